@@ -81,10 +81,33 @@ describe("the page", function () {
   it("takes the theme that one chooses, on all devices and after a reload", async () => {
     const other = await fixture.person("ada", { colorScheme: "light" });
     const { page } = ada;
+    // What the other device asked for before the change comes behind the news of it.
+    const [asked, changed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let isAskedAgain = false;
+    await other.page.route("**/api/v1/me", async (route) => {
+      const response = await route.fetch();
+      if (isAskedAgain) {
+        asked.resolve();
+        await changed.promise;
+      }
+      isAskedAgain = true;
+      await route.fulfill({ response });
+    });
+    await other.page.reload();
+    await asked.promise;
     await page.getByRole("link", { name: "Settings" }).click();
     await page.getByRole("radiogroup", { name: "Theme" }).getByText("Dark").click();
     for (const device of [page, other.page])
       await device.locator('html[data-mantine-color-scheme="dark"]').waitFor({ state: "attached" });
+    const late = other.page.waitForResponse("**/api/v1/me");
+    changed.resolve();
+    await late;
+    await other.page.getByRole("link", { name: "Settings" }).click();
+    await other.page
+      .getByRole("radiogroup", { name: "Theme" })
+      .getByRole("radio", { name: "Dark", checked: true })
+      .waitFor({ state: "attached" });
+    expect(await other.page.locator("html").getAttribute("data-mantine-color-scheme")).to.equal("dark");
     await page.reload();
     await page.locator('html[data-mantine-color-scheme="dark"]').waitFor({ state: "attached" });
     await page.getByRole("radiogroup", { name: "Theme" }).getByText("System").click();

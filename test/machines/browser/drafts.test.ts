@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { axeFaults } from "../../fixtures/page/axe.ts";
+import { actionOn } from "../../fixtures/page/actions.ts";
 import { openPages, type Fixture, type Person } from "../../fixtures/page/index.ts";
 
 const password = "correct horse";
@@ -9,17 +10,7 @@ const message = (page: Page, text: string): Locator => page.locator("main articl
 const editor = (page: Page): Locator => page.getByRole("textbox", { name: "Edit the message" });
 
 async function edit(page: Page, text: string): Promise<void> {
-  const row = message(page, text);
-  await row.hover();
-  await row
-    .getByRole("button", { name: "Message actions" })
-    .or(row.getByRole("button", { name: "More actions" }))
-    .first()
-    .waitFor();
-  const more = row.getByRole("button", { name: "More actions" });
-  if ((await more.count()) === 0) await row.getByRole("button", { name: "Message actions" }).click();
-  await more.click();
-  await page.getByRole("menuitem", { name: "Edit", exact: true }).click();
+  await actionOn(message(page, text), "Edit");
   await editor(page).waitFor();
 }
 

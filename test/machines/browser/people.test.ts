@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
+import { actionOn } from "../../fixtures/page/actions.ts";
 import { openPagesForTwo, type Person, type Fixture } from "../../fixtures/page/index.ts";
 
 const message = (page: Page, text: string): Locator => page.locator("main article").filter({ hasText: text });
@@ -19,21 +20,7 @@ async function inMenu(page: Page, button: string, entry: string): Promise<void> 
   await page.getByRole("menuitem", { name: entry }).click();
 }
 
-async function deleteOf(page: Page, text: string): Promise<void> {
-  const more = message(page, text).getByRole("button", { name: "More actions" });
-  // A dialog that is going away may take the first move of the mouse.
-  do {
-    await page.mouse.move(0, 0);
-    await message(page, text).hover();
-  } while (
-    !(await more.waitFor({ timeout: 1_000 }).then(
-      () => true,
-      () => false,
-    ))
-  );
-  await more.click();
-  await page.getByRole("menuitem", { name: "Delete …" }).click();
-}
+const deleteOf = (page: Page, text: string): Promise<void> => actionOn(message(page, text), "Delete …");
 
 async function change(page: Page, member: string, entry: string): Promise<void> {
   await page.getByRole("button", { name: `Change ${member}` }).click();
@@ -176,12 +163,7 @@ describe("people in rooms", function () {
 
   it("pins again what was unpinned by mistake", async () => {
     await enter(ada.page, "wall");
-    await message(ada.page, "mine").hover();
-    for (const entry of ["Pin", "Unpin"]) {
-      await message(ada.page, "mine").hover();
-      await message(ada.page, "mine").getByRole("button", { name: "More actions" }).click();
-      await ada.page.getByRole("menuitem", { name: entry, exact: true }).click();
-    }
+    for (const entry of ["Pin", "Unpin"]) await actionOn(message(ada.page, "mine"), entry);
     await ada.page.getByText("The message is no longer pinned.").waitFor();
     await undo(ada.page, "no longer pinned").click();
     await ada.page.getByRole("button", { name: "Pinned messages 1" }).waitFor();

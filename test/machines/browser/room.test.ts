@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { axeFaults } from "../../fixtures/page/axe.ts";
+import { actionOn } from "../../fixtures/page/actions.ts";
 import { openPagesForTwo, type Person, type Fixture } from "../../fixtures/page/index.ts";
 
 const message = (page: Page, text: string): Locator => page.locator("main article").filter({ hasText: text });
@@ -15,15 +16,6 @@ async function enter(page: Page, room: string): Promise<void> {
   await page.locator(`[data-room="${room}"]`).first().click();
   await page.waitForURL((url) => url.pathname === `/room/${room}`);
   await field(page).waitFor();
-}
-
-/** Opens the actions of a message and chooses one. */
-async function act(page: Page, text: string, name: string): Promise<void> {
-  await message(page, text).hover();
-  const direct = message(page, text).getByRole("button", { name, exact: true });
-  if ((await direct.count()) > 0) return direct.click();
-  await message(page, text).getByRole("button", { name: "More actions" }).click();
-  await page.getByRole("menuitem", { name, exact: true }).click();
 }
 
 describe("a room in two browsers", function () {
@@ -55,7 +47,7 @@ describe("a room in two browsers", function () {
 
   it("answers in the thread beside the room, which stays quiet, and in the room by choice", async () => {
     await say(ada.page, "Who owns the slot?");
-    await act(bob.page, "Who owns the slot?", "Reply");
+    await actionOn(message(bob.page, "Who owns the slot?"), "Reply");
     const bobs = bob.page.getByRole("complementary", { name: "Thread", exact: true });
     await bobs.getByRole("textbox").fill("The node that fenced it.");
     await bobs.getByRole("textbox").press("Enter");
@@ -88,23 +80,23 @@ describe("a room in two browsers", function () {
   it("reacts, takes it back, edits, pins and deletes, and the other sees each", async () => {
     await say(ada.page, "Tea or coffee");
     await message(bob.page, "Tea or coffee").waitFor();
-    await act(bob.page, "Tea or coffee", "React with ❤️");
+    await actionOn(message(bob.page, "Tea or coffee"), "React with ❤️");
     const heart = message(ada.page, "Tea or coffee").getByRole("button", { name: "❤️, 1: Bob" });
     await heart.click();
     await message(bob.page, "Tea or coffee").getByRole("button", { name: "❤️, 2: Bob, Ada" }).click();
     await message(ada.page, "Tea or coffee").getByRole("button", { name: "❤️, 1: Ada" }).waitFor();
 
-    await act(ada.page, "Tea or coffee", "Edit");
+    await actionOn(message(ada.page, "Tea or coffee"), "Edit");
     await ada.page.getByRole("textbox", { name: "Edit the message" }).fill("Tea or cocoa");
     await ada.page.getByRole("textbox", { name: "Edit the message" }).press("Enter");
     await message(bob.page, "Tea or cocoa").getByText("edited").waitFor();
 
-    await act(ada.page, "Tea or cocoa", "Pin");
+    await actionOn(message(ada.page, "Tea or cocoa"), "Pin");
     await bob.page.getByRole("button", { name: "Pinned messages 1" }).click();
     await bob.page.getByRole("complementary", { name: "Pinned messages" }).getByText("Tea or cocoa").waitFor();
     await bob.page.getByRole("button", { name: "Close pinned messages" }).click();
 
-    await act(ada.page, "Tea or cocoa", "Delete …");
+    await actionOn(message(ada.page, "Tea or cocoa"), "Delete …");
     await ada.page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
     await message(bob.page, "Tea or cocoa").waitFor({ state: "detached" });
     await message(bob.page, "This message was deleted.").waitFor();

@@ -76,25 +76,18 @@ describe("the slot table", () => {
   });
 
   it("notices rows that an older copy lacks, and forgets those that a directory that was recovered lacks", () => {
-    let watcher: DirectoryWatcher | undefined;
-    const directory = {
-      watch(_: string, given: DirectoryWatcher) {
-        watcher = given;
-        return () => undefined;
-      },
-    } as unknown as Directory;
-    const table = watchSlots(directory);
+    const { table, watcher } = told();
     const other = { ...record(1), slot: "chat/2" as SlotId };
-    watcher?.reset([
+    watcher.reset([
       { key: slotKey(slot), value: record(1), revision: 5 },
       { key: slotKey("chat/2"), value: other, revision: 6 },
     ]);
-    watcher?.stale();
-    watcher?.reset([{ key: slotKey(slot), value: record(1), revision: 5 }]);
+    watcher.stale();
+    watcher.reset([{ key: slotKey(slot), value: record(1), revision: 5 }]);
     expect(table.older()).to.equal("chat/2");
     expect(table.get("chat/2")?.record.epoch).to.equal(1);
-    watcher?.stale();
-    watcher?.reset([{ key: slotKey(slot), value: record(9), revision: 99 }]);
+    watcher.stale();
+    watcher.reset([{ key: slotKey(slot), value: record(9), revision: 99 }]);
     expect(table.older()).to.equal(undefined);
     expect(table.get("chat/2")).to.equal(undefined);
   });

@@ -1,11 +1,8 @@
 import { expect } from "chai";
 import { roleManager } from "../../../actors/role-manager/index.ts";
 import { watch } from "../../../actors/watch/index.ts";
-import { createPeer, type Peer } from "../../../node/composition/peer.ts";
+import type { Peer } from "../../../node/composition/peer.ts";
 import { openWatch } from "../../../node/composition/watch.ts";
-import { memberKey } from "../../../node/cluster/records.ts";
-import type { MemberRecord } from "../../../node/ports.ts";
-import { openJournal } from "../../../node/storage/index.ts";
 import {
   ok,
   watchActor,
@@ -14,10 +11,8 @@ import {
   type AuditRecord,
   type Role,
 } from "../../../protocols/index.ts";
-import { everyEngine } from "../../../runtimes/index.ts";
-import { memberRecord, ownRecord } from "../../fixtures/members.ts";
-import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
-import { Network, simulatedClock, World, type Pulse } from "../../world/index.ts";
+import { makePeer } from "../../fixtures/peers.ts";
+import { Network, World, type Pulse } from "../../world/index.ts";
 import { RowStore } from "../storage/fixture.ts";
 
 const names = ["n0", "n1", "n2", "n3"] as const;
@@ -25,12 +20,6 @@ const names = ["n0", "n1", "n2", "n3"] as const;
 const rolesOf = (node: string): readonly Role[] => (node === "n0" ? ["chat"] : ["manager"]);
 const logOf = (node: string): string => `${"abcd"[Number(node.slice(1))]}`.repeat(16) + "-00000001";
 const refusals = 25;
-
-const limits = {
-  membership: { heartbeatMs: 50, silenceMinMs: 200, silenceMaxMs: 300, stallMs: 150 },
-  replication: { replicaTimeoutMs: 150, tickIntervalMs: 20, queryTimeoutMs: 200, proposalRetryMs: 50 },
-  placement: { settleMs: 0, replaceAfterMs: 2_000, roundMs: 300, planDelayMs: 10, retryMs: 50, retryMaxMs: 400 },
-};
 
 /** Nodes on one network in one process, each with a watch; logs of the audit are at all of them. */
 class Cluster {
@@ -54,33 +43,21 @@ class Cluster {
 
   async #begin(node: string, life: number): Promise<void> {
     const pulse: Pulse = { life, alive: true };
-    const clock = simulatedClock(this.world, { offsetMs: 1_700_000_000_000 }, pulse);
-    const ports = { clock, random: this.world.dice, log: quietLog, meter: quietMeter };
-    const store = new RowStore();
-    // A newcomer is let in by a member: its row comes first.
-    const row: MemberRecord = { ...memberRecord(node, { name: node, roles: rolesOf(node) }), incarnation: 0 };
-    const host = this.#nodes.get("n0")?.peer;
-    if (host !== undefined) await this.world.settle(host.directory.compareAndSet(memberKey(node), row, 0));
-    const journal = await openJournal({ ...ports, store, identity: { cluster: "c1", node } });
-    const peer = createPeer({
-      ...ports,
+    const { peer, ports, start } = await makePeer({
+      world: this.world,
+      network: this.#network,
+      pulse,
+      offsetMs: 1_700_000_000_000,
       node,
-      cluster: "c1",
-      store,
-      journal,
-      transport: this.#network.attach(node, pulse),
-      directory: { kind: "embedded", host: "n0" },
+      name: node,
+      roles: rolesOf(node),
+      store: new RowStore(),
       behaviors: [watch, roleManager],
-      engines: everyEngine({}),
       policy: { replicas: 3, minInSync: 2 },
-      seed: host === undefined ? [] : [...host.membership.members().members.filter((one) => one.node !== node), row],
-      limits,
+      founder: "n0",
+      host: this.#nodes.get("n0")?.peer,
     });
-    const started = await this.world.settle(
-      peer.start(ownRecord(node, { name: node, roles: rolesOf(node) }), { found: node === "n0" }),
-      60_000,
-    );
-    expect(started).to.deep.include({ ok: true });
+    expect(await start()).to.deep.include({ ok: true });
     this.#nodes.set(node, { peer, pulse });
     openWatch({}, {
       machine: ports,

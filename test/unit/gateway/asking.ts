@@ -2,6 +2,9 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { FastifyInstance, InjectOptions } from "fastify";
 import { createGateway, type Gateway, type GatewayOptions } from "../../../node/gateway/index.ts";
+import { createRandom } from "../../../node/platform/index.ts";
+import { ok } from "../../../protocols/index.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { settled } from "../../world/index.ts";
 
 export { createWorld, msPerTurn } from "../../fixtures/flowing.ts";
@@ -18,6 +21,28 @@ export interface Reply {
   // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers of every shape
   readonly body: any;
 }
+
+export const controlToken = "operator-secret-for-tests";
+
+/** What a gateway needs beside what a test is about. */
+export const plainOptions = () =>
+  ({
+    random: createRandom(),
+    log: quietLog,
+    meter: quietMeter,
+    host: "127.0.0.1",
+    port: 0,
+    version: "0.0.0-test",
+    signUp: "open",
+    adminNeeded: async () => false,
+    adminCodeHash: undefined,
+    status: () => {
+      throw new Error("not asked for here");
+    },
+    readiness: () => ok({}),
+    metricsText: async () => ({ contentType: "text/plain", body: "" }),
+    controlToken,
+  }) satisfies Partial<GatewayOptions>;
 
 /** The gateway, and the server of it that takes requests without a socket. */
 export async function openGateway(settings: GatewayOptions): Promise<{ gateway: Gateway; app: FastifyInstance }> {

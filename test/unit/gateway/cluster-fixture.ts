@@ -1,11 +1,10 @@
 import { everyEngine } from "../../../runtimes/index.ts";
 import type { Gateway } from "../../../node/gateway/index.ts";
-import { askOf, createWorld, msPerTurn, openGateway, type Reply, type RequestOptions } from "./asking.ts";
+import { askOf, createWorld, msPerTurn, openGateway, plainOptions, type Reply, type RequestOptions } from "./asking.ts";
 import { createHub } from "./hub.ts";
 import type { ClusterActors, Kernel, Request } from "../../../node/kernel/api.ts";
 import type { ClusterControl } from "../../../node/placement/api.ts";
 import type { InferenceControl } from "../../../node/ports.ts";
-import { createRandom } from "../../../node/platform/index.ts";
 import {
   failure,
   ok,
@@ -19,7 +18,7 @@ import {
 } from "../../../protocols/index.ts";
 import { createEchoRuntime } from "../../../runtimes/echo/echo.ts";
 
-export const controlToken = "operator-secret-for-tests";
+export { controlToken } from "./asking.ts";
 
 /** One row of a cluster as a test imagines it. */
 export const nodeRow = (name: string, more: Partial<ClusterNodeRow> = {}): ClusterNodeRow => ({
@@ -174,27 +173,14 @@ export async function startClusterFixture(
     engines: everyEngine({ generate: runtime }),
     hub: createHub(),
     clock,
-    random: createRandom(),
+    ...plainOptions(),
     log: {
       debug() {},
       info: (event, facts = {}) => void log.push([event, facts]),
       warn() {},
       error() {},
     },
-    meter: { count() {}, gauge() {}, observeMs() {} },
-    host: "127.0.0.1",
-    port: 0,
     node: "test",
-    version: "0.0.0-test",
-    signUp: "open",
-    adminNeeded: async () => false,
-    adminCodeHash: undefined,
-    status: () => {
-      throw new Error("not asked for here");
-    },
-    readiness: () => ok({}),
-    metricsText: async () => ({ contentType: "text/plain", body: "" }),
-    controlToken,
     changed: (action, facts, by) => void changes.push([action, facts, by]),
     auditCopy: async () => fixture.copy,
     ...(options.member !== false && { cluster, actors }),

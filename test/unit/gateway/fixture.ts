@@ -20,16 +20,16 @@ import { createRandom } from "../../../node/platform/index.ts";
 import type { Clock, Directory, Hub, Log, Meter, Random } from "../../../node/ports.ts";
 import type { ClusterView, Failure, SignedIn } from "../../../protocols/index.ts";
 import { startAlone } from "../../fixtures/alone.ts";
+import { quietLog, quietMeter as meter } from "../../fixtures/quiet.ts";
 import { createEchoRuntime, type EchoRuntime } from "../../../runtimes/echo/echo.ts";
 import { expireAfter, usualLimitMs } from "../../waits.ts";
 import { Disk, type World } from "../../world/index.ts";
-import { askOf, createWorld, msPerTurn, openGateway, type Reply, type RequestOptions } from "./asking.ts";
+import { askOf, controlToken, createWorld, msPerTurn, openGateway, type Reply, type RequestOptions } from "./asking.ts";
 
-export { createWorld, type Reply } from "./asking.ts";
+export { controlToken, createWorld, type Reply } from "./asking.ts";
 
 export const adminCode = "ABCD-EFGH-JKLM";
 export const password = "correct horse";
-export const controlToken = "operator-secret-for-tests";
 
 /** Hashing passwords is slow on purpose; tests lower the price and nothing else. */
 const cheap: Partial<GatewayLimits> = {
@@ -45,8 +45,6 @@ const cheap: Partial<GatewayLimits> = {
   roomRate: { count: 1_000_000, windowMs: 1_000 },
   rateRows: 1_024,
 };
-
-const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** A whole node without its process: real kernel, journal, actors and gateway, the echo runtime, on the simulated clock and disk. */
 export interface Fixture {
@@ -103,10 +101,9 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   const stopTime = world.flow(msPerTurn);
   const clock: Clock = options.clock ?? world.clock();
   const random = createRandom();
-  const meter = { count() {}, gauge() {}, observeMs() {} };
   const troubles: string[] = [];
   const log: Log = {
-    ...quiet,
+    ...quietLog,
     warn: (event, facts) => troubles.push(`${event} ${JSON.stringify(facts)}`),
     error: (event, facts) => troubles.push(`${event} ${JSON.stringify(facts)}`),
   };

@@ -148,6 +148,10 @@ describe("how backups fixture, in words", () => {
     expect(taskText(stepping)).to.equal("Under way · 25 % · steps back for people: works 12 % of the time");
     expect([partDone(running), partDone(task({ progress: {} }))]).to.deep.equal([0.25, undefined]);
     expect(taskText(task({ state: "cancelled" }))).to.equal("Cancelled.");
+    const refused = failure("HOLDERS_TOO_FEW", { reason: "one of two is up" });
+    expect(taskText(task({ state: "failed", error: refused }))).to.equal(
+      "Too few nodes with the role storage can keep it. See plexus shards list. (one of two is up)",
+    );
     expect(wishText({ sort: "recall", query: { person: "user/bob", type: "message", snapshot: 3 } })).to.equal(
       "Recall of what bob has and wrote, message, snapshot 3",
     );

@@ -77,7 +77,11 @@ export class Session {
       else queries.setQueryData<UserRooms>(queryKeys.rooms, { ...known, rooms: list });
       if (news.thread !== undefined) void this.#recount(news.room);
     });
-    const applyView = (view: UserView) => queries.setQueryData(["me"], view);
+    const applyView = (view: UserView) => {
+      // What was asked for before is older, and may come later.
+      void queries.cancelQueries({ queryKey: ["me"] });
+      queries.setQueryData(["me"], view);
+    };
     this.client.follow(`user/${name}`, {
       state: (view) => {
         applyView(view);

@@ -1,7 +1,7 @@
 import { queryOptions, useQuery, useQueryClient, type UseQueryResult } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef } from "react";
 import type { AgentView, CatalogPage, CatalogRow, ModelInfo, UserRooms, UserView } from "../../../protocols/index.ts";
-import { queryKeys, useSession, type Session } from "../live/index.ts";
+import { explain, queryKeys, useSession, type Session } from "../live/index.ts";
 import { agentLabel, isAgent, nameOf, otherPerson } from "../model/index.ts";
 import { fetched } from "../wire/index.ts";
 
@@ -24,7 +24,7 @@ const roomsOf = (session: Session) =>
     queryFn: async () => {
       const result = await session.client.call("user.rooms", session.name, {});
       if (result.ok) return result.value;
-      throw new Error(result.error.message);
+      throw new Error(explain(result.error, "look"));
     },
     // A room whose node was away comes back without a word, and so does the user's own.
     refetchInterval: ({ state }) =>

@@ -1,5 +1,6 @@
 import type { Result } from "../../../protocols/index.ts";
 import { failure } from "../../../protocols/errors.ts";
+import { explain } from "../model/explain.ts";
 import { refusalIn } from "../../../protocols/plexus-answer.ts";
 import { pageLimits } from "./limits.ts";
 import { at } from "./mount.ts";
@@ -39,7 +40,7 @@ export async function request<Answer>(
 /** As `request`, for callers that take failures as exceptions (queries do). Throws the `Failure` itself. */
 export async function fetched<Answer>(path: string): Promise<Answer> {
   const result = await request<Answer>("GET", path);
-  if (!result.ok) throw Object.assign(new Error(result.error.message), { failure: result.error });
+  if (!result.ok) throw Object.assign(new Error(explain(result.error, "look")), { failure: result.error });
   return result.value;
 }
 

@@ -6,19 +6,13 @@ import { behaviors } from "../../../../actors/index.ts";
 import { writeControlFile } from "../../../../cli/control.ts";
 import { describeFailure } from "../../../../cli/output.ts";
 import { createProgram } from "../../../../cli/program.ts";
-import { createPeer, type Peer } from "../../../../node/composition/peer.ts";
-import { memberKey } from "../../../../node/cluster/records.ts";
+import type { Peer } from "../../../../node/composition/peer.ts";
 import type { MemberRecord } from "../../../../node/ports.ts";
-import { createRandom } from "../../../../node/platform/index.ts";
-import { openJournal } from "../../../../node/storage/index.ts";
-import { failureOf, ok, type Failure, type Role } from "../../../../protocols/index.ts";
-import { everyEngine } from "../../../../runtimes/index.ts";
-import { memberRecord, ownRecord } from "../../../fixtures/members.ts";
-import { quietLog, quietMeter } from "../../../fixtures/quiet.ts";
+import { failureOf, type Failure, type Role } from "../../../../protocols/index.ts";
+import { makePeer, quickLimits } from "../../../fixtures/peers.ts";
 import { Network, simulatedClock, type Pulse, type World } from "../../../world/index.ts";
 import { createWorld } from "../../../fixtures/flowing.ts";
-import { controlToken } from "../../gateway/cluster-fixture.ts";
-import { openGateway } from "../../gateway/asking.ts";
+import { controlToken, openGateway, plainOptions } from "../../gateway/asking.ts";
 import type { GatewayOptions } from "../../../../node/gateway/index.ts";
 import { RowStore } from "../../storage/fixture.ts";
 import { collected } from "../fixture.ts";
@@ -53,11 +47,8 @@ export interface Ended {
   readonly failure: Failure | undefined;
 }
 
-const limits = {
-  membership: { heartbeatMs: 50, silenceMinMs: 200, silenceMaxMs: 300, stallMs: 1_000_000 },
-  replication: { replicaTimeoutMs: 150, tickIntervalMs: 20, queryTimeoutMs: 200, proposalRetryMs: 50 },
-  placement: { settleMs: 0, replaceAfterMs: 2_000, roundMs: 300, planDelayMs: 10, retryMs: 50, retryMaxMs: 400 },
-};
+/** What a stalled machine does is shown elsewhere. */
+const limits = { ...quickLimits, membership: { ...quickLimits.membership, stallMs: 1_000_000 } };
 
 export class WalkedCluster {
   readonly world: World = createWorld();
@@ -93,38 +84,29 @@ export class WalkedCluster {
 
   /** Starts a node on what its disk has. */
   async begin(name: string): Promise<void> {
-    const node = `id-${name}`;
     const [founder] = Object.keys(this.#nodes);
     this.#lives += 1;
     const pulse: Pulse = { life: this.#lives, alive: true };
-    const clock = simulatedClock(this.world, { offsetMs: 0 }, pulse);
-    const ports = { clock, random: this.world.dice, log: quietLog, meter: quietMeter };
     const store = this.#stores.get(name) ?? new FillingStore();
     this.#stores.set(name, store);
-    const roles = this.#nodes[name] ?? [];
-    const row: MemberRecord = { ...memberRecord(node, { name, roles }), incarnation: 0 };
-    const host = this.#living.get(founder ?? "")?.peer;
-    if (this.#members.has(name) === false && host !== undefined)
-      await this.world.settle(host.directory.compareAndSet(memberKey(node), row, 0));
-    const others = host?.membership.members().members.filter((one) => one.node !== node) ?? [];
-    const seed = this.#members.get(name) ?? (host === undefined ? [] : [...others, row]);
-    const journal = await openJournal({ ...ports, store, identity: { cluster: "c1", node } });
-    const peer = createPeer({
-      ...ports,
-      node,
-      cluster: "c1",
+    const { peer, start } = await makePeer({
+      world: this.world,
+      network: this.#network,
+      pulse,
+      offsetMs: 0,
+      node: `id-${name}`,
+      name,
+      roles: this.#nodes[name] ?? [],
       store,
-      journal,
-      transport: this.#network.attach(node, pulse),
-      directory: { kind: "embedded", host: `id-${founder}` },
       behaviors,
-      engines: everyEngine({}),
       policy: { replicas: 2, minInSync: 1 },
-      seed,
       limits,
+      founder: `id-${founder}`,
+      host: this.#living.get(founder ?? "")?.peer,
+      known: this.#members.get(name),
     });
     peer.membership.onChange(() => void this.#members.set(name, peer.membership.members().members));
-    await this.world.settle(peer.start(ownRecord(node, { name, roles }), { found: name === founder }), 60_000);
+    await start();
     this.#living.set(name, { peer, pulse, store });
   }
 
@@ -173,23 +155,9 @@ export class WalkedCluster {
       engines: peer.engines,
       hub: peer.hub,
       clock: simulatedClock(this.world, { offsetMs: 0 }, pulse),
-      random: createRandom(),
-      log: quietLog,
-      meter: quietMeter,
-      host: "127.0.0.1",
-      port: 0,
+      ...plainOptions(),
       node: `id-${name}`,
       name,
-      version: "0.1.0",
-      signUp: "open",
-      adminNeeded: async () => false,
-      adminCodeHash: undefined,
-      status: () => {
-        throw new Error("not asked for here");
-      },
-      readiness: () => ok({}),
-      metricsText: async () => ({ contentType: "text/plain", body: "" }),
-      controlToken,
       cluster: peer.control,
       actors: peer.actors,
       backups: folders(name),

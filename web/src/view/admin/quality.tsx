@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import type { QualityAlert, QualityRow, QualityView } from "../../../../protocols/index.ts";
-import { request } from "../../wire/index.ts";
 import { Icon } from "../icons.tsx";
 import { Part } from "../settings/part.tsx";
+import { look } from "./look.ts";
 
 const refreshMs = 60_000;
 
@@ -11,11 +11,7 @@ export function Quality() {
   const { data } = useQuery({
     queryKey: ["quality"],
     refetchInterval: refreshMs,
-    queryFn: async () => {
-      const answer = await request<QualityView>("GET", "/api/v1/admin/quality");
-      if (!answer.ok) throw new Error(answer.error.message);
-      return answer.value;
-    },
+    queryFn: () => look<QualityView>("/admin/quality"),
   });
   if (data === undefined || data.rows.length === 0) return null;
   const missing = data.unanswered ?? [];

@@ -1,7 +1,7 @@
 import { Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
-import { isFlag, useKept, useSession, useShown, type RoomStore } from "../../live/index.ts";
+import { explain, isFlag, useKept, useSession, useShown, type RoomStore } from "../../live/index.ts";
 import { isDraftOfThread, pendingShown, threadOf, type RoomModel } from "../../model/index.ts";
 import { Composer } from "../composer.tsx";
 import type { Mentionable } from "../../model/index.ts";
@@ -43,7 +43,7 @@ export function ThreadPanel({
     queryFn: async () => {
       const result = await store.history({ thread: root, limit: threadPage });
       if (result.ok) return result.value.messages;
-      throw new Error(result.error.message);
+      throw new Error(explain(result.error, "look"));
     },
     staleTime: 0,
   });

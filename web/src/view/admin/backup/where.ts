@@ -1,6 +1,7 @@
 /** Where backups can be made, and what helps where they cannot. Pure. */
 import type { BackupFolder, BackupPlaces, BackupWish } from "../../../../../protocols/index.ts";
 import { counted } from "../../../../../protocols/amounts.ts";
+import { explain } from "../../../model/explain.ts";
 
 /** What a choice of places has for the storage nodes: no folder is called so. */
 export const storageNodes = "";
@@ -35,7 +36,7 @@ export function storageText({ storage, nodes }: Pick<BackupPlaces, "storage" | "
   if (storage.code === "DISK_FULL") return "The storage nodes have no room for another backup.";
   return typeof needed === "number"
     ? `${has}. The cluster can keep backups itself when ${counted(needed, "node")} with the role storage are up.`
-    : `${has}, and the storage nodes can take no backup now: ${storage.message}`;
+    : `${has}, and the storage nodes can take no backup now: ${explain(storage, "look")}`;
 }
 
 /** How to get a folder onto this page, for whoever can use the machine. */

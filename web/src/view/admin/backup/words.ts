@@ -11,6 +11,7 @@ import type {
 } from "../../../../../protocols/index.ts";
 import { isDatedAhead } from "../../../../../protocols/backup-dates.ts";
 import { overdueBackup, timesAfter } from "../../../../../protocols/backup-times.ts";
+import { explain } from "../../../model/explain.ts";
 import { bytes } from "../bytes.ts";
 import { placesToUse, whereText } from "./where.ts";
 
@@ -107,14 +108,8 @@ export function nextTimes(
 }
 
 /** What a task failed of, with what names the cause. */
-function faultText({ error }: Pick<ClusterBackupTask, "error"> | { readonly error: Failure | undefined }): string {
-  const why = error?.details?.["reason"] ?? error?.details?.["field"];
-  return error === undefined
-    ? "nobody knows why."
-    : typeof why === "string"
-      ? `${error.message} (${why})`
-      : error.message;
-}
+const faultText = ({ error }: Pick<ClusterBackupTask, "error"> | { readonly error: Failure | undefined }): string =>
+  error === undefined ? "nobody knows why." : explain(error, "look");
 
 // --- how it stands -----------------------------------------------------------------------------------------------------
 
@@ -355,8 +350,8 @@ export function placeText({
   return `${sum} ${dryRun ? "would come back" : "came back as new messages"}.${shown}${before}${not}`;
 }
 
-const reasonOf = ({ details, message }: Failure): string =>
-  typeof details?.["reason"] === "string" ? details["reason"] : message;
+const reasonOf = (error: Failure): string =>
+  typeof error.details?.["reason"] === "string" ? error.details["reason"] : explain(error, "look").replace(/\.$/, "");
 
 /** How the entries of a backup stand to what lives, and what becomes of them. */
 export function foundText({ found, remade }: PlaceResult): readonly string[] {

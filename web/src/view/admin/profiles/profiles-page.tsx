@@ -5,6 +5,7 @@ import { useState } from "react";
 import { byName } from "../../../../../protocols/cluster-words.ts";
 import type { AdminTask, AdminTasks, ProfileKind } from "../../../../../protocols/index.ts";
 import { isTaskOver } from "../../../../../protocols/task-words.ts";
+import { explain } from "../../../live/index.ts";
 import { request } from "../../../wire/index.ts";
 import { useActOn } from "../../act.ts";
 import { useFaults } from "../../faults.ts";
@@ -55,7 +56,7 @@ function Profiles() {
           what
         ),
     },
-    { head: "State", cell: ({ state, error: why }) => (why === undefined ? state : `${state}: ${why.message}`) },
+    { head: "State", cell: ({ state, error: why }) => (why === undefined ? state : `${state}: ${explain(why, "look")}`) },
     { head: "Asked by", wide: true, cell: ({ by = "" }) => by },
     { head: "Begun", wide: true, cell: ({ begunAtMs }) => begunAtMs !== undefined && momentOf(begunAtMs) },
     {

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { AdminTask, AdminTasks } from "../../../../../protocols/index.ts";
 import { isTaskOver, progressWords } from "../../../../../protocols/task-words.ts";
-import { notices } from "../../../live/index.ts";
+import { explain, notices } from "../../../live/index.ts";
 import { withoutSigns } from "../../../model/field-faults.ts";
 import { request } from "../../../wire/index.ts";
 import { useActOn } from "../../act.ts";
@@ -40,13 +40,12 @@ const stateTone: Readonly<Record<AdminTask["state"], string>> = {
 
 function State({ task }: { readonly task: AdminTask }) {
   const { state, share, error, advice } = task;
-  const reason = error?.details?.["reason"] ?? error?.message;
   return (
     <>
       <span className={stateTone[state]}>{state}</span>
       {share !== undefined && !isTaskOver(task) && <progress className="block" value={share} max={1} aria-label={`${task.what}: ${Math.floor(share * 100)} %`} />}
       {!isTaskOver(task) && <span className="dim block">{progressWords(task)}</span>}
-      {state === "failed" && typeof reason === "string" && <span className="state-bad block">{reason}</span>}
+      {state === "failed" && error !== undefined && <span className="state-bad block">{explain(error, "look")}</span>}
       {advice !== undefined && <span className="state-warn block">{withoutSigns(advice)}</span>}
     </>
   );
