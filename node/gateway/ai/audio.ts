@@ -10,7 +10,7 @@ import {
 } from "../../../protocols/index.ts";
 import { demand } from "../refusals.ts";
 import { whileAsked, type Asking } from "./calls.ts";
-import { maybe, readText, refuseUnsupported, type Fields, type Unsupported } from "./conversation.ts";
+import { maybe, readText, type Fields } from "./conversation.ts";
 import { openAiError } from "./errors.ts";
 import { refuse } from "./media.ts";
 import { streamed, streams } from "./outgoing.ts";
@@ -23,11 +23,8 @@ const speechRequest = Type.Object({
   voice: maybe(Type.String({ maxLength: 200 })),
   speed: maybe(Type.Number({ minimum: 0.25, maximum: 4 })),
   response_format: maybe(Type.String({ maxLength: 16 })),
+  stream_format: maybe(Type.String({ maxLength: 16 })),
 });
-
-const speechUnsupported: readonly Unsupported[] = [
-  ["stream_format", (value) => value === "audio", "only audio is supported; leave it out"],
-];
 
 const formats: Readonly<Record<string, string>> = {
   mp3: "audio/mpeg",
@@ -53,37 +50,49 @@ const clockOf = (ms: number, point: string): string => {
 };
 const textOf = (spoken: Spoken): string => spoken.map(({ text }) => text).join("").trim(); // prettier-ignore
 
+/** How a transcript is told. */
+type TranscriptForm =
+  | {
+      readonly type: "json";
+      readonly tell: (spoken: Spoken, answer: EngineAnswer<"transcribe">, task: string) => object;
+    }
+  | {
+      readonly type: "text";
+      readonly contentType: string;
+      readonly tell: (spoken: Spoken) => string;
+      /** What stands at its beginning whatever follows. */
+      readonly soFar: (spoken: Spoken) => string;
+      /** What says nothing behind that. */
+      readonly beat?: string;
+    };
+
+const captions = (spoken: Spoken, point: string, isNumbered: boolean): string =>
+  spoken
+    .map(
+      ({ text, fromMs, toMs }, index) =>
+        `${isNumbered ? `${index + 1}\n` : ""}${clockOf(fromMs, point)} --> ${clockOf(toMs, point)}\n${text.trim()}\n\n`,
+    )
+    .join("");
+const srtOf = (spoken: Spoken): string => captions(spoken, ",", true);
+const vttOf = (spoken: Spoken): string => `WEBVTT\n\n${captions(spoken, ".", false)}`;
+
 /** The forms in which a transcript is told. */
-const transcripts: Readonly<
-  Record<
-    string,
-    (spoken: Spoken, answer: EngineAnswer<"transcribe">, task: string) => { readonly type: string; readonly body: string | object }
-  >
-> = {
-  json: (spoken) => ({ type: "application/json; charset=utf-8", body: { text: textOf(spoken) } }),
-  text: (spoken) => ({ type: "text/plain; charset=utf-8", body: `${textOf(spoken)}\n` }),
-  verbose_json: (spoken, { language, durationMs }, task) => ({
-    type: "application/json; charset=utf-8",
-    body: {
+const transcripts: Readonly<Record<string, TranscriptForm>> = {
+  json: { type: "json", tell: (spoken) => ({ text: textOf(spoken) }) },
+  text: { type: "text", contentType: "text/plain; charset=utf-8", tell: (spoken) => `${textOf(spoken)}\n`, soFar: textOf },
+  verbose_json: {
+    type: "json",
+    tell: (spoken, { language, durationMs }, task) => ({
       task,
       language: language ?? "unknown",
       duration: durationMs / 1_000,
       text: textOf(spoken),
       segments: spoken.map(({ text, fromMs, toMs }, id) => ({ id, start: fromMs / 1_000, end: toMs / 1_000, text })),
-    },
-  }),
-  srt: (spoken) => ({
-    type: "application/x-subrip; charset=utf-8",
-    body: spoken
-      .map(({ text, fromMs, toMs }, index) => `${index + 1}\n${clockOf(fromMs, ",")} --> ${clockOf(toMs, ",")}\n${text.trim()}\n\n`)
-      .join(""),
-  }),
-  vtt: (spoken) => ({
-    type: "text/vtt; charset=utf-8",
-    body: `WEBVTT\n\n${spoken
-      .map(({ text, fromMs, toMs }) => `${clockOf(fromMs, ".")} --> ${clockOf(toMs, ".")}\n${text.trim()}\n\n`)
-      .join("")}`,
-  }),
+    }),
+  },
+  srt: { type: "text", contentType: "application/x-subrip; charset=utf-8", tell: srtOf, soFar: srtOf },
+  // A block that says only that it is a note: readers of captions skip it.
+  vtt: { type: "text", contentType: "text/vtt; charset=utf-8", tell: vttOf, soFar: vttOf, beat: "NOTE\n\n" },
 }; // prettier-ignore
 
 /** The fields of a form as those of a body in JSON: lists are written with brackets, and numbers and truths as texts. */
@@ -105,15 +114,14 @@ export function addAudio(surface: Surface): void {
   const speech = { summary: "Speaks a text", tag: "openai", body: speechRequest, isMedia: true } as const;
   addPost(surface, "/v1/audio/speech", speech, async (posted) => {
     const { body, asking, reply } = posted;
-    demand(refuseUnsupported(body, speechUnsupported));
     checkTexts(posted, at);
-    const { response_format: format } = body;
+    const { response_format: format, stream_format: way = "audio" } = body;
+    if (way !== "audio" && way !== "sse") refuse("/stream_format", "must be audio or sse");
     const wanted = typeof format === "string" ? ownOf(formats, format) : undefined;
     if (typeof format === "string" && wanted === undefined)
       refuse("/response_format", `must be ${Object.keys(formats).join(", ")}`);
     const text = demand(readText("/input", body.input));
     const { model } = await models.resolve(asking.caller, body.model);
-    const pieces: Uint8Array[] = [];
     const request = {
       model,
       text,
@@ -121,10 +129,29 @@ export function addAudio(surface: Surface): void {
       ...(typeof body.speed === "number" && { speed: body.speed }),
       ...(wanted !== undefined && { mediaType: wanted }),
     };
-    const { mediaType } = await calls.run(asking, "speak", request, ({ bytes }) => pieces.push(bytes));
-    if (wanted !== undefined && mediaType !== wanted)
-      refuse("/response_format", `this model makes ${mediaType}; leave it out`);
-    return reply.type(mediaType).serializer(String).send(Buffer.concat(pieces));
+    const speak = async (each: Asking, onBytes: (bytes: Uint8Array) => void): Promise<string> => {
+      const { mediaType } = await calls.run(each, "speak", request, ({ bytes }) => onBytes(bytes));
+      if (wanted !== undefined && mediaType !== wanted)
+        refuse("/response_format", `this model makes ${mediaType}; leave it out`);
+      return mediaType;
+    };
+    if (way === "sse")
+      return events(asking, reply, async (say, each) => {
+        await speak(each, (bytes) => say({ type: "speech.audio.delta", audio: Buffer.from(bytes).toString("base64") }));
+        say({ type: "speech.audio.done" });
+      });
+    const pieces: Uint8Array[] = [];
+    const take = (): Buffer => Buffer.concat(pieces.splice(0));
+    // Before its end nobody knows what a sound is that was not asked for by its form.
+    const late = { contentType: wanted ?? "", rest: take, ...(wanted !== undefined && { come: take }) };
+    const mediaType = await answeredWhole(
+      asking,
+      reply,
+      at,
+      (each) => speak(each, (bytes) => pieces.push(bytes)),
+      late,
+    );
+    return typeof mediaType === "string" ? reply.type(mediaType).serializer(String).send(take()) : mediaType;
   });
 
   for (const [path, task] of [
@@ -151,39 +178,48 @@ export function addAudio(surface: Surface): void {
           const { model } = await models.resolve(asking.caller, asked.request.model);
           const whole = { ...asked.request, model };
           if (asked.stream) return stream(asking, reply, whole);
-          const told = async (each: Asking): Promise<ReturnType<Parsed["tell"]>> => {
-            const spoken: EnginePart<"transcribe">[] = [];
-            const answer = await calls.run(each, "transcribe", whole, (part) => spoken.push(part));
-            return asked.tell(spoken, answer, task);
+          const spoken: EnginePart<"transcribe">[] = [];
+          const hear = (each: Asking): Promise<EngineAnswer<"transcribe">> => calls.run(each, "transcribe", whole, (part) => spoken.push(part));
+          const { form } = asked;
+          if (form.type === "json")
+            return answeredWhole(asking, reply, at, async (each) => form.tell(spoken, await hear(each), task));
+          let toldChars = 0;
+          const come = (text: string): string => {
+            const more = text.slice(toldChars);
+            toldChars += more.length;
+            return more;
           };
-          // There may be white space before JSON, and not before a text.
-          if (asked.isJson) return answeredWhole(asking, reply, at, async (each) => (await told(each)).body);
-          const { type, body } = await told(asking);
-          return reply.type(type).serializer(String).send(body);
+          const late = { contentType: form.contentType, ...(form.beat !== undefined && { beat: form.beat }), come: () => come(form.soFar(spoken)), rest: come };
+          const text = await answeredWhole(asking, reply, at, async (each) => (await hear(each), form.tell(spoken)), late);
+          return typeof text === "string" ? reply.type(form.contentType).serializer(String).send(text) : text;
         }),
     );
 
   const stream = (asked: Asking, reply: FastifyReply, request: Parsed["request"]): Promise<void> =>
-    streamed(
+    events(asked, reply, async (say, asking) => {
+      const spoken: EnginePart<"transcribe">[] = [];
+      await calls.run(asking, "transcribe", request, (part) => {
+        spoken.push(part);
+        say({ type: "transcript.text.delta", delta: part.text });
+      });
+      say({ type: "transcript.text.done", text: textOf(spoken) });
+    });
+
+  type Say = (data: Fields & { readonly type: string }) => void;
+  function events(asked: Asking, reply: FastifyReply, work: (say: Say, asking: Asking) => Promise<void>): Promise<void> {
+    const told: (data: Parameters<Say>[0]) => string = (data) => `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
+    return streamed(
       { asking: asked, reply, at },
       streams.events,
-      async (out, asking) => {
-        const say = (data: Fields & { readonly type: string }): void => out.write(`event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`);
-        const spoken: EnginePart<"transcribe">[] = [];
-        await calls.run(asking, "transcribe", request, (part) => {
-          spoken.push(part);
-          say({ type: "transcript.text.delta", delta: part.text });
-        });
-        say({ type: "transcript.text.done", text: textOf(spoken) });
-      },
-      (reason) => `event: error\ndata: ${JSON.stringify({ type: "error", ...openAiError(reason) })}\n\n`,
-    ); // prettier-ignore
+      (out, asking) => work((data) => out.write(told(data)), asking),
+      (reason) => told({ type: "error", ...openAiError(reason) }),
+    );
+  } // prettier-ignore
 
   interface Parsed {
     readonly request: Omit<EngineRequest<"transcribe">, "id" | "timeoutMs" | "person" | "key"> & { readonly model: string };
     readonly stream: boolean;
-    readonly tell: (typeof transcripts)[string];
-    readonly isJson: boolean;
+    readonly form: TranscriptForm;
   } // prettier-ignore
 
   async function readForm(form: FormData, translate: boolean): Promise<Parsed> {
@@ -199,8 +235,8 @@ export function addAudio(surface: Surface): void {
     const max = at.limits.mediaBytesMax;
     if (file.size > max) throw new PlexusError(failure("TOO_LARGE", { limit: "mediaBytesMax", max }));
     const format = textIn("response_format", 32) ?? "json";
-    const tell = Object.hasOwn(transcripts, format) ? transcripts[format] : undefined;
-    if (tell === undefined) return refuse("/response_format", `must be ${Object.keys(transcripts).join(", ")}`);
+    const told = Object.hasOwn(transcripts, format) ? transcripts[format] : undefined;
+    if (told === undefined) return refuse("/response_format", `must be ${Object.keys(transcripts).join(", ")}`);
     const ending = ownOf(soundTypes, /\.(\w+)$/.exec(file.name)?.[1]?.toLowerCase() ?? "");
     const mediaType = file.type.startsWith("audio/") ? (file.type.split(";", 1)[0] as string) : ending;
     if (mediaType === undefined) return refuse("/file", "must be a sound: wav, mp3, flac, ogg, m4a or webm");
@@ -217,8 +253,7 @@ export function addAudio(surface: Surface): void {
         ...(translate && { translate }),
       },
       stream: textIn("stream", 8) === "true",
-      tell,
-      isJson: format.endsWith("json"),
+      form: told,
     };
   }
 }

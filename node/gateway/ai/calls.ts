@@ -240,7 +240,6 @@ export function createCalls(at: GatewayContext): Calls {
   function call<Name extends EngineName>(
     { caller, interest, cache, told, near, unfit, placed, trace }: Asking,
     { name, asked, onPart = () => undefined }: Call<Name>,
-    silenceMs: number,
     leave: () => void,
   ): Promise<EngineAnswer<Name>> {
     const max = limits.completionTextBytesMax;
@@ -251,7 +250,7 @@ export function createCalls(at: GatewayContext): Calls {
         ...asked,
         id: `v1-${at.newId()}`,
         timeoutMs: limits.completionWholeMs,
-        silenceMs,
+        silenceMs: limits.completionTimeoutMs,
         // Whoever asks takes the turn, also with somebody else's agent.
         person: caller.actor,
         key: `${caller.kind}/${caller.session}`,
@@ -307,11 +306,10 @@ export function createCalls(at: GatewayContext): Calls {
       if (asking.interest.lost) return Promise.reject(new PlexusError(gone()));
       const one = { name, asked, onPart };
       const placed = place(asking);
-      if (typeof placed === "function") return call(asking, one, limits.completionTimeoutMs, placed);
-      const sinceMs = clock.monotonicMs();
-      return placed.then((leave) =>
-        call(asking, one, limits.completionTimeoutMs - (clock.monotonicMs() - sinceMs), leave),
-      );
+      // However long it waited, what follows has all of its time: a model may be silent as long behind a wait as without one.
+      return typeof placed === "function"
+        ? call(asking, one, placed)
+        : placed.then((leave) => call(asking, one, leave));
     },
   };
 }

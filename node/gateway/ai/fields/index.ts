@@ -60,7 +60,6 @@ const idle: Readonly<Record<string, (value: unknown, body: Fields) => boolean>> 
   "tools(custom).allowed_callers": isDirect,
   speed: (value) => value === "standard",
   timestamp_granularities: (value) => isEmpty(value) || [value].flat().every((one) => one === "segment"),
-  stream_format: (value) => value === "audio",
   response_format: (value) => value === "b64_json",
   repetition_penalty: (value) => value === 1,
   repeat_penalty: (value) => value === 1,

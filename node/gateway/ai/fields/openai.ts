@@ -160,9 +160,8 @@ refused input(*) | only texts are supported
 
 /** Speech, transcriptions, translations, images. */
 export const speechFields: readonly FieldRow[] = rowsOf(`
-used model input voice speed response_format
+used model input voice speed response_format stream_format
 refused instructions | how it is said is the voice's own
-refused stream_format | only audio is supported
 `);
 /** Transcriptions. */
 export const transcriptionFields: readonly FieldRow[] = rowsOf(`

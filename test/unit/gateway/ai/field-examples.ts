@@ -288,7 +288,7 @@ export const examples: Readonly<Record<string, Readonly<Record<string, unknown>>
     "input(reasoning)": { type: "reasoning", summary: [] },
   },
   "/v1/embeddings": { input: "other", dimensions: 8, encoding_format: "base64", truncate_prompt_tokens: "elsewhere" },
-  "/v1/audio/speech": { input: "other", speed: 2, response_format: "mp3", voice: "b" },
+  "/v1/audio/speech": { input: "other", speed: 2, response_format: "mp3", voice: "b", stream_format: "sse" },
   "/v1/images/generations": { ...common, prompt: "elsewhere", n: 2, size: "64x64" },
   "/v1/messages": ofMessages,
   "/v1/messages/count_tokens": {

@@ -647,6 +647,10 @@ describe("gateway: what OpenAI's client asks of models, unchanged", () => {
     const mp3 = await refusalOf(client.audio.speech.create({ model: "echo", input: "hello", voice: "alloy", response_format: "mp3" }));
     expect((mp3 as Error).message).to.match(/response_format: this model makes audio\/wav/);
 
+    const streamed = await client.audio.speech.create({ model: "echo", input: "hello there", voice: "alloy", stream_format: "sse" });
+    const said = [...(await streamed.text()).matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data!) as { type: string; audio?: string });
+    expect(said.at(-1)).to.deep.equal({ type: "speech.audio.done" });
+    expect(Buffer.concat(said.map(({ audio = "" }) => Buffer.from(audio, "base64")))).to.deep.equal(sound);
     const file = () => OpenAI.toFile(sound, "speech.wav", { type: "audio/wav" });
     const heard = await client.audio.transcriptions.create({ model: "seeing", file: await file(), language: "en", prompt: "names" });
     expect(heard.text).to.equal("hello there");

@@ -204,32 +204,181 @@ describe("gateway: streams while a model says nothing", () => {
     });
   } // prettier-ignore
 
-  it("a transcription that is JSON beats in white space too, and one that is a text does not", async () => {
-    for (const format of ["json", "verbose_json", "text"]) {
-      const form = new FormData();
-      form.set("file", new Blob([new Uint8Array(4)], { type: "audio/wav" }), "a.wav");
-      form.set("model", "told");
-      form.set("response_format", format);
-      let answered = false;
-      const response = fetch(`${fixture.url}/v1/audio/transcriptions`, { method: "POST", headers: { authorization: `Bearer ${token}` }, body: form });
-      void response.then(() => (answered = true));
+  const heard = (word: string, fromMs: number): Spoken =>
+    ({ type: "part", part: { text: word, fromMs, toMs: fromMs + 1_000 } }) as unknown as Spoken;
+  const heardAll = { type: "answered", result: ok({ durationMs: 2_000 }) } as unknown as Spoken;
+  function beginTranscript(format: string) {
+    const form = new FormData();
+    form.set("file", new Blob([new Uint8Array(4)], { type: "audio/wav" }), "a.wav");
+    form.set("model", "told");
+    form.set("response_format", format);
+    return fetch(`${fixture.url}/v1/audio/transcriptions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}` },
+      body: form,
+    });
+  }
+
+  for (const format of ["json", "verbose_json"])
+    it(`a transcription in ${format} beats in white space`, async () => {
+      const response = beginTranscript(format);
       const call = await told.next();
       fixture.world.elapse(45_100);
-      await fixture.request("GET", "/api/v1/health");
-      const end = { type: "answered", result: ok({ durationMs: 1_000 }) } as unknown as Spoken;
-      const part = { type: "part", part: { text: "Hello", fromMs: 0, toMs: 1_000 } } as unknown as Spoken;
-      if (format === "text") {
-        expect(answered).to.equal(false);
-        call.say(part, end);
-        expect(await (await response).text()).to.equal("Hello\n");
-        continue;
-      }
       const wire = reading(await response);
       expect(await wire.take(1)).to.equal(" ");
-      call.say(part, end);
+      call.say(heard("Hello", 0), heardAll);
       expect(JSON.parse(await wire.rest())).to.include({ text: "Hello" });
+    });
+
+  const transcripts = {
+    text: ["Hello", " there", "\n"],
+    srt: ["1\n00:00:00,000 --> 00:00:01,000\nHello\n\n", "2\n00:00:01,000 --> 00:00:02,000\nthere\n\n", ""],
+    vtt: ["WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nHello\n\n", "00:00:01.000 --> 00:00:02.000\nthere\n\n", ""],
+  };
+  for (const [format, [first = "", second = "", end = ""]] of Object.entries(transcripts))
+    it(`a transcription in ${format} is told as it comes, once it is late, and is what it is in time`, async () => {
+      const response = beginTranscript(format);
+      const call = await told.next();
+      call.say(heard("Hello ", 0));
+      fixture.world.elapse(45_100);
+      const answer = await response;
+      expect([answer.status, answer.headers.get("content-type")?.split(";")[0]]).to.deep.equal([
+        200,
+        { text: "text/plain", srt: "application/x-subrip", vtt: "text/vtt" }[format],
+      ]);
+      const wire = reading(answer);
+      expect(await wire.take(first.length)).to.equal(first);
+      call.say(heard("there\n", 1_000));
+      fixture.world.elapse(15_000);
+      expect(await wire.take(second.length)).to.equal(second);
+      call.say(heardAll);
+      expect(await wire.rest()).to.equal(end);
+    });
+
+  it("a transcription in vtt has notes while nothing is heard, and others begin with what is heard first", async () => {
+    const response = beginTranscript("vtt");
+    const call = await told.next();
+    fixture.world.elapse(45_100);
+    const wire = reading(await response);
+    const opening = "WEBVTT\n\n";
+    expect(await wire.take(opening.length)).to.equal(opening);
+    for (let count = 0; count < 3; count += 1) {
+      fixture.world.elapse(15_000);
+      expect(await wire.take(6)).to.equal("NOTE\n\n");
     }
-  }); // prettier-ignore
+    call.say(heard("Hello", 0), heardAll);
+    expect(await wire.rest()).to.equal("00:00:00.000 --> 00:00:01.000\nHello\n\n");
+
+    let answered = false;
+    const text = beginTranscript("text");
+    void text.then(() => (answered = true));
+    const other = await told.next();
+    fixture.world.elapse(70_000);
+    await fixture.request("GET", "/api/v1/health");
+    expect(answered).to.equal(false);
+    other.say(failed(failure("RUNTIME_FAULT")));
+    expect((await text).status).to.equal(502);
+  });
+
+  it("a transcription that fails when it has begun is cut off", async () => {
+    const response = beginTranscript("text");
+    const call = await told.next();
+    call.say(heard("Hello", 0));
+    fixture.world.elapse(45_100);
+    const wire = reading(await response);
+    expect(await wire.take(5)).to.equal("Hello");
+    call.say(failed(failure("RUNTIME_FAULT")));
+    expect(
+      await wire.rest().then(
+        () => "whole",
+        () => "cut off",
+      ),
+    ).to.equal("cut off");
+  });
+
+  const bytesOf = (sound: string): Spoken =>
+    ({ type: "part", part: { bytes: Buffer.from(sound) } }) as unknown as Spoken;
+  const spokenAll = { type: "answered", result: ok({ mediaType: "audio/pcm" }) } as unknown as Spoken;
+  const beginSpeech = (how: object) =>
+    fetch(`${fixture.url}/v1/audio/speech`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify({ model: "told", input: "hello", ...how }),
+    });
+
+  it("speech of a form that was asked for is sent as it comes, once it is late", async () => {
+    const response = beginSpeech({ response_format: "pcm" });
+    const call = await told.next();
+    call.say(bytesOf("ab"));
+    fixture.world.elapse(45_100);
+    const answer = await response;
+    expect([answer.status, answer.headers.get("content-type")]).to.deep.equal([200, "audio/pcm"]);
+    const wire = reading(answer);
+    expect(await wire.take(2)).to.equal("ab");
+    call.say(bytesOf("cd"));
+    fixture.world.elapse(15_000);
+    expect(await wire.take(2)).to.equal("cd");
+    call.say(bytesOf("ef"), spokenAll);
+    expect(await wire.rest()).to.equal("ef");
+  });
+
+  it("speech of another form than was asked for is cut off when it has begun, and one of no form waits for its end", async () => {
+    const response = beginSpeech({ response_format: "wav" });
+    const call = await told.next();
+    call.say(bytesOf("ab"));
+    fixture.world.elapse(45_100);
+    const wire = reading(await response);
+    expect(await wire.take(2)).to.equal("ab");
+    call.say(spokenAll);
+    expect(
+      await wire.rest().then(
+        () => "whole",
+        () => "cut off",
+      ),
+    ).to.equal("cut off");
+
+    let answered = false;
+    const free = beginSpeech({});
+    void free.then(() => (answered = true));
+    const other = await told.next();
+    other.say(bytesOf("ab"));
+    fixture.world.elapse(90_000);
+    await fixture.request("GET", "/api/v1/health");
+    expect(answered).to.equal(false);
+    other.say(spokenAll);
+    const whole = await free;
+    expect([whole.headers.get("content-type"), await whole.text()]).to.deep.equal(["audio/pcm", "ab"]);
+  });
+
+  it("speech as a stream of events begins a moment after its place, beats, and says its sound in pieces", async () => {
+    const response = beginSpeech({ stream_format: "sse" });
+    const call = await told.next();
+    fixture.world.elapse(2_100);
+    const wire = reading(await response);
+    expect(await wire.take(beats.events.length)).to.equal(beats.events);
+    fixture.world.elapse(15_000);
+    expect(await wire.take(beats.events.length)).to.equal(beats.events);
+    call.say(bytesOf("ab"), spokenAll);
+    expect(await wire.rest()).to.equal(
+      'event: speech.audio.delta\ndata: {"type":"speech.audio.delta","audio":"YWI="}\n\nevent: speech.audio.done\ndata: {"type":"speech.audio.done"}\n\n',
+    );
+  });
+
+  it("a call that waited long for its place may be silent as long as any other", async () => {
+    const first = begin(rows[0]!);
+    const running = await told.next();
+    const second = begin(rows[0]!);
+    for (let part = 0; part < 29; part += 1) {
+      fixture.world.elapse(10_000);
+      running.say(text("x"));
+    }
+    running.say(ended("complete"));
+    await (await first.response).text();
+    const call = await told.next();
+    expect(call.request).to.include({ silenceMs: 300_000 });
+    call.say(ended("complete"));
+    await (await second.response).text();
+  });
 
   it("an answer that is not streamed has the status of its refusal, for as long as nothing was sent", async () => {
     const { response } = begin(rows[0]!, false);

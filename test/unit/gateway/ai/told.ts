@@ -17,7 +17,7 @@ export function toldEngines(): { readonly engines: Engines; next(): Promise<Told
   const info: ModelInfo = {
     model: "told",
     runtime: "rote",
-    capabilities: ["chat", "tools", "json", "vision", "logprobs", "transcribe"],
+    capabilities: ["chat", "tools", "json", "vision", "logprobs", "transcribe", "speak"],
     contextTokens: 4_096,
     sizeBytes: 0,
     demonstration: true,
@@ -40,8 +40,12 @@ export function toldEngines(): { readonly engines: Engines; next(): Promise<Told
         };
       },
     }; // prettier-ignore
-  // What it writes down it is told in the same way.
-  const engines = everyEngine({ generate: told, transcribe: told as unknown as Engines["transcribe"] });
+  // What it writes down and speaks it is told in the same way.
+  const engines = everyEngine({
+    generate: told,
+    transcribe: told as unknown as Engines["transcribe"],
+    speak: told as unknown as Engines["speak"],
+  });
   return {
     engines,
     next() {
