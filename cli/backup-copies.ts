@@ -61,7 +61,7 @@ export async function drillBackup(
 }
 
 /** The same, and the shares of the kit beside it: whether they make the cluster's root, and it opens every epoch. The root stays in this process, and is
- *  forgotten. Errors: those of `openRoot`, KEY_MISSING (there is no kit), KEY_REFUSED (an epoch that it does not open). */
+ *  forgotten. Errors: those of `openRoot`, KIT_MISSING, KEY_REFUSED (an epoch that it does not open). */
 export async function drillBackupAndKit(
   flags: AdminFlags,
   { scratch, snapshot, ...kit }: { readonly scratch: string; readonly snapshot: number | undefined } & KitSource,
@@ -69,7 +69,7 @@ export async function drillBackupAndKit(
 ): Promise<number> {
   const node = await findNode(flags);
   const { cluster, root: record, epochs } = demand(await callNode<KeysStatus>(node, "GET", keysPath));
-  if (record === undefined) throw new PlexusError(failure("KEY_MISSING", { reason: "the cluster has no recovery kit", hint: "plexus backup kit make" })); // prettier-ignore
+  if (record === undefined) throw new PlexusError(failure("KIT_MISSING"));
   const root = await openRoot({ form: "plexus kit 1", cluster, root: record, epochs }, kit, output);
   demand(verifyEpochs(cluster, record, epochs));
   for (const epoch of epochs) demand(openEpoch(cluster, epoch, root));

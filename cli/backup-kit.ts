@@ -204,7 +204,7 @@ async function write(file: string, content: string): Promise<void> {
 
 function asSheet({ cluster, root, epochs }: KeysStatus): KitSheet {
   if (root === undefined)
-    throw new PlexusError(failure("KEY_MISSING", { reason: "the cluster has no recovery kit", hint: "kit.json of the kit: --sheet FILE" })); // prettier-ignore
+    throw new PlexusError(failure("KIT_MISSING", { hint: "shares of a kit of another cluster: --sheet FILE, the kit.json that lies beside them" })); // prettier-ignore
   return { form: "plexus kit 1", cluster, root, epochs };
 }
 

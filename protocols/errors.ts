@@ -360,6 +360,11 @@ export const errorTable = {
     http: 400,
     help: "More shares of the recovery kit are needed; details say how many, and which are there.",
   },
+  KIT_MISSING: {
+    outcome: "not_started",
+    http: 503,
+    help: "The cluster has no recovery kit yet, so nothing can be backed up. Make one in a terminal on a node: `plexus backup kit make --to FOLDER`.",
+  },
   KEY_MISSING: {
     outcome: "not_started",
     http: 503,

@@ -74,7 +74,7 @@ interface Checkpoint {
  *  has no answer yet. */
 const againCodes: ReadonlySet<string> = new Set([...passingCodes, "UNREACHABLE", "OVERLOADED", "BAD_FRAME", "BAD_REQUEST"]); // prettier-ignore
 /** Those after which they are missing: the node cannot do it. */
-const unableCodes: ReadonlySet<string> = new Set(["KEY_MISSING", "VERSION_UNSUPPORTED", "FORBIDDEN"]);
+const unableCodes: ReadonlySet<string> = new Set(["KIT_MISSING", "KEY_MISSING", "VERSION_UNSUPPORTED", "FORBIDDEN"]);
 /** As many as turns that a task has, and some. */
 const marksKept = 64;
 /** Failures of a list that is made anew. */

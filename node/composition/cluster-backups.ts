@@ -89,5 +89,10 @@ export function openClusterBackups(at: {
       return answer;
     },
   });
-  return { ...backups, use };
+  return {
+    ...backups,
+    // Before the first backup there is nothing to read, and there may be no key either.
+    list: async () => ((await heads.read()) === undefined ? [] : await backups.list()),
+    use,
+  };
 }

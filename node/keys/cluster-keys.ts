@@ -84,20 +84,20 @@ export interface ClusterKeys {
   /** Says which root counts here, by its words: the directory's, or the one that this node knows, which the directory gets again. Errors: NOT_FOUND (neither
    *  has these words), KEY_REFUSED (it does not vouch for the epochs), OVERLOADED. */
   trust(words: string): Promise<Result<KeysStatus>>;
-  /** Begins an epoch and wraps the ring anew; goes on with what was broken off. Errors: KEY_MISSING, KEY_REFUSED, OVERLOADED. */
+  /** Begins an epoch and wraps the ring anew; goes on with what was broken off. Errors: KIT_MISSING, KEY_MISSING, KEY_REFUSED, OVERLOADED. */
   rotate(options: { readonly compromised: boolean }): Promise<Result<KeysStatus>>;
   /** Takes keys that a kit has opened. Errors: KEY_REFUSED. */
   restore(told: RestoreKeys): Promise<Result<KeysStatus>>;
   /** Destroys the keys of a tenant: whatever they have encrypted is unreadable for good. Resolves with how many there were. */
   erase(tenant: string): Promise<Result<number>>;
-  /** Errors: KEY_MISSING (there is no kit; the newest epoch's key is not here), KEY_REFUSED (the epochs are not the root's). */
+  /** Errors: KIT_MISSING, KEY_MISSING (the newest epoch's key is not here), KEY_REFUSED (the epochs are not the root's). */
   backupKeys(): Promise<Result<BackupKeys>>;
   /** The keys of epochs, sealed for another node of the cluster. Whether it may have them is the caller's to know. */
   sealFor(publicKey: Uint8Array): Promise<{ epoch: number; sealed: Uint8Array }[]>;
   /** Takes what `sealFor` of another node gave for `receiver`. Resolves with how many are new. */
   take(keys: readonly { readonly epoch: number; readonly sealed: Uint8Array }[]): Promise<number>;
   readonly receiver: Uint8Array;
-  /** What a backup carries of the keys, so that it and the recovery kit suffice. Error: KEY_MISSING. */
+  /** What a backup carries of the keys, so that it and the recovery kit suffice. Errors: KIT_MISSING, KEY_MISSING. */
   carried(): Promise<Result<Uint8Array>>;
   /** Takes the keys of tenants that a backup carried, where there are none. Error: OVERLOADED. */
   takeRing(ring: readonly TenantKey[]): Promise<Result<null>>;
@@ -141,7 +141,7 @@ export function createClusterKeys(ports: {
   /** There is a root, and this node, which knows none, may not take it. */
   const strange = ({ root, refused: what }: Known) =>
     root === undefined && what !== undefined ? refused(failure("ROOT_UNVOUCHED", { reason: what.reason })) : undefined;
-  const noKit = () => missing({ reason: "the cluster has no recovery kit", hint: "plexus backup kit make" });
+  const noKit = () => refused(failure("KIT_MISSING"));
 
   const status = async (): Promise<KeysStatus> => {
     const [{ root, records, refused: denied, fault }, rotation, again] = await Promise.all([

@@ -30,10 +30,11 @@ describe("backups of a real node", function () {
     for (let n = 0; n < 20; n += 1) await post("harbour", `before ${n}`, n % 2 === 0 ? ada : bob);
     await post("mill", "elsewhere", ada);
 
+    expect(await plexus(node, "backup", "list")).to.match(/no backup/i);
     // Without keys nothing is made, not even a folder.
     const early = await runPlexus("backup", "run", "--to", folder, "--data", node.data);
     expect(early.stderr)
-      .to.match(/KEY_MISSING/)
+      .to.match(/KIT_MISSING/)
       .and.match(/plexus backup kit make/);
     expect(await readdir(outside.path)).to.deep.equal([]);
     await plexus(node, "backup", "kit", "make", "--to", join(outside.path, "kit"));

@@ -38,6 +38,7 @@ import {
   worldViolations,
 } from "./rules.ts";
 import { blank, importsOf, type Source } from "./source.ts";
+import { pageBudgetKiB } from "../../web/budget.ts";
 
 const root = join(import.meta.dirname, "../..");
 const ignored = /(^|\/)(node_modules|dist|coverage|\.git)\//;
@@ -180,6 +181,11 @@ describe("the documents", () => {
       cells.map((cell, index) => (index < 3 ? cell.replaceAll("`", "") : cell)).join(" | "),
     );
     none(differences(table, page, { expected: "protocols/errors.ts", actual: "docs/errors.md" }));
+  });
+
+  it("say of the sign-in page what its budget says", () => {
+    const said = /The sign-in page weighs at most (\d+) KiB/.exec(documentText("README.md"))?.[1];
+    expect(Number(said)).to.equal(pageBudgetKiB.toSignIn);
   });
 
   it("list every limit with its value and what happens there", async () => {

@@ -58,7 +58,7 @@ describe("the backups of a cluster", function () {
     await page.goto(`${fixture.node.url}/settings/profile`);
     await page.getByRole("link", { name: "Administration" }).click();
     await page.getByRole("link", { name: "Backups", exact: true }).click();
-    await part(page, "State").getByText("The cluster has no recovery kit").waitFor();
+    await part(page, "State").getByText("so nothing can be backed up. Make one: plexus backup kit make").waitFor();
     await plexus(fixture.node, "backup", "kit", "make", "--to", join(outside, "kit"));
     await part(page, "State").getByText("There is no backup yet. Make the first one below.").waitFor();
     await part(page, "State").getByRole("button", { name: "Back up now" }).click();
