@@ -277,9 +277,17 @@ export const actorLimits = {
   shardOwnersCounted: 1_000,
   /** Shards that one step of a collection moves into the trash, and out of it. */
   shardsCollected: 64,
+  /** Shards that become free later than this are looked at by each collection: a clock that was ahead may have said so.
+   *
+   *  As long as backups refer to what no snapshot leads to yet: what is kept for longer by hand is little. */
+  shardLifeUsualMs: 7 * 24 * 3_600_000,
 
   /** A recall that read less says nothing of how fast bytes are read. */
   backupMeasuredBytesMin: 1024 * 1024,
+  /** No session holds for longer, whatever the gateway says: its clock may be ahead. */
+  sessionLifeMsMax: 30 * 24 * 3_600_000,
+  /** No server that answers a call later makes an agent wait for longer. */
+  generationRetryMsMax: 3_600_000,
   /** No link that was sent by mail, or made by an admin, holds for longer. One that seems to was made while a clock was ahead. */
   linkLifeMsMax: 24 * 3_600_000,
   /** No deletion of an account waits for longer: one that seems to was asked for while a clock was ahead, and waits for so long from now. */

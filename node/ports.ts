@@ -223,20 +223,20 @@ export interface ActorBlobs {
  *  kept as it is: whoever gives it has encrypted it. */
 export interface Stripes {
   /** Codes and stores; resolves when k + ⌈m/2⌉ holders have their shards synced and in their inventories; the rest follows. Who puts it for
-   *  good names a time at first, so that a crash leaves nothing for ever, and calls `keep` when its own fact is committed. Errors:
+   *  good says for how long at first, so that a crash leaves nothing for ever, and calls `keep` when its own fact is committed. Errors:
    *  HOLDERS_TOO_FEW, TOO_LARGE, OVERLOADED, and what most holders said: DISK_FULL, LIMIT_REACHED, RATE_LIMITED. */
   put(
     bytes: Uint8Array,
-    how: { readonly class: string; readonly owner: ActorId; readonly expiresAtMs?: number },
+    how: { readonly class: string; readonly owner: ActorId; readonly lifeMs?: number },
   ): Promise<Result<StripeRef>>;
   /** Any k shards give it; asks for more when some are slow. Errors: STRIPE_LOST (names the shards), SLOT_UNAVAILABLE (holders that may have
    *  enough do not answer), OVERLOADED. */
   read(ref: StripeRef): Promise<Result<Uint8Array>>;
   /** The shards that suffice, each compared with its hash. `without`: the number of one that is not asked for. */
   gather(ref: StripeRef, without?: number): Promise<Result<ReadonlyMap<number, Uint8Array>>>;
-  /** One more owner refers to it, or one for longer: until `expiresAtMs`, or without an end. Holders that did not hear of it hear later.
+  /** One more owner refers to it, or one for longer: for `lifeMs` from when a holder hears of it, by that holder's clock, or without an end. Holders that did not hear of it hear later.
    *  Errors: HOLDERS_TOO_FEW, and what most holders said. */
-  keep(ref: StripeRef, owner: ActorId, expiresAtMs?: number): Promise<Result<null>>;
+  keep(ref: StripeRef, owner: ActorId, lifeMs?: number): Promise<Result<null>>;
   /** One owner refers to it no longer: collected after the grace when nobody does. May be repeated, and must be after an error. */
   release(ref: StripeRef, owner: ActorId): Promise<Result<null>>;
   /** How it stands. `deep`: each shard is read whole where it is. */

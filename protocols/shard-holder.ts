@@ -5,7 +5,7 @@ import type { ClusterSlotRow } from "./cluster.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { ActorId } from "./ids.ts";
 import { wireLimits as limits } from "./limits.ts";
-import { blobHash, nothing, object, position, timeMs } from "./schema.ts";
+import { blobHash, nothing, object, position } from "./schema.ts";
 import {
   groupName,
   shardOwner,
@@ -19,6 +19,8 @@ import {
 /** The number of what somebody does with a stripe: later operations of the same owner have higher ones. The time by the clock of who begins it,
  *  raised above what it must follow. */
 export const shardOperation = position;
+/** For how long an owner refers to a stripe, counted from when the holder hears of it: the clocks of two nodes may differ by years. */
+export const shardLife = Type.Integer({ minimum: 1, maximum: limits.shardGraceMsMax });
 
 const some = Type.Array(stripeId, { minItems: 1, maxItems: limits.shardsNamedMax });
 
@@ -35,7 +37,7 @@ export const holderTerms = object({
 /** Commands to `shard-holder/GROUP.INDEX`. The node that owns the holder sends those that change something: the bytes are its business. */
 export const shardHolderCommands = {
   /** A shard is synced at the owner's node: its stripe, its number in the code, and who refers to it by which operation. May be repeated; a
-   *  reference ends at the later of all times that were named for it, and never where none was. Errors: BAD_REQUEST (another group's, or another
+   *  reference ends by the holder's clock at the latest of all ends that were named for it, and never where none was. Errors: BAD_REQUEST (another group's, or another
    *  holder's shard), ALREADY_DONE (somebody refers to other shards of this stripe; details have their descriptor as `held`), RELEASED (the owner
    *  let go of the stripe by this or a later operation; details have that one), LIMIT_REACHED (`bytesMax`, `shardsMax`,
    *  `shardOwnersMax`), FORBIDDEN (the group takes no new stripes), RATE_LIMITED, OVERLOADED. */
@@ -45,7 +47,7 @@ export const shardHolderCommands = {
       shard: Type.Integer({ minimum: 0, maximum: limits.groupHoldersMax - 1 }),
       owner: shardOwner,
       operation: shardOperation,
-      expiresAtMs: Type.Optional(timeMs),
+      lifeMs: Type.Optional(shardLife),
       terms: holderTerms,
     },
     result: answer<ShardReceipt>("ShardReceipt"),
@@ -151,7 +153,9 @@ export interface ShardReference {
   readonly owner: ActorId;
   /** The last operation by which it began to. */
   readonly operation: number;
+  /** When it ends by the holder's clock, and how long it was to last then: one that lies further ahead is over (`holdsAt`). */
   readonly expiresAtMs?: number;
+  readonly lifeMs?: number;
 }
 
 /** A shard in an inventory. */

@@ -11,6 +11,7 @@ import {
   position,
   principal,
   text,
+  spanMs,
   timeMs,
   userName,
   type Resumed,
@@ -72,8 +73,8 @@ export const userCommands = {
       identity: Type.Optional(identity),
       /** The person has shown that they read what comes there. */
       contact: Type.Optional(object(contact)),
-      /** The role `guest` from the first moment on, and the time when the account ends. */
-      guest: Type.Optional(object({ endsAtMs: Type.Optional(timeMs) })),
+      /** The role `guest` from the first moment on, and for how long the account lives. */
+      guest: Type.Optional(object({ lifeMs: Type.Optional(spanMs) })),
     },
     result: answer<UserView>("UserView"),
     summary: "Makes the account",
@@ -248,7 +249,7 @@ export const userCommands = {
    *  whoever asks for one in somebody's name takes none away. */
   makeReset: command({
     ...byGateway,
-    params: { secretHash: hash, untilMs: timeMs, byMail: Type.Optional(Type.Boolean()) },
+    params: { secretHash: hash, lifeMs: spanMs, byMail: Type.Optional(Type.Boolean()) },
     result: nothing,
     summary: "Allows a new password once, to whoever has the link",
   }),
@@ -276,7 +277,7 @@ export const userCommands = {
   /** Only the hash of the link's secret arrives here. A new one replaces the one before. */
   beginMail: command({
     ...byGateway,
-    params: { ...contact, secretHash: hash, untilMs: timeMs },
+    params: { ...contact, secretHash: hash, lifeMs: spanMs },
     result: nothing,
     summary: "Begins to set the mail address",
   }),
@@ -301,10 +302,10 @@ export const userCommands = {
     result: answer<MailSet>("MailSet"),
     summary: "Removes the mail address",
   }),
-  /** All sessions and API keys end. At `atMs` the account is gone; a time that is over means at once. Errors: FORBIDDEN (an admin), OVERLOADED. */
+  /** All sessions and API keys end. After `waitMs` the account is gone; 0 means at once. Errors: FORBIDDEN (an admin), OVERLOADED. */
   beginDeletion: command({
     ...byGateway,
-    params: { atMs: timeMs, byAdmin: Type.Boolean() },
+    params: { waitMs: spanMs, byAdmin: Type.Boolean() },
     result: object({ atMs: timeMs }),
     summary: "Deletes the account",
   }),

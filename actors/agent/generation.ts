@@ -295,8 +295,9 @@ function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: H
   const again = error.code === "STOPPING" || mayRepeat;
   if (error.outcome !== "failed" && again && !isBlind && !isDeaf) {
     const waitMs = limits.generationRetryMs * 4 ** (Math.max(1, job.attempt) - 1);
-    // A busy model says when there may be a place.
-    const dueMs = turn.nowMs + Math.max(waitMs, Number(error.details?.["retryAfterMs"]) || 0);
+    // A busy model says when there may be a place; some say it by a clock that is years ahead.
+    const saidMs = Math.min(Number(error.details?.["retryAfterMs"]) || 0, limits.generationRetryMsMax);
+    const dueMs = turn.nowMs + Math.max(waitMs, saidMs);
     const { text, tokens, again: lost } = now;
     return [
       note({ run: null, left: { text, tokens, again: lost } }),

@@ -34,11 +34,13 @@ import { note, persist, refuse, reply, type ActorRecord, type Behavior, type Eff
 import { actorLimits as limits } from "../limits.ts";
 import {
   briefOf,
+  aheadRange,
   dueRange,
   evolve,
   freeFrom,
   initial,
   isOld,
+  isOver,
   lineOf,
   record,
   stripeKey,
@@ -223,12 +225,12 @@ interface Known {
 }
 
 function hold(state: HolderState, command: Of<"hold">, { held, released }: Known, turn: HolderTurn): Effects {
-  const { stripe, shard, owner, operation, expiresAtMs } = command;
+  const { stripe, shard, owner, operation, lifeMs } = command;
   const { nowMs, replyTo } = turn;
   const gone = released?.owners.find((one) => one.owner === owner);
   if (gone !== undefined && gone.operation >= operation)
     return [refuse("RELEASED", { stripe: stripe.id, owner, operation: gone.operation }, replyTo)];
-  const mine = { owner, operation, ...(expiresAtMs !== undefined && { expiresAtMs }) };
+  const mine = { owner, operation, ...(lifeMs !== undefined && { expiresAtMs: nowMs + lifeMs, lifeMs }) };
   const isOther = held !== undefined && (held.shard !== shard || !sameStripe(held.stripe, stripe));
   // Two writers may lay the same bytes out in two ways. The one that somebody refers to stays.
   if (isOther && isReferred(held, nowMs)) {
@@ -255,8 +257,8 @@ function hold(state: HolderState, command: Of<"hold">, { held, released }: Known
   return [...(isNews ? [persist(change)] : []), reply(receipt(after, owner, turn), replyTo)];
 }
 
-const isReferred = ({ trashedAtMs, freeFromMs = Infinity }: HeldShard, nowMs: number): boolean =>
-  trashedAtMs === undefined && freeFromMs > nowMs;
+const isReferred = ({ trashedAtMs, references }: HeldShard, nowMs: number): boolean =>
+  trashedAtMs === undefined && references.some((one) => !isOver(one, nowMs));
 
 const receipt = ({ stripe, shard, heldSinceMs }: HeldShard, owner: ActorId, { self }: HolderTurn): ShardReceipt => ({
   holder: self,
@@ -315,11 +317,12 @@ function release(
 /** The references with one more. Of two by one owner the one that ends later holds; those that are over go. */
 function referred(before: readonly ShardReference[], more: ShardReference, nowMs: number): readonly ShardReference[] {
   const known = before.find(({ owner }) => owner === more.owner);
-  const others = before.filter(({ owner, expiresAtMs }) => owner !== more.owner && !(expiresAtMs !== undefined && expiresAtMs <= nowMs)); // prettier-ignore
-  const endMs = Math.max(more.expiresAtMs ?? Infinity, known === undefined ? 0 : (known.expiresAtMs ?? Infinity));
-  const operation = Math.max(more.operation, known?.operation ?? 0);
-  return [...others, { owner: more.owner, operation, ...(endMs !== Infinity && { expiresAtMs: endMs }) }];
+  const others = before.filter((one) => one.owner !== more.owner && !isOver(one, nowMs));
+  const last = known === undefined || isOver(known, nowMs) || endOf(more) >= endOf(known) ? more : known;
+  return [...others, { ...last, operation: Math.max(more.operation, known?.operation ?? 0) }];
 }
+
+const endOf = ({ expiresAtMs = Infinity }: ShardReference): number => expiresAtMs;
 
 function withFree({ freeFromMs: before = Infinity, ...held }: HeldShard, nowMs: number): HeldShard {
   const freeFromMs = freeFrom(held.references, Math.min(before, nowMs));
@@ -357,6 +360,16 @@ function report({ at }: HolderState, { node, missing }: Of<"report">, { nowMs }:
 
 // --- collection --------------------------------------------------------------------------------------------------------
 
+/** What lies further ahead than it may is looked at first, one sort of records after the other. */
+interface AheadTag {
+  readonly type: "ahead";
+  readonly sort: "free" | "trash" | "released";
+  readonly command: Of<"collect">;
+  readonly more: boolean;
+  readonly since: number;
+  readonly to: ReplyTo | undefined;
+}
+
 interface CollectTag {
   readonly type: "free" | "trash" | "released";
   readonly command: Of<"collect">;
@@ -368,16 +381,64 @@ interface CollectTag {
 }
 
 function collect(state: HolderState, command: Of<"collect">, turn: HolderTurn): Effects {
-  const tag: CollectTag = {
-    type: "free",
-    command,
-    trashed: 0,
-    gone: [],
-    more: false,
-    since: state.changes,
-    to: turn.replyTo,
-  };
-  return [readDue(tag, turn.nowMs - command.graceMs)];
+  return [
+    readAhead({ type: "ahead", sort: "free", command, more: false, since: state.changes, to: turn.replyTo }, turn),
+  ];
+}
+
+const readAhead = (tag: AheadTag, { nowMs }: HolderTurn, before?: string): Effect<never, never> => ({
+  type: "read",
+  range: { ...aheadRange(tag.sort, nowMs, before), limit: limits.shardsCollected },
+  tag,
+});
+
+/** What a clock that was ahead has put off is dated now. Then what is due. */
+function onAhead(state: HolderState, tag: AheadTag, records: readonly ActorRecord[], turn: HolderTurn): Effects {
+  const isFull = records.length === limits.shardsCollected;
+  const change = broughtForward(state, tag, records, turn);
+  const isChanged = ("shards" in change ? change.shards : change.stripes).length > 0;
+  // What is kept so long by right is passed over.
+  if (isFull && !isChanged) return [readAhead(tag, turn, records.at(-1)?.key)];
+  const after = isChanged ? evolve(state, change) : state;
+  const rest = { ...tag, more: tag.more || isFull, since: after.changes };
+  const next = { free: "trash", trash: "released", released: undefined } as const;
+  const sort = next[tag.sort];
+  const { command, more, since, to } = rest;
+  const effect =
+    sort !== undefined
+      ? readAhead({ ...rest, sort }, turn)
+      : readDue({ type: "free", command, trashed: 0, gone: [], more, since, to }, turn.nowMs - command.graceMs);
+  return isChanged ? [persist(change), effect] : [effect];
+}
+
+type Forward = Extract<HolderChange, { type: "changed" | "released" }>;
+
+function broughtForward(
+  state: HolderState,
+  { sort, since }: AheadTag,
+  records: readonly ActorRecord[],
+  { nowMs }: HolderTurn,
+): Forward {
+  if (sort === "released") {
+    const stripes = records
+      .map(({ value }) => value as Released)
+      .filter(({ stripe }) => !isOld(state, since, stripe))
+      .map((before) => {
+        const owners = before.owners.map((one) => ({ ...one, atMs: Math.min(one.atMs, nowMs) }));
+        return { before, after: { ...before, owners } };
+      });
+    return { type: "released", stripes };
+  }
+  const shards = records
+    .map(({ value }) => value as HeldShard)
+    .filter(({ stripe }) => !isOld(state, since, stripe.id))
+    .flatMap((held) => {
+      if (sort === "trash") return [{ before: briefOf(held), after: { ...held, trashedAtMs: nowMs } }];
+      const references = held.references.filter((one) => !isOver(one, nowMs));
+      const after = withFree({ ...held, references }, nowMs);
+      return after.freeFromMs === held.freeFromMs ? [] : [{ before: briefOf(held), after }];
+    });
+  return { type: "changed", shards };
 }
 
 const readDue = (tag: CollectTag, untilMs: number): Effect<never, never> => ({
@@ -457,12 +518,14 @@ function onListed({ prefix, limit, all, to }: ListTag, records: readonly ActorRe
 
 const isWhole = (value: unknown): value is HeldShard => typeof (value as HeldShard | ShardLine).stripe === "object";
 
-type Tag = WalkTag | CollectTag | ListTag;
+type Tag = WalkTag | AheadTag | CollectTag | ListTag;
 
 function onRecords(state: HolderState, tag: Tag, records: readonly ActorRecord[], turn: HolderTurn): Effects {
   switch (tag.type) {
     case "walk":
       return onWalked(state, tag, records, turn);
+    case "ahead":
+      return onAhead(state, tag, records, turn);
     case "free":
     case "trash":
     case "released":

@@ -7,7 +7,16 @@
  *      trash/TIME/ID        a shard, whole, since when it is in the trash
  *      stripe/ID/released   who let go of a stripe, and by which operation: what was begun before and comes late is refused
  *      released/TIME/ID     the same, in the order in which it is forgotten */
-import type { HeldShard, HolderSums, ShardLine, ShardReference, ShardSum } from "../../protocols/index.ts";
+import {
+  clocksApartMs,
+  holdsAt,
+  wireLimits,
+  type HeldShard,
+  type HolderSums,
+  type ShardLine,
+  type ShardReference,
+  type ShardSum,
+} from "../../protocols/index.ts";
 import type { RecordOp } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 
@@ -75,6 +84,10 @@ export const briefOf = (held: HeldShard): Brief => ({
   ...(held.freeFromMs !== undefined && { freeFromMs: held.freeFromMs }),
 });
 
+/** Whether a reference is over. One that ends later than it was to last was begun while this holder's clock was ahead. */
+export const isOver = ({ expiresAtMs, lifeMs = wireLimits.shardGraceMsMax }: ShardReference, nowMs: number): boolean =>
+  expiresAtMs !== undefined && !holdsAt(nowMs, expiresAtMs, lifeMs);
+
 /** From when on nobody refers to a stripe, without references from `sinceMs` on. Undefined: somebody does without an end. */
 export function freeFrom(references: readonly ShardReference[], sinceMs: number): number | undefined {
   if (references.length === 0) return sinceMs;
@@ -137,6 +150,14 @@ const timeKey = (prefix: "free" | "trash" | "released", atMs: number, stripe = "
 export const dueRange = (prefix: "free" | "trash" | "released", untilMs: number) => ({
   from: `${prefix}/`,
   to: timeKey(prefix, Math.max(0, untilMs + 1)),
+});
+
+/** The keys of records whose time lies further ahead than their rule allows: of a shard that becomes free, later than what is usual; of what
+ *  has happened, at all. A clock that was ahead may have said so. The furthest one comes first; `before`: where the last page ended. */
+export const aheadRange = (prefix: "free" | "trash" | "released", nowMs: number, before = `${prefix}0`) => ({
+  from: timeKey(prefix, nowMs + clocksApartMs + (prefix === "free" ? limits.shardLifeUsualMs : 0)),
+  to: before,
+  reverse: true,
 });
 
 /** The keys of a shard's records beside its own, which depend on how it stands. */

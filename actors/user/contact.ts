@@ -38,7 +38,8 @@ export function decideContact(
     case "mailOf":
       return [reply(mailOf(account))];
     case "beginMail": {
-      const { address, claim, secretHash, untilMs } = message;
+      const { address, claim, secretHash, lifeMs } = message;
+      const untilMs = turn.nowMs + Math.min(lifeMs, limits.linkLifeMsMax);
       return [...set({ contactBegun: { address, claim, secretHash, untilMs } }), reply({})];
     }
     case "checkMail":

@@ -44,8 +44,9 @@ export function decideEnding(
     case "beginDeletion": {
       // A cluster must not lose its owners by it, and who undoes a deletion gets back what was there.
       if (state.admin) return [refuse("FORBIDDEN", { reason: "an owner or admin gives up that role first, then deletes the account" })]; // prettier-ignore
-      const { atMs, byAdmin } = message;
-      if (atMs <= turn.nowMs) {
+      const { waitMs, byAdmin } = message;
+      const atMs = turn.nowMs + Math.min(waitMs, limits.deletionWaitMsMax);
+      if (waitMs === 0) {
         const erased = erase(state, account, turn);
         return erased === undefined ? [refuse("OVERLOADED")] : [...erased, reply({ atMs: turn.nowMs })];
       }

@@ -106,7 +106,8 @@ export function decideFactors(
       return [persist({ type: "passkeyRemoved", id: message.id }), ...set(recoveryOf(left)), reply({})];
     }
     case "makeReset": {
-      const { secretHash, untilMs, byMail } = message;
+      const { secretHash, lifeMs, byMail } = message;
+      const untilMs = turn.nowMs + Math.min(lifeMs, limits.linkLifeMsMax);
       if (byMail !== true) return [...set({ reset: { secretHash, untilMs } }), reply({})];
       const held = (account.mailResets ?? []).filter((link) => holdsAt(turn.nowMs, link.untilMs, limits.linkLifeMsMax));
       return [...set({ mailResets: [...held, { secretHash, untilMs }].slice(-limits.mailResetsMax) }), reply({})];

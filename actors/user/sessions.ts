@@ -1,7 +1,9 @@
 /** Accounts, passwords and sessions. Only the gateway gets here: it has checked a password or a code. */
 import {
+  agoMs,
   defaultRole,
   firstFactors,
+  holdsAt,
   identityOf,
   noDemands,
   proofState,
@@ -35,7 +37,6 @@ import {
   type UserChange,
   type UserState,
 } from "./state.ts";
-import { holdsAt } from "../../protocols/index.ts";
 
 type Command = CommandOf<typeof userCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
@@ -82,7 +83,7 @@ export function create(state: UserState, command: Of<"create">, turn: Turn<UserN
   // The name of a deleted account is nobody's: what was written under it would seem to be the next one's.
   if (state.account !== null || state.erasedAtMs !== undefined) return [refuse("NAME_TAKEN")];
   const { guest, passwordHash, identity } = command;
-  const endsAtMs = guest?.endsAtMs;
+  const endsAtMs = guest?.lifeMs === undefined ? undefined : turn.nowMs + guest.lifeMs;
   const contact = command.contact && { ...command.contact, confirmedAtMs: turn.nowMs };
   const view: UserView = {
     user: turn.key,
@@ -155,7 +156,12 @@ export function openSession(
   turn: Turn<UserNotes>,
 ): Effects {
   const { id, kind, label, tokenHash, scopes, deviceHash, address } = command;
-  const ends = [command.expiresAtMs, account.endsAtMs].filter((atMs) => atMs !== undefined);
+  // A key ends when its person has said. The end of a session comes from a gateway, whose clock may be ahead.
+  const saidMs =
+    kind === "session" && command.expiresAtMs !== undefined
+      ? Math.min(command.expiresAtMs, turn.nowMs + limits.sessionLifeMsMax)
+      : command.expiresAtMs;
+  const ends = [saidMs, account.endsAtMs].filter((atMs) => atMs !== undefined);
   const expiresAtMs = ends.length > 0 ? Math.min(...ends) : undefined;
   const known = account.sessions.find((session) => session.id === id);
   if (known !== undefined) return known.tokenHash === tokenHash ? [reply(publicOf(known))] : [refuse("NAME_TAKEN")];
@@ -236,11 +242,11 @@ function authenticated(state: UserState, session: HeldSession | undefined, turn:
     ...(session.scopes !== undefined && { scopes: session.scopes }),
     ...(session.kind === "key" && isUseDue(session, turn.nowMs) && { useDue: true }),
     ...(session.expiresAtMs !== undefined && { expiresAtMs: session.expiresAtMs }),
-    usedAgoMs: Math.max(0, turn.nowMs - (session.usedAtMs ?? session.createdAtMs)),
+    usedAgoMs: agoMs(turn.nowMs, session.usedAtMs ?? session.createdAtMs),
     // A session is opened with proofs; a key is not. One of before the account had a stronger factor has not proven that.
     ...(session.kind === "session" &&
       proofState(factorsOf(state.account), session.proofs ?? passwordAlone(session.createdAtMs)).type === "done" && {
-        provedAgoMs: Math.max(0, turn.nowMs - (session.provedAtMs ?? session.createdAtMs)),
+        provedAgoMs: agoMs(turn.nowMs, session.provedAtMs ?? session.createdAtMs),
       }),
   };
   return [reply(answer)];
@@ -260,13 +266,13 @@ export function confirmSession(account: Account, command: Of<"confirmSession">, 
 export function sessionUsed(account: Account, command: Of<"sessionUsed">, turn: Turn<UserNotes>): Effects {
   const { id, address } = command;
   const held = account.sessions.find((one) => one.id === id);
-  const isNews = held !== undefined && turn.nowMs - (held.usedAtMs ?? held.createdAtMs) >= wireLimits.sessionUsedMs;
+  const isNews = held !== undefined && agoMs(turn.nowMs, held.usedAtMs ?? held.createdAtMs) >= wireLimits.sessionUsedMs;
   return isNews ? [persist({ type: "sessionUsed", id, atMs: turn.nowMs, ...(address && { address }) }), reply({})] : [reply({})]; // prettier-ignore
 }
 
 /** Writing each use down would cost a program's every request an append. */
 const isUseDue = ({ usedAtMs }: Session, nowMs: number): boolean =>
-  usedAtMs === undefined || nowMs - usedAtMs >= limits.keyUseNotedMs;
+  usedAtMs === undefined || agoMs(nowMs, usedAtMs) >= limits.keyUseNotedMs;
 
 /** An API key was used. */
 export function keyUsed(account: Account, id: string, turn: Turn<UserNotes>): Effects {

@@ -8,10 +8,10 @@ import type { BackupLimits } from "./limits.ts";
 export interface BackupStripes {
   put(
     bytes: Uint8Array,
-    how: { readonly class: string; readonly owner: ActorId; readonly expiresAtMs?: number },
+    how: { readonly class: string; readonly owner: ActorId; readonly lifeMs?: number },
   ): Promise<Result<StripeRef>>;
   read(ref: StripeRef): Promise<Result<Uint8Array>>;
-  keep(ref: StripeRef, owner: ActorId, expiresAtMs?: number): Promise<Result<null>>;
+  keep(ref: StripeRef, owner: ActorId, lifeMs?: number): Promise<Result<null>>;
   release(ref: StripeRef, owner: ActorId): Promise<Result<null>>;
   inspect(ref: StripeRef, deep?: boolean): Promise<Result<StripeHealth>>;
   /** Those that are there, as far as a few questions say; of the others nothing is known. Absent: each is inspected. */

@@ -75,8 +75,7 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
   const nodes = new Map<string, TreeNode>();
 
   const put = async (bytes: Uint8Array, sort: "pack" | "manifest"): Promise<StripeRef> => {
-    const expiresAtMs = clock.nowMs() + limits.unfinishedMs;
-    const ref = valueOf(await stripes.put(bytes, { class: `backup.${sort}`, owner, expiresAtMs }));
+    const ref = valueOf(await stripes.put(bytes, { class: `backup.${sort}`, owner, lifeMs: limits.unfinishedMs }));
     unfinished.push(ref);
     return ref;
   };
@@ -120,11 +119,11 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
   };
 
   /** Asks for all of them, also behind one that could not be kept. */
-  const keepAll = async (refs: readonly StripeRef[], expiresAtMs?: number): Promise<Result<null>> => {
+  const keepAll = async (refs: readonly StripeRef[], lifeMs?: number): Promise<Result<null>> => {
     let result: Result<null> = ok(null);
     for (let at = 0; at < refs.length; at += limits.keptAtOnce) {
       const some = refs.slice(at, at + limits.keptAtOnce);
-      const kept = await Promise.all(some.map((ref) => stripes.keep(ref, owner, expiresAtMs)));
+      const kept = await Promise.all(some.map((ref) => stripes.keep(ref, owner, lifeMs)));
       if (result.ok) result = kept.find((one) => !one.ok) ?? result;
     }
     return result;
@@ -214,7 +213,7 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
         };
         demandSuccession(before.head, head);
         // With an end, until a head leads to it: what is left by who dies here, is refused, or is heard too late goes by itself.
-        valueOf(await keepAll(unfinished, clock.nowMs() + limits.unfinishedMs));
+        valueOf(await keepAll(unfinished, limits.unfinishedMs));
         const bytes = writeHead(head, keys.head);
         if (await take(bytes, number)) {
           const kept = await keepAll(unfinished);

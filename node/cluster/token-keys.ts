@@ -1,6 +1,6 @@
 /** The public keys that the cluster's short-lived tokens are verified with: one row for each node that has signed any. A private key never leaves its
  *  node's memory. Rows of nodes that are no members any more count for nothing. */
-import { failure, PlexusError } from "../../protocols/index.ts";
+import { failure, holdsAt, PlexusError } from "../../protocols/index.ts";
 import type { Directory, NodeId } from "../ports.ts";
 import { asTokenKeys, tokenKeysKey, tokenKeysPrefix, type TokenKey } from "./records.ts";
 
@@ -9,6 +9,8 @@ export type { TokenKey } from "./records.ts";
 /** Keys of one node that are known at once. A node makes one when it signs for the first time since its start, and then each day: with more, the oldest
  *  goes, and tokens that it signed end early. */
 export const tokenKeysPerNodeMax = 16;
+/** No key is good for longer: for a day in which it signs, and for as long as the longest token. */
+export const tokenKeyLifeMs = 3 * 24 * 3_600_000;
 
 /** The public keys of all members. */
 export interface TokenKeys {
@@ -46,7 +48,7 @@ export function watchTokenKeys(
   return {
     current: (nowMs) =>
       [...rows.values()].flatMap((row) =>
-        isMember(row.node) ? row.keys.filter(({ untilMs }) => untilMs > nowMs) : [],
+        isMember(row.node) ? row.keys.filter(({ untilMs }) => holdsAt(nowMs, untilMs, tokenKeyLifeMs)) : [],
       ),
     async look(kid) {
       const from = kid.slice(0, Math.max(0, kid.lastIndexOf(".")));
@@ -57,7 +59,8 @@ export function watchTokenKeys(
     async publish(key, nowMs) {
       for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
         const row = await directory.read(tokenKeysKey(node));
-        const kept = (row && asTokenKeys(row)?.keys.filter(({ untilMs }) => untilMs > nowMs)) ?? [];
+        const kept =
+          (row && asTokenKeys(row)?.keys.filter(({ untilMs }) => holdsAt(nowMs, untilMs, tokenKeyLifeMs))) ?? [];
         const keys = [...kept, key].slice(-tokenKeysPerNodeMax);
         const { applied, row: now } = await directory.compareAndSet(
           tokenKeysKey(node),

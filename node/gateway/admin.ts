@@ -247,7 +247,7 @@ export function addAdminRoutes(
       const { user } = request.params;
       const secret = createDevice(at.random);
       const expiresAtMs = at.clock.nowMs() + limits.resetLinkMs;
-      const message = { type: "makeReset", secretHash: sha256(secret), untilMs: expiresAtMs };
+      const message = { type: "makeReset", secretHash: sha256(secret), lifeMs: limits.resetLinkMs };
       const make = async (): Promise<Result<unknown>> => {
         const may = await rolesLetInto(at, request, user);
         if (may.ok && may.value.includes("service"))

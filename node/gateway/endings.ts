@@ -47,12 +47,13 @@ export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void 
     user: string,
     { atOnce, byAdmin }: { readonly atOnce: boolean; readonly byAdmin: boolean },
   ): Promise<Result<{ atMs: number }>> {
-    const atMs = clock.nowMs() + (atOnce ? 0 : limits.deletionGraceMs);
-    const message = { type: "beginDeletion", atMs: atOnce ? 0 : atMs, byAdmin };
+    const message = { type: "beginDeletion", waitMs: atOnce ? 0 : limits.deletionGraceMs, byAdmin };
     const begun = await ask<{ atMs: number }>(actorId("user", user), message);
     // Only what is so: an admin's account is refused. The address is there until the account is gone.
-    if (begun.ok && !atOnce)
+    if (begun.ok && !atOnce) {
+      const { atMs } = begun.value;
       await tellByMail(at, user, (to) => ({ what: "deletion", to, user, atMs, byAdmin })).catch(() => undefined);
+    }
     return begun;
   }
 

@@ -122,11 +122,10 @@ export function addMailRoutes(app: FastifyInstance, at: GatewayContext, accounts
       return log.info("mail.held", { what: "reset", reason: "others own the cluster too" });
     if (takeMessage([`user ${user}`, plainAddress(found.value.address)], "reset") > 0) return;
     const secret = createDevice(at.random);
-    const untilMs = at.clock.nowMs() + limits.mailResetMs;
     const made = await ask(actorId("user", user), {
       type: "makeReset",
       secretHash: sha256(secret),
-      untilMs,
+      lifeMs: limits.mailResetMs,
       byMail: true,
     });
     if (made.ok)
@@ -205,7 +204,7 @@ export function addMailRoutes(app: FastifyInstance, at: GatewayContext, accounts
         address: to,
         claim: mailClaim(to),
         secretHash: sha256(secret),
-        untilMs,
+        lifeMs: limits.mailLinkMs,
       });
       await notedAccount(at, request, { action: "setMailAddress", user }, begun);
       demand(mail.outbound.post({ what: "confirm", to, user, secret, lifeMs: limits.mailLinkMs }));

@@ -2,6 +2,7 @@
  *  here it is looked for. A mail address is proven by what a link says, sealed with the cluster's key: nothing is kept for whoever has not
  *  come yet, so there is nothing that strangers could fill. */
 import {
+  holdsAt,
   actorId,
   failure,
   isOfDomains,
@@ -44,7 +45,7 @@ interface Taken {
   readonly create: {
     readonly contact?: { readonly address: string; readonly claim: string };
     readonly identity?: Identity;
-    readonly guest?: { readonly endsAtMs?: number };
+    readonly guest?: { readonly lifeMs?: number };
   };
   /** The account was not made: what was taken is given back. */
   readonly giveBack: () => Promise<void>;
@@ -63,11 +64,14 @@ export async function sealMail(
   return ok(await secrets.seal(JSON.stringify({ address, untilMs: clock.nowMs() + limits.mailLinkMs }), mailContext));
 }
 
-async function openMail(at: Pick<GatewayContext, "secrets" | "clock">, proof: string): Promise<Result<string>> {
+async function openMail(
+  at: Pick<GatewayContext, "secrets" | "clock" | "limits">,
+  proof: string,
+): Promise<Result<string>> {
   const text = await at.secrets?.open(proof, mailContext);
   if (text === undefined) return refused(failure("LINK_INVALID"));
   const { address, untilMs } = JSON.parse(text) as { readonly address: string; readonly untilMs: number };
-  return untilMs > at.clock.nowMs() ? ok(address) : refused(failure("LINK_INVALID"));
+  return holdsAt(at.clock.nowMs(), untilMs, at.limits.mailLinkMs) ? ok(address) : refused(failure("LINK_INVALID"));
 }
 
 /** The rule of the cluster. */
@@ -170,7 +174,7 @@ async function takeFor(
     create: {
       ...(contact && { contact }),
       ...(identity && { identity }),
-      ...(guest !== undefined && { guest: { endsAtMs: clock.nowMs() + guest.lifeMs } }),
+      ...(guest !== undefined && { guest: { lifeMs: guest.lifeMs } }),
     },
     giveBack,
     async made() {

@@ -24,7 +24,6 @@ const byHand: ActorId = "admin/put";
 /** Adds what admins do with stripes by hand, under /api/v1/admin/shards: to try new nodes, and to see how a stripe stands. */
 export function addStripeRoutes(app: FastifyInstance, at: GatewayContext, shards: ShardControl): void {
   const { stripes } = shards;
-  const { clock } = at;
   const tags = ["admin"];
   // The bytes as text, and what is around them.
   const bodyLimit = 2 * wireLimits.stripePutBytesMax;
@@ -45,8 +44,8 @@ export function addStripeRoutes(app: FastifyInstance, at: GatewayContext, shards
     async (request): Promise<StripePut> => {
       const { bytes: text, expiresInMs } = request.body;
       const bytes = Buffer.from(text, "base64");
-      const expires = expiresInMs !== undefined && { expiresAtMs: Math.round(clock.nowMs()) + expiresInMs };
-      const put = stripes.put(bytes, { class: "by hand", owner: byHand, ...expires });
+      const life = expiresInMs !== undefined && { lifeMs: expiresInMs };
+      const put = stripes.put(bytes, { class: "by hand", owner: byHand, ...life });
       const stripe = await audited(at, request, { bytes: bytes.length }, put);
       at.changed?.("putStripe", { stripe: stripe.id, bytes: String(bytes.length) }, whoIs(request));
       return { stripe };

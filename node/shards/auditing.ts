@@ -11,7 +11,7 @@ import type { BlobHash, LeafProof, NodeId } from "../ports.ts";
 import { beginWalk, deadlineFor, digitsMax, judge, leafOf, noOpinion, opinionAfter, partOf, sampleSize, stepOf, targetOf, type Answer, type AuditResult, type Opinion } from "./audit.ts"; // prettier-ignore
 import type { Links } from "./links.ts";
 import type { ShardMemory } from "./memory.ts";
-import { endOf, ownerOf, type ShardPorts } from "./parts.ts";
+import { leftOf, lasts, ownerOf, type ShardPorts } from "./parts.ts";
 import { holderOfShard, type Wanted } from "./wanted.ts";
 
 export interface AuditingPorts extends ShardPorts {
@@ -145,16 +145,24 @@ export function createAuditing(ports: AuditingPorts): Auditing {
     const { shards, released } = described ?? { shards: [], released: [] };
     const there = shards[0]?.references ?? [];
     for (const one of held.references) {
-      if (endOf(one) <= clock.nowMs()) continue;
+      const lifeMs = leftOf(one, Math.floor(clock.nowMs()));
+      if (lifeMs === 0) continue;
       const gone = released.find(({ owner, operation }) => owner === one.owner && operation >= one.operation);
       if (gone !== undefined) {
         await ask(by, { type: "release", ...gone });
         continue;
       }
       const known = there.find(({ owner }) => owner === one.owner);
-      const isOlder = known === undefined || known.operation < one.operation || endOf(known) < endOf(one);
+      const isOlder = known === undefined || known.operation < one.operation || !lasts(known, lifeMs, clock.nowMs());
       // Who refers to the stripe here and not there was told of as many holders as suffice, not of all.
-      if (!isWell || (described !== undefined && isOlder)) ports.tell({ stripe, shard: target, ...one });
+      if (!isWell || (described !== undefined && isOlder))
+        ports.tell({
+          stripe,
+          shard: target,
+          owner: one.owner,
+          operation: one.operation,
+          ...(lifeMs !== undefined && { lifeMs }),
+        });
     }
   }
 

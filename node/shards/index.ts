@@ -73,10 +73,10 @@ export function createShards(options: ShardsOptions): Shards {
   const intake = createIntake(ports);
   const links = createLinks(ports, intake);
 
-  const holdingOf = ({ stripe, shard, owner, operation, expiresAtMs }: Wanted) => {
+  const holdingOf = ({ stripe, shard, owner, operation, lifeMs }: Wanted) => {
     const place = stripe.shards[shard];
-    const expires = expiresAtMs !== undefined && { expiresAtMs };
-    return place && { holder: holderOfShard(stripe, place), stripe, shard, for: owner, operation, ...expires };
+    const life = lifeMs !== undefined && { lifeMs };
+    return place && { holder: holderOfShard(stripe, place), stripe, shard, for: owner, operation, ...life };
   };
   const messenger = createMessenger({
     ...ports,

@@ -177,7 +177,7 @@ export function createIntake(ports: ShardPorts): Intake {
   }
 
   async function holdHere(
-    { holder, stripe, shard, for: owner, operation, expiresAtMs }: MeshBody<"shard.hold">,
+    { holder, stripe, shard, for: owner, operation, lifeMs }: MeshBody<"shard.hold">,
     hash: BlobHash,
   ): Promise<Result<MeshAnswer<"shard.hold">>> {
     // prettier-ignore
@@ -204,7 +204,7 @@ export function createIntake(ports: ShardPorts): Intake {
       owner,
       operation,
       terms,
-      ...(expiresAtMs !== undefined && { expiresAtMs }),
+      ...(lifeMs !== undefined && { lifeMs }),
     } as const;
     const answer = await ports.ask(holder, command, limits.holderTimeoutMs);
     if (!answer.ok) return refused(answer.error);

@@ -21,7 +21,7 @@ import { createAuditing, type Auditing, type AuditingPorts } from "./auditing.ts
 import type { Links } from "./links.ts";
 import type { Mending } from "./mending.ts";
 import type { Suspected } from "./messenger.ts";
-import { endOf, isHolder, ownedHolders, type ShardPorts } from "./parts.ts";
+import { isHolder, lasts, ownedHolders, type ShardPorts } from "./parts.ts";
 import { holderOfShard, type Wanted } from "./wanted.ts";
 
 export interface KeeperPorts extends Omit<AuditingPorts, "checkOwn"> {
@@ -293,7 +293,8 @@ export function createKeeper(ports: KeeperPorts): Keeper {
         }
         // Who only read it knows of nobody who refers to it.
         const known = held?.references.find(({ owner }) => owner === wanted.owner);
-        if (isHolder(wanted.owner) || (known !== undefined && endOf(known) >= endOf(wanted))) return "done";
+        if (isHolder(wanted.owner) || (known !== undefined && lasts(known, wanted.lifeMs, clock.nowMs())))
+          return "done";
         return mending.adopt(wanted) ? "done" : "later";
       } finally {
         suspected.delete(place.hash);

@@ -1,6 +1,6 @@
 /** Tells the holders of shards what they must know, until they have heard it: that a shard is not as it should be, that somebody refers to it
  *  or no longer does. Who is away hears it later, also when this node was started anew meanwhile. */
-import { ok, refused, failure, type ActorId, type Failure } from "../../protocols/index.ts";
+import { ok, refused, failure, holdsAt, type ActorId, type Failure } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { Rows } from "./memory.ts";
 import { moved, ownerOf, type ShardPorts } from "./parts.ts";
@@ -80,7 +80,7 @@ export function createMessenger(
         // Another one may have been written meanwhile, or this one taken back.
         if (letters.get(key) !== letter) continue;
         const reason = await send(letter);
-        if (reason !== undefined && clock.nowMs() < letter.untilMs) continue;
+        if (reason !== undefined && holdsAt(clock.nowMs(), letter.untilMs, limits.tellForMs)) continue;
         if (letters.get(key) === letter) letters.delete(key);
         if (reason !== undefined) log.warn("shard.not.told", { shard: key, failure: reason });
       }
@@ -101,9 +101,9 @@ export function createMessenger(
   };
   later();
 
-  exchange.on("shard.mend", async ({ holder, stripe, shard, for: owner, operation, expiresAtMs }) => {
+  exchange.on("shard.mend", async ({ holder, stripe, shard, for: owner, operation, lifeMs }) => {
     if (ownerOf(ports, holder) !== node) return refused(moved(ports, holder));
-    const wanted = { stripe, shard, owner, operation, ...(expiresAtMs !== undefined && { expiresAtMs }) };
+    const wanted = { stripe, shard, owner, operation, ...(lifeMs !== undefined && { lifeMs }) };
     const taken = await ports.suspect(wanted);
     if (typeof taken === "object")
       return refused(failure("RELEASED", { stripe: stripe.id, owner, operation: taken.released }));

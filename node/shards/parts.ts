@@ -4,13 +4,16 @@ import {
   failureOf,
   holderAt,
   holderOf,
+  holdsAt,
   ok,
   ownSlot,
   refused,
+  wireLimits,
   type ActorId,
   type CommandOf,
   type HolderGroup,
   type Result,
+  type ShardReference,
   type shardHolderCommands,
 } from "../../protocols/index.ts";
 import type { SlotTable } from "../cluster/slot-table.ts";
@@ -58,8 +61,16 @@ export const ownedHolders = ({ node, table }: Pick<ShardPorts, "node" | "table">
 export const holdersOf = ({ name, width }: HolderGroup): readonly ActorId[] =>
   Array.from({ length: width }, (_, index) => holderOf(name, index));
 
-/** When a reference ends. */
-export const endOf = ({ expiresAtMs = Infinity }: { readonly expiresAtMs?: number }): number => expiresAtMs;
+/** For how long a reference still holds; undefined: without an end. 0: it is over. */
+export const leftOf = ({ expiresAtMs, lifeMs = wireLimits.shardGraceMsMax }: ShardReference, nowMs: number): number | undefined =>
+  expiresAtMs === undefined ? undefined : holdsAt(nowMs, expiresAtMs, lifeMs) ? Math.min(expiresAtMs - nowMs, lifeMs) : 0; // prettier-ignore
+
+/** Whether what a holder knows of is enough for somebody who refers to it for so long. Half suffices: two holders that hear of one reference one
+ *  after the other would lengthen it by turns. */
+export function lasts(known: ShardReference, lifeMs: number | undefined, nowMs: number): boolean {
+  const leftMs = leftOf(known, nowMs);
+  return leftMs === undefined || (lifeMs !== undefined && leftMs >= lifeMs / 2);
+}
 
 /** What `work` gives, as a Result. */
 export async function attempt<T>(work: () => Promise<T>): Promise<Result<T>> {

@@ -93,7 +93,7 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
         entered.value();
       }
     },
-    keep: (stripe, owner, expiresAtMs) => writing.keep(stripe, owner, expiresAtMs),
+    keep: (stripe, owner, lifeMs) => writing.keep(stripe, owner, lifeMs),
     release: (stripe, owner) => writing.release(stripe, owner),
     async inspect(stripe, deep = false): Promise<Result<StripeHealth>> {
       const shards = await Promise.all(

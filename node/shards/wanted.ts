@@ -17,7 +17,8 @@ export interface Wanted {
   readonly owner: ActorId;
   /** By which operation its owner wants it. */
   readonly operation: number;
-  readonly expiresAtMs?: number;
+  /** For how long, from when its holder hears of it; absent: until its owner lets go. */
+  readonly lifeMs?: number;
 }
 
 export interface StripesPorts extends ShardPorts {

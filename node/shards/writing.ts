@@ -44,7 +44,7 @@ interface Plan {
 export interface Writing {
   /** `leave` gives the room back, a part of it early. */
   put(bytes: Uint8Array, how: Parameters<Stripes["put"]>[1], leave: Leave): Promise<Result<StripeRef>>;
-  keep(stripe: StripeRef, owner: ActorId, expiresAtMs?: number): Promise<Result<null>>;
+  keep(stripe: StripeRef, owner: ActorId, lifeMs?: number): Promise<Result<null>>;
   release(stripe: StripeRef, owner: ActorId): Promise<Result<null>>;
   /** Shards whose uploads are under way, by their hashes. */
   readonly coming: ReadonlySet<BlobHash>;
@@ -63,7 +63,7 @@ export function createWriting(
 
   /** Brings one shard to its holder and into the inventory, however often it moves, while it `goesOn`. Gives the node that has it. */
   async function place(
-    { stripe, shard, owner, operation, expiresAtMs }: Wanted,
+    { stripe, shard, owner, operation, lifeMs }: Wanted,
     bytes: Bytes,
     goesOn: () => boolean,
   ): Promise<Result<NodeId>> {
@@ -87,7 +87,7 @@ export function createWriting(
       const given = await links.give(to, { holder, hash, sizeBytes, bytes });
       // Who let go of it meanwhile wants no holder to hear of it.
       if (given.ok && !goesOn()) break;
-      const body = { holder, stripe, shard, for: owner, operation, ...(expiresAtMs !== undefined && { expiresAtMs }) };
+      const body = { holder, stripe, shard, for: owner, operation, ...(lifeMs !== undefined && { lifeMs }) };
       const held = given.ok ? await links.call(to, "shard.hold", body) : given;
       if (held.ok) {
         const { receipt, signature } = held.value;
@@ -290,7 +290,7 @@ export function createWriting(
   /** Tells every holder of a stripe that somebody refers to it. */
   async function holdAll(
     stripe: StripeRef,
-    { owner, operation, expiresAtMs }: Omit<Wanted, "stripe" | "shard">,
+    { owner, operation, lifeMs }: Omit<Wanted, "stripe" | "shard">,
   ): Promise<{ readonly receipts: readonly NodeId[]; readonly failed: ReadonlyMap<number, Failure> }> {
     const kept = await Promise.all(
       stripe.shards.map(async (shard, number): Promise<Result<NodeId>> => {
@@ -303,7 +303,7 @@ export function createWriting(
           shard: number,
           for: owner,
           operation,
-          ...(expiresAtMs !== undefined && { expiresAtMs }),
+          ...(lifeMs !== undefined && { lifeMs }),
         };
         const held = await links.call(to, "shard.hold", body);
         if (!held.ok) return held;
@@ -317,13 +317,13 @@ export function createWriting(
     return { receipts: kept.flatMap((one) => (one.ok ? [one.value] : [])), failed };
   }
 
-  const reference = ({ owner, expiresAtMs }: { readonly owner: ActorId; readonly expiresAtMs?: number }) => ({
+  const reference = ({ owner, lifeMs }: { readonly owner: ActorId; readonly lifeMs?: number }) => ({
     owner,
-    ...(expiresAtMs !== undefined && { expiresAtMs }),
+    ...(lifeMs !== undefined && { lifeMs }),
   });
 
-  async function keep(stripe: StripeRef, owner: ActorId, expiresAtMs?: number): Promise<Result<null>> {
-    const reference = { owner, ...(expiresAtMs !== undefined && { expiresAtMs }) };
+  async function keep(stripe: StripeRef, owner: ActorId, lifeMs?: number): Promise<Result<null>> {
+    const reference = { owner, ...(lifeMs !== undefined && { lifeMs }) };
     let operation = Math.floor(clock.nowMs());
     for (let tries = 1; ; tries += 1) {
       const { receipts, failed } = await holdAll(stripe, { ...reference, operation });

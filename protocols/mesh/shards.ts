@@ -1,9 +1,9 @@
 /** Shards between nodes (node/shards): their bytes in chunks, what became of them, and proofs that they are there. */
 import { Type } from "typebox";
 import { wireLimits as limits } from "../limits.ts";
-import { blobHash as hash, timeMs } from "../schema.ts";
+import { blobHash as hash } from "../schema.ts";
 import { shardOwner, stripeId, stripeRef } from "../shards.ts";
-import { shardOperation, type ShardReceipt } from "../shard-holder.ts";
+import { shardLife, shardOperation, type ShardReceipt } from "../shard-holder.ts";
 import { actor, bytes, call, closed, count, done, message, node } from "./parts.ts";
 
 const holder = actor;
@@ -18,14 +18,14 @@ const proof = closed({
   path: Type.Array(bytes, { maxItems: 64 }),
 });
 
-/** What is asked of the node that owns a holder. `for`: who refers to the stripe. */
+/** What is asked of the node that owns a holder. `for`: who refers to the stripe; `lifeMs`: for how long, from when the holder hears of it, by its own clock. */
 const holding = {
   holder,
   stripe: stripeRef,
   shard,
   for: shardOwner,
   operation: shardOperation,
-  expiresAtMs: Type.Optional(timeMs),
+  lifeMs: Type.Optional(shardLife),
 };
 
 export const shardMessages = {

@@ -178,9 +178,9 @@ export class Member {
         if (put.ok) tell(`stores (${how.class})`, put.value, put);
         return put;
       },
-      keep: async (ref, owner, expiresAtMs) => {
-        const kept = await stripes.keep(ref, owner, expiresAtMs);
-        tell(`keeps until ${expiresAtMs}`, ref, kept);
+      keep: async (ref, owner, lifeMs) => {
+        const kept = await stripes.keep(ref, owner, lifeMs);
+        tell(lifeMs === undefined ? "keeps" : `keeps for ${lifeMs} ms`, ref, kept);
         return kept;
       },
       release: async (ref, owner) => {

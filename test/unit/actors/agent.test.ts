@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import {
+  failure,
   ok,
   wireLimits,
   type AgentHistory,
@@ -12,7 +13,7 @@ import { agent } from "../../../actors/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import type { AgentChange, AgentState } from "../../../actors/agent/state.ts";
 import { fixtureWith, type Fixture } from "./fixture.ts";
-import { ended, text } from "../../fixtures/said.ts";
+import { ended, failed, text } from "../../fixtures/said.ts";
 
 const ada = "user/ada";
 const helper = "agent/ada.helper";
@@ -386,6 +387,15 @@ describe("an agent's failures", () => {
     expect(attempts.map(({ event }) => event["attempt"])).to.deep.equal([1, 2, 3]);
     fixture.pass(600_000);
     expect(fixture.reminders(helper)).to.deep.equal([]);
+  });
+
+  it("make nobody wait for years because a server says so by a clock of its own", () => {
+    const fixture = withHelper();
+    say(fixture, "hello");
+    fixture.part(fixture.generation.id, failed(failure("MODEL_BUSY", { retryAfterMs: 10 * 365 * 24 * 3_600_000 })));
+    expect(fixture.running).to.have.length(0);
+    fixture.pass(actorLimits.generationRetryMsMax);
+    expect(fixture.running).to.have.length(1);
   });
 
   it("are told in words for people, who run no nodes", () => {

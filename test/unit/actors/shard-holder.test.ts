@@ -90,7 +90,7 @@ describe("a shard-holder", () => {
     fixture.pass(5_000);
     expect(holder.ok(hold(1))).to.deep.equal(receipt);
     expect(fixture.journalOf(own)).to.have.length(1);
-    holder.ok(hold(1, { owner: "room/b", expiresAtMs: 2_000_000 }));
+    holder.ok(hold(1, { owner: "room/b", lifeMs: 995_000 }));
     expect(holder.shards(1, 2)).to.deep.equal([
       {
         stripe: stripe(1),
@@ -98,7 +98,7 @@ describe("a shard-holder", () => {
         heldSinceMs: 1_000_000,
         references: [
           { owner: "room/a", operation: 1 },
-          { owner: "room/b", operation: 1, expiresAtMs: 2_000_000 },
+          { owner: "room/b", operation: 1, expiresAtMs: 2_000_000, lifeMs: 995_000 },
         ],
       },
     ]);
@@ -144,7 +144,7 @@ describe("a shard-holder", () => {
     const holder = at(fixture);
     for (const n of [1, 2, 3]) holder.ok(hold(n));
     holder.ok(hold(1, { owner: "room/b" }));
-    holder.ok(hold(4, { expiresAtMs: fixture.nowMs + day }));
+    holder.ok(hold(4, { lifeMs: day }));
     for (const n of [1, 2]) holder.ok(release(n));
     expect(holder.ok(release(2))).to.deep.equal({ references: 0 });
     fixture.pass(day - 1);
@@ -161,11 +161,44 @@ describe("a shard-holder", () => {
     expectConsistent(fixture);
   });
 
+  it("ends references by its own clock, and dates what it put off while that was years ahead", () => {
+    const fixture = new Fixture();
+    const holder = at(fixture);
+    const years = 10 * 365 * day;
+    fixture.nowMs += years;
+    const kept = 300;
+    for (const n of [1, 2, 3, 4]) holder.ok(hold(n, n < 3 ? { lifeMs: 2 * day } : {}));
+    for (const n of [3, 4]) holder.ok(release(n));
+    fixture.pass(day);
+    // One lies in the trash by then, and who let go of it is remembered.
+    holder.collect();
+    holder.ok(hold(4, { owner: "room/b" }));
+    holder.ok(release(4, "room/b"));
+    fixture.nowMs -= years + day;
+    // Those are kept for so long by right, more of them than one step looks at.
+    for (let n = 100; n < 100 + kept; n += 1) holder.ok(hold(n, { lifeMs: 100 * day }));
+    expect(holder.collect().trashed).to.equal(0);
+    expectConsistent(fixture);
+    fixture.pass(day);
+    expect(holder.collect().trashed).to.equal(3);
+    fixture.pass(day);
+    holder.collect();
+    expect(holder.shards(1, 2, 3, 4)).to.deep.equal([]);
+    expect(holder.sums()).to.deep.include({
+      held: { shards: kept, bytes: kept * sizeBytes },
+      trash: { shards: 0, bytes: 0 },
+    });
+    fixture.pass(2 * day);
+    while (holder.collect().more);
+    expect(fixture.records(own, "released/")).to.deep.equal([]);
+    expectConsistent(fixture);
+  });
+
   it("takes what is in the trash out of it when somebody refers to it again", () => {
     const fixture = new Fixture();
     const holder = at(fixture);
-    holder.ok(hold(1, { expiresAtMs: fixture.nowMs }));
-    fixture.pass(day);
+    holder.ok(hold(1, { lifeMs: 1 }));
+    fixture.pass(day + 1);
     expect(holder.collect().trashed).to.equal(1);
     expect(holder.sums()).to.deep.include({ held: { shards: 0, bytes: 0 }, trash: { shards: 1, bytes: sizeBytes } });
     holder.ok(hold(1, { owner: "room/b" }));
@@ -177,8 +210,8 @@ describe("a shard-holder", () => {
   it("does not collect what is referred to again while the collection reads", () => {
     const fixture = new Fixture();
     const holder = at(fixture);
-    holder.ok(hold(1, { expiresAtMs: fixture.nowMs }));
-    fixture.pass(day);
+    holder.ok(hold(1, { lifeMs: 1 }));
+    fixture.pass(day + 1);
     const collected = fixture.begin("node", own, collect);
     const again = fixture.begin("node", own, hold(1, { owner: "room/b" }));
     fixture.settle();
@@ -300,14 +333,12 @@ describe("a shard-holder", () => {
             touched.add(key);
             operation += 1;
             if (what === "hold") {
-              const expiresAtMs = forMs === undefined ? undefined : fixture.nowMs + forMs;
               const known = live.get(key) ?? 0;
-              live.set(key, Math.max(known > fixture.nowMs ? known : 0, expiresAtMs ?? Infinity));
-              fixture.begin(
-                "node",
-                own,
-                hold(n, { owner, operation, ...(expiresAtMs !== undefined && { expiresAtMs }) }),
+              live.set(
+                key,
+                Math.max(known > fixture.nowMs ? known : 0, forMs === undefined ? Infinity : fixture.nowMs + forMs),
               );
+              fixture.begin("node", own, hold(n, { owner, operation, ...(forMs !== undefined && { lifeMs: forMs }) }));
             } else if (what === "release") {
               live.delete(key);
               fixture.begin("node", own, release(n, owner, operation));

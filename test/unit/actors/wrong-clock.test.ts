@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { actorLimits } from "../../../actors/limits.ts";
 import { wireLimits } from "../../../protocols/index.ts";
-import { holdsAt } from "../../../protocols/times/index.ts";
+import { agoMs, holdsAt } from "../../../protocols/times/index.ts";
 import { Fixture } from "./fixture.ts";
 
 const hourMs = 3_600_000;
@@ -11,7 +11,8 @@ const ada = "user/ada";
 /** What was set while the clock was ten years ahead, looked at when it is right; and what was set by a right clock. */
 function fixtures(set: (fixture: Fixture) => void): { readonly wrong: Fixture; readonly right: Fixture } {
   const [wrong, right] = [new Fixture(), new Fixture()];
-  wrong.nowMs += 10 * yearMs;
+  right.nowMs += 50 * yearMs;
+  wrong.nowMs += 60 * yearMs;
   for (const fixture of [wrong, right]) set(fixture);
   wrong.nowMs -= 10 * yearMs;
   return { wrong, right };
@@ -54,18 +55,47 @@ describe("a time that was set while a clock was years ahead", () => {
     const reset = { type: "resetPassword", secretHash: "secret", passwordHash: "next" };
     const { wrong, right } = fixtures((fixture) => {
       fixture.ok("gateway", ada, { type: "create", passwordHash: "argon" });
-      const untilMs = fixture.nowMs + actorLimits.linkLifeMsMax;
-      fixture.ok("gateway", ada, { type: "makeReset", secretHash: "secret", untilMs });
+      fixture.ok("gateway", ada, { type: "makeReset", secretHash: "secret", lifeMs: actorLimits.linkLifeMsMax });
     });
     expect(wrong.code("gateway", ada, reset)).to.equal("LINK_INVALID");
     expect(right.code("gateway", ada, reset)).to.equal("accepted");
   });
 
+  it("counts what a gateway says by the clock of who keeps it, wherever the gateway's is", () => {
+    const fixture = new Fixture();
+    fixture.ok("gateway", ada, { type: "create", passwordHash: "argon", guest: { lifeMs: 60 * 24 * hourMs } });
+    const ahead = fixture.nowMs + yearMs;
+    fixture.ok("gateway", ada, { type: "openSession", label: "x", id: "s1", kind: "session", tokenHash: "t1", expiresAtMs: ahead }); // prettier-ignore
+    fixture.ok("gateway", ada, { type: "makeReset", secretHash: "secret", lifeMs: 400 * 24 * hourMs });
+    fixture.pass(actorLimits.sessionLifeMsMax - 1);
+    expect(fixture.code("gateway", ada, { type: "authenticate", tokenHash: "t1" })).to.equal("accepted");
+    fixture.pass(1);
+    expect(fixture.code("gateway", ada, { type: "authenticate", tokenHash: "t1" })).to.equal("UNAUTHENTICATED");
+    expect(fixture.code("gateway", ada, { type: "resetPassword", secretHash: "secret", passwordHash: "next" })).to.equal("LINK_INVALID"); // prettier-ignore
+  });
+
+  it("takes nobody for freshly signed in for years", () => {
+    expect([agoMs(yearMs, yearMs - 5), agoMs(yearMs, yearMs + hourMs), agoMs(yearMs, 2 * yearMs)]).to.deep.equal([
+      5,
+      0,
+      yearMs,
+    ]);
+    const { wrong, right } = fixtures((fixture) => {
+      fixture.ok("gateway", ada, { type: "create", passwordHash: "argon" });
+      const { nowMs } = fixture;
+      fixture.ok("gateway", ada, { type: "openSession", label: "x", id: "s1", kind: "session", tokenHash: "t1", expiresAtMs: nowMs + hourMs }); // prettier-ignore
+      fixture.ok("gateway", ada, { type: "openSession", label: "x", id: "k1", kind: "key", tokenHash: "t2" });
+      fixture.ok("gateway", ada, { type: "keyUsed", id: "k1" });
+    });
+    const told = (fixture: Fixture, tokenHash: string) => fixture.ok<{ useDue?: boolean; usedAgoMs: number }>("gateway", ada, { type: "authenticate", tokenHash }); // prettier-ignore
+    expect([told(right, "t2").useDue, told(wrong, "t2").useDue]).to.deep.equal([undefined, true]);
+    expect([told(right, "t2").usedAgoMs, told(wrong, "t2").usedAgoMs]).to.deep.equal([0, wrong.nowMs]);
+  });
+
   it("lets a deletion wait for two weeks from then, and no longer", () => {
     const { wrong } = fixtures((fixture) => {
       fixture.ok("gateway", ada, { type: "create", passwordHash: "argon" });
-      const atMs = fixture.nowMs + actorLimits.deletionWaitMsMax;
-      fixture.ok("gateway", ada, { type: "beginDeletion", atMs, byAdmin: false });
+      fixture.ok("gateway", ada, { type: "beginDeletion", waitMs: actorLimits.deletionWaitMsMax, byAdmin: false });
     });
     wrong.ringEarly(ada);
     wrong.settle();

@@ -25,13 +25,13 @@ function openFixture() {
     ...inner,
     async put(bytes, how) {
       const put = await inner.put(bytes, how);
-      if (put.ok) ends.set(put.value.id, how.expiresAtMs ?? Infinity).set(put.value.id, how.expiresAtMs ?? Infinity);
+      if (put.ok) ends.set(put.value.id, backups.ports.clock.nowMs() + (how.lifeMs ?? Infinity));
       if (put.ok) refs.set(put.value.id, put.value);
       return put;
     },
-    async keep(ref, owner, expiresAtMs = Infinity) {
-      if (expiresAtMs === Infinity && !fault.keepsForGood) return refused(failure("HOLDERS_TOO_FEW"));
-      ends.set(ref.id, Math.max(ends.get(ref.id) ?? 0, expiresAtMs));
+    async keep(ref, owner, lifeMs = Infinity) {
+      if (lifeMs === Infinity && !fault.keepsForGood) return refused(failure("HOLDERS_TOO_FEW"));
+      ends.set(ref.id, Math.max(ends.get(ref.id) ?? 0, backups.ports.clock.nowMs() + lifeMs));
       return inner.keep(ref, owner);
     },
     async release(ref, owner) {

@@ -35,9 +35,9 @@ describe("accounts that end by themselves", () => {
     };
     for (const user of ["ada", "bob"]) {
       expect(await ask(user, "create", { passwordHash: "x" })).to.equal("ok");
-      expect(await ask(user, "beginDeletion", { atMs: clock.nowMs() + 14 * dayMs, byAdmin: true })).to.equal("ok");
+      expect(await ask(user, "beginDeletion", { waitMs: 14 * dayMs, byAdmin: true })).to.equal("ok");
     }
-    expect(await ask("gil", "create", { passwordHash: "x", guest: { endsAtMs: clock.nowMs() + 3 * dayMs } })).to.equal("ok"); // prettier-ignore
+    expect(await ask("gil", "create", { passwordHash: "x", guest: { lifeMs: 3 * dayMs } })).to.equal("ok"); // prettier-ignore
     await days(2);
     expect(await there()).to.equal("ada bob gil");
     await days(1);

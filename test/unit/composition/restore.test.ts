@@ -250,8 +250,8 @@ describe("a restore", () => {
     };
     const create = { type: "create", passwordHash: "x" };
     const dayMs = 24 * 3_600_000;
-    await write("ada", create, { type: "beginDeletion", atMs: nowMs + 14 * dayMs, byAdmin: true });
-    await write("gil", { ...create, guest: { endsAtMs: nowMs + 3 * dayMs } });
+    await write("ada", create, { type: "beginDeletion", waitMs: 14 * dayMs, byAdmin: true });
+    await write("gil", { ...create, guest: { lifeMs: 3 * dayMs } });
     await write("bob", create);
     await at.back();
     const done = await run(wishFor(at.folder));

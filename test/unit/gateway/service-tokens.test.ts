@@ -85,6 +85,19 @@ describe("short-lived tokens", () => {
     expect(new Set(made.map(({ token }) => partsOf(token)[0].kid)).size).to.equal(1);
   });
 
+  it("count for nothing where a clock that was years ahead has published the key", async () => {
+    const rows = await directory();
+    const time = { nowMs: 1_900_000_000_000 };
+    const { tokens, keys } = nodeOf(rows, "a", time);
+    const { token } = await tokens.issue(whoever, {});
+    expect(keys.current(time.nowMs)).to.have.length(1);
+    time.nowMs = 1_800_000_000_000;
+    expect(keys.current(time.nowMs)).to.deep.equal([]);
+    expect((await tokens.verify(token)).ok).to.equal(false);
+    await tokens.issue(whoever, {});
+    expect(keys.current(time.nowMs)).to.have.length(1);
+  });
+
   it("count for nothing once their node is no member, or under the name of another node", async () => {
     const rows = await directory();
     const time = { nowMs: 1_800_000_000_000 };

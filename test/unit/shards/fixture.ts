@@ -22,6 +22,7 @@ import {
   shardLimits,
   type ShardLimits,
   type Shards,
+  isHolder,
 } from "../../../node/shards/index.ts";
 import { receiptBytes, type SignedReceipt } from "../../../node/shards/receipts.ts";
 import {
@@ -83,6 +84,8 @@ export class Holders {
   isServed: (holder: ActorId) => boolean = () => true;
   /** Which life of which node serves a holder: what one has begun to read no other one goes on with. */
   lifeOf: (holder: ActorId) => string = () => "";
+  /** How wrong the clock is of who serves a holder. */
+  offsetOf: (holder: ActorId) => number = () => 0;
   /** Told before a change is made. */
   changing: (holder: ActorId, change: HolderChange) => void = () => undefined;
   weather = { delayMs: 4, lostAnswers: 0, away: 0 };
@@ -130,7 +133,7 @@ export class Holders {
   #turn(holder: ActorId, message: Message | Signal, replyTo?: ReplyTo, from: Sender = "node"): void {
     const journal = this.#journal(holder);
     const key = holder.slice(holder.indexOf("/") + 1);
-    const nowMs = Math.floor(this.#world.nowMs);
+    const nowMs = Math.max(0, Math.floor(this.#world.nowMs + this.offsetOf(holder)));
     const turn = { self: holder, key, nowMs, from, notes: journal.notes as never, ...(replyTo && { replyTo }) }; // prettier-ignore
     for (const effect of this.#behaviorOf(holder).decide(journal.state as never, message as never, turn as never))
       this.#carryOut(holder, journal, effect as Effect<HolderChange>, replyTo);
@@ -345,6 +348,7 @@ export class Fixture {
       this.#records.set(slot, { slot, epoch: 1, owner, inSync: [owner], learners: [] });
     }
     this.holders.isServed = (holder) => this.isUp(this.ownerOf(holder));
+    this.holders.offsetOf = (holder) => (isHolder(holder) ? this.machine(this.ownerOf(holder)).wall.offsetMs : 0);
     this.holders.lifeOf = (holder) => {
       const { owner, epoch } = this.recordOf(holder);
       const { alive, life } = this.machine(owner).pulse;

@@ -167,6 +167,29 @@ describe("stripes", () => {
     expect(ref.shards.some(({ hash }) => fixture.isKept(hash))).to.equal(false);
   });
 
+  it("are kept for as long as they were put for, wherever the clocks of the nodes are", async () => {
+    const { fixture, world, at } = await fixtureOf(6);
+    fixture.machine("n1").wall.offsetMs = 1e9;
+    fixture.machine("n2").wall.offsetMs = 3e9;
+    fixture.machine("n3").wall.offsetMs = 2e8;
+    const put = await world.settle(
+      at("n1").put(someBytes(90_000), { class: "test", owner: "user/ada", lifeMs: 20_000 }),
+    );
+    const { shards } = (put as { value: StripeRef }).value;
+    const ends = shards.map(({ index }) => {
+      const holder = holderOf("g", index);
+      const [held] = fixture.holders.inventory(holder);
+      const { expiresAtMs = Infinity } = held?.references[0] ?? {};
+      return Math.ceil((expiresAtMs - fixture.machine(fixture.ownerOf(holder)).wall.offsetMs - world.nowMs) / 1_000);
+    });
+    expect(ends).to.deep.equal(Array(6).fill(20));
+    for (const { wall } of fixture.machines) wall.offsetMs = 0;
+    await world.pass(19_000);
+    expect(shards.every(({ hash }) => fixture.isKept(hash))).to.equal(true);
+    await world.pass(90_000);
+    expect(shards.filter(({ hash }) => fixture.isKept(hash))).to.deep.equal([]);
+  });
+
   it("are made good also while somebody looks at them all the time", async () => {
     const { fixture, world, at, put } = await fixtureOf(6);
     const ref = await put(someBytes(50_000));
