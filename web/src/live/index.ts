@@ -3,7 +3,7 @@
  *  A store folds what the wire brings into a model and shows it once per frame; screens read parts of it with `useShown` and
  *  call the store's methods. Lists that are loaded as a whole (rooms, agents, models, keys) are queries. */
 export { AgentStore } from "./agent-store.ts";
-export { editIn, explain, nameUnsent, startedEdit, type HalfEdit } from "../model/index.ts";
+export { editIn, explain, isChosen, nameUnsent, startedEdit, type Chosen, type HalfEdit } from "../model/index.ts";
 export { isFlag, isText, useKept } from "./kept.ts";
 export { notices, useNotices } from "./notices.ts";
 export { RoomStore } from "./room-store.ts";

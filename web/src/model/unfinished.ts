@@ -34,3 +34,15 @@ export function unsentIn<Pending extends PendingPost | PendingSay>(value: unknow
     (status === "waiting" || status === "failed");
   return isWhole ? (value as Pending) : undefined;
 }
+
+/** A file that was chosen for a message and uploaded, with what somebody wrote about it. */
+export interface Chosen {
+  readonly hash: string;
+  readonly text: string;
+}
+
+/** Whether what was kept is one that can be sent. */
+export function isChosen(value: unknown): value is Chosen {
+  const { hash, text, size, format } = (value ?? {}) as Partial<Record<string, unknown>>;
+  return typeof hash === "string" && typeof text === "string" && typeof size === "number" && typeof format === "string";
+}

@@ -1,5 +1,14 @@
 import { Textarea } from "@mantine/core";
-import { useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactNode, type Ref } from "react";
+import {
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type ReactNode,
+  type Ref,
+} from "react";
 import { wireLimits } from "../../../protocols/limits.ts";
 import { namesFound } from "../../../protocols/names.ts";
 import { asWritten } from "../../../protocols/text.ts";
@@ -7,6 +16,7 @@ import { isText, useKept, useSession } from "../live/index.ts";
 import { isProse, mayBecome, mentionAt, nameOf, type Mentionable } from "../model/index.ts";
 import { Avatar } from "./avatar.tsx";
 import { Icon } from "./icons.tsx";
+import { pastingInto } from "./pasting/index.ts";
 import { loadReader, toSend, useRead } from "./reader.ts";
 import "./composer.css";
 
@@ -37,6 +47,8 @@ export function Composer(props: {
   readonly beside?: ReactNode;
   /** What is beside it is worth sending by itself. */
   readonly mayBeEmpty?: boolean;
+  /** Takes files that are pasted or dropped. Where it is absent they are refused in words. */
+  readonly onFiles?: ((files: readonly File[]) => void) | undefined;
   /** In place of the send button. */
   readonly action?: ReactNode;
   readonly autoFocus?: boolean;
@@ -71,6 +83,21 @@ export function Composer(props: {
     caretWanted.current = undefined;
   });
 
+  // Whoever goes on with a text goes on at its end.
+  useEffect(() => {
+    const { current } = own;
+    if (current === null || document.activeElement !== current) return;
+    current.setSelectionRange(current.value.length, current.value.length);
+    current.scrollTop = current.scrollHeight;
+  }, []);
+  const onFiles = useRef(props.onFiles);
+  onFiles.current = props.onFiles;
+  const takesFiles = props.onFiles !== undefined;
+  const pasting = useMemo(
+    () => pastingInto(() => own.current, takesFiles ? (files) => onFiles.current?.(files) : undefined),
+    [takesFiles],
+  );
+
   const ready = toSend(text, props.mentionable) ?? asWritten(text);
   // What is sent is counted.
   const left = wireLimits.messageCharsMax - ready.length;
@@ -102,6 +129,7 @@ export function Composer(props: {
     own.current?.focus();
   };
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
+    pasting.onKeyDown(event);
     if (suggestions.length > 0) {
       const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
       if (step !== 0) {
@@ -129,7 +157,7 @@ export function Composer(props: {
     }
   };
   return (
-    <div className="composer">
+    <div className="composer" onDragOver={pasting.onDragOver} onDrop={pasting.onDrop}>
       {suggestions.length > 0 && (
         <div className="suggestions" role="listbox" id={`suggestions-${props.place}`} aria-label="Mention">
           {suggestions.map((entry, index) => (
@@ -182,6 +210,7 @@ export function Composer(props: {
           }}
           onSelect={(event) => setCaret(event.currentTarget.selectionStart)}
           onKeyDown={onKeyDown}
+          onPaste={pasting.onPaste}
         />
         {props.beside}
         {props.action ?? (

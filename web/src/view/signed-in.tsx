@@ -2,6 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { Session, SessionContext, useLink } from "../live/index.ts";
+import { keepFilesOut } from "./pasting/index.ts";
 import { router } from "./router.tsx";
 
 // The next person does not begin where this one was: the address names a room.
@@ -21,6 +22,7 @@ export function SignedIn({ name, onLeft }: { readonly name: string; readonly onL
       queries.removeQueries({ predicate: (query) => query.queryKey[0] !== "start" });
     };
   }, [name, queries]);
+  useEffect(() => keepFilesOut(window), []);
   useEffect(() => {
     if (session !== undefined && location.search.includes("signIn="))
       void import("./proof-elsewhere.tsx").then(({ backWithProof }) => backWithProof());

@@ -99,9 +99,10 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
   const field = useRef<HTMLTextAreaElement>(null);
   const [settings, setSettings] = useState(false);
   const [stopping, setStopping] = useState(false);
-  const attachments = useAttachments(store.agent);
   const model = view && (models.find((info) => info.model === view.model) ?? (view.model === "" ? models[0] : undefined)); // prettier-ignore
   const can = (what: string): boolean => model?.capabilities.includes(what) === true;
+  // Which models there are comes a moment after the page.
+  const attachments = useAttachments(store.agent, model === undefined || can("vision"));
   const sounds = useSounds(store.agent, can("hearing"));
   const rows = useMemo(
     () => conversationRows(turns, pending, writing ? { turn: draftTurn } : undefined, view?.summary),
@@ -163,10 +164,15 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
             }
             beside={
               <>
-                <AttachButton attachments={attachments} sees={can("vision")} />
+                <AttachButton attachments={attachments} />
                 <SoundButtons sounds={sounds} />
               </>
             }
+            onFiles={(files) => {
+              const isSound = ({ type }: File): boolean => type.startsWith("audio/");
+              void attachments.add(files.filter((file) => !isSound(file)));
+              for (const file of files.filter(isSound)) void sounds.add(file);
+            }}
             mayBeEmpty={sounds.chosen.length > 0}
             onSend={(text) => {
               store.say(text, { pictures: attachments.chosen, sounds: sounds.chosen });

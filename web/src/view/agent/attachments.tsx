@@ -1,81 +1,80 @@
 import { Button, FileButton, TextInput } from "@mantine/core";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import type { Picture, UploadedPicture } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices } from "../../live/index.ts";
 import { at, request } from "../../wire/index.ts";
 import { UnfitPicture, wholeOf } from "../drawn.ts";
 import { Icon } from "../icons.tsx";
+import { useChosen, type ChosenFiles } from "./chosen.ts";
 
 /** Where a picture of a conversation is. */
 export const pictureUrl = (agent: string, hash: string): string => at(`/api/v1/agents/${agent}/pictures/${hash}`);
 
 /** Pictures that go with the next message. */
-export interface Attachments {
-  readonly chosen: readonly Picture[];
+export interface Attachments extends ChosenFiles<Picture> {
   readonly busy: boolean;
-  add(file: File | null): Promise<void>;
-  describe(hash: string, text: string): void;
-  remove(hash: string): void;
-  clear(): void;
+  /** Whether the agent's model sees pictures; where it sees none, all but this says so. */
+  readonly sees: boolean;
+  /** Uploads files that were chosen, pasted or dropped, one after the other. */
+  add(files: readonly File[]): Promise<void>;
 }
 
+const unseen = "The agent's model cannot see pictures. Choose another model in the agent's settings.";
+
 /** Uploads what is chosen for messages to an agent. */
-export function useAttachments(agent: string): Attachments {
-  const [chosen, setChosen] = useState<readonly Picture[]>([]);
-  const [busy, setBusy] = useState(false);
+export function useAttachments(agent: string, sees: boolean): Attachments {
+  const files = useChosen<Picture>(`agent/${agent}/pictures`);
+  const [waiting, setWaiting] = useState(0);
+  const line = useRef<Promise<void>>(Promise.resolve());
   const upload = async (file: File): Promise<void> => {
+    if (files.count() >= wireLimits.picturesPerMessageMax)
+      return notices.show(`A message has at most ${wireLimits.picturesPerMessageMax} pictures.`, "bad");
     const whole = await wholeOf(file);
     const result = await request<UploadedPicture>("POST", `/api/v1/agents/${agent}/pictures`, whole);
     if (!result.ok) return notices.fail(result.error);
     const { hash, size, format, width, height } = result.value;
-    const picture: Picture = { hash, size, format, width, height, text: "" };
-    setChosen((before) => [...before.filter((one) => one.hash !== hash), picture]);
+    files.put({ hash, size, format, width, height, text: "" });
   };
   return {
-    chosen,
-    busy,
-    async add(file) {
-      if (file === null || busy) return;
-      if (chosen.length >= wireLimits.picturesPerMessageMax)
-        return notices.show(`A message has at most ${wireLimits.picturesPerMessageMax} pictures.`, "bad");
-      setBusy(true);
-      try {
-        await upload(file);
-      } catch (thrown) {
-        if (!(thrown instanceof UnfitPicture)) throw thrown;
-        notices.show(thrown.message, "bad");
-      } finally {
-        setBusy(false);
-      }
+    ...files,
+    busy: waiting > 0,
+    sees,
+    add(added) {
+      if (added.length === 0) return line.current;
+      if (!sees) notices.show(unseen, "bad");
+      else
+        for (const file of added) {
+          setWaiting((count) => count + 1);
+          line.current = line.current
+            .then(() => upload(file))
+            .catch((thrown: unknown) => {
+              if (!(thrown instanceof UnfitPicture)) throw thrown;
+              notices.show(thrown.message, "bad");
+            })
+            .finally(() => setWaiting((count) => count - 1));
+        }
+      return line.current;
     },
-    describe: (hash, text) => setChosen(chosen.map((one) => (one.hash === hash ? { ...one, text } : one))),
-    remove: (hash) => setChosen(chosen.filter((one) => one.hash !== hash)),
-    clear: () => setChosen([]),
   };
 }
 
 /** Chooses a picture. A model that sees none is said to be one before anything is chosen. */
-export function AttachButton({ attachments, sees }: { readonly attachments: Attachments; readonly sees: boolean }) {
+export function AttachButton({ attachments }: { readonly attachments: Attachments }) {
   const named = {
     "aria-label": "Attach a picture",
     title: "Attach a picture",
     className: "tool",
     type: "button",
   } as const;
-  if (!sees)
+  if (!attachments.sees)
     return (
-      <button
-        {...named}
-        onClick={() =>
-          notices.show("The agent's model cannot see pictures. Choose another model in the agent's settings.", "bad")
-        }
-      >
+      <button {...named} onClick={() => notices.show(unseen, "bad")}>
         <Icon name="image" />
       </button>
     );
   return (
-    <FileButton accept="image/*" onChange={(file) => void attachments.add(file)}>
+    <FileButton accept="image/*" onChange={(file) => void attachments.add(file === null ? [] : [file])}>
       {({ onClick }) => (
         <button {...named} aria-busy={attachments.busy} onClick={onClick}>
           <Icon name="image" />
@@ -92,7 +91,7 @@ export function AttachmentList({ agent, attachments }: { readonly agent: string;
     <ul className="attachments" aria-label="Pictures of this message">
       {attachments.chosen.map(({ hash, text }, index) => (
         <li key={hash}>
-          <img src={pictureUrl(agent, hash)} alt={text === "" ? `Picture ${index + 1}` : text} />
+          <ChosenPicture url={pictureUrl(agent, hash)} says={text === "" ? `Picture ${index + 1}` : text} />
           <TextInput
             className="grow"
             size="xs"
@@ -114,6 +113,13 @@ export function AttachmentList({ agent, attachments }: { readonly agent: string;
       ))}
     </ul>
   );
+}
+
+/** A picture that will be sent. An agent keeps so many that wait; after them the oldest goes. */
+function ChosenPicture({ url, says }: { readonly url: string; readonly says: string }) {
+  const [gone, setGone] = useState(false);
+  if (gone) return <p className="dim">This picture is not kept any more. Remove it, and attach it again.</p>;
+  return <img src={url} alt={says} onError={() => setGone(true)} />;
 }
 
 /** The pictures of something that was said. */

@@ -6,25 +6,22 @@ import { notices } from "../../live/index.ts";
 import { pageLimits } from "../../wire/limits.ts";
 import { at, request } from "../../wire/index.ts";
 import { Icon } from "../icons.tsx";
+import { useChosen, type ChosenFiles } from "./chosen.ts";
 import { record, soundOf, UnfitSound, type Recording } from "../recorded.ts";
 
 const soundUrl = (agent: string, hash: string): string => at(`/api/v1/agents/${agent}/sounds/${hash}`);
 
 /** Sounds that go with the next message. */
-export interface SoundsToSend {
-  readonly chosen: readonly Sound[];
+export interface SoundsToSend extends ChosenFiles<Sound> {
   readonly state: "idle" | "recording" | "busy";
   add(file: File | null): Promise<void>;
   /** Begins to record, or ends it. */
   record(): Promise<void>;
-  describe(hash: string, text: string): void;
-  remove(hash: string): void;
-  clear(): void;
 }
 
 /** Records and uploads what is chosen for messages to an agent. */
 export function useSounds(agent: string, hears: boolean): SoundsToSend {
-  const [chosen, setChosen] = useState<readonly Sound[]>([]);
+  const files = useChosen<Sound>(`agent/${agent}/sounds`);
   const [state, setState] = useState<SoundsToSend["state"]>("idle");
   const recording = useRef<Recording>(undefined);
   // Whoever goes elsewhere is not listened to any more.
@@ -35,7 +32,7 @@ export function useSounds(agent: string, hears: boolean): SoundsToSend {
     const result = await request<HeardSound>("POST", url, whole, pageLimits.soundTimeoutMs);
     if (!result.ok) return notices.fail(result.error);
     const { hash, size, format, ms, text, unheard } = result.value;
-    setChosen((before) => [...before.filter((one) => one.hash !== hash), { hash, size, format, ms, text }]);
+    files.put({ hash, size, format, ms, text });
     if (unheard !== undefined && !hears)
       notices.show("Nothing here writes down what is said. Write it beside the sound, for the agent's model to read.");
   };
@@ -48,7 +45,7 @@ export function useSounds(agent: string, hears: boolean): SoundsToSend {
     }
   };
   const isFull = (): boolean => {
-    if (chosen.length < wireLimits.soundsPerMessageMax) return false;
+    if (files.count() < wireLimits.soundsPerMessageMax) return false;
     notices.show(`A message has at most ${wireLimits.soundsPerMessageMax} sounds.`, "bad");
     return true;
   };
@@ -61,7 +58,7 @@ export function useSounds(agent: string, hears: boolean): SoundsToSend {
     setState("idle");
   };
   return {
-    chosen,
+    ...files,
     state,
     async add(file) {
       if (file === null || state !== "idle" || isFull()) return;
@@ -79,9 +76,6 @@ export function useSounds(agent: string, hears: boolean): SoundsToSend {
       });
       setState(recording.current === undefined ? "idle" : "recording");
     },
-    describe: (hash, text) => setChosen(chosen.map((one) => (one.hash === hash ? { ...one, text } : one))),
-    remove: (hash) => setChosen(chosen.filter((one) => one.hash !== hash)),
-    clear: () => setChosen([]),
   };
 }
 
