@@ -54,6 +54,8 @@ export class Core<Data, State> {
   #elapsed = 0;
   #patience: number;
   #chance: number;
+  /** It is no voter, somebody has asked for its vote whose log is older, and no leader was heard of since. */
+  #called = false;
   // A candidate's.
   #votes = new Map<Voter, boolean>();
   #forced = false;
@@ -132,6 +134,12 @@ export class Core<Data, State> {
     const heard = this.members.voters.filter((voter) => voter === this.#self || this.#followers.get(voter)?.heard);
     if (heard.length < this.#quorum) return this.#follow(this.term, undefined);
     for (const follower of this.#followers.values()) follower.heard = false;
+  }
+
+  /** The line to another node is broken. Of its leader a follower need not wait until that was silent for long: whoever still hears it lets nobody depose it. */
+  lost(node: Voter): void {
+    if (this.#role === "follower" && this.#leader === node)
+      this.#elapsed = Math.max(this.#elapsed, this.#options.electionTicks);
   }
 
   #heartbeat(): void {
@@ -243,6 +251,7 @@ export class Core<Data, State> {
     const own = this.#log.last;
     const isNewEnough = last.term > own.term || (last.term === own.term && last.index >= own.index);
     const granted = isFree && isNewEnough;
+    if (!isNewEnough && !this.members.voters.includes(this.#self)) this.#called = true;
     if (granted && !pre) {
       if (vote !== from) this.#promiseTo({ term: this.term, vote: from });
       this.#elapsed = 0;
@@ -338,9 +347,10 @@ export class Core<Data, State> {
     return Math.floor(this.members.voters.length / 2) + 1;
   }
 
-  /** A voter that is to go leads as long as its going is not committed: the others may need its log for that (4.2.2). */
+  /** One that is to go leads as long as its going is not committed: the others may need its log for that (4.2.2). So does one that is to come, where a
+   *  voter counts it already and has an older log: that voter waits for its voice, which it cannot give. */
   get #mayLead(): boolean {
-    if (this.members.voters.includes(this.#self)) return true;
+    if (this.#called || this.members.voters.includes(this.#self)) return true;
     const { index } = this.#log.members;
     return !this.settled && this.#log.membersAt(index - 1).voters.includes(this.#self);
   }
@@ -378,6 +388,7 @@ export class Core<Data, State> {
 
   #hear(leader: Voter): void {
     assert(this.#role !== "leader", "there is one leader a term");
+    this.#called = false;
     if (this.#role !== "follower" || this.#leader !== leader) this.#follow(this.term, leader);
     this.#elapsed = 0;
   }

@@ -4,7 +4,7 @@ import type { Exchange } from "../../exchange/index.ts";
 import type { NodeId } from "../../ports.ts";
 import { directoryLimits, type DirectoryLimits } from "../limits.ts";
 import { voterMessageIn } from "./shape.ts";
-import type { VoterLines, VoterMessage } from "./voter.ts";
+import type { VoterLines, VoterListener, VoterMessage } from "./voter.ts";
 
 /** The first parts of a message, as far as they have come. */
 interface Partial {
@@ -27,13 +27,13 @@ export function createVoterWire(
   unheard: (from: NodeId, generation: number) => void = () => undefined,
   limits: DirectoryLimits = directoryLimits,
 ): VoterWire {
-  let listening: { readonly generation: number; receive(from: NodeId, message: VoterMessage): void } | undefined;
+  let listening: { readonly generation: number; readonly voter: VoterListener } | undefined;
   const partial = new Map<NodeId, Partial>();
   const receive = (from: NodeId, generation: number, bytes: Uint8Array): void => {
     if (listening?.generation !== generation) return unheard(from, generation);
     // Who sent it is who the mesh says, whatever is in it.
     const message = voterMessageIn(bytes);
-    if (message !== undefined) listening.receive(from, message);
+    if (message !== undefined) listening.voter.receive(from, message);
     else exchange.disconnect(from, failure("BAD_FRAME", { reason: "not a voter's message" }));
   };
 
@@ -52,7 +52,12 @@ export function createVoterWire(
     partial.delete(from);
     receive(from, generation, Buffer.concat(known.pieces));
   });
-  exchange.onPeer({ disconnected: (peer) => void partial.delete(peer) });
+  exchange.onPeer({
+    disconnected(peer) {
+      partial.delete(peer);
+      listening?.voter.lost(peer);
+    },
+  });
 
   const send = (to: NodeId, generation: number, message: VoterMessage): void => {
     const bytes = encode(message);
@@ -65,7 +70,7 @@ export function createVoterWire(
   return {
     lines: (generation) => ({
       send: (to, message) => send(to, generation, message),
-      listen: (listener) => void (listening = { generation, receive: listener }),
+      listen: (voter) => void (listening = { generation, voter }),
     }),
     close: () => void (listening = undefined),
   };

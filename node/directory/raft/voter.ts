@@ -19,11 +19,16 @@ import { ReplicatedRows, type Asked, type RowsImage } from "./rows.ts";
 
 export type VoterMessage = RaftMessage<Asked, RowsImage>;
 
+export interface VoterListener {
+  receive(from: NodeId, message: VoterMessage): void;
+  lost(node: NodeId): void;
+}
+
 /** The lines to the other voters. Messages may be lost, late or doubled. */
 export interface VoterLines {
   send(to: NodeId, message: VoterMessage): void;
-  /** Where messages go from now on. */
-  listen(receive: (from: NodeId, message: VoterMessage) => void): void;
+  /** Where messages go from now on. `lost`: a line is broken, and may come again. */
+  listen(listener: VoterListener): void;
 }
 
 export interface VoterPorts {
@@ -107,7 +112,10 @@ class RunningVoter implements Voter {
     this.#limits = ports.limits ?? directoryLimits;
     this.#founding = founding;
     this.directory = this.#asDirectory();
-    ports.lines.listen((from, message) => this.#life?.receive(from, message));
+    ports.lines.listen({
+      receive: (from, message) => this.#life?.receive(from, message),
+      lost: (other) => this.#life?.core.lost(other),
+    });
   }
 
   /** `again`: after a write that failed. */

@@ -81,7 +81,7 @@ export class Operator {
     for (const machine of this.#parts.machines()) {
       const { node } = machine;
       while (machine.gone && this.#parts.watch.members.has(node)) {
-        if (!this.#leaving.has(node)) await this.#ask(`forget ${node}`, (control) => control.evict(node, true));
+        if (!this.#leaving.has(node)) await this.ask(`forget ${node}`, (control) => control.evict(node, true));
         await this.#parts.world.sleep(50);
       }
     }
@@ -163,27 +163,27 @@ export class Operator {
       case "moveSlot": {
         const slots = [...this.#parts.watch.records.keys()] as SlotId[];
         if (slots.length > 0)
-          void this.#ask("move", (control) => control.moveSlot(dice.pick(slots), machine.node, 2_000));
+          void this.ask("move", (control) => control.moveSlot(dice.pick(slots), machine.node, 2_000));
         return;
       }
       case "moveActor": {
         const { ledgers, relays, alarms } = plan.actors;
         const actor = dice.pick([...ledgers, ...relays, ...alarms, "register/a0" as ActorId]);
-        void this.#ask("move", (control) => control.moveActor(actor, machine.node, 2_000));
+        void this.ask("move", (control) => control.moveActor(actor, machine.node, 2_000));
         if (dice.chance(0.5)) return;
         // The slot that it leaves is on its way as well: what is sent to the actor waits there while it goes.
         const home = slotOf("chat", actor);
         const others = this.#parts.machines().filter(({ gone }) => !gone);
         return this.#later(
           dice.below(40),
-          () => void this.#ask("move", (control) => control.moveSlot(home, dice.pick(others).node, 2_000)),
+          () => void this.ask("move", (control) => control.moveSlot(home, dice.pick(others).node, 2_000)),
         );
       }
     }
   }
 
   /** What an admin asks for, at any node. */
-  async #ask(what: string, ask: (control: ClusterControl) => Promise<Result<unknown>>): Promise<boolean> {
+  async ask(what: string, ask: (control: ClusterControl) => Promise<Result<unknown>>): Promise<boolean> {
     const { world } = this.#parts;
     const open = this.#parts.machines().filter(({ ready, alive, gone }) => ready && alive && !gone);
     const asked = open.length > 0 ? world.dice.pick(open) : undefined;
@@ -207,7 +207,7 @@ export class Operator {
     const role: Role = world.dice.pick(["chat", "chat", "ai"]);
     this.#bereft.add(node);
     const left = record.roles.filter((other) => other !== role);
-    await this.#ask(`roles ${node} without ${role}`, (control) => control.setRoles(node, left));
+    await this.ask(`roles ${node} without ${role}`, (control) => control.setRoles(node, left));
     // Also when it was given back while this was on its way.
     this.#bereft.add(node);
     await world.sleep(forMs);
@@ -218,7 +218,7 @@ export class Operator {
     const { world, watch, machines } = this.#parts;
     const roles = machines().find((machine) => machine.node === node)?.record.roles ?? [];
     while (this.#bereft.has(node)) {
-      const given = await this.#ask(`roles ${node}`, (control) => control.setRoles(node, roles));
+      const given = await this.ask(`roles ${node}`, (control) => control.setRoles(node, roles));
       if (given || !watch.members.has(node)) this.#bereft.delete(node);
       else await world.sleep(50);
     }
@@ -233,7 +233,7 @@ export class Operator {
 
   async #beginDrain(node: NodeId): Promise<boolean> {
     this.#draining.add(node);
-    const begun = await this.#ask(`drain ${node}`, (control) => control.setDraining(node, true));
+    const begun = await this.ask(`drain ${node}`, (control) => control.setDraining(node, true));
     // Whatever the answer is, it may drain from here on: also when that was undone while this was on its way.
     this.#draining.add(node);
     return begun;
@@ -247,7 +247,7 @@ export class Operator {
         machine.kill(true);
         machine.gone = true;
         this.#parts.watch.excused.add(node);
-      } else if (await this.#ask(`undrain ${node}`, (control) => control.setDraining(node, false)))
+      } else if (await this.ask(`undrain ${node}`, (control) => control.setDraining(node, false)))
         this.#draining.delete(node);
       else await this.#parts.world.sleep(50);
     }
@@ -305,7 +305,7 @@ export class Operator {
     if (world.dice.chance(0.3) && this.#spared(node)) {
       machine.gone = true;
       watch.excused.add(node);
-      const out = await this.#ask(`evict ${node}`, (control) => control.evict(node, false));
+      const out = await this.ask(`evict ${node}`, (control) => control.evict(node, false));
       if (out || watch.members.get(node) === undefined) return;
       machine.gone = false;
       watch.excused.delete(node);
@@ -325,7 +325,7 @@ export class Operator {
         machine.gone = true;
         watch.excused.add(node);
         this.#draining.delete(node);
-        await this.#ask(`evict ${node}`, (control) => control.evict(node, false));
+        await this.ask(`evict ${node}`, (control) => control.evict(node, false));
         return;
       }
     }

@@ -70,6 +70,8 @@ export interface ClusterPlan {
   readonly lateDisk: boolean;
   /** In the end the directory comes back on an older copy of its data, and then on the newest one. */
   readonly olderDirectory: boolean;
+  /** In the end a voter is dead while the others do all that a cluster does. */
+  readonly deadVoter: boolean;
   /** The disks are encrypted while the nodes run, and opened again. */
   readonly sealed: boolean;
   /** Never on here: one node simulated alone has enough of it. */
@@ -223,5 +225,6 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
     sealed: false,
     lateDisk: false,
     olderDirectory: false,
+    deadVoter: false,
   };
 }

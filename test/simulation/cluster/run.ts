@@ -38,6 +38,7 @@ import {
   toldMs,
 } from "./older-directory.ts";
 import { bearsSlowDisk, slowSyncMs, sparedMsMax, waitsForSlow } from "./slow-disk.ts";
+import { withoutVoter } from "./dead-voter.ts";
 import { cutOffOwner } from "./cut-off-owner.ts";
 import { MembersOnly } from "./members-only.ts";
 import { ClusterWatch } from "./watch.ts";
@@ -89,6 +90,8 @@ class ClusterSimulation implements Gates, Simulated {
   readonly #followers: (Place & { readonly follower: Follower })[];
   readonly #auditor: Client;
   readonly #operator: Operator;
+  /** Puts up one more machine. */
+  readonly #add: () => Machine;
   readonly #heard = new Set<string>();
   #faulty = false;
   #cutOffs = 0;
@@ -111,6 +114,7 @@ class ClusterSimulation implements Gates, Simulated {
       ...(replicated && { directory: "replicated" }),
       lateDisk: world.seed % 3 === 1,
       olderDirectory: world.seed % 3 === 2,
+      deadVoter: replicated,
       ...fixed,
     };
     world.note(() => `plan: ${JSON.stringify(this.#plan)}`);
@@ -152,7 +156,7 @@ class ClusterSimulation implements Gates, Simulated {
       decided: ({ node }, ...change) => this.#decided(node, ...change),
       nextLife: () => (this.lives += 1),
     };
-    const add = (): Machine => {
+    this.#add = () => {
       const machine = new Machine(`n${this.#machines.size}`, this.#machines.size, parts);
       const { node, disk } = machine;
       this.#machines.set(node, machine);
@@ -160,7 +164,7 @@ class ClusterSimulation implements Gates, Simulated {
       disk.watch({ written: (ops) => this.#looksAt(machine, ops), durable: () => undefined });
       return machine;
     };
-    for (let count = 0; count < plan.nodes; count += 1) add();
+    for (let count = 0; count < plan.nodes; count += 1) this.#add();
     this.#operator = new Operator({
       world,
       plan,
@@ -168,7 +172,7 @@ class ClusterSimulation implements Gates, Simulated {
       external: this.#external,
       watch: this.#watch,
       machines: () => [...this.#machines.values()],
-      add: () => void this.#letIn(add()),
+      add: () => void this.#join(),
       cutOffOwner: (forMs) => void this.#cutOffOwner(forMs),
     });
 
@@ -265,6 +269,12 @@ class ClusterSimulation implements Gates, Simulated {
       }
       await this.#world.sleep(20);
     }
+  }
+
+  #join(): Machine {
+    const machine = this.#add();
+    void this.#letIn(machine);
+    return machine;
   }
 
   #cutOffOwner(forMs: number): Promise<void> {
@@ -401,6 +411,7 @@ class ClusterSimulation implements Gates, Simulated {
     if (world.dice.chance(0.5)) await this.#withoutDirectory(until);
     if (this.#plan.lateDisk && bearsSlowDisk(this.#plan)) await this.#withSlowDisk(until);
     if (this.#plan.olderDirectory && bearsOlderDirectory(this.#plan)) await this.#withOlderDirectory(until);
+    if (this.#plan.deadVoter && this.#plan.directory === "replicated") await this.#withDeadVoter(until);
     // What everybody has must outlive everybody.
     world.note(() => "all machines lose power");
     for (const machine of this.#machines.values()) machine.kill(true);
@@ -516,6 +527,22 @@ class ClusterSimulation implements Gates, Simulated {
       const said = await Promise.all(this.gates().map(saysOlder));
       return !said.includes(true);
     });
+  }
+
+  /** A majority of the voters does all that a cluster does. */
+  async #withDeadVoter(
+    until: (fixture: string, done: () => boolean | Promise<boolean>) => Promise<void>,
+  ): Promise<void> {
+    await withoutVoter({
+      world: this.#world,
+      watch: this.#watch,
+      operator: this.#operator,
+      gates: () => this.gates(),
+      join: () => this.#join(),
+      until,
+    });
+    await until("every slot is whole with every voter", () => this.#unsettled() === undefined);
+    await until("as many vote as should, after a death", () => this.#votes());
   }
 
   /** While one disk is far slower than the others, people write, and soon nobody waits for it; when it is well again, it is as before. */

@@ -161,4 +161,23 @@ export const ofDirectory: readonly Mutation[] = [
     seeds: 100_000,
     raft: true,
   },
+  {
+    name: "waits for every voter where a majority suffices",
+    file: raft,
+    find: "return Math.floor(this.members.voters.length / 2) + 1;",
+    replace: "return this.members.voters.length;",
+    caughtBy: ["liveness"],
+    seeds: 1_000,
+    raft: true,
+  },
+  {
+    name: "replaces no voter that is away",
+    file: "node/directory/voters.ts",
+    find: "awayMs >= voterAwayMs;",
+    replace: "awayMs < 0;",
+    caughtBy: ["liveness"],
+    seeds: 2,
+    cluster: true,
+    plan: { ...three, directory: "replicated", deadVoter: true },
+  },
 ];

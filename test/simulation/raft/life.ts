@@ -30,16 +30,19 @@ const weights = {
   compact: 2,
 } as const;
 type Step = keyof typeof weights;
+const names = Object.keys(weights) as Step[];
 /** Each life has some sorts of trouble, and not all of them at once: then too little would come about. */
 const troubles = ["lose", "double", "crash", "cut", "members", "handOver", "compact", "read"] as const;
 
-function drawnSteps(dice: Dice): readonly Step[] {
-  const steps: Step[] = [];
-  for (const step of Object.keys(weights) as Step[]) {
+/** Steps, and up to which number each is drawn. */
+type Odds = readonly (readonly [step: Step, below: number])[];
+
+function drawnOdds(dice: Dice): Odds {
+  let below = 0;
+  return names.map((step) => {
     const often = (troubles as readonly Step[]).includes(step) ? dice.pick([0, 0, 1, 1, 1, 6]) : 1;
-    for (let count = weights[step] * often; count > 0; count -= 1) steps.push(step);
-  }
-  return steps;
+    return [step, (below += weights[step] * often)] as const;
+  });
 }
 
 const electionTicks = 4;
@@ -118,9 +121,11 @@ export class RaftLife {
 
   /** `departs`: from half of the steps on the rows are copied, and asked to be moved. */
   run(count: number, { departs = false } = {}): void {
-    const steps = drawnSteps(this.#dice);
+    const odds = drawnOdds(this.#dice);
+    const [, all] = odds.at(-1) as Odds[number];
     for (let at = 0; at < count; at += 1) {
-      this.#do(steps[this.#dice.below(steps.length)] as Step);
+      const drawn = this.#dice.below(all);
+      this.#do((odds.find(([, below]) => drawn < below) as Odds[number])[0]);
       if (departs && at * 2 >= count) this.#move(at % copySteps);
     }
     this.#mend();
@@ -360,25 +365,17 @@ export class RaftLife {
     disk.entries = disk.entries.filter(({ index }) => index > base.index);
   }
 
-  /** Nothing goes wrong any more: a majority of voters must suffice for everything. */
+  /** Nothing goes wrong any more: a majority of voters must suffice for everything. In some lives the others stay dead, and are replaced. */
   #mend(): void {
     this.#cut = undefined;
-    for (const node of this.#nodes) if (node.core === undefined) this.#start(node);
+    const dead = this.#dice.chance(0.25) ? this.#minority() : [];
+    for (const node of this.#nodes)
+      if (dead.includes(node)) this.#crash(node);
+      else if (node.core === undefined) this.#start(node);
     let asked: Mark | undefined;
     let question: number | undefined;
     for (let round = 0; round < calmRounds; round += 1) {
-      for (const node of this.#nodes) {
-        node.core?.tick();
-        this.#carry(node);
-      }
-      for (let turns = 0; turns < 8; turns += 1) {
-        for (const node of this.#nodes) while (node.unsynced.length > 0) this.#sync(node);
-        const flight = this.#flight;
-        this.#flight = [];
-        for (const { from, to, message } of flight) {
-          this.#receive(this.#memberAt(to), from, message);
-        }
-      }
+      this.#calm();
       const leader = this.#nodes.find(({ core }) => core?.role === "leader");
       const counted = leader?.core;
       if (counted === undefined) continue;
@@ -388,9 +385,11 @@ export class RaftLife {
         this.#ask((leader as Member).id, counted);
         question = this.#questions;
       }
+      const isWhole = dead.length === 0 || this.#replace(counted, dead);
       this.#carry(leader as Member);
       const all = [...counted.members.voters, ...counted.members.learners].map((id) => this.#memberAt(id));
       if (
+        isWhole &&
         asked !== undefined &&
         this.#open.size === 0 &&
         all.every(({ state }) => state.index >= (asked as Mark).index)
@@ -398,7 +397,52 @@ export class RaftLife {
         return this.#end(all);
     }
     const [unanswered] = this.#open.values();
-    this.#checks.violate("liveness", unanswered === undefined ? "nothing was agreed on after all was mended" : `${unanswered} leaves a read open`); // prettier-ignore
+    this.#checks.violate("liveness", unanswered === undefined ? `nothing was agreed on after all was mended but ${dead.map(({ id }) => id).join()}` : `${unanswered} leaves a read open`); // prettier-ignore
+  }
+
+  /** Some that may be dead for good: whichever members come to count, a majority of them is left. */
+  #minority(): readonly Member[] {
+    const counting = this.#nodes.flatMap(({ disk, core }) => [
+      disk.base.members,
+      ...disk.entries.flatMap(({ body }) => (body.type === "members" ? [body.members] : [])),
+      ...(core === undefined ? [] : [core.members]),
+    ]);
+    const dead: Member[] = [];
+    for (const node of this.#nodes) {
+      const lost = [...dead, node].map(({ id }) => id);
+      if (counting.every(({ voters }) => voters.filter((one) => lost.includes(one)).length * 2 < Math.max(1, voters.length))) dead.push(node); // prettier-ignore
+      if (this.#dice.chance(0.5)) break;
+    }
+    return dead;
+  }
+
+  /** The dead go, one at a time, and those who are up learn and vote. True: that has come about. */
+  #replace(core: Core<Asked, State>, dead: readonly Member[]): boolean {
+    const { voters, learners } = core.members;
+    const isDead = (id: string): boolean => dead.some((one) => one.id === id);
+    const gone = [...voters, ...learners].find(isDead);
+    const fresh = this.#nodes.find(({ id }) => !isDead(id) && !voters.includes(id) && !learners.includes(id))?.id;
+    const without = (list: readonly string[], id: string): string[] => list.filter((one) => one !== id);
+    const ready = learners.find((id) => core.behind(id) === 0);
+    if (gone !== undefined) core.changeMembers({ voters: without(voters, gone), learners: without(learners, gone) });
+    else if (fresh !== undefined) core.changeMembers({ voters, learners: [...learners, fresh] });
+    else if (ready !== undefined)
+      core.changeMembers({ voters: [...voters, ready], learners: without(learners, ready) });
+    return gone === undefined && fresh === undefined && learners.length === 0 && core.settled;
+  }
+
+  /** Time goes on for all that are up, and everything arrives. */
+  #calm(): void {
+    for (const node of this.#nodes) {
+      node.core?.tick();
+      this.#carry(node);
+    }
+    for (let turns = 0; turns < 8; turns += 1) {
+      for (const node of this.#nodes) while (node.unsynced.length > 0) this.#sync(node);
+      const flight = this.#flight;
+      this.#flight = [];
+      for (const { from, to, message } of flight) this.#receive(this.#memberAt(to), from, message);
+    }
   }
 
   #end(members: readonly Member[]): void {

@@ -174,6 +174,22 @@ describe("consensus of voters", () => {
     expect([table.of("a").role, table.of("a").term]).to.deep.equal(["leader", 1]);
   });
 
+  it("has another leader in an election's time where the lines to the last one broke, and keeps the leader that one voter lost", () => {
+    const table = led();
+    table.cut.add("a");
+    for (const node of ["b", "c"]) table.of(node).lost("a");
+    for (let ticks = 0; ticks < 10; ticks += 1) for (const node of ["b", "c"]) table.tick(node, 1);
+    expect(["b", "c"].filter((node) => table.of(node).role === "leader")).to.have.length(1);
+
+    const other = led();
+    other.passes = (from, to) => ![from, to].includes("a") || ![from, to].includes("b");
+    for (let round = 0; round < 4; round += 1) {
+      other.of("b").lost("a");
+      other.elapse(10);
+    }
+    expect([other.of("a").role, other.of("a").term, other.of("b").term]).to.deep.equal(["leader", 1, 1]);
+  });
+
   it("answers a read when a majority has said that it leads, and drops it when it does not", () => {
     const table = led();
     table.of("a").read(7);
@@ -240,6 +256,29 @@ describe("consensus of voters", () => {
     const leader = ["a", "c"].find((node) => table.of(node).role === "leader") as string;
     expect(table.applied.get(leader)).to.deep.equal(["x", "y"]);
     expect(table.of(leader).members.voters).to.deep.equal(["a", "b", "c"]);
+  });
+
+  it("is led by one that only learns, for a moment, where another counts it as a voter and nobody else's log is as new", () => {
+    const table = new Table(["a", "b", "c", "d"], ["a", "b", "c"]);
+    table.elect("b");
+    table.of("b").changeMembers({ voters: ["a", "b", "c"], learners: ["d"] });
+    table.elapse(4);
+    // d votes, which nobody but b knows.
+    table.cut.add("b");
+    table.of("b").changeMembers({ voters: ["a", "b", "c", "d"], learners: [] });
+    table.settle();
+    table.passes = (from, to, message) => from !== "b" && to !== "b" && !(to === "c" && message.type === "append");
+    table.tick("b", 25);
+    table.of("c").lost("b");
+    table.elect("a");
+    table.settle();
+    expect(table.lines).to.include("a>d entries 3@2");
+    table.passes = (from, to) => from !== "a" && to !== "a";
+    // What a began its term with has come to d alone, and a is dead for good.
+    const isBusy = (): boolean => !["b", "c", "d"].some((node) => table.of(node).role === "leader" && table.of(node).members.voters.includes(node)); // prettier-ignore
+    for (let ticks = 0; ticks < 200 && isBusy(); ticks += 1) for (const node of ["b", "c", "d"]) table.tick(node, 1);
+    expect(isBusy()).to.equal(false);
+    expect(table.of("b").members.voters).to.deep.equal(["a", "b", "c"]);
   });
 
   it("changes members by one voter at a time, and not before the last change is committed", () => {

@@ -46,7 +46,7 @@ class Led {
         store: this.store,
         lines: {
           send: (to, message) => void (to === "a" && this.said.push(message)),
-          listen: (receive) => (this.tell = (message) => receive("a", message)),
+          listen: (voter) => (this.tell = (message) => voter.receive("a", message)),
         },
         clock: this.world.clock(),
         log: quietLog,
@@ -156,7 +156,10 @@ describe("the lines between voters", () => {
     const a = createVoterWire(links.exchange("a")).lines(1);
     createVoterWire(links.exchange("b"))
       .lines(1)
-      .listen((from, message) => void (from === "a" && heard.push(message)));
+      .listen({
+        receive: (from, message) => void (from === "a" && heard.push(message)),
+        lost: () => undefined,
+      });
     links.link("a", "b");
     return { world, links, send: (message) => a.send("b", message), heard };
   }

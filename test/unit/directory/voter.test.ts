@@ -4,6 +4,7 @@ import type { DirectoryRow } from "../../../node/ports.ts";
 import type { MemoryStore } from "../../conformance/directory-store.ts";
 import { codeOf, Watching } from "../../conformance/directory.ts";
 import { depth } from "../../depth.ts";
+import { directoryLimits } from "../../../node/directory/index.ts";
 import { failureOf } from "../../../protocols/index.ts";
 import { names, Voters } from "./voters-fixture.ts";
 
@@ -64,6 +65,26 @@ describe("the voters of a replicated directory", () => {
       await voters.stop();
       await stopTime();
     }
+  });
+
+  it("have another leader soon after the lines to the last one broke", async () => {
+    const tookMs: number[] = [];
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const voters = new Voters(seed);
+      const { world } = voters;
+      const stopTime = world.flow();
+      for (const name of names) await voters.open(name);
+      while (voters.leading().length === 0) await world.sleep(10);
+      await world.sleep(500);
+      const sinceMs = world.nowMs;
+      await voters.kill(voters.leading()[0] as string);
+      while (voters.leading().length === 0) await world.sleep(10);
+      tookMs.push(world.nowMs - sinceMs);
+      await voters.stop();
+      await stopTime();
+    }
+    // Twice as long where they wait until it was silent for long enough.
+    expect(tookMs.reduce((sum, ms) => sum + ms) / tookMs.length).to.be.lessThan((directoryLimits.electionTicks * directoryLimits.tickMs) / 2); // prettier-ignore
   });
 
   it("refuse where they do not lead, without asking anybody", async () => {
