@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../config/index.ts";
 import { everyModel, failureOf, type InferenceView, type ModelInfo, type NodeStatus } from "../protocols/index.ts";
-import { exposureOf } from "../node/data-folder/index.ts";
-import { createClock } from "../node/platform/index.ts";
+import { exposureOf, trialsFile } from "../node/data-folder/index.ts";
+import { createClock, keptText } from "../node/platform/index.ts";
 import {
   describeGpus,
   inspectModel,
@@ -14,6 +14,7 @@ import {
   modelSpec,
   probeGpus,
   readMachine,
+  runtimeLimits,
   startInferenceHost,
   type Gpus,
   type Machine,
@@ -330,6 +331,8 @@ async function loadModels(config: Config, models: Config["models"]): Promise<rea
     models: models.map((model) => modelSpec(model, config)),
     clock: createClock(),
     log: { debug, info: silent, warn: silent, error: silent },
+    // What the node remembers of trials is what its start will say. Whoever looks changes nothing in its folder.
+    trials: { ...keptText(trialsFile(config.data), runtimeLimits.trialsFileBytesMax), write: () => Promise.resolve() },
   });
   try {
     const overdue = new AbortController();

@@ -118,6 +118,8 @@ export interface Circumstances {
   readonly roles: RoleTable;
   /** How long ago the session proved who it is. */
   readonly provedAgoMs?: number;
+  /** The session's account is on a node of an older version, which says nothing of proofs: whoever signs in again gains nothing. */
+  readonly proofUntold?: boolean;
   /** What a permission that is `fresh` asks for. */
   readonly freshMs: number;
   readonly nowMs: number;
@@ -154,9 +156,19 @@ export function mayDo(
   if (scopes !== undefined && !inScope(scopes, permission)) return forbidden(`this API key is not for ${permission}`);
   if (role === undefined) return refused(missing as Failure);
   if (needsFresh(permission) && kind !== "control" && (at.provedAgoMs ?? Number.POSITIVE_INFINITY) > at.freshMs)
-    return refused(failure("SIGN_IN_AGAIN", { permission, withinMs: at.freshMs }));
+    return refused(notFresh(permission, at.freshMs, at));
   return ok({ role });
 }
+
+/** Without a newer proof; or nobody can tell whether there is one, and so it counts as none. */
+const notFresh = (permission: Permission, withinMs: number, { proofUntold }: Circumstances): Failure =>
+  proofUntold === true
+    ? failure("FORBIDDEN", {
+        permission,
+        reason:
+          "your account is on a node of an older version, which does not tell when you signed in: it works as soon as that node is updated",
+      })
+    : failure("SIGN_IN_AGAIN", { permission, withinMs });
 
 /** The condition that does not hold; undefined: all hold. */
 function unmetOf(when: GrantWhen, permission: Permission, at: Circumstances): Failure | undefined {
@@ -170,7 +182,7 @@ function unmetOf(when: GrantWhen, permission: Permission, at: Circumstances): Fa
   if (other !== undefined) return forbidden("your role has this permission at other nodes only");
   const withinMs = (provedWithinMinutes ?? 0) * 60_000;
   if (provedWithinMinutes !== undefined && (at.provedAgoMs ?? Number.POSITIVE_INFINITY) > withinMs)
-    return failure("SIGN_IN_AGAIN", { permission, withinMs });
+    return notFresh(permission, withinMs, at);
   return undefined;
 }
 

@@ -61,6 +61,8 @@ export interface Caller {
   readonly askedAtMs: number;
   /** How long ago the session proved its password, when its actor was asked. */
   readonly provedAgoMs?: number;
+  /** Its actor is of an older version, which tells nothing of proofs. */
+  readonly proofUntold?: true;
 }
 
 /** Where an attempt comes from. */
@@ -261,10 +263,10 @@ export function createAccounts(at: GatewayContext): Accounts {
     const answer = answerTo("authenticate", await ask(actorId("user", claim.user), message, timeoutMs));
     if (!answer.ok) return answer;
     await at.signedIn?.(claim.user, claim.tokenHash);
-    const { user, admin, roles, session, kind, scopes, useDue, expiresAtMs, provedAgoMs, usedAgoMs = 0 } = answer.value;
+    const { user, admin, roles, session, kind, scopes, useDue, expiresAtMs, provedAgoMs, usedAgoMs } = answer.value;
     // A token of a key that was narrowed is no wider: see `addServiceTokens`.
     const narrowed = claim.scopes ?? scopes;
-    if (kind === "session" && usedAgoMs >= wireLimits.sessionUsedMs)
+    if (kind === "session" && (usedAgoMs ?? 0) >= wireLimits.sessionUsedMs)
       kernel.tell({
         to: actorId("user", claim.user),
         from: "gateway",
@@ -285,6 +287,8 @@ export function createAccounts(at: GatewayContext): Accounts {
       ...(narrowed !== undefined && { scopes: narrowed }),
       expiresAtMs: Math.min(expiresAtMs ?? Number.POSITIVE_INFINITY, claim.expiresAtMs ?? Number.POSITIVE_INFINITY),
       ...(provedAgoMs !== undefined && !isShort && { provedAgoMs }),
+      // It tells neither. One of this version always tells the latter.
+      ...(usedAgoMs === undefined && kind === "session" && !isShort && { proofUntold: true }),
     });
   }
 

@@ -24,7 +24,7 @@ export interface Rights {
 }
 
 /** As much of a caller as rights depend on. */
-export type RightsOf = Subject & Pick<Caller, "provedAgoMs" | "askedAtMs">;
+export type RightsOf = Subject & Pick<Caller, "provedAgoMs" | "proofUntold" | "askedAtMs">;
 
 /** Makes it. */
 export function createRights(at: {
@@ -44,13 +44,14 @@ export function createRights(at: {
   return {
     table,
     refusal(caller, permission, address) {
-      const { provedAgoMs, askedAtMs } = caller;
+      const { provedAgoMs, proofUntold, askedAtMs } = caller;
       const may = mayDo(caller, permission, {
         roles: table(caller),
         freshMs: limits.freshSignInMs,
         nowMs: clock.nowMs(),
         isFrom: (range) => address !== undefined && isWithinRange(address, range),
         labels: at.labels?.() ?? {},
+        ...(proofUntold === true && { proofUntold }),
         ...(provedAgoMs !== undefined && {
           provedAgoMs: provedAgoMs + Math.max(0, clock.monotonicMs() - (askedAtMs ?? clock.monotonicMs())),
         }),

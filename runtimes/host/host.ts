@@ -457,7 +457,19 @@ class Host implements InferenceHost {
     const lost = new Set(names);
     for (const [run, { model }] of this.#runs) if (lost.has(model)) this.#runs.delete(run);
     for (const name of lost) this.#trials.get(name)?.();
-    this.#residency.lost([...lost], how, by, this.#suspects.guilty(lost));
+    const guilty = this.#suspects.guilty(lost);
+    this.#residency.lost([...lost], how, by, guilty);
+    for (const { spec, error } of this.#residency.residents())
+      if (error !== undefined && guilty.has(spec.name)) this.#takeOut(spec, causeOf(error));
+  }
+
+  /** It stays out beyond a restart, by what is in its files: what ended the process twice would do so again. */
+  #takeOut(spec: ModelSpec, reason: string): void {
+    try {
+      if (hostOf(spec) === "native") this.#tried.condemn(subjectOf(spec).disk, reason);
+    } catch {
+      // Files that are gone are not loaded at the next start, either.
+    }
   }
 
   /** Models that write now share the cores that are for models: with more threads than cores they would wait for each other. */

@@ -67,6 +67,12 @@ export class Tried {
     this.#write();
   }
 
+  /** What passed its trial, and ended the process later all the same. Files that were never read through are not known again. */
+  condemn(disk: string, reason: string): void {
+    const content = this.#disk.get(disk);
+    if (content !== undefined) this.add(content, { type: "failed", reason });
+  }
+
   /** Its next load is tried anew. */
   forget(disk: string): void {
     const content = this.#disk.get(disk);

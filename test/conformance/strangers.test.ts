@@ -157,7 +157,12 @@ describe("files of strangers", function () {
   }); // prettier-ignore
 
   it("are taken out when their calls have ended the process twice, and come back when somebody loads them", async () => {
-    const host = await started(good("culprit"), good("other"));
+    let kept: string | undefined;
+    const trials = { read: async () => kept, write: async (text: string) => void (kept = text) };
+    const models = [good("culprit"), good("other")] as const;
+    // Who has the same in its files has the same fate.
+    writeChainModel(models[1].path, { text: "abd", after: "again", contextTokens: 65_536 });
+    const host = await startedWith({ models, trials });
     for (const round of [1, 2]) {
       await host.settled();
       const heard = listen(enginesOf(host).generate, { model: "culprit" });
@@ -170,9 +175,17 @@ describe("files of strangers", function () {
       if (round === 1) expect(endOf(next)).to.equal("length");
       else expect(codeOf(next)).to.equal("MODEL_LOAD_FAILED");
     }
-    expect(host.models().find(({ model }) => model === "culprit")?.reason).to.match(
-      /its calls ended the process of native models 2 times \(SIGABRT\)/u,
-    );
+    const why = /its calls ended the process of native models 2 times \(SIGABRT\)/u;
+    const reasonAt = (at: InferenceHost, name = "culprit") => at.models().find(({ model }) => model === name)?.reason;
+    expect(reasonAt(host)).to.match(why);
+    // Out by what is in its files: at the next start, by whatever name.
+    const next = await startedWith({ models: [...models, { ...models[0], name: "renamed" }], trials });
+    expect(next.models().map(({ state }) => state)).to.deep.equal(["failed", "ready", "failed"]);
+    expect([reasonAt(next), reasonAt(next, "renamed")].every((reason) => why.test(String(reason)))).to.equal(true);
+    expect((await next.load("culprit")).ok).to.equal(true);
+    // Who takes it back takes it back for good.
+    const third = await startedWith({ models, trials });
+    expect(third.models().map(({ state }) => state)).to.deep.equal(["ready", "ready"]);
     const other = listen(enginesOf(host).generate, { model: "other", sampling: { maxTokens: 3 } });
     expect(endOf(await other.last)).to.equal("length");
     expect((await host.load("culprit")).ok).to.equal(true);

@@ -79,6 +79,22 @@ describe("trials that are remembered", () => {
     expect(await new Tried(refuses, log).byDisk(named(1))).to.equal(undefined);
   });
 
+  it("that passed are failures from when their calls ended the process, until somebody takes them back", async () => {
+    const { file } = keeps();
+    const tried = new Tried(file, log);
+    tried.byContent(named(1), named(11));
+    tried.add(named(11), { type: "passed" });
+    tried.condemn(named(1), "its calls ended the process");
+    tried.condemn(named(2), "nobody knows what is in it");
+    await written();
+    const next = new Tried(file, log);
+    expect(await next.byDisk(named(1))).to.deep.equal({ type: "failed", reason: "its calls ended the process" });
+    expect(await next.byDisk(named(2))).to.equal(undefined);
+    next.forget(named(1));
+    await written();
+    expect(await new Tried(file, log).byDisk(named(1))).to.equal(undefined);
+  });
+
   it("are written once for what comes at once", async () => {
     const { file, writes } = keeps();
     const tried = new Tried(file, log);
