@@ -117,7 +117,7 @@ export async function releaseActor(
   const body = { redeliver: release.redeliver };
   const target = await findNode(flags);
   const answer = await namedActor(target, await callNode<Released>(target, "POST", path, body), release.actor);
-  const nothing = `It is not quarantined and has no dead letters. What was moved by hand is let go of by \`plexus slots release ${release.actor}\`.`;
+  const nothing = `It is not quarantined and has no dead letters. To unpin an actor that was moved by hand: \`plexus slots release ${release.actor}\`.`;
   const released = demand(advised(answer, { ALREADY_DONE: nothing }));
   output.print(
     flags.json

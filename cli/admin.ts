@@ -27,7 +27,7 @@ export async function findNode(flags: AdminFlags): Promise<Target> {
         throw new PlexusError(
           failure("BAD_REQUEST", {
             field: "--endpoint",
-            reason: "a token is sent to another machine over https alone",
+            reason: "a token is sent to another machine only over https",
           }),
         );
       return { url: flags.url, ...credentials };
@@ -65,13 +65,14 @@ async function confirmSession(target: Target, user: string): Promise<Result<unkn
   const factors = await callNode<FactorsView>(target, "GET", "/api/v1/me/factors");
   if (factors.ok && (factors.value.totp !== undefined || factors.value.passkeys.length > 0)) {
     const code = await askPassword(`One-time code or recovery code of ${withoutControls(user)}: `);
-    if (code === undefined) return refused(failure("SIGN_IN_AGAIN", { hint: "run it on a terminal: it needs a code" }));
+    if (code === undefined)
+      return refused(failure("SIGN_IN_AGAIN", { hint: "run this command in a terminal: it asks for a code" }));
     return callNode(target, "POST", "/api/v1/me/session/confirm", { code });
   }
   const password =
     process.env["PLEXUS_PASSWORD"] ?? (await askPassword(`Password of ${withoutControls(user)} again: `));
   if (password === undefined) {
-    const hint = "run it on a terminal, or give the password in PLEXUS_PASSWORD";
+    const hint = "run this command in a terminal, or give the password in PLEXUS_PASSWORD";
     return refused(failure("SIGN_IN_AGAIN", { hint }));
   }
   return callNode(target, "POST", "/api/v1/me/session/confirm", { password });
@@ -79,7 +80,7 @@ async function confirmSession(target: Target, user: string): Promise<Result<unkn
 
 /** How one becomes known to a node that is not on this machine. */
 const signInHint = (url: string): string =>
-  `\`plexus chat --url ${url}\` signs in, and keeps that for these commands; it takes an admin's account. Or give a control token: --endpoint ${url} --token-file FILE`;
+  `\`plexus chat --url ${url}\` signs in, and these commands then use that session; the account must be an admin's. Or give a control token: --endpoint ${url} --token-file FILE`;
 
 /** The value of an answer; the failure of a refused one is thrown and becomes the end of the command. */
 export function demand<T>(result: Result<T>): T {
@@ -111,6 +112,8 @@ export function advised<T>(result: Result<T>, advice: Readonly<Partial<Record<Fa
 export function actorPath(actor: string, below = "/api/v1/admin/actors"): string {
   const id = parseActorId(actor);
   if (id === undefined)
-    throw new PlexusError(failure("BAD_REQUEST", { field: "actor", reason: "an actor is kind/key, like room/lobby" }));
+    throw new PlexusError(
+      failure("BAD_REQUEST", { field: "actor", reason: "the name of an actor is KIND/NAME, such as room/lobby" }),
+    );
   return `${below}/${id.kind}/${id.key}`;
 }

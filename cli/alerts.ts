@@ -43,7 +43,7 @@ export async function listAlerts(
     ]);
     const heads = [{ head: "alert" }, { head: "" }, { head: "last" }, { head: "times" }, { head: "about" }];
     output.print(renderTable([...heads, { head: "", wraps: true }], rows, output));
-    if (!wanted.acknowledged) output.print(`${open} open. \`plexus alerts acknowledge NUMBER\` takes note of one.`);
+    if (!wanted.acknowledged) output.print(`${open} open. \`plexus alerts acknowledge NUMBER\` acknowledges one.`);
   }
   return exitCodes.ok;
 }

@@ -43,7 +43,7 @@ export async function searchAudit(
   }
   if (unanswered.length > 0)
     output.printError(
-      `${paint(output.color, "yellow", "warning")} Not reached: ${unanswered.map(withoutControls).join(", ")}. What they wrote last may be missing.`,
+      `${paint(output.color, "yellow", "warning")} Not reached: ${unanswered.map(withoutControls).join(", ")}. Their newest entries may be missing.`,
     );
   return exitCodes.ok;
 }

@@ -21,7 +21,7 @@ const retentionPath = "/api/v1/admin/audit/retention";
 export async function listSinks(flags: AdminFlags, output: Output): Promise<number> {
   const { sinks, states, unanswered } = await askNode<AuditSinksView>(flags, "GET", sinksPath);
   if (flags.json) output.print(jsonLine({ sinks, states, unanswered }));
-  else if (sinks.length === 0) output.print("The audit is sent nowhere. plexus audit push set NAME URL sends it.");
+  else if (sinks.length === 0) output.print("The audit is not sent anywhere. plexus audit push set NAME URL sends it.");
   else
     for (const sink of sinks) {
       const secret = sink.hasSecret ? `, ${sink.auth === "hmac" ? "signed" : "with a token"}` : "";
@@ -83,7 +83,7 @@ export async function setSink(
 /** `plexus audit push remove`. */
 export async function removeSink(flags: AdminFlags, name: string, output: Output): Promise<number> {
   const sink = await askNode<AuditSinkView>(flags, "DELETE", `${sinksPath}/${encodeURIComponent(name)}`);
-  output.print(flags.json ? jsonLine(sink) : `The audit is sent to ${name} no more.`);
+  output.print(flags.json ? jsonLine(sink) : `The audit is no longer sent to ${name}.`);
   return exitCodes.ok;
 }
 
@@ -132,7 +132,7 @@ export async function auditRetention(flags: AdminFlags, wish: RetentionFlags, ou
   if (flags.json) output.print(jsonLine(view));
   else {
     const longer = [...Object.entries(view.areas ?? {}), ...Object.entries(view.severities ?? {})];
-    output.print(`Kept for ${counted(view.days, "day")}, ${Math.round(view.logBytesMax / 1024 / 1024)} MiB of each log${view.byDefault ? " (nobody has set anything)" : ""}.`); // prettier-ignore
+    output.print(`Kept for ${counted(view.days, "day")}, ${Math.round(view.logBytesMax / 1024 / 1024)} MiB of each log${view.byDefault ? " (the default)" : ""}.`); // prettier-ignore
     for (const [name, days] of longer)
       output.print(`  ${name}: ${counted(days, "day")}, and with it what is before it`);
     const rows = view.logs.map(({ log, from, end, bytes }) => [log, end < from ? "nothing" : `${from} to ${end}`, describeBytes(bytes)]); // prettier-ignore

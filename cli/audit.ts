@@ -27,7 +27,7 @@ export async function showAudit(flags: AdminFlags, limit: number, output: Output
     more = page.more && page.entries.length > 0;
   }
   if (flags.json) for (const entry of entries) output.print(jsonLine(entry));
-  else output.print(entries.length === 0 ? "Nothing was done to this cluster yet." : auditTable(entries, output));
+  else output.print(entries.length === 0 ? "Nothing was changed in this cluster yet." : auditTable(entries, output));
   if (more && !flags.json) output.print("There is more; a higher --limit shows it.");
   if (copyAt !== undefined) output.printError(describeCopy(copyAt, output.color));
   return exitCodes.ok;

@@ -112,7 +112,7 @@ function shown(
 /** What opened the backups: the node's own keys, the shares of the kit, or the former while the latter were checked. */
 type OpenedBy = "byNode" | "byKit" | "byNodeAndKit";
 const openedText: Readonly<Record<OpenedBy, string>> = {
-  byNode: "The node's own keys opened it: whether the shares on paper do, --kit rehearses.",
+  byNode: "The node's own keys opened it. To rehearse with the shares on paper: --kit.",
   byKit: "The shares opened it, and nothing else was needed.",
   byNodeAndKit: "The node's own keys opened it. The shares make the root of this cluster, which opens every epoch.",
 };

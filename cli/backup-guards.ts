@@ -20,7 +20,7 @@ export async function listRequests(flags: AdminFlags, output: Output): Promise<n
 
 /** Recalls that needed an approval, as a table. */
 export function describeRequests(requests: readonly RecallRequest[], color: boolean, width = Infinity): string {
-  if (requests.length === 0) return "Nobody has asked for a recall of private things.";
+  if (requests.length === 0) return "Nobody has asked to recall private data.";
   const columns = [
     { head: "Request" },
     { head: "State" },
@@ -68,7 +68,7 @@ export async function listHolds(flags: AdminFlags, output: Output): Promise<numb
 
 /** Legal holds as a table. */
 export function describeHolds(holds: readonly BackupHold[], color: boolean, width = Infinity): string {
-  if (holds.length === 0) return "Nothing is held.";
+  if (holds.length === 0) return "There are no legal holds.";
   const columns = [{ head: "Hold" }, { head: "On" }, { head: "Why", leaves: 1 }, { head: "Since" }, { head: "By" }];
   const cells = holds.map(({ id, on, reason, atMs, by }) => [
     id,
@@ -115,6 +115,6 @@ export async function setHold(
 export async function liftHold(flags: AdminFlags, id: string, output: Output): Promise<number> {
   const path = `${base}/holds/${encodeURIComponent(id)}`;
   const held = demand(await callNode<BackupHold>(await findNode(flags), "DELETE", path));
-  output.print(flags.json ? jsonLine(held) : `${heldText(held.on)} is held no more by ${id}.`);
+  output.print(flags.json ? jsonLine(held) : `${heldText(held.on)} is no longer held by ${id}.`);
   return exitCodes.ok;
 }

@@ -58,7 +58,7 @@ export const summaryOf = ({
 function describeQueue(epochs: readonly number[], left: KeysStatus["reencryptLeft"] = {}): readonly string[] {
   const places = Object.entries(left);
   return [
-    `To be encrypted anew: what was made in epochs ${epochs.join(", ")}. The next run of each backup does it; snapshots from before refer to it until they are pruned.`,
+    `Still to encrypt again: backups made with the keys of epochs ${epochs.join(", ")}. The next run of each backup does it; snapshots from before refer to it until they are pruned.`,
     ...places.map(([place, units]) => `  ${withoutControls(place)}: ${counted(units, "unit")} left`),
   ];
 }
@@ -97,7 +97,7 @@ export function describeKeys(status: KeysStatus, color: boolean): string {
       ? `${paint(color, "green", "✔")} This node has the key of every epoch.`
       : `${paint(color, "yellow", "!")} This node lacks the keys of epochs ${lacking.join(", ")}: other nodes have them, or the kit (plexus backup kit restore).`,
     ...(rotation
-      ? [`Keys are wrapped anew: ${rotation.done} of ${rotation.total} parts. plexus backup rotate goes on with it.`]
+      ? [`Keys are being encrypted again: ${rotation.done} of ${rotation.total} parts. plexus backup rotate continues.`]
       : []),
     ...(reencrypt ? describeQueue(reencrypt, reencryptLeft) : []),
   ].join("\n");
@@ -123,7 +123,10 @@ export async function eraseKeys(
   const question = `Destroy the keys of ${withoutControls(tenant)} in all backups? What they have encrypted can never be read again`;
   if (!told.yes && !(await isSure(`${question}.`)))
     throw new PlexusError(
-      failure("BAD_REQUEST", { field: "--yes", reason: "nothing was destroyed: it must be confirmed" }),
+      failure("BAD_REQUEST", {
+        field: "--yes",
+        reason: "nothing was destroyed: confirm it in a terminal, or with --yes",
+      }),
     );
   const { destroyed } = demand(
     await callNode<{ readonly destroyed: number }>(await findNode(flags), "POST", `${keysPath}/erase`, { tenant }),
@@ -134,7 +137,7 @@ export async function eraseKeys(
     output.print(
       [
         `${paint(output.color, "green", "✔")} ${counted(destroyed, "key")} of ${withoutControls(tenant)} destroyed: what they have encrypted is unreadable in every backup.`,
-        "What is made of it from now on has a new key. plexus backup prune removes what nobody reads any more.",
+        "New backups of it use a new key. plexus backup prune removes the data that nobody can read any more.",
         "Against somebody with an old copy of the directory: plexus backup rotate.",
       ].join("\n"),
     );

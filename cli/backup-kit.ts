@@ -64,7 +64,7 @@ export async function makeKit(flags: AdminFlags, told: MakeKit, output: Output):
     const kit = kitName(before.root);
     if (!(await isSure(`The cluster has the kit ${kit}. Make another, after which ${kit} opens nothing that is made?`)))
       throw new PlexusError(
-        failure("BAD_REQUEST", { field: "--yes", reason: "nothing was made: it must be confirmed" }),
+        failure("BAD_REQUEST", { field: "--yes", reason: "nothing was made: confirm it in a terminal" }),
       );
   }
   const folder = resolve(told.to);
@@ -117,7 +117,7 @@ export async function makeKit(flags: AdminFlags, told: MakeKit, output: Output):
             ]),
         ...(token
           ? [
-              `The token ${token.label} opens it, too. Whoever has it and its PIN needs ${told.tokenOnly ? "nothing else" : "no share"}.`,
+              `The token ${token.label} opens it, too. Somebody with it and its PIN needs ${told.tokenOnly ? "nothing else" : "no share"}.`,
             ]
           : []),
         `kit.json is no secret; keep it ${shares.length === 0 ? "where the token is not" : "with the shares"}.`,

@@ -63,7 +63,7 @@ async function watched<Sort extends keyof BackupResults>(
   let lookedMs = performance.now();
   try {
     for (let task = begun; ;) {
-      const says = task.state === "waiting" ? "waits to begin" : describeProgress(task);
+      const says = task.state === "waiting" ? "waits to start" : describeProgress(task);
       if (live) process.stderr.write(`\r\u001B[K${says}`);
       else if (!json && says !== told && says !== "") output.printError(says);
       told = says;
@@ -130,7 +130,7 @@ const colors = { done: "green", failed: "red", cancelled: "yellow", running: "cy
 
 /** Tasks as a table. */
 export function describeTasks(tasks: readonly ClusterBackupTask[], color: boolean, width = Infinity): string {
-  if (tasks.length === 0) return "Nothing was done with the backups of the cluster yet.";
+  if (tasks.length === 0) return "There are no tasks with the backups of the cluster yet.";
   const columns = [
     { head: "Task", align: "right" as const },
     { head: "Sort" },
@@ -144,7 +144,7 @@ export function describeTasks(tasks: readonly ClusterBackupTask[], color: boolea
     const whose = schedule === undefined ? by : `${by}, schedule ${schedule}`;
     const far = error === undefined ? describeProgress(task) : error.code;
     const said =
-      isWholeTask(task) === false ? paint(color, "red", "done, not whole") : paint(color, colors[state], state);
+      isWholeTask(task) === false ? paint(color, "red", "done, with losses") : paint(color, colors[state], state);
     return [id, sort, said, timeText(startedAtMs ?? addedAtMs), withoutControls(whose), far]; // prettier-ignore
   });
   return renderTable(columns, cells, { color, columns: width });

@@ -43,11 +43,11 @@ export function describeRun(run: BackupResults["run"], color: boolean): string {
     ...(lost.stripes === 0
       ? []
       : [
-          `${paint(color, "red", "✖")} ${counted(lost.units, "unit")} of it cannot be brought back: ${counted(lost.stripes, "stripe")} cannot be read. Look which nodes are away (plexus nodes), then run this command again: it stores again what still lives. plexus backup verify names what is lost.`,
+          `${paint(color, "red", "✖")} ${counted(lost.units, "unit")} of it cannot be brought back: ${counted(lost.stripes, "stripe")} cannot be read. See which nodes are down (plexus nodes), then run this command again: it stores again what still exists. plexus backup verify names what is lost.`,
         ]),
     ...(lost.list === true
       ? [
-          `${paint(color, "red", "✖")} The list of the snapshots before was lost, so this one begins a new list, and has everything that lives. No older one can be listed or recalled any more; plexus backup prune frees what they had.`,
+          `${paint(color, "red", "✖")} The list of earlier snapshots was lost, so this snapshot begins a new list, and has everything that exists now. Older snapshots can no longer be listed or recalled; plexus backup prune frees their space.`,
         ]
       : []),
     ...(lost.before === 0
@@ -116,7 +116,7 @@ export function describeList(
     { head: "Time" },
     { head: "Bytes", align: right },
     { head: "Units", align: right, leaves: 1 },
-    { head: "Slots not in it", align: right },
+    { head: "Slots missing", align: right },
     { head: "Units lost", align: right },
   ];
   const cells = snapshots.map(({ number, atMs, units, bytes, missed, lostUnits = 0 }) => [
@@ -129,7 +129,7 @@ export function describeList(
   ]);
   const whose = node === undefined ? "the cluster" : `the node ${withoutControls(node)}`;
   const ahead = snapshots.filter(({ atMs }) => isDatedAhead(atMs, nowMs)).map(({ number }) => number);
-  const note = ahead.length === 0 ? "" : `\nDated in the future, by a clock that was ahead: ${ahead.join(", ")}. A prune counts them as of no day.`; // prettier-ignore
+  const note = ahead.length === 0 ? "" : `\nDated in the future, because a clock was ahead: ${ahead.join(", ")}. A prune does not count them for any day.`; // prettier-ignore
   return `Backups of ${whose}\n${renderTable(columns, cells, { color, columns: width })}${note}`;
 }
 
@@ -180,7 +180,7 @@ export function describeVerify(
   depth: VerifyBackup["depth"],
   color: boolean,
 ): string {
-  const looked = { manifest: "is there", shards: "was read and is whole", data: "was read and decrypted" }[depth];
+  const looked = { manifest: "exists", shards: "was read, and is complete", data: "was read and decrypted" }[depth];
   const sum = `${counted(snapshots, "snapshot")}, ${counted(stripes, "stripe")}, ${describeBytes(bytes)} in ${counted(units, "unit")}`;
   if (lost.total + lostUnits.total + weak === 0) return `${paint(color, "green", "✔")} ${sum}: everything ${looked}.`;
   const cross = paint(color, "red", "✖");
@@ -191,7 +191,7 @@ export function describeVerify(
     ...lost.named.map(({ stripe, error }) => `  ${stripe.slice(0, 16)}: ${error.code}`),
     ...damaged.map(
       (one) =>
-        `${cross} Snapshot ${one.snapshot} has lost ${counted(one.units, "unit")}. The next run stores again what still lives.`,
+        `${cross} Snapshot ${one.snapshot} has lost ${counted(one.units, "unit")}. The next run stores again what still exists.`,
     ),
     ...describeLosses(lostUnits, color),
   ].join("\n");
@@ -232,7 +232,7 @@ export function describeRecall(done: BackupResults["recall"], color: boolean): s
   const of = `of snapshot ${snapshot.number} (${timeText(snapshot.atMs)})`;
   if (units === 0) return `Nothing ${of} fits.`;
   const plan = `up to ${describeBytes(bytes)} in ${counted(rows, "record")} of ${counted(threads, "actor")} ${of}; ${describeBytes(stripeBytes)} are read for it`;
-  if (written === undefined) return `Nothing was written. It would be ${plan}.`;
+  if (written === undefined) return `Nothing was written. It would write ${plan}.`;
   return [
     `${paint(color, "green", "✔")} ${describeBytes(written.bytes)} ${of} in ${counted(written.files, "file")} of ${withoutControls(written.folder)}`,
     ...describeLosses(lost, color),
@@ -281,12 +281,12 @@ export function describePlace(
   const sum = `${counted(restored, "message")} ${of}, ${describeBytes(bytes)}, in ${counted(threads, "conversation")}`;
   const took = `${Math.ceil(takesMs / 1_000)} s`;
   const said: readonly (readonly [number, string])[] = [
-    [found.fresh, "are there in no form"],
-    [found.same, `live as they were${existing === "again" ? "" : " (--existing again brings them too)"}`],
+    [found.fresh, "no longer exist"],
+    [found.same, `still exist unchanged${existing === "again" ? "" : " (--existing again brings them too)"}`],
     [found.edited, `were edited since${existing === "skip" ? " (--existing edited brings them as they were)" : ""}`],
     [found.deleted, `were deleted since${deleted ? "" : " (--deleted brings them)"}`],
-    [found.back, "came back before, and live"],
-    [found.done, "this recall has brought already"],
+    [found.back, "came back before, and still exist"],
+    [found.done, "came back by this recall already"],
   ];
   return [
     dryRun
@@ -294,7 +294,7 @@ export function describePlace(
       : `${failed.total + lost.total === 0 ? paint(color, "green", "✔") : paint(color, "yellow", "!")} ${sum} came back as new entries.`, // prettier-ignore
     ...said.filter(([count]) => count > 0).map(([count, what]) => `  ${count}: ${what}`),
     ...(files === 0 ? [] : [`  Of their pictures and sounds ${files} came back, too.`]),
-    ...(remade === 0 ? [] : [`  Made anew: ${counted(remade, "conversation")}.`]), // prettier-ignore
+    ...(remade === 0 ? [] : [`  Made again: ${counted(remade, "conversation")}.`]), // prettier-ignore
     ...describeFailed(failed, color),
     ...describeLosses(lost, color),
   ].join("\n");
@@ -341,7 +341,7 @@ export async function pruneBackup(
   output: Output,
 ): Promise<number> {
   if (Object.keys(keep).length === 0)
-    throw new PlexusError(failure("BAD_REQUEST", { field: "--keep-last", reason: "say what is to be kept: --keep-last 7, --keep-daily 30, …" })); // prettier-ignore
+    throw new PlexusError(failure("BAD_REQUEST", { field: "--keep-last", reason: "say what to keep: --keep-last 7, --keep-daily 30, …" })); // prettier-ignore
   const target = await findNode(flags);
   const body = { ...within("from", from), keep, ...(timeZone !== undefined && { timeZone }) };
   const plan = await finished(target, "prune", body, flags, output);
@@ -353,7 +353,7 @@ export async function pruneBackup(
   if (!flags.json) output.printError(describePrune(plan));
   // What no snapshot refers to is nobody's: that is not asked for.
   if (!yes && plan.removed.length > 0 && !(await isSure(`Remove ${counted(plan.removed.length, "snapshot")} for good?`)))
-    throw new PlexusError(failure("BAD_REQUEST", { field: "--yes", reason: "nothing was removed: it must be confirmed" })); // prettier-ignore
+    throw new PlexusError(failure("BAD_REQUEST", { field: "--yes", reason: "nothing was removed: confirm it in a terminal, or with --yes" })); // prettier-ignore
   const done = await finished(target, "prune", { ...body, apply: true }, flags, output);
   if (done === undefined) return exitCodes.unknown;
   output.print(flags.json ? jsonLine(done) : describePrune(done));
@@ -366,13 +366,13 @@ const frees = ({ removed, bytes, leftovers, repacked }: BackupResults["prune"]):
 
 /** What goes beside snapshots. */
 function describeWaste({ leftovers, repacked, torn, applied }: Pick<BackupResults["prune"], "leftovers" | "repacked" | "torn" | "applied">): readonly string[] {
-  const [frees, wrote] = applied ? ["frees", "Written anew"] : ["would free", "To be written anew"];
+  const [frees, wrote] = applied ? ["frees", "Rewritten"] : ["would free", "To rewrite"];
   const { error, packs = 0, freedBytes = 0 } = repacked ?? {};
   return [
     ...(torn === true ? ["A snapshot that stays has lost a part of its list of units. Whatever that may have led to stays, until that snapshot goes (plexus backup list says which)."] : []),
-    ...(leftovers === undefined || leftovers.files === 0 ? [] : [`Left by runs that did not come to an end: ${counted(leftovers.files, "file")}, which ${frees} ${describeBytes(leftovers.bytes)}.`]),
+    ...(leftovers === undefined || leftovers.files === 0 ? [] : [`Left behind by runs that did not finish: ${counted(leftovers.files, "file")}, which ${frees} ${describeBytes(leftovers.bytes)}.`]),
     ...(freedBytes === 0 ? [] : [`${wrote}: ${applied ? counted(packs, "pack") : "packs"} with little left in them, which ${frees} ${applied ? "" : "up to "}${describeBytes(freedBytes)}.`]),
-    ...(error === undefined ? [] : [`Packs with little left in them were not written anew (${error.code}): the next prune does it.`]),
+    ...(error === undefined ? [] : [`Packs with little left in them were not rewritten (${error.code}): the next prune does it.`]),
   ];
 } // prettier-ignore
 
@@ -382,8 +382,8 @@ export function describePrune(report: BackupResults["prune"]): string {
   const staying = kept.map(({ snapshot, by }) => `  ${snapshot} stays (${by.join(", ")})`);
   const goes =
     removed.length === 0
-      ? "No snapshot goes."
-      : `${applied ? "Removed" : "To be removed"}: ${counted(removed.length, "snapshot")} (${removed.join(", ")}), which ${applied ? "frees" : "would free"} ${describeBytes(bytes)}.`;
+      ? "No snapshot is removed."
+      : `${applied ? "Removed" : "To remove"}: ${counted(removed.length, "snapshot")} (${removed.join(", ")}), which ${applied ? "frees" : "would free"} ${describeBytes(bytes)}.`;
   const days = timeZone === undefined ? [] : [`Days and months are those of ${timeZone}.`];
   return [...staying, ...days, goes, ...describeWaste(report)].join("\n");
 }

@@ -47,7 +47,7 @@ export function banner(started: Started): string {
         ] as const)),
     ...models.map((model, index) => describeModel(model, { first: index === 0, startCommand, color })),
     ...(models.length === 0
-      ? [["Model", started.ai ? noModel(startCommand) : "none here: nodes with the role ai run them"] as const]
+      ? [["Model", started.ai ? noModel(startCommand) : "none here: nodes with the role ai run models"] as const]
       : []),
     ...(started.node === undefined ? [] : [["Node", withoutControls(started.node)] as const]),
     ["Data", dataFolder],
@@ -62,18 +62,18 @@ export function banner(started: Started): string {
     : paint(
         color,
         "yellow",
-        `Plexus ${version} runs, and serves nothing yet: the cluster's directory has not answered. \`plexus nodes\` says why.`,
+        `Plexus ${version} runs, but serves nothing yet: the cluster's directory has not answered. \`plexus nodes\` says why.`,
       );
   return ["", `  ${state} Ctrl-C stops it.`, "", ...lines, ""].join("\n");
 }
 
 function describeWait(missing: number, color: boolean): readonly [string, string, ...string[]] {
-  const what = `for ${counted(missing, "more node")}: minInSync requires so many, and until then commands are refused.`;
+  const what = `for ${counted(missing, "more node")}: minInSync requires them, and until then commands are refused.`;
   return ["Waiting", paint(color, "yellow", what), "`plexus invite` prints how to start one."];
 }
 
 const noModel = (startCommand: string): string =>
-  `none: agents will not answer. Give one: ${startCommand} --model path/to/model.gguf`;
+  `none, so agents will not answer. Add one: ${startCommand} --model path/to/model.gguf`;
 
 function describeModel(
   model: ModelInfo,
@@ -90,7 +90,7 @@ function describeModel(
     ...(model.contextTokens === 0 ? [] : [`context ${model.contextTokens} tokens`]),
     ...(model.node === undefined ? [] : [`on ${withoutControls(model.node)}`]),
     ...(model.state === "loading" ? ["loading"] : []),
-    ...(model.state === "idle" ? ["loaded when it is called"] : []),
+    ...(model.state === "idle" ? ["loaded when it is used"] : []),
   ];
   const value = `${withoutControls(model.model)}${facts.length === 0 ? "" : ` (${facts.join(", ")})`}`;
   if (model.label === undefined) return [label, value];

@@ -56,7 +56,7 @@ export async function setBudget(flags: AdminFlags, told: BudgetFlags, output: Ou
 export async function removeBudget(flags: AdminFlags, name: string, output: Output): Promise<number> {
   const budget = demand(await callNode<Budget>(await findNode(flags), "DELETE", below(budgetsPath, name)));
   if (flags.json) output.print(jsonLine(budget));
-  else output.print(`The budget is removed. This brings it back: ${commandOf(budget)}`);
+  else output.print(`The budget is removed. To set it again: ${commandOf(budget)}`);
   return exitCodes.ok;
 }
 
@@ -89,7 +89,7 @@ export async function removePrice(flags: AdminFlags, model: string, output: Outp
   if (flags.json) output.print(jsonLine(price));
   else
     output.print(
-      `The price is removed. This brings it back: plexus prices set ${quoted(withoutControls(model))} --in ${price.input} --out ${price.output}${more}`,
+      `The price is removed. To set it again: plexus prices set ${quoted(withoutControls(model))} --in ${price.input} --out ${price.output}${more}`,
     );
   return exitCodes.ok;
 }
@@ -103,7 +103,7 @@ export function readCount(text: string): number {
   const [, digits = "", suffix = ""] = match ?? [];
   const count = Number(digits) * ({ k: 1e3, M: 1e6, G: 1e9 }[suffix] ?? 1);
   if (match === null || !Number.isSafeInteger(Math.round(count)))
-    throw wrong(`${JSON.stringify(text)} is no number like 1000, 500k, 1.5M`);
+    throw wrong(`${JSON.stringify(text)} is not a number like 1000, 500k or 1.5M`);
   return Math.round(count);
 }
 
@@ -111,7 +111,7 @@ function readAmount({ tokens, cost, calls }: BudgetFlags): Pick<Budget, "measure
   if (tokens !== undefined) return { measure: "tokens", limit: readCount(tokens) };
   if (calls !== undefined) return { measure: "calls", limit: readCount(calls) };
   if (cost === undefined) throw wrong("a budget needs --tokens, --cost or --calls");
-  if (!/^\d{1,9}(?:\.\d{1,6})?$/.test(cost)) throw wrong(`${JSON.stringify(cost)} is no amount like 20 or 0.5`);
+  if (!/^\d{1,9}(?:\.\d{1,6})?$/.test(cost)) throw wrong(`${JSON.stringify(cost)} is not an amount like 20 or 0.5`);
   return { measure: "cost", limit: Math.round(Number(cost) * million) };
 }
 
@@ -133,8 +133,8 @@ const endingOf = ({ ending, instead = "", warnPercent }: Budget): string =>
     ending === "stop"
       ? `Calls beyond it are refused; a warning comes at ${warnPercent} %.`
       : ending === "instead"
-        ? `Calls beyond it are made of ${instead}; a warning comes at ${warnPercent} %.`
-        : `It stops nothing; a warning comes at ${warnPercent} %.`,
+        ? `Calls beyond it use ${instead}; a warning comes at ${warnPercent} %.`
+        : `Nothing is stopped; a warning comes at ${warnPercent} %.`,
   );
 
 /** Budgets as a person reads them. */
@@ -166,7 +166,7 @@ export function describeBudgets(budgets: readonly BudgetView[], color: boolean, 
     { head: "Whose", leaves: 2 },
     { head: "Taken", align: "right" as const },
     { head: "", align: "right" as const },
-    { head: "Anew in", leaves: 1 },
+    { head: "Begins again in", leaves: 1 },
     { head: "Then", leaves: 3 },
   ];
   return renderTable(columns, rows, { color, columns: width });

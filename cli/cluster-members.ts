@@ -94,7 +94,7 @@ export async function setNodeRoles(
   output.print(
     flags.json
       ? jsonLine({ ...done, roles })
-      : `${node} has the roles ${roles.join(", ")} from now on. What it may not hold any more moves away: plexus slots --node ${node}`,
+      : `${node} has the roles ${roles.join(", ")} from now on. Data that it may no longer hold moves away: plexus slots --node ${node}`,
   );
   return exitCodes.ok;
 }
@@ -163,9 +163,9 @@ const warned = (text: string, { color }: Output): string => `${paint(color, "yel
 
 function describeBegun(node: string, progress: Result<DrainProgress>, givesAll: boolean): string {
   const further = `\`plexus nodes drain ${node} --wait\` shows how far it is.`;
-  if (!progress.ok) return `${node} drains. What it holds cannot be seen now (${progress.error.code}); ${further}`;
+  if (!progress.ok) return `${node} is being drained. Its data cannot be seen now (${progress.error.code}); ${further}`;
   const keeps = progress.value.directory ? ` ${keepsDirectory}` : "";
-  const goesOn = givesAll ? "It gives them away now" : "It gives away what it can";
+  const goesOn = givesAll ? "It gives its data away now" : "It gives away the data that it can";
   return `${describeDrain(progress.value)}. ${goesOn}; ${further}${keeps}`;
 }
 
@@ -208,7 +208,7 @@ async function awaitDrain(target: Target, drain: Drain, output: Output): Promise
         failure("ASK_TIMEOUT", {
           node,
           left: said,
-          hint: `The drain goes on. plexus slots --node ${node} shows the rest`,
+          hint: `The drain continues. plexus slots --node ${node} shows the rest`,
         }),
       );
     if (!json && !stuckSaid && nowMs - movedAtMs > cliLimits.drainStuckMs) {

@@ -93,7 +93,7 @@ export function findMember(names: NodeNames, slots: readonly ClusterSlotRow[], t
     return refused(failure("NOT_FOUND", { node: text, hint }));
   }
   if (others.length === 0) return ok(only);
-  const reason = `several nodes begin so: ${begun
+  const reason = `several nodes have names that begin like this: ${begun
     .map((id) => nameOf(names, id))
     .toSorted()
     .join(", ")}`;
@@ -145,11 +145,10 @@ const slotColumns: readonly Column[] = [
 
 /** Why a list of slots has none. `all`: without what the caller chose. */
 export function describeNoSlots(all: readonly ClusterSlotRow[], { directoryAway, nodes }: ClusterSummary): string {
-  if (all.length > 0) return `Of the slots, ${all.length} in all, none is so.`;
-  if (directoryAway === undefined)
-    return "There are no slots yet: they begin with the first account and the first room.";
+  if (all.length > 0) return `No slot matches, of ${all.length} in all.`;
+  if (directoryAway === undefined) return "There are no slots yet: the first account and the first room make them.";
   const asked = withoutControls(nodes.find(({ self }) => self)?.name ?? "The node that was asked");
-  return `${asked} does not know which slots there are: the directory, which has their list, does not answer. They are not lost.`;
+  return `${asked} does not know which slots there are, because the directory, which has the list, does not answer. The slots are not lost.`;
 }
 
 /** `plexus slots`. */

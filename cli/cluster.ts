@@ -224,7 +224,7 @@ export async function migrateDirectory(
       UNREACHABLE: ({ details }) =>
         details?.["etcd"] === undefined
           ? undefined
-          : "Nothing has moved. Does the directory's node, or whoever leads the voters, reach these addresses?",
+          : "Nothing has moved. Can the directory's node, or the leader of the voters, reach these addresses?",
       DIRECTORY_UNAVAILABLE:
         "`plexus nodes` shows which directory is in use. Nothing is lost; the command can be repeated.",
       ASK_TIMEOUT: copying,
@@ -241,12 +241,12 @@ export async function migrateDirectory(
 
 const movedToManagers = (rows: number): readonly string[] => [
   `${counted(rows, "row")} moved; one manager keeps the cluster's directory now, and with three or more managers others follow: \`plexus nodes\`.`,
-  "etcd is not asked any more: start the nodes without --etcd from now on. It can be stopped when every node has been up once since.",
+  "etcd is not asked any more: start the nodes without --etcd from now on. Stop it only when every node has been up once since then.",
 ];
 
 const movedToEtcd = (rows: number, endpoints: readonly string[]): readonly string[] => [
   `${counted(rows, "row")} moved; the cluster's directory is in etcd at ${endpoints.join(", ")} now.`,
-  `${endpoints.length > 1 ? "One address was enough for that. " : ""}plexus doctor, run at each node, tells whether it reaches them all.`,
+  `${endpoints.length > 1 ? "One address was enough. " : ""}plexus doctor, run at each node, tells whether it reaches them all.`,
   "Slots are placed by a node with the role manager: give the role to a second and a third node (`plexus nodes roles`).",
-  "Each node remembers where the directory is. A node that was off meanwhile hears of it from any other; if one node had it, from that one: keep it so long.",
+  "Each node remembers where the directory is. A node that was off learns it from any other node; if a single node kept the directory, only from that one, so do not remove that node yet.",
 ];

@@ -28,7 +28,7 @@ const text = (value: unknown): string =>
 function known(key: string): string {
   if (fields.some(({ name }) => name === key)) return key;
   const meant = didYouMean(key, fields.map(({ name }) => name)); // prettier-ignore
-  throw new PlexusError(failure("BAD_REQUEST", { path: key, problem: "there is no such key", ...(meant !== undefined && { hint: meant }) })); // prettier-ignore
+  throw new PlexusError(failure("BAD_REQUEST", { path: key, problem: "there is no setting with this name", ...(meant !== undefined && { hint: meant }) })); // prettier-ignore
 }
 
 const sources: Readonly<Record<string, string>> = { node: "cluster, for this node", flags: "flag" };
@@ -37,7 +37,7 @@ const sourceOf = ({ source, at }: SettingAtNode): string =>
 
 function remarks(one: SettingAtNode): string {
   const later = one.next && `after a restart: ${text(one.next.value)}`;
-  const refused = one.notApplied && `what the cluster says does not count: ${withoutControls(one.notApplied)}`;
+  const refused = one.notApplied && `the cluster's value is not used: ${withoutControls(one.notApplied)}`;
   return [later, refused].filter((part) => part !== undefined).join("; ");
 }
 
@@ -62,7 +62,7 @@ export function describeConfig(
   const shown = node === undefined ? nodes[0] : nodes.find((one) => one.node === node);
   if (shown === undefined) throw new PlexusError(failure("NOT_FOUND", { node: node ?? "" }));
   if (shown.unknown !== undefined)
-    return `Nothing is known of ${withoutControls(shown.node)}: ${withoutControls(shown.unknown)}`;
+    return `No answer from ${withoutControls(shown.node)}: ${withoutControls(shown.unknown)}`;
   const rows = shown.settings
     .filter((one) => all || one.source !== "default" || one.next !== undefined || one.notApplied !== undefined)
     .map((one) => [one.key, text(one.value), sourceOf(one), remarks(one)]);
@@ -148,7 +148,7 @@ const effectText = ({ node, effects, unknown }: NodeEffects): readonly string[] 
 /** What is printed of a change, or of one that is only looked at. */
 export function describePlan({ changes, nodes, revision }: SettingsPlan, dryRun: boolean): string {
   const lines = nodes.flatMap(effectText);
-  if (dryRun) return [changes.length === 0 ? "Nothing would change." : "It would do this; nothing is changed yet.", ...lines].join("\n"); // prettier-ignore
+  if (dryRun) return [changes.length === 0 ? "Nothing would change." : "It would do this. Nothing is changed yet.", ...lines].join("\n"); // prettier-ignore
   return [`Changed; this is revision ${revision}.`, ...lines].join("\n");
 }
 

@@ -67,7 +67,7 @@ export async function listTokens(flags: AdminFlags, output: Output): Promise<num
 /** `plexus control token revoke`. */
 export async function revokeToken(flags: AdminFlags, name: string, output: Output): Promise<number> {
   const ended = await askNode<ControlTokenView>(flags, "DELETE", `${base}/tokens/${encodeURIComponent(name)}`);
-  output.print(flags.json ? jsonLine(ended) : `${withoutControls(ended.name)} opens nothing any more.`);
+  output.print(flags.json ? jsonLine(ended) : `${withoutControls(ended.name)} no longer works.`);
   return exitCodes.ok;
 }
 

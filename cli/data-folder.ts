@@ -3,12 +3,12 @@ import { dirname } from "node:path";
 import { failure, failureOf, PlexusError } from "../protocols/errors.ts";
 import { describeRefusal } from "./output.ts";
 
-const makeRoom = "Make room; this damages nothing that is stored.";
+const makeRoom = "Make room on it. Nothing that is stored is damaged.";
 const ownIt = "The user that runs Plexus must own the folder and everything in it.";
 const chooseAnother = "Choose another folder: --data.";
 const unsynced =
   "The file system there cannot sync what the journal writes. Choose a folder on a disk of this machine: --data.";
-const away = "The share is away: mount it again, then give the same command again.";
+const away = "The network share is not there: mount it again, then run the same command again.";
 
 /** What helps when the system refuses to read or write, whatever was to be read or written. */
 const hints: Readonly<Record<string, string>> = {
@@ -24,7 +24,7 @@ const hints: Readonly<Record<string, string>> = {
   ESTALE: away,
   ENOTCONN: away,
   EMFILE: "Raise the limit on open files: ulimit -n.",
-  ENFILE: "End other programs: all of them together have too many files open.",
+  ENFILE: "Close other programs: all of them together have too many files open.",
 };
 
 /** What helps when the system has refused with this code. */

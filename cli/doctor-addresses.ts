@@ -48,7 +48,7 @@ function faultOf(node: ClusterNodeRow, tried: readonly TriedAddress[]): Check | 
   const silent = tried.filter(({ because }) => because !== undefined);
   const isFound = silent.length < tried.length;
   const each = silent.map(({ address, because }) => `${address} (${because})`).join(", ");
-  const at = silent.length > 0 ? `: ${each}` : node.self ? ": it has not said where it listens" : ": this node itself listens there"; // prettier-ignore
+  const at = silent.length > 0 ? `: ${each}` : node.self ? ": it has not told its address" : ": this node itself listens there"; // prettier-ignore
   const called = withoutControls(node.name);
   if (node.self)
     return isFound

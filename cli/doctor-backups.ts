@@ -66,5 +66,5 @@ function zoneChecksOf({ name: of, timeZone, wish }: BackupSchedule): readonly Ch
   if (unknown.length > 0)
     return [{ name, state: "bad", says: `the schedule ${called} counts in the time zone ${withoutControls(unknown.join(", "))}, which this machine does not know`, hint: "Install the machine's data of time zones (tzdata), or set the schedule with a zone that all nodes know." }]; // prettier-ignore
   if (wish.sort !== "prune" || (own ?? timeZone) !== undefined) return [];
-  return [{ name, state: "warning", says: `the schedule ${called} keeps snapshots by the days of UTC, since it names no time zone`, hint: "Set it anew with --time-zone: your own, or UTC if that is meant." }]; // prettier-ignore
+  return [{ name, state: "warning", says: `the schedule ${called} keeps snapshots by the days of UTC, since it names no time zone`, hint: "Set it again with --time-zone: your own, or UTC if you mean that." }]; // prettier-ignore
 }

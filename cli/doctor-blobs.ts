@@ -45,7 +45,7 @@ export async function blobCheck(data: string, keyFile = diskKeyFile(data)): Prom
       name,
       state: "warning",
       says: `${damaged.length} of ${all} damaged: ${damaged.slice(0, 5).join(", ")}`,
-      hint: "A running node makes them anew from the nodes that have them; one that nobody has is shown as initials.",
+      hint: "A running node gets them again from other nodes. Pictures that no node has are shown as initials.",
     };
   return {
     name,

@@ -189,12 +189,17 @@ async function directoryChecks({ directory }: Config, member: Member | undefined
           name,
           state: "bad",
           says: `${endpoint} answers, but takes no writes`,
-          hint: "Look at etcd's own log.",
+          hint: "Read etcd's own log.",
         };
       } catch (thrown) {
         const { cause } = thrown as { readonly cause?: unknown };
         const says = `${endpoint}: ${describeRefusal(cause ?? thrown)}`;
-        return { name, state: "bad", says, hint: "Most of its members must answer; without them nothing fails over." };
+        return {
+          name,
+          state: "bad",
+          says,
+          hint: "Most of its members must answer; without them no node takes over for another.",
+        };
       }
     }),
   );

@@ -32,7 +32,7 @@ export async function journalCheck(data: string, keyFile = diskKeyFile(data)): P
   }
   // A node that starts or runs changes its files.
   if (JSON.stringify((await findAll(data, keyFile)).damaged) !== JSON.stringify(damaged))
-    return { name, state: "skipped", says: "it changes while it is looked at: a node is at work on it" };
+    return { name, state: "skipped", says: "it changes while it is read: a node is using it" };
   const isRowsOnly = !found.inFiles && damaged.every(({ part }) => !wholeFolder.has(part));
   return {
     name,

@@ -54,7 +54,7 @@ export function securityChecks(facts: SecurityFacts): readonly Check[] {
   return [
     releaseCheck(facts.release),
     facts.isRoot
-      ? { name: "User", state: "warning", says: "this command runs as root", hint: "Run a node as a user of its own: a fault in it then has only what that user has." }
+      ? { name: "User", state: "warning", says: "this command runs as root", hint: "Run the node as its own user, so that a fault in it can reach only what that user can." }
       : { name: "User", state: "good", says: "not root" },
     permissionsCheck(facts.exposed),
     signUpCheck(config.signUp, isPublic),
@@ -63,7 +63,7 @@ export function securityChecks(facts: SecurityFacts): readonly Check[] {
     adminCheck(config.adminAddresses, isPublic),
     ...config.blockLists
       .filter((source) => source.startsWith("http://"))
-      .map((source): Check => ({ name: "Block list", state: "warning", says: `${source} comes unprotected: whoever is between can block whom he likes`, hint: "Use https." })),
+      .map((source): Check => ({ name: "Block list", state: "warning", says: `${source} is fetched without encryption: somebody on the way can change it and block anybody`, hint: "Use https." })),
     ...metricsChecks(config.metricsListen),
     ...(config.allowedOrigins.includes("*")
       ? [{ name: "Origins", state: "warning", says: "pages of every site may use the interfaces for AI clients", hint: "Name the sites: allowedOrigins." } as const]
@@ -92,14 +92,14 @@ function permissionsCheck(exposed: SecurityFacts["exposed"]): Check {
   if (worst === undefined) return { name, state: "good", says: "only the owner can read the data folder" };
   const more = exposed.length > 1 ? `, and ${counted(exposed.length - 1, "more")}` : "";
   const says = `other users can ${(worst.mode & 0o022) === 0 ? "read" : "change"} ${worst.path} (mode ${describeMode(worst.mode)})${more}`;
-  return { name, state: "bad", says, hint: "chmod 700 on folders and 600 on files; whoever could read them has keys and messages." }; // prettier-ignore
+  return { name, state: "bad", says, hint: "Run chmod 700 on folders and 600 on files. Anybody who could read them may have keys and messages." }; // prettier-ignore
 }
 
 function signUpCheck(signUp: Config["signUp"], isPublic: boolean): Check {
   const name = "Sign-up";
   if (signUp !== "open") return { name, state: "good", says: signUp === "closed" ? "closed" : `by ${signUp}` };
   if (!isPublic) return { name, state: "good", says: "open, to this machine only" };
-  return { name, state: "warning", says: "open: everybody who reaches this node can make an account", hint: "signUp: invitation, or closed once those who belong here have an account." }; // prettier-ignore
+  return { name, state: "warning", says: "open: everybody who reaches this node can make an account", hint: "Set signUp to invitation, or to closed when everybody has an account." }; // prettier-ignore
 }
 
 function transportCheck({ host, tls, trustedProxies }: SecurityFacts["config"], isPublic: boolean): Check {
@@ -107,7 +107,7 @@ function transportCheck({ host, tls, trustedProxies }: SecurityFacts["config"], 
   if (!isPublic) return { name, state: "good", says: `listens on ${host} only` };
   if (tls.cert !== undefined) return { name, state: "good", says: `listens on ${host}, with TLS` };
   if (trustedProxies.length > 0)
-    return { name, state: "warning", says: `listens on ${host}, behind a proxy that ends TLS; who reaches the port itself speaks without`, hint: "Listen on the address that only the proxy reaches, or close the port to others." }; // prettier-ignore
+    return { name, state: "warning", says: `listens on ${host}, behind a proxy with TLS; connections to the port itself are not encrypted`, hint: "Listen on the address that only the proxy reaches, or close the port to others." }; // prettier-ignore
   return { name, state: "bad", says: `listens on ${host} without TLS: passwords and messages can be read on the way`, hint: "Give it a certificate (--tls-cert, --tls-key), or put a proxy with TLS in front and name it: docs/operating.md, TLS." }; // prettier-ignore
 }
 
@@ -118,7 +118,7 @@ function proxyChecks(proxies: readonly string[]): readonly Check[] {
     return bits !== undefined && Number(bits) < proxyBitsMin[isIP(address) === 6 ? 6 : 4];
   });
   if (wide.length > 0)
-    return [{ name, state: "bad", says: `${wide.join(", ")} are trusted as proxies: anybody there can pretend to have any address`, hint: "Name the proxies themselves." }]; // prettier-ignore
+    return [{ name, state: "bad", says: `${wide.join(", ")} are trusted as proxies: anybody at these addresses can pretend to come from any address`, hint: "Name only the proxies themselves." }]; // prettier-ignore
   return proxies.length === 0 ? [] : [{ name, state: "good", says: proxies.join(", ") }];
 }
 
@@ -126,7 +126,7 @@ function adminCheck(ranges: readonly string[], isPublic: boolean): Check {
   const name = "Admins";
   if (ranges.length > 0) return { name, state: "good", says: `only from ${ranges.join(", ")}` };
   if (!isPublic) return { name, state: "good", says: "from this machine" };
-  return { name, state: "warning", says: "admins may come from everywhere", hint: "adminAddresses: the addresses that they have, and 127.0.0.1." }; // prettier-ignore
+  return { name, state: "warning", says: "admins are accepted from any address", hint: "Set adminAddresses to the admins' addresses and 127.0.0.1." }; // prettier-ignore
 }
 
 function metricsChecks(listen: string | undefined): readonly Check[] {
@@ -139,14 +139,14 @@ function metricsChecks(listen: string | undefined): readonly Check[] {
 
 function diskCheck({ disk, hasDiskKey, config }: SecurityFacts): Check {
   const name = "Disk";
-  const plain: Check = { name, state: "warning", says: "not encrypted: who has the disk has all that is on it", hint: "plexus disk encrypt, or encrypt the file system." }; // prettier-ignore
+  const plain: Check = { name, state: "warning", says: "not encrypted: anybody who gets the disk can read it", hint: "plexus disk encrypt, or encrypt the file system." }; // prettier-ignore
   if (disk === undefined)
     return hasDiskKey || config.diskKey !== undefined ? { name, state: "good", says: "has a key; a running node says more" } : plain; // prettier-ignore
   if (disk.fault !== undefined) return { name, state: "bad", says: `${disk.fault.code} while it is rewritten`, hint: "plexus disk" }; // prettier-ignore
   if (disk.state !== "sealed")
     return disk.state === "sealing" ? { name, state: "warning", says: "is being encrypted" } : plain;
   return config.diskKey === undefined
-    ? { name, state: "warning", says: `encrypted; its key lies beside it, ${disk.keyFile}`, hint: "Keep the key elsewhere: diskKey." } // prettier-ignore
+    ? { name, state: "warning", says: `encrypted, but its key is beside it, ${disk.keyFile}`, hint: "Keep the key elsewhere: set diskKey." } // prettier-ignore
     : { name, state: "good", says: `encrypted; its key is ${disk.keyFile}` };
 }
 
@@ -156,7 +156,7 @@ function keyChecks({ keys, nowMs }: SecurityFacts): readonly Check[] {
   if (keys.refused !== undefined)
     return [{ name, state: "bad", says: keys.refused.reason, hint: "docs/backup.md, Keys" }];
   if (keys.root === undefined)
-    return [{ name, state: "bad", says: "there is none: no backup can be made", hint: "plexus backup kit make" }];
+    return [{ name, state: "bad", says: "there is none, so no backup can be made", hint: "plexus backup kit make" }];
   // When an epoch began is not recorded: only the first began with the kit.
   const isFirst = keys.epochs.length === 1;
   const days = Math.max(0, Math.floor((nowMs - keys.root.madeAtMs) / dayMs));
@@ -168,7 +168,7 @@ function keyChecks({ keys, nowMs }: SecurityFacts): readonly Check[] {
         ? { name: "Keys' age", state: "warning", says: `${days} days, never rotated`, hint: "plexus backup rotate" }
         : { name: "Keys' age", state: "good", says: counted(days, "day") },
     ...((keys.reencrypt ?? []).length > 0
-      ? [{ name: "Old keys", state: "warning", says: "what keys encrypted that may be in wrong hands is not all encrypted anew", hint: "plexus backup run, then prune what is older." } as const]
+      ? [{ name: "Old keys", state: "warning", says: "data encrypted with keys that others may know is not all encrypted again yet", hint: "plexus backup run, then prune what is older." } as const]
       : []),
   ]; // prettier-ignore
 }

@@ -67,7 +67,7 @@ export async function doctor(config: Config, flags: { readonly json: boolean }, 
   const bad = checks.filter((check) => check.state === "bad").length;
   const warnings = checks.filter((check) => check.state === "warning").length;
   if (flags.json) output.print(jsonLine({ healthy: bad === 0, checks }));
-  else output.print(bad + warnings === 0 ? "\nAll is well." : `\n${bad} bad, ${counted(warnings, "warning")}.`);
+  else output.print(bad + warnings === 0 ? "\nNo problems found." : `\n${bad} bad, ${counted(warnings, "warning")}.`);
   return bad === 0 ? exitCodes.ok : exitCodes.failed;
 }
 
@@ -108,7 +108,7 @@ export function machineChecks(machine: Machine, facts: RuntimeFacts): readonly C
           name: "C library",
           state: "warning",
           says: "not glibc",
-          hint: "Chat works; the inference library may have no build for this system.",
+          hint: "Chat works, but the inference library may have no build for this system.",
         }
       : facts.glibc.localeCompare(glibcMin, "en", { numeric: true }) < 0
         ? { name: "C library", state: "warning", says: `glibc ${facts.glibc}`, hint: `Inference needs ${glibcMin}.` }
@@ -187,7 +187,7 @@ async function diskCheck(folder: string): Promise<Check> {
   const free = bavail * bsize;
   const says = `${describeBytes(free)} free`;
   if (free >= diskBytesMin) return { name: "Disk space", state: "good", says };
-  const hint = "A full disk stops every command; make room.";
+  const hint = "A full disk stops every command. Make room.";
   // A file system without any blocks does not say how large it is.
   return { name: "Disk space", state: free === 0 && blocks > 0 ? "bad" : "warning", says, hint };
 }
@@ -199,7 +199,7 @@ async function syncCheck(folder: string): Promise<Check> {
     const medianMs = await measureSync(join(folder, `doctor-${process.pid}`));
     const says = `one synced write takes ${medianMs.toFixed(1)} ms`;
     return medianMs > syncMsMax
-      ? { name, state: "warning", says, hint: "Every message waits for one; a local SSD is faster." }
+      ? { name, state: "warning", says, hint: "Every message waits for one such write. A local SSD is faster." }
       : { name, state: "good", says };
   } catch (thrown) {
     return judgeRefusal(name, thrown);
@@ -260,7 +260,7 @@ export async function tlsChecks({ cert, key, clientCa }: Config["tls"], nowMs: n
   const { readCertificates } = await import("../node/platform/index.ts");
   const read = await readCertificates({ cert, key, clientCa });
   if (!read.ok) {
-    const hint = "The node does not start with it; one that runs goes on with the certificate of before.";
+    const hint = "A node does not start with it. A running node keeps using the certificate before.";
     return [{ name, state: "bad", says: `${read.file}: ${read.reason}`, hint }];
   }
   const { subject, endsAtMs } = read.value;
@@ -275,7 +275,7 @@ async function modelChecks(config: Config): Promise<readonly Check[]> {
   const name = "Model";
   if (config.models.length === 0)
     return [
-      { name, state: "warning", says: "none is configured", hint: "Agents need one: --model path/to/model.gguf" },
+      { name, state: "warning", says: "no model is configured", hint: "Agents need one: --model path/to/model.gguf" },
     ];
   const checks: Check[] = [];
   const loadable: Config["models"] = [];

@@ -65,7 +65,7 @@ export async function removeEndpoint(flags: AdminFlags, name: string, output: Ou
   });
   const endpoint = demand(removed);
   if (flags.json) output.print(jsonLine(endpoint));
-  else output.print(`The endpoint is removed; calls under way end. This brings it back: ${commandOf(endpoint)}`);
+  else output.print(`The endpoint is removed; calls under way end. To set it again: ${commandOf(endpoint)}`);
   return exitCodes.ok;
 }
 
@@ -127,7 +127,7 @@ export async function findEndpoints(
     const areKnown = seen.candidates.length === 0 && (seen.search?.found ?? 0) > 0;
     output.print(
       areKnown
-        ? "What was found is an endpoint already: `plexus endpoints`."
+        ? "All servers that were found are endpoints already: `plexus endpoints`."
         : describeCandidates(seen.candidates, output.color, output.columns),
     );
   }

@@ -109,7 +109,7 @@ async function metadataOf(
   if (!/^https?:/i.test(place)) return demand(readSamlMetadata(await textIn(place)));
   const found = demand(readSamlMetadata(demand(await fetchSamlMetadata(place, fetch))));
   if (await isTrusted(demand(marksOf(found.certificates)), fingerprints, { output, sure: isSure })) return found;
-  const reason = "nothing was set: whoever signs with a certificate can be everybody who signs in by this server";
+  const reason = "nothing was set: the owner of a certificate can sign in as anybody who signs in with this server";
   const hint = "give each fingerprint with --fingerprint, or answer yes on a terminal";
   throw new PlexusError(failure("BAD_REQUEST", { field: "--metadata", reason, hint }));
 }

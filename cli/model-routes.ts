@@ -69,7 +69,7 @@ export async function setRoute(
 export async function removeRoute(flags: AdminFlags, name: string, output: Output): Promise<number> {
   const route = demand(await callNode<ModelRoute>(await findNode(flags), "DELETE", pathOf(name)));
   if (flags.json) output.print(jsonLine(route));
-  else output.print(`The route is removed. This brings it back: ${commandOf(route)}`);
+  else output.print(`The route is removed. To set it again: ${commandOf(route)}`);
   return exitCodes.ok;
 }
 

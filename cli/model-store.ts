@@ -207,7 +207,10 @@ export async function removeModel(
   const target = await findNode(flags);
   if (!yes && !(await isSure(`Remove ${withoutControls(name)} from the disk of this node?`)))
     throw new PlexusError(
-      failure("BAD_REQUEST", { field: "--yes", reason: "nothing was removed: it must be confirmed" }),
+      failure("BAD_REQUEST", {
+        field: "--yes",
+        reason: "nothing was removed: confirm it in a terminal, or with --yes",
+      }),
     );
   demand(await callNode(target, "DELETE", pathOf(name)));
   output.print(flags.json ? jsonLine({ name, removed: true }) : `${withoutControls(name)} is removed.`);

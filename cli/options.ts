@@ -65,7 +65,7 @@ export const moment =
     const isDay = !Number.isNaN(Date.parse(day)) && new Date(Date.parse(day)).toISOString().startsWith(day);
     if (Number.isNaN(atMs) || !isDay)
       throw new InvalidArgumentError(
-        `${name} must be a time like 2026-11-23, 2026-11-23T09:30, or 7d for so long ago.`,
+        `${name} must be a time like 2026-11-23, 2026-11-23T09:30, or 7d for seven days ago.`,
       );
     return atMs;
   };

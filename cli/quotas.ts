@@ -48,7 +48,7 @@ export async function setQuota(flags: AdminFlags, role: string, told: QuotaFlags
   const limit = readCount(told[measure] ?? "");
   const quota = await askNode<Quota>(flags, "PUT", pathOf(role, measure, told.per), { limit });
   if (flags.json) output.print(jsonLine(quota));
-  else output.print(`${wordsOf(quota)}, from now on. Who has several roles has the widest quota.`);
+  else output.print(`${wordsOf(quota)}, from now on. For people with several roles the widest quota counts.`);
   return exitCodes.ok;
 }
 
@@ -60,7 +60,7 @@ export async function removeQuota(
 ): Promise<number> {
   const quota = await askNode<Quota>(flags, "DELETE", pathOf(role, measure, per));
   if (flags.json) output.print(jsonLine(quota));
-  else output.print(`The quota is removed. This brings it back: ${withoutControls(commandOf(quota))}`);
+  else output.print(`The quota is removed. To set it again: ${withoutControls(commandOf(quota))}`);
   return exitCodes.ok;
 }
 

@@ -122,7 +122,7 @@ export function describeRestored(
     `Read back and compared: ${counted(checked.units, "unit")}, ${counted(checked.states, "state")}.`,
     ...damaged.map((one) => `${cross} The new journal: ${withoutControls(JSON.stringify(one))}`),
     `Not in it, being bound to the old nodes: members and invitations, ${counted(leftOut.holders, "shard-holder")} with what lay there, files of models, keys of servers with models, and the nodes' configuration${policy === undefined ? "" : ` (they kept ${policy.replicas} copies of each slot, ${policy.minInSync} of them in sync)`}.`,
-    "Passwords, sessions, API keys and admins are as they were then: revoke what was revoked since. Whoever is connected loads everything anew.",
+    "Passwords, sessions, API keys and admins are as they were then: revoke what was revoked since. Clients that are connected load everything again.",
     "Next:",
     "  1. See to it that no node of the old cluster runs any more.",
     `  2. plexus up --data ${withoutControls(to)}`,

@@ -72,7 +72,7 @@ export async function setRole(flags: AdminFlags, told: RoleFlags, output: Output
 export async function removeRole(flags: AdminFlags, name: string, output: Output): Promise<number> {
   const removed = demand(await callNode<ClusterRole>(await findNode(flags), "DELETE", below(rolesPath, name)));
   if (flags.json) output.print(jsonLine(removed));
-  else output.print(`The role ${withoutControls(removed.name)} is removed. Whoever has it keeps the name, which grants nothing of it.`); // prettier-ignore
+  else output.print(`The role ${withoutControls(removed.name)} is removed. People who have it keep its name, which then allows nothing.`); // prettier-ignore
   return exitCodes.ok;
 }
 

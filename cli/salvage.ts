@@ -62,8 +62,8 @@ function describe(done: Salvaged, to: string, color: boolean): string {
 }
 
 const partsLost: Readonly<Record<Extract<Lost, { readonly part: string }>["part"], string>> = {
-  "format mark": "format mark: it was made anew",
-  home: "home: it was made anew",
+  "format mark": "format mark: it was made again",
+  home: "home: it was made again",
   "node.key": "node.key: the start makes a new one",
   "keys of backups":
     "keys of backups: not all of them are in the new folder, and backups need them. Keep the damaged folder, its disk.key and the recovery kit",

@@ -76,7 +76,7 @@ export function unitText({ user, program, runAs, words }: ServicePlan): string {
   // The folder that StateDirectory makes, by systemd's own name for it.
   const data = words.includes("--data") ? [] : ["--data", `"%S/plexus"`];
   return [
-    "# Written by `plexus service install`, which writes it anew; changes belong into `systemctl edit plexus`.",
+    "# Written by `plexus service install`, which overwrites it; make changes with `systemctl edit plexus`.",
     "[Unit]",
     "Description=Plexus, chat and AI",
     ...(user ? [] : ["After=network-online.target", "Wants=network-online.target"]),

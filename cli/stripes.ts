@@ -192,7 +192,7 @@ export function describeHealth(health: StripeHealth, color: boolean, width = Inf
     paint(color, state === "well" ? "green" : state === "coming" || state === "unknown" ? "yellow" : "red", state),
   ]);
   const says =
-    well >= shards.length ? "whole" : well >= enough ? `can be read; ${shards.length - well} to be made good` : "cannot be read now"; // prettier-ignore
+    well >= shards.length ? "whole" : well >= enough ? `can be read; ${shards.length - well} to be repaired` : "cannot be read now"; // prettier-ignore
   return `Stripe ${id.slice(0, 16)}, ${schemeText(health)}: ${says}\n${renderTable(columns, cells, { color, columns: width })}`;
 }
 

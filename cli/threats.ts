@@ -38,6 +38,6 @@ export async function setThreats(flags: AdminFlags, name: string, source: string
 /** `plexus threats remove`. */
 export async function removeThreats(flags: AdminFlags, name: string, output: Output): Promise<number> {
   const list = await askNode<ThreatList>(flags, "DELETE", `${threatsPath}/${encodeURIComponent(name)}`);
-  output.print(flags.json ? jsonLine(list) : `The list ${name} counts no more.`);
+  output.print(flags.json ? jsonLine(list) : `The list ${name} is no longer used.`);
   return exitCodes.ok;
 }

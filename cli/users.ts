@@ -24,7 +24,7 @@ export async function resetPassword(flags: AdminFlags, user: string, output: Out
   else {
     output.print(url);
     output.printError(
-      `Whoever opens it sets the password of ${withoutControls(user)}, once, until ${new Date(link.expiresAtMs).toISOString()}. ` +
+      `The person who opens it sets the password of ${withoutControls(user)}, once, until ${new Date(link.expiresAtMs).toISOString()}. ` +
         "It ends their sessions and API keys. Use the address by which people reach the node.",
     );
   }
@@ -74,7 +74,7 @@ export async function inviteUsers(
     output.print(url);
     const times = made.uses === 1 ? "one account" : `${made.uses} accounts`;
     output.printError(
-      `Whoever opens it makes an account, where sign-up is not closed: good for ${times}, until ${new Date(made.expiresAtMs).toISOString()}. ` +
+      `Anybody who opens it can create an account, unless sign-up is closed. It is valid for ${times}, until ${new Date(made.expiresAtMs).toISOString()}. ` +
         "Use the address by which people reach the node.",
     );
   }
@@ -97,7 +97,7 @@ export async function deleteUser(
     await callNode<{ readonly atMs: number }>(target, "PUT", pathOf(user, "deletion"), { deleted: true, atOnce }),
   );
   const said = atOnce
-    ? `The account ${shown} is deleted. What they wrote stays, as of a deleted account.`
+    ? `The account ${shown} is deleted. What they wrote stays, marked as from a deleted account.`
     : `The account ${shown} will be deleted on ${new Date(atMs).toISOString()}; sessions and API keys have ended. \`plexus users restore ${shown}\` calls it off.`;
   output.print(
     flags.json

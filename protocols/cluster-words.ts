@@ -140,7 +140,7 @@ export function describeInvited(issued: InvitationIssued, nowMs: number): readon
   return [
     `This command adds one node to the cluster. It works once, within ${remaining} (until ${new Date(issued.expiresAtMs).toISOString()}).`,
     "On another machine add --mesh-host ADDRESS, an address of that machine that the other nodes can reach, and --host ADDRESS if people should reach it too. On the same machine add --data FOLDER --name NAME --port PORT.",
-    "Whoever has the token can join: treat it as a password until it is used.",
+    "Anybody who has the token can join with a node. Treat it as a password until it is used.",
   ];
 }
 

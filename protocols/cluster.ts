@@ -64,7 +64,7 @@ export const moveTo = object({ to: nodeName, timeoutMs: Type.Optional(moveTimeou
 export const setVoters = object({
   wanted: Type.Union(
     voterCounts.map((count) => Type.Literal(count)),
-    { description: "How many nodes keep the directory together, where there are as many managers" },
+    { description: "The number of nodes that keep the directory is set together, where there are as many managers" },
   ),
 });
 export const migrateDirectory = object({

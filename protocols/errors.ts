@@ -18,13 +18,17 @@ export const errorTable = {
   BAD_REQUEST: {
     outcome: "failed",
     http: 400,
-    help: "The request does not fit its schema. Details name the field and what is wrong with it.",
+    help: "The request is not valid: something in it is missing, unknown, or has a wrong value. Correct it and send it again.",
   },
-  BAD_FRAME: { outcome: "failed", http: 400, help: "The connection was closed: what it sent is not a valid frame." },
+  BAD_FRAME: {
+    outcome: "failed",
+    http: 400,
+    help: "The node closed the connection, because what was sent over it is not a valid frame.",
+  },
   TOO_LARGE: {
     outcome: "failed",
     http: 413,
-    help: "The request, or its answer, is larger than the limit in the details.",
+    help: "The request, or its answer, is larger than the limit. Send less, or ask for less.",
   },
   UNAUTHENTICATED: {
     outcome: "failed",
@@ -35,27 +39,27 @@ export const errorTable = {
   SIGN_IN_AGAIN: {
     outcome: "not_started",
     http: 403,
-    help: "You proved who you are too long ago for this. Do it again: programs by POST /api/v1/me/session/confirm.",
+    help: "You proved too long ago that it is you. Prove it again, then repeat this. Programs do so by POST /api/v1/me/session/confirm.",
   },
   SIGN_IN_UNFINISHED: {
     outcome: "failed",
     http: 401,
-    help: "What was proven is not enough for this account. Details name what is needed.",
+    help: "This account needs one more proof that it is you, such as a one-time code or a passkey.",
   },
   SIGN_IN_EXPIRED: {
     outcome: "failed",
     http: 401,
-    help: "This sign-in was begun too long ago, or in another browser, or has ended. Begin again.",
+    help: "This sign-in is no longer valid: it was started too long ago, or in another browser. Start again.",
   },
   APPROVAL_NEEDED: {
     outcome: "failed",
     http: 403,
-    help: "It would show what others wrote in private, so a second admin has to agree: ask by POST /api/v1/admin/backups/requests.",
+    help: "This shows what others wrote in private, so a second admin has to approve it first. Ask for that on the page of backups, or by POST /api/v1/admin/backups/requests.",
   },
   UNDER_HOLD: {
     outcome: "failed",
     http: 409,
-    help: "A legal hold keeps this. Details name the hold and why; who may set holds can lift it.",
+    help: "A legal hold keeps this, so it cannot be removed. An admin who may set holds can lift it.",
   },
   CODE_WRONG: {
     outcome: "failed",
@@ -65,7 +69,7 @@ export const errorTable = {
   PASSKEY_REFUSED: {
     outcome: "failed",
     http: 401,
-    help: "The passkey's answer is not right: it is of another page, account or request, or there is a copy of the passkey.",
+    help: "This passkey was not accepted: it is for another page or account, or somebody has a copy of it. Try again, or sign in another way.",
   },
   LINK_INVALID: {
     outcome: "failed",
@@ -75,27 +79,27 @@ export const errorTable = {
   IDENTITY_REFUSED: {
     outcome: "failed",
     http: 403,
-    help: "What the other server sent does not prove who you are, or it did not let you in. Begin again; details say what was wrong.",
+    help: "The other server did not let you in, or its answer does not prove who you are. Start the sign-in again.",
   },
   IDENTITY_UNKNOWN: {
     outcome: "failed",
     http: 403,
-    help: "No account is linked to this identity, and none is made for it. Sign in as usual and link it in the settings.",
+    help: "No account here is linked to this identity, and none is made for it. Sign in as usual, then link it in your settings.",
   },
   IDENTITY_TAKEN: {
     outcome: "failed",
     http: 409,
-    help: "This identity belongs to another account. Remove it there first.",
+    help: "This identity is linked to another account. Remove that link first.",
   },
   IDENTITY_PROVIDER_AWAY: {
     outcome: "not_started",
     http: 502,
-    help: "The other server does not answer, or not as it should. Try again, or sign in another way; admins try it with `plexus identity test`.",
+    help: "The server that you sign in with does not answer as it should. Try again, or sign in another way. Admins test it with `plexus identity test`.",
   },
   PASSWORD_LEAKED: {
     outcome: "failed",
     http: 400,
-    help: "This password is in a list of leaked ones, and so among the first that are tried. Choose another.",
+    help: "This password is in a list of leaked passwords, which attackers try first. Choose another.",
   },
   SUSPENDED: {
     outcome: "failed",
@@ -120,53 +124,53 @@ export const errorTable = {
   SIGN_UP_NEEDS: {
     outcome: "failed",
     http: 403,
-    help: "A new account needs something more here: details name it. An invitation is a link from an admin; a mail address is confirmed by a link that is sent to it.",
+    help: "A new account needs more here: an invitation link from an admin, or a mail address that you confirm by a link sent to it.",
   },
   MAIL_DOMAIN_REFUSED: {
     outcome: "failed",
     http: 403,
-    help: "New accounts need a mail address of one of the domains in the details here. Use that one, or ask an admin for an invitation.",
+    help: "New accounts need a mail address of certain domains here, and this is none of them. Use another address, or ask an admin for an invitation.",
   },
   MAIL_TAKEN: {
     outcome: "failed",
     http: 409,
-    help: "Another account has this mail address. Sign in with that one; a forgotten password is set anew by mail.",
+    help: "Another account has this mail address. Sign in with that account; if you forgot its password, ask for a link by mail.",
   },
   MAIL_OFF: {
     outcome: "failed",
     http: 409,
-    help: "This cluster sends no mail, or its links have no address. An admin sets it up: `plexus mail set`, and `publicUrl` in the configuration.",
+    help: "This cluster cannot send mail, or does not know which address its links begin with. An admin sets it up: `plexus mail set`, and the setting `publicUrl`.",
   },
   MAIL_REFUSED: {
     outcome: "failed",
     http: 502,
-    help: "The mail server does not take the message. Details have what it says.",
+    help: "The mail server refused the message. Nothing was sent. Check the address, and the mail settings of the cluster.",
   },
   MAIL_AWAY: {
     outcome: "not_started",
     http: 503,
-    help: "The mail server does not answer, or asks to try later; details say how. Nothing was sent.",
+    help: "The mail server does not answer, or asks to try later. Nothing was sent. Try again later.",
   },
   MAIL_UNKNOWN: {
     outcome: "unknown",
     http: 504,
-    help: "The mail server had the message and did not say whether it takes it. It may arrive, or not.",
+    help: "The mail server got the message and did not confirm it, so it may arrive or not. Look whether it does before you send it again.",
   },
   FORBIDDEN: {
     outcome: "failed",
     http: 403,
-    help: "You do not have permission for this. Details may say what is missing.",
+    help: "You do not have permission for this. Ask somebody who has it.",
   },
   NOT_FOUND: { outcome: "failed", http: 404, help: "This does not exist, or you may not see it." },
   HOST_NOT_ALLOWED: {
     outcome: "failed",
     http: 421,
-    help: "This node is not known by this name. Its operator can allow it: `plexus up --allowed-host NAME`.",
+    help: "This node does not answer under this host name. Its operator can allow it: `plexus up --allowed-host NAME`.",
   },
   ADDRESS_BLOCKED: {
     outcome: "failed",
     http: 403,
-    help: "This node refuses requests from your address. Its operator decides which: `plexus up --block-list`.",
+    help: "This node refuses requests from your address. Ask its operator, who sets the list: `plexus up --block-list`.",
   },
   NOT_A_MEMBER: {
     outcome: "failed",
@@ -176,29 +180,29 @@ export const errorTable = {
   LAST_OWNER: {
     outcome: "failed",
     http: 409,
-    help: "You are the room's only owner and others stay. Name a successor as you leave, or make somebody an owner first.",
+    help: "You are the room's only owner, and others stay in it. Choose a new owner as you leave, or make somebody an owner first.",
   },
   BANNED: {
     outcome: "failed",
     http: 403,
-    help: "A ban keeps this member out of the room. Details say by whom, why and until when; a moderator can lift it.",
+    help: "This member is banned from the room. A moderator can lift the ban.",
   },
   NAME_TAKEN: { outcome: "failed", http: 409, help: "This name is already taken. Choose another." },
   ALREADY_DONE: { outcome: "failed", http: 409, help: "Nothing was changed: it is already so." },
   LIMIT_REACHED: {
     outcome: "failed",
     http: 409,
-    help: "A limit is reached. Details name it, and docs/limits.md explains it.",
+    help: "A limit is reached, so nothing more can be added here. docs/limits.md lists all limits.",
   },
   RATE_LIMITED: {
     outcome: "not_started",
     http: 429,
-    help: "You sent too many requests. Wait for `details.retryAfterMs` and try again.",
+    help: "Too many requests came in a short time. Wait a moment, then try again.",
   },
   CURSOR_INVALID: {
     outcome: "failed",
     http: 400,
-    help: "The cursor was never given out. Load the state again without it.",
+    help: "This cluster never gave out this cursor. Load the state again without it.",
   },
   CURSOR_EXPIRED: {
     outcome: "failed",
@@ -208,39 +212,43 @@ export const errorTable = {
   MAILBOX_FULL: {
     outcome: "not_started",
     http: 503,
-    help: "The actor has too many messages waiting. Wait and send the command again.",
+    help: "Too many messages are waiting for this room, account or agent. Wait a moment, then try again.",
   },
-  OVERLOADED: { outcome: "not_started", http: 503, help: "The node is at its limit. Wait and send the command again." },
+  OVERLOADED: {
+    outcome: "not_started",
+    http: 503,
+    help: "The node has more to do than it can take. Wait a moment, then try again.",
+  },
   DISK_FULL: {
     outcome: "not_started",
     http: 507,
-    help: "The node's disk is full: reading works, and nothing new is taken. Make room there, then send the command again.",
+    help: "The node's disk is full: you can still read, but nothing new is stored. Make room on the disk, then try again.",
   },
   CALL_CYCLE: {
     outcome: "not_started",
     http: 500,
-    help: "An actor was asked while it waited for the asker. This is a fault in Plexus; please report it.",
+    help: "An actor waited for another one that was waiting for it. This is a fault in Plexus; please report it.",
   },
   ACTOR_CRASHED: {
     outcome: "failed",
     http: 500,
-    help: "The actor failed on this message and was restarted without it. `plexus actors show` has the error.",
+    help: "The room, account or agent failed on this and went on without it. Admins see the error with `plexus actors show`.",
   },
   ACTOR_QUARANTINED: {
     outcome: "not_started",
     http: 503,
-    help: "The actor failed too often and was stopped. An admin can start it again: `plexus actors release`.",
+    help: "The room, account or agent failed too often and was stopped. An admin can start it again: `plexus actors release`.",
   },
   SLOT_UNAVAILABLE: {
     outcome: "not_started",
     http: 503,
-    help: "The data of this actor is not available now; details say why. `plexus slots` and `plexus doctor` tell more.",
+    help: "This cannot be reached now: the node that has it does not serve it. Try again later. Admins see why with `plexus slots` and `plexus doctor`.",
   },
-  MOVED: { outcome: "not_started", http: 503, help: "The actor has moved to another node. The command is sent there." },
+  MOVED: { outcome: "not_started", http: 503, help: "This has moved to another node. The command is sent there." },
   FENCED: {
     outcome: "unknown",
     http: 503,
-    help: "Another node took over during the write. The command may have taken effect, or may still.",
+    help: "Another node took over during the write. The command may have taken effect, or may still take effect.",
   },
   APPEND_FAILED: {
     outcome: "unknown",
@@ -250,7 +258,7 @@ export const errorTable = {
   ASK_TIMEOUT: {
     outcome: "unknown",
     http: 504,
-    help: "No answer came in time. The command may have taken effect, or may still. Send it again with the same operationId.",
+    help: "No answer came in time. The command may have taken effect, or may still take effect. Send it again with the same operationId.",
   },
   STOPPING: {
     outcome: "not_started",
@@ -260,62 +268,62 @@ export const errorTable = {
   MODEL_NOT_FOUND: {
     outcome: "failed",
     http: 404,
-    help: "No node with the role `ai` has this model. `GET /v1/models` lists them, `plexus up --model FILE` adds one.",
+    help: "No node with the role `ai` has a model of this name. `GET /v1/models` lists the models, `plexus up --model FILE` adds one.",
   },
   MODEL_UNAVAILABLE: {
     outcome: "not_started",
     http: 503,
-    help: "All nodes that have this model, or the server behind it, are down, draining, or have just lost the role `ai`. See `plexus models`.",
+    help: "Every node that has this model, or the server that runs it, is down or leaving. Try again later, or choose another model. Admins see why with `plexus models`.",
   },
   MODEL_LOAD_FAILED: {
     outcome: "failed",
     http: 500,
-    help: "The model file could not be loaded. Details give the reason.",
+    help: "The model could not be loaded, so it cannot answer now. Choose another model. Admins see why with `plexus models`.",
   },
   MODEL_UNSUPPORTED: {
     outcome: "not_started",
     http: 400,
-    help: "This model cannot do what is asked of it; details name what. `plexus models` lists what each model can do.",
+    help: "This model cannot do what was asked, such as reading pictures or calling tools. `plexus models` lists what each model can do.",
   },
   MODEL_REFUSED: {
     outcome: "failed",
     http: 422,
-    help: "The file is no model that can be used here; details say why. It is never loaded.",
+    help: "This file is not a model that can be used here, so it is never loaded. Choose another file.",
   },
   LICENCE_NOT_ACCEPTED: {
     outcome: "failed",
     http: 409,
-    help: "The model has a licence; details show it. Pull it again and accept it: `--accept-licence`.",
+    help: "The model has a licence that nobody has accepted here. Read it, then pull the model again with `--accept-licence`.",
   },
   SOURCE_FAILED: {
     outcome: "failed",
     http: 502,
-    help: "The source did not give what was asked for; details say why. What has come of a model is kept: pull again to go on.",
+    help: "The source did not send what was asked for. What was already downloaded of a model is kept: pull it again to continue.",
   },
   MODEL_BUSY: {
     outcome: "not_started",
     http: 429,
-    help: "The model has no place free. Wait for `details.retryAfterMs` and try again.",
+    help: "The model is busy with other requests. Wait a moment, then try again.",
   },
   QUOTA_EXCEEDED: {
     outcome: "not_started",
     http: 429,
-    help: "A budget for calls of models, or a quota of your role, is used up. Details name it, and say what is used and when it begins anew; an admin can change it.",
+    help: "A budget for models, or a quota of your role, is used up until its next period begins. An admin can raise it.",
   },
   QUOTA_UNKNOWN: {
     outcome: "not_started",
     http: 503,
-    help: "A budget or a quota counts this, and what is left of it cannot be found out now. Try again in a moment.",
+    help: "A budget or a quota applies to this, and what is left of it cannot be read now. Try again in a moment.",
   },
   PROVIDER_REFUSED: {
     outcome: "failed",
     http: 502,
-    help: "The server that runs this model refused: its key, its quota or what it allows. Details say which; whoever runs the node can change that.",
+    help: "The server that runs this model refused the request: its key, its quota or its rules do not allow it. Ask the admin of this node.",
   },
   PROVIDER_FAILED: {
     outcome: "unknown",
     http: 502,
-    help: "The server that runs this model failed, or its answer was damaged or cut off; details say how. Try again.",
+    help: "The server that runs this model failed, or its answer was damaged or cut off. Try again.",
   },
   CONTEXT_TOO_LONG: { outcome: "failed", http: 400, help: "The prompt does not fit the model's context. Shorten it." },
   QUEUE_FULL: {
@@ -324,16 +332,20 @@ export const errorTable = {
     help: "Too many answers are already waiting. Try again in a moment.",
   },
   CANCELLED: { outcome: "unknown", http: 499, help: "The call was cancelled before it was answered." },
-  GENERATION_TIMEOUT: { outcome: "failed", http: 504, help: "The model did not finish in time." },
+  GENERATION_TIMEOUT: {
+    outcome: "failed",
+    http: 504,
+    help: "The model did not finish in time. Try again, or ask for a shorter answer.",
+  },
   RUNTIME_FAULT: {
     outcome: "unknown",
     http: 502,
-    help: "The inference process failed while it wrote, and is being restarted. Try again.",
+    help: "The process that runs the model failed while it wrote, and is being restarted. Try again.",
   },
   OUTPUT_UNFIT: {
     outcome: "failed",
     http: 502,
-    help: "What the model wrote is not of the form that was asked for. Try again, or ask for a simpler form.",
+    help: "The model did not write in the form that was asked for. Try again, or ask for a simpler form.",
   },
   DATA_FOLDER_IN_USE: {
     outcome: "not_started",
@@ -348,17 +360,17 @@ export const errorTable = {
   DATA_DAMAGED: {
     outcome: "failed",
     http: 500,
-    help: "Stored data is damaged or missing; details say where. `plexus doctor` lists everything that is damaged.",
+    help: "Stored data is damaged or missing. `plexus doctor` lists everything that is damaged.",
   },
   SHARE_WRONG: {
     outcome: "failed",
     http: 400,
-    help: "A share of the recovery kit is wrong; details say which and why. Nothing was made of the shares.",
+    help: "A share of the recovery kit is wrong, so nothing was made of the shares. Check how it was typed.",
   },
   SHARES_TOO_FEW: {
     outcome: "failed",
     http: 400,
-    help: "More shares of the recovery kit are needed; details say how many, and which are there.",
+    help: "More shares of the recovery kit are needed. Add the missing ones, then try again.",
   },
   KIT_MISSING: {
     outcome: "not_started",
@@ -368,103 +380,107 @@ export const errorTable = {
   KEY_MISSING: {
     outcome: "not_started",
     http: 503,
-    help: "A key that this needs is not at this node, or was destroyed; details name it.",
+    help: "This node lacks a key that is needed here, or the key was destroyed. `plexus backup keys` shows which keys it has.",
   },
   KEY_REFUSED: {
     outcome: "failed",
     http: 409,
-    help: "A key does not open this: it is another's, belongs elsewhere, or was changed. Details say what it is.",
+    help: "The key does not open this: it belongs to something else, or one of the two was changed.",
   },
   TOKEN_UNUSABLE: {
     outcome: "failed",
     http: 400,
-    help: "The PKCS#11 token with the root of the keys cannot be used; details say why.",
+    help: "The PKCS#11 token with the root key cannot be used. Check that it is plugged in, its module and its PIN.",
   },
   ROOT_UNVOUCHED: {
     outcome: "failed",
     http: 409,
-    help: "The cluster's directory has another root of the keys, for which the one that this node knows did not vouch. See `plexus backup keys`.",
+    help: "The directory names another root key than this node knows, and the known key did not sign for it. See `plexus backup keys`.",
   },
   BACKUP_CHANGED: {
     outcome: "not_started",
     http: 409,
-    help: "The backups were changed by somebody else meanwhile, and nothing was done. Look at them again, then try again.",
+    help: "Somebody else changed the backups in the meantime. Nothing was done. Look at them again, then try again.",
   },
   BACKUP_DAMAGED: {
     outcome: "failed",
     http: 500,
-    help: "An object of a backup is not what it was when it was written; details name it. Nothing of it was used.",
+    help: "A part of a backup is damaged, and nothing of that part was used. `plexus backup verify` lists all damage.",
   },
   TASK_TAKEN: {
     outcome: "failed",
     http: 409,
-    help: "Another node has taken over the task, or it has ended. What this node still had to say of it does not count.",
+    help: "Another node has taken over the task, or the task has ended. Reports of this node about it are ignored.",
   },
   CONFIG_CHANGED: {
     outcome: "failed",
     http: 409,
-    help: "Somebody else has changed the configuration since you looked; details say who and when. Nothing was done. Look again, then try again.",
+    help: "Somebody else changed the configuration after you looked at it. Nothing was saved. Look again, then repeat your change.",
   },
   CHANGED_MEANWHILE: {
     outcome: "failed",
     http: 409,
-    help: "Somebody else has changed it since you looked; details say what it is now. Nothing was done. Look again, then decide again.",
+    help: "Somebody else changed this after you looked at it. Nothing was saved. Look again, then decide.",
   },
   CONFIG_INVALID: {
     outcome: "not_started",
     http: 400,
-    help: "The configuration is not valid; details name the field.",
+    help: "The configuration is not valid, so it was not used. Correct it, then try again.",
   },
   LOG_GAP: {
     outcome: "not_started",
     http: 500,
-    help: "A piece of a log does not follow on the copy, or belongs to another slot. The owner sends the missing piece by itself.",
+    help: "A part of a log does not follow on what the copy has, or belongs to another slot. The owner sends the missing part by itself.",
   },
   PEER_LOST: {
     outcome: "unknown",
     http: 504,
-    help: "The connection to another node ended. The command may have taken effect, or may still. Send it again with the same operationId.",
+    help: "The connection to another node ended. The command may have taken effect, or may still take effect. Send it again with the same operationId.",
   },
   DIRECTORY_UNAVAILABLE: {
     outcome: "unknown",
     http: 503,
-    help: "The cluster's directory does not answer; details say why, where that is known. Check that its node (or etcd) is up; what is already placed keeps running.",
+    help: "The cluster's directory does not answer. Check that its node (or etcd) is up. What exists already keeps running.",
   },
   DIRECTORY_REFUSES: {
     outcome: "not_started",
     http: 503,
-    help: "The cluster's directory answers, and takes no change; details say why and what to type. Nothing was done; what is already placed keeps running.",
+    help: "The cluster's directory answers, but accepts no change. Nothing was done, and what exists keeps running. `plexus doctor` says what to do.",
   },
   DIRECTORY_AWAY: {
     outcome: "not_started",
     http: 503,
-    help: "This needs the cluster's directory, which does not answer; details say why and what helps. Nothing was done; what is already placed keeps running.",
+    help: "This needs the cluster's directory, which does not answer. Nothing was done, and what exists keeps running. `plexus nodes` says which node to start.",
   },
   DIRECTORY_MOVED: {
     outcome: "not_started",
     http: 503,
-    help: "The cluster's directory has moved; details say where to. Nodes follow by themselves.",
+    help: "The cluster's directory has moved. Nodes follow by themselves: try again in a moment.",
   },
   NOT_IN_SYNC: {
     outcome: "not_started",
     http: 503,
-    help: "Fewer replicas are in sync than `minInSync` demands. The slot is served again when another one has caught up.",
+    help: "Too few copies are up to date (the setting `minInSync`), so nothing new is written. It goes on by itself when another copy has caught up.",
   },
   NODE_DEGRADED: {
     outcome: "not_started",
     http: 503,
-    help: "This node cannot reach what it needs of the cluster; details say what. Use another node meanwhile.",
+    help: "This node cannot reach the rest of the cluster. Use another node until it can.",
   },
   INVITATION_INVALID: {
     outcome: "failed",
     http: 403,
     help: "The invitation is unknown, used, expired or altered. Ask for a new one: `plexus invite`.",
   },
-  NOT_A_PEER: { outcome: "failed", http: 403, help: "The node is not a member of the cluster, or was evicted." },
+  NOT_A_PEER: {
+    outcome: "failed",
+    http: 403,
+    help: "The node is not a member of the cluster, or was evicted. It joins with a new invitation: `plexus invite`.",
+  },
   IDENTITY_UNPROVEN: {
     outcome: "not_started",
     http: 503,
-    help: "The node has not shown that this person is signed in there. It is sent again with the proof.",
+    help: "The node has not shown that this person is signed in there. It sends the request again with the proof.",
   },
   VERSION_UNSUPPORTED: {
     outcome: "failed",
@@ -474,22 +490,22 @@ export const errorTable = {
   NO_CANDIDATE: {
     outcome: "failed",
     http: 409,
-    help: "No node can take this: none has the role, or those that do are down or draining.",
+    help: "No node can take this: none has the role, or those that have it are down or being drained. `plexus nodes` lists them.",
   },
   HOLDERS_TOO_FEW: {
     outcome: "not_started",
     http: 503,
-    help: "Too few nodes with the role `storage` can keep it; details say how many there are and how many would do. See `plexus shards list`.",
+    help: "Too few nodes with the role `storage` can keep this now. Start or add some; `plexus shards list` shows those there are.",
   },
   RELEASED: {
     outcome: "failed",
     http: 409,
-    help: "Who wanted it kept has let go of it since. Nothing was changed; ask anew if it is wanted again.",
+    help: "This data was released in the meantime, so nothing was changed. Store it again if it is still needed.",
   },
   STRIPE_LOST: {
     outcome: "failed",
     http: 500,
-    help: "Too many of its pieces are lost, so it cannot be read; details name them. A node that returns with them brings it back.",
+    help: "Too many parts of this data are lost, so it cannot be read. If a node comes back that has some of them, it can be read again.",
   },
   UNREACHABLE: {
     outcome: "not_started",
@@ -499,7 +515,7 @@ export const errorTable = {
   INTERNAL: {
     outcome: "unknown",
     http: 500,
-    help: "Plexus itself failed. The node's log has more under this request's id.",
+    help: "Plexus itself failed. The node's log has the cause, under the id of this request.",
   },
 } as const satisfies Record<string, Row>;
 

@@ -60,7 +60,7 @@ export function noticeText(notice: Notice, me: string): string | undefined {
   const [spent, limit] = [amount(measure, facts["spent"]), amount(measure, facts["limit"])];
   const unit = measure === "cost" ? "" : ` ${measure}`;
   const of = whose === me ? "Your budget" : whose === "" ? "The budget" : `The budget of ${whose},`;
-  const until = `It begins anew at ${resets.replace("T", " ").replace(/:\d\d(?:\.\d+)?Z$/, "")} UTC.`;
+  const until = `It begins again at ${resets.replace("T", " ").replace(/:\d\d(?:\.\d+)?Z$/, "")} UTC.`;
   const sum = `${spent} of ${limit}${unit} this ${per}`;
   if (action === "sinkBehind")
     return `The audit has not reached ${facts["sink"] ?? ""} for ${facts["minutes"] ?? ""} minutes: ${facts["reason"] ?? ""}. ${facts["waiting"] ?? ""} entries wait. See plexus audit push list.`;

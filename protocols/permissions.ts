@@ -32,7 +32,7 @@ export interface PermissionRow {
 /** Every permission. */
 export const permissions = {
   "room.create": { has: ["person"], power: "none", for: "Creating rooms" },
-  "room.join": { has: ["person"], power: "none", for: "Joining public rooms; who is banned may not" },
+  "room.join": { has: ["person"], power: "none", for: "Joining public rooms, unless banned" },
   "room.see": { has: ["member"], power: "none", for: "Seeing a room and its members; of public rooms everybody" },
   "room.read": { has: ["member"], power: "none", for: "Reading and following what is said in a room" },
   "room.leave": { has: ["member"], power: "none", for: "Leaving a room; not a direct one" },
@@ -80,33 +80,33 @@ export const permissions = {
   "people.manage": {
     has: ["admin"],
     power: "takes",
-    for: "Ending the sessions and API keys of others; suspending and deleting accounts. Not of people who may do more",
+    for: "Ending the sessions and API keys of others; suspending and deleting accounts. Not of people with more permissions",
   },
   "people.admit": {
     has: ["admin"],
     power: "within",
-    for: "Ways in for others: invitations, links for new passwords, accounts of programs and their keys, accounts that come back; what an account has. Not of people who may do more",
+    for: "Letting others in: invitations, links for new passwords, accounts for programs and their keys, restoring accounts; exporting accounts. Not of people with more permissions",
   },
   "roles.manage": {
     has: ["admin"],
     power: "within",
-    for: "Giving and taking roles, and saying what they grant. Nobody gives more than they have",
+    for: "Giving and taking roles, and changing what they allow. Nobody gives more than they have",
   },
   "identity.manage": {
     has: ["admin"],
     power: "within",
-    for: "Setting up the servers by which people sign in. Whoever has it can become everybody who comes in by them and may do less than they",
+    for: "Setting up the servers that people sign in with. This allows acting as people who sign in with them and have fewer permissions",
   },
-  "audit.read": { has: ["admin"], power: "none", for: "Reading what was done to the cluster, and by whom" },
+  "audit.read": { has: ["admin"], power: "none", for: "Reading who changed what in the cluster" },
   "cluster.own": {
     has: ["admin"],
     power: "everything",
-    for: "Making and unmaking owners; saying how mail is sent, by which passwords are set anew. The role owner alone has it",
+    for: "Making and removing owners; setting how mail is sent, because passwords are reset by mail. Only the role owner has it",
   },
   "cluster.see": {
     has: ["admin"],
     power: "none",
-    for: "Seeing how the cluster is: its nodes, actors, models, backups and figures",
+    for: "Seeing the state of the cluster: its nodes, actors, models, backups and figures",
   },
   "logs.read": {
     has: ["admin"],
@@ -116,23 +116,23 @@ export const permissions = {
   "traces.read": {
     has: ["admin"],
     power: "none",
-    for: "Seeing the way of traced requests through the nodes: names, times and errors, never texts",
+    for: "Seeing how traced requests went through the nodes: names, times and errors, never texts",
   },
   "cluster.administer": { has: ["admin"], power: "none", for: "Changing the cluster" },
   "nodes.manage": {
     has: ["admin"],
     power: "takes",
-    for: "Taking nodes out for good, their roles, and how many keep the directory",
+    for: "Evicting nodes, changing their roles, and how many keep the directory",
   },
   "nodes.admit": {
     has: ["admin"],
     power: "everything",
-    for: "Inviting nodes, which have what their slots hold; moving the directory to another place",
+    for: "Inviting nodes, which get a part of the data; moving the directory",
   },
   "models.connect": {
     has: ["admin"],
     power: "takes",
-    for: "Saying which servers have models: they read what people ask, and secrets are sent to them",
+    for: "Setting which servers have models. They read what people ask, and secrets are sent to them",
   },
   "control.manage": {
     has: ["admin"],
@@ -141,37 +141,37 @@ export const permissions = {
   },
   "audit.export": { has: ["admin"], power: "none", apiKeys: false, for: "Exporting the audit" },
   "alerts.read": { has: ["admin"], power: "none", for: "Seeing alerts, rules over events and playbooks" },
-  "alerts.acknowledge": { has: ["admin"], power: "none", apiKeys: false, for: "Taking note of alerts" },
+  "alerts.acknowledge": { has: ["admin"], power: "none", apiKeys: false, for: "Acknowledging alerts" },
   "alerts.manage": {
     has: ["admin"],
     power: "takes",
-    for: "Thresholds of detectors; rules over events; playbooks that only rehearse. What a playbook would do by them takes what that takes by hand",
+    for: "Setting thresholds of detectors, rules, and playbooks that only rehearse. A playbook needs the permissions for what it would do",
   },
   "playbooks.manage": {
     has: ["admin"],
     power: "takes",
-    for: "Switching on playbooks, which act by themselves. Nobody switches on what they may not do by hand",
+    for: "Switching on playbooks, which act by themselves. Nobody switches on what they may not do themselves",
   },
   "audit.manage": {
     has: ["admin"],
     power: "takes",
-    for: "Saying where the audit is sent and how long it is kept",
+    for: "Setting where the audit is sent and how long it is kept",
   },
-  "config.read": { has: ["admin"], power: "none", for: "Seeing how the nodes are configured, and what was changed" },
+  "config.read": { has: ["admin"], power: "none", for: "Seeing how the nodes are configured, and who changed it" },
   "config.manage": {
     has: ["admin"],
     power: "takes",
-    for: "Changing the configuration of the cluster. What decides who comes in or where things are sent takes what that takes by hand, too",
+    for: "Changing the configuration of the cluster. Settings that decide who gets in or where data is sent also need the permission for that",
   },
   "secrets.read": {
     has: ["admin"],
     power: "none",
-    for: "Seeing which secrets there are, what uses them, and who changed them. Never what they are",
+    for: "Seeing which secrets there are, what uses them, and who changed them, but never their values",
   },
   "secrets.manage": {
     has: ["admin"],
     power: "takes",
-    for: "Setting, rotating and removing secrets, and saying where they may be sent",
+    for: "Setting, rotating and removing secrets, and where they may be sent",
   },
   "backup.run": {
     has: ["admin"],
@@ -179,11 +179,11 @@ export const permissions = {
     apiKeys: false,
     for: "Backing up, checking backups, schedules; ending tasks",
   },
-  "backup.recall": { has: ["admin"], power: "within", for: "Bringing back what is in backups" },
+  "backup.recall": { has: ["admin"], power: "within", for: "Bringing back data from backups" },
   "backup.approve": {
     has: ["admin"],
     power: "within",
-    for: "Agreeing to a recall of private things that another admin asks for",
+    for: "Approving a recall of private data that another admin asks for",
   },
   "backup.prune": {
     has: ["admin"],
@@ -200,7 +200,7 @@ export const permissions = {
     has: ["admin"],
     power: "none",
     apiKeys: false,
-    for: "Having shards checked and lost ones made good at once",
+    for: "Checking shards and repairing lost ones at once",
   },
 } as const satisfies Readonly<Record<string, PermissionRow>>;
 

@@ -172,7 +172,7 @@ export function createConversation(options: {
     if (asked.name === "room.leave" && answer?.ok === true) leave();
     if (answer?.ok === false && answer.error.code === "CHANGED_MEANWHILE") {
       const message =
-        "The message was changed meanwhile, and your edit was not saved. What it says now is above; /edit it again to replace that.";
+        "The message was changed in the meantime, and your edit was not saved. Its present text is above; use /edit again to replace it.";
       return { failure: { ...answer.error, message } };
     }
     return answer === undefined ? done : stepOf(answer);

@@ -80,7 +80,7 @@ function outlasted(reason: Failure): string {
   const account =
     away === undefined
       ? "Your account cannot be reached now."
-      : `${withoutControls(away)} does not answer, and it has your account.`;
+      : `${withoutControls(away)} does not answer, and your account is on it.`;
   return `${details?.["actor"] === undefined ? message : account} (${code})`;
 }
 

@@ -23,7 +23,7 @@ export function invitationIn(text: string): { readonly code: string; readonly ur
   const [, url, code] = /^(?:(https?:\/\/[^#]+)#invitation=)?([A-Za-z0-9_-]{43})$/.exec(text.trim()) ?? [];
   if (code !== undefined) return { code, ...(url !== undefined && { url: url.replace(/\/+$/, "") }) };
   const reason =
-    "this is no invitation: give the whole link, as https://chat.example.org/#invitation=…, in quotation marks";
+    "this is not an invitation: give the whole link, such as https://chat.example.org/#invitation=…, in quotation marks";
   throw new PlexusError(failure("BAD_REQUEST", { field: "--invitation", reason }));
 }
 
@@ -144,7 +144,7 @@ async function enter(
   const password = options.password ?? (await ask(screen, isNew ? "New password: " : "Password: ", true));
   if (!isNew) return callNode(options, "POST", "/api/v1/sign-in", { name, password });
   if (options.password === undefined && (await ask(screen, "Once more: ", true)) !== password)
-    throw new PlexusError(failure("BAD_REQUEST", { field: "password", reason: "the two are not the same" }));
+    throw new PlexusError(failure("BAD_REQUEST", { field: "password", reason: "the two passwords differ" }));
   const adminCode = adminNeeded ? (options.adminCode ?? (await ask(screen, "Admin code: "))) : undefined;
   return callNode(options, "POST", "/api/v1/sign-up", {
     name,

@@ -28,7 +28,7 @@ export const define: Define = (command, { output, onExit }) => {
       list
         .option("--kind <kind>", `only this kind: ${kinds.join(", ")}`)
         .addOption(new Option("--status <status>", "only actors with this status").choices(statuses))
-        .option("--limit <number>", "how many at most", wholeNumber("The limit", 1), 100),
+        .option("--limit <number>", "at most this many", wholeNumber("The limit", 1), 100),
     async run(flags, { kind, status, limit }) {
       const { listActors } = await import("../actors.ts");
       const filter = { limit, ...(kind !== undefined && { kind }), ...(status !== undefined && { status }) };

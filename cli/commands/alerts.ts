@@ -17,8 +17,8 @@ interface SetOptions {
 export const define: Define = (command, { output, onExit }) => {
   const listed = (one: typeof command): typeof command =>
     withAdminFlags(one)
-      .option("--acknowledged", "those that somebody took note of, in place of the open ones")
-      .option("--limit <number>", "how many at most", wholeNumber("The limit", 1), 50)
+      .option("--acknowledged", "the acknowledged ones instead of the open ones")
+      .option("--limit <number>", "at most this many", wholeNumber("The limit", 1), 50)
       .action(async (options: ListOptions) => {
         const { listAlerts } = await import("../alerts.ts");
         const wanted = { acknowledged: options.acknowledged === true, limit: options.limit };
@@ -35,12 +35,12 @@ export const define: Define = (command, { output, onExit }) => {
     ),
   );
 
-  listed(alerts.command("list").description("Show what was found in the audit and nobody took note of yet.")).addHelpText("after", examples("plexus alerts list --json")); // prettier-ignore
+  listed(alerts.command("list").description("Show the alerts that nobody has acknowledged yet.")).addHelpText("after", examples("plexus alerts list --json")); // prettier-ignore
 
   withAdminFlags(
     alerts
       .command("show")
-      .description("Show one alert: what was found, how often, and where in the audit.")
+      .description("Show one alert: its cause, how often it came, and its audit entries.")
       .argument("<alert>", "its number"),
   )
     .addHelpText("after", examples("plexus alerts show 7"))
@@ -52,9 +52,9 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     alerts
       .command("acknowledge")
-      .description("Take note of an alert. What is found of its subject from now on is another one.")
+      .description("Acknowledge an alert. Anything found about its subject from now on raises a new one.")
       .argument("<alert>", "its number")
-      .option("--note <text>", "what came of it"),
+      .option("--note <text>", "a note on what the cause was"),
   )
     .addHelpText("after", examples("plexus alerts acknowledge 7 --note 'Bob forgot his password'"))
     .action(async (id: string, options: AdminOptions & { readonly note?: string }) => {
@@ -66,7 +66,9 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     alerts
       .command("detectors")
-      .description("Show what is always watched for, from which thresholds on, and which are built in."),
+      .description(
+        "Show the detectors, which watch the cluster all the time, with their thresholds and the built-in ones.",
+      ),
   )
     .addHelpText("after", examples("plexus alerts detectors", "plexus alerts detectors --json"))
     .action(async (options: AdminOptions) => {
@@ -77,12 +79,12 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     alerts
       .command("set")
-      .description("Set thresholds of a detector. Those that are not named stay as they are.")
+      .description("Set thresholds of a detector. Thresholds that you do not name stay as they are.")
       .argument("<detector>", "its name")
       .argument("[thresholds...]", "name=number, like count=20")
-      .option("--defaults", "back to the built-in thresholds, but for those that are named here")
-      .addOption(new Option("--off", "it finds nothing any more").conflicts("on"))
-      .option("--on", "it finds again"),
+      .option("--defaults", "go back to the built-in thresholds, except those that you name")
+      .addOption(new Option("--off", "switch it off").conflicts("on"))
+      .option("--on", "switch it on"),
   )
     .addHelpText(
       "after",

@@ -9,7 +9,7 @@ const flagsOf = (self: Globals) => adminFlags(self.optsWithGlobals());
 /** `plexus audit push`, `plexus audit retention` and `plexus audit report`. */
 export function defineAuditOut(command: Command, { output, onExit }: CommandContext): void {
   const load = () => import("../audit-push.ts");
-  const push = command.command("push").description("Send the audit to a system that watches (SIEM), as it is written");
+  const push = command.command("push").description("Send the audit to a monitoring system (SIEM) as it is written");
   push.addHelpText(
     "after",
     examples(
@@ -30,16 +30,16 @@ export function defineAuditOut(command: Command, { output, onExit }: CommandCont
   withAdminFlags(
     push
       .command("set <name> <url>")
-      .description("Send it there: syslog+tcp://host:port, syslog+tls://host:port, https://host/path.")
+      .description("Send the audit there: syslog+tcp://host:port, syslog+tls://host:port, https://host/path.")
       .option("--format <format>", "syslog, cef or jsonl")
       .option("--secret-file <file>", "a file with the secret for https://")
       .option("--auth <how>", "bearer: the secret is a token; hmac: it signs each batch", "bearer")
       .option("--ca <file>", "certificates (PEM) that the receiver's is signed with")
-      .option("--since <time>", "leave out what is older; everything is sent when absent", moment("The time"))
+      .option("--since <time>", "leave out older entries (default: send everything)", moment("The time"))
       .addOption(
         new Option(
           "--begin <where>",
-          "where each log is sent from: its beginning, now, or on behind what was confirmed; a new address begins at the start",
+          "where to start: at the beginning of each log, now, or after the last confirmed entry (a new address starts at the beginning)",
         ).choices(["start", "now", "kept"]),
       )
       .addHelpText(
@@ -58,7 +58,7 @@ export function defineAuditOut(command: Command, { output, onExit }: CommandCont
   withAdminFlags(
     push
       .command("remove <name>")
-      .description("Send it there no more.")
+      .description("Stop sending the audit there.")
       .addHelpText("after", examples("plexus audit push remove siem")),
   ).action(async (name: string, _options: unknown, self: Globals) =>
     onExit(await (await load()).removeSink(await flagsOf(self), name, output)),
@@ -66,7 +66,7 @@ export function defineAuditOut(command: Command, { output, onExit }: CommandCont
   withAdminFlags(
     push
       .command("test <name>")
-      .description("Send one message that stands for nothing, and wait for the confirmation.")
+      .description("Send a test message, and wait for the confirmation.")
       .addHelpText("after", examples("plexus audit push test siem")),
   ).action(async (name: string, _options: unknown, self: Globals) =>
     onExit(await (await load()).testSink(await flagsOf(self), name, output)),
@@ -77,10 +77,10 @@ export function defineAuditOut(command: Command, { output, onExit }: CommandCont
       .command("retention")
       .description("Show how long the audit is kept, or change it")
       .option("--days <number>", "for every entry", wholeNumber("The days", 1))
-      .option("--area <area=days>", "longer for an area, as power=3650; several times for several", collect<string>)
-      .option("--severity <severity=days>", "longer for a severity, as alert=3650", collect<string>)
+      .option("--area <area=days>", "longer for an area, such as power=3650; repeatable", collect<string>)
+      .option("--severity <severity=days>", "longer for a severity, such as alert=3650", collect<string>)
       .option("--size <MiB>", "the most that one node's log may take", wholeNumber("The size", 1))
-      .option("--reset", "as if nobody had ever set anything")
+      .option("--reset", "go back to the defaults")
       .addHelpText(
         "after",
         examples("plexus audit retention", "plexus audit retention --days 730 --area power=3650 --area keys=3650"),
@@ -92,11 +92,11 @@ export function defineAuditOut(command: Command, { output, onExit }: CommandCont
   withAdminFlags(
     command
       .command("report")
-      .description("Report a period: who had power, what changed, was refused, exported, erased")
-      .requiredOption("--from <time>", "the beginning", moment("The beginning"))
-      .option("--to <time>", "the end; now when absent", moment("The end"))
-      .option("--html", "as a page that can be printed")
-      .option("--output <file>", "where to; standard output when absent")
+      .description("Report on a period: which power people had, and what was changed, refused, exported or erased")
+      .requiredOption("--from <time>", "its beginning", moment("The beginning"))
+      .option("--to <time>", "its end (default: now)", moment("The end"))
+      .option("--html", "write a page that can be printed")
+      .option("--output <file>", "the file to write (default: standard output)")
       .addHelpText(
         "after",
         examples(

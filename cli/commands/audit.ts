@@ -5,7 +5,7 @@ import type { Define } from "./index.ts";
 /** `plexus audit`. */
 export const define: Define = (command, context) => {
   const { output, onExit } = context;
-  withAdminFlags(command.option("--limit <number>", "how many at most", wholeNumber("The limit", 1), 50))
+  withAdminFlags(command.option("--limit <number>", "at most this many", wholeNumber("The limit", 1), 50))
     .addHelpText(
       "after",
       examples(
@@ -28,16 +28,16 @@ export const define: Define = (command, context) => {
     command
       .command("search")
       .description("Find entries of the audit of all nodes: who did what, to whom, from where, when")
-      .option("--by <who>", "user/NAME, operator, node/NAME; a * at the end stands for the rest")
+      .option("--by <who>", "who did it: user/NAME, operator or node/NAME; a * at the end matches any rest")
       .option("--action <what>", "an action, or an area: signIn, power, cluster, models, backups, keys, data, settings")
       .option("--target <whom>", "what it was done to")
-      .option("--address <where>", "where from")
+      .option("--address <where>", "the address it came from")
       .option("--node <name>", "the node that wrote it")
       .option("--outcome <how>", "done, refused, or a code")
-      .option("--text <text>", "a text somewhere in the entry")
+      .option("--text <text>", "text anywhere in the entry")
       .option("--since <time>", "not before this time", time)
       .option("--until <time>", "before this time", time)
-      .option("--limit <number>", "how many at most", wholeNumber("The limit", 1), 50)
+      .option("--limit <number>", "at most this many", wholeNumber("The limit", 1), 50)
       .addHelpText(
         "after",
         examples("plexus audit search --by user/ada", "plexus audit search --action power --since 2026-11-01"),
@@ -71,7 +71,7 @@ export const define: Define = (command, context) => {
       .command("export")
       .description("Write the audit to a file that can be verified, or as syslog or CEF")
       .option("--format <format>", "jsonl, syslog or cef", "jsonl")
-      .option("--output <file>", "where to; standard output when absent")
+      .option("--output <file>", "the file to write (default: standard output)")
       .addHelpText(
         "after",
         examples("plexus audit export --output audit.jsonl", "plexus audit export --format cef >> audit.cef"),
@@ -89,8 +89,8 @@ export const define: Define = (command, context) => {
 
   command
     .command("verify <file>")
-    .description("Prove offline that an export is what was written, or name the first entry that is not")
-    .option("--against <file>", "an earlier export: what it has must still be there")
+    .description("Check offline that an export was not changed, or name the first entry that was")
+    .option("--against <file>", "an earlier export, whose entries must all still be there")
     .addHelpText(
       "after",
       examples("plexus audit verify audit.jsonl", "plexus audit verify audit.jsonl --against earlier.jsonl"),

@@ -24,13 +24,16 @@ export function defineGuards(backup: Command, { output, onExit }: Parameters<Def
     run: async (flags) => (await load()).listRequests(flags, output),
   });
   for (const [name, says] of [
-    ["approve", "Agree to a recall that another admin asks for; on the node's machine where there is no other admin."],
-    ["decline", "Decline a recall; who asked for it withdraws it."],
+    [
+      "approve",
+      "Approve a recall that another admin asks for. Without another admin, the operator does it on the node's machine.",
+    ],
+    ["decline", "Decline a recall, or withdraw your own."],
   ] as const)
     add({
       name,
       says,
-      argument: ["<request>", "which one"],
+      argument: ["<request>", "its id"],
       examples: [`plexus backup ${name} 3f2a9c41`, `plexus backup ${name} 3f2a9c41 --url https://chat.example.com`],
       run: async (flags, _options, id) => (await load()).answerRequest(flags, { id, how: name }, output),
     });
@@ -42,7 +45,7 @@ export function defineGuards(backup: Command, { output, onExit }: Parameters<Def
   });
   add<HoldOptions>({
     name: "hold",
-    says: "Set a legal hold: no prune and no erasure takes away what it keeps.",
+    says: "Set a legal hold: no prune and no erasure removes what it keeps.",
     examples: [
       "plexus backup hold --room lobby --reason 'case 12'",
       "plexus backup hold --person ada --reason 'case 12'",
@@ -50,8 +53,8 @@ export function defineGuards(backup: Command, { output, onExit }: Parameters<Def
     ],
     more: (inner) =>
       inner
-        .option("--snapshot <number>", "a snapshot of the cluster's backups", wholeNumber("The snapshot", 1))
-        .option("--person <name>", "all snapshots with somebody's things")
+        .option("--snapshot <number>", "one snapshot of the cluster's backups", wholeNumber("The snapshot", 1))
+        .option("--person <name>", "all snapshots with data of this person")
         .option("--room <name>", "all snapshots with a room")
         .option("--actor <kind/key>", "all snapshots with an actor, such as agent/ada.helper")
         .requiredOption("--reason <text>", "why"),
@@ -71,7 +74,7 @@ export function defineGuards(backup: Command, { output, onExit }: Parameters<Def
   add({
     name: "lift",
     says: "Lift a legal hold.",
-    argument: ["<hold>", "which one"],
+    argument: ["<hold>", "its id"],
     examples: ["plexus backup lift 3f2a9c41"],
     run: async (flags, _options, id) => (await load()).liftHold(flags, id, output),
   });

@@ -33,25 +33,25 @@ export function defineKeys(backup: Command, { output, onExit }: Parameters<Defin
     withAdminFlags(
       kit
         .command("make")
-        .description("Make a recovery kit. One that was made before opens nothing that is made from then on.")
+        .description("Make a recovery kit. An earlier kit cannot open backups that are made after this.")
         .option("--shares <number>", "how many shares", wholeNumber("The number of shares", 2, 16), 5)
         .option("--needed <number>", "how many of them are needed", wholeNumber("The number needed", 2, 16), 3)
         .addOption(
-          new Option("--to <folder>", "where its pages are written; it must be empty or absent").makeOptionMandatory(),
+          new Option("--to <folder>", "the folder for its pages; it must be empty or absent").makeOptionMandatory(),
         )
-        .option("--yes", "in place of a kit that there is, without a question")
+        .option("--yes", "replace the present kit without asking")
         .option(
           "--former <files...>",
-          "files with shares of the kit that there is, which signs for the new one; none: they are typed",
+          "files with shares of the present kit, which signs the new one (default: you type them)",
         )
-        .option("--lost", "the kit that there is is lost: each other node must be told to trust the new one")
+        .option("--lost", "the present kit is lost: every other node must then be told to trust the new one")
         .option("--token-only", "the root is in the token alone, and there are no shares"),
     ),
   )
     .addHelpText(
       "after",
-      "\nThe key is made by this command, on this machine, and never sent: the node gets what is sealed and signed with it. The\n" +
-        "folder then has a page for each share (HTML with a code to scan, and text) and kit.json, which is no secret. Print the\n" +
+      "\nThe key is made by this command, on this machine, and never sent: the node gets only what is encrypted and signed with it.\n" +
+        "The folder then has a page for each share (HTML with a code to scan, and text) and kit.json, which is not secret. Print the\n" +
         "pages, give them to different people, and delete the folder.\n\n" +
         "With --pkcs11 the root is also sealed by a key in a token, which never leaves it. The PIN is asked for, or read with --pin-file.\n" +
         examples(
@@ -70,13 +70,14 @@ export function defineKeys(backup: Command, { output, onExit }: Parameters<Defin
   withAdminFlags(
     kit
       .command("trust")
-      .description("Say which kit a node trusts, where the directory has another one than the node knows.")
+      .description("Say which kit a node trusts, when the directory names another kit than the node knows.")
       .argument("<words>", "the kit's eight words, as plexus backup keys shows them"),
   )
     .addHelpText(
       "after",
-      "\nFor the operator of the node, on its machine. If they are the words of the directory's kit, the node trusts that one from now on. If they\n" +
-        "are those of the kit that it knows, the directory gets that one again. Compare the words with those on the shares.\n" +
+      "\nFor the operator of the node, on its machine. If you give the words of the directory's kit, the node trusts that\n" +
+        "kit from now on. If you give the words of the kit that the node knows, the directory gets that kit again.\n" +
+        "Compare the words with those on the shares.\n" +
         examples("plexus backup kit trust angle-tiger-lamp-oven-zebra-quiz-noble-frog"),
     )
     .action(async (words: string, options: AdminOptions) => {
@@ -89,8 +90,8 @@ export function defineKeys(backup: Command, { output, onExit }: Parameters<Defin
       kit
         .command("check")
         .description("Check shares, from files or typed: whether they are whole, of the cluster's kit, and enough.")
-        .argument("[files...]", "files with shares; none: they are typed")
-        .option("--sheet <file>", "kit.json, where no node runs and it is not beside the shares"),
+        .argument("[files...]", "files with shares (default: you type them)")
+        .option("--sheet <file>", "kit.json, if no node runs and it is not beside the shares"),
     ),
   )
     .addHelpText(
@@ -107,14 +108,14 @@ export function defineKeys(backup: Command, { output, onExit }: Parameters<Defin
     withAdminFlags(
       kit
         .command("restore")
-        .description("Give a node the keys of the backups again, from shares.")
-        .argument("[files...]", "files with shares; none: they are typed")
-        .option("--sheet <file>", "kit.json, where the cluster has lost it"),
+        .description("Give a node the keys of the backups again, from the shares.")
+        .argument("[files...]", "files with shares (default: you type them)")
+        .option("--sheet <file>", "kit.json, if the cluster has lost it"),
     ),
   )
     .addHelpText(
       "after",
-      "\nThe node gets the keys sealed to it. The shares and the root stay in this command.\n" +
+      "\nThe node gets the keys encrypted for it alone. The shares and the root key stay in this command.\n" +
         examples(
           "plexus backup kit restore --sheet kit.json",
           "plexus backup kit restore share-1.txt share-4.txt share-5.txt",
@@ -136,8 +137,8 @@ export function defineKeys(backup: Command, { output, onExit }: Parameters<Defin
   withAdminFlags(
     backup
       .command("rotate")
-      .description("Begin new keys: who has the old ones reads nothing of what is made from now on.")
-      .option("--compromised", "the old keys may be in the wrong hands: what they encrypted is to be encrypted anew"),
+      .description("Make new keys: somebody who has only the old ones cannot read new backups.")
+      .option("--compromised", "others may know the old keys: everything that these encrypted is encrypted again"),
   )
     .addHelpText("after", examples("plexus backup rotate", "plexus backup rotate --compromised"))
     .action(async (options: AdminOptions & { compromised?: boolean }) => {
@@ -148,12 +149,10 @@ export function defineKeys(backup: Command, { output, onExit }: Parameters<Defin
   withAdminFlags(
     backup
       .command("erase")
-      .description(
-        "Destroy the keys of a person or an actor: what they have encrypted is unreadable in every backup, for good.",
-      )
+      .description("Destroy the keys of a person or an actor: nobody can ever read their data in any backup again.")
       .option("--person <name>", "this person")
       .option("--actor <actor>", "this room or agent, as room/lobby")
-      .option("--yes", "without a question"),
+      .option("--yes", "do not ask"),
   )
     .addHelpText("after", examples("plexus backup erase --person ada", "plexus backup erase --actor room/lobby --yes"))
     .action(async (options: AdminOptions & { person?: string; actor?: string; yes?: boolean }) => {

@@ -29,24 +29,27 @@ interface RestoreOptions extends TokenOptions {
 export function defineRestore(backup: Command, { output, onExit }: Parameters<Define>[1]): void {
   withTokenFlags(backup.command("restore"))
     .description(
-      "When the cluster is gone: make a node's data folder of backups, or disks of storage nodes, and the recovery kit.",
+      "When the cluster is lost: make a data folder for a node from backups, or from disks of storage nodes, with the recovery kit.",
     )
-    .argument("[files...]", "files with shares; none: they are typed")
+    .argument("[files...]", "files with shares (default: you type them)")
     .requiredOption(
       "--from <folder>",
-      "a folder of backups, or the data folder of a storage node that is gone (or a copy of shards/ in it); several times for several",
+      "a folder of backups, or the data folder of a lost storage node (or a copy of its shards/); repeatable",
       collect<string>,
     )
     .addOption(data())
     .addOption(
-      new Option("--snapshot <number>", "this snapshot").argParser(wholeNumber("The snapshot", 1)).conflicts("at"),
+      new Option("--snapshot <number>", "this snapshot (its number)")
+        .argParser(wholeNumber("The snapshot", 1))
+        .conflicts("at"),
     )
-    .addOption(new Option("--at <time>", "as it was then: the newest snapshot of that time").argParser(moment("--at")))
+    .addOption(new Option("--at <time>", "the newest snapshot of that time").argParser(moment("--at")))
     .addOption(json())
     .addHelpText(
       "after",
-      "\nNo node needs to run. The data folder must be empty or absent; a restore that was broken off begins again there. The\n" +
-        "backups are only read. What could not be brought back is named, one line each, and the command ends with 1.\n" +
+      "\nNo node needs to run. The data folder must be empty or absent; a restore that was interrupted begins again\n" +
+        "there. The backups are only read. Each thing that cannot be restored is named on a line, and the exit code is\n" +
+        "then 1.\n" +
         examples(
           "plexus backup restore --from /mnt/backup/ann --data /var/lib/plexus",
           "plexus backup restore --from /mnt/backup/ann --from /mnt/backup/bee --data /var/lib/plexus share-1.txt share-2.txt share-4.txt",
@@ -70,15 +73,15 @@ export function defineCopies(backup: Command, { output, onExit }: Parameters<Def
     onExit,
   )<AdminOptions & { readonly from?: string; readonly to: string }>({
     name: "copy",
-    says: "Copy backups into a folder that leaves the cluster; what is in it already is not copied again.",
+    says: "Copy backups into a folder, such as a disk that you take away. What the folder already has is not copied again.",
     examples: [
       "plexus backup copy --to /media/usb/cluster",
       "plexus backup copy --from /mnt/backup/ann --to /media/usb/ann",
     ],
     more: (inner) =>
       inner
-        .option("--from <folder>", "a folder of backups on the node's machine; default: the backups of the cluster")
-        .requiredOption("--to <folder>", "the folder of the copy; it is made where it is absent"),
+        .option("--from <folder>", "a folder of backups on the node's machine (default: the backups of the cluster)")
+        .requiredOption("--to <folder>", "the folder of the copy; it is made if absent"),
     run: async (flags, { from, to }) => (await import("../backup-copies.ts")).copyBackup(flags, { from, to }, output),
   });
 
@@ -89,23 +92,31 @@ export function defineCopies(backup: Command, { output, onExit }: Parameters<Def
     readonly kit?: boolean;
   }
   withTokenFlags(withAdminFlags(backup.command("drill")))
-    .description("Rehearse a disaster: restore the newest snapshot into a scratch folder, compare, and delete it.")
-    .argument("[files...]", "with --kit: files with shares; none: they are typed")
+    .description(
+      "Rehearse a disaster: restore the newest snapshot into a scratch folder, compare it, and delete it again.",
+    )
+    .argument("[files...]", "with --kit: files with shares (default: you type them)")
     .option(
       "--from <folder>",
-      "a folder of backups; with --kit several times, also of disks of storage nodes; default: the backups of the cluster",
+      "a folder of backups; with --kit also disks of storage nodes, repeatable (default: the backups of the cluster)",
       collect<string>,
     )
     .option(
       "--scratch <folder>",
-      "where it is rehearsed; empty or absent, and so again afterwards; default: in the data folder of the node that works on it",
+      "the scratch folder, empty or absent; it is emptied afterwards (default: inside the data folder of the node that does it)",
     )
-    .addOption(new Option("--snapshot <number>", "this snapshot").argParser(wholeNumber("The snapshot", 1)))
-    .option("--kit", "with the shares of the recovery kit: with --from without a node, else beside the node's own keys")
+    .addOption(
+      new Option("--snapshot <number>", "this snapshot (its number)").argParser(wholeNumber("The snapshot", 1)),
+    )
+    .option(
+      "--kit",
+      "use the shares of the recovery kit: with --from no node is needed, otherwise in addition to the node's own keys",
+    )
     .addHelpText(
       "after",
-      "\nThe node reads with its own keys. With --kit the shares are checked as well; with --kit and --from this command does all of it, with\n" +
-        "the shares alone, as after a disaster. Whether storage nodes have on their disks what a restore needs is in the report.\n" +
+      "\nThe node reads with its own keys. With --kit the shares are checked as well. With --kit and --from this command\n" +
+        "does everything itself with the shares alone, as after a disaster. The report says whether the disks of storage\n" +
+        "nodes have what a restore needs.\n" +
         examples(
           "plexus backup drill",
           "plexus backup drill --scratch /var/tmp/drill",

@@ -11,12 +11,12 @@ export type KeepOptions = { readonly keepWithin?: number } & {
 };
 
 const keepable: readonly (readonly [Kept, string])[] = [
-  ["last", "the newest so many"],
-  ["hourly", "the newest of so many hours"],
-  ["daily", "the newest of so many days"],
-  ["weekly", "the newest of so many weeks"],
-  ["monthly", "the newest of so many months"],
-  ["yearly", "the newest of so many years"],
+  ["last", "keep this many of the newest"],
+  ["hourly", "keep the newest of this many hours"],
+  ["daily", "keep the newest of this many days"],
+  ["weekly", "keep the newest of this many weeks"],
+  ["monthly", "keep the newest of this many months"],
+  ["yearly", "keep the newest of this many years"],
 ];
 
 /** Adds them. */
@@ -26,7 +26,7 @@ export function withKeepOptions(command: Command): Command {
       new Option(`--keep-${name} <number>`, `keep ${says}`).argParser(wholeNumber("The number", 0, 10_000)),
     );
   return command.addOption(
-    new Option("--keep-within <duration>", "keep all that are younger").argParser(
+    new Option("--keep-within <duration>", "keep all that are younger than this").argParser(
       duration("The time", { minMs: 1_000, maxMs: 3_650 * 24 * 3_600_000 }),
     ),
   );
@@ -67,22 +67,22 @@ export function defineTasks(command: Command, { output, onExit }: Parameters<Def
   const load = () => import("../backup-tasks.ts");
   add<AdminOptions & { readonly limit: number }>({
     name: "tasks",
-    says: "Show what was done with the backups of the cluster, the newest first; of one task, how far it is until it ends.",
+    says: "Show the tasks with the backups of the cluster, newest first. With a number: follow that task until it ends.",
     argument: ["[task]", "the number of a task"],
     examples: ["plexus backup tasks", "plexus backup tasks 12", "plexus backup tasks --json"],
-    more: (inner) => inner.option("--limit <number>", "so many of the newest", wholeNumber("The number", 1, 200), 20),
+    more: (inner) => inner.option("--limit <number>", "this many of the newest", wholeNumber("The number", 1, 200), 20),
     run: async (flags, { limit }, id: string | undefined) => (await load()).showTasks(flags, { id, limit }, output),
   });
   add({
     name: "cancel",
-    says: "End a task with the backups of the cluster as soon as it can; what was committed stays.",
+    says: "Stop a task with the backups of the cluster as soon as it can. Snapshots that it finished stay.",
     argument: ["<task>", "the number of the task"],
     examples: ["plexus backup cancel 12"],
     run: async (flags, _, id) => (await load()).cancelTask(flags, id, output),
   });
   const schedule = command
     .command("schedule")
-    .description("When tasks with the backups of the cluster begin by themselves.")
+    .description("Schedules, by which tasks with the backups of the cluster start by themselves.")
     .addHelpText(
       "after",
       examples("plexus backup schedule set nightly --cron '0 3 * * *'", "plexus backup schedule list"),
@@ -90,8 +90,8 @@ export function defineTasks(command: Command, { output, onExit }: Parameters<Def
   const addSchedule = adminCommands(schedule, onExit);
   addSchedule<SetOptions>({
     name: "set",
-    says: "Make a schedule, or change the one of this name.",
-    argument: ["<name>", "what the schedule is called"],
+    says: "Make a schedule, or change the one with this name.",
+    argument: ["<name>", "the name of the schedule"],
     examples: [
       "plexus backup schedule set nightly --cron '0 3 * * *'",
       "plexus backup schedule set nightly --cron '0 3 * * *' --time-zone Europe/Vienna",
@@ -102,15 +102,14 @@ export function defineTasks(command: Command, { output, onExit }: Parameters<Def
     more: (inner) =>
       withKeepOptions(
         inner
-          .requiredOption(
-            "--cron <times>",
-            "minute, hour, day, month and weekday, as cron has them, or @daily and the like",
-          )
-          .option("--time-zone <zone>", "whose clock, like Europe/Vienna; without it UTC")
+          .requiredOption("--cron <times>", "minute, hour, day, month and weekday as in cron, or @daily and the like")
+          .option("--time-zone <zone>", "the time zone, such as Europe/Vienna (default: UTC)")
           .addOption(
-            new Option("--task <task>", "what begins").choices(["run", "verify", "prune", "drill"]).default("run"),
+            new Option("--task <task>", "the task that it starts")
+              .choices(["run", "verify", "prune", "drill"])
+              .default("run"),
           )
-          .addOption(new Option("--depth <depth>", "of a check").choices(depths).default("shards")),
+          .addOption(new Option("--depth <depth>", "how deep a check reads").choices(depths).default("shards")),
       ),
     run: async (flags, options, name) => {
       const { cron, timeZone } = options;
@@ -120,14 +119,14 @@ export function defineTasks(command: Command, { output, onExit }: Parameters<Def
   });
   addSchedule({
     name: "list",
-    says: "Show the schedules, and when each begins its next task.",
+    says: "Show the schedules, and when each starts its next task.",
     examples: ["plexus backup schedule list"],
     run: async (flags) => (await load()).listSchedules(flags, output),
   });
   addSchedule({
     name: "remove",
-    says: "Remove a schedule; a task that it began goes on.",
-    argument: ["<name>", "what the schedule is called"],
+    says: "Remove a schedule; a task that it started continues.",
+    argument: ["<name>", "the name of the schedule"],
     examples: ["plexus backup schedule remove nightly"],
     run: async (flags, _, name) => (await load()).removeSchedule(flags, name, output),
   });

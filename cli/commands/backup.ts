@@ -40,17 +40,18 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
   const add = adminCommands(command, onExit);
   const load = () => import("../backups.ts");
   const from = (inner: typeof command) =>
-    inner.option("--from <folder>", "a folder of backups on the node's machine, in place of those of the cluster");
-  const snapshot = () => new Option("--snapshot <number>", "this snapshot").argParser(wholeNumber("The snapshot", 1));
+    inner.option("--from <folder>", "a folder of backups on the node's machine, instead of the backups of the cluster");
+  const snapshot = () =>
+    new Option("--snapshot <number>", "this snapshot (its number)").argParser(wholeNumber("The snapshot", 1));
 
   add<AdminOptions & { readonly to?: string; readonly full?: boolean }>({
     name: "run",
-    says: "Back up the cluster onto its storage nodes, or the slots that this node owns into a folder on its machine; what has not changed is not written again.",
+    says: "Back up the cluster onto its storage nodes, or with --to into a folder on the node's machine: everything that this node owns. Unchanged data is not written again.",
     examples: ["plexus backup run", "plexus backup run --to /mnt/backup/plexus", "plexus backup run --full"],
     more: (inner) =>
       inner
-        .option("--to <folder>", "the folder of this node's backups; it is made where it is absent")
-        .option("--full", "store everything anew, also what is there"),
+        .option("--to <folder>", "the folder of this node's backups; it is made if absent")
+        .option("--full", "store everything again, also unchanged data"),
     run: async (flags, { to, full = false }) => (await load()).runBackup(flags, { to, full }, output),
   });
   add<AdminOptions & { readonly from?: string }>({
@@ -62,7 +63,7 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
   });
   add<AdminOptions & { readonly from?: string; readonly snapshot?: number }>({
     name: "show",
-    says: "Show what is in a snapshot, and which slots are not; by default the newest.",
+    says: "Show what is in a snapshot, and what is missing in it (default: the newest).",
     examples: ["plexus backup show", "plexus backup show --from /mnt/backup/plexus --snapshot 3"],
     more: (inner) => from(inner).addOption(snapshot()),
     run: async (flags, options) =>
@@ -76,13 +77,13 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
     }
   >({
     name: "verify",
-    says: "Check all snapshots, or one: whether everything is there, and can be read.",
+    says: "Check that all snapshots, or one, are complete and can be read.",
     examples: ["plexus backup verify", "plexus backup verify --from /mnt/backup/plexus --depth data"],
     more: (inner) =>
       from(inner)
         .addOption(snapshot())
         .addOption(
-          new Option("--depth <depth>", "manifest: is all there; shards: read each file; data: decrypt everything")
+          new Option("--depth <depth>", "manifest: check the lists; shards: read every file; data: decrypt everything")
             .choices(depths)
             .default("shards"),
         ),
@@ -99,7 +100,7 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
   });
   add<RecallOptions>({
     name: "recall",
-    says: "Bring back what a backup has: into a new folder on the node's machine, or what people said into its rooms and conversations, as new entries that say what they were.",
+    says: "Bring back data from a backup: into a new folder on the node's machine, or messages into their rooms and conversations, as new messages marked as restored.",
     examples: [
       "plexus backup recall --room lobby --at 1d --to ./lobby",
       "plexus backup recall --from /mnt/backup/plexus --person ada --since 2026-11-01 --dry-run",
@@ -108,25 +109,23 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
     ],
     more: (inner) =>
       from(inner)
-        .option("--to <folder>", "where it is written; the folder must be empty or absent")
-        .option("--dry-run", "only say how much it is")
+        .option("--to <folder>", "the folder to write; it must be empty or absent")
+        .option("--dry-run", "only say how much it would be")
         .addOption(new Option("--room <room>", "of this room").conflicts("actor"))
         .option("--actor <actor>", "of this actor, like agent/ada.helper")
-        .option("--person <name>", "what is this person's own, and what the person wrote elsewhere")
-        .option("--type <type>", "of this type of records, like message")
-        .option("--search <words>", "records whose text has this in it")
+        .option("--person <name>", "this person's own data, and what they wrote elsewhere")
+        .option("--type <type>", "only records of this type, such as message")
+        .option("--search <words>", "only records with this text")
         .addOption(
-          new Option("--since <time>", "what is not older: 2026-11-23, 2026-11-23T09:30, or 7d").argParser(
+          new Option("--since <time>", "only what is not older: 2026-11-23, 2026-11-23T09:30, or 7d").argParser(
             moment("--since"),
           ),
         ) // prettier-ignore
-        .addOption(new Option("--until <time>", "what is older").argParser(moment("--until")))
-        .addOption(
-          new Option("--at <time>", "as it was then: the newest snapshot of that time").argParser(moment("--at")),
-        ) // prettier-ignore
+        .addOption(new Option("--until <time>", "only what is older").argParser(moment("--until")))
+        .addOption(new Option("--at <time>", "the newest snapshot of that time").argParser(moment("--at"))) // prettier-ignore
         .addOption(snapshot().conflicts("at"))
         .addOption(
-          new Option("--into-place", "messages into their rooms: nothing that lives is changed").conflicts([
+          new Option("--into-place", "bring messages into their rooms; nothing that exists is changed").conflicts([
             "to",
             "type",
           ]),
@@ -134,15 +133,17 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
         .addOption(
           new Option(
             "--existing <rule>",
-            "into place, of what lives: skip it, bring what was edited since, or all again",
+            "with --into-place, for messages that still exist: skip them, bring those edited since, or bring all again",
           )
             .choices(["skip", "edited", "again"])
             .default("skip"),
         )
-        .option("--deleted", "into place, also what was deleted since")
-        .option("--remake", "into place, make a room that is gone anew, with its members of then")
-        .option("--id <recall>", "into place, go on with this recall")
-        .addOption(new Option("--undo <recall>", "delete what this recall brought into place").conflicts("to")),
+        .option("--deleted", "with --into-place, also bring messages that were deleted since")
+        .option("--remake", "with --into-place, make a deleted room again, with its members of that time")
+        .option("--id <recall>", "with --into-place, continue this recall")
+        .addOption(
+          new Option("--undo <recall>", "delete what this recall brought back with --into-place").conflicts("to"),
+        ),
     run: async (flags, options) => {
       const { recallBackup, placeBackup, withdrawBackup, actorNamed } = await load();
       const { to, dryRun = false, room, actor, person, type, search, since, until, at, snapshot: number } = options;
@@ -167,7 +168,7 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
   });
   add<PruneOptions>({
     name: "prune",
-    says: "Remove the snapshots that are not to be kept; nothing else removes any. What would go is shown, and asked for.",
+    says: "Remove old snapshots, and keep those that you name. It shows what it would remove, and asks. Nothing else removes snapshots.",
     examples: [
       "plexus backup prune --keep-last 7 --dry-run",
       "plexus backup prune --from /mnt/backup/plexus --keep-daily 7 --keep-weekly 8 --keep-monthly 24 --yes",
@@ -176,9 +177,9 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
       withKeepOptions(from(inner))
         .option(
           "--time-zone <zone>",
-          "whose days and months count, such as Europe/Vienna (default: those of the schedule, else UTC)",
+          "the time zone of days and months, such as Europe/Vienna (default: that of the schedule, otherwise UTC)",
         )
-        .option("--dry-run", "only say what would go")
+        .option("--dry-run", "only say what would be removed")
         .option("--yes", "do not ask"),
     run: async (flags, options) => {
       const { pruneBackup } = await load();

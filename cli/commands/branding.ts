@@ -23,7 +23,7 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     branding
       .command("set")
-      .description("Set the name, the colour or the logo; what is not named stays.")
+      .description("Set the name, the colour or the logo; the others stay as they are.")
       .option("--name <name>", "what people see instead of Plexus")
       .option("--colour <colour>", "#rrggbb; it is made darker or lighter where it could not be read", colourIn)
       .option("--logo <file>", "a PNG, JPEG or WebP of at most 32 KiB and 512 pixels a side"),
@@ -34,7 +34,7 @@ export const define: Define = (command, { output, onExit }) => {
       onExit(await (await work()).setBranding(await adminFlags(options), wish, output));
     });
 
-  withAdminFlags(branding.command("reset").description("Go back to the looks of Plexus."))
+  withAdminFlags(branding.command("reset").description("Go back to the look of Plexus."))
     .addHelpText("after", examples("plexus branding reset"))
     .action(async (options: AdminOptions) => {
       const wish = { name: null, colour: null, logo: null };

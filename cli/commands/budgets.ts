@@ -29,7 +29,7 @@ export const define: Define = (command, { output, onExit }) => {
       onExit(await listBudgets(await adminFlags(options), output));
     });
 
-  withAdminFlags(budgets.command("list").description("Show the budgets, and what was taken of them."))
+  withAdminFlags(budgets.command("list").description("Show the budgets, and how much of each is used."))
     .addHelpText("after", examples("plexus budgets list", "plexus budgets list --json"))
     .action(async (options: AdminOptions) => {
       const { listBudgets } = await import("../budgets.ts");
@@ -39,20 +39,23 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     budgets
       .command("set")
-      .description("Set a budget: how much may be taken of models a day or a month, and what happens then.")
+      .description("Set a budget: how much models may be used a day or a month, and what happens beyond that.")
       .argument("<name>", "what the budget is called")
       .argument(
         "<of>",
-        "person, key, agent (each by itself), team, model, provider (all that are named together), cluster",
+        "what it limits: person, key or agent (each one separately), team, model or provider (all named ones together), cluster",
       )
-      .argument("[names...]", "of whom: people, ids of API keys, OWNER.AGENT, models, providers; none: of each")
+      .argument(
+        "[names...]",
+        "which ones: people, ids of API keys, OWNER.AGENT, models, providers (default: each of them)",
+      )
       .addOption(new Option("--tokens <count>", "tokens, read and written: 500k, 1M").conflicts(["cost", "calls"]))
-      .addOption(new Option("--cost <amount>", "in the unit of the prices: 20, 0.5").conflicts("calls"))
+      .addOption(new Option("--cost <amount>", "cost, in the currency of your prices: 20, 0.5").conflicts("calls"))
       .option("--calls <count>", "calls: 1000")
       .addOption(new Option("--per <period>", "of UTC").choices(["day", "month"]).default("day"))
-      .option("--warn <percent>", "tell people from here on", wholeNumber("The percentage", 1, 100), 80)
-      .addOption(new Option("--only-warn", "stop nothing").conflicts("instead"))
-      .option("--instead <model>", "call this model or route in place, once it is used up"),
+      .option("--warn <percent>", "warn people from this share on", wholeNumber("The percentage", 1, 100), 80)
+      .addOption(new Option("--only-warn", "only warn, and stop nothing").conflicts("instead"))
+      .option("--instead <model>", "once it is used up, use this model or route instead"),
   )
     .addHelpText(
       "after",
@@ -72,7 +75,7 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     budgets
       .command("remove")
-      .description("End a budget. What it was is printed as the command that brings it back.")
+      .description("Remove a budget. It prints the command that sets it again.")
       .argument("<name>", "its name"),
   )
     .addHelpText("after", examples("plexus budgets remove daily"))

@@ -42,12 +42,15 @@ export const define: Define = (command, { output, onExit }) => {
         .argParser(webAddresses),
     )
     .addOption(data())
-    .addOption(new Option("--user <name>", "who you are (asked for when absent)").env("PLEXUS_USER"))
-    .option("--room <room>", "room to go to")
+    .addOption(new Option("--user <name>", "your account (default: it asks)").env("PLEXUS_USER"))
+    .option("--room <room>", "the room to go to")
     .option("--agent <name>", "your agent to talk to")
     .option("--sign-up", "create the account first")
     .option("--admin-code <code>", "the code that a new node printed; its first account needs it")
-    .option("--invitation <link>", "create the account with the link of an admin, or its code; the link says where")
+    .option(
+      "--invitation <link>",
+      "create the account with an invitation link from an admin, or its code; the link names the node",
+    )
     .option("--follow", "keep printing after the end of piped input")
     .addOption(json())
     .addHelpText(

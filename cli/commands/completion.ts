@@ -5,7 +5,7 @@ import type { Define } from "./index.ts";
 /** `plexus completion`. */
 export const define: Define = (command, context) => {
   command
-    .addArgument(new Argument("<shell>", "the shell that reads it").choices(["bash", "zsh", "fish"]))
+    .addArgument(new Argument("<shell>", "your shell").choices(["bash", "zsh", "fish"]))
     .addHelpText(
       "after",
       examples(

@@ -17,9 +17,9 @@ export const define: Define = (command, { output, onExit }) => {
     const { node, dryRun = false } = self.optsWithGlobals();
     return { node, dryRun };
   };
-  const forNode = (inner: Command) => inner.option("--node <name>", "for this node alone; all nodes without it");
+  const forNode = (inner: Command) => inner.option("--node <name>", "for this node only (default: all nodes)");
   const dry = (inner: Command) =>
-    forNode(inner).option("--dry-run", "say what it would do at each node, and change nothing");
+    forNode(inner).option("--dry-run", "show what it would do at each node, and change nothing");
   const list = async (self: Self) => {
     const { node, all = false } = self.optsWithGlobals();
     onExit(await (await work()).listConfig(await flagsOf(self), { node, all }, output));
@@ -42,22 +42,22 @@ export const define: Define = (command, { output, onExit }) => {
     command
       .command("list")
       .description("Show the configuration of a node, and where each value comes from.")
-      .option("--node <name>", "of this node; of the one that is asked without it")
-      .option("--all", "also keys that have their default")
+      .option("--node <name>", "this node (default: the one that is asked)")
+      .option("--all", "also keys that have their default value")
       .addHelpText("after", examples("plexus config list --all", "plexus config list --node node-b")),
   ).action(async (_options: unknown, self: Self) => list(self));
 
   withAdminFlags(
     command
       .command("show <key>")
-      .description("Show what a key is, who has set it, and its value at each node.")
+      .description("Show what a key means, who set it, and its value at each node.")
       .addHelpText("after", examples("plexus config show signUp")),
   ).action(async (key: string, _options: unknown, self: Self) =>
     onExit(await (await work()).showConfig(await flagsOf(self), key, output)),
   );
 
   withAdminFlags(
-    dry(command.command("set <key> <value>").description("Set a key for all nodes, or for one. Flags and environment of a node count more.")) // prettier-ignore
+    dry(command.command("set <key> <value>").description("Set a key for all nodes, or for one. Flags and environment variables of a node override it.")) // prettier-ignore
       .addHelpText(
         "after",
         examples(
@@ -71,7 +71,7 @@ export const define: Define = (command, { output, onExit }) => {
   );
 
   withAdminFlags(
-    dry(command.command("unset <key>").description("Have the cluster say nothing of a key any more.")).addHelpText(
+    dry(command.command("unset <key>").description("Remove the cluster's value of a key.")).addHelpText(
       "after",
       examples("plexus config unset signUp"),
     ),
@@ -92,8 +92,8 @@ export const define: Define = (command, { output, onExit }) => {
     dry(
       command
         .command("rollback")
-        .description("Set everything back to what it was after a change; 0 is before the first one.")
-        .argument("<revision>", "the number of the change, of `plexus config history`", wholeNumber("A revision")),
+        .description("Set everything back to how it was after a change; 0 is before the first change.")
+        .argument("<revision>", "the number of the change, from `plexus config history`", wholeNumber("A revision")),
     ).addHelpText("after", examples("plexus config rollback 3 --dry-run")),
   ).action(async (to: number, _options: unknown, self: Self) =>
     onExit(await (await work()).rollBackConfig(await flagsOf(self), { ...wishOf(self), to }, output)),

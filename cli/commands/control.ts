@@ -31,21 +31,18 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     token
       .command("create")
-      .description("Make a token, or let a client certificate stand for one. The secret is printed once.")
-      .argument("<name>", "what the audit calls whoever uses it: lower-case letters, digits and -")
+      .description("Make a token, or let a client certificate take its place. The secret is printed once.")
+      .argument("<name>", "its name, which the audit shows: lower-case letters, digits and -")
       .option(
         "--scope <scope>",
-        "what it is for, repeatable: a permission (cluster.see), or a set: read, models, admin",
+        "what it allows, repeatable: a permission (cluster.see), or a set: read, models, admin",
         collect<string>,
       )
-      .option("--role <role>", "what a role grants, under its conditions, instead of scopes")
-      .option(
-        "--subject <subject>",
-        "subject of a client certificate that stands for it, instead of a secret: CN=ops,O=Example",
-      )
+      .option("--role <role>", "allow what this role allows, under its conditions, instead of --scope")
+      .option("--subject <subject>", "use a client certificate with this subject instead of a secret: CN=ops,O=Example")
       .option(
         "--expires <duration>",
-        "when it ends by itself, like 90d (default: when it is revoked)",
+        "when it expires, such as 90d (default: never, until it is revoked)",
         duration("The time", { minMs: 60_000, maxMs: 5 * 366 * 86_400_000 }),
       ),
   )
@@ -63,7 +60,7 @@ export const define: Define = (command, { output, onExit }) => {
       onExit(await createToken(await adminFlags(options), wish, output));
     });
 
-  withAdminFlags(token.command("list").description("Show the tokens that hold, and when each was used last."))
+  withAdminFlags(token.command("list").description("Show the valid tokens, and when each was last used."))
     .addHelpText("after", examples("plexus control token list", "plexus control token list --json"))
     .action(async (options: AdminOptions) => {
       const { listTokens } = await import("../control-tokens.ts");

@@ -24,11 +24,12 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     directory
       .command("voters")
-      .description("Show which nodes keep the directory together, or say how many should.")
+      .description("Show which nodes keep the directory, or set how many should.")
       .addArgument(
-        new Argument("[count]", "1: one node keeps it; else so many managers, any minority of whom may die").choices(
-          voterCounts.map(String),
-        ),
+        new Argument(
+          "[count]",
+          "1: one node keeps it; otherwise this many managers, of which any minority may fail",
+        ).choices(voterCounts.map(String)),
       ),
   )
     .addHelpText("after", votersHelp)
@@ -43,11 +44,11 @@ export const define: Define = (command, { output, onExit }) => {
       .command("migrate")
       .description("Move the running cluster's directory to etcd, or from there to the managers.")
       .addOption(
-        new Option("--etcd <urls...>", "to etcd: addresses of its members")
+        new Option("--etcd <urls...>", "move it to etcd, at these addresses")
           .argParser(etcdAddresses)
           .conflicts("managers"),
       )
-      .option("--managers", "from etcd to the nodes with the role manager"),
+      .option("--managers", "move it from etcd to the nodes with the role manager"),
   )
     .addHelpText(
       "after",
@@ -66,18 +67,18 @@ export const define: Define = (command, { output, onExit }) => {
 
   directory
     .command("recover")
-    .description("Begin the directory anew at one voter, when a majority of the voters is lost for good.")
+    .description("Start the directory again at one voter, when a majority of the voters is lost for good.")
     .addOption(data())
-    .option("--lost <names...>", "members that are lost, too, beside the other voters")
-    .option("--keep <names...>", "other voters that are well, and stay members")
+    .option("--lost <names...>", "other members that are lost too, besides the voters")
+    .option("--keep <names...>", "other voters that are fine, and stay members")
     .option("--disk-key <file>", "the key of an encrypted disk (default: disk.key in the data folder)")
     .option("--yes", "do not ask")
     .addOption(json())
     .addHelpText(
       "after",
-      "\nFor a node that is stopped. It says what this node has, what the others may have known beside that, and which slots lost\n" +
-        "every copy; nothing is changed before that was agreed to. Whoever is left out is refused from then on. While most voters\n" +
-        "are only down, start them instead.\n" +
+      "\nStop the node first. The command says what this node has, what the others may have known in addition, and which\n" +
+        "slots lost every copy. It changes nothing until you agree. Nodes that are left out are refused from then on. If\n" +
+        "most voters are only down, start them instead.\n" +
         examples("plexus directory recover --data /var/lib/plexus", "plexus up --data /var/lib/plexus"),
     )
     .action(async (options: RecoverOptions) => {

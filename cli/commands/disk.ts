@@ -22,8 +22,8 @@ export const define: Define = (command, { output, onExit }) => {
   const disk = withAdminFlags(command.enablePositionalOptions())
     .addHelpText(
       "after",
-      "\nThe journal and the blobs of one node: the one on this machine, or the one at --url. What else lies on a disk, and what is\n" +
-        "not encrypted: docs/operating.md, Encryption at rest.\n" +
+      "\nThis is about the journal and the files of one node: the one on this machine, or the one at --url.\n" +
+        "docs/operating.md, Encryption at rest, says what else is on a disk, and what is not encrypted.\n" +
         examples("plexus disk", "plexus disk encrypt", "plexus disk encrypt --wait"),
     )
     .action(async (options: AdminOptions) => {
@@ -34,8 +34,8 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     disk
       .command("encrypt")
-      .description("Encrypt the disk while the node runs: what is written at once, the rest slot by slot.")
-      .option("--wait", "until everything is encrypted"),
+      .description("Encrypt the disk while the node runs: new data at once, the rest step by step.")
+      .option("--wait", "wait until everything is encrypted"),
   )
     .addHelpText(
       "after",
@@ -51,14 +51,12 @@ export const define: Define = (command, { output, onExit }) => {
   withTokenFlags(
     disk
       .command("recover")
-      .description(
-        "Make the key of an encrypted disk anew from the shares of the recovery kit. The node must be stopped.",
-      )
-      .argument("[files...]", "files with shares; none: they are typed")
+      .description("Make the key of an encrypted disk again, from the shares of the recovery kit. Stop the node first.")
+      .argument("[files...]", "files with shares (default: you type them)")
       .addOption(data())
       .option(
         "--disk-key <file>",
-        "where the key is written; default: where the configuration has it (PLEXUS_DISK_KEY, PLEXUS_CONFIG), else disk.key in the data folder",
+        "the file for the key (default: the one in the configuration, PLEXUS_DISK_KEY or PLEXUS_CONFIG, otherwise disk.key in the data folder)",
       )
       .option("--sheet <file>", "kit.json; needed with a token"),
   )
@@ -77,7 +75,7 @@ export const define: Define = (command, { output, onExit }) => {
     disk
       .command("decrypt")
       .description("Decrypt the disk again. The key's file stays.")
-      .option("--wait", "until everything is decrypted"),
+      .option("--wait", "wait until everything is decrypted"),
   )
     .addHelpText("after", examples("plexus disk decrypt"))
     .action(async (options: AdminOptions & { readonly wait?: boolean }) => {

@@ -33,18 +33,18 @@ export const define: Define = (command, { output, onExit }) => {
 
   const withKey = (inner: Command): Command =>
     inner
-      .option("--key-env <variable>", "the variable that has the key on each node, ending in _API_KEY")
-      .option("--key-file <name>", "the file in keys/ of each node's data folder that has the key")
-      .option("--key-secret <name>", "the secret of the cluster that is the key; see plexus secrets");
+      .option("--key-env <variable>", "the environment variable with the key on each node, ending in _API_KEY")
+      .option("--key-file <name>", "the file with the key, in keys/ of each node's data folder")
+      .option("--key-secret <name>", "the cluster's secret with the key; see plexus secrets");
   withAdminFlags(
     withKey(
       command
         .command("add")
-        .description("Let the cluster use the models of a server, as NAME/MODEL.")
-        .argument("<name>", "what it is to be called")
-        .argument("[address]", "ADAPTER+URL, or ADAPTER+URL#MODEL for one model; without it, what was found by this name")
+        .description("Let the cluster use the models of a server, under the names NAME/MODEL.")
+        .argument("<name>", "its name here")
+        .argument("[address]", "ADAPTER+URL, or ADAPTER+URL#MODEL for one model (default: the server found under this name)")
         .option("--context <tokens>", "context of one call", wholeNumber("The context", 64, 16_777_216))
-        .option("--label <name=value>", "only nodes with this label ask it, repeatable", namedValue),
+        .option("--label <name=value>", "only nodes with this label use it, repeatable", namedValue),
     ),
   )
     .addHelpText(
@@ -64,21 +64,21 @@ export const define: Define = (command, { output, onExit }) => {
   const add = adminCommands(command, onExit);
   add({
     name: "remove",
-    says: "Use the models of a server no more. What it was is printed as the command that brings it back.",
+    says: "Stop using the models of a server. It prints the command that adds it again.",
     argument: ["<name>", "name of the endpoint"],
     examples: ["plexus endpoints remove box"],
     run: async (flags, _, name) => (await work()).removeEndpoint(flags, name, output),
   });
   add<AdminOptions & KeyOptions & { readonly model?: string; readonly speed: boolean }>({
     name: "test",
-    says: "Try a server from the node: reachable, key, models, speed.",
+    says: "Test a server from the node: whether it answers, its key, models and speed.",
     argument: ["<endpoint>", "its name, or ADAPTER+URL[#MODEL]"],
     examples: ["plexus endpoints test box", "plexus endpoints test openai+http://10.0.0.6:8000/v1 --no-speed"],
     more: (inner) =>
       withKey(
         inner
-          .option("--model <model>", "the model that is asked; by default the first that writes")
-          .option("--no-speed", "generate nothing: a provider may charge for it"),
+          .option("--model <model>", "the model to test (default: the first that writes text)")
+          .option("--no-speed", "generate nothing, because a provider may charge for it"),
       ),
     run: async (flags, { model, speed, keyEnv, keyFile, keySecret }, endpoint) =>
       (await work()).testEndpoint(flags, { endpoint, model, speed, keyEnv, keyFile, keySecret }, output),
@@ -86,8 +86,10 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     command
       .command("find")
-      .description("Look for servers with models: in a private range, or by the ways of the node's configuration.")
-      .argument("[range]", "192.168.1.0/24 or 10.0.0.5; without it mDNS, DNS and Consul, as configured")
+      .description(
+        "Search for servers with models: in a range of private addresses, or in the ways set in the node's configuration.",
+      )
+      .argument("[range]", "192.168.1.0/24 or 10.0.0.5 (default: mDNS, DNS and Consul, as configured)")
       .option("--port <port>", "only this port, repeatable", (text, before: readonly number[] | undefined) =>
         collect(port(text), before),
       ),

@@ -8,13 +8,13 @@ export const define: Define = (command, { output, onExit }) => {
     .action(async () => onExit((await import("../gpu.ts")).showGpu(output)));
   command
     .command("install")
-    .description("Fetch the build for a kind of graphics card from the npm registry.")
+    .description("Install the build for a kind of graphics card from the npm registry.")
     .argument("<kind>", "cuda or vulkan")
     .addHelpText("after", examples("plexus gpu install cuda"))
     .action(async (kind: string) => onExit(await (await import("../gpu.ts")).installGpu(kind, output)));
   command
     .command("remove")
-    .description("Take a build out again.")
+    .description("Remove a build.")
     .argument("<kind>", "cuda or vulkan")
     .addHelpText("after", examples("plexus gpu remove cuda"))
     .action(async (kind: string) => onExit(await (await import("../gpu.ts")).removeGpu(kind, output)));

@@ -14,7 +14,7 @@ export const define: Define = (command, { output, onExit }) => {
     .addHelpText("after", examples("plexus identity", google, "plexus identity test google"))
     .action(list);
 
-  withAdminFlags(identity.command("list").description("Show the servers by which people can sign in."))
+  withAdminFlags(identity.command("list").description("Show the servers that people can sign in with."))
     .addHelpText("after", examples("plexus identity list --json"))
     .action(list);
 
@@ -32,48 +32,45 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     identity
       .command("set")
-      .description("Let people sign in by another server, in place of what was set under this name.")
-      .argument("<name>", "a name that is part of the address to which people come back: google")
-      .argument("<kind>", `what it is: ${providerKinds.join(", ")}`)
-      .option("--issuer <url>", "oidc: as it calls itself; github: a GitHub Enterprise server")
-      .option(
-        "--metadata <file or url>",
-        "saml: its metadata; an address is asked once, and its certificates are shown",
-      ) // prettier-ignore
+      .description("Let people sign in with another server. It replaces the one set under this name.")
+      .argument("<name>", "its name, which is part of the address that people return to: google")
+      .argument("<kind>", `its kind: ${providerKinds.join(", ")}`)
+      .option("--issuer <url>", "oidc: its issuer address; github: a GitHub Enterprise server")
+      .option("--metadata <file or url>", "saml: its metadata; an address is read once, and its certificates are shown") // prettier-ignore
       .option(
         "--fingerprint <sha256>",
-        "saml: trust a certificate that the address gives, without being asked; may be repeated",
+        "saml: trust this certificate of the address without a question; repeatable",
         collect<string>,
       ) // prettier-ignore
-      .requiredOption("--client-id <id>", "what this cluster is called there; saml: the entity id")
+      .requiredOption("--client-id <id>", "the id of this cluster there; saml: the entity id")
       .option(
         "--secret-file <file>",
-        "the file with the client secret; - reads it from standard input. Without it the one of before stays",
+        "the file with the client secret; - reads standard input (default: the present secret stays)",
       ) // prettier-ignore
-      .requiredOption("--label <text>", "what the button says: Google")
+      .requiredOption("--label <text>", "the text of the button: Google")
       .addOption(
         new Option(
           "--registration <rule>",
-          "whose accounts are made: of everybody, of who has an invitation, of nobody",
+          "who gets a new account by it: everybody, people with an invitation, or nobody",
         )
           .choices(["create", "invitation", "link-only"])
           .default("link-only"),
       )
       .option(
         "--mail-domain <domain>",
-        "with create: only for confirmed mail addresses of it; may be repeated",
+        "with create: only confirmed mail addresses of this domain; repeatable",
         collect<string>,
       ) // prettier-ignore
-      .option("--scope <scope>", "oidc: beside openid, in place of profile and email; may be repeated", collect<string>)
-      .option("--group-claim <name>", "what it says groups in: groups, realm_access.roles")
-      .option("--role <group=role>", "the role of whoever is in a group there; may be repeated", collect<string>)
+      .option("--scope <scope>", "oidc: ask for this scope, instead of profile and email; repeatable", collect<string>)
+      .option("--group-claim <name>", "the claim with the groups: groups, realm_access.roles")
+      .option("--role <group=role>", "the role of people in a group there; repeatable", collect<string>)
       .option(
         "--two-by <method>",
-        "trust that two factors were asked for, by this method (amr): mfa; may be repeated",
+        "trust that it asked for two factors, when it names this method (amr): mfa; repeatable",
         collect<string>,
       ) // prettier-ignore
-      .option("--two-class <class>", "the same by this class (acr); may be repeated", collect<string>)
-      .option("--sign-out", "whoever signs out here does so there"),
+      .option("--two-class <class>", "the same, when it names this class (acr); repeatable", collect<string>)
+      .option("--sign-out", "people who sign out here sign out there too"),
   )
     .addHelpText(
       "after",
@@ -92,7 +89,7 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     identity
       .command("remove")
-      .description("Let nobody sign in by a server any more. Links of accounts to it stay.")
+      .description("Remove a server, so that nobody signs in with it. Links of accounts to it stay.")
       .argument("<name>", "its name"),
   )
     .addHelpText("after", examples("plexus identity remove google"))
@@ -103,7 +100,7 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     identity
       .command("test")
-      .description("Ask a server what can be asked without a person, and say what was found.")
+      .description("Test a server as far as possible without a person, and say what was found.")
       .argument("<name>", "its name"),
   )
     .addHelpText("after", examples("plexus identity test google"))

@@ -48,22 +48,22 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     name: "tasks",
-    says: "Show what takes long (backups, pulls, drains); watch, cancel or repeat it.",
+    says: "Show long tasks (backups, downloads, drains); watch, cancel or repeat them.",
     load: () => import("./tasks.ts"),
   },
   {
     name: "profile",
-    says: "Look at what a node does with its processor, or keeps in memory, for some seconds.",
+    says: "Measure for some seconds what uses a node's processor or memory.",
     load: () => import("./profile.ts"),
   },
   {
     name: "config",
-    says: "Show how the nodes are configured and why; change it for all or for one, and go back.",
+    says: "Show how the nodes are configured and why; change settings for all nodes or for one; undo changes.",
     load: () => import("./config.ts"),
   },
   {
     name: "secrets",
-    says: "Show, set and replace keys and passwords for other servers, which settings refer to by name.",
+    says: "Show, set and replace keys and passwords for other servers. Settings refer to them by name.",
     load: () => import("./secrets.ts"),
   },
   {
@@ -73,22 +73,22 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     name: "routes",
-    says: "Show and set names that stand for several models: fallbacks, shares, shadows.",
+    says: "Show and set routes: names that stand for several models, with fallbacks, shares and shadows.",
     load: () => import("./routes.ts"),
   },
   {
     name: "usage",
-    says: "Show what people, keys and agents took of models, today and this month.",
+    says: "Show how much people, keys and agents used models, today and this month.",
     load: () => import("./usage.ts"),
   },
   {
     name: "endpoints",
-    says: "Show, add, test and find servers that have models.",
+    says: "Show, add, test and find other servers with models.",
     load: () => import("./endpoints.ts"),
   },
   {
     name: "budgets",
-    says: "Show and set what people, keys, agents and teams may take of models and providers.",
+    says: "Show and set budgets: how much people, keys, agents and teams may use models.",
     load: () => import("./budgets.ts"),
   },
   {
@@ -103,7 +103,7 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     name: "shards",
-    says: "Show where shards are, what is lost, and whom to trust with them; keep a file in shards; repair.",
+    says: "Show where stored pieces (shards) of backups are and what is lost; repair them; trust nodes; keep a file in shards.",
     load: () => import("./shards.ts"),
   },
   {
@@ -113,17 +113,17 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     name: "onnx",
-    says: "Install ONNX Runtime, which models of ONNX need, or remove it.",
+    says: "Install or remove ONNX Runtime, which ONNX models need.",
     load: () => import("./onnx.ts"),
   },
   {
     name: "roles",
-    says: "Show and set what the roles of people grant, and when.",
+    says: "Show and set what the roles of people allow, and when.",
     load: () => import("./roles.ts"),
   },
   {
     name: "users",
-    says: "Show and set who has which roles; invite, suspend and delete people; end sessions and API keys; links for a new password.",
+    says: "Show and set people's roles; invite, suspend and delete people; end sessions and API keys; make links for new passwords.",
     load: () => import("./users.ts"),
   },
   {
@@ -133,10 +133,10 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     name: "identity",
-    says: "Show, set and try the servers by which people sign in: OpenID Connect, GitHub, SAML.",
+    says: "Show, set and test the servers that people sign in with: OpenID Connect, GitHub, SAML.",
     load: () => import("./identity.ts"),
   },
-  { name: "alerts", says: "Show what was found in the audit, and take note of it.", load: () => import("./alerts.ts") },
+  { name: "alerts", says: "Show alerts from the audit, and acknowledge them.", load: () => import("./alerts.ts") },
   {
     name: "branding",
     says: "Show and set the name, the colour and the logo of the cluster.",
@@ -144,22 +144,22 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     name: "mail",
-    says: "Say how the cluster sends mail, and try it.",
+    says: "Set how the cluster sends mail, and test it.",
     load: () => import("./mail.ts"),
   },
   {
     name: "rules",
-    says: "Show, try and set rules over events: what is to be an alert.",
+    says: "Show, test and set rules: which events raise an alert.",
     load: () => import("./rules.ts"),
   },
   {
     name: "playbooks",
-    says: "Show, set and switch on what is done by itself when there is an alert.",
+    says: "Show, set and switch on playbooks, which act by themselves when an alert comes.",
     load: () => import("./playbooks.ts"),
   },
   {
     name: "audit",
-    says: "Show what was done to the cluster, when and by whom, newest first.",
+    says: "Show who changed what in the cluster and when, newest first.",
     load: () => import("./audit.ts"),
   },
   {
@@ -169,7 +169,7 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     name: "traces",
-    says: "Show the way of requests through the nodes.",
+    says: "Show how requests went through the nodes.",
     load: () => import("./traces.ts"),
   },
   {
@@ -179,17 +179,17 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     name: "directory",
-    says: "The directory, the record of members and owners: who keeps it, its recovery, and its move to etcd.",
+    says: "The directory, which records members and owners: show who keeps it, recover it, move it to etcd.",
     load: () => import("./directory.ts"),
   },
   {
     name: "top",
-    says: "Watch the cluster: load of the nodes, slots that are not ok, busiest actors. q quits.",
+    says: "Watch the cluster: load of the nodes, slots with problems, busiest actors. q quits.",
     load: () => import("./top.ts"),
   },
   {
     name: "demo",
-    says: "Run a cluster of three nodes on this machine, with a room and an agent, to try out and to break.",
+    says: "Run a cluster of three nodes on this machine, with a room and an agent, to try out and break.",
     load: () => import("./demo.ts"),
   },
   {
@@ -199,7 +199,7 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     name: "service",
-    says: "Run a node as a service of systemd: install it, take it away, see how it is.",
+    says: "Run a node as a systemd service: install, remove, or show it.",
     load: () => import("./service.ts"),
   },
   {
@@ -209,7 +209,7 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     name: "backup",
-    says: "Back up the cluster, and bring back any of it; make, check and use the recovery kit; rotate the keys.",
+    says: "Back up the cluster and bring data back; make, check and use the recovery kit; rotate the keys.",
     load: () => import("./backup.ts"),
   },
   {
@@ -219,7 +219,7 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     name: "salvage",
-    says: "Copy what can be read of a damaged data folder into a new one.",
+    says: "Copy everything readable from a damaged data folder into a new one.",
     load: () => import("./salvage.ts"),
   },
   {

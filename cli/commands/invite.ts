@@ -23,7 +23,7 @@ export const define: Define = (command, { output, onExit }) => {
       .option("--label <name=value>", "label of the new node, repeatable", namedValue)
       .option(
         "--expires <duration>",
-        "how long it can be used: 10m, 2d, at most 7d (default: 1h)",
+        "how long it is valid: 10m, 2d, at most 7d (default: 1h)",
         duration("The time", { minMs: 1_000, maxMs: 7 * 24 * 3_600_000 }),
       ),
   )

@@ -11,13 +11,13 @@ type LogOptions = AdminOptions & Omit<LogWish, "follow"> & Partial<Pick<LogWish,
 export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     command
-      .option("--node <name>", "the log of that node alone")
-      .addOption(new Option("--level <level>", "that level and worse").choices(logLevels))
-      .option("--name <text>", "events whose name begins so, like mesh.")
-      .option("--about <id>", "lines that name this: the id of a request, of a trace, or an actor")
+      .option("--node <name>", "only the log of this node")
+      .addOption(new Option("--level <level>", "this level and worse").choices(logLevels))
+      .option("--name <text>", "events whose name begins with this, such as mesh.")
+      .option("--about <id>", "only lines about this: the id of a request or a trace, or an actor")
       .option("--since <time>", "not before this time", moment("The time"))
-      .option("--limit <number>", "how many at most", wholeNumber("The limit", 1, 1_000), 100)
-      .option("--follow", "go on with what comes, until Ctrl-C"),
+      .option("--limit <number>", "at most this many", wholeNumber("The limit", 1, 1_000), 100)
+      .option("--follow", "show new lines as they come, until Ctrl-C"),
   )
     .addHelpText(
       "after",

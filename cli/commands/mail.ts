@@ -34,18 +34,18 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     mail
       .command("set")
-      .description("Say how the cluster sends mail.")
+      .description("Set how the cluster sends mail.")
       .argument("<host>", "the mail server (SMTP)")
-      .requiredOption("--from <address>", "whom mail is from")
-      .option("--from-name <name>", "the name beside it")
+      .requiredOption("--from <address>", "the sender's address")
+      .option("--from-name <name>", "the sender's name")
       .option("--port <number>", "587 for starttls, 465 for tls, 25 for plain", wholeNumber("A port", 1, 65_535))
       .addOption(
         new Option("--security <how>", "starttls or tls, with a certificate that is checked; plain: without encryption")
           .choices(["starttls", "tls", "plain"])
           .default("starttls"),
       )
-      .option("--user <name>", "who signs in there; nobody does without it")
-      .option("--password-file <file>", "the file with the password; - reads it from standard input"),
+      .option("--user <name>", "the user name at the mail server (default: no sign-in)")
+      .option("--password-file <file>", "the file with the password; - reads standard input"),
   )
     .addHelpText(
       "after",
@@ -65,14 +65,14 @@ export const define: Define = (command, { output, onExit }) => {
       onExit(await setMail(await adminFlags(options), wish, output));
     });
 
-  withAdminFlags(mail.command("remove").description("Send no mail any more, and forget the password."))
+  withAdminFlags(mail.command("remove").description("Stop sending mail, and delete the password."))
     .addHelpText("after", examples("plexus mail remove"))
     .action(async (options: AdminOptions) =>
       onExit(await (await work()).removeMail(await adminFlags(options), output)),
     );
 
   withAdminFlags(
-    mail.command("test").description("Send a mail now, and say what the mail server answers.").argument("<to>"),
+    mail.command("test").description("Send a test mail now, and show the answer of the mail server.").argument("<to>"),
   )
     .addHelpText("after", examples("plexus mail test ada@example.org"))
     .action(async (to: string, options: AdminOptions) =>

@@ -37,14 +37,14 @@ export const define: Define = (command, { output, onExit }) => {
 
   add({
     name: "list",
-    says: "Show the models on the node's disk, and what it pulls.",
+    says: "Show the models on the node's disk, and running downloads.",
     examples: ["plexus models list", "plexus models list --json"],
     run: async (flags) => (await store()).listModels(flags, output),
   });
   add<AdminOptions & { readonly name?: string; readonly digest?: string; readonly acceptLicence?: boolean; readonly wait: boolean }>({
     name: "pull",
-    says: "Fetch a model: hf:OWNER/REPO[:QUANTISATION], ollama:NAME[:TAG], cluster:NAME, a web address or a path.",
-    argument: ["<source>", "where it is"],
+    says: "Download a model: hf:OWNER/REPO[:QUANTISATION], ollama:NAME[:TAG], cluster:NAME, a web address or a path.",
+    argument: ["<source>", "where to get it"],
     examples: [
       "plexus models pull hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M --accept-licence",
       "plexus models pull https://example.org/model.gguf --name mine --digest SHA256",
@@ -52,10 +52,10 @@ export const define: Define = (command, { output, onExit }) => {
     ],
     more: (inner) =>
       inner
-        .option("--name <name>", "what it is to be called; by default what the source calls it")
+        .option("--name <name>", "its name here (default: its name at the source)")
         .option("--digest <sha256>", "the SHA-256 that the file must have")
-        .option("--accept-licence", "its licence was read and is accepted")
-        .option("--no-wait", "do not wait for the end"),
+        .option("--accept-licence", "accept its licence, which you have read")
+        .option("--no-wait", "do not wait until it is done"),
     run: async (flags, { name: called, digest, acceptLicence, wait }, source) =>
       (await store()).pullModel(flags, { source, name: called, digest, acceptLicence, wait }, output),
   }); // prettier-ignore
@@ -76,28 +76,28 @@ export const define: Define = (command, { output, onExit }) => {
   });
   add({
     name: "verify",
-    says: "Read a model's files and compare them with what was pulled.",
+    says: "Check that a model's files are still as they were downloaded.",
     argument: name,
     examples: ["plexus models verify qwen2.5-0.5b"],
     run: async (flags, _, model) => (await store()).verifyModel(flags, model, output),
   });
   add<AdminOptions & { readonly nodes: number; readonly label?: readonly string[]; readonly acceptLicence?: boolean; readonly source?: string }>({
     name: "want",
-    says: "Keep a model on nodes of the cluster; they pull it by themselves.",
-    argument: ["<name>", "what it is to be called"],
+    says: "Keep a model on nodes of the cluster; they download it by themselves.",
+    argument: ["<name>", "its name here"],
     examples: ["plexus models want qwen --source hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M --nodes 2 --label zone=a --accept-licence"],
     more: (inner) =>
       inner
-        .requiredOption("--source <source>", "where it is")
+        .requiredOption("--source <source>", "where to get it")
         .option("--nodes <count>", "on how many nodes", wholeNumber("The number of nodes", 1, 64), 1)
         .option("--label <name=value>", "only nodes with this label, repeatable", namedValue)
-        .option("--accept-licence", "its licence was read and is accepted"),
+        .option("--accept-licence", "accept its licence, which you have read"),
     run: async (flags, { nodes, label = [], acceptLicence = false, source = "" }, model) =>
       (await store()).wantModel(flags, { name: model, source, nodes, labels: labelsFrom(label), acceptLicence }, output),
   }); // prettier-ignore
   add({
     name: "unwant",
-    says: "Keep a model on nodes no more; what has it keeps it until it is removed.",
+    says: "Stop keeping a model on nodes; nodes that have it keep it until you remove it there.",
     argument: name,
     examples: ["plexus models unwant qwen"],
     run: async (flags, _, model) => (await store()).unwantModel(flags, model, output),
@@ -112,16 +112,16 @@ export const define: Define = (command, { output, onExit }) => {
         `plexus models ${order} qwen --node node-b${order === "unload" ? " --drain" : ""}`,
       ],
       more: (inner) => {
-        inner.option("--node <node>", "name of the node; by default the one that is asked");
-        if (order === "unload") inner.option("--drain", "let calls that run end first, in place of a refusal");
-        return inner.option("--no-wait", "do not wait until it is so");
+        inner.option("--node <node>", "name of the node (default: the one that is asked)");
+        if (order === "unload") inner.option("--drain", "let running calls end first, instead of refusing");
+        return inner.option("--no-wait", "do not wait until it is done");
       },
       run: async (flags, { node, drain = false, wait }, model) =>
         (await import("../models.ts")).orderModel(flags, { model, order, node, drain, wait }, output),
     });
   addLocal(command, {
     name: "convert",
-    says: "Say whether a file can be used as it is, and what helps if not.",
+    says: "Say whether a model file can be used as it is, and what to do if not.",
     argument: ["<file>", "a file of a model"],
     examples: ["plexus models convert ggml-model-i2_s.gguf"],
     run: async (path) => onExit(await (await store()).convertModel(path, output)),
@@ -130,8 +130,8 @@ export const define: Define = (command, { output, onExit }) => {
     .command("quantise")
     .description("Make a smaller file of a model in F32, F16 or BF16. Needs no node; Ctrl-C ends it and leaves nothing.")
     .argument("<file>", "a file of a model")
-    .addOption(new Option("--to <weights>", "what its weights become").choices(["Q8_0", "Q4_0"]).default("Q8_0"))
-    .option("--out <file>", "the new file; by default beside the other one")
+    .addOption(new Option("--to <weights>", "the format of the new weights").choices(["Q8_0", "Q4_0"]).default("Q8_0"))
+    .option("--out <file>", "the new file (default: beside the old one)")
     .addOption(json())
     .addHelpText("after", examples("plexus models quantise model-f16.gguf", "plexus models quantise model-f16.gguf --to Q4_0 --out small.gguf"))
     .action(async (path: string, { to, out, json: asJson = false }: { readonly to: "Q8_0" | "Q4_0"; readonly out?: string; readonly json?: boolean }) => {
@@ -143,7 +143,7 @@ export const define: Define = (command, { output, onExit }) => {
       .command("suggest")
       .description("Show which models fit this machine, or a node's, how fast they would be, and the command to get one.")
       .option("--no-measure", "do not measure the speed of the machine")
-      .option("--node <node>", "of this node's machine; without it, of this machine, which needs no node"),
+      .option("--node <node>", "for this node's machine (default: this machine; no node needs to run)"),
   )
     .addHelpText("after", examples("plexus models suggest", "plexus models suggest --no-measure --json", "plexus models suggest --node node-b"))
     .action(async ({ measure, node, ...options }: AdminOptions & { readonly measure: boolean; readonly node?: string }) => {

@@ -43,9 +43,9 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     nodes
       .command("drain")
-      .description("Move everything away from nodes. They keep serving what they still have.")
+      .description("Move everything away from nodes. They keep serving until then.")
       .argument("<nodes...>", "their names")
-      .option("--wait", "show the progress, and end when they hold nothing")
+      .option("--wait", "show the progress, and wait until they are empty")
       .option("--undo", "the same as `plexus nodes undrain`")
       .addOption(
         new Option("--timeout <duration>", "how long --wait waits")
@@ -70,7 +70,7 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     nodes
       .command("undrain")
-      .description("Let drained nodes take their share again.")
+      .description("Undo a drain: the nodes take their share again.")
       .argument("<nodes...>", "their names"),
   )
     .addHelpText("after", examples("plexus nodes undrain node-b", "plexus nodes undrain node-a node-b node-c"))
@@ -86,7 +86,7 @@ export const define: Define = (command, { output, onExit }) => {
       .argument("<nodes...>", "their full names or ids")
       .option(
         "--force",
-        "even if a node is up and owns slots, is the last with a role, or has the only copy of a slot, whose contents are lost then",
+        "even if a node is up and owns slots, is the last with a role, or has the only copy of some data, which is then lost",
       ),
   )
     .addHelpText("after", examples("plexus nodes evict node-b", "plexus nodes evict node-b --force"))
@@ -95,11 +95,7 @@ export const define: Define = (command, { output, onExit }) => {
       onExit(await evictNodes(await adminFlags(options), { nodes: named, force: options.force ?? false }, output));
     });
 
-  withAdminFlags(
-    nodes
-      .command("forecast")
-      .description("Say when disk, memory and places of models run out, if it goes on like so far."),
-  )
+  withAdminFlags(nodes.command("forecast").description("Forecast when disk, memory and places of models run out."))
     .addHelpText(
       "after",
       examples("plexus nodes forecast", "plexus nodes forecast --json | jq '.forecasts[] | select(.says==\"ends\")'"),
@@ -112,32 +108,30 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     nodes
       .command("plan")
-      .description("Say what would follow if nodes came or went, or had other weights. Nothing is changed.")
+      .description("Show what would happen if nodes were added or removed, or had other weights. Nothing is changed.")
       .option(
         "--add <roles>",
-        "a node that would come, with these roles; repeatable",
+        "add a node with these roles; repeatable",
         (text, before?: readonly (readonly Role[])[]) => collect(roleList(text, undefined), before),
       )
-      .option("--zone <name>", "the zone of those that would come")
-      .option(
-        "--remove <name>",
-        "a node that would be drained and go; repeatable",
-        (text, before?: readonly string[]) => collect(text, before),
+      .option("--zone <name>", "the zone of the added nodes")
+      .option("--remove <name>", "drain and remove this node; repeatable", (text, before?: readonly string[]) =>
+        collect(text, before),
       )
       .option(
         "--weight <name=number>",
-        "another weight of a node; repeatable",
+        "give a node another weight; repeatable",
         namedWith(decimal("The weight", { min: 0.01, max: 100 })),
       )
       .option(
         "--roles <name=roles>",
-        "other roles of a node; repeatable",
+        "give a node other roles; repeatable",
         namedWith((text) => roleList(text, undefined)),
       )
-      .option("--replicas <count>", "another number of copies", wholeNumber("The number of copies", 1, 7))
+      .option("--replicas <count>", "this number of copies", wholeNumber("The number of copies", 1, 7))
       .option(
         "--min-in-sync <count>",
-        "another number of copies in sync that a slot needs",
+        "this number of copies in sync that writes need",
         wholeNumber("The number of copies in sync", 1, 7),
       ),
   )
@@ -158,10 +152,14 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     nodes
       .command("roles")
-      .description("Change what a node does, while it runs.")
+      .description("Change the roles of a node while it runs.")
       .argument("<node>", "its name")
-      .argument("<roles>", `all that it does from now on, separated by commas: ${roles.join(", ")}`, roleList)
-      .option("--seen <roles>", "only if it has these now: whoever was faster is not overwritten", roleList),
+      .argument("<roles>", `all roles it has from now on, separated by commas: ${roles.join(", ")}`, roleList)
+      .option(
+        "--seen <roles>",
+        "only if it still has these roles now, so that you do not overwrite somebody else's change",
+        roleList,
+      ),
   )
     .addHelpText("after", examples("plexus nodes roles node-b chat,ai,gateway --seen chat,gateway"))
     .action(

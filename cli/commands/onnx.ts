@@ -8,12 +8,12 @@ export const define: Define = (command, { output, onExit }) => {
     .action(async () => onExit((await import("../onnx.ts")).showOnnx(output)));
   command
     .command("install")
-    .description("Fetch ONNX Runtime from the npm registry.")
+    .description("Install ONNX Runtime from the npm registry.")
     .addHelpText("after", examples("plexus onnx install"))
     .action(async () => onExit(await (await import("../onnx.ts")).installOnnx(output)));
   command
     .command("remove")
-    .description("Take it out again.")
+    .description("Remove it.")
     .addHelpText("after", examples("plexus onnx remove"))
     .action(async () => onExit(await (await import("../onnx.ts")).removeOnnx(output)));
 };

@@ -22,7 +22,7 @@ ${examples("plexus playbooks", "plexus playbooks set lock playbook.json", "plexu
   withAdminFlags(
     playbooks
       .command("set")
-      .description("Make a playbook, or change it. It only rehearses then.")
+      .description("Make a playbook, or change it. It then only rehearses.")
       .argument("<playbook>", "its name")
       .argument("<file>", "the playbook as JSON"),
   )
@@ -35,9 +35,9 @@ ${examples("plexus playbooks", "plexus playbooks set lock playbook.json", "plexu
   withAdminFlags(
     playbooks
       .command("switch")
-      .description("Switch a playbook on, so that it acts by itself, or back to rehearsals.")
+      .description("Switch a playbook on, so that it acts by itself, or back to rehearsing.")
       .argument("<playbook>", "its name")
-      .addArgument(new Argument("<mode>", "whether it acts").choices(["on", "off"])),
+      .addArgument(new Argument("<mode>", "on: it acts; off: it rehearses").choices(["on", "off"])),
   )
     .addHelpText("after", examples("plexus playbooks switch lock on", "plexus playbooks switch lock off"))
     .action(async (name: string, mode: string, options: AdminOptions) => {
@@ -56,7 +56,7 @@ ${examples("plexus playbooks", "plexus playbooks set lock playbook.json", "plexu
     playbooks
       .command("runs")
       .description("Show what playbooks did, or would have done.")
-      .option("--limit <number>", "how many at most", wholeNumber("The limit", 1), 50),
+      .option("--limit <number>", "at most this many", wholeNumber("The limit", 1), 50),
   )
     .addHelpText("after", examples("plexus playbooks runs"))
     .action(async (options: AdminOptions & { readonly limit: number }) => {

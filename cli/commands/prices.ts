@@ -22,12 +22,12 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     prices
       .command("set")
-      .description("Say what a model costs, in a unit of your own: usage and budgets count it from then on.")
-      .argument("<model>", "its name, or how names begin: 'openai/*'")
-      .requiredOption("--in <amount>", "for a million tokens that it reads", rate)
-      .requiredOption("--out <amount>", "for a million tokens that it writes", rate)
-      .option("--cached <amount>", "for a million of those that it reads from its memory; default: like the others", rate)
-      .option("--call <amount>", "for each call, beside its tokens", rate),
+      .description("Set what a model costs, in your currency. Usage and budgets count it from then on.")
+      .argument("<model>", "its name, or the beginning of names: 'openai/*'")
+      .requiredOption("--in <amount>", "price of a million tokens that it reads", rate)
+      .requiredOption("--out <amount>", "price of a million tokens that it writes", rate)
+      .option("--cached <amount>", "price of a million tokens that it had already read (cached; default: the same)", rate)
+      .option("--call <amount>", "price of each call, in addition to its tokens", rate),
   )
     .addHelpText("after", examples("plexus prices set gpt-5 --in 1.25 --cached 0.125 --out 10", "plexus prices set 'openai/*' --in 5 --out 20"))
     .action(async (model: string, options: SetOptions) => {
@@ -39,8 +39,8 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     prices
       .command("remove")
-      .description("A model costs nothing any more. What was counted stays.")
-      .argument("<model>", "as it was set"),
+      .description("Remove a model's price. What was counted so far stays.")
+      .argument("<model>", "its name, as it was set"),
   )
     .addHelpText("after", examples("plexus prices remove gpt-5"))
     .action(async (model: string, options: AdminOptions) => {

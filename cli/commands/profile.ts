@@ -22,13 +22,13 @@ export const define: Define = (command, { output, onExit }) => {
       examples: [`plexus profile ${of} --node node-b --seconds 30`, `plexus profile ${of} --output node.${of}profile`],
       more: (one) =>
         one
-          .option("--node <name>", "which node; the one that is asked without it")
+          .option("--node <name>", "which node (default: the one that is asked)")
           .option("--seconds <number>", "for how long", wholeNumber("The time", 1, profileSecondsMax), 10)
-          .option("--output <file>", "write it there, for the developer tools of a browser"),
+          .option("--output <file>", "write the profile to this file, for the developer tools of a browser"),
       run: async (flags, options) => (await import("../profile.ts")).takeProfile(flags, { ...options, of }, output),
     });
-  take("cpu", "Say where a node spends its time. It goes on meanwhile.");
-  take("heap", "Say which code of a node made what is still in memory, by samples.");
+  take("cpu", "Measure where a node spends its time. It keeps working.");
+  take("heap", "Measure which code of a node fills its memory, by samples.");
   add({
     name: "list",
     says: "Show the profiles that nodes have.",
@@ -37,10 +37,11 @@ export const define: Define = (command, { output, onExit }) => {
   });
   add<Options>({
     name: "show",
-    says: "Show the functions that took the most in a profile that was taken.",
-    argument: ["<profile>", "its id, as the list has it"],
+    says: "Show the functions that took the most in a profile.",
+    argument: ["<profile>", "its id, from the list"],
     examples: ["plexus profile show profile.n3k.a1"],
-    more: (one) => one.option("--output <file>", "write it there, for the developer tools of a browser"),
+    more: (one) =>
+      one.option("--output <file>", "write the profile to this file, for the developer tools of a browser"),
     run: async (flags, options, id) => (await import("../profile.ts")).showProfile(flags, { ...options, id }, output),
   });
 };

@@ -31,10 +31,10 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     quotas
       .command("set")
-      .description("Set how much each person of a role may use. Who has several roles has the widest; a role without a quota has no limit.")
+      .description("Set how much each person with a role may use. The widest quota counts for people with several roles; a role without a quota has no limit.")
       .argument("<role>", "a role of the cluster: guest, member, one of your own")
-      .option("--messages <count>", "messages that a person posts in rooms: 100, 5k")
-      .option("--bytes <count>", "bytes of pictures and sounds that a person uploads: 50M, 1G")
+      .option("--messages <count>", "messages that a person may post in rooms: 100, 5k")
+      .option("--bytes <count>", "bytes of pictures and sounds that a person may upload: 50M, 1G")
       .option("--tokens <count>", "tokens of models, read and written, agents included: 500k, 1M")
       .addOption(period()),
   )
@@ -50,9 +50,9 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     quotas
       .command("remove")
-      .description("End a quota. What it was is printed as the command that brings it back.")
-      .argument("<role>", "as it was set")
-      .addArgument(new Argument("<measure>", "what it counts").choices(quotaMeasures))
+      .description("Remove a quota. It prints the command that sets it again.")
+      .argument("<role>", "its name, as it was set")
+      .addArgument(new Argument("<measure>", "what it limits").choices(quotaMeasures))
       .addOption(period()),
   )
     .addHelpText("after", examples("plexus quotas remove guest messages --per day"))

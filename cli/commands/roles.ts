@@ -26,7 +26,7 @@ export const define: Define = (command, { output, onExit }) => {
       onExit(await listRoles(await adminFlags(options), output));
     });
 
-  withAdminFlags(roles.command("show").description("Show what a role grants, and when.").argument("<role>", "its name"))
+  withAdminFlags(roles.command("show").description("Show what a role allows, and when.").argument("<role>", "its name"))
     .addHelpText("after", examples("plexus roles show moderator"))
     .action(async (role: string, options: AdminOptions) => {
       const { showRole } = await import("../roles.ts");
@@ -36,15 +36,17 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     roles
       .command("set")
-      .description("Say what a role grants, in place of what it granted. Without permissions it grants nothing.")
+      .description(
+        "Set what a role allows; this replaces what it allowed before. Without permissions it allows nothing.",
+      )
       .argument("<role>", "a new name, or moderator, member, guest, service")
       .argument("[permissions...]", "like room.create; docs/commands.md lists them")
       .option("--note <text>", "what the role is for")
-      .option("--proved <minutes>", "only with a sign-in that was proved no longer ago")
-      .option("--from <range>", "only from this address or range; may be repeated", collect<string>)
+      .option("--proved <minutes>", "only within this many minutes after a sign-in")
+      .option("--from <range>", "only from this address or range; repeatable", collect<string>)
       .option("--hours <from-to>", "only at these hours of UTC: 08:00-18:00")
       .option("--days <days>", "only on these days: 1 is Monday, 1,2,3,4,5; needs --hours")
-      .option("--label <label=value>", "only at nodes with this label; may be repeated", collect<string>),
+      .option("--label <label=value>", "only at nodes with this label; repeatable", collect<string>),
   )
     .addHelpText(
       "after",
@@ -61,7 +63,7 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     roles
       .command("remove")
-      .description("Remove a role, or what was said in place of a built-in one.")
+      .description("Remove a role, or undo the change of a built-in one.")
       .argument("<role>", "its name"),
   )
     .addHelpText("after", examples("plexus roles remove support"))

@@ -24,36 +24,35 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     routes
       .command("set")
-      .description("Make a name stand for models: tried step by step, each one model or several.")
-      .argument("<name>", "what people and agents call it")
+      .description(
+        "Make a route: a name that stands for models, which are tried step by step. A step is one model or several.",
+      )
+      .argument("<name>", "the name that people and agents use")
       .argument("[steps...]", "MODEL, or MODEL:WEIGHT,MODEL:WEIGHT")
       .option(
         "--balance <how>",
-        "how models of a step share the calls: affine (default), weighted, round-robin, least-busy",
+        "how the models of a step share calls: affine (default), weighted, round-robin, least-busy",
       )
       .option(
         "--prefer <what>",
-        "what counts before that, of models of a step and nodes of a model: speed, cost, local",
+        "what to prefer first among the models of a step and the nodes of a model: speed, cost, local",
       )
       .option(
         "--kind <rule>",
-        "models for a sort of question: 'NAME: CONDITION; CONDITION => STEP | STEP'; repeatable",
+        "models for a kind of question: 'NAME: CONDITION; CONDITION => STEP | STEP'; repeatable",
         collected,
       )
-      .option("--vote", "the models of the first step answer together: the answer that most give")
-      .option("--best-of <judge>", "the same: the answer that this model chooses")
-      .option("--merge <judge>", "the same: one answer that this model writes of them")
-      .option("--members <seconds>", "how long those that answer together have (default: 60)")
+      .option("--vote", "all models of the first step answer, and the most frequent answer wins")
+      .option("--best-of <judge>", "the same, but this model chooses the best answer")
+      .option("--merge <judge>", "the same, but this model writes one answer from all of them")
+      .option("--members <seconds>", "how many seconds they have (default: 60)")
       .option("--least <count>", "how many of them must answer (default: 1)")
-      .option("--cache <seconds>", "give an answer again to whoever asks the same within so long")
-      .option("--cache-always", "also answers that chance has a part in (a temperature, no seed)")
-      .option("--cache-shared", "give it to everybody who asks the same, not to the same person alone")
-      .option(
-        "--semantic <model:likeness>",
-        "also to questions whose vectors are so much alike, for example embedder:0.95",
-      )
-      .option("--shadow <model:percent>", "also send so many of a hundred calls there, and throw the answers away")
-      .option("--file <file>", "all of it as `plexus routes --json` prints it"),
+      .option("--cache <seconds>", "give the same answer again to the same question within this time")
+      .option("--cache-always", "also keep answers that involve chance (a temperature, no seed)")
+      .option("--cache-shared", "share kept answers between all people")
+      .option("--semantic <model:likeness>", "also for questions that are this similar, for example embedder:0.95")
+      .option("--shadow <model:percent>", "also send this many of a hundred calls there, and discard the answers")
+      .option("--file <file>", "a file with the whole route, as `plexus routes --json` prints it"),
   )
     .addHelpText(
       "after",
@@ -74,13 +73,13 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     routes
       .command("explain")
-      .description("Say what a route would do with a question, and why. Only models that its rules need are asked.")
+      .description("Show what a route would do with a question, and why. It asks only the models that its rules need.")
       .argument("<name>", "its name")
-      .argument("[question]", "what is asked")
+      .argument("[question]", "the question")
       .option("--tools", "the question offers tools")
-      .option("--media", "it shows images or sounds")
-      .option("--answers-json", "it asks for JSON")
-      .option("--questions <file>", 'count how many of these come out as expected: lines of {"text": …, "kind": …}'),
+      .option("--media", "the question has images or sounds")
+      .option("--answers-json", "the question asks for JSON")
+      .option("--questions <file>", 'check how many of these come out as expected: lines of {"text": …, "kind": …}'),
   )
     .addHelpText(
       "after",
@@ -120,7 +119,7 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     routes
       .command("remove")
-      .description("End a route. What it was is printed as the command that brings it back.")
+      .description("Remove a route. It prints the command that sets it again.")
       .argument("<name>", "its name"),
   )
     .addHelpText("after", examples("plexus routes remove smart"))

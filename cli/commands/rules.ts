@@ -20,9 +20,9 @@ ${examples("plexus rules", "plexus rules try rule.json --since 2026-11-01", "ple
   withAdminFlags(
     rules
       .command("try")
-      .description("Show what a rule would have found in the audit of the past. It changes nothing.")
+      .description("Show what a rule would have found in past audit entries. It changes nothing.")
       .argument("<file>", "the rule as JSON")
-      .option("--since <time>", "from this time on; absent: 30 days", moment("The time")),
+      .option("--since <time>", "from this time on (default: the last 30 days)", moment("The time")),
   )
     .addHelpText("after", examples("plexus rules try rule.json", "plexus rules try rule.json --since 2026-11-01"))
     .action(async (file: string, options: AdminOptions & { readonly since?: number }) => {
@@ -34,10 +34,10 @@ ${examples("plexus rules", "plexus rules try rule.json --since 2026-11-01", "ple
   withAdminFlags(
     rules
       .command("set")
-      .description("Make a rule, or change it. Without --on it is kept and finds nothing.")
+      .description("Make a rule, or change it. Without --on it is saved but switched off.")
       .argument("<rule>", "its name")
       .argument("<file>", "the rule as JSON")
-      .option("--on", "it finds from now on"),
+      .option("--on", "switch it on"),
   )
     .addHelpText("after", examples("plexus rules set guessed rule.json", "plexus rules set guessed rule.json --on"))
     .action(async (name: string, file: string, options: AdminOptions & { readonly on?: boolean }) => {

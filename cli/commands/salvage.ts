@@ -15,19 +15,14 @@ interface SalvageOptions {
 export const define: Define = (command, { output, onExit }) => {
   command
     .addOption(data())
-    .addOption(
-      new Option(
-        "--to <folder>",
-        "where the new data folder is made; it must be empty or absent",
-      ).makeOptionMandatory(),
-    )
-    .option("--disk-key <file>", "the key of an encrypted disk; default: disk.key in the damaged folder")
+    .addOption(new Option("--to <folder>", "the new data folder; it must be empty or absent").makeOptionMandatory())
+    .option("--disk-key <file>", "the key of an encrypted disk (default: disk.key in the damaged folder)")
     .addOption(json())
     .addHelpText(
       "after",
-      "\nThe damaged folder is only read. What could not be read is named, one line each. A node that was alone stays who it\n" +
-        "is. Of one of many nodes a cluster of its own is made: the node itself comes back to its cluster with an empty folder\n" +
-        "and an invitation. Stop the node first.\n" +
+      "\nStop the node first. The damaged folder is only read. Each thing that cannot be read is named on a line. A node\n" +
+        "that was alone keeps its identity. A node that was one of many becomes a cluster of its own; to return to the\n" +
+        "old cluster, it joins with an empty folder and an invitation instead.\n" +
         examples(
           "plexus salvage --data /var/lib/plexus --to /var/lib/plexus-salvaged",
           "plexus up --data /var/lib/plexus-salvaged",

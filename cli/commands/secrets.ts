@@ -14,7 +14,7 @@ export const define: Define = (command, { output, onExit }) => {
   const flagsOf = (self: Self) => adminFlags(self.optsWithGlobals());
   const fileOf = (self: Self): string => self.optsWithGlobals().file ?? "-";
   const file =
-    "the file with the value; standard input without it. Never an argument: a command line is seen by everybody on the machine";
+    "the file with the value (default: standard input). It is never an argument, because everybody on the machine can see command lines";
   const list = async (self: Self) => onExit(await (await work()).listSecrets(await flagsOf(self), output));
 
   withAdminFlags(command)
@@ -32,14 +32,14 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     command
       .command("list")
-      .description("Show the secrets, where they may be sent, what uses them, and who changed them.")
+      .description("Show the secrets, where they may be sent, which settings use them, and who changed them.")
       .addHelpText("after", examples("plexus secrets list --json")),
   ).action(async (_options: unknown, self: Self) => list(self));
 
   withAdminFlags(
     command
       .command("set <name>")
-      .description("Set a secret, in place of the one of that name.")
+      .description("Set a secret; it replaces the one with this name.")
       .requiredOption("--for <host>", "a host, or host:port, that it may be sent to, repeatable", (text: string, before: readonly string[] | undefined) => collect(text, before)) // prettier-ignore
       .option("--note <text>", "what it is for, shown to admins")
       .option("--file <file>", file)
@@ -54,7 +54,7 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     command
       .command("rotate <name>")
-      .description("Replace the value of a secret; whatever uses it takes the new one.")
+      .description("Replace the value of a secret; all settings that use it take the new value.")
       .option("--file <file>", file)
       .addHelpText("after", examples("plexus secrets rotate openai --file new-key.txt")),
   ).action(async (name: string, _options: unknown, self: Self) =>
@@ -65,7 +65,7 @@ export const define: Define = (command, { output, onExit }) => {
     command
       .command("adopt <name> <from>")
       .description(
-        "Give a name to the secret that a setting keeps by itself: mail, identity-provider/NAME, audit-sink/NAME.",
+        "Give a name to a secret that a setting keeps of its own: mail, identity-provider/NAME, audit-sink/NAME.",
       )
       .addHelpText("after", examples("plexus secrets adopt smtp mail")),
   ).action(async (name: string, from: string, _options: unknown, self: Self) =>

@@ -21,12 +21,12 @@ export const define: Define = (command, { onExit, output }) => {
   const add = adminCommands(command, onExit);
   add<ListOptions>({
     name: "list",
-    says: "Show the nodes that keep shards and how they stand, the groups of shard-holders, where these are and what they hold; or what one of them holds.",
+    says: "Show the nodes that keep shards and how far they are trusted, and the groups of shard-holders with what they hold; or the shards of one holder.",
     argument: ["[holder]", "a holder, group.number"],
     examples: ["plexus shards list", "plexus shards list g1.2 --only lost", "plexus shards list --json"],
     more: (list) =>
       list.addOption(
-        new Option("--only <which>", "of one holder: only shards that are lost, or in the trash").choices([
+        new Option("--only <which>", "with a holder: only shards that are lost, or in the trash").choices([
           "lost",
           "trash",
         ]),
@@ -41,14 +41,14 @@ export const define: Define = (command, { onExit, output }) => {
   const stripes = () => import("../stripes.ts");
   add<AdminOptions & { readonly to?: string; readonly keep?: number }>({
     name: "put",
-    says: "Keep a file on the nodes with the role storage, encrypted; to try them.",
-    argument: ["<file>", "what is kept"],
+    says: "Keep a file, encrypted, on the nodes with the role storage, to try them out.",
+    argument: ["<file>", "the file to keep"],
     examples: ["plexus shards put photo.raw", "plexus shards put photo.raw --to photo.ref --keep 7d"],
     more: (inner) =>
       inner
-        .option("--to <reference>", "where the reference is written; by default FILE.ref")
+        .option("--to <reference>", "the file for the reference (default: FILE.ref)")
         .addOption(
-          new Option("--keep <duration>", "how long it is kept; by default until `plexus shards drop`").argParser(
+          new Option("--keep <duration>", "how long to keep it (default: until `plexus shards drop`)").argParser(
             duration("The time", { minMs: 60_000, maxMs: 400 * 24 * 3_600_000 }),
           ),
         ),
@@ -56,29 +56,29 @@ export const define: Define = (command, { onExit, output }) => {
   });
   add<AdminOptions & { readonly to: string }>({
     name: "get",
-    says: "Bring a file back that was put.",
+    says: "Bring back a file that was put.",
     argument: reference,
     examples: ["plexus shards get photo.ref --to photo.raw"],
-    more: (inner) => inner.requiredOption("--to <file>", "where the file is written; it must not be there"),
+    more: (inner) => inner.requiredOption("--to <file>", "the file to write; it must not exist"),
     run: async (flags, { to }, ref) => (await stripes()).getFile(flags, { reference: ref, to }, output),
   });
   add({
     name: "show",
-    says: "Show where the shards of a file are, and how they stand.",
+    says: "Show where the shards of a file are, and whether they are complete.",
     argument: reference,
     examples: ["plexus shards show photo.ref"],
     run: async (flags, _, ref) => (await stripes()).showStripes(flags, { reference: ref, deep: false }, output),
   });
   add({
     name: "verify",
-    says: "Read every shard of a file where it is, and compare it; what is damaged is made good.",
+    says: "Read and check every shard of a file, and repair the damaged ones.",
     argument: reference,
     examples: ["plexus shards verify photo.ref"],
     run: async (flags, _, ref) => (await stripes()).showStripes(flags, { reference: ref, deep: true }, output),
   });
   add<AdminOptions & { readonly yes?: boolean }>({
     name: "drop",
-    says: "Keep a file no longer: its shards are collected some days later.",
+    says: "Stop keeping a file. Its shards are deleted some days later.",
     argument: reference,
     examples: ["plexus shards drop photo.ref --yes"],
     more: (inner) => inner.option("--yes", "do not ask"),
@@ -86,13 +86,13 @@ export const define: Define = (command, { onExit, output }) => {
   });
   add({
     name: "heal",
-    says: "Make good at once what storage nodes lack, without waiting for nodes that are away.",
+    says: "Repair missing shards now, without waiting for nodes that are down.",
     examples: ["plexus shards heal"],
     run: async (flags) => (await stripes()).healShards(flags, output),
   });
   add({
     name: "trust",
-    says: "End the probation of a node that keeps shards: you vouch for it. Audits go on.",
+    says: "End the probation of a node that keeps shards, because you vouch for it. Audits continue.",
     argument: ["<node>", "its name"],
     examples: ["plexus shards trust node-d"],
     run: async (flags, _, node) => (await stripes()).trustNode(flags, node, output),

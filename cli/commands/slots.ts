@@ -18,7 +18,7 @@ export const define: Define = (command, { output, onExit }) => {
     command
       .enablePositionalOptions()
       .addOption(new Option("--role <role>", "only slots of this role").choices(roles))
-      .option("--node <node>", "only slots that this node owns or copies; the beginning of its name is enough")
+      .option("--node <node>", "only slots that this node owns or has a copy of; the beginning of its name is enough")
       .option("--not-ok", "only slots that are moving, short of copies, blocked or down")
       .option("--pinned", "only slots of single actors"),
   )
@@ -59,7 +59,7 @@ export const define: Define = (command, { output, onExit }) => {
 
   add({
     name: "release",
-    says: "Let the cluster place a slot again that was moved by hand.",
+    says: "Unpin a slot or actor that was moved by hand: the cluster places it again.",
     argument: ["<slot>", "role/number, or kind/key of an actor that was moved"],
     examples: ["plexus slots release chat/17", "plexus slots release room/lobby"],
     run: async (flags, _, slot) => (await import("../cluster.ts")).releaseSlot(flags, slot, output),

@@ -5,7 +5,7 @@ import type { Define } from "./index.ts";
 export const define: Define = (command, { output, onExit }) => {
   const listed = (one: typeof command): typeof command =>
     withAdminFlags(one)
-      .option("--open", "only those that are not over")
+      .option("--open", "only running ones")
       .action(async (options: AdminOptions & { readonly open?: boolean }) => {
         const { listTasks } = await import("../tasks.ts");
         onExit(await listTasks(await adminFlags(options), { open: options.open === true }, output));
@@ -14,7 +14,7 @@ export const define: Define = (command, { output, onExit }) => {
     "after",
     examples("plexus tasks", "plexus tasks watch backup.12", "plexus tasks cancel drain.n3k"),
   );
-  listed(tasks.command("list").description("Show what takes long, at all nodes, and what came of it.")).addHelpText("after", examples("plexus tasks list --open --json")); // prettier-ignore
+  listed(tasks.command("list").description("Show the long tasks of all nodes, and their results.")).addHelpText("after", examples("plexus tasks list --open --json")); // prettier-ignore
 
   const forOne = (
     name: string,
@@ -30,25 +30,25 @@ export const define: Define = (command, { output, onExit }) => {
       });
   forOne(
     "show",
-    "Show one task: who began it, how far it is, and what to do if it failed.",
+    "Show one task: who started it, its progress, and what to do if it failed.",
     "plexus tasks show backup.12",
     "showTask",
   );
   forOne(
     "watch",
-    "Show how far a task is until it is over. Ctrl-C stops looking; the task goes on.",
+    "Follow a task until it ends. Ctrl-C stops following; the task continues.",
     "plexus tasks watch backup.12",
     "watchTask",
   );
   forOne(
     "cancel",
-    "End a task as soon as it can. What was done of it stays.",
+    "Stop a task as soon as it can. What it has done so far stays.",
     "plexus tasks cancel backup.12",
     "cancelTask",
   );
   forOne(
     "again",
-    "Begin a task again that failed or was cancelled. What was done of it is not done twice.",
+    "Start a failed or cancelled task again. What it had done is not done twice.",
     "plexus tasks again backup.12",
     "repeatTask",
   );

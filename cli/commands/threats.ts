@@ -15,7 +15,7 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     command
       .command("set <name> <url>")
-      .description("Have every node read a list of bad addresses, names of hosts and digests of files.")
+      .description("Let every node read a list of bad addresses, host names and file digests.")
       .addHelpText("after", examples("plexus threats set drop https://feeds.example.org/drop.txt")),
   ).action(async (name: string, url: string, _options: unknown, self: Globals) =>
     onExit(await (await load()).setThreats(await flagsOf(self), name, url, output)),
@@ -23,7 +23,7 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     command
       .command("remove <name>")
-      .description("End such a list.")
+      .description("Remove such a list.")
       .addHelpText("after", examples("plexus threats remove drop")),
   ).action(async (name: string, _options: unknown, self: Globals) =>
     onExit(await (await load()).removeThreats(await flagsOf(self), name, output)),

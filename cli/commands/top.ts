@@ -7,9 +7,9 @@ import type { Define } from "./index.ts";
 export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     command
-      .option("--once", "print it once and end, as without a terminal")
+      .option("--once", "print it once and exit, as without a terminal")
       .addOption(
-        new Option("--interval <duration>", "between two looks")
+        new Option("--interval <duration>", "time between two updates")
           .default(cliLimits.topIntervalMs, "1s")
           .argParser(duration("The interval", { minMs: 200, maxMs: 3_600_000 })),
       ),

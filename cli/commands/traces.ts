@@ -15,19 +15,19 @@ export const define: Define = (command, { output, onExit }) => {
   const add = adminCommands(command, onExit);
   add<ListOptions>({
     name: "list",
-    says: "Show the newest requests that were traced, at all nodes, the newest first.",
+    says: "Show the newest traced requests of all nodes, newest first.",
     examples: ["plexus traces list", "plexus traces list --failed", "plexus traces list --min 200ms --name room.post"],
     more: (one) =>
       one
-        .option("--node <name>", "those that came in at that node")
-        .option("--name <text>", "requests whose name begins so")
+        .option("--node <name>", "only those that came in at this node")
+        .option("--name <text>", "only requests whose name begins with this")
         .addOption(
-          new Option("--min <duration>", "that took so long or longer").argParser(
+          new Option("--min <duration>", "only those that took at least this long").argParser(
             duration("The time", { minMs: 1, maxMs: 3_600_000 }),
           ),
         )
-        .option("--failed", "those alone that ended with an error")
-        .option("--limit <number>", "how many at most", wholeNumber("The limit", 1, 200), 50),
+        .option("--failed", "only those that ended with an error")
+        .option("--limit <number>", "at most this many", wholeNumber("The limit", 1, 200), 50),
     run: async (flags, options) => {
       const { listTraces } = await import("../traces.ts");
       return listTraces(flags, options, output);
@@ -35,8 +35,8 @@ export const define: Define = (command, { output, onExit }) => {
   });
   add({
     name: "show",
-    says: "Show the way of one request through the nodes: each step, where it was, and how long it took.",
-    argument: ["<trace>", "its id, as the list has it"],
+    says: "Show how one request went through the nodes: each step, where it ran, and how long it took.",
+    argument: ["<trace>", "its id, from the list"],
     examples: ["plexus traces show 4bf92f3577b34da6a3ce929d0e0e4736"],
     run: async (flags, _options, trace) => {
       const { showTrace } = await import("../traces.ts");

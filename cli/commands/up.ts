@@ -131,7 +131,7 @@ export const define: Define = (command, { output, onExit }) => {
     )
     .option(
       "--block-list <source>",
-      "file or URL with addresses that are refused, read again each minute, repeatable: plain or STIX 2.1",
+      "file or URL with addresses to refuse, read again each minute, repeatable: plain or STIX 2.1",
       collect<string>,
     )
     .option(
@@ -141,12 +141,12 @@ export const define: Define = (command, { output, onExit }) => {
     )
     .option(
       "--admin-address <address>",
-      "from where admins and the operator's commands may come, repeatable: 127.0.0.1, 10.0.0.0/8 (default: everywhere)",
+      "address from which admins and operators' commands are accepted, repeatable: 127.0.0.1, 10.0.0.0/8 (default: any)",
       collect<string>,
     )
     .option(
       "--allowed-host <name>",
-      "name by which people reach this node, repeatable: chat.example.org (addresses and the machine's own names are)",
+      "host name by which people reach this node, repeatable: chat.example.org (addresses and the machine's own names always work)",
       collect<string>,
     )
     .option(
@@ -154,14 +154,20 @@ export const define: Define = (command, { output, onExit }) => {
       "other site whose pages may use the AI interfaces, repeatable: https://app.example.org",
       collect<string>,
     )
-    .option("--metrics-listen <address:port>", "serve metrics there without a token: 127.0.0.1:9464 (default: nowhere)")
-    .option("--grpc <address:port>", "serve gRPC there: 127.0.0.1:7080, or a port of this machine (default: nowhere)")
+    .option(
+      "--metrics-listen <address:port>",
+      "serve metrics at this address without a token: 127.0.0.1:9464 (default: nowhere)",
+    )
+    .option(
+      "--grpc <address:port>",
+      "serve gRPC at this address: 127.0.0.1:7080, or a port of this machine (default: nowhere)",
+    )
     .option("--control <address:port>", "control endpoint for admins: 127.0.0.1:7072, 7072, unix:/path (default: none)")
     .option("--tls-cert <file>", "certificate (PEM) of the node and the control endpoint; read again when it changes")
-    .option("--tls-key <file>", "its key")
+    .option("--tls-key <file>", "the key of the certificate")
     .option(
       "--tls-client-ca <file>",
-      "authorities (PEM) of the client certificates that the control endpoint takes, and that gRPC asks for",
+      "authorities (PEM) whose client certificates the control endpoint accepts and gRPC requires",
     )
     .option(
       "--model <path[,name]>",
@@ -170,7 +176,7 @@ export const define: Define = (command, { output, onExit }) => {
     )
     .option(
       "--role <role>",
-      `what this node does: ${roles.join(", ")}; repeatable, or separated by commas (default: all, or those of the invitation)`,
+      `roles of this node: ${roles.join(", ")}; repeatable, or separated by commas (default: all, or those of the invitation)`,
       roleList,
     )
     .option("--label <name=value>", "label of this node, repeatable", namedValue)
@@ -206,7 +212,7 @@ export const define: Define = (command, { output, onExit }) => {
     )
     .option(
       "--min-in-sync <number>",
-      "serve a slot only while at least so many copies are in sync (default: 1)",
+      "accept writes only while at least this many copies are in sync (default: 1)",
       wholeNumber("The number", 1, 7),
     )
     .option("--config <file>", "YAML file with settings; environment variables and flags override it")
@@ -219,7 +225,7 @@ export const define: Define = (command, { output, onExit }) => {
       ]),
     )
     .addOption(
-      new Option("--prefer <what>", "which node with a model is asked first").choices([
+      new Option("--prefer <what>", "which node with a model is used first").choices([
         "balanced",
         "speed",
         "cost",
@@ -234,7 +240,7 @@ export const define: Define = (command, { output, onExit }) => {
     .addOption(new Option("--log-format <format>", "auto is pretty on a terminal").choices(["auto", "json", "pretty"]))
     .option("--trace-ratio <share>", "share of requests that are traced, from 0 to 1 (default: 0)", share)
     .option("--trace-url <url>", "where spans of traces are sent by OTLP: http://127.0.0.1:4318/v1/traces")
-    .option("--trust-data", "start although the data folder is an older copy; what it lacks may be lost")
+    .option("--trust-data", "start although the data folder is an older copy; newer data that it lacks may be lost")
     .option("--quiet", "do not print the welcome text")
     .addOption(new Option("--json", "print one JSON line when ready; logs go to standard error"))
     .addHelpText(

@@ -18,9 +18,9 @@ export const define: Define = (command, { output, onExit }) => {
   const usage = withAdminFlags(
     command
       .enablePositionalOptions()
-      .option("--person <name>", "of one person, by keys and agents")
-      .option("--mine", "your own, with --url and the sign-in of `plexus chat`; takes no admin")
-      .option("--days <count>", "by day, so many days back", wholeNumber("The number of days", 1, 400)),
+      .option("--person <name>", "only this person, by keys and agents")
+      .option("--mine", "only your own, with --url and the sign-in of `plexus chat`; you need not be an admin")
+      .option("--days <count>", "by day, for this many days back", wholeNumber("The number of days", 1, 400)),
   )
     .addHelpText(
       "after",
@@ -39,9 +39,9 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     usage
       .command("days")
-      .description("Show what people did by day: messages, active people, what was taken of models, what is kept.")
-      .option("--days <count>", "so many days back", wholeNumber("The number of days", 1, 800), 30)
-      .option("--team <name>", "of the people of a team, a budget that names several people")
+      .description("Show activity by day: messages, active people, use of models, stored data.")
+      .option("--days <count>", "this many days back", wholeNumber("The number of days", 1, 800), 30)
+      .option("--team <name>", "only people of this team, which is a budget that names several people")
       .option("--csv", "as CSV, with a row for each team"),
   )
     .addHelpText(

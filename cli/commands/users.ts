@@ -28,7 +28,7 @@ export const define: Define = (command, { output, onExit }) => {
       onExit(await listUsers(await adminFlags(options), output));
     });
 
-  withAdminFlags(users.command("list").description("Show everybody who has other roles than a member's."))
+  withAdminFlags(users.command("list").description("Show people who have other roles than member."))
     .addHelpText("after", examples("plexus users list --json"))
     .action(async (options: AdminOptions) => {
       const { listUsers } = await import("../roles.ts");
@@ -38,10 +38,10 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     users
       .command("roles")
-      .description("Say which roles a person has, in place of those before. `member` alone takes all others.")
+      .description("Set the roles of a person; they replace the roles before. `member` alone removes all others.")
       .argument("<name>", "the person")
       .argument("<roles...>", "owner, admin, moderator, member, guest, service, or one of your own")
-      .option("--seen <roles>", "only if the person has these now, separated by commas: whoever was faster is not overwritten"),
+      .option("--seen <roles>", "only if the person still has these roles now, separated by commas, so that you do not overwrite somebody else's change"),
   )
     .addHelpText("after", examples("plexus users roles ada admin", "plexus users roles bob member support --seen member"))
     .action(async (name: string, roles: readonly string[], options: AdminOptions & { readonly seen?: string }) => {
@@ -65,9 +65,9 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     users
       .command("revoke")
-      .description("End a session or API key of a person, or all of them; connections end with it.")
+      .description("End a session or API key of a person, or all of them, with their connections.")
       .argument("<name>", "the person")
-      .argument("[session]", "its id; without one, all"),
+      .argument("[session]", "its id (default: all)"),
   )
     .addHelpText("after", examples("plexus users revoke ada", "plexus users revoke ada 3f2a"))
     .action(async (name: string, session: string | undefined, options: AdminOptions) => {
@@ -76,7 +76,7 @@ export const define: Define = (command, { output, onExit }) => {
     });
 
   withAdminFlags(
-    users.command("reset").description("Make a link by which a person sets a new password, once.").argument("<name>"),
+    users.command("reset").description("Make a link with which a person sets a new password, once.").argument("<name>"),
   )
     .addHelpText("after", examples("plexus users reset ada", "plexus users reset ada --url https://chat.example.org"))
     .action(async (name: string, options: AdminOptions) => {
@@ -87,15 +87,17 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     users
       .command("invite")
-      .description("Make a link by which people make accounts where sign-up asks for an invitation.")
-      .option("--uses <count>", "how many accounts it is good for", wholeNumber("The number of accounts", 1, 10_000), 1)
-      .option("--hours <count>", "how long it holds", wholeNumber("The number of hours", 1, 8_760), 72)
-      .option("--note <text>", "what it is for, as the list shows it")
+      .description("Make an invitation link with which people create accounts.")
       .option(
-        "--guest",
-        "for guests: they talk in the rooms that they are brought into, and their accounts end by themselves",
+        "--uses <count>",
+        "for how many accounts it is valid",
+        wholeNumber("The number of accounts", 1, 10_000),
+        1,
       )
-      .option("--room <room>", "the room that guests are brought into")
+      .option("--hours <count>", "how long it is valid", wholeNumber("The number of hours", 1, 8_760), 72)
+      .option("--note <text>", "what it is for, as the list shows it")
+      .option("--guest", "for guests: they talk only in rooms they are brought into, and their accounts expire")
+      .option("--room <room>", "the room for the guests")
       .option("--days <count>", "how long a guest's account lasts", wholeNumber("The number of days", 1, 366), 30),
   )
     .addHelpText(
@@ -116,9 +118,9 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     users
       .command("delete")
-      .description("Delete a person's account, after two weeks in which `restore` undoes it, or at once.")
+      .description("Delete a person's account. For two weeks `restore` can undo it, unless you say --at-once.")
       .argument("<name>")
-      .option("--at-once", "without a time in which it can be undone")
+      .option("--at-once", "at once, so that it cannot be undone")
       .option("--yes", "do not ask"),
   )
     .addHelpText("after", examples("plexus users delete ada", "plexus users delete ada --at-once --yes"))
@@ -130,9 +132,9 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     users
       .command("export")
-      .description("Write what a person's account has into a file, as JSON lines; not what the person wrote to others.")
+      .description("Write the data of a person's account into a file, as JSON lines; without messages to others.")
       .argument("<name>")
-      .option("--file <file>", "the new file; without it: standard output"),
+      .option("--file <file>", "the new file (default: standard output)"),
   )
     .addHelpText("after", examples("plexus users export ada --file ada.jsonl"))
     .action(async (user: string, { file, ...options }: ExportOptions) => {
@@ -141,8 +143,8 @@ export const define: Define = (command, { output, onExit }) => {
     });
 
   for (const [verb, suspended, says] of [
-    ["suspend", true, "End a person's sessions and API keys, and let them in no more."],
-    ["restore", false, "Let a suspended person in again, and call a deletion off."],
+    ["suspend", true, "Suspend a person: end their sessions and API keys, and refuse their sign-in."],
+    ["restore", false, "Let a suspended person sign in again, or cancel a deletion."],
   ] as const)
     withAdminFlags(users.command(verb).description(says).argument("<name>"))
       .addHelpText("after", examples(`plexus users ${verb} ada`))

@@ -243,7 +243,7 @@ async function readKept(folder: string): Promise<Kept | undefined> {
   for (const port of kept.ports)
     if ((await listenOn(port)) === undefined) {
       // The nodes look for one another where they were, so other ports would not do.
-      const reason = "another program has this port, and the nodes of this folder know each other by it";
+      const reason = "another program uses this port, which the nodes of this folder need";
       throw new PlexusError(failure("CONFIG_INVALID", { field: "data", value: folder, port, reason }));
     }
   return kept;

@@ -21,13 +21,13 @@ describe("the shards of a cluster", function () {
     await group.getByText("1 holder on 1 node. It takes new stripes.").waitFor();
     await group.getByText("No problems.").waitFor();
     const state = page.getByRole("region", { name: "State", exact: true });
-    await state.getByText("1 node would take new bytes.").waitFor();
+    await state.getByText("1 node can store new data.").waitFor();
     await state.getByText("0 shards, 0 bytes").waitFor();
     await group.getByRole("button", { name: "Shards of g1.0" }).focus();
     await page.keyboard.press("Enter");
     await group.getByText("It holds no shards yet.").waitFor();
     await page.getByRole("button", { name: "Repair now, without waiting" }).click();
-    await page.getByText("0 shards made good").waitFor();
+    await page.getByText("0 shards repaired").waitFor();
     expect(fixture.complaints).to.deep.equal([]);
   });
 

@@ -100,8 +100,8 @@ describe("backups of a real node", function () {
     expect(await plexus(node, "backup", "verify", "--from", folder, "--depth", "data")).to.match(/read and decrypted/);
     const refused = await runPlexus("backup", "prune", "--from", folder, "--keep-last", "1", "--data", node.data);
     expect(refused.stderr)
-      .to.match(/To be removed: 1 snapshot \(1\)/)
-      .and.match(/must be confirmed/);
+      .to.match(/To remove: 1 snapshot \(1\)/)
+      .and.match(/confirm it/);
     expect(await plexus(node, "backup", "prune", "--from", folder, "--keep-last", "1", "--yes")).to.match(/Removed/);
     const { body } = await node.http("POST", `${base}/list`, { from: folder }, token);
     expect((body as BackupList).snapshots.map(({ number }) => number)).to.deep.equal([2]);

@@ -221,7 +221,7 @@ describe("the page", function () {
         401,
       );
     }
-    await page.getByText("Attempts to sign in as you failed.").waitFor();
+    await page.getByText("Somebody tried to sign in as you and failed.").waitFor();
     await page.getByText("10 attempts to sign in as you failed").waitFor();
     expect(await barriers(page)).to.deep.equal([]);
     await context.close();

@@ -62,7 +62,7 @@ describe("the administration", function () {
     expect(await mod.page.getByRole("button", { name: "Suspend the account" }).count()).to.equal(0);
     const bob = await fixture.person("bob");
     await bob.page.goto(`${fixture.node.url}/admin/people`);
-    await bob.page.getByText("Only those who look after people see this.").waitFor();
+    await bob.page.getByText("Only people with permission to manage accounts see this page.").waitFor();
     await bob.page.getByRole("button", { name: "Your account" }).click();
     await bob.page.getByRole("menuitem", { name: "API keys" }).waitFor();
     expect(await bob.page.getByRole("menuitem", { name: "Administration" }).count()).to.equal(0);
@@ -154,17 +154,17 @@ describe("the administration", function () {
     await page.getByRole("link", { name: "Make a role" }).click();
     await page.getByRole("textbox", { name: "Name" }).fill("auditor");
     await page.getByRole("textbox", { name: "What it is for" }).fill("Reads the audit from the office");
-    await page.getByRole("checkbox", { name: /^Reading what was done to the cluster/ }).check();
+    await page.getByRole("checkbox", { name: /^Reading who changed what in the cluster/ }).check();
     await page.getByRole("button", { name: /^Conditions: Reading what was done/ }).click();
     const when = page.getByRole("group", { name: /^Conditions of Reading/ });
     await when.getByRole("textbox", { name: "From addresses" }).fill("10.0.0.0/8");
     await when.getByLabel("From (UTC)").fill("08:00");
-    await when.getByRole("button", { name: "Take over", exact: true }).click();
-    await when.getByRole("alert").filter({ hasText: "a beginning and an end" }).waitFor();
+    await when.getByRole("button", { name: "Use", exact: true }).click();
+    await when.getByRole("alert").filter({ hasText: "a start and an end" }).waitFor();
     await when.getByLabel("To (UTC)").fill("18:00");
     for (const day of ["Mon", "Tue"]) await when.getByRole("checkbox", { name: day }).check();
     await looked(page, "role-editor");
-    await when.getByRole("button", { name: "Take over", exact: true }).click();
+    await when.getByRole("button", { name: "Use", exact: true }).click();
     await page.getByText("from 10.0.0.0/8; 08:00–18:00 UTC, Mon Tue").waitFor();
     await page.getByRole("button", { name: "Make the role" }).click();
     await page.getByText("The role auditor was made.").waitFor();
@@ -208,7 +208,7 @@ describe("the administration", function () {
     await part(page, "Entries").getByText("Nothing was found.").or(part(page, "Entries").getByRole("button", { name: /user\/cyd/ })).first().waitFor(); // prettier-ignore
     await page.getByRole("button", { name: "Show all" }).click();
     await page.getByRole("combobox", { name: "What" }).selectOption("setRoles");
-    await page.getByRole("textbox", { name: "To whom or what" }).fill("user/cyd");
+    await page.getByRole("textbox", { name: "Done to" }).fill("user/cyd");
     await page.keyboard.press("Enter");
     const entry = part(page, "Entries").getByRole("button", {
       name: /user\/ada A person gets or loses roles.*user\/cyd/,
@@ -216,7 +216,7 @@ describe("the administration", function () {
     await entry.click();
     await page.getByRole("row", { name: "roles member member auditor" }).waitFor();
     await part(page, "Proof")
-      .getByText(/is whole, and its signature is right$/)
+      .getByText(/is complete, and its signature is valid$/)
       .waitFor();
     await looked(page, "audit");
     await page.getByRole("combobox", { name: "Outcome" }).selectOption("refused");
@@ -291,7 +291,7 @@ describe("the administration", function () {
   it("shows alerts with what to do, and takes note of one with a word", async () => {
     await page.goto(`${fixture.node.url}/admin/alerts`);
     const alerts = part(page, "Alerts");
-    await alerts.getByText("Nothing is open.").waitFor();
+    await alerts.getByText("No alert is open.").waitFor();
     const found = alerts.getByText(/^\d+ sign-ins were refused within/);
     for (let guess = 0; guess < 10; guess += 1)
       await fetch(`${fixture.node.url}/api/v1/sign-in`, {
@@ -302,12 +302,12 @@ describe("the administration", function () {
     await found.waitFor();
     await alerts.getByText("Ask the person whether it was them.").waitFor();
     await looked(page, "alerts");
-    await alerts.getByRole("button", { name: /^Take note: .*user\/bob/ }).click();
-    await dialog(page).getByRole("textbox", { name: "What it was" }).fill("Bob forgot it");
-    await dialog(page).getByRole("button", { name: "Take note" }).click();
-    await alerts.getByText("Nothing is open.").waitFor();
-    await alerts.getByText("Taken note of").click();
-    await alerts.getByText(/ada took note on .*: Bob forgot it/).waitFor();
+    await alerts.getByRole("button", { name: /^Acknowledge: .*user\/bob/ }).click();
+    await dialog(page).getByRole("textbox", { name: "What was the cause?" }).fill("Bob forgot it");
+    await dialog(page).getByRole("button", { name: "Acknowledge" }).click();
+    await alerts.getByText("No alert is open.").waitFor();
+    await alerts.getByText("Acknowledged").click();
+    await alerts.getByText(/ada acknowledged it on .*: Bob forgot it/).waitFor();
     expect(fixture.complaints).to.deep.equal([]);
   });
 
@@ -324,7 +324,7 @@ describe("the administration", function () {
     await rules.getByText(/^This is no JSON/).waitFor();
     const steps = [{ action: "setRoles", outcome: "done" }];
     await text.fill(JSON.stringify({ severity: "notice", withinMinutes: 30, by: "target", steps }));
-    await rules.getByRole("button", { name: "Try on the past" }).click();
+    await rules.getByRole("button", { name: "Test on the past" }).click();
     await rules.getByText(/^What this rule would have found: [1-9]/).waitFor();
     await rules
       .getByText(/user\/mod/)
@@ -348,7 +348,7 @@ describe("the administration", function () {
     await page.getByRole("textbox", { name: "Password" }).fill("correct horse");
     await page.keyboard.press("Enter");
     await playbooks.getByText("acts", { exact: true }).waitFor();
-    await playbooks.getByRole("button", { name: "Only rehearse: lock" }).click();
+    await playbooks.getByRole("button", { name: "Rehearse only: lock" }).click();
     await playbooks.getByText("rehearses", { exact: true }).waitFor();
     const { page: small } = await fixture.person("ada", phone);
     await small.goto(`${fixture.node.url}/admin/alerts`);

@@ -67,12 +67,12 @@ describe("the backups of a cluster", function () {
       .waitFor();
     await part(page, "Snapshots").getByRole("button", { name: "Check snapshot 1" }).click();
     await part(page, "Tasks")
-      .getByText(/: all is well\.$/)
+      .getByText(/: no damage\.$/)
       .waitFor();
 
     const schedules = part(page, "Schedules");
     await schedules.getByText(/^Every day at 03:00\. Next: /).waitFor();
-    await schedules.getByRole("textbox", { name: "As cron" }).fill("0 3 * *");
+    await schedules.getByRole("textbox", { name: "As cron fields" }).fill("0 3 * *");
     await schedules.getByText("These are not five fields of cron").waitFor();
     await schedules.getByRole("combobox", { name: "When" }).selectOption("Every hour");
     await schedules.getByRole("button", { name: "Add" }).focus();
@@ -89,7 +89,7 @@ describe("the backups of a cluster", function () {
     await schedules.getByText("rehearsal Rehearses a restore").waitFor();
     const kept = (await ada.api("GET", "/api/v1/admin/backups/schedules")) as { schedules: { name: string; wish: object }[] }; // prettier-ignore
     expect(kept.schedules.find(({ name }) => name === "tidy")?.wish).to.deep.equal({ sort: "prune", apply: true, keep: { last: 3, daily: 7, weekly: 8, monthly: 12 } }); // prettier-ignore
-    await part(page, "State").getByText("Backups are well").waitFor();
+    await part(page, "State").getByText("Backups are fine").waitFor();
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
       expect(await faults(page), colorScheme).to.deep.equal([]);
@@ -116,20 +116,20 @@ describe("the backups of a cluster", function () {
     expect(archive).to.not.include("Nobody else reads this");
   });
 
-  it("bring what was deleted back into its room, after a look at what would come, and take it back again", async () => {
+  it("bring what was deleted back into its room, after a preview, and take it back again", async () => {
     const { page } = ada;
     await ada.api("DELETE", "/api/v1/rooms/lobby/messages/1");
     const recall = part(page, "Recall");
     await recall.getByRole("combobox", { name: "Which", exact: true }).fill("lobby");
     await recall.getByRole("textbox", { name: "With these words" }).fill("HARBOUR");
     await recall.getByRole("button", { name: "Show how much it is" }).click();
-    await recall.getByRole("button", { name: "Bring back into place" }).click();
+    await recall.getByRole("button", { name: "Bring back into rooms" }).click();
     const rules = recall.getByRole("form", { name: "How it comes back" });
-    await rules.getByRole("button", { name: "What would come?" }).click();
+    await rules.getByRole("button", { name: "What would come back?" }).click();
     await rules.getByText("1 were deleted since").waitFor();
     expect(await rules.getByRole("button", { name: /^Bring back/ }).count(), "it stays deleted").to.equal(0);
-    await rules.getByRole("combobox", { name: "What was deleted since" }).selectOption("comes back, too");
-    await rules.getByRole("button", { name: "What would come?" }).click();
+    await rules.getByRole("combobox", { name: "What was deleted since then" }).selectOption("comes back as well");
+    await rules.getByRole("button", { name: "What would come back?" }).click();
     await rules.getByText(/^1 message of 1 conversation, 19 bytes would come back\. It takes about/).waitFor(); // prettier-ignore
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
@@ -161,7 +161,7 @@ describe("the backups of a cluster", function () {
     await recall.getByRole("textbox", { name: /a second admin has to agree/ }).fill("She lost it");
     await recall.getByRole("button", { name: "Ask for approval" }).click();
     await part(page, "Approvals")
-      .getByText(/^Nobody else has been an admin for a day: the operator approves it until/)
+      .getByText(/^No other admin has had the role for a day, so the operator approves it until/)
       .waitFor();
 
     await eve.page
@@ -170,7 +170,7 @@ describe("the backups of a cluster", function () {
       .waitFor();
     await eve.page.goto(`${fixture.node.url}/admin/backup`);
     await part(eve.page, "Approvals")
-      .getByText(/^Nobody else has been an admin for a day/)
+      .getByText(/^No other admin has had the role for a day/)
       .waitFor();
     expect(await part(eve.page, "Approvals").getByRole("button").count(), "eve was made one just now").to.equal(0);
     const control = await readControlFile(fixture.node.data);
@@ -213,12 +213,12 @@ describe("the backups of a cluster", function () {
     const prune = part(page, "Prune");
     for (const period of ["Daily", "Weekly", "Monthly"]) await prune.getByRole("textbox", { name: period }).fill("");
     await prune.getByRole("textbox", { name: "Newest" }).fill("1");
-    await prune.getByRole("button", { name: "What would go?" }).click();
+    await prune.getByRole("button", { name: "What would be removed?" }).click();
     await prune.getByText("1 stays: held").waitFor();
     await holds.getByRole("button", { name: "Lift the hold on room/lobby" }).click();
     await page.getByRole("button", { name: "Lift", exact: true }).last().click();
     await holds.getByText(/^Case 12/).waitFor({ state: "hidden" });
-    await prune.getByRole("button", { name: "What would go?" }).click();
+    await prune.getByRole("button", { name: "What would be removed?" }).click();
     await prune.getByRole("button", { name: "Remove 1 snapshot" }).click();
     await page.getByRole("button", { name: "Remove", exact: true }).last().click();
     await part(page, "Tasks")

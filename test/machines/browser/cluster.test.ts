@@ -74,7 +74,7 @@ describe("the dashboard of a cluster of three nodes", function () {
     const plan = region(page, "What if");
     await plan.getByRole("textbox", { name: "How many" }).fill("2");
     await plan.getByRole("textbox", { name: "Zone" }).fill("cellar");
-    await plan.getByRole("button", { name: "Show what would follow" }).focus();
+    await plan.getByRole("button", { name: "Show what would happen" }).focus();
     await page.keyboard.press("Enter");
     await plan.getByRole("row", { name: /new 2/ }).waitFor();
     expect(await plan.locator("pre").textContent()).to.equal(
@@ -84,13 +84,13 @@ describe("the dashboard of a cluster of three nodes", function () {
     );
     await looked(page, "plan");
 
-    await plan.getByRole("combobox", { name: "Suppose" }).selectOption({ label: "A node goes" });
-    await plan.getByRole("button", { name: "Show what would follow" }).click();
+    await plan.getByRole("combobox", { name: "Suppose" }).selectOption({ label: "A node leaves" });
+    await plan.getByRole("button", { name: "Show what would happen" }).click();
     await plan.getByText("No node would have the role manager").waitFor();
 
-    await plan.getByRole("combobox", { name: "Suppose" }).selectOption({ label: "A node has another weight" });
+    await plan.getByRole("combobox", { name: "Suppose" }).selectOption({ label: "A node gets another weight" });
     await plan.getByRole("textbox", { name: "Weight" }).fill("2.5");
-    await plan.getByRole("button", { name: "Show what would follow" }).click();
+    await plan.getByRole("button", { name: "Show what would happen" }).click();
     await plan.getByText(/^Nothing would move\./).waitFor();
     await plan.getByRole("button", { name: "Change it" }).click();
     await yes("Change");
@@ -186,8 +186,8 @@ describe("the dashboard of a cluster of three nodes", function () {
       .waitFor();
     await yes("Move");
     await page.getByText(`${slot} is on ${other} now.`).waitFor();
-    await page.getByRole("button", { name: `Let go of ${slot}`, exact: true }).click();
-    await page.getByText(`${slot} goes where the plan has it.`).waitFor();
+    await page.getByRole("button", { name: `Unpin ${slot}`, exact: true }).click();
+    await page.getByText(`${slot} is placed by the cluster again.`).waitFor();
     expect(fixture.complaints).to.deep.equal([]);
   });
 
@@ -245,7 +245,7 @@ describe("the dashboard of a cluster of three nodes", function () {
       /^day,team,people,messages,.*\r\n2\d{3}-\d\d-\d\d,,[1-9]/,
     );
     await page.getByRole("button", { name: "Remove the price of echo" }).click();
-    await table("Prices of models").getByText("Nothing has a price.").waitFor();
+    await table("Prices of models").getByText("No model has a price.").waitFor();
   });
 
   it("follows the logs of all nodes, of what is asked for", async () => {
@@ -287,12 +287,12 @@ describe("the dashboard of a cluster of three nodes", function () {
 
   it("looks at what another node does, and shows it as a picture and in words", async () => {
     await go(page, "profiles");
-    const form = page.getByRole("form", { name: "Look at a node" });
+    const form = page.getByRole("form", { name: "Profile a node" });
     await form.getByRole("combobox", { name: "Node" }).selectOption({ index: 2 });
     await form.getByRole("combobox", { name: "For" }).selectOption({ label: "1 s" });
     await form.getByRole("button", { name: "Begin" }).click();
     await page.getByRole("link", { name: /^Profile of what the processor does at / }).click();
-    await page.getByRole("img", { name: "Calls, the callers above" }).locator("div").first().click();
+    await page.getByRole("img", { name: "Calls, callers above" }).locator("div").first().click();
     await page
       .getByRole("button", { name: /^Show .* in the picture$/ })
       .first()
@@ -341,9 +341,9 @@ describe("the dashboard of a cluster of three nodes", function () {
     await region(page, "State").waitFor();
     await page.route("**/assets/*.js", (route) => route.fulfill({ status: 404, body: "" }));
     await page.getByRole("navigation", { name: "Administration" }).locator('a[href="/admin/tasks"]').click();
-    await page.getByRole("heading", { name: "The page has to be loaded anew" }).waitFor();
+    await page.getByRole("heading", { name: "The page must be loaded again" }).waitFor();
     await page.unroute("**/assets/*.js");
-    await page.getByRole("button", { name: "Load it anew" }).click();
+    await page.getByRole("button", { name: "Load it again" }).click();
     await region(page, "Tasks").waitFor();
     expect(fixture.complaints).to.deep.equal([]);
   });
@@ -369,7 +369,7 @@ describe("the dashboard of a cluster of three nodes", function () {
     await go(page, "configuration");
     await region(page, "Keys").getByRole("combobox", { name: "Node" }).click();
     await page.getByRole("option", { name: "third" }).click();
-    await page.getByText("Nothing is known of third now").waitFor();
+    await page.getByText("No answer from third now").waitFor();
     await go(page, "tasks");
     await page.getByRole("group", { name: "List of tasks" }).getByText(/third/).first().waitFor();
 
@@ -378,7 +378,7 @@ describe("the dashboard of a cluster of three nodes", function () {
     await go(page, "configuration");
     await region(page, "Keys").getByRole("combobox", { name: "Node" }).click();
     await page.getByRole("option", { name: "third" }).click();
-    await page.getByRole("list", { name: "Keys of the configuration" }).getByText("set for this node").waitFor();
+    await page.getByRole("list", { name: "Settings" }).getByText("set for this node").waitFor();
     await go(page, "nodes");
     await row.getByText(/^third holds nothing any more\. It can be stopped/).waitFor();
     await row
@@ -396,7 +396,7 @@ describe("the dashboard of a cluster of three nodes", function () {
     await nodes.find(({ name }) => name === "third")?.end("SIGKILL");
     await region(page, "State").getByText(/^Down: third\. Start it again/).waitFor(); // prettier-ignore
     await row.getByRole("button", { name: "Evict third" }).click();
-    await page.getByText("If it may still come back with what it has, start it again instead.").waitFor();
+    await page.getByText("If it can be started again with its data, do that instead.").waitFor();
     await yes("Evict");
     await page.getByText("third was removed from the cluster.").waitFor();
     await row.waitFor({ state: "detached" });

@@ -163,9 +163,9 @@ describe("second factors in the page", function () {
     const page = await fixture.visitor();
     await page.route("**/assets/new-password*.js", (route) => route.fulfill({ status: 404, body: "" }));
     await page.goto(fixture.node.url + path);
-    await page.getByRole("heading", { name: "The page has to be loaded anew" }).waitFor();
+    await page.getByRole("heading", { name: "The page must be loaded again" }).waitFor();
     await page.unroute("**/assets/new-password*.js");
-    await page.getByRole("button", { name: "Load it anew" }).click();
+    await page.getByRole("button", { name: "Load it again" }).click();
     await page.getByRole("heading", { name: "A new password for eve" }).waitFor();
   });
 

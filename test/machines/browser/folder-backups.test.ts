@@ -27,7 +27,7 @@ describe("backups of a node that is alone", function () {
     await plexus(fixture.node, "backup", "kit", "make", "--to", join(outside, "kit"));
     await page.goto(`${fixture.node.url}/admin/backup`);
     const state = part(page, "State");
-    await state.getByText("There is no backup yet, and nothing here can take one: below is what helps.").waitFor();
+    await state.getByText("There is no backup yet, and no place for one. What to do stands below.").waitFor();
     await state.getByText(/This cluster has one node\. The cluster can keep backups itself when 2 nodes/).waitFor();
     await state.getByText(/plexus backup run --to/).waitFor();
     expect(await page.getByRole("button", { name: "Back up now" }).count(), "it could only fail").to.equal(0);
@@ -69,15 +69,15 @@ describe("backups of a node that is alone", function () {
       const folders = part(page, "Folders");
       await folders.getByRole("button", { name: `Check the backups in ${folder}` }).click();
       await part(page, "Tasks")
-        .getByText(/: all is well\.$/)
+        .getByText(/: no damage\.$/)
         .waitFor();
       const schedules = part(page, "Schedules");
       await schedules.getByRole("button", { name: "Add" }).click();
       await schedules.getByText(`Backs up in ${folder}`).waitFor();
-      await state.getByText("Backups are well").waitFor();
+      await state.getByText("Backups are fine").waitFor();
       const prune = part(page, "Prune");
-      await prune.getByRole("button", { name: "What would go?" }).click();
-      await prune.getByText("No snapshot goes.").waitFor();
+      await prune.getByRole("button", { name: "What would be removed?" }).click();
+      await prune.getByText("No snapshot would be removed.").waitFor();
 
       const refused = async (body: object): Promise<string> =>
         ada.api("POST", "/api/v1/admin/backups/run", body).then(

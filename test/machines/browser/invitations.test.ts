@@ -43,7 +43,7 @@ describe("inviting people", function () {
       await page.goto(`${fixture.node.url}/room/desk`);
       await page.getByRole("button", { name: "Invite people" }).click();
       const address = `${fixture.node.url}/room/desk`;
-      await page.getByText("Somebody without an account makes one at this address").waitFor();
+      await page.getByText("People without an account make one at this address").waitFor();
       await page.getByText(address, { exact: true }).waitFor();
       await page.getByText("This address works on the machine of the node alone.", { exact: false }).waitFor();
       await wellSeen(page);
@@ -75,7 +75,7 @@ describe("inviting people", function () {
       await invitations.getByRole("textbox", { name: "Accounts" }).fill("3");
       await invitations.getByRole("button", { name: "Make a link" }).click();
       await invitations.getByText(/^Send it to the new team, by a way that only they read/).waitFor();
-      await invitations.getByText(/It is good for 3 accounts, until/).waitFor();
+      await invitations.getByText(/It is valid for 3 accounts, until/).waitFor();
       const link = await invitations.locator(".copyable pre").innerText();
       expect(link).to.match(/#invitation=[\w-]{43}$/);
       await wellSeen(page);

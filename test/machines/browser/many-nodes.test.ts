@@ -53,7 +53,7 @@ const screens: readonly Screen[] = [
   { page: "logs", sees: (page) => page.getByRole("log").getByText("gateway.request").first().waitFor(), asks: "logs" },
   { page: "traces", sees: (page) => line(page, "Traced requests").waitFor() },
   { page: `traces?trace=${wideTrace}`, sees: (page) => page.getByText(/or more further steps/).waitFor() },
-  { page: "configuration", sees: (page) => page.getByText("Every key has its default.").waitFor() },
+  { page: "configuration", sees: (page) => page.getByText("Every setting has its default.").waitFor() },
 ]; // prettier-ignore
 
 describe("the dashboard of a cluster of 200 nodes", function () {

@@ -41,10 +41,10 @@ describe("the models of a node", function () {
     expect(await page.getByRole("region", { name: "Pulls" }).count()).to.equal(0);
     await page.getByText("accepted by ada").waitFor();
     await page.getByRole("button", { name: "Check free" }).click();
-    await page.getByText("free: its files are what was pulled.").first().waitFor();
+    await page.getByText("free: its files are intact.").first().waitFor();
     await page.getByRole("button", { name: "Remove free" }).click();
     await question.getByRole("button", { name: "Remove" }).click();
-    await page.getByText("There are none yet.").waitFor();
+    await page.getByText("None yet.").waitFor();
     expect(fixture.complaints).to.deep.equal([]);
   });
 

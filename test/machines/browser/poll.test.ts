@@ -26,7 +26,7 @@ describe("a poll in two browsers", function () {
     await dialog.getByRole("textbox", { name: "Question" }).fill(question);
     await dialog.getByRole("textbox", { name: "Option 1" }).fill("Casa Verde");
     await dialog.getByRole("textbox", { name: "Option 2" }).fill("Casa Verde");
-    await dialog.getByText("This option is there twice.").first().waitFor();
+    await dialog.getByText("This option is there already.").first().waitFor();
     expect(await ask.isDisabled()).to.equal(true);
     for (const colorScheme of ["dark", "light"] as const) {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });

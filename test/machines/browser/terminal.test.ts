@@ -97,7 +97,7 @@ describe("the terminal and the looks of the administration", function () {
     const visitor = await fixture.visitor({ colorScheme: "dark" });
     await page.getByRole("button", { name: "Save" }).click();
     const proof = page.getByRole("dialog").getByLabel("Password");
-    const saved = page.getByText(/Everybody sees it/);
+    const saved = page.getByText(/Everybody sees the change/);
     await proof.or(saved).first().waitFor();
     if (await proof.isVisible()) {
       await proof.fill("correct horse");
@@ -110,7 +110,7 @@ describe("the terminal and the looks of the administration", function () {
     await visitor.getByRole("heading", { name: "Sign in to Acme" }).waitFor();
     await shot(visitor, "branding-sign-in");
     for (const at of [page, visitor]) expect(await axeFaults(at, { within: "main" })).to.deep.equal([]);
-    await page.getByRole("button", { name: "Back to the looks of Plexus" }).click();
+    await page.getByRole("button", { name: "Back to the look of Plexus" }).click();
     await page.getByRole("link", { name: "Plexus", exact: true }).waitFor();
     await visitor.close();
   });

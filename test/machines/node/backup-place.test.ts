@@ -42,7 +42,7 @@ describe("a recall into place at a real node", function () {
     const dry = await plexus(node, ...words, "--deleted", "--existing", "edited", "--dry-run");
     expect(dry)
       .to.match(/Nothing was changed\. It would bring back 2 messages/)
-      .and.match(/119: live as they were/);
+      .and.match(/119: still exist unchanged/);
     expect(await messages()).to.deep.equal(lived);
 
     const place = async (...more: readonly string[]) =>

@@ -26,7 +26,7 @@ describe("plexus backup requests and holds", () => {
   it("show what is held, and take one thing to hold", () => {
     const hold: BackupHold = { id: "h1", on: { thread: "room/lobby" }, reason: "case 12", by: "ada", atMs: 0 };
     expect(describeHolds([hold], false)).to.match(/h1[ │]+room\/lobby[ │]+case 12[ │]+1970-01-01T00:00Z[ │]+ada/);
-    expect(describeHolds([], false)).to.equal("Nothing is held.");
+    expect(describeHolds([], false)).to.equal("There are no legal holds.");
     expect(heldThing({ room: "lobby" })).to.deep.equal({ thread: "room/lobby" });
     expect(heldThing({ person: "ada" })).to.deep.equal({ person: "user/ada" });
     expect(heldThing({ actor: "agent/ada.helper" })).to.deep.equal({ thread: "agent/ada.helper" });

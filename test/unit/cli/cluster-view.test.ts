@@ -218,10 +218,10 @@ describe("the table of slots", () => {
       .and.match(/chat\/3.*id-of-gone/);
     const self = nodeRow("node-a", { self: true });
     const [calm, away] = [summaryOf([self]), summaryOf([self], { directoryAway: {} })];
-    expect(describeNoSlots([slotRow("chat/3", "gone")], calm)).to.equal("Of the slots, 1 in all, none is so.");
-    expect(describeNoSlots([], calm)).to.include("they begin with the first account");
+    expect(describeNoSlots([slotRow("chat/3", "gone")], calm)).to.equal("No slot matches, of 1 in all.");
+    expect(describeNoSlots([], calm)).to.include("the first account and the first room make them");
     expect(describeNoSlots([], away)).to.equal(
-      "node-a does not know which slots there are: the directory, which has their list, does not answer. They are not lost.",
+      "node-a does not know which slots there are, because the directory, which has the list, does not answer. The slots are not lost.",
     );
   });
 });

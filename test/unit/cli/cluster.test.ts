@@ -65,7 +65,7 @@ describe("commands to a cluster", () => {
     expect(notOk.text).to.include("chat/2").and.not.include("chat/17");
     fixture.slots = [slotRow("chat/17", "node-b")];
     expect((await run("slots", "--not-ok")).text).to.match(
-      /^Of the slots, 1 in all, none is so\.\nDown: node-c\. Start it again/,
+      /^No slot matches, of 1 in all\.\nDown: node-c\. Start it again/,
     );
     expect((await run("slots")).text).not.to.include("Down:");
     fixture.summaries = [
@@ -179,26 +179,26 @@ describe("commands to a cluster", () => {
     const { text, err, code } = await run("nodes", "drain", "node-b");
     expect(code).to.equal(0);
     expect(err).to.include("No other node with the role chat can take over now");
-    expect(text).to.include("It gives away what it can");
+    expect(text).to.include("It gives away the data that it can");
     expect(JSON.parse((await run("nodes", "drain", "node-b", "--json")).text)).to.deep.include({
       noCandidate: ["chat"],
     });
     fixture.summaries = [{ ...summaryOf([nodeRow("node-b", { slotsOwned: 1 }), nodeRow("node-d")]), minInSync: 2 }];
     const kept = await run("nodes", "drain", "node-b");
     expect(kept.err).to.include("minInSync is 2");
-    expect(kept.text).to.include("It gives away what it can");
+    expect(kept.text).to.include("It gives away the data that it can");
     expect(JSON.parse((await run("nodes", "drain", "node-b", "--json")).text)).to.deep.include({ keptForWrites: true });
     const { answers } = fixture;
     fixture.answers = { ...answers, summary: async () => refused(failure("DIRECTORY_AWAY")) };
     const unseen = await run("nodes", "drain", "node-b");
     expect([unseen.code, unseen.err]).to.deep.equal([0, ""]);
-    expect(unseen.text).to.include("node-b drains.").and.include("plexus nodes drain node-b --wait");
+    expect(unseen.text).to.include("node-b is being drained.").and.include("plexus nodes drain node-b --wait");
     fixture.answers = answers;
     fixture.summaries = [summaryOf([...summary.nodes, nodeRow("node-d")])];
     fixture.slots = [slotRow("chat/1", "node-b")];
     const able = await run("nodes", "drain", "node-b");
     expect(able.err).to.equal("");
-    expect(able.text).to.include("It gives them away now");
+    expect(able.text).to.include("It gives its data away now");
   });
 
   it("follow a drain to its end, and say how to let the node go", async () => {
@@ -364,7 +364,7 @@ describe("commands to a cluster", () => {
     expect((await run("audit", "--limit", "2")).text).to.include("There is more");
     expect((await run("audit", "--json")).text.split("\n").map((line) => (JSON.parse(line) as { seq: number }).seq)).to.deep.equal([4, 3, 2, 1]); // prettier-ignore
     fixture.cluster = () => ok({ entries: [], more: false });
-    expect((await run("audit")).text).to.include("Nothing was done");
+    expect((await run("audit")).text).to.include("Nothing was changed");
     fixture.cluster = () => refused(failure("SLOT_UNAVAILABLE", { node: "n1" }));
     fixture.directory = false;
     const away = await run("audit");

@@ -32,7 +32,7 @@ describe("the doctor's look at the addresses of nodes", () => {
     ]);
     const silent = nodeRow("a", { self: true, addresses: [] });
     expect(await said([silent, other], [at("10.0.0.2")])).to.deep.equal([
-      "bad: other nodes look for a, which runs here, where nothing answers: it has not said where it listens",
+      "bad: other nodes look for a, which runs here, where nothing answers: it has not told its address",
     ]);
   });
 

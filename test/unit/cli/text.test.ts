@@ -301,7 +301,9 @@ describe("errors on the command line", () => {
     expect(said({ code: "drain", node: "n\u001b2" }))
       .to.match(/^ {2}hint: `plexus nodes drain n\ufffd2 --wait` moves it away\..*--force/m)
       .and.not.include("advice");
-    expect(said({ code: "startAndDrain", node: "n2" })).to.match(/^ {2}hint: Started again, .*drain n2 --wait/m);
+    expect(said({ code: "startAndDrain", node: "n2" })).to.match(
+      /^ {2}hint: If it is started again, .*drain n2 --wait/m,
+    );
     expect(said({ code: "setRoles", node: "n2", roles: ["chat", "ai"] })).to.include("plexus nodes roles n2 chat,ai");
     expect(said({ code: "migrateDirectory" })).to.include("plexus directory migrate");
     expect(said({ code: "askAnotherNode" })).to.include("at another node");
@@ -328,7 +330,7 @@ describe("errors on the command line", () => {
 
   it("leave out a detail that is empty", () => {
     expect(describeFailure(failure("CONFIG_INVALID", { field: "", from: "f" }), false)).to.match(
-      /field\.\n {2}from: f$/,
+      /try again\.\n {2}from: f$/,
     );
   });
 
@@ -389,7 +391,7 @@ describe("the banner", () => {
       .to.match(/API +http.*\n.*npm run build:web/)
       .and.not.include("Open");
     const early = banner({ ...started, models: [model], nodesMissing: 2 });
-    expect(early).to.include("for 2 more nodes: minInSync requires so many").and.include("plexus invite");
+    expect(early).to.include("for 2 more nodes: minInSync requires them").and.include("plexus invite");
   });
 
   it("calls no node ready that serves nothing, and says why and where to look", () => {
@@ -413,7 +415,7 @@ describe("the banner", () => {
     expect(banner({ ...started, models: [elsewhere] }))
       .to.include("m (on node-c)")
       .and.not.include("0 B");
-    expect(banner({ ...started, models: [] })).to.match(/Model +none: agents will not answer/);
+    expect(banner({ ...started, models: [] })).to.match(/Model +none, so agents will not answer/);
     expect(banner({ ...started, models: [], ai: false })).to.match(/Model +none here/);
   });
 });
@@ -499,7 +501,7 @@ describe("admin commands", () => {
     const waits = describeSlots({ slot: "chat/1", reason: "{}", failure: failure("NOT_IN_SYNC", { minInSync: 2 }) });
     expect(waits)
       .to.match(/^Slots .* 1 not served$/m)
-      .and.match(/chat\/1: Fewer replicas.* \(minInSync 2\)/);
+      .and.match(/chat\/1: Too few copies.* \(minInSync 2\)/);
     expect(describeSlots({ slot: "chat/1", reason: "of an older node \u001b[2J" })).to.match(
       /^Slots +2 open, 1 quarantined\n +chat\/1: of an older node \ufffd/m,
     );

@@ -84,7 +84,9 @@ describe("how backups fixture, in words", () => {
     expect(asleep.faults.join()).to.match(/nightly waits for a time that a wrong clock has set/);
     const ahead = standing({ snapshots: [snapshot(nowMs - 49 * hour), snapshot(nowMs + 5 * year)] });
     expect(ahead.tone).to.equal("bad");
-    expect(ahead.faults.join()).to.match(/2 days old, and one is due each 24 hours.*is dated in the future/);
+    expect(ahead.faults.join()).to.match(
+      /2 days old, though the schedule makes one every 24 hours.*is dated in the future/,
+    );
   });
 
   it("know what exists: one node offers no storage nodes, a folder counts, and nothing is offered that cannot work", () => {
@@ -92,7 +94,7 @@ describe("how backups fixture, in words", () => {
     const alone: BackupPlaces = { ...places, nodes: 1, storage };
     const none = { snapshots: [], schedules: [], places: alone };
     expect(placesToUse(alone)).to.deep.equal([]);
-    expect(standing(none).faults).to.deep.equal(["There is no backup yet, and nothing here can take one: below is what helps."]); // prettier-ignore
+    expect(standing(none).faults).to.deep.equal(["There is no backup yet, and no place for one. What to do stands below."]); // prettier-ignore
     expect(storageText(alone)).to.equal("This cluster has one node. The cluster can keep backups itself when 2 nodes with the role storage are up."); // prettier-ignore
     const offered = { ...alone, offered: ["/mnt/backup"] };
     expect(placesToUse(offered)).to.deep.equal(["/mnt/backup"]);
@@ -100,14 +102,14 @@ describe("how backups fixture, in words", () => {
     const seen = { node: "n1", name: "node-a", path: "/mnt/backup", snapshots: 1, newest: snapshot(nowMs - hour), seenAtMs: nowMs }; // prettier-ignore
     const inFolder = { ...nightly, wish: { sort: "run", folder: { node: "n1", path: "/mnt/backup" } } as const };
     const made = { ...none, schedules: [inFolder], places: { ...offered, folders: [seen] } };
-    expect(standing(made)).to.deep.equal({ tone: "good", title: "Backups are well", faults: [] });
+    expect(standing(made)).to.deep.equal({ tone: "good", title: "Backups are fine", faults: [] });
     expect(wishText(inFolder.wish)).to.equal("Backup in /mnt/backup");
     const old = { ...seen, newest: snapshot(nowMs - 49 * hour) };
     expect(standing({ ...made, places: { ...offered, folders: [old] } }).faults.join()).to.match(/2 days old/);
   });
 
   it("are well when a backup is young, whole and the next one is scheduled", () => {
-    expect(standing({})).to.deep.equal({ tone: "good", title: "Backups are well", faults: [] });
+    expect(standing({})).to.deep.equal({ tone: "good", title: "Backups are fine", faults: [] });
     expect(nextRunMs([nightly])).to.equal(nowMs + hour);
   });
 
@@ -118,20 +120,22 @@ describe("how backups fixture, in words", () => {
     expect(faults({ keys: kitless })).to.match(/^The cluster has no recovery kit.*plexus backup kit make/);
     expect(standing({ snapshots: [] })).to.include({ tone: "warn", title: "There is no backup" });
     expect(standing({ schedules: [] }).tone).to.equal("warn");
-    expect(faults({ schedules: [] })).to.match(/Nothing is scheduled.*Add a schedule/);
+    expect(faults({ schedules: [] })).to.match(/No backup is scheduled.*Add a schedule/);
     expect(standing({ snapshots: [snapshot(nowMs - 49 * hour)] }).tone).to.equal("bad");
-    expect(faults({ snapshots: [snapshot(nowMs - 49 * hour)] })).to.match(/2 days old, and one is due each 24 hours/);
-    expect(faults({ snapshots: [snapshot(nowMs - hour, ["chat/1", "chat/2"])] })).to.match(
-      /2 slots could not be read.*chat\/1, chat\/2\./,
+    expect(faults({ snapshots: [snapshot(nowMs - 49 * hour)] })).to.match(
+      /2 days old, though the schedule makes one every 24 hours/,
     );
-    expect(faults({ keys: { ...keys, here: [] } })).to.match(/lacks the keys of 1 epoch/);
-    expect(faults({ keys: { ...keys, reencrypt: [1] } })).to.match(/epoch 1 is still to be encrypted anew/);
+    expect(faults({ snapshots: [snapshot(nowMs - hour, ["chat/1", "chat/2"])] })).to.match(
+      /Some rooms and accounts could not be read.*chat\/1, chat\/2\)\./,
+    );
+    expect(faults({ keys: { ...keys, here: [] } })).to.match(/lacks 1 generation of keys/);
+    expect(faults({ keys: { ...keys, reencrypt: [1] } })).to.match(/generation 1 must still be encrypted again/);
     const failed = task({ state: "failed", error: { code: "DISK_FULL", outcome: "not_started", message: "No room." } });
     const found = task({ sort: "verify", result: { lost: { total: 2 }, lostUnits: { total: 1 }, weak: 0 } });
     const both = standing({ tasks: [failed, found], schedules: [] });
     expect(both.tone).to.equal("bad");
     expect(both.faults[0]).to.equal("The last run failed: No room.");
-    expect(both.faults[1]).to.match(/cannot be read any more: 2 stripes, 1 unit/);
+    expect(both.faults[1]).to.match(/no longer be read: 2 stored blocks, 1 part/);
     const repaired = task({ sort: "verify", result: { lost: { total: 0 }, lostUnits: { total: 0 }, weak: 0 } });
     expect(standing({ tasks: [repaired, found] }).tone, "the last check counts").to.equal("good");
   });
@@ -139,13 +143,15 @@ describe("how backups fixture, in words", () => {
   it("say of tasks what they are, how far, and what they came to", () => {
     const prune = { kept: [], removed: [1, 2], stripes: 3, bytes: 2048, applied: false };
     expect(taskText(task({ sort: "prune", result: prune }))).to.equal(
-      "2 snapshots (1, 2) would go, 2.0 KiB would be free.",
+      "2 snapshots (1, 2) would be removed, 2.0 KiB would be free.",
     );
-    expect(taskText(task({ sort: "prune", result: { ...prune, removed: [] } }))).to.equal("No snapshot goes.");
+    expect(taskText(task({ sort: "prune", result: { ...prune, removed: [] } }))).to.equal(
+      "No snapshot would be removed.",
+    );
     const running = task({ state: "running", progress: { slots: 4, slotsDone: 1, bytes: 1024 } });
     expect(taskText(running)).to.equal("Under way · 25 % · 1.0 KiB");
     const stepping = task({ state: "running", progress: { slots: 4, slotsDone: 1, workPercent: 12 } });
-    expect(taskText(stepping)).to.equal("Under way · 25 % · steps back for people: works 12 % of the time");
+    expect(taskText(stepping)).to.equal("Under way · 25 % · slows down while people write: works 12 % of the time");
     expect([partDone(running), partDone(task({ progress: {} }))]).to.deep.equal([0.25, undefined]);
     expect(taskText(task({ state: "cancelled" }))).to.equal("Cancelled.");
     const refused = failure("HOLDERS_TOO_FEW", { reason: "one of two is up" });
@@ -153,7 +159,7 @@ describe("how backups fixture, in words", () => {
       "Too few nodes with the role storage can keep it. See plexus shards list. (one of two is up)",
     );
     expect(wishText({ sort: "recall", query: { person: "user/bob", type: "message", snapshot: 3 } })).to.equal(
-      "Recall of what bob has and wrote, message, snapshot 3",
+      "Recall of the data and messages of bob, message, snapshot 3",
     );
     expect(wishText({ sort: "verify", depth: "data", snapshot: 2 })).to.match(/^Check of snapshot 2, every byte/);
     expect([ago(nowMs - 30_000, nowMs), ago(nowMs - 3 * hour, nowMs)]).to.deep.equal(["just now", "3 hours ago"]);

@@ -29,7 +29,9 @@ describe("how shards fixture, on their page", () => {
     const holders = [holder(0, "ann"), holder(1, "bob"), holder(2, "ann", { home: "cat" })];
     const standing = standingOfShards({ nodes: [node("ann"), node("bob"), cat], groups: [group(...holders)] });
     expect(standing).to.include({ tone: "warn", nodesUp: 2, usedBytes: 200 });
-    expect(standing.faults).to.deep.equal(["cat is down. What it has is waited for, then made anew elsewhere."]);
+    expect(standing.faults).to.deep.equal([
+      "cat is down. The cluster waits for it, then rebuilds the shards on other nodes.",
+    ]);
   });
 
   it("says what is lost, who is not trusted, and whom nobody can ask", () => {
@@ -44,14 +46,14 @@ describe("how shards fixture, on their page", () => {
     expect(standing.faults.map((one) => one.split(/[.:]/)[0])).to.deep.equal([
       "2 shards missing or damaged",
       "dan and eve are not trusted",
-      "1 holder cannot be asked what it has",
+      "1 holder does not answer",
     ]);
   });
 
   it("says when too few nodes would keep anything, and asks for a node where two shards share one", () => {
     const alone = standingOfShards({ nodes: [node("ann"), node("bob", { trust: "suspect" })], groups: well.groups });
     expect(alone.tone).to.equal("warn");
-    expect(alone.faults[0]).to.match(/^1 node would take new bytes\./);
+    expect(alone.faults[0]).to.match(/^1 node can store new data\./);
     expect(standingOfShards({ nodes: [node("ann", { up: false })], groups: [] }).tone).to.equal("bad");
     const shared = standingOfShards({ nodes: three.slice(0, 2), groups: [group(holder(0, "ann"), holder(1, "bob"), holder(2, "ann"))] }); // prettier-ignore
     expect(shared.faults).to.deep.equal([

@@ -134,7 +134,7 @@ export class Session {
         const { signInsFailed } = event.view;
         const known = this.#queries.getQueryData<UserView>(["me"]);
         if (signInsFailed !== undefined && signInsFailed.count !== known?.signInsFailed?.count)
-          notices.show(`Attempts to sign in as you failed. Settings, "Devices and password" tells more.`, "bad");
+          notices.show(`Somebody tried to sign in as you and failed. See Settings, "Devices and password".`, "bad");
         return applyView(event.view);
       }
       case "noticed":

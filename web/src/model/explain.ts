@@ -68,7 +68,7 @@ const shownMessage = ({ message }: Failure): string =>
     .replaceAll(/[;:] (?=[A-Z])/g, ". ")
     .replaceAll(/\bits schema\b|\bthe schema\b/g, "what is expected")
     .replace(/[;:,]\s*$/, ".")
-    .trim() || "This was refused: something in it is not as it must be.";
+    .trim() || "This was refused: something in it is not valid.";
 
 const sentenceOf = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`; // prettier-ignore
 

@@ -102,7 +102,7 @@ export async function openTerminal(place: HTMLElement, world: TerminalWorld): Pr
       put(text);
       if (undrawnBytes <= limits.undrawnBytesMax) return;
       commands.interrupt();
-      put("\n(ended: it says more than a page can show)\n");
+      put("\n(stopped: its output is longer than a page can show)\n");
     },
     ask(question, hidden) {
       const { promise, resolve } = Promise.withResolvers<string | undefined>();
@@ -275,7 +275,7 @@ export async function openTerminal(place: HTMLElement, world: TerminalWorld): Pr
   const recoloured = new MutationObserver(() => (screen.options.theme = themeNow()));
   recoloured.observe(document.documentElement, { attributeFilter: ["data-mantine-color-scheme", "style"] });
 
-  put("The commands of plexus, as you and as nobody else. \u001b[1mhelp\u001b[22m lists them, Tab completes, Ctrl-C ends one.\n"); // prettier-ignore
+  put("The commands of plexus, with your permissions. \u001b[1mhelp\u001b[22m lists them, Tab completes, Ctrl-C ends one.\n"); // prettier-ignore
   draw();
   return {
     focus: () => screen.focus(),

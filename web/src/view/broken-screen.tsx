@@ -11,18 +11,18 @@ export function BrokenScreen({ error, reset }: { readonly error: unknown; readon
   if (isLostPart(error))
     return (
       <main className="empty" role="alert">
-        <h2>The page has to be loaded anew</h2>
+        <h2>The page must be loaded again</h2>
         <p>
           A part of it could not be loaded: the node does not answer, or was upgraded while this tab was open. Nothing
-          that was sent is lost.
+          that you sent is lost.
         </p>
-        <Button onClick={() => location.reload()}>Load it anew</Button>
+        <Button onClick={() => location.reload()}>Load it again</Button>
       </main>
     );
   return (
     <main className="empty" role="alert">
       <h2>Something went wrong on this screen</h2>
-      <p>Nothing that was sent is lost. {error instanceof Error ? error.message : ""}</p>
+      <p>Nothing that you sent is lost. {error instanceof Error ? error.message : ""}</p>
       <Button onClick={reset}>Try again</Button>
     </main>
   );

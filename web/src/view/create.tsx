@@ -289,7 +289,7 @@ function CreateAgent({ opened, onClose }: DialogProps) {
   const [busy, setBusy] = useState(false);
   const faults = useFaults({
     name: nameRule,
-    persona: "This persona is too long.",
+    persona: "This persona is too long. Shorten it.",
     model: "This model cannot be chosen.",
   });
   const valid = /^[a-z0-9][a-z0-9_-]{0,31}$/.test(name);

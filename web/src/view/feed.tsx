@@ -218,8 +218,8 @@ export function Feed<Row extends FeedRow>(props: {
         onFocus={(event) => setHeld(event.target.closest<HTMLElement>("[data-row]")?.dataset["row"])}
       >
         <span id={hint} hidden>
-          Up and down arrow keys go from message to message. Enter leads to what can be done with one, Escape back to
-          the field one writes in.
+          Up and down arrow keys go from message to message. Enter opens the actions of a message, Escape goes back to
+          the field for writing.
         </span>
         {wait && (
           <div className="feed-wait" role="status">

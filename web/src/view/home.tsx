@@ -49,7 +49,9 @@ function Start({ rooms }: { readonly rooms: readonly RoomSummary[] }) {
         </div>
         {waiting.map((room) => (
           <p key={room.room} role="status">
-            {room.visibility === "direct" ? `${titleOf(room)} wrote to you.` : `There is news in ${titleOf(room)}.`}{" "}
+            {room.visibility === "direct"
+              ? `${titleOf(room)} wrote to you.`
+              : `There is something new in ${titleOf(room)}.`}{" "}
             <Link to="/room/$room" params={{ room: room.room }} className="link">
               Read it
             </Link>

@@ -20,15 +20,15 @@ const words = {
     label: "Name or mail address",
     about: "If the account has a mail address, a link for a new password is sent there.",
     path: "/api/v1/sign-in/forgot",
-    done: "If there is such an account with a mail address, a link is on its way there. It holds for an hour.",
+    done: "If there is such an account with a mail address, a link is on its way there. It works for one hour.",
   },
   account: {
     title: "Create an account",
     label: "Mail address",
     about:
-      "New accounts need an address of this company or group. A link is sent there, with which you choose a name and a password.",
+      "New accounts need an address of this company or group. We send a link there, with which you choose a name and a password.",
     path: "/api/v1/sign-up/mail",
-    done: "A link is on its way to this address. It holds for a day.",
+    done: "A link is on its way to this address. It works for one day.",
   },
 } as const;
 
@@ -113,7 +113,9 @@ function Confirm({
         <h1 id="entrance-title">The mail address of {user}</h1>
       </div>
       {told?.mail !== undefined && (
-        <Note tone="good">{told.mail} is confirmed. A forgotten password is set anew from there.</Note>
+        <Note tone="good">
+          {told.mail} is confirmed. If you forget your password, a link for a new one is sent there.
+        </Note>
       )}
       {told?.trouble !== undefined && <Note tone="bad">{told.trouble}</Note>}
       <Button type="button" fullWidth loading={told === undefined} onClick={onLeave}>

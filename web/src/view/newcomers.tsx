@@ -42,7 +42,7 @@ export function Newcomers({ path }: { readonly path: string }) {
     return (
       <div className="newcomers">
         <p className="dim">
-          Somebody without an account makes one at this address, and comes to this room. Send it to them:
+          People without an account make one at this address, and come to this room. Send it to them:
         </p>
         <Copyable text={address} label="Copy the address" />
         <OnlyHere address={address} />

@@ -7,7 +7,9 @@ import { cameBack, failureOf, leaveOff } from "./came-back.ts";
 /** The person proves it at the other server, which sends them back to this place; false: nothing is proven yet. */
 export async function proveElsewhere(ask: Dialogs["ask"], provider: string): Promise<false> {
   const body = (
-    <p>You sign in by another server. It asks you again; then you are back here, and can do this once more.</p>
+    <p>
+      You sign in with another server. Sign in there again, and you come back here. Then repeat what you wanted to do.
+    </p>
   );
   if (!(await ask({ title: "Sign in there again", body, action: "Go on" }))) return false;
   const path = `/api/v1/me/session/confirm/with/${provider}`;
@@ -25,6 +27,6 @@ export async function backWithProof(): Promise<void> {
   leaveOff();
   if (how !== "confirm") return notices.fail(failureOf(how));
   const proven = await request("POST", "/api/v1/me/identities/proven", {});
-  if (proven.ok) notices.show("You have proven that it is you. Do it once more now.");
+  if (proven.ok) notices.show("You have proven that it is you. Now repeat what you wanted to do.");
   else notices.fail(proven.error);
 }

@@ -70,8 +70,8 @@ function Proof(props: {
   return (
     <Form id="proof" onSubmit={() => undefined}>
       <p>
-        You proved too long ago that it is you for what gives or takes power: ways to sign in, roles, nodes, keys,
-        settings, and what others wrote.
+        This needs a fresh proof that it is you, because it concerns sign-in, roles, nodes, keys, settings, or what
+        others wrote.
       </p>
       {way === "passkey" &&
         (fault === undefined ? <p>Your browser asks for your passkey next.</p> : <Note tone="bad">{fault}</Note>)}

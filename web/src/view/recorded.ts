@@ -77,7 +77,7 @@ export async function record(onEnd: () => void): Promise<Recording> {
   try {
     stream = await navigator.mediaDevices.getUserMedia({ audio: true });
   } catch {
-    throw new UnfitSound("Your browser did not lend the microphone. Allow it for this page, or choose a file.");
+    throw new UnfitSound("Your browser did not allow the microphone. Allow it for this page, or choose a file.");
   }
   const recorder = new MediaRecorder(stream);
   const pieces: Blob[] = [];

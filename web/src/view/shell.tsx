@@ -130,7 +130,7 @@ function LinkBanner() {
       )}
       {!cutOff &&
         away !== undefined &&
-        `The node ${away} does not answer, and some of what you see here is on it. What you send there waits.`}
+        `The node ${away} does not answer, and some of your rooms and conversations are on it. What you send there waits.`}
       {!cutOff && late && away === undefined && "No answer yet from the node. What you send waits until there is one."}
       {link.status === "offline" && "You are offline. Messages are sent when the network is back."}
       {link.status === "connecting" && "Reconnecting …"}
@@ -227,7 +227,9 @@ function useCreating(open: Opened | undefined): CreatingModule | undefined {
   const isNeeded = loaded === undefined && creates.has(open);
   useEffect(() => {
     if (!isNeeded) return;
-    loadCreating().then(setLoaded, () => notices.show("This could not be loaded: is the node away? Try again.", "bad"));
+    loadCreating().then(setLoaded, () =>
+      notices.show("This could not be loaded: the node may be down. Try again.", "bad"),
+    );
   }, [isNeeded]);
   return loaded;
 }

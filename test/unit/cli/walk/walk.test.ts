@@ -110,7 +110,7 @@ const operations: readonly { readonly words: readonly string[]; readonly reads?:
 ];
 
 /** Of what is not known for want of the directory nobody says that there is none. */
-const denies = /^(?:There are no|No actors|No group|Nothing was done with)/m;
+const denies = /^(?:There are no|No actors|No group)/m;
 
 /** What is said between programs, and means nothing to a person. */
 const between = /\basked(?:Ms)?: |refuses: true|undefined|\[object|because: [A-Z_]+$/m;

@@ -20,7 +20,11 @@ const logoBytesMax = 32 * 1024;
 /** How the cluster looks to people: looked at before it is saved. */
 export function BrandingPage() {
   return (
-    <AdminPage title="Branding" needs="config.read" refusal="Only those who may see the configuration see this.">
+    <AdminPage
+      title="Branding"
+      needs="config.read"
+      refusal="Only people with permission to see the configuration see this page."
+    >
       <Branding />
     </AdminPage>
   );
@@ -72,13 +76,13 @@ function Branding() {
       ...(colour !== undefined && { colour }),
       ...(logo !== undefined && { logo: logo.data }),
     };
-    void send(wish, "Everybody sees it from now on; open pages when somebody comes back to them.");
+    void send(wish, "Everybody sees the change from now on. Pages that are open show it when somebody returns to them.");
   };
   const isChanged = name !== undefined || colour !== undefined || logo !== undefined;
   return (
     <>
       <Part title="Looks" about="The name, logo and colour that people see on the sign-in page, in the chat, in the title and in mails.">
-        <Form id="branding" faults={faults} className="branding-form" onSubmit={save} label="Looks of the cluster">
+        <Form id="branding" faults={faults} className="branding-form" onSubmit={save} label="Look of the cluster">
           <TextInput label="Name" placeholder="Plexus" error={faults.of("name")} maxLength={40} value={shownName} onChange={(event) => setName(event.currentTarget.value)} />
           <label className="select">
             <span>Colour</span>
@@ -95,7 +99,7 @@ function Branding() {
           {may("config.manage") && (
             <div className="row wrap">
               <Button type="submit" disabled={!isChanged}>Save</Button>
-              <Button variant="default" onClick={() => void send({ name: null, colour: null, logo: null }, "Everything looks like Plexus again.")}>Back to the looks of Plexus</Button>
+              <Button variant="default" onClick={() => void send({ name: null, colour: null, logo: null }, "Everything looks like Plexus again.")}>Back to the look of Plexus</Button>
             </div>
           )}
         </Form>

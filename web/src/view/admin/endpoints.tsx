@@ -68,12 +68,12 @@ export function Endpoints() {
 }
 
 const states: Readonly<Record<EndpointView["state"], string>> = {
-  asking: "is being asked",
+  asking: "is being tried",
   ready: "ready",
-  failing: "refuses what this node asks",
+  failing: "refuses the requests of this node",
   away: "away: its models are not offered",
-  unasked: "one model, of the configuration",
-  elsewhere: "asked by other nodes",
+  unasked: "one model, set in the configuration",
+  elsewhere: "used by other nodes",
 };
 
 const kindOf = (server: ServerKind | undefined, adapter: string): string =>
@@ -94,7 +94,9 @@ function Row({ endpoint }: { readonly endpoint: EndpointView }) {
   const remove = async () => {
     const question = {
       title: `Use “${name}” no more?`,
-      body: <p>Whoever talks to its models gets no answers from them any more. The server itself stays as it is.</p>,
+      body: (
+        <p>People and agents that use its models get no more answers from them. The server itself is not changed.</p>
+      ),
       action: "Remove",
       grave: true,
     };
@@ -152,7 +154,7 @@ const adapters = {
   kserve: "KServe’s kind (Triton, OpenVINO)",
 } as const satisfies Readonly<Record<RemoteAdapter, string>>;
 
-const variableRule = "The name of a variable of the node’s environment: letters, digits and _.";
+const variableRule = "The name of an environment variable of the node: letters, digits and _.";
 
 function NewEndpoint() {
   const act = useActOn(queryKey);
@@ -187,7 +189,7 @@ function NewEndpoint() {
         required
       />
       <NativeSelect
-        label="Speaks like"
+        label="Interface"
         data={Object.entries(adapters).map(([value, label]) => ({ value, label }))}
         value={adapter}
         onChange={(event) => setAdapter(event.currentTarget.value)}
@@ -203,7 +205,7 @@ function NewEndpoint() {
         required
       />
       <TextInput
-        label="Variable with its key"
+        label="Environment variable with its key"
         placeholder="OPENAI_API_KEY"
         error={faults.of("key") ?? faults.of("env")}
         value={variable}
@@ -221,7 +223,7 @@ function Search({ search, changed }: { readonly search: EndpointSearch | undefin
   const [range, setRange] = useState("");
   const isRunning = search?.state === "running";
   const faults = useFaults({
-    range: "An address and how many bits of it count, like 192.168.1.0/24; at most 1,024 addresses.",
+    range: "A range of addresses, such as 192.168.1.0/24, with at most 1,024 addresses.",
   });
   const begin = async () => {
     const result = await request<EndpointSearch>("POST", `${base}/searches`, range.trim() === "" ? {} : { range: range.trim() }); // prettier-ignore
@@ -239,7 +241,7 @@ function Search({ search, changed }: { readonly search: EndpointSearch | undefin
         <TextInput
           className="grow"
           label="Range"
-          description="Empty: what the configuration names (mDNS, DNS, Consul)"
+          description="Empty: the ways set in the configuration (mDNS, DNS, Consul)"
           placeholder="192.168.1.0/24"
           error={faults.of("range")}
           value={range}

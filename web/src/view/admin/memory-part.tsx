@@ -80,7 +80,7 @@ function NodeRows({ one, alone }: { readonly one: NodeInference; readonly alone:
         ))}
       </ul>
       <Pager trail={trail} next={next} waits={false} back="Previous models" on="More models" />
-      {error === undefined && models.length === 0 && <p className="dim">It serves no models.</p>}
+      {error === undefined && models.length === 0 && <p className="dim">This node serves no models.</p>}
     </section>
   );
 }
@@ -98,7 +98,7 @@ function InMemory({ node, one }: { readonly node: string; readonly one: ModelInM
     if (result.error.code !== "MODEL_BUSY" || drain) return notices.fail(result.error);
     const question = {
       title: `Let the calls of “${model}” end first?`,
-      body: <p>It takes no new calls, and leaves when those that run have ended.</p>,
+      body: <p>It takes no new calls, and leaves memory when the running ones have ended.</p>,
       action: "Unload then",
     };
     if (await ask(question)) await order("unload", true);

@@ -78,7 +78,7 @@ function Store({ view }: { readonly view: ModelsView }) {
             <ModelRow key={model.name} model={model} damaged={view.damaged.includes(model.name)} />
           ))}
         </ul>
-        {models.length === 0 && <p className="dim">There are none yet.</p>}
+        {models.length === 0 && <p className="dim">None yet.</p>}
       </Part>
       {wanted.length > 0 && (
         <Part
@@ -179,7 +179,7 @@ function NewPull({ node, pulls }: { readonly node: string; readonly pulls: reado
         />
         <TextInput
           label="Name here"
-          placeholder="as it is called there"
+          placeholder="the same as at the source"
           error={faults.of("name")}
           value={name}
           maxLength={100}
@@ -201,7 +201,7 @@ function Licence({ error }: { readonly error: Failure | undefined }) {
   const { licence, text } = (error?.details ?? {}) as { readonly licence?: string; readonly text?: string };
   return (
     <>
-      <p>Its licence is “{licence}”. Who accepted it is kept with the model.</p>
+      <p>Its licence is “{licence}”. Your name is kept with the model.</p>
       {text !== undefined && (
         <pre className="licence" tabIndex={0}>
           {text}
@@ -251,10 +251,10 @@ function PullRow({ pull }: { readonly pull: PullView }) {
 }
 
 const words: Readonly<Record<PullView["state"], string>> = {
-  waiting: "Waits for its turn",
-  resolving: "Looks for it",
+  waiting: "Waiting for its turn",
+  resolving: "Searching",
   fetching: "Fetching",
-  checking: "Reads and checks it",
+  checking: "Checking the file",
   done: "Done",
   failed: "Failed",
   cancelled: "Cancelled",
@@ -269,7 +269,7 @@ function ModelRow({ model, damaged }: { readonly model: StoredModel; readonly da
   const remove = async () => {
     const question = {
       title: `Remove “${name}” from this node?`,
-      body: <p>{bytes(size)} become free. Whoever talks to it gets no answers from this node any more.</p>,
+      body: <p>{bytes(size)} become free. People and agents that use it get no more answers from this node.</p>,
       action: "Remove",
       grave: true,
     };
@@ -283,7 +283,7 @@ function ModelRow({ model, damaged }: { readonly model: StoredModel; readonly da
     setChecking(false);
     if (!result.ok) return notices.fail(result.error);
     const isFine = result.value.files.every(({ state }) => state === "fine");
-    notices.show(isFine ? `${name}: its files are what was pulled.` : `${name} is damaged: pull it again.`);
+    notices.show(isFine ? `${name}: its files are intact.` : `${name} is damaged: pull it again.`);
   };
   const about = [bytes(size), card.family, card.quantisation, card.contextTokens && `${card.contextTokens} tokens`];
   return (

@@ -43,7 +43,7 @@ function Cluster() {
       {error !== null && (
         <Note tone="bad">
           {error.message}
-          {data !== undefined && " What is shown here is from before."}
+          {data !== undefined && " The page shows older figures."}
         </Note>
       )}
       {data !== undefined && (
@@ -61,8 +61,8 @@ function Cluster() {
 }
 
 const titles = {
-  good: "The cluster is well",
-  warn: "The cluster works, but look here",
+  good: "The cluster is healthy",
+  warn: "The cluster works, but something needs attention",
   bad: "Something does not work",
 };
 
@@ -127,9 +127,9 @@ function Voters({ summary }: { readonly summary: ClusterSummary }) {
     const question = {
       title: `Have ${wanted === 1 ? "one node keep" : `${wanted} nodes keep`} the directory?`,
       body: fewer ? (
-        <p>Fewer deaths are survived then: {(wanted - 1) / 2 || "none"} of those who keep it. Nodes leave one after the other.</p>
+        <p>Then the cluster survives fewer failures: {(wanted - 1) / 2 || "none"} of the nodes that keep it. Nodes leave one after the other.</p>
       ) : (
-        <p>Nodes are added one after the other, as far as there are as many with the role manager.</p>
+        <p>Nodes are added one after the other, as long as there are nodes with the role manager.</p>
       ),
       action: "Change",
       grave: fewer,

@@ -115,7 +115,7 @@ function State(view: Pick<ShardsView, "groups" | "nodes">) {
           </dd>
         </div>
         <div>
-          <dt>To make good</dt>
+          <dt>To repair</dt>
           <dd>{lost === 0 ? "nothing" : counted(lost, "shard")}</dd>
         </div>
         <div>
@@ -132,7 +132,7 @@ const trusts: Readonly<Record<TrustState, string>> = {
   new: "It is new: it gets few shards, and none that is counted on.",
   probation: "It is on probation: it gets few shards, and none that is counted on.",
   trusted: "It is trusted.",
-  suspect: "It did not have, or did not give, what it should: it gets no new shards.",
+  suspect: "It did not have the shards that it should, so it gets no new ones.",
 };
 
 /** The nodes that keep shards: how much they have, and whether they may have more. */
@@ -143,7 +143,7 @@ function Nodes({ nodes }: { readonly nodes: readonly StorageNodeRow[] }) {
   return (
     <Part
       title="Nodes"
-      about="Nodes ask each other to prove that they have the shards they should have. A node that fails gets fewer new ones."
+      about="Nodes ask each other to prove that they have the shards they should have. A node that fails gets fewer new shards."
     >
       {nodes.length > pageNodes && <SearchField label="Search nodes" text={text} onText={setText} />}
       <ul className="lines" aria-label="Nodes that keep shards">
@@ -205,7 +205,7 @@ function Healing() {
                 <span className="line-title">{node}</span>{" "}
                 {error === undefined ? (
                   <span className={lost > 0 ? "pull-error" : "dim"}>
-                    {counted(mended, "shard")} made good{lost > 0 && `, ${lost} still lost`}
+                    {counted(mended, "shard")} repaired{lost > 0 && `, ${lost} still lost`}
                   </span>
                 ) : (
                   <span className="pull-error">no answer ({error})</span>

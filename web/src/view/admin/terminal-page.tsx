@@ -16,7 +16,12 @@ const route = getRouteApi("/admin/$page");
 /** The commands of `plexus`, in the page. `?run=…` types one, and runs nothing. */
 export function TerminalPage() {
   return (
-    <AdminPage wide title="Terminal" needs="cluster.see" refusal="Only those who may see the cluster have a terminal.">
+    <AdminPage
+      wide
+      title="Terminal"
+      needs="cluster.see"
+      refusal="Only people with permission to see the cluster have a terminal."
+    >
       <Screen />
     </AdminPage>
   );
@@ -99,8 +104,8 @@ function Screen() {
       </div>
       <div ref={place} className="terminal-screen" />
       <p className="dim flush">
-        It asks this cluster as you, by the same requests as the other screens. It is no shell and has no files:
-        commands that need some say so, and run where plexus is installed.
+        Commands run on this cluster with your permissions. This is not a shell and has no files: commands that need
+        files say so, and run where plexus is installed.
       </p>
     </section>
   );

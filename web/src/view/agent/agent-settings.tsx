@@ -37,7 +37,7 @@ export function AgentSettings({
   const [allowed, setAllowed] = useState<readonly string[]>(view.tools ?? tools.map(({ tool }) => tool));
   const [busy, setBusy] = useState(false);
   const faults = useFaults({
-    persona: "This persona is too long.",
+    persona: "This persona is too long. Shorten it.",
     model: "This model cannot be chosen.",
     maxTokens: `A whole number, from 1 to ${wireLimits.maxTokensMax}.`,
   });

@@ -34,7 +34,9 @@ export function useSounds(agent: string, hears: boolean): SoundsToSend {
     const { hash, size, format, ms, text, unheard } = result.value;
     files.put({ hash, size, format, ms, text });
     if (unheard !== undefined && !hears)
-      notices.show("Nothing here writes down what is said. Write it beside the sound, for the agent's model to read.");
+      notices.show(
+        "No model here turns speech into text. Write beside the sound what is said, so that the agent's model can read it.",
+      );
   };
   const trying = async (work: () => Promise<void>): Promise<void> => {
     try {

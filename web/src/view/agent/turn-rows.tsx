@@ -50,7 +50,7 @@ export const TurnRow = memo(function TurnRow({
     >
       <Avatar principal={`agent/${agent}`} label={label} size={30} />
       <div className="answer-body">
-        {turn.again && <p className="end">This answer was interrupted and begun again.</p>}
+        {turn.again && <p className="end">This answer was interrupted and started again.</p>}
         <Rounds rounds={turn.rounds ?? noRounds} />
         {turn.text !== "" && <RichText text={turn.text} />}
         {end !== undefined && (
@@ -103,12 +103,12 @@ export const SummaryRow = memo(function SummaryRow({ summary }: { readonly summa
         <div className="summary-body">
           <p className="dim">
             {text === ""
-              ? "The conversation is too long for the model. It no longer reads the messages above, and could not sum them up."
+              ? "The conversation is too long for the model. It no longer reads the messages above, and could not summarise them."
               : "The conversation is too long for the model. Instead of the messages above it reads this:"}
           </p>
           {text !== "" && <RichText text={text} />}
           {text !== "" && missing && (
-            <p className="end">Some of the messages are not in it: the model could not sum them up.</p>
+            <p className="end">Some of the messages are not in it: the model could not summarise them.</p>
           )}
         </div>
       </details>
@@ -207,7 +207,7 @@ export function AnswerRow({
     <article className="turn answer draft" tabIndex={-1} aria-label={`${label} is ${stage}`} aria-busy="true">
       <Avatar principal={`agent/${store.agent}`} label={label} size={30} />
       <div className="answer-body">
-        {attempt > 1 && text === "" && <p className="end">The model was interrupted; it is tried again.</p>}
+        {attempt > 1 && text === "" && <p className="end">The model was interrupted. Trying again.</p>}
         <Rounds rounds={rounds} />
         {text === "" ? (
           <span className="waits">

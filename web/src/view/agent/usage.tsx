@@ -33,11 +33,11 @@ export function Usage({ store }: { readonly store: AgentStore }) {
             {sums(rows).map((sum) => (
               <tr key={sum.model}>
                 <td>{sum.model === "" ? "Default" : sum.model}</td>
-                <td title={`${whole(sum.cachedTokens)} of them were in the model's memory`}>
+                <td title={`${whole(sum.cachedTokens)} of them were already in the model's memory`}>
                   {whole(sum.promptTokens)}
                 </td>
                 <td>{whole(sum.completionTokens)}</td>
-                <td title={`Waiting included, for ${whole(sum.runs)} runs`}>{duration(sum.ms)}</td>
+                <td title={`Including waiting, for ${whole(sum.runs)} runs`}>{duration(sum.ms)}</td>
               </tr>
             ))}
           </tbody>

@@ -201,7 +201,7 @@ function Invite({
                 <span className="add">Add</span>
               </button>
             ))}
-          {text !== "" && found.length === 0 && <p className="dim">Nobody here is called so.</p>}
+          {text !== "" && found.length === 0 && <p className="dim">Nobody here has a name like this.</p>}
         </div>
       )}
       {moderates && (isAlone || (text !== "" && found.length === 0)) && (

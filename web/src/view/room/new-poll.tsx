@@ -35,7 +35,7 @@ function PollForm({ store, onDone }: { readonly store: RoomStore; readonly onDon
   const twice = options.find((text, index) => options.indexOf(text) < index);
   const faults = useFaults({
     question: "A question needs a letter or a digit.",
-    options: "An option is empty, too long, or there twice.",
+    options: "An option is empty, too long, or there already.",
   });
   const ask = async () => {
     setBusy(true);
@@ -68,7 +68,7 @@ function PollForm({ store, onDone }: { readonly store: RoomStore; readonly onDon
           value={text}
           maxLength={wireLimits.pollOptionCharsMax}
           required={index < 2}
-          error={text.trim() !== "" && text.trim() === twice ? "This option is there twice." : faults.of("options")}
+          error={text.trim() !== "" && text.trim() === twice ? "This option is there already." : faults.of("options")}
           onChange={(event) => setTexts(texts.with(index, event.currentTarget.value))}
         />
       ))}

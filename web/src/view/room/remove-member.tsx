@@ -118,7 +118,7 @@ function Choice(props: {
             </li>
           )}
           {owner === undefined && <li>What {name} has written stays.</li>}
-          <AgentsToo agents={agents.map(nameFor)} goes={["goes too", "go too"]} whose={`${name}'s`} />
+          <AgentsToo agents={agents.map(nameFor)} goes={["leaves too", "leave too"]} whose={`${name}'s`} />
           {owner === undefined && !bans && (
             <li>
               {view.visibility === "public"

@@ -184,7 +184,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       body: (
         <>
           <blockquote dir="auto">{plainLine(text)}</blockquote>
-          <p>Nobody can vote any more, for good. The counts stay.</p>
+          <p>Nobody can vote any more. The counts stay. This cannot be undone.</p>
         </>
       ),
       action: "Close the poll",

@@ -129,8 +129,8 @@ function Delete() {
   const [busy, setBusy] = useState(false);
   const begin = async (atOnce: boolean) => {
     const about = atOnce
-      ? "It is gone at once, and nobody can bring it back."
-      : "It is gone in two weeks. If you sign in before that, it stays.";
+      ? "It is deleted at once, and nobody can bring it back."
+      : "It is deleted in two weeks. If you sign in before that, it stays.";
     if (!(await ask({ title: "Delete your account?", body: <p>{about}</p>, action: "Delete", grave: true }))) return;
     setBusy(true);
     await act(() => request("POST", "/api/v1/me/deletion", { atOnce }));

@@ -51,14 +51,14 @@ function Passkeys({ factors: { passkeys } }: { readonly factors: FactorsView }) 
     notices.show("The passkey was added.");
   };
   const remove = async (id: string, called: string) => {
-    const body = <p>It lets nobody in any more. You can remove it from your device, too.</p>;
+    const body = <p>You can no longer sign in with it. You can also remove it from your device.</p>;
     if (await ask({ title: `Remove the passkey “${called}”?`, body, action: "Remove", grave: true }))
       await send(() => request("DELETE", `/api/v1/me/passkeys/${id}`));
   };
   return (
     <Part
       title="Passkeys"
-      about="A passkey is your fingerprint, face or PIN on this device, or a security key. It lets you in without a password, and nobody can be tricked into giving it away."
+      about="A passkey is your fingerprint, face or PIN on this device, or a security key. You sign in with it instead of a password, and nobody can trick you into giving it away."
     >
       {passkeys.length > 0 && (
         <ul className="lines">
@@ -100,7 +100,7 @@ function Passkeys({ factors: { passkeys } }: { readonly factors: FactorsView }) 
         </Form>
       ) : (
         <Note tone="plain">
-          Browsers give passkeys only to pages with a name that are reached over HTTPS, or on this machine as localhost.
+          Browsers allow passkeys only on pages that have a host name and HTTPS, or at localhost.
         </Note>
       )}
     </Part>
@@ -129,14 +129,14 @@ function Codes({
     await send(() => request("GET", "/api/v1/me/factors"));
   };
   const remove = async () => {
-    const body = <p>Your password alone lets you in then, unless you have a passkey.</p>;
+    const body = <p>Then your password alone is enough to sign in, unless you have a passkey.</p>;
     if (await ask({ title: "Remove one-time codes?", body, action: "Remove", grave: true }))
       await send(() => request("DELETE", "/api/v1/me/totp"));
   };
   return (
     <Part
       title="One-time codes"
-      about="An authenticator shows a code that changes every 30 seconds. You give it after your password."
+      about="An authenticator app shows a code that changes every 30 seconds. You enter it after your password."
     >
       {factors.totp !== undefined ? (
         <div className="row">
@@ -149,10 +149,10 @@ function Codes({
         <Button onClick={() => void begin()}>Set up one-time codes</Button>
       ) : (
         <Form id="codes" faults={faults} className="stack narrow" onSubmit={confirm}>
-          <p>Scan this with your authenticator, then type the code that it shows.</p>
+          <p>Scan this with your authenticator app, then type the code that it shows.</p>
           <img className="qr" alt="The seed as a QR code" src={`data:image/svg+xml,${encodeURIComponent(begun.qr)}`} />
           <p className="dim">
-            It cannot scan? Type this: <code className="seed">{begun.secret.match(/.{1,4}/g)?.join(" ")}</code>
+            Cannot scan it? Type this: <code className="seed">{begun.secret.match(/.{1,4}/g)?.join(" ")}</code>
           </p>
           <TextInput
             name="code"
@@ -183,7 +183,9 @@ function Recovery({ left, onSheet }: { readonly left: number; readonly onSheet: 
       about="Each code works once. Use one when you have lost your authenticator or passkey."
     >
       {left === 0 && (
-        <Note tone="warn">You have none. Without them, a lost authenticator or passkey can keep you out.</Note>
+        <Note tone="warn">
+          You have none. If you lose your authenticator or passkey, you may not be able to sign in without them.
+        </Note>
       )}
       <div className="row">
         <span className="grow">{left === 1 ? "1 code is left" : `${left} codes are left`}</span>
@@ -199,7 +201,7 @@ function Sheet({ codes, onClose }: { readonly codes: readonly string[]; readonly
   const { copied, copy } = useCopy();
   return (
     <Note tone="good" title="Your recovery codes" onClose={onClose}>
-      <p>Keep them where your authenticator is not. They are shown only now; the ones before count no more.</p>
+      <p>Keep them where your authenticator is not. They are shown only now. Older recovery codes no longer work.</p>
       <div className="sheet">
         <p className="printed">Recovery codes of Plexus at {location.host}</p>
         <pre className="codes">{codes.join("\n")}</pre>

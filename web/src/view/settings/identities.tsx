@@ -34,7 +34,7 @@ export function Identities({ factors: { identities } }: { readonly factors: Fact
       const { label, issuer } = proven.value;
       const body = (
         <p>
-          <b>{label ?? "This identity"}</b> at {issuer} lets you in from now on. Is it yours?
+          <b>{label ?? "This identity"}</b> at {issuer} can then sign in to your account. Is it yours?
         </p>
       );
       if (!(await ask({ title: "Link this identity to your account?", body, action: "Link" }))) return;
@@ -48,7 +48,7 @@ export function Identities({ factors: { identities } }: { readonly factors: Fact
     if (begun !== undefined) location.assign(begun.url);
   };
   const remove = async (id: string, called: string) => {
-    const body = <p>It lets nobody in any more. The account there stays as it is.</p>;
+    const body = <p>You can no longer sign in with it. Your account there is not changed.</p>;
     if (await ask({ title: `Remove the link to ${called}?`, body, action: "Remove", grave: true }))
       await send(() => request("DELETE", `/api/v1/me/identities/${id}`));
   };

@@ -10,7 +10,7 @@ const lives = [
   { days: 30, label: "In 30 days" },
   { days: 90, label: "In 90 days" },
   { days: 365, label: "In a year" },
-  { days: 0, label: "Not by itself" },
+  { days: 0, label: "Never" },
 ] as const;
 
 /** Sets of what a key may be narrowed to, as `protocols/authority.ts` has them. */
@@ -61,7 +61,7 @@ export function NewKey({
           required
         />
         <label className="select">
-          <span>It ends</span>
+          <span>It expires</span>
           <select value={days} onChange={(event) => setDays(Number(event.currentTarget.value))}>
             {lives.map((life) => (
               <option key={life.days} value={life.days}>
@@ -75,7 +75,7 @@ export function NewKey({
         </Button>
       </div>
       <fieldset className="scopes">
-        <legend>It may only do this (nothing chosen: all that keys may)</legend>
+        <legend>It may only do this (nothing chosen: everything that keys may do)</legend>
         {scopes.map(({ scope, label: name }) => (
           <label key={scope} className="check">
             <input

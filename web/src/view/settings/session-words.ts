@@ -33,8 +33,8 @@ export function keyStory({ createdAtMs, expiresAtMs, scopes, usedAtMs }: Session
   const facts = [
     `Made on ${dateOf(createdAtMs)}`,
     usedAtMs === undefined ? "never used" : `used ${momentOf(usedAtMs)}`,
-    expiresAtMs === undefined ? "does not end by itself" : `ends on ${dateOf(expiresAtMs)}`,
-    scopes === undefined ? "for all that keys may" : `for ${scopes.join(", ")}`,
+    expiresAtMs === undefined ? "does not expire" : `ends on ${dateOf(expiresAtMs)}`,
+    scopes === undefined ? "for everything that keys may do" : `for ${scopes.join(", ")}`,
   ];
   return facts.join(" · ");
 }

@@ -24,7 +24,7 @@ export function ActorPart({ actor }: { readonly actor: string }) {
         All actors
       </Link>
       {data === undefined && error === null && <p className="dim">Loading …</p>}
-      {error !== null && <Note tone="bad">{isNamed(actor) ? error.message : "An actor is called KIND/NAME, as room/general."}</Note>}
+      {error !== null && <Note tone="bad">{isNamed(actor) ? error.message : "The name of an actor is KIND/NAME, such as room/general."}</Note>}
       {data !== undefined && <Detail detail={data} />}
     </>
   );
@@ -49,15 +49,14 @@ function Detail({ detail }: { readonly detail: ActorDetail }) {
     ["Journal", `${counted(entries, "entry", "entries")} since its snapshot, ${bytes(stateBytes)} of state`],
     ["Mailbox", `${counted(mailbox, "message")} waiting, ${counted(restarts, "restart")}`],
     ["Last active", lastActiveAtMs === undefined ? undefined : momentOf(lastActiveAtMs)],
-    ["Last fault", lastError],
+    ["Last error", lastError],
   ];
   return (
     <>
       <Part title={actor}>
         {status === "quarantined" && (
           <Note tone="bad" title="It takes no messages">
-            It failed again and again, so it was stopped before it could do harm. What others send to it meanwhile is kept
-            below. Read the last fault, mend its cause, then release it.
+            It failed several times, so the node stopped it. Messages that others send to it are kept below. Read the last error, mend its cause, then release it.
           </Note>
         )}
         <dl className="card">
@@ -107,9 +106,9 @@ function Acts({ detail: { actor, status, node, slot, deadLetters } }: { readonly
           action: ill ? "Release" : "Deliver again",
         }
       : {
-          title: `${ill ? "Release" : "Tidy up"} ${actor}, and throw its dead letters away?`,
-          body: <p>{ill && "It takes messages again. "}{counted(letters, "dead letter")} {letters === 1 ? "is" : "are"} thrown away: that cannot be undone.</p>,
-          action: "Throw away",
+          title: `${ill ? "Release" : "Tidy up"} ${actor}, and delete its dead letters?`,
+          body: <p>{ill && "It takes messages again. "}{counted(letters, "dead letter")} {letters === 1 ? "is" : "are"} deleted. This cannot be undone.</p>,
+          action: "Delete",
           grave: true,
         };
     if (!(await ask(question))) return;
@@ -125,7 +124,7 @@ function Acts({ detail: { actor, status, node, slot, deadLetters } }: { readonly
     if (moved !== undefined) notices.show(`${actor} is on ${summary?.nodes.find((one) => one.node === moved.owner)?.name ?? moved.owner} now.`);
   };
   const letGo = async () => {
-    if ((await act(() => changes.letGoOfActor(actor))) !== undefined) notices.show(`${actor} goes where the plan has it.`);
+    if ((await act(() => changes.letGoOfActor(actor))) !== undefined) notices.show(`${actor} is placed by the cluster again.`);
   };
   return (
     <div className="row wrap">
@@ -134,7 +133,7 @@ function Acts({ detail: { actor, status, node, slot, deadLetters } }: { readonly
       )}
       {letters > 0 && (
         <Button variant="default" onClick={() => void release(false)}>
-          {ill ? "Release, and throw away" : "Throw the letters away"}
+          {ill ? "Release, and delete" : "Delete the letters"}
         </Button>
       )}
       <Button variant="default" onClick={() => void move()}>
@@ -142,7 +141,7 @@ function Acts({ detail: { actor, status, node, slot, deadLetters } }: { readonly
       </Button>
       {slot === actor && (
         <Button variant="default" onClick={() => void letGo()}>
-          Let go
+          Unpin
         </Button>
       )}
     </div>

@@ -24,7 +24,12 @@ const actorCharsMax = 128;
 export function ActorsPage() {
   const { actor } = route.useSearch();
   return (
-    <AdminPage wide title="Actors" needs="cluster.see" refusal="Only those who may see how the cluster is see this.">
+    <AdminPage
+      wide
+      title="Actors"
+      needs="cluster.see"
+      refusal="Only people with permission to see the cluster see this page."
+    >
       {actor === undefined ? <Actors /> : <ActorPart key={actor} actor={actor} />}
     </AdminPage>
   );
@@ -108,7 +113,7 @@ function Actors() {
           columns={columns}
           rows={data?.rows ?? []}
           keyOf={({ actor }) => actor}
-          nothing={data === undefined ? "Loading …" : status === "quarantined" ? "None is in quarantine." : "No actor is called so."}
+          nothing={data === undefined ? "Loading …" : status === "quarantined" ? "None is in quarantine." : "No actor has a name like this."}
           busy={data === undefined || isPlaceholderData}
         />
         <Pager trail={trail} next={data?.more === true ? last : undefined} waits={isPlaceholderData} back="Previous" on="Next" />

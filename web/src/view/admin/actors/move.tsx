@@ -76,10 +76,10 @@ function Choose(props: {
           <li>
             {movable.inSync.includes(target.node)
               ? "It has a copy already, so nothing has to be sent first."
-              : "All of it is copied there first; the owner goes on meanwhile."}
+              : "All of it is copied there first. Its owner keeps working until then."}
           </li>
-          <li>Whoever writes at the moment of the hand-over waits for it, mostly less than a second. Nothing is lost.</li>
-          <li>It stays there, while that node can have it, until somebody lets go of it.</li>
+          <li>People who write during the move wait for it, mostly less than a second. Nothing is lost.</li>
+          <li>It stays there until somebody unpins it, or that node can no longer have it.</li>
         </ul>
       )}
     </>

@@ -23,7 +23,12 @@ const pageSlots = 50;
 /** Every slot: who owns it, who has copies, and how to move it. */
 export function SlotsPage() {
   return (
-    <AdminPage wide title="Slots" needs="cluster.see" refusal="Only those who may see how the cluster is see this.">
+    <AdminPage
+      wide
+      title="Slots"
+      needs="cluster.see"
+      refusal="Only people with permission to see the cluster see this page."
+    >
       <Slots />
     </AdminPage>
   );
@@ -33,7 +38,7 @@ type Show = "all" | "faulty" | "held" | "own";
 
 const showText: Readonly<Record<Show, string>> = {
   all: "All",
-  faulty: "Not in order",
+  faulty: "With a problem",
   held: "Held",
   own: "Of one actor",
 };
@@ -93,7 +98,7 @@ function Slots() {
         columns={columns}
         rows={data?.slots ?? []}
         keyOf={({ slot }) => slot}
-        nothing={data === undefined ? "Loading …" : show === "faulty" ? "Every slot is in order." : "There are none."}
+        nothing={data === undefined ? "Loading …" : show === "faulty" ? "Every slot is as it should be." : "There are none."}
         busy={data === undefined}
       />
       <div className="row">
@@ -105,7 +110,7 @@ function Slots() {
 } // prettier-ignore
 
 const tones: Readonly<Record<ClusterSlotRow["status"], string>> = { ok: "state-good", moving: "state-warn", short: "state-warn", blocked: "state-bad", down: "state-bad" }; // prettier-ignore
-const statusText: Readonly<Record<ClusterSlotRow["status"], string>> = { ok: "in order", moving: "on its way", short: "too few copies", blocked: "takes nothing", down: "owner is down" }; // prettier-ignore
+const statusText: Readonly<Record<ClusterSlotRow["status"], string>> = { ok: "all right", moving: "moving", short: "too few copies", blocked: "takes no commands", down: "owner is down" }; // prettier-ignore
 
 function useColumns(summary: ClusterSummary | undefined, mayChange: boolean): readonly Column<ClusterSlotRow>[] {
   const act = useAct();
@@ -119,7 +124,7 @@ function useColumns(summary: ClusterSummary | undefined, mayChange: boolean): re
     if (moved !== undefined) notices.show(`${slot} is on ${nameOf(moved.owner)} now.`);
   };
   const letGo = async ({ slot }: ClusterSlotRow) => {
-    if ((await act(() => changes.letGoOfSlot(slot))) !== undefined) notices.show(`${slot} goes where the plan has it.`);
+    if ((await act(() => changes.letGoOfSlot(slot))) !== undefined) notices.show(`${slot} is placed by the cluster again.`);
   };
   return [
     { head: "Slot", cell: ({ slot }) => slot },
@@ -155,8 +160,8 @@ function useColumns(summary: ClusterSummary | undefined, mayChange: boolean): re
               isOfRole(row.slot) ? (
                 <span className="row">
                   {row.held !== undefined && (
-                    <Button variant="default" size="xs" aria-label={`Let go of ${row.slot}`} onClick={() => void letGo(row)}>
-                      Let go
+                    <Button variant="default" size="xs" aria-label={`Unpin ${row.slot}`} onClick={() => void letGo(row)}>
+                      Unpin
                     </Button>
                   )}
                   <Button variant="default" size="xs" aria-label={`Move ${row.slot}`} onClick={() => void move(row)}>

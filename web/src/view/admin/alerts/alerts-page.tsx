@@ -28,7 +28,7 @@ const all = ["alerts"];
 /** What the watch has found and admins have taken note of, what it watches for, and what is done by itself. */
 export function AlertsPage() {
   return (
-    <AdminPage title="Alerts" needs="alerts.read" refusal="Only those who watch over the cluster see alerts.">
+    <AdminPage title="Alerts" needs="alerts.read" refusal="Only people with permission for alerts see this page.">
       <Alerts />
       <Suspense>
         <Plan />
@@ -64,7 +64,7 @@ function Alerts() {
         onChange={(value) => setState(value as State)}
         data={[
           { value: "open", label: data === undefined ? "Open" : `Open (${data.open})` },
-          { value: "acknowledged", label: "Taken note of" },
+          { value: "acknowledged", label: "Acknowledged" },
         ]}
       />
       {error !== null && <Note tone="bad">{error.message}</Note>}
@@ -75,7 +75,7 @@ function Alerts() {
         ))}
       </ul>
       {data?.alerts.length === 0 && (
-        <p className="dim flush">{state === "open" ? "Nothing is open." : "There are none."}</p>
+        <p className="dim flush">{state === "open" ? "No alert is open." : "There are none."}</p>
       )}
       <Pager
         trail={trail}
@@ -98,16 +98,16 @@ function AlertItem({ alert, canManage }: { readonly alert: Alert; readonly canMa
     let note = "";
     const body = (
       <>
-        <p>What is found of {about} from now on is another alert.</p>
+        <p>Anything found about {about} from now on raises a new alert.</p>
         <TextInput
-          label="What it was"
+          label="What was the cause?"
           placeholder="A forgotten password"
           maxLength={noteCharsMax}
           onChange={(event) => (note = event.currentTarget.value)}
         />
       </>
     );
-    if (!(await ask({ title: "Take note of this alert?", body, action: "Take note" }))) return;
+    if (!(await ask({ title: "Acknowledge this alert?", body, action: "Acknowledge" }))) return;
     await act(() =>
       request("POST", `/api/v1/admin/alerts/${id}/acknowledge`, note.trim() === "" ? {} : { note: note.trim() }),
     );
@@ -127,7 +127,7 @@ function AlertItem({ alert, canManage }: { readonly alert: Alert; readonly canMa
       <p className="flush">{adviceOn(source)}</p>
       {acknowledged !== undefined && (
         <p className="dim flush break">
-          {acknowledged.by} took note on {momentOf(acknowledged.atMs)}
+          {acknowledged.by} acknowledged it on {momentOf(acknowledged.atMs)}
           {acknowledged.note !== undefined && `: ${acknowledged.note}`}
         </p>
       )}
@@ -136,10 +136,10 @@ function AlertItem({ alert, canManage }: { readonly alert: Alert; readonly canMa
           <Button
             variant="default"
             size="xs"
-            aria-label={`Take note: ${title}, ${about}`}
+            aria-label={`Acknowledge: ${title}, ${about}`}
             onClick={() => void takeNote()}
           >
-            Take note
+            Acknowledge
           </Button>
         )}
         {search !== undefined && may("audit.read") && (

@@ -107,7 +107,7 @@ function Thresholds(props: {
           <Button variant="default" onClick={() => void onSet({ off }, faults.take)}>
             Built-in thresholds
           </Button>
-          <Button type="submit">Keep them</Button>
+          <Button type="submit">Save</Button>
         </div>
       </Form>
     </details>

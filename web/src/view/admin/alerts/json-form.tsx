@@ -68,7 +68,9 @@ export function JsonForm(props: {
 function bodyOf(text: string): { readonly body: object } | { readonly fault: string } {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? { body: value } : { fault: "It has to be like { … }." };
+    return typeof value === "object" && value !== null
+      ? { body: value }
+      : { fault: "It must be an object, such as { … }." };
   } catch (error) {
     return { fault: `This is no JSON: ${(error as Error).message}` };
   }

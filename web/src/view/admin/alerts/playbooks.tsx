@@ -59,7 +59,7 @@ export function Playbooks() {
       await act(() => request("POST", `${pathOf(name)}/mode`, { mode: "on", acts }));
   };
   const remove = async (name: string) => {
-    const body = <p>It does nothing any more, and the secret of its pages is forgotten. This cannot be undone.</p>;
+    const body = <p>It no longer acts, and the secret that signs its messages is deleted. This cannot be undone.</p>;
     if (await ask({ title: `Remove the playbook ${name}?`, body, action: "Remove", grave: true }))
       await act(() => request("DELETE", pathOf(name)));
   };
@@ -94,10 +94,10 @@ export function Playbooks() {
                     <Button
                       variant="default"
                       size="xs"
-                      aria-label={`${mode === "on" ? "Only rehearse" : "Switch on"}: ${name}`}
+                      aria-label={`${mode === "on" ? "Rehearse only" : "Switch on"}: ${name}`}
                       onClick={() => void (mode === "on" ? rehearse(name) : switchOn(playbook, data.acts))}
                     >
-                      {mode === "on" ? "Only rehearse" : "Switch on"}
+                      {mode === "on" ? "Rehearse only" : "Switch on"}
                     </Button>
                   )}
                   {may("alerts.manage") && (

@@ -60,7 +60,7 @@ export function Rules() {
       return refusal.code === "CHANGED_MEANWHILE" || on?.(refusal) === true;
     };
   const remove = async (name: string) => {
-    const body = <p>Nothing is found by it any more. Alerts that it gave stay. This cannot be undone.</p>;
+    const body = <p>It raises no more alerts. Alerts that it raised stay. This cannot be undone.</p>;
     if (await ask({ title: `Remove the rule ${name}?`, body, action: "Remove", grave: true }))
       await act(() => request("DELETE", `${base}/${encodeURIComponent(name)}`));
   };
@@ -89,10 +89,10 @@ export function Rules() {
                 <Button
                   variant="default"
                   size="xs"
-                  aria-label={`Try on the past: ${name}`}
+                  aria-label={`Test on the past: ${name}`}
                   onClick={() => void tryOut(name, rule)}
                 >
-                  Try on the past
+                  Test on the past
                 </Button>
                 <Button
                   variant="default"
@@ -122,7 +122,7 @@ export function Rules() {
           what="rule"
           about="A new rule is switched off. Test it on past entries first, then switch it on."
           example={example}
-          also={{ title: "Try on the past", act: (body, on) => tryOut("this rule", body, on) }}
+          also={{ title: "Test on the past", act: (body, on) => tryOut("this rule", body, on) }}
           onKeep={async (name, body, on) => void (await set(name, { ...body, on: false }, on))}
         />
       )}

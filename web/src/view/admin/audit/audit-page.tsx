@@ -33,7 +33,7 @@ export function AuditPage() {
   const { may } = useRights();
   const search = auditSearchIn(route.useSearch());
   return (
-    <AdminPage title="Audit" needs="audit.read" refusal="Only those who may read the audit see it.">
+    <AdminPage title="Audit" needs="audit.read" refusal="Only people with permission to read the audit see this page.">
       <Filter key={JSON.stringify(search)} search={search} />
       <Entries search={search} />
       <Standing />
@@ -85,7 +85,7 @@ function Filter({ search }: { readonly search: AuditSearch }) {
             ))}
           </select>
         </label>
-        {field("target", "To whom or what", "user/bob, node/b")}
+        {field("target", "Done to", "user/bob, node/b")}
         <label className="select">
           <span>Outcome</span>
           <select name="outcome" defaultValue={search.outcome ?? ""}>
@@ -97,7 +97,7 @@ function Filter({ search }: { readonly search: AuditSearch }) {
         {field("text", "With this text", "anywhere in the entry")}
         {more && (
           <>
-            {field("address", "From where", "192.0.2.7")}
+            {field("address", "From address", "192.0.2.7")}
             {field("node", "Written by the node", "a")}
             <TextInput type="datetime-local" name="since" label="Since" defaultValue={search.since ?? ""} />
             <TextInput type="datetime-local" name="until" label="Until" defaultValue={search.until ?? ""} />
@@ -172,7 +172,7 @@ function Entries({ search }: { readonly search: AuditSearch }) {
       {data === undefined && error === null && <p className="dim flush">Loading …</p>}
       {data?.entries.length === 0 && (
         <p className="dim flush">
-          {data.next === undefined ? "Nothing was found." : "Nothing yet; there are older entries to look at."}
+          {data.next === undefined ? "Nothing was found." : "Nothing found yet. Older entries were not searched."}
         </p>
       )}
       <Pager trail={trail} next={data?.next} waits={isPlaceholderData} back="Newer" on="Older" />
@@ -198,15 +198,15 @@ function Standing() {
         tone={bad.length > 0 ? "bad" : "good"}
         title={
           bad.length > 0
-            ? "A log is not what it should be"
-            : `Every log at ${data.at} is whole, and its signature is right`
+            ? "A log was changed, or entries are missing"
+            : `Every log at ${data.at} is complete, and its signature is valid`
         }
       >
         {bad.length > 0
           ? "Export the audit and run plexus audit verify FILE: it names the first entry that is wrong."
           : isAlone
-            ? "No other node has seen them: that all of a log was set back, only an earlier export finds."
-            : "Other nodes have signed how far they have seen them."}
+            ? "No other node has seen these logs. Only an earlier export can show whether a whole log was set back."
+            : "Other nodes have signed how far they saw each log."}
       </Note>
       <ul className="lines">
         {data.logs.map((log) => (
@@ -220,7 +220,7 @@ function Standing() {
 function LogLine({ log: { log, node, from, to, head, witnesses, fault } }: { readonly log: AuditLogView }) {
   const facts = [
     to < from ? "no entries here" : `entries ${from} to ${to}`,
-    head === undefined ? "not signed yet" : `signed up to ${head.seq}, ${momentOf(head.atMs)}`,
+    head === undefined ? "not signed yet" : `signed up to entry ${head.seq}, ${momentOf(head.atMs)}`,
     ...witnesses.map((one) => `seen by ${one.node} up to ${one.seq}`),
   ];
   return (
@@ -230,7 +230,9 @@ function LogLine({ log: { log, node, from, to, head, witnesses, fault } }: { rea
           {node} <span className="dim">{log}</span>
         </span>
         <span className="dim break">{facts.join(" · ")}</span>
-        {head?.verified === false && <span className="pull-error block">The signature of its head is wrong.</span>}
+        {head?.verified === false && (
+          <span className="pull-error block">The signature of its newest entry is wrong.</span>
+        )}
         {fault !== undefined && (
           <span className="pull-error block">
             Entry {fault.seq}: {fault.reason}
@@ -255,8 +257,8 @@ function Export({ search }: { readonly search: AuditSearch }) {
       title="Export"
       about={
         format === "jsonl"
-          ? "Every log that is here, whole, whatever is searched for. plexus audit verify FILE proves it without this cluster."
-          : "One line an entry, of those that are searched for."
+          ? "All logs in full, whatever you search for. plexus audit verify FILE checks them without this cluster."
+          : "The entries that the search finds, one line each."
       }
     >
       <div className="row field-row">
@@ -269,7 +271,7 @@ function Export({ search }: { readonly search: AuditSearch }) {
           Download
         </Button>
       </div>
-      <p className="dim flush">That you exported it is an entry of the audit, too.</p>
+      <p className="dim flush">The audit also records that you exported it.</p>
     </Part>
   );
 }

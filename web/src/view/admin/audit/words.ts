@@ -16,7 +16,7 @@ export const areaTitles: Readonly<Record<AuditArea, string>> = {
   models: "Models",
   backups: "Backups",
   keys: "Keys",
-  data: "Data that left",
+  data: "Exported data",
   audit: "Audit and alerts",
   settings: "Settings",
 };

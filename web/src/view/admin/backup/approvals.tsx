@@ -73,14 +73,14 @@ function Row({ asked }: { readonly asked: RecallRequest }) {
     switch (state) {
       case "waiting":
         return approvers.length === 0
-          ? `Nobody else has been an admin for a day: the operator approves it until ${momentOf(untilMs)}: plexus backup approve ${id}`
+          ? `No other admin has had the role for a day, so the operator approves it until ${momentOf(untilMs)}: plexus backup approve ${id}`
           : `${approvers.join(" or ")} may approve it until ${momentOf(untilMs)}.`;
       case "approved":
-        return `Approved by ${answeredBy ?? "somebody"}${task === undefined ? `; to be begun until ${momentOf(untilMs)}.` : `; task ${task} has begun it.`}`;
+        return `Approved by ${answeredBy ?? "somebody"}${task === undefined ? `; must begin before ${momentOf(untilMs)}.` : `; task ${task} started it.`}`;
       case "declined":
         return answeredBy === by ? "Withdrawn." : `Declined by ${answeredBy ?? "somebody"}.`;
       default:
-        return "Too late: ask for it anew.";
+        return "Too late: ask again.";
     }
   }
 }

@@ -24,7 +24,7 @@ export function Folders() {
   return (
     <Part
       title="Folders"
-      about={`On the machines of nodes. Out of a folder things come back in a terminal on that machine: plexus backup recall --from FOLDER`}
+      about={`Folders on the machines of nodes. To bring data back from a folder, run this in a terminal on that machine: plexus backup recall --from FOLDER`}
     >
       {offered.map((path) => (
         <Folder key={path} path={path} places={places} />
@@ -38,7 +38,7 @@ export function Folders() {
                 <span className="dim break">
                   on the machine of {name} ·{" "}
                   {newest === undefined
-                    ? "no snapshot any more"
+                    ? "no snapshots left"
                     : `${counted(snapshots, "snapshot")}, the newest of ${momentOf(newest.atMs)}, ${bytes(newest.bytes)}`}
                 </span>
               </span>
@@ -70,7 +70,7 @@ function Folder({ path, places }: { readonly path: string; readonly places: Back
         )}
       </div>
       {error !== null && !isNew && <Note tone="bad">{error.message}</Note>}
-      {(isNew || data?.snapshots.length === 0) && <p className="dim flush">There is no backup in it yet.</p>}
+      {(isNew || data?.snapshots.length === 0) && <p className="dim flush">It has no backup yet.</p>}
       {newestFirst.length > 0 && (
         <ul className="lines">
           {newestFirst.slice(0, shownMax).map((one) => (

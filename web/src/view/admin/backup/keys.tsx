@@ -13,19 +13,19 @@ export function BackupKeys() {
   const { data, error } = useKeys();
   const rotate = async (compromised: boolean) => {
     const question = {
-      title: compromised ? "Are the keys in the wrong hands?" : "Begin new keys?",
+      title: compromised ? "Are the keys in the wrong hands?" : "Make new keys?",
       body: compromised ? (
         <p>
-          New keys are begun, and everything that was encrypted with the old ones is to be encrypted anew. That takes as
-          long as backing up all of it.
+          New keys are made, and everything that the old ones encrypted is encrypted again. That takes as long as a full
+          backup.
         </p>
       ) : (
         <p>
-          What is made from now on has new keys; who has only the old ones reads nothing of it. What is there stays
-          readable for the cluster.
+          New backups use new keys, and somebody who has only the old keys cannot read them. The cluster can still read
+          its old backups.
         </p>
       ),
-      action: compromised ? "Begin, and encrypt anew" : "Begin",
+      action: compromised ? "Make keys, and encrypt again" : "Begin",
       grave: compromised,
     };
     if (await ask(question)) await act(() => changes.rotate(compromised));
@@ -43,31 +43,31 @@ export function BackupKeys() {
               <dt>Recovery kit</dt>
               <dd>
                 {data.root === undefined
-                  ? "There is none. It is made in a terminal, because its shares must never be in a page: plexus backup kit make --to FOLDER"
+                  ? "There is none. Make it in a terminal, because its shares must never be shown on a page: plexus backup kit make --to FOLDER"
                   : `${data.root.needed} of ${counted(data.root.digests.length, "share")} open it, of ${momentOf(data.root.madeAtMs)}. Try the shares now and then: plexus backup kit check`}
               </dd>
             </div>
             <div>
-              <dt>Epoch</dt>
+              <dt>Generations of keys</dt>
               <dd>
                 {data.epochs.length === 0 ? "none" : data.epochs.length}
-                {data.epochs.length > 0 && `; this node has the keys of ${data.here.length}`}
+                {data.epochs.length > 0 && `; this node has ${data.here.length} of them`}
               </dd>
             </div>
             <div>
               <dt>Rotation</dt>
               <dd>
                 {data.rotation === undefined
-                  ? "Nothing is under way."
-                  : `Keys are wrapped anew: ${data.rotation.done} of ${counted(data.rotation.total, "part")}. “New keys” goes on with it.`}
+                  ? "No new keys are being made."
+                  : `New keys are being made: ${data.rotation.done} of ${counted(data.rotation.total, "part")} are done. “New keys” continues.`}
               </dd>
             </div>
             <div>
-              <dt>To encrypt anew</dt>
+              <dt>To encrypt again</dt>
               <dd>
                 {data.reencrypt === undefined || data.reencrypt.length === 0
                   ? "Nothing."
-                  : `What was made in ${data.reencrypt.length === 1 ? "epoch" : "epochs"} ${data.reencrypt.join(", ")}.`}
+                  : `Backups with the keys of ${data.reencrypt.length === 1 ? "generation" : "generations"} ${data.reencrypt.join(", ")}.`}
               </dd>
             </div>
           </dl>
@@ -77,7 +77,7 @@ export function BackupKeys() {
                 New keys
               </Button>
               <Button variant="default" onClick={() => void rotate(true)}>
-                The keys may be known to others
+                Others may know the keys
               </Button>
             </div>
           )}

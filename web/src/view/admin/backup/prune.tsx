@@ -38,7 +38,7 @@ export function Prune() {
     if (looked === undefined || plan === undefined) return;
     const question = {
       title: `Remove ${counted(plan.removed.length, "snapshot")} for good?`,
-      body: <p>{pruneText(plan)} Nothing brings them back.</p>,
+      body: <p>{pruneText(plan)} This cannot be undone.</p>,
       action: "Remove",
       grave: true,
     };
@@ -72,7 +72,7 @@ export function Prune() {
           }}
         />
         <Button type="submit" variant="default" disabled={Object.keys(keep).length === 0}>
-          What would go?
+          What would be removed?
         </Button>
       </Form>
       {task !== undefined && plan === undefined && (

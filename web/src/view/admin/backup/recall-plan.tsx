@@ -18,7 +18,7 @@ export function Plan({ plan, query }: { readonly plan: RecallResult; readonly qu
   const act = useAct();
   const [way, setWay] = useState<"choose" | "ask" | "place">("choose");
   const { units, rows, threads, stripeBytes, snapshot, takesMs = 0, measured = false } = plan;
-  if (units === 0) return <Note tone="plain">Nothing of it is in snapshot {snapshot.number}.</Note>;
+  if (units === 0) return <Note tone="plain">Nothing like this is in snapshot {snapshot.number}.</Note>;
   // The snapshot that was looked at, whatever comes meanwhile.
   const fixed: Query = { ...query, snapshot: snapshot.number };
   const download = () =>
@@ -32,12 +32,12 @@ export function Plan({ plan, query }: { readonly plan: RecallResult; readonly qu
   return (
     <Note
       tone="plain"
-      title={`${rows.toLocaleString("en")} records of ${threads.toLocaleString("en")} ${threads === 1 ? "actor" : "actors"}, up to ${bytes(plan.bytes)}`}
+      title={`${rows.toLocaleString("en")} records of ${threads.toLocaleString("en")} ${threads === 1 ? "room, account or agent" : "rooms, accounts and agents"}, up to ${bytes(plan.bytes)}`}
     >
       <p className="flush">
-        {queryText(query)}, of snapshot {snapshot.number} ({momentOf(snapshot.atMs)}). {bytes(stripeBytes)} are read for
-        it: about {spanText(takesMs)}
-        {measured ? ", as recalls before took" : "; no recall has measured it yet"}.
+        {queryText(query)}, of snapshot {snapshot.number} ({momentOf(snapshot.atMs)}). To bring it back, the nodes read{" "}
+        {bytes(stripeBytes)}, which takes about {spanText(takesMs)}
+        {measured ? ", as earlier recalls did" : " (an estimate: there was no recall before)"}.
       </p>
       {way === "ask" && (
         <Approval wish={{ sort: "recall", query: fixed, as: "download" }} done={() => setWay("choose")} />
@@ -46,13 +46,13 @@ export function Plan({ plan, query }: { readonly plan: RecallResult; readonly qu
       {way === "choose" && (
         <div className="row wrap">
           <Button onClick={() => void download()}>Download</Button>
-          <span className="dim">an archive with a folder for each actor, as JSON lines and files</span>
+          <span className="dim">an archive with a folder for each room, account and agent: JSON lines and files</span>
           {isPlaceable(query) && (
             <>
               <Button variant="default" onClick={() => setWay("place")}>
-                Bring back into place
+                Bring back into rooms
               </Button>
-              <span className="dim">messages into their rooms, as new ones that say what they were</span>
+              <span className="dim">messages come back into their rooms, as new messages marked as restored</span>
             </>
           )}
         </div>
@@ -70,7 +70,7 @@ function Approval({ wish, done }: { readonly wish: BackupWish; readonly done: ()
   const faults = useFaults({ reason: "This is too long, or has signs that cannot be shown." });
   const ask = async () => {
     if ((await act(() => changes.ask(wish, reason.trim()), faults.take)) === undefined) return;
-    notices.show("The other admins are asked. It stands under Approvals.");
+    notices.show("The other admins are asked. You find it under Approvals.");
     done();
   };
   return (
@@ -95,9 +95,9 @@ function Approval({ wish, done }: { readonly wish: BackupWish; readonly done: ()
 type Place = Extract<BackupWish, { sort: "place" }>;
 
 const living = {
-  skip: "Nothing of what lives comes",
-  edited: "What was edited since comes as it was, beside it",
-  again: "All of it comes once more",
+  skip: "Bring nothing that still exists",
+  edited: "Bring messages that were edited since, as they were",
+  again: "Bring everything again",
 } as const;
 
 const newRecall = (): string =>
@@ -134,7 +134,7 @@ function IntoPlace({ query }: { readonly query: Query }) {
     const begun = await act(() => changes.start(looked.wish), refused);
     if (begun === undefined) return;
     setLooked(undefined);
-    notices.show(`Task ${begun.id} brings it back. It stands under Tasks.`);
+    notices.show(`Task ${begun.id} brings it back. You find it under Tasks.`);
   };
   const would = task?.state === "done" ? (task.result as PlaceResult) : undefined;
   return (
@@ -143,31 +143,31 @@ function IntoPlace({ query }: { readonly query: Query }) {
         <div className="row field-row">
           <Choice
             className="grow"
-            label="What is there"
+            label="What still exists"
             data={Object.entries(living).map(([value, label]) => ({ value, label }))}
             value={rules.existing ?? "skip"}
             onChange={(chosen) => change({ existing: chosen as keyof typeof living })}
           />
           <Choice
-            label="What was deleted since"
+            label="What was deleted since then"
             data={[
               { value: "", label: "stays deleted" },
-              { value: "deleted", label: "comes back, too" },
+              { value: "deleted", label: "comes back as well" },
             ]}
             value={rules.deleted === true ? "deleted" : ""}
             onChange={(chosen) => change({ deleted: chosen !== "" })}
           />
           <Choice
-            label="A room or agent that is gone"
+            label="A room or agent that no longer exists"
             data={[
-              { value: "", label: "stays gone" },
-              { value: "remake", label: "is made anew" },
+              { value: "", label: "does not come back" },
+              { value: "remake", label: "is made again" },
             ]}
             value={rules.remake === true ? "remake" : ""}
             onChange={(chosen) => change({ remake: chosen !== "" })}
           />
           <Button type="submit" variant="default">
-            What would come?
+            What would come back?
           </Button>
         </div>
         {task !== undefined && would === undefined && (
@@ -178,7 +178,7 @@ function IntoPlace({ query }: { readonly query: Query }) {
         {would !== undefined && (
           <div role="status">
             <p className="flush">
-              {placeText(would)} It takes about {spanText(would.takesMs)}. Nothing that lives is changed.
+              {placeText(would)} It takes about {spanText(would.takesMs)}. Nothing that exists is changed.
             </p>
             <ul className="faults">
               {foundText(would).map((line) => (

@@ -71,9 +71,9 @@ export function Recall() {
   const faults = useFaults({
     thread: "The name of a room or an agent, as it is in links: lobby, ada.helper.",
     person: "The name of an account, such as ada.",
-    text: "These words are too many.",
-    fromMs: "A day and a time before the other.",
-    toMs: "A day and a time after the other.",
+    text: "These are too many words.",
+    fromMs: "A day and a time, before the one in “Before”.",
+    toMs: "A day and a time, after the one in “From”.",
   });
   const look = async () => {
     const query = queryOf(fields);

@@ -25,7 +25,7 @@ const common = {
 /** What a schedule can begin. */
 const wishes: Readonly<Record<string, { readonly label: string; readonly wish: BackupWish }>> = {
   run: { label: "Backs up", wish: { sort: "run" } },
-  shards: { label: "Checks every shard", wish: { sort: "verify", depth: "shards" } },
+  shards: { label: "Checks every stored piece", wish: { sort: "verify", depth: "shards" } },
   data: { label: "Checks by decrypting everything", wish: { sort: "verify", depth: "data" } },
   drill: { label: "Rehearses a restore", wish: { sort: "drill" } },
   prune: { label: "Removes old snapshots", wish: { sort: "prune", keep: keepOf(keptIn(undefined)), apply: true } },
@@ -56,7 +56,9 @@ export function Schedules() {
         </ul>
       )}
       {places !== undefined && placesToUse(places).length === 0 && edited === undefined && (
-        <p className="dim">Nothing can be scheduled until there is a place for backups: State says what helps.</p>
+        <p className="dim">
+          Nothing can be scheduled until there is a place for backups. The part “State” above says how to make one.
+        </p>
       )}
       {places !== undefined && (placesToUse(places).length > 0 || edited !== undefined) && (
         <Editor key={edited?.name ?? ""} schedule={edited} places={places} done={() => setEdited(undefined)} />
@@ -72,7 +74,7 @@ function Row({ schedule, edit }: { readonly schedule: BackupSchedule; readonly e
   const remove = async () => {
     const question = {
       title: `Remove the schedule ${name}?`,
-      body: <p>Nothing begins by it any more. What it made stays.</p>,
+      body: <p>It starts no more tasks. What it made stays.</p>,
       action: "Remove",
       grave: true,
     };
@@ -190,7 +192,7 @@ function Editor(props: {
           label="When"
           data={[
             ...Object.entries(common).map(([value, label]) => ({ value, label })),
-            { value: "", label: "Another time" },
+            { value: "", label: "At other times" },
           ]}
           value={cron in common ? cron : ""}
           onChange={(chosen) => chosen !== "" && setCron(chosen)}
@@ -203,7 +205,7 @@ function Editor(props: {
       )}
       <div className="row field-row">
         <TextInput
-          label="As cron"
+          label="As cron fields"
           description="minute, hour, day of the month, month, day of the week"
           value={cron}
           maxLength={128}
@@ -231,7 +233,7 @@ function Editor(props: {
       </div>
       {"times" in next && (
         <p className="dim" role="status">
-          {cronText(cron) ?? "At the times that this names"}. Next: {next.times.map(momentOf).join(" · ")}
+          {cronText(cron) ?? "At the times of this schedule"}. Next: {next.times.map(momentOf).join(" · ")}
         </p>
       )}
     </Form>

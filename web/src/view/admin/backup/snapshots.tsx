@@ -27,11 +27,12 @@ export function SnapshotText(props: { readonly of: BackupSnapshot; readonly nowM
         {of.number} <span className="dim">{momentOf(of.atMs)}</span>
       </span>
       <span className="dim break" title={fullTime(of.atMs)}>
-        {ago(of.atMs, nowMs)} · {bytes(of.bytes)} in {counted(of.units, "unit")}
-        {isDatedAhead(of.atMs, nowMs) && " · dated in the future: a clock was ahead, and no prune counts it"}
+        {ago(of.atMs, nowMs)} · {bytes(of.bytes)} in {counted(of.units, "part")}
+        {isDatedAhead(of.atMs, nowMs) &&
+          " · dated in the future, because a clock was ahead; removal of old snapshots skips it"}
         {held && " · held"}
-        {of.lostUnits !== undefined && ` · ${counted(of.lostUnits, "unit")} lost`}
-        {of.missed.length > 0 && ` · ${counted(of.missed.length, "slot")} not read for it`}
+        {of.lostUnits !== undefined && ` · ${counted(of.lostUnits, "part")} lost`}
+        {of.missed.length > 0 && " · some rooms and accounts could not be read"}
       </span>
     </span>
   );
@@ -159,7 +160,7 @@ export function Holds() {
     const question = {
       title: `Lift the hold on ${heldText(hold.on)}?`,
       body: (
-        <p>A prune may then remove what it kept, and its keys can be destroyed. It was set because: {hold.reason}</p>
+        <p>Then the snapshots that it kept may be removed, and their keys destroyed. Reason given: {hold.reason}</p>
       ),
       action: "Lift",
       grave: true,

@@ -48,14 +48,14 @@ function After({ wish, task }: { readonly wish: Place; readonly task: ClusterBac
     act(
       () => changes.start(wish),
       ({ code }) => {
-        if (code === "APPROVAL_NEEDED") notices.show("It shows others’ private things: it goes on under Approvals, or is asked for anew."); // prettier-ignore
+        if (code === "APPROVAL_NEEDED") notices.show("It shows what others wrote in private: continue under Approvals, or ask again."); // prettier-ignore
         return code === "APPROVAL_NEEDED";
       },
     );
   const takeBack = async () => {
     const question = {
-      title: "Take this recall back?",
-      body: <p>All messages that it brought are deleted, as if their authors did it. What was there before stays.</p>,
+      title: "Undo this recall?",
+      body: <p>All messages that it brought back are deleted. What existed before it stays.</p>,
       action: "Take back",
       grave: true,
     };
@@ -110,7 +110,7 @@ function Row({ task }: { readonly task: ClusterBackupTask }) {
             aria-label={`Cancel task ${id}`}
             onClick={() => void act(() => changes.cancel(id))}
           >
-            {cancelledBy === undefined ? "Cancel" : "It is ending"}
+            {cancelledBy === undefined ? "Cancel" : "It is stopping"}
           </Button>
         )}
       </div>

@@ -33,7 +33,8 @@ export function storageText({ storage, nodes }: Pick<BackupPlaces, "storage" | "
   if (storage === undefined) return undefined;
   const { needed } = storage.details ?? {};
   const has = nodes === 1 ? "This cluster has one node" : `This cluster has ${counted(nodes, "node")}`;
-  if (storage.code === "DISK_FULL") return "The storage nodes have no room for another backup.";
+  if (storage.code === "DISK_FULL")
+    return "The storage nodes have no room for another backup. Make room, or add a node.";
   return typeof needed === "number"
     ? `${has}. The cluster can keep backups itself when ${counted(needed, "node")} with the role storage are up.`
     : `${has}, and the storage nodes can take no backup now: ${explain(storage, "look")}`;

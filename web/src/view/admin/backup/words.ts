@@ -15,8 +15,8 @@ import { explain } from "../../../model/explain.ts";
 import { bytes } from "../bytes.ts";
 import { placesToUse, whereText } from "./where.ts";
 
-export const counted = (count: number, what: string): string =>
-  `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
+export const counted = (count: number, what: string, more = `${what}s`): string =>
+  `${count.toLocaleString("en")} ${count === 1 ? what : more}`;
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
@@ -109,7 +109,7 @@ export function nextTimes(
 
 /** What a task failed of, with what names the cause. */
 const faultText = ({ error }: Pick<ClusterBackupTask, "error"> | { readonly error: Failure | undefined }): string =>
-  error === undefined ? "nobody knows why." : explain(error, "look");
+  error === undefined ? "the reason is not known." : explain(error, "look");
 
 // --- how it stands -----------------------------------------------------------------------------------------------------
 
@@ -149,51 +149,55 @@ export function standingOf({ snapshots, tasks, schedules, keys, places }: Known,
   const run = last("run");
   if (run?.state === "failed") bad.push(`The last run failed: ${faultText(run)}`);
   const check = last("verify");
-  if (check?.state === "failed") warn.push(`The last check could not be made: ${faultText(check)}`);
+  if (check?.state === "failed") warn.push(`The last check failed: ${faultText(check)}`);
   const found = check?.state === "done" ? (check.result as { lost: { total: number }; lostUnits: { total: number }; weak: number }) : undefined; // prettier-ignore
   if (found !== undefined && found.lost.total + found.lostUnits.total > 0)
-    bad.push(`The last check found what cannot be read any more: ${counted(found.lost.total, "stripe")}, ${counted(found.lostUnits.total, "unit")}. The task has their names.`); // prettier-ignore
+    bad.push(`The last check found data that can no longer be read: ${counted(found.lost.total, "stored block")}, ${counted(found.lostUnits.total, "part")}. Open the check under Tasks to see what they are.`); // prettier-ignore
   else if (found !== undefined && found.weak > 0)
     warn.push(
-      `${counted(found.weak, "stripe")} can be read, but lack shards. The storage nodes make them good by themselves.`,
+      `${counted(found.weak, "stored block")} can be read, but some copies are missing. The storage nodes repair this by themselves.`,
     );
   const runs = schedules.filter(({ wish }) => wish.sort === "run");
   if (newest === undefined) {
-    if (keys.root !== undefined) warn.push(usable ? "There is no backup yet. Make the first one below." : "There is no backup yet, and nothing here can take one: below is what helps."); // prettier-ignore
+    if (keys.root !== undefined) warn.push(usable ? "There is no backup yet. Make the first one below." : "There is no backup yet, and no place for one. What to do stands below."); // prettier-ignore
   } else {
     const overdue = overdueBackup({ schedules, snapshots: all }, nowMs);
     if (overdue !== undefined)
-      bad.push(`The newest backup is ${spanText(overdue.ageMs)} old, and one is due each ${spanText(overdue.dueMs)}. Look at the tasks below.`); // prettier-ignore
+      bad.push(`The newest backup is ${spanText(overdue.ageMs)} old, though the schedule makes one every ${spanText(overdue.dueMs)}. Look at the tasks below for the reason.`); // prettier-ignore
     if (isDatedAhead(newest.atMs, nowMs)) warn.push(`The newest backup is dated in the future: a clock was ahead. Look at the clocks of the nodes.`); // prettier-ignore
     if (newest.lostUnits !== undefined)
-      bad.push(`${counted(newest.lostUnits, "unit")} of the newest backup cannot be brought back. Run a backup now: it stores again what still lives.`); // prettier-ignore
+      bad.push(`${counted(newest.lostUnits, "part")} of the newest backup cannot be brought back. Run a backup now: it stores again what still exists.`); // prettier-ignore
     for (const folder of places.folders)
       if ((folder.newest?.missed.length ?? 0) > 0)
-        warn.push(`The backup in ${folder.path} has not everything of the cluster: a folder has what its node ${folder.name} keeps. Make one at each node.`); // prettier-ignore
+        warn.push(`The backup in ${folder.path} does not have everything of the cluster. A folder has only what its node ${folder.name} keeps. Make one at each node.`); // prettier-ignore
     if (snapshots.includes(newest) && newest.missed.length > 0)
-      warn.push(`${counted(newest.missed.length, "slot")} could not be read for the newest backup, which has of them what the one before had: ${newest.missed.slice(0, 3).join(", ")}${newest.missed.length > 3 ? ", …" : ""}.`); // prettier-ignore
+      warn.push(`Some rooms and accounts could not be read for the newest backup (${newest.missed.slice(0, 3).join(", ")}${newest.missed.length > 3 ? ", …" : ""}). It has what the backup before had of them.`); // prettier-ignore
   }
   for (const schedule of schedules) {
     const next = nextTimes(schedule.cron, schedule.timeZone ?? "UTC", nowMs, 1);
     const [firstMs = Infinity] = "fault" in next ? [] : next.times;
     if ((schedule.nextAtMs ?? 0) > firstMs && (schedule.nextAtMs ?? 0) > nowMs + hourMs)
-      bad.push(`The schedule ${schedule.name} waits for a time that a wrong clock has set. It names the next one anew within an hour.`); // prettier-ignore
+      bad.push(`The schedule ${schedule.name} waits for a time that a wrong clock has set. It corrects itself within an hour.`); // prettier-ignore
   }
-  if (runs.length === 0 && keys.root !== undefined && usable) warn.push("Nothing is scheduled: nobody makes the next backup unless somebody asks for it. Add a schedule below."); // prettier-ignore
+  if (runs.length === 0 && keys.root !== undefined && usable) warn.push("No backup is scheduled, so the next one is made only when somebody starts it. Add a schedule below."); // prettier-ignore
   const lacking = keys.epochs.filter(({ epoch }) => !keys.here.includes(epoch));
   if (keys.root !== undefined && lacking.length > 0)
     warn.push(
-      `This node lacks the keys of ${counted(lacking.length, "epoch")}. Other nodes give them to it; or plexus backup kit restore.`,
+      `This node lacks ${counted(lacking.length, "generation")} of keys. Other nodes send them to it. If they cannot, run plexus backup kit restore.`,
     );
   if (keys.reencrypt !== undefined && keys.reencrypt.length > 0)
     warn.push(
-      `What was made in ${keys.reencrypt.length === 1 ? "epoch" : "epochs"} ${keys.reencrypt.join(", ")} is still to be encrypted anew.`,
+      `Backups made with the keys of ${keys.reencrypt.length === 1 ? "generation" : "generations"} ${keys.reencrypt.join(", ")} must still be encrypted again. The next backup does it.`,
     );
   const tone = bad.length > 0 ? "bad" : warn.length > 0 ? "warn" : "good";
   const title =
     newest === undefined
       ? "There is no backup"
-      : { good: "Backups are well", warn: "Backups are made, but look here", bad: "Backups are not well" }[tone];
+      : {
+          good: "Backups are fine",
+          warn: "Backups are made, but something needs attention",
+          bad: "Backups have a problem",
+        }[tone];
   return { tone, title, faults: [...bad, ...warn] };
 }
 
@@ -211,8 +215,8 @@ const sorts: Readonly<Record<string, string>> = {
   run: "Backup",
   verify: "Check",
   recall: "Recall",
-  place: "Recall into place",
-  withdraw: "Taking back a recall",
+  place: "Recall into rooms",
+  withdraw: "Undoing a recall",
   prune: "Prune",
   drill: "Drill",
 };
@@ -223,15 +227,15 @@ export function wishText(wish: BackupWish): string {
   const where = whereText(wish);
   if (wish.sort === "verify")
     return `${name}${wish.snapshot === undefined ? " of all snapshots" : ` of snapshot ${wish.snapshot}`}${where}, ${depths[wish.depth]}`;
-  if (wish.sort === "place") return `${name} of ${queryText(wish.query)}${wish.dryRun === true ? ", a look at what would come" : ""}`; // prettier-ignore
+  if (wish.sort === "place") return `${name} of ${queryText(wish.query)}${wish.dryRun === true ? ", a preview" : ""}`; // prettier-ignore
   if (wish.sort === "recall" || wish.sort === "withdraw") return `${name} of ${queryText(wish.query)}`;
-  if (wish.sort === "prune") return `${name}${where}${wish.apply === true ? "" : ", a look at what would go"}`;
+  if (wish.sort === "prune") return `${name}${where}${wish.apply === true ? "" : ", a preview"}`;
   return `${name}${where}`;
 }
 
 export const depths = {
-  manifest: "what leads to the data",
-  shards: "every shard",
+  manifest: "the lists of contents",
+  shards: "every stored piece",
   data: "every byte, decrypted",
 } as const;
 
@@ -241,7 +245,7 @@ type Query = Extract<BackupWish, { sort: "recall" }>["query"];
 export function queryText({ person, thread, type, text, snapshot }: Query): string {
   const of = [
     ...(thread === undefined ? [] : [thread]),
-    ...(person === undefined ? [] : [`what ${person.replace("user/", "")} has and wrote`]),
+    ...(person === undefined ? [] : [`the data and messages of ${person.replace("user/", "")}`]),
   ];
   return `${of.join(", ") || "everything"}${type === undefined ? "" : `, ${type}`}${text === undefined ? "" : `, with “${text}”`}${snapshot === undefined ? "" : `, snapshot ${snapshot}`}`;
 }
@@ -268,7 +272,7 @@ export function taskText({ sort, state, progress, error, result }: ClusterBackup
     const part = partDone({ progress });
     const done = progress["bytes"] === undefined ? [] : [bytes(progress["bytes"])];
     const { workPercent = 100 } = progress;
-    const steps = workPercent < 100 ? [`steps back for people: works ${workPercent} % of the time`] : [];
+    const steps = workPercent < 100 ? [`slows down while people write: works ${workPercent} % of the time`] : [];
     return ["Under way", ...(part === undefined ? [] : [`${Math.floor(part * 100)} %`]), ...done, ...steps].join(" · ");
   }
   if (state === "cancelled") return "Cancelled.";
@@ -278,21 +282,21 @@ export function taskText({ sort, state, progress, error, result }: ClusterBackup
     case "run": {
       const { snapshot, changedBytes, storedBytes, missed, lost } = result as RunResult;
       const gone =
-        lost === undefined || lost.stripes === 0 ? "" : ` ${counted(lost.units, "unit")} of it cannot be brought back.`;
-      const list = lost?.list === true ? " The list of older ones was lost: it begins another." : "";
-      const not = missed.length === 0 ? "" : ` ${counted(missed.length, "slot")} could not be read.`;
+        lost === undefined || lost.stripes === 0 ? "" : ` ${counted(lost.units, "part")} of it cannot be brought back.`;
+      const list = lost?.list === true ? " The list of older snapshots was lost, so it starts a new list." : "";
+      const not = missed.length === 0 ? "" : ` Some rooms and accounts could not be read.`;
       return `Snapshot ${snapshot.number}: ${bytes(changedBytes)} changed, ${bytes(storedBytes)} stored.${gone}${list}${not}`;
     }
     case "verify": {
       const { stripes, units, bytes: amount, weak, lost, lostUnits } = result as CheckResult;
-      const sum = `${counted(stripes, "stripe")}, ${counted(units, "unit")}, ${bytes(amount)}`;
-      if (lost.total + lostUnits.total + weak === 0) return `${sum}: all is well.`;
-      return `${sum}: ${counted(lost.total, "stripe")} lost, ${counted(lostUnits.total, "unit")} unreadable, ${counted(weak, "stripe")} lacking shards.`;
+      const sum = `${counted(stripes, "stored block")}, ${counted(units, "part")}, ${bytes(amount)}`;
+      if (lost.total + lostUnits.total + weak === 0) return `${sum}: no damage.`;
+      return `${sum}: ${counted(lost.total, "stored block")} lost, ${counted(lostUnits.total, "part")} unreadable, ${counted(weak, "stored block")} with missing copies.`;
     }
     case "recall": {
       const { rows, threads, bytes: amount, lost } = result as RecallResult;
-      const not = lost.total === 0 ? "" : ` ${counted(lost.total, "unit")} cannot be brought back.`;
-      return `${counted(rows, "record")} of ${counted(threads, "actor")}, up to ${bytes(amount)}.${not}`;
+      const not = lost.total === 0 ? "" : ` ${counted(lost.total, "part")} cannot be brought back.`;
+      return `${counted(rows, "record")} of ${counted(threads, "room, account or agent", "rooms, accounts and agents")}, up to ${bytes(amount)}.${not}`;
     }
     case "place":
       return placeText(result as PlaceResult);
@@ -319,15 +323,17 @@ type DrillResult = Extract<Results, { whole: boolean }>;
 export type PruneResult = Extract<Results, { removed: readonly number[] }>;
 
 export function pruneText({ removed, bytes: amount, applied }: PruneResult): string {
-  if (removed.length === 0) return "No snapshot goes.";
+  if (removed.length === 0) return "No snapshot would be removed.";
   const which = `${counted(removed.length, "snapshot")} (${removed.join(", ")})`;
-  return applied ? `${which} removed, ${bytes(amount)} freed.` : `${which} would go, ${bytes(amount)} would be free.`;
+  return applied
+    ? `${which} removed, ${bytes(amount)} freed.`
+    : `${which} would be removed, ${bytes(amount)} would be free.`;
 }
 
 const drillText = ({ snapshot, whole, tookMs, lost, wrong }: DrillResult): string =>
   whole
     ? `Snapshot ${snapshot.number} comes back whole, in ${spanText(tookMs)}.`
-    : `Snapshot ${snapshot.number} does not come back whole: ${counted(lost.total, "unit")} lost, ${wrong.total.toLocaleString("en")} otherwise than it was.`; // prettier-ignore
+    : `Snapshot ${snapshot.number} does not come back whole: ${counted(lost.total, "part")} lost, ${wrong.total.toLocaleString("en")} changed.`; // prettier-ignore
 
 /** What came back into place, or would. */
 export function placeText({
@@ -341,10 +347,10 @@ export function placeText({
   dryRun,
 }: PlaceResult): string {
   const sum = `${counted(restored, "message")} of ${counted(threads, "conversation")}, ${bytes(amount)}`;
-  const before = found.done === 0 ? "" : ` ${found.done.toLocaleString("en")} had come before.`;
+  const before = found.done === 0 ? "" : ` ${found.done.toLocaleString("en")} had come back before.`;
   const not = [
-    ...(failed.total === 0 ? [] : [` ${counted(failed.total, "conversation")} took nothing more: ${failed.named.slice(0, 3).map(({ thread, error }) => `${thread} (${reasonOf(error)})`).join(", ")}.`]), // prettier-ignore
-    ...(lost.total === 0 ? [] : [` ${counted(lost.total, "unit")} cannot be read.`]),
+    ...(failed.total === 0 ? [] : [` ${counted(failed.total, "conversation")} took no more messages: ${failed.named.slice(0, 3).map(({ thread, error }) => `${thread} (${reasonOf(error)})`).join(", ")}.`]), // prettier-ignore
+    ...(lost.total === 0 ? [] : [` ${counted(lost.total, "part")} cannot be read.`]),
   ].join("");
   const shown = files === 0 ? "" : ` ${counted(files, "file")} came with them.`;
   return `${sum} ${dryRun ? "would come back" : "came back as new messages"}.${shown}${before}${not}`;
@@ -356,13 +362,13 @@ const reasonOf = (error: Failure): string =>
 /** How the entries of a backup stand to what lives, and what becomes of them. */
 export function foundText({ found, remade }: PlaceResult): readonly string[] {
   const says: readonly (readonly [number, string])[] = [
-    [found.fresh, "are there in no form"],
-    [found.same, "live as they were"],
+    [found.fresh, "no longer exist"],
+    [found.same, "still exist unchanged"],
     [found.edited, "were edited since"],
     [found.deleted, "were deleted since"],
-    [found.back, "came back before, and live"],
-    [found.done, "this recall has brought already"],
-    [remade, remade === 1 ? "conversation is made anew" : "conversations are made anew"],
+    [found.back, "came back before, and still exist"],
+    [found.done, "came back by this recall already"],
+    [remade, remade === 1 ? "conversation is made again" : "conversations are made again"],
   ];
   return says.filter(([count]) => count > 0).map(([count, what]) => `${count.toLocaleString("en")} ${what}`);
 }

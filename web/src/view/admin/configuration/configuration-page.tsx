@@ -20,7 +20,11 @@ import "./configuration.css";
 /** How the nodes are configured, and what the cluster says of it. */
 export function ConfigurationPage() {
   return (
-    <AdminPage title="Configuration" needs="config.read" refusal="Only those who may see the configuration see this.">
+    <AdminPage
+      title="Configuration"
+      needs="config.read"
+      refusal="Only people with permission to see the configuration see this page."
+    >
       <Configuration />
     </AdminPage>
   );
@@ -51,7 +55,7 @@ function Configuration() {
         <div className="row wrap field-row">
           <TextInput
             className="grow"
-            label="Find a key"
+            label="Find a setting"
             placeholder="sign"
             type="search"
             value={text}
@@ -95,7 +99,7 @@ function Keys(props: {
   const [open, setOpen] = useState<string>();
   if (of.unknown !== undefined)
     return (
-      <Note tone="warn" title={`Nothing is known of ${of.node} now`}>
+      <Note tone="warn" title={`No answer from ${of.node} now`}>
         {of.unknown}
       </Note>
     );
@@ -107,7 +111,7 @@ function Keys(props: {
   });
   return (
     <>
-      <ul className="alerts settings-keys" aria-label="Keys of the configuration">
+      <ul className="alerts settings-keys" aria-label="Settings">
         {rows.map((one) => {
           const kind = kinds.get(one.key);
           return (
@@ -134,7 +138,9 @@ function Keys(props: {
         })}
       </ul>
       {rows.length === 0 && (
-        <p className="dim flush">{text.trim() === "" ? "Every key has its default." : "No key is like that."}</p>
+        <p className="dim flush">
+          {text.trim() === "" ? "Every setting has its default." : "No setting has a name like this."}
+        </p>
       )}
     </>
   );
@@ -151,11 +157,12 @@ function Row({ one, kind }: { readonly one: SettingAtNode; readonly kind: Settin
       <p className="flush break setting-value">{valueText(one.value)}</p>
       <p className="dim flush break">
         {withoutSigns(kind?.says ?? "")}
-        {kind?.own !== undefined && ` · Only at the node itself (${kind.variable}): ${withoutSigns(kind.own)}.`}
+        {kind?.own !== undefined &&
+          ` · Can only be set at the node itself (${kind.variable}): ${withoutSigns(kind.own)}.`}
       </p>
       {one.next !== undefined && <p className="flush break">After a restart: {valueText(one.next.value)}</p>}
       {one.notApplied !== undefined && (
-        <p className="flush break">What is set for the cluster does not count here: {withoutSigns(one.notApplied)}.</p>
+        <p className="flush break">The value set for the cluster is not used here: {withoutSigns(one.notApplied)}.</p>
       )}
     </>
   );

@@ -63,7 +63,7 @@ export function SettingEditor(props: {
     const done = await act(() => request<SettingsPlan>("PUT", base, { ...body, revision: seen }), refusal);
     if (done === undefined) return;
     const waits = done.nodes.some(({ effects }) => effects.some(({ takes }) => takes === "restart"));
-    notices.show(`${key} was changed${waits ? "; it counts when the nodes are started again" : ""}.`);
+    notices.show(`${key} was changed${waits ? "; it takes effect when the nodes are restarted" : ""}.`);
     onDone();
   };
   const choose = async (next: string) => {
@@ -124,7 +124,7 @@ export function SettingEditor(props: {
           Save
         </Button>
         <Button variant="default" size="xs" onClick={() => void preview()}>
-          What would it do?
+          Preview
         </Button>
         {set !== undefined && (
           <Button
@@ -132,7 +132,7 @@ export function SettingEditor(props: {
             size="xs"
             onClick={() => void send({ ...(node !== undefined && { node }), unset: [key] })}
           >
-            Say nothing of it
+            Remove this setting
           </Button>
         )}
         <Button variant="default" size="xs" onClick={onDone}>

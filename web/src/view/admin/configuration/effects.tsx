@@ -4,7 +4,7 @@ import { valueText } from "./words.ts";
 
 /** Of so many nodes each is told. */
 const shownMax = 50;
-const when: Readonly<Record<string, string>> = { now: "at once", restart: "when it is started again" };
+const when: Readonly<Record<string, string>> = { now: "at once", restart: "after its next start" };
 
 function effectText({ key, before, after, takes, why }: SettingEffectAtNode): string {
   const what = takes === "none" ? `${key} stays as it is` : `${key}: ${valueText(before)} → ${valueText(after)}, ${when[takes] ?? takes}`; // prettier-ignore
@@ -14,7 +14,7 @@ function effectText({ key, before, after, takes, why }: SettingEffectAtNode): st
 /** What each node would make of a change. */
 export function Effects({ plan: { nodes } }: { readonly plan: SettingsPlan }) {
   return (
-    <Note tone="plain" title="What it would do">
+    <Note tone="plain" title="What would change">
       <ul className="faults" role="status">
         {nodes.slice(0, shownMax).map(({ node, effects, unknown }) => (
           <li key={node} className="break">

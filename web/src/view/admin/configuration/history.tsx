@@ -40,7 +40,7 @@ export function History({ nodes }: { readonly nodes: readonly string[] }) {
     if (done !== undefined) notices.show("The configuration is as it was then.");
   };
   return (
-    <Part title="What was changed" about="Only the newest changes; the audit log has all of them.">
+    <Part title="Changes" about="Only the newest changes; the audit log has all of them.">
       {nodes.length > 1 && (
         <Select
           label="For"

@@ -31,7 +31,7 @@ export function Secrets() {
   });
   const canManage = may("secrets.manage");
   const remove = async ({ name }: SecretView) => {
-    const body = <p>What it is is forgotten. This cannot be undone.</p>;
+    const body = <p>Its value is deleted. This cannot be undone.</p>;
     if (await ask({ title: `Remove the secret ${name}?`, body, action: "Remove", grave: true }))
       await act(() => request("DELETE", `${base}/${name}`));
   };
@@ -95,7 +95,7 @@ export function Secrets() {
       </ul>
       {data?.secrets.length === 0 && <p className="dim flush">There are none.</p>}
       {data !== undefined && data.own.length > 0 && (
-        <p className="dim flush break">These keep a secret by themselves: {data.own.join(", ")}.</p>
+        <p className="dim flush break">These settings keep a secret of their own: {data.own.join(", ")}.</p>
       )}
       {canManage && (
         <details className="more">
@@ -189,7 +189,7 @@ function SecretForm(props: {
       </div>
       <div className="row">
         <Button type="submit" size="xs">
-          {fixed === undefined ? "Set it" : "Replace it"}
+          {fixed === undefined ? "Save" : "Replace"}
         </Button>
       </div>
     </Form>

@@ -27,7 +27,12 @@ const againMs = 5_000;
 /** Lines of the logs of all nodes, as they come. */
 export function LogsPage() {
   return (
-    <AdminPage wide title="Logs" needs="logs.read" refusal="Only those who may read the logs see them.">
+    <AdminPage
+      wide
+      title="Logs"
+      needs="logs.read"
+      refusal="Only people with permission to read the logs see this page."
+    >
       <Logs />
     </AdminPage>
   );
@@ -60,7 +65,7 @@ function Logs() {
           <label className="select">
             <span>At least</span>
             <select name="level" defaultValue={search.level ?? ""}>
-              <option value="">Every level that is kept</option>
+              <option value="">Every level</option>
               {logLevels.map((level) => (
                 <option key={level} value={level}>{level}</option>
               ))}
@@ -88,7 +93,7 @@ function Logs() {
         {fault !== undefined && <Note tone="bad">{fault}</Note>}
         <Silent silent={silent} />
         <div className="table-frame log-lines" tabIndex={0} role="log" aria-live="off" aria-label="Lines of the log">
-          {lines.length === 0 && <p className="dim">{fault === undefined ? "Nothing yet." : ""}</p>}
+          {lines.length === 0 && <p className="dim">{fault === undefined ? "No lines yet." : ""}</p>}
           {lines.map((line) => (
             <LogLine key={`${line.node}.${line.seq}`} line={line} onAbout={onAbout} />
           ))}

@@ -25,7 +25,12 @@ const pointsMax = { one: 240, many: 120 } as const;
 /** Figures of the last hour or day, as charts. */
 export function MetricsPage() {
   return (
-    <AdminPage wide title="Metrics" needs="cluster.see" refusal="Only those who may see how the cluster is see this.">
+    <AdminPage
+      wide
+      title="Metrics"
+      needs="cluster.see"
+      refusal="Only people with permission to see the cluster see this page."
+    >
       <Metrics />
     </AdminPage>
   );
@@ -51,7 +56,7 @@ function Metrics() {
   return (
     <Part
       title="Figures"
-      about="Figures that each node keeps for the last hour and day. A node that restarts begins with none."
+      about="Figures of the last hour and day. Each node keeps its own, and loses them when it restarts."
     >
       <div className="row field-row">
         <SegmentedControl
@@ -66,7 +71,7 @@ function Metrics() {
           data={[{ value: "cluster", label: "The whole cluster" }, { value: "each", label: "Each node" }, ...(summary?.nodes ?? []).map(({ node, name }) => ({ value: node, label: name }))]}
           onChange={(value) => set({ of: value })}
         />
-        {isEach && <Choice label="Those with the most" value={by} data={(data?.series ?? [{ name: by, title: by }]).map(({ name, title }) => ({ value: name, label: title }))} onChange={(value) => set({ by: value })} />}
+        {isEach && <Choice label="Only the highest" value={by} data={(data?.series ?? [{ name: by, title: by }]).map(({ name, title }) => ({ value: name, label: title }))} onChange={(value) => set({ by: value })} />}
         {isEach && <TextInput label="Nodes like" placeholder="Name" value={text} maxLength={64} autoCapitalize="none" onChange={(event) => set({ text: event.currentTarget.value.trim() })} />}
       </div>
       {error !== null && <Note tone="bad">{error.message}</Note>}

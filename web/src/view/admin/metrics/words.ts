@@ -26,7 +26,7 @@ const together: readonly { readonly title: string; readonly names: Readonly<Reco
   { title: "Time of an HTTP request", names: { requestMeanMs: "mean", requestP99Ms: "99 of 100 below" } },
   { title: "Time of a commit of the journal", names: { commitMeanMs: "mean", commitP99Ms: "99 of 100 below" } },
   { title: "Tokens of models", names: { promptTokens: "read", completionTokens: "written" } },
-  { title: "Trouble of actors", names: { deadLetters: "dead letters", crashes: "crashes" } },
+  { title: "Failures of actors", names: { deadLetters: "dead letters", crashes: "crashes" } },
 ];
 
 /** One chart: its lines in order. */

@@ -14,7 +14,7 @@ const columns: readonly Column<Forecast>[] = [
   { head: "Node", cell: ({ node }) => node },
   { head: "What", cell: ({ of }) => scarceNouns[of] },
   { head: "Free", align: "end", cell: describeFree },
-  { head: "How it goes", cell: describeForecast },
+  { head: "Forecast", cell: describeForecast },
 ];
 
 /** When disk, memory and places of models run out. */

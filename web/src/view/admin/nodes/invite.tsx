@@ -16,8 +16,8 @@ const uses: Readonly<Record<Role, string>> = {
   gateway: "gateway: people and programs connect to it",
   chat: "chat: rooms and people live on it",
   ai: "ai: it serves models",
-  storage: "storage: it keeps shards of backups",
-  manager: "manager: it decides with the others about the cluster",
+  storage: "storage: it keeps parts of backups",
+  manager: "manager: it decides with other managers where things run",
 };
 
 const labelRule = "At most 64 characters.";
@@ -42,7 +42,7 @@ export function Invite() {
   };
   const fault = made && invitationFault(made);
   return (
-    <Part title="Invite a node" about="A node joins with a token that works once. Three nodes with the role manager survive the death of any one.">
+    <Part title="Invite a node" about="A node joins with a token that works once. Three nodes with the role manager keep working when any one of them fails.">
       <Form id="invite-node" faults={faults} className="backup-form" label="Invite a node" onSubmit={invite}>
         <fieldset className="node-roles">
           <legend>Roles</legend>
@@ -61,7 +61,7 @@ export function Invite() {
           <TextInput
             className="grow"
             label="Zone"
-            description="Copies and voters are spread over zones"
+            description="Copies are spread over zones"
             error={faults.of("zone")}
             value={zone}
             maxLength={64}
@@ -71,7 +71,7 @@ export function Invite() {
           <TextInput
             className="grow"
             label="Host"
-            description="Also spread over the machines that nodes run on"
+            description="Copies are also spread over machines"
             error={faults.of("host")}
             value={host}
             maxLength={64}

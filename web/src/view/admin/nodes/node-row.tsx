@@ -54,7 +54,7 @@ export function NodeRow(props: {
     if ((await act(() => changes.roles(node.node, chosen, node.roles), refusedBy)) !== undefined)
       onSaid({
         tone: "good",
-        text: `${node.name} has the roles ${chosen.join(", ")} now. What others are to have moves there by itself.`,
+        text: `${node.name} has the roles ${chosen.join(", ")} now. What other nodes should have moves there by itself.`,
       });
   };
   return (
@@ -106,7 +106,7 @@ function ChooseRoles({ of, onChoose }: { readonly of: readonly Role[]; readonly 
   };
   return (
     <>
-      <p>It changes while the node runs. What belongs to a role that is taken away moves to other nodes that have it; nothing is lost.</p>
+      <p>It changes while the node runs. When you take a role away, its data moves to other nodes with that role. Nothing is lost.</p>
       <fieldset className="node-roles">
         <legend>Roles</legend>
         {roles.map((role) => (
@@ -176,7 +176,7 @@ async function drainQuestion(node: ClusterNodeRow, summary: ClusterSummary) {
     title: `Drain ${node.name}?`,
     body: (
       <>
-        <p>Other nodes take over what it holds, one after the other; who uses it notices next to nothing. It can be undone at any time.</p>
+        <p>Other nodes take over its rooms, accounts and agents, one by one. People hardly notice. You can undo it at any time.</p>
         {warnings.map((warning) => (
           <p key={warning}>{warning}</p>
         ))}
@@ -251,10 +251,11 @@ const evictQuestion = (node: ClusterNodeRow) => ({
       </p>
       {node.up && node.slotsOwned + node.slotsReplicated > 0 && (
         <p>
-          It is up and holds something: drain it first. While it owns slots, or has the last copy of some, it stays.
+          It is up and still has data: drain it first. It cannot be evicted while it owns slots, or has the last copy of
+          some.
         </p>
       )}
-      {!node.up && <p>If it may still come back with what it has, start it again instead.</p>}
+      {!node.up && <p>If it can be started again with its data, do that instead.</p>}
     </>
   ),
   action: "Evict",

@@ -16,10 +16,10 @@ import { changes, useAct } from "./asks.ts";
 
 /** What may be supposed. */
 const kinds = {
-  comes: "Nodes come",
-  goes: "A node goes",
-  weight: "A node has another weight",
-  copies: "Slots have another number of copies",
+  comes: "Nodes are added",
+  goes: "A node leaves",
+  weight: "A node gets another weight",
+  copies: "Slots get another number of copies",
 } as const;
 type Kind = keyof typeof kinds;
 
@@ -78,7 +78,7 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
       title: wish.weights === undefined ? "Change the number of copies?" : `Change the weight of ${name}?`,
       body: (
         <>
-          <p>Running nodes take it at once, and slots begin to move.</p>
+          <p>Running nodes use it at once, and data begins to move.</p>
           {stuck.slice(0, 5).map((line) => (
             <p key={line} className="break">
               {line}
@@ -96,7 +96,7 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
   const stale = looked !== undefined && JSON.stringify(looked.wish) !== JSON.stringify(wishNow());
 
   return (
-    <Part title="What if" about="Shows what would happen, from what the cluster holds and how busy it is now. Looking changes nothing.">
+    <Part title="What if" about="Shows what would happen, from what the cluster holds and how busy it is now. This changes nothing.">
       <Form id="plan" faults={faults} className="backup-form" label="What if" onSubmit={look}>
         <NativeSelect
           className="narrow"
@@ -146,7 +146,7 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
         )}
         <div>
           <Button type="submit" disabled={kind === "comes" && chosen.length === 0}>
-            Show what would follow
+            Show what would happen
           </Button>
         </div>
       </Form>
@@ -186,7 +186,7 @@ function Planned({ plan }: { readonly plan: ClusterPlan }) {
     <>
       <p>{describePlanned(plan)}</p>
       {plan.faults.length > 0 && (
-        <Note tone="warn" title="Worse than now">
+        <Note tone="warn" title="What gets worse">
           <ul className="faults">
             {plan.faults.map((fault) => (
               <li key={JSON.stringify(fault)}>{describeFault(fault)}</li>
@@ -207,7 +207,7 @@ function Planned({ plan }: { readonly plan: ClusterPlan }) {
       />
       <p className="dim">
         Slots that a node owns + copies that it keeps of others&rsquo;.
-        {left > 0 && ` ${left} more nodes change less.`}
+        {left > 0 && ` ${left} other nodes change less.`}
       </p>
       {plan.commands.length > 0 && <Copyable text={plan.commands.join("\n")} label="Copy the commands" />}
     </>

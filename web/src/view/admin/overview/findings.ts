@@ -84,7 +84,7 @@ export function findings({ summary, status, alerts, quarantined }: Seen): readon
   const ofProxies = (status?.unnamedProxies ?? []).map(
     (address): Finding => ({
       tone: "warn",
-      text: `Requests of others come from ${address}, so all of them count as one client. If it is your proxy, start the node with --trusted-proxy ${address}.`,
+      text: `Requests of others come from ${address}, so all of them count as one visitor. If it is your proxy, start the node with --trusted-proxy ${address}.`,
       page: "nodes",
     }),
   );

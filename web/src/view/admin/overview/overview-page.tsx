@@ -24,7 +24,12 @@ const findingsShown = 8;
 /** How the cluster is, at a glance. */
 export function OverviewPage() {
   return (
-    <AdminPage wide title="Overview" needs="cluster.see" refusal="Only those who may see how the cluster is see this.">
+    <AdminPage
+      wide
+      title="Overview"
+      needs="cluster.see"
+      refusal="Only people with permission to see the cluster see this page."
+    >
       <Overview />
     </AdminPage>
   );
@@ -50,7 +55,7 @@ function Overview() {
   const seen: Seen = { summary: summary.data, status: status.data, alerts: alerts.data, quarantined: quarantined.data };
   return (
     <>
-      {summary.error !== null && <Note tone="bad">{summary.error.message} What is shown here is from before.</Note>}
+      {summary.error !== null && <Note tone="bad">{summary.error.message} The page shows older figures.</Note>}
       <Health found={findings(seen)} />
       <Figures seen={seen} />
       {may("audit.read") && <Acts />}
@@ -63,8 +68,8 @@ function Health({ found }: { readonly found: readonly Finding[] }) {
   const title = isBad
     ? "Something does not work"
     : found.length > 0
-      ? "The cluster works, but look here"
-      : "The cluster is well";
+      ? "The cluster works, but something needs attention"
+      : "The cluster is healthy";
   return (
     <Part title="State">
       <Note tone={isBad ? "bad" : found.length > 0 ? "warn" : "good"} title={title}>
@@ -180,7 +185,7 @@ function Acts() {
     queryFn: () => look<AuditFound>(`/admin/audit?limit=${actsShown}`),
   });
   return (
-    <Part title="Newest acts">
+    <Part title="Newest changes">
       <ul className="acts">
         {data?.entries.map(({ log, seq, atMs, by, action, target, outcome }) => (
           <li key={`${log}.${seq}`}>

@@ -28,7 +28,9 @@ export function May({ roles, table }: { readonly roles: readonly string[]; reado
                   <span>
                     <span className="hidden-text">{by.length > 0 ? "Yes: " : "No: "}</span>
                     {permissionText(name)}{" "}
-                    <span className="dim">{by.length > 0 ? `by ${by.join(", ")}` : "no role of theirs gives it"}</span>
+                    <span className="dim">
+                      {by.length > 0 ? `by ${by.join(", ")}` : "none of their roles gives it"}
+                    </span>
                   </span>
                 </li>
               ))}

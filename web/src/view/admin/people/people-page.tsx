@@ -35,7 +35,11 @@ interface PeopleSearch {
 export function PeoplePage() {
   const { may } = useRights();
   return (
-    <AdminPage title="People" needs="people.see" refusal="Only those who look after people see this.">
+    <AdminPage
+      title="People"
+      needs="people.see"
+      refusal="Only people with permission to manage accounts see this page."
+    >
       <List />
       <Invitations />
       {may("people.admit") && <NewProgram />}
@@ -44,8 +48,8 @@ export function PeoplePage() {
 }
 
 const nothing: Readonly<Record<Show, string>> = {
-  all: "Nobody is called so.",
-  roles: "Nobody has other roles than a member's.",
+  all: "Nobody has a name like this.",
+  roles: "Everybody has the role member only.",
   programs: "No program has an account.",
 };
 
@@ -174,7 +178,7 @@ function Invitations() {
   return (
     <Part
       title="Invitations"
-      about="A link with which somebody makes an account. It ends by itself, works for as many accounts as you say, and can be ended here."
+      about="A link with which people make an account. You choose for how many accounts and how long it works, and you can end it here."
     >
       {rule !== undefined && <SignUpRule rule={rule} />}
       {may("people.admit") && rule !== "closed" && (
@@ -198,16 +202,16 @@ function Invitations() {
             onChange={(event) => setUses(event.currentTarget.value)}
             required
           />
-          <Choice label="Good for" data={lives} value={lifeMs} onChange={setLifeMs} />
+          <Choice label="Valid for" data={lives} value={lifeMs} onChange={setLifeMs} />
           <Button type="submit">Make a link</Button>
         </Form>
       )}
       {made !== undefined && (
         <Note tone="good" title="Copy the link now: it is not shown again" onClose={() => setMade(undefined)}>
           <p>
-            Send it to {made.note === "" ? "whom it is for" : made.note}, by a way that only they read: whoever opens it
-            makes an account. It is good for {counted(made.uses, "account")}, until {momentOf(made.expiresAtMs)}. In a
-            terminal: plexus chat --invitation LINK
+            Send it to {made.note === "" ? "whom it is for" : made.note}, by a way that only they read: anybody who
+            opens it can make an account. It is valid for {counted(made.uses, "account")}, until{" "}
+            {momentOf(made.expiresAtMs)}. In a terminal: plexus chat --invitation LINK
           </p>
           <Copyable text={made.url} label="Copy the invitation" />
           <OnlyHere address={made.url} />
@@ -241,13 +245,13 @@ function Invitations() {
   );
 }
 
-/** What an invitation is good for, as sign-up is now. */
+/** What an invitation lets people do, as sign-up is now. */
 const ruleTexts: Readonly<Record<RegistrationRule, string>> = {
-  open: "Sign-up is open: whoever reaches this page can make an account, also without an invitation. To let in only those whom you invite, set signUp to invitation.",
+  open: "Sign-up is open: everybody who reaches this page can create an account, also without an invitation. To let in only people whom you invite, set signUp to invitation.",
   domain: "Sign-up is for people with a mail address of your domains, and for those whom you invite.",
   invitation: "Sign-up is by invitation: nobody makes an account without one.",
   closed:
-    "Sign-up is closed: nobody makes an account, and no invitation lets anybody in. To let in those whom you invite, set signUp to invitation.",
+    "Sign-up is closed: nobody can create an account, not even with an invitation. To let in people whom you invite, set signUp to invitation.",
 };
 
 function SignUpRule({ rule }: { readonly rule: RegistrationRule }) {

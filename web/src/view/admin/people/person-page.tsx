@@ -29,7 +29,7 @@ const route = getRouteApi("/admin/$page/$item");
 export function PersonPage() {
   const { item: user } = route.useParams();
   return (
-    <AdminPage title={user} needs="people.see" refusal="Only those who look after people see this.">
+    <AdminPage title={user} needs="people.see" refusal="Only people with permission to manage accounts see this page.">
       <Link to="/admin/$page" params={{ page: "people" }} className="link">
         All people
       </Link>
@@ -57,7 +57,7 @@ function Person({ user }: { readonly user: string }) {
     held,
     table,
     refusal: !may("people.manage")
-      ? "You may look at people, and not change their accounts."
+      ? "You may look at people, but not change their accounts."
       : above === undefined
         ? undefined
         : `This person may do more than you (${above}), so you cannot act on the account.`,
@@ -119,8 +119,8 @@ function Head({ user, person, refusal }: Shown) {
       </div>
       {deletesAtMs !== undefined && (
         <Note tone="warn" title={`The account is deleted ${momentOf(deletesAtMs)}`}>
-          Its agents and what only it has go with it. What the person wrote in rooms stays, as of a deleted account.
-          Until then an admin can call it off below.
+          Its agents and private data are deleted with it. What the person wrote in rooms stays, marked as from a
+          deleted account. Until then an admin can cancel this below.
         </Note>
       )}
       {refusal !== undefined && <Note tone="plain">{refusal}</Note>}
@@ -160,7 +160,7 @@ function Roles(
       <>
         {given.length > 0 && <p>Given: {given.join(", ")}.</p>}
         {taken.length > 0 && <p>Taken: {taken.join(", ")}.</p>}
-        <p>It holds at once, also on devices that are signed in.</p>
+        <p>It applies at once, also on devices that are signed in.</p>
         {roles.length === 0 && <p>Without any role, an account has those of a member.</p>}
       </>
     );
@@ -245,7 +245,7 @@ function Devices({ user, person: { sessions }, refusal }: Shown) {
     const body = (
       <p>
         {counted(devices.length, "device")} signed out and {counted(keys.length, "API key")} ended, at once. The person
-        can sign in again; the keys do not come back.
+        can sign in again; the keys stay revoked.
       </p>
     );
     if (await ask({ title: `End everything of ${user}?`, body, action: "End all", grave: true }))
@@ -314,8 +314,8 @@ function Access({ user, person, held, refusal }: Shown) {
   const makeLink = async () => {
     const body = (
       <p>
-        Whoever has the link sets a new password, once. That ends all devices and keys of {user}. A second factor stays
-        asked for.
+        The person who opens the link sets a new password, once. That ends all sessions and API keys of {user}. A second
+        factor is still asked for.
       </p>
     );
     if (!(await ask({ title: `A link for a new password of ${user}?`, body, action: "Make the link" }))) return;
@@ -334,11 +334,11 @@ function Access({ user, person, held, refusal }: Shown) {
   };
   const suspend = async () => {
     const body = suspended ? (
-      <p>The person can sign in again. API keys that ended stay ended.</p>
+      <p>The person can sign in again. API keys stay revoked.</p>
     ) : (
       <p>
-        All devices are signed out and all API keys end, at once. Nobody gets in until you restore the account. What the
-        person wrote stays.
+        All devices are signed out and all API keys end, at once. Nobody can sign in until you restore the account. What
+        the person wrote stays.
       </p>
     );
     const question = {
@@ -354,11 +354,11 @@ function Access({ user, person, held, refusal }: Shown) {
     const body = (
       <>
         <p>
-          All devices are signed out and all API keys end, at once. In two weeks the account, its agents and what only
-          it has are deleted. Until then you can call it off.
+          All devices are signed out and all API keys end, at once. In two weeks the account, its agents and its private
+          data are deleted. Until then you can cancel this.
         </p>
         <p>
-          What the person wrote in rooms stays, as of a deleted account. Backups keep what they have until their keys
+          What the person wrote in rooms stays, marked as from a deleted account. Backups keep the data until their keys
           are destroyed: plexus backup erase.
         </p>
       </>
@@ -394,7 +394,7 @@ function Access({ user, person, held, refusal }: Shown) {
       )}
       {link !== undefined && (
         <Note tone="good" title="Copy the link now: it is not shown again" onClose={() => setLink(undefined)}>
-          <p>Give it to the person by a way that you trust. It is good until {momentOf(link.expiresAtMs)}.</p>
+          <p>Send it to the person by a way that only they read. It is valid until {momentOf(link.expiresAtMs)}.</p>
           <Copyable text={link.url} label="Copy the link" />
         </Note>
       )}

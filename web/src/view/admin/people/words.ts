@@ -38,7 +38,7 @@ export function whenText(when: GrantWhen | undefined): string | undefined {
   const days = hours?.days?.toSorted((one, other) => one - other).map((day) => dayNames[day - 1]);
   const nodes = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
   return [
-    ...(minutes === undefined ? [] : [`proven within ${minutes} ${minutes === 1 ? "minute" : "minutes"}`]),
+    ...(minutes === undefined ? [] : [`signed in within ${minutes} ${minutes === 1 ? "minute" : "minutes"}`]),
     ...(addresses === undefined ? [] : [`from ${addresses.join(", ")}`]),
     ...(hours === undefined ? [] : [`${hours.from}–${hours.to} UTC${days === undefined ? "" : `, ${days.join(" ")}`}`]),
     ...(nodes.length === 0 ? [] : [`at nodes with ${nodes.join(", ")}`]),

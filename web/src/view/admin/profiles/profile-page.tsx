@@ -22,7 +22,7 @@ const hotShown = 20;
 export function ProfilePage() {
   const { item = "" } = useParams({ strict: false });
   return (
-    <AdminPage wide title="Profile" needs="cluster.administer" refusal="Only those who administer the cluster look at profiles.">
+    <AdminPage wide title="Profile" needs="cluster.administer" refusal="Only people with permission to administer the cluster see this page.">
       <One id={item} />
     </AdminPage>
   );
@@ -41,7 +41,7 @@ function One({ id }: { readonly id: string }) {
   return (
     <>
       <p>
-        {of === "cpu" ? "What the processor did" : "What is on the heap"} at {node}, {momentOf(begunAtMs)}, {seconds} s, for {by}:{" "}
+        {of === "cpu" ? "Processor" : "Memory"} at {node}, {momentOf(begunAtMs)}, {seconds} s, for {by}:{" "}
         {amount(tree, tree.total)}
         {tree.idle !== undefined && `; it waited ${amount(tree, tree.idle)}`}.{" "}
         <a className="link" href={at(`/api/v1${path}/v8`)} download>
@@ -105,7 +105,7 @@ function Flame({ tree }: { readonly tree: ProfileTree }) {
             </>
           )}
         </div>
-        <div className="flame" role="img" aria-label="Calls, the callers above" style={{ height }}>
+        <div className="flame" role="img" aria-label="Calls, callers above" style={{ height }}>
           {boxes.map(({ row, left, width, depth }) => {
             const { name, at } = frameOf(row);
             return (
@@ -123,7 +123,7 @@ function Flame({ tree }: { readonly tree: ProfileTree }) {
         </div>
       </Part>
       <Part title="The functions that took the most time">
-        <Table label="The functions that took the most time" columns={columns} rows={hot} keyOf={({ name, at }) => `${name} ${at}`} nothing="Nothing was seen." />
+        <Table label="The functions that took the most time" columns={columns} rows={hot} keyOf={({ name, at }) => `${name} ${at}`} nothing="Nothing was measured." />
       </Part>
     </>
   );

@@ -24,7 +24,7 @@ const key = ["tasks", "profiles"];
 /** Profiles of nodes: one is begun here, and those that are there are listed. */
 export function ProfilesPage() {
   return (
-    <AdminPage wide title="Profiles" needs="cluster.administer" refusal="Only those who administer the cluster take profiles.">
+    <AdminPage wide title="Profiles" needs="cluster.administer" refusal="Only people with permission to administer the cluster see this page.">
       <Profiles />
     </AdminPage>
   );
@@ -71,10 +71,10 @@ function Profiles() {
   ];
   return (
     <>
-      <Part title="Look at a node" about="Samples the node's main thread while it keeps working, a little more slowly. The result contains names of functions and files, and nothing about people.">
-        <Form id="profile-of-node" faults={faults} className="row wrap field-row" label="Look at a node" onSubmit={begin}>
+      <Part title="Profile a node" about="Samples the node's main thread while it keeps working, a little more slowly. The result contains names of functions and files, and nothing about people.">
+        <Form id="profile-of-node" faults={faults} className="row wrap field-row" label="Profile a node" onSubmit={begin}>
           <NativeSelect label="Node" value={node} data={[{ value: "", label: "This page's" }, ...nodes.map((one) => ({ value: one.node, label: one.name }))]} onChange={(event) => setNode(event.currentTarget.value)} />
-          <NativeSelect label="What" value={of} data={[{ value: "cpu", label: "What the processor does" }, { value: "heap", label: "What is made and kept in memory" }]} onChange={(event) => setOf(event.currentTarget.value as ProfileKind)} />
+          <NativeSelect label="What" value={of} data={[{ value: "cpu", label: "Processor: where time is spent" }, { value: "heap", label: "Memory: which code fills it" }]} onChange={(event) => setOf(event.currentTarget.value as ProfileKind)} />
           <NativeSelect label="For" value={seconds} data={["1", "5", "10", "30", "60"].map((value) => ({ value, label: `${value} s` }))} onChange={(event) => setSeconds(event.currentTarget.value)} />
           <Button type="submit">Begin</Button>
         </Form>

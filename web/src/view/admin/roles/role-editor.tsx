@@ -164,7 +164,7 @@ export function RoleEditor(props: {
           {role === undefined ? "Make the role" : "Save"}
         </Button>
         <span className="dim">
-          {grants.length} {grants.length === 1 ? "permission" : "permissions"}. It holds at once for everybody who has
+          {grants.length} {grants.length === 1 ? "permission" : "permissions"}. It applies at once for everybody who has
           it.
         </span>
       </div>

@@ -25,7 +25,7 @@ const aNewOne = "+";
 /** The roles of the cluster, and what they grant. */
 export function RolesPage() {
   return (
-    <AdminPage title="Roles" needs="people.see" refusal="Only those who look after people see this.">
+    <AdminPage title="Roles" needs="people.see" refusal="Only people with permission to manage accounts see this page.">
       <Roles />
     </AdminPage>
   );
@@ -51,7 +51,7 @@ function Roles() {
     <>
       {error !== null && <Note tone="bad">{error.message}</Note>}
       <RoleList roles={roles} own={own} table={table} />
-      <Part title="What each role grants">
+      <Part title="Permissions of each role">
         <Matrix roles={roles} />
         <p className="legend dim flush">
           <span>
@@ -88,7 +88,7 @@ function RoleList({
   const canManage = may("roles.manage");
   const remove = async (role: Row) => {
     const found = await holdersOf(role.name).catch(() => undefined);
-    if (found === undefined) return notices.show("Who has the role cannot be found out now. Try again later.", "bad");
+    if (found === undefined) return notices.show("It is not known now who has the role. Try again later.", "bad");
     const question = {
       title: role.builtIn ? `Put the role ${role.name} back to what it was?` : `Remove the role ${role.name}?`,
       body: <Losses role={role} {...found} table={table} />,
@@ -179,7 +179,7 @@ function Losses(props: {
 }) {
   const { role, people, more, table } = props;
   if (role.builtIn)
-    return <p>Everybody who has it may do what it grants in every cluster, and no more what was added here.</p>;
+    return <p>Everybody who has it may then do what the built-in role allows, and nothing that was added here.</p>;
   if (people.length === 0) return <p>Nobody has it. This cannot be undone.</p>;
   const lostBy = ({ roles }: Holder): readonly string[] => {
     const others = roles.filter((one) => one !== role.name);
@@ -188,7 +188,7 @@ function Losses(props: {
   };
   return (
     <>
-      <p>Its name stays with those who have it and grants nothing any more. This cannot be undone.</p>
+      <p>People who have it keep its name, which then allows nothing. This cannot be undone.</p>
       <ul className="consequences">
         {people.slice(0, shownMax).map((one) => {
           const lost = lostBy(one);
@@ -196,13 +196,13 @@ function Losses(props: {
             <li key={one.user}>
               {one.user}{" "}
               {lost.length === 0
-                ? "loses nothing: other roles give the same"
+                ? "loses nothing: other roles allow the same"
                 : `loses: ${lost.map(permissionText).join("; ")}`}
             </li>
           );
         })}
         {people.length > shownMax && <li>{`${people.length - shownMax} others`}</li>}
-        {more && <li>and perhaps more people: not all were looked at</li>}
+        {more && <li>and perhaps more people: not everybody was checked</li>}
       </ul>
     </>
   );

@@ -32,9 +32,10 @@ export function whenOf(draft: WhenDraft): { readonly when?: GrantWhen } | { read
   const proved = minutes.trim() === "" ? undefined : Number(minutes);
   if (proved !== undefined && !(Number.isInteger(proved) && proved >= 1 && proved <= 1_440))
     return { fault: "Minutes are a whole number from 1 to 1440." };
-  if ((from === "") !== (to === "")) return { fault: "Hours need a beginning and an end." };
-  if (from !== "" && from === to) return { fault: "The hours begin and end at the same time: that is never." };
-  if (from === "" && days.length > 0) return { fault: "Days need hours: 00:00 to 23:59 is nearly the whole day." };
+  if ((from === "") !== (to === "")) return { fault: "Hours need a start and an end." };
+  if (from !== "" && from === to)
+    return { fault: "The hours start and end at the same time, so this would never apply." };
+  if (from === "" && days.length > 0) return { fault: "Days need hours, such as 00:00 to 23:59." };
   const addresses = parts(draft.addresses);
   const labels = parts(draft.labels).map((part) => part.split("="));
   if (labels.some((label) => label.length !== 2 || label.includes(""))) return { fault: "Labels are like zone=a." };

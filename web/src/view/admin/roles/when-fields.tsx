@@ -25,10 +25,10 @@ export function WhenFields(props: {
   const allDays = draft.days.length === 0;
   return (
     <div className="when" role="group" aria-label={`Conditions of ${props.of}`}>
-      <p className="dim flush">All that is filled in must hold. Empty fields ask for nothing.</p>
+      <p className="dim flush">All conditions that are filled in must be met. Empty fields have no effect.</p>
       <div className="row field-row">
         <TextInput
-          label="Proven within (minutes)"
+          label="Signed in within (minutes)"
           inputMode="numeric"
           placeholder="10"
           value={draft.minutes}
@@ -81,10 +81,10 @@ export function WhenFields(props: {
       {fault !== undefined && <Note tone="bad">{fault}</Note>}
       <div className="row wrap">
         <Button size="xs" onClick={() => take(false)}>
-          Take over
+          Use
         </Button>
         <Button size="xs" variant="default" onClick={() => take(true)}>
-          Take over for all permissions
+          Use for all permissions
         </Button>
       </div>
     </div>

@@ -21,7 +21,12 @@ const freshMs = 30_000;
 /** Every room: how large it is, whose, and where. What is said in rooms is not for admins. */
 export function RoomsPage() {
   return (
-    <AdminPage wide title="Rooms" needs="cluster.see" refusal="Only those who may see how the cluster is see this.">
+    <AdminPage
+      wide
+      title="Rooms"
+      needs="cluster.see"
+      refusal="Only people with permission to see the cluster see this page."
+    >
       <Rooms />
     </AdminPage>
   );
@@ -80,7 +85,7 @@ function Rooms() {
     staleTime: freshMs,
     retry: false,
   });
-  const some = data?.next === undefined ? "No room is called so." : "None here; look at the next page.";
+  const some = data?.next === undefined ? "No room has a name like this." : "None here; look at the next page.";
   return (
     <Part title="Rooms" about="All rooms, with their members and the nodes that run them. Messages are not shown here.">
       <TextInput

@@ -24,7 +24,12 @@ const key = ["tasks", "all"];
 /** Everything that takes long, at all nodes: how far it is, and what came of it. */
 export function TasksPage() {
   return (
-    <AdminPage wide title="Tasks" needs="cluster.see" refusal="Only those who may see how the cluster is see this.">
+    <AdminPage
+      wide
+      title="Tasks"
+      needs="cluster.see"
+      refusal="Only people with permission to see the cluster see this page."
+    >
       <Tasks />
     </AdminPage>
   );
@@ -60,19 +65,19 @@ function Ends({ task }: { readonly task: AdminTask }) {
   const cancel = async (): Promise<void> => {
     const isDrain = task.kind === "drain";
     const question = {
-      title: isDrain ? "Call off this drain?" : "Cancel this task?",
-      body: <p>{isDrain ? `${task.node ?? "The node"} takes its share of slots again.` : `“${task.what}” ends as soon as it can. What was done of it stays.`}</p>,
-      action: isDrain ? "Call off" : "Cancel task",
+      title: isDrain ? "Undo this drain?" : "Cancel this task?",
+      body: <p>{isDrain ? `${task.node ?? "The node"} takes its share again.` : `“${task.what}” stops as soon as it can. What it has done so far stays.`}</p>,
+      action: isDrain ? "Undo" : "Cancel task",
       grave: !isDrain,
     };
-    if (await ask(question)) await send(() => request("DELETE", `/api/v1/admin/tasks/${encodeURIComponent(task.id)}`), "It ends as soon as it can.");
+    if (await ask(question)) await send(() => request("DELETE", `/api/v1/admin/tasks/${encodeURIComponent(task.id)}`), "It stops as soon as it can.");
   };
   const { again } = task;
   return (
     <div className="row">
       {task.canCancel && (
         <Button variant="default" size="xs" aria-label={`Cancel ${task.id}`} onClick={() => void cancel()}>
-          {task.kind === "drain" ? "Call off" : "Cancel"}
+          {task.kind === "drain" ? "Undo" : "Cancel"}
         </Button>
       )}
       {again !== undefined && (
@@ -80,7 +85,7 @@ function Ends({ task }: { readonly task: AdminTask }) {
           variant="default"
           size="xs"
           aria-label={`Begin ${task.id} again`}
-          onClick={() => void send(() => request(again.method, again.path, again.body), "It was begun again.")}
+          onClick={() => void send(() => request(again.method, again.path, again.body), "It was started again.")}
         >
           Again
         </Button>
@@ -106,7 +111,7 @@ const columns: readonly Column<AdminTask>[] = [
   { head: "Asked by", wide: true, cell: ({ by = "" }) => by },
   { head: "Begun", wide: true, cell: ({ begunAtMs }) => begunAtMs !== undefined && momentOf(begunAtMs) },
   { head: "Ended", wide: true, cell: ({ endedAtMs }) => endedAtMs !== undefined && momentOf(endedAtMs) },
-  { head: "To do", cell: (task) => <Ends task={task} /> },
+  { head: "What to do", cell: (task) => <Ends task={task} /> },
 ];
 
 function Tasks() {
@@ -136,7 +141,7 @@ function Tasks() {
         columns={columns}
         rows={shown}
         keyOf={({ id }) => id}
-        nothing={data === undefined ? "Loading …" : "Nothing that takes long is here."}
+        nothing={data === undefined ? "Loading …" : "There are no tasks."}
         busy={data === undefined}
       />
       <Pager trail={trail} next={next} waits={false} back="Newer" on="Older" />

@@ -18,7 +18,12 @@ const shown = 100;
 /** The way of requests through the nodes. */
 export function TracesPage() {
   return (
-    <AdminPage wide title="Traces" needs="traces.read" refusal="Only those who may read traces see them.">
+    <AdminPage
+      wide
+      title="Traces"
+      needs="traces.read"
+      refusal="Only people with permission to read traces see this page."
+    >
       <Traces />
     </AdminPage>
   );
@@ -55,7 +60,7 @@ function List() {
     queryFn: () => look<TracePage>(`/admin/traces?limit=${shown}`),
   });
   const none =
-    "None. The setting tracing.ratio says how many requests are traced, and is 0 unless it was set: see Configuration.";
+    "None. The setting tracing.ratio says which share of requests is traced. It is 0 unless you set it under Configuration.";
   return (
     <Part title="Requests" about="The newest traces of all nodes. What people write to each other is never in a trace.">
       {error !== null && <Note tone="bad">{error.message}</Note>}
@@ -103,7 +108,7 @@ function Trace({ trace }: { readonly trace: string }) {
       {data !== undefined && (data.spans.length > steps.length || data.more === true) && (
         <p className="dim">
           And {data.spans.length - steps.length}
-          {data.more === true && " or more"} further steps.
+          {data.more === true && " or more"} more steps.
         </p>
       )}
     </Part>

@@ -79,7 +79,7 @@ export function Activity() {
       {month !== undefined && (
         <p className="dim">
           This month: {whole(month.people)} active {month.people === 1 ? "person" : "people"}
-          {month.more === true && " and more that are not told apart"}, {whole(month.messages)} {month.messages === 1 ? "message" : "messages"}, {whole(month.tokens)} tokens.
+          {month.more === true && " and others together"}, {whole(month.messages)} {month.messages === 1 ? "message" : "messages"}, {whole(month.tokens)} tokens.
         </p>
       )}
       <div className="charts">

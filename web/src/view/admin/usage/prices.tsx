@@ -20,12 +20,12 @@ const priceRule = "A number from 0 to 1,000,000, like 2.5.";
 export function Prices() {
   const { may } = useRights();
   const act = useActOn(all);
-  const faults = useFaults({ name: "A name of a model, or the beginning of some and a *.", input: priceRule, output: priceRule });
+  const faults = useFaults({ name: "The name of a model, or the beginning of names and a *.", input: priceRule, output: priceRule });
   const { data } = useQuery({ queryKey: ["usage", "prices"], queryFn: () => look<{ readonly prices: readonly Price[] }>("/admin/prices"), retry: false });
   const mayChange = may("cluster.administer");
   const path = (model: string): string => `/api/v1/admin/prices/${encodeURIComponent(model)}`;
   const remove = async ({ name }: Price) => {
-    if ((await act(() => request("DELETE", path(name)))) !== undefined) notices.show(`${name} costs nothing any more.`);
+    if ((await act(() => request("DELETE", path(name)))) !== undefined) notices.show(`${name} costs nothing now.`);
   };
   const set = async (form: HTMLFormElement) => {
     const [input, output] = [Number(formText(form, "input")), Number(formText(form, "output"))];
@@ -47,7 +47,7 @@ export function Prices() {
   ];
   return (
     <Part title="Prices" about="Prices for a million tokens, in your currency. A name that ends in * matches all names that begin with the rest. A new price applies from now on.">
-      <Table label="Prices of models" columns={columns} rows={data?.prices ?? []} keyOf={({ name }) => name} nothing="Nothing has a price." />
+      <Table label="Prices of models" columns={columns} rows={data?.prices ?? []} keyOf={({ name }) => name} nothing="No model has a price." />
       {mayChange && (
         <Form id="price" faults={faults} className="row field-row" onSubmit={set}>
           <TextInput className="grow" name="model" label="Model" error={faults.of("name")} placeholder="openai/*" required maxLength={200} autoCapitalize="none" autoComplete="off" />

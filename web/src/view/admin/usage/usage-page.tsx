@@ -36,7 +36,12 @@ const pagesMax = 40;
 /** What people did, and what was taken of models: by whom, of which, and when. */
 export function UsagePage() {
   return (
-    <AdminPage wide title="Usage" needs="cluster.see" refusal="Only those who may see how the cluster is see this.">
+    <AdminPage
+      wide
+      title="Usage"
+      needs="cluster.see"
+      refusal="Only people with permission to see the cluster see this page."
+    >
       <Activity />
       <Usage />
       <Prices />
@@ -109,7 +114,7 @@ function Usage() {
         </Button>
       </div>
       {used.error !== null && <Note tone="bad">{used.error.message}</Note>}
-      {used.data?.isAll === false && <Note tone="warn">There is more than can be shown at once: choose fewer days, or take `plexus usage --days {days} --json`.</Note>}
+      {used.data?.isAll === false && <Note tone="warn">There is more than can be shown at once. Choose fewer days, or run plexus usage --days {days} --json.</Note>}
       <div className="charts">
         <Chart bars title={`${measure === "cost" ? "Cost" : measure === "calls" ? "Calls" : "Tokens"} by day`} times={daily.times} lines={amounts} text={textOf(measure)} />
         <Chart bars title="People who used models, by day" times={daily.times} lines={people} text={whole} />

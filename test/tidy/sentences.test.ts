@@ -1,0 +1,78 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import { errorTable } from "../../protocols/errors.ts";
+import { sentencesOf, stumblesIn, type Sentence } from "./sentences.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+/** Files whose texts pages and commands show: titles of audit entries, what permissions allow, advice, notices. */
+const shown = /^(?:audit|authority|detectors|notice-text|permissions|playbooks|tasks|.*-(?:words|advice|leaving))\.ts$/;
+
+/** Every text that people may read in the sources of a folder. */
+const sentencesIn = (folder: string): readonly Sentence[] =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((path) => /\.tsx?$/.test(path))
+    .toSorted()
+    .flatMap((path) =>
+      sentencesOf({ path: `${folder}/${path}`, text: readFileSync(join(root, folder, path), "utf8") }),
+    );
+
+describe("every sentence that people see", () => {
+  const ofErrors = Object.entries(errorTable).map(([code, { help }]) => ({ at: `error ${code}`, text: help }));
+
+  for (const [name, sentences] of [
+    ["in the table of errors", () => ofErrors],
+    ["on the pages", () => sentencesIn("web/src")],
+    ["of the commands and their help", () => sentencesIn("cli")],
+    [
+      "that both share",
+      () => sentencesIn("protocols").filter(({ at }) => shown.test(at.replace(/^protocols\/|:\d+$/g, ""))),
+    ],
+  ] as const)
+    it(`is plain English ${name}`, () => {
+      const all = sentences();
+      expect(all.length).to.be.greaterThan(100);
+      expect(all.flatMap(stumblesIn).join("\n")).to.equal("");
+    });
+
+  it("is refused where a stranger stumbles, and the private words stay on the pages that explain them", () => {
+    const judged = (text: string, at = "web/src/view/room/room-page.tsx:1"): number => stumblesIn({ at, text }).length;
+    for (const text of [
+      "Lost shards are made again of the others of their stripes.",
+      "It is well.",
+      "A time that was missed is made up for once.",
+      "What was named does not exist, or you may not see it.",
+      "What you took of models cannot be loaded now.",
+      "The request is wrong; details say why.",
+      "Details name the field.",
+      "Whoever has the link sets a password.",
+      "Who wanted it kept has let go of it since.",
+      "Everything is to be encrypted anew.",
+      "No actor is called so.",
+      "It holds for an hour.",
+      'name must match pattern "^[A-Za-z0-9]{1,64}$"',
+      "Give `details.retryAfterMs` as JSON, as the schema says.",
+      "The newest epoch and its voters",
+    ])
+      expect(judged(text), text).to.be.greaterThan(0);
+    for (const text of ["What happened, and what can you do?", "Ask an admin of this node.", "People who wrote here"])
+      expect(judged(text), text).to.equal(0);
+    expect(judged("Shards of a stripe", "web/src/view/admin/shards-page.tsx:9")).to.equal(0);
+  });
+
+  it("is found in strings, templates and what stands between tags", () => {
+    const text = [
+      "/** Not this comment here. */",
+      'import { a } from "./some module of another";',
+      "const one = `The node ${name} does not answer`;",
+      'const two = "First half, " + "second half";',
+      'const three = <p className="one two">Ask <b>an admin</b> of {node}</p>;',
+    ].join("\n");
+    expect(sentencesOf({ path: "page.tsx", text }).map((one) => `${one.at} ${one.text}`)).to.deep.equal([
+      "page.tsx:3 The node … does not answer",
+      "page.tsx:4 First half, second half",
+      "page.tsx:5 Ask an admin of …",
+    ]);
+  });
+});
