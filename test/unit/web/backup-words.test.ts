@@ -156,7 +156,7 @@ describe("how backups fixture, in words", () => {
     expect(taskText(task({ state: "cancelled" }))).to.equal("Cancelled.");
     const refused = failure("HOLDERS_TOO_FEW", { reason: "one of two is up" });
     expect(taskText(task({ state: "failed", error: refused }))).to.equal(
-      "Too few nodes with the role storage can keep it. See plexus shards list. (one of two is up)",
+      "Too few nodes with the role storage can keep this now. Start or add some; plexus shards list shows those there are. Reason: one of two is up.",
     );
     expect(wishText({ sort: "recall", query: { person: "user/bob", type: "message", snapshot: 3 } })).to.equal(
       "Recall of the data and messages of bob, message, snapshot 3",

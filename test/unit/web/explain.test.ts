@@ -32,7 +32,7 @@ describe("what the page says of a failure", () => {
     expect(explain(failure("RATE_LIMITED"))).to.not.include("Too fast");
     expect(explain(failure("BAD_REQUEST", { path: "/with/title", problem: "is too long" }))).to.equal("The field “title” is too long.");
     expect(explain(failure("BAD_REQUEST", { path: "", problem: "is no JSON" }))).to.equal("The request is no JSON.");
-    expect(explain(failure("FORBIDDEN", { reason: "only admins may do this" }))).to.match(/\(only admins may do this\)$/);
+    expect(explain(failure("FORBIDDEN", { reason: "only admins may do this" }))).to.match(/ Reason: only admins may do this\.$/);
     expect(explain(failure("NAME_TAKEN", { field: "name" }))).to.match(/\(name\)$/);
   }); // prettier-ignore
 

@@ -53,9 +53,12 @@ function inWords(reason: Failure, asked: "change" | "look"): string {
   if (reason.code === "DIRECTORY_AWAY")
     return "Not possible now: the directory of the cluster, which places new rooms and accounts, cannot be reached. What exists keeps working. Try again later, or tell your admin.";
   if (typeof path === "string" && typeof problem === "string") return `${nameOfField(path)} ${plainProblem(problem)}.`;
-  const detail = why ?? field;
-  const said = reason.code === "BAD_REQUEST" && typeof why === "string" ? "" : shownMessage(reason);
-  return said === "" ? sentenceOf(String(why)) : typeof detail === "string" ? `${said} (${detail})` : said;
+  if (typeof why === "string") {
+    // A request that is not valid: why says it all.
+    const said = reason.code === "BAD_REQUEST" ? "" : shownMessage(reason);
+    return said === "" ? sentenceOf(why) : `${said} Reason: ${/[.!?]$/.test(why) ? why : `${why}.`}`;
+  }
+  return typeof field === "string" ? `${shownMessage(reason)} (${field})` : shownMessage(reason);
 }
 
 /** Where the page shows no details, a message does not point to them; nor does it speak of schemas. */
