@@ -4,9 +4,9 @@ import type {
   BackupPlaces,
   BackupSchedule,
   BackupScheduleList,
-  BackupSnapshot,
+  ClusterBackupTasks,
 } from "../protocols/index.ts";
-import { overdueBackup } from "../protocols/backup-times.ts";
+import { drillFault, latesOf, type Done, type Late } from "../protocols/backup-times/index.ts";
 import { localTarget, type ControlFile } from "./control.ts";
 import type { Check } from "./doctor.ts";
 import { callNode } from "./node-client.ts";
@@ -19,16 +19,18 @@ const name = "Backups";
 export async function backupChecks(control: ControlFile | undefined): Promise<readonly Check[]> {
   if (control === undefined) return [];
   const target = localTarget(control);
-  const [list, scheduled, places] = await Promise.all([
+  const [list, scheduled, places, asked] = await Promise.all([
     callNode<BackupList>(target, "POST", "/api/v1/admin/backups/list", {}),
     callNode<BackupScheduleList>(target, "GET", "/api/v1/admin/backups/schedules"),
     callNode<BackupPlaces>(target, "GET", "/api/v1/admin/backups/places"),
+    callNode<ClusterBackupTasks>(target, "GET", "/api/v1/admin/backups/tasks"),
   ]);
   const { snapshots } = list.ok ? list.value : { snapshots: [] };
   const { schedules } = scheduled.ok ? scheduled.value : { schedules: [] };
   // What is made into a folder is a backup as well.
   const inFolders = places.ok ? places.value.folders.flatMap(({ newest }) => newest ?? []) : [];
-  const known = { snapshots: [...snapshots, ...inFolders], schedules };
+  const tasks = asked.ok ? asked.value.tasks : [];
+  const known = { snapshots: [...snapshots, ...inFolders], schedules, tasks };
   return [...backupCheckOf({ snapshots }), ...scheduleChecksOf(known, Date.now())];
 }
 
@@ -45,17 +47,23 @@ export function backupCheckOf({ snapshots }: BackupList): readonly Check[] {
     : [{ name, state: "warning", says: `${counted(damaged.length, "older snapshot")} cannot be brought back whole`, hint: "plexus backup list says which." }]; // prettier-ignore
 }
 
-/** Judges how old the newest snapshot is, and the time zones in which schedules and retention count. */
-export function scheduleChecksOf(
-  known: { readonly snapshots: readonly BackupSnapshot[]; readonly schedules: readonly BackupSchedule[] },
-  nowMs: number,
-): readonly Check[] {
-  const overdue = overdueBackup(known, nowMs);
-  const late: readonly Check[] =
-    overdue === undefined
+const lateText: Record<Late["sort"], (age: string) => string> = {
+  run: (age) => `the newest backup is ${age} old`,
+  verify: (age) => `backups were checked ${age} ago`,
+  drill: (age) => `a restore was rehearsed ${age} ago`,
+};
+
+/** Judges when what schedules make was made last, what the last rehearsal has shown, and the time zones in which schedules and retention count. */
+export function scheduleChecksOf(known: Done, nowMs: number): readonly Check[] {
+  const late = latesOf(known, nowMs).map(
+    ({ sort, ageMs, dueMs }): Check => ({ name, state: "bad", says: `${lateText[sort](describeDuration(ageMs))}, and one is due each ${describeDuration(dueMs)}`, hint: "plexus backup tasks says what came of the last ones; plexus backup schedule list when the next one begins." }), // prettier-ignore
+  );
+  const fault = drillFault(known);
+  const drill: readonly Check[] =
+    fault === undefined
       ? []
-      : [{ name, state: "bad", says: `the newest backup is ${describeDuration(overdue.ageMs)} old, and one is due each ${describeDuration(overdue.dueMs)}`, hint: "plexus backup tasks says what came of the last ones; plexus backup schedule list when the next one begins." }]; // prettier-ignore
-  return [...late, ...known.schedules.flatMap(zoneChecksOf)];
+      : [{ name, state: "bad", says: fault.error === undefined ? `the last rehearsal of a restore lacked ${counted(fault.lost, "part")}, and ${counted(fault.wrong, "part")} came back otherwise` : `the last rehearsal of a restore failed: ${withoutControls(fault.error.message)}`, hint: "plexus backup tasks has its report; plexus backup drill rehearses again." }]; // prettier-ignore
+  return [...late, ...drill, ...known.schedules.flatMap(zoneChecksOf)];
 }
 
 /** A zone that this machine does not know stops a schedule here; without one a retention counts days that may be nobody's. */

@@ -4,8 +4,9 @@ import type { Message } from "../../actors/behavior.ts";
 import { backupActor, PlexusError, type BackupHolds, type BackupResults, type BackupSnapshot, type Result, type SlotId } from "../../protocols/index.ts"; // prettier-ignore
 import { roleOf, slotOfActor, type SlotTable } from "../cluster/slot-table.ts";
 import type { Exchange } from "../exchange/index.ts";
-import type { Clock, Log, Membership, NodeId, Random } from "../ports.ts";
+import type { Clock, Log, Membership, Meter, NodeId, Random } from "../ports.ts";
 import { runCluster } from "./cluster-run.ts";
+import { watchLateness } from "./lateness.ts";
 import { runnerLimits, type RunnerLimits } from "./limits.ts";
 import { serveParts, type PartPorts } from "./owner.ts";
 import type { BackupPorts } from "./ports.ts";
@@ -26,6 +27,7 @@ export interface ClusterBackupsOptions extends Omit<PartPorts, "limits"> {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly meter: Meter;
   /** Slots that no table has, and every node can read. */
   readonly beside?: readonly SlotId[];
   /** Asks `backup/cluster`, wherever it is. */
@@ -139,10 +141,13 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
       }),
     drill: (at) => usePaced((backup) => options.drill(backup, at)),
   };
+  const owns = (): boolean => table.get(slotOfActor(table, "manager", backupActor))?.record.owner === node;
+  const ask = options.ask.bind(options);
+  const stopWatch = watchLateness({ owns, ask, clock, meter: options.meter, log, limits });
   const runner = createRunner({
     runner: `${node}.${Buffer.from(random.bytes(9)).toString("base64url")}`,
-    owns: () => table.get(slotOfActor(table, "manager", backupActor))?.record.owner === node,
-    ask: (message, timeoutMs) => options.ask(message, timeoutMs),
+    owns,
+    ask,
     works,
     clock,
     log,
@@ -154,6 +159,7 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
     list: () => options.use((backup) => shownSnapshots(backup, openRepository(backup))),
     wake: () => runner.wake(),
     async stop() {
+      stopWatch();
       await runner.stop();
       await parts.stop();
     },

@@ -81,6 +81,8 @@ export const runnerLimits = {
   pollMs: 2_000,
   /** How often the runner says how far a task is, and hears whether it is to end. */
   tellMs: 2_000,
+  /** How often it tells in its metrics what is late. */
+  lateEveryMs: 60_000,
   /** A question to `backup/cluster` that takes longer is asked again. */
   askTimeoutMs: 10_000,
   /** How often it is asked again, a pause of `pollMs` between; then the task is left to the next turn. */

@@ -44,7 +44,7 @@ export function openClusterBackups(at: {
   /** A task was ended by this node. */
   ended(task: string): void;
 }): ClusterBackups & { readonly use: UseBackup } {
-  const { clock, random, log } = at.machine;
+  const { clock, random, log, meter } = at.machine;
   const { node, cluster } = at.identity;
   const { exchange, table, membership, kernel, replication, directory } = at.peer;
   const heads = createDirectoryHeads(directory);
@@ -67,6 +67,7 @@ export function openClusterBackups(at: {
     clock,
     random,
     log,
+    meter,
     source: withSettings(journalSource(replication, at.blobs), directory),
     pacing: at.pacing,
     beside: [settingsSlot],

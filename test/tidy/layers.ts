@@ -203,6 +203,8 @@ export const entrances: readonly string[] = [
   "actors/index.ts",
   "protocols/mesh/index.ts",
   "protocols/times/index.ts",
+  // With a library of cron patterns: not for clients.
+  "protocols/backup-times/index.ts",
   // The reader of texts: few need its parser.
   "protocols/reading/index.ts",
   // Not in the index, which clients load, too.

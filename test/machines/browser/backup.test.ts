@@ -1,14 +1,14 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Page } from "playwright-core";
 import { readControlFile } from "../../../cli/control.ts";
-import type { RecallRequests, ShardsView } from "../../../protocols/index.ts";
+import type { BackupResults, ClusterBackupTasks, RecallRequests, ShardsView } from "../../../protocols/index.ts";
 import { plexus } from "../../fixtures/processes/plexus-command.ts";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
-import { until } from "../../waits.ts";
+import { pageWaitMs, until } from "../../waits.ts";
 
 /** Has the node think that everybody gave the password long ago, until it is given again: nobody waits ten minutes here. */
 async function asIfLater(page: Page): Promise<void> {
@@ -75,9 +75,12 @@ describe("the backups of a cluster", function () {
     await schedules.getByRole("textbox", { name: "As cron fields" }).fill("0 3 * *");
     await schedules.getByText("These are not five fields of cron").waitFor();
     await schedules.getByRole("combobox", { name: "When" }).selectOption("Every hour");
+    await schedules.getByRole("textbox", { name: "By the clock of" }).fill("Mars/Olympus");
+    await schedules.getByText("No time zone has this name.").waitFor();
+    await schedules.getByRole("textbox", { name: "By the clock of" }).fill("Europe/Vienna");
     await schedules.getByRole("button", { name: "Add" }).focus();
     await page.keyboard.press("Enter");
-    await schedules.getByText(/^Every hour \(/).waitFor();
+    await schedules.getByText(/^Every hour \(Europe\/Vienna\) · next /).waitFor();
     await schedules.getByRole("textbox", { name: "Name" }).fill("tidy");
     await schedules.getByRole("combobox", { name: "What it does" }).selectOption("Removes old snapshots");
     await schedules.getByRole("textbox", { name: "Newest" }).fill("3");
@@ -94,6 +97,30 @@ describe("the backups of a cluster", function () {
       await page.emulateMedia({ colorScheme });
       expect(await faults(page), colorScheme).to.deep.equal([]);
     }
+    expect(fixture.complaints).to.deep.equal([]);
+  });
+
+  it("are rehearsed at a button and on a schedule, in a scratch folder of which nothing stays; the report says how far that goes", async () => {
+    const { page } = ada;
+    await part(page, "State").getByRole("button", { name: "Rehearse a restore now" }).click();
+    await part(page, "Tasks")
+      .getByText(/^Snapshot 1 comes back whole, in .*: [0-9,]+ parts? compared\. Nothing of it was started\.$/)
+      .waitFor();
+    await ada.api("PUT", "/api/v1/admin/backups/schedules/often", { cron: "* * * * *", timeZone: "UTC", wish: { sort: "drill" } }); // prettier-ignore
+    const task = await until(
+      "the schedule rehearses",
+      async () => {
+        const { tasks } = (await ada.api("GET", "/api/v1/admin/backups/tasks")) as ClusterBackupTasks;
+        const done = tasks.find(({ schedule, endedAtMs }) => schedule === "often" && endedAtMs !== undefined);
+        expect(done).not.to.equal(undefined);
+        return done;
+      },
+      pageWaitMs,
+    );
+    await ada.api("DELETE", "/api/v1/admin/backups/schedules/often");
+    expect([task?.state, (task?.result as BackupResults["drill"] | undefined)?.whole]).to.deep.equal(["done", true]);
+    expect(await readdir(join(fixture.node.data, "drill"))).to.deep.equal([]);
+    await part(page, "State").getByText("Backups are well").waitFor();
     expect(fixture.complaints).to.deep.equal([]);
   });
 

@@ -19,7 +19,7 @@ import {
 import type { Directory, NodeId, SlotRecord, Stripes } from "../../../node/ports.ts";
 import { backupActor, failureOf, ownSlot, type Result, type SlotId, type StripeRef } from "../../../protocols/index.ts";
 import { readHead } from "../../../runtimes/backup/index.ts";
-import { quietLog } from "../../fixtures/quiet.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { plainSealer } from "../../unit/backup/world.ts";
 import type { Machine } from "../../unit/shards/fixture.ts";
 import { simulatedClock, type Pulse, type World } from "../../world/index.ts";
@@ -86,6 +86,7 @@ export class Member {
       clock: this.clock,
       random: scene.world.dice,
       log: quietLog,
+      meter: quietMeter,
       source: scene.journals.sourceOf(this.node),
       target: scene.rooms.targetOf(this),
       drill: () => Promise.reject(new Error("nobody rehearses here")),

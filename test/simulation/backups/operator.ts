@@ -144,6 +144,7 @@ export class Operator {
     const { dice } = this.#scene.world;
     const { node, wall } = dice.pick(this.#scene.fixture.machines);
     wall.offsetMs = dice.pick([0, -3_000, 3_000, -60_000, 60_000, 1e9]);
+    this.#scene.watch.jumped.add(node);
     this.#scene.world.note(() => `the clock of ${node} is ${wall.offsetMs} ms off`);
   }
 

@@ -12,7 +12,8 @@ import {
 } from "../../../node/keys/index.ts";
 import { readStripe } from "../../../node/shards/coding/index.ts";
 import { enoughOf } from "../../../node/shards/coding/index.ts";
-import { failureOf, holderOf, ok, PlexusError, refused, type ActorId, type StripeRef } from "../../../protocols/index.ts"; // prettier-ignore
+import type { NodeId } from "../../../node/ports.ts";
+import { failureOf, holderOf, ok, PlexusError, refused, type ActorId, type ShardReference, type StripeRef } from "../../../protocols/index.ts"; // prettier-ignore
 import { tenantOf, type Cursor, type NodeLink, type Snapshot, type TreeNode, type UnitEntry } from "../../../runtimes/backup/index.ts"; // prettier-ignore
 import { plainSealer, smallLimits } from "../../unit/backup/world.ts";
 import { pathOf, type Fixture } from "../../unit/shards/fixture.ts";
@@ -67,6 +68,8 @@ export class BackupWatch {
   commits = 0;
   /** Packs that were lost beyond what is promised: what lies in them cannot be brought back. */
   readonly spoiled = new Set<string>();
+  /** Nodes whose clock was set wrong. */
+  readonly jumped = new Set<NodeId>();
   /** Heads behind which packs were written anew. */
   repacked = 0;
   /** Which snapshots those who prune now may remove. */
@@ -281,11 +284,13 @@ export class BackupWatch {
 
   /** Enough holders keep a stripe, for long enough that somebody settles it, at the moment when a head leads to it. */
   #demandKept(stripe: StripeRef, what: string): void {
-    const soonMs = this.#world.nowMs + limits.unfinishedMs / 2;
+    // By the holder's own clock; one that has jumped may end a reference early, and the shard stays for the grace.
+    const isLong = (node: NodeId, { expiresAtMs = Infinity }: ShardReference): boolean =>
+      this.jumped.has(node) || expiresAtMs > this.#world.nowMs + limits.unfinishedMs / 2;
     const keeping = stripe.shards.filter(({ index }) =>
       this.#fixture.holders
         .inventory(holderOf(stripe.group, index))
-        .some((held) => held.stripe.id === stripe.id && held.references.some((one) => one.owner === backupOwner && (one.expiresAtMs ?? Infinity) > soonMs)),
+        .some((held) => held.stripe.id === stripe.id && held.references.some((one) => one.owner === backupOwner && isLong(this.#fixture.ownerOf(holderOf(stripe.group, index)), one))),
     ); // prettier-ignore
     if (keeping.length < enoughOf(stripe.scheme)) this.violate("backup-kept", `${what} is there, and ${keeping.length} of ${enoughOf(stripe.scheme)} holders keep ${stripe.id} of it`); // prettier-ignore
   }

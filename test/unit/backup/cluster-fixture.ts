@@ -2,9 +2,9 @@
 import { expect } from "chai";
 import { createClusterBackups, createDirectoryHeads, createPacing, openRepository, pacedStripes, recall, type BackupPorts, type ClusterBackups, type Pacing, type PlaceTarget, type RunnerLimits } from "../../../node/backup/index.ts"; // prettier-ignore
 import type { Directory, DirectoryRow, NodeId } from "../../../node/ports.ts";
-import { backupActor, failure, PlexusError, refused, slotOf, type ActorId, type BackupWish, type ClusterBackupTask, type SlotId } from "../../../protocols/index.ts"; // prettier-ignore
+import { backupActor, failure, PlexusError, refused, slotOf, type ActorId, type BackupResults, type BackupWish, type ClusterBackupTask, type SlotId } from "../../../protocols/index.ts"; // prettier-ignore
 import { decodeRows } from "../../../runtimes/backup/index.ts";
-import { quietLog } from "../../fixtures/quiet.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { simulatedClock, World } from "../../world/index.ts";
 import { Fixture as ActorFixture } from "../actors/fixture.ts";
 import { Fixture } from "../shards/fixture.ts";
@@ -21,6 +21,7 @@ const quick: Partial<RunnerLimits> = {
   slotPauseMs: 100,
   slotWaitMs: 5_000,
   partBytesPerSecond: 20_000,
+  lateEveryMs: 1_000,
 };
 /** Little makes many stretches of a recall, and each is kept. */
 const limits = { ...smallLimits, placeStretch: 5, placeBatch: 3, placeKeptMs: 0 };
@@ -57,6 +58,11 @@ export class Cluster {
   readonly ports = new Map<NodeId, BackupPorts>();
   /** Is told of what people change at a node. */
   readonly pacings = new Map<NodeId, Pacing>();
+  /** What each node tells those who watch from outside. */
+  readonly gauges = new Map<string, number>();
+  /** A rehearsal at a node. */
+  drill: (node: NodeId) => Promise<BackupResults["drill"]> = () =>
+    Promise.reject(new PlexusError(failure("NOT_FOUND")));
   /** Told of each slot that a node begins to read. */
   opened: (node: NodeId, slot: SlotId) => void = () => undefined;
   /** Told of each word of a runner that was taken. */
@@ -110,11 +116,16 @@ export class Cluster {
         clock,
         random,
         log: quietLog,
+        meter: {
+          ...quietMeter,
+          gauge: (name, value, labels) =>
+            void this.gauges.set([node, name, ...Object.values(labels ?? {})].join(" "), value),
+        },
         limits: quick,
         use: (work, piece) => work(piece ? { ...ports, stripes: pacedStripes(stripes, piece) } : ports),
         pacing,
         target: this.targetOf(node),
-        drill: () => Promise.reject(new PlexusError(failure("NOT_FOUND"))),
+        drill: () => this.drill(node),
         source: {
           open: async (slot) => {
             const owner = this.owners.get(slot);

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { createDirectoryHeads } from "../../../node/backup/index.ts";
-import { backupActor, failure, failureOf, PlexusError, type ActorId, type BackupResults, type BackupWork, type ClusterBackupTask, type SlotId } from "../../../protocols/index.ts"; // prettier-ignore
+import { backupActor, failure, failureOf, PlexusError, type ActorId, type BackupResults, type BackupWork, type ClusterBackupTask, type ClusterBackupTasks, type SlotId } from "../../../protocols/index.ts"; // prettier-ignore
 import { depth } from "../../depth.ts";
 import { Cluster, memoryDirectory, ownSlot } from "./cluster-fixture.ts";
 
@@ -173,6 +173,46 @@ describe("backups of a cluster", function () {
     expect(await cluster.texts("n2")).to.deep.equal(cluster.written);
     const none = await cluster.ended(cluster.begin({ sort: "verify", depth: "manifest", snapshot: 9 }));
     expect(none.error?.code).to.equal("NOT_FOUND");
+  });
+
+  it("are rehearsed on their schedule, and who watches from outside hears of a rehearsal that fails, and of none", async () => {
+    const cluster = new Cluster(7);
+    cluster.actor.nowMs = 0;
+    await cluster.start();
+    await cluster.ended(cluster.begin());
+    const outcomes: readonly object[] = [{ whole: true }, { whole: false, lost: { total: 2 }, missing: { total: 0 }, wrong: { total: 0 } }]; // prettier-ignore
+    const drills: string[] = [];
+    cluster.drill = async (node) => {
+      const outcome = outcomes[drills.length];
+      drills.push(node);
+      if (outcome === undefined) throw new PlexusError(failure("DISK_FULL"));
+      return outcome as never;
+    };
+    const { actor, world } = cluster;
+    actor.ok("gateway", backupActor, { type: "putSchedule", name: "rehearsal", cron: "* * * * *", wish: { sort: "drill" }, by: "ada" }); // prettier-ignore
+    /** The next minute comes: the schedule's task is taken by the runner, and ends. */
+    const minute = async (): Promise<ClusterBackupTask> => {
+      const before = drills.length;
+      await world.pass(60_000);
+      actor.pass(Math.max(0, world.nowMs - actor.nowMs));
+      await world.pass(3_000);
+      expect(drills).to.have.length(before + 1);
+      const [task] = actor.ok<ClusterBackupTasks>("gateway", backupActor, { type: "tasks" }).tasks;
+      expect(task).to.deep.include({ sort: "drill", schedule: "rehearsal" });
+      return task as ClusterBackupTask;
+    };
+    const told = (name: string, node = "n1") => cluster.gauges.get(`${node} ${name}`);
+    expect((await minute()).state).to.equal("done");
+    expect([told("backup_drill_failed"), told("backup_late drill")]).to.deep.equal([0, 0]);
+    expect((await minute()).state).to.equal("done");
+    expect(told("backup_drill_failed")).to.equal(1);
+    expect((await minute()).error?.code).to.equal("DISK_FULL");
+    expect((await minute()).error?.code).to.equal("DISK_FULL");
+    expect((await minute()).error?.code).to.equal("DISK_FULL");
+    expect([told("backup_drill_failed"), told("backup_late drill"), told("backup_late run")]).to.deep.equal([1, 1, 0]);
+    expect(told("backup_age_seconds drill")).to.be.within(180, 200);
+    expect([told("backup_late drill", "n2"), told("backup_drill_failed", "n2")]).to.deep.equal([0, 0]);
+    expect(new Set(drills)).to.deep.equal(new Set(["n1"]));
   });
 
   it("are refused where too few nodes could keep them, saying how many would do", async () => {

@@ -50,7 +50,7 @@ describe("times of schedules in words", () => {
     expect(nextTimes("0 3 * *", "UTC", nowMs))
       .to.have.property("fault")
       .that.matches(/five fields/);
-    expect(nextTimes("0 3 * * *", "Nowhere/Land", nowMs)).to.have.property("fault");
+    expect(nextTimes("0 3 * * *", "Nowhere/Land", nowMs)).to.deep.equal({ fault: "No time zone has this name." });
     expect(nextTimes("0 0 30 2 *", "UTC", nowMs)).to.deep.equal({ fault: "This time never comes." });
   });
 });
@@ -76,6 +76,29 @@ describe("how backups fixture, in words", () => {
   const task = (more: object): ClusterBackupTask =>
     ({ id: "1", sort: "run", wish: { sort: "run" }, by: "ada", state: "done", progress: {}, addedAtMs: 0, turn: 1, endedAtMs: 1, ...more }) as ClusterBackupTask; // prettier-ignore
   const standing = (more: Partial<Known>) => standingOf({ ...well, ...more }, nowMs);
+
+  it("are not well when a check or a rehearsal is late, or the last rehearsal was not whole", () => {
+    const each = (sort: "verify" | "drill"): BackupSchedule => ({ ...nightly, name: sort, wish: sort === "drill" ? { sort } : { sort, depth: "shards" } }); // prettier-ignore
+    const days = (n: number, more: object) =>
+      task({ endedAtMs: nowMs - n * 24 * hour, addedAtMs: nowMs - n * 24 * hour, ...more });
+    const schedules = [nightly, each("verify"), each("drill")];
+    const check = { sort: "verify", result: { lost: { total: 0 }, lostUnits: { total: 0 }, weak: 0 } };
+    const drill = { sort: "drill", result: { whole: true } };
+    expect(standing({ schedules, tasks: [days(1, check), days(1, drill)] })).to.deep.include({
+      tone: "good",
+      faults: [],
+    });
+    expect(standing({ schedules, tasks: [days(3, check), days(4, drill)] }).faults).to.deep.equal([
+      "Backups were checked 3 days ago, though the schedule does so every 24 hours. Look at the tasks below for the reason.",
+      "A restore was rehearsed 4 days ago, though the schedule does so every 24 hours. Look at the tasks below for the reason.",
+    ]);
+    const torn = {
+      sort: "drill",
+      result: { whole: false, lost: { total: 2 }, missing: { total: 0 }, wrong: { total: 0 } },
+    };
+    expect(standing({ tasks: [days(0, torn), days(1, drill)] })).to.deep.include({ tone: "bad", faults: ["The last rehearsal of a restore showed that not everything would come back: 2 parts are missing, 0 parts came back changed. The task has their names."] }); // prettier-ignore
+    expect(standing({ tasks: [days(0, { sort: "drill", state: "failed", error: failure("DISK_FULL") })] }).faults[0]).to.match(/^The last rehearsal of a restore failed: /); // prettier-ignore
+  });
 
   it("are not well when a schedule waits for a time of a wrong clock, or only a snapshot dated in the future is young", () => {
     const year = 365 * 24 * hour;

@@ -12,7 +12,7 @@ import { changes, useAct, usePlaces, useSchedules } from "./asks.tsx";
 import { Choice } from "./choice.tsx";
 import { keepOf, Keeps, keptIn } from "./keeps.tsx";
 import { folderIn, inPlace, placesToUse, placeText, storageNodes, whereText } from "./where.ts";
-import { cronText, nextTimes, wishText } from "./words.ts";
+import { cronText, nextTimes, noZone, wishText } from "./words.ts";
 
 const common = {
   "0 3 * * *": "Every day at 03:00",
@@ -209,14 +209,14 @@ function Editor(props: {
           description="minute, hour, day of the month, month, day of the week"
           value={cron}
           maxLength={128}
-          error={"fault" in next ? next.fault : faults.of("cron")}
+          error={"fault" in next && next.fault !== noZone ? next.fault : faults.of("cron")}
           onChange={(event) => setCron(event.currentTarget.value)}
           required
         />
         <TextInput
           label="By the clock of"
           description="such as Europe/Vienna or UTC"
-          error={faults.of("timeZone")}
+          error={"fault" in next && next.fault === noZone ? noZone : faults.of("timeZone")}
           value={timeZone}
           maxLength={64}
           onChange={(event) => setTimeZone(event.currentTarget.value)}

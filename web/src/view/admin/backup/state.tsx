@@ -1,6 +1,6 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
-import type { BackupPlaces } from "../../../../../protocols/index.ts";
+import type { BackupPlaces, BackupWish } from "../../../../../protocols/index.ts";
 import { useNow } from "../../../live/index.ts";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
@@ -32,10 +32,10 @@ export function State() {
   const usable = known === undefined ? [] : placesToUse(known.places);
   const place = usable.find((one) => one === chosen) ?? usable[0];
   const nextMs = known && nextRunMs(known.schedules);
-  const busy = known?.tasks.some((task) => task.sort === "run" && task.endedAtMs === undefined) === true;
-  const run = async () => {
-    if (known === undefined || place === undefined) return;
-    const task = await act(() => changes.start({ sort: "run", ...inPlace(place, known.places) }));
+  const isUnderWay = (sort: "run" | "drill"): boolean =>
+    known?.tasks.some((task) => task.sort === sort && task.endedAtMs === undefined) === true;
+  const start = async (wish: BackupWish<"run" | "drill">) => {
+    const task = await act(() => changes.start(wish));
     if (task !== undefined) setAsked(task.id);
   };
   return (
@@ -85,9 +85,17 @@ export function State() {
               onChange={setChosen}
             />
           )}
-          <Button onClick={() => void run()} disabled={known.keys.root === undefined || busy}>
-            {busy ? "A backup is under way" : "Back up now"}
+          <Button
+            onClick={() => void start({ sort: "run", ...inPlace(place, known.places) })}
+            disabled={known.keys.root === undefined || isUnderWay("run")}
+          >
+            {isUnderWay("run") ? "A backup is under way" : "Back up now"}
           </Button>
+          {known.snapshots.length > 0 && (
+            <Button variant="default" onClick={() => void start({ sort: "drill" })} disabled={isUnderWay("drill")}>
+              {isUnderWay("drill") ? "A restore is being rehearsed" : "Rehearse a restore now"}
+            </Button>
+          )}
           <span className="dim break" role="status">
             {asked === undefined
               ? usable.length === 1 && `It goes into ${placeText(place)}.`

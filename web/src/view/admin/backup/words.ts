@@ -9,8 +9,8 @@ import type {
   HeldThing,
   KeysStatus,
 } from "../../../../../protocols/index.ts";
-import { isDatedAhead } from "../../../../../protocols/backup-dates.ts";
-import { overdueBackup, timesAfter } from "../../../../../protocols/backup-times.ts";
+import { isDatedAhead, isTimeZone } from "../../../../../protocols/backup-dates.ts";
+import { drillFault, latesOf, timesAfter } from "../../../../../protocols/backup-times/index.ts";
 import { explain } from "../../../model/explain.ts";
 import { bytes } from "../bytes.ts";
 import { placesToUse, whereText } from "./where.ts";
@@ -92,6 +92,9 @@ export function cronText(cron: string): string | undefined {
   return undefined;
 }
 
+/** What is wrong with the time zone of a schedule. */
+export const noZone = "No time zone has this name.";
+
 /** The next times of a schedule; or what is wrong with it. */
 export function nextTimes(
   cron: string,
@@ -99,6 +102,7 @@ export function nextTimes(
   afterMs: number,
   count = 3,
 ): { readonly times: readonly number[] } | { readonly fault: string } {
+  if (!isTimeZone(timeZone)) return { fault: noZone };
   try {
     const found = timesAfter({ cron: names[cron.trim()] ?? cron.trim(), timeZone }, afterMs, count);
     return found.length === 0 ? { fault: "This time never comes." } : { times: found };
@@ -108,7 +112,7 @@ export function nextTimes(
 }
 
 /** What a task failed of, with what names the cause. */
-const faultText = ({ error }: Pick<ClusterBackupTask, "error"> | { readonly error: Failure | undefined }): string =>
+const faultText = ({ error }: { readonly error?: Failure } | { readonly error: Failure | undefined }): string =>
   error === undefined ? "the reason is not known." : explain(error, "look");
 
 // --- how it stands -----------------------------------------------------------------------------------------------------
@@ -161,9 +165,6 @@ export function standingOf({ snapshots, tasks, schedules, keys, places }: Known,
   if (newest === undefined) {
     if (keys.root !== undefined) warn.push(usable ? "There is no backup yet. Make the first one below." : "There is no backup yet, and no place for one. What to do stands below."); // prettier-ignore
   } else {
-    const overdue = overdueBackup({ schedules, snapshots: all }, nowMs);
-    if (overdue !== undefined)
-      bad.push(`The newest backup is ${spanText(overdue.ageMs)} old, though the schedule makes one every ${spanText(overdue.dueMs)}. Look at the tasks below for the reason.`); // prettier-ignore
     if (isDatedAhead(newest.atMs, nowMs)) warn.push(`The newest backup is dated in the future: a clock was ahead. Look at the clocks of the nodes.`); // prettier-ignore
     if (newest.lostUnits !== undefined)
       bad.push(`${counted(newest.lostUnits, "part")} of the newest backup cannot be brought back. Run a backup now: it stores again what still exists.`); // prettier-ignore
@@ -173,6 +174,12 @@ export function standingOf({ snapshots, tasks, schedules, keys, places }: Known,
     if (snapshots.includes(newest) && newest.missed.length > 0)
       warn.push(`Some rooms and accounts could not be read for the newest backup (${newest.missed.slice(0, 3).join(", ")}${newest.missed.length > 3 ? ", …" : ""}). It has what the backup before had of them.`); // prettier-ignore
   }
+  const lateText = { run: "The newest backup is", verify: "Backups were checked", drill: "A restore was rehearsed" };
+  for (const { sort, ageMs, dueMs } of latesOf({ schedules, snapshots: all, tasks }, nowMs))
+    bad.push(`${lateText[sort]} ${spanText(ageMs)} ${sort === "run" ? "old" : "ago"}, though the schedule ${sort === "run" ? "makes one" : "does so"} every ${spanText(dueMs)}. Look at the tasks below for the reason.`); // prettier-ignore
+  const drill = drillFault({ tasks });
+  if (drill?.error !== undefined) bad.push(`The last rehearsal of a restore failed: ${faultText(drill)}`);
+  else if (drill !== undefined) bad.push(`The last rehearsal of a restore showed that not everything would come back: ${counted(drill.lost, "part")} are missing, ${counted(drill.wrong, "part")} came back changed. The task has their names.`); // prettier-ignore
   for (const schedule of schedules) {
     const next = nextTimes(schedule.cron, schedule.timeZone ?? "UTC", nowMs, 1);
     const [firstMs = Infinity] = "fault" in next ? [] : next.times;
@@ -330,9 +337,9 @@ export function pruneText({ removed, bytes: amount, applied }: PruneResult): str
     : `${which} would be removed, ${bytes(amount)} would be free.`;
 }
 
-const drillText = ({ snapshot, whole, tookMs, lost, wrong }: DrillResult): string =>
+const drillText = ({ snapshot, whole, tookMs, lost, wrong, compared }: DrillResult): string =>
   whole
-    ? `Snapshot ${snapshot.number} comes back whole, in ${spanText(tookMs)}.`
+    ? `Snapshot ${snapshot.number} comes back whole, in ${spanText(tookMs)}: ${counted(compared.units + compared.states, "part")} compared. Nothing of it was started.`
     : `Snapshot ${snapshot.number} does not come back whole: ${counted(lost.total, "part")} lost, ${wrong.total.toLocaleString("en")} changed.`; // prettier-ignore
 
 /** What came back into place, or would. */
