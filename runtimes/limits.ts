@@ -45,10 +45,14 @@ export const runtimeLimits = {
   schemaStepsMax: 4_000_000,
   /** Characters of a regular expression of a schema; a longer one is not kept to, and the answer says so. */
   patternCharsMax: 4_096,
+  /** The same of all regular expressions of one schema; those beyond it are not kept to, likewise. */
+  patternCharsSumMax: 65_536,
   /** How deep its groups may be, likewise. */
   patternDepthMax: 64,
   /** Steps in which a text is compared with a regular expression; one that takes more is not compared, and the answer says so. */
   patternStepsMax: 200_000,
+  /** The same of all texts that are compared for one answer. */
+  patternStepsSumMax: 2_000_000,
   /** Letters that a grammar says of a regular expression; what has more is checked when the answer is there. */
   patternSizeMax: 2_000,
   /** Faults of one answer that are named; more are not told. */

@@ -205,10 +205,22 @@ class Reader {
 
 class TooLong extends Error {}
 
+/** What is left of the steps that comparisons with the patterns of one schema may take together. */
+export interface PatternSteps {
+  left: number;
+}
+
+/** The steps of one check. */
+export const patternSteps = (): PatternSteps => ({ left: runtimeLimits.patternStepsSumMax });
+
 /** Whether a text has it somewhere; undefined: it takes more steps than anybody waits for. */
-export function hasPattern(pattern: Pattern, text: string, steps: number = runtimeLimits.patternStepsMax): boolean | undefined {
+export function hasPattern(pattern: Pattern, text: string, steps: PatternSteps = patternSteps()): boolean | undefined {
+  // To take a text apart takes steps, too.
+  steps.left -= text.length;
+  if (steps.left < 0) return undefined;
   const letters = Array.from(text);
-  const matcher = new Matcher(letters, steps);
+  const most = Math.min(steps.left, runtimeLimits.patternStepsMax);
+  const matcher = new Matcher(letters, most);
   try {
     for (let from = 0; from <= letters.length; from += 1) if (matcher.goes(pattern, from, () => true)) return true;
     return false;
@@ -216,6 +228,8 @@ export function hasPattern(pattern: Pattern, text: string, steps: number = runti
     // The one of the steps, or the one of the stack.
     if (thrown instanceof TooLong || thrown instanceof RangeError) return undefined;
     throw thrown;
+  } finally {
+    steps.left -= most - Math.max(0, matcher.left);
   }
 } // prettier-ignore
 
@@ -228,6 +242,10 @@ class Matcher {
   constructor(letters: readonly string[], steps: number) {
     this.#letters = letters;
     this.#steps = steps;
+  }
+
+  get left(): number {
+    return this.#steps;
   }
 
   goes(pattern: Pattern, at: number, then: Then): boolean {

@@ -3,7 +3,7 @@
  *  It takes a number of steps that is bounded, whatever the schema and the value; what it cannot tell it names, too.
  *  Source: https://json-schema.org/draft/2020-12/json-schema-validation */
 import { compareNumbers, ExactNumber, isMultipleOf, isWhole } from "../protocols/exact-number.ts";
-import { hasPattern, readPattern } from "./pattern.ts";
+import { hasPattern, patternSteps, readPattern } from "./pattern.ts";
 import { runtimeLimits } from "./limits.ts";
 import { formats, isNumeric, isRecord, isSame, type Keywords, type Numeric } from "./schema.ts";
 import { pointed } from "./schema-joins.ts";
@@ -31,6 +31,9 @@ export function faultsOf(schema: unknown, value: unknown): readonly Fault[] {
 
 class Over extends Error {}
 
+/** Steps for each character of a regular expression that is read. */
+const patternReadSteps = 16;
+
 /** Places between a value and the schema that it is compared with; a schema that refers to itself has no end otherwise. */
 const depthMax = 256;
 
@@ -41,6 +44,7 @@ class Check {
   readonly #document: unknown;
   readonly #patterns = new Map<string, ReturnType<typeof readPattern>>();
   #steps: number = runtimeLimits.schemaStepsMax;
+  readonly #patternSteps = patternSteps();
   /** Of what is only tried, nothing is named, and one fault is enough. */
   #trying = 0;
   #failed = false;
@@ -138,10 +142,13 @@ class Check {
   } // prettier-ignore
 
   #has(source: string, text: string): boolean | undefined {
-    const pattern = this.#patterns.get(source) ?? readPattern(source);
+    const isNew = !this.#patterns.has(source);
+    // To read one takes much more than to follow it by a step.
+    if (isNew) this.#step(patternReadSteps * source.length);
+    const pattern = isNew ? readPattern(source) : this.#patterns.get(source);
     this.#patterns.set(source, pattern);
     this.#step(1_000);
-    return pattern && hasPattern(pattern, text);
+    return pattern && hasPattern(pattern, text, this.#patternSteps);
   }
 
   #number(schema: Keywords, value: Numeric, at: string): void {

@@ -4,7 +4,7 @@
  *  What only describes (titles, examples, unknown keywords) is passed over, as the specification has it.
  *  Source: https://json-schema.org/draft/2020-12/json-schema-validation */
 import { compareNumbers } from "../protocols/exact-number.ts";
-import { isPlain, readPattern, withoutLooking } from "./pattern.ts";
+import { isPlain, readPattern, withoutLooking, type Pattern } from "./pattern.ts";
 import { runtimeLimits } from "./limits.ts";
 import {
   formats,
@@ -71,6 +71,8 @@ class Reader {
   readonly #partsMax: number;
   readonly #named = new Map<string, Shape>();
   #parts = 0;
+  /** Characters of regular expressions that are still read. */
+  #patternChars: number = runtimeLimits.patternCharsSumMax;
 
   constructor(document: unknown, partsMax: number) {
     this.#document = document;
@@ -176,10 +178,17 @@ class Reader {
     }
   }
 
+  /** What is made of all of them is bounded before it is made. */
+  #pattern(source: string): Pattern | undefined {
+    if (source.length > this.#patternChars) return undefined;
+    this.#patternChars -= source.length;
+    return readPattern(source);
+  }
+
   #text(schema: Keywords, place: string): Shape {
     const { format, pattern: source } = schema;
     const kept = typeof format === "string" && Object.hasOwn(formats, format) ? (format as TextFormat) : undefined;
-    const pattern = typeof source === "string" ? readPattern(source) : undefined;
+    const pattern = typeof source === "string" ? this.#pattern(source) : undefined;
     if (source !== undefined && pattern === undefined)
       this.#leave(`${place}/pattern`, "it is no regular expression that is known here, and is not checked", typeof source !== "string");
     else if (pattern !== undefined && !isPlain(pattern)) this.#leave(`${place}/pattern`, "it is checked at the end");

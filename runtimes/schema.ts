@@ -1,7 +1,7 @@
 /** What a JSON schema allows, as data: a grammar is made of it, and what was written is checked with it. `schema-reader.ts` makes it,
  *  and says what of a schema it cannot say. Pure. */
 import { compareNumbers, ExactNumber, isWhole } from "../protocols/exact-number.ts";
-import { hasPattern, type Pattern } from "./pattern.ts";
+import { hasPattern, patternSteps, type Pattern } from "./pattern.ts";
 import { runtimeLimits } from "./limits.ts";
 
 /** What a value may be. */
@@ -109,6 +109,7 @@ class Check {
   /** What was found of a choice: names may lead to the same one again and again. */
   readonly #known = new Map<Shape, Map<unknown, boolean>>();
   #steps: number = runtimeLimits.schemaStepsMax;
+  readonly #patternSteps = patternSteps();
 
   constructor(named: Schema["named"]) {
     this.#named = named;
@@ -138,7 +139,7 @@ class Check {
         return (
           isWithin(Array.from(value).length, shape) &&
           (shape.format === undefined || formats[shape.format].test(value)) &&
-          (shape.pattern === undefined || hasPattern(shape.pattern, value) === true)
+          (shape.pattern === undefined || hasPattern(shape.pattern, value, this.#patternSteps) === true)
         );
       case "number":
         return isNumeric(value) && (!shape.whole || isWhole(value)) && isInBounds(value, shape.bounds);

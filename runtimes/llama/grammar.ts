@@ -125,7 +125,7 @@ class Sayer {
       case "number":
         return shape.whole ? wholeNumber(shape.bounds) : anyNumber(shape.bounds);
       case "list":
-        return this.#add(`"[" ws ${this.#elements(shape, 0)} ws "]"`);
+        return this.#add(`"[" ws ${this.#elements(shape)} ws "]"`);
       case "object":
         return this.#object(shape.members, shape.others && this.say(shape.others));
       case "some":
@@ -187,19 +187,21 @@ class Sayer {
     return this.#object(members, others);
   }
 
-  /** The elements of a list from one on. */
-  #elements(shape: Shape & { type: "list" }, at: number): string {
-    const { first, items, min } = shape;
-    const max = shape.max ?? Infinity;
-    if (at >= max) return '""';
-    const part = first[at];
-    if (part !== undefined) {
-      const rest = this.#elements(shape, at + 1);
+  /** The elements of a list: those that are said one by one, as many as a grammar counts to, then the others. It is said from the last one on, as an object is. */
+  #elements({ first, items, min, max = Infinity }: Shape & { type: "list" }): string {
+    const places = Math.min(first.length, max, runtimeLimits.grammarRepeatsMax, this.#room.repeats);
+    this.#room.repeats -= places;
+    const isCut = places < Math.min(first.length, max);
+    const others = isCut ? { item: "any", most: Infinity } : items && { item: this.#once(this.say(items)), most: max };
+    const behind = others === undefined || places >= max ? '""' : this.#others(others.item, places, { min, max: others.most });
+    return first.slice(0, places).reduceRight((rest, part, at) => {
       const words = `${at > 0 ? comma : ""} ${this.say(part)} ${rest}`;
       return this.#add(at >= min ? `(${words})?` : words);
-    }
-    if (items === undefined) return '""';
-    const item = this.#once(this.say(items));
+    }, behind);
+  } // prettier-ignore
+
+  /** Elements of one sort, behind so many. */
+  #others(item: string, at: number, { min, max }: { readonly min: number; readonly max: number }): string {
     const more = (least: number, most: number): string =>
       this.#repeated(`(${comma} ${item})`, { min: Math.max(0, least), max: most === Infinity ? undefined : most });
     if (at > 0) return more(min - at, max - at);

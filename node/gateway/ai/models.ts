@@ -65,11 +65,18 @@ export interface Models {
 /** Where a name of Ollama's leads: its registry, Hugging Face as `hf.co/OWNER/REPO`, or a source as Plexus writes it. A tag `latest` is the
  *  one that is there without a tag; Hugging Face has no such file. */
 export function sourceOf(name: string): string {
-  const plain = name.endsWith(latest) ? name.slice(0, -latest.length) : name;
-  const repository = /^(?:https?:\/\/)?(?:www\.)?(?:hf\.co|huggingface\.co)\/([^/]+\/[^/]+)$/.exec(plain)?.[1];
+  const plain = name.toLowerCase().endsWith(latest) ? name.slice(0, -latest.length) : name;
+  const repository = /^(?:https?:\/\/)?(?:www\.)?(?:hf\.co|huggingface\.co)\/([^/]+\/[^/]+)$/i.exec(plain)?.[1];
   if (repository !== undefined) return `hf:${repository}`;
   return /^(?:https?|hf|ollama|cluster):/.test(plain) ? plain : `ollama:${plain}`;
 }
+
+/** What is called so but for capital letters, as Ollama and Hugging Face find names; undefined: nothing is, or several are. */
+function onlyAlike(all: readonly (readonly [name: string | undefined, of: string])[], wanted: string): string | undefined {
+  const alike = new Set(all.flatMap(([name, of]) => (name?.toLowerCase() === wanted.toLowerCase() ? [of] : [])));
+  const [only] = alike;
+  return alike.size === 1 ? only : undefined;
+} // prettier-ignore
 
 /** Makes it. */
 export function createModels(at: GatewayContext): Models {
@@ -89,16 +96,21 @@ export function createModels(at: GatewayContext): Models {
   /** The model that was pulled by the name of a source, on whichever node, as Ollama's clients go on to call it. */
   const pulled = (name: string, all: ReadonlyMap<string, ModelInfo>): string | undefined => {
     const source = sourceOf(name);
-    const here = at.models?.store?.list().find((one) => one.source === source)?.name;
-    return here ?? [...all.values()].find((one) => one.source === source)?.model;
+    const sources = [
+      ...(at.models?.store?.list() ?? []).map((one) => [one.source, one.name] as const),
+      ...[...all.values()].map((one) => [one.source, one.model] as const),
+    ];
+    return sources.find(([of]) => of === source)?.[1] ?? onlyAlike(sources, source);
   };
 
   /** Ollama's clients write `NAME:latest` for a name without a tag. */
   const untagged = (name: string): string => {
     const all = served();
     if (all.has(name)) return name;
-    const plain = name.endsWith(latest) ? name.slice(0, -latest.length) : name;
-    return all.has(plain) ? plain : (pulled(name, all) ?? plain);
+    const plain = name.toLowerCase().endsWith(latest) ? name.slice(0, -latest.length) : name;
+    if (all.has(plain)) return plain;
+    const named = [...all.keys()].map((one) => [one, one] as const);
+    return pulled(name, all) ?? onlyAlike(named, plain) ?? plain;
   };
 
   async function lent(caller: Caller, name: string): Promise<Resolved> {

@@ -5,8 +5,10 @@ import { exampleOf } from "../../../runtimes/echo/example.ts";
 import { runtimeLimits } from "../../../runtimes/limits.ts";
 import { createRules } from "../../../runtimes/llama/grammar.ts";
 import { fits, type Schema } from "../../../runtimes/schema.ts";
+import { faultsOf } from "../../../runtimes/schema-check.ts";
 import { understand } from "../../../runtimes/schema-reader.ts";
 import { readGbnf, type Gbnf } from "../../fixtures/gbnf.ts";
+import { stepsOf } from "../../fixtures/steps.ts";
 
 const schemaOf = (schema: unknown): Schema => {
   const { schema: read, left } = understand(schema);
@@ -48,6 +50,25 @@ const chained = {
   ),
   $ref: "#/$defs/n0",
 };
+
+/** Patterns of which each takes as many steps as it may, for each of so many keys. */
+const slowKeys = stepsOf(import.meta.url, (count) => {
+  const patterns = Object.fromEntries(times(count, (at) => [`(a+)+${at}b`, text]));
+  return faultsOf(
+    { type: "object", patternProperties: patterns },
+    Object.fromEntries(times(count, (at) => ["a".repeat(100 + at), "x"])),
+  );
+});
+/** The same of texts of a list. */
+const slowTexts = stepsOf(import.meta.url, (count) =>
+  fits(
+    schemaOf({ type: "array", items: { type: "string", pattern: "^(a+)+b$" } }),
+    times(count, () => "a".repeat(100)),
+  ),
+);
+const wordPatterns = (count: number): unknown =>
+  optional(count, (at) => ({ type: "string", pattern: `^(${times(200, (word) => `w${at}x${word}`).join("|")})$` }));
+const readPatterns = stepsOf(import.meta.url, (count) => understand(wordPatterns(count)));
 
 describe("the grammar of a schema", () => {
   it("is linear in the members that may be missing", () => {
@@ -184,6 +205,25 @@ describe("the grammar of a schema", () => {
       expect(counted(textOf(schema)), JSON.stringify(schema).slice(0, 80)).to.be.lessThan(grammarRepeatsSumMax + 500);
   });
 
+  it("says the first elements of a list one by one, as many as it counts to, and lets any follow", () => {
+    const list = (count: number) => ({ type: "array", prefixItems: times(count, () => ({ type: "boolean" })) });
+    const { grammarRepeatsMax } = runtimeLimits;
+    const looselyOf = (schema: unknown): string => {
+      const rules = createRules();
+      return rules.grammar(rules.value(understand(schema).schema));
+    };
+    const said = textOf(list(grammarRepeatsMax));
+    // The last is as large a body as there is.
+    for (const large of [list(4 * grammarRepeatsMax), { type: "array", prefixItems: times(250_000, () => ({})) }])
+      expect(looselyOf(large).length).to.be.lessThan(said.length * 1.5);
+    const [few, many] = [grammarOf(list(3)), grammarOf(list(grammarRepeatsMax + 2))];
+    const truths = (count: number) => JSON.stringify(times(count, () => true));
+    for (const count of [0, 1, 3]) expect(few.follow(truths(count)).ends, `${count}`).to.equal(true);
+    expect(few.follow("[1]").begins).to.equal(false);
+    expect(many.follow("[true,1]").begins).to.equal(false);
+    expect(many.follow(`${truths(grammarRepeatsMax).slice(0, -1)},1]`).ends).to.equal(true);
+  });
+
   it("ends within its size: what is left is any JSON, and arguments stay an object", () => {
     const rules = createRules();
     const big = schemaOf({ type: "object", properties: { a: { const: "x".repeat(600_000) } } });
@@ -213,6 +253,16 @@ describe("the check of a value", () => {
     for (let depth = 0; depth < 200; depth += 1) deep = { a: deep };
     expect(fits(schemaOf(doubling), deep)).to.equal(false);
   });
+
+  it("ends, however many texts there are that take their patterns long, and reads no more of patterns than it may", async () => {
+    const [one = 0, many = 0] = await slowKeys(1, 63);
+    expect(many / one).to.be.lessThan(15);
+    const [first = 0, all = 0] = await slowTexts(1, 2_000);
+    expect(all / first).to.be.lessThan(15);
+    const [few = 0, much = 0] = await readPatterns(60, 400);
+    expect(much / few).to.be.lessThan(3);
+    expect(understand(wordPatterns(400)).left[0]).to.deep.include({ problem: "it is no regular expression that is known here, and is not checked" });
+  }); // prettier-ignore
 
   it("reads what a name stands for once, however the name is written", () => {
     const spelled = (at: number): string =>

@@ -216,7 +216,9 @@ describe("gateway: Ollama's client, unchanged", () => {
       { name: "echo", source: "hf:owner/licensed" },
       { name: "echo", source: "ollama:llama3.2:3b" },
     ];
-    for (const model of ["hf.co/owner/licensed", "hf.co/owner/licensed:latest", "llama3.2:3b"]) {
+    // Capital letters tell no names apart, for Ollama as for Hugging Face.
+    const spelled = ["HF.co/Owner/Licensed:LATEST", "Llama3.2:3B"];
+    for (const model of ["hf.co/owner/licensed", "hf.co/owner/licensed:latest", "llama3.2:3b", ...spelled]) {
       expect((await admin.chat({ model, messages: [user("hi")] })).message.content, model).to.contain("hi");
       expect((await admin.show({ model })).capabilities, model).to.include("completion");
       expect(await admin.pull({ model })).to.include({ status: "success" });
