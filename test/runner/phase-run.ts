@@ -22,6 +22,9 @@ export interface Ending {
   readonly problem?: string;
 }
 
+/** Room for what is made and thrown away at once, in what computes: V8 collects it less often, which saves a tenth of the processor seconds. */
+const roomForYoung = "--max-semi-space-size=64";
+
 /** For programs in Go: more threads take more processor seconds for the same. */
 const oneThread = { ...process.env, GOMAXPROCS: "1" };
 
@@ -73,7 +76,7 @@ export async function runTests(
       : { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? compiledFolder }),
   };
   try {
-    const command = [process.execPath, ...words];
+    const command = [process.execPath, ...(phase.isReal ? [] : [roomForYoung]), ...words];
     const finished = await execute({ command, limits, progressFile: countsFile, environment });
     if (finished.output.trim() !== "") say(`\n${finished.output.trimEnd()}\n`);
     const counts = readCounts(countsFile);

@@ -64,13 +64,18 @@ function simulate(
   if (plan && !isDrawn) args.push("--plan", JSON.stringify(plan));
   const env = { ...process.env, PLEXUS_MUTATION: name };
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, args, { maxBuffer: 1 << 26, env, signal }, (error, stdout, stderr) => {
-      try {
-        resolve(JSON.parse(stdout) as Tally);
-      } catch {
-        reject(new Error(`the simulation gave no result: ${stderr}`, { cause: error }));
-      }
-    });
+    execFile(
+      process.execPath,
+      [...process.execArgv, ...args],
+      { maxBuffer: 1 << 26, env, signal },
+      (error, stdout, stderr) => {
+        try {
+          resolve(JSON.parse(stdout) as Tally);
+        } catch {
+          reject(new Error(`the simulation gave no result: ${stderr}`, { cause: error }));
+        }
+      },
+    );
   });
 }
 

@@ -81,6 +81,8 @@ describe("the page", function () {
   it("takes the theme that one chooses, on all devices and after a reload", async () => {
     const other = await fixture.person("ada", { colorScheme: "light" });
     const { page } = ada;
+    // Nothing that was asked for is under way any more.
+    await other.page.goto("about:blank");
     // What the other device asked for before the change comes behind the news of it.
     const [asked, changed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     let isAskedAgain = false;
@@ -93,7 +95,12 @@ describe("the page", function () {
       isAskedAgain = true;
       await route.fulfill({ response });
     });
-    await other.page.reload();
+    // No news come before it has asked.
+    await other.page.routeWebSocket(/./, async (socket) => {
+      await asked.promise;
+      socket.connectToServer();
+    });
+    await other.page.goto(fixture.node.url);
     await asked.promise;
     await page.getByRole("link", { name: "Settings" }).click();
     await page.getByRole("radiogroup", { name: "Theme" }).getByText("Dark").click();

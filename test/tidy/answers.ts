@@ -11,15 +11,8 @@
  *      node test/tidy/answers.ts --write    writes it */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  API,
-  SignatureKind,
-  TypeFlags,
-  type Checker,
-  type Program,
-  type Symbol,
-  type Type,
-} from "typescript/unstable/sync";
+import { SignatureKind, TypeFlags, type Checker, type Program, type Symbol, type Type } from "typescript/unstable/sync";
+import { openCompiler } from "../fixtures/compiler.ts";
 import {
   isCallExpression,
   isIdentifier,
@@ -205,7 +198,7 @@ const sorted = <T>(entries: Iterable<readonly [string, T]>): Record<string, T> =
 
 /** The file as it should be. */
 export function readAnswers(): Answers {
-  const api = new API({ cwd: root });
+  const api = openCompiler(root);
   try {
     const [project] = api.updateSnapshot({ openProjects: [join(import.meta.dirname, "answers.tsconfig.json")] }).getProjects();
     if (project === undefined) throw new Error("the compiler opens no project");

@@ -89,6 +89,7 @@ const clockFiles: ReadonlySet<string> = new Set([
   "test/conformance/real-time.ts",
   "test/conformance/inference-host.test.ts",
   "test/fixtures/processes/chat-client.ts",
+  "test/fixtures/processes/system-refusals.ts",
   "test/fixtures/providers/double.ts",
   "test/fixtures/multicast.ts",
   "test/model/spin.ts",
@@ -128,7 +129,7 @@ export function clockViolations(sources: readonly Source[]): readonly string[] {
     .flatMap(({ path, text }) =>
       [
         ...blank(text, { strings: false }).matchAll(
-          /\bperformance\.now\b|\bsetTimeout\(|\.timeout\(|timers\/promises/g,
+          /\bperformance\.now\b|\bprocess\.(?:hrtime|cpuUsage)\b|\bset(?:Timeout|Interval)\(|\.timeout\(|timers\/promises/g,
         ),
       ].map((match) => `${path}:${lineOf(text, match.index)} uses ${match[0]}`),
     );
@@ -231,6 +232,13 @@ export function nameViolations(paths: readonly string[]): readonly string[] {
   return paths
     .filter((path) => /(^|\/)(utils?|helpers?|common|misc|types)(\.\w+)*(\/|$)/.test(path))
     .map((path) => `${path} has a name that says nothing`);
+}
+
+/** Files of tests that call a fixture something else. */
+export function fixtureNameViolations(paths: readonly string[]): readonly string[] {
+  return paths
+    .filter((path) => /^test\/.*[/.-](stage|stand|seat|strand|wall)s?[/.-]/.test(path))
+    .map((path) => `${path}: what tests start or fill is a fixture`);
 }
 
 /** Tests that no phase of the runner would run. */

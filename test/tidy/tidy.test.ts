@@ -32,6 +32,7 @@ import {
   unfinishedViolations,
   chanceViolations,
   clockViolations,
+  fixtureNameViolations,
   machineClockViolations,
   processViolations,
   startViolations,
@@ -113,6 +114,7 @@ describe("the repository", () => {
   });
 
   it("has no file whose name says nothing", () => none(nameViolations(codePaths)));
+  it("calls what tests start or fill fixtures", () => none(fixtureNameViolations(codePaths)));
 
   it("runs every test file in some phase", () => {
     none(strayTests([...codePaths, "test/tidy/tidy.test.ts"], new Set(phases.flatMap(testsOf))));
@@ -431,8 +433,9 @@ describe("the tidy rules find what is planted:", () => {
     const innocent = '// Date.now()\nconst a = "setTimeout"; this.fetch(u); new Date(ms); `process.env`;';
     expect(worldViolations(source("node/kernel/x.ts", innocent))).to.have.length(0);
     expect(worldViolations(source("node/kernel/x.ts", "`${Date.now()}`"))).to.have.length(1);
-    const slow = 'it("x", f).timeout(5); setTimeout(f, 5); performance.now(); // setTimeout';
-    expect(clockViolations(source("test/unit/x.test.ts", slow))).to.have.length(3);
+    const slow =
+      'it("x", f).timeout(5); setTimeout(f, 5); setInterval(f, 5); performance.now(); process.cpuUsage(); // setTimeout';
+    expect(clockViolations(source("test/unit/x.test.ts", slow))).to.have.length(5);
     expect(clockViolations(source("test/waits.ts", slow))).to.have.length(0);
     const drawn =
       "const id = Math.random(); ask({ timeoutMs: 20_000 }); ask({ timeoutMs: 30 }); ask({ timeoutMs: 600_000 });";
@@ -469,6 +472,8 @@ describe("the tidy rules find what is planted:", () => {
   it("names that say nothing", () => {
     const paths = ["node/utils.ts", "web/src/helpers/a.ts", "cli/types.ts", "actors/behavior.ts", "node/commontary.ts"];
     expect(nameViolations(paths)).to.have.length(3);
+    const fixtures = ["test/unit/kernel/stage.ts", "test/browser/wall-clock/a.ts", "test/unit/standing.ts"];
+    expect(fixtureNameViolations(fixtures)).to.have.length(2);
   });
 
   it("tests outside of every phase", () => {

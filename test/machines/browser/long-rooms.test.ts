@@ -2,6 +2,7 @@ import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPages, type Fixture, type Person } from "../../fixtures/page/index.ts";
+import { within } from "../../waits.ts";
 
 const feed = (page: Page): Locator => page.getByRole("region", { name: "Messages", exact: true });
 const row = (page: Page, seq: number): Locator => page.locator(`main article[data-seq="${seq}"]`);
@@ -19,8 +20,11 @@ async function scrollTo(page: Page, seq: number, stepPx: number): Promise<void> 
 
 /** Looks with each frame until it is so: the page lets nothing else evaluate a text. */
 const until = (page: Page, isSo: string): Promise<unknown> =>
-  page.evaluate(
-    `new Promise((resolve) => { const look = () => (${isSo} ? resolve() : requestAnimationFrame(look)); look(); })`,
+  within(
+    page.evaluate(
+      `new Promise((resolve) => { const look = () => (${isSo} ? resolve() : requestAnimationFrame(look)); look(); })`,
+    ),
+    isSo,
   );
 
 /** Waits until a row is wholly in view. */

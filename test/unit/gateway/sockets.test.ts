@@ -7,6 +7,7 @@ import { gatewayLimits } from "../../../node/gateway/limits.ts";
 import { createToken } from "../../../node/gateway/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import { failure, ok, refused, wireLimits, type Failure } from "../../../protocols/index.ts";
+import { sleep } from "../../waits.ts";
 import { startClusterFixture } from "./cluster-fixture.ts";
 import { connectClient, startFixture, type Client, type Frame, type Fixture } from "./fixture.ts";
 
@@ -478,9 +479,14 @@ describe("gateway: WebSocket", () => {
         const [answer] = (await once(socket, "data")) as [Buffer];
         expect(answer.toString()).to.match(/^HTTP\/1\.1 401 /u);
         // Its own half stays open; writing shows it when the node has let go.
-        const writing = setInterval(() => socket.write("and some bytes more"), 20);
-        socket.resume().once("close", () => clearInterval(writing));
-        return { closed };
+        socket.resume();
+        const writing = (async (): Promise<void> => {
+          while (!socket.destroyed) {
+            socket.write("and some bytes more");
+            await sleep(20);
+          }
+        })();
+        return { closed: Promise.all([closed, writing]) };
       }),
     );
     await Promise.all(held.map(({ closed }) => closed));

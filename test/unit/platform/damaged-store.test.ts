@@ -1,5 +1,15 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, openSync, closeSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import {
+  cpSync,
+  mkdtempSync,
+  openSync,
+  closeSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -265,13 +275,13 @@ const home: Home = {
 
 describe("the doctor of a damaged journal", () => {
   const clock = flowingWorld().clock();
+  let whole: string;
   let data: string;
   let folder: string;
 
-  beforeEach(async () => {
-    data = mkdtempSync(join(tmpdir(), "plexus-doctor-"));
-    folder = join(data, "journal");
-    const store = await openLevelStore(folder);
+  before(async () => {
+    whole = mkdtempSync(join(tmpdir(), "plexus-doctor-whole-"));
+    const store = await openLevelStore(whole);
     const journal = await openJournal({
       store,
       clock,
@@ -286,6 +296,12 @@ describe("the doctor of a damaged journal", () => {
     }
     await writeHome(store, home);
     await store.close();
+  });
+  after(() => rmSync(whole, { recursive: true, force: true }));
+  beforeEach(() => {
+    data = mkdtempSync(join(tmpdir(), "plexus-doctor-"));
+    folder = join(data, "journal");
+    cpSync(whole, folder, { recursive: true });
   });
   /** Changes rows as damage would that no checksum shows any more. */
   const change = async (...ops: readonly StoreOp[]): Promise<void> => {

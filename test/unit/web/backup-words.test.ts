@@ -55,7 +55,7 @@ describe("times of schedules in words", () => {
   });
 });
 
-describe("how backups fixture, in words", () => {
+describe("how backups stand, in words", () => {
   const snapshot = (atMs: number, missed: readonly string[] = []): BackupSnapshot => ({
     number: 7,
     atMs,

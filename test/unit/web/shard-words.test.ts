@@ -19,7 +19,7 @@ const well: Pick<ShardsView, "groups" | "nodes"> = {
   groups: [group(holder(0, "ann"), holder(1, "bob"), holder(2, "cat"))],
 };
 
-describe("how shards fixture, on their page", () => {
+describe("how shards stand, on their page", () => {
   it("is well when every node is up and every shard is there", () => {
     expect(standingOfShards(well)).to.deep.include({ tone: "good", faults: [], nodesUp: 3, nodes: 3, usedBytes: 300, roomBytes: 3_000, shards: 15, lost: 0 }); // prettier-ignore
   });

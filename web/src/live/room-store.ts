@@ -44,6 +44,8 @@ export class RoomStore {
   readonly #outbox: PendingPost["operationId"][] = [];
   #sending = false;
   #loading: Promise<void> | undefined;
+  /** How often somebody wanted the window elsewhere: the last wish counts. */
+  #places = 0;
   /** The person wants it unread: nothing is marked by itself until they come back to the room, or write. */
   #isHeld = false;
   #markedSeq = 0;
@@ -183,7 +185,10 @@ export class RoomStore {
 
   /** Puts the window around a line, if it is not in it. False: it could not be loaded. */
   async reach(seq: number): Promise<boolean> {
-    return this.store.latest.messages.some((message) => message.seq === seq) || this.#place(seq);
+    if (!this.store.latest.messages.some((message) => message.seq === seq)) return this.#place(seq);
+    // Here it stays, also where another place was asked for before.
+    this.#places += 1;
+    return true;
   }
 
   /** Puts the window where reading goes on: at the first unread line. */
@@ -192,8 +197,12 @@ export class RoomStore {
     if (latest.unread.unread > 0 && !reachesMarker(latest)) await this.#place(latest.unread.readSeq + 1);
   }
 
-  async #place(seq: number): Promise<boolean> {
-    const result = await this.history({ around: seq, limit: historyPage, roomOnly: true });
+  async #place(around?: number): Promise<boolean> {
+    const place = (this.#places += 1);
+    const query = around === undefined ? {} : { around };
+    const result = await this.history({ ...query, limit: historyPage, roomOnly: true });
+    // Whoever opens a room and goes somewhere at once ends there, whichever answer comes last.
+    if (place !== this.#places) return false;
     if (result.ok) this.store.apply({ type: "placed", history: result.value }, "now");
     else notices.fail(result.error, "look");
     return result.ok;
@@ -201,10 +210,8 @@ export class RoomStore {
 
   /** Puts the window at the end. */
   async toLatest(): Promise<void> {
-    if (!this.store.latest.newer) return;
-    const result = await this.history({ limit: historyPage, roomOnly: true });
-    if (result.ok) this.store.apply({ type: "placed", history: result.value }, "now");
-    else notices.fail(result.error, "look");
+    if (this.store.latest.newer) await this.#place();
+    else this.#places += 1;
   }
 
   /** A message, wherever it is. Undefined: there is none. */

@@ -119,13 +119,22 @@ describe("gateway: fields of requests", () => {
       };
     };
 
+    /** The same for the request alone, which has many fields. */
+    const alone = new Map<string, ReturnType<typeof cameOf>>();
+    const cameOfAlone = (path: string, body: object): ReturnType<typeof cameOf> => {
+      const key = JSON.stringify([path, body]);
+      const came = alone.get(key) ?? cameOf(path, body);
+      alone.set(key, came);
+      return came;
+    };
+
     for (const [request, rows] of Object.entries(fieldsOf))
       for (const row of rows) {
         const example = examples[request]?.[row.path];
         if (example === "elsewhere" || baseOf(request, row.path) === undefined) continue;
         it(`${request} ${row.path}: ${row.fate}`, async () => {
           expect(baseOf(request, row.path), "there is no example").to.not.equal(undefined);
-          const without = await cameOf(request, baseOf(request, row.path) ?? {});
+          const without = await cameOfAlone(request, baseOf(request, row.path) ?? {});
           expect(without.status, JSON.stringify(without.body)).to.equal(200);
           const body = withField(baseOf(request, row.path) ?? {}, row, example);
           const came = await cameOf(request, body);
