@@ -1,7 +1,15 @@
 import { expect } from "chai";
 import { ok, type RoomHistory, type RoomMessage } from "../../../protocols/index.ts";
-import { RoomStore } from "../../../web/src/live/room-store.ts";
 import { Kept } from "../../../web/src/model/index.ts";
+
+/** What is used here of the page's room. It is loaded by its address, since its types are those of a browser. */
+interface Room {
+  readonly store: { readonly latest: { readonly messages: readonly RoomMessage[] } };
+  reach(seq: number): Promise<boolean>;
+  toLatest(): Promise<void>;
+  close(): void;
+}
+const address = new URL("../../../web/src/live/room-store.ts", import.meta.url).href;
 
 describe("the window of a room on the page", () => {
   const page = globalThis as { document?: unknown };
@@ -20,7 +28,8 @@ describe("the window of a room on the page", () => {
         }),
     };
     const shelf = { read: () => undefined, write() {}, remove() {}, names: () => [] };
-    const room = new RoomStore(client as never, "hall", "user/ada", new Kept(shelf, "ada", () => 0));
+    const { RoomStore } = (await import(address)) as { RoomStore: new (...given: readonly unknown[]) => Room };
+    const room = new RoomStore(client, "hall", "user/ada", new Kept(shelf, "ada", () => 0));
     const shown = (): readonly number[] => room.store.latest.messages.map(({ seq }) => seq);
 
     const [opening, wanted] = [room.reach(100), room.reach(40)];
