@@ -105,6 +105,9 @@ class ClusterRun {
   #asked = 0;
   /** Stripes of other nodes: another runner may need them, so only the commit and the end of the task decide about them. */
   readonly #adopted = new Set<string>();
+  /** Of each actor that parts have changed the last list that has it. One that moved to another slot is in two of them: each says what became of the
+   *  units of the snapshot before, and units that one has put together the other may have left as they were. */
+  readonly #lastOf = new Map<string, OpenedList>();
   #isCommitted = false;
   #mayBeCommitted = false;
 
@@ -320,13 +323,18 @@ class ClusterRun {
     // Those of an epoch that began meanwhile are known to the next turn.
     if ([...this.#parts.values()].some(({ list }) => list.epoch > keys.epoch))
       throw new PlexusError(failure("FENCED", { reason: "the keys have changed: the task goes on with the new ones" }));
-    for (const [key, { turn, part, list }] of this.#parts) {
+    this.#lastOf.clear();
+    // In the order in which they were asked for, whichever was done first.
+    for (const [key, { turn, part, list }] of [...this.#parts].sort(([one], [other]) => (one < other ? -1 : 1))) {
       this.#at.signal.throwIfAborted();
       try {
         const name = { task: this.#at.task.id, turn, part };
         const opened = await openPartList(this.#backup, this.#repository, name, list);
         // Each change is looked at here, so that making the tree does not end half way.
-        for await (const changes of opened.changes()) this.#adopt(stripesOf(changes));
+        for await (const changes of opened.changes()) {
+          this.#adopt(stripesOf(changes));
+          for (const change of changes) this.#lastOf.set(threadOf(change), opened);
+        }
         lists.push(opened);
       } catch (error) {
         if (!lostCodes.has(failureOf(error).code)) throw error;
@@ -351,7 +359,8 @@ class ClusterRun {
     const cursors = new Map<string, Cursor>();
     for (const list of lists) {
       for (const [slot, cursor] of list.cursors) cursors.set(slot, cursor);
-      await applyChanges(draft, list, this.#backup.limits.changesMax, this.#at.signal);
+      const counts = (change: UnitChange): boolean => this.#lastOf.get(threadOf(change)) === list;
+      await applyChanges(draft, list, counts, { max: this.#backup.limits.changesMax, signal: this.#at.signal });
     }
     await renewUnits(this.#backup, this.#repository, draft, this.#survey);
     try {
@@ -435,6 +444,8 @@ class ClusterRun {
 const marked = (snapshots: readonly Snapshot[], marks: readonly string[]): Snapshot | undefined =>
   snapshots.findLast(({ cursors }) => marks.includes(cursors.stripe.id));
 
+const threadOf = (change: UnitChange): string => (change.type === "put" ? change.entry.name : change.name).thread;
+
 const stripesOf = (changes: readonly UnitChange[]): readonly StripeRef[] =>
   changes.flatMap((change) => (change.type === "put" ? change.entry.fragments.map(({ stripe }) => stripe) : []));
 
@@ -445,11 +456,16 @@ function anewOf({ isAnew, full, lost }: Ground, max: number): Pick<MeshBody<"bac
 }
 
 /** Brings a list's changes into the tree, many at a time: each time writes the nodes on the way to them anew. */
-async function applyChanges(draft: SnapshotDraft, list: OpenedList, max: number, signal: AbortSignal): Promise<void> {
+async function applyChanges(
+  draft: SnapshotDraft,
+  list: OpenedList,
+  counts: (change: UnitChange) => boolean,
+  { max, signal }: { readonly max: number; readonly signal: AbortSignal },
+): Promise<void> {
   let waiting: UnitChange[] = [];
   for await (const changes of list.changes()) {
     signal.throwIfAborted();
-    waiting.push(...changes);
+    waiting.push(...changes.filter(counts));
     if (waiting.length < max) continue;
     await draft.change(waiting);
     waiting = [];

@@ -18,6 +18,7 @@ import {
   type CutTask,
   type CutState,
   type RowSink,
+  type KnownUnit,
   type Subject,
   type UnitEntry,
 } from "../../runtimes/backup/index.ts";
@@ -266,17 +267,18 @@ class Part {
     read: (from: string, into: RowSink) => Promise<void>,
   ): Promise<void> {
     const inOrder = before.toSorted((one, other) => (one.first < other.first ? -1 : 1));
-    // The last unit before the change is cut anew: it may take more rows.
-    const untouched = inOrder.filter(({ last }) => last < from).slice(0, -1);
-    const gone = new Map(inOrder.slice(untouched.length).map((entry) => [unitPlace(entry.name), entry]));
-    const known = Object.fromEntries(
-      [...gone].filter(([, entry]) => this.#stands(entry)).map(([place, { hash }]) => [place, hash]),
-    );
+    const untouched = inOrder.slice(0, untouchedOf(inOrder, from, this.#ports.limits.unitBytes));
+    const cutAnew = inOrder.slice(untouched.length);
+    const gone = new Map(cutAnew.map((entry) => [unitPlace(entry.name), entry]));
+    const known = cutAnew.map((entry): KnownUnit => {
+      const { bucket, part } = entry.name;
+      return { bucket, part, first: entry.first, last: entry.last, hash: this.#stands(entry) ? entry.hash : "" };
+    });
     const state = untouched.reduce(afterUnit, cutFromStart);
     const { rows } = this.#batch;
     const [countBefore, bytesBefore] = [rows.count, rows.bytes];
-    // Rows may have come before what was the first one.
-    await read(untouched.length === 0 ? "" : (inOrder[untouched.length]?.first ?? ""), rows);
+    const last = untouched.at(-1)?.last;
+    await read(last === undefined ? "" : `${last}\0`, rows);
     this.#options.signal.throwIfAborted();
     const [count, bytes] = [rows.count - countBefore, rows.bytes - bytesBefore];
     await this.#options.pace(bytes);
@@ -369,6 +371,19 @@ class Part {
 export function subjectOf(cluster: string, actor: ActorId, type: string): Subject {
   // The records of an agent have a tenant of their own: the agent.
   return { cluster, person: actor.startsWith("agent/") ? "" : ownerOf(actor), thread: actor, type };
+}
+
+/** How many units before a change stay as they are without a look. Behind them are those that what is new may become one with. */
+function untouchedOf(inOrder: readonly UnitEntry[], from: string, unitBytes: number): number {
+  let count = inOrder.findIndex(({ last }) => last >= from);
+  if (count === -1) count = inOrder.length;
+  const bucket = inOrder[count - 1]?.name.bucket;
+  for (let bytes = 0; count > 0; count -= 1) {
+    const { name, bytes: own } = inOrder[count - 1] as UnitEntry;
+    bytes += own;
+    if (name.bucket !== bucket || bytes > unitBytes) break;
+  }
+  return count;
 }
 
 /** Where cutting goes on behind a unit that there is. */

@@ -1,8 +1,12 @@
 /** Where one unit ends and the next begins: a pure rule, so that a run that reads the same rows again comes to the same units.
  *
+ *      units that there are   │ 0 │ 1 │ 2 │3│                    each keeps its rows, whatever comes before it or behind it
+ *      rows that are new                    │ a little │  ─► 3 and these become one unit; of much it would be a unit of its own
+ *
  *  Rows of one actor and type come in the order of their keys. A unit has rows of one day, and so many bytes; a larger row is alone in one.
- *  A row that names no time is of the day of the row before it. The rule looks at nothing behind a row: so rows that are added at the end
- *  change the last unit, and add others, and leave all before as they were. */
+ *  A row that names no time is of the day of the row before it. A change in the middle changes the unit that it is in. What is added between two units, or at the
+ *  end, is a unit of its own; where three units of the day before it are each no more than twice as large, these and it become one. So a row is written anew as
+ *  seldom as a day's bytes grow fourfold. And a day has few units: of each unit and three before it one is more than twice as large as the last. */
 
 /** What decides of rows. */
 export interface Measured {
@@ -26,36 +30,113 @@ export interface CutState {
   readonly bucket: string;
   /** The number of the next part, of each day that there was. */
   readonly parts: Readonly<Record<string, number>>;
+  /** Units that there were whose names other rows have now (`unitPlace`). */
+  readonly named?: readonly string[];
 }
+
+/** A unit that there is, in the order of its rows. */
+export interface Standing {
+  readonly bucket: string;
+  readonly part: number;
+  /** Its rows: those that lie between its first and its last one now. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** How units of one actor and type are told apart. */
+export const unitPlace = ({ bucket, part }: { readonly bucket: string; readonly part: number }): string =>
+  `${bucket}/${part}`;
 
 /** Nothing was cut before. */
 export const cutFromStart: CutState = { bucket: "", parts: {} };
+
+/** So many units before it become one with what is new, where each of them is no more than so many times as large. */
+const [takenAtOnce, takenTimes] = [3, 2];
 
 /** Cuts rows into units. Without `final`, more rows follow these, so the last unit stays open: its rows are not in any piece. */
 export function cutRows(
   rows: Measured,
   state: CutState,
-  { bytes: bytesMax, final }: { readonly bytes: number; readonly final: boolean },
+  {
+    bytes: bytesMax,
+    final,
+    standing = [],
+  }: { readonly bytes: number; readonly final: boolean; readonly standing?: readonly Standing[] },
 ): { readonly pieces: readonly CutPiece[]; readonly state: CutState } {
   const parts: Record<string, number> = { ...state.parts };
+  const named = new Set(state.named);
+  for (const { bucket, part } of standing) parts[bucket] = Math.max(parts[bucket] ?? 0, part + 1);
   const bucketAt = bucketsOf(rows, state.bucket);
+  const stretches = stretchesOf(rows, standing, bucketAt, final ? bytesMax : 0);
   const pieces: CutPiece[] = [];
+  let stretch = 0;
   let [from, bytes, bucket] = [0, 0, state.bucket];
+  /** Whose name the open unit takes. */
+  let own = stretches[0]?.unit;
   const close = (to: number): void => {
-    const part = parts[bucket] ?? 0;
-    parts[bucket] = part + 1;
+    const isOwn = own?.bucket === bucket && !named.has(unitPlace(own));
+    const part = isOwn ? (own as Standing).part : (parts[bucket] ?? 0);
+    if (isOwn) named.add(unitPlace({ bucket, part }));
+    parts[bucket] = Math.max(parts[bucket] ?? 0, part + 1);
     pieces.push({ bucket, part, from, to });
+    own = undefined;
     [from, bytes] = [to, 0];
   };
   for (let at = 0; at < rows.count; at += 1) {
     const size = rows.bytes[at] as number;
     const day = bucketAt(at);
-    if (at > from && (day !== bucket || bytes + size > bytesMax)) close(at);
+    const isBehind = at === stretches[stretch]?.to;
+    if (at > from && (isBehind || day !== bucket || bytes + size > bytesMax)) close(at);
+    if (isBehind) own = stretches[(stretch += 1)]?.unit;
     bucket = day;
     bytes += size;
   }
   if (final && rows.count > from) close(rows.count);
-  return { pieces, state: { bucket: pieces.at(-1)?.bucket ?? state.bucket, parts } };
+  return { pieces, state: { bucket: pieces.at(-1)?.bucket ?? state.bucket, parts, named: [...named] } };
+}
+
+/** Rows that are cut by themselves: those of a unit that there is, or new ones. */
+interface Stretch {
+  readonly to: number;
+  readonly bytes: number;
+  readonly bucket: string;
+  /** Absent: new. */
+  readonly unit?: Standing | undefined;
+}
+
+/** All rows, in stretches. New ones become one with three units before them that are small beside them, up to so many bytes. */
+function stretchesOf(
+  rows: Measured,
+  standing: readonly Standing[],
+  bucketAt: (at: number) => string,
+  bytesMax: number,
+): readonly Stretch[] {
+  const stretches: Stretch[] = [];
+  let from = 0;
+  const add = (to: number, unit?: Standing): void => {
+    if (to <= from) return;
+    let bytes = 0;
+    for (let at = from; at < to; at += 1) bytes += rows.bytes[at] as number;
+    const bucket = bucketAt(from);
+    from = to;
+    let first = unit;
+    for (; unit === undefined && stretches.length >= takenAtOnce; stretches.length -= takenAtOnce) {
+      const taken = stretches.slice(-takenAtOnce);
+      const all = taken.reduce((sum, one) => sum + one.bytes, bytes);
+      if (all > bytesMax || taken.some((one) => one.bucket !== bucket || one.bytes > takenTimes * bytes)) break;
+      bytes = all;
+      first = taken[0]?.unit;
+    }
+    stretches.push({ to, bytes, bucket, unit: first });
+  };
+  for (const unit of standing) {
+    add(unit.from);
+    add(unit.to, unit);
+  }
+  // New rows of several days: those of the first day may become one with what is before them.
+  for (let at = from + 1; at < rows.count; at += 1) if (bucketAt(at) !== bucketAt(from)) add(at);
+  add(rows.count);
+  return stretches;
 }
 
 const dayMs = 24 * 3_600_000;

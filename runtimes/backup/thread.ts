@@ -3,7 +3,7 @@
 import { randomFillSync } from "node:crypto";
 import { constants, setPriority } from "node:os";
 import { isMainThread } from "node:worker_threads";
-import { cutRows, isOf, timeOf, type CutState } from "./cutting.ts";
+import { cutRows, isOf, timeOf, unitPlace, type CutState, type Standing } from "./cutting.ts";
 import {
   decodeRows,
   encodeRow,
@@ -33,8 +33,18 @@ export interface CutTask {
   readonly rows: number;
   readonly state: CutState;
   readonly final: boolean;
-  /** Hashes of units that there are, by day and part (`unitPlace`): such a one is not sealed anew. */
-  readonly known: Readonly<Record<string, string>>;
+  /** Units that there are, in the order of their rows. One that did not change is not sealed anew. */
+  readonly known: readonly KnownUnit[];
+}
+
+/** A unit that there is. */
+export interface KnownUnit {
+  readonly bucket: string;
+  readonly part: number;
+  readonly first: string;
+  readonly last: string;
+  /** Empty: it is to be sealed anew in any case. */
+  readonly hash: string;
 }
 
 /** What all tasks that are given at once have in common. */
@@ -128,9 +138,6 @@ export interface OpenAnswer {
   readonly contents: Joined;
 }
 
-/** How a task's units are told apart. */
-export const unitPlace = ({ bucket, part }: Pick<UnitName, "bucket" | "part">): string => `${bucket}/${part}`;
-
 /** Randomness that is drawn from the system at once: asking for little takes as long as asking for much. */
 const drawn = Buffer.alloc(8 * 1024);
 let used = drawn.length;
@@ -150,7 +157,7 @@ interface Making {
   readonly epoch: number;
   readonly fragments: number;
   /** Hashes of units that there are, by day and part. */
-  readonly known: Readonly<Record<string, string>>;
+  readonly known: ReadonlyMap<string, string>;
   readonly made: SharedPieces;
 }
 
@@ -160,7 +167,7 @@ function make(
   { known, epoch, fragments, made }: Making,
 ): Pick<CutUnit, "name" | "hash" | "bytes" | "sealed"> {
   const unit = { name, hash: hashOfUnit(plaintext), bytes: plaintext.length };
-  if (known[unitPlace(name)] === unit.hash) return unit;
+  if (known.get(unitPlace(name)) === unit.hash) return unit;
   const id = draw(16).toString("hex");
   const random = draw(unitFormat.randomBytes);
   const room = (bytes: number): Buffer => made.room(bytes);
@@ -206,9 +213,10 @@ function cutTask(batch: CutBatch, task: CutTask, first: number, made: SharedPiec
     return Buffer.from(keys.subarray(row === 0 ? 0 : keyEnds[row - 1], keyEnds[row])).toString("utf8");
   };
   const sizes = valueEnds.subarray(first, first + count).map((end, at) => end - (valueEnds[first + at - 1] ?? 0));
-  const how = { bytes: batch.unitBytes, final: task.final };
+  const standing = standingAmong(task.known, count, keyOf);
+  const how = { bytes: batch.unitBytes, final: task.final, standing };
   const { pieces, state } = cutRows({ count, bytes: sizes, atMs: times }, task.state, how);
-  const { known } = task;
+  const known = new Map(task.known.map((one) => [unitPlace(one), one.hash]));
   const all = lines.bytes;
   const units = pieces.map(({ bucket, part, from, to }): CutUnit => {
     const plaintext = all.subarray(from === 0 ? 0 : lineEnds[from - 1], lineEnds[to - 1]);
@@ -229,12 +237,34 @@ function timesWithin(from: number, to: number): Pick<CutUnit, "fromMs" | "toMs">
   return { fromMs: fromMs === Infinity ? 0 : fromMs, toMs };
 }
 
+/** Where among rows the units that there are lie. Those that ended before are no more of interest. */
+function standingAmong(known: readonly KnownUnit[], count: number, keyOf: (at: number) => string): readonly Standing[] {
+  const found: Standing[] = [];
+  if (count === 0) return found;
+  /** The first row that lies behind. */
+  const placeOf = (isBehind: (key: string) => boolean): number => {
+    let [low, high] = [0, count];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (isBehind(keyOf(middle))) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  };
+  const firstKey = keyOf(0);
+  for (const { bucket, part, first, last } of known)
+    if (last >= firstKey)
+      found.push({ bucket, part, from: placeOf((key) => key >= first), to: placeOf((key) => key > last) });
+  return found;
+}
+
 /** Seals bytes as they are, each as one unit. */
 export function seal(task: SealTask): CutAnswers {
   const made = piecesIn(task.room);
+  const known = new Map<string, string>();
   const units = parted(task.contents).map((content, at): CutUnit => {
     const none = { rows: 0, first: "", last: "", fromMs: 0, toMs: 0 };
-    return { ...make(content, task.names[at] as UnitName, { ...task, known: {}, made }), ...none };
+    return { ...make(content, task.names[at] as UnitName, { ...task, known, made }), ...none };
   });
   const state = { bucket: "", parts: {} };
   return { answers: [{ units, state, taken: units.length }], fragments: made.joined };

@@ -256,7 +256,7 @@ export class BackupWatch {
       this.#demandOnce(ports.keys.open({ tenant: tenantOf(name), unit: id, epoch }, sealedKey), `unit ${id}`);
       const { thread, type } = name;
       const place = `${thread} ${type}`;
-      contents.set(place, [...(contents.get(place) ?? []), new Uint8Array(opened.content)]);
+      contents.set(place, [...(contents.get(place) ?? []), opened.content]);
     }
     const isLost = (actor: ActorId, type: string): boolean => this.isGone(actor) || spoiled.has(`${actor} ${type}`);
     const fault = this.#journals.faultOf(cursors, contents, isLost);

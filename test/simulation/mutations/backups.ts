@@ -144,10 +144,10 @@ export const ofBackups: readonly Mutation[] = [
     long: true,
   },
   {
-    name: "leaves the last unit before a change as it was",
+    name: "reads from the change on, and cuts a unit anew that begins before it",
     file: "node/backup/part.ts",
-    find: "inOrder.filter(({ last }) => last < from).slice(0, -1)",
-    replace: "inOrder.filter(({ last }) => last < from)",
+    find: 'await read(last === undefined ? "" : `${last}\\0`, rows);',
+    replace: "await read(from, rows);",
     caughtBy: ["backup-true"],
     seeds: 20,
     backups: true,

@@ -3,6 +3,7 @@ import { createDirectoryHeads } from "../../../node/backup/index.ts";
 import { backupActor, failure, failureOf, PlexusError, type ActorId, type BackupResults, type BackupWork, type ClusterBackupTask, type ClusterBackupTasks, type SlotId } from "../../../protocols/index.ts"; // prettier-ignore
 import { depth } from "../../depth.ts";
 import { Cluster, memoryDirectory, ownSlot } from "./cluster-fixture.ts";
+import { Actors, smallLimits } from "./world.ts";
 
 const resultOf = (task: ClusterBackupTask): BackupResults["run"] => {
   expect(task.error, JSON.stringify(task.error)).to.equal(undefined);
@@ -21,6 +22,34 @@ describe("backups of a cluster", function () {
     expect(second.snapshot.number).to.equal(2);
     expect(second.changedUnits).to.be.within(1, first.changedUnits / 4);
     expect(await cluster.texts("n4")).to.deep.equal(cluster.written);
+  });
+
+  it("have each row once of an actor that moves to another slot between the parts of a run, whatever units each part makes", async () => {
+    const cluster = new Cluster(1);
+    await cluster.start();
+    for (const ports of cluster.ports.values()) Object.assign(ports, { limits: { ...ports.limits, pageRows: 100 } });
+    const [room, from, to] = ["room/r2" as ActorId, "chat/2" as SlotId, "chat/99" as SlotId];
+    const left = cluster.slots.get(from) as Actors;
+    const say = (actors: Actors, n: number, text: string): void => actors.change(room, { [`message/9${n}`]: { text } });
+    resultOf(await cluster.ended(cluster.begin()));
+    for (let n = 0; n < 3; n += 1) {
+      say(left, n, `some words ${n}`);
+      resultOf(await cluster.ended(cluster.begin()));
+    }
+    // The part that still reads it there puts four units together; to the other one what is new is too much for that.
+    say(left, 3, "more words");
+    cluster.opened = (_, slot) => {
+      if (slot !== from || cluster.slots.has(to)) return;
+      const own = new Actors();
+      own.change(room, Object.fromEntries(left.records.get(room) ?? []));
+      say(own, 4, "w".repeat(smallLimits.unitBytes - 60));
+      cluster.slots.set(to, own);
+      cluster.owners.set(to, "n1");
+    };
+    resultOf(await cluster.ended(cluster.begin()));
+    left.records.delete(room);
+    expect(cluster.slots.has(to)).to.equal(true);
+    expect(await cluster.texts("n3")).to.deep.equal(cluster.written);
   });
 
   it("step back at a node whose people write, say so, and end with all that there is", async () => {
