@@ -55,13 +55,13 @@ const pinned = (
 /** Bounds of `voters`: two elections, and three voters of four nodes at the start. */
 const voting = (
   name: string,
-  [elections, grants, changes, recoveries]: readonly [number, number, number, number],
+  [elections, grants, changes, recoveries, rows = 0]: readonly [number, number, number, number, number?],
   more: Partial<Configuration> = {},
 ): Configuration => ({
   name,
   model: "voters",
   ...more,
-  define: { ELECTIONS: elections, GRANTS: grants, CHANGES: changes, RECOVERIES: recoveries, ...more.define },
+  define: { ELECTIONS: elections, GRANTS: grants, CHANGES: changes, RECOVERIES: recoveries, ...(rows > 0 && { ROWS: rows }), ...more.define }, // prettier-ignore
 });
 
 const large = { large: true, search: "compact" } as const;
@@ -80,6 +80,7 @@ export const baselines: readonly Configuration[] = [
   pinned("a pin while owners come and go", [2, 1, 1, 0]),
   pinned("a pin, a change, damage", [2, 1, 1, 1]),
   voting("a voter is replaced", [2, 0, 2, 0]),
+  voting("a node is evicted that votes no more, and votes never again", [2, 0, 1, 0, 2]),
   voting("a majority is taken for lost", [2, 1, 0, 1]),
   voting("a voter joins or goes, and a majority is taken for lost", [2, 0, 1, 1]),
   replication("two writes, a crash", [7, 2, 2, 1, 1, 1], large),
@@ -123,7 +124,7 @@ const pinMutated = (rule: string, violations: readonly number[]): Configuration 
 
 const votingMutated = (
   rule: string,
-  sizes: readonly [number, number, number, number],
+  sizes: readonly [number, number, number, number, number?],
   violations: readonly number[],
 ): Configuration =>
   voting(rule.toLowerCase().replaceAll("_", "-"), sizes, { search: "shortest", violations, define: { [rule]: true } });
@@ -168,4 +169,6 @@ export const mutations: readonly Configuration[] = [
   votingMutated("RETURNING_KEEPS_ITS_LOG", [2, 0, 0, 1], [3]),
   votingMutated("EPOCHS_CONTINUE", [2, 0, 0, 1], [4]),
   votingMutated("TWO_SURVIVORS", [2, 0, 0, 2], [3]),
+  votingMutated("VOTERS_BY_NO_ROWS", [2, 0, 1, 0, 2], [5]),
+  votingMutated("EVICTED_WHILE_IT_VOTES", [2, 0, 1, 0, 2], [5]),
 ];

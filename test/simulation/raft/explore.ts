@@ -46,6 +46,8 @@ export interface Scope {
   readonly late?: boolean;
   /** Takes minutes. */
   readonly large?: boolean;
+  /** It has more states than can be visited in minutes: so many steps are taken, depth first, and the rest is left to seeds. */
+  readonly stepsMax?: number;
 }
 
 export interface Explored {
@@ -164,8 +166,9 @@ export class Search {
     this.#scope = scope;
   }
 
-  /** Goes on until everything was visited, something does not hold, or the time is over. */
+  /** Goes on until everything was visited, something does not hold, or the scope's steps are taken, or the time is over. */
   run(limitMs = Infinity): Explored {
+    const { stepsMax = Infinity } = this.#scope;
     const startedMs = performance.now();
     const first: World = {
       nodes: this.#scope.nodes.map((id) => this.#know(newMember(id, this.#scope.voters))),
@@ -188,7 +191,7 @@ export class Search {
         continue;
       }
       steps += 1;
-      if (steps % 65_536 === 0 && performance.now() - startedMs > limitMs) {
+      if (steps > stepsMax || (steps % 65_536 === 0 && performance.now() - startedMs > limitMs)) {
         cutOff = true;
         break;
       }

@@ -407,6 +407,12 @@ export class RaftLife {
       ...disk.entries.flatMap(({ body }) => (body.type === "members" ? [body.members] : [])),
       ...(core === undefined ? [] : [core.members]),
     ]);
+    // What is on its way counts where it arrives.
+    for (const { message } of this.#flight) {
+      if (message.type === "install") counting.push(message.snapshot.members);
+      if (message.type !== "append") continue;
+      for (const { body } of message.entries) if (body.type === "members") counting.push(body.members);
+    }
     const dead: Member[] = [];
     for (const node of this.#nodes) {
       const lost = [...dead, node].map(({ id }) => id);
