@@ -5,7 +5,7 @@ import type { ShardsView, StripeHealth, StripePut, StripeRead } from "../../../p
 import { ClusterProcesses, manager } from "../../fixtures/processes/cluster-processes.ts";
 import { until } from "../../fixtures/processes/cluster-waits.ts";
 import type { NodeProcess } from "../../fixtures/processes/node-process.ts";
-import { plexus } from "../../fixtures/processes/plexus-command.ts";
+import { plexus, runPlexus } from "../../fixtures/processes/plexus-command.ts";
 
 const storage = (name: string) => ({ name, roles: "chat,storage,gateway" });
 const base = "/api/v1/admin/shards";
@@ -54,6 +54,27 @@ describe("shards on real nodes", () => {
     await writeFile(file, bytes);
     expect(await plexus(cluster.named("b"), "shards", "put", file)).to.match(/in 1 stripe/);
     expect(await plexus(cluster.named("c"), "shards", "verify", `${file}.ref`)).to.match(/3 copies: whole/);
+    /** A table as its cells. */
+    const cells = (text: string): readonly (readonly string[])[] =>
+      text.split("\n").map((line) => line.split("│").map((cell) => cell.trim()).filter((cell) => cell !== "")); // prettier-ignore
+    const shown = cells(await plexus(cluster.named("a"), "shards", "show", `${file}.ref`));
+    const well = shown.filter((row) => row.at(-1) === "well").map(([, node]) => node);
+    expect(well, JSON.stringify(shown)).to.have.members(["a", "b", "c"]);
+    const listed = await plexus(cluster.first, "shards", "list");
+    expect(listed).to.match(/^3 nodes with the role storage$/m);
+    const holder = shown.find((row) => row.at(-1) === "well")?.[0] ?? "";
+    expect(cells(listed).map(([name]) => name)).to.include(holder);
+    const [, , hash = ""] = shown.find(([name]) => name === holder) ?? [];
+    expect(await plexus(cluster.first, "shards", "list", holder)).to.include(hash);
+    expect(await plexus(cluster.first, "shards", "list", holder, "--only", "lost")).to.not.include(hash);
+    const [, , ofB = "none"] = shown.find(([, node]) => node === "b") ?? [];
+    const rotted = (await shardFiles(cluster.named("b").data)).find((path) => path.includes(`/${ofB}`));
+    await writeFile(rotted ?? "", rotten);
+    const damaged = await runPlexus("shards", "verify", `${file}.ref`, "--data", cluster.first.data);
+    expect(damaged.code, damaged.stdout).not.to.equal(0);
+    await until("what is damaged is made good", async () => {
+      expect(await plexus(cluster.named("c"), "shards", "verify", `${file}.ref`)).to.match(/3 copies: whole/);
+    });
     await plexus(cluster.named("a"), "shards", "get", `${file}.ref`, "--to", `${file}.again`);
     expect((await readFile(`${file}.again`)).equals(bytes)).to.equal(true);
     expect(await plexus(cluster.first, "shards", "heal")).to.match(/Made good/);

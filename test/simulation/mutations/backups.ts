@@ -33,17 +33,6 @@ export const ofBackups: readonly Mutation[] = [
     long: true,
   },
   {
-    name: "ends a reference to a shard when another node's clock says so",
-    file: "actors/shard-holder/index.ts",
-    find: "expiresAtMs: nowMs + lifeMs, lifeMs }",
-    replace: "expiresAtMs: operation + lifeMs }",
-    caughtBy: ["backup-left", "backup-kept"],
-    from: 32,
-    seeds: 30,
-    backups: true,
-    long: true,
-  },
-  {
     name: "keeps no heads beside its shards",
     file: "node/backup/holder-heads.ts",
     find: "await writeHeadFile(files, { number, bytes });",

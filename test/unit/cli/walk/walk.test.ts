@@ -1,9 +1,7 @@
 import { expect } from "chai";
 import type { Role } from "../../../../protocols/index.ts";
-import type { Command } from "commander";
-import { createProgram } from "../../../../cli/program.ts";
-import { collected } from "../fixture.ts";
 import { WalkedCluster, type Ended, type Nodes } from "./cluster.ts";
+import { misunderstood } from "./understood.ts";
 
 const all: readonly Role[] = ["manager", "chat", "ai", "gateway", "storage"];
 const worker: readonly Role[] = ["chat", "ai", "gateway", "storage"];
@@ -129,23 +127,6 @@ function commandsIn(text: string): readonly (readonly string[])[] {
     ([, command]) => command ?? "",
   );
   return [...quoted, ...said].map((command) => command.trim().split(/\s+/).slice(1).map(filled));
-}
-
-/** Why a command line is none; undefined: it exists and takes these words. Nothing is done. */
-async function misunderstood(words: readonly string[]): Promise<string | undefined> {
-  const program = await createProgram("1", { output: collected(), onExit: () => undefined }, words);
-  const still = (command: Command): void => {
-    command
-      .action(() => undefined)
-      .exitOverride()
-      .configureOutput({ writeErr: () => undefined });
-    for (const inner of command.commands) still(inner);
-  };
-  still(program);
-  return program.parseAsync([...words], { from: "user" }).then(
-    () => undefined,
-    (error: unknown) => String(error),
-  );
 }
 
 /** A command of an advice with a name in the place of its placeholder, if it can be tried in the simulation; looks and changes of members are. */
