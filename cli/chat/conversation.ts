@@ -1,6 +1,6 @@
 import type { Activity, Client, Link } from "../../client/index.ts";
 import { failure, type Failure, type Result } from "../../protocols/errors.ts";
-import type { CatalogRow, Notice } from "../../protocols/index.ts";
+import type { CatalogRow, ModelInfo, Notice } from "../../protocols/index.ts";
 import { sought } from "../../protocols/names.ts";
 import { noticeText } from "../../protocols/notice-text.ts";
 import { cliLimits } from "../limits.ts";
@@ -61,6 +61,8 @@ export function createConversation(options: {
   readonly json: boolean;
   /** Rooms that anybody may join. */
   publicRooms(): Promise<Result<{ readonly rows: readonly CatalogRow[] }>>;
+  /** The models of the cluster. */
+  models(): Promise<Result<{ readonly models: readonly ModelInfo[] }>>;
 }): Conversation {
   const { user, client, screen } = options;
   const printer = createPrinter(screen, options.json);
@@ -101,7 +103,7 @@ export function createConversation(options: {
 
   async function goTo(place: Place): Promise<Step> {
     visit?.leave();
-    const next = new Visit(place, { user, client, screen, printer });
+    const next = new Visit(place, { user, client, screen, printer, models: () => options.models() });
     visit = next;
     const answer = await next.enter((reason) => {
       remark(dim(`* You can no longer follow ${nameOf(`${place.kind}/${place.key}`)} (${reason.code})`));

@@ -102,6 +102,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
     screen,
     json: flags.json,
     publicRooms: () => callNode({ url: client.at.url, token }, "GET", "/api/v1/catalog/rooms"),
+    models: () => callNode({ url: client.at.url, token }, "GET", "/api/v1/models"),
   });
   const fate: { ended?: Failure } = {};
   client.onActivity((activity) => conversation.onActivity(activity));

@@ -1,6 +1,7 @@
 import type {
   AgentEvent,
   ConversationTurn,
+  ModelInfo,
   Poll,
   PollResults,
   RoomEvent,
@@ -125,6 +126,14 @@ export function describeEnd(turn: ConversationTurn, color: boolean): string {
   }
   return "";
 }
+
+/** Why models cannot be used, a line each. Without reasons there are none. */
+export const describeCauses = (models: readonly ModelInfo[]): readonly string[] =>
+  models.flatMap(({ model, node, state, reason }) =>
+    state !== "failed" || reason === undefined
+      ? []
+      : [`      ${withoutControls(`${model}${node === undefined ? "" : ` on ${node}`}: ${reason}`)}`],
+  );
 
 const repliesText = (count: number): string => counted(count, "reply", "replies");
 

@@ -7,6 +7,7 @@ import type {
   AgentState,
   AnswerStage,
   Failure,
+  ModelInfo,
   Result,
   RoomEvent,
   RoomMessage,
@@ -19,6 +20,7 @@ import type { Printer } from "./printer.ts";
 import type { Here, Place, Request } from "./requests.ts";
 import type { Screen } from "./screen.ts";
 import {
+  describeCauses,
   describeAgentEvent,
   describeTurn,
   describeMessage,
@@ -35,6 +37,7 @@ export class Visit implements Here {
   readonly #client: Pick<Client, "call" | "follow">;
   readonly #screen: Screen;
   readonly #printer: Printer;
+  readonly #models: () => Promise<Result<{ readonly models: readonly ModelInfo[] }>>;
   readonly #reactions = new Map<number, RoomMessage["reactions"]>();
   /** When the messages that were shown were edited last, or 0. */
   readonly #edited = new Map<number, number>();
@@ -67,6 +70,7 @@ export class Visit implements Here {
       readonly client: Pick<Client, "call" | "follow">;
       readonly screen: Screen;
       readonly printer: Printer;
+      models(): Promise<Result<{ readonly models: readonly ModelInfo[] }>>;
     },
   ) {
     this.place = place;
@@ -74,6 +78,7 @@ export class Visit implements Here {
     this.#client = around.client;
     this.#screen = around.screen;
     this.#printer = around.printer;
+    this.#models = () => around.models();
   }
 
   /** Follows the place; is back when its state was shown, or cannot be. `ended`: it cannot be followed any longer. */
@@ -318,6 +323,7 @@ export class Visit implements Here {
       if (event.type === "posted" && event.message.generation !== undefined) this.#showDraft("", undefined);
     }
     this.#printer.show({ event }, describeRoomEvent(event, this.#printer.color));
+    if (event.type === "posted" && /^(?:MODEL_|RUNTIME_)/.test(event.message.refused ?? "")) void this.#showCauses();
     // What is in a thread only is read there.
     if (event.type === "posted" && event.message.threadOnly !== true) this.#markRead(event.message.seq);
   }
@@ -339,7 +345,16 @@ export class Visit implements Here {
     this.#roundsSeen = 0;
     this.#newest = Math.max(this.#newest ?? 0, event.turn.turn);
     show({ event }, describeTurn({ ...event.turn, rounds: rounds ?? [] }, key, color));
-    this.#owe(-1);
+    // A pipe ends with the answer that it waits for.
+    if (event.turn.end === "failed") void this.#showCauses().then(() => this.#owe(-1));
+    else this.#owe(-1);
+  }
+
+  /** Why models cannot be used, below an answer that failed. The node tells it to those who may see the cluster, and to nobody else. */
+  async #showCauses(): Promise<void> {
+    const answer = await this.#models();
+    if (!answer.ok) return;
+    for (const line of describeCauses(answer.value.models)) this.#printer.remark(this.#printer.dim(line));
   }
 }
 

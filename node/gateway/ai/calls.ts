@@ -32,6 +32,8 @@ import { Interest } from "./interest.ts";
 export interface Asking {
   readonly caller: Caller;
   readonly interest: Interest;
+  /** Where the request comes from. */
+  readonly address?: string | undefined;
   /** What it wants of answers that routes keep. */
   readonly cache?: CacheWish;
   /** Is told where the answer comes from, before anything of it is sent. */
@@ -80,7 +82,8 @@ export async function whileAsked<T>(
     const near = (budgets: CallNotices["budgets"]): void => tellBudgets(reply, budgets);
     const caller = callerOf(request);
     const unfit = (faults: readonly Unfit[]): void => tellUnfit(reply, faults);
-    const asking = { caller, interest, told, near, unfit, trace: request.span?.context };
+    const { address } = request;
+    const asking = { caller, address, interest, told, near, unfit, trace: request.span?.context };
     return await work(cache === undefined ? asking : { ...asking, cache });
   } finally {
     socket.off("close", leave);
@@ -236,9 +239,17 @@ export function createCalls(at: GatewayContext): Calls {
     });
   }
 
+  /** Why a model cannot be used is for people who can do something about it: it names nodes and paths of their files. */
+  function forCaller(error: Failure, { caller, address }: Pick<Asking, "caller" | "address">): Failure {
+    if (error.code !== "MODEL_LOAD_FAILED" || at.rights.refusal(caller, "cluster.see", address) === undefined)
+      return error;
+    const { reason: _reason, node: _node, ...others } = error.details ?? {};
+    return { ...error, details: others };
+  }
+
   /** Runs a call that has a place, and leaves it. */
   function call<Name extends EngineName>(
-    { caller, interest, cache, told, near, unfit, placed, trace }: Asking,
+    { caller, address, interest, cache, told, near, unfit, placed, trace }: Asking,
     { name, asked, onPart = () => undefined }: Call<Name>,
     leave: () => void,
   ): Promise<EngineAnswer<Name>> {
@@ -274,7 +285,7 @@ export function createCalls(at: GatewayContext): Calls {
             unfit?.(faults);
           }
           if (said.result.ok) resolve(said.result.value as EngineAnswer<Name>);
-          else reject(new PlexusError(said.result.error));
+          else reject(new PlexusError(forCaller(said.result.error, { caller, address })));
           return;
         }
         const part = said.part as EnginePart<Name>;

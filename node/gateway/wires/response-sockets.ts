@@ -131,7 +131,8 @@ export class ResponseSocket {
     const goesOnFrom = said["previous_response_id"];
     try {
       const body = this.#read(said);
-      const asking = { caller: this.#subscriber.caller, interest: this.#interest };
+      const { caller, address } = this.#subscriber;
+      const asking = { caller, address, interest: this.#interest };
       const { run } = await this.#responses.begin({ body, bytes, asking, only: this });
       const response = await run((event) => this.#write(frameOf({ ...event, ...stream.named })));
       if (response.status === "failed") this.#failed(stream, goesOnFrom);

@@ -9,6 +9,7 @@ import {
   type Degraded,
   type Failure,
   type Hello,
+  type ModelInfo,
   type Result,
   type RoomMessage,
 } from "../../../protocols/index.ts";
@@ -75,11 +76,13 @@ function openFixture(at: At, interactive = true) {
       return () => {};
     },
   } as unknown as Pick<Client, "at" | "call" | "follow" | "link">;
+  const models: ModelInfo[] = [];
   const conversation = createConversation({
     user: "ada",
     client,
     screen,
     json: false,
+    models: () => Promise.resolve(ok({ models })),
     publicRooms: () => Promise.resolve(ok({ rows: [{ key: "lobby", title: "", detail: "", atMs: 0 }] })),
   });
   /** The link becomes this, at this node. */
@@ -90,7 +93,7 @@ function openFixture(at: At, interactive = true) {
   const opened = (more: { readonly away?: string; readonly degraded?: Degraded } = {}): Link => ({ ...open, ...more });
   const topic = (): Follower => follower ?? expect.fail("nothing is followed");
   const owner = (): Follower => account ?? expect.fail("the account is not followed");
-  return { conversation, printed, asked, answers, become, opened, topic, owner, prompt: () => prompt };
+  return { conversation, models, printed, asked, answers, become, opened, topic, owner, prompt: () => prompt };
 }
 
 describe("a conversation in the terminal", () => {
@@ -130,6 +133,24 @@ describe("a conversation in the terminal", () => {
       "* connected to two; nothing was missed",
       "* connected again; nothing was missed",
       "* two cannot reach one, three; looking for a node that can",
+    ]);
+  });
+
+  it("shows why a model cannot be used below an answer that failed, where the node tells it", async () => {
+    const { conversation, models, printed, topic } = openFixture(two);
+    await conversation.begin({ room: "den", agent: undefined });
+    const refusal = (seq: number) => ({ type: "posted", message: { ...message(seq), author: "agent/ada.helper", refused: "MODEL_LOAD_FAILED" } }); // prettier-ignore
+    const broken: ModelInfo = { model: "big", node: "one", runtime: "llama.cpp", capabilities: ["chat"], contextTokens: 1, sizeBytes: 0, demonstration: false, state: "failed" }; // prettier-ignore
+    // As the node tells it to somebody who may not see the cluster.
+    models.push(broken);
+    topic().event(refusal(1), 1);
+    await Promise.resolve();
+    models.splice(0, 1, { ...broken, reason: "there is no such file: /m/big.gguf" });
+    topic().event(refusal(2), 2);
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(printed.filter((line) => line.includes("big"))).to.deep.equal([
+      "      big on one: there is no such file: /m/big.gguf",
     ]);
   });
 

@@ -1,0 +1,55 @@
+import { expect } from "chai";
+import { openPages, type Fixture } from "../../fixtures/page/index.ts";
+import { screens } from "../../fixtures/page/admin-screens.ts";
+
+const variants = [
+  ["desktop light", { viewport: { width: 1280, height: 800 }, colorScheme: "light" }],
+  ["desktop dark", { viewport: { width: 1280, height: 800 }, colorScheme: "dark" }],
+  ["phone light", { viewport: { width: 390, height: 844 }, colorScheme: "light" }],
+  ["phone dark", { viewport: { width: 390, height: 844 }, colorScheme: "dark" }],
+] as const;
+
+const settings = ["profile", "devices", "factors", "account", "keys", "usage"];
+
+/** Every place of the page, with a picture of each where `PLEXUS_TEST_SHOTS` names a folder. Nothing lies beyond the screen, in any place and look. */
+describe("every place of the page", () => {
+  let fixture: Fixture;
+  before(async () => {
+    fixture = await openPages();
+    const bob = await fixture.account("ada");
+    await bob.api("POST", "/api/v1/rooms", { room: "lobby", title: "Lobby" });
+    await bob.api("POST", "/api/v1/agents", { name: "helper" });
+    await bob.api("POST", "/api/v1/rooms/lobby/messages", { text: "| Day | Who | What |\n| --- | --- | --- |\n| Monday | Hans Müller | prepares the release of the new version |\n| Tuesday | 健太 | tests it |" }); // prettier-ignore
+    await bob.api("POST", "/api/v1/rooms/lobby/messages", { text: "Read this. ".repeat(800) });
+    await bob.api("POST", "/api/v1/rooms/lobby/messages", {
+      text: "Shall we meet? ❤ `npm test` and https://example.org/a/very/long/address/that/does/not/fit/on/a/phone/at/all",
+    });
+    await bob.api("POST", "/api/v1/rooms/lobby/messages", { text: "A reply in the thread", replyTo: 3 }); // prettier-ignore
+  });
+  after(() => fixture.close());
+
+  for (const [name, options] of variants)
+    it(`fits the screen, ${name}`, async () => {
+      const { page, close } = await fixture.person("ada", options);
+      const folder = process.env["PLEXUS_TEST_SHOTS"];
+      const beyond: string[] = [];
+      const look = async (place: string): Promise<void> => {
+        await page.goto(`${fixture.node.url}/${place}`);
+        await page.locator("main").waitFor();
+        await page.waitForLoadState("networkidle");
+        await page.evaluate(() => document.fonts.ready.then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))); // prettier-ignore
+        // What does not fit scrolls in its own place; the page itself has nothing beyond the screen.
+        const [right, below] = await page.evaluate(() => {
+          const { scrollWidth, clientWidth, scrollHeight, clientHeight } = document.documentElement;
+          return [scrollWidth - clientWidth, scrollHeight - clientHeight] as const;
+        });
+        if (right > 0 || below > 0) beyond.push(`${place}: ${right} ${below}`);
+        if (folder !== undefined) await page.screenshot({ path: `${folder}/${place.replaceAll("/", "-") || "home"}-${name.replace(" ", "-")}.png`, fullPage: true }); // prettier-ignore
+      };
+      for (const place of ["", "room/lobby", "agent/helper", ...settings.map((one) => `settings/${one}`)]) await look(place); // prettier-ignore
+      for (const { page: place } of screens) await look(`admin/${place}`);
+      for (const place of ["admin/people/ada", "admin/roles/member", "admin/profiles", "nowhere"]) await look(place);
+      await close();
+      expect(beyond).to.deep.equal([]);
+    });
+});
