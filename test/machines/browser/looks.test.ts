@@ -30,7 +30,8 @@ describe("every place of the page", () => {
 
   for (const [name, options] of variants)
     it(`fits the screen, ${name}`, async () => {
-      const { page, close } = await fixture.person("ada", options);
+      const person = await fixture.person("ada", options);
+      const { page } = person;
       const folder = process.env["PLEXUS_TEST_SHOTS"];
       const beyond: string[] = [];
       const look = async (place: string): Promise<void> => {
@@ -49,7 +50,7 @@ describe("every place of the page", () => {
       for (const place of ["", "room/lobby", "agent/helper", ...settings.map((one) => `settings/${one}`)]) await look(place); // prettier-ignore
       for (const { page: place } of screens) await look(`admin/${place}`);
       for (const place of ["admin/people/ada", "admin/roles/member", "admin/profiles", "nowhere"]) await look(place);
-      await close();
+      await person.close();
       expect(beyond).to.deep.equal([]);
     });
 });
