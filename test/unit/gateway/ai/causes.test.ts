@@ -13,7 +13,10 @@ describe("gateway: why a model cannot be used", () => {
     fixture = await startFixture({ engines: told.engines });
     for (const name of ["ada", "bob"]) tokens[name] = (await fixture.signUp(name)).token;
     for (const name of ["ada", "bob"]) {
-      const made = await fixture.request("POST", "/api/v1/me/keys", { token: tokens[name], body: { label: "script" } });
+      const made = await fixture.request("POST", "/api/v1/me/keys", {
+        token: tokens[name] ?? "",
+        body: { label: "script" },
+      });
       tokens[`${name}'s key`] = made.body.key;
     }
   });
@@ -33,7 +36,7 @@ describe("gateway: why a model cannot be used", () => {
   ] as const)
     it(`is told to those who may see the cluster alone: ${path}${"stream" in fields ? `, stream ${fields.stream}` : ""}`, async () => {
       for (const name of ["ada", "ada's key", "bob", "bob's key"]) {
-        const asked = fixture.request("POST", path, { token: tokens[name], body: { model: "told", ...fields } });
+        const asked = fixture.request("POST", path, { token: tokens[name] ?? "", body: { model: "told", ...fields } });
         const call = await told.next();
         call.say({ type: "answered", result: refused(failure("MODEL_LOAD_FAILED", { model: "told", node: "north", reason })) }); // prettier-ignore
         const { body } = await asked;
