@@ -38,12 +38,11 @@ describe("every place of the page", () => {
         await page.goto(`${fixture.node.url}/${place}`);
         await page.locator("main").waitFor();
         await page.waitForLoadState("networkidle");
-        await page.evaluate(() => document.fonts.ready.then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))); // prettier-ignore
+        await page.evaluate("document.fonts.ready");
         // What does not fit scrolls in its own place; the page itself has nothing beyond the screen.
-        const [right, below] = await page.evaluate(() => {
-          const { scrollWidth, clientWidth, scrollHeight, clientHeight } = document.documentElement;
-          return [scrollWidth - clientWidth, scrollHeight - clientHeight] as const;
-        });
+        const [right = 0, below = 0] = await page.evaluate<number[]>(
+          "(({ scrollWidth, clientWidth, scrollHeight, clientHeight }) => [scrollWidth - clientWidth, scrollHeight - clientHeight])(document.documentElement)",
+        );
         if (right > 0 || below > 0) beyond.push(`${place}: ${right} ${below}`);
         if (folder !== undefined) await page.screenshot({ path: `${folder}/${place.replaceAll("/", "-") || "home"}-${name.replace(" ", "-")}.png`, fullPage: true }); // prettier-ignore
       };

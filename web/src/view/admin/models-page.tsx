@@ -179,7 +179,7 @@ function NewPull({ node, pulls }: { readonly node: string; readonly pulls: reado
         />
         <TextInput
           label="Name here"
-          placeholder="the same as at the source"
+          placeholder="as at the source"
           error={faults.of("name")}
           value={name}
           maxLength={100}
