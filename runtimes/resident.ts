@@ -149,7 +149,7 @@ function reasonOf({ phase, pinned, keepAliveMs, spec }: Model, { calls, nowMs, b
       if (pinned) return "it is pinned: it stays whatever else needs the room";
       if (calls.running + calls.waiting > 0) return "it is called";
       return keepAliveMs === Infinity
-        ? "it stays until its room is needed"
+        ? "it stays until its memory is needed"
         : `it leaves ${seconds(keepAliveMs)} after its last call`;
     case "draining":
       return `it leaves when what runs has ended (${counted(calls.running, "call")})`;

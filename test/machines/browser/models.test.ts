@@ -53,7 +53,7 @@ describe("the models of a node", function () {
     await page.goto(`${fixture.node.url}/admin/models`);
     const memory = page.getByRole("region", { name: "In memory" });
     const row = memory.getByRole("listitem").first();
-    await row.getByText("it stays until its room is needed").waitFor();
+    await row.getByText("it stays until its memory is needed").waitFor();
     await row.getByRole("button", { name: /^Unload / }).focus();
     await page.keyboard.press("Enter");
     await row.getByText("a call brings it into memory").waitFor();
@@ -61,7 +61,7 @@ describe("the models of a node", function () {
     await row.getByText("it is pinned").waitFor();
     expect(await row.getByRole("button", { name: /^Unload / }).isDisabled()).to.equal(true);
     await row.getByRole("button", { name: /^Unpin / }).click();
-    await row.getByText("it stays until its room is needed").waitFor();
+    await row.getByText("it stays until its memory is needed").waitFor();
     await memory.getByText(/for models: /).waitFor();
     const choice = page.getByRole("region", { name: "Where calls go" });
     await choice.getByText(/choice 1 · ready · .*generate/).waitFor();

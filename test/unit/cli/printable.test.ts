@@ -122,6 +122,7 @@ describe("what a node tells reaches no terminal that obeys it", () => {
       screen,
       json: false,
       publicRooms: async () => ok(poisoned({ rows: [{ key: "z", title: "t" }] })) as never,
+      models: async () => ok(poisoned({ rows: [{ key: "z", title: "t" }] })) as never,
     });
     await conversation.begin({ room: "lobby", agent: undefined });
     for (const line of ["/rooms", "/who", "/history", "/agents"]) await conversation.take(line);

@@ -13,7 +13,7 @@ const resident = (name: string, fields: Partial<Resident> = {}): Resident => ({
   spec: { name, adapter: "llama", path: "/models/secret.gguf" },
   state: "ready",
   place: "ready",
-  because: "it stays until its room is needed",
+  because: "it stays until its memory is needed",
   pinned: false,
   memoryBytes: 100 * mebibyte,
   keepAliveMs: undefined,
