@@ -308,13 +308,16 @@ export function addOllama(surface: Surface): void {
     );
     const pull = isHere ? undefined : await begin(posted, name);
     if (body.stream === false) {
+      // It has its place as soon as it has begun: what follows may take an hour.
+      asking.placed?.();
       if (pull !== undefined) await followed(pull, () => undefined);
       return { status: "success" };
     }
     return streamed(
       { asking, reply, at },
       streams.lines,
-      async (out) => {
+      async (out, each) => {
+        each.placed?.();
         if (pull !== undefined) await followed(pull, (progress) => out.write(line(progress)));
         out.write(line({ status: "success" }));
       },

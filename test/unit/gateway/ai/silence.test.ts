@@ -2,7 +2,7 @@
 import { expect } from "chai";
 import { failure, ok } from "../../../../protocols/index.ts";
 import { ended, failed, text, type Spoken } from "../../../fixtures/said.ts";
-import { startFixture, type Fixture } from "../fixture.ts";
+import { startFixture, type Fixture, type FixtureOptions } from "../fixture.ts";
 import { toldEngines } from "./told.ts";
 
 const messages = [{ role: "user", content: "hello" }];
@@ -76,9 +76,16 @@ describe("gateway: streams while a model says nothing", () => {
   let fixture: Fixture;
   let token: string;
   const told = toldEngines();
+  let store: object = { list: () => [] };
   before(async () => {
     fixture = await startFixture({
       engines: told.engines,
+      models: {
+        get store() {
+          return store;
+        },
+        wanted: { current: () => [], onChange: () => () => undefined },
+      } as unknown as NonNullable<FixtureOptions["models"]>,
       limits: { callsPerPersonMax: 1, callsWaitingPerPersonMax: 1 },
     });
     token = (await fixture.signUp("ada")).token;
@@ -363,6 +370,32 @@ describe("gateway: streams while a model says nothing", () => {
       'event: speech.audio.delta\ndata: {"type":"speech.audio.delta","audio":"YWI="}\n\nevent: speech.audio.done\ndata: {"type":"speech.audio.done"}\n\n',
     );
   });
+
+  for (const stream of [false, true])
+    it(`a pull that is ${stream ? "" : "not "}streamed beats while nothing comes of it`, async () => {
+      let end: (ended: object) => void = () => undefined;
+      const begun = new Promise<void>((resolve) => {
+        const ended = (): Promise<object> => {
+          resolve();
+          return new Promise((over) => (end = over));
+        };
+        const none = (): readonly never[] => [];
+        store = { list: none, pulls: none, watch: () => () => undefined, pull: () => ok({ id: "1" }), ended };
+      });
+      const response = fetch(`${fixture.url}/api/pull`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+        body: JSON.stringify({ model: "hf.co/owner/large", stream }),
+      });
+      await begun;
+      fixture.world.elapse(45_100);
+      const wire = reading(await response);
+      expect(await wire.take(1)).to.equal(" ");
+      fixture.world.elapse(15_000);
+      expect(await wire.take(1)).to.equal(" ");
+      end(ok({ state: "done" }));
+      expect(JSON.parse(await wire.rest())).to.deep.equal({ status: "success" });
+    });
 
   it("a call that waited long for its place may be silent as long as any other", async () => {
     const first = begin(rows[0]!);
