@@ -90,6 +90,43 @@ for (const [device, viewport] of [
       await other.close();
     });
 
+    it("is the newer one of two tabs in a form, too, and the older one says so; what was saved comes back no more", async () => {
+      const { page, context } = ada;
+      const settings = async (tab: Page): Promise<Locator> => {
+        await tab.goto(`${fixture.node.url}/room/den`);
+        await tab.getByRole("button", { name: "Room settings" }).click();
+        await tab.getByRole("menuitem", { name: "Title and topic" }).click();
+        return tab.locator("form[data-form=room]");
+      };
+      const other = await context.newPage();
+      const [here, there] = [await settings(page), await settings(other)];
+      await here.getByLabel("Topic").fill("older");
+      await there.getByLabel("Topic").and(there.locator("[value=older]")).waitFor();
+      await there.getByLabel("Topic").fill("newer");
+      await here.getByText("This form was changed in another tab.").waitFor();
+      expect(await here.getByLabel("Topic").inputValue()).to.equal("newer");
+      await page.reload();
+      const back = await settings(page);
+      await back.getByText("What you typed here before is back.").waitFor();
+      expect(await back.getByLabel("Topic").inputValue()).to.equal("newer");
+      await back.getByRole("button", { name: "Save" }).click();
+      await back.waitFor({ state: "detached" });
+      await other.close();
+      const again = await settings(page);
+      expect(await again.getByLabel("Topic").inputValue()).to.equal("newer");
+      expect(await again.getByText("is back").count()).to.equal(0);
+      // What somebody else changed meanwhile is said before it is overwritten.
+      await again.getByLabel("Topic").fill("mine");
+      await go("/room/den");
+      await ada.api("PUT", "/api/v1/rooms/den/topic", { topic: "of somebody else" });
+      const last = await settings(page);
+      await last.getByText("“Topic” was changed meanwhile: now it is “of somebody else”.").waitFor();
+      expect(await last.getByLabel("Topic").inputValue()).to.equal("mine");
+      await last.getByRole("button", { name: "Discard it" }).click();
+      await last.locator("[value='of somebody else']").waitFor();
+      await page.keyboard.press("Escape");
+    });
+
     it("waits for its node over a reload, and goes out once", async () => {
       const { page } = ada;
       await go("/room/den");

@@ -40,7 +40,34 @@ const screens = [
   ["phone", { width: 390, height: 844 }],
 ] as const;
 
-describe("what forms refuse", function () {
+/** Forms that keep nothing: they only search, prove who somebody is, or take one sign. */
+const forgetful: ReadonlySet<string> = new Set(["reaction", "proof", "audit-search", "log-search"]);
+const written = "input:not([type=checkbox]):not([type=radio]):not([type=file]):not([type=color]):not([type=hidden]):not([readonly]):not([data-choice]), textarea:not([readonly])"; // prettier-ignore
+
+/** Types into every field of a form, and says what stands in it then: whether it is a secret, and its text. */
+async function typeInto(form: Locator): Promise<readonly (readonly [isSecret: boolean, text: string])[]> {
+  for (const field of await form.locator(written).all()) {
+    if (!(await field.isVisible()) || (await field.isDisabled())) continue;
+    const isNumber = /numeric|decimal/.test((await field.getAttribute("inputmode")) ?? "");
+    const isLong = ((await field.getAttribute("maxlength")) ?? "99").length > 1;
+    await field.fill(isNumber ? "3" : isLong ? "half typed" : "3");
+  }
+  return textsIn(form);
+}
+
+const textsIn = (form: Locator): Promise<readonly (readonly [boolean, string])[]> =>
+  form
+    .locator(written)
+    .evaluateAll((fields) =>
+      (fields as { type: string; autocomplete: string; value: string; offsetParent: unknown; disabled: boolean }[])
+        .filter(({ offsetParent, disabled }) => offsetParent !== null && !disabled)
+        .map(({ type, autocomplete, value }) => [
+          type === "password" || /one-time-code|password/.test(autocomplete),
+          value,
+        ]),
+    );
+
+describe("what forms refuse, and keep", function () {
   let fixture: Fixture;
   let outside: string;
   before(async () => {
@@ -101,6 +128,36 @@ describe("what forms refuse", function () {
           expect(heard, "words of code").to.deep.equal([]);
           expect(await page.evaluate("[...window.atEdge]"), "told away from the form").to.deep.equal([]);
         });
+    });
+
+  for (const [name, row] of Object.entries(forms).filter(([, { visitor }]) => visitor !== true))
+    it(`stays in the form “${name}” over a reload, but for passwords and codes`, async () => {
+      const ada = await fixture.person("ada");
+      const { page } = ada;
+      const walk: Walk = {
+        page,
+        isPhone: false,
+        async go(path) {
+          await page.goto("about:blank");
+          await page.goto(fixture.node.url + path);
+        },
+      };
+      const form = page.locator(`form[data-form="${name}"]`).first();
+      const before = async () => {
+        await row.open(walk);
+        await form.waitFor();
+        return textsIn(form);
+      };
+      const empty = await before();
+      const typed = await typeInto(form);
+      await before();
+      const kept = forgetful.has(name)
+        ? empty
+        : typed.map(([isSecret, text], index) => [isSecret, isSecret ? (empty[index]?.[1] ?? "") : text]);
+      await until("what was typed", async () => expect(await textsIn(form)).to.deep.equal(kept));
+      const secrets = typed.filter(([isSecret, text]) => isSecret && text.length > 1);
+      if (secrets.length > 0) expect(await page.evaluate("JSON.stringify(localStorage)")).not.to.match(/"The secret|Password|Code/); // prettier-ignore
+      await ada.close();
     });
 
   const pageFor = async (row: FormRow, viewport: { readonly width: number; readonly height: number }): Promise<Page> =>

@@ -9,6 +9,7 @@ export * from "./calling.ts";
 export * from "./drafts.ts";
 export * from "./explain.ts";
 export * from "./kept.ts";
+export * from "./kept-form.ts";
 export * from "./leaving.ts";
 export * from "./room.ts";
 export * from "./room-list.ts";

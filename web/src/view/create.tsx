@@ -166,6 +166,8 @@ function CatalogRows(props: Catalog) {
 }
 
 interface RoomForm {
+  /** A name that somebody has chosen, or that was proposed because the other is taken; the next title has a name of its own. */
+  readonly chosen?: { readonly of: string; readonly name: string } | undefined;
   readonly title: string;
   readonly topic: string;
   readonly visibility: "public" | "private";
@@ -173,8 +175,10 @@ interface RoomForm {
 const noRoom: RoomForm = { title: "", topic: "", visibility: "public" };
 
 function isRoomForm(value: unknown): value is RoomForm {
-  const { title, topic, visibility } = (value ?? {}) as Partial<Record<keyof RoomForm, unknown>>;
-  return isText(title) && isText(topic) && (visibility === "public" || visibility === "private");
+  const { title, topic, visibility, chosen } = (value ?? {}) as Partial<Record<keyof RoomForm, unknown>>;
+  const { of, name } = (chosen ?? {}) as { readonly of?: unknown; readonly name?: unknown };
+  const isName = chosen === undefined || (isText(of) && isText(name));
+  return isName && isText(title) && isText(topic) && (visibility === "public" || visibility === "private");
 }
 
 /** The next name to try: `desk`, `desk-2`, `desk-3`. */
@@ -194,8 +198,8 @@ function CreateRoom({ opened, onClose }: DialogProps) {
   const [busy, setBusy] = useState(false);
   // A title without a single Latin letter or digit gives no name, and is one all the same.
   const derived = roomNameFrom(title) || (title === "" ? "" : `room-${hash32(title).toString(36)}`);
-  // A name that somebody has chosen, or that was proposed because the other is taken; the next title has a name of its own.
-  const [chosen, setChosen] = useState<{ readonly of: string; readonly name: string }>();
+  const { chosen } = form;
+  const setChosen = (next: RoomForm["chosen"]) => keep({ ...form, chosen: next });
   const [taken, setTaken] = useState<string>();
   const room = chosen?.of === derived ? chosen.name : derived;
   const faults = useFaults({ title: "A title needs a letter or a digit.", topic: "This topic is too long." });
@@ -219,7 +223,7 @@ function CreateRoom({ opened, onClose }: DialogProps) {
   };
   return (
     <Dialog opened={opened} onClose={onClose} title="New room">
-      <Form id="new-room" faults={faults} onSubmit={create} className="stack">
+      <Form id="new-room" keepsNothing faults={faults} onSubmit={create} className="stack">
         <RoomFields
           values={form}
           onChange={(texts) => keep({ ...form, ...texts })}
@@ -314,7 +318,7 @@ function CreateAgent({ opened, onClose }: DialogProps) {
   };
   return (
     <Dialog opened={opened} onClose={onClose} title="New agent">
-      <Form id="new-agent" faults={faults} onSubmit={create} className="stack">
+      <Form id="new-agent" keepsNothing faults={faults} onSubmit={create} className="stack">
         <TextInput
           label="Name"
           description={`Lower-case letters, digits, _ and -. In rooms the agent is called @${session.name}.${name || "name"}`}

@@ -9,6 +9,8 @@ export interface Faults {
   of(field: string): string | undefined;
   /** What is about no field; it stands below the form. */
   readonly whole: string | undefined;
+  /** Something is wrong. */
+  readonly stands: boolean;
   /** Takes a refusal to its field, or below the form. It always has a place there: nothing is told at the edge of the page. */
   readonly take: (reason: Failure) => true;
   /** What the form itself found: at a field, or about the whole. */
@@ -27,6 +29,7 @@ export function useFaults(rules: FieldRules = noRules): Faults {
   return {
     of: at,
     whole: at(whole),
+    stands: fault !== undefined,
     take(reason) {
       setFault(faultAt(reason, rules) ?? { field: whole, text: explain(reason) });
       return true;

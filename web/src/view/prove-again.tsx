@@ -68,7 +68,7 @@ function Proof(props: {
     onKeyDown: answer,
   };
   return (
-    <Form id="proof" onSubmit={() => undefined}>
+    <Form id="proof" keepsNothing onSubmit={() => undefined}>
       <p>
         This needs a fresh proof that it is you, because it concerns sign-in, roles, nodes, keys, settings, or what
         others wrote.

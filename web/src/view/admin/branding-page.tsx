@@ -76,7 +76,7 @@ function Branding() {
       ...(colour !== undefined && { colour }),
       ...(logo !== undefined && { logo: logo.data }),
     };
-    void send(wish, "Everybody sees the change from now on. Pages that are open show it when somebody returns to them.");
+    return send(wish, "Everybody sees the change from now on. Pages that are open show it when somebody returns to them.");
   };
   const isChanged = name !== undefined || colour !== undefined || logo !== undefined;
   return (

@@ -18,6 +18,34 @@ const tools: readonly { readonly tool: AgentTool; readonly label: string }[] = [
   { tool: "calculator", label: "Calculator: sums, powers and common functions" },
 ];
 
+interface Settings {
+  readonly persona: string;
+  readonly model: string | null;
+  readonly temperature: number;
+  readonly maxTokens: number | string;
+  readonly allowed: readonly string[];
+}
+
+const settingsOf = ({ persona, model, sampling, tools: allowed }: AgentView): Settings => ({
+  persona,
+  model: model === "" ? null : model,
+  temperature: sampling.temperature ?? usualTemperature,
+  maxTokens: sampling.maxTokens ?? "",
+  allowed: allowed ?? tools.map(({ tool }) => tool),
+});
+
+function isSettings(value: unknown): value is Settings {
+  const { persona, model, temperature, maxTokens, allowed } = (value ?? {}) as Partial<Record<keyof Settings, unknown>>;
+  return (
+    isText(persona) &&
+    (model === null || isText(model)) &&
+    typeof temperature === "number" &&
+    (typeof maxTokens === "number" || isText(maxTokens)) &&
+    Array.isArray(allowed) &&
+    allowed.every(isText)
+  );
+}
+
 /** Persona, model, sampling and tools of an agent, and what it took of models. */
 export function AgentSettings({
   store,
@@ -30,11 +58,13 @@ export function AgentSettings({
   readonly models: readonly ModelInfo[];
   readonly onClose: () => void;
 }) {
-  const [persona, keep] = useKept(`agent/${store.agent}/persona`, isText, view.persona);
-  const [model, setModel] = useState(view.model === "" ? null : view.model);
-  const [temperature, setTemperature] = useState(view.sampling.temperature ?? usualTemperature);
-  const [maxTokens, setMaxTokens] = useState<number | string>(view.sampling.maxTokens ?? "");
-  const [allowed, setAllowed] = useState<readonly string[]>(view.tools ?? tools.map(({ tool }) => tool));
+  const [now] = useState(() => settingsOf(view));
+  const [settings, keep] = useKept(`agent/${store.agent}/settings`, isSettings, now);
+  const { persona, model, temperature, maxTokens, allowed } = settings;
+  const change = (changed: Partial<Settings>) => {
+    const next = { ...settings, ...changed };
+    keep(JSON.stringify(next) === JSON.stringify(now) ? undefined : next);
+  };
   const [busy, setBusy] = useState(false);
   const faults = useFaults({
     persona: "This persona is too long. Shorten it.",
@@ -69,17 +99,8 @@ export function AgentSettings({
   };
   return (
     <Panel title="Agent settings" onClose={onClose}>
-      <Form id="agent" faults={faults} className="panel-body stack settings-form" onSubmit={save}>
-        <AgentFields
-          values={{ persona, model }}
-          onChange={(values) => {
-            keep(values.persona === view.persona ? undefined : values.persona);
-            setModel(values.model);
-          }}
-          models={models}
-          faults={faults}
-          hasModel
-        />
+      <Form id="agent" keepsNothing faults={faults} className="panel-body stack settings-form" onSubmit={save}>
+        <AgentFields values={{ persona, model }} onChange={change} models={models} faults={faults} hasModel />
         <div>
           <div className="slider-label">
             Temperature <span>{temperature.toFixed(1)}</span>
@@ -90,7 +111,7 @@ export function AgentSettings({
             max={2}
             step={0.1}
             value={temperature}
-            onChange={setTemperature}
+            onChange={(value) => change({ temperature: value })}
             label={null}
             thumbLabel="Temperature"
           />
@@ -103,7 +124,7 @@ export function AgentSettings({
           max={wireLimits.maxTokensMax}
           allowDecimal={false}
           value={maxTokens}
-          onChange={setMaxTokens}
+          onChange={(value) => change({ maxTokens: value })}
           error={faults.of("maxTokens")}
         />
         <fieldset className="tool-choices">
@@ -117,7 +138,7 @@ export function AgentSettings({
                 type="checkbox"
                 checked={allowed.includes(tool)}
                 onChange={({ currentTarget: { checked } }) =>
-                  setAllowed(checked ? [...allowed, tool] : allowed.filter((other) => other !== tool))
+                  change({ allowed: checked ? [...allowed, tool] : allowed.filter((other) => other !== tool) })
                 }
               />
               {label}

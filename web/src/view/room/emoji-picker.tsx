@@ -60,7 +60,7 @@ export function EmojiPicker({
             </button>
           ))}
         </div>
-        <Form id="reaction" faults={faults} onSubmit={submit}>
+        <Form id="reaction" keepsNothing faults={faults} onSubmit={submit}>
           <TextInput
             size="xs"
             placeholder="Another emoji, then Enter"

@@ -67,6 +67,7 @@ function Consequences(props: { readonly view: RoomView; readonly title: string; 
   const rank = props.view.members[session.me]?.role === "owner" ? "an owner" : "a moderator";
   return (
     <Parting
+      about={`${props.view.room}/me`}
       faults={faults}
       stay="Stay"
       go="Leave"

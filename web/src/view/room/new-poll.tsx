@@ -50,7 +50,7 @@ function PollForm({ store, onDone }: { readonly store: RoomStore; readonly onDon
     onDone();
   };
   return (
-    <Form id="poll" faults={faults} className="stack" onSubmit={ask}>
+    <Form id="poll" keepsNothing faults={faults} className="stack" onSubmit={ask}>
       <TextInput
         label="Question"
         value={question}

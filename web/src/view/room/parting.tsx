@@ -7,6 +7,7 @@ import { listed } from "./listed.ts";
 /** Asks before somebody goes, or is sent away: what follows from it, what has to be chosen, and the two answers. */
 export function Parting({
   follows,
+  about,
   stay,
   go,
   faults,
@@ -17,6 +18,8 @@ export function Parting({
   children,
 }: {
   /** The consequences, as entries of a list. */
+  /** Who goes, and from where. */
+  readonly about: string;
   readonly follows: ReactNode;
   readonly faults: Faults;
   /** What the two buttons say. */
@@ -37,7 +40,7 @@ export function Parting({
     setBusy(false);
   };
   return (
-    <Form id="parting" faults={faults} className="stack" onSubmit={submit}>
+    <Form id="parting" about={about} faults={faults} className="stack" onSubmit={submit}>
       <ul className="consequences">{follows}</ul>
       {children}
       <div className="row answers">

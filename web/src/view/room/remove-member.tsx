@@ -100,6 +100,7 @@ function Choice(props: {
   const owner = isAgent(member) ? nameOf(member).split(".")[0] : undefined;
   return (
     <Parting
+      about={`${view.room}/${member}`}
       faults={faults}
       stay="Cancel"
       go={bans ? "Remove and ban" : "Remove"}

@@ -154,7 +154,7 @@ function ChangeRoom({
     onDone();
   };
   return (
-    <Form id="room" faults={faults} className="stack" onSubmit={save}>
+    <Form id="room" about={store.room} faults={faults} className="stack" onSubmit={save}>
       <RoomFields values={{ title, topic }} onChange={setTexts} faults={faults} />
       <Button type="submit">Save</Button>
     </Form>

@@ -81,7 +81,14 @@ function Thresholds(props: {
   return (
     <details className="more">
       <summary>Set thresholds of {name}</summary>
-      <Form id="thresholds" faults={faults} className="backup-form" onSubmit={keep} label={`Thresholds of ${name}`}>
+      <Form
+        id="thresholds"
+        about={name}
+        faults={faults}
+        className="backup-form"
+        onSubmit={keep}
+        label={`Thresholds of ${name}`}
+      >
         {Object.keys(now).map((one) => {
           const { min = 1, max = 1_000_000, whole = false } = bounds[one] ?? {};
           return (

@@ -67,7 +67,7 @@ function Filter({ search }: { readonly search: AuditSearch }) {
   );
   return (
     <Part title="Search" about="A name that ends in * matches all names that begin with the rest.">
-      <Form id="audit-search" className="audit-form" onSubmit={submit}>
+      <Form id="audit-search" keepsNothing className="audit-form" onSubmit={submit}>
         {field("by", "Who", "user/ada, operator")}
         <label className="select">
           <span>What</span>

@@ -157,6 +157,7 @@ function Editor(props: {
   return (
     <Form
       id="schedule"
+      about={schedule?.name ?? ""}
       faults={faults}
       className="backup-form"
       label={schedule === undefined ? "Add a schedule" : `Change ${schedule.name}`}

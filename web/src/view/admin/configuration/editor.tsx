@@ -84,7 +84,14 @@ export function SettingEditor(props: {
     setPlan(undefined);
   };
   return (
-    <Form id="setting" faults={faults} className="setting-form" label={`Change ${key}`} onSubmit={() => send(change())}>
+    <Form
+      id="setting"
+      about={key}
+      faults={faults}
+      className="setting-form"
+      label={`Change ${key}`}
+      onSubmit={() => send(change())}
+    >
       <div className="row wrap field-row">
         <Select
           label="For"
@@ -92,6 +99,7 @@ export function SettingEditor(props: {
           value={scope}
           allowDeselect={false}
           searchable
+          data-choice
           limit={100}
           onChange={(value) => void choose(value ?? everyNode)}
         />

@@ -61,7 +61,7 @@ function Logs() {
   return (
     <>
       <Part title="Filter">
-        <Form id="log-search" className="audit-form" onSubmit={submit} key={searched}>
+        <Form id="log-search" keepsNothing className="audit-form" onSubmit={submit} key={searched}>
           <label className="select">
             <span>At least</span>
             <select name="level" defaultValue={search.level ?? ""}>

@@ -75,7 +75,7 @@ export function RoleEditor(props: {
     await navigate({ to: "/admin/$page", params: { page: "roles" } });
   };
   return (
-    <Form id="role" faults={faults} className="role-form" onSubmit={save}>
+    <Form id="role" about={role?.name ?? ""} faults={faults} className="role-form" onSubmit={save}>
       <Link to="/admin/$page" params={{ page: "roles" }} className="link">
         All roles
       </Link>
