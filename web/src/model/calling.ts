@@ -50,6 +50,12 @@ export function namedIn(blocks: readonly Block[], { mentions, members, nameFor }
   );
 }
 
+/** A text as people read it, in a line or in the field of an edit: names of today in the places of accounts. */
+export function withNames(text: string, blocks: readonly Block[], calling: Calling): string {
+  const places = [...namedIn(blocks, calling)].toSorted(([a], [b]) => b - a);
+  return places.reduce((all, [at, { said, name }]) => all.slice(0, at) + name + all.slice(at + said.length), text);
+}
+
 /** The mention that is being typed at the caret: the part after the sign, which may have blanks, and where it starts. */
 export function mentionAt(text: string, caret: number): { readonly start: number; readonly part: string } | undefined {
   const near = Math.max(0, caret - typedCharsMax);

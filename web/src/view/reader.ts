@@ -3,7 +3,7 @@ import { withAccounts } from "../../../protocols/reading/mentions.ts";
 import { isPlain, readPlain } from "../../../protocols/reading/plain.ts";
 import type { Block } from "../../../protocols/reading/tree.ts";
 import { asWritten } from "../../../protocols/text.ts";
-import { peopleAmong, type Mentionable } from "../model/index.ts";
+import { peopleAmong, withNames, type Calling, type Mentionable } from "../model/index.ts";
 
 /** The reader, for the fields one writes in: its parser is loaded with the first text that has marks and a sign. */
 type Reader = (text: string) => readonly Block[];
@@ -33,6 +33,12 @@ let last: { readonly text: string; readonly blocks: readonly Block[] } | undefin
 export function toSend(typed: string, mentionable: readonly Mentionable[] = none): string | undefined {
   const blocks = readNow(typed);
   return blocks && asWritten(withAccounts(typed, readNow, peopleAmong(mentionable)));
+}
+
+/** A message's text for the field of an edit, with names in the places of accounts; as it is, where these names would not call the same. */
+export function toEdit(text: string, calling: Calling, mentionable: readonly Mentionable[]): string {
+  const shown = withNames(text, readNow(text) ?? none, calling);
+  return toSend(shown, mentionable) === text ? shown : text;
 }
 
 /** A text as the room reads it, again when the parser has come. */

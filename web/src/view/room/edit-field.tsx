@@ -3,8 +3,8 @@ import type { Result, RoomMessage } from "../../../../protocols/index.ts";
 import { editIn, startedEdit, notices, useSession, type HalfEdit, type RoomStore } from "../../live/index.ts";
 import { copyText } from "../clipboard.ts";
 import { Composer } from "../composer.tsx";
-import { toSend } from "../reader.ts";
-import { mentionableIn } from "./calling-in.ts";
+import { toEdit, toSend } from "../reader.ts";
+import { callingIn, mentionableIn } from "./calling-in.ts";
 
 /** Which messages of a room are being edited: those whose edit was left half done come back. */
 export function useEdits(room: RoomStore): {
@@ -36,7 +36,9 @@ export function EditField({
 }) {
   const { kept } = useSession();
   const place = room.editPlace(message.seq);
-  const [edit, setEdit] = useState(() => editIn(kept.read(place)) ?? startedEdit(message));
+  const mentionable = mentionableIn(room.store.latest.view, nameFor);
+  const shown = toEdit(message.text, callingIn(room, message.mentions, nameFor), mentionable);
+  const [edit, setEdit] = useState(() => editIn(kept.read(place)) ?? startedEdit({ ...message, text: shown }));
   const [busy, setBusy] = useState(false);
   const changed = (message.editedAtMs ?? 0) !== edit.seenMs;
   const gone = message.deletedAtMs !== undefined;
@@ -52,13 +54,12 @@ export function EditField({
   };
   const cancel = () => {
     leave();
-    if (edit.text === edit.was || edit.text === message.text) return;
+    if (edit.text === edit.was || edit.text === shown) return;
     notices.done("Your edit was discarded.", () => {
       kept.write(place, edit);
       onResume();
     });
   };
-  const mentionable = mentionableIn(room.store.latest.view, nameFor);
   const save = async (seenMs: number, text: string) => {
     if (text === message.text) return leave();
     if (text === "") return;
@@ -87,7 +88,7 @@ export function EditField({
       {changed && (
         <div className="edit-conflict" role="alert">
           <p>This message was changed elsewhere while you were editing it. It says now:</p>
-          <blockquote dir="auto">{message.text}</blockquote>
+          <blockquote dir="auto">{shown}</blockquote>
           <p>Yours is in the field below.</p>
           <div className="row wrap">
             <button

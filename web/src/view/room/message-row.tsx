@@ -15,6 +15,8 @@ import { EmojiPicker } from "./emoji-picker.tsx";
 import { emojis } from "./emoji.ts";
 import { FoldedText } from "./folded-text.tsx";
 import { PollCard } from "./poll-card.tsx";
+import { callingIn } from "./calling-in.ts";
+import { NamedLine } from "./named-line.tsx";
 import { ThreadLink } from "./thread-link.tsx";
 
 /** What can be done with a message; the same object for all rows of a room, so that rows are not rendered again for it. */
@@ -151,7 +153,7 @@ export const MessageRow = memo(function MessageRow({
           <ThreadLink
             message={message}
             thread={thread}
-            nameFor={nameFor}
+            calling={callingIn(actions.room, undefined, nameFor)}
             onOpen={() => actions.openThread(message.seq)}
           />
         )}
@@ -220,7 +222,14 @@ function Quote(props: {
           <b>
             <bdi>{props.nameFor(quoted.author)}</bdi>
           </b>{" "}
-          <bdi>{quoted.deletedAtMs === undefined ? plainLine(quoted.text) : "deleted message"}</bdi>
+          {quoted.deletedAtMs === undefined ? (
+            <NamedLine
+              text={quoted.text}
+              calling={{ mentions: quoted.mentions ?? [], members: {}, nameFor: props.nameFor }}
+            />
+          ) : (
+            <bdi>deleted message</bdi>
+          )}
         </>
       )}
     </button>

@@ -1,6 +1,7 @@
 import type { RoomMessage, RoomThread } from "../../../../protocols/index.ts";
-import { plainLine } from "../../model/index.ts";
+import type { Calling } from "../../model/index.ts";
 import { Icon } from "../icons.tsx";
+import { NamedLine } from "./named-line.tsx";
 import { clockTime } from "../time.ts";
 
 /** Numbers as they are read. */
@@ -26,7 +27,7 @@ export function ThreadNews({ thread }: { readonly thread: RoomThread | undefined
 export function ThreadLink(props: {
   readonly message: RoomMessage;
   readonly thread: RoomThread | undefined;
-  readonly nameFor: (principal: string) => string;
+  readonly calling: Calling;
   readonly onOpen: () => void;
 }) {
   const { message, thread } = props;
@@ -41,7 +42,8 @@ export function ThreadLink(props: {
       {/* What is a line of the room is read there. */}
       {thread !== undefined && thread.last.text !== "" && thread.last.alsoInRoom !== true && (
         <span className="dim ellipsis thread-last">
-          <bdi>{props.nameFor(thread.last.author)}</bdi>: <bdi>{plainLine(thread.last.text)}</bdi>
+          <bdi>{props.calling.nameFor(thread.last.author)}</bdi>:{" "}
+          <NamedLine text={thread.last.text} calling={props.calling} />
         </span>
       )}
     </button>

@@ -2,10 +2,12 @@ import { Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { RoomMessage, RoomThread } from "../../../../protocols/index.ts";
 import { useShown, type RoomStore } from "../../live/index.ts";
-import { messageAt, plainLine, threadsInOrder, type RoomModel } from "../../model/index.ts";
+import { messageAt, threadsInOrder, type RoomModel } from "../../model/index.ts";
 import { momentOf } from "../time.ts";
 import type { MessageActions } from "./message-row.tsx";
 import { Panel } from "./panel.tsx";
+import { callingIn } from "./calling-in.ts";
+import { NamedLine } from "./named-line.tsx";
 import { repliesText, ThreadNews } from "./thread-link.tsx";
 
 /** The threads of a room that were written in last, and what is unread in them. */
@@ -57,11 +59,16 @@ function ThreadCard(props: {
           <b>
             <bdi>{actions.nameFor(root.author)}</bdi>
           </b>{" "}
-          <bdi>{root.deletedAtMs === undefined ? plainLine(root.text) : "deleted message"}</bdi>
+          {root.deletedAtMs === undefined ? (
+            <NamedLine text={root.text} calling={callingIn(actions.room, root.mentions ?? [], actions.nameFor)} />
+          ) : (
+            <bdi>deleted message</bdi>
+          )}
         </p>
       )}
       <p className="flush ellipsis dim">
-        <bdi>{actions.nameFor(thread.last.author)}</bdi>: <bdi>{plainLine(thread.last.text)}</bdi>
+        <bdi>{actions.nameFor(thread.last.author)}</bdi>:{" "}
+        <NamedLine text={thread.last.text} calling={callingIn(actions.room, undefined, actions.nameFor)} />
       </p>
       <div className="row card-foot">
         <button type="button" className="link" onClick={() => actions.openThread(thread.root)}>

@@ -1,0 +1,124 @@
+import { expect } from "chai";
+import type { Locator, Page } from "playwright-core";
+import { openPages, type Fixture, type Person } from "../../fixtures/page/index.ts";
+
+const field = (page: Page): Locator => page.getByRole("textbox", { name: "Message #Den" });
+const message = (page: Page, text: string): Locator => page.locator("main article[data-seq]").filter({ hasText: text });
+const editor = (page: Page): Locator => page.getByRole("textbox", { name: "Edit the message" });
+
+for (const [device, viewport] of [
+  ["a desktop", { width: 1280, height: 800 }],
+  ["a phone", { width: 390, height: 844 }],
+] as const)
+  describe(`names in messages, on ${device}`, function () {
+    let fixture: Fixture, ada: Person;
+    before(async () => {
+      fixture = await openPages();
+      ada = await fixture.person("ada", { viewport });
+      await ada.api("POST", "/api/v1/rooms", { room: "den", title: "Den" });
+      for (const [name, displayName] of [
+        ["kenta", "健太"],
+        ["hans", "Müller"],
+        ["grete", "Anna Müller"],
+        ["anna", "Anna Müller"],
+      ] as const) {
+        const one = await fixture.account(name);
+        await one.api("PATCH", "/api/v1/me", { displayName });
+        await one.api("POST", "/api/v1/rooms/den/join", {});
+      }
+      await ada.page.goto(`${fixture.node.url}/room/den`);
+      await field(ada.page).waitFor();
+    });
+    after(() => fixture.close());
+    const last = async (): Promise<{ seq: number; text: string; mentions?: readonly string[] }> => {
+      const { messages } = (await ada.api("GET", "/api/v1/rooms/den/messages")) as { messages: Awaited<ReturnType<typeof last>>[] }; // prettier-ignore
+      const newest = messages.at(-1);
+      if (newest === undefined) throw new Error("there is no message");
+      return newest;
+    };
+
+    it("call people by what they are shown as; the message keeps the account, and shows the name: in its line, its edit and its quotation", async () => {
+      const { page } = ada;
+      await field(page).fill("交给@健太处理, and @Müller **now**");
+      await field(page).press("Enter");
+      const row = message(page, "处理");
+      await row.locator(".mention").nth(1).waitFor();
+      expect(await row.locator(".mention").allInnerTexts()).to.deep.equal(["@健太", "@Müller"]);
+      const { seq, text, mentions } = await last();
+      expect(text).to.equal("交给@kenta处理, and @hans **now**");
+      expect(mentions).to.have.members(["user/kenta", "user/hans"]);
+      await field(page).press("ArrowUp");
+      await editor(page).waitFor();
+      expect(await editor(page).inputValue()).to.equal("交给@健太处理, and @Müller **now**");
+      await editor(page).press("End");
+      await page.keyboard.type("!");
+      await editor(page).press("Enter");
+      await row.getByText("(edited)").waitFor();
+      expect((await last()).text).to.equal("交给@kenta处理, and @hans **now**!");
+      const kenta = await fixture.account("kenta");
+      await kenta.api("POST", "/api/v1/rooms/den/messages", { text: "yes @ada", replyTo: seq, alsoInRoom: true });
+      await page.locator(".quote", { hasText: "@健太处理, and @Müller" }).waitFor();
+    });
+
+    it("call nobody in quotations, code, addresses and links, and the page shows none", async () => {
+      const { page } = ada;
+      for (const text of [
+        "> @kenta said",
+        "`@kenta` and more",
+        "see https://x.test/@kenta/post",
+        "[post](https://x.test/@kenta)",
+        "    @kenta indented",
+      ]) {
+        await field(page).fill(text);
+        await field(page).press("Enter");
+        await page.waitForFunction("document.querySelector('main textarea').value === ''");
+        await page.locator("article.pending").waitFor({ state: "detached" });
+        const { mentions, seq } = await last();
+        expect(mentions ?? [], text).to.deep.equal([]);
+        const row = page.locator(`main article[data-seq="${seq}"]`);
+        await row.waitFor();
+        expect(await row.locator(".mention").count(), text).to.equal(0);
+      }
+    });
+
+    it("that two people have call nobody, and the composer says so until one is picked", async () => {
+      const { page } = ada;
+      await field(page).fill("@Anna Müller, hello");
+      await page.getByText("Several people here are called Anna Müller.").waitFor();
+      await field(page).fill("");
+      await field(page).pressSequentially("@Anna");
+      await page.getByRole("option", { name: /@grete/ }).waitFor();
+      await page.getByRole("option", { name: /@anna/ }).waitFor();
+      await field(page).press("ArrowDown");
+      await field(page).press("Enter");
+      await field(page).press("Enter");
+      await message(page, "@Anna Müller").locator(".mention").waitFor();
+      const { text, mentions = [] } = await last();
+      expect(mentions).to.have.length(1);
+      // Its edit keeps the account, since the name would call nobody.
+      await field(page).press("ArrowUp");
+      expect((await editor(page).inputValue()).trim()).to.equal(text.trim());
+      await editor(page).press("Escape");
+    });
+
+    it("that come with an edit are told", async () => {
+      const { page } = ada;
+      await field(page).fill("who takes this?");
+      await field(page).press("Enter");
+      await message(page, "who takes").waitFor();
+      const kenta = await fixture.account("kenta");
+      const mentioned = async (): Promise<unknown> =>
+        ((await kenta.api("GET", "/api/v1/me/rooms")) as { rooms: { room: string; mentioned?: boolean }[] }).rooms.find(
+          ({ room }) => room === "den",
+        )?.mentioned;
+      const { seq } = await last();
+      await kenta.api("PUT", "/api/v1/rooms/den/read", { seq }).catch(() => undefined);
+      await field(page).press("ArrowUp");
+      await editor(page).waitFor();
+      await page.keyboard.type(" @健太");
+      await editor(page).press("Enter");
+      await message(page, "who takes").locator(".mention").waitFor();
+      expect((await last()).mentions).to.deep.equal(["user/kenta"]);
+      expect(await mentioned()).to.equal(true);
+    });
+  });
