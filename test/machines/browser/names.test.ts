@@ -108,14 +108,14 @@ for (const [device, viewport] of [
       await message(page, "who takes").waitFor();
       const kenta = await fixture.account("kenta");
       const mentioned = async (): Promise<unknown> =>
-        ((await kenta.api("GET", "/api/v1/me/rooms")) as { rooms: { room: string; mentioned?: boolean }[] }).rooms.find(
+        ((await kenta.api("GET", "/api/v1/rooms")) as { rooms: { room: string; mentioned?: boolean }[] }).rooms.find(
           ({ room }) => room === "den",
         )?.mentioned;
       const { seq } = await last();
       await kenta.api("PUT", "/api/v1/rooms/den/read", { seq }).catch(() => undefined);
       await field(page).press("ArrowUp");
       await editor(page).waitFor();
-      await page.keyboard.type(" @健太");
+      await page.keyboard.type(" @健太, perhaps?");
       await editor(page).press("Enter");
       await message(page, "who takes").locator(".mention").waitFor();
       expect((await last()).mentions).to.deep.equal(["user/kenta"]);
