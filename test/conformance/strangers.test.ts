@@ -34,9 +34,10 @@ describe("files of strangers", function () {
     await host.settled();
     return host;
   }
-  function good(name = "good"): ModelSpec {
+  /** Files with the same in them have the same fate. */
+  function good(name = "good", text = "abc"): ModelSpec {
     const path = join(folder, `${name}.gguf`);
-    writeChainModel(path, { text: "abc", after: "again", contextTokens: 65_536 });
+    writeChainModel(path, { text, after: "again", contextTokens: 65_536 });
     return { name, adapter: "llama", path, contextTokens: 65_536, sequences: 2 };
   }
 
@@ -130,7 +131,7 @@ describe("files of strangers", function () {
   }); // prettier-ignore
 
   it("are not blamed for what another one ended: each suspect is asked the same again, alone", async () => {
-    const host = await started(good("culprit"), good("other"));
+    const host = await started(good("culprit"), good("other", "abd"));
     // More than is written ahead of whoever listens, so both still write when their process is ended.
     const asks = { sampling: { maxTokens: 8_000 } };
     const both = async (): Promise<void> => {
@@ -159,9 +160,7 @@ describe("files of strangers", function () {
   it("are taken out when their calls have ended the process twice, and come back when somebody loads them", async () => {
     let kept: string | undefined;
     const trials = { read: async () => kept, write: async (text: string) => void (kept = text) };
-    const models = [good("culprit"), good("other")] as const;
-    // Who has the same in its files has the same fate.
-    writeChainModel(models[1].path, { text: "abd", after: "again", contextTokens: 65_536 });
+    const models = [good("culprit"), good("other", "abd")] as const;
     const host = await startedWith({ models, trials });
     for (const round of [1, 2]) {
       await host.settled();
