@@ -155,7 +155,7 @@ describe("the administration", function () {
     await page.getByRole("textbox", { name: "Name" }).fill("auditor");
     await page.getByRole("textbox", { name: "What it is for" }).fill("Reads the audit from the office");
     await page.getByRole("checkbox", { name: /^Reading who changed what in the cluster/ }).check();
-    await page.getByRole("button", { name: /^Conditions: Reading what was done/ }).click();
+    await page.getByRole("button", { name: /^Conditions: Reading who changed what/ }).click();
     const when = page.getByRole("group", { name: /^Conditions of Reading/ });
     await when.getByRole("textbox", { name: "From addresses" }).fill("10.0.0.0/8");
     await when.getByLabel("From (UTC)").fill("08:00");
@@ -172,7 +172,7 @@ describe("the administration", function () {
     await ada.api("PUT", "/api/v1/admin/users/cyd/roles", { roles: ["member", "auditor"] });
     await page.getByRole("button", { name: "Remove auditor" }).click();
     await dialog(page)
-      .getByText(/^cyd loses: Reading what was done/)
+      .getByText(/^cyd loses: Reading who changed what/)
       .waitFor();
     await shoot(page, "role-removal");
     await dialog(page).getByRole("button", { name: "Remove" }).click();
