@@ -188,7 +188,7 @@ describe("the administration", function () {
     expect(await owner.isDisabled()).to.equal(true);
     await looked(small, "person-phone");
     await small.goto(`${fixture.node.url}/admin/roles?edit=%2B`);
-    const own = small.getByRole("checkbox", { name: /^Making and unmaking owners.*You do not have this/ });
+    const own = small.getByRole("checkbox", { name: /^Making and removing owners.*You do not have this/ });
     expect(await own.isDisabled()).to.equal(true);
     await looked(small, "role-editor-phone");
     await small.goto(`${fixture.node.url}/admin/roles`);
