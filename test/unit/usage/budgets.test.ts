@@ -193,8 +193,8 @@ describe("a budget", () => {
     expect(noted).to.deep.equal(["budgetWarned 850", "budgetUsedUp 1700"]);
     // Of a budget that many have, admins hear when it is at its end.
     expect(told).to.deep.equal([
-      [{ people: ["ada"], admins: false }, 'Your budget "daily" is nearly used up: 850 of 1,000 tokens this day. It begins anew at 2026-05-05 00:00 UTC.'],
-      [{ people: ["ada"], admins: true }, 'Your budget "daily" is used up: 1,700 of 1,000 tokens this day. It begins anew at 2026-05-05 00:00 UTC. Nothing is stopped.'],
+      [{ people: ["ada"], admins: false }, 'Your budget "daily" is nearly used up: 850 of 1,000 tokens this day. It begins again at 2026-05-05 00:00 UTC.'],
+      [{ people: ["ada"], admins: true }, 'Your budget "daily" is used up: 1,700 of 1,000 tokens this day. It begins again at 2026-05-05 00:00 UTC. Nothing is stopped.'],
     ]); // prettier-ignore
   });
 
@@ -210,7 +210,7 @@ describe("a budget", () => {
     });
     await until(world, call(exact(85)).end);
     await pass(world, 6_000);
-    expect(told).to.deep.equal([[{ people: ["ada", "bob"], admins: true }, 'The budget "sales" is nearly used up: 0.85 of 1.00 this month. It begins anew at 2026-06-01 00:00 UTC.']]);
+    expect(told).to.deep.equal([[{ people: ["ada", "bob"], admins: true }, 'The budget "sales" is nearly used up: 0.85 of 1.00 this month. It begins again at 2026-06-01 00:00 UTC.']]);
   }); // prettier-ignore
 
   it("is told as what calls took, and never as what is reserved for calls under way", async () => {
