@@ -120,7 +120,7 @@ describe("the backups of a cluster", function () {
     await ada.api("DELETE", "/api/v1/admin/backups/schedules/often");
     expect([task?.state, (task?.result as BackupResults["drill"] | undefined)?.whole]).to.deep.equal(["done", true]);
     expect(await readdir(join(fixture.node.data, "drill"))).to.deep.equal([]);
-    await part(page, "State").getByText("Backups are well").waitFor();
+    await part(page, "State").getByText("Backups are fine").waitFor();
     expect(fixture.complaints).to.deep.equal([]);
   });
 
