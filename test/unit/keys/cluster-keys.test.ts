@@ -89,7 +89,7 @@ describe("the keys of a cluster", () => {
   it("are none before there is a kit; then they seal and sign, also after a restart, and the kit opens them", async () => {
     const store = new RowStore();
     const keys = nodeOn(store);
-    expect(codeOf(await keys.backupKeys())).to.equal("KEY_MISSING");
+    expect(codeOf(await keys.backupKeys())).to.equal("KIT_MISSING");
     const status = valueOf(await makeKit(keys, root));
     expect([status.epochs.length, status.here]).to.deep.equal([1, [1]]);
     const made = valueOf(await keys.backupKeys());
