@@ -96,7 +96,9 @@ describe("backups of a real node", function () {
     expect(await plexus(node, "backup", "list", "--from", folder)).to.match(/1 .*\n.*2 /);
     expect(await plexus(node, "backup", "show", "--from", folder)).to.match(/Snapshot 2 of/);
     const dry = ["backup", "recall", "--from", folder, "--room", "harbour", "--dry-run"];
-    expect(await plexus(node, ...dry)).to.match(/Nothing was written\. It would write up to .* of 1 actor of snapshot 2/);
+    expect(await plexus(node, ...dry)).to.match(
+      /Nothing was written\. It would write up to .* of 1 actor of snapshot 2/,
+    );
     expect(await plexus(node, "backup", "verify", "--from", folder, "--depth", "data")).to.match(/read and decrypted/);
     const refused = await runPlexus("backup", "prune", "--from", folder, "--keep-last", "1", "--data", node.data);
     expect(refused.stderr)
