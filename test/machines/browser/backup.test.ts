@@ -129,7 +129,7 @@ describe("the backups of a cluster", function () {
     const recall = part(page, "Recall");
     await recall.getByRole("combobox", { name: "Which", exact: true }).fill("lobby");
     await recall.getByRole("button", { name: "Show how much it is" }).click();
-    await recall.getByText(/records? of 1 actor, up to/).waitFor();
+    await recall.getByText(/records? of 1 room, account or agent, up to/).waitFor();
     const [download] = await Promise.all([
       page.waitForEvent("download"),
       recall.getByRole("button", { name: "Download" }).click(),
