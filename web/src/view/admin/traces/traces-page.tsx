@@ -108,7 +108,7 @@ function Trace({ trace }: { readonly trace: string }) {
       {data !== undefined && (data.spans.length > steps.length || data.more === true) && (
         <p className="dim">
           And {data.spans.length - steps.length}
-          {data.more === true && " or more"} more steps.
+          {data.more === true && " or more"} further steps.
         </p>
       )}
     </Part>
