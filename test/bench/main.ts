@@ -78,6 +78,7 @@ const benchmarks: readonly Benchmark[] = [
   replicatedCrowd,
   swapOne,
   swapMany,
+  watchers,
   etcdOne,
   etcdMany,
   agents,
@@ -106,7 +107,6 @@ const timings: readonly Timing[] = [
   fanOutNodes,
   leaderKilled,
   leaderAndOwnerKilled,
-  watchers,
   generating,
 ];
 

@@ -33,7 +33,13 @@ const clients = {
 } as const;
 type EtcdClient = keyof typeof clients;
 
-export async function etcdClient(client: EtcdClient, load: Load, call = "durable"): Promise<Target> {
+/** Changes of a row that so many watch, one after the other. */
+interface WatchLoad {
+  readonly watchers: number;
+  readonly changes: number;
+}
+
+export async function etcdClient(client: EtcdClient, load: Load | WatchLoad, call = "durable"): Promise<Target> {
   const found = findEtcd();
   if ("missing" in found) throw new Error(found.missing);
   const used = (shared ??= { etcd: startEtcd(found.path, 3), clients: 0 });
@@ -48,7 +54,7 @@ export async function etcdClient(client: EtcdClient, load: Load, call = "durable
     const { endpoint } = await (await used.etcd).leader();
     const target = await servedTarget(clients[client], call, load, [
       endpoint,
-      `${call}-${client}-${load.lanes}-${load.outstanding}`,
+      `${call}-${client}-${Object.values(load).join("-")}`,
     ]);
     const stop = async (): Promise<void> => {
       try {

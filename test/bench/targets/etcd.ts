@@ -3,6 +3,7 @@
 import { connect, constants, type IncomingHttpHeaders } from "node:http2";
 import { setTimeout } from "node:timers/promises";
 import { drive, payload, type Driven, type Load } from "./drive.ts";
+import { median } from "../statistics.ts";
 import { serve } from "./serve.ts";
 
 const [endpoint = "", prefix = ""] = process.argv.slice(2);
@@ -92,6 +93,55 @@ async function put(lane: number): Promise<void> {
   }
 }
 
+const watchedKey = `${prefix}/watched`;
+/** Called whenever a watcher is told of a change. */
+let told = (): void => undefined;
+
+/** Watches one key so often, all on one stream, as clients of etcd do: a `WatchRequest` with one `WatchCreateRequest` each. Resolves when all are there.
+ *  Each answer is a frame of its own: first that a watcher was made, then one for each watcher and change. */
+function watch(count: number): Promise<void> {
+  const key = Buffer.from(watchedKey);
+  const create = Buffer.concat([Buffer.from([0x0a, key.length]), key]);
+  const body = Buffer.concat([Buffer.from([0x0a, create.length]), create]);
+  const header = Buffer.alloc(5);
+  header.writeUInt32BE(body.length, 1);
+  const stream = session.request({ ...headers, [HTTP2_HEADER_PATH]: "/etcdserverpb.Watch/Watch" }, { endStream: false });
+  for (let made = 0; made < count; made += 1) stream.write(Buffer.concat([header, body]));
+  return new Promise((resolve, reject) => {
+    let rest = Buffer.alloc(0);
+    let frames = 0;
+    stream.on("error", reject);
+    stream.on("data", (chunk: Buffer) => {
+      rest = Buffer.concat([rest, chunk]);
+      while (rest.length >= 5 && rest.length >= 5 + rest.readUInt32BE(1)) {
+        rest = rest.subarray(5 + rest.readUInt32BE(1));
+        frames += 1;
+        if (frames === count) resolve();
+        else if (frames > count) told();
+      }
+    });
+  });
+}
+
+/** One change after the other, each when the last of all watchers was told of the one before. */
+async function watched({ watchers, changes }: { readonly watchers: number; readonly changes: number }): Promise<Record<string, number>> {
+  const text = (tag: number, said: string): Buffer => Buffer.concat([Buffer.from([tag, said.length]), Buffer.from(said)]);
+  const body = Buffer.concat([text(0x0a, watchedKey), text(0x12, payload)]);
+  const header = Buffer.alloc(5);
+  header.writeUInt32BE(body.length, 1);
+  const toLastMs: number[] = [];
+  for (let change = 0; change < changes; change += 1) {
+    let left = watchers;
+    const last = new Promise<void>((resolve) => (told = () => (left -= 1) === 0 && resolve()));
+    const sentMs = performance.now();
+    await Promise.all([send("/etcdserverpb.KV/Put", Buffer.concat([header, body])), last]);
+    toLastMs.push(performance.now() - sentMs);
+  }
+  return { medianMs: median(toLastMs), highestMs: Math.max(...toLastMs) };
+}
+
+let watching: Promise<void> | undefined;
+
 async function counted(load: Load, issue: (lane: number) => Promise<void>): Promise<Driven> {
   const driven = await drive(load, issue);
   for (const [lane, count] of puts) {
@@ -107,6 +157,10 @@ async function counted(load: Load, issue: (lane: number) => Promise<void>): Prom
 serve({
   durable: (load: Load) => counted(load, put),
   swap: (load: Load) => counted(load, swap),
+  async watched(load: { readonly watchers: number; readonly changes: number }) {
+    await (watching ??= watch(load.watchers));
+    return watched(load);
+  },
   stop() {
     session.close();
     return Promise.resolve();
