@@ -61,7 +61,11 @@ export function createVoterWire(
 
   const send = (to: NodeId, generation: number, message: VoterMessage): void => {
     const bytes = encode(message);
-    if (bytes.length <= limits.pageBytesMax) return void exchange.send(to, "directory.vote", { generation, bytes });
+    if (bytes.length <= limits.pageBytesMax) {
+      // Somebody waits for each of them: they leave now, not after the other work of this turn of the event loop.
+      if (exchange.send(to, "directory.vote", { generation, bytes })) exchange.flush(to, "directory.vote");
+      return;
+    }
     for (let start = 0; start < bytes.length; start += limits.pageBytesMax) {
       const part = bytes.subarray(start, start + limits.pageBytesMax);
       if (!exchange.send(to, "directory.part", { generation, bytes: part, start, size: bytes.length })) return;

@@ -105,7 +105,10 @@ function watch(count: number): Promise<void> {
   const body = Buffer.concat([Buffer.from([0x0a, create.length]), create]);
   const header = Buffer.alloc(5);
   header.writeUInt32BE(body.length, 1);
-  const stream = session.request({ ...headers, [HTTP2_HEADER_PATH]: "/etcdserverpb.Watch/Watch" }, { endStream: false });
+  const stream = session.request(
+    { ...headers, [HTTP2_HEADER_PATH]: "/etcdserverpb.Watch/Watch" },
+    { endStream: false },
+  );
   for (let made = 0; made < count; made += 1) stream.write(Buffer.concat([header, body]));
   return new Promise((resolve, reject) => {
     let rest = Buffer.alloc(0);
@@ -124,8 +127,15 @@ function watch(count: number): Promise<void> {
 }
 
 /** One change after the other, each when the last of all watchers was told of the one before. */
-async function watched({ watchers, changes }: { readonly watchers: number; readonly changes: number }): Promise<Record<string, number>> {
-  const text = (tag: number, said: string): Buffer => Buffer.concat([Buffer.from([tag, said.length]), Buffer.from(said)]);
+async function watched({
+  watchers,
+  changes,
+}: {
+  readonly watchers: number;
+  readonly changes: number;
+}): Promise<Record<string, number>> {
+  const text = (tag: number, said: string): Buffer =>
+    Buffer.concat([Buffer.from([tag, said.length]), Buffer.from(said)]);
   const body = Buffer.concat([text(0x0a, watchedKey), text(0x12, payload)]);
   const header = Buffer.alloc(5);
   header.writeUInt32BE(body.length, 1);
