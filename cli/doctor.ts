@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../config/index.ts";
 import { everyModel, failureOf, type InferenceView, type ModelInfo, type NodeStatus } from "../protocols/index.ts";
-import { exposureOf, trialsFile } from "../node/data-folder/index.ts";
-import { createClock, keptText } from "../node/platform/index.ts";
+import { exposureOf } from "../node/data-folder/index.ts";
+import { createClock } from "../node/platform/index.ts";
 import {
   describeGpus,
   inspectModel,
@@ -14,7 +14,6 @@ import {
   modelSpec,
   probeGpus,
   readMachine,
-  runtimeLimits,
   startInferenceHost,
   type Gpus,
   type Machine,
@@ -24,6 +23,7 @@ import { findRunning, localTarget, type ControlFile } from "./control.ts";
 import { explainFolder } from "./data-folder.ts";
 import { clusterChecks } from "./doctor-cluster.ts";
 import { cliLimits } from "./limits.ts";
+import { keptTrials } from "./model-trial.ts";
 import { callNode } from "./node-client.ts";
 import { counted, describeBytes, describeRefusal, exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine } from "./printable.ts";
@@ -331,8 +331,7 @@ async function loadModels(config: Config, models: Config["models"]): Promise<rea
     models: models.map((model) => modelSpec(model, config)),
     clock: createClock(),
     log: { debug, info: silent, warn: silent, error: silent },
-    // What the node remembers of trials is what its start will say. Whoever looks changes nothing in its folder.
-    trials: { ...keptText(trialsFile(config.data), runtimeLimits.trialsFileBytesMax), write: () => Promise.resolve() },
+    trials: keptTrials(config.data),
   });
   try {
     const overdue = new AbortController();
@@ -341,13 +340,17 @@ async function loadModels(config: Config, models: Config["models"]): Promise<rea
       delay(cliLimits.modelLoadTimeoutMs, undefined, { signal: overdue.signal }).catch(silent),
     ]);
     overdue.abort();
-    const judged = host.models().map((model) => ({ model, check: judgeModel(model, warnings.get(model.model)) }));
+    const judge = (model: ModelInfo): Check => {
+      const strikes = host.residents().find(({ spec }) => spec.name === model.model)?.strikes;
+      return judgeModel(model, { warning: warnings.get(model.model), strikes });
+    };
+    const judged = host.models().map((model) => ({ model, check: judge(model) }));
     // Those that do not fit beside the others are loaded one by one, as calls would.
     for (const one of judged) {
       if (one.model.state !== "idle") continue;
       await host.load(one.model.model);
       const now = host.models().find(({ model }) => model === one.model.model) ?? one.model;
-      one.check = judgeModel(now, warnings.get(now.model));
+      one.check = judge(now);
     }
     return judged.map(({ check }) => check);
   } finally {
@@ -355,7 +358,10 @@ async function loadModels(config: Config, models: Config["models"]): Promise<rea
   }
 }
 
-function judgeModel(model: ModelInfo, warning: string | undefined): Check {
+function judgeModel(
+  model: ModelInfo,
+  { warning, strikes }: { readonly warning: string | undefined; readonly strikes: string | undefined },
+): Check {
   const isReady = model.state === "ready";
   if (isReady && model.device === "remote") {
     if (warning !== undefined) return { name: "Model", state: "warning", says: `${model.model}: ${warning}` };
@@ -365,6 +371,8 @@ function judgeModel(model: ModelInfo, warning: string | undefined): Check {
   if (isReady && model.sizeBytes === 0)
     return { name: "Model", state: "good", says: `${model.model}: ${model.label?.short ?? "it needs no file"}` };
   const size = `${describeBytes(model.sizeBytes)}, context ${model.contextTokens} tokens`;
+  if (isReady && strikes !== undefined)
+    return { name: "Model", state: "warning", says: `${model.model} loads: ${size}; ${strikes}`, hint: "At the second time the node takes it out." }; // prettier-ignore
   if (isReady) return { name: "Model", state: "good", says: `${model.model} loads: ${size}` };
   const says = model.state === "failed" ? (model.reason ?? "no reason given") : "did not load in time";
   return { name: "Model", state: "bad", says: `${model.model}: ${says}` };

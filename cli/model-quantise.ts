@@ -11,11 +11,13 @@ export interface QuantiseFlags {
   readonly to: QuantiseTarget;
   /** By default beside the file. */
   readonly out: string | undefined;
+  /** The data folder of this machine's node, which knows what calls of the file have ended. */
+  readonly data: string;
   readonly json: boolean;
 }
 
 /** `plexus models quantise FILE`: needs no node. Ctrl-C ends it, and nothing is left of it. */
-export async function quantiseModel({ path, to: target, out, json }: QuantiseFlags, output: Output): Promise<number> {
+export async function quantiseModel({ path, to: target, out, data, json }: QuantiseFlags, output: Output): Promise<number> {
   demandFile(path);
   const to = resolve(out ?? nameOf(path, target));
   const stop = new AbortController();
@@ -34,7 +36,11 @@ export async function quantiseModel({ path, to: target, out, json }: QuantiseFla
   try {
     const bytes = await quantise({ from: path, to, target, signal: stop.signal, progress });
     if (live) process.stderr.write("\r\u001B[K");
-    if (json) output.print(jsonLine({ file: to, bytes }));
+    const { strikesAt } = await import("./model-trial.ts");
+    const strikes = (await strikesAt(data, resolve(path)))?.says;
+    if (strikes !== undefined && !json)
+      output.printError(`${withoutControls(path)}: ${strikes}. The new file is another one to the node, and begins without any strike.`);
+    if (json) output.print(jsonLine({ file: to, bytes, ...(strikes !== undefined && { strikes }) }));
     else output.print(`${withoutControls(to)}: ${describeBytes(bytes)}. To use it: plexus models pull ${withoutControls(to)}`);
     return exitCodes.ok;
   } finally {

@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { failure, PlexusError, type Failure } from "../protocols/errors.ts";
 import type { ModelsView, PullView, ServingRow, StoredModel, VerifiedModel, WantedModel } from "../protocols/index.ts";
 import { demand, findNode, type AdminFlags } from "./admin.ts";
+import type { Strikes } from "../runtimes/index.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode, forLook, type Target } from "./node-client.ts";
 import { describeBytes, describeDuration, exitCodes, paint, type Output } from "./output.ts";
@@ -263,13 +264,22 @@ async function changeWanted(
 
 const other = "Use a version of the model in TQ2_0 or TQ1_0: publishers offer them beside i2_s, and `plexus models pull hf:OWNER/REPO:TQ2_0` finds them. convert_hf_to_gguf.py of llama.cpp (--outtype tq2_0) makes one of the original weights."; // prettier-ignore
 
-const trial = async (path: string): Promise<string | undefined> => (await import("./model-trial.ts")).trialFault(path);
+/** How a file is judged: what the node of this data folder remembers against it, and what a trial finds. */
+export interface FileTrial {
+  strikes(path: string): Promise<Strikes | undefined>;
+  fault(path: string): Promise<string | undefined>;
+}
+
+/** By the node's data folder on this machine. */
+async function trialAt(data: string): Promise<FileTrial> {
+  const { strikesAt, trialFault } = await import("./model-trial.ts");
+  return { strikes: (path) => strikesAt(data, path), fault: trialFault };
+}
 
 /** `plexus models convert FILE`: says whether there is anything to convert. */
 export async function convertModel(
-  path: string,
+  { path, data, by }: { readonly path: string; readonly data: string; readonly by?: FileTrial },
   output: Output,
-  tried: (path: string) => Promise<string | undefined> = trial,
 ): Promise<number> {
   demandFile(path);
   const { inspectFile } = await import("../runtimes/store/index.ts");
@@ -278,11 +288,17 @@ export async function convertModel(
     const isI2s = found.reason.includes("i2_s");
     throw new PlexusError(failure("MODEL_REFUSED", { file: path, reason: isI2s ? "it is written in i2_s of bitnet.cpp, whose layout differs between processors and is not in the file" : found.reason, ...(isI2s && { hint: other }) })); // prettier-ignore
   }
-  const fault = found.type === "gguf" && found.header.kind === "model" ? await tried(resolve(path)) : undefined;
-  if (fault !== undefined) throw new PlexusError(failure("MODEL_REFUSED", { file: path, reason: fault }));
-  output.print(`${withoutControls(path)} can be used as it is: plexus models pull ${withoutControls(resolve(path))}`);
+  const full = resolve(path);
+  if (found.type === "gguf" && found.header.kind === "model") {
+    const trial = by ?? (await trialAt(data));
+    const strikes = await trial.strikes(full);
+    const fault = strikes?.isOut === true ? strikes.says : await trial.fault(full);
+    if (fault !== undefined) throw new PlexusError(failure("MODEL_REFUSED", { file: path, reason: fault }));
+    if (strikes !== undefined) output.print(`${withoutControls(path)}: ${strikes.says}; at the second time the node takes it out`);
+  }
+  output.print(`${withoutControls(path)} can be used as it is: plexus models pull ${withoutControls(full)}`);
   return exitCodes.ok;
-}
+} // prettier-ignore
 
 /** Errors: NOT_FOUND where there is no such file, or this person may not look; BAD_REQUEST where it is something else. */
 export function demandFile(path: string): void {

@@ -1,6 +1,8 @@
-/** Loads a file of a model and asks it, as a node does it with a file that it does not know: first in a process of its own. */
-import { createClock } from "../node/platform/index.ts";
-import { startInferenceHost } from "../runtimes/index.ts";
+/** What becomes of a file of a model: it is loaded and asked, as a node does it with a file that it does not know, first in a process of its own;
+ *  and what the node of this machine remembers against it. */
+import { trialsFile } from "../node/data-folder/index.ts";
+import { createClock, keptText } from "../node/platform/index.ts";
+import { keptStrikes, runtimeLimits, startInferenceHost, type Strikes } from "../runtimes/index.ts";
 
 /** Why a model cannot be used; undefined: it can. */
 export async function trialFault(path: string): Promise<string | undefined> {
@@ -16,3 +18,13 @@ export async function trialFault(path: string): Promise<string | undefined> {
     await host.stop(0);
   }
 }
+
+/** What the node with this data folder remembers against such a file. */
+export const strikesAt = (data: string, path: string): Promise<Strikes | undefined> =>
+  keptStrikes({ name: "NAME", adapter: "llama", path }, keptTrials(data));
+
+/** What the node remembers of trials is what its start will say. Whoever looks changes nothing in its folder. */
+export const keptTrials = (data: string) => ({
+  ...keptText(trialsFile(data), runtimeLimits.trialsFileBytesMax),
+  write: () => Promise.resolve(),
+});

@@ -36,6 +36,7 @@ export { echoAnswer } from "./echo/reply.ts";
 export type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./environment.ts";
 export type { Resident } from "./resident.ts";
 export { startInferenceHost, type InferenceHost, type InferenceHostOptions } from "./host/host.ts";
+export { keptStrikes, type Strikes } from "./host/strikes.ts";
 export { describeGpus, hasGraphics, probeGpus, type GpuInterface, type Gpus } from "./gpu.ts";
 export { runtimeLimits } from "./limits.ts";
 export { createFinder, type Finder } from "./finding/index.ts";

@@ -239,7 +239,7 @@ export const runtimeLimits = {
   /** Trials that are remembered, beyond a restart, too; the one that was needed longest ago goes. */
   trialsKept: 1_024,
   /** Bytes of the file that they are remembered in; a larger one is not read, and models are tried anew. */
-  trialsFileBytesMax: 1_048_576,
+  trialsFileBytesMax: 2_097_152,
   /** Characters of the reason why one failed. */
   trialReasonCharsMax: 600,
   /** Bytes of a model's file that are read at a time to know it by its content. */

@@ -306,12 +306,12 @@ export class Residency {
   }
 
   /** A worker is gone, or the whole host, and these models with it. What ran has ended, what waits goes on waiting. `unsure`: the host, and calls
-   *  ran in it that may have ended it as well as a load. `guilty`: models that are taken out, with how many hosts the calls of each have ended. */
+   *  ran in it that may have ended it as well as a load. `out`: models that are taken out, and why. */
   lost(
     names: readonly string[],
     how: string,
     by: "worker" | "host" | "unsure",
-    guilty: ReadonlyMap<string, number> = new Map(),
+    out: ReadonlyMap<string, string> = new Map(),
   ): void {
     const nowMs = this.#options.clock.monotonicMs();
     const gone = names.flatMap((name) => this.#models.get(name) ?? []).filter(isAtHost);
@@ -326,9 +326,8 @@ export class Residency {
       // Before anything is refused: whoever asks again at once must wait for the next host.
       this.#rests(model);
       if (!model.removed) this.#admission.setDoor(model.spec.name, { type: "held" });
-      const calls = guilty.get(model.spec.name);
-      if (calls !== undefined)
-        return { model, comesBack, reason: `its calls ended the process of native models ${calls} times (${how}), so it is taken out until somebody loads it` }; // prettier-ignore
+      const why = out.get(model.spec.name);
+      if (why !== undefined) return { model, comesBack, reason: why };
       const deathsMax = state === "loading" ? runtimeLimits.loadAttemptsMax : runtimeLimits.workerDeathsMax;
       if (model.deaths < deathsMax) return { model, comesBack };
       const when = state === "loading" ? "while it loaded" : "with";

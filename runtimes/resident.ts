@@ -79,6 +79,8 @@ export interface Resident extends MeasuredCalls {
   readonly facts?: LoadedFacts;
   /** On how many threads it computes, of how many that it may, and why not on more. */
   readonly threads?: { readonly now: number; readonly most: number; readonly because: string };
+  /** What its calls have ended so far, of a model that is not out for it. */
+  readonly strikes?: string;
   readonly error?: Failure;
   readonly sizeBytes?: number;
 }

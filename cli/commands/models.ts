@@ -1,8 +1,10 @@
 import { Option, type Command } from "commander";
 import { modelOrderNames, modelOrders } from "../../protocols/model-orders.ts";
+import { dataFolderOf } from "../folders.ts";
 import {
   adminCommands,
   adminFlags,
+  data,
   examples,
   json,
   labelsFrom,
@@ -124,7 +126,8 @@ export const define: Define = (command, { output, onExit }) => {
     says: "Say whether a model file can be used as it is, and what to do if not.",
     argument: ["<file>", "a file of a model"],
     examples: ["plexus models convert ggml-model-i2_s.gguf"],
-    run: async (path) => onExit(await (await store()).convertModel(path, output)),
+    run: async (path, { data: folder }) =>
+      onExit(await (await store()).convertModel({ path, data: await dataFolderOf(folder, process.env) }, output)),
   });
   command
     .command("quantise")
@@ -132,11 +135,12 @@ export const define: Define = (command, { output, onExit }) => {
     .argument("<file>", "a file of a model")
     .addOption(new Option("--to <weights>", "the format of the new weights").choices(["Q8_0", "Q4_0"]).default("Q8_0"))
     .option("--out <file>", "the new file (default: beside the old one)")
+    .addOption(data())
     .addOption(json())
     .addHelpText("after", examples("plexus models quantise model-f16.gguf", "plexus models quantise model-f16.gguf --to Q4_0 --out small.gguf"))
-    .action(async (path: string, { to, out, json: asJson = false }: { readonly to: "Q8_0" | "Q4_0"; readonly out?: string; readonly json?: boolean }) => {
+    .action(async (path: string, { to, out, data: folder, json: asJson = false }: LocalOptions & { readonly to: "Q8_0" | "Q4_0"; readonly out?: string }) => {
       const { quantiseModel } = await import("../model-quantise.ts");
-      onExit(await quantiseModel({ path, to, out, json: asJson }, output));
+      onExit(await quantiseModel({ path, to, out, data: await dataFolderOf(folder, process.env), json: asJson }, output));
     }); // prettier-ignore
   withAdminFlags(
     command
@@ -153,6 +157,11 @@ export const define: Define = (command, { output, onExit }) => {
     }); // prettier-ignore
 };
 
+interface LocalOptions {
+  readonly data?: string;
+  readonly json?: boolean;
+}
+
 /** A command that needs no node. */
 function addLocal(
   parent: Command,
@@ -161,14 +170,15 @@ function addLocal(
     readonly says: string;
     readonly argument: readonly [name: string, says: string];
     readonly examples: readonly string[];
-    readonly run: (path: string) => Promise<void>;
+    readonly run: (path: string, options: LocalOptions) => Promise<void>;
   },
 ): void {
   parent
     .command(row.name)
     .description(row.says)
     .argument(...row.argument)
+    .addOption(data())
     .addOption(json())
     .addHelpText("after", examples(...row.examples))
-    .action((path: string) => row.run(path));
+    .action((path: string, options: LocalOptions) => row.run(path, options));
 }

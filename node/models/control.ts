@@ -149,12 +149,12 @@ const viewOf = (own: OwnModels, node: string): NodeInference => {
 /** What admins are told of a model. */
 function toldOf(one: Resident): ModelInMemory {
   const { spec, place, because, pinned, memoryBytes, plan, facts, threads, running, waiting } = one;
-  const { keepAliveMs, leavesInMs, tokensPerSecond } = one;
+  const { keepAliveMs, leavesInMs, tokensPerSecond, strikes } = one;
   return {
     model: spec.name,
     runtime: spec.adapter,
     state: place,
-    because: because.slice(0, modelLimits.reasonCharsMax),
+    because: (strikes === undefined ? because : `${strikes}; ${because}`).slice(0, modelLimits.reasonCharsMax),
     pinned,
     memoryBytes,
     ...(plan && { estimatedBytes: plan.memoryBytes }),

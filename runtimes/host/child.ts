@@ -6,8 +6,7 @@
  *  repaired, and the node starts a new one; by SIGKILL where a native call may be running, as an orderly exit would abort with a
  *  core dump. In the other host a worker that is gone is said to be `lost`, and nothing else is touched. */
 import "../closed.ts";
-import { createHash } from "node:crypto";
-import { createReadStream, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { failure, refused } from "../../protocols/errors.ts";
@@ -17,6 +16,7 @@ import { adapterOf } from "../adapters.ts";
 import { runtimeLimits } from "../limits.ts";
 import type { FromHost, FromWorker, HostKind, ToHost, ToWorker } from "./messages.ts";
 import { withoutFolders } from "./shown.ts";
+import { contentOf } from "./subject.ts";
 import type { CallTask, LoadAnswer, LoadTask } from "./worker.ts";
 
 const kind = process.argv[2] as HostKind;
@@ -58,17 +58,6 @@ function inspect({ spec, mostBytes, machine }: Extract<ToHost, { type: "inspect"
     refuse(spec, sizeBytes, reasonOf(thrown));
   }
 }
-
-/** A hash of what is in the files, in their order. */
-async function identify(files: readonly string[]): Promise<string> {
-  const all = createHash("sha256");
-  for (const file of files) {
-    const one = createHash("sha256");
-    for await (const part of createReadStream(file, { highWaterMark: runtimeLimits.trialReadBytes })) one.update(part as Buffer);
-    all.update(one.digest());
-  }
-  return all.digest("hex");
-} // prettier-ignore
 
 async function load({ spec, plan, variables }: Extract<ToHost, { type: "load" }>): Promise<void> {
   const { sizeBytes } = plan;
@@ -240,7 +229,7 @@ function take(message: ToHost): void {
     case "threads":
       return useThreads(message.model, message.threads);
     case "identify":
-      identify(message.files).then(
+      contentOf(message.files).then(
         (content) => send({ type: "identified", content }),
         () => send({ type: "identified" }),
       );

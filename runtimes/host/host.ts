@@ -8,7 +8,7 @@
  *  A fault in native code ends the process it happens in; what other adapters do then goes on, in the other one. When a host dies,
  *  what ran in it ends with RUNTIME_FAULT (its outcome is unknown); what still waits here has not started, and goes on
  *  waiting for the next host. */
-import { failure, unreachable, type Capability, type EngineName, type EngineRequest, type ModelInfo, type Result, type Said } from "../../protocols/index.ts"; // prettier-ignore
+import { unreachable, type Capability, type EngineName, type EngineRequest, type ModelInfo, type Result, type Said } from "../../protocols/index.ts"; // prettier-ignore
 import type { LoadPlan, ModelSpec } from "../adapter.ts";
 import { adapterOf } from "../adapters.ts";
 import type { LocalModels, Running } from "../engine.ts";
@@ -22,9 +22,10 @@ import { Residency, type Carrier } from "../residency.ts";
 import { causeOf, type Resident } from "../resident.ts";
 import { hostKinds, type FromHost, type HostKind } from "./messages.ts";
 import { HostProcess } from "./process.ts";
+import { subjectOf, type Subject } from "./subject.ts";
 import { isOwnFault } from "./supervision.ts";
-import { Suspects } from "./suspects.ts";
-import { subjectOf, tryModel, type Question, type Subject, type TrialVerdict } from "./trial.ts";
+import { strikesSaid, Suspects, whyOut, type Counts, type Ended } from "./suspects.ts";
+import { tryModel, verdictOf, type Question, type TrialVerdict } from "./trial.ts";
 import { Tried, type KeptTrials } from "./tried.ts";
 import { keyVariables } from "./variables.ts";
 
@@ -91,8 +92,12 @@ class Host implements InferenceHost {
   readonly #plans = new Map<string, LoadPlan>();
   /** What ends the trial of each model that is tried now. */
   readonly #trials = new Map<string, () => void>();
+  /** What strikes of each native model are counted by. */
+  readonly #strikeKeys = new Map<string, string>();
+  /** Strikes of models whose files nobody has read through. */
+  readonly #strikes = new Map<string, Ended>();
   /** Hosts that ended by the fault of native code, and whose calls ran. */
-  readonly #suspects = new Suspects((...one) => this.#retry(...one));
+  readonly #suspects = new Suspects((...one) => this.#retry(...one), this.#counted());
   /** The model for which the host was killed. */
   #abandoned: string | undefined;
   #restarts = 0;
@@ -179,10 +184,13 @@ class Host implements InferenceHost {
     const writing = new Set([...this.#runs.values()].filter(({ kind }) => kind === "native").map(({ model }) => model));
     return this.#residency.residents().map((resident) => {
       const { spec, facts } = resident;
-      if (facts === undefined || hostOf(spec) !== "native") return resident;
+      const ended = this.#suspects.of(spec.name);
+      const strikes = ended && resident.state !== "failed" && { strikes: strikesSaid(ended) };
+      if (facts === undefined || hostOf(spec) !== "native") return { ...resident, ...strikes };
       const now = Math.min(this.#threads.get(spec.name) ?? facts.threads, this.#shares.threads.now);
       return {
         ...resident,
+        ...strikes,
         threads: { now, most: facts.threads, because: this.#whyThreads(spec, facts.threads, writing) },
       };
     });
@@ -228,16 +236,21 @@ class Host implements InferenceHost {
     if (!this.#residency.residents().some(({ spec }) => spec.name === name)) {
       this.#kinds.delete(name);
       this.#plans.delete(name);
-      this.#suspects.forget(name);
+      this.#suspects.leave(name);
+      this.#strikeKeys.delete(name);
+      this.#strikes.delete(name);
       this.#paces.delete(name);
     }
     return removed;
   }
 
   load(name: string): Promise<Result<void>> {
-    this.#suspects.forget(name);
     const known = this.#residency.residents().find(({ spec }) => spec.name === name);
-    if (known?.state === "failed") this.#forgetTrial(known.spec);
+    // What serves keeps the strike that it has: only what was taken out begins anew.
+    if (known?.state === "failed") {
+      this.#strikes.delete(name);
+      this.#forgetTrial(known.spec);
+    }
     return this.#residency.load(name);
   }
 
@@ -367,30 +380,51 @@ class Host implements InferenceHost {
     this.#trials.set(name, stop);
     const decide = (verdict: TrialVerdict): void => {
       end();
-      if (verdict.type === "passed") return load();
+      if (verdict.type === "passed") {
+        this.#count(name, subject && this.#tried.strikeKey(subject));
+        return load();
+      }
       this.#options.log.warn("model.trial_failed", { model: name, reason: causeOf(verdict.error) });
       this.#residency.failed(name, verdict.error, plan.sizeBytes);
     };
-    let subject: Subject;
+    let subject: Subject | undefined;
     try {
       subject = subjectOf(spec);
     } catch {
       // What cannot be read is refused by the load.
-      end();
-      return load();
+      return decide({ type: "passed" });
     }
-    void this.#tried.byDisk(subject.disk).then((found) => {
+    const about = subject;
+    void this.#tried.known(about).then((found) => {
       if (isOver) return;
-      if (found?.type === "passed") return decide(found);
-      if (found !== undefined)
-        return decide({ type: "failed", ended: true, error: failure("MODEL_LOAD_FAILED", { model: name, reason: found.reason }) });
-      stopTrial = this.#try(spec, plan, subject, decide);
+      if (found !== undefined) return decide(verdictOf(name, found));
+      stopTrial = this.#try(spec, plan, about, decide);
     });
   } // prettier-ignore
 
+  /** A model is loaded, and its strikes are counted by this; undefined: by its name, while this process runs. */
+  #count(model: string, key: string | undefined): void {
+    if (key === undefined) this.#strikeKeys.delete(model);
+    else this.#strikeKeys.set(model, key);
+  }
+
+  #counted(): Counts {
+    return {
+      get: (model) => {
+        const key = this.#strikeKeys.get(model);
+        return key === undefined ? this.#strikes.get(model) : this.#tried.strikes(key);
+      },
+      set: (model, ended) => {
+        const key = this.#strikeKeys.get(model);
+        if (key === undefined) this.#strikes.set(model, ended);
+        else this.#tried.strike(key, ended);
+      },
+    };
+  }
+
   #forgetTrial(spec: ModelSpec): void {
     try {
-      if (hostOf(spec) === "native") this.#tried.forget(subjectOf(spec).disk);
+      if (hostOf(spec) === "native") this.#tried.forget(subjectOf(spec));
     } catch {
       // Of files that cannot be read nothing is remembered.
     }
@@ -398,14 +432,14 @@ class Host implements InferenceHost {
 
   #try(spec: ModelSpec, plan: LoadPlan, subject: Subject, decide: (verdict: TrialVerdict) => void): () => void {
     const { clock, log } = this.#options;
-    const known = { subject, found: (content: string) => this.#tried.byContent(subject.disk, content) };
+    const known = { subject, found: (content: string) => this.#tried.identified(subject, content) };
     return tryModel({ spec, plan, clock, known }, (verdict) => {
       const { type, content } = verdict;
       if (content !== undefined && type === "passed") log.debug("model.tried", { model: spec.name });
       // What ended for another reason, as for want of memory, may pass another time.
-      if (content !== undefined && type === "passed") this.#tried.add(content, verdict);
+      if (content !== undefined && type === "passed") this.#tried.add(subject, content, verdict);
       if (content !== undefined && type === "failed" && verdict.ended)
-        this.#tried.add(content, { type, reason: causeOf(verdict.error) });
+        this.#tried.add(subject, content, { type, reason: causeOf(verdict.error) });
       decide(verdict);
     });
   }
@@ -424,6 +458,8 @@ class Host implements InferenceHost {
       const ended = verdict.type === "failed" && verdict.ended;
       log.info(ended ? "model.at_fault" : "model.cleared", { model, ...(ended && { reason: causeOf(verdict.error) }) });
       tell(ended);
+      // What serves again meanwhile ends its calls, and is refused by its next load.
+      if (this.#suspects.guilty([model]).size > 0) void this.#residency.unload(model);
     });
   }
 
@@ -443,13 +479,13 @@ class Host implements InferenceHost {
     const stuck = this.#abandoned;
     if (kind === "native") this.#abandoned = undefined;
     if (kind === "native" && stuck !== undefined) {
-      this.#suspects.blame(new Map([[stuck, []]]), false);
+      this.#suspects.blame(new Map([[stuck, []]]), { how, others: false });
       return true;
     }
     if (!isOwnFault(how)) return false;
     const running = [...this.#runs.values()].filter((run) => run.kind === kind);
     const asked = new Map(running.map(({ model }) => [model, running.filter((run) => run.model === model)] as const));
-    this.#suspects.blame(asked, kind === "native" && this.#loading.size > 0);
+    this.#suspects.blame(asked, { how, others: kind === "native" && this.#loading.size > 0 });
     return asked.size > 0;
   }
 
@@ -457,19 +493,8 @@ class Host implements InferenceHost {
     const lost = new Set(names);
     for (const [run, { model }] of this.#runs) if (lost.has(model)) this.#runs.delete(run);
     for (const name of lost) this.#trials.get(name)?.();
-    const guilty = this.#suspects.guilty(lost);
-    this.#residency.lost([...lost], how, by, guilty);
-    for (const { spec, error } of this.#residency.residents())
-      if (error !== undefined && guilty.has(spec.name)) this.#takeOut(spec, causeOf(error));
-  }
-
-  /** It stays out beyond a restart, by what is in its files: what ended the process twice would do so again. */
-  #takeOut(spec: ModelSpec, reason: string): void {
-    try {
-      if (hostOf(spec) === "native") this.#tried.condemn(subjectOf(spec).disk, reason);
-    } catch {
-      // Files that are gone are not loaded at the next start, either.
-    }
+    const out = [...this.#suspects.guilty(lost)].map(([model, ended]) => [model, whyOut(model, ended)] as const);
+    this.#residency.lost([...lost], how, by, new Map(out));
   }
 
   /** Models that write now share the cores that are for models: with more threads than cores they would wait for each other. */

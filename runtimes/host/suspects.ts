@@ -9,17 +9,35 @@ import { runtimeLimits } from "../limits.ts";
 import type { Question } from "./trial.ts";
 
 /** The processes that calls of a model ended. */
-interface Ended {
+export interface Ended {
   /** Nothing else ran. */
   readonly alone: number;
   /** Others ran as well. */
   readonly among: number;
   /** Its calls have ended one by themselves, so it was this model among the others. */
   readonly proven: boolean;
+  /** How the last one ended. */
+  readonly how: string;
 }
 
-const none: Ended = { alone: 0, among: 0, proven: false };
-const countOf = ({ alone, among, proven }: Ended): number => alone + (proven ? among : 0);
+/** Where they are counted. */
+export interface Counts {
+  get(model: string): Ended | undefined;
+  set(model: string, ended: Ended): unknown;
+}
+
+const none: Ended = { alone: 0, among: 0, proven: false, how: "" };
+
+/** As many processes as calls of a model have ended for certain. */
+export const endedBy = ({ alone, among, proven }: Ended): number => alone + (proven ? among : 0);
+
+/** What its calls did, for people. */
+export const strikesSaid = (ended: Ended): string =>
+  `its calls ended the process that models share ${endedBy(ended) === 1 ? "once" : `${endedBy(ended)} times`} (${ended.how})`;
+
+/** Why a model was taken out, and which command brings it back. */
+export const whyOut = (model: string, ended: Ended): string =>
+  `${strikesSaid(ended)}, so it is taken out until somebody loads it: plexus models load ${model}`;
 
 /** Asks a model what it was asked, in a process of its own, and tells whether that ended the process. The returned function ends the trial. */
 export type Retry = (model: string, asked: readonly Question[], tell: (ended: boolean) => void) => () => void;
@@ -27,41 +45,53 @@ export type Retry = (model: string, asked: readonly Question[], tell: (ended: bo
 /** Counts what models ended. */
 export class Suspects {
   readonly #retry: Retry;
-  readonly #ended = new Map<string, Ended>();
+  readonly #strikes: Counts;
   /** Those that wait for their trial, with what they were asked last. */
   readonly #waiting = new Map<string, readonly Question[]>();
   #stopTrial: (() => void) | undefined;
 
-  constructor(retry: Retry) {
+  constructor(retry: Retry, strikes: Counts) {
     this.#retry = retry;
+    this.#strikes = strikes;
   }
 
-  /** The process has ended while these calls of these models ran. `others`: whether there was more in it that may have ended it. */
-  blame(asked: ReadonlyMap<string, readonly Question[]>, others: boolean): void {
+  /** The process has ended like that while these calls of these models ran. `others`: whether there was more in it that may have ended it. */
+  blame(
+    asked: ReadonlyMap<string, readonly Question[]>,
+    { how, others }: { readonly how: string; readonly others: boolean },
+  ): void {
     const isAlone = asked.size === 1 && !others;
     for (const [model, questions] of asked) {
-      const before = this.#of(model);
-      this.#ended.set(model, isAlone ? { ...before, alone: before.alone + 1 } : { ...before, among: before.among + 1 });
+      const before = { ...this.#of(model), how };
+      this.#strikes.set(
+        model,
+        isAlone ? { ...before, alone: before.alone + 1 } : { ...before, among: before.among + 1 },
+      );
       if (!isAlone && !before.proven) this.#waiting.set(model, questions.slice(0, runtimeLimits.sequencesMax));
     }
     this.#next();
   }
 
-  /** Of these models, those that are taken out, with how many processes each has ended. */
-  guilty(models: Iterable<string>): ReadonlyMap<string, number> {
-    const counts = [...models].map((model) => [model, countOf(this.#of(model))] as const);
-    return new Map(counts.filter(([, count]) => count >= runtimeLimits.hostsEndedMax));
+  /** Of these models, those that are taken out, with what each has ended. */
+  guilty(models: Iterable<string>): ReadonlyMap<string, Ended> {
+    const counts = [...models].map((model) => [model, this.#of(model)] as const);
+    return new Map(counts.filter(([, ended]) => endedBy(ended) >= runtimeLimits.hostsEndedMax));
+  }
+
+  /** What a model has ended for certain; undefined: nothing. */
+  of(model: string): Ended | undefined {
+    const ended = this.#of(model);
+    return endedBy(ended) > 0 ? ended : undefined;
   }
 
   /** A call of it has ended well: what ended a process among several was another one, unless it was proven. */
   answered(model: string): void {
     const before = this.#of(model);
-    if (!before.proven && before.among > 0) this.#ended.set(model, { ...before, among: 0 });
+    if (!before.proven && before.among > 0) this.#strikes.set(model, { ...before, among: 0 });
   }
 
-  /** It begins anew. */
-  forget(model: string): void {
-    this.#ended.delete(model);
+  /** It is not tried any more. */
+  leave(model: string): void {
     this.#waiting.delete(model);
   }
 
@@ -71,7 +101,7 @@ export class Suspects {
   }
 
   #of(model: string): Ended {
-    return this.#ended.get(model) ?? none;
+    return this.#strikes.get(model) ?? none;
   }
 
   /** One at a time: each takes the memory of its model. */
@@ -82,8 +112,8 @@ export class Suspects {
     this.#waiting.delete(model);
     this.#stopTrial = this.#retry(model, questions, (ended) => {
       this.#stopTrial = undefined;
-      const before = this.#ended.get(model);
-      if (before !== undefined) this.#ended.set(model, ended ? { ...before, proven: true } : { ...before, among: 0 });
+      const before = this.#strikes.get(model);
+      if (before !== undefined) this.#strikes.set(model, ended ? { ...before, proven: true } : { ...before, among: 0 });
       this.#next();
     });
   }

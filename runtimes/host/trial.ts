@@ -4,17 +4,17 @@
  *      up ─► identify ─► identified ─► load ─► loaded ─► calls ─► ended ─► passed
  *       │                    └─ known: what came of it before
  *       └─ refused, the process ends, or nothing comes ─► failed, with the reason */
-import { createHash } from "node:crypto";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { failure, type Failure } from "../../protocols/errors.ts";
 import type { EngineName, EngineRequest } from "../../protocols/index.ts";
 import type { LoadPlan, ModelSpec } from "../adapter.ts";
-import { adapterOf } from "../adapters.ts";
 import { forkOurs } from "../children.ts";
 import type { RuntimeClock } from "../environment.ts";
 import { runtimeLimits } from "../limits.ts";
 import type { FromHost, LoadedFacts, ToHost } from "./messages.ts";
+import type { Subject } from "./subject.ts";
 import { isOwnFault } from "./supervision.ts";
+import { whyOut } from "./suspects.ts";
 import type { Found } from "./tried.ts";
 import { hostVariables } from "./variables.ts";
 
@@ -40,30 +40,6 @@ export function questionFor(model: string, { capabilities }: Pick<LoadedFacts, "
   return capabilities.includes("embed")
     ? { engine: "embed", request: { ...about, inputs: ["Hello."] } }
     : undefined;
-} // prettier-ignore
-
-/** What a trial is of: how a model is loaded and by which version of what; and what the disk knows its files by. */
-export interface Subject {
-  readonly how: string;
-  readonly disk: string;
-  readonly files: readonly string[];
-}
-
-const ownManifest = new URL("../../package.json", import.meta.url);
-const hashOf = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("hex");
-
-/** What would be tried. Throws what the file system throws. */
-export function subjectOf(spec: ModelSpec): Subject {
-  const { native } = adapterOf(spec);
-  const files = native?.files(spec) ?? [];
-  const { version } = JSON.parse(readFileSync(ownManifest, "utf8")) as { readonly version: string };
-  const { name: _name, keepAliveMs: _stays, pinned: _pinned, preload: _when, path: _path, draft, lora = [], ...settings } = spec;
-  const how = hashOf([version, native?.version(), process.arch, settings, draft !== undefined, lora.map(({ scale }) => scale)]);
-  const known = files.map((path) => {
-    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
-    return [dev, ino, size, mtimeNs, ctimeNs].map(String);
-  });
-  return { how, disk: hashOf([how, known]), files };
 } // prettier-ignore
 
 /** A trial. */
@@ -112,6 +88,13 @@ export function tryModel(options: TrialOptions, tell: (verdict: TrialVerdict) =>
   });
   return () => end();
 } // prettier-ignore
+
+/** What follows for a model from what is known of its files. */
+export function verdictOf(model: string, found: Found): TrialVerdict {
+  if (found.type === "passed") return { type: "passed" };
+  const reason = found.type === "failed" ? found.reason : whyOut(model, found.ended);
+  return { type: "failed", ended: true, error: failure("MODEL_LOAD_FAILED", { model, reason }) };
+}
 
 /** What is sent next, and what follows from what comes. */
 class Steps {
@@ -179,12 +162,11 @@ class Steps {
   #identified(files: string | undefined): TrialVerdict | undefined {
     const { spec, known } = this.#options;
     if (known === undefined || files === undefined) return this.#load();
-    this.#content = hashOf([known.subject.how, files]);
-    const found = known.found(this.#content);
+    this.#content = files;
+    const found = known.found(files);
     if (found === undefined) return this.#load();
     this.#content = undefined;
-    if (found.type === "passed") return this.#passed();
-    return this.#failed(failure("MODEL_LOAD_FAILED", { model: spec.name, reason: found.reason }), true);
+    return verdictOf(spec.name, found);
   }
 
   #load(): undefined {

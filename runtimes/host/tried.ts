@@ -1,13 +1,17 @@
-/** Which models were tried, and what came of it: known by what is in their files, how they are loaded, and the version of what loads them. It is
- *  kept beyond a restart.
+/** Which models were tried, and what came of it, and how many processes the calls of each have ended since: known by what is in their files and
+ *  the version of what loads them, and what came of a trial also by how they were loaded. It is kept beyond a restart.
  *
- *      disk    what the disk knows the files by ─► content      so that a file is read through once, and not at every start
- *      found   content                         ─► verdict */
+ *      disk      what the disk knows the files by ─► content      so that a file is read through once, and not at every start
+ *      found     content, how it is loaded        ─► verdict
+ *      strikes   content                          ─► processes that its calls ended */
 import { Type } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
 import { parseDocument } from "../../protocols/json-meter.ts";
+import type { ModelSpec } from "../adapter.ts";
 import type { RuntimeLog } from "../environment.ts";
 import { runtimeLimits } from "../limits.ts";
+import { contentOf, strikeKey, subjectOf, trialKey, type Subject } from "./subject.ts";
+import { endedBy, type Ended } from "./suspects.ts";
 
 /** A text that outlives the process. Both reject with the system's errors. */
 export interface KeptTrials {
@@ -18,14 +22,25 @@ export interface KeptTrials {
 }
 
 /** What came of a trial: nothing, or why the model cannot be used. */
-export type Found = { readonly type: "passed" } | { readonly type: "failed"; readonly reason: string };
+export type Verdict = { readonly type: "passed" } | { readonly type: "failed"; readonly reason: string };
+
+/** What is known of files: what came of their trial, or that their calls have ended as many processes as a model may end. */
+export type Found = Verdict | { readonly type: "struck"; readonly ended: Ended };
 
 const digest = Type.String({ pattern: "^[0-9a-f]{64}$" });
-const { trialsKept, trialReasonCharsMax } = runtimeLimits;
+const { trialsKept, trialReasonCharsMax, hostsEndedMax } = runtimeLimits;
+const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+const ended = Type.Object({
+  alone: count,
+  among: count,
+  proven: Type.Boolean(),
+  how: Type.String({ maxLength: trialReasonCharsMax }),
+});
 const isKept = checkOf(
   Type.Object({
     disk: Type.Array(Type.Tuple([digest, digest]), { maxItems: trialsKept }),
     found: Type.Array(Type.Tuple([digest, Type.String({ maxLength: trialReasonCharsMax })]), { maxItems: trialsKept }),
+    strikes: Type.Array(Type.Tuple([digest, ended]), { maxItems: trialsKept }),
   }),
 );
 
@@ -36,6 +51,7 @@ export class Tried {
   readonly #disk = new Map<string, string>();
   /** The reason; empty: it passed. */
   readonly #found = new Map<string, string>();
+  readonly #strikes = new Map<string, Ended>();
   readonly #opened: Promise<void>;
   #writing = false;
   #changed = false;
@@ -46,44 +62,73 @@ export class Tried {
     this.#opened = kept === undefined ? Promise.resolve() : this.#read(kept);
   }
 
-  /** What came of the trial of files that the disk knows as `disk`; undefined: nobody knows. */
-  async byDisk(disk: string): Promise<Found | undefined> {
+  /** What is known of files that were read through before; undefined: nothing. */
+  async known(subject: Subject): Promise<Found | undefined> {
     await this.#opened;
-    const content = this.#disk.get(disk);
-    return content === undefined ? undefined : this.#of(content);
+    const content = this.#disk.get(subject.disk);
+    return content === undefined ? undefined : this.#of(subject, content);
   }
 
-  /** The same of what is in files, which the disk knows as `disk` from now on. */
-  byContent(disk: string, content: string): Found | undefined {
-    put(this.#disk, disk, content);
-    const found = this.#of(content);
+  /** What is in the files, and so what is known of them. */
+  identified(subject: Subject, content: string): Found | undefined {
+    put(this.#disk, subject.disk, content);
+    const found = this.#of(subject, content);
     if (found !== undefined) this.#write();
     return found;
   }
 
-  /** Remembers what came of one. */
-  add(content: string, found: Found): void {
-    put(this.#found, content, found.type === "passed" ? "" : found.reason.slice(0, trialReasonCharsMax));
+  /** Remembers what came of a trial of files with this content. */
+  add(subject: Subject, content: string, verdict: Verdict): void {
+    put(
+      this.#found,
+      trialKey(subject, content),
+      verdict.type === "passed" ? "" : verdict.reason.slice(0, trialReasonCharsMax),
+    );
     this.#write();
   }
 
-  /** What passed its trial, and ended the process later all the same. Files that were never read through are not known again. */
-  condemn(disk: string, reason: string): void {
-    const content = this.#disk.get(disk);
-    if (content !== undefined) this.add(content, { type: "failed", reason });
+  /** What strikes against these files are counted by; undefined: nobody has read them through. */
+  strikeKey(subject: Subject): string | undefined {
+    const content = this.#disk.get(subject.disk);
+    return content === undefined ? undefined : strikeKey(subject, content);
   }
 
-  /** Its next load is tried anew. */
-  forget(disk: string): void {
-    const content = this.#disk.get(disk);
-    if (content !== undefined && this.#found.delete(content)) this.#write();
+  /** The processes that calls of a model ended, for whoever is not about to load it: its files are read through only where any model ended one. */
+  async strikesOf(spec: ModelSpec): Promise<Ended | undefined> {
+    await this.#opened;
+    if (this.#strikes.size === 0) return undefined;
+    const subject = subjectOf(spec);
+    return this.#strikes.get(strikeKey(subject, this.#disk.get(subject.disk) ?? (await contentOf(subject.files))));
   }
 
-  #of(content: string): Found | undefined {
-    const reason = this.#found.get(content);
+  /** The processes that calls of such files ended. */
+  strikes(key: string): Ended | undefined {
+    return this.#strikes.get(key);
+  }
+
+  strike(key: string, { how, ...counts }: Ended): void {
+    put(this.#strikes, key, { ...counts, how: how.slice(0, trialReasonCharsMax) });
+    this.#write();
+  }
+
+  /** Its next load is tried anew, and what was taken out for its strikes begins without any. */
+  forget(subject: Subject): void {
+    const content = this.#disk.get(subject.disk);
+    if (content === undefined) return;
+    const wasTried = this.#found.delete(trialKey(subject, content));
+    const key = strikeKey(subject, content);
+    const wasOut = isOut(this.#strikes.get(key)) && this.#strikes.delete(key);
+    if (wasTried || wasOut) this.#write();
+  }
+
+  #of(subject: Subject, content: string): Found | undefined {
+    const strikes = this.#strikes.get(strikeKey(subject, content));
+    if (isOut(strikes)) return { type: "struck", ended: strikes };
+    const key = trialKey(subject, content);
+    const reason = this.#found.get(key);
     if (reason === undefined) return undefined;
     // It goes later than those that nobody needs.
-    put(this.#found, content, reason);
+    put(this.#found, key, reason);
     return reason === "" ? { type: "passed" } : { type: "failed", reason };
   }
 
@@ -92,7 +137,8 @@ export class Tried {
       const value: unknown = parseDocument((await kept.read()) ?? "null");
       if (!isKept.Check(value)) return;
       for (const [disk, content] of value.disk) put(this.#disk, disk, content);
-      for (const [content, reason] of value.found) put(this.#found, content, reason);
+      for (const [key, reason] of value.found) put(this.#found, key, reason);
+      for (const [key, one] of value.strikes) put(this.#strikes, key, one);
     } catch {
       // There is none, or it is none: models are tried anew.
     }
@@ -110,7 +156,8 @@ export class Tried {
     while (this.#changed) {
       this.#changed = false;
       try {
-        await kept.write(`${JSON.stringify({ disk: [...this.#disk], found: [...this.#found] })}\n`);
+        const all = { disk: [...this.#disk], found: [...this.#found], strikes: [...this.#strikes] };
+        await kept.write(`${JSON.stringify(all)}\n`);
       } catch (error) {
         this.#log.warn("model.trials.unwritten", { reason: String(error) });
       }
@@ -119,8 +166,11 @@ export class Tried {
   }
 }
 
+/** Whether a model that ended this is out. */
+export const isOut = (one: Ended | undefined): one is Ended => one !== undefined && endedBy(one) >= hostsEndedMax;
+
 /** Puts it at the end; the first goes where there are too many. */
-function put(map: Map<string, string>, key: string, value: string): void {
+function put<Value>(map: Map<string, Value>, key: string, value: Value): void {
   map.delete(key);
   map.set(key, value);
   const [first] = map.keys();

@@ -157,40 +157,47 @@ describe("files of strangers", function () {
     expect(endOf(await next("other"))).to.equal("length");
   }); // prettier-ignore
 
-  it("are taken out when their calls have ended the process twice, and come back when somebody loads them", async () => {
+  it("are taken out when their calls have ended the process twice, whenever that was and whatever they are called, and come back when somebody loads them", async () => {
     let kept: string | undefined;
     const trials = { read: async () => kept, write: async (text: string) => void (kept = text) };
-    const models = [good("culprit"), good("other", "abd")] as const;
-    const host = await startedWith({ models, trials });
-    for (const round of [1, 2]) {
-      await host.settled();
-      const heard = listen(enginesOf(host).generate, { model: "culprit" });
+    const [culprit, other] = [good("culprit"), good("other", "abd")];
+    const at = (host: InferenceHost, name: string) => host.residents().find(({ spec }) => spec.name === name)!;
+    const write = (host: InferenceHost, model: string) => listen(enginesOf(host).generate, { model, sampling: { maxTokens: 3 } }).last;
+    /** One life of a node, in which a call of the culprit ends the process. */
+    const life = async (name: string, endHow: NodeJS.Signals): Promise<InferenceHost> => {
+      const host = await startedWith({ models: [{ ...culprit, name }, other], trials });
+      const heard = listen(enginesOf(host).generate, { model: name });
       await heard.firstText;
       const died = log.next("inference.host_died");
-      process.kill(host.pids.native!, "SIGABRT");
+      process.kill(host.pids.native!, endHow);
       await died;
       expect(codeOf(await heard.last)).to.equal("RUNTIME_FAULT");
-      const next = await listen(enginesOf(host).generate, { model: "culprit", sampling: { maxTokens: 3 } }).last;
-      if (round === 1) expect(endOf(next)).to.equal("length");
-      else expect(codeOf(next)).to.equal("MODEL_LOAD_FAILED");
-    }
-    const why = /its calls ended the process of native models 2 times \(SIGABRT\)/u;
-    const reasonAt = (at: InferenceHost, name = "culprit") => at.models().find(({ model }) => model === name)?.reason;
-    expect(reasonAt(host)).to.match(why);
-    // Out by what is in its files: at the next start, by whatever name.
-    const next = await startedWith({ models: [...models, { ...models[0], name: "renamed" }], trials });
-    expect(next.models().map(({ state }) => state)).to.deep.equal(["failed", "ready", "failed"]);
-    expect([reasonAt(next), reasonAt(next, "renamed")].every((reason) => why.test(String(reason)))).to.equal(true);
-    expect((await next.load("culprit")).ok).to.equal(true);
+      return host;
+    };
+    const first = await life("culprit", "SIGABRT");
+    expect(endOf(await write(first, "culprit"))).to.equal("length");
+    expect(at(first, "culprit").strikes).to.match(/share once \(SIGABRT\)/u);
+    expect(at(first, "other").strikes).to.equal(undefined);
+    // Who loads what serves takes no strike back.
+    expect((await first.load("culprit")).ok).to.equal(true);
+    expect((await first.remove("culprit")).ok).to.equal(true);
+    await first.stop(0);
+    const second = await life("renamed", "SIGSEGV");
+    const why = (name: string) => `its calls ended the process that models share 2 times (SIGSEGV), so it is taken out until somebody loads it: plexus models load ${name}`;
+    const refused = await write(second, "renamed");
+    expect(refused).to.have.nested.property("error.details.reason", why("renamed"));
+    expect(endOf(await write(second, "other"))).to.equal("length");
+    // Out by what is in its files: at the next start, by whatever name, however it is loaded.
+    const otherwise = { ...culprit, name: "otherwise", sequences: 1 };
+    const third = await startedWith({ models: [culprit, other, otherwise], trials });
+    expect(third.models().map(({ state, reason }) => [state, reason])).to.deep.equal([["failed", why("culprit")], ["ready", undefined], ["failed", why("otherwise")]]);
+    expect((await third.load("culprit")).ok).to.equal(true);
+    expect(endOf(await write(third, "culprit"))).to.equal("length");
     // Who takes it back takes it back for good.
-    const third = await startedWith({ models, trials });
-    expect(third.models().map(({ state }) => state)).to.deep.equal(["ready", "ready"]);
-    const other = listen(enginesOf(host).generate, { model: "other", sampling: { maxTokens: 3 } });
-    expect(endOf(await other.last)).to.equal("length");
-    expect((await host.load("culprit")).ok).to.equal(true);
-    const back = listen(enginesOf(host).generate, { model: "culprit", sampling: { maxTokens: 3 } });
-    expect(endOf(await back.last)).to.equal("length");
-  });
+    const fourth = await startedWith({ models: [culprit, other], trials });
+    expect(fourth.models().map(({ state }) => state)).to.deep.equal(["ready", "ready"]);
+    expect(at(fourth, "culprit").strikes).to.equal(undefined);
+  }); // prettier-ignore
 });
 
 /** Processes that another one has started, the oldest first. Their numbers do not tell: the system begins again with the first ones. */

@@ -1,12 +1,16 @@
 import { expect } from "chai";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nameOf, quantiseModel } from "../../../cli/model-quantise.ts";
 import { convertModel, describeCard, describePull, describeServed, describeStore } from "../../../cli/model-store.ts";
+import { strikesAt } from "../../../cli/model-trial.ts";
 import { describeMemory } from "../../../cli/models.ts";
 import { describeSuggestions } from "../../../cli/model-suggest.ts";
 import { failure, failureOf, type ModelInMemory, type ModelsView, type NodeInference, type PullView, type ServingRow, type StoredModel } from "../../../protocols/index.ts"; // prettier-ignore
+import { trialsFile } from "../../../node/data-folder/index.ts";
+import { keptText } from "../../../node/platform/index.ts";
+import { contentOf, strikeKey, subjectOf } from "../../../runtimes/host/subject.ts";
 import { speedOf, suggestModels, writeRandomModel } from "../../../runtimes/store/index.ts";
 import { inspectFile } from "../../../runtimes/store/inspect.ts";
 import { gguf } from "../../fixtures/model-files.ts";
@@ -82,30 +86,60 @@ describe("plexus models, as a person reads it", () => {
     };
     const i2s = join(folder, "i2s.gguf");
     writeFileSync(i2s, gguf({ tensors: [{ name: "w", dimensions: [128, 1], type: 36 }] }));
-    expect((await thrown(() => convertModel(i2s, collected()))).details?.["hint"]).to.match(/TQ2_0/);
+    const at = (path: string) => ({ path, data: folder });
+    const by = { strikes: async () => undefined, fault: async () => undefined };
+    expect((await thrown(() => convertModel(at(i2s), collected()))).details?.["hint"]).to.match(/TQ2_0/);
     const fine = join(folder, "fine.gguf");
     writeFileSync(fine, gguf({ facts: { "general.architecture": "llama" } }));
     const output = collected();
-    expect(await convertModel(fine, output, async () => undefined)).to.equal(0);
-    const fault = await thrown(() => convertModel(fine, output, async (path) => `${path} ends what reads it`));
+    expect(await convertModel({ ...at(fine), by }, output)).to.equal(0);
+    const ends = { ...by, fault: async (path: string) => `${path} ends what reads it` };
+    const fault = await thrown(() => convertModel({ ...at(fine), by: ends }, output));
     expect(fault).to.deep.include({ code: "MODEL_REFUSED" });
     expect(fault.details?.["reason"]).to.equal(`${fine} ends what reads it`);
     expect(output.out.join()).to.include("can be used as it is");
-    expect(await thrown(() => convertModel(join(folder, "none.gguf"), output))).to.include({ code: "NOT_FOUND" });
-    expect(await thrown(() => convertModel(folder, output))).to.include({ code: "BAD_REQUEST" });
+    expect(await thrown(() => convertModel(at(join(folder, "none.gguf")), output))).to.include({ code: "NOT_FOUND" });
+    expect(await thrown(() => convertModel(at(folder), output))).to.include({ code: "BAD_REQUEST" });
   });
+
+  it("says of a file what its calls have ended on this node, under whatever name, and does not call it usable when it is out", async () => {
+    const [path, copy] = [join(folder, "struck-F16.gguf"), join(folder, "copy-F16.gguf")];
+    writeFileSync(path, gguf({ facts: { "general.architecture": "llama" }, tensors: [{ name: "blk.0.attn_q.weight", dimensions: [64, 64], type: 1 }] })); // prettier-ignore
+    copyFileSync(path, copy);
+    const data = join(folder, "data");
+    mkdirSync(data);
+    const subject = subjectOf({ name: "any", adapter: "llama", path });
+    const key = strikeKey(subject, await contentOf(subject.files));
+    const struck = async (alone: number) => {
+      const strikes = [[key, { alone, among: 0, proven: false, how: "SIGABRT" }]];
+      await keptText(trialsFile(data), 1e6).write(JSON.stringify({ disk: [], found: [], strikes }));
+      return { strikes: (file: string) => strikesAt(data, file), fault: async () => undefined };
+    };
+    const once = collected();
+    expect(await convertModel({ path: copy, data, by: await struck(1) }, once)).to.equal(0);
+    expect(once.out.join("\n")).to.match(/ended the process that models share once \(SIGABRT\); at the second time.*can be used/su);
+    const quantised = collected();
+    await quantiseModel({ path: copy, to: "Q8_0", out: join(folder, "of-struck.gguf"), data, json: false }, quantised);
+    expect(quantised.err.join("\n")).to.match(/share once \(SIGABRT\)\. The new file is another one/u);
+    const twice = await convertModel({ path: copy, data, by: await struck(2) }, once).catch(failureOf);
+    expect(twice).to.include({ code: "MODEL_REFUSED" });
+    expect(JSON.stringify(twice)).to.match(/2 times \(SIGABRT\), so it is taken out until somebody loads it: plexus models load NAME/u);
+    const other = join(folder, "fine.gguf");
+    expect(await convertModel({ path: other, data, by: await struck(2) }, collected())).to.equal(0);
+  }); // prettier-ignore
 
   it("makes a smaller file beside the other, and says how to use it", async () => {
     const path = join(folder, "large-F16.gguf");
     writeFileSync(path, gguf({ facts: { "general.architecture": "llama" }, tensors: [{ name: "blk.0.attn_q.weight", dimensions: [64, 64], type: 1 }] })); // prettier-ignore
     const output = collected();
-    expect(await quantiseModel({ path, to: "Q8_0", out: undefined, json: false }, output)).to.equal(0);
+    expect(await quantiseModel({ path, to: "Q8_0", out: undefined, data: folder, json: false }, output)).to.equal(0);
     const made = join(folder, "large-Q8_0.gguf");
     expect(output.out.join()).to.include(`plexus models pull ${made}`);
     expect(inspectFile(made, made)).to.have.nested.property("header.quantisation", "Q8_0");
-    const refusal = await quantiseModel({ path: made, to: "Q4_0", out: undefined, json: false }, output).catch(
-      failureOf,
-    );
+    const refusal = await quantiseModel(
+      { path: made, to: "Q4_0", out: undefined, data: folder, json: false },
+      output,
+    ).catch(failureOf);
     expect(refusal).to.include({ code: "MODEL_REFUSED" });
     expect(JSON.stringify(refusal)).to.match(/begin with F16/);
     expect(["a/m.bf16.gguf", "m-f32.gguf", "m.gguf"].map((name) => nameOf(name, "Q4_0"))).to.deep.equal(["a/m-Q4_0.gguf", "m-Q4_0.gguf", "m-Q4_0.gguf"]); // prettier-ignore

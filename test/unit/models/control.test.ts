@@ -71,6 +71,15 @@ describe("models in the memory of a cluster's nodes", () => {
     expect(await control.view("nobody")).to.have.nested.property("error.code", "NOT_FOUND");
   });
 
+  it("are told with what their calls have ended so far, whichever node has them", async () => {
+    const { control } = openFixture({ b: [resident("x", { strikes: "its calls ended the process once" })] });
+    const view = await control.view("b");
+    if (!view.ok) throw new Error(view.error.code);
+    expect(view.value[0]?.models[0]?.because).to.equal(
+      "its calls ended the process once; it stays until its memory is needed",
+    );
+  });
+
   it("are suggested for the machine of the node that is named", async () => {
     const { control } = openFixture({});
     expect(await control.suggest({ measure: true })).to.deep.equal(ok({ node: "a", models: [], measured: false }));
