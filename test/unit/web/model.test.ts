@@ -14,6 +14,7 @@ import {
   isWriting,
   listAfterNews,
   listAfterRead,
+  listAfterSummary,
   listAfterRoom,
   mayBecome,
   mentionAt,
@@ -378,9 +379,26 @@ describe("the room list", () => {
   it("shows as read what was read on another device", () => {
     const list = [summary("lobby", { messageSeq: 9, readSeq: 5, unread: 3, mentioned: true })];
     const read = (seq: number) => listAfterRead(list, { type: "roomRead", room: "lobby", seq });
-    expect(read(9)[0]).to.include({ readSeq: 9, unread: 0, mentioned: false });
-    expect(read(8)[0]).to.include({ unread: 1, mentioned: true });
+    expect(read(9)?.[0]).to.include({ readSeq: 9, unread: 0, mentioned: false });
+    expect(read(8)?.[0]).to.include({ unread: 1, mentioned: true });
     expect(read(5)).to.equal(list);
+  });
+
+  it("asks for the list anew when a count came that is older than what is known", () => {
+    const list = [summary("lobby", { messageSeq: 6, readSeq: 3, unread: 3 })];
+    const read = (readSeq: number, messageSeq: number) =>
+      listAfterRead(list, {
+        type: "roomRead",
+        room: "lobby",
+        seq: readSeq,
+        unread: { readSeq, messageSeq, unread: messageSeq - readSeq, mentioned: false },
+      });
+    expect(read(5, 5), "6 came meanwhile").to.equal(undefined);
+    expect(read(3, 5), "nothing new").to.equal(list);
+    expect(read(5, 6)?.[0]).to.include({ readSeq: 5, unread: 1, messageSeq: 6 });
+    expect(listAfterSummary(list, summary("lobby", { messageSeq: 5 }))).to.equal(undefined);
+    expect(listAfterSummary(list, summary("lobby", { messageSeq: 7 }))?.[0]).to.include({ messageSeq: 7 });
+    expect(listAfterSummary(list, summary("other"))).to.equal(list);
   });
 
   it("asks for the list anew when messages came that were no news: restored ones are unread for nobody", () => {
@@ -548,13 +566,22 @@ describe("what happens in a conversation that the page follows", () => {
     expect(agent().older).to.equal(true);
     const page = (turns: readonly ConversationTurn[], more: boolean): AgentInput => ({
       type: "older",
+      before: 5,
       history: { turns, more },
     });
     const older = agent(page([turn(3), turn(4), turn(5)], true));
     expect([older.turns.map((one) => one.turn), older.older]).to.deep.equal([[3, 4, 5, 6], true]);
     expect(agent(page([turn(4)], false)).older).to.equal(false);
     expect(agent(page([turn(5)], true)).older).to.equal(false);
-    expect(foldAgent(emptyAgent, page([turn(1)], false)).turns).to.have.length(1);
+  });
+
+  it("does not bring back what was cleared while older turns were asked for, nor a rated answer of before the window", () => {
+    const cleared = agent(event({ type: "cleared" }));
+    const late = foldAgent(cleared, { type: "older", before: 5, history: { turns: [turn(4)], more: false } });
+    expect(late.turns).to.deep.equal([]);
+    const rated = { ...turn(2), role: "assistant", rating: "good" } as unknown as ConversationTurn;
+    const after = agent(event({ type: "answered", generation: "", turn: rated }));
+    expect(after.turns.map((one) => one.turn)).to.deep.equal([5, 6]);
   });
 
   it("keeps what was said until the turn is there, a failed one until it is retried or discarded", () => {

@@ -155,6 +155,52 @@ describe("the window of a room", () => {
     );
   });
 
+  it("shows every message as it is now, however late the page comes that was asked for before it was edited", () => {
+    type Held = { readonly end: "older" | "newer" | "placed"; readonly at: number; readonly history: RoomHistory };
+    const act = fc.oneof(
+      fc.record({ edit: fc.integer({ min: 1, max: 40 }) }),
+      fc.record({ ask: fc.constantFrom("older" as const, "newer" as const) }),
+      fc.record({ around: fc.integer({ min: 1, max: 40 }) }),
+      fc.record({ trim: fc.constantFrom("older" as const, "newer" as const) }),
+      fc.constant("post" as const),
+      fc.constant("answer" as const),
+    );
+    fc.assert(
+      fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
+        const room = new Room();
+        for (let count = 0; count < 30; count += 1) room.post();
+        let model = start(room);
+        let edits = 0;
+        const held: Held[] = [];
+        const take = (input: RoomInput) => (model = foldRoom(model, input));
+        const answer = () => {
+          const next = held.shift();
+          if (next === undefined) return;
+          const at = next.end === "older" ? model.from : next.end === "newer" ? model.to : model.placed;
+          if (at === next.at) take({ type: next.end, history: next.history });
+        };
+        for (const one of acts) {
+          if (one === "post") take(room.post());
+          else if (one === "answer") answer();
+          else if ("edit" in one) {
+            const known = room.messages[one.edit - 1];
+            if (known === undefined) continue;
+            const message = { ...known, text: `edit ${(edits += 1)}` };
+            room.messages[one.edit - 1] = message;
+            take({ type: "event", event: { type: "edited", message, by: bob } });
+          } else if ("trim" in one) take({ type: "trimmed", end: one.trim, count: 3 });
+          else if ("around" in one)
+            held.push({ end: "placed", at: model.placed, history: room.history({ around: one.around }) });
+          else if (model[one.ask]) {
+            const [at, query] = one.ask === "older" ? [model.from, { before: model.from }] : [model.to, { after: model.to }]; // prettier-ignore
+            held.push({ end: one.ask, at, history: room.history(query) });
+          }
+          for (const shown of model.messages) expect(shown).to.deep.equal(room.messages[shown.seq - 1]);
+        }
+      }),
+    );
+  });
+
   it("reaches any of 20,000 messages with one page, both ways from there, and the newest with one more", () => {
     const room = new Room();
     for (let count = 0; count < 20_000; count += 1) room.post();

@@ -120,7 +120,7 @@ export class AgentStore {
     if (before === undefined || !this.store.latest.older) return;
     const parameters = { before, limit: historyPage };
     const result = await this.#client.call("agent.history", this.agent, parameters);
-    if (result.ok) this.store.apply({ type: "older", history: result.value }, "now");
+    if (result.ok) this.store.apply({ type: "older", before, history: result.value }, "now");
     else notices.fail(result.error, "look");
   }
 

@@ -53,8 +53,17 @@ export class RoomStore {
   #typedAtMs = 0;
   /** Where the node said last that the marker stands. */
   #toldSeq = 0;
+  /** How many votes of the person the room has told. */
+  #votesTold = 0;
 
-  constructor(client: Client, room: string, me: string, kept: Kept) {
+  /** `onNews` hears of what is kept outside of this store. */
+  constructor(
+    client: Client,
+    room: string,
+    me: string,
+    kept: Kept,
+    onNews: (type: RoomEvent["type"] | "state") => void,
+  ) {
     this.#client = client;
     this.#kept = kept;
     this.room = room;
@@ -68,10 +77,14 @@ export class RoomStore {
         const isElsewhere = this.store.latest.newer;
         this.store.apply({ type: "state", state });
         this.#toldSeq = state.unread?.readSeq ?? 0;
+        onNews("state");
         // Whoever reads further back stays there.
         if (isElsewhere) void this.#place(this.viewedSeq);
       },
-      event: (event) => this.#happened(event, me),
+      event: (event) => {
+        this.#happened(event, me);
+        onNews(event.type);
+      },
       signal: (signal) => this.store.apply({ type: "signal", signal, nowMs: Date.now() }),
       refused: (reason) => this.store.apply({ type: "refused", reason }),
     });
@@ -84,8 +97,9 @@ export class RoomStore {
 
   #happened(event: RoomEvent, me: string): void {
     this.store.apply({ type: "event", event });
-    if (event.type === "voted" && event.by === me)
-      this.store.apply({ type: "chose", seq: event.message.seq, choices: event.choices });
+    if (event.type !== "voted" || event.by !== me) return;
+    this.#votesTold += 1;
+    this.store.apply({ type: "chose", seq: event.message.seq, choices: event.choices });
   }
 
   /** Whether something was written here that the node has not taken: it waits while the page is closed. */
@@ -171,14 +185,14 @@ export class RoomStore {
   async #load(end: "older" | "newer"): Promise<void> {
     const { latest } = this.store;
     if (!latest[end]) return;
-    const { from, to, messages, placed } = latest;
+    const { from, to, messages } = latest;
     const other = end === "older" ? "newer" : "older";
     // In a step of its own: a list that changes at both its ends cannot keep its place.
     this.store.apply({ type: "trimmed", end: other, count: messages.length + historyPage - windowMessagesMax }, "now");
     const query = end === "older" ? { before: from } : { after: to };
     const result = await this.history({ ...query, limit: historyPage, roomOnly: true });
     // The window is elsewhere by now.
-    if (this.store.latest.placed !== placed) return;
+    if (end === "older" ? this.store.latest.from !== from : this.store.latest.to !== to) return;
     if (result.ok) this.store.apply({ type: end, history: result.value }, "now");
     else notices.fail(result.error, "look");
   }
@@ -310,8 +324,10 @@ export class RoomStore {
 
   /** Votes in a poll. The page shows the vote as the person's own before the room tells everybody of it. */
   async vote(seq: number, choices: readonly number[]): Promise<Result<unknown>> {
+    const told = this.#votesTold;
     const result = await this.change("vote", { seq, choices: [...choices] });
-    if (result.ok) this.store.apply({ type: "chose", seq, choices });
+    // A vote that was told meanwhile may be a later one, of another device.
+    if (result.ok && told === this.#votesTold) this.store.apply({ type: "chose", seq, choices });
     return result;
   }
 

@@ -10,16 +10,19 @@ import type {
   Notice,
   ParametersOf,
   Result,
+  RoomEvent,
   RoomLeft,
+  RoomSummary,
   UserEvent,
   UserRooms,
   ThreadSignal,
   UserSignal,
   UserView,
 } from "../../../protocols/index.ts";
-import { Kept, listAfterNews, listAfterRead, listAfterRoom } from "../model/index.ts";
+import { Kept, listAfterNews, listAfterRead, listAfterRoom, listAfterSummary } from "../model/index.ts";
 import { hasUnkept, onShelfChanged, openClient, request, shelf, type Client, type Link } from "../wire/index.ts";
 import { AgentStore } from "./agent-store.ts";
+import { Facts } from "./facts.ts";
 import { notices } from "./notices.ts";
 import { RoomStore } from "./room-store.ts";
 import { waitingTopics } from "./unsent-store.ts";
@@ -28,7 +31,13 @@ import { waitingTopics } from "./unsent-store.ts";
 const followedMax = 12;
 
 /** The query keys of what is loaded as a whole. */
-export const queryKeys = { rooms: ["rooms"], agents: ["agents"], models: ["models"], people: ["people"] } as const;
+export const queryKeys = {
+  me: ["me"],
+  rooms: ["rooms"],
+  agents: ["agents"],
+  models: ["models"],
+  people: ["people"],
+} as const;
 
 /** Answers in threads come in quick succession: their room is asked once for all of them. */
 const recountAfterMs = 1_000;
@@ -48,6 +57,7 @@ export class Session {
   /** What was typed into the terminal of the page; it goes with the session. */
   terminalLines: readonly string[] = [];
   readonly #queries: QueryClient;
+  readonly #facts: Facts;
   readonly #rooms = new Map<string, RoomStore>();
   readonly #agents = new Map<string, AgentStore>();
   readonly #stopListening: () => void;
@@ -59,6 +69,9 @@ export class Session {
     this.name = name;
     this.me = `user/${name}`;
     this.#queries = queries;
+    this.#facts = new Facts(queries);
+    // What the page follows, it knows at least as well as any list.
+    this.#facts.over<UserRooms>(queryKeys.rooms, (list) => ({ ...list, rooms: this.#withFollowed(list.rooms) }));
     this.kept = new Kept(shelf, name, Date.now);
     const stopHearing = onShelfChanged((changed) => this.kept.changedElsewhere(changed));
     this.client = openClient();
@@ -71,17 +84,11 @@ export class Session {
       void queries.invalidateQueries({ queryKey: queryKeys.rooms });
     });
     this.client.onActivity((news) => {
-      const known = queries.getQueryData<UserRooms>(queryKeys.rooms);
-      const list = known && listAfterNews(known.rooms, news, { me: this.me, nowMs: Date.now() });
-      if (known === undefined || list === undefined) void queries.invalidateQueries({ queryKey: queryKeys.rooms });
-      else queries.setQueryData<UserRooms>(queryKeys.rooms, { ...known, rooms: list });
+      const nowMs = Date.now();
+      this.#tellRooms((rooms) => listAfterNews(rooms, news, { me: this.me, nowMs }));
       if (news.thread !== undefined) void this.#recount(news.room);
     });
-    const applyView = (view: UserView) => {
-      // What was asked for before is older, and may come later.
-      void queries.cancelQueries({ queryKey: ["me"] });
-      queries.setQueryData(["me"], view);
-    };
+    const applyView = (view: UserView) => this.#facts.know(queryKeys.me, view);
     this.client.follow(`user/${name}`, {
       state: (view) => {
         applyView(view);
@@ -104,6 +111,7 @@ export class Session {
     document.addEventListener("visibilitychange", wake);
     this.#stopListening = () => {
       stopHearing();
+      this.#facts.close();
       window.removeEventListener("beforeunload", beforeUnload);
       window.removeEventListener("online", wake);
       window.removeEventListener("offline", sleep);
@@ -132,7 +140,7 @@ export class Session {
     switch (event.type) {
       case "profileSet": {
         const { signInsFailed } = event.view;
-        const known = this.#queries.getQueryData<UserView>(["me"]);
+        const known = this.#queries.getQueryData<UserView>(queryKeys.me);
         if (signInsFailed !== undefined && signInsFailed.count !== known?.signInsFailed?.count)
           notices.show(`Somebody tried to sign in as you and failed. See Settings, "Devices and password".`, "bad");
         return applyView(event.view);
@@ -196,11 +204,7 @@ export class Session {
     if (unread === undefined) store?.store.apply({ type: "seen", member: this.me, seq });
     else store?.counted(unread);
     // The list follows what the page follows.
-    if (store !== undefined) return;
-    const list = this.#queries.getQueryData<UserRooms>(queryKeys.rooms);
-    const rooms = list && listAfterRead(list.rooms, signal);
-    if (list !== undefined && rooms !== undefined && rooms !== list.rooms)
-      this.#queries.setQueryData<UserRooms>(queryKeys.rooms, { ...list, rooms });
+    if (store === undefined) this.#tellRooms((rooms) => listAfterRead(rooms, signal));
   }
 
   /** Asks the node what is unread in a room that this page does not follow; what comes meanwhile is answered together. */
@@ -209,11 +213,26 @@ export class Session {
     this.#recounting.add(room);
     await new Promise((resolve) => setTimeout(resolve, recountAfterMs));
     this.#recounting.delete(room);
-    const told = await this.client.call("room.summary", room, {});
-    const list = this.#queries.getQueryData<UserRooms>(queryKeys.rooms);
-    if (!told.ok || list === undefined || this.#rooms.has(room)) return;
-    const rooms = list.rooms.map((one) => (one.room === room ? told.value : one));
-    this.#queries.setQueryData<UserRooms>(queryKeys.rooms, { ...list, rooms });
+    const ask = async () => {
+      const told = await this.client.call("room.summary", room, {});
+      return told.ok && !this.#rooms.has(room) ? told.value : undefined;
+    };
+    await this.#facts.part<UserRooms, RoomSummary>(queryKeys.rooms, ask, (known, summary) => {
+      const rooms = listAfterSummary(known.rooms, summary);
+      return rooms && { ...known, rooms };
+    });
+  }
+
+  /** Tells news of the list of rooms; undefined: it must be loaded anew. */
+  #tellRooms(change: (rooms: readonly RoomSummary[]) => readonly RoomSummary[] | undefined): void {
+    this.#facts.tell<UserRooms>(queryKeys.rooms, (known) => {
+      const rooms = change(known.rooms);
+      return rooms === known.rooms ? known : rooms && { ...known, rooms };
+    });
+  }
+
+  #withFollowed(list: readonly RoomSummary[]): readonly RoomSummary[] {
+    return [...this.#rooms.values()].reduce((rooms, { store }) => listAfterRoom(rooms, store.latest), list);
   }
 
   /** The room, followed from now on. Asked again after a refusal, it tries anew. */
@@ -221,14 +240,16 @@ export class Session {
     const known = this.#rooms.get(room);
     if (known !== undefined && known.store.latest.status !== "refused") return touch(this.#rooms, room, known);
     known?.close();
-    const store = new RoomStore(this.client, room, this.me, this.kept);
-    store.store.subscribe(() => {
-      const list = this.#queries.getQueryData<UserRooms>(queryKeys.rooms);
-      if (list === undefined) return;
-      const rooms = listAfterRoom(list.rooms, store.store.shown());
-      if (rooms !== list.rooms) this.#queries.setQueryData<UserRooms>(queryKeys.rooms, { ...list, rooms });
-    });
+    const store = new RoomStore(this.client, room, this.me, this.kept, (type) => this.#onRoomNews(room, type));
+    store.store.subscribe(() => this.#tellRooms((rooms) => listAfterRoom(rooms, store.store.shown())));
     return touch(this.#rooms, room, store);
+  }
+
+  /** What was asked for beside the room is asked for anew when it may be another. */
+  #onRoomNews(room: string, type: RoomEvent["type"] | "state"): void {
+    const changed = { banned: "bans", unbanned: "bans", state: "thread" } as const;
+    if (type in changed)
+      void this.#queries.invalidateQueries({ queryKey: [changed[type as keyof typeof changed], room] });
   }
 
   agent(agent: string): AgentStore {
@@ -279,10 +300,9 @@ export class Session {
       known?.close();
       this.#rooms.delete(room);
     }
-    const list = this.#queries.getQueryData<UserRooms>(queryKeys.rooms);
-    if (list === undefined) return;
-    const rooms = list.rooms.filter((other) => other.room !== room);
-    this.#queries.setQueryData<UserRooms>(queryKeys.rooms, { ...list, rooms });
+    this.#tellRooms((rooms) =>
+      rooms.some((one) => one.room === room) ? rooms.filter((one) => one.room !== room) : rooms,
+    );
   }
 
   /** A change of a room that this page may not follow (join, create, leave). A refusal is shown. */

@@ -44,7 +44,8 @@ export type AgentInput =
   | { readonly type: "state"; readonly state: AgentState }
   | { readonly type: "event"; readonly event: AgentEvent }
   | { readonly type: "signal"; readonly signal: AgentSignal }
-  | { readonly type: "older"; readonly history: AgentHistory }
+  /** What was asked for before a turn. */
+  | { readonly type: "older"; readonly before: number; readonly history: AgentHistory }
   | { readonly type: "saying"; readonly say: Omit<PendingSay, "status" | "afterSeq"> }
   /** Said before the page was loaded. */
   | { readonly type: "restored"; readonly says: readonly PendingSay[] }
@@ -87,8 +88,9 @@ export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
     case "signal":
       return foldSignal(agent, input.signal);
     case "older": {
-      const first = agent.turns[0]?.turn ?? Number.MAX_SAFE_INTEGER;
-      const older = input.history.turns.filter((turn) => turn.turn < first);
+      // The conversation was cleared meanwhile, or loaded anew.
+      if (agent.turns[0]?.turn !== input.before) return agent;
+      const older = input.history.turns.filter((turn) => turn.turn < input.before);
       return { ...agent, turns: [...older, ...agent.turns], older: input.history.more && older.length > 0 };
     }
     case "saying": {
@@ -166,9 +168,12 @@ function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
       );
     }
     case "answered":
-      // An answer that was rated comes once more, perhaps while another one is being written.
+      // An answer that was rated comes once more, perhaps while another one is being written, or of before the window.
       return event.generation === ""
-        ? { ...agent, turns: withTurn(agent.turns, event.turn) }
+        ? {
+            ...agent,
+            turns: event.turn.turn < (agent.turns[0]?.turn ?? 0) ? agent.turns : withTurn(agent.turns, event.turn),
+          }
         : busy({ ...agent, turns: withTurn(agent.turns, event.turn), draft: undefined, gap: false }, false);
     case "roomAnswered":
       return agent;

@@ -43,18 +43,23 @@ export function listAfterNews(
   });
 }
 
-/** The list after the user read a room, perhaps on another device; the same list when nothing shown changed. */
-export function listAfterRead(list: readonly RoomSummary[], signal: UserSignal | ThreadSignal): readonly RoomSummary[] {
+/** The list after the user read a room, perhaps on another device; the same list when nothing shown changed. Undefined when the list must be
+ *  loaded anew: the count is older than messages of the list. */
+export function listAfterRead(
+  list: readonly RoomSummary[],
+  signal: UserSignal | ThreadSignal,
+): readonly RoomSummary[] | undefined {
   if (signal.type !== "roomRead") return list;
   const { room, seq, unread } = signal;
   const index = list.findIndex((one) => one.room === room);
   const old = list[index];
   if (old === undefined) return list;
   if (unread !== undefined) {
+    // What came since, it does not count.
+    if (unread.messageSeq < old.messageSeq) return unread.readSeq === old.readSeq ? list : undefined;
     // What of it is in threads, the marker of the room says nothing of.
     const mentioned = unread.mentioned || (old.threads !== undefined && old.mentioned);
-    const messageSeq = Math.max(old.messageSeq, unread.messageSeq);
-    return list.with(index, { ...old, ...unread, messageSeq, mentioned });
+    return list.with(index, { ...old, ...unread, mentioned });
   }
   if (seq <= old.readSeq) return list;
   const left = Math.max(0, old.messageSeq - seq);
@@ -64,6 +69,17 @@ export function listAfterRead(list: readonly RoomSummary[], signal: UserSignal |
     unread: Math.min(old.unread, left),
     mentioned: old.mentioned && left > 0,
   });
+}
+
+/** The list after its node was asked for one room; undefined when the list must be loaded anew: it is newer than the answer. */
+export function listAfterSummary(
+  list: readonly RoomSummary[],
+  summary: RoomSummary,
+): readonly RoomSummary[] | undefined {
+  const index = list.findIndex(({ room }) => room === summary.room);
+  const old = list[index];
+  if (old === undefined) return list;
+  return old.messageSeq > summary.messageSeq ? undefined : list.with(index, summary);
 }
 
 /** The list after a change in a room that this page follows; the same list when nothing shown changed. */

@@ -1,4 +1,5 @@
 import {
+  asKnown,
   isLine,
   joined,
   keptApart,
@@ -8,6 +9,7 @@ import {
   trimmed,
   withApart,
   withLine,
+  withoutLines,
 } from "./window.ts";
 import { draftsAfter, draftsAfterPiece, draftsOf, type RoomDraft, type RoomDrafts } from "./drafts.ts";
 import { threadsAfter, threadsAfterChange, threadsAfterRead } from "./threads.ts";
@@ -131,23 +133,10 @@ export function foldRoom(room: RoomModel, input: RoomInput): RoomModel {
       return room.view === undefined ? room : settle(foldEvent(room, room.view, input.event));
     case "signal":
       return foldSignal(room, input.signal, input.nowMs);
-    case "older": {
-      const { messages: page, more } = input.history;
-      const lines = page.filter(({ seq, threadOnly }) => seq < room.from && threadOnly !== true);
-      const messages = lines.length === 0 ? room.messages : [...lines, ...room.messages];
-      return { ...withApart(room, page), messages, from: Math.min(room.from, page[0]?.seq ?? 1), older: more && page.length > 0 }; // prettier-ignore
-    }
-    case "newer": {
-      const { messages: page, more } = input.history;
-      const lines = page.filter(({ seq, threadOnly }) => seq > room.to && threadOnly !== true);
-      const to = Math.max(room.to, page.at(-1)?.seq ?? 0);
-      return joined({ ...withApart(room, page), messages: [...room.messages, ...lines], to, newer: more && page.length > 0 }, room); // prettier-ignore
-    }
-    case "placed": {
-      const { messages: page, more, newer = false } = input.history;
-      const place = { from: page[0]?.seq ?? 1, to: page.at(-1)?.seq ?? 0, older: more, newer, placed: room.placed + 1 };
-      return joined({ ...withApart(room, page), ...place, messages: page.filter(isLine) }, room);
-    }
+    case "older":
+    case "newer":
+    case "placed":
+      return foldPage(room, input.type, input.history);
     case "trimmed":
       return trimmed(room, input.end, input.count);
     case "posting": {
@@ -175,6 +164,28 @@ export function foldRoom(room: RoomModel, input: RoomInput): RoomModel {
     case "refused":
       return { ...room, status: "refused", refusal: input.reason };
   }
+}
+
+/** A page of history. What the room has heard since it was asked for is newer. */
+function foldPage(room: RoomModel, end: "older" | "newer" | "placed", history: RoomHistory): RoomModel {
+  const { more, newer = false } = history;
+  const page = asKnown(room, history.messages);
+  const [first, last] = [page[0]?.seq, page.at(-1)?.seq];
+  const isNew = ({ seq }: RoomMessage): boolean =>
+    end === "placed" || (end === "older" ? seq < room.from : seq > room.to);
+  const lines = page.filter((message) => isLine(message) && isNew(message));
+  const known = withApart({ ...room, changed: withoutLines(room.changed, lines) }, page);
+  const isMore = more && page.length > 0;
+  if (end === "older") {
+    const messages = lines.length === 0 ? room.messages : [...lines, ...room.messages];
+    return { ...known, messages, from: Math.min(room.from, first ?? 1), older: isMore };
+  }
+  if (end === "newer") {
+    const messages = [...room.messages, ...lines];
+    return joined({ ...known, messages, to: Math.max(room.to, last ?? 0), newer: isMore }, room);
+  }
+  const place = { from: first ?? 1, to: last ?? 0, older: more, newer, placed: room.placed + 1 };
+  return joined({ ...known, ...place, messages: lines }, room);
 }
 
 function foldState(room: RoomModel, state: RoomState): RoomModel {

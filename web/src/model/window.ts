@@ -22,6 +22,20 @@ export function withApart(room: RoomModel, page: readonly RoomMessage[]): RoomMo
   return apart.length === 0 ? room : { ...room, changed: keptApart(room.changed, apart) };
 }
 
+/** A page of messages as the room knows them: it has heard of all that changed since it knows one, and an answer may be older. */
+export function asKnown(room: RoomModel, page: readonly RoomMessage[]): readonly RoomMessage[] {
+  const apart = Object.values(room.changed);
+  const known = new Map([...apart, ...room.messages, ...room.tail].map((message) => [message.seq, message]));
+  return page.map((message) => known.get(message.seq) ?? message);
+}
+
+/** Without what has become a line of the window: there it is kept up to date. */
+export function withoutLines(changed: RoomModel["changed"], lines: readonly RoomMessage[]): RoomModel["changed"] {
+  if (!lines.some(({ seq }) => seq in changed)) return changed;
+  const gone = new Set(lines.map(({ seq }) => String(seq)));
+  return Object.fromEntries(Object.entries(changed).filter(([seq]) => !gone.has(seq)));
+}
+
 /** Messages that are no lines of the window, with more of them. */
 export function keptApart(changed: RoomModel["changed"], more: readonly RoomMessage[]): RoomModel["changed"] {
   const all: RoomModel["changed"] = {

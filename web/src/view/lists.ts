@@ -33,7 +33,7 @@ const roomsOf = (session: Session) =>
 
 /** The signed-in user's profile; filled by the user's own topic. */
 export function useProfile(): UserView | undefined {
-  return useQuery<UserView>({ queryKey: ["me"], queryFn: () => fetched<UserView>("/api/v1/me") }).data;
+  return useQuery<UserView>({ queryKey: queryKeys.me, queryFn: () => fetched<UserView>("/api/v1/me") }).data;
 }
 
 export function useAgents(): readonly AgentView[] {
