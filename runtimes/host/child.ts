@@ -7,6 +7,7 @@
  *  core dump. In the other host a worker that is gone is said to be `lost`, and nothing else is touched. */
 import "../closed.ts";
 import { readFileSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { failure, refused } from "../../protocols/errors.ts";
@@ -254,3 +255,5 @@ process.on("disconnect", dieNow);
 process.on("uncaughtException", (error) => fault("uncaught", error.stack ?? error));
 process.on("message", take);
 send({ type: "up" });
+// It is ended by a signal, which would leave nothing of what was compiled for the next one.
+flushCompileCache();

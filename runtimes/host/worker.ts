@@ -2,6 +2,7 @@
  *
  *  Nothing here ends the thread: ending it during a native call aborts the whole process. A load that fails gives back what
  *  it took, a generation ends by message. */
+import { flushCompileCache } from "node:module";
 import type { MessagePort } from "node:worker_threads";
 import { engines, traitsOf, type EngineName, type EngineRequest } from "../../protocols/engine.ts";
 import { failure, refused } from "../../protocols/errors.ts";
@@ -24,6 +25,8 @@ let loaded: LoadedModel | undefined;
 
 export async function load({ spec, plan }: LoadTask): Promise<LoadAnswer> {
   const result = await adapterOf(spec).load(spec, plan);
+  // This thread is ended by a signal, which would leave nothing of what was compiled for the next one.
+  flushCompileCache();
   if (result.type === "failed") return result;
   loaded = result.model;
   const { warnings } = result;

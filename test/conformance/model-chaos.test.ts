@@ -19,7 +19,7 @@ import {
 import { writeChainLora, writeChainModel } from "./chain-model.ts";
 import { keptLog, realClock, sharedTrials, type KeptLog } from "./real-time.ts";
 import { codeOf, endOf, listen, type Ask, type Heard } from "./runtime.ts";
-import { sleep } from "../waits.ts";
+import { sleep, untilTrue } from "../waits.ts";
 
 const words = Array.from({ length: 400 }, (_word, index) => `word${index}`).join(" ");
 const mebibyte = 1024 * 1024;
@@ -188,8 +188,8 @@ describe("models on processes that fail", function () {
         ),
       );
       // Long enough that guesses were right and wrong: a text whose guesses were lost would write no more.
-      while (all.some((heard, index) => index % 8 === 0 && heard.tokens() < 60))
-        await new Promise((resolve) => setImmediate(resolve));
+      const first = all.filter((_heard, index) => index % 8 === 0);
+      await untilTrue("every model has written 60 tokens", () => first.every((heard) => heard.tokens() >= 60));
       for (const { generation } of all) generation.cancel();
       for (const heard of all) {
         const end = await heard.last;
