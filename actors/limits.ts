@@ -300,6 +300,12 @@ export const actorLimits = {
   backupFoldersMax: 64,
   /** Tasks with backups that have ended and are remembered; the oldest is forgotten. */
   backupTasksKept: 200,
+  /** Tasks that ended too early and can go on; of more, the one that ended first begins anew. */
+  backupTasksLeft: 8,
+  /** So long after its beginning a task can go on; later it begins anew.
+   *
+   *  Less than half of how long holders keep what no snapshot refers to. */
+  backupLeftMs: 3 * 24 * 3_600_000,
   /** What a runner keeps of one task; more is refused with `LIMIT_REACHED`, and the task fails.
    *
    *  One for each part of a run. The kernel deletes at most 10,000 records at once. */

@@ -120,10 +120,7 @@ export async function showTasks(
     return exitCodes.ok;
   }
   const found = demand(await callNode<ClusterBackupTask>(target, "GET", taskPath(id)));
-  const task = await watched(target, found, flags, output);
-  if (task === undefined) return exitCodes.unknown;
-  output.print(flags.json ? jsonLine(task) : describeTasks([task as ClusterBackupTask], output.color, output.columns));
-  return isWholeTask(task) === true ? exitCodes.ok : exitCodes.failed;
+  return shownAtEnd(await watched(target, found, flags, output), flags, output);
 }
 
 const colors = { done: "green", failed: "red", cancelled: "yellow", running: "cyan", waiting: "dim" } as const;
@@ -140,9 +137,10 @@ export function describeTasks(tasks: readonly ClusterBackupTask[], color: boolea
     { head: "" },
   ];
   const cells = tasks.map((task) => {
-    const { id, sort, state, addedAtMs, startedAtMs, by, schedule, error } = task;
+    const { id, sort, state, addedAtMs, startedAtMs, by, schedule, error, resumable } = task;
     const whose = schedule === undefined ? by : `${by}, schedule ${schedule}`;
-    const far = error === undefined ? describeProgress(task) : error.code;
+    const why = error === undefined ? describeProgress(task) : error.code;
+    const far = resumable === true ? [why, `plexus backup resume ${id}`].filter(Boolean).join("; ") : why;
     const said =
       isWholeTask(task) === false ? paint(color, "red", "done, with losses") : paint(color, colors[state], state);
     return [id, sort, said, timeText(startedAtMs ?? addedAtMs), withoutControls(whose), far]; // prettier-ignore
@@ -156,6 +154,19 @@ export async function cancelTask(flags: AdminFlags, id: string, output: Output):
   if (flags.json) output.print(jsonLine(task));
   else output.print(isOver(task) ? `Task ${id} is over: ${task.state}.` : `Task ${id} ends as soon as it can.`);
   return exitCodes.ok;
+}
+
+/** `plexus backup resume`: goes on with a task, and shows how far it is until it ends. */
+export async function resumeTask(flags: AdminFlags, id: string, output: Output): Promise<number> {
+  const target = await findNode(flags);
+  const begun = demand(await callNode<TaskView>(target, "POST", `${taskPath(id)}/resume`, {}));
+  return shownAtEnd(await watched(target, begun, flags, output), flags, output);
+}
+
+function shownAtEnd(task: TaskView | undefined, { json }: AdminFlags, output: Output): number {
+  if (task === undefined) return exitCodes.unknown;
+  output.print(json ? jsonLine(task) : describeTasks([task as ClusterBackupTask], output.color, output.columns));
+  return isWholeTask(task) === true ? exitCodes.ok : exitCodes.failed;
 }
 
 const schedulePath = (name: string): string => `${backupsPath}/schedules/${encodeURIComponent(name)}`;

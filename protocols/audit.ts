@@ -151,6 +151,7 @@ export const auditActions = {
   cancelTask: row("cluster", "notice", "none", "A task is ended"),
   taskEnded: row("cluster", "info", "none", "A task has ended; the person who started it is told"),
   cancelBackup: row("backups", "notice", "none", "A task of backups is ended"),
+  resumeBackup: row("backups", "notice", "none", "A task of backups goes on"),
   recallBackup: row("data", "warning", "within", "Data of a backup is brought back into a folder"),
   placeBackup: row("data", "warning", "within", "Messages of a backup are brought back into their rooms"),
   withdrawBackup: row("data", "warning", "takes", "A recall is undone"),

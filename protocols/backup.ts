@@ -41,21 +41,25 @@ export type BackupFolder = Static<typeof backupFolder>;
 /** Absent: the backups of the cluster, on its storage nodes. */
 const folder = Type.Optional(backupFolder);
 
-/** The sorts of tasks: what each does, what who asks for it needs, and what it is told. */
+/** The sorts of tasks: what each does, what who asks for it needs, and what it is told. `resumes`: one that failed or was cancelled can go on from what
+ *  was kept of it. A recall into place goes on under its own id instead, and what only says how much there is begins anew. */
 export const backupSorts = {
   run: {
     does: "changes",
     needs: "backup.run",
+    resumes: true,
     wish: object({ sort: Type.Literal("run"), full: Type.Optional(Type.Boolean()), folder }),
   },
   verify: {
     does: "reads",
     needs: "backup.run",
+    resumes: true,
     wish: object({ sort: Type.Literal("verify"), snapshot, depth: backupDepth, folder }),
   },
   recall: {
     does: "reads",
     needs: "backup.recall",
+    resumes: false,
     wish: object({
       sort: Type.Literal("recall"),
       query: backupQuery,
@@ -67,16 +71,19 @@ export const backupSorts = {
   place: {
     does: "reads",
     needs: "backup.recall",
+    resumes: false,
     wish: object({ sort: Type.Literal("place"), ...placeRules }),
   },
   withdraw: {
     does: "reads",
     needs: "backup.recall",
+    resumes: false,
     wish: object({ sort: Type.Literal("withdraw"), query: backupQuery, recall: recallId }),
   },
   prune: {
     does: "removes",
     needs: "backup.prune",
+    resumes: false,
     wish: object({
       sort: Type.Literal("prune"),
       keep: backupRetention,
@@ -85,9 +92,22 @@ export const backupSorts = {
       folder,
     }),
   },
-  drill: { does: "reads", needs: "backup.run", wish: object({ sort: Type.Literal("drill"), snapshot }) },
+  drill: {
+    does: "reads",
+    needs: "backup.run",
+    resumes: false,
+    wish: object({ sort: Type.Literal("drill"), snapshot }),
+  },
 } as const satisfies Readonly<
-  Record<string, { readonly does: BackupEffect; readonly needs: Permission; readonly wish: ReturnType<typeof object> }>
+  Record<
+    string,
+    {
+      readonly does: BackupEffect;
+      readonly needs: Permission;
+      readonly resumes: boolean;
+      readonly wish: ReturnType<typeof object>;
+    }
+  >
 >;
 
 /** A sort of task. */
@@ -194,6 +214,17 @@ export const backupCommands = {
     effect: "changes",
     permission: "cluster.administer",
     summary: "Ends a task",
+    answers: "list",
+  }),
+  /** Goes on with a task that failed or was cancelled, from what was kept of it: under its number, in the next turn. Errors: NOT_FOUND (nothing is kept
+   *  of it: it went too long ago, another run has begun since, or it never kept anything), LIMIT_REACHED. */
+  resume: command({
+    params: { task, by },
+    result: answer<ClusterBackupTask>("ClusterBackupTask"),
+    from: ["gateway", "node"],
+    effect: "changes",
+    permission: "cluster.administer",
+    summary: "Goes on with a task that failed or was cancelled",
     answers: "list",
   }),
   /** The runner asks for work: a task that may begin now, or one that another runner had. `holds`: the tasks that this one is busy with. `node`: it
@@ -305,6 +336,8 @@ export interface ClusterBackupTask<Sort extends BackupSort = BackupSort> extends
   readonly turn: number;
   /** Who wants it to end. */
   readonly cancelledBy?: string;
+  /** It has ended too early, and can go on from what was kept of it (`resume`). */
+  readonly resumable?: true;
 }
 
 /** Answer to `tasks`. */
@@ -375,6 +408,8 @@ export interface TakenTask<Sort extends BackupSort = BackupSort> {
   readonly checkpoint?: string;
   /** How many pieces there are. */
   readonly pieces: number;
+  /** What was kept stays where the task ends too early: somebody may go on with it. */
+  readonly leaves?: true;
   /** Bytes of stripes that recalls have read in a second; absent: nobody has measured it. */
   readonly readPerSecond?: number;
 }

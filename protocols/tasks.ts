@@ -133,7 +133,10 @@ export function taskOfBackup(task: ClusterBackupTask): AdminTask {
     ...(error !== undefined && { error }),
     ...(task.cancelledBy !== undefined && !over && { advice: `${task.cancelledBy} cancelled it; it ends as soon as its runner hears of that.` }), // prettier-ignore
     canCancel: !over && task.cancelledBy === undefined,
-    ...(mayRepeat && { again: { method: "POST", path: `/api/v1/admin/backups/${sort}`, body } }),
+    // What is kept of it is not done twice.
+    ...(task.resumable === true
+      ? { again: { method: "POST" as const, path: `/api/v1/admin/backups/tasks/${number}/resume`, body: {} } }
+      : mayRepeat && { again: { method: "POST" as const, path: `/api/v1/admin/backups/${sort}`, body } }),
   };
 }
 

@@ -3,7 +3,8 @@
  *      schedule ─(its time)─┐
  *      start ───────────────┴─► waiting ─take─► under way ─finish─► ended: done, failed, cancelled
  *                                                  ▲   │
- *                                                  └───┘ advance: checkpoint, pieces; take: another runner, the next turn
+ *                          ▲                       └───┘ advance: checkpoint, pieces; take: another runner, the next turn
+ *                          └─resume─ failed or cancelled, and something was kept (docs/decisions/0158-tasks-that-go-on.md)
  *
  *  It decides and does nothing itself: the runner is at the node that owns its slot (`node/backup`). What a runner says counts only in the
  *  turn that it was given; so of two runners, one of which is slow to notice that it has lost the slot, the later one's words count.
@@ -19,7 +20,7 @@ import type { BackupTurn, Effects, Note, Notes } from "./effects.ts";
 import { erased, hold, lift, mayErase } from "./holds.ts";
 import { onTime, putSchedule, removeSchedule } from "./schedules.ts";
 import { evolve, initial, record, type BackupChange, type BackupState } from "./state.ts";
-import { cancel, isPruning, onRecords, start, task, tasks, type Tag } from "./tasks.ts";
+import { cancel, isPruning, onRecords, resume, start, task, tasks, type Tag } from "./tasks.ts";
 import { advance, finish, measured, noteFolder, pieces, take } from "./turns.ts";
 
 type Incoming = CommandOf<typeof allBackupCommands>;
@@ -41,7 +42,7 @@ export const backup: Behavior<BackupState, Incoming, BackupChange, Notes, Note> 
     },
   },
   // What was under way ended with the old cluster: what was kept of it leads to stripes that are gone.
-  restored: (state) => ({ ...state, open: [] }),
+  restored: ({ left: _, ...state }) => ({ ...state, open: [] }),
 };
 
 function decide(state: BackupState, message: Incoming | Signal, turn: BackupTurn): Effects {
@@ -62,6 +63,8 @@ function decide(state: BackupState, message: Incoming | Signal, turn: BackupTurn
       return task(state, message, turn);
     case "cancel":
       return cancel(state, message, turn);
+    case "resume":
+      return resume(state, message, turn);
     case "take":
       return take(state, message, turn);
     case "advance":

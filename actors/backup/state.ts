@@ -28,6 +28,8 @@ export interface BackupState extends GuardState {
   readonly schedules: readonly BackupSchedule[];
   /** In the order in which they were added. */
   readonly open: readonly OpenTask[];
+  /** Those that ended too early and can go on, the last one at the end. Absent: none. */
+  readonly left?: readonly OpenTask[];
   /** Bytes that recalls have read, and in how long: the older count less. Absent: none was measured. */
   readonly read?: { readonly bytes: number; readonly ms: number };
   /** Folders with backups, the one that was seen last at the end. Absent: no node has told of any. */
@@ -51,6 +53,8 @@ export type BackupChange =
       readonly runner: string;
       readonly turn: number;
       readonly atMs: number;
+      /** Nobody can go on with these any more: it changes what they began from. */
+      readonly forgets?: readonly string[];
     }
   | {
       readonly type: "advanced";
@@ -61,7 +65,14 @@ export type BackupChange =
   | { readonly type: "measured"; readonly bytes: number; readonly ms: number }
   | { readonly type: "folderSeen"; readonly folder: BackupFolderSeen }
   | { readonly type: "cancelled"; readonly task: string; readonly by: string }
-  | { readonly type: "ended"; readonly task: ClusterBackupTask };
+  | { readonly type: "resumed"; readonly task: OpenTask }
+  | {
+      readonly type: "ended";
+      readonly task: ClusterBackupTask;
+      /** Somebody may go on with it. */
+      readonly leaves?: true;
+      readonly forgets?: readonly string[];
+    };
 
 export const initial: BackupState = { count: 0, schedules: [], open: [], ...noGuards };
 
@@ -79,7 +90,7 @@ export function evolve(state: BackupState, change: BackupChange): BackupState {
     case "added":
       return { ...state, count: Number(change.task.id), open: [...state.open, change.task] };
     case "taken":
-      return withTask(state, change.task, (task) => ({
+      return withTask(forgotten(state, change.forgets), change.task, (task) => ({
         ...task,
         runner: change.runner,
         turn: change.turn,
@@ -102,8 +113,15 @@ export function evolve(state: BackupState, change: BackupChange): BackupState {
     }
     case "cancelled":
       return withTask(state, change.task, (task) => ({ ...task, cancelledBy: change.by }));
-    case "ended":
-      return { ...state, open: state.open.filter(({ id }) => id !== change.task.id) };
+    case "resumed":
+      return { ...forgotten(state, [change.task.id]), open: [...state.open, change.task] };
+    case "ended": {
+      const { left = [], ...rest } = forgotten(state, change.forgets);
+      const ended = state.open.filter(({ id }) => id === change.task.id);
+      const open = state.open.filter(({ id }) => id !== change.task.id);
+      const kept = change.leaves === true ? [...left, ...ended] : left;
+      return { ...rest, open, ...(kept.length > 0 && { left: kept }) };
+    }
     default:
       return evolveGuards(state, change);
   }
@@ -111,6 +129,11 @@ export function evolve(state: BackupState, change: BackupChange): BackupState {
 
 const without = (schedules: readonly BackupSchedule[], name: string): readonly BackupSchedule[] =>
   schedules.filter((schedule) => schedule.name !== name);
+
+function forgotten({ left = [], ...state }: BackupState, ids: readonly string[] = []): BackupState {
+  const kept = left.filter(({ id }) => !ids.includes(id));
+  return { ...state, ...(kept.length > 0 && { left: kept }) };
+}
 
 const withTask = (state: BackupState, id: string, change: (task: OpenTask) => OpenTask): BackupState => ({
   ...state,
@@ -123,20 +146,25 @@ const padded = (number: number): string => String(number).padStart(16, "0");
 const taskKey = (number: number): string => `task/${padded(number)}`;
 const piecesOf = (task: string): string => `piece/${padded(Number(task))}/`;
 
-/** Each task that ends pushes out the one that is too old, and takes its pieces along. */
+/** Each task that ends pushes out the one that is too old, and takes its pieces along, unless somebody may go on with it. */
 export function record(change: BackupChange): readonly RecordOp[] {
   if (change.type === "advanced")
     return (change.pieces ?? []).map(({ key, value }) => ({ put: `${piecesOf(change.task)}${key}`, value }));
-  if (change.type !== "ended") return [];
+  const forgets = "forgets" in change ? (change.forgets ?? []).map(noPieces) : [];
+  // It is open again, under its number.
+  if (change.type === "resumed") return [{ delete: taskKey(Number(change.task.id)) }];
+  if (change.type !== "ended") return forgets;
   const { id } = change.task;
-  const pieces = piecesOf(id);
   const oldest = Number(id) - limits.backupTasksKept;
   return [
     { put: taskKey(Number(id)), value: change.task },
-    { deleteFrom: pieces, deleteTo: behind(pieces) },
+    ...forgets,
+    ...(change.leaves === true ? [] : [noPieces(id)]),
     ...(oldest > 0 ? [{ deleteFrom: "task/", deleteTo: taskKey(oldest + 1) }] : []),
   ];
 }
+
+const noPieces = (task: string): RecordOp => ({ deleteFrom: piecesOf(task), deleteTo: behind(piecesOf(task)) });
 
 /** Behind every key that begins with a prefix which ends with a slash: "0" follows it. */
 const behind = (prefix: string): string => `${prefix.slice(0, -1)}0`;

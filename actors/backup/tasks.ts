@@ -125,14 +125,37 @@ export function onRecords(state: BackupState, tag: Tag, records: readonly ActorR
   }
   const ended = records.map(({ value }) => value as ClusterBackupTask);
   if (tag.type === "task") {
-    const [found] = ended;
+    const [found] = ended.map(resumableIn(state, turn));
     return [found === undefined ? refuse("NOT_FOUND", { task: tag.id }, tag.to) : reply(found, tag.to)];
   }
   const ids = new Set(ended.map(({ id }) => id));
   const open = state.open.filter(({ id }) => Number(id) < tag.before && !ids.has(id));
-  const all = [...open.map((one) => viewOf(one, turn)), ...ended].toSorted((a, b) => Number(b.id) - Number(a.id));
+  const all = [...open.map((one) => viewOf(one, turn)), ...ended.map(resumableIn(state, turn))].toSorted(
+    (a, b) => Number(b.id) - Number(a.id),
+  );
   const page = firstPage(all, tag.limit);
   return [reply({ tasks: page, more: page.length < all.length }, tag.to)];
+}
+
+/** The task, where somebody can go on with it now. */
+const leftOne = ({ left = [] }: BackupState, id: string, { nowMs }: Pick<BackupTurn, "nowMs">): OpenTask | undefined =>
+  left.find((one) => one.id === id && nowMs - (one.startedAtMs ?? one.addedAtMs) < limits.backupLeftMs);
+
+const resumableIn =
+  (state: BackupState, turn: BackupTurn) =>
+  (task: ClusterBackupTask): ClusterBackupTask =>
+    leftOne(state, task.id, turn) === undefined ? task : { ...task, resumable: true };
+
+/** It is as if it had never ended: what its last turn kept is there, and its number names the pieces. */
+export function resume(state: BackupState, { task: id, by }: Of<"resume">, turn: BackupTurn): Effects {
+  const open = state.open.find((one) => one.id === id);
+  if (open !== undefined) return [reply(viewOf(open, turn))];
+  const found = leftOne(state, id, turn);
+  if (found === undefined) return [refuse("NOT_FOUND", { task: id, reason: "nothing is kept of it: begin it anew" })];
+  if (isFull(state)) return [refuse("LIMIT_REACHED", { limit: "backupTasksOpenMax", max: limits.backupTasksOpenMax })];
+  const { startedAtMs: _, cancelledBy: __, runner: ___, ...rest } = found;
+  const again: OpenTask = { ...rest, by };
+  return [persist({ type: "resumed", task: again }), reply(viewOf(again, turn))];
 }
 
 export function cancel(state: BackupState, { task: id, by }: Of<"cancel">, turn: BackupTurn): Effects {

@@ -53,13 +53,24 @@ export function take(state: BackupState, message: Of<"take">, turn: BackupTurn):
     turn: number,
     startedAtMs,
     pieces: kept,
+    ...(leavesOf(chosen) && { leaves: true as const }),
     ...(checkpoint !== undefined && { checkpoint }),
     ...(state.read !== undefined && { readPerSecond: Math.round((1_000 * state.read.bytes) / state.read.ms) }),
   };
-  return [
-    persist({ type: "taken", task: id, runner: message.runner, turn: number, atMs: turn.nowMs }),
-    reply({ task: taken }),
-  ];
+  const forgets = forgottenBy(state, chosen);
+  const change = { type: "taken", task: id, runner: message.runner, turn: number, atMs: turn.nowMs } as const;
+  return [persist<BackupChange>({ ...change, ...(forgets.length > 0 && { forgets }) }), reply({ task: taken })];
+}
+
+/** Whether what is kept of a task outlives its early end. A run of a schedule comes again by itself, and what it stored is given up at once. */
+const leavesOf = ({ wish, schedule }: OpenTask): boolean =>
+  backupSorts[wish.sort].resumes && (wish.sort !== "run" || schedule === undefined);
+
+/** Runs that cannot go on once this task works: they began from a snapshot that it follows, or removes. */
+function forgottenBy({ left = [] }: BackupState, chosen: OpenTask): readonly string[] {
+  const { wish } = chosen;
+  if (does(chosen) === "reads" || (wish.sort === "prune" && wish.apply !== true)) return [];
+  return left.flatMap((one) => (does(one) === "changes" && placeOf(one) === placeOf(chosen) ? [one.id] : []));
 }
 
 /** The task, if this is its turn. */
@@ -120,5 +131,18 @@ export function finish(state: BackupState, message: Of<"finish">, turn: BackupTu
     ...(error !== undefined && { error }),
     ...(result !== undefined && { result: result as NonNullable<ClusterBackupTask["result"]> }),
   };
-  return [persist({ type: "ended", task: ended }), reply({})];
+  const leaves = ended.state !== "done" && leavesOf(open) && hasKept(open) && error?.code !== "BACKUP_CHANGED";
+  const left = state.left ?? [];
+  const forgets = leaves
+    ? left.slice(0, Math.max(0, left.length + 1 - limits.backupTasksLeft)).map(({ id }) => id)
+    : [];
+  const change = {
+    type: "ended",
+    task: ended,
+    ...(leaves && { leaves }),
+    ...(forgets.length > 0 && { forgets }),
+  } as const;
+  return [persist<BackupChange>(change), reply({})];
 }
+
+const hasKept = ({ checkpoint, pieces: kept }: OpenTask): boolean => checkpoint !== undefined || kept > 0;

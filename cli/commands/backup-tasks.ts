@@ -80,6 +80,13 @@ export function defineTasks(command: Command, { output, onExit }: Parameters<Def
     examples: ["plexus backup cancel 12"],
     run: async (flags, _, id) => (await load()).cancelTask(flags, id, output),
   });
+  add({
+    name: "resume",
+    says: "Go on with a run or a check of the cluster's backups that failed or was cancelled, from where it was. `plexus backup tasks` says which can.",
+    argument: ["<task>", "the number of the task"],
+    examples: ["plexus backup resume 12"],
+    run: async (flags, _, id) => (await load()).resumeTask(flags, id, output),
+  });
   const schedule = command
     .command("schedule")
     .description("Schedules, by which tasks with the backups of the cluster start by themselves.")

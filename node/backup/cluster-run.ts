@@ -423,8 +423,10 @@ class ClusterRun {
   /** Gives up what this turn has stored; where the task ends with it, what the parts have, too. */
   async #giveUp(error: unknown): Promise<void> {
     if (this.#isCommitted) return;
+    // Somebody may go on with it, unless another snapshot came meanwhile. What nobody goes on with expires.
+    const isLeft = this.#at.task.leaves === true && failureOf(error).code !== "BACKUP_CHANGED";
     // Once a commit was tried, the head may lead to what the parts have, however late that is heard. Without it they expire.
-    if (this.#mayBeCommitted || isHandedOn(this.#at, error))
+    if (this.#mayBeCommitted || isLeft || isHandedOn(this.#at, error))
       return this.#repository.abandon(({ id }) => !this.#adopted.has(id));
     for (const { turn, part, list } of this.#parts.values()) {
       try {

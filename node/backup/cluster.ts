@@ -5,6 +5,7 @@ import { backupActor, PlexusError, type BackupHolds, type BackupResults, type Ba
 import { roleOf, slotOfActor, type SlotTable } from "../cluster/slot-table.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Log, Membership, Meter, NodeId, Random } from "../ports.ts";
+import { verify, type VerifyMark } from "./checking.ts";
 import { runCluster } from "./cluster-run.ts";
 import { watchLateness } from "./lateness.ts";
 import { runnerLimits, type RunnerLimits } from "./limits.ts";
@@ -15,9 +16,9 @@ import { place, withdraw, type PlaceAt } from "./place-task.ts";
 import { noSnapshot, planRecall, readingTime, type ReadRate } from "./recall.ts";
 import { countAnew } from "./renewal.ts";
 import { openRepository } from "./repository.ts";
-import { createRunner, type BackupWorks, type TaskAt } from "./runner.ts";
+import { createRunner, keepMark, markOf, type BackupWorks, type TaskAt } from "./runner.ts";
 import { shownCheck, shownPrune, shownSnapshot, shownSnapshots } from "./shown.ts";
-import { prune, verify, type PruneMark } from "./upkeep.ts";
+import { prune, type PruneMark } from "./upkeep.ts";
 
 export interface ClusterBackupsOptions extends Omit<PartPorts, "limits"> {
   readonly node: NodeId;
@@ -103,14 +104,18 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
         await countAnew(backup, openRepository(backup), clusterPlace);
         return done;
       }),
-    verify: ({ task: { wish }, signal, progress }) =>
+    verify: (at) =>
       usePaced(async (backup) => {
+        const { task, signal, progress } = at;
+        const { wish } = task;
         const repository = openRepository(backup);
         const { snapshots } = await repository.state();
         const chosen = snapshots.filter(({ number }) => wish.snapshot === undefined || number === wish.snapshot);
         if (chosen.length === 0) throw noSnapshot(snapshots, wish);
         const far = (at: { readonly stripes: number; readonly stripesDone: number }): void => progress({ ...at });
-        return shownCheck(await verify(backup, repository, chosen, { depth: wish.depth, signal, progress: far, pace }));
+        const marks = { mark: markOf<VerifyMark>(task), keep: (mark: VerifyMark) => keepMark(at, mark) };
+        const options = { depth: wish.depth, signal, progress: far, pace, ...marks };
+        return shownCheck(await verify(backup, repository, chosen, options));
       }),
     recall: ({ task: { wish, readPerSecond } }) =>
       options.use(async (backup) => {
@@ -122,7 +127,7 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
     withdraw: (at) => options.use((backup) => withdraw(backup, openRepository(backup), at.task.wish, placeAt(at))),
     prune: (at) =>
       usePaced(async (backup) => {
-        const { wish, checkpoint } = at.task;
+        const { wish } = at.task;
         const { apply = false, timeZone } = wish;
         const holds = await options.ask({ type: "holds" }, limits.askTimeoutMs);
         // Unknown holds may keep anything.
@@ -133,7 +138,7 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
           signal: at.signal,
           progress: (far) => at.progress({ ...far }),
           holds: (holds.value as BackupHolds).holds,
-          ...(checkpoint !== undefined && { mark: JSON.parse(checkpoint) as PruneMark }),
+          mark: markOf<PruneMark>(at.task),
           keep: (mark) => at.keep({ checkpoint: JSON.stringify(mark) }),
         });
         if (apply) await countAnew(backup, openRepository(backup), clusterPlace);

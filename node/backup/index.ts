@@ -70,11 +70,12 @@ export {
   type RecallQuery,
   type RecallSink,
 } from "./recall.ts";
-export { createRunner, type BackupWorks, type Runner, type TaskAt } from "./runner.ts";
+export { createRunner, keepMark, markOf, type BackupWorks, type Runner, type TaskAt } from "./runner.ts";
 export { openRepository, type BackupState, type Repository } from "./repository.ts";
 export { keptSnapshots, type Retention } from "./retention.ts";
 export { runBackup, type RunProgress, type RunReport } from "./run.ts";
 export { lostUnit, shownCheck, shownPrune, shownSnapshot, shownSnapshots } from "./shown.ts";
 export type { ChangedActor, SlotSource, SlotView } from "./sources.ts";
-export { prune, sweepFolder, verify, type PruneReport, type VerifyDepth, type VerifyReport } from "./upkeep.ts";
+export { verify, type VerifyDepth, type VerifyMark, type VerifyReport } from "./checking.ts";
+export { prune, sweepFolder, type PruneReport } from "./upkeep.ts";
 export { countAnew, renewUnits, type RenewalReport } from "./renewal.ts";

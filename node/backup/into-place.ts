@@ -117,7 +117,7 @@ export async function recallIntoPlace(
         await within(() => open.place.add(value));
         options.progress({ messages: tally.messages, messagesOf, restored: tally.restored });
         const isSettled = open.hasFailed || open.place.isSettled;
-        if (isSettled && clock.monotonicMs() - keptMs >= limits.placeKeptMs) await keep({ units, rows: at + 1 });
+        if (isSettled && clock.monotonicMs() - keptMs >= limits.markKeptMs) await keep({ units, rows: at + 1 });
       }
     };
     // An earlier turn may have brought all of its entries, and not what belongs to them.

@@ -44,8 +44,8 @@ export const backupLimits = {
   placePerSecond: 100,
   /** How often a room is asked that does not answer; then it is named, and the others follow. */
   placeTries: 5,
-  /** How often a recall into place remembers how far it is. */
-  placeKeptMs: 2_000,
+  /** How often a recall into place, or a check, remembers how far it is. */
+  markKeptMs: 2_000,
   /** What failed or is lost is named so often by it; of more there is the number. A task remembers it, in few characters. */
   placeLossesNamed: 16,
   /** Beginnings of threads whose new places a recall remembers; another is asked for again. */

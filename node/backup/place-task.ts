@@ -1,11 +1,12 @@
 /** Recalls into place, and taking them back, as tasks: with a mark that outlives whoever works on them. */
-import { wireLimits, type BackupResults, type BackupWish } from "../../protocols/index.ts";
+import type { BackupResults, BackupWish } from "../../protocols/index.ts";
 import type { Clock } from "../ports.ts";
 import { recallIntoPlace, withdrawRecall } from "./into-place.ts";
 import type { PlaceMark, PlaceOptions, PlaceTarget } from "./place.ts";
 import type { BackupPorts } from "./ports.ts";
 import type { ReadRate } from "./recall.ts";
 import type { Repository } from "./repository.ts";
+import { keepMark, markOf } from "./runner.ts";
 import { shownSnapshot } from "./shown.ts";
 
 /** Where a recall into place is worked on. */
@@ -32,23 +33,17 @@ export async function place(
   { query, recall, existing = "skip", deleted = false, remake = false, dryRun = false }: Wanted<"place">,
   at: PlaceAt,
 ): Promise<BackupResults["place"]> {
-  const mark = at.checkpoint === undefined ? undefined : (JSON.parse(at.checkpoint) as PlaceMark);
+  const mark = markOf<PlaceMark>(at);
   const options: PlaceOptions = {
     ...optionsOf(at),
     // What changes nothing is begun anew.
     ...(!dryRun && mark !== undefined && { mark }),
-    ...(!dryRun && { keep: (far: PlaceMark) => kept(at, far) }),
+    ...(!dryRun && { keep: (far: PlaceMark) => keepMark(at, far) }),
   };
   const wish = { recall, query, existing, deleted, remake, dryRun };
   const { snapshot, read, ...sums } = await recallIntoPlace(ports, repository, wish, at.target, options);
   at.measured?.(read);
   return { ...sums, snapshot: shownSnapshot(snapshot), dryRun };
-}
-
-async function kept(at: PlaceAt, mark: PlaceMark): Promise<void> {
-  const checkpoint = JSON.stringify(mark);
-  // The mark before it holds as well.
-  if (checkpoint.length <= wireLimits.backupCheckpointCharsMax) await at.keep?.({ checkpoint });
 }
 
 /** Takes back what a recall brought. Errors: those of `withdrawRecall`. */

@@ -11,6 +11,7 @@ import {
   failureOf,
   passingCodes,
   PlexusError,
+  wireLimits,
   type BackupAdvanced,
   type BackupPieces,
   type BackupResultOf,
@@ -40,6 +41,19 @@ export interface TaskAt<Sort extends BackupSort = BackupSort> {
   /** What was kept, in the order of the keys. Error: TASK_TAKEN. */
   pieces(): AsyncGenerator<Piece>;
 }
+
+/** Keeps how far a work is, unless that is too long: what was kept before it holds as well. */
+export async function keepMark(
+  at: { keep?(what: { readonly checkpoint: string }): Promise<void> },
+  mark: object,
+): Promise<void> {
+  const checkpoint = JSON.stringify(mark);
+  if (checkpoint.length <= wireLimits.backupCheckpointCharsMax) await at.keep?.({ checkpoint });
+}
+
+/** What an earlier turn kept. */
+export const markOf = <Mark>({ checkpoint }: { readonly checkpoint?: string | undefined }): Mark | undefined =>
+  checkpoint === undefined ? undefined : (JSON.parse(checkpoint) as Mark);
 
 /** What is done for each sort of task. */
 export type BackupWorks = {

@@ -1,16 +1,13 @@
 /** What keeps backups in order: what they refer to, whether it is there and right, and giving up what no snapshot needs. */
-import { failure, failureOf, PlexusError, type BackupHold, type Failure, type Losses, type StripeHealth, type StripeRef } from "../../protocols/index.ts"; // prettier-ignore
-import type { NodeLink, Snapshot, StripeName, TreeNode, UnitName } from "../../runtimes/backup/index.ts";
+import { failure, failureOf, PlexusError, type BackupHold, type Failure } from "../../protocols/index.ts"; // prettier-ignore
+import type { NodeLink, Snapshot, StripeName } from "../../runtimes/backup/index.ts";
 import { heldSnapshots } from "./holds.ts";
 import type { BackupPorts } from "./ports.ts";
-import { asStored, openUnits, PackCache } from "./packs.ts";
 import type { BackupState, Repository } from "./repository.ts";
-import { noteLosses } from "./known-losses.ts";
 import { leftIn, removeLeft } from "./leftovers.ts";
-import { LossList } from "./losses.ts";
 import { repack, repackable, type RepackReport } from "./repacking.ts";
 import { keptSnapshots, type Kept, type Retention } from "./retention.ts";
-import { isGone, lostUnitsOf } from "./survey.ts";
+import { isGone } from "./survey.ts";
 import { markStripes } from "./marking.ts";
 
 /** What removing snapshots comes to. */
@@ -198,109 +195,4 @@ export async function sweepFolder(ports: BackupPorts, repository: Repository, si
   const known = await markStripes(repository, snapshots, { signal });
   const left = leftIn(ports, listed, [...known.values(), ...(head ? [head.catalog.stripe] : [])]);
   await removeLeft(ports, left, { headHash: head?.hash, signal });
-}
-
-/** How deep a check goes: `manifest` reads all that leads to the data, and asks whether the shards are there; `shards` has each shard read and
- *  compared where it is; `data` reads and decrypts everything as a recall does. */
-export type VerifyDepth = "manifest" | "shards" | "data";
-
-/** What a check found. Of what is lost it names the first. */
-export interface VerifyReport {
-  readonly snapshots: number;
-  /** Of those that have lost any, how many units cannot be brought back. */
-  readonly damaged: readonly { readonly snapshot: number; readonly units: number }[];
-  readonly units: number;
-  readonly stripes: number;
-  readonly bytes: number;
-  /** Stripes that can be read, but lack shards. */
-  readonly weak: number;
-  /** Stripes that cannot be read. */
-  readonly lost: Losses<{ readonly stripe: string; readonly error: Failure }>;
-  /** Units that cannot be brought back. */
-  readonly lostUnits: Losses<{ readonly name: UnitName; readonly error: Failure }>;
-}
-
-export interface VerifyOptions {
-  readonly depth: VerifyDepth;
-  readonly signal: AbortSignal;
-  readonly progress: (at: { readonly stripes: number; readonly stripesDone: number }) => void;
-  readonly pace: (bytes: number) => Promise<void>;
-}
-
-/** Checks snapshots, each object once however many share it. Errors: BACKUP_DAMAGED (of head or catalog: nothing can be said of the rest). */
-export async function verify(
-  ports: BackupPorts,
-  repository: Repository,
-  snapshots: readonly Snapshot[],
-  { depth, signal, progress, pace }: VerifyOptions,
-): Promise<VerifyReport> {
-  let weak = 0;
-  const lost = new LossList<{ stripe: string; error: Failure }>(ports.limits.lossesNamed);
-  const unread = new Map<string, Failure>();
-  const lose = (stripe: string, error: Failure): void => {
-    lost.push({ stripe, error });
-    unread.set(stripe, error);
-  };
-  const lostUnits = new LossList<{ name: UnitName; error: Failure }>(ports.limits.lossesNamed);
-  const packs = new PackCache(repository, ports.limits.packsKept);
-  let [units, bytes] = [0, 0];
-  const node = async (one: TreeNode): Promise<void> => {
-    if (!("units" in one)) return;
-    units += one.units.length;
-    bytes += one.units.reduce((sum, unit) => sum + unit.bytes, 0);
-    if (depth !== "data") return;
-    for await (const opened of openUnits(ports, packs, asStored(one.units, ports.limits))) {
-      signal.throwIfAborted();
-      const { name } = opened.unit;
-      if ("error" in opened) lostUnits.push({ name, error: failureOf(opened.error) });
-      await pace(opened.unit.bytes);
-    }
-  };
-  const stripes = await markStripes(repository, snapshots, {
-    signal,
-    node,
-    // Its shards are looked at below, too; that it does not open is known here only.
-    lost: ({ stripe }, error) => lose(stripe.id, failureOf(error)),
-  });
-  let stripesDone = 0;
-  for (const stripe of stripes.values()) {
-    signal.throwIfAborted();
-    const health = await ports.stripes.inspect(stripe as StripeRef, depth !== "manifest");
-    if (!health.ok) lose(stripe.id, health.error);
-    else if (health.value.well < health.value.enough) {
-      const error = await faultOf(ports, stripe as StripeRef, health.value);
-      if (error === undefined) weak += 1;
-      else lose(stripe.id, error);
-    } else if (health.value.well < health.value.shards.length) weak += 1;
-    stripesDone += 1;
-    progress({ stripes: stripes.size, stripesDone });
-    await pace(depth === "manifest" ? 0 : stripe.sizeBytes);
-  }
-  const gone = new Set([...unread].filter(([, error]) => isGone(error)).map(([id]) => id));
-  const lostOf = await lostUnitsOf(repository, snapshots, gone);
-  const { snapshots: all } = await repository.state();
-  await noteLosses(ports, { units: lostOf, lost: gone, looked: (stripe) => depth !== "manifest" && stripes.has(stripe) }, all); // prettier-ignore
-  return {
-    snapshots: snapshots.length,
-    damaged: [...lostOf].filter(([, count]) => count > 0).map(([snapshot, count]) => ({ snapshot, units: count })),
-    units,
-    stripes: stripes.size,
-    bytes,
-    weak,
-    lost: lost.rows,
-    lostUnits: lostUnits.rows,
-  };
-}
-
-/** Why a stripe of which too few shards are well cannot be read; undefined: it can. */
-async function faultOf(
-  { stripes }: Pick<BackupPorts, "stripes">,
-  stripe: StripeRef,
-  { shards, enough, well }: StripeHealth,
-): Promise<Failure | undefined> {
-  const bad = shards.filter(({ state }) => state === "missing" || state === "damaged").length;
-  if (shards.length - bad < enough) return failure("STRIPE_LOST", { stripe: stripe.id, needed: enough, well });
-  // Who does not answer now is away, and what it has is not lost.
-  const read = await stripes.read(stripe);
-  return read.ok ? undefined : read.error;
 }

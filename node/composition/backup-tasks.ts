@@ -17,6 +17,9 @@ import { commandLimits } from "./limits.ts";
 export interface TaskAt {
   readonly signal: AbortSignal;
   readonly progress: (at: Readonly<Record<string, number>>) => void;
+  /** What an earlier turn kept, and how more is kept. Absent: whoever goes on begins anew. */
+  readonly checkpoint?: string | undefined;
+  keep?(what: { readonly checkpoint: string }): Promise<void>;
 }
 
 interface Running {

@@ -27,6 +27,8 @@ import {
 } from "../../protocols/index.ts";
 import { createSealer } from "../../runtimes/backup/index.ts";
 import {
+  keepMark,
+  markOf,
   noSnapshot,
   backupLimits,
   openRepository,
@@ -52,6 +54,7 @@ import {
   type ReadRate,
   type Repository,
   type SlotSource,
+  type VerifyMark,
 } from "../backup/index.ts";
 import type { Kernel } from "../kernel/api.ts";
 import type { ClusterKeys } from "../keys/index.ts";
@@ -274,7 +277,7 @@ export function createBackups(at: BackupsAt): Backups {
         },
         { use: "writing", piece: pacing.piece },
       ),
-    verify: ({ from, snapshot, depth }, { signal, progress }) =>
+    verify: ({ from, snapshot, depth }, task) =>
       within(
         from,
         undefined,
@@ -282,8 +285,11 @@ export function createBackups(at: BackupsAt): Backups {
           const { snapshots } = await repository.state();
           const chosen = snapshots.filter(({ number }) => snapshot === undefined || number === snapshot);
           if (chosen.length === 0) throw noSnapshot(snapshots, { snapshot });
-          const far = (all: object): void => progress({ ...all } as Readonly<Record<string, number>>);
-          return shownCheck(await verify(ports, repository, chosen, { depth, signal, progress: far, pace }));
+          const { signal } = task;
+          const far = (all: object): void => task.progress({ ...all } as Readonly<Record<string, number>>);
+          const marks = { mark: markOf<VerifyMark>(task), keep: (mark: VerifyMark) => keepMark(task, mark) };
+          const options = { depth, signal, progress: far, pace, ...marks };
+          return shownCheck(await verify(ports, repository, chosen, options));
         },
         { piece: pacing.piece },
       ),

@@ -53,7 +53,10 @@ export function runFolderTasks(at: {
   };
   const folderWorks: BackupWorks = {
     run: async (task) => inFolder(task, (to) => works.run({ to, full: task.task.wish.full }, task)),
-    verify: async (task) => inFolder(task, (from) => works.verify({ ...task.task.wish, from }, task)),
+    verify: async (task) =>
+      inFolder(task, (from) =>
+        works.verify({ ...task.task.wish, from }, { ...task, checkpoint: task.task.checkpoint }),
+      ),
     prune: async (task) => inFolder(task, (from) => works.prune({ ...task.task.wish, from }, task)),
     recall: none,
     place: none,

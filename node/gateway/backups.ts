@@ -329,6 +329,25 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
     },
   );
 
+  app.post<{ Params: Named }>(
+    "/admin/backups/tasks/:id/resume",
+    {
+      config: audits("resumeBackup", "backup.run"),
+      schema: {
+        summary: "Goes on with a task of the cluster that failed or was cancelled, from what was kept of it",
+        description:
+          "`resumable` says of a task whether anything is kept: of runs that nobody has followed, and of checks. A recall into place goes on under its `recall` id, and one into a folder when it is begun again.",
+        tags,
+      },
+    },
+    (request): Promise<TaskView> => {
+      const { id } = request.params;
+      const none = failure("NOT_FOUND", { task: id, reason: "only tasks of the cluster can go on" });
+      const resumed = isClusterTask(id) ? cluster.resume(request, id) : Promise.resolve(refused(none));
+      return told(request, "resumeBackup", { task: id }, resumed);
+    },
+  );
+
   addSchedules(app, at);
   addDownloads(app, at, backups);
 }

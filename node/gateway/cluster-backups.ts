@@ -51,6 +51,9 @@ export function clusterBackups(at: GatewayContext) {
     },
     folders: () => ask<BackupFolderList>({ type: "folders" }),
     task: (id: string) => ask<ClusterBackupTask>({ type: "task", task: id }),
+    /** Goes on with a task that ended too early. Errors: NOT_FOUND, LIMIT_REACHED, those of the actor's slot. */
+    resume: (request: FastifyRequest, id: string) =>
+      ask<ClusterBackupTask>({ type: "resume", task: id, by: whoIs(request) }),
     cancel: (request: FastifyRequest, id: string) =>
       ask<ClusterBackupTask>({ type: "cancel", task: id, by: whoIs(request) }),
   };

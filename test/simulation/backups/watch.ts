@@ -29,7 +29,7 @@ export const limits = {
   placeStretch: 6,
   placeBatch: 3,
   placePerSecond: 20,
-  placeKeptMs: 150,
+  markKeptMs: 150,
 };
 export const cluster = "harbour";
 export const backupOwner = "backup/cluster" as ActorId;

@@ -174,9 +174,9 @@ export const ofBackups: readonly Mutation[] = [
   },
   {
     name: "calls a stripe well that too few holders have",
-    file: "node/backup/upkeep.ts",
-    find: "else if (health.value.well < health.value.enough)",
-    replace: "else if (health.value.well < 0)",
+    file: "node/backup/checking.ts",
+    find: "if (well < enough) return",
+    replace: "if (well < 0) return",
     caughtBy: ["backup-named"],
     seeds: 20,
     backups: true,

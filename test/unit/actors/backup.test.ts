@@ -141,6 +141,90 @@ describe("the tasks of backups", () => {
     expect(ids).to.deep.equal(ids.map((_, at) => (ids[0] as number) - at));
   });
 
+  const cancelled = { code: "CANCELLED", outcome: "failed", message: "" };
+  const failed = { code: "DISK_FULL", outcome: "failed", message: "" };
+  /** A task that kept something, and ended too early. */
+  const endEarly = (fixture: Fixture, sort: BackupSort, error: object = cancelled): string => {
+    const { id } = start(fixture, sort);
+    const task = take(fixture, "n1") as TakenTask;
+    expect(task.id).to.equal(id);
+    said(fixture, task, { type: "advance", checkpoint: "half", pieces: [{ key: "a", value: "1" }] });
+    said(fixture, task, { type: "finish", error });
+    return id;
+  };
+  const resume = (fixture: Fixture, task: string): string =>
+    fixture.code("gateway", cluster, { type: "resume", task, by: "eve" });
+
+  it("that failed or were cancelled go on under their numbers, from what was kept, as often as they end", () => {
+    const fixture = new Fixture();
+    for (const [sort, error] of [
+      ["run", cancelled],
+      ["verify", failed],
+    ] as const) {
+      const id = endEarly(fixture, sort, error);
+      expect(look(fixture, id)).to.include({ resumable: true });
+      fixture.crash(cluster);
+      for (const turn of [2, 3]) {
+        expect(resume(fixture, id)).to.equal("accepted");
+        expect(look(fixture, id)).to.include({ state: "waiting", by: "eve" }).and.not.have.property("error");
+        const task = take(fixture, "n2") as TakenTask;
+        expect(task).to.deep.include({ id, turn, checkpoint: "half", pieces: 1, leaves: true });
+        const { pieces } = fixture.ok<BackupPieces>("node", cluster, { type: "pieces", task: id, turn });
+        expect(pieces).to.deep.equal([{ key: "a", value: "1" }]);
+        said(fixture, task, { type: "finish", error });
+      }
+      expect(resume(fixture, id)).to.equal("accepted");
+      said(fixture, take(fixture, "n2") as TakenTask, { type: "finish", result });
+      expect(look(fixture, id)).to.include({ state: "done", turn: 4 });
+      expect(resume(fixture, id), "it is done").to.equal("NOT_FOUND");
+    }
+    expect(list(fixture).map(({ id }) => id)).to.deep.equal(["2", "1"]);
+  });
+
+  it("go on no more once another run or a removal began, long after, or when too many others wait to", () => {
+    const over = (change: (fixture: Fixture) => void, sort: BackupSort = "run"): string => {
+      const fixture = new Fixture();
+      const id = endEarly(fixture, sort);
+      change(fixture);
+      expect(look(fixture, id).resumable).to.equal(undefined);
+      return resume(fixture, id);
+    };
+    const done = (fixture: Fixture, wish: BackupWish): void => {
+      told(fixture, { type: "start", wish, by: "ada" });
+      said(fixture, take(fixture, "n1") as TakenTask, { type: "finish", result });
+    };
+    expect(over((fixture) => done(fixture, wishes.run))).to.equal("NOT_FOUND");
+    expect(over((fixture) => done(fixture, { sort: "prune", keep: { last: 1 }, apply: true }))).to.equal("NOT_FOUND");
+    expect(over((fixture) => void (fixture.nowMs += limits.backupLeftMs))).to.equal("NOT_FOUND");
+    const many = (fixture: Fixture): void => {
+      for (let count = 0; count < limits.backupTasksLeft; count += 1) endEarly(fixture, "verify");
+    };
+    expect(over(many, "verify")).to.equal("NOT_FOUND");
+    const fixture = new Fixture();
+    const run = endEarly(fixture, "run");
+    done(fixture, wishes.prune);
+    done(fixture, wishes.verify);
+    expect(resume(fixture, run), "what only looked is in nobody's way").to.equal("accepted");
+    for (const sort of ["place", "prune", "recall", "drill"] as const) {
+      const other = new Fixture();
+      expect(resume(other, endEarly(other, sort)), sort).to.equal("NOT_FOUND");
+    }
+    const late = new Fixture();
+    const changed = endEarly(late, "run", { ...failed, code: "BACKUP_CHANGED" });
+    expect(resume(late, changed), "it began from a snapshot that is not the newest").to.equal("NOT_FOUND");
+  });
+
+  it("of a schedule that ran begin anew, and keep nothing", () => {
+    const fixture = new Fixture();
+    told(fixture, { type: "putSchedule", name: "nightly", cron: "0 * * * *", wish: wishes.run, by: "ada" });
+    fixture.pass(hourMs);
+    const task = take(fixture, "n1") as TakenTask;
+    expect(task.leaves).to.equal(undefined);
+    said(fixture, task, { type: "advance", checkpoint: "half" });
+    said(fixture, task, { type: "finish", error: failed });
+    expect(resume(fixture, task.id)).to.equal("NOT_FOUND");
+  });
+
   it("never run beside one that is in their way, and each is run to its end, whatever comes when", () => {
     const sort = fc.constantFrom(...(Object.keys(backupSorts) as BackupSort[]));
     const step = fc.oneof(

@@ -24,7 +24,7 @@ const quick: Partial<RunnerLimits> = {
   lateEveryMs: 1_000,
 };
 /** Little makes many stretches of a recall, and each is kept. */
-const limits = { ...smallLimits, placeStretch: 5, placeBatch: 3, placeKeptMs: 0 };
+const limits = { ...smallLimits, placeStretch: 5, placeBatch: 3, markKeptMs: 0 };
 export const ownSlot = slotOf("manager", backupActor);
 
 /** A directory's rows, as every node reads and changes them. */

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import type { BackupState } from "../../../actors/backup/state.ts";
 import { createDirectoryHeads } from "../../../node/backup/index.ts";
 import { backupActor, failure, failureOf, PlexusError, type ActorId, type BackupResults, type BackupWork, type ClusterBackupTask, type ClusterBackupTasks, type SlotId } from "../../../protocols/index.ts"; // prettier-ignore
 import { depth } from "../../depth.ts";
@@ -167,6 +168,85 @@ describe("backups of a cluster", function () {
     for (const [slot, owner] of cluster.owners) if (owner === "n4") cluster.owners.set(slot, "n2");
     expect(resultOf(await cluster.ended(cluster.begin())).missed).to.deep.equal([]);
     expect(await cluster.texts("n1")).to.deep.equal(cluster.written);
+  });
+
+  it("go on where they were cancelled, whenever that was, and ask for no part again that was done", async () => {
+    let kept = 0;
+    for (let moment = 2; moment <= 14; moment += depth(3, 1)) {
+      const cluster = new Cluster(moment);
+      await cluster.start();
+      const opened = new Map<SlotId, number>();
+      cluster.opened = (_, slot) => void opened.set(slot, (opened.get(slot) ?? 0) + 1);
+      let words = 0;
+      const id = cluster.begin();
+      cluster.heard = (_, type) => {
+        words += type === "advance" ? 1 : 0;
+        if (words === moment && type === "advance") cluster.actor.ok("gateway", backupActor, { type: "cancel", task: id, by: "eve" }); // prettier-ignore
+      };
+      const ended = await cluster.ended(id);
+      if (ended.state === "done") continue;
+      expect([ended.state, ended.resumable], `at ${moment}`).to.deep.equal(["cancelled", true]);
+      cluster.slots.get("chat/2" as SlotId)?.change("room/r2" as ActorId, { "message/9": { text: "new" } });
+      let pieces = 0;
+      cluster.heard = (_, type, answer) => {
+        if (type === "take") pieces = (answer as BackupWork).task?.pieces ?? pieces;
+      };
+      const before = new Map(opened);
+      cluster.actor.ok("gateway", backupActor, { type: "resume", task: id, by: "ada" });
+      const { snapshot, missed } = resultOf(await cluster.ended(id));
+      expect([snapshot.number, missed], `at ${moment}`).to.deep.equal([1, []]);
+      const again = [...opened].filter(([slot, times]) => times > (before.get(slot) ?? 0)).length;
+      // A part has two slots.
+      expect(again, `at ${moment}`).to.be.at.most(cluster.slots.size - 2 * pieces);
+      kept += pieces;
+      await cluster.ended(cluster.begin());
+      expect(await cluster.texts("n3"), `at ${moment}`).to.deep.equal(cluster.written);
+    }
+    expect(kept, "parts that were not made again").to.be.above(0);
+  });
+
+  it("are checked to the end at another node when the runner's dies, or after a cancel, and nothing is looked at twice", async () => {
+    const whole = async (how: "crash" | "cancel", moment: number) => {
+      const cluster = new Cluster(9);
+      await cluster.start();
+      resultOf(await cluster.ended(cluster.begin()));
+      const looked = new Map<string, number>();
+      for (const ports of cluster.ports.values()) {
+        const { stripes } = ports;
+        const inspect: typeof stripes.inspect = (stripe, deep) => {
+          looked.set(stripe.id, (looked.get(stripe.id) ?? 0) + 1);
+          return stripes.inspect(stripe, deep);
+        };
+        Object.assign(ports, { stripes: { ...stripes, inspect } });
+      }
+      const id = cluster.begin({ sort: "verify", depth: "data" });
+      let marks = 0;
+      cluster.heard = (node, type) => {
+        if (type !== "advance" || (cluster.actor.stateOf(backupActor) as BackupState).open[0]?.checkpoint === undefined) return; // prettier-ignore
+        marks += 1;
+        if (marks !== moment) return;
+        if (how === "crash") cluster.crash(node, "n3");
+        else cluster.actor.ok("gateway", backupActor, { type: "cancel", task: id, by: "eve" });
+      };
+      let task = await cluster.ended(id);
+      if (task.state === "cancelled") {
+        cluster.actor.ok("gateway", backupActor, { type: "resume", task: id, by: "ada" });
+        task = await cluster.ended(id);
+      }
+      return { task, looked: [...looked.values()], marks };
+    };
+    const { task: plain, marks } = await whole("cancel", Infinity);
+    expect(marks).to.be.above(4);
+    for (const how of ["crash", "cancel"] as const)
+      for (let moment = 1; moment < marks; moment += depth(3, 1)) {
+        const { task, looked } = await whole(how, moment);
+        expect([task.state, task.turn], `${how} ${moment}`).to.deep.equal(["done", 2]);
+        // The node that died has shards, too.
+        const { weak } = task.result as BackupResults["verify"];
+        expect(task.result, `${how} ${moment}`).to.deep.equal({ ...plain.result, ...(how === "crash" && { weak }) });
+        // The one that was being looked at is looked at again, and the one before it where its mark was not heard.
+        expect(looked.filter((times) => times > 1).length, `${how} ${moment}`).to.be.at.most(2);
+      }
   });
 
   it("leave nothing but what expires when they are cancelled", async () => {

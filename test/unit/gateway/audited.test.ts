@@ -57,6 +57,7 @@ const acts: Readonly<Record<string, string>> = {
   removeModel: "the model's name is all that is known of it",
   resetPassword: "a link is made; the password stays until it is used",
   revokeControlToken: "the token is over by it",
+  resumeBackup: "the task keeps it",
   runBackup: "the task keeps it",
   searchEndpoints: "a task begins",
   takeProfile: "reads",

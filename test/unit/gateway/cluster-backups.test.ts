@@ -66,6 +66,9 @@ describe("gateway: backups of the cluster", () => {
     const { body: drill } = (await post("drill", ada, {})) as { body: ClusterBackupTask };
     expect(drill).to.deep.include({ sort: "drill", by: "ada", state: "waiting" });
     expect((await fixture.request("GET", `${base}/tasks/99`, { token: ada })).status).to.equal(404);
+    expect((await post(`tasks/${task.id}/resume`, bob, {})).status, "no admin").to.equal(403);
+    for (const id of [task.id, "99", "nodes-own-task"])
+      expect((await post(`tasks/${id}/resume`, ada, {})).status, "nothing is kept of it").to.equal(404);
   });
 
   it("are also in folders that the operator has named, and in no other: neither beside, nor above, nor below", async () => {

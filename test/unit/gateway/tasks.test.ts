@@ -225,4 +225,16 @@ describe("gateway: tasks", () => {
     await tellBackupEnded(fixture.kernel, "1", (...of) => void told.push(of));
     expect(told, "who cancelled it knows").to.deep.equal([]);
   });
+
+  it("go on where something was kept of them, for who may begin them, and begin anew otherwise", async () => {
+    const ask = async (from: "gateway" | "node", message: { readonly type: string }) =>
+      fixture.kernel.ask({ to: "backup/cluster", from, message, timeoutMs: 5_000 });
+    await ask("gateway", { type: "start", wish: { sort: "run" }, by: "ada" } as never);
+    await ask("node", { type: "take", runner: "n1.a", holds: [] } as never);
+    await ask("node", { type: "advance", task: "2", turn: 1, checkpoint: "{}" } as never);
+    const error = { code: "DISK_FULL", outcome: "failed", message: "" };
+    await ask("node", { type: "finish", task: "2", turn: 1, error } as never);
+    const { body } = (await get("/backup.2", ada)) as { body: AdminTask };
+    expect(body.again).to.deep.equal({ method: "POST", path: "/api/v1/admin/backups/tasks/2/resume", body: {} });
+  });
 });

@@ -55,6 +55,7 @@ export const changes = {
     const place = folder === undefined ? {} : { [sort === "run" ? "to" : "from"]: folder.path };
     return request<ClusterBackupTask>("POST", `${base}/${sort}`, { ...body, ...place });
   },
+  resume: (task: string) => request<ClusterBackupTask>("POST", `${base}/tasks/${task}/resume`, {}),
   cancel: (task: string) => request<ClusterBackupTask>("DELETE", `${base}/tasks/${task}`),
   putSchedule: (name: string, body: object) => request<BackupSchedule>("PUT", `${base}/schedules/${name}`, body),
   removeSchedule: (name: string) => request("DELETE", `${base}/schedules/${name}`),

@@ -102,6 +102,16 @@ function Row({ task }: { readonly task: ClusterBackupTask }) {
             {taskText(task)}
           </span>
         </span>
+        {task.resumable === true && (
+          <Button
+            variant="default"
+            size="xs"
+            aria-label={`Go on with task ${id}`}
+            onClick={() => void act(() => changes.resume(id))}
+          >
+            Go on
+          </Button>
+        )}
         {isOpen && (
           <Button
             variant="default"

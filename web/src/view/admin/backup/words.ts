@@ -273,7 +273,7 @@ export function partDone({ progress }: Pick<ClusterBackupTask, "progress">): num
 }
 
 /** What a task came to, or how far it is. */
-export function taskText({ sort, state, progress, error, result }: ClusterBackupTask): string {
+export function taskText({ sort, state, progress, error, result, resumable }: ClusterBackupTask): string {
   if (state === "waiting") return "It waits for the task before it.";
   if (state === "running") {
     const part = partDone({ progress });
@@ -282,7 +282,7 @@ export function taskText({ sort, state, progress, error, result }: ClusterBackup
     const steps = workPercent < 100 ? [`slows down while people write: works ${workPercent} % of the time`] : [];
     return ["Under way", ...(part === undefined ? [] : [`${Math.floor(part * 100)} %`]), ...done, ...steps].join(" · ");
   }
-  if (state === "cancelled") return "Cancelled.";
+  if (state === "cancelled") return resumable === true ? "Cancelled. It can go on from where it was." : "Cancelled.";
   if (state === "failed") return faultText({ error });
   if (result === undefined) return "Done.";
   switch (sort) {
