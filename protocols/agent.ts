@@ -30,6 +30,14 @@ const tools = Type.Array(tool, {
   uniqueItems: true,
 });
 const model = line(limits.modelCharsMax);
+const settings = {
+  persona: Type.Optional(persona),
+  model: Type.Optional(model),
+  sampling: Type.Optional(sampling),
+  tools: Type.Optional(tools),
+};
+/** The settings that the writer has seen. What is changed and is another by now stays: CHANGED_MEANWHILE, with the settings of now. */
+const seen = Type.Optional(object({ ...settings, model: Type.Optional(line(limits.modelCharsMax, 0)) }));
 
 /** What somebody thinks of an answer. */
 const thumb = Type.Unsafe<Thumb>(Type.Union([Type.Literal("up"), Type.Literal("down")]));
@@ -168,12 +176,7 @@ export const agentCommands = {
   }),
   update: command({
     ...own,
-    params: {
-      persona: Type.Optional(persona),
-      model: Type.Optional(model),
-      sampling: Type.Optional(sampling),
-      tools: Type.Optional(tools),
-    },
+    params: { ...settings, seen },
     result: view,
     effect: "changes",
     http: ["PATCH", "/agents/:agent"],

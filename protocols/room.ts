@@ -52,6 +52,8 @@ export type RecalledMessage = Static<typeof recalledMessage>;
 /** The state of a message that an edit rests on: its `editedAtMs` as the author saw it, 0 where there was none. If the message was edited
  *  since then, nothing is done: CHANGED_MEANWHILE. Without it, an edit takes the place of whatever is there. */
 const seenState = Type.Optional(Type.Integer({ minimum: 0 }));
+/** The text that the writer has seen. If it is another by now, nothing is done: CHANGED_MEANWHILE, with the text of now. */
+const seenText = (maxLength: number) => Type.Optional(line(maxLength, 0));
 
 /** One message as every reader sees it. `seq` counts a room's messages from 1 and never changes. */
 export const roomMessage = object({
@@ -188,7 +190,7 @@ export const roomCommands = {
     summary: "Changes a member's role",
   }),
   setTitle: command({
-    params: { title: line(limits.titleCharsMax) },
+    params: { title: line(limits.titleCharsMax), seen: seenText(limits.titleCharsMax) },
     result: view,
     from: members,
     effect: "changes",
@@ -197,7 +199,7 @@ export const roomCommands = {
     summary: "Changes the title",
   }),
   setTopic: command({
-    params: { topic: line(limits.topicCharsMax, 0) },
+    params: { topic: line(limits.topicCharsMax, 0), seen: seenText(limits.topicCharsMax) },
     result: view,
     from: members,
     effect: "changes",

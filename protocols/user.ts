@@ -389,6 +389,8 @@ export const userCommands = {
     params: {
       displayName: Type.Optional(line(limits.titleCharsMax)),
       theme: Type.Optional(Type.Union([Type.Literal("system"), Type.Literal("light"), Type.Literal("dark")])),
+      /** What the writer has seen. If it is changed and is another by now, nothing is done: CHANGED_MEANWHILE, with what it is now. */
+      seen: Type.Optional(object({ displayName: Type.Optional(line(limits.titleCharsMax, 0)) })),
     },
     result: answer<UserView>("UserView"),
     effect: "changes",

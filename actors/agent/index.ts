@@ -44,6 +44,7 @@ import { leap, leapOutbox } from "../leap.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { fits, outboxReminder, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { firstPage, lastPage } from "../page.ts";
+import { changedSince } from "../seen.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import { onSummary, onSummaryPart } from "./condensing.ts";
 import { commit, type AgentNotes, type Effects, type Here } from "./effects.ts";
@@ -278,8 +279,13 @@ function create(state: AgentState, { persona, model }: Of<"create">, turn: Here)
   return [persist({ type: "created", at, event, createdAtMs: turn.nowMs }), publish(event, at), reply(view)];
 }
 
+type Settings = Pick<AgentView, "persona" | "model" | "sampling" | "tools">;
+
 function update(state: AgentState, life: Life, change: Of<"update">, turn: Here): Effects {
   const before = viewOf(state, life, turn.key);
+  const { seen, ...wanted } = change;
+  const now = changedSince<Settings>(seen, before, wanted);
+  if (now !== undefined) return [refuse("CHANGED_MEANWHILE", { now })];
   const view: AgentView = {
     ...before,
     ...(change.persona !== undefined && { persona: change.persona }),

@@ -351,7 +351,7 @@ export function setRole(room: Room, { member, role }: Of<"setRole">, turn: Turn)
   return change(room, turn, [{ type: "roleSet", member, role, by: turn.from }], []);
 }
 
-/** Sets title or topic: moderators do, not in direct rooms. Errors: FORBIDDEN. */
+/** Sets title or topic: moderators do, not in direct rooms. Errors: FORBIDDEN, CHANGED_MEANWHILE. */
 export function rename(room: Room, command: Of<"setTitle"> | Of<"setTopic">, turn: Turn): Effects {
   if (!hasByRank(room, turn.from, "room.rename"))
     return [refuse("FORBIDDEN", { reason: "moderators change title and topic" })];
@@ -361,6 +361,8 @@ export function rename(room: Room, command: Of<"setTitle"> | Of<"setTopic">, tur
       : { type: "topicSet", topic: command.topic, by: turn.from };
   const now = command.type === "setTitle" ? { ...room, title: command.title } : { ...room, topic: command.topic };
   if (now.title === room.title && now.topic === room.topic) return [reply(viewOf(room, turn.key))];
+  const text = command.type === "setTitle" ? room.title : room.topic;
+  if (command.seen !== undefined && command.seen !== text) return [refuse("CHANGED_MEANWHILE", { now: text })];
   return change(room, turn, [event], listing(now, turn));
 }
 

@@ -1,6 +1,7 @@
 /** What others see of a user, and how the user changes it. */
 import type { Avatar, CommandOf, UserCard, UserView, userCommands } from "../../protocols/index.ts";
-import { reply, type Turn } from "../behavior.ts";
+import { refuse, reply, type Turn } from "../behavior.ts";
+import { changedSince } from "../seen.ts";
 import type { UserNotes } from "./notes.ts";
 import { happen, listing, type Effects } from "./sessions.ts";
 import { viewOf, type Account, type UserState } from "./state.ts";
@@ -11,10 +12,14 @@ type Profile = Omit<Extract<CommandOf<typeof userCommands>, { type: "setProfile"
 export function setProfile(
   state: UserState,
   account: Account,
-  { displayName, theme }: Profile,
+  { displayName, theme, seen }: Profile,
   turn: Turn<UserNotes>,
 ): Effects {
   const before = viewOf(state, account, turn.key);
+  const now = changedSince<{ displayName: string }>(seen, before, {
+    ...(displayName !== undefined && { displayName }),
+  });
+  if (now !== undefined) return [refuse("CHANGED_MEANWHILE", { now })];
   const view: UserView = { ...before, ...(displayName !== undefined && { displayName }), ...(theme && { theme }) };
   if (view.displayName === before.displayName && view.theme === before.theme) return [reply(view)];
   const mail = view.displayName === before.displayName ? [] : listing(view, turn);

@@ -232,6 +232,66 @@ for (const [device, viewport] of [
       expect(fixture.complaints).to.deep.equal([]);
     });
 
+    it("tells of a title, a persona and a name that somebody else has saved, shows both texts, and lets one choose", async () => {
+      const { page } = ada;
+      const other = await fixture.person("ada", { viewport });
+      const there = other.page;
+      const told = there.getByRole("alert").filter({ hasText: "changed elsewhere" });
+      const saved = async (request: () => Promise<unknown>, text: string) => {
+        await request();
+        await told.getByText(text).waitFor();
+      };
+      // The title of a room.
+      await there.goto(`${fixture.node.url}/room/den`);
+      await there.getByRole("button", { name: "Room settings" }).click();
+      await there.getByRole("menuitem", { name: "Title and topic" }).click();
+      const title = there.getByRole("textbox", { name: "Title" });
+      await title.fill("Den of the other");
+      await saved(() => ada.api("PUT", "/api/v1/rooms/den/title", { title: "Den of the one" }), "Den of the one");
+      expect(await title.inputValue()).to.equal("Den of the other");
+      const save = there.getByRole("button", { name: "Save", exact: true });
+      expect(await save.isDisabled()).to.equal(true);
+      expect(await axeFaults(there, { graveOnly: true })).to.deep.equal([]);
+      const folder = process.env["PLEXUS_SHOTS"];
+      for (const colorScheme of ["light", "dark"] as const) {
+        await there.emulateMedia({ colorScheme });
+        if (folder !== undefined)
+          await there.screenshot({ path: `${folder}/title-${viewport.width}-${colorScheme}.png` });
+      }
+      await told.getByRole("button", { name: "Keep what it says now" }).click();
+      await told.waitFor({ state: "detached" });
+      expect(await title.inputValue()).to.equal("Den of the one");
+      // Nothing of the own text comes back after a reload.
+      await there.reload();
+      await there.getByRole("button", { name: "Room settings" }).click();
+      await there.getByRole("menuitem", { name: "Title and topic" }).click();
+      expect(await title.inputValue()).to.equal("Den of the one");
+      await ada.api("PUT", "/api/v1/rooms/den/title", { title: "Den" });
+      // An agent's persona: the field that nobody has touched follows, the other is chosen.
+      await there.goto(`${fixture.node.url}/agent/ada.helper`);
+      await there.getByRole("button", { name: "Agent settings" }).click();
+      const persona = there.getByRole("textbox", { name: "Persona" });
+      await persona.fill("By the other.");
+      await saved(() => ada.api("PATCH", "/api/v1/agents/ada.helper", { persona: "By the one." }), "By the one.");
+      await told.getByRole("button", { name: "Save mine instead" }).click();
+      await save.click();
+      await there.getByText("Settings saved.").waitFor();
+      expect(await ada.api("GET", "/api/v1/agents/ada.helper")).to.include({ persona: "By the other." });
+      // The name that others see.
+      await there.goto(`${fixture.node.url}/settings/profile`);
+      const name = there.getByRole("textbox", { name: "Display name" });
+      await name.fill("Ada the other");
+      await saved(() => ada.api("PATCH", "/api/v1/me", { displayName: "Ada the one" }), "Ada the one");
+      await told.getByRole("button", { name: "Save mine instead" }).click();
+      await save.click();
+      await there.getByText("Your display name was changed.").waitFor();
+      expect(await ada.api("GET", "/api/v1/me")).to.include({ displayName: "Ada the other" });
+      await ada.api("PATCH", "/api/v1/me", { displayName: "ada" });
+      await page.bringToFront();
+      await other.context.close();
+      expect(fixture.complaints).to.deep.equal([]);
+    });
+
     it("is shown to nobody else who signs in on the tab, and to its author again", async () => {
       const { page } = ada;
       const as = async (name: string): Promise<void> => {

@@ -120,6 +120,28 @@ describe("gateway: HTTP", () => {
     expect((await b("POST", "/api/v1/rooms/garden/messages", { text: "?" })).body.error.code).to.equal("NOT_A_MEMBER");
   });
 
+  it("tells a write that rests on an older state, with what is there now, and changes nothing", async () => {
+    const a = as(ada);
+    await a("POST", "/api/v1/rooms", { room: "shed", title: "Shed" });
+    await a("POST", "/api/v1/agents", { name: "late", persona: "A poet." });
+    const { displayName } = (await a("GET", "/api/v1/me")).body;
+    const writes = [
+      ["PUT", "/api/v1/rooms/shed/title", (title: string, seen: string) => ({ title, seen }), "Shed"],
+      ["PUT", "/api/v1/rooms/shed/topic", (topic: string, seen: string) => ({ topic, seen }), ""],
+      ["PATCH", "/api/v1/agents/ada.late", (persona: string, seen: string) => ({ persona, seen: { persona: seen } }), "A poet."],
+      ["PATCH", "/api/v1/me", (name: string, seen: string) => ({ displayName: name, seen: { displayName: seen } }), displayName as string],
+    ] as const; // prettier-ignore
+    for (const [method, path, body, seen] of writes) {
+      expect((await a(method, path, body("first", seen))).status, path).to.equal(200);
+      const late = await a(method, path, body("second", seen));
+      expect([late.status, late.body.error.code], path).to.deep.equal([409, "CHANGED_MEANWHILE"]);
+      expect(JSON.stringify(late.body.error.details), path).to.include("first");
+      expect((await a(method, path, body("second", "first"))).status, path).to.equal(200);
+    }
+    await a("PATCH", "/api/v1/me", { displayName });
+    await a("DELETE", "/api/v1/agents/ada.late");
+  });
+
   it("finds or makes the one direct room of two people", async () => {
     const first = await as(bob)("POST", "/api/v1/rooms/direct", { with: "user/ada" });
     const second = await as(ada)("POST", "/api/v1/rooms/direct", { with: "user/bob" });

@@ -11,6 +11,7 @@ export * from "./explain.ts";
 export * from "./kept.ts";
 export * from "./kept-form.ts";
 export * from "./leaving.ts";
+export * from "./meanwhile.ts";
 export * from "./room.ts";
 export * from "./room-list.ts";
 export * from "./text.ts";

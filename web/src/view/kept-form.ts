@@ -59,6 +59,12 @@ function fill(field: Field, text: string): void {
   field.dispatchEvent(new Event(field instanceof HTMLSelectElement ? "change" : "input", { bubbles: true }));
 }
 
+const rested = "rested";
+
+/** A field says what it is at the node: what was typed into it before is kept no longer. */
+export const putBack = (form: HTMLFormElement, label: string): void =>
+  void form.dispatchEvent(new CustomEvent<string>(rested, { detail: label }));
+
 class FormMemory {
   readonly #kept: Kept;
   readonly #place: string;
@@ -84,6 +90,8 @@ class FormMemory {
     const changed: { label: string; says: string }[] = [];
     let came = false;
     for (const [label, field] of fieldsOf(form)) {
+      // Where nothing was typed, it says what is at the node.
+      if (this.#first.has(label) && kept[label] === undefined) this.#first.set(label, valueOf(field));
       if (this.#first.has(label)) continue;
       const shown = valueOf(field);
       this.#first.set(label, shown);
@@ -135,6 +143,11 @@ class FormMemory {
       this.#fill(field, says);
     }
     if (changed) this.#tell({ from: "elsewhere" });
+  }
+
+  rest(label: string): void {
+    const { [label]: _, ...others } = this.#now() ?? {};
+    this.#write(Object.keys(others).length === 0 ? undefined : others);
   }
 
   discard(form: HTMLFormElement): void {
@@ -190,6 +203,12 @@ export function useKeptForm(place: string | undefined, isRefused: boolean) {
   useEffect(() => {
     if (form.current !== null) memory?.look(form.current);
   });
+  useEffect(() => {
+    const { current } = form;
+    const rest = (event: Event) => memory?.rest((event as CustomEvent<string>).detail);
+    current?.addEventListener(rested, rest);
+    return () => current?.removeEventListener(rested, rest);
+  }, [memory]);
   useEffect(() => memory?.subscribe(() => form.current !== null && memory.heard(form.current)), [memory]);
   useEffect(() => {
     if (isRefused) memory?.refused();

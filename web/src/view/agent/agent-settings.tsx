@@ -4,10 +4,12 @@ import { Button, NumberInput, Slider } from "@mantine/core";
 import { useState } from "react";
 import type { AgentTool, AgentView, ModelInfo, Sampling } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
+import { sameJson } from "../../../../protocols/same-json.ts";
 import { isText, notices, useKept, type AgentStore } from "../../live/index.ts";
 import { AgentFields } from "./agent-fields.tsx";
 import { useFaults } from "../faults.ts";
 import { Form } from "../form.tsx";
+import { useMeanwhile } from "../meanwhile.tsx";
 import { Panel } from "../room/panel.tsx";
 import { Usage } from "./usage.tsx";
 
@@ -58,7 +60,7 @@ export function AgentSettings({
   readonly models: readonly ModelInfo[];
   readonly onClose: () => void;
 }) {
-  const [now] = useState(() => settingsOf(view));
+  const now = settingsOf(view);
   const [settings, keep] = useKept(`agent/${store.agent}/settings`, isSettings, now);
   const { persona, model, temperature, maxTokens, allowed } = settings;
   const change = (changed: Partial<Settings>) => {
@@ -71,7 +73,17 @@ export function AgentSettings({
     model: "This model cannot be chosen.",
     maxTokens: `A whole number, from 1 to ${wireLimits.maxTokensMax}.`,
   });
+  const meanwhile = useMeanwhile({
+    persona: { label: "Persona", now: now.persona, mine: persona, take: (text) => change({ persona: text }) },
+    model: {
+      label: "Model",
+      now: now.model ?? "",
+      mine: model ?? "",
+      take: (text) => change({ model: text === "" ? null : text }),
+    },
+  });
   const save = async () => {
+    if (meanwhile.stands) return;
     const { maxTokens: _, temperature: __, ...others } = view.sampling;
     // A slider that nobody moved does not pin the model's own default down.
     const moved = view.sampling.temperature !== undefined || temperature !== usualTemperature;
@@ -81,15 +93,19 @@ export function AgentSettings({
       ...(typeof maxTokens === "number" ? { maxTokens } : {}),
     };
     setBusy(true);
+    const { seen } = meanwhile;
+    const allowedNow = tools.map(({ tool }) => tool).filter((tool) => allowed.includes(tool));
     const result = await store.change(
       "update",
       {
-        persona,
-        sampling,
-        tools: tools.map(({ tool }) => tool).filter((tool) => allowed.includes(tool)),
-        ...(model === null ? {} : { model }),
+        // What is not changed here is not sent: it may be another by now.
+        ...(persona !== seen.persona && { persona }),
+        ...(!sameJson(sampling, view.sampling) && { sampling }),
+        ...(!sameJson(allowedNow, now.allowed) && { tools: allowedNow }),
+        ...(model !== null && model !== seen.model && { model }),
+        seen: { persona: seen.persona, model: seen.model },
       },
-      faults.take,
+      (refusal) => meanwhile.take(refusal, ["persona", "model"]) || faults.take(refusal),
     );
     setBusy(false);
     if (!result.ok) return;
@@ -101,6 +117,7 @@ export function AgentSettings({
     <Panel title="Agent settings" onClose={onClose}>
       <Form id="agent" keepsNothing faults={faults} className="panel-body stack settings-form" onSubmit={save}>
         <AgentFields values={{ persona, model }} onChange={change} models={models} faults={faults} hasModel />
+        {meanwhile.notes}
         <div>
           <div className="slider-label">
             Temperature <span>{temperature.toFixed(1)}</span>
@@ -145,7 +162,7 @@ export function AgentSettings({
             </label>
           ))}
         </fieldset>
-        <Button type="submit" loading={busy}>
+        <Button type="submit" loading={busy} disabled={meanwhile.stands}>
           Save
         </Button>
         <Usage store={store} />

@@ -1,3 +1,4 @@
+import "../meanwhile.css";
 import { useState } from "react";
 import type { Result, RoomMessage } from "../../../../protocols/index.ts";
 import { editIn, startedEdit, notices, useSession, type HalfEdit, type RoomStore } from "../../live/index.ts";

@@ -1,6 +1,6 @@
 import { Button, Menu } from "@mantine/core";
 import { useState } from "react";
-import type { RoomView } from "../../../../protocols/index.ts";
+import type { Failure, RoomView } from "../../../../protocols/index.ts";
 import { useShown, type RoomStore } from "../../live/index.ts";
 import { threadsToRead, type RoomModel } from "../../model/index.ts";
 import { counted as numberText } from "./thread-link.tsx";
@@ -9,6 +9,7 @@ import { useFaults } from "../faults.ts";
 import { Form } from "../form.tsx";
 import { Icon } from "../icons.tsx";
 import { MenuButton } from "../dialogs.tsx";
+import { useMeanwhile } from "../meanwhile.tsx";
 import { RoomFields } from "./room-fields.tsx";
 import { Actions, Dialog } from "../layers.tsx";
 import { Bans } from "./bans.tsx";
@@ -142,13 +143,33 @@ function ChangeRoom({
     title: "This title is too long, or has signs that cannot be shown.",
     topic: "This topic is too long.",
   });
+  const meanwhile = useMeanwhile({
+    title: {
+      label: "Title",
+      now: view.title,
+      mine: title,
+      take: (now) => setTexts((texts) => ({ ...texts, title: now })),
+    },
+    topic: {
+      label: "Topic",
+      now: view.topic,
+      mine: topic,
+      take: (now) => setTexts((texts) => ({ ...texts, topic: now })),
+    },
+  });
+  const { seen } = meanwhile;
   const save = async () => {
-    if (title.trim() !== view.title && title.trim() !== "") {
-      const result = await store.change("setTitle", { title: title.trim() }, faults.take);
+    if (meanwhile.stands) return;
+    const refused = (name: "title" | "topic") => (refusal: Failure) =>
+      meanwhile.take(refusal, [name]) || faults.take(refusal);
+    if (title.trim() !== seen.title && title.trim() !== "") {
+      const parameters = { title: title.trim(), seen: seen.title };
+      const result = await store.change("setTitle", parameters, refused("title"));
       if (!result.ok) return;
     }
-    if (topic.trim() !== view.topic) {
-      const result = await store.change("setTopic", { topic: topic.trim() }, faults.take);
+    if (topic.trim() !== seen.topic) {
+      const parameters = { topic: topic.trim(), seen: seen.topic };
+      const result = await store.change("setTopic", parameters, refused("topic"));
       if (!result.ok) return;
     }
     onDone();
@@ -156,7 +177,10 @@ function ChangeRoom({
   return (
     <Form id="room" about={store.room} faults={faults} className="stack" onSubmit={save}>
       <RoomFields values={{ title, topic }} onChange={setTexts} faults={faults} />
-      <Button type="submit">Save</Button>
+      {meanwhile.notes}
+      <Button type="submit" disabled={meanwhile.stands}>
+        Save
+      </Button>
     </Form>
   );
 }

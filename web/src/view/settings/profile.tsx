@@ -1,11 +1,12 @@
 import { Button, SegmentedControl, TextInput } from "@mantine/core";
 import { useState } from "react";
-import type { UserView } from "../../../../protocols/index.ts";
+import type { Failure, UserView } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices, useSession } from "../../live/index.ts";
 import { shownNameRule, useFaults } from "../faults.ts";
 import { Form } from "../form.tsx";
 import { useProfile } from "../lists.ts";
+import { useMeanwhile } from "../meanwhile.tsx";
 import { useOpensAt, type OpensAt } from "../room/opening.ts";
 import { useSignOut } from "../sign-out.ts";
 import { Part } from "./part.tsx";
@@ -19,7 +20,7 @@ export function Profile() {
   return (
     <>
       <Part title="Profile">
-        <DisplayName key={profile.displayName} profile={profile} />
+        <DisplayName profile={profile} />
       </Part>
       <Part
         title="Picture"
@@ -46,8 +47,14 @@ function DisplayName({ profile }: { readonly profile: UserView }) {
   const session = useSession();
   const [name, setName] = useState(profile.displayName);
   const faults = useFaults({ displayName: shownNameRule });
+  const meanwhile = useMeanwhile({
+    displayName: { label: "Display name", now: profile.displayName, mine: name, take: setName },
+  });
   const save = async () => {
-    const result = await session.change("setProfile", { displayName: name.trim() }, faults.take);
+    if (meanwhile.stands) return;
+    const parameters = { displayName: name.trim(), seen: meanwhile.seen };
+    const refused = (refusal: Failure) => meanwhile.take(refusal, ["displayName"]) || faults.take(refusal);
+    const result = await session.change("setProfile", parameters, refused);
     if (result.ok) notices.show("Your display name was changed.");
   };
   return (
@@ -62,9 +69,13 @@ function DisplayName({ profile }: { readonly profile: UserView }) {
         error={faults.of("displayName")}
         required
       />
-      <Button type="submit" disabled={name.trim() === "" || name.trim() === profile.displayName}>
+      <Button
+        type="submit"
+        disabled={meanwhile.stands || name.trim() === "" || name.trim() === meanwhile.seen.displayName}
+      >
         Save
       </Button>
+      {meanwhile.notes}
     </Form>
   );
 }
