@@ -233,8 +233,10 @@ export function describeRecall(done: BackupResults["recall"], color: boolean): s
   if (units === 0) return `Nothing ${of} fits.`;
   const plan = `up to ${describeBytes(bytes)} in ${counted(rows, "record")} of ${counted(threads, "actor")} ${of}; ${describeBytes(stripeBytes)} are read for it`;
   if (written === undefined) return `Nothing was written. It would write ${plan}.`;
+  const { beforeBytes } = written;
+  const before = beforeBytes === undefined ? "" : `, of which ${describeBytes(beforeBytes)} were there from before`;
   return [
-    `${paint(color, "green", "✔")} ${describeBytes(written.bytes)} ${of} in ${counted(written.files, "file")} of ${withoutControls(written.folder)}`,
+    `${paint(color, "green", "✔")} ${describeBytes(written.bytes)} ${of} in ${counted(written.files, "file")} of ${withoutControls(written.folder)}${before}`,
     ...describeLosses(lost, color),
   ].join("\n");
 }

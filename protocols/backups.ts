@@ -63,7 +63,11 @@ export const verifyBackup = object({ from, snapshot: Type.Optional(number), dept
 /** Body. */
 export const recallBackup = object({
   from,
-  to: Type.Optional(folder("Where it is written, a folder that is empty or absent; without it nothing is written")),
+  to: Type.Optional(
+    folder(
+      "Where it is written, a folder that is empty or absent, or where the same recall ended too early: there it goes on; without it nothing is written",
+    ),
+  ),
   query: backupQuery,
 });
 /** What comes back into its place, and by which rules. */
@@ -211,7 +215,13 @@ export interface BackupResults {
     readonly takesMs?: number;
     readonly measured?: boolean;
     /** Absent: nothing was to be written. */
-    readonly written?: { readonly folder: string; readonly files: number; readonly bytes: number };
+    readonly written?: {
+      readonly folder: string;
+      readonly files: number;
+      readonly bytes: number;
+      /** Of these bytes: what an earlier attempt had written, behind which this one went on. Absent: it began. */
+      readonly beforeBytes?: number;
+    };
     readonly lost: Losses<LostUnit>;
   };
   readonly place: {

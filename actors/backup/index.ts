@@ -42,7 +42,7 @@ export const backup: Behavior<BackupState, Incoming, BackupChange, Notes, Note> 
     },
   },
   // What was under way ended with the old cluster: what was kept of it leads to stripes that are gone.
-  restored: ({ left: _, ...state }) => ({ ...state, open: [] }),
+  restored: (state) => ({ ...state, open: [], left: [] }),
 };
 
 function decide(state: BackupState, message: Incoming | Signal, turn: BackupTurn): Effects {

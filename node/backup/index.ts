@@ -70,6 +70,7 @@ export {
   type RecallQuery,
   type RecallSink,
 } from "./recall.ts";
+export { LossList } from "./losses.ts";
 export { createRunner, keepMark, markOf, type BackupWorks, type Runner, type TaskAt } from "./runner.ts";
 export { openRepository, type BackupState, type Repository } from "./repository.ts";
 export { keptSnapshots, type Retention } from "./retention.ts";

@@ -1,15 +1,13 @@
-/** Folders of an operator: one with backups, and one that a recall is written into. */
+/** Folders of an operator with backups. */
 import { lstat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { failure, parseDocument, PlexusError } from "../../protocols/index.ts";
-import { SharedPieces, type FilePart, type Sealer, type UnitEntry } from "../../runtimes/backup/index.ts";
-import { namesPut, unsyncedCodes } from "../../runtimes/folders.ts";
+import { namesPut } from "../../runtimes/folders.ts";
 import {
   createCopiedStripes,
   createCopyTarget,
   createFolderHeads,
   createFolderStripes,
-  fileType,
   folderScheme,
   readKeysFile,
   writeKeysFile,
@@ -17,15 +15,12 @@ import {
   type CopyTarget,
   type Heads,
   type Piece,
-  type RecallSink,
 } from "../backup/index.ts";
 import { openBlobStore } from "../blobs/index.ts";
 import { keyLimits } from "../keys/index.ts";
 import { openFiles } from "../platform/index.ts";
 import type { Files, Meter } from "../ports.ts";
 import { codedBytes, codeStripe, readStripe } from "../shards/coding/index.ts";
-import { filePieces } from "./file-pieces.ts";
-import { commandLimits } from "./limits.ts";
 
 /** Says whose backups a folder has. Not secret, and checked by nobody: the head is signed. */
 const markFile = "plexus-backup.json";
@@ -54,7 +49,9 @@ export interface BackupFolder {
   writeKeys(bytes: Uint8Array): Promise<void>;
 }
 
-const wrong = (reason: string): PlexusError => new PlexusError(failure("BAD_REQUEST", { field: "folder", reason }));
+/** What is wrong with a folder. */
+export const wrong = (reason: string): PlexusError =>
+  new PlexusError(failure("BAD_REQUEST", { field: "folder", reason }));
 
 /** These blobs are not the node's: its figures do not count them. */
 export const noMeter: Meter = { count: () => undefined, gauge: () => undefined, observeMs: () => undefined };
@@ -179,7 +176,7 @@ async function readMark(files: Files): Promise<FolderMark> {
   throw wrong(`${files.location}/${markFile} is of another version, or damaged`);
 }
 
-async function writeFile(files: Files, path: string, content: string | Uint8Array): Promise<void> {
+export async function writeFile(files: Files, path: string, content: string | Uint8Array): Promise<void> {
   const file = await files.create(path);
   try {
     await file.write(Buffer.from(content));
@@ -188,120 +185,4 @@ async function writeFile(files: Files, path: string, content: string | Uint8Arra
     await file.close();
   }
   await files.sync("");
-}
-
-/** A name as a part of a path: whatever the name is, it stays in its folder. */
-export const pathPart = (name: string): string => encodeURIComponent(name).replaceAll("*", "%2A").replace(/^\./, "%2E");
-
-/** Writes what is recalled: a folder for each actor, in it a file of JSON lines for each type of its records, and in `files` its files under
- *  the names by which the records name them. */
-export interface FolderSink extends RecallSink {
-  readonly files: number;
-  /** Syncs what was written, with `about` beside it. */
-  finish(about: object): Promise<void>;
-  /** Whatever became of it: nothing is written any more. */
-  close(): Promise<void>;
-}
-
-/** Parts of files on their way to the thread that writes them. */
-class Lot {
-  readonly #contents = new SharedPieces();
-  folders: string[] = [];
-  parts: FilePart[] = [];
-  #bytes = 0;
-
-  /** The content is copied. */
-  add(part: Omit<FilePart, "bytes">, content: Uint8Array): void {
-    const last = this.parts.at(-1);
-    const bytes = content.length;
-    if (last?.path === part.path && !last.isLast)
-      this.parts.splice(-1, 1, { ...last, isLast: part.isLast, bytes: last.bytes + bytes });
-    else this.parts.push({ ...part, bytes });
-    this.#contents.add(content);
-    this.#bytes += bytes;
-  }
-
-  get isFull(): boolean {
-    return this.#bytes >= commandLimits.writtenBytes || this.parts.length >= commandLimits.writtenParts;
-  }
-
-  taskIn(folder: string): Omit<Parameters<Sealer["write"]>[0], "synced" | "unsyncedCodes"> {
-    return { folder, folders: this.folders, parts: this.parts, contents: this.#contents.joined.bytes };
-  }
-
-  clear(): void {
-    this.#contents.clear();
-    [this.folders, this.parts, this.#bytes] = [[], [], 0];
-  }
-}
-
-/** What is recalled is gathered, and written by one thread while more is read. Errors: BAD_REQUEST (it is not empty); the system's. */
-export async function openFolderSink(folder: string, sealer: Pick<Sealer, "write">): Promise<FolderSink> {
-  const files = await openFiles(folder);
-  const [name] = await namesPut(folder);
-  if (name !== undefined)
-    throw wrong(`${folder} is not empty: ${name} is in it. A recall is written into a new folder`);
-  const folders = new Set<string>();
-  let [lot, other] = [new Lot(), new Lot()];
-  let writing: Promise<void> = Promise.resolve();
-  let open: string | undefined;
-  let count = 0;
-  const end = (): void => {
-    if (open !== undefined) lot.add({ path: open, isNew: false, isLast: true }, new Uint8Array());
-    open = undefined;
-  };
-  const begun = (path: string): void => {
-    end();
-    const within = path.split("/").slice(0, -1);
-    for (const depth of within.keys()) {
-      const above = within.slice(0, depth + 1).join("/");
-      if (folders.has(above)) continue;
-      folders.add(above);
-      lot.folders.push(above);
-    }
-    count += 1;
-  };
-  const send = async (synced: readonly string[] = []): Promise<void> => {
-    await writing;
-    writing = sealer.write({ ...lot.taskIn(folder), synced, unsyncedCodes });
-    // It is awaited before the next; until then nobody listens.
-    writing.catch(() => undefined);
-    [lot, other] = [other, lot];
-    lot.clear();
-  };
-  const folderOf = (thread: string): string => thread.split("/").map(pathPart).join("/");
-  const whole = filePieces();
-  const addFile = (unit: UnitEntry, bytes: Uint8Array): void => {
-    const path = `${folderOf(unit.name.thread)}/files/${pathPart(unit.name.bucket)}`;
-    begun(path);
-    lot.add({ path, isNew: true, isLast: true }, bytes);
-  };
-  const addRows = ({ name: { thread, type } }: UnitEntry, content: Uint8Array): void => {
-    // What begins with a dot is no record: the actor's state. No type of records has one.
-    const path = `${folderOf(thread)}/${type.startsWith(".") ? `actor${type}` : pathPart(type)}.jsonl`;
-    const isNew = open !== path;
-    if (isNew) begun(path);
-    lot.add({ path, isNew, isLast: false }, content);
-    open = path;
-  };
-  return {
-    get files() {
-      return count;
-    },
-    async write(unit, content) {
-      if (unit.name.type !== fileType) addRows(unit, content);
-      else {
-        const bytes = whole(unit, content);
-        if (bytes !== undefined) addFile(unit, bytes);
-      }
-      if (lot.isFull) await send();
-    },
-    async finish(about) {
-      end();
-      await send([...folders]);
-      await writing;
-      await writeFile(files, "recall.json", `${JSON.stringify(about, null, 2)}\n`);
-    },
-    close: () => writing.catch(() => undefined),
-  };
 }

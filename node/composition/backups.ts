@@ -51,7 +51,9 @@ import {
   type Heads,
   type Pacing,
   type Piece,
+  LossList,
   type ReadRate,
+  type RecallSink,
   type Repository,
   type SlotSource,
   type VerifyMark,
@@ -63,7 +65,6 @@ import { copyInto, rehearse, watchedDrill } from "./backup-copies.ts";
 import {
   demandOutside,
   openBackupFolder,
-  openFolderSink,
   type BackupFolder,
   type FolderMark,
   type FolderUse,
@@ -75,6 +76,8 @@ import { BackupTasks, folderFailure, type TaskAt } from "./backup-tasks.ts";
 import type { UseBackup } from "./cluster-backups.ts";
 import { commandLimits } from "./limits.ts";
 import { writeArchive } from "./recall-archive.ts";
+import { orderOf, readBegun, type RecallName } from "./recall-begun.ts";
+import { openFolderSink, type SinkRecall } from "./recall-folder.ts";
 
 /** What is done in a folder, by an operator and by tasks of the cluster alike. */
 export interface FolderWorks {
@@ -336,12 +339,18 @@ export function createBackups(at: BackupsAt): Backups {
       tasks.begin("recall", from ?? to ?? "", ({ signal, progress }) =>
         reading(from, async (ports, repository) => {
           if (to !== undefined) demandOutside(resolve(data), resolve(to));
-          const { snapshot, units, rows, bytes, threads, stripeBytes } = await planRecall(repository, query);
+          const name: RecallName = { cluster, from: from === undefined ? null : resolve(from), query };
+          const begun = to === undefined ? undefined : await readBegun(to, name);
+          // One that goes on has the snapshot that it found.
+          const asked = begun === undefined ? query : { ...query, snapshot: begun.snapshot };
+          const { snapshot, units, rows, bytes, threads, stripeBytes } = await planRecall(repository, asked);
           const plan = { snapshot: shownSnapshot(snapshot), units, rows, bytes, threads, stripeBytes };
           if (to === undefined) return { ...plan, lost: { total: 0, named: [] } };
           // The snapshot that was planned, whatever comes meanwhile.
           const fixed = { ...query, snapshot: snapshot.number };
-          return writeRecall(ports, repository, { to, query: fixed, plan, signal, progress });
+          const order = orderOf(snapshot, ports.limits);
+          const into = { name, snapshot: snapshot.number, order, begun };
+          return writeRecall(ports, repository, { to, into, query: fixed, plan, signal, progress });
         }),
       ),
     place: ({ from, ...wish }) =>
@@ -385,33 +394,42 @@ export function createBackups(at: BackupsAt): Backups {
   };
 }
 
-/** Writes what there is; what cannot be brought back is named, and the rest follows. */
+/** Writes what there is; what cannot be brought back is named, and the rest follows. In a folder where the same recall was begun it goes on. */
 async function writeRecall(
   ports: BackupPorts,
   repository: Repository,
-  { to, query, plan, signal, progress }: {
+  { to, into, query, plan, signal, progress }: {
     readonly to: string;
+    readonly into: SinkRecall;
     readonly query: RecallBackup["query"];
     readonly plan: Omit<BackupResults["recall"], "lost">;
     readonly signal: AbortSignal;
     readonly progress: (at: Readonly<Record<string, number>>) => void;
   }, // prettier-ignore
 ): Promise<BackupResults["recall"]> {
-  const sink = await openFolderSink(to, ports.sealer);
-  const losses: LostUnit[] = [];
-  let total = 0;
+  const sink = await openFolderSink(to, ports.sealer, into);
+  const { mark } = sink;
+  const losses = new LossList<LostUnit>(commandLimits.lostNamedMax, mark?.lost);
+  const before = mark?.units ?? 0;
+  let bytes = mark?.bytes ?? 0;
+  const keeping: RecallSink = {
+    async write(unit, content, place) {
+      await sink.write(unit, content, place);
+      bytes += content.length;
+      await sink.keep({ units: place + 1, bytes, lost: losses.rows });
+    },
+  };
   try {
-    const { bytes } = await recall(ports, repository, query, sink, {
+    await recall(ports, repository, query, keeping, {
       signal,
-      progress: ({ units, bytes: done }) => progress({ units, unitsOf: plan.units, bytes: done }),
-      lost({ name }, error) {
-        total += 1;
-        if (losses.length < commandLimits.lostNamedMax) losses.push(lostUnit(name, failureOf(error)));
-      },
+      behind: before,
+      progress: ({ units }) => progress({ units: before + units, unitsOf: plan.units, bytes }),
+      lost: ({ name }, error) => losses.push(lostUnit(name, failureOf(error))),
     });
-    const result = { ...plan, lost: { total, named: losses } };
+    const result = { ...plan, lost: losses.rows };
     await sink.finish({ plexus: "recall", version: 1, cluster: ports.cluster, query, ...result });
-    return { ...result, written: { folder: to, files: sink.files, bytes } };
+    const written = { folder: to, files: sink.files, bytes, ...(mark && { beforeBytes: mark.bytes }) };
+    return { ...result, written };
   } finally {
     await sink.close();
   }

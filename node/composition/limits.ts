@@ -28,6 +28,8 @@ export const commandLimits = {
   writtenBytes: 1024 * 1024,
   /** Parts of files that are gathered before. */
   writtenParts: 512,
+  /** Bytes of a recall into a folder between two marks, from which it goes on when it ended too early. */
+  recallKeptBytes: 8 * 1024 * 1024,
   /** What a playbook does at an actor may take so long; then it has failed. */
   actTimeoutMs: 10_000,
   /** Such a thread ends after so long without work. */

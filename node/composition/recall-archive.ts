@@ -17,7 +17,7 @@ import {
   type RecallQuery,
   type RecallSink,
 } from "../backup/index.ts";
-import { pathPart } from "./backup-folder.ts";
+import { pathPart } from "./recall-folder.ts";
 import { filePieces } from "./file-pieces.ts";
 import { commandLimits } from "./limits.ts";
 

@@ -21,7 +21,7 @@ import {
   type SlotSource,
 } from "../../../node/backup/index.ts";
 import { openBlobStore } from "../../../node/blobs/index.ts";
-import { openFolderSink } from "../../../node/composition/backup-folder.ts";
+import { openFolderSink } from "../../../node/composition/recall-folder.ts";
 import { journalSource } from "../../../node/composition/backup-source.ts";
 import { sealerOf } from "../../../node/keys/index.ts";
 import { createClock, createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";

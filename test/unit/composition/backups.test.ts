@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 import { createPacing } from "../../../node/backup/index.ts";
-import { pathPart } from "../../../node/composition/backup-folder.ts";
+import { pathPart } from "../../../node/composition/recall-folder.ts";
 import { createBackups, type Backups, type OwnedSlot } from "../../../node/composition/backups.ts";
 import { hashOf } from "../../../node/blobs/index.ts";
 import { createRandom } from "../../../node/platform/index.ts";
