@@ -234,7 +234,7 @@ export async function migrateDirectory(
   output.print(
     flags.json
       ? jsonLine({ rows, ...(endpoints && { endpoints }) })
-      : (endpoints === undefined ? movedToManagers(rows) : movedToEtcd(rows, endpoints)).join("\n"),
+      : (endpoints === undefined ? movedToManagers(rows) : movedToEtcd(rows, endpoints, before)).join("\n"),
   );
   return exitCodes.ok;
 }
@@ -244,9 +244,21 @@ const movedToManagers = (rows: number): readonly string[] => [
   "etcd is not asked any more: start the nodes without --etcd from now on. Stop it only when every node has been up once since then.",
 ];
 
-const movedToEtcd = (rows: number, endpoints: readonly string[]): readonly string[] => [
-  `${counted(rows, "row")} moved; the cluster's directory is in etcd at ${endpoints.join(", ")} now.`,
-  `${endpoints.length > 1 ? "One address was enough. " : ""}plexus doctor, run at each node, tells whether it reaches them all.`,
-  "Slots are placed by a node with the role manager: give the role to a second and a third node (`plexus nodes roles`).",
-  "Each node remembers where the directory is. A node that was off learns it from any other node; if a single node kept the directory, only from that one, so do not remove that node yet.",
-];
+const movedToEtcd = (rows: number, endpoints: readonly string[], before: ClusterSummary): readonly string[] => {
+  const managers = before.nodes.filter(({ roles, state }) => roles.includes("manager") && state === "active").length;
+  return [
+    `${counted(rows, "row")} moved; the cluster's directory is in etcd at ${endpoints.join(", ")} now.`,
+    `${endpoints.length > 1 ? "One address was enough. " : ""}plexus doctor, run at each node, tells whether it reaches them all.`,
+    ...(managers >= managersEnough
+      ? []
+      : [
+          `Slots are placed by whichever node with the role manager is up, and ${counted(managers, "node has", "nodes have")} it: give it to ${managersEnough} (plexus nodes roles).`,
+        ]),
+    before.directory.kind === "embedded"
+      ? "Each node remembers where the directory is. A node that was off learns it only from the node that kept the directory, so do not remove that one yet."
+      : "Each node remembers where the directory is. A node that was off learns it from any other.",
+  ];
+};
+
+/** Any one of so many may die. */
+const managersEnough = 3;

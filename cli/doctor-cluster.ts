@@ -2,6 +2,7 @@ import type { Config } from "../config/index.ts";
 import { rootWords } from "../node/keys/index.ts";
 import { createClock } from "../node/platform/index.ts";
 import { adviceOn, standsStill } from "../protocols/cluster-advice.ts";
+import { describeDirectory, survivesNext } from "../protocols/cluster-words.ts";
 import { failureOf, type ClusterSummary, type KeysStatus } from "../protocols/index.ts";
 import { readSummary } from "./cluster.ts";
 import { localTarget, type ControlFile } from "./control.ts";
@@ -47,12 +48,20 @@ const clusterName = "Cluster";
 /** Judges what a node says of its cluster: a directory that does not answer, or takes no change, is bad, whatever else goes on. */
 export function stateChecksOf(summary: ClusterSummary): readonly Check[] {
   const advice = adviceOn(summary);
+  const voters = votersChecksOf(summary);
   if (advice.length === 0) {
     const says = `${counted(summary.nodes.length, "node")} up, and the directory answers`;
-    return [{ name: clusterName, state: "good", says }];
+    return [{ name: clusterName, state: "good", says }, ...voters];
   }
   const state = standsStill(summary) ? "bad" : "warning";
-  return advice.map((says) => ({ name: clusterName, state, says }));
+  return [...advice.map((says) => ({ name: clusterName, state, says })), ...voters];
+}
+
+/** Who keeps the directory together, and whether the next death is survived. Where it does not answer, or takes no change, that is said. */
+function votersChecksOf(summary: ClusterSummary): readonly Check[] {
+  if (summary.directory.kind !== "replicated" || standsStill(summary)) return [];
+  const [name = "", says = ""] = describeDirectory(summary).split(/: (.*)/);
+  return [{ name, state: survivesNext(summary) ? "good" : "warning", says }];
 }
 
 /** Whether the directory has the root of the keys that the node knows. Nothing is said where a node runs that knows none. */
@@ -118,9 +127,9 @@ const placeIn = ({ kind, endpoints, generation }: PlaceInEtcd): Pick<Member, "en
 const evictedCheck: Check = {
   name: "Membership",
   state: "bad",
-  says: "this node was evicted from its cluster",
+  says: "this node was evicted from its cluster, or the directory was recovered without it",
   hint:
-    "To take part again it needs an empty data folder (--data) and an invitation. If nobody evicted it, keep this one: " +
+    "To take part again it needs an empty data folder (--data) and an invitation. If nobody did either, keep this one: " +
     "docs/operating.md, etcd lost or restored.",
 };
 

@@ -24,7 +24,7 @@ export function describeNoMajority({ directory, nodes }: ClusterSummary): string
   const isThere = (voter: string): boolean => rows.get(voter)?.up === true || rows.get(voter)?.refused !== undefined;
   const { needed, up, down } = quorumOf(directory, isThere);
   if (up >= needed) return undefined;
-  const named = (ids: readonly string[]): string => ids.map((id) => withoutControls(rows.get(id)?.name ?? id)).join(", "); // prettier-ignore
+  const named = (ids: readonly string[]): string => ids.map((id) => withoutControls(rows.get(id)?.name ?? id)).toSorted().join(", "); // prettier-ignore
   return `${needed} of the nodes ${named(directory.voters)} must be up, which keep the directory together: start ${named(down)}. If they are gone for good: plexus directory recover`;
 }
 

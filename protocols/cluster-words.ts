@@ -44,6 +44,13 @@ export function describeDirectory({ directory, directoryAway, directoryRefuses, 
   return `Directory: ${describeVoters(directory, nodes, nameOf)}${directoryAway === undefined ? "" : ". It does not answer"}`;
 }
 
+/** Whether the directory of voters goes on when one more of them dies; a single one is as it was chosen, or as it has to be. */
+export function survivesNext({ directory, nodes }: ClusterSummary): boolean {
+  if (directory.kind !== "replicated" || directory.voters.length === 1) return true;
+  const { needed, up } = quorumOf(directory, (voter) => nodes.find(({ node }) => node === voter)?.up === true);
+  return up > needed;
+}
+
 /** Who votes, who leads, and whether the next death would be survived. */
 function describeVoters(
   directory: Replicated,
@@ -51,7 +58,10 @@ function describeVoters(
   nameOf: (id: string) => string,
 ): string {
   const { voters, learners = [], leader } = directory;
-  const names = voters.map((voter) => (voter === leader ? `${nameOf(voter)} (leads)` : nameOf(voter))).join(", ");
+  const names = voters
+    .map((voter) => (voter === leader ? `${nameOf(voter)} (leads)` : nameOf(voter)))
+    .toSorted()
+    .join(", ");
   const coming = learners.length === 0 ? "" : `; ${learners.map(nameOf).join(", ")} catching up`;
   if (voters.length === 1) return `1 voter: ${names}${coming}. While it is down nothing fails over or joins`;
   const { needed, up } = quorumOf(directory, (voter) => nodes.find(({ node }) => node === voter)?.up === true);

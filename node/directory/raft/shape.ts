@@ -2,6 +2,7 @@
 import { Type } from "typebox";
 import { checkOf } from "../../../protocols/check.ts";
 import { decodeFromPeer } from "../../../protocols/index.ts";
+import type { Asked } from "./rows.ts";
 import type { VoterMessage } from "./voter.ts";
 
 const closed = <Fields extends Parameters<typeof Type.Object>[0]>(fields: Fields) => Type.Object(fields, { additionalProperties: false }); // prettier-ignore
@@ -12,11 +13,13 @@ const key = Type.String({ maxLength: 256 });
 const bytes = Type.Unsafe<Uint8Array>(Type.Refine(Type.Unknown(), (value) => value instanceof Uint8Array));
 const mark = { index: count, term };
 const members = closed({ voters: Type.Array(node), learners: Type.Array(node) });
+// Open: logs have guards that a voter of before wrote with the rest of the row in them.
+const guard = Type.Object({ key, revision: count });
 const change = closed({
   key,
   bytes: Type.Optional(Type.Union([bytes, Type.Undefined()])),
   revision: count,
-  guard: Type.Optional(Type.Union([closed({ key, revision: count }), Type.Undefined()])),
+  guard: Type.Optional(Type.Union([guard, Type.Undefined()])),
 });
 const home = closed({ endpoints: Type.Array(Type.String({ maxLength: 300 }), { minItems: 1, maxItems: 9 }), prefix: Type.String({ maxLength: 256 }), generation: Type.Optional(count) }); // prettier-ignore
 const departure = closed({ home, revision: count });
@@ -41,6 +44,12 @@ const check = checkOf(
     closed({ type: Type.Literal("lead"), term }),
   ]),
 ); // prettier-ignore
+
+const asked = checkOf(Type.Union([change, departure]));
+
+/** Whether other voters take it. What they do not must never be in a log: it would be sent to them for ever, and they would take its sender for none
+ *  of them each time. */
+export const isTaken = (proposed: Asked): boolean => asked.Check(proposed);
 
 /** Undefined: it is none. */
 export function voterMessageIn(encoded: Uint8Array): VoterMessage | undefined {

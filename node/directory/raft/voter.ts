@@ -16,6 +16,7 @@ import { Core } from "./core.ts";
 import { foundVoter, keepingOps, loadVoter, VoterDisk, type Founding } from "./disk.ts";
 import type { Addressed, Entry, Mark, Members, RaftMessage, Ready } from "./messages.ts";
 import { ReplicatedRows, type Asked, type RowsImage } from "./rows.ts";
+import { isTaken } from "./shape.ts";
 
 export type VoterMessage = RaftMessage<Asked, RowsImage>;
 
@@ -266,7 +267,9 @@ class RunningVoter implements Voter {
       },
       compareAndSet: async (key, value, revision, guard) => {
         const bytes = encodeValue(key, value);
-        return this.#leading().change({ key, bytes, revision, guard });
+        // Who has read a row gives all of it as the guard; in the log is what counts.
+        const only = guard && { key: guard.key, revision: guard.revision };
+        return this.#leading().change({ key, bytes, revision, guard: only });
       },
       watch: (prefix, watcher) => {
         const watch = this.#watches.add(prefix, watcher);
@@ -379,7 +382,7 @@ class Life {
       if (this.rows.home !== undefined) throw moved(this.rows.home);
       if (this.#over) throw unavailable("the node stops", undefined, { asked: false });
     }
-    return this.#propose(() => this.core.propose(change)) as Promise<Answer>;
+    return this.#ask(change) as Promise<Answer>;
   }
 
   async depart(home: EtcdHome, copy: Parameters<Voter["depart"]>[1]): Promise<void> {
@@ -388,11 +391,11 @@ class Life {
     this.#departing = new Promise((resolve) => (done = resolve));
     try {
       // A change of nothing: when it has come about, so have all that were asked for before it.
-      await this.#propose(() => this.core.propose(nothing));
+      await this.#ask(nothing);
       const rows = select(this.here, "");
       const { revision } = this.rows;
       await copy(rows, revision);
-      const answer = await this.#propose(() => this.core.propose({ home, revision }));
+      const answer = await this.#ask({ home, revision });
       // Whoever led in between has changed rows that were not copied.
       if (answer?.applied === false) throw unavailable("the rows changed while they were copied");
     } finally {
@@ -403,6 +406,12 @@ class Life {
 
   async changeMembers(members: Members): Promise<void> {
     await this.#propose(() => this.core.changeMembers(members));
+  }
+
+  async #ask(asked: Asked): Promise<Answer | undefined> {
+    if (!isTaken(asked))
+      throw new PlexusError(failure("BAD_REQUEST", { reason: "the other voters would not take it" }));
+    return this.#propose(() => this.core.propose(asked));
   }
 
   #propose(propose: () => Mark | undefined): Promise<Answer | undefined> {

@@ -13,6 +13,36 @@ describe("the doctor's look at the cluster", () => {
     ]);
   });
 
+  const voting = (downs: readonly string[]): ClusterSummary => {
+    const names = ["a", "b", "c"];
+    const voters = names.map((name) => nodeRow(name, { self: name === "a", up: !downs.includes(name) }));
+    const directory = { kind: "replicated", generation: 1, voters: voters.map(({ node }) => node), leader: voters[0]?.node ?? "" } as const; // prettier-ignore
+    return summaryOf(voters, { slots, directory });
+  };
+
+  it("says whether the next death of who keeps the directory is survived", () => {
+    expect(stateChecksOf(voting([]))).to.deep.equal([
+      { name: "Cluster", state: "good", says: "3 nodes up, and the directory answers" },
+      { name: "Directory", state: "good", says: "3 voters: a (leads), b, c. Up: 3 of 3; the next death is survived" },
+    ]);
+    expect(stateChecksOf(voting(["c"])).at(-1)).to.deep.equal({
+      name: "Directory",
+      state: "warning",
+      says: "3 voters: a (leads), b, c. Up: 2 of 3; the next death of a voter would stop it: start those that are down",
+    });
+    const away = { ...voting(["b", "c"]), directoryAway: { forMs: 4_000 } };
+    expect(
+      stateChecksOf(away)
+        .map(({ says }) => says)
+        .join("\n"),
+    )
+      .to.include("2 of the nodes a, b, c must be up, which keep the directory together: start b, c.")
+      .and.not.include("is survived");
+    const alone = voting([]);
+    expect(stateChecksOf({ ...alone, directory: { ...alone.directory, voters: [alone.nodes[0]?.node ?? ""] } as ClusterSummary["directory"] }).at(-1)?.says) // prettier-ignore
+      .to.equal("1 voter: a (leads). While it is down nothing fails over or joins");
+  });
+
   for (const [what, trouble, says] of [
     ["does not answer", { directoryAway: { forMs: 4_000 } }, "The directory has not answered for 4 s"],
     [

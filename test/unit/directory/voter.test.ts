@@ -87,6 +87,29 @@ describe("the voters of a replicated directory", () => {
     expect(tookMs.reduce((sum, ms) => sum + ms) / tookMs.length).to.be.lessThan((directoryLimits.electionTicks * directoryLimits.tickMs) / 2); // prettier-ignore
   });
 
+  it("put nothing into the log that another voter would not take, whatever the leader itself is asked for", async () => {
+    const voters = new Voters(1);
+    const { world, links } = voters;
+    const stopTime = world.flow();
+    for (const name of names) await voters.open(name);
+    while (voters.leading().length === 0) await world.sleep(50);
+    const leader = voters.leading()[0] as string;
+    const { directory } = voters.voters.get(leader) as Voter;
+    const { row } = await directory.compareAndSet("invitation/1", { used: false }, 0);
+    // As whoever lets a node join does: the whole row that was read is the guard.
+    const joined = await directory.compareAndSet("member/x", { node: "x" }, 0, row);
+    expect(joined.applied).to.equal(true);
+    expect(await codeOf(directory.compareAndSet("member/y", 1, 0, { key: "k".repeat(257), revision: 0 }))).to.equal("BAD_REQUEST"); // prettier-ignore
+    const many = Array.from({ length: 10 }, (_, at) => `http://e${at}:2379`);
+    expect(await codeOf((voters.voters.get(leader) as Voter).depart({ endpoints: many, prefix: "plexus/" }, async () => undefined))).to.equal("BAD_REQUEST"); // prettier-ignore
+    expect((await directory.compareAndSet("member/z", 1, 0)).applied).to.equal(true);
+    await world.sleep(1_000);
+    expect([...voters.voters.values()].map((voter) => voter.revision())).to.deep.equal([3, 3, 3]);
+    for (const name of names) expect(links.transport(name).peers(), name).to.include.members(names.filter((one) => one !== name)); // prettier-ignore
+    await voters.stop();
+    await stopTime();
+  });
+
   it("refuse where they do not lead, without asking anybody", async () => {
     const voters = new Voters(1);
     const stopTime = voters.world.flow();
