@@ -54,7 +54,7 @@ export function stateChecksOf(summary: ClusterSummary): readonly Check[] {
     return [{ name: clusterName, state: "good", says }, ...voters];
   }
   const state = standsStill(summary) ? "bad" : "warning";
-  return [...advice.map((says) => ({ name: clusterName, state, says })), ...voters];
+  return [...advice.map((says): Check => ({ name: clusterName, state, says })), ...voters];
 }
 
 /** Who keeps the directory together, and whether the next death is survived. Where it does not answer, or takes no change, that is said. */
