@@ -24,6 +24,7 @@ const sharedFiles = [
   "runtimes/fair-queue.ts",
   "runtimes/folders.ts",
   "runtimes/silence.ts",
+  "runtimes/store/names.ts",
   "runtimes/store/port.ts",
   "node/ports.ts",
   "node/waiting.ts",

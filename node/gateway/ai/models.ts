@@ -12,12 +12,20 @@ import {
   type UserView,
 } from "../../../protocols/index.ts";
 import { engineOf } from "../../../runtimes/engine.ts";
+import {
+  isNamed,
+  parseOllamaName,
+  plainName,
+  plainSource,
+  shortestOf,
+  sourceOfName,
+} from "../../../runtimes/store/names.ts";
 import type { Caller } from "../accounts.ts";
 import type { GatewayContext } from "../options.ts";
 import { demand } from "../refusals.ts";
+import { refuse } from "./media.ts";
 
 const agentPrefix = "agent:";
-const latest = ":latest";
 
 /** One that may be asked. */
 export interface Listed {
@@ -58,17 +66,10 @@ export interface Models {
   list(caller: Caller): Promise<readonly Listed[]>;
   /** Error: MODEL_NOT_FOUND. */
   find(caller: Caller, name: string): Promise<Listed>;
+  /** Refuses what Ollama takes for no name, unless a model is called so here. Error: BAD_REQUEST. */
+  demandName(name: string): void;
   /** A promise where an agent has to be asked. */
   resolve(caller: Caller, name: string): Resolved | Promise<Resolved>;
-}
-
-/** Where a name of Ollama's leads: its registry, Hugging Face as `hf.co/OWNER/REPO`, or a source as Plexus writes it. A tag `latest` is the
- *  one that is there without a tag; Hugging Face has no such file. */
-export function sourceOf(name: string): string {
-  const plain = name.toLowerCase().endsWith(latest) ? name.slice(0, -latest.length) : name;
-  const repository = /^(?:https?:\/\/)?(?:www\.)?(?:hf\.co|huggingface\.co)\/([^/]+\/[^/]+)$/i.exec(plain)?.[1];
-  if (repository !== undefined) return `hf:${repository}`;
-  return /^(?:https?|hf|ollama|cluster):/.test(plain) ? plain : `ollama:${plain}`;
 }
 
 /** What is called so but for capital letters, as Ollama and Hugging Face find names; undefined: nothing is, or several are. */
@@ -95,19 +96,21 @@ export function createModels(at: GatewayContext): Models {
 
   /** The model that was pulled by the name of a source, on whichever node, as Ollama's clients go on to call it. */
   const pulled = (name: string, all: ReadonlyMap<string, ModelInfo>): string | undefined => {
-    const source = sourceOf(name);
-    const sources = [
+    const source = sourceOfName(name);
+    const known = [
       ...(at.models?.store?.list() ?? []).map((one) => [one.source, one.name] as const),
       ...[...all.values()].map((one) => [one.source, one.model] as const),
     ];
+    const sources = known.map(([of, model]) => [of === undefined ? undefined : plainSource(of), model] as const);
     return sources.find(([of]) => of === source)?.[1] ?? onlyAlike(sources, source);
   };
 
-  /** Ollama's clients write `NAME:latest` for a name without a tag. */
+  /** Ollama's clients write `NAME:latest` for a name without a tag, and may write its registry before it. */
   const untagged = (name: string): string => {
     const all = served();
     if (all.has(name)) return name;
-    const plain = name.toLowerCase().endsWith(latest) ? name.slice(0, -latest.length) : name;
+    const parsed = parseOllamaName(plainName(name));
+    const plain = parsed === undefined ? plainName(name).replace(/:latest$/i, "") : shortestOf(parsed);
     if (all.has(plain)) return plain;
     const named = [...all.keys()].map((one) => [one, one] as const);
     return pulled(name, all) ?? onlyAlike(named, plain) ?? plain;
@@ -134,6 +137,10 @@ export function createModels(at: GatewayContext): Models {
       const found = (await models.list(caller)).find((one) => one.name === wanted);
       if (found === undefined) throw new PlexusError(failure("MODEL_NOT_FOUND", { model: name.slice(0, 200) }));
       return found;
+    },
+    demandName(name) {
+      if (isNamed(name) || served().has(untagged(name))) return;
+      refuse("/model", "invalid model name: it is [HOST[:PORT]/][NAMESPACE/]MODEL[:TAG], without a digest");
     },
     resolve: (caller, name) =>
       name.startsWith(agentPrefix) ? lent(caller, name) : { model: untagged(name), persona: "", sampling: {} },

@@ -1,5 +1,5 @@
 /** Ollama: lists, generate, chat and embeddings. Streams are lines of JSON, and are the default. */
-import { Type, type Static } from "typebox";
+import { Type, type Static, type TSchema } from "typebox";
 import {
   failure,
   floatsOf,
@@ -18,6 +18,7 @@ import {
   type ToolCall,
   type WrittenTexts,
 } from "../../../protocols/index.ts";
+import { sourceOfName } from "../../../runtimes/store/names.ts";
 import { audited } from "../audited.ts";
 import { callerOf } from "../http.ts";
 import { demand } from "../refusals.ts";
@@ -46,7 +47,7 @@ import { bytesOf, nameOf } from "./chat.ts";
 import { checkDimensions, readInputs } from "./embeddings.ts";
 import { ollamaError } from "./errors.ts";
 import { imageType, type MediaReader, refuse } from "./media.ts";
-import { sourceOf, type Listed } from "./models.ts";
+import type { Listed } from "./models.ts";
 import { streamed, streams } from "./outgoing.ts";
 import { addPost, asWritten, checkMessages, checkTexts, generator, type Posted, type Surface } from "./surface.ts";
 
@@ -120,7 +121,12 @@ const named = Type.Object({
 });
 /** Its licence is accepted as it is with `plexus models pull`. */
 const acceptHeader = "x-plexus-accept-licence";
-const pullRequest = Type.Object({ ...named.properties, accept_licence: maybe(Type.Boolean()) });
+const pullRequest = Type.Object({
+  ...named.properties,
+  insecure: maybe(Type.Boolean()),
+  accept_licence: maybe(Type.Boolean()),
+});
+type About<S extends TSchema> = Omit<Parameters<typeof addPost<S>>[2], "tag">;
 
 type Common = Pick<
   Static<typeof generateRequest>,
@@ -246,6 +252,12 @@ const detailsOf = (info: ModelInfo | undefined) => ({
 });
 const words: Readonly<Record<string, string>> = { chat: "completion", tools: "tools", vision: "vision", embed: "embedding", hearing: "audio" }; // prettier-ignore
 
+/** Without encryption only where that is asked for, and only what can be asked so. */
+function checkProtocol(source: string, insecure: boolean): void {
+  if (source.startsWith("ollama:http://") && !insecure) refuse("/model", "insecure protocol http: it takes the field insecure");
+  if (insecure && !/^(?:ollama:)?http:\/\//.test(source)) refuse("/insecure", "only a name with http:// is asked for without encryption");
+} // prettier-ignore
+
 /** Adds it. */
 export function addOllama(surface: Surface): void {
   const { app, at, calls, models } = surface;
@@ -278,7 +290,17 @@ export function addOllama(surface: Surface): void {
 
   const nameIn = ({ model, name }: Static<typeof named>): string =>
     model ?? name ?? refuse("/model", "must be the name of a model");
-  addPost(surface, "/api/show", { summary: "One model", tag: "ollama", body: named }, async ({ body, asking }) => {
+  /** A route whose body names a model. */
+  const post = <S extends TSchema>(
+    path: string,
+    about: About<S>,
+    serve: (posted: Posted<Static<S>>) => Promise<unknown>,
+  ): void =>
+    addPost(surface, path, { tag: "ollama", ...about }, async (posted) => {
+      models.demandName(nameIn(posted.body as Static<typeof named>));
+      return serve(posted);
+    });
+  post("/api/show", { summary: "One model", body: named }, async ({ body, asking }) => {
     const { info } = await models.find(asking.caller, nameIn(body));
     return {
       license: "",
@@ -294,13 +316,13 @@ export function addOllama(surface: Surface): void {
 
   const pulls = {
     summary: "Pulls a model to this node",
-    tag: "ollama",
     body: pullRequest,
     audit: "pullModel",
   } as const;
-  addPost(surface, "/api/pull", pulls, async (posted) => {
+  post("/api/pull", pulls, async (posted) => {
     const { body, asking, reply } = posted;
     const name = nameIn(body);
+    checkProtocol(sourceOfName(name), body.insecure === true);
     const line = (data: object): string => `${JSON.stringify(data)}\n`;
     const isHere = await models.find(asking.caller, name).then(
       () => true,
@@ -335,7 +357,7 @@ export function addOllama(surface: Surface): void {
     if (reason !== undefined) throw new PlexusError(reason);
     const store = at.models?.store;
     if (store === undefined) throw new PlexusError(failure("NOT_FOUND", { path: "/api/pull" }));
-    const source = sourceOf(name);
+    const source = sourceOfName(name);
     const wanted = { source, ...(accepts(body, request) && { acceptLicence: true }) };
     const begun = audited(at, request, { source }, Promise.resolve(store.pull(wanted, asking.caller.user)));
     at.changed?.("pullModel", { source }, asking.caller.user);
@@ -437,8 +459,8 @@ export function addOllama(surface: Surface): void {
     return { model: body.model, created_at: created, ...fields, done: true, done_reason: "load" };
   };
 
-  const generate = { summary: "Writes what follows a prompt", tag: "ollama", body: generateRequest };
-  addPost(surface, "/api/generate", generate, async (posted) => {
+  const generate = { summary: "Writes what follows a prompt", body: generateRequest };
+  post("/api/generate", generate, async (posted) => {
     const { body } = posted;
     const reader = mediaFor(at.limits);
     const media = readImages("/images", body.images, reader);
@@ -458,11 +480,10 @@ export function addOllama(surface: Surface): void {
 
   const chat = {
     summary: "Writes the next message of a conversation",
-    tag: "ollama",
     body: chatRequest,
     written: [["messages", "*", "tool_calls", "*", "function", "arguments"]],
   };
-  addPost(surface, "/api/chat", chat, async (posted) => {
+  post("/api/chat", chat, async (posted) => {
     const { body } = posted;
     const given = body.messages ?? [];
     checkMessages(given.length, at);
@@ -484,8 +505,8 @@ export function addOllama(surface: Surface): void {
     }));
   });
 
-  const embed = { summary: "Vectors of texts", tag: "ollama", body: embedRequest };
-  addPost(surface, "/api/embed", embed, async (posted) => {
+  const embed = { summary: "Vectors of texts", body: embedRequest };
+  post("/api/embed", embed, async (posted) => {
     const { body, asking } = posted;
     checkTexts(posted, at);
     const beganMs = at.clock.monotonicMs();
@@ -505,8 +526,8 @@ export function addOllama(surface: Surface): void {
     };
   });
 
-  const embeddings = { summary: "The vector of a text", tag: "ollama", body: embeddingsRequest };
-  addPost(surface, "/api/embeddings", embeddings, async (posted) => {
+  const embeddings = { summary: "The vector of a text", body: embeddingsRequest };
+  post("/api/embeddings", embeddings, async (posted) => {
     const { body, asking } = posted;
     checkTexts(posted, at);
     const { model } = await models.resolve(asking.caller, body.model);

@@ -1,15 +1,14 @@
 /** A model that other nodes of the cluster have. */
 import { failure, PlexusError } from "../../../protocols/index.ts";
+import { clusterForm } from "../names.ts";
 import type { Source } from "./source.ts";
-
-const form = /^cluster:([A-Za-z0-9][A-Za-z0-9._:-]{0,99})$/;
 
 export const cluster: Source = {
   name: "cluster",
   form: "cluster:NAME",
-  claims: (text) => form.test(text),
+  claims: (text) => clusterForm.test(text),
   async resolve(text, { peers }) {
-    const name = form.exec(text)?.[1] ?? "";
+    const name = clusterForm.exec(text)?.[1] ?? "";
     if (peers === undefined) throw new PlexusError(failure("NOT_FOUND", { model: name, reason: "this node is alone" }));
     const found = await peers.find(name);
     if (!found.ok) throw new PlexusError(found.error);

@@ -10,29 +10,13 @@ import { isWelcome, partNames } from "../inspect.ts";
 import { jsonAt, redirectTo, sourceFailure } from "../http.ts";
 import { storeLimits } from "../limits.ts";
 import { isPlainPath, nameFrom } from "../manifest.ts";
+import { parseRepository, type Repository } from "../names.ts";
 import type { Licence, OfferedModel, Source, SourceTools } from "./source.ts";
-
-/** What somebody asks for. */
-interface Asked {
-  readonly repo: string;
-  readonly revision: string;
-  /** A file, or a folder. */
-  readonly path: string | undefined;
-  readonly quantisation: string | undefined;
-}
 
 interface TreeFile {
   readonly path: string;
   readonly size: number;
   readonly sha256: string | undefined;
-}
-
-const form = /^(?:hf:(?:\/\/)?|(?:https:\/\/)?(?:huggingface\.co|hf\.co)\/)([\w.-]+\/[\w.-]+?)(?:@([\w.-]+))?(?:\/(?!resolve\/|blob\/|tree\/)([^:]+))?(?::([\w.-]+))?$/i; // prettier-ignore
-
-/** `hf:owner/repo[@revision][/path][:QUANTISATION]`; undefined: it has another form. */
-export function parseRepository(text: string): Asked | undefined {
-  const [, repo, revision = "main", path, quantisation] = form.exec(text) ?? [];
-  return repo === undefined ? undefined : { repo, revision, path, quantisation };
 }
 
 /** Without a wish: small enough for most machines, and good. */
@@ -41,7 +25,7 @@ const preferred = ["Q4_K_M", "Q4_K_S", "Q4_0", "Q5_K_M", "Q8_0", "TQ2_0"];
 /** The files of one model among those of a repository. Pure. */
 export function chooseFiles(
   all: readonly TreeFile[],
-  asked: Pick<Asked, "path" | "quantisation">,
+  asked: Pick<Repository, "path" | "quantisation">,
 ): readonly TreeFile[] {
   const { path, quantisation } = asked;
   // Of a split model one part is asked for, and all are needed.
@@ -94,7 +78,7 @@ export const huggingFace: Source = {
   form: "hf:OWNER/REPO[:QUANTISATION]",
   claims: (text) => parseRepository(text) !== undefined,
   async resolve(text, tools) {
-    const asked = parseRepository(text) as Asked;
+    const asked = parseRepository(text) as Repository;
     const { repo, path, quantisation } = asked;
     const place = tools.places.huggingFace;
     const secret = secretHeaders();

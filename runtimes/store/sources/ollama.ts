@@ -10,18 +10,8 @@ import { failure, PlexusError } from "../../../protocols/index.ts";
 import { jsonAt, sourceFailure, textAt } from "../http.ts";
 import { storeLimits } from "../limits.ts";
 import { nameFrom } from "../manifest.ts";
+import { parseTag, registryOf, shortestOf, type OllamaName } from "../names.ts";
 import type { Source } from "./source.ts";
-
-const form =
-  /^(?:ollama:(?:\/\/)?|(?:https:\/\/)?(?:registry\.)?ollama\.(?:ai|com)\/)([\w.-]+(?:\/[\w.-]+)?)(?::([\w.-]+))?$/i;
-
-/** `ollama:[owner/]name[:tag]`; undefined: it has another form. */
-export function parseTag(
-  text: string,
-): { readonly name: string; readonly path: string; readonly tag: string } | undefined {
-  const [, name, tag = "latest"] = form.exec(text) ?? [];
-  return name === undefined ? undefined : { name, path: name.includes("/") ? name : `library/${name}`, tag };
-}
 
 interface Layer {
   readonly type: string;
@@ -44,11 +34,12 @@ function layersOf(value: unknown): readonly Layer[] {
 
 export const ollama: Source = {
   name: "ollama",
-  form: "ollama:NAME[:TAG]",
+  form: "ollama:[HOST/][OWNER/]NAME[:TAG]",
   claims: (text) => parseTag(text) !== undefined,
   async resolve(text, tools) {
-    const { name, path, tag } = parseTag(text) as NonNullable<ReturnType<typeof parseTag>>;
-    const place = `${tools.places.ollama}/v2/${path}`;
+    const name = parseTag(text) as OllamaName;
+    const { namespace, model: title, tag } = name;
+    const place = `${registryOf(name) ?? tools.places.ollama}/v2/${namespace}/${title}`;
     const accept = "application/vnd.docker.distribution.manifest.v2+json";
     const { value } = await jsonAt(`${place}/manifests/${tag}`, { ...tools, headers: { accept } });
     const layers = layersOf(value);
@@ -64,7 +55,7 @@ export const ollama: Source = {
         texts.push((await textAt(`${place}/blobs/sha256:${sha256}`, tools)).text);
     const licence = texts.join("\n\n").slice(0, storeLimits.licenceCharsMax);
     return {
-      name: nameFrom(tag === "latest" ? name.replace("/", "-") : `${name.replace("/", "-")}:${tag}`),
+      name: nameFrom(shortestOf(name).replace(/^http:\/\//, "")),
       ...(licence !== "" && {
         licence: { name: licence.trim().split("\n")[0]?.trim().slice(0, 100) ?? "", text: licence },
       }),

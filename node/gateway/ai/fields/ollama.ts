@@ -50,6 +50,5 @@ nothing options | how a model is loaded is the node's to say
 
 /** Pulls. */
 export const pullFields: readonly FieldRow[] = rowsOf(`
-used model name stream accept_licence
-refused insecure | a source is checked in any case
+used model name stream insecure accept_licence
 `);

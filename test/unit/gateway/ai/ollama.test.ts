@@ -137,6 +137,30 @@ describe("gateway: Ollama's client, unchanged", () => {
     expect((await refusalOf(client.pull({ model: "llama3" }))).message).to.match(/does not exist/);
   });
 
+  it("calls a model by every name that Ollama takes for the same, and is told what is none", async () => {
+    const digest = "1".repeat(64);
+    const asks: readonly ((model: string) => Promise<unknown>)[] = [
+      (model) => client.chat({ model, messages: [user("hi")] }),
+      (model) => client.generate({ model, prompt: "hi" }),
+      (model) => client.generate({ model, prompt: "" }),
+      (model) => client.embed({ model, input: "hi" }),
+      (model) => client.embeddings({ model, prompt: "hi" }),
+      (model) => client.show({ model }),
+      (model) => client.pull({ model }),
+    ];
+    const names = ["echo", "echo:latest", "library/echo", "registry.ollama.ai/library/echo", "https://ollama.com/library/Echo:latest", "echo:local", " echo "];
+    for (const name of names) for (const ask of asks) await ask(name);
+    for (const name of [`echo@sha256:${digest}`, `library/echo:latest@sha256:${digest}`, `@sha256:${digest}`, "echo:", "a/b/c/d", "../echo"])
+      for (const ask of asks) {
+        const refusal = await refusalOf(ask(name));
+        expect(refusal, name).to.include({ status_code: 400 });
+        expect(refusal.message, name).to.match(/invalid model name/u);
+      }
+    // Names, and nothing is called so.
+    for (const name of ["localhost:5000/lib/name:tag", "localhost:5000/library/echo", "me/echo", "echo:8b"])
+      for (const ask of asks.slice(0, -1)) expect(await refusalOf(ask(name)), name).to.include({ status_code: 404 });
+  }); // prettier-ignore
+
   it("pulls to the node's store, and is told how far it is and what failed", async () => {
     const sources: string[] = [];
     const accepted: boolean[] = [];
@@ -215,19 +239,33 @@ describe("gateway: Ollama's client, unchanged", () => {
     stored = [
       { name: "echo", source: "hf:owner/licensed" },
       { name: "echo", source: "ollama:llama3.2:3b" },
+      { name: "echo", source: "ollama://library/qwen3:latest" },
+      { name: "echo", source: "ollama:localhost:5000/lib/name:tag" },
     ];
     // Capital letters tell no names apart, for Ollama as for Hugging Face.
-    const spelled = ["HF.co/Owner/Licensed:LATEST", "Llama3.2:3B"];
+    const spelled = [
+      "HF.co/Owner/Licensed:LATEST",
+      "Llama3.2:3B",
+      "registry.ollama.ai/library/qwen3",
+      "LOCALHOST:5000/lib/name:Tag",
+    ];
     for (const model of ["hf.co/owner/licensed", "hf.co/owner/licensed:latest", "llama3.2:3b", ...spelled]) {
       expect((await admin.chat({ model, messages: [user("hi")] })).message.content, model).to.contain("hi");
       expect((await admin.show({ model })).capabilities, model).to.include("completion");
       expect(await admin.pull({ model })).to.include({ status: "success" });
     }
+    // A registry by its host and port; without encryption only where that is asked for.
+    const fetches = async (model: string, insecure = false) => (await admin.pull({ model, insecure }), sources.at(-1));
+    expect(await fetches("registry:5000/lib/other:tag")).to.equal("ollama:registry:5000/lib/other:tag");
+    expect((await refusalOf(fetches("http://registry:5000/lib/other"))).message).to.match(/insecure protocol http/);
+    expect(await fetches("http://registry:5000/lib/other", true)).to.equal("ollama:http://registry:5000/lib/other");
+    for (const model of ["registry:5000/lib/other:tag", "echo"])
+      expect((await refusalOf(fetches(model, true))).message).to.match(/^insecure: only/);
     // Of a model that another node has, its row among the members says the source.
     stored = [];
     expect((await admin.chat({ model: "hf.co/elsewhere/model:Q4_0", messages: [user("hi")] })).message.content).to.contain("hi"); // prettier-ignore
     const unread = sources.splice(3).length;
-    expect(unread).to.equal(3);
+    expect(unread).to.equal(5);
     const other = await of("bob");
     expect((await refusalOf(other.pull({ model: "llama3" }))).message).to.match(/do not have permission/);
     expect(sources).to.deep.equal(["ollama:llama3:8b", "hf:owner/repo:Q4_0", "ollama:broken"]);

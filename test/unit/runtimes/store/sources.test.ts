@@ -2,9 +2,9 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { failureOf } from "../../../../protocols/index.ts";
 import { bytesOf, planAnswer, redirectTo, validatorOf } from "../../../../runtimes/store/http.ts";
-import { chooseFiles, parseRepository } from "../../../../runtimes/store/sources/hugging-face.ts";
+import { chooseFiles } from "../../../../runtimes/store/sources/hugging-face.ts";
 import { sourceOf } from "../../../../runtimes/store/sources/index.ts";
-import { parseTag } from "../../../../runtimes/store/sources/ollama.ts";
+import { isNamed, parseOllamaName, parseRepository, parseTag, plainSource, shortestOf, sourceOfName } from "../../../../runtimes/store/names.ts"; // prettier-ignore
 
 describe("the table of sources", () => {
   it("gives each text to one source", () => {
@@ -15,6 +15,8 @@ describe("the table of sources", () => {
       "https://huggingface.co/owner/repo/resolve/main/x.gguf": "url",
       "ollama:llama3.2:1b": "ollama",
       "registry.ollama.ai/owner/name": "ollama",
+      "ollama:localhost:5000/lib/name:tag": "ollama",
+      "ollama:http://localhost:5000/lib/name": "ollama",
       "https://example.org/x.gguf": "url",
       "/models/x.gguf": "folder",
       "file:///models": "folder",
@@ -28,8 +30,14 @@ describe("the table of sources", () => {
   it("reads names of repositories and registries", () => {
     expect(parseRepository("hf:a/b@v1/sub/x.gguf")).to.deep.equal({ repo: "a/b", revision: "v1", path: "sub/x.gguf", quantisation: undefined }); // prettier-ignore
     expect(parseRepository("hf.co/a/b:Q8_0")).to.deep.include({ repo: "a/b", quantisation: "Q8_0" });
-    expect(parseTag("ollama:qwen2.5")).to.deep.equal({ name: "qwen2.5", path: "library/qwen2.5", tag: "latest" });
-    expect(parseTag("ollama:me/mine:x")).to.deep.equal({ name: "me/mine", path: "me/mine", tag: "x" });
+    const registry = { scheme: "https", host: "registry.ollama.ai" };
+    expect(parseTag("ollama:qwen2.5")).to.deep.equal({
+      ...registry,
+      namespace: "library",
+      model: "qwen2.5",
+      tag: "latest",
+    });
+    expect(parseTag("ollama:me/mine:x")).to.deep.equal({ ...registry, namespace: "me", model: "mine", tag: "x" });
   });
 
   it("chooses the files of one model among those of a repository", () => {
@@ -70,6 +78,80 @@ describe("the table of sources", () => {
   it("takes any text without a fault", () => {
     fc.assert(fc.property(fc.string(), (text) => void sourceOf(text)));
   });
+});
+
+describe("names, as Ollama's clients write them", () => {
+  const of = (letters: string) => fc.constantFrom(...letters.split(""));
+  const some = (first: string, more: string, most: number) =>
+    fc.tuple(of(first), fc.array(of(more), { maxLength: most - 1 })).map(([one, others]) => one + others.join(""));
+  const word = "abcXYZ0189_";
+  const parts = fc.record({
+    host: fc.option(fc.tuple(fc.constantFrom("", "http://", "https://"), some(word, `${word}.-:`, 20)), { nil: undefined }),
+    namespace: some(word, `${word}-`, 80),
+    model: some(word, `${word}.-`, 80),
+    tag: fc.option(some(word, `${word}.-`, 80), { nil: undefined }),
+  }); // prettier-ignore
+
+  it("are taken apart into what they were made of, whatever is missing", () => {
+    fc.assert(
+      fc.property(parts, fc.boolean(), ({ host: [scheme, host] = ["", undefined], namespace, model, tag }, isShort) => {
+        const isLibrary = isShort && host === undefined;
+        const name = `${host === undefined ? "" : `${scheme}${host}/`}${isLibrary ? "" : `${namespace}/`}${model}${tag === undefined ? "" : `:${tag}`}`;
+        const isRegistry = host === undefined || /^(?:www\.)?(?:registry\.)?ollama\.(?:ai|com)$/i.test(host);
+        expect(parseOllamaName(name), name).to.deep.equal({
+          scheme: scheme === "http://" ? "http" : "https",
+          host: isRegistry ? "registry.ollama.ai" : host,
+          namespace: isLibrary ? "library" : namespace,
+          model,
+          tag: tag ?? "latest",
+        });
+      }),
+    );
+  }); // prettier-ignore
+
+  it("are the same name again when they are written as short as they can be", () => {
+    fc.assert(
+      fc.property(fc.oneof(parts.map(({ namespace, model, tag = "latest" }) => `${namespace}/${model}:${tag}`), fc.string({ unit: of("aA.-_:/@+ 0latesibrychfo") })), (text) => {
+        const parsed = parseOllamaName(text);
+        if (parsed === undefined) return;
+        const again = parseOllamaName(shortestOf(parsed));
+        const folded = (value: unknown) => JSON.stringify(value).toLowerCase();
+        expect(folded(again), text).to.equal(folded(parsed));
+        expect(shortestOf(again!), text).to.equal(shortestOf(parsed));
+        // Whatever a name is, it is one source, and that source's own text leads to it again.
+        const source = sourceOfName(text);
+        expect(sourceOf(source), source).to.not.equal(undefined);
+        expect(plainSource(source), text).to.equal(source);
+        expect(isNamed(text), text).to.equal(true);
+      }),
+    );
+  }); // prettier-ignore
+
+  it("are names where Ollama takes them for one, and nowhere else", () => {
+    const long = "8".repeat(80);
+    const names = ["m", "n/m", "h/n/m", "h/n/m:t", "localhost:5000/lib/name:tag", "host:https/namespace/model:tag", "http://h:1/n/m:t", "_why/_the/_lucky:_stiff", `${"3".repeat(350)}/${long}/${long}:${long}`, "Mixed/Case:Tag", "a..b"];
+    for (const name of names) expect(parseOllamaName(name), name).to.not.equal(undefined);
+    const digest = "1".repeat(64);
+    const others = ["", ":", "mm:", ":t", "/nn/mm", "//", "hh//", "@", "00@", "m@d", `m@sha256:${digest}`, `m@sha256-${digest}`, `h/n/m:t@sha256:${digest}`, `@sha256:${digest}`, "-hh/nn/mm:tt", "hh/-nn/mm", "hh/nn/-mm", "hh/nn/mm:-tt", "host/name:space/model:tag", "a/b.c/m", "a/b/c/d", "a b", "a+b", "m:t:u", `${long}8`, `m:${long}8`, "..", ".", "../m", "http://m", "https://h/m", "scheme+x://h/n/m"];
+    for (const name of others) expect(parseOllamaName(name), name).to.equal(undefined);
+  }); // prettier-ignore
+
+  it("lead to one source in whatever way they are written", () => {
+    const same: Readonly<Record<string, readonly string[]>> = {
+      "ollama:llama3.2": ["llama3.2", "llama3.2:latest", "library/llama3.2", "registry.ollama.ai/library/llama3.2:latest", "https://ollama.com/library/llama3.2", "ollama:llama3.2:latest", " llama3.2:local "],
+      "ollama:me/mine:8b": ["me/mine:8b", "registry.ollama.ai/me/mine:8b", "ollama://me/mine:8b", "me/mine:8b:local"],
+      "ollama:localhost:5000/lib/name:tag": ["localhost:5000/lib/name:tag", "https://localhost:5000/lib/name:tag", "ollama:localhost:5000/lib/name:tag"],
+      "ollama:http://localhost:5000/lib/name": ["http://localhost:5000/lib/name:latest", "http://localhost:5000/lib/name"],
+      "hf:owner/repo": ["hf.co/owner/repo", "huggingface.co/owner/repo:latest", "https://huggingface.co/owner/repo", "hf://owner/repo", "hf:owner/repo@main"],
+      "hf:owner/repo@v1/x.gguf": ["hf:owner/repo@v1/x.gguf"],
+      "hf:own.er/repo:Q4_K_M": ["hf.co/own.er/repo:Q4_K_M"],
+      "https://example.org/files/x.gguf": ["https://example.org/files/x.gguf"],
+      "https://example.org/x?download": ["https://example.org/x?download"],
+      "cluster:x": ["cluster:x"],
+      "ollama:hf:8b": ["hf:8b"],
+    };
+    for (const [source, names] of Object.entries(same)) for (const name of names) expect(sourceOfName(name), name).to.equal(source);
+  }); // prettier-ignore
 });
 
 describe("what an answer is worth", () => {

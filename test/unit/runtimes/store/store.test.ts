@@ -445,6 +445,15 @@ describe("the model store", function () {
       expect(store.get("tiny:1b")?.card.licence).to.equal("Community licence");
     });
 
+    it("that is named by its host and port, in place of Ollama's", async () => {
+      const server = serving(await serveRegistry("tiny", "1b", { model: model() }));
+      const store = await opened({ places: { huggingFace: "", ollama: "http://nowhere.invalid" } });
+      const source = `ollama:${server.url}/library/tiny:1b`;
+      const name = `${server.url.replace("http://", "")}-library-tiny:1b`;
+      expect(await pulled(store, { source })).to.include({ state: "done", name });
+      expect(store.get(name)?.source).to.equal(source);
+    });
+
     it("nothing that needs more than its weights", async () => {
       const server = serving(await serveRegistry("eyes", "latest", { model: model(), projector: Buffer.from("x") }));
       const store = await opened({ places: { huggingFace: "", ollama: server.url } });

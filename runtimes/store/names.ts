@@ -1,0 +1,109 @@
+/** How models are named: the texts of sources, and what Ollama's clients call a model, as Ollama reads it: which texts are names, and which names are of
+ *  the same model. Pure, and apart from the sources, which fetch.
+ *
+ *      [http(s)://]HOST[:PORT]/NAMESPACE/MODEL[:TAG]      of a registry
+ *                              NAMESPACE/MODEL[:TAG]      of Ollama's
+ *                                        MODEL[:TAG]      of Ollama's library
+ *
+ *  What is missing is `registry.ollama.ai`, `library` and `latest`. Capital letters tell nothing apart. A digest behind the name (`@sha256:…`) makes
+ *  no name of it: Ollama has taken that out.
+ *  Source: https://github.com/ollama/ollama, types/model/name.go and internal/modelref/modelref.go */
+
+/** The parts of a name. */
+export interface OllamaName {
+  readonly scheme: "http" | "https";
+  /** With its port, if it says one. */
+  readonly host: string;
+  readonly namespace: string;
+  readonly model: string;
+  readonly tag: string;
+}
+
+const registry = "registry.ollama.ai";
+const form =
+  /^(?:(?:(?:(https?):\/\/)?(\w[\w.:-]{0,349})\/)?(\w[\w-]{0,79})\/)?(\w[\w.-]{0,79})(?::(\w[\w.-]{0,79}))?$/;
+/** Other hosts of the same registry. */
+const isRegistry = /^(?:www\.)?(?:registry\.)?ollama\.(?:ai|com)$/i;
+
+/** Undefined: Ollama takes it for no name. */
+export function parseOllamaName(text: string): OllamaName | undefined {
+  const [isName, scheme = "https", host = registry, namespace = "library", model = "", tag = "latest"] = form.exec(text) ?? [];
+  if (isName === undefined) return undefined;
+  return { scheme: scheme === "http" ? "http" : "https", host: isRegistry.test(host) ? registry : host, namespace, model, tag };
+} // prettier-ignore
+
+/** The name without what it would have anyway: the same text for each way to write it, but for capital letters. */
+export function shortestOf({ scheme, host, namespace, model, tag }: OllamaName): string {
+  const named = tag.toLowerCase() === "latest" ? model : `${model}:${tag}`;
+  if (host !== registry) return `${scheme === "http" ? "http://" : ""}${host}/${namespace}/${named}`;
+  return namespace.toLowerCase() === "library" ? named : `${namespace}/${named}`;
+}
+
+/** Where its registry is; undefined: where Ollama's is. */
+export const registryOf = ({ scheme, host }: OllamaName): string | undefined =>
+  host === registry ? undefined : `${scheme}://${host}`;
+
+/** What clients write around a name: blanks, and `:local` for what is on this machine. */
+export const plainName = (text: string): string => text.trim().replace(/:local$/i, "");
+
+/** What somebody asks Hugging Face for. */
+export interface Repository {
+  readonly repo: string;
+  readonly revision: string;
+  /** A file, or a folder. */
+  readonly path: string | undefined;
+  readonly quantisation: string | undefined;
+}
+
+const repositoryForm = /^(?:hf:(?:\/\/)?|(?:https?:\/\/)?(?:www\.)?(?:huggingface\.co|hf\.co)\/)([\w.-]+\/[\w.-]+?)(?:@([\w.-]+))?(?:\/(?!resolve\/|blob\/|tree\/)([^:]+))?(?::([\w.-]+))?$/i; // prettier-ignore
+
+/** `hf:owner/repo[@revision][/path][:QUANTISATION]`; undefined: it has another form. */
+export function parseRepository(text: string): Repository | undefined {
+  const [, repo, revision = "main", path, quantisation] = repositoryForm.exec(text) ?? [];
+  return repo === undefined ? undefined : { repo, revision, path, quantisation };
+}
+
+/** What is named at Ollama's registry, or at one like it. */
+const ollamaPrefix = /^ollama:(?:\/\/)?/i;
+/** A registry's own address, at which the name is all that follows. */
+const registryAddress = /^(?:https:\/\/)?(?:registry\.)?ollama\.(?:ai|com)\//i;
+
+/** `ollama:[host/][owner/]name[:tag]`; undefined: it has another form. */
+export function parseTag(text: string): OllamaName | undefined {
+  const name = text.replace(ollamaPrefix, "");
+  const rest = name.replace(registryAddress, "");
+  return rest === text ? undefined : parseOllamaName(rest);
+}
+
+/** A source in the one way that is the same for all that lead to the same model, but for capital letters. */
+export function plainSource(text: string): string {
+  const asked = parseRepository(text);
+  if (asked !== undefined) {
+    const { repo, revision, path, quantisation } = asked;
+    const at = revision === "main" ? "" : `@${revision}`;
+    return `hf:${repo}${at}${path === undefined ? "" : `/${path}`}${quantisation === undefined ? "" : `:${quantisation}`}`;
+  }
+  const name = parseTag(text);
+  return name === undefined ? text : `ollama:${shortestOf(name)}`;
+}
+
+/** The source that a name leads to, as Ollama's clients write it: its registry, another one by its host, or Hugging Face as `hf.co/OWNER/REPO`; or a
+ *  source as it is written here. Hugging Face has no tag `latest`. */
+export function sourceOfName(name: string): string {
+  const text = plainName(name);
+  const untagged = text.replace(/:latest$/i, "");
+  if (parseRepository(untagged) !== undefined) return plainSource(untagged);
+  // A file at a web address is no model of a registry; `hf:8b` is one, as it is no repository.
+  const isFile = isAddress.test(text) && (parseOllamaName(text) === undefined || /\.(?:gguf|onnx)$/i.test(text));
+  return isFile || clusterForm.test(text) || text.startsWith("ollama:") ? plainSource(text) : plainSource(`ollama:${text}`);
+}
+
+/** Whether somebody may call a model so: Ollama takes it for a name, or it is a source. */
+export function isNamed(name: string): boolean {
+  const source = sourceOfName(name);
+  return parseTag(source) !== undefined || parseRepository(source) !== undefined || clusterForm.test(source) || isAddress.test(source);
+} // prettier-ignore
+
+const isAddress = /^https?:\/\//i;
+/** A model that other nodes have. */
+export const clusterForm = /^cluster:([A-Za-z0-9][A-Za-z0-9._:-]{0,99})$/;
