@@ -1,37 +1,53 @@
 /** Gathers the rows of many small actors, so that a thread is asked once for all of them, and reads on while it works.
  *
  *      rows of one actor and type ─► gathered ─ enough bytes ─► cut and sealed in the pool ─► taken, in the order in which they came */
-import { RowList, type CutAnswer, type CutAnswers, type CutTask } from "../../runtimes/backup/index.ts";
+import { RowList, type CutAnswer, type CutAnswers, type CutTask, type SealedPart, type UnitEntry } from "../../runtimes/backup/index.ts"; // prettier-ignore
 import type { BackupLimits } from "./limits.ts";
 
 /** Rows that are complete: nothing that follows changes their units. They are the last ones of `rows`. */
 export interface Gathered {
   readonly task: CutTask;
-  /** Takes what became of it: the fragments of all units that were sealed, one behind the other. They are there until it resolves. */
-  take(answer: CutAnswer, fragments: Fragments): Promise<void>;
+  /** Takes what became of it, and what was sealed with it. That is there until it resolves. */
+  take(answer: CutAnswer, sealed: SealedParts): Promise<void>;
 }
 
-/** Fragments one behind the other, which are taken from the front. */
-export class Fragments {
-  readonly #joined: CutAnswers["fragments"];
-  #next = 0;
-  #from = 0;
+/** What was sealed as one: its fragments, one behind the other, and who hears where they are. */
+export interface WholeUnits extends Pick<SealedPart, "id" | "key"> {
+  readonly fragments: { readonly bytes: Uint8Array; readonly lengths: readonly number[] };
+  readonly units: readonly PutUnit[];
+}
 
-  constructor(joined: CutAnswers["fragments"]) {
-    this.#joined = joined;
+/** Hears of a unit where it is, and what opens it. */
+export type PutUnit = (at: Pick<UnitEntry, "id" | "epoch" | "sealedKey" | "fragments">) => void;
+
+/** What was sealed at once, while its units come one after the other. */
+export class SealedParts {
+  readonly #all: Pick<CutAnswers, "sealed" | "fragments">;
+  readonly #waiting = new Map<number, PutUnit[]>();
+
+  constructor(all: Pick<CutAnswers, "sealed" | "fragments">) {
+    this.#all = all;
   }
 
-  /** The next so many: their bytes, and how long each is. */
-  take(count: number): { readonly bytes: Uint8Array; readonly lengths: readonly number[] } {
-    const lengths = this.#joined.lengths.slice(this.#next, (this.#next += count));
-    const from = this.#from;
-    for (const length of lengths) this.#from += length;
-    return { bytes: this.#joined.bytes.subarray(from, this.#from), lengths };
+  /** Takes a unit that is in the part of this number: all of it, once the last of its units is there. */
+  add(number: number, unit: PutUnit): WholeUnits | undefined {
+    const { sealed, fragments: all } = this.#all;
+    const { units: count, fragments, ...part } = sealed[number] as SealedPart;
+    const units = [...(this.#waiting.get(number) ?? []), unit];
+    this.#waiting.set(number, units);
+    if (units.length < count) return undefined;
+    this.#waiting.delete(number);
+    const first = sumOf(sealed.slice(0, number).map((one) => one.fragments));
+    const from = sumOf(all.lengths.slice(0, first));
+    const lengths = all.lengths.slice(first, first + fragments);
+    return { ...part, units, fragments: { bytes: all.bytes.subarray(from, from + sumOf(lengths)), lengths } };
   }
 }
+
+const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, one) => sum + one, 0);
 
 export class Batch {
-  readonly #limits: Pick<BackupLimits, "batchBytes" | "batchTasks" | "batchesCut">;
+  readonly #limits: Pick<BackupLimits, "batchBytes" | "batchBytesMax" | "batchTasks" | "batchesCut">;
   readonly #cut: (rows: RowList, tasks: readonly CutTask[]) => Promise<CutAnswers>;
   /** Lists whose rows nobody uses any more. */
   readonly #spare: RowList[] = [];
@@ -53,9 +69,15 @@ export class Batch {
     return this.#rows;
   }
 
-  /** Takes a task whose rows were read; resolves when there is room for the next. Error: that of anything that was taken before. */
+  /** Takes a task whose rows were read; resolves when there is room for the next of the same actor: what is cut at once is sealed together. Error: that of
+   *  anything that was taken before. */
   async add(one: Gathered): Promise<void> {
     this.#gathered.push(one);
+    if (this.rows.bytes >= this.#limits.batchBytesMax) await this.#send();
+  }
+
+  /** The tasks of an actor are all there; resolves when there is room for those of the next. Error: as of `add`. */
+  async between(): Promise<void> {
     const { batchBytes, batchTasks } = this.#limits;
     if (this.rows.bytes >= batchBytes || this.#gathered.length >= batchTasks) await this.#send();
   }
@@ -98,9 +120,9 @@ export class Batch {
   }
 
   async #take(batch: readonly Gathered[], cut: Promise<CutAnswers>, before: Promise<void>): Promise<void> {
-    const [{ answers, fragments }] = await Promise.all([cut, before]);
+    const [{ answers, ...made }] = await Promise.all([cut, before]);
     this.#check();
-    const all = new Fragments(fragments);
+    const all = new SealedParts(made);
     for (const [at, one] of batch.entries()) await one.take(answers[at] as CutAnswer, all);
   }
 

@@ -272,7 +272,7 @@ class ClusterRun {
     const anew = anewOf(ground, this.#ports.limits.lostTold);
     try {
       for (;;) {
-        const answer = await this.#ports.call(owner, { ...name, base, slots: [...slots], ...anew });
+        const answer = await this.#ports.call(owner, { ...name, base, slots: [...slots], together: true, ...anew });
         if (isOver()) return;
         if (!answer.ok) {
           const { code } = answer.error;

@@ -8,7 +8,7 @@
  *  name, and `part` counts the pieces. `first` is the piece's key, `last` that of the file's last piece: so a file is known to be whole. */
 import { failureOf, parseActorId, type ActorId, type Failure } from "../../protocols/index.ts";
 import { SharedMemory, SharedPieces, unitPlace, type CutAnswer, type Subject, type UnitEntry } from "../../runtimes/backup/index.ts"; // prettier-ignore
-import { Fragments } from "./batch.ts";
+import { SealedParts } from "./batch.ts";
 import type { BackupPorts } from "./ports.ts";
 import type { SlotView, StoredRow } from "./sources.ts";
 
@@ -57,7 +57,7 @@ export async function cutFiles(
     state,
     before,
   }: { readonly actor: ActorId; readonly state: readonly StoredRow[]; readonly before: readonly UnitEntry[] },
-  take: (cut: CutAnswer, fragments: Fragments) => Promise<void>,
+  take: (cut: CutAnswer, sealed: SealedParts) => Promise<void>,
 ): Promise<{ readonly missed: readonly MissedFile[]; readonly gone: ReadonlyMap<string, UnitEntry> }> {
   let hashes: readonly string[];
   try {
@@ -86,7 +86,7 @@ export async function cutFiles(
     for (const part of numbers)
       contents.add(read.value.subarray(part * limits.unitBytes, (part + 1) * limits.unitBytes));
     const names = numbers.map((part) => ({ ...fileSubject(cluster, actor), bucket: hash, part }));
-    const { answers, fragments } = await sealer.seal({
+    const { answers, ...sealed } = await sealer.seal({
       names,
       contents: contents.joined,
       room: made.all,
@@ -96,8 +96,8 @@ export async function cutFiles(
     const last = pieceKey(hash, parts - 1);
     const [cut] = answers as readonly [CutAnswer];
     const units = cut.units.map((unit, part) => ({ ...unit, first: pieceKey(hash, part), last }));
-    await take({ ...cut, units }, new Fragments(fragments));
-    made.become(fragments.bytes);
+    await take({ ...cut, units }, new SealedParts(sealed));
+    made.become(sealed.fragments.bytes);
     stays.add(hash);
   }
   const gone = before

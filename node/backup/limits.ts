@@ -3,12 +3,16 @@ export const backupLimits = {
   /** A unit is closed before it has more, as the journal has its rows. */
   unitBytes: 512 * 1024,
   /** Rows of the journal that are read at once; the others come with the next page. */
-  pageRows: 8_000,
+  pageRows: 4_000,
   /** Bytes of the journal that are read at once. A row beyond it comes alone. */
-  pageBytes: 2 * 1024 * 1024,
+  pageBytes: 1024 * 1024,
   /** Bytes of small actors that are gathered before a thread cuts them. */
   batchBytes: 512 * 1024,
-  /** Tasks, of an actor and type each, that are gathered before a thread cuts them. */
+  /** Bytes of all types of one actor that are gathered before a thread cuts them.
+   *
+   *  What is cut at once is sealed together: two pages of each of three types. */
+  batchBytesMax: 6 * 1024 * 1024,
+  /** Tasks, of an actor and type each, that are gathered before a thread cuts them. Those of one actor stay together. */
   batchTasks: 512,
   /** Batches that are being cut while the next one is gathered. */
   batchesCut: 2,

@@ -71,7 +71,7 @@ export function serveParts(ports: PartPorts): Parts {
   const keyOf = ({ task, turn, part }: MeshBody<"backup.end">): string => `${task} ${turn} ${part}`;
 
   async function run(
-    { task, turn, part, base, slots, anew }: Asked,
+    { task, turn, part, base, slots, anew, together = false }: Asked,
     job: Pick<Job, "abort" | "progress">,
   ): Promise<Done> {
     const { signal } = job.abort;
@@ -96,6 +96,7 @@ export function serveParts(ports: PartPorts): Parts {
         } = await readPart(backup, source, slots as readonly SlotId[], cursors, {
           nodes: repository,
           ground,
+          together,
           tree: () => tree,
           put: (pack) => repository.put(pack, "pack"),
           change: (changes) => list.add(changes),

@@ -2,6 +2,7 @@
  *
  *      units ─ asStored ─► those of the same packs together ─ openUnits ─► packs, each once ─► opened in the pool, the next lot meanwhile */
 import {
+  contextOfUnit,
   fragmentAt,
   parted,
   SharedMemory,
@@ -138,11 +139,22 @@ export async function* openUnits(
   if (ahead !== undefined) yield* await ahead;
 }
 
-/** The plaintext of one unit. Errors: BACKUP_DAMAGED, KEY_MISSING, those of reading stripes. */
-export async function openUnitOf(ports: OpenPorts, packs: PackCache, unit: UnitEntry): Promise<Uint8Array> {
-  const [opened] = (await openLot(ports, packs, [unit], () => undefined)) as readonly [Opened];
-  if ("error" in opened) throw opened.error;
-  return opened.content;
+/** All that a unit is sealed with. Errors: BACKUP_DAMAGED, KEY_MISSING, those of reading stripes. */
+export async function openWhole(ports: OpenPorts, packs: PackCache, unit: UnitEntry): Promise<Uint8Array> {
+  const { key, pieces } = await readSealed(ports, packs, unit);
+  const parts = unit.start === undefined ? [{ hash: unit.hash, bytes: unit.bytes }] : [];
+  const task = { context: contextOfUnit(unit), key, fragments: pieces.length, parts };
+  const room = new SharedMemory(unit.bytes + 1).all;
+  const { contents } = await ports.sealer.open({ units: [task], fragments: SharedPieces.of(pieces).joined, room });
+  return contents.bytes;
+}
+
+/** What a unit is sealed in, and its key. Errors: KEY_MISSING, those of reading stripes. */
+async function readSealed({ keys }: Pick<OpenPorts, "keys">, packs: PackCache, unit: UnitEntry) {
+  const { name, id, epoch, sealedKey, fragments } = unit;
+  const key = keys.open({ tenant: tenantOf(name), unit: id, epoch }, sealedKey);
+  const pieces = await Promise.all(fragments.map(async (place) => fragmentAt(await packs.read(place.stripe), place)));
+  return { key, pieces };
 }
 
 async function* lotsOf(
@@ -168,18 +180,21 @@ async function openLot(
   memory = lotMemory(),
 ): Promise<readonly Opened[]> {
   const failed = new Map<UnitEntry, unknown>();
-  const ready: { unit: UnitEntry; key: Uint8Array; pieces: readonly Uint8Array[] }[] = [];
-  for (const unit of lot)
+  /** What is sealed as one is opened once. */
+  const wholes = [...Map.groupBy(lot, ({ id, start }) => (start === undefined ? Symbol(id) : id)).values()];
+  const ready: { units: readonly UnitEntry[]; key: Uint8Array; pieces: readonly Uint8Array[] }[] = [];
+  for (const units of wholes)
     try {
-      const key = ports.keys.open({ tenant: tenantOf(unit.name), unit: unit.id, epoch: unit.epoch }, unit.sealedKey);
-      const read = unit.fragments.map(async (place) => fragmentAt(await packs.read(place.stripe), place));
-      ready.push({ unit, key, pieces: await Promise.all(read) });
+      ready.push({ units, ...(await readSealed(ports, packs, units[0] as UnitEntry)) });
     } catch (error) {
-      failed.set(unit, error);
+      for (const unit of units) failed.set(unit, error);
     }
-  const tasks = ready.map(({ unit: { name, id, epoch, hash }, key, pieces }, at) => {
-    const filter = filterOf((ready[at] as (typeof ready)[number]).unit);
-    return { context: { ...name, id, epoch }, key, hash, fragments: pieces.length, ...(filter && { filter }) };
+  const tasks = ready.map(({ units, key, pieces }) => {
+    const parts = units.map((unit) => {
+      const [filter, { hash, bytes, start }] = [filterOf(unit), unit];
+      return { hash, bytes, ...(start !== undefined && { start }), ...(filter && { filter }) };
+    });
+    return { context: contextOfUnit(units[0] as UnitEntry), key, fragments: pieces.length, parts };
   });
   try {
     memory.fragments.clear();
@@ -187,7 +202,8 @@ async function openLot(
     const fragments = memory.fragments.joined;
     const { contents } = await ports.sealer.open({ units: tasks, fragments, room: memory.contents.all });
     memory.contents.become(contents.bytes);
-    const content = new Map(parted(contents).map((bytes, at) => [ready[at]?.unit, bytes]));
+    const inOrder = ready.flatMap(({ units }) => units);
+    const content = new Map(parted(contents).map((bytes, at) => [inOrder[at], bytes]));
     return lot.map((unit) => {
       const bytes = content.get(unit);
       return bytes === undefined ? { unit, error: failed.get(unit) } : { unit, content: bytes };

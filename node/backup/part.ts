@@ -10,6 +10,7 @@ import { failureOf, type ActorId, type Failure, type SlotId, type StripeRef } fr
 import {
   cutFromStart,
   RowList,
+  stateType,
   tenantOf,
   unitPlace,
   type Cursor,
@@ -22,7 +23,7 @@ import {
   type Subject,
   type UnitEntry,
 } from "../../runtimes/backup/index.ts";
-import { Batch, Fragments } from "./batch.ts";
+import { Batch, SealedParts } from "./batch.ts";
 import { cutFiles, FileMemory, fileSubject, fileType, ownerOf, type MissedFile } from "./files.ts";
 import { Packer } from "./packer.ts";
 import type { BackupPorts } from "./ports.ts";
@@ -45,6 +46,8 @@ export interface PartOptions {
   tree(): Tree;
   /** What may not be referred to again: it is lost, or, with `full`, all of it. */
   readonly ground: Pick<Survey, "lost"> & { readonly full: boolean; readonly isAnew: boolean };
+  /** Whether who reads the changes knows of units that are sealed together: the node that makes the snapshot may be of an older version. */
+  readonly together: boolean;
   /** Stores a pack. */
   put(pack: Uint8Array): Promise<StripeRef>;
   /** Takes changes of slots that were read to their ends. */
@@ -53,6 +56,14 @@ export interface PartOptions {
   progress(at: PartProgress): void;
   /** Is told of each page that was read, and may hold the part back. */
   pace(bytes: number): Promise<void>;
+}
+
+/** Rows of one actor and type on their way. */
+interface Pages {
+  readonly task: Omit<CutTask, "final">;
+  readonly take: (answer: CutAnswer, sealed: SealedParts) => Promise<void>;
+  /** Hears that all of them were taken. */
+  readonly end: () => void;
 }
 
 /** A slot that was not read. */
@@ -75,9 +86,6 @@ export interface MissedFiles {
   readonly total: number;
   readonly named: readonly MissedFile[];
 }
-
-/** Type of the unit that has an actor's state. A type of records is the first part of their keys, and has no dot. */
-const stateType = ".state";
 
 /** A slot with one of these is missed; anything else ends the part. */
 const missedCodes: ReadonlySet<string> = new Set(["MOVED", "SLOT_UNAVAILABLE", "DATA_DAMAGED"]);
@@ -191,6 +199,7 @@ class Part {
     if (subjects.length > 0) await keys.ensure(subjects.map(tenantOf));
     for (const { actor, records } of actors) {
       await this.#actor(view, actor, records);
+      await this.#batch.between();
       this.#tell({ actors: this.#progress.actors + 1 });
     }
   }
@@ -237,9 +246,9 @@ class Part {
       view,
       this.#fileMemory,
       { actor, state, before },
-      async (cut, fragments) => {
+      async (cut, sealed) => {
         for (const { name } of cut.units) made.add(unitPlace(name));
-        await this.#take(cut, fragments, new Map(), this.#own);
+        await this.#take(cut, sealed, new Map(), this.#own);
         await this.#options.pace(cut.units.reduce((sum, { bytes }) => sum + bytes, 0));
       },
     );
@@ -287,19 +296,24 @@ class Part {
       for (const { name } of gone.values()) changes.push({ type: "drop", name });
     };
     if (count === 0) return end();
-    const task = { subject, known, state, rows: count };
-    if (this.#isLast(count, bytes)) {
-      const take = async (answer: CutAnswer, fragments: Fragments): Promise<void> => {
-        await this.#take(answer, fragments, gone, changes);
-        end();
-      };
-      return this.#batch.add({ task: { ...task, final: true }, take });
-    }
+    const take = (answer: CutAnswer, sealed: SealedParts): Promise<void> => this.#take(answer, sealed, gone, changes);
+    const pages = { task: { subject, known, state, rows: count }, take, end };
+    if (this.#isLast(count, bytes)) return this.#tail(pages);
     const first = new RowList();
     first.addFrom(rows, countBefore);
     rows.cutTo(countBefore);
-    await this.#pages(task, first, read, (answer, fragments) => this.#take(answer, fragments, gone, changes));
-    end();
+    await this.#pages(pages, first, read);
+  }
+
+  /** Cuts rows of an actor's type to their end, with those of its other types: what is cut at once is sealed together. */
+  async #tail({ task, take, end }: Pages): Promise<void> {
+    await this.#batch.add({
+      task: { ...task, final: true },
+      async take(answer, sealed) {
+        await take(answer, sealed);
+        end();
+      },
+    });
   }
 
   #isLast(count: number, bytes: number): boolean {
@@ -307,48 +321,50 @@ class Part {
     return count < pageRows && bytes < pageBytes;
   }
 
-  /** Cuts rows of which there are many, a page at a time. */
-  async #pages(
-    task: Omit<CutTask, "final">,
-    first: RowList,
-    read: (from: string, into: RowSink) => Promise<void>,
-    take: (answer: CutAnswer, fragments: Fragments) => Promise<void>,
-  ): Promise<void> {
+  /** Cuts rows of which there are many, a page at a time; the last two pages with those of the actor's other types, since these say the same. */
+  async #pages(pages: Pages, first: RowList, read: (from: string, into: RowSink) => Promise<void>): Promise<void> {
+    const { task, take } = pages;
     let { state } = task;
-    let rows = first;
-    const next = new RowList();
-    let open = new RowList();
-    for (let isLast = false; rows.count > 0;) {
-      // The next page is read while this one is cut.
-      const reading = isLast ? undefined : read(`${rows.lastKey}\0`, next);
-      reading?.catch(() => undefined);
-      const own = { ...task, state, rows: rows.count, final: isLast };
-      const { answers, fragments } = await this.#ports.sealer.cut(rows, [own], this.#how);
-      const [answer] = answers as readonly [CutAnswer];
-      await take(answer, new Fragments(fragments));
-      if (isLast) return;
-      await reading;
+    let [rows, next, behind, open] = [first, new RowList(), new RowList(), new RowList()];
+    /** The page behind some rows. */
+    const readOn = async (after: RowList, into: RowList): Promise<void> => {
+      into.clear();
+      await read(`${after.lastKey}\0`, into);
       this.#options.signal.throwIfAborted();
-      await this.#options.pace(next.bytes);
-      isLast = this.#isLast(next.count, next.bytes);
+      await this.#options.pace(into.bytes);
+    };
+    await readOn(rows, next);
+    while (!this.#isLast(next.count, next.bytes)) {
+      // The page behind the next one is read while this one is cut.
+      const reading = readOn(next, behind);
+      reading.catch(() => undefined);
+      const own = { ...task, state, rows: rows.count, final: false };
+      const { answers, ...made } = await this.#ports.sealer.cut(rows, [own], this.#how);
+      const [answer] = answers as readonly [CutAnswer];
+      await take(answer, new SealedParts(made));
+      await reading;
       state = answer.state;
       // The rows of the unit that is still open are given again, with those after them.
       open.addFrom(rows, answer.taken);
       open.addFrom(next, 0);
       rows.clear();
-      next.clear();
       [rows, open] = [open, rows];
+      [next, behind] = [behind, next];
     }
+    const all = this.#batch.rows;
+    for (const some of [rows, next]) all.addFrom(some, 0);
+    await this.#tail({ ...pages, task: { ...task, state, rows: rows.count + next.count } });
   }
 
   get #how(): CutHow {
     const { limits, keys } = this.#ports;
-    return { unitBytes: limits.unitBytes, epoch: keys.epoch, fragments: limits.fragments };
+    const { unitBytes, fragments } = limits;
+    return { unitBytes, epoch: keys.epoch, fragments, together: this.#options.together };
   }
 
   async #take(
     { units }: CutAnswer,
-    all: Fragments,
+    all: SealedParts,
     gone: Map<string, UnitEntry>,
     changes: UnitChange[],
   ): Promise<void> {
@@ -356,12 +372,15 @@ class Part {
     for (const { name, sealed, ...unit } of units) {
       gone.delete(unitPlace(name));
       if (sealed === undefined) continue;
-      const { id, key, fragments } = sealed;
-      const sealedKey = keys.seal({ tenant: tenantOf(name), unit: id, epoch: keys.epoch }, key);
-      const entry = { name, ...unit, id, epoch: keys.epoch, sealedKey };
-      await this.#packer.add(all.take(fragments), (places) => {
-        changes.push({ type: "put", entry: { ...entry, fragments: places } });
-      });
+      const whole = all.add(sealed, (at) => void changes.push({ type: "put", entry: { name, ...unit, ...at } }));
+      if (whole !== undefined) {
+        const { id, key, fragments, units: puts } = whole;
+        const { epoch } = keys;
+        const sealedKey = keys.seal({ tenant: tenantOf(name), unit: id, epoch }, key);
+        await this.#packer.add(fragments, (places) => {
+          for (const put of puts) put({ id, epoch, sealedKey, fragments: places });
+        });
+      }
       this.#tell({ units: this.#progress.units + 1, bytes: this.#progress.bytes + unit.bytes });
     }
   }

@@ -2,9 +2,9 @@
  *  now, and put in the place of what they were. It needs no journal, so what is no longer in one is made anew, too. A unit whose tenant's keys were
  *  erased is nobody's any more, and goes. */
 import { failureOf } from "../../protocols/index.ts";
-import { SharedMemory, SharedPieces, tenantOf, type Snapshot, type UnitEntry } from "../../runtimes/backup/index.ts";
+import { contextOfUnit, SharedMemory, SharedPieces, tenantOf, type Snapshot, type UnitEntry } from "../../runtimes/backup/index.ts"; // prettier-ignore
 import { Packer } from "./packer.ts";
-import { openUnitOf, PackCache } from "./packs.ts";
+import { openWhole, PackCache } from "./packs.ts";
 import type { BackupPorts } from "./ports.ts";
 import type { Repository } from "./repository.ts";
 import type { SnapshotDraft } from "./run.ts";
@@ -36,39 +36,54 @@ export async function renewUnits(
   const give = async (): Promise<void> => {
     if (changes.length > 0) await draft.change(changes.splice(0));
   };
-  const renew = async (entry: UnitEntry): Promise<void> => {
+  /** Units of one actor that are sealed as one; or one that is sealed alone. */
+  const renew = async (units: readonly [UnitEntry, ...UnitEntry[]]): Promise<void> => {
+    const [entry] = units;
     const { name } = entry;
     let plain: Uint8Array;
     try {
-      plain = await openUnitOf(ports, packs, entry);
+      plain = await openWhole(ports, packs, entry);
     } catch (error) {
       const { code, details } = failureOf(error);
       // An epoch's key that this node lacks comes back; a tenant's does not.
       const isErased = code === "KEY_MISSING" && details?.["tenant"] !== undefined;
-      if (isErased) changes.push({ type: "drop", name });
-      report[isErased ? "dropped" : "left"] += 1;
+      if (isErased) for (const unit of units) changes.push({ type: "drop", name: unit.name });
+      report[isErased ? "dropped" : "left"] += units.length;
       return;
     }
     await keys.ensure([tenantOf(name)]);
     const contents = SharedPieces.of([plain]).joined;
     const room = new SharedMemory(plain.length).all;
-    const made = await sealer.seal({ names: [name], contents, room, epoch: keys.epoch, fragments: limits.fragments });
-    const sealed = made.answers[0]?.units[0]?.sealed;
+    const { epoch } = keys;
+    const names = [contextOfUnit(entry)];
+    const made = await sealer.seal({ names, contents, room, epoch, fragments: limits.fragments });
+    const [sealed] = made.sealed;
     if (sealed === undefined) return;
-    const sealedKey = keys.seal({ tenant: tenantOf(name), unit: sealed.id, epoch: keys.epoch }, sealed.key);
-    const { id } = sealed;
+    const { id, key } = sealed;
+    const sealedKey = keys.seal({ tenant: tenantOf(name), unit: id, epoch }, key);
     await packer.add(made.fragments, (fragments) => {
-      changes.push({ type: "put", entry: { ...entry, id, epoch: keys.epoch, sealedKey, fragments } });
+      for (const unit of units) changes.push({ type: "put", entry: { ...unit, id, epoch, sealedKey, fragments } });
     });
-    report.renewed += 1;
-    await options.pace(entry.bytes);
+    report.renewed += units.length;
+    await options.pace(plain.length);
+  };
+  /** Those of one actor follow one another, and so those that are sealed as one are among them. */
+  let actor: UnitEntry[] = [];
+  const renewActor = async (): Promise<void> => {
+    const wholes = Map.groupBy(actor, ({ id }) => id).values();
+    actor = [];
+    for (const units of wholes) await renew(units as [UnitEntry, ...UnitEntry[]]);
   };
   // The tree as it is now: what is changed meanwhile are other nodes.
   for await (const entry of unitsOf(repository, draft.tree)) {
     options.signal.throwIfAborted();
-    if (epochs.has(entry.epoch)) await renew(entry);
+    const before = actor[0]?.name;
+    const isOther = before?.thread !== entry.name.thread || before.person !== entry.name.person;
+    if (isOther || actor.length >= limits.changesMax) await renewActor();
+    if (epochs.has(entry.epoch)) actor.push(entry);
     if (changes.length >= limits.changesMax) await give();
   }
+  await renewActor();
   await packer.finish();
   await give();
   return report;

@@ -78,6 +78,7 @@ export async function runBackup(
     const read = await readPart(ports, source, slots, draft.cursors, {
       nodes: repository,
       ground,
+      together: true,
       tree: () => draft.tree,
       put: (pack) => repository.put(pack, "pack"),
       change: (changes) => draft.change(changes),

@@ -40,6 +40,8 @@ export const backupMessages = {
       ...part,
       base: count,
       slots: Type.Array(slot, { minItems: 1, maxItems: 64 }),
+      /** The asking node reads units that are sealed together. */
+      together: Type.Optional(Type.Boolean()),
       /** The slots are read from their beginnings, and what lies in these stripes, or with `full` all, is stored anew: it is lost. */
       anew: Type.Optional(
         closed({ lost: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 1_024 }), full: Type.Boolean() }),

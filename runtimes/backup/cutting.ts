@@ -4,6 +4,7 @@
  *      rows that are new                    │ a little │  ─► 3 and these become one unit; of much it would be a unit of its own
  *
  *  Rows of one actor and type come in the order of their keys. A unit has rows of one day, and so many bytes; a larger row is alone in one.
+ *  Of an actor's state, the entries of the log and what is behind them are in different units: new entries come between them.
  *  A row that names no time is of the day of the row before it. A change in the middle changes the unit that it is in. What is added between two units, or at the
  *  end, is a unit of its own; where three units of the day before it are each no more than twice as large, these and it become one. So a row is written anew as
  *  seldom as a day's bytes grow fourfold. And a day has few units: of each unit and three before it one is more than twice as large as the last. */
@@ -14,6 +15,8 @@ export interface Measured {
   readonly bytes: ArrayLike<number>;
   /** NaN: it names no time. */
   readonly atMs: ArrayLike<number>;
+  /** The first row of those that are in no unit with the ones before them; absent: there are none. */
+  readonly apartAt?: number;
 }
 
 /** The rows of one unit: those from `from` up to `to`. */
@@ -86,7 +89,7 @@ export function cutRows(
     const size = rows.bytes[at] as number;
     const day = bucketAt(at);
     const isBehind = at === stretches[stretch]?.to;
-    if (at > from && (isBehind || day !== bucket || bytes + size > bytesMax)) close(at);
+    if (at > from && (isBehind || day !== bucket || at === rows.apartAt || bytes + size > bytesMax)) close(at);
     if (isBehind) own = stretches[(stretch += 1)]?.unit;
     bucket = day;
     bytes += size;
@@ -99,6 +102,7 @@ export function cutRows(
 interface Stretch {
   readonly to: number;
   readonly bytes: number;
+  /** Those of one bucket may become one. */
   readonly bucket: string;
   /** Absent: new. */
   readonly unit?: Standing | undefined;
@@ -112,12 +116,14 @@ function stretchesOf(
   bytesMax: number,
 ): readonly Stretch[] {
   const stretches: Stretch[] = [];
+  const { apartAt = 0 } = rows;
   let from = 0;
   const add = (to: number, unit?: Standing): void => {
     if (to <= from) return;
+    if (unit === undefined && from < apartAt && apartAt < to) add(apartAt);
     let bytes = 0;
     for (let at = from; at < to; at += 1) bytes += rows.bytes[at] as number;
-    const bucket = bucketAt(from);
+    const bucket = `${bucketAt(from)} ${from < apartAt}`;
     from = to;
     let first = unit;
     for (; unit === undefined && stretches.length >= takenAtOnce; stretches.length -= takenAtOnce) {

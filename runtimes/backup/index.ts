@@ -10,6 +10,7 @@ export { RowList, type RowSink } from "./row-list.ts";
 export { createSealer, type Sealer, type SealerOptions } from "./sealer.ts";
 export {
   batchOf,
+  stateType,
   type CutAnswer,
   type CutAnswers,
   type CutHow,
@@ -17,6 +18,7 @@ export {
   type CutUnit,
   type KnownUnit,
   type OpenTask,
+  type SealedPart,
   type RowFilter,
   type SealTask,
   type Subject,

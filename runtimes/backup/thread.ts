@@ -8,9 +8,11 @@ import {
   decodeRows,
   encodeRow,
   hashOfUnit,
-  openUnit,
+  openSealed,
   sealUnit,
+  sharedName,
   unitFormat,
+  unitIn,
   type UnitContext,
   type UnitName,
 } from "./format/index.ts";
@@ -52,6 +54,8 @@ export interface CutHow {
   readonly unitBytes: number;
   readonly epoch: number;
   readonly fragments: number;
+  /** Units of one actor that are sealed at once are sealed as one. */
+  readonly together: boolean;
 }
 
 /** Tasks as a thread is given them: their rows lie in memory that it shares. */
@@ -72,8 +76,19 @@ export interface CutUnit {
   readonly last: string;
   readonly fromMs: number;
   readonly toMs: number;
-  /** Absent: it is known, and did not change. */
-  readonly sealed?: { readonly id: string; readonly key: Uint8Array; readonly fragments: number };
+  /** Absent: it is known, and did not change. Else which of `CutAnswers.sealed` it is in. */
+  readonly sealed?: number;
+  /** As in `UnitEntry`. */
+  readonly start?: number;
+}
+
+/** What was sealed as one. */
+export interface SealedPart {
+  readonly id: string;
+  readonly key: Uint8Array;
+  readonly fragments: number;
+  /** How many units are in it. */
+  readonly units: number;
 }
 
 /** What became of a task. */
@@ -87,7 +102,8 @@ export interface CutAnswer {
 /** What became of tasks that were given at once. */
 export interface CutAnswers {
   readonly answers: readonly CutAnswer[];
-  /** Of all sealed units, in order: in the memory that was given, or in more. */
+  readonly sealed: readonly SealedPart[];
+  /** Of all that was sealed, in order: in the memory that was given, or in more. */
   readonly fragments: Joined;
 }
 
@@ -118,22 +134,31 @@ export interface RowFilter {
   readonly text?: string;
 }
 
+/** A unit in what was sealed. */
+export interface OpenPart {
+  readonly hash: string;
+  readonly bytes: number;
+  /** Absent: it is sealed alone. */
+  readonly start?: number;
+  /** Absent: all of it, as it is. */
+  readonly filter?: RowFilter;
+}
+
 export interface OpenTask {
   readonly units: readonly {
     readonly context: UnitContext;
     readonly key: Uint8Array;
-    readonly hash: string;
-    /** How many of the task's fragments are this unit's. */
+    /** How many of the task's fragments are of it. */
     readonly fragments: number;
-    /** Absent: all of it, as it is. */
-    readonly filter?: RowFilter;
+    /** The units in it that are wanted. None: all of it, as it is. */
+    readonly parts: readonly OpenPart[];
   }[];
   readonly fragments: Joined;
   /** Where the plaintexts come. */
   readonly room: Uint8Array<SharedArrayBuffer>;
 }
 
-/** In the memory that was given, or in more. */
+/** Of each part in order, in the memory that was given, or in more. */
 export interface OpenAnswer {
   readonly contents: Joined;
 }
@@ -152,28 +177,27 @@ function draw(bytes: number): Buffer {
   return taken;
 }
 
-/** What all units of one task are made with. */
+/** Where what is sealed comes. */
 interface Making {
   readonly epoch: number;
   readonly fragments: number;
-  /** Hashes of units that there are, by day and part. */
-  readonly known: ReadonlyMap<string, string>;
   readonly made: SharedPieces;
+  readonly sealed: SealedPart[];
 }
 
-function make(
-  plaintext: Uint8Array,
-  name: UnitName,
-  { known, epoch, fragments, made }: Making,
-): Pick<CutUnit, "name" | "hash" | "bytes" | "sealed"> {
-  const unit = { name, hash: hashOfUnit(plaintext), bytes: plaintext.length };
-  if (known.get(unitPlace(name)) === unit.hash) return unit;
+/** Seals bytes, and gives their number among all that were sealed. */
+function sealAs(plaintext: Uint8Array, name: UnitName, units: number, how: Making, hash?: string): number {
+  const { epoch, fragments, made, sealed } = how;
   const id = draw(16).toString("hex");
   const random = draw(unitFormat.randomBytes);
   const room = (bytes: number): Buffer => made.room(bytes);
-  const sealed = sealUnit(plaintext, { ...name, id, epoch }, { fragments, random, hash: unit.hash, room });
-  for (const { length } of sealed.fragments) made.took(length);
-  return { ...unit, sealed: { id, key: sealed.key, fragments } };
+  const done = sealUnit(
+    plaintext,
+    { ...name, id, epoch },
+    { fragments, random, room, ...(hash !== undefined && { hash }) },
+  );
+  for (const { length } of done.fragments) made.took(length);
+  return sealed.push({ id, key: done.key, fragments, units }) - 1;
 }
 
 /** Pieces in the memory that a task brings. */
@@ -183,6 +207,14 @@ function piecesIn(room: Uint8Array<SharedArrayBuffer>): SharedPieces {
   return new SharedPieces(memory);
 }
 
+/** Units of this type have an actor's state: entries of the log, and behind them its snapshot and the like. */
+export const stateType = ".state";
+/** Behind the keys of all entries. */
+const entriesEnd = "entry0";
+
+/** So many times the bytes of a unit are sealed as one. Zstandard looks back two megabytes, and what is the same lies nearer: in the order of times. */
+const unitsTogether = 8;
+
 /** One for all tasks of this thread: its memory is used again. */
 const lines = createLineWriter();
 /** The same, of each row: where its line ends, and when it was. */
@@ -190,23 +222,67 @@ let [lineEnds, times] = [new Uint32Array(), new Float64Array()];
 
 /** Cuts rows into units and seals those that changed. */
 export function cut(batch: CutBatch): CutAnswers {
-  const made = piecesIn(batch.room);
+  const [made, sealed]: [SharedPieces, SealedPart[]] = [piecesIn(batch.room), []];
   lines.from(batch.rows.keys, batch.rows.values);
+  const answers: CutAnswer[] = [];
   let first = 0;
-  const answers = batch.tasks.map((task) => cutTask(batch, task, (first += task.rows) - task.rows, made));
-  return { answers, fragments: made.joined };
+  for (const tasks of inTurn(batch)) {
+    lines.clear();
+    let line = 0;
+    const cuts = tasks.map((task) => {
+      const done = cutTask(batch, task, first, line);
+      [first, line] = [first + task.rows, line + task.rows];
+      return done;
+    });
+    const units = sealCut(cuts.flatMap((one) => one.units), { ...batch, made, sealed }); // prettier-ignore
+    let next = 0;
+    for (const { units: own, ...answer } of cuts)
+      answers.push({ ...answer, units: units.slice(next, (next += own.length)) });
+  }
+  return { answers, sealed, fragments: made.joined };
 }
 
-function cutTask(batch: CutBatch, task: CutTask, first: number, made: SharedPieces): CutAnswer {
+/** Tasks whose units are sealed together follow one another. */
+function inTurn({ tasks, together }: CutBatch): readonly (readonly CutTask[])[] {
+  const lists: CutTask[][] = [];
+  for (const task of tasks) {
+    const before = lists.at(-1)?.[0]?.subject;
+    const isSame = together && before?.thread === task.subject.thread && before.person === task.subject.person;
+    if (isSame) lists.at(-1)?.push(task);
+    else lists.push([task]);
+  }
+  return lists;
+}
+
+/** A unit whose lines are written: where they begin and end among all. */
+interface Written {
+  readonly unit: Omit<CutUnit, "hash" | "bytes">;
+  readonly start: number;
+  readonly end: number;
+  /** As in `KnownUnit`. */
+  readonly before: string | undefined;
+}
+
+/** Cuts the rows of a task, of which `first` is the first, into units; their lines come behind `line` others. */
+function cutTask(
+  batch: CutBatch,
+  task: CutTask,
+  first: number,
+  line: number,
+): Omit<CutAnswer, "units"> & { readonly units: readonly Written[] } {
   const { keys, keyEnds, valueEnds } = batch.rows;
   const count = task.rows;
-  if (lineEnds.length < count) [lineEnds, times] = [new Uint32Array(2 * count), new Float64Array(2 * count)];
-  lines.clear();
+  if (lineEnds.length < line + count) {
+    const [ends, at] = [lineEnds, times];
+    [lineEnds, times] = [new Uint32Array(2 * (line + count)), new Float64Array(2 * (line + count))];
+    lineEnds.set(ends);
+    times.set(at);
+  }
   for (let at = 0; at < count; at += 1) {
     const row = first + at;
     const [keyStart, start] = row === 0 ? [0, 0] : [keyEnds[row - 1] as number, valueEnds[row - 1] as number];
-    times[at] = lines.write(keyStart, keyEnds[row] as number, start, valueEnds[row] as number);
-    lineEnds[at] = lines.length;
+    times[line + at] = lines.write(keyStart, keyEnds[row] as number, start, valueEnds[row] as number);
+    lineEnds[line + at] = lines.length;
   }
   const keyOf = (at: number): string => {
     const row = first + at;
@@ -215,15 +291,78 @@ function cutTask(batch: CutBatch, task: CutTask, first: number, made: SharedPiec
   const sizes = valueEnds.subarray(first, first + count).map((end, at) => end - (valueEnds[first + at - 1] ?? 0));
   const standing = standingAmong(task.known, count, keyOf);
   const how = { bytes: batch.unitBytes, final: task.final, standing };
-  const { pieces, state } = cutRows({ count, bytes: sizes, atMs: times }, task.state, how);
+  const apartAt = task.subject.type === stateType ? placeAmong(count, keyOf, (key) => key >= entriesEnd) : 0;
+  const measured = { count, bytes: sizes, atMs: times.subarray(line, line + count), apartAt };
+  const { pieces, state } = cutRows(measured, task.state, how);
   const known = new Map(task.known.map((one) => [unitPlace(one), one.hash]));
-  const all = lines.bytes;
-  const units = pieces.map(({ bucket, part, from, to }): CutUnit => {
-    const plaintext = all.subarray(from === 0 ? 0 : lineEnds[from - 1], lineEnds[to - 1]);
-    const unit = make(plaintext, { ...task.subject, bucket, part }, { ...batch, known, made });
-    return { ...unit, rows: to - from, first: keyOf(from), last: keyOf(to - 1), ...timesWithin(from, to) };
+  const units = pieces.map((piece): Written => {
+    const { bucket, part, from, to } = piece;
+    const keysOf = { first: keyOf(from), last: keyOf(to - 1) };
+    const unit = {
+      name: { ...task.subject, bucket, part },
+      rows: to - from,
+      ...keysOf,
+      ...timesWithin(line + from, line + to),
+    };
+    const start = line + from === 0 ? 0 : (lineEnds[line + from - 1] as number);
+    return { unit, start, end: lineEnds[line + to - 1] as number, before: known.get(unitPlace(piece)) };
   });
   return { units, state, taken: pieces.at(-1)?.to ?? 0 };
+}
+
+/** Seals those of some units of one actor that changed: those of a day as one, so that what several of them say (a message, the event that tells of it, the
+ *  entry of the log) is stored once. */
+function sealCut(written: readonly Written[], how: CutHow & Making): readonly CutUnit[] {
+  const all = lines.bytes;
+  const units = written.map(
+    ({ unit, start, end, before }): { unit: CutUnit; plaintext: Uint8Array; isAsBefore: boolean } => {
+      const plaintext = all.subarray(start, end);
+      const hash = hashOfUnit(plaintext);
+      return { unit: { ...unit, hash, bytes: plaintext.length }, plaintext, isAsBefore: before === hash };
+    },
+  );
+  for (const group of togetherOf(
+    units.filter(({ isAsBefore }) => !isAsBefore),
+    how,
+  )) {
+    const [one] = group as readonly [(typeof group)[number]];
+    const isAlone = group.length === 1;
+    const name = isAlone ? one.unit.name : sharedName(one.unit.name);
+    const bytes = isAlone ? one.plaintext : Buffer.concat(group.map(({ plaintext }) => plaintext));
+    const sealed = sealAs(bytes, name, group.length, how, isAlone ? one.unit.hash : undefined);
+    let start = 0;
+    for (const member of group) {
+      member.unit = { ...member.unit, sealed, ...(!isAlone && { start }) };
+      start += member.plaintext.length;
+    }
+  }
+  return units.map(({ unit }) => unit);
+}
+
+/** Which units are sealed as one: those of a day, and with those of the last day what is of none, like the state; in the order of their times, up to
+ *  so many bytes that what is the same in them is found. Units of one type say different things: each of them is lost and read by itself. */
+function togetherOf<Unit extends { readonly unit: CutUnit; readonly plaintext: Uint8Array }>(
+  units: readonly Unit[],
+  { together, unitBytes }: CutHow,
+): readonly (readonly Unit[])[] {
+  if (!together) return units.map((unit) => [unit]);
+  let last = "";
+  for (const { unit } of units) if (unit.name.bucket > last) last = unit.name.bucket;
+  const timed = ({ unit: { fromMs } }: Unit): number => (fromMs === 0 ? Infinity : fromMs);
+  const groups: Unit[][] = [];
+  for (const day of Map.groupBy(units, ({ unit }) => unit.name.bucket || last).values()) {
+    let bytes = Infinity;
+    for (const one of day.toSorted((a, b) => (timed(a) < timed(b) ? -1 : timed(a) > timed(b) ? 1 : 0))) {
+      bytes += one.plaintext.length;
+      if (bytes > unitsTogether * unitBytes) {
+        groups.push([]);
+        bytes = one.plaintext.length;
+      }
+      groups.at(-1)?.push(one);
+    }
+  }
+  const isMixed = (group: readonly Unit[]): boolean => new Set(group.map(({ unit }) => unit.name.type)).size > 1;
+  return groups.flatMap((group) => (isMixed(group) ? [group] : group.map((one) => [one])));
 }
 
 /** When the first and the last of some rows were. */
@@ -237,20 +376,22 @@ function timesWithin(from: number, to: number): Pick<CutUnit, "fromMs" | "toMs">
   return { fromMs: fromMs === Infinity ? 0 : fromMs, toMs };
 }
 
+/** The first of some rows that lies behind. */
+function placeAmong(count: number, keyOf: (at: number) => string, isBehind: (key: string) => boolean): number {
+  let [low, high] = [0, count];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (isBehind(keyOf(middle))) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
 /** Where among rows the units that there are lie. Those that ended before are no more of interest. */
 function standingAmong(known: readonly KnownUnit[], count: number, keyOf: (at: number) => string): readonly Standing[] {
   const found: Standing[] = [];
   if (count === 0) return found;
-  /** The first row that lies behind. */
-  const placeOf = (isBehind: (key: string) => boolean): number => {
-    let [low, high] = [0, count];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (isBehind(keyOf(middle))) high = middle;
-      else low = middle + 1;
-    }
-    return low;
-  };
+  const placeOf = (isBehind: (key: string) => boolean): number => placeAmong(count, keyOf, isBehind);
   const firstKey = keyOf(0);
   for (const { bucket, part, first, last } of known)
     if (last >= firstKey)
@@ -260,14 +401,14 @@ function standingAmong(known: readonly KnownUnit[], count: number, keyOf: (at: n
 
 /** Seals bytes as they are, each as one unit. */
 export function seal(task: SealTask): CutAnswers {
-  const made = piecesIn(task.room);
-  const known = new Map<string, string>();
+  const how = { ...task, made: piecesIn(task.room), sealed: [] as SealedPart[] };
   const units = parted(task.contents).map((content, at): CutUnit => {
     const none = { rows: 0, first: "", last: "", fromMs: 0, toMs: 0 };
-    return { ...make(content, task.names[at] as UnitName, { ...task, known, made }), ...none };
+    const [name, hash] = [task.names[at] as UnitName, hashOfUnit(content)];
+    return { name, hash, bytes: content.length, sealed: sealAs(content, name, 1, how, hash), ...none };
   });
   const state = { bucket: "", parts: {} };
-  return { answers: [{ units, state, taken: units.length }], fragments: made.joined };
+  return { answers: [{ units, state, taken: units.length }], sealed: how.sealed, fragments: how.made.joined };
 }
 
 /** Opens units. Error: BACKUP_DAMAGED. */
@@ -275,11 +416,18 @@ export function open(task: OpenTask): OpenAnswer {
   const all = parted(task.fragments);
   const contents = piecesIn(task.room);
   let next = 0;
-  for (const { context, key, hash, fragments, filter } of task.units) {
+  for (const { context, key, fragments, parts } of task.units) {
     const own = all.slice(next, (next += fragments));
-    if (filter === undefined)
-      contents.took(openUnit(own, context, { key, hash }, (bytes) => contents.room(bytes)).length);
-    else contents.add(filtered(openUnit(own, context, { key, hash }), filter));
+    const [only] = parts;
+    const isAsItIs =
+      only === undefined || (parts.length === 1 && only.start === undefined && only.filter === undefined);
+    const whole = openSealed(own, context, key, isAsItIs ? (bytes) => contents.room(bytes) : undefined);
+    if (only === undefined) contents.took(whole.length);
+    for (const part of parts) {
+      const unit = unitIn(whole, part);
+      if (isAsItIs) contents.took(unit.length);
+      else contents.add(part.filter === undefined ? unit : filtered(unit, part.filter));
+    }
   }
   return { contents: contents.joined };
 }

@@ -26,7 +26,7 @@ import { agents } from "./benchmarks/agents.ts";
 import { signInStorm, underAttack } from "./benchmarks/attack.ts";
 import { underCostlyRequests } from "./benchmarks/costly.ts";
 import { authority } from "./benchmarks/authority.ts";
-import { backup, chatBeside } from "./benchmarks/backup.ts";
+import { backup, backupStored, chatBeside } from "./benchmarks/backup.ts";
 import { blobs, coding } from "./benchmarks/blobs.ts";
 import { dashboard } from "./benchmarks/dashboard.ts";
 import { disk } from "./benchmarks/disk.ts";
@@ -92,6 +92,7 @@ const benchmarks: readonly Benchmark[] = [
   coding,
   backup,
   chatBeside,
+  backupStored,
 ];
 
 const timings: readonly Timing[] = [

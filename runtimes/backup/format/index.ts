@@ -44,6 +44,7 @@ export { decodeRows, encodeRow, encodeRows, type Row } from "./rows.ts";
 export type { StripeName } from "./stripes.ts";
 export {
   compareUnits,
+  contextOfUnit,
   readTreeNode,
   treeFormat,
   writeTreeNode,
@@ -55,10 +56,13 @@ export {
 export {
   backupFormat,
   hashOfUnit,
+  openSealed,
   openUnit,
   sealUnit,
+  sharedName,
   tenantOf,
   unitFormat,
+  unitIn,
   type SealedUnit,
   type UnitContext,
   type UnitName,

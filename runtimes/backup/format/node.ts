@@ -1,13 +1,15 @@
 /** A node of the manifest: an object that names others, encrypted by a key that only the node above it names.
  *
- *      "PLEXNODE" | version 1 | suite 1 | 0 0 | AES-256-GCM of a frame (`unit.ts`) of canonical JSON | tag 16
+ *      "PLEXNODE" | version | suite 1 | 0 0 | AES-256-GCM of a frame (`unit.ts`) of canonical JSON | tag 16
+ *
+ *  Version 2 has units that are sealed together, which readers of version 1 know nothing of; any other node is of version 1.
  *
  *  A node's key is drawn for it alone, so its nonce is zero, and who changed it, or put another in its place, would have to know the
  *  key. So the head, which is signed, vouches for everything below it. */
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { damaged, demand } from "./damaged.ts";
 import { decodeValue, encodeValue } from "./rows.ts";
-import { fieldsOf, readStripe, type StripeName } from "./stripes.ts";
+import { fieldsOf, isFields, readStripe, type StripeName } from "./stripes.ts";
 import { backupFormat, framed, unframed, unitFormat } from "./unit.ts";
 
 /** Where a node is, and what opens it. */
@@ -28,10 +30,16 @@ const magic = Buffer.from("PLEXNODE");
 const headBytes = 12;
 const nonce = new Uint8Array(12);
 
-const head = (): Buffer => Buffer.concat([magic, Buffer.from([backupFormat.version, backupFormat.suite, 0, 0])]);
+const versions: readonly number[] = [1, 2];
+const versionOf = (value: unknown): number => {
+  const units = isFields(value) ? value["units"] : undefined;
+  return Array.isArray(units) && units.some((unit) => isFields(unit) && Object.hasOwn(unit, "start")) ? 2 : 1;
+};
 
-const associated = (cluster: string, sort: NodeSort): Uint8Array =>
-  Buffer.from(encodeValue(["plexus backup node", backupFormat.version, backupFormat.suite, cluster, sort]));
+const headOf = (version: number): Buffer => Buffer.concat([magic, Buffer.from([version, backupFormat.suite, 0, 0])]);
+
+const associated = (version: number, cluster: string, sort: NodeSort): Uint8Array =>
+  Buffer.from(encodeValue(["plexus backup node", version, backupFormat.suite, cluster, sort]));
 
 /** Encrypts a node. `key` is 32 bytes of secret randomness, drawn for this node. */
 export function sealNode(
@@ -42,8 +50,9 @@ export function sealNode(
   const json = Buffer.from(encodeValue(value));
   if (json.length > nodeFormat.bytesMax) throw new RangeError("a node is written within its limits");
   const cipher = createCipheriv("aes-256-gcm", key, nonce);
-  cipher.setAAD(associated(of.cluster, of.sort));
-  return Buffer.concat([head(), cipher.update(framed(json)), cipher.final(), cipher.getAuthTag()]);
+  const version = versionOf(value);
+  cipher.setAAD(associated(version, of.cluster, of.sort));
+  return Buffer.concat([headOf(version), cipher.update(framed(json)), cipher.final(), cipher.getAuthTag()]);
 }
 
 /** What a node says. Error: BACKUP_DAMAGED. */
@@ -53,13 +62,10 @@ export function openNode(
   key: Uint8Array,
 ): unknown {
   const end = bytes.length - unitFormat.tagBytes;
-  demand(
-    end > headBytes && Buffer.from(bytes.subarray(0, headBytes)).equals(head()),
-    "node",
-    "no node, or of a format that is not known here",
-  );
+  const version = versions.find((one) => headOf(one).equals(bytes.subarray(0, headBytes)));
+  demand(end > headBytes && version !== undefined, "node", "no node, or of a format that is not known here");
   const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: unitFormat.tagBytes });
-  decipher.setAAD(associated(of.cluster, of.sort));
+  decipher.setAAD(associated(version, of.cluster, of.sort));
   decipher.setAuthTag(bytes.subarray(end));
   const frame = decipher.update(bytes.subarray(headBytes, end));
   try {

@@ -8,8 +8,8 @@ import { demand } from "./damaged.ts";
 import type { NodeLink } from "./node.ts";
 import { readLink } from "./node.ts";
 import type { Place } from "./pack.ts";
-import { fieldsOf, isCount, isText, listOf, readStripe, type StripeName } from "./stripes.ts";
-import { unitFormat, type UnitName } from "./unit.ts";
+import { fieldsOf, isCount, isFields, isText, listOf, readStripe, type StripeName } from "./stripes.ts";
+import { sharedName, unitFormat, type UnitContext, type UnitName } from "./unit.ts";
 
 /** Where a fragment is. */
 export interface FragmentPlace extends Place {
@@ -28,6 +28,8 @@ export interface UnitEntry {
   readonly hash: string;
   readonly bytes: number;
   readonly rows: number;
+  /** Where it begins in what it is sealed with: other units of its actor, with the same id and fragments. Absent: it is sealed alone. */
+  readonly start?: number;
   /** Keys of its first and last row. */
   readonly first: string;
   readonly last: string;
@@ -36,6 +38,9 @@ export interface UnitEntry {
   readonly toMs: number;
   readonly fragments: readonly FragmentPlace[];
 }
+
+/** What the fragments of a unit are bound to. */
+export const contextOfUnit = ({ name, id, epoch, start }: Pick<UnitEntry, "name" | "id" | "epoch" | "start">): UnitContext => ({ ...(start === undefined ? name : sharedName(name)), id, epoch }); // prettier-ignore
 
 /** A node below another one. */
 export interface TreeChild {
@@ -129,6 +134,7 @@ function readInner(value: unknown, level: number, cluster: string): TreeNode {
 }
 
 const unitFields = ["name", "id", "epoch", "sealedKey", "hash", "bytes", "rows", "first", "last", "fromMs", "toMs", "fragments"] as const; // prettier-ignore
+const sharedFields = [...unitFields, "start"] as const;
 
 function readLeaf(value: unknown, cluster: string): TreeNode {
   const { stripes, units } = fieldsOf(value, ["level", "stripes", "units"]);
@@ -144,7 +150,11 @@ export function readUnits(
 ): readonly UnitEntry[] {
   const known = listOf(stripes, treeFormat.entriesMax * unitFormat.fragmentsMax, readStripe);
   return listOf(units, treeFormat.entriesMax, (unit): UnitEntry => {
-    const fields = fieldsOf(unit, unitFields);
+    const isShared = isFields(unit) && Object.hasOwn(unit, "start");
+    const { start, ...fields } = isShared
+      ? fieldsOf(unit, sharedFields)
+      : { ...fieldsOf(unit, unitFields), start: undefined };
+    demand(start === undefined || isCount(start), "node", "no unit");
     const { id, epoch, sealedKey, hash, bytes, rows, first, last, fromMs, toMs } = fields;
     demand(isText(id) && isText(hash) && isText(first) && isText(last), "node", "no unit");
     demand(isCount(epoch) && isCount(bytes) && isCount(rows) && isCount(fromMs) && isCount(toMs), "node", "no unit");
@@ -163,6 +173,7 @@ export function readUnits(
       hash,
       bytes,
       rows,
+      ...(start !== undefined && { start }),
       first,
       last,
       fromMs,

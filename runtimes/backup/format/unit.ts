@@ -35,6 +35,9 @@ export interface UnitName {
 export const tenantOf = ({ person, thread }: Pick<UnitName, "person" | "thread">): string =>
   person === "" ? thread : person;
 
+/** The name that is bound to the fragments of several units of one actor which are sealed as one: no unit has it. */
+export const sharedName = ({ cluster, person, thread }: UnitName): UnitName => ({ cluster, person, thread, type: "", bucket: "", part: 0 }); // prettier-ignore
+
 /** All that is bound to a unit's fragments beside their bytes. */
 export interface UnitContext extends UnitName {
   /** Random, drawn with the key. */
@@ -123,17 +126,41 @@ export function sealUnit(
   return { key, hash: how.hash ?? hashOfUnit(plaintext), fragments };
 }
 
-/** The plaintext of a unit, from all its fragments in order, in the memory that `room` gives. Error: BACKUP_DAMAGED, which names the fragment that
- *  does not fit. */
+/** The plaintext of a unit that is sealed alone, as of `openSealed`. Error: BACKUP_DAMAGED. */
 export function openUnit(
   fragments: readonly Uint8Array[],
   context: UnitContext,
-  expected: { readonly key: Uint8Array; readonly hash: string },
+  { key, hash }: { readonly key: Uint8Array; readonly hash: string },
+  room?: Room,
+): Uint8Array {
+  const plaintext = openSealed(fragments, context, key, room);
+  demandUnit(plaintext, hash);
+  return plaintext;
+}
+
+/** A unit in what was sealed: the bytes from `start` on; without it all of them. Error: BACKUP_DAMAGED. */
+export function unitIn(
+  plaintext: Uint8Array,
+  { start, bytes, hash }: { readonly start?: number; readonly bytes: number; readonly hash: string },
+): Uint8Array {
+  const own = start === undefined ? plaintext : plaintext.subarray(start, start + bytes);
+  demandUnit(own, hash);
+  return own;
+}
+
+const demandUnit = (plaintext: Uint8Array, expected: string): void =>
+  demand(hashOfUnit(plaintext) === expected, "unit", "not the plaintext that the manifest names");
+
+/** What was sealed, from all its fragments in order, in the memory that `room` gives. Error: BACKUP_DAMAGED, which names the fragment that does not fit. */
+export function openSealed(
+  fragments: readonly Uint8Array[],
+  context: UnitContext,
+  key: Uint8Array,
   room?: Room,
 ): Uint8Array {
   demand(isCount(fragments.length), "unit", "a wrong number of fragments");
-  demand(expected.key.length === unitFormat.keyBytes, "unit", "its key has a wrong length");
-  const keys = fragmentKeys(expected.key, fragments.length);
+  demand(key.length === unitFormat.keyBytes, "unit", "its key has a wrong length");
+  const keys = fragmentKeys(key, fragments.length);
   const associated = contextOf(context, fragments.length);
   const whole = scratch.transformed(
     fragments.reduce((sum, { length }) => sum + Math.max(0, length - unitFormat.tagBytes), 0),
@@ -144,9 +171,7 @@ export function openUnit(
     whole.set(piece, end);
     end += piece.length;
   }
-  const plaintext = unframed(untransform(whole), { room });
-  demand(hashOfUnit(plaintext) === expected.hash, "unit", "not the plaintext that the manifest names");
-  return plaintext;
+  return unframed(untransform(whole), { room });
 }
 
 const isCount = (count: number): boolean =>

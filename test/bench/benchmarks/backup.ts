@@ -30,6 +30,9 @@ function data(): { readonly folder: string; readonly bytes: number } {
 }
 
 interface Counted {
+  readonly messages?: number;
+  /** What a backup has stored. */
+  readonly packBytes?: number;
   readonly cpuSeconds: number;
   readonly wallSeconds: number;
   /** Of messages to the same node meanwhile. */
@@ -118,6 +121,34 @@ function targetOf(tool: string, operations: Operations): () => Promise<Target> {
     };
   };
 }
+
+const storedRuns = 8;
+const storedKilobytes = { atOnce: 4_000, each: 100 } as const;
+
+/** What is stored of a message that is a record, an event for followers and an entry of the log: in the first backup of many, and in small ones that
+ *  follow one another. */
+const storedOf = (how: "together" | "apart") => async (): Promise<Target> => {
+  const folder = mkdtempSync(join(workspace, "stored-"));
+  const run = (...args: readonly string[]) => costOf([process.execPath, program, folder, ...args]);
+  return {
+    async round(): Promise<Figures> {
+      rmSync(folder, { recursive: true, force: true });
+      mkdirSync(folder);
+      await run("make", "1");
+      const { packBytes: before = 0 } = await run("backup", how);
+      const many = await run("more", String(storedKilobytes.atOnce));
+      await ours.fresh(folder);
+      const first = ((await run("backup", how)).packBytes ?? 0) - before;
+      let [messages, bytes] = [0, 0];
+      for (let n = 0; n < storedRuns; n += 1) {
+        messages += (await run("more", String(storedKilobytes.each))).messages ?? 0;
+        bytes += (await run("backup", how)).packBytes ?? 0;
+      }
+      return { firstBytes: first / (many.messages ?? 0), laterBytes: bytes / messages };
+    },
+    stop: async () => rmSync(folder, { recursive: true, force: true }),
+  };
+};
 
 /** Messages at a fixed rate to a node, while it makes a backup or not. */
 const chatOf = (how: "alone" | "beside" | "unpaced") => async (): Promise<Target> => {
@@ -228,6 +259,25 @@ export const chatBeside: Benchmark = {
       },
     ];
   }),
+};
+
+/** How often a message is stored. */
+export const backupStored: Benchmark = {
+  name: "stored",
+  about:
+    "bytes that a backup stores of a message of 210 bytes that a room has as a record, an event and an entry of the log, beside units that are sealed each alone",
+  warmUps: 0,
+  rounds: 1,
+  targets: { together: storedOf("together"), apart: storedOf("apart") },
+  rows: (["firstBytes", "laterBytes"] as const).map((figure): RowPlan => ({
+    row: `stored/${figure}`,
+    unit: "B/message",
+    better: "lower",
+    figure,
+    ours: "together",
+    peers: ["apart"],
+    aimRatio: 0.55,
+  })),
 };
 
 export const backup: Benchmark = {

@@ -148,12 +148,15 @@ async function make(megabytes: number): Promise<void> {
 }
 
 const roomsWritten = 4;
+/** Entries of a room until it is folded. */
+const foldedEvery = 256;
 
 /** Messages of some more kilobytes in a few rooms, each as a room has it: an entry of the log, a message, and the event for who follows. */
 async function more(kilobytes: number): Promise<void> {
   const { store, journal } = await openOwn();
   const slots = (await journal.slots()).filter((slot) => slot !== chatSlot).slice(0, roomsWritten);
   const nowMs = Date.now();
+  let messages = 0;
   for (const [room, slot] of slots.entries()) {
     const log = await journal.openSlot(slot);
     const actor = `room/r${room}` as ActorId;
@@ -161,17 +164,21 @@ async function more(kilobytes: number): Promise<void> {
       const atMs = nowMs + n;
       const message = { author: "user/u1", atMs, text: randomBytes(100).toString("base64"), id: randomBytes(8).toString("hex") }; // prettier-ignore
       bytes += JSON.stringify(message).length;
+      messages += 1;
+      const number = String(log.lastSeq + 1).padStart(16, "0");
       const [value, event] = [message, { type: "posted", message }];
       const side: SideOp[] = [
-        { space: "record", put: `message/${atMs}`, value },
-        { space: "record", put: `event/${atMs}`, value: event },
+        { space: "record", put: `message/${number}`, value },
+        { space: "record", put: `event/${number}`, value: event },
       ];
       const entry = { atMs, actor, events: [event], answers: [], side };
       await new Promise<void>((resolve, reject) => log.append(log.head.fence, entry, (error) => (error ? reject(new Error(error.message)) : resolve()))); // prettier-ignore
+      if (messages % foldedEvery === 0) log.snapshot(log.head.fence, { actor, seq: log.lastSeq, body: { state: { newest: message }, answers: [] } }, () => undefined); // prettier-ignore
     }
   }
   await journal.settled();
   await store.close();
+  process.stdout.write(`${JSON.stringify({ messages })}\n`);
 }
 
 /** Keys as a cluster has them, but for their hierarchy: one wraps all. */
@@ -203,6 +210,12 @@ async function openKeys(): Promise<BackupKeys> {
   };
 }
 
+/** Each unit is sealed alone, as in version 1 of the format. */
+const apart = (sealer: Sealer): Sealer => ({
+  ...sealer,
+  cut: (rows, tasks, how) => sealer.cut(rows, tasks, { ...how, together: false }),
+});
+
 async function openPorts(): Promise<BackupPorts> {
   const folders = Array.from({ length: 6 }, (_, n) => join(workspace, "holders", String(n)));
   for (const folder of folders) await mkdir(folder, { recursive: true });
@@ -210,6 +223,7 @@ async function openPorts(): Promise<BackupPorts> {
   const stores = await Promise.all(
     folders.map(async (folder) => openBlobStore({ files: await openFiles(join(folder, "blobs")), meter: quietMeter })),
   );
+  const sealer = createSealer({ threads: 1, idleMs: 1_000, piece: pacing.piece });
   const coder = { bytes: codedBytes, code: codeStripe, read: readStripe };
   return {
     cluster: "bench",
@@ -217,7 +231,7 @@ async function openPorts(): Promise<BackupPorts> {
     stripes: createFolderStripes(stores, coder, scheme, pacing.piece),
     heads: createFolderHeads(all),
     keys: await openKeys(),
-    sealer: createSealer({ threads: 1, idleMs: 1_000, piece: pacing.piece }),
+    sealer: args.includes("apart") ? apart(sealer) : sealer,
     clock,
     random: createRandom(),
     log: quietLog,

@@ -1,5 +1,6 @@
 /** A whole thread is had of a folder of backups and the shares without Plexus: by the programs in docs/backup.md. */
-import { join } from "node:path";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { expect } from "chai";
 import { threadByHand } from "../../fixtures/processes/by-hand.ts";
 import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
@@ -42,7 +43,28 @@ describe("a thread of a backup, by the programs on the page", () => {
       const records = threadByHand(at(`work-${folder}`), "room/den", { folders: [at(folder)], shares: shares.map(share) }); // prettier-ignore
       const messages = records.filter(([key]) => key.startsWith("message/")).map(([, record]) => record as Message);
       expect(messages.map(({ text }) => text), folder).to.deep.equal(texts); // prettier-ignore
+      const events = records
+        .filter(([key]) => key.startsWith("event/"))
+        .map(([, event]) => event as { readonly message?: Message });
+      expect(events.flatMap(({ message }) => message?.text ?? []), "the events that told of them").to.deep.equal(texts); // prettier-ignore
       expect(new Set(messages.map(({ author }) => author))).to.deep.equal(new Set(["user/ada"]));
     }
+  });
+
+  it("comes out of what version 1 of the format has written", async () => {
+    await using top = await createDataFolder();
+    const kept = JSON.parse(readFileSync(join(import.meta.dirname, "../../unit/composition/kept-backup-1.json"), "utf8")) as { readonly shares: readonly string[]; readonly texts: readonly string[]; readonly files: Readonly<Record<string, string>> }; // prettier-ignore
+    const shares = kept.shares.map((share, at) => {
+      const file = join(top.path, `share-${at}.txt`);
+      writeFileSync(file, share);
+      return file;
+    });
+    for (const [path, bytes] of Object.entries(kept.files)) {
+      mkdirSync(dirname(join(top.path, path)), { recursive: true });
+      writeFileSync(join(top.path, path), Buffer.from(bytes, "base64"));
+    }
+    const records = threadByHand(join(top.path, "work"), "room/den", { folders: [join(top.path, "backups")], shares });
+    const messages = records.filter(([key]) => key.startsWith("message/")).map(([, record]) => record as Message);
+    expect(messages.map(({ text }) => text)).to.deep.equal(kept.texts);
   });
 });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { expect } from "chai";
 import fc from "fast-check";
 import { failure, failureOf, refused, type ActorId, type BackupHold } from "../../../protocols/index.ts";
@@ -89,6 +90,39 @@ describe("backups", () => {
       }),
       { numRuns: depth(25, 400) },
     );
+  });
+
+  it("store once what an actor says in several types, a first time and with each run, and bring each back as it was", async () => {
+    const limits = { ...smallLimits, unitBytes: 20_000, pageRows: 40, pageBytes: 16_000, packBytes: 200_000 };
+    /** What comes back at each moment, and how many bytes were stored of the first run and of the others. */
+    const storedOf = async (together: boolean): Promise<{ readonly first: number; readonly later: number }> => {
+      const [backups, actors] = [backupsOf(limits), new Actors()];
+      const { sealer } = backups.ports;
+      const ports = { ...backups.ports, sealer: { ...sealer, cut: (...[rows, tasks, how]: Parameters<typeof sealer.cut>) => sealer.cut(rows, tasks, { ...how, together: how.together && together }) } }; // prettier-ignore
+      const say = (from: number, to: number): void => {
+        for (let n = from; n < to; n += 1) {
+          const text = createHash("sha512").update(`${n}`).digest("base64");
+          const said = { ...message(n, "user/ada", start + n * 60_000), text };
+          actors.change(lobby, { [key(n)]: said, [`event/${key(n)}`]: { type: "posted", message: said } });
+        }
+      };
+      const moments: Rows[] = [];
+      const stored: number[] = [];
+      for (const [from, to] of [[0, 70], [70, 140], [140, 150], [150, 160], [160, 170], [170, 180]] as const) {
+        say(from, to);
+        moments.push(actors.rows());
+        stored.push((await runBackup(ports, backups.repository, actors, idle)).storedBytes);
+      } // prettier-ignore
+      for (const [at, rows] of moments.entries())
+        expect(await rowsOf(backups, { snapshot: at + 1 })).to.deep.equal(rows);
+      for (const type of ["message", "event"])
+        expect([...(await rowsOf(backups, { thread: lobby, type })).keys()]).to.deep.equal([`room/lobby ${type}`]);
+      const [first = 0, ...others] = stored;
+      return { first, later: others.reduce((sum, one) => sum + one, 0) };
+    };
+    const [once, twice] = [await storedOf(true), await storedOf(false)];
+    expect(once.first).to.be.below(0.65 * twice.first);
+    expect(once.later).to.be.below(0.65 * twice.later);
   });
 
   it("store only what changed, and read only from there on", async () => {

@@ -21,7 +21,7 @@ interface Unit {
 }
 
 /** The units of rows, where those of the snapshot before are these, and rows come in pages of so many. */
-function cutAgain(rows: readonly Row[], before: readonly Unit[], page = Infinity): readonly Unit[] {
+function cutAgain(rows: readonly Row[], before: readonly Unit[], page = Infinity, apartAt = 0): readonly Unit[] {
   const found: Unit[] = [];
   let [state, from] = [cutFromStart, 0];
   // Rows that are in no piece yet are given again, with those after them.
@@ -37,7 +37,11 @@ function cutAgain(rows: readonly Row[], before: readonly Unit[], page = Infinity
     const bytes = own.map((row) => row.bytes);
     const atMs = own.map(({ day }) => (day === undefined ? NaN : (20_000 + day) * dayMs));
     const final = to >= rows.length;
-    const cut = cutRows({ count: own.length, bytes, atMs }, state, { bytes: unitBytes, final, standing });
+    const cut = cutRows({ count: own.length, bytes, atMs, apartAt: Math.max(0, apartAt - from) }, state, {
+      bytes: unitBytes,
+      final,
+      standing,
+    });
     found.push(
       ...cut.pieces.map(({ bucket, part, from: start, to: end }) => ({ bucket, part, rows: own.slice(start, end) })),
     );
@@ -103,6 +107,23 @@ describe("the cutting of units", () => {
     const after = cutAgain(more, before);
     // It has no room for more: the row that is too much is a unit of its own.
     expect(anew(after, before).map(({ rows: own }) => own.length)).to.deep.equal([10, 1]);
+  });
+
+  it("keeps apart what lies behind the rows between which new ones come: these are written once", () => {
+    const entry = (n: number): Row => ({ key: n, bytes: 10, day: undefined });
+    const snapshot: Row = { key: 1_000, bytes: 30, day: undefined };
+    const cutApart = (count: number, before: readonly Unit[]) => {
+      const rows = [...Array.from({ length: count }, (_, n) => entry(n)), snapshot];
+      return cutAgain(rows, before, Infinity, count);
+    };
+    const first = cutApart(20, []);
+    expect(first.map(({ rows }) => rows.length)).to.deep.equal([20, 1]);
+    const second = cutApart(25, first);
+    expect(anew(second, first).map(({ rows }) => rows.length)).to.deep.equal([5]);
+    // A unit from before this was so has both: its entries stay under its name.
+    const both = cutAgain([...Array.from({ length: 20 }, (_, n) => entry(n)), snapshot], []);
+    expect(both).to.have.length(1);
+    expect(cutApart(20, both).map(({ rows }) => rows.length)).to.deep.equal([20, 1]);
   });
 
   it("writes a row anew as seldom as a day's bytes grow fourfold, and leaves a day few units", () => {

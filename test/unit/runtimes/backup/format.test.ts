@@ -3,6 +3,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import {
   compareUnits,
+  contextOfUnit,
   decodeRows,
   demandSuccession,
   encodeRows,
@@ -10,6 +11,7 @@ import {
   hashOfHead,
   hashOfUnit,
   openNode,
+  openSealed,
   openUnit,
   readCatalog,
   readChanges,
@@ -20,6 +22,7 @@ import {
   readTreeNode,
   sealNode,
   sealUnit,
+  unitIn,
   writeCursors,
   writeHead,
   type UnitContext,
@@ -28,7 +31,7 @@ import { paddedSize } from "../../../../runtimes/backup/format/sizes.ts";
 import { transform, untransform } from "../../../../runtimes/backup/format/transform.ts";
 import { failureOf } from "../../../../protocols/index.ts";
 import { depth } from "../../../depth.ts";
-import { bytesOf, context, frozenFile, frozenFileSample, frozenPartSample, headKeys, makeFileSample, makePartSample, makeSamples, nodeKey, of, packOf, rows, type Frozen, type FrozenFile, type FrozenPart } from "./samples.ts"; // prettier-ignore
+import { bytesOf, context, frozenFile, frozenFileSample, frozenPartSample, frozenTogetherSample, headKeys, makeFileSample, makePartSample, makeSamples, makeTogetherSample, nodeKey, of, packOf, rows, type Frozen, type FrozenFile, type FrozenPart } from "./samples.ts"; // prettier-ignore
 
 const runs = { numRuns: depth(60, 2_000) };
 
@@ -107,6 +110,29 @@ describe("the formats of a backup", () => {
         return openUnit(own, { ...name, id, epoch }, { key: sealedKey, hash });
       });
       expect(Buffer.concat(opened).equals(makeFileSample().bytes)).to.equal(true);
+    });
+
+    it("has units that are sealed together as version 2 wrote them, in nodes that readers of version 1 refuse", () => {
+      const sample = JSON.parse(readFileSync(frozenTogetherSample, "utf8")) as FrozenFile;
+      const [pack, node] = [bytes(sample.pack), bytes(sample.node)];
+      const { units, plaintexts } = makeTogetherSample();
+      const leaf = readTreeNode(openNode(node, of, nodeKey), of.cluster);
+      if (!("units" in leaf)) expect.fail("a leaf");
+      expect(leaf.units.map(({ start, bytes: own }) => [start, own])).to.deep.equal(units.map(({ start, bytes: own }) => [start, own])); // prettier-ignore
+      for (const [at, unit] of leaf.units.entries()) {
+        const own = unit.fragments.map((place) => fragmentAt(pack, place));
+        const whole = openSealed(own, contextOfUnit(unit), unit.sealedKey);
+        const plaintext = unitIn(whole, { ...unit, start: unit.start ?? 0 });
+        expect(Buffer.from(plaintext).equals(plaintexts[at] as Uint8Array)).to.equal(true);
+        // Its own name opens nothing, and another stretch of the same bytes is not it.
+        expect(outcome(() => openSealed(own, { ...unit.name, id: unit.id, epoch: unit.epoch }, unit.sealedKey))).to.equal("refused"); // prettier-ignore
+        expect(outcome(() => unitIn(whole, { ...unit, start: (unit.start ?? 0) + 1 }))).to.equal("refused");
+      }
+      expect(node[8]).to.equal(2);
+      const older = Uint8Array.from(node);
+      older[8] = 1;
+      expect(outcome(() => openNode(older, of, nodeKey))).to.equal("refused");
+      expect(bytes(frozen.node)[8]).to.equal(1);
     });
 
     it("has what nodes tell each other of a run as it was written first, of that sort alone", () => {

@@ -1,17 +1,19 @@
 /** Objects of a backup made of known keys, and the file of those that are frozen.
  *
  *  `node test/unit/runtimes/backup/samples.ts N` writes those of a new version of the format, with `file` for N a file's, with `part` what nodes tell each
- *  other; what is there is never written again. */
+ *  other, with `together` units that are sealed as one; what is there is never written again. */
 import { createHash, createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   backupFormat,
   encodeRows,
+  hashOfUnit,
   PackWriter,
   type Place,
   sealNode,
   sealUnit,
+  sharedName,
   writeCatalog,
   writeChanges,
   writeHead,
@@ -173,6 +175,27 @@ export interface FrozenFile {
   readonly node: string;
 }
 
+/** A message and the event that tells of it, sealed as one: their pack, and the leaf of the tree that names them. */
+export function makeTogetherSample() {
+  const plaintexts = [
+    encodeRows([["event/0000000000000001", { type: "posted", message: rows[0][1] }]]),
+    encodeRows(rows.slice(0, 1)),
+  ];
+  const names = ["event", "message"].map((type) => ({ ...context, type }));
+  const sealed = sealUnit(Buffer.concat(plaintexts), { ...context, ...sharedName(context) }, { fragments: 2, random: bytesOf("together", 64) }); // prettier-ignore
+  const pack = packOf(sealed.fragments);
+  let start = 0;
+  const units = names.map(({ id, epoch, ...name }, at): UnitEntry => {
+    const plaintext = plaintexts[at] as Uint8Array;
+    const bytes = plaintext.length;
+    const unit = { name, id, epoch, sealedKey: sealed.key, hash: hashOfUnit(plaintext), bytes, rows: 1, start };
+    start += bytes;
+    const fragments = pack.places.map((place) => ({ stripe, ...place }));
+    return { ...unit, first: "a", last: "a", fromMs: rows[0][1].atMs, toMs: rows[0][1].atMs, fragments };
+  });
+  return { plaintexts, pack, units, node: sealNode(writeTreeNode({ level: 0, units }), of, nodeKey) };
+}
+
 /** What a node made of its slots: the list, and one node of changes with a unit that is new and two that are gone. */
 export function makePartSample() {
   const { leaf } = makeSamples();
@@ -203,6 +226,8 @@ export interface FrozenPart {
 
 export const frozenPartSample = join(import.meta.dirname, "part-1.json");
 
+export const frozenTogetherSample = join(import.meta.dirname, "together-2.json");
+
 export const frozenFile = (version: number): string => join(import.meta.dirname, `format-${version}.json`);
 
 export const frozenFileSample = join(import.meta.dirname, "file-1.json");
@@ -212,6 +237,11 @@ if (process.argv[1] === import.meta.filename && process.argv[2] === "part") {
   const { partNode, changesNode } = makePartSample();
   const [part, changes] = [partNode, changesNode].map((bytes) => Buffer.from(bytes).toString("base64"));
   writeFileSync(frozenPartSample, `${JSON.stringify({ part, changes }, undefined, 2)}\n`);
+} else if (process.argv[1] === import.meta.filename && process.argv[2] === "together") {
+  if (existsSync(frozenTogetherSample)) throw new Error("frozen");
+  const { pack, node } = makeTogetherSample();
+  const [packText, nodeText] = [pack.bytes, node].map((bytes) => Buffer.from(bytes).toString("base64"));
+  writeFileSync(frozenTogetherSample, `${JSON.stringify({ pack: packText, node: nodeText }, undefined, 2)}\n`);
 } else if (process.argv[1] === import.meta.filename && process.argv[2] === "file") {
   if (existsSync(frozenFileSample)) throw new Error("frozen");
   const { pack, node } = makeFileSample();
