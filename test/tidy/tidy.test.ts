@@ -9,6 +9,7 @@ import { errorTable } from "../../protocols/index.ts";
 import { phases, testsOf } from "../runner/phases.ts";
 import { answersText, keptAnswers, readAnswers } from "./answers.ts";
 import { commandsPage } from "./commands.ts";
+import { countsOf, houseViolations, readDiagnostics, readHouse, readWritten, type House } from "./house.ts";
 import { isOllamaPath } from "../../node/gateway/ai/errors.ts";
 import { mutations } from "../simulation/mutations.ts";
 import { contractLines, contractText, declarationLines, readContract, schemaLines } from "./contract.ts";
@@ -113,6 +114,22 @@ describe("the repository", () => {
     none([...rooms].filter((room) => !layers.some(({ folder }) => `${folder}/` === `node/${room}`)));
   });
 
+  it("has less and less of what there is too much of", () => {
+    none(houseViolations(readHouse(), readWritten()));
+    const text = 'app.get("/x", f); callNode<X>("/x"); // prettier-ignore';
+    const counts = countsOf([{ path: "node/x.ts", text }]);
+    expect(counts).to.include({ "routes by hand": 1, "answers that are cast": 0, "prettier-ignore": 1 });
+    const message = "The function `f` has too many lines (80). Maximum allowed is 70.";
+    const planted = [
+      { code: "eslint(max-lines-per-function)", message, filename: "node/x.ts" },
+      { code: "import(no-cycle)", message: "", filename: "node/x.ts" },
+    ];
+    const now = { counts, ...readDiagnostics(planted) };
+    const clean: House = { counts: {}, circular: [], longFunctions: {} };
+    expect(houseViolations(now, now)).to.deep.equal([]);
+    expect(houseViolations(now, clean)).to.have.length(4);
+    expect(houseViolations(now, { ...now, longFunctions: { "node/x.ts f": 79 } })).to.deep.equal(["node/x.ts f: 80 lines, at most 79"]);
+  }); // prettier-ignore
   it("has no file whose name says nothing", () => none(nameViolations(codePaths)));
   it("calls what tests start or fill fixtures", () => none(fixtureNameViolations(codePaths)));
 

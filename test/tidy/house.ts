@@ -1,0 +1,148 @@
+/** What the house has too much of, counted: functions longer than a screen, circles of imports, answers that are cast, routes written by hand, lines
+ *  that are too long. What there is stands in `house.json`, and may only become less:
+ *
+ *      node test/tidy/house.ts --write        writes down what there is now, where it is less
+ *
+ *  A function that is listed may not grow, and a new one may not be longer than a screen. */
+import { execFileSync } from "node:child_process";
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bin, root } from "../runner/phases.ts";
+import type { Source } from "./source.ts";
+
+const houseFile = join(root, "test/tidy/house.json");
+const folders = ["actors", "cli", "client", "config", "node", "protocols", "release", "runtimes", "web/src"];
+
+/** Lines of a function that is not listed. */
+export const functionLinesMax = 70;
+
+/** What there is too much of. */
+export interface House {
+  /** How often each of these stands in the product. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** Files that import one another in a circle, types included. */
+  readonly circular: readonly string[];
+  /** Lines of each function that is too long, by its file and name. */
+  readonly longFunctions: Readonly<Record<string, number>>;
+}
+
+interface Pattern {
+  readonly name: string;
+  /** Which files it is looked for in. */
+  readonly files: RegExp;
+  readonly pattern: RegExp;
+}
+
+const patterns: readonly Pattern[] = [
+  {
+    name: "routes by hand",
+    files: /^node\//,
+    pattern: /\b(?:app|scope)\.(?:get|post|put|delete|patch|route|head|options|all)[<(]/g,
+  },
+  { name: "answers that are cast", files: /^(?:cli|client|web)\//, pattern: /\b(?:callNode|askNode|request|look|useLook)</g },
+  { name: "prettier-ignore", files: /./, pattern: /prettier-ignore/g },
+  { name: "lines of more than 120 columns", files: /./, pattern: /^.{121,}$/gmu },
+  { name: "whoever", files: /./, pattern: /\bwhoever\b/gi },
+  { name: "wish", files: /./, pattern: /\bwish(?:es|ed)?\b/gi },
+]; // prettier-ignore
+
+/** How often each pattern stands in some sources. Pure. */
+export const countsOf = (sources: readonly Source[]): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    patterns.map(({ name, files, pattern }) => [
+      name,
+      sources
+        .filter(({ path }) => files.test(path))
+        .reduce((sum, { text }) => sum + (text.match(pattern)?.length ?? 0), 0),
+    ]),
+  );
+
+interface Diagnostic {
+  readonly code: string;
+  readonly message: string;
+  readonly filename: string;
+}
+
+/** What oxlint says of functions and imports. Pure. */
+export function readDiagnostics(diagnostics: readonly Diagnostic[]): Pick<House, "circular" | "longFunctions"> {
+  const circular = diagnostics.filter(({ code }) => code === "import(no-cycle)").map(({ filename }) => filename);
+  const longFunctions: Record<string, number> = {};
+  for (const { code, message, filename } of diagnostics) {
+    if (code !== "eslint(max-lines-per-function)") continue;
+    const name = /`([^`]*)`/.exec(message)?.[1] ?? "(no name)";
+    const lines = Number(/too many lines \((\d+)\)/.exec(message)?.[1]);
+    const key = `${filename} ${name}`;
+    // Several of one name in one file: the longest.
+    longFunctions[key] = Math.max(longFunctions[key] ?? 0, lines);
+  }
+  return { circular: [...new Set(circular)].toSorted(), longFunctions };
+}
+
+/** What there is now. */
+export function readHouse(): House {
+  const paths = folders.flatMap((folder) => globSync(`${folder}/**/*.{ts,tsx,css}`, { cwd: root }));
+  const sources = paths.map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
+  return { counts: countsOf(sources), ...readDiagnostics(lint(folders)) };
+}
+
+function lint(paths: readonly string[]): readonly Diagnostic[] {
+  const folder = mkdtempSync(join(tmpdir(), "plexus-house-"));
+  const config = {
+    plugins: ["import", "eslint"],
+    categories: { correctness: "off" },
+    rules: {
+      "max-lines-per-function": ["error", { max: functionLinesMax, IIFEs: true }],
+      "import/no-cycle": ["error", { ignoreTypes: false }],
+    },
+  };
+  try {
+    writeFileSync(join(folder, "oxlint.json"), JSON.stringify(config));
+    const words = ["-c", join(folder, "oxlint.json"), "--format", "json", ...paths];
+    return parse(() =>
+      execFileSync(bin("oxlint"), words, { cwd: root, encoding: "utf8", maxBuffer: 64 * 1024 * 1024 }),
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** It ends with 1 when it finds something. */
+function parse(run: () => string): readonly Diagnostic[] {
+  let said: string;
+  try {
+    said = run();
+  } catch (error) {
+    said = (error as { readonly stdout?: string }).stdout ?? "";
+    if (!said.startsWith("{")) throw error;
+  }
+  return (JSON.parse(said) as { readonly diagnostics: readonly Diagnostic[] }).diagnostics;
+}
+
+/** What is more now than was written down. Pure. */
+export function houseViolations(now: House, before: House): readonly string[] {
+  const more = Object.entries(now.counts)
+    .filter(([name, count]) => count > (before.counts[name] ?? 0))
+    .map(([name, count]) => `${name}: ${count}, and there were ${before.counts[name] ?? 0}: write it another way`);
+  const known = new Set(before.circular);
+  const circles = now.circular
+    .filter((path) => !known.has(path))
+    .map((path) => `${path} imports in a circle what imports it`);
+  const long = Object.entries(now.longFunctions)
+    .filter(([name, lines]) => lines > (before.longFunctions[name] ?? functionLinesMax))
+    .map(([name, lines]) => `${name}: ${lines} lines, at most ${before.longFunctions[name] ?? functionLinesMax}`);
+  return [...more, ...circles, ...long];
+}
+
+/** What was written down. */
+export const readWritten = (): House => JSON.parse(readFileSync(houseFile, "utf8")) as House;
+
+if (import.meta.main && process.argv.includes("--write")) {
+  const sorted = (record: Readonly<Record<string, number>>) =>
+    Object.fromEntries(Object.entries(record).toSorted(([one], [other]) => (one < other ? -1 : 1)));
+  const { counts, circular, longFunctions } = readHouse();
+  writeFileSync(
+    houseFile,
+    `${JSON.stringify({ counts, circular, longFunctions: sorted(longFunctions) }, undefined, 2)}\n`,
+  );
+}
