@@ -10,14 +10,23 @@
  *  Each phase is a process of its own under a guard (`runner/guard.ts`), so a hang, an endless loop or a crash costs one phase and names its
  *  test. What computes runs on all processors; then what starts real processes runs, one phase after the other, with nothing beside it.
  *  Failures are printed in full, everything else is one line per phase. The last line is always `N passed, N failed, N skipped`. */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { checkCoverage, coverageFolder } from "./runner/coverage.ts";
 import { endAll, execute } from "./runner/execute.ts";
 import { guardLimits, usualFactor, type GuardLimits } from "./runner/guard.ts";
 import { measurePatience } from "./runner/patience.ts";
 import { runCommands, runTests, type Ending } from "./runner/phase-run.ts";
-import { compiledFolder, phases, readUsual, serverFolder, usualFile, type Phase } from "./runner/phases.ts";
+import {
+  compiledFolder,
+  phases,
+  readUsual,
+  serverFolder,
+  usualFile,
+  usualSeconds,
+  type Extent,
+  type Phase,
+} from "./runner/phases.ts";
 import { repeat } from "./runner/unsteady.ts";
 import { slowestOf, type Cost, type FailedTest, type Timing } from "./runner/reporter.ts";
 
@@ -66,12 +75,12 @@ class Report {
 }
 
 /** What a phase may use. At full depth that is not known. Tests of real processes wait for these as many times longer as the machine is slow. */
-function limitsOf(name: string, isLong: boolean, slowness = 1): GuardLimits {
-  const usual = readUsual()[name];
-  const secondsMax = isLong || usual === undefined ? undefined : Math.max(secondsAtLeast, usualFactor * usual);
+function limitsOf(name: string, extent: Extent, slowness = 1): GuardLimits {
+  const usual = usualSeconds(name, extent, readUsual());
+  const secondsMax = usual === undefined ? undefined : Math.max(secondsAtLeast, usualFactor * usual);
   return {
     ...guardLimits,
-    silentLooks: (isLong ? usualFactor : 1) * slowness * guardLimits.silentLooks,
+    silentLooks: (extent === "long" ? usualFactor : 1) * slowness * guardLimits.silentLooks,
     secondsMax,
   };
 }
@@ -84,19 +93,14 @@ async function compile(): Promise<number> {
 }
 
 /** Runs what only computes, on as many processors as there are; and the coverage as soon as it is known. */
-async function compute(
-  chosen: readonly Phase[],
-  isLong: boolean,
-  withCoverage: boolean,
-  report: Report,
-): Promise<void> {
+async function compute(chosen: readonly Phase[], extent: Extent, withCoverage: boolean, report: Report): Promise<void> {
   const queue = [...chosen];
   let uncovered = withCoverage ? chosen.filter(({ coverage }) => coverage).length : 0;
   let isKnown = true;
   const lane = async (): Promise<void> => {
     for (let phase = queue.shift(); phase !== undefined; phase = queue.shift()) {
       const startedMs = performance.now();
-      const limits = limitsOf(phase.name, isLong);
+      const limits = limitsOf(phase.name, extent);
       const covered = withCoverage && phase.coverage === true;
       const ending =
         phase.commands === undefined ? runTests(phase, limits, { withCoverage: covered }) : runCommands(phase, limits);
@@ -112,7 +116,7 @@ async function compute(
 }
 
 /** Runs what starts real processes, one phase after the other. The tests that failed by themselves. */
-async function runReal(chosen: readonly Phase[], isLong: boolean, report: Report): Promise<readonly FailedTest[]> {
+async function runReal(chosen: readonly Phase[], extent: Extent, report: Report): Promise<readonly FailedTest[]> {
   if (chosen.length === 0) return [];
   const patience = await measurePatience();
   // Nodes that tests start read it.
@@ -123,7 +127,7 @@ async function runReal(chosen: readonly Phase[], isLong: boolean, report: Report
   const failures: FailedTest[] = [];
   for (const phase of chosen) {
     const startedMs = performance.now();
-    const ending = await runTests(phase, limitsOf(phase.name, isLong, patience));
+    const ending = await runTests(phase, limitsOf(phase.name, extent, patience));
     report.add(phase.name, ending, startedMs);
     failures.push(...(ending.failures ?? []));
   }
@@ -148,10 +152,12 @@ function printCosts(costs: readonly Cost[]): void {
 }
 
 /** Keeps what the phases took that ran. */
-function writeUsual(seconds: Readonly<Record<string, number>>): void {
-  const kept = JSON.parse(readFileSync(usualFile, "utf8")) as Record<string, number>;
-  const rows = Object.entries({ ...kept, ...seconds }).filter(([name]) => phases.some((phase) => phase.name === name));
-  writeFileSync(usualFile, `${JSON.stringify(Object.fromEntries(rows), undefined, 2)}\n`);
+function writeUsual(seconds: Readonly<Record<string, number>>, extent: Extent): void {
+  if (extent === "long") return;
+  const kept = readUsual();
+  const rows = Object.entries({ ...kept[extent], ...seconds });
+  const ofPhases = Object.fromEntries(rows.filter(([name]) => phases.some((phase) => phase.name === name)));
+  writeFileSync(usualFile, `${JSON.stringify({ ...kept, [extent]: ofPhases }, undefined, 2)}\n`);
 }
 
 async function main(words: readonly string[]): Promise<number> {
@@ -162,6 +168,7 @@ async function main(words: readonly string[]): Promise<number> {
   if (has("--long")) process.env["PLEXUS_TEST_LONG"] = "1";
   const isLong = has("--long");
   const isAll = isLong || has("--all");
+  const extent = isLong ? "long" : isAll ? "all" : "test";
   if (isAll) process.env["PLEXUS_TEST_ALL"] = "1";
   const unknown = asked.filter((name) => !phases.some((phase) => phase.name === name));
   if (unknown.length > 0) {
@@ -177,17 +184,17 @@ async function main(words: readonly string[]): Promise<number> {
   const report = new Report();
   await compute(
     chosen.filter(({ isReal }) => !isReal),
-    isLong,
+    extent,
     withCoverage,
     report,
   );
   const failures = await runReal(
     chosen.filter(({ isReal }) => isReal),
-    isLong,
+    extent,
     report,
   );
   if (isAll) {
-    const again = await repeat(failures, (only) => runTests({ isReal: true }, limitsOf("node", isLong), only));
+    const again = await repeat(failures, (only) => runTests({ isReal: true }, limitsOf("node", extent), only));
     report.total.cpuSeconds += again.cpuSeconds;
     report.total.failed -= again.forgiven;
   }
@@ -195,7 +202,7 @@ async function main(words: readonly string[]): Promise<number> {
   if (slowest.length > 0) console.log("the slowest:");
   for (const { title, ms } of slowest) console.log(`${(ms / 1000).toFixed(1).padStart(6)} s  ${title}`);
   if (has("--profile")) printCosts(report.costs);
-  if (has("--measure")) writeUsual(report.seconds);
+  if (has("--measure")) writeUsual(report.seconds, extent);
   return report.end();
 }
 

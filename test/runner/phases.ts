@@ -80,9 +80,19 @@ export function testsOf({ tests, except }: Pick<Phase, "tests" | "except">): rea
     .toSorted();
 }
 
-/** Processor seconds that phases usually take, as `npm run test:all -- --measure` has written them: in `npm test`, and in the others. */
+/** How much of itself the suite runs: the three commands. */
+export type Extent = "test" | "all" | "long";
+
+/** Processor seconds that phases usually take, as `--measure` has written them. */
 export const usualFile = join(import.meta.dirname, "usual-seconds.json");
 
-export type UsualSeconds = Readonly<Record<string, number>>;
+/** By the command. At full depth it is not known. */
+export type UsualSeconds = Readonly<Record<"test" | "all", Readonly<Record<string, number>>>>;
 
 export const readUsual = (): UsualSeconds => JSON.parse(readFileSync(usualFile, "utf8")) as UsualSeconds;
+
+/** What a phase usually takes; where its command was not measured, what it takes in the other one. */
+export function usualSeconds(phase: string, extent: Extent, { test, all }: UsualSeconds): number | undefined {
+  if (extent === "long") return undefined;
+  return extent === "test" ? (test[phase] ?? all[phase]) : (all[phase] ?? test[phase]);
+}
