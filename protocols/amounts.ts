@@ -1,8 +1,8 @@
 /** Amounts in words, for the terminal and the page. */
 
-/** `1 slot`, `2 slots`. */
+/** `1 slot`, `2,000 slots`. */
 export const counted = (amount: number, one: string, more = `${one}s`): string =>
-  `${amount} ${amount === 1 ? one : more}`;
+  `${amount.toLocaleString("en")} ${amount === 1 ? one : more}`;
 
 /** 1536 → `1.5 KiB`. */
 export function describeBytes(bytes: number): string {

@@ -28,7 +28,7 @@ export function stateOf(node: ClusterNodeRow, directory: ClusterSummary["directo
     ...(node.diskRefuses ? ["disk refuses"] : []),
     ...(node.diskSlow ? ["slow disk"] : []),
     partIn(directory, node) ?? [],
-    ...(node.self ? ["asked"] : []),
+    ...(node.self ? ["this node"] : []),
   ];
   return words.flat().join(", ");
 }

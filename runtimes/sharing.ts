@@ -9,6 +9,7 @@
  *
  *  Invariants: models have at least `threadsMin` threads and at most `threadsMax`, within what cores and quota leave when one stays free. From the
  *  same state more load never gives models more. A load that stays the same ends in shares that stay the same. */
+import { describeBytes } from "../protocols/amounts.ts";
 import { runtimeLimits } from "./limits.ts";
 import { threadsToShare, type Machine } from "./machine.ts";
 
@@ -120,13 +121,13 @@ function memoryOf(machine: Machine, kept: Kept): Shares["memory"] {
   const most = Math.min(others, memoryMaxBytes);
   const free = Math.max(0, limit - kept.memoryBytes);
   const budgetBytes = Math.min(most, free);
-  const node = `${mebibytes(kept.memoryBytes)} MiB are the node's`;
+  const node = `${describeBytes(kept.memoryBytes)} are the node's`;
   const because =
     free < most
-      ? `${grouped ? "the control group grants" : "the machine has"} ${mebibytes(limit)} MiB, of which ${node}`
+      ? `${grouped ? "the control group grants" : "the machine has"} ${describeBytes(limit)}, of which ${node}`
       : memoryMaxBytes <= most
         ? `modelMemoryMiB is ${mebibytes(memoryMaxBytes)}`
-        : `${Math.round(memoryShareMax * 100)} % of the machine's ${mebibytes(memoryBytes)} MiB`;
+        : `${Math.round(memoryShareMax * 100)} % of the machine's ${describeBytes(memoryBytes)}`;
   return { budgetBytes, mostBytes: most, because };
 }
 

@@ -105,7 +105,7 @@ describe("the dashboard of a cluster of three nodes", function () {
     await page.getByRole("link", { name: "Administration" }).click();
     await page.getByRole("link", { name: "Nodes", exact: true }).click();
     await region(page, "State").getByText("2 of 2 nodes up.").waitFor();
-    await rows().getByText("this page is its").waitFor();
+    await rows().getByText("this node").waitFor();
     const invite = region(page, "Invite a node");
     for (const role of ["ai", "storage", "manager"])
       await invite.getByRole("checkbox", { name: new RegExp(`^${role}:`) }).uncheck();
@@ -304,7 +304,7 @@ describe("the dashboard of a cluster of three nodes", function () {
 
   it("says what a drain of the only one with a role would mean, and how many should keep the directory", async () => {
     await go(page, "nodes");
-    const first = rows().filter({ hasText: "this page is its" });
+    const first = rows().filter({ hasText: "this node" });
     await first.getByRole("button", { name: /^Drain / }).click();
     await page.getByText(/No other node with the role .* can take over now/).waitFor();
     await page.keyboard.press("Escape");

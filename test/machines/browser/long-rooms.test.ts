@@ -138,7 +138,7 @@ for (const [device, options] of [
       await go("/room/hall");
       await row(page, count).waitFor();
       await go("/settings/profile");
-      await page.getByRole("radiogroup", { name: "Rooms open at" }).getByText("The first unread message").click();
+      await page.getByRole("radiogroup", { name: "Rooms open at" }).getByText("First unread message").click();
     });
 
     it("folds a message of 9,000 characters, and unfolds it by keyboard", async () => {

@@ -46,7 +46,7 @@ describe("every place of the page", () => {
         if (right > 0 || below > 0) beyond.push(`${place}: ${right} ${below}`);
         if (folder !== undefined) await page.screenshot({ path: `${folder}/${place.replaceAll("/", "-") || "home"}-${name.replace(" ", "-")}.png`, fullPage: true }); // prettier-ignore
       };
-      for (const place of ["", "room/lobby", "agent/helper", ...settings.map((one) => `settings/${one}`)]) await look(place); // prettier-ignore
+      for (const place of ["", "room/lobby", "agent/ada.helper", ...settings.map((one) => `settings/${one}`)]) await look(place); // prettier-ignore
       for (const { page: place } of screens) await look(`admin/${place}`);
       for (const place of ["admin/people/ada", "admin/roles/member", "admin/profiles", "nowhere"]) await look(place);
       await person.close();

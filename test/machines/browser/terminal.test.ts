@@ -22,7 +22,7 @@ describe("the terminal and the looks of the administration", function () {
   }
   async function open(at: Page, search = ""): Promise<void> {
     await at.goto(`${fixture.node.url}/admin/terminal${search}`);
-    await says(/The commands of plexus/, at);
+    await says(/Commands of plexus/, at);
   }
 
   it("runs commands as whoever is signed in, by requests of the page alone", async () => {

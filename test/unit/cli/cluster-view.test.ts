@@ -20,7 +20,7 @@ const names = namesOf(summary);
 describe("the table of nodes", () => {
   it("shows each node by name with its state, and says what is wrong and what to do", () => {
     const text = describeNodes(summary, false);
-    expect(text).to.match(/node-a.*up, directory, asked.*manager, gateway/);
+    expect(text).to.match(/node-a.*up, directory, this node.*manager, gateway/);
     expect(text).to.match(/node-b.*up.*zone=b.*130.*126.*7.*40/);
     expect(text).to.match(/node-c.*down, draining/);
     expect(text).to.include("Directory: embedded, on node-a");
@@ -56,7 +56,7 @@ describe("the table of nodes", () => {
     const none = { total: 0, ok: 0, moving: 0, short: 0, blocked: 0, down: 0 };
     const started = describeNodes(summaryOf([self], { directory, directoryAway: {}, slots: none }), false);
     expect(started)
-      .to.match(/node-a\W+up, not joined, asked/)
+      .to.match(/node-a\W+up, not joined, this node/)
       .and.include("Slots: not known here");
     expect(started).to.include("node-a, which was asked, has not joined since it started: it serves no slots");
     // Where the keeper is down, that is said already.

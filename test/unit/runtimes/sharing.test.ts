@@ -80,7 +80,7 @@ describe("a node that shares its machine with its models", () => {
     const budgets = seen.map(({ memory }) => (2_048 * mebibyte - memory.budgetBytes) / mebibyte);
     expect(budgets.slice(0, 3)).to.deep.equal([256, 512, 512]);
     expect(budgets.at(-1)).to.equal(256);
-    expect(seen[1]?.memory.because).to.match(/grants 2048 MiB, of which 512 MiB are the node's/);
+    expect(seen[1]?.memory.because).to.match(/grants 2\.0 GiB, of which 512 MiB are the node's/);
   });
 
   it("stays within every bound, whatever the machine and the load", () => {

@@ -275,7 +275,9 @@ export async function openTerminal(place: HTMLElement, world: TerminalWorld): Pr
   const recoloured = new MutationObserver(() => (screen.options.theme = themeNow()));
   recoloured.observe(document.documentElement, { attributeFilter: ["data-mantine-color-scheme", "style"] });
 
-  put("The commands of plexus, with your permissions. \u001b[1mhelp\u001b[22m lists them, Tab completes, Ctrl-C ends one.\n"); // prettier-ignore
+  put(
+    "Commands of plexus, as you may use them.\n\u001b[1mhelp\u001b[22m lists them. Tab completes.\nCtrl-C ends one.\n",
+  );
   draw();
   return {
     focus: () => screen.focus(),

@@ -162,7 +162,7 @@ function factsOf(one: ModelInMemory): readonly string[] {
     gpuBytes === undefined ? undefined : `${bytes(gpuBytes)} of its memory`,
     threads && `${threads.now} of ${threads.most} ${threads.most === 1 ? "thread" : "threads"}`,
     batchTokens === undefined ? undefined : `batches of ${batchTokens}`,
-    places === undefined ? undefined : `${places} × ${contextTokens ?? 0} tokens`,
+    places === undefined ? undefined : `${places} × ${(contextTokens ?? 0).toLocaleString("en")} tokens`,
     running + waiting > 0 ? `${running} running, ${waiting} waiting` : undefined,
     tokensPerSecond === undefined ? undefined : `${tokensPerSecond} tokens/s a call`,
   ].filter((fact) => fact !== undefined);

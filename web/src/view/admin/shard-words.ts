@@ -1,8 +1,6 @@
 /** How the cluster's shards stand, in words. Pure. */
+import { counted } from "../../../../protocols/amounts.ts";
 import { troublesOf, type ShardsView } from "../../../../protocols/index.ts";
-
-export const counted = (count: number, what: string): string =>
-  `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
 
 /** How all of it stands, and the figures that are looked at first. */
 export interface ShardStanding {

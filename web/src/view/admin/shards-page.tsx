@@ -12,6 +12,7 @@ import {
   type StorageNodeRow,
   type TrustState,
 } from "../../../../protocols/index.ts";
+import { counted } from "../../../../protocols/amounts.ts";
 import { finder } from "../../../../protocols/names.ts";
 import { notices } from "../../live/index.ts";
 import { request } from "../../wire/index.ts";
@@ -21,7 +22,7 @@ import { bytes } from "./bytes.ts";
 import { AdminPage } from "./frame.tsx";
 import { live, look } from "./look.ts";
 import { Pager, SearchField, usePaged } from "./pages.tsx";
-import { counted, standingOfShards } from "./shard-words.ts";
+import { standingOfShards } from "./shard-words.ts";
 import "./backup/backup.css";
 
 /** Holders move, lose and mend by themselves. */

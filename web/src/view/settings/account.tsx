@@ -139,10 +139,10 @@ function Delete() {
   return (
     <div className="stack narrow">
       <Button variant="default" loading={busy} onClick={() => void begin(false)}>
-        Delete my account
+        Delete my account in two weeks
       </Button>
       <Button variant="default" loading={busy} onClick={() => void begin(true)}>
-        Delete it at once
+        Delete my account now
       </Button>
     </div>
   );

@@ -88,8 +88,8 @@ function Opening() {
       value={opensAt}
       onChange={(value) => choose(value as OpensAt)}
       data={[
-        { value: "unread", label: "The first unread message" },
-        { value: "newest", label: "The newest message" },
+        { value: "unread", label: "First unread message" },
+        { value: "newest", label: "Newest message" },
       ]}
     />
   );

@@ -1,4 +1,5 @@
 import { Button } from "@mantine/core";
+import { counted } from "../../../../../protocols/amounts.ts";
 import type { BackupPlaces } from "../../../../../protocols/index.ts";
 import { useNow } from "../../../live/index.ts";
 import { Note } from "../../note.tsx";
@@ -9,7 +10,6 @@ import { Refused } from "../look.ts";
 import { changes, useAct, useFolder, usePlaces } from "./asks.tsx";
 import { SnapshotText } from "./snapshots.tsx";
 import { inPlace } from "./where.ts";
-import { counted } from "./words.ts";
 
 /** So many snapshots of a folder are shown. */
 const shownMax = 6;

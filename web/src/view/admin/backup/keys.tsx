@@ -1,10 +1,10 @@
 import { Button } from "@mantine/core";
+import { counted } from "../../../../../protocols/amounts.ts";
 import { useDialogs } from "../../dialogs.tsx";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
 import { changes, useAct, useKeys } from "./asks.tsx";
-import { counted } from "./words.ts";
 
 /** The recovery kit, the epochs of keys, and what is still to be wrapped or encrypted anew. The root of the keys never comes to a page. */
 export function BackupKeys() {

@@ -1,5 +1,6 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
+import { counted } from "../../../../../protocols/amounts.ts";
 import { useDialogs } from "../../dialogs.tsx";
 import { useFaults } from "../../faults.ts";
 import { Form } from "../../form.tsx";
@@ -9,7 +10,7 @@ import { changes, useAct, usePlaces, useSnapshots, useTasks } from "./asks.tsx";
 import { Choice } from "./choice.tsx";
 import { keepOf, Keeps, keptIn, type Keep } from "./keeps.tsx";
 import { inPlace, placeText, storageNodes } from "./where.ts";
-import { counted, pruneText, taskText, type PruneResult } from "./words.ts";
+import { pruneText, taskText, type PruneResult } from "./words.ts";
 
 /** Removes old snapshots: first it says which would go. */
 export function Prune() {

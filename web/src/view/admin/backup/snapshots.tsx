@@ -1,5 +1,6 @@
 import { Button, TextInput } from "@mantine/core";
 import { useState } from "react";
+import { counted } from "../../../../../protocols/amounts.ts";
 import type { BackupHold, BackupSnapshot, VerifyBackup } from "../../../../../protocols/index.ts";
 import { isDatedAhead } from "../../../../../protocols/backup-dates.ts";
 import { wireLimits } from "../../../../../protocols/limits.ts";
@@ -13,7 +14,7 @@ import { fullTime, momentOf } from "../../time.ts";
 import { bytes } from "../bytes.ts";
 import { changes, useAct, useHolds, useSnapshots } from "./asks.tsx";
 import { Choice } from "./choice.tsx";
-import { ago, counted, depths, heldText } from "./words.ts";
+import { ago, depths, heldText } from "./words.ts";
 
 /** So many are shown before somebody asks for more. */
 const shownMax = 6;

@@ -9,14 +9,12 @@ import type {
   HeldThing,
   KeysStatus,
 } from "../../../../../protocols/index.ts";
+import { counted } from "../../../../../protocols/amounts.ts";
 import { isDatedAhead, isTimeZone } from "../../../../../protocols/backup-dates.ts";
 import { drillFault, latesOf, timesAfter } from "../../../../../protocols/backup-times/index.ts";
 import { explain } from "../../../model/explain.ts";
 import { bytes } from "../bytes.ts";
 import { placesToUse, whereText } from "./where.ts";
-
-export const counted = (count: number, what: string, more = `${what}s`): string =>
-  `${count.toLocaleString("en")} ${count === 1 ? what : more}`;
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;

@@ -1,6 +1,6 @@
 import { Button } from "@mantine/core";
 import { useRef, useState } from "react";
-import { rate } from "../../../../../protocols/amounts.ts";
+import { counted, rate } from "../../../../../protocols/amounts.ts";
 import { isTaker } from "../../../../../protocols/cluster-advice.ts";
 import {
   describeDrain,
@@ -120,26 +120,25 @@ function ChooseRoles({ of, onChoose }: { readonly of: readonly Role[]; readonly 
   );
 } // prettier-ignore
 
-const factsOf = ({ roles, labels, weight, version, url, models, self }: ClusterNodeRow): readonly string[] => [
+const factsOf = ({ roles, labels, weight, version, url, models }: ClusterNodeRow): readonly string[] => [
   roles.join(", "),
   ...Object.entries(labels).map(([name, value]) => `${name} ${value}`),
   ...(weight === 1 ? [] : [`weight ${weight}`]),
   ...(models.length === 0 ? [] : [`serves ${models.join(", ")}`]),
   `Plexus ${version}`,
   ...(url === "" ? [] : [url]),
-  ...(self ? ["this page is its"] : []),
 ];
 
 function loadOf(node: ClusterNodeRow): readonly string[] {
   const { slotsOwned, slotsReplicated, actors, turnsPerSecond, connections, calls, eventLoopLagMs, memoryBytes } = node;
   return [
-    `${slotsOwned} slots, ${slotsReplicated} copies`,
-    ...(actors === undefined ? [] : [`${actors} actors in memory`]),
-    ...(turnsPerSecond === undefined ? [] : [`${rate(turnsPerSecond)} turns/s`]),
-    ...(connections === undefined ? [] : [`${connections} connections`]),
-    ...(calls === undefined || calls === 0 ? [] : [`${calls} calls of models`]),
-    ...(eventLoopLagMs === undefined ? [] : [`${rate(eventLoopLagMs)} ms late`]),
-    ...(memoryBytes === undefined ? [] : [bytes(memoryBytes)]),
+    `${counted(slotsOwned, "slot")}, ${counted(slotsReplicated, "copy", "copies")}`,
+    ...(actors === undefined ? [] : [`${counted(actors, "actor")} in memory`]),
+    ...(turnsPerSecond === undefined ? [] : [`${rate(turnsPerSecond)} messages/s`]),
+    ...(connections === undefined ? [] : [counted(connections, "connection")]),
+    ...(calls === undefined || calls === 0 ? [] : [counted(calls, "call of models", "calls of models")]),
+    ...(eventLoopLagMs === undefined ? [] : [`answers ${rate(eventLoopLagMs)} ms late`]),
+    ...(memoryBytes === undefined ? [] : [`${bytes(memoryBytes)} of memory`]),
     ...(node.diskFreeBytes === undefined ? [] : [`${bytes(node.diskFreeBytes)} of disk free`]),
   ];
 }
