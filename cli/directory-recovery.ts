@@ -30,7 +30,10 @@ export async function recoverDirectory(
     const word = plan.cluster.slice(0, 8);
     if (!flags.yes && !(await isTyped(`To begin generation ${plan.generation + 1}, type ${word}:`, word)))
       throw new PlexusError(
-        failure("BAD_REQUEST", { field: "--yes", reason: "nothing was changed: it must be confirmed" }),
+        failure("BAD_REQUEST", {
+          field: "--yes",
+          reason: "nothing was changed: confirm it in a terminal, or with --yes",
+        }),
       );
     await recovery.begin();
     if (json) output.print(jsonLine({ ...plan, begun: plan.generation + 1 }));

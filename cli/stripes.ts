@@ -204,7 +204,7 @@ export async function dropFile(
 ): Promise<number> {
   const { stripes, sizeBytes } = await readReference(reference);
   if (!yes && !(await isSure(`Keep ${describeBytes(sizeBytes)} of ${withoutControls(reference)} no longer?`)))
-    throw new PlexusError(failure("BAD_REQUEST", { field: "--yes", reason: "nothing was dropped: it must be confirmed" })); // prettier-ignore
+    throw new PlexusError(failure("BAD_REQUEST", { field: "--yes", reason: "nothing was dropped: confirm it in a terminal, or with --yes" })); // prettier-ignore
   const target = slowly(await findNode(flags), stripeTimeoutMs);
   for (const stripe of stripes) demand(await callNode(target, "POST", `${base}/stripes/release`, { stripe }));
   // Kept until here: a holder that did not answer must be told again.

@@ -4,6 +4,7 @@ import { failure, roles, PlexusError } from "../../protocols/index.ts";
 import { asPlace, readHome, type Home } from "../data-folder/home.ts";
 import type { Clock, Log, Store } from "../ports.ts";
 import { readFormat } from "../storage/index.ts";
+import { patientMesh } from "./patience.ts";
 
 /** Redeems the invitation in the configuration, unless this folder is a member already: the same command starts a node for
  *  the first time and ever after. Errors: INVITATION_INVALID, CONFIG_INVALID (a folder of another cluster). */
@@ -15,7 +16,7 @@ export async function joinIfAsked(
 > {
   if (config.join === undefined) return undefined;
   const { store, clock, log, version } = at;
-  const { joinCluster, nodeIdOf, openNodeKey, readToken } = await import("../mesh/index.ts");
+  const { joinCluster, meshLimits, nodeIdOf, openNodeKey, readToken } = await import("../mesh/index.ts");
   const token = readToken(config.join);
   if (!token.ok) throw new PlexusError(token.error);
   const home = await readHome(store);
@@ -47,6 +48,7 @@ export async function joinIfAsked(
       incarnation: 0,
     },
     clock,
+    limits: patientMesh(meshLimits, config.limits.patience),
     again: ({ code, details }, leftMs) => log.info("node.join.waits", { code, ...details, leftMs: Math.round(leftMs) }),
   });
   if (!joined.ok) throw new PlexusError(joined.error);

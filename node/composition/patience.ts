@@ -41,7 +41,7 @@ const usual = {
   gateway: gatewayLimits,
 } as const;
 
-const ofMesh = ["handshakeTimeoutMs", "dialTimeoutMs", "stallTimeoutMs", "silenceTimeoutMs", "joinRequestTimeoutMs", "joinTimeoutMs", "closeTimeoutMs"] as const satisfies readonly (keyof MeshLimits)[]; // prettier-ignore
+const ofMesh = ["handshakeTimeoutMs", "dialTimeoutMs", "stallTimeoutMs", "silenceTimeoutMs", "joinRequestTimeoutMs", "joinTimeoutMs", "joinPatienceMs", "closeTimeoutMs"] as const satisfies readonly (keyof MeshLimits)[]; // prettier-ignore
 
 /** The limits of each module that differ from its usual ones. */
 export type PatientLimits = {

@@ -239,9 +239,10 @@ export async function joinCluster(options: JoinOptions): Promise<Result<Joined>>
       const cancel = clock.after(limits.joinTimeoutMs, () => aborted.abort());
       const { result, passes } = await ask(aborted.signal).finally(cancel);
       // Closed on before a word: nobody is expected there, or others crowd in.
-      const pauseMs = backoffMs(attempt, { firstMs: limits.backoffMinMs, maxMs: limits.backoffMaxMs });
       const leftMs = endMs - clock.monotonicMs();
-      if (result.ok || !passes || leftMs < pauseMs) return result;
+      if (result.ok || !passes || leftMs < limits.backoffMinMs) return result;
+      // Not past the end: what is left is used.
+      const pauseMs = Math.min(leftMs / 2, backoffMs(attempt, { firstMs: limits.backoffMinMs, maxMs: limits.backoffMaxMs })); // prettier-ignore
       options.again?.(result.error, leftMs);
       // A member takes one request by a stranger's connection.
       for (const connection of swarm.getConnections()) connection.abort(new Error("asks again by another connection"));

@@ -44,7 +44,7 @@ inDepth?.("a directory whose majority is lost for good", () => {
     expect(unsure.code).to.equal(1);
     expect(unsure.stderr)
       .to.match(/Left out: one, two\.|Left out: two, one\./)
-      .and.include("must be confirmed");
+      .and.include("nothing was changed: confirm it");
     const said = await runPlexus("directory", "recover", "--data", three.data, "--yes");
     expect(said.stderr).to.match(
       /generation 1, term \d+, entry \d+, its folder written or opened last at 2.*The voters were .*Each of \d+ slots? has a copy/s,

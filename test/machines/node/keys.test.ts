@@ -154,7 +154,7 @@ describe("the keys of a real node", function () {
     expect(await done(node, ["kit", "trust", words!], { watched })).to.contain(words);
     expect((await typed(node, ["kit", "trust", "angle-tiger"], { watched })).stderr).to.match(/NOT_FOUND/);
     const refusal = await typed(node, ["erase", "--person", "ada"], { watched });
-    expect(refusal.stderr).to.match(/must be confirmed/);
+    expect(refusal.stderr).to.match(/nothing was destroyed: confirm it/);
     expect(await done(node, ["erase", "--person", "ada", "--yes"], { watched })).to.match(/destroyed/);
     const control = await node.controlToken();
     const answers: unknown[] = [];

@@ -42,6 +42,7 @@ const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64u
 const root = rootKeysOf(Buffer.alloc(32, 1));
 const scheme = { type: "rs", k: 3, m: 2 } as const;
 const width = 5;
+const headsKept = 3;
 
 async function makeKit(keys: ClusterKeys): Promise<void> {
   const to = { commitment: root.commitment, recoveryKey: text(root.recipient.publicKey) };
@@ -86,7 +87,7 @@ describe("a restore from the disks of storage nodes", function () {
         carried: async () => valueIn(await keys.carried()),
         clock,
         log: { ...quietLog, error: (event) => void errors.push(event) },
-        limits: { settleMs: 0, retryMsMin: 1, headsKept: 3 },
+        limits: { settleMs: 0, retryMsMin: 1, headsKept },
       }),
     );
     const ports = async (): Promise<BackupPorts> => ({
@@ -133,6 +134,8 @@ describe("a restore from the disks of storage nodes", function () {
         const at = await snapshot();
         const { number } = readHead((await heads.read())!, at.keys.head);
         for (const keeper of keepers) while ((await keeper.newest())?.number !== number) await new Promise((done) => setImmediate(done)); // prettier-ignore
+        // The oldest one goes after the newest one came.
+        for (const index of holders) while ((await readdir(join(holder(index), "shards", "heads"))).length > headsKept) await new Promise((done) => setImmediate(done)); // prettier-ignore
         return number;
       },
       head: async () => (await heads.read())!,

@@ -16,6 +16,7 @@ import { keptLog } from "../../../conformance/real-time.ts";
 import { multicastWorks } from "../../../fixtures/multicast.ts";
 import { json, startDouble, type Double, type Script } from "../../../fixtures/providers/double.ts";
 import { ollamaDouble } from "../../../fixtures/providers/ollama.ts";
+import { until } from "../../../waits.ts";
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => void (await Promise.all(closing.splice(0).map((close) => close()))));
@@ -125,8 +126,10 @@ describe("finding by mDNS", () => {
           additionals: [{ name: "den.local", type: "A", data: "127.0.0.1" }],
         });
     });
-    const found = await findByMdns({ ...where, waitMs: 400 });
-    expect(found).to.deep.equal([{ label: "quiet den", host: "127.0.0.1", port: 8_000, facts: { path: "/v1" } }]);
+    const den = { label: "quiet den", host: "127.0.0.1", port: 8_000, facts: { path: "/v1" } };
+    await until("the den is found", async () => {
+      expect(await findByMdns({ ...where, waitMs: 400 })).to.deep.equal([den]);
+    });
   });
 });
 

@@ -143,10 +143,10 @@ describe("a model on another server", function () {
     const from = double.asked.length;
     expect((await endOf(busy)).details).to.include({ retryAfterMs: 3_600_000 });
     const soon: Script = (_asked, response) => {
-      response.setHeader("retry-after", "1");
+      response.setHeader("retry-after", "20");
       json(response, {}, 529);
     };
-    expect(await endOf(soon, { timeoutMs: 50 })).to.deep.include({ code: "MODEL_BUSY", outcome: "not_started" });
+    expect(await endOf(soon, { timeoutMs: 19_000 })).to.deep.include({ code: "MODEL_BUSY", outcome: "not_started" });
     expect(double.asked.length - from).to.equal(2);
     const always: Script = (_asked, response) => {
       response.setHeader("retry-after", "0");
@@ -241,18 +241,28 @@ describe("a model on another server", function () {
   it("falls silent: before its answer, and within it", async () => {
     const endpoint = { url: double.url, model: "m" };
     const wire = { base: (url: URL) => url.href, headers: () => ({}), stream: "sse" as const };
-    double.script = (_asked, response) => void say(begin(response), delta("Hel"));
-    const call = new Call({ endpoint, wire, timeoutMs: 10_000, silenceMs: 20 });
-    const events: unknown[] = [];
-    try {
-      for await (const event of call.events({ path: "/x", body: {} })) events.push(event);
-      expect.fail("it ended");
-    } catch (thrown) {
-      expect(thrown).to.have.nested.property("failure.code", "PROVIDER_FAILED");
-      expect(thrown).to.have.nested.property("failure.details.reason", "the server has fallen silent");
+    const silent = { code: "PROVIDER_FAILED", details: { model: "m", reason: "the server has fallen silent" } };
+    for (const spoken of [false, true]) {
+      const world = new World(1);
+      const asked = Promise.withResolvers<ServerResponse>();
+      double.script = (_asked, response) => asked.resolve(response);
+      const call = new Call({ endpoint, wire, timeoutMs: 10_000, silenceMs: 20, clock: world.clock() });
+      const events = call.events({ path: "/x", body: {} });
+      let next = events.next();
+      const response = await asked.promise;
+      if (spoken) {
+        say(begin(response), delta("Hel"));
+        expect((await next).done).to.equal(false);
+        next = events.next();
+      }
+      const ended = next.then(
+        () => "it went on",
+        (error: unknown) => failureOf(error),
+      );
+      world.elapse(21);
+      expect(await ended).to.deep.include(silent);
+      await call.end();
     }
-    expect(events).to.have.length(1);
-    await call.end();
   });
 
   it("may be silent as long as the call may take, before its answer and within it", async () => {
