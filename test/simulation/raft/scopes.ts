@@ -16,6 +16,7 @@ const partly = { large: true, stepsMax: 10_000_000 } as const;
 const grows = { nodes: ["a", "b", "x"], voters: ["a", "b"] } as const;
 const replaces = { nodes: [...abc, "x"], voters: abc } as const;
 const late = { late: true } as const;
+const two = { nodes: ["a", "b"], voters: ["a", "b"] } as const;
 
 /** Those of three voters, unless the name says otherwise. */
 export const scopes: readonly Scope[] = [
@@ -29,6 +30,15 @@ export const scopes: readonly Scope[] = [
     "a member goes, a crash that loses what is not synced",
     { elections: 1, members: 1, crashes: 1 },
     { ...late, ...partly },
+  ),
+  // What three are followed in for so many steps only, two are in every state.
+  scope("two voters, cut logs", { elections: 2, writes: 1, compacts: 1, beats: 1 }, two),
+  scope("two voters, and a third one learns and votes, a crash", { elections: 1, members: 2, crashes: 1 }, { ...grows, ...large }), // prettier-ignore
+  scope("two voters, a crash that loses what is not synced, a write", { elections: 2, writes: 1, crashes: 1 }, { ...two, ...late, ...large }), // prettier-ignore
+  scope(
+    "two voters, a crash that loses what is not synced, a write, a member goes",
+    { elections: 1, writes: 1, members: 1, crashes: 1 },
+    { ...two, ...late, ...large },
   ),
   scope("two elections, a crash", { elections: 2, crashes: 1 }, large),
   scope("two elections, a write", { elections: 2, writes: 1 }, large),

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { openDirectory, type PlacedDirectory } from "../../../node/composition/directory-place.ts";
+import { seal } from "../../../node/data-folder/seal.ts";
 import { directoryLimits } from "../../../node/directory/index.ts";
 import { failureOf, type Role } from "../../../protocols/index.ts";
 import { memberRecord } from "../../fixtures/members.ts";
@@ -95,6 +96,70 @@ describe("the directory at its keeper", () => {
     const withTwoMs = told.flatMap(([voters, atMs], place) => (voters === 2 ? [(told[place + 1]?.[1] ?? Infinity) - atMs] : [])); // prettier-ignore
     // A look comes each half second.
     for (const ms of withTwoMs) expect(ms).to.be.lessThan(directoryLimits.voterCheckMs / 5);
+  });
+
+  it("grows from a folder of the first version to seven voters, and replaces one that stays away, which comes back without a vote", async () => {
+    const world = new World(4);
+    const clock = world.clock();
+    const links = new Links(clock);
+    const stopTime = world.flow();
+    const nodes = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    const members = nodes.map((node) => memberRecord(node, { roles: ["manager"] }));
+    const down = new Set<string>();
+    const awayMs = 10_000;
+    const old = new RowStore();
+    const record = { slot: "chat/5", epoch: 4, owner: "a", inSync: ["a"], learners: [] };
+    await old.batch([
+      { type: "put", key: "directory/chat/5", value: seal("directory/chat/5", { ...record, revision: 9 }) },
+    ]);
+    const all = new Map(
+      nodes.map((node) => [
+        node,
+        openDirectory(
+          { kind: "embedded", host: "a" },
+          {
+            node,
+            cluster: "c1",
+            founding: false,
+            store: node === "a" ? old : new RowStore(),
+            exchange: links.exchange(node),
+            clock,
+            random: world.dice,
+            log: quietLog,
+            placed: () => undefined,
+            limits: { voterAwayMs: awayMs },
+          },
+        ),
+      ]),
+    );
+    const linkAll = (): void => nodes.forEach((node, at) => nodes.slice(0, at).forEach((other) => links.link(node, other))); // prettier-ignore
+    linkAll();
+    for (const one of all.values()) {
+      await one.opened();
+      one.keepVoters({ members: () => members, isUp: (node) => !down.has(node) });
+    }
+    const first = all.get("a") as PlacedDirectory;
+    await first.directory.compareAndSet("voters", { wanted: 7 }, 0);
+    await world.sleep(30_000);
+    const { leader, voters: seven } = first.lead();
+    expect(seven).to.have.length(7);
+    const gone = seven.find((node) => node !== leader && node !== "a") as string;
+    const spare = nodes.find((node) => !seven.includes(node)) as string;
+    down.add(gone);
+    for (const other of nodes) if (other !== gone) links.cut(gone, other);
+    await world.sleep(awayMs / 2);
+    expect([...first.lead().voters].sort(), "it is waited for").to.deep.equal([...seven].sort());
+    await world.sleep(awayMs);
+    const others = [...seven.filter((node) => node !== gone), spare].sort();
+    expect([...first.lead().voters].sort()).to.deep.equal(others);
+    down.delete(gone);
+    linkAll();
+    await world.sleep(5_000);
+    const back = all.get(gone) as PlacedDirectory;
+    expect([...back.lead().voters].sort()).to.deep.equal(others);
+    for (const one of [first, back]) expect((await one.directory.read("slot/chat/5"))?.value).to.deep.equal(record);
+    for (const one of all.values()) await one.close();
+    await stopTime();
   });
 
   it("stays with one node where three managers are up and one voter is wanted, until that is wanted no more", async () => {

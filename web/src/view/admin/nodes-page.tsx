@@ -43,7 +43,8 @@ function Cluster() {
       {error !== null && (
         <Note tone="bad">
           {error.message}
-          {data !== undefined && " The page shows older figures."}
+          {data !== undefined &&
+            " The page shows older figures; plexus nodes at a machine that is up says how it is now."}
         </Note>
       )}
       {data !== undefined && (

@@ -1,0 +1,67 @@
+import type { Page } from "playwright-core";
+import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
+import { openPages, type Fixture, type Person } from "../../fixtures/page/index.ts";
+
+describe("the page of nodes of three managers that keep the directory together", function () {
+  // Each goes on with the nodes of the one before.
+  this.bail(true);
+  let fixture: Fixture;
+  let ada: Person;
+  let page: Page;
+  const others = new Map<string, NodeProcess>();
+  const folders: Awaited<ReturnType<typeof createDataFolder>>[] = [];
+
+  async function joins(name: string): Promise<void> {
+    const { token } = (await ada.api("POST", "/api/v1/admin/cluster/invitations", { roles: ["manager", "chat"] })) as { token: string }; // prettier-ignore
+    const folder = await createDataFolder();
+    folders.push(folder);
+    const node = new NodeProcess(folder.path, ["--name", name, "--role", "manager,chat", "--join", token]);
+    others.set(name, node);
+    await node.start();
+  }
+  const state = () => page.getByRole("region", { name: "State", exact: true });
+  const node = (name: string) =>
+    page.getByRole("list", { name: "Nodes of the cluster" }).getByRole("listitem").filter({ hasText: name });
+  /** Without the page being loaded again. */
+  const says = (text: RegExp) => state().getByText(text).waitFor();
+
+  before(async () => {
+    fixture = await openPages(["--name", "first", "--control", "127.0.0.1:0"]);
+    ada = await fixture.person("ada");
+    ({ page } = ada);
+    await page.goto(`${fixture.node.url}/admin/nodes`);
+  });
+  after(async () => {
+    await Promise.all([...others.values()].map((other) => other.end("SIGKILL")));
+    for (const folder of folders) await folder[Symbol.asyncDispose]();
+    await fixture.close();
+  });
+
+  it("shows, while it stays open, that three vote, which of them leads, and that the next death is survived", async () => {
+    await says(/^Directory: embedded, on first\.$/);
+    await joins("second");
+    await says(/^2 of 2 nodes up\.$/);
+    await page.getByText("With fewer than three one node keeps it: two would both be needed").waitFor();
+    await joins("third");
+    await says(/^Directory: 3 voters: .*\(leads\).*\. Up: 3 of 3; the next death is survived\.$/);
+    for (const name of ["first", "second", "third"]) await node(name).getByText(/\bvot(?:er|es)|leads/).first().waitFor(); // prettier-ignore
+  });
+
+  it("says that the next death would not be survived once one is down, and that it would when it is back", async () => {
+    await others.get("third")?.end("SIGKILL");
+    await says(/Up: 2 of 3; the next death of a voter would stop it: start those that are down\.$/);
+    await node("third").getByText("down").first().waitFor();
+    await others.get("third")?.start();
+    await says(/Up: 3 of 3; the next death is survived\.$/);
+  });
+
+  it("shows what it knew, and where to ask, when two are down, and goes on by itself when one is back", async () => {
+    await Promise.all([...others.values()].map((other) => other.end("SIGKILL")));
+    // Whose account it is nobody can tell then: accounts are actors, and those take no commands without the directory.
+    await page.getByText(/The page shows older figures; plexus nodes at a machine that is up says how it is now\.$/).waitFor(); // prettier-ignore
+    await others.get("second")?.start();
+    await says(/Up: 2 of 3; the next death of a voter would stop it: start those that are down\.$/);
+    await others.get("third")?.start();
+    await says(/Up: 3 of 3; the next death is survived\.$/);
+  });
+});
