@@ -188,7 +188,8 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
       const lost = (_: NodeLink, error: unknown): void => {
         if (!isGone(failureOf(error))) throw error;
       };
-      for (const { root, cursors } of snapshots.filter(({ number }) => number > upTo)) {
+      // Older ones, too: a removal that wrote packs anew, or keys that did, has made another tree of them.
+      for (const { root, cursors } of snapshots) {
         add(cursors.stripe);
         if (root !== null) await walkTree({ load }, root, { skip: ({ stripe }) => needed.has(stripe.id), node, lost });
       }

@@ -85,8 +85,8 @@ export const ofBackups: readonly Mutation[] = [
   {
     name: "makes up for the newest head alone",
     file: "node/backup/repository.ts",
-    find: "snapshots.filter(({ number }) => number > upTo)",
-    replace: "snapshots.slice(-1)",
+    find: "for (const { root, cursors } of snapshots) {",
+    replace: "for (const { root, cursors } of snapshots.slice(-1)) {",
     caughtBy: ["backup-kept"],
     seeds: 60,
     backups: true,

@@ -122,7 +122,7 @@ export class Cluster {
             void this.gauges.set([node, name, ...Object.values(labels ?? {})].join(" "), value),
         },
         limits: quick,
-        use: (work, piece) => work(piece ? { ...ports, stripes: pacedStripes(stripes, piece) } : ports),
+        use: (work, piece) => work(piece ? { ...ports, stripes: pacedStripes(ports.stripes, piece) } : ports),
         pacing,
         target: this.targetOf(node),
         drill: () => this.drill(node),

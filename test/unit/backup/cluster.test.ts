@@ -235,8 +235,9 @@ describe("backups of a cluster", function () {
       }
       return { task, looked: [...looked.values()], marks };
     };
-    const { task: plain, marks } = await whole("cancel", Infinity);
+    const { task: plain, marks, looked: plainLooked } = await whole("cancel", Infinity);
     expect(marks).to.be.above(4);
+    expect(plainLooked.length).to.be.above(4);
     for (const how of ["crash", "cancel"] as const)
       for (let moment = 1; moment < marks; moment += depth(3, 1)) {
         const { task, looked } = await whole(how, moment);
@@ -245,6 +246,7 @@ describe("backups of a cluster", function () {
         const { weak } = task.result as BackupResults["verify"];
         expect(task.result, `${how} ${moment}`).to.deep.equal({ ...plain.result, ...(how === "crash" && { weak }) });
         // The one that was being looked at is looked at again, and the one before it where its mark was not heard.
+        expect(looked.length, "stripes were looked at").to.equal(plainLooked.length);
         expect(looked.filter((times) => times > 1).length, `${how} ${moment}`).to.be.at.most(2);
       }
   });
