@@ -65,6 +65,19 @@ export class Person {
   }
 }
 
+/** Ends what a measurement has started. */
+export async function stopAll(all: {
+  readonly person: Person;
+  readonly attackers?: { stop(): Promise<unknown> };
+  readonly server: { stop(): Promise<unknown> };
+  readonly folder: { remove(): Promise<unknown> };
+}): Promise<void> {
+  all.person.close();
+  await all.attackers?.stop();
+  await all.server.stop();
+  await all.folder.remove();
+}
+
 export const underAttack: Timing = {
   name: "under-attack",
   about: "posts of somebody who is signed in, while everything that was found to hurt a node is done to it at once",
@@ -86,12 +99,7 @@ export const underAttack: Timing = {
         await attackers.end();
         return { quiet, attacked, ratio: [p99(attacked) / p99(quiet)] };
       },
-      async stop() {
-        person.close();
-        await attackers.stop();
-        await server.stop();
-        await folder.remove();
-      },
+      stop: () => stopAll({ person, attackers, server, folder }),
     };
   },
   rows: [
@@ -159,11 +167,7 @@ export const signInStorm: Timing = {
         if (process.env["BENCH_LOG"] !== undefined) console.error({ posts: stormed.length, tries });
         return { quiet, stormed, ratio: [p99(stormed) / p99(quiet)] };
       },
-      async stop() {
-        person.close();
-        await server.stop();
-        await folder.remove();
-      },
+      stop: () => stopAll({ person, server, folder }),
     };
   },
   rows: [

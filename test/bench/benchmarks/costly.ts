@@ -1,11 +1,11 @@
-/** Whether people notice requests that are small, or not large, and made to cost much: schemas, and bodies of a million values. */
+/** Whether people notice requests that are small, or not large, and made to cost much: schemas, their patterns, and bodies of a million values. */
 import { request } from "node:http";
 import { startAttackers } from "../attackers.ts";
 import { familyOf, residentBytes } from "../proc.ts";
 import { createNodeFolder, openRoom, signUpPeople, watched } from "../server.ts";
 import { p99 } from "../statistics.ts";
 import type { Samples, Timing } from "../timing.ts";
-import { Person } from "./attack.ts";
+import { Person, stopAll } from "./attack.ts";
 
 const room = "quiet";
 const postsPerRound = 200;
@@ -13,7 +13,7 @@ const textsPerRound = 40;
 /** After the last attack, until what it left is looked at. */
 const settleMs = 2_000;
 const model = "plexus-tiny";
-const attacks = ["bodies of a million values", "schemas that double"];
+const attacks = ["bodies of a million values", "schemas that double", "patterns that try every way"];
 
 /** A short answer of the model; resolves with its time. */
 function text(port: number, token: string, step: number): Promise<number> {
@@ -37,7 +37,7 @@ function text(port: number, token: string, step: number): Promise<number> {
 
 export const underCostlyRequests: Timing = {
   name: "under-attack/costly",
-  about: "posts, and short texts of a native model, of people beside schemas and bodies that are made to cost much",
+  about: "posts, and short texts of a native model, of people beside schemas, patterns and bodies that are made to cost much",
   rounds: 5,
   async start() {
     const folder = await createNodeFolder({ models: true });
@@ -82,12 +82,7 @@ export const underCostlyRequests: Timing = {
           memory: [(await memory()) / before],
         };
       },
-      async stop() {
-        person.close();
-        await attackers.stop();
-        await server.stop();
-        await folder.remove();
-      },
+      stop: () => stopAll({ person, attackers, server, folder }),
     };
   },
   rows: [

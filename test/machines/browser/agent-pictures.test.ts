@@ -1,13 +1,10 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { pcmOf, wavHead } from "../../../runtimes/onnx/sound.ts";
 import { png } from "../../fixtures/pictures.ts";
-import { startDouble, type Double } from "../../fixtures/providers/double.ts";
-import { openAiDouble } from "../../fixtures/providers/openai.ts";
-import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
+import type { Fixture, Person } from "../../fixtures/page/index.ts";
+import { openPagesWithModels } from "../../fixtures/page/models.ts";
+import type { Double } from "../../fixtures/providers/double.ts";
 
 /** How long the browser may take from a key to its dialog; then the key has gone elsewhere. */
 const dialogMs = 10_000;
@@ -27,30 +24,17 @@ async function chooseFile(
 }
 
 describe("pictures and sounds in the conversation with an agent", function () {
-  let folder: string;
   let double: Double;
   let fixture: Fixture;
   let ada: Person;
   before(async () => {
-    double = await startDouble(openAiDouble());
-    folder = await mkdtemp(join(tmpdir(), "plexus-pictures-"));
-    const config = join(folder, "plexus.yaml");
-    const model = (name: string, can: string) =>
-      `  - { name: ${name}, adapter: openai, url: "${double.url}/v1", model: echo, capabilities: [${can}] }\n`;
-    await writeFile(
-      config,
-      `models:\n${model("seeing", "chat, vision")}${model("blind", "chat")}${model("writes-down", "transcribe")}`,
-    );
-    fixture = await openPages(["--config", config]);
+    const models = { seeing: "chat, vision", blind: "chat", "writes-down": "transcribe" };
+    ({ fixture, double } = await openPagesWithModels(models));
     ada = await fixture.person("ada");
     await ada.api("POST", "/api/v1/agents", { name: "helper", model: "seeing" });
     await ada.page.goto(`${fixture.node.url}/agent/ada.helper`);
   });
-  after(async () => {
-    await fixture.close();
-    await double.close();
-    await rm(folder, { recursive: true });
-  });
+  after(() => fixture.close());
 
   it("are chosen, described and sent by keyboard, shown to the model, and stay when the page is loaded anew", async () => {
     const { page } = ada;

@@ -1,13 +1,9 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { clipboards, editors } from "../../fixtures/clipboards/documents.ts";
-import { openPages, type Fixture, type Person } from "../../fixtures/page/index.ts";
+import type { Fixture, Person } from "../../fixtures/page/index.ts";
+import { openPagesWithModels } from "../../fixtures/page/models.ts";
 import { png } from "../../fixtures/pictures.ts";
-import { startDouble, type Double } from "../../fixtures/providers/double.ts";
-import { openAiDouble } from "../../fixtures/providers/openai.ts";
 
 // What the page's own functions below see; the types of a browser are not those of a test.
 declare const getSelection: () => { selectAllChildren(element: unknown): void };
@@ -71,25 +67,15 @@ for (const [device, viewport] of [
   ["a phone", { width: 390, height: 844 }],
 ] as const)
   describe(`what is pasted and dropped, on ${device}`, function () {
-    let folder: string, double: Double, fixture: Fixture, ada: Person;
+    let fixture: Fixture, ada: Person;
     before(async () => {
-      double = await startDouble(openAiDouble());
-      folder = await mkdtemp(join(tmpdir(), "plexus-pasting-"));
-      const config = join(folder, "plexus.yaml");
-      const model = (name: string, can: string) =>
-        `  - { name: ${name}, adapter: openai, url: "${double.url}/v1", model: echo, capabilities: [${can}] }\n`;
-      await writeFile(config, `models:\n${model("seeing", "chat, vision")}${model("blind", "chat")}`);
-      fixture = await openPages(["--config", config]);
+      ({ fixture } = await openPagesWithModels({ seeing: "chat, vision", blind: "chat" }));
       ada = await fixture.person("ada", { viewport, permissions: ["clipboard-read", "clipboard-write"] });
       await ada.api("POST", "/api/v1/rooms", { room: "den", title: "Den" });
       await ada.api("POST", "/api/v1/rooms/den/messages", { text: "first words" });
       await ada.api("POST", "/api/v1/agents", { name: "helper", model: "seeing" });
     });
-    after(async () => {
-      await fixture.close();
-      await double.close();
-      await rm(folder, { recursive: true });
-    });
+    after(() => fixture.close());
     beforeEach(async () => {
       await ada.page.goto(`${fixture.node.url}/room/den`);
       await field(ada.page).fill("");
