@@ -135,7 +135,7 @@ class Check {
     if (isBelow(maxLength, length)) this.#note(at, "maxLength", `it has more than ${String(maxLength)} characters`);
     if (typeof pattern === "string") {
       const has = this.#has(pattern, value);
-      if (has !== true) this.#note(at, "pattern", has === undefined ? "it is not checked: the pattern is not known here, or takes too long" : `it does not match ${pattern}`);
+      if (has !== true) this.#note(at, "pattern", has === undefined ? notCompared : `it does not match ${pattern}`);
     }
     if (typeof format === "string" && Object.hasOwn(formats, format) && !formats[format as keyof typeof formats].test(value))
       this.#note(at, "format", `it is no ${format}`);
@@ -206,15 +206,21 @@ class Check {
     const place = `${at}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
     const properties = isRecord(schema["properties"]) ? schema["properties"] : {};
     const patterns = isRecord(schema["patternProperties"]) ? Object.entries(schema["patternProperties"]) : [];
-    const fitting = patterns.filter(([source]) => this.#has(source, key) !== false);
+    const fitting = patterns
+      .map(([source, part]) => [this.#has(source, key), part] as const)
+      .filter(([has]) => has !== false);
     if (Object.hasOwn(properties, key)) this.look(properties[key], value, place, depth + 1);
-    for (const [, part] of fitting) this.look(part, value, place, depth + 1);
+    // Whose pattern nobody has compared is not said to be wrong.
+    for (const [has, part] of fitting) if (has === true) this.look(part, value, place, depth + 1);
+    if (fitting.some(([has]) => has === undefined)) this.#note(place, "patternProperties", notCompared);
     const others = schema["additionalProperties"];
     if (others === undefined || Object.hasOwn(properties, key) || fitting.length > 0) return;
     if (others === false) this.#note(place, "additionalProperties", "there is no such member");
     else this.look(others, value, place, depth + 1);
   }
 }
+
+const notCompared = "it is not checked: the pattern is not known here, or takes too long";
 
 /** They need to know what other keywords have looked at, or another document. */
 const unchecked = ["unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef"] as const;

@@ -118,4 +118,14 @@ describe("the check of a value with a schema", () => {
 
   it("has an end, whatever is a schema", () =>
     fc.assert(fc.property(fc.jsonValue(), fc.jsonValue(), (one, other) => faultsOf(one, other).length >= 0)));
+
+  it("says of a member whose pattern is not compared that it is not checked, and not that it is wrong", () => {
+    const schema = {
+      type: "object",
+      patternProperties: { "(a)\\1|ab": { type: "string" }, "^a": { type: "boolean" } },
+    };
+    const faults = faultsOf({ ...schema, additionalProperties: false }, { ab: true });
+    expect(faults.map(({ at, keyword }) => [at, keyword])).to.deep.equal([["/ab", "patternProperties"]]);
+    expect(faultsOf(schema, { ab: 1 }).map(({ keyword }) => keyword)).to.deep.equal(["type", "patternProperties"]);
+  });
 });
