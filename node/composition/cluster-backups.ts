@@ -49,9 +49,9 @@ export function openClusterBackups(at: {
   const { exchange, table, membership, kernel, replication, directory } = at.peer;
   const heads = createDirectoryHeads(directory);
   const use: UseBackup = async (work, piece) => {
-    const stripes = piece === undefined ? at.shards.stripes : pacedStripes(at.shards.stripes, piece);
     const keys = await at.keys.backupKeys();
     if (!keys.ok) throw new PlexusError(keys.error);
+    const stripes = piece === undefined ? at.shards.stripes : pacedStripes(at.shards.stripes, piece);
     const sealer = createSealer({ threads: commandLimits.sealerThreads, idleMs: commandLimits.sealerIdleMs, ...(piece && { piece }) }); // prettier-ignore
     try {
       return await work({ cluster, owner: backupActor, stripes, heads, keys: keys.value, sealer, clock, random, log, limits: backupLimits }); // prettier-ignore

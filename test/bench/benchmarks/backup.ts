@@ -15,6 +15,9 @@ import { workspace } from "../processes.ts";
 /** Of records; half as much of it cannot be compressed. */
 const megabytes = Number(process.env["BENCH_BACKUP_MB"] ?? 500);
 const program = fileURLToPath(new URL("../targets/backup-program.ts", import.meta.url));
+/** What `bin/plexus` gives Node: ours is started as a node is. */
+const [, launched = ""] = /^exec "\$node" (.*) "\$home/m.exec(readFileSync(new URL("../../../bin/plexus", import.meta.url), "utf8")) ?? []; // prettier-ignore
+const started = [process.execPath, ...launched.split(" "), program];
 
 /** The data that all are given, made once. */
 let made: { readonly folder: string; readonly bytes: number } | undefined;
@@ -129,7 +132,7 @@ const storedKilobytes = { atOnce: 4_000, each: 100 } as const;
  *  follow one another. */
 const storedOf = (how: "together" | "apart") => async (): Promise<Target> => {
   const folder = mkdtempSync(join(workspace, "stored-"));
-  const run = (...args: readonly string[]) => costOf([process.execPath, program, folder, ...args]);
+  const run = (...args: readonly string[]) => costOf([...started, folder, ...args]);
   return {
     async round(): Promise<Figures> {
       rmSync(folder, { recursive: true, force: true });
@@ -156,7 +159,7 @@ const chatOf = (how: "alone" | "beside" | "unpaced") => async (): Promise<Target
   return {
     async round(): Promise<Figures> {
       await ours.fresh(folder);
-      const { p50Ms = NaN, p99Ms = NaN } = await costOf([process.execPath, program, folder, "chat", how]);
+      const { p50Ms = NaN, p99Ms = NaN } = await costOf([...started, folder, "chat", how]);
       return { p50Ms, p99Ms };
     },
     stop: async () => undefined,
@@ -167,7 +170,7 @@ const ours: Operations = {
   fresh: async (folder) => rmSync(join(folder, "holders"), { recursive: true, force: true }),
   command(operation, folder) {
     const what = { backup: ["backup"], verify: ["verify"], restore: ["restore", join(folder, "out")], one: ["thread", "room/r3", join(folder, "one")] }; // prettier-ignore
-    return [process.execPath, program, folder, ...what[operation]];
+    return [...started, folder, ...what[operation]];
   },
 };
 

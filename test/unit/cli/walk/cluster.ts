@@ -8,7 +8,11 @@ import { describeFailure } from "../../../../cli/output.ts";
 import { createProgram } from "../../../../cli/program.ts";
 import type { Peer } from "../../../../node/composition/peer.ts";
 import type { MemberRecord } from "../../../../node/ports.ts";
-import { failureOf, type Failure, type Role } from "../../../../protocols/index.ts";
+import { createPacing } from "../../../../node/backup/index.ts";
+import { openClusterBackups } from "../../../../node/composition/cluster-backups.ts";
+import { createClusterKeys, diskKeyOf } from "../../../../node/keys/index.ts";
+import { failure, failureOf, refused, type Failure, type Role } from "../../../../protocols/index.ts";
+import { quietLog, quietMeter } from "../../../fixtures/quiet.ts";
 import { makePeer, quickLimits } from "../../../fixtures/peers.ts";
 import { Network, simulatedClock, type Pulse, type World } from "../../../world/index.ts";
 import { createWorld } from "../../../fixtures/flowing.ts";
@@ -108,6 +112,32 @@ export class WalkedCluster {
     peer.membership.onChange(() => void this.#members.set(name, peer.membership.members().members));
     await start();
     this.#living.set(name, { peer, pulse, store });
+    this.#backUp(name);
+  }
+
+  /** The node works on backups as a node does. There is no recovery kit, so a run comes to an end before it looks for storage. */
+  #backUp(name: string): void {
+    const { peer, pulse, store } = this.#living.get(name) as Living;
+    const clock = simulatedClock(this.world, { offsetMs: 0 }, pulse);
+    const diskKey = async () => diskKeyOf(Buffer.alloc(32, 9));
+    const keys = createClusterKeys({ cluster: "c1", directory: peer.directory, store, diskKey: { read: diskKey, make: diskKey }, clock, log: quietLog }); // prettier-ignore
+    openClusterBackups({
+      machine: { clock, random: this.world.dice, log: quietLog, meter: quietMeter },
+      identity: { node: `id-${name}`, cluster: "c1" },
+      peer,
+      keys,
+      shards: {
+        get stripes(): never {
+          throw new Error("without a recovery kit nobody comes this far");
+        },
+      },
+      blobs: noBlobs,
+      surveyHolders: () => Promise.reject(new Error("without a recovery kit nobody comes this far")),
+      pacing: createPacing({ clock }),
+      scratch: "",
+      drillFailed: () => undefined,
+      ended: () => undefined,
+    } as unknown as Parameters<typeof openClusterBackups>[0]);
   }
 
   /** Ends a node's process without a word. */
@@ -169,6 +199,8 @@ export class WalkedCluster {
     await this.world.pass(10);
   }
 }
+
+const noBlobs = { put: async () => refused(failure("NOT_FOUND")), read: async () => refused(failure("NOT_FOUND")) };
 
 /** No folder for backups is offered. */
 const folders = (name: string): NonNullable<GatewayOptions["backups"]> =>

@@ -92,6 +92,7 @@ const operations: readonly { readonly words: readonly string[]; readonly reads?:
   { words: ["actors", "show", "room/lobby"], reads: true },
   { words: ["backup", "tasks"], reads: true },
   { words: ["users", "list"], reads: true },
+  { words: ["backup", "run"] },
   { words: ["invite"] },
   { words: ["invite", "--role", "storage"] },
   { words: ["backup", "schedule", "set", "nightly", "--cron", "0 3 * * *"] },
