@@ -89,7 +89,7 @@ export function readHouse(): House {
 function lint(paths: readonly string[]): readonly Diagnostic[] {
   const folder = mkdtempSync(join(tmpdir(), "plexus-house-"));
   const config = {
-    plugins: ["import", "eslint"],
+    plugins: "eslint import".split(" "),
     categories: { correctness: "off" },
     rules: {
       "max-lines-per-function": ["error", { max: functionLinesMax, IIFEs: true }],
