@@ -8,7 +8,7 @@ import { migrateDirectory } from "../../../cli/cluster.ts";
 import { writeControlFile } from "../../../cli/control.ts";
 import { plexusCommand } from "../../../cli/launcher.ts";
 import { createProgram } from "../../../cli/program.ts";
-import { failure, failureOf, ok, refused, type ClusterSlotRow } from "../../../protocols/index.ts";
+import { failure, failureOf, ok, refused, type ClusterSlotRow, type ClusterSummary } from "../../../protocols/index.ts";
 import { controlToken, nodeRow, slotRow, startClusterFixture, summaryOf, type ClusterFixture } from "../gateway/cluster-fixture.ts"; // prettier-ignore
 import { collected, summary } from "./fixture.ts";
 
@@ -323,6 +323,25 @@ describe("commands to a cluster", () => {
     fixture.summaries = [summaryOf([], { directory: { kind: "etcd", endpoints } })];
     const again = await run("directory", "migrate", "--etcd", ...endpoints);
     expect(failureOf(again.thrown).code).to.equal("ALREADY_DONE");
+  });
+
+  it("say after a move to etcd who may be missing: managers, and who alone had the directory", async () => {
+    const managers = (count: number) =>
+      Array.from({ length: count }, (_, at) => nodeRow(`m${at}`, { roles: ["manager"] }));
+    const said = async (
+      nodes: ReturnType<typeof managers>,
+      directory: ClusterSummary["directory"],
+    ): Promise<string> => {
+      fixture.summaries = [summaryOf(nodes, { directory })];
+      return (await run("directory", "migrate", "--etcd", "http://e1:2379")).text;
+    };
+    expect(await said(managers(1), { kind: "embedded", node: "m0" }))
+      .to.include("and 1 node has it: give it to 3")
+      .and.include("do not remove that one yet");
+    const voters = { kind: "replicated", generation: 1, voters: ["m0", "m1", "m2"], leader: "m0" } as const;
+    expect(await said(managers(3), voters))
+      .to.not.include("give it to")
+      .and.not.include("do not remove");
   });
 
   it("move the directory from etcd to the managers, once", async () => {
