@@ -107,9 +107,10 @@ async function goesOnWithout(
   return others;
 }
 
-/** Somebody joins, is drained and leaves while a node is away; the audit says so then. */
-async function comesAndGoes({ cluster, load }: Scene, others: readonly NodeProcess[]): Promise<void> {
-  const [asked] = others as [NodeProcess];
+/** Somebody joins at the leader, is drained and leaves while a node is away; the audit says so then. */
+async function comesAndGoes({ cluster, load, voters }: Scene, others: readonly NodeProcess[]): Promise<void> {
+  const { leader } = await voting(cluster, voters, "a guest comes", others);
+  const asked = cluster.named(leader);
   await cluster.add(worker("guest"), asked);
   await until("the guest has its share", async () => {
     const { nodes } = (await cluster.admin("GET", "/api/v1/admin/cluster/summary", undefined, asked)) as ClusterSummary;
