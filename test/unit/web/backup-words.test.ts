@@ -177,6 +177,7 @@ describe("how backups stand, in words", () => {
     expect(taskText(stepping)).to.equal("Under way · 25 % · slows down while people write: works 12 % of the time");
     expect([partDone(running), partDone(task({ progress: {} }))]).to.deep.equal([0.25, undefined]);
     expect(taskText(task({ state: "cancelled" }))).to.equal("Cancelled.");
+    expect(taskText(task({ state: "cancelled", resumable: true }))).to.match(/can go on from where it was/);
     const refused = failure("HOLDERS_TOO_FEW", { reason: "one of two is up" });
     expect(taskText(task({ state: "failed", error: refused }))).to.equal(
       "Too few nodes with the role storage can keep this now. Start or add some; plexus shards list shows those there are. Reason: one of two is up.",
