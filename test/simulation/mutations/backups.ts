@@ -3,6 +3,16 @@ import type { Mutation } from "./mutation.ts";
 /** Backups. Each is a fault that the simulator must find (mutation.ts). */
 export const ofBackups: readonly Mutation[] = [
   {
+    name: "keeps what was referred to by a clock that was ahead until that time comes",
+    file: "actors/shard-holder/state.ts",
+    find: "expiresAtMs !== undefined && !holdsAt(nowMs, expiresAtMs, lifeMs);",
+    replace: "expiresAtMs !== undefined && expiresAtMs <= nowMs;",
+    caughtBy: ["backup-left"],
+    from: 13,
+    seeds: 20,
+    backups: true,
+  },
+  {
     name: "begins a recall that no second admin agreed to",
     file: "actors/backup/approvals.ts",
     find: 'return request.state === "approved"',
