@@ -59,4 +59,12 @@ export const clientLimits = {
   /** A command that was refused for a temporary reason is repeated so often. Where another node may take its actor over, until its
    *  time is over. */
   repeatsMax: 3,
+  /** People whose names are known; whoever was learnt of first is forgotten.
+   *
+   *  Twice the largest room. */
+  peopleMax: 20_000,
+  /** So many missing people are asked for one by one; for more, the list of people is read. */
+  peopleOneByOneMax: 8,
+  /** Pages of the list of people, of 200 each, that are read to find somebody. */
+  peoplePagesMax: 50,
 } as const;

@@ -20,7 +20,8 @@ import {
   type Wrong,
 } from "./requests.ts";
 import type { Screen } from "./screen.ts";
-import { describeResults, describeRoom, describeThread, nameOf } from "./view.ts";
+import { nameOf, type Names } from "./names.ts";
+import { describeResults, describeRoom, describeThread, type Look } from "./view.ts";
 import { Visit } from "./visit.ts";
 
 /** What one line came to. */
@@ -59,14 +60,18 @@ export function createConversation(options: {
   readonly client: Pick<Client, "at" | "call" | "follow" | "link">;
   readonly screen: Screen;
   readonly json: boolean;
+  /** How people are called. */
+  readonly names: Names;
   /** Rooms that anybody may join. */
   publicRooms(): Promise<Result<{ readonly rows: readonly CatalogRow[] }>>;
   /** The models of the cluster. */
   models(): Promise<Result<{ readonly models: readonly ModelInfo[] }>>;
 }): Conversation {
-  const { user, client, screen } = options;
+  const { user, client, screen, names } = options;
   const printer = createPrinter(screen, options.json);
   const { color, dim, remark, show } = printer;
+  const { who, said } = names;
+  const look: Look = { color, who, said };
   const nowhere: Here = {
     place: undefined,
     hasReacted: () => false,
@@ -103,7 +108,7 @@ export function createConversation(options: {
 
   async function goTo(place: Place): Promise<Step> {
     visit?.leave();
-    const next = new Visit(place, { user, client, screen, printer, models: () => options.models() });
+    const next = new Visit(place, { user, client, screen, printer, names, models: () => options.models() });
     visit = next;
     const answer = await next.enter((reason) => {
       remark(dim(`* You can no longer follow ${nameOf(`${place.kind}/${place.key}`)} (${reason.code})`));
@@ -186,14 +191,16 @@ export function createConversation(options: {
 
   async function showResults(room: string, seq: number): Promise<Step> {
     const answer = await client.call("room.pollResults", room, { seq });
-    if (answer.ok) show({ results: answer.value }, describeResults(answer.value, color));
+    if (answer.ok) show({ results: answer.value }, describeResults(answer.value, look));
     return stepOf(answer);
   }
 
   async function showMembers(room: string): Promise<Step> {
     const answer = await client.call("room.describe", room, {});
-    for (const [member, { role }] of answer.ok ? Object.entries(answer.value.members) : [])
-      show({ member, role }, `${nameOf(member)}${role === "member" ? "" : dim(` ${role}`)}`);
+    const members = answer.ok ? Object.entries(answer.value.members) : [];
+    await names.ready(members.map(([member]) => member));
+    for (const [member, { role }] of members)
+      show({ member, role }, `${names.listed(member)}${role === "member" ? "" : dim(` ${role}`)}`);
     return stepOf(answer);
   }
 
@@ -219,7 +226,8 @@ export function createConversation(options: {
     const answer = await client.call("room.threads", room, {});
     if (!answer.ok) return stepOf(answer);
     const { threads } = answer.value;
-    for (const thread of threads) show({ thread }, describeThread(thread, color));
+    await names.ready(threads);
+    for (const thread of threads) show({ thread }, describeThread(thread, look));
     if (threads.length === 0) remark(dim("There is no thread yet. /reply N TEXT begins one."));
     return done;
   }
@@ -319,7 +327,9 @@ export function createConversation(options: {
     onActivity({ room, author, mentioned, edited }) {
       if (!screen.interactive) return;
       const did = edited === true ? "edited a message" : "wrote";
-      remark(dim(`* ${nameOf(author)} ${did} in ${nameOf(room)}${mentioned ? " and mentioned you" : ""}`));
+      const told = () =>
+        remark(dim(`* ${who(author)} ${did} in ${nameOf(room)}${mentioned ? " and mentioned you" : ""}`));
+      void names.ready(author).then(told);
     },
     onLink(link) {
       const before = shown;

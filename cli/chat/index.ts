@@ -5,6 +5,7 @@
  *      commands.ts    what a typed line means                        (pure)
  *      requests.ts    what it asks of the room or agent             (pure)
  *      view.ts        what an event looks like                      (pure)
+ *      names.ts       how people are called: as everybody sees them
  *      link-news.ts   what a change of the connection says          (pure)
  *      screen.ts      a terminal with the typed line at the bottom, or plain pipes; printer.ts: for people or programs
  *      visit.ts       one stay in a room or with an agent: what is followed, and shown once
@@ -12,12 +13,13 @@
  *
  *  Piped, each line of standard input is one message or command, done before the next is read; at the end of input the
  *  client waits for an agent's answer and ends with the outcome of the worst command. */
-import { Client, clientLimits } from "../../client/index.ts";
-import { awayNode, failureOf, passingCodes, PlexusError, type Failure } from "../../protocols/errors.ts";
+import { Client, clientLimits, People } from "../../client/index.ts";
+import { awayNode, failureOf, ok, passingCodes, PlexusError, type Failure } from "../../protocols/errors.ts";
 import { callNode } from "../node-client.ts";
 import { describeFailure, exitCodes, paint, type Output } from "../output.ts";
 import { saveSession } from "../session.ts";
 import { createConversation } from "./conversation.ts";
+import { Names } from "./names.ts";
 import { processScreen, type Screen } from "./screen.ts";
 import { signIn, type SignInOptions } from "./sign-in.ts";
 import { terminalPorts } from "./socket.ts";
@@ -84,6 +86,21 @@ function outlasted(reason: Failure): string {
   return `${details?.["actor"] === undefined ? message : account} (${code})`;
 }
 
+/** The people of the cluster, as the node tells of them. */
+const peopleOf = (client: Client, token: string): People =>
+  new People({
+    page: (after) =>
+      callNode(
+        { url: client.at.url, token },
+        "GET",
+        `/api/v1/catalog/users?limit=200${after === undefined ? "" : `&after=${encodeURIComponent(after)}`}`,
+      ),
+    card: async (user) => {
+      const card = await client.call("user.card", user, {});
+      return card.ok ? ok({ key: user, title: card.value.displayName }) : card;
+    },
+  });
+
 async function converse(flags: ChatFlags, screen: Screen, output: Output): Promise<number> {
   const session = await signIn(flags, screen);
   const { token } = session;
@@ -101,6 +118,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
     client,
     screen,
     json: flags.json,
+    names: new Names(peopleOf(client, token), flags.json),
     publicRooms: () => callNode({ url: client.at.url, token }, "GET", "/api/v1/catalog/rooms"),
     models: () => callNode({ url: client.at.url, token }, "GET", "/api/v1/models"),
   });

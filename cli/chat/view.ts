@@ -12,10 +12,13 @@ import type {
 } from "../../protocols/index.ts";
 import { cut } from "../../protocols/text.ts";
 import { counted, paint } from "../output.ts";
+import { nameOf, type Callers } from "./names.ts";
 import { printable, withoutControls } from "../printable.ts";
 
-/** `user/ada` → `ada`, `agent/ada.helper` → `ada.helper`. */
-export const nameOf = (principal: string): string => withoutControls(principal.slice(principal.indexOf("/") + 1));
+/** How something is printed: with colours or without, and how people are called. */
+export interface Look extends Callers {
+  readonly color: boolean;
+}
 
 const clockTime = (atMs: number): string => {
   const at = new Date(atMs);
@@ -25,8 +28,9 @@ const clockTime = (atMs: number): string => {
 const minuteOf = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 16)}Z`;
 
 /** A message as one entry of the terminal: `12:04 #7 ada: text`. Further lines are indented. */
-export function describeMessage(message: RoomMessage, color: boolean): string {
-  const head = `${paint(color, "dim", `${clockTime(message.atMs)} #${message.seq}`)} ${paint(color, "bold", nameOf(message.author))}`;
+export function describeMessage(message: RoomMessage, look: Look): string {
+  const { color } = look;
+  const head = `${paint(color, "dim", `${clockTime(message.atMs)} #${message.seq}`)} ${paint(color, "bold", look.who(message.author))}`;
   // The mention, where an agent answers one: in a thread that is not the message which the thread began with.
   const to = message.answers ?? message.replyTo;
   const answers = to === undefined ? "" : paint(color, "dim", ` (to #${to})`);
@@ -48,7 +52,7 @@ export function describeMessage(message: RoomMessage, color: boolean): string {
   const poll = message.poll === undefined ? "" : describePoll(message.poll, message.seq, color);
   const rounds = describeRounds(message.rounds ?? [], color);
   const called = rounds === undefined ? "" : `${rounds}\n`;
-  return `${called}${head}${answers}${was}: ${indent(message.text)}${unanswered}${stopped}${edited}${thread}${poll}${below}`;
+  return `${called}${head}${answers}${was}: ${indent(look.said(message))}${unanswered}${stopped}${edited}${thread}${poll}${below}`;
 }
 
 const voters = (count: number): string => (count === 1 ? "1 person has voted" : `${count} people have voted`);
@@ -63,7 +67,7 @@ function describePoll(poll: Poll, seq: number, color: boolean): string {
 }
 
 /** What /results prints: the counts, and one's own vote. */
-export function describeResults({ seq, question, poll, choices }: PollResults, color: boolean): string {
+export function describeResults({ seq, question, poll, choices }: PollResults, { color }: Look): string {
   const mine = choices.length === 0 ? "" : `\n      You voted for ${namesOf(poll, choices)}.`;
   return `${paint(color, "dim", `#${seq}`)} ${withoutControls(question)}${describePoll(poll, seq, color)}${mine}`;
 }
@@ -72,11 +76,14 @@ const namesOf = (poll: Poll, choices: readonly number[]): string =>
   choices.map((choice) => withoutControls(poll.options[choice]?.text ?? "")).join(", ");
 
 /** What a vote was, and how the poll stands now. */
-function describeVote({ message: { seq, poll }, by, choices }: Extract<RoomEvent, { type: "voted" }>): string {
-  if (poll === undefined) return `${nameOf(by)} voted in #${seq}`;
+function describeVote(
+  { message: { seq, poll }, by, choices }: Extract<RoomEvent, { type: "voted" }>,
+  { who }: Look,
+): string {
+  if (poll === undefined) return `${who(by)} voted in #${seq}`;
   const what = choices.length === 0 ? "took the vote back" : `voted for ${namesOf(poll, choices)}`;
   const counts = poll.options.map(({ text, votes }) => `${text} ${votes}`).join(", ");
-  return `${nameOf(by)} ${what} in #${seq} (${counts})`;
+  return `${who(by)} ${what} in #${seq} (${counts})`;
 }
 
 /** What was said, with what is in its pictures and sounds. */
@@ -138,78 +145,75 @@ export const describeCauses = (models: readonly ModelInfo[]): readonly string[] 
 const repliesText = (count: number): string => counted(count, "reply", "replies");
 
 /** An answer that is in its thread only: one line, as the room shows no more of it. `count` replies there are. */
-function describeAnswer(message: RoomMessage, count: number, color: boolean): string {
-  const text = withoutControls(cut(message.text.replaceAll(/\s+/g, " ").trim(), answerChars));
+function describeAnswer(message: RoomMessage, count: number, { color, who, said }: Look): string {
+  const text = withoutControls(cut(said(message).replaceAll(/\s+/g, " ").trim(), answerChars));
   const where = `the thread of #${message.replyTo}, ${repliesText(count)}`;
-  return paint(
-    color,
-    "dim",
-    `${clockTime(message.atMs)} #${message.seq} ${nameOf(message.author)} in ${where}: ${text}`,
-  );
+  return paint(color, "dim", `${clockTime(message.atMs)} #${message.seq} ${who(message.author)} in ${where}: ${text}`);
 }
 const answerChars = 160;
 
 /** A line of /threads. */
-export function describeThread({ root, count, last, own }: RoomThread, color: boolean): string {
+export function describeThread({ root, count, last, own }: RoomThread, { color, who }: Look): string {
   const news = own === undefined || own.unread === 0 ? "" : paint(color, ["bold", "yellow"], ` ${own.unread} new`);
   const mentioned = own?.mentioned === true ? paint(color, ["bold", "red"], " @you") : "";
   const text = withoutControls(cut(last.text.replaceAll(/\s+/g, " ").trim(), answerChars));
-  return `#${root}: ${repliesText(count)}${news}${mentioned}, the last of ${nameOf(last.author)}: ${text}`;
+  return `#${root}: ${repliesText(count)}${news}${mentioned}, the last of ${who(last.author)}: ${text}`;
 }
 
 /** What a room's event says; undefined for what needs no line. */
-export function describeRoomEvent(event: RoomEvent, color: boolean): string | undefined {
+export function describeRoomEvent(event: RoomEvent, look: Look): string | undefined {
+  const { color, who } = look;
   const note = (text: string): string => paint(color, "dim", `* ${withoutControls(text)}`);
   switch (event.type) {
     case "posted":
       if (event.message.threadOnly === true)
-        return describeAnswer(event.message, event.root?.replies?.count ?? 1, color);
-      return describeMessage(event.message, color);
+        return describeAnswer(event.message, event.root?.replies?.count ?? 1, look);
+      return describeMessage(event.message, look);
     case "restored":
       return [
         note(`${counted(event.messages.length, "message")} came back from a backup`),
-        ...event.messages.map((message) => describeMessage(message, color)),
+        ...event.messages.map((message) => describeMessage(message, look)),
       ].join("\n");
     case "withdrawn":
       return note(`${counted(event.messages.length, "message")} that came back from a backup went again`);
     case "edited":
-      return `${note(`${nameOf(event.by)} edited`)}\n${describeMessage(event.message, color)}`;
+      return `${note(`${who(event.by)} edited`)}\n${describeMessage(event.message, look)}`;
     case "deleted":
-      return note(`${nameOf(event.by)} deleted #${event.message.seq}`);
+      return note(`${who(event.by)} deleted #${event.message.seq}`);
     case "reacted":
       return event.on
-        ? note(`${nameOf(event.by)} reacted to #${event.message.seq} with ${event.emoji}`)
-        : note(`${nameOf(event.by)} took ${event.emoji} back from #${event.message.seq}`);
+        ? note(`${who(event.by)} reacted to #${event.message.seq} with ${event.emoji}`)
+        : note(`${who(event.by)} took ${event.emoji} back from #${event.message.seq}`);
     case "pinned":
-      return note(`${nameOf(event.by)} ${event.on ? "pinned" : "unpinned"} #${event.message.seq}`);
+      return note(`${who(event.by)} ${event.on ? "pinned" : "unpinned"} #${event.message.seq}`);
     case "voted":
-      return note(describeVote(event));
+      return note(describeVote(event, look));
     case "pollClosed":
-      return `${note(`${nameOf(event.by)} closed the poll #${event.message.seq}`)}\n${describeMessage(event.message, color)}`;
+      return `${note(`${who(event.by)} closed the poll #${event.message.seq}`)}\n${describeMessage(event.message, look)}`;
     case "joined":
-      return note(`${nameOf(event.member)} joined`);
+      return note(`${who(event.member)} joined`);
     case "left":
       return note(
         event.by === event.member
-          ? `${nameOf(event.member)} left`
+          ? `${who(event.member)} left`
           : event.with !== undefined
-            ? `${nameOf(event.member)} left with ${nameOf(event.with)}`
-            : `${nameOf(event.by)} removed ${nameOf(event.member)}`,
+            ? `${who(event.member)} left with ${who(event.with)}`
+            : `${who(event.by)} removed ${who(event.member)}`,
       );
     case "banned": {
       const until = event.untilMs === undefined ? "" : ` until ${new Date(event.untilMs).toISOString().slice(0, 16)}Z`;
       return note(
-        `${nameOf(event.by)} banned ${nameOf(event.member)}${until}${event.reason === undefined ? "" : `: ${event.reason}`}`,
+        `${who(event.by)} banned ${who(event.member)}${until}${event.reason === undefined ? "" : `: ${event.reason}`}`,
       );
     }
     case "unbanned":
-      return note(`${nameOf(event.by)} lifted the ban of ${nameOf(event.member)}`);
+      return note(`${who(event.by)} lifted the ban of ${who(event.member)}`);
     case "roleSet":
-      return note(`${nameOf(event.member)} is ${event.role} now`);
+      return note(`${who(event.member)} is ${event.role} now`);
     case "titled":
-      return note(`${nameOf(event.by)} renamed the room to ${event.title}`);
+      return note(`${who(event.by)} renamed the room to ${event.title}`);
     case "topicSet":
-      return note(`${nameOf(event.by)} set the topic: ${event.topic}`);
+      return note(`${who(event.by)} set the topic: ${event.topic}`);
     case "created":
       return undefined;
   }

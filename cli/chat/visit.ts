@@ -1,4 +1,11 @@
-import { clientLimits, type AnswerOf, type Client, type Follower, type Streams } from "../../client/index.ts";
+import {
+  clientLimits,
+  type AnswerOf,
+  type Client,
+  type Follower,
+  type ParametersOf,
+  type Streams,
+} from "../../client/index.ts";
 import { failure, ok, refused } from "../../protocols/errors.ts";
 import { stageWords } from "../../protocols/answering/words.ts";
 import type {
@@ -16,6 +23,7 @@ import type {
 } from "../../protocols/index.ts";
 import { cliLimits } from "../limits.ts";
 import { withoutControls } from "../printable.ts";
+import { nameOf, type Names } from "./names.ts";
 import type { Printer } from "./printer.ts";
 import type { Here, Place, Request } from "./requests.ts";
 import type { Screen } from "./screen.ts";
@@ -26,8 +34,8 @@ import {
   describeMessage,
   describeRoomEvent,
   growDraft,
-  nameOf,
   type Draft,
+  type Look,
 } from "./view.ts";
 
 /** One stay in a room or with an agent: it is followed from `enter` to `leave`, and everything of it is printed once. */
@@ -37,6 +45,13 @@ export class Visit implements Here {
   readonly #client: Pick<Client, "call" | "follow">;
   readonly #screen: Screen;
   readonly #printer: Printer;
+  readonly #names: Names;
+  readonly #look: Look;
+  /** Who is in the room: whom a text can call. */
+  readonly #members = new Set<string>();
+  /** What is printed when the names in it are known, one after the other. */
+  #printing: Promise<void> = Promise.resolve();
+  #unprinted = 0;
   readonly #models: () => Promise<Result<{ readonly models: readonly ModelInfo[] }>>;
   readonly #reactions = new Map<number, RoomMessage["reactions"]>();
   /** When the messages that were shown were edited last, or 0. */
@@ -70,6 +85,7 @@ export class Visit implements Here {
       readonly client: Pick<Client, "call" | "follow">;
       readonly screen: Screen;
       readonly printer: Printer;
+      readonly names: Names;
       models(): Promise<Result<{ readonly models: readonly ModelInfo[] }>>;
     },
   ) {
@@ -78,6 +94,9 @@ export class Visit implements Here {
     this.#client = around.client;
     this.#screen = around.screen;
     this.#printer = around.printer;
+    this.#names = around.names;
+    const { who, said } = around.names;
+    this.#look = { color: around.printer.color, who, said };
     this.#models = () => around.models();
   }
 
@@ -97,16 +116,31 @@ export class Visit implements Here {
   }
 
   /** Sends a command to the place. */
-  async send({ name, parameters }: Request): Promise<Result<unknown>> {
+  async send(asked: Request): Promise<Result<unknown>> {
+    const { name } = asked;
     const owes = name === "agent.say" || name === "agent.regenerate";
     if (owes) this.#owe(1);
     this.#isLeaving = name === "room.leave";
+    const parameters = await this.#withAccounts(asked);
     const answer = await this.#client.call(name, this.place.key, parameters);
     if (owes && !answer.ok) this.#owe(-1);
     if (name === "room.post" && answer.ok)
       this.#postedAt = Math.max(this.#postedAt, (answer.value as AnswerOf<"room.post">).at);
     if (name === "room.edit" && answer.ok) this.#saw(answer.value as AnswerOf<"room.edit">);
     return answer;
+  }
+
+  /** A text as it is sent: accounts in the places of the names by which somebody in the room is called. */
+  async #withAccounts(asked: Request): Promise<Request["parameters"]> {
+    if (asked.name !== "room.post" && asked.name !== "room.edit") return asked.parameters;
+    const parameters = asked.parameters as ParametersOf<"room.post" | "room.edit">;
+    const { text, several } = await this.#names.sent(parameters.text, [...this.#members]);
+    for (const name of several) {
+      const all = this.#names.called(name, [...this.#members]).map((account) => `@${account}`);
+      const says = `Several people here are called ${name}, so none of them is mentioned. Mention one by the account: ${all.join(", ")}.`;
+      this.#printer.remark(this.#printer.dim(`* ${withoutControls(says)}`));
+    }
+    return { ...parameters, text };
   }
 
   editedAtMs(seq: number): number | undefined {
@@ -131,9 +165,10 @@ export class Visit implements Here {
     if (kind === "room") {
       const answer = await this.#client.call("room.history", key, { ...parameters, roomOnly: true });
       if (!answer.ok) return answer;
+      await this.#names.ready(answer.value.messages);
       for (const message of answer.value.messages) {
         this.#saw(message);
-        show({ message }, describeMessage(message, color));
+        show({ message }, describeMessage(message, this.#look));
       }
       this.#showedFrom(answer.value.messages[0]?.seq);
       return answer;
@@ -148,15 +183,16 @@ export class Visit implements Here {
   /** Shows messages of the room, wherever they are: around one, or of the thread of one, which is read then. */
   async showMessages(of: { readonly around: number } | { readonly thread: number }): Promise<Result<unknown>> {
     const { key } = this.place;
-    const { show, color } = this.#printer;
+    const { show } = this.#printer;
     const parameters = "around" in of ? { around: of.around, roomOnly: true } : { thread: of.thread };
     const answer = await this.#client.call("room.history", key, { ...parameters, limit: cliLimits.shownEntries });
     if (!answer.ok) return answer;
     const { messages } = answer.value;
     if ("around" in of && messages.every(({ seq }) => seq !== of.around)) return refused(failure("NOT_FOUND"));
+    await this.#names.ready(messages);
     for (const message of messages) {
       this.#saw(message);
-      show({ message }, describeMessage(message, color));
+      show({ message }, describeMessage(message, this.#look));
     }
     const last = messages.at(-1);
     if ("thread" in of && last !== undefined && this.#screen.interactive)
@@ -177,7 +213,7 @@ export class Visit implements Here {
   }
 
   get #isSettled(): boolean {
-    return this.#isOver || (this.#owed === 0 && this.#seenAt >= this.#postedAt);
+    return this.#isOver || (this.#owed === 0 && this.#unprinted === 0 && this.#seenAt >= this.#postedAt);
   }
 
   #owe(change: number): void {
@@ -201,16 +237,22 @@ export class Visit implements Here {
         resolve(result);
       };
       const follower: Follower<Streams[Kind]["state"], Streams[Kind]["event"], Streams[Kind]["signal"]> = {
-        state(state) {
-          show(state);
-          settle(ok(undefined));
+        state: (state) => {
+          const print = (): void => {
+            show(state);
+            settle(ok(undefined));
+          };
+          this.#whenNamed(
+            "messages" in state ? [state.messages.slice(-cliLimits.shownEntries), state.members] : state,
+            print,
+          );
         },
-        event: (event, at) => {
-          hear(event);
-          this.#seenAt = Math.max(this.#seenAt, at);
-          if (this.#isSettled) this.#settled();
-        },
-        signal: hear,
+        event: (event, at) =>
+          this.#whenNamed(event, () => {
+            hear(event);
+            this.#seenAt = Math.max(this.#seenAt, at);
+          }),
+        signal: (signal) => this.#whenNamed(undefined, () => hear(signal)),
         held: (why) => void (reason = why),
         refused: (why) => {
           if (isIn !== true) settle(refused(why));
@@ -219,6 +261,22 @@ export class Visit implements Here {
       };
       this.#unfollow = this.#client.follow(topic, follower);
     });
+  }
+
+  /** Prints something when the names in it are known, behind all that came before it. */
+  #whenNamed(shown: unknown, print: () => void): void {
+    const end = (): void => {
+      if (!this.#isOver) print();
+      if (this.#isSettled) this.#settled();
+    };
+    if (this.#unprinted === 0 && this.#names.has(shown)) return end();
+    this.#unprinted += 1;
+    this.#printing = this.#printing
+      .then(() => this.#names.ready(shown))
+      .then(() => {
+        this.#unprinted -= 1;
+        end();
+      });
   }
 
   // --- what is shown ---------------------------------------------------------------------------------------------------
@@ -276,16 +334,20 @@ export class Visit implements Here {
     if (this.#screen.interactive) void this.#client.call("room.markRead", this.place.key, { seq });
   }
 
-  #showRoom({ title, topic, messages, answering = [] }: RoomState): void {
+  #showRoom({ title, topic, messages, members, visibility, answering = [] }: RoomState): void {
     this.#awaited.clear();
+    this.#members.clear();
+    for (const member of Object.keys(members)) this.#members.add(member);
     for (const { agent, seq, by } of answering) this.#awaited.set(`${agent}#${seq}`, { seq, by });
-    const { show, headline, dim, color } = this.#printer;
+    const { show, headline, dim } = this.#printer;
     const lines = messages.filter(({ threadOnly }) => threadOnly !== true);
     const recent = this.#unseen(lines, ({ seq }) => seq);
-    const name = title === "" ? this.place.key : title;
+    const other =
+      visibility === "direct" ? Object.keys(members).find((member) => member !== `user/${this.#user}`) : undefined;
+    const name = other === undefined ? title || this.place.key : this.#names.listed(other);
     headline(dim(withoutControls(`— ${name}${topic === "" ? "" : `: ${topic}`} —`)));
     for (const message of messages) this.#saw(message);
-    for (const message of recent) show({ message }, describeMessage(message, color));
+    for (const message of recent) show({ message }, describeMessage(message, this.#look));
     this.#oldest ??= recent[0]?.seq;
     if (this.#newest !== undefined && messages.length > 0) this.#markRead(this.#newest);
     const last = answering.at(-1);
@@ -311,6 +373,8 @@ export class Visit implements Here {
         event.done === true ? undefined : growDraft(this.#draft, event),
         placeOf(event),
       );
+    if (event.type === "joined") this.#members.add(event.member);
+    if (event.type === "left") this.#members.delete(event.member);
     if ("messages" in event)
       for (const message of event.messages) {
         this.#newest = Math.max(this.#newest ?? 0, message.seq);
@@ -322,7 +386,7 @@ export class Visit implements Here {
       if (event.type === "posted") this.#await(event.message);
       if (event.type === "posted" && event.message.generation !== undefined) this.#showDraft("", undefined);
     }
-    this.#printer.show({ event }, describeRoomEvent(event, this.#printer.color));
+    this.#printer.show({ event }, describeRoomEvent(event, this.#look));
     if (event.type === "posted" && /^(?:MODEL_|RUNTIME_)/.test(event.message.refused ?? "")) void this.#showCauses();
     // What is in a thread only is read there.
     if (event.type === "posted" && event.message.threadOnly !== true) this.#markRead(event.message.seq);

@@ -44,6 +44,8 @@ for (const [device, viewport] of [
       const row = message(page, "处理");
       await row.locator(".mention").nth(1).waitFor();
       expect(await row.locator(".mention").allInnerTexts()).to.deep.equal(["@健太", "@Müller"]);
+      // A screen reader says the same.
+      expect(await row.getAttribute("aria-label")).to.include("交给@健太处理, and @Müller");
       const { seq, text, mentions } = await last();
       expect(text).to.equal("交给@kenta处理, and @hans **now**");
       expect(mentions).to.have.members(["user/kenta", "user/hans"]);
@@ -58,6 +60,26 @@ for (const [device, viewport] of [
       const kenta = await fixture.account("kenta");
       await kenta.api("POST", "/api/v1/rooms/den/messages", { text: "yes @ada", replyTo: seq, alsoInRoom: true });
       await page.locator(".quote", { hasText: "@健太处理, and @Müller" }).waitFor();
+    });
+
+    it("are known of people who are not on the first page of the list of people, in rows and in what is typed", async () => {
+      const { page } = ada;
+      await page.route("**/api/v1/catalog/users?limit=200", async (route) => {
+        const response = await route.fetch();
+        const { rows } = (await response.json()) as { rows: { key: string }[] };
+        await route.fulfill({ response, json: { rows: rows.filter(({ key }) => key === "ada"), more: false } });
+      });
+      const hans = await fixture.account("hans");
+      await hans.api("POST", "/api/v1/rooms/den/messages", { text: "from page two" });
+      await page.reload();
+      await message(page, "from page two").locator(".author", { hasText: "Müller" }).waitFor();
+      await field(page).fill("@Müller, you");
+      await field(page).press("Enter");
+      await message(page, ", you").locator(".mention", { hasText: "@Müller" }).waitFor();
+      expect((await last()).text).to.equal("@hans, you");
+      await page.unroute("**/api/v1/catalog/users?limit=200");
+      await page.reload();
+      await field(page).waitFor();
     });
 
     it("call nobody in quotations, code, addresses and links, and the page shows none", async () => {

@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import { createConversation } from "../../../cli/chat/conversation.ts";
+import { Names } from "../../../cli/chat/names.ts";
 import type { Screen } from "../../../cli/chat/screen.ts";
-import type { At, Client, Follower, Link } from "../../../client/index.ts";
+import { People, type At, type Client, type Follower, type Link, type PeoplePorts } from "../../../client/index.ts";
 import {
   failure,
   ok,
@@ -21,15 +22,22 @@ const message = (seq: number): RoomMessage => ({
   atMs: 0,
   reactions: {},
 });
-const state = (from: number, to: number) => ({
+const state = (from: number, to: number, members: readonly string[] = []) => ({
   title: "Den",
   topic: "",
+  visibility: "public",
+  members: Object.fromEntries(members.map((member) => [member, { role: "member" }])),
   messages: Array.from({ length: to - from + 1 }, (_, index) => message(from + index)),
 });
 const hello = (): Hello => ({ version: "1", node: "one", user: "ada", admin: false, heartbeatMs: 30_000 });
 
+const nobody: PeoplePorts = {
+  page: () => Promise.resolve(ok({ rows: [], more: false })),
+  card: () => Promise.resolve(refused(failure("NOT_FOUND"))),
+};
+
 /** A conversation whose screen keeps what is printed, over a client that takes every command. */
-function openFixture(at: At, interactive = true) {
+function openFixture(at: At, interactive = true, people?: People) {
   const printed: string[] = [];
   const asked: unknown[] = [];
   const open: Link = { status: "open", hello: hello(), late: false, away: undefined, degraded: undefined };
@@ -82,6 +90,7 @@ function openFixture(at: At, interactive = true) {
     client,
     screen,
     json: false,
+    names: new Names(people ?? new People(nobody), people === undefined),
     models: () => Promise.resolve(ok({ models })),
     publicRooms: () => Promise.resolve(ok({ rows: [{ key: "lobby", title: "", detail: "", atMs: 0 }] })),
   });
@@ -238,6 +247,51 @@ describe("a conversation in the terminal", () => {
     const seqs = printed.flatMap((line) => /message (\d+)/.exec(line)?.[1] ?? []).map(Number);
     expect(seqs).to.deep.equal(Array.from({ length: 50 }, (_, index) => index + 11));
   });
+
+  it("shows people by the names that they have, asks for each once, and sends accounts for the names that are typed", async () => {
+    const titles: Record<string, string> = { bob: "Hans Müller", eve: "健太", ann: "bob", ben: "Sam", dan: "Sam" };
+    const questions: string[] = [];
+    const people = new People({
+      page: () => Promise.resolve(ok({ rows: [], more: false })),
+      card: (user) => {
+        questions.push(user);
+        const title = titles[user];
+        return Promise.resolve(title === undefined ? refused(failure("NOT_FOUND")) : ok({ key: user, title }));
+      },
+    });
+    const fixture = openFixture({ url: "http://one", name: "one", amongMany: false }, true, people);
+    const { conversation, printed, asked, answers, topic } = fixture;
+    answers.follow = state(1, 1, ["user/ada", "user/bob", "user/eve", "user/ann", "user/ben", "user/dan"]);
+    await conversation.begin({ room: "den", agent: undefined });
+    topic().event({ type: "joined", member: "user/eve", role: "member", atMs: 0 }, 1);
+    topic().event({ type: "posted", message: { ...message(2), author: "user/eve", text: "@bob hi", mentions: ["user/bob"] } }, 2);
+    topic().event({ type: "posted", message: { ...message(3), author: "user/ann", text: "**@bob** `x`", mentions: ["user/bob"] } }, 3);
+    topic().event({ type: "left", member: "user/gone", by: "user/bob", atMs: 0 }, 4);
+    await conversation.settled(false);
+    const shown = printed.filter((line) => !/Signed in/.test(line)).map((line) => line.replace(/^\d\d:\d\d /, ""));
+    expect(shown).to.deep.equal([
+      "#1 Hans Müller: message 1",
+      "* 健太 joined",
+      "#2 健太: @Hans Müller hi",
+      // Whoever calls themselves as somebody's account is called, stands beside their own.
+      "#3 bob (ann): **@Hans Müller** `x`",
+      "* Hans Müller removed gone",
+    ]);
+    expect(questions).to.deep.equal([...new Set(questions)]);
+    const posted = async (text: string): Promise<unknown> => {
+      asked.length = 0;
+      await conversation.take(text);
+      return (asked[0] as [string, string, { text: string }])[2].text;
+    };
+    expect(await posted("请@健太 and @hans müller")).to.equal("请@eve and @bob");
+    expect(await posted("`@健太` stays")).to.equal("`@健太` stays");
+    expect(await posted("/reply 1 @Hans Müller, yes")).to.equal("@bob, yes");
+    expect(await posted("/edit 1 @健太!")).to.equal("@eve!");
+    expect(await posted("@Sam!")).to.equal("@Sam!");
+    expect(printed.at(-1)).to.equal(
+      "* Several people here are called Sam, so none of them is mentioned. Mention one by the account: @ben, @dan.",
+    );
+  }); // prettier-ignore
 
   it("prints into a pipe only what came after it began, and all of that", async () => {
     const { conversation, printed, topic } = openFixture(two, false);

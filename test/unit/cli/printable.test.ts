@@ -1,16 +1,19 @@
 import { expect } from "chai";
+import { accounts, Names } from "../../../cli/chat/names.ts";
 import fc from "fast-check";
 import { banner } from "../../../cli/banner.ts";
-import type { Follower, Link } from "../../../client/index.ts";
+import { People, type Follower, type Link } from "../../../client/index.ts";
 import { createConversation } from "../../../cli/chat/conversation.ts";
 import { describeRoomEvent } from "../../../cli/chat/view.ts";
 import { describeFailure, type Output } from "../../../cli/output.ts";
 import { fitting, guarded, jsonLine, printable, withoutControls } from "../../../cli/printable.ts";
 import { createProgram } from "../../../cli/program.ts";
 import { topFrame } from "../../../cli/top.ts";
-import { failure, failureOf, ok, type RoomEvent } from "../../../protocols/index.ts";
+import { failure, failureOf, ok, refused, type RoomEvent } from "../../../protocols/index.ts";
 import { asked, controls, hostile, poisoned, startHostileNode } from "../../fixtures/hostile.ts";
 import { collected, model, summary } from "./fixture.ts";
+
+const plain = { ...accounts, color: false };
 
 const chunk = fc.oneof(
   fc.string({ unit: "binary" }),
@@ -101,7 +104,7 @@ describe("what a node tells reaches no terminal that obeys it", () => {
     const facts = { budget: "b", whose: "w", measure: "calls", per: "day", instead: "i", ending: "instead" };
     const states: Record<string, unknown> = {
       "user/ada": { notices: [{ action: "budgetUsedUp", facts, atMs: 1 }] },
-      "room/lobby": { title: "t", topic: "about", messages: [message] },
+      "room/lobby": { title: "t", topic: "about", visibility: "public", members: {}, messages: [message] },
       "agent/ada.helper": { conversation: [{ turn: 1, role: "assistant", text: "x", atMs: 0, end: "failed", error: "e" }], model: "m" },
     };
     let follower: Follower | undefined;
@@ -121,6 +124,7 @@ describe("what a node tells reaches no terminal that obeys it", () => {
       client,
       screen,
       json: false,
+      names: new Names(new People({ page: async () => ok({ rows: [], more: false }), card: async () => refused(failure("NOT_FOUND")) }), true),
       publicRooms: async () => ok(poisoned({ rows: [{ key: "z", title: "t" }] })) as never,
       models: async () => ok(poisoned({ rows: [{ key: "z", title: "t" }] })) as never,
     });
@@ -149,7 +153,7 @@ describe("what a node tells reaches no terminal that obeys it", () => {
     follower?.refused(poisoned(failure("FORBIDDEN")));
     await conversation.begin({ room: undefined, agent: "helper" });
     expect(said.join("\n")).to.have.lengthOf.above(200).and.not.match(controls).and.not.match(/^error: not yours/m);
-    for (const event of events) expect(describeRoomEvent(poisoned(event) as RoomEvent, false) ?? "").to.not.match(controls);
+    for (const event of events) expect(describeRoomEvent(poisoned(event) as RoomEvent, plain) ?? "").to.not.match(controls);
   }); // prettier-ignore
 
   it("by the first text of a node, which tells models of others", () => {

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { accounts } from "../../../cli/chat/names.ts";
 import fc from "fast-check";
 import { describeActor } from "../../../cli/actors.ts";
 import { describeStatus } from "../../../cli/status.ts";
@@ -35,6 +36,8 @@ import {
 } from "../../../protocols/index.ts";
 import { withoutControls } from "../../../cli/printable.ts";
 import { collected, model, status } from "./fixture.ts";
+
+const plain = { ...accounts, color: false };
 
 const message: RoomMessage = { seq: 7, author: "user/ada", text: "hi", atMs: 0 };
 
@@ -101,35 +104,35 @@ describe("what a reader sees", () => {
 
   it("are polls with their options, counts, and how to vote", () => {
     const asked = { ...message, text: "Lunch?", poll };
-    expect(describeMessage(asked, false)).to.match(
+    expect(describeMessage(asked, plain)).to.match(
       /ada: Lunch\?\n {6}1\) Pizza: 2\n {6}2\) So.?up: 1\n {6}3 people have voted; \/vote 7 N votes$/,
     );
     const closed = { ...asked, poll: { ...poll, multiple: true as const, closedAtMs: 1, voters: 1 } };
-    expect(describeMessage(closed, false)).to.match(/1 person has voted; the poll is closed$/);
+    expect(describeMessage(closed, plain)).to.match(/1 person has voted; the poll is closed$/);
     const several = { ...asked, poll: { ...poll, multiple: true as const } };
-    expect(describeMessage(several, false)).to.include("/vote 7 N N … votes");
+    expect(describeMessage(several, plain)).to.include("/vote 7 N N … votes");
     const by = "user/bob";
-    expect(describeRoomEvent({ type: "voted", message: asked, by, choices: [0] }, false)).to.match(
+    expect(describeRoomEvent({ type: "voted", message: asked, by, choices: [0] }, plain)).to.match(
       /^\* bob voted for Pizza in #7 \(Pizza 2, So.?up 1\)$/,
     );
-    expect(describeRoomEvent({ type: "voted", message: asked, by, choices: [] }, false)).to.include(
+    expect(describeRoomEvent({ type: "voted", message: asked, by, choices: [] }, plain)).to.include(
       "took the vote back",
     );
-    expect(describeRoomEvent({ type: "pollClosed", message: closed, by }, false)).to.match(
+    expect(describeRoomEvent({ type: "pollClosed", message: closed, by }, plain)).to.match(
       /^\* bob closed the poll #7\n/,
     );
-    const results = describeResults({ seq: 7, question: "Lunch?", poll, choices: [0] }, false);
+    const results = describeResults({ seq: 7, question: "Lunch?", poll, choices: [0] }, plain);
     expect(results)
       .to.match(/^#7 Lunch\?\n/)
       .and.match(/You voted for Pizza\.$/);
-    expect(`${results}${describeMessage(asked, false)}`).to.not.include("\u001b");
+    expect(`${results}${describeMessage(asked, plain)}`).to.not.include("\u001b");
   });
 
   it("are messages with number, author, what they answer and reactions", () => {
     const full = { ...message, replyTo: 3, editedAtMs: 1, reactions: { "👍": ["user/bob", "user/eve"], "🎉": [] } };
-    expect(describeMessage(full, false)).to.match(/^\d\d:\d\d #7 ada \(to #3\): hi \(edited\)\n {6}👍 2$/);
-    expect(describeMessage({ ...message, text: "", deletedAtMs: 1 }, false)).to.match(/ada: \(deleted\)$/);
-    expect(describeMessage({ ...message, text: "one\ntwo" }, false)).to.match(/one\n {6}two$/);
+    expect(describeMessage(full, plain)).to.match(/^\d\d:\d\d #7 ada \(to #3\): hi \(edited\)\n {6}👍 2$/);
+    expect(describeMessage({ ...message, text: "", deletedAtMs: 1 }, plain)).to.match(/ada: \(deleted\)$/);
+    expect(describeMessage({ ...message, text: "one\ntwo" }, plain)).to.match(/one\n {6}two$/);
   });
 
   it("show above an agent's message what was called for it and what came of it, a line each, and nothing that moves the screen", () => {
@@ -138,7 +141,7 @@ describe("what a reader sees", () => {
       { name: "clock\u001b[2J", arguments: "{}", result: "Error: no", failed: true as const },
     ];
     const said = { ...message, author: "agent/ada.helper", text: "2.", rounds: [{ text: "Let me see.", calls }] };
-    const lines = describeMessage(said, false).split("\n");
+    const lines = describeMessage(said, plain).split("\n");
     expect(lines.slice(0, 2)).to.deep.equal(["Let me see.", '* used calculator {"expression":"1 + 1"}: 2']);
     expect(lines[2])
       .to.match(/^\* could not use clock.*: Error: no$/)
@@ -148,31 +151,31 @@ describe("what a reader sees", () => {
 
   it("say which mention an agent answers, and that one will not be answered", () => {
     const said = { ...message, author: "agent/ada.helper", replyTo: 3, answers: 5 };
-    expect(describeMessage({ ...said, text: "Yes." }, false)).to.match(/#7 ada\.helper \(to #5\): Yes\.$/);
+    expect(describeMessage({ ...said, text: "Yes." }, plain)).to.match(/#7 ada\.helper \(to #5\): Yes\.$/);
     const refused = { ...said, text: "Sorry, I am busy: 4 waiting already.", refused: "QUEUE_FULL" };
-    expect(describeMessage(refused, false)).to.match(/\(to #5\): Sorry, I am busy.* \(not answered: QUEUE_FULL\)$/);
+    expect(describeMessage(refused, plain)).to.match(/\(to #5\): Sorry, I am busy.* \(not answered: QUEUE_FULL\)$/);
   });
 
   it("keep the room quiet: an answer in a thread is one line with the count, and the thread has the rest", () => {
     const answer = { ...message, replyTo: 3, threadOnly: true as const, text: `first\nsecond ${"x".repeat(500)}` };
     const root = { ...message, seq: 3, replies: { count: 2, lastAtMs: 0 } };
-    const line = describeRoomEvent({ type: "posted", message: answer, root }, false) ?? "";
+    const line = describeRoomEvent({ type: "posted", message: answer, root }, plain) ?? "";
     expect(line).to.match(/#7 \w+ in the thread of #3, 2 replies: first second x+/);
     expect(line.split("\n")).to.have.length(1);
     expect(line.length).to.be.below(250);
-    expect(describeMessage(root, false)).to.include("(2 replies: /thread 3)");
+    expect(describeMessage(root, plain)).to.include("(2 replies: /thread 3)");
     const thread = { root: 3, count: 2, last: { seq: 7, author: "user/bob", text: "so\nit is", atMs: 0 } };
-    expect(describeThread(thread, false)).to.equal("#3: 2 replies, the last of bob: so it is");
+    expect(describeThread(thread, plain)).to.equal("#3: 2 replies, the last of bob: so it is");
     const own = { readSeq: 3, unread: 2, mentioned: true };
-    expect(describeThread({ ...thread, own }, false)).to.equal("#3: 2 replies 2 new @you, the last of bob: so it is");
+    expect(describeThread({ ...thread, own }, plain)).to.equal("#3: 2 replies 2 new @you, the last of bob: so it is");
   });
 
   it("never lets other people's text steer the terminal", () => {
     const hostile = "\u001b[2Jgone\u0007\u009b1m\u202etxt";
     expect(withoutControls(hostile)).to.equal("�[2Jgone��1m�txt");
     for (const shown of [
-      describeMessage({ ...message, text: hostile }, false),
-      describeRoomEvent({ type: "titled", title: hostile, by: "user/ada" }, false) ?? "",
+      describeMessage({ ...message, text: hostile }, plain),
+      describeRoomEvent({ type: "titled", title: hostile, by: "user/ada" }, plain) ?? "",
       describeTurn({ turn: 1, role: "assistant", text: hostile, atMs: 0 }, "agent/ada.x", false),
     ])
       // oxlint-disable-next-line no-control-regex -- control characters are what it is about
@@ -181,9 +184,9 @@ describe("what a reader sees", () => {
 
   it("are events as notes, and nothing for what needs none", () => {
     const by = "user/ada";
-    expect(describeRoomEvent({ type: "left", member: by, atMs: 0, by }, false)).to.equal("* ada left");
-    expect(describeRoomEvent({ type: "left", member: "user/bob", atMs: 0, by }, false)).to.equal("* ada removed bob");
-    expect(describeRoomEvent({ type: "reacted", message, by, emoji: "👍", on: false }, false)).to.match(/took 👍 back/);
+    expect(describeRoomEvent({ type: "left", member: by, atMs: 0, by }, plain)).to.equal("* ada left");
+    expect(describeRoomEvent({ type: "left", member: "user/bob", atMs: 0, by }, plain)).to.equal("* ada removed bob");
+    expect(describeRoomEvent({ type: "reacted", message, by, emoji: "👍", on: false }, plain)).to.match(/took 👍 back/);
   });
 
   it("says how an answer ended when it did not just end", () => {

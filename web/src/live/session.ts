@@ -1,6 +1,7 @@
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from "react";
 import type { QueryClient } from "@tanstack/react-query";
-import { failure } from "../../../protocols/errors.ts";
+import { People } from "../../../client/index.ts";
+import { failure, ok } from "../../../protocols/errors.ts";
 import { noticeText } from "../../../protocols/notice-text.ts";
 import type {
   Failure,
@@ -54,6 +55,8 @@ export class Session {
   readonly client: Client;
   /** What the person has not finished, in this browser. */
   readonly kept: Kept;
+  /** How people are called, and what they look like, also in rooms of thousands. */
+  readonly people: People;
   /** What was typed into the terminal of the page; it goes with the session. */
   terminalLines: readonly string[] = [];
   readonly #queries: QueryClient;
@@ -75,6 +78,19 @@ export class Session {
     this.kept = new Kept(shelf, name, Date.now);
     const stopHearing = onShelfChanged((changed) => this.kept.changedElsewhere(changed));
     this.client = openClient();
+    this.people = new People({
+      page: (after) =>
+        request(
+          "GET",
+          `/api/v1/catalog/users?limit=200${after === undefined ? "" : `&after=${encodeURIComponent(after)}`}`,
+        ),
+      card: async (user) => {
+        const card = await this.client.call("user.card", user, {});
+        if (!card.ok) return card;
+        const { displayName, avatar } = card.value;
+        return ok({ key: user, title: displayName, ...(avatar && { avatar: avatar.hash }) });
+      },
+    });
     let greeting: Hello | undefined;
     this.client.onLink((link) => {
       // Once for each connection.

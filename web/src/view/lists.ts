@@ -1,5 +1,5 @@
-import { queryOptions, useQuery, useQueryClient, type UseQueryResult } from "@tanstack/react-query";
-import { useCallback, useEffect, useMemo, useRef } from "react";
+import { queryOptions, useQuery, type UseQueryResult } from "@tanstack/react-query";
+import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import type { AgentView, CatalogPage, CatalogRow, ModelInfo, UserRooms, UserView } from "../../../protocols/index.ts";
 import { explain, queryKeys, useSession, type Session } from "../live/index.ts";
 import { agentLabel, isAgent, nameOf, otherPerson } from "../model/index.ts";
@@ -56,9 +56,14 @@ const none: readonly never[] = [];
 
 /** People of the node, the first page of its catalogue: enough for names and for picking; search asks for more. */
 export function usePeople(): readonly CatalogRow[] {
+  const { people } = useSession();
   const loaded = useQuery({
     queryKey: queryKeys.people,
-    queryFn: () => fetched<CatalogPage>("/api/v1/catalog/users?limit=200"),
+    queryFn: async () => {
+      const page = await fetched<CatalogPage>("/api/v1/catalog/users?limit=200");
+      people.learn(page.rows);
+      return page;
+    },
   });
   return loaded.data?.rows ?? none;
 }
@@ -73,36 +78,31 @@ export function useCatalog(kind: "rooms" | "users", text: string): UseQueryResul
   });
 }
 
-// Names that the list of people was loaded anew for.
-const askedFor = new Set<string>();
-
-/** How people and agents are called on this page. */
+/** How people and agents are called on this page. Whoever is missing is asked for, once. */
 export function useNames(): (principal: string) => string {
   const session = useSession();
-  const queries = useQueryClient();
-  const people = usePeople();
   const own = useProfile();
+  const people = usePeople();
+  const known = useSyncExternalStore(session.people.subscribe, session.people.version);
   const missed = useRef(new Set<string>());
-  // Somebody whose account is younger than the list: ask again, once for each name.
   useEffect(() => {
     const { current } = missed;
-    const news = [...current].filter((name) => !askedFor.has(name));
+    // Whoever is missing is on the first page, most often.
+    if (current.size === 0 || people.length === 0) return;
+    void session.people.want(current);
     current.clear();
-    if (people.length === 0 || news.length === 0) return;
-    for (const name of news) askedFor.add(name);
-    void queries.invalidateQueries({ queryKey: queryKeys.people });
   });
   return useMemo(() => {
-    const titles = new Map(people.map((person) => [person.key, person.title]));
-    if (own !== undefined) titles.set(session.name, own.displayName);
+    // A new function for each change of what is known: whatever shows a name is drawn anew.
+    void known;
     return (principal: string) => {
       const name = nameOf(principal);
       if (isAgent(principal)) return agentLabel(name, session.name);
-      const title = titles.get(name);
+      const title = name === session.name ? own?.displayName : session.people.get(name)?.title;
       if (title === undefined) missed.current.add(name);
       return title || name;
     };
-  }, [people, own, session.name]);
+  }, [known, own, session.name, session.people]);
 }
 
 /** The title of a room as this user sees it: a direct room is called after the other person. */

@@ -2,7 +2,7 @@ import { Menu } from "@mantine/core";
 import { memo, useState } from "react";
 import type { RoomMessage, RoomThread } from "../../../../protocols/index.ts";
 import type { RoomStore } from "../../live/index.ts";
-import { answeredBy, isAgent, plainLine } from "../../model/index.ts";
+import { answeredBy, isAgent } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { copyText } from "../clipboard.ts";
 import { Icon } from "../icons.tsx";
@@ -16,7 +16,7 @@ import { emojis } from "./emoji.ts";
 import { FoldedText } from "./folded-text.tsx";
 import { PollCard } from "./poll-card.tsx";
 import { callingIn } from "./calling-in.ts";
-import { NamedLine } from "./named-line.tsx";
+import { NamedLine, useNamedLine } from "./named-line.tsx";
 import { ThreadLink } from "./thread-link.tsx";
 
 /** What can be done with a message; the same object for all rows of a room, so that rows are not rendered again for it. */
@@ -65,6 +65,7 @@ export const MessageRow = memo(function MessageRow({
   const [focused, setFocused] = useState(false);
   const [held, setHeld] = useState(false);
   const { nameFor } = actions;
+  const words = useNamedLine(message.text, callingIn(actions.room, message.mentions ?? unnamed, nameFor));
   const gone = message.deletedAtMs !== undefined;
   const mentioned = message.mentions?.includes(actions.me) === true;
   const answered = answeredBy(message);
@@ -75,7 +76,7 @@ export const MessageRow = memo(function MessageRow({
       data-seq={message.seq}
       tabIndex={-1}
       aria-roledescription="message"
-      aria-label={toldAs(message, nameFor)}
+      aria-label={toldAs(message, nameFor, words)}
       // A finger points only while it presses.
       onPointerEnter={({ pointerType }) => setHovered(pointerType === "mouse")}
       onPointerLeave={() => setHovered(false)}
@@ -184,6 +185,7 @@ export const MessageRow = memo(function MessageRow({
 });
 
 const toldCharsMax = 300;
+const unnamed: readonly string[] = [];
 
 /** Why an answer failed whose model cannot be used. */
 const ofModels: ReadonlySet<string> = new Set([
@@ -194,7 +196,7 @@ const ofModels: ReadonlySet<string> = new Set([
 ]);
 
 /** A message as a screen reader says it. */
-function toldAs(message: RoomMessage, nameFor: (principal: string) => string): string {
+function toldAs(message: RoomMessage, nameFor: (principal: string) => string, words: string): string {
   const facts = [nameFor(message.author), clockTime(message.atMs)];
   if (message.deletedAtMs !== undefined) return `${facts.join(", ")}: deleted message`;
   if (message.restored !== undefined) facts.push(`restored, first sent ${momentOf(message.restored.atMs)}`);
@@ -203,7 +205,7 @@ function toldAs(message: RoomMessage, nameFor: (principal: string) => string): s
   if (message.stopped === true) facts.push("stopped");
   if (message.pinned === true) facts.push("pinned");
   if (message.poll !== undefined) facts.push(message.poll.closedAtMs === undefined ? "poll" : "closed poll");
-  return `${facts.join(", ")}: ${plainLine(message.text).slice(0, toldCharsMax)}`;
+  return `${facts.join(", ")}: ${words.slice(0, toldCharsMax)}`;
 }
 
 function Quote(props: {

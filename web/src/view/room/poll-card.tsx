@@ -2,12 +2,15 @@ import { Button } from "@mantine/core";
 import { useEffect, useId, useState } from "react";
 import type { Poll, PollResults, RoomMessage } from "../../../../protocols/index.ts";
 import { useShown, type RoomStore } from "../../live/index.ts";
-import { plainLine, type RoomModel } from "../../model/index.ts";
+import type { RoomModel } from "../../model/index.ts";
 import { useNames } from "../lists.ts";
 import { listed } from "./listed.ts";
+import { callingIn } from "./calling-in.ts";
+import { NamedLine } from "./named-line.tsx";
 import type { MessageActions } from "./message-row.tsx";
 
 const none: readonly number[] = [];
+const unnamed: readonly string[] = [];
 
 /** A poll below its question: what can be chosen, how many chose it, and what one has chosen oneself. Choosing marks; only the
  *  button votes, so that keys which move through the options send nothing. */
@@ -41,7 +44,8 @@ export function PollCard(props: {
   return (
     <fieldset className="poll">
       <legend className="hidden-text">
-        {closed ? "Closed poll" : "Poll"}: {plainLine(message.text)}
+        {closed ? "Closed poll" : "Poll"}:{" "}
+        <NamedLine text={message.text} calling={callingIn(room, message.mentions ?? unnamed, actions.nameFor)} />
       </legend>
       {poll.options.map(({ text, votes }, choice) => (
         <label key={text} className="poll-option" data-chosen={mine.includes(choice)}>

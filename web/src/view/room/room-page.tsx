@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { stageWords } from "../../../../protocols/answering/words.ts";
 import type { Failure, RoomMessage } from "../../../../protocols/index.ts";
 import { explain, notices, useNow, useSession, useShown, type RoomStore } from "../../live/index.ts";
-import { newestLine, otherPerson, plainLine, type RoomModel } from "../../model/index.ts";
+import { newestLine, otherPerson, type RoomModel } from "../../model/index.ts";
 import { copyText } from "../clipboard.ts";
 import { normalEmoji } from "../../../../protocols/emoji.ts";
 import { Composer } from "../composer.tsx";
@@ -19,12 +19,13 @@ import type { MessageActions } from "./message-row.tsx";
 import { NewPoll } from "./new-poll.tsx";
 import { PinsPanel } from "./pins-panel.tsx";
 import { RoomHeader } from "./room-header.tsx";
-import { mentionableIn } from "./calling-in.ts";
+import { callingIn, mentionableIn } from "./calling-in.ts";
 import { MentionNote, mayInvite } from "./mention-note.tsx";
 import { useOpening } from "./opening.ts";
 import { ThreadPanel } from "./thread-panel.tsx";
 import { ThreadsPanel } from "./threads-panel.tsx";
 import { Timeline } from "./timeline.tsx";
+import { NamedLine } from "./named-line.tsx";
 import "./room.css";
 import { ownPlace } from "../../wire/index.ts";
 
@@ -159,7 +160,12 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       title: own ? "Delete your message?" : `Delete the message of ${name}?`,
       body: (
         <>
-          <blockquote dir="auto">{plainLine(message.text).slice(0, quotedCharsMax)}</blockquote>
+          <blockquote dir="auto">
+            <NamedLine
+              text={message.text.slice(0, quotedCharsMax)}
+              calling={callingIn(store, message.mentions ?? [], nameFor)}
+            />
+          </blockquote>
           <p>
             {own
               ? "It disappears for everybody and cannot be brought back."
@@ -178,12 +184,14 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       notices.done("The message is no longer pinned.", () => void store.change("pin", { seq, on: true }));
   };
 
-  const closePoll = async ({ seq, text }: RoomMessage) => {
+  const closePoll = async ({ seq, text, mentions = [] }: RoomMessage) => {
     const question = {
       title: "Close the poll?",
       body: (
         <>
-          <blockquote dir="auto">{plainLine(text)}</blockquote>
+          <blockquote dir="auto">
+            <NamedLine text={text} calling={callingIn(store, mentions, nameFor)} />
+          </blockquote>
           <p>Nobody can vote any more. The counts stay. This cannot be undone.</p>
         </>
       ),

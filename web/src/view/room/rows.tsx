@@ -3,7 +3,7 @@ import { memo, useMemo, useState } from "react";
 import { stageWords } from "../../../../protocols/answering/words.ts";
 import type { RoomView } from "../../../../protocols/index.ts";
 import { nameUnsent, useShown, type RoomStore } from "../../live/index.ts";
-import { plainLine, type PendingPost, type RoomDraft, type RoomModel } from "../../model/index.ts";
+import type { PendingPost, RoomDraft, RoomModel } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { Icon } from "../icons.tsx";
 import { RichText } from "../rich-text.tsx";
@@ -11,6 +11,7 @@ import { Rounds } from "../rounds.tsx";
 import { clockTime, dayName } from "../time.ts";
 import { Unsent } from "../unsent.tsx";
 import { callingIn } from "./calling-in.ts";
+import { useNamedLine } from "./named-line.tsx";
 import type { MessageActions } from "./message-row.tsx";
 
 /** Rows of the timeline that are not messages of the room yet, or none at all. */
@@ -115,12 +116,13 @@ export const PendingRow = memo(function PendingRow({
 }) {
   const label = nameFor(me);
   const calling = useMemo(() => callingIn(room, undefined, nameFor), [room, nameFor]);
+  const words = useNamedLine(post.text, calling);
   return (
     <article
       className={`message pending${head ? " head" : ""}`}
       tabIndex={-1}
       aria-roledescription="message"
-      aria-label={`${nameUnsent(post)}: ${plainLine(post.text).slice(0, 300)}`}
+      aria-label={`${nameUnsent(post)}: ${words.slice(0, 300)}`}
     >
       <div className="message-side">{head && <Avatar principal={me} label={label} />}</div>
       <div className="message-body">

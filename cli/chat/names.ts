@@ -1,0 +1,128 @@
+import type { People } from "../../client/index.ts";
+import type { RoomMessage } from "../../protocols/index.ts";
+import { titleForm, withAccounts } from "../../protocols/reading/mentions.ts";
+import { isPlain, readPlain } from "../../protocols/reading/plain.ts";
+import { peopleAmong, severalIn, withNames, type Mentionable } from "../../protocols/reading/shown.ts";
+import type { Block } from "../../protocols/reading/tree.ts";
+import { withoutControls } from "../printable.ts";
+
+/** `user/ada` → `ada`, `agent/ada.helper` → `ada.helper`. */
+export const nameOf = (principal: string): string => withoutControls(principal.slice(principal.indexOf("/") + 1));
+
+/** How people are called where something is printed. */
+export interface Callers {
+  /** As everybody is shown: by the name that they have now. */
+  readonly who: (principal: string) => string;
+  /** The words of a message, with these names in the places of accounts. */
+  readonly said: (message: Pick<RoomMessage, "text" | "mentions">) => string;
+}
+
+/** Everybody by their account, and texts as they were sent. */
+export const accounts: Callers = { who: nameOf, said: ({ text }) => text };
+
+const hasSign = (text: string): boolean => /[@＠﹫]/.test(text);
+const userOf = (principal: string): string | undefined => /^user\/(.+)$/.exec(principal)?.[1];
+
+/** Fields of what is printed whose people are counted or not shown. */
+const unshown: ReadonlySet<string> = new Set(["reactions", "members", "view", "mentionedBefore", "rounds"]);
+
+/** Names as people see them, in a terminal: what is printed has the names of now, and what is typed calls people by them. */
+export class Names implements Callers {
+  readonly #people: People;
+  /** Programs read accounts. */
+  readonly #asAccounts: boolean;
+  #read: ((text: string) => readonly Block[]) | undefined;
+
+  constructor(people: People, asAccounts: boolean) {
+    this.#people = people;
+    this.#asAccounts = asAccounts;
+  }
+
+  /** Whether all that these need to be printed is known. */
+  has(shown: unknown): boolean {
+    if (this.#asAccounts) return true;
+    const { users, needsParser } = needsOf(shown);
+    return users.every((user) => this.#people.isAsked(user)) && !(needsParser && this.#read === undefined);
+  }
+
+  /** Asks for all that these need to be printed. */
+  async ready(shown: unknown): Promise<void> {
+    if (this.has(shown)) return;
+    const { users, needsParser } = needsOf(shown);
+    await Promise.all([this.#people.want(users), needsParser ? this.#load() : undefined]);
+  }
+
+  /** A name that could be another's stands beside the account, which nobody else has. */
+  who = (principal: string): string => {
+    const user = userOf(principal);
+    const title = user === undefined ? "" : withoutControls(this.#people.get(user)?.title ?? "");
+    if (user === undefined || title === "" || titleForm(title) === user) return nameOf(principal);
+    const couldBeAnother = /^[a-z0-9._-]+$/.test(titleForm(title)) || this.#people.isShared(user);
+    return couldBeAnother ? `${title} (${user})` : title;
+  };
+
+  /** With the account, by which commands name them. */
+  listed(principal: string): string {
+    const shown = this.who(principal);
+    const name = nameOf(principal);
+    return shown === name || shown.endsWith(`(${name})`) ? shown : `${shown} (${name})`;
+  }
+
+  said = ({ text, mentions = [] }: Pick<RoomMessage, "text" | "mentions">): string => {
+    const blocks = mentions.length === 0 ? undefined : this.#blocksOf(text);
+    return blocks === undefined ? text : withNames(text, blocks, { mentions, members: {}, nameFor: this.who });
+  };
+
+  /** The text that is sent for what was typed to these: accounts in the places of names. `several`: names that more than one of them has, which
+   *  call nobody. */
+  async sent(text: string, members: readonly string[]): Promise<{ readonly text: string; readonly several: readonly string[] }> {
+    if (this.#asAccounts || !hasSign(text)) return { text, several: [] };
+    await Promise.all([this.#people.want(members.flatMap((member) => userOf(member) ?? [])), isPlain(text) ? undefined : this.#load()]);
+    const present = members.map((principal): Mentionable => ({ principal, label: this.#titleOf(principal) }));
+    const blocks = this.#blocksOf(text);
+    if (blocks === undefined) return { text, several: [] };
+    return { text: withAccounts(text, (one) => this.#blocksOf(one), peopleAmong(present)), several: severalIn(blocks, present) };
+  } // prettier-ignore
+
+  /** The accounts of those who are called so. */
+  called(name: string, members: readonly string[]): readonly string[] {
+    return members.filter((member) => titleForm(this.#titleOf(member)) === titleForm(name)).map(nameOf);
+  }
+
+  #titleOf(principal: string): string {
+    const user = userOf(principal);
+    return user === undefined ? nameOf(principal) : (this.#people.get(user)?.title ?? user);
+  }
+
+  #blocksOf(text: string): readonly Block[] | undefined {
+    return isPlain(text) ? readPlain(text) : this.#read?.(text);
+  }
+
+  /** Without the parser texts stay as they are. */
+  async #load(): Promise<void> {
+    this.#read ??= await import("../../protocols/reading/index.ts").then(
+      ({ readText }) => readText,
+      () => undefined,
+    );
+  }
+}
+
+/** Whose names are printed with something, and whether its text has marks and mentions. */
+function needsOf(shown: unknown): { readonly users: readonly string[]; readonly needsParser: boolean } {
+  const users = new Set<string>();
+  let needsParser = false;
+  const look = (value: unknown, depth: number): void => {
+    if (typeof value === "string") {
+      const user = userOf(value);
+      if (user !== undefined && /^[a-z0-9][a-z0-9_-]*$/.test(user)) users.add(user);
+    } else if (Array.isArray(value)) for (const one of value) look(one, depth - 1);
+    else if (typeof value === "object" && value !== null && depth > 0) {
+      const { text, mentions } = value as { readonly text?: unknown; readonly mentions?: unknown };
+      if (typeof text === "string" && Array.isArray(mentions) && mentions.length > 0 && !isPlain(text))
+        needsParser = true;
+      for (const [name, field] of Object.entries(value)) if (!unshown.has(name)) look(field, depth - 1);
+    }
+  };
+  look(shown, 6);
+  return { users: [...users], needsParser };
+}
