@@ -16,15 +16,20 @@ describe("every place of the page", () => {
   let fixture: Fixture;
   before(async () => {
     fixture = await openPages();
-    const bob = await fixture.account("ada");
-    await bob.api("POST", "/api/v1/rooms", { room: "lobby", title: "Lobby" });
-    await bob.api("POST", "/api/v1/agents", { name: "helper" });
-    await bob.api("POST", "/api/v1/rooms/lobby/messages", { text: "| Day | Who | What |\n| --- | --- | --- |\n| Monday | Hans Müller | prepares the release of the new version |\n| Tuesday | 健太 | tests it |" }); // prettier-ignore
-    await bob.api("POST", "/api/v1/rooms/lobby/messages", { text: "Read this. ".repeat(800) });
-    await bob.api("POST", "/api/v1/rooms/lobby/messages", {
+    const ada = await fixture.account("ada");
+    await ada.api("POST", "/api/v1/rooms", { room: "lobby", title: "Lobby" });
+    await ada.api("POST", "/api/v1/agents", { name: "helper" });
+    await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "| Day | Who | What |\n| --- | --- | --- |\n| Monday | Hans Müller | prepares the release of the new version |\n| Tuesday | 健太 | tests it |" }); // prettier-ignore
+    await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "Read this. ".repeat(800) });
+    await ada.api("POST", "/api/v1/rooms/lobby/messages", {
       text: "Shall we meet? ❤ `npm test` and https://example.org/a/very/long/address/that/does/not/fit/on/a/phone/at/all",
     });
-    await bob.api("POST", "/api/v1/rooms/lobby/messages", { text: "A reply in the thread", replyTo: 3 }); // prettier-ignore
+    await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "A reply in the thread", replyTo: 3 }); // prettier-ignore
+    // What an agent called for its answer, in the room and in its conversation.
+    const calls = 'call calculator {"expression":"(2 + 3) * 4"}\ncall clock {"timeZone":"Nowhere"}';
+    await ada.api("PUT", "/api/v1/rooms/lobby/members/agent%2Fada.helper");
+    await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: `@ada.helper sum\n${calls}` });
+    await ada.api("POST", "/api/v1/agents/ada.helper/say", { text: calls });
   });
   after(() => fixture.close());
 
@@ -39,6 +44,7 @@ describe("every place of the page", () => {
         await page.locator("main").waitFor();
         await page.waitForLoadState("networkidle");
         await page.evaluate("document.fonts.ready");
+        for (const called of await page.locator("details.called summary").all()) await called.click();
         // What does not fit scrolls in its own place; the page itself has nothing beyond the screen.
         const [right = 0, below = 0] = await page.evaluate<number[]>(
           "(({ scrollWidth, clientWidth, scrollHeight, clientHeight }) => [scrollWidth - clientWidth, scrollHeight - clientHeight])(document.documentElement)",
