@@ -230,7 +230,7 @@ export async function recallBackup(
 export function describeRecall(done: BackupResults["recall"], color: boolean): string {
   const { snapshot, units, rows, bytes, threads, stripeBytes, written, lost } = done;
   const of = `of snapshot ${snapshot.number} (${timeText(snapshot.atMs)})`;
-  if (units === 0) return `Nothing ${of} fits.`;
+  if (units === 0) return `Snapshot ${snapshot.number} (${timeText(snapshot.atMs)}) has nothing of what you asked for. \`plexus backup show\` says which slots are not in it.`; // prettier-ignore
   const plan = `up to ${describeBytes(bytes)} in ${counted(rows, "record")} of ${counted(threads, "actor")} ${of}; ${describeBytes(stripeBytes)} are read for it`;
   if (written === undefined) return `Nothing was written. It would write ${plan}.`;
   const { beforeBytes } = written;

@@ -70,6 +70,13 @@ export const moment =
     return atMs;
   };
 
+/** The name of a recall into place, as the command prints it. */
+export function recallName(text: string): string {
+  if (!/^[a-z0-9]{8,64}$/.test(text))
+    throw new InvalidArgumentError("It must be a recall's name, which `plexus backup recall --into-place` prints when it begins: 8 to 64 small letters and digits.");
+  return text;
+} // prettier-ignore
+
 const addressLike =
   (example: string) =>
   (text: string): string => {

@@ -1,5 +1,5 @@
 import { Option } from "commander";
-import { adminCommands, examples, moment, wholeNumber, type AdminOptions } from "../options.ts";
+import { adminCommands, examples, moment, recallName, wholeNumber, type AdminOptions } from "../options.ts";
 import { defineGuards } from "./backup-guards.ts";
 import { defineKeys } from "./backup-keys.ts";
 import { defineCopies, defineRestore } from "./backup-restore.ts";
@@ -140,10 +140,8 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
         )
         .option("--deleted", "with --into-place, also bring messages that were deleted since")
         .option("--remake", "with --into-place, make a deleted room again, with its members of that time")
-        .option("--id <recall>", "with --into-place, continue this recall")
-        .addOption(
-          new Option("--undo <recall>", "delete what this recall brought back with --into-place").conflicts("to"),
-        ),
+        .option("--id <recall>", "with --into-place, continue this recall", recallName)
+        .addOption(new Option("--undo <recall>", "delete what this recall brought back with --into-place").argParser(recallName).conflicts("to")), // prettier-ignore
     run: async (flags, options) => {
       const { recallBackup, placeBackup, withdrawBackup, actorNamed } = await load();
       const { to, dryRun = false, room, actor, person, type, search, since, until, at, snapshot: number } = options;

@@ -124,6 +124,8 @@ export async function recallIntoPlace(
     if (mark?.sort === sort && mark.thread.startsWith(kind)) enter(mark.thread, place);
     const done = await recallUnits(ports, repository, query, { write }, { signal, progress: () => undefined, lost, behind: from.units }); // prettier-ignore
     await leave();
+    // What came last came in a batch with the others.
+    options.progress({ messages: tally.messages, messagesOf, restored: tally.restored });
     open = { thread: "", hasFailed: false, place: nowhere };
     read.bytes += done.read.bytes;
     read.ms += done.read.ms;
