@@ -113,7 +113,7 @@ async function lookInside(folder: string, keyFile: string): Promise<typeof nothi
       return undefined;
     }
   };
-  // What is damaged in the files is told by who looks at those; behind it there is more.
+  // Damage in the files is reported by the file check; entries behind it may still be readable.
   const rest = await openLevelReader(folder, () => undefined);
   const reader = (await look(parts.all, () => openLevelReader(folder))) ?? rest;
   // The directory of a folder from before there were many nodes is converted when it is read: in memory, here.

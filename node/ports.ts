@@ -367,8 +367,8 @@ export interface Transport {
    *  more than `wireLimits.peerMessageBytesMax`, encoded, may never be sent: whoever keeps what was not sent, to send it
    *  again, measures it before. */
   send(to: NodeId, channel: Channel, message: unknown): boolean;
-  /** Lets what is queued for a peer leave now, and not at the end of this turn of the event loop: for who has gathered a
-   *  turn's messages already. */
+  /** Lets what is queued for a peer leave now, and not at the end of this turn of the event loop: for a sender
+   *  that has batched its messages itself. */
   flush(to: NodeId, channel: Channel): void;
   /** Who can be sent to now. */
   peers(): readonly NodeId[];
@@ -512,7 +512,7 @@ export type { Channel };
 export interface InferenceControl {
   /** Every node that has models in memory, or `node` alone; one that does not answer is there with the reason. Error: NOT_FOUND. */
   view(node?: string): Promise<Result<readonly NodeInference[]>>;
-  /** Errors: NOT_FOUND (no such node), MODEL_NOT_FOUND, MODEL_BUSY, MODEL_UNAVAILABLE (it has not the role ai), FORBIDDEN (it is pinned), STOPPING,
+  /** Errors: NOT_FOUND (no such node), MODEL_NOT_FOUND, MODEL_BUSY, MODEL_UNAVAILABLE (the node does not have the role ai), FORBIDDEN (it is pinned), STOPPING,
    *  and those of the way to another node. */
   order(wish: OrderWish): Promise<Result<ModelInMemory>>;
   /** Which models fit a node's machine. Error: NOT_FOUND, and those of the way to it. */

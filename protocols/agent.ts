@@ -338,7 +338,7 @@ export const agentCommands = {
     answers: "page",
   }),
   /** Adds turns of a backup behind the newest, in their order, without those that the same recall has brought. Errors: NOT_FOUND, BAD_REQUEST
-   *  (it was taken back). */
+   *  (the recall was withdrawn). */
   restore: command({
     params: {
       recall: recallId,

@@ -49,7 +49,7 @@ export function calculate(text: string): Calculated {
   try {
     const sum = new Sum(tokensOf(text.trimEnd()));
     const value = sum.whole();
-    return Number.isFinite(value) ? { value } : { fault: "the result is no finite number" };
+    return Number.isFinite(value) ? { value } : { fault: "the result is not a finite number" };
   } catch (error) {
     if (error instanceof Fault) return { fault: error.message };
     throw error;
@@ -125,7 +125,7 @@ class Sum {
   /** Whatever is within something else passes here. */
   #signed(): number {
     this.#depth += 1;
-    if (this.#depth > limits.calculatorDepthMax) throw new Fault("it is nested too deeply");
+    if (this.#depth > limits.calculatorDepthMax) throw new Fault("the expression is nested too deeply");
     const sign = this.#takes("+", "-");
     const value = sign === undefined ? this.#power() : sign === "-" ? -this.#signed() : this.#signed();
     this.#depth -= 1;
@@ -140,7 +140,7 @@ class Sum {
   #atom(): number {
     const next = this.#tokens[this.#at];
     this.#at += 1;
-    if (next === undefined) throw new Fault("it ends too early");
+    if (next === undefined) throw new Fault("the expression ends too early");
     if ("number" in next) return next.number;
     if ("name" in next) return constants.get(next.name) ?? this.#call(next.name);
     if (next.sign !== "(") throw new Fault(`${said(next)} is not expected there`);

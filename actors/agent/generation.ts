@@ -308,7 +308,7 @@ function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: H
   const told = isBlind
     ? "The agent's model cannot see pictures. Choose another model in its settings."
     : isDeaf
-      ? "The agent's model cannot hear, and nobody wrote down what is said. Write it with the sound, or choose another model in the agent's settings."
+      ? "The agent's model cannot hear sound, and there is no transcript. Write what is said beside the sound, or choose another model in the agent's settings."
       : toldOf(error);
   const failed = { end: "failed", error: told, code: error.code } as const;
   return finish(state, { ...failed, text: now.text, again: now.again }, turn);

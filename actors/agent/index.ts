@@ -154,7 +154,7 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
       return state.life === null ? [refuse("NOT_FOUND")] : recalled(state, state.life, message, turn);
     default:
       if (turn.from !== `user/${ownerOf(turn.key)}`)
-        return [refuse("FORBIDDEN", { reason: "an agent is for its owner alone" })];
+        return [refuse("FORBIDDEN", { reason: "only the agent's owner can do this" })];
       if (message.type === "create") return create(state, message, turn);
       return state.life === null ? [refuse("NOT_FOUND")] : fromOwner(state, state.life, message, turn);
   }
@@ -384,7 +384,7 @@ function attach(
   if (recall === undefined) return [persist({ type: "attached", picture }), reply(picture)];
   if (uploaded(life).some(({ hash }) => hash === picture.hash)) return [reply(picture)];
   if (life.recalls?.find(({ id }) => id === recall)?.withdrawn !== undefined)
-    return [refuse("BAD_REQUEST", { field: "recall", reason: "it was taken back" })];
+    return [refuse("BAD_REQUEST", { field: "recall", reason: "this recall was withdrawn" })];
   if (roomIn(life) === 0) return [refuse("LIMIT_REACHED", { limit: "agentPicturesMax" })];
   return [persist({ type: "attached", picture, recall }), reply(picture)];
 }

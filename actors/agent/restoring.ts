@@ -61,11 +61,12 @@ export function entriesRead(
   return [reply({ turns, more: turns.length < found.length, floor: state.turnFloor } satisfies AgentEntries, tag.to)];
 }
 
-/** Adds turns that a recall brings and has not brought yet. Error: BAD_REQUEST (it was taken back). */
+/** Adds turns that a recall brings and has not brought yet. Error: BAD_REQUEST (the recall was withdrawn). */
 function restore(state: AgentState, life: Life, command: Of<"restore">, turn: Here): Effects {
   const { recall, snapshot, backupAtMs } = command;
   const known = life.recalls?.find(({ id }) => id === recall);
-  if (known?.withdrawn !== undefined) return [refuse("BAD_REQUEST", { field: "recall", reason: "it was taken back" })];
+  if (known?.withdrawn !== undefined)
+    return [refuse("BAD_REQUEST", { field: "recall", reason: "this recall was withdrawn" })];
   const made = command.turns
     .filter((was) => was.turn > (known?.through ?? 0))
     .map((was, index): ConversationTurn => ({

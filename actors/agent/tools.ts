@@ -31,7 +31,7 @@ const rows: Readonly<Record<AgentTool, Row>> = {
       },
     },
     run: ({ timeZone = "UTC" }, nowMs) =>
-      typeof timeZone === "string" ? timeIn(timeZone, nowMs) : { fault: "timeZone is no text" },
+      typeof timeZone === "string" ? timeIn(timeZone, nowMs) : { fault: "timeZone must be a text" },
   },
   calculator: {
     tool: {
@@ -45,7 +45,7 @@ const rows: Readonly<Record<AgentTool, Row>> = {
       },
     },
     run({ expression }) {
-      if (typeof expression !== "string") return { fault: "expression is no text" };
+      if (typeof expression !== "string") return { fault: "expression must be a text" };
       const calculated = calculate(expression);
       return "fault" in calculated ? calculated : { result: numeral(calculated.value) };
     },
@@ -93,7 +93,7 @@ function runCall(
     : known === undefined
       ? { fault: `there is no tool ${name}` }
       : given === undefined
-        ? { fault: isTooLong ? "the arguments are too long" : "the arguments are no JSON object" }
+        ? { fault: isTooLong ? "the arguments are too long" : "the arguments must be a JSON object" }
         : rows[known].run(given, nowMs);
   const result = "fault" in outcome ? `Error: ${outcome.fault}` : outcome.result;
   return {
@@ -136,6 +136,6 @@ function timeIn(timeZone: string, nowMs: number): Outcome {
       result: `${of("weekday")}, ${date}T${of("hour")}:${of("minute")}:${of("second")}${offset} (${timeZone})`,
     };
   } catch {
-    return { fault: `"${cut(timeZone, 64)}" is no time zone; one is Europe/Paris` };
+    return { fault: `"${cut(timeZone, 64)}" is not a time zone; an example is Europe/Paris` };
   }
 }

@@ -43,7 +43,8 @@ export function askRecall({ recalls }: GuardState, message: Of<"askRecall">, { n
   const { id, wish, reason, by, approvers } = message;
   const known = recalls.find((one) => one.id === id);
   if (known !== undefined) return [reply(viewOf(known, nowMs))];
-  if (!bringsBack(wish)) return [refuse("BAD_REQUEST", { field: "wish", reason: "it brings nothing back" })];
+  if (!bringsBack(wish))
+    return [refuse("BAD_REQUEST", { field: "wish", reason: "this task restores nothing, so it needs no approval" })];
   if (recalls.filter((one) => isOpen(one, nowMs)).length >= limits.recallRequestsOpenMax)
     return [refuse("LIMIT_REACHED", { limit: "recallRequestsOpenMax" })];
   const request: KeptRequest = {
@@ -68,9 +69,16 @@ export function answerRecall({ recalls }: GuardState, message: Of<"answerRecall"
   if (request === undefined) return [refuse("NOT_FOUND", { request: id })];
   const { state } = viewOf(request, nowMs);
   const own = by === request.by;
-  if (own && approve) return [refuse("FORBIDDEN", { reason: "nobody approves a recall of their own" })];
+  if (own && approve)
+    return [refuse("FORBIDDEN", { reason: "you cannot approve your own recall; another admin has to" })];
   const may = own || (request.approvers.length === 0 ? by === operator : request.approvers.includes(by));
-  if (!may) return [refuse("FORBIDDEN", { reason: "who may approve it was fixed when it was asked for", request: id })];
+  if (!may)
+    return [
+      refuse("FORBIDDEN", {
+        reason: "you are not one of the admins who were asked to approve this recall",
+        request: id,
+      }),
+    ];
   if (state !== "waiting" && !(state === "approved" && !approve)) return [refuse("ALREADY_DONE", { state })];
   const answer = { approved: approve, by, atMs: nowMs };
   return [persist({ type: "recallAnswered", id, answer }), reply(viewOf({ ...request, answer }, nowMs))];
@@ -88,7 +96,10 @@ export function approvedRecall(
 ): { readonly request: RecallRequest } | { readonly refusal: Effects } {
   const found = recalls.find((one) => one.id === id);
   if (found === undefined) return { refusal: [refuse("NOT_FOUND", { request: id })] };
-  if (found.by !== by) return { refusal: [refuse("FORBIDDEN", { reason: "who asked for it begins it", request: id })] };
+  if (found.by !== by)
+    return {
+      refusal: [refuse("FORBIDDEN", { reason: "only the person who asked for this recall can begin it", request: id })],
+    };
   const request = viewOf(found, nowMs);
   return request.state === "approved"
     ? { request }

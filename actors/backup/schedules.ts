@@ -22,7 +22,7 @@ export function putSchedule(state: BackupState, message: Of<"putSchedule">, turn
   const { name, cron, timeZone, wish, by, seen } = message;
   // Nobody would be there to agree to it, nor to take what it brings.
   if (backupSorts[wish.sort].needs === "backup.recall")
-    return [refuse("BAD_REQUEST", { field: "wish", reason: "a recall has no schedule" })];
+    return [refuse("BAD_REQUEST", { field: "wish", reason: "a recall cannot be scheduled" })];
   if (!isZoned(wish)) return [noZone];
   const wanted = { name, cron, ...(timeZone !== undefined && { timeZone }), wish, by };
   const before = state.schedules.find((schedule) => schedule.name === name);
@@ -37,7 +37,7 @@ export function putSchedule(state: BackupState, message: Of<"putSchedule">, turn
   } catch (error) {
     return [refuse("BAD_REQUEST", { field: "cron", reason: (error as Error).message })];
   }
-  if (nextAtMs === undefined) return [refuse("BAD_REQUEST", { field: "cron", reason: "this time never comes" })];
+  if (nextAtMs === undefined) return [refuse("BAD_REQUEST", { field: "cron", reason: "no date fits this time" })];
   const schedule: BackupSchedule = { ...wanted, nextAtMs, ...(before?.last !== undefined && { last: before.last }) };
   return [
     persist({ type: "scheduled", schedule }),

@@ -50,7 +50,7 @@ export function start(state: BackupState, message: Of<"start">, turn: BackupTurn
   return add(state, message, turn);
 }
 
-export const noZone = refuse("BAD_REQUEST", { field: "wish/timeZone", reason: "no time zone has this name" });
+export const noZone = refuse("BAD_REQUEST", { field: "wish/timeZone", reason: "there is no time zone of this name" });
 /** Whether the time zone of a wish is one. */
 export const isZoned = (wish: BackupWish): boolean =>
   wish.sort !== "prune" || wish.timeZone === undefined || isTimeZone(wish.timeZone);
@@ -151,7 +151,10 @@ export function resume(state: BackupState, { task: id, by }: Of<"resume">, turn:
   const open = state.open.find((one) => one.id === id);
   if (open !== undefined) return [reply(viewOf(open, turn))];
   const found = leftOne(state, id, turn);
-  if (found === undefined) return [refuse("NOT_FOUND", { task: id, reason: "nothing is kept of it: begin it anew" })];
+  if (found === undefined)
+    return [
+      refuse("NOT_FOUND", { task: id, reason: "nothing of this task was kept, so it cannot go on: begin it again" }),
+    ];
   if (isFull(state)) return [refuse("LIMIT_REACHED", { limit: "backupTasksOpenMax", max: limits.backupTasksOpenMax })];
   const { startedAtMs: _, cancelledBy: __, runner: ___, ...rest } = found;
   const again: OpenTask = { ...rest, by };

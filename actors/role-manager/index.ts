@@ -230,7 +230,7 @@ function setRoles(
   const held = rolesIn(state, user);
   if (sameRoles(held, roles)) return [reply(answerOf(user, roles))];
   const lastOwner = ownersOf(state).length === 1 && held.includes("owner") && !roles.includes("owner");
-  if (lastOwner) return [refuse("FORBIDDEN", { reason: "a cluster has an owner" })];
+  if (lastOwner) return [refuse("FORBIDDEN", { reason: "a cluster must have an owner" })];
   if (roles.length === 0 || held.length > 0) return change(state, { user, roles }, turn);
   const { rolePeopleMax } = limits;
   if (Object.keys(state.roles ?? {}).length >= rolePeopleMax) return [refuse("LIMIT_REACHED", { rolePeopleMax })];

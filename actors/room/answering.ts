@@ -129,7 +129,9 @@ export function stop(room: Room, { seq, agent }: MessageOf<typeof roomCommands, 
   const owed = (room.asked ?? []).filter((one) => one.seq === seq && (agent === undefined || one.agent === agent));
   const theirs = owed.filter((one) => mayStop(room, one, turn.from));
   if (owed.length > 0 && theirs.length === 0)
-    return [refuse("FORBIDDEN", { reason: "who asked, the agent's owner and moderators stop an answer" })];
+    return [
+      refuse("FORBIDDEN", { reason: "only the person who asked, the agent's owner and moderators can stop an answer" }),
+    ];
   const agents = theirs.map((one) => one.agent);
   return askToStop({ type: "stop", seq, others: agents, to: turn.replyTo }, turn.key);
 }

@@ -102,7 +102,7 @@ export function onWantedAnswered(room: RoomState, tag: CreateTag, result: Result
 type Open = (view: RoomView) => Effects;
 
 function createWith(room: RoomState, command: Of<"create">, turn: Turn, open: Open): Effects {
-  if (!isUser(turn.from)) return [refuse("FORBIDDEN", { reason: "people create rooms" })];
+  if (!isUser(turn.from)) return [refuse("FORBIDDEN", { reason: "only people can create rooms" })];
   const visibility = command.visibility ?? "public";
   if (visibility === "direct") return createDirect(room, command, turn, open);
   if (room !== null) return [refuse("NAME_TAKEN")];
@@ -163,7 +163,7 @@ export function opened(
 /** Joins a public room. Errors: NOT_FOUND (there is none, or it is not public), FORBIDDEN, BANNED, LIMIT_REACHED. */
 export function join(room: Room, turn: Turn): Effects {
   if (entryOf(room.members, turn.from)) return [reply(viewOf(room, turn.key))];
-  if (!isUser(turn.from)) return [refuse("FORBIDDEN", { reason: "by invitation only" })];
+  if (!isUser(turn.from)) return [refuse("FORBIDDEN", { reason: "this room needs an invitation" })];
   const ban = banOf(room, turn.from, turn);
   if (ban !== undefined) return refuseBanned(ban);
   if (room.visibility !== "public") return refuseOutsider(room, turn);
@@ -190,9 +190,14 @@ const joinedEvent = (member: string, role: MemberRole, turn: Turn): RoomEvent =>
 
 /** Brings somebody in: people by moderators, an agent by its owner. Errors: FORBIDDEN, BANNED, LIMIT_REACHED. */
 export function invite(room: Room, { member }: Of<"invite">, turn: Turn): Effects {
-  if (room.visibility === "direct") return [refuse("FORBIDDEN", { reason: "nobody is invited to a direct room" })];
+  if (room.visibility === "direct") return [refuse("FORBIDDEN", { reason: "a direct room cannot have more members" })];
   const mayInvite = isUser(member) ? hasByRank(room, turn.from, "room.invite") : ownerOf(member) === turn.from;
-  if (!mayInvite) return [refuse("FORBIDDEN", { reason: "moderators invite people; its owner invites an agent" })];
+  if (!mayInvite)
+    return [
+      refuse("FORBIDDEN", {
+        reason: "only moderators can invite people, and only an agent's owner can invite the agent",
+      }),
+    ];
   if (entryOf(room.members, member)) return [reply(viewOf(room, turn.key))];
   const ban = banOf(room, member, turn);
   if (ban !== undefined) return refuseBanned(ban);
@@ -206,7 +211,7 @@ export function invite(room: Room, { member }: Of<"invite">, turn: Turn): Effect
 export function admitGuest(room: Room, command: Of<"guestWanted" | "admitGuest">, turn: Turn): Effects {
   const { by } = command;
   const mayInvite = by === undefined ? room.visibility === "public" : hasByRank(room, by, "room.invite");
-  if (!mayInvite) return [refuse("FORBIDDEN", { reason: by === undefined ? "into rooms that are not public their moderators invite" : "whoever made the invitation does not moderate the room" })]; // prettier-ignore
+  if (!mayInvite) return [refuse("FORBIDDEN", { reason: by === undefined ? "only moderators can invite people to this room" : "the person who made the invitation no longer moderates this room" })]; // prettier-ignore
   if (command.type === "guestWanted") return [reply({})];
   const { member } = command;
   if (!isUser(member)) return [refuse("BAD_REQUEST", { field: "member" })];
@@ -231,7 +236,7 @@ export function leave(room: Room, { successor }: Of<"leave">, turn: Turn): Effec
     const heir = isOwner ? heirOf(room, turn.from) : undefined;
     return heir === undefined ? part(room, turn, turn.from) : [refuse("LAST_OWNER", { suggested: heir })];
   }
-  if (!isOwner) return [refuse("FORBIDDEN", { reason: "only an owner names a successor" })];
+  if (!isOwner) return [refuse("FORBIDDEN", { reason: "only an owner can name a successor" })];
   if (!isUser(successor) || successor === turn.from) return [refuse("BAD_REQUEST", { field: "successor" })];
   const target = entryOf(room.members, successor);
   if (target === undefined) return [refuse("NOT_FOUND", { member: successor })];
@@ -243,7 +248,8 @@ export function leave(room: Room, { successor }: Of<"leave">, turn: Turn): Effec
  *  Errors: FORBIDDEN, NOT_FOUND, LAST_OWNER, LIMIT_REACHED, BAD_REQUEST. */
 export function remove(room: Room, command: Of<"remove">, turn: Turn): Effects {
   const { member, ban: wanted } = command;
-  if (room.visibility === "direct") return [refuse("FORBIDDEN", { reason: "nobody is removed from a direct room" })];
+  if (room.visibility === "direct")
+    return [refuse("FORBIDDEN", { reason: "people cannot be removed from a direct room" })];
   if (wanted !== true && (command.banForMs !== undefined || command.reason !== undefined))
     return [refuse("BAD_REQUEST", { field: "ban" })];
   const target = entryOf(room.members, member);
@@ -254,7 +260,11 @@ export function remove(room: Room, command: Of<"remove">, turn: Turn): Effects {
   const above = moderates(room, turn) && (rank > rankOf(target?.role ?? "member") || rank === rankOf("owner"));
   const own = !isUser(member) && ownerOf(member) === turn.from;
   if (!above && (wanted === true || !own))
-    return [refuse("FORBIDDEN", { reason: "moderators remove and ban those below them" })];
+    return [
+      refuse("FORBIDDEN", {
+        reason: "only moderators can remove and ban members, and only members below their own role",
+      }),
+    ];
   if (wanted !== true) return part(room, turn, member);
   const others = bansAt(room, turn.nowMs).filter((ban) => ban.member !== member);
   if (others.length >= wireLimits.bansPerRoomMax) return [refuse("LIMIT_REACHED", { limit: "bansPerRoomMax" })];
@@ -272,7 +282,7 @@ export function remove(room: Room, command: Of<"remove">, turn: Turn): Effects {
 
 /** Lets somebody come back: moderators do. Errors: FORBIDDEN, NOT_FOUND. */
 export function unban(room: Room, { member }: Of<"unban">, turn: Turn): Effects {
-  if (!moderates(room, turn)) return [refuse("FORBIDDEN", { reason: "moderators lift bans" })];
+  if (!moderates(room, turn)) return [refuse("FORBIDDEN", { reason: "only moderators can lift bans" })];
   if (banOf(room, member, turn) === undefined) return [refuse("NOT_FOUND", { member })];
   return change(room, turn, [{ type: "unbanned", member, by: turn.from }], []);
 }
@@ -281,7 +291,7 @@ export function unban(room: Room, { member }: Of<"unban">, turn: Turn): Effects 
 export const bans = (room: Room, turn: Turn): Effects =>
   moderates(room, turn)
     ? [reply({ bans: bansAt(room, turn.nowMs).toReversed() } satisfies RoomBans)]
-    : [refuse("FORBIDDEN", { reason: "moderators see the bans" })];
+    : [refuse("FORBIDDEN", { reason: "only moderators can see the bans" })];
 
 const banOf = (room: Room, member: string, turn: Turn) => bansAt(room, turn.nowMs).find((ban) => ban.member === member);
 
@@ -341,11 +351,13 @@ function heirOf(room: Room, owner: string): string | undefined {
 
 /** Sets a rank. Owners do; one owner always stays. Errors: FORBIDDEN, NOT_FOUND, LAST_OWNER. */
 export function setRole(room: Room, { member, role }: Of<"setRole">, turn: Turn): Effects {
-  if (!hasByRank(room, turn.from, "room.rank")) return [refuse("FORBIDDEN", { reason: "owners set roles" })];
+  if (!hasByRank(room, turn.from, "room.rank"))
+    return [refuse("FORBIDDEN", { reason: "only owners can change roles" })];
   const target = entryOf(room.members, member);
   if (target === undefined) return [refuse("NOT_FOUND", { member })];
   if (target.role === role) return [reply(viewOf(room, turn.key))];
-  if (!isUser(member)) return [refuse("FORBIDDEN", { reason: "an agent stays a member" })];
+  if (!isUser(member))
+    return [refuse("FORBIDDEN", { reason: "an agent can only be a member, not a moderator or owner" })];
   const owners = allEntries(room.members).filter(([, other]) => other.role === "owner");
   if (target.role === "owner" && owners.length === 1) return [refuse("LAST_OWNER")];
   return change(room, turn, [{ type: "roleSet", member, role, by: turn.from }], []);
@@ -354,7 +366,7 @@ export function setRole(room: Room, { member, role }: Of<"setRole">, turn: Turn)
 /** Sets title or topic: moderators do, not in direct rooms. Errors: FORBIDDEN, CHANGED_MEANWHILE. */
 export function rename(room: Room, command: Of<"setTitle"> | Of<"setTopic">, turn: Turn): Effects {
   if (!hasByRank(room, turn.from, "room.rename"))
-    return [refuse("FORBIDDEN", { reason: "moderators change title and topic" })];
+    return [refuse("FORBIDDEN", { reason: "only moderators can change title and topic" })];
   const event: RoomEvent =
     command.type === "setTitle"
       ? { type: "titled", title: command.title, by: turn.from }

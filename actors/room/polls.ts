@@ -34,7 +34,7 @@ export function vote(room: Room, { choices }: Of<"vote">, message: RoomMessage, 
   if (choices.some((choice) => choice >= poll.options.length))
     return [refuse("BAD_REQUEST", { field: "choices" }, turn.replyTo)];
   if (choices.length > 1 && poll.multiple !== true)
-    return [refuse("BAD_REQUEST", { field: "choices", reason: "one option may be chosen" }, turn.replyTo)];
+    return [refuse("BAD_REQUEST", { field: "choices", reason: "only one option can be chosen" }, turn.replyTo)];
   const before = voteOf(open, turn.from);
   const now = toVote(choices);
   if (now === before) return [reply(message, turn.replyTo)];
@@ -59,7 +59,7 @@ export function closePoll(room: Room, message: RoomMessage, turn: Turn): Effects
   const { poll } = message;
   if (poll === undefined) return noPoll(message, turn);
   if (message.author !== turn.from && !hasByRank(room, turn.from, "room.close"))
-    return [refuse("FORBIDDEN", { reason: "its author and moderators close a poll" }, turn.replyTo)];
+    return [refuse("FORBIDDEN", { reason: "only its author and moderators can close a poll" }, turn.replyTo)];
   if (takingVotes(room, message, poll) === undefined) return [reply(message, turn.replyTo)];
   const closed = { ...message, poll: { ...poll, closedAtMs: turn.nowMs } };
   return changed(room, turn, { type: "pollClosed", message: closed, by: turn.from });

@@ -200,7 +200,7 @@ const inThreadOf = ({ replyTo = 0, threadOnly }: RoomMessage, command: Reply): R
 
 function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn): Effects {
   if (message.author !== turn.from)
-    return [refuse("FORBIDDEN", { reason: "only its author edits a message" }, turn.replyTo)];
+    return [refuse("FORBIDDEN", { reason: "only its author can edit a message" }, turn.replyTo)];
   if (message.deletedAtMs !== undefined) return [refuse("NOT_FOUND", { seq: message.seq }, turn.replyTo)];
   if (message.text === text) return [reply(message, turn.replyTo)];
   const { editedAtMs = 0 } = message;
@@ -208,7 +208,7 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
     return [refuse("CHANGED_MEANWHILE", { seq: message.seq, now: editedAtMs }, turn.replyTo)];
   // Who has voted has answered this question.
   if (message.poll !== undefined)
-    return [refuse("FORBIDDEN", { reason: "the question of a poll is not edited" }, turn.replyTo)];
+    return [refuse("FORBIDDEN", { reason: "the question of a poll cannot be edited" }, turn.replyTo)];
   const mentions = mentionsIn(text, room);
   const { mentions: before = [], mentionedBefore = [], ...rest } = message;
   // Who is mentioned for the first time is told; to all others a correction is no second question.
@@ -239,7 +239,7 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
 
 function remove(room: Room, message: RoomMessage, turn: Turn): Effects {
   if (message.author !== turn.from && !hasByRank(room, turn.from, "room.delete"))
-    return [refuse("FORBIDDEN", { reason: "its author and moderators delete a message" }, turn.replyTo)];
+    return [refuse("FORBIDDEN", { reason: "only its author and moderators can delete a message" }, turn.replyTo)];
   if (message.deletedAtMs !== undefined) return [reply(message, turn.replyTo)];
   return changed(room, turn, { type: "deleted", message: emptied(message, turn.nowMs), by: turn.from });
 }
@@ -249,7 +249,7 @@ function react(room: Room, command: Extract<Command, { type: "react" }>, message
   const form = normalEmoji(command.emoji);
   // Whatever was taken as a reaction before can be taken back.
   if (form === undefined && on)
-    return [refuse("BAD_REQUEST", { field: "emoji", reason: "it is not one emoji" }, turn.replyTo)];
+    return [refuse("BAD_REQUEST", { field: "emoji", reason: "a reaction must be exactly one emoji" }, turn.replyTo)];
   const emoji = form ?? command.emoji;
   if (message.deletedAtMs !== undefined) return [refuse("NOT_FOUND", { seq: message.seq }, turn.replyTo)];
   const reactions = message.reactions ?? {};
@@ -269,7 +269,7 @@ function react(room: Room, command: Extract<Command, { type: "react" }>, message
 
 function pin(room: Room, on: boolean, message: RoomMessage, turn: Turn): Effects {
   if (room.visibility !== "direct" && !hasByRank(room, turn.from, "room.pin"))
-    return [refuse("FORBIDDEN", { reason: "moderators pin messages" }, turn.replyTo)];
+    return [refuse("FORBIDDEN", { reason: "only moderators can pin messages" }, turn.replyTo)];
   if (message.deletedAtMs !== undefined) return [refuse("NOT_FOUND", { seq: message.seq }, turn.replyTo)];
   if ((message.pinned === true) === on) return [reply(message, turn.replyTo)];
   if (on && room.pins.length >= wireLimits.pinsPerRoomMax)

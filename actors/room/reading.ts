@@ -45,7 +45,7 @@ export interface HistoryTag extends Stretch {
 export function history(room: Room, command: History, turn: Turn): Effects {
   const { thread, around } = command;
   if (around !== undefined && (command.before ?? command.after) !== undefined)
-    return [refuse("BAD_REQUEST", { field: "around", reason: "before and after say something else" })];
+    return [refuse("BAD_REQUEST", { field: "around", reason: "around cannot be combined with before or after" })];
   const limit = command.limit ?? wireLimits.pageEntriesDefault;
   const from = (command.after ?? 0) + 1;
   const end = room.messageSeq + 1;

@@ -51,7 +51,7 @@ export function restore(room: Room, command: Of<"restore">, root: RoomMessage | 
   const { recall, snapshot, backupAtMs, messages } = command;
   const known = room.recalls?.find(({ id }) => id === recall);
   if (known?.withdrawn !== undefined)
-    return [refuse("BAD_REQUEST", { field: "recall", reason: "it was taken back" }, turn.replyTo)];
+    return [refuse("BAD_REQUEST", { field: "recall", reason: "this recall was withdrawn" }, turn.replyTo)];
   const brought = new Set(known?.done);
   const wanted = messages.filter(({ seq }) => seq > (known?.through ?? 0) && !brought.has(seq));
   if (brought.size + wanted.length > limits.roomRecallOpenMax)

@@ -211,7 +211,7 @@ function holdFault({ stripe, shard }: Of<"hold">, turn: HolderTurn): Effects | u
   const indexes = stripe.shards.map(({ index }) => index);
   const reason =
     here?.group !== stripe.group || indexes[shard] !== here.index
-      ? "it is the shard of another holder"
+      ? "this shard belongs to another holder"
       : indexes.length !== shardsOf(stripe.scheme).all || new Set(indexes).size !== indexes.length
         ? "its shards are not those of its scheme, each of another holder"
         : undefined;
@@ -277,7 +277,8 @@ function admit(
 ): { readonly refusal: Effects } | { readonly note: Note } {
   const bytes = stripe.shards[shard]?.sizeBytes ?? 0;
   const refusal = (...of: Parameters<typeof refuse>) => ({ refusal: [refuse(of[0], of[1], replyTo)] });
-  if (!terms.open) return refusal("FORBIDDEN", { reason: "the group takes no new stripes", group: stripe.group });
+  if (!terms.open)
+    return refusal("FORBIDDEN", { reason: "this group of holders takes no new stripes", group: stripe.group });
   if (held.shards + trash.shards >= terms.shardsMax) return refusal("LIMIT_REACHED", { limit: "shardsMax" });
   if (held.bytes + trash.bytes + bytes > terms.bytesMax) return refusal("LIMIT_REACHED", { limit: "bytesMax" });
   const known = notes.get(owner);

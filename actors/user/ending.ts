@@ -43,7 +43,7 @@ export function decideEnding(
   switch (message.type) {
     case "beginDeletion": {
       // A cluster must not lose its owners by it, and who undoes a deletion gets back what was there.
-      if (state.admin) return [refuse("FORBIDDEN", { reason: "an owner or admin gives up that role first, then deletes the account" })]; // prettier-ignore
+      if (state.admin) return [refuse("FORBIDDEN", { reason: "an owner or admin has to give up that role before the account can be deleted" })]; // prettier-ignore
       const { waitMs, byAdmin } = message;
       const atMs = turn.nowMs + Math.min(waitMs, limits.deletionWaitMsMax);
       if (waitMs === 0) {

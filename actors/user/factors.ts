@@ -73,7 +73,7 @@ export function decideFactors(
     case "setRecovery":
       if (!hasSecond(factorsOf(account)))
         return [
-          refuse("FORBIDDEN", { reason: "recovery codes are for when a second factor is lost: set one up first" }),
+          refuse("FORBIDDEN", { reason: "recovery codes replace a lost second factor: set up a second factor first" }),
         ];
       return [...set({ recovery: message.hashes }), reply({})];
     case "useRecovery": {
@@ -102,7 +102,7 @@ export function decideFactors(
       const left = { ...account, passkeys: passkeys.filter(({ id }) => id !== message.id) };
       if (left.passkeys.length === passkeys.length) return [refuse("NOT_FOUND")];
       if (firstFactors(factorsOf(left), noDemands).length === 0)
-        return [refuse("FORBIDDEN", { reason: "nothing else would let you in: set a password first" })];
+        return [refuse("FORBIDDEN", { reason: "without this you could not sign in any more: set a password first" })];
       return [persist({ type: "passkeyRemoved", id: message.id }), ...set(recoveryOf(left)), reply({})];
     }
     case "makeReset": {

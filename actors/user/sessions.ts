@@ -396,7 +396,7 @@ export function vouchIdentity(account: Account, message: Of<"vouchIdentity">, { 
   if (held.vouched === message.vouched) return [reply({})];
   const isOwn = message.by === "own" || (message.by === "unknown" && held.vouched === undefined);
   if (!isOwn && message.by !== "others")
-    return [refuse("FORBIDDEN", { reason: "this way to sign in was set up anew by somebody who may do no more than this account: come in another way and link it again, or ask the operator to set it" })]; // prettier-ignore
+    return [refuse("FORBIDDEN", { reason: "this way to sign in was changed by somebody with fewer rights than this account: sign in another way and link it again, or ask the operator of the node to set it up" })]; // prettier-ignore
   return [...vouched(held, message.vouched, isOwn ? undefined : nowMs), reply({})];
 }
 
@@ -412,7 +412,11 @@ export function unlinkIdentity(
   if (held === undefined) return [refuse("NOT_FOUND")];
   const left = identities.filter((one) => one !== held);
   if (firstFactors(factorsOf({ ...account, identities: left }), noDemands).length === 0)
-    return [refuse("FORBIDDEN", { reason: "nothing else would let you in: set a password or add a passkey first" })];
+    return [
+      refuse("FORBIDDEN", {
+        reason: "without this you could not sign in any more: set a password or add a passkey first",
+      }),
+    ];
   const mail = identityMail("release", held);
   return [
     persist({ type: "identityUnlinked", issuer, subject, mail }),

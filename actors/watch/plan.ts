@@ -105,7 +105,9 @@ export function ruleFault({
   const total = steps.reduce((sum, { count = 1 }) => sum + count, 0);
   if (total > wireLimits.watchRuleCountMax) return { path: "/steps", problem: `together they ask for ${total} entries, and ${wireLimits.watchRuleCountMax} are the most` }; // prettier-ignore
   const empty = steps.findIndex(({ action, outcome }) => action === undefined && outcome === undefined);
-  return empty < 0 ? undefined : { path: `/steps/${empty}`, problem: "a step names an action, an area or an outcome" };
+  return empty < 0
+    ? undefined
+    : { path: `/steps/${empty}`, problem: "a step must name an action, an area or an outcome" };
 }
 
 export function setRule(state: PlanState, { name, rule: body, seen }: Message<"setRule">): Effects {
@@ -138,7 +140,9 @@ export function switchPlaybook(state: PlanState, { name, mode, acts, by }: Messa
   const known = state.playbooks.find((one) => one.name === name);
   if (known === undefined) return [refuse("NOT_FOUND", { playbook: name })];
   if (JSON.stringify(known.acts) !== JSON.stringify(acts))
-    return [refuse("ALREADY_DONE", { playbook: name, reason: "somebody has changed it meanwhile; look at it again" })];
+    return [
+      refuse("ALREADY_DONE", { playbook: name, reason: "somebody changed it in the meantime; look at it again" }),
+    ];
   const playbook: Playbook = { ...known, mode, switchedBy: by };
   return [persist({ type: "playbookSet", playbook }), reply(playbook)];
 }

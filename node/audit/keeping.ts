@@ -110,7 +110,7 @@ export function keepLogs(ports: KeepingPorts): { wake(): void; stop(): Promise<v
     const mine = book.of(of);
     if (mine === undefined && book.logs().length >= limits.logsMax) return;
     if (isWriter && mine !== undefined && told.seq < mine.end.seq)
-      return report(of, from, "it was set back", told.seq + 1);
+      return report(of, from, "the log was reset to an earlier state", told.seq + 1);
     if (isWriter && mine !== undefined && told.seq === mine.end.seq && told.hash !== mine.end.hash)
       return report(of, from, "it has other entries", told.seq);
     // Of a node that does not speak for itself only what it has signed.

@@ -153,7 +153,7 @@ export async function verifyExport(
         ? found("notExport", "not a line of an export")
         : found("altered", "not a line of an export", { seq: open.state.seq + 1 });
     if (number === 1) {
-      if (said["audit"] !== 1) return found("notExport", "this is no export of the audit");
+      if (said["audit"] !== 1) return found("notExport", "this file is not an export of the audit");
     } else if (said["entry"] !== undefined) {
       if (open === undefined) return found("notExport", "an entry without a log");
       const at = entryLine(line);

@@ -42,7 +42,7 @@ export async function readLeaving(files: Files): Promise<readonly number[]> {
   if (bytes === undefined) return [];
   const said = parsed(Buffer.from(bytes).toString());
   if (Array.isArray(said) && said.every((one) => Number.isSafeInteger(one))) return said as readonly number[];
-  throw new PlexusError(failure("BACKUP_DAMAGED", { object: "leaving", reason: "it is no list of snapshots" }));
+  throw new PlexusError(failure("BACKUP_DAMAGED", { object: "leaving", reason: "this is not a list of snapshots" }));
 }
 
 function parsed(text: string): unknown {

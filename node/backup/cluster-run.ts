@@ -6,8 +6,8 @@
  *  Before the first question, and again before the head, holders are asked whether they have what the newest snapshot refers to (`survey.ts`): what is
  *  lost the owners store again.
  *
- *  A runner that takes over asks for the slots that no piece has, and goes on. If the newest snapshot has the mark, the one before has
- *  committed, and said so too late. */
+ *  A runner that takes over asks for the slots that no piece has, and goes on. If the newest snapshot carries this run's
+ *  mark, the previous runner committed it. */
 import {
   failure,
   failureOf,

@@ -1,5 +1,5 @@
-/** The parts of runs of other nodes, and of this one: slots that this node owns, read, sealed and stored here. A part is asked for again and again
- *  until it is done; nobody's is given up, with what it has stored. */
+/** The parts of runs of other nodes, and of this one: slots that this node owns, read, sealed and stored here. A part is requested until it is
+ *  done. No owner's part is skipped. */
 import { failure, failureOf, PlexusError, refused, type Result, type SlotId } from "../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../protocols/mesh/index.ts";
 import type { Cursor } from "../../runtimes/backup/index.ts";

@@ -210,7 +210,7 @@ export class PlaceActor {
 
   async #makeAnew({ code }: Failure): Promise<void> {
     this.isGone = true;
-    const reason = "it is gone, and can be made anew as it was then (--remake)";
+    const reason = "it no longer exists; add --remake to create it again as it was in the backup";
     if (!this.wish.remake) throw new PlexusError(failure(code, { actor: this.actor, reason }));
     this.tally.remade += 1;
     if (this.wish.dryRun) return;

@@ -56,8 +56,8 @@ export function noSnapshot(
     first === undefined
       ? "There is no backup yet. Make the first one: `plexus backup run`, or `plexus backup run --to FOLDER` for one in a folder."
       : sought.snapshot !== undefined
-        ? `There is no snapshot ${sought.snapshot}. Look which there are: \`plexus backup list\`.`
-        : `No snapshot is of that time or before: the first is of ${new Date(first.atMs).toISOString()}.`;
+        ? `There is no snapshot ${sought.snapshot}. The snapshots that there are: \`plexus backup list\`.`
+        : `There is no snapshot of that time or earlier: the first one is of ${new Date(first.atMs).toISOString()}.`;
   return new PlexusError({ ...failure("NOT_FOUND", { snapshot: sought.snapshot ?? "any" }), message });
 }
 

@@ -109,7 +109,7 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
       if (begins) return { head: { ...head, hash }, snapshots: [], isListLost: true };
       throw new PlexusError({
         ...list.error,
-        message: `The list of snapshots that head ${head.number} leads to is lost. \`plexus backup run\` begins a new one, and stores everything that lives anew.`,
+        message: `The list of snapshots that head ${head.number} leads to is lost. \`plexus backup run\` begins a new list, and stores everything again.`,
       });
     }
     const catalog = openNode(list.value, { cluster, sort: "catalog" }, keys.open(context, sealedKey));
@@ -213,7 +213,7 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
           catalog: { stripe: link.stripe, sealedKey: keys.seal(context, link.key) },
         };
         demandSuccession(before.head, head);
-        // With an end, until a head leads to it: what is left by who dies here, is refused, or is heard too late goes by itself.
+        // Stripes get an expiry until a head refers to them, so that those of a crashed or refused commit are collected.
         valueOf(await keepAll(unfinished, limits.unfinishedMs));
         const bytes = writeHead(head, keys.head);
         if (await take(bytes, number)) {

@@ -83,16 +83,16 @@ const originOf = (url: string): string => {
 
 /** Why a URL is none of a sink; undefined: it is one. */
 export function sinkUrlFault(text: string): string | undefined {
-  if (!URL.canParse(text)) return "this is no URL";
+  if (!URL.canParse(text)) return "this is not a URL";
   const { protocol, hostname, port, username, password, pathname, hash } = new URL(text);
-  if (username !== "" || password !== "") return "a URL shows what it has; give the secret apart";
+  if (username !== "" || password !== "") return "a URL is shown to every admin; give the secret in its own field";
   if (hash !== "") return "what comes after # is never sent";
   const isLoopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
   switch (protocol) {
     case "https:":
       return undefined;
     case "http:":
-      return isLoopback ? undefined : "http:// is for this machine only: everybody on the way could read the audit and the secret"; // prettier-ignore
+      return isLoopback ? undefined : "http:// is allowed only to this machine, because others on the network could read the audit and the secret"; // prettier-ignore
     case "syslog+tcp:":
     case "syslog+tls:":
       return hostname === "" || port === "" || (pathname !== "" && pathname !== "/") ? "write it as syslog+tls://host:6514" : undefined; // prettier-ignore

@@ -72,7 +72,9 @@ export function mailSettings(
         const { row, revision } = await read();
         const kept = row !== undefined && same(row, server) ? row.sealed : undefined;
         if (server.user !== undefined && sealed === undefined && kept === undefined)
-          return refused(failure("BAD_REQUEST", { path: "/password", problem: "this user of this server needs one" }));
+          return refused(
+            failure("BAD_REQUEST", { path: "/password", problem: "this mail server needs a password for this user" }),
+          );
         const secret = server.user === undefined ? undefined : (sealed ?? kept);
         const next: Row = { ...server, ...(secret !== undefined && { sealed: secret }) };
         if ((await directory.compareAndSet(mailKey, next, revision)).applied) return ok({});

@@ -29,14 +29,14 @@ export function routeFault({ steps, ensemble, cache, kinds = [] }: ModelRoute): 
     if ((ensemble.least ?? 1) > members.size) return wrong("/ensemble/least", `there are ${members.size} members`);
   }
   if (cache?.shared === true && cache.semantic !== undefined)
-    return wrong("/cache/semantic", "answers to questions that only mean the same are never given to others");
+    return wrong("/cache/semantic", "answers to similar questions cannot be shared between people");
   const classifiers = new Set(kinds.flatMap(({ when }) => when.classified?.model ?? []));
   if (classifiers.size > routeClassifiersMax)
     return wrong("/kinds", `its rules ask ${classifiers.size} models, and ${routeClassifiersMax} are the most`);
   for (const [index, { name, when }] of kinds.entries()) {
     if (Object.keys(when).length === 0) return wrong(`/kinds/${index}/when`, "a rule needs a condition");
     if (kinds.some((other) => other.name === name && other !== kinds[index]))
-      return wrong(`/kinds/${index}/name`, "two rules have one name");
+      return wrong(`/kinds/${index}/name`, "two rules have the same name");
     const read = when.pattern === undefined ? undefined : readPattern(when.pattern);
     if (read?.ok === false) return wrong(`/kinds/${index}/when/pattern`, String(read.error.details?.["reason"]));
   }

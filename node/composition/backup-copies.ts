@@ -34,7 +34,7 @@ export async function copyInto(
   const opened = await openBackupFolder(folder, { cluster, node: "", copy: true }, { use: "writing" });
   const { mark, target } = opened;
   if (mark.cluster !== cluster || mark.copy !== true) {
-    const of = mark.cluster === cluster ? "the backups of a node, and is no copy" : "the backups of another cluster";
+    const of = mark.cluster === cluster ? "the backups of a node, and not a copy" : "the backups of another cluster";
     throw new PlexusError(failure("BAD_REQUEST", { field: "to", reason: `${folder} has ${of}: name another folder` }));
   }
   const { lost, ...sums } = await copyBackups(
@@ -111,7 +111,7 @@ export function shownDrill(done: Restored, tookMs: number): BackupResults["drill
     whole: isWhole(done),
     lost: named(lost.map(({ thread, type, error }) => ({ thread, type, error }))),
     wrong: named([
-      ...checked.wrong.map(({ thread, type }) => ({ thread, type, error: failure("BACKUP_DAMAGED", { reason: "something else came back" }) })), // prettier-ignore
+      ...checked.wrong.map(({ thread, type }) => ({ thread, type, error: failure("BACKUP_DAMAGED", { reason: "the bytes that came back are not those that were written" }) })), // prettier-ignore
       ...damaged.map((details) => ({ thread: "", type: "journal", error: failure("DATA_DAMAGED", { ...details }) })),
     ]),
     missing: named([...missing, ...stale, ...missingFiles]),

@@ -60,7 +60,7 @@ export const noMeter: Meter = { count: () => undefined, gauge: () => undefined, 
 export function demandOutside(data: string, folder: string): void {
   const path = relative(data, folder);
   if (path === "" || !(path.startsWith("..") || path.startsWith("/")))
-    throw wrong(`${folder} is in the node's own data folder: take one elsewhere, on another disk best`);
+    throw wrong(`${folder} is inside the node's own data folder: choose a folder elsewhere, best on another disk`);
 }
 
 /** Whether a folder is one of backups. */
@@ -81,7 +81,7 @@ const folderFull = (folder: string, cause?: unknown): PlexusError =>
   new PlexusError(
     {
       ...failure("DISK_FULL", { folder }),
-      message: `The disk of the backup folder ${folder} is full. Make room there, or remove what is no longer needed, which needs no room: plexus backup prune --from '${folder.replaceAll("'", String.raw`'\''`)}' --keep-last 7`,
+      message: `The disk of the backup folder ${folder} is full. Make room there, or remove old backups, which needs no room: plexus backup prune --from '${folder.replaceAll("'", String.raw`'\''`)}' --keep-last 7`,
     },
     cause,
   );
@@ -128,7 +128,7 @@ export async function openBackupFolder(
   if (!isThere) {
     const [name] = await namesPut(folder);
     if (name !== undefined)
-      throw wrong(`${folder} is not empty, and is no folder of backups: ${name} is in it. Name an empty one`);
+      throw wrong(`${folder} is not empty, and not a folder of backups: ${name} is in it. Name an empty one`);
     await writeFile(files, markFile, `${JSON.stringify({ plexus: "backups", version: 1, ...begins })}\n`);
   }
   const mark = await readMark(files);

@@ -48,7 +48,7 @@ async function remakeAgent(kernel: Pick<Kernel, "ask">, agent: ActorId, rows: Ro
   const create = { type: "createAgent", name: name.join("."), persona, ...(model !== "" && { model }) };
   const made = await ask(kernel, owner, create, owner);
   if (!made.ok && made.error.code === "NOT_FOUND") {
-    const reason = `${person} has no account: the person signs up first, then the agent can be made anew`;
+    const reason = `${person} has no account: the person has to sign up first, then the agent can be created again`;
     return refused(failure("NOT_FOUND", { actor: agent, reason }));
   }
   if (!made.ok) return made;

@@ -54,7 +54,7 @@ export class BackupTasks {
       return refused(
         failure("LIMIT_REACHED", {
           limit: "backupTasks",
-          reason: `this node does one thing with backups at a time: ${busy.sort} of ${busy.folder} is under way`,
+          reason: `this node runs one backup task at a time: ${busy.sort} of ${busy.folder} is under way`,
         }),
       );
     const abort = new AbortController();
@@ -118,7 +118,7 @@ export class BackupTasks {
   look(id: string): Result<BackupTask> {
     const found = this.#tasks.get(id)?.task;
     return found === undefined
-      ? refused(failure("NOT_FOUND", { reason: "there is no such task, or the node was started since" }))
+      ? refused(failure("NOT_FOUND", { reason: "there is no such task; tasks are forgotten when the node restarts" }))
       : ok(found);
   }
 

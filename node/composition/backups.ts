@@ -224,8 +224,8 @@ export function createBackups(at: BackupsAt): Backups {
   const demandOwn = (folder: string, mark: FolderMark): void => {
     if (mark.node === node) return;
     if (mark.copy === true)
-      throw new PlexusError(failure("BAD_REQUEST", { field: "folder", reason: `${folder} is a copy, which only copies change: name another folder` })); // prettier-ignore
-    const reason = `${folder} has the backups of the node ${at.nameOf(mark.node)}, which alone changes them: name another folder for this node`;
+      throw new PlexusError(failure("BAD_REQUEST", { field: "folder", reason: `${folder} is a copy of backups, and new backups cannot be made in a copy: name another folder` })); // prettier-ignore
+    const reason = `${folder} has the backups of the node ${at.nameOf(mark.node)}, and only that node can change them: name another folder for this node`;
     throw new PlexusError(failure("BAD_REQUEST", { field: "folder", reason }));
   };
   /** What a run has left that was killed. A backup that cannot be made is worse than bytes that stay. */

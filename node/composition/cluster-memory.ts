@@ -144,7 +144,7 @@ export function followFirstAdmin(at: {
     const answer = await at.kernel.ask(question);
     if (!answer.ok) {
       const reason =
-        "it is not known here whether the cluster has an admin, and the manager does not answer; try again later";
+        "this node does not know yet whether the cluster has an admin, because the manager does not answer; try again later";
       throw new PlexusError(failure("SLOT_UNAVAILABLE", { reason, code: answer.error.code }));
     }
     const { adminNeeded } = (answer.value ?? {}) as Partial<ClusterView>;

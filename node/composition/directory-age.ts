@@ -94,7 +94,7 @@ export function createDirectoryAge(ports: DirectoryAgePorts): DirectoryAge {
     const lacks = await missing(known, from);
     if (lacks !== undefined && trusted) log.warn("directory.older.trusted", { lacks });
     else if (lacks !== undefined) {
-      older = `it lies on an older copy of its data: ${lacks}. ${cure}`;
+      older = `the directory is on an older copy of its data: ${lacks}. ${cure}`;
       log.error("directory.older", { lacks, help: "docs/operating.md, The directory" });
       ports.foundOlder();
       throw unavailableWhere(older);
@@ -110,7 +110,7 @@ export function createDirectoryAge(ports: DirectoryAgePorts): DirectoryAge {
 
   const ask = async (known: Known): Promise<void> => {
     const keeper = ports.keeper();
-    if (keeper === undefined) throw unavailableWhere("no node is known to keep it");
+    if (keeper === undefined) throw unavailableWhere("no node is known to keep the directory");
     if (keeper === node) return judge(known, node);
     const { revision, newer } = known;
     const body = { revision, ...(newer && { newer: [...newer] as [SlotId, number] }) };

@@ -59,7 +59,8 @@ export interface Recovery {
 /** Opens the folder of a node that is stopped, and says what a recovery would do. Nothing is changed by it. Errors: NOT_FOUND (no node's folder, no
  *  such member), CONFIG_INVALID (it cannot be recovered here; the details say what to do), DATA_FOLDER_IN_USE, DATA_DAMAGED, KEY_MISSING; the system's. */
 export async function openRecovery(data: string, choice: RecoveryChoice, keyFile: string): Promise<Recovery> {
-  if (!(await tracesOf(data)).node) throw new PlexusError(failure("NOT_FOUND", { folder: data, reason: "no node's" }));
+  if (!(await tracesOf(data)).node)
+    throw new PlexusError(failure("NOT_FOUND", { folder: data, reason: "this folder is not a node's data folder" }));
   // To open it writes it.
   const writtenAtMs = await lastWritten(journalFolder(data));
   const raw = await openLevelStore(journalFolder(data), { mark: markFile(data), mustExist: true });
@@ -83,7 +84,7 @@ export async function planRecovery(
   const node = (await readFormat(store))?.node;
   if (home === undefined || node === undefined)
     throw new PlexusError(
-      failure("NOT_FOUND", { folder: store.location, reason: "nothing in it says which node it is" }),
+      failure("NOT_FOUND", { folder: store.location, reason: "nothing in this folder says which node it belongs to" }),
     );
   const known = await lastKnownOf(store, home, node);
   const members = known.image.rows.flatMap((row) => asMember(row) ?? []);
@@ -98,7 +99,7 @@ export async function planRecovery(
   const left = voters.filter((one) => !lost.has(one));
   if (left.length > voters.length / 2)
     throw unrecoverable(
-      `${left.length} of ${voters.length} voters are left (${left.map(nameOf).join(", ")}): that is a majority, which goes on by itself`,
+      `${left.length} of ${voters.length} voters are left (${left.map(nameOf).join(", ")}): that is a majority, so the directory goes on by itself`,
       "Start them.",
     );
 
@@ -247,11 +248,11 @@ async function lastKnownOf(store: Store, home: Home, node: NodeId): Promise<Last
   if (directory.kind === "embedded")
     throw directory.host === node
       ? unrecoverable(
-          "this node keeps the directory alone, and there is no majority that could be lost",
+          "this node alone keeps the directory, so no majority of nodes can be lost",
           "Start it: plexus up.",
         )
       : unrecoverable(
-          `the directory is at ${nameOf(directory.host)}, and nothing of it is here`,
+          `the directory is at ${nameOf(directory.host)}, and this node has no copy of it`,
           `Start that node. ${ofItsOwn}`,
         );
   const known = await readLastKnown(store);
@@ -264,8 +265,8 @@ async function lastKnownOf(store: Store, home: Home, node: NodeId): Promise<Last
   const names = voters.map(nameOf).join(", ");
   throw unrecoverable(
     known === undefined
-      ? "this node never was a voter: nothing of the directory is here"
-      : "this node is no voter any more: what it has is old",
+      ? "this node was never a voter, so it has no copy of the directory"
+      : "this node is no longer a voter, so its copy of the directory is old",
     `Recover at one of the voters that were known last (${names}). If no folder of those is left: plexus salvage makes a cluster of its own of each other folder.`,
   );
 }

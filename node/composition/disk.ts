@@ -44,7 +44,7 @@ export async function keyForDisk(at: {
   if (isFormer && (await opensEpochKeys(at.store, at.cluster, there))) return ok(await readOrMakeDiskKey(at.keyFile));
   return refused({
     ...failure("KEY_MISSING", { file: at.keyFile, ...(former && { key: former.key }), hint: "plexus disk recover" }),
-    message: `This disk had a key that is not in ${at.keyFile}. Put that file back, or stop the node and make it anew with the recovery kit: plexus disk recover.`,
+    message: `This disk had a key that is not in ${at.keyFile}. Put that file back, or stop the node and make the key again from the recovery kit: plexus disk recover.`,
   });
 }
 

@@ -19,9 +19,9 @@ import type { Backups } from "./backups.ts";
 /** Why a folder is not written; undefined: it may be. */
 export function folderRefusal(offered: readonly string[], path: string): Failure | undefined {
   if (offered.includes(path) && resolve(path) === path) return undefined;
-  const reason = `the operator of this node lets admins keep no backups in ${path}`;
+  const reason = `the operator of this node does not allow admins to keep backups in ${path}`;
   const hint =
-    "the operator names the folders: plexus up --backup-folder FOLDER, or backupFolders in the configuration";
+    "the operator allows a folder with plexus up --backup-folder FOLDER, or backupFolders in the configuration";
   return failure("FORBIDDEN", { reason, hint });
 }
 
@@ -49,7 +49,12 @@ export function runFolderTasks(at: {
     return backups.whenFree({ sort: task.wish.sort, folder: path, signal }, () => work(path));
   };
   const none = async (): Promise<never> => {
-    throw new PlexusError(failure("BAD_REQUEST", { field: "folder", reason: "this is not done in folders" }));
+    throw new PlexusError(
+      failure("BAD_REQUEST", {
+        field: "folder",
+        reason: "this task works only with the backups of the cluster, not with a folder",
+      }),
+    );
   };
   const folderWorks: BackupWorks = {
     run: async (task) => inFolder(task, (to) => works.run({ to, full: task.task.wish.full }, task)),

@@ -73,7 +73,7 @@ export function openHolderHeads(at: HolderHeadsAt): Pick<HolderHeads, "stop"> & 
   };
   const carried = async (): Promise<Uint8Array> => {
     const members = membership.members().members.filter(({ roles }) => hasKeyRole(roles));
-    let why: Failure = failure("KEY_MISSING", { reason: "no node that has the keys is up" });
+    let why: Failure = failure("KEY_MISSING", { reason: "no node that has the backup keys is up" });
     // This node first: then nothing goes over the mesh.
     for (const other of members.toSorted((a, b) => Number(b.node === node) - Number(a.node === node)))
       try {

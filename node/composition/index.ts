@@ -512,7 +512,7 @@ async function start(
       return peer.calls.engines.generate.models();
     },
   };
-  // Where nobody can say yet that there is an admin, there is none whom the code would surprise.
+  // Print the admin code also while it is unknown whether an admin exists.
   const needed = adminCode !== undefined && (await firstAdmin.needed().catch(() => home.now.hasAdmin !== true));
   return needed ? { ...running, models: peer.engines.generate.models(), adminCode } : running;
 }

@@ -51,7 +51,7 @@ export function createInference({ models, start, clock, log, endTimeoutMs }: Inf
   const watchers = new Set<() => void>();
   const changed = (): void => watchers.forEach((listener) => listener());
   const refusal = (): Failure =>
-    stopped ? failure("STOPPING") : failure("MODEL_UNAVAILABLE", { reason: "this node has not the role ai" });
+    stopped ? failure("STOPPING") : failure("MODEL_UNAVAILABLE", { reason: "this node does not have the role ai" });
   const unserved = <Value>(): Result<Value> => refused(refusal());
   const specs = (): readonly ModelSpec[] =>
     models().map((spec) => (pins.has(spec.name) ? { ...spec, pinned: pins.get(spec.name) === true } : spec));
@@ -145,7 +145,7 @@ export function createInference({ models, start, clock, log, endTimeoutMs }: Inf
 }
 
 /** What models have of a node that serves none. */
-const because = "this node has not the role ai";
+const because = "this node does not have the role ai";
 const unshared: ReturnType<LocalModels["shares"]> = {
   threads: { now: 0, most: 0, because },
   memory: { budgetBytes: 0, mostBytes: 0, because },

@@ -54,7 +54,8 @@ export async function joinIfAsked(
   if (!joined.ok) throw new PlexusError(joined.error);
   const { cluster, members, directory } = joined.value;
   const place = asPlace(directory);
-  if (place === undefined) throw new PlexusError(failure("BAD_FRAME", { reason: "the cluster names no directory" }));
+  if (place === undefined)
+    throw new PlexusError(failure("BAD_FRAME", { reason: "the cluster did not say where its directory is" }));
   log.info("node.joined", { cluster, node, name: joined.value.member.name, members: members.length });
   return { identity: { cluster, node }, home: { cluster, directory: place, members, starts: 0 } };
 }

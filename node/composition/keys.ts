@@ -114,7 +114,7 @@ export function openKeys(
       if ((await readEscrow(sealedFile)) === undefined) return readOrMakeDiskKey(keyFile);
       throw new PlexusError({
         ...failure("KEY_MISSING", { file: keyFile, hint: "plexus disk recover" }),
-        message: `The key of the disk was in ${keyFile} and is not there. Put it back, or stop the node and make it anew with the recovery kit: plexus disk recover. (${sealedFile} has it sealed; without that file a new key is made.)`,
+        message: `The key of the disk was in ${keyFile} and is not there. Put it back, or stop the node and make the key again from the recovery kit: plexus disk recover. (${sealedFile} has it sealed; without that file a new key is made.)`,
       });
     },
   };
@@ -125,7 +125,9 @@ export function openKeys(
     if (!mayHave(at.peer, from)) {
       log.warn("keys.refused", { node: from });
       note("giveKeys", "FORBIDDEN", {}, `node/${nameOf(from)}`);
-      return refused(failure("FORBIDDEN", { reason: "a node needs the role manager or chat for the keys of backups" }));
+      return refused(
+        failure("FORBIDDEN", { reason: "only nodes with the role manager or chat keep the keys of backups" }),
+      );
     }
     const given = await keys.sealFor(receiver);
     note("giveKeys", auditDone, { epochs: given.map(({ epoch }) => epoch).join(",") }, `node/${nameOf(from)}`);

@@ -72,7 +72,7 @@ export async function readBegun(folder: string, name: RecallName): Promise<Begun
   if (first === undefined) return undefined;
   const { plexus, version, snapshot, order, ...of } = first as unknown as { plexus: string; version: number; snapshot: number; order: string } & RecallName; // prettier-ignore
   if (plexus !== "recall" || version !== 1 || !isDeepStrictEqual(of, name))
-    throw wrong(folder, "has what another recall began: name another folder, or give the same query again, which goes on there"); // prettier-ignore
+    throw wrong(folder, "holds an unfinished recall of another query: name another folder, or give that query again to finish it"); // prettier-ignore
   let mark: FolderMark | undefined;
   const before = new Set<string>();
   let behind = new Set<string>();
@@ -156,7 +156,7 @@ async function goBack(folder: string, { before, behind }: BegunRecall, kept: Rea
     .filter((one) => !one.isDirectory() && !isOfVolume(one.name))
     .map((one) => relative(folder, join(one.parentPath, one.name)));
   const other = paths.find((path) => !own.has(path));
-  if (other !== undefined) throw wrong(folder, `has ${other}, which this recall has not written: move it elsewhere, or name another folder`); // prettier-ignore
+  if (other !== undefined) throw wrong(folder, `has ${other}, which this recall did not write: move it elsewhere, or name another folder`); // prettier-ignore
   for (const path of paths) if (!kept.has(path) && path !== begunFile) await rm(join(folder, path), { force: true });
   if (mark?.open !== undefined) await truncate(join(folder, mark.open.path), mark.open.bytes);
 } // prettier-ignore

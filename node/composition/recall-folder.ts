@@ -81,7 +81,7 @@ export async function openFolderSink(
   const ownNames = recall === undefined ? [] : [begunFile, `${begunFile}.new`];
   const name = (await namesPut(folder)).find((one) => !ownNames.includes(one));
   if (name !== undefined && recall?.begun === undefined)
-    throw wrong(`${folder} is not empty: ${name} is in it. A recall is written into a new folder`);
+    throw wrong(`${folder} is not empty: ${name} is in it. Name a new or empty folder for the recall`);
   const opened = recall === undefined ? undefined : await openBegunLog(folder, recall, recall.begun);
   return new WritingSink(folder, files, sealer, opened, recall?.keptBytes ?? commandLimits.recallKeptBytes);
 }

@@ -143,7 +143,7 @@ export async function openHolders(
   const [first] = unreadable;
   throw new PlexusError({
     ...(first as (typeof unreadable)[number]).error,
-    message: `What leads to the snapshots cannot be read of these folders${more > 0 ? `: the shards of at least ${more} more ${more === 1 ? "node" : "nodes"} are needed` : ""}. ${unreadable.map(describeUnreadable).join(" ")}`,
+    message: `These folders do not have enough to find the snapshots${more > 0 ? `: the shards of at least ${more} more ${more === 1 ? "node" : "nodes"} are needed` : ""}. ${unreadable.map(describeUnreadable).join(" ")}`,
   });
 }
 

@@ -205,7 +205,7 @@ function unfit(to: string, error: unknown): unknown {
   if (code !== "DATA_DAMAGED") return error;
   const reason = String(details?.["reason"]);
   const hint = "Choose a folder on another disk: --data.";
-  const message = `${to} takes no journal: ${reason}.`;
+  const message = `${to} cannot hold a node's journal: ${reason}.`;
   return new PlexusError({ ...failure("CONFIG_INVALID", { field: "data", reason, hint }), message }, error);
 }
 

@@ -90,14 +90,15 @@ export async function salvage(
   ports: SalvagePorts,
   keyFile = diskKeyFile(from),
 ): Promise<Salvaged> {
-  if (!(await tracesOf(from)).node) throw new PlexusError(failure("NOT_FOUND", { folder: from, reason: "no node's" }));
+  if (!(await tracesOf(from)).node)
+    throw new PlexusError(failure("NOT_FOUND", { folder: from, reason: "this folder is not a node's data folder" }));
   await expectEmpty(to);
   const files = await findFileDamage(journalFolder(from));
   const lost: Lost[] = [...files];
   const raw = await openLevelReader(journalFolder(from), () => undefined);
   const source = await openSealedStore(raw, () => readDiskKey(keyFile), "whatever is left");
   if ((await source.keys({ ...everything, limit: 1 })).length === 0)
-    throw new PlexusError(failure("NOT_FOUND", { folder: from, reason: "not one row of it can be read" }));
+    throw new PlexusError(failure("NOT_FOUND", { folder: from, reason: "nothing in this folder can be read" }));
   const owner = await ownerOf(from, source, ports, { files, lost });
 
   const target = await openLevelStore(journalFolder(to), { mark: markFile(to) });
@@ -286,7 +287,7 @@ class Copy {
     const losses = this.#lost.length;
     const head = await this.#headOf(slot);
     if (head?.incomplete === true) {
-      this.#lost.push({ slot, reason: "it was being copied from another node, and is neither old nor new" });
+      this.#lost.push({ slot, reason: "a copy from another node was not finished, so its content is incomplete" });
       return undefined;
     }
     const chunks: [number, Uint8Array][] = [];
@@ -297,7 +298,7 @@ class Copy {
     for await (const [key, value] of this.#rows(within(`snap/${slot}/`))) {
       const actor = key.slice(`snap/${slot}/`.length) as ActorId;
       const seq = snapshotSeq(key, value);
-      if (seq === undefined) this.#lost.push({ actor, reason: "what it was cannot be read" });
+      if (seq === undefined) this.#lost.push({ actor, reason: "its content cannot be read" });
       else {
         states.add(actor);
         atLeast = Math.max(atLeast, seq);
@@ -338,7 +339,8 @@ class Copy {
         if (space === "record" && !known(actor)) strangers.add(actor);
         await this.#put(key, value);
       }
-    for (const actor of strangers) this.#lost.push({ actor, reason: "what it was is lost; records of it are there" });
+    for (const actor of strangers)
+      this.#lost.push({ actor, reason: "its content is lost; only records about it are left" });
   }
 
   async *#rows({ gte, lt }: { readonly gte: string; readonly lt: string }) {

@@ -260,7 +260,7 @@ function directoryWords(peer: Peer): { readonly directory?: string } {
 async function readiness(peer: Peer, node: string): Promise<Result<{ readonly directory?: string }>> {
   const { kernel, control, membership } = peer;
   if (!membership.joined) {
-    const reason = "this node has not joined since it started, so it serves nothing yet";
+    const reason = "this node has not joined the cluster since it started, so it serves nothing yet";
     return refused(failure("DIRECTORY_AWAY", { reason }));
   }
   const rows = await control.slots();

@@ -51,7 +51,7 @@ export async function openTls(
     const read = await readCertificates(files());
     if (!read.ok) {
       const { field, file, reason } = read;
-      const help = "The certificate of before is shown until the file is right.";
+      const help = "The node uses the previous certificate until the file is right.";
       if (told !== reason) log.error("tls.reload.refused", { field, file, reason, help });
       told = reason;
       return measure();

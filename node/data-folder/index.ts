@@ -193,7 +193,7 @@ export const keyGone = (data: string): PlexusError =>
   new PlexusError(
     failure("DATA_DAMAGED", {
       file: keyFile(data),
-      reason: "it is missing: the others know this node by it",
+      reason: "it is missing, and the other nodes recognise this node by it",
       hint: withoutKey,
     }),
   );

@@ -213,7 +213,7 @@ export function createEmbeddedDirectory(ports: {
     },
     async handOver(home, copy) {
       await present();
-      if (handingOver) throw new PlexusError(failure("ALREADY_DONE", { reason: "it is being moved" }));
+      if (handingOver) throw new PlexusError(failure("ALREADY_DONE", { reason: "the directory is being moved" }));
       handingOver = true;
       try {
         await committing;
@@ -251,5 +251,5 @@ function describeDisk(what: string, error: unknown): string {
   const { cause } = error as { readonly cause?: unknown };
   const said = [error, cause].map((one) => (one instanceof Error ? one.message : "")).join(" ");
   const isFull = /ENOSPC|no space left|disk.*full/i.test(said);
-  return `the disk under the directory ${what}${isFull ? ": it is full. Make room at the node that keeps the directory; it goes on by itself" : `. The log of the node that keeps the directory names the reason`}`;
+  return `the disk under the directory ${what}${isFull ? ": it is full. Make room at the node that keeps the directory; it goes on by itself" : `. The reason is in the log of the node that keeps the directory`}`;
 }

@@ -55,7 +55,7 @@ export interface EtcdDirectory extends Directory {
    *  whose they are. May be repeated after a failure. Error: ALREADY_DONE (it is another one's, or in use). */
   fill(source: string, rows: readonly DirectoryRow[], base: number): Promise<void>;
   /** Gives all rows away for good, to voters of a generation that nobody was given before. Nothing changes while `copy` runs; if it fails, things go on as
-   *  before. From then on every operation ends with DIRECTORY_MOVED. Errors: those of `copy`; DIRECTORY_UNAVAILABLE: it is being moved, or nobody knows. */
+   *  before. From then on every operation ends with DIRECTORY_MOVED. Errors: those of `copy`; DIRECTORY_UNAVAILABLE: the directory is being moved, or nobody knows. */
   handOver(
     voters: readonly string[],
     copy: (generation: number, rows: readonly DirectoryRow[], revision: number) => Promise<void>,
@@ -153,7 +153,7 @@ export function createEtcdDirectory(
     const nowMs = clock.monotonicMs();
     if (seenLeaving.revision !== revision) seenLeaving = { revision, sinceMs: nowMs };
     else if (nowMs - seenLeaving.sinceMs >= limits.leaveMs) await comeBack(head, revision);
-    throw unavailable("it is being moved", undefined, { asked: false });
+    throw unavailable("the directory is being moved", undefined, { asked: false });
   };
   /** The rows stay here after all, unless they are gone by now. */
   const comeBack = async (head: Head, left: string): Promise<boolean> => {
@@ -287,7 +287,7 @@ export function createEtcdDirectory(
     toEvents: ({ events }: WatchResponse) =>
       events.flatMap(({ type, kv }) => {
         if (headKey.equals(kv.key) && type === "DELETE")
-          throw new Error(events.some((one) => leftKey.equals(one.kv.key)) ? "it is being moved" : foreign);
+          throw new Error(events.some((one) => leftKey.equals(one.kv.key)) ? "the directory is being moved" : foreign);
         if (!kv.key.toString("latin1").startsWith(rowPrefix)) return [];
         const revision = Number(kv.mod_revision) + plusOfFeed;
         const key = nameOf(kv.key);
@@ -352,14 +352,14 @@ export function createEtcdDirectory(
         if (found.head.state === "ready" && found.head.base === from) return;
       }
       const mine = await writeHead({ state: "copying", source, base: from }, found?.revision ?? 0);
-      if (mine === undefined) throw unavailable("somebody else is filling it");
+      if (mine === undefined) throw unavailable("another node is already moving the directory there");
       // A change of an earlier attempt that arrives only now no longer fits this revision of the head.
       const write = async (success: readonly RequestOp[]): Promise<void> => {
         const { succeeded } = await transact(
           { compare: [isAt(headKey, mine)], success },
           accept(() => true),
         );
-        if (!succeeded) throw unavailable("somebody else is filling it");
+        if (!succeeded) throw unavailable("another node is already moving the directory there");
       };
       await write([{ request_delete_range: { key: rowKey(""), range_end: endOf(rowPrefix) } }]);
       let group: ReturnType<typeof put>[] = [];
@@ -375,7 +375,7 @@ export function createEtcdDirectory(
       }
       if (group.length > 0) await write(group);
       if ((await writeHead({ state: "ready", source, base: from }, mine)) === undefined)
-        throw unavailable("somebody else is filling it");
+        throw unavailable("another node is already moving the directory there");
     },
     async handOver(voters, copy) {
       const plus = await base();
@@ -397,7 +397,8 @@ export function createEtcdDirectory(
         [isAt(headKey, found.revision)],
         [{ request_delete_range: { key: headKey } }],
       );
-      if (left === undefined) throw unavailable("somebody else moves it", undefined, { asked: false });
+      if (left === undefined)
+        throw unavailable("another node is already moving the directory", undefined, { asked: false });
       let copied = 0;
       try {
         const { rows } = await readAll("", left);
@@ -423,12 +424,11 @@ export function createEtcdDirectory(
 }
 
 const foreign =
-  "nothing of this cluster is there; is it the right etcd (--etcd)? If it has lost its data, restore that from a backup of " +
+  "this etcd has nothing of this cluster; is it the right one (--etcd)? If it has lost its data, restore that from a backup of " +
   "etcd, and keep the data folders";
-const outdated =
-  "it is older than what it told before; if it was restored from a backup, stop all nodes, then start them";
+const outdated = "its data is older than what it told before; if etcd was restored from a backup, stop all nodes, then start them";
 
-const undone = "it took too long, and somebody else undid it";
+const undone = "the move took too long, and another node undid it";
 
 const isAt = (key: Buffer, mod_revision: string | number) =>
   ({ key, target: "MOD", result: "EQUAL", mod_revision }) as const;

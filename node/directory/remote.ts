@@ -78,7 +78,7 @@ export function createRemoteDirectory(
   ): Promise<MeshAnswer<Name>> => {
     if (to === undefined) {
       onAway?.();
-      throw unavailable("no node is known to keep it", undefined, { asked: false });
+      throw unavailable("no node is known to keep the directory", undefined, { asked: false });
     }
     const result = await exchange.call(to, name, body, limits.callTimeoutMs);
     if (result.ok) {

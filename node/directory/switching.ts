@@ -36,7 +36,7 @@ export function createSwitchingDirectory(
       if (failureOf(error).code !== "DIRECTORY_MOVED") throw error;
       // Refused is not unknown: asking again repeats nothing.
       if (directory !== asked) return work(directory);
-      throw unavailable("it has moved", error);
+      throw unavailable("the directory has moved", error);
     }
   };
 

@@ -80,8 +80,8 @@ export function addAdminRoutes(
     const stranded = away ? undefined : at.cluster?.stranded(to);
     const timeoutMs = away || stranded ? limits.directoryAwayTimeoutMs : limits.askTimeoutMs;
     const answer = await kernel.ask({ to, from: "gateway", message, timeoutMs });
-    // Whoever asked reached a node: what does not answer is the one with the cluster's memory, which the answer names. But
-    // while the directory is away, that is what has to be there for another to take it over. A question that was lost on the
+    // This node is up; the node with the cluster's memory, which the answer names, does not answer. While the directory is
+    // away, too, the answer names the directory: without it no other node can take over. A question that was lost on the
     // way has changed nothing.
     const names =
       !answer.ok && answer.error.code === "SLOT_UNAVAILABLE" && answer.error.details?.["node"] !== undefined;

@@ -223,7 +223,7 @@ export function addAuditRules(
       const { list: name } = request.params;
       const before = lists.current().find((one) => one.name === name);
       if (!URL.canParse(request.body.source))
-        throw new PlexusError(failure("BAD_REQUEST", { path: "/source", problem: "this is no URL" }));
+        throw new PlexusError(failure("BAD_REQUEST", { path: "/source", problem: "this is not a URL" }));
       const set = lists.set({ name, ...request.body });
       return audited(at, request, { list: name }, set, (now) => changeOf(before, now));
     },

@@ -115,7 +115,7 @@ export function addPlaybookRoutes(app: FastifyInstance, at: GatewayContext): voi
       const kept = before?.acts.find((one) => one.do === "page" && one.host === act.host);
       return kept === undefined ? badAct(index, `the playbook has no page to ${act.host} yet: give its whole url`) : ok(kept);
     }
-    if (!URL.canParse(act.url)) return badAct(index, "this is no URL");
+    if (!URL.canParse(act.url)) return badAct(index, "this is not a URL");
     if (at.secrets === undefined) return refused(failure("NOT_FOUND", { reason: "this node keeps no secrets" }));
     const sealed = await at.secrets.seal(sealedPageText({ url: act.url, secret }), ["playbook", name]);
     return ok({ do: act.do, host: new URL(act.url).host, sealed });
@@ -211,7 +211,7 @@ export function addPlaybookRoutes(app: FastifyInstance, at: GatewayContext): voi
     const was = body.acts;
     const is = (whole: boolean): boolean => textOf(was ?? []) === textOf(acts.map((act) => shownAct(act, whole)));
     if (was !== undefined && !is(true) && !is(false))
-      return failure("ALREADY_DONE", { reason: "somebody has changed it meanwhile; look at it again" });
+      return failure("ALREADY_DONE", { reason: "somebody changed it in the meantime; look at it again" });
     if (caller !== null)
       for (const act of acts) {
         const reason = at.rights.refusal(caller, playbookActs[act.do].needs, address);

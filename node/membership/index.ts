@@ -6,8 +6,8 @@
  *  The list is what the directory says: a node belongs while its row is there. Its number, the view, is the highest
  *  revision of a change to it, so that nodes can compare. While the directory is away the last known list stands; at start
  *  that is the `seed` the node kept. A node that finds its own row gone was evicted, and is told so, if others are still there:
- *  who evicts is a member and not the one, so a list of nobody is none of this cluster, and the directory that says so is
- *  as good as away. A node that finds in its row a later start than its own is not this node any more: another process is, on
+ *  an empty member list cannot come from this cluster, because the evicting node would be in it. A directory with an empty
+ *  list counts as away. A node that finds in its row a later start than its own is not this node any more: another process is, on
  *  a copy of its data folder. The directory counts starts, and the last one holds; no clock and no answer could tell an
  *  earlier one that hangs from one that ended.
  *

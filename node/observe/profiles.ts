@@ -96,9 +96,9 @@ export function createProfiles(ports: {
   function readOwn(own: string): Result<Profile> {
     const found = kept.get(own);
     const id = `profile.${place.node}.${own}`;
-    if (found === undefined) return refused(failure("NOT_FOUND", { profile: id, reason: "there is none, or its node was started since" }));
+    if (found === undefined) return refused(failure("NOT_FOUND", { profile: id, reason: "there is no such profile; profiles are forgotten when their node restarts" }));
     const { view, tree } = found;
-    if (tree === undefined) return refused(view.error ?? failure("NOT_FOUND", { profile: id, reason: "it is being taken" }));
+    if (tree === undefined) return refused(view.error ?? failure("NOT_FOUND", { profile: id, reason: "this profile is still being taken" }));
     const seconds = Math.round(((view.endedAtMs ?? view.begunAtMs) - view.begunAtMs) / 100) / 10;
     return ok({ id, of: view.of, node: place.name, by: view.by, begunAtMs: view.begunAtMs, seconds, tree });
   } // prettier-ignore

@@ -32,7 +32,7 @@ export function refusalOf(
   { membership }: Pick<MovePorts, "membership">,
 ): Failure | undefined {
   const reason = !target.roles.includes(role)
-    ? `it has not the role ${role}`
+    ? `it does not have the role ${role}`
     : target.state === "draining"
       ? "it is draining"
       : membership.isUp(target.node)

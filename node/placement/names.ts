@@ -32,7 +32,7 @@ export function createNames(membership: Pick<Membership, "members">): Names {
       if (only === undefined) return exact;
       if (others.length === 0) return ok(only);
       const nodes = begun.map(({ name }) => name);
-      return refused(failure("BAD_REQUEST", { reason: "several nodes begin so", nodes }));
+      return refused(failure("BAD_REQUEST", { reason: "several node names begin with this text", nodes }));
     },
     of: (node) => byId(node)?.name ?? node,
     inFailure(error) {

@@ -12,7 +12,9 @@ export async function vouchFor(
   { nowMs, limits: { rowAttemptsMax } }: { readonly nowMs: number; readonly limits: PlacementLimits },
 ): Promise<Result<{ readonly node: string; readonly trust: TrustState }>> {
   if (!roles.includes("storage"))
-    return refused(failure("BAD_REQUEST", { node: name, reason: "it has not the role storage, and keeps no shards" }));
+    return refused(
+      failure("BAD_REQUEST", { node: name, reason: "this node does not have the role storage, so it keeps no shards" }),
+    );
   const key = trustKey(node);
   for (let tries = 0; tries < rowAttemptsMax; tries += 1) {
     const row = await directory.read(key);
@@ -23,7 +25,7 @@ export async function vouchFor(
         failure("FORBIDDEN", {
           node: name,
           reason:
-            "audits found that it lacks, or does not give, what it should have; it is on probation again when it answers well",
+            "checks found that this node lost shards or did not give them; it returns to probation when it passes the checks again",
         }),
       );
     const next: TrustRow = { name: node, state: "trusted", sinceMs: Math.floor(nowMs) };

@@ -53,7 +53,7 @@ export function createMemoryReading(read: () => number = () => process.memoryUsa
     try {
       last = read();
     } catch {
-      // EMFILE, ENFILE, ENOMEM: who asks wants a figure for a list, and must not end of it.
+      // EMFILE, ENFILE, ENOMEM: the caller only wants a figure; a failure here must not end the process.
     }
     return last;
   };

@@ -260,7 +260,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
 
   const refusalOf = (from: NodeId, run: number, person: string | undefined): Failure | undefined => {
     if (stopped) return failure("STOPPING");
-    if (!serves()) return failure("MODEL_UNAVAILABLE", { node, reason: "it has not the role ai" });
+    if (!serves()) return failure("MODEL_UNAVAILABLE", { node, reason: "this node does not have the role ai" });
     const { callsServedMax } = limits;
     if (servedCount >= callsServedMax || served.get(from)?.has(run) === true)
       return failure("QUEUE_FULL", { callsServedMax });

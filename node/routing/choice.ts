@@ -201,7 +201,7 @@ const defaultModel = ({ engine, needs }: Wanted, standings: readonly Standing[])
 
 /** Why no call goes to a member; undefined when one may. */
 function whyNot({ needs }: Wanted, standing: Standing, offer: Offer | undefined): string | undefined {
-  if (!has(standing)) return "it has not the role ai";
+  if (!has(standing)) return "it does not have the role ai";
   if (!standing.here && !standing.up) return "it is down";
   if (!reachable(standing)) return "it drains";
   if (standing.offers === undefined) return "it has not said what it offers";

@@ -361,9 +361,9 @@ async function prefixesOf(store: Store, prefix: string): Promise<SlotId[]> {
     if (key === undefined) return slots;
     const [role, number] = key.slice(prefix.length).split("/");
     const slot = `${role}/${number}` as SlotId;
-    // Bytes that are no text are read as a sign that comes before them: there is no jump over such a key.
+    // A key that is not valid text is read as the text that sorts before it, so that no key is skipped.
     if (slot === slots.at(-1)) {
-      const reason = "a key that is no text";
+      const reason = "a key is not valid text";
       throw new PlexusError(failure("DATA_DAMAGED", { key, file: store.location, reason }));
     }
     slots.push(slot);

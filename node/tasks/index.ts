@@ -50,7 +50,9 @@ export function createNodeTasks(ports: {
       const cancelled = cancel?.(rest);
       if (cancelled !== undefined) return cancelled;
     }
-    return refused(failure("NOT_FOUND", { reason: "there is no such task, or its node was started since" }));
+    return refused(
+      failure("NOT_FOUND", { reason: "there is no such task; tasks are forgotten when their node restarts" }),
+    );
   };
   exchange.on("task.list", () => ok({ tasks: [...own()] }));
   exchange.on("task.cancel", ({ id }) => {

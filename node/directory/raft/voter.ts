@@ -70,7 +70,7 @@ export interface Voter {
   /** Lets another voter lead, if this node does and the other has everything. */
   handOver(to: NodeId): void;
   /** Gives the rows away for good, if this node leads. Changes wait while `copy` runs; if it fails, things go on as before. From the entry on that says
-   *  so every operation ends with DIRECTORY_MOVED. Errors: those of `copy`; ALREADY_DONE, it is being moved; DIRECTORY_MOVED; DIRECTORY_UNAVAILABLE:
+   *  so every operation ends with DIRECTORY_MOVED. Errors: those of `copy`; ALREADY_DONE, the directory is being moved; DIRECTORY_MOVED; DIRECTORY_UNAVAILABLE:
    *  another leads, and it is moved or not. */
   depart(home: EtcdHome, copy: (rows: readonly DirectoryRow[], revision: number) => Promise<void>): Promise<void>;
   /** Calls back when it is known here that the rows were moved; at once if that was long ago. */
@@ -386,7 +386,8 @@ class Life {
   }
 
   async depart(home: EtcdHome, copy: Parameters<Voter["depart"]>[1]): Promise<void> {
-    if (this.#departing !== undefined) throw new PlexusError(failure("ALREADY_DONE", { reason: "it is being moved" }));
+    if (this.#departing !== undefined)
+      throw new PlexusError(failure("ALREADY_DONE", { reason: "the directory is being moved" }));
     let done = (): void => undefined;
     this.#departing = new Promise((resolve) => (done = resolve));
     try {

@@ -100,7 +100,7 @@ if ("missing" in etcd) {
         const two = cluster.named("two");
         const summaryAt = async (node: NodeProcess): Promise<ClusterSummary> =>
           (await cluster.admin("GET", "/api/v1/admin/cluster/summary", undefined, node)) as ClusterSummary;
-        const isForeign = "nothing of this cluster is there";
+        const isForeign = "this etcd has nothing of this cluster";
         /** A start that does not join, and says why. */
         const startsApart = async (node: NodeProcess): Promise<void> => {
           await node.start();
@@ -126,7 +126,7 @@ if ("missing" in etcd) {
         expect(await plexus(cluster.first, "slots", "--not-ok")).to.include(isForeign);
         const examined = await runPlexus("doctor", "--etcd", ...servers.endpoints, "--data", two.data);
         expect(examined.code).to.equal(1);
-        expect(examined.stdout).to.match(/✖ etcd.*nothing of this cluster is there/);
+        expect(examined.stdout).to.match(/✖ etcd.*this etcd has nothing of this cluster/);
         await two.end("SIGTERM");
         await startsApart(two);
         await servers.restore();

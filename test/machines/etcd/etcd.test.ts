@@ -317,7 +317,7 @@ if ("missing" in etcd) {
         () => "done",
         (error: unknown) => JSON.stringify(failureOf(error)),
       );
-    const isForeign = /DIRECTORY_UNAVAILABLE.*nothing of this cluster is there/;
+    const isForeign = /DIRECTORY_UNAVAILABLE.*this etcd has nothing of this cluster/;
     /** A row, whoever watches it by a cable, and the way there. */
     const found = async () => {
       const prefix = nextPrefix();
@@ -338,7 +338,7 @@ if ("missing" in etcd) {
       member.watch("", watching);
       const asked = [member.opened(), member.read("x"), member.list(""), member.compareAndSet("x", 1, 0)];
       for (const said of await Promise.all(asked.map(refusal))) expect(said).to.match(isForeign);
-      expect(member.trouble()).to.match(/nothing of this cluster is there/);
+      expect(member.trouble()).to.match(/this etcd has nothing of this cluster/);
       expect(watching.told).to.deep.equal([]);
       const founder = connectTo(other.endpoints, prefix);
       expect(await founder.list("")).to.deep.equal([]);
@@ -360,7 +360,7 @@ if ("missing" in etcd) {
       const { row, cable, member, watching } = await found();
       cable.lead(other.endpoints[0] as string);
       await watching.until(() => !watching.current);
-      await until("it says so", () => expect(member.trouble()).to.include("nothing of this cluster is there"));
+      await until("it says so", () => expect(member.trouble()).to.include("this etcd has nothing of this cluster"));
       expect(await refusal(member.compareAndSet("member/b", "b", 0))).to.match(isForeign);
       cable.lead(cluster.endpoints[0] as string);
       await watching.until(() => watching.current);

@@ -163,7 +163,7 @@ describe("an agent's tools", () => {
 
   it("take what a model writes with caution", () => {
     const run = (name: string, given: string) => runCalls([{ id: "x", name, arguments: given }], undefined, 0)[0];
-    expect(run("calculator", "")).to.deep.include({ arguments: "{}", result: "Error: expression is no text" });
+    expect(run("calculator", "")).to.deep.include({ arguments: "{}", result: "Error: expression must be a text" });
     for (const given of ["[1]", "null", "{", "1", '"x"'])
       expect(run("clock", given), given).to.deep.include({ arguments: "{}", failed: true });
     const long = JSON.stringify({ expression: "1+".repeat(limits.toolArgumentsCharsMax) });

@@ -194,7 +194,7 @@ describe("backups of which something is lost", () => {
     await life.run();
     life.lose(await life.catalog());
     const answer = await life.check().then(() => undefined, failureOf); // prettier-ignore
-    expect([answer?.code, answer?.message]).to.deep.equal(["STRIPE_LOST", "The list of snapshots that head 2 leads to is lost. `plexus backup run` begins a new one, and stores everything that lives anew."]); // prettier-ignore
+    expect([answer?.code, answer?.message]).to.deep.equal(["STRIPE_LOST", "The list of snapshots that head 2 leads to is lost. `plexus backup run` begins a new list, and stores everything again."]); // prettier-ignore
     const { snapshot, lost } = await life.run();
     expect([snapshot.number, lost.list]).to.deep.equal([3, true]);
     expect(await life.recalled(3)).to.deep.equal({ texts: life.living, lost: 0, failed: undefined });

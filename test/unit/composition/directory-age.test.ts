@@ -62,7 +62,7 @@ describe("the age of the directory", () => {
       const { node, follow, keeper, outcome, stop } = await fixture();
       follow();
       node(told, fences);
-      expect(await outcome()).to.match(/^it lies on an older copy of its data: a .*newest folder/);
+      expect(await outcome()).to.match(/^the directory is on an older copy of its data: a .*newest folder/);
       expect(keeper.older).to.include("older copy");
       await stop();
     });

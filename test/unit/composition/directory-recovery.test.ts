@@ -118,7 +118,7 @@ describe("a directory that is recovered", () => {
       });
       expect(known?.generation).to.equal(generation);
       const again = await codeOf(planRecovery(store, none).then((next) => next.begin()));
-      expect(again).to.include(fails === "lost" ? "done" : "a majority, which goes on by itself");
+      expect(again).to.include(fails === "lost" ? "done" : "a majority, so the directory goes on by itself");
       expect((await readHome(store))?.evicted).to.deep.equal(["peer-b", "peer-c"]);
       expect((await readHome(store))?.recovered).to.deep.equal({ generation: 2, without: ["peer-b", "peer-c"] });
     }
@@ -126,13 +126,13 @@ describe("a directory that is recovered", () => {
 
   it("is refused with what to do where this folder is not the one, or nothing is lost", async () => {
     const refusals: Record<string, string> = {
-      "never was a voter.*Recover at one of the voters.*node-a, node-b, node-c": await codeOf(
+      "was never a voter.*Recover at one of the voters.*node-a, node-b, node-c": await codeOf(
         planRecovery(await folder("d"), none),
       ),
-      "no voter any more": await codeOf(
+      "no longer a voter": await codeOf(
         planRecovery(await folder("a", [], { ...place, voters: ["b", "c", "d"] }), none),
       ),
-      "no voter any more: what it has is old": await codeOf(
+      "no longer a voter, so its copy of the directory is old": await codeOf(
         planRecovery(await folder("a", [], { ...place, generation: 2 }), none),
       ),
       "is a majority.*Start them": await codeOf(planRecovery(await folder("a"), { lost: [], kept: ["node-b"] })),
@@ -141,7 +141,7 @@ describe("a directory that is recovered", () => {
       "the directory is at node-b": await codeOf(
         planRecovery(await folder("d", [], { kind: "embedded", host: "b" }), none),
       ),
-      "keeps the directory alone": await codeOf(
+      "alone keeps the directory": await codeOf(
         planRecovery(await folder("d", [], { kind: "embedded", host: "d" }), none),
       ),
       "is in etcd": await codeOf(

@@ -485,7 +485,7 @@ describe("a restore", () => {
     };
     expect(await task(at.backups.run({ to }))).to.match(/is a copy/);
     await at.back();
-    expect(await task(at.backups.copy({ from: to, to: at.folder }))).to.match(/is no copy/);
+    expect(await task(at.backups.copy({ from: to, to: at.folder }))).to.match(/not a copy/);
   });
 
   it("is rehearsed in a scratch folder of which nothing stays, and admins hear of what would not come back", async () => {

@@ -197,7 +197,7 @@ describe("the choice of the node that serves a call", () => {
       "- d: cut off",
       "- e: the model cannot chat",
       "- f: it has not said what it offers",
-      "- g: it has not the role ai",
+      "- g: it does not have the role ai",
     ]);
   });
 

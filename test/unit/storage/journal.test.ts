@@ -267,7 +267,7 @@ describe("journal", () => {
       expect(await damageOf()).to.equal(1);
     });
 
-    it("names a slot whose head is missing, and goes on behind a key that is no text", async () => {
+    it("names a slot whose head is missing, and goes on behind a key that is not valid text", async () => {
       await write(12);
       await store.batch([{ type: "del", key: `head/${slot}` }], { sync: true });
       expect((await verifyJournal(store)).damaged).to.deep.equal([
@@ -281,7 +281,7 @@ describe("journal", () => {
       store = await openLevelStore(folder);
       journal = await open();
       const reasons = (await verifyJournal(store)).damaged.map(({ reason }) => reason);
-      expect(reasons).to.include("a key that is no text");
+      expect(reasons).to.include("a key is not valid text");
       expect(await codeOf(journal.slotsWithWork())).to.equal("DATA_DAMAGED");
     });
 
