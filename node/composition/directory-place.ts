@@ -352,9 +352,7 @@ export function openDirectory(
     if (!managers.some((one) => one.node === node)) {
       const other = managers.find((one) => listed?.isUp(one.node) === true);
       return other === undefined
-        ? refused(
-            failure("NO_CANDIDATE", { role: "manager", reason: "no manager is up that could keep the directory" }),
-          )
+        ? refused(failure("NO_CANDIDATE", { role: "manager", reason: "no manager is up to keep the directory" }))
         : exchange.call(other.node, "placement.migrateBack", {}, migrateTimeoutMs);
     }
     const members = { voters: [node], learners: [] };

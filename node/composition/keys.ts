@@ -125,9 +125,7 @@ export function openKeys(
     if (!mayHave(at.peer, from)) {
       log.warn("keys.refused", { node: from });
       note("giveKeys", "FORBIDDEN", {}, `node/${nameOf(from)}`);
-      return refused(
-        failure("FORBIDDEN", { reason: "only nodes with the role manager or chat keep the keys of backups" }),
-      );
+      return refused(failure("FORBIDDEN", { reason: "only managers and chat nodes keep keys of backups" }));
     }
     const given = await keys.sealFor(receiver);
     note("giveKeys", auditDone, { epochs: given.map(({ epoch }) => epoch).join(",") }, `node/${nameOf(from)}`);

@@ -72,7 +72,7 @@ export async function readBegun(folder: string, name: RecallName): Promise<Begun
   if (first === undefined) return undefined;
   const { plexus, version, snapshot, order, ...of } = first as unknown as { plexus: string; version: number; snapshot: number; order: string } & RecallName; // prettier-ignore
   if (plexus !== "recall" || version !== 1 || !isDeepStrictEqual(of, name))
-    throw wrong(folder, "holds an unfinished recall of another query: name another folder, or give that query again to finish it"); // prettier-ignore
+    throw wrong(folder, "has what another recall began: name another folder, or give the same query again to finish that recall"); // prettier-ignore
   let mark: FolderMark | undefined;
   const before = new Set<string>();
   let behind = new Set<string>();

@@ -55,7 +55,7 @@ export interface EtcdDirectory extends Directory {
    *  whose they are. May be repeated after a failure. Error: ALREADY_DONE (it is another one's, or in use). */
   fill(source: string, rows: readonly DirectoryRow[], base: number): Promise<void>;
   /** Gives all rows away for good, to voters of a generation that nobody was given before. Nothing changes while `copy` runs; if it fails, things go on as
-   *  before. From then on every operation ends with DIRECTORY_MOVED. Errors: those of `copy`; DIRECTORY_UNAVAILABLE: the directory is being moved, or nobody knows. */
+   *  before. From then on every operation ends with DIRECTORY_MOVED. Errors: those of `copy`; DIRECTORY_UNAVAILABLE: it is being moved, or nobody knows. */
   handOver(
     voters: readonly string[],
     copy: (generation: number, rows: readonly DirectoryRow[], revision: number) => Promise<void>,
@@ -397,8 +397,7 @@ export function createEtcdDirectory(
         [isAt(headKey, found.revision)],
         [{ request_delete_range: { key: headKey } }],
       );
-      if (left === undefined)
-        throw unavailable("another node is already moving the directory", undefined, { asked: false });
+      if (left === undefined) throw unavailable("another node is moving the directory", undefined, { asked: false });
       let copied = 0;
       try {
         const { rows } = await readAll("", left);
@@ -424,9 +423,9 @@ export function createEtcdDirectory(
 }
 
 const foreign =
-  "this etcd has nothing of this cluster; is it the right one (--etcd)? If it has lost its data, restore that from a backup of " +
-  "etcd, and keep the data folders";
-const outdated = "its data is older than what it told before; if etcd was restored from a backup, stop all nodes, then start them";
+  "this etcd has nothing of this cluster; is it the right one (--etcd)? If it has lost its data, restore that from a " +
+  "backup of etcd, and keep the data folders";
+const outdated = "its data is older than what it told before; if etcd was restored, stop all nodes, then start them";
 
 const undone = "the move took too long, and another node undid it";
 

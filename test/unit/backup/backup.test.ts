@@ -207,7 +207,9 @@ describe("backups", () => {
     expect(plan.stripeBytes).to.be.below((await planRecall(backups.repository, {})).stripeBytes);
     expect(await code(planRecall(backups.repository, { snapshot: 9 }))).to.equal("NOT_FOUND");
     const said = (wanted: object) => planRecall(backups.repository, wanted).then(() => "", (thrown: unknown) => failureOf(thrown).message); // prettier-ignore
-    expect(await said({ snapshot: 9 })).to.equal("There is no snapshot 9. Look which there are: `plexus backup list`.");
+    expect(await said({ snapshot: 9 })).to.equal(
+      "There is no snapshot 9. The snapshots that there are: `plexus backup list`.",
+    );
     expect(await said({ atMs: 1 })).to.match(/^There is no snapshot of that time or earlier: the first one is of \d/);
     expect(noSnapshot([], {}).message).to.match(/There is no backup yet\. Make the first one: `plexus backup run`/);
     expect(await code(planRecall(backups.repository, { atMs: 1 }))).to.equal("NOT_FOUND");

@@ -218,7 +218,7 @@ describe("a recall into place", () => {
     Object.assign(gone, { fixture, backups: world.backups });
     const refused = await gone.place(wishOf());
     expect(refused.failed.named.map(({ thread, error }) => [thread, error.code])).to.deep.equal([[lobby, "NOT_FOUND"]]);
-    expect(String(refused.failed.named[0]?.error.details?.["reason"])).to.match(/made anew/);
+    expect(String(refused.failed.named[0]?.error.details?.["reason"])).to.match(/--remake/);
     const dry = await gone.place(wishOf({ remake: true, dryRun: true }));
     expect([dry.restored, dry.remade]).to.deep.equal([8, 1]);
     expect(fixture.code("node", lobby, { type: "withdraw", recall: "x" })).to.equal("NOT_FOUND");

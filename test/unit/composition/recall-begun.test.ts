@@ -166,7 +166,7 @@ describe("a recall into a folder that was begun before", () => {
     ])
       expect(await reasonOf(readBegun(folder, other))).to.match(/BAD_REQUEST .*another recall began/);
     writeFileSync(join(folder, "room", "mine.txt"), "mine");
-    expect(await reasonOf(attempt(folder, () => undefined))).to.match(/BAD_REQUEST .*room\/mine.txt, which this recall has not written/); // prettier-ignore
+    expect(await reasonOf(attempt(folder, () => undefined))).to.match(/BAD_REQUEST .*room\/mine.txt, which this recall did not write/); // prettier-ignore
     rmSync(join(folder, "room", "mine.txt"));
     expect(filesIn(folder)).to.deep.equal(before);
     await attempt(folder, () => undefined);
