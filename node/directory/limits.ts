@@ -78,6 +78,8 @@ export const directoryLimits = {
   leavingMs: 1_000,
   /** How long an asked node may take to say who leads. */
   leaderAskMs: 1_000,
+  /** A part of a message between voters that finds the queue full is sent again after this. */
+  partWaitMs: 20,
   /** Bytes of all rows as one voter gives them to another; more are not taken. */
   imageBytesMax: 256 * 1024 * 1024,
   /** Bytes of such a transaction; the row that exceeds it is the last.

@@ -6,7 +6,7 @@ import type {
   MeshBody,
   MeshCall,
 } from "../../protocols/mesh/index.ts";
-import type { Exchange } from "../exchange/index.ts";
+import { misfit, type Exchange } from "../exchange/index.ts";
 import type { Clock, Directory, DirectoryRow, DirectoryWatcher, NodeId } from "../ports.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
 import { checkKey, decodeRow, encodeValue, homeIn, unavailable, type DirectoryHome } from "./row.ts";
@@ -80,7 +80,7 @@ export function createRemoteDirectory(
       onAway?.();
       throw unavailable("no node is known to keep the directory", undefined, { asked: false });
     }
-    const result = await exchange.call(to, name, body, limits.callTimeoutMs);
+    const result = await exchange.call(to, name, fitting(name, body), limits.callTimeoutMs);
     if (result.ok) {
       trouble = undefined;
       return result.value;
@@ -295,4 +295,11 @@ export function createRemoteDirectory(
       };
     },
   };
+}
+
+/** What the keeper takes. Who sends anything else is no member to it. Error: BAD_REQUEST. */
+function fitting<Name extends MeshCall>(name: Name, body: MeshBody<Name>): MeshBody<Name> {
+  const wrong = misfit(name, body);
+  if (wrong !== undefined) throw new PlexusError(wrong);
+  return body;
 }

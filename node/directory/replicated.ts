@@ -80,7 +80,7 @@ export function createReplicatedPart(ports: {
   let ended: Promise<void> = Promise.resolve();
   let asking = false;
   let closed = false;
-  const wire = createVoterWire(exchange, (from, generation) => {
+  const wire = createVoterWire(exchange, clock, (from, generation) => {
     if (generation > lead.generation) void askOne(from);
     // A voter that this node had may have been closed: what is on its disk counts.
     else if (generation === lead.generation && generation > 0 && lead.etcd === undefined) void open().catch(unopened);

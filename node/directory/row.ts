@@ -1,5 +1,5 @@
 /** The rules that every directory has: which keys and values it takes, and the errors it gives. */
-import { decode, encode, failure, failureOf, PlexusError } from "../../protocols/index.ts";
+import { decode, encode, encodedBytesMax, failure, failureOf, PlexusError } from "../../protocols/index.ts";
 import type { DirectoryRow, NodeId } from "../ports.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
 
@@ -27,15 +27,29 @@ export function checkKey(key: string): void {
   if (!keyPattern.test(key)) throw new PlexusError(failure("BAD_REQUEST", { reason: "not a directory key", key }));
 }
 
-/** The bytes of a value; undefined for a deletion. Errors: BAD_REQUEST for a key that cannot be one, TOO_LARGE. */
+/** The bytes of a value; undefined for a deletion. What others could not read again must not become a row: every node
+ *  would fail at it. Errors: BAD_REQUEST for a key that cannot be one, and for a value that is no plain data; TOO_LARGE. */
 export function encodeValue(key: string, value: unknown): Uint8Array | undefined {
   checkKey(key);
   if (value === undefined) return undefined;
-  const bytes = encode(value);
+  const bytes = bytesOf(key, value);
   const { valueBytesMax } = directoryLimits;
   if (bytes.length > valueBytesMax)
     throw new PlexusError(failure("TOO_LARGE", { key, bytes: bytes.length, valueBytesMax }));
   return bytes;
+}
+
+function bytesOf(key: string, value: unknown): Uint8Array {
+  const refuse = (cause?: unknown) => new PlexusError(failure("BAD_REQUEST", { key, reason: "not plain data" }), cause);
+  // Nested deeper than others take it.
+  if (encodedBytesMax(value) === Infinity) throw refuse();
+  try {
+    const bytes = encode(value);
+    if (decode(bytes) !== undefined) return bytes;
+  } catch (error) {
+    throw refuse(error);
+  }
+  throw refuse();
 }
 
 /** The row that bytes from a peer or a server say. Error: DATA_DAMAGED. */

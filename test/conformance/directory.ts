@@ -203,6 +203,14 @@ export function directoryConformance(name: string, make: () => DirectoryCase): v
     });
 
     it("refuses keys and values that it could not keep", async () => {
+      const deep = Array.from({ length: 600 }).reduce<unknown>((inner) => [inner], 1);
+      const unreadable: readonly (readonly [what: string, value: unknown])[] = [
+        ["a date", { at: new Date(0) }],
+        ["a symbol", [Symbol("s")]],
+        ["a function", () => 1],
+        ["a large number", 2n ** 70n],
+        ["what is nested deep", deep],
+      ];
       await open(2);
       const large = "x".repeat(300_000);
       for (const directory of clients) {
@@ -210,6 +218,9 @@ export function directoryConformance(name: string, make: () => DirectoryCase): v
         expect(await codeOf(directory.compareAndSet("", 1, 0))).to.equal("BAD_REQUEST");
         expect(await codeOf(directory.read("a b"))).to.equal("BAD_REQUEST");
         expect(await codeOf(directory.compareAndSet("policy", large, 0))).to.equal("TOO_LARGE");
+        // Whoever was to read it again would fail.
+        for (const [what, value] of unreadable)
+          expect(await codeOf(directory.compareAndSet("policy", value, 0)), what).to.equal("BAD_REQUEST");
       }
       expect(await client(0).list("")).to.deep.equal([]);
     });

@@ -25,7 +25,7 @@ directoryConformance("replicated by three voters", () => {
         const ports = {
           node,
           store: new MemoryStore(),
-          lines: createVoterWire(exchange).lines(1),
+          lines: createVoterWire(exchange, clock).lines(1),
           clock,
           log: quietLog,
           seed: 1 + seed * 1_000_003,

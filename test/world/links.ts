@@ -15,6 +15,8 @@ export class Links {
   isFull: (from: NodeId, to: NodeId) => boolean = () => false;
   /** A larger message is never sent. */
   frameBytesMax = Infinity;
+  /** What ended a connection because it was no message: who sent it, to whom, and why. */
+  readonly badFrames: string[] = [];
   /** The largest message so far. */
   largestBytes = 0;
   readonly #listeners = new Map<NodeId, TransportListener>();
@@ -38,7 +40,10 @@ export class Links {
       flush: () => undefined,
       peers: () => [...this.#listeners.keys()].filter((peer) => this.#linked.has(pair(node, peer))),
       listen: (listener) => void this.#listeners.set(node, listener),
-      disconnect: (peer) => this.cut(node, peer),
+      disconnect: (peer, { code, details }) => {
+        if (code === "BAD_FRAME") this.badFrames.push(`${peer} to ${node}: ${JSON.stringify(details)}`);
+        this.cut(node, peer);
+      },
     };
   }
 

@@ -227,6 +227,8 @@ export class Network {
     this.#world.note(
       () => `network: ${station.node} disconnects ${peer}: ${reason.code} ${JSON.stringify(reason.details)}`,
     );
+    if (reason.code === "BAD_FRAME")
+      this.#world.violate("message-taken", `${station.node} takes no message of ${peer}: ${JSON.stringify(reason)}`);
     this.#close(end, true);
   }
 

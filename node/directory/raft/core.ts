@@ -268,6 +268,14 @@ export class Core<Data, State> {
     if (pre && granted && term !== this.term + 1) return;
     this.#votes.set(from, granted);
     this.#tally();
+    if (!pre && !granted && this.#leader === undefined) this.#wasOutvoted();
+  }
+
+  /** Another stands too. It leads soon, or neither does: then nobody's silence is to be waited for. Votes on their
+   *  way have time to come. */
+  #wasOutvoted(): void {
+    const { electionTicks, heartbeatTicks } = this.#options;
+    this.#elapsed = Math.max(this.#elapsed, electionTicks - heartbeatTicks);
   }
 
   #onAppend(

@@ -1,9 +1,10 @@
 /** The lines between voters, over the mesh. What is too large for one message goes in parts, beside the others: a part that is lost loses the whole. */
-import { encode, failure } from "../../../protocols/index.ts";
+import { failure } from "../../../protocols/index.ts";
 import type { Exchange } from "../../exchange/index.ts";
-import type { NodeId } from "../../ports.ts";
+import type { Clock, NodeId } from "../../ports.ts";
 import { directoryLimits, type DirectoryLimits } from "../limits.ts";
-import { voterMessageIn } from "./shape.ts";
+import { LeavingParts } from "./parts.ts";
+import { voterMessageIn, voterMessageOut } from "./shape.ts";
 import type { VoterLines, VoterListener, VoterMessage } from "./voter.ts";
 
 /** The first parts of a message, as far as they have come. */
@@ -24,11 +25,13 @@ export interface VoterWire {
 /** `unheard` is told of messages that no voter of this node listens to. */
 export function createVoterWire(
   exchange: Exchange,
+  clock: Pick<Clock, "after">,
   unheard: (from: NodeId, generation: number) => void = () => undefined,
   limits: DirectoryLimits = directoryLimits,
 ): VoterWire {
   let listening: { readonly generation: number; readonly voter: VoterListener } | undefined;
   const partial = new Map<NodeId, Partial>();
+  const leaving = new LeavingParts(exchange, clock, limits);
   const receive = (from: NodeId, generation: number, bytes: Uint8Array): void => {
     if (listening?.generation !== generation) return unheard(from, generation);
     // Who sent it is who the mesh says, whatever is in it.
@@ -55,27 +58,30 @@ export function createVoterWire(
   exchange.onPeer({
     disconnected(peer) {
       partial.delete(peer);
+      leaving.forget(peer);
       listening?.voter.lost(peer);
     },
   });
 
   const send = (to: NodeId, generation: number, message: VoterMessage): void => {
-    const bytes = encode(message);
+    // What the other lacks is on its way, however long that takes.
+    if (message.type === "install" && leaving.has(to, "install")) return;
+    const bytes = voterMessageOut(message);
     if (bytes.length <= limits.pageBytesMax) {
       // Somebody waits for each of them: they leave now, not after the other work of this turn of the event loop.
       if (exchange.send(to, "directory.vote", { generation, bytes })) exchange.flush(to, "directory.vote");
       return;
     }
-    for (let start = 0; start < bytes.length; start += limits.pageBytesMax) {
-      const part = bytes.subarray(start, start + limits.pageBytesMax);
-      if (!exchange.send(to, "directory.part", { generation, bytes: part, start, size: bytes.length })) return;
-    }
+    leaving.add(to, { generation, type: message.type, bytes });
   };
   return {
     lines: (generation) => ({
       send: (to, message) => send(to, generation, message),
       listen: (voter) => void (listening = { generation, voter }),
     }),
-    close: () => void (listening = undefined),
+    close() {
+      listening = undefined;
+      leaving.close();
+    },
   };
 }

@@ -1,7 +1,7 @@
 /** What may come from another voter. Who sends anything else is no voter, whatever it says. */
 import { Type } from "typebox";
 import { checkOf } from "../../../protocols/check.ts";
-import { decodeFromPeer } from "../../../protocols/index.ts";
+import { decodeFromPeer, encode } from "../../../protocols/index.ts";
 import type { Asked } from "./rows.ts";
 import type { VoterMessage } from "./voter.ts";
 
@@ -21,7 +21,7 @@ const change = closed({
   revision: count,
   guard: Type.Optional(Type.Union([guard, Type.Undefined()])),
 });
-const home = closed({ endpoints: Type.Array(Type.String({ maxLength: 300 }), { minItems: 1, maxItems: 9 }), prefix: Type.String({ maxLength: 256 }), generation: Type.Optional(count) }); // prettier-ignore
+const home = closed({ endpoints: Type.Array(Type.String({ maxLength: 500 }), { minItems: 1, maxItems: 9 }), prefix: Type.String({ maxLength: 256 }), generation: Type.Optional(count) }); // prettier-ignore
 const departure = closed({ home, revision: count });
 const body = Type.Union([
   closed({ type: Type.Literal("data"), data: change }),
@@ -30,7 +30,8 @@ const body = Type.Union([
   closed({ type: Type.Literal("begin") }),
 ]);
 const entry = closed({ ...mark, body });
-const row = closed({ key, value: Type.Unknown(), revision: count });
+// As between other nodes, the value as bytes: a voter takes as many rows as there may be, whatever is in them.
+const row = Type.Tuple([key, count, bytes]);
 const state = closed({ revision: count, rows: Type.Array(row), home: Type.Optional(home) });
 
 const check = checkOf(
@@ -51,16 +52,33 @@ const asked = checkOf(Type.Union([change, departure]));
  *  of them each time. */
 export const isTaken = (proposed: Asked): boolean => asked.Check(proposed);
 
+type WireRow = readonly [key: string, revision: number, value: Uint8Array];
+
+/** What `voterMessageIn` reads. */
+export function voterMessageOut(message: VoterMessage): Uint8Array {
+  if (message.type !== "install") return encode(message);
+  const { snapshot } = message;
+  const rows = snapshot.state.rows.map((one): WireRow => [one.key, one.revision, encode(one.value)]);
+  return encode({ ...message, snapshot: { ...snapshot, state: { ...snapshot.state, rows } } });
+}
+
 /** Undefined: it is none. */
 export function voterMessageIn(encoded: Uint8Array): VoterMessage | undefined {
-  let said: unknown;
   try {
-    said = decodeFromPeer(encoded);
+    const said = decodeFromPeer(encoded);
+    return check.Check(said) ? messageIn(said as VoterMessage) : undefined;
   } catch {
     return undefined;
   }
-  if (!check.Check(said)) return undefined;
-  const message = said as VoterMessage;
+}
+
+function messageIn(message: VoterMessage): VoterMessage | undefined {
+  if (message.type === "install") {
+    const { snapshot } = message;
+    const packed = snapshot.state.rows as unknown as readonly WireRow[];
+    const rows = packed.map(([key, revision, value]) => ({ key, value: decodeFromPeer(value), revision }));
+    return { ...message, snapshot: { ...snapshot, state: { ...snapshot.state, rows } } };
+  }
   // A log has no gaps, and no entry is of a term that its leader has not seen.
   if (message.type !== "append") return message;
   const { previous, entries } = message;

@@ -107,6 +107,15 @@ export const ofDirectory: readonly Mutation[] = [
     raft: true,
   },
   {
+    name: "puts a field into its log that no voter knows",
+    file: raft,
+    find: "const entry = { index: this.#log.last.index + 1, term: this.term, body };",
+    replace: "const entry = { index: this.#log.last.index + 1, term: this.term, body, by: this.#self };",
+    caughtBy: ["message-taken"],
+    seeds: 100,
+    raft: true,
+  },
+  {
     name: "keeps what differs from its leader's log",
     file: raft,
     find: "if (index <= this.#log.last.index) this.#log.truncate(index);",

@@ -3,7 +3,8 @@ import type { Applied, Asked, RowsImage } from "../../../node/directory/raft/row
 import type { Core } from "../../../node/directory/raft/core.ts";
 import type { RaftLog } from "../../../node/directory/raft/log.ts";
 import type { Entry, RaftMessage, Snapshot, Write } from "../../../node/directory/raft/messages.ts";
-
+import { voterMessageIn, voterMessageOut } from "../../../node/directory/raft/shape.ts";
+import type { VoterMessage } from "../../../node/directory/raft/voter.ts";
 import type { CheckerName } from "../checkers.ts";
 
 /** What applying comes to: the rows, and a hash over all changes up to an index and what was decided on them. */
@@ -54,6 +55,10 @@ const mixed = (hash: number, value: number): number => {
   const one = Math.imul(hash ^ value, 0x85ebca6b);
   return (one ^ (one >>> 15)) >>> 0;
 };
+
+/** As voters send it: the state is the rows alone. */
+const sentAs = (message: RaftMessage<Asked, State>): VoterMessage =>
+  message.type === "install" ? { ...message, snapshot: { ...message.snapshot, state: message.snapshot.state.image } } : message; // prettier-ignore
 
 export class Checks {
   readonly violate: (checker: CheckerName, detail: string) => void;
@@ -119,6 +124,12 @@ export class Checks {
     if (message.type !== "voted" || !message.pre || !message.granted) return;
     const key = `${to} ${message.term}`;
     this.#wouldVote.set(key, (this.#wouldVote.get(key) ?? new Set()).add(from));
+  }
+
+  /** What is sent is what the others take: they end the connection of who sends anything else. */
+  taken(id: string, message: RaftMessage<Asked, State>): void {
+    if (voterMessageIn(voterMessageOut(sentAs(message))) === undefined)
+      this.violate("message-taken", `${id} sends ${JSON.stringify(message)}, which no voter takes`);
   }
 
   said(id: string, voters: readonly string[], message: RaftMessage<Asked, State>): void {

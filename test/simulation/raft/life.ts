@@ -259,6 +259,7 @@ export class RaftLife {
   }
 
   #post(from: Member, { to, message }: Addressed<Asked, State>): void {
+    this.#checks.taken(from.id, message);
     if (this.#flight.length >= flightMax) this.#flight.shift();
     this.#flight.push({ from: from.id, to, message });
   }

@@ -421,6 +421,32 @@ describe("consensus of voters", () => {
     expect([table.of("a").role, table.of("a").commit, table.applied.get("b")]).to.deep.equal(["leader", 4, []]);
   });
 
+  it("has a leader within one more election's time where two asked at once and neither won", () => {
+    const table = led();
+    table.cut.add("a");
+    const flight: [from: string, to: string, message: Message][] = [];
+    const cutOff = table.passes;
+    table.passes = (from, to, message) => {
+      if (cutOff(from, to, message)) flight.push([from, to, message]);
+      return false;
+    };
+    for (const node of ["b", "c"]) while (table.of(node).role === "follower") table.tick(node, 1);
+    for (let [next] = flight.splice(0, 1); next !== undefined; [next] = flight.splice(0, 1)) {
+      const [from, to, message] = next;
+      table.of(to).receive(from, message);
+      table.settle();
+    }
+    expect(["b", "c"].map((node) => [table.of(node).role, table.of(node).term])).to.deep.equal([["candidate", 2], ["candidate", 2]]); // prettier-ignore
+    table.passes = cutOff;
+    let ticks = 0;
+    while (!["b", "c"].some((node) => table.of(node).role === "leader")) {
+      ticks += 1;
+      for (const node of ["b", "c"]) table.tick(node, 1);
+    }
+    // Each had to wait for as long again as for a leader that is silent: for more than ten, and up to twenty.
+    expect(ticks).to.be.at.most(10);
+  });
+
   it("does not take an entry of an older term for committed because a majority has it", () => {
     // Figure 3.7 of the dissertation, with three voters.
     const table = led();

@@ -96,6 +96,15 @@ describe("the directory as other nodes see it", () => {
     }
   });
 
+  it("refuses what the keeper would take for no message itself, and stays connected", async () => {
+    expect(await codeOf(remote.compareAndSet("a", 1, 0, { key: "a b", revision: 0 }))).to.equal("BAD_REQUEST");
+    for (const revision of [NaN, -1, 0.5, 2 ** 60])
+      expect(await codeOf(remote.compareAndSet("a", 1, revision)), String(revision)).to.equal("BAD_REQUEST");
+    expect(await codeOf(remote.list("a b"))).to.equal("BAD_REQUEST");
+    expect(links.badFrames).to.deep.equal([]);
+    expect((await remote.compareAndSet("a", 1, 0)).applied).to.equal(true);
+  });
+
   it("asks for a change once: when the answer is lost, reading tells what became of it", async () => {
     let asked = 0;
     links.loses = ([name], from) => {

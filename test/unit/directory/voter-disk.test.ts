@@ -153,8 +153,8 @@ describe("the lines between voters", () => {
     const links = new Links(world.clock());
     links.frameBytesMax = messageBytesMax;
     const heard: VoterMessage[] = [];
-    const a = createVoterWire(links.exchange("a")).lines(1);
-    createVoterWire(links.exchange("b"))
+    const a = createVoterWire(links.exchange("a"), world.clock()).lines(1);
+    createVoterWire(links.exchange("b"), world.clock())
       .lines(1)
       .listen({
         receive: (from, message) => void (from === "a" && heard.push(message)),
@@ -178,6 +178,47 @@ describe("the lines between voters", () => {
     send(everything(4_000_000));
     await world.run(() => heard.length > 1, 3_000);
     expect(heard[1]).to.deep.equal(everything(4_000_000));
+  });
+
+  it("carry what is larger than the queue of the connection, once however often it is said meanwhile", async () => {
+    const { world, links, send, heard } = lined();
+    let [room, parts] = [3, 0];
+    links.isFull = () => room === 0;
+    links.loses = ([name]) => {
+      expect(name).to.equal("directory.part");
+      parts += 1;
+      room -= 1;
+      return false;
+    };
+    const makeRoom = (): void => {
+      room = 3;
+      world.clock().after(100, makeRoom);
+    };
+    makeRoom();
+    send(everything(5_000_000));
+    send(everything(5_000_000));
+    await world.run(() => false, 2_000);
+    expect(heard).to.deep.equal([everything(5_000_000)]);
+    expect(parts).to.equal(10);
+    // What is behind a connection that ended is not sent over the next one.
+    send(everything(5_000_000));
+    links.cut("a", "b");
+    links.link("a", "b");
+    send(everything(4_000_000));
+    await world.run(() => heard.length > 1, 4_000);
+    expect(heard[1]).to.deep.equal(everything(4_000_000));
+  });
+
+  it("carry rows in which there is more than one message between nodes may hold", async () => {
+    const { world, links, send, heard } = lined();
+    const all = everything(0) as Extract<VoterMessage, { type: "install" }>;
+    const rows = ["a", "b", "c"].map((key) => ({ key, value: Array.from({ length: 200_000 }, () => []), revision: 1 }));
+    send({ ...all, snapshot: { ...all.snapshot, state: { revision: 1, rows } } });
+    await world.run(() => heard.length > 0 || links.badFrames.length > 0, 1_000);
+    expect(links.badFrames).to.deep.equal([]);
+    const [said] = heard as [typeof all];
+    const lengths = said.snapshot.state.rows.map(({ value }) => (value as readonly unknown[]).length);
+    expect(lengths).to.deep.equal([200_000, 200_000, 200_000]);
   });
 
   it("end the connection of who says what no voter says", async () => {

@@ -102,6 +102,7 @@ describe("the voters of a replicated directory", () => {
     expect(await codeOf(directory.compareAndSet("member/y", 1, 0, { key: "k".repeat(257), revision: 0 }))).to.equal("BAD_REQUEST"); // prettier-ignore
     const many = Array.from({ length: 10 }, (_, at) => `http://e${at}:2379`);
     expect(await codeOf((voters.voters.get(leader) as Voter).depart({ endpoints: many, prefix: "plexus/" }, async () => undefined))).to.equal("BAD_REQUEST"); // prettier-ignore
+    expect(await codeOf(directory.compareAndSet("member/y", { at: new Date(0) }, 0))).to.equal("BAD_REQUEST");
     expect((await directory.compareAndSet("member/z", 1, 0)).applied).to.equal(true);
     await world.sleep(1_000);
     expect([...voters.voters.values()].map((voter) => voter.revision())).to.deep.equal([3, 3, 3]);

@@ -1,4 +1,5 @@
 /** Three voters and a client of theirs, on simulated time. */
+import { expect } from "chai";
 import {
   createRemoteDirectory,
   directoryLimits,
@@ -42,7 +43,7 @@ export class Voters {
     this.#lives.set(name, life);
     const exchange = this.links.exchange(name);
     const store = this.stores.get(name) as MemoryStore;
-    const lines = createVoterWire(exchange, undefined, limits).lines(1);
+    const lines = createVoterWire(exchange, this.world.clock(), undefined, limits).lines(1);
     const seed = this.world.dice.below(2 ** 32);
     const members = { voters: names, learners: [] };
     const founding = { generation: 1, begun: { members, image: { revision: 0, rows: [] } } };
@@ -67,6 +68,8 @@ export class Voters {
   }
 
   async stop(): Promise<void> {
+    // Whatever happened, nobody sent what others take for no message.
+    expect(this.links.badFrames).to.deep.equal([]);
     for (const voter of this.voters.values()) await voter.stop();
   }
 }
