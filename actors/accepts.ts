@@ -2,7 +2,7 @@
  *  may be anything, and must not be taken for a fault of the actor. */
 import { Type } from "typebox";
 import { Compile, type Validator } from "typebox/compile";
-import { maySend, type CommandTable } from "../protocols/index.ts";
+import { maySend, powerNeeded, refusalOfShown, type CommandTable, type Shown } from "../protocols/index.ts";
 import { refuse, type Effect, type Message, type Sender } from "./behavior.ts";
 
 /** A check of messages against a kind's rows. More fields may be there: a later version may say more. */
@@ -20,12 +20,17 @@ export function acceptsOf(table: CommandTable): (message: Message) => boolean {
   };
 }
 
-/** The refusal of a command whose row does not name its sender; undefined when it does, or is no command. */
+/** The refusal of a command whose row does not name its sender, or of one that gives or takes, whose gateway tells of
+ *  nothing that suffices; undefined when it is neither, or is no command. */
 export function refuseSource(
   table: CommandTable,
-  { type }: { readonly type: string },
+  message: { readonly type: string; readonly shown?: Shown },
   from: Sender,
 ): readonly Effect<never, never>[] | undefined {
-  const row = Object.hasOwn(table, type) ? table[type] : undefined;
-  return row === undefined || maySend(row, from) ? undefined : [refuse("FORBIDDEN")];
+  const row = Object.hasOwn(table, message.type) ? table[message.type] : undefined;
+  if (row === undefined) return undefined;
+  if (!maySend(row, from)) return [refuse("FORBIDDEN")];
+  const needed = from === "gateway" ? powerNeeded(row, message) : undefined;
+  const refusal = needed && refusalOfShown(needed, message.shown);
+  return refusal && [refuse(refusal.code, refusal.details)];
 }

@@ -7,6 +7,7 @@ import { answer, command } from "./command.ts";
 import { keyText } from "./ids.ts";
 import { wireLimits as limits } from "./limits.ts";
 import { key, line, object, userName } from "./schema.ts";
+import { shownField } from "./power/shown.ts";
 
 const by = Type.String({ minLength: 1, maxLength: 128, description: "Who asks: a user, or `operator`" });
 const reason = line(limits.backupReasonCharsMax);
@@ -43,14 +44,14 @@ export const backupGuardCommands = {
   /** The same `id` again is the same hold. Errors: LIMIT_REACHED; BACKUP_CHANGED while a prune is under way. */
   hold: command({
     ...guarded,
-    params: { id: key, on: heldThing, reason, by },
+    params: { ...shownField, id: key, on: heldThing, reason, by },
     result: answer<BackupHold>("BackupHold"),
     summary: "Sets a legal hold",
   }),
   /** Error: NOT_FOUND. */
   lift: command({
     ...guarded,
-    params: { id: key, by },
+    params: { ...shownField, id: key, by },
     result: answer<BackupHold>("BackupHold"),
     summary: "Lifts a legal hold",
   }),
@@ -65,7 +66,7 @@ export const backupGuardCommands = {
   }),
   /** From then on no hold is set that would keep them, until `erased` is told, or for a minute. Errors: UNDER_HOLD, LIMIT_REACHED (too many at once). */
   mayErase: command({
-    params: { tenant },
+    params: { ...shownField, tenant },
     result: object({}),
     from: ["gateway", "node"],
     effect: "changes",
@@ -74,7 +75,7 @@ export const backupGuardCommands = {
   }),
   /** They are destroyed, or are not: holds may be set again. */
   erased: command({
-    params: { tenant },
+    params: { ...shownField, tenant },
     result: object({}),
     from: ["gateway", "node"],
     effect: "changes",
@@ -85,14 +86,21 @@ export const backupGuardCommands = {
    *  request. Errors: BAD_REQUEST (this brings nothing back), LIMIT_REACHED. */
   askRecall: command({
     ...request,
-    params: { id: key, wish: backupWish, reason, by, approvers: Type.Array(userName, { maxItems: 100 }) },
+    params: {
+      ...shownField,
+      id: key,
+      wish: backupWish,
+      reason,
+      by,
+      approvers: Type.Array(userName, { maxItems: 100 }),
+    },
     permission: "backup.recall",
     summary: "Asks for the approval of a recall",
   }),
   /** Errors: NOT_FOUND, FORBIDDEN (one's own, or not one of those who may), ALREADY_DONE. */
   answerRecall: command({
     ...request,
-    params: { id: key, approve: Type.Boolean(), by },
+    params: { ...shownField, id: key, approve: Type.Boolean(), by },
     permission: "backup.approve",
     summary: "Approves a recall or declines it; who asked for it may withdraw it",
   }),
@@ -100,7 +108,7 @@ export const backupGuardCommands = {
   beginRecall: command({
     from: ["gateway"],
     effect: "changes",
-    params: { id: key, by },
+    params: { ...shownField, id: key, by },
     result: answer<ClusterBackupTask>("ClusterBackupTask"),
     permission: "backup.recall",
     summary: "Begins a recall that was approved",
@@ -109,7 +117,7 @@ export const backupGuardCommands = {
   mayRecall: command({
     from: ["gateway"],
     effect: "reads",
-    params: { id: key, by },
+    params: { ...shownField, id: key, by },
     result: answer<RecallRequest>("RecallRequest"),
     permission: "backup.recall",
     summary: "The request, where it was approved and may be begun now",
@@ -166,7 +174,7 @@ export interface RecallRequests {
   readonly requests: readonly RecallRequest[];
 }
 
-/** Whether a wish brings something back. One that only names what, or is a dry run, says how much it is; but how much has some words in it would tell what
+/** Whether a task brings something back. One that only names what, or is a dry run, says how much it is; but how much has some words in it would tell what
  *  was said. Taking back shows nothing. */
 export const bringsBack = (wish: BackupWish): boolean =>
   (wish.sort === "recall" && wish.as !== undefined) ||

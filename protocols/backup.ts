@@ -22,6 +22,7 @@ import { wireLimits as limits } from "./limits.ts";
 import type { Permission } from "./permissions.ts";
 import { recallId } from "./restored.ts";
 import { key, limit, nothing, object, position } from "./schema.ts";
+import { shownField } from "./power/shown.ts";
 
 /** The one actor of its kind. */
 export const backupActor: ActorId = "backup/cluster";
@@ -118,7 +119,7 @@ export type BackupWish<Sort extends BackupSort = BackupSort> = {
   readonly [Name in Sort]: Static<(typeof backupSorts)[Name]["wish"]>;
 }[Sort];
 
-/** The folder that a wish is about; undefined: the backups of the cluster. */
+/** The folder that a task is about; undefined: the backups of the cluster. */
 export const folderOf = (wish: BackupWish): BackupFolder | undefined => ("folder" in wish ? wish.folder : undefined);
 
 /** Any of them. */
@@ -148,14 +149,18 @@ export const scheduleTime = {
 /** What whoever makes a schedule has seen of it: null where there was none. Another one is refused: CHANGED_MEANWHILE. */
 export const scheduleSeen = Type.Optional(Type.Union([Type.Null(), object({ ...scheduleTime, wish: backupWish })]));
 
+/** What a task takes, whether it begins at once or by a schedule. */
+const needsFor = ({ wish: { sort } }: Pick<BackupSchedule, "wish">): Permission => backupSorts[sort].needs;
+
 export const backupCommands = {
   /** Makes a schedule, or changes the one of this name. Errors: BAD_REQUEST (no such time ever comes), LIMIT_REACHED, CHANGED_MEANWHILE. */
   putSchedule: command({
-    params: { name: key, ...scheduleTime, wish: backupWish, by, seen: scheduleSeen },
+    params: { ...shownField, name: key, ...scheduleTime, wish: backupWish, by, seen: scheduleSeen },
     result: answer<BackupSchedule>("BackupSchedule"),
     from: ["gateway"],
     effect: "changes",
     permission: "cluster.administer",
+    needsFor,
     summary: "Makes a schedule of backups, or changes it",
   }),
   /** Error: NOT_FOUND. */
@@ -179,11 +184,12 @@ export const backupCommands = {
   /** Adds a task; it begins when no other one is in its way. `private`: it shows what others wrote in private, which needs an approval, but not of
    *  the operator. Errors: APPROVAL_NEEDED, LIMIT_REACHED (so many are waiting). */
   start: command({
-    params: { wish: backupWish, by, private: Type.Optional(Type.Boolean()) },
+    params: { ...shownField, wish: backupWish, by, private: Type.Optional(Type.Boolean()) },
     result: answer<ClusterBackupTask>("ClusterBackupTask"),
     from: ["gateway", "node"],
     effect: "changes",
     permission: "cluster.administer",
+    needsFor,
     summary: "Adds a task with the backups of the cluster",
   }),
   /** The newest first, from before the task `before` on. */

@@ -41,6 +41,8 @@ export interface Command<
   readonly effect: Does;
   /** Present where clients may send it. */
   readonly permission?: Permission;
+  /** Where it depends on what is asked which permission that takes, beside the row's; undefined: no other one. */
+  readonly needsFor?: (message: never) => Permission | undefined;
   readonly http?: readonly Route[];
   readonly summary: string;
   /** An answer that may be large: a page of entries, or a list as long as a room or an account has. Absent: few bytes. */

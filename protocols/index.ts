@@ -12,6 +12,7 @@ export * from "./audit.ts";
 export * from "./audit-search.ts";
 export * from "./audit-sinks.ts";
 export * from "./authority.ts";
+export * from "./power/shown.ts";
 export * from "./backup.ts";
 export * from "./branding.ts";
 export * from "./contrast.ts";

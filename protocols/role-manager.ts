@@ -3,6 +3,7 @@ import { answer, command } from "./command.ts";
 import { roles, type Role } from "./ids.ts";
 import { wireLimits } from "./limits.ts";
 import { noticed } from "./notice.ts";
+import { shownField } from "./power/shown.ts";
 import { nothing, userName } from "./schema.ts";
 import { roleNames } from "./user.ts";
 
@@ -42,7 +43,7 @@ export const roleManagerCommands = {
   }),
   /** An older gateway says this for `setRoles`. */
   setAdmin: command({
-    params: { user: userName, admin: Type.Boolean() },
+    params: { ...shownField, user: userName, admin: Type.Boolean() },
     result: nothing,
     from: ["gateway"],
     effect: "changes",
@@ -53,6 +54,7 @@ export const roleManagerCommands = {
    *  Errors: NOT_FOUND, FORBIDDEN (the last owner), LIMIT_REACHED. */
   setRoles: command({
     params: {
+      ...shownField,
       user: userName,
       roles: roleNames,
       /** What the gateway took the person's roles for. Others are refused: CHANGED_MEANWHILE. */

@@ -21,6 +21,7 @@ import {
   type PlaybookRun,
 } from "./playbooks.ts";
 import { key, limit, line, nothing, object, position } from "./schema.ts";
+import { shownField } from "./power/shown.ts";
 
 /** The one actor of its kind. */
 export const watchActor: ActorId = "watch/cluster";
@@ -231,7 +232,7 @@ export const watchCommands = {
   /** Errors: NOT_FOUND, BAD_REQUEST (no such threshold). */
   setDetector: command({
     ...managed,
-    params: { name, set: detectorSettings },
+    params: { ...shownField, name, set: detectorSettings },
     result: answer<DetectorView>("DetectorView"),
     summary: "Sets thresholds of a detector, or switches it off",
   }),
@@ -245,14 +246,14 @@ export const watchCommands = {
   /** Errors: LIMIT_REACHED, BAD_REQUEST, CHANGED_MEANWHILE. */
   setRule: command({
     ...managed,
-    params: { name: key, rule: ruleBody, seen: ruleSeen },
+    params: { ...shownField, name: key, rule: ruleBody, seen: ruleSeen },
     result: answer<WatchRule>("WatchRule"),
     summary: "Makes a rule over events, or changes it",
   }),
   /** Error: NOT_FOUND. */
   removeRule: command({
     ...managed,
-    params: { name: key },
+    params: { ...shownField, name: key },
     result: answer<WatchRule>("WatchRule"),
     summary: "Removes a rule over events",
   }),
@@ -266,7 +267,7 @@ export const watchCommands = {
   /** It begins as a rehearsal, also where there was one that was switched on. Error: LIMIT_REACHED. */
   setPlaybook: command({
     ...managed,
-    params: { name: key, playbook: playbookKept, by },
+    params: { ...shownField, name: key, playbook: playbookKept, by },
     result: answer<Playbook>("Playbook"),
     summary: "Makes a playbook, or changes it",
   }),
@@ -274,14 +275,14 @@ export const watchCommands = {
   switchPlaybook: command({
     ...managed,
     permission: "playbooks.manage",
-    params: { name: key, mode: playbookMode.properties.mode, acts: keptActs, by },
+    params: { ...shownField, name: key, mode: playbookMode.properties.mode, acts: keptActs, by },
     result: answer<Playbook>("Playbook"),
     summary: "Switches a playbook on, or back to rehearsals",
   }),
   /** Error: NOT_FOUND. */
   removePlaybook: command({
     ...managed,
-    params: { name: key },
+    params: { ...shownField, name: key },
     result: answer<Playbook>("Playbook"),
     summary: "Removes a playbook",
   }),

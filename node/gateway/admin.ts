@@ -30,6 +30,7 @@ import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
 import { refusalOf, refusalToGive, rolesChange, rolesLetInto, rolesWithin } from "./roles.ts";
 import { createDevice, sha256 } from "./tokens.ts";
+import { shownBy } from "./rights.ts";
 
 const rowsQuery = (limits: GatewayLimits) =>
   schema.object({
@@ -184,7 +185,7 @@ export function addAdminRoutes(
         before = held.ok ? (person?.roles ?? []) : undefined;
         const moved = [...(person?.roles ?? []), ...(facts.admin ? ["admin"] : [])];
         const reason = refusalToGive(at, request, grantsOf(moved, at.rights.table()));
-        return reason === undefined ? askCluster({ type: "setAdmin", ...facts }) : refused(reason);
+        return reason ? refused(reason) : askCluster({ type: "setAdmin", ...facts, ...shownBy(at, request) });
       };
       const done = await audited(at, request, facts, set(), (now) => {
         // A role-manager of an older version does not say them.

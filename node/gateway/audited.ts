@@ -19,9 +19,16 @@ import {
 import { hasPower, idsOf } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
+import { shownBy } from "./rights.ts";
 
 /** Whoever has the control token is the operator. */
 export const whoIs = (request: FastifyRequest): string => request.caller?.user ?? "operator";
+
+/** Who asks for what gives or takes, as actors hear it: the name, and what the caller has shown. */
+export const askedBy = (at: Pick<GatewayContext, "clock">, request: FastifyRequest) => ({
+  by: whoIs(request),
+  ...shownBy(at, request),
+});
 
 /** Who asks, as the audit says it: what an entry needs of a request whose caller is known. */
 export const auditBy = ({ caller, address }: FastifyRequest): Pick<AuditEvent, "by" | "session" | "address"> =>

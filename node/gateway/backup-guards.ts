@@ -24,7 +24,7 @@ import {
   type Result,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
-import { audited, audits, changeOf, quietly, whoIs } from "./audited.ts";
+import { askedBy, audited, audits, changeOf, quietly, whoIs } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { atMoment, factsOf } from "./private-recalls.ts";
 import { demand } from "./refusals.ts";
@@ -52,7 +52,7 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
     message: Message,
     facts: Readonly<Record<string, string>>,
     differs?: (answer: Answer) => AuditFacts,
-  ): Promise<Answer> => audited(at, request, facts, ask<Answer>({ ...message, by: whoIs(request) }), differs);
+  ): Promise<Answer> => audited(at, request, facts, ask<Answer>({ ...message, ...askedBy(at, request) }), differs);
 
   const askFor = async <Answer>(to: ActorId, type: string): Promise<Answer> =>
     demand(await kernel.ask({ to, from: "gateway", message: { type }, timeoutMs: limits.askTimeoutMs })) as Answer;
@@ -162,7 +162,7 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
         const { id } = request.params;
         const by = whoIs(request);
         if (approve && request.caller !== null) demand(await mayAgree(by));
-        const done = ask<RecallRequest>({ type: "answerRecall", id, approve, by });
+        const done = ask<RecallRequest>({ type: "answerRecall", id, approve, ...askedBy(at, request) });
         // Whoever asked is told as well, and may be no admin.
         const answered = await audited(quietly(at), request, { request: id }, done);
         const facts = { request: id, for: answered.by, by, ...factsOf(answered.wish), reason: answered.reason };

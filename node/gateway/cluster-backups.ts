@@ -17,7 +17,7 @@ import {
   type ClusterBackupTasks,
   type Result,
 } from "../../protocols/index.ts";
-import { audited, audits, changeOf, whoIs } from "./audited.ts";
+import { askedBy, audited, audits, changeOf, whoIs } from "./audited.ts";
 import { personOf } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
 import { isPrivateRecall } from "./private-recalls.ts";
@@ -46,8 +46,8 @@ export function clusterBackups(at: GatewayContext) {
     /** Errors: APPROVAL_NEEDED, LIMIT_REACHED, those of the actor's slot. */
     async start(request: FastifyRequest, wanted: BackupWish): Promise<Result<ClusterBackupTask>> {
       const isPrivate = await isPrivateRecall(at, wanted, personOf(request));
-      const by = whoIs(request);
-      return ask<ClusterBackupTask>({ type: "start", wish: wanted, by, ...(isPrivate && { private: true }) });
+      const message = { type: "start", wish: wanted, ...(isPrivate && { private: true }), ...askedBy(at, request) };
+      return ask<ClusterBackupTask>(message);
     },
     folders: () => ask<BackupFolderList>({ type: "folders" }),
     task: (id: string) => ask<ClusterBackupTask>({ type: "task", task: id }),
@@ -114,7 +114,7 @@ export function addSchedules(app: FastifyInstance, at: GatewayContext): void {
         ...(wanted.timeZone !== undefined && { timeZone: wanted.timeZone }),
         wish: JSON.stringify(wanted.wish).slice(0, factCharsMax),
       };
-      const message = { type: "putSchedule", ...request.params, ...wanted, by: whoIs(request) };
+      const message = { type: "putSchedule", ...request.params, ...wanted, ...askedBy(at, request) };
       const before = await scheduleNamed(request.params.name);
       const put = before.ok ? ask<BackupSchedule>(message) : Promise.resolve(before);
       const schedule = await audited(at, request, facts, put, (now) => changeOf(before.ok ? saidBy(before.value) : undefined, saidBy(now))); // prettier-ignore

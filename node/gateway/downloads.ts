@@ -12,7 +12,7 @@ import {
   type BackupWish,
   type RecallRequest,
 } from "../../protocols/index.ts";
-import { audited, audits, quietly, whoIs } from "./audited.ts";
+import { askedBy, audited, audits, quietly, whoIs } from "./audited.ts";
 import type { BackupControl } from "./backups.ts";
 import { personOf } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
@@ -41,7 +41,7 @@ export function addDownloads(app: FastifyInstance, at: GatewayContext, backups: 
   async function allowed(request: FastifyRequest, { query, request: id }: Static<typeof backupDownload>) {
     const wish: Recall = { sort: "recall", query, as: "download" };
     if (id !== undefined) {
-      const message = { type: "mayRecall", id, by: whoIs(request) };
+      const message = { type: "mayRecall", id, ...askedBy(at, request) };
       const to = { to: backupActor, from: "gateway", message, timeoutMs: limits.askTimeoutMs } as const;
       const approved = demand(await kernel.ask(to)) as RecallRequest;
       if (approved.wish.sort !== "recall" || approved.wish.as !== "download")

@@ -28,6 +28,7 @@ import { claimsAt, identityClaim } from "./claims.ts";
 import type { GatewayContext } from "./options.ts";
 import { mayRegister, register, registrationAt } from "./registering.ts";
 import { sha256 } from "./tokens.ts";
+import { byRule } from "./rights.ts";
 
 /** Somebody whom a server has named, and where they want to come in from. */
 export interface Named {
@@ -151,7 +152,7 @@ export function createIdentityAccounts(at: GatewayContext, accounts: Accounts): 
     const map = (row.roles ?? []).filter(({ role }) => table.has(role));
     const roles = mappedRoles(held.value, map, said.groups);
     if (roles.join(" ") === held.value.join(" ")) return ok(undefined);
-    const set = await ask("role-manager/cluster", { type: "setRoles", user, roles, before: held.value });
+    const set = await ask("role-manager/cluster", { type: "setRoles", user, roles, before: held.value, ...byRule });
     const person = `user/${user}`;
     const outcome = set.ok ? auditDone : set.error.code;
     at.log.info("audit.account", { action: "setRoles", by: person, provider: row.name, roles: roles.join(" "), outcome });

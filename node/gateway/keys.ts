@@ -19,6 +19,7 @@ import { audited, audits, changeOf } from "./audited.ts";
 import { wideJsonBounds } from "./json.ts";
 import type { GatewayContext } from "./options.ts";
 import { asTask } from "./tasks.ts";
+import { shownBy } from "./rights.ts";
 
 /** What the gateway asks of the cluster's keys. Keys cross it only sealed. */
 export interface KeysControl {
@@ -171,7 +172,7 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
         at.kernel.ask({
           to: backupActor,
           from: "gateway",
-          message: { type, tenant } as { readonly type: string },
+          message: { type, tenant, ...shownBy(at, request) } as { readonly type: string },
           timeoutMs,
         });
       const free = await ask("mayErase");

@@ -55,10 +55,9 @@ export const gatewayLimits = {
   exportsMax: 4,
   /** New accounts of one address; more get `RATE_LIMITED`. */
   signUpRate: { count: 20, windowMs: 60_000 },
-  /** What asks for a fresh sign-in is refused with `SIGN_IN_AGAIN` when the session gave its password longer ago than this.
-   *
-   *  Long enough to look at what a recall comes to, and to begin it. */
-  freshSignInMs: 10 * 60_000,
+  /** What asks for a fresh sign-in is refused with `SIGN_IN_AGAIN` when the session gave its password longer ago than
+   *  this. Owners of what is asked for look at it as well. */
+  freshSignInMs: wireLimits.freshSignInMs,
   /** A download of a recall that was not fetched within this time is begun again. */
   downloadTicketMs: 60_000,
   /** Downloads that were begun and not fetched yet; the oldest has to be begun again. */

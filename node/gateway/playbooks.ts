@@ -21,9 +21,10 @@ import {
   type Result,
   type ShownAct,
 } from "../../protocols/index.ts";
-import { audited, audits, changeOf, whoIs } from "./audited.ts";
+import { askedBy, audited, audits, changeOf } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
+import { shownBy } from "./rights.ts";
 
 const playbookParams = schema.object({ playbook: schema.key });
 const runsQuery = schema.object({ before: Type.Optional(alertId), limit: Type.Optional(schema.limit) });
@@ -148,7 +149,7 @@ export function addPlaybookRoutes(app: FastifyInstance, at: GatewayContext): voi
           if (!kept.ok) return kept;
           acts.push(kept.value);
         }
-        return ask<Playbook>({ type: "setPlaybook", name, playbook: { ...request.body, acts }, by: whoIs(request) });
+        return ask({ type: "setPlaybook", name, playbook: { ...request.body, acts }, ...askedBy(at, request) });
       };
       const playbook = await audited(at, request, { playbook: name }, set(), (now) =>
         changeOf(notedOf(before), notedOf(now)),
@@ -181,7 +182,7 @@ export function addPlaybookRoutes(app: FastifyInstance, at: GatewayContext): voi
         const acts = before?.acts ?? [];
         const reason = mode === "on" ? refusalOf(request, acts) : undefined;
         if (reason !== undefined) return refused(reason);
-        return ask<Playbook>({ type: "switchPlaybook", name, mode, acts, by: whoIs(request) });
+        return ask({ type: "switchPlaybook", name, mode, acts, ...askedBy(at, request) });
       };
       const switched = await audited(at, request, { playbook: name, mode }, set(), (now) =>
         changeOf({ mode: before?.mode }, { mode: now.mode }),
@@ -197,7 +198,7 @@ export function addPlaybookRoutes(app: FastifyInstance, at: GatewayContext): voi
     },
     async (request) => {
       const { playbook: name } = request.params;
-      const removed = ask<Playbook>({ type: "removePlaybook", name });
+      const removed = ask<Playbook>({ type: "removePlaybook", name, ...shownBy(at, request) });
       return shown(request, await audited(at, request, { playbook: name }, removed, (was) => changeOf(notedOf(was), undefined))); // prettier-ignore
     },
   );

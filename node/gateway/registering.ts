@@ -21,6 +21,7 @@ import type { Message } from "../../actors/behavior.ts";
 import { claimsAt, mailClaim } from "./claims.ts";
 import type { GatewayContext } from "./options.ts";
 import { sha256 } from "./tokens.ts";
+import { byRule } from "./rights.ts";
 
 /** What somebody brings who wants an account. */
 export interface Bringing {
@@ -181,7 +182,7 @@ async function takeFor(
       undo = [];
       if (guest === undefined) return;
       // The account is a guest's from its first turn on; this is for the list of who has which roles.
-      const listed = await ask("role-manager/cluster", { type: "setRoles", user: name, roles: ["guest"] });
+      const listed = await ask("role-manager/cluster", { type: "setRoles", user: name, roles: ["guest"], ...byRule });
       if (!listed.ok) at.log.warn("guest.role.refused", { code: listed.error.code });
       const { room, by } = guest;
       if (room === undefined) return;

@@ -1,6 +1,7 @@
 /** Whether somebody who is signed in may do what they ask for: the permission, the cluster's roles, and where the request comes
  *  from. Every wire asks here; what the request is about, the actor checks. */
 import { BlockList, isIP } from "node:net";
+import type { FastifyRequest } from "fastify";
 import {
   mayDo,
   permissionsIn,
@@ -9,6 +10,7 @@ import {
   type Permission,
   type RoleTable,
   type Subject,
+  type Shown,
 } from "../../protocols/index.ts";
 import type { ClusterRoles } from "../cluster/roles.ts";
 import type { Clock } from "../ports.ts";
@@ -25,6 +27,29 @@ export interface Rights {
 
 /** As much of a caller as rights depend on. */
 export type RightsOf = Subject & Pick<Caller, "provedAgoMs" | "proofUntold" | "askedAtMs">;
+
+/** How long ago a caller proved who they are; undefined: nobody knows of it. */
+const provedAgo = (
+  { provedAgoMs, askedAtMs }: Pick<RightsOf, "provedAgoMs" | "askedAtMs">,
+  clock: Clock,
+): number | undefined =>
+  provedAgoMs === undefined
+    ? undefined
+    : provedAgoMs + Math.max(0, clock.monotonicMs() - (askedAtMs ?? clock.monotonicMs()));
+
+/** What the gateway says of its caller when it sends a command of power: the owner of the state looks at it itself. */
+export function shownBy(
+  { clock }: { readonly clock: Clock },
+  { caller }: Pick<FastifyRequest, "caller">,
+): { readonly shown: Shown } {
+  if (caller === null) return { shown: { as: "operator" } };
+  if (caller.kind !== "session") return { shown: { as: caller.kind === "control" ? "token" : "key" } };
+  const agoMs = provedAgo(caller, clock);
+  return { shown: { as: "session", ...(agoMs !== undefined && { provedAgoMs: Math.floor(agoMs) }) } };
+}
+
+/** Nobody asks: it follows from what somebody with the right has set. */
+export const byRule: { readonly shown: Shown } = { shown: { as: "rule" } };
 
 /** Makes it. */
 export function createRights(at: {
@@ -44,7 +69,8 @@ export function createRights(at: {
   return {
     table,
     refusal(caller, permission, address) {
-      const { provedAgoMs, proofUntold, askedAtMs } = caller;
+      const { proofUntold } = caller;
+      const provedAgoMs = provedAgo(caller, clock);
       const may = mayDo(caller, permission, {
         roles: table(caller),
         freshMs: limits.freshSignInMs,
@@ -52,9 +78,7 @@ export function createRights(at: {
         isFrom: (range) => address !== undefined && isWithinRange(address, range),
         labels: at.labels?.() ?? {},
         ...(proofUntold === true && { proofUntold }),
-        ...(provedAgoMs !== undefined && {
-          provedAgoMs: provedAgoMs + Math.max(0, clock.monotonicMs() - (askedAtMs ?? clock.monotonicMs())),
-        }),
+        ...(provedAgoMs !== undefined && { provedAgoMs }),
       });
       return may.ok ? undefined : may.error;
     },

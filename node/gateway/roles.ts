@@ -36,6 +36,7 @@ import { audited, audits } from "./audited.ts";
 import { isRange } from "./rights.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
+import { shownBy } from "./rights.ts";
 
 const roleParams = schema.object({ role: roleName });
 const userParams = schema.object({ user: schema.userName });
@@ -235,8 +236,8 @@ export function addRoleRoutes(app: FastifyInstance, at: GatewayContext): void {
         const unknown = roles.find((role) => !table.has(role) && !before.value.includes(role));
         if (unknown !== undefined) return refused(failure("NOT_FOUND", { role: unknown }));
         const reason = refusalToGive(at, request, grantsOf(roles, table));
-        if (reason !== undefined) return refused(reason);
-        return ask<PersonRoles>("role-manager/cluster", { type: "setRoles", user, roles, before: before.value });
+        const message = { type: "setRoles", user, roles, before: before.value, ...shownBy(at, request) };
+        return reason ? refused(reason) : ask<PersonRoles>("role-manager/cluster", message);
       };
       const facts = { user, roles: request.body.roles.join(" ") };
       const set = await audited(at, request, facts, done(), (now) => rolesChange(held, now.roles));

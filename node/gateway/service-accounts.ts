@@ -19,6 +19,7 @@ import type { Accounts } from "./accounts.ts";
 import { audited, audits, changeOf } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { refusalToGive, rolesChange, rolesLetInto } from "./roles.ts";
+import { shownBy } from "./rights.ts";
 
 const service = "service";
 const userParams = schema.object({ user: schema.userName });
@@ -74,7 +75,7 @@ export function addServiceAccountRoutes(app: FastifyInstance, at: GatewayContext
         const timeoutMs = limits.signUpTimeoutMs;
         const made = await kernel.ask({ to: actorId("user", name), from: "gateway", message, timeoutMs });
         if (!made.ok && !(made.error.code === "NAME_TAKEN" && (await isHalfMade(name)))) return made;
-        const roles = { type: "setRoles", user: name, roles: [service] };
+        const roles = { type: "setRoles", user: name, roles: [service], ...shownBy(at, request) };
         return kernel.ask({ to: "role-manager/cluster", from: "gateway", message: roles, timeoutMs });
       };
       await audited(at, request, { user: name }, make(), () => rolesChange([], [service]));

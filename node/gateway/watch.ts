@@ -21,6 +21,7 @@ import { audited, audits, changeOf, whoIs } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
 import { refusalOf } from "./roles.ts";
+import { shownBy } from "./rights.ts";
 
 const ruleParams = schema.object({ rule: schema.key });
 const detectorParams = schema.object({ detector: schema.key });
@@ -41,7 +42,7 @@ export function addWatchRoutes(app: FastifyInstance, at: GatewayContext): void {
   const triggered = async <Answer>(
     request: FastifyRequest,
     source: string,
-    set: () => Promise<Result<Answer>>,
+    message: Message,
   ): Promise<Result<Answer>> => {
     const known = await ask<{ readonly playbooks: readonly Playbook[] }>({ type: "playbooks" });
     if (!known.ok) return known;
@@ -49,7 +50,7 @@ export function addWatchRoutes(app: FastifyInstance, at: GatewayContext): void {
       const reason = refusalOf(at, request, needed);
       if (reason !== undefined) return refused(reason);
     }
-    return set();
+    return ask<Answer>({ ...message, ...shownBy(at, request) });
   };
 
   app.get(
@@ -76,7 +77,7 @@ export function addWatchRoutes(app: FastifyInstance, at: GatewayContext): void {
       const facts = { detector: name, ...set.settings, off: set.off === true };
       const said = (view: Pick<DetectorView, "now" | "off"> | undefined) =>
         view && { settings: view.now, off: view.off };
-      const done = triggered(request, `detector/${name}`, () => ask<DetectorView>({ type: "setDetector", name, set }));
+      const done = triggered<DetectorView>(request, `detector/${name}`, { type: "setDetector", name, set });
       return audited(at, request, facts, done, (view) => changeOf(said(view.before), said(view)));
     },
   );
@@ -102,11 +103,8 @@ export function addWatchRoutes(app: FastifyInstance, at: GatewayContext): void {
       const { seen, ...rule } = request.body;
       const known = await ask<{ readonly rules: readonly WatchRule[] }>({ type: "rules" });
       const before = known.ok ? known.value.rules.find((one) => one.name === name) : undefined;
-      const done = known.ok
-        ? triggered(request, `rule/${name}`, () =>
-            ask<WatchRule>({ type: "setRule", name, rule, ...(seen !== undefined && { seen }) }),
-          )
-        : Promise.resolve(known);
+      const message = { type: "setRule", name, rule, ...(seen !== undefined && { seen }) };
+      const done = known.ok ? triggered<WatchRule>(request, `rule/${name}`, message) : Promise.resolve(known);
       return audited(at, request, { rule: name }, done, (now) => changeOf(before, now));
     },
   );
@@ -118,7 +116,7 @@ export function addWatchRoutes(app: FastifyInstance, at: GatewayContext): void {
     },
     async (request) => {
       const { rule: name } = request.params;
-      const done = ask<WatchRule>({ type: "removeRule", name });
+      const done = ask<WatchRule>({ type: "removeRule", name, ...shownBy(at, request) });
       return audited(at, request, { rule: name }, done, (was) => changeOf(was, undefined));
     },
   );

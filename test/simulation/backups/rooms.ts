@@ -69,7 +69,8 @@ export class Rooms {
    *  The task's number; undefined: there is none, or nobody has heard of it. */
   async wish(member: Member): Promise<string | undefined> {
     const { dice } = this.#scene.world;
-    const ask = (message: Message) => member.ask(this.#scene, message, 1_000, "gateway");
+    const ask = (message: Message) =>
+      member.ask(this.#scene, { ...message, shown: { as: "operator" } } as Message, 1_000, "gateway");
     const begun = [...this.#agreed.values()];
     // In the end what is asked for must come: an earlier one may be of a snapshot that is gone.
     if (!this.#scene.isCalm && begun.length > 0 && dice.chance(0.3)) return idIn(await ask({ type: "start", wish: dice.pick(begun), by: "operator", private: true })); // prettier-ignore

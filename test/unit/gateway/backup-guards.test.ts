@@ -134,6 +134,7 @@ describe("gateway: holds and approvals of backups", () => {
     expect(none.body.error, "it brings nothing back").to.deep.include({ code: "BAD_REQUEST" });
     const wish = recall({ person: "user/bob", atMs: 1 });
     const asked = { type: "askRecall", id: "r1", wish, reason: "lost notes", by: "ada", approvers: ["eve"] };
+    const shown = { ...asked, shown: { as: "operator" } };
     const { body: first } = await post("requests", ada, { wish, reason: "lost notes" });
     expect(first).to.deep.include({ wish, by: "ada", approvers: ["eve"], state: "waiting" });
     expect(told.at(-1)).to.deep.equal([
@@ -143,7 +144,7 @@ describe("gateway: holds and approvals of backups", () => {
       admins,
     ]);
     await post(`requests/${first.id}/decline`, ada);
-    await toActor(asked);
+    await toActor(shown);
     expect((await post("requests/r1/begin", ada)).body.error.code).to.equal("APPROVAL_NEEDED");
     expect((await post("requests/r1/approve", ada)).body.error.code).to.equal("FORBIDDEN");
     expect((await post("requests/r1/approve", controlToken)).body.error.code).to.equal("FORBIDDEN");

@@ -44,3 +44,45 @@ describe("gateway: accounts on nodes of an older version", () => {
     expect((await fixture.request("POST", "/api/v1/me/keys", { token: newer, body: key })).status).to.equal(200);
   });
 });
+
+describe("gateway of an older version, which says nothing of its callers", () => {
+  let fixture: Fixture;
+  let isOlder = false;
+  before(async () => {
+    fixture = await startFixture({
+      open: ({ kernel }) => ({
+        kernel: {
+          ...kernel,
+          ask(asked: Parameters<typeof kernel.ask>[0]) {
+            const { shown, ...message } = asked.message as { readonly type: string; readonly shown?: unknown };
+            return kernel.ask(isOlder && shown !== undefined ? { ...asked, message } : asked);
+          },
+        } as unknown as GatewayOptions["kernel"],
+      }),
+    });
+  });
+  after(() => fixture.stop());
+
+  it("gives nobody a role, whatever it lets in by its own table; a gateway of this version does", async () => {
+    const { token } = await fixture.signUp("ada");
+    await fixture.signUp("bob");
+    await fixture.request("POST", "/api/v1/admin", { token, body: { code: adminCode } });
+    const bob = "/api/v1/admin/users/bob";
+    const give = (path: string, body: object) => fixture.request("PUT", `${bob}${path}`, { token, body });
+    const rolesOf = async () => (await fixture.request("GET", `${bob}/sessions`, { token })).body.roles;
+    isOlder = true;
+    for (const [path, body] of [
+      ["", { admin: true }],
+      ["/roles", { roles: ["admin"] }],
+    ] as const) {
+      const refused = await give(path, body);
+      expect(refused.status, path).to.equal(403);
+      expect(refused.body, path).to.have.nested.property("error.code", "FORBIDDEN");
+      expect(refused.body, path).to.have.nested.property("error.details.permission", "roles.manage");
+      expect(JSON.stringify(refused.body), path).to.contain("node of an older version");
+    }
+    expect(await rolesOf()).to.deep.equal(["member"]);
+    isOlder = false;
+    expect((await give("/roles", { roles: ["admin"] })).status).to.equal(200);
+  });
+});

@@ -190,7 +190,9 @@ const finding = (about: string, more: Partial<Finding> = {}): Finding => ({ sour
 function openFixture() {
   let state: WatchState = initial;
   const send = (message: Record<string, unknown>, from: "node" | "gateway" = "node", nowMs = startMs) => {
-    const effects = watch.decide(state, message as never, { self: "watch/cluster", key: "cluster", nowMs, from, notes: undefined }) as readonly Effect[]; // prettier-ignore
+    const said = { ...message, ...(from === "gateway" && { shown: { as: "operator" } }) };
+    const turn = { self: "watch/cluster", key: "cluster", nowMs, from, notes: undefined } as const;
+    const effects = watch.decide(state, said as never, turn) as readonly Effect[];
     for (const effect of effects) if (effect.type === "persist") state = watch.evolve(state, effect.event as never);
     const refusal = effects.find((effect) => effect.type === "refuse");
     const answer = effects.find((effect) => effect.type === "reply");
