@@ -65,7 +65,8 @@ describe("gateway: holds and approvals of backups", () => {
   const base = "/api/v1/admin/backups";
   const post = (path: string, token: string, body: object = {}) =>
     fixture.request("POST", `${base}/${path}`, { token, body });
-  const toActor = async (message: { readonly type: string } & object): Promise<RecallRequest> => {
+  const toActor = async (asked: { readonly type: string } & object): Promise<RecallRequest> => {
+    const message = { ...asked, shown: { as: "operator" } };
     const answer = await fixture.kernel.ask({ to: "backup/cluster", from: "gateway", message, timeoutMs: 5_000 });
     if (!answer.ok) throw new Error(answer.error.code);
     return answer.value as RecallRequest;
@@ -134,7 +135,6 @@ describe("gateway: holds and approvals of backups", () => {
     expect(none.body.error, "it brings nothing back").to.deep.include({ code: "BAD_REQUEST" });
     const wish = recall({ person: "user/bob", atMs: 1 });
     const asked = { type: "askRecall", id: "r1", wish, reason: "lost notes", by: "ada", approvers: ["eve"] };
-    const shown = { ...asked, shown: { as: "operator" } };
     const { body: first } = await post("requests", ada, { wish, reason: "lost notes" });
     expect(first).to.deep.include({ wish, by: "ada", approvers: ["eve"], state: "waiting" });
     expect(told.at(-1)).to.deep.equal([
@@ -144,7 +144,7 @@ describe("gateway: holds and approvals of backups", () => {
       admins,
     ]);
     await post(`requests/${first.id}/decline`, ada);
-    await toActor(shown);
+    await toActor(asked);
     expect((await post("requests/r1/begin", ada)).body.error.code).to.equal("APPROVAL_NEEDED");
     expect((await post("requests/r1/approve", ada)).body.error.code).to.equal("FORBIDDEN");
     expect((await post("requests/r1/approve", controlToken)).body.error.code).to.equal("FORBIDDEN");
