@@ -16,7 +16,7 @@ import type { ModelSpec } from "../adapter.ts";
 import { adapterOf } from "../adapters.ts";
 import { runtimeLimits } from "../limits.ts";
 import type { FromHost, FromWorker, HostKind, ToHost, ToWorker } from "./messages.ts";
-import { withoutFolders } from "./shown.ts";
+import { namingFile } from "./naming-file.ts";
 import { contentOf } from "./subject.ts";
 import type { CallTask, LoadAnswer, LoadTask } from "./worker.ts";
 
@@ -102,10 +102,8 @@ function resident(): { readonly bytes: number; readonly ownBytes: number } {
   }
 }
 
-/** The reason reaches people who use the model; where its files lie is not theirs to know. */
 function refuse(spec: ModelSpec, sizeBytes: number, reason: string): void {
-  const shown = withoutFolders(reason, spec);
-  const error = failure("MODEL_LOAD_FAILED", { model: spec.name, reason: shown });
+  const error = failure("MODEL_LOAD_FAILED", { model: spec.name, reason: namingFile(reason, spec) });
   send({ type: "loadFailed", model: spec.name, sizeBytes, error });
 }
 
@@ -116,8 +114,10 @@ const fileReasons: Readonly<Record<string, string>> = {
 };
 
 function reasonOf(thrown: unknown): string {
-  const { code, message } = thrown as NodeJS.ErrnoException;
-  return fileReasons[code ?? ""] ?? message ?? String(thrown);
+  const { code, message, path } = thrown as NodeJS.ErrnoException;
+  const known = fileReasons[code ?? ""];
+  if (known === undefined) return message ?? String(thrown);
+  return path === undefined ? known : `${known}: ${path}`;
 }
 
 function createPool(model: string, sequences: number, variables: Readonly<Record<string, string>>): Pool {

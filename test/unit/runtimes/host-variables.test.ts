@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { hostVariables, keyVariables } from "../../../runtimes/host/variables.ts";
-import { withoutFolders } from "../../../runtimes/host/shown.ts";
+import { namingFile } from "../../../runtimes/host/naming-file.ts";
 
 const all = {
   PATH: "/bin",
@@ -40,10 +40,11 @@ describe("the environment of an inference host", () => {
 });
 
 describe("the reason of a failed load", () => {
-  it("calls the files of a model by their names, whichever it speaks of", () => {
-    const spec = { name: "m", adapter: "llama", path: "/srv/models/m.gguf", draft: "/srv/drafts/d.gguf", lora: [{ path: "/srv/models/m.gguf.lora" }] }; // prettier-ignore
-    const reason = "cannot read /srv/models/m.gguf.lora for /srv/models/m.gguf with /srv/drafts/d.gguf";
-    expect(withoutFolders(reason, spec)).to.equal("cannot read m.gguf.lora for m.gguf with d.gguf");
-    expect(withoutFolders("no file", { ...spec, path: "" })).to.equal("no file");
+  it("names the model's file, unless it names one of its files already", () => {
+    const spec = { name: "m", adapter: "llama", path: "/srv/models/m.gguf", lora: [{ path: "/srv/models/m.lora" }] };
+    expect(namingFile("it is empty", spec)).to.equal("it is empty: /srv/models/m.gguf");
+    for (const named of ["/srv/models/m.gguf is cut off", "there is no such file: /srv/models/m.lora"])
+      expect(namingFile(named, spec)).to.equal(named);
+    expect(namingFile("no file", { ...spec, path: "" })).to.equal("no file");
   });
 });

@@ -33,6 +33,7 @@ const groups: readonly { readonly title: string; readonly keys: readonly Key[] }
     title: "Anywhere",
     keys: [
       [["Ctrl", "K"], "Go to a room, a person or an agent"],
+      [["F8"], "Go to the latest notice; Esc closes it"],
       [["?"], "This list"],
     ],
   },

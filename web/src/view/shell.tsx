@@ -3,7 +3,7 @@ import { useHotkeys, useWindowEvent } from "@mantine/hooks";
 import { Outlet, useLocation } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { unreachedNodes } from "../../../protocols/errors.ts";
-import { notices, useLasting, useLink, useNotices, useNow, useSession } from "../live/index.ts";
+import { notices, useLasting, useLink, useNow, useSession } from "../live/index.ts";
 import { brandName, useBrand } from "./brand.ts";
 import { Asking, type Asked } from "./asking.tsx";
 import { DialogsContext, MenuButton, type Dialogs, type Opened } from "./dialogs.tsx";
@@ -13,6 +13,7 @@ import { Icon } from "./icons.tsx";
 import { KeyboardHelp } from "./keyboard-help.tsx";
 import { useLayer } from "./layers.tsx";
 import { useProfile, useRooms } from "./lists.ts";
+import { NoticeList } from "./notice-list.tsx";
 import { Sidebar } from "./sidebar.tsx";
 import { Switcher } from "./switcher.tsx";
 
@@ -145,65 +146,6 @@ function LinkBanner() {
         </>
       )}
       {isLong && <Elsewhere away={away} ask={held && !cutOff} />}
-    </div>
-  );
-}
-
-function NoticeList() {
-  // Where somebody came from by keyboard: the button they press goes with its notice.
-  const before = useRef<Element>(null);
-  const away = () => {
-    setTimeout(() => {
-      const { current } = before;
-      if (document.activeElement === document.body && current instanceof HTMLElement) current.focus();
-    });
-  };
-  return (
-    <div
-      className="notices"
-      role="status"
-      aria-live="polite"
-      onFocus={({ currentTarget, relatedTarget }) => {
-        if (relatedTarget !== null && !currentTarget.contains(relatedTarget)) before.current = relatedTarget;
-      }}
-    >
-      {useNotices().map(({ id, text, tone, action }) => (
-        <div
-          key={id}
-          className={tone === "bad" ? "notice bad" : "notice"}
-          onPointerEnter={() => notices.hold(id)}
-          onPointerLeave={() => notices.release(id)}
-          onFocus={() => notices.hold(id)}
-          onBlur={() => notices.release(id)}
-        >
-          <span className="grow">{text}</span>
-          {action !== undefined && (
-            <button
-              type="button"
-              className="link"
-              aria-label={`${action.label}: ${text}`}
-              onClick={() => {
-                notices.dismiss(id);
-                action.run();
-                away();
-              }}
-            >
-              {action.label}
-            </button>
-          )}
-          <button
-            type="button"
-            className="tool"
-            aria-label="Dismiss"
-            onClick={() => {
-              notices.dismiss(id);
-              away();
-            }}
-          >
-            <Icon name="close" size={16} />
-          </button>
-        </div>
-      ))}
     </div>
   );
 }
