@@ -234,9 +234,13 @@ export interface Stripes {
   read(ref: StripeRef): Promise<Result<Uint8Array>>;
   /** The shards that suffice, each compared with its hash. `without`: the number of one that is not asked for. */
   gather(ref: StripeRef, without?: number): Promise<Result<ReadonlyMap<number, Uint8Array>>>;
-  /** One more owner refers to it, or one for longer: for `lifeMs` from when a holder hears of it, by that holder's clock, or without an end. Holders that did not hear of it hear later.
+  /** One more owner refers to it, or one for longer: for `lifeMs` from when a holder hears of it, by that holder's
+   *  clock, or without an end. Resolves when as many have heard of it as `put` waits for; the others hear later.
    *  Errors: HOLDERS_TOO_FEW, and what most holders said. */
   keep(ref: StripeRef, owner: ActorId, lifeMs?: number): Promise<Result<null>>;
+  /** Resolves when all holders have answered of which a `keep` that was begun before this did not wait, or are to be
+   *  told as those are that were away. */
+  told(): Promise<void>;
   /** One owner refers to it no longer: collected after the grace when nobody does. May be repeated, and must be after an error. */
   release(ref: StripeRef, owner: ActorId): Promise<Result<null>>;
   /** How it stands. `deep`: each shard is read whole where it is. */

@@ -8,6 +8,9 @@ import type { Heads, KnownLosses } from "./ports.ts";
 /** The row. */
 export const headRow = "backup/head";
 
+/** Times that a change of it is tried. */
+const triesMax = 3;
+
 /** What is known to be lost of the snapshots. */
 const lossesRow = "backup/losses";
 
@@ -27,6 +30,17 @@ export function createDirectoryHeads(directory: Pick<Directory, "read" | "compar
     const row = await directory.read(headRow);
     return { known: row?.value as HeadRow | undefined, revision: row?.revision ?? 0 };
   };
+  /** Changes the row, also when it was changed meanwhile: that a head is settled may be told at any time. False: `make`
+   *  wants no change of what is there, or others change it all the time. */
+  const change = async (make: (known: HeadRow | undefined) => HeadRow | undefined): Promise<boolean> => {
+    for (let tries = 0; tries < triesMax; tries += 1) {
+      const { known, revision } = await read();
+      const wanted = make(known);
+      if (wanted === undefined) return false;
+      if ((await directory.compareAndSet(headRow, wanted, revision)).applied) return true;
+    }
+    return false;
+  };
   /** What was leaving when this reader last looked: a head that was made before that changed would bring it back. */
   let seen: readonly number[] = [];
   return {
@@ -35,19 +49,21 @@ export function createDirectoryHeads(directory: Pick<Directory, "read" | "compar
       return known && new Uint8Array(Buffer.from(known.head, "base64"));
     },
     async commit(head, number) {
-      const { known, revision } = await read();
-      const wanted: HeadRow = { number, head: Buffer.from(head).toString("base64"), settled: known?.settled ?? 0 };
-      // Also when an earlier attempt was taken and its answer lost.
-      if (known?.number === number) return known.head === wanted.head;
-      if ((known?.number ?? 0) !== number - 1 || String(known?.leaving ?? []) !== String(seen)) return false;
-      return (await directory.compareAndSet(headRow, wanted, revision)).applied;
+      const text = Buffer.from(head).toString("base64");
+      let isThere = false;
+      const isDone = await change((known) => {
+        // Also when an earlier attempt was taken and its answer lost.
+        isThere = known?.number === number && known.head === text;
+        if ((known?.number ?? 0) !== number - 1 || String(known?.leaving ?? []) !== String(seen)) return undefined;
+        return { number, head: text, settled: known?.settled ?? 0 };
+      });
+      return isDone || isThere;
     },
     settled: {
       read: async () => (await read()).known?.settled ?? 0,
       async tell(number) {
-        const { known, revision } = await read();
-        // One that is changed meanwhile is not settled: the next commit asks.
-        if (known?.number === number) await directory.compareAndSet(headRow, { ...known, settled: number }, revision);
+        // Where another head came meanwhile, this one's word is worth nothing: the next run looks.
+        await change((known) => (known?.number === number ? { ...known, settled: number } : undefined));
       },
     },
     // In the same row: the head that follows ends it, and nobody's head misses it.
@@ -57,8 +73,12 @@ export function createDirectoryHeads(directory: Pick<Directory, "read" | "compar
         return seen;
       },
       async write(numbers, head) {
-        const { known, revision } = await read();
-        const isApplied = known?.number === head && (await directory.compareAndSet(headRow, { ...known, leaving: numbers }, revision)).applied; // prettier-ignore
+        let before: string | undefined;
+        const isApplied = await change((known) => {
+          before ??= String(known?.leaving ?? []);
+          const isSame = known?.number === head && String(known.leaving ?? []) === before;
+          return isSame ? { ...known, leaving: numbers } : undefined;
+        });
         if (!isApplied) throw new PlexusError(failure("BACKUP_CHANGED"));
         seen = numbers;
       },

@@ -12,6 +12,8 @@ export interface BackupStripes {
   ): Promise<Result<StripeRef>>;
   read(ref: StripeRef): Promise<Result<Uint8Array>>;
   keep(ref: StripeRef, owner: ActorId, lifeMs?: number): Promise<Result<null>>;
+  /** Absent: `keep` waits for all. */
+  told?(): Promise<void>;
   release(ref: StripeRef, owner: ActorId): Promise<Result<null>>;
   inspect(ref: StripeRef, deep?: boolean): Promise<Result<StripeHealth>>;
   /** Those that are there, as far as a few questions say; of the others nothing is known. Absent: each is inspected. */

@@ -28,7 +28,11 @@ import { walkTree, type TreeNodes } from "./tree.ts";
 
 /** The keys of the catalog, and of what nodes tell each other of a run, are those of this tenant, which nobody erases. */
 export const catalogTenant = "backup";
-const catalogUnit = (number: number): string => `catalog ${number}`;
+const catalogContext = ({ number, epoch }: Pick<BackupHead, "number" | "epoch">) => ({
+  tenant: catalogTenant,
+  unit: `catalog ${number}`,
+  epoch,
+});
 
 /** What the newest head says. */
 export interface BackupState {
@@ -68,9 +72,28 @@ export function valueOf<Value>(result: Result<Value>): Value {
   return result.value;
 }
 
+/** Says up to which head all is kept without an end: once all holders have heard of it, so that a node that dies
+ *  before leaves it to the next run. Nobody waits for that. */
+function createSettling({ stripes, heads, log }: Pick<BackupPorts, "stripes" | "heads" | "log">) {
+  let keptUpTo = 0;
+  const told = async (number: number): Promise<void> => {
+    await stripes.told?.();
+    await heads.settled?.tell(number);
+  };
+  return {
+    /** Up to which head this process has kept all, the last of whose holders may hear of it later. */
+    keptUpTo: () => keptUpTo,
+    tell(number: number): void {
+      keptUpTo = number;
+      void told(number).catch((error: unknown) => log.debug("backup.settled.not.told", { number, error }));
+    },
+  };
+}
+
 /** `begins`: a list of snapshots that is lost is an empty one, which the next commit follows. For a run: everything else ends there. */
 export function openRepository(ports: BackupPorts, { begins = false }: { readonly begins?: boolean } = {}): Repository {
   const { cluster, stripes, heads, keys, clock, random, limits, owner } = ports;
+  const settling = createSettling(ports);
   let unfinished: StripeRef[] = [];
   const nodes = new Map<string, TreeNode>();
 
@@ -102,7 +125,6 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
       throw new PlexusError(failure("BACKUP_DAMAGED", { object: "head", reason: "of another cluster" }));
     const { stripe, sealedKey } = head.catalog;
     const hash = hashOfHead(bytes);
-    const context = { tenant: catalogTenant, unit: catalogUnit(head.number), epoch: head.epoch };
     const list = await stripes.read(stripe);
     if (!list.ok) {
       if (!isGone(list.error)) throw new PlexusError(list.error);
@@ -112,7 +134,7 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
         message: `The list of snapshots that head ${head.number} leads to is lost. \`plexus backup run\` begins a new list, and stores everything again.`,
       });
     }
-    const catalog = openNode(list.value, { cluster, sort: "catalog" }, keys.open(context, sealedKey));
+    const catalog = openNode(list.value, { cluster, sort: "catalog" }, keys.open(catalogContext(head), sealedKey));
     const leaving = new Set(await heads.leaving?.read());
     const snapshots = readCatalog(catalog).filter((one) => !leaving.has(one.number));
     return { head: { ...head, hash }, snapshots };
@@ -143,6 +165,12 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
     }
   };
 
+  const abandon: Repository["abandon"] = async (which = () => true) => {
+    const given = unfinished.filter(which);
+    unfinished = unfinished.filter((ref) => !which(ref));
+    // What is not released now expires.
+    for (const ref of given) await stripes.release(ref, owner);
+  };
   const load = async (link: NodeLink): Promise<TreeNode> => {
     const known = nodes.get(link.stripe.id);
     if (known !== undefined) return known;
@@ -167,12 +195,7 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
     get unfinished() {
       return unfinished;
     },
-    async abandon(which = () => true) {
-      const given = unfinished.filter(which);
-      unfinished = unfinished.filter((ref) => !which(ref));
-      // What is not released now expires.
-      for (const ref of given) await stripes.release(ref, owner);
-    },
+    abandon,
     async settle() {
       if (heads.settled === undefined) return;
       const upTo = await heads.settled.read();
@@ -193,7 +216,7 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
         add(cursors.stripe);
         if (root !== null) await walkTree({ load }, root, { skip: ({ stripe }) => needed.has(stripe.id), node, lost });
       }
-      if ((await keepAll([...needed.values()])).ok) await heads.settled.tell(head.number);
+      if ((await keepAll([...needed.values()])).ok) settling.tell(head.number);
     },
     async commit(change) {
       await keys.ensure([catalogTenant]);
@@ -203,14 +226,14 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
         const number = (before.head?.number ?? 0) + 1;
         const snapshots = change(before, number);
         const link = await saveNode(writeCatalog(snapshots), "catalog");
-        const context = { tenant: catalogTenant, unit: catalogUnit(number), epoch: keys.epoch };
+        const sealedKey = keys.seal(catalogContext({ number, epoch: keys.epoch }), link.key);
         const head: BackupHead = {
           cluster,
           number,
           previous: before.head?.hash ?? "",
           atMs: clock.nowMs(),
           epoch: keys.epoch,
-          catalog: { stripe: link.stripe, sealedKey: keys.seal(context, link.key) },
+          catalog: { stripe: link.stripe, sealedKey },
         };
         demandSuccession(before.head, head);
         // Stripes get an expiry until a head refers to them, so that those of a crashed or refused commit are collected.
@@ -222,12 +245,11 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
           // What is said of snapshots that are not there any more does no harm.
           await heads.leaving?.end().catch(() => undefined);
           // The snapshot is there, whatever comes of these; `settle` makes up for them, and the next removal releases the old catalog.
-          if (kept.ok && settledTo === number - 1) await heads.settled?.tell(number).catch(() => undefined);
+          if (kept.ok && Math.max(settledTo ?? 0, settling.keptUpTo()) === number - 1) settling.tell(number);
           if (before.head !== undefined) await stripes.release(before.head.catalog.stripe, owner);
           return { head: { ...head, hash: hashOfHead(bytes) }, snapshots };
         }
-        unfinished = unfinished.filter(({ id }) => id !== link.stripe.id);
-        await stripes.release(link.stripe, owner);
+        await abandon(({ id }) => id === link.stripe.id);
       }
       throw new PlexusError(failure("BACKUP_CHANGED"));
     },

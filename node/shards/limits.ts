@@ -43,8 +43,8 @@ export const shardLimits = {
   retryMsMin: 250,
   /** Longest such pause. */
   retryMsMax: 15_000,
-  /** Uploads whose rest is under way, of which `inspect` tells. */
-  comingMax: 1_024,
+  /** Stripes that are kept anew and of which some holders have not answered; one more waits for all. */
+  keepsTellingMax: 1_024,
   /** A read asks one holder more when one has taken so many times as long as it usually takes. */
   hedgeFactor: 3,
   /** It does so after this at the earliest. */

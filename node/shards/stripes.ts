@@ -93,8 +93,7 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
         entered.value();
       }
     },
-    keep: (stripe, owner, lifeMs) => writing.keep(stripe, owner, lifeMs),
-    release: (stripe, owner) => writing.release(stripe, owner),
+    ...writing.stripes,
     async inspect(stripe, deep = false): Promise<Result<StripeHealth>> {
       const shards = await Promise.all(
         stripe.shards.map(async (shard) => {

@@ -3,7 +3,8 @@
  *      put      plan: what is held under this name already? ─► upload: all shards at once ─► enough receipts: acknowledged
  *                 ▲                                               │
  *                 └── a holder has other shards, or a later end ──┘
- *      keep     every holder is told of one who refers to it          release   ... of one who does no longer, until all have heard it */
+ *      keep     every holder is told of one who refers to it ─► enough receipts: acknowledged ─► the others
+ *      release  ... of one who does no longer, until all have heard it */
 import {
   assert,
   failure,
@@ -25,14 +26,8 @@ import type { Bytes } from "./links.ts";
 import { attempt, holdersOf, ownerOf } from "./parts.ts";
 import { learnedFrom, lasting, whyNot, type Again } from "./refusals.ts";
 import type { Leave } from "./room.ts";
+import { createKeeping, holdAt, type Putting } from "./keeping.ts";
 import { holderOfShard, type Shard, type StripesPorts, type Wanted } from "./wanted.ts";
-
-/** A put that is under way. */
-interface Putting {
-  readonly stripe: string;
-  readonly owner: ActorId;
-  released: boolean;
-}
 
 /** What a put is to do: the bytes coded, their descriptor, and the first operation that holders take. */
 interface Plan {
@@ -44,8 +39,7 @@ interface Plan {
 export interface Writing {
   /** `leave` gives the room back, a part of it early. */
   put(bytes: Uint8Array, how: Parameters<Stripes["put"]>[1], leave: Leave): Promise<Result<StripeRef>>;
-  keep(stripe: StripeRef, owner: ActorId, lifeMs?: number): Promise<Result<null>>;
-  release(stripe: StripeRef, owner: ActorId): Promise<Result<null>>;
+  readonly stripes: Pick<Stripes, "keep" | "told" | "release">;
   /** Shards whose uploads are under way, by their hashes. */
   readonly coming: ReadonlySet<BlobHash>;
 }
@@ -88,7 +82,7 @@ export function createWriting(
       // Who let go of it meanwhile wants no holder to hear of it.
       if (given.ok && !goesOn()) break;
       const body = { holder, stripe, shard, for: owner, operation, ...(lifeMs !== undefined && { lifeMs }) };
-      const held = given.ok ? await links.call(to, "shard.hold", body) : given;
+      const held = given.ok ? await holdAt(ports, to, body) : given;
       if (held.ok) {
         const { receipt, signature } = held.value;
         const isMine = receipt.hash === hash && receipt.holder === holder;
@@ -287,55 +281,10 @@ export function createWriting(
     return { put: promise, over };
   }
 
-  /** Tells every holder of a stripe that somebody refers to it. */
-  async function holdAll(
-    stripe: StripeRef,
-    { owner, operation, lifeMs }: Omit<Wanted, "stripe" | "shard">,
-  ): Promise<{ readonly receipts: readonly NodeId[]; readonly failed: ReadonlyMap<number, Failure> }> {
-    const kept = await Promise.all(
-      stripe.shards.map(async (shard, number): Promise<Result<NodeId>> => {
-        const holder = holderOfShard(stripe, shard);
-        const to = ownerOf(ports, holder);
-        if (to === undefined) return refused(failure("SLOT_UNAVAILABLE", { slot: holder }));
-        const body = {
-          holder,
-          stripe,
-          shard: number,
-          for: owner,
-          operation,
-          ...(lifeMs !== undefined && { lifeMs }),
-        };
-        const held = await links.call(to, "shard.hold", body);
-        if (!held.ok) return held;
-        const isSigned = await ports.takeReceipt({ ...held.value, node: to });
-        return isSigned
-          ? ok(to)
-          : refused(failure("DATA_DAMAGED", { holder, reason: "its receipt is not signed by its node" }));
-      }),
-    );
-    const failed = new Map(kept.flatMap((one, number) => (one.ok ? [] : [[number, one.error] as const])));
-    return { receipts: kept.flatMap((one) => (one.ok ? [one.value] : [])), failed };
-  }
-
   const reference = ({ owner, lifeMs }: { readonly owner: ActorId; readonly lifeMs?: number }) => ({
     owner,
     ...(lifeMs !== undefined && { lifeMs }),
   });
-
-  async function keep(stripe: StripeRef, owner: ActorId, lifeMs?: number): Promise<Result<null>> {
-    const reference = { owner, ...(lifeMs !== undefined && { lifeMs }) };
-    let operation = Math.floor(clock.nowMs());
-    for (let tries = 1; ; tries += 1) {
-      const { receipts, failed } = await holdAll(stripe, { ...reference, operation });
-      const again = tries < limits.putTriesMax ? learnedFrom(stripe, operation, failed)?.operation : undefined;
-      if (again !== undefined && again > operation) {
-        operation = again;
-        continue;
-      }
-      for (const shard of failed.keys()) ports.mend({ stripe, shard, ...reference, operation });
-      return suffices(stripe, receipts) ? ok(null) : refused(whyNot(stripe, receipts, failed));
-    }
-  }
 
   /** Ends what an owner has under way for it, and tells all holders. */
   async function release(stripe: StripeRef, owner: ActorId): Promise<Result<null>> {
@@ -365,7 +314,7 @@ export function createWriting(
     }
   }
 
-  return { put: putIn, keep, release, coming };
+  return { put: putIn, stripes: { ...createKeeping(ports, { puttings, suffices }), release }, coming };
 }
 
 const sum = (all: Iterable<Uint8Array>): number => [...all].reduce((bytes, { length }) => bytes + length, 0);

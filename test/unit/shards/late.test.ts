@@ -1,9 +1,11 @@
 import { expect } from "chai";
 import type { NodeId, Stripes } from "../../../node/ports.ts";
 import type { ShardLimits } from "../../../node/shards/index.ts";
-import { holderOf, shardsOf, type StripeRef } from "../../../protocols/index.ts";
+import { createPaces } from "../../../node/shards/paces.ts";
+import { backupActor, failure, holderOf, refused, shardsOf, type StripeRef } from "../../../protocols/index.ts";
 import { depth } from "../../depth.ts";
 import { World } from "../../world/index.ts";
+import { Cluster } from "../backup/cluster-fixture.ts";
 import { Fixture, pathOf, type Cheat } from "./fixture.ts";
 
 const nodes = 6;
@@ -73,6 +75,150 @@ describe("shards beside a holder that answers late", () => {
     const ref = await put();
     expect(world.nowMs - startedMs).to.be.below(lateMs / 2);
     await world.until(() => ref.shards.every(({ hash }) => fixture.isKept(hash)), 120_000);
+  });
+});
+
+describe("a stripe that is kept anew beside a holder that answers late", () => {
+  const holdsAt = (fixture: Fixture, ref: StripeRef, owner: string): readonly string[] =>
+    ref.shards.map((shard) => {
+      const held = fixture.holders.inventory(holderOf("g", shard.index)).find(({ stripe }) => stripe.id === ref.id);
+      const known = held?.references.find((one) => one.owner === owner);
+      return known === undefined ? "nothing" : known.expiresAtMs === undefined ? "for good" : "for now";
+    });
+  async function keepsOf(seed: number, limits: Partial<ShardLimits> = {}) {
+    const all = await fixtureOf(seed, { ...blind, callTimeoutMs: 30_000, tellRetryMs: 5_000, ...limits });
+    const stripes = all.fixture.machine("n1").shards?.stripes as Stripes;
+    const put = await all.world.settle(stripes.put(bytes, { class: "test", owner: "user/ada", lifeMs: never }));
+    if (!put.ok) throw new Error(put.error.code);
+    const ref = put.value;
+    await all.world.pass(1_000);
+    const slow = ref.shards.map(all.ownerOf).find((node) => node !== "n1") as NodeId;
+    const place = ref.shards.map(all.ownerOf).indexOf(slow);
+    const tookOf = async (work: Promise<unknown>): Promise<number> => {
+      const startedMs = all.world.nowMs;
+      await all.world.settle(work);
+      return all.world.nowMs - startedMs;
+    };
+    const states = (owner = "user/ada") => holdsAt(all.fixture, ref, owner);
+    const keep = (owner: "user/ada" | "user/bob" = "user/ada") => stripes.keep(ref, owner);
+    return { ...all, stripes, ref, slow, place, tookOf, states, keep };
+  }
+
+  it("is kept as soon as enough others have heard of it, and the late one hears later", async () => {
+    const { fixture, world, stripes, slow, place, tookOf, states, keep } = await keepsOf(100);
+    fixture.machine(slow).cheat = lateBy(world, 4_000);
+    expect(await tookOf(keep())).to.be.below(1_000);
+    expect(states().filter((state) => state === "for good")).to.have.length(nodes - 1);
+    expect(states()[place]).to.equal("for now");
+    expect(await tookOf(stripes.told())).to.be.above(2_000);
+    expect(states().every((state) => state === "for good")).to.equal(true);
+  });
+
+  it("is told to the holder that could not take it, later, by a letter", async () => {
+    const { fixture, world, stripes, slow, states, keep } = await keepsOf(101);
+    const refuses: Cheat[string] = () =>
+      new Promise((done) => void world.after(2_000, () => done(refused(failure("OVERLOADED")))));
+    fixture.machine(slow).cheat = { "shard.hold": refuses };
+    expect((await world.settle(keep())).ok).to.equal(true);
+    await world.settle(stripes.told());
+    fixture.machine(slow).cheat = undefined;
+    await world.until(() => states().every((state) => state === "for good"), 60_000);
+  });
+
+  it("stays let go of where its owner lets go before the late one has heard", async () => {
+    const { fixture, world, ref, stripes, slow, states, keep } = await keepsOf(102);
+    fixture.machine(slow).cheat = lateBy(world, 4_000);
+    expect((await world.settle(keep("user/bob"))).ok).to.equal(true);
+    await world.settle(stripes.release(ref, "user/bob"));
+    await world.settle(stripes.told());
+    await world.pass(60_000);
+    expect(new Set(states("user/bob"))).to.deep.equal(new Set(["nothing"]));
+  });
+
+  it("waits for the late ones where too many others do", async () => {
+    const { fixture, world, slow, tookOf, keep } = await keepsOf(103, { keepsTellingMax: 2 });
+    fixture.machine(slow).cheat = lateBy(world, 4_000);
+    const tooks = await Promise.all([tookOf(keep()), tookOf(keep()), tookOf(keep())]);
+    expect(tooks.filter((tookMs) => tookMs < 1_000)).to.have.length(2);
+    expect(tooks.filter((tookMs) => tookMs > 3_000)).to.have.length(1);
+  });
+});
+
+describe("the order in which nodes are asked for shards", () => {
+  it("has who gave or answered soon before who was never asked, and who was late or gave nothing after", () => {
+    const paces = createPaces("self", 10);
+    const nodesAsked = ["late", "new", "fails", "self", "answers", "gives"];
+    const order = (): readonly string[] =>
+      nodesAsked.toSorted((one, other) => paces.expectedMs(one, 0) - paces.expectedMs(other, 0));
+    for (let times = 0; times < 4; times += 1) {
+      paces.took("gives", 5, 1_000);
+      paces.answered("gives", 5);
+      paces.answered("answers", 5);
+      paces.answered("late", 300);
+      paces.took("fails", 5, undefined);
+    }
+    expect(order()).to.deep.equal(["self", "gives", "answers", "new", "late", "fails"]);
+    // It is as others are again.
+    for (let times = 0; times < 12; times += 1) paces.answered("late", 5);
+    expect(order().slice(-2)).to.deep.equal(["new", "fails"]);
+  });
+});
+
+describe("a backup run beside a holder that answers late", () => {
+  const lateMs = 900;
+  /** How long each of two runs takes. */
+  async function runsOf(seed: number, isLate: boolean): Promise<readonly number[]> {
+    const cluster = new Cluster(seed, nodes);
+    await cluster.start();
+    if (isLate) cluster.shards.machine("n4").cheat = lateBy(cluster.world, lateMs);
+    const tooks: number[] = [];
+    for (let runs = 0; runs < 2; runs += 1) {
+      const startedMs = cluster.world.nowMs;
+      expect((await cluster.ended(cluster.begin())).state).to.equal("done");
+      tooks.push(cluster.world.nowMs - startedMs);
+      await cluster.world.pass(2 * lateMs);
+    }
+    return tooks;
+  }
+
+  it("takes no longer than without", async () => {
+    for (const seed of [90, 91, 92]) {
+      const usual = await runsOf(seed, false);
+      const late = await runsOf(seed, true);
+      // Not one answer of the late one was waited for.
+      for (const [run, tookMs] of late.entries())
+        expect(tookMs, `${late.join()} in place of ${usual.join()}`).to.be.below((usual[run] as number) + lateMs / 2);
+    }
+  });
+
+  it("is settled only when the late one has heard; where the node dies before, the next run tells it", async () => {
+    const cluster = new Cluster(95, nodes);
+    await cluster.start();
+    const { shards, world } = cluster;
+    // What keeps for good does not come to it.
+    const deaf: Cheat[string] = (honest, body) => ("lifeMs" in body ? honest() : new Promise(() => undefined));
+    const row = async () => (await cluster.directory.read("backup/head"))?.value as { number: number; settled: number };
+    shards.machine("n4").cheat = { "shard.hold": deaf };
+    expect((await cluster.ended(cluster.begin())).state).to.equal("done");
+    expect(await row()).to.include({ number: 1, settled: 0 });
+    cluster.crash("n1", "n2");
+    await world.pass(2_000);
+    shards.machine("n4").cheat = undefined;
+    expect(await row()).to.include({ number: 1, settled: 0 });
+    expect((await cluster.ended(cluster.begin())).state).to.equal("done");
+    await world.pass(2_000);
+    expect(await row()).to.include({ number: 2, settled: 2 });
+    const stripes = cluster.ports.get("n2")?.stripes as Stripes;
+    const needed: string[] = [];
+    const list = async () => {
+      for await (const { id } of stripes.referred(backupActor)) needed.push(id);
+    };
+    await world.settle(list());
+    expect(needed.length).to.be.above(0);
+    for (const holder of shards.holdersAt("n4"))
+      for (const { stripe, references, lost } of shards.holders.inventory(holder))
+        if (lost === undefined && needed.includes(stripe.id))
+          expect(references.map(({ expiresAtMs }) => expiresAtMs)).to.deep.equal([undefined]);
   });
 });
 
