@@ -69,7 +69,7 @@ async function* linesOf(path: string): AsyncGenerator<string> {
     try {
       return bytes === undefined ? decoder.decode() : decoder.decode(bytes, { stream: true });
     } catch (error) {
-      throw new PlexusError(failure("BAD_REQUEST", { path, problem: "not UTF-8, so it is no export" }), error);
+      throw new PlexusError(failure("BAD_REQUEST", { path, problem: "not UTF-8, so it is not an export" }), error);
     }
   };
   await access(path, constants.R_OK).catch((error: unknown) => {

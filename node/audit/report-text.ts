@@ -38,7 +38,7 @@ function tablesOf(report: AuditReport): readonly Table[] {
   });
   return [
     {
-      title: "Who had power",
+      title: "People with power",
       says: `Everybody who had roles of the cluster at the beginning or the end.${report.powerCut ? " There were more than are here." : ""}`,
       head: ["Who", "At the beginning", "At the end", ""],
       rows: power.map(({ user, begin, end }) => [user, rolesText(begin), rolesText(end), rolesText(begin) === rolesText(end) ? "" : "changed"]), // prettier-ignore

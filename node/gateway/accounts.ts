@@ -637,7 +637,7 @@ export function createAccounts(at: GatewayContext): Accounts {
       const { scopes = [], expiresAtMs } = key;
       const [unknown] = unknownScopes(scopes);
       const wrong = (path: string, problem: string) => refused(failure("BAD_REQUEST", { path, problem }));
-      if (unknown !== undefined) return wrong("/scopes", `${unknown} is no permission, and no set of them`);
+      if (unknown !== undefined) return wrong("/scopes", `${unknown} is not a permission or set of them`);
       if (expiresAtMs !== undefined && expiresAtMs <= clock.nowMs()) return wrong("/expiresAtMs", "it is in the past");
       return open(user, "key", key);
     },

@@ -211,7 +211,7 @@ export function addAdminRoutes(
       const { user } = request.params;
       const { suspended } = request.body;
       if (request.caller?.user === user && suspended)
-        throw new PlexusError(failure("FORBIDDEN", { reason: "nobody suspends their own account" }));
+        throw new PlexusError(failure("FORBIDDEN", { reason: "you cannot suspend your own account" }));
       let before = false;
       const set = async (): Promise<Result<unknown>> => {
         const reason = suspended ? undefined : refusalOf(at, request, "people.admit");
@@ -239,7 +239,7 @@ export function addAdminRoutes(
       schema: {
         summary: "Makes a link by which a person sets a new password, once; only this answer shows it",
         description:
-          "The page takes it as `/#reset=USER.SECRET`. It opens no session: whoever has a second factor needs that afterwards.",
+          "The page takes it as `/#reset=USER.SECRET`. It opens no session: people with a second factor still need it afterwards.",
         tags,
         params: userParams,
       },

@@ -38,7 +38,7 @@ export function addAlertRoutes(app: FastifyInstance, at: GatewayContext): void {
       schema: {
         summary: "A page of alerts: open ones, or acknowledged ones; the newest first",
         description:
-          "What detectors and rules found in the audit. What is found again of an open alert's subject is counted there. `evidence` are places in the audit.",
+          "Findings of detectors and rules in the audit. A further finding about an open alert's subject is counted in that alert. `evidence` are places in the audit.",
         tags,
         querystring: alertsQuery,
       },
@@ -57,7 +57,7 @@ export function addAlertRoutes(app: FastifyInstance, at: GatewayContext): void {
     {
       config: audits("acknowledgeAlert", "alerts.acknowledge"),
       schema: {
-        summary: "Takes note of an alert: what is found of its subject from now on is another one",
+        summary: "Acknowledges an alert: later findings about its subject open a new one",
         tags,
         params: alertParams,
         body: acknowledgeAlert,

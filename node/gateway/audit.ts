@@ -73,7 +73,7 @@ export function addAuditRoutes(app: FastifyInstance, at: GatewayContext, control
       schema: {
         summary: "Entries of the audit of all nodes, the newest first",
         description:
-          "A text that ends in `*` stands for all that begin so. `next`, given as `before`, goes on; a page that found less than it was asked for need not be the last.",
+          "A text that ends in `*` stands for all texts that begin with the part before it. Give `next` as `before` to go on; a page with fewer entries than asked for need not be the last.",
         tags,
         querystring: auditQuery,
       },
@@ -99,7 +99,7 @@ export function addAuditRoutes(app: FastifyInstance, at: GatewayContext, control
     {
       config: { access: "admin", permission: "audit.export", audit: "reportAudit" },
       schema: {
-        summary: "A report of a period: who had power, what changed, was refused, exported, erased",
+        summary: "A report of a period: people with power, and all that was changed, refused, exported or erased",
         description:
           "Over the logs that are at this node; a node with the role manager has all. With the newest signed head of each log, which an export has as well.",
         tags,

@@ -61,7 +61,7 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
   /** Whether it is somebody else who agrees: nobody made them an admin for it, and nobody came in as them by a link. */
   async function mayAgree(user: string): Promise<Result<unknown>> {
     const forbidden = (reason: string) => refused(failure("FORBIDDEN", { reason }));
-    if (!(await secondAdmins()).includes(user)) return forbidden("who has been an admin for less than a day agrees to nothing"); // prettier-ignore
+    if (!(await secondAdmins()).includes(user)) return forbidden("an admin of less than a day cannot approve a recall"); // prettier-ignore
     const { linkUsedAgoMs = wireLimits.secondAdminMs } = await askFor<Credentials>(
       actorId("user", user),
       "credentials",
@@ -69,7 +69,7 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
     const isOwn = linkUsedAgoMs >= wireLimits.secondAdminMs;
     return isOwn
       ? ok({})
-      : forbidden("somebody came into your account less than a day ago by a way that somebody else may have made");
+      : forbidden("somebody signed in as you less than a day ago in a way that another person may have set up");
   }
 
   app.get("/admin/backups/holds", { config: seen, schema: { summary: "The legal holds", tags } }, async () =>
@@ -127,7 +127,7 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
       config: audits("askRecall", "backup.recall"),
       schema: {
         summary: "Asks the other admins to agree to a recall of what others wrote in private",
-        description: "They are told. One of them, who has been an admin for a day, approves it within a day, and whoever asked begins it within a day of that. Where there is none, the operator approves it.", // prettier-ignore
+        description: "They are told. One of them, who has been an admin for a day, approves it within a day, and the person who asked begins it within a day of that. Where there is no other admin, the operator approves it.", // prettier-ignore
         tags,
         body: recallAsked,
       },
@@ -150,7 +150,7 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
 
   for (const [name, approve, summary] of [
     ["approve", true, "Agrees to another admin's recall; the operator does where there is no other admin"],
-    ["decline", false, "Declines a recall; who asked for it withdraws it"],
+    ["decline", false, "Declines a recall; the person who asked for it can withdraw it"],
   ] as const)
     app.post<Named>(
       `/admin/backups/requests/:id/${name}`,

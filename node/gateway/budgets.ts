@@ -19,14 +19,14 @@ export function addBudgets(app: FastifyInstance, at: GatewayContext): void {
     "/budgets",
     {
       config: { access: "user", permission: "account.use" },
-      schema: { summary: "The budgets that may stop the caller's calls of models, and what was taken of them", tags: ["ledger"] },
+      schema: { summary: "The budgets that may stop the caller's calls of models, and how much of each is used", tags: ["ledger"] },
     },
     async (request) => ({ budgets: await known().standingsOf(callerOf(request).user) }),
   ); // prettier-ignore
 
   app.get(
     "/admin/budgets",
-    { config: admin, schema: { summary: "Budgets, and what was taken of them", tags } },
+    { config: admin, schema: { summary: "Budgets, and how much of each is used", tags } },
     async () => ({ budgets: await known().standings() }),
   );
 
@@ -81,7 +81,7 @@ export function addBudgets(app: FastifyInstance, at: GatewayContext): void {
       schema: {
         summary: "Says what a model costs: units for a million tokens, and for a call",
         description:
-          "A name that ends with `*` stands for all models whose names begin so; the longest that fits counts.",
+          "A name that ends with `*` stands for all models whose names begin with the part before it; the longest name that fits counts.",
         tags,
         params: priceParams,
         body: setPrice,

@@ -97,7 +97,7 @@ export function addSchedules(app: FastifyInstance, at: GatewayContext): void {
       schema: {
         summary: "Makes a schedule, or changes it: a task that begins by itself",
         description:
-          "Who could not begin the task by hand cannot schedule it. `seen`: the schedule as whoever asks has seen it, or null; where it is another by now, nothing is changed (CHANGED_MEANWHILE).",
+          "People who may not begin the task by hand cannot schedule it. `seen`: the schedule as the caller has seen it, or null; if it has changed since, nothing is changed (CHANGED_MEANWHILE).",
         tags,
         params: scheduleName,
         body: scheduleBody,

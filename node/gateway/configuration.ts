@@ -232,7 +232,7 @@ export function addConfiguration(app: FastifyInstance, at: GatewayContext, contr
       schema: {
         summary: "Changes the configuration of all nodes, or of one",
         description:
-          "`revision` is the one that `GET` has shown for this scope: whoever else has changed it since then is not overwritten (CONFIG_CHANGED). The answer says what each node makes of it.",
+          "`revision` is the one that `GET` has shown for this scope: a change that somebody else made since then is not overwritten (CONFIG_CHANGED). The answer says what each node does with the change.",
         tags,
         body: changeSettings,
       },

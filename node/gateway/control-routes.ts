@@ -92,7 +92,7 @@ export function addControlRoutes(app: FastifyInstance, at: GatewayContext, token
         const wrong = (path: string, problem: string) => refused(failure("BAD_REQUEST", { path, problem }));
         if ((scopes === undefined) === (role === undefined)) return wrong("/scopes", "name either scopes or a role");
         const [unknown] = unknownScopes(scopes ?? []);
-        if (unknown !== undefined) return wrong("/scopes", `${unknown} is no permission, and no set of them`);
+        if (unknown !== undefined) return wrong("/scopes", `${unknown} is not a permission or set of them`);
         const ofPeople = (scopes ?? []).find((one) => Object.hasOwn(permissions, one) && !isForTokens(one as Permission)); // prettier-ignore
         if (ofPeople !== undefined) return wrong("/scopes", `${ofPeople} gives somebody something, which needs a person; control tokens never have it`); // prettier-ignore
         if (role !== undefined && !rights.table().has(role)) return refused(failure("NOT_FOUND", { role }));

@@ -34,7 +34,7 @@ export function addDisk(app: FastifyInstance, at: GatewayContext): void {
       schema: {
         summary: "Encrypts this node's disk, or decrypts it, while the node runs",
         description:
-          "What is written from then on is encrypted at once; what is there is rewritten slot by slot. The key is made where `keyFile` says.",
+          "New data is encrypted at once; older data is rewritten slot by slot. The key is written to `keyFile`.",
         tags,
         body: setDisk,
       },

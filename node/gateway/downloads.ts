@@ -45,7 +45,7 @@ export function addDownloads(app: FastifyInstance, at: GatewayContext, backups: 
       const to = { to: backupActor, from: "gateway", message, timeoutMs: limits.askTimeoutMs } as const;
       const approved = demand(await kernel.ask(to)) as RecallRequest;
       if (approved.wish.sort !== "recall" || approved.wish.as !== "download")
-        throw new PlexusError(failure("BAD_REQUEST", { field: "request", reason: "it is no download" }));
+        throw new PlexusError(failure("BAD_REQUEST", { field: "request", reason: "not a download" }));
       return { wish: approved.wish, isPrivate: true, approvedBy: approved.answeredBy };
     }
     const isPrivate = await isPrivateRecall(at, wish, personOf(request));

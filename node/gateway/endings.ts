@@ -92,7 +92,7 @@ export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void 
       const { deleted, atOnce = false } = request.body;
       const done = async (): Promise<Result<unknown>> => {
         if (request.caller?.user === user)
-          return refused(failure("FORBIDDEN", { reason: "the own account is deleted in its settings" }));
+          return refused(failure("FORBIDDEN", { reason: "delete your own account in its settings" }));
         const reason = deleted ? undefined : refusalOf(at, request, "people.admit");
         if (reason !== undefined) return refused(reason);
         const may = await rolesWithin(at, request, user);

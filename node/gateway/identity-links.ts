@@ -47,7 +47,7 @@ export function addIdentityLinks(
 
   for (const [url, purpose, config, summary] of [
     ["/me/identities/with/:provider", "link", secured, "Begins to link an identity of another server; answers with the address to go to"],
-    ["/me/session/confirm/with/:provider", "confirm", person, "Begins to prove anew, by another server, who the caller is; answers with the address to go to"],
+    ["/me/session/confirm/with/:provider", "confirm", person, "Begins to prove again, by another server, who the caller is; answers with the address to go to"],
   ] as const)
     app.post<{ Params: Static<typeof byProvider>; Body: Static<typeof beginBody> }>(
       url,
@@ -74,7 +74,7 @@ export function addIdentityLinks(
   app.post(
     "/me/identities/proven",
     // What it links was begun by a session that was fresh.
-    { config: { ...person, audit: "linkIdentity", proves: true }, schema: { summary: "The yes: links it, or proves anew by it who the caller is", tags, body: schema.object({}) } },
+    { config: { ...person, audit: "linkIdentity", proves: true }, schema: { summary: "The yes: links it, or proves again by it who the caller is", tags, body: schema.object({}) } },
     async (request, reply) => {
       const caller = callerOf(request);
       const { purpose, provider, claims, atMs } = attempts.provenOf(request, true);

@@ -145,7 +145,7 @@ export function addIdentityProviders(app: FastifyInstance, at: GatewayContext): 
       schema: {
         summary: "Sets a server by which people can sign in",
         description:
-          "`secret` is write-only; without it the one of before stays, as long as server and client are the same. Nobody maps groups to roles that they do not have, and people who may do more than whoever sets it do not come in by it.",
+          "`secret` is write-only; without it the one of before stays, as long as server and client are the same. Nobody maps groups to roles that they do not have, and people with more rights than the person who sets it cannot sign in by it.",
         tags,
         params: byName,
         body: setIdentityProvider,

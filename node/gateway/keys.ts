@@ -140,7 +140,7 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
     {
       config: audits("rotateKeys", "keys.manage"),
       schema: {
-        summary: "Begins an epoch: what is made from now on has new keys, and the old ones are wrapped anew",
+        summary: "Begins an epoch: new backups get new keys, and the old keys are wrapped again",
         description: "Repeat it to go on with one that was broken off.",
         tags,
         body: rotateKeys,

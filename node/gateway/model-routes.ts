@@ -40,7 +40,7 @@ export function addModelRoutes(app: FastifyInstance, at: GatewayContext): void {
       schema: {
         summary: "Makes a name stand for models",
         description:
-          "`steps` are tried one after the other; the models of a step share the calls as `balance` says. `shadow` gets so many of a hundred calls as well, and what it answers is thrown away. The first of `kinds` whose rule a question meets answers it in place of `steps`. With `ensemble` the models of the first step answer together. `cache` keeps answers, each for whoever asked unless it is `shared`.",
+          "`steps` are tried one after the other; the models of a step share the calls as `balance` says. `shadow` gets so many of a hundred calls as well, and what it answers is thrown away. The first of `kinds` whose rule a question meets answers it in place of `steps`. With `ensemble` the models of the first step answer together. `cache` keeps answers, each for the person who asked unless it is `shared`.",
         tags,
         params: modelRouteParams,
         body: setModelRoute,

@@ -61,7 +61,7 @@ export function addObserveRoutes(app: FastifyInstance, control: ObserveControl):
       schema: {
         summary: "Figures of the nodes over the last hour or day",
         description:
-          "`hour` has a figure for each 15 seconds, `day` one for each 2 minutes. `per=cluster` joins those of all nodes, `per=node` has a row for each. A figure is null where nothing is known: the node did not run, or nothing was measured. They are in the memory of each node, and begin anew when it starts.",
+          "`hour` has a figure for each 15 seconds, `day` one for each 2 minutes. `per=cluster` joins those of all nodes, `per=node` has a row for each. A figure is null where nothing is known: the node did not run, or nothing was measured. They are in the memory of each node, and begin again when it starts.",
         tags,
         querystring: historyQuery,
       },

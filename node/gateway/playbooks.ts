@@ -165,7 +165,7 @@ export function addPlaybookRoutes(app: FastifyInstance, at: GatewayContext): voi
       schema: {
         summary: "Switches a playbook on, or back to rehearsals",
         description:
-          "Whoever switches it on must be allowed to do by hand what it does. `acts` are those that were seen: where they are others by now, it is refused with ALREADY_DONE and nothing is switched.",
+          "The person who switches it on must be allowed to do the same acts by hand. `acts` are those that were seen: where they are others by now, it is refused with ALREADY_DONE and nothing is switched.",
         tags,
         params: playbookParams,
         body: playbookMode,

@@ -66,7 +66,8 @@ export const factsOf = (wish: BackupWish): Readonly<Record<string, string>> =>
 
 /** A wish whose moment is fixed: what is approved is what is begun, also a day later. */
 export function atMoment(wish: BackupWish, nowMs: number): BackupWish {
-  if (!("query" in wish)) throw new PlexusError(failure("BAD_REQUEST", { field: "wish", reason: "it is no recall" }));
+  if (!("query" in wish))
+    throw new PlexusError(failure("BAD_REQUEST", { field: "wish", reason: "only a recall can be asked for" }));
   const { query } = wish;
   if (query.snapshot !== undefined || query.atMs !== undefined) return wish;
   return { ...wish, query: { ...query, atMs: nowMs } };

@@ -54,7 +54,7 @@ export function addQuotas(app: FastifyInstance, at: GatewayContext): void {
       schema: {
         summary: "Says how much people of a role may use in a day or a month",
         description:
-          "`messages` that they post in rooms, `bytes` of pictures and sounds that they upload, `tokens` of models. Who has several roles has the widest quota; a role without a quota has no limit.",
+          "`messages` that they post in rooms, `bytes` of pictures and sounds that they upload, `tokens` of models. A person with several roles has the widest quota; a role without a quota has no limit.",
         tags,
         params: quotaParams,
         body: setQuota,

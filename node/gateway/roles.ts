@@ -63,7 +63,10 @@ export function refusalToGive(
 ): Failure | undefined {
   const permission = caller === null ? undefined : beyond(caller.roles, grants, at.rights.table(caller));
   if (permission === undefined) return undefined;
-  return failure("FORBIDDEN", { permission, reason: "nobody gives, takes or acts on more than they have" });
+  return failure("FORBIDDEN", {
+    permission,
+    reason: "you cannot give or take rights that you do not have, or act on a person who has more rights than you",
+  });
 }
 
 /** Why somebody may not do what needs one permission more than its route has: the other direction of it gives something. Undefined: they may;
@@ -99,7 +102,7 @@ export async function rolesLetInto(
   const { caller } = request;
   if (!within.ok || caller === null || caller.user === user) return within;
   if (mayLetInto(within.value, caller.roles, at.rights.table())) return within;
-  return refused(failure("FORBIDDEN", { reason: "this account may do as much as yours: whoever may do more makes a way into it, or the operator" })); // prettier-ignore
+  return refused(failure("FORBIDDEN", { reason: "this account has as many rights as yours: only a person with more rights, or the operator, can set up a way into it" })); // prettier-ignore
 }
 
 /** Adds the routes under /api/v1/admin/roles and /api/v1/admin/users: what roles grant, who has them, and the sessions of people. */
@@ -134,7 +137,7 @@ export function addRoleRoutes(app: FastifyInstance, at: GatewayContext): void {
       schema: {
         summary: "Says what a role grants",
         description:
-          "In place of what it granted. `owner` and `admin` cannot be changed. Nobody grants what they do not have. All that `when` names must hold. `seen`: what whoever asks has seen it grant, or null where there was no such role; where it is something else by now, nothing is changed (CHANGED_MEANWHILE).",
+          "In place of what it granted. `owner` and `admin` cannot be changed. Nobody grants what they do not have. All that `when` names must hold. `seen`: what the caller has seen it grant, or null where there was no such role; where it is something else by now, nothing is changed (CHANGED_MEANWHILE).",
         tags,
         params: roleParams,
         body: setRole,
@@ -167,7 +170,7 @@ export function addRoleRoutes(app: FastifyInstance, at: GatewayContext): void {
       config: audits("removeRole", "roles.manage"),
       schema: {
         summary: "Removes a role of the cluster's own, or what it says in place of a built-in one; answers with it",
-        description: "Whoever has it keeps its name, which grants nothing any more.",
+        description: "People who have the role keep its name, which no longer grants anything.",
         tags,
         params: roleParams,
       },
@@ -216,7 +219,7 @@ export function addRoleRoutes(app: FastifyInstance, at: GatewayContext): void {
       schema: {
         summary: "Says which roles a person has; none: those of a member",
         description:
-          "Nobody gives or takes what they do not have, and the last owner stays one. `seen` are the roles that whoever asks has seen: where the person has others by now, nothing is changed (CHANGED_MEANWHILE).",
+          "Nobody gives or takes what they do not have, and the last owner stays one. `seen` are the roles that the caller has seen: where the person has others by now, nothing is changed (CHANGED_MEANWHILE).",
         tags,
         params: userParams,
         body: rolesBody,

@@ -36,7 +36,7 @@ export function addStripeRoutes(app: FastifyInstance, at: GatewayContext, shards
       schema: {
         summary: "Keeps some bytes as a stripe; answers with its descriptor, without which nobody finds it",
         description:
-          "What is put is kept as it is: encrypt it before. Answered when k + ⌈m/2⌉ holders have their shards on disk.",
+          "The bytes are kept as they are: encrypt them before. Answered when k + ⌈m/2⌉ holders have their shards on disk.",
         tags,
         body: putStripe,
       },
@@ -79,7 +79,7 @@ export function addStripeRoutes(app: FastifyInstance, at: GatewayContext, shards
     {
       bodyLimit,
       config: { ...audits("releaseStripe", "shards.manage"), bytesMax: bodyLimit },
-      schema: { summary: "Ends what keeps a stripe that was put by hand", tags, body: namedStripe },
+      schema: { summary: "Stops keeping a stripe that was put by hand", tags, body: namedStripe },
     },
     async (request) => {
       const { stripe } = request.body;
@@ -94,7 +94,7 @@ export function addStripeRoutes(app: FastifyInstance, at: GatewayContext, shards
     {
       config: audits("healShards", "shards.manage"),
       schema: {
-        summary: "Makes good at once what storage nodes lack, without waiting for nodes that are away",
+        summary: "Repairs at once all that storage nodes lack, without waiting for nodes that are away",
         description: "Answers with what each node did, within two minutes; what is left goes on.",
         tags,
       },

@@ -29,7 +29,7 @@ export function addUsage(app: FastifyInstance, at: GatewayContext): void {
     {
       config: { access: "admin" },
       schema: {
-        summary: "What people took of models, today, this month, and by day",
+        summary: "How much people used models, today, this month, and by day",
         description:
           "Rows are by person, model and provider; with `person`, by that person's keys and agents. `cost` is in millionths of the unit in which prices are.",
         tags: ["admin"],
@@ -48,7 +48,7 @@ export function addUsage(app: FastifyInstance, at: GatewayContext): void {
     {
       config: { access: "admin" },
       schema: {
-        summary: "What people did by day: messages, active people, what was taken of models, what is kept",
+        summary: "What people did by day: messages, active people, use of models, data kept",
         description:
           "The newest first; days are those of UTC. `people` are those who did anything, each once a day and once a month. `teams` are budgets that name several people, as they were that day. `cost` is in millionths of the unit in which prices are.",
         tags: ["admin"],

@@ -92,7 +92,7 @@ export function addWatchRoutes(app: FastifyInstance, at: GatewayContext): void {
       schema: {
         summary: "Makes a rule over events, or changes it",
         description:
-          "An alert comes of entries of the audit that match all `steps`, about one person, from one address or done to one thing (`by`), within `withinMinutes`. Without `on` the rule is kept and finds nothing. `seen`: the rule as whoever asks has seen it, or null; where it is another by now, nothing is changed (CHANGED_MEANWHILE).",
+          "An alert comes of entries of the audit that match all `steps`, about one person, from one address or done to one thing (`by`), within `withinMinutes`. Without `on` the rule is kept and finds nothing. `seen`: the rule as the caller has seen it, or null; where it is another by now, nothing is changed (CHANGED_MEANWHILE).",
         tags,
         params: ruleParams,
         body: setRuleBody,

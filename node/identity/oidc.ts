@@ -79,7 +79,7 @@ export const oidc: ProviderAdapter<"oidc"> = (settings, ports) => {
     const token = tokens.claims();
     if (token === undefined) return refused(identityRefused("no id token"));
     if (again && !(typeof token.auth_time === "number" && token.auth_time * 1_000 >= begunAtMs - limits.clockToleranceMs))
-      return refused(identityRefused("it did not ask you anew"));
+      return refused(identityRefused("it did not ask you to sign in again"));
     const wanted = ["email", "name", ...(groupClaim === undefined ? [] : [groupClaim])];
     const isWhole = wanted.every((one) => claimAt(token, one) !== undefined);
     const { fetchUserInfo } = await library();

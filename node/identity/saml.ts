@@ -159,7 +159,7 @@ export const saml: ProviderAdapter<"saml"> = (settings, ports) => {
     if (conditions.length !== 1 || !isWithin(conditions[0], nowMs)) return no("it does not hold now");
     const [statement] = childrenOf(assertion, "AuthnStatement");
     const provenAtMs = Date.parse(attributeOf(statement, "AuthnInstant") ?? "");
-    if (at.again && !(provenAtMs >= at.begunAtMs - limits.samlSkewMs)) return no("the person was not asked anew");
+    if (at.again && !(provenAtMs >= at.begunAtMs - limits.samlSkewMs)) return no("the person was not asked again");
     const id = attributeOf(assertion, "ID");
     if (id === undefined || !used(id, nowMs + limits.samlUsedMs, nowMs)) return no("it was used before");
 

@@ -73,8 +73,8 @@ const texts: {
     "If that was not you, ask an admin: somebody else may be signed in as you.",
   ],
   passwordSet: ({ user }, { host }) => [
-    `Your password at ${host} was set anew`,
-    `The password of the account ${user} at ${host} was set anew by a link. All sessions and API keys have ended.`,
+    `Your password at ${host} was changed`,
+    `The password of the account ${user} at ${host} was changed with a link. All sessions and API keys have ended.`,
     "If that was not you, ask an admin at once.",
   ],
   deletion: ({ user, atMs, byAdmin }, { host }) => [

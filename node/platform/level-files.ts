@@ -205,7 +205,7 @@ export async function surveyLevel(folder: string): Promise<Survey> {
     return { hasCurrent, sequence: 0, loss: { file: join(folder, name), reason, leavesRest } };
   };
   if (current === undefined) {
-    if (holds) return lost("CURRENT", "it is missing: whoever opened the journal now would begin it anew");
+    if (holds) return lost("CURRENT", "it is missing: a node that opened the journal now would begin an empty one");
     // A manifest alone: LevelDB makes that first, and CURRENT of it.
     return { hasCurrent, sequence: 0, loss: undefined };
   }

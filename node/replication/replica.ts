@@ -195,7 +195,7 @@ export function serveReplicas(ports: ReplicaPorts): {
     if (slotLog === undefined || slotLog.failed !== undefined) {
       // It was asked before it was sent anything, so the log was open then: it has failed since.
       void opened(slot).then(
-        (present) => refuse(from, slot, epoch, `opened anew at ${present.position.seq}`),
+        (present) => refuse(from, slot, epoch, `opened again at ${present.position.seq}`),
         (error: unknown) => refuse(from, slot, epoch, failureOf(error).code),
       );
       return;

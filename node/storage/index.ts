@@ -166,7 +166,7 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
       const present = await current?.catch(() => undefined);
       if (logs.get(slot) !== current) return openOnce(slot);
       if (failed !== undefined && present !== undefined && present !== failed && !present.failed) return present;
-      present?.broken(failure("FENCED", { slot, because: "the log was opened anew" }));
+      present?.broken(failure("FENCED", { slot, because: "the log was opened again" }));
       const settled = committer.settled();
       return remember(
         slot,
@@ -229,7 +229,7 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
     const old = logs.get(slot);
     logs.delete(slot);
     void old?.then(
-      (log) => log.broken(failure("FENCED", { slot, because: "the slot was made anew" })),
+      (log) => log.broken(failure("FENCED", { slot, because: "the slot was made again" })),
       () => undefined,
     );
   }

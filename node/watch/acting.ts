@@ -72,7 +72,7 @@ export async function actOn(ports: ActingPorts, order: PlaybookOrder): Promise<R
   }; // prettier-ignore
   const page = async ({ sealed, host }: Extract<Act, { do: "page" }>): Promise<Outcome> => {
     const opened = readSealedPage(await ports.open(sealed, run.playbook));
-    if (opened === undefined) return skipped("its address does not open here: set the playbook anew");
+    if (opened === undefined) return skipped("this node cannot decrypt its address: set the playbook again");
     const atMs = Math.floor(ports.nowMs());
     const body = JSON.stringify({ alert, seen, playbook: run.playbook, run: run.id, atMs });
     const headers = {

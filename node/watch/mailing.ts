@@ -49,7 +49,7 @@ const lacking = ({ without, beyond }: { readonly without: number; readonly beyon
 export async function rehearsal(ports: MailingPorts, act: MailAct): Promise<string> {
   if (!ports.mail.isSet()) return mailIsOff;
   const found = await receivers(ports, act);
-  return [`it would go to ${people(found.to.length)}`, ...lacking(found)].join("; ");
+  return [`the mail would be sent to ${people(found.to.length)}`, ...lacking(found)].join("; ");
 }
 
 /** Sends it. Undefined: to all; a text says who did not get it, or not yet. Rejects where nobody does. */

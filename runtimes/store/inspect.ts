@@ -155,7 +155,7 @@ export function partsFault(
       return { path, reason: "it is no part of the same model as the other files" };
     const [, its, number, of] = partName.exec(path) ?? [];
     const isNamed = stem !== undefined && its === stem && Number(number) === part.number + 1 && Number(of) === count;
-    if (!isNamed) return { path, reason: `it is part ${part.number + 1} of ${count}, and has to be called so: name${suffixOf(part.number, count)}` }; // prettier-ignore
+    if (!isNamed) return { path, reason: `it is part ${part.number + 1} of ${count}, and must have this name: name${suffixOf(part.number, count)}` }; // prettier-ignore
     if (part.number !== index)
       return { path, reason: `it is one of ${count} parts, and part ${index + 1} is not here` };
   }

@@ -9,6 +9,9 @@ const root = join(import.meta.dirname, "../..");
 /** Files whose texts pages and commands show: titles of audit entries, what permissions allow, advice, notices. */
 const shown = /^(?:audit|authority|detectors|notice-text|permissions|playbooks|tasks|.*-(?:words|advice|leaving))\.ts$/;
 
+/** The file of a text that only a model reads. */
+const prompt = "node/gateway/ai/compaction.ts:";
+
 /** Every text that people may read in the sources of a folder. */
 const sentencesIn = (folder: string): readonly Sentence[] =>
   readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
@@ -28,6 +31,10 @@ describe("every sentence that people see", () => {
     [
       "that both share",
       () => sentencesIn("protocols").filter(({ at }) => shown.test(at.replace(/^protocols\/|:\d+$/g, ""))),
+    ],
+    [
+      "of the nodes, their models and actors",
+      () => ["node", "runtimes", "actors"].flatMap(sentencesIn).filter(({ at }) => !at.startsWith(prompt)),
     ],
   ] as const)
     it(`is plain English ${name}`, () => {
@@ -50,6 +57,10 @@ describe("every sentence that people see", () => {
       "Who wanted it kept has let go of it since.",
       "Everything is to be encrypted anew.",
       "No actor is called so.",
+      "it has not the role ai",
+      "several nodes begin so",
+      "this is no URL",
+      "who asked for it begins it",
       "It holds for an hour.",
       'name must match pattern "^[A-Za-z0-9]{1,64}$"',
       "Give `details.retryAfterMs` as JSON, as the schema says.",
@@ -66,13 +77,14 @@ describe("every sentence that people see", () => {
       "/** Not this comment here. */",
       'import { a } from "./some module of another";',
       "const one = `The node ${name} does not answer`;",
+      'assert(left >= 0, "a call is counted while it is open");',
       'const two = "First half, " + "second half";',
       'const three = <p className="one two">Ask <b>an admin</b> of {node}</p>;',
     ].join("\n");
     expect(sentencesOf({ path: "page.tsx", text }).map((one) => `${one.at} ${one.text}`)).to.deep.equal([
       "page.tsx:3 The node … does not answer",
-      "page.tsx:4 First half, second half",
-      "page.tsx:5 Ask an admin of …",
+      "page.tsx:5 First half, second half",
+      "page.tsx:6 Ask an admin of …",
     ]);
   });
 });

@@ -25,6 +25,10 @@ const unread = new Set(["className", "href", "to", "type", "id", "name", "d", "v
 const isProse = (text: string): boolean =>
   /[A-Za-z…]{2,}[,;:.]? +\S/.test(text) && /[a-z]{2,} [a-z…`“"']|^[A-Z][a-z]+ [a-z]/.test(text);
 
+/** `assert(…)` says what the code holds true; only its programmers read that. */
+const isAssertion = (node: Node): boolean =>
+  node.type === "CallExpression" && (node["callee"] as { name?: string }).name === "assert";
+
 const inOneLine = (text: string): string => text.replaceAll(/\s+/g, " ").trim();
 
 /** The texts of a source, in order. */
@@ -57,6 +61,7 @@ export function sentencesOf({ path, text }: Source): readonly Sentence[] {
       .join("");
   const walk = (node: Node, inText: boolean): void => {
     if (/^(Import|ExportAll|ExportNamed)Declaration$/.test(node.type) && node["source"]) return;
+    if (isAssertion(node)) return;
     if (node.type === "JSXAttribute" && unread.has((node["name"] as { name: string }).name)) return;
     let within = false;
     if (node.type === "JSXElement" || node.type === "JSXFragment") {
@@ -92,6 +97,8 @@ const shapes: readonly (readonly [RegExp, string])[] = [
   [/\b(?:uses?|reads?|is|are|counts?|keeps?|in|there|nodes) no more\./, "say no longer"],
   [/\b(?:takes?|took|taken) of\b/, "say used"],
   [/\bholds? (?:for|at once|until)\b/, "say how long it works"],
+  [/\bhas not (?:the|a|an|its)\b/, "say does not have"],
+  [/\b(?:this|it) is no (?:URL|recall|download|export|list of)\b/, "say is not a"],
   [/\bnobody else is left\b|\bwould go\b|\bof then\b/, "say who or what"],
 ];
 

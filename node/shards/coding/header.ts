@@ -76,7 +76,7 @@ export function readHeader(bytes: Uint8Array, shardBytes: number): Result<ShardH
     view.readUInt32LE(12) !== partLength
   )
     // prettier-ignore
-    return damaged("it has not the length that its header says");
+    return damaged("its length is not the one that its header says");
   const id = view.toString("hex", 24, checkedBytes);
   return ok({ id, scheme, number, stripeBytes });
 }

@@ -41,7 +41,7 @@ describe("what a recall shows of others", () => {
   it("is fixed at a moment, where it names none", () => {
     expect(atMoment(recall({ thread: "room/a" }), 7)).to.deep.equal(recall({ thread: "room/a", atMs: 7 }));
     for (const query of [{ snapshot: 3 }, { atMs: 5 }]) expect(atMoment(recall(query), 7)).to.deep.equal(recall(query));
-    expect(() => atMoment({ sort: "run" }, 7)).to.throw("it is no recall");
+    expect(() => atMoment({ sort: "run" }, 7)).to.throw("only a recall can be asked for");
   });
 });
 
@@ -189,7 +189,7 @@ describe("gateway: holds and approvals of backups", () => {
     // Taken away and given again, the day begins anew, though the request names him.
     expect([(await set(false)).status, (await set(true)).status]).to.deep.equal([200, 200]);
     const refused = await post(`requests/${second.id}/approve`, await signIn("bob"));
-    expect(refused.body.error.details.reason).to.match(/for less than a day/);
+    expect(refused.body.error.details.reason).to.match(/an admin of less than a day/);
   });
 
   it("nobody agrees whose password was set by a link less than a day ago, which the asker may have made", async () => {
@@ -202,7 +202,7 @@ describe("gateway: holds and approvals of backups", () => {
     const body = { user: "bob", secret: link.secret, password: taken };
     expect((await fixture.request("POST", "/api/v1/sign-in/reset", { body })).status).to.equal(200);
     const refused = await post(`requests/${asked.id}/approve`, await signIn("bob", taken));
-    expect(refused.body.error.details.reason).to.match(/by a way that somebody else may have made/);
+    expect(refused.body.error.details.reason).to.match(/a way that another person may have set up/);
     shiftMs += wireLimits.secondAdminMs;
     ada = await signIn("ada");
     const later = (await post("requests", ada, { wish, reason: "lost notes" })).body as RecallRequest;

@@ -115,7 +115,7 @@ describe("gateway: mail", () => {
     const [, user = "", secret = ""] = /^reset=(\w+)\.(.+)$/.exec(first) ?? [];
     const next = "another password";
     expect(codeOf(await post("/sign-in/reset", { user, secret, password: next })), "the earlier link holds, too").to.equal("ok"); // prettier-ignore
-    expect((await server.next()).text).to.include("was set anew by a link");
+    expect((await server.next()).text).to.include("was changed with a link");
     expect(codeOf(await post("/sign-in/reset", { user, secret, password: next }))).to.equal("LINK_INVALID");
     const other = second.slice("reset=dan.".length);
     expect(codeOf(await post("/sign-in/reset", { user, secret: other, password: next }))).to.equal("LINK_INVALID");

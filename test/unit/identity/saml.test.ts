@@ -104,7 +104,7 @@ describe("identity: SAML", () => {
     const second = await begin(true);
     const old = await idp.respond({ inResponseTo: second.id, atMs: Date.now() - 4 * 60_000 });
     const claims = await provider.finish(come(old, true), second.kept);
-    expect(claims.ok ? "in" : claims.error.details?.["reason"]).to.equal("the person was not asked anew");
+    expect(claims.ok ? "in" : claims.error.details?.["reason"]).to.equal("the person was not asked again");
   });
 
   const refusedAs = /^IDENTITY_REFUSED: /;

@@ -87,10 +87,10 @@ describe("a model that is split into several files", () => {
     expect(refusalOf([paths[0]!, paths[2]!])).to.match(/one of 3 parts, and part 2 is not here/);
     expect(refusalOf(paths.slice(1))).to.match(/one of 3 parts, and part 1 is not here/);
     expect(refusalOf(paths.slice(0, 2))).to.match(/one of 3 parts, and the others are not here/);
-    expect(refusalOf([paths[0]!, others[1]!, paths[2]!])).to.match(/has to be called so/);
+    expect(refusalOf([paths[0]!, others[1]!, paths[2]!])).to.match(/must have this name/);
     const lone = join(folder, "lone.gguf");
     copyFileSync(paths[0]!, lone);
-    expect(refusalOf([lone])).to.match(/has to be called so: name-00001-of-00003\.gguf/);
+    expect(refusalOf([lone])).to.match(/must have this name: name-00001-of-00003\.gguf/);
     expect(reasonOf(paths[1])).to.match(/name the first of them, m\d+-00001-of-00003\.gguf/);
     rmSync(paths[2]!);
     expect(reasonOf(paths[0])).to.match(/one of 3 parts, and m\d+-00003-of-00003\.gguf is not here/);
@@ -113,9 +113,9 @@ describe("a model that is split into several files", () => {
       return writeSplit(join(folder, `c${(count += 1)}`), parts);
     };
     expect(refusalOf(changed("split.no", 3))).to.match(/part 4 of 3/);
-    expect(refusalOf(changed("split.no", 1))).to.match(/part 2 of 3, and has to be called so/);
+    expect(refusalOf(changed("split.no", 1))).to.match(/part 2 of 3, and must have this name/);
     expect(refusalOf(changed("split.count", 1))).to.match(/several models at once/);
-    expect(refusalOf(changed("split.count", 65_535))).to.match(/no part of the same model|has to be called so/);
+    expect(refusalOf(changed("split.count", 65_535))).to.match(/no part of the same model|must have this name/);
     expect(refusalOf(changed("split.tensors.count", 13))).to.match(/no part of the same model/);
     expect(refusalOf(changed("split.tensors.count", -1))).to.match(/parts have -1 tensors/);
     const parts = splitAsTool(whole, { tensorsPerFile: 5 });

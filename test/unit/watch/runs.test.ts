@@ -102,7 +102,7 @@ describe("mails of playbooks", () => {
     const { ports, sent } = acting();
     const { steps } = await actOn(ports, order(owners, "rehearsed"));
     expect(steps[0]).to.include({ status: "rehearsed" });
-    expect(steps[0]?.reason).to.match(/^it would go to 2 people; 1 person/);
+    expect(steps[0]?.reason).to.match(/^the mail would be sent to 2 people; 1 person/);
     expect(sent).to.eql([]);
   });
 

@@ -21,7 +21,7 @@ refused messages(user).content(document).citations.enabled messages(user).conten
 used messages(user).content(tool_result).content(document).title messages(user).content(tool_result).content(document).context
 nothing messages(user).content(image).transformations messages(user).content(tool_result).content(image).transformations | an image is shown as it is
 nothing messages(user).content(tool_result).content(text).citations messages(user).content(text).citations messages(assistant).content(text).citations messages(system).content(text).citations system(text).citations | they say something of a text, and are none
-nothing messages(assistant).content(tool_use).caller messages(assistant).content(tool_use).toolset_name messages(user).content(tool_result).toolset_name | a call is a call, whoever made it
+nothing messages(assistant).content(tool_use).caller messages(assistant).content(tool_use).toolset_name messages(user).content(tool_result).toolset_name | it makes no difference who made a call
 nothing cache_control messages(user).content(text).cache_control messages(assistant).content(text).cache_control messages(system).content(text).cache_control system(text).cache_control messages(user).content(image).cache_control messages(user).content(document).cache_control messages(user).content(tool_result).cache_control messages(assistant).content(tool_use).cache_control tools(custom).cache_control messages(user).content(tool_result).content(text).cache_control messages(user).content(tool_result).content(image).cache_control messages(user).content(tool_result).content(document).cache_control | what is in memory of a prompt is found by itself
 refused messages(user).content(*) messages(user).content(tool_result).content(*) messages(assistant).content(*) | only texts, images, calls of tools and their answers are supported
 used tools(custom).name tools(custom).description
@@ -33,7 +33,7 @@ refused tools(*) | the node runs no tools of its own here
 used tool_choice(any) tool_choice(auto) tool_choice(none) tool_choice(tool).name
 used tool_choice(any).disable_parallel_tool_use tool_choice(auto).disable_parallel_tool_use tool_choice(tool).disable_parallel_tool_use
 refused speed | there is one
-nothing user_profile_id workspace_id | whoever asks is known by the key
+nothing user_profile_id workspace_id | the caller is known by the key
 `;
 
 /** Messages. */

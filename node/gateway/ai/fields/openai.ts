@@ -62,7 +62,7 @@ refused moderation | moderation is not supported; there is /v1/moderations
 refused verbosity | how long an answer is, is said in words
 nothing prediction | it makes an answer faster, and no other one
 nothing store metadata | nothing of a chat completion is kept
-nothing user safety_identifier | whoever asks is known by the key
+nothing user safety_identifier | the caller is known by the key
 nothing service_tier | there is one
 nothing prompt_cache_key prompt_cache_options prompt_cache_retention | what is in memory of a prompt is found by itself
 ${dialects}
@@ -74,7 +74,7 @@ used model prompt stream n stop max_tokens temperature top_p seed logprobs strea
 nothing stream_options.include_obfuscation | pieces are not padded
 refused best_of | best_of is not supported
 refused suffix | to fill in before a suffix is not supported
-nothing user | whoever asks is known by the key
+nothing user | the caller is known by the key
 ${dialects}
 `);
 
@@ -93,7 +93,7 @@ nothing input(user).id input(system).id input(developer).id input(assistant).id 
 refused input(developer).tools | tools are in the request
 used input(function_call).call_id input(function_call).name input(function_call).arguments input(function_call_output).call_id
 used input(function_call_output).output input(function_call_output).output(input_text).text
-nothing input(function_call).caller input(function_call).async input(function_call_output).caller | a call is a call, whoever made it
+nothing input(function_call).caller input(function_call).async input(function_call_output).caller | it makes no difference who made a call
 refused input(function_call).namespace input(function_call_output).namespace | functions have no namespaces here
 used input(item_reference).id
 used input(compaction).encrypted_content
@@ -130,7 +130,7 @@ refused truncation context_management | nothing is left out of a conversation
 refused moderation | moderation is not supported; there is /v1/moderations
 refused access_programs image | there is nothing here that it could be about
 nothing max_tool_calls | the node runs no tools of its own
-nothing user safety_identifier | whoever asks is known by the key
+nothing user safety_identifier | the caller is known by the key
 nothing service_tier | there is one
 nothing prompt_cache_key prompt_cache_options prompt_cache_retention | what is in memory of a prompt is found by itself
 ${dialects}
@@ -149,7 +149,7 @@ nothing prompt_cache_key prompt_cache_options prompt_cache_retention | what is i
 /** Embeddings. */
 export const embeddingFields: readonly FieldRow[] = rowsOf(`
 used model input dimensions encoding_format truncate_prompt_tokens
-nothing user | whoever asks is known by the key
+nothing user | the caller is known by the key
 `);
 
 /** Moderations. */
@@ -183,5 +183,5 @@ used model prompt n size
 refused response_format | only b64_json is supported; the node keeps no images
 refused stream partial_images | images are not streamed
 refused background complexity frame_count frame_duration_ms output_compression output_format quality style svg | only the size is followed
-nothing moderation safety_identifier user | whoever asks is known by the key
+nothing moderation safety_identifier user | the caller is known by the key
 `);

@@ -399,7 +399,7 @@ function Access({ user, person, held, refusal }: Shown) {
         </Note>
       )}
       {user === me.name ? (
-        <p className="dim flush">Nobody suspends their own account.</p>
+        <p className="dim flush">You cannot suspend your own account.</p>
       ) : suspended && !admits ? (
         <p className="dim flush">You may not let people in, so you cannot restore the account.</p>
       ) : (
