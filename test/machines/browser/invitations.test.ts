@@ -120,7 +120,7 @@ describe("inviting people", function () {
     const { page } = await fixture.person("ada");
     await page.goto(`${fixture.node.url}/admin/people`);
     await part(page, "Invitations")
-      .getByText(/^Sign-up is closed: nobody makes an account/)
+      .getByText(/^Sign-up is closed: nobody can create an account/)
       .waitFor();
     expect(await page.getByRole("button", { name: "Make a link" }).count()).to.equal(0);
   });
