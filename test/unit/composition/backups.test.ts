@@ -126,14 +126,14 @@ describe("backups into a folder", () => {
     const reasonOf = async (of: Backups, begun: Result<BackupTask>) =>
       String((await ended(of, begun)).error?.details?.["reason"]);
     const other = (await node("bee")).backups;
-    expect(await reasonOf(other, other.run({ to }))).to.match(/of the node ANN, which alone changes them/);
+    expect(await reasonOf(other, other.run({ to }))).to.match(/of the node ANN, and only that node can change them/);
     expect(await reasonOf(other, other.prune({ from: to, keep: { last: 1 }, apply: true }))).to.match(
       /of the node ANN/,
     );
     const foreign = (await node("ann", "c2")).backups;
     expect(await reasonOf(foreign, foreign.run({ to }))).to.match(/of another cluster/);
     await writeFile(join(top, "mine.txt"), "mine");
-    expect(await reasonOf(backups, backups.run({ to: top }))).to.match(/not empty, and is no folder of backups/);
+    expect(await reasonOf(backups, backups.run({ to: top }))).to.match(/not empty, and not a folder of backups/);
     const into = join(top, "data", "x");
     expect(await reasonOf(backups, backups.run({ to: into }))).to.match(/own data folder/);
     expect(await reasonOf(backups, backups.recall({ from: to, to: into, query: {} }))).to.match(/own data folder/);
