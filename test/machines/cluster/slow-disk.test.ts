@@ -9,7 +9,7 @@ import { loading } from "../../fixtures/processes/node-process.ts";
 
 const roles = "manager,chat,gateway";
 
-// What posts take meanwhile is measured: `npm run bench -- slow-disk`.
+// What posts take meanwhile is shown in simulated time: test/simulation/cluster/slow-disk.test.ts.
 describe("a real node whose disk is far slower than the others", () => {
   it("is named, owns nothing and is waited for by nobody, until its disk is well again", async () => {
     const launcher = ["env", loading("late-disk.ts")];

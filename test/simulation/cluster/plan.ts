@@ -68,6 +68,8 @@ export interface ClusterPlan {
   readonly actors: Actors;
   /** In the end one disk becomes far slower than the others, and well again. */
   readonly lateDisk: boolean;
+  /** It is so late with a sync, and what posts take is compared with before; absent: nobody compares. */
+  readonly timedLateMs?: number;
   /** In the end the directory comes back on an older copy of its data, and then on the newest one. */
   readonly olderDirectory: boolean;
   /** In the end a voter is dead while the others do all that a cluster does. */

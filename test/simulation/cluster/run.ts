@@ -37,7 +37,16 @@ import {
   saysOlder,
   toldMs,
 } from "./older-directory.ts";
-import { bearsSlowDisk, slowSyncMs, sparedMsMax, waitsForSlow } from "./slow-disk.ts";
+import {
+  bearsSlowDisk,
+  slowerThan,
+  slowSyncMs,
+  sparedMsMax,
+  timedMs,
+  timesOf,
+  told,
+  waitsForSlow,
+} from "./slow-disk.ts";
 import { withoutVoter } from "./dead-voter.ts";
 import { cutOffOwner } from "./cut-off-owner.ts";
 import { MembersOnly } from "./members-only.ts";
@@ -557,8 +566,12 @@ class ClusterSimulation implements Gates, Simulated {
     const isUp = (node: NodeId): boolean => this.#machines.get(node)?.ready === true;
     const keeper = this.#plan.directory === "embedded" ? "n0" : undefined;
     const at = { records, members: members.values(), isUp, minInSync: this.#plan.minInSync, keeper };
+    const { timedLateMs } = this.#plan;
+    const post = (ledger: ActorId): Promise<void> => this.#auditor.append(ledger);
+    const times = (): ReturnType<typeof timesOf> => timesOf(world, this.#plan.actors.ledgers, post, timedMs);
+    const before = timedLateMs === undefined ? [] : await times();
     world.note(() => `the disk of ${machine.node} is slow`);
-    weather.syncMs = slowSyncMs;
+    weather.syncMs = timedLateMs ?? slowSyncMs;
     const sinceMs = world.nowMs;
     let isOver = false;
     const writing = Promise.all(
@@ -569,9 +582,16 @@ class ClusterSimulation implements Gates, Simulated {
     const waits = (): string | undefined => waitsForSlow(machine.node, { ...at, members: members.values() });
     await until("nobody waits for a slow disk", () => waits() === undefined || world.nowMs - sinceMs > sparedMsMax);
     const left = waits();
-    if (left !== undefined) world.violate("slow-disk-spared", `after ${sparedMsMax} ms ${left}`);
     isOver = true;
     await writing;
+    if (timedLateMs !== undefined) {
+      await world.sleep(Math.max(0, sinceMs + sparedMsMax - world.nowMs));
+      const after = await times();
+      world.note(() => told(before, after));
+      const slower = slowerThan(before, after);
+      if (slower !== undefined) world.violate("slow-disk-spared", `${sparedMsMax} ms after: ${slower}`);
+    }
+    if (left !== undefined) world.violate("slow-disk-spared", `after ${sparedMsMax} ms ${left}`);
     weather.syncMs = syncMs;
     world.note(() => `the disk of ${machine.node} is well`);
     await until("every slot is whole on a disk that is well again", () => this.#unsettled() === undefined);

@@ -1,6 +1,8 @@
 /** One disk of the cluster becomes far slower than the others, and well again: what must be true of where slots are then. */
 import type { ClusterPlan } from "./plan.ts";
 import type { MemberRecord, NodeId, SlotRecord } from "../../../node/ports.ts";
+import type { ActorId } from "../../../protocols/index.ts";
+import type { World } from "../../world/index.ts";
 
 /** What a synced write takes at the slow disk: two of them one after the other are not yet a copy that says nothing. */
 export const slowSyncMs = 200;
@@ -42,3 +44,40 @@ export function waitsForSlow(
   }
   return undefined;
 }
+
+/** So long posts are timed. */
+export const timedMs = 5_000;
+
+/** What a post may take once a slow disk is spared, in medians of before. */
+const slowerMax = 2;
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Infinity;
+
+/** What posts take, one after the other to each actor, for so long. Gives milliseconds of simulated time. */
+export async function timesOf(
+  world: World,
+  actors: readonly ActorId[],
+  post: (actor: ActorId) => Promise<void>,
+  forMs: number,
+): Promise<readonly number[]> {
+  const endMs = world.nowMs + forMs;
+  const times: number[] = [];
+  const posting = async (actor: ActorId): Promise<void> => {
+    while (world.nowMs < endMs) {
+      const sinceMs = world.nowMs;
+      await post(actor);
+      times.push(world.nowMs - sinceMs);
+    }
+  };
+  await Promise.all(actors.map(posting));
+  return times;
+}
+
+/** What posts took before and after. */
+export const told = (before: readonly number[], after: readonly number[]): string =>
+  `the median of posts was ${median(before).toFixed(1)} ms and is ${median(after).toFixed(1)} ms`;
+
+/** By how much posts are slower than before, if it is too much. */
+export const slowerThan = (before: readonly number[], after: readonly number[]): string | undefined =>
+  median(after) <= slowerMax * median(before) ? undefined : told(before, after);
