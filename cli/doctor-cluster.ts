@@ -76,7 +76,7 @@ async function keyChecks(control: ControlFile | undefined): Promise<readonly Che
 export function keyCheckOf({ cluster, root, refused }: KeysStatus): readonly Check[] {
   const name = "Keys";
   if (refused !== undefined)
-    return [{ name, state: "bad", says: withoutControls(refused.reason), hint: "See plexus backup keys, and docs/backup.md, Keys." }]; // prettier-ignore
+    return [{ name, state: "bad", says: withoutControls(refused.reason), hint: "See plexus backup keys, and docs/backup/keys.md, Keys." }]; // prettier-ignore
   return root === undefined ? [] : [{ name, state: "good", says: `kit ${rootWords(cluster, root)}` }];
 }
 
@@ -130,7 +130,7 @@ const evictedCheck: Check = {
   says: "this node was evicted from its cluster, or the directory was recovered without it",
   hint:
     "To take part again it needs an empty data folder (--data) and an invitation. If nobody did either, keep this one: " +
-    "docs/operating.md, etcd lost or restored.",
+    "docs/operate/directory.md, etcd lost or restored.",
 };
 
 /** Whether an etcd that answers, and has no cluster yet, can take one. */
@@ -165,7 +165,7 @@ async function holdingOf(endpoint: string, { cluster, node, generation }: Member
     if (members.some((member) => member.node === node))
       return { state: "good", says: `${endpoint} answers, has a leader and holds this cluster` };
     const hint =
-      "It was evicted, or etcd was restored from before it joined: docs/operating.md, etcd lost or restored.";
+      "It was evicted, or etcd was restored from before it joined: docs/operate/directory.md, etcd lost or restored.";
     return { state: "bad", says: `${endpoint} holds this cluster, and this node is not in its list`, hint };
   } catch (thrown) {
     const { code, details } = failureOf(thrown);
@@ -173,7 +173,7 @@ async function holdingOf(endpoint: string, { cluster, node, generation }: Member
     return {
       state: "bad",
       says: typeof because === "string" ? because : code,
-      hint: "See docs/operating.md, etcd lost or restored.",
+      hint: "See docs/operate/directory.md, etcd lost or restored.",
     };
   } finally {
     directory.close();

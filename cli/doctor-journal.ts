@@ -38,7 +38,7 @@ export async function journalCheck(data: string, keyFile = diskKeyFile(data)): P
     name,
     state: "bad",
     says: `damaged:\n    ${damaged.map((damage) => JSON.stringify(damage)).join("\n    ")}`,
-    hint: `${isRowsOnly ? hints.rows : hints.files} See docs/operating.md, Damaged journal.`,
+    hint: `${isRowsOnly ? hints.rows : hints.files} See docs/operate/trouble.md, Damaged journal.`,
   };
 }
 

@@ -108,7 +108,7 @@ function transportCheck({ host, tls, trustedProxies }: SecurityFacts["config"], 
   if (tls.cert !== undefined) return { name, state: "good", says: `listens on ${host}, with TLS` };
   if (trustedProxies.length > 0)
     return { name, state: "warning", says: `listens on ${host}, behind a proxy with TLS; connections to the port itself are not encrypted`, hint: "Listen on the address that only the proxy reaches, or close the port to others." }; // prettier-ignore
-  return { name, state: "bad", says: `listens on ${host} without TLS: passwords and messages can be read on the way`, hint: "Give it a certificate (--tls-cert, --tls-key), or put a proxy with TLS in front and name it: docs/operating.md, TLS." }; // prettier-ignore
+  return { name, state: "bad", says: `listens on ${host} without TLS: passwords and messages can be read on the way`, hint: "Give it a certificate (--tls-cert, --tls-key), or put a proxy with TLS in front and name it: docs/operate/start.md, TLS." }; // prettier-ignore
 }
 
 function proxyChecks(proxies: readonly string[]): readonly Check[] {
@@ -154,7 +154,7 @@ function keyChecks({ keys, nowMs }: SecurityFacts): readonly Check[] {
   const name = "Recovery kit";
   if (keys === undefined) return [{ name, state: "skipped", says: "no node runs on this data folder" }];
   if (keys.refused !== undefined)
-    return [{ name, state: "bad", says: keys.refused.reason, hint: "docs/backup.md, Keys" }];
+    return [{ name, state: "bad", says: keys.refused.reason, hint: "docs/backup/keys.md, Keys" }];
   if (keys.root === undefined)
     return [{ name, state: "bad", says: "there is none, so no backup can be made", hint: "plexus backup kit make" }];
   // When an epoch began is not recorded: only the first began with the kit.

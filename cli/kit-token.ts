@@ -261,7 +261,7 @@ function loadBinding(): Pkcs11 {
     const isAbsent = (error as NodeJS.ErrnoException).code === "MODULE_NOT_FOUND";
     throw unusable({
       reason: isAbsent ? "pkcs11js is not installed; it is compiled where it is used" : `pkcs11js does not load: ${reasonOf(error)}`, // prettier-ignore
-      hint: `in the folder of Plexus: ${install} (docs/backup.md, tokens)`,
+      hint: `in the folder of Plexus: ${install} (docs/backup/keys.md, tokens)`,
     });
   }
   return new binding.PKCS11();

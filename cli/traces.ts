@@ -30,7 +30,9 @@ export async function listTraces(flags: AdminFlags, wish: TraceWish, output: Out
   const page = demand(await callNode<TracePage>(await findNode(flags), "GET", path));
   if (flags.json) for (const one of page.traces) output.print(jsonLine(one));
   else if (page.traces.length === 0)
-    output.print("No such request was traced. `tracing.ratio` of a node says how many are: see docs/operating.md.");
+    output.print(
+      "No such request was traced. `tracing.ratio` of a node says how many are: see docs/operate/watching.md, Traces.",
+    );
   else {
     const rows = page.traces.map(({ trace, startMs, node: at, name: step, tookMs, error, facts }) => [
       trace,

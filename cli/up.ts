@@ -108,7 +108,7 @@ export async function up(flags: UpFlags, output: Output): Promise<number> {
 const endings: Readonly<Record<MembershipEnd, string>> = {
   evicted:
     "This node was evicted from its cluster. To come back: an empty data folder and a new invitation. " +
-    "If nobody evicted it, keep this folder: docs/operating.md, etcd lost or restored.",
+    "If nobody evicted it, keep this folder: docs/operate/directory.md, etcd lost or restored.",
   duplicate:
     "Another process has started as this node, on a copy of its data folder, so this one has ended; nobody evicted it. " +
     "Let only one of the two run, and keep both folders until you know which is current.",
@@ -199,7 +199,7 @@ async function nameHolder(thrown: unknown, dataFolder: string): Promise<unknown>
 function explainFailure(thrown: unknown): unknown {
   const refusal = failureOf(thrown);
   const damaged =
-    "run `plexus doctor` with the same --data: it names all that is damaged. What to do about it: docs/operating.md, " +
+    "run `plexus doctor` with the same --data: it names all that is damaged. What to do about it: docs/operate/README.md, " +
     "Damaged journal";
   const hints: Partial<Record<Failure["code"], string>> = {
     INVITATION_INVALID:
@@ -211,7 +211,7 @@ function explainFailure(thrown: unknown): unknown {
         ? "start with an empty data folder (--data) and a new invitation (--join) to become a node again; keep this folder as long as somebody may " +
           "miss what the recovered cluster has lost"
         : "start with an empty data folder (--data) and a new invitation (--join) to become a node again; if nobody evicted it, " +
-          "keep this folder: docs/operating.md, etcd lost or restored",
+          "keep this folder: docs/operate/directory.md, etcd lost or restored",
     DATA_DAMAGED: damaged,
   };
   const general = refusal.details?.["because"] === "DATA_DAMAGED" ? damaged : hints[refusal.code];

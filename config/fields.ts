@@ -22,7 +22,7 @@ const machine = "it says where the node is on its machine";
 const early = "the node needs it before it knows its cluster";
 const reach = "with a wrong one the node would not find its cluster";
 
-/** Every field of the configuration. `docs/operating.md` shows this table; a test compares it with the schema. */
+/** Every field of the configuration. `docs/operate/configuration.md` shows this table; a test compares it with the schema. */
 export const fields: readonly Field[] = [
   { name: "data", variable: "PLEXUS_DATA", form: "text", live: false, says: "data folder", own: early },
   {

@@ -447,7 +447,7 @@ export interface Tracer {
   under(parent: TraceContext, name: string, facts: SpanFacts, sinceMs?: number): Span | undefined;
 }
 
-/** Counts and durations, named as in docs/operating.md. */
+/** Counts and durations, named as in docs/operate/metrics.md. */
 export interface Meter {
   count(name: string, by?: number, labels?: Readonly<Record<string, string>>): void;
   gauge(name: string, value: number, labels?: Readonly<Record<string, string>>): void;

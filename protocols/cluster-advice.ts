@@ -65,7 +65,7 @@ function describeOlder({ directory, directoryOlder, nodes }: ClusterSummary): re
   const name = withoutControls(nodes.find(({ node }) => node === keeper)?.name ?? "each node that keeps it");
   const cure =
     directory.kind === "etcd"
-      ? "Restore etcd from its newest snapshot as docs/operating.md says: etcd lost or restored."
+      ? "Restore etcd from its newest snapshot as docs/operate/directory.md says: etcd lost or restored."
       : `Stop ${name}, and start it again on the newest folder that it had. Keep all folders until that is done.`;
   return [
     `The directory is older than what it told before (slot ${withoutControls(directoryOlder.slot)}): it lies on an older copy of its data. This node moves nothing and fails nothing over by it. ${cure}`,
@@ -150,7 +150,7 @@ function describeRefused({ directory, nodes }: ClusterSummary): readonly string[
     const names = those.map(({ name }) => withoutControls(name)).join(", ");
     const keeper = those.find(({ node }) => node === soleKeeper(directory));
     const cutOff = keeper ? ` ${withoutControls(keeper.name)} keeps the directory: what needs that waits.` : "";
-    return `Not down: ${names} ${those.length === 1 ? "speaks" : "speak"} ${line}, so they refuse each other.${cutOff} Upgrade one minor version at a time: docs/operating.md, Upgrade.`;
+    return `Not down: ${names} ${those.length === 1 ? "speaks" : "speak"} ${line}, so they refuse each other.${cutOff} Upgrade one minor version at a time: docs/operate/nodes.md, Upgrade.`;
   });
 }
 

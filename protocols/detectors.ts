@@ -166,7 +166,7 @@ export const thresholdBounds: Readonly<Record<string, ThresholdBounds>> = {
   days: whole(60),
 };
 
-/** What nodes count that detectors read, as `/metrics` names it (docs/operating.md). */
+/** What nodes count that detectors read, as `/metrics` names it (docs/operate/metrics.md). */
 export const watchedCounts = [
   "sign_ins_failed",
   "gateway_connections_refused",

@@ -192,7 +192,7 @@ export const errorTable = {
   LIMIT_REACHED: {
     outcome: "failed",
     http: 409,
-    help: "A limit is reached, so nothing more can be added here. docs/limits.md lists all limits.",
+    help: "A limit is reached, so nothing more can be added here. docs/limits/README.md lists all limits.",
   },
   RATE_LIMITED: {
     outcome: "not_started",

@@ -23,7 +23,7 @@ export const define: Define = (command, { output, onExit }) => {
     .addHelpText(
       "after",
       "\nThis is about the journal and the files of one node: the one on this machine, or the one at --url.\n" +
-        "docs/operating.md, Encryption at rest, says what else is on a disk, and what is not encrypted.\n" +
+        "docs/operate/disk.md, Encryption at rest, says what else is on a disk, and what is not encrypted.\n" +
         examples("plexus disk", "plexus disk encrypt", "plexus disk encrypt --wait"),
     )
     .action(async (options: AdminOptions) => {

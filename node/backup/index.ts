@@ -13,7 +13,7 @@
  *
  *  `files.ts` is what a part does with pictures and the like, whose bytes are not in the journals. `heads.ts` keeps the head in the directory,
  *  `folders.ts` heads and stripes in folders. `holder-heads.ts` keeps the head beside each storage node's shards, `surviving.ts` reads those disks when no
- *  node runs. The formats are in `runtimes/backup/format`, and in docs/backup.md; why they
+ *  node runs. The formats are in `runtimes/backup/format`, and in docs/backup/README.md; why they
  *  are as they are is decision 0051.
  *
  *  Invariants: nothing that a snapshot refers to is given up while the snapshot is there; a snapshot is there with everything that it

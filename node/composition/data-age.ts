@@ -14,7 +14,8 @@ export interface DataAge {
   remember(incarnation: number, distrusted: readonly SlotId[]): Promise<void>;
 }
 
-const folderIsOld = "this data folder is older than the node's last run; see docs/operating.md, An older data folder";
+const folderIsOld =
+  "this data folder is older than the node's last run; see docs/operate/disk.md, An older data folder";
 
 /** Judges the folder when its node joins, and follows what is made anew. */
 export class AgeCheck {

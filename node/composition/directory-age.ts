@@ -95,7 +95,7 @@ export function createDirectoryAge(ports: DirectoryAgePorts): DirectoryAge {
     if (lacks !== undefined && trusted) log.warn("directory.older.trusted", { lacks });
     else if (lacks !== undefined) {
       older = `the directory is on an older copy of its data: ${lacks}. ${cure}`;
-      log.error("directory.older", { lacks, help: "docs/operating.md, The directory" });
+      log.error("directory.older", { lacks, help: "docs/operate/directory.md, The directory" });
       ports.foundOlder();
       throw unavailableWhere(older);
     }

@@ -243,7 +243,7 @@ async function lastKnownOf(store: Store, home: Home, node: NodeId): Promise<Last
   if (directory.kind === "etcd")
     throw unrecoverable(
       "the cluster's directory is in etcd",
-      "Restore etcd: docs/operating.md, etcd lost or restored.",
+      "Restore etcd: docs/operate/directory.md, etcd lost or restored.",
     );
   if (directory.kind === "embedded")
     throw directory.host === node

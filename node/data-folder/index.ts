@@ -56,7 +56,7 @@ export interface DataFolder {
 /** Makes the folder where it is absent, and looks at what is in it. Errors: DATA_DAMAGED (the key is none), CONFIG_INVALID (others
  *  can read the key, or other things than a node's are in it); the system's. */
 export async function openDataFolder(data: string, log: Log): Promise<DataFolder> {
-  hearUnsynced(({ folder, code }) => log.warn("folder.sync.missing", { folder, code, help: "docs/backup.md, Shares that do not sync folders" })); // prettier-ignore
+  hearUnsynced(({ folder, code }) => log.warn("folder.sync.missing", { folder, code, help: "docs/backup/backups.md, Shares that do not sync folders" })); // prettier-ignore
   await makeFolder(data);
   const hasKey = await checkKey(data);
   await narrow(data, log);
@@ -186,7 +186,7 @@ const seedBytes = 32;
 /** The same seed as `node:crypto` takes it: DER of PKCS #8. */
 const seedHead = Buffer.from("302e020100300506032b657004220420", "hex");
 
-const withoutKey = "put the file back from a backup; without one: docs/operating.md, Damaged journal";
+const withoutKey = "put the file back from a backup; without one: docs/operate/trouble.md, Damaged journal";
 
 /** One of many nodes is known to the others by its key. */
 export const keyGone = (data: string): PlexusError =>

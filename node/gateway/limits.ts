@@ -266,7 +266,7 @@ export const gatewayLimits = {
   requestSweepMs: 1_000,
   /** A connection that reads nothing of its answer for so long is closed. */
   stalledAnswerMs: 30_000,
-  /** TCP connections; fewer where the [process](#the-process) may have fewer descriptors. A new connection replaces
+  /** TCP connections; fewer where the [process](node-platform.md#the-process) may have fewer descriptors. A new connection replaces
    *  the oldest that has sent no request; if all are in use, the new one is closed. */
   tcpConnectionsMax: 24_000,
   /** Share of these connections that one address (IPv6: one /64) may have; beyond it a new connection replaces one

@@ -34,7 +34,7 @@ export const meshLimits = {
   /** How often a peer sends a sign of life on a connection. */
   pingIntervalMs: 5_000,
   /** A connection on which nothing arrived for so long, while this node was awake, is closed. Until then a start on
-   *  an older folder waits, see operating.md.
+   *  an older folder waits, see operate/README.md.
    *
    *  Four lost pings. Suspicion is membership's affair and much faster; this only frees what a lost cable holds. */
   silenceTimeoutMs: 20_000,

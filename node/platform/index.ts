@@ -97,7 +97,7 @@ export function createMetrics(): Metrics {
   };
   const described = (name: string, suffix: string, labels?: object) => ({
     name: `plexus_${name}${suffix}`,
-    help: `See docs/operating.md, metric plexus_${name}${suffix}`,
+    help: `See docs/operate/metrics.md, metric plexus_${name}${suffix}`,
     labelNames: Object.keys(labels ?? {}),
     registers: [registry],
   });

@@ -14,7 +14,7 @@
  *    `surveyLevel` looks first, and what it misses is compared with a mark outside the folder (`level-mark.ts`).
  *
  *  Nothing of this mends: a block that cannot be read cannot be deleted either. LevelDB comes upon it when it tidies up,
- *  whatever deletions stand before it, and then refuses all writes. Only a new folder helps: docs/operating.md. */
+ *  whatever deletions stand before it, and then refuses all writes. Only a new folder helps: docs/operate/trouble.md. */
 import { statfsSync } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";

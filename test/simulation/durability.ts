@@ -116,7 +116,7 @@ export const schemesShown: readonly Scheme[] = [
 
 const nines = (chance: number): number => -Math.log10(chance);
 
-/** The table of docs/backup.md: for each scheme the nines of a year, computed and simulated. */
+/** The table of docs/backup/shards.md: for each scheme the nines of a year, computed and simulated. */
 export function durabilityTable(paths = 30_000): string {
   const rows = schemesShown.map((scheme, at) => {
     const cells = Object.values(shown).map((circumstances) => {
@@ -139,7 +139,7 @@ export function durabilityTable(paths = 30_000): string {
 /** Stripes of the snapshot that the page shows: about 4 GB. */
 export const snapshotStripes = 1_000;
 
-/** The second table of docs/backup.md: the nines of a year of a unit, and of a whole snapshot. */
+/** The second table of docs/backup/shards.md: the nines of a year of a unit, and of a whole snapshot. */
 export function unitTable(): string {
   const of = (stripes: number) => (scheme: Scheme) =>
     Object.values(shown).map((one) => nines(lossOfAny(lossWithinYear(scheme, one), stripes)).toFixed(2));

@@ -1,4 +1,4 @@
-/** docs/limits.md is made from the code: every table of every `limits.ts`, with the doc comments as its text.
+/** The pages of docs/limits are made from the code, one for each `limits.ts`, with the doc comments as their text.
  *
  *      /** The kernel.                                    the heading of the section
  *       *
@@ -11,19 +11,19 @@
  *         *\/
  *        mailboxMessagesMax: 1_000,
  *
- *  What stands above the first section of the page is written by hand, and kept.
+ *  What stands above the table in README.md is written by hand, and kept.
  *
- *      node test/tidy/limits.ts            prints the page as it should be
- *      node test/tidy/limits.ts --write    writes it to docs/limits.md */
-import { globSync, readFileSync, writeFileSync } from "node:fs";
+ *      node test/tidy/limits.ts            prints the pages as they should be
+ *      node test/tidy/limits.ts --write    writes them to docs/limits */
+import { globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { format } from "prettier";
 
 const root = join(import.meta.dirname, "../..");
-const pagePath = join(root, "docs/limits.md");
+const folder = join(root, "docs/limits");
+const indexName = "README.md";
 
-/** The sections of the page follow the layers of the code, from what clients see to what they run on, then the clients. */
+/** The pages follow the layers of the code, from what clients see to what they run on, then the clients. */
 const order = ["protocols", "actors", "node/kernel", "node/storage", "node", "runtimes", "cli", "client", "web"];
 const placeOf = (path: string): number => order.findIndex((folder) => path.startsWith(`${folder}/`));
 
@@ -72,31 +72,51 @@ export function limitsSection(
   return [`## ${title.replace(/\.$/, "")}`, "", `\`${path}\``, "", ...intro, "", ...head, ...rows, ""].join("\n");
 }
 
-/** The whole page for the sources as they are; `before` is the page with what was written by hand. */
-export async function limitsPage(before: string): Promise<string> {
+/** Pages by the name of their file. */
+export type Pages = ReadonlyMap<string, string>;
+
+/** `node/gateway/limits.ts` → `node-gateway.md`. */
+const pageName = (path: string): string => `${path.replace(/\/limits\.ts$/, "").replaceAll("/", "-")}.md`;
+
+/** The sections of one `limits.ts`. */
+async function sectionsOf(path: string): Promise<readonly string[]> {
+  const text = readFileSync(join(root, path), "utf8");
+  const exported = (await import(pathToFileURL(join(root, path)).href)) as Record<string, unknown>;
+  return Object.entries(exported)
+    .filter(([, table]) => typeof table === "object" && table !== null)
+    .toSorted(([one], [other]) => text.indexOf(`const ${one} `) - text.indexOf(`const ${other} `))
+    .map(([name, table]) => limitsSection(path, text, name, table as Record<string, unknown>));
+}
+
+/** All pages for the sources as they are; `before` are those with what was written by hand. */
+export async function limitsPages(before: Pages): Promise<Pages> {
   const paths = globSync("{actors,cli,client,node,protocols,runtimes,web}/**/limits.ts", {
     cwd: root,
     exclude: (path) => /(^|\/)(node_modules|dist)$/.test(path),
   }).toSorted((one, other) => placeOf(one) - placeOf(other) || (one < other ? -1 : 1));
-  const sections: string[] = [];
+  const pages = new Map<string, string>();
+  const rows: string[] = [];
   for (const path of paths) {
-    const text = readFileSync(join(root, path), "utf8");
-    const exported = (await import(pathToFileURL(join(root, path)).href)) as Record<string, unknown>;
-    const tables = Object.entries(exported)
-      .filter(([, table]) => typeof table === "object" && table !== null)
-      .toSorted(([one], [other]) => text.indexOf(`const ${one} `) - text.indexOf(`const ${other} `));
-    for (const [name, table] of tables)
-      sections.push(limitsSection(path, text, name, table as Record<string, unknown>));
+    const sections = await sectionsOf(path);
+    const titles = sections.map((section) => section.slice(3, section.indexOf("\n")));
+    pages.set(pageName(path), `# Limits of \`${path.replace(/\/limits\.ts$/, "")}\`\n\n${sections.join("\n")}`);
+    rows.push(`| [${pageName(path).replace(".md", "")}](${pageName(path)}) | ${titles.join("; ")} |`);
   }
-  const head = before.split(/^## /m, 1)[0] ?? "";
-  return format(`${head}${sections.join("\n")}`, { parser: "markdown", printWidth: 120 });
+  const [head = ""] = (before.get(indexName) ?? "").split("| page | ");
+  return pages.set(indexName, `${head}| page | limits of |\n| --- | --- |\n${rows.join("\n")}\n`);
 }
 
-/** The page as it is. */
-export const readLimitsPage = (): string => readFileSync(pagePath, "utf8");
+/** The pages as they are. */
+export const readLimitsPages = (): Pages =>
+  new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8")]));
 
 if (import.meta.main) {
-  const page = await limitsPage(readLimitsPage());
-  if (process.argv.includes("--write")) writeFileSync(pagePath, page);
-  else process.stdout.write(page);
+  const before = readLimitsPages();
+  const pages = await limitsPages(before);
+  if (!process.argv.includes("--write")) process.stdout.write([...pages.values()].join("\n"));
+  else {
+    mkdirSync(folder, { recursive: true });
+    for (const name of before.keys()) if (!pages.has(name)) rmSync(join(folder, name));
+    for (const [name, text] of pages) writeFileSync(join(folder, name), text);
+  }
 }

@@ -2,7 +2,7 @@
  *  says. `test/tidy/` holds the rules; here they run on the repository, and on planted violations. */
 import { execFileSync } from "node:child_process";
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect } from "chai";
 import { fields } from "../../config/index.ts";
 import { errorTable } from "../../protocols/index.ts";
@@ -15,7 +15,7 @@ import { mutations } from "../simulation/mutations.ts";
 import { contractLines, contractText, declarationLines, readContract, schemaLines } from "./contract.ts";
 import { layers } from "./layers.ts";
 import { advisoryFindings, auditProblems, licenceProblems, readFacts, sbomOf, sbomProblems, withPage } from "../../release/index.ts"; // prettier-ignore
-import { limitsPage, limitsSection, readLimitsPage } from "./limits.ts";
+import { limitsPages, limitsSection, readLimitsPages } from "./limits.ts";
 import { numbered, protoFiles, protoText, type Message } from "./proto.ts";
 import { accepted, incompatibilities } from "./released.ts";
 import {
@@ -208,9 +208,11 @@ describe("the documents", () => {
   });
 
   it("list every limit with its value and what happens there", async () => {
-    const page = readLimitsPage();
-    const current = page === (await limitsPage(page));
-    expect(current, "docs/limits.md is not current: node test/tidy/limits.ts --write").to.equal(true);
+    const pages = readLimitsPages();
+    const now = await limitsPages(pages);
+    const names = [...new Set([...pages.keys(), ...now.keys()])];
+    const old = names.filter((name) => pages.get(name) !== now.get(name));
+    none(old.map((name) => `docs/limits/${name} is not current: node test/tidy/limits.ts --write`));
   });
 
   it("take the text of a limit from the first paragraph of its doc comment, and miss none", () => {
@@ -231,15 +233,15 @@ describe("the documents", () => {
         ([, kind = "", name = ""]) => `plexus_${name}${suffixes[kind]}`,
       ),
     );
-    const inPage = tableRows(documentText("docs/operating.md")).flatMap(([cell = ""]) =>
+    const inPage = tableRows(documentText("docs/operate/metrics.md")).flatMap(([cell = ""]) =>
       [...cell.matchAll(/`(plexus_\w+)`/g)].map(([, name = ""]) => name),
     );
     expect(inCode).to.include("plexus_turns_total");
-    none(differences([...new Set(inCode)], inPage, { expected: "code", actual: "docs/operating.md" }));
+    none(differences([...new Set(inCode)], inPage, { expected: "code", actual: "docs/operate/metrics.md" }));
   });
 
   it("say of everything in a data folder whether it is encrypted", () => {
-    const [, after = ""] = documentText("docs/operating.md").split("| on the disk ");
+    const [, after = ""] = documentText("docs/operate/disk.md").split("| on the disk ");
     const page = tableRows(after.split("\n\n")[0] ?? "").flatMap(([cell = ""]) =>
       [...cell.matchAll(/`([\w.]+)\/?(?:\w+)?`/g)].map(([, name = ""]) => name),
     );
@@ -251,9 +253,26 @@ describe("the documents", () => {
   }); // prettier-ignore
 
   it("list every field of the configuration", () => {
-    const page = tableRows(documentText("docs/operating.md")).map((cells) => cells.slice(0, 2).join(" "));
+    const page = tableRows(documentText("docs/operate/configuration.md")).map((cells) => cells.slice(0, 2).join(" "));
     for (const field of fields) expect(page).to.include(`\`${field.name}\` \`${field.variable}\``);
   });
+
+  it("are found from docs/README.md, and none on operating or backups is longer than 3,000 words", () => {
+    const pages = new Map(documents.filter(({ path }) => path.startsWith("docs/")).map(({ path, text }) => [path, text]));
+    const found = new Set<string>();
+    const next = ["docs/README.md"];
+    for (let page = next.pop(); page !== undefined; page = next.pop()) {
+      if (found.has(page)) continue;
+      found.add(page);
+      for (const [, target = ""] of (pages.get(page) ?? "").matchAll(/\]\(([^)#\s:]+\.md)/g))
+        next.push(join(dirname(page), target));
+    }
+    none([...pages.keys()].filter((path) => !found.has(path)).map((path) => `${path}: no page links to it`));
+    const words = (text: string): number => text.split(/\s+/).length;
+    const read = [...pages].filter(([path]) => /^docs\/(?:operate|backup)\//.test(path));
+    expect(read).to.have.length.above(10);
+    none(read.filter(([, text]) => words(text) > 3_000).map(([path, text]) => `${path}: ${words(text)} words`));
+  }); // prettier-ignore
 
   it("link only to what exists", () => none(linkViolations(documents, (path) => existsSync(join(root, path)))));
 
@@ -426,7 +445,7 @@ describe("the tidy rules find what is planted:", () => {
     ["a loose file that imports a part", "node/x.ts", `import { a } from "./storage/index.ts";`],
     ["a page that imports the node", "web/src/x.ts", `import { a } from "../../node/composition/index.ts";`],
     ["an import of test code", "node/x.ts", `import { a } from "../run.ts";`],
-    ["node modules in an actor", "actors/room/x.ts", `import { join } from "node:path";`],
+    ["node modules in an actor", "actors/room/x.ts", `import { dirname, join } from "node:path";`],
     ["an import on several lines", "protocols/x.ts", `import {\n  a,\n  b,\n} from "../../cli/output.ts";`],
   ];
   for (const [what, path, text] of forbidden)

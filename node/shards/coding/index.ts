@@ -1,4 +1,4 @@
-/** How bulk becomes shards and back: pure, bytes in and bytes out. Docs: decision 0050, docs/backup.md.
+/** How bulk becomes shards and back: pure, bytes in and bytes out. Docs: decision 0050, docs/backup/README.md.
  *
  *      bytes ─ schemeFor ─► scheme ─ codeStripe ─► shards ─ chooseHolders ─► who gets which
  *      shards, any that suffice ─ readStripe ─► bytes                 ─ remakeShard ─► the one that is lost

@@ -4,7 +4,7 @@
  *      scheme     none     2 copies   3 copies   3 + 2    4 + 2     4 + 4      8 + 4          (`usualSchemes`)
  *      survives            1          2          2        2         4          4              losses
  *
- *  Pure. docs/backup.md has what each promises, computed and simulated. */
+ *  Pure. docs/backup/README.md has what each promises, computed and simulated. */
 import { assert, failure, ok, refused, type Result, type Scheme } from "../../../protocols/index.ts";
 import { codingLimits } from "./limits.ts";
 

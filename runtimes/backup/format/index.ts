@@ -10,7 +10,7 @@
  *
  *  Every object says the version of its format, and is bound to what it is for: bytes that are another object, or that object changed,
  *  are refused with BACKUP_DAMAGED. `test/unit/runtimes/backup/format-1.json` has objects of version 1, which all versions to come read.
- *  docs/backup.md tells how to read a backup by hand. */
+ *  docs/backup/README.md tells how to read a backup by hand. */
 export {
   catalogFormat,
   readCatalog,

@@ -5,7 +5,7 @@ import { openBrowser } from "../../fixtures/page/index.ts";
 import { lastingPort } from "../../fixtures/ports.ts";
 import { pageWaitMs } from "../../waits.ts";
 
-/** As docs/operating.md has it. */
+/** As docs/operate/start.md has it. */
 const upgrade = "map $http_upgrade $connection_upgrade { default upgrade; '' close; }";
 const passed = `proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
   proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;

@@ -1,4 +1,4 @@
-/** The keys of a backup are had of the kit's shares without Plexus: by the program in docs/backup.md, which knows nothing of this one. */
+/** The keys of a backup are had of the kit's shares without Plexus: by the program in docs/backup/by-hand.md, which knows nothing of this one. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +7,7 @@ import { expect } from "chai";
 import { createEpoch, anchorOf, createRoot, createUnitKeys, rootKeysOf, shareCode, splitRoot, writeCarried, type RootRecord } from "../../../node/keys/index.ts"; // prettier-ignore
 import { createTenantKey, rewrapTenantKey } from "../../../node/keys/units.ts";
 
-const page = readFileSync(join(import.meta.dirname, "../../../docs/backup.md"), "utf8");
+const page = readFileSync(join(import.meta.dirname, "../../../docs/backup/by-hand.md"), "utf8");
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 
 describe("the keys of a backup, by the program on the page", () => {

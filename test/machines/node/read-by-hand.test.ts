@@ -1,4 +1,4 @@
-/** What is stored can be read without Plexus: by the programs in docs/backup.md, which know nothing of this one. */
+/** What is stored can be read without Plexus: by the programs in docs/backup/by-hand.md, which know nothing of this one. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,10 +8,10 @@ import { codeStripe } from "../../../node/shards/coding/index.ts";
 import { encodeRows, fragmentAt, openNode, openUnit, readTreeNode, type UnitContext } from "../../../runtimes/backup/format/index.ts"; // prettier-ignore
 import { context, frozenFile, frozenFileSample, nodeKey, of, rows, type Frozen, type FrozenFile } from "../../unit/runtimes/backup/samples.ts"; // prettier-ignore
 
-const page = readFileSync(join(import.meta.dirname, "../../../docs/backup.md"), "utf8");
+const page = readFileSync(join(import.meta.dirname, "../../../docs/backup/by-hand.md"), "utf8");
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "base64"));
 
-/** What the program in docs/backup.md, which knows nothing of this one, makes of a unit's fragments. */
+/** What the program in docs/backup/by-hand.md, which knows nothing of this one, makes of a unit's fragments. */
 function byHand(fragments: readonly Uint8Array[], key: Uint8Array, of: UnitContext): Buffer {
   const [, program = ""] = /```js\n(import \{ createDecipheriv[\s\S]*?)```/.exec(page) ?? [];
   const folder = mkdtempSync(join(tmpdir(), "plexus-by-hand-"));

@@ -1,4 +1,4 @@
-/** A whole thread is had of a folder of backups and the shares without Plexus: by the programs in docs/backup.md. */
+/** A whole thread is had of a folder of backups and the shares without Plexus: by the programs in docs/backup/by-hand.md. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect } from "chai";

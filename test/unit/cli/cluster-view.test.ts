@@ -96,7 +96,7 @@ describe("the table of nodes", () => {
       .and.match(/node-c\W+down/);
     expect(text).to.match(/^Down: node-c\. Start it/m);
     expect(text).to.include(
-      "Not down: node-b speaks version 0.3, which is too new for node-a (0.1), so they refuse each other. Upgrade one minor version at a time: docs/operating.md, Upgrade.",
+      "Not down: node-b speaks version 0.3, which is too new for node-a (0.1), so they refuse each other. Upgrade one minor version at a time: docs/operate/nodes.md, Upgrade.",
     );
     const keeper = [nodeRow("node-a", refused(0)), nodeRow("node-b", { self: true }), nodeRow("node-c", refused(0))];
     const old = describeNodes(summaryOf(keeper), false);

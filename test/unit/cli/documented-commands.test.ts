@@ -27,7 +27,7 @@ describe("the commands in the documents", () => {
       ["plexus", "up", "--name", "my node"],
       ["plexus", "a", "b"],
     ]);
-    expect(commandsIn(readFileSync(join(root, "docs/backup.md"), "utf8"))).to.have.length.above(20);
+    expect(commandsIn(readFileSync(join(root, "docs/backup/backups.md"), "utf8"))).to.have.length.above(20);
   });
 
   it("are told from those that are none", async () => {

@@ -8,7 +8,7 @@ import { createMetrics } from "../../../node/platform/index.ts";
 const root = join(import.meta.dirname, "../../..");
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 
-/** Every metric that the code counts. Tidy compares them with the table of docs/operating.md. */
+/** Every metric that the code counts. Tidy compares them with the table of docs/operate/metrics.md. */
 const suffixes: Readonly<Record<string, string>> = { count: "_total", gauge: "", observeMs: "_seconds" };
 const sources = globSync("{node,runtimes}/**/*.ts", { cwd: root }).map(read);
 const metrics = sources.flatMap((text) =>

@@ -321,7 +321,7 @@ describe("the doctor of a damaged journal", () => {
     const { state, says, hint } = await journalCheck(data);
     expect(state).to.equal("bad");
     expect(says).to.include('"slot":"chat/7"').and.include('"after":"log/chat/7/').and.not.include("chat/9");
-    expect(hint).to.include("evict").and.include("backup").and.include("docs/operating.md");
+    expect(hint).to.include("evict").and.include("backup").and.include("docs/operate/");
   });
 
   it("says that the folder has lost its format mark, and looks at the slots all the same", async () => {

@@ -72,13 +72,13 @@ describe("durability", () => {
   });
 
   it("of a unit and a snapshot is on the page as it is computed", async () => {
-    const page = readFileSync(join(import.meta.dirname, "../../../docs/backup.md"), "utf8");
+    const page = readFileSync(join(import.meta.dirname, "../../../docs/backup/shards.md"), "utf8");
     const [table = ""] = /\| a unit, a snapshot[^]*?(?=\n\n)/.exec(page) ?? [];
     expect(table.trim()).to.equal((await format(unitTable(), { parser: "markdown" })).trim());
   });
 
   it("is on the page as it is computed and simulated", async () => {
-    const page = readFileSync(join(import.meta.dirname, "../../../docs/backup.md"), "utf8");
+    const page = readFileSync(join(import.meta.dirname, "../../../docs/backup/shards.md"), "utf8");
     const [table = ""] = /\| scheme +\| bytes[^]*?(?=\n\n)/.exec(page) ?? [];
     expect(table.trim()).to.equal((await format(durabilityTable(), { parser: "markdown" })).trim());
   });

@@ -1,6 +1,6 @@
 /** The page. */
 export const pageLimits = {
-  /** `answerTimeoutMs` of [clients](#clients), on the page.
+  /** `answerTimeoutMs` of [clients](client.md#clients), on the page.
    *
    *  A person sees what is still being sent and may do something else meanwhile, so it is longer than for a program. */
   answerTimeoutMs: 90_000,
