@@ -95,7 +95,9 @@ export function sourceOfName(name: string): string {
   if (parseRepository(untagged) !== undefined) return plainSource(untagged);
   // A file at a web address is no model of a registry; `hf:8b` is one, as it is no repository.
   const isFile = isAddress.test(text) && (parseOllamaName(text) === undefined || /\.(?:gguf|onnx)$/i.test(text));
-  return isFile || clusterForm.test(text) || text.startsWith("ollama:") ? plainSource(text) : plainSource(`ollama:${text}`);
+  return isFile || clusterForm.test(text) || text.startsWith("ollama:")
+    ? plainSource(text)
+    : plainSource(`ollama:${text}`);
 }
 
 /** Whether somebody may call a model so: Ollama takes it for a name, or it is a source. */

@@ -108,7 +108,9 @@ describe("plexus backup", () => {
     expect(describeRecall({ ...recalled, written }, false)).to.match(
       /^✔ 1\.0 KiB of snapshot 3 .* in 2 files of \/out$/,
     );
-    expect(describeRecall({ ...recalled, units: 0 }, false)).to.match(/^Snapshot 3 .* has nothing of what you asked for\./);
+    expect(describeRecall({ ...recalled, units: 0 }, false)).to.match(
+      /^Snapshot 3 .* has nothing of what you asked for\./,
+    );
   });
 
   it("says what a recall brought into place, what it left and how to have it too, and which room took nothing", () => {
