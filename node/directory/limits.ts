@@ -28,9 +28,7 @@ export const directoryLimits = {
   watchesPerPeerMax: 128,
   /** Listings one peer may have open; the oldest is dropped and starts over. */
   cursorsPerPeerMax: 16,
-  /** Pushes to a watcher that it has not confirmed; the next ones wait.
-   *
-   *  It confirms a quarter of them at a time. */
+  /** Pushes to a watcher that it has not confirmed; the next ones wait. */
   pushesUnseenMax: 16,
   /** Changes that wait for a watcher; beyond it the watcher starts over. */
   pushQueueMax: 16_384,

@@ -33,9 +33,8 @@ interface Watch {
   /** Number of the attempt: the watch's name at the keeper. 0: none. */
   attempt: number;
   keeper: NodeId | undefined;
-  /** Number of the last push, and of the last that the keeper was told of. */
+  /** Number of the last push. */
   received: number;
-  confirmed: number;
   /** Pushes that overtook the pages. As many as the keeper sends without confirmation. */
   early: (readonly DirectoryWireChange[])[];
   retryMs: number;
@@ -133,14 +132,6 @@ export function createRemoteDirectory(
     }
   };
 
-  /** Tells the keeper what has come, as often as it needs that in order not to wait: many watch one row, and each confirmation is a message. */
-  const confirm = (watch: Watch): void => {
-    const { keeper, attempt, received: number } = watch;
-    if (keeper === undefined || number - watch.confirmed < limits.pushesUnseenMax / 4) return;
-    watch.confirmed = number;
-    exchange.send(keeper, "directory.seen", { watch: attempt, number });
-  };
-
   /** Forgets the attempt, here and at the keeper. */
   const drop = (watch: Watch): void => {
     watch.cancelTimer();
@@ -184,7 +175,7 @@ export function createRemoteDirectory(
     lastAttempt += 1;
     const attempt = lastAttempt;
     const keeper = host();
-    Object.assign(watch, { state: "loading", attempt, keeper, received: 0, confirmed: 0, early: [] });
+    Object.assign(watch, { state: "loading", attempt, keeper, received: 0, early: [] });
     attempts.set(attempt, watch);
     try {
       const first = await call(keeper, "directory.watch", { watch: attempt, prefix: watch.prefix });
@@ -196,7 +187,8 @@ export function createRemoteDirectory(
       checkLater(watch, attempt);
       watch.watcher.reset(rows);
       for (const changes of watch.early.splice(0)) tell(watch, changes);
-      if (watch.attempt === attempt) confirm(watch);
+      if (watch.received > 0 && watch.attempt === attempt && keeper !== undefined)
+        exchange.send(keeper, "directory.seen", { watch: attempt, number: watch.received });
     } catch {
       // Whatever it was: the watcher only needs to know when it is over.
       if (watch.attempt === attempt) retryLater(watch);
@@ -214,7 +206,7 @@ export function createRemoteDirectory(
       return;
     }
     tell(watch, changes);
-    if (watch.attempt === attempt) confirm(watch);
+    if (watch.attempt === attempt) exchange.send(from, "directory.seen", { watch: attempt, number });
   });
   exchange.on("directory.ended", ({ watch: attempt }, from) => {
     const watch = attempts.get(attempt);
@@ -282,7 +274,6 @@ export function createRemoteDirectory(
         attempt: 0,
         keeper: undefined,
         received: 0,
-        confirmed: 0,
         early: [],
         retryMs: limits.retryMinMs,
         cancelTimer: () => undefined,

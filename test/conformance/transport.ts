@@ -162,7 +162,7 @@ export function transportConformance(name: string, makePair: () => Promise<Trans
     }
 
     it("ends a connection on demand, tells both ends, and connects again", async () => {
-      pair.one.disconnect(other.transport.node, failure("BAD_FRAME", { reason: "a test" }));
+      pair.one.disconnect(other.transport.node, failure("FORBIDDEN", { reason: "a test" }));
       expect(send(one, other, "message", "too late")).to.equal(false);
       const ended = (end: End, peer: End): boolean => end.events.includes(`disconnected ${peer.transport.node}`);
       await pair.until(() => ended(one, other) && ended(other, one), "both are told");
@@ -183,7 +183,7 @@ export function transportConformance(name: string, makePair: () => Promise<Trans
       for (let index = 0; index < 100; index += 1)
         for (const channel of channels) expect(send(one, other, channel, [index, filling])).to.equal(true);
       await pair.until(() => other.received.length >= 20, "some of it");
-      pair.one.disconnect(other.transport.node, failure("BAD_FRAME", { reason: "a test" }));
+      pair.one.disconnect(other.transport.node, failure("FORBIDDEN", { reason: "a test" }));
       const connected = `connected ${one.transport.node}`;
       const connections = (): number => other.events.filter((event) => event === connected).length;
       await pair.until(() => connections() === 2 && areConnected(), "the two are connected again");

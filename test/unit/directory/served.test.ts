@@ -183,21 +183,6 @@ describe("the directory as other nodes see it", () => {
     expect(watching.told.map(({ type }) => type)).to.deep.equal(["reset", "changed", "changed", "stale", "reset"]);
   });
 
-  it("confirms what comes often enough for the keeper never to wait, and no more often", async () => {
-    const watching = await watch(remote);
-    let confirmed = 0;
-    links.loses = ([name]) => {
-      if (name === "directory.seen") confirmed += 1;
-      return false;
-    };
-    for (let index = 0; index < 40; index += 1) {
-      await keeper.compareAndSet(`slot/chat/${index}`, index, 0);
-      await settled(watching, `slot/chat/${index}`);
-    }
-    expect(watching.told.map(({ type }) => type)).to.deep.equal(["reset", ...Array<string>(40).fill("changed")]);
-    expect(confirmed).to.equal(10);
-  });
-
   it("goes on after a keeper's restart, and follows when another node keeps it", async () => {
     await keeper.compareAndSet("policy", "old", 0);
     const watching = await watch(remote);

@@ -41,6 +41,7 @@ describe("the one rule for keys", () => {
       "terminal/index.ts",
       "view/composer.tsx",
       "view/keys.ts",
+      "view/notice-list.tsx",
       "view/pasting/index.ts",
       "view/pick-list.tsx",
       "view/prove-again.tsx",
