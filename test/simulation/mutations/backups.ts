@@ -8,7 +8,7 @@ export const ofBackups: readonly Mutation[] = [
     find: "expiresAtMs !== undefined && !holdsAt(nowMs, expiresAtMs, lifeMs);",
     replace: "expiresAtMs !== undefined && expiresAtMs <= nowMs;",
     caughtBy: ["backup-left"],
-    from: 13,
+    from: 15,
     seeds: 20,
     backups: true,
   },

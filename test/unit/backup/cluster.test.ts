@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { BackupState } from "../../../actors/backup/state.ts";
 import { createDirectoryHeads } from "../../../node/backup/index.ts";
 import { backupActor, failure, failureOf, PlexusError, type ActorId, type BackupResults, type BackupWork, type ClusterBackupTask, type ClusterBackupTasks, type SlotId } from "../../../protocols/index.ts"; // prettier-ignore
-import { depth } from "../../depth.ts";
+import { depth, isAll } from "../../depth.ts";
 import { Cluster, memoryDirectory, ownSlot } from "./cluster-fixture.ts";
 import { Actors, smallLimits } from "./world.ts";
 
@@ -172,7 +172,7 @@ describe("backups of a cluster", function () {
 
   it("go on where they were cancelled, whenever that was, and ask for no part again that was done", async () => {
     let kept = 0;
-    for (let moment = 2; moment <= 14; moment += depth(3, 1)) {
+    for (let moment = 2; moment <= 14; moment += depth(isAll ? 3 : 6, 1)) {
       const cluster = new Cluster(moment);
       await cluster.start();
       const opened = new Map<SlotId, number>();
@@ -239,7 +239,7 @@ describe("backups of a cluster", function () {
     expect(marks).to.be.above(4);
     expect(plainLooked.length).to.be.above(4);
     for (const how of ["crash", "cancel"] as const)
-      for (let moment = 1; moment < marks; moment += depth(3, 1)) {
+      for (let moment = 1; moment < marks; moment += depth(isAll ? 3 : 6, 1)) {
         const { task, looked } = await whole(how, moment);
         expect([task.state, task.turn], `${how} ${moment}`).to.deep.equal(["done", 2]);
         // The node that died has shards, too.

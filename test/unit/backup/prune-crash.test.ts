@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { openRepository, type BackupPorts, type BackupStripes } from "../../../node/backup/index.ts";
 import { markStripes } from "../../../node/backup/marking.ts";
 import { backupActor, type ActorId, type BackupResults, type ClusterBackupTask, type SlotId } from "../../../protocols/index.ts"; // prettier-ignore
-import { depth } from "../../depth.ts";
+import { depth, isAll } from "../../depth.ts";
 import { Cluster, ownSlot } from "./cluster-fixture.ts";
 
 /** A node whose process ends at one of the steps of a prune: at a call of holders or of the directory, before it is made or once it was carried out. */
@@ -80,7 +80,7 @@ async function keptAndNeeded(cluster: Cluster) {
 describe("a prune of the cluster whose node dies", () => {
   it("loses nothing that the snapshot needs and leaves nothing for ever, whatever step that was", async () => {
     let [deaths, step] = [0, 1];
-    for (let isOver = false; !isOver; step += depth(9, 1)) {
+    for (let isOver = false; !isOver; step += depth(isAll ? 9 : 27, 1)) {
       for (const when of ["before", "behind"] as const) {
         const at = `died at ${step}, ${when}`;
         const cluster = await backedUp(3);
