@@ -1,8 +1,9 @@
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
+import { callsBy, type Call, type CallInput } from "../client/call.ts";
 import { failure, PlexusError, refused, type Failure, type Result } from "../protocols/errors.ts";
 import { parseActorId } from "../protocols/ids.ts";
-import type { FactorsView } from "../protocols/index.ts";
+import type { FactorsView, OperationAnswer, OperationName } from "../protocols/index.ts";
 import { localTarget, readControlFile } from "./control.ts";
 import { callNode, type Target } from "./node-client.ts";
 import { withoutControls } from "./printable.ts";
@@ -97,6 +98,16 @@ export const askNode = async <T>(
   path: string,
   body?: unknown,
 ): Promise<T> => demand(await callNode<T>(await findNode(flags), method, path, body));
+
+/** Calls the operations of a node. */
+export const callsTo = (target: Target): Call => callsBy((method, path, body) => callNode(target, method, path, body));
+
+/** What the node of a command answers to an operation; a refusal is thrown. */
+export const operate = async <Name extends OperationName>(
+  flags: AdminFlags,
+  name: Name,
+  ...input: CallInput<Name>
+): Promise<OperationAnswer<Name>> => demand(await callsTo(await findNode(flags))(name, ...input));
 
 type Advice = string | ((refusal: Failure) => string | undefined);
 

@@ -1,20 +1,15 @@
 /** `plexus budgets` and `plexus prices`. */
 import { failure, PlexusError } from "../protocols/errors.ts";
-import type { Budget, BudgetView, Price } from "../protocols/index.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
-import { callNode } from "./node-client.ts";
+import type { Budget, BudgetSubject, BudgetView, Price } from "../protocols/index.ts";
+import { operate, type AdminFlags } from "./admin.ts";
 import { describeDuration, exitCodes, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
 
-const budgetsPath = "/api/v1/admin/budgets";
-const pricesPath = "/api/v1/admin/prices";
-const below = (path: string, name: string): string => `${path}/${encodeURIComponent(name)}`;
-
 /** What `plexus budgets set` was told. */
 export interface BudgetFlags {
   readonly name: string;
-  readonly of: string;
+  readonly of: BudgetSubject;
   readonly names: readonly string[];
   readonly tokens?: string;
   readonly cost?: string;
@@ -27,8 +22,7 @@ export interface BudgetFlags {
 
 /** `plexus budgets`. With --json one line a budget. */
 export async function listBudgets(flags: AdminFlags, output: Output): Promise<number> {
-  const target = await findNode(flags);
-  const { budgets } = demand(await callNode<{ readonly budgets: readonly BudgetView[] }>(target, "GET", budgetsPath));
+  const { budgets } = await operate(flags, "budgets.list");
   if (flags.json) for (const budget of budgets) output.print(jsonLine(budget));
   else output.print(describeBudgets(budgets, output.color, output.columns));
   return exitCodes.ok;
@@ -37,16 +31,16 @@ export async function listBudgets(flags: AdminFlags, output: Output): Promise<nu
 /** `plexus budgets set`. */
 export async function setBudget(flags: AdminFlags, told: BudgetFlags, output: Output): Promise<number> {
   const { name, of: subject, names, per, warn, onlyWarn = false, instead } = told;
-  const body = {
+  const budget = await operate(flags, "budgets.set", {
+    budget: name,
     of: subject,
-    names,
+    names: [...names],
     ...readAmount(told),
     per,
     warnPercent: warn,
     ending: instead === undefined ? (onlyWarn ? "warn" : "stop") : "instead",
     ...(instead !== undefined && { instead }),
-  };
-  const budget = demand(await callNode<Budget>(await findNode(flags), "PUT", below(budgetsPath, name), body));
+  });
   if (flags.json) output.print(jsonLine(budget));
   else output.print(`${wordsOf(budget)}. ${endingOf(budget)}`);
   return exitCodes.ok;
@@ -54,7 +48,7 @@ export async function setBudget(flags: AdminFlags, told: BudgetFlags, output: Ou
 
 /** `plexus budgets remove`. */
 export async function removeBudget(flags: AdminFlags, name: string, output: Output): Promise<number> {
-  const budget = demand(await callNode<Budget>(await findNode(flags), "DELETE", below(budgetsPath, name)));
+  const budget = await operate(flags, "budgets.remove", { budget: name });
   if (flags.json) output.print(jsonLine(budget));
   else output.print(`The budget is removed. To set it again: ${commandOf(budget)}`);
   return exitCodes.ok;
@@ -62,8 +56,7 @@ export async function removeBudget(flags: AdminFlags, name: string, output: Outp
 
 /** `plexus prices`. With --json one line a price. */
 export async function listPrices(flags: AdminFlags, output: Output): Promise<number> {
-  const target = await findNode(flags);
-  const { prices } = demand(await callNode<{ readonly prices: readonly Price[] }>(target, "GET", pricesPath));
+  const { prices } = await operate(flags, "prices.list");
   if (flags.json) for (const price of prices) output.print(jsonLine(price));
   else output.print(describePrices(prices, output.color, output.columns));
   return exitCodes.ok;
@@ -75,8 +68,8 @@ export async function setPrice(
   { model, input, output: out, cached, call }: { readonly model: string; readonly input: number; readonly output: number; readonly cached: number | undefined; readonly call: number | undefined },
   output: Output,
 ): Promise<number> {
-  const body = { input, output: out, ...(cached !== undefined && { cached }), ...(call !== undefined && { call }) };
-  const price = demand(await callNode<Price>(await findNode(flags), "PUT", below(pricesPath, model), body));
+  const rates = { input, output: out, ...(cached !== undefined && { cached }), ...(call !== undefined && { call }) };
+  const price = await operate(flags, "prices.set", { model, ...rates });
   if (flags.json) output.print(jsonLine(price));
   else output.print(`${withoutControls(model)}: ${input} for a million tokens read, ${out} for a million written, from now on.`);
   return exitCodes.ok;
@@ -84,7 +77,7 @@ export async function setPrice(
 
 /** `plexus prices remove`. */
 export async function removePrice(flags: AdminFlags, model: string, output: Output): Promise<number> {
-  const price = demand(await callNode<Price>(await findNode(flags), "DELETE", below(pricesPath, model)));
+  const price = await operate(flags, "prices.remove", { model });
   const more = `${price.cached === undefined ? "" : ` --cached ${price.cached}`}${price.call === undefined ? "" : ` --call ${price.call}`}`;
   if (flags.json) output.print(jsonLine(price));
   else

@@ -1,20 +1,17 @@
 /** `plexus quotas`. */
-import { failure, PlexusError, type Quota, type QuotaMeasure } from "../protocols/index.ts";
+import { failure, PlexusError, type PeriodName, type Quota, type QuotaMeasure } from "../protocols/index.ts";
 import { readCount } from "./budgets.ts";
-import { askNode, demand, findNode, type AdminFlags } from "./admin.ts";
-import { callNode } from "./node-client.ts";
+import { operate, type AdminFlags } from "./admin.ts";
 import { exitCodes, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
-
-const quotasPath = "/api/v1/admin/quotas";
 
 /** What `plexus quotas set` was told. */
 export interface QuotaFlags {
   readonly messages?: string | undefined;
   readonly bytes?: string | undefined;
   readonly tokens?: string | undefined;
-  readonly per: string;
+  readonly per: PeriodName;
 }
 
 const commandOf = ({ role, measure, per, limit }: Quota): string =>
@@ -24,8 +21,7 @@ const wordsOf = ({ role, measure, per, limit }: Quota): string =>
 
 /** `plexus quotas`. With --json one line a quota. */
 export async function listQuotas(flags: AdminFlags, output: Output): Promise<number> {
-  const target = await findNode(flags);
-  const { quotas } = demand(await callNode<{ readonly quotas: readonly Quota[] }>(target, "GET", quotasPath));
+  const { quotas } = await operate(flags, "quotas.list");
   if (flags.json) for (const quota of quotas) output.print(jsonLine(quota));
   else if (quotas.length === 0)
     output.print(
@@ -46,7 +42,7 @@ export async function setQuota(flags: AdminFlags, role: string, told: QuotaFlags
   if (measure === undefined || more !== undefined)
     throw new PlexusError(failure("BAD_REQUEST", { reason: "say one of --messages, --bytes and --tokens" }));
   const limit = readCount(told[measure] ?? "");
-  const quota = await askNode<Quota>(flags, "PUT", pathOf(role, measure, told.per), { limit });
+  const quota = await operate(flags, "quotas.set", { role, measure, per: told.per, limit });
   if (flags.json) output.print(jsonLine(quota));
   else output.print(`${wordsOf(quota)}, from now on. For people with several roles the widest quota counts.`);
   return exitCodes.ok;
@@ -55,14 +51,11 @@ export async function setQuota(flags: AdminFlags, role: string, told: QuotaFlags
 /** `plexus quotas remove`. */
 export async function removeQuota(
   flags: AdminFlags,
-  { role, measure, per }: { readonly role: string; readonly measure: QuotaMeasure; readonly per: string },
+  of: { readonly role: string; readonly measure: QuotaMeasure; readonly per: PeriodName },
   output: Output,
 ): Promise<number> {
-  const quota = await askNode<Quota>(flags, "DELETE", pathOf(role, measure, per));
+  const quota = await operate(flags, "quotas.remove", of);
   if (flags.json) output.print(jsonLine(quota));
   else output.print(`The quota is removed. To set it again: ${withoutControls(commandOf(quota))}`);
   return exitCodes.ok;
 }
-
-const pathOf = (role: string, measure: QuotaMeasure, per: string): string =>
-  [quotasPath, ...[role, measure, per].map(encodeURIComponent)].join("/");

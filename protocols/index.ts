@@ -68,6 +68,7 @@ export * from "./nodes.ts";
 export * from "./notice.ts";
 export * from "./notice-text.ts";
 export * from "./observe.ts";
+export * from "./operations/index.ts";
 export * from "./permissions.ts";
 export * from "./playbooks.ts";
 export { plexusMark } from "./plexus-answer.ts";

@@ -1,4 +1,5 @@
 import { Option } from "commander";
+import type { BudgetSubject } from "../../protocols/index.ts";
 import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../options.ts";
 import type { Define } from "./index.ts";
 
@@ -67,7 +68,7 @@ export const define: Define = (command, { output, onExit }) => {
         "plexus budgets set openai provider api.openai.com --cost 50 --per month --instead qwen",
       ),
     )
-    .action(async (name: string, subject: string, names: readonly string[], options: SetOptions) => {
+    .action(async (name: string, subject: BudgetSubject, names: readonly string[], options: SetOptions) => {
       const { setBudget } = await import("../budgets.ts");
       onExit(await setBudget(await adminFlags(options), { name, of: subject, names, ...options }, output));
     });

@@ -1,5 +1,5 @@
 import { Argument, Option } from "commander";
-import { quotaMeasures, type QuotaMeasure } from "../../protocols/index.ts";
+import { quotaMeasures, type PeriodName, type QuotaMeasure } from "../../protocols/index.ts";
 import { adminFlags, examples, withAdminFlags, type AdminOptions } from "../options.ts";
 import type { Define } from "./index.ts";
 
@@ -7,7 +7,7 @@ interface SetOptions extends AdminOptions {
   readonly messages?: string;
   readonly bytes?: string;
   readonly tokens?: string;
-  readonly per: string;
+  readonly per: PeriodName;
 }
 
 const period = (): Option => new Option("--per <period>", "of UTC").choices(["day", "month"]).default("day");
@@ -56,7 +56,7 @@ export const define: Define = (command, { output, onExit }) => {
       .addOption(period()),
   )
     .addHelpText("after", examples("plexus quotas remove guest messages --per day"))
-    .action(async (role: string, measure: QuotaMeasure, options: AdminOptions & { readonly per: string }) => {
+    .action(async (role: string, measure: QuotaMeasure, options: AdminOptions & { readonly per: PeriodName }) => {
       const { removeQuota } = await import("../quotas.ts");
       onExit(await removeQuota(await adminFlags(options), { role, measure, per: options.per }, output));
     });

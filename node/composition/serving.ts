@@ -12,6 +12,7 @@ import { auditInCopy, type FirstAdmin } from "./cluster-memory.ts";
 import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
 import type { MeshPort } from "./mesh-port.ts";
+import { operationsOf } from "./operations.ts";
 import { patientLimits } from "./patience.ts";
 import type { Peer } from "./peer.ts";
 import { placeIn } from "./places.ts";
@@ -71,6 +72,7 @@ export async function serveClients(
   const { clock, random, log, meter, metrics, descriptors, version, startedAtMs } = machine;
   const { node, journal, store } = identity;
   const others = () => peer.membership.members().members.filter((one) => one.node !== node);
+  const up = () => others().filter((one) => peer.membership.isUp(one.node));
   const leaks = config.leakedPasswords === undefined ? undefined : await readLeaks(config.leakedPasswords);
   if (leaks !== undefined) log.info("passwords.leaked", { file: config.leakedPasswords, passwords: leaks.size });
   const named = config.control === undefined ? undefined : parseControl(config.control);
@@ -88,7 +90,8 @@ export async function serveClients(
     labels: () => peer.membership.members().members.find((one) => one.node === node)?.labels ?? {},
     modelRoutes: peer.modelRoutes,
     explainRoute: peer.explainRoute,
-    budgets: { ...peer.budgets, ...peer.usage },
+    operations: operationsOf(peer),
+    budgets: peer.usage,
     ...(peer.activity && { activity: peer.activity }),
     quality: peer.quality,
     serving: () => peer.calls.explain(),
@@ -116,10 +119,7 @@ export async function serveClients(
     name: at.name,
     ratePeers: {
       count: () => others().length + 1,
-      up: () =>
-        others()
-          .filter((one) => peer.membership.isUp(one.node))
-          .map((one) => one.node),
+      up: () => up().map((one) => one.node),
       onChange: (listener) => peer.membership.onChange(listener),
       tell: (other, rows) =>
         peer.exchange.call(other, "rates.tell", { rows: [...rows] }, gatewayLimits.rateTellTimeoutMs),
@@ -140,7 +140,7 @@ export async function serveClients(
         peer.exchange.on("response.end", (of) => own.end(of));
       },
     },
-    peers: () => placesOf(others().filter((one) => peer.membership.isUp(one.node))),
+    peers: () => placesOf(up()),
     reach: {
       degraded: () => peer.reach.degraded(),
       onChange: (listener) => peer.reach.onChange(listener),

@@ -103,24 +103,34 @@ function answerFinder({ routes }: Answers): (method: string, path: string) => ob
   };
 }
 
+/** A schema with references to the types that it names. A row names the type of an answer; what the type says is read by the compiler. */
+function referring(schema: Json, schemas: Answers["schemas"]): object {
+  const { title } = schema;
+  if (title !== undefined && title in schemas) return { $ref: `#/components/schemas/${title}` };
+  const inner = (value: unknown): unknown =>
+    typeof value === "object" && value !== null && !Array.isArray(value) ? referring(value, schemas) : value;
+  return Object.fromEntries(
+    Object.entries(schema).map(([name, value]) => [name, Array.isArray(value) ? value.map(inner) : inner(value)]),
+  );
+}
+
 /** Gives the answers of a route their schemas. */
 function withAnswers(paths: Described["paths"], answers: Answers): Described["paths"] {
   const find = answerFinder(answers);
   const json = (schema: object) => ({ description: "Done", content: { "application/json": { schema } } });
-  const answerOf = (method: string, path: string, said: Json): object => {
-    const schema = said.content?.["application/json"]?.schema;
-    const named = schema?.title;
-    if (named !== undefined && named in answers.schemas) return json({ $ref: `#/components/schemas/${named}` });
+  const answerOf = (method: string, path: string, said: Answered): object => {
     const found = find(method, path);
     if (found === null) return { description: "A file, a stream, or a redirection" };
-    return found === undefined ? said : json(found);
+    if (found !== undefined) return json(found);
+    const schema = said.content?.["application/json"]?.schema;
+    return schema === undefined ? said : json(referring(schema, answers.schemas));
   };
   return Object.fromEntries(
     Object.entries(paths).map(([path, methods]) => [
       path,
       Object.fromEntries(
         Object.entries(methods).map(([method, route]) => {
-          const responses = route["responses"] as Readonly<Record<string, Json>>;
+          const responses = route["responses"] as Readonly<Record<string, Answered>>;
           return [
             method,
             { ...route, responses: { ...responses, 200: answerOf(method, path, responses["200"] ?? {}) } },
@@ -130,8 +140,11 @@ function withAnswers(paths: Described["paths"], answers: Answers): Described["pa
     ]),
   );
 }
+interface Answered {
+  readonly content?: { readonly "application/json"?: { readonly schema?: Json } };
+}
 interface Json {
-  readonly content?: { readonly "application/json"?: { readonly schema?: { readonly title?: string } } };
+  readonly title?: string;
 }
 
 /** Adds the description and the page. */

@@ -53,7 +53,6 @@ import { addAuditRoutes } from "./audit.ts";
 import { addAuditRules } from "./audit-rules.ts";
 import { addBackups } from "./backups.ts";
 import { addBackupGuards } from "./backup-guards.ts";
-import { addBudgets } from "./budgets.ts";
 import { addShardRoutes } from "./shards.ts";
 import { addStripeRoutes } from "./stripes.ts";
 import { addUsage } from "./usage.ts";
@@ -65,7 +64,7 @@ import { gatewayLimits } from "./limits.ts";
 import { listenForMetrics, type MetricsListener } from "./metrics.ts";
 import { addObserveRoutes } from "./observe.ts";
 import { addSecrets } from "./secrets.ts";
-import { addQuotas } from "./quotas.ts";
+import { addOperations } from "./rest/derive.ts";
 import { addBranding } from "./branding.ts";
 import { addMailRoutes } from "./mail.ts";
 import { createOutflow } from "./outflow.ts";
@@ -181,6 +180,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     async (api) => {
       await api.register(cookie);
       addRoutes(api, at, accounts);
+      addOperations(api, at, at.operations ?? {});
       if (at.tokens !== undefined) addServiceTokens(api, at.tokens);
       addEvents(api, at, { subscribers });
       addAdminRoutes(api, at, { url: outward, connections: () => subscribers.count() });
@@ -213,8 +213,6 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       if (at.shards !== undefined) addStripeRoutes(api, at, at.shards);
       addBackupGuards(api, at);
       if (at.backups !== undefined) addBackups(api, at, at.backups);
-      addBudgets(api, at);
-      addQuotas(api, at);
       if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);
       if (at.blobs !== undefined) addAgentUploadRoutes(api, at, at.blobs);
       if (at.observe !== undefined) addObserveRoutes(api, at.observe);

@@ -1,7 +1,6 @@
 import type {
   AuditPage,
   AuditWriter,
-  BudgetView,
   Degraded,
   Endpoint,
   EndpointReport,
@@ -12,6 +11,7 @@ import type {
   NodePlace,
   AuditAction,
   NodeStatus,
+  OperationHandlers,
   ThreatListState,
   Noticed,
   Permission,
@@ -32,7 +32,6 @@ import type {
 } from "../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../protocols/mesh/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
-import type { Budgets } from "../cluster/budgets.ts";
 import type { ControlTokens } from "../cluster/control-tokens.ts";
 import type { ClusterRoles } from "../cluster/roles.ts";
 import type { IdentityProviders } from "../cluster/identity-providers.ts";
@@ -118,8 +117,10 @@ export interface GatewayOptions {
     question: Pick<GenerationRequest, "messages" | "tools" | "format">,
     how: { readonly rulesOnly: boolean },
   ): Promise<RouteExplanation | undefined>;
-  /** Budgets and prices, and what was taken of them; absent on a node without a cluster. */
-  readonly budgets?: Pick<Budgets, "budgets" | "prices" | "quotas"> & BudgetStandings;
+  /** What answers the operations; whatever is absent is NOT_FOUND. */
+  readonly operations?: Partial<OperationHandlers>;
+  /** What quotas and budgets say of what is about to happen; absent on a node without a cluster. */
+  readonly budgets?: BudgetGuard;
   /** Counts what people do; absent: nobody does. */
   readonly activity?: ActivityPort;
   /** The hub the kernel publishes into. */
@@ -290,11 +291,8 @@ export interface EndpointsPort {
   watch(listener: () => void): () => void;
 }
 
-/** What is known of budgets beside what admins set. */
-export interface BudgetStandings {
-  /** Those that may stop a person's calls. */
-  standingsOf(person: string): Promise<readonly BudgetView[]>;
-  standings(): Promise<readonly BudgetView[]>;
+/** Quotas and budgets, as they stand before what they count. */
+interface BudgetGuard {
   /** Reserves of the quotas that count for somebody with these roles. Errors: QUOTA_EXCEEDED, QUOTA_UNKNOWN, OVERLOADED. */
   admit(
     person: string,

@@ -22,7 +22,7 @@ import {
   isTemplateExpression,
 } from "typescript/unstable/ast/is";
 import type { Node } from "typescript/unstable/ast";
-import { allCommands } from "../../protocols/index.ts";
+import { allCommands, allOperations } from "../../protocols/index.ts";
 
 const root = join(import.meta.dirname, "../..");
 const path = join(root, "protocols/answers.json");
@@ -193,6 +193,13 @@ function writtenPath(node: Node | undefined): string | undefined {
   return undefined;
 }
 
+/** The types that a schema names, in it or below. */
+function titlesIn(schema: unknown): readonly string[] {
+  if (typeof schema !== "object" || schema === null) return [];
+  const { title } = schema as { readonly title?: unknown };
+  return [...(typeof title === "string" ? [title] : []), ...Object.values(schema).flatMap(titlesIn)];
+}
+
 const sorted = <T>(entries: Iterable<readonly [string, T]>): Record<string, T> =>
   Object.fromEntries([...entries].toSorted(([one], [other]) => (one < other ? -1 : 1)));
 
@@ -219,10 +226,8 @@ export function readAnswers(): Answers {
       };
       file?.forEachChild(walk);
     }
-    for (const { row } of allCommands) {
-      const { title } = row.result as { readonly title?: string };
-      if (title !== undefined) schemas.exported(title);
-    }
+    for (const { row } of allCommands) for (const title of titlesIn(row.result)) schemas.exported(title);
+    for (const { row } of allOperations) for (const title of titlesIn(row.answer)) schemas.exported(title);
     return { routes: sorted(routes), schemas: sorted(schemas.named) };
   } finally {
     api.close();

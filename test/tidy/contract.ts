@@ -1,7 +1,7 @@
 /** The wire as a list: every message with every field, one per line, sorted by where it stands: what clients say, what nodes
  *  say to each other (`CHANNEL/MESSAGE`; `answer/`: what they are answered; `frame/`: kinds of frames below that), and what
- *  lies in the directory (`row/`). `route/`: REST routes of commands, below the gateway's prefix.
- *  `protocols/CONTRACT.txt` holds the list as released; a field that went away stays there as a `RETIRED` line, because old
+ *  lies in the directory (`row/`). `route/`: REST routes of commands and operations, below the gateway's
+ *  prefix. `protocols/CONTRACT.txt` holds the list as released; a field that went away stays there as a `RETIRED` line, because old
  *  clients and nodes still send it. What may change in a version: docs/decisions/0008-mesh.md.
  *
  *      node test/tidy/contract.ts            prints the list as it should be
@@ -62,6 +62,12 @@ export function contractLines(): readonly string[] {
     ...schemaLines(`answer/${kind}.${name}`, row.result),
     ...(row.http ?? []).map(({ method, path }) => `route/${method} ${path}: ${kind}.${name}`),
   ]);
+  const operations = protocols.allOperations.flatMap(({ name, method, path, row }) => [
+    ...schemaLines(`operation/${name}`, row.params).filter((line) => !line.endsWith(" {}")),
+    ...schemaLines(`operation/${name}`, row.fields).filter((line) => !line.endsWith(" {}")),
+    ...schemaLines(`answer/operation/${name}`, row.answer),
+    `route/${method} ${path}: operation/${name}`,
+  ]);
   const bodies = Object.entries(tables).flatMap(([group, table]) =>
     Object.entries(table).flatMap(([name, schema]) => schemaLines(`${group}.${name}`, schema as object)),
   );
@@ -69,7 +75,7 @@ export function contractLines(): readonly string[] {
     .filter((path) => !notOnWire.has(path))
     .toSorted()
     .flatMap((path) => declarationLines(sourceOf(path)));
-  return [...commands, ...bodies, ...declared, ...nodeLines()];
+  return [...commands, ...operations, ...bodies, ...declared, ...nodeLines()];
 }
 
 /** What nodes say to each other, and leave to each other in the directory. */

@@ -197,6 +197,8 @@ export const entrances: readonly string[] = [
   ...sharedFiles,
   ...clusterFacts,
   "config/units.ts",
+  // Calls of operations: the index brings what keeps a connection, which a command has no use for.
+  "client/call.ts",
   // What the page and the commands in it have between them.
   "cli/page/terminal.ts",
   // A thread that reads files needs nothing of the inference host, nor does the command that suggests models.

@@ -12,6 +12,7 @@ import { user } from "../../../actors/user/index.ts";
 import { watch } from "../../../actors/watch/index.ts";
 import { adminCodeHash, type Gateway, type GatewayLimits, type GatewayOptions } from "../../../node/gateway/index.ts";
 import { signUpInvitations } from "../../../node/cluster/sign-up-invitations.ts";
+import { operationsOf } from "../../../node/composition/operations.ts";
 import type { Peer } from "../../../node/composition/peer.ts";
 import { createProviders } from "../../../node/identity/index.ts";
 import { createSecrets } from "../../../node/keys/index.ts";
@@ -141,7 +142,8 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     kernel,
     actors: peer.actors,
     engines: options.settleIntervalMs === undefined ? runtime.engines : peer.engines,
-    budgets: { ...peer.budgets, ...peer.usage },
+    operations: operationsOf(peer),
+    budgets: peer.usage,
     ...(peer.activity && { activity: peer.activity }),
     serving: () => peer.calls.explain(),
     hub,

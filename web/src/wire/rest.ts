@@ -1,4 +1,5 @@
-import type { Result } from "../../../protocols/index.ts";
+import type { Failure, OperationAnswer, OperationName, Result } from "../../../protocols/index.ts";
+import { callsBy, type CallInput } from "../../../client/call.ts";
 import { failure } from "../../../protocols/errors.ts";
 import { explain } from "../model/explain.ts";
 import { refusalIn } from "../../../protocols/plexus-answer.ts";
@@ -37,10 +38,32 @@ export async function request<Answer>(
   return { ok: false, error: refusal ?? (status === 401 ? failure("UNAUTHENTICATED") : stranger) };
 }
 
-/** As `request`, for callers that take failures as exceptions (queries do). Throws the `Failure` itself. */
+/** Calls operations of the node that served the page. */
+export const call = callsBy((method, path, body) => request(method, path, body));
+
+/** A refusal, as queries throw it. */
+export class Refused extends Error {
+  readonly failure: Failure;
+  constructor(failure: Failure) {
+    super(explain(failure, "look"));
+    this.failure = failure;
+  }
+}
+
+/** As `call`, for queries. Throws `Refused`. */
+export async function seen<Name extends OperationName>(
+  name: Name,
+  ...input: CallInput<Name>
+): Promise<OperationAnswer<Name>> {
+  const result = await call(name, ...input);
+  if (result.ok) return result.value;
+  throw new Refused(result.error);
+}
+
+/** As `request`, for queries. Throws `Refused`. */
 export async function fetched<Answer>(path: string): Promise<Answer> {
   const result = await request<Answer>("GET", path);
-  if (!result.ok) throw Object.assign(new Error(explain(result.error, "look")), { failure: result.error });
+  if (!result.ok) throw new Refused(result.error);
   return result.value;
 }
 

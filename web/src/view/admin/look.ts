@@ -1,16 +1,5 @@
 /** What the pages of the administration look at again and again. */
-import type { Failure } from "../../../../protocols/index.ts";
-import { explain } from "../../model/index.ts";
-import { request } from "../../wire/index.ts";
-
-/** A refusal, as queries throw it. */
-export class Refused extends Error {
-  readonly failure: Failure;
-  constructor(failure: Failure) {
-    super(explain(failure, "look"));
-    this.failure = failure;
-  }
-}
+import { Refused, request } from "../../wire/index.ts";
 
 /** Asks for something to look at. */
 export async function look<Value>(path: string, method: "GET" | "POST" = "GET", body: object = {}): Promise<Value> {

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import type { BudgetView, UsagePeriod, UsageRow, UsageView } from "../../../../protocols/index.ts";
-import { fetched } from "../../wire/index.ts";
+import { fetched, seen } from "../../wire/index.ts";
 import { Part } from "./part.tsx";
 
 /** What the user took of models, and what is left of the budgets that count it. It grows while the page is open, and is looked at now and
@@ -14,7 +14,7 @@ export function Usage() {
   });
   const limits = useQuery({
     queryKey: ["budgets"],
-    queryFn: () => fetched<{ readonly budgets: readonly BudgetView[] }>("/api/v1/budgets"),
+    queryFn: () => seen("budgets.mine"),
     staleTime: 0,
     gcTime: 0,
   });

@@ -5,7 +5,7 @@ import { counted } from "../../../../../protocols/amounts.ts";
 import { beyond, grantsOf, roleTable, type RoleTable } from "../../../../../protocols/authority.ts";
 import type { ClusterRole, Failure, PersonView, Session } from "../../../../../protocols/index.ts";
 import { notices, useSession } from "../../../live/index.ts";
-import { ownPlace, request } from "../../../wire/index.ts";
+import { ownPlace, Refused, request } from "../../../wire/index.ts";
 import { Avatar } from "../../avatar.tsx";
 import { Copyable } from "../../copyable.tsx";
 import { useDialogs } from "../../dialogs.tsx";
@@ -17,7 +17,7 @@ import { Part } from "../../settings/part.tsx";
 import { deviceName, keyStory, storyOf } from "../../settings/session-words.ts";
 import { dateOf, momentOf } from "../../time.ts";
 import { AdminPage } from "../frame.tsx";
-import { Refused } from "../look.ts";
+
 import { useAct, usePerson, useRoles } from "./asks.ts";
 import { May } from "./may.tsx";
 import "../backup/backup.css";

@@ -2,14 +2,13 @@ import { Button, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { Price } from "../../../../../protocols/index.ts";
 import { notices } from "../../../live/index.ts";
-import { request } from "../../../wire/index.ts";
+import { call, seen } from "../../../wire/index.ts";
 import { useActOn } from "../../act.ts";
 import { useFaults } from "../../faults.ts";
 import { Form } from "../../form.tsx";
 import { formText } from "../../form-text.ts";
 import { useRights } from "../../rights.ts";
 import { Part } from "../../settings/part.tsx";
-import { look } from "../look.ts";
 import { Table, type Column } from "../table.tsx";
 
 const all = ["usage"];
@@ -21,18 +20,17 @@ export function Prices() {
   const { may } = useRights();
   const act = useActOn(all);
   const faults = useFaults({ name: "The name of a model, or the beginning of names and a *.", input: priceRule, output: priceRule });
-  const { data } = useQuery({ queryKey: ["usage", "prices"], queryFn: () => look<{ readonly prices: readonly Price[] }>("/admin/prices"), retry: false });
+  const { data } = useQuery({ queryKey: ["usage", "prices"], queryFn: () => seen("prices.list"), retry: false });
   const mayChange = may("cluster.administer");
-  const path = (model: string): string => `/api/v1/admin/prices/${encodeURIComponent(model)}`;
   const remove = async ({ name }: Price) => {
-    if ((await act(() => request("DELETE", path(name)))) !== undefined) notices.show(`${name} costs nothing now.`);
+    if ((await act(() => call("prices.remove", { model: name }))) !== undefined) notices.show(`${name} costs nothing now.`);
   };
   const set = async (form: HTMLFormElement) => {
     const [input, output] = [Number(formText(form, "input")), Number(formText(form, "output"))];
     for (const [field, price] of Object.entries({ input, output }))
       if (!(price >= 0 && price <= priceMax)) return faults.say(priceRule, field);
     const model = formText(form, "model").trim();
-    if ((await act(() => request("PUT", path(model), { input, output }), faults.take)) === undefined) return;
+    if ((await act(() => call("prices.set", { model, input, output }), faults.take)) === undefined) return;
     notices.show(`${model} has its price.`);
     form.reset();
   };

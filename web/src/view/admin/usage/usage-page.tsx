@@ -2,7 +2,8 @@ import { Button, SegmentedControl } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
-import type { BudgetView, UsageDayRow, UsageView } from "../../../../../protocols/index.ts";
+import type { UsageDayRow, UsageView } from "../../../../../protocols/index.ts";
+import { seen } from "../../../wire/index.ts";
 import { Note } from "../../note.tsx";
 import { useRights } from "../../rights.ts";
 import { Part } from "../../settings/part.tsx";
@@ -82,7 +83,7 @@ function Usage() {
   const navigate = useNavigate();
   const { may } = useRights();
   const used = useQuery({ queryKey: ["usage", "all", days], queryFn: () => readDays(days), staleTime: 60_000, retry: false });
-  const budgets = useQuery({ queryKey: ["usage", "budgets"], queryFn: () => look<{ readonly budgets: readonly BudgetView[] }>("/admin/budgets"), retry: false });
+  const budgets = useQuery({ queryKey: ["usage", "budgets"], queryFn: () => seen("budgets.list"), retry: false });
   const rows = useMemo(() => used.data?.rows ?? [], [used.data]);
   const teams = useMemo(() => teamsOf(budgets.data?.budgets ?? []), [budgets.data]);
   const daily = useMemo(() => byDay(rows, measure, { days, nowMs: Date.now() }), [rows, measure, days]);

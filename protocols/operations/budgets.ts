@@ -1,0 +1,110 @@
+/** Budgets, prices and quotas: what people may take of models, what models cost, what people of a role may use. */
+import { budgetParams, priceParams, setBudget, setPrice, type Budget, type BudgetView, type Price } from "../budgets.ts"; // prettier-ignore
+import { answer } from "../command.ts";
+import { quotaName, quotaParams, setQuota, type Quota } from "../quotas.ts";
+import { changes, fieldsOf, listOf, reads } from "./operation.ts";
+
+const tags = ["admin"];
+const budgets = fieldsOf({ budgets: listOf(answer<BudgetView>("BudgetView")) });
+
+export const budgetOperations = {
+  "budgets.mine": reads({
+    answer: budgets,
+    permission: "account.use",
+    summary: "The budgets that may stop the caller's calls of models, and how much of each is used",
+    tags: ["ledger"],
+  }),
+  "budgets.list": reads({
+    answer: budgets,
+    permission: "cluster.see",
+    summary: "Budgets, and how much of each is used",
+    tags,
+  }),
+  "budgets.set": changes({
+    params: budgetParams,
+    fields: setBudget,
+    answer: answer<Budget>("Budget"),
+    permission: "cluster.administer",
+    action: "setBudget",
+    facts: ({ budget }) => ({ budget }),
+    remembers: ({ budget, of: subject, names = [], measure, limit, per, ending }) => ({
+      budget,
+      of: `${subject} ${names.join(" ")}`.slice(0, 256).trim(),
+      limit: `${limit} ${measure} per ${per}`,
+      ending,
+    }),
+    summary: "Sets a budget",
+    description:
+      "`person`, `key` and `agent` count each that is named, or each there is, by itself; the others count all that are named together. A budget that names somebody stands in place of those of its sort that are for each. `limit` of `cost` is in millionths of the unit in which prices are.",
+    tags,
+  }),
+  "budgets.remove": changes({
+    params: budgetParams,
+    answer: answer<Budget>("Budget"),
+    permission: "cluster.administer",
+    action: "removeBudget",
+    facts: ({ budget }) => ({ budget }),
+    remembers: ({ budget }) => ({ budget }),
+    summary: "Ends a budget; answers with it as it was",
+    tags,
+  }),
+  "prices.list": reads({
+    answer: fieldsOf({ prices: listOf(answer<Price>("Price")) }),
+    permission: "cluster.see",
+    summary: "What models cost",
+    tags,
+  }),
+  "prices.set": changes({
+    params: priceParams,
+    fields: setPrice,
+    answer: answer<Price>("Price"),
+    permission: "cluster.administer",
+    action: "setPrice",
+    facts: ({ model }) => ({ model }),
+    remembers: ({ model, ...rates }) => ({
+      model: model.slice(0, 256),
+      ...Object.fromEntries(Object.entries(rates).map(([name, rate]) => [name, String(rate)])),
+    }),
+    summary: "Says what a model costs: units for a million tokens, and for a call",
+    description:
+      "A name that ends with `*` stands for all models whose names begin with the part before it; the longest name that fits counts.",
+    tags,
+  }),
+  "prices.remove": changes({
+    params: priceParams,
+    answer: answer<Price>("Price"),
+    permission: "cluster.administer",
+    action: "removePrice",
+    facts: ({ model }) => ({ model }),
+    remembers: ({ model }) => ({ model: model.slice(0, 256) }),
+    summary: "A model costs nothing any more; answers with its price as it was",
+    tags,
+  }),
+  "quotas.list": reads({
+    answer: fieldsOf({ quotas: listOf(answer<Quota>("Quota")) }),
+    permission: "cluster.see",
+    summary: "Quotas of roles",
+    tags,
+  }),
+  "quotas.set": changes({
+    params: quotaParams,
+    fields: setQuota,
+    answer: answer<Quota>("Quota"),
+    permission: "cluster.administer",
+    action: "setQuota",
+    facts: ({ limit, ...of }) => ({ quota: quotaName(of), limit: String(limit) }),
+    summary: "Says how much people of a role may use in a day or a month",
+    description:
+      "`messages` that they post in rooms, `bytes` of pictures and sounds that they upload, `tokens` of models. A person with several roles has the widest quota; a role without a quota has no limit.",
+    tags,
+  }),
+  "quotas.remove": changes({
+    params: quotaParams,
+    answer: answer<Quota>("Quota"),
+    permission: "cluster.administer",
+    action: "removeQuota",
+    facts: (of) => ({ quota: quotaName(of) }),
+    summary: "Ends a quota; answers with it as it was",
+    tags,
+  }),
+};

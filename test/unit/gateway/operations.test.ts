@@ -1,0 +1,106 @@
+/** Operations: rows, the routes that they make, and the typed calls. */
+import { expect } from "chai";
+import { callsBy } from "../../../client/call.ts";
+import { commandRoutes } from "../../../node/gateway/commands.ts";
+import { checkOf } from "../../../protocols/check.ts";
+import { allOperations, apiPrefix, ok, type OperationHandlers } from "../../../protocols/index.ts";
+import { byHand } from "./by-hand.ts";
+import { controlToken, startFixture, type Fixture } from "./fixture.ts";
+import { everyPart } from "./permission-table.ts";
+
+const propertiesOf = (schema: object): readonly string[] =>
+  Object.keys((schema as { readonly properties?: object }).properties ?? {});
+
+interface Described {
+  readonly operationId?: string;
+  readonly responses: Readonly<
+    Record<string, { readonly content?: Readonly<Record<string, { readonly schema: object }>> }>
+  >;
+}
+
+describe("the rows of operations", () => {
+  it("say of each parameter of the path what it is, and name no field twice", () => {
+    for (const { name, path, row } of allOperations) {
+      const inPath = [...path.matchAll(/:(\w+)/g)].map(([, field]) => field);
+      expect(propertiesOf(row.params), name).to.have.members(inPath);
+      expect(
+        propertiesOf(row.fields).filter((field) => inPath.includes(field)),
+        name,
+      ).to.deep.equal([]);
+    }
+  });
+
+  it("have handlers that lack none and are none too many, or the compiler refuses", () => {
+    const answer = (() => Promise.resolve(ok({ prices: [] }))) satisfies OperationHandlers["prices.list"];
+    // @ts-expect-error: the others are missing
+    const few: OperationHandlers = { "prices.list": answer };
+    // @ts-expect-error: no row has this name
+    const more: Partial<OperationHandlers> = { "prices.none": answer };
+    // @ts-expect-error: the row says another answer
+    const other: Partial<OperationHandlers> = { "prices.list": () => ok({ price: [] }) };
+    expect([few, more, other]).to.have.length(3);
+  });
+
+  it("make the request of a call: what the path names stands in it, the rest is query or body", async () => {
+    const sent: unknown[] = [];
+    const call = callsBy(async (...request) => (sent.push(request), ok({})));
+    await call("prices.set", { model: "openai/*", input: 1, output: 2 });
+    await call("quotas.remove", { role: "guest", measure: "bytes", per: "day" });
+    await call("budgets.list");
+    expect(sent).to.deep.equal([
+      ["PUT", "/api/v1/admin/prices/openai%2F*", { input: 1, output: 2 }],
+      ["DELETE", "/api/v1/admin/quotas/guest/bytes/day"],
+      ["GET", "/api/v1/admin/budgets"],
+    ]);
+  });
+});
+
+describe("gateway: the routes of operations", () => {
+  let fixture: Fixture;
+  before(async () => {
+    fixture = await startFixture({ ...everyPart, grpcListen: { host: "127.0.0.1", port: 0 } });
+  });
+  after(() => fixture.stop());
+
+  it("are all that there are, beside those of commands and those that are listed as written by hand", () => {
+    const written = Object.values(byHand).flat();
+    const made = [
+      ...allOperations.map(({ method, path }) => `${method} ${apiPrefix}${path}`),
+      ...commandRoutes.map(({ route }) => `${route.method} ${apiPrefix}${route.path}`),
+    ];
+    const there = fixture.gateway.routes().map(({ method, path }) => `${method} ${path}`);
+    expect(there.toSorted()).to.deep.equal([...made, ...written].toSorted());
+  });
+
+  it("have a described answer, and each that reads gives the one that is described", async () => {
+    await fixture.request("PUT", "/api/v1/admin/prices/small", { token: controlToken, body: { input: 1, output: 2 } });
+    const { body: described } = await fixture.request("GET", "/openapi.json");
+    const { schemas } = described.components;
+    const inlined = (schema: object): Parameters<typeof checkOf>[0] =>
+      JSON.parse(JSON.stringify({ ...schema, $defs: schemas }).replaceAll("#/components/schemas/", "#/$defs/"));
+    let asked = 0;
+    for (const { name, method, path } of allOperations) {
+      const written = `${apiPrefix}${path.replaceAll(/:(\w+)/g, "{$1}")}`;
+      const route = described.paths[written][method.toLowerCase()] as Described;
+      expect(route.operationId, name).to.equal(name);
+      const schema = route.responses["200"]?.content?.["application/json"]?.schema;
+      expect(JSON.stringify(schema), name)
+        .to.match(/\$ref|"properties"/)
+        .and.not.match(/"title"/);
+      if (method !== "GET" || path.includes(":")) continue;
+      const { status, body } = await fixture.request("GET", apiPrefix + path, { token: controlToken });
+      if (status !== 200) continue;
+      const check = checkOf(inlined(schema as object));
+      expect(check.Check(body) || check.Errors(body), `${name}: ${JSON.stringify(body).slice(0, 300)}`).to.equal(true);
+      asked += 1;
+    }
+    expect(asked).to.be.above(2);
+  });
+
+  it("answer NOT_FOUND where a node has no part that does it", async () => {
+    const alone = await startFixture({ operations: {} });
+    const { status, body } = await alone.request("GET", "/api/v1/admin/prices", { token: controlToken });
+    expect([status, body.error.details.reason]).to.deep.equal([404, "this node is in no cluster"]);
+    await alone.stop();
+  });
+});
