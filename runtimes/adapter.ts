@@ -93,8 +93,9 @@ export interface Adapter<Found = unknown> {
   inspect(spec: ModelSpec): Inspection<Found>;
   /** Decides how the model is loaded, or why it is not. Pure. */
   plan(inquiry: LoadInquiry<Found>): LoadVerdict;
-  /** Loads it into this thread. What fails comes back as a reason, and nothing of it stays in memory. */
-  load(spec: ModelSpec, plan: LoadPlan): Promise<Load>;
+  /** Loads it into this thread. What fails comes back as a reason, and nothing of it stays in memory. `known`: what an
+   *  earlier load of this adapter found out, in this process or in another one of the node. */
+  load(spec: ModelSpec, plan: LoadPlan, known?: string): Promise<Load>;
   /** The models that an endpoint has. Of an adapter of models on other servers. Throws PlexusErrors. */
   list?(spec: ModelSpec): Promise<readonly Listed[]>;
   /** What people are told of a model that is not one to work with. */
@@ -181,6 +182,8 @@ export interface LoadedModel {
   readonly capabilities: readonly Capability[];
   /** Of one call, where the plan could not know it. */
   readonly contextTokens?: number;
+  /** What its load found out about native code, which holds for later loads of its adapter. */
+  readonly known?: string;
   /** One function for each engine whose capability it has. */
   readonly serves: { readonly [Name in EngineName]?: Serve<Name> };
   /** Computes on that many threads from its next token on; of an adapter of native code. */

@@ -60,13 +60,13 @@ function inspect({ spec, mostBytes, machine }: Extract<ToHost, { type: "inspect"
   }
 }
 
-async function load({ spec, plan, variables }: Extract<ToHost, { type: "load" }>): Promise<void> {
+async function load({ spec, plan, variables, known }: Extract<ToHost, { type: "load" }>): Promise<void> {
   const { sizeBytes } = plan;
   const one = createPool(spec.name, plan.sequences, variables);
   const limitMs = runtimeLimits.loadMsMax + sizeBytes / runtimeLimits.loadBytesPerMs;
   const timer = setTimeout(() => lose(one, "its load does not end"), limitMs);
   try {
-    const task: LoadTask = { spec, plan };
+    const task: LoadTask = { spec, plan, known };
     const before = resident();
     const answer = (await one.pool.run(task, { name: "load" })) as LoadAnswer;
     if (one.ending) return;
@@ -81,7 +81,9 @@ async function load({ spec, plan, variables }: Extract<ToHost, { type: "load" }>
     };
     if (answer.warnings.length > 0)
       send({ type: "log", event: "model.warnings", facts: { model: spec.name, warnings: answer.warnings } });
-    send({ type: "loaded", model: spec.name, facts: { ...answer.facts, ...(before.bytes > 0 && grew) } });
+    const facts = { ...answer.facts, ...(before.bytes > 0 && grew) };
+    if (answer.known !== undefined) send({ type: "known", adapter: spec.adapter, said: answer.known });
+    send({ type: "loaded", model: spec.name, facts });
   } catch (thrown) {
     // A worker that is gone was said to be lost.
     if (one.ending) return;

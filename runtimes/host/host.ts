@@ -20,6 +20,7 @@ import { shareNode, type NodeLoad, type Shares } from "../sharing.ts";
 import { runtimeLimits } from "../limits.ts";
 import { Residency, type Carrier } from "../residency.ts";
 import { causeOf, type Resident } from "../resident.ts";
+import { keepKnown, knownFor } from "./known.ts";
 import { hostKinds, type FromHost, type HostKind } from "./messages.ts";
 import { HostProcess } from "./process.ts";
 import { subjectOf, type Subject } from "./subject.ts";
@@ -299,7 +300,8 @@ class Host implements InferenceHost {
         this.#plans.set(spec.name, plan);
         const load = (): void => {
           if (hostOf(spec) === "native") this.#loading.add(spec.name);
-          at(spec).send({ type: "load", spec, plan, variables: keyVariables(spec, process.env) });
+          const variables = keyVariables(spec, process.env);
+          at(spec).send({ type: "load", spec, plan, variables, known: knownFor(spec) });
         };
         if (hostOf(spec) === "native") this.#firstTried(spec, plan, load);
         else load();
@@ -336,6 +338,8 @@ class Host implements InferenceHost {
         this.#loading.delete(message.model);
         this.#options.log.info("model.loaded", { model: message.model, ...message.facts });
         return this.#residency.loaded(message.model, message.facts);
+      case "known":
+        return keepKnown(message);
       case "loadFailed":
         this.#loading.delete(message.model);
         return this.#residency.failed(message.model, message.error, message.sizeBytes);

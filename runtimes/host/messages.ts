@@ -29,12 +29,14 @@ export interface LoadedFacts {
 export type ToHost =
   /** Answered by `inspected` or `loadFailed`. `mostBytes`: what it may take. */
   | { readonly type: "inspect"; readonly spec: ModelSpec; readonly mostBytes: number; readonly machine: Machine }
-  /** Answered by `loaded` or `loadFailed`. `variables`: of the model's worker, beside those of the host. */
+  /** Answered by `loaded` or `loadFailed`. `variables`: of the model's worker, beside those of the host. `known`: what
+   *  an earlier load of its adapter said. */
   | {
       readonly type: "load";
       readonly spec: ModelSpec;
       readonly plan: LoadPlan;
       readonly variables: Readonly<Record<string, string>>;
+      readonly known: string | undefined;
     }
   /** Nothing of it runs. Answered by `unloaded`. */
   | { readonly type: "unload"; readonly model: string }
@@ -59,6 +61,8 @@ export type FromHost =
   | { readonly type: "up" }
   | { readonly type: "inspected"; readonly model: string; readonly plan: LoadPlan }
   | { readonly type: "loaded"; readonly model: string; readonly facts: LoadedFacts }
+  /** A load found this out, for the later loads of its adapter. */
+  | { readonly type: "known"; readonly adapter: string; readonly said: string }
   | { readonly type: "loadFailed"; readonly model: string; readonly sizeBytes: number; readonly error: Failure }
   | { readonly type: "unloaded"; readonly model: string }
   /** Absent: they cannot be read. */

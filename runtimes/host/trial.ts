@@ -11,6 +11,7 @@ import type { LoadPlan, ModelSpec } from "../adapter.ts";
 import { forkOurs } from "../children.ts";
 import type { RuntimeClock } from "../environment.ts";
 import { runtimeLimits } from "../limits.ts";
+import { keepKnown, knownFor } from "./known.ts";
 import type { FromHost, LoadedFacts, ToHost } from "./messages.ts";
 import type { Subject } from "./subject.ts";
 import { isOwnFault } from "./supervision.ts";
@@ -123,6 +124,9 @@ class Steps {
         return this.#identified(message.content);
       case "loaded":
         return this.#ask(message.facts);
+      case "known":
+        keepKnown(message);
+        return undefined;
       case "loadFailed":
         return this.#failed(message.error, false);
       case "part":
@@ -173,7 +177,8 @@ class Steps {
     this.#step = "it loaded";
     const { spec, plan, ask } = this.#options;
     const small = { sequences: 1, contextTokens: Math.min(plan.contextTokens, runtimeLimits.trialContextTokens) };
-    this.#send({ type: "load", spec, plan: { ...plan, ...(ask === undefined && small) }, variables: {} });
+    const reduced = { ...plan, ...(ask === undefined && small) };
+    this.#send({ type: "load", spec, plan: reduced, variables: {}, known: knownFor(spec) });
   }
 
   #ask(facts: LoadedFacts): TrialVerdict | undefined {

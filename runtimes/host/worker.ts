@@ -11,9 +11,14 @@ import { adapterOf } from "../adapters.ts";
 import { PortFlow } from "./flow.ts";
 import type { LoadedFacts } from "./messages.ts";
 
-export type LoadTask = { readonly spec: ModelSpec; readonly plan: LoadPlan };
+export type LoadTask = { readonly spec: ModelSpec; readonly plan: LoadPlan; readonly known: string | undefined };
 export type LoadAnswer =
-  | { readonly type: "loaded"; readonly facts: LoadedFacts; readonly warnings: readonly string[] }
+  | {
+      readonly type: "loaded";
+      readonly facts: LoadedFacts;
+      readonly known: string | undefined;
+      readonly warnings: readonly string[];
+    }
   | { readonly type: "failed"; readonly reason: string };
 export interface CallTask {
   readonly engine: EngineName;
@@ -23,8 +28,8 @@ export interface CallTask {
 
 let loaded: LoadedModel | undefined;
 
-export async function load({ spec, plan }: LoadTask): Promise<LoadAnswer> {
-  const result = await adapterOf(spec).load(spec, plan);
+export async function load({ spec, plan, known }: LoadTask): Promise<LoadAnswer> {
+  const result = await adapterOf(spec).load(spec, plan, known);
   // This thread is ended by a signal, which would leave nothing of what was compiled for the next one.
   flushCompileCache();
   if (result.type === "failed") return result;
@@ -34,7 +39,7 @@ export async function load({ spec, plan }: LoadTask): Promise<LoadAnswer> {
   const { device, onCard, batchTokens, capabilities, contextTokens = plan.contextTokens } = loaded;
   const told = { ...(onCard && { onCard }), ...(batchTokens !== undefined && { batchTokens }) };
   const facts = { contextTokens, sequences, sizeBytes, threads, device, capabilities, ...told };
-  return { type: "loaded", facts, warnings };
+  return { type: "loaded", facts, known: loaded.known, warnings };
 }
 
 export async function call({ engine, request, port }: CallTask): Promise<void> {

@@ -2,7 +2,6 @@
  *  model's pool. */
 import { setTimeout } from "node:timers/promises";
 import {
-  getLlama,
   LlamaLogLevel,
   NoBinaryFoundError,
   type Llama,
@@ -19,6 +18,7 @@ import { Batches } from "./batches.ts";
 import { capabilitiesBy } from "./capabilities.ts";
 import { Gate } from "./gate.ts";
 import { Guesser } from "./guesser.ts";
+import { openLibrary } from "./library.ts";
 import { loadReason } from "./load-reason.ts";
 import { keptOfCard } from "./plan.ts";
 import { createPromptRenderer } from "./prompt.ts";
@@ -35,8 +35,8 @@ const noBuild =
   "this installation has no build of llama.cpp for this machine: install the archive that has them, or let the node use models of another server (`plexus endpoints add`)";
 
 /** Loads a model into this thread. What fails comes back as a reason, and nothing of it stays in memory. `temperature` is for
- *  those who name none. */
-export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: number): Promise<Load> {
+ *  those who name none; `known` is what an earlier load found out about the library. */
+export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: number, known?: string): Promise<Load> {
   // The library says only "Failed to load model"; the reason is in its log.
   const errors: string[] = [];
   const warnings: string[] = [];
@@ -46,7 +46,7 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
   const gpu = spec.gpu ?? false;
   let llama: Llama | undefined;
   try {
-    llama = await getLlama({
+    const options = {
       gpu,
       build: "never",
       skipDownload: true,
@@ -54,10 +54,13 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
       maxThreads: plan.threads,
       ...(spec.gpuMemoryBytes !== undefined && { vramPadding: keptOfCard(spec.gpuMemoryBytes) }),
       logLevel: LlamaLogLevel.warn,
-      logger: (level, message) => keep(level === LlamaLogLevel.warn ? warnings : errors, message.trim()),
-    }).catch((error: unknown) => {
+      logger: (level: LlamaLogLevel, message: string) =>
+        keep(level === LlamaLogLevel.warn ? warnings : errors, message.trim()),
+    } as const;
+    const opened = await openLibrary(options, known).catch((error: unknown) => {
       throw error instanceof NoBinaryFoundError ? new Error(noBuild, { cause: error }) : error;
     });
+    ({ llama } = opened);
     const cardUsedBytes = llama.gpu === false ? 0 : (await llama.getVramState()).used;
     const model = await llama.loadModel({ modelPath: spec.path, gpuLayers: layersOf(spec, plan) });
     const draft =
@@ -83,7 +86,8 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
       await model.llama.dispose();
     };
     const useThreads = (threads: number): void => void (model.llama.maxThreads = threads);
-    return { type: "loaded", model: { ...served, device, ...(onCard && { onCard }), useThreads, unload }, warnings };
+    const found = { ...(onCard && { onCard }), ...(opened.known !== undefined && { known: opened.known }) };
+    return { type: "loaded", model: { ...served, device, ...found, useThreads, unload }, warnings };
   } catch (thrown) {
     // Lines come in from another thread; those of the failure may still be on their way.
     for (let waitedMs = 0; errors.length === 0 && waitedMs < runtimeLimits.loadLogWaitMs; waitedMs += logStepMs)

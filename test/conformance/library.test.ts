@@ -1,0 +1,95 @@
+/** What one load has found out about llama.cpp's library, later loads do not find out again. */
+import { expect } from "chai";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startInferenceHost } from "../../runtimes/index.ts";
+import { keepKnown, knownFor } from "../../runtimes/host/known.ts";
+import { openLibrary } from "../../runtimes/llama/library.ts";
+import { writeChainModel } from "./chain-model.ts";
+import { keptLog, realClock } from "./real-time.ts";
+
+const options = { gpu: false, build: "never", skipDownload: true, progressLogs: false, maxThreads: 1 } as const;
+
+/** What the library says of itself when it is open. */
+const told = [
+  "gpu",
+  "buildType",
+  "llamaCppRelease",
+  "ramPaddingSize",
+  "vramPaddingSize",
+  "maxThreads",
+  "systemInfo",
+  "cmakeOptions",
+] as const;
+
+describe("llama.cpp's library", () => {
+  let folder: string;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "plexus-library-"));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  /** Opens it: what it is, what it says, and how many processes were started. */
+  async function opened(known: string | undefined) {
+    let processes = 0;
+    const count = (): void => void (processes += 1);
+    subscribe("child_process", count);
+    try {
+      const { llama, known: said } = await openLibrary(options, known);
+      const facts = Object.fromEntries(told.map((name) => [name, llama[name]]));
+      await llama.dispose();
+      return { facts, said, processes };
+    } finally {
+      unsubscribe("child_process", count);
+    }
+  }
+
+  it("is tried once, in a process of its own, and is the same when it is opened at once", async function () {
+    if (process.platform !== "linux") this.skip();
+    const first = await opened(undefined);
+    expect(first.processes).to.equal(1);
+    const again = await opened(first.said);
+    expect(again).to.deep.equal({ ...first, processes: 0 });
+  });
+
+  it("is tried again when its file is another one, or when what is said of it is no sense", async function () {
+    if (process.platform !== "linux") this.skip();
+    const first = await opened(undefined);
+    const said = JSON.parse(first.said!) as Readonly<Record<string, unknown>>;
+    for (const other of [
+      JSON.stringify({ ...said, state: "1 2 3" }),
+      JSON.stringify({ ...said, path: "/no/such" }),
+      "?",
+    ])
+      expect(await opened(other), other).to.deep.equal(first);
+  });
+
+  it("is opened by the next process that loads a model as an earlier one has said, and what that one finds takes its place", async function () {
+    if (process.platform !== "linux") this.skip();
+    const before = knownFor({ adapter: "llama" });
+    const mark = join(folder, "opened.cjs");
+    writeFileSync(mark, `require("node:fs").writeFileSync(__filename + ".log", ""); throw new Error("no library");`);
+    const { ino, size, mtimeMs } = statSync(mark);
+    // It stands in for the library's file, and shows that it was opened; being none, it is followed by the library.
+    const said = { path: mark, state: `${ino} ${size} ${mtimeMs}`, release: {}, ramPadding: 0 };
+    keepKnown({ adapter: "llama", said: JSON.stringify(said) });
+    const path = join(folder, "fine.gguf");
+    writeChainModel(path, { text: "fine", after: "end", contextTokens: 2_048 });
+    const models = [{ name: "fine", adapter: "llama", path }];
+    const host = startInferenceHost({ models, clock: realClock(), log: keptLog() });
+    try {
+      await host.settled();
+      expect(host.models().map(({ state }) => state)).to.deep.equal(["ready"]);
+      // The trial's process has opened it, and said what it found in its place.
+      expect(existsSync(`${mark}.log`)).to.equal(true);
+      expect(JSON.parse(knownFor({ adapter: "llama" })!))
+        .to.have.property("path")
+        .that.matches(/llama-addon\.node$/u);
+    } finally {
+      await host.stop(0);
+      if (before !== undefined) keepKnown({ adapter: "llama", said: before });
+    }
+  });
+});
