@@ -62,7 +62,9 @@ const insteadOf = (path: string): string | undefined =>
   absent.has(path) ? "absent" : absentCommand.test(path) ? "absent-command" : ofMachine[path];
 
 const isBundled = (path: string): boolean =>
-  /^(?:cli|config|protocols)\//.test(path) || /^node_modules\/(?:commander|cli-table3|@colors)\//.test(path);
+  path === "client/call.ts" ||
+  /^(?:cli|config|protocols)\//.test(path) ||
+  /^node_modules\/(?:commander|cli-table3|@colors)\//.test(path);
 
 /** Puts what a page has in the place of what a machine has. What a command would bring beyond that breaks the build. */
 function withoutMachine(): Plugin {
