@@ -198,15 +198,23 @@ function describeRefusing({ nodes }: ClusterSummary): readonly string[] {
 }
 
 /** The nodes whose disk is far slower than the others'. */
-function describeSlow({ nodes }: ClusterSummary): readonly string[] {
+function describeSlow({ nodes, directory }: ClusterSummary): readonly string[] {
   const rest = nodes.flatMap(({ diskSlow, up, syncMs }) => (diskSlow !== true && up ? (syncMs ?? []) : []));
   const usual = rest.toSorted((one, other) => one - other)[Math.floor((rest.length - 1) / 2)];
   return nodes
     .filter(({ diskSlow }) => diskSlow === true)
-    .map(({ name, syncMs }) => {
+    .map(({ node, name, syncMs, slotsOwned, slotsReplicated }) => {
       const took = syncMs === undefined ? "far longer than elsewhere" : `${Math.round(syncMs)} ms`;
       const beside = syncMs === undefined || usual === undefined ? "" : `, and ${usual.toFixed(1)} ms elsewhere`;
-      return `The disk of ${withoutControls(name)} is slow: a synced write takes ${took}${beside}. So the node owns no slot that another can own, and writes do not wait for its copies while two others have them. Look there for what else uses the disk, or for a disk that fails (iostat -x, smartctl -a). It is asked again by itself once the disk is as fast as the others.`;
+      // Its copies that are waited for are those in sync.
+      const late = slotsOwned + slotsReplicated;
+      const waits =
+        late === 0
+          ? "No slot waits for it: others own them, and have enough copies"
+          : `Writes in ${counted(late, "slot")} wait for it: no other node has taken its part yet, or none can`;
+      const keeps =
+        soleKeeper(directory) === node ? " It keeps the directory, so changes of the cluster wait for it." : "";
+      return `The disk of ${withoutControls(name)} is slow: a synced write takes ${took}${beside}. ${waits}.${keeps} Look there for what else uses the disk, or for a disk that fails (iostat -x, smartctl -a). It is asked again by itself once the disk is as fast as the others.`;
     });
 }
 

@@ -1,7 +1,7 @@
 /** The owners of all slots as this node knows them: one watch of the directory, shared by all parts. The table may be behind; code
  *  that acts on it finds out by a MOVED, a FENCED or a failed compare-and-set. */
 import { hash32, ownSlot, slotOf, type ActorId, type Role, type SlotId } from "../../protocols/index.ts";
-import type { Directory, DirectoryRow, MemberRecord, NodeId, SlotRecord } from "../ports.ts";
+import type { Directory, DirectoryRow, MemberRecord, Membership, NodeId, SlotRecord } from "../ports.ts";
 import { asSlot, readSlot, slotPrefix, type SlotRow } from "./records.ts";
 
 export interface SlotTable {
@@ -154,24 +154,31 @@ export function rankNodes<Node extends Pick<MemberRecord, "node" | "weight">>(
   return [...nodes].sort((one, other) => score(other) - score(one) || (one.node < other.node ? -1 : 1));
 }
 
+/** So many copies stay, whatever is spared: with fewer, the next death could take what was acknowledged with it. */
+export const lastingCopies = (minInSync = 1): number => Math.max(2, minInSync);
+
 /** Whether `others`, all that may own slots of a role beside the node with the embedded directory, are enough for that
  *  node to own none: while it is down no node can take over its slots, and two others stand in for each other. */
-export const spareDirectory = (others: number, minInSync = 1): boolean => others >= Math.max(2, minInSync);
+export const spareDirectory = (others: number, minInSync = 1): boolean => others >= lastingCopies(minInSync);
 
 /** Where the first message for a slot without a record goes: the owner it would be given. */
 export function firstOwner(
   slot: SlotId,
   cluster: {
     readonly members: readonly MemberRecord[];
-    readonly isUp: (node: NodeId) => boolean;
+    readonly membership: Pick<Membership, "isUp" | "isSlow">;
     /** Where the embedded directory is kept. */
     readonly directoryNode?: NodeId | undefined;
   },
 ): NodeId | undefined {
-  const { members, isUp, directoryNode } = cluster;
+  const { members, membership, directoryNode } = cluster;
   const may = members.filter(
-    ({ node, roles, state }) => state === "active" && roles.includes(roleOf({ slot })) && isUp(node),
+    ({ node, roles, state }) => state === "active" && roles.includes(roleOf({ slot })) && membership.isUp(node),
   );
-  const others = may.filter(({ node }) => node !== directoryNode);
-  return rankNodes(slot, spareDirectory(others.length) ? others : may)[0]?.node;
+  const fast = may.filter(({ node }) => !membership.isSlow(node));
+  const able = fast.length > 0 ? fast : may;
+  const others = able.filter(({ node }) => node !== directoryNode);
+  const lasting = may.filter(({ node }) => node !== directoryNode);
+  const spared = others.length > 0 && spareDirectory(lasting.length);
+  return rankNodes(slot, spared ? others : able)[0]?.node;
 }

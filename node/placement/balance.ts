@@ -130,7 +130,7 @@ function balanceRole(round: Round, owners: readonly Candidate[], before: number)
 /** Evens out how many copies the nodes keep, without touching owners. */
 export function balanceCopies({ input, candidates, placed, motion }: Round): readonly WantChange[] {
   const nodes = input.members
-    .filter(({ node }) => candidates.isUsable(node))
+    .filter(({ node }) => candidates.isUsable(node) && !candidates.isSlow(node))
     .sort((one, other) => (one.node < other.node ? -1 : 1));
   if (nodes.length < 2) return [];
   const holds = new Map<NodeId, number>();

@@ -2,7 +2,7 @@
 import type { ActorId, Role, SlotId } from "../../protocols/index.ts";
 import type { MemberRecord, NodeId, SlotRecord } from "../ports.ts";
 import type { Policy } from "../cluster/records.ts";
-import { rankNodes, roleOf, spareDirectory } from "../cluster/slot-table.ts";
+import { lastingCopies, rankNodes, roleOf, spareDirectory } from "../cluster/slot-table.ts";
 import type { PlacementLimits } from "./limits.ts";
 
 export type Want = NonNullable<SlotRecord["want"]>;
@@ -53,6 +53,13 @@ interface Pool {
   readonly usable: ReadonlySet<NodeId>;
 }
 
+/** What is good about a set of copies, beside its size. */
+interface Merits {
+  readonly zones: number;
+  /** Copies, the owner's among them, on disks that are not far slower than the others'. */
+  readonly fast: number;
+}
+
 /** A node without the label is alone in its zone: nothing is known that would fail together with it. */
 export const zoneOf = ({ node, labels }: Candidate): string =>
   labels["zone"] === undefined ? `=${node}` : labels["zone"];
@@ -70,7 +77,7 @@ export class Candidates {
   readonly #leavers = new Map<Role, readonly Candidate[]>();
   readonly #owners = new Map<Role, readonly Candidate[]>();
   readonly #pools = new Map<string, Pool>();
-  readonly #zonesMax = new Map<string, number>();
+  readonly #best = new Map<string, Merits>();
 
   constructor(input: PlanInput) {
     this.#input = input;
@@ -149,12 +156,12 @@ export class Candidates {
   }
 
   /** Whether a set of copies, its owner among them, needs no change: as many as there can be, on nodes with the role
-   *  before others, in as many zones as possible. A node that is expected back counts like one that is here, unless
-   *  writes would wait for it. Nodes that drain have copies only while the others
-   *  are too few for writes, and then as many as are missing. */
+   *  before others, in as many zones as possible, and then so many on fast disks that writes wait for no slow one. A
+   *  node that is expected back counts like one that is here, unless writes would wait for it. Nodes that drain have
+   *  copies only while the others are too few for writes, and then as many as are missing. */
   isGood(role: Role, owner: NodeId, replicas: readonly NodeId[]): boolean {
     const { policy } = this.#input;
-    const { first, rest, names, usable } = this.#pool(role, owner);
+    const { first, names, usable } = this.#pool(role, owner);
     if (!replicas.includes(owner) || replicas.length > Math.max(1, policy.replicas)) return false;
     if (replicas.length < this.copies(role, owner) || !this.#suffices(role, owner, replicas)) return false;
     const leaving = replicas.filter((node) => node !== owner && !names.has(node));
@@ -170,56 +177,96 @@ export class Candidates {
     const others = first.filter(({ node }) => node !== owner && usable.has(node));
     const chosenFirst = chosen.filter(({ node, roles }) => node !== owner && roles.includes(role)).length;
     if (chosenFirst < Math.min(others.length, replicas.length - 1)) return false;
-    const key = `${role}|${owner}|${replicas.length}`;
-    const beside = { others, rest: rest.filter(({ node }) => usable.has(node)), size: replicas.length };
-    const most = this.#zonesMax.get(key) ?? zonesBeside(this.#nodes.get(owner), beside);
-    this.#zonesMax.set(key, most);
-    return zones(chosen) >= most;
+    const [has, best] = [this.#meritsOf(chosen), this.#bestBeside(role, owner, replicas.length)];
+    return has.zones >= best.zones && has.fast >= Math.min(best.fast, this.#leastFast);
   }
 
   /** The best set of copies for an owner, with as little copying as possible. */
   choose(record: SlotRecord, owner: NodeId): Want {
     const role = roleOf(record);
-    const want = this.#choose(record, owner, true);
-    return this.isGood(role, owner, want.replicas) ? want : this.#choose(record, owner, false);
-  }
-
-  #choose(record: SlotRecord, owner: NodeId, patient: boolean): Want {
-    const role = roleOf(record);
-    const { first, rest } = this.#pool(role, owner);
-    const size = Math.max(1, this.#input.policy.replicas);
-    const chosen: NodeId[] = [owner];
-    const zonesTaken = new Set([this.#nodes.get(owner)].flatMap((one) => (one === undefined ? [] : [zoneOf(one)])));
-    for (const tier of [first, rest]) {
-      const left = rankNodes(
-        record.slot,
-        tier.filter(({ node }) => node !== owner),
-      )
-        .map((candidate, rank) => ({ candidate, rank, distance: this.#distance(record, candidate.node) }))
-        .filter(({ candidate: { node }, distance }) => this.isUsable(node) || (patient && distance < 2));
-      while (chosen.length < size && left.length > 0) {
-        const key = ({ candidate, rank, distance }: (typeof left)[number]): number =>
-          (zonesTaken.has(zoneOf(candidate)) ? 1e9 : 0) +
-          (distance === 2 && this.isSlow(candidate.node) ? 3e6 : distance * 1e6) +
-          rank;
-        const best = left.reduce((one, other) => (key(other) < key(one) ? other : one));
-        left.splice(left.indexOf(best), 1);
-        chosen.push(best.candidate.node);
-        zonesTaken.add(zoneOf(best.candidate));
+    for (const patient of [true, false]) {
+      for (const fastFirst of [false, true]) {
+        const want = this.#choose(record, owner, { patient, fastFirst });
+        if (this.isGood(role, owner, want.replicas)) return want;
       }
     }
+    return this.#choose(record, owner, { patient: false, fastFirst: true });
+  }
+
+  /** `patient`: with nodes that are expected back. `fastFirst`: no copying is saved by a slow disk. */
+  #choose(
+    record: SlotRecord,
+    owner: NodeId,
+    { patient, fastFirst }: { readonly patient: boolean; readonly fastFirst: boolean },
+  ): Want {
+    const role = roleOf(record);
+    const { first, rest } = this.#pool(role, owner);
+    const costOf = (node: NodeId): number => {
+      const distance = this.#distance(record, node);
+      return this.isSlow(node) && (fastFirst || distance === 2) ? 3 + distance : distance;
+    };
+    const tiers = [first, rest].map((tier) =>
+      rankNodes(record.slot, tier).filter(
+        ({ node }) => this.isUsable(node) || (patient && this.#distance(record, node) < 2),
+      ),
+    );
+    const chosen = this.#pick(owner, tiers, { size: Math.max(1, this.#input.policy.replicas), costOf });
     const here = chosen.filter((node) => node === owner || this.isUsable(node)).length;
     const missing = Math.max(0, this.#leastForWrites - here);
     const leaving = missing === 0 ? [] : this.#rankLeavers(record, role, owner).slice(0, missing);
     return { owner, replicas: [...chosen, ...leaving] };
   }
 
-  /** The draining nodes, in the order in which they may keep a copy meanwhile: nodes that are up first, then those that cost the
-   *  least copying, then those whose death lets no writes wait, then those that could take over. Zones do not count: it is not for long. */
+  /** The owner, and from each tier in turn the cheapest, in zones without a chosen one first; of equal ones the first. */
+  #pick(
+    owner: NodeId,
+    tiers: readonly (readonly Candidate[])[],
+    { size, costOf }: { readonly size: number; readonly costOf: (node: NodeId) => number },
+  ): readonly NodeId[] {
+    const chosen: NodeId[] = [owner];
+    const zonesTaken = new Set([this.#nodes.get(owner)].flatMap((one) => (one === undefined ? [] : [zoneOf(one)])));
+    for (const tier of tiers) {
+      const left = tier.filter(({ node }) => node !== owner);
+      while (chosen.length < size && left.length > 0) {
+        const key = (one: Candidate): number => (zonesTaken.has(zoneOf(one)) ? 100 : 0) + costOf(one.node);
+        const best = left.reduce((one, other) => (key(other) < key(one) ? other : one));
+        left.splice(left.indexOf(best), 1);
+        chosen.push(best.node);
+        zonesTaken.add(zoneOf(best));
+      }
+    }
+    return chosen;
+  }
+
+  /** What a set of so many copies on nodes that are here can have at the most. */
+  #bestBeside(role: Role, owner: NodeId, size: number): Merits {
+    const key = `${role}|${owner}|${size}`;
+    const known = this.#best.get(key);
+    if (known !== undefined) return known;
+    const { first, rest } = this.#pool(role, owner);
+    const tiers = [first, rest].map((tier) => tier.filter(({ node }) => this.isUsable(node)));
+    const picked = this.#pick(owner, tiers, { size, costOf: (node) => Number(this.isSlow(node)) });
+    const best = this.#meritsOf(picked.flatMap((node) => this.#nodes.get(node) ?? []));
+    this.#best.set(key, best);
+    return best;
+  }
+
+  #meritsOf(copies: readonly Candidate[]): Merits {
+    return {
+      zones: new Set(copies.map(zoneOf)).size,
+      fast: copies.filter(({ node }) => !this.isSlow(node)).length,
+    };
+  }
+
+  /** The draining nodes, in the order in which they may keep a copy meanwhile: nodes that are up first, then those
+   *  whose disk is not slow, then those that cost the least copying, then those whose death lets no writes wait, then
+   *  those that could take over. Zones do not count: it is not for long. */
   #rankLeavers(record: SlotRecord, role: Role, owner: NodeId): readonly NodeId[] {
     const keeper = this.#input.directoryNode;
     const facts = ({ node, roles }: Candidate): readonly number[] =>
-      [!this.isUp(node), distanceOf(record, node), node === keeper, !roles.includes(role)].map(Number);
+      [!this.isUp(node), this.isSlow(node), distanceOf(record, node), node === keeper, !roles.includes(role)].map(
+        Number,
+      );
     const compare = (one: readonly number[], other: readonly number[]): number =>
       one.reduce((before, value, index) => before || value - (other[index] ?? 0), 0);
     const able = this.#leaversOf(role).filter(
@@ -235,6 +282,17 @@ export class Candidates {
   get #leastForWrites(): number {
     const { minInSync, replicas } = this.#input.policy;
     return Math.min(minInSync, Math.max(1, replicas));
+  }
+
+  /** How many copies on fast disks let the slow ones be spared. */
+  get #leastFast(): number {
+    return lastingCopies(this.#input.policy.minInSync);
+  }
+
+  /** Whether writes of a set of copies wait for a slow disk: its owner's, or another's where too few others are fast. */
+  waitsForSlow({ owner, replicas }: Want): boolean {
+    const slow = replicas.filter((node) => this.isSlow(node));
+    return this.isSlow(owner) || (slow.length > 0 && replicas.length - slow.length < this.#leastFast);
   }
 
   /** Whether `to` in place of `from` leaves a good set good. */
@@ -283,9 +341,11 @@ export class Candidates {
       (member) => member.state === "active" && this.#mayKeep(member) && mayCopy(member, role),
     );
     const others = all.filter(({ node }) => node !== directoryNode);
-    // Two others that are here, so that the slot survives the death of one; and as many as writes need.
-    const here = others.filter(({ node }) => this.isUsable(node)).length;
-    const avoid = owner !== directoryNode && here >= Math.max(2, policy.minInSync);
+    // Two others that are here, so that the slot survives the death of one; and as many as writes need. One with a slow
+    // disk is none of them: writes would wait for it.
+    const helps = directoryNode !== undefined && !this.isSlow(directoryNode);
+    const here = others.filter(({ node }) => this.isUsable(node) && !(helps && this.isSlow(node))).length;
+    const avoid = owner !== directoryNode && spareDirectory(here, policy.minInSync);
     const candidates = avoid ? others : all;
     const pool: Pool = {
       first: candidates.filter(({ roles }) => roles.includes(role)),
@@ -298,23 +358,8 @@ export class Candidates {
   }
 }
 
-const zones = (nodes: readonly Candidate[]): number => new Set(nodes.map(zoneOf)).size;
-
 /** How far a node is from having a copy: in sync, on its way, or neither. */
 function distanceOf({ inSync, learners, want }: SlotRecord, node: NodeId): number {
   if (inSync.includes(node)) return 0;
   return learners.includes(node) || want?.replicas.includes(node) === true ? 1 : 2;
-}
-
-/** In how many zones a set of `size` can be: the owner, `others` before `rest`. */
-function zonesBeside(
-  owner: Candidate | undefined,
-  { others, rest, size }: { readonly others: readonly Candidate[]; readonly rest: readonly Candidate[]; size: number },
-): number {
-  const own = owner === undefined ? [] : [owner];
-  const room = size - 1;
-  if (others.length >= room) return zones(own) + Math.min(room, zones([...own, ...others]) - zones(own));
-  const forced = [...own, ...others];
-  const fresh = zones([...forced, ...rest.filter(({ node }) => node !== owner?.node)]) - zones(forced);
-  return zones(forced) + Math.min(room - others.length, fresh);
 }

@@ -69,6 +69,15 @@ interface Job {
 
 const nobodyDown = "0 lost, 0 stranded";
 
+/** One that acts no more knows of nothing that is lost: another tells it. */
+function tellPlan(meter: Meter, told: Plan | undefined): void {
+  meter.gauge("placement_moving", told?.moving ?? 0);
+  meter.gauge("placement_waiting", told?.waiting ?? 0);
+  meter.gauge("placement_late", told?.late ?? 0);
+  meter.gauge("placement_lost", told?.lost.length ?? 0);
+  meter.gauge("placement_stranded", told?.stranded.length ?? 0);
+}
+
 /** Starts a controller. It is made on every node; only the one whose `rank` is 0 acts, the next in line stand in. */
 export function createController(options: ControllerOptions): Controller {
   const { node, directory, table, policy, membership, exchange, clock, log, meter } = options;
@@ -124,18 +133,10 @@ export function createController(options: ControllerOptions): Controller {
     return table.current && table.older() === undefined && clock.monotonicMs() >= quietUntilMs;
   };
 
-  /** One that acts no more knows of nothing that is lost: another tells it. */
-  const tellPlan = (told: Plan | undefined): void => {
-    meter.gauge("placement_moving", told?.moving ?? 0);
-    meter.gauge("placement_waiting", told?.waiting ?? 0);
-    meter.gauge("placement_lost", told?.lost.length ?? 0);
-    meter.gauge("placement_stranded", told?.stranded.length ?? 0);
-  };
-
   /** Whether this node acts now. */
   const acts = (): boolean => {
     if (patienceMs() !== 0) {
-      if (controllerSinceMs !== undefined) tellPlan(undefined);
+      if (controllerSinceMs !== undefined) tellPlan(meter, undefined);
       controllerSinceMs = undefined;
       published = false;
       standing = undefined;
@@ -269,7 +270,7 @@ export function createController(options: ControllerOptions): Controller {
     const slots = [...table.rows()].flatMap(({ record }) => (isLeft(record.owner) ? [] : [record]));
     const next = plan(factsOf(slots, true));
     standing = next;
-    tellPlan(next);
+    tellPlan(meter, next);
     enqueue(next.changes);
   };
 

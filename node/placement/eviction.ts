@@ -150,8 +150,7 @@ async function abandon(
   const isMember = (name: NodeId): boolean => members.some((one) => one.node === name);
   for (const { record, revision } of await listSlots(directory)) {
     if (!record.inSync.includes(evicted) || record.inSync.some(isMember)) continue;
-    const isUp = (name: NodeId): boolean => membership.isUp(name);
-    const owner = firstOwner(record.splitFrom ?? record.slot, { members, isUp });
+    const owner = firstOwner(record.splitFrom ?? record.slot, { members, membership });
     if (owner === undefined) given.add(record.slot);
     if (owner === undefined) continue;
     const epoch = record.epoch + 1;

@@ -137,7 +137,7 @@ export function createGrouping(ports: GroupingPorts): Grouping {
       table.get(base)?.record.owner ??
       firstOwner(base, {
         members: membership.members().members,
-        isUp: (node) => membership.isUp(node),
+        membership,
         directoryNode: ports.directoryNode(),
       });
     if (owner === undefined || !membership.isUp(owner)) return void failed.add(holder);

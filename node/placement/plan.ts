@@ -43,6 +43,8 @@ export interface Plan {
   readonly moving: number;
   /** Needed, and left for a later round. */
   readonly waiting: number;
+  /** Writes go on waiting for a slow disk there: no other node can take its part. */
+  readonly late: number;
 }
 
 /** The part of a plan that cannot wait: slots whose owner is gone. `give` narrows it to some slots. */
@@ -237,7 +239,8 @@ export function plan(input: PlanInput): Plan {
     const hot = hotActor({ input, candidates, placed });
     if (hot !== undefined) changes.push(hot);
   }
-  return { changes, lost: failovers.lost, stranded, moving: motion.moving, waiting };
+  const late = placed.filter(({ want }) => candidates.waitsForSlow(want)).length;
+  return { changes, lost: failovers.lost, stranded, moving: motion.moving, waiting, late };
 }
 
 /** The node that should own a slot whose owner is up. Undefined: no node may. */

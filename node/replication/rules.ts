@@ -3,6 +3,7 @@
 import { assert } from "../../protocols/index.ts";
 import type { NodeId, SlotRecord } from "../ports.ts";
 import { sameSet } from "../cluster/records.ts";
+import { lastingCopies } from "../cluster/slot-table.ts";
 import type { Position } from "../storage/index.ts";
 
 /** The replica set that the owner asks the directory for. */
@@ -54,9 +55,6 @@ export function committedSeq(ownSeq: number, acknowledged: readonly (number | un
   return seq;
 }
 
-/** Copies in sync that no slow disk is spared for: with fewer, the next death could take what was acknowledged with it. */
-const lastingCopies = 2;
-
 /** The next change of the replica set, if one is due. Failing replicas leave first, then slow ones while enough stay; then those that caught up
  *  enter, slow ones only while there are too few; then those that are not wanted leave, and only once all that are wanted are in. */
 export function nextProposal(
@@ -73,7 +71,7 @@ export function nextProposal(
     return { inSync: left, learners: learnersOf(wanted, left) };
   }
   const isSlow = (node: NodeId): boolean => followers.get(node)?.slow === true;
-  const least = Math.max(lastingCopies, minInSync);
+  const least = lastingCopies(minInSync);
   const spared = others.filter(isSlow).slice(0, Math.max(0, inSync.length - least));
   if (spared.length > 0) {
     const left = inSync.filter((node) => !spared.includes(node));

@@ -105,7 +105,7 @@ export function createRouting(options: RoutingOptions): RoutingPart {
       table.get(slot)?.record.owner ??
       firstOwner(slot, {
         members: options.membership.members().members,
-        isUp: (name) => options.membership.isUp(name),
+        membership: options.membership,
         directoryNode: options.directoryNode(),
       }),
   };

@@ -27,6 +27,7 @@ import { endOf, Operator } from "./operator.ts";
 import { drawClusterPlan, type ClusterPlan } from "./plan.ts";
 import { registerBehaviors, RegisterClient, RegisterWatch } from "./register.ts";
 import { Attachment, type Gates } from "./attachment.ts";
+import { copiesWanted } from "./copies-wanted.ts";
 import { crowded, ShardOwner } from "./storage.ts";
 import {
   bearsOlderDirectory,
@@ -564,8 +565,7 @@ class ClusterSimulation implements Gates, Simulated {
     const { syncMs } = weather;
     const { records, members } = this.#watch;
     const isUp = (node: NodeId): boolean => this.#machines.get(node)?.ready === true;
-    const keeper = this.#plan.directory === "embedded" ? "n0" : undefined;
-    const at = { records, members: members.values(), isUp, minInSync: this.#plan.minInSync, keeper };
+    const at = { records, members: members.values(), isUp, minInSync: this.#plan.minInSync };
     const { timedLateMs } = this.#plan;
     const post = (ledger: ActorId): Promise<void> => this.#auditor.append(ledger);
     const times = (): ReturnType<typeof timesOf> => timesOf(world, this.#plan.actors.ledgers, post, timedMs);
@@ -615,11 +615,11 @@ class ClusterSimulation implements Gates, Simulated {
 
   #wanted(record: SlotRecord): number {
     const role = (record.splitFrom ?? record.slot).split("/")[0] as string;
-    const may = [...this.#watch.members.values()].filter(
-      ({ node, roles, state }) =>
-        this.#machines.get(node)?.ready === true && state === "active" && (roles as readonly string[]).includes(role),
-    );
-    return Math.min(this.#plan.replicas, may.length);
+    const isUp = (node: NodeId): boolean => this.#machines.get(node)?.ready === true;
+    const keeper = this.#plan.directory === "embedded" ? "n0" : undefined;
+    const { replicas, minInSync } = this.#plan;
+    const rule = { members: this.#watch.members.values(), isUp, keeper, replicas, minInSync };
+    return copiesWanted({ role, owner: record.owner }, rule);
   }
 
   #crowded(): string | undefined {

@@ -25,22 +25,27 @@ export function waitsForSlow(
     readonly members: Iterable<MemberRecord>;
     readonly isUp: (node: NodeId) => boolean;
     readonly minInSync: number;
-    /** Keeps the embedded directory: it owns nothing either while others can. */
-    readonly keeper: NodeId | undefined;
   },
 ): string | undefined {
-  const able = [...at.members].filter(
-    ({ node, state }) => node !== slow && node !== at.keeper && state === "active" && at.isUp(node),
-  );
+  const members = [...at.members];
+  const zoneOf = (node: NodeId): string => members.find((one) => one.node === node)?.labels["zone"] ?? node;
+  const zones = (nodes: readonly NodeId[]): number => new Set(nodes.map(zoneOf)).size;
   for (const [slot, { owner, inSync, splitFrom, held, home }] of at.records) {
     const role = (splitFrom ?? slot).split("/")[0] as string;
-    const others = able.filter(({ roles }) => (roles as readonly string[]).includes(role));
+    const fast = members.filter(
+      ({ node, state, roles }) =>
+        node !== slow && state === "active" && at.isUp(node) && (roles as readonly string[]).includes(role),
+    );
     // Where an operator put one, and where a shard-holder is at home, it is.
-    if (owner === slow && others.length > 0 && held !== slow && home === undefined)
-      return `${slot} is owned by ${slow}`;
+    if (owner === slow && fast.length > 0 && held !== slow && home === undefined) return `${slot} is owned by ${slow}`;
+    if (owner === slow || !inSync.includes(slow)) continue;
     const least = Math.max(lastingCopies, at.minInSync);
-    if (owner !== slow && inSync.includes(slow) && inSync.length > least)
-      return `${slot}: ${inSync.join(",")} are in sync, ${slow} is slow`;
+    // With too few without it: whether another can have the copy, as far from the others as this one is.
+    const instead = fast.find(
+      ({ node }) => !inSync.includes(node) && zones(inSync.map((one) => (one === slow ? node : one))) >= zones(inSync),
+    );
+    if (inSync.length > least || instead !== undefined)
+      return `${slot}: ${inSync.join(",")} are in sync, ${slow} is slow, ${instead?.node ?? "nobody else"} is not`;
   }
   return undefined;
 }

@@ -84,6 +84,14 @@ describe("the table of nodes", () => {
       .and.include("The disk of node-b is slow: a synced write takes 403 ms, and 2.4 ms elsewhere.")
       .and.include("smartctl");
     expect(describeNodes(summary, false)).not.to.match(/slow/);
+    const told = (...slots: readonly [owned: number, replicated: number]): string => {
+      const [slotsOwned, slotsReplicated] = slots;
+      return describeNodes(summaryOf([nodeRow("node-a"), { ...slow, slotsOwned, slotsReplicated }]), false);
+    };
+    expect(told(0, 0)).to.include("No slot waits for it").and.not.include("keeps the directory, so");
+    expect(told(1, 20)).to.include("Writes in 21 slots wait for it");
+    const keeper = summaryOf([nodeRow("node-a"), slow], { directory: { kind: "embedded", node: slow.node } });
+    expect(describeNodes(keeper, false)).to.include("It keeps the directory, so changes of the cluster wait for it.");
   });
 
   it("tells a node of another version from one that is down, and what to do", () => {

@@ -8,6 +8,7 @@ import { isRow, memberKey, slotKey } from "../../../node/cluster/records.ts";
 import { roleOf } from "../../../node/cluster/slot-table.ts";
 import type { Role, SlotId } from "../../../protocols/index.ts";
 import { memberRecord } from "../../fixtures/members.ts";
+import { copiesWanted } from "../../simulation/cluster/copies-wanted.ts";
 import { carryOut, cluster, converge, copied, fresh, manySlots, member, names, owned, slot, think, type Cluster } from "./planned.ts"; // prettier-ignore
 
 const anyCluster = fc
@@ -18,6 +19,7 @@ const anyCluster = fc
         zone: fc.option(fc.constantFrom("a", "b", "c"), { nil: undefined }),
         weight: fc.constantFrom(0.5, 1, 1, 1, 2),
         draining: fc.boolean().map((draining) => draining && true),
+        slow: fc.constantFrom(false, false, false, true),
         health: fc.constantFrom("up", "up", "up", "up", "down", "expected"),
       }),
       { minLength: 1, maxLength: 7 },
@@ -55,6 +57,7 @@ const anyCluster = fc
     const state = cluster(members, records, {
       up: new Set(nodes.flatMap(({ health }, index) => (health === "up" ? [`n${index}`] : []))),
       expected: new Set(nodes.flatMap(({ health }, index) => (health === "expected" ? [`n${index}`] : []))),
+      slow: new Set(nodes.flatMap(({ health, slow }, index) => (slow && health === "up" ? [`n${index}`] : []))),
       policy: { replicas, minInSync: Math.min(replicas, minInSync) },
       load: { slots: new Map(records.map(({ slot: name }, index) => [name, slots[index]?.turns ?? 0])), actors: [] },
     });
@@ -64,6 +67,12 @@ const anyCluster = fc
 
 /** Keeps bytes, and no copies of what people write. */
 const isBackup = ({ roles }: Candidate): boolean => roles.length === 1 && roles[0] === "storage";
+
+/** Whether a node has a copy only while others are too few. */
+const isLeaving = (state: Cluster, node: NodeId, record: SlotRecord): boolean => {
+  const found = state.members.find((one) => one.node === node);
+  return found?.state !== "active" || (roleOf(record) !== "storage" && isBackup(found));
+};
 
 const mayOwn = (state: Cluster, node: NodeId, record: SlotRecord): boolean => {
   const found = state.members.find((one) => one.node === node);
@@ -142,6 +151,126 @@ describe("the plan", () => {
         for (const [name, { inSync, owner }] of state.slots)
           if (state.up.has(owner))
             expect(inSync.filter((node) => state.up.has(node)).length, name).to.be.at.least(least);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("ends with no copy on a slow disk that writes wait for, where another node could have it as well", () => {
+    fc.assert(
+      fc.property(anyCluster, (state) => {
+        state.expected = new Set();
+        state.members = state.members.map((one) => ({ ...one, state: "active" }));
+        state.up = new Set(state.members.map(({ node }) => node));
+        converge(state);
+        const { members, slots, up, slow = new Set(), policy, directoryNode } = state;
+        const zoneOf = (node: NodeId): string => members.find((one) => one.node === node)?.labels["zone"] ?? `=${node}`;
+        const zones = (nodes: readonly NodeId[]): number => new Set(nodes.map(zoneOf)).size;
+        for (const [name, record] of slots) {
+          const { owner, inSync } = record;
+          const away = inSync.filter((node) => !up.has(node) || isLeaving(state, node, record));
+          if (!up.has(owner) || away.length > 0) continue;
+          const fast = inSync.filter((node) => !slow.has(node));
+          const waited = inSync.filter((node) => slow.has(node) && node !== owner);
+          if (fast.length >= Math.max(2, policy.minInSync)) continue;
+          const able = members.filter(({ node }) => mayOwn(state, node, record) && !isLeaving(state, node, record));
+          for (const from of waited)
+            for (const { node } of able) {
+              if (inSync.includes(node) || slow.has(node) || node === directoryNode) continue;
+              const swapped = inSync.map((one) => (one === from ? node : one));
+              expect(zones(swapped), `${name}: ${from} by ${node}`).to.be.below(zones(inSync));
+            }
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("gives the copy of a slow disk to another node where slots have two, and back when the disk is well", () => {
+    for (const directoryNode of [undefined, "n0"]) {
+      const state = cluster(
+        names(3).map((name) => member(name)),
+        manySlots((index) => `n${index % 3}`, 60),
+        { policy: { replicas: 2, minInSync: 2 }, ...(directoryNode !== undefined && { directoryNode }) },
+      );
+      converge(state);
+      expect(copied(state, "n2"), "before").to.be.above(0);
+      state.slow = new Set(["n2"]);
+      converge(state, () => {
+        for (const { inSync } of state.slots.values()) expect(inSync.length).to.be.at.least(2);
+      });
+      expect(
+        names(3).map((node) => copied(state, node)),
+        `${directoryNode}`,
+      ).to.deep.equal([60, 60, 0]);
+      expect(think(state).late).to.equal(0);
+      state.slow = new Set();
+      converge(state);
+      expect(copied(state, "n2"), "when it is well").to.be.above(30);
+    }
+  });
+
+  it("has the directory's node keep copies while one of two others has a slow disk, unless its own is slow", () => {
+    const state = cluster(
+      names(3).map((name) => member(name)),
+      manySlots(() => "n1", 20),
+      { policy: { replicas: 3, minInSync: 2 }, directoryNode: "n0" },
+    );
+    converge(state);
+    expect(copied(state, "n0")).to.equal(0);
+    state.slow = new Set(["n2"]);
+    converge(state);
+    expect([owned(state, "n1"), copied(state, "n0")]).to.deep.equal([20, 20]);
+    state.slow = new Set(["n0"]);
+    converge(state);
+    expect([copied(state, "n0"), copied(state, "n2")]).to.deep.equal([0, 20]);
+    state.slow = new Set(["n0", "n2"]);
+    converge(state);
+    expect([copied(state, "n0"), copied(state, "n2")], "nobody else is fast").to.deep.equal([0, 20]);
+  });
+
+  it("keeps the copy of a slow disk where the only other node is in the zone of the owner, or lacks the role", () => {
+    for (const other of [{ labels: { zone: "a" } }, { roles: ["gateway" as const] }]) {
+      const far = member("n1", { labels: { zone: "b" } });
+      const state = cluster(
+        [member("n0", { labels: { zone: "a" } }), far, member("n2", { labels: { zone: "c" }, ...other })],
+        [fresh(slot(0), "n0", { inSync: ["n0", "n1"] })],
+        { policy: { replicas: 2, minInSync: 1 }, slow: new Set(["n1"]) },
+      );
+      converge(state);
+      expect(state.slots.get(slot(0))?.inSync).to.deep.equal(["n0", "n1"]);
+      expect(think(state).late, "writes wait").to.equal(1);
+    }
+  });
+
+  it("moves nothing to a slow disk for balance", () => {
+    const state = cluster(
+      names(5).map((name) => member(name)),
+      manySlots((index) => `n${index % 4}`, 80),
+      { slow: new Set(["n4"]) },
+    );
+    converge(state);
+    expect([owned(state, "n4"), copied(state, "n4")]).to.deep.equal([0, 0]);
+  });
+
+  it("has as many copies of a slot as the simulation wants", () => {
+    fc.assert(
+      fc.property(anyCluster, (state) => {
+        state.expected = new Set();
+        state.slow = new Set();
+        converge(state);
+        const rule = {
+          ...state,
+          ...state.policy,
+          keeper: state.directoryNode,
+          isUp: (node: NodeId) => state.up.has(node),
+        };
+        const { minInSync } = state.policy;
+        for (const [name, record] of state.slots) {
+          if (!state.up.has(record.owner)) continue;
+          const wanted = copiesWanted({ role: roleOf(record), owner: record.owner }, rule);
+          expect(record.inSync.length, name).to.be.within(wanted, Math.max(wanted, minInSync));
+        }
       }),
       { numRuns: 200 },
     );

@@ -10,6 +10,7 @@ export interface Cluster {
   up: Set<NodeId>;
   expected: Set<NodeId>;
   awaited?: Set<NodeId>;
+  slow?: Set<NodeId>;
   slots: Map<SlotId, SlotRecord>;
   policy: Policy;
   directoryNode?: NodeId;
