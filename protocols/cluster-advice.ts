@@ -1,7 +1,7 @@
 import { roles, type Role } from "./ids.ts";
 import type { ClusterNodeRow, ClusterSummary } from "./cluster.ts";
-import { quorumOf, soleKeeper } from "./directory-info.ts";
-import { counted, describeDuration } from "./amounts.ts";
+import { filledOf, nearlyFullFrom, quorumOf, soleKeeper } from "./directory-info.ts";
+import { counted, describeBytes, describeDuration } from "./amounts.ts";
 import { withoutControls } from "./printable.ts";
 
 /** What is wrong with a cluster and what helps, below its nodes and slots. Pure, as `cluster-words.ts` is. */
@@ -218,6 +218,24 @@ function describeSlow({ nodes, directory }: ClusterSummary): readonly string[] {
     });
 }
 
+/** That the directory is full, or nearly, as those say who keep it. */
+export function describeFilled({ nodes }: ClusterSummary): readonly string[] {
+  const [most] = nodes
+    .flatMap(({ up, directorySize }) => (up && directorySize !== undefined ? [directorySize] : []))
+    .toSorted((one, other) => filledOf(other) - filledOf(one));
+  if (most === undefined || filledOf(most) < nearlyFullFrom) return [];
+  const { rows, rowsMax, bytes, bytesMax } = most;
+  const inRows = `in ${counted(rows, "row")} of at most ${rowsMax.toLocaleString("en")}`;
+  const has = `${describeBytes(bytes)} of at most ${describeBytes(bytesMax)}, ${inRows}`;
+  const share = Math.floor(filledOf(most) * 100);
+  const [how, then] =
+    share >= 100
+      ? ["full", "What would add to it is refused (DIRECTORY_FULL)"]
+      : [`${share} % full`, "Once it is full, what would add to it is refused (DIRECTORY_FULL)"];
+  const facts = `The directory is ${how}: ${has}. ${then}: nodes that join, slots that get a copy, settings.`;
+  return [`${facts} Remove what is not needed, which always works: docs/operate/directory.md, A full directory.`];
+}
+
 /** Whether something stands still, rather than only being worse than it could be: slots that take no commands, a directory that tells or takes nothing,
  *  a node that serves nothing. */
 export const standsStill = (summary: ClusterSummary): boolean =>
@@ -230,6 +248,7 @@ export function adviceOn(summary: ClusterSummary): readonly string[] {
     ...describeDown(summary),
     ...describeRefusing(summary),
     ...describeSlow(summary),
+    ...describeFilled(summary),
     ...(blocked > 0
       ? [
           "Blocked slots take no commands: a copy is down while the directory, which would leave it out, does not answer; or too few are up for `minInSync`.",

@@ -1,7 +1,7 @@
 /** What admins see and do of a cluster: rows and bodies of the `/api/v1/admin/cluster` routes, used by the page and the
  *  command line. */
 import { Type } from "typebox";
-import { voterCounts, type DirectoryInfo } from "./directory-info.ts";
+import { voterCounts, type DirectoryInfo, type DirectorySize } from "./directory-info.ts";
 import type { Failure } from "./errors.ts";
 import { roles, slotCount, type Role } from "./ids.ts";
 import { object } from "./schema.ts";
@@ -154,6 +154,8 @@ export interface ClusterNodeRow {
   readonly diskFreeBytes?: number;
   /** What a synced write takes at that disk, in milliseconds; absent before the first. */
   readonly syncMs?: number;
+  /** What all rows of the directory are, where the node keeps them; absent from others, and where etcd has them. */
+  readonly directorySize?: DirectorySize;
   /** Calls of engines that run or wait there. */
   readonly calls?: number;
   readonly lastHeardMs?: number;

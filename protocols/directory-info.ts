@@ -14,6 +14,21 @@ export type DirectoryInfo =
   /** `generation`: it came there from voters. */
   | { readonly kind: "etcd"; readonly endpoints: readonly string[]; readonly generation?: number };
 
+/** What all rows of a directory are that nodes keep, and how much they may be. */
+export interface DirectorySize {
+  readonly rows: number;
+  readonly rowsMax: number;
+  readonly bytes: number;
+  readonly bytesMax: number;
+}
+
+/** How full it is: 1 is as much as there may be. */
+export const filledOf = ({ rows, rowsMax, bytes, bytesMax }: DirectorySize): number =>
+  Math.max(rows / rowsMax, bytes / bytesMax);
+
+/** From here on it is said how full it is, before anything is refused. */
+export const nearlyFullFrom = 0.8;
+
 /** The one node without which there is no directory; undefined where there is none such. */
 export function soleKeeper(directory: DirectoryInfo): string | undefined {
   if (directory.kind === "embedded") return directory.node;

@@ -447,6 +447,11 @@ export const errorTable = {
     http: 503,
     help: "The cluster's directory answers, but accepts no change. Nothing was done, and what exists keeps running. `plexus doctor` says what to do.",
   },
+  DIRECTORY_FULL: {
+    outcome: "not_started",
+    http: 507,
+    help: "The cluster's directory is full. Nothing was done. Deleting still works, so remove what is not needed: docs/operate/directory.md, A full directory.",
+  },
   DIRECTORY_AWAY: {
     outcome: "not_started",
     http: 503,

@@ -26,6 +26,7 @@ import {
   type EmbeddedDirectory,
   type EtcdDirectory,
   type EtcdHome,
+  type KeptSize,
   type Lead,
   type VoterCandidate,
   type VoterPorts,
@@ -34,6 +35,7 @@ import { auditRowsPrefix } from "../cluster/audit-rules.ts";
 import { keysPrefix } from "../keys/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import { createDirectoryAge, type DirectoryAge } from "./directory-age.ts";
+import { fitting, isOver } from "./directory-size.ts";
 import type { Clock, Directory, DirectoryWatcher, Log, MemberRecord, NodeId, Random, Store } from "../ports.ts";
 import { hasKeyRole } from "./keys.ts";
 
@@ -53,6 +55,8 @@ export interface PlacedDirectory {
   readonly trouble: () => string | undefined;
   /** Why it takes no change while it tells what it has, and what to type. */
   readonly refusal: () => string | undefined;
+  /** What the rows are that this node keeps; undefined where it keeps none. */
+  readonly size: () => KeptSize | undefined;
   /** Reads the rows that this node keeps, if it keeps them. Error: DATA_DAMAGED. */
   readonly opened: () => Promise<void>;
   /** Sees from now on that the voters are those that should be, where this node leads. */
@@ -117,7 +121,7 @@ export function openDirectory(
   // --- where it is ------------------------------------------------------------------------------------------------------
 
   const embedded: EmbeddedDirectory | undefined =
-    place?.kind === "embedded" && place.host === node ? createEmbeddedDirectory({ store, clock }) : undefined;
+    place?.kind === "embedded" && place.host === node ? createEmbeddedDirectory({ store, clock, limits }) : undefined;
   const part = createReplicatedPart({
     node,
     store,
@@ -301,6 +305,8 @@ export function openDirectory(
   };
   /** The rows become the first state of voters, of whom this node is the only one. */
   const replicate = async (from: EmbeddedDirectory): Promise<void> => {
+    // What no voter could be given stays where it is.
+    if (isOver(from.size(), limits)) return;
     await age.mayChange();
     const home = { generation: part.lead.generation + 1, voters: [node] };
     const members = { voters: [node], learners: [] };
@@ -312,8 +318,7 @@ export function openDirectory(
   // --- to etcd, and from there ----------------------------------------------------------------------------------------------
 
   /** What moves, where this node keeps it. */
-  const departing = ():
-    { readonly from: Departing; readonly source: string; readonly generation?: number } | undefined => {
+  const departing = (): Departs | undefined => {
     if (place?.kind === "embedded") return embedded && { from: embedded, source: node };
     if (place?.kind !== "replicated" || !part.leads) return undefined;
     const { generation } = place;
@@ -357,15 +362,13 @@ export function openDirectory(
     }
     const members = { voters: [node], learners: [] };
     const { home, rows } = await (etcd ?? openEtcd(place)).handOver([node], (generation, copied, revision) =>
-      part.found({ generation, begun: { members, image: { revision, rows: copied } } }),
+      part.found({ generation, begun: { members, image: fitting({ revision, rows: copied }, limits) } }),
     );
     part.learn(home);
     return ok({ rows });
   };
   const migrate = (endpoints?: readonly string[]): Promise<Result<{ readonly rows: number }>> =>
-    (endpoints === undefined ? moveToManagers() : moveToEtcd(endpoints)).catch((error: unknown) =>
-      refused(failureOf(error)),
-    );
+    (endpoints === undefined ? moveToManagers() : moveToEtcd(endpoints)).catch(refusedBy);
   exchange.on("placement.migrate", ({ endpoints }) => migrate(endpoints));
   exchange.on("placement.migrateBack", () => migrate());
 
@@ -400,6 +403,7 @@ export function openDirectory(
       return behind() === remote ? remote.trouble() : embedded?.trouble();
     },
     refusal: () => etcd?.refusal(),
+    size: () => (place?.kind === "embedded" ? embedded?.size() : place?.kind === "etcd" ? undefined : part.size()),
     async opened() {
       await embedded?.opened();
       embedded?.onMoved(moved);
@@ -417,8 +421,14 @@ export function openDirectory(
   };
 }
 
-/** What gives its rows away. */
-type Departing = Parameters<typeof migrateDirectory>[0];
+const refusedBy = (error: unknown): Result<never> => refused(failureOf(error));
+
+/** What gives its rows away, what they are called where they go, and in which generation. */
+interface Departs {
+  readonly from: Parameters<typeof migrateDirectory>[0];
+  readonly source: string;
+  readonly generation?: number;
+}
 
 /** What this node keeps is not told. */
 function silent(older: string): Directory {

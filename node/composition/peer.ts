@@ -26,7 +26,7 @@ import {
 import type { Engines } from "../../runtimes/engine.ts";
 import { createExchange, type Exchange } from "../exchange/index.ts";
 import type { DirectoryPlace } from "../data-folder/home.ts";
-import type { DirectoryLimits, Lead } from "../directory/index.ts";
+import { directoryLimits, type DirectoryLimits, type Lead } from "../directory/index.ts";
 import { createKernel, OpenAsks, type ClusterActors, type Kernel, type KernelLimits } from "../kernel/index.ts";
 import {
   createMembership,
@@ -94,6 +94,7 @@ import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
 import { AgeCheck, type DataAge } from "./data-age.ts";
 import { openDirectory } from "./directory-place.ts";
+import { createSizeLook } from "./directory-size.ts";
 
 export interface PeerOptions {
   readonly node: NodeId;
@@ -281,6 +282,7 @@ export function createPeer(options: PeerOptions): Peer {
   const trust = watchTrust(directory);
   const age = new AgeCheck(options.age, { node, journal, log });
   let figures: Partial<NodeLoad> | undefined;
+  const sizeOf = createSizeLook({ log, meter, limits: { ...directoryLimits, ...limits.directory } });
   const loadOf = (): NodeLoad => {
     try {
       figures = options.load?.();
@@ -289,10 +291,9 @@ export function createPeer(options: PeerOptions): Peer {
       log.debug("node.load.unknown", { error });
     }
     const calls = routing.calls.busy();
-    const { syncMs } = journal;
     // One that nobody waits for any more is not written to while nobody writes: it would be slow for ever.
     if (membership.isSlow(node)) void journal.probe(membershipLimits.diskProbeMs);
-    const disk = syncMs !== undefined && { syncMs };
+    const disk = { ...(journal.syncMs !== undefined && { syncMs: journal.syncMs }), ...sizeOf(placed.size()) };
     return { connections: 0, eventLoopLagMs: 0, memoryBytes: 0, calls, ...disk, ...placement.figures(), ...figures };
   };
   const membership = createMembership({

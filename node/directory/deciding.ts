@@ -2,6 +2,18 @@
 import { decode } from "../../protocols/index.ts";
 import type { DirectoryRow } from "../ports.ts";
 
+/** What is beside the key and the value of a row, where rows are written one after the other: no more than this. */
+const besideBytes = 32;
+
+/** What a row takes. Keys are ASCII. */
+export const rowBytes = (key: string, valueBytes: number): number => key.length + valueBytes + besideBytes;
+
+/** What a decision needs to know of a row. */
+export interface Held {
+  readonly revision: number;
+  readonly bytes: number;
+}
+
 /** A compare-and-set that was asked for. */
 export interface Change {
   readonly key: string;
@@ -13,27 +25,49 @@ export interface Change {
 
 /** The rows that a change is decided on. */
 export interface Rows {
-  get(key: string): DirectoryRow | undefined;
+  held(key: string): Held | undefined;
   readonly count: number;
+  /** Of all rows. */
+  readonly bytes: number;
   /** Of the last change. */
   readonly revision: number;
-  readonly rowsMax: number;
 }
 
-/** `same`: nothing changes, and whoever asked is told of the row as it is. `full`: there may be no more rows. */
+/** How much there may be. */
+export interface Room {
+  readonly rowsMax: number;
+  readonly rowsBytesMax: number;
+}
+
+/** `same`: nothing changes. `full`: there may be no more rows, or no more bytes. */
+export type Verdict =
+  | { readonly type: "same"; readonly applied: boolean }
+  | { readonly type: "full" }
+  | { readonly type: "changed"; readonly revision: number };
+
+/** Whether a change comes about. What makes the rows no larger always may. */
+export function judgeChange(rows: Rows, { key, bytes, revision, guard }: Change, room: Room): Verdict {
+  const held = rows.held(key);
+  const fits =
+    (held?.revision ?? 0) === revision &&
+    (guard === undefined || (rows.held(guard.key)?.revision ?? 0) === guard.revision);
+  if (!fits || (held === undefined && bytes === undefined)) return { type: "same", applied: fits };
+  const more = bytes === undefined ? 0 : rowBytes(key, bytes.length) - (held?.bytes ?? 0);
+  const isTooMany = held === undefined && rows.count >= room.rowsMax;
+  if (isTooMany || (more > 0 && rows.bytes + more > room.rowsBytesMax)) return { type: "full" };
+  return { type: "changed", revision: rows.revision + 1 };
+}
+
+/** `same`: who asked is told of the row as it is. */
 export type Decided =
   | { readonly type: "same"; readonly applied: boolean; readonly row: DirectoryRow | undefined }
   | { readonly type: "full" }
   | { readonly type: "changed"; readonly row: DirectoryRow | undefined; readonly revision: number };
 
-/** Decides. Nothing is changed by it. */
-export function decideChange(rows: Rows, { key, bytes, revision: expected, guard }: Change): Decided {
-  const row = rows.get(key);
-  const fits =
-    (row?.revision ?? 0) === expected &&
-    (guard === undefined || (rows.get(guard.key)?.revision ?? 0) === guard.revision);
-  if (!fits || (row === undefined && bytes === undefined)) return { type: "same", applied: fits, row };
-  if (row === undefined && rows.count >= rows.rowsMax) return { type: "full" };
-  const revision = rows.revision + 1;
+/** What a verdict comes to. `row`: as it was. */
+export function decidedBy(verdict: Verdict, { key, bytes }: Change, row: DirectoryRow | undefined): Decided {
+  if (verdict.type === "full") return verdict;
+  if (verdict.type === "same") return { ...verdict, row };
+  const { revision } = verdict;
   return { type: "changed", row: bytes && { key, value: decode(bytes), revision }, revision };
 }

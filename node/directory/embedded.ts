@@ -1,9 +1,10 @@
 import { failure, failureOf, PlexusError } from "../../protocols/index.ts";
 import type { Clock, Directory, DirectoryRow, Store, StoreOp } from "../ports.ts";
-import { decideChange, type Change } from "./deciding.ts";
+import { decidedBy, type Change } from "./deciding.ts";
 import { headKey, headOp, loadContent, rowKey, rowOp, type Content } from "./layout.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
-import { checkKey, encodeValue, full, moved, unavailable, type DirectoryHome } from "./row.ts";
+import { checkKey, encodeValue, full, moved, unavailable, type DirectoryHome, type KeptSize } from "./row.ts";
+import { RowsAhead, SizedRows } from "./sized-rows.ts";
 import { select, Watches, type Watch } from "./watches.ts";
 
 type Answer = Awaited<ReturnType<Directory["compareAndSet"]>>;
@@ -22,6 +23,8 @@ export interface EmbeddedDirectory extends Directory {
   onMoved(listener: (home: DirectoryHome) => void): () => void;
   /** Of the last change that is on disk. */
   revision(): number;
+  /** What its rows on disk are. */
+  size(): KeptSize;
   /** Why its disk is not believed; undefined while it is. */
   trouble(): string | undefined;
 }
@@ -42,7 +45,7 @@ export function createEmbeddedDirectory(ports: {
   const watches = new Watches();
   const movedListeners = new Set<(home: DirectoryHome) => void>();
   /** The rows on disk. Never ahead of the disk. */
-  let content: Content = { rows: new Map(), revision: 0, home: undefined };
+  let content: Content = { rows: new SizedRows([]), revision: 0, home: undefined };
   let loading: Promise<void> | undefined;
   /** Store keys of batches whose outcome is unknown. */
   let doubtful = new Set<string>();
@@ -58,7 +61,7 @@ export function createEmbeddedDirectory(ports: {
       const ops = [...doubtful].map((key): StoreOp => {
         if (key === headKey) return headOp(loaded.revision, loaded.home);
         const name = key.slice(rowKey("").length);
-        return rowOp(name, loaded.rows.get(name));
+        return rowOp(name, loaded.rows.all.get(name));
       });
       await store.batch(ops, { sync: true });
       doubtful = new Set();
@@ -67,7 +70,7 @@ export function createEmbeddedDirectory(ports: {
     content = loaded;
     trouble = undefined;
     if (content.home !== undefined && home === undefined) tellMoved(content.home);
-    if (content.home === undefined) watches.beginAll(content.rows);
+    if (content.home === undefined) watches.beginAll(content.rows.all);
   };
 
   const opened = (): Promise<void> => {
@@ -90,7 +93,7 @@ export function createEmbeddedDirectory(ports: {
   };
 
   const begin = (watch: Watch): void => {
-    if (content.home === undefined) watches.begin(watch, content.rows);
+    if (content.home === undefined) watches.begin(watch, content.rows.all);
   };
 
   const tellMoved = (home: DirectoryHome): void => {
@@ -116,39 +119,36 @@ export function createEmbeddedDirectory(ports: {
 
   /** Decides a group of changes, each on the rows that the changes before it leave, and writes them in one batch. */
   const commit = async (group: readonly Waiting[]): Promise<void> => {
-    const changed = new Map<string, DirectoryRow | undefined>();
+    const changed = new Map<string, { readonly row: DirectoryRow | undefined; readonly bytes: number }>();
     const history: { readonly key: string; readonly row: DirectoryRow | undefined; readonly revision: number }[] = [];
     const answers: (() => void)[] = [];
     try {
       await present();
-      let { revision } = content;
-      let count = content.rows.size;
-      const now = (key: string): DirectoryRow | undefined =>
-        changed.has(key) ? changed.get(key) : content.rows.get(key);
+      const ahead = new RowsAhead(content.rows, content.revision);
       for (const { resolve, reject, ...change } of group) {
-        const { key } = change;
-        const decided = decideChange({ get: now, count, revision, rowsMax: limits.rowsMax }, change);
+        const { key, bytes } = change;
+        const before = changed.has(key) ? changed.get(key)?.row : content.rows.all.get(key);
+        const decided = decidedBy(ahead.take(change, limits), change, before);
         if (decided.type === "full") {
-          answers.push(() => reject(full(limits)));
+          const refusal = full(ahead, limits);
+          answers.push(() => reject(refusal));
           continue;
         }
         const { row } = decided;
         if (decided.type === "changed") {
-          ({ revision } = decided);
-          count += (row === undefined ? 0 : 1) - (now(key) === undefined ? 0 : 1);
-          changed.set(key, row);
-          history.push({ key, row, revision });
+          changed.set(key, { row, bytes: bytes?.length ?? 0 });
+          history.push({ key, row, revision: decided.revision });
         }
         const applied = decided.type === "changed" || decided.applied;
         answers.push(() => resolve({ applied, row }));
       }
       if (history.length > 0) {
-        await write([...[...changed].map(([key, row]) => rowOp(key, row)), headOp(revision, undefined)]);
-        for (const [key, row] of changed) {
+        await write([...[...changed].map(([key, { row }]) => rowOp(key, row)), headOp(ahead.revision, undefined)]);
+        for (const [key, { row, bytes }] of changed) {
           if (row === undefined) content.rows.delete(key);
-          else content.rows.set(key, row);
+          else content.rows.set(row, bytes);
         }
-        content = { ...content, revision };
+        content = { ...content, revision: ahead.revision };
       }
     } catch (error) {
       for (const { reject } of group) reject(error);
@@ -185,15 +185,16 @@ export function createEmbeddedDirectory(ports: {
   return {
     opened,
     revision: () => content.revision,
+    size: () => content.rows,
     trouble: () => trouble,
     async read(key) {
       checkKey(key);
       await present();
-      return content.rows.get(key);
+      return content.rows.all.get(key);
     },
     async list(prefix) {
       await present();
-      return select(content.rows, prefix);
+      return select(content.rows.all, prefix);
     },
     async compareAndSet(key, value, revision, guard) {
       const bytes = encodeValue(key, value);
@@ -218,7 +219,7 @@ export function createEmbeddedDirectory(ports: {
       try {
         await committing;
         await present();
-        await copy(select(content.rows, ""), content.revision);
+        await copy(select(content.rows.all, ""), content.revision);
         await write([headOp(content.revision, home)]).catch(async (error: unknown) => {
           // Unknown: the disk says whether it is moved.
           await opened();

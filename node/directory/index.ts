@@ -32,12 +32,15 @@ export { createRemoteDirectory } from "./remote.ts";
 export { foundVoter } from "./raft/disk.ts";
 export { readLastKnown, type LastKnown } from "./raft/last-known.ts";
 export { createReplicatedPart, type Lead, type ReplicatedPart } from "./replicated.ts";
+export { bytesOfRows } from "./sized-rows.ts";
 export {
+  full as fullDirectory,
   moved as movedAway,
   unavailableHere,
   unavailableWhere,
   type DirectoryHome,
   type EtcdHome,
+  type KeptSize,
   type VotersHome,
 } from "./row.ts";
 export { serveDirectory, type DirectoryRules } from "./serve.ts";

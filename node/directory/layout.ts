@@ -9,6 +9,7 @@ import type { DirectoryRow, SlotRecord, Store, StoreOp } from "../ports.ts";
 import { seal, unseal } from "../data-folder/seal.ts";
 import type { DirectoryLimits } from "./limits.ts";
 import type { DirectoryHome } from "./row.ts";
+import { SizedRows } from "./sized-rows.ts";
 
 const version = 2;
 export const headKey = "directory/head";
@@ -17,7 +18,7 @@ export const rowKey = (key: string): string => `${rowPrefix}${key}`;
 
 /** All there is in a directory. */
 export interface Content {
-  readonly rows: Map<string, DirectoryRow>;
+  readonly rows: SizedRows;
   readonly revision: number;
   readonly home: DirectoryHome | undefined;
 }
@@ -47,19 +48,19 @@ export async function loadContent(store: Store, limits: DirectoryLimits): Promis
     home?: DirectoryHome;
   };
   if (found !== version) throw new PlexusError(failure("DATA_FORMAT_UNKNOWN", { key: headKey, found, version }));
-  const rows = new Map<string, DirectoryRow>();
+  const rows: DirectoryRow[] = [];
   for await (const [stored, bytes] of scan(store, rowPrefix, limits)) {
     const row = unseal(stored, bytes, store.location) as { value: unknown; revision: number };
     const key = stored.slice(rowPrefix.length);
     if (row.revision > revision) throw damaged(store, stored, "newer than the head");
-    rows.set(key, { key, value: row.value, revision: row.revision });
+    rows.push({ key, value: row.value, revision: row.revision });
   }
-  return { rows, revision, home };
+  return { rows: new SizedRows(rows), revision, home };
 }
 
 /** One batch replaces the rows of version 1, so that it happens once or not at all. */
 async function convert(store: Store, limits: DirectoryLimits): Promise<Content> {
-  const rows = new Map<string, DirectoryRow>();
+  const rows: DirectoryRow[] = [];
   const ops: StoreOp[] = [];
   const old: { readonly record: SlotRecord; readonly revision: number }[] = [];
   for await (const [stored, bytes] of scan(store, "directory/", limits)) {
@@ -73,11 +74,12 @@ async function convert(store: Store, limits: DirectoryLimits): Promise<Content> 
   for (const { record } of old) {
     const key = `slot/${record.slot}`;
     revision += 1;
-    rows.set(key, { key, value: record, revision });
-    ops.push(rowOp(key, rows.get(key)));
+    const row = { key, value: record, revision };
+    rows.push(row);
+    ops.push(rowOp(key, row));
   }
   if (ops.length > 0) await store.batch([...ops, headOp(revision, undefined)], { sync: true });
-  return { rows, revision, home: undefined };
+  return { rows: new SizedRows(rows), revision, home: undefined };
 }
 
 const damaged = (store: Store, key: string, reason: string): PlexusError =>

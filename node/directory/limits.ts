@@ -4,10 +4,16 @@ export const directoryLimits = {
    *
    *  Encoded. Four fit a message of 1 MiB, with room to spare. */
   valueBytesMax: 224 * 1024,
-  /** Rows of an embedded directory; one more is refused with `LIMIT_REACHED`.
+  /** Rows of a directory that nodes keep; one more is refused with `DIRECTORY_FULL`.
    *
    *  All of them are in memory. 64 roles' worth of slots and 80,000 own slots of actors. */
   rowsMax: 100_000,
+  /** Bytes of all rows of such a directory, each with its key and 32 more; what makes them more is refused with
+   *  `DIRECTORY_FULL`.
+   *
+   *  A voter that lacks old changes is given all rows as one message, of `imageBytesMax`. The rest of that is for rows
+   *  which a version without this limit has taken. */
+  rowsBytesMax: 192 * 1024 * 1024,
   /** Changes in one synced batch; the others go into the next. */
   groupChangesMax: 1_024,
   /** Bytes of values in one synced batch; the others go into the next. */

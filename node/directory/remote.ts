@@ -17,6 +17,7 @@ const callersFault: readonly string[] = [
   "TOO_LARGE",
   "FORBIDDEN",
   "LIMIT_REACHED",
+  "DIRECTORY_FULL",
   "CURSOR_EXPIRED",
   "DIRECTORY_MOVED",
 ];

@@ -15,7 +15,7 @@ import { directoryLimits, type DirectoryLimits } from "./limits.ts";
 import { foundVoter, generationOf, type Founding } from "./raft/disk.ts";
 import { createVoterWire } from "./raft/lines.ts";
 import { openVoter, type Voter, type VoterPorts, type VoterState } from "./raft/voter.ts";
-import { unavailableHere, type EtcdHome, type VotersHome } from "./row.ts";
+import { unavailableHere, type EtcdHome, type KeptSize, type VotersHome } from "./row.ts";
 
 /** Who leads, as one node knows. `generation` 0: nothing is known. */
 export interface Lead extends VotersHome {
@@ -31,6 +31,8 @@ export interface ReplicatedPart {
   readonly kept: Directory | undefined;
   /** Of the last change that this node's voter knows to be decided. */
   revision(): number;
+  /** What the rows of this node's voter are; undefined where it has none. */
+  size(): KeptSize | undefined;
   /** Whether this node leads. */
   readonly leads: boolean;
   state(): VoterState | undefined;
@@ -214,6 +216,7 @@ export function createReplicatedPart(ports: {
       return voter?.directory;
     },
     revision: () => voter?.revision() ?? 0,
+    size: () => voter?.size(),
     get leads() {
       return leads();
     },
@@ -250,9 +253,7 @@ export function createReplicatedPart(ports: {
       if (own === undefined || state?.role !== "leader") return;
       const heir = state.others.find((other) => other.heard && state.members.voters.includes(other.node));
       if (heir === undefined) return;
-      const led = new Promise<void>((resolve) =>
-        own.onLeader((leader) => leader !== node && leader !== undefined && resolve()),
-      );
+      const led = new Promise<void>((done) => own.onLeader((one) => one !== node && one !== undefined && done()));
       own.handOver(heir.node);
       await within(clock, limits.leavingMs, led);
     },

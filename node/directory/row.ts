@@ -61,6 +61,12 @@ export function decodeRow(key: string, revision: number, bytes: Uint8Array, loca
   }
 }
 
+/** What all rows are. */
+export interface Size {
+  readonly count: number;
+  readonly bytes: number;
+}
+
 /** The directory does not answer, or its disk does not. `node`: the node that was asked, or was to be asked. `asked: false`: the
  *  request never left this node, or was refused: nothing was done. `refuses`: it answers, and takes no change. */
 export function unavailable(
@@ -78,9 +84,15 @@ export const unavailableWhere = (because: string): PlexusError => unavailable(be
 export const unavailableHere = (): PlexusError =>
   unavailable("this node does not keep it", undefined, { asked: false });
 
-/** There may be no more rows. */
-export const full = ({ rowsMax }: DirectoryLimits): PlexusError =>
-  new PlexusError(failure("LIMIT_REACHED", { rowsMax }));
+/** The rows that a node keeps. */
+export interface KeptSize extends Size {
+  /** What they take, by what their keys begin with. */
+  byKind(): Readonly<Record<string, number>>;
+}
+
+/** There may be no more rows, or no more bytes of them. Nothing was done. */
+export const full = ({ count, bytes }: Size, { rowsMax, rowsBytesMax }: DirectoryLimits): PlexusError =>
+  new PlexusError(failure("DIRECTORY_FULL", { rows: count, rowsMax, bytes, rowsBytesMax }));
 
 export const moved = (home: DirectoryHome): PlexusError => new PlexusError(failure("DIRECTORY_MOVED", { ...home }));
 

@@ -13,6 +13,7 @@ import {
   type ClusterSummary,
   type DirectoryAway,
   type DirectoryInfo,
+  type DirectorySize,
   type Failure,
   type HolderRow,
   type Result,
@@ -42,6 +43,7 @@ type BeatLoad = Required<
   readonly shardQuotaBytes?: number;
   readonly diskBytes?: number;
   readonly diskFreeBytes?: number;
+  readonly directorySize?: DirectorySize;
 };
 
 export interface OverviewPorts {

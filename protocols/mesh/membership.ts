@@ -4,6 +4,9 @@ import { count, message, node } from "./parts.ts";
 
 const figure = Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 
+/** What a share is of. */
+const filled = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
+
 export const membershipMessages = {
   /** I am here. Sent to every member at each heartbeat; the load figures come with some of them. */
   beat: message("control", {
@@ -31,6 +34,13 @@ export const membershipMessages = {
           diskFreeBytes: Type.Optional(count),
           /** What a synced write takes at it. */
           syncMs: Type.Optional(figure),
+          /** What all rows of the directory are, where the sender keeps them. */
+          directorySize: Type.Optional(
+            Type.Object(
+              { rows: count, rowsMax: filled, bytes: count, bytesMax: filled },
+              { additionalProperties: false },
+            ),
+          ),
         },
         { additionalProperties: false },
       ),

@@ -53,6 +53,7 @@ export const checkerNames = [
   "applied-same", // two voters applied different entries at one place, or not in order
   "reads-of-now", // a read was answered from an older state than was known when it was asked
   "leader-not-deposed", // a voter began a term though no majority would have voted for it
+  "rows-counted", // what a voter says that its rows take is not what they take
   "message-taken", // a node sent what its receiver takes for no message between nodes
   "shard-mended", // after the faults a shard that somebody refers to is not whole where it belongs
   "backup-true", // a snapshot brings back what its slots never had, or cannot be read

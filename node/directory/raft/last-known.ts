@@ -1,6 +1,5 @@
 /** What the disk of one voter has, for when there is no majority to ask. */
 import type { Store } from "../../ports.ts";
-import { directoryLimits } from "../limits.ts";
 import { loadVoter } from "./disk.ts";
 import type { Mark, Members } from "./messages.ts";
 import { ReplicatedRows, type RowsImage } from "./rows.ts";
@@ -21,7 +20,7 @@ export async function readLastKnown(store: Store): Promise<LastKnown | undefined
   const loaded = await loadVoter(store);
   if (loaded === undefined) return undefined;
   const { head, restored, image } = loaded;
-  const rows = new ReplicatedRows(image, directoryLimits.rowsMax);
+  const rows = new ReplicatedRows(image);
   let { members } = head;
   let last: Mark = head.base;
   for (const { index, term, body } of restored.entries) {

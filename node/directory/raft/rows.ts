@@ -1,7 +1,8 @@
-/** The rows of a replicated directory as the entries of its log make them. The same entries give the same rows at every voter. */
+/** The rows of a replicated directory as the entries of its log make them: the same entries, the same rows. */
 import type { DirectoryRow } from "../../ports.ts";
-import { decideChange, type Change, type Decided } from "../deciding.ts";
+import { decidedBy, judgeChange, type Change, type Decided, type Held, type Room, type Rows } from "../deciding.ts";
 import type { EtcdHome } from "../row.ts";
+import { SizedRows } from "../sized-rows.ts";
 
 /** All rows at one entry of the log. */
 export interface RowsImage {
@@ -27,9 +28,13 @@ export type Applied =
   | { readonly type: "departed"; readonly home: EtcdHome }
   | { readonly type: "outdated" };
 
-export class ReplicatedRows {
-  readonly #rowsMax: number;
-  #rows: Map<string, DirectoryRow>;
+/** How much the entries of a log may come to. Voters of every version must find the same, so it never changes: a bound
+ *  that may is looked at before a change has a place in the log (`leader-room.ts`). */
+export const roomOfLog: Room = { rowsMax: 100_000, rowsBytesMax: Infinity };
+
+export class ReplicatedRows implements Rows {
+  readonly #room: Room;
+  #rows: SizedRows;
   #revision: number;
   #home: EtcdHome | undefined;
   /** Keys that the disk's copy lacks. */
@@ -37,15 +42,31 @@ export class ReplicatedRows {
   /** Keys that it has from a copy that was replaced. */
   #replaced = false;
 
-  constructor({ revision, rows, home }: RowsImage, rowsMax: number) {
-    this.#rowsMax = rowsMax;
+  constructor({ revision, rows, home }: RowsImage, room: Room = roomOfLog) {
+    this.#room = room;
     this.#revision = revision;
     this.#home = home;
-    this.#rows = new Map(rows.map((row) => [row.key, row]));
+    this.#rows = new SizedRows(rows);
   }
 
   get all(): ReadonlyMap<string, DirectoryRow> {
-    return this.#rows;
+    return this.#rows.all;
+  }
+
+  get count(): number {
+    return this.#rows.count;
+  }
+
+  get bytes(): number {
+    return this.#rows.bytes;
+  }
+
+  byKind(): Readonly<Record<string, number>> {
+    return this.#rows.byKind();
+  }
+
+  held(key: string): Held | undefined {
+    return this.#rows.held(key);
   }
 
   get revision(): number {
@@ -58,7 +79,7 @@ export class ReplicatedRows {
   }
 
   get image(): RowsImage {
-    return { revision: this.#revision, rows: [...this.#rows.values()], ...(this.#home && { home: this.#home }) };
+    return { revision: this.#revision, rows: [...this.all.values()], ...(this.#home && { home: this.#home }) };
   }
 
   /** How many rows the disk's copy lacks. */
@@ -75,14 +96,13 @@ export class ReplicatedRows {
   }
 
   #change(change: Change): Decided {
-    const { size: count } = this.#rows;
-    const get = (key: string): DirectoryRow | undefined => this.#rows.get(key);
-    const decided = decideChange({ get, count, revision: this.#revision, rowsMax: this.#rowsMax }, change);
+    const { key, bytes } = change;
+    const decided = decidedBy(judgeChange(this, change, this.#room), change, this.all.get(key));
     if (decided.type !== "changed") return decided;
     this.#revision = decided.revision;
-    if (decided.row === undefined) this.#rows.delete(change.key);
-    else this.#rows.set(change.key, decided.row);
-    this.#changed.add(change.key);
+    if (decided.row === undefined || bytes === undefined) this.#rows.delete(key);
+    else this.#rows.set(decided.row, bytes.length);
+    this.#changed.add(key);
     return decided;
   }
 
@@ -90,7 +110,7 @@ export class ReplicatedRows {
   restore({ revision, rows, home }: RowsImage): void {
     this.#revision = revision;
     this.#home = home;
-    this.#rows = new Map(rows.map((row) => [row.key, row]));
+    this.#rows = new SizedRows(rows);
     this.#changed = new Set();
     this.#replaced = true;
   }
@@ -98,9 +118,9 @@ export class ReplicatedRows {
   /** What the disk's copy lacks, which is taken to be written now. `all`: nothing of what it had is to stay. */
   takeUnwritten(): { readonly all: boolean; readonly rows: readonly (readonly [string, DirectoryRow | undefined])[] } {
     const all = this.#replaced;
-    const keys = all ? [...this.#rows.keys()] : [...this.#changed];
+    const keys = all ? [...this.all.keys()] : [...this.#changed];
     this.#changed = new Set();
     this.#replaced = false;
-    return { all, rows: keys.map((key) => [key, this.#rows.get(key)] as const) };
+    return { all, rows: keys.map((key) => [key, this.all.get(key)] as const) };
   }
 }

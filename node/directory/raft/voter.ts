@@ -10,11 +10,12 @@ import { failure, failureOf, PlexusError } from "../../../protocols/index.ts";
 import type { Clock, Directory, DirectoryRow, Log, NodeId, Store, StoreOp } from "../../ports.ts";
 import type { Change } from "../deciding.ts";
 import { directoryLimits, type DirectoryLimits } from "../limits.ts";
-import { checkKey, encodeValue, full, moved, unavailable, type EtcdHome } from "../row.ts";
+import { checkKey, encodeValue, full, moved, unavailable, type EtcdHome, type KeptSize } from "../row.ts";
 import { select, Watches } from "../watches.ts";
 import { Core } from "./core.ts";
 import { foundVoter, keepingOps, loadVoter, VoterDisk, type Founding } from "./disk.ts";
 import type { Addressed, Entry, Mark, Members, RaftMessage, Ready } from "./messages.ts";
+import { LeaderRoom } from "./leader-room.ts";
 import { ReplicatedRows, type Asked, type RowsImage } from "./rows.ts";
 import { isTaken } from "./shape.ts";
 
@@ -63,6 +64,8 @@ export interface Voter {
   state(): VoterState | undefined;
   /** Of the last change that it knows to be decided. */
   revision(): number;
+  /** What its rows are; undefined before it has read them. */
+  size(): KeptSize | undefined;
   /** Calls back when another node leads, or none, and when others count. */
   onLeader(listener: (leader: NodeId | undefined) => void): void;
   /** Changes who counts, by one voter; resolves when it is settled. Error: DIRECTORY_UNAVAILABLE. */
@@ -129,7 +132,7 @@ class RunningVoter implements Voter {
     } else if (again) await store.batch(keepingOps(loaded.restored), { sync: true });
     if (loaded === undefined || this.#stopped) throw unavailable("the store does not keep what is written");
     const { head, restored, image } = loaded;
-    const rows = new ReplicatedRows(image, this.#limits.rowsMax);
+    const rows = new ReplicatedRows(image);
     const core = new Core<Asked, RowsImage>(
       {
         node,
@@ -165,6 +168,10 @@ class RunningVoter implements Voter {
 
   revision(): number {
     return this.#life?.rows.revision ?? 0;
+  }
+
+  size(): KeptSize | undefined {
+    return this.#life?.rows;
   }
 
   state(): VoterState | undefined {
@@ -310,6 +317,7 @@ class Life {
   readonly #disk: VoterDisk;
   readonly #store: Store;
   readonly #limits: DirectoryLimits;
+  readonly #room: LeaderRoom;
   readonly #events: LifeEvents;
   /** Those who asked, by the place of what they asked for. */
   readonly #changes = new Map<number, Waiting>();
@@ -342,6 +350,7 @@ class Life {
     this.#disk = parts.disk;
     this.#store = parts.store;
     this.#limits = parts.limits;
+    this.#room = new LeaderRoom(parts.limits);
     this.#events = events;
     this.#applied = this.#written = parts.core.commit;
   }
@@ -382,7 +391,13 @@ class Life {
       if (this.rows.home !== undefined) throw moved(this.rows.home);
       if (this.#over) throw unavailable("the node stops", undefined, { asked: false });
     }
+    if (this.core.role === "leader" && this.#isFull(change)) throw full(this.rows, this.#limits);
     return this.#ask(change) as Promise<Answer>;
+  }
+
+  #isFull(change: Change): boolean {
+    const { term, log } = this.core;
+    return this.#room.isFull({ term, log, rows: this.rows, applied: this.#applied }, change);
   }
 
   async depart(home: EtcdHome, copy: Parameters<Voter["depart"]>[1]): Promise<void> {
@@ -498,7 +513,7 @@ class Life {
     if (asked === undefined) waiting?.reject(unavailable("another node leads"));
     if (body.type !== "data") return asked?.resolve(undefined);
     const decided = this.rows.apply(body.data);
-    if (decided.type === "full") return asked?.reject(full(this.#limits));
+    if (decided.type === "full") return asked?.reject(full(this.rows, this.#limits));
     if (decided.type === "moved") return asked?.reject(moved(decided.home));
     if (decided.type === "outdated") return asked?.resolve({ applied: false, row: undefined });
     if (decided.type === "departed") {

@@ -1,8 +1,9 @@
 /** What must hold of consensus, checked while it happens: Raft's five properties (figure 3.2 of the dissertation), and that reads are of now. */
-import type { Applied, Asked, RowsImage } from "../../../node/directory/raft/rows.ts";
+import type { Applied, Asked, ReplicatedRows, RowsImage } from "../../../node/directory/raft/rows.ts";
 import type { Core } from "../../../node/directory/raft/core.ts";
 import type { RaftLog } from "../../../node/directory/raft/log.ts";
 import type { Entry, RaftMessage, Snapshot, Write } from "../../../node/directory/raft/messages.ts";
+import { bytesOfRows } from "../../../node/directory/sized-rows.ts";
 import { voterMessageIn, voterMessageOut } from "../../../node/directory/raft/shape.ts";
 import type { VoterMessage } from "../../../node/directory/raft/voter.ts";
 import type { CheckerName } from "../checkers.ts";
@@ -175,6 +176,14 @@ export class Checks {
     const copied = this.#copies.get(body.data.revision);
     if (textOfRows(image) !== copied)
       this.violate("applied-same", `${id} gives up ${textOfRows(image)}, where ${copied} was copied`);
+  }
+
+  /** What rows take is what is counted, and no more than there may be. */
+  sized(id: string, rows: ReplicatedRows, bytesMax: number): void {
+    const counted = bytesOfRows(rows.all.values());
+    if (rows.bytes !== counted)
+      this.violate("rows-counted", `${id} counts ${rows.bytes} bytes of rows that take ${counted}`);
+    if (counted > bytesMax) this.violate("bounds-held", `${id} has rows of ${counted} bytes, of at most ${bytesMax}`);
   }
 
   restored(id: string, { index, state }: Snapshot<State>): void {

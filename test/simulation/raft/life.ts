@@ -5,6 +5,7 @@
 import type { Change } from "../../../node/directory/deciding.ts";
 import { Core } from "../../../node/directory/raft/core.ts";
 import type { Addressed, Entry, Mark, Members, Promise as Vow, RaftMessage, Ready, Write } from "../../../node/directory/raft/messages.ts"; // prettier-ignore
+import { LeaderRoom } from "../../../node/directory/raft/leader-room.ts";
 import { ReplicatedRows, type Asked, type RowsImage } from "../../../node/directory/raft/rows.ts";
 import type { Dice } from "../../world/dice.ts";
 import type { CheckerName } from "../checkers.ts";
@@ -48,8 +49,9 @@ function drawnOdds(dice: Dice): Odds {
 const electionTicks = 4;
 const flightMax = 64;
 const keys = ["k0", "k1", "k2"];
-const rowsMax = 3;
-const values = keys.map((key) => encode(key));
+/** Of different sizes: two of the largest are too much together with a third row. */
+const values = keys.map((key, at) => encode(key.padStart(2 + 20 * at)));
+const room = { rowsMax: 3, rowsBytesMax: 170 };
 const nothing: State = { index: 0, hash: 0, image: { revision: 0, rows: [] } };
 const home = { endpoints: ["http://e"], prefix: "p/", generation: 2 };
 /** In a life whose rows are moved elsewhere: steps from one copy of them to the next, and the move is asked for in between. */
@@ -63,6 +65,8 @@ interface Member {
   /** What was applied, in memory: the rows, and a hash of all that came to them. */
   state: Omit<State, "image">;
   rows: ReplicatedRows;
+  /** Undefined: it is of a version that does not know how much there may be. */
+  room: LeaderRoom | undefined;
   readonly disk: {
     promise: Vow;
     base: Mark & { members: Members };
@@ -87,6 +91,8 @@ export class RaftLife {
   /** Questions that are neither answered nor dropped, and who was asked. */
   readonly #open = new Map<number, string>();
   readonly #entriesMax: number;
+  /** Whether all know how much there may be; else some are of a version that does not. */
+  readonly #isBounded: boolean;
   /** The rows that were copied last, to be moved. */
   #copied: RowsImage | undefined;
   faults = 0;
@@ -103,7 +109,8 @@ export class RaftLife {
       id,
       core: undefined,
       state: nothing,
-      rows: new ReplicatedRows(nothing.image, rowsMax),
+      rows: new ReplicatedRows(nothing.image),
+      room: new LeaderRoom(room) as LeaderRoom | undefined,
       disk: {
         promise: { term: 0, vote: undefined },
         base: { index: 0, term: 0, members: { voters: voters.includes(id) ? voters : [], learners: [] } },
@@ -112,6 +119,8 @@ export class RaftLife {
       },
       unsynced: [],
     }));
+    this.#isBounded = dice.chance(0.75);
+    if (!this.#isBounded) for (const node of this.#nodes) if (dice.chance(0.5)) node.room = undefined;
     for (const node of this.#nodes) this.#start(node);
   }
 
@@ -164,7 +173,7 @@ export class RaftLife {
         return this.#sync(node);
       case "propose": {
         const leader = this.#leading();
-        leader?.core?.propose(this.#change(leader));
+        if (leader !== undefined) this.#propose(leader, this.#change(leader));
         return leader && this.#carry(leader);
       }
       case "read":
@@ -188,6 +197,14 @@ export class RaftLife {
       case "compact":
         return this.#compact(node, dice.below(4));
     }
+  }
+
+  /** Asks for a change, unless there is no room for it. */
+  #propose({ core, room: known, rows, state }: Member, change: Change): Mark | undefined {
+    if (core === undefined || core.role !== "leader") return undefined;
+    const { term, log } = core;
+    if (known?.isFull({ term, log, rows, applied: state.index }, change)) return undefined;
+    return core.propose(change);
   }
 
   /** One that fits the rows as a leader knows them, or one that fits older ones. */
@@ -296,6 +313,7 @@ export class RaftLife {
       const decided = entry.body.type === "data" ? node.rows.apply(entry.body.data) : undefined;
       node.state = this.#checks.applied(node.id, node.state, entry, { decided, byTerm: node.core?.term ?? 0 });
       this.#checks.moving(node.id, entry, decided, node.rows.image);
+      this.#checks.sized(node.id, node.rows, this.#isBounded ? room.rowsBytesMax : Infinity);
     }
   }
 
@@ -339,7 +357,7 @@ export class RaftLife {
     const { promise, base, entries, state } = node.disk;
     this.#trace?.(`${node.id} starts with ${JSON.stringify({ promise, base, entries: entries.length, state })}`);
     node.state = state;
-    const rows = (node.rows = new ReplicatedRows(state.image, rowsMax));
+    const rows = (node.rows = new ReplicatedRows(state.image));
     const snapshot = (): State => ({ ...node.state, image: rows.image });
     const options = {
       node: node.id,
@@ -381,7 +399,7 @@ export class RaftLife {
       const counted = leader?.core;
       if (counted === undefined) continue;
       if (asked === undefined || counted.log.termAt(asked.index) !== asked.term)
-        asked = counted.propose(this.#change(leader as Member));
+        asked = this.#propose(leader as Member, this.#change(leader as Member));
       if (question === undefined) {
         this.#ask((leader as Member).id, counted);
         question = this.#questions;

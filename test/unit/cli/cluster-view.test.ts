@@ -94,6 +94,34 @@ describe("the table of nodes", () => {
     expect(describeNodes(keeper, false)).to.include("It keeps the directory, so changes of the cluster wait for it.");
   });
 
+  it("tells that the directory is nearly full, or full, by what the fullest says, and what to do", () => {
+    const MiB = 1024 * 1024;
+    const of = (...bytes: readonly number[]): string =>
+      describeNodes(
+        summaryOf(
+          bytes.map((one, at) =>
+            nodeRow(`node-${at}`, {
+              directorySize: { rows: 1_200, rowsMax: 100_000, bytes: one, bytesMax: 192 * MiB },
+            }),
+          ),
+        ),
+        false,
+      );
+    expect(of(100 * MiB, 153 * MiB)).not.to.include("full");
+    expect(of(100 * MiB, 160 * MiB))
+      .to.include("The directory is 83 % full: 160 MiB of at most 192 MiB, in 1,200 rows of at most 100,000. Once")
+      .and.include("Once it is full, what would add to it is refused (DIRECTORY_FULL)");
+    expect(of(192 * MiB))
+      .to.include("The directory is full: 192 MiB of at most 192 MiB")
+      .and.include("A full directory");
+    const rows = nodeRow("node-a", {
+      directorySize: { rows: 80_000, rowsMax: 100_000, bytes: 1, bytesMax: 192 * MiB },
+    });
+    expect(describeNodes(summaryOf([rows]), false)).to.include("The directory is 80 % full");
+    // What a node said that is down by now is old.
+    expect(describeNodes(summaryOf([{ ...rows, up: false }, nodeRow("node-b")]), false)).not.to.include("full");
+  });
+
   it("tells a node of another version from one that is down, and what to do", () => {
     const refused = (minor: number) =>
       ({ up: false, refused: failure("VERSION_UNSUPPORTED", { ours: { major: 0, minor: 1 }, theirs: { major: 0, minor } }) }); // prettier-ignore

@@ -43,6 +43,13 @@ describe("the doctor's look at the cluster", () => {
       .to.equal("1 voter: a (leads). While it is down nothing fails over or joins");
   });
 
+  it("warns while the directory is nearly full, before anything is refused", () => {
+    const directorySize = { rows: 10, rowsMax: 100_000, bytes: 85, bytesMax: 100 };
+    const [check] = stateChecksOf(summaryOf([nodeRow("node-a", { self: true, directorySize })], { slots }));
+    expect(check).to.include({ name: "Cluster", state: "warning" });
+    expect(check?.says).to.include("The directory is 85 % full: 85 B of at most 100 B");
+  });
+
   for (const [what, trouble, says] of [
     ["does not answer", { directoryAway: { forMs: 4_000 } }, "The directory has not answered for 4 s"],
     [

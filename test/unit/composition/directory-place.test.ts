@@ -1,10 +1,11 @@
 import { expect } from "chai";
 import { openDirectory, type PlacedDirectory } from "../../../node/composition/directory-place.ts";
+import { createSizeLook } from "../../../node/composition/directory-size.ts";
 import { seal } from "../../../node/data-folder/seal.ts";
-import { directoryLimits } from "../../../node/directory/index.ts";
+import { createEmbeddedDirectory, directoryLimits } from "../../../node/directory/index.ts";
 import { failureOf, type Role } from "../../../protocols/index.ts";
 import { memberRecord } from "../../fixtures/members.ts";
-import { quietLog } from "../../fixtures/quiet.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { Links, World } from "../../world/index.ts";
 import { RowStore } from "../storage/fixture.ts";
 
@@ -190,5 +191,64 @@ describe("the directory at its keeper", () => {
     await keeper.close();
     await stopTime();
     expect([before, after]).to.deep.equal(["embedded", "replicated"]);
+  });
+
+  it("stays with one node while its rows are more than voters may have, and goes on with fewer", async () => {
+    const world = new World(3);
+    const clock = world.clock();
+    const links = new Links(clock);
+    const stopTime = world.flow();
+    const store = new RowStore();
+    // Of a version that knew no bound.
+    const earlier = createEmbeddedDirectory({ store });
+    const { row } = await earlier.compareAndSet("config/a", "x".repeat(500), 0);
+    const place = { kind: "embedded", host: "a" } as const;
+    const keeper = openDirectory(place, {
+      node: "a",
+      cluster: "c1",
+      founding: true,
+      store,
+      exchange: links.exchange("a"),
+      clock,
+      random: world.dice,
+      log: quietLog,
+      placed: () => undefined,
+      limits: { rowsBytesMax: 400 },
+    });
+    await keeper.opened();
+    const members = ["a", "b", "c"].map((node) => memberRecord(node, { roles: ["manager"] }));
+    keeper.keepVoters({ members: () => members, isUp: () => true });
+    await world.sleep(30_000);
+    const before = keeper.info().kind;
+    await keeper.directory.compareAndSet("config/a", "x", row?.revision ?? 0);
+    await world.sleep(5_000);
+    const after = keeper.info().kind;
+    await keeper.close();
+    await stopTime();
+    expect([before, after]).to.deep.equal(["embedded", "replicated"]);
+  });
+
+  it("says once to the log that it is nearly full, with what takes how much, and measures it always", () => {
+    const logged: unknown[] = [];
+    const gauges = new Map<string, number>();
+    const look = createSizeLook({
+      log: { ...quietLog, warn: (name, facts) => void logged.push([name, facts]) },
+      meter: { ...quietMeter, gauge: (name, value) => void gauges.set(name, value) },
+      limits: { ...directoryLimits, rowsMax: 10, rowsBytesMax: 1_000 },
+    });
+    const kept = (count: number, bytes: number) => ({ count, bytes, byKind: () => ({ slot: bytes }) });
+    expect(look(undefined)).to.equal(undefined);
+    expect([...gauges]).to.deep.equal([]);
+    look(kept(7, 799));
+    expect(logged).to.deep.equal([]);
+    const size = { rows: 7, rowsMax: 10, bytes: 800, bytesMax: 1_000 };
+    expect(look(kept(7, 800))).to.deep.equal({ directorySize: size });
+    look(kept(7, 900));
+    expect(logged).to.deep.equal([["directory.nearlyFull", { ...size, bytesOf: { slot: 800 } }]]);
+    const told = { directory_rows: 7, directory_bytes: 900, directory_filled_ratio: 0.9 };
+    expect(Object.fromEntries(gauges)).to.deep.equal(told);
+    look(kept(1, 10));
+    look(kept(8, 10));
+    expect(logged).to.have.length(2);
   });
 });

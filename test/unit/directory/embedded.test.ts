@@ -180,7 +180,7 @@ describe("the embedded directory", () => {
     const directory = createEmbeddedDirectory({ store, limits });
     const first = await create(directory, "a", 1);
     await create(directory, "b", 1);
-    expect(await codeOf(directory.compareAndSet("c", 1, 0))).to.equal("LIMIT_REACHED");
+    expect(await codeOf(directory.compareAndSet("c", 1, 0))).to.equal("DIRECTORY_FULL");
     expect((await directory.compareAndSet("a", 2, first.revision)).applied).to.equal(true);
     const many = Array.from({ length: 5 }, () => codeOf(directory.compareAndSet("b", 2, 0)));
     expect(await Promise.all(many)).to.deep.equal([...Array(4).fill("nothing"), "DIRECTORY_UNAVAILABLE"]);

@@ -5,6 +5,7 @@ import {
   directoryLimits,
   serveDirectory,
   type DirectoryHome,
+  type DirectoryLimits,
 } from "../../../node/directory/index.ts";
 import { createVoterWire } from "../../../node/directory/raft/lines.ts";
 import { openVoter, type Voter } from "../../../node/directory/raft/voter.ts";
@@ -15,7 +16,7 @@ import { Links, World } from "../../world/index.ts";
 
 export const names = ["one", "two", "three"];
 // Small, so that rows are written, logs cut and whole images given while a test runs.
-const limits = { ...directoryLimits, entriesPerImage: 8, entriesKept: 4, retryMinMs: 20, retryMaxMs: 100 };
+const small = { ...directoryLimits, entriesPerImage: 8, entriesKept: 4, retryMinMs: 20, retryMaxMs: 100 };
 
 export class Voters {
   readonly world: World;
@@ -27,13 +28,15 @@ export class Voters {
   readonly homes: DirectoryHome[] = [];
   /** Set while a node is up; those that died have objects that nobody reaches. */
   readonly #lives = new Map<string, number>();
+  readonly #limits: DirectoryLimits;
 
-  constructor(seed: number) {
+  constructor(seed: number, limits: Partial<DirectoryLimits> = {}) {
+    this.#limits = { ...small, ...limits };
     this.world = new World(seed);
     this.links = new Links(this.world.clock());
     this.client = createRemoteDirectory(this.links.exchange("client"), () => this.leading()[0], {
       clock: this.world.clock(),
-      limits,
+      limits: this.#limits,
       onMoved: (home) => this.homes.push(home),
     });
   }
@@ -42,6 +45,7 @@ export class Voters {
     const life = (this.#lives.get(name) ?? 0) + 1;
     this.#lives.set(name, life);
     const exchange = this.links.exchange(name);
+    const limits = this.#limits;
     const store = this.stores.get(name) as MemoryStore;
     const lines = createVoterWire(exchange, this.world.clock(), undefined, limits).lines(1);
     const seed = this.world.dice.below(2 ** 32);
