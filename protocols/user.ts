@@ -19,6 +19,7 @@ import {
 import { mailAddress } from "./mail.ts";
 import { keyScope, roleName } from "./roles.ts";
 import { notice, type Notice } from "./notice.ts";
+import { shownField } from "./power/shown.ts";
 import { fact, identity, type Fact, type Factors, type Identity } from "./sign-in.ts";
 import type { RoomSummary, RoomUnread } from "./room.ts";
 
@@ -61,13 +62,27 @@ const sessionKind = Type.Union([Type.Literal("session"), Type.Literal("key")]);
 const byGateway = { from: ["gateway"], effect: "changes" } as const;
 const byRoom = { from: ["actor"], result: nothing } as const;
 const own = { from: ["client"], permission: "account.use" } as const;
+/** A way into the account, made or ended by its person: the account looks at their session itself. */
+const secured = { ...byGateway, permission: "account.secure" } as const;
+/** What somebody who looks after accounts does with this one. */
+const admitted = { ...byGateway, permission: "people.admit" } as const;
+/** Somebody else asks, who looks after accounts. */
+const forAnother = { byAdmin: Type.Optional(Type.Boolean()) } as const;
+/** As much of a message as its permission depends on. */
+interface Asked {
+  readonly [field: string]: unknown;
+}
 
-/** Commands to a user. What only the gateway sends, it sends when it has checked a password or a code. */
+/** Commands to a user. Those of the gateway say what the caller has shown there, where their row takes a permission, or
+ *  carry the proof themselves: a password or code that was checked there, the hash of a link (0166). */
 export const userCommands = {
   /** `passwordHash` is argon2id in PHC form; who has none comes in as `identity`. Error: NAME_TAKEN. */
   create: command({
     ...byGateway,
+    needsFor: ({ passwordHash, identity }: Asked) =>
+      (passwordHash ?? identity) === undefined ? "people.admit" : undefined,
     params: {
+      ...shownField,
       displayName: Type.Optional(line(limits.titleCharsMax)),
       passwordHash: Type.Optional(hash),
       identity: Type.Optional(identity),
@@ -91,7 +106,11 @@ export const userCommands = {
    *  that names none has checked the password. Errors: SIGN_IN_UNFINISHED, LIMIT_REACHED, NAME_TAKEN. */
   openSession: command({
     ...byGateway,
+    needsFor: ({ kind, byAdmin }: Asked) =>
+      kind === "session" ? undefined : byAdmin === true ? "people.admit" : "account.secure",
     params: {
+      ...forAnother,
+      ...shownField,
       id: key,
       kind: sessionKind,
       label: line(limits.labelCharsMax, 0),
@@ -140,8 +159,8 @@ export const userCommands = {
   }),
   /** Errors: LIMIT_REACHED. Whether nobody else has the identity is the gateway's to know. */
   linkIdentity: command({
-    ...byGateway,
-    params: identity.properties,
+    ...secured,
+    params: { ...identity.properties, ...shownField },
     result: nothing,
     summary: "Lets an identity of another server in",
   }),
@@ -161,22 +180,22 @@ export const userCommands = {
   }),
   /** Errors: NOT_FOUND; FORBIDDEN where nothing else would let the person in. */
   unlinkIdentity: command({
-    ...byGateway,
-    params: { issuer: identity.properties.issuer, subject: identity.properties.subject },
+    ...secured,
+    params: { ...shownField, issuer: identity.properties.issuer, subject: identity.properties.subject },
     result: nothing,
     summary: "Lets an identity of another server in no more",
   }),
   /** Keeps the seed of one-time codes, sealed, until a code has shown that the person's device has it. Error: ALREADY_DONE. */
   beginTotp: command({
-    ...byGateway,
-    params: { sealed: Type.String({ minLength: 1, maxLength: 512 }) },
+    ...secured,
+    params: { ...shownField, sealed: Type.String({ minLength: 1, maxLength: 512 }) },
     result: nothing,
     summary: "Begins to set up one-time codes",
   }),
   /** A right code was given, of this step of time. Errors: NOT_FOUND (nothing was begun), ALREADY_DONE. */
   confirmTotp: command({
-    ...byGateway,
-    params: { step: position },
+    ...secured,
+    params: { ...shownField, step: position },
     result: nothing,
     summary: "One-time codes are set up",
   }),
@@ -188,15 +207,15 @@ export const userCommands = {
     summary: "Takes a one-time code for used",
   }),
   removeTotp: command({
-    ...byGateway,
-    params: {},
+    ...secured,
+    params: { ...shownField },
     result: nothing,
     summary: "Removes one-time codes, and the recovery codes where no second factor is left",
   }),
   /** Hashes of the codes of a new sheet; the one before counts no more. Error: FORBIDDEN without a second factor. */
   setRecovery: command({
-    ...byGateway,
-    params: { hashes: Type.Array(hash, { maxItems: limits.recoveryCodes }) },
+    ...secured,
+    params: { ...shownField, hashes: Type.Array(hash, { maxItems: limits.recoveryCodes }) },
     result: nothing,
     summary: "Replaces the recovery codes",
   }),
@@ -209,8 +228,8 @@ export const userCommands = {
   }),
   /** Errors: NAME_TAKEN (it is here already), LIMIT_REACHED. */
   addPasskey: command({
-    ...byGateway,
-    params: passkey.properties,
+    ...secured,
+    params: { ...passkey.properties, ...shownField },
     result: nothing,
     summary: "Adds a passkey",
   }),
@@ -223,8 +242,8 @@ export const userCommands = {
   }),
   /** Errors: NOT_FOUND; FORBIDDEN where nothing else would let the person in. */
   removePasskey: command({
-    ...byGateway,
-    params: { id: passkey.properties.id },
+    ...secured,
+    params: { ...shownField, id: passkey.properties.id },
     result: nothing,
     summary: "Removes a passkey",
   }),
@@ -249,7 +268,8 @@ export const userCommands = {
    *  whoever asks for one in somebody's name takes none away. */
   makeReset: command({
     ...byGateway,
-    params: { secretHash: hash, lifeMs: spanMs, byMail: Type.Optional(Type.Boolean()) },
+    needsFor: ({ byMail }: Asked) => (byMail === true ? undefined : "people.admit"),
+    params: { ...shownField, secretHash: hash, lifeMs: spanMs, byMail: Type.Optional(Type.Boolean()) },
     result: nothing,
     summary: "Allows a new password once, to whoever has the link",
   }),
@@ -263,7 +283,8 @@ export const userCommands = {
   /** Ends all sessions and API keys; none is opened until it is lifted. */
   setSuspended: command({
     ...byGateway,
-    params: { suspended: Type.Boolean() },
+    needsFor: ({ suspended }: Asked) => (suspended === true ? "people.manage" : "people.admit"),
+    params: { ...shownField, suspended: Type.Boolean() },
     result: nothing,
     summary: "Suspends the account, or lifts that",
   }),
@@ -276,8 +297,8 @@ export const userCommands = {
   }),
   /** Only the hash of the link's secret arrives here. A new one replaces the one before. */
   beginMail: command({
-    ...byGateway,
-    params: { ...contact, secretHash: hash, lifeMs: spanMs },
+    ...secured,
+    params: { ...shownField, ...contact, secretHash: hash, lifeMs: spanMs },
     result: nothing,
     summary: "Begins to set the mail address",
   }),
@@ -297,22 +318,24 @@ export const userCommands = {
     summary: "Sets the mail address",
   }),
   removeMail: command({
-    ...byGateway,
-    params: {},
+    ...secured,
+    params: { ...shownField },
     result: answer<MailSet>("MailSet"),
     summary: "Removes the mail address",
   }),
   /** All sessions and API keys end. After `waitMs` the account is gone; 0 means at once. Errors: FORBIDDEN (an admin), OVERLOADED. */
   beginDeletion: command({
     ...byGateway,
-    params: { waitMs: spanMs, byAdmin: Type.Boolean() },
+    needsFor: ({ byAdmin }: Asked) => (byAdmin === true ? "people.manage" : "account.secure"),
+    params: { ...shownField, waitMs: spanMs, byAdmin: Type.Boolean() },
     result: object({ atMs: timeMs }),
     summary: "Deletes the account",
   }),
-  endDeletion: command({ ...byGateway, params: {}, result: nothing, summary: "Calls the deletion off" }),
+  endDeletion: command({ ...admitted, params: { ...shownField }, result: nothing, summary: "Calls the deletion off" }),
   exportAccount: command({
     ...byGateway,
-    params: {},
+    needsFor: ({ byAdmin }: Asked) => (byAdmin === true ? "people.admit" : "account.secure"),
+    params: { ...forAnother, ...shownField },
     result: answer<AccountExport>("AccountExport"),
     effect: "reads",
     summary: "What the account has",
@@ -335,7 +358,8 @@ export const userCommands = {
   /** For somebody who may manage people. Without an id: all of them. Error: NOT_FOUND. */
   endSession: command({
     ...byGateway,
-    params: { id: Type.Optional(key) },
+    permission: "people.manage",
+    params: { ...shownField, id: Type.Optional(key) },
     result: nothing,
     summary: "Ends a session or API key of a person, or all",
   }),

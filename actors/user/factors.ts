@@ -82,7 +82,7 @@ export function decideFactors(
       return [...set({ recovery: recovery.filter((hash) => hash !== message.hash) }), reply({})];
     }
     case "addPasskey": {
-      const { type: _type, ...passkey } = message;
+      const { type: _type, shown: _shown, ...passkey } = message;
       const { passkeys = [] } = account;
       if (passkeys.some(({ id }) => id === passkey.id)) return [refuse("NAME_TAKEN")];
       if (passkeys.length >= wireLimits.passkeysPerUserMax)

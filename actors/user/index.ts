@@ -3,7 +3,8 @@
  *  Three sorts of senders come here, each with its own commands: the gateway, which has checked a password or code; other
  *  actors that report a fact (rooms, the role-manager); and the user. Everybody else is refused.
  *
- *  Read `state.ts`, then `sessions.ts`, `contact.ts`, `ending.ts`, `profile.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an answer. */
+ *  Read `state.ts`, then `own.ts`, `sessions.ts`, `contact.ts`, `ending.ts`, `profile.ts`, `agents.ts`,
+ *  `rooms.ts`; `notes.ts` holds who waits for an answer. */
 import {
   defaultRole,
   isAdminBy,
@@ -27,6 +28,7 @@ import { decideContact, isOfContact } from "./contact.ts";
 import { decideEnding, endReminded, isOfEnding } from "./ending.ts";
 import { decideFactors, factorsView, isOfFactors, renamePasskey } from "./factors.ts";
 import { noNotes, type UserNote, type UserNotes } from "./notes.ts";
+import { refuseOther } from "./own.ts";
 import { cardOf, cardOfDeleted, setAvatar, setProfile } from "./profile.ts";
 import { askRooms, onSummary, type SummaryTag } from "./rooms.ts";
 import {
@@ -129,6 +131,8 @@ function fromGateway(state: UserState, message: FromGateway, turn: Here): Effect
   if (message.type === "authenticateSession") return authenticateSession(state, message.id, turn);
   const { account } = state;
   if (account === null) return [refuse("NOT_FOUND")];
+  const refusal = refuseOther(account, message, turn);
+  if (refusal !== undefined) return refusal;
   if (message.type === "openSession") return openSession(state, account, message, turn);
   if (message.type === "listSessions") return [reply(personView(state, account, turn.nowMs))];
   if (message.type === "endSession") return endSession(state, account, message.id, turn);

@@ -126,6 +126,17 @@ const isValid = ({ kind, createdAtMs, expiresAtMs }: Session, nowMs: number): bo
   expiresAtMs === undefined ||
   (kind === "key" ? expiresAtMs > nowMs : holdsAt(nowMs, expiresAtMs, expiresAtMs - createdAtMs));
 
+/** The person's session of this id, if it is open. */
+export const openSessionOf = (account: Account, id: string | undefined, nowMs: number): HeldSession | undefined =>
+  account.sessions.find((one) => one.id === id && one.kind === "session" && isValid(one, nowMs));
+
+/** How long ago its person proved who they are by the strongest factor of the account. One of before the account had
+ *  that factor has not proven it. */
+export const provedAgo = (account: Account, session: HeldSession, nowMs: number): number | undefined =>
+  proofState(factorsOf(account), session.proofs ?? passwordAlone(session.createdAtMs)).type === "done"
+    ? agoMs(nowMs, session.provedAtMs ?? session.createdAtMs)
+    : undefined;
+
 /** Sessions that still hold. */
 export const validSessions = (account: Account, nowMs: number): readonly Session[] =>
   account.sessions.filter((session) => isValid(session, nowMs)).map(publicOf);
@@ -233,6 +244,7 @@ export function authenticateSession(state: UserState, id: string, turn: Turn<Use
 function authenticated(state: UserState, session: HeldSession | undefined, turn: Turn<UserNotes>): Effects {
   if (state.account === null || session === undefined || !isValid(session, turn.nowMs))
     return [refuse("UNAUTHENTICATED")];
+  const provedAgoMs = session.kind === "session" ? provedAgo(state.account, session, turn.nowMs) : undefined;
   const answer: Authenticated = {
     user: turn.key,
     admin: state.admin,
@@ -243,11 +255,8 @@ function authenticated(state: UserState, session: HeldSession | undefined, turn:
     ...(session.kind === "key" && isUseDue(session, turn.nowMs) && { useDue: true }),
     ...(session.expiresAtMs !== undefined && { expiresAtMs: session.expiresAtMs }),
     usedAgoMs: agoMs(turn.nowMs, session.usedAtMs ?? session.createdAtMs),
-    // A session is opened with proofs; a key is not. One of before the account had a stronger factor has not proven that.
-    ...(session.kind === "session" &&
-      proofState(factorsOf(state.account), session.proofs ?? passwordAlone(session.createdAtMs)).type === "done" && {
-        provedAgoMs: agoMs(turn.nowMs, session.provedAtMs ?? session.createdAtMs),
-      }),
+    // A session is opened with proofs; a key is not.
+    ...(provedAgoMs !== undefined && { provedAgoMs }),
   };
   return [reply(answer)];
 }
@@ -255,8 +264,7 @@ function authenticated(state: UserState, session: HeldSession | undefined, turn:
 /** Its person has proved again who it is, by the strongest factor there is. Errors: NOT_FOUND, SIGN_IN_UNFINISHED. */
 export function confirmSession(account: Account, command: Of<"confirmSession">, turn: Turn<UserNotes>): Effects {
   const { id, proofs = passwordAlone(turn.nowMs) } = command;
-  const held = account.sessions.some((one) => one.id === id && one.kind === "session" && isValid(one, turn.nowMs));
-  if (!held) return [refuse("NOT_FOUND", { id })];
+  if (openSessionOf(account, id, turn.nowMs) === undefined) return [refuse("NOT_FOUND", { id })];
   const proof = proofState(factorsOf(account), proofs);
   if (proof.type !== "done") return [refuse("SIGN_IN_UNFINISHED", { needs: proof.of })];
   return [persist({ type: "sessionConfirmed", id, atMs: turn.nowMs, proofs: proof.proofs }), reply({})];
@@ -361,7 +369,7 @@ export const identityMail = (type: "keep" | "release", { claim }: Pick<Identity,
 export function linkIdentity(
   state: UserState,
   account: Account,
-  { type: _type, ...identity }: Of<"linkIdentity">,
+  { type: _type, shown: _shown, ...identity }: Of<"linkIdentity">,
   turn: Turn<UserNotes>,
 ): Effects {
   const { identities = [] } = account;

@@ -6,6 +6,7 @@
  *          └───────────── migrate ────────► etcd ◄────┴─┘ migrate, each time in the next generation */
 import { failure, failureOf, ok, refused, type ClusterSummary, type Result } from "../../protocols/index.ts";
 import { asMember, isRow, memberKey, votersKey, wantedVotersIn } from "../cluster/records.ts";
+import { refusalOfRow } from "../cluster/whose-rows.ts";
 import { etcdPrefix, type DirectoryPlace } from "../data-folder/home.ts";
 import {
   createEmbeddedDirectory,
@@ -30,6 +31,7 @@ import {
   type Lead,
   type VoterCandidate,
   type VoterPorts,
+  type AskedChange,
 } from "../directory/index.ts";
 import { auditRowsPrefix } from "../cluster/audit-rules.ts";
 import { keysPrefix } from "../keys/index.ts";
@@ -84,6 +86,14 @@ const migrateTimeoutMs = 60_000;
 const changesAtOnceMax = 28;
 
 const isDirectory = (place: DirectoryPlace | Directory): place is Directory => "compareAndSet" in place;
+
+/** Looked at in the row as it is: where that changes meanwhile, the change is of an older revision, and is not made. */
+async function refusalOfChange(kept: Directory, { key, next, from }: AskedChange): Promise<string | undefined> {
+  const reason = refusalOfRow({ key, before: await kept.read(key), next, from });
+  if (reason !== undefined || (!key.startsWith(keysPrefix) && !key.startsWith(auditRowsPrefix))) return reason;
+  const row = await kept.read(memberKey(from));
+  return row && hasKeyRole(asMember(row)?.roles ?? []) ? undefined : "this member may not change this row";
+}
 
 /** Opens the directory at a place, or takes the one that is given. */
 export function openDirectory(
@@ -213,11 +223,6 @@ export function openDirectory(
     if (own === undefined) throw unavailableHere();
     return own;
   };
-  const mayChange = async (key: string, from: NodeId): Promise<boolean> => {
-    if (!key.startsWith(keysPrefix) && !key.startsWith(auditRowsPrefix)) return true;
-    const row = await kept().read(memberKey(from));
-    return row !== undefined && hasKeyRole(asMember(row)?.roles ?? []);
-  };
   if (place !== undefined)
     serveDirectory(
       exchange,
@@ -238,7 +243,7 @@ export function openDirectory(
         },
       },
       undefined,
-      { accepts: isRow, mayChange },
+      { accepts: isRow, refusal: (change) => refusalOfChange(kept(), change) },
     );
 
   // --- who votes ----------------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ import {
   type SeenEntry,
   type WatchedFigure,
   type WatchRow,
+  byRule,
 } from "../../protocols/index.ts";
 import type { Audit } from "../audit/index.ts";
 import type { NodeId } from "../ports.ts";
@@ -240,8 +241,8 @@ function actingPorts({ machine, name, peer, audit: own, mail, secrets }: WatchPa
     async isSuspended(user) {
       return demand<{ readonly suspended?: boolean }>(await toUser(user, { type: "credentials" })).suspended === true;
     },
-    endSessions: (user) => toUser(user, { type: "endSession" }),
-    suspend: (user) => toUser(user, { type: "setSuspended", suspended: true }),
+    endSessions: (user) => toUser(user, { type: "endSession", ...byRule }),
+    suspend: (user) => toUser(user, { type: "setSuspended", suspended: true, ...byRule }),
     drain: (node) => control.setDraining(node, true, `node/${name}`),
     backup: (by) => kernel.ask({ to: backupActor, from: "node", message: { type: "start", wish: { sort: "run" }, by }, timeoutMs }), // prettier-ignore
     post: (url, body, headers) => postText(url, body, { headers, timeoutMs: watchLimits.postTimeoutMs }),

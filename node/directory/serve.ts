@@ -36,12 +36,19 @@ interface Peer {
   readonly listings: Map<number, Listing>;
 }
 
+/** A change that a member asks for. `next` undefined: the row is removed. */
+export interface AskedChange {
+  readonly key: string;
+  readonly next: unknown;
+  readonly from: NodeId;
+}
+
 /** What the node that keeps the directory refuses. */
 export interface DirectoryRules {
   /** Which values may lie under a key: every node would read a malformed row. */
   readonly accepts?: (key: string, value: unknown) => boolean;
-  /** Who may change a row, where that is not every member. */
-  readonly mayChange?: (key: string, from: NodeId) => Promise<boolean>;
+  /** Why a member may not make a change; undefined: it may. */
+  readonly refusal?: (change: AskedChange) => Promise<string | undefined>;
 }
 
 /** Keeps a directory for the other nodes of the mesh. Called once for an exchange. */
@@ -49,7 +56,7 @@ export function serveDirectory(
   exchange: Exchange,
   directory: Directory,
   limits: DirectoryLimits = directoryLimits,
-  { accepts = () => true, mayChange = async () => true }: DirectoryRules = {},
+  { accepts = () => true, refusal = async () => undefined }: DirectoryRules = {},
 ): void {
   const peers = new Map<NodeId, Peer>();
   /** A row that goes to many watchers is encoded once. */
@@ -178,10 +185,10 @@ export function serveDirectory(
   exchange.on("directory.read", ({ key }) => answer(async () => ({ row: wireOrNull(await directory.read(key)) })));
   exchange.on("directory.change", ({ key, value, revision, guard }, from) =>
     answer(async () => {
-      if (!(await mayChange(key, from))) throw new PlexusError(failure("FORBIDDEN", { reason: "this member may not change this row", key })); // prettier-ignore
       const next = value === undefined ? undefined : decodeFromPeer(value);
-      if (next !== undefined && !accepts(key, next))
-        throw new PlexusError(failure("BAD_REQUEST", { reason: "not a row of this kind", key }));
+      const reason = await refusal({ key, next, from });
+      if (reason !== undefined) throw refusedRow("FORBIDDEN", reason, key);
+      if (next !== undefined && !accepts(key, next)) throw refusedRow("BAD_REQUEST", "not a row of this kind", key);
       const changed = await directory.compareAndSet(
         key,
         next,
@@ -218,6 +225,9 @@ export function serveDirectory(
     },
   });
 }
+
+const refusedRow = (code: "FORBIDDEN" | "BAD_REQUEST", reason: string, key: string): PlexusError =>
+  new PlexusError(failure(code, { reason, key }));
 
 /** Key, numbers and framing, with the value. */
 const sizeOf = (change: DirectoryWireChange): number => change[0].length + (change[2]?.length ?? 0) + 32;

@@ -21,6 +21,7 @@ import {
   type Result,
   type Session,
   type SignedIn,
+  type WithShown,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 import { answerTo } from "./answers.ts";
@@ -161,7 +162,11 @@ export interface Accounts {
   /** Replaces the password and ends every session but this one. Error: SIGN_IN_FAILED when `current` is wrong. */
   setPassword(caller: Caller, current: string, next: string, from: Origin): Promise<Result<unknown>>;
   /** Errors: BAD_REQUEST (a scope that nobody knows, a time that is over), LIMIT_REACHED. */
-  createKey(user: string, key: Static<typeof createApiKey>): Promise<Result<Opened>>;
+  createKey(
+    user: string,
+    key: Static<typeof createApiKey>,
+    by: WithShown & { readonly byAdmin?: true },
+  ): Promise<Result<Opened>>;
   stop(): void;
 }
 
@@ -228,7 +233,7 @@ export function createAccounts(at: GatewayContext): Accounts {
       readonly scopes?: readonly string[];
       readonly expiresAtMs?: number;
     },
-    proofs?: readonly Fact[],
+    more: { readonly proofs: readonly Fact[] } | (WithShown & { readonly byAdmin?: true }),
   ): Promise<Result<Opened>> {
     const token = createToken(kind, user, random);
     const claim = readToken(token);
@@ -250,7 +255,7 @@ export function createAccounts(at: GatewayContext): Accounts {
       ...session,
       ...(device !== undefined && { deviceHash: sha256(device) }),
       ...(address !== undefined && { address }),
-      ...(proofs !== undefined && { proofs }),
+      ...more,
     });
     return answer.ok ? ok({ token, session: { ...session, createdAtMs: nowMs } }) : answer;
   }
@@ -360,7 +365,7 @@ export function createAccounts(at: GatewayContext): Accounts {
   /** Opens a session. Only for `finish`: whoever calls has a sign-in that is done. */
   async function enter(user: string, proofs: readonly Fact[], from: Origin): Promise<Result<Entered>> {
     const device = from.device ?? createDevice(random);
-    const opened = await open(user, "session", { label: from.label, address: from.address, device }, proofs);
+    const opened = await open(user, "session", { label: from.label, address: from.address, device }, { proofs });
     if (!opened.ok) return opened;
     const { token, session } = opened.value;
     const claim = readToken(token);
@@ -633,13 +638,13 @@ export function createAccounts(at: GatewayContext): Accounts {
       });
     },
 
-    async createKey(user, key) {
+    async createKey(user, key, by) {
       const { scopes = [], expiresAtMs } = key;
       const [unknown] = unknownScopes(scopes);
       const wrong = (path: string, problem: string) => refused(failure("BAD_REQUEST", { path, problem }));
       if (unknown !== undefined) return wrong("/scopes", `${unknown} is not a permission or set of them`);
       if (expiresAtMs !== undefined && expiresAtMs <= clock.nowMs()) return wrong("/expiresAtMs", "it is in the past");
-      return open(user, "key", key);
+      return open(user, "key", key, by);
     },
   };
 }

@@ -221,7 +221,7 @@ export function addAdminRoutes(
         const was = await askUser(user, { type: "credentials" });
         if (!was.ok) return was;
         before = (was.value as Credentials).suspended === true;
-        return askUser(user, { type: "setSuspended", suspended });
+        return askUser(user, { type: "setSuspended", suspended, ...shownBy(at, request) });
       };
       // Both are said, also where they are the same: a report goes by them.
       await audited(at, request, { user, action: suspended ? "suspendUser" : "restoreUser" }, set(), () => ({
@@ -248,12 +248,12 @@ export function addAdminRoutes(
       const { user } = request.params;
       const secret = createDevice(at.random);
       const expiresAtMs = at.clock.nowMs() + limits.resetLinkMs;
-      const message = { type: "makeReset", secretHash: sha256(secret), lifeMs: limits.resetLinkMs };
+      const link = { secretHash: sha256(secret), lifeMs: limits.resetLinkMs };
       const make = async (): Promise<Result<unknown>> => {
         const may = await rolesLetInto(at, request, user);
         if (may.ok && may.value.includes("service"))
           return refused(failure("FORBIDDEN", { reason: "an account of a program has keys and no password" }));
-        return may.ok ? askUser(user, message) : may;
+        return may.ok ? askUser(user, { type: "makeReset", ...link, ...shownBy(at, request) }) : may;
       };
       await audited(at, request, { user }, make());
       return { user, secret, path: `/#reset=${user}.${secret}`, expiresAtMs };

@@ -13,6 +13,7 @@ import {
   type AgentView,
   type Result,
   type RoomHistory,
+  type WithShown,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 import { audited, audits, changeOf, noteAccount, notedAccount } from "./audited.ts";
@@ -21,6 +22,7 @@ import { callerOf } from "./http.ts";
 import { tellByMail } from "./mail.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
+import { shownBy } from "./rights.ts";
 import { refusalOf, rolesWithin } from "./roles.ts";
 
 const deletion = schema.object({
@@ -31,23 +33,30 @@ const adminDeletion = schema.object({ deleted: Type.Boolean(), atOnce: Type.Opti
 const userParams = schema.object({ user: schema.userName });
 const pageEntries = 200;
 
-/** Adds the routes. */
-export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void {
-  const { kernel, limits, clock } = at;
-  const tags = ["account"];
-  const ask = async <T>(
+const askerAt =
+  ({ kernel, limits }: Pick<GatewayContext, "kernel" | "limits">) =>
+  async <T>(
     to: `${string}/${string}`,
     message: Message,
     from: Caller["actor"] | "gateway" = "gateway",
-  ): Promise<Result<T>> => (await kernel.ask({ to, from, message, timeoutMs: limits.askTimeoutMs })) as Result<T>;
+  ): Promise<Result<T>> =>
+    (await kernel.ask({ to, from, message, timeoutMs: limits.askTimeoutMs })) as Result<T>;
+
+/** Adds the routes. */
+export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void {
+  const { limits, clock } = at;
+  const tags = ["account"];
+  const ask = askerAt(at);
+  const accountOf = (user: string, said: WithShown & { readonly byAdmin?: true }) =>
+    ask<AccountExport>(actorId("user", user), { type: "exportAccount", ...said });
   let exporting = 0;
 
   /** Deletes, or says when, and tells the person by mail. */
   async function remove(
     user: string,
-    { atOnce, byAdmin }: { readonly atOnce: boolean; readonly byAdmin: boolean },
+    { atOnce, byAdmin, ...said }: WithShown & { readonly atOnce: boolean; readonly byAdmin: boolean },
   ): Promise<Result<{ atMs: number }>> {
-    const message = { type: "beginDeletion", waitMs: atOnce ? 0 : limits.deletionGraceMs, byAdmin };
+    const message = { type: "beginDeletion", waitMs: atOnce ? 0 : limits.deletionGraceMs, byAdmin, ...said };
     const begun = await ask<{ atMs: number }>(actorId("user", user), message);
     // Only what is so: an admin's account is refused. The address is there until the account is gone.
     if (begun.ok && !atOnce) {
@@ -71,7 +80,7 @@ export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void 
     },
     async (request) => {
       const { user } = callerOf(request);
-      const done = remove(user, { atOnce: request.body.atOnce ?? false, byAdmin: false });
+      const done = remove(user, { atOnce: request.body.atOnce ?? false, byAdmin: false, ...shownBy(at, request) });
       return notedAccount(at, request, { action: "deleteUser", user }, done);
     },
   );
@@ -97,7 +106,9 @@ export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void 
         if (reason !== undefined) return refused(reason);
         const may = await rolesWithin(at, request, user);
         if (!may.ok) return may;
-        return deleted ? remove(user, { atOnce, byAdmin: true }) : ask(actorId("user", user), { type: "endDeletion" });
+        const said = shownBy(at, request);
+        if (deleted) return remove(user, { atOnce, byAdmin: true, ...said });
+        return ask(actorId("user", user), { type: "endDeletion", ...said });
       };
       const facts = { user, atOnce, action: deleted ? "deleteUser" : "restoreUser" };
       const answer = await audited(at, request, facts, done(), (now) => {
@@ -121,7 +132,7 @@ export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void 
     async (request, reply) => {
       const caller = callerOf(request);
       return send(reply, caller.user, async () => {
-        const account = demand(await ask<AccountExport>(caller.actor, { type: "exportAccount" }));
+        const account = demand(await accountOf(caller.user, shownBy(at, request)));
         await noteAccount(at, request, "exportUser", caller.user);
         return rowsOf(account, caller);
       });
@@ -145,7 +156,7 @@ export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void 
       const { user } = request.params;
       const find = async (): Promise<Result<AccountExport>> => {
         const may = await rolesWithin(at, request, user);
-        return may.ok ? ask<AccountExport>(actorId("user", user), { type: "exportAccount" }) : may;
+        return may.ok ? accountOf(user, { byAdmin: true, ...shownBy(at, request) }) : may;
       };
       return send(reply, user, async () => rowsOf(await audited(at, request, { user }, find()), undefined));
     },

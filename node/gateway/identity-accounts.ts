@@ -19,6 +19,8 @@ import {
   type Identity,
   type PeoplePage,
   type Result,
+  byRule,
+  type WithShown,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 import type { IdentityProviderRow } from "../cluster/identity-providers.ts";
@@ -28,7 +30,6 @@ import { claimsAt, identityClaim } from "./claims.ts";
 import type { GatewayContext } from "./options.ts";
 import { mayRegister, register, registrationAt } from "./registering.ts";
 import { sha256 } from "./tokens.ts";
-import { byRule } from "./rights.ts";
 
 /** Somebody whom a server has named, and where they want to come in from. */
 export interface Named {
@@ -47,9 +48,9 @@ export interface IdentityAccounts {
   /** The server's word counts for an account that has the identity. Error: FORBIDDEN: somebody set the server anew who may not let this person in. */
   vouch(named: Named, user: string): Promise<Result<unknown>>;
   /** Errors: IDENTITY_TAKEN, LIMIT_REACHED. */
-  link(named: Named, user: string): Promise<Result<unknown>>;
+  link(named: Named, user: string, said: WithShown): Promise<Result<unknown>>;
   /** Errors: NOT_FOUND, FORBIDDEN where nothing else lets the person in. */
-  unlink(user: string, identity: Pick<Claims, "issuer" | "subject">): Promise<Result<unknown>>;
+  unlink(user: string, held: Pick<Claims, "issuer" | "subject">, said: WithShown): Promise<Result<unknown>>;
 }
 
 /** What an identity proves. */
@@ -178,16 +179,16 @@ export function createIdentityAccounts(at: GatewayContext, accounts: Accounts): 
       return set.ok ? ok({ user: made.value, isNew: known === undefined }) : set;
     },
 
-    async link(named, user) {
+    async link(named, user, said) {
       const identity = identityFor(named);
       const taken = await claims.take(identity.claim, user, "IDENTITY_TAKEN");
       if (!taken.ok) return taken;
-      const linked = await ask(actorId("user", user), { type: "linkIdentity", ...identity });
+      const linked = await ask(actorId("user", user), { type: "linkIdentity", ...identity, ...said });
       if (!linked.ok && linked.error.outcome === "failed" && !taken.value.had)
         await claims.release(identity.claim, user);
       return linked;
     },
 
-    unlink: (user, { issuer, subject }) => ask(actorId("user", user), { type: "unlinkIdentity", issuer, subject }),
+    unlink: (user, held, said) => ask(actorId("user", user), { type: "unlinkIdentity", ...held, ...said }),
   };
 }

@@ -6,7 +6,7 @@
  *  Who comes back has to hold the secret of the attempt that `state` names: nobody else's code or answer is taken, and nobody is signed in as
  *  somebody else by a link. */
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { failure, ok, PlexusError, refused, type Result } from "../../protocols/index.ts";
+import { failure, ok, PlexusError, refused, type Result, type Shown } from "../../protocols/index.ts";
 import type { IdentityProviderRow } from "../cluster/identity-providers.ts";
 import type { Claims, Kept } from "../identity/index.ts";
 import type { Accounts } from "./accounts.ts";
@@ -34,6 +34,8 @@ export interface Away {
   readonly path: string;
   readonly invitation?: string | undefined;
   readonly session?: string | undefined;
+  /** What the session that links had shown when it began. */
+  readonly shown?: Shown | undefined;
 }
 
 /** What an attempt keeps until the page says yes. */
@@ -44,6 +46,7 @@ export interface Proven {
   readonly claims: Claims;
   readonly atMs: number;
   readonly session: string;
+  readonly shown?: Shown | undefined;
 }
 
 /** A form of another server. */
@@ -66,7 +69,9 @@ export interface IdentityAttempts {
 }
 
 /** What a sign-in is begun with. */
-export type BeginHow = Pick<Away, "purpose" | "again" | "path" | "invitation" | "session"> & { readonly user?: string };
+export type BeginHow = Pick<Away, "purpose" | "again" | "path" | "invitation" | "session" | "shown"> & {
+  readonly user?: string;
+};
 
 /** Who came back. */
 export interface CameBack {

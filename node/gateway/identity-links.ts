@@ -23,6 +23,7 @@ import { pathOfPage, type IdentityAttempts } from "./identity-attempts.ts";
 import { openedProvider, addressOfPage } from "./identity-providers.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
+import { shownBy } from "./rights.ts";
 import { fromDevice } from "./sign-in.ts";
 
 const byProvider = schema.object({ provider: providerName });
@@ -56,7 +57,7 @@ export function addIdentityLinks(
         demandPublicPage(at, request);
         const { user, session } = callerOf(request);
         const path = pathOfPage(request.body.return);
-        const how = { purpose, again: purpose === "confirm", path, user, session };
+        const how = { purpose, again: purpose === "confirm", path, user, session, ...shownBy(at, request) };
         return { url: demand(await attempts.begin(request, reply, request.params.provider, how)) };
       },
     ); // prettier-ignore
@@ -77,18 +78,16 @@ export function addIdentityLinks(
     { config: { ...person, audit: "linkIdentity", proves: true }, schema: { summary: "The yes: links it, or proves again by it who the caller is", tags, body: schema.object({}) } },
     async (request, reply) => {
       const caller = callerOf(request);
-      const { purpose, provider, claims, atMs } = attempts.provenOf(request, true);
+      const { purpose, provider, claims, atMs, shown } = attempts.provenOf(request, true);
       reply.clearCookie(attemptCookie, { path: `${request.mount}/api` });
       const named: Named = { row: demand(attempts.rowOf(provider)), claims, from: fromDevice(request) };
-      if (purpose === "confirm") {
-        const proven = async () => {
-          const vouched = await people.vouch(named, caller.user);
-          return vouched.ok ? accounts.confirmBy(caller, [factOf(named, atMs)]) : vouched;
-        };
-        await notedAccount(at, request, { action: "proveAgain", user: caller.user }, proven());
-        return {};
-      }
-      await notedAccount(at, request, { action: "linkIdentity", user: caller.user }, people.link(named, caller.user));
+      const prove = async () => {
+        const vouched = await people.vouch(named, caller.user);
+        return vouched.ok ? accounts.confirmBy(caller, [factOf(named, atMs)]) : vouched;
+      };
+      const done = purpose === "confirm" ? prove() : people.link(named, caller.user, { shown });
+      const action = purpose === "confirm" ? "proveAgain" : "linkIdentity";
+      await notedAccount(at, request, { action, user: caller.user }, done);
       return {};
     },
   ); // prettier-ignore
@@ -104,7 +103,9 @@ export function addIdentityLinks(
       const factors = await at.kernel.ask({ to: actor, from: actor, message: { type: "factors" }, timeoutMs: limits.askTimeoutMs });
       const held = (demand(factors) as FactorsView).identities.find((one) => identityClaim(one) === request.params.id);
       if (held === undefined) throw new PlexusError(failure("NOT_FOUND"));
-      await notedAccount(at, request, { action: "unlinkIdentity", user }, people.unlink(user, held));
+      const { issuer, subject } = held;
+      const done = people.unlink(user, { issuer, subject }, shownBy(at, request));
+      await notedAccount(at, request, { action: "unlinkIdentity", user }, done);
       return {};
     },
   ); // prettier-ignore

@@ -114,7 +114,7 @@ export function addIdentitySignIn(app: FastifyInstance, at: GatewayContext, acco
       const came = attempts.cameBack(request, state, name);
       if (!came.ok) return fail(reply, "/", came.error.code, name);
       const { away, row, user, form } = came.value;
-      const { back, again, purpose, path, invitation, session = "" } = away;
+      const { back, again, purpose, path, invitation, session = "", shown } = away;
       const provider = await openedProvider(at, row);
       if (!provider.ok) return fail(reply, path, provider.error.code, name);
       // What the server was told, whatever this request calls the node.
@@ -127,7 +127,7 @@ export function addIdentitySignIn(app: FastifyInstance, at: GatewayContext, acco
         return fail(reply, path, claims.error.code, name);
       }
       if (purpose !== "signIn") {
-        attempts.prove(request, reply, user, { purpose, provider: name, claims: claims.value, atMs: clock.nowMs(), session });
+        attempts.prove(request, reply, user, { purpose, provider: name, claims: claims.value, atMs: clock.nowMs(), session, shown });
         return go(reply, told(path, { signIn: purpose, with: name }));
       }
       const named: Named = { row, claims: claims.value, invitation, from: fromDevice(request) };

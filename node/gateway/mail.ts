@@ -35,6 +35,7 @@ import { callerOf, originOf } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
 import { addressKey } from "./rates.ts";
 import { demand } from "./refusals.ts";
+import { shownBy } from "./rights.ts";
 import { isAdmittedAddress, sealMail } from "./registering.ts";
 import { createDevice, isUserName, sha256 } from "./tokens.ts";
 
@@ -199,13 +200,9 @@ export function addMailRoutes(app: FastifyInstance, at: GatewayContext, accounts
         throw new PlexusError(failure("RATE_LIMITED", { retryAfterMs, reason: "so many links were sent there already" })); // prettier-ignore
       const secret = createDevice(at.random);
       const untilMs = at.clock.nowMs() + limits.mailLinkMs;
-      const begun = ask(actor, {
-        type: "beginMail",
-        address: to,
-        claim: mailClaim(to),
-        secretHash: sha256(secret),
-        lifeMs: limits.mailLinkMs,
-      });
+      const link = { secretHash: sha256(secret), lifeMs: limits.mailLinkMs };
+      const said = { ...link, ...shownBy(at, request) };
+      const begun = ask(actor, { type: "beginMail", address: to, claim: mailClaim(to), ...said });
       await notedAccount(at, request, { action: "setMailAddress", user }, begun);
       demand(mail.outbound.post({ what: "confirm", to, user, secret, lifeMs: limits.mailLinkMs }));
       return { mail: to, untilMs };
@@ -221,7 +218,7 @@ export function addMailRoutes(app: FastifyInstance, at: GatewayContext, accounts
         at,
         request,
         { action: "setMailAddress", user },
-        ask<MailSet>(actor, { type: "removeMail" }),
+        ask<MailSet>(actor, { type: "removeMail", ...shownBy(at, request) }),
       );
       if (before !== undefined) mail.outbound.post({ what: "changed", to: before, user });
       return {};

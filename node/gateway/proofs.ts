@@ -18,6 +18,7 @@ import {
   type Fact,
   type Passkey,
   type Result,
+  type WithShown,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 import type { Accounts, Origin, Proofs } from "./accounts.ts";
@@ -44,11 +45,11 @@ export interface ProofChecks {
   /** A code of six digits or of the recovery sheet. Errors: CODE_WRONG, RATE_LIMITED. */
   code(user: string, code: string, from: From): Promise<Result<Fact>>;
   /** Begins with one-time codes: the seed, seen this once. Errors: ALREADY_DONE. */
-  beginTotp(user: string): Promise<Result<{ secret: string; uri: string }>>;
-  /** A code shows that the seed has arrived. Gives the fact, and the recovery codes, seen this once. Errors: CODE_WRONG, NOT_FOUND, RATE_LIMITED. */
-  confirmTotp(user: string, code: string, from: From): Promise<Result<{ fact: Fact; recovery: readonly string[] }>>;
-  /** A new sheet. Error: FORBIDDEN without a second factor. */
-  recovery(user: string): Promise<Result<readonly string[]>>;
+  beginTotp(user: string, said: WithShown): Promise<Result<{ secret: string; uri: string }>>;
+  /** A code shows that the seed has arrived. Errors: CODE_WRONG, NOT_FOUND, RATE_LIMITED. */
+  confirmTotp(user: string, code: string, from: From, said: WithShown): Promise<Result<Fact>>;
+  /** A new sheet, for a session that has proved the second factor. Errors: FORBIDDEN without one, SIGN_IN_AGAIN. */
+  recovery(user: string, said: WithShown): Promise<Result<readonly string[]>>;
   /** What a browser is asked with. Without `user`: any passkey of this page. Error: FORBIDDEN: the page has no name that passkeys can be for. */
   ask(page: Page, user: string | undefined, from: Origin): Promise<Result<PublicKeyCredentialRequestOptionsJSON>>;
   /** Error: PASSKEY_REFUSED. */
@@ -60,7 +61,13 @@ export interface ProofChecks {
   ): Promise<Result<{ user: string; fact: Fact }>>;
   offer(page: Page, user: string, from: Origin): Promise<Result<PublicKeyCredentialCreationOptionsJSON>>;
   /** Errors: PASSKEY_REFUSED, NAME_TAKEN, LIMIT_REACHED. */
-  add(asked: Asked, user: string, name: string, answer: RegistrationResponseJSON): Promise<Result<Fact>>;
+  add(
+    asked: Asked,
+    user: string,
+    name: string,
+    answer: RegistrationResponseJSON,
+    said: WithShown,
+  ): Promise<Result<Fact>>;
 }
 
 /** The page that a request comes from. Without TLS browsers let only pages of their own machine have passkeys. */
@@ -112,10 +119,10 @@ export function createProofChecks(at: GatewayContext, accounts: Accounts): Proof
     return done.error.code === "CODE_WRONG" ? ok(false) : done;
   }
 
-  async function newSheet(user: string): Promise<Result<readonly string[]>> {
+  async function newSheet(user: string, said: WithShown): Promise<Result<readonly string[]>> {
     const codes = Array.from({ length: wireLimits.recoveryCodes }, () => recoveryCode(random.bytes(recoveryBytes)));
     const hashes = codes.map((code) => sha256(`${user} ${plainCode(code)}`));
-    const set = await ask(user, { type: "setRecovery", hashes });
+    const set = await ask(user, { type: "setRecovery", hashes, ...said });
     return set.ok ? ok(codes) : set;
   }
 
@@ -130,15 +137,15 @@ export function createProofChecks(at: GatewayContext, accounts: Accounts): Proof
       return right.value ? ok({ type, atMs: clock.nowMs() }) : wrong();
     },
 
-    async beginTotp(user) {
+    async beginTotp(user, said) {
       if (secrets === undefined) return refused(failure("NOT_FOUND"));
       const seed = Buffer.from(random.bytes(seedBytes));
       const sealed = await secrets.seal(seed.toString("base64url"), sealedFor(user));
-      const begun = await ask(user, { type: "beginTotp", sealed });
+      const begun = await ask(user, { type: "beginTotp", sealed, ...said });
       return begun.ok ? ok({ secret: base32(seed), uri: otpUri(seed, user, "Plexus") }) : begun;
     },
 
-    async confirmTotp(user, typed, from) {
+    async confirmTotp(user, typed, from, said) {
       const stored = await accounts.proofsOf(user, from);
       if (!stored.ok) return stored;
       if (stored.value.totpBegun === undefined) return refused(failure("NOT_FOUND"));
@@ -149,10 +156,8 @@ export function createProofChecks(at: GatewayContext, accounts: Accounts): Proof
       });
       if (!right.ok) return right;
       if (step === undefined) return wrong();
-      const confirmed = await ask(user, { type: "confirmTotp", step });
-      if (!confirmed.ok) return confirmed;
-      const recovery = await newSheet(user);
-      return recovery.ok ? ok({ fact: { type: "totp", atMs: clock.nowMs() }, recovery: recovery.value }) : recovery;
+      const confirmed = await ask(user, { type: "confirmTotp", step, ...said });
+      return confirmed.ok ? ok({ type: "totp", atMs: clock.nowMs() }) : confirmed;
     },
 
     recovery: newSheet,
@@ -221,7 +226,7 @@ export function createProofChecks(at: GatewayContext, accounts: Accounts): Proof
       return ok(options);
     },
 
-    async add(asked, user, name, answer) {
+    async add(asked, user, name, answer, said) {
       const { verifyRegistrationResponse } = await webauthn();
       const verified = await verifyRegistrationResponse({
         response: answer,
@@ -241,7 +246,7 @@ export function createProofChecks(at: GatewayContext, accounts: Accounts): Proof
         transports: (credential.transports ?? []).slice(0, 8),
         synced: credentialBackedUp,
       };
-      const added = await ask(user, { type: "addPasskey", ...passkey });
+      const added = await ask(user, { type: "addPasskey", ...passkey, ...said });
       if (!added.ok) return added;
       return ok({ type: "passkey", atMs: clock.nowMs(), credential: credential.id, verified: userVerified });
     },

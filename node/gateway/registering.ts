@@ -16,12 +16,12 @@ import {
   type Registration,
   type Result,
   type SignUpInvitation,
+  byRule,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 import { claimsAt, mailClaim } from "./claims.ts";
 import type { GatewayContext } from "./options.ts";
 import { sha256 } from "./tokens.ts";
-import { byRule } from "./rights.ts";
 
 /** What somebody brings who wants an account. */
 export interface Bringing {

@@ -45,11 +45,10 @@ export function shownBy(
   if (caller === null) return { shown: { as: "operator" } };
   if (caller.kind !== "session") return { shown: { as: caller.kind === "control" ? "token" : "key" } };
   const agoMs = provedAgo(caller, clock);
-  return { shown: { as: "session", ...(agoMs !== undefined && { provedAgoMs: Math.floor(agoMs) }) } };
+  return {
+    shown: { as: "session", session: caller.session, ...(agoMs !== undefined && { provedAgoMs: Math.floor(agoMs) }) },
+  };
 }
-
-/** Nobody asks: it follows from what somebody with the right has set. */
-export const byRule: { readonly shown: Shown } = { shown: { as: "rule" } };
 
 /** Makes it. */
 export function createRights(at: {

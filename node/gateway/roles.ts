@@ -27,6 +27,7 @@ import {
   type Permission,
   type PersonRoles,
   type Result,
+  type WithShown,
   type RolesView,
   type PersonView,
 } from "../../protocols/index.ts";
@@ -260,7 +261,7 @@ export function addRoleRoutes(app: FastifyInstance, at: GatewayContext): void {
   const end = async (request: FastifyRequest, user: string, id?: string): Promise<Record<never, never>> => {
     const done = async (): Promise<Result<unknown>> => {
       const may = await rolesWithin(at, request, user);
-      return may.ok ? ask(actorId("user", user), { type: "endSession", ...(id !== undefined && { id }) }) : may;
+      return may.ok ? ask(actorId("user", user), endSession(id, shownBy(at, request))) : may;
     };
     await audited(at, request, { user, id: id ?? "all" }, done());
     return {};
@@ -284,6 +285,9 @@ export function addRoleRoutes(app: FastifyInstance, at: GatewayContext): void {
     (request) => end(request, request.params.user),
   );
 }
+
+const endSession = (id: string | undefined, said: WithShown) =>
+  ({ type: "endSession", ...(id !== undefined && { id }), ...said }) as const;
 
 /** What a change of somebody's roles was, for the audit. Both are said, also where they are the same: a report goes by them. */
 export const rolesChange = (before: readonly string[], after: readonly string[]) => ({

@@ -29,6 +29,7 @@ import { noteAccount, notedAccount, noteOwner } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { createProofChecks } from "./proofs.ts";
 import { demand } from "./refusals.ts";
+import { shownBy } from "./rights.ts";
 import { openedElsewhere, signOutElsewhere } from "./identity-links.ts";
 import { choicesOf } from "./identity-sign-in.ts";
 import { addSignInRoutes, answerSignIn, fromDevice } from "./sign-in.ts";
@@ -341,7 +342,7 @@ function addAccountRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
     { config: { access: "person", permission: "account.secure", audit: "createKey" }, schema: { summary: "Creates an API key; only this answer shows it", tags, body: createApiKey } },
     async (request) => {
       const { user } = callerOf(request);
-      const made = accounts.createKey(user, request.body);
+      const made = accounts.createKey(user, request.body, shownBy(at, request));
       const { token, session } = await notedAccount(at, request, { action: "createKey", user }, made);
       return { key: token, ...session };
     },

@@ -44,12 +44,12 @@ async function refusalOfPerson(
 export function addServiceAccountRoutes(app: FastifyInstance, at: GatewayContext, accounts: Accounts): void {
   const { kernel, limits, rights } = at;
   const tags = ["admin"];
+  const timeoutMs = limits.signUpTimeoutMs;
 
   /** Whether this is what a command left behind that was broken off before the account had its role: no way leads in, none ever did, and it has no role.
    *  Nobody's account is like that: a person's has a password or an identity from its first event on. */
   const isHalfMade = async (user: string): Promise<boolean> => {
-    const message = { type: "listSessions" };
-    const found = await kernel.ask({ to: actorId("user", user), from: "gateway", message, timeoutMs: limits.askTimeoutMs }); // prettier-ignore
+    const found = await kernel.ask({ to: actorId("user", user), from: "gateway", message: { type: "listSessions" }, timeoutMs: limits.askTimeoutMs }); // prettier-ignore
     if (!found.ok) return false;
     const { roles = [], sessions, suspended, factors } = found.value as PersonView;
     const isClosed = factors?.password === false && factors.passkeys === 0 && factors.identities.length === 0;
@@ -71,8 +71,7 @@ export function addServiceAccountRoutes(app: FastifyInstance, at: GatewayContext
       const make = async (): Promise<Result<unknown>> => {
         const reason = refusalToGive(at, request, grantsOf([service], rights.table()));
         if (reason !== undefined) return refused(reason);
-        const message = { type: "create", ...(displayName !== undefined && { displayName }) };
-        const timeoutMs = limits.signUpTimeoutMs;
+        const message = { type: "create", ...(displayName !== undefined && { displayName }), ...shownBy(at, request) };
         const made = await kernel.ask({ to: actorId("user", name), from: "gateway", message, timeoutMs });
         if (!made.ok && !(made.error.code === "NAME_TAKEN" && (await isHalfMade(name)))) return made;
         const roles = { type: "setRoles", user: name, roles: [service], ...shownBy(at, request) };
@@ -109,6 +108,7 @@ export function addServiceAccountRoutes(app: FastifyInstance, at: GatewayContext
     const may = await rolesLetInto(at, request, user);
     if (!may.ok) return may;
     const reason = await refusalOfPerson(at, user, may.value);
-    return reason === undefined ? accounts.createKey(user, request.body) : refused(reason);
+    if (reason !== undefined) return refused(reason);
+    return accounts.createKey(user, request.body, { ...shownBy(at, request), byAdmin: true });
   }
 }

@@ -24,6 +24,7 @@ import { tellByMail } from "./mail.ts";
 import type { GatewayContext } from "./options.ts";
 import { pageOf, type Asked, type ProofChecks } from "./proofs.ts";
 import { demand } from "./refusals.ts";
+import { shownBy } from "./rights.ts";
 
 /** Whether the browser speaks TLS, as far as is known. */
 export const isSecure = (request: FastifyRequest): boolean =>
@@ -236,7 +237,7 @@ export function addSignInRoutes(
 
   const remove = async (request: FastifyRequest, type: string, fields: object = {}): Promise<Record<never, never>> => {
     const { actor, user } = callerOf(request);
-    const message = { ...fields, type };
+    const message = { ...fields, type, ...shownBy(at, request) };
     const done = at.kernel.ask({ to: actor, from: "gateway", message, timeoutMs: limits.askTimeoutMs });
     return ((await notedAccount(at, request, { action: "removeFactor", user }, done)) as object | undefined) ?? {};
   };
@@ -298,7 +299,7 @@ export function addSignInRoutes(
     },
     async (request) => {
       const { user } = callerOf(request);
-      const { secret, uri } = demand(await checks.beginTotp(user));
+      const { secret, uri } = demand(await checks.beginTotp(user, shownBy(at, request)));
       return { secret, uri, qr: encodeQR(uri, "svg") };
     },
   );
@@ -316,10 +317,10 @@ export function addSignInRoutes(
     async (request) => {
       const caller = callerOf(request);
       const from = { ...fromDevice(request), session: caller.session };
-      const { fact, recovery } = demand(await checks.confirmTotp(caller.user, request.body.code, from));
+      const fact = demand(await checks.confirmTotp(caller.user, request.body.code, from, shownBy(at, request)));
       await note(request, "addFactor", caller.user);
       demand(await accounts.confirmBy(caller, [fact]));
-      return { recovery };
+      return { recovery: demand(await checks.recovery(caller.user, shownBy(at, request))) };
     },
   );
 
@@ -337,7 +338,7 @@ export function addSignInRoutes(
     },
     async (request) => {
       const { user } = callerOf(request);
-      const recovery = demand(await checks.recovery(user));
+      const recovery = demand(await checks.recovery(user, shownBy(at, request)));
       await note(request, "addFactor", user);
       return { recovery };
     },
@@ -362,7 +363,7 @@ export function addSignInRoutes(
       if (user !== caller.user) throw new PlexusError(failure("SIGN_IN_EXPIRED"));
       const { name, passkey } = request.body;
       const answer = passkey as unknown as RegistrationResponseJSON;
-      const fact = demand(await checks.add(demand(askedOf(asked)), user, name, answer));
+      const fact = demand(await checks.add(demand(askedOf(asked)), user, name, answer, shownBy(at, request)));
       await note(request, "addFactor", user);
       demand(await accounts.confirmBy(caller, [fact]));
       return {};

@@ -6,7 +6,8 @@
  *         └── envelopes from user/ada ─► served; without it IDENTITY_UNPROVEN, and the gateway sends them again
  *
  *  Invariant: while the cluster asks for it, nothing from `user/X` is served that came from another node than the owner of X, or from
- *  one whose assertion for X holds. docs/decisions/0079-identity-over-the-mesh.md says what this does not stop. */
+ *  one whose assertion for X holds, and nothing from the role-manager that came from another than its owner.
+ *  docs/decisions/0079-identity-over-the-mesh.md says what this does not stop. */
 import { encode, failure, ok, refused, type ActorId, type Authenticated, type Result } from "../../protocols/index.ts";
 import type { Assertion } from "../../protocols/mesh/index.ts";
 import type { NodeId } from "../ports.ts";
@@ -58,6 +59,9 @@ interface Held {
 
 const nameOf = (sender: string): string | undefined => (sender.startsWith("user/") ? sender.slice("user/".length) : undefined); // prettier-ignore
 
+/** Accounts believe the role-manager which roles they have: no other node than its owner speaks in its name. */
+const isOfPower = (sender: string): boolean => sender.startsWith("role-manager/");
+
 export class Identities {
   readonly #ports: RoutingPorts;
   readonly #limits: RoutingLimits;
@@ -100,7 +104,7 @@ export class Identities {
   /** Shows a peer, ahead of what is sent to it in a person's name, that the person is here. */
   present(target: NodeId, sender: string): void {
     const user = nameOf(sender);
-    if (user === undefined || !this.#isRequired() || this.#ownerOf(user) === this.#ports.node) return;
+    if (user === undefined || !this.#isRequired() || this.#ownerOf(sender) === this.#ports.node) return;
     const held = this.#held.get(user);
     if (held === undefined) return;
     if (this.#isOld(user, held)) void this.#renew(user, held);
@@ -121,19 +125,20 @@ export class Identities {
 
   /** Whether a peer may send in this name. */
   maySend(peer: NodeId, sender: string): boolean {
+    if (!this.#isRequired()) return true;
     const user = nameOf(sender);
-    if (user === undefined || !this.#isRequired()) return true;
+    if (user === undefined) return !isOfPower(sender) || this.#ownerOf(sender) === peer;
     const untilMs = this.#taken.get(peer)?.get(user);
     if (untilMs !== undefined && untilMs > this.#ports.clock.monotonicMs()) return true;
-    return this.#ownerOf(user) === peer;
+    return this.#ownerOf(sender) === peer;
   }
 
   #isRequired(): boolean {
     return this.#ports.identity?.required() ?? false;
   }
 
-  #ownerOf(user: string): NodeId | undefined {
-    const slot = this.#ports.slotOf(`user/${user}`);
+  #ownerOf(actor: string): NodeId | undefined {
+    const slot = this.#ports.slotOf(actor as ActorId);
     return slot && this.#ports.ownerOf(slot);
   }
 
@@ -141,7 +146,7 @@ export class Identities {
   #isOld(user: string, { said }: Held): boolean {
     if (said === undefined) return true;
     const leftMs = said.expiresAtMs - this.#ports.clock.nowMs();
-    return leftMs < this.#limits.identityLifeMs / 2 || said.signer !== this.#ownerOf(user);
+    return leftMs < this.#limits.identityLifeMs / 2 || said.signer !== this.#ownerOf(`user/${user}`);
   }
 
   async #renew(user: string, held: Held): Promise<void> {
@@ -149,7 +154,7 @@ export class Identities {
     held.asking = true;
     try {
       for (const tokenHash of held.hashes.toReversed()) {
-        const owner = this.#ownerOf(user);
+        const owner = this.#ownerOf(`user/${user}`);
         if (owner === undefined) return;
         const { identityAskTimeoutMs } = this.#limits;
         const answer = await this.#ports.exchange.call(owner, "identity.vouch", { user, tokenHash }, identityAskTimeoutMs);
@@ -178,7 +183,7 @@ export class Identities {
     if (identity === undefined || signer === undefined)
       // Not that the session is over: it is asked again.
       return refused(failure("SLOT_UNAVAILABLE", { reason: "this node has no key yet" }));
-    if (this.#ownerOf(user) !== node) return refused(failure("MOVED", { actor: to }));
+    if (this.#ownerOf(to) !== node) return refused(failure("MOVED", { actor: to }));
     const { identityAskTimeoutMs, identityLifeMs } = this.#limits;
     const answer = await identity.authenticate(user, tokenHash, identityAskTimeoutMs);
     if (!answer.ok) return answer;
@@ -202,7 +207,7 @@ export class Identities {
     const fault = faultOf(said, {
       from,
       nowMs,
-      owner: this.#ownerOf(said.user),
+      owner: this.#ownerOf(`user/${said.user}`),
       lifeMs: this.#limits.identityLifeMs,
       skewMs: this.#limits.identitySkewMs,
       isSigned: (...signed) => signer.isSigned(...signed),

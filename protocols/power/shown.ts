@@ -6,15 +6,24 @@ import type { Command } from "../command.ts";
 import { failure, type Failure } from "../errors.ts";
 import { wireLimits } from "../limits.ts";
 import type { Permission } from "../permissions.ts";
-import { object } from "../schema.ts";
+import { key, object } from "../schema.ts";
 
-/** `as`: `session` of a person, with how long ago they proved who they are; `token` of the control endpoint;
+/** `as`: `session` of a person, with its id and how long ago they proved who they are; `token` of the control endpoint;
  *  `operator`; `rule`, which somebody with the right has set, and nobody asks. Nothing else suffices: no `key`. */
 const shown = object({
   as: Type.String({ maxLength: 16 }),
+  session: Type.Optional(key),
   provedAgoMs: Type.Optional(Type.Integer({ minimum: 0 })),
 });
 export type Shown = Static<typeof shown>;
+
+/** What such a command says of the caller; undefined: the gateway does not know it. */
+export interface WithShown {
+  readonly shown?: Shown | undefined;
+}
+
+/** Nobody asks: it follows from what somebody with the right has set. */
+export const byRule: WithShown = { shown: { as: "rule" } };
 
 /** The field of each command of power that a gateway sends. A gateway of before does not say it. */
 export const shownField = { shown: Type.Optional(shown) } as const;

@@ -37,6 +37,7 @@ const sharedFiles = [
 const clusterFacts = [
   "records",
   "slot-table",
+  "whose-rows",
   "policy",
   "generation",
   "identity",

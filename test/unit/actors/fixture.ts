@@ -19,6 +19,8 @@ import {
   type Failure,
   type GenerationRequest,
   type Result,
+  type Session,
+  type Shown,
 } from "../../../protocols/index.ts";
 import type {
   ActorRecord as Row,
@@ -136,10 +138,19 @@ export class Fixture {
     const replyTo = this.#waitFor((result) => (answer = result), Infinity, operation && `${from}|${operation}`);
     // As a gateway of this version has it; tests that are about what it says say so themselves.
     const row = allCommands.find(({ kind, name }) => to.startsWith(`${kind}/`) && name === message.type)?.row;
-    const isOfPower = from === "gateway" && row !== undefined && powerNeeded(row, message) !== undefined;
-    const said = isOfPower ? { shown: byOperator, ...message } : message;
+    const needed = from === "gateway" && row !== undefined ? powerNeeded(row, message) : undefined;
+    const shown = needed === "account.secure" ? this.#byPerson(to) : byOperator;
+    const said = needed === undefined ? message : { shown, ...message };
     this.#send({ to, from, message: said, replyTo, ...(replyTo.operation && { operation: replyTo.operation }) });
     return () => answer;
+  }
+
+  /** What a gateway says of the person of an account, in their newest session. */
+  #byPerson(account: ActorId): Shown {
+    type Held = { readonly account: { readonly sessions: readonly Session[] } | null };
+    const { sessions } = this.stateOf<Held>(account).account ?? { sessions: [] };
+    const session = sessions.findLast(({ kind }) => kind === "session")?.id;
+    return { as: "session", provedAgoMs: 0, ...(session !== undefined && { session }) };
   }
 
   tell(from: Sender, to: ActorId, message: Message): void {

@@ -11,6 +11,8 @@ import {
   type Permission,
   type Shown,
 } from "../../../protocols/index.ts";
+import { actorLimits } from "../../../actors/limits.ts";
+import { Fixture } from "./fixture.ts";
 
 /** What is asked of backups. */
 const asks = (task: object) => ({ wish: task, by: "ada" });
@@ -23,6 +25,7 @@ const rule = {
   withinMinutes: 5,
   on: true,
 };
+const passkey = { id: "p", publicKey: "key", counter: 0, host: "chat.example" };
 /** One frame of each command of power, as a gateway of the last version sends it. */
 const frames: Readonly<Record<string, readonly object[]>> = {
   "role-manager.setAdmin": [{ user: "bob", admin: true }],
@@ -43,6 +46,54 @@ const frames: Readonly<Record<string, readonly object[]>> = {
   "watch.setPlaybook": [{ name: "p", playbook: { when: {}, acts: [{ do: "suspend" }] }, by: "ada" }],
   "watch.switchPlaybook": [{ name: "p", mode: "on", acts: [{ do: "suspend" }], by: "ada" }],
   "watch.removePlaybook": [{ name: "p" }],
+  "user.create": [{ displayName: "Build" }],
+  "user.openSession": [{ id: "k1", kind: "key", label: "x", tokenHash: "t" }],
+  "user.linkIdentity": [{ provider: "company", issuer: "https://id.example", subject: "7" }],
+  "user.unlinkIdentity": [{ issuer: "https://id.example", subject: "7" }],
+  "user.beginTotp": [{ sealed: "seed" }],
+  "user.confirmTotp": [{ step: 1 }],
+  "user.removeTotp": [{}],
+  "user.setRecovery": [{ hashes: [] }],
+  "user.addPasskey": [{ ...passkey, name: "phone", transports: [], synced: false }],
+  "user.removePasskey": [{ id: "p" }],
+  "user.beginMail": [{ address: "ada@mail.example", claim: "c", secretHash: "s", lifeMs: 1_000 }],
+  "user.removeMail": [{}],
+  "user.makeReset": [{ secretHash: "s", lifeMs: 1_000 }],
+  "user.setSuspended": [{ suspended: true }, { suspended: false }],
+  "user.beginDeletion": [
+    { waitMs: 0, byAdmin: false },
+    { waitMs: 0, byAdmin: true },
+  ],
+  "user.endDeletion": [{}],
+  "user.exportAccount": [{}, { byAdmin: true }],
+  "user.endSession": [{}],
+};
+/** Commands by which a gateway changes something without a permission of power, and what speaks for each. */
+const others: Readonly<Record<string, string>> = {
+  "room.admitGuest": "brings in a guest whose invitation was used; the room asks whether its maker may",
+  "user.openSession": "a session: its proofs are compared with what the account asks for",
+  "user.confirmSession": "its proofs are compared with what the account asks for",
+  "user.sessionUsed": "a time and an address",
+  "user.vouchIdentity": "takes a way in away, or notes that it is somebody else's",
+  "user.useTotp": "uses a code up",
+  "user.useRecovery": "uses a code up, by its hash",
+  "user.usePasskey": "raises a counter",
+  "user.resetPassword": "the hash of a link's secret",
+  "user.confirmMail": "the hash of a link's secret",
+  "user.keyUsed": "a time",
+  "user.setPassword": "the old password, in a session of the account",
+  "user.signInsFailed": "a count",
+  "user.setAvatar": "a picture",
+  "agent.attach": "a picture of the person who asks",
+  "agent.attachSound": "a sound of the person who asks",
+  "role-manager.claimAdmin": "the hash of the code that the node printed",
+  "role-manager.audit": "writes what was done",
+  "claim.take": "says whose a name is; the account decides",
+  "claim.release": "says whose a name is; the account decides",
+  "watch.acknowledge": "a permission without power",
+  "backup.removeSchedule": "a permission without power",
+  "backup.cancel": "a permission without power",
+  "backup.resume": "a permission without power",
 };
 /** The rows that a gateway sends and that may need a permission of power. */
 const concerned = allCommands.filter(
@@ -50,6 +101,21 @@ const concerned = allCommands.filter(
     row.from.includes("gateway") &&
     (row.needsFor !== undefined || (row.permission !== undefined && permissionOf(row.permission).power !== "none")),
 );
+
+/** An account with a fresh session `s1`, one that was opened long ago, and a key. */
+function account(): { readonly state: unknown; readonly nowMs: number } {
+  const fixture = new Fixture();
+  const to = "user/cluster";
+  fixture.ok("gateway", to, { type: "create", passwordHash: "argon" });
+  const open = (id: string, kind: string) =>
+    fixture.ok("gateway", to, { type: "openSession", id, kind, label: "x", tokenHash: id });
+  open("old", "session");
+  open("key", "key");
+  fixture.pass(2 * wireLimits.freshSignInMs + 1);
+  open("s1", "session");
+  return { state: fixture.stateOf(to), nowMs: fixture.nowMs };
+}
+const held = account();
 
 /** What the owner of the state answers: `in`, or the code of its refusal with the details. */
 function answered(
@@ -62,10 +128,15 @@ function answered(
   const behavior = behaviors.find((one) => one.kind === kind);
   if (behavior?.accepts === undefined) throw new Error(`there is no kind ${kind}`);
   const self = `${kind}/cluster` as const;
-  const turn = { self, key: "cluster", nowMs: 1_000, from, notes: behavior.notes?.initial() };
+  const hasAccount = kind === "user" && type !== "create";
+  const turn = { self, key: "cluster", nowMs: held.nowMs, from, notes: behavior.notes?.initial() };
   const message = { type, ...frame, ...(said && { shown: said }) };
   if (!behavior.accepts(message)) return ["BAD_REQUEST"];
-  const effects = behavior.decide(behavior.initial(self), message, turn as never) as readonly Effect[];
+  const effects = behavior.decide(
+    hasAccount ? held.state : behavior.initial(self),
+    message,
+    turn as never,
+  ) as readonly Effect[];
   const refusal = effects.find((effect) => effect.type === "refuse");
   if (refusal === undefined) return ["in"];
   const { permission } = refusal.details ?? {};
@@ -109,12 +180,57 @@ describe("what gives or takes power, at the owner of the state", () => {
       expect(code({ as: "key" }), what).to.equal("FORBIDDEN");
       expect(code({ as: "key", provedAgoMs: 0 }), what).to.equal("FORBIDDEN");
       expect(code({ as: "later-word", provedAgoMs: 0 }), what).to.equal("FORBIDDEN");
-      expect(code({ as: "session" }), what).to.equal("SIGN_IN_AGAIN");
-      expect(code({ as: "session", provedAgoMs: freshSignInMs + 1 }), what).to.equal("SIGN_IN_AGAIN");
-      expect(code({ as: "session", provedAgoMs: freshSignInMs }), what).to.equal("in");
+      const session = "s1";
+      expect(code({ as: "session", session }), what).to.equal("SIGN_IN_AGAIN");
+      expect(code({ as: "session", session, provedAgoMs: freshSignInMs + 1 }), what).to.equal("SIGN_IN_AGAIN");
+      expect(code({ as: "session", session, provedAgoMs: freshSignInMs }), what).to.equal("in");
       expect(code({ as: "token" }), what).to.equal(isForTokens(needed) ? "in" : "FORBIDDEN");
-      expect(code({ as: "operator" }), what).to.equal("in");
+      expect(code({ as: "operator" }), what).to.equal(needed === "account.secure" ? "FORBIDDEN" : "in");
     }
+  });
+
+  it("is looked at by the account where it is a way in: the session is its own, and fresh by its own clock", () => {
+    const ways = each.filter(({ needed }) => needed === "account.secure");
+    expect(ways).to.have.length(13);
+    for (const { what, frame } of ways) {
+      const code = (said: Shown): string => answered(what, frame, "gateway", { provedAgoMs: 0, ...said })[0];
+      expect(code({ as: "session", session: "nobody" }), what).to.equal("FORBIDDEN");
+      expect(code({ as: "session" }), what).to.equal("FORBIDDEN");
+      expect(code({ as: "session", session: "key" }), what).to.equal("FORBIDDEN");
+      expect(code({ as: "session", session: "old" }), what).to.equal("SIGN_IN_AGAIN");
+      expect(code({ as: "rule" }), what).to.equal("FORBIDDEN");
+    }
+  });
+
+  it("is everything by which a gateway changes something, but for a written list", () => {
+    const isOfPower = (what: string) => what !== "user.openSession" && Object.hasOwn(frames, what);
+    const rest = allCommands
+      .filter(({ row }) => row.from.includes("gateway") && row.effect === "changes")
+      .map(({ kind, name }) => `${kind}.${name}`)
+      .filter((what) => !isOfPower(what));
+    expect(rest.toSorted()).to.deep.equal(Object.keys(others).toSorted());
+  });
+
+  it("is no link by mail where none goes, no key for a person, no password without a session", () => {
+    const fixture = new Fixture();
+    const to = "user/ada";
+    const link = { type: "makeReset", secretHash: "s", lifeMs: 1_000, byMail: true };
+    fixture.ok("gateway", to, { type: "create", passwordHash: "argon" });
+    expect(fixture.code("gateway", to, link)).to.equal("FORBIDDEN");
+    const contact = { address: "ada@mail.example", claim: "c" };
+    fixture.ok("gateway", "user/bob", { type: "create", passwordHash: "argon", contact });
+    expect(fixture.code("gateway", "user/bob", link)).to.equal("accepted");
+    const key = { type: "openSession", id: "k1", kind: "key", label: "x", tokenHash: "t", byAdmin: true };
+    expect(fixture.code("gateway", to, key), "a person's").to.equal("FORBIDDEN");
+    fixture.ok("gateway", "user/build", { type: "create" });
+    expect(fixture.code("gateway", "user/build", key), "a program's").to.equal("accepted");
+    const set = (keepSession?: string) => ({ type: "setPassword", passwordHash: "next", keepSession });
+    expect(fixture.code("gateway", to, { type: "setPassword", passwordHash: "next" })).to.equal("FORBIDDEN");
+    fixture.ok("gateway", to, { type: "openSession", id: "s1", kind: "session", label: "x", tokenHash: "s" });
+    fixture.ok("gateway", to, { type: "openSession", id: "k2", kind: "key", label: "x", tokenHash: "k" });
+    expect(fixture.code("gateway", to, set("k2")), "a key").to.equal("FORBIDDEN");
+    fixture.pass(actorLimits.sessionLifeMsMax);
+    expect(fixture.code("gateway", to, set("s1")), "as a node of the last release says it").to.equal("accepted");
   });
 
   it("leaves alone what needs no power: a backup that a key or an older gateway begins", () => {

@@ -96,7 +96,7 @@ describe("a user's account", () => {
   it("never shows its secrets in its stream", () => {
     const fixture = fixtureWith("ada");
     fixture.ok("gateway", ada, open("s1"));
-    fixture.ok("gateway", ada, { type: "setPassword", passwordHash: "new argon" });
+    fixture.ok("gateway", ada, { type: "setPassword", passwordHash: "new argon", keepSession: "s1" });
     const shown = JSON.stringify([fixture.stream(ada), fixture.records(ada, ""), describeAda(fixture)]);
     for (const secret of ["hash of ada", "hash-s1", "argon"]) expect(shown).to.not.include(secret);
     expect(fixture.ok("gateway", ada, { type: "credentials" })).to.deep.equal({
@@ -167,9 +167,10 @@ describe("a user's sessions", () => {
 
   it("of programs are narrowed to scopes, and their use is written down once an hour", () => {
     const fixture = fixtureWith("ada");
+    fixture.ok("gateway", ada, open("s1"));
     fixture.ok("gateway", ada, open("k1", { kind: "key", scopes: ["chat"], expiresAtMs: fixture.nowMs + 9_000_000 }));
     const who = () => fixture.ok<Authenticated>("gateway", ada, { type: "authenticate", tokenHash: "hash-k1" });
-    const held = () => fixture.ok<UserSessions>(ada, ada, { type: "sessions" }).sessions[0];
+    const held = () => fixture.ok<UserSessions>(ada, ada, { type: "sessions" }).sessions[1];
     fixture.nowMs += actorLimits.keyUseNotedMs;
     expect(who()).to.deep.include({ scopes: ["chat"], useDue: true });
     expect(fixture.code(ada, ada, { type: "keyUsed", id: "k1" })).to.equal("FORBIDDEN");
@@ -230,6 +231,10 @@ describe("a user's sessions", () => {
     const unlink = { type: "unlinkIdentity", issuer, subject };
     expect(fixture.code("gateway", ada, unlink), "nothing else would let her in").to.equal("FORBIDDEN");
     fixture.ok("gateway", ada, { type: "setPassword", passwordHash: "argon", keepSession: "s1" });
+    expect(fixture.code("gateway", ada, unlink), "the password was not given in this session").to.equal(
+      "SIGN_IN_AGAIN",
+    );
+    fixture.ok("gateway", ada, { type: "confirmSession", id: "s1" });
     fixture.ok("gateway", ada, unlink);
     expect(fixture.code("gateway", ada, unlink)).to.equal("NOT_FOUND");
     expect(fixture.code("gateway", ada, open("s2", proofs("7")))).to.equal("SIGN_IN_UNFINISHED");
@@ -248,6 +253,7 @@ describe("a user's sessions", () => {
     fixture.ok("gateway", ada, vouch("one", "unknown"));
     fixture.ok("gateway", ada, vouch("one", "nobody"));
     expect(fixture.code("gateway", ada, vouch("two", "unknown")), "it is known by now").to.equal("FORBIDDEN");
+    fixture.ok("gateway", ada, open("s1", { proofs: [{ type: "identity", ...identity, atMs: 1 }] }));
     fixture.ok("gateway", ada, { type: "linkIdentity", ...identity, vouched: "two" });
     fixture.ok("gateway", ada, vouch("two", "nobody"));
     fixture.ok("gateway", ada, vouch("three", "own"));
@@ -286,7 +292,9 @@ describe("a user's sessions", () => {
 
   it("are bounded: the expired and then the oldest make place, but no key does", () => {
     const fixture = fixtureWith("ada");
+    fixture.ok("gateway", ada, open("first"));
     fixture.ok("gateway", ada, open("k0", { kind: "key" }));
+    fixture.ok("gateway", ada, { type: "endSession", id: "first" });
     fixture.ok("gateway", ada, open("old", { expiresAtMs: fixture.nowMs + 1 }));
     fixture.nowMs += 1;
     for (let index = 0; index <= wireLimits.sessionsPerUserMax; index += 1)
@@ -295,7 +303,7 @@ describe("a user's sessions", () => {
     expect(left).to.include("k0").and.not.include("s0").and.not.include("old");
     expect(left).to.have.length(wireLimits.sessionsPerUserMax + 1);
     const revoked = fixture.stream(ada).filter(({ event }) => event.type === "sessionRevoked");
-    expect(revoked.map(({ event }) => event["id"])).to.deep.equal(["old", "s0"]);
+    expect(revoked.map(({ event }) => event["id"])).to.deep.equal(["first", "old", "s0"]);
     for (let index = 1; index < wireLimits.apiKeysPerUserMax; index += 1)
       fixture.ok("gateway", ada, open(`k${index}`, { kind: "key" }));
     expect(fixture.code("gateway", ada, open("k-late", { kind: "key" }))).to.equal("LIMIT_REACHED");

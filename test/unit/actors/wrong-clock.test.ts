@@ -95,6 +95,7 @@ describe("a time that was set while a clock was years ahead", () => {
   it("lets a deletion wait for two weeks from then, and no longer", () => {
     const { wrong } = fixtures((fixture) => {
       fixture.ok("gateway", ada, { type: "create", passwordHash: "argon" });
+      fixture.ok("gateway", ada, { type: "openSession", label: "x", id: "s1", kind: "session", tokenHash: "t1" });
       fixture.ok("gateway", ada, { type: "beginDeletion", waitMs: actorLimits.deletionWaitMsMax, byAdmin: false });
     });
     wrong.ringEarly(ada);

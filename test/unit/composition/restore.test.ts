@@ -250,7 +250,7 @@ describe("a restore", () => {
     };
     const create = { type: "create", passwordHash: "x" };
     const dayMs = 24 * 3_600_000;
-    await write("ada", create, { type: "beginDeletion", waitMs: 14 * dayMs, byAdmin: true });
+    await write("ada", create, { type: "beginDeletion", waitMs: 14 * dayMs, byAdmin: true, shown: { as: "operator" } });
     await write("gil", { ...create, guest: { lifeMs: 3 * dayMs } });
     await write("bob", create);
     await at.back();

@@ -119,8 +119,9 @@ describe("the directory as other nodes see it", () => {
 
   it("refuses a change of a row that the member may not change, and changes nothing", async () => {
     const fenced = createEmbeddedDirectory({ store: new MemoryStore() });
-    const mayChange = async (key: string, from: string): Promise<boolean> => !key.startsWith("keys/") || from === "c";
-    serveDirectory(links.exchange("fenced"), fenced, limits, { mayChange });
+    serveDirectory(links.exchange("fenced"), fenced, limits, {
+      refusal: async ({ key, from }) => (key.startsWith("keys/") && from !== "c" ? "not yours" : undefined),
+    });
     host = "fenced";
     for (const node of ["peer", "c"]) links.link("fenced", node);
     const other = remoteOf("c");

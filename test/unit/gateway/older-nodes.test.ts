@@ -85,4 +85,35 @@ describe("gateway of an older version, which says nothing of its callers", () =>
     isOlder = false;
     expect((await give("/roles", { roles: ["admin"] })).status).to.equal(200);
   });
+
+  it("makes no way into any account, and takes none: people sign in there and replace their password", async () => {
+    isOlder = false;
+    const { token } = await fixture.signUp("eve");
+    const signIn = { body: { name: "ada", password } };
+    const admin = String((await fixture.request("POST", "/api/v1/sign-in", signIn)).body.token);
+    isOlder = true;
+    const asks: readonly (readonly [string, "POST" | "PUT" | "DELETE", string, object?])[] = [
+      [token, "POST", "/me/keys", { label: "a program" }],
+      [token, "POST", "/me/totp", {}],
+      [token, "POST", "/me/deletion", {}],
+      [admin, "POST", "/admin/users/eve/reset", {}],
+      [admin, "PUT", "/admin/users/eve/suspended", { suspended: true }],
+      [admin, "DELETE", "/admin/users/eve/sessions"],
+      [admin, "PUT", "/admin/users/eve/deletion", { deleted: true }],
+      [admin, "POST", "/admin/service-accounts", { name: "build" }],
+    ];
+    for (const [by, method, path, body] of asks) {
+      const refused = await fixture.request(method, `/api/v1${path}`, { token: by, ...(body && { body }) });
+      expect(refused.status, path).to.equal(403);
+      expect(JSON.stringify(refused.body), path).to.contain("node of an older version");
+    }
+    const next = "a longer password than before";
+    const set = { current: password, password: next };
+    expect((await fixture.request("PUT", "/api/v1/me/password", { token, body: set })).status).to.equal(200);
+    const again = await fixture.request("POST", "/api/v1/sign-in", { body: { name: "eve", password: next } });
+    expect(again.status).to.equal(200);
+    isOlder = false;
+    const asked = { token: String(again.body.token), body: { label: "x" } };
+    expect((await fixture.request("POST", "/api/v1/me/keys", asked)).status).to.equal(200);
+  });
 });

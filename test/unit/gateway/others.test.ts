@@ -169,13 +169,17 @@ describe("gateway: what is another's", () => {
     await made("POST", "/api/v1/agents/ada.helper/say", ada, { text: mark });
     const key = await made("POST", "/api/v1/me/keys", ada, { label: mark });
     const { current } = await made("GET", "/api/v1/me/sessions", ada);
+    const shown = { as: "session", session: current, provedAgoMs: 0 };
+    const tell = (message: { readonly type: string }) =>
+      fixture.kernel.ask({ to: "user/ada", from: "gateway", message: { ...message, shown }, timeoutMs: 5_000 });
     const passkey: Passkey = { id: "adas-passkey", publicKey: "AA", counter: 0, host: "localhost", name: mark, transports: [], synced: false }; // prettier-ignore
-    const added = await fixture.kernel.ask({ to: "user/ada", from: "gateway", message: { ...passkey, type: "addPasskey" }, timeoutMs: 5_000 }); // prettier-ignore
-    expect(added.ok, JSON.stringify(added)).to.equal(true);
     const claim = `identity.${"0".repeat(64)}`;
     const identity = { provider: "nobody", issuer: "https://id.example", subject: mark, claim };
-    const linked = await fixture.kernel.ask({ to: "user/ada", from: "gateway", message: { ...identity, type: "linkIdentity" }, timeoutMs: 5_000 }); // prettier-ignore
+    const linked = await tell({ ...identity, type: "linkIdentity" });
     expect(linked.ok, JSON.stringify(linked)).to.equal(true);
+    // Last: then a password alone proves the session no more.
+    const added = await tell({ ...passkey, type: "addPasskey" });
+    expect(added.ok, JSON.stringify(added)).to.equal(true);
     const { id } = await made("POST", "/v1/responses", ada, { model: "echo", input: mark, store: true });
     ids = { keys: key.id, sessions: current, passkeys: passkey.id, identities: claim, responses: id, turns: "1", pictures: "0".repeat(64), sounds: "0".repeat(64), avatar: "0".repeat(64), logo: "0".repeat(64) }; // prettier-ignore
     const { paths } = await made("GET", "/openapi.json", ada);

@@ -34,7 +34,7 @@ describe("gateway: accounts of programs", () => {
   it("are made whole where the command was broken off, and of nobody else's account", async () => {
     const make = (name: string) => admin("ada", "POST", "/admin/service-accounts", { name });
     // What is there when the node ended between the two steps.
-    const create = { type: "create" };
+    const create = { type: "create", shown: { as: "operator" } };
     await fixture.kernel.ask({ to: "user/half", from: "gateway", message: create, timeoutMs: 5_000 });
     expect((await make("half")).body).to.deep.equal({ user: "half", roles: ["service"] });
     expect(code(await admin("ada", "POST", "/admin/users/half/keys", { label: "x" }))).to.equal("ok");

@@ -190,6 +190,28 @@ describe("identity over the mesh", () => {
       { numRuns: 60 },
     ));
 
+  it("lets no node but its owner speak for the role-manager, whose word accounts take for their roles", async () => {
+    const cluster = new Cluster();
+    const manager: ActorId = "role-manager/cluster";
+    const slot = slotOf("chat", manager);
+    cluster.net.own(slot, "home", {}, cluster.net.nodes);
+    const forged = cluster.send("bad", manager, "forged");
+    const honest = cluster.send("home", manager, "roles");
+    await cluster.pass(6_000);
+    expect(honest()?.ok).to.equal(true);
+    expect(forged()).to.have.nested.property("error.code", "IDENTITY_UNPROVEN");
+    expect(cluster.served).to.deep.equal(["role-manager/cluster: roles"]);
+    // Whoever owns it since is heard, and others before they all ask for proofs.
+    cluster.net.own(slot, "gate", {}, cluster.net.nodes);
+    const moved = cluster.send("gate", manager, "moved");
+    await cluster.pass(500);
+    expect(moved()?.ok).to.equal(true);
+    cluster.required = false;
+    const older = cluster.send("bad", manager, "older");
+    await cluster.pass(500);
+    expect(older()?.ok).to.equal(true);
+  });
+
   it("lets a gateway that was taken over act for nobody else", async () => {
     const cluster = new Cluster();
     await cluster.signIn("bad", "bob", "t2");

@@ -1,0 +1,77 @@
+/** What a member may write into the directory under another's name, as the node that keeps it sees it. */
+import { expect } from "chai";
+import { identityKey, isRow, memberKey, tokenKeysKey } from "../../../node/cluster/records.ts";
+import { refusalOfRow } from "../../../node/cluster/whose-rows.ts";
+import type { MemberRecord } from "../../../node/ports.ts";
+
+const member = (more: object = {}): MemberRecord => ({
+  node: "n1",
+  name: "one",
+  peer: "peer-1",
+  addresses: ["/ip4/10.0.0.1/tcp/4"],
+  roles: ["chat", "manager"],
+  labels: { zone: "a" },
+  models: [],
+  gpu: false,
+  weight: 1,
+  version: "1",
+  url: "http://one",
+  incarnation: 3,
+  state: "active",
+  ...more,
+});
+const before = { key: memberKey("n1"), value: member(), revision: 7 };
+/** Why `from` may not make the row this. */
+const refusal = (from: string, next: unknown, row: typeof before | undefined = before): string | undefined => {
+  if (next !== undefined) expect(isRow(memberKey("n1"), next)).to.equal(true);
+  return refusalOfRow({ key: memberKey("n1"), before: row, next, from });
+};
+
+describe("rows of one member, and the others", () => {
+  it("a node changes all of its own row; others drain it, give it roles and take it out", () => {
+    expect(refusal("n1", member({ peer: "peer-2", url: "http://other", incarnation: 4 }))).to.equal(undefined);
+    for (const more of [
+      { state: "draining", leaving: true },
+      { drain: { by: "ada", sinceMs: 1 } },
+      { roles: ["chat"] },
+    ])
+      expect(refusal("n2", member(more))).to.equal(undefined);
+    expect(refusal("n2", member({ roles: ["manager", "chat"] }))).to.equal(undefined);
+    expect(refusal("n2", undefined), "evicted").to.equal(undefined);
+    expect(refusal("n2", member(), undefined as never), "admitted").to.equal(undefined);
+  });
+
+  it("nobody else says where a node is, who it is, or what it has", () => {
+    const forged: Readonly<Record<string, object>> = {
+      peer: { peer: "peer-2" },
+      addresses: { addresses: ["/ip4/10.6.6.6/tcp/4"] },
+      url: { url: "http://bad" },
+      incarnation: { incarnation: 4 },
+      version: { version: "0" },
+      name: { name: "two" },
+      labels: { labels: { zone: "b" } },
+      models: { models: ["m"] },
+      weight: { weight: 1_000 },
+      gpu: { gpu: true },
+      vouches: { vouches: true },
+      later: { later: "a field of a later version" },
+    };
+    for (const [name, more] of Object.entries(forged)) expect(refusal("n2", member(more)), name).to.contain(name);
+    const begun = { ...before, value: member({ incarnation: 0 }) };
+    expect(refusal("n2", member({ incarnation: 0, name: "two" }), begun), "of two that join at once").to.equal(
+      undefined,
+    );
+  });
+
+  it("nobody else says which keys a node signs with, or takes back that members prove whom they act for", () => {
+    const keys = (node: string, from: string, next?: unknown) =>
+      refusalOfRow({ key: tokenKeysKey(node), before: undefined, next, from });
+    expect(keys("n1", "n1", { node: "n1", keys: [] })).to.equal(undefined);
+    expect(keys("n1", "n2", { node: "n1", keys: [] })).to.be.a("string");
+    expect(keys("n1", "n2")).to.be.a("string");
+    const identity = (row: typeof before | undefined, next: unknown) =>
+      refusalOfRow({ key: identityKey, before: row, next, from: "n2" });
+    expect(identity(undefined, { required: true })).to.equal(undefined);
+    expect(identity({ ...before, key: identityKey }, undefined)).to.be.a("string");
+  });
+});
