@@ -1,13 +1,16 @@
 /** `plexus backup copy` and `drill`: backups elsewhere, and a disaster rehearsed. */
 import { resolve } from "node:path";
-import { shownDrill, sweep } from "../node/composition/backup-copies.ts";
+import { restoredStarter, shownDrill, sweep } from "../node/composition/backup-copies.ts";
+import { reasonOf } from "../node/composition/restore.ts";
 import { openEpoch, verifyEpochs } from "../node/keys/index.ts";
+import { createClock, createRandom } from "../node/platform/index.ts";
 import { failure, PlexusError } from "../protocols/errors.ts";
-import type { BackupResults, HeadHolders, KeysStatus } from "../protocols/index.ts";
+import type { BackupResults, DrillStarted, HeadHolders, KeysStatus } from "../protocols/index.ts";
 import { demand, findNode, type AdminFlags } from "./admin.ts";
 import { keysPath } from "./backup-keys.ts";
 import { describeLosses } from "./backups.ts";
 import { finished } from "./backup-tasks.ts";
+import { readVersion } from "./installation.ts";
 import { openRoot, type KitSource } from "./kit-shares.ts";
 import { callNode } from "./node-client.ts";
 import { counted, describeBytes, describeDuration, exitCodes, paint, timeText, type Output } from "./output.ts";
@@ -89,12 +92,17 @@ export async function drillWithKit(
   output: Output,
 ): Promise<number> {
   const { from, scratch, snapshot, ...kit } = told;
-  const wish = { from, to: resolve(scratch), ...(snapshot !== undefined && { snapshot }) };
+  const to = resolve(scratch);
+  const which = { from, to, ...(snapshot !== undefined && { snapshot }) };
   try {
-    const { done, seconds } = await restoreWithKit({ ...wish, ...kit, json: flags.json }, output);
-    return shown(shownDrill(done, seconds * 1_000), { flags, opened: "byKit" }, output);
+    const { done, seconds } = await restoreWithKit({ ...which, ...kit, json: flags.json }, output);
+    const { signal } = new AbortController();
+    const starter = restoredStarter({ clock: createClock(), random: createRandom(), version: await readVersion() });
+    const started = await starter(to, done.index, signal);
+    const tookMs = seconds * 1_000 + started.readyMs;
+    return shown(shownDrill(done, started, tookMs), { flags, opened: "byKit" }, output);
   } finally {
-    await sweep(wish.to);
+    await sweep(to);
   }
 }
 
@@ -134,6 +142,7 @@ export function describeDrill(done: BackupResults["drill"], opened: OpenedBy, co
     wrong,
     missing,
     holders,
+    started,
   } = done;
   const cross = paint(color, "red", "✖");
   return [
@@ -146,9 +155,30 @@ export function describeDrill(done: BackupResults["drill"], opened: OpenedBy, co
     ...(missing.total === 0
       ? []
       : [`${cross} Not in it, or only as an older snapshot had it: ${missing.named.map(withoutControls).join(", ")}${missing.total > missing.named.length ? " and more" : ""}`]), // prettier-ignore
+    ...(started === undefined ? [] : describeStarted(started, color)),
     ...(holders === undefined ? [] : [describeKept(holders, color)]),
     `  ${openedText[opened]} The scratch folder is empty again.`,
   ].join("\n");
+}
+
+/** What the node showed that was started of it. */
+function describeStarted(
+  { readyMs, account, rooms, messages, differs, error }: DrillStarted,
+  color: boolean,
+): readonly string[] {
+  const cross = paint(color, "red", "✖");
+  if (error !== undefined)
+    return [`${cross} A node that was started of it did not do its work: ${withoutControls(reasonOf(error))}`];
+  const read =
+    account === undefined
+      ? "None of its accounts can sign in with a password alone, so nothing was read."
+      : `${withoutControls(account)} signed in and read ${counted(messages, "message")} in ${counted(rooms, "room")}.`;
+  return [
+    `${paint(color, "green", "✔")} A node was started of it, and was ready after ${describeDuration(readyMs)}. ${read}`,
+    ...(differs.length === 0
+      ? []
+      : [`${cross} Its newest messages are others than in the snapshot: ${differs.map(withoutControls).join(", ")}`]),
+  ];
 }
 
 /** Whether the disks of storage nodes would do without any node. */

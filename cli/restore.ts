@@ -30,7 +30,8 @@ export async function restoreBackup(told: Told, output: Output): Promise<number>
   const to = resolve(told.to);
   const { done, seconds } = await restoreWithKit({ ...told, to }, output);
   await endRestore(to);
-  output.print(told.json ? jsonLine({ to, seconds, ...done }) : describeRestored(done, { to, seconds }, output.color));
+  const { index: _, ...shown } = done;
+  output.print(told.json ? jsonLine({ to, seconds, ...shown }) : describeRestored(done, { to, seconds }, output.color));
   return isWhole(done) ? exitCodes.ok : exitCodes.failed;
 }
 

@@ -291,7 +291,24 @@ export interface BackupResults {
     readonly missing: Losses<string>;
     /** Of the cluster's backups: how many storage nodes have the newest head and the keys on their disks, for a restore without any node. */
     readonly holders?: HeadHolders;
+    /** The node that was started of it. Nodes of former versions started none. */
+    readonly started?: DrillStarted;
   };
+}
+
+/** What a node showed that a rehearsal had started on what it restored. */
+export interface DrillStarted {
+  /** How long it took to be ready. */
+  readonly readyMs: number;
+  /** Who signed in there; absent: none of the accounts that were tried can with a password alone. */
+  readonly account?: string;
+  /** Of that account's rooms so many were read, and of them so many messages. */
+  readonly rooms: number;
+  readonly messages: number;
+  /** Rooms whose newest message is another than in the snapshot. */
+  readonly differs: readonly string[];
+  /** It did not start, or did not answer. */
+  readonly error?: Failure;
 }
 
 /** What is lost: how much, and the first of it by name. */

@@ -71,7 +71,7 @@ export * from "./observe.ts";
 export * from "./operations/index.ts";
 export * from "./permissions.ts";
 export * from "./playbooks.ts";
-export { plexusMark } from "./plexus-answer.ts";
+export { plexusMark, readAnswer } from "./plexus-answer.ts";
 export { withoutControls } from "./printable.ts";
 export * from "./quality.ts";
 export * from "./claim.ts";

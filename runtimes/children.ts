@@ -53,8 +53,16 @@ export const runWhole = (program: string, words: readonly string[], { env, folde
     ["ignore", "pipe", "pipe"],
   ); // prettier-ignore
 
+let isClosed = false;
+
+/** From now on this process begins no other program: each start throws. */
+export function closePrograms(): void {
+  isClosed = true;
+}
+
 /** Calls `begin` with the descriptors of a child: those that it is given, and the null device in place of each that would stay open. */
 function withNull<Begun>(begin: (stdio: StdioOptions) => Begun, given: readonly (Stream | "ipc")[]): Begun {
+  if (isClosed) throw new Error("this process begins no programs");
   const open = staysOpen().filter((descriptor) => descriptor >= given.length);
   if (open.length === 0) return begin([...given]);
   const nothing = openSync("/dev/null", "r+");

@@ -6,6 +6,7 @@ import {
   failureOf,
   PlexusError,
   type BackupResults,
+  type DrillStarted,
   type HeadHolders,
   type Losses,
 } from "../../protocols/index.ts";
@@ -17,6 +18,9 @@ import { openBackupFolder } from "./backup-folder.ts";
 import type { TaskAt } from "./backup-tasks.ts";
 import { commandLimits } from "./limits.ts";
 import { beganFile, isWhole, restoreFrom, type Restored } from "./restore.ts";
+import type { StartRestored } from "./rehearsal/index.ts";
+
+export { restoredStarter } from "./rehearsal/index.ts";
 
 const named = <Row>(rows: readonly Row[]): Losses<Row> => ({
   total: rows.length,
@@ -56,12 +60,29 @@ export async function copyInto(
   return { ...sums, lost: named(lost) };
 }
 
-/** Restores a snapshot into a scratch folder, compares what came back with it, and deletes it. The folder must be empty or absent, and nothing in it
- *  is ever started. Errors: those of `restoreFrom`. */
-export async function rehearse(
+/** What a node does about rehearsals. */
+export interface Drills {
+  readonly start: StartRestored;
+  /** One showed that not everything would come back. */
+  failed(facts: Readonly<Record<string, string>>): void;
+}
+
+interface Rehearsed {
+  readonly from: string | undefined;
+  readonly ports: BackupPorts;
+  readonly snapshot?: number | undefined;
+  readonly surveyHolders?: (() => Promise<HeadHolders>) | undefined;
+}
+
+type RehearsedAt = TaskAt & { readonly clock: Clock; readonly random: Random; readonly log: Log };
+
+/** Restores a snapshot into a scratch folder, compares what came back with it, starts a node on it, and deletes it.
+ *  The folder must be empty or absent. Errors: those of `restoreFrom`, CANCELLED. */
+async function rehearse(
   scratch: string,
-  { from, ports, snapshot, surveyHolders }: { readonly from: string | undefined; readonly ports: BackupPorts; readonly snapshot?: number | undefined; readonly surveyHolders?: (() => Promise<HeadHolders>) | undefined }, // prettier-ignore
-  at: TaskAt & { readonly clock: Clock; readonly random: Random; readonly log: Log },
+  { from, ports, snapshot, surveyHolders }: Rehearsed,
+  start: StartRestored,
+  at: RehearsedAt,
 ): Promise<BackupResults["drill"]> {
   const { cluster, stripes, heads, keys } = ports;
   const begunMs = at.clock.monotonicMs();
@@ -73,7 +94,8 @@ export async function rehearse(
       { cluster, epochs: keys.epoch, keys },
       at,
     );
-    const shown = shownDrill(done, at.clock.monotonicMs() - begunMs);
+    const started = await start(scratch, done.index, at.signal);
+    const shown = shownDrill(done, started, at.clock.monotonicMs() - begunMs);
     const holders = await surveyHolders?.();
     if (holders === undefined) return shown;
     const isSafe = holders.current >= Math.min(holders.nodes, holderHeadLimits.nodesMin);
@@ -93,7 +115,7 @@ export async function sweep(scratch: string): Promise<void> {
 }
 
 /** What a rehearsal came to. */
-export function shownDrill(done: Restored, tookMs: number): BackupResults["drill"] {
+export function shownDrill(done: Restored, started: DrillStarted, tookMs: number): BackupResults["drill"] {
   const { snapshots, slots, actors, rows, files, bytes, settings, lost, erased, stale, missing, missingFiles } = done;
   const { checked, damaged } = done;
   const [{ number, atMs } = { number: 0, atMs: 0 }] = snapshots;
@@ -108,7 +130,8 @@ export function shownDrill(done: Restored, tookMs: number): BackupResults["drill
     settings,
     compared: { units: checked.units, states: checked.states },
     erased: erased.units,
-    whole: isWhole(done),
+    whole: isWhole(done) && started.error === undefined && started.differs.length === 0,
+    started,
     lost: named(lost.map(({ thread, type, error }) => ({ thread, type, error }))),
     wrong: named([
       ...checked.wrong.map(({ thread, type }) => ({ thread, type, error: failure("BACKUP_DAMAGED", { reason: "the bytes that came back are not those that were written" }) })), // prettier-ignore
@@ -120,19 +143,25 @@ export function shownDrill(done: Restored, tookMs: number): BackupResults["drill
 
 /** A rehearsal of which admins are told where it shows that not everything would come back. */
 export async function watchedDrill(
-  from: string | undefined,
-  tell: (facts: Readonly<Record<string, string>>) => void,
-  drill: () => Promise<BackupResults["drill"]>,
+  scratch: string,
+  rehearsed: Rehearsed,
+  drills: Drills,
+  at: RehearsedAt,
 ): Promise<BackupResults["drill"]> {
-  const of = { from: nameOf(from) };
+  const of = { from: nameOf(rehearsed.from) };
+  // Who cancels it has not learned anything.
+  const tell = (facts: Readonly<Record<string, string>>): void =>
+    at.signal.aborted ? undefined : drills.failed({ ...of, ...facts });
   try {
-    const result = await drill();
-    const { whole, lost, wrong, missing, holders } = result;
+    const result = await rehearse(scratch, rehearsed, drills.start, at);
+    const { whole, lost, wrong, missing, holders, started } = result;
     const behind = holders?.behind.length ? { behind: holders.behind.join(", ") } : {};
-    if (!whole) tell({ ...of, lost: String(lost.total + missing.total), wrong: String(wrong.total), ...behind });
+    const node = started?.error && { reason: started.error.code };
+    const otherwise = wrong.total + (started?.differs.length ?? 0);
+    if (!whole) tell({ lost: String(lost.total + missing.total), wrong: String(otherwise), ...behind, ...node });
     return result;
   } catch (error) {
-    tell({ ...of, reason: failureOf(error).code });
+    tell({ reason: failureOf(error).code });
     throw error;
   }
 }

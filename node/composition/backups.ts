@@ -61,7 +61,7 @@ import {
 import type { Kernel } from "../kernel/api.ts";
 import type { ClusterKeys } from "../keys/index.ts";
 import type { ActorBlobs, Clock, Directory, Log, Random } from "../ports.ts";
-import { copyInto, rehearse, watchedDrill } from "./backup-copies.ts";
+import { copyInto, watchedDrill, type Drills } from "./backup-copies.ts";
 import {
   demandOutside,
   openBackupFolder,
@@ -145,8 +145,7 @@ export interface BackupsAt {
   nameOf(node: string): string;
   /** What storage nodes have on their disks for a restore without nodes. */
   readonly surveyHolders?: () => Promise<HeadHolders>;
-  /** A rehearsal showed that not everything would come back. */
-  drillFailed(facts: Readonly<Record<string, string>>): void;
+  readonly drills: Drills;
   readonly pacing: Pacing;
   readonly clock: Clock;
   readonly random: Random;
@@ -375,16 +374,12 @@ export function createBackups(at: BackupsAt): Backups {
       ),
     drill: ({ from, scratch, snapshot }) =>
       tasks.begin("drill", scratch, (task) =>
-        watchedDrill(
-          from,
-          (facts) => (task.signal.aborted ? undefined : at.drillFailed(facts)),
-          () =>
-            reading(from, (ports) => {
-              demandOutside(resolve(data), resolve(scratch));
-              const surveyHolders = from === undefined ? at.surveyHolders : undefined;
-              return rehearse(scratch, { from, ports, snapshot, surveyHolders }, { ...task, clock, random, log });
-            }),
-        ),
+        reading(from, (ports) => {
+          demandOutside(resolve(data), resolve(scratch));
+          const surveyHolders = from === undefined ? at.surveyHolders : undefined;
+          const rehearsed = { from, ports, snapshot, surveyHolders };
+          return watchedDrill(scratch, rehearsed, at.drills, { ...task, clock, random, log });
+        }),
       ),
     archive: async (query, out, signal) => at.measured(await at.useCluster((ports) => writeArchive(ports, query, out, signal))), // prettier-ignore
     task: (id) => tasks.look(id),

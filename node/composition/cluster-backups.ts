@@ -15,7 +15,7 @@ import type { ClusterKeys } from "../keys/index.ts";
 import type { ActorBlobs } from "../ports.ts";
 import type { Shards } from "../shards/index.ts";
 import { settingsSlot, withSettings } from "./backup-settings.ts";
-import { rehearse, watchedDrill } from "./backup-copies.ts";
+import { watchedDrill, type Drills } from "./backup-copies.ts";
 import { placeTarget } from "./backup-place.ts";
 import { journalSource } from "./backup-source.ts";
 import type { Identity } from "./identity.ts";
@@ -39,8 +39,7 @@ export function openClusterBackups(at: {
   readonly pacing: Pacing;
   /** Where disasters are rehearsed. */
   readonly scratch: string;
-  /** A rehearsal showed that not everything would come back. */
-  drillFailed(facts: Readonly<Record<string, string>>): void;
+  readonly drills: Drills;
   /** A task was ended by this node. */
   ended(task: string): void;
 }): ClusterBackups & { readonly use: UseBackup } {
@@ -73,17 +72,11 @@ export function openClusterBackups(at: {
     beside: [settingsSlot],
     use,
     target: placeTarget(kernel, at.blobs),
-    drill: (ports, { task: { wish }, signal, progress }) =>
-      watchedDrill(
-        undefined,
-        (facts) => (signal.aborted ? undefined : at.drillFailed(facts)),
-        () =>
-          rehearse(
-            at.scratch,
-            { from: undefined, ports, snapshot: wish.snapshot, surveyHolders: at.surveyHolders },
-            { signal, progress, clock, random, log },
-          ),
-      ),
+    drill: (ports, { task: { wish }, signal, progress }) => {
+      const { drills, surveyHolders } = at;
+      const rehearsed = { from: undefined, ports, snapshot: wish.snapshot, surveyHolders };
+      return watchedDrill(at.scratch, rehearsed, drills, { signal, progress, clock, random, log });
+    },
     async ask(message, timeoutMs) {
       const answer = await kernel.ask({ to: backupActor, from: "node", message, timeoutMs });
       if (message.type === "finish" && answer.ok) at.ended(String(message["task"]));

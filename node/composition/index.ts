@@ -40,6 +40,7 @@ import type { ActorBlobs, Directory, Log, MembershipEnd, Random } from "../ports
 import { within } from "../waiting.ts";
 import { createPacing } from "../backup/index.ts";
 import { runFolderTasks } from "./folder-tasks.ts";
+import { restoredStarter, type Drills } from "./backup-copies.ts";
 import { createBackups } from "./backups.ts";
 import { openTasks, tellBackupEnded, type tellEnded } from "./tasks.ts";
 import { openClusterBackups } from "./cluster-backups.ts";
@@ -275,10 +276,9 @@ async function start(
   const { exchange, membership } = peer;
   joinAudit(ownAudit, { peer, secrets, name: config.name, version: platform.version });
   const keys = openKeys(config, { machine, identity, peer, audit: ownAudit }, known);
-  const drillFailed = (facts: Readonly<Record<string, string>>): void =>
-    changed(peer.kernel, "drillFailed", facts, undefined, { people: [], admins: true });
   const told: Parameters<typeof tellEnded>[1] = (action, facts, by, tell) =>
     changed(peer.kernel, action, facts, by, tell);
+  const drills = drillsOf(platform.version, machine, (facts) => told("drillFailed", facts, undefined, toAdmins));
   const holderHeads = openHolderHeads({ machine, identity, peer, files: shardFiles, known, keys });
   stops.add(async () => holderHeads.stop());
   const backupEnded = (task: string): void => void tellBackupEnded(peer.kernel, task, told);
@@ -292,7 +292,7 @@ async function start(
     pacing,
     scratch: drillFolder(config.data),
     surveyHolders: () => holderHeads.survey(),
-    drillFailed,
+    drills,
     ended: backupEnded,
   });
   stops.add(() => clusterBackups.stop());
@@ -322,7 +322,7 @@ async function start(
     },
     nameOf,
     surveyHolders: () => holderHeads.survey(),
-    drillFailed,
+    drills,
     pacing,
     clock,
     random,
@@ -516,6 +516,14 @@ async function start(
   const needed = adminCode !== undefined && (await firstAdmin.needed().catch(() => home.now.hasAdmin !== true));
   return needed ? { ...running, models: peer.engines.generate.models(), adminCode } : running;
 }
+
+/** Whom a notice is for. */
+const toAdmins = { people: [], admins: true } as const;
+
+const drillsOf = (version: string, { clock, random }: Machine, failed: Drills["failed"]): Drills => ({
+  start: restoredStarter({ clock, random, version }),
+  failed,
+});
 
 /** Models take a while to load: they begin before the directory says which roles the node has. */
 function startInference(

@@ -30,6 +30,16 @@ export const commandLimits = {
   writtenParts: 512,
   /** Bytes of a recall into a folder between two marks, from which it goes on when it ended too early. */
   recallKeptBytes: 8 * 1024 * 1024,
+  /** A node that a rehearsal starts may take so long until it is ready; then the rehearsal has failed. */
+  drillStartMs: 180_000,
+  /** One request to it may take so long. */
+  drillRequestMs: 30_000,
+  /** Accounts of which one is signed in to there; where none of them can be, only the list of accounts is asked for. */
+  drillAccountsMax: 8,
+  /** Rooms whose newest messages are remembered for it; of the others nothing is compared. */
+  drillRoomsMax: 2_048,
+  /** Of the rooms of that account so many are read. */
+  drillRoomsRead: 4,
   /** What a playbook does at an actor may take so long; then it has failed. */
   actTimeoutMs: 10_000,
   /** Such a thread ends after so long without work. */

@@ -26,7 +26,7 @@ import { formatRow, restoredHead, verifyJournal } from "../storage/index.ts";
 import { noMeter, openBackupFolder } from "./backup-folder.ts";
 import { settingsSlot } from "./backup-settings.ts";
 import { commandLimits } from "./limits.ts";
-import { checkRestored, type RestoreCheck, type WrongUnit } from "./restore-check.ts";
+import { checkRestored, type RestoreCheck, type RestoredIndex, type WrongUnit } from "./restore-check.ts";
 import { findCarried, openNewest, readingKeys, writeKeys, type NewFolder, type RefusedKeys } from "./restore-keys.ts";
 import { openHolderFolder, openHolders, type HolderFolder, type HoldersUsed } from "./restore-holders.ts";
 import {
@@ -86,6 +86,8 @@ export interface Restored {
   readonly refusedKeys: readonly RefusedKeys[];
   /** What was read back and compared with the backup. */
   readonly checked: RestoreCheck;
+  /** What a node that is started on the folder can be asked for. */
+  readonly index: RestoredIndex;
   /** What the new journal's own check found wrong: nothing, always. */
   readonly damaged: readonly Readonly<Record<string, unknown>>[];
 }
@@ -169,7 +171,7 @@ export async function restoreFrom(
       const slots = await writeSlots({ target, directory, node, chosen, incarnation: clock.nowMs() });
       await by.writeKeys?.({ to, target, directory });
       const { cluster, epochs } = by;
-      const checked = await checkRestored({ target, blobs }, checking, written.states);
+      const { checked, index } = await checkRestored({ target, blobs }, checking, written.states);
       const home = { cluster, directory: { kind: "embedded", host: node } as const, members: [], starts: 0, began: true as const }; // prettier-ignore
       const format = formatRow({ cluster, node, createdAtMs: clock.nowMs() });
       await target.batch([homeRow(home), format], { sync: true });
@@ -178,7 +180,7 @@ export async function restoreFrom(
       const snapshots = sources.map(({ name, snapshot: { number, atMs } }) => ({ name, number, atMs }));
       const { states: _, ...sums } = written;
       const used = surviving && { holders: surviving.used() };
-      return { cluster, node, snapshots, slots, ...sums, epochs, stale, missing, missingFiles, ...used, refusedKeys: [], checked, damaged }; // prettier-ignore
+      return { cluster, node, snapshots, slots, ...sums, epochs, stale, missing, missingFiles, ...used, refusedKeys: [], checked, index, damaged }; // prettier-ignore
     } finally {
       await target.close();
     }

@@ -7,6 +7,7 @@ import type { Clock, Meter, Random } from "../ports.ts";
 export { holdVariable } from "./held-variable.ts";
 export { keptText, type KeptText } from "./kept-text.ts";
 export { profileCpu, profileHeap } from "./profiler.ts";
+export { requestText } from "./requests.ts";
 export { postText } from "./posting.ts";
 export { readCertificates, type Certificates } from "./certificates.ts";
 export { readSource } from "./sources.ts";

@@ -81,6 +81,8 @@ export function drillFault({
   );
   if (last === undefined) return undefined;
   if (last.state === "failed") return { lost: 0, wrong: 0, ...(last.error && { error: last.error }) };
-  const { whole, lost, wrong, missing } = last.result as BackupResults["drill"];
-  return whole ? undefined : { lost: lost.total + missing.total, wrong: wrong.total };
+  const { whole, lost, wrong, missing, started } = last.result as BackupResults["drill"];
+  if (whole) return undefined;
+  const { error, differs = [] } = started ?? {};
+  return { lost: lost.total + missing.total, wrong: wrong.total + differs.length, ...(error && { error }) };
 }

@@ -75,7 +75,10 @@ describe("backups into a folder", () => {
       slots: () => [{ slot, owner: name }, ...others],
       noteFolder: async () => undefined,
       nameOf: (one) => one.toUpperCase(),
-      drillFailed: (facts) => void told.push(facts),
+      drills: {
+        start: async () => ({ readyMs: 1, rooms: 0, messages: 0, differs: [] }),
+        failed: (facts) => void told.push(facts),
+      },
       pacing: {
         ...pacing,
         piece(work) {

@@ -22,13 +22,14 @@ describe("the check behind a restore", () => {
     const put = (key: string, value: unknown) =>
       target.batch([restoredSide(slot, actor, { space: "record", key, value })]);
     for (const [key, value] of Object.entries(records)) await put(key, value);
-    const check = (states = new Map<string, string>(), lacking = "") =>
+    const look = (states = new Map<string, string>(), lacking = "") =>
       checkRestored(
         { target, blobs: noBlobs },
         [{ repository, snapshot, slotOf: () => slot, lacks: ({ type }) => type === lacking }],
         states,
       );
-    return { target, put, check };
+    const check = async (...how: Parameters<typeof look>) => (await look(...how)).checked;
+    return { target, put, look, check };
   }
 
   it("finds nothing where everything is as the manifest says", async () => {
@@ -48,6 +49,13 @@ describe("the check behind a restore", () => {
     const beside = await openFixture();
     await beside.put("message/10", { text: "nobody wrote" });
     expect((await beside.check()).wrong).to.deep.equal(wrong);
+  });
+
+  it("says which accounts there are and the newest message of each room of which nothing lacks", async () => {
+    const { look } = await openFixture();
+    const states = new Map([[`snap/${slot}/user/ada`, "0".repeat(64)]]);
+    expect((await look(states)).index).to.deep.equal({ accounts: ["ada"], rooms: { a: 2 } });
+    expect((await look(undefined, "message")).index).to.deep.equal({ accounts: [], rooms: {} });
   });
 
   it("names an actor whose state is not the one that was written", async () => {

@@ -110,7 +110,10 @@ describe("a restore", () => {
         slots: () => [...owners].map(([slot, owner]): OwnedSlot => ({ slot, owner })),
         noteFolder: async () => undefined,
         nameOf: (one) => one,
-        drillFailed: (facts) => void told.push(facts),
+        drills: {
+          start: async () => ({ readyMs: 1, rooms: 0, messages: 0, differs: [] }),
+          failed: (facts) => void told.push(facts),
+        },
         pacing: createPacing({ clock }),
         clock,
         random: createRandom(),

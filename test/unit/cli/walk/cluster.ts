@@ -135,7 +135,10 @@ export class WalkedCluster {
       surveyHolders: () => Promise.reject(new Error("without a recovery kit nobody comes this far")),
       pacing: createPacing({ clock }),
       scratch: "",
-      drillFailed: () => undefined,
+      drills: {
+        start: () => Promise.reject(new Error("without a recovery kit nobody comes this far")),
+        failed: () => undefined,
+      },
       ended: () => undefined,
     } as unknown as Parameters<typeof openClusterBackups>[0]);
   }

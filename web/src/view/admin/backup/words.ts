@@ -335,10 +335,28 @@ export function pruneText({ removed, bytes: amount, applied }: PruneResult): str
     : `${which} would be removed, ${bytes(amount)} would be free.`;
 }
 
-const drillText = ({ snapshot, whole, tookMs, lost, wrong, compared }: DrillResult): string =>
-  whole
-    ? `Snapshot ${snapshot.number} comes back whole, in ${spanText(tookMs)}: ${counted(compared.units + compared.states, "part")} compared. Nothing of it was started.`
-    : `Snapshot ${snapshot.number} does not come back whole: ${counted(lost.total, "part")} lost, ${wrong.total.toLocaleString("en")} changed.`; // prettier-ignore
+const drillText = ({ snapshot, whole, tookMs, lost, wrong, compared, started }: DrillResult): string => {
+  const node = started === undefined ? "Nothing of it was started." : startedText(started);
+  if (!whole) {
+    const parts = `${counted(lost.total, "part")} lost, ${wrong.total.toLocaleString("en")} changed.`;
+    return `Snapshot ${snapshot.number} does not come back whole: ${parts} ${node}`;
+  }
+  const sums = `${counted(compared.units + compared.states, "part")} compared`;
+  return `Snapshot ${snapshot.number} comes back whole, in ${spanText(tookMs)}: ${sums}. ${node}`;
+};
+
+const readText = (messages: number, rooms: number): string =>
+  `${counted(messages, "message")} in ${counted(rooms, "room")}`;
+
+/** What the node showed that was started of it. */
+function startedText({ account, rooms, messages, differs, error }: NonNullable<DrillResult["started"]>): string {
+  if (error !== undefined) return `A node that was started of it did not do its work: ${reasonOf(error)}.`;
+  if (differs.length > 0)
+    return `A node that was started of it shows other newest messages than the snapshot has: ${differs.join(", ")}.`;
+  return account === undefined
+    ? "A node was started of it. None of its accounts can sign in with a password alone, so nothing was read."
+    : `A node was started of it: ${account} signed in and read ${readText(messages, rooms)}.`;
+}
 
 /** What came back into place, or would. */
 export function placeText({
