@@ -278,7 +278,7 @@ async function start(
   const keys = openKeys(config, { machine, identity, peer, audit: ownAudit }, known);
   const told: Parameters<typeof tellEnded>[1] = (action, facts, by, tell) =>
     changed(peer.kernel, action, facts, by, tell);
-  const drills = drillsOf(platform.version, machine, (facts) => told("drillFailed", facts, undefined, toAdmins));
+  const drills = drillsOf(machine, (facts) => changed(peer.kernel, "drillFailed", facts, undefined, toAdmins));
   const holderHeads = openHolderHeads({ machine, identity, peer, files: shardFiles, known, keys });
   stops.add(async () => holderHeads.stop());
   const backupEnded = (task: string): void => void tellBackupEnded(peer.kernel, task, told);
@@ -520,7 +520,7 @@ async function start(
 /** Whom a notice is for. */
 const toAdmins = { people: [], admins: true } as const;
 
-const drillsOf = (version: string, { clock, random }: Machine, failed: Drills["failed"]): Drills => ({
+const drillsOf = ({ clock, random, version }: Machine, failed: Drills["failed"]): Drills => ({
   start: restoredStarter({ clock, random, version }),
   failed,
 });
