@@ -518,7 +518,7 @@ async function start(
 }
 
 /** Whom a notice is for. */
-const toAdmins = { people: [], admins: true } as const;
+const toAdmins = { people: [] as string[], admins: true };
 
 const drillsOf = ({ clock, random, version }: Machine, failed: Drills["failed"]): Drills => ({
   start: restoredStarter({ clock, random, version }),
