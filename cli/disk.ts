@@ -1,17 +1,14 @@
 /** `plexus disk`: whether a node's disk is encrypted. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DiskStatus } from "../protocols/index.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
+import { callsTo, demand, findNode, operate, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode } from "./node-client.ts";
 import { exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 
-const path = "/api/v1/admin/disk";
-
 /** `plexus disk`. */
 export async function showDisk(flags: AdminFlags, output: Output): Promise<number> {
-  const status = demand(await callNode<DiskStatus>(await findNode(flags), "GET", path));
+  const status = await operate(flags, "disk.show");
   output.print(flags.json ? jsonLine(status) : describeDisk(status, output.color));
   return status.fault === undefined ? exitCodes.ok : exitCodes.failed;
 }
@@ -22,15 +19,15 @@ export async function setDisk(
   { encrypted, wait }: { readonly encrypted: boolean; readonly wait: boolean },
   output: Output,
 ): Promise<number> {
-  const target = await findNode(flags);
-  let status = demand(await callNode<DiskStatus>(target, "PUT", path, { encrypted }));
+  const call = callsTo(await findNode(flags));
+  let status = demand(await call("disk.set", { encrypted }));
   const end = encrypted ? "sealed" : "plain";
   for (let told = ""; wait && status.state !== end && status.fault === undefined;) {
     const says = describeDisk(status, output.color);
     if (!flags.json && says !== told) output.printError(says);
     told = says;
     await sleep(cliLimits.diskLookMs);
-    status = demand(await callNode<DiskStatus>(target, "GET", path));
+    status = demand(await call("disk.show"));
   }
   output.print(flags.json ? jsonLine(status) : describeDisk(status, output.color));
   if (encrypted && !flags.json)

@@ -24,6 +24,7 @@ import { explainFolder } from "./data-folder.ts";
 import { clusterChecks } from "./doctor-cluster.ts";
 import { cliLimits } from "./limits.ts";
 import { keptTrials } from "./model-trial.ts";
+import { callsTo } from "./admin.ts";
 import { callNode } from "./node-client.ts";
 import { counted, describeBytes, describeRefusal, exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine } from "./printable.ts";
@@ -380,7 +381,7 @@ function judgeModel(
 
 /** Asks the node that runs how its models are: it was started with other flags than the doctor, and has their memory. */
 async function runningModels(control: ControlFile): Promise<readonly Check[]> {
-  const answer = await callNode<InferenceView>(localTarget(control), "GET", "/api/v1/admin/inference");
+  const answer = await callsTo(localTarget(control))("inference.list");
   const status = await callNode<NodeStatus>(localTarget(control), "GET", "/api/v1/admin/status");
   if (!answer.ok)
     return [{ name: "Model", state: "bad", says: `the node that runs here does not tell its models: ${describeRefusal(answer.error)}` }]; // prettier-ignore

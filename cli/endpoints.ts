@@ -2,18 +2,15 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { modelFromText } from "../config/index.ts";
 import { failure, PlexusError } from "../protocols/errors.ts";
-import type { Endpoint, EndpointCandidate, EndpointReport, EndpointSearch, EndpointsView, EndpointView } from "../protocols/index.ts"; // prettier-ignore
-import { advised, demand, findNode, type AdminFlags } from "./admin.ts";
+import type { Endpoint, EndpointCandidate, EndpointReport, EndpointSearch, EndpointsView, EndpointView, TestEndpoint } from "../protocols/index.ts"; // prettier-ignore
+import { advised, callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode, forLook, type Target } from "./node-client.ts";
+import { forLook, type Target } from "./node-client.ts";
 import { exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
 
-const base = "/api/v1/admin/endpoints";
-const pathOf = (name: string): string => `${base}/${encodeURIComponent(name)}`;
-const view = async (target: Target): Promise<EndpointsView> =>
-  demand(await callNode<EndpointsView>(forLook(target), "GET", base));
+const view = async (target: Target): Promise<EndpointsView> => demand(await callsTo(forLook(target))("endpoints.list"));
 
 /** `plexus endpoints`. */
 export async function listEndpoints(flags: AdminFlags, output: Output): Promise<number> {
@@ -47,7 +44,7 @@ export async function addEndpoint(flags: AdminFlags, wish: AddWish, output: Outp
     ...(contextTokens !== undefined && { contextTokens }),
     ...(Object.keys(labels).length > 0 && { labels }),
   };
-  const set = demand(await callNode<Endpoint>(target, "PUT", pathOf(name), body));
+  const set = demand(await callsTo(target)("endpoints.set", { name, ...body }));
   if (flags.json) {
     output.print(jsonLine(set));
     return exitCodes.ok;
@@ -60,7 +57,7 @@ export async function addEndpoint(flags: AdminFlags, wish: AddWish, output: Outp
 
 /** `plexus endpoints remove`. */
 export async function removeEndpoint(flags: AdminFlags, name: string, output: Output): Promise<number> {
-  const removed = advised(await callNode<Endpoint>(await findNode(flags), "DELETE", pathOf(name)), {
+  const removed = advised(await callsTo(await findNode(flags))("endpoints.remove", { name }), {
     NOT_FOUND: "`plexus endpoints` lists them; one of a configuration is removed there",
   });
   const endpoint = demand(removed);
@@ -92,10 +89,8 @@ export async function testEndpoint(flags: AdminFlags, wish: TestWish, output: Ou
   return report.ok ? exitCodes.ok : exitCodes.failed;
 }
 
-const test = async (target: Target, body: object): Promise<EndpointReport> =>
-  demand(
-    await callNode<EndpointReport>({ ...target, timeoutMs: cliLimits.endpointTestMs }, "POST", `${base}/test`, body),
-  );
+const test = async (target: Target, wanted: TestEndpoint): Promise<EndpointReport> =>
+  demand(await callsTo({ ...target, timeoutMs: cliLimits.endpointTestMs })("endpoints.test", wanted));
 
 /** `plexus endpoints find`. */
 export async function findEndpoints(
@@ -104,9 +99,10 @@ export async function findEndpoints(
   output: Output,
 ): Promise<number> {
   const target = await findNode(flags);
-  const body = { ...(range !== undefined && { range }), ...(ports.length > 0 && { ports }) };
-  const begun = demand(await callNode<EndpointSearch>(target, "POST", `${base}/searches`, body));
-  const cancel = (): void => void callNode(target, "DELETE", `${base}/searches/${begun.id}`);
+  const body = { ...(range !== undefined && { range }), ...(ports.length > 0 && { ports: [...ports] }) };
+  const call = callsTo(target);
+  const begun = demand(await call("endpoints.search", body));
+  const cancel = (): void => void call("endpoints.endSearch", { id: begun.id });
   process.once("SIGINT", cancel);
   try {
     const live = !flags.json && process.stderr.isTTY;

@@ -1,8 +1,7 @@
 /** `plexus logs`. */
 import type { LogLevel, LogPage } from "../protocols/index.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
+import { callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode } from "./node-client.ts";
 import { exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 
@@ -23,14 +22,18 @@ const tints = { debug: "gray", info: "green", warn: "yellow", error: "red" } as 
 export async function showLogs(flags: AdminFlags, wish: LogWish, output: Output): Promise<number> {
   const target = { ...(await findNode(flags)), timeoutMs: cliLimits.requestTimeoutMs + cliLimits.logWaitMs };
   const { node, level, name, about, since, limit, follow } = wish;
-  const filter = { node, level, name, about, sinceMs: since };
-  const query = new URLSearchParams(
-    Object.entries(filter).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)]])),
-  );
-  query.set("limit", String(limit));
+  const call = callsTo(target);
+  const asked = {
+    ...(node !== undefined && { node }),
+    ...(level !== undefined && { level }),
+    ...(name !== undefined && { name }),
+    ...(about !== undefined && { about }),
+    ...(since !== undefined && { sinceMs: since }),
+    limit,
+  };
   let warned = "";
-  const page = async (): Promise<LogPage> =>
-    demand(await callNode<LogPage>(target, "GET", `/api/v1/admin/logs?${query.toString()}`));
+  const page = async (more: { readonly after?: string; readonly waitMs?: number }): Promise<LogPage> =>
+    demand(await call("logs.list", { ...asked, ...more }));
   const show = ({ lines, silent }: LogPage): void => {
     for (const line of lines) output.print(flags.json ? jsonLine(line) : lineText(line, output));
     const away = silent.map((one) => withoutControls(one.node)).join(", ");
@@ -38,16 +41,14 @@ export async function showLogs(flags: AdminFlags, wish: LogWish, output: Output)
       output.printError(`${paint(output.color, "yellow", "warning")} No answer from ${away}: their lines are missing.`);
     warned = away;
   };
-  let last = await page();
+  let last = await page({});
   show(last);
   if (!follow) {
     if (last.lines.length === 0 && !flags.json) output.print("There are no such lines.");
     return exitCodes.ok;
   }
-  query.set("waitMs", String(cliLimits.logWaitMs));
   for (;;) {
-    query.set("after", last.next);
-    last = await page();
+    last = await page({ after: last.next, waitMs: cliLimits.logWaitMs });
     show(last);
   }
 }

@@ -13,15 +13,11 @@ import type {
   RouteExplanation,
   RouteSteps,
 } from "../protocols/index.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
-import { callNode, forLook } from "./node-client.ts";
+import { callsTo, demand, findNode, operate, type AdminFlags } from "./admin.ts";
+import { forLook } from "./node-client.ts";
 import { exitCodes, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
-
-const path = "/api/v1/admin/model-routes";
-/** Where a route is, at a node. */
-export const pathOf = (name: string): string => `${path}/${encodeURIComponent(name)}`;
 
 /** What a route is, without its name. */
 type Body = Omit<ModelRoute, "name">;
@@ -46,8 +42,7 @@ export interface RouteFlags {
 
 /** `plexus routes`. With --json one line a route. */
 export async function listRoutes(flags: AdminFlags, output: Output): Promise<number> {
-  const target = forLook(await findNode(flags));
-  const { routes } = demand(await callNode<{ readonly routes: readonly ModelRoute[] }>(target, "GET", path));
+  const { routes } = demand(await callsTo(forLook(await findNode(flags)))("routes.list"));
   if (flags.json) for (const route of routes) output.print(jsonLine(route));
   else output.print(describeRoutes(routes, output.color, output.columns));
   return exitCodes.ok;
@@ -60,14 +55,14 @@ export async function setRoute(
   output: Output,
 ): Promise<number> {
   const body = options.file === undefined ? readRoute(steps, options) : await readRouteFile(options.file, steps);
-  const route = demand(await callNode<ModelRoute>(await findNode(flags), "PUT", pathOf(name), body));
+  const route = await operate(flags, "routes.set", { ...body, route: name });
   output.print(flags.json ? jsonLine(route) : `${withoutControls(name)} stands for ${wordsOf(route)} now.`);
   return exitCodes.ok;
 }
 
 /** `plexus routes remove`. */
 export async function removeRoute(flags: AdminFlags, name: string, output: Output): Promise<number> {
-  const route = demand(await callNode<ModelRoute>(await findNode(flags), "DELETE", pathOf(name)));
+  const route = await operate(flags, "routes.remove", { route: name });
   if (flags.json) output.print(jsonLine(route));
   else output.print(`The route is removed. To set it again: ${commandOf(route)}`);
   return exitCodes.ok;
@@ -87,9 +82,8 @@ export async function explainRoute(
 ): Promise<number> {
   const { text, tools, media, answersJson } = question;
   if (text === undefined) throw wrong("", "NAME QUESTION, or NAME --questions FILE");
-  const body = { text, ...(tools && { tools }), ...(media && { media }), ...(answersJson && { json: true }) };
-  const target = await findNode(flags);
-  const told = demand(await callNode<RouteExplanation>(target, "POST", `${pathOf(name)}/explain`, body));
+  const asked = { text, ...(tools && { tools }), ...(media && { media }), ...(answersJson && { json: true }) };
+  const told = await operate(flags, "routes.explain", { route: name, ...asked });
   output.print(flags.json ? jsonLine(told) : describeExplanation(told));
   return exitCodes.ok;
 }
@@ -306,10 +300,10 @@ function kindText({ name, when, steps }: QuestionKind): string {
 } // prettier-ignore
 
 /** A route as `plexus routes --json` prints it. */
-async function readRouteFile(file: string, steps: readonly string[]): Promise<unknown> {
+async function readRouteFile(file: string, steps: readonly string[]): Promise<Body> {
   if (steps.length > 0) throw wrong(steps.join(" "), "NAME --file FILE: the steps are in the file");
   try {
-    const { name: _, ...route } = JSON.parse(await readFile(file, "utf8")) as { readonly name?: unknown };
+    const { name: _, ...route } = JSON.parse(await readFile(file, "utf8")) as ModelRoute;
     return route;
   } catch (error) {
     throw new PlexusError(failure("BAD_REQUEST", { file, reason: (error as Error).message }));

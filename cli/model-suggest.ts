@@ -2,9 +2,9 @@ import { createClock } from "../node/platform/index.ts";
 import { measureSpeed, readMachine } from "../runtimes/index.ts";
 import { suggestModels } from "../runtimes/store/index.ts";
 import type { SuggestedModel, Suggestions } from "../protocols/index.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
+import { callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode, forLook } from "./node-client.ts";
+import { forLook } from "./node-client.ts";
 import { describeBytes, exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine } from "./printable.ts";
 import { renderTable, type Column } from "./table.ts";
@@ -33,8 +33,7 @@ async function suggestHere(measure: boolean): Promise<Pick<Suggestions, "models"
 
 async function suggestThere(measure: boolean, of: NonNullable<SuggestWish["of"]>): Promise<Suggestions> {
   const target = { ...forLook(await findNode(of.flags)), timeoutMs: cliLimits.suggestTimeoutMs };
-  const query = new URLSearchParams({ node: of.node, measure: String(measure) });
-  return demand(await callNode<Suggestions>(target, "GET", `/api/v1/admin/inference/suggestions?${query.toString()}`));
+  return demand(await callsTo(target)("inference.suggest", { node: of.node, measure }));
 }
 
 const columns: readonly Column[] = [

@@ -1,19 +1,17 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { InferenceView, ModelInMemory, ModelOrder, NodeInference, ServingRow } from "../protocols/index.ts"; // prettier-ignore
-import { demand, findNode, type AdminFlags } from "./admin.ts";
+import type { ModelInMemory, ModelOrder, NodeInference, ServingRow } from "../protocols/index.ts"; // prettier-ignore
+import { callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode, forLook, type Target } from "./node-client.ts";
 import { describeBytes, describeDuration, exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable, type Column } from "./table.ts";
 
-const memoryPath = "/api/v1/admin/inference";
-
 /** `plexus models`: which node would serve which model, and why; and what models take of each node. With --json one line a row. */
 export async function showModels(flags: AdminFlags, output: Output): Promise<number> {
   const target = forLook(await findNode(flags));
   const { serving } = demand(await callNode<{ readonly serving: readonly ServingRow[] }>(target, "GET", "/api/v1/admin/engines")); // prettier-ignore
-  const { nodes } = demand(await callNode<InferenceView>(target, "GET", memoryPath));
+  const { nodes } = demand(await callsTo(target)("inference.list"));
   if (flags.json) {
     for (const row of serving) output.print(jsonLine({ ...row, memory: memoryOf(nodes, row) }));
     return exitCodes.ok;
@@ -139,9 +137,8 @@ export interface ModelWish {
 export async function orderModel(flags: AdminFlags, wish: ModelWish, output: Output): Promise<number> {
   const { model, order, node, drain, wait } = wish;
   const target = await findNode(flags);
-  const body = { ...(node !== undefined && { node }), ...(order === "unload" && { drain }) };
-  const path = `${memoryPath}/${encodeURIComponent(model)}/${order}`;
-  let now = demand(await callNode<ModelInMemory>(target, "POST", path, body));
+  const wanted = { model, ...(node !== undefined && { node }), ...(order === "unload" && { drain }) };
+  let now = demand(await callsTo(target)(`inference.${order}`, wanted));
   const aim = aims[order];
   while (wait && aim !== undefined && !aim(now)) {
     await pause(cliLimits.pollMs / 2);
@@ -170,8 +167,7 @@ const done = (order: ModelOrder, { state, because, memoryBytes }: ModelInMemory)
       : `is ${state}: ${withoutControls(because)}.`;
 
 async function lookAt(target: Target, node: string | undefined, model: string): Promise<ModelInMemory | undefined> {
-  const query = node === undefined ? "" : `?node=${encodeURIComponent(node)}`;
-  const { nodes } = demand(await callNode<InferenceView>(forLook(target), "GET", `${memoryPath}${query}`));
+  const { nodes } = demand(await callsTo(forLook(target))("inference.list", node === undefined ? {} : { node }));
   const [here] = nodes;
   if (here?.error !== undefined) demand({ ok: false, error: here.error });
   return here?.models.find((one) => one.model === model);

@@ -1,15 +1,14 @@
 /** `plexus routes quality`: how good the answers of models are, and what got worse. */
 import type { QualityAlert, QualityFigures, QualityView } from "../protocols/index.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
-import { callNode, forLook } from "./node-client.ts";
+import { callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
+import { forLook } from "./node-client.ts";
 import { exitCodes, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
 
 /** With --json one line a model. */
 export async function showQuality(flags: AdminFlags, output: Output): Promise<number> {
-  const target = forLook(await findNode(flags));
-  const view = demand(await callNode<QualityView>(target, "GET", "/api/v1/admin/quality"));
+  const view = demand(await callsTo(forLook(await findNode(flags)))("quality.show"));
   if (flags.json) for (const row of view.rows) output.print(jsonLine(row));
   else output.print(describeQuality(view, output.color, output.columns));
   return exitCodes.ok;

@@ -1,10 +1,8 @@
 /** Whether rules of a route find out what sort a question is of: counted over questions of which somebody knows it. */
 import { readFile } from "node:fs/promises";
 import { failure, PlexusError } from "../protocols/errors.ts";
-import type { RouteExplanation } from "../protocols/index.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
-import { pathOf } from "./model-routes.ts";
-import { callNode, forLook } from "./node-client.ts";
+import { callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
+import { forLook } from "./node-client.ts";
 import { exitCodes, type Output } from "./output.ts";
 import { jsonLine } from "./printable.ts";
 
@@ -16,11 +14,10 @@ interface KnownQuestion {
 
 /** `plexus routes explain NAME --questions FILE`: how many questions of a file the rules find the sort of, with the models that they ask and without. */
 export async function countRoute(flags: AdminFlags, name: string, file: string, output: Output): Promise<number> {
-  const target = forLook(await findNode(flags));
+  const call = callsTo(forLook(await findNode(flags)));
   const counts = { questions: 0, right: 0, rightByRulesAlone: 0, asked: 0, askedMs: 0, failed: 0 };
   for (const { text, kind } of await readQuestions(file)) {
-    const ask = async (rulesOnly: boolean) =>
-      demand(await callNode<RouteExplanation>(target, "POST", `${pathOf(name)}/explain`, { text, rulesOnly }));
+    const ask = async (rulesOnly: boolean) => demand(await call("routes.explain", { route: name, text, rulesOnly }));
     const [whole, plain] = [await ask(false), await ask(true)];
     const wanted = kind ?? "";
     counts.questions += 1;

@@ -1,8 +1,7 @@
 /** `plexus traces`. */
 import type { TracePage, TraceView } from "../protocols/index.ts";
 import { stepsOf } from "../protocols/trace-steps.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
-import { callNode } from "./node-client.ts";
+import { operate, type AdminFlags } from "./admin.ts";
 import { exitCodes, paint, timeText, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
@@ -22,12 +21,13 @@ const barChars = 30;
 /** Lists the newest traces of all nodes. */
 export async function listTraces(flags: AdminFlags, wish: TraceWish, output: Output): Promise<number> {
   const { node, name, min: minMs, failed, limit } = wish;
-  const asked = { node, name, minMs, failed, limit };
-  const query = new URLSearchParams(
-    Object.entries(asked).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)]])),
-  );
-  const path = `/api/v1/admin/traces?${query.toString()}`;
-  const page = demand(await callNode<TracePage>(await findNode(flags), "GET", path));
+  const page = await operate(flags, "traces.list", {
+    ...(node !== undefined && { node }),
+    ...(name !== undefined && { name }),
+    ...(minMs !== undefined && { minMs }),
+    ...(failed !== undefined && { failed }),
+    limit,
+  });
   if (flags.json) for (const one of page.traces) output.print(jsonLine(one));
   else if (page.traces.length === 0)
     output.print(
@@ -52,8 +52,7 @@ export async function listTraces(flags: AdminFlags, wish: TraceWish, output: Out
 
 /** Shows one trace as a waterfall: each step below the one that caused it, with its time as a bar. */
 export async function showTrace(flags: AdminFlags, id: string, output: Output): Promise<number> {
-  const path = `/api/v1/admin/traces/${encodeURIComponent(id)}`;
-  const view = demand(await callNode<TraceView>(await findNode(flags), "GET", path));
+  const view = await operate(flags, "traces.show", { id });
   if (flags.json) output.print(jsonLine(view));
   else output.print(waterfall(view, output.color));
   warnOf(view, output);

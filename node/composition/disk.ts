@@ -10,6 +10,7 @@ import {
   readOrMakeDiskKey,
   SealedFiles,
   writeEscrow,
+  type DiskControl,
   type DiskKey,
   type RootRecord,
   type StorePart,
@@ -46,13 +47,6 @@ export async function keyForDisk(at: {
     ...failure("KEY_MISSING", { file: at.keyFile, ...(former && { key: former.key }), hint: "plexus disk recover" }),
     message: `This disk had a key that is not in ${at.keyFile}. Put that file back, or stop the node and make the key again from the recovery kit: plexus disk recover.`,
   });
-}
-
-/** What admins see and change of a node's disk. */
-export interface DiskControl {
-  status(): DiskStatus;
-  /** Begins to encrypt it, or to decrypt. Resolves when what is written from now on is so. Errors: KEY_MISSING; the system's, of the key's file. */
-  set(encrypted: boolean): Promise<Result<DiskStatus>>;
 }
 
 export interface Disk {

@@ -19,11 +19,11 @@ import type { ClusterEndpoints } from "../cluster/endpoints.ts";
 import { destinationOf, secretFault, type NamedSecrets } from "../cluster/secrets.ts";
 import type { EndpointKeys } from "./endpoint-keys.ts";
 import { keyFolder } from "../data-folder/index.ts";
-import type { GatewayOptions } from "../gateway/index.ts";
+import type { EndpointsPort } from "../models/index.ts";
 import type { Clock, Log, Membership } from "../ports.ts";
 
 /** What is done with endpoints at one node. */
-export type EndpointControl = NonNullable<GatewayOptions["endpoints"]>;
+export type EndpointControl = EndpointsPort;
 
 /** The endpoints of a node, before it knows others. */
 export interface NodeEndpoints {

@@ -1,9 +1,42 @@
 /** What answers the operations of a node: the handlers of its parts, in one list. */
-import type { OperationHandlers } from "../../protocols/index.ts";
+import type { OperationHandlers, OperationName } from "../../protocols/index.ts";
+import { handleDisk, type DiskControl } from "../keys/index.ts";
+import { handleEndpoints, handleInference, type EndpointsPort } from "../models/index.ts";
+import { handleObserve } from "../observe/index.ts";
+import type { InferenceControl, ObserveControl } from "../ports.ts";
+import { handleModelRoutes, type ModelRouteParts } from "../routing/index.ts";
 import { handleBudgets } from "../usage/index.ts";
-import type { Peer } from "./peer.ts";
+
+/** What every node has that answers operations. */
+export interface PeerParts extends ModelRouteParts {
+  readonly budgets: Parameters<typeof handleBudgets>[0];
+  readonly usage: Parameters<typeof handleBudgets>[1];
+}
+
+/** What else answers operations. What a node lacks is NOT_FOUND there. */
+export interface OperationParts {
+  /** What the cluster calls this node. */
+  readonly name: string;
+  readonly disk?: DiskControl;
+  readonly endpoints?: EndpointsPort;
+  readonly inference?: InferenceControl;
+  readonly observe?: ObserveControl;
+}
+
+/** Handlers among which there is one for each row; the type names those that lack. */
+type Whole<Handlers> = [Exclude<OperationName, keyof Handlers>] extends [never]
+  ? Handlers
+  : { readonly lacks: Exclude<OperationName, keyof Handlers> };
+
+const whole = <Handlers extends Partial<OperationHandlers>>(handlers: Whole<Handlers> & Handlers) => handlers;
 
 /** The handlers of all operations. */
-export const operationsOf = (peer: Pick<Peer, "budgets" | "usage">): OperationHandlers => ({
-  ...handleBudgets(peer.budgets, peer.usage),
-});
+export const operationsOf = (peer: PeerParts, at: OperationParts): Partial<OperationHandlers> =>
+  whole({
+    ...handleBudgets(peer.budgets, peer.usage),
+    ...(at.disk && handleDisk(at.disk)),
+    ...(at.endpoints && handleEndpoints(at.endpoints, at.name)),
+    ...(at.inference && handleInference(at.inference, at.name)),
+    ...handleModelRoutes(peer),
+    ...(at.observe && handleObserve(at.observe)),
+  });

@@ -12,7 +12,7 @@ import { auditInCopy, type FirstAdmin } from "./cluster-memory.ts";
 import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
 import type { MeshPort } from "./mesh-port.ts";
-import { operationsOf } from "./operations.ts";
+import { operationsOf, type OperationParts } from "./operations.ts";
 import { patientLimits } from "./patience.ts";
 import type { Peer } from "./peer.ts";
 import { placeIn } from "./places.ts";
@@ -30,12 +30,8 @@ export async function serveClients(
     GatewayOptions,
     | "blobs"
     | "models"
-    | "endpoints"
-    | "inference"
-    | "observe"
     | "tracer"
     | "shards"
-    | "disk"
     | "keys"
     | "backups"
     | "changed"
@@ -54,17 +50,18 @@ export async function serveClients(
     | "branding"
     | "settings"
     | "namedSecrets"
-  > & {
-    /** What the cluster calls the node. */
-    readonly name: string;
-    readonly machine: Machine;
-    readonly identity: Identity;
-    readonly peer: Peer;
-    readonly meshPort: MeshPort;
-    readonly firstAdmin: FirstAdmin;
-    /** Where people find the page, by this node's own configuration. */
-    readonly ownPublicUrl: string | undefined;
-  },
+  > &
+    Pick<OperationParts, "disk" | "endpoints" | "inference" | "observe"> & {
+      /** What the cluster calls the node. */
+      readonly name: string;
+      readonly machine: Machine;
+      readonly identity: Identity;
+      readonly peer: Peer;
+      readonly meshPort: MeshPort;
+      readonly firstAdmin: FirstAdmin;
+      /** Where people find the page, by this node's own configuration. */
+      readonly ownPublicUrl: string | undefined;
+    },
 ): ReturnType<typeof createGateway> {
   const { machine, identity, peer, meshPort, firstAdmin } = at;
   const config = live();
@@ -88,9 +85,7 @@ export async function serveClients(
     ...(at.tls && { tls: at.tls }),
     signedIn: (user, tokenHash) => peer.routing.signedIn(user, tokenHash),
     labels: () => peer.membership.members().members.find((one) => one.node === node)?.labels ?? {},
-    modelRoutes: peer.modelRoutes,
-    explainRoute: peer.explainRoute,
-    operations: operationsOf(peer),
+    operations: operationsOf(peer, at),
     budgets: peer.usage,
     ...(peer.activity && { activity: peer.activity }),
     quality: peer.quality,
@@ -99,14 +94,10 @@ export async function serveClients(
     cluster: peer.control,
     ...(at.blobs && { blobs: at.blobs }),
     ...(at.models && { models: at.models }),
-    ...(at.inference && { inference: at.inference }),
-    ...(at.observe && { observe: at.observe }),
     ...(at.tracer && { tracer: at.tracer }),
-    ...(at.disk && { disk: at.disk }),
     ...(at.shards && { shards: at.shards }),
     ...(at.keys && { keys: at.keys }),
     ...(at.backups && { backups: at.backups }),
-    ...(at.endpoints && { endpoints: at.endpoints }),
     ...(at.changed && { changed: at.changed }),
     ...(at.tasks && { tasks: at.tasks }),
     ...(at.profiles && { profiles: at.profiles }),

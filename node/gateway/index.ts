@@ -34,15 +34,11 @@ import { addConfiguration } from "./configuration.ts";
 import { addClusterRoutes } from "./cluster.ts";
 import { addIdentityProviders } from "./identity-providers.ts";
 import { addIdentitySignIn } from "./identity-sign-in.ts";
-import { addInferenceRoutes } from "./inference.ts";
 import { addEndingRoutes } from "./endings.ts";
-import { addEndpointRoutes } from "./endpoints.ts";
 import { addApiDocs } from "./api-docs.ts";
 import { createControlDoor, listenForControl, urlOf, type ControlListener } from "./control.ts";
 import { addControlRoutes } from "./control-routes.ts";
-import { addDisk } from "./disk.ts";
 import { addKeys } from "./keys.ts";
-import { addModelRoutes } from "./model-routes.ts";
 import { addAlertRoutes } from "./alerts.ts";
 import { addForecastRoutes } from "./forecasts.ts";
 import { addProfileRoutes } from "./profiles.ts";
@@ -62,7 +58,6 @@ import { createHostCheck } from "./hosts.ts";
 import { addEntrance, createHttp } from "./http.ts";
 import { gatewayLimits } from "./limits.ts";
 import { listenForMetrics, type MetricsListener } from "./metrics.ts";
-import { addObserveRoutes } from "./observe.ts";
 import { addSecrets } from "./secrets.ts";
 import { addOperations } from "./rest/derive.ts";
 import { addBranding } from "./branding.ts";
@@ -196,7 +191,6 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       addIdentitySignIn(api, at, accounts);
       addIdentityProviders(api, at);
       addClusterRoutes(api, at);
-      addModelRoutes(api, at);
       if (at.auditControl !== undefined) addAuditRoutes(api, at, at.auditControl);
       addAlertRoutes(api, at);
       addForecastRoutes(api, at);
@@ -206,7 +200,6 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
         addAuditRules(api, at, { control: at.auditControl, rules: at.auditRules });
       addWatchRoutes(api, at);
       addPlaybookRoutes(api, at);
-      addDisk(api, at);
       addKeys(api, at);
       addUsage(api, at);
       addShardRoutes(api, at);
@@ -215,10 +208,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       if (at.backups !== undefined) addBackups(api, at, at.backups);
       if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);
       if (at.blobs !== undefined) addAgentUploadRoutes(api, at, at.blobs);
-      if (at.observe !== undefined) addObserveRoutes(api, at.observe);
-      if (at.endpoints !== undefined) addEndpointRoutes(api, at, at.endpoints);
       if (at.models !== undefined) addStoreRoutes(api, at, { ...at.models, accounts });
-      if (at.inference !== undefined) addInferenceRoutes(api, at, at.inference);
     },
     { prefix: apiPrefix },
   );

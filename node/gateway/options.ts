@@ -2,12 +2,7 @@ import type {
   AuditPage,
   AuditWriter,
   Degraded,
-  Endpoint,
-  EndpointReport,
-  EndpointSearch,
-  EndpointsView,
   Failure,
-  GenerationRequest,
   NodePlace,
   AuditAction,
   NodeStatus,
@@ -15,19 +10,15 @@ import type {
   ThreatListState,
   Noticed,
   Permission,
-  QualityView,
   QuotaMeasure,
   RegistrationRule,
   Result,
-  RouteExplanation,
   RuleBody,
   RuleTried,
   Forecast,
   WatchRow,
-  SearchEndpoints,
   ServingRow,
   SignInDemands,
-  TestEndpoint,
   Thumb,
 } from "../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../protocols/mesh/index.ts";
@@ -36,33 +27,19 @@ import type { ControlTokens } from "../cluster/control-tokens.ts";
 import type { ClusterRoles } from "../cluster/roles.ts";
 import type { IdentityProviders } from "../cluster/identity-providers.ts";
 import type { Providers } from "../identity/index.ts";
-import type { ModelRoutes } from "../cluster/model-routes.ts";
 
 import type { ModelStore } from "../../runtimes/store/port.ts";
 import type { SignUpInvitations } from "../cluster/sign-up-invitations.ts";
 import type { WantedModels } from "../cluster/wanted.ts";
 import type { ClusterActors, Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../placement/api.ts";
-import type {
-  ActivityPort,
-  ActorBlobs,
-  Clock,
-  Hub,
-  InferenceControl,
-  Log,
-  Meter,
-  ObserveControl,
-  Random,
-  ShardControl,
-  Tracer,
-} from "../ports.ts";
+import type { ActivityPort, ActorBlobs, Clock, Hub, Log, Meter, Random, ShardControl, Tracer } from "../ports.ts";
 import type { Addresses } from "./addresses.ts";
 import type { Mounts } from "./mount.ts";
 import type { AuditRules } from "../cluster/audit-rules.ts";
 import type { AuditControl } from "./audit.ts";
 import type { BackupControl } from "./backups.ts";
 import type { ControlAddress, ControlDoor } from "./control.ts";
-import type { DiskControl } from "./disk.ts";
 import type { HostCheck } from "./hosts.ts";
 import type { KeysControl } from "./keys.ts";
 import type { GatewayLimits } from "./limits.ts";
@@ -99,11 +76,8 @@ export interface GatewayOptions {
   signedIn?(user: string, tokenHash: string): Promise<void>;
   /** Labels of this node. Absent: it has none. */
   labels?(): Readonly<Record<string, string>>;
-  /** Names that stand for several models; absent on a node without a cluster. */
-  readonly modelRoutes?: ModelRoutes;
-  /** How good the answers of models are, over time; absent on a node without a cluster. */
+  /** Told what people say of answers of models; absent on a node without a cluster. */
   readonly quality?: {
-    view(): Promise<QualityView>;
     rated(rating: {
       readonly operation?: string;
       readonly model: string;
@@ -111,12 +85,6 @@ export interface GatewayOptions {
       readonly to: Thumb | undefined;
     }): void;
   };
-  /** What a route would do with a question; undefined: there is no such route. */
-  explainRoute?(
-    name: string,
-    question: Pick<GenerationRequest, "messages" | "tools" | "format">,
-    how: { readonly rulesOnly: boolean },
-  ): Promise<RouteExplanation | undefined>;
   /** What answers the operations; whatever is absent is NOT_FOUND. */
   readonly operations?: Partial<OperationHandlers>;
   /** What quotas and budgets say of what is about to happen; absent on a node without a cluster. */
@@ -212,8 +180,6 @@ export interface GatewayOptions {
   readonly blobs?: ActorBlobs;
   /** The models on this node's disk, and those that the cluster wants; absent, there are none. */
   readonly models?: { readonly store: ModelStore; readonly wanted: Pick<WantedModels, "current" | "set" | "onChange"> };
-  /** The encryption of this node's disk; absent, it has none. */
-  readonly disk?: DiskControl;
   /** What short-lived tokens are signed and verified with; absent: there are none. */
   readonly serviceTokens?: ServiceTokenOptions;
   /** The keys of the cluster's backups; absent on a node without a cluster. */
@@ -222,14 +188,8 @@ export interface GatewayOptions {
   readonly tasks?: TaskControl;
   /** Backups in folders of this node's machine; absent, there are none. */
   readonly backups?: BackupControl;
-  /** The models in the memory of all nodes; absent, there are none. */
-  readonly inference?: InferenceControl;
   /** Stripes that admins put by hand; absent, there are none. */
   readonly shards?: ShardControl;
-  /** What the nodes remember of themselves; absent, its routes are not there. */
-  readonly observe?: ObserveControl;
-  /** Servers with models; absent, there are none. */
-  readonly endpoints?: EndpointsPort;
   /** Looks at what nodes do. */
   readonly profiles?: ProfileControl;
   /** The audit. Absent: the log alone has what is done. */
@@ -272,23 +232,6 @@ export interface ResponsePeers {
     items(of: MeshBody<"response.items">): Result<MeshAnswer<"response.items">>;
     end(of: MeshBody<"response.end">): Result<MeshAnswer<"response.end">>;
   }): void;
-}
-
-/** Servers with models, as this node uses them. */
-export interface EndpointsPort {
-  view(): Omit<EndpointsView, "node">;
-  /** For the whole cluster. Errors: BAD_REQUEST, NAME_TAKEN, LIMIT_REACHED, OVERLOADED. Rejects with DIRECTORY_UNAVAILABLE. */
-  set(endpoint: Endpoint): Promise<Result<Endpoint>>;
-  /** Errors: NOT_FOUND, OVERLOADED. */
-  remove(name: string): Promise<Result<Endpoint>>;
-  /** Errors: BAD_REQUEST, NOT_FOUND, OVERLOADED. What is wrong with the server is in the report. */
-  test(wish: TestEndpoint): Promise<Result<EndpointReport>>;
-  /** Begins to look for servers. Errors: BAD_REQUEST, TOO_LARGE, LIMIT_REACHED. */
-  begin(wish: SearchEndpoints): Result<EndpointSearch>;
-  /** Errors: NOT_FOUND. */
-  cancel(id: string): Result<EndpointSearch>;
-  /** Calls back when the view may be another. */
-  watch(listener: () => void): () => void;
 }
 
 /** Quotas and budgets, as they stand before what they count. */

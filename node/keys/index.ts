@@ -22,6 +22,7 @@ export {
   type ClusterKeys,
   type Takeover,
 } from "./cluster-keys.ts";
+export { handleDisk, type DiskControl } from "./operations.ts";
 export type { Known, KnownRoot, Refused } from "./known.ts";
 export { keysPrefix, rootRow } from "./rows.ts";
 export { isVouched, rootHash, vouchFor } from "./succession.ts";

@@ -28,6 +28,7 @@ import { routingLimits, type RoutingLimits } from "./limits.ts";
 import { Outbound } from "./outbound.ts";
 import { Relay } from "./relay.ts";
 
+export { handleModelRoutes, type ModelRouteParts } from "./operations.ts";
 export type { IdentitySigner } from "./identity.ts";
 export { createClusterActors } from "./actors.ts";
 export { routedEngines, type RoutedEngines } from "./model-routes.ts";

@@ -1,16 +1,27 @@
 /** Every operation of the node, by its name. */
 import type { Static } from "typebox";
 import { budgetOperations } from "./budgets.ts";
+import { diskOperations } from "./disk.ts";
+import { endpointOperations, inferenceOperations, modelRouteOperations } from "./models.ts";
+import { observeOperations } from "./observe.ts";
 import { routeOf, type OperationMethod, type OperationName } from "./routes.ts";
 import type { HandlersOf, InputOf, Operation } from "./operation.ts";
 
-export { changed, removed, type Asker, type Done, type HandlersOf, type Operation } from "./operation.ts";
+export { acted, changed, removed, type Asker, type Done, type HandlersOf, type Operation } from "./operation.ts";
 export { budgetOperations } from "./budgets.ts";
+export { diskOperations } from "./disk.ts";
+export { endpointOperations, inferenceOperations, modelRouteOperations } from "./models.ts";
+export { observeOperations } from "./observe.ts";
 export type { OperationName } from "./routes.ts";
 
 /** The rows. */
 export const operations = {
   ...budgetOperations,
+  ...diskOperations,
+  ...endpointOperations,
+  ...inferenceOperations,
+  ...modelRouteOperations,
+  ...observeOperations,
 } satisfies Readonly<Record<OperationName, Operation>>;
 
 type Operations = typeof operations;

@@ -7,7 +7,7 @@
  *      node/usage/operations.ts   "budgets.set": (input) => …                                            the handler
  *      page, terminal             call("budgets.set", { budget: "sales", … })                            the call */
 import { Type, type Static, type TObject, type TProperties, type TSchema, type TUnsafe } from "typebox";
-import type { AuditAction } from "../audit.ts";
+import type { AuditAction, AuditFacts } from "../audit.ts";
 import type { Result } from "../errors.ts";
 import type { Permission } from "../permissions.ts";
 
@@ -18,6 +18,8 @@ interface Said {
   readonly description?: string;
   /** The parts of the description of the interface in which it stands. */
   readonly tags: readonly string[];
+  /** 202: what it began goes on when it is answered. Absent: 200. */
+  readonly code?: 202;
 }
 
 /** The fields of a request: those of the path, and those of the query (GET and DELETE) or of the body (PUT and POST). */
@@ -31,8 +33,9 @@ interface Audited<Input> {
   readonly action: AuditAction;
   /** What it was done to, and whatever else the entry says beside what differs. */
   readonly facts: (input: Input) => Readonly<Record<string, unknown>>;
-  /** What the durable memory of the cluster says of it; absent: nothing beyond what all admins are told of what has power. */
-  readonly remembers?: (input: Input) => Readonly<Record<string, string>>;
+  /** What the durable memory of the cluster says of it; absent: nothing beyond what all admins are told of what has power. `facts` are those of the
+   *  entry. */
+  readonly remembers?: (input: Input, facts: AuditFacts) => Readonly<Record<string, string>>;
 }
 
 /** A row. `audit` stands in those of operations that change something. */
@@ -107,7 +110,15 @@ export interface Done<Answer> {
   readonly result: Result<Answer>;
   readonly before?: object | undefined;
   readonly after?: object | undefined;
+  /** What the entry says beside the facts of the row: what the handler alone knows. */
+  readonly facts?: Readonly<Record<string, unknown>>;
 }
+
+/** An act that leaves nothing of which there is a before. */
+export const acted = <Answer>(result: Result<Answer>, facts?: Done<Answer>["facts"]): Done<Answer> => ({
+  result,
+  ...(facts && { facts }),
+});
 
 /** A change that answers with what is there now. */
 export const changed = <Answer extends object>(before: object | undefined, result: Result<Answer>): Done<Answer> => ({

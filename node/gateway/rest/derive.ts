@@ -17,7 +17,7 @@ import {
   type Permission,
   type Result,
 } from "../../../protocols/index.ts";
-import { audited, changeOf, whoIs } from "../audited.ts";
+import { audited, changeOf, plainFacts, whoIs } from "../audited.ts";
 import type { Access } from "../http.ts";
 import type { GatewayContext } from "../options.ts";
 import { demand } from "../refusals.ts";
@@ -43,12 +43,14 @@ export function addOperations(
         ...(row.audit && { audit: row.audit.action }),
       },
       schema: schemaOf(operation),
-      async handler(request) {
+      async handler(request, reply) {
         if (handler === undefined)
           throw new PlexusError(failure("NOT_FOUND", { reason: "this node is in no cluster" }));
         const input = inputOf(operation, request);
         const answered = await handler(input, { by: whoIs(request) });
-        return "result" in answered ? changedBy(at, request, { row, input, done: answered }) : demand(answered);
+        const answer = await ("result" in answered ? changedBy(at, request, { row, input, done: answered }) : demand(answered)); // prettier-ignore
+        if (row.code !== undefined) void reply.code(row.code);
+        return answer;
       },
     });
   }
@@ -63,8 +65,9 @@ async function changedBy(
   if (audit === undefined) return demand(done.result);
   const { result, before, after } = done;
   // The table has typed both by the row's own fields.
-  const [facts, remembered] = [audit.facts(input as never), audit.remembers?.(input as never)];
+  const facts = { ...audit.facts(input as never), ...done.facts };
   const answer = await audited(at, request, facts, Promise.resolve(result), () => changeOf(before, after));
+  const remembered = audit.remembers?.(input as never, plainFacts(facts));
   if (remembered !== undefined) at.changed?.(audit.action, remembered, whoIs(request));
   return answer;
 }

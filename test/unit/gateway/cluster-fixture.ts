@@ -3,6 +3,7 @@ import type { Gateway } from "../../../node/gateway/index.ts";
 import { askOf, createWorld, msPerTurn, openGateway, plainOptions, type Reply, type RequestOptions } from "./asking.ts";
 import { createHub } from "./hub.ts";
 import type { ClusterActors, Kernel, Request } from "../../../node/kernel/api.ts";
+import { handleInference } from "../../../node/models/index.ts";
 import type { ClusterControl } from "../../../node/placement/api.ts";
 import type { InferenceControl } from "../../../node/ports.ts";
 import {
@@ -184,7 +185,7 @@ export async function startClusterFixture(
     changed: (action, facts, by) => void changes.push([action, facts, by]),
     auditCopy: async () => fixture.copy,
     ...(options.member !== false && { cluster, actors }),
-    ...(options.inference && { inference: options.inference }),
+    ...(options.inference && { operations: handleInference(options.inference, "test") }),
   });
   const fixture: ClusterFixture = {
     gateway,

@@ -12,7 +12,7 @@ import { user } from "../../../actors/user/index.ts";
 import { watch } from "../../../actors/watch/index.ts";
 import { adminCodeHash, type Gateway, type GatewayLimits, type GatewayOptions } from "../../../node/gateway/index.ts";
 import { signUpInvitations } from "../../../node/cluster/sign-up-invitations.ts";
-import { operationsOf } from "../../../node/composition/operations.ts";
+import { operationsOf, type OperationParts, type PeerParts } from "../../../node/composition/operations.ts";
 import type { Peer } from "../../../node/composition/peer.ts";
 import { createProviders } from "../../../node/identity/index.ts";
 import { createSecrets } from "../../../node/keys/index.ts";
@@ -66,7 +66,12 @@ export interface Fixture {
   stop(): Promise<void>;
 }
 
-export interface FixtureOptions extends Partial<Omit<GatewayOptions, "limits">> {
+/** What answers operations, as tests give it. */
+type Parts = Omit<PeerParts, "budgets" | "usage"> & OperationParts;
+type Own = Partial<Omit<GatewayOptions, "limits" | "quality">>;
+
+export interface FixtureOptions extends Own, Partial<Omit<Parts, "quality">> {
+  readonly quality?: GatewayOptions["quality"] & Parts["quality"];
   readonly limits?: Partial<GatewayLimits>;
   /** Where the test makes parts of it itself, on the same clock. */
   readonly world?: World;
@@ -76,7 +81,7 @@ export interface FixtureOptions extends Partial<Omit<GatewayOptions, "limits">> 
   /** The mail of this node. Absent: it has none. */
   readonly openMail?: (at: MailFixture) => GatewayOptions["mail"];
   /** Parts that need the peer. */
-  readonly open?: (peer: Peer, at: MailFixture) => Partial<GatewayOptions>;
+  readonly open?: (peer: Peer, at: MailFixture) => Partial<GatewayOptions & OperationParts>;
 }
 
 /** What mail stands on. */
@@ -142,7 +147,6 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     kernel,
     actors: peer.actors,
     engines: options.settleIntervalMs === undefined ? runtime.engines : peer.engines,
-    operations: operationsOf(peer),
     budgets: peer.usage,
     ...(peer.activity && { activity: peer.activity }),
     serving: () => peer.calls.explain(),
@@ -193,6 +197,13 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   const more = options.open?.(peer, { directory: peer.directory, secrets, clock, random, log, meter }) ?? {};
   // What it says anew each time it is asked stays so.
   Object.defineProperties(settings, Object.getOwnPropertyDescriptors(more));
+  if (settings.operations === undefined)
+    Object.assign(settings, {
+      operations: operationsOf(
+        { ...peer, ...options, budgets: peer.budgets, usage: peer.usage },
+        { name: "test", ...options, ...more },
+      ),
+    });
   const { gateway, app } = await openGateway(settings).catch(async (error: unknown) => {
     await close();
     throw error;

@@ -16,7 +16,7 @@ export { at, mount } from "./mount.ts";
 export { ownPath, ownPlace } from "./place.ts";
 export { hasPasskeys, makePasskey, provePasskey } from "./passkeys.ts";
 export { exchange } from "./raw.ts";
-export { call, fetched, Refused, request, seen } from "./rest.ts";
+export { call, callWithin, fetched, Refused, request, seen } from "./rest.ts";
 export { hasUnkept, onShelfChanged, shelf } from "./storage.ts";
 
 /** A client of the node that served the page, as whoever is signed in. */

@@ -1,5 +1,5 @@
 import type { Failure, OperationAnswer, OperationName, Result } from "../../../protocols/index.ts";
-import { callsBy, type CallInput } from "../../../client/call.ts";
+import { callsBy, type Call, type CallInput } from "../../../client/call.ts";
 import { failure } from "../../../protocols/errors.ts";
 import { explain } from "../model/explain.ts";
 import { refusalIn } from "../../../protocols/plexus-answer.ts";
@@ -40,6 +40,10 @@ export async function request<Answer>(
 
 /** Calls operations of the node that served the page. */
 export const call = callsBy((method, path, body) => request(method, path, body));
+
+/** As `call`, for what takes longer than usual. */
+export const callWithin = (timeoutMs: number): Call =>
+  callsBy((method, path, body) => request(method, path, body, timeoutMs));
 
 /** A refusal, as queries throw it. */
 export class Refused extends Error {

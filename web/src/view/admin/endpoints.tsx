@@ -5,13 +5,12 @@ import type {
   EndpointCandidate,
   EndpointReport,
   EndpointSearch,
-  EndpointsView,
   EndpointView,
   RemoteAdapter,
   ServerKind,
 } from "../../../../protocols/index.ts";
 import { notices } from "../../live/index.ts";
-import { fetched, request } from "../../wire/index.ts";
+import { call, callWithin, seen } from "../../wire/index.ts";
 import { useActOn } from "../act.ts";
 import { useDialogs } from "../dialogs.tsx";
 import { nameRule, useFaults } from "../faults.ts";
@@ -19,7 +18,6 @@ import { Form } from "../form.tsx";
 import { Part } from "../settings/part.tsx";
 import { Pager, usePaged } from "./pages.tsx";
 
-const base = "/api/v1/admin/endpoints";
 const queryKey = ["endpoints"];
 /** A test generates for a minute at most, and asks before that. */
 const testTimeoutMs = 120_000;
@@ -31,7 +29,7 @@ const pageRows = 25;
 /** Servers with models: which there are, a test of each, more of them, and what was found. */
 export function Endpoints() {
   const queries = useQueryClient();
-  const view = useQuery({ queryKey, queryFn: () => fetched<EndpointsView>(base), refetchInterval: lookAgainMs }).data;
+  const view = useQuery({ queryKey, queryFn: () => seen("endpoints.list"), refetchInterval: lookAgainMs }).data;
   const servers = usePaged(view?.endpoints ?? [], pageRows);
   const found = usePaged(view?.candidates ?? [], pageRows);
   if (view === undefined) return null;
@@ -87,7 +85,7 @@ function Row({ endpoint }: { readonly endpoint: EndpointView }) {
   const { name, adapter, url, server, state, models, from } = endpoint;
   const test = async () => {
     setTesting(true);
-    const tested = await act(() => request<EndpointReport>("POST", `${base}/test`, { name }, testTimeoutMs));
+    const tested = await act(() => callWithin(testTimeoutMs)("endpoints.test", { name }));
     setTesting(false);
     if (tested !== undefined) setReport(tested);
   };
@@ -101,7 +99,7 @@ function Row({ endpoint }: { readonly endpoint: EndpointView }) {
       grave: true,
     };
     if (!(await ask(question))) return;
-    await act(() => request("DELETE", `${base}/${encodeURIComponent(name)}`));
+    await act(() => call("endpoints.remove", { name }));
   };
   const isWrong = state === "failing" || state === "away";
   return (
@@ -159,7 +157,7 @@ const variableRule = "The name of an environment variable of the node: letters, 
 function NewEndpoint() {
   const act = useActOn(queryKey);
   const [name, setName] = useState("");
-  const [adapter, setAdapter] = useState("ollama");
+  const [adapter, setAdapter] = useState<RemoteAdapter>("ollama");
   const [url, setUrl] = useState("");
   const [variable, setVariable] = useState("");
   const faults = useFaults({
@@ -169,11 +167,13 @@ function NewEndpoint() {
     env: variableRule,
   });
   const add = async () => {
-    const body = { adapter, url: url.trim(), ...(variable.trim() !== "" && { key: { env: variable.trim() } }) };
-    if (
-      (await act(() => request("PUT", `${base}/${encodeURIComponent(name.trim())}`, body), faults.take)) === undefined
-    )
-      return;
+    const server = {
+      name: name.trim(),
+      adapter,
+      url: url.trim(),
+      ...(variable.trim() !== "" && { key: { env: variable.trim() } }),
+    };
+    if ((await act(() => call("endpoints.set", server), faults.take)) === undefined) return;
     setName("");
     setUrl("");
     setVariable("");
@@ -192,7 +192,7 @@ function NewEndpoint() {
         label="Interface"
         data={Object.entries(adapters).map(([value, label]) => ({ value, label }))}
         value={adapter}
-        onChange={(event) => setAdapter(event.currentTarget.value)}
+        onChange={(event) => setAdapter(event.currentTarget.value as RemoteAdapter)}
       />
       <TextInput
         className="grow"
@@ -226,12 +226,12 @@ function Search({ search, changed }: { readonly search: EndpointSearch | undefin
     range: "A range of addresses, such as 192.168.1.0/24, with at most 1,024 addresses.",
   });
   const begin = async () => {
-    const result = await request<EndpointSearch>("POST", `${base}/searches`, range.trim() === "" ? {} : { range: range.trim() }); // prettier-ignore
+    const result = await call("endpoints.search", range.trim() === "" ? {} : { range: range.trim() });
     if (!result.ok) faults.take(result.error);
     changed();
   };
   const cancel = async () => {
-    const result = await request("DELETE", `${base}/searches/${search?.id ?? ""}`);
+    const result = await call("endpoints.endSearch", { id: search?.id ?? "" });
     if (!result.ok) notices.fail(result.error);
     changed();
   };
@@ -275,7 +275,7 @@ function Candidate({ candidate }: { readonly candidate: EndpointCandidate }) {
       action: "Add",
     };
     if (!(await ask(question))) return;
-    await act(() => request("PUT", `${base}/${encodeURIComponent(name)}`, { adapter, url }));
+    await act(() => call("endpoints.set", { name, adapter, url }));
   };
   const what = needsKey ? "wants a key: add it above, with the variable" : models.slice(0, 5).join(", ");
   return (

@@ -1,18 +1,17 @@
 import { Button } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import type { InferenceView, ModelInMemory, ModelOrder, NodeInference } from "../../../../protocols/index.ts";
+import type { ModelInMemory, ModelOrder, NodeInference } from "../../../../protocols/index.ts";
 import { finder } from "../../../../protocols/names.ts";
 import { notices } from "../../live/index.ts";
 import { explain } from "../../model/index.ts";
-import { request } from "../../wire/index.ts";
+import { call } from "../../wire/index.ts";
 import { useDialogs } from "../dialogs.tsx";
 import { Note } from "../note.tsx";
 import { Part } from "../settings/part.tsx";
 import { bytes } from "./bytes.ts";
 import { Pager, SearchField, usePaged } from "./pages.tsx";
 
-const base = "/api/v1/admin/inference";
 const queryKey = ["inference"];
 /** What is in memory changes by itself. */
 const lookMs = 2_000;
@@ -25,7 +24,7 @@ export function MemoryPart() {
   const loaded = useQuery({
     queryKey,
     queryFn: async () => {
-      const result = await request<InferenceView>("GET", base);
+      const result = await call("inference.list");
       if (result.ok) return result.value.nodes;
       throw new Error(explain(result.error, "look"));
     },
@@ -91,8 +90,7 @@ function InMemory({ node, one }: { readonly node: string; readonly one: ModelInM
   const { model, state, pinned, because, leavesInMs } = one;
   const where = `${model} on ${node}`;
   const order = async (what: ModelOrder, drain = false): Promise<void> => {
-    const body = { node, ...(drain && { drain }) };
-    const result = await request<ModelInMemory>("POST", `${base}/${encodeURIComponent(model)}/${what}`, body);
+    const result = await call(`inference.${what}`, { model, node, ...(drain && { drain }) });
     await queries.invalidateQueries({ queryKey });
     if (result.ok) return;
     if (result.error.code !== "MODEL_BUSY" || drain) return notices.fail(result.error);

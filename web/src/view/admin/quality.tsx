@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
-import type { QualityAlert, QualityRow, QualityView } from "../../../../protocols/index.ts";
+import type { QualityAlert, QualityRow } from "../../../../protocols/index.ts";
+import { seen } from "../../wire/index.ts";
 import { Icon } from "../icons.tsx";
 import { Part } from "../settings/part.tsx";
-import { look } from "./look.ts";
 
 const refreshMs = 60_000;
 
@@ -11,7 +11,7 @@ export function Quality() {
   const { data } = useQuery({
     queryKey: ["quality"],
     refetchInterval: refreshMs,
-    queryFn: () => look<QualityView>("/admin/quality"),
+    queryFn: () => seen("quality.show"),
   });
   if (data === undefined || data.rows.length === 0) return null;
   const missing = data.unanswered ?? [];

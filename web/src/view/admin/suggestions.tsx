@@ -2,7 +2,7 @@ import { Button } from "@mantine/core";
 import { useState } from "react";
 import type { SuggestedModel, Suggestions } from "../../../../protocols/index.ts";
 import { notices } from "../../live/index.ts";
-import { request } from "../../wire/index.ts";
+import { callWithin } from "../../wire/index.ts";
 import { bytes } from "./bytes.ts";
 
 /** A node measures itself for some seconds, longer when it is busy. */
@@ -20,12 +20,7 @@ export function SuggestedModels({
   const [asking, setAsking] = useState(false);
   const ask = async () => {
     setAsking(true);
-    const result = await request<Suggestions>(
-      "GET",
-      "/api/v1/admin/inference/suggestions?measure=true",
-      undefined,
-      measureTimeoutMs,
-    );
+    const result = await callWithin(measureTimeoutMs)("inference.suggest", { measure: true });
     setAsking(false);
     if (result.ok) setFound(result.value);
     else notices.fail(result.error, "look");

@@ -8,8 +8,8 @@ import { formText } from "../../form-text.ts";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { AdminPage } from "../frame.tsx";
-import { look } from "../look.ts";
 import { useSummary } from "../nodes/asks.ts";
+import { seen } from "../../../wire/index.ts";
 import { Silent } from "../silent.tsx";
 import "../audit/audit.css";
 import "./logs.css";
@@ -137,11 +137,14 @@ function useLines(search: LogSearch, follows: boolean): { readonly lines: readon
     let over = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let next: string | undefined;
+    const { level: said, ...about } = search;
+    const level = logLevels.find((one) => one === said);
+    const asked = { ...about, ...(level && { level }), limit: 200 };
     const ask = async () => {
-      const more = next === undefined ? "limit=200" : `limit=200&after=${next}&waitMs=${waitMs}`;
+      const more = next === undefined ? {} : { after: next, waitMs };
       let pauseMs = betweenMs;
       try {
-        const page = await look<LogPage>(`/admin/logs?${query}${query === "" ? "" : "&"}${more}`);
+        const page = await seen("logs.list", { ...asked, ...more });
         if (over) return;
         const isFirst = next === undefined;
         next = page.next;

@@ -2,12 +2,13 @@ import { SegmentedControl, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
-import type { HistoryView } from "../../../../../protocols/index.ts";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { Choice } from "../backup/choice.tsx";
 import { AdminPage } from "../frame.tsx";
-import { live, look } from "../look.ts";
+import { seen } from "../../../wire/index.ts";
+import { live } from "../look.ts";
+
 import { useSummary } from "../nodes/asks.ts";
 import { Silent } from "../silent.tsx";
 import { Chart } from "./chart.tsx";
@@ -41,12 +42,12 @@ function Metrics() {
   const navigate = useNavigate();
   const { data: summary } = useSummary();
   const isEach = of === "each";
-  const asked: Readonly<Record<string, string>> = isEach ? { per: "node", top: String(linesMax), by, ...(text !== "" && { text }) } : of === "cluster" ? { per: "cluster" } : { per: "node", node: of };
-  const query = new URLSearchParams({ range, points: String(pointsMax[isEach ? "many" : "one"]), ...asked }).toString();
+  const asked = isEach ? { per: "node" as const, top: linesMax, by, ...(text !== "" && { text }) } : of === "cluster" ? { per: "cluster" as const } : { per: "node" as const, node: of };
+  const query = { range, points: pointsMax[isEach ? "many" : "one"], ...asked };
   const { data, error, isPlaceholderData } = useQuery({
     ...live(lookMs),
     queryKey: ["nodes", "history", query],
-    queryFn: () => look<HistoryView>(`/admin/metrics/history?${query}`),
+    queryFn: () => seen("metrics.history", query),
     placeholderData: (kept) => kept,
   });
   const plans = useMemo(() => (data === undefined ? [] : chartsOf(data)), [data]);

@@ -1,12 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import type { TracePage, TraceView } from "../../../../../protocols/index.ts";
+import type { TracePage } from "../../../../../protocols/index.ts";
 import { stepsOf, type TraceStep } from "../../../../../protocols/trace-steps.ts";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
 import { AdminPage } from "../frame.tsx";
-import { live, look } from "../look.ts";
+import { seen } from "../../../wire/index.ts";
+import { live } from "../look.ts";
+
 import { Silent } from "../silent.tsx";
 import { Table, type Column } from "../table.tsx";
 import "./traces.css";
@@ -57,7 +59,7 @@ function List() {
   const { data, error } = useQuery({
     ...live(lookMs),
     queryKey: ["nodes", "traces"],
-    queryFn: () => look<TracePage>(`/admin/traces?limit=${shown}`),
+    queryFn: () => seen("traces.list", { limit: shown }),
   });
   const none =
     "None. The setting tracing.ratio says which share of requests is traced. It is 0 unless you set it under Configuration.";
@@ -80,7 +82,7 @@ function List() {
 function Trace({ trace }: { readonly trace: string }) {
   const { data, error } = useQuery({
     queryKey: ["nodes", "trace", trace],
-    queryFn: () => look<TraceView>(`/admin/traces/${encodeURIComponent(trace)}`),
+    queryFn: () => seen("traces.show", { id: trace }),
     retry: false,
   });
   const steps = data === undefined ? [] : stepsOf(data.spans);

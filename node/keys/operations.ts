@@ -1,0 +1,19 @@
+/** What the operations on a node's disk do. */
+import { ok, type diskOperations, type DiskStatus, type HandlersOf, type Result } from "../../protocols/index.ts";
+
+/** What admins see and change of a node's disk. */
+export interface DiskControl {
+  status(): DiskStatus;
+  /** Begins to encrypt it, or to decrypt. Resolves when what is written from now on is so. Errors: KEY_MISSING; the system's, of the key's file. */
+  set(encrypted: boolean): Promise<Result<DiskStatus>>;
+}
+
+/** The handlers. */
+export const handleDisk = (disk: DiskControl): HandlersOf<typeof diskOperations> => ({
+  "disk.show": () => ok(disk.status()),
+  "disk.set": async ({ encrypted }) => {
+    const { state } = disk.status();
+    const result = await disk.set(encrypted);
+    return { result, before: { state }, after: result.ok ? { state: result.value.state } : undefined };
+  },
+});

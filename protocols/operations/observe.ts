@@ -1,0 +1,43 @@
+/** What the nodes remember of themselves: lines of their logs, traces, and figures over a day. */
+import { answer } from "../command.ts";
+import { historyQuery, logQuery, type HistoryView, type LogPage } from "../observe.ts";
+import { traceParams, traceQuery, type TracePage, type TraceView } from "../traces.ts";
+import { reads } from "./operation.ts";
+
+const tags = ["admin"];
+
+export const observeOperations = {
+  "logs.list": reads({
+    fields: logQuery,
+    answer: answer<LogPage>("LogPage"),
+    permission: "logs.read",
+    summary: "The newest lines of the logs of all nodes, the oldest first",
+    description:
+      "`next`, given as `after`, goes on behind them; with `waitMs` the answer waits for a line. `level` is the least that is wanted, `name` what the event begins with, `about` the id of a request, trace or actor. A node has the lines that its `log.level` lets pass, the newest few thousand of them. Who does not answer is in `silent`.",
+    tags,
+  }),
+  "traces.list": reads({
+    fields: traceQuery,
+    answer: answer<TracePage>("TracePage"),
+    permission: "traces.read",
+    summary: "The newest requests that were traced, at all nodes, the newest first",
+    description: "Each is the step at which the request came in. `tracing.ratio` says how many requests are traced.",
+    tags,
+  }),
+  "traces.show": reads({
+    params: traceParams,
+    answer: answer<TraceView>("TraceView"),
+    permission: "traces.read",
+    summary: "All steps of one trace, of all nodes, by the time at which they began",
+    tags,
+  }),
+  "metrics.history": reads({
+    fields: historyQuery,
+    answer: answer<HistoryView>("HistoryView"),
+    permission: "cluster.see",
+    summary: "Figures of the nodes over the last hour or day",
+    description:
+      "`hour` has a figure for each 15 seconds, `day` one for each 2 minutes. `per=cluster` joins those of all nodes, `per=node` has a row for each. A figure is null where nothing is known: the node did not run, or nothing was measured. They are in the memory of each node, and begin again when it starts.",
+    tags,
+  }),
+};
