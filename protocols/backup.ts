@@ -21,7 +21,7 @@ import type { ActorId } from "./ids.ts";
 import { wireLimits as limits } from "./limits.ts";
 import type { Permission } from "./permissions.ts";
 import { recallId } from "./restored.ts";
-import { key, limit, nothing, object, position } from "./schema.ts";
+import { key, limit, nothing, object, position, seenOf } from "./schema.ts";
 import { shownField } from "./power/shown.ts";
 
 /** The one actor of its kind. */
@@ -146,8 +146,7 @@ export const scheduleTime = {
 } as const;
 
 /** Commands to `backup/cluster`. */
-/** What whoever makes a schedule has seen of it: null where there was none. Another one is refused: CHANGED_MEANWHILE. */
-export const scheduleSeen = Type.Optional(Type.Union([Type.Null(), object({ ...scheduleTime, wish: backupWish })]));
+export const scheduleSeen = seenOf(object({ ...scheduleTime, wish: backupWish }));
 
 /** What a task takes, whether it begins at once or by a schedule. */
 const needsFor = ({ wish: { sort } }: Pick<BackupSchedule, "wish">): Permission => backupSorts[sort].needs;

@@ -4,7 +4,7 @@ import { Type } from "typebox";
 import { voterCounts, type DirectoryInfo, type DirectorySize } from "./directory-info.ts";
 import type { Failure } from "./errors.ts";
 import { roles, slotCount, type Role } from "./ids.ts";
-import { object } from "./schema.ts";
+import { object, position } from "./schema.ts";
 import { slotShows } from "./slot-list.ts";
 
 const role = Type.Unsafe<Role>(Type.Union(roles.map((name) => Type.Literal(name))));
@@ -66,6 +66,8 @@ export const setVoters = object({
     voterCounts.map((count) => Type.Literal(count)),
     { description: "The number of nodes that keep the directory is set together, where there are as many managers" },
   ),
+  /** How many the writer has seen wanted. If it is another number by now, nothing is changed: CHANGED_MEANWHILE. */
+  seen: Type.Optional(position),
 });
 export const migrateDirectory = object({
   endpoints: Type.Optional(

@@ -205,6 +205,8 @@ export const detectorSettings = object({
   off: Type.Optional(Type.Boolean()),
 });
 export type DetectorSettings = Static<typeof detectorSettings>;
+/** Body of the route. `seen`: all thresholds as the writer has seen them, and whether it was off. */
+export const detectorBody = object({ ...detectorSettings.properties, seen: Type.Optional(detectorSettings) });
 
 /** A detector as it stands. */
 export interface DetectorView extends DetectorRow {

@@ -2,7 +2,7 @@
 import { Type, type Static } from "typebox";
 import type { Failure } from "./errors.ts";
 import { capabilities, type Capability } from "./generation.ts";
-import { object } from "./schema.ts";
+import { object, seenOf } from "./schema.ts";
 import { secretName } from "./secrets.ts";
 
 /** The adapters of models on other servers; `runtimes/adapters.ts` has a row for each. */
@@ -58,7 +58,11 @@ export const setEndpoint = object({
     Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 64 }), { maxProperties: 8 }),
   ),
 });
+export type SetEndpoint = Static<typeof setEndpoint>;
 export const endpointParams = object({ name: endpointName });
+
+/** Body of the route. */
+export const setEndpointBody = object({ ...setEndpoint.properties, seen: seenOf(setEndpoint) });
 
 /** A server with models, for the whole cluster. */
 export interface Endpoint extends Static<typeof setEndpoint> {

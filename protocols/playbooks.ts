@@ -6,7 +6,7 @@ import { wireLimits as limits } from "./limits.ts";
 import { mailAddress } from "./mail.ts";
 import type { Permission } from "./permissions.ts";
 import { roleName } from "./roles.ts";
-import { line, object, position } from "./schema.ts";
+import { line, object, position, seenOf } from "./schema.ts";
 import type { Alert } from "./watch.ts";
 
 /** What a playbook can do. `perHourMax`: so often in an hour, in the whole cluster; what is beyond is left to people, so that nobody
@@ -137,6 +137,13 @@ export const playbookBody = object({
   note: Type.Optional(line(limits.alertNoteCharsMax)),
   when: playbookWhen,
   acts: wantedActs,
+});
+/** Body of the route. `seen`: as it is shown. */
+export const setPlaybookBody = object({
+  ...playbookBody.properties,
+  seen: seenOf(
+    object({ ...playbookBody.properties, acts: Type.Array(shownAct, { maxItems: limits.playbookActionsMax }) }),
+  ),
 });
 export type PlaybookBody = Static<typeof playbookBody>;
 export const playbookKept = object({

@@ -1,7 +1,7 @@
 /** Roles of the cluster as they are set, kept and shown (docs/decisions/0074-roles-and-conditions.md); `authority.ts` decides by them. */
 import { Type, type Static } from "typebox";
 import { wireLimits as limits } from "./limits.ts";
-import { line, object } from "./schema.ts";
+import { line, object, seenOf } from "./schema.ts";
 
 /** The name of a role of the cluster. */
 export const roleName = Type.String({ pattern: "^[a-z][a-z0-9-]{0,31}$" });
@@ -40,9 +40,12 @@ export type Grant = Static<typeof grant>;
 export const setRole = object({
   grants: Type.Array(grant, { maxItems: limits.roleGrantsMax }),
   note: Type.Optional(line(limits.titleCharsMax)),
-  /** What whoever sets it has seen: null where there was none. Another one is refused: CHANGED_MEANWHILE. */
-  seen: Type.Optional(
-    Type.Union([Type.Null(), object({ grants: Type.Array(grant, { maxItems: limits.roleGrantsMax }) })]),
+  seen: seenOf(
+    object({
+      grants: Type.Array(grant, { maxItems: limits.roleGrantsMax }),
+      /** Empty: it had none. Absent: an older client does not say. */
+      note: Type.Optional(line(limits.titleCharsMax, 0)),
+    }),
   ),
 });
 

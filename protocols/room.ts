@@ -181,7 +181,12 @@ export const roomCommands = {
   }),
   /** To hand a room over: make somebody else an owner, then yourself a member. Errors: LAST_OWNER, FORBIDDEN. */
   setRole: command({
-    params: { member: principal, role: memberRole },
+    params: {
+      member: principal,
+      role: memberRole,
+      /** The role that the writer has seen. If it is another by now, nothing is done: CHANGED_MEANWHILE. */
+      seen: Type.Optional(memberRole),
+    },
     result: view,
     from: members,
     effect: "changes",

@@ -55,6 +55,10 @@ export const line = (maxLength: number, minLength = 1, pattern?: string) =>
     description: "One line of well-formed text with something visible in it; no control characters",
   });
 
+/** What the writer of something has seen of it, or null where there was none. If it is something else by now,
+ *  nothing is written: CHANGED_MEANWHILE, with `now`. Without it, the write takes the place of whatever is there. */
+export const seenOf = <Seen extends TSchema>(seen: Seen) => Type.Optional(Type.Union([Type.Null(), seen]));
+
 /** Nothing to say: the empty object. */
 export const nothing = object({});
 export type Nothing = Static<typeof nothing>;

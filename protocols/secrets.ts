@@ -1,6 +1,6 @@
 /** Secrets of the cluster by their names, as admins see and set them (docs/decisions/0094-named-secrets.md). */
 import { Type, type Static } from "typebox";
-import { object } from "./schema.ts";
+import { object, position } from "./schema.ts";
 
 /** What a secret may be called. */
 export const secretName = Type.String({
@@ -26,6 +26,9 @@ export const setSecret = object({
   note: Type.Optional(Type.String({ maxLength: 128, pattern: "^[^\\x00-\\x1f\\x7f]*$" })),
 });
 export type SetSecret = Static<typeof setSecret>;
+/** Body of the route. `seen`: how often the writer has seen it set, 0 where there was none. Where it is another
+ *  number by now, nothing is set: CHANGED_MEANWHILE. */
+export const setSecretBody = object({ ...setSecret.properties, seen: Type.Optional(position) });
 /** `POST /admin/secrets/:secret/rotate`: another value, for the same places. */
 export const rotateSecret = object({ value });
 /** `POST /admin/secrets/:secret/adopt`: what a setting has kept by itself becomes a secret with a name. */

@@ -249,7 +249,12 @@ export const userCommands = {
   }),
   renamePasskey: command({
     ...own,
-    params: { id: passkey.properties.id, name: passkey.properties.name },
+    params: {
+      id: passkey.properties.id,
+      name: passkey.properties.name,
+      /** The name that the writer has seen. If it is another by now, nothing is done: CHANGED_MEANWHILE. */
+      seen: Type.Optional(passkey.properties.name),
+    },
     result: nothing,
     effect: "changes",
     permission: "account.revoke",

@@ -20,7 +20,7 @@ import {
   type PlaybookOrder,
   type PlaybookRun,
 } from "./playbooks.ts";
-import { key, limit, line, nothing, object, position } from "./schema.ts";
+import { key, limit, line, nothing, object, position, seenOf } from "./schema.ts";
 import { shownField } from "./power/shown.ts";
 
 /** The one actor of its kind. */
@@ -91,8 +91,7 @@ export const ruleBody = object({
   on: Type.Optional(Type.Boolean()),
 });
 export type RuleBody = Static<typeof ruleBody>;
-/** What whoever sets a rule has seen of it: null where there was none. Another one is refused: CHANGED_MEANWHILE. */
-const ruleSeen = Type.Optional(Type.Union([Type.Null(), ruleBody]));
+const ruleSeen = seenOf(ruleBody);
 export const setRuleBody = object({ ...ruleBody.properties, seen: ruleSeen });
 export interface WatchRule extends RuleBody {
   readonly name: string;
@@ -229,10 +228,10 @@ export const watchCommands = {
     result: answer<Alert>("Alert"),
     summary: "Takes note of an alert",
   }),
-  /** Errors: NOT_FOUND, BAD_REQUEST (no such threshold). */
+  /** Errors: NOT_FOUND, BAD_REQUEST (no such threshold), CHANGED_MEANWHILE. */
   setDetector: command({
     ...managed,
-    params: { ...shownField, name, set: detectorSettings },
+    params: { ...shownField, name, set: detectorSettings, seen: Type.Optional(detectorSettings) },
     result: answer<DetectorView>("DetectorView"),
     summary: "Sets thresholds of a detector, or switches it off",
   }),
@@ -264,10 +263,10 @@ export const watchCommands = {
     summary: "The rules over events",
     answers: "list",
   }),
-  /** It begins as a rehearsal, also where there was one that was switched on. Error: LIMIT_REACHED. */
+  /** It begins as a rehearsal, also where one was switched on. Errors: LIMIT_REACHED, CHANGED_MEANWHILE. */
   setPlaybook: command({
     ...managed,
-    params: { ...shownField, name: key, playbook: playbookKept, by },
+    params: { ...shownField, name: key, playbook: playbookKept, by, seen: seenOf(playbookKept) },
     result: answer<Playbook>("Playbook"),
     summary: "Makes a playbook, or changes it",
   }),

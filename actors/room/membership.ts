@@ -349,13 +349,14 @@ function heirOf(room: Room, owner: string): string | undefined {
   return heir?.[0];
 }
 
-/** Sets a rank. Owners do; one owner always stays. Errors: FORBIDDEN, NOT_FOUND, LAST_OWNER. */
-export function setRole(room: Room, { member, role }: Of<"setRole">, turn: Turn): Effects {
+/** Sets a rank. Owners do; one owner always stays. Errors: FORBIDDEN, NOT_FOUND, LAST_OWNER, CHANGED_MEANWHILE. */
+export function setRole(room: Room, { member, role, seen }: Of<"setRole">, turn: Turn): Effects {
   if (!hasByRank(room, turn.from, "room.rank"))
     return [refuse("FORBIDDEN", { reason: "only owners can change roles" })];
   const target = entryOf(room.members, member);
   if (target === undefined) return [refuse("NOT_FOUND", { member })];
   if (target.role === role) return [reply(viewOf(room, turn.key))];
+  if (seen !== undefined && seen !== target.role) return [refuse("CHANGED_MEANWHILE", { member, now: target.role })];
   if (!isUser(member))
     return [refuse("FORBIDDEN", { reason: "an agent can only be a member, not a moderator or owner" })];
   const owners = allEntries(room.members).filter(([, other]) => other.role === "owner");

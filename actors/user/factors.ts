@@ -12,6 +12,7 @@ import {
 } from "../../protocols/index.ts";
 import { persist, refuse, reply, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
+import { changedSince } from "../seen.ts";
 import type { UserNotes } from "./notes.ts";
 import { happen, type Effects } from "./sessions.ts";
 import { factorsOf, type Account, type FactorChange, type UserState } from "./state.ts";
@@ -145,10 +146,12 @@ const endAll = (state: UserState, account: Account, turn: Turn<UserNotes>): Effe
     account.sessions.map(({ id }) => ({ type: "sessionRevoked" as const, id })),
   );
 
-/** Error: NOT_FOUND. */
-export function renamePasskey(account: Account, { id, name }: Of<"renamePasskey">): Effects {
+/** Errors: NOT_FOUND, CHANGED_MEANWHILE. */
+export function renamePasskey(account: Account, { id, name, seen }: Of<"renamePasskey">): Effects {
   const held = account.passkeys?.find((one) => one.id === id);
   if (held === undefined) return [refuse("NOT_FOUND")];
+  if (changedSince<{ name: string }>(seen === undefined ? undefined : { name: seen }, held, { name }) !== undefined)
+    return [refuse("CHANGED_MEANWHILE", { now: held.name })];
   return [persist({ type: "passkeySet", passkey: { ...held, name } }), reply({})];
 }
 

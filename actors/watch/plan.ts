@@ -82,7 +82,7 @@ function thresholdFault(row: DetectorRow, name: string, value: number): string |
 }
 
 /** Thresholds that are not named go back to the built-in ones. */
-export function setDetector(state: PlanState, { name, set }: Message<"setDetector">): Effects {
+export function setDetector(state: PlanState, { name, set, seen }: Message<"setDetector">): Effects {
   if (!Object.hasOwn(detectors, name)) return [refuse("NOT_FOUND", { detector: name })];
   for (const [threshold, value] of Object.entries(set.settings ?? {})) {
     const problem = thresholdFault(detectors[name as DetectorName], threshold, value);
@@ -90,6 +90,8 @@ export function setDetector(state: PlanState, { name, set }: Message<"setDetecto
   }
   const change: PlanChange = { type: "detectorSet", name, set };
   const { now, off } = viewOf(state, name as DetectorName);
+  if (seen !== undefined && !(sameJson(seen.settings ?? {}, now) && (seen.off === true) === off))
+    return [refuse("CHANGED_MEANWHILE", { detector: name, now: { settings: now, off } })];
   const view = viewOf(evolvePlan(state, change), name as DetectorName);
   return [persist(change), reply({ ...view, before: { now, off } } satisfies DetectorView)];
 }
@@ -128,7 +130,10 @@ export function removeRule(state: PlanState, { name }: Message<"removeRule">): E
   return [persist({ type: "ruleRemoved", name }), reply(rule)];
 }
 
-export function setPlaybook(state: PlanState, { name, playbook: body, by }: Message<"setPlaybook">): Effects {
+export function setPlaybook(state: PlanState, { name, playbook: body, by, seen }: Message<"setPlaybook">): Effects {
+  const { note, when, acts } = state.playbooks.find((one) => one.name === name) ?? {};
+  if (seen !== undefined && !sameJson(seen, when === undefined ? null : { note, when, acts }))
+    return [refuse("CHANGED_MEANWHILE", { playbook: name })];
   if (without(state.playbooks, name).length >= wireLimits.playbooksMax)
     return [refuse("LIMIT_REACHED", { limit: "playbooksMax", max: wireLimits.playbooksMax })];
   const playbook: Playbook = { name, ...body, mode: "dryRun", setBy: by };

@@ -43,6 +43,14 @@ export interface Conversation {
 
 const done: Step = {};
 
+/** What is said of a change that rested on something else than what is there now. */
+const changedMeanwhile: Readonly<Partial<Record<Request["name"], string>>> = {
+  "room.edit":
+    "The message was changed in the meantime, and your edit was not saved. Its present text is above; use /edit again to replace it.",
+  "room.setTopic":
+    "The topic was changed in the meantime. Yours was not set; the present one is above. Use /topic again.",
+};
+
 const wrong = ({ wrong: message }: Wrong): Step =>
   // The person reads what was wrong with the line, not that a request did not fit.
   ({ failure: { ...failure("BAD_REQUEST"), message } });
@@ -76,6 +84,7 @@ export function createConversation(options: {
     place: undefined,
     hasReacted: () => false,
     editedAtMs: () => undefined,
+    topic: () => undefined,
     awaited: () => undefined,
   };
   let visit: Visit | undefined;
@@ -178,8 +187,7 @@ export function createConversation(options: {
     const answer = await visit?.send(asked);
     if (asked.name === "room.leave" && answer?.ok === true) leave();
     if (answer?.ok === false && answer.error.code === "CHANGED_MEANWHILE") {
-      const message =
-        "The message was changed in the meantime, and your edit was not saved. Its present text is above; use /edit again to replace it.";
+      const message = changedMeanwhile[asked.name] ?? answer.error.message;
       return { failure: { ...answer.error, message } };
     }
     return answer === undefined ? done : stepOf(answer);

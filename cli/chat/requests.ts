@@ -18,6 +18,8 @@ export interface Here {
   hasReacted(seq: number, emoji: string): boolean;
   /** When a message that was shown here was edited last, or 0. Undefined: it was not shown. */
   editedAtMs(seq: number): number | undefined;
+  /** The topic of the room, as it was told last. Undefined: no room is followed. */
+  topic(): string | undefined;
   /** The message whose answer the person waits for, the newest of several. Undefined: none is known. */
   awaited(): number | undefined;
 }
@@ -62,6 +64,9 @@ const request = <Name extends WireCommand>(name: Name, parameters: ParametersOf<
   parameters,
 });
 
+/** What a change rests on, where the person saw it. */
+const restingOn = <Seen>(seen: Seen | undefined): { readonly seen?: Seen } => (seen === undefined ? {} : { seen });
+
 /** What a text asks for: it is said to the room or agent where the person is. */
 export function requestOfText(text: string, { place }: Here): Request | Wrong {
   if (place === undefined) return { wrong: "Choose a room with /join ROOM or an agent with /agent NAME." };
@@ -94,10 +99,9 @@ export function requestOf(
       return onNumber(first, (seq) => inRoom(request("room.markUnread", { seq })));
     case "edit":
       // An edit rests on what the person saw: what was changed meanwhile is not overwritten in silence.
-      return onNumber(first, (seq) => {
-        const seen = here.editedAtMs(seq);
-        return inRoom(request("room.edit", { seq, text: rest, ...(seen !== undefined && { seen }) }));
-      });
+      return onNumber(first, (seq) =>
+        inRoom(request("room.edit", { seq, text: rest, ...restingOn(here.editedAtMs(seq)) })),
+      );
     case "delete":
       return onNumber(first, (seq) => inRoom(request("room.delete", { seq })));
     case "react":
@@ -125,7 +129,7 @@ export function requestOf(
     case "close":
       return onNumber(first, (seq) => inRoom(request("room.closePoll", { seq })));
     case "topic":
-      return inRoom(request("room.setTopic", { topic: rest }));
+      return inRoom(request("room.setTopic", { topic: rest, ...restingOn(here.topic()) }));
     case "stop": {
       if (here.place?.kind !== "room") return withAgent(request("agent.stop", {}));
       if (rest !== "") return onNumber(rest, (seq) => request("room.stop", { seq }));

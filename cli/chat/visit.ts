@@ -54,6 +54,8 @@ export class Visit implements Here {
   #unprinted = 0;
   readonly #models: () => Promise<Result<{ readonly models: readonly ModelInfo[] }>>;
   readonly #reactions = new Map<number, RoomMessage["reactions"]>();
+  /** The topic of the room; undefined: none was told. */
+  #topic: string | undefined;
   /** When the messages that were shown were edited last, or 0. */
   readonly #edited = new Map<number, number>();
   #unfollow = (): void => {};
@@ -296,6 +298,10 @@ export class Visit implements Here {
     this.#oldest = first ?? this.#oldest;
   }
 
+  topic(): string | undefined {
+    return this.#topic;
+  }
+
   /** The newest message of this person that is being answered. */
   awaited(): number | undefined {
     const own = [...this.#awaited.values()].filter(({ by }) => by === `user/${this.#user}`);
@@ -336,6 +342,7 @@ export class Visit implements Here {
 
   #showRoom({ title, topic, messages, members, visibility, answering = [] }: RoomState): void {
     this.#awaited.clear();
+    this.#topic = topic;
     this.#members.clear();
     for (const member of Object.keys(members)) this.#members.add(member);
     for (const { agent, seq, by } of answering) this.#awaited.set(`${agent}#${seq}`, { seq, by });
@@ -373,6 +380,7 @@ export class Visit implements Here {
         event.done === true ? undefined : growDraft(this.#draft, event),
         placeOf(event),
       );
+    if (event.type === "topicSet") this.#topic = event.topic;
     if (event.type === "joined") this.#members.add(event.member);
     if (event.type === "left") this.#members.delete(event.member);
     if ("messages" in event)

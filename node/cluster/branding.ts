@@ -7,8 +7,8 @@ import { brandingKey, isRow, type BrandingRow } from "./records.ts";
 export interface Branding {
   /** As this node knows it. */
   current(): BrandingRow;
-  /** Puts what `make` makes of the row in its place. Error: OVERLOADED. */
-  change(make: (row: BrandingRow) => BrandingRow): Promise<Result<{ readonly before: BrandingRow; readonly after: BrandingRow }>>;
+  /** Puts what `make` makes of the row in its place. Errors: those of `make`, OVERLOADED. */
+  change(make: (row: BrandingRow) => Result<BrandingRow>): Promise<Result<{ readonly before: BrandingRow; readonly after: BrandingRow }>>;
   stop(): void;
 } // prettier-ignore
 
@@ -36,7 +36,9 @@ export function openBranding(directory: Pick<Directory, "read" | "compareAndSet"
         // oxlint-disable-next-line no-await-in-loop -- one attempt after the other
         const found = await directory.read(brandingKey);
         const before = taken(found?.value);
-        const after = make(before);
+        const made = make(before);
+        if (!made.ok) return made;
+        const after = made.value;
         const value = Object.keys(after).length === 0 ? undefined : after;
         if (value === undefined && found === undefined) return ok({ before, after });
         // oxlint-disable-next-line no-await-in-loop -- one attempt after the other

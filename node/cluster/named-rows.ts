@@ -1,5 +1,5 @@
 /** Rows of the directory that admins write one by one, each by its name, as every node knows them. */
-import { failure, ok, refused, type Failure, type Result } from "../../protocols/index.ts";
+import { failure, ok, refused, sameJson, type Failure, type Result } from "../../protocols/index.ts";
 import type { Directory, DirectoryRow } from "../ports.ts";
 
 /** Rows of one sort. */
@@ -7,12 +7,32 @@ export interface NamedRows<Row extends { readonly name: string }> {
   /** By name. */
   current(): readonly Row[];
   onChange(listener: () => void): () => void;
-  /** Writes one, in place of the one of that name. Errors: those of `fault`, LIMIT_REACHED, OVERLOADED when others keep writing it. Rejects with
-   *  DIRECTORY_UNAVAILABLE. */
-  set(row: Row): Promise<Result<Row>>;
+  /** Writes one, in place of the one of that name. `seen`: what the writer has seen, or null where there was none;
+   *  where it is something else by now, nothing is written. Errors: those of `fault`, LIMIT_REACHED,
+   *  CHANGED_MEANWHILE, OVERLOADED when others keep writing it. Rejects with DIRECTORY_UNAVAILABLE. */
+  set(row: Row, seen?: SeenRow<Row>): Promise<Result<Row>>;
   /** Gives it as it was. Errors: NOT_FOUND, OVERLOADED. */
   remove(name: string): Promise<Result<Row>>;
   stop(): void;
+}
+
+/** A row as somebody has seen it, who knows its name; null: there was none. */
+export type SeenRow<Row extends { readonly name: string }> = Omit<Row, "name"> | null;
+
+/** A row as who knows its name has seen it. */
+export function withoutName<Row extends { readonly name: string }>(row: Row | undefined): SeenRow<Row> {
+  if (row === undefined) return null;
+  const { name: _, ...rest } = row;
+  return rest;
+}
+
+/** The row in the place of what is there now, if that is what its writer has seen, or the same. */
+function instead<Row extends { readonly name: string }>(
+  now: Row | undefined,
+  { one, row, seen }: { readonly one: string; readonly row: Row; readonly seen: SeenRow<Row> | undefined },
+): Result<Row> {
+  if (seen === undefined || sameJson(seen, withoutName(now)) || sameJson(row, now)) return ok(row);
+  return refused(failure("CHANGED_MEANWHILE", { [one]: row.name, now: withoutName(now) }));
 }
 
 /** What a sort of rows is. */
@@ -88,12 +108,12 @@ export function watchNamedRows<Row extends { readonly name: string }>(
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    async set(row) {
+    async set(row, seen) {
       const wrong = fault?.(row);
       if (wrong !== undefined) return refused(wrong);
       const full = !rows.has(`${prefix}${row.name}`) && rows.size >= max;
       if (full) return refused(failure("LIMIT_REACHED", limit));
-      const written = await change(row.name, () => ok(row));
+      const written = await change(row.name, (now) => instead(now, { one, row, seen }));
       return written.ok ? ok(row) : written;
     },
     async remove(name) {

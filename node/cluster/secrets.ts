@@ -19,7 +19,7 @@ import {
 } from "../../protocols/index.ts";
 import type { Directory, DirectoryRow } from "../ports.ts";
 import { settingsLimits } from "./limits.ts";
-import { watchNamedRows } from "./named-rows.ts";
+import { watchNamedRows, withoutName } from "./named-rows.ts";
 
 /** Where something is sent to. */
 export interface Destination {
@@ -84,7 +84,11 @@ export interface NamedSecrets extends Seals {
   list(): readonly SecretRow[];
   onChange(listener: () => void): () => void;
   /** Errors: LIMIT_REACHED, OVERLOADED. Rejects with DIRECTORY_UNAVAILABLE. */
-  set(name: string, wish: SetSecret, author: SecretAuthor): Promise<Result<SecretRow>>;
+  set(
+    name: string,
+    next: SetSecret & { readonly seen?: number | undefined },
+    author: SecretAuthor,
+  ): Promise<Result<SecretRow>>;
   /** Another value for the same places. Errors: NOT_FOUND, OVERLOADED. */
   rotate(name: string, value: string, author: SecretAuthor): Promise<Result<SecretRow>>;
   /** Errors: NOT_FOUND, OVERLOADED. Whether something uses it is asked before. */
@@ -104,12 +108,20 @@ export function watchSecrets(directory: Directory, seals: Pick<Seals, "seal" | "
   }
   async function write(
     name: string,
-    { value, ...given }: SetSecret,
+    { value, seen, ...given }: SetSecret & { readonly seen?: number | undefined },
     { by, nowMs: atMs }: SecretAuthor,
   ): Promise<Result<SecretRow>> {
     const sealed = await seals.seal(value, contextOf({ name, for: given.for }));
-    const version = (find(name)?.version ?? 0) + 1;
-    return rows.set({ ...given, name, sealed, version, by, atMs });
+    const before = await lookUp(name);
+    const version = before?.version ?? 0;
+    const stale = (): Result<never> => refused(failure("CHANGED_MEANWHILE", { secret: name }));
+    if (seen !== undefined && seen !== version) return stale();
+    const set = await rows.set(
+      { ...given, name, sealed, version: version + 1, by, atMs },
+      seen === undefined ? undefined : withoutName(before),
+    );
+    // What was there is sealed, and is told to nobody.
+    return set.ok || set.error.code !== "CHANGED_MEANWHILE" ? set : stale();
   }
 
   return {

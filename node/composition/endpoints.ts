@@ -178,14 +178,14 @@ export function openEndpoints(
             ...(search !== undefined && { search }),
           };
         },
-        async set(endpoint) {
+        async set(endpoint, seen) {
           const problem = modelProblem(modelEntryOf(endpoint));
           if (problem !== undefined) return refused(failure("BAD_REQUEST", { ...problem }));
           const lacking = endpoint.key?.secret === undefined ? undefined : secretFault(named?.list() ?? [], endpoint.key.secret, destinationOf(endpoint.url)); // prettier-ignore
           if (lacking !== undefined) return refused(failure("BAD_REQUEST", { path: "/key/secret", problem: lacking }));
           const taken = configured.some(({ view }) => view.name === endpoint.name);
           if (taken) return refused(failure("NAME_TAKEN", { name: endpoint.name, reason: "the configuration of this node has an endpoint of this name" })); // prettier-ignore
-          return endpoints.set(endpoint);
+          return endpoints.set(endpoint, seen);
         },
         remove: (name) => endpoints.remove(name),
         async test({ name, endpoint, model, speed = true }) {

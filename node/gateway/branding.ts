@@ -2,12 +2,16 @@
  *  document that can do things, and is refused. */
 import { createHash } from "node:crypto";
 import type { FastifyInstance } from "fastify";
+import type { Static } from "typebox";
 import {
   failure,
   PlexusError,
   schema,
-  setBranding,
+  ok,
+  refused,
+  setBrandingBody,
   type BrandingView,
+  type Result,
   type SetBranding,
 } from "../../protocols/index.ts";
 import type { Branding } from "../cluster/branding.ts";
@@ -42,6 +46,14 @@ const viewOf = ({ name, colour, logo }: BrandingRow): BrandingView => ({
   ...(colour !== undefined && { colour }),
   ...(logo !== undefined && { logo: logo.hash }),
 });
+
+/** The row after a change, if what changes is as its writer has seen it. Errors: those of a logo, CHANGED_MEANWHILE. */
+function changed(row: BrandingRow, { seen, ...next }: Static<typeof setBrandingBody>): Result<BrandingRow> {
+  const now = viewOf(row);
+  const parts = Object.keys(next) as (keyof BrandingView)[];
+  const isAsSeen = seen === undefined || parts.every((part) => seen[part] === now[part]);
+  return isAsSeen ? ok(rowAfter(row, next)) : refused(failure("CHANGED_MEANWHILE", { now }));
+}
 
 /** Adds the routes. */
 export function addBranding(app: FastifyInstance, at: GatewayContext, branding: Branding): void {
@@ -85,16 +97,16 @@ export function addBranding(app: FastifyInstance, at: GatewayContext, branding: 
     },
   );
 
-  app.put<{ Body: SetBranding }>(
+  app.put<{ Body: Static<typeof setBrandingBody> }>(
     "/admin/branding",
     {
       config: audits("setBranding", "config.manage"),
       schema: {
         summary: "Sets name, colour and logo of the cluster",
         description:
-          "What is absent stays, `null` is what Plexus has by itself. The logo is a PNG, JPEG or WebP of at most 32 KiB and 512 pixels a side; SVG is refused.",
+          "What is absent stays, `null` is what Plexus has by itself. The logo is a PNG, JPEG or WebP of at most 32 KiB and 512 pixels a side; SVG is refused. `seen`: how the caller has seen it look; where what is changed is something else by now, nothing is changed (CHANGED_MEANWHILE).",
         tags: ["admin"],
-        body: setBranding,
+        body: setBrandingBody,
       },
     },
     async (request): Promise<BrandingView> => {
@@ -102,7 +114,7 @@ export function addBranding(app: FastifyInstance, at: GatewayContext, branding: 
         at,
         request,
         {},
-        branding.change((row) => rowAfter(row, request.body)),
+        branding.change((row) => changed(row, request.body)),
         ({ before, after }) => changeOf(viewOf(before), viewOf(after)),
       );
       return viewOf(after);

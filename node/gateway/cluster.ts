@@ -279,9 +279,9 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
       schema: { summary: "How many managers keep the directory together", tags, body: setVoters },
     },
     async (request) => {
-      const { wanted } = request.body;
+      const { wanted, seen } = request.body;
       const before = await control().voters();
-      const set = control().setVoters(wanted, whoIs(request));
+      const set = control().setVoters({ wanted, seen }, whoIs(request));
       const was = before.ok ? { wanted: before.value.wanted } : undefined;
       return audited(quiet, request, { wanted }, set, () => changeOf(was, { wanted }));
     },

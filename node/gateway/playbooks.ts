@@ -8,13 +8,15 @@ import {
   failure,
   ok,
   playbookActs,
-  playbookBody,
   playbookMode,
   refused,
+  sameJson,
   schema,
   sealedPageText,
+  setPlaybookBody,
   watchActor,
   type Failure,
+  type KeptPlaybook,
   type Playbook,
   type PlaybookBody,
   type PlaybookRun,
@@ -52,6 +54,28 @@ const withActs = ({ acts, ...playbook }: Playbook, whole: boolean) => ({
   acts: acts.map((act) => shownAct(act, whole)),
 });
 
+const keptOf = ({ note, when, acts }: Playbook): KeptPlaybook => ({ ...(note !== undefined && { note }), when, acts });
+
+/** What is set of it, as those may see it who may set it. */
+const settingsOf = (playbook: Playbook) => ({
+  ...keptOf(playbook),
+  acts: playbook.acts.map((act) => shownAct(act, true)),
+});
+
+/** What a change rests on, as it is kept: the actor compares it again, and alone decides whether somebody came
+ *  between. Error: CHANGED_MEANWHILE. */
+function restingOn(
+  seen: Static<typeof setPlaybookBody>["seen"],
+  before: Playbook | undefined,
+): Result<{ readonly seen?: KeptPlaybook | null }> {
+  if (seen === undefined) return ok({});
+  const now = before === undefined ? null : settingsOf(before);
+  if (!sameJson(seen, now)) return refused(failure("CHANGED_MEANWHILE", { now }));
+  return ok({ seen: before === undefined ? null : keptOf(before) });
+}
+
+const badAct = (index: number, problem: string) => refused(failure("BAD_REQUEST", { path: `/acts/${index}`, problem }));
+
 /** A playbook in the audit. */
 const notedOf = (playbook: Playbook | undefined): object | undefined =>
   playbook && {
@@ -72,11 +96,8 @@ export function addPlaybookRoutes(app: FastifyInstance, at: GatewayContext): voi
     const all = await askAll();
     return all.ok ? ok(all.value.playbooks.find((one) => one.name === name)) : all;
   };
-  /** As whoever asks may see it. */
   const shown = ({ caller, address }: FastifyRequest, playbook: Playbook) =>
     withActs(playbook, caller === null || at.rights.refusal(caller, "alerts.manage", address) === undefined);
-  const badAct = (index: number, problem: string) =>
-    refused(failure("BAD_REQUEST", { path: `/acts/${index}`, problem }));
 
   app.get(
     "/admin/playbooks",
@@ -122,7 +143,7 @@ export function addPlaybookRoutes(app: FastifyInstance, at: GatewayContext): voi
     return ok({ do: act.do, host: new URL(act.url).host, sealed });
   } // prettier-ignore
 
-  app.put<{ Params: Static<typeof playbookParams>; Body: PlaybookBody }>(
+  app.put<{ Params: Static<typeof playbookParams>; Body: Static<typeof setPlaybookBody> }>(
     "/admin/playbooks/:playbook",
     {
       config: audits("setPlaybook", "alerts.manage"),
@@ -132,29 +153,32 @@ export function addPlaybookRoutes(app: FastifyInstance, at: GatewayContext): voi
           "`secret` is in the answer where an act is a page with a `url`: with it the pages are signed (`x-plexus-signature: v1=HMAC-SHA256(secret, x-plexus-time + '.' + body)`), and it is shown this once. The `url` is never shown again; a page with its `host` alone keeps url and secret that the playbook has there. A mail goes to an address (`to`) or to everybody with a `role`.",
         tags,
         params: playbookParams,
-        body: playbookBody,
+        body: setPlaybookBody,
       },
     },
     async (request) => {
       const { playbook: name } = request.params;
+      const { seen, ...body } = request.body;
       const secret = Buffer.from(at.random.bytes(32)).toString("base64url");
       let before: Playbook | undefined;
       const set = async (): Promise<Result<Playbook>> => {
         const known = await askOne(name);
         if (!known.ok) return known;
         before = known.value;
+        const rests = restingOn(seen, before);
+        if (!rests.ok) return rests;
         const acts: KeptAct[] = [];
-        for (const [index, act] of request.body.acts.entries()) {
+        for (const [index, act] of body.acts.entries()) {
           const kept = await keptAct(act, { index, name, secret, before });
           if (!kept.ok) return kept;
           acts.push(kept.value);
         }
-        return ask({ type: "setPlaybook", name, playbook: { ...request.body, acts }, ...askedBy(at, request) });
+        return ask({ type: "setPlaybook", name, playbook: { ...body, acts }, ...rests.value, ...askedBy(at, request) });
       };
       const playbook = await audited(at, request, { playbook: name }, set(), (now) =>
         changeOf(notedOf(before), notedOf(now)),
       );
-      const isSigned = request.body.acts.some((act) => act.do === "page" && "url" in act);
+      const isSigned = body.acts.some((act) => act.do === "page" && "url" in act);
       return { ...shown(request, playbook), ...(isSigned && { secret }) };
     },
   );

@@ -106,6 +106,18 @@ export async function rolesLetInto(
   return refused(failure("FORBIDDEN", { reason: "this account has as many rights as yours: only a person with more rights, or the operator, can set up a way into it" })); // prettier-ignore
 }
 
+/** That a role is not as its writer has seen it; undefined: it is. */
+function changeSince(
+  seen: Static<typeof setRole>["seen"],
+  known: ClusterRole | undefined,
+  role: string,
+): Failure | undefined {
+  const note = known?.note ?? "";
+  const isAsSeen = sameJson(seen?.grants, known?.grants) && (seen?.note ?? note) === note;
+  if (seen === undefined || isAsSeen) return undefined;
+  return failure("CHANGED_MEANWHILE", { role, now: known?.grants ?? null, note });
+}
+
 /** Adds the routes under /api/v1/admin/roles and /api/v1/admin/users: what roles grant, who has them, and the sessions of people. */
 export function addRoleRoutes(app: FastifyInstance, at: GatewayContext): void {
   const { kernel, limits, rights } = at;
@@ -152,9 +164,7 @@ export function addRoleRoutes(app: FastifyInstance, at: GatewayContext): void {
       const done = own().change((roles) => {
         const known = rolesWith(roles).find((one) => one.name === name);
         before = known?.grants ?? [];
-        if (seen !== undefined && !sameJson(seen?.grants, known?.grants))
-          return refused(failure("CHANGED_MEANWHILE", { role: name, now: known?.grants ?? null }));
-        const wrong = faultOf(role) ?? refusalToReplace(request, roles, role);
+        const wrong = changeSince(seen, known, name) ?? faultOf(role) ?? refusalToReplace(request, roles, role);
         if (wrong !== undefined) return refused(wrong);
         const others = roles.filter((other) => other.name !== name);
         if (others.length >= wireLimits.rolesMax) return refused(failure("LIMIT_REACHED", { limit: "rolesMax", max: wireLimits.rolesMax })); // prettier-ignore

@@ -8,7 +8,7 @@ import {
   rotateSecret,
   secretParams,
   secretReference,
-  setSecret,
+  setSecretBody,
   type AuditFacts,
   type Result,
   type SecretsView,
@@ -80,17 +80,17 @@ export function addSecrets(app: FastifyInstance, at: GatewayContext, control: Se
     },
   );
 
-  app.put<{ Params: Params; Body: Static<typeof setSecret> }>(
+  app.put<{ Params: Params; Body: Static<typeof setSecretBody> }>(
     "/admin/secrets/:secret",
     {
       config: audits("setSecret", "secrets.manage"),
       schema: {
         summary: "Sets a secret, in place of the one of that name",
         description:
-          "`value` is written and never read. `for` names the hosts that it may be sent to: a setting for another place does not get it. Settings take it as `secret:NAME` where they take a password or a key.",
+          "`value` is written and never read. `for` names the hosts that it may be sent to: a setting for another place does not get it. Settings take it as `secret:NAME` where they take a password or a key. `seen`: how often the caller has seen it set, 0 for never; where it is another number by now, nothing is set (CHANGED_MEANWHILE).",
         tags,
         params: secretParams,
-        body: setSecret,
+        body: setSecretBody,
       },
     },
     async (request) => {

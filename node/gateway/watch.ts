@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
 import type { Message } from "../../actors/behavior.ts";
 import {
-  detectorSettings,
+  detectorBody,
   failure,
   neededFor,
   refused,
@@ -28,6 +28,8 @@ const detectorParams = schema.object({ detector: schema.key });
 
 /** How far back a trial looks when nobody says otherwise. */
 const trialMs = 30 * 24 * 3_600_000;
+
+const said = (view: Pick<DetectorView, "now" | "off"> | undefined) => view && { settings: view.now, off: view.off };
 
 /** Adds the routes under /api/v1/admin/detectors and /rules. */
 export function addWatchRoutes(app: FastifyInstance, at: GatewayContext): void {
@@ -58,26 +60,25 @@ export function addWatchRoutes(app: FastifyInstance, at: GatewayContext): void {
     { config: seen, schema: { summary: "What is watched for, and from when on it is too much", tags } },
     async () => demand(await ask<{ readonly detectors: readonly DetectorView[] }>({ type: "detectors" })),
   );
-  app.put<{ Params: Static<typeof detectorParams>; Body: Static<typeof detectorSettings> }>(
+  app.put<{ Params: Static<typeof detectorParams>; Body: Static<typeof detectorBody> }>(
     "/admin/detectors/:detector",
     {
       config: audits("setRule", "alerts.manage"),
       schema: {
         summary: "Sets thresholds of a detector, or switches it off",
         description:
-          "Thresholds that are not named are the built-in ones again. `bounds` of the answer are what each may be set to, `before` is how it stood.",
+          "Thresholds that are not named are the built-in ones again. `bounds` of the answer are what each may be set to, `before` is how it stood. `seen`: the thresholds that the caller has seen, and `off`; where they are others by now, nothing is changed (CHANGED_MEANWHILE).",
         tags,
         params: detectorParams,
-        body: detectorSettings,
+        body: detectorBody,
       },
     },
     async (request) => {
       const { detector: name } = request.params;
-      const set = request.body;
+      const { seen, ...set } = request.body;
       const facts = { detector: name, ...set.settings, off: set.off === true };
-      const said = (view: Pick<DetectorView, "now" | "off"> | undefined) =>
-        view && { settings: view.now, off: view.off };
-      const done = triggered<DetectorView>(request, `detector/${name}`, { type: "setDetector", name, set });
+      const message = { type: "setDetector", name, set, ...(seen && { seen }) };
+      const done = triggered<DetectorView>(request, `detector/${name}`, message);
       return audited(at, request, facts, done, (view) => changeOf(said(view.before), said(view)));
     },
   );

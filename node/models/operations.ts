@@ -44,7 +44,7 @@ export function handleInference(control: InferenceControl, node: string): Handle
 export interface EndpointsPort {
   view(): Omit<EndpointsView, "node">;
   /** For the whole cluster. Errors: BAD_REQUEST, NAME_TAKEN, LIMIT_REACHED, OVERLOADED. Rejects with DIRECTORY_UNAVAILABLE. */
-  set(endpoint: Endpoint): Promise<Result<Endpoint>>;
+  set(endpoint: Endpoint, seen?: SetEndpoint | null): Promise<Result<Endpoint>>;
   /** Errors: NOT_FOUND, OVERLOADED. */
   remove(name: string): Promise<Result<Endpoint>>;
   /** Errors: BAD_REQUEST, NOT_FOUND, OVERLOADED. What is wrong with the server is in the report. */
@@ -61,9 +61,9 @@ export interface EndpointsPort {
 export function handleEndpoints(endpoints: EndpointsPort, node: string): HandlersOf<typeof endpointOperations> {
   return {
     "endpoints.list": () => ok({ node, ...endpoints.view() }),
-    "endpoints.set": async (endpoint) => {
+    "endpoints.set": async ({ seen, ...endpoint }) => {
       const before = endpoints.view().endpoints.find((one) => one.name === endpoint.name);
-      const result = await endpoints.set(endpoint);
+      const result = await endpoints.set(endpoint, seen);
       return { ...changed(shown(before), result), after: shown(endpoint) };
     },
     "endpoints.remove": async ({ name }) => {

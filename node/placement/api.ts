@@ -70,7 +70,10 @@ export interface ClusterControl {
   /** Who keeps the directory, and how many should. */
   voters(): Promise<Result<DirectoryVoters>>;
   /** How many managers keep the directory together. FORBIDDEN where it is in etcd. */
-  setVoters(wanted: number, by?: string): Promise<Result<{ readonly wanted: number }>>;
+  setVoters(
+    next: { readonly wanted: number; readonly seen?: number | undefined },
+    by?: string,
+  ): Promise<Result<{ readonly wanted: number }>>;
   /** Ends the probation of a node that keeps shards: whoever says so vouches for it. FORBIDDEN where audits have found that it lacks what it should have. */
   trustNode(node: string, by?: string): Promise<Result<{ readonly node: string; readonly trust: TrustState }>>;
   /** To etcd, or without endpoints from there to the managers, with the cluster running. */

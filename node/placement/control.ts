@@ -222,11 +222,11 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
     voters: () =>
       run(async ({ directory }) => ok({ directory: options.directoryInfo(), wanted: await readWanted(directory) })),
 
-    setVoters: (wanted, by) =>
+    setVoters: ({ wanted, seen }, by) =>
       run(async (at) => {
         if (options.directoryInfo().kind === "etcd")
           return refused(failure("FORBIDDEN", { reason: "it is in etcd, whose own members vote" }));
-        const changed = await setWanted(at, wanted, limits);
+        const changed = await setWanted(at, { wanted, seen }, limits);
         if (changed.ok) note("voters", { wanted: String(wanted) }, by);
         return changed;
       }),

@@ -8,14 +8,17 @@ import type { PlacementLimits } from "./limits.ts";
 export const readWanted = async (directory: Directory): Promise<number> =>
   wantedVotersIn(await directory.read(votersKey));
 
-/** Writes the wish; whoever leads sees to it. Error: OVERLOADED, others write it all the time. */
+/** Writes how many are wanted; the leader sees to it. `seen`: as many as the writer has seen wanted.
+ *  Errors: CHANGED_MEANWHILE; OVERLOADED, others write it all the time. */
 export async function setWanted(
   { directory }: Attempt,
-  wanted: number,
+  { wanted, seen }: { readonly wanted: number; readonly seen?: number | undefined },
   { rowAttemptsMax }: PlacementLimits,
 ): Promise<Result<{ readonly wanted: number }>> {
   for (let tries = 0; tries < rowAttemptsMax; tries += 1) {
     const row = await directory.read(votersKey);
+    const now = wantedVotersIn(row);
+    if (seen !== undefined && seen !== now && wanted !== now) return refused(failure("CHANGED_MEANWHILE", { now }));
     const { applied } = await directory.compareAndSet(votersKey, { wanted }, row?.revision ?? 0);
     if (applied) return ok({ wanted });
   }

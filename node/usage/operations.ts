@@ -36,8 +36,8 @@ export function handleBudgets(
     },
     "budgets.remove": async ({ budget }) => removed(await budgets.remove(budget)),
     "prices.list": () => ok({ prices: prices.current() }),
-    "prices.set": async ({ model: name, ...rates }) =>
-      changed(named(prices.current(), name), await prices.set({ name, ...rates })),
+    "prices.set": async ({ model: name, seen, ...rates }) =>
+      changed(named(prices.current(), name), await prices.set({ name, ...rates }, seen)),
     "prices.remove": async ({ model }) => removed(await prices.remove(model)),
     "quotas.list": () => ok({ quotas: quotas.current() }),
     "quotas.set": async (quota) => {

@@ -1,5 +1,5 @@
 /** Budgets, prices and quotas: what people may take of models, what models cost, what people of a role may use. */
-import { budgetParams, priceParams, setBudget, setPrice, type Budget, type BudgetView, type Price } from "../budgets.ts"; // prettier-ignore
+import { budgetParams, priceParams, setBudget, setPriceBody, type Budget, type BudgetView, type Price } from "../budgets.ts"; // prettier-ignore
 import { answer } from "../command.ts";
 import { quotaName, quotaParams, setQuota, type Quota } from "../quotas.ts";
 import { changes, fieldsOf, listOf, reads } from "./operation.ts";
@@ -56,18 +56,18 @@ export const budgetOperations = {
   }),
   "prices.set": changes({
     params: priceParams,
-    fields: setPrice,
+    fields: setPriceBody,
     answer: answer<Price>("Price"),
     permission: "cluster.administer",
     action: "setPrice",
     facts: ({ model }) => ({ model }),
-    remembers: ({ model, ...rates }) => ({
+    remembers: ({ model, seen: _seen, ...rates }) => ({
       model: model.slice(0, 256),
       ...Object.fromEntries(Object.entries(rates).map(([name, rate]) => [name, String(rate)])),
     }),
     summary: "Says what a model costs: units for a million tokens, and for a call",
     description:
-      "A name that ends with `*` stands for all models whose names begin with the part before it; the longest name that fits counts.",
+      "A name that ends with `*` stands for all models whose names begin with the part before it; the longest name that fits counts. `seen`: the price that the caller has seen, or null; where it is another by now, nothing is changed (CHANGED_MEANWHILE).",
     tags,
   }),
   "prices.remove": changes({

@@ -1,6 +1,6 @@
 /** Models: names that stand for several of them, how good their answers are, what is in the memory of nodes, and servers that have some. */
 import { answer } from "../command.ts";
-import { endpointParams, searchEndpoints, searchParams, setEndpoint, testEndpoint, type Endpoint, type EndpointReport, type EndpointSearch, type EndpointsView } from "../endpoints.ts"; // prettier-ignore
+import { endpointParams, searchEndpoints, searchParams, setEndpointBody, testEndpoint, type Endpoint, type EndpointReport, type EndpointSearch, type EndpointsView } from "../endpoints.ts"; // prettier-ignore
 import { orderModel, orderParams, suggestModelsFor, viewInference, type InferenceView, type ModelInMemory } from "../inference.ts"; // prettier-ignore
 import { modelOrders, type ModelOrder } from "../model-orders.ts";
 import { explainModelRoute, modelRouteParams, setModelRoute, type ModelRoute, type RouteExplanation } from "../model-route.ts"; // prettier-ignore
@@ -108,14 +108,14 @@ export const endpointOperations = {
   }),
   "endpoints.set": changes({
     params: endpointParams,
-    fields: setEndpoint,
+    fields: setEndpointBody,
     answer: answer<Endpoint>("Endpoint"),
     permission: "models.connect",
     action: "setEndpoint",
     facts: ({ name, adapter, url }) => ({ endpoint: name, adapter, url: withoutSecrets(url) }),
     summary: "Adds a server with models for the whole cluster, or changes it",
     description:
-      "Nodes with the role `ai` and these `labels` ask it, and offer its models as NAME/MODEL. `key` says where each of them has the key: a variable that ends in _API_KEY, or a file in keys/ of its data folder.",
+      "Nodes with the role `ai` and these `labels` ask it, and offer its models as NAME/MODEL. `key` says where each of them has the key: a variable that ends in _API_KEY, or a file in keys/ of its data folder. `seen`: what the caller has seen there, or null; where it is something else by now, nothing is changed (CHANGED_MEANWHILE).",
     tags,
   }),
   "endpoints.remove": changes({

@@ -11,6 +11,7 @@ function asked(text: string, place: Place | undefined): unknown {
     place,
     hasReacted: (seq, emoji) => seq === 7 && emoji === "🎲",
     editedAtMs: (seq) => (seq === 7 ? 5_000 : undefined),
+    topic: () => "news",
     awaited: () => undefined,
   };
   const line = parseLine(text);
@@ -45,7 +46,7 @@ describe("a line of the terminal", () => {
       ["/vote 7 3, 1 3", "room.vote", { seq: 7, choices: [2, 0] }],
       ["/vote 7", "room.vote", { seq: 7, choices: [] }],
       ["/close 7", "room.closePoll", { seq: 7 }],
-      ["/topic dice only", "room.setTopic", { topic: "dice only" }],
+      ["/topic dice only", "room.setTopic", { topic: "dice only", seen: "news" }],
       ["/invite bob", "room.invite", { member: "user/bob" }],
       ["/invite ada.helper", "room.invite", { member: "agent/ada.helper" }],
       ["/leave", "room.leave", {}],

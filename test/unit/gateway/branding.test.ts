@@ -58,6 +58,16 @@ describe("gateway: branding", () => {
     expect((await fetch(`${fixture.url}/api/v1/branding/logo/${"0".repeat(64)}`)).status).to.equal(404);
   });
 
+  it("is not overwritten in silence: who has seen an older look is told how it looks now", async () => {
+    await set({ name: null, colour: null, logo: null });
+    expect((await set({ name: "Acme", seen: {} })).status).to.equal(200);
+    const late = await set({ name: "Ajax", seen: {} });
+    expect([late.status, late.body.error]).to.deep.include(409);
+    expect(late.body.error).to.deep.include({ code: "CHANGED_MEANWHILE", details: { now: { name: "Acme" } } });
+    expect((await set({ colour: "#0b6e4f", seen: {} })).status, "another part of it").to.equal(200);
+    expect((await set({ name: null, colour: null, seen: { name: "Acme", colour: "#0b6e4f" } })).body).to.deep.equal({});
+  });
+
   it("takes no SVG, no page, no half picture, no control characters and no colour that is none", async () => {
     const whole = Buffer.from(png, "base64");
     for (const wish of [

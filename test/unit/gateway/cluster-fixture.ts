@@ -166,7 +166,7 @@ export async function startClusterFixture(
     voters: () =>
       called("voters", [], async () => ok({ directory: { kind: "embedded" as const, node: "node-a" }, wanted: 3 })),
     trustNode: (node) => called("trustNode", [node], async () => ok({ node, trust: "trusted" as const })),
-    setVoters: (wanted) => called("setVoters", [wanted], async () => ok({ wanted })),
+    setVoters: ({ wanted }) => called("setVoters", [wanted], async () => ok({ wanted })),
     migrateDirectory: (endpoints) => called("migrateDirectory", [endpoints], async () => ok({ rows: 42 })),
   };
   const { gateway, app } = await openGateway({

@@ -51,8 +51,12 @@ describe("gateway: roles", () => {
     expect(code(await setRole({ seen: { grants } })), "there is none").to.equal("CHANGED_MEANWHILE");
     expect(code(await setRole({ seen: null }))).to.equal("ok");
     expect(fixture.settings.clusterRoles?.current()).to.deep.equal([{ name: "viewer", grants }]);
-    expect((await setRole({ seen: null })).body.error).to.deep.include({ code: "CHANGED_MEANWHILE", details: { role: "viewer", now: grants } }); // prettier-ignore
+    const details = { role: "viewer", now: grants, note: "" };
+    expect((await setRole({ seen: null })).body.error).to.deep.include({ code: "CHANGED_MEANWHILE", details });
     expect(code(await setRole({ seen: { grants }, note: "Looks" }))).to.equal("ok");
+    expect(code(await setRole({ seen: { grants, note: "" }, note: "Sees" })), "its note is another").to.equal(
+      "CHANGED_MEANWHILE",
+    );
     expect(code(await admin("ada", "DELETE", "/roles/viewer"))).to.equal("ok");
   });
 

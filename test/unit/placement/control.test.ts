@@ -281,19 +281,23 @@ describe("the cluster's control", () => {
       const result = await cluster.settle(promise);
       return result.ok ? "ok" : result.error.code;
     };
-    expect(await code(control.setVoters(5, "ada")), "etcd has its own").to.equal("FORBIDDEN");
+    expect(await code(control.setVoters({ wanted: 5 }, "ada")), "etcd has its own").to.equal("FORBIDDEN");
     cluster.directoryInfo = { kind: "replicated", generation: 1, voters: ["a", "b", "c"] };
     expect(await cluster.settle(control.voters())).to.have.nested.property("value.wanted", 3);
-    expect(await code(control.setVoters(5, "ada"))).to.equal("ok");
-    expect(await code(control.setVoters(1, "ada"))).to.equal("ok");
+    expect(await code(control.setVoters({ wanted: 5 }, "ada"))).to.equal("ok");
+    expect(await code(control.setVoters({ wanted: 1 }, "ada"))).to.equal("ok");
     expect(await cluster.settle(control.voters())).to.have.nested.property("value.wanted", 1);
-    expect(cluster.notes).to.deep.equal(["voters 5 by ada", "voters 1 by ada"]);
+    expect(await code(control.setVoters({ wanted: 3, seen: 5 }, "bob")), "he saw 5, and it is 1").to.equal(
+      "CHANGED_MEANWHILE",
+    );
+    expect(await code(control.setVoters({ wanted: 1, seen: 5 }, "eve")), "it is what he wants").to.equal("ok");
+    expect(cluster.notes).to.deep.equal(["voters 5 by ada", "voters 1 by ada", "voters 1 by eve"]);
     cluster.kill("b");
     cluster.kill("c");
     cluster.refused = new Map();
     cluster.external.setDown(true);
     await cluster.pass(500);
-    const refusal = await cluster.settle(control.setVoters(3));
+    const refusal = await cluster.settle(control.setVoters({ wanted: 3 }));
     expect(refusal).to.have.nested.property("error.details.because").that.equals("2 of 3 voters must be up, and node-b, node-c are not: start them again"); // prettier-ignore
   });
 

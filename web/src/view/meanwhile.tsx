@@ -11,6 +11,8 @@ export interface SharedField {
   readonly label: string;
   /** What it is by the newest news. */
   readonly now: string;
+  /** What it was when what is in the field was begun, where that is longer ago than this form is open. */
+  readonly was?: string | undefined;
   /** What is in the field. */
   readonly mine: string;
   /** Puts the text of now into the field. */
@@ -31,7 +33,10 @@ export interface MeanwhileOf<Name extends string> {
 
 export function useMeanwhile<Name extends string>(fields: Readonly<Record<Name, SharedField>>): MeanwhileOf<Name> {
   const all = Object.entries(fields) as [Name, SharedField][];
-  const [seen, setSeen] = useState(() => Object.fromEntries(all.map(([name, { now }]) => [name, now])) as Record<Name, string>); // prettier-ignore
+  const [seen, setSeen] = useState(() => {
+    const first = all.map(([name, { now, was }]) => [name, was ?? now]);
+    return Object.fromEntries(first) as Record<Name, string>;
+  });
   // A refusal may say it before the news do.
   const [heard, setHeard] = useState<Partial<Record<Name, string>>>({});
   const nowOf = (name: Name): string => heard[name] ?? fields[name].now;

@@ -9,12 +9,14 @@ import { brandName, logoUrl, showBrand, useBrand } from "../brand.ts";
 import { useFaults } from "../faults.ts";
 import { Form } from "../form.tsx";
 import { useRights } from "../rights.ts";
+import { useSeen } from "../seen.ts";
 import { Part } from "../settings/part.tsx";
 import { AdminPage } from "./frame.tsx";
 import "./branding.css";
 
 const nothing: readonly string[] = ["branding"];
 const logoRule = "A logo has at most 32 KiB, and 512 pixels a side.";
+const lookChanged = "Somebody else has changed the look of the cluster in the meantime; it is shown here.";
 const logoBytesMax = 32 * 1024;
 
 /** How the cluster looks to people: looked at before it is saved. */
@@ -34,6 +36,36 @@ export function BrandingPage() {
 const base64Of = async (file: File): Promise<string> =>
   btoa(Array.from(new Uint8Array(await file.arrayBuffer()), (byte) => String.fromCharCode(byte)).join(""));
 
+/** How it looks in the light and in the dark. */
+function Preview({
+  name,
+  logo,
+  used,
+}: {
+  readonly name: string;
+  readonly logo: string;
+  readonly used: ReturnType<typeof coloursOf>;
+}) {
+  return (
+    <Part title="Preview">
+      <div className="row wrap" aria-label="Preview" role="group">
+        {(["light", "dark"] as const).map((look) => (
+          <div key={look} className={`branding-preview ${look}`}>
+            <div className="row">
+              <img src={logo} alt="" width={36} height={36} />
+              <strong>{name.trim() === "" ? brandName({}) : name}</strong>
+            </div>
+            <span style={{ color: used[look] }}>A link</span>
+            <span className="branding-button" style={{ background: used.filled }}>
+              A button
+            </span>
+          </div>
+        ))}
+      </div>
+    </Part>
+  );
+}
+
 function Branding() {
   const brand = useBrand();
   const { may } = useRights();
@@ -42,28 +74,37 @@ function Branding() {
   const [colour, setColour] = useState<string>();
   const [logo, setLogo] = useState<{ readonly data: string; readonly shown: string }>();
   const faults = useFaults({ name: "A name has 1 to 40 characters, and no signs that cannot be shown.", colour: "A colour like #4f46e5.", logo: logoRule });
+  const seen = useSeen<BrandingView>(faults, () => brand, () => lookChanged);
   const shownName = name ?? brand.name ?? "";
   const shownColour = colour ?? brand.colour ?? "#4f46e5";
   const used = coloursOf(shownColour);
   const shownLogo = logo?.shown ?? (brand.logo === undefined ? at("/icon.svg") : logoUrl(brand.logo));
+  const change = (make: () => void) => {
+    seen.begin("");
+    make();
+  };
   const choose = async (event: ChangeEvent<HTMLInputElement>) => {
     const file = event.currentTarget.files?.[0];
     if (file === undefined) return;
     if (!["image/png", "image/jpeg", "image/webp"].includes(file.type)) return faults.say("A logo is a PNG, JPEG or WebP. SVG is not taken: it can carry more than a picture.", "logo"); // prettier-ignore
     if (file.size > logoBytesMax) return faults.say("A logo has at most 32 KiB.", "logo");
     const data = await base64Of(file);
+    seen.begin("");
     setLogo({ data, shown: `data:${file.type};base64,${data}` });
   };
-  const send = async (wish: SetBranding, said: string) => {
+  const send = async (body: SetBranding, said: string) => {
     const view = await act(
-      () => request<BrandingView>("PUT", "/api/v1/admin/branding", wish),
+      () => request<BrandingView>("PUT", "/api/v1/admin/branding", { ...body, seen: seen.of("") }),
       (reason) => {
-        if (reason.code !== "TOO_LARGE") return faults.take(reason);
+        const now = reason.details?.["now"] as BrandingView | undefined;
+        if (reason.code === "CHANGED_MEANWHILE" && now !== undefined) showBrand(now);
+        if (reason.code !== "TOO_LARGE") return seen.take("")(reason);
         faults.say(logoRule, "logo");
         return true;
       },
     );
     if (view === undefined) return;
+    seen.end();
     showBrand(view);
     setName(undefined);
     setColour(undefined);
@@ -83,10 +124,10 @@ function Branding() {
     <>
       <Part title="Looks" about="The name, logo and colour that people see on the sign-in page, in the chat, in the title and in mails.">
         <Form id="branding" faults={faults} className="branding-form" onSubmit={save} label="Look of the cluster">
-          <TextInput label="Name" placeholder="Plexus" error={faults.of("name")} maxLength={40} value={shownName} onChange={(event) => setName(event.currentTarget.value)} />
+          <TextInput label="Name" placeholder="Plexus" error={faults.of("name")} maxLength={40} value={shownName} onChange={(event) => change(() => setName(event.currentTarget.value))} />
           <label className="select">
             <span>Colour</span>
-            <input type="color" value={shownColour} onChange={(event) => setColour(event.currentTarget.value)} />
+            <input type="color" value={shownColour} onChange={({ currentTarget: { value } }) => change(() => setColour(value))} />
           </label>
           <label className="select">
             <span>Logo: PNG, JPEG or WebP, at most 32 KiB and 512 pixels a side</span>
@@ -104,20 +145,7 @@ function Branding() {
           )}
         </Form>
       </Part>
-      <Part title="Preview">
-        <div className="row wrap" aria-label="Preview" role="group">
-          {(["light", "dark"] as const).map((look) => (
-            <div key={look} className={`branding-preview ${look}`}>
-              <div className="row">
-                <img src={shownLogo} alt="" width={36} height={36} />
-                <strong>{shownName.trim() === "" ? brandName({}) : shownName}</strong>
-              </div>
-              <span style={{ color: used[look] }}>A link</span>
-              <span className="branding-button" style={{ background: used.filled }}>A button</span>
-            </div>
-          ))}
-        </div>
-      </Part>
+      <Preview name={shownName} logo={shownLogo} used={used} />
     </>
   );
 } // prettier-ignore

@@ -5,6 +5,7 @@ import type {
   EndpointCandidate,
   EndpointReport,
   EndpointSearch,
+  SetEndpoint,
   EndpointView,
   RemoteAdapter,
   ServerKind,
@@ -15,6 +16,7 @@ import { useActOn } from "../act.ts";
 import { useDialogs } from "../dialogs.tsx";
 import { nameRule, useFaults } from "../faults.ts";
 import { Form } from "../form.tsx";
+import { useSeen } from "../seen.ts";
 import { Part } from "../settings/part.tsx";
 import { Pager, usePaged } from "./pages.tsx";
 
@@ -166,14 +168,22 @@ function NewEndpoint() {
     key: variableRule,
     env: variableRule,
   });
+  // It adds: a server that is there already is shown before another one takes its place.
+  const rests = useSeen<SetEndpoint | null>(
+    faults,
+    () => null,
+    (of, now) => `There is a server called ${of} already${now?.url === undefined ? "" : `, at ${now.url}`}.`,
+  );
   const add = async () => {
     const server = {
       name: name.trim(),
       adapter,
       url: url.trim(),
       ...(variable.trim() !== "" && { key: { env: variable.trim() } }),
+      seen: rests.of(name.trim()),
     };
-    if ((await act(() => call("endpoints.set", server), faults.take)) === undefined) return;
+    if ((await act(() => call("endpoints.set", server), rests.take(server.name))) === undefined) return;
+    rests.end();
     setName("");
     setUrl("");
     setVariable("");
@@ -275,7 +285,7 @@ function Candidate({ candidate }: { readonly candidate: EndpointCandidate }) {
       action: "Add",
     };
     if (!(await ask(question))) return;
-    await act(() => call("endpoints.set", { name, adapter, url }));
+    await act(() => call("endpoints.set", { name, adapter, url, seen: null }));
   };
   const what = needsKey ? "wants a key: add it above, with the variable" : models.slice(0, 5).join(", ");
   return (

@@ -8,8 +8,9 @@ import {
   describeVotersWanted,
 } from "../../../../protocols/cluster-words.ts";
 import { voterCounts } from "../../../../protocols/directory-info.ts";
-import type { ClusterSummary } from "../../../../protocols/index.ts";
+import type { ClusterSummary, Failure } from "../../../../protocols/index.ts";
 import { finder } from "../../../../protocols/names.ts";
+import { notices } from "../../live/index.ts";
 import { useDialogs } from "../dialogs.tsx";
 import { withoutSigns } from "../../model/field-faults.ts";
 import { Note } from "../note.tsx";
@@ -135,7 +136,15 @@ function Voters({ summary }: { readonly summary: ClusterSummary }) {
       action: "Change",
       grave: fewer,
     }; // prettier-ignore
-    if (await ask(question)) await act(() => changes.voters(wanted));
+    const changedBy = ({ code, details }: Failure): boolean => {
+      if (code !== "CHANGED_MEANWHILE") return false;
+      notices.show(
+        `Somebody else has chosen ${Number(details?.["now"])} nodes in the meantime. Nothing was changed.`,
+        "bad",
+      );
+      return true;
+    };
+    if (await ask(question)) await act(() => changes.voters(wanted, data.wanted), changedBy);
   };
   return (
     <Part title="Directory" about="The directory holds the list of nodes, and which node owns what.">

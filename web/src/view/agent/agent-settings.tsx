@@ -1,15 +1,15 @@
 import "@mantine/core/styles/NumberInput.css";
 import "@mantine/core/styles/Slider.css";
 import { Button, NumberInput, Slider } from "@mantine/core";
-import { useState } from "react";
-import type { AgentTool, AgentView, ModelInfo, Sampling } from "../../../../protocols/index.ts";
+import { useRef, useState } from "react";
+import type { AgentTool, AgentView, Failure, ModelInfo, Sampling } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { sameJson } from "../../../../protocols/same-json.ts";
 import { isText, notices, useKept, type AgentStore } from "../../live/index.ts";
 import { AgentFields } from "./agent-fields.tsx";
 import { useFaults } from "../faults.ts";
 import { Form } from "../form.tsx";
-import { useMeanwhile } from "../meanwhile.tsx";
+import { useMeanwhile, type SharedField } from "../meanwhile.tsx";
 import { Panel } from "../room/panel.tsx";
 import { Usage } from "./usage.tsx";
 
@@ -36,6 +36,73 @@ const settingsOf = ({ persona, model, sampling, tools: allowed }: AgentView): Se
   allowed: allowed ?? tools.map(({ tool }) => tool),
 });
 
+/** What somebody changed and has not saved, and what they had seen when they began. */
+interface Begun {
+  readonly was: Settings;
+  readonly mine: Settings;
+}
+
+const isBegun = (value: unknown): value is Begun => {
+  const { was, mine } = (value ?? {}) as Partial<Record<keyof Begun, unknown>>;
+  return isSettings(was) && isSettings(mine);
+};
+
+/** Settings as texts, by which two of them are compared and shown. */
+const textsOf = ({ persona, model, temperature, maxTokens, allowed }: Settings) => ({
+  persona,
+  model: model ?? "",
+  temperature: temperature.toFixed(1),
+  maxTokens: String(maxTokens),
+  tools: tools
+    .filter(({ tool }) => allowed.includes(tool))
+    .map(({ tool }) => tool)
+    .join(", "),
+});
+type Texts = ReturnType<typeof textsOf>;
+
+/** The settings of these texts, as far as there are any. */
+const settingsIn = ({ persona, model, temperature, maxTokens, tools: allowed }: Partial<Texts>): Partial<Settings> => ({
+  ...(persona !== undefined && { persona }),
+  ...(model !== undefined && { model: model === "" ? null : model }),
+  ...(temperature !== undefined && { temperature: Number(temperature) }),
+  ...(maxTokens !== undefined && { maxTokens: maxTokens === "" ? "" : Number(maxTokens) }),
+  ...(allowed !== undefined && { allowed: allowed === "" ? [] : allowed.split(", ") }),
+});
+
+const labels: Readonly<Record<keyof Texts, string>> = {
+  persona: "Persona",
+  model: "Model",
+  temperature: "Temperature",
+  maxTokens: "Maximum length of an answer",
+  tools: "Tools",
+};
+const names = Object.keys(labels) as (keyof Texts)[];
+
+/** What somebody changed and has not saved. What others save meanwhile takes its place where nothing was changed
+ *  here; else both are shown. */
+function useSettings(store: AgentStore, view: AgentView) {
+  const now = settingsOf(view);
+  const [begun, keep] = useKept<Begun>(`agent/${store.agent}/settings`, isBegun, { was: now, mine: now });
+  // Several fields may be told at once, before this is drawn again.
+  const latest = useRef(begun.mine);
+  latest.current = begun.mine;
+  const change = (changed: Partial<Settings>) => {
+    latest.current = { ...latest.current, ...changed };
+    keep(sameJson(latest.current, now) ? undefined : { was: begun.was, mine: latest.current });
+  };
+  const [texts, before, mine] = [textsOf(now), textsOf(begun.was), textsOf(begun.mine)];
+  const shared = (name: keyof Texts): SharedField => ({
+    label: labels[name],
+    now: texts[name],
+    was: before[name],
+    mine: mine[name],
+    take: (text) => change(settingsIn({ [name]: text })),
+  });
+  const fields = Object.fromEntries(names.map((name) => [name, shared(name)])) as Record<keyof Texts, SharedField>;
+  const meanwhile = useMeanwhile(fields);
+  return { now, settings: begun.mine, change, forget: () => keep(undefined), meanwhile };
+}
+
 function isSettings(value: unknown): value is Settings {
   const { persona, model, temperature, maxTokens, allowed } = (value ?? {}) as Partial<Record<keyof Settings, unknown>>;
   return (
@@ -46,6 +113,12 @@ function isSettings(value: unknown): value is Settings {
     Array.isArray(allowed) &&
     allowed.every(isText)
   );
+}
+
+/** A refusal that says what settings are by now, as texts. */
+function told(refusal: Failure, view: AgentView): Failure {
+  const now = (refusal.details?.["now"] ?? {}) as Partial<AgentView>;
+  return { ...refusal, details: { now: textsOf(settingsOf({ ...view, ...now })) } };
 }
 
 /** Persona, model, sampling and tools of an agent, and what it took of models. */
@@ -60,27 +133,13 @@ export function AgentSettings({
   readonly models: readonly ModelInfo[];
   readonly onClose: () => void;
 }) {
-  const now = settingsOf(view);
-  const [settings, keep] = useKept(`agent/${store.agent}/settings`, isSettings, now);
+  const { now, settings, change, forget, meanwhile } = useSettings(store, view);
   const { persona, model, temperature, maxTokens, allowed } = settings;
-  const change = (changed: Partial<Settings>) => {
-    const next = { ...settings, ...changed };
-    keep(JSON.stringify(next) === JSON.stringify(now) ? undefined : next);
-  };
   const [busy, setBusy] = useState(false);
   const faults = useFaults({
     persona: "This persona is too long. Shorten it.",
     model: "This model cannot be chosen.",
     maxTokens: `A whole number, from 1 to ${wireLimits.maxTokensMax}.`,
-  });
-  const meanwhile = useMeanwhile({
-    persona: { label: "Persona", now: now.persona, mine: persona, take: (text) => change({ persona: text }) },
-    model: {
-      label: "Model",
-      now: now.model ?? "",
-      mine: model ?? "",
-      take: (text) => change({ model: text === "" ? null : text }),
-    },
   });
   const save = async () => {
     if (meanwhile.stands) return;
@@ -103,13 +162,19 @@ export function AgentSettings({
         ...(!sameJson(sampling, view.sampling) && { sampling }),
         ...(!sameJson(allowedNow, now.allowed) && { tools: allowedNow }),
         ...(model !== null && model !== seen.model && { model }),
-        seen: { persona: seen.persona, model: seen.model },
+        // What was changed of these since was shown: nothing is sent before somebody chose.
+        seen: {
+          persona: seen.persona,
+          model: seen.model,
+          sampling: view.sampling,
+          ...(view.tools !== undefined && { tools: [...view.tools] }),
+        },
       },
-      (refusal) => meanwhile.take(refusal, ["persona", "model"]) || faults.take(refusal),
+      (refusal) => meanwhile.take(told(refusal, view), names) || faults.take(refusal),
     );
     setBusy(false);
     if (!result.ok) return;
-    keep(undefined);
+    forget();
     notices.show("Settings saved. They apply from the next answer on.");
     onClose();
   };

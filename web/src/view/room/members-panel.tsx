@@ -1,7 +1,7 @@
 import { Menu, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useState } from "react";
-import type { MemberRole, RoomView } from "../../../../protocols/index.ts";
+import type { Failure, MemberRole, RoomView } from "../../../../protocols/index.ts";
 import { namesFound } from "../../../../protocols/names.ts";
 import { notices, useSession, type RoomStore } from "../../live/index.ts";
 import { agentLabel, isAgent, nameOf } from "../../model/index.ts";
@@ -16,6 +16,17 @@ import { RemoveMember } from "./remove-member.tsx";
 
 const rank: Readonly<Record<MemberRole, number>> = { owner: 0, moderator: 1, member: 2 };
 const roleText: Readonly<Record<MemberRole, string>> = { owner: "Owner", moderator: "Moderator", member: "Member" };
+
+/** Takes the refusal that somebody else has changed a member's role. */
+const roleChanged =
+  (name: string) =>
+  ({ code, details }: Failure): boolean => {
+    const now = roleText[details?.["now"] as MemberRole];
+    if (code !== "CHANGED_MEANWHILE" || now === undefined) return false;
+    const says = `Somebody else has changed the role of ${name} in the meantime: ${now.toLowerCase()}.`;
+    notices.show(`${says} Nothing was changed.`, "bad");
+    return true;
+  };
 
 /** Who is in the room, what they may do, and who could be invited. */
 export function MembersPanel({
@@ -41,12 +52,12 @@ export function MembersPanel({
     const isSelf = member === session.me;
     if (isSelf && !(await ask(steppingDown(role)))) return;
     if (role === "owner" && !(await ask(promoting(name)))) return;
-    const result = await store.change("setRole", { member, role });
-    if (!result.ok) return;
     const article = role === "owner" ? "an" : "a";
+    const result = await store.change("setRole", { member, role, seen: before }, roleChanged(name));
+    if (!result.ok) return;
     if (isSelf) return notices.show(`You are ${article} ${roleText[role].toLowerCase()} now.`);
     notices.done(`${name} is ${article} ${roleText[role].toLowerCase()} now.`, () => {
-      void store.change("setRole", { member, role: before });
+      void store.change("setRole", { member, role: before, seen: role });
     });
   };
   const owners = Object.values(view.members).filter(({ role }) => role === "owner").length;

@@ -74,9 +74,17 @@ function Thresholds(props: {
   const [wanted, setWanted] = useState<Readonly<Record<string, number | string>>>(now);
   const changed = Object.fromEntries(Object.entries(now).filter(([one, value]) => settings[one] !== value));
   const faults = useFaults(Object.fromEntries(Object.keys(now).map((one) => [one, rangeOf(bounds[one])])));
+  const setTo = (body: object) =>
+    onSet({ ...body, seen: { settings: now, off } }, (reason) => {
+      if (reason.code !== "CHANGED_MEANWHILE") return faults.take(reason);
+      faults.say(
+        "Somebody else has changed this detector in the meantime. Nothing was saved. Look at it, then save again.",
+      );
+      return true;
+    });
   const keep = () => {
     const given = Object.entries(wanted).filter(([one, value]) => value !== "" && Number(value) !== settings[one]);
-    return onSet({ settings: Object.fromEntries(given.map(([one, value]) => [one, Number(value)])), off }, faults.take);
+    return setTo({ settings: Object.fromEntries(given.map(([one, value]) => [one, Number(value)])), off });
   };
   return (
     <details className="more">
@@ -108,10 +116,10 @@ function Thresholds(props: {
           );
         })}
         <div className="row wrap">
-          <Button variant="default" onClick={() => void onSet({ settings: changed, off: !off }, faults.take)}>
+          <Button variant="default" onClick={() => void setTo({ settings: changed, off: !off })}>
             {off ? "Switch on" : "Switch off"}
           </Button>
-          <Button variant="default" onClick={() => void onSet({ off }, faults.take)}>
+          <Button variant="default" onClick={() => void setTo({ off })}>
             Built-in thresholds
           </Button>
           <Button type="submit">Save</Button>

@@ -3,6 +3,7 @@ import { useState } from "react";
 import type { Failure } from "../../../../../protocols/errors.ts";
 import { useFaults } from "../../faults.ts";
 import { Form } from "../../form.tsx";
+import { useSeen } from "../../seen.ts";
 
 /** Takes a refusal to the form. */
 export type OnRefusal = (refusal: Failure) => boolean;
@@ -15,18 +16,29 @@ export function JsonForm(props: {
   readonly example: object;
   /** What is done with it beside keeping it. */
   readonly also?: { readonly title: string; readonly act: (body: object, on: OnRefusal) => Promise<void> };
-  readonly onKeep: (name: string, body: object, on: OnRefusal) => Promise<void>;
+  /** What there is of this name as it is on show, without its name; null: nothing. */
+  readonly known: (name: string) => object | null;
+  /** The body says in `seen` what was on show when the name was typed. */
+  readonly onKeep: (name: string, body: object, on: OnRefusal) => Promise<boolean>;
 }) {
-  const { what, about, example, also, onKeep } = props;
+  const { what, about, example, also, known, onKeep } = props;
   const [name, setName] = useState("");
   const [text, setText] = useState(() => JSON.stringify(example, undefined, 2));
   const faults = useFaults({ [what]: "Lower-case letters, digits, ., _ and -, and a letter or a digit first." });
-  const withBody = async (act: (body: object, on: OnRefusal) => Promise<void>) => {
+  const seen = useSeen<object | null>(faults, known, (of, now) =>
+    now === null
+      ? `Somebody else has removed the ${what} ${of} in the meantime.`
+      : `Somebody else has made or changed a ${what} called ${of} in the meantime.`,
+  );
+  const withBody = async (act: (body: object) => Promise<void>) => {
     const read = bodyOf(text);
     if ("fault" in read) faults.say(read.fault, "text");
-    else await act(read.body, faults.take);
+    else await act(read.body);
   };
-  const keep = () => withBody((body, on) => onKeep(name, body, on));
+  const keep = () =>
+    withBody(async (body) => {
+      if (await onKeep(name, { ...body, seen: seen.of(name) }, seen.take(name))) seen.end();
+    });
   return (
     <details className="more">
       <summary>Make a {what}, or change one</summary>
@@ -39,7 +51,10 @@ export function JsonForm(props: {
           autoComplete="off"
           spellCheck={false}
           value={name}
-          onChange={(event) => setName(event.currentTarget.value)}
+          onChange={({ currentTarget: { value } }) => {
+            setName(value);
+            seen.begin(value);
+          }}
           required
         />
         <Textarea
@@ -54,7 +69,7 @@ export function JsonForm(props: {
         />
         <div className="row wrap">
           {also !== undefined && (
-            <Button variant="default" onClick={() => void withBody(also.act)}>
+            <Button variant="default" onClick={() => void withBody((body) => also.act(body, faults.take))}>
               {also.title}
             </Button>
           )}

@@ -28,6 +28,24 @@ const example = {
 
 type Acts = typeof playbookActs;
 
+/** What a playbook does by itself, before it is switched on. */
+const WhatItDoes = ({ acts, when, table }: Pick<ShownPlaybook, "acts" | "when"> & { readonly table: Acts }) => (
+  <>
+    <p>At each alert that it is for ({describeWhen(when)}), by itself and without asking:</p>
+    <ul className="faults">
+      {acts.map((one, index) => (
+        <li key={index}>{wordsOf(one, table)}</li>
+      ))}
+    </ul>
+  </>
+);
+
+/** What is set of a playbook, as it is on show. */
+function settingsOf(playbooks: readonly ShownPlaybook[], name: string): object | null {
+  const one = playbooks.find((playbook) => playbook.name === name);
+  return one === undefined ? null : { note: one.note, when: one.when, acts: one.acts };
+}
+
 /** What is done by itself when there is an alert: rehearsed, until somebody with a fresh proof has it act. */
 export function Playbooks() {
   const { may } = useRights();
@@ -42,19 +60,11 @@ export function Playbooks() {
   const keep = async (name: string, body: object, on: OnRefusal) => {
     const set = await act(() => request<ShownPlaybook>("PUT", pathOf(name), body), on);
     if (set !== undefined) setSecret(set.secret);
+    return set !== undefined;
   };
   const rehearse = (name: string) => act(() => request("POST", `${pathOf(name)}/mode`, { mode: "dryRun" }));
   const switchOn = async ({ name, acts, when }: ShownPlaybook, table: Acts) => {
-    const body = (
-      <>
-        <p>At each alert that it is for ({describeWhen(when)}), by itself and without asking:</p>
-        <ul className="faults">
-          {acts.map((one, index) => (
-            <li key={index}>{wordsOf(one, table)}</li>
-          ))}
-        </ul>
-      </>
-    );
+    const body = <WhatItDoes acts={acts} when={when} table={table} />;
     if (await ask({ title: `Have the playbook ${name} act?`, body, action: "Switch on", grave: true }))
       await act(() => request("POST", `${pathOf(name)}/mode`, { mode: "on", acts }));
   };
@@ -127,6 +137,7 @@ export function Playbooks() {
             what="playbook"
             about={`Acts: ${Object.keys(data.acts).join(", ")}; a page has a url, or the host of one that it has already, and a mail a role or an address (to). One that is changed rehearses again.`}
             example={example}
+            known={(name) => settingsOf(data.playbooks, name)}
             onKeep={keep}
           />
         )}

@@ -33,6 +33,14 @@ const example = {
   ],
 };
 
+const put = (name: string, body: object) => request<WatchRule>("PUT", `${base}/${encodeURIComponent(name)}`, body);
+
+/** A rule as it is on show, without its name. */
+function ruleIn(rules: readonly WatchRule[], name: string): object | null {
+  const { name: _, ...rule } = rules.find((one) => one.name === name) ?? { name };
+  return Object.keys(rule).length === 0 ? null : rule;
+}
+
 /** What admins watch for beside the detectors, tried on the past before it is switched on. */
 export function Rules() {
   const { may } = useRights();
@@ -51,13 +59,12 @@ export function Rules() {
     const result = await act(() => request<RuleTried>("POST", `${base}/try`, { rule }, tryMs), on);
     if (result !== undefined) setTried({ ...result, name });
   };
-  const set = (name: string, body: object, on?: OnRefusal) =>
-    act(() => request<WatchRule>("PUT", `${base}/${encodeURIComponent(name)}`, body), changedBy(name, on));
+  const set = (name: string, body: object) => act(() => put(name, body), changedBy(name));
   const changedBy =
-    (name: string, on?: OnRefusal) =>
-    (refusal: Failure): boolean => {
-      setChanged(refusal.code === "CHANGED_MEANWHILE" ? name : undefined);
-      return refusal.code === "CHANGED_MEANWHILE" || on?.(refusal) === true;
+    (name: string) =>
+    ({ code }: Failure): boolean => {
+      setChanged(code === "CHANGED_MEANWHILE" ? name : undefined);
+      return code === "CHANGED_MEANWHILE";
     };
   const remove = async (name: string) => {
     const body = <p>It raises no more alerts. Alerts that it raised stay. This cannot be undone.</p>;
@@ -123,7 +130,8 @@ export function Rules() {
           about="A new rule is switched off. Test it on past entries first, then switch it on."
           example={example}
           also={{ title: "Test on the past", act: (body, on) => tryOut("this rule", body, on) }}
-          onKeep={async (name, body, on) => void (await set(name, { ...body, on: false }, on))}
+          known={(name) => ruleIn(data?.rules ?? [], name)}
+          onKeep={async (name, body, on) => (await act(() => put(name, { ...body, on: false }), on)) !== undefined}
         />
       )}
     </Part>

@@ -86,7 +86,7 @@ export function SettingEditor(props: {
   return (
     <Form
       id="setting"
-      about={key}
+      about={node === undefined ? key : `${key}/${node}`}
       faults={faults}
       className="setting-form"
       label={`Change ${key}`}

@@ -103,7 +103,7 @@ export function Secrets() {
           <SecretForm
             title="Set a secret"
             onSend={async (name, value, places, on) => {
-              const body = { value, for: places };
+              const body = { value, for: places, seen: timesSet(data, name) };
               const done = await act(() => request("PUT", `${base}/${encodeURIComponent(name)}`, body), on);
               if (done !== undefined) notices.show(`${name} was set.`);
               return done !== undefined;
@@ -114,6 +114,10 @@ export function Secrets() {
     </Part>
   );
 }
+
+/** How often a secret was set, as it is on show. */
+const timesSet = (data: SecretsView | undefined, name: string): number =>
+  data?.secrets.find((one) => one.name === name)?.version ?? 0;
 
 const secretNameRule = "Lower-case letters, digits and -, and a letter or a digit first; at most 32.";
 

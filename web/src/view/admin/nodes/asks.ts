@@ -40,7 +40,7 @@ export const changes = {
   plan: (wish: SupposedChange) => request<ClusterPlan>("POST", `${base}/plan`, wish),
   planSettings: (wish: Settings) => request<SettingsPlan>("POST", "/api/v1/admin/configuration/plan", wish),
   setSettings: (wish: Settings & { readonly revision: number }) => request<SettingsPlan>("PUT", "/api/v1/admin/configuration", wish), // prettier-ignore
-  voters: (wanted: number) => request("PUT", `${base}/directory/voters`, { wanted }),
+  voters: (wanted: number, seen: number) => request("PUT", `${base}/directory/voters`, { wanted, seen }),
   invite: (terms: { readonly roles: readonly Role[]; readonly labels: Readonly<Record<string, string>> }) =>
     request<InvitationIssued>("POST", `${base}/invitations`, {
       roles: terms.roles,

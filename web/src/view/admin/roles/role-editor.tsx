@@ -16,6 +16,8 @@ import { WhenFields } from "./when-fields.tsx";
 
 const roleNameRule = "Lower-case letters, digits and -, and a letter first; at most 32.";
 
+const noteIn = ({ details }: Failure): string => (typeof details?.["note"] === "string" ? details["note"] : "");
+
 /** Makes a role, or says anew what one grants. */
 export function RoleEditor(props: {
   /** Undefined: a new one. */
@@ -32,7 +34,7 @@ export function RoleEditor(props: {
   const [note, setNote] = useState(role?.note ?? "");
   const [grants, setGrants] = useState<readonly Grant[]>(role?.grants ?? []);
   /** What it granted when it was opened. */
-  const [seen, setSeen] = useState<{ readonly grants: readonly Grant[] } | null>(role === undefined ? null : { grants: role.grants }); // prettier-ignore
+  const [seen, setSeen] = useState(role === undefined ? null : { grants: role.grants, note: role.note ?? "" });
   const [open, setOpen] = useState<Grant>();
   const faults = useFaults({ name: roleNameRule, role: roleNameRule, note: "This is too long." });
   const locked = beyond(own, role?.grants ?? [], table);
@@ -65,7 +67,7 @@ export function RoleEditor(props: {
       if (reason.code !== "CHANGED_MEANWHILE") return faults.take(reason);
       const now = reason.details?.["now"];
       // What there is now is what the next save is compared with.
-      setSeen(Array.isArray(now) ? { grants: now as Grant[] } : null);
+      setSeen(Array.isArray(now) ? { grants: now as Grant[], note: noteIn(reason) } : null);
       setGrants(Array.isArray(now) ? (now as Grant[]) : []);
       faults.say("Somebody else has changed this role meanwhile. Nothing was saved; what it grants now is shown here. Look at it, then change it again."); // prettier-ignore
       return true;
