@@ -16,6 +16,7 @@ import {
   type OrderWish,
   type Result,
   type SearchEndpoints,
+  type SetEndpoint,
   type TestEndpoint,
 } from "../../protocols/index.ts";
 import type { InferenceControl } from "../ports.ts";
