@@ -7,6 +7,7 @@ import {
   describeDrained,
   describeEviction,
   describeKept,
+  describeVotesLeft,
   describeStuck,
   isDrained,
   keepsDirectory,
@@ -149,6 +150,8 @@ async function followDrain(target: Target, drain: Drain, output: Output): Promis
   const kept = summary.ok ? describeKept(summary.value, id) : undefined;
   if (stuck.length > 0 && !json) output.printError(warned(describeStuck(stuck, node), output));
   if (kept !== undefined && !json) output.printError(warned(kept, output));
+  const votes = summary.ok ? describeVotesLeft(summary.value, id) : undefined;
+  if (votes !== undefined && !json) output.printError(warned(votes, output));
   if (drain.wait) return await awaitDrain(target, drain, output);
   const progress = summary.ok ? progressIn(summary.value, id) : summary;
   if (!progress.ok && progress.error.outcome === "failed") throw new PlexusError(progress.error);

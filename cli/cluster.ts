@@ -14,13 +14,14 @@ import {
   namesOf,
   type SlotFilter,
 } from "./cluster-view.ts";
-import { joinCommand } from "../protocols/cluster-words.ts";
+import { describeDirectory, joinCommand } from "../protocols/cluster-words.ts";
 import { plexusCommand } from "./launcher.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode, forLook, type Target } from "./node-client.ts";
 import { didYouMean } from "./suggest.ts";
 import { counted, describeDuration, exitCodes, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
+import { isSure } from "./sure.ts";
 
 /** `plexus invite`, `slots`, `actors move`, `directory`: each asks any node of the cluster. */
 
@@ -189,23 +190,28 @@ const copying =
 /** `plexus directory migrate --etcd URL…`, or `--managers`. */
 export async function migrateDirectory(
   flags: AdminFlags,
-  migration: { readonly endpoints?: readonly string[]; readonly pollMs: number },
+  migration: { readonly endpoints?: readonly string[]; readonly pollMs: number; readonly yes: boolean },
   output: Output,
 ): Promise<number> {
   const { endpoints, pollMs } = migration;
+  const to = endpoints?.join(", ") ?? "the managers";
   const target = await findNode(flags);
   const before = demand(await readSummary(target));
   const { kind } = before.directory;
   if (before.directory.kind === "etcd" && endpoints !== undefined)
     throw new PlexusError(failure("ALREADY_DONE", { directory: kind, endpoints: before.directory.endpoints }));
   if (kind !== "etcd" && endpoints === undefined) throw new PlexusError(failure("ALREADY_DONE", { directory: kind }));
+  if (!flags.json) output.printError(describeMove(before, endpoints).join("\n"));
+  if (!migration.yes && !(await isSure(`Move the directory to ${to}?`)))
+    throw new PlexusError(
+      failure("BAD_REQUEST", { field: "--yes", reason: "nothing was moved: confirm it in a terminal, or with --yes" }),
+    );
   const startMs = performance.now();
   const patient = { ...target, timeoutMs: cliLimits.migrateTimeoutMs };
   let done = false;
   const migrating = callNode<{ readonly rows: number }>(patient, "POST", `${base}/directory/migrate`, {
     ...(endpoints && { endpoints }),
   }).finally(() => (done = true));
-  const to = endpoints?.join(", ") ?? "the managers";
   if (!flags.json) output.print(`Copying the directory to ${to} …`);
   let said = "";
   while (!done) {
@@ -238,6 +244,27 @@ export async function migrateDirectory(
   );
   return exitCodes.ok;
 }
+
+/** What a move of the directory does, before it is agreed to. */
+function describeMove(before: ClusterSummary, endpoints: readonly string[] | undefined): readonly string[] {
+  const managers = before.nodes.filter(({ roles, state, up }) => roles.includes("manager") && state === "active" && up);
+  const [where, back] =
+    endpoints === undefined
+      ? [managersKeep(managers.length), "--etcd URL…"]
+      : [`Then etcd at ${endpoints.join(", ")} keeps it, and every node asks that.`, "--managers"];
+  return [
+    withoutControls(describeDirectory(before)),
+    where,
+    "The cluster keeps running. Until all rows are copied, nothing fails over, joins or moves.",
+    "If it fails, or the node that copies dies, the directory stays where it is, and the same command tries again.",
+    `Once it has moved, plexus directory migrate ${back} moves it back.`,
+  ];
+}
+
+const managersKeep = (up: number): string =>
+  up < managersEnough
+    ? `Then one manager keeps it, since ${counted(up, "manager is", "managers are")} up: its death stops failover and joins.`
+    : "Then the managers keep it: one alone for a second or two, and three as soon as two more have caught up.";
 
 const movedToManagers = (rows: number): readonly string[] => [
   `${counted(rows, "row")} moved; one manager keeps the cluster's directory now, and with three or more managers others follow: \`plexus nodes\`.`,

@@ -53,6 +53,7 @@ function describe(plan: RecoveryPlan, color: boolean): string {
     `Node ${withoutControls(plan.name)} of cluster ${plan.cluster}: generation ${generation}, term ${term}, entry ${entry}${when}.`,
     `The voters were ${listed(plan.voters)}. With a folder of another of them, recover where the term is highest, and then the entry.`,
     `Left out: ${listed(plan.leftOut)}. When they come they are refused, and can join as new with an empty folder.`,
+    "If one of those is not lost, keep it a member: --keep NAME.",
     `Members from then on: ${listed(plan.stay)}.`,
     `${warn} What the others committed after entry ${entry} is lost: who joined, roles, policies, and which copies were in sync. So messages that were`,
     "  acknowledged after that may be lost, too.",
@@ -68,7 +69,7 @@ function describe(plan: RecoveryPlan, color: boolean): string {
   return [...lines, heading, ...most, ...more].join("\n");
 }
 
-const listed = (names: readonly string[]): string => withoutControls(names.join(", "));
+const listed = (names: readonly string[]): string => withoutControls(names.toSorted().join(", "));
 
 const describeLost = ({ slot, older }: RecoveryPlan["lostSlots"][number]): string =>
   `    ${withoutControls(slot)}: ${older ? "goes on with an older copy of this node" : "begins again, empty"}`;

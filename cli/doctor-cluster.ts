@@ -130,7 +130,7 @@ const evictedCheck: Check = {
   says: "this node was evicted from its cluster, or the directory was recovered without it",
   hint:
     "To take part again it needs an empty data folder (--data) and an invitation. If nobody did either, keep this one: " +
-    "docs/operate/directory.md, etcd lost or restored.",
+    "docs/operate/directory.md.",
 };
 
 /** Whether an etcd that answers, and has no cluster yet, can take one. */

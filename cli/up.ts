@@ -108,7 +108,7 @@ export async function up(flags: UpFlags, output: Output): Promise<number> {
 const endings: Readonly<Record<MembershipEnd, string>> = {
   evicted:
     "This node was evicted from its cluster. To come back: an empty data folder and a new invitation. " +
-    "If nobody evicted it, keep this folder: docs/operate/directory.md, etcd lost or restored.",
+    "If nobody evicted it, keep this folder: docs/operate/directory.md.",
   duplicate:
     "Another process has started as this node, on a copy of its data folder, so this one has ended; nobody evicted it. " +
     "Let only one of the two run, and keep both folders until you know which is current.",

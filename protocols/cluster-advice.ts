@@ -24,8 +24,9 @@ export function describeNoMajority({ directory, nodes }: ClusterSummary): string
   const isThere = (voter: string): boolean => rows.get(voter)?.up === true || rows.get(voter)?.refused !== undefined;
   const { needed, up, down } = quorumOf(directory, isThere);
   if (up >= needed) return undefined;
+  const missing = needed - up;
   const named = (ids: readonly string[]): string => ids.map((id) => withoutControls(rows.get(id)?.name ?? id)).toSorted().join(", "); // prettier-ignore
-  return `${needed} of the nodes ${named(directory.voters)} must be up, which keep the directory together: start ${named(down)}. If they are gone for good: plexus directory recover`;
+  return `${needed} of the nodes ${named(directory.voters)} must be up, which keep the directory together: start ${missing === down.length ? "" : `${missing} of `}${named(down)}. If they are gone for good: plexus directory recover`;
 }
 
 /** That the directory is silent, what helps, and what is not to be believed meanwhile. */
@@ -108,8 +109,10 @@ export function describeDown(summary: ClusterSummary): readonly string[] {
   const keeper = keeperOf(summary);
   const down = nodes
     .filter((node) => !node.up && !node.refused && node !== keeper)
-    .map((node) => withoutControls(node.name));
+    .map((node) => withoutControls(node.name))
+    .toSorted();
   const it = down.length === 1 ? ["it", "it is", "it"] : ["them", "one is", "they"];
+  const gone = down.length === 1 ? down[0] : "NAME";
   const refused = describeRefused(summary);
   const isKeeperDown = keeper !== undefined && !keeper.up && !keeper.refused;
   return [
@@ -122,7 +125,7 @@ export function describeDown(summary: ClusterSummary): readonly string[] {
       ? []
       : [
           takesChanges(summary)
-            ? `Down: ${down.join(", ")}. Start ${it[0]} again; if ${it[1]} gone for good: plexus nodes evict NAME`
+            ? `Down: ${down.join(", ")}. Start ${it[0]} again; if ${it[1]} gone for good: plexus nodes evict ${gone}`
             : `Down: ${down.join(", ")}. Start ${it[0]} again: until the directory takes changes, nobody takes over what ${it[2]} had, and nobody can be evicted.`,
         ]),
     ...(isKeeperDown && directoryAway === undefined ? [describeKeeperDown(keeper)] : []),

@@ -70,6 +70,22 @@ export function partInDirectory(
   return { directory: stays, votes: votes && !stays };
 }
 
+/** That the directory shrinks to one node when a manager goes; undefined where enough others can vote, or one node keeps
+ *  it anyhow. The voters may have changed since the node began to drain. `node` is an id. */
+export function describeVotesLeft({ directory, nodes }: ClusterSummary, node: string): string | undefined {
+  const own = nodes.find((one) => one.node === node && one.roles.includes("manager"));
+  if (directory.kind !== "replicated" || own === undefined) return undefined;
+  const others = nodes.filter((one) => one !== own && isTaker(one) && one.roles.includes("manager")).length;
+  const votes = directory.voters.length > 2 && directory.voters.includes(node);
+  if (others !== 2 && !(others === 1 && votes)) return undefined;
+  const name = withoutControls(own.name);
+  return [
+    `Without ${name} only ${counted(others, "manager is", "managers are")} up, so one alone keeps the directory:`,
+    "while that one is down nothing fails over or joins.",
+    `Start another manager first (plexus invite), or undo it: plexus nodes undrain ${name}`,
+  ].join(" ");
+}
+
 /** What a drain leaves where it is. */
 export const keepsDirectory =
   "It still keeps the directory: while it is down nothing fails over or joins. Leave it running, or start other nodes with the role manager: with three of them the directory is on three. Or move it to etcd: plexus directory migrate --etcd URL…";

@@ -51,6 +51,10 @@ export function survivesNext({ directory, nodes }: ClusterSummary): boolean {
   return up > needed;
 }
 
+/** How many may vote now. */
+const managersUp = (nodes: readonly ClusterNodeRow[]): number =>
+  nodes.filter(({ roles: has, state, up }) => up && state === "active" && has.includes("manager")).length;
+
 /** Who votes, who leads, and whether the next death would be survived. */
 function describeVoters(
   directory: Replicated,
@@ -63,7 +67,8 @@ function describeVoters(
     .toSorted()
     .join(", ");
   const coming = learners.length === 0 ? "" : `; ${learners.map(nameOf).join(", ")} catching up`;
-  if (voters.length === 1) return `1 voter: ${names}${coming}. While it is down nothing fails over or joins`;
+  const others = managersUp(nodes) < 3 ? "; with three managers up three can keep it" : "";
+  if (voters.length === 1) return `1 voter: ${names}${coming}. While it is down nothing fails over or joins${others}`;
   const { needed, up } = quorumOf(directory, (voter) => nodes.find(({ node }) => node === voter)?.up === true);
   const spare = up - needed;
   const survives =

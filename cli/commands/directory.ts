@@ -1,9 +1,9 @@
-import { Argument, Option } from "commander";
+import { Argument, Option, type Command } from "commander";
 import { voterCounts } from "../../protocols/directory-info.ts";
 import { dataFolderOf, diskKeyFileOf } from "../folders.ts";
 import { cliLimits } from "../limits.ts";
 import { adminFlags, data, etcdAddresses, examples, json, withAdminFlags, type AdminOptions } from "../options.ts";
-import type { Define } from "./index.ts";
+import type { CommandContext, Define } from "./index.ts";
 
 const votersHelp = `
 Three is usual, and needs nothing to be said: with the third manager the directory is on three nodes, and any one of them may
@@ -11,7 +11,8 @@ die. With five any two may. With two managers one node keeps it: two would both 
 before the third manager joins it keeps the directory where it is.`;
 
 /** `plexus directory`. */
-export const define: Define = (command, { output, onExit }) => {
+export const define: Define = (command, context) => {
+  const { output, onExit } = context;
   const directory = command.addHelpText(
     "after",
     examples(
@@ -39,31 +40,7 @@ export const define: Define = (command, { output, onExit }) => {
       onExit(await directoryVoters(await adminFlags(options), count === undefined ? undefined : Number(count), output));
     });
 
-  withAdminFlags(
-    directory
-      .command("migrate")
-      .description("Move the running cluster's directory to etcd, or from there to the managers.")
-      .addOption(
-        new Option("--etcd <urls...>", "move it to etcd, at these addresses")
-          .argParser(etcdAddresses)
-          .conflicts("managers"),
-      )
-      .option("--managers", "move it from etcd to the nodes with the role manager"),
-  )
-    .addHelpText(
-      "after",
-      examples(
-        "plexus directory migrate --etcd http://10.0.0.5:2379 http://10.0.0.6:2379 http://10.0.0.7:2379",
-        "plexus directory migrate --managers",
-      ),
-    )
-    .action(async (options: AdminOptions & { readonly etcd?: readonly string[]; readonly managers?: true }) => {
-      const { etcd, managers } = options;
-      if (etcd === undefined && managers !== true) directory.error("error: --etcd URL… says which etcd it moves to, --managers that it comes back from there"); // prettier-ignore
-      const { migrateDirectory } = await import("../cluster.ts");
-      const migration = { ...(etcd && { endpoints: etcd }), pollMs: cliLimits.pollMs };
-      onExit(await migrateDirectory(await adminFlags(options), migration, output));
-    });
+  defineMigrate(directory, context);
 
   directory
     .command("recover")
@@ -95,6 +72,39 @@ export const define: Define = (command, { output, onExit }) => {
       onExit(await recoverDirectory(flags, output));
     });
 };
+
+function defineMigrate(directory: Command, { output, onExit }: CommandContext): void {
+  withAdminFlags(
+    directory
+      .command("migrate")
+      .description("Move the running cluster's directory to etcd, or from there to the managers.")
+      .addOption(
+        new Option("--etcd <urls...>", "move it to etcd, at these addresses")
+          .argParser(etcdAddresses)
+          .conflicts("managers"),
+      )
+      .option("--managers", "move it from etcd to the nodes with the role manager")
+      .option("--yes", "do not ask"),
+  )
+    .addHelpText(
+      "after",
+      examples(
+        "plexus directory migrate --etcd http://10.0.0.5:2379 http://10.0.0.6:2379 http://10.0.0.7:2379",
+        "plexus directory migrate --managers",
+      ),
+    )
+    .action(
+      async (
+        options: AdminOptions & { readonly etcd?: readonly string[]; readonly managers?: true; readonly yes?: true },
+      ) => {
+        const { etcd, managers } = options;
+        if (etcd === undefined && managers !== true) directory.error("error: --etcd URL… says which etcd it moves to, --managers that it comes back from there"); // prettier-ignore
+        const { migrateDirectory } = await import("../cluster.ts");
+        const migration = { ...(etcd && { endpoints: etcd }), pollMs: cliLimits.pollMs, yes: options.yes === true };
+        onExit(await migrateDirectory(await adminFlags(options), migration, output));
+      },
+    );
+}
 
 interface RecoverOptions {
   readonly data?: string;

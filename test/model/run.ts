@@ -1,5 +1,6 @@
 /** `node test/model/run.ts` checks every configuration of the suite and prints a table; `--large` those that take
- *  minutes, `--all` both; `--model NAME` those of one model; `--trail NAME` prints the steps that lead to a mutation's harm. `--record` notes in checked.json
+ *  minutes, `--all` both; `--model NAME` those of one model; `--trail NAME` prints the steps that lead to a mutation's
+ *  harm. The table has the bounds, and the longest way that was followed. `--record` notes in checked.json
  *  what ended as it should, so that `npm test` need not check it again until the model changes. Exit code 1 when one does
  *  not end as it should. */
 import { availableParallelism } from "node:os";
@@ -33,10 +34,12 @@ const describe = ({ outcome }: Checked): string => {
   }
 };
 
+/** How often each step is taken at most, and what there is at the start; what is not named is `0`. */
 const boundsOf = ({ define }: Configuration): string =>
-  Object.values(define)
-    .filter((value) => value !== true)
-    .join(" ");
+  Object.entries(define)
+    .filter(([, value]) => value !== true && value !== 0)
+    .map(([bound, value]) => `${bound.toLowerCase().replaceAll("_", " ")} ${value}`)
+    .join(", ");
 
 const row = (cells: readonly string[]): void => console.log(`| ${cells.join(" | ")} |`);
 
@@ -57,8 +60,8 @@ async function main(): Promise<number> {
   }
   const bounds = { limitMs: Number(values.seconds) * 1000, memoryMiB: Number(values.memory) };
   let wrong = 0;
-  row(["configuration", "model", "bounds", "search", "states", "transitions", "seconds", "result"]);
-  row(["---", "---", "---", "---", "---:", "---:", "---:", "---"]);
+  row(["configuration", "model", "bounds", "search", "states", "transitions", "deepest", "seconds", "result"]);
+  row(["---", "---", "---", "---", "---:", "---:", "---:", "---:", "---"]);
   const withTrail = values.trail !== undefined;
   for (const [configuration, checking] of inTurns(chosen, Number(values.jobs), (one) =>
     check(one, tools, bounds, withTrail),
@@ -74,6 +77,7 @@ async function main(): Promise<number> {
       search,
       checked.states.toLocaleString("en"),
       checked.transitions.toLocaleString("en"),
+      checked.deepest.toLocaleString("en"),
       checked.searchSeconds.toFixed(1),
       `${describe(checked)}${good ? "" : ": WRONG"}`,
     ]);

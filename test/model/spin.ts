@@ -30,6 +30,8 @@ export interface Checked {
   readonly outcome: Outcome;
   readonly states: number;
   readonly transitions: number;
+  /** Steps of the longest way that was followed from the beginning. */
+  readonly deepest: number;
   /** Of the search alone, and with the making of its program. */
   readonly searchSeconds: number;
   readonly seconds: number;
@@ -144,6 +146,7 @@ export async function check(
       outcome,
       states: readNumber(searched.output, /([\d.e+]+) states, stored/),
       transitions: readNumber(searched.output, /([\d.e+]+) transitions/),
+      deepest: readNumber(searched.output, /depth reached (\d+)/),
       searchSeconds: (endedMs - searchedMs) / 1000,
       seconds: (endedMs - startedMs) / 1000,
       trail,

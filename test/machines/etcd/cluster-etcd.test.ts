@@ -65,7 +65,7 @@ if ("missing" in etcd) {
         }
 
         const written = load.acknowledgements;
-        const said = await plexus(two, "directory", "migrate", "--etcd", ...three.endpoints);
+        const said = await plexus(two, "directory", "migrate", "--yes", "--etcd", ...three.endpoints);
         expect(said).to.match(/\d+ rows moved/);
         expect(load.acknowledgements, "posts while it moved").to.be.greaterThan(written);
         for (const node of [first, one, two])
@@ -210,7 +210,9 @@ if ("missing" in etcd) {
         await kindAt("the start", "replicated", 3);
         await healthy(cluster, "before the first move");
         let written = load.acknowledgements;
-        expect(await plexus(two, "directory", "migrate", "--etcd", ...servers.endpoints)).to.match(/\d+ rows moved/);
+        expect(await plexus(two, "directory", "migrate", "--yes", "--etcd", ...servers.endpoints)).to.match(
+          /\d+ rows moved/,
+        );
         await kindAt("to etcd", "etcd");
         await everybodyWrites(load, "in etcd");
         expect(load.acknowledgements, "posts while it moved").to.be.greaterThan(written);
@@ -218,7 +220,7 @@ if ("missing" in etcd) {
         await one.end("SIGKILL");
         await everybodyWrites(load, "one is dead");
         written = load.acknowledgements;
-        expect(await plexus(first, "directory", "migrate", "--managers")).to.match(/\d+ rows moved/);
+        expect(await plexus(first, "directory", "migrate", "--yes", "--managers")).to.match(/\d+ rows moved/);
         await one.start();
         await kindAt("with the managers again", "replicated", 3);
         await healthy(cluster, "with the managers again");

@@ -5,6 +5,7 @@ import {
   describeKept,
   describeStuck,
   isDrained,
+  describeVotesLeft,
   partInDirectory,
   rolesWithoutTaker,
 } from "../../../protocols/cluster-leaving.ts";
@@ -393,9 +394,18 @@ describe("a directory that voters keep", () => {
     expect(all).to.include("3 voters: a, b (leads), c. Up: 3 of 3; the next death is survived");
     const two = describeNodes(of(["c"]), false);
     expect(two).to.include("Up: 2 of 3; the next death of a voter would stop it");
-    expect(two).to.include("plexus nodes evict NAME");
+    expect(two).to.include("plexus nodes evict c");
+    const none = of(["b", "c"], { directory: { kind: "etcd", endpoints: ["http://e"] } });
+    expect(describeNodes({ ...none, nodes: none.nodes.toReversed() }, false))
+      .to.include("Down: b, c.")
+      .and.include("plexus nodes evict NAME");
     const alone = { kind: "replicated", generation: 2, voters: ["id-of-a"], leader: "id-of-a" } as const;
-    expect(describeNodes(of([], { directory: alone }), false)).to.include("1 voter: a (leads). While it is down");
+    expect(describeNodes(of([], { directory: alone }), false)).to.match(
+      /1 voter: a \(leads\)\. While it is down nothing fails over or joins$/m,
+    );
+    expect(describeNodes(of(["b"], { directory: alone }), false)).to.include(
+      "While it is down nothing fails over or joins; with three managers up three can keep it",
+    );
     const pair = { ...alone, voters: ["id-of-a", "id-of-b"] };
     const both = describeNodes(of([], { directory: pair }), false);
     expect(both).to.include("Up: 2 of 2; both must be up, for the moment in which their number changes");
@@ -405,7 +415,7 @@ describe("a directory that voters keep", () => {
   it("names who must be up, and what helps who lost them, and advises no eviction that cannot be", () => {
     const text = describeNodes(of(["b", "c"], { directoryAway: { forMs: 4_000, because: "x" } }), false);
     expect(text).to.include("Up: 1 of 3; 2 of them must be up. It does not answer");
-    expect(text).to.include("2 of the nodes a, b, c must be up, which keep the directory together: start b, c.");
+    expect(text).to.include("2 of the nodes a, b, c must be up, which keep the directory together: start 1 of b, c.");
     expect(text).to.include("plexus directory recover").and.not.include("evict").and.not.include("Why:");
   });
 
@@ -420,6 +430,22 @@ describe("a directory that voters keep", () => {
     const two = summaryOf([nodeRow("a", { roles: ["manager"] }), nodeRow("b", { roles: ["manager"] })], { directory: embedded }); // prettier-ignore
     expect(said(3, two)).to.include("two would both be needed").and.not.include("Generation");
     expect(said(1, two)).to.include("one node keeps it");
+  });
+
+  it("warns, when a voter is drained, that one node alone will keep the directory", () => {
+    expect(describeVotesLeft(of([]), "id-of-c")).to.include(
+      "Without c only 2 managers are up, so one alone keeps the directory",
+    );
+    expect(describeVotesLeft(of(["a"]), "id-of-c")).to.include("Without c only 1 manager is up");
+    // Nobody could follow it: that is said by itself.
+    expect(describeVotesLeft(of(["a", "b"]), "id-of-c")).to.equal(undefined);
+    const four = of([]);
+    const more = { ...four, nodes: [...four.nodes, nodeRow("d", { roles: [...roles] })] };
+    expect(describeVotesLeft(more, "id-of-c")).to.equal(undefined);
+    // The plan of voters was faster.
+    const left = { kind: "replicated", generation: 1, voters: ["id-of-a"], leader: "id-of-a" } as const;
+    expect(describeVotesLeft(of([], { directory: left }), "id-of-c")).to.include("Without c only 2 managers are up");
+    expect(describeVotesLeft(of(["b"], { directory: left }), "id-of-c")).to.equal(undefined);
   });
 
   it("ends a drain when the node votes no more, except where no other manager can follow it", () => {

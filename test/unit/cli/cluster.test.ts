@@ -313,16 +313,45 @@ describe("commands to a cluster", () => {
   it("move the directory to etcd, once", async () => {
     const output = collected();
     const endpoints = ["http://e1:2379", "http://e2:2379"];
-    expect(await migrateDirectory(flags(), { endpoints, pollMs: 1 }, output)).to.equal(0);
+    expect(await migrateDirectory(flags(), { endpoints, pollMs: 1, yes: true }, output)).to.equal(0);
     expect(fixture.calls).to.deep.include(["migrateDirectory", endpoints]);
     expect(output.out.join("\n")).to.include("42 rows moved").and.include("in etcd at http://e1:2379, http://e2:2379");
     fixture.answers = { migrateDirectory: async () => refused(failure("PEER_LOST")) };
-    const lost = await run("directory", "migrate", "--etcd", ...endpoints);
+    const lost = await run("directory", "migrate", "--yes", "--etcd", ...endpoints);
     expect(failureOf(lost.thrown).outcome).to.equal("unknown");
     expect(failureOf(lost.thrown).details?.["hint"]).to.include("`plexus nodes` shows which directory is in use");
     fixture.summaries = [summaryOf([], { directory: { kind: "etcd", endpoints } })];
-    const again = await run("directory", "migrate", "--etcd", ...endpoints);
+    const again = await run("directory", "migrate", "--yes", "--etcd", ...endpoints);
     expect(failureOf(again.thrown).code).to.equal("ALREADY_DONE");
+  });
+
+  it("say what a move of the directory does, and move nothing where nobody agreed", async () => {
+    const etcd = ["directory", "migrate", "--etcd", "http://e1:2379"] as const;
+    const embedded = { directory: { kind: "embedded", node: "id-of-m0" } } as const;
+    fixture.summaries = [summaryOf([nodeRow("m0", { roles: ["manager"] })], embedded)];
+    const asked = await run(...etcd);
+    expect(failureOf(asked.thrown).details).to.deep.equal({
+      field: "--yes",
+      reason: "nothing was moved: confirm it in a terminal, or with --yes",
+    });
+    expect(asked.text).to.equal("");
+    expect(asked.err)
+      .to.include("Directory: embedded, on m0")
+      .and.include("Then etcd at http://e1:2379 keeps it")
+      .and.include("plexus directory migrate --managers moves it back");
+    expect(fixture.calls.map(([name]) => name)).not.to.include("migrateDirectory");
+    expect((await run(...etcd, "--yes")).text).to.include("42 rows moved");
+
+    const back = ["directory", "migrate", "--managers"] as const;
+    const managers = (count: number) =>
+      Array.from({ length: count }, (_, at) => nodeRow(`m${at}`, { roles: ["manager"] }));
+    const inEtcd = { directory: { kind: "etcd", endpoints: ["http://e1:2379"] } } as const;
+    fixture.summaries = [summaryOf(managers(2), inEtcd)];
+    expect((await run(...back)).err).to.include("Then one manager keeps it, since 2 managers are up");
+    fixture.summaries = [summaryOf(managers(3), inEtcd)];
+    const silent = await run(...back, "--json");
+    expect([silent.err, failureOf(silent.thrown).code]).to.deep.equal(["", "BAD_REQUEST"]);
+    expect((await run(...back)).err).to.include("and three as soon as two more have caught up");
   });
 
   it("say after a move to etcd who may be missing: managers, and who alone had the directory", async () => {
@@ -333,7 +362,7 @@ describe("commands to a cluster", () => {
       directory: ClusterSummary["directory"],
     ): Promise<string> => {
       fixture.summaries = [summaryOf(nodes, { directory })];
-      return (await run("directory", "migrate", "--etcd", "http://e1:2379")).text;
+      return (await run("directory", "migrate", "--yes", "--etcd", "http://e1:2379")).text;
     };
     expect(await said(managers(1), { kind: "embedded", node: "m0" }))
       .to.include("and 1 node has it: give it to 3")
@@ -346,11 +375,11 @@ describe("commands to a cluster", () => {
 
   it("move the directory from etcd to the managers, once", async () => {
     fixture.summaries = [summaryOf([], { directory: { kind: "etcd", endpoints: ["http://e1:2379"] } })];
-    const moved = await run("directory", "migrate", "--managers");
+    const moved = await run("directory", "migrate", "--yes", "--managers");
     expect(moved.text).to.include("42 rows moved").and.include("start the nodes without --etcd");
     expect(fixture.calls).to.deep.include(["migrateDirectory", undefined]);
     fixture.summaries = [summaryOf([], { directory: { kind: "embedded", node: "a" } })];
-    expect(failureOf((await run("directory", "migrate", "--managers")).thrown).code).to.equal("ALREADY_DONE");
+    expect(failureOf((await run("directory", "migrate", "--yes", "--managers")).thrown).code).to.equal("ALREADY_DONE");
   });
 
   it("list actors with their nodes, and warn when some are missing", async () => {

@@ -36,11 +36,13 @@ describe("the doctor's look at the cluster", () => {
         .map(({ says }) => says)
         .join("\n"),
     )
-      .to.include("2 of the nodes a, b, c must be up, which keep the directory together: start b, c.")
+      .to.include("2 of the nodes a, b, c must be up, which keep the directory together: start 1 of b, c.")
       .and.not.include("is survived");
     const alone = voting([]);
     expect(stateChecksOf({ ...alone, directory: { ...alone.directory, voters: [alone.nodes[0]?.node ?? ""] } as ClusterSummary["directory"] }).at(-1)?.says) // prettier-ignore
-      .to.equal("1 voter: a (leads). While it is down nothing fails over or joins");
+      .to.equal(
+        "1 voter: a (leads). While it is down nothing fails over or joins; with three managers up three can keep it",
+      );
   });
 
   it("warns while the directory is nearly full, before anything is refused", () => {

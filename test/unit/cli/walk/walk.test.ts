@@ -98,7 +98,7 @@ const operations: readonly { readonly words: readonly string[]; readonly reads?:
   { words: ["backup", "schedule", "set", "nightly", "--cron", "0 3 * * *"] },
   { words: ["actors", "release", "room/lobby"] },
   { words: ["directory", "voters", "3"] },
-  { words: ["directory", "migrate", "--managers"] },
+  { words: ["directory", "migrate", "--managers", "--yes"] },
   { words: ["shards", "trust", "b"] },
   { words: ["slots", "move", "chat/1", "--to", "b"] },
   { words: ["slots", "release", "chat/1"] },

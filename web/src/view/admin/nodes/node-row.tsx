@@ -7,6 +7,7 @@ import {
   describeDrained,
   describeEviction,
   describeKept,
+  describeVotesLeft,
   describeStuck,
   isDrained,
   keepsDirectory,
@@ -169,6 +170,7 @@ async function drainQuestion(node: ClusterNodeRow, summary: ClusterSummary) {
   const warnings = [
     ...(stuck.length > 0 ? [describeStuck(stuck, node.name)] : []),
     describeKept(summary, node.node) ?? [],
+    describeVotesLeft(summary, node.node) ?? [],
     ...(partInDirectory(summary, node.node).directory ? [keepsDirectory] : []),
   ].flat();
   return {
