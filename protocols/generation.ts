@@ -119,6 +119,8 @@ export interface GenerationRequest extends CallRequest {
   readonly tools?: readonly Tool[];
   /** Default: `auto` with tools. */
   readonly toolChoice?: ToolChoice;
+  /** What a model that cannot do it is asked without. The node that asks leaves it out: nobody else is told. */
+  readonly ifAble?: readonly "tools"[];
   readonly format?: Format;
   /** How many alternatives to tell for each token; 0: only the chosen token's own. Absent: nothing is told. */
   readonly logprobs?: number;
@@ -183,6 +185,8 @@ export interface GenerationAnswer {
   readonly unfit?: readonly Unfit[];
   /** What the model reads and writes at most, where the node that asked knows it. */
   readonly contextTokens?: number;
+  /** What the node that asked left out, because the model cannot do it. */
+  readonly without?: readonly "tools"[];
   /** Where it comes from. One with `cache` took nothing now: its tokens are those of the answer that was kept. */
   readonly from?: AnswerFrom;
 }

@@ -95,6 +95,7 @@ export function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effe
     // Whoever wants another answer does not want the one that was kept.
     ...(isAnew(state.life, job) && { cache: "renew" as const }),
     ...tools,
+    ...(hasTools && { ifAble: ["tools" as const] }),
   };
   const timeoutMs = limits.generationWholeMs;
   return [
@@ -172,9 +173,10 @@ const isWriting: AnswerStage = { stage: "writing" };
 export function onAnswer(state: AgentState, tag: unknown, result: Result<unknown>, turn: Here): Effects {
   const found = running(state, tag, turn);
   if (found === undefined) return [];
-  const { job, now } = found;
-  if (!result.ok) return onFailed(state, job, now, result.error, turn);
+  const { job } = found;
+  if (!result.ok) return onFailed(state, job, found.now, result.error, turn);
   const answer = result.value as GenerationAnswer;
+  const now = answer.without?.includes("tools") === true ? asPlain(state, found.now) : found.now;
   const used = usedBy(now.model, answer, now.sinceMs, turn.nowMs);
   const measure = state.life === null ? undefined : measured(state.life, answer, now.promptChars);
   if (answer.end === "calls" && !now.stopping && mayCall(job, now))
@@ -195,6 +197,10 @@ export function onAnswer(state: AgentState, tag: unknown, result: Result<unknown
         : { end: "length" as const, ...endedByLimit(job, now), isSilent: now.text.trim() === "" };
   return finish(state, { ...ending, ...took, again: now.again }, turn);
 }
+
+/** The run of a model that was asked without tools, because it has none: what it calls all the same is not run. */
+const asPlain = ({ life }: AgentState, now: Run): Run =>
+  life === null || !now.hasTools ? now : { ...now, hasTools: false, promptChars: now.promptChars - toolChars(life) };
 
 /** Runs what the model called, keeps it, and lets the model go on. Of a room only the room is told what was called. */
 function callTools(state: AgentState, job: Job, now: Run, took: Pick<Coming, "used" | "measure">, turn: Here): Effects {
@@ -287,8 +293,6 @@ function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: H
   // What is said in a sound is there in words, where a model wrote it down or its owner did.
   if (isDeaf && now.hears && (asks?.sounds ?? []).every(({ text }) => text !== ""))
     return run(state, turn, { ...now, hears: false });
-  if (error.code === "MODEL_UNSUPPORTED" && !isBlind && !isDeaf && now.hasTools)
-    return run(state, turn, { ...now, hasTools: false });
   // A node that stops is no fault of the attempt: the answer goes on when it is back.
   // What a budget stops it stops for hours.
   const mayRepeat = job.attempt < limits.generationAttemptsMax && error.code !== "QUOTA_EXCEEDED";

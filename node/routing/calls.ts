@@ -29,6 +29,7 @@ import {
 } from "../../protocols/index.ts";
 import { engineOf, type Engine, type Engines, type Running } from "../../runtimes/engine.ts";
 import { limitSilence, type Silence } from "../../runtimes/silence.ts";
+import { askedAsAble } from "./able.ts";
 import { misfit, oversize } from "../exchange/index.ts";
 import type { NodeId } from "../ports.ts";
 import type { RoutingPorts } from "./index.ts";
@@ -372,14 +373,9 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
         return { cancel: () => undefined };
       };
       const known = standings([engine]);
+      const { model = "" } = asked;
       const needs = traitsOf(engine).needs(asked);
-      const wanted = {
-        engine,
-        model: asked.model ?? "",
-        needs,
-        ...settings(asked.model ?? ""),
-        ...(prefer && { prefer }),
-      };
+      const wanted = { engine, model, needs, ...settings(model), ...(prefer && { prefer }) };
       const choice = chooseServer(balance === undefined ? wanted : { ...wanted, ...balanced(balance, asked) }, known);
       const { contextTokens } = choice.rows[0] ?? {};
       const tell: Hear = (said) => {
@@ -402,8 +398,9 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     },
   });
 
+  const all = Object.fromEntries(engineNames.map((name) => [name, everywhere(name)])) as unknown as Engines;
   return {
-    engines: Object.fromEntries(engineNames.map((name) => [name, everywhere(name)])) as unknown as Engines,
+    engines: { ...all, generate: askedAsAble(all.generate, { clock, limits }) },
     busy: () => here,
     room(engine, model) {
       const { node: at, rows } = chooseServer({ engine, model, needs: [], ...settings(model) }, standings([engine]));

@@ -86,6 +86,10 @@ export const routingLimits = {
   judgedCharsMax: 16 * 1024,
   /** Models whose turns at nodes are counted for `round-robin`; beyond it all begin anew. */
   turnsMax: 1_024,
+  /** Models that are known to have refused tools, though their offers have them; the oldest is forgotten. */
+  unableMax: 256,
+  /** After this such a model is asked with tools again. */
+  unableMs: 3_600_000,
   /** How often a node looks whether its models have become faster or slower than its member row says. */
   offersLookMs: 30_000,
   /** A member row that could not be given this node's offers is written again after this. */

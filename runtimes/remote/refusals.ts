@@ -34,6 +34,7 @@ export function judge(
       again: true,
     };
   if ([401, 402, 403, 407].includes(status)) return fatal(failure("PROVIDER_REFUSED", facts));
+  if (noTools.test(message)) return fatal(failure("MODEL_UNSUPPORTED", { model, capability: "tools" }));
   if (status === 404) return fatal(failure("MODEL_NOT_FOUND", { model }));
   if (status >= 500 || status < 400) return fatal(failure("PROVIDER_FAILED", { ...facts, reason: "it failed" }));
   if (tooLong.test(kind) || tooLong.test(message)) return fatal(failure("CONTEXT_TOO_LONG", { model }));
@@ -48,6 +49,9 @@ const tooLong =
   /context_length|exceed_context|context (?:length|size|window)|prompt is too long|input is too long|too many (?:input )?tokens|maximum (?:number of tokens|prompt length)|input length exceeds|reduce the length|tokens.{0,40} must be <=/i;
 /** A key that is no key is a bad request to Gemini and xAI, and to Anthropic an account without money. */
 const noAccess = /api key not valid|API_KEY_INVALID|incorrect api key|credit balance is too low/i;
+/** Words of Ollama, of llama-server without its templates, of vLLM without a parser, of OpenRouter and of Groq. */
+const noTools =
+  /does not support (?:tools|function)|tools param requires|tool choice requires|support tool use|tool call\w*`? (?:is|are) not supported/i;
 /** Azure's filter refuses a prompt as a bad request. */
 const filtered = /content_filter|content_policy/i;
 /** What the model wrote was no call and no JSON: the request was well. */

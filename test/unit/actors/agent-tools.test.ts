@@ -7,6 +7,7 @@ import { addUsage, usageAt, usedBy, type Used } from "../../../actors/agent/usag
 import { actorLimits as limits } from "../../../actors/limits.ts";
 import {
   failure,
+  ok,
   type AgentState as Snapshot,
   type AgentUsage,
   type AgentUsageRow,
@@ -41,6 +42,7 @@ function call(fixture: Fixture, name: string, given: object, words = ""): void {
   fixture.part(id, calling(name, given));
   fixture.part(id, ended("calls", 10, 5));
 }
+const plainEnd = { end: "complete", promptTokens: 10, completionTokens: 5 } as const;
 const sum = { expression: "2 + 3" };
 const called = { name: "calculator", arguments: JSON.stringify(sum), result: "5" };
 
@@ -118,18 +120,32 @@ describe("an agent's tools", () => {
     expect(fixture.ok<AgentView>(ada, helper, { type: "describe" }).tools).to.deep.equal([]);
   });
 
-  it("are left out for a model that cannot call any, without an attempt more", () => {
+  it("may be left out for a model that has none, in a conversation and in a room: it is asked once", () => {
     const fixture = withHelper();
     say(fixture, "hello");
-    fixture.fail("MODEL_UNSUPPORTED");
-    expect(fixture.generation).to.not.have.any.keys("tools", "toolChoice");
+    expect(fixture.generation.ifAble).to.deep.equal(["tools"]);
+    const before = fixture.generations.length;
     // Such a model that calls all the same is not obeyed, and that is said.
-    call(fixture, "calculator", sum, "hi");
+    const { id } = fixture.generation;
+    fixture.part(id, text("hi"));
+    fixture.part(id, calling("calculator", sum));
+    fixture.part(id, { type: "answered", result: ok({ ...plainEnd, end: "calls", without: ["tools"] }) });
+    expect(fixture.generations).to.have.length(before);
     const stopped = "I stopped here: I wanted to use a tool, and I have none here.";
     expect(answers(fixture)[0]).to.deep.include({ text: `hi\n\n${stopped}`, end: "length", limit: "tools" });
     expect(answers(fixture)[0]).to.not.have.any.keys("rounds", "again");
     const attempts = fixture.stream(helper).filter(({ event }) => event.type === "generationStarted");
     expect(attempts).to.have.length(1);
+    fixture.ok(ada, "room/den", { type: "create" });
+    fixture.ok(ada, "room/den", { type: "invite", member: helper });
+    fixture.ok(ada, "room/den", { type: "post", text: "@ada.helper hello" });
+    expect(fixture.generation.ifAble).to.deep.equal(["tools"]);
+    fixture.part(fixture.generation.id, text("there"));
+    fixture.part(fixture.generation.id, { type: "answered", result: ok({ ...plainEnd, without: ["tools"] }) });
+    expect(fixture.generations).to.have.length(before + 1);
+    fixture.ok(ada, helper, { type: "update", tools: [] });
+    say(fixture, "no tools");
+    expect(fixture.generation).to.not.have.property("ifAble");
   });
 
   it("are not run twice: after a crash the model goes on from what they answered", () => {
