@@ -121,7 +121,8 @@ export default class PhaseReporter {
         slowest,
         failures,
         ...more,
-        ...(costs && { costs }),
+        // They are many: written at each test, they would take more than the tests.
+        ...(ended && costs && { costs }),
       };
       if (path !== undefined) writeFileSync(path, JSON.stringify(counts));
     };

@@ -5,16 +5,10 @@ import { pathToFileURL } from "node:url";
 import { expect } from "chai";
 import { depth, isAll } from "../depth.ts";
 import { mutations as all, type Mutation } from "./mutations.ts";
+import { chosenOf, thirdOf } from "./mutations/chosen.ts";
 
-/** In `npm test` a third of them, another one with each commit. */
-const thirds = 3;
 const commit = spawnSync("git", ["rev-parse", "HEAD"], { cwd: import.meta.dirname, encoding: "utf8" }).stdout ?? "";
-const third = Number.parseInt(commit.slice(0, 8) || "0", 16) % thirds;
-
-/** Those that are looked for. */
-const mutations = all
-  .filter(({ long = false }) => depth(!long, true))
-  .filter((_, index) => isAll || index % thirds === third);
+const mutations = chosenOf(all, { isLong: depth(false, true), isAll, third: thirdOf(commit) });
 
 const mutant = pathToFileURL(join(import.meta.dirname, "mutant.ts")).href;
 
