@@ -53,8 +53,32 @@ function taskText({ facts }: Notice): string {
   return `${which} failed${reason === undefined ? "" : `: ${reason}`}. See plexus tasks show ${task}.`;
 }
 
-/** What a person reads of it; undefined: it is of a version that knows more. `me`: whose it is. */
-export function noticeText(notice: Notice, me: string): string | undefined {
+/** Facts that name a person, by the account. */
+const persons: ReadonlySet<string> = new Set(["by", "for", "approvedBy", "whose", "user", "person", "about"]);
+
+/** The account that a fact names; undefined: it names none. Where it may be something else, only `user/NAME` is one. */
+function accountIn(fact: string, text: string): string | undefined {
+  const [, kind, account] = /^(user\/)?([a-z0-9][a-z0-9_-]{0,31})$/.exec(text) ?? [];
+  if (!persons.has(fact) || account === undefined || account === "operator") return undefined;
+  return kind === undefined && (fact === "about" || fact === "person") ? undefined : account;
+}
+
+/** The people whom it names. */
+export const peopleIn = ({ facts }: Notice): readonly string[] =>
+  Object.entries(facts).flatMap(([name, fact]) => accountIn(name, fact) ?? []);
+
+/** What a person reads of it; undefined: it is of a version that knows more. `me`: whose it is. `called`: how somebody
+ *  is called who has an account. */
+export function noticeText(
+  told: Notice,
+  me: string,
+  called: (account: string) => string = (account) => account,
+): string | undefined {
+  const named = Object.entries(told.facts).map(([name, fact]) => {
+    const account = accountIn(name, fact);
+    return [name, account === undefined || account === me ? fact : called(account)] as const;
+  });
+  const notice = { ...told, facts: Object.fromEntries(named) };
   const { action, facts } = notice;
   const { budget = "", whose = "", measure = "", per = "", ending = "", instead = "", resets = "" } = facts;
   const [spent, limit] = [amount(measure, facts["spent"]), amount(measure, facts["limit"])];

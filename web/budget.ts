@@ -19,7 +19,7 @@ export interface BuiltFile {
 export const pageBudgetKiB = {
   toSignIn: 140,
   toFirstMessage: 240,
-  toOverview: 255,
+  toOverview: 260,
   allOfAdministration: 440,
   toTerminal: 700,
 } as const;

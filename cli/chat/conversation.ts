@@ -2,13 +2,13 @@ import type { Activity, Client, Link } from "../../client/index.ts";
 import { failure, type Failure, type Result } from "../../protocols/errors.ts";
 import type { CatalogRow, ModelInfo, Notice } from "../../protocols/index.ts";
 import { sought } from "../../protocols/names.ts";
-import { noticeText } from "../../protocols/notice-text.ts";
+import { noticeText, peopleIn } from "../../protocols/notice-text.ts";
 import { cliLimits } from "../limits.ts";
 import { withoutControls } from "../printable.ts";
 import { didYouMean } from "../suggest.ts";
 import { describeCommands, parseLine, type Line } from "./commands.ts";
 import { linkNews, type LinkAt } from "./link-news.ts";
-import { createPrinter } from "./printer.ts";
+import { createPrinter, type Printer } from "./printer.ts";
 import {
   noRoom,
   onNumber,
@@ -22,6 +22,7 @@ import {
 import type { Screen } from "./screen.ts";
 import { nameOf, type Names } from "./names.ts";
 import { describeResults, describeRoom, describeThread, type Look } from "./view.ts";
+import { namesPerson, partnerIn, withAccount } from "./person.ts";
 import { Visit } from "./visit.ts";
 
 /** What one line came to. */
@@ -62,6 +63,28 @@ const absent = (reason: Failure, says: string): Step => ({
   failure: reason.code === "NOT_FOUND" ? { ...reason, message: says } : reason,
 });
 
+/** Tells the person news of the cluster that concern them, with people by the names that they show. Who cannot follow their own account is told
+ *  so by all that they ask. */
+function tellNotices(client: Pick<Client, "follow">, user: string, { show, dim }: Printer, names: Names): void {
+  const tell = (notice: Notice): void => {
+    const isOver = Date.parse(notice.facts["resets"] ?? "") <= Date.now();
+    const people = peopleIn(notice).map((account) => `user/${account}`);
+    const print = (): void => {
+      const text = noticeText(notice, user, (account) => names.listed(`user/${account}`));
+      if (text !== undefined && !isOver) show({ notice }, dim(withoutControls(`* ${text}`)));
+    };
+    if (names.has(people)) print();
+    else void names.ready(people).then(print);
+  };
+  client.follow(`user/${user}`, {
+    state: ({ notices = [] }) => notices.forEach(tell),
+    event(event) {
+      if (event.type === "noticed") tell(event.notice);
+    },
+    refused: () => undefined,
+  });
+}
+
 /** Builds a conversation over a client that is connected. */
 export function createConversation(options: {
   readonly user: string;
@@ -90,20 +113,7 @@ export function createConversation(options: {
   let visit: Visit | undefined;
   let shown: LinkAt = { link: client.link, node: client.at.name };
 
-  const tell = (notice: Notice): void => {
-    const text = noticeText(notice, user);
-    const isOver = Date.parse(notice.facts["resets"] ?? "") <= Date.now();
-    if (text !== undefined && !isOver) show({ notice }, dim(withoutControls(`* ${text}`)));
-  };
-  // Who cannot follow their own account is told so by all that they ask.
-  client.follow(`user/${user}`, {
-    state: ({ notices = [] }) => notices.forEach(tell),
-    event(event) {
-      if (event.type === "noticed") tell(event.notice);
-    },
-    refused: () => undefined,
-  });
-
+  tellNotices(client, user, printer, names);
   screen.onInterrupt(() => visit?.stopAwaited() === true);
 
   function showPrompt(): void {
@@ -244,7 +254,8 @@ export function createConversation(options: {
     const answer = await client.call("user.rooms", user, {});
     if (!answer.ok) return stepOf(answer);
     const { rooms, unreachable } = answer.value;
-    for (const room of rooms) show({ room }, describeRoom(room, color));
+    await names.ready(rooms.flatMap(({ room }) => partnerIn(room, user) ?? []));
+    for (const room of rooms) show({ room }, describeRoom(room, look, partnerIn(room.room, user)));
     for (const room of unreachable) show({ unreachable: room }, dim(`${withoutControls(room)} does not answer now`));
     const open = await options.publicRooms();
     if (!open.ok) return stepOf(open);
@@ -263,7 +274,9 @@ export function createConversation(options: {
     return done;
   }
 
-  async function runCommand(line: Extract<Line, { type: "command" }>): Promise<Step> {
+  async function runCommand(typed: Extract<Line, { type: "command" }>): Promise<Step> {
+    const line = namesPerson(typed) ? await withAccount(typed, names) : typed;
+    if ("wrong" in line) return wrong(line);
     const [first = ""] = line.words;
     switch (line.name) {
       case "help":
@@ -276,7 +289,7 @@ export function createConversation(options: {
       case "create":
         return createRoom(sought(first), line.rest);
       case "direct":
-        return openDirect(sought(first));
+        return openDirect(line.rest);
       case "results": {
         const results = onNumber(first, (seq) => inRoom((room) => showResults(room, seq)));
         return "wrong" in results ? wrong(results) : results;

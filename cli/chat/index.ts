@@ -15,6 +15,7 @@
  *  client waits for an agent's answer and ends with the outcome of the worst command. */
 import { Client, clientLimits, People } from "../../client/index.ts";
 import { awayNode, failureOf, ok, passingCodes, PlexusError, type Failure } from "../../protocols/errors.ts";
+import type { CatalogPage, Result } from "../../protocols/index.ts";
 import { callNode } from "../node-client.ts";
 import { describeFailure, exitCodes, paint, type Output } from "../output.ts";
 import { saveSession } from "../session.ts";
@@ -101,6 +102,10 @@ const peopleOf = (client: Client, token: string): People =>
     },
   });
 
+/** People whose account or name contains a text. */
+const peopleLike = (client: Client, token: string, text: string): Promise<Result<CatalogPage>> =>
+  callNode({ url: client.at.url, token }, "GET", `/api/v1/catalog/users?text=${encodeURIComponent(text)}`);
+
 async function converse(flags: ChatFlags, screen: Screen, output: Output): Promise<number> {
   const session = await signIn(flags, screen);
   const { token } = session;
@@ -118,7 +123,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
     client,
     screen,
     json: flags.json,
-    names: new Names(peopleOf(client, token), flags.json),
+    names: new Names(peopleOf(client, token), flags.json, (text) => peopleLike(client, token, text)),
     publicRooms: () => callNode({ url: client.at.url, token }, "GET", "/api/v1/catalog/rooms"),
     models: () => callNode({ url: client.at.url, token }, "GET", "/api/v1/models"),
   });

@@ -1,5 +1,6 @@
 import type { People } from "../../client/index.ts";
-import type { RoomMessage } from "../../protocols/index.ts";
+import type { CatalogPage, Result, RoomMessage } from "../../protocols/index.ts";
+import { folded, sought } from "../../protocols/names.ts";
 import { titleForm, withAccounts } from "../../protocols/reading/mentions.ts";
 import { isPlain, readPlain } from "../../protocols/reading/plain.ts";
 import { peopleAmong, severalIn, withNames, type Mentionable } from "../../protocols/reading/shown.ts";
@@ -31,11 +32,30 @@ export class Names implements Callers {
   readonly #people: People;
   /** Programs read accounts. */
   readonly #asAccounts: boolean;
+  readonly #find: (text: string) => Promise<Result<CatalogPage>>;
   #read: ((text: string) => readonly Block[]) | undefined;
 
-  constructor(people: People, asAccounts: boolean) {
+  /** `find`: people whose account or name contains a text. */
+  constructor(people: People, asAccounts: boolean, find: (text: string) => Promise<Result<CatalogPage>>) {
     this.#people = people;
     this.#asAccounts = asAccounts;
+    this.#find = find;
+  }
+
+  /** The accounts that somebody may mean who typed this: the account itself, or those of all who are called so.
+   *  `like`: names that have it in them, where nobody is called so. */
+  async meant(typed: string): Promise<{ readonly accounts: readonly string[]; readonly like: readonly string[] }> {
+    const wanted = sought(typed);
+    const isAccount = /^[a-z0-9][a-z0-9_-]*$/.test(wanted);
+    if (isAccount && !this.#asAccounts) await this.#people.want([wanted]);
+    if (isAccount && (this.#asAccounts || this.#people.get(wanted) !== undefined))
+      return { accounts: [wanted], like: [] };
+    const found = this.#asAccounts ? undefined : await this.#find(wanted);
+    // A node that cannot say it now says what it thinks of the account.
+    if (found?.ok !== true) return { accounts: isAccount ? [wanted] : [], like: [] };
+    const { rows } = found.value;
+    const accounts = rows.filter(({ title }) => folded(title) === wanted).map(({ key }) => key);
+    return { accounts, like: accounts.length > 0 ? [] : rows.map(({ title }) => title) };
   }
 
   /** Whether all that these need to be printed is known. */

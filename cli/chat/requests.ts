@@ -87,7 +87,7 @@ export function requestOf(
     case "leave":
       return inRoom(request("room.leave", rest === "" ? {} : { successor: `user/${sought(rest)}` }));
     case "invite":
-      return inRoom(request("room.invite", { member: `${first.includes(".") ? "agent" : "user"}/${sought(first)}` }));
+      return inRoom(request("room.invite", { member: `${rest.includes(".") ? "agent" : "user"}/${sought(rest)}` }));
     case "reply":
     case "also": {
       const where = name === "also" ? { alsoInRoom: true } : {};

@@ -242,15 +242,16 @@ export function describeAgentEvent(event: AgentEvent, color: boolean): string | 
 }
 
 /** A line of /rooms. */
-export function describeRoom(room: RoomSummary, color: boolean): string {
+export function describeRoom(room: RoomSummary, { color, who }: Look, partner?: string): string {
   const unread = room.unread === 0 ? "" : paint(color, ["bold", "yellow"], ` ${room.unread} unread`);
   const threads =
     room.threads === undefined
       ? ""
       : paint(color, ["bold", "yellow"], ` ${counted(room.threads, "thread")} with something new`);
   const mentioned = room.mentioned ? paint(color, ["bold", "red"], " @you") : "";
-  const title = room.title === "" || room.title === room.room ? "" : ` (${withoutControls(room.title)})`;
-  return `${withoutControls(room.room)}${title}, ${room.memberCount} members${unread}${threads}${mentioned}`;
+  const title = partner === undefined ? room.title : `with ${who(partner)}`;
+  const beside = title === "" || title === room.room ? "" : ` (${withoutControls(title)})`;
+  return `${withoutControls(room.room)}${beside}, ${room.memberCount} members${unread}${threads}${mentioned}`;
 }
 
 const indent = (text: string): string => printable(text).replaceAll("\n", "\n      ");

@@ -90,7 +90,7 @@ function openFixture(at: At, interactive = true, people?: People) {
     client,
     screen,
     json: false,
-    names: new Names(people ?? new People(nobody), people === undefined),
+    names: new Names(people ?? new People(nobody), people === undefined, () => nobody.page(undefined)),
     models: () => Promise.resolve(ok({ models })),
     publicRooms: () => Promise.resolve(ok({ rows: [{ key: "lobby", title: "", detail: "", atMs: 0 }] })),
   });

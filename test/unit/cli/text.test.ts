@@ -227,7 +227,10 @@ describe("what a reader sees", () => {
       unread: 5,
       mentioned: true,
     } as const;
-    expect(describeRoom(room, false)).to.equal("den (The Den), 2 members 5 unread @you");
+    expect(describeRoom(room, plain)).to.equal("den (The Den), 2 members 5 unread @you");
+    const direct = { ...room, room: "dm.ada.bob", title: "" };
+    const named = { ...plain, who: () => "Bob Müller" };
+    expect(describeRoom(direct, named, "user/bob")).to.equal("dm.ada.bob (with Bob Müller), 2 members 5 unread @you");
   });
 });
 

@@ -2,7 +2,7 @@ import { createContext, useContext, useEffect, useState, useSyncExternalStore } 
 import type { QueryClient } from "@tanstack/react-query";
 import { People } from "../../../client/index.ts";
 import { failure, ok } from "../../../protocols/errors.ts";
-import { noticeText } from "../../../protocols/notice-text.ts";
+import { noticeText, peopleIn } from "../../../protocols/notice-text.ts";
 import type {
   Failure,
   AnswerOf,
@@ -190,7 +190,11 @@ export class Session {
   /** Shows news of the cluster, once in this browser, and not when what they say is over. */
   async #tell(notice: Notice): Promise<void> {
     if (await this.#isOwnAct(notice)) return;
-    const text = noticeText(notice, this.name);
+    await this.people.want(peopleIn(notice));
+    const text = noticeText(notice, this.name, (account) => {
+      const title = this.people.get(account)?.title ?? account;
+      return title === account ? account : `${title} (${account})`;
+    });
     if (text === undefined || !this.#isNews(notice)) return;
     const { resets } = notice.facts;
     const isOver = (resets === undefined ? notice.atMs + newsMs : Date.parse(resets)) <= Date.now();

@@ -156,6 +156,10 @@ const adapters = {
 
 const variableRule = "The name of an environment variable of the node: letters, digits and _.";
 
+/** It adds: a server that is there already is shown before another one takes its place. */
+const isThere = (name: string, now: SetEndpoint | null | undefined): string =>
+  `There is a server called ${name} already${now?.url === undefined ? "" : `, at ${now.url}`}.`;
+
 function NewEndpoint() {
   const act = useActOn(queryKey);
   const [name, setName] = useState("");
@@ -168,12 +172,7 @@ function NewEndpoint() {
     key: variableRule,
     env: variableRule,
   });
-  // It adds: a server that is there already is shown before another one takes its place.
-  const rests = useSeen<SetEndpoint | null>(
-    faults,
-    () => null,
-    (of, now) => `There is a server called ${of} already${now?.url === undefined ? "" : `, at ${now.url}`}.`,
-  );
+  const rests = useSeen<SetEndpoint | null>(faults, () => null, isThere);
   const add = async () => {
     const server = {
       name: name.trim(),
