@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { failure, ok, PlexusError, refused, type Result } from "../protocols/errors.ts";
+import { failure, ok, PlexusError, refused, type Failure, type Result } from "../protocols/errors.ts";
 import { parseActorId, roles as allRoles, slotCount, type Role } from "../protocols/ids.ts";
 import type { ClusterSlotRow, ClusterSummary, InvitationIssued, Moved, Released } from "../protocols/index.ts";
 import { actorPath, advised, demand, findNode, type AdminFlags } from "./admin.ts";
@@ -229,7 +229,7 @@ export async function migrateDirectory(
       // The node that was asked may be out of reach itself.
       UNREACHABLE: ({ details }) =>
         details?.["etcd"] === undefined
-          ? undefined
+          ? keeperAway(details)
           : "Nothing has moved. Can the directory's node, or the leader of the voters, reach these addresses?",
       DIRECTORY_UNAVAILABLE:
         "`plexus nodes` shows which directory is in use. Nothing is lost; the command can be repeated.",
@@ -244,6 +244,12 @@ export async function migrateDirectory(
   );
   return exitCodes.ok;
 }
+
+/** What to do when the node did not answer that would move the directory. */
+const keeperAway = (details: Failure["details"]): string | undefined =>
+  details?.["node"] === undefined
+    ? undefined
+    : "Nothing has moved: the node that was to move the directory does not answer. `plexus nodes` shows who keeps it; the command can be repeated.";
 
 /** What a move of the directory does, before it is agreed to. */
 function describeMove(before: ClusterSummary, endpoints: readonly string[] | undefined): readonly string[] {

@@ -319,6 +319,9 @@ describe("commands to a cluster", () => {
     fixture.answers = { migrateDirectory: async () => refused(failure("PEER_LOST")) };
     const lost = await run("directory", "migrate", "--yes", "--etcd", ...endpoints);
     expect(failureOf(lost.thrown).outcome).to.equal("unknown");
+    fixture.answers = { migrateDirectory: async () => refused(failure("UNREACHABLE", { node: "a" })) };
+    const away = await run("directory", "migrate", "--yes", "--etcd", ...endpoints);
+    expect(failureOf(away.thrown).details?.["hint"]).to.match(/^Nothing has moved: the node that was to move/);
     expect(failureOf(lost.thrown).details?.["hint"]).to.include("`plexus nodes` shows which directory is in use");
     fixture.summaries = [summaryOf([], { directory: { kind: "etcd", endpoints } })];
     const again = await run("directory", "migrate", "--yes", "--etcd", ...endpoints);
