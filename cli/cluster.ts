@@ -249,7 +249,8 @@ export async function migrateDirectory(
 const keeperAway = (details: Failure["details"]): string | undefined =>
   details?.["node"] === undefined
     ? undefined
-    : "Nothing has moved: the node that was to move the directory does not answer. `plexus nodes` shows who keeps it; the command can be repeated.";
+    : "Nothing has moved: the node that was to move the directory does not answer. " +
+      "`plexus nodes` shows who keeps it; the command can be repeated.";
 
 /** What a move of the directory does, before it is agreed to. */
 function describeMove(before: ClusterSummary, endpoints: readonly string[] | undefined): readonly string[] {
