@@ -5,6 +5,7 @@ import {
   createEtcdDirectory,
   directoryLimits,
   foundVoter,
+  type DirectoryLimits,
   type EtcdDirectory,
   type VotersHome,
 } from "../../../node/directory/index.ts";
@@ -113,6 +114,101 @@ if ("missing" in etcd) {
       expect((await near.read("policy"))?.value).to.equal(2);
       const { home } = await far.handOver(["b"], async () => undefined);
       expect(home).to.deep.equal({ generation: 2, voters: ["b"] });
+    });
+
+    /** One node whose directory is in etcd, or with itself as the only voter. */
+    const nodeAt = async (store: MemoryStore, place: DirectoryPlace, more: Partial<DirectoryLimits> = {}) => {
+      const places: DirectoryPlace[] = [place];
+      const directory = openDirectory(place, {
+        node: "a",
+        cluster: `c${lastPrefix}`,
+        founding: false,
+        store,
+        exchange: new Links(clock).exchange("a"),
+        clock,
+        random: new Dice(1),
+        log,
+        placed: (next) => void places.push(next),
+        limits: { ...limits, ...more },
+      });
+      await directory.opened();
+      directory.keepVoters({ members: () => [memberRecord("a", { roles: ["manager"] })], isUp: () => true });
+      opened.push(directory);
+      return { directory, places };
+    };
+    const never = new Promise<never>(() => undefined);
+
+    for (const step of ["before its copy is on its disk", "when its copy is on its disk"])
+      it(`is in etcd as before when the manager that copies it dies ${step}, and the same move comes about afterwards`, async () => {
+        const prefix = etcdPrefix(`c${(lastPrefix += 1)}`, 1);
+        const place = { kind: "etcd", endpoints: cluster.endpoints, prefix, generation: 1 } as const;
+        const far = connectTo(prefix);
+        const { row } = await far.compareAndSet("policy", "before", 0);
+        const store = new MemoryStore();
+        const dying = connectTo(prefix);
+        let given = 0;
+        await new Promise<void>((died, failed) => {
+          const handing = dying.handOver(["a"], async (generation, rows, revision) => {
+            given = generation;
+            const begun = { members: { voters: ["a"], learners: [] }, image: { revision, rows } };
+            if (step !== "before its copy is on its disk") await foundVoter(store, { generation, begun });
+            // Of a process that is gone nothing comes any more.
+            dying.close();
+            died();
+            return never;
+          });
+          handing.catch(failed);
+        });
+        await until("the others undo it", async () => {
+          expect((await far.read("policy"))?.revision).to.equal(row?.revision);
+        });
+        expect((await far.compareAndSet("policy", "after", row?.revision ?? 0)).applied).to.equal(true);
+
+        // It starts again on its folder: in etcd. The same command moves it, in a generation that was given to nobody.
+        const { directory, places } = await nodeAt(store, place);
+        expect((await directory.directory.read("policy"))?.value).to.equal("after");
+        expect(await directory.migrate()).to.deep.equal({ ok: true, value: { rows: 1 } });
+        await until("it keeps it", async () => {
+          expect((await directory.directory.read("policy"))?.value).to.equal("after");
+        });
+        expect(places.at(-1)).to.deep.equal({ kind: "replicated", generation: given + 1, voters: ["a"] });
+      });
+
+    it("is with the voters as before when the one that fills etcd dies, and the same move comes about afterwards", async () => {
+      lastPrefix += 1;
+      const store = new MemoryStore();
+      const rows = Array.from({ length: 250 }, (_, at) => ({ key: `slot/chat/${at}`, value: at, revision: at + 1 }));
+      const begun = { members: { voters: ["a"], learners: [] }, image: { revision: 250, rows } };
+      await foundVoter(store, { generation: 1, begun });
+      const place = { kind: "replicated", generation: 1, voters: ["a"] } as const;
+      // What an earlier attempt left there says that it is whole, and is not: nothing of it counts before the voters say so.
+      const prefix = etcdPrefix(`c${lastPrefix}`, 2);
+      const dying = connectTo(prefix);
+      await dying.fill("voters/1", rows.slice(0, 120), 250);
+      dying.close();
+      const { directory, places } = await nodeAt(store, place);
+      await until("it leads", async () => {
+        const row = await directory.directory.read("slot/chat/7");
+        expect((await directory.directory.compareAndSet("slot/chat/7", "later", row?.revision ?? 0)).applied).to.equal(true); // prettier-ignore
+      });
+      expect(directory.info()).to.include({ kind: "replicated", generation: 1 });
+      expect(await directory.migrate(cluster.endpoints)).to.deep.equal({ ok: true, value: { rows: 250 } });
+      expect(places.at(-1)).to.include({ kind: "etcd", prefix, generation: 2 });
+      expect((await directory.directory.read("slot/chat/7"))?.value).to.equal("later");
+      expect(await directory.directory.list("slot/")).to.have.length(250);
+    });
+
+    it("stays in etcd where it has more rows than voters may, and says so", async () => {
+      const prefix = etcdPrefix(`c${(lastPrefix += 1)}`, 1);
+      const far = connectTo(prefix);
+      const { row } = await far.compareAndSet("config/a", "x".repeat(500), 0);
+      const place = { kind: "etcd", endpoints: cluster.endpoints, prefix, generation: 1 } as const;
+      const { directory } = await nodeAt(new MemoryStore(), place, { rowsBytesMax: 400 });
+      const refusal = await directory.migrate();
+      expect(refusal.ok ? "moved" : refusal.error.code).to.equal("DIRECTORY_FULL");
+      expect(directory.info().kind).to.equal("etcd");
+      expect((await far.compareAndSet("config/a", "x", row?.revision ?? 0)).applied).to.equal(true);
+      expect(await directory.migrate()).to.deep.equal({ ok: true, value: { rows: 1 } });
     });
 
     it("goes from one to three voters, to etcd, to managers and to etcd again while it is used, and loses no change; a node that was away follows", async function () {
