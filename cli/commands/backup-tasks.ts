@@ -61,10 +61,25 @@ function wishOf(options: SetOptions, command: Command): BackupWish {
   return { sort: "prune", keep, apply: true };
 }
 
+const load = () => import("../backup-tasks.ts");
+
+/** What is done to one task, by its number. */
+const changes = [
+  {
+    name: "cancel",
+    says: "Stop a task with the backups of the cluster as soon as it can. Snapshots that it finished stay.",
+    change: async () => (await load()).cancelTask,
+  },
+  {
+    name: "resume",
+    says: "Go on with a run or a check of the cluster's backups that failed or was cancelled, from where it was. `plexus backup tasks` says which can.",
+    change: async () => (await load()).resumeTask,
+  },
+] as const;
+
 /** Tasks with the backups of the cluster, and the schedules that begin them. */
 export function defineTasks(command: Command, { output, onExit }: Parameters<Define>[1]): void {
   const add = adminCommands(command, onExit);
-  const load = () => import("../backup-tasks.ts");
   add<AdminOptions & { readonly limit: number }>({
     name: "tasks",
     says: "Show the tasks with the backups of the cluster, newest first. With a number: follow that task until it ends.",
@@ -73,20 +88,14 @@ export function defineTasks(command: Command, { output, onExit }: Parameters<Def
     more: (inner) => inner.option("--limit <number>", "this many of the newest", wholeNumber("The number", 1, 200), 20),
     run: async (flags, { limit }, id: string | undefined) => (await load()).showTasks(flags, { id, limit }, output),
   });
-  add({
-    name: "cancel",
-    says: "Stop a task with the backups of the cluster as soon as it can. Snapshots that it finished stay.",
-    argument: ["<task>", "the number of the task"],
-    examples: ["plexus backup cancel 12"],
-    run: async (flags, _, id) => (await load()).cancelTask(flags, id, output),
-  });
-  add({
-    name: "resume",
-    says: "Go on with a run or a check of the cluster's backups that failed or was cancelled, from where it was. `plexus backup tasks` says which can.",
-    argument: ["<task>", "the number of the task"],
-    examples: ["plexus backup resume 12"],
-    run: async (flags, _, id) => (await load()).resumeTask(flags, id, output),
-  });
+  for (const { name, says, change } of changes)
+    add({
+      name,
+      says,
+      argument: ["<task>", "the number of the task"],
+      examples: [`plexus backup ${name} 12`],
+      run: async (flags, _, id) => (await change())(flags, id, output),
+    });
   const schedule = command
     .command("schedule")
     .description("Schedules, by which tasks with the backups of the cluster start by themselves.")

@@ -135,6 +135,18 @@ export function clockViolations(sources: readonly Source[]): readonly string[] {
     );
 }
 
+/** Tests of pages that wait by the clock, or for less long than a slow page takes: limits of Playwright's waits are
+ *  multiples of `patience`. */
+export function pageWaitViolations(sources: readonly Source[]): readonly string[] {
+  return sources
+    .filter(({ path }) => /^test\/(?:machines|smoke|fixtures)\//.test(path))
+    .flatMap(({ path, text }) =>
+      [...blank(text, { strings: false }).matchAll(/\bwaitForTimeout\(|\btimeout: \d[\d_]*/g)].map(
+        (match) => `${path}:${lineOf(text, match.index)} uses ${match[0]}`,
+      ),
+    );
+}
+
 /** Tests that may go otherwise on the same sources: they draw without a seed, or give a call of a real process a deadline that a slow machine misses. */
 export function chanceViolations(sources: readonly Source[]): readonly string[] {
   return sources

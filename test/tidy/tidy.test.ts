@@ -35,6 +35,7 @@ import {
   clockViolations,
   fixtureNameViolations,
   machineClockViolations,
+  pageWaitViolations,
   processViolations,
   startViolations,
   worldViolations,
@@ -77,12 +78,17 @@ describe("the repository", () => {
     expect(reached(code, programs, "piscina")).to.deep.equal(["runtimes/host/child.ts imports piscina"]);
   });
 
+  it("loads no libp2p into simulated worlds, whose processes are many and short", () => {
+    for (const name of ["libp2p", "@libp2p", "@chainsafe"]) none(reached(code, ["test/world/index.ts"], name));
+    expect(reached(code, ["node/mesh/swarm.ts"], "libp2p")).to.deep.equal(["node/mesh/swarm.ts imports libp2p"]);
+  });
+
   it("reads clock, chance, environment and network only where the style guide allows", () =>
     none(worldViolations(code)));
 
   it("starts processes in one way, which keeps its own descriptors out of them", () => none(startViolations(code)));
 
-  it("waits in no test by the clock", () => none(clockViolations(code)));
+  it("waits in no test by the clock", () => none([...clockViolations(code), ...pageWaitViolations(code)]));
   it("draws in no test without a seed, and gives no call of a process a deadline that a slow machine misses", () => {
     none(chanceViolations(code));
     expect(readFileSync(join(root, ".mocharc.json"), "utf8"), "the properties' seed").to.include("./test/draws.ts");
@@ -473,6 +479,9 @@ describe("the tidy rules find what is planted:", () => {
       'it("x", f).timeout(5); setTimeout(f, 5); setInterval(f, 5); performance.now(); process.cpuUsage(); // setTimeout';
     expect(clockViolations(source("test/unit/x.test.ts", slow))).to.have.length(5);
     expect(clockViolations(source("test/waits.ts", slow))).to.have.length(0);
+    const page =
+      "page.waitForTimeout(100); field.click({ timeout: 5_000 }); field.click({ timeout: patience * 5_000 });";
+    expect(pageWaitViolations(source("test/machines/browser/x.test.ts", page))).to.have.length(2);
     const drawn =
       "const id = Math.random(); ask({ timeoutMs: 20_000 }); ask({ timeoutMs: 30 }); ask({ timeoutMs: 600_000 });";
     expect(chanceViolations(source("test/conformance/x.ts", drawn))).to.have.length(2);

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import type { AgentView } from "../../../protocols/index.ts";
 import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
+import { untilTrue } from "../../waits.ts";
 
 const field = (page: Page): Locator => page.getByRole("textbox", { name: "Message helper" });
 const answers = (page: Page): Locator => page.locator("article.answer[data-turn]");
@@ -84,7 +85,7 @@ describe("the conversation with an agent", function () {
       await answers(page).last().getByText(`You said: ${part}`).waitFor();
     }
     const told = async () => ((await ada.api("GET", "/api/v1/agents/ada.helper")) as AgentView).summary;
-    while ((await told()) === undefined) await page.waitForTimeout(100);
+    await untilTrue("the agent has a summary", async () => (await told()) !== undefined);
     const summary = page.getByRole("article", { name: "Summary of earlier messages" });
     // Row by row: the second answer, the second question, and what stands above them.
     await answers(page).last().focus();

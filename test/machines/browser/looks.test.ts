@@ -1,13 +1,7 @@
 import { expect } from "chai";
 import { openPages, type Fixture } from "../../fixtures/page/index.ts";
+import { looks } from "../../fixtures/page/looks.ts";
 import { screens } from "../../fixtures/page/admin-screens.ts";
-
-const variants = [
-  ["desktop light", { viewport: { width: 1280, height: 800 }, colorScheme: "light" }],
-  ["desktop dark", { viewport: { width: 1280, height: 800 }, colorScheme: "dark" }],
-  ["phone light", { viewport: { width: 390, height: 844 }, colorScheme: "light" }],
-  ["phone dark", { viewport: { width: 390, height: 844 }, colorScheme: "dark" }],
-] as const;
 
 const settings = ["profile", "devices", "factors", "account", "keys", "usage"];
 
@@ -33,7 +27,7 @@ describe("every place of the page", () => {
   });
   after(() => fixture.close());
 
-  for (const [name, options] of variants)
+  for (const [name, options] of looks)
     it(`fits the screen, ${name}`, async () => {
       const person = await fixture.person("ada", options);
       const { page } = person;

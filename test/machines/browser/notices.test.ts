@@ -2,13 +2,7 @@ import { expect } from "chai";
 import type { Page } from "playwright-core";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPages, type Fixture, type Person } from "../../fixtures/page/index.ts";
-
-const variants = [
-  ["desktop light", { viewport: { width: 1280, height: 800 }, colorScheme: "light" }],
-  ["desktop dark", { viewport: { width: 1280, height: 800 }, colorScheme: "dark" }],
-  ["phone light", { viewport: { width: 390, height: 844 }, colorScheme: "light" }],
-  ["phone dark", { viewport: { width: 390, height: 844 }, colorScheme: "dark" }],
-] as const;
+import { looks } from "../../fixtures/page/looks.ts";
 
 /** The page without the timers that let notices go: those of six and of fifteen seconds. What is looked at stays. */
 const staying = `{
@@ -108,7 +102,7 @@ describe("notices", () => {
     await dialog.waitFor({ state: "detached" });
   }
 
-  for (const [name, options] of variants)
+  for (const [name, options] of looks)
     it(`cover no composer and no button of forms and dialogs, and a third of the screen at most: ${name}`, async () => {
       const ada = await openModels(options);
       const { page } = ada;

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { failure } from "../../../protocols/index.ts";
 import { openPages, type Fixture } from "../../fixtures/page/index.ts";
+import { untilTrue } from "../../waits.ts";
 
 describe("a message that the node does not take", function () {
   let fixture: Fixture;
@@ -33,8 +34,9 @@ describe("a message that the node does not take", function () {
     const waiting = page.locator("article.pending").filter({ hasText: "while it hangs" });
     await waiting.getByText("Not sent yet").waitFor();
     await page.locator(".link-banner").getByText("No answer yet").waitFor();
-    // Dismissed, it does not reload.
-    await page.reload({ timeout: 2_000 }).catch(() => undefined);
+    // Dismissed, it does not reload: what waits for it waits until the page is reloaded below.
+    void page.reload().catch(() => undefined);
+    await untilTrue("the page asks before it goes", () => asked > 0);
     expect(asked).to.equal(1);
     await waiting.waitFor();
 

@@ -101,9 +101,7 @@ async function goesOnWithout(
   const { leader } = await voting(cluster, voters, phase, others);
   expect(leader, `${phase}: leads`).to.not.equal(name);
   const to = cluster.names[cluster.nodes.indexOf(others.at(-1) as NodeProcess)];
-  await until(`${phase}: a room moves`, () =>
-    cluster.admin("POST", "/api/v1/admin/cluster/actors/room/kitchen/move", { to, timeoutMs: 20_000 }, asked),
-  );
+  await until(`${phase}: a room moves`, () => cluster.move("actors/room/kitchen", to!, { by: asked }));
   return others;
 }
 

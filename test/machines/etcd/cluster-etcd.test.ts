@@ -228,9 +228,7 @@ if ("missing" in etcd) {
         // Whoever moved it, which alone had it for a moment.
         await first.end("SIGKILL");
         await everybodyWrites(load, "first is dead");
-        await until("a room moves", () =>
-          cluster.admin("POST", "/api/v1/admin/cluster/actors/room/lobby/move", { to: "two", timeoutMs: 20_000 }, two),
-        );
+        await until("a room moves", () => cluster.move("actors/room/lobby", "two", { by: two }));
         // A node that is started as it was before comes up.
         await first.start();
         await healthy(cluster, "all are back");

@@ -4,22 +4,8 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { openFolderSink } from "../../../node/composition/recall-folder.ts";
 import { commandLimits } from "../../../node/composition/limits.ts";
-import { createSealer, type Sealer, type UnitEntry } from "../../../runtimes/backup/index.ts";
-
-const unitOf = (thread: string, type: string, part = 0): UnitEntry => ({
-  name: { cluster: "harbour", person: "", thread, type, bucket: "", part },
-  id: "",
-  epoch: 1,
-  sealedKey: new Uint8Array(),
-  hash: "",
-  bytes: 0,
-  rows: 0,
-  first: "",
-  last: "",
-  fromMs: 0,
-  toMs: 0,
-  fragments: [],
-});
+import { createSealer, type Sealer } from "../../../runtimes/backup/index.ts";
+import { recalledUnit } from "../../fixtures/recalled-unit.ts";
 
 describe("the folder of a recall", () => {
   let sealer: Sealer;
@@ -36,13 +22,13 @@ describe("the folder of a recall", () => {
     const write = async (thread: string, type: string, path: string, byte: number): Promise<void> => {
       // The memory of a unit is used again for the next.
       content.fill(byte);
-      await sink.write(unitOf(thread, type), content, 0);
+      await sink.write(recalledUnit(thread, type), content, 0);
       expected.set(path, (expected.get(path) ?? "") + content.toString());
     };
     for (let n = 0; n < 11; n += 1) await write("room/large", "message", "room/large/message.jsonl", 0x61 + n);
     await write("room/large", ".state", "room/large/actor.state.jsonl", 0x41);
     for (let n = 0; n < commandLimits.writtenParts + 3; n += 1) {
-      await sink.write(unitOf(`user/u${n}`, "setting"), Buffer.from(`${n}\n`), 0);
+      await sink.write(recalledUnit(`user/u${n}`, "setting"), Buffer.from(`${n}\n`), 0);
       expected.set(`user/u${n}/setting.jsonl`, `${n}\n`);
     }
     await sink.finish({ plexus: "recall" });
@@ -57,7 +43,7 @@ describe("the folder of a recall", () => {
     const sink = await openFolderSink(folder, sealer);
     // A file where a folder is to be.
     writeFileSync(join(folder, "room"), "");
-    await sink.write(unitOf("room/lobby", "message"), Buffer.from("{}\n"), 0);
+    await sink.write(recalledUnit("room/lobby", "message"), Buffer.from("{}\n"), 0);
     const refused = await sink.finish({}).then(() => undefined, (error: unknown) => (error as NodeJS.ErrnoException).code); // prettier-ignore
     await sink.close();
     expect(refused).to.be.oneOf(["ENOTDIR", "EEXIST"]);

@@ -17,37 +17,23 @@ import { failureOf } from "../../../protocols/index.ts";
 import { fileType } from "../../../node/backup/index.ts";
 import { hashOf } from "../../../node/blobs/index.ts";
 import type { Sealer, UnitEntry } from "../../../runtimes/backup/index.ts";
+import { recalledUnit } from "../../fixtures/recalled-unit.ts";
 import { plainSealer } from "../backup/world.ts";
 
 const name: RecallName = { cluster: "harbour", from: null, query: { thread: "room/lobby" } };
 const tree = { number: 3, root: null };
 const limits = { recalledUnits: 10, packsKept: 2 };
 
-const unitOf = (thread: string, type: string, bucket = "", part = 0, isEnd = true): UnitEntry => ({
-  name: { cluster: "harbour", person: "", thread, type, bucket, part },
-  id: "",
-  epoch: 1,
-  sealedKey: new Uint8Array(),
-  hash: "",
-  bytes: 0,
-  rows: 0,
-  first: "0",
-  last: isEnd ? "0" : "1",
-  fromMs: 0,
-  toMs: 0,
-  fragments: [],
-});
-
 const picture = Buffer.from("a picture in two pieces");
 const pieces = [picture.subarray(0, 9), picture.subarray(9)] as const;
 /** Units as a recall brings them: a file of two pieces in the middle, and two threads of several units. */
 const units: readonly (readonly [UnitEntry, Uint8Array])[] = [
-  ...[1, 2, 3].map((n) => [unitOf("room/a", "message"), Buffer.from(`a ${n}\n`)] as const),
-  [unitOf("room/a", ".state"), Buffer.from("state\n")],
-  [unitOf("room/a", fileType, hashOf(picture), 0, false), pieces[0]],
-  [unitOf("room/a", fileType, hashOf(picture), 1), pieces[1]],
-  ...[1, 2, 3].map((n) => [unitOf("user/ada", "setting"), Buffer.from(`ada ${n}\n`)] as const),
-  [unitOf("user/eve", "setting"), Buffer.from("eve\n")],
+  ...[1, 2, 3].map((n) => [recalledUnit("room/a", "message"), Buffer.from(`a ${n}\n`)] as const),
+  [recalledUnit("room/a", ".state"), Buffer.from("state\n")],
+  [recalledUnit("room/a", fileType, { bucket: hashOf(picture), last: "1" }), pieces[0]],
+  [recalledUnit("room/a", fileType, { bucket: hashOf(picture), part: 1 }), pieces[1]],
+  ...[1, 2, 3].map((n) => [recalledUnit("user/ada", "setting"), Buffer.from(`ada ${n}\n`)] as const),
+  [recalledUnit("user/eve", "setting"), Buffer.from("eve\n")],
 ];
 
 class Stop extends Error {}
