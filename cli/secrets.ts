@@ -1,20 +1,17 @@
 /** `plexus secrets`: secrets of the cluster by their names. What they are is written and never read. */
 import { failure, PlexusError } from "../protocols/errors.ts";
 import type { SecretsView, SecretView } from "../protocols/index.ts";
-import { askNode, demand, findNode, type AdminFlags } from "./admin.ts";
-import { callNode, forLook } from "./node-client.ts";
+import { callsTo, demand, findNode, operate, type AdminFlags } from "./admin.ts";
+import { forLook } from "./node-client.ts";
 import { exitCodes, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { askPassword } from "./sure.ts";
 import { renderTable } from "./table.ts";
 import { secretIn } from "./text-file.ts";
 
-const base = "/api/v1/admin/secrets";
-const pathOf = (name: string): string => `${base}/${encodeURIComponent(name)}`;
-
 /** `plexus secrets list`. */
 export async function listSecrets(flags: AdminFlags, output: Output): Promise<number> {
-  const view = demand(await callNode<SecretsView>(forLook(await findNode(flags)), "GET", base));
+  const view = demand(await callsTo(forLook(await findNode(flags)))("secrets.list"));
   output.print(flags.json ? jsonLine(view) : describeSecrets(view, output));
   return exitCodes.ok;
 }
@@ -68,29 +65,29 @@ export async function setSecret(
   { name, file, note, for: places }: SecretWish,
   output: Output,
 ): Promise<number> {
-  const body = { value: await valueIn(name, file), for: places, ...(note !== undefined && { note }) };
-  const set = await askNode<SecretView>(flags, "PUT", pathOf(name), body);
+  const given = { value: await valueIn(name, file), for: [...places], ...(note !== undefined && { note }) };
+  const set = await operate(flags, "secrets.set", { secret: name, ...given });
   output.print(flags.json ? jsonLine(set) : said(set));
   return exitCodes.ok;
 }
 
 /** `plexus secrets rotate`. */
 export async function rotateSecret(flags: AdminFlags, name: string, file: string, output: Output): Promise<number> {
-  const set = await askNode<SecretView>(flags, "POST", `${pathOf(name)}/rotate`, { value: await valueIn(name, file) });
+  const set = await operate(flags, "secrets.rotate", { secret: name, value: await valueIn(name, file) });
   output.print(flags.json ? jsonLine(set) : said(set));
   return exitCodes.ok;
 }
 
 /** `plexus secrets adopt`. */
 export async function adoptSecret(flags: AdminFlags, name: string, from: string, output: Output): Promise<number> {
-  const set = await askNode<SecretView>(flags, "POST", `${pathOf(name)}/adopt`, { from });
+  const set = await operate(flags, "secrets.adopt", { secret: name, from });
   output.print(flags.json ? jsonLine(set) : said(set));
   return exitCodes.ok;
 }
 
 /** `plexus secrets remove`. */
 export async function removeSecret(flags: AdminFlags, name: string, output: Output): Promise<number> {
-  const gone = await askNode<SecretView>(flags, "DELETE", pathOf(name));
+  const gone = await operate(flags, "secrets.remove", { secret: name });
   output.print(flags.json ? jsonLine(gone) : `The secret ${gone.name} is removed, and what it was is forgotten.`);
   return exitCodes.ok;
 }

@@ -2,8 +2,7 @@
 import { failure, PlexusError } from "../protocols/errors.ts";
 import { csvOfDays, type ActivityCount, type ActivityDay, type ActivityView } from "../protocols/index.ts";
 import { describeBytes } from "../protocols/amounts.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
-import { callNode } from "./node-client.ts";
+import { operate, type AdminFlags } from "./admin.ts";
 import { exitCodes, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
@@ -18,11 +17,9 @@ export interface DaysAsked {
 
 /** `plexus usage days`. With --json one line a day. */
 export async function showDays(flags: AdminFlags, { days, team, csv }: DaysAsked, output: Output): Promise<number> {
-  const target = await findNode(flags);
   const rows: ActivityDay[] = [];
   for (let before: string | undefined, more = true; more;) {
-    const query = `days=${days}${before === undefined ? "" : `&before=${before}`}`;
-    const view = demand(await callNode<ActivityView>(target, "GET", `/api/v1/admin/usage/days?${query}`));
+    const view: ActivityView = await operate(flags, "usage.days", { days, ...(before !== undefined && { before }) });
     rows.push(...view.days);
     before = view.next;
     more = before !== undefined;

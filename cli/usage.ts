@@ -1,7 +1,7 @@
 /** `plexus usage`: what was taken of models. */
 import { failure, PlexusError } from "../protocols/errors.ts";
 import type { UsageDayRow, UsagePeriod, UsageRow, UsageView } from "../protocols/index.ts";
-import { advised, demand, findNode, type AdminFlags } from "./admin.ts";
+import { advised, callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
 import { callNode } from "./node-client.ts";
 import { exitCodes, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
@@ -22,13 +22,12 @@ export async function showUsage(flags: AdminFlags, asked: UsageAsked, output: Ou
     throw new PlexusError(failure("BAD_REQUEST", { reason }));
   } // prettier-ignore
   const target = await findNode(flags);
-  const path = mine ? "/api/v1/usage" : "/api/v1/admin/usage";
   const ask = async (before?: string): Promise<UsageView> => {
-    const query = new URLSearchParams();
-    if (person !== undefined) query.set("person", person);
-    if (days !== undefined) query.set("days", String(days));
-    if (before !== undefined) query.set("before", before);
-    const answer = await callNode<UsageView>(target, "GET", `${path}?${query.toString()}`);
+    const some = { ...(days !== undefined && { days }), ...(before !== undefined && { before }) };
+    const query = new URLSearchParams(Object.entries(some).map(([name, value]) => [name, String(value)])).toString();
+    const answer = mine
+      ? await callNode<UsageView>(target, "GET", `/api/v1/usage?${query}`)
+      : await callsTo(target)("usage.list", { ...some, ...(person !== undefined && { person }) });
     return demand(advised(answer, { FORBIDDEN: "only admins see what others took; --mine shows your own" }));
   };
   const view = await ask();

@@ -1,25 +1,32 @@
 /** What answers the operations of a node: the handlers of its parts, in one list. */
 import type { OperationHandlers, OperationName } from "../../protocols/index.ts";
+import { handleSecrets, type SecretsControl } from "../cluster/operations.ts";
 import { handleDisk, type DiskControl } from "../keys/index.ts";
 import { handleEndpoints, handleInference, type EndpointsPort } from "../models/index.ts";
 import { handleObserve } from "../observe/index.ts";
-import type { InferenceControl, ObserveControl } from "../ports.ts";
+import type { Kernel } from "../kernel/api.ts";
+import type { Clock, InferenceControl, ObserveControl } from "../ports.ts";
 import { handleModelRoutes, type ModelRouteParts } from "../routing/index.ts";
-import { handleBudgets } from "../usage/index.ts";
+import { handleBudgets, handleUsage } from "../usage/index.ts";
 
 /** What every node has that answers operations. */
 export interface PeerParts extends ModelRouteParts {
   readonly budgets: Parameters<typeof handleBudgets>[0];
   readonly usage: Parameters<typeof handleBudgets>[1];
+  readonly kernel: Pick<Kernel, "ask">;
 }
 
 /** What else answers operations. What a node lacks is NOT_FOUND there. */
 export interface OperationParts {
   /** What the cluster calls this node. */
   readonly name: string;
+  readonly clock: Pick<Clock, "nowMs">;
+  /** How long an actor may take to answer. */
+  readonly askTimeoutMs: number;
   readonly disk?: DiskControl;
   readonly endpoints?: EndpointsPort;
   readonly inference?: InferenceControl;
+  readonly namedSecrets?: SecretsControl;
   readonly observe?: ObserveControl;
 }
 
@@ -38,5 +45,7 @@ export const operationsOf = (peer: PeerParts, at: OperationParts): Partial<Opera
     ...(at.endpoints && handleEndpoints(at.endpoints, at.name)),
     ...(at.inference && handleInference(at.inference, at.name)),
     ...handleModelRoutes(peer),
+    ...(at.namedSecrets && handleSecrets(at.namedSecrets, () => at.clock.nowMs())),
+    ...handleUsage((to, message) => peer.kernel.ask({ to, from: "gateway", message, timeoutMs: at.askTimeoutMs })),
     ...(at.observe && handleObserve(at.observe)),
   });

@@ -10,14 +10,13 @@ import {
   type SecretAuthor,
   type SecretRow,
 } from "../cluster/secrets.ts";
-import type { createGateway } from "../gateway/index.ts";
+import type { SecretsControl } from "../cluster/operations.ts";
 import { createSecrets, keepSecretsKey, type Secrets } from "../keys/index.ts";
 import type { Identity } from "./identity.ts";
 import { openIdentitySigner } from "./identity-signer.ts";
 import type { Machine } from "./machine.ts";
 import type { Peer } from "./peer.ts";
 
-type SecretsControl = NonNullable<Parameters<typeof createGateway>[0]["namedSecrets"]>;
 type Uses = Awaited<ReturnType<SecretsControl["uses"]>>;
 
 /** A setting that keeps a secret by itself. */

@@ -49,9 +49,8 @@ export async function serveClients(
     | "mail"
     | "branding"
     | "settings"
-    | "namedSecrets"
   > &
-    Pick<OperationParts, "disk" | "endpoints" | "inference" | "observe"> & {
+    Pick<OperationParts, "disk" | "endpoints" | "inference" | "namedSecrets" | "observe"> & {
       /** What the cluster calls the node. */
       readonly name: string;
       readonly machine: Machine;
@@ -74,8 +73,10 @@ export async function serveClients(
   if (leaks !== undefined) log.info("passwords.leaked", { file: config.leakedPasswords, passwords: leaks.size });
   const named = config.control === undefined ? undefined : parseControl(config.control);
   const control = named !== undefined && "host" in named ? { ...named, host: hostAddress(named.host) } : named;
+  const limits = { ...gatewayLimits, ...patientLimits(config.limits.patience).gateway };
+  const { askTimeoutMs } = limits;
   return createGateway({
-    limits: patientLimits(config.limits.patience).gateway,
+    limits,
     kernel: peer.kernel,
     actors: peer.actors,
     engines: peer.engines,
@@ -85,7 +86,7 @@ export async function serveClients(
     ...(at.tls && { tls: at.tls }),
     signedIn: (user, tokenHash) => peer.routing.signedIn(user, tokenHash),
     labels: () => peer.membership.members().members.find((one) => one.node === node)?.labels ?? {},
-    operations: operationsOf(peer, at),
+    operations: operationsOf(peer, { ...at, clock, askTimeoutMs }),
     budgets: peer.usage,
     ...(peer.activity && { activity: peer.activity }),
     quality: peer.quality,
@@ -177,7 +178,6 @@ export async function serveClients(
         own: ownAddresses,
         publicUrl: at.ownPublicUrl,
       }),
-    ...(at.namedSecrets && { namedSecrets: at.namedSecrets }),
     identities: {
       rows: peer.identityProviders,
       providers: createProviders({ fetch, nowMs: () => clock.nowMs(), random: (bytes) => random.bytes(bytes) }),

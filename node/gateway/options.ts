@@ -46,7 +46,6 @@ import type { GatewayLimits } from "./limits.ts";
 import type { ListenAddress } from "./metrics.ts";
 import type { Seals } from "../cluster/secrets.ts";
 import type { SettingsControl } from "./configuration.ts";
-import type { SecretsControl } from "./secrets.ts";
 import type { Branding } from "../cluster/branding.ts";
 import type { MailPort } from "./mail.ts";
 import type { Outflow } from "./outflow.ts";
@@ -154,8 +153,6 @@ export interface GatewayOptions {
   leaked?(password: string): boolean;
   /** Seals the seeds of one-time codes. Absent: there are no such codes. */
   readonly secrets?: Seals;
-  /** Secrets with names. Absent: their routes are not there. */
-  readonly namedSecrets?: SecretsControl;
   /** Servers that say who somebody is. Absent: there are none. */
   readonly identities?: { readonly rows: IdentityProviders; readonly providers: Providers };
   /** What the cluster demands of every sign-in. Absent: nothing beyond what an account has. */

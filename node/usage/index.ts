@@ -61,7 +61,7 @@ import { answered, estimated, heard, tokensOf, type Rate } from "./taken.ts";
 import { Teller, type Standing } from "./teller.ts";
 
 export { budgetsOf, priceOf, type Counted } from "./counting.ts";
-export { handleBudgets } from "./operations.ts";
+export { handleBudgets, handleUsage } from "./operations.ts";
 export { createActivity, type Activity } from "./activity.ts";
 export { usageLimits } from "./limits.ts";
 export type { UsageLimits } from "./limits.ts";

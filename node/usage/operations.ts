@@ -1,16 +1,25 @@
-/** What the operations on budgets, prices and quotas do. */
+/** What the operations on budgets, prices and quotas do, and those that show what was taken. */
 import {
+  activityActor,
   changed,
+  everybody,
   failure,
+  ledgerOf,
   ok,
   PlexusError,
   quotaName,
   removed,
+  type ActivityView,
+  type ActorId,
   type Budget,
   type budgetOperations,
   type BudgetView,
   type HandlersOf,
+  type Result,
+  type usageOperations,
+  type UsageView,
 } from "../../protocols/index.ts";
+import type { Message } from "../../actors/behavior.ts";
 import type { Budgets } from "../cluster/budgets.ts";
 
 /** What is known of budgets beside what admins set. */
@@ -47,6 +56,19 @@ export function handleBudgets(
     "quotas.remove": async (quota) => removed(await quotas.remove(quotaName(quota))),
   };
 }
+
+/** Asks an actor, as the gateway. */
+type Ask = (to: ActorId, message: Message) => Promise<Result<unknown>>;
+
+/** The handlers that show what people took and did. What the actors answer is of their own rows. */
+export const handleUsage = (ask: Ask): HandlersOf<typeof usageOperations> => ({
+  "usage.list": ({ person, ...asked }) =>
+    ask(ledgerOf(person ?? everybody), { type: "usage", ...asked }) as Promise<Result<UsageView>>,
+  "usage.days": ({ days = 30, before }) =>
+    ask(activityActor, { type: "days", days, ...(before !== undefined && { before }) }) as Promise<
+      Result<ActivityView>
+    >,
+});
 
 const named = <Row extends { readonly name: string }>(rows: readonly Row[], name: string): Row | undefined =>
   rows.find((row) => row.name === name);

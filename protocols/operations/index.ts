@@ -4,6 +4,8 @@ import { budgetOperations } from "./budgets.ts";
 import { diskOperations } from "./disk.ts";
 import { endpointOperations, inferenceOperations, modelRouteOperations } from "./models.ts";
 import { observeOperations } from "./observe.ts";
+import { secretOperations } from "./secrets.ts";
+import { usageOperations } from "./usage.ts";
 import { routeOf, type OperationMethod, type OperationName } from "./routes.ts";
 import type { HandlersOf, InputOf, Operation } from "./operation.ts";
 
@@ -12,6 +14,8 @@ export { budgetOperations } from "./budgets.ts";
 export { diskOperations } from "./disk.ts";
 export { endpointOperations, inferenceOperations, modelRouteOperations } from "./models.ts";
 export { observeOperations } from "./observe.ts";
+export { secretOperations } from "./secrets.ts";
+export { usageOperations } from "./usage.ts";
 export type { OperationName } from "./routes.ts";
 
 /** The rows. */
@@ -22,6 +26,8 @@ export const operations = {
   ...inferenceOperations,
   ...modelRouteOperations,
   ...observeOperations,
+  ...secretOperations,
+  ...usageOperations,
 } satisfies Readonly<Record<OperationName, Operation>>;
 
 type Operations = typeof operations;

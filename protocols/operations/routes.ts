@@ -34,6 +34,13 @@ export const operationRoutes = {
   "endpoints.endSearch": "DELETE /admin/endpoints/searches/:id",
   "disk.show": "GET /admin/disk",
   "disk.set": "PUT /admin/disk",
+  "secrets.list": "GET /admin/secrets",
+  "secrets.set": "PUT /admin/secrets/:secret",
+  "secrets.rotate": "POST /admin/secrets/:secret/rotate",
+  "secrets.adopt": "POST /admin/secrets/:secret/adopt",
+  "secrets.remove": "DELETE /admin/secrets/:secret",
+  "usage.list": "GET /admin/usage",
+  "usage.days": "GET /admin/usage/days",
 } as const;
 
 /** The name of an operation. */

@@ -58,6 +58,7 @@ const clusterFacts = [
   "audit-rules",
   "settings",
   "secrets",
+  "operations",
 ].map((name) => `node/cluster/${name}.ts`);
 
 /** What all parts of a node stand on. */

@@ -10,7 +10,13 @@ import { roleManager } from "../../../actors/role-manager/index.ts";
 import { room } from "../../../actors/room/index.ts";
 import { user } from "../../../actors/user/index.ts";
 import { watch } from "../../../actors/watch/index.ts";
-import { adminCodeHash, type Gateway, type GatewayLimits, type GatewayOptions } from "../../../node/gateway/index.ts";
+import {
+  adminCodeHash,
+  gatewayLimits,
+  type Gateway,
+  type GatewayLimits,
+  type GatewayOptions,
+} from "../../../node/gateway/index.ts";
 import { signUpInvitations } from "../../../node/cluster/sign-up-invitations.ts";
 import { operationsOf, type OperationParts, type PeerParts } from "../../../node/composition/operations.ts";
 import type { Peer } from "../../../node/composition/peer.ts";
@@ -67,7 +73,7 @@ export interface Fixture {
 }
 
 /** What answers operations, as tests give it. */
-type Parts = Omit<PeerParts, "budgets" | "usage"> & OperationParts;
+type Parts = Omit<PeerParts, "budgets" | "usage" | "kernel"> & Omit<OperationParts, "clock">;
 type Own = Partial<Omit<GatewayOptions, "limits" | "quality">>;
 
 export interface FixtureOptions extends Own, Partial<Omit<Parts, "quality">> {
@@ -200,8 +206,8 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   if (settings.operations === undefined)
     Object.assign(settings, {
       operations: operationsOf(
-        { ...peer, ...options, budgets: peer.budgets, usage: peer.usage },
-        { name: "test", ...options, ...more },
+        { ...peer, ...options, budgets: peer.budgets, usage: peer.usage, kernel },
+        { name: "test", askTimeoutMs: gatewayLimits.askTimeoutMs, ...options, ...more, clock },
       ),
     });
   const { gateway, app } = await openGateway(settings).catch(async (error: unknown) => {

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Failure, SecretsView, SecretView } from "../../../../../protocols/index.ts";
 import { notices } from "../../../live/index.ts";
-import { request } from "../../../wire/index.ts";
+import { call, seen } from "../../../wire/index.ts";
 import { useActOn } from "../../act.ts";
 import { useDialogs } from "../../dialogs.tsx";
 import { useFaults } from "../../faults.ts";
@@ -12,10 +12,9 @@ import { Note } from "../../note.tsx";
 import { useRights } from "../../rights.ts";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
-import { live, look } from "../look.ts";
+import { live } from "../look.ts";
 import { lookMs } from "./words.ts";
 
-const base = "/api/v1/admin/secrets";
 const all = ["secrets"];
 
 /** Secrets by their names. What they are is written here and never shown. */
@@ -27,13 +26,13 @@ export function Secrets() {
   const { data, error } = useQuery({
     ...live(lookMs),
     queryKey: all,
-    queryFn: () => look<SecretsView>("/admin/secrets"),
+    queryFn: () => seen("secrets.list"),
   });
   const canManage = may("secrets.manage");
   const remove = async ({ name }: SecretView) => {
     const body = <p>Its value is deleted. This cannot be undone.</p>;
     if (await ask({ title: `Remove the secret ${name}?`, body, action: "Remove", grave: true }))
-      await act(() => request("DELETE", `${base}/${name}`));
+      await act(() => call("secrets.remove", { secret: name }));
   };
   return (
     <Part
@@ -82,7 +81,7 @@ export function Secrets() {
                 title={`Replace ${one.name}`}
                 fixed={one.name}
                 onSend={async (_name, value, _places, on) => {
-                  const done = await act(() => request("POST", `${base}/${one.name}/rotate`, { value }), on);
+                  const done = await act(() => call("secrets.rotate", { secret: one.name, value }), on);
                   if (done === undefined) return false;
                   notices.show(`${one.name} was replaced.`);
                   setRotated(undefined);
@@ -103,8 +102,8 @@ export function Secrets() {
           <SecretForm
             title="Set a secret"
             onSend={async (name, value, places, on) => {
-              const body = { value, for: places, seen: timesSet(data, name) };
-              const done = await act(() => request("PUT", `${base}/${encodeURIComponent(name)}`, body), on);
+              const said = { secret: name, value, for: [...places], seen: timesSet(data, name) };
+              const done = await act(() => call("secrets.set", said), on);
               if (done !== undefined) notices.show(`${name} was set.`);
               return done !== undefined;
             }}

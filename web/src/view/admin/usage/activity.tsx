@@ -7,7 +7,7 @@ import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { bytes as bytesText } from "../bytes.ts";
 import { Choice } from "../backup/choice.tsx";
-import { look } from "../look.ts";
+import { seen } from "../../../wire/index.ts";
 import { Chart } from "../metrics/chart.tsx";
 import { Table, type Column } from "../table.tsx";
 import { everyDay, teamSums, type TeamSum } from "./days.ts";
@@ -21,7 +21,7 @@ export async function readActivity(days: number): Promise<Pick<ActivityView, "da
   const all: ActivityDay[] = [];
   let months: ActivityView["months"] = [];
   for (let before: string | undefined, more = true; more;) {
-    const view: ActivityView = await look<ActivityView>(`/admin/usage/days?days=${days}${before === undefined ? "" : `&before=${before}`}`);
+    const view: ActivityView = await seen("usage.days", { days, ...(before !== undefined && { before }) });
     all.push(...view.days);
     ({ months } = view);
     before = view.next;

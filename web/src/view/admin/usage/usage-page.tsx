@@ -9,7 +9,6 @@ import { useRights } from "../../rights.ts";
 import { Part } from "../../settings/part.tsx";
 import { Choice } from "../backup/choice.tsx";
 import { AdminPage } from "../frame.tsx";
-import { look } from "../look.ts";
 import { Chart } from "../metrics/chart.tsx";
 import { Pager, usePaged } from "../pages.tsx";
 import { Table, type Column } from "../table.tsx";
@@ -54,7 +53,7 @@ async function readDays(days: number): Promise<{ readonly rows: readonly UsageDa
   const rows: UsageDayRow[] = [];
   let before: string | undefined;
   for (let pages = 0; pages < pagesMax; pages += 1) {
-    const view: UsageView = await look<UsageView>(`/admin/usage?days=${days}${before === undefined ? "" : `&before=${encodeURIComponent(before)}`}`);
+    const view: UsageView = await seen("usage.list", { days, ...(before !== undefined && { before }) });
     rows.push(...(view.days ?? []));
     before = view.next;
     if (before === undefined) return { rows, isAll: true };
