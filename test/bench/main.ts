@@ -26,6 +26,7 @@ import { agents } from "./benchmarks/agents.ts";
 import { signInStorm, underAttack } from "./benchmarks/attack.ts";
 import { underCostlyRequests } from "./benchmarks/costly.ts";
 import { authority } from "./benchmarks/authority.ts";
+import { besideCluster } from "./benchmarks/backup-cluster.ts";
 import { backup, backupStored, chatBeside } from "./benchmarks/backup.ts";
 import { blobs, coding } from "./benchmarks/blobs.ts";
 import { dashboard } from "./benchmarks/dashboard.ts";
@@ -109,6 +110,7 @@ const timings: readonly Timing[] = [
   leaderKilled,
   leaderAndOwnerKilled,
   generating,
+  besideCluster,
 ];
 
 const usage = `Usage: npm run bench -- [ROW…] [--rounds N] [--against REVISION] [--json] [--list]
