@@ -373,7 +373,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
         return { cancel: () => undefined };
       };
       const known = standings([engine]);
-      const { model = "" } = asked;
+      const { model } = asked;
       const needs = traitsOf(engine).needs(asked);
       const wanted = { engine, model, needs, ...settings(model), ...(prefer && { prefer }) };
       const choice = chooseServer(balance === undefined ? wanted : { ...wanted, ...balanced(balance, asked) }, known);
