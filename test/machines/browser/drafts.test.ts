@@ -277,6 +277,24 @@ for (const [device, viewport] of [
       await save.click();
       await there.getByText("Settings saved.").waitFor();
       expect(await ada.api("GET", "/api/v1/agents/ada.helper")).to.include({ persona: "By the other." });
+      // Its slider and its tools: one was changed here, another there, and both stay; the same in both is chosen, also after a reload.
+      await there.getByRole("button", { name: "Agent settings" }).click();
+      const clock = there.getByRole("checkbox", { name: /^Clock/ });
+      await clock.uncheck();
+      await ada.api("PATCH", "/api/v1/agents/ada.helper", { sampling: { temperature: 1.5 }, persona: "By a third." });
+      await there.getByText("1.5", { exact: true }).waitFor();
+      expect(await persona.inputValue(), "nobody has typed here").to.equal("By a third.");
+      await there.reload();
+      await there.getByRole("button", { name: "Agent settings" }).click();
+      expect(await clock.isChecked()).to.equal(false);
+      await saved(() => ada.api("PATCH", "/api/v1/agents/ada.helper", { tools: ["clock"] }), "clock");
+      expect(await save.isDisabled()).to.equal(true);
+      if (folder !== undefined) await there.screenshot({ path: `${folder}/tools-${viewport.width}.png` });
+      await told.getByRole("button", { name: "Save mine instead" }).click();
+      await save.click();
+      await there.getByText("Settings saved.").last().waitFor();
+      const helper = await ada.api("GET", "/api/v1/agents/ada.helper");
+      expect(helper).to.deep.include({ persona: "By a third.", sampling: { temperature: 1.5 }, tools: ["calculator"] });
       // The name that others see.
       await there.goto(`${fixture.node.url}/settings/profile`);
       const name = there.getByRole("textbox", { name: "Display name" });
