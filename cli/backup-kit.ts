@@ -120,7 +120,7 @@ export async function makeKit(flags: AdminFlags, told: MakeKit, output: Output):
               `The token ${token.label} opens it, too. Somebody with it and its PIN needs ${told.tokenOnly ? "nothing else" : "no share"}.`,
             ]
           : []),
-        `kit.json is no secret; keep it ${shares.length === 0 ? "where the token is not" : "with the shares"}.`,
+        `kit.json is not secret; keep it ${shares.length === 0 ? "where the token is not" : "with the shares"}.`,
         ...(told.lost && before.root
           ? [`Each other node goes on with the former kit until it is told there: plexus backup kit trust ${words}`]
           : []),
@@ -216,7 +216,7 @@ async function readSheet(file: string): Promise<KitSheet> {
   } catch (thrown) {
     throw wrong(thrown instanceof SyntaxError ? "it is not JSON" : "it cannot be read");
   }
-  if (sheet.form !== "plexus kit 1" || !Array.isArray(sheet.epochs)) throw wrong("it is no kit.json");
+  if (sheet.form !== "plexus kit 1" || !Array.isArray(sheet.epochs)) throw wrong("it is not a kit.json");
   return sheet;
 }
 

@@ -52,6 +52,6 @@ const changedOf = ({ now, settings }: DetectorView): Readonly<Record<string, num
 function thresholdOf(text: string): readonly [name: string, value: number] {
   const [, name = "", value = ""] = /^([A-Za-z]+)=([0-9]+(?:[.][0-9]+)?)$/.exec(text) ?? [];
   if (name === "")
-    throw new PlexusError(failure("BAD_REQUEST", { problem: `${text} is no threshold: write name=number, like count=20` }));
+    throw new PlexusError(failure("BAD_REQUEST", { problem: `${text} is not a threshold: write name=number, like count=20` }));
   return [name, Number(value)];
 } // prettier-ignore

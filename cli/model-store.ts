@@ -308,5 +308,6 @@ export function demandFile(path: string): void {
     const reason = (thrown as NodeJS.ErrnoException).code === "EACCES" ? "it may not be read" : "there is no such file";
     throw new PlexusError(failure("NOT_FOUND", { file: path, reason }), thrown);
   }
-  if (!statSync(path).isFile()) throw new PlexusError(failure("BAD_REQUEST", { file: path, reason: "it is no file" }));
+  if (!statSync(path).isFile())
+    throw new PlexusError(failure("BAD_REQUEST", { file: path, reason: "it is not a file" }));
 }

@@ -83,7 +83,7 @@ const finite: Rule = (_asked, { facts }) => {
   for (const [key, fact] of facts) {
     const numbers = "value" in fact ? [fact.value] : fact.numbers;
     if (numbers.some((one) => typeof one === "number" && !Number.isFinite(one)))
-      return `its ${key} is no number (NaN or infinite)`;
+      return `its ${key} is not a number (NaN or infinite)`;
   }
   return undefined;
 };
@@ -219,7 +219,7 @@ const vocabulary: Rule = (asked, { facts, tensors, tokenTwice }) => {
   const list = (name: string) => facts.get(`tokenizer.ggml.${name}`);
   const tokens = list("tokens");
   if (tokens === undefined) return undefined;
-  if (!("of" in tokens) || tokens.of !== 8) return "its tokenizer.ggml.tokens is no list of texts";
+  if (!("of" in tokens) || tokens.of !== 8) return "its tokenizer.ggml.tokens is not a list of texts";
   if (tokens.count === 0) return "its vocabulary is empty";
   if (tokenTwice !== undefined) return `its vocabulary has the token ${JSON.stringify(tokenTwice.slice(0, 40))} twice`;
   for (const [name, of] of [["scores", 6], ["token_type", 5]] as const) {

@@ -214,7 +214,7 @@ function readHead(reader: Reader, fileBytes: number): GgufVerdict {
     const valueType = reader.u32();
     if (key === "general.file_type") fileTypeAt = reader.skip(0);
     if (key === "general.file_type" && valueBytes.get(valueType) !== 4)
-      return refuse("its general.file_type is no number");
+      return refuse("its general.file_type is not a number");
     facts.set(key, key === "tokenizer.ggml.tokens" ? reader.tokens(valueType) : reader.fact(valueType));
   }
   const layoutOf = (alignment: number): GgufLayout => ({
@@ -226,7 +226,7 @@ function readHead(reader: Reader, fileBytes: number): GgufVerdict {
   const pairsTo = reader.skip(0);
   const alignment = Number(valueOf(facts, "general.alignment") ?? 32);
   if (!(alignment >= 1 && alignment <= alignmentMax) || (alignment & (alignment - 1)) !== 0)
-    return refuse(`its alignment of ${alignment} bytes is no power of two up to ${alignmentMax}`);
+    return refuse(`its alignment of ${alignment} bytes is not a power of two up to ${alignmentMax}`);
   const misplaced = partFault(facts);
   if (misplaced !== undefined) return refuse(misplaced);
   const found: GgufTensor[] = [];
@@ -272,7 +272,7 @@ function readTensor(reader: Reader, { expected }: { readonly expected: number })
   if (known === undefined) throw new Refusal(`tensor ${shown(name)} has the unknown type ${type}`);
   const [typeName, blockNumbers, blockBytes] = known;
   if ((dimensions[0] ?? 1) % blockNumbers !== 0)
-    throw new Refusal(`a row of tensor ${shown(name)} is no whole number of blocks of ${typeName}`);
+    throw new Refusal(`a row of tensor ${shown(name)} is not a whole number of blocks of ${typeName}`);
   const bytes = (numbers / blockNumbers) * blockBytes;
   const offset = reader.u64();
   if (offset !== expected)

@@ -161,7 +161,7 @@ class Check {
     if (!isNumeric(step) || compareNumbers(step, 0) <= 0) return;
     const isMultiple = isMultipleOf(value, step);
     if (isMultiple !== true)
-      this.#note(at, "multipleOf", isMultiple === undefined ? "it is too long to be checked" : `it is no multiple of ${shown(step)}`);
+      this.#note(at, "multipleOf", isMultiple === undefined ? "it is too long to be checked" : `it is not a multiple of ${shown(step)}`);
   } // prettier-ignore
 
   #list(schema: Keywords, value: readonly unknown[], at: string, depth: number): void {
@@ -195,7 +195,7 @@ class Check {
       if (!has(key)) this.#note(at, "required", `${String(key)} is missing`);
     for (const key of keys) this.#member(schema, [key, value[key]], at, depth);
     if (propertyNames !== undefined)
-      for (const key of keys) if (!this.#fits(propertyNames, key, depth)) this.#note(at, "propertyNames", `${key} is no name for a member`);
+      for (const key of keys) if (!this.#fits(propertyNames, key, depth)) this.#note(at, "propertyNames", `${key} is not a name for a member`);
     const dependents = [schema["dependencies"], schema["dependentRequired"], schema["dependentSchemas"]].filter(isRecord);
     for (const [key, needs] of dependents.flatMap((one) => Object.entries(one)).filter(([key]) => has(key)))
       if (!Array.isArray(needs)) this.look(needs, value, at, depth + 1);

@@ -190,7 +190,7 @@ class Reader {
     const kept = typeof format === "string" && Object.hasOwn(formats, format) ? (format as TextFormat) : undefined;
     const pattern = typeof source === "string" ? this.#pattern(source) : undefined;
     if (source !== undefined && pattern === undefined)
-      this.#leave(`${place}/pattern`, "it is no regular expression that is known here, and is not checked", typeof source !== "string");
+      this.#leave(`${place}/pattern`, "it is not a regular expression that is known here, and is not checked", typeof source !== "string");
     else if (pattern !== undefined && !isPlain(pattern)) this.#leave(`${place}/pattern`, "it is checked at the end");
     const said = pattern && withoutLooking(pattern);
     return {

@@ -31,7 +31,7 @@ export function wordsOf(line: string): Result<readonly string[]> {
     } else if (ofShells.test(sign)) {
       const named = sign === "\n" ? "a new line" : sign;
       return wrong(
-        `this is no shell: ${named} does nothing here. It takes one command of plexus at a time; put text with such signs between '…'`,
+        `this is not a shell: ${named} does nothing here. It takes one command of plexus at a time; put text with such signs between '…'`,
       );
     } else word = (word ?? "") + sign;
   }

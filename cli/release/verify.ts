@@ -48,7 +48,10 @@ const sameDigest = (one: Subject["digest"], other: Subject["digest"]): boolean =
 export async function verifyFolder(folder: string, key?: KeyObject): Promise<Verdict> {
   const manifest = await readOptional(join(folder, releasePaths.manifest));
   if (manifest === undefined)
-    return { type: "unsigned", reason: `there is no ${releasePaths.manifest}: this is no installation of a release` };
+    return {
+      type: "unsigned",
+      reason: `there is no ${releasePaths.manifest}: this is not an installation of a release`,
+    };
   let signer = key;
   if (signer === undefined) {
     const pem = await readOptional(join(folder, releasePaths.key));
@@ -56,7 +59,7 @@ export async function verifyFolder(folder: string, key?: KeyObject): Promise<Ver
     try {
       signer = readPublicKey(pem);
     } catch (thrown) {
-      return { type: "forged", reason: `${releasePaths.key} is no key: ${(thrown as Error).message}` };
+      return { type: "forged", reason: `${releasePaths.key} is not a key: ${(thrown as Error).message}` };
     }
   }
   const subjects = subjectsBy(manifest, signer);

@@ -164,7 +164,7 @@ export async function readTree(
   { bytesMax, pieceBytes, damage }: Omit<Reading, "reused"> & { readonly bytesMax: number },
 ): Promise<Tree> {
   const size = sizeIn(reader.size);
-  if (size === undefined || size > bytesMax) throw damage(`a file of ${reader.size} bytes is no blob`);
+  if (size === undefined || size > bytesMax) throw damage(`a file of ${reader.size} bytes is not a blob`);
   const count = leavesOf(size);
   const stored = await reader.read(size, treeBytes(size));
   const leaves = Array.from({ length: count }, (_, leaf) => stored.subarray(leaf * hashBytes, (leaf + 1) * hashBytes));

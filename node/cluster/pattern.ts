@@ -116,7 +116,7 @@ class Reader {
     let text = "";
     for (let char = this.#take(); char !== "}"; char = this.#take()) text += char;
     const match = /^(\d{1,3})(?:(,)(\d{1,3})?)?$/.exec(text);
-    if (match === null) throw new Wrong(`{${text}} is no number of times`);
+    if (match === null) throw new Wrong(`{${text}} is not a number of times`);
     const least = Number(match[1]);
     const most = match[2] === undefined ? least : match[3] === undefined ? Infinity : Number(match[3]);
     if (most < least || Math.max(least, most === Infinity ? 0 : most) > repeatMax)
@@ -186,7 +186,7 @@ class Reader {
       }
       this.#take();
       const to = this.#take();
-      if (to === "\\" || code(to) < code(char)) throw new Wrong(`${char}-${to} is no range`);
+      if (to === "\\" || code(to) < code(char)) throw new Wrong(`${char}-${to} is not a range`);
       parts.push(this.#range(char, to));
     }
     const takes: Takes = (char) => parts.some((part) => part(char));

@@ -209,7 +209,7 @@ async function makeRoom(path: string): Promise<void> {
   if (found === undefined) return;
   const invalid = (reason: string): Failure =>
     failure("CONFIG_INVALID", { field: "control", value: `unix:${path}`, reason });
-  if (!found.isSocket()) throw new PlexusError(invalid("a file that is no socket lies there; name another path"));
+  if (!found.isSocket()) throw new PlexusError(invalid("a file that is not a socket lies there; name another path"));
   const isUsed = await new Promise<boolean>((resolve) => {
     const socket = connect({ path });
     socket.once("connect", () => resolve(true)).once("error", () => resolve(false));

@@ -247,7 +247,7 @@ function addAccountRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
       if (caller.kind !== "session")
         throw new PlexusError(
           failure("FORBIDDEN", {
-            reason: "an API key is no session; DELETE /api/v1/me/keys/:id, sent with a session, revokes it",
+            reason: "an API key is not a session; DELETE /api/v1/me/keys/:id, sent with a session, revokes it",
           }),
         );
       const elsewhere = await openedElsewhere(at, caller);

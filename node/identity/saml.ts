@@ -125,7 +125,7 @@ export const saml: ProviderAdapter<"saml"> = (settings, ports) => {
   function faultOf(text: string, back: string): string | undefined {
     const tags = tagsOf(text);
     if (typeof tags === "string") return tags;
-    if (tags[0]?.name !== "Response") return "it is no response";
+    if (tags[0]?.name !== "Response") return "it is not a response";
     if (tags.some((one) => one.name === "EncryptedAssertion" || one.name === "EncryptedID"))
       return "it is encrypted; have the server sign assertions and not encrypt them";
     const other = tags.map((one) => one.attributes.get("Algorithm")).find((one) => one !== undefined && !algorithms.has(one)); // prettier-ignore
@@ -269,6 +269,6 @@ function certificateRow(pem: string, what: string, nowMs: number): { what: strin
     const says = `${shownText(subject, 80) ?? ""}, until ${validTo}${isOver ? ": over" : ""}${isWeak ? `: ${bits} bits are too few` : ""}`;
     return { what, says, ok: !isOver && !isWeak };
   } catch {
-    return { what, says: "it is no certificate", ok: false };
+    return { what, says: "it is not a certificate", ok: false };
   }
 }

@@ -41,10 +41,10 @@ export function tagsOf(text: string): readonly Tag[] | string {
   tag.lastIndex = start;
   for (let end = start; end < text.length; end = tag.lastIndex) {
     const found = tag.exec(text);
-    if (found === null) return "it is no XML";
+    if (found === null) return "it is not XML";
     const [, closing, name = "", inside = "", alone, after = ""] = found;
     if (closing === "/") {
-      if (open.pop() !== name) return "it is no XML";
+      if (open.pop() !== name) return "it is not XML";
       continue;
     }
     if (open.length === 0 && tags.length > 0) return "it has more than one root";
@@ -53,5 +53,5 @@ export function tagsOf(text: string): readonly Tag[] | string {
     tags.push({ name: local(name), attributes, text: plain(after), within: open.map(local) });
     if (alone !== "/") open.push(name);
   }
-  return open.length === 0 && tags.length > 0 ? tags : "it is no XML";
+  return open.length === 0 && tags.length > 0 ? tags : "it is not XML";
 }

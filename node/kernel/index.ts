@@ -238,7 +238,7 @@ class NodeKernel implements Kernel {
     if (this.#stopping) this.#delivery.undelivered(envelope, "unserved", failure("STOPPING"));
     else if (behavior === undefined) refuse("NOT_FOUND", { actor: to });
     else if (behavior.accepts?.(message as Message) === false)
-      refuse("BAD_REQUEST", { actor: to, type, reason: "this is no message for an actor of its kind" });
+      refuse("BAD_REQUEST", { actor: to, type, reason: "this is not a message for an actor of its kind" });
     else this.#slot(slot).deliver(envelope);
   }
 

@@ -165,7 +165,7 @@ const explained = ({ needed, of, words }: PrintedShare): readonly string[] => [
   `Any ${needed} of the ${of} shares make the key again that opens the keys of every backup of this cluster. Fewer say nothing about it.`,
   "Of a folder of backups and these shares a new cluster can be made: plexus backup restore.",
   "Keep each share with another person or in another place, on paper, and not in a computer.",
-  `The kit's words, which are no secret: ${words}. A node that shows others knows another kit.`,
+  `The kit's words, which are not secret: ${words}. A node that shows others knows another kit.`,
   "To use it: plexus backup kit restore. Type the lines, of each word four letters at least, or scan the code.",
 ];
 const headOf = ({ cluster, kit, of, number }: PrintedShare): string =>

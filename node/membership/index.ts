@@ -353,7 +353,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
       const before = row && asMember(row);
       // How often the node has started is not known then, and a guess might make it the double of another process.
       if (row !== undefined && before === undefined)
-        return refused(failure("DATA_DAMAGED", { row: key, reason: "it is no member's row" }));
+        return refused(failure("DATA_DAMAGED", { row: key, reason: "it is not a member's row" }));
       const record = next(before);
       if (record === undefined) return refused(failure("NOT_A_PEER", { node }));
       const last = before?.incarnation ?? 0;

@@ -242,7 +242,7 @@ function staticAddresses(addresses: readonly string[]): ReadonlyMap<string, read
     try {
       peerIdFromString(peer);
     } catch {
-      throw refuse(`${peer} is no peer id; \`plexus status\` of that node shows its own under Mesh`);
+      throw refuse(`${peer} is not a peer id; \`plexus status\` of that node shows its own under Mesh`);
     }
     byPeer.set(peer, [...(byPeer.get(peer) ?? []), address]);
   }

@@ -270,7 +270,7 @@ async function redeem(directory: Directory, nowMs: number, redemption: Redemptio
     const present = await directory.read(memberKey(facts.node));
     const member = present && asMember(present);
     if (present !== undefined && member === undefined)
-      throw new PlexusError(failure("DATA_DAMAGED", { row: present.key, reason: "it is no member's row" }));
+      throw new PlexusError(failure("DATA_DAMAGED", { row: present.key, reason: "it is not a member's row" }));
     if (member !== undefined && member.peer !== peer)
       throw new PlexusError(failure("INVITATION_INVALID", { reason: "another node has this id", node: facts.node }));
     const { used } = invitation;

@@ -47,7 +47,8 @@ export async function readMember(
   const row = await directory.read(memberKey(member));
   if (row === undefined) return refused(failure("NOT_FOUND", { node: member }));
   const record = asMember(row);
-  if (record === undefined) return refused(failure("DATA_DAMAGED", { row: row.key, reason: "it is no member's row" }));
+  if (record === undefined)
+    return refused(failure("DATA_DAMAGED", { row: row.key, reason: "it is not a member's row" }));
   return ok({ row, record });
 }
 

@@ -58,7 +58,7 @@ export const sealSnapshot = (key: string, { seq, body }: Snapshot): Uint8Array =
 export function unsealSnapshot(key: string, sealed: Uint8Array, location: string): Snapshot {
   const row = unseal(key, sealed, location);
   if (!Array.isArray(row) || row.length !== 2 || !Number.isSafeInteger(row[0]) || row[0] < 0)
-    throw new PlexusError(failure("DATA_DAMAGED", { key, file: location, reason: "it is no snapshot" }));
+    throw new PlexusError(failure("DATA_DAMAGED", { key, file: location, reason: "it is not a snapshot" }));
   return { seq: row[0] as number, body: row[1] as unknown };
 }
 

@@ -68,7 +68,7 @@ export function createRows(session: Session, library: Library, also: readonly st
         return Array.from({ length: Math.min(rows, length) }, (_none, at) => {
           const start = (length - Math.min(rows, length) + at) * width;
           const row = values.slice(start, start + width);
-          if (!row.every((one) => !Number.isNaN(one))) throw new PlexusError(failure("OUTPUT_UNFIT", { reason: "what it makes of a token is no number" })); // prettier-ignore
+          if (!row.every((one) => !Number.isNaN(one))) throw new PlexusError(failure("OUTPUT_UNFIT", { reason: "what it makes of a token is not a number" })); // prettier-ignore
           return row;
         });
       },

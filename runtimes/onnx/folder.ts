@@ -234,7 +234,7 @@ export const vectorOutputs = ["sentence_embedding", "last_hidden_state", "token_
 /** What the graphs of texts and of images give, of a model that has both in one space. */
 export const seenOutputs = { text: "text_embeds", vision: "image_embeds" } as const;
 
-/** JSON of a model's folder; undefined: there is no such file. Throws what the file system throws, and where it is no object. */
+/** JSON of a model's folder; undefined: there is no such file. Throws what the file system throws, and where it is not an object. */
 export function readSettings(path: string, bytesMax: number = onnxLimits.configBytesMax): Settings | undefined {
   if (!existsSync(path)) return undefined;
   if (statSync(path).size > bytesMax) throw new Error(`${basename(path)} is larger than any`);
@@ -242,9 +242,9 @@ export function readSettings(path: string, bytesMax: number = onnxLimits.configB
   try {
     value = parseDocument(readFileSync(path, "utf8"));
   } catch {
-    throw new Error(`${basename(path)} is no JSON`);
+    throw new Error(`${basename(path)} is not JSON`);
   }
-  if (!isRecord(value)) throw new Error(`${basename(path)} is no object`);
+  if (!isRecord(value)) throw new Error(`${basename(path)} is not an object`);
   return value;
 }
 

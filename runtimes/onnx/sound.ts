@@ -16,7 +16,7 @@ export function readWav(bytes: Uint8Array): Sound | { readonly refused: string }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const wordAt = (at: number): string => Buffer.from(bytes.subarray(at, at + 4)).toString("latin1");
   if (bytes.length < 12 || wordAt(0) !== "RIFF" || wordAt(8) !== "WAVE")
-    return { refused: "the sound is no WAV file, and others are not read here" };
+    return { refused: "the sound is not a WAV file, and others are not read here" };
   let format: Format | undefined;
   for (let at = 12; at + 8 <= bytes.length;) {
     const name = wordAt(at);

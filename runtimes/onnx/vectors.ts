@@ -115,7 +115,7 @@ export async function rerank(
   const scores: number[] = [];
   const read = await readAll(documents.map((document) => [query, document] as const), flow, reading, ({ output, at }) => {
     const values = floatsIn(output);
-    if (!areNumbers(values) || values.length !== at.length) return unfit("a score is no number");
+    if (!areNumbers(values) || values.length !== at.length) return unfit("a score is not a number");
     for (const [row, index] of at.entries()) scores[index] = logistic(values[row]!);
     return undefined;
   });
@@ -142,7 +142,7 @@ export async function classify(
   const read = await readAll(inputs.map((text) => [text] as const), flow, reading, ({ output, at }) => {
     const values = floatsIn(output);
     if (values.length !== at.length * labels.length) return unfit("it gives another number of classes than its settings name");
-    if (!areNumbers(values)) return unfit("a score is no number");
+    if (!areNumbers(values)) return unfit("a score is not a number");
     for (const [row, index] of at.entries()) {
       const own = values.subarray(row * labels.length, (row + 1) * labels.length);
       scores[index] = bytesOfFloats(exclusive ? shares(own) : own.map(logistic));

@@ -73,7 +73,7 @@ export function createVoice({ config, library, session, phonemize }: Parts): (re
       if (ids === undefined) continue;
       const sound = await soundOf(ids, { speed, speaker: speakerOf(voice, speakers, countIn(config, "num_speakers") ?? 1) });
       if (!areNumbers(sound) || (1_000 * sound.length) / rate > onnxLimits.sentenceMsMax)
-        return refused(failure("OUTPUT_UNFIT", { reason: "what it says is no sound, or has no end" }));
+        return refused(failure("OUTPUT_UNFIT", { reason: "what it says is not a sound, or has no end" }));
       if (isRaw) flow.part({ bytes: pcmOf(atRate(sound, rate, rawRate)) });
       else sounds.push(sound);
     }

@@ -34,7 +34,7 @@ export function planAnswer(
   const encoding = headers.get("content-encoding");
   if (encoding !== null && encoding !== "identity") return refuse(`the answer is encoded (${shown(encoding)})`, false);
   const length = lengthIn(headers.get("content-length"));
-  if (length === "wrong") return refuse("the length of the answer is no number", false);
+  if (length === "wrong") return refuse("the length of the answer is not a number", false);
   if (status === 200) {
     if (length !== undefined && size !== undefined && length !== size)
       return refuse(`the file should have ${size} bytes, and the answer has ${length}`, false);
@@ -84,7 +84,7 @@ export function redirectTo(location: string | null, from: URL): URL | string {
   if (location === null) return "it redirects to nowhere";
   const to = URL.parse(location, from);
   if (to === null || (to.protocol !== "https:" && to.protocol !== "http:"))
-    return "it redirects to what is no web address";
+    return "it redirects to something that is not a web address";
   if (from.protocol === "https:" && to.protocol === "http:") return "it redirects from https to http";
   return to.username === "" && to.password === "" ? to : "it redirects to an address with a password";
 }
@@ -210,7 +210,7 @@ export async function jsonAt(
     return { value: parseDocument(text), headers };
   } catch (thrown) {
     const reason =
-      thrown instanceof SyntaxError ? "its answer is no JSON" : `of its answer ${(thrown as Error).message}`;
+      thrown instanceof SyntaxError ? "its answer is not JSON" : `of its answer ${(thrown as Error).message}`;
     throw new PlexusError(sourceFailure(address, reason));
   }
 }

@@ -152,7 +152,7 @@ export function partsFault(
   for (const [index, { path, header }] of parts.entries()) {
     const { part } = header;
     if (part === undefined || header.parts !== count || part.ofTensors !== about.ofTensors)
-      return { path, reason: "it is no part of the same model as the other files" };
+      return { path, reason: "it is not part of the same model as the other files" };
     const [, its, number, of] = partName.exec(path) ?? [];
     const isNamed = stem !== undefined && its === stem && Number(number) === part.number + 1 && Number(of) === count;
     if (!isNamed) return { path, reason: `it is part ${part.number + 1} of ${count}, and must have this name: name${suffixOf(part.number, count)}` }; // prettier-ignore

@@ -20,7 +20,7 @@ export const isLora = ({ header, tensors }: ReadGguf): boolean =>
 
 /** Why the adapter does not fit the base; undefined: it does. Pure. */
 export function misfit(adapter: ReadGguf, base: ReadGguf): string | undefined {
-  if (!isLora(adapter)) return "this is no LoRA: it has no tensor whose name ends in .lora_a";
+  if (!isLora(adapter)) return "this is not a LoRA: it has no tensor whose name ends in .lora_a";
   if (adapter.header.architecture !== base.header.architecture)
     return `it was made for ${adapter.header.architecture || "an unnamed architecture"}, and the model is ${base.header.architecture}`;
   const weights = new Map(base.tensors.map((tensor) => [tensor.name, tensor]));
@@ -28,7 +28,7 @@ export function misfit(adapter: ReadGguf, base: ReadGguf): string | undefined {
   for (const { name } of adapter.tensors) {
     const [, weightName, part] = /^(.*)\.lora_([ab])$/.exec(name) ?? [];
     // Norms that were trained along are taken as they are by versions that know them.
-    if (weightName === undefined) return `tensor ${name} is no part of a LoRA`;
+    if (weightName === undefined) return `tensor ${name} is not part of a LoRA`;
     const weight = weights.get(weightName);
     if (weight === undefined) return `the model has no tensor ${weightName}`;
     const a = parts.get(`${weightName}.lora_a`);

@@ -169,7 +169,7 @@ class Looker {
     const location = external.get("location") ?? "";
     if (!plainName.test(location))
       throw new Refusal(
-        `a tensor lies in ${JSON.stringify(location.slice(0, 100))}, which is no file beside the model`,
+        `a tensor lies in ${JSON.stringify(location.slice(0, 100))}, which is not a file beside the model`,
       );
     if (
       this.#externals.length >= storeLimits.onnxExternalsMax &&

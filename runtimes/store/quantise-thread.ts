@@ -26,7 +26,7 @@ export default function run({ from, to, target, port }: QuantiseTask): QuantiseA
   if (verdict.type === "short") return { type: "refused", reason: "the head of the file is cut off" };
   if (verdict.type === "refused") return verdict;
   const { header, tensors, layout } = verdict;
-  if (header.kind !== "model") return { type: "refused", reason: "it is no whole model" };
+  if (header.kind !== "model") return { type: "refused", reason: "it is not a whole model" };
   if (header.parts > 1) return { type: "refused", reason: `it is one of ${header.parts} parts: join them first` };
   const plan = planQuantised(tensors, target);
   if (plan.type === "refused") return plan;

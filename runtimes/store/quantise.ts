@@ -111,7 +111,7 @@ export function quantiseBlocks(type: number, numbers: Float32Array, count: numbe
     let most = 0;
     for (let index = from; index < from + blockNumbers; index += 1) {
       const number = numbers[index] ?? 0;
-      if (!Number.isFinite(number)) throw new BadWeight("a weight is no number");
+      if (!Number.isFinite(number)) throw new BadWeight("a weight is not a number");
       if (Math.abs(number) > Math.abs(most)) most = number;
     }
     const scale = Math.fround(isEight ? Math.abs(most) / 127 : most / -8);

@@ -312,7 +312,7 @@ describe("ONNX", function () {
       const reasons = Object.fromEntries(others.models().map(({ model: name, state, reason = "" }) => [name, `${state} ${reason}`])); // prettier-ignore
       expect(reasons["cut"]).to.match(/failed .*cut off/);
       expect(reasons["no-words"]).to.match(/failed its file tokenizer\.json is missing/);
-      expect(reasons["wrong-words"]).to.match(/failed tokenizer\.json is no JSON/);
+      expect(reasons["wrong-words"]).to.match(/failed tokenizer\.json is not JSON/);
       expect(reasons["half"]).to.match(/failed .*half/);
       expect(reasons["nonsense"]).to.match(/failed model\.onnx: .*Gothic/);
       expect(reasons["nonsense"]?.endsWith(`: ${nonsense.path}`)).to.equal(true);

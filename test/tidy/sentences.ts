@@ -95,6 +95,7 @@ const shapes: readonly (readonly [RegExp, string])[] = [
   [/\bmade? good\b|\bmade up for\b|\bmade again of\b/, "say repaired, or done later"],
   [/\b(?:is|are) to be\b/, "say must be, or will be"],
   [/\b(?:uses?|reads?|is|are|counts?|keeps?|in|there|nodes) no more\./, "say no longer"],
+  [/(?<!\bthere )\b(?:is|are) no (?!longer|more\b|less\b|such|room|backup)[a-z]/i, "say that it is not one"],
   [/\b(?:takes?|took|taken) of\b/, "say used"],
   [/\bholds? (?:for|at once|until)\b/, "say how long it works"],
   [/\bhas not (?:the|a|an|its)\b/, "say does not have"],

@@ -35,7 +35,7 @@ export function decodeRows(bytes: Uint8Array): readonly Row[] {
     const end = text.indexOf(newline, start);
     demand(end >= 0, "unit", "its last line has no end");
     const row = decodeValue(text.toString("utf8", start, end));
-    demand(Array.isArray(row) && row.length === 2 && typeof row[0] === "string", "unit", "a line is no row");
+    demand(Array.isArray(row) && row.length === 2 && typeof row[0] === "string", "unit", "a line is not a row");
     rows.push(row as unknown as Row);
     start = end + 1;
   }
@@ -79,7 +79,7 @@ function plain(value: unknown, depth: number): unknown {
     case "object":
       break;
     default:
-      throw new TypeError(`a ${typeof value} is no plain data`);
+      throw new TypeError(`a ${typeof value} is not plain data`);
   }
   if (value === null) return null;
   if (depth === 0) throw new TypeError("plain data is nested too deep");

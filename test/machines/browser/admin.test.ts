@@ -321,7 +321,7 @@ describe("the administration", function () {
     const text = rules.getByRole("textbox", { name: "The rule as JSON" });
     await text.fill("{ severity");
     await rules.getByRole("button", { name: "Keep it" }).click();
-    await rules.getByText(/^This is no JSON/).waitFor();
+    await rules.getByText(/^This is not JSON/).waitFor();
     const steps = [{ action: "setRoles", outcome: "done" }];
     await text.fill(JSON.stringify({ severity: "notice", withinMinutes: 30, by: "target", steps }));
     await rules.getByRole("button", { name: "Test on the past" }).click();

@@ -38,7 +38,7 @@ describe("the terminal and the looks of the administration", function () {
     await says("Directory: embedded");
     expect(asked).to.include("/api/v1/admin/cluster/summary");
     await page.keyboard.type("nodes $(id)\n");
-    await says("this is no shell");
+    await says("this is not a shell");
     await page.keyboard.type("nodes --data /etc\n");
     await says("this terminal speaks to the cluster of its page");
     await shot(page, "terminal-light");

@@ -36,7 +36,7 @@ describe("the words of a line in the page's terminal", () => {
       "a\nb",
     ])
       // prettier-ignore
-      expect(words(line), line).to.match(/^this is no shell/);
+      expect(words(line), line).to.match(/^this is not a shell/);
     expect(words("a 'b")).to.match(/not closed/);
     expect(words("a \\")).to.match(/backslash/);
   });

@@ -76,8 +76,8 @@ describe("calls as a model writes them", () => {
       ['{"type":"integer","maximum":9223372036854775807}', ["9223372036854775807"], ["9223372036854775808"], "maximum: it is more than 9223372036854775807"],
       ['{"exclusiveMinimum":9007199254740992}', ["9007199254740993"], ["9007199254740992"], "exclusiveMinimum: it is not more than 9007199254740992"],
       ['{"exclusiveMaximum":9007199254740993}', ["9007199254740992"], ["9007199254740993"], "exclusiveMaximum: it is not less than 9007199254740993"],
-      ['{"multipleOf":1000000007}', ["1000000014000000049"], ["1000000014000000050"], "multipleOf: it is no multiple of 1000000007"],
-      ['{"multipleOf":0.1}', ["0.3", "123456789012345678.9"], ["123456789012345678.95"], "multipleOf: it is no multiple of 0.1"],
+      ['{"multipleOf":1000000007}', ["1000000014000000049"], ["1000000014000000050"], "multipleOf: it is not a multiple of 1000000007"],
+      ['{"multipleOf":0.1}', ["0.3", "123456789012345678.9"], ["123456789012345678.95"], "multipleOf: it is not a multiple of 0.1"],
       ['{"type":"integer"}', ["12345678901234567890", "1.0"], ["1234567890123456789.5"], "type: it is not integer"],
       ['{"uniqueItems":true}', ["[9007199254740992,9007199254740993]"], ["[9007199254740993,9007199254740993]"], "uniqueItems: two elements are the same"],
     ]; // prettier-ignore

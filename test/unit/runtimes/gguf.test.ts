@@ -88,9 +88,9 @@ describe("the look at a GGUF header", () => {
     expect(refusal({ tensors: [one], pairCount: 2 ** 40 })).to.match(/claims \d+ metadata pairs/);
     expect(refusal({ tensors: [one, one] })).to.match(/there twice/);
     expect(refusal({ facts: { x: 1, "general.architecture": "a" }, again: "x" })).to.match(/says x twice/);
-    expect(refusal({ facts: { "general.alignment": 3 } })).to.match(/no power of two/);
-    expect(refusal({ facts: { "general.alignment": "wide" } })).to.match(/no power of two/);
-    expect(refusal({ tensors: [{ ...one, dimensions: [33, 4] }] })).to.match(/no whole number of blocks of Q8_0/);
+    expect(refusal({ facts: { "general.alignment": 3 } })).to.match(/not a power of two/);
+    expect(refusal({ facts: { "general.alignment": "wide" } })).to.match(/not a power of two/);
+    expect(refusal({ tensors: [{ ...one, dimensions: [33, 4] }] })).to.match(/not a whole number of blocks of Q8_0/);
     expect(refusal({ tensors: [{ ...one, dimensions: [32, 1, 1, 1, 1] }] })).to.match(/has 5 dimensions/);
     expect(refusal({ tensors: [{ ...one, dimensions: [2 ** 40, 2 ** 40] }] })).to.match(/numbers/);
     expect(refusal({ tensors: [{ ...one, type: 77 }] })).to.match(/unknown type 77/);

@@ -261,7 +261,7 @@ describe("the check of a value", () => {
     expect(all / first).to.be.lessThan(15);
     const [few = 0, much = 0] = await readPatterns(60, 400);
     expect(much / few).to.be.lessThan(3);
-    expect(understand(wordPatterns(400)).left[0]).to.deep.include({ problem: "it is no regular expression that is known here, and is not checked" });
+    expect(understand(wordPatterns(400)).left[0]).to.deep.include({ problem: "it is not a regular expression that is known here, and is not checked" });
   }); // prettier-ignore
 
   it("reads what a name stands for once, however the name is written", () => {

@@ -128,6 +128,6 @@ describe("the row of ONNX", () => {
     expect(look(voiceModel())).to.equal("speak");
     rmSync(join(folder, "voice.onnx.json"));
     expect(look({}, "voice.onnx")).to.match(/takes input, input_lengths, scales and gives output/);
-    expect(() => look({ ...embeddingModel(), "config.json": Buffer.from("[]") }, "onnx/model.onnx")).to.throw(/config\.json is no object/); // prettier-ignore
+    expect(() => look({ ...embeddingModel(), "config.json": Buffer.from("[]") }, "onnx/model.onnx")).to.throw(/config\.json is not an object/); // prettier-ignore
   });
 });

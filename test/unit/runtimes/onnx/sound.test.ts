@@ -49,7 +49,7 @@ describe("a WAV file", () => {
   });
 
   it("is refused with what is wrong with it, and never read beyond its end", () => {
-    expect(samplesOf(Buffer.from("OggS and so on"))).to.match(/no WAV file/);
+    expect(samplesOf(Buffer.from("OggS and so on"))).to.match(/not a WAV file/);
     expect(samplesOf(wav({ tag: 85, bits: 16 }, Buffer.alloc(4)))).to.match(/format 85/);
     expect(samplesOf(wav({ tag: 1, bits: 16, channels: 0 }, Buffer.alloc(4)))).to.match(/0 channels/);
     expect(samplesOf(wav({ tag: 1, bits: 16 }, Buffer.alloc(0)).subarray(0, 40))).to.match(/no sound/);

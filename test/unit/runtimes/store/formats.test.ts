@@ -73,7 +73,7 @@ describe("the look at an ONNX file", () => {
 
   it("refuses tensors that lie outside the model's folder, and tells which files it uses", () => {
     for (const location of ["../secret", "/etc/passwd", "a/b", "..", "", "x\0y"])
-      expect(reasonOf(onnx([onnxTensor("b", { location })]))).to.match(/no file beside the model/);
+      expect(reasonOf(onnx([onnxTensor("b", { location })]))).to.match(/not a file beside the model/);
     expect(reasonOf(onnx([onnxTensor("b", { location: "d", offset: "-1" })]))).to.match(/no place/);
     expect(reasonOf(onnx([onnxTensor("b", { location: "d", length: "x" })]))).to.match(/no place/);
     const fine = verdictOf(onnx([onnxTensor("b", { location: "d", offset: "0", length: "24" }), onnxTensor("c", { location: "d", offset: "24", length: "24" })])); // prettier-ignore
@@ -82,7 +82,7 @@ describe("the look at an ONNX file", () => {
 
   it("finds tensors in the subgraphs of nodes, and refuses graphs nested too deep", () => {
     const hidden: Proto = [[1, [[4, "If"], [5, [[6, [[5, onnxTensor("b", { location: "../x" })]]]]]]]]; // prettier-ignore
-    expect(reasonOf(proto([[1, 8], [7, hidden], [8, []]]))).to.match(/no file beside/); // prettier-ignore
+    expect(reasonOf(proto([[1, 8], [7, hidden], [8, []]]))).to.match(/not a file beside/); // prettier-ignore
     let nested: Proto = [];
     for (let depth = 0; depth < 20; depth += 1)
       nested = [
@@ -146,7 +146,7 @@ describe("a LoRA and its base", () => {
     expect(faultOf(pair().slice(0, 1))).to.match(/lora_b is missing/);
     expect(faultOf(pair(4, "blk.9.attn_q.weight"))).to.match(/no tensor blk\.9/);
     expect(faultOf([pair(4)[0]!, pair(8)[1]!])).to.match(/32×48, and the LoRA's parts are 32×4 and 8×48/);
-    expect(faultOf([tensor("x", 32, 1)])).to.match(/no LoRA/);
+    expect(faultOf([tensor("x", 32, 1)])).to.match(/this is not a LoRA/);
   });
 
   it("are refused with a number that is none, wherever it stands", () => {

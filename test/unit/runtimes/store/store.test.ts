@@ -235,7 +235,7 @@ describe("the model store", function () {
       expect(await ask((_, response) => (response.writeHead(404).end(), true))).to.match(/NOT_FOUND/);
       expect(await ask((_, response) => (response.writeHead(403).end(), true))).to.match(/SOURCE_FAILED HTTP 403/);
       expect(await ask((_, response) => (response.writeHead(302, { location: "/m.gguf" }).end(), true))).to.match(/redirects more than/); // prettier-ignore
-      expect(await ask((_, response) => (response.writeHead(302, { location: "file:///etc/passwd" }).end(), true))).to.match(/no web address/); // prettier-ignore
+      expect(await ask((_, response) => (response.writeHead(302, { location: "file:///etc/passwd" }).end(), true))).to.match(/not a web address/); // prettier-ignore
       expect(await ask((_, response) => (response.writeHead(206, { "content-range": "bytes 5-9/10" }).end("abcde"), true))).to.match(/nobody asked for/); // prettier-ignore
       expect(await ask((_, response) => (response.writeHead(200, { "content-length": 2 ** 45 }).write("x"), true))).to.match(/are the limit/); // prettier-ignore
       expect(await ask((_, response) => (response.writeHead(200, { "content-encoding": "gzip" }).end("x"), true))).to.match(/encoded/); // prettier-ignore

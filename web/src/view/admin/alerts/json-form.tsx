@@ -87,6 +87,6 @@ function bodyOf(text: string): { readonly body: object } | { readonly fault: str
       ? { body: value }
       : { fault: "It must be an object, such as { … }." };
   } catch (error) {
-    return { fault: `This is no JSON: ${(error as Error).message}` };
+    return { fault: `This is not JSON: ${(error as Error).message}` };
   }
 }
