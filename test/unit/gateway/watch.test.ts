@@ -51,7 +51,7 @@ describe("gateway: detectors, rules and playbooks", () => {
     for (const [settings, problem] of [
       [{ count: 101 }, /from 1 to 100/],
       [{ count: 2.5 }, /whole number/],
-      [{ counts: 5 }, /there is not a threshold counts; it has count, minutes/],
+      [{ counts: 5 }, /there is no threshold counts; it has count, minutes/],
     ] as const) {
       const { body } = await call("ada", "PUT", "/detectors/refused-person", { settings });
       expect(body.error.code).to.equal("BAD_REQUEST");
