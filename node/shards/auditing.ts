@@ -11,12 +11,13 @@ import type { BlobHash, LeafProof, NodeId } from "../ports.ts";
 import { beginWalk, deadlineFor, digitsMax, judge, leafOf, noOpinion, opinionAfter, partOf, sampleSize, stepOf, targetOf, type Answer, type AuditResult, type Opinion } from "./audit.ts"; // prettier-ignore
 import type { Links } from "./links.ts";
 import type { ShardMemory } from "./memory.ts";
+import { receiptName } from "./receipts.ts";
 import { leftOf, lasts, ownerOf, type ShardPorts } from "./parts.ts";
 import { holderOfShard, type Wanted } from "./wanted.ts";
 
 export interface AuditingPorts extends ShardPorts {
   readonly links: Links;
-  readonly memory: Pick<ShardMemory, "walks" | "opinions">;
+  readonly memory: Pick<ShardMemory, "walks" | "opinions" | "receipts">;
   /** Reads a shard here. False: it was not well, and is looked after. */
   checkOwn(holder: ActorId, stripe: string, hash: BlobHash): Promise<boolean>;
   /** Tells the node of a holder that its shard is not as it should be, or who refers to it. */
@@ -32,10 +33,13 @@ export interface Auditing {
   opinions(): readonly (Opinion & { readonly node: NodeId })[];
 }
 
+/** The last moment that a date can name. */
+const lastDateMs = 8.64e15;
+
 /** Makes it, and takes what others found. */
 export function createAuditing(ports: AuditingPorts): Auditing {
   const { node, clock, limits, links, log, meter, random, membership, exchange, memory } = ports;
-  const { walks, opinions } = memory;
+  const { walks, opinions, receipts } = memory;
   /** When something bad was last written down about a node. */
   const notedMs = new Map<NodeId, number>();
 
@@ -124,8 +128,18 @@ export function createAuditing(ports: AuditingPorts): Auditing {
     if (owner !== undefined && result !== "offline" && result !== "lacking")
       exchange.send(owner, "shard.audited", { holder, by: node, stripe: stripe.id, hash, leaf, result, tookMs });
     if (owner !== undefined && owner !== node && (result === "failed" || result === "missing"))
-      writeDown(owner, { holder, stripe: stripe.id, hash, result });
+      writeDown(owner, { holder, stripe: stripe.id, hash, result, ...signedBy(owner, hash, holder) });
     if (result === "ok" || judged === "failed" || judged === "missing") await compareReferences(by, held, { target, holder, isWell: result === "ok" }); // prettier-ignore
+  }
+
+  /** That a node has signed for what it does not show, where it did so towards this one. A receipt never answers for a
+   *  proof: it is looked at when the proof has failed. */
+  function signedBy(owner: NodeId, hash: BlobHash, holder: ActorId): Readonly<Record<string, string>> {
+    const known = receipts.get(receiptName({ hash, holder }));
+    // By the clock of whoever signed, which may be any.
+    return known?.node === owner
+      ? { signedAt: new Date(Math.min(known.receipt.heldSinceMs, lastDateMs)).toISOString() }
+      : {};
   }
 
   /** What a holder's inventory says of a stripe; undefined: it does not answer. */

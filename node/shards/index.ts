@@ -28,7 +28,7 @@ import { createPaces } from "./paces.ts";
 import { attempt, ownerOf, type ShardPorts } from "./parts.ts";
 import { choosePlace, type NodeCondition } from "./placing.ts";
 import { withinQuota } from "./quota.ts";
-import { receiptBytes } from "./receipts.ts";
+import { receiptBytes, receiptName } from "./receipts.ts";
 import { createStripes } from "./stripes.ts";
 import { holderOfShard, type Wanted } from "./wanted.ts";
 
@@ -113,7 +113,7 @@ export function createShards(options: ShardsOptions): Shards {
     async takeReceipt(signed) {
       const { receipt, node: by, signature } = signed;
       if (!(await ports.signer.isSigned(by, receiptBytes(signed), signature))) return false;
-      memory.receipts.set(`${receipt.hash}/${receipt.holder}`, signed);
+      memory.receipts.set(receiptName(receipt), signed);
       return true;
     },
     counts: (other) => trustOf(other) === "trusted",

@@ -21,6 +21,9 @@ export interface Signer {
   isSigned(by: NodeId, bytes: Uint8Array, signature: Uint8Array): Promise<boolean>;
 }
 
+/** Under which name a receipt is kept. */
+export const receiptName = ({ hash, holder }: Pick<ShardReceipt, "hash" | "holder">): string => `${hash}/${holder}`;
+
 /** What is signed: its purpose first, so that no signature for something else can be taken for it. */
 export const receiptBytes = ({ receipt, node }: Omit<SignedReceipt, "signature">): Uint8Array => {
   const { holder, stripe, hash, sizeBytes, owner, heldSinceMs } = receipt;

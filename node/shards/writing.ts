@@ -17,6 +17,7 @@ import {
   type Result,
   type ShardReleased,
   type StripeRef,
+  shardsOf,
 } from "../../protocols/index.ts";
 import type { BlobHash, NodeId, Stripes } from "../ports.ts";
 import { hashOf } from "../blobs/index.ts";
@@ -116,13 +117,25 @@ export function createWriting(
   }
 
   /** What holders of the group have under the name of a stripe, and who let go of it: a put that is repeated, perhaps after a crash, finds
-   *  what it did. */
-  async function heldBefore(group: string, id: string): Promise<HeldShards> {
+   *  what it did. As many are waited for as a put needs, and one more for each that the stripe has no shard at: so of
+   *  every put that was kept somebody has told. What a late one knows beside that it refuses itself, and the put begins
+   *  again with it. */
+  async function heldBefore(group: string, id: string, scheme: StripeRef["scheme"]): Promise<HeldShards> {
     const known = ports.groups().find(({ name }) => name === group);
     if (known === undefined) return { shards: [], released: [] };
     const command = { type: "describe" as const, stripes: [id] };
-    const answers = await Promise.all(holdersOf(known).map((holder) => ports.ask(holder, command, limits.holderTimeoutMs))); // prettier-ignore
-    const told = answers.flatMap((answer) => (answer.ok ? [answer.value as HeldShards] : []));
+    const told: HeldShards[] = [];
+    const holders = holdersOf(known);
+    const needed = holders.length - shardsOf(scheme).all + enoughOf(scheme);
+    await new Promise<void>((enough) => {
+      let answered = 0;
+      for (const holder of holders)
+        void ports.ask(holder, command, limits.holderTimeoutMs).then((answer) => {
+          answered += 1;
+          if (answer.ok) told.push(answer.value as HeldShards);
+          if (told.length >= needed || answered === holders.length) enough();
+        });
+    });
     const held = told.flatMap(({ shards }) => shards);
     // What lies in the trash is taken out again; where it does, nothing else of this stripe could be held.
     const sorted = [...held.filter((one) => one.trashedAtMs === undefined), ...held.filter((one) => one.trashedAtMs !== undefined)]; // prettier-ignore
@@ -141,7 +154,7 @@ export function createWriting(
     const coded = codeStripe(bytes, scheme);
     if (!coded.ok) return coded;
     const { id, shards } = coded.value;
-    const before = await heldBefore(group, id);
+    const before = await heldBefore(group, id, scheme);
     // A clock that is behind must not make it an operation before the last release.
     const ended = before.released.flatMap((one) => (one.owner === how.owner ? one.operation + 1 : 0));
     const next = Math.max(operation, ...ended);

@@ -143,7 +143,8 @@ export class Operator {
   jump(): void {
     const { dice } = this.#scene.world;
     const { node, wall } = dice.pick(this.#scene.fixture.machines);
-    wall.offsetMs = dice.pick([0, -3_000, 3_000, -60_000, 60_000, 1e9]);
+    // No clock of a machine stands before 1970, where the simulated time begins.
+    wall.offsetMs = Math.max(-this.#scene.world.nowMs, dice.pick([0, -3_000, 3_000, -60_000, 60_000, 1e9]));
     this.#scene.watch.jumped.add(node);
     this.#scene.world.note(() => `the clock of ${node} is ${wall.offsetMs} ms off`);
   }

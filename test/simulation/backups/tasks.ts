@@ -178,6 +178,8 @@ export class Tasks {
     const { number } = chosen.snapshot;
     const contents = new Map<string, Uint8Array[]>();
     const lost = new Map<UnitEntry, string>();
+    // Whose keys go while a recall reads may still be in it.
+    const erased = new Set(this.#erased);
     let broken: unknown;
     try {
       const ports = await member.ports(this.#scene.members, this.#scene.watch);
@@ -207,7 +209,7 @@ export class Tasks {
     );
     if (bad !== undefined) this.#scene.violate("backup-kept", `snapshot ${number} is brought back at ${member.node} with ${bad} ${JSON.stringify(broken)}`); // prettier-ignore
     if (codes.length > 0) return false;
-    this.#demandErased(contents);
+    this.#demandErased(contents, erased);
     const fault = this.#scene.watch.faultIn(chosen, contents, (actor) => this.#scene.watch.isGone(actor));
     if (fault !== undefined) this.#scene.violate("backup-true", `snapshot ${number} at ${member.node}: ${fault}`);
     return true;
@@ -215,11 +217,11 @@ export class Tasks {
 
   readonly #erased = new Set<string>();
 
-  #demandErased(contents: ReadonlyMap<string, readonly Uint8Array[]>): void {
+  #demandErased(contents: ReadonlyMap<string, readonly Uint8Array[]>, erased: ReadonlySet<string>): void {
     for (const [place, units] of contents) {
       const tenant = tenantOfActor(place.split(" ")[0] as ActorId);
       // That it was there may be known, not what it had.
-      if (this.#erased.has(tenant) && units.some((unit) => Buffer.from(unit).includes('"text"')))
+      if (erased.has(tenant) && units.some((unit) => Buffer.from(unit).includes('"text"')))
         this.#scene.violate("backup-erased", `${place} is brought back after ${tenant} was erased`);
     }
   }

@@ -86,6 +86,8 @@ export class Holders {
   lifeOf: (holder: ActorId) => string = () => "";
   /** How wrong the clock is of who serves a holder. */
   offsetOf: (holder: ActorId) => number = () => 0;
+  /** How much later than others a holder gives each answer. */
+  lateMsOf: (holder: ActorId) => number = () => 0;
   /** Told before a change is made. */
   changing: (holder: ActorId, change: HolderChange) => void = () => undefined;
   weather = { delayMs: 4, lostAnswers: 0, away: 0 };
@@ -117,7 +119,7 @@ export class Holders {
       };
       this.#waiting.set(correlation, answer);
       this.#world.after(timeoutMs, () => resolve(refused(failure("ASK_TIMEOUT", { timeoutMs }))));
-      this.#world.after(delay(), () => {
+      this.#world.after(delay() + this.lateMsOf(holder), () => {
         if (!this.isServed(holder) || dice.chance(away)) answer(refused(failure("SLOT_UNAVAILABLE", { slot: holder })));
         else this.#turn(holder, message, { node: "test", correlation }, from);
       });

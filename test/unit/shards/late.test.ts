@@ -78,6 +78,42 @@ describe("shards beside a holder that answers late", () => {
   });
 });
 
+describe("a stripe that is put while the actor of a holder answers late", () => {
+  /** How long a put takes, and at how many holders the stripe is in the end. */
+  async function putBeside(late: readonly number[]) {
+    const { fixture, world, put } = await fixtureOf(7, {
+      ...blind,
+      callTimeoutMs: 30_000,
+      holderTimeoutMs: 30_000,
+      putTimeoutMs: 60_000,
+    });
+    fixture.holders.lateMsOf = (holder) => (late.some((index) => holder === holderOf("g", index)) ? 4_000 : 0);
+    const startedMs = world.nowMs;
+    const ref = await put();
+    const tookMs = world.nowMs - startedMs;
+    await world.pass(20_000);
+    const has = (index: number): boolean =>
+      fixture.holders.inventory(holderOf("g", index)).some(({ stripe }) => stripe.id === ref.id);
+    return { tookMs, holders: ref.shards.filter(({ index }) => has(index)).length };
+  }
+
+  it("waits for as many as a put needs, whichever is late; the late one follows", async () => {
+    for (let index = 0; index < nodes; index += 1) {
+      const { tookMs, holders } = await putBeside([index]);
+      expect([tookMs < 1_000, holders], `holder ${index}: ${tookMs} ms`).to.deep.equal([true, nodes]);
+    }
+  });
+
+  it("waits for late ones where fewer than a put needs have answered", async () => {
+    const { tookMs, holders } = await putBeside([2, 3], {
+      callTimeoutMs: 30_000,
+      holderTimeoutMs: 30_000,
+      putTimeoutMs: 60_000,
+    });
+    expect([tookMs > 4_000, holders]).to.deep.equal([true, nodes]);
+  });
+});
+
 describe("a stripe that is kept anew beside a holder that answers late", () => {
   const holdsAt = (fixture: Fixture, ref: StripeRef, owner: string): readonly string[] =>
     ref.shards.map((shard) => {

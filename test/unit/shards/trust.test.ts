@@ -228,6 +228,23 @@ describe("a node that cheats", () => {
     expect(at("n1")).to.not.equal(undefined);
   }
 
+  it("has signed for what it does not show: the node with the receipt says so beside the failed proof", async () => {
+    const { fixture, world, put } = await fixtureOf(6, { mendEveryMs: 1e9, surveyEveryMs: 1e9 });
+    for (let salt = 0; salt < 12; salt += 1) await put(someBytes(300, salt));
+    await world.pass(6_000);
+    fixture.machine("n6").cheat = { "shard.prove": () => Promise.resolve(refused(failure("NOT_FOUND"))) };
+    // n1 has put them, so the receipts are there; the others know of the loss alone.
+    await world.until(
+      () => fixture.noted.filter(({ action }) => action === "shards.audit.failed").length >= 5,
+      240_000,
+    );
+    const told = fixture.noted.filter(({ action }) => action === "shards.audit.failed");
+    expect(new Set(told.map(({ node }) => node))).to.deep.equal(new Set(["node-n6"]));
+    const signed = told.filter(({ signedAt }) => signedAt !== undefined);
+    expect(signed).to.have.length(1);
+    expect(Date.parse(signed[0]?.signedAt ?? "")).to.be.within(1, world.nowMs);
+  });
+
   it("by keeping hashes only is found by the first question", () =>
     foundAfter(
       {
