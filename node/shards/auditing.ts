@@ -11,7 +11,7 @@ import type { BlobHash, LeafProof, NodeId } from "../ports.ts";
 import { beginWalk, deadlineFor, digitsMax, judge, leafOf, noOpinion, opinionAfter, partOf, sampleSize, stepOf, targetOf, type Answer, type AuditResult, type Opinion } from "./audit.ts"; // prettier-ignore
 import type { Links } from "./links.ts";
 import type { ShardMemory } from "./memory.ts";
-import { receiptName } from "./receipts.ts";
+import { signedBy } from "./receipts.ts";
 import { leftOf, lasts, ownerOf, type ShardPorts } from "./parts.ts";
 import { holderOfShard, type Wanted } from "./wanted.ts";
 
@@ -33,13 +33,10 @@ export interface Auditing {
   opinions(): readonly (Opinion & { readonly node: NodeId })[];
 }
 
-/** The last moment that a date can name. */
-const lastDateMs = 8.64e15;
-
 /** Makes it, and takes what others found. */
 export function createAuditing(ports: AuditingPorts): Auditing {
   const { node, clock, limits, links, log, meter, random, membership, exchange, memory } = ports;
-  const { walks, opinions, receipts } = memory;
+  const { walks, opinions } = memory;
   /** When something bad was last written down about a node. */
   const notedMs = new Map<NodeId, number>();
 
@@ -128,18 +125,8 @@ export function createAuditing(ports: AuditingPorts): Auditing {
     if (owner !== undefined && result !== "offline" && result !== "lacking")
       exchange.send(owner, "shard.audited", { holder, by: node, stripe: stripe.id, hash, leaf, result, tookMs });
     if (owner !== undefined && owner !== node && (result === "failed" || result === "missing"))
-      writeDown(owner, { holder, stripe: stripe.id, hash, result, ...signedBy(owner, hash, holder) });
+      writeDown(owner, { holder, stripe: stripe.id, hash, result });
     if (result === "ok" || judged === "failed" || judged === "missing") await compareReferences(by, held, { target, holder, isWell: result === "ok" }); // prettier-ignore
-  }
-
-  /** That a node has signed for what it does not show, where it did so towards this one. A receipt never answers for a
-   *  proof: it is looked at when the proof has failed. */
-  function signedBy(owner: NodeId, hash: BlobHash, holder: ActorId): Readonly<Record<string, string>> {
-    const known = receipts.get(receiptName({ hash, holder }));
-    // By the clock of whoever signed, which may be any.
-    return known?.node === owner
-      ? { signedAt: new Date(Math.min(known.receipt.heldSinceMs, lastDateMs)).toISOString() }
-      : {};
   }
 
   /** What a holder's inventory says of a stripe; undefined: it does not answer. */
@@ -228,7 +215,7 @@ export function createAuditing(ports: AuditingPorts): Auditing {
     if (notedMs.size >= limits.pacesMax) notedMs.clear();
     notedMs.set(owner, nowMs);
     const name = membership.members().members.find((member) => member.node === owner)?.name ?? owner;
-    ports.noted("shards.audit.failed", { ...facts, node: name });
+    ports.noted("shards.audit.failed", { ...facts, ...signedBy(owner, memory.receipts, facts), node: name });
   }
 
   exchange.on("shard.audited", ({ holder, by, stripe, hash, leaf, result, tookMs }, from) => {

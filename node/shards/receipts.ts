@@ -22,7 +22,25 @@ export interface Signer {
 }
 
 /** Under which name a receipt is kept. */
-export const receiptName = ({ hash, holder }: Pick<ShardReceipt, "hash" | "holder">): string => `${hash}/${holder}`;
+export const receiptName = ({ hash, holder }: Readonly<Record<"hash" | "holder", string>>): string =>
+  `${hash}/${holder}`;
+
+/** The last moment that a date can name. */
+const lastDateMs = 8.64e15;
+
+/** That a node has signed for a shard that it does not show; nothing where the receipt is absent, or another node's. A
+ *  receipt never answers for a proof: it is looked at when the proof has failed. */
+export function signedBy(
+  node: NodeId,
+  receipts: { get(name: string): SignedReceipt | undefined },
+  { hash = "", holder = "" }: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const known = receipts.get(receiptName({ hash, holder }));
+  // By the clock of the node that signed, which may be any.
+  return known?.node === node
+    ? { signedAt: new Date(Math.min(known.receipt.heldSinceMs, lastDateMs)).toISOString() }
+    : {};
+}
 
 /** What is signed: its purpose first, so that no signature for something else can be taken for it. */
 export const receiptBytes = ({ receipt, node }: Omit<SignedReceipt, "signature">): Uint8Array => {

@@ -117,26 +117,14 @@ export function createWriting(
   }
 
   /** What holders of the group have under the name of a stripe, and who let go of it: a put that is repeated, perhaps after a crash, finds
-   *  what it did. As many are waited for as a put needs, and one more for each that the stripe has no shard at: so of
-   *  every put that was kept somebody has told. What a late one knows beside that it refuses itself, and the put begins
-   *  again with it. */
+   *  what it did. So many are heard that one of them has each put that was kept; a late one speaks when its shard comes. */
   async function heldBefore(group: string, id: string, scheme: StripeRef["scheme"]): Promise<HeldShards> {
     const known = ports.groups().find(({ name }) => name === group);
     if (known === undefined) return { shards: [], released: [] };
     const command = { type: "describe" as const, stripes: [id] };
-    const told: HeldShards[] = [];
-    const holders = holdersOf(known);
-    const needed = holders.length - shardsOf(scheme).all + enoughOf(scheme);
-    await new Promise<void>((enough) => {
-      let answered = 0;
-      for (const holder of holders)
-        void ports.ask(holder, command, limits.holderTimeoutMs).then((answer) => {
-          answered += 1;
-          if (answer.ok) told.push(answer.value as HeldShards);
-          if (told.length >= needed || answered === holders.length) enough();
-        });
-    });
-    const held = told.flatMap(({ shards }) => shards);
+    const asked = holdersOf(known).map((holder) => ports.ask(holder, command, limits.holderTimeoutMs));
+    const told = await firstOf<HeldShards>(asked, asked.length - shardsOf(scheme).all + enoughOf(scheme));
+    const held = told.flatMap((one) => one.shards);
     // What lies in the trash is taken out again; where it does, nothing else of this stripe could be held.
     const sorted = [...held.filter((one) => one.trashedAtMs === undefined), ...held.filter((one) => one.trashedAtMs !== undefined)]; // prettier-ignore
     const shards = sorted.filter(({ stripe }) => stripe.shards.every(({ index }) => index < known.width));
@@ -328,6 +316,21 @@ export function createWriting(
   }
 
   return { put: putIn, stripes: { ...createKeeping(ports, { puttings, suffices }), release }, coming };
+}
+
+/** The first so many good answers, or all there are once everybody has answered. */
+async function firstOf<Value>(asked: readonly Promise<Result<unknown>>[], needed: number): Promise<readonly Value[]> {
+  const told: Value[] = [];
+  await new Promise<void>((enough) => {
+    let answered = 0;
+    for (const one of asked)
+      void one.then((answer) => {
+        answered += 1;
+        if (answer.ok) told.push(answer.value as Value);
+        if (told.length >= needed || answered === asked.length) enough();
+      });
+  });
+  return told.slice();
 }
 
 const sum = (all: Iterable<Uint8Array>): number => [...all].reduce((bytes, { length }) => bytes + length, 0);
