@@ -191,7 +191,7 @@ async function move(
   const packers = new Map<number, Packer>();
   const packerFor = (fragments: number): Packer => {
     const limits = { ...ports.limits, fragments };
-    const known = packers.get(fragments) ?? new Packer({ ...ports, limits }, (bytes) => repository.put(bytes, "pack"));
+    const known = packers.get(fragments) ?? new Packer({ ...ports, limits }, (bytes) => repository.put(bytes, "copy"));
     packers.set(fragments, known);
     return known;
   };

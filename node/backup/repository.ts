@@ -53,7 +53,7 @@ export interface Repository extends TreeNodes {
   /** A node of the manifest, and what one says. Errors of reading: BACKUP_DAMAGED, those of stripes. */
   saveNode(value: unknown, sort: NodeSort): Promise<NodeLink>;
   loadNode(link: NodeLink, sort: NodeSort): Promise<unknown>;
-  put(bytes: Uint8Array, sort: "pack" | "manifest"): Promise<StripeRef>;
+  put(bytes: Uint8Array, sort: "pack" | "manifest" | "copy"): Promise<StripeRef>;
   read(stripe: StripeRef): Promise<Uint8Array>;
   /** What was put and is not kept yet: `commit` keeps it. */
   readonly unfinished: readonly StripeRef[];
@@ -90,6 +90,19 @@ function createSettling({ stripes, heads, log }: Pick<BackupPorts, "stripes" | "
   };
 }
 
+const classes = { pack: "backup.pack", manifest: "backup.manifest", copy: "backup.pack" } as const;
+const copies = new WeakSet<StripeRef>();
+
+function marked(ref: StripeRef, sort: keyof typeof classes): StripeRef {
+  if (sort === "copy") copies.add(ref);
+  return ref;
+}
+
+/** What nobody else has put. Two prunes at once may make the same pack of the same fragments, and the head may lead to the
+ *  other's by now: one reference is both's. In a folder nobody else writes. */
+const ownOf = (given: readonly StripeRef[], { stored }: BackupPorts["stripes"]): readonly StripeRef[] =>
+  given.filter((ref) => stored !== undefined || !copies.has(ref));
+
 /** `begins`: a list of snapshots that is lost is an empty one, which the next commit follows. For a run: everything else ends there. */
 export function openRepository(ports: BackupPorts, { begins = false }: { readonly begins?: boolean } = {}): Repository {
   const { cluster, stripes, heads, keys, clock, random, limits, owner } = ports;
@@ -97,9 +110,9 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
   let unfinished: StripeRef[] = [];
   const nodes = new Map<string, TreeNode>();
 
-  const put = async (bytes: Uint8Array, sort: "pack" | "manifest"): Promise<StripeRef> => {
-    const ref = valueOf(await stripes.put(bytes, { class: `backup.${sort}`, owner, lifeMs: limits.unfinishedMs }));
-    unfinished.push(ref);
+  const put: Repository["put"] = async (bytes, sort) => {
+    const ref = valueOf(await stripes.put(bytes, { class: classes[sort], owner, lifeMs: limits.unfinishedMs }));
+    unfinished.push(marked(ref, sort));
     return ref;
   };
   const read = async (stripe: StripeRef): Promise<Uint8Array> => valueOf(await stripes.read(stripe));
@@ -169,7 +182,7 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
     const given = unfinished.filter(which);
     unfinished = unfinished.filter((ref) => !which(ref));
     // What is not released now expires.
-    for (const ref of given) await stripes.release(ref, owner);
+    for (const ref of ownOf(given, stripes)) await stripes.release(ref, owner);
   };
   const load = async (link: NodeLink): Promise<TreeNode> => {
     const known = nodes.get(link.stripe.id);

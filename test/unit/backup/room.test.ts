@@ -109,6 +109,47 @@ describe("room in a folder of backups", () => {
     expect(await at.texts()).to.have.length(40);
   });
 
+  it("is made by two prunes at once, of which one gives up: the packs that both have written stay", async () => {
+    const backups = backupsOf();
+    const actors = new Actors();
+    // Only keys differ: both put the fragments into the same order.
+    const bytes = (count: number) => (count === 32 ? backups.ports.random.bytes(count) : new Uint8Array(count));
+    const ports = { ...backups.ports, random: { ...backups.ports.random, bytes } };
+    for (let round = 0; round < 4; round += 1) {
+      change(actors, round);
+      await runBackup(ports, openRepository(ports), actors, idle);
+    }
+    const made = backups.store.made.length;
+    const removal = { ...idle, apply: true };
+    let commits = 0;
+    const slow: BackupPorts = {
+      ...ports,
+      heads: {
+        ...ports.heads,
+        read: () => ports.heads.read(),
+        async commit(head, number) {
+          commits += 1;
+          // It has written its packs; another prune does the same, and is through first.
+          if (commits === 2) {
+            const { repacked } = await prune(ports, openRepository(ports), { last: 1 }, removal);
+            expect(repacked?.packs).to.be.above(0);
+          }
+          return ports.heads.commit(head, number);
+        },
+      },
+    };
+    const { repacked } = await prune(slow, openRepository(slow), { last: 1 }, removal);
+    expect([commits, repacked?.error?.code]).to.deep.equal([2, "BACKUP_CHANGED"]);
+    const ids = backups.store.made.slice(made).map(({ ref }) => ref.id);
+    expect(ids.length - new Set(ids).size, "packs that both have written").to.be.above(0);
+    const texts: string[] = [];
+    const write = async (_: unknown, content: Uint8Array) =>
+      void texts.push(...decodeRows(content).map(([key]) => key));
+    const reading = { signal: idle.signal, progress: () => undefined };
+    await recall(ports, openRepository(ports), {}, { write }, reading);
+    expect(texts).to.have.length(40);
+  });
+
   it("is none at holders that are full: what leaves is said beside the head, and the next head leaves it out", async () => {
     const backups = backupsOf();
     const directory = createEmbeddedDirectory({ store: new RowStore() });
