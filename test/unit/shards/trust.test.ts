@@ -240,9 +240,9 @@ describe("a node that cheats", () => {
     );
     const told = fixture.noted.filter(({ action }) => action === "shards.audit.failed");
     expect(new Set(told.map(({ node }) => node))).to.deep.equal(new Set(["node-n6"]));
-    const signed = told.filter(({ signedAt }) => signedAt !== undefined);
+    const signed = told.filter((one) => one["signedAt"] !== undefined);
     expect(signed).to.have.length(1);
-    expect(Date.parse(signed[0]?.signedAt ?? "")).to.be.within(1, world.nowMs);
+    expect(Date.parse(signed[0]?.["signedAt"] ?? "")).to.be.within(1, world.nowMs);
   });
 
   it("by keeping hashes only is found by the first question", () =>
