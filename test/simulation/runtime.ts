@@ -20,7 +20,7 @@ export const simulatedText = (prompt: string): string[] =>
   Array.from({ length: 2 + (prompt.length % 5) }, (_, index) => `${prompt}.${index} `);
 
 /** How often the simulated model calls a tool before it answers a prompt. `always`: it does so even when it may not. `never`: it is
- *  one that cannot call any. Decided by the prompt, so that every attempt at an answer has the same fate. */
+ *  one that cannot call any, and its node leaves tools out. Decided by the prompt, so that every attempt at an answer has the same fate. */
 export function simulatedCalls(prompt: string): number | "always" | "never" {
   const sum = hashOf(prompt);
   return sum % 8 === 7 ? "always" : sum % 8 === 6 ? "never" : sum % 4;
@@ -53,7 +53,7 @@ export function simulatedRuntime(world: World, weather: RuntimeWeather, pulse: P
     const { dice } = world;
     const me = started;
     started += 1;
-    const { messages, tools = [], toolChoice } = request;
+    const { messages, tools = [], toolChoice, ifAble = [] } = request;
     const prompt = messages.findLast(({ role }) => role === "user")?.content ?? "";
     const rounds = messages.filter(({ calls }) => calls !== undefined).length;
     const wanted = tools.length === 0 ? 0 : simulatedCalls(prompt);
@@ -77,13 +77,15 @@ export function simulatedRuntime(world: World, weather: RuntimeWeather, pulse: P
       if (!pulse.alive || !running.has(me)) return;
       if (begun !== "" && !continues(prompt))
         return end({ type: "answered", result: refused(failure("MODEL_UNSUPPORTED", { capability: "continue" })) });
-      if (wanted === "never")
-        return end({ type: "answered", result: refused(failure("MODEL_UNSUPPORTED", { capability: "tools" })) });
       if (position === failsAt) return end({ type: "answered", result: refused(failure(code)) });
       const token = tokens[position];
       if (cancelled || token === undefined) {
         const how = cancelled ? "stopped" : calls ? "calls" : "complete";
-        return end({ type: "answered", result: ok({ end: how, promptTokens: 1, completionTokens: position }) });
+        const without = wanted === "never" && ifAble.includes("tools") ? { without: ["tools" as const] } : {};
+        return end({
+          type: "answered",
+          result: ok({ end: how, promptTokens: 1, completionTokens: position, ...without }),
+        });
       }
       position += 1;
       hear({ type: "part", part: { text: token, tokens: 1, ...(calls && { calls: [simulatedCall(rounds)] }) } });

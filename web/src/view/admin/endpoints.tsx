@@ -160,18 +160,20 @@ const variableRule = "The name of an environment variable of the node: letters, 
 const isThere = (name: string, now: SetEndpoint | null | undefined): string =>
   `There is a server called ${name} already${now?.url === undefined ? "" : `, at ${now.url}`}.`;
 
+const serverRules = {
+  name: nameRule,
+  url: "An address that begins with http:// or https://, without a password in it.",
+  key: variableRule,
+  env: variableRule,
+};
+
 function NewEndpoint() {
   const act = useActOn(queryKey);
   const [name, setName] = useState("");
   const [adapter, setAdapter] = useState<RemoteAdapter>("ollama");
   const [url, setUrl] = useState("");
   const [variable, setVariable] = useState("");
-  const faults = useFaults({
-    name: nameRule,
-    url: "An address that begins with http:// or https://, without a password in it.",
-    key: variableRule,
-    env: variableRule,
-  });
+  const faults = useFaults(serverRules);
   const rests = useSeen<SetEndpoint | null>(faults, () => null, isThere);
   const add = async () => {
     const server = {
