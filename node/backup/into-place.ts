@@ -49,6 +49,9 @@ export async function recallIntoPlace(
   const { limits, clock } = ports;
   const tally = new Tally(limits.placeLossesNamed, mark?.sums);
   const messagesOf = await rowsOfSorts(repository, { ...wish.query, snapshot: snapshot.number });
+  // Before the first entry: a turn that goes on after a death goes on with the same snapshot.
+  if (mark === undefined)
+    await options.keep?.({ snapshot: snapshot.number, sort: 0, units: 0, rows: 0, thread: "", hasFailed: false, sums: tally.sums }); // prettier-ignore
   let open = { thread: mark?.thread ?? "", hasFailed: mark?.hasFailed ?? false, place: nowhere };
   let keptMs = clock.monotonicMs();
   const read = { bytes: 0, ms: 0 };

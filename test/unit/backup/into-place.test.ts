@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { comesBack, openRepository, recallIntoPlace, runBackup, verdictOf, withdrawRecall, type PlaceReport, type PlaceTarget, type PlaceWish } from "../../../node/backup/index.ts"; // prettier-ignore
+import { comesBack, openRepository, recallIntoPlace, runBackup, verdictOf, withdrawRecall, type PlaceMark, type PlaceReport, type PlaceTarget, type PlaceWish } from "../../../node/backup/index.ts"; // prettier-ignore
 import { failure, failureOf, PlexusError, refused, type ActorId, type RoomEvent, type RoomMessage, type RoomState, type RoomSummary } from "../../../protocols/index.ts"; // prettier-ignore
 import { emptyRoom, foldRoom } from "../../../web/src/model/room.ts";
 import { depth } from "../../depth.ts";
@@ -207,6 +207,28 @@ describe("a recall into place", () => {
       ),
       { numRuns: depth(20, 1_500) },
     );
+  });
+
+  it("goes on with the snapshot that its first turn found, whatever was backed up meanwhile", async () => {
+    for (let asks = 1; asks <= 6; asks += 1) {
+      const world = new World();
+      const { ports } = world.backups;
+      for (let n = 0; n < 6; n += 1) world.post("ada", `message ${n}`);
+      await world.backUp();
+      const marks: PlaceMark[] = [];
+      const keep = async (mark: PlaceMark): Promise<void> => void marks.push(structuredClone(mark));
+      const turn = (mark?: PlaceMark): Promise<PlaceReport> =>
+        recallIntoPlace(ports, openRepository(ports), wishOf({ existing: "again" }), world.target, { ...world.options, keep, mark }); // prettier-ignore
+      world.asksLeft = asks;
+      world.heardLast = true;
+      await turn();
+      world.asksLeft = Infinity;
+      world.post("bob", "later");
+      await world.backUp();
+      const { snapshot } = await turn(marks.at(-1));
+      const from = new Set(world.restored().map(({ restored }) => restored?.snapshot));
+      expect([snapshot.number, [...from]], `${asks}`).to.deep.equal([1, [1]]);
+    }
   });
 
   it("makes a room that is gone anew where that is asked for, and else names it and what to do", async () => {
