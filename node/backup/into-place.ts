@@ -12,7 +12,7 @@ import { FileParts, fileType } from "./files.ts";
 import { LossList } from "./losses.ts";
 import { AgentPlace } from "./place-agent.ts";
 import { RoomPlace } from "./place-room.ts";
-import { askAgain, pauseFor, PlaceActor, Tally, type Place, type PlaceOptions, type PlaceSums, type PlaceTarget, type PlaceWish, type TakeFile } from "./place.ts"; // prettier-ignore
+import { askAgain, pauseFor, PlaceActor, Tally, type Place, type PlaceMark, type PlaceOptions, type PlaceSums, type PlaceTarget, type PlaceWish, type TakeFile } from "./place.ts"; // prettier-ignore
 import type { BackupPorts } from "./ports.ts";
 import { planRecall, recall as recallUnits, snapshotFor, unitsFor, type ReadRate, type RecallQuery } from "./recall.ts";
 import type { Repository } from "./repository.ts";
@@ -34,6 +34,17 @@ const sorts: readonly { readonly type: string; readonly kind: string; readonly p
 ];
 const stateType = ".state";
 
+/** Kept before the first entry is brought: a turn that goes on after a death goes on with the same snapshot. */
+const firstMark = ({ number }: Snapshot, sums: PlaceSums): PlaceMark => ({
+  snapshot: number,
+  sort: 0,
+  units: 0,
+  rows: 0,
+  thread: "",
+  hasFailed: false,
+  sums,
+});
+
 /** Brings entries back into their places. Errors: NOT_FOUND (no such snapshot), CANCELLED, those of reading the manifest. */
 export async function recallIntoPlace(
   ports: BackupPorts,
@@ -42,16 +53,13 @@ export async function recallIntoPlace(
   target: PlaceTarget,
   options: PlaceOptions,
 ): Promise<PlaceReport> {
-  const { snapshots } = await repository.state();
-  const { signal, mark } = options;
+  const [{ snapshots }, { signal, mark }] = [await repository.state(), options];
   // The snapshot that the first turn found, whatever came meanwhile.
   const snapshot = snapshotFor(snapshots, mark === undefined ? wish.query : { snapshot: mark.snapshot });
   const { limits, clock } = ports;
   const tally = new Tally(limits.placeLossesNamed, mark?.sums);
   const messagesOf = await rowsOfSorts(repository, { ...wish.query, snapshot: snapshot.number });
-  // Before the first entry: a turn that goes on after a death goes on with the same snapshot.
-  if (mark === undefined)
-    await options.keep?.({ snapshot: snapshot.number, sort: 0, units: 0, rows: 0, thread: "", hasFailed: false, sums: tally.sums }); // prettier-ignore
+  if (mark === undefined) await options.keep?.(firstMark(snapshot, tally.sums));
   let open = { thread: mark?.thread ?? "", hasFailed: mark?.hasFailed ?? false, place: nowhere };
   let keptMs = clock.monotonicMs();
   const read = { bytes: 0, ms: 0 };

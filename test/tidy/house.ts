@@ -81,7 +81,9 @@ export function readDiagnostics(diagnostics: readonly Diagnostic[]): Pick<House,
 
 /** What there is now. */
 export function readHouse(): House {
-  const paths = folders.flatMap((folder) => globSync(`${folder}/**/*.{ts,tsx,css}`, { cwd: root }));
+  // What was built of the client is none of the product's sources.
+  const exclude = (name: string): boolean => name === "dist";
+  const paths = folders.flatMap((folder) => globSync(`${folder}/**/*.{ts,tsx,css}`, { cwd: root, exclude }));
   const sources = paths.map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
   return { counts: countsOf(sources), ...readDiagnostics(lint(folders)) };
 }

@@ -92,7 +92,13 @@ export function spoken(lines: readonly ChartLine[], text: (value: number) => str
 const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone: "UTC" });
 const dayOf = (atMs: number): string => day.format(atMs);
 
-/** Marks that say the same as the one before say nothing: of whole things there are no halves. */
+const wholeSteps = Array.from({ length: 15 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
+
+/** The steps between marks. Whole things have no halves: a mark there would say the next whole number. */
+const stepsFor = (say: (value: number) => string): { readonly incrs?: number[] } =>
+  say(0.5) === say(0) || say(0.5) === say(1) ? { incrs: wholeSteps } : {};
+
+/** A mark that says the same as the one before says nothing. */
 const distinct = (texts: readonly string[]): string[] => texts.map((text, at) => (text === texts[at - 1] ? "" : text));
 
 function newestOf(values: UPlot.AlignedData[number] | undefined): number | undefined {
@@ -118,7 +124,12 @@ function optionsOf(
     scales: { y: { range: (_chart, _low, high) => [0, high > 0 ? high * 1.08 : 1] } },
     axes: [
       { ...axis, space: 64, values: (_chart, ticks) => ticks.map((tick) => (bars ? dayOf : clockTime)(tick * 1_000)) },
-      { ...axis, size: 64, values: (_chart, ticks) => distinct(ticks.map((tick) => say.current(tick))) },
+      {
+        ...axis,
+        ...stepsFor(say.current),
+        size: 64,
+        values: (_chart, ticks) => distinct(ticks.map((tick) => say.current(tick))),
+      },
     ],
     series: [
       {},
