@@ -194,7 +194,7 @@ describe("the backups of a cluster", function () {
       .waitFor();
 
     await eve.page
-      .getByText(/ada asks for a recall of room\/secret.*She lost it/)
+      .getByText(/Ada \(ada\) asks for a recall of room\/secret.*She lost it/)
       .first()
       .waitFor();
     await eve.page.goto(`${fixture.node.url}/admin/backup`);
