@@ -27,6 +27,13 @@ const userOf = (principal: string): string | undefined => /^user\/(.+)$/.exec(pr
 /** Fields of what is printed whose people are counted or not shown. */
 const unshown: ReadonlySet<string> = new Set(["reactions", "members", "view", "mentionedBefore", "rounds"]);
 
+/** Whom somebody may mean. */
+interface Meant {
+  readonly accounts: readonly string[];
+  readonly like: readonly string[];
+  readonly isPart?: boolean;
+}
+
 /** Names as people see them, in a terminal: what is printed has the names of now, and what is typed calls people by them. */
 export class Names implements Callers {
   readonly #people: People;
@@ -43,8 +50,8 @@ export class Names implements Callers {
   }
 
   /** The accounts that somebody may mean who typed this: the account itself, or those of all who are called so.
-   *  `like`: names that have it in them, where nobody is called so. */
-  async meant(typed: string): Promise<{ readonly accounts: readonly string[]; readonly like: readonly string[] }> {
+   *  `like`: names that have it in them, where nobody is called so. `isPart`: there are too many to know all. */
+  async meant(typed: string): Promise<Meant> {
     const wanted = sought(typed);
     const isAccount = /^[a-z0-9][a-z0-9_-]*$/.test(wanted);
     if (isAccount && !this.#asAccounts) await this.#people.want([wanted]);
@@ -53,7 +60,10 @@ export class Names implements Callers {
     const found = this.#asAccounts ? undefined : await this.#find(wanted);
     // A node that cannot say it now says what it thinks of the account.
     if (found?.ok !== true) return { accounts: isAccount ? [wanted] : [], like: [] };
-    const { rows } = found.value;
+    const { rows, more } = found.value;
+    if (rows.some(({ key }) => key === wanted)) return { accounts: [wanted], like: [] };
+    // Of more people than one page has, another may be called so too.
+    if (more) return { accounts: [], like: [], isPart: true };
     const accounts = rows.filter(({ title }) => folded(title) === wanted).map(({ key }) => key);
     return { accounts, like: accounts.length > 0 ? [] : rows.map(({ title }) => title) };
   }

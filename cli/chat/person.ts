@@ -18,9 +18,10 @@ export function namesPerson({ name, rest }: Command): boolean {
 /** The line with an account in the place of the name that somebody shows. A name that nobody has, or several, is wrong. */
 export async function withAccount(line: Command, names: Pick<Names, "meant">): Promise<Command | Wrong> {
   const { name, rest } = line;
-  const { accounts, like } = await names.meant(rest);
+  const { accounts, like, isPart } = await names.meant(rest);
   const [account, ...others] = accounts;
   const typed = withoutControls(rest);
+  if (isPart === true) return { wrong: `Too many people have ${typed} in their names. Name the account.` };
   if (account === undefined) {
     const meant = like.slice(0, shownMax).map(withoutControls).join(", ");
     return { wrong: `Nobody here is called ${typed}.${meant === "" ? "" : ` Did you mean: ${meant}?`}` };

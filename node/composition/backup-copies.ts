@@ -94,8 +94,8 @@ async function rehearse(
       { cluster, epochs: keys.epoch, keys },
       at,
     );
-    const started = await start(scratch, done.index, at.signal);
-    const shown = shownDrill(done, started, at.clock.monotonicMs() - begunMs);
+    const tookMs = at.clock.monotonicMs() - begunMs;
+    const shown = shownDrill(done, await start(scratch, done.index, at.signal), tookMs);
     const holders = await surveyHolders?.();
     if (holders === undefined) return shown;
     const isSafe = holders.current >= Math.min(holders.nodes, holderHeadLimits.nodesMin);
@@ -141,19 +141,28 @@ export function shownDrill(done: Restored, started: DrillStarted, tookMs: number
   };
 }
 
-/** A rehearsal of which admins are told where it shows that not everything would come back. */
+/** Rehearses with what was opened. */
+export type Rehearse = (rehearsed: Rehearsed) => Promise<BackupResults["drill"]>;
+
+/** Where a rehearsal happens, and how it gets at the backups. */
+interface Drill {
+  readonly scratch: string;
+  readonly from: string | undefined;
+  readonly within: (use: Rehearse) => ReturnType<Rehearse>;
+}
+
+/** A rehearsal of which admins are told where the backups cannot be opened, or not everything would come back. */
 export async function watchedDrill(
-  scratch: string,
-  rehearsed: Rehearsed,
+  { scratch, from, within }: Drill,
   drills: Drills,
   at: RehearsedAt,
 ): Promise<BackupResults["drill"]> {
-  const of = { from: nameOf(rehearsed.from) };
+  const of = { from: nameOf(from) };
   // Who cancels it has not learned anything.
   const tell = (facts: Readonly<Record<string, string>>): void =>
     at.signal.aborted ? undefined : drills.failed({ ...of, ...facts });
   try {
-    const result = await rehearse(scratch, rehearsed, drills.start, at);
+    const result = await within((rehearsed) => rehearse(scratch, rehearsed, drills.start, at));
     const { whole, lost, wrong, missing, holders, started } = result;
     const behind = holders?.behind.length ? { behind: holders.behind.join(", ") } : {};
     const node = started?.error && { reason: started.error.code };

@@ -61,7 +61,7 @@ import {
 import type { Kernel } from "../kernel/api.ts";
 import type { ClusterKeys } from "../keys/index.ts";
 import type { ActorBlobs, Clock, Directory, Log, Random } from "../ports.ts";
-import { copyInto, watchedDrill, type Drills } from "./backup-copies.ts";
+import { copyInto, watchedDrill, type Drills, type Rehearse } from "./backup-copies.ts";
 import {
   demandOutside,
   openBackupFolder,
@@ -373,14 +373,12 @@ export function createBackups(at: BackupsAt): Backups {
         }),
       ),
     drill: ({ from, scratch, snapshot }) =>
-      tasks.begin("drill", scratch, (task) =>
-        reading(from, (ports) => {
-          demandOutside(resolve(data), resolve(scratch));
-          const surveyHolders = from === undefined ? at.surveyHolders : undefined;
-          const rehearsed = { from, ports, snapshot, surveyHolders };
-          return watchedDrill(scratch, rehearsed, at.drills, { ...task, clock, random, log });
-        }),
-      ),
+      tasks.begin("drill", scratch, async (task) => {
+        demandOutside(resolve(data), resolve(scratch));
+        const surveyHolders = from === undefined ? at.surveyHolders : undefined;
+        const within = (use: Rehearse) => reading(from, (ports) => use({ from, ports, snapshot, surveyHolders }));
+        return watchedDrill({ scratch, from, within }, at.drills, { ...task, clock, random, log });
+      }),
     archive: async (query, out, signal) => at.measured(await at.useCluster((ports) => writeArchive(ports, query, out, signal))), // prettier-ignore
     task: (id) => tasks.look(id),
     tasks: () => tasks.list(),

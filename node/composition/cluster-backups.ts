@@ -15,7 +15,7 @@ import type { ClusterKeys } from "../keys/index.ts";
 import type { ActorBlobs } from "../ports.ts";
 import type { Shards } from "../shards/index.ts";
 import { settingsSlot, withSettings } from "./backup-settings.ts";
-import { watchedDrill, type Drills } from "./backup-copies.ts";
+import { watchedDrill, type Drills, type Rehearse } from "./backup-copies.ts";
 import { placeTarget } from "./backup-place.ts";
 import { journalSource } from "./backup-source.ts";
 import type { Identity } from "./identity.ts";
@@ -75,7 +75,8 @@ export function openClusterBackups(at: {
     drill: (ports, { task: { wish }, signal, progress }) => {
       const { drills, surveyHolders } = at;
       const rehearsed = { from: undefined, ports, snapshot: wish.snapshot, surveyHolders };
-      return watchedDrill(at.scratch, rehearsed, drills, { signal, progress, clock, random, log });
+      const drill = { scratch: at.scratch, from: undefined, within: (use: Rehearse) => use(rehearsed) };
+      return watchedDrill(drill, drills, { signal, progress, clock, random, log });
     },
     async ask(message, timeoutMs) {
       const answer = await kernel.ask({ to: backupActor, from: "node", message, timeoutMs });

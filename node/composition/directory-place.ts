@@ -88,8 +88,14 @@ const changesAtOnceMax = 28;
 const isDirectory = (place: DirectoryPlace | Directory): place is Directory => "compareAndSet" in place;
 
 /** Looked at in the row as it is: where that changes meanwhile, the change is of an older revision, and is not made. */
-async function refusalOfChange(kept: Directory, { key, next, from }: AskedChange): Promise<string | undefined> {
-  const reason = refusalOfRow({ key, before: await kept.read(key), next, from });
+async function refusalOfChange(
+  kept: Directory,
+  { key, next, revision, from }: AskedChange,
+): Promise<string | undefined> {
+  const before = await kept.read(key);
+  // The row is newer than what the change rests on: it is not made, and its member looks again.
+  if (before !== undefined && before.revision > revision) return undefined;
+  const reason = refusalOfRow({ key, before, next, from });
   if (reason !== undefined || (!key.startsWith(keysPrefix) && !key.startsWith(auditRowsPrefix))) return reason;
   const row = await kept.read(memberKey(from));
   return row && hasKeyRole(asMember(row)?.roles ?? []) ? undefined : "this member may not change this row";

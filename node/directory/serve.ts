@@ -40,6 +40,8 @@ interface Peer {
 export interface AskedChange {
   readonly key: string;
   readonly next: unknown;
+  /** Of the row that the change rests on. */
+  readonly revision: number;
   readonly from: NodeId;
 }
 
@@ -186,7 +188,7 @@ export function serveDirectory(
   exchange.on("directory.change", ({ key, value, revision, guard }, from) =>
     answer(async () => {
       const next = value === undefined ? undefined : decodeFromPeer(value);
-      const reason = await refusal({ key, next, from });
+      const reason = await refusal({ key, next, revision, from });
       if (reason !== undefined) throw refusedRow("FORBIDDEN", reason, key);
       if (next !== undefined && !accepts(key, next)) throw refusedRow("BAD_REQUEST", "not a row of this kind", key);
       const changed = await directory.compareAndSet(

@@ -1,6 +1,6 @@
 /** A call that may go without tools, where its model has none: whoever asks need not know the model, and it is asked once.
  *
- *      ifAble: tools ──► the model's offers have tools? ── yes ──► asked as it is ── refused for tools ─┐
+ *      ifAble: tools ──► any offer of it has tools? ── yes ──► asked as it is ── refused for tools ─┐
  *                              │ no, or it refused them before                                         │ remembered
  *                              └───────────────────────────► asked without tools ◄─────────────────────┘
  *
@@ -22,34 +22,45 @@ export function withoutTools({ tools: _tools, toolChoice: _choice, ...rest }: Ge
   return { ...rest, messages };
 }
 
-/** What tells that a model is another than before. */
-const formOf = ({ runtime, sizeBytes, contextTokens, capabilities, source }: ModelInfo): string =>
-  JSON.stringify([runtime, sizeBytes, contextTokens, capabilities, source]);
+/** What tells that a model is another than before, at any node. */
+const formOf = (offers: readonly ModelInfo[]): string =>
+  JSON.stringify(
+    offers.map(({ runtime, sizeBytes, contextTokens, capabilities, source }) => [
+      runtime,
+      sizeBytes,
+      contextTokens,
+      capabilities,
+      source,
+    ]),
+  );
 
-/** Puts this before an engine. */
+/** Puts this before an engine. `offersOf`: what all nodes say of a model; of any, where it has no name. */
 export function askedAsAble(
   inner: Engine<"generate">,
-  { clock, limits }: { readonly clock: Pick<Clock, "monotonicMs">; readonly limits: RoutingLimits },
+  at: {
+    readonly clock: Pick<Clock, "monotonicMs">;
+    readonly limits: RoutingLimits;
+    readonly offersOf: (model: string) => readonly ModelInfo[];
+  },
 ): Engine<"generate"> {
+  const { clock, limits } = at;
   /** Models that refused tools, as they were then; the one that did so last at the end. */
   const refused = new Map<string, { readonly form: string; readonly atMs: number }>();
 
-  const offerOf = (model: string): ModelInfo | undefined => inner.models().find((one) => one.model === model);
   const isAble = (model: string): boolean => {
-    const offers = inner.models().filter((one) => model === "" || one.model === model);
+    const offers = at.offersOf(model);
     if (offers.length > 0 && offers.every(({ capabilities }) => !capabilities.includes("tools"))) return false;
     const before = refused.get(model);
-    const offer = offerOf(model);
-    if (before === undefined || offer === undefined) return true;
-    if (before.form === formOf(offer) && clock.monotonicMs() - before.atMs < limits.unableMs) return false;
+    if (before === undefined) return true;
+    if (before.form === formOf(offers) && clock.monotonicMs() - before.atMs < limits.unableMs) return false;
     refused.delete(model);
     return true;
   };
   const remember = (model: string): void => {
-    const offer = offerOf(model);
-    if (offer === undefined) return;
+    const offers = at.offersOf(model);
+    if (model === "" || offers.length === 0) return;
     refused.delete(model);
-    refused.set(model, { form: formOf(offer), atMs: clock.monotonicMs() });
+    refused.set(model, { form: formOf(offers), atMs: clock.monotonicMs() });
     const [oldest] = refused.keys();
     if (refused.size > limits.unableMax && oldest !== undefined) refused.delete(oldest);
   };

@@ -22,6 +22,7 @@ import {
   type EngineRequest,
   type Failure,
   type GenerationAnswer,
+  type ModelInfo,
   type Said,
   type SpanFacts,
   type TraceContext,
@@ -34,7 +35,7 @@ import { misfit, oversize } from "../exchange/index.ts";
 import type { NodeId } from "../ports.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
-import { chooseServer, explainServers, modelsServed, type Standing } from "./choice.ts";
+import { chooseServer, explainServers, modelsServed, offersOfModel, type Standing } from "./choice.ts";
 import { affinityOf, type Room } from "./route-plan.ts";
 
 type Hear = (said: Said) => void;
@@ -373,9 +374,8 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
         return { cancel: () => undefined };
       };
       const known = standings([engine]);
-      const { model } = asked;
       const needs = traitsOf(engine).needs(asked);
-      const wanted = { engine, model, needs, ...settings(model), ...(prefer && { prefer }) };
+      const wanted = { engine, model: asked.model, needs, ...settings(asked.model), ...(prefer && { prefer }) };
       const choice = chooseServer(balance === undefined ? wanted : { ...wanted, ...balanced(balance, asked) }, known);
       const { contextTokens } = choice.rows[0] ?? {};
       const tell: Hear = (said) => {
@@ -398,9 +398,10 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     },
   });
 
+  const offersOf = (model: string): readonly ModelInfo[] => offersOfModel("generate", model, standings(["generate"]));
   const all = Object.fromEntries(engineNames.map((name) => [name, everywhere(name)])) as unknown as Engines;
   return {
-    engines: { ...all, generate: askedAsAble(all.generate, { clock, limits }) },
+    engines: { ...all, generate: askedAsAble(all.generate, { clock, limits, offersOf }) },
     busy: () => here,
     room(engine, model) {
       const { node: at, rows } = chooseServer({ engine, model, needs: [], ...settings(model) }, standings([engine]));

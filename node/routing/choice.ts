@@ -193,6 +193,13 @@ export function modelsServed(engine: string, standings: readonly Standing[]): re
   return [...found.values()];
 }
 
+/** What all nodes that may be asked say of a model; of any, where it has no name. */
+export const offersOfModel = (engine: string, model: string, standings: readonly Standing[]): readonly ModelInfo[] =>
+  standings
+    .filter((one) => has(one) && reachable(one))
+    .flatMap(({ offers }) => offersOf(offers, engine))
+    .filter((offer) => model === "" || offer.model === model);
+
 const offersOf = (offers: readonly Offer[] | undefined, engine: string): readonly Offer[] =>
   (offers ?? []).filter((offer) => offer.engine === engine);
 

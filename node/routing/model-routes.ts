@@ -416,7 +416,9 @@ class Router {
       const [next, ...later] = others;
       const timeoutMs = endsMs - clock.monotonicMs();
       const from: AnswerFrom = { model, ...(instead && { instead }) };
-      running = inner.call({ ...request, model, timeoutMs }, (said) => {
+      // A model without tools answers plainly only where no other is left.
+      const { ifAble: _, ...asItIs } = request as GenerationRequest;
+      running = inner.call({ ...(next === undefined ? request : asItIs), model, timeoutMs }, (said) => {
         if (said.type === "part") {
           const isFirst = !spoke;
           spoke = true;

@@ -7,6 +7,7 @@
  *  The node may write: the folder is the rehearsal's, and is emptied afterwards. */
 import type { ChildProcess } from "node:child_process";
 import {
+  errorTable,
   failure,
   failureOf,
   PlexusError,
@@ -127,22 +128,26 @@ async function ask(
   return answer.value;
 }
 
-/** Signs in as the first account that can, and reads its rooms. */
+/** Signs in as the first account that can, and reads its rooms. What a node in trouble refuses is an error. */
 async function read(index: RestoredIndex, node: Node): Promise<Omit<DrillStarted, "readyMs">> {
-  let refused: Failure | undefined;
-  for (const account of index.accounts)
+  for (const account of index.accounts) {
+    let session: string | undefined;
     try {
-      const session = await signIn(account, node);
+      session = await signIn(account, node);
       // A second factor, or a server of identities: nobody rehearses with that.
       if (session !== undefined) return { account, ...(await readRooms(index, session, node)) };
     } catch (error) {
       node.at.signal.throwIfAborted();
+      const refused = failureOf(error);
       // An account of a program, or one that is suspended.
-      refused ??= failureOf(error);
+      if (session !== undefined || !ofAccount.has(errorTable[refused.code].http)) return { ...nothing, error: refused };
     }
-  const isAnswer = refused !== undefined && !["BACKUP_DAMAGED", "INTERNAL"].includes(refused.code);
-  return refused === undefined || isAnswer ? nothing : { ...nothing, error: refused };
+  }
+  return nothing;
 }
+
+/** How a node refuses whom it may not let in. */
+const ofAccount: ReadonlySet<number> = new Set([401, 403, 404, 409, 429]);
 
 /** A token; undefined: more than a password is asked for. */
 async function signIn(user: string, node: Node): Promise<string | undefined> {
@@ -166,7 +171,9 @@ async function readRooms(
   const differs: string[] = [];
   let count = 0;
   for (const room of chosen) {
-    const { messages } = await ask(node, ["GET", `/rooms/${encodeURIComponent(room)}/messages`], session);
+    // What the node wrote since, such as the end of an answer that was under way, is not the snapshot's.
+    const path = `/rooms/${encodeURIComponent(room)}/messages?before=${(known[room] ?? 0) + 1}`;
+    const { messages } = await ask(node, ["GET", path], session);
     const found = (Array.isArray(messages) ? messages : []) as readonly Fields[];
     count += found.length;
     if (found.at(-1)?.["seq"] !== known[room]) differs.push(`room/${room}`);

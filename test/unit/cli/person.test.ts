@@ -14,6 +14,8 @@ const people = [
   { key: "ben", title: "mia3", detail: "", atMs: 0 },
 ];
 
+const pageMax = 3;
+
 /** What a typed line says after names were looked up. */
 async function meant(line: string, asAccounts = false): Promise<string> {
   const known = new People({
@@ -25,7 +27,8 @@ async function meant(line: string, asAccounts = false): Promise<string> {
   });
   const names = new Names(known, asAccounts, async (text) => {
     const isFound = finder(text);
-    return ok({ rows: people.filter(({ key, title }) => isFound(key, title)), more: false });
+    const rows = people.filter(({ key, title }) => isFound(key, title));
+    return ok({ rows: rows.slice(0, pageMax), more: rows.length > pageMax });
   });
   const parsed = parseLine(line);
   if (parsed.type !== "command") throw new Error(`no command: ${line}`);
@@ -55,6 +58,11 @@ describe("a person whom somebody names in the terminal", () => {
     expect(await meant("/direct Hans")).to.equal("Nobody here is called Hans. Did you mean: Hans Müller?");
     expect(await meant("/invite Nobody At All")).to.equal("Nobody here is called Nobody At All.");
     people.push({ key: "hm2", title: "HANS MULLER", detail: "", atMs: 0 });
+    people.push(...["tim", "tom", "tam", "tum"].map((key) => ({ key, title: `Tee ${key}`, detail: "", atMs: 0 })));
+    people.push({ key: "zoe", title: "Tee", detail: "", atMs: 0 });
+    expect(await meant("/direct Tee"), "one of many, and of how many nobody knows").to.match(
+      /Too many people have Tee/,
+    );
     expect(await meant("/invite hans müller")).to.equal(
       "Several people are called hans müller. Choose one by the account: /invite hm, /invite hm2.",
     );

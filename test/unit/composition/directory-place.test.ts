@@ -47,6 +47,22 @@ describe("the directory at its keeper", () => {
         expect((await directory.compareAndSet(`other/${node}`, {}, 0)).applied).to.equal(true);
       }
       expect(outcomes).to.deep.equal({ chat: "true", manager: "true", storage: "FORBIDDEN", stranger: "FORBIDDEN" });
+
+      // A member that changes what has become newer meanwhile looks again; one that takes another's row is refused.
+      const { directory } = open("manager");
+      const before = await directory.read("member/chat");
+      const revision = before?.revision ?? 0;
+      const own = { ...memberRecord("chat"), roles: ["chat"], version: "9.9.9" };
+      expect((await keeper.directory.compareAndSet("member/chat", own, revision)).applied).to.equal(true);
+      const drained = { ...memberRecord("chat"), roles: ["chat"], state: "draining" };
+      expect((await directory.compareAndSet("member/chat", drained, revision)).applied).to.equal(false);
+      const newest = (await directory.read("member/chat"))?.revision ?? 0;
+      const taken = directory.compareAndSet("member/chat", drained, newest);
+      const refusal = await taken.catch((error: unknown) => failureOf(error).code);
+      expect(refusal).to.equal("FORBIDDEN");
+      expect((await directory.compareAndSet("member/chat", { ...own, state: "draining" }, newest)).applied).to.equal(
+        true,
+      );
     } finally {
       await stopTime();
     }

@@ -56,7 +56,11 @@ function createModels(
       return { cancel: () => undefined };
     },
   } as unknown as Engine<"generate">;
-  const engine = askedAsAble(inner, { clock: { monotonicMs: () => nowMs }, limits });
+  const engine = askedAsAble(inner, {
+    clock: { monotonicMs: () => nowMs },
+    limits,
+    offersOf: (model) => models.filter((one) => model === "" || one.model === model),
+  });
   /** What is answered, and the calls that it took. */
   const ask = (request: GenerationRequest) => {
     const before = runs.length;

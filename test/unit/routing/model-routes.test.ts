@@ -27,6 +27,18 @@ describe("model routes", () => {
     expect([lefts[0], new Set(lefts).size]).to.deep.equal([1_000, 3]);
   });
 
+  it("let a model answer without tools only where no other is left", async () => {
+    const { call, asked, pass } = openFixture(chain, {
+      big: [no("MODEL_UNSUPPORTED")],
+      small: [no("QUEUE_FULL")],
+      tiny: [ended("complete")],
+    });
+    call({ tools: [{ name: "clock" }], ifAble: ["tools"] });
+    await pass(100);
+    const given = asked.map((request) => [request.model, "ifAble" in request]);
+    expect(given.join()).to.equal("big,false,small,false,tiny,true");
+  });
+
   it("stay with a model that has said something, that timed out, or that the asker has cancelled", async () => {
     const spoke = openFixture(chain, { big: [text("a"), no("RUNTIME_FAULT")], small: [], tiny: [] });
     spoke.call();
