@@ -92,7 +92,7 @@ class Check {
   #any(schema: Keywords, value: unknown, at: string): void {
     const { type } = schema;
     const types = (Array.isArray(type) ? type : [type]) as readonly unknown[];
-    const known = types.filter((one) => typeof one === "string" && Object.hasOwn(isOf, one)) as string[];
+    const known = this.#charged(types).filter((one) => typeof one === "string" && Object.hasOwn(isOf, one)) as string[];
     if (known.length > 0 && known.length === types.length && !known.some((one) => isOf[one]!(value)))
       this.#note(at, "type", `it is not ${known.join(" or ")}`);
     if ("const" in schema && !this.#same(schema["const"], value)) this.#note(at, "const", "it is another value");
@@ -191,7 +191,7 @@ class Check {
     const has = (key: unknown): boolean => typeof key === "string" && Object.hasOwn(value, key);
     if (isBelow(keys.length, minProperties)) this.#note(at, "minProperties", `it has fewer than ${String(minProperties)} members`);
     if (isBelow(maxProperties, keys.length)) this.#note(at, "maxProperties", `it has more than ${String(maxProperties)} members`);
-    for (const key of Array.isArray(required) ? (required as readonly unknown[]) : [])
+    for (const key of this.#charged(Array.isArray(required) ? required : []))
       if (!has(key)) this.#note(at, "required", `${String(key)} is missing`);
     for (const key of keys) this.#member(schema, [key, value[key]], at, depth);
     if (propertyNames !== undefined)
@@ -199,8 +199,14 @@ class Check {
     const dependents = [schema["dependencies"], schema["dependentRequired"], schema["dependentSchemas"]].filter(isRecord);
     for (const [key, needs] of dependents.flatMap((one) => Object.entries(one)).filter(([key]) => has(key)))
       if (!Array.isArray(needs)) this.look(needs, value, at, depth + 1);
-      else for (const one of needs) if (!has(one)) this.#note(at, "dependentRequired", `${String(one)} is missing beside ${key}`);
+      else for (const one of this.#charged(needs)) if (!has(one)) this.#note(at, "dependentRequired", `${String(one)} is missing beside ${key}`);
   } // prettier-ignore
+
+  /** A list of the schema, each of whose items is a step. */
+  #charged(items: readonly unknown[]): readonly unknown[] {
+    this.#step(items.length);
+    return items;
+  }
 
   #member(schema: Keywords, [key, value]: readonly [string, unknown], at: string, depth: number): void {
     const place = `${at}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;

@@ -246,7 +246,8 @@ class Reader {
     const types = Array.isArray(said) ? said : [said];
     const known = types.filter((type) => typeof type === "string" && knownTypes.has(type)) as readonly string[];
     if (known.length < types.length || types.length === 0) this.#leave(`${place}/type`, "there is no such type", true);
-    return known.length === 0 ? [guessedType(schema)] : known;
+    // Each once: what is read for a type must not be read as often as it is repeated.
+    return known.length === 0 ? [guessedType(schema)] : [...new Set(known)];
   }
 
   #counts(schema: Keywords, place: string, [least, most]: readonly [string, string]): { readonly min: number; readonly max: number | undefined } {

@@ -14,7 +14,7 @@ import { stringifyWritten } from "../../protocols/written.ts";
 import { createAnswerReader, eventOf, type StreamForm } from "./events.ts";
 import { fromJson } from "./json.ts";
 import { remoteLimits } from "./limits.ts";
-import { connectionFailure, damaged, judge, retryAfterMsOf } from "./refusals.ts";
+import { connectionFailure, damaged, errorIn, judge, retryAfterMsOf } from "./refusals.ts";
 
 /** A request. */
 export interface Ask {
@@ -203,6 +203,11 @@ export class Call {
     const read = readKey(this.#options.endpoint);
     if (read.type === "key") return read.key;
     throw new PlexusError(failure("PROVIDER_REFUSED", { model: this.model, reason: "its key is not there" }));
+  }
+
+  /** An error within its stream; undefined where the event is none. Like a refusal, it tells nobody the key. */
+  errorIn(event: unknown): PlexusError | undefined {
+    return errorIn(event, () => ({ model: this.model, key: this.#key() }));
   }
 
   async #refusalOf(response: Response): Promise<ReturnType<typeof judge>> {

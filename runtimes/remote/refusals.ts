@@ -107,15 +107,19 @@ function retryInfoMs(body: unknown): number | undefined {
   return Number.isFinite(seconds) ? seconds * 1_000 : undefined;
 }
 
-/** An error within a stream, after the server had begun to answer; undefined where the event is none. */
-export function errorIn(event: unknown, model: string): PlexusError | undefined {
+/** An error within a stream, after the server had begun to answer; undefined where the event is none.
+ *  `asked` reads the key, and is only called then. */
+export function errorIn(
+  event: unknown,
+  asked: () => { readonly model: string; readonly key?: string | undefined },
+): PlexusError | undefined {
   const said = unlisted(event);
   const error = at(said, "error") ?? (at(said, "object") === "error" ? said : undefined);
   if (error === undefined || error === null) return undefined;
   const codes = [at(error, "code"), at(error, "status_code"), at(error, "status")].map(Number);
   // Without a status, a word of the error still tells what it is about.
   const status = codes.find((one) => Number.isInteger(one) && one >= 400 && one < 600) ?? 500;
-  return new PlexusError(judge({ status, body: said }, { model }).failure);
+  return new PlexusError(judge({ status, body: said }, asked()).failure);
 }
 
 /** Codes of Node that say that nothing was sent. */

@@ -16,7 +16,7 @@ import { createStopMatcher } from "../stop-strings.ts";
 import type { Ask, Call } from "./call.ts";
 import { at, fromJson, listAt, numberAt, textAt } from "./json.ts";
 import { remoteLimits } from "./limits.ts";
-import { damaged, errorIn } from "./refusals.ts";
+import { damaged } from "./refusals.ts";
 
 /** What one event says. */
 export interface Delta {
@@ -72,7 +72,7 @@ export async function writeText(
   };
   try {
     for await (const event of call.events(ask)) {
-      const error = errorIn(event, call.model);
+      const error = call.errorIn(event);
       if (error !== undefined) throw error;
       say(text.take(read(event)));
       if (text.cut) {

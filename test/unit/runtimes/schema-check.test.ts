@@ -119,6 +119,22 @@ describe("the check of a value with a schema", () => {
   it("has an end, whatever is a schema", () =>
     fc.assert(fc.property(fc.jsonValue(), fc.jsonValue(), (one, other) => faultsOf(one, other).length >= 0)));
 
+  it("charges for each name of a list that it goes through, however often the list is met", () => {
+    const names = Array.from({ length: 2_000 }, (_, index) => `n${index}`);
+    const lists = {
+      required: { required: names },
+      dependentRequired: { dependentRequired: { a: names } },
+      type: { type: names.map(() => "null") },
+    };
+    for (const [keyword, list] of Object.entries(lists)) {
+      const $defs: Record<string, object> = { d0: list };
+      for (let at = 1; at <= 12; at += 1)
+        $defs[`d${at}`] = { allOf: [{ $ref: `#/$defs/d${at - 1}` }, { $ref: `#/$defs/d${at - 1}` }] };
+      const faults = faultsOf({ $ref: "#/$defs/d12", $defs }, { a: 1 });
+      expect(faults.at(-1)?.problem, keyword).to.equal("it takes too long to tell whether it fits");
+    }
+  });
+
   it("says of a member whose pattern is not compared that it is not checked, and not that it is wrong", () => {
     const schema = {
       type: "object",

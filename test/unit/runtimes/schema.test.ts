@@ -103,6 +103,13 @@ describe("a JSON schema", () => {
     }
   });
 
+  it("is read once for each type, however often the list of types repeats it", () => {
+    const properties = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`p${index}`, true]));
+    const once = understand({ type: ["object"], properties });
+    const often = understand({ type: Array.from({ length: 1_000 }, () => "object"), properties });
+    expect([often.size, often.schema]).to.deep.equal([once.size, once.schema]);
+  });
+
   it("of any size and depth is read, soon", () => {
     let deep: unknown = {};
     for (let depth = 0; depth < 100_000; depth += 1) deep = { items: deep };

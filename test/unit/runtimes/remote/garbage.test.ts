@@ -125,7 +125,7 @@ describe("garbage from a server", () => {
           () => geminiDescribedBy(body),
           () => readMetadata(body),
           () => readChat(body),
-          () => errorIn(body, "m"),
+          () => errorIn(body, () => ({ model: "m" })),
           () => judge({ status, body }, { model: "m" }),
         ])
           tolerates(read);

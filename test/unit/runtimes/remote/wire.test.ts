@@ -161,6 +161,12 @@ describe("a model on another server", function () {
     expect(double.asked.length - from).to.equal(2 + remoteLimits.attemptsMax);
   });
 
+  it("tells nobody the key that an error in its stream repeats", async () => {
+    const error = { code: 400, message: `bad key ${secret}` };
+    const { details } = await endOf((_asked, response) => sse(response, [{ error }]));
+    expect(details?.["reason"]).to.match(/^bad key /);
+  });
+
   it("does not follow a redirect, and sends the key nowhere else", async () => {
     const other = await startDouble();
     for (const status of [301, 302, 307, 308]) {
