@@ -1,33 +1,94 @@
 /** Every operation of the node, by its name. */
 import type { Static } from "typebox";
+import { alertOperations } from "./alerts.ts";
+import { auditOperations } from "./audit.ts";
+import { backupOperations } from "./backups.ts";
 import { budgetOperations } from "./budgets.ts";
 import { diskOperations } from "./disk.ts";
+import { entranceOperations } from "./entrance.ts";
+import { factorOperations } from "./factors.ts";
+import { guardOperations } from "./guards.ts";
+import { identityProviderOperations } from "./identity-providers.ts";
+import { keyOperations } from "./keys.ts";
 import { endpointOperations, inferenceOperations, modelRouteOperations } from "./models.ts";
+import { nodeOperations } from "./node.ts";
+import { clusterOperations, actorOperations } from "./nodes.ts";
 import { observeOperations } from "./observe.ts";
+import { ownOperations } from "./own.ts";
+import { peopleOperations } from "./people.ts";
+import { playbookOperations } from "./playbooks.ts";
+import { profileOperations } from "./profiles.ts";
 import { secretOperations } from "./secrets.ts";
+import { settingsOperations } from "./settings.ts";
+import { shardOperations } from "./shards.ts";
+import { storeOperations } from "./stores.ts";
+import { taskOperations } from "./tasks.ts";
+import { threatOperations } from "./threats.ts";
 import { usageOperations } from "./usage.ts";
+import { watchOperations } from "./watch.ts";
 import { routeOf, type OperationMethod, type OperationName } from "./routes.ts";
 import type { HandlersOf, InputOf, Operation } from "./operation.ts";
 
 export { acted, changed, removed, type Asker, type Done, type HandlersOf, type Operation } from "./operation.ts";
+export { alertOperations } from "./alerts.ts";
+export { auditOperations } from "./audit.ts";
+export { backupOperations } from "./backups.ts";
 export { budgetOperations } from "./budgets.ts";
 export { diskOperations } from "./disk.ts";
+export { entranceOperations } from "./entrance.ts";
+export { factorOperations } from "./factors.ts";
+export { guardOperations } from "./guards.ts";
+export { identityProviderOperations } from "./identity-providers.ts";
+export { keyOperations } from "./keys.ts";
 export { endpointOperations, inferenceOperations, modelRouteOperations } from "./models.ts";
+export { nodeOperations } from "./node.ts";
+export { clusterOperations, actorOperations } from "./nodes.ts";
 export { observeOperations } from "./observe.ts";
+export { ownOperations } from "./own.ts";
+export { peopleOperations } from "./people.ts";
+export { playbookOperations } from "./playbooks.ts";
+export { profileOperations } from "./profiles.ts";
 export { secretOperations } from "./secrets.ts";
+export { settingsOperations } from "./settings.ts";
+export { shardOperations } from "./shards.ts";
+export { storeOperations } from "./stores.ts";
+export { taskOperations } from "./tasks.ts";
+export { threatOperations } from "./threats.ts";
 export { usageOperations } from "./usage.ts";
+export { watchOperations } from "./watch.ts";
 export type { OperationName } from "./routes.ts";
 
 /** The rows. */
 export const operations = {
+  ...alertOperations,
+  ...auditOperations,
+  ...backupOperations,
   ...budgetOperations,
   ...diskOperations,
+  ...entranceOperations,
+  ...factorOperations,
+  ...guardOperations,
+  ...identityProviderOperations,
+  ...keyOperations,
   ...endpointOperations,
   ...inferenceOperations,
   ...modelRouteOperations,
+  ...nodeOperations,
+  ...clusterOperations,
+  ...actorOperations,
   ...observeOperations,
+  ...ownOperations,
+  ...peopleOperations,
+  ...playbookOperations,
+  ...profileOperations,
   ...secretOperations,
+  ...settingsOperations,
+  ...shardOperations,
+  ...storeOperations,
+  ...taskOperations,
+  ...threatOperations,
   ...usageOperations,
+  ...watchOperations,
 } satisfies Readonly<Record<OperationName, Operation>>;
 
 type Operations = typeof operations;

@@ -1,6 +1,31 @@
-/** Where each operation of the node is in REST, below the gateway's prefix. The rows (`budgets.ts` and its neighbours) say the rest; this list is apart
- *  so that the page and the terminal, which only need the path, do not load every schema. */
+/** Where each operation of the node is in REST, below the gateway's prefix. The rows (`budgets.ts` and its
+ *  neighbours) say the rest; this list is apart, in one file for each package of topics, so that the page and the
+ *  terminal, which only need the path, do not load every schema. */
+import { auditRoutes } from "./paths/audit.ts";
+import { backupsRoutes } from "./paths/backups.ts";
+import { entranceRoutes } from "./paths/entrance.ts";
+import { factorsRoutes } from "./paths/factors.ts";
+import { guardsRoutes } from "./paths/guards.ts";
+import { nodesRoutes } from "./paths/nodes.ts";
+import { ownRoutes } from "./paths/own.ts";
+import { peopleRoutes } from "./paths/people.ts";
+import { settingsRoutes } from "./paths/settings.ts";
+import { storesRoutes } from "./paths/stores.ts";
+import { watchRoutes } from "./paths/watch.ts";
+
+/** Every operation, with its method and path. */
 export const operationRoutes = {
+  ...nodesRoutes,
+  ...backupsRoutes,
+  ...guardsRoutes,
+  ...storesRoutes,
+  ...auditRoutes,
+  ...watchRoutes,
+  ...peopleRoutes,
+  ...settingsRoutes,
+  ...ownRoutes,
+  ...entranceRoutes,
+  ...factorsRoutes,
   "budgets.mine": "GET /budgets",
   "budgets.list": "GET /admin/budgets",
   "budgets.set": "PUT /admin/budgets/:budget",

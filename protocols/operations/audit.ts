@@ -1,0 +1,2 @@
+/** The audit, where it is sent and how long it is kept. */
+export const auditOperations = {};

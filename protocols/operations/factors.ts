@@ -1,0 +1,2 @@
+/** What people prove themselves with. */
+export const factorOperations = {};

@@ -1,0 +1,2 @@
+/** Holds on backups, and recalls that somebody approves. */
+export const guardOperations = {};

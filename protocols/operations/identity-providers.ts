@@ -1,0 +1,2 @@
+/** Other servers by which people sign in. */
+export const identityProviderOperations = {};

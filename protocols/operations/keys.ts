@@ -1,0 +1,2 @@
+/** The keys of backups. */
+export const keyOperations = {};

@@ -1,0 +1,2 @@
+/** A node's own state, and what it serves. */
+export const nodeOperations = {};

@@ -1,0 +1,2 @@
+/** Where operations of backups are in REST. */
+export const backupsRoutes = {} as const;

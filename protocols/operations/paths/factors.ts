@@ -1,0 +1,2 @@
+/** Where operations of second factors and servers for sign-in are in REST. */
+export const factorsRoutes = {} as const;

@@ -1,0 +1,2 @@
+/** Where operations of the cluster's settings are in REST. */
+export const settingsRoutes = {} as const;

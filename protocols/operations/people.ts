@@ -1,0 +1,2 @@
+/** People, their roles, and what invites them. */
+export const peopleOperations = {};

@@ -1,0 +1,2 @@
+/** What is done when an alert is raised. */
+export const playbookOperations = {};

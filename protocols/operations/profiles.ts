@@ -1,0 +1,2 @@
+/** Profiles of a running node. */
+export const profileOperations = {};

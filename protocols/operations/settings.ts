@@ -1,0 +1,2 @@
+/** The cluster's settings. */
+export const settingsOperations = {};

@@ -1,0 +1,2 @@
+/** The shards of backups. */
+export const shardOperations = {};

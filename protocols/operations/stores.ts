@@ -1,0 +1,2 @@
+/** Models that nodes have stored. */
+export const storeOperations = {};

@@ -1,0 +1,2 @@
+/** Long work. */
+export const taskOperations = {};

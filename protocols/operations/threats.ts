@@ -1,0 +1,2 @@
+/** Lists of what is known to be harmful. */
+export const threatOperations = {};

@@ -1,0 +1,2 @@
+/** Detectors, rules and forecasts. */
+export const watchOperations = {};
