@@ -1,26 +1,52 @@
 /** What a member may write into the directory under another's name: rules that the node which keeps the directory has
  *  for the others. They are a fence against a member in bad hands, not a wall: what every gateway writes, every member
  *  writes (docs/decisions/0166-ways-into-an-account.md). */
-import type { DirectoryRow, MemberRecord, NodeId } from "../ports.ts";
-import { asMember, identityKey, memberKey, memberPrefix, sameSet, tokenKeysKey, tokenKeysPrefix } from "./records.ts";
+import { createHash } from "node:crypto";
+import type { DirectoryRow, MemberRecord, NodeId, SlotRecord } from "../ports.ts";
+import {
+  asMember,
+  asSlot,
+  identityKey,
+  memberKey,
+  memberPrefix,
+  sameSet,
+  slotPrefix,
+  tokenKeysKey,
+  tokenKeysPrefix,
+} from "./records.ts";
 
 /** What another member may change in a row: draining, eviction, roles. All else a node says of itself. */
 const ofOthers: ReadonlySet<string> = new Set(["state", "leaving", "drain", "roles"]);
 
-/** Why a member may not make a change of a row; undefined: nothing here forbids it. `before`: the row as it is. The name
- *  in the row of a node that never started is its admitter's: of two nodes that join at once one gets another name. */
-export function refusalOfRow(change: {
+/** The id of a node that joins: made from its key. So a join whose answer was lost is repeated by the same node, and
+ *  nobody admits another node under an id that was somebody's. */
+export const nodeIdOf = ({ peer }: { readonly peer: string }): NodeId =>
+  createHash("sha256").update(peer).digest("hex").slice(0, 16);
+
+/** What ids of nodes look like, also those that were drawn: of the node that began the cluster. */
+const nodeId = /^[0-9a-f]{16}$/;
+
+/** A change that a member asks the node for which keeps the directory. */
+export interface RowChange {
   readonly key: string;
+  /** The row as it is. */
   readonly before: DirectoryRow | undefined;
   readonly next: unknown;
   readonly from: NodeId;
-}): string | undefined {
+  /** Whether a node is no member, or is being taken out. */
+  readonly isLeaving: (node: NodeId) => boolean;
+}
+
+/** Why a member may not make a change of a row; undefined: nothing here forbids it. The name in the row of a node that
+ *  never started is its admitter's: of two nodes that join at once one gets another name. */
+export function refusalOfRow(change: RowChange): string | undefined {
   const { key, before, next, from } = change;
   if (key.startsWith(tokenKeysPrefix))
     return key === tokenKeysKey(from) ? undefined : "only the node itself says which keys it signs with";
   if (key === identityKey && before !== undefined) return "members prove whom they act for, and nobody takes that back";
-  if (!key.startsWith(memberPrefix) || key === memberKey(from) || before === undefined || next === undefined)
-    return undefined;
+  if (key.startsWith(slotPrefix)) return refusalOfSlot(change);
+  if (!key.startsWith(memberPrefix) || key === memberKey(from) || next === undefined) return undefined;
+  if (before === undefined) return refusalOfNewcomer(asMember({ key, value: next, revision: 0 }));
   const [was, is] = [asMember(before), asMember({ ...before, value: next })];
   if (was === undefined || is === undefined) return undefined;
   const changed = differing(was, is).filter(
@@ -28,6 +54,26 @@ export function refusalOfRow(change: {
   );
   return changed.length === 0 ? undefined : `only the node itself changes this in its row: ${changed.join(", ")}`;
 }
+
+/** Who is admitted under an id has the key that it is made from. */
+function refusalOfNewcomer(newcomer: MemberRecord | undefined): string | undefined {
+  if (newcomer === undefined || !nodeId.test(newcomer.node) || newcomer.node === nodeIdOf(newcomer)) return undefined;
+  return "the id of a node that joins is made from its key, and this one is not";
+}
+
+/** Who owns a slot and who has all of it, its owner says, and whoever keeps the directory: that node sees to failovers
+ *  itself, so none comes from another. What nobody has any more may begin anew elsewhere. */
+function refusalOfSlot({ before, next, from, isLeaving }: RowChange): string | undefined {
+  const was = asSlot(before)?.record;
+  if (before === undefined || was === undefined || was.owner === from) return undefined;
+  const is = asSlot(next === undefined ? undefined : { ...before, value: next })?.record;
+  if (is === undefined) return next === undefined ? "a slot's row is not removed" : undefined;
+  if (isSamePlace(was, is) || (is.abandoned === is.epoch && was.inSync.every(isLeaving))) return undefined;
+  return "only its owner, and who keeps the directory, say who owns a slot and who has all of it";
+}
+
+const isSamePlace = (was: SlotRecord, is: SlotRecord): boolean =>
+  was.owner === is.owner && was.epoch === is.epoch && was.abandoned === is.abandoned && sameSet(was.inSync, is.inSync);
 
 /** Names of the fields that differ. */
 const differing = (one: MemberRecord, other: MemberRecord): readonly string[] =>

@@ -5,7 +5,7 @@
  *          │                                          ▲ │
  *          └───────────── migrate ────────► etcd ◄────┴─┘ migrate, each time in the next generation */
 import { failure, failureOf, ok, refused, type ClusterSummary, type Result } from "../../protocols/index.ts";
-import { asMember, isRow, memberKey, votersKey, wantedVotersIn } from "../cluster/records.ts";
+import { asMember, asSlot, isRow, memberKey, slotPrefix, votersKey, wantedVotersIn } from "../cluster/records.ts";
 import { refusalOfRow } from "../cluster/whose-rows.ts";
 import { etcdPrefix, type DirectoryPlace } from "../data-folder/home.ts";
 import {
@@ -95,7 +95,13 @@ async function refusalOfChange(
   const before = await kept.read(key);
   // The row is newer than what the change rests on: it is not made, and its member looks again.
   if (before !== undefined && before.revision > revision) return undefined;
-  const reason = refusalOfRow({ key, before, next, from });
+  const stay = new Set<NodeId>();
+  const holders = key.startsWith(slotPrefix) ? asSlot(before)?.record.inSync : undefined;
+  for (const node of holders ?? []) {
+    const row = await kept.read(memberKey(node));
+    if (row && asMember(row)?.leaving !== true) stay.add(node);
+  }
+  const reason = refusalOfRow({ key, before, next, from, isLeaving: (node) => !stay.has(node) });
   if (reason !== undefined || (!key.startsWith(keysPrefix) && !key.startsWith(auditRowsPrefix))) return reason;
   const row = await kept.read(memberKey(from));
   return row && hasKeyRole(asMember(row)?.roles ?? []) ? undefined : "this member may not change this row";

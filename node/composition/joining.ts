@@ -1,6 +1,7 @@
 /** How a data folder becomes a member of a cluster: by an invitation, once. */
 import type { Config } from "../../config/index.ts";
 import { failure, roles, PlexusError } from "../../protocols/index.ts";
+import { nodeIdOf } from "../cluster/whose-rows.ts";
 import { asPlace, readHome, type Home } from "../data-folder/home.ts";
 import type { Clock, Log, Store } from "../ports.ts";
 import { readFormat } from "../storage/index.ts";
@@ -16,7 +17,7 @@ export async function joinIfAsked(
 > {
   if (config.join === undefined) return undefined;
   const { store, clock, log, version } = at;
-  const { joinCluster, meshLimits, nodeIdOf, openNodeKey, readToken } = await import("../mesh/index.ts");
+  const { joinCluster, meshLimits, openNodeKey, readToken } = await import("../mesh/index.ts");
   const token = readToken(config.join);
   if (!token.ok) throw new PlexusError(token.error);
   const home = await readHome(store);

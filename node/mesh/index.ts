@@ -33,7 +33,7 @@ import { createSwarm, listenAddress, startSwarm } from "./swarm.ts";
 export { createAdmission, createInvitation, readToken, type Admission, type JoiningNode } from "./invitation.ts";
 export { joinCluster, type Joined } from "./join.ts";
 export { meshLimits, type MeshLimits } from "./limits.ts";
-export { isSignedBy, nodeIdOf, openNodeKey, publicKeyOf, signWith, type NodeKey } from "./node-key.ts";
+export { isSignedBy, openNodeKey, publicKeyOf, signWith, type NodeKey } from "./node-key.ts";
 
 export interface MeshOptions {
   readonly node: NodeId;

@@ -1,12 +1,10 @@
 /** The key that proves a node's identity. A process with the key is that node, so the key never leaves the data folder. */
-import { createHash } from "node:crypto";
 import { open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from "@libp2p/crypto/keys";
 import type { PrivateKey } from "@libp2p/interface";
 import { peerIdFromPrivateKey, peerIdFromString } from "@libp2p/peer-id";
 import { failure, PlexusError } from "../../protocols/index.ts";
-import type { NodeId } from "../ports.ts";
 
 export interface NodeKey {
   readonly privateKey: PrivateKey;
@@ -20,9 +18,6 @@ const asNodeKey = (privateKey: PrivateKey): NodeKey => ({
   privateKey,
   peer: peerIdFromPrivateKey(privateKey).toString(),
 });
-
-/** The id of a node that joins: made from its key, so that a join whose answer was lost is repeated by the same node. */
-export const nodeIdOf = ({ peer }: NodeKey): NodeId => createHash("sha256").update(peer).digest("hex").slice(0, 16);
 
 /** Reads `node.key` in a data folder; makes it when there is none. The folder must belong to this process alone. Error:
  *  DATA_DAMAGED: without its key a node is another node, so none is made in the place of a broken one. */

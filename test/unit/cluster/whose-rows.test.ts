@@ -1,8 +1,8 @@
 /** What a member may write into the directory under another's name, as the node that keeps it sees it. */
 import { expect } from "chai";
-import { identityKey, isRow, memberKey, tokenKeysKey } from "../../../node/cluster/records.ts";
-import { refusalOfRow } from "../../../node/cluster/whose-rows.ts";
-import type { MemberRecord } from "../../../node/ports.ts";
+import { identityKey, isRow, memberKey, slotKey, tokenKeysKey } from "../../../node/cluster/records.ts";
+import { nodeIdOf, refusalOfRow } from "../../../node/cluster/whose-rows.ts";
+import type { MemberRecord, SlotRecord } from "../../../node/ports.ts";
 
 const member = (more: object = {}): MemberRecord => ({
   node: "n1",
@@ -24,7 +24,7 @@ const before = { key: memberKey("n1"), value: member(), revision: 7 };
 /** Why `from` may not make the row this. */
 const refusal = (from: string, next: unknown, row: typeof before | undefined = before): string | undefined => {
   if (next !== undefined) expect(isRow(memberKey("n1"), next)).to.equal(true);
-  return refusalOfRow({ key: memberKey("n1"), before: row, next, from });
+  return refusalOfRow({ key: memberKey("n1"), before: row, next, from, isLeaving: () => false });
 };
 
 describe("rows of one member, and the others", () => {
@@ -65,13 +65,62 @@ describe("rows of one member, and the others", () => {
 
   it("nobody else says which keys a node signs with, or takes back that members prove whom they act for", () => {
     const keys = (node: string, from: string, next?: unknown) =>
-      refusalOfRow({ key: tokenKeysKey(node), before: undefined, next, from });
+      refusalOfRow({ key: tokenKeysKey(node), before: undefined, next, from, isLeaving: () => false });
     expect(keys("n1", "n1", { node: "n1", keys: [] })).to.equal(undefined);
     expect(keys("n1", "n2", { node: "n1", keys: [] })).to.be.a("string");
     expect(keys("n1", "n2")).to.be.a("string");
     const identity = (row: typeof before | undefined, next: unknown) =>
-      refusalOfRow({ key: identityKey, before: row, next, from: "n2" });
+      refusalOfRow({ key: identityKey, before: row, next, from: "n2", isLeaving: () => false });
     expect(identity(undefined, { required: true })).to.equal(undefined);
     expect(identity({ ...before, key: identityKey }, undefined)).to.be.a("string");
+  });
+
+  it("nobody admits another node under an id that was somebody's", () => {
+    const admits = (node: string, peer: string) =>
+      refusalOfRow({
+        key: memberKey(node),
+        before: undefined,
+        next: member({ node, peer }),
+        from: "n2",
+        isLeaving: () => true,
+      });
+    expect(admits(nodeIdOf({ peer: "peer-1" }), "peer-1")).to.equal(undefined);
+    expect(admits(nodeIdOf({ peer: "peer-1" }), "peer-2"), "evicted, and another in its place").to.contain("its key");
+    expect(admits("0123456789abcdef", "peer-2"), "the id was drawn").to.contain("its key");
+  });
+
+  it("nobody but its owner says who owns a slot, or who has all of it", () => {
+    const slot: SlotRecord = { slot: "manager/7", epoch: 4, owner: "n1", inSync: ["n1", "n3"], learners: ["n4"] };
+    const key = slotKey(slot.slot);
+    const write = (from: string, more: Partial<SlotRecord> | undefined, gone: readonly string[] = []) => {
+      const next = more && { ...slot, ...more };
+      if (next !== undefined) expect(isRow(key, next)).to.equal(true);
+      const row = { key, value: slot, revision: 7 };
+      return refusalOfRow({ key, before: row, next, from, isLeaving: (node) => gone.includes(node) });
+    };
+    const taken = { owner: "n2", inSync: ["n2"], epoch: 5 };
+    const forged: readonly (Partial<SlotRecord> | undefined)[] = [
+      taken,
+      { ...taken, abandoned: 5 },
+      { inSync: ["n1", "n3", "n2"] },
+      { inSync: ["n1"] },
+      { owner: "n3", epoch: 5 },
+      { epoch: 9 },
+      undefined,
+    ];
+    for (const more of forged) {
+      expect(write("n2", more), JSON.stringify(more)).to.be.a("string");
+      expect(write("n3", more), `with a copy: ${JSON.stringify(more)}`).to.be.a("string");
+      expect(write("n1", more), "its owner").to.equal(undefined);
+    }
+    expect(write("n2", { want: { owner: "n2", replicas: ["n2"] }, held: "n2" }), "a move is asked for").to.equal(
+      undefined,
+    );
+    expect(write("n4", { learners: [] }), "who copied it no longer does").to.equal(undefined);
+    expect(write("n2", { ...taken, abandoned: 5 }, ["n1", "n3"]), "all who had it are taken out").to.equal(undefined);
+    expect(write("n2", { ...taken, abandoned: 5 }, ["n1"]), "one who has it stays").to.be.a("string");
+    const begins = { ...slot, owner: "n2", inSync: ["n2"] };
+    const created = refusalOfRow({ key, before: undefined, next: begins, from: "n2", isLeaving: () => false });
+    expect(created, "nobody used it yet").to.equal(undefined);
   });
 });

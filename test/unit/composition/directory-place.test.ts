@@ -63,6 +63,24 @@ describe("the directory at its keeper", () => {
       expect((await directory.compareAndSet("member/chat", { ...own, state: "draining" }, newest)).applied).to.equal(
         true,
       );
+
+      // A slot is its owner's until all who have it are taken out, and nobody comes back under another's id.
+      const slot = { slot: "manager/7", epoch: 4, owner: "keeper", inSync: ["keeper", "chat"], learners: [] };
+      expect((await keeper.directory.compareAndSet("slot/manager/7", slot, 0)).applied).to.equal(true);
+      const mine = { ...slot, epoch: 5, owner: "manager", inSync: ["manager"], abandoned: 5 };
+      const write = async (key: string, value: unknown): Promise<string> => {
+        const row = await directory.read(key);
+        const changed = await directory.compareAndSet(key, value, row?.revision ?? 0).catch(failureOf);
+        return "code" in changed ? changed.code : String(changed.applied);
+      };
+      expect(await write("slot/manager/7", mine), "one who has it is a member").to.equal("FORBIDDEN");
+      expect(await write("slot/manager/7", undefined)).to.equal("FORBIDDEN");
+      const wanted = { ...slot, want: { owner: "manager", replicas: ["manager"] } };
+      expect(await write("slot/manager/7", wanted)).to.equal("true");
+      expect(await write("member/chat", undefined), "evicted").to.equal("true");
+      expect(await write("slot/manager/7", mine), "nobody who has it is a member").to.equal("true");
+      const other = { ...memberRecord("chat"), node: "0123456789abcdef", peer: "peer-of-another" };
+      expect(await write("member/0123456789abcdef", other)).to.equal("FORBIDDEN");
     } finally {
       await stopTime();
     }

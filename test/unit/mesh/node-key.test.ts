@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { isSignedBy, nodeIdOf, openNodeKey, publicKeyOf, signWith } from "../../../node/mesh/node-key.ts";
+import { nodeIdOf } from "../../../node/cluster/whose-rows.ts";
+import { isSignedBy, openNodeKey, publicKeyOf, signWith } from "../../../node/mesh/node-key.ts";
 import { failureOf } from "../../../protocols/index.ts";
 
 describe("the key of a node", () => {
