@@ -1,7 +1,6 @@
 /** What a member may write into the directory under another's name: rules that the node which keeps the directory has
  *  for the others. They are a fence against a member in bad hands, not a wall: what every gateway writes, every member
  *  writes (docs/decisions/0166-ways-into-an-account.md). */
-import { createHash } from "node:crypto";
 import type { DirectoryRow, MemberRecord, NodeId, SlotRecord } from "../ports.ts";
 import {
   asMember,
@@ -18,11 +17,6 @@ import {
 /** What another member may change in a row: draining, eviction, roles. All else a node says of itself. */
 const ofOthers: ReadonlySet<string> = new Set(["state", "leaving", "drain", "roles"]);
 
-/** The id of a node that joins: made from its key. So a join whose answer was lost is repeated by the same node, and
- *  nobody admits another node under an id that was somebody's. */
-export const nodeIdOf = ({ peer }: { readonly peer: string }): NodeId =>
-  createHash("sha256").update(peer).digest("hex").slice(0, 16);
-
 /** What ids of nodes look like, also those that were drawn: of the node that began the cluster. */
 const nodeId = /^[0-9a-f]{16}$/;
 
@@ -35,6 +29,8 @@ export interface RowChange {
   readonly from: NodeId;
   /** Whether a node is no member, or is being taken out. */
   readonly isLeaving: (node: NodeId) => boolean;
+  /** The id of a node that joins with this key. */
+  readonly idOf: (newcomer: MemberRecord) => NodeId;
 }
 
 /** Why a member may not make a change of a row; undefined: nothing here forbids it. The name in the row of a node that
@@ -46,7 +42,7 @@ export function refusalOfRow(change: RowChange): string | undefined {
   if (key === identityKey && before !== undefined) return "members prove whom they act for, and nobody takes that back";
   if (key.startsWith(slotPrefix)) return refusalOfSlot(change);
   if (!key.startsWith(memberPrefix) || key === memberKey(from) || next === undefined) return undefined;
-  if (before === undefined) return refusalOfNewcomer(asMember({ key, value: next, revision: 0 }));
+  if (before === undefined) return refusalOfNewcomer(change, asMember({ key, value: next, revision: 0 }));
   const [was, is] = [asMember(before), asMember({ ...before, value: next })];
   if (was === undefined || is === undefined) return undefined;
   const changed = differing(was, is).filter(
@@ -56,13 +52,13 @@ export function refusalOfRow(change: RowChange): string | undefined {
 }
 
 /** Who is admitted under an id has the key that it is made from. */
-function refusalOfNewcomer(newcomer: MemberRecord | undefined): string | undefined {
-  if (newcomer === undefined || !nodeId.test(newcomer.node) || newcomer.node === nodeIdOf(newcomer)) return undefined;
+function refusalOfNewcomer({ idOf }: RowChange, newcomer: MemberRecord | undefined): string | undefined {
+  if (newcomer === undefined || !nodeId.test(newcomer.node) || newcomer.node === idOf(newcomer)) return undefined;
   return "the id of a node that joins is made from its key, and this one is not";
 }
 
-/** Who owns a slot and who has all of it, its owner says, and whoever keeps the directory: that node sees to failovers
- *  itself, so none comes from another. What nobody has any more may begin anew elsewhere. */
+/** Who owns a slot and who has all of it, its owner says, and the node that keeps the directory: it sees to failovers itself,
+ *  so none comes from another. What nobody has any more may begin anew elsewhere. */
 function refusalOfSlot({ before, next, from, isLeaving }: RowChange): string | undefined {
   const was = asSlot(before)?.record;
   if (before === undefined || was === undefined || was.owner === from) return undefined;

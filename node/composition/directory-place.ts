@@ -40,6 +40,7 @@ import { createDirectoryAge, type DirectoryAge } from "./directory-age.ts";
 import { fitting, isOver } from "./directory-size.ts";
 import type { Clock, Directory, DirectoryWatcher, Log, MemberRecord, NodeId, Random, Store } from "../ports.ts";
 import { hasKeyRole } from "./keys.ts";
+import { nodeIdOf } from "./node-id.ts";
 
 export interface PlacedDirectory {
   /** Stays the same when the directory moves. */
@@ -101,7 +102,7 @@ async function refusalOfChange(
     const row = await kept.read(memberKey(node));
     if (row && asMember(row)?.leaving !== true) stay.add(node);
   }
-  const reason = refusalOfRow({ key, before, next, from, isLeaving: (node) => !stay.has(node) });
+  const reason = refusalOfRow({ key, before, next, from, isLeaving: (node) => !stay.has(node), idOf: nodeIdOf });
   if (reason !== undefined || (!key.startsWith(keysPrefix) && !key.startsWith(auditRowsPrefix))) return reason;
   const row = await kept.read(memberKey(from));
   return row && hasKeyRole(asMember(row)?.roles ?? []) ? undefined : "this member may not change this row";

@@ -1,10 +1,10 @@
 /** How a data folder becomes a member of a cluster: by an invitation, once. */
 import type { Config } from "../../config/index.ts";
 import { failure, roles, PlexusError } from "../../protocols/index.ts";
-import { nodeIdOf } from "../cluster/whose-rows.ts";
 import { asPlace, readHome, type Home } from "../data-folder/home.ts";
 import type { Clock, Log, Store } from "../ports.ts";
 import { readFormat } from "../storage/index.ts";
+import { nodeIdOf } from "./node-id.ts";
 import { patientMesh } from "./patience.ts";
 
 /** Redeems the invitation in the configuration, unless this folder is a member already: the same command starts a node for

@@ -1,7 +1,8 @@
 /** What a member may write into the directory under another's name, as the node that keeps it sees it. */
 import { expect } from "chai";
 import { identityKey, isRow, memberKey, slotKey, tokenKeysKey } from "../../../node/cluster/records.ts";
-import { nodeIdOf, refusalOfRow } from "../../../node/cluster/whose-rows.ts";
+import { refusalOfRow } from "../../../node/cluster/whose-rows.ts";
+import { nodeIdOf } from "../../../node/composition/node-id.ts";
 import type { MemberRecord, SlotRecord } from "../../../node/ports.ts";
 
 const member = (more: object = {}): MemberRecord => ({
@@ -24,7 +25,7 @@ const before = { key: memberKey("n1"), value: member(), revision: 7 };
 /** Why `from` may not make the row this. */
 const refusal = (from: string, next: unknown, row: typeof before | undefined = before): string | undefined => {
   if (next !== undefined) expect(isRow(memberKey("n1"), next)).to.equal(true);
-  return refusalOfRow({ key: memberKey("n1"), before: row, next, from, isLeaving: () => false });
+  return refusalOfRow({ key: memberKey("n1"), before: row, next, from, isLeaving: () => false, idOf: nodeIdOf });
 };
 
 describe("rows of one member, and the others", () => {
@@ -65,12 +66,12 @@ describe("rows of one member, and the others", () => {
 
   it("nobody else says which keys a node signs with, or takes back that members prove whom they act for", () => {
     const keys = (node: string, from: string, next?: unknown) =>
-      refusalOfRow({ key: tokenKeysKey(node), before: undefined, next, from, isLeaving: () => false });
+      refusalOfRow({ key: tokenKeysKey(node), before: undefined, next, from, isLeaving: () => false, idOf: nodeIdOf });
     expect(keys("n1", "n1", { node: "n1", keys: [] })).to.equal(undefined);
     expect(keys("n1", "n2", { node: "n1", keys: [] })).to.be.a("string");
     expect(keys("n1", "n2")).to.be.a("string");
     const identity = (row: typeof before | undefined, next: unknown) =>
-      refusalOfRow({ key: identityKey, before: row, next, from: "n2", isLeaving: () => false });
+      refusalOfRow({ key: identityKey, before: row, next, from: "n2", isLeaving: () => false, idOf: nodeIdOf });
     expect(identity(undefined, { required: true })).to.equal(undefined);
     expect(identity({ ...before, key: identityKey }, undefined)).to.be.a("string");
   });
@@ -83,6 +84,7 @@ describe("rows of one member, and the others", () => {
         next: member({ node, peer }),
         from: "n2",
         isLeaving: () => true,
+        idOf: nodeIdOf,
       });
     expect(admits(nodeIdOf({ peer: "peer-1" }), "peer-1")).to.equal(undefined);
     expect(admits(nodeIdOf({ peer: "peer-1" }), "peer-2"), "evicted, and another in its place").to.contain("its key");
@@ -96,7 +98,7 @@ describe("rows of one member, and the others", () => {
       const next = more && { ...slot, ...more };
       if (next !== undefined) expect(isRow(key, next)).to.equal(true);
       const row = { key, value: slot, revision: 7 };
-      return refusalOfRow({ key, before: row, next, from, isLeaving: (node) => gone.includes(node) });
+      return refusalOfRow({ key, before: row, next, from, isLeaving: (node) => gone.includes(node), idOf: nodeIdOf });
     };
     const taken = { owner: "n2", inSync: ["n2"], epoch: 5 };
     const forged: readonly (Partial<SlotRecord> | undefined)[] = [
@@ -120,7 +122,14 @@ describe("rows of one member, and the others", () => {
     expect(write("n2", { ...taken, abandoned: 5 }, ["n1", "n3"]), "all who had it are taken out").to.equal(undefined);
     expect(write("n2", { ...taken, abandoned: 5 }, ["n1"]), "one who has it stays").to.be.a("string");
     const begins = { ...slot, owner: "n2", inSync: ["n2"] };
-    const created = refusalOfRow({ key, before: undefined, next: begins, from: "n2", isLeaving: () => false });
+    const created = refusalOfRow({
+      key,
+      before: undefined,
+      next: begins,
+      from: "n2",
+      isLeaving: () => false,
+      idOf: nodeIdOf,
+    });
     expect(created, "nobody used it yet").to.equal(undefined);
   });
 });
