@@ -22,16 +22,19 @@
 import type { Server as SecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import cookie from "@fastify/cookie";
+import type { FastifyInstance } from "fastify";
 import { apiPrefix } from "../../protocols/index.ts";
 import { createAccounts } from "./accounts.ts";
 import { createAddresses, createAddressRule } from "./addresses.ts";
 import { createMounts } from "./mount.ts";
+import { addActorRoutes } from "./actors.ts";
 import { addAdminRoutes } from "./admin.ts";
 import { addAiRoutes } from "./ai/index.ts";
 import { addAgentUploadRoutes } from "./agent-uploads.ts";
 import { addAvatarRoutes } from "./avatars.ts";
 import { addConfiguration } from "./configuration.ts";
 import { addClusterRoutes } from "./cluster.ts";
+import { addClusterAudit } from "./cluster-audit.ts";
 import { addIdentityProviders } from "./identity-providers.ts";
 import { addIdentitySignIn } from "./identity-sign-in.ts";
 import { addEndingRoutes } from "./endings.ts";
@@ -60,12 +63,14 @@ import { listenForMetrics, type MetricsListener } from "./metrics.ts";
 import { addOperations } from "./rest/derive.ts";
 import { addBranding } from "./branding.ts";
 import { addMailRoutes } from "./mail.ts";
+import { addMailSettings } from "./mail-settings.ts";
 import { createOutflow } from "./outflow.ts";
 import type { Gateway, GatewayOptions, GatewayContext, GatewayRoute } from "./options.ts";
 import { addStoreRoutes } from "./model-store.ts";
 import { listNodes } from "./nodes.ts";
 import { createCommandRates } from "./command-rates.ts";
 import { createRights } from "./rights.ts";
+import { addPeopleAdmin } from "./people-admin.ts";
 import { addRoleRoutes } from "./roles.ts";
 import { addServiceAccountRoutes } from "./service-accounts.ts";
 import { addRoomRoutes } from "./rooms.ts";
@@ -100,6 +105,48 @@ function adminRule(options: Pick<GatewayOptions, "adminAddresses">): (address: s
     }
     return rule(address);
   };
+}
+
+/** Adds what people do with their accounts beyond the sign-in, and what admins do. */
+function addAdminParts(
+  api: FastifyInstance,
+  at: GatewayContext,
+  accounts: ReturnType<typeof createAccounts>,
+  facts: Parameters<typeof addAdminRoutes>[2],
+): void {
+  addAdminRoutes(api, at, facts);
+  addActorRoutes(api, at);
+  addClusterAudit(api, at);
+  addPeopleAdmin(api, at);
+  addRoleRoutes(api, at);
+  addRoomRoutes(api, at);
+  if (at.controlTokens !== undefined) addControlRoutes(api, at, at.controlTokens);
+  addEndingRoutes(api, at);
+  if (at.mail !== undefined) addMailRoutes(api, at, accounts, at.mail);
+  if (at.mail !== undefined) addMailSettings(api, at, at.mail);
+  if (at.branding !== undefined) addBranding(api, at, at.branding);
+  if (at.settings !== undefined) addConfiguration(api, at, at.settings);
+  addServiceAccountRoutes(api, at, accounts);
+  addIdentitySignIn(api, at, accounts);
+  addIdentityProviders(api, at);
+  addClusterRoutes(api, at);
+  if (at.auditControl !== undefined) addAuditRoutes(api, at, at.auditControl);
+  addAlertRoutes(api, at);
+  addForecastRoutes(api, at);
+  addProfileRoutes(api, at);
+  addTaskRoutes(api, at);
+  if (at.auditControl !== undefined && at.auditRules !== undefined)
+    addAuditRules(api, at, { control: at.auditControl, rules: at.auditRules });
+  addWatchRoutes(api, at);
+  addPlaybookRoutes(api, at);
+  addKeys(api, at);
+  addShardRoutes(api, at);
+  if (at.shards !== undefined) addStripeRoutes(api, at, at.shards);
+  addBackupGuards(api, at);
+  if (at.backups !== undefined) addBackups(api, at, at.backups);
+  if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);
+  if (at.blobs !== undefined) addAgentUploadRoutes(api, at, at.blobs);
+  if (at.models !== undefined) addStoreRoutes(api, at, { ...at.models, accounts });
 }
 
 /** Starts listening. Rejects when the address is taken. */
@@ -176,35 +223,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       addOperations(api, at, at.operations ?? {});
       if (at.tokens !== undefined) addServiceTokens(api, at.tokens);
       addEvents(api, at, { subscribers });
-      addAdminRoutes(api, at, { url: outward, connections: () => subscribers.count() });
-      addRoleRoutes(api, at);
-      addRoomRoutes(api, at);
-      if (at.controlTokens !== undefined) addControlRoutes(api, at, at.controlTokens);
-      addEndingRoutes(api, at);
-      if (at.mail !== undefined) addMailRoutes(api, at, accounts, at.mail);
-      if (at.branding !== undefined) addBranding(api, at, at.branding);
-      if (at.settings !== undefined) addConfiguration(api, at, at.settings);
-      addServiceAccountRoutes(api, at, accounts);
-      addIdentitySignIn(api, at, accounts);
-      addIdentityProviders(api, at);
-      addClusterRoutes(api, at);
-      if (at.auditControl !== undefined) addAuditRoutes(api, at, at.auditControl);
-      addAlertRoutes(api, at);
-      addForecastRoutes(api, at);
-      addProfileRoutes(api, at);
-      addTaskRoutes(api, at);
-      if (at.auditControl !== undefined && at.auditRules !== undefined)
-        addAuditRules(api, at, { control: at.auditControl, rules: at.auditRules });
-      addWatchRoutes(api, at);
-      addPlaybookRoutes(api, at);
-      addKeys(api, at);
-      addShardRoutes(api, at);
-      if (at.shards !== undefined) addStripeRoutes(api, at, at.shards);
-      addBackupGuards(api, at);
-      if (at.backups !== undefined) addBackups(api, at, at.backups);
-      if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);
-      if (at.blobs !== undefined) addAgentUploadRoutes(api, at, at.blobs);
-      if (at.models !== undefined) addStoreRoutes(api, at, { ...at.models, accounts });
+      addAdminParts(api, at, accounts, { url: outward, connections: () => subscribers.count() });
     },
     { prefix: apiPrefix },
   );

@@ -15,12 +15,9 @@ import {
   PlexusError,
   refused,
   schema,
-  setMail,
   type MailBegun,
   type MailOf,
-  type MailServer,
   type MailSet,
-  type MailView,
   type PeoplePage,
   type PersonRoles,
   type Result,
@@ -29,7 +26,7 @@ import type { Message } from "../../actors/behavior.ts";
 import type { MailSettings } from "../cluster/mail.ts";
 import type { Outbound } from "../ports.ts";
 import type { Accounts } from "./accounts.ts";
-import { audited, audits, changeOf, notedAccount } from "./audited.ts";
+import { notedAccount } from "./audited.ts";
 import { claimsAt, mailClaim } from "./claims.ts";
 import { callerOf, originOf } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
@@ -50,7 +47,6 @@ export interface MailPort {
 const forgotten = schema.object({ account: Type.String({ minLength: 1, maxLength: 254 }) });
 const address = schema.object({ mail: mailAddress });
 const confirmation = schema.object({ user: schema.userName, secret: Type.String({ minLength: 1, maxLength: 64 }) });
-const test = schema.object({ to: mailAddress });
 
 /** Adds the routes. */
 export function addMailRoutes(app: FastifyInstance, at: GatewayContext, accounts: Accounts, mail: MailPort): void {
@@ -250,79 +246,7 @@ export function addMailRoutes(app: FastifyInstance, at: GatewayContext, accounts
       return { user, mail: address };
     },
   );
-
-  addSettings(app, at, mail);
 }
-
-/** How the cluster sends mail. Whoever sets it can have links for new passwords sent to where he reads them, and so become anybody: that is for
- *  owners, like making them. */
-function addSettings(app: FastifyInstance, at: GatewayContext, mail: MailPort): void {
-  const { settings, outbound } = mail;
-  const tags = ["admin"];
-
-  app.get(
-    "/admin/mail",
-    { config: { access: "admin" }, schema: { summary: "How the cluster sends mail, without the password", tags } },
-    async (): Promise<MailView> => {
-      const known = await settings.current();
-      const { password, ...server } = known ?? {};
-      return {
-        ...(known !== undefined && { server: server as MailServer }),
-        hasPassword: password !== undefined,
-        ...(mail.publicUrl !== undefined && { publicUrl: mail.publicUrl }),
-        waiting: outbound.waiting(),
-      };
-    },
-  );
-
-  app.put<{ Body: Static<typeof setMail> }>(
-    "/admin/mail",
-    {
-      config: audits("setMail", "cluster.own"),
-      schema: {
-        summary: "Says how the cluster sends mail",
-        description:
-          "`password` is written and never read. Without it the one that is there stays, if server and user do.",
-        tags,
-        body: setMail,
-      },
-    },
-    async (request) => {
-      const { password, ...server } = request.body;
-      const { host, port, security } = server;
-      const before = await settings.current();
-      const facts = { host, port, security, password: password === undefined ? "kept" : "given" };
-      await audited(at, request, facts, settings.set(server, password), () => changeOf(before && saidBy(before), saidBy(server))); // prettier-ignore
-      return server;
-    },
-  );
-
-  app.delete(
-    "/admin/mail",
-    { config: audits("removeMail", "cluster.own"), schema: { summary: "Ends the sending of mail", tags } },
-    async (request) => {
-      const before = await settings.current();
-      await audited(at, request, {}, settings.remove(), () => changeOf(before && saidBy(before), undefined));
-      return {};
-    },
-  );
-
-  app.post<{ Body: Static<typeof test> }>(
-    "/admin/mail/test",
-    {
-      config: audits("testMail"),
-      schema: { summary: "Sends a mail now, and says how the mail server answered", tags, body: test },
-    },
-    async (request) => {
-      // Whom it went to is not written down: an address is in no log.
-      await audited(at, request, {}, outbound.send({ what: "test", to: request.body.to }));
-      return {};
-    },
-  );
-}
-
-/** What the audit has of it: no address and no password. */
-const saidBy = ({ host, port, security, user }: MailServer) => ({ host, port, security, signsIn: user !== undefined });
 
 /** Tells a person something by mail, if there is an address and mail at all. */
 export async function tellByMail(

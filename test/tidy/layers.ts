@@ -45,6 +45,7 @@ const clusterFacts = [
   "roles",
   "control-tokens",
   "mail",
+  "memory",
   "branding",
   "identity-providers",
   "endpoints",
