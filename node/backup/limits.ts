@@ -12,7 +12,8 @@ export const backupLimits = {
    *
    *  What is cut at once is sealed together: two pages of each of three types. */
   batchBytesMax: 6 * 1024 * 1024,
-  /** Tasks, of an actor and type each, that are gathered before a thread cuts them. Those of one actor stay together. */
+  /** Tasks, of an actor and type each, that are gathered before a thread cuts them. Those of one actor stay
+   *  together. */
   batchTasks: 512,
   /** Batches that are being cut while the next one is gathered. */
   batchesCut: 2,
@@ -50,7 +51,8 @@ export const backupLimits = {
   placeTries: 5,
   /** How often a recall into place, or a check, remembers how far it is. */
   markKeptMs: 2_000,
-  /** What failed or is lost is named so often by it; of more there is the number. A task remembers it, in few characters. */
+  /** What failed or is lost is named so often by it; of more there is the number. A task remembers it, in few
+   *  characters. */
   placeLossesNamed: 16,
   /** Beginnings of threads whose new places a recall remembers; another is asked for again. */
   placeRootsKept: 1_000,
@@ -138,11 +140,13 @@ export const paceLimits = {
   countedAnew: 64,
   /** A change is late that takes so many times what the slowest hundredth takes. */
   lateFactor: 1.2,
-  /** The share of the time in which a backup works when people come. */
-  shareFirst: 0.1,
-  /** The share goes up by so much for each change beside its work that was not late.
+  /** The share of the time in which a backup works when people come. Each time that it is halved one change was
+   *  late. */
+  shareFirst: 0.03,
+  /** The share goes up by so much for each change beside its work that was not late, divided by the nodes that one
+   *  change waits for.
    *
-   *  Twice as much is the share of all changes that are late because of a backup. */
+   *  Twice as much is the share of all changes that are late because of a backup, on all these nodes together. */
   shareMore: 0.002,
   /** It never works less: it is to end. */
   shareMin: 0.01,

@@ -1,20 +1,22 @@
 /** How much of the time a backup works while people use the node, and how much it reads at once: a pure rule.
  *
  *      nobody has changed anything for a while ─► all of the time
- *      people come                             ─► a tenth of it, and from there:
+ *      people come                             ─► a little of it, and from there:
  *        a change beside its work was as fast as usual ─► a little more        (additive increase)
  *        one was late                                  ─► half as much         (multiplicative decrease), down to a floor: it always ends
  *
- *  Late is what took more than 1.2 times what the slowest hundredth of the changes took while nothing was done for a backup. Where x of the
- *  changes beside its work are late, the share settles where x · share / 2 is the increase: so of all changes about twice the increase is late because
- *  of a backup, 0.4 %, however much each piece of its work disturbs. That is what keeps the 99th percentile where it was.
+ *  Late is what took more than 1.2 times what the slowest hundredth of the changes took while nothing was done for a
+ *  backup. Where x of the changes beside its work are late, the share settles where x · share / 2 is the increase: so
+ *  of all changes about twice the increase is late because of a backup, 0.4 %, however much each piece of its work
+ *  disturbs. That is what keeps the 99th percentile where it was. In a cluster one change waits for several nodes, each
+ *  of which works for the backup: the increase is divided by their number, so that it is 0.4 % of all of them together.
  *
- *  A change that waits behind a long piece of work is late however seldom that is, and all that come meanwhile are. So what is read is read in parts: one
- *  that took longer than it may, because the disk or the event loop was slow, is followed by one half as large, down to a least, and each other one by one
- *  that is a little larger.
+ *  A change that waits behind a long piece of work is late however seldom that is, and all that come meanwhile are. So
+ *  what is read is read in parts: one that took longer than it may, because the disk or the event loop was slow, is
+ *  followed by one half as large, down to a least, and each other one by one that is a little larger.
  *
- *  What is measured is the time from when a change is asked for until the node's thread hears that it is on the disk. So it has the disk in it, and every
- *  turn of the event loop that was too long. */
+ *  What is measured is the time from when a change is asked for until the node's thread hears that it is on the disk.
+ *  So it has the disk in it, and every turn of the event loop that was too long. */
 import type { PaceLimits } from "./limits.ts";
 
 export class Pacer {
@@ -35,13 +37,16 @@ export class Pacer {
     this.#partBytes = limits.partBytesFirst;
   }
 
-  /** Takes in one change: what it took, and whether a backup was at work meanwhile. */
-  heard(tookMs: number, nowMs: number, isBeside: boolean): void {
+  /** Takes in one change: what it took, whether a backup was at work meanwhile, and how many nodes such a change waits
+   *  for. */
+  heard(tookMs: number, nowMs: number, isBeside: boolean, places = 1): void {
     const { changesPresent, usualKept, shareFirst, shareMin, shareMore, partBytesFirst } = this.#limits;
-    // Who comes back finds a backup at full speed: what it did to their first changes says nothing of how fast it may be from here.
+    // Who comes back finds a backup at full speed: what it did to their first changes says nothing of how fast it may
+    // be from here.
     if (this.isAlone(nowMs)) [this.#share, this.#partBytes] = [shareFirst, partBytesFirst];
     else if (isBeside)
-      this.#share = tookMs > this.#late() ? Math.max(shareMin, this.#share / 2) : Math.min(1, this.#share + shareMore);
+      this.#share =
+        tookMs > this.#late() ? Math.max(shareMin, this.#share / 2) : Math.min(1, this.#share + shareMore / places);
     this.#heardMs.push(nowMs);
     if (this.#heardMs.length > changesPresent) this.#heardMs.shift();
     if (isBeside) return;

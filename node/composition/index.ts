@@ -1,14 +1,14 @@
-/** One node, put together on the real ports: disk, network card, inference host, web server. The only room that knows all
- *  parts.
+/** One node, put together on the real ports: disk, network card, inference host, web server. The only room that knows
+ *  all parts.
  *
  *      machine ─► identity ─► inference ─► peer ─► mesh ─► taking part ─► gateway      started in this order,
  *      (clock,    (folder,    (models      (peer.ts:  (the other  (joined,    (clients)     stopped in reverse
  *       metrics)   journal)    load)        no real    nodes)      registered)
  *                                           thing)
  *
- *  Each phase takes what the earlier ones made and returns a part; how to stop it is added to the stops in the same step. Where
- *  a part needs a later one, it gets an object that the later one is attached to (`mesh-port.ts`, `ending.ts`).
- *  The simulation runs the same peers on simulated ports. */
+ *  Each phase takes what the earlier ones made and returns a part; how to stop it is added to the stops in the same
+ *  step. Where a part needs a later one, it gets an object that the later one is attached to (`mesh-port.ts`,
+ *  `ending.ts`). The simulation runs the same peers on simulated ports. */
 import { resolve } from "node:path";
 import { behaviors } from "../../actors/index.ts";
 import { isEverywhere, type Config, type Settings } from "../../config/index.ts";
@@ -36,9 +36,9 @@ import { shareLists, watchThreats } from "../threats/index.ts";
 import { isHolder, type Shards } from "../shards/index.ts";
 import { qualityLimits } from "../quality/index.ts";
 import { usageLimits } from "../usage/index.ts";
-import type { ActorBlobs, Directory, Log, MembershipEnd, Random } from "../ports.ts";
+import type { ActorBlobs, Directory, Log, Membership, MembershipEnd, Random } from "../ports.ts";
 import { within } from "../waiting.ts";
-import { createPacing } from "../backup/index.ts";
+import { createPacing, type Pacing } from "../backup/index.ts";
 import { runFolderTasks } from "./folder-tasks.ts";
 import { restoredStarter, type Drills } from "./backup-copies.ts";
 import { createBackups } from "./backups.ts";
@@ -83,16 +83,19 @@ export interface NodePlatform {
   /** `level`: from which level on it prints; absent: `info`. */
   readonly log: Log & { readonly level?: LogLevel | "silent" };
   readonly version: string;
-  /** Which value of the configuration is from where, and what changes do. Absent: what the node was started with stays. */
+  /** Which value of the configuration is from where, and what changes do. Absent: what the node was started with stays.
+   *  Which value of the configuration is from where, and what changes do. Absent: what the node was started with
+   *  stays. */
   readonly settings?: Settings;
   /** The built page; absent, the node serves its API alone. */
   readonly webFolder?: string;
-  /** Resolves when the process is to end. A start that waits for the cluster's directory then ends with STOPPING; one that
-   *  gets on is finished first, and stopped by `stop`. */
+  /** Resolves when the process is to end. A start that waits for the cluster's directory then ends with STOPPING; one
+   *  that gets on is finished first, and stopped by `stop`. */
   readonly stopAsked?: Promise<unknown>;
   /** Told when this process is not this member any more: it serves nothing from then on. */
   readonly ended?: (why: MembershipEnd) => void;
-  /** Told once when the start waits for the cluster's directory, which is `where`; `because`: what is known to be wrong. */
+  /** Told once when the start waits for the cluster's directory, which is `where`; `because`: what is known to be
+   *  wrong. */
   readonly waiting?: (where: string, because: string | undefined) => void;
   /** The operator takes the data folder for what the node had last, and knows what that may lose. */
   readonly trustsData?: boolean;
@@ -116,8 +119,8 @@ export interface RunningNode {
   readonly adminCode?: string;
   /** Those it started with, as the cluster has them. */
   readonly roles: readonly Role[];
-  /** At the start of a cluster's first node, how many more `minInSync` asks for: until they are there, commands are refused.
-   *  0 otherwise. */
+  /** At the start of a cluster's first node, how many more `minInSync` asks for: until they are there, commands are
+   *  refused. 0 otherwise. */
   readonly nodesMissing: number;
   /** False: it started without the directory, and serves nothing until that answers. */
   readonly joined: boolean;
@@ -152,6 +155,14 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     await stops.run(undoTimeoutMs);
     throw error;
   }
+}
+
+/** A post comes through a gateway, and waits for its room's owner and the other copies: tells the pacing how many nodes
+ *  that is. */
+function countPlaces(pacing: Pacing, membership: Membership, { replicas }: Config): void {
+  const count = (): void => pacing.among(Math.min(replicas + 1, membership.members().members.length));
+  membership.onChange(count);
+  count();
 }
 
 async function start(
@@ -253,17 +264,15 @@ async function start(
     membership: peer.membership,
   });
   stops.add(() => blobs.stop());
-  const {
-    shards: ownShards,
-    files: shardFiles,
-    load: shardLoad,
-  } = await openShards(config, {
+  const openedShards = await openShards(config, {
     machine,
     identity,
     peer,
     changed: (action, facts) => changed(peer.kernel, action, facts, undefined),
+    guest: pacing.guest,
   });
-  loads.push(shardLoad);
+  const { shards: ownShards, files: shardFiles } = openedShards;
+  loads.push(openedShards.load);
   beside.shards = ownShards;
   stops.add(() => ownShards.stop());
   kept.resolve(blobs);
@@ -368,6 +377,7 @@ async function start(
   };
   peer.membership.onChange(followRoles);
   followRoles();
+  countPlaces(pacing, peer.membership, config);
 
   // The cluster's role-manager may be elsewhere, and away for now: a node of many starts without it. So does the first one
   // of many, without which the others cannot come. Before clients come: whether an admin exists decides what sign-up asks for.

@@ -1,5 +1,6 @@
 /** The shards of this node: their bytes in a folder of their own, beside the holders that it owns; and stripes over all nodes. */
 import { schemesFrom } from "../../protocols/index.ts";
+import type { Pacing } from "../backup/index.ts";
 import { parseSizeBytes, type Config } from "../../config/index.ts";
 import { openBlobStore, openOwnedBlobs } from "../blobs/index.ts";
 import { shardFolder } from "../data-folder/index.ts";
@@ -20,12 +21,15 @@ export async function openShards(
     identity,
     peer,
     changed,
+    guest,
   }: {
     readonly machine: Machine;
     readonly identity: Identity;
     readonly peer: Peer;
     /** For the durable audit. */
     readonly changed: (action: string, facts: Readonly<Record<string, string>>) => void;
+    /** What other nodes bring makes room for people as backups do. */
+    readonly guest: Pacing["guest"];
   },
 ): Promise<{ readonly shards: Shards; readonly files: Files; readonly load: () => Partial<NodeLoad> }> {
   const { clock, random, log, meter } = machine;
@@ -65,6 +69,7 @@ export async function openShards(
     ...(quotaBytes !== undefined && { quotaBytes }),
     freeBytesOf: (other) => (other === node ? roomBytes() : membership.heard(other)?.load?.shardRoomBytes),
     noted: changed,
+    guest,
     trustOf: (other) => peer.trust.of(other),
     schemesOf(name) {
       const text = namesOfClass(name)

@@ -2,8 +2,8 @@
  *
  *      begin ─► chunk, chunk … ─► synced, compared with the hash ─► hold: still the owner? ─► the holder's inventory ─► receipt
  *
- *  Invariant: a receipt is given only while this node owned the holder, in one epoch, from before the bytes were seen here until the
- *  inventory named them. */
+ *  Invariant: a receipt is given only while this node owned the holder, in one epoch, from before the bytes were seen
+ *  here until the inventory named them. */
 import {
   failure,
   failureOf,
@@ -50,6 +50,7 @@ export interface Intake {
 export function createIntake(ports: ShardPorts): Intake {
   const { node, owned, clock, limits, meter, table, exchange } = ports;
   const { blobs } = owned;
+  const inTurn = turns(ports);
   const uploads = new Map<string, Upload>();
   const coming = new Set<BlobHash>();
   const holding = new Map<BlobHash, number>();
@@ -105,7 +106,8 @@ export function createIntake(ports: ShardPorts): Intake {
     const inflow = new Inflow();
     const late = giveUpAfter(limits.uploadMsMax, { from, inflow });
     coming.add(hash);
-    const stored = attempt(() => owned.take([hash, holder], inflow, sizeBytes).then(() => null)).then((result) => {
+    const { begun, done } = inTurn(from, () => owned.take([hash, holder], inflow, sizeBytes));
+    const stored = attempt(() => done.then(() => null)).then((result) => {
       coming.delete(hash);
       uploads.get(key)?.idle();
       late();
@@ -118,6 +120,7 @@ export function createIntake(ports: ShardPorts): Intake {
     uploads.set(key, upload);
     watch(upload);
     if (sizeBytes === 0) inflow.end();
+    await begun;
     return ok({ has: false });
   }
 
@@ -161,8 +164,9 @@ export function createIntake(ports: ShardPorts): Intake {
     return held;
   }
 
-  /** Whether a shard that is here is the one that a descriptor names; undefined: it is not here. Who could name more bytes than there are
-   *  would use up what the holder may have, and who could name another stripe would keep that one from being put. */
+  /** Whether a shard that is here is the one that a descriptor names; undefined: it is not here. Who could name more
+   *  bytes than there are would use up what the holder may have, and who could name another stripe would keep that one
+   *  from being put. */
   async function isOf(stripe: StripeRef, number: number, hash: BlobHash): Promise<boolean | undefined> {
     const sizeBytes = await blobs.has(hash);
     if (sizeBytes === undefined) return undefined;
@@ -214,18 +218,15 @@ export function createIntake(ports: ShardPorts): Intake {
     return ok({ receipt, signature: await ports.signer.sign(receiptBytes({ receipt, node })) });
   }
 
-  /** Whether a group takes a stripe that was begun by this operation. Who begins one looks for an open group; what comes late must be taken. */
+  /** Whether a group takes a stripe that was begun by this operation. Who begins one looks for an open group; what
+   *  comes late must be taken. */
   function takes(name: string, operation: number): boolean {
     const group = ports.groups().find((one) => one.name === name);
     if (group === undefined || group.open) return group !== undefined;
     return operation <= (group.closedAtMs ?? 0) + limits.closedGraceMs;
   }
 
-  const read = ({
-    hash,
-    start,
-    end,
-  }: MeshBody<"shard.read">): Promise<Result<{ bytes: Uint8Array; sizeBytes: number }>> =>
+  const read = ({ hash, start, end }: MeshBody<"shard.read">): Promise<Result<MeshAnswer<"shard.read">>> =>
     placed(async () => {
       if (end < start || end - start > limits.chunkBytesMax)
         throw new PlexusError(
@@ -287,6 +288,16 @@ export function createIntake(ports: ShardPorts): Intake {
     },
   };
 }
+
+/** What another node brings waits for its turn; what this one stores at itself had it when it was sent. Gives when it
+ *  begins, too. */
+const turns =
+  ({ node, guest }: Pick<ShardPorts, "node" | "guest">) =>
+  (from: NodeId, take: () => Promise<void>): { readonly begun: Promise<void>; readonly done: Promise<void> } => {
+    const { promise: begun, resolve } = Promise.withResolvers<void>();
+    const begin = (): Promise<void> => (resolve(), take());
+    return { begun, done: from === node || guest === undefined ? begin() : guest(begin) };
+  };
 
 /** A stream that is fed from outside: who gives waits until it is taken. */
 class Inflow implements AsyncIterable<Uint8Array> {

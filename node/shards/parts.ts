@@ -44,6 +44,8 @@ export interface ShardPorts {
   readonly signer: Signer;
   /** What shards may take on this node's disk; undefined: as much as there is. */
   readonly quotaBytes?: number | undefined;
+  /** Does what another node brings when people have room for it, which is within seconds; without it at once. */
+  readonly guest?: <Answer>(work: () => Promise<Answer>) => Promise<Answer>;
 }
 
 /** Whether an actor is a holder. */

@@ -29,6 +29,8 @@ function node(
     readonly disturbed: number;
     readonly disturbedMs: number;
     readonly pieceMs: number;
+    /** Nodes that one change waits for. */
+    readonly places?: number;
   },
 ) {
   const number = numbers(seed);
@@ -52,14 +54,14 @@ function node(
     const took = own + (isBeside && number() < at.disturbed ? number() * at.disturbedMs : 0);
     alone.push(own);
     beside.push(took);
-    pacer.heard(took, nowMs, isBeside);
+    pacer.heard(took, nowMs, isBeside, at.places);
     shares.push(pacer.share(nowMs));
   }
   return { alone, beside, shares, worked: workedMs / 60_000 };
 }
 
 describe("the pacer of backups", () => {
-  it("lets a backup work all of the time while nobody is there, and a tenth of it when people come", () => {
+  it("lets a backup work all of the time while nobody is there, and little of it when people come", () => {
     const pacer = new Pacer(paceLimits);
     expect(pacer.share(0)).to.equal(1);
     expect(pacer.restMs(100, 0)).to.equal(0);
@@ -70,7 +72,7 @@ describe("the pacer of backups", () => {
     }
     for (let n = 0; n < paceLimits.changesPresent; n += 1) pacer.heard(50, 100_000 + n, true);
     expect(pacer.share(100_003)).to.equal(paceLimits.shareFirst);
-    expect(pacer.restMs(10, 100_003)).to.be.closeTo(90, 1e-9);
+    expect(pacer.restMs(10, 100_003)).to.be.closeTo(10 / paceLimits.shareFirst - 10, 1e-9);
     expect(pacer.share(100_003 + paceLimits.presentMs + 1)).to.equal(1);
   });
 
@@ -88,6 +90,7 @@ describe("the pacer of backups", () => {
       disturbed: fc.double({ min: 0.01, max: 0.6, noNaN: true }),
       disturbedMs: fc.integer({ min: 1, max: 200 }),
       pieceMs: fc.integer({ min: 2, max: 40 }),
+      places: fc.constantFrom(1, 4),
     });
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 1e9 }), disturbance, (seed, at) => {
@@ -95,7 +98,7 @@ describe("the pacer of backups", () => {
         const usualMs = percentile(alone, 0.99);
         const late = beside.filter((took, n) => took > 1.2 * usualMs && (alone[n] as number) <= 1.2 * usualMs).length;
         // Twice the increase, and what is late beside the least that it works.
-        const most = 2 * paceLimits.shareMore + 2 * paceLimits.shareMin * at.disturbed;
+        const most = (2 * paceLimits.shareMore) / at.places + 2 * paceLimits.shareMin * at.disturbed;
         expect(late / beside.length, "late because of the backup").to.be.below(1.5 * most);
         expect(percentile(beside, 0.99) / usualMs, "99th percentile").to.be.below(1.2);
         expect(Math.min(...shares)).to.be.at.least(paceLimits.shareMin);
@@ -203,6 +206,8 @@ describe("the pacing of backups", () => {
     );
     return { said, all: Promise.all(all) };
   }
+  /** A tenth of the time is work, from the first change on. */
+  const limits = { ...paceLimits, shareFirst: 0.1 };
   const people = (pacing: Pacing): void => {
     for (let n = 0; n < paceLimits.changesPresent; n += 1) pacing.heard(1);
   };
@@ -212,7 +217,7 @@ describe("the pacing of backups", () => {
   });
 
   it("does everything at once while nobody is there", async () => {
-    const pacing = createPacing({ clock });
+    const pacing = createPacing({ clock, limits });
     const { said, all } = pieces(pacing, 3, 10);
     await pass(10);
     expect(await all).to.deep.equal([0, 1, 2]);
@@ -221,7 +226,7 @@ describe("the pacing of backups", () => {
   });
 
   it("does one piece at a time when people are there, and rests nine times as long behind each", async () => {
-    const pacing = createPacing({ clock });
+    const pacing = createPacing({ clock, limits });
     people(pacing);
     expect(pacing.percent()).to.equal(10);
     const { said, all } = pieces(pacing, 3, 10);
@@ -237,8 +242,44 @@ describe("the pacing of backups", () => {
     ]);
   });
 
+  it("lets what another node brings wait for the rest, and for no piece, and rests behind it", async () => {
+    const pacing = createPacing({ clock, limits });
+    const brought = (tookMs: number): Promise<number> =>
+      pacing.guest(async () => {
+        const sinceMs = nowMs;
+        await new Promise<void>((resolve) => void clock.after(tookMs, resolve));
+        return sinceMs;
+      });
+    const alone = Promise.all([brought(0), brought(0)]);
+    await pass(0);
+    expect(await alone).to.deep.equal([1_000, 1_000]);
+    people(pacing);
+    // A piece is at work that lasts: two nodes that store at each other do not wait for one another.
+    const { all } = pieces(pacing, 1, 100);
+    const first = brought(10);
+    await pass(20);
+    expect(await first).to.equal(1_000);
+    // Ninety behind the ten.
+    const second = brought(10);
+    await pass(200);
+    expect(await second).to.equal(1_100);
+    await all;
+    // 900 behind the hundred of the piece, which ended when it began, and its own 90.
+    const third = brought(10);
+    await pass(3_000);
+    expect(await third).to.equal(2_090);
+    // It counts as work: what was late beside it halves the share.
+    for (let n = 0; n < 64; n += 1) pacing.heard(1);
+    const fourth = brought(10);
+    await pass(0);
+    pacing.heard(100);
+    expect(pacing.percent()).to.equal(5);
+    await pass(10);
+    await fourth;
+  });
+
   it("goes on at once when people leave, or the node stops", async () => {
-    const pacing = createPacing({ clock });
+    const pacing = createPacing({ clock, limits });
     people(pacing);
     const first = pieces(pacing, 1, 2_000);
     await pass(2_000);
@@ -262,7 +303,7 @@ describe("the pacing of backups", () => {
   });
 
   it("reads the next part of something larger as a piece, as large as the part before was short", async () => {
-    const pacing = createPacing({ clock });
+    const pacing = createPacing({ clock, limits });
     people(pacing);
     const asked: number[] = [];
     const read = (bytes: number): Promise<number> => {
@@ -282,7 +323,7 @@ describe("the pacing of backups", () => {
   });
 
   it("passes on what a piece throws, and lets the next one through", async () => {
-    const pacing = createPacing({ clock });
+    const pacing = createPacing({ clock, limits });
     people(pacing);
     const failing = pacing.piece(() => Promise.reject(new Error("no"))).catch((error: Error) => error.message);
     const { said, all } = pieces(pacing, 1, 1);
@@ -293,7 +334,7 @@ describe("the pacing of backups", () => {
   });
 
   it("takes a change that waited while a piece ran for one beside it, and halves what it works when that was late", async () => {
-    const pacing = createPacing({ clock });
+    const pacing = createPacing({ clock, limits });
     for (let n = 0; n < 200; n += 1) pacing.heard(1);
     const { all } = pieces(pacing, 1, 10);
     await pass(10);

@@ -3,6 +3,7 @@ import { hashOf } from "../../../node/blobs/index.ts";
 import type { Exchange } from "../../../node/exchange/index.ts";
 import type { SlotTable } from "../../../node/cluster/slot-table.ts";
 import type { Membership, OwnedBlobs } from "../../../node/ports.ts";
+import type { ShardPorts } from "../../../node/shards/parts.ts";
 import { createIntake } from "../../../node/shards/intake.ts";
 import { failure, holderOf, refused, type Result } from "../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
@@ -13,7 +14,7 @@ const codeOf = (result: Result<unknown>): string => (result.ok ? "ok" : result.e
 
 describe("the intake of shards", () => {
   /** That of a node, spoken to as other nodes do. */
-  async function intake() {
+  async function intake(guest?: ShardPorts["guest"]) {
     const world = new World(1);
     const fixture = new Fixture(world, { nodes: 1 });
     await fixture.startAll();
@@ -32,6 +33,7 @@ describe("the intake of shards", () => {
       ask: () => Promise.resolve(refused(failure("NOT_FOUND"))),
       groups: () => [fixture.group],
       signer: { sign: () => Promise.resolve(new Uint8Array(64)), isSigned: () => Promise.resolve(true) },
+      ...(guest !== undefined && { guest }),
     });
     const bytes = new Uint8Array(200_000).fill(7);
     const hash = hashOf(bytes);
@@ -57,6 +59,25 @@ describe("the intake of shards", () => {
     expect(world.nowMs - startedMs).to.be.within(limits.uploadMsMax, limits.uploadMsMax + limits.uploadIdleMs);
     expect(codeOf(await begin("n3"))).to.equal("ok");
     expect(codeOf(await chunk("n3", 0, bytes.length))).to.equal("ok");
+  });
+
+  it("lets a shard of another node wait until people have room for it, and not its own", async () => {
+    const turns: (() => void)[] = [];
+    const { bytes, begin, chunk } = await intake(async (work) => {
+      await new Promise<void>((resolve) => void turns.push(resolve));
+      return work();
+    });
+    const begun: string[] = [];
+    const other = begin("n2").then((result) => void begun.push(codeOf(result)));
+    // Nobody else brings the same bytes meanwhile.
+    expect(codeOf(await begin("n3"))).to.equal("OVERLOADED");
+    expect(begun).to.deep.equal([]);
+    turns[0]?.();
+    await other;
+    expect(begun).to.deep.equal(["ok"]);
+    expect(codeOf(await chunk("n2", 0, bytes.length))).to.equal("ok");
+    const own = await intake(() => new Promise(() => undefined));
+    expect(codeOf(await own.begin("n1"))).to.equal("ok");
   });
 
   it("takes no chunk that is very small, but the last one", async () => {
