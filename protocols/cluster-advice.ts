@@ -235,7 +235,7 @@ export function describeFilled({ nodes }: ClusterSummary): readonly string[] {
     share >= 100
       ? ["full", "What would add to it is refused (DIRECTORY_FULL)"]
       : [`${share} % full`, "Once it is full, what would add to it is refused (DIRECTORY_FULL)"];
-  const facts = `The directory is ${how}: ${has}. ${then}: nodes that join, slots that get a copy, settings.`;
+  const facts = `The directory is ${how}: ${has}. ${then}: nodes that join, slots that are used for the first time, settings. Nodes that are members come back, and slots fail over.`;
   return [`${facts} Remove what is not needed, which always works: docs/operate/directory.md, A full directory.`];
 }
 

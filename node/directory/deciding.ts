@@ -37,7 +37,13 @@ export interface Rows {
 export interface Room {
   readonly rowsMax: number;
   readonly rowsBytesMax: number;
+  /** How far beyond that rows may grow of what is there: of members, of slots, of keys. */
+  readonly growthBytesMax: number;
 }
+
+/** Rows that grow in a cluster to which nothing is added: a node that starts again says more of itself, a slot that fails
+ *  over is in a later epoch, and a member that is taken out is marked first. */
+const growing = /^(?:member|slot|token-keys)\//;
 
 /** `same`: nothing changes. `full`: there may be no more rows, or no more bytes. */
 export type Verdict =
@@ -45,7 +51,8 @@ export type Verdict =
   | { readonly type: "full" }
   | { readonly type: "changed"; readonly revision: number };
 
-/** Whether a change comes about. What makes the rows no larger always may. */
+/** Whether a change comes about. What makes the rows no larger always may, and rows of members and slots that are there
+ *  may grow where no other may: a full directory neither keeps a node from coming back nor from being taken out. */
 export function judgeChange(rows: Rows, { key, bytes, revision, guard }: Change, room: Room): Verdict {
   const held = rows.held(key);
   const fits =
@@ -54,7 +61,8 @@ export function judgeChange(rows: Rows, { key, bytes, revision, guard }: Change,
   if (!fits || (held === undefined && bytes === undefined)) return { type: "same", applied: fits };
   const more = bytes === undefined ? 0 : rowBytes(key, bytes.length) - (held?.bytes ?? 0);
   const isTooMany = held === undefined && rows.count >= room.rowsMax;
-  if (isTooMany || (more > 0 && rows.bytes + more > room.rowsBytesMax)) return { type: "full" };
+  const bytesMax = room.rowsBytesMax + (held !== undefined && growing.test(key) ? room.growthBytesMax : 0);
+  if (isTooMany || (more > 0 && rows.bytes + more > bytesMax)) return { type: "full" };
   return { type: "changed", revision: rows.revision + 1 };
 }
 

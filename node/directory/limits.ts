@@ -14,6 +14,11 @@ export const directoryLimits = {
    *  A voter that lacks old changes is given all rows as one message, of `imageBytesMax`. The rest of that is for rows
    *  which a version without this limit has taken. */
   rowsBytesMax: 192 * 1024 * 1024,
+  /** How far beyond that the rows of members and slots may grow that are there; then they too get `DIRECTORY_FULL`.
+   *
+   *  A node that starts again, a slot that fails over and a member that is taken out add some bytes each: of 100,000
+   *  rows, 320 for each. */
+  growthBytesMax: 32 * 1024 * 1024,
   /** Changes in one synced batch; the others go into the next. */
   groupChangesMax: 1_024,
   /** Bytes of values in one synced batch; the others go into the next. */

@@ -30,7 +30,7 @@ export type Applied =
 
 /** How much the entries of a log may come to. Voters of every version must find the same, so it never changes: a bound
  *  that may is looked at before a change has a place in the log (`leader-room.ts`). */
-export const roomOfLog: Room = { rowsMax: 100_000, rowsBytesMax: Infinity };
+export const roomOfLog: Room = { rowsMax: 100_000, rowsBytesMax: Infinity, growthBytesMax: 0 };
 
 export class ReplicatedRows implements Rows {
   readonly #room: Room;

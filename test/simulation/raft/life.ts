@@ -51,7 +51,7 @@ const flightMax = 64;
 const keys = ["k0", "k1", "k2"];
 /** Of different sizes: two of the largest are too much together with a third row. */
 const values = keys.map((key, at) => encode(key.padStart(2 + 20 * at)));
-const room = { rowsMax: 3, rowsBytesMax: 170 };
+const room = { rowsMax: 3, rowsBytesMax: 170, growthBytesMax: 0 };
 const nothing: State = { index: 0, hash: 0, image: { revision: 0, rows: [] } };
 const home = { endpoints: ["http://e"], prefix: "p/", generation: 2 };
 /** In a life whose rows are moved elsewhere: steps from one copy of them to the next, and the move is asked for in between. */

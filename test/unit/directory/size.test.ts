@@ -55,6 +55,26 @@ describe("the size of a directory", () => {
     expect(again.size().byKind()).to.deep.equal({ a: taken("a", 60), c: taken("c", 40) });
   });
 
+  it("lets rows of members and slots grow where nothing else may, and only so far", async () => {
+    const limits = { ...directoryLimits, rowsBytesMax: 3 * taken("member/a", 100), growthBytesMax: 20 };
+    const directory = createEmbeddedDirectory({ store: new MemoryStore(), limits });
+    const write = (key: string, length: number, revision = 0) =>
+      directory.compareAndSet(key, text(length), revision).then(
+        ({ row }) => row?.revision ?? 0,
+        (error: unknown) => failureOf(error).code,
+      );
+    const member = Number(await write("member/a", 100));
+    const slot = Number(await write("slot/b/1", 100));
+    const other = Number(await write("config/1", 100));
+    expect(await write("config/1", 101, other), "what anybody may add to").to.equal("DIRECTORY_FULL");
+    expect(await write("member/c", 1), "another member").to.equal("DIRECTORY_FULL");
+    const again = await write("member/a", 111, member);
+    expect(again, "it starts again, or is taken out").to.be.a("number");
+    expect(await write("slot/b/1", 109, slot), "it fails over").to.be.a("number");
+    expect(await write("member/a", 112, Number(again)), "as far as there is room").to.equal("DIRECTORY_FULL");
+    expect(directory.size().bytes).to.equal(limits.rowsBytesMax + limits.growthBytesMax);
+  });
+
   it("counts changes of one group one after the other where one node keeps it", async () => {
     const directory = createEmbeddedDirectory({
       store: new MemoryStore(),
@@ -92,7 +112,7 @@ describe("the size of a directory", () => {
     const rows = new ReplicatedRows({ revision: 0, rows: [] });
     for (const key of ["a", "b", "c"]) expect(rows.apply(change(key, 100)).type).to.equal("changed");
     // Its successor refuses more, takes less, and counts what is in its log and not applied yet.
-    const room = new LeaderRoom({ rowsMax: 100_000, rowsBytesMax });
+    const room = new LeaderRoom({ rowsMax: 100_000, rowsBytesMax, growthBytesMax: 0 });
     const entries = [{ index: 4, term: 2, body: body({ ...change("c", 1, 3), bytes: undefined }) }];
     const log = new RaftLog<Asked>({ index: 3, term: 1, members: { voters: ["one"], learners: [] } }, []);
     const isFull = (one: ReturnType<typeof change>): boolean => room.isFull({ term: 2, log, rows, applied: 3 }, one);
@@ -108,7 +128,7 @@ describe("the size of a directory", () => {
   });
 
   it("looks at its log anew when it leads again", () => {
-    const room = new LeaderRoom({ rowsMax: 100_000, rowsBytesMax });
+    const room = new LeaderRoom({ rowsMax: 100_000, rowsBytesMax, growthBytesMax: 0 });
     const rows = new ReplicatedRows({ revision: 0, rows: [] });
     const log = new RaftLog<Asked>({ index: 0, term: 0, members: { voters: ["one"], learners: [] } }, []);
     const change = (key: string) => changeOf(key, 100);
@@ -141,6 +161,7 @@ describe("the size of a directory", () => {
       }),
     );
     // What is beside the rows has room: members and their places.
-    expect(directoryLimits.rowsBytesMax + 64 * 1024 * 1024).to.equal(directoryLimits.imageBytesMax);
+    const { rowsBytesMax: most, growthBytesMax, imageBytesMax } = directoryLimits;
+    expect(most + growthBytesMax + 32 * 1024 * 1024).to.equal(imageBytesMax);
   });
 });

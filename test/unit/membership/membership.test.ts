@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { DirectoryWatcher, MemberRecord } from "../../../node/ports.ts";
-import { failure, PlexusError, type Result } from "../../../protocols/index.ts";
+import { failure, failureOf, PlexusError, type Result } from "../../../protocols/index.ts";
 import { memberRecord, ownRecord } from "../../fixtures/members.ts";
 import { Cluster, type Life } from "./cluster.ts";
 
@@ -310,6 +310,32 @@ describe("membership", () => {
     expect(answered).to.equal(false);
     await cluster.pass(10_000);
     expect(cluster.life("a").membership.members().members[1]?.incarnation).to.equal(2);
+  });
+
+  it("waits for room in a directory that is full, and joins then", async () => {
+    const cluster = new Cluster(17);
+    await cluster.begin(["a", "b"]);
+    cluster.kill("b");
+    await cluster.pass(500);
+    let full = true;
+    let asked = 0;
+    const started = cluster.start("b", {}, (directory) => ({
+      ...directory,
+      async compareAndSet(...row) {
+        asked += 1;
+        if (full) throw new PlexusError(failure("DIRECTORY_FULL"));
+        return directory.compareAndSet(...row);
+      },
+    }));
+    const joining = started.membership.join(ownRecord("b")).then(
+      ({ ok: isJoined }) => isJoined,
+      (error: unknown) => failureOf(error).code,
+    );
+    await cluster.until(() => asked > 2, 20_000);
+    expect(started.membership.joined).to.equal(false);
+    full = false;
+    await cluster.until(() => started.membership.joined, 20_000);
+    expect(await joining).to.equal(true);
   });
 
   it("says where it is reached also when the directory was away as it came to know, and no later join takes that back", async () => {
