@@ -173,6 +173,15 @@ export function factorsView(account: Account): FactorsView {
       addedAtMs,
       ...(usedAtMs !== undefined && { usedAtMs }),
     })),
-    identities,
+    // One that came by an account's node of an older version may have more in it, of how its person was signed in.
+    identities: identities.map(({ provider, issuer, subject, label, claim, vouched, linkedAtMs }) => ({
+      provider,
+      issuer,
+      subject,
+      ...(label !== undefined && { label }),
+      ...(claim !== undefined && { claim }),
+      ...(vouched !== undefined && { vouched }),
+      linkedAtMs,
+    })),
   };
 }

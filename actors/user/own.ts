@@ -17,8 +17,9 @@ const permission: Permission = "account.secure";
 const forbidden = (reason: string): Effects => [refuse("FORBIDDEN", { permission, reason })];
 const refused = (reason: string): Effects => [refuse("FORBIDDEN", { reason })];
 
-/** The gateway looks at the proof first, and what is proven at another server may take as long again. */
-const provedWithinMs = 2 * wireLimits.freshSignInMs;
+/** The gateway looks at the proof first. Who links an identity may then be away at another server for as long again
+ *  (the gateway's `attemptMs`), and as long again pass until the page has their yes. */
+const provedWithinMs = 3 * wireLimits.freshSignInMs;
 
 /** Why the account does not take a gateway's command; undefined: it does, or the command is none of these.
  *  Errors: FORBIDDEN, SIGN_IN_AGAIN. */

@@ -184,7 +184,7 @@ export function createIdentityAccounts(at: GatewayContext, accounts: Accounts): 
       const taken = await claims.take(identity.claim, user, "IDENTITY_TAKEN");
       if (!taken.ok) return taken;
       const linked = await ask(actorId("user", user), { type: "linkIdentity", ...identity, ...said });
-      if (!linked.ok && linked.error.outcome === "failed" && !taken.value.had)
+      if (!linked.ok && linked.error.outcome !== "unknown" && !taken.value.had)
         await claims.release(identity.claim, user);
       return linked;
     },

@@ -4,8 +4,10 @@
  *  machine can run it: two fifths of what the load of a small model takes. What one such process has shown holds for
  *  every thread and process of this node, as long as the file is the same: later loads are told of it and open that
  *  file at once. Whatever is not as it was then is looked at again. */
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, realpathSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
+import { dirname, sep } from "node:path";
+import { fileURLToPath } from "node:url";
 import { getLlama, Llama, type LlamaOptions } from "node-llama-cpp";
 
 /** What a first load knows when the library has opened its file. */
@@ -42,7 +44,7 @@ export async function openLibrary(options: LlamaOptions, known: string | undefin
 async function openKnown(options: LlamaOptions, known: string | undefined): Promise<Llama | undefined> {
   if (known === undefined) return undefined;
   const { path, state, release, ramPadding } = JSON.parse(known) as KnownFile;
-  if (stateOf(path) !== state) return undefined;
+  if (!isOfLibrary(path) || stateOf(path) !== state) return undefined;
   const require = createRequire(import.meta.url);
   // Each of them has a logger of its own.
   delete require.cache[path];
@@ -58,6 +60,17 @@ async function openKnown(options: LlamaOptions, known: string | undefined): Prom
     numa: false,
     tempDir: false,
   });
+}
+
+/** Whether a file is of the library's own packages. The process that says where it is has read a model of strangers, and
+ *  whoever it names would run in every later load. */
+function isOfLibrary(path: string): boolean {
+  const parts = dirname(fileURLToPath(import.meta.resolve("node-llama-cpp"))).split(sep);
+  const packages = parts.slice(0, parts.lastIndexOf("node-llama-cpp")).join(sep);
+  const isWritten = realpathSync(path) === path;
+  return (
+    isWritten && ["node-llama-cpp", "@node-llama-cpp"].some((name) => path.startsWith(packages + sep + name + sep))
+  );
 }
 
 /** What tells a file from one that was put in its place. */

@@ -34,7 +34,8 @@ export function judge(
       again: true,
     };
   if ([401, 402, 403, 407].includes(status)) return fatal(failure("PROVIDER_REFUSED", facts));
-  if (noTools.test(message)) return fatal(failure("MODEL_UNSUPPORTED", { model, capability: "tools" }));
+  if (ofItself.has(status) && noTools.test(message))
+    return fatal(failure("MODEL_UNSUPPORTED", { model, capability: "tools" }));
   if (status === 404) return fatal(failure("MODEL_NOT_FOUND", { model }));
   if (status >= 500 || status < 400) return fatal(failure("PROVIDER_FAILED", { ...facts, reason: "it failed" }));
   if (tooLong.test(kind) || tooLong.test(message)) return fatal(failure("CONTEXT_TOO_LONG", { model }));
@@ -52,6 +53,8 @@ const noAccess = /api key not valid|API_KEY_INVALID|incorrect api key|credit bal
 /** Words of Ollama, of llama-server without its templates, of vLLM without a parser, of OpenRouter and of Groq. */
 const noTools =
   /does not support (?:tools|function)|tools param requires|tool choice requires|support tool use|tool call\w*`? (?:is|are) not supported/i;
+/** What a server that runs models says of the request. Behind another status may be a proxy, which repeats words. */
+const ofItself: ReadonlySet<number> = new Set([400, 404, 422, 500, 501]);
 /** Azure's filter refuses a prompt as a bad request. */
 const filtered = /content_filter|content_policy/i;
 /** What the model wrote was no call and no JSON: the request was well. */

@@ -111,7 +111,7 @@ function account(): { readonly state: unknown; readonly nowMs: number } {
     fixture.ok("gateway", to, { type: "openSession", id, kind, label: "x", tokenHash: id });
   open("old", "session");
   open("key", "key");
-  fixture.pass(2 * wireLimits.freshSignInMs + 1);
+  fixture.pass(3 * wireLimits.freshSignInMs + 1);
   open("s1", "session");
   return { state: fixture.stateOf(to), nowMs: fixture.nowMs };
 }
@@ -200,6 +200,21 @@ describe("what gives or takes power, at the owner of the state", () => {
       expect(code({ as: "session", session: "old" }), what).to.equal("SIGN_IN_AGAIN");
       expect(code({ as: "rule" }), what).to.equal("FORBIDDEN");
     }
+  });
+
+  it("lets an identity be linked as long after the sign-in as the way to its server and back may take", () => {
+    const link = { type: "linkIdentity", provider: "company", issuer: "https://id.example", subject: "7" };
+    const shownBy = { shown: { as: "session", session: "s1", provedAgoMs: 0 } };
+    const after = (passedMs: number): string => {
+      const fixture = new Fixture();
+      fixture.ok("gateway", "user/ada", { type: "create", passwordHash: "argon" });
+      fixture.ok("gateway", "user/ada", { type: "openSession", id: "s1", kind: "session", label: "x", tokenHash: "h" });
+      fixture.pass(passedMs);
+      return fixture.code("gateway", "user/ada", { ...link, ...shownBy });
+    };
+    // Ten minutes since the sign-in, ten at the server, ten until the yes: as long as each may take.
+    expect(after(3 * wireLimits.freshSignInMs)).to.equal("accepted");
+    expect(after(3 * wireLimits.freshSignInMs + 1)).to.equal("SIGN_IN_AGAIN");
   });
 
   it("is everything by which a gateway changes something, but for a written list", () => {

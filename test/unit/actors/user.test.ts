@@ -266,6 +266,16 @@ describe("a user's sessions", () => {
     expect(fixture.code("gateway", ada, { ...vouch("four", "own"), subject: "8" })).to.equal("NOT_FOUND");
   });
 
+  it("show of an identity what they are, and not how its person was signed in when it was linked", () => {
+    const fixture = fixtureWith();
+    const identity = { provider: "company", issuer: "https://id.example", subject: "7", label: "ada@id.example" };
+    // A node of before has kept the whole command.
+    const more = { shown: { as: "session", session: "s1" } };
+    fixture.ok("gateway", ada, { type: "create", identity: { ...identity, ...more } });
+    const { identities } = fixture.ok<{ identities: object[] }>(ada, ada, { type: "factors" });
+    expect(identities).to.deep.equal([{ ...identity, linkedAtMs: fixture.nowMs }]);
+  });
+
   it("note their use once an hour, with the address", () => {
     const fixture = fixtureWith("ada");
     fixture.ok("gateway", ada, open("s1", { address: "10.0.0.1" }));

@@ -114,6 +114,8 @@ describe("a model on another server", function () {
       [404, { error: { message: "No endpoints found that support tool use.", code: 404 } }, "MODEL_UNSUPPORTED"],
       [400, { error: { message: "`tool calling` is not supported with this model" } }, "MODEL_UNSUPPORTED"],
       [422, { detail: "no" }, "BAD_REQUEST"],
+      [502, { error: "an upstream said: gemma3 does not support tools" }, "PROVIDER_FAILED"],
+      [408, { error: "gemma3 does not support tools" }, "BAD_REQUEST"],
       [500, error("server_error", "Traceback …"), "PROVIDER_FAILED"],
       [502, {}, "PROVIDER_FAILED"],
     ];
