@@ -263,7 +263,8 @@ function describeMove(before: ClusterSummary, endpoints: readonly string[] | und
     withoutControls(describeDirectory(before)),
     where,
     "The cluster keeps running. Until all rows are copied, nothing fails over, joins or moves.",
-    "If it fails, or the node that copies dies, the directory is where it was, or at the new place already, and never at both: plexus nodes says where. The same command tries again.",
+    "If it fails, or the node that copies dies, the directory is where it was or at the new place already: " +
+      "plexus nodes says where. The same command tries again.",
     `Once it has moved, plexus directory migrate ${back} moves it back.`,
   ];
 }

@@ -235,8 +235,11 @@ export function describeFilled({ nodes }: ClusterSummary): readonly string[] {
     share >= 100
       ? ["full", "What would add to it is refused (DIRECTORY_FULL)"]
       : [`${share} % full`, "Once it is full, what would add to it is refused (DIRECTORY_FULL)"];
-  const facts = `The directory is ${how}: ${has}. ${then}: nodes that join, slots that are used for the first time, settings. Nodes that are members come back, and slots fail over.`;
-  return [`${facts} Remove what is not needed, which always works: docs/operate/directory.md, A full directory.`];
+  const facts = `The directory is ${how}: ${has}.`;
+  const what = `${then}: nodes that join, slots that are used for the first time, settings.`;
+  const stays = "Members that were stopped come back, and slots fail over.";
+  const advice = "Remove what is not needed, which always works: docs/operate/directory.md, A full directory.";
+  return [`${facts} ${what} ${stays} ${advice}`];
 }
 
 /** Whether something stands still, rather than only being worse than it could be: slots that take no commands, a directory that tells or takes nothing,

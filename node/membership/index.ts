@@ -417,7 +417,6 @@ export function createMembership(options: MembershipOptions): MembershipPart {
           log.info("membership.join.waits", { code: written.error.code, pauseMs });
         } catch (error) {
           const { code, details } = failureOf(error);
-          // Somebody can make room in a directory that is full; a node that has ended by then would not come back.
           if (code !== "DIRECTORY_UNAVAILABLE" && code !== "DIRECTORY_FULL") throw error;
           log.info("membership.join.waits", { code, ...details, pauseMs });
         }
