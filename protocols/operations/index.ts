@@ -29,7 +29,16 @@ import { watchOperations } from "./watch.ts";
 import { routeOf, type OperationMethod, type OperationName } from "./routes.ts";
 import type { HandlersOf, InputOf, Operation } from "./operation.ts";
 
-export { acted, changed, removed, type Asker, type Done, type HandlersOf, type Operation } from "./operation.ts";
+export {
+  acted,
+  changed,
+  forOperator,
+  removed,
+  type Asker,
+  type Done,
+  type HandlersOf,
+  type Operation,
+} from "./operation.ts";
 export { alertOperations } from "./alerts.ts";
 export { auditOperations } from "./audit.ts";
 export { backupOperations } from "./backups.ts";

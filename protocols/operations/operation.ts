@@ -8,12 +8,22 @@
  *      page, terminal             call("budgets.set", { budget: "sales", … })                            the call */
 import { Type, type Static, type TObject, type TProperties, type TSchema, type TUnsafe } from "typebox";
 import type { AuditAction, AuditFacts } from "../audit.ts";
-import type { Result } from "../errors.ts";
+import { failure, refused, type Failure, type Result } from "../errors.ts";
+import type { Noticed } from "../notice.ts";
 import type { Permission } from "../permissions.ts";
+import type { WithShown } from "../power/shown.ts";
+import type { Grant } from "../roles.ts";
 
 /** What every row says. */
 interface Said {
-  readonly permission: Permission;
+  /** What the caller needs; `anyone`: nothing, strangers are answered too. */
+  readonly permission: Permission | "anyone";
+  /** It takes a session and no API key, though a key could have the permission. */
+  readonly person?: true;
+  /** It carries a proof of its own, so no guard stands before what it gives. */
+  readonly proves?: true;
+  /** What its body may be where that is more than usual: bytes as text, or the keys of a kit. */
+  readonly large?: "stripe" | "keys";
   readonly summary: string;
   readonly description?: string;
   /** The parts of the description of the interface in which it stands. */
@@ -25,7 +35,8 @@ interface Said {
 /** The fields of a request: those of the path, and those of the query (GET and DELETE) or of the body (PUT and POST). */
 interface Takes<Params extends TSchema, Fields extends TSchema> {
   readonly params: Params;
-  readonly fields: Fields;
+  /** Absent: nothing is looked at. `nothing`: a body without fields is taken, and no other. */
+  readonly fields?: Fields;
 }
 
 /** What the audit says of a change. */
@@ -55,10 +66,12 @@ export interface Operation<
 export type OperationTable = Readonly<Record<string, Operation>>;
 
 /** All fields that a row takes. */
-export type InputOf<Row extends Operation> = Readonly<Static<Row["params"]> & Static<Row["fields"]>>;
+export type InputOf<Row extends Operation> = Readonly<Static<Row["params"]> & Static<NonNullable<Row["fields"]>>>;
 
 type None = TObject<Record<never, never>>;
-const none: None = Type.Object({}, { additionalProperties: false });
+
+/** Fields of which there is none: a body that has some is refused. */
+export const nothing: None = Type.Object({}, { additionalProperties: false });
 
 interface Declared<Params extends TSchema, Fields extends TSchema, Answer extends TSchema>
   extends Said, Partial<Takes<Params, Fields>> {
@@ -83,14 +96,10 @@ export const changes = <Answer extends TSchema, Params extends TSchema = None, F
   "changes"
 > => ({ ...taking(row), does: "changes", audit: { action, facts, ...(remembers && { remembers }) } });
 
-/** What a row does not say it takes is nothing. */
-const taking = <Params extends TSchema, Fields extends TSchema, Row extends Partial<Takes<Params, Fields>>>(
+/** What a row does not say of its path is nothing. */
+const taking = <Params extends TSchema, Row extends { readonly params?: Params }>(
   row: Row,
-): Row & Takes<Params, Fields> => ({
-  ...row,
-  params: (row.params ?? none) as Params,
-  fields: (row.fields ?? none) as Fields,
-});
+): Row & { readonly params: Params } => ({ ...row, params: (row.params ?? nothing) as Params });
 
 /** An answer of these fields. Programs pass over fields that they do not know, so later versions may add some. */
 export const fieldsOf = <Fields extends TProperties>(fields: Fields): TObject<Fields> => Type.Object(fields);
@@ -103,7 +112,30 @@ export const listOf = <Item extends TSchema>(item: Item): TUnsafe<readonly Stati
 export interface Asker {
   /** The name of the account, of the control token (`control/robot`), or `operator`. */
   readonly by: string;
+  /** `user/ann`, `control/robot`. Absent: the operator. */
+  readonly actor?: string;
+  readonly kind: "session" | "key" | "control" | "operator";
+  /** The id of the session or the key. */
+  readonly session?: string;
+  readonly roles: readonly string[];
+  /** Where the request comes from. */
+  readonly address: string;
+  /** Stands in each message of power: who it is by, and what they have shown to the gateway. */
+  readonly said: { readonly by: string } & WithShown;
+  /** The page's address as the asker has it, without a slash at its end. */
+  readonly page: string;
+  /** Why they may not do this as well; undefined: they may. The operator always. Errors: FORBIDDEN, SIGN_IN_AGAIN. */
+  may(permission: Permission): Failure | undefined;
+  /** Why they may not give or take this; undefined: they may. The operator always. Error: FORBIDDEN. */
+  mayGive(grants: readonly Grant[]): Failure | undefined;
 }
+
+/** Does it if the operator asks. Error: FORBIDDEN to all others, whatever they may do. */
+export const forOperator = <Value>(
+  { kind }: Pick<Asker, "kind">,
+  use: () => Value,
+  why: { readonly reason: string; readonly hint?: string },
+): Value | Result<never> => (kind === "operator" ? use() : refused(failure("FORBIDDEN", why)));
 
 /** What became of a change. Where the audit says before and after, the handler gives both. */
 export interface Done<Answer> {
@@ -112,9 +144,24 @@ export interface Done<Answer> {
   readonly after?: object | undefined;
   /** What the entry says beside the facts of the row: what the handler alone knows. */
   readonly facts?: Readonly<Record<string, unknown>>;
+  /** What the audit calls it, in place of what the row says: where that depends on the fields. */
+  readonly action?: AuditAction;
+  /** Who hears of it. Absent: all admins, where it has power, and the cluster's memory, where the row says what it remembers. `false`: nobody, because
+   *  nothing was done, or because what did it tells by itself. Else what the memory is told, and who beside. */
+  readonly told?: false | Told;
 }
 
-/** An act that leaves nothing of which there is a before. */
+/** What the cluster's memory is told of a change. */
+export interface Told {
+  /** Absent: what the audit calls it. */
+  readonly action?: AuditAction;
+  readonly facts: Readonly<Record<string, string>>;
+  /** Who is told of it at once. Absent: nobody. */
+  readonly tell?: Noticed;
+}
+
+/** An act that leaves nothing of which there is a before. A refusal that is given back is in the audit; what is thrown is not, as what the schema
+ *  refuses. */
 export const acted = <Answer>(result: Result<Answer>, facts?: Done<Answer>["facts"]): Done<Answer> => ({
   result,
   ...(facts && { facts }),

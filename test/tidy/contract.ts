@@ -64,7 +64,7 @@ export function contractLines(): readonly string[] {
   ]);
   const operations = protocols.allOperations.flatMap(({ name, method, path, row }) => [
     ...schemaLines(`operation/${name}`, row.params).filter((line) => !line.endsWith(" {}")),
-    ...schemaLines(`operation/${name}`, row.fields).filter((line) => !line.endsWith(" {}")),
+    ...schemaLines(`operation/${name}`, row.fields ?? {}).filter((line) => !line.endsWith(" {}")),
     ...schemaLines(`answer/operation/${name}`, row.answer),
     `route/${method} ${path}: operation/${name}`,
   ]);

@@ -2,7 +2,7 @@
  *  changed leaves an entry in the audit with what differs, and is told.
  *
  *      row ──► method, path, schemas, permission ──► handler ──► audit: before, after ──► answer */
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyContextConfig, FastifyInstance, FastifyRequest } from "fastify";
 import {
   allOperations,
   failure,
@@ -14,41 +14,40 @@ import {
   type NamedOperation,
   type Operation,
   type OperationHandlers,
-  type Permission,
   type Result,
+  wireLimits,
 } from "../../../protocols/index.ts";
-import { audited, changeOf, plainFacts, whoIs } from "../audited.ts";
+import { audited, changeOf, plainFacts, quietly, whoIs } from "../audited.ts";
 import type { Access } from "../http.ts";
+import { wideJsonBounds } from "../json.ts";
+import type { GatewayLimits } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
 import { demand } from "../refusals.ts";
+import { askerOf } from "./asker.ts";
 
 type Input = Readonly<Record<string, unknown>>;
 type Handler = (input: Input, asker: Asker) => Promise<Result<unknown> | Done<unknown>>;
 
+/** What operations need of a gateway. */
+type OperationContext = Pick<GatewayContext, "log" | "audit" | "changed" | "clock" | "rights" | "publicUrl" | "limits">;
+
 /** Adds the route of each operation. A node that has no part for one answers NOT_FOUND. */
-export function addOperations(
-  app: FastifyInstance,
-  at: Pick<GatewayContext, "log" | "audit" | "changed">,
-  handlers: Partial<OperationHandlers>,
-): void {
+export function addOperations(app: FastifyInstance, at: OperationContext, handlers: Partial<OperationHandlers>): void {
   for (const operation of allOperations) {
     const { name, method, path, row } = operation;
     const handler = handlers[name] as Handler | undefined;
     app.route({
       method,
       url: path,
-      config: {
-        access: accessTo(row.permission),
-        permission: row.permission,
-        ...(row.audit && { audit: row.audit.action }),
-      },
+      ...doorOf(row, at.limits),
       schema: schemaOf(operation),
       async handler(request, reply) {
         if (handler === undefined)
           throw new PlexusError(failure("NOT_FOUND", { reason: "this node is in no cluster" }));
         const input = inputOf(operation, request);
-        const answered = await handler(input, { by: whoIs(request) });
-        const answer = await ("result" in answered ? changedBy(at, request, { row, input, done: answered }) : demand(answered)); // prettier-ignore
+        const answered = await handler(input, askerOf(at, request));
+        const isChange = "result" in answered;
+        const answer = await (isChange ? changedBy(at, request, { row, input, done: answered }) : demand(answered));
         if (row.code !== undefined) void reply.code(row.code);
         return answer;
       },
@@ -58,35 +57,60 @@ export function addOperations(
 
 /** Writes down what was changed, and tells it. */
 async function changedBy(
-  at: Pick<GatewayContext, "log" | "audit" | "changed">,
+  at: OperationContext,
   request: FastifyRequest,
   { row: { audit }, input, done }: { readonly row: Operation; readonly input: Input; readonly done: Done<unknown> },
 ): Promise<unknown> {
   if (audit === undefined) return demand(done.result);
-  const { result, before, after } = done;
+  const { result, before, after, action, told } = done;
   // The table has typed both by the row's own fields.
-  const facts = { ...audit.facts(input as never), ...done.facts };
-  const answer = await audited(at, request, facts, Promise.resolve(result), () => changeOf(before, after));
-  const remembered = audit.remembers?.(input as never, plainFacts(facts));
-  if (remembered !== undefined) at.changed?.(audit.action, remembered, whoIs(request));
+  const facts = { ...audit.facts(input as never), ...done.facts, ...(action && { action }) };
+  const by = told === undefined ? at : quietly(at);
+  const answer = await audited(by, request, facts, Promise.resolve(result), () => changeOf(before, after));
+  if (told === false) return answer;
+  const remembered = told?.facts ?? audit.remembers?.(input as never, plainFacts(facts));
+  if (remembered !== undefined)
+    at.changed?.(told?.action ?? action ?? audit.action, remembered, whoIs(request), told?.tell);
   return answer;
 }
 
-/** Whom a route is for, by what it needs. */
-const accessTo = (permission: Permission): Access =>
-  permissionOf(permission).has.includes("admin") ? "admin" : isForKeys(permission) ? "user" : "person";
+/** Whom an operation is for, by what it needs. */
+function accessTo({ permission, person }: Operation): Access {
+  if (permission === "anyone") return "anyone";
+  if (permissionOf(permission).has.includes("admin")) return "admin";
+  return person === true || !isForKeys(permission) ? "person" : "user";
+}
+
+/** What stands before an operation: who is let in, and what the body may be. Pure. */
+export function doorOf(
+  row: Operation,
+  limits: GatewayLimits,
+): { readonly config: FastifyContextConfig; readonly bodyLimit?: number } {
+  const { permission, proves, audit, large } = row;
+  const config = {
+    access: accessTo(row),
+    ...(permission !== "anyone" && { permission }),
+    ...(audit && { audit: audit.action }),
+    ...(proves && { proves }),
+  };
+  if (large === undefined) return { config };
+  // Of a stripe the bytes as text, and what is around them.
+  const bytesMax = large === "stripe" ? 2 * wireLimits.stripePutBytesMax : limits.keysBodyBytesMax;
+  const json = large === "keys" && { json: wideJsonBounds(limits) };
+  return { config: { ...config, bytesMax, ...json }, bodyLimit: bytesMax };
+}
 
 /** Where a request has its fields; undefined: it takes none. */
 function placeOfFields({ method, row }: NamedOperation): "query" | "body" | undefined {
-  if (isEmpty(row.fields)) return undefined;
+  if (row.fields === undefined) return undefined;
   return method === "GET" || method === "DELETE" ? "query" : "body";
 }
 
 const isEmpty = ({ properties }: { readonly properties?: object }): boolean =>
   properties !== undefined && Object.keys(properties).length === 0;
 
-/** What the route checks, and what the description of the interface says of it. */
-function schemaOf(operation: NamedOperation): object {
+/** What the route checks, and what the description of the interface says of it. Pure. */
+export function schemaOf(operation: NamedOperation): object {
   const { name, row } = operation;
   const { params, fields, answer, summary, description, tags } = row;
   const place = placeOfFields(operation);
@@ -95,6 +119,7 @@ function schemaOf(operation: NamedOperation): object {
     ...(description !== undefined && { description }),
     operationId: name,
     tags,
+    ...(row.permission === "anyone" && { security: [] }),
     ...(!isEmpty(params) && { params }),
     ...(place !== undefined && { [place === "query" ? "querystring" : place]: fields }),
     response: { 200: answer },

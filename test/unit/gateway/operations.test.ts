@@ -24,7 +24,7 @@ describe("the rows of operations", () => {
       const inPath = [...path.matchAll(/:(\w+)/g)].map(([, field]) => field);
       expect(propertiesOf(row.params), name).to.have.members(inPath);
       expect(
-        propertiesOf(row.fields).filter((field) => inPath.includes(field)),
+        propertiesOf(row.fields ?? {}).filter((field) => inPath.includes(field)),
         name,
       ).to.deep.equal([]);
     }

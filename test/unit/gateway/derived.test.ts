@@ -1,0 +1,164 @@
+/** What the gateway makes of rows of operations: who a handler sees asking, who is let in, what the audit says and who is told. */
+import { expect } from "chai";
+import { Type } from "typebox";
+import { gatewayLimits } from "../../../node/gateway/index.ts";
+import { doorOf, schemaOf } from "../../../node/gateway/rest/derive.ts";
+import {
+  acted,
+  failure,
+  forOperator,
+  ok,
+  PlexusError,
+  refused,
+  type Asker,
+  type AuditEvent,
+  type Done,
+  type NamedOperation,
+  type Operation,
+  type Price,
+} from "../../../protocols/index.ts";
+import { changes, nothing, reads } from "../../../protocols/operations/operation.ts";
+import { controlToken, startFixture, type Fixture } from "./fixture.ts";
+
+const answer = Type.Object({});
+const said = { answer, summary: "For a test", tags: ["admin"] };
+const price: Price = { name: "small", input: 1, output: 2 };
+
+describe("the door of an operation", () => {
+  const accessOf = (row: Operation) => doorOf(row, gatewayLimits).config;
+  const named = (row: Operation, method: NamedOperation["method"] = "POST"): NamedOperation => ({
+    name: "prices.list",
+    method,
+    path: "/x",
+    row,
+  });
+
+  it("lets in strangers, people, keys and admins, as the row says", () => {
+    expect(accessOf(reads({ ...said, permission: "anyone" }))).to.deep.equal({ access: "anyone" });
+    expect(accessOf(reads({ ...said, permission: "account.use" })).access).to.equal("user");
+    expect(accessOf(reads({ ...said, permission: "account.use", person: true })).access).to.equal("person");
+    expect(accessOf(reads({ ...said, permission: "account.secure" })).access).to.equal("person");
+    expect(accessOf(reads({ ...said, permission: "cluster.see" })).access).to.equal("admin");
+    const proven = changes({ ...said, permission: "anyone", proves: true, action: "signIn", facts: () => ({}) });
+    expect(accessOf(proven)).to.deep.equal({ access: "anyone", audit: "signIn", proves: true });
+  });
+
+  it("asks a stranger for no token in the description, and everybody else for one", () => {
+    expect(schemaOf(named(reads({ ...said, permission: "anyone" })))).to.deep.include({ security: [] });
+    expect(schemaOf(named(reads({ ...said, permission: "cluster.see" })))).not.to.have.property("security");
+  });
+
+  it("takes larger bodies of stripes and keys", () => {
+    const usual = doorOf(reads({ ...said, permission: "keys.manage" }), gatewayLimits);
+    const keys = doorOf(reads({ ...said, permission: "keys.manage", large: "keys" }), gatewayLimits);
+    const stripe = doorOf(reads({ ...said, permission: "shards.manage", large: "stripe" }), gatewayLimits);
+    expect([usual.bodyLimit, usual.config.json]).to.deep.equal([undefined, undefined]);
+    expect([keys.bodyLimit, keys.config.bytesMax]).to.deep.equal(Array(2).fill(gatewayLimits.keysBodyBytesMax));
+    expect(keys.config.json?.valuesMax).to.equal(gatewayLimits.wideJsonValuesMax);
+    expect(stripe.bodyLimit).to.equal(stripe.config.bytesMax).and.above(gatewayLimits.bodyBytesMax);
+  });
+
+  it("looks at no body where the row says no fields, and takes an empty one alone where it says nothing", () => {
+    expect(schemaOf(named(reads({ ...said, permission: "cluster.see" })))).not.to.have.property("body");
+    expect(schemaOf(named(reads({ ...said, permission: "cluster.see", fields: nothing })))).to.deep.include({
+      body: nothing,
+    });
+  });
+});
+
+describe("gateway: an operation and its handler", () => {
+  let fixture: Fixture;
+  const askers: Asker[] = [];
+  const written: AuditEvent[] = [];
+  const told: unknown[][] = [];
+  let does: (asker: Asker) => Done<Price>;
+
+  before(async () => {
+    fixture = await startFixture({
+      publicUrl: () => "https://plexus.example",
+      audit: { write: async (event) => void written.push(event) },
+      changed: (...heard) => void told.push(heard),
+      operations: {
+        "prices.list": (_, asker) => (askers.push(asker), ok({ prices: [] })),
+        "prices.set": async (_, asker) => does(asker),
+      },
+    });
+  });
+  after(() => fixture.stop());
+  beforeEach(() => {
+    written.length = 0;
+    told.length = 0;
+  });
+
+  const list = async (token: string): Promise<Asker> => {
+    await fixture.request("GET", "/api/v1/admin/prices", { token });
+    return askers.at(-1) as Asker;
+  };
+  const set = (by: (asker: Asker) => Done<Price>) => {
+    does = by;
+    const body = { input: 1, output: 2 };
+    return fixture.request("PUT", "/api/v1/admin/prices/small", { token: controlToken, body });
+  };
+
+  it("tells who asks: the operator, a person by a session, a key", async () => {
+    const operator = await list(controlToken);
+    expect([operator.by, operator.kind, operator.actor, operator.roles]).to.deep.equal(["operator", "operator", undefined, []]); // prettier-ignore
+    expect(operator.said).to.deep.equal({ by: "operator", shown: { as: "operator" } });
+    expect(operator.page).to.equal("https://plexus.example");
+    expect([operator.may("cluster.own"), operator.mayGive([{ permission: "cluster.own" }])]).to.deep.equal([undefined, undefined]); // prettier-ignore
+
+    const ann = await fixture.signUp("ann");
+    const person = await list(ann.token);
+    expect([person.by, person.kind, person.actor]).to.deep.equal(["ann", "session", "user/ann"]);
+    expect(person.roles).to.include("owner");
+    expect(person.said).to.deep.nested.include({ by: "ann", "shown.as": "session", "shown.session": person.session });
+    expect(person.may("cluster.own")).to.equal(undefined);
+
+    const made = await fixture.request("POST", "/api/v1/me/keys", { token: ann.token, body: { label: "robot" } });
+    const key = await list(made.body.key);
+    expect([key.by, key.kind, key.session]).to.deep.equal(["ann", "key", made.body.id]);
+    expect(key.said.shown).to.deep.equal({ as: "key" });
+    expect(key.may("cluster.own")?.code).to.equal("FORBIDDEN");
+  });
+
+  it("does for the operator alone what is the operator's", () => {
+    const why = { reason: "on the machine" };
+    expect(forOperator({ kind: "operator" }, () => ok(1), why)).to.deep.equal(ok(1));
+    for (const kind of ["session", "key", "control"] as const)
+      expect(forOperator({ kind }, () => ok(1), why)).to.deep.nested.include({ "error.code": "FORBIDDEN" });
+  });
+
+  it("writes down a refusal that a handler gives back, and none that it throws, as of a body that is wrong", async () => {
+    const wrong = failure("BAD_REQUEST", { path: "/input", problem: "for a test" });
+    const given = await set(() => acted(refused(failure("OVERLOADED"))));
+    expect([given.status, written.map(({ action, outcome }) => [action, outcome])]).to.deep.equal([503, [["setPrice", "OVERLOADED"]]]); // prettier-ignore
+    expect(told).to.deep.equal([]);
+    written.length = 0;
+    const thrown = await set(() => {
+      throw new PlexusError(wrong);
+    });
+    expect([thrown.status, written]).to.deep.equal([400, []]);
+  });
+
+  it("has the cluster remember what the row says, what the handler says in its place, or nothing", async () => {
+    await set(() => ({ result: ok(price), after: price }));
+    const [action, facts, by] = told[0] ?? [];
+    expect([action, by, (facts as { model: string }).model]).to.deep.equal(["setPrice", "operator", "small"]);
+    told.length = 0;
+    await set(() => ({ result: ok(price), after: price, told: false }));
+    expect([told, written.length]).to.deep.equal([[], 2]);
+    const tell = { people: ["eve"], admins: true };
+    await set(() => ({
+      result: ok(price),
+      after: price,
+      told: { action: "removePrice", facts: { model: "x" }, tell },
+    }));
+    expect(told).to.deep.equal([["removePrice", { model: "x" }, "operator", tell]]);
+  });
+
+  it("calls in the audit what was done by its own name, where that depends on the fields", async () => {
+    await set(() => ({ result: ok(price), before: price, action: "removePrice" }));
+    expect(written.map(({ action }) => action)).to.deep.equal(["removePrice"]);
+    expect(told.map(([action]) => action)).to.deep.equal(["removePrice"]);
+  });
+});
