@@ -38,8 +38,17 @@ function digitsOf(value: number | ExactNumber): Digits {
   const all = whole + part;
   const digits = all.replace(/^0+/, "");
   const before = whole.length - (all.length - digits.length) + Number(power);
-  const short = digits.replace(/0+$/, "");
+  // An expression for zeros at the end would look for it from each zero on: n² steps.
+  let end = digits.length;
+  while (digits[end - 1] === "0") end -= 1;
+  const short = digits.slice(0, end);
   return short === "" ? { sign: 0, digits: "", before: 0 } : { sign: minus === "-" ? -1 : 1, digits: short, before };
+}
+
+/** A text that is the same for numbers that are. */
+export function normalForm(value: ExactNumber): string {
+  const { sign, digits, before } = digitsOf(value);
+  return `${sign}:${digits}:${before}`;
 }
 
 /** Below zero: the first is less. In as many steps as they have digits. */

@@ -41,18 +41,18 @@ export const runtimeLimits = {
   schemaShapesMax: 2_000,
   /** How deep a grammar follows a JSON schema; what is deeper is checked when the answer is there. */
   schemaDepthMax: 32,
-  /** Steps in which a value is compared with a schema; a value that takes more counts as one that does not fit. */
+  /** Steps that the schemas of one request take together: to be read, to be said as a grammar, and to be compared
+   *  with the answer. What takes more is left open, and the answer says so; with `strict` the request is refused, or
+   *  the answer counts as one that does not fit. */
   schemaStepsMax: 4_000_000,
   /** Characters of a regular expression of a schema; a longer one is not kept to, and the answer says so. */
   patternCharsMax: 4_096,
-  /** The same of all regular expressions of one schema; those beyond it are not kept to, likewise. */
+  /** The same of all regular expressions of one request; those beyond it are not kept to, likewise. */
   patternCharsSumMax: 65_536,
   /** How deep its groups may be, likewise. */
   patternDepthMax: 64,
   /** Steps in which a text is compared with a regular expression; one that takes more is not compared, and the answer says so. */
   patternStepsMax: 200_000,
-  /** The same of all texts that are compared for one answer. */
-  patternStepsSumMax: 2_000_000,
   /** Letters that a grammar says of a regular expression; what has more is checked when the answer is there. */
   patternSizeMax: 2_000,
   /** Faults of one answer that are named; more are not told. */
@@ -72,6 +72,11 @@ export const runtimeLimits = {
    *
    *  Each is followed over the whole vocabulary, at each token. */
   grammarChoicesMax: 128,
+  /** How often texts of a choice that begin alike part before they are told from each other; where it is more often,
+   *  any is allowed.
+   *
+   *  Each is a rule within a rule, which llama.cpp follows down. */
+  grammarDepthMax: 64,
   /** Texts, and numbers, of a choice that are told from each other; where there are more, any is allowed, and checked at the end. */
   grammarAlikeMax: 16,
   /** Functions that one request may offer; more are refused with `BAD_REQUEST`. */

@@ -2,6 +2,7 @@
  *  bounded. The language's own would hold everybody up for as long as whoever wrote the schema likes. Pure.
  *  Source: https://json-schema.org/draft/2020-12/json-schema-core#name-regular-expressions */
 import { runtimeLimits } from "./limits.ts";
+import { OutOfSteps, Steps } from "./steps.ts";
 
 /** From one code point to another. */
 export type Range = readonly [from: number, to: number];
@@ -22,16 +23,34 @@ export type Pattern =
   | { readonly type: "ahead"; readonly of: Pattern; readonly not: boolean };
 
 /** Reads one; undefined: it is none, or has what is not known here (looking behind, what was found before). */
-export function readPattern(source: string): Pattern | undefined {
+export function readPattern(source: string, steps: Steps = new Steps()): Pattern | undefined {
   if (source.length > runtimeLimits.patternCharsMax) return undefined;
+  steps.take(readSteps * source.length);
   try {
-    // Whether it is one at all is a question for the language.
-    new RegExp(source, "u");
-    return new Reader(source).read();
-  } catch {
+    const properties = new Map<string, RegExp>();
+    // Whether it is one at all is a question for the language, which makes a table of each property of letters, wherever
+    // it stands. So each is asked for once, and a digit stands in its place.
+    const plain = source.replaceAll(/\\(?:[pP]\{[^}]{1,64}\}|[^])/gu, (escape) => {
+      if (escape.length < 4) return escape;
+      if (!properties.has(escape)) {
+        steps.take(propertyReadSteps);
+        properties.set(escape, new RegExp(`^${escape}$`, "u"));
+      }
+      return String.raw`\d`;
+    });
+    new RegExp(plain, "u");
+    return new Reader(source, properties).read();
+  } catch (thrown) {
+    if (thrown instanceof OutOfSteps) throw thrown;
     return undefined;
   }
 }
+
+/** Steps for each character of a pattern that is read, for each property of letters in it, and to ask whether a letter
+ *  has one. */
+const readSteps = 16;
+const propertyReadSteps = 4_000;
+const propertySteps = 16;
 
 const word: readonly Range[] = [[48, 57], [65, 90], [95, 95], [97, 122]]; // prettier-ignore
 const digit: readonly Range[] = [[48, 57]];
@@ -57,11 +76,13 @@ const letter = (ranges: readonly Range[], also: readonly RegExp[] = [], not = fa
 
 class Reader {
   readonly #text: readonly string[];
+  readonly #properties: ReadonlyMap<string, RegExp>;
   #at = 0;
   #depth = 0;
 
-  constructor(source: string) {
+  constructor(source: string, properties: ReadonlyMap<string, RegExp>) {
     this.#text = Array.from(source);
+    this.#properties = properties;
   }
 
   read(): Pattern {
@@ -158,7 +179,7 @@ class Reader {
     const property = /^[pP]\{[^}]+\}/.exec(rest)?.[0];
     if (property !== undefined) {
       this.#at += property.length;
-      return letter([], [new RegExp(`^\\${property}$`, "u")]) as Pattern & { readonly type: "letter" };
+      return letter([], [this.#properties.get(`\\${property}`)!]) as Pattern & { readonly type: "letter" };
     }
     const code = /^(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|u\{([\da-fA-F]+)\})/.exec(rest);
     if (code !== null) {
@@ -199,25 +220,16 @@ class Reader {
         also.push(...first.also);
       }
     }
-    return letter(ranges, also, not);
+    return letter(ranges, [...new Set(also)], not);
   }
 }
 
 class TooLong extends Error {}
 
-/** What is left of the steps that comparisons with the patterns of one schema may take together. */
-export interface PatternSteps {
-  left: number;
-}
-
-/** The steps of one check. */
-export const patternSteps = (): PatternSteps => ({ left: runtimeLimits.patternStepsSumMax });
-
 /** Whether a text has it somewhere; undefined: it takes more steps than anybody waits for. */
-export function hasPattern(pattern: Pattern, text: string, steps: PatternSteps = patternSteps()): boolean | undefined {
+export function hasPattern(pattern: Pattern, text: string, steps: Steps = new Steps()): boolean | undefined {
   // To take a text apart takes steps, too.
-  steps.left -= text.length;
-  if (steps.left < 0) return undefined;
+  steps.take(text.length);
   const letters = Array.from(text);
   const most = Math.min(steps.left, runtimeLimits.patternStepsMax);
   const matcher = new Matcher(letters, most);
@@ -298,7 +310,8 @@ class Matcher {
     const one = this.#letters[at];
     if (one === undefined) return false;
     const point = one.codePointAt(0)!;
-    this.#steps -= ranges.length;
+    this.#steps -= ranges.length + propertySteps * also.length;
+    if (this.#steps < 0) throw new TooLong();
     return (
       (ranges.some(([from, to]) => point >= from && point <= to) || also.some((property) => property.test(one))) !== not
     );

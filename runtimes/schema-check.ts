@@ -2,11 +2,12 @@
  *
  *  It takes a number of steps that is bounded, whatever the schema and the value; what it cannot tell it names, too.
  *  Source: https://json-schema.org/draft/2020-12/json-schema-validation */
-import { compareNumbers, ExactNumber, isMultipleOf, isWhole } from "../protocols/exact-number.ts";
-import { hasPattern, patternSteps, readPattern } from "./pattern.ts";
+import { compareNumbers, isMultipleOf, isWhole } from "../protocols/exact-number.ts";
+import { hasPattern, readPattern } from "./pattern.ts";
 import { runtimeLimits } from "./limits.ts";
-import { formats, isNumeric, isRecord, isSame, type Keywords, type Numeric } from "./schema.ts";
+import { digitSteps, formats, isNumeric, isRecord, isSame, keyOf, type Keywords, type Numeric } from "./schema.ts";
 import { pointed } from "./schema-joins.ts";
+import { OutOfSteps, Steps } from "./steps.ts";
 
 /** What of a value does not fit. */
 export interface Fault {
@@ -18,21 +19,19 @@ export interface Fault {
 }
 
 /** What does not fit; the first of many. */
-export function faultsOf(schema: unknown, value: unknown): readonly Fault[] {
-  const check = new Check(schema);
+export function faultsOf(schema: unknown, value: unknown, steps = new Steps()): readonly Fault[] {
+  const check = new Check(schema, steps);
   try {
     check.look(schema, value, "", 0);
   } catch (thrown) {
-    if (!(thrown instanceof Over)) throw thrown;
+    if (!(thrown instanceof OutOfSteps)) throw thrown;
     return [...check.faults, { at: "", keyword: "$schema", problem: "it takes too long to tell whether it fits" }];
   }
   return check.faults;
 }
 
-class Over extends Error {}
-
-/** Steps for each character of a regular expression that is read. */
-const patternReadSteps = 16;
+/** Steps to begin a comparison with a pattern. */
+const compareSteps = 1_000;
 
 /** Places between a value and the schema that it is compared with; a schema that refers to itself has no end otherwise. */
 const depthMax = 256;
@@ -43,14 +42,14 @@ class Check {
   readonly faults: Fault[] = [];
   readonly #document: unknown;
   readonly #patterns = new Map<string, ReturnType<typeof readPattern>>();
-  #steps: number = runtimeLimits.schemaStepsMax;
-  readonly #patternSteps = patternSteps();
+  readonly #steps: Steps;
   /** Of what is only tried, nothing is named, and one fault is enough. */
   #trying = 0;
   #failed = false;
 
-  constructor(document: unknown) {
+  constructor(document: unknown, steps: Steps) {
     this.#document = document;
+    this.#steps = steps;
   }
 
   #note(at: string, keyword: string, problem: string): void {
@@ -58,14 +57,14 @@ class Check {
     if (this.#trying === 0 && this.faults.length < runtimeLimits.unfitMax) this.faults.push({ at, keyword, problem });
   }
 
-  #step(by = 1): void {
-    this.#steps -= by;
-    if (this.#steps < 0) throw new Over();
+  #isBelow(one: unknown, other: unknown): boolean {
+    this.#steps.take(digitSteps(one, other));
+    return isNumeric(one) && isNumeric(other) && compareNumbers(one, other) < 0;
   }
 
   look(schema: unknown, value: unknown, at: string, depth: number): void {
-    this.#step();
-    if (depth > depthMax) throw new Over();
+    this.#steps.take();
+    if (depth > depthMax) throw new OutOfSteps();
     if (schema === false) this.#note(at, "false", "nothing is allowed here");
     // What makes no sense forbids nothing.
     if (!isRecord(schema)) return;
@@ -92,17 +91,16 @@ class Check {
   #any(schema: Keywords, value: unknown, at: string): void {
     const { type } = schema;
     const types = (Array.isArray(type) ? type : [type]) as readonly unknown[];
-    const known = this.#charged(types).filter((one) => typeof one === "string" && Object.hasOwn(isOf, one)) as string[];
+    this.#steps.take(digitSteps(value));
+    const known = this.#steps
+      .charged(types)
+      .filter((one) => typeof one === "string" && Object.hasOwn(isOf, one)) as string[];
     if (known.length > 0 && known.length === types.length && !known.some((one) => isOf[one]!(value)))
       this.#note(at, "type", `it is not ${known.join(" or ")}`);
-    if ("const" in schema && !this.#same(schema["const"], value)) this.#note(at, "const", "it is another value");
-    if (Array.isArray(schema["enum"]) && !schema["enum"].some((one) => this.#same(one, value)))
+    const isValue = (one: unknown): boolean => isSame(one, value, this.#steps);
+    if ("const" in schema && !isValue(schema["const"])) this.#note(at, "const", "it is another value");
+    if (Array.isArray(schema["enum"]) && !schema["enum"].some(isValue))
       this.#note(at, "enum", "it is none of the values");
-  }
-
-  #same(one: unknown, value: unknown): boolean {
-    this.#step(typeof one === "object" ? 16 : 1);
-    return isSame(one, value);
   }
 
   /** Schemas that hold for the same value. */
@@ -110,6 +108,7 @@ class Check {
     const listOf = (keyword: string): readonly unknown[] | undefined => Array.isArray(schema[keyword]) ? schema[keyword] as readonly unknown[] : undefined;
     const reference = schema["$ref"];
     if (reference !== undefined) {
+      this.#steps.take(typeof reference === "string" ? reference.length : 1);
       const found = pointed(this.#document, reference);
       if (found === undefined) this.#note(at, "$ref", `there is nothing at ${JSON.stringify(reference)}: it is not checked`);
       else this.look(found.schema, value, at, depth + 1);
@@ -129,45 +128,57 @@ class Check {
 
   #text(schema: Keywords, value: string, at: string): void {
     const { minLength, maxLength, pattern, format } = schema;
-    this.#step(value.length);
+    this.#steps.take(value.length);
     const length = Array.from(value).length;
-    if (isBelow(length, minLength)) this.#note(at, "minLength", `it has fewer than ${String(minLength)} characters`);
-    if (isBelow(maxLength, length)) this.#note(at, "maxLength", `it has more than ${String(maxLength)} characters`);
+    if (this.#isBelow(length, minLength))
+      this.#note(at, "minLength", `it has fewer than ${String(minLength)} characters`);
+    if (this.#isBelow(maxLength, length))
+      this.#note(at, "maxLength", `it has more than ${String(maxLength)} characters`);
     if (typeof pattern === "string") {
       const has = this.#has(pattern, value);
       if (has !== true) this.#note(at, "pattern", has === undefined ? notCompared : `it does not match ${pattern}`);
     }
-    if (typeof format === "string" && Object.hasOwn(formats, format) && !formats[format as keyof typeof formats].test(value))
+    if (
+      typeof format === "string" &&
+      Object.hasOwn(formats, format) &&
+      !formats[format as keyof typeof formats].test(value)
+    )
       this.#note(at, "format", `it is no ${format}`);
-  } // prettier-ignore
+  }
 
   #has(source: string, text: string): boolean | undefined {
     const isNew = !this.#patterns.has(source);
-    // To read one takes much more than to follow it by a step.
-    if (isNew) this.#step(patternReadSteps * source.length);
-    const pattern = isNew ? readPattern(source) : this.#patterns.get(source);
+    const pattern = isNew ? readPattern(source, this.#steps) : this.#patterns.get(source);
     this.#patterns.set(source, pattern);
-    this.#step(1_000);
-    return pattern && hasPattern(pattern, text, this.#patternSteps);
+    this.#steps.take(compareSteps);
+    return pattern && hasPattern(pattern, text, this.#steps);
   }
 
   #number(schema: Keywords, value: Numeric, at: string): void {
     const { minimum, maximum, exclusiveMinimum: above, exclusiveMaximum: below, multipleOf: step } = schema;
-    this.#step(value instanceof ExactNumber ? value.text.length : 1);
-    if (isBelow(value, minimum)) this.#note(at, "minimum", `it is less than ${shown(minimum)}`);
-    if (isBelow(maximum, value)) this.#note(at, "maximum", `it is more than ${shown(maximum)}`);
-    if (isNumeric(above) && !isBelow(above, value)) this.#note(at, "exclusiveMinimum", `it is not more than ${shown(above)}`);
-    if (isNumeric(below) && !isBelow(value, below)) this.#note(at, "exclusiveMaximum", `it is not less than ${shown(below)}`);
-    if (!isNumeric(step) || compareNumbers(step, 0) <= 0) return;
+    if (this.#isBelow(value, minimum)) this.#note(at, "minimum", `it is less than ${shown(minimum)}`);
+    if (this.#isBelow(maximum, value)) this.#note(at, "maximum", `it is more than ${shown(maximum)}`);
+    if (isNumeric(above) && !this.#isBelow(above, value))
+      this.#note(at, "exclusiveMinimum", `it is not more than ${shown(above)}`);
+    if (isNumeric(below) && !this.#isBelow(value, below))
+      this.#note(at, "exclusiveMaximum", `it is not less than ${shown(below)}`);
+    if (!isNumeric(step) || !this.#isBelow(0, step)) return;
+    this.#steps.take(digitSteps(value, step));
     const isMultiple = isMultipleOf(value, step);
     if (isMultiple !== true)
-      this.#note(at, "multipleOf", isMultiple === undefined ? "it is too long to be checked" : `it is not a multiple of ${shown(step)}`);
-  } // prettier-ignore
+      this.#note(
+        at,
+        "multipleOf",
+        isMultiple === undefined ? "it is too long to be checked" : `it is not a multiple of ${shown(step)}`,
+      );
+  }
 
   #list(schema: Keywords, value: readonly unknown[], at: string, depth: number): void {
     const { minItems, maxItems, contains, uniqueItems } = schema;
-    if (isBelow(value.length, minItems)) this.#note(at, "minItems", `it has fewer than ${String(minItems)} elements`);
-    if (isBelow(maxItems, value.length)) this.#note(at, "maxItems", `it has more than ${String(maxItems)} elements`);
+    if (this.#isBelow(value.length, minItems))
+      this.#note(at, "minItems", `it has fewer than ${String(minItems)} elements`);
+    if (this.#isBelow(maxItems, value.length))
+      this.#note(at, "maxItems", `it has more than ${String(maxItems)} elements`);
     const isOld = Array.isArray(schema["items"]);
     const heads = isOld ? schema["items"] : schema["prefixItems"];
     const first: readonly unknown[] = Array.isArray(heads) ? heads : [];
@@ -177,38 +188,46 @@ class Check {
     if (contains === undefined) return;
     const { minContains = 1, maxContains } = schema;
     const count = value.filter((one) => this.#fits(contains, one, depth)).length;
-    if (isBelow(count, minContains)) this.#note(at, "contains", "too few elements fit");
-    if (isBelow(maxContains, count)) this.#note(at, "maxContains", "too many elements fit");
+    if (this.#isBelow(count, minContains)) this.#note(at, "contains", "too few elements fit");
+    if (this.#isBelow(maxContains, count)) this.#note(at, "maxContains", "too many elements fit");
   }
 
   #hasTwins(value: readonly unknown[]): boolean {
-    return value.some((one, place) => value.slice(0, place).some((other) => this.#same(one, other)));
+    return new Set(value.map((one) => keyOf(one, this.#steps))).size < value.length;
   }
 
   #object(schema: Keywords, value: Keywords, at: string, depth: number): void {
     const { minProperties, maxProperties, required, propertyNames } = schema;
-    const keys = Object.keys(value);
-    const has = (key: unknown): boolean => typeof key === "string" && Object.hasOwn(value, key);
-    if (isBelow(keys.length, minProperties)) this.#note(at, "minProperties", `it has fewer than ${String(minProperties)} members`);
-    if (isBelow(maxProperties, keys.length)) this.#note(at, "maxProperties", `it has more than ${String(maxProperties)} members`);
-    for (const key of this.#charged(Array.isArray(required) ? required : []))
-      if (!has(key)) this.#note(at, "required", `${String(key)} is missing`);
+    const keys = this.#steps.charged(Object.keys(value));
+    const has = (key: string): boolean => Object.hasOwn(value, key);
+    if (this.#isBelow(keys.length, minProperties))
+      this.#note(at, "minProperties", `it has fewer than ${String(minProperties)} members`);
+    if (this.#isBelow(maxProperties, keys.length))
+      this.#note(at, "maxProperties", `it has more than ${String(maxProperties)} members`);
+    for (const key of this.#names(required)) if (!has(key)) this.#note(at, "required", `${key} is missing`);
     for (const key of keys) this.#member(schema, [key, value[key]], at, depth);
     if (propertyNames !== undefined)
-      for (const key of keys) if (!this.#fits(propertyNames, key, depth)) this.#note(at, "propertyNames", `${key} is not a name for a member`);
-    const dependents = [schema["dependencies"], schema["dependentRequired"], schema["dependentSchemas"]].filter(isRecord);
-    for (const [key, needs] of dependents.flatMap((one) => Object.entries(one)).filter(([key]) => has(key)))
+      for (const key of keys)
+        if (!this.#fits(propertyNames, key, depth))
+          this.#note(at, "propertyNames", `${key} is not a name for a member`);
+    const dependents = [schema["dependencies"], schema["dependentRequired"], schema["dependentSchemas"]].filter(
+      isRecord,
+    );
+    for (const [key, needs] of dependents
+      .flatMap((one) => this.#steps.charged(Object.entries(one)))
+      .filter(([key]) => has(key)))
       if (!Array.isArray(needs)) this.look(needs, value, at, depth + 1);
-      else for (const one of this.#charged(needs)) if (!has(one)) this.#note(at, "dependentRequired", `${String(one)} is missing beside ${key}`);
-  } // prettier-ignore
+      else
+        for (const one of this.#names(needs))
+          if (!has(one)) this.#note(at, "dependentRequired", `${one} is missing beside ${key}`);
+  }
 
-  /** A list of the schema, each of whose items is a step. */
-  #charged(items: readonly unknown[]): readonly unknown[] {
-    this.#step(items.length);
-    return items;
+  #names(list: unknown): readonly string[] {
+    return this.#steps.charged(Array.isArray(list) ? list : []).filter((one): one is string => typeof one === "string");
   }
 
   #member(schema: Keywords, [key, value]: readonly [string, unknown], at: string, depth: number): void {
+    this.#steps.take(key.length);
     const place = `${at}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
     const properties = isRecord(schema["properties"]) ? schema["properties"] : {};
     const patterns = isRecord(schema["patternProperties"]) ? Object.entries(schema["patternProperties"]) : [];
@@ -240,8 +259,5 @@ const isOf: Readonly<Record<string, (value: unknown) => boolean>> = {
   array: (value) => Array.isArray(value),
   object: isRecord,
 };
-
-const isBelow = (one: unknown, other: unknown): boolean =>
-  isNumeric(one) && isNumeric(other) && compareNumbers(one, other) < 0;
 
 const shown = (value: unknown): string => JSON.stringify(value);

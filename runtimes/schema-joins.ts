@@ -1,5 +1,6 @@
 /** Schemas that hold all together (`allOf`, what stands beside a reference), as one. Pure. */
-import { isRecord, isSame, type Keywords } from "./schema.ts";
+import { isRecord, isSame, keyOf, type Keywords } from "./schema.ts";
+import type { Steps } from "./steps.ts";
 
 /** They allow and forbid nothing. */
 const notes: ReadonlySet<string> = new Set([
@@ -35,30 +36,34 @@ export interface Joined {
 }
 
 /** References and parts that are followed for one schema. */
-const stepsMax = 64;
+const partsMax = 64;
+/** Of what is left of them, the first ones are told. */
+const leftMax = 64;
 const elsewhere = "it leads nowhere in the schema, and is not checked";
 
 /** Joins a schema with what it refers to and what its `allOf` holds. */
-export function joined(schema: Keywords, document: unknown): Joined {
+export function joined(schema: Keywords, document: unknown, steps: Steps): Joined {
   const left: (readonly [string, string])[] = [];
-  let steps = 0;
+  let parts = 0;
   const join = (one: Keywords): Keywords => {
+    steps.charged(Object.keys(one));
     const { $ref: reference, allOf, ...rest } = one;
     let all: Keywords = rest;
     const take = (part: unknown, keyword: string): void => {
-      steps += 1;
-      if (part === true || steps > stepsMax) return void (part === true || left.push([keyword, "it is checked at the end"]));
+      parts += 1;
+      if (part === true || parts > partsMax) return void (part === true || left.push([keyword, "it is checked at the end"]));
       if (!isRecord(part)) return void left.push([keyword, "it is checked at the end"]);
-      const { keywords, left: more } = merged(all, join(part));
+      const { keywords, left: more } = merged(all, join(part), steps);
       all = keywords;
-      left.push(...more);
+      left.push(...more.slice(0, leftMax));
     };
     if (reference !== undefined) {
+      steps.take(typeof reference === "string" ? reference.length : 1);
       const found = pointed(document, reference);
       if (found === undefined) left.push(["$ref", elsewhere]);
       else take(found.schema, "$ref");
     }
-    if (Array.isArray(allOf)) for (const part of allOf as readonly unknown[]) take(part, "allOf");
+    if (Array.isArray(allOf)) for (const part of steps.charged(allOf as readonly unknown[])) take(part, "allOf");
     else if (allOf !== undefined) left.push(["allOf", "it is a list"]);
     return all;
   };
@@ -70,44 +75,50 @@ const least = (one: unknown, other: unknown): unknown => (typeof one === "number
 const both = (one: unknown, other: unknown): unknown => ({ allOf: [one, other] });
 
 /** How two values of a keyword become one; undefined: not here. */
-const joins: Readonly<Record<string, (one: unknown, other: unknown) => unknown>> = {
+const joins: Readonly<Record<string, (one: unknown, other: unknown, steps: Steps) => unknown>> = {
   minimum: most, exclusiveMinimum: most, minLength: most, minItems: most, minProperties: most,
   maximum: least, exclusiveMaximum: least, maxLength: least, maxItems: least, maxProperties: least,
-  required: (one, other) => (Array.isArray(one) && Array.isArray(other) ? [...new Set([...one, ...other] as unknown[])] : undefined),
+  required: (one, other, steps) => (Array.isArray(one) && Array.isArray(other) ? [...new Set(steps.charged([...one, ...other] as unknown[]))] : undefined),
   type: typesOfBoth,
-  enum: (one, other) => {
+  enum: (one, other, steps) => {
     if (!Array.isArray(one) || !Array.isArray(other)) return undefined;
-    const shared = one.filter((value) => other.some((same) => isSame(value, same)));
+    const known = new Set(other.map((value) => keyOf(value, steps)));
+    const shared = one.filter((value) => known.has(keyOf(value, steps)));
     return shared.length === 0 ? undefined : shared;
   },
-  properties: (one, other) => {
+  properties: (one, other, steps) => {
     if (!isRecord(one) || !isRecord(other)) return undefined;
-    const shared = Object.keys(other).map((key) => [key, Object.hasOwn(one, key) ? both(one[key], other[key]) : other[key]] as const);
+    steps.charged(Object.keys(one));
+    const shared = steps.charged(Object.keys(other)).map((key) => [key, Object.hasOwn(one, key) ? both(one[key], other[key]) : other[key]] as const);
     return { ...one, ...Object.fromEntries(shared) };
   },
   items: (one, other) => (one === false || other === false ? false : both(one, other)),
   additionalProperties: (one, other) => (one === false || other === false ? false : both(one, other)),
 }; // prettier-ignore
 
-function typesOfBoth(one: unknown, other: unknown): unknown {
-  const [first, second] = [one, other].map((type) => (Array.isArray(type) ? (type as readonly unknown[]) : [type]));
-  const has = (types: readonly unknown[], type: unknown): boolean => types.includes(type) || (type === "integer" && types.includes("number")); // prettier-ignore
-  const shared = [...new Set([...first!, ...second!])].filter((type) => has(first!, type) && has(second!, type));
+function typesOfBoth(one: unknown, other: unknown, steps: Steps): unknown {
+  const typesOf = (type: unknown): ReadonlySet<unknown> =>
+    new Set(steps.charged(Array.isArray(type) ? (type as readonly unknown[]) : [type]));
+  const [first, second] = [typesOf(one), typesOf(other)];
+  const has = (types: ReadonlySet<unknown>, type: unknown): boolean =>
+    types.has(type) || (type === "integer" && types.has("number"));
+  const shared = [...new Set([...first, ...second])].filter((type) => has(first, type) && has(second, type));
   return shared.length === 0 ? undefined : shared;
 }
 
-function merged(one: Keywords, other: Keywords): Joined {
+function merged(one: Keywords, other: Keywords, steps: Steps): Joined {
   const left: (readonly [string, string])[] = [];
   const keywords: Record<string, unknown> = { ...one };
   // What one of them closes, members of the other are beyond.
-  const names = (schema: Keywords): readonly string[] => (isRecord(schema["properties"]) ? Object.keys(schema["properties"]) : []);
+  const members = (schema: Keywords): Keywords => (isRecord(schema["properties"]) ? schema["properties"] : {});
   for (const [closing, open] of [[one, other], [other, one]] as const)
-    if (closing["additionalProperties"] !== undefined && names(open).some((name) => !names(closing).includes(name)))
+    if (closing["additionalProperties"] !== undefined && steps.charged(Object.keys(members(open))).some((name) => !Object.hasOwn(members(closing), name)))
       left.push(["additionalProperties", "beside members of another part it is checked at the end"]);
-  for (const [keyword, value] of Object.entries(other)) {
+  steps.charged(Object.keys(one));
+  for (const [keyword, value] of steps.charged(Object.entries(other))) {
     if (!Object.hasOwn(keywords, keyword)) keywords[keyword] = value;
-    else if (!notes.has(keyword) && !isSame(keywords[keyword], value)) {
-      const both = Object.hasOwn(joins, keyword) ? joins[keyword]!(keywords[keyword], value) : undefined;
+    else if (!notes.has(keyword) && !isSame(keywords[keyword], value, steps)) {
+      const both = Object.hasOwn(joins, keyword) ? joins[keyword]!(keywords[keyword], value, steps) : undefined;
       if (both === undefined) left.push([keyword, "of several parts, all but the first are checked at the end"]);
       else keywords[keyword] = both;
     }

@@ -7,10 +7,10 @@ import { compareNumbers } from "../protocols/exact-number.ts";
 import { isPlain, readPattern, withoutLooking, type Pattern } from "./pattern.ts";
 import { runtimeLimits } from "./limits.ts";
 import {
+  digitSteps,
   formats,
   isNumeric,
   isRecord,
-  isSame,
   type Bounds,
   type Keywords,
   type Member,
@@ -20,6 +20,7 @@ import {
   type TextFormat,
 } from "./schema.ts";
 import { isBare, joined, pointed } from "./schema-joins.ts";
+import { Steps, within as withinSteps } from "./steps.ts";
 
 /** What of a schema its shape does not say. */
 export interface Left {
@@ -33,16 +34,28 @@ export interface Left {
 /** A schema that was read. */
 export interface Understood {
   readonly schema: Schema;
-  /** How many parts it has: schemas in it, and values to choose from. */
-  readonly size: number;
   /** In the order of the schema; the first ones of many. */
   readonly left: readonly Left[];
 }
 
-/** Reads a schema, of at most so many parts. */
-export function understand(schema: unknown, partsMax: number = runtimeLimits.schemaShapesMax): Understood {
-  const reader = new Reader(schema, partsMax);
-  return { schema: reader.read(), size: reader.size, left: reader.left };
+/** What the schemas of one request have left to be made of. */
+export interface Allowance {
+  readonly steps: Steps;
+  parts: number;
+  /** Characters of regular expressions. */
+  patternChars: number;
+}
+
+export const allowanceOf = (steps = new Steps()): Allowance => ({
+  steps,
+  parts: runtimeLimits.schemaShapesMax,
+  patternChars: runtimeLimits.patternCharsSumMax,
+});
+
+/** Reads a schema, and takes from what is left for it. */
+export function understand(schema: unknown, left: Allowance = allowanceOf()): Understood {
+  const reader = new Reader(schema, left);
+  return { schema: reader.read(), left: reader.left };
 }
 
 /** They forbid something, and a shape cannot say it. */
@@ -63,32 +76,38 @@ const beyond: ReadonlySet<string> = new Set([
 ]);
 
 const any: Shape = { type: "any" };
+const tooMany = `it has more than ${runtimeLimits.schemaShapesMax} parts`;
 type Within = (part: unknown, name: string) => Shape;
 
 class Reader {
   readonly left: Left[] = [];
   readonly #document: unknown;
-  readonly #partsMax: number;
+  readonly #allowance: Allowance;
+  readonly #steps: Steps;
   readonly #named = new Map<string, Shape>();
-  #parts = 0;
-  /** Characters of regular expressions that are still read. */
-  #patternChars: number = runtimeLimits.patternCharsSumMax;
 
-  constructor(document: unknown, partsMax: number) {
+  constructor(document: unknown, allowance: Allowance) {
     this.#document = document;
-    this.#partsMax = partsMax;
-  }
-
-  get size(): number {
-    return this.#parts;
+    this.#allowance = allowance;
+    this.#steps = allowance.steps;
   }
 
   read(): Schema {
+    return withinSteps(
+      () => this.#read(),
+      () => {
+        this.left.unshift({ place: "", problem: "it takes too many steps to be read", wrong: true });
+        return { root: any, named: new Map() };
+      },
+    );
+  }
+
+  #read(): Schema {
     const root = this.#shape(this.#document, "", 0);
     const schema = { root, named: this.#named };
     // A name that stands for nothing but itself has no values, and a grammar without end.
     for (const name of this.#named.keys())
-      if (standsForItself(schema, name)) {
+      if (standsForItself(schema, name, this.#steps)) {
         this.#leave(name.slice(1), "it refers to nothing but itself", true);
         this.#named.set(name, any);
       }
@@ -101,28 +120,34 @@ class Reader {
   }
 
   #shape(schema: unknown, place: string, depth: number): Shape {
-    this.#parts += 1;
-    if (this.#parts > this.#partsMax) return this.#leave(place, `it has more than ${this.#partsMax} parts`, true);
+    this.#steps.take();
+    if (!this.#hasRoomFor(1)) return this.#leave(place, tooMany, true);
     if (depth > runtimeLimits.schemaDepthMax) return this.#leave(place, "it is too deep", true);
     if (schema === true) return any;
     if (schema === false) return this.#leave(place, "nothing is allowed");
     if (!isRecord(schema)) return this.#leave(place, "a schema is an object, true or false", true);
+    this.#steps.charged(Object.keys(schema));
     if ("$ref" in schema && isBare(schema, "$ref")) return this.#reference(schema["$ref"], place, depth);
-    const { keywords, left } = joined(schema, this.#document);
+    const { keywords, left } = joined(schema, this.#document, this.#steps);
     for (const [keyword, problem] of left) this.#leave(`${place}/${keyword}`, problem);
     return this.#plain(keywords, place, depth);
+  }
+
+  /** Parts are schemas, and values to choose from. */
+  #hasRoomFor(parts: number): boolean {
+    this.#allowance.parts = Math.max(-1, this.#allowance.parts - parts);
+    return this.#allowance.parts >= 0;
   }
 
   /** One without references and without parts that hold all together. */
   #plain(schema: Keywords, place: string, depth: number): Shape {
     for (const keyword in schema)
-      if (beyond.has(keyword) && !asksNothing(schema, keyword)) this.#leave(`${place}/${keyword}`, "it is checked at the end");
+      if (beyond.has(keyword) && !asksNothing(schema, keyword, this.#steps)) this.#leave(`${place}/${keyword}`, "it is checked at the end");
     const within: Within = (part, name) => this.#shape(part, `${place}/${name}`, depth + 1);
     if ("const" in schema) return { type: "literal", values: [schema["const"]] };
     if ("enum" in schema) {
       const values = this.#list(schema, "enum", place);
-      this.#parts += values.length;
-      if (this.#parts > this.#partsMax) return this.#leave(`${place}/enum`, `it has more than ${this.#partsMax} parts`, true);
+      if (!this.#hasRoomFor(values.length)) return this.#leave(`${place}/enum`, tooMany, true);
       if (values.length > 0) return { type: "literal", values };
     }
     for (const keyword of ["anyOf", "oneOf"] as const) if (keyword in schema) {
@@ -139,6 +164,7 @@ class Reader {
   } // prettier-ignore
 
   #reference(reference: unknown, place: string, depth: number): Shape {
+    this.#steps.take(typeof reference === "string" ? reference.length : 1);
     const found = pointed(this.#document, reference);
     if (found === undefined) return this.#leave(`${place}/$ref`, `there is nothing at ${String(reference)}`, true);
     const { name, schema } = found;
@@ -180,9 +206,9 @@ class Reader {
 
   /** What is made of all of them is bounded before it is made. */
   #pattern(source: string): Pattern | undefined {
-    if (source.length > this.#patternChars) return undefined;
-    this.#patternChars -= source.length;
-    return readPattern(source);
+    if (source.length > this.#allowance.patternChars) return undefined;
+    this.#allowance.patternChars -= source.length;
+    return readPattern(source, this.#steps);
   }
 
   #text(schema: Keywords, place: string): Shape {
@@ -206,23 +232,29 @@ class Reader {
     const given = schema["properties"] ?? {};
     if (!isRecord(given)) this.#leave(`${place}/properties`, "it is an object", true);
     const properties = isRecord(given) ? given : {};
-    const required = new Set(this.#list(schema, "required", place).filter((key) => typeof key === "string"));
+    const required = new Set(this.#steps.charged(this.#list(schema, "required", place)).filter((key) => typeof key === "string"));
     const additional = schema["additionalProperties"];
     const other = additional === false ? undefined : (additional ?? true);
-    const members = Object.entries(properties)
-      .filter(([key, part]) => !isNothing(part) || required.has(key))
-      .map(([key, part]): Member => ({ key, shape: within(part, `properties/${key}`), required: required.has(key) }));
+    const members: Member[] = [];
+    let isCut = false;
+    const add = (key: string, part: unknown, name: string): void => {
+      isCut ||= this.#allowance.parts <= 0;
+      if (!isCut) members.push({ key, shape: within(part, name), required: required.has(key) });
+    };
+    for (const [key, part] of this.#steps.charged(Object.entries(properties)))
+      if (!isNothing(part) || required.has(key)) add(key, part, `properties/${key}`);
     // What has to be there and is not described is one of the others; so is each of the names that others may have.
-    const names = namesIn(schema["propertyNames"]);
+    const names = this.#steps.charged(namesIn(schema["propertyNames"]));
     const more = [...new Set([...required, ...names])].filter((key) => !Object.hasOwn(properties, key));
     for (const key of more)
-      if (other !== undefined) members.push({ key, shape: within(other, "additionalProperties"), required: required.has(key) });
+      if (other !== undefined) add(key, other, "additionalProperties");
       else if (required.has(key)) this.#leave(`${place}/required`, `${key} has to be there, and may not`, true);
-    // Unsaid, a model is held to what is described: that is of the schema, too.
+    // Unsaid, a model is held to what is described: that is of the schema, too. Where more is described than is read, members may be anything.
     const isClosed = other === undefined || names.length > 0 || (additional === undefined && members.length > 0);
-    const patterns = isRecord(schema["patternProperties"]) ? Object.entries(schema["patternProperties"]) : [];
+    if (isCut) this.#leave(`${place}/properties`, tooMany, true);
+    const patterns = isRecord(schema["patternProperties"]) ? this.#steps.charged(Object.entries(schema["patternProperties"])) : [];
     const others = [
-      ...(isClosed ? [] : [within(other, "additionalProperties")]),
+      ...(isCut ? [any] : isClosed ? [] : [within(other, "additionalProperties")]),
       ...patterns.map(([source, part]) => within(part, `patternProperties/${source}`)),
     ];
     return {
@@ -243,7 +275,7 @@ class Reader {
   #types(schema: Keywords, place: string): readonly string[] {
     const said = schema["type"];
     if (said === undefined) return [guessedType(schema)];
-    const types = Array.isArray(said) ? said : [said];
+    const types = this.#steps.charged(Array.isArray(said) ? said : [said]);
     const known = types.filter((type) => typeof type === "string" && knownTypes.has(type)) as readonly string[];
     if (known.length < types.length || types.length === 0) this.#leave(`${place}/type`, "there is no such type", true);
     // Each once: what is read for a type must not be read as often as it is repeated.
@@ -273,6 +305,7 @@ class Reader {
     };
     const [min, max] = [bound("minimum"), bound("maximum")];
     const [above, below] = [bound("exclusiveMinimum"), bound("exclusiveMaximum")];
+    this.#steps.take(2 * digitSteps(min, max, above, below));
     const [lows, highs] = [[min, above].filter(isNumeric), [max, below].filter(isNumeric)];
     if (lows.some((low) => highs.some((high) => compareNumbers(low, high) > 0))) {
       this.#leave(`${place}/minimum`, "the least is more than the most", true);
@@ -288,17 +321,25 @@ class Reader {
 }
 
 /** Whether a keyword forbids nothing as it stands there. */
-function asksNothing(schema: Keywords, keyword: string): boolean {
+function asksNothing(schema: Keywords, keyword: string, steps: Steps): boolean {
   const value = schema[keyword];
+  if (isRecord(value)) steps.charged(Object.keys(value));
   if (keyword === "uniqueItems") return value === false;
   if (keyword === "propertyNames")
-    return value === true || (isRecord(value) && (namesIn(value).length > 0 || isSame(value, { type: "string" }) || isBare(value)));
+    return value === true || (isRecord(value) && (namesIn(value).length > 0 || isBare(value, value["type"] === "string" ? "type" : undefined)));
   if (keyword === "if") return !("then" in schema) && !("else" in schema);
-  return isRecord(value) && Object.keys(value).length === 0 && keyword !== "not";
+  return isEmpty(value) && keyword !== "not";
 } // prettier-ignore
 
 /** Whether a schema allows nothing: a word, or as some write it. */
-const isNothing = (schema: unknown): boolean => schema === false || (isRecord(schema) && isSame(schema["not"], {}));
+const isNothing = (schema: unknown): boolean => schema === false || (isRecord(schema) && isEmpty(schema["not"]));
+
+/** It is asked without going through all of it. */
+function isEmpty(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  for (const _key in value) return false;
+  return true;
+}
 
 /** The names that members may have, where they are told one by one. */
 function namesIn(schema: unknown): readonly string[] {
@@ -308,9 +349,10 @@ function namesIn(schema: unknown): readonly string[] {
 }
 
 /** Whether the values of a name are those of the name itself, with nothing around them. */
-function standsForItself({ named }: Schema, name: string): boolean {
+function standsForItself({ named }: Schema, name: string, steps: Steps): boolean {
   const seen = new Set<string>();
   const reaches = (shape: Shape | undefined): boolean => {
+    steps.take();
     if (shape?.type === "some") return shape.of.some(reaches);
     if (shape?.type !== "named") return false;
     if (shape.name === name) return true;

@@ -1,8 +1,8 @@
 /** What a JSON schema allows, as data: a grammar is made of it, and what was written is checked with it. `schema-reader.ts` makes it,
  *  and says what of a schema it cannot say. Pure. */
-import { compareNumbers, ExactNumber, isWhole } from "../protocols/exact-number.ts";
-import { hasPattern, patternSteps, type Pattern } from "./pattern.ts";
-import { runtimeLimits } from "./limits.ts";
+import { compareNumbers, ExactNumber, isWhole, normalForm } from "../protocols/exact-number.ts";
+import { hasPattern, type Pattern } from "./pattern.ts";
+import { Steps, within } from "./steps.ts";
 
 /** What a value may be. */
 export type Shape =
@@ -98,30 +98,27 @@ export const emptyObject: Schema = {
   named: new Map(),
 };
 
-/** Whether a value is of the schema. One that takes more steps than `schemaStepsMax` to tell is not. */
-export function fits({ root, named }: Schema, value: unknown): boolean {
-  const check = new Check(named);
-  return check.fits(root, value) && !check.isOver;
+/** Whether a value is of the schema. One that takes more steps to tell than there are is not. */
+export function fits({ root, named }: Schema, value: unknown, steps = new Steps()): boolean {
+  return within(
+    () => new Check(named, steps).fits(root, value),
+    () => false,
+  );
 }
 
 class Check {
   readonly #named: Schema["named"];
   /** What was found of a choice: names may lead to the same one again and again. */
   readonly #known = new Map<Shape, Map<unknown, boolean>>();
-  #steps: number = runtimeLimits.schemaStepsMax;
-  readonly #patternSteps = patternSteps();
+  readonly #steps: Steps;
 
-  constructor(named: Schema["named"]) {
+  constructor(named: Schema["named"], steps: Steps) {
     this.#named = named;
-  }
-
-  get isOver(): boolean {
-    return this.#steps < 0;
+    this.#steps = steps;
   }
 
   fits(shape: Shape, value: unknown): boolean {
-    this.#steps -= 1;
-    if (this.isOver) return false;
+    this.#steps.take();
     const fit = (part: Shape, one: unknown): boolean => this.fits(part, one);
     switch (shape.type) {
       case "any":
@@ -131,18 +128,19 @@ class Check {
       case "boolean":
         return typeof value === "boolean";
       case "literal":
-        this.#steps -= shape.values.length;
-        return shape.values.some((one) => isSame(one, value));
+        return shape.values.some((one) => isSame(one, value, this.#steps));
       case "text":
         if (typeof value !== "string") return false;
-        this.#steps -= value.length;
+        this.#steps.take(value.length);
         return (
           isWithin(Array.from(value).length, shape) &&
           (shape.format === undefined || formats[shape.format].test(value)) &&
-          (shape.pattern === undefined || hasPattern(shape.pattern, value, this.#patternSteps) === true)
+          (shape.pattern === undefined || hasPattern(shape.pattern, value, this.#steps) === true)
         );
       case "number":
-        return isNumeric(value) && (!shape.whole || isWhole(value)) && isInBounds(value, shape.bounds);
+        if (!isNumeric(value)) return false;
+        this.#steps.take(digitSteps(value, ...Object.values(shape.bounds)));
+        return (!shape.whole || isWhole(value)) && isInBounds(value, shape.bounds);
       case "list": {
         if (!Array.isArray(value) || !isWithin(value.length, shape)) return false;
         const { first, items } = shape;
@@ -152,9 +150,11 @@ class Check {
         });
       }
       case "object": {
-        if (!isRecord(value) || !isWithin(Object.keys(value).length, shape)) return false;
+        if (!isRecord(value)) return false;
         const { members, others } = shape;
-        this.#steps -= members.length;
+        const count = Object.keys(value).length;
+        this.#steps.take(count + members.length);
+        if (!isWithin(count, shape)) return false;
         const shapes = new Map(members.map((member) => [member.key, member.shape]));
         return (
           members.every(({ key, required }) => !required || Object.hasOwn(value, key)) &&
@@ -194,16 +194,48 @@ const isInBounds = (value: Numeric, { min, max, above, below }: Bounds): boolean
   (above === undefined || compareNumbers(value, above) > 0) &&
   (below === undefined || compareNumbers(value, below) < 0);
 
-/** Whether two values are the same JSON. */
-export function isSame(one: unknown, other: unknown): boolean {
+/** Steps in which numbers are compared: as many as they have digits. */
+export const digitSteps = (...of: readonly unknown[]): number =>
+  of.reduce<number>((sum, one) => sum + (one instanceof ExactNumber ? one.text.length : 1), 0);
+
+/** Texts that may be the same are compared so many letters a step. */
+const lettersPerStep = 16;
+
+/** Whether two values are the same JSON. Each part of them that is looked at is a step. */
+export function isSame(one: unknown, other: unknown, steps: Steps): boolean {
+  steps.take();
+  if (typeof one === "string") {
+    if (typeof other !== "string" || one.length !== other.length) return false;
+    steps.take(Math.ceil(one.length / lettersPerStep));
+    return one === other;
+  }
   if (one === other) return true;
-  if (one instanceof ExactNumber && other instanceof ExactNumber) return compareNumbers(one, other) === 0;
+  if (one instanceof ExactNumber && other instanceof ExactNumber) {
+    steps.take(digitSteps(one, other));
+    return compareNumbers(one, other) === 0;
+  }
   if (Array.isArray(one) && Array.isArray(other))
-    return one.length === other.length && one.every((part, index) => isSame(part, other[index]));
+    return one.length === other.length && one.every((part, index) => isSame(part, other[index], steps));
   if (!isRecord(one) || !isRecord(other)) return false;
-  const keys = Object.keys(one);
+  const [keys, others] = [Object.keys(one), Object.keys(other)];
+  steps.take(keys.length + others.length);
   return (
-    keys.length === Object.keys(other).length &&
-    keys.every((key) => Object.hasOwn(other, key) && isSame(one[key], other[key]))
+    keys.length === others.length &&
+    keys.every((key) => Object.hasOwn(other, key) && isSame(one[key], other[key], steps))
   );
+}
+
+/** A value as a text that is the same for the same JSON, for many that are compared with each other. */
+export function keyOf(value: unknown, steps: Steps): string {
+  steps.take(typeof value === "string" ? 1 + Math.ceil(value.length / lettersPerStep) : digitSteps(value));
+  if (value instanceof ExactNumber) return normalForm(value);
+  if (Array.isArray(value)) return `[${value.map((part) => keyOf(part, steps)).join()}]`;
+  if (!isRecord(value)) return JSON.stringify(value);
+  const keys = Object.keys(value);
+  // To put them in order takes more than to go through them.
+  steps.take(keys.length * Math.ceil(Math.log2(keys.length + 1)));
+  return `{${keys
+    .toSorted()
+    .map((key) => `${JSON.stringify(key)}:${keyOf(value[key], steps)}`)
+    .join()}}`;
 }

@@ -8,6 +8,7 @@ import { runtimeLimits } from "../limits.ts";
 import { fits, type Schema } from "../schema.ts";
 import { parseExact } from "../../protocols/exact-number.ts";
 import { faultsOf, type Fault } from "../schema-check.ts";
+import { Steps } from "../steps.ts";
 
 /** The syntax of one model's calls. */
 export interface CallSyntax {
@@ -55,9 +56,13 @@ export function triggersOf({ section, opening, alternatives }: CallSyntax): read
 /** So short a text occurs in answers that are none. */
 const triggerCharsMin = 4;
 
-/** The grammar of calls behind the first opening. `before`: words of the grammar that stand for the whole text instead. */
-export function callsGrammar(syntax: CallSyntax, tools: readonly Callable[], instead?: Schema): string {
-  const rules = createRules();
+/** The grammar of calls behind the first opening. `instead`: words of the grammar that stand for the whole text instead. */
+export function callsGrammar(
+  syntax: CallSyntax,
+  tools: readonly Callable[],
+  { instead, steps }: { readonly instead?: Schema | undefined; readonly steps?: Steps } = {},
+): string {
+  const rules = createRules(steps);
   const { opening, middle, closing, between, section } = syntax;
   const call = rules.add(
     tools
@@ -147,15 +152,16 @@ export function readCalls(syntax: CallSyntax, tools: readonly Callable[], text: 
 }
 
 /** What of a call's arguments does not fit the schema of its tool; undefined: it is no call at all. */
-export function faultsIn(call: WrittenCall, tools: readonly Callable[]): readonly Fault[] | undefined {
+export function faultsIn(call: WrittenCall, tools: readonly Callable[], steps: Steps): readonly Fault[] | undefined {
   const tool = tools.find(({ name }) => name === call.name);
-  return tool && faultsOfJson(tool, call.arguments);
+  return tool && faultsOfJson(tool, call.arguments, steps);
 }
 
 /** What of a text does not fit a schema; undefined: it is not JSON, or not of a schema that is strict. */
 export function faultsOfJson(
   { schema, document, strict }: Omit<Callable, "name">,
   text: string,
+  steps = new Steps(),
 ): readonly Fault[] | undefined {
   let value: unknown;
   try {
@@ -163,8 +169,8 @@ export function faultsOfJson(
   } catch {
     return undefined;
   }
-  if (!strict) return faultsOf(document, value);
-  return fits(schema, value) ? [] : undefined;
+  if (!strict) return faultsOf(document, value, steps);
+  return fits(schema, value, steps) ? [] : undefined;
 }
 
 const named = (text: string, name: string): string => text.replaceAll("{{functionName}}", name);

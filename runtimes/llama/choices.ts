@@ -6,6 +6,7 @@
  *  allows, and the check at the end tells them apart. */
 import { runtimeLimits } from "../limits.ts";
 import type { Schema, Shape } from "../schema.ts";
+import type { Steps } from "../steps.ts";
 
 type Of<T extends Shape["type"]> = Shape & { readonly type: T };
 
@@ -25,10 +26,12 @@ const plainWays = 4;
 /** The choices of one schema. */
 export class Choices {
   readonly #named: Schema["named"];
+  readonly #steps: Steps;
   #ways: Map<string, number> | undefined;
 
-  constructor(named: Schema["named"]) {
+  constructor(named: Schema["named"], steps: Steps) {
     this.#named = named;
+    this.#steps = steps;
   }
 
   /** What is said of it. */
@@ -59,6 +62,7 @@ export class Choices {
     const seen = new Set<string>();
     let at = shape;
     while (at.type === "named" && !seen.has(at.name)) {
+      this.#steps.take();
       seen.add(at.name);
       at = this.#named.get(at.name) ?? { type: "any" };
     }
@@ -70,6 +74,7 @@ export class Choices {
     const parts = new Map<Shape, Shape>();
     const seen = new Set<Shape>();
     const take = (shape: Shape): void => {
+      this.#steps.take();
       const inner = this.#resolved(shape);
       if (inner.type !== "some") return void (parts.has(inner) || parts.set(inner, shape));
       if (seen.has(inner)) return;
@@ -82,7 +87,14 @@ export class Choices {
 
   /** Whether these of a choice can stand side by side. */
   #isTame(parts: readonly Shape[]): boolean {
-    if (parts.length < 2 || areApart(parts.map((part) => this.#resolved(part)))) return true;
+    if (
+      parts.length < 2 ||
+      areApart(
+        parts.map((part) => this.#resolved(part)),
+        this.#steps,
+      )
+    )
+      return true;
     return this.#waysOfAll(parts) <= runtimeLimits.grammarChoicesMax;
   }
 
@@ -108,6 +120,7 @@ export class Choices {
   }
 
   #waysOf(shape: Shape, ways: ReadonlyMap<string, number>): number {
+    this.#steps.take();
     const { grammarChoicesMax: max, grammarRunMax } = runtimeLimits;
     const most = (parts: readonly Shape[]): number =>
       parts.reduce((highest, part) => Math.max(highest, this.#waysOf(part, ways)), plainWays);
@@ -122,7 +135,7 @@ export class Choices {
       case "list":
         return most([...shape.first, ...(shape.items === undefined ? [] : [shape.items])]);
       case "some": {
-        const apart = areApart(shape.of.map((part) => this.#resolved(part)));
+        const apart = areApart(shape.of.map((part) => this.#resolved(part)), this.#steps);
         const within = apart ? most(shape.of) : shape.of.reduce((all, part) => all + this.#waysOf(part, ways), 0);
         return Math.min(max + 1, Math.max(within, shape.of.length));
       }
@@ -138,7 +151,7 @@ const few = (parts: readonly Shape[], all: Shape): readonly Shape[] =>
 
 /** Whether shapes are told apart before there is a value within one: by their first letter, or objects by their first member, which
  *  each has to have. */
-function areApart(shapes: readonly Shape[]): boolean {
+function areApart(shapes: readonly Shape[], steps: Steps): boolean {
   const begun = new Set<string>();
   const take = (start: string): boolean => begun.size < begun.add(start).size;
   const keys = new Map<string, "any" | "values">();
@@ -146,12 +159,16 @@ function areApart(shapes: readonly Shape[]): boolean {
   const others = shapes.filter((shape) => shape.type !== "object");
   if (!others.every(({ type }) => type !== "any" && type !== "some" && type !== "named" && take(type))) return false;
   if (objects.length < 2) return true;
-  return objects.every(({ members: [first] }) => {
+  return steps.charged(objects).every(({ members: [first] }) => {
     if (first === undefined || !first.required) return false;
     const kind = first.shape.type === "literal" ? "values" : "any";
     const before = keys.get(first.key);
     if (before !== undefined && (before === "any" || kind === "any")) return false;
     keys.set(first.key, kind);
-    return first.shape.type !== "literal" || first.shape.values.every((value) => take(`${first.key} ${JSON.stringify(value)}`));
+    return first.shape.type !== "literal" || first.shape.values.every((value) => {
+      const text = JSON.stringify(value);
+      steps.take(text.length);
+      return take(`${first.key} ${text}`);
+    });
   });
 } // prettier-ignore

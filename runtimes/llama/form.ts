@@ -4,9 +4,9 @@ import { failure, type Failure } from "../../protocols/errors.ts";
 import type { GenerationRequest } from "../../protocols/index.ts";
 import { callsGrammar, type Callable, type CallSyntax } from "./calls.ts";
 import { createRules } from "./grammar.ts";
-import { runtimeLimits } from "../limits.ts";
 import { anyObject, emptyObject, type Schema, type Shape } from "../schema.ts";
-import { understand, type Left } from "../schema-reader.ts";
+import { allowanceOf, understand, type Left } from "../schema-reader.ts";
+import { Steps } from "../steps.ts";
 import { exactSchema } from "../written-schema.ts";
 
 /** The form, with the grammar that it is kept by. */
@@ -39,9 +39,9 @@ export type FormVerdict =
   { readonly type: "fine"; readonly form: Form } | { readonly type: "refused"; readonly error: Failure };
 
 /** Reads it. `syntax` is asked for where there are tools to call. */
-export function formOf(request: GenerationRequest, syntax: () => CallSyntax): FormVerdict {
+export function formOf(request: GenerationRequest, syntax: () => CallSyntax, steps = new Steps()): FormVerdict {
   try {
-    return { type: "fine", form: read(request, syntax) };
+    return { type: "fine", form: read(request, syntax, steps) };
   } catch (thrown) {
     if (thrown instanceof Refused) return { type: "refused", error: thrown.error };
     throw thrown;
@@ -56,16 +56,16 @@ class Refused extends Error {
   }
 }
 
-function read(request: GenerationRequest, syntaxOf: () => CallSyntax): Form {
+function read(request: GenerationRequest, syntaxOf: () => CallSyntax, steps: Steps): Form {
   const { format, tools = [], toolChoice = "auto" } = request;
-  const keep = createKeeper(request.model);
+  const keep = createKeeper(request.model, steps);
   const schema =
     format === undefined ? undefined
     : format.type === "json" ? { schema: anyObject, document: true, strict: true }
     : keep(exactSchema(format.schema, format.written), { strict: format.strict === true, field: "format" }); // prettier-ignore
   if (tools.length === 0 || toolChoice === "none") {
     if (schema === undefined) return { type: "text" };
-    const rules = createRules();
+    const rules = createRules(steps);
     return { type: "json", schema, grammar: rules.grammar(rules.value(schema.schema)) };
   }
   const wanted = typeof toolChoice === "object" ? tools.filter(({ name }) => name === toolChoice.name) : tools;
@@ -78,7 +78,7 @@ function read(request: GenerationRequest, syntaxOf: () => CallSyntax): Form {
   const syntax = syntaxOf();
   const begins = toolChoice !== "auto";
   const alsoText = !begins && schema !== undefined;
-  const grammar = callsGrammar(syntax, callable, alsoText ? schema.schema : undefined);
+  const grammar = callsGrammar(syntax, callable, { instead: alsoText ? schema.schema : undefined, steps });
   return { type: "calls", syntax, tools: callable, begins, alsoText, schema, grammar };
 }
 
@@ -90,11 +90,10 @@ interface Place {
 }
 
 /** Reads the schemas of one request: together they have so many parts at most, as their grammar is one. */
-function createKeeper(model: string): (document: unknown, place: Place) => Kept {
-  let parts: number = runtimeLimits.schemaShapesMax;
+function createKeeper(model: string, steps: Steps): (document: unknown, place: Place) => Kept {
+  const allowance = allowanceOf(steps);
   return (document, { strict, field, isObject = false }) => {
-    const { schema: whole, size, left: own } = understand(document, parts);
-    parts = Math.max(0, parts - size);
+    const { schema: whole, left: own } = understand(document, allowance);
     const schema = isObject ? objectOf(whole, own.length === 0) : whole;
     const left: readonly Left[] =
       schema === undefined ? [{ place: "/type", problem: "arguments are an object", wrong: true }, ...own] : own;

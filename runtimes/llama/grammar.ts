@@ -6,10 +6,19 @@
  *  Source: https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md */
 import { compareNumbers, ExactNumber, wholeFrom } from "../../protocols/exact-number.ts";
 import { runtimeLimits } from "../limits.ts";
-import type { Bounds, Member, Numeric, Schema, Shape, TextFormat } from "../schema.ts";
+import {
+  digitSteps,
+  type Bounds,
+  type Member,
+  type Numeric,
+  type Schema,
+  type Shape,
+  type TextFormat,
+} from "../schema.ts";
+import { Steps, within } from "../steps.ts";
 import { Choices } from "./choices.ts";
 import { patternWords } from "./pattern-words.ts";
-import { choiceOf } from "./prefixes.ts";
+import { choiceOf, type Branch } from "./prefixes.ts";
 
 /** Rules of one grammar, which grow as shapes are said in them. */
 export interface Rules {
@@ -50,11 +59,11 @@ export const literal = (text: string): string =>
 export const oneOf = (words: readonly string[]): string => (words.length === 1 ? words[0]! : `(${words.join(" | ")})`);
 
 /** Starts a grammar. */
-export function createRules(): Rules {
+export function createRules(steps = new Steps()): Rules {
   const rules: string[] = [];
   let sayers = 0;
   let charsLeft: number = runtimeLimits.grammarCharsMax;
-  const room = { repeats: runtimeLimits.grammarRepeatsSumMax, isFull: () => charsLeft <= 0 };
+  const room: Room = { repeats: runtimeLimits.grammarRepeatsSumMax, steps, hasRoomFor: (chars) => charsLeft >= chars };
   const add = (words: string, name = `r${rules.length}`): string => {
     rules.push(`${name} ::= ${words}`);
     charsLeft -= words.length;
@@ -62,7 +71,18 @@ export function createRules(): Rules {
   };
   return {
     add,
-    value: ({ root, named }) => new Sayer({ add, named, number: (sayers += 1), room }).say(root),
+    value: ({ root, named }) => {
+      const sayer = new Sayer({ add, named, number: (sayers += 1), room });
+      const before = rules.length;
+      return within(
+        () => sayer.say(root),
+        () => {
+          // Some of those may name what was not said.
+          rules.length = before;
+          return sayer.briefly(root);
+        },
+      );
+    },
     grammar: (root) => `root ::= ${root}\n${common}${rules.join("\n")}\n`,
   };
 }
@@ -70,8 +90,9 @@ export function createRules(): Rules {
 /** What is left of what one grammar may have. */
 interface Room {
   repeats: number;
-  /** What is said now is the rest, as briefly as it can be. */
-  isFull(): boolean;
+  readonly steps: Steps;
+  /** Else what is said now is the rest, as briefly as it can be. */
+  hasRoomFor(chars: number): boolean;
 }
 
 /** A member of an object, with the words for its value. */
@@ -106,11 +127,12 @@ class Sayer {
     this.#named = named;
     this.#number = number;
     this.#room = room;
-    this.#choices = new Choices(named);
+    this.#choices = new Choices(named, room.steps);
   } // prettier-ignore
 
   say(shape: Shape): string {
-    if (this.#room.isFull()) return this.#briefly(shape);
+    this.#room.steps.take();
+    if (!this.#room.hasRoomFor(1)) return this.briefly(shape);
     switch (shape.type) {
       case "any":
       case "boolean":
@@ -123,6 +145,7 @@ class Sayer {
         if (shape.said !== undefined) return this.#once(patternWords(shape.said));
         return shape.format === undefined ? `"\\"" ${this.#repeated("char", shape)} "\\""` : formatWords[shape.format];
       case "number":
+        this.#room.steps.take(numberSteps + digitSteps(...Object.values(shape.bounds)));
         return shape.whole ? wholeNumber(shape.bounds) : anyNumber(shape.bounds);
       case "list":
         return this.#add(`"[" ws ${this.#elements(shape)} ws "]"`);
@@ -151,18 +174,23 @@ class Sayer {
     return known;
   }
 
-  #briefly(shape: Shape): string {
-    if (shape.type === "named") return this.#briefly(this.#named.get(shape.name) ?? { type: "any" });
+  /** Any of its sort. */
+  briefly(shape: Shape): string {
+    if (shape.type === "named") return this.briefly(this.#named.get(shape.name) ?? { type: "any" });
     return shape.type === "object" ? anyMembers : shape.type === "list" ? anyElements : "any";
   }
 
   #values(values: readonly unknown[]): string {
     const texts = [...new Set(values.map((value) => JSON.stringify(value)))];
-    return choiceOf(
-      texts.map((text) => ({ text, behind: "" })),
-      literal,
-      this.#add,
-    );
+    // To write them takes less than to look at each letter, which is what follows.
+    const chars = texts.reduce((sum, { length }) => sum + length, 0);
+    this.#room.steps.take(chars);
+    const branches = texts.map((text) => ({ text, behind: "" }));
+    return (this.#room.hasRoomFor(chars) ? this.#choice(branches) : undefined) ?? "any";
+  }
+
+  #choice(branches: readonly Branch[]): string | undefined {
+    return choiceOf(branches, { literal, add: this.#add, steps: this.#room.steps });
   }
 
   #some(some: Shape & { readonly type: "some" }): string {
@@ -176,13 +204,17 @@ class Sayer {
 
   /** One object that allows what each of these allows. */
   #together(objects: readonly (Shape & { readonly type: "object" })[]): string {
-    const shapes = new Map<string, Shape[]>();
-    for (const { key, shape } of objects.flatMap(({ members }) => members))
-      shapes.set(key, [...(shapes.get(key) ?? []), shape]);
-    const isRequired = ({ key, required }: Member): boolean =>
-      required && objects.every(({ members }) => members.some((one) => one.key === key && one.required));
-    const required = new Set(objects[0]!.members.filter(isRequired).map(({ key }) => key));
-    const members = [...shapes].map(([key, of]): Member => ({ key, required: required.has(key), shape: shared(of) }));
+    const shapes = new Map<string, { readonly of: Shape[]; required: number }>();
+    for (const { key, shape, required } of this.#room.steps.charged(objects.flatMap(({ members }) => members))) {
+      const known = shapes.get(key) ?? { of: [], required: 0 };
+      known.of.push(shape);
+      known.required += required ? 1 : 0;
+      shapes.set(key, known);
+    }
+    const members = [...shapes].map(([key, { of, required }]): Member => {
+      // Each has to have it.
+      return { key, required: required === objects.length, shape: shared(of) };
+    });
     const others = objects.some((object) => object.others !== undefined) ? "any" : undefined;
     return this.#object(members, others);
   }
@@ -211,6 +243,9 @@ class Sayer {
 
   /** An object whose members come in their order. It is said from the last one on: each is said once, with what may follow. */
   #object(members: readonly Member[], others: string | undefined): string {
+    const chars = members.reduce((sum, { key }) => sum + key.length + memberChars, 0);
+    this.#room.steps.take(chars);
+    if (!this.#room.hasRoomFor(chars)) return anyMembers;
     let rest: Rest = {
       keys: others && this.#loop((then) => `char* "\\"" ":" " "? ${others} ${then}`, none),
       must: false,
@@ -234,7 +269,7 @@ class Sayer {
     if (run.length > runtimeLimits.grammarRunMax)
       return this.#loop((next) => {
         const branches = run.map(({ key, words }) => ({ text: keyText(key), behind: `":" " "? ${words} ${next}` }));
-        return choiceOf(branches, literal, this.#add);
+        return this.#choice(branches) ?? `char* "\\"" ":" " "? any ${next}`;
       }, rest);
     return run.reduceRight<Rest>((behind, member) => {
       const words = memberWords(member, after(behind));
@@ -263,6 +298,11 @@ class Sayer {
     return most === 0 ? '""' : `${words}{${least},${most}}`;
   }
 }
+
+/** What a member takes beside its key, at least. */
+const memberChars = 16;
+/** Steps in which the words for numbers between two are found: some for each of their digits. */
+const numberSteps = 400;
 
 const none: Rest = { keys: undefined, must: false };
 

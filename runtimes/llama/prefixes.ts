@@ -1,5 +1,7 @@
 /** Many texts as one choice that is read letter by letter: what they begin with alike is said once. So a choice of thousands has at
  *  each letter as many ways on as there are letters, not thousands. Pure. */
+import { runtimeLimits } from "../limits.ts";
+import type { Steps } from "../steps.ts";
 import type { Rules } from "./grammar.ts";
 
 /** A text of a choice, and the words for what comes after it. */
@@ -11,29 +13,44 @@ export interface Branch {
 /** So few are written one beside the other. */
 const plainMax = 8;
 
-/** Words for any of these. */
-export function choiceOf(branches: readonly Branch[], literal: (text: string) => string, add: Rules["add"]): string {
-  if (branches.length > plainMax) return grouped(branches, literal, add);
-  return among(branches.map(({ text, behind }) => wordsOf(literal(text), behind)));
+/** What they are said with. */
+export interface Saying {
+  readonly literal: (text: string) => string;
+  readonly add: Rules["add"];
+  readonly steps: Steps;
+}
+
+/** Words for any of these; undefined: they part too often. */
+export function choiceOf(branches: readonly Branch[], saying: Saying): string | undefined {
+  if (branches.length > plainMax) return grouped(branches, 0, saying);
+  return among(branches.map(({ text, behind }) => wordsOf(saying.literal(text), behind)));
 }
 
 /** Each text is of the size that it has left. */
-function grouped(branches: readonly Branch[], literal: (text: string) => string, add: Rules["add"]): string {
+function grouped(branches: readonly Branch[], depth: number, saying: Saying): string | undefined {
+  if (depth > runtimeLimits.grammarDepthMax) return undefined;
+  const { literal, add, steps } = saying;
   const byLetter = new Map<string, Branch[]>();
-  for (const branch of branches) {
+  for (const branch of steps.charged(branches)) {
     const letter = String.fromCodePoint(...[branch.text.codePointAt(0) ?? []].flat());
     const alike = byLetter.get(letter);
     if (alike === undefined) byLetter.set(letter, [branch]);
     else alike.push(branch);
   }
-  const words = [...byLetter.values()].map((alike) => {
-    const [first, ...others] = alike;
-    if (others.length === 0) return wordsOf(literal(first!.text), first!.behind);
-    const shared = sharedStart(alike);
-    if (shared === "") return among(alike.map(({ behind }) => wordsOf('""', behind)));
-    const rest = alike.map(({ text, behind }) => ({ text: text.slice(shared.length), behind }));
-    return `${literal(shared)} ${add(grouped(rest, literal, add))}`;
-  });
+  const words: string[] = [];
+  for (const alike of byLetter.values()) {
+    const [first] = alike;
+    if (alike.length === 1) words.push(wordsOf(literal(first!.text), first!.behind));
+    else {
+      const shared = sharedStart(alike);
+      steps.take(shared.length * alike.length);
+      const rest = alike.map(({ text, behind }) => ({ text: text.slice(shared.length), behind }));
+      const inner =
+        shared === "" ? among(alike.map(({ behind }) => wordsOf('""', behind))) : grouped(rest, depth + 1, saying);
+      if (inner === undefined) return undefined;
+      words.push(shared === "" ? inner : `${literal(shared)} ${add(inner)}`);
+    }
+  }
   return among(words);
 }
 

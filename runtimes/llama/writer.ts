@@ -28,6 +28,7 @@ import type {
 import type { Ended, Flow } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
 import { runtimeLimits } from "../limits.ts";
+import { Steps } from "../steps.ts";
 import { createStopMatcher } from "../stop-strings.ts";
 import { bestPlace, placeMark, type Batches } from "./batches.ts";
 import { createCallReader, faultsIn, faultsOfJson, triggersOf, type CallReader } from "./calls.ts";
@@ -58,6 +59,8 @@ export interface WriterParts {
 interface Task {
   readonly request: GenerationRequest;
   readonly form: Form;
+  /** Left for what compares the answer with it. */
+  readonly steps: Steps;
   /** That the form is kept by. */
   readonly grammar: LlamaGrammar | undefined;
   readonly prompt: Prompt;
@@ -86,7 +89,8 @@ export class Writer {
   async generate(request: GenerationRequest, wide: Flow<"generate">): Promise<Ended<"generate">> {
     const { contextTokens, renderer } = this.#parts;
     const flow = flowOf(request, wide);
-    const understood = formOf(request, () => renderer.callSyntax());
+    const steps = new Steps();
+    const understood = formOf(request, () => renderer.callSyntax(), steps);
     if (understood.type === "refused") return refused(understood.error);
     const { form } = understood;
     const tools = form.type === "calls" ? (request.tools ?? []) : [];
@@ -123,7 +127,7 @@ export class Writer {
     const guesser = sequence.tokenPredictor;
     if (guesser instanceof Guesser) guesser.wanted = () => !flow.cancelled;
     try {
-      return await this.#write({ request, form, grammar, prompt, room, flow }, sequence);
+      return await this.#write({ request, form, steps, grammar, prompt, room, flow }, sequence);
     } finally {
       this.#free.push(sequence);
       this.#waiting.shift()?.();
@@ -474,7 +478,7 @@ class Written {
     if (schema !== undefined) this.#held += free;
     this.#say(this.#answer.finish(free), true);
     if (end !== "complete" || schema === undefined) return end;
-    const faults = faultsOfJson(schema, this.#held);
+    const faults = faultsOfJson(schema, this.#held, this.#task.steps);
     if (faults === undefined) return this.#unfit();
     this.unfit.push(...faults);
     return end;
@@ -486,7 +490,7 @@ class Written {
     this.#sayCalls(rest);
     const written = this.#calls.calls;
     for (const call of written) {
-      const faults = faultsIn(call, form.tools);
+      const faults = faultsIn(call, form.tools, this.#task.steps);
       if (faults === undefined) return this.#unfit();
       this.unfit.push(...faults.map((fault) => ({ tool: call.name, ...fault })));
     }

@@ -107,7 +107,7 @@ describe("a JSON schema", () => {
     const properties = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`p${index}`, true]));
     const once = understand({ type: ["object"], properties });
     const often = understand({ type: Array.from({ length: 1_000 }, () => "object"), properties });
-    expect([often.size, often.schema]).to.deep.equal([once.size, once.schema]);
+    expect(often.schema).to.deep.equal(once.schema);
   });
 
   it("of any size and depth is read, soon", () => {
