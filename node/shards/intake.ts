@@ -84,7 +84,6 @@ export function createIntake(ports: ShardPorts): Intake {
     { upload: name, holder, hash, sizeBytes }: MeshBody<"shard.begin">,
     from: NodeId,
   ): Promise<Result<{ has: boolean }>> {
-    // prettier-ignore
     if (!belongs(holder)) return refused(moved(ports, holder));
     if (sizeBytes > limits.shardBytesMax) return refused(failure("TOO_LARGE", { limitBytes: limits.shardBytesMax }));
     if (!coming.has(hash)) {
@@ -184,7 +183,6 @@ export function createIntake(ports: ShardPorts): Intake {
     { holder, stripe, shard, for: owner, operation, lifeMs }: MeshBody<"shard.hold">,
     hash: BlobHash,
   ): Promise<Result<MeshAnswer<"shard.hold">>> {
-    // prettier-ignore
     const before = rowOf(holder);
     if (before?.owner !== node) return refused(moved(ports, holder));
     // From now on nobody deletes it for being named by nobody.
