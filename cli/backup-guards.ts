@@ -3,12 +3,11 @@ import type { BackupHold, HeldThing, RecallRequest } from "../protocols/index.ts
 import { demand, findNode, type AdminFlags } from "./admin.ts";
 import { actorNamed } from "./backups.ts";
 import { callNode } from "./node-client.ts";
-import { exitCodes, paint, type Output } from "./output.ts";
+import { exitCodes, minuteText, paint, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
 
 const base = "/api/v1/admin/backups";
-const timeText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 16)}Z`;
 
 /** `plexus backup requests`. */
 export async function listRequests(flags: AdminFlags, output: Output): Promise<number> {
@@ -36,7 +35,7 @@ export function describeRequests(requests: readonly RecallRequest[], color: bool
     withoutControls(by),
     withoutControls(queryText(wish)),
     withoutControls(reason),
-    timeText(untilMs),
+    minuteText(untilMs),
     approvers.length === 0 ? "operator" : approvers.map(withoutControls).join(", "),
   ]);
   return renderTable(columns, cells, { color, columns: width });
@@ -54,7 +53,7 @@ export async function answerRequest(
   const path = `${base}/requests/${encodeURIComponent(id)}/${how}`;
   const answered = demand(await callNode<RecallRequest>(await findNode(flags), "POST", path, {}));
   const { state, by, untilMs } = answered;
-  const then = state === "approved" ? `: ${withoutControls(by)} may begin it until ${timeText(untilMs)}` : "";
+  const then = state === "approved" ? `: ${withoutControls(by)} may begin it until ${minuteText(untilMs)}` : "";
   output.print(flags.json ? jsonLine(answered) : `${paint(output.color, "green", "✔")} ${id} is ${state}${then}.`);
   return exitCodes.ok;
 }
@@ -74,7 +73,7 @@ export function describeHolds(holds: readonly BackupHold[], color: boolean, widt
     id,
     heldText(on),
     withoutControls(reason),
-    timeText(atMs),
+    minuteText(atMs),
     withoutControls(by),
   ]);
   return renderTable(columns, cells, { color, columns: width });

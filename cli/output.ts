@@ -158,3 +158,6 @@ export { counted, describeBytes, describeDuration } from "../protocols/amounts.t
 
 /** `2026-11-23T09:30:00Z`: what `--since` and the like read, too. */
 export const timeText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`;
+
+/** `2026-11-23T09:30Z`. */
+export const minuteText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 16)}Z`;

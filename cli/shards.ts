@@ -13,7 +13,7 @@ import { describeAway } from "../protocols/cluster-advice.ts";
 import { advised, demand, findNode, type AdminFlags } from "./admin.ts";
 import { readSummary } from "./cluster.ts";
 import { callNode, forLook } from "./node-client.ts";
-import { counted, describeBytes, exitCodes, type Output } from "./output.ts";
+import { counted, describeBytes, exitCodes, minuteText, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
 
@@ -107,8 +107,7 @@ function describeNodes(nodes: readonly StorageNodeRow[], color: boolean, width: 
   ];
   const size = (bytes: number | undefined): string => (bytes === undefined ? "" : describeBytes(bytes));
   const trust = ({ up, trust: state, sinceMs }: StorageNodeRow): string => {
-    const since =
-      state === "trusted" || sinceMs === undefined ? "" : ` since ${new Date(sinceMs).toISOString().slice(0, 16)}Z`;
+    const since = state === "trusted" || sinceMs === undefined ? "" : ` since ${minuteText(sinceMs)}`;
     return `${state}${since}${up ? "" : "; down"}`;
   };
   const cells = nodes.map((row) => [
@@ -135,6 +134,7 @@ function describeState(row: HolderRow, group: HolderGroupRow): string {
   if (status === "down" || status === "blocked") return status;
   if (error !== undefined) return `no answer: ${error}`;
   const { lost, elsewhere, besides } = troublesOf(row, group);
+  const { mended } = row.sums ?? {};
   const says = [
     ...(lost > 0 ? [`${lost} lost`] : []),
     ...(elsewhere ? ["bytes on another node"] : []),
@@ -142,7 +142,8 @@ function describeState(row: HolderRow, group: HolderGroupRow): string {
     ...(besides.length > 0 ? [`same node as ${besides.map((holder) => holder.replace(/^.*\//, "")).join(", ")}`] : []),
     ...(status !== "ok" && status !== undefined ? [status] : []),
   ];
-  return says.length === 0 ? "ok" : says.join("; ");
+  const repaired = mended === undefined ? [] : [`${mended.shards} repaired, last ${minuteText(mended.atMs)}`];
+  return [...(says.length === 0 ? ["ok"] : says), ...repaired].join("; ");
 }
 
 /** The shards of one holder. */
@@ -155,9 +156,7 @@ export function describeInventory(lines: readonly ShardLine[], color: boolean, w
     { head: "State" },
   ];
   const state = ({ lost, trashedAtMs }: ShardLine): string =>
-    trashedAtMs === undefined
-      ? (lost ?? "ok")
-      : `in the trash since ${new Date(trashedAtMs).toISOString().slice(0, 16)}Z`;
+    trashedAtMs === undefined ? (lost ?? "ok") : `in the trash since ${minuteText(trashedAtMs)}`;
   const cells = lines.map((line) => [line.stripe, line.hash.slice(0, 16), describeBytes(line.sizeBytes), state(line)]);
   return renderTable(columns, cells, { color, columns: width });
 }

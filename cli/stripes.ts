@@ -8,7 +8,7 @@ import { wireLimits } from "../protocols/limits.ts";
 import type { NodeHealed, StripeHealth, StripePut, StripeRead, StripeRef } from "../protocols/index.ts";
 import { demand, findNode, type AdminFlags } from "./admin.ts";
 import { callNode, type Target } from "./node-client.ts";
-import { counted, describeBytes, exitCodes, paint, type Output } from "./output.ts";
+import { counted, describeBytes, exitCodes, minuteText, paint, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { isSure } from "./sure.ts";
 import { renderTable } from "./table.ts";
@@ -184,11 +184,18 @@ const schemeText = ({ scheme }: Pick<StripeHealth, "scheme">): string =>
 /** One stripe as a person reads it. */
 export function describeHealth(health: StripeHealth, color: boolean, width = Infinity): string {
   const { id, group, shards, enough, well } = health;
-  const columns = [{ head: "Holder" }, { head: "Node" }, { head: "Shard", leaves: 1 }, { head: "State" }];
-  const cells = shards.map(({ index, node = "", hash, state }) => [
+  const columns = [
+    { head: "Holder" },
+    { head: "Node" },
+    { head: "Shard", leaves: 1 },
+    { head: "Receipt", leaves: 2 },
+    { head: "State" },
+  ];
+  const cells = shards.map(({ index, node = "", hash, state, signedAtMs }) => [
     `${group}.${index}`,
     withoutControls(node),
     hash.slice(0, 16),
+    signedAtMs === undefined ? "" : `signed ${minuteText(signedAtMs)}`,
     paint(color, state === "well" ? "green" : state === "coming" || state === "unknown" ? "yellow" : "red", state),
   ]);
   const says =

@@ -113,8 +113,8 @@ function decide(state: HolderState, message: Incoming | Signal, turn: HolderTurn
     case "collect":
       return collect(state, message, turn);
     case "sums": {
-      const { held, lost, trash, at } = state;
-      return [reply({ held, lost, trash, ...(at !== undefined && { at }) })];
+      const { held, lost, trash, at, mended } = state;
+      return [reply({ held, lost, trash, ...(at !== undefined && { at }), ...(mended !== undefined && { mended }) })];
     }
     case "records":
       return onRecords(state, message.tag as Tag, message.records, turn);
@@ -186,7 +186,8 @@ function onWalked(
     case "found": {
       const after = held === undefined ? undefined : marked(command, held, turn.nowMs);
       if (held === undefined || after === undefined) return next(state, { ...walk, left });
-      const change: HolderChange = { type: "changed", shards: [{ before: briefOf(held), after }] };
+      const mended = command.type === "found" && { mendedAtMs: turn.nowMs };
+      const change: HolderChange = { type: "changed", shards: [{ before: briefOf(held), after }], ...mended };
       return [persist(change), ...next(evolve(state, change), { ...walk, left })];
     }
   }
@@ -253,7 +254,8 @@ function hold(state: HolderState, command: Of<"hold">, { held, released }: Known
   const { lost, trashedAtMs, ...rest } = held;
   const after = withFree({ ...rest, references }, nowMs);
   const isNews = lost !== undefined || trashedAtMs !== undefined || !sameReferences(held.references, references);
-  const change: HolderChange = { type: "changed", shards: [{ before: briefOf(held), after }] };
+  const mended = lost !== undefined && { mendedAtMs: nowMs };
+  const change: HolderChange = { type: "changed", shards: [{ before: briefOf(held), after }], ...mended };
   return [...(isNews ? [persist(change)] : []), reply(receipt(after, owner, turn), replyTo)];
 }
 

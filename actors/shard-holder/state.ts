@@ -48,7 +48,12 @@ export interface ShardChange {
 
 /** What is persisted. */
 export type HolderChange =
-  | { readonly type: "changed"; readonly shards: readonly ShardChange[] }
+  | {
+      readonly type: "changed";
+      readonly shards: readonly ShardChange[];
+      /** When lost ones of them were there again. */
+      readonly mendedAtMs?: number;
+    }
   | {
       readonly type: "released";
       readonly stripes: readonly { readonly before?: Released; readonly after?: Released }[];
@@ -122,7 +127,19 @@ export function evolve(state: HolderState, change: HolderChange): HolderState {
       if (isLost(brief)) lost = plus(lost, brief, sign);
     }
   const names = change.shards.flatMap(({ before, after }) => after?.stripe.id ?? before?.stripe ?? []);
-  return { ...changedBy(state, names), held, lost, trash };
+  return { ...changedBy(state, names), held, lost, trash, ...mendedBy(state, change) };
+}
+
+/** Shards that were lost and are there again are counted. Not those that went: into the trash, or out of the inventory. */
+function mendedBy(
+  { mended }: HolderState,
+  { shards, mendedAtMs: atMs }: Extract<HolderChange, { readonly type: "changed" }>,
+): Pick<HolderState, "mended"> {
+  if (atMs === undefined) return {};
+  const isThere = (after: HeldShard | undefined): boolean =>
+    after !== undefined && after.lost === undefined && after.trashedAtMs === undefined;
+  const back = shards.filter(({ before, after }) => before !== undefined && isLost(before) && isThere(after)).length;
+  return back === 0 ? {} : { mended: { shards: (mended?.shards ?? 0) + back, atMs } };
 }
 
 const changedBy = (state: HolderState, names: readonly string[]): HolderState => ({

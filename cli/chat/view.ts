@@ -11,7 +11,7 @@ import type {
   ToolRound,
 } from "../../protocols/index.ts";
 import { cut } from "../../protocols/text.ts";
-import { counted, paint } from "../output.ts";
+import { counted, minuteText, paint } from "../output.ts";
 import { nameOf, type Callers } from "./names.ts";
 import { printable, withoutControls } from "../printable.ts";
 
@@ -24,8 +24,6 @@ const clockTime = (atMs: number): string => {
   const at = new Date(atMs);
   return `${String(at.getHours()).padStart(2, "0")}:${String(at.getMinutes()).padStart(2, "0")}`;
 };
-
-const minuteOf = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 16)}Z`;
 
 /** A message as one entry of the terminal: `12:04 #7 ada: text`. Further lines are indented. */
 export function describeMessage(message: RoomMessage, look: Look): string {
@@ -40,7 +38,7 @@ export function describeMessage(message: RoomMessage, look: Look): string {
   if (message.deletedAtMs !== undefined) return `${head}: ${paint(color, "dim", "(deleted)")}`;
   const edited = message.editedAtMs === undefined ? "" : paint(color, "dim", " (edited)");
   const { restored } = message;
-  const was = restored === undefined ? "" : paint(color, "dim", ` (restored, of ${minuteOf(restored.atMs)})`);
+  const was = restored === undefined ? "" : paint(color, "dim", ` (restored, of ${minuteText(restored.atMs)})`);
   const reactions = Object.entries(message.reactions ?? {})
     .filter(([, people]) => people.length > 0)
     .map(([emoji, people]) => `${withoutControls(emoji)} ${people.length}`);
@@ -201,7 +199,7 @@ export function describeRoomEvent(event: RoomEvent, look: Look): string | undefi
             : `${who(event.by)} removed ${who(event.member)}`,
       );
     case "banned": {
-      const until = event.untilMs === undefined ? "" : ` until ${new Date(event.untilMs).toISOString().slice(0, 16)}Z`;
+      const until = event.untilMs === undefined ? "" : ` until ${minuteText(event.untilMs)}`;
       return note(
         `${who(event.by)} banned ${who(event.member)}${until}${event.reason === undefined ? "" : `: ${event.reason}`}`,
       );

@@ -28,7 +28,7 @@ import { createPaces } from "./paces.ts";
 import { attempt, ownerOf, type ShardPorts } from "./parts.ts";
 import { choosePlace, type NodeCondition } from "./placing.ts";
 import { withinQuota } from "./quota.ts";
-import { receiptBytes, receiptName } from "./receipts.ts";
+import { receiptBytes, receiptName, signedAtMs } from "./receipts.ts";
 import { createStripes } from "./stripes.ts";
 import { holderOfShard, type Wanted } from "./wanted.ts";
 
@@ -116,6 +116,7 @@ export function createShards(options: ShardsOptions): Shards {
       memory.receipts.set(receiptName(receipt), signed);
       return true;
     },
+    signedAtMs: (other, shard) => signedAtMs(other, memory.receipts, shard),
     counts: (other) => trustOf(other) === "trusted",
   });
   const mending = createMending({

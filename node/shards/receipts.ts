@@ -28,18 +28,16 @@ export const receiptName = ({ hash, holder }: Readonly<Record<"hash" | "holder",
 /** The last moment that a date can name. */
 const lastDateMs = 8.64e15;
 
-/** That a node has signed for a shard that it does not show; nothing where the receipt is absent, or another node's. A
- *  receipt never answers for a proof: it is looked at when the proof has failed. */
-export function signedBy(
+/** When a node has signed for a shard; undefined where the receipt is absent, or another node's. A receipt never answers for a proof: it is
+ *  said beside what was found. */
+export function signedAtMs(
   node: NodeId,
   receipts: { get(name: string): SignedReceipt | undefined },
   { hash = "", holder = "" }: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> {
+): number | undefined {
   const known = receipts.get(receiptName({ hash, holder }));
   // By the clock of the node that signed, which may be any.
-  return known?.node === node
-    ? { signedAt: new Date(Math.min(known.receipt.heldSinceMs, lastDateMs)).toISOString() }
-    : {};
+  return known?.node === node ? Math.min(known.receipt.heldSinceMs, lastDateMs) : undefined;
 }
 
 /** What is signed: its purpose first, so that no signature for something else can be taken for it. */

@@ -97,9 +97,19 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
     async inspect(stripe, deep = false): Promise<Result<StripeHealth>> {
       const shards = await Promise.all(
         stripe.shards.map(async (shard) => {
-          const owner = ownerOf(ports, holderOfShard(stripe, shard));
+          const { index, hash } = shard;
+          const holder = holderOfShard(stripe, shard);
+          const owner = ownerOf(ports, holder);
           const node = membership.members().members.find((member) => member.node === owner)?.name;
-          return { index: shard.index, hash: shard.hash, state: await stateOf(stripe, shard, deep), ...(node !== undefined && { node }) }; // prettier-ignore
+          const signedAtMs = owner === undefined ? undefined : ports.signedAtMs(owner, { hash, holder });
+          const state = await stateOf(stripe, shard, deep);
+          return {
+            index,
+            hash,
+            state,
+            ...(node !== undefined && { node }),
+            ...(signedAtMs !== undefined && { signedAtMs }),
+          };
         }),
       );
       const { id, group, scheme } = stripe;

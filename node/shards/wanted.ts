@@ -34,6 +34,8 @@ export interface StripesPorts extends ShardPorts {
   tellRelease(release: Release): Promise<boolean>;
   /** A receipt that was asked for by this node. False: its node has not signed it. */
   takeReceipt(signed: SignedReceipt): Promise<boolean>;
+  /** When a node has signed for a shard, where this node has its receipt. */
+  signedAtMs(node: NodeId, shard: { readonly hash: string; readonly holder: string }): number | undefined;
   /** Whether what a node says it has taken counts: not while it is on probation. */
   counts(node: NodeId): boolean;
 }

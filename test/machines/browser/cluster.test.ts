@@ -3,10 +3,10 @@ import { expect } from "chai";
 import type { Page } from "playwright-core";
 import { dashboardScreens } from "../../bench/targets/dashboard-screens.ts";
 import { depth } from "../../depth.ts";
-import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
 import { screens } from "../../fixtures/page/admin-screens.ts";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
+import { JoinedNodes } from "../../fixtures/page/joined.ts";
 import { untilTrue } from "../../waits.ts";
 
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true };
@@ -17,8 +17,7 @@ describe("the dashboard of a cluster of three nodes", function () {
   let fixture: Fixture;
   let ada: Person;
   let page: Page;
-  const nodes: NodeProcess[] = [];
-  const folders: Awaited<ReturnType<typeof createDataFolder>>[] = [];
+  const others = new JoinedNodes();
   /** Requests of the page of the walk: `GET /api/v1/…`. */
   const asked: string[] = [];
   /** Those of all pages of admins, in all that follows. */
@@ -30,15 +29,6 @@ describe("the dashboard of a cluster of three nodes", function () {
       recorded.add(one);
       if (at === page) asked.push(one);
     });
-  /** A node that joins with the words of an invitation's command. */
-  async function joins(name: string, words: readonly string[]): Promise<NodeProcess> {
-    const folder = await createDataFolder();
-    folders.push(folder);
-    const node = new NodeProcess(folder.path, ["--name", name, ...words]);
-    nodes.push(node);
-    await node.start();
-    return node;
-  }
   before(async () => {
     fixture = await openPages(["--model", "echo", "--context-tokens", "100000", "--control", "127.0.0.1:0"]);
     ada = await fixture.person("ada");
@@ -50,8 +40,7 @@ describe("the dashboard of a cluster of three nodes", function () {
     record(page);
   });
   after(async () => {
-    await Promise.all(nodes.map((node) => node.end("SIGKILL")));
-    for (const folder of folders) await folder[Symbol.asyncDispose]();
+    await others.close();
     await fixture.close();
   });
 
@@ -99,8 +88,7 @@ describe("the dashboard of a cluster of three nodes", function () {
   });
 
   it("invites a node by a command to copy, and shows what it does when it has come, while the page stays open", async () => {
-    const { token } = (await ada.api("POST", "/api/v1/admin/cluster/invitations", { roles: ["manager", "chat"] })) as { token: string }; // prettier-ignore
-    await joins("second", ["--role", "manager,chat", "--join", token]);
+    await others.invited(ada, "second", ["manager", "chat"]);
     await page.goto(`${fixture.node.url}/settings/profile`);
     await page.getByRole("link", { name: "Administration" }).click();
     await page.getByRole("link", { name: "Nodes", exact: true }).click();
@@ -115,7 +103,7 @@ describe("the dashboard of a cluster of three nodes", function () {
     await invite.getByText("This command adds one node to the cluster. It works once").waitFor();
     const command = (await invite.locator("pre").textContent()) ?? "";
     expect(command).to.match(/^bin\/plexus up(?: --role \S+)+ --label zone=cellar --join \S+$/);
-    await joins("third", command.split(" ").slice(2));
+    await others.start("third", command.split(" ").slice(2));
     const row = rows().filter({ hasText: "third" });
     await row.getByText("zone cellar").waitFor();
     await row.getByText("up", { exact: true }).waitFor();
@@ -349,7 +337,7 @@ describe("the dashboard of a cluster of three nodes", function () {
   });
 
   it("shows a clear state of a node that dies while it is changed, and goes on with it when it is back", async () => {
-    const third = nodes.find(({ name }) => name === "third") as NodeProcess;
+    const third = others.named("third");
     await go(page, "nodes");
     const row = rows().filter({ hasText: "third" });
     await row.getByRole("button", { name: "Drain third" }).click();
@@ -393,7 +381,7 @@ describe("the dashboard of a cluster of three nodes", function () {
   it("evicts a node that is lost, and is well again", async () => {
     await go(page, "nodes");
     const row = rows().filter({ hasText: "third" });
-    await nodes.find(({ name }) => name === "third")?.end("SIGKILL");
+    await others.named("third").end("SIGKILL");
     await region(page, "State").getByText(/^Down: third\. Start it again/).waitFor(); // prettier-ignore
     await row.getByRole("button", { name: "Evict third" }).click();
     await page.getByText("If it can be started again with its data, do that instead.").waitFor();

@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
-import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
 import { openPages, type Fixture, type Person } from "../../fixtures/page/index.ts";
+import { JoinedNodes } from "../../fixtures/page/joined.ts";
 
 describe("the page of nodes of three managers that keep the directory together", function () {
   // Each goes on with the nodes of the one before.
@@ -8,17 +8,9 @@ describe("the page of nodes of three managers that keep the directory together",
   let fixture: Fixture;
   let ada: Person;
   let page: Page;
-  const others = new Map<string, NodeProcess>();
-  const folders: Awaited<ReturnType<typeof createDataFolder>>[] = [];
+  const others = new JoinedNodes();
 
-  async function joins(name: string): Promise<void> {
-    const { token } = (await ada.api("POST", "/api/v1/admin/cluster/invitations", { roles: ["manager", "chat"] })) as { token: string }; // prettier-ignore
-    const folder = await createDataFolder();
-    folders.push(folder);
-    const node = new NodeProcess(folder.path, ["--name", name, "--role", "manager,chat", "--join", token]);
-    others.set(name, node);
-    await node.start();
-  }
+  const joins = (name: string) => others.invited(ada, name, ["manager", "chat"]);
   const state = () => page.getByRole("region", { name: "State", exact: true });
   const node = (name: string) =>
     page.getByRole("list", { name: "Nodes of the cluster" }).getByRole("listitem").filter({ hasText: name });
@@ -32,8 +24,7 @@ describe("the page of nodes of three managers that keep the directory together",
     await page.goto(`${fixture.node.url}/admin/nodes`);
   });
   after(async () => {
-    await Promise.all([...others.values()].map((other) => other.end("SIGKILL")));
-    for (const folder of folders) await folder[Symbol.asyncDispose]();
+    await others.close();
     await fixture.close();
   });
 
@@ -48,20 +39,20 @@ describe("the page of nodes of three managers that keep the directory together",
   });
 
   it("says that the next death would not be survived once one is down, and that it would when it is back", async () => {
-    await others.get("third")?.end("SIGKILL");
+    await others.named("third").end("SIGKILL");
     await says(/Up: 2 of 3; the next death of a voter would stop it: start those that are down\.$/);
     await node("third").getByText("down").first().waitFor();
-    await others.get("third")?.start();
+    await others.named("third").start();
     await says(/Up: 3 of 3; the next death is survived\.$/);
   });
 
   it("shows what it knew, and where to ask, when two are down, and goes on by itself when one is back", async () => {
-    await Promise.all([...others.values()].map((other) => other.end("SIGKILL")));
+    await others.killAll();
     // Whose account it is nobody can tell then: accounts are actors, and those take no commands without the directory.
     await page.getByText(/The page shows older figures; plexus nodes at a machine that is up says how it is now\.$/).waitFor(); // prettier-ignore
-    await others.get("second")?.start();
+    await others.named("second").start();
     await says(/Up: 2 of 3; the next death of a voter would stop it: start those that are down\.$/);
-    await others.get("third")?.start();
+    await others.named("third").start();
     await says(/Up: 3 of 3; the next death is survived\.$/);
   });
 });

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { ShardsView, StripeHealth, StripePut, StripeRead } from "../../../protocols/index.ts";
@@ -6,6 +6,7 @@ import { ClusterProcesses, manager } from "../../fixtures/processes/cluster-proc
 import { until } from "../../fixtures/processes/cluster-waits.ts";
 import type { NodeProcess } from "../../fixtures/processes/node-process.ts";
 import { plexus, runPlexus } from "../../fixtures/processes/plexus-command.ts";
+import { shardFilesOf } from "../../fixtures/processes/shard-files.ts";
 
 const storage = (name: string) => ({ name, roles: "chat,storage,gateway" });
 const base = "/api/v1/admin/shards";
@@ -35,7 +36,7 @@ describe("shards on real nodes", () => {
     await until("all shards are there", isWhole);
 
     // A bit flips on one disk.
-    const [shard] = await shardFiles(cluster.named("c").data);
+    const [shard] = await shardFilesOf(cluster.named("c").data);
     const rotten = await readFile(shard ?? "");
     rotten[1_000] = (rotten[1_000] as number) ^ 4;
     await writeFile(shard ?? "", rotten);
@@ -60,7 +61,11 @@ describe("shards on real nodes", () => {
     const shown = cells(await plexus(cluster.named("a"), "shards", "show", `${file}.ref`));
     const well = shown.filter((row) => row.at(-1) === "well").map(([, node]) => node);
     expect(well, JSON.stringify(shown)).to.have.members(["a", "b", "c"]);
+    // Who put it keeps the receipts.
+    const ofPutter = await plexus(cluster.named("b"), "shards", "show", `${file}.ref`);
+    expect(cells(ofPutter).filter((row) => /^signed 2\d{3}-.*Z$/.test(row.at(-2) ?? ""))).to.have.length(3);
     const listed = await plexus(cluster.first, "shards", "list");
+    expect(listed).to.match(/\d+ repaired, last 2\d{3}-/);
     expect(listed).to.match(/^3 nodes with the role storage$/m);
     const holder = shown.find((row) => row.at(-1) === "well")?.[0] ?? "";
     expect(cells(listed).map(([name]) => name)).to.include(holder);
@@ -68,7 +73,7 @@ describe("shards on real nodes", () => {
     expect(await plexus(cluster.first, "shards", "list", holder)).to.include(hash);
     expect(await plexus(cluster.first, "shards", "list", holder, "--only", "lost")).to.not.include(hash);
     const [, , ofB = "none"] = shown.find(([, node]) => node === "b") ?? [];
-    const rotted = (await shardFiles(cluster.named("b").data)).find((path) => path.includes(`/${ofB}`));
+    const rotted = (await shardFilesOf(cluster.named("b").data)).find((path) => path.includes(`/${ofB}`));
     await writeFile(rotted ?? "", rotten);
     const damaged = await runPlexus("shards", "verify", `${file}.ref`, "--data", cluster.first.data);
     expect(damaged.code, damaged.stdout).not.to.equal(0);
@@ -81,8 +86,3 @@ describe("shards on real nodes", () => {
     await plexus(cluster.named("c"), "shards", "drop", `${file}.ref`, "--yes");
   });
 });
-
-async function shardFiles(data: string): Promise<readonly string[]> {
-  const files = await readdir(join(data, "shards"), { recursive: true });
-  return files.filter((name) => /^[0-9a-f]{2}\/[0-9a-f]{64}$/.test(name)).map((name) => join(data, "shards", name));
-}

@@ -230,8 +230,13 @@ describe("a shard-holder", () => {
       [idOf(1), "damaged"],
       [idOf(2), "missing"],
     ]);
-    holder.ok({ type: "found", stripes: [idOf(1)] } as { type: string });
-    holder.ok(hold(2));
+    expect(holder.sums().mended).to.equal(undefined);
+    fixture.nowMs += 5_000;
+    for (let times = 0; times < 2; times += 1) holder.ok({ type: "found", stripes: [idOf(1)] } as { type: string });
+    expect(holder.sums().mended).to.deep.equal({ shards: 1, atMs: fixture.nowMs });
+    fixture.nowMs += 5_000;
+    for (let times = 0; times < 2; times += 1) holder.ok(hold(2));
+    expect(holder.sums().mended).to.deep.equal({ shards: 2, atMs: fixture.nowMs });
     expect(holder.sums()).to.deep.include({ lost: { shards: 0, bytes: 0 }, held: { shards: 3, bytes: 3 * sizeBytes } });
     holder.ok({ type: "report", node: "n1", missing: 2 } as { type: string });
     holder.ok({ type: "report", node: "n1", missing: 2 } as { type: string });

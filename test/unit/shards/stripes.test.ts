@@ -32,6 +32,12 @@ describe("stripes", () => {
     await world.pass(1_000);
     const health = await world.settle(at("n2").inspect(ref));
     expect(health.ok && health.value.shards.map(({ state }) => state)).to.deep.equal(Array(6).fill("well"));
+    const signed = async (node: string) => {
+      const seen = await world.settle(at(node).inspect(ref));
+      return seen.ok ? seen.value.shards.filter(({ signedAtMs = 0 }) => signedAtMs > 0).length : undefined;
+    };
+    // Receipts stay with who put it: another node says nothing of them.
+    expect([await signed("n1"), await signed("n2")]).to.deep.equal([6, 0]);
   });
 
   it("are copies where there are few nodes, and refused where there is one, saying how many would do", async () => {

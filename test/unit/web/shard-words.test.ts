@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { HolderGroupRow, HolderRow, ShardsView, StorageNodeRow } from "../../../protocols/index.ts";
-import { standingOfShards } from "../../../web/src/view/admin/shard-words.ts";
+import { repairedText, standingOfShards, toRepair } from "../../../web/src/view/admin/shard-words.ts";
 
 const node = (name: string, more: Partial<StorageNodeRow> = {}): StorageNodeRow => ({ node: name, name, up: true, trust: "trusted", usedBytes: 100, roomBytes: 1_000, ...more }); // prettier-ignore
 const nothing = { shards: 0, bytes: 0 };
@@ -48,6 +48,20 @@ describe("how shards stand, on their page", () => {
       "dan and eve are not trusted",
       "1 holder does not answer",
     ]);
+  });
+
+  it("says that something is not known while a holder does not answer, and how much was repaired", () => {
+    expect(toRepair(standingOfShards(well))).to.equal("nothing");
+    const silent = [holder(0, "ann"), { ...holder(1, "bob", { error: "ASK_TIMEOUT" }), sums: undefined }];
+    const standing = standingOfShards({ nodes: three, groups: [group(...(silent as HolderRow[]))] });
+    expect(standing).to.include({ silent: 1, lost: 0, shards: 5 });
+    expect(toRepair(standing)).to.equal("nothing known, not counting 1 holder without an answer");
+    expect(toRepair({ lost: 2, silent: 3 })).to.equal("2 shards, not counting 3 holders without an answer");
+    const minuteMs = 60_000;
+    const mended = [holder(0, "ann", {}, { mended: { shards: 2, atMs: minuteMs } }), holder(1, "bob", {}, { mended: { shards: 1, atMs: 3 * minuteMs } })]; // prettier-ignore
+    const repaired = standingOfShards({ nodes: three, groups: [group(...mended)] }).mended;
+    expect(repairedText(repaired, 5 * minuteMs)).to.equal("3 shards, last 2 minutes ago");
+    expect(repairedText(standing.mended, 0)).to.equal("nothing yet");
   });
 
   it("says when too few nodes would keep anything, and asks for a node where two shards share one", () => {

@@ -1,6 +1,7 @@
 /** How the cluster's shards stand, in words. Pure. */
+import { ago } from "./backup/words.ts";
 import { counted } from "../../../../protocols/amounts.ts";
-import { troublesOf, type ShardsView } from "../../../../protocols/index.ts";
+import { troublesOf, type HolderSums, type ShardsView } from "../../../../protocols/index.ts";
 
 /** How all of it stands, and the figures that are looked at first. */
 export interface ShardStanding {
@@ -16,6 +17,10 @@ export interface ShardStanding {
   readonly shards: number;
   /** Shards whose bytes are not where they should be, or are damaged. */
   readonly lost: number;
+  /** Holders that say nothing now: what they have, and lack, is in none of these figures. */
+  readonly silent: number;
+  /** Shards that were lost and are there again, and when the last one was. */
+  readonly mended: NonNullable<HolderSums["mended"]> | undefined;
 }
 
 /** Nodes that are up and trusted take new bytes: so many are needed, unless a scheme of one copy is set. */
@@ -57,7 +62,27 @@ export function standingOfShards({ groups, nodes }: Pick<ShardsView, "groups" | 
     roomBytes: sum(up, ({ roomBytes }) => roomBytes),
     shards: sum(rows, ({ row }) => row.sums?.held.shards),
     lost,
+    silent: silent.length,
+    mended: mendedOf(rows.flatMap(({ row }) => row.sums?.mended ?? [])),
   };
+}
+
+/** What all holders have had repaired, taken together. */
+function mendedOf(all: readonly NonNullable<HolderSums["mended"]>[]): ShardStanding["mended"] {
+  if (all.length === 0) return undefined;
+  return { shards: sum(all, ({ shards }) => shards), atMs: Math.max(...all.map(({ atMs }) => atMs)) };
+}
+
+/** What is to be repaired, as far as anybody knows. */
+export function toRepair({ lost, silent }: Pick<ShardStanding, "lost" | "silent">): string {
+  const unknown = silent === 0 ? "" : `, not counting ${counted(silent, "holder")} without an answer`;
+  if (lost === 0) return silent === 0 ? "nothing" : `nothing known${unknown}`;
+  return `${counted(lost, "shard")}${unknown}`;
+}
+
+/** What was repaired before, by the cluster itself or because somebody asked for it. */
+export function repairedText(mended: ShardStanding["mended"], nowMs: number): string {
+  return mended === undefined ? "nothing yet" : `${counted(mended.shards, "shard")}, last ${ago(mended.atMs, nowMs)}`;
 }
 
 function named(names: readonly string[]): string {

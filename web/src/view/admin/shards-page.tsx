@@ -22,7 +22,7 @@ import { bytes } from "./bytes.ts";
 import { AdminPage } from "./frame.tsx";
 import { live, look } from "./look.ts";
 import { Pager, SearchField, usePaged } from "./pages.tsx";
-import { standingOfShards } from "./shard-words.ts";
+import { repairedText, standingOfShards, toRepair } from "./shard-words.ts";
 import "./backup/backup.css";
 
 /** Holders move, lose and mend by themselves. */
@@ -92,7 +92,8 @@ function GroupList({ groups }: { readonly groups: readonly HolderGroupRow[] }) {
 
 /** How all of it stands, in one glance. */
 function State(view: Pick<ShardsView, "groups" | "nodes">) {
-  const { tone, title, faults, nodesUp, nodes, usedBytes, roomBytes, shards, lost } = standingOfShards(view);
+  const standing = standingOfShards(view);
+  const { tone, title, faults, nodesUp, nodes, usedBytes, roomBytes, shards, silent } = standing;
   return (
     <Part title="State">
       <Note tone={tone} title={title}>
@@ -112,12 +113,17 @@ function State(view: Pick<ShardsView, "groups" | "nodes">) {
         <div>
           <dt>Kept</dt>
           <dd>
+            {silent > 0 && "at least "}
             {counted(shards, "shard")}, {bytes(usedBytes)}
           </dd>
         </div>
         <div>
           <dt>To repair</dt>
-          <dd>{lost === 0 ? "nothing" : counted(lost, "shard")}</dd>
+          <dd>{toRepair(standing)}</dd>
+        </div>
+        <div>
+          <dt>Repaired so far</dt>
+          <dd>{repairedText(standing.mended, Date.now())}</dd>
         </div>
         <div>
           <dt>Room for more</dt>
@@ -199,22 +205,24 @@ function Healing() {
         Repair now, without waiting
       </Button>
       {healed !== undefined && (
-        <ul className="lines" role="status">
-          {shown.map(({ node, mended = 0, lost = 0, error }) => (
-            <li key={node}>
-              <span className="grow">
-                <span className="line-title">{node}</span>{" "}
-                {error === undefined ? (
-                  <span className={lost > 0 ? "pull-error" : "dim"}>
-                    {counted(mended, "shard")} repaired{lost > 0 && `, ${lost} still lost`}
-                  </span>
-                ) : (
-                  <span className="pull-error">no answer ({error})</span>
-                )}
-              </span>
-            </li>
-          ))}
-        </ul>
+        <div role="status">
+          <ul className="lines">
+            {shown.map(({ node, mended = 0, lost = 0, error }) => (
+              <li key={node}>
+                <span className="grow">
+                  <span className="line-title">{node}</span>{" "}
+                  {error === undefined ? (
+                    <span className={lost > 0 ? "pull-error" : "dim"}>
+                      {counted(mended, "shard")} repaired{lost > 0 && `, ${lost} still lost`}
+                    </span>
+                  ) : (
+                    <span className="pull-error">no answer ({error})</span>
+                  )}
+                </span>
+              </li>
+            ))}
+          </ul>
+        </div>
       )}
       <Pager trail={trail} next={next} waits={false} back="Previous" on="Next" />
     </Part>
@@ -251,6 +259,7 @@ function Holder({ row, group }: { readonly row: HolderRow; readonly group: Holde
   const has = sums && [
     `${counted(sums.held.shards, "shard")}, ${bytes(sums.held.bytes)}`,
     ...(sums.trash.shards > 0 ? [`${bytes(sums.trash.bytes)} in the trash`] : []),
+    ...(sums.mended === undefined ? [] : [`repaired so far: ${repairedText(sums.mended, Date.now())}`]),
   ];
   return (
     <li className="model-row">

@@ -15,13 +15,15 @@ function effectText({ key, before, after, takes, why }: SettingEffectAtNode): st
 export function Effects({ plan: { nodes } }: { readonly plan: SettingsPlan }) {
   return (
     <Note tone="plain" title="What would change">
-      <ul className="faults" role="status">
-        {nodes.slice(0, shownMax).map(({ node, effects, unknown }) => (
-          <li key={node} className="break">
-            {node}: {unknown ?? (effects.map(effectText).join("; ") || "nothing")}
-          </li>
-        ))}
-      </ul>
+      <div role="status">
+        <ul className="faults">
+          {nodes.slice(0, shownMax).map(({ node, effects, unknown }) => (
+            <li key={node} className="break">
+              {node}: {unknown ?? (effects.map(effectText).join("; ") || "nothing")}
+            </li>
+          ))}
+        </ul>
+      </div>
       {nodes.length > shownMax && <p>And at {nodes.length - shownMax} more nodes.</p>}
     </Note>
   );
