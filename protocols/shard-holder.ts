@@ -243,7 +243,8 @@ export interface HolderSums {
   readonly trash: ShardSum;
   /** Where the bytes are, and how many are missing there, as that node said last. */
   readonly at?: { readonly node: string; readonly missing: number; readonly sinceMs: number };
-  /** How many times a lost shard was there again, and when the last one was, by the holder's clock. Absent: none was since this is counted. */
+  /** How many times a lost shard was there again, and when the last one was, by the holder's clock.
+   *  Absent: none was since this is counted. */
   readonly mended?: { readonly shards: number; readonly atMs: number };
 }
 

@@ -77,7 +77,8 @@ export interface StripeHealth {
     readonly state: ShardState;
     /** Who has its bytes, where the node that was asked knows it. */
     readonly node?: string;
-    /** When that node signed that it has these bytes, by its own clock; only the node that put them keeps receipts. It proves nothing about now. */
+    /** When that node signed that it has these bytes, by its own clock: it proves nothing about now.
+     *  Only the node that put them keeps receipts. */
     readonly signedAtMs?: number;
   }[];
   /** How many shards give the stripe, and how many are well. */

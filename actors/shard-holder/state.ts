@@ -130,7 +130,7 @@ export function evolve(state: HolderState, change: HolderChange): HolderState {
   return { ...changedBy(state, names), held, lost, trash, ...mendedBy(state, change) };
 }
 
-/** Shards that were lost and are there again are counted. Not those that went: into the trash, or out of the inventory. */
+/** Counts shards that were lost and are there again, not those that went into the trash or out of the inventory. */
 function mendedBy(
   { mended }: HolderState,
   { shards, mendedAtMs: atMs }: Extract<HolderChange, { readonly type: "changed" }>,

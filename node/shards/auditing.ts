@@ -11,7 +11,7 @@ import type { BlobHash, LeafProof, NodeId } from "../ports.ts";
 import { beginWalk, deadlineFor, digitsMax, judge, leafOf, noOpinion, opinionAfter, partOf, sampleSize, stepOf, targetOf, type Answer, type AuditResult, type Opinion } from "./audit.ts"; // prettier-ignore
 import type { Links } from "./links.ts";
 import type { ShardMemory } from "./memory.ts";
-import { signedAtMs } from "./receipts.ts";
+import { signedBy } from "./receipts.ts";
 import { leftOf, lasts, ownerOf, type ShardPorts } from "./parts.ts";
 import { holderOfShard, type Wanted } from "./wanted.ts";
 
@@ -215,9 +215,7 @@ export function createAuditing(ports: AuditingPorts): Auditing {
     if (notedMs.size >= limits.pacesMax) notedMs.clear();
     notedMs.set(owner, nowMs);
     const name = membership.members().members.find((member) => member.node === owner)?.name ?? owner;
-    const atMs = signedAtMs(owner, memory.receipts, facts);
-    const signed = atMs !== undefined && { signedAt: new Date(atMs).toISOString() };
-    ports.noted("shards.audit.failed", { ...facts, ...signed, node: name });
+    ports.noted("shards.audit.failed", { ...facts, ...signedBy(owner, memory.receipts, facts), node: name });
   }
 
   exchange.on("shard.audited", ({ holder, by, stripe, hash, leaf, result, tookMs }, from) => {

@@ -28,7 +28,7 @@ import { createPaces } from "./paces.ts";
 import { attempt, ownerOf, type ShardPorts } from "./parts.ts";
 import { choosePlace, type NodeCondition } from "./placing.ts";
 import { withinQuota } from "./quota.ts";
-import { receiptBytes, receiptName, signedAtMs } from "./receipts.ts";
+import { receiptsOf } from "./receipts.ts";
 import { createStripes } from "./stripes.ts";
 import { holderOfShard, type Wanted } from "./wanted.ts";
 
@@ -110,13 +110,7 @@ export function createShards(options: ShardsOptions): Shards {
       mending.forget(stripe, owner);
     },
     tellRelease: (release) => messenger.tellRelease(release),
-    async takeReceipt(signed) {
-      const { receipt, node: by, signature } = signed;
-      if (!(await ports.signer.isSigned(by, receiptBytes(signed), signature))) return false;
-      memory.receipts.set(receiptName(receipt), signed);
-      return true;
-    },
-    signedAtMs: (other, shard) => signedAtMs(other, memory.receipts, shard),
+    ...receiptsOf(ports.signer, memory.receipts),
     counts: (other) => trustOf(other) === "trusted",
   });
   const mending = createMending({

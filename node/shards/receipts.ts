@@ -28,17 +28,42 @@ export const receiptName = ({ hash, holder }: Readonly<Record<"hash" | "holder",
 /** The last moment that a date can name. */
 const lastDateMs = 8.64e15;
 
-/** When a node has signed for a shard; undefined where the receipt is absent, or another node's. A receipt never answers for a proof: it is
- *  said beside what was found. */
-export function signedAtMs(
+/** When a node has signed for a shard; undefined where the receipt is absent, or another node's.
+ *  A receipt never answers for a proof: it is said beside what was found. */
+function signedAtMs(
   node: NodeId,
-  receipts: { get(name: string): SignedReceipt | undefined },
+  receipts: Pick<Receipts, "get">,
   { hash = "", holder = "" }: Readonly<Record<string, string>>,
 ): number | undefined {
   const known = receipts.get(receiptName({ hash, holder }));
   // By the clock of the node that signed, which may be any.
   return known?.node === node ? Math.min(known.receipt.heldSinceMs, lastDateMs) : undefined;
 }
+
+/** The same as the facts of an entry in the cluster's log. */
+export function signedBy(...named: Parameters<typeof signedAtMs>): Readonly<Record<string, string>> {
+  const atMs = signedAtMs(...named);
+  return atMs === undefined ? {} : { signedAt: new Date(atMs).toISOString() };
+}
+
+/** Those that a node keeps. */
+interface Receipts {
+  get(name: string): SignedReceipt | undefined;
+  set(name: string, signed: SignedReceipt): unknown;
+}
+
+/** What a node that puts stripes does with receipts. */
+export const receiptsOf = (signer: Signer, receipts: Receipts) => ({
+  /** A receipt that was asked for by this node. False: its node has not signed it. */
+  async takeReceipt(signed: SignedReceipt): Promise<boolean> {
+    if (!(await signer.isSigned(signed.node, receiptBytes(signed), signed.signature))) return false;
+    receipts.set(receiptName(signed.receipt), signed);
+    return true;
+  },
+  /** When a node has signed for a shard, where this node has its receipt. */
+  signedAtMs: (node: NodeId, shard: { readonly hash: string; readonly holder: string }) =>
+    signedAtMs(node, receipts, shard),
+});
 
 /** What is signed: its purpose first, so that no signature for something else can be taken for it. */
 export const receiptBytes = ({ receipt, node }: Omit<SignedReceipt, "signature">): Uint8Array => {

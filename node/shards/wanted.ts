@@ -5,7 +5,7 @@ import type { Links } from "./links.ts";
 import type { Release } from "./messenger.ts";
 import type { Paces } from "./paces.ts";
 import type { ShardPorts } from "./parts.ts";
-import type { SignedReceipt } from "./receipts.ts";
+import type { receiptsOf } from "./receipts.ts";
 
 /** A shard as a descriptor names it. */
 export type Shard = StripeRef["shards"][number];
@@ -21,7 +21,7 @@ export interface Wanted {
   readonly lifeMs?: number;
 }
 
-export interface StripesPorts extends ShardPorts {
+export interface StripesPorts extends ShardPorts, ReturnType<typeof receiptsOf> {
   readonly links: Links;
   readonly paces: Paces;
   /** Where a new stripe goes, and how it is coded. Error: HOLDERS_TOO_FEW. */
@@ -32,10 +32,6 @@ export interface StripesPorts extends ShardPorts {
   forget(stripe: string, owner: ActorId): void;
   /** See `Messenger.tellRelease`. */
   tellRelease(release: Release): Promise<boolean>;
-  /** A receipt that was asked for by this node. False: its node has not signed it. */
-  takeReceipt(signed: SignedReceipt): Promise<boolean>;
-  /** When a node has signed for a shard, where this node has its receipt. */
-  signedAtMs(node: NodeId, shard: { readonly hash: string; readonly holder: string }): number | undefined;
   /** Whether what a node says it has taken counts: not while it is on probation. */
   counts(node: NodeId): boolean;
 }

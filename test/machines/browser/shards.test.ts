@@ -117,7 +117,9 @@ describe("the page of shards of three nodes that keep them", function () {
     await says("To repair", /^1 shard$/);
     await region("State").getByText("Shards are being repaired").waitFor();
     await groupOf().getByText("1 shard missing or damaged. The cluster rebuilds them").first().waitFor();
-    await groupOf().getByText(/ · missing$/).waitFor();
+    await groupOf()
+      .getByText(/ · missing$/)
+      .waitFor();
     await looked("down");
     await others.named("third").start();
     await isWell();
