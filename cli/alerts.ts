@@ -1,12 +1,9 @@
 /** `plexus alerts`. */
-import type { Alert, AlertPage } from "../protocols/index.ts";
-import { askNode, demand, findNode, type AdminFlags } from "./admin.ts";
-import { callNode } from "./node-client.ts";
+import type { Alert } from "../protocols/index.ts";
+import { callsTo, demand, findNode, operate, type AdminFlags } from "./admin.ts";
 import { exitCodes, paint, timeText, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
-
-const alertsPath = "/api/v1/admin/alerts";
 
 /** `plexus alerts`. With --json one line an alert. */
 export async function listAlerts(
@@ -14,17 +11,17 @@ export async function listAlerts(
   wanted: { readonly acknowledged: boolean; readonly limit: number },
   output: Output,
 ): Promise<number> {
-  const target = await findNode(flags);
+  const call = callsTo(await findNode(flags));
   const alerts: Alert[] = [];
   let open = 0;
   for (let more = true; more && alerts.length < wanted.limit;) {
-    const query = new URLSearchParams({
-      state: wanted.acknowledged ? "acknowledged" : "open",
-      limit: String(Math.min(100, wanted.limit - alerts.length)),
-    });
     const before = alerts.at(-1)?.id;
-    if (before !== undefined) query.set("before", before);
-    const page = demand(await callNode<AlertPage>(target, "GET", `${alertsPath}?${query.toString()}`));
+    const asked = {
+      state: wanted.acknowledged ? ("acknowledged" as const) : ("open" as const),
+      limit: Math.min(100, wanted.limit - alerts.length),
+      ...(before !== undefined && { before }),
+    };
+    const page = demand(await call("alerts.list", asked));
     alerts.push(...page.alerts);
     ({ open } = page);
     more = page.more && page.alerts.length > 0;
@@ -50,7 +47,7 @@ export async function listAlerts(
 
 /** `plexus alerts show`. */
 export async function showAlert(flags: AdminFlags, id: string, output: Output): Promise<number> {
-  const alert = await askNode<Alert>(flags, "GET", `${alertsPath}/${encodeURIComponent(id)}`);
+  const alert = await operate(flags, "alerts.show", { id });
   if (flags.json) output.print(jsonLine(alert));
   else output.print(alertText(alert, output.color));
   return exitCodes.ok;
@@ -62,8 +59,7 @@ export async function acknowledgeAlert(
   { id, note }: { readonly id: string; readonly note?: string },
   output: Output,
 ): Promise<number> {
-  const path = `${alertsPath}/${encodeURIComponent(id)}/acknowledge`;
-  const alert = await askNode<Alert>(flags, "POST", path, note === undefined ? {} : { note });
+  const alert = await operate(flags, "alerts.acknowledge", { id, ...(note !== undefined && { note }) });
   if (flags.json) output.print(jsonLine(alert));
   else output.print(`Alert ${alert.id} is acknowledged by ${withoutControls(alert.acknowledged?.by ?? "")}.`);
   return exitCodes.ok;

@@ -2,10 +2,9 @@ import { constants, createReadStream } from "node:fs";
 import { access } from "node:fs/promises";
 import { failure, PlexusError } from "../protocols/errors.ts";
 import type { AuditFound, AuditQuery } from "../protocols/index.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
+import { callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
 import { download } from "./download.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode } from "./node-client.ts";
 import { counted, exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
@@ -17,15 +16,15 @@ export async function searchAudit(
   limit: number,
   output: Output,
 ): Promise<number> {
-  const target = await findNode(flags);
+  const call = callsTo(await findNode(flags));
   const entries: AuditFound["entries"][number][] = [];
   let unanswered: readonly string[] = [];
   let before: string | undefined;
   do {
-    const query = new URLSearchParams({ limit: String(Math.min(cliLimits.auditPageEntries, limit - entries.length)) });
-    for (const [name, value] of Object.entries(filter)) query.set(name, String(value));
-    if (before !== undefined) query.set("before", before);
-    const page = demand(await callNode<AuditFound>(target, "GET", `/api/v1/admin/audit?${query.toString()}`));
+    const size = Math.min(cliLimits.auditPageEntries, limit - entries.length);
+    const page = demand(
+      await call("audit.search", { ...filter, limit: size, ...(before !== undefined && { before }) }),
+    );
     entries.push(...page.entries);
     unanswered = page.unanswered ?? unanswered;
     before = page.next;

@@ -1,25 +1,16 @@
 /** `plexus audit push`, `plexus audit retention`, `plexus audit report`. */
 import { failure, PlexusError } from "../protocols/errors.ts";
-import type {
-  AuditRetention,
-  AuditRetentionView,
-  AuditSinksView,
-  AuditSinkView,
-  SetAuditSink,
-} from "../protocols/index.ts";
-import { askNode, findNode, type AdminFlags } from "./admin.ts";
+import type { AuditRetention, SetAuditSink } from "../protocols/index.ts";
+import { findNode, operate, type AdminFlags } from "./admin.ts";
 import { download } from "./download.ts";
 import { counted, describeBytes, describeDuration, exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
 import { secretIn, textIn } from "./text-file.ts";
 
-const sinksPath = "/api/v1/admin/audit/sinks";
-const retentionPath = "/api/v1/admin/audit/retention";
-
 /** `plexus audit push list`. */
 export async function listSinks(flags: AdminFlags, output: Output): Promise<number> {
-  const { sinks, states, unanswered } = await askNode<AuditSinksView>(flags, "GET", sinksPath);
+  const { sinks, states, unanswered } = await operate(flags, "sinks.list");
   if (flags.json) output.print(jsonLine({ sinks, states, unanswered }));
   else if (sinks.length === 0) output.print("The audit is not sent anywhere. plexus audit push set NAME URL sends it.");
   else
@@ -74,7 +65,7 @@ export async function setSink(
     ...(wish.since !== undefined && { sinceMs: wish.since }),
     ...(wish.begin !== undefined && { begin: wish.begin }),
   } as SetAuditSink;
-  const sink = await askNode<AuditSinkView>(flags, "PUT", `${sinksPath}/${encodeURIComponent(name)}`, body);
+  const sink = await operate(flags, "sinks.set", { sink: name, ...body });
   if (flags.json) output.print(jsonLine(sink));
   else output.print(`Every node sends its log to ${withoutControls(sink.url)} as ${sink.format}. Try it: plexus audit push test ${name}`); // prettier-ignore
   return exitCodes.ok;
@@ -82,14 +73,14 @@ export async function setSink(
 
 /** `plexus audit push remove`. */
 export async function removeSink(flags: AdminFlags, name: string, output: Output): Promise<number> {
-  const sink = await askNode<AuditSinkView>(flags, "DELETE", `${sinksPath}/${encodeURIComponent(name)}`);
+  const sink = await operate(flags, "sinks.remove", { sink: name });
   output.print(flags.json ? jsonLine(sink) : `The audit is no longer sent to ${name}.`);
   return exitCodes.ok;
 }
 
 /** `plexus audit push test`. */
 export async function testSink(flags: AdminFlags, name: string, output: Output): Promise<number> {
-  const done = await askNode<{ readonly tookMs: number }>(flags, "POST", `${sinksPath}/${encodeURIComponent(name)}/test`, {}); // prettier-ignore
+  const done = await operate(flags, "sinks.test", { sink: name });
   output.print(flags.json ? jsonLine(done) : `Confirmed after ${done.tookMs} ms.`);
   return exitCodes.ok;
 }
@@ -116,8 +107,8 @@ const named = (pairs: readonly string[], flag: string): Record<string, number> =
 
 /** `plexus audit retention`: shows the rules, or changes what is named and leaves the rest. */
 export async function auditRetention(flags: AdminFlags, wish: RetentionFlags, output: Output): Promise<number> {
-  let view = await askNode<AuditRetentionView>(flags, "GET", retentionPath);
-  if (wish.reset === true) view = await askNode(flags, "DELETE", retentionPath);
+  let view = await operate(flags, "retention.show");
+  if (wish.reset === true) view = await operate(flags, "retention.reset");
   else if (wish.days !== undefined || wish.size !== undefined || wish.area || wish.severity) {
     const areas = { ...view.areas, ...named(wish.area ?? [], "--area") };
     const severities = { ...view.severities, ...named(wish.severity ?? [], "--severity") };
@@ -127,7 +118,7 @@ export async function auditRetention(flags: AdminFlags, wish: RetentionFlags, ou
       ...(Object.keys(areas).length > 0 && { areas }),
       ...(Object.keys(severities).length > 0 && { severities }),
     };
-    view = await askNode(flags, "PUT", retentionPath, next);
+    view = await operate(flags, "retention.set", next);
   }
   if (flags.json) output.print(jsonLine(view));
   else {

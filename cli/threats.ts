@@ -1,15 +1,12 @@
 /** `plexus threats`. */
-import type { ThreatList, ThreatListsView } from "../protocols/index.ts";
-import { askNode, type AdminFlags } from "./admin.ts";
+import { operate, type AdminFlags } from "./admin.ts";
 import { exitCodes, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
 
-const threatsPath = "/api/v1/admin/threats";
-
 /** `plexus threats`: the lists that every node reads. */
 export async function listThreats(flags: AdminFlags, output: Output): Promise<number> {
-  const view = await askNode<ThreatListsView>(flags, "GET", threatsPath);
+  const view = await operate(flags, "threats.list");
   if (flags.json) output.print(jsonLine(view));
   else if (view.states.length === 0)
     output.print("There are no lists. plexus threats set NAME URL has every node read one.");
@@ -30,14 +27,14 @@ export async function listThreats(flags: AdminFlags, output: Output): Promise<nu
 
 /** `plexus threats set`. */
 export async function setThreats(flags: AdminFlags, name: string, source: string, output: Output): Promise<number> {
-  const list = await askNode<ThreatList>(flags, "PUT", `${threatsPath}/${encodeURIComponent(name)}`, { source });
+  const list = await operate(flags, "threats.set", { list: name, source });
   output.print(flags.json ? jsonLine(list) : `Every node reads ${withoutControls(list.source)} from now on.`);
   return exitCodes.ok;
 }
 
 /** `plexus threats remove`. */
 export async function removeThreats(flags: AdminFlags, name: string, output: Output): Promise<number> {
-  const list = await askNode<ThreatList>(flags, "DELETE", `${threatsPath}/${encodeURIComponent(name)}`);
+  const list = await operate(flags, "threats.remove", { list: name });
   output.print(flags.json ? jsonLine(list) : `The list ${name} is no longer used.`);
   return exitCodes.ok;
 }

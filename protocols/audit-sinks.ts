@@ -88,6 +88,11 @@ export interface AuditSinksView {
   readonly unanswered: readonly string[];
 }
 
+/** What became of a message that tried a sink. */
+export interface SinkTested {
+  readonly tookMs: number;
+}
+
 const days = Type.Integer({ minimum: 1, maximum: 36_500 });
 const areas = ["signIn", "power", "cluster", "models", "backups", "keys", "data", "audit", "settings"] as const satisfies readonly AuditArea[]; // prettier-ignore
 const severities = ["info", "notice", "warning", "alert"] as const satisfies readonly AuditSeverity[];

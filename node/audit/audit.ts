@@ -17,6 +17,7 @@ import {
   type AuditSinkState,
   type AuditWriter,
   type Result,
+  type SinkTested,
 } from "../../protocols/index.ts";
 import type { Clock, Log, Membership, Meter, Random, Store } from "../ports.ts";
 import type { Exchange } from "../exchange/index.ts";
@@ -85,7 +86,7 @@ export interface Audit extends AuditWriter {
   /** How far each node has sent its log, and whose answer is missing. */
   pushed(): Promise<{ readonly states: readonly AuditSinkState[]; readonly unanswered: readonly string[] }>;
   /** Sends one message that stands for no entry. Error: UNREACHABLE, with the reason. */
-  testSink(sink: AuditSink): Promise<Result<{ readonly tookMs: number }>>;
+  testSink(sink: AuditSink): Promise<Result<SinkTested>>;
   /** A report of a period, over all logs that are here. */
   report(period: Omit<ReportPeriod, "nowMs">, format: "json" | "text" | "html"): Promise<string>;
   /** From now on others have copies of the own log, and this node of theirs. */

@@ -483,6 +483,8 @@ async function start(
     profiles: tasks.profiles,
     audit: ownAudit,
     auditControl: ownAudit,
+    auditViews: ownAudit,
+    threatStates: () => threats.states(),
     watch: watcher,
     adminCodeHash: codeHash,
     ...(platform.webFolder !== undefined && { webFolder: platform.webFolder }),

@@ -1,18 +1,25 @@
 /** What answers the operations of a node: the handlers of its parts, in one list. */
-import type { OperationHandlers, OperationName } from "../../protocols/index.ts";
+import type { ActorId, OperationHandlers, OperationName, ThreatListState } from "../../protocols/index.ts";
+import { handleAudit, type AuditViews } from "../audit/index.ts";
+import type { AuditRules } from "../cluster/audit-rules.ts";
 import { handleSecrets, type SecretsControl } from "../cluster/operations.ts";
+import type { Seals } from "../cluster/secrets.ts";
 import { handleDisk, type DiskControl } from "../keys/index.ts";
 import { handleEndpoints, handleInference, type EndpointsPort } from "../models/index.ts";
 import { handleObserve } from "../observe/index.ts";
 import type { Kernel } from "../kernel/api.ts";
-import type { Clock, InferenceControl, ObserveControl } from "../ports.ts";
+import type { Clock, InferenceControl, ObserveControl, Random } from "../ports.ts";
+import type { Message } from "../../actors/behavior.ts";
 import { handleModelRoutes, type ModelRouteParts } from "../routing/index.ts";
+import { handleThreats } from "../threats/index.ts";
 import { handleBudgets, handleUsage } from "../usage/index.ts";
+import { handleAlerts } from "../watch/index.ts";
 
 /** What every node has that answers operations. */
 export interface PeerParts extends ModelRouteParts {
   readonly budgets: Parameters<typeof handleBudgets>[0];
   readonly usage: Parameters<typeof handleBudgets>[1];
+  readonly auditRules: AuditRules;
   readonly kernel: Pick<Kernel, "ask">;
 }
 
@@ -21,13 +28,19 @@ export interface OperationParts {
   /** What the cluster calls this node. */
   readonly name: string;
   readonly clock: Pick<Clock, "nowMs">;
+  readonly random: Pick<Random, "bytes">;
   /** How long an actor may take to answer. */
   readonly askTimeoutMs: number;
+  readonly auditViews?: AuditViews;
   readonly disk?: DiskControl;
   readonly endpoints?: EndpointsPort;
   readonly inference?: InferenceControl;
   readonly namedSecrets?: SecretsControl;
   readonly observe?: ObserveControl;
+  /** Seals what settings keep to themselves. */
+  readonly secrets?: Seals;
+  /** What this node has of each list of threats. */
+  readonly threatStates?: () => readonly ThreatListState[];
 }
 
 /** Handlers among which there is one for each row; the type names those that lack. */
@@ -38,14 +51,21 @@ type Whole<Handlers> = [Exclude<OperationName, keyof Handlers>] extends [never]
 const whole = <Handlers extends Partial<OperationHandlers>>(handlers: Whole<Handlers> & Handlers) => handlers;
 
 /** The handlers of all operations. */
-export const operationsOf = (peer: PeerParts, at: OperationParts): Partial<OperationHandlers> =>
-  whole({
+export function operationsOf(peer: PeerParts, at: OperationParts): Partial<OperationHandlers> {
+  const { auditRules, kernel } = peer;
+  const ask = (to: ActorId, message: Message) =>
+    kernel.ask({ to, from: "gateway", message, timeoutMs: at.askTimeoutMs });
+  return whole({
+    ...handleAlerts(ask),
+    ...(at.auditViews && handleAudit({ ...at, views: at.auditViews, rules: auditRules })),
     ...handleBudgets(peer.budgets, peer.usage),
     ...(at.disk && handleDisk(at.disk)),
     ...(at.endpoints && handleEndpoints(at.endpoints, at.name)),
     ...(at.inference && handleInference(at.inference, at.name)),
     ...handleModelRoutes(peer),
     ...(at.namedSecrets && handleSecrets(at.namedSecrets, () => at.clock.nowMs())),
-    ...handleUsage((to, message) => peer.kernel.ask({ to, from: "gateway", message, timeoutMs: at.askTimeoutMs })),
+    ...handleThreats(auditRules.lists, () => at.threatStates?.() ?? []),
+    ...handleUsage(ask),
     ...(at.observe && handleObserve(at.observe)),
   });
+}

@@ -50,7 +50,10 @@ export async function serveClients(
     | "branding"
     | "settings"
   > &
-    Pick<OperationParts, "disk" | "endpoints" | "inference" | "namedSecrets" | "observe"> & {
+    Pick<
+      OperationParts,
+      "auditViews" | "disk" | "endpoints" | "inference" | "namedSecrets" | "observe" | "threatStates"
+    > & {
       /** What the cluster calls the node. */
       readonly name: string;
       readonly machine: Machine;
@@ -86,7 +89,7 @@ export async function serveClients(
     ...(at.tls && { tls: at.tls }),
     signedIn: (user, tokenHash) => peer.routing.signedIn(user, tokenHash),
     labels: () => peer.membership.members().members.find((one) => one.node === node)?.labels ?? {},
-    operations: operationsOf(peer, { ...at, clock, askTimeoutMs }),
+    operations: operationsOf(peer, { ...at, clock, random, askTimeoutMs }),
     budgets: peer.usage,
     ...(peer.activity && { activity: peer.activity }),
     quality: peer.quality,
@@ -104,7 +107,6 @@ export async function serveClients(
     ...(at.profiles && { profiles: at.profiles }),
     ...(at.audit && { audit: at.audit }),
     ...(at.auditControl && { auditControl: at.auditControl }),
-    auditRules: peer.auditRules,
     ...(at.watch && { watch: at.watch }),
     auditCopy: (query) => auditInCopy({ journal, table: peer.table, node }, query),
     serviceTokens: { node, keys: peer.tokenKeys },

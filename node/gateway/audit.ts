@@ -1,4 +1,4 @@
-/** The audit for admins: searched page by page, and exported whole. */
+/** The audit for admins as files: exported whole, and as a report. */
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { Type, type Static } from "typebox";
@@ -9,28 +9,18 @@ import {
   PlexusError,
   schema,
   type AuditFilter,
-  type AuditFound,
-  type AuditLogs,
-  type AuditQuery,
-  type AuditRetentionView,
-  type AuditSink,
-  type AuditSinksView,
   type PeoplePage,
-  type Result,
 } from "../../protocols/index.ts";
 import { auditBy } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
 
-/** The audit of all nodes, as admins read it. */
+/** The audit of all nodes, as admins fetch it. */
 export interface AuditControl {
-  search(query: AuditQuery): Promise<AuditFound>;
   export(
     filter: AuditFilter,
     how: { readonly format: "jsonl" | "syslog" | "cef"; readonly version: string },
   ): AsyncGenerator<string>;
-  /** How each log stands that is at this node. */
-  stand(): Promise<AuditLogs>;
   /** Signs how far the log of this node has come. */
   seal(): Promise<void>;
   /** A report of a period. */
@@ -43,9 +33,6 @@ export interface AuditControl {
     },
     format: "json" | "text" | "html",
   ): Promise<string>;
-  retention(): Promise<AuditRetentionView>;
-  pushed(): Promise<Pick<AuditSinksView, "states" | "unanswered">>;
-  testSink(sink: AuditSink): Promise<Result<{ readonly tookMs: number }>>;
 }
 
 const { before: _before, limit: _limit, ...filters } = auditQuery.properties;
@@ -63,24 +50,9 @@ const reportTypes = { json: "application/json", text: "text/plain; charset=utf-8
 /** Pages of people with roles that a report asks for. */
 const peoplePagesMax = 100;
 
-/** Adds the routes under /api/v1/admin/audit. */
+/** Adds the routes under /api/v1/admin/audit that answer with files. */
 export function addAuditRoutes(app: FastifyInstance, at: GatewayContext, control: AuditControl): void {
   const tags = ["admin"];
-  app.get<{ Querystring: AuditQuery }>(
-    "/admin/audit",
-    {
-      config: { access: "admin", permission: "audit.read" },
-      schema: {
-        summary: "Entries of the audit of all nodes, the newest first",
-        description:
-          "A text that ends in `*` stands for all texts that begin with the part before it. Give `next` as `before` to go on; a page with fewer entries than asked for need not be the last.",
-        tags,
-        querystring: auditQuery,
-      },
-    },
-    ({ query }) => control.search(query),
-  );
-
   /** Everybody with other roles than a member's. */
   const everybody = async (): Promise<{ people: PeoplePage["people"][number][]; peopleCut: boolean }> => {
     const people: PeoplePage["people"][number][] = [];
@@ -123,20 +95,6 @@ export function addAuditRoutes(app: FastifyInstance, at: GatewayContext, control
         .header("cache-control", "no-store")
         .send(text);
     },
-  );
-
-  app.get(
-    "/admin/audit/logs",
-    {
-      config: { access: "admin", permission: "audit.read" },
-      schema: {
-        summary: "How each log of the audit stands at this node: entries, signed heads, and what other nodes have seen",
-        description:
-          "`verified` is whether the head's signature and tree are right. A file is proven by `plexus audit verify`.",
-        tags,
-      },
-    },
-    () => control.stand(),
   );
 
   app.get<{ Querystring: Static<typeof exportQuery> }>(

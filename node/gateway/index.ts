@@ -42,14 +42,12 @@ import { addApiDocs } from "./api-docs.ts";
 import { createControlDoor, listenForControl, urlOf, type ControlListener } from "./control.ts";
 import { addControlRoutes } from "./control-routes.ts";
 import { addKeys } from "./keys.ts";
-import { addAlertRoutes } from "./alerts.ts";
 import { addForecastRoutes } from "./forecasts.ts";
 import { addProfileRoutes } from "./profiles.ts";
 import { addTaskRoutes } from "./tasks.ts";
 import { addPlaybookRoutes } from "./playbooks.ts";
 import { addWatchRoutes } from "./watch.ts";
 import { addAuditRoutes } from "./audit.ts";
-import { addAuditRules } from "./audit-rules.ts";
 import { addBackups } from "./backups.ts";
 import { addBackupGuards } from "./backup-guards.ts";
 import { addShardRoutes } from "./shards.ts";
@@ -131,12 +129,9 @@ function addAdminParts(
   addIdentityProviders(api, at);
   addClusterRoutes(api, at);
   if (at.auditControl !== undefined) addAuditRoutes(api, at, at.auditControl);
-  addAlertRoutes(api, at);
   addForecastRoutes(api, at);
   addProfileRoutes(api, at);
   addTaskRoutes(api, at);
-  if (at.auditControl !== undefined && at.auditRules !== undefined)
-    addAuditRules(api, at, { control: at.auditControl, rules: at.auditRules });
   addWatchRoutes(api, at);
   addPlaybookRoutes(api, at);
   addKeys(api, at);

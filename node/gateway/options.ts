@@ -7,7 +7,6 @@ import type {
   AuditAction,
   NodeStatus,
   OperationHandlers,
-  ThreatListState,
   Noticed,
   Permission,
   QuotaMeasure,
@@ -36,7 +35,6 @@ import type { ClusterControl } from "../placement/api.ts";
 import type { ActivityPort, ActorBlobs, Clock, Hub, Log, Meter, Random, ShardControl, Tracer } from "../ports.ts";
 import type { Addresses } from "./addresses.ts";
 import type { Mounts } from "./mount.ts";
-import type { AuditRules } from "../cluster/audit-rules.ts";
 import type { AuditControl } from "./audit.ts";
 import type { BackupControl } from "./backups.ts";
 import type { ControlAddress, ControlDoor } from "./control.ts";
@@ -125,7 +123,6 @@ export interface GatewayOptions {
   readonly threats?: {
     isBlocked(address: string): boolean;
     onChange(listener: () => void): void;
-    states?(): readonly ThreatListState[];
   };
   readonly node: string;
   /** What people call the node; its id when absent. */
@@ -191,10 +188,8 @@ export interface GatewayOptions {
   readonly profiles?: ProfileControl;
   /** The audit. Absent: the log alone has what is done. */
   readonly audit?: AuditWriter;
-  /** The audit of all nodes, to be read. Absent: its routes are NOT_FOUND. */
+  /** The audit of all nodes, as files. Absent: its routes are NOT_FOUND. */
   readonly auditControl?: AuditControl;
-  /** What admins say about the audit and lists of threats. Absent: its routes are NOT_FOUND. */
-  readonly auditRules?: AuditRules;
   /** Tries rules over events on the past. Absent: they cannot be tried here. */
   readonly watch?: {
     tryRule(rule: RuleBody, sinceMs: number): Promise<RuleTried>;

@@ -73,7 +73,7 @@ export interface Fixture {
 }
 
 /** What answers operations, as tests give it. */
-type Parts = Omit<PeerParts, "budgets" | "usage" | "kernel"> & Omit<OperationParts, "clock">;
+type Parts = Omit<PeerParts, "budgets" | "usage" | "kernel"> & Omit<OperationParts, "clock" | "random">;
 type Own = Partial<Omit<GatewayOptions, "limits" | "quality">>;
 
 export interface FixtureOptions extends Own, Partial<Omit<Parts, "quality">> {
@@ -207,7 +207,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     Object.assign(settings, {
       operations: operationsOf(
         { ...peer, ...options, budgets: peer.budgets, usage: peer.usage, kernel },
-        { name: "test", askTimeoutMs: gatewayLimits.askTimeoutMs, ...options, ...more, clock },
+        { name: "test", askTimeoutMs: gatewayLimits.askTimeoutMs, secrets, ...options, ...more, clock, random },
       ),
     });
   const { gateway, app } = await openGateway(settings).catch(async (error: unknown) => {

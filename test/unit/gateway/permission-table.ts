@@ -65,7 +65,7 @@ export const everyPart = {
       "keys",
       "backups",
       "auditControl",
-      "auditRules",
+      "auditViews",
       "mail",
       "observe",
       "settings",

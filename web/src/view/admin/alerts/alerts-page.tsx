@@ -2,8 +2,8 @@ import { Button, SegmentedControl, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { lazy, Suspense, useState } from "react";
-import type { Alert, AlertPage } from "../../../../../protocols/index.ts";
-import { request } from "../../../wire/index.ts";
+import type { Alert } from "../../../../../protocols/index.ts";
+import { call, seen } from "../../../wire/index.ts";
 import { useActOn } from "../../act.ts";
 import { useDialogs } from "../../dialogs.tsx";
 import { Note } from "../../note.tsx";
@@ -11,7 +11,7 @@ import { useRights } from "../../rights.ts";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
 import { AdminPage } from "../frame.tsx";
-import { live, look } from "../look.ts";
+import { live } from "../look.ts";
 import { Pager, useTrail } from "../pages.tsx";
 import { adviceOn, aboutOf } from "./words.ts";
 import "../people/people.css";
@@ -46,10 +46,7 @@ function Alerts() {
   const before = trail.from;
   const { data, error, isPlaceholderData } = useQuery({
     queryKey: ["alerts", state, before],
-    queryFn: () =>
-      look<AlertPage>(
-        `/admin/alerts?state=${state}&limit=${pageAlerts}${before === undefined ? "" : `&before=${before}`}`,
-      ),
+    queryFn: () => seen("alerts.list", { state, limit: pageAlerts, ...(before !== undefined && { before }) }),
     placeholderData: (kept) => kept,
     ...live(lookMs),
   });
@@ -108,9 +105,7 @@ function AlertItem({ alert, canManage }: { readonly alert: Alert; readonly canMa
       </>
     );
     if (!(await ask({ title: "Acknowledge this alert?", body, action: "Acknowledge" }))) return;
-    await act(() =>
-      request("POST", `/api/v1/admin/alerts/${id}/acknowledge`, note.trim() === "" ? {} : { note: note.trim() }),
-    );
+    await act(() => call("alerts.acknowledge", { id, ...(note.trim() !== "" && { note: note.trim() }) }));
   };
   const told = Object.entries(facts).map(([name, value]) => `${name}: ${String(value)}`);
   return (

@@ -2,7 +2,7 @@ import { Button, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import type { AuditFound, AuditLogs, AuditLogView } from "../../../../../protocols/index.ts";
+import type { AuditFilter, AuditFound, AuditLogView } from "../../../../../protocols/index.ts";
 import { Form } from "../../form.tsx";
 import { formText } from "../../form-text.ts";
 import { Note } from "../../note.tsx";
@@ -11,7 +11,7 @@ import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
 import { Choice } from "../backup/choice.tsx";
 import { AdminPage } from "../frame.tsx";
-import { live, look } from "../look.ts";
+import { live } from "../look.ts";
 import { Pager, useTrail } from "../pages.tsx";
 import { Entry } from "./entry.tsx";
 import { auditFields, auditSearchIn, type AuditSearch } from "./search.ts";
@@ -19,7 +19,7 @@ import { actionsByArea, areaTitles, keyOf } from "./words.ts";
 import "../backup/backup.css";
 import "../people/people.css";
 import "./audit.css";
-import { at } from "../../../wire/index.ts";
+import { at, seen } from "../../../wire/index.ts";
 
 const route = getRouteApi("/admin/$page");
 const pageEntries = 50;
@@ -124,21 +124,20 @@ function Filter({ search }: { readonly search: AuditSearch }) {
   );
 }
 
-/** The query of the node's route. */
-function queryOf({ since, until, ...same }: AuditSearch, more: Readonly<Record<string, string>> = {}): string {
-  const atMs = (name: string, text: string | undefined): readonly (readonly [string, string])[] => {
+/** What the node is asked for. */
+function filterOf({ since, until, ...same }: AuditSearch): AuditFilter {
+  const atMs = (name: "sinceMs" | "untilMs", text: string | undefined): AuditFilter => {
     const ms = text === undefined ? Number.NaN : new Date(text).getTime();
-    return Number.isNaN(ms) ? [] : [[name, String(ms)]];
+    return Number.isNaN(ms) ? {} : { [name]: ms };
   };
-  const fields = Object.entries(same).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return new URLSearchParams([...fields, ...atMs("sinceMs", since), ...atMs("untilMs", until), ...Object.entries(more)].map(([name, value]) => [name, value])).toString(); // prettier-ignore
+  return { ...same, ...atMs("sinceMs", since), ...atMs("untilMs", until) };
 }
 
 async function find(search: AuditSearch, before: string | undefined): Promise<AuditFound> {
   let found: AuditFound = { entries: [], ...(before !== undefined && { next: before }) };
   for (let tries = 0; tries < triesMax; tries += 1) {
-    const more = { limit: String(pageEntries), ...(found.next !== undefined && { before: found.next }) };
-    found = await look<AuditFound>(`/admin/audit?${queryOf(search, more)}`);
+    const more = { limit: pageEntries, ...(found.next !== undefined && { before: found.next }) };
+    found = await seen("audit.search", { ...filterOf(search), ...more });
     if (found.entries.length > 0 || found.next === undefined) break;
   }
   return found;
@@ -186,7 +185,7 @@ const isWell = ({ head, fault }: AuditLogView): boolean => fault === undefined &
 function Standing() {
   const { data, error } = useQuery({
     queryKey: ["audit-logs"],
-    queryFn: () => look<AuditLogs>("/admin/audit/logs"),
+    queryFn: () => seen("audit.logs"),
     ...live(3 * lookMs),
   });
   if (data === undefined) return error === null ? null : <Note tone="bad">{error.message}</Note>;
@@ -251,7 +250,12 @@ const formats = [
 
 function Export({ search }: { readonly search: AuditSearch }) {
   const [format, setFormat] = useState("jsonl");
-  const query = format === "jsonl" ? new URLSearchParams({ format }).toString() : queryOf(search, { format });
+  const query = new URLSearchParams(
+    Object.entries({ ...(format !== "jsonl" && filterOf(search)), format }).map(([name, value]) => [
+      name,
+      String(value),
+    ]),
+  ).toString();
   return (
     <Part
       title="Export"

@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { rate } from "../../../../../protocols/amounts.ts";
 import { auditDone } from "../../../../../protocols/audit.ts";
-import type { ActorPage, AlertPage, AuditFound, NodeStatus } from "../../../../../protocols/index.ts";
+import type { ActorPage, NodeStatus } from "../../../../../protocols/index.ts";
 import { Note } from "../../note.tsx";
 import { useRights } from "../../rights.ts";
 import { Part } from "../../settings/part.tsx";
@@ -11,6 +11,7 @@ import { momentOf } from "../../time.ts";
 import { actionText } from "../audit/words.ts";
 import { bytes } from "../bytes.ts";
 import { AdminPage } from "../frame.tsx";
+import { seen } from "../../../wire/index.ts";
 import { live, look } from "../look.ts";
 import { useSummary } from "../nodes/asks.ts";
 import { findings, freeShare, type Finding, type Seen } from "./findings.ts";
@@ -47,17 +48,17 @@ function Overview() {
   const alerts = useQuery({
     ...live(lookMs),
     queryKey: ["alerts", "open", "overview"],
-    queryFn: () => look<AlertPage>(`/admin/alerts?state=open&limit=${alertsShown}`),
+    queryFn: () => seen("alerts.list", { state: "open", limit: alertsShown }),
     enabled: may("alerts.read"),
   });
   if (summary.data === undefined)
     return summary.error === null ? <p className="dim">Loading …</p> : <Note tone="bad">{summary.error.message}</Note>;
-  const seen: Seen = { summary: summary.data, status: status.data, alerts: alerts.data, quarantined: quarantined.data };
+  const known: Seen = { summary: summary.data, status: status.data, alerts: alerts.data, quarantined: quarantined.data };
   return (
     <>
       {summary.error !== null && <Note tone="bad">{summary.error.message} The page shows older figures.</Note>}
-      <Health found={findings(seen)} />
-      <Figures seen={seen} />
+      <Health found={findings(known)} />
+      <Figures seen={known} />
       {may("audit.read") && <Acts />}
     </>
   );
@@ -182,7 +183,7 @@ function Acts() {
   const { data } = useQuery({
     ...live(lookMs),
     queryKey: ["audit", "overview"],
-    queryFn: () => look<AuditFound>(`/admin/audit?limit=${actsShown}`),
+    queryFn: () => seen("audit.search", { limit: actsShown }),
   });
   return (
     <Part title="Newest changes">

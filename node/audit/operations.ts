@@ -1,0 +1,126 @@
+/** What the operations on the audit do: it is searched, sent elsewhere, and kept for as long as admins say. */
+import {
+  acted,
+  beginOf,
+  changed,
+  failure,
+  ok,
+  refused,
+  removed,
+  secretReference,
+  type auditOperations,
+  type AuditRetention,
+  type AuditRetentionView,
+  type AuditSink,
+  type AuditSinkView,
+  type Done,
+  type HandlersOf,
+  type Result,
+  type SetAuditSink,
+} from "../../protocols/index.ts";
+import { sinkContext, sinkUrlFault, type AuditRules } from "../cluster/audit-rules.ts";
+import { destinationOf, type Seals } from "../cluster/secrets.ts";
+import type { Clock, Random } from "../ports.ts";
+import type { Audit } from "./audit.ts";
+
+/** The audit of all nodes, as admins look at it. */
+export type AuditViews = Pick<Audit, "search" | "stand" | "retention" | "pushed" | "testSink">;
+
+/** What the handlers stand on. */
+export interface AuditParts {
+  readonly views: AuditViews;
+  readonly rules: Pick<AuditRules, "sinks" | "retention">;
+  /** Seals the secrets of sinks; absent on a node without a cluster. */
+  readonly secrets?: Seals | undefined;
+  readonly random: Pick<Random, "bytes">;
+  readonly clock: Pick<Clock, "nowMs">;
+}
+
+/** The handlers. */
+export function handleAudit(at: AuditParts): HandlersOf<typeof auditOperations> {
+  const { views, rules } = at;
+  const { sinks, retention } = rules;
+  const known = (name: string): AuditSink | undefined => sinks.current().find((one) => one.name === name);
+  /** Sets the rules, and answers with what they come to. */
+  async function keep(rows: AuditRetention | undefined): Promise<Done<AuditRetentionView>> {
+    const before = retention.current();
+    const seen = await views.retention();
+    const done = await retention.set(rows);
+    if (!done.ok) return { result: done };
+    // It is done and has to be in the audit, whatever can be read now.
+    const result = ok(await views.retention().catch(() => ({ ...seen, ...rows, byDefault: rows === undefined })));
+    return { result, before, after: rows };
+  }
+  return {
+    "audit.search": async (query) => ok(await views.search(query)),
+    "audit.logs": async () => ok(await views.stand()),
+    "sinks.list": async () => ok({ sinks: sinks.current().map(viewOf), ...(await views.pushed()) }),
+    "sinks.set": async ({ sink: name, ...wish }) => {
+      const before = known(name);
+      const row = await sinkOf(at, { name, before, wish });
+      const done = row.ok ? await sinks.set(row.value) : row;
+      return changed(before && viewOf(before), done.ok ? ok(viewOf(done.value)) : done);
+    },
+    "sinks.remove": async ({ sink }) => {
+      const done = await sinks.remove(sink);
+      return removed(done.ok ? ok(viewOf(done.value)) : done);
+    },
+    "sinks.test": async ({ sink: name }) => {
+      const sink = known(name);
+      return acted(sink ? await views.testSink(sink) : refused(failure("NOT_FOUND", { sink: name })));
+    },
+    "retention.show": async () => ok(await views.retention()),
+    "retention.set": (rows) => keep(rows),
+    "retention.reset": () => keep(undefined),
+  };
+}
+
+const viewOf = ({ sealed, id: _id, ca, ...sink }: AuditSink): AuditSinkView => ({
+  ...sink,
+  hasSecret: sealed !== undefined,
+  hasCa: ca !== undefined,
+});
+
+/** The row that a request comes to. A secret stays with the host that it was given for. */
+async function sinkOf(
+  { secrets, random, clock }: AuditParts,
+  {
+    name,
+    before,
+    wish,
+  }: { readonly name: string; readonly before: AuditSink | undefined; readonly wish: SetAuditSink },
+): Promise<Result<AuditSink>> {
+  const isHttp = /^https?:/.test(wish.url);
+  const fault = faultOf(wish, isHttp);
+  if (fault !== undefined) return fault;
+  const fresh = Buffer.from(random.bytes(8)).toString("hex");
+  const { id, sinceMs } = beginOf(before, wish, { nowMs: clock.nowMs(), fresh });
+  const { format = isHttp ? "jsonl" : "syslog", url, auth, ca } = wish;
+  const stays =
+    before?.sealed !== undefined && sinkContext({ id, url: before.url }).join() === sinkContext({ id, url }).join();
+  if (wish.secret === undefined && before?.sealed !== undefined && isHttp && !stays)
+    return wrong("/secret", "the secret was given for another host; give it again");
+  const kept = async (sealed: string) =>
+    secretReference(sealed) === undefined ? secrets?.open(sealed, sinkContext({ id: before?.id ?? id, url })) : sealed;
+  const secret = wish.secret ?? (stays ? await kept(before.sealed) : undefined);
+  if (stays && secret === undefined) return wrong("/secret", "the secret was sealed by another cluster; give it again");
+  if (secret !== undefined && secrets === undefined)
+    return refused(failure("NOT_FOUND", { reason: "this node is in no cluster" }));
+  const sealed =
+    secret === undefined ? undefined : await secrets?.seal(secret, sinkContext({ id, url }), destinationOf(url));
+  return ok({ name, id, url, format, sinceMs, ...(auth && { auth }), ...(sealed && { sealed }), ...(ca && { ca }) });
+}
+
+/** What the schema alone cannot say of a sink; undefined: nothing is wrong. */
+function faultOf({ url, secret, auth, ca, begin, sinceMs }: SetAuditSink, isHttp: boolean) {
+  const fault = sinkUrlFault(url);
+  if (fault !== undefined) return wrong("/url", fault);
+  if (!isHttp && (secret !== undefined || auth !== undefined))
+    return wrong("/secret", "syslog has no place for a secret; it is for https://");
+  if (ca !== undefined && !ca.includes("-----BEGIN CERTIFICATE-----")) return wrong("/ca", "certificates are PEM");
+  if (begin === "now" && sinceMs !== undefined)
+    return wrong("/begin", "say one of them: from now on, or from a time on");
+  return undefined;
+}
+
+const wrong = (path: string, problem: string) => refused(failure("BAD_REQUEST", { path, problem }));

@@ -1,0 +1,25 @@
+/** What the operations on alerts do: what the watch has found is with its actor. */
+import {
+  acted,
+  watchActor,
+  type Alert,
+  type AlertPage,
+  type alertOperations,
+  type ActorId,
+  type HandlersOf,
+  type Result,
+} from "../../protocols/index.ts";
+import type { Message } from "../../actors/behavior.ts";
+
+/** The handlers. What the actor answers is of its own rows. */
+export function handleAlerts(
+  ask: (to: ActorId, message: Message) => Promise<Result<unknown>>,
+): HandlersOf<typeof alertOperations> {
+  const askWatch = <Answer>(message: Message) => ask(watchActor, message) as Promise<Result<Answer>>;
+  return {
+    "alerts.list": (query) => askWatch<AlertPage>({ type: "alerts", ...query }),
+    "alerts.show": ({ id }) => askWatch<Alert>({ type: "alert", id }),
+    "alerts.acknowledge": async ({ id, note }, { by }) =>
+      acted(await askWatch<Alert>({ type: "acknowledge", id, by, ...(note !== undefined && { note }) })),
+  };
+}
