@@ -32,7 +32,7 @@ import { createObserveControl } from "../observe/index.ts";
 import { startedAgain, type NodeLoad } from "../membership/index.ts";
 import { bytesIn, createClock, diskOf, keptText, outwardAddresses, readSource } from "../platform/index.ts";
 import { watchSecrets } from "../cluster/secrets.ts";
-import { shareLists, watchThreats } from "../threats/index.ts";
+import { shareLists, watchThreats, type Threats } from "../threats/index.ts";
 import { isHolder, type Shards } from "../shards/index.ts";
 import { qualityLimits } from "../quality/index.ts";
 import { usageLimits } from "../usage/index.ts";
@@ -62,7 +62,7 @@ import { createMeshPort, type MeshPort } from "./mesh-port.ts";
 import { openModels, type NodeModels } from "./models.ts";
 import { patientLimits } from "./patience.ts";
 import { checkPlaces } from "./places.ts";
-import { createPeer, type PeerOptions } from "./peer.ts";
+import { createPeer, type Peer, type PeerOptions } from "./peer.ts";
 import { openSecrets, secretsControl } from "./secrets.ts";
 import { openSettings } from "./settings.ts";
 import { openShards } from "./shards.ts";
@@ -413,14 +413,7 @@ async function start(
     },
   });
   stops.add(() => watcher.stop());
-  const { lists } = peer.auditRules;
-  const shared = shareLists({
-    exchange,
-    membership,
-    lists: () => lists.current().map(({ source }) => source),
-    onChange: (listener) => void lists.onChange(listener),
-  });
-  const threats = watchThreats({ sources: config.blockLists, shared, read: readSource, clock, log, meter });
+  const threats = openThreats(config, { ...machine, peer });
   stops.add(() => threats.stop());
   await within(clock, listsWaitMs, threats.first);
   const tasks = openTasks({
@@ -527,6 +520,22 @@ async function start(
   // Print the admin code also while it is unknown whether an admin exists.
   const needed = adminCode !== undefined && (await firstAdmin.needed().catch(() => home.now.hasAdmin !== true));
   return needed ? { ...running, models: peer.engines.generate.models(), adminCode } : running;
+}
+
+/** Reads the lists of threats of this node and of the cluster. */
+function openThreats(
+  { blockLists }: Pick<Config, "blockLists">,
+  { peer, clock, log, meter }: Pick<Machine, "clock" | "log" | "meter"> & { readonly peer: Peer },
+): Threats {
+  const { lists } = peer.auditRules;
+  const { exchange, membership } = peer;
+  const shared = shareLists({
+    exchange,
+    membership,
+    lists: () => lists.current().map(({ source }) => source),
+    onChange: (listener) => void lists.onChange(listener),
+  });
+  return watchThreats({ sources: blockLists, shared, read: readSource, clock, log, meter });
 }
 
 /** Whom a notice is for. */

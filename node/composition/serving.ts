@@ -50,12 +50,7 @@ export async function serveClients(
     | "branding"
     | "settings"
   > &
-    Pick<
-      OperationParts,
-      "auditViews" | "disk" | "endpoints" | "inference" | "namedSecrets" | "observe" | "threatStates"
-    > & {
-      /** What the cluster calls the node. */
-      readonly name: string;
+    Omit<OperationParts, "askTimeoutMs" | "clock" | "random"> & {
       readonly machine: Machine;
       readonly identity: Identity;
       readonly peer: Peer;
