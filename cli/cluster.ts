@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { failure, ok, PlexusError, refused, type Failure, type Result } from "../protocols/errors.ts";
-import { parseActorId, roles as allRoles, slotCount, type Role } from "../protocols/ids.ts";
+import { parseActorId, placeOfSlot, roles as allRoles, slotCount, type Role } from "../protocols/ids.ts";
 import type { ClusterSlotRow, ClusterSummary, InvitationIssued, Moved, Released } from "../protocols/index.ts";
 import { actorPath, advised, demand, findNode, type AdminFlags } from "./admin.ts";
 import { describeAway, describeDown } from "../protocols/cluster-advice.ts";
@@ -116,10 +116,8 @@ export async function moveSlot(flags: AdminFlags, move: Move, output: Output): P
 
 /** The path of a numbered slot's routes; undefined for what is none. */
 function slotPath(slot: string): string | undefined {
-  const [role = "", number = ""] = slot.split("/");
-  const isSlot =
-    (allRoles as readonly string[]).includes(role) && /^\d{1,9}$/.test(number) && slot.split("/").length === 2;
-  return isSlot && Number(number) < slotCount ? `${base}/slots/${role}/${Number(number)}` : undefined;
+  const place = placeOfSlot(slot);
+  return place && `${base}/slots/${place.role}/${place.number}`;
 }
 
 const notASlot = (otherwise: string): PlexusError =>

@@ -81,6 +81,13 @@ export function saltedHash32(text: string, salt: number): number {
 /** The slot an actor belongs to, by its role and its hash. The same on every node, for ever. */
 export const slotOf = (role: Role, id: ActorId): RoleSlot => `${role}/${hash32(id) % slotCount}`;
 
+/** Reads `role/number`; undefined when the text is not a share of a role. */
+export function placeOfSlot(text: string): { readonly role: Role; readonly number: number } | undefined {
+  const [, role, digits] = /^([a-z]+)\/(\d{1,9})$/.exec(text) ?? [];
+  const known = roles.find((one) => one === role);
+  return known !== undefined && Number(digits) < slotCount ? { role: known, number: Number(digits) } : undefined;
+}
+
 /** The name of the slot that an actor has for itself, if it has one. */
 export const ownSlot = (actor: ActorId): OwnSlot => actor as OwnSlot;
 

@@ -32,18 +32,17 @@ import {
   withAdvice,
   type TaskKind,
 } from "../../protocols/index.ts";
+import { asTask as followed, type Follows } from "../waiting.ts";
 import { audited, audits, whoIs } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
 
 /** What the nodes are busy with. */
-export interface TaskControl {
+export interface TaskControl extends Follows {
   /** `silent`: nodes that did not answer. */
   list(): Promise<{ readonly tasks: readonly AdminTask[]; readonly silent: readonly NodeSilent[] }>;
   /** Errors: NOT_FOUND, FORBIDDEN; of the way to the node: UNREACHABLE, PEER_LOST. */
   cancel(id: string): Promise<Result<unknown>>;
-  /** Shows what a request has begun, which takes long, as a task until it is over. */
-  follow?<Value>(wish: ActWish, work: Promise<Result<Value>>): Promise<Result<Value>>;
 }
 
 /** Gives what a request does, and takes long, a place in the list of tasks. */
@@ -52,7 +51,7 @@ export const asTask = <Value>(
   request: FastifyRequest,
   wish: Omit<ActWish, "by">,
   work: Promise<Result<Value>>,
-): Promise<Result<Value>> => at.tasks?.follow?.({ ...wish, by: whoIs(request) }, work) ?? work;
+): Promise<Result<Value>> => followed(at.tasks, { ...wish, by: whoIs(request) }, work);
 
 /** Kinds of tasks that nodes have: one question brings them all. */
 const ofNodes: ReadonlySet<TaskKind> = new Set(["pull", "folder", "search", "act", "profile"]);

@@ -26,8 +26,9 @@ import { taskOperations } from "./tasks.ts";
 import { threatOperations } from "./threats.ts";
 import { usageOperations } from "./usage.ts";
 import { watchOperations } from "./watch.ts";
-import { routeOf, type OperationMethod, type OperationName } from "./routes.ts";
+import { requestOf, routeOf, type OperationMethod, type OperationName, type operationRoutes } from "./routes.ts";
 import type { HandlersOf, InputOf, Operation } from "./operation.ts";
+import type { TaskRequest } from "../tasks.ts";
 
 export {
   acted,
@@ -110,6 +111,17 @@ export type OperationInput<Name extends OperationName> = InputOf<Operations[Name
 
 /** What it answers. */
 export type OperationAnswer<Name extends OperationName> = Static<Operations[Name]["answer"]>;
+
+/** Operations that a request with a body begins. */
+type Begun = {
+  [Name in OperationName]: (typeof operationRoutes)[Name] extends `${"POST" | "PUT"} ${string}` ? Name : never;
+}[OperationName];
+
+/** How long work is begun again: the request of its operation. */
+export function againOf<Name extends Begun>(name: Name, input: OperationInput<Name>): TaskRequest {
+  const { method, path, body = {} } = requestOf(name, input);
+  return { method: method as TaskRequest["method"], path, body };
+}
 
 /** An operation, and where it is in REST. */
 export interface NamedOperation {

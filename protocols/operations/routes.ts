@@ -1,6 +1,7 @@
 /** Where each operation of the node is in REST, below the gateway's prefix. The rows (`budgets.ts` and its
  *  neighbours) say the rest; this list is apart, in one file for each package of topics, so that the page and the
  *  terminal, which only need the path, do not load every schema. */
+import { apiPrefix } from "../api.ts";
 import { auditRoutes } from "./paths/audit.ts";
 import { backupsRoutes } from "./paths/backups.ts";
 import { entranceRoutes } from "./paths/entrance.ts";
@@ -78,4 +79,28 @@ export type OperationMethod = "GET" | "POST" | "PUT" | "DELETE";
 export function routeOf(name: OperationName): { readonly method: OperationMethod; readonly path: string } {
   const [method = "", path = ""] = operationRoutes[name].split(" ");
   return { method: method as OperationMethod, path };
+}
+
+/** A request of REST. */
+export interface OperationRequest {
+  readonly method: OperationMethod;
+  /** With the gateway's prefix. */
+  readonly path: string;
+  readonly body?: object;
+}
+
+/** The request of a call: fields that the path names stand in it; the others are the query of GET and DELETE, else the
+ *  body. */
+export function requestOf(name: OperationName, input: object): OperationRequest {
+  const { method, path } = routeOf(name);
+  const rest = new Map(Object.entries(input).filter(([, value]) => value !== undefined));
+  const filled = path.replaceAll(/:(\w+)/g, (_, field: string) => {
+    const value: unknown = rest.get(field);
+    rest.delete(field);
+    return encodeURIComponent(String(value));
+  });
+  if (method === "PUT" || method === "POST")
+    return { method, path: apiPrefix + filled, body: Object.fromEntries(rest) };
+  const query = new URLSearchParams([...rest].map(([field, value]) => [field, String(value)])).toString();
+  return { method, path: query === "" ? apiPrefix + filled : `${apiPrefix + filled}?${query}` };
 }

@@ -3,7 +3,14 @@ import { expect } from "chai";
 import { callsBy } from "../../../client/call.ts";
 import { commandRoutes } from "../../../node/gateway/commands.ts";
 import { checkOf } from "../../../protocols/check.ts";
-import { allOperations, apiPrefix, ok, type OperationHandlers } from "../../../protocols/index.ts";
+import {
+  againOf,
+  allOperations,
+  apiPrefix,
+  ok,
+  placeOfSlot,
+  type OperationHandlers,
+} from "../../../protocols/index.ts";
 import { byHand } from "./by-hand.ts";
 import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 import { everyPart } from "./permission-table.ts";
@@ -39,6 +46,24 @@ describe("the rows of operations", () => {
     // @ts-expect-error: the row says another answer
     const other: Partial<OperationHandlers> = { "prices.list": () => ok({ price: [] }) };
     expect([few, more, other]).to.have.length(3);
+  });
+
+  it("make the request that begins long work again, of which the path has several parts", () => {
+    expect(againOf("quotas.set", { role: "guest", measure: "bytes", per: "day", limit: 5 })).to.deep.equal({
+      method: "PUT",
+      path: "/api/v1/admin/quotas/guest/bytes/day",
+      body: { limit: 5 },
+    });
+    expect(againOf("inference.load", { model: "a/b" })).to.deep.equal({
+      method: "POST",
+      path: "/api/v1/admin/inference/a%2Fb/load",
+      body: {},
+    });
+    // @ts-expect-error: what is removed is not begun again
+    expect(() => againOf("budgets.remove", { budget: "sales" })).not.to.throw();
+    expect(placeOfSlot("chat/12")).to.deep.equal({ role: "chat", number: 12 });
+    for (const text of ["room/1", "chat/256", "chat/x", "chat", "chat/1/2", "chat/"])
+      expect(placeOfSlot(text), text).to.equal(undefined);
   });
 
   it("make the request of a call: what the path names stands in it, the rest is query or body", async () => {
