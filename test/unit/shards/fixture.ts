@@ -24,6 +24,7 @@ import {
   type Shards,
   isHolder,
 } from "../../../node/shards/index.ts";
+import type { ShardPorts } from "../../../node/shards/parts.ts";
 import { receiptBytes, type SignedReceipt } from "../../../node/shards/receipts.ts";
 import {
   failure,
@@ -311,6 +312,8 @@ export class Fixture {
   readonly trust = new Map<NodeId, TrustState>();
   /** What nodes give to shards, as they start. */
   readonly quotas = new Map<NodeId, number>();
+  /** How nodes make room for people when others bring them shards, as they start. */
+  readonly guests = new Map<NodeId, NonNullable<ShardPorts["guest"]>>();
   /** What nodes wrote down for everybody. */
   readonly noted: Readonly<Record<string, string>>[] = [];
   readonly #records = new Map<SlotId, SlotRecord>();
@@ -472,6 +475,7 @@ export class Fixture {
       },
       trustOf: (other) => this.trust.get(other),
       ...(this.quotas.has(node) && { quotaBytes: this.quotas.get(node) }),
+      guest: this.guests.get(node) ?? ((work) => work()),
       noted: (action, facts) => void this.noted.push({ action, by: node, ...facts }),
     });
     for (const listener of this.#memberListeners) listener();

@@ -1,8 +1,11 @@
 import { expect } from "chai";
 import { holderOf, type StripeRef } from "../../../protocols/index.ts";
+import { createPacing, pacedStripes } from "../../../node/backup/index.ts";
+import { paceLimits } from "../../../node/backup/limits.ts";
+import type { BackupStripes } from "../../../node/backup/ports.ts";
 import { hashOf } from "../../../node/blobs/index.ts";
 import type { Stripes } from "../../../node/ports.ts";
-import { World } from "../../world/index.ts";
+import { simulatedClock, World } from "../../world/index.ts";
 import { pathOf, Fixture } from "./fixture.ts";
 
 const someBytes = (length: number, salt = 1): Uint8Array =>
@@ -50,6 +53,30 @@ describe("stripes", () => {
     const refused = await alone.world.settle(alone.at("n1").put(someBytes(10), { class: "test", owner: "user/ada" }));
     expect(refused).to.deep.include({ ok: false });
     expect((refused as { error: { code: string; details: object } }).error).to.deep.include({ code: "HOLDERS_TOO_FEW", details: { class: "test", holders: 1, needed: 2 } }); // prettier-ignore
+  });
+
+  it("come to their end where nodes store at each other while people are at all of them, and each makes room", async () => {
+    const world = new World(1);
+    const fixture = new Fixture(world, { nodes: 4 });
+    const clock = simulatedClock(world, { offsetMs: 0 }, { alive: true, life: 1 });
+    const pacings = new Map(fixture.machines.map(({ node }) => [node, createPacing({ clock })] as const));
+    for (const [node, { guest }] of pacings) fixture.guests.set(node, guest);
+    await fixture.startAll();
+    for (const pacing of pacings.values()) for (let n = 0; n < paceLimits.changesPresent; n += 1) pacing.heard(1);
+    const puts = [...pacings].flatMap(([node, { piece }]) => {
+      const { put } = pacedStripes(fixture.machine(node).shards?.stripes as BackupStripes, piece);
+      return [1, 2, 3].map((salt) => put(someBytes(60_000, salt), { class: "backup", owner: `user/${node}-${salt}` }));
+    });
+    const ended: number[] = [];
+    for (const put of puts) void put.then((done) => done.ok && ended.push(world.nowMs));
+    for (let n = 0; n < 600; n += 1) {
+      for (const pacing of pacings.values()) pacing.heard(1);
+      await world.pass(100);
+    }
+    expect(ended).to.have.length(12);
+    for (const pacing of pacings.values()) expect(pacing.percent()).to.be.below(50);
+    // Not all at once: each node worked a small share of the time, and none waited for ever.
+    expect(Math.max(...ended) - Math.min(...ended)).to.be.above(1_000);
   });
 
   it("are read while as many holders are away as may be, and named when they are lost", async () => {
