@@ -205,7 +205,12 @@ export interface Flow<Name extends EngineName = EngineName> {
   /** Undefined when there is room for more parts, else resolves when there is, or the asker has cancelled. */
   ready(): Promise<void> | undefined;
   onCancel(callback: () => void): void;
+  /** What the thread does from now on, said before it does it: a model is not blamed for what is not its native code. */
+  doing?(what: Doing): void;
 }
+
+/** What a call of a model in native code is at: our own code makes a form, renders a prompt or checks an answer, or native code runs. */
+export type Doing = "form" | "prompt" | "native" | "check";
 
 /** The settings of a model with their defaults, or why they make no sense. */
 export function settingsOf(

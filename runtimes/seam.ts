@@ -41,5 +41,6 @@ export function flowOf({ messages }: GenerationRequest, flow: Flow<"generate">):
     part: (part) => flow.part({ ...part, text: seam.push(part.text) }),
     ready: () => flow.ready(),
     onCancel: (callback) => flow.onCancel(callback),
+    doing: (what) => flow.doing?.(what),
   };
 }

@@ -2,13 +2,15 @@
  *  instead of filling memory. Cancellation comes in over the same channel. */
 import type { MessagePort } from "node:worker_threads";
 import { traitsOf, type EngineName, type EnginePart } from "../../protocols/engine.ts";
-import type { Ended, Flow } from "../adapter.ts";
+import type { Doing, Ended, Flow } from "../adapter.ts";
 import { createCoalescer, type Coalescer } from "../coalescer.ts";
 import { runtimeLimits } from "../limits.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
 /** The flow over one channel. */
 export class PortFlow implements Flow {
+  /** How often this thread has said what it does. */
+  static #told = 0;
   readonly #port: MessagePort;
   readonly #coalescer: Coalescer<EnginePart>;
   #credit: number = runtimeLimits.creditFrames;
@@ -48,6 +50,11 @@ export class PortFlow implements Flow {
   onCancel(callback: () => void): void {
     this.#cancelCallback = callback;
     if (this.#cancelled) callback();
+  }
+
+  doing(doing: Doing): void {
+    PortFlow.#told += 1;
+    this.#post({ type: "doing", doing, at: PortFlow.#told });
   }
 
   /** Sends what waits and the end. The channel closes behind it. */

@@ -9,7 +9,7 @@
  *  what ran in it ends with RUNTIME_FAULT (its outcome is unknown); what still waits here has not started, and goes on
  *  waiting for the next host. */
 import { unreachable, type Capability, type EngineName, type EngineRequest, type ModelInfo, type Result, type Said } from "../../protocols/index.ts"; // prettier-ignore
-import type { LoadPlan, ModelSpec } from "../adapter.ts";
+import type { Doing, LoadPlan, ModelSpec } from "../adapter.ts";
 import { adapterOf } from "../adapters.ts";
 import type { LocalModels, Running } from "../engine.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "../environment.ts";
@@ -21,10 +21,10 @@ import { runtimeLimits } from "../limits.ts";
 import { Residency, type Carrier } from "../residency.ts";
 import { causeOf, type Resident } from "../resident.ts";
 import { keepKnown, knownFor } from "./known.ts";
+import { blameOf, Doings } from "./blame.ts";
 import { hostKinds, type FromHost, type HostKind } from "./messages.ts";
 import { HostProcess } from "./process.ts";
 import { subjectOf, type Subject } from "./subject.ts";
-import { isOwnFault } from "./supervision.ts";
 import { strikesSaid, Suspects, whyOut, type Counts, type Ended } from "./suspects.ts";
 import { tryModel, verdictOf, type Question, type TrialVerdict } from "./trial.ts";
 import { Tried, type KeptTrials } from "./tried.ts";
@@ -99,8 +99,10 @@ class Host implements InferenceHost {
   readonly #strikes = new Map<string, Ended>();
   /** Hosts that ended by the fault of native code, and whose calls ran. */
   readonly #suspects = new Suspects((...one) => this.#retry(...one), this.#counted());
-  /** The model for which the host was killed. */
-  #abandoned: string | undefined;
+  /** What the calls are at. */
+  readonly #doings = new Doings();
+  /** The model for which the host was killed, and what its thread was at. */
+  #abandoned: { readonly model: string; readonly doing: Doing } | undefined;
   #restarts = 0;
   #shares: Shares;
   #stopLook: () => void = () => undefined;
@@ -311,8 +313,9 @@ class Host implements InferenceHost {
         const kind = this.#kinds.get(model) ?? "light";
         // A thread in native code cannot be ended: its process is.
         if (kind === "native") {
-          this.#abandoned = model;
-          this.#hosts.native.kill(reason, { model });
+          const doing = this.#doings.ofThread(model);
+          this.#abandoned = { model, doing };
+          this.#hosts.native.kill(reason, { model, doing });
         } else this.#hosts.light.send({ type: "abandon", model, reason });
       },
       begin: (run, engine, model, request) => {
@@ -354,8 +357,13 @@ class Host implements InferenceHost {
         const kind = this.#runs.get(message.run)?.kind;
         if (message.result.ok) this.#suspects.answered(this.#runs.get(message.run)?.model ?? "");
         this.#runs.delete(message.run);
+        this.#doings.ended(message.run);
         this.#residency.end(message.run, message.result);
         return kind === "native" ? this.#shareThreads() : undefined;
+      }
+      case "doing": {
+        const model = this.#runs.get(message.run)?.model;
+        return model === undefined ? undefined : this.#doings.told(model, message);
       }
       case "log":
         return this.#options.log.debug(message.event, message.facts);
@@ -480,22 +488,22 @@ class Host implements InferenceHost {
 
   /** Counts against each model whose calls may have ended the host that they did. True: it may have been one that was being loaded as well. */
   #blame(kind: HostKind, how: string): boolean {
-    const stuck = this.#abandoned;
+    const stuck = kind === "native" ? this.#abandoned : undefined;
     if (kind === "native") this.#abandoned = undefined;
-    if (kind === "native" && stuck !== undefined) {
-      this.#suspects.blame(new Map([[stuck, []]]), { how, others: false });
-      return true;
-    }
-    if (!isOwnFault(how)) return false;
-    const running = [...this.#runs.values()].filter((run) => run.kind === kind);
-    const asked = new Map(running.map(({ model }) => [model, running.filter((run) => run.model === model)] as const));
-    this.#suspects.blame(asked, { how, others: kind === "native" && this.#loading.size > 0 });
-    return asked.size > 0;
+    const ran = new Map([...this.#runs].filter(([, run]) => run.kind === kind));
+    const loads = kind === "native" && this.#loading.size > 0;
+    const { asked, others, unsure } = blameOf({ how, stuck, ran, loads }, this.#doings);
+    this.#suspects.blame(asked, { how, others });
+    return unsure;
   }
 
   #lose(names: readonly string[], how: string, by: "worker" | "host" | "unsure"): void {
     const lost = new Set(names);
-    for (const [run, { model }] of this.#runs) if (lost.has(model)) this.#runs.delete(run);
+    for (const [run, { model }] of this.#runs)
+      if (lost.has(model)) {
+        this.#runs.delete(run);
+        this.#doings.ended(run);
+      }
     for (const name of lost) this.#trials.get(name)?.();
     const out = [...this.#suspects.guilty(lost)].map(([model, ended]) => [model, whyOut(model, ended)] as const);
     this.#residency.lost([...lost], how, by, new Map(out));

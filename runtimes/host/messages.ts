@@ -1,7 +1,7 @@
 /** What the node and its inference hosts say to each other, and what a host and its workers say. Plain data, one
  *  version of the code on both sides: a host is always started from the same files as the node. */
 import type { Capability, EngineName, EnginePart, EngineRequest, Failure } from "../../protocols/index.ts";
-import type { Ended, LoadPlan, ModelSpec, OnCard } from "../adapter.ts";
+import type { Doing, Ended, LoadPlan, ModelSpec, OnCard } from "../adapter.ts";
 import type { Machine } from "../machine.ts";
 
 /** Which models a host has: those that run native code, which go down together, or the others. */
@@ -71,6 +71,8 @@ export type FromHost =
   | { readonly type: "lost"; readonly model: string; readonly how: string }
   | { readonly type: "part"; readonly run: number; readonly part: EnginePart }
   | { readonly type: "end"; readonly run: number; readonly result: Ended }
+  /** What its thread does from now on. `at`: how often it has said so before. */
+  | { readonly type: "doing"; readonly run: number; readonly doing: Doing; readonly at: number }
   | { readonly type: "beat" }
   | { readonly type: "log"; readonly event: string; readonly facts: Readonly<Record<string, unknown>> };
 
@@ -79,4 +81,6 @@ export type ToWorker = { readonly type: "cancel" } | { readonly type: "credit"; 
 
 /** Worker to host, over the channel of one call. */
 export type FromWorker =
-  { readonly type: "part"; readonly part: EnginePart } | { readonly type: "end"; readonly result: Ended };
+  | { readonly type: "part"; readonly part: EnginePart }
+  | { readonly type: "end"; readonly result: Ended }
+  | { readonly type: "doing"; readonly doing: Doing; readonly at: number };

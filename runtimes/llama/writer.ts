@@ -90,18 +90,20 @@ export class Writer {
     const { contextTokens, renderer } = this.#parts;
     const flow = flowOf(request, wide);
     const steps = new Steps();
+    flow.doing?.("form");
     const understood = formOf(request, () => renderer.callSyntax(), steps);
     if (understood.type === "refused") return refused(understood.error);
     const { form } = understood;
     const tools = form.type === "calls" ? (request.tools ?? []) : [];
     let rendered: Prompt | TooLong;
     try {
+      flow.doing?.("prompt");
       // One is left for the answer.
-      rendered = await renderer.render(request.messages, {
-        tools,
-        thinking: request.thinking,
-        tokensMax: contextTokens - 1,
-      });
+      const tokensMax = contextTokens - 1;
+      const rendering = renderer.render(request.messages, { tools, thinking: request.thinking, tokensMax });
+      // The template has been rendered; what is left is done by native code.
+      flow.doing?.("native");
+      rendered = await rendering;
     } catch (thrown) {
       // Templates refuse orders of roles they do not know.
       return refused(failure("BAD_REQUEST", { field: "messages", reason: String(thrown) }));
@@ -468,6 +470,7 @@ class Written {
 
   /** Says what was held back. Returns how it ended, or why it counts for nothing. */
   finish(end: GenerationEnd): GenerationEnd | Failure {
+    this.#task.flow.doing?.("check");
     const rest = this.#detokenizer.flush();
     if (this.inCalls) return this.#finishCalls(end, rest);
     const last = [this.#thoughts.push(rest), this.#thoughts.flush()];

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { GenerationPart, GenerationRequest } from "../../protocols/index.ts";
-import type { Flow, LoadedModel, LoadPlan, ModelSpec } from "../../runtimes/adapter.ts";
+import type { Doing, Flow, LoadedModel, LoadPlan, ModelSpec } from "../../runtimes/adapter.ts";
 import { loadLlama } from "../../runtimes/llama/llama.ts";
 import { depth, isAll } from "../depth.ts";
 import { writeChainLora, writeChainModel } from "./chain-model.ts";
@@ -33,9 +33,13 @@ class Heard implements Flow<"generate"> {
   tokens = 0;
   text = "";
   after = 0;
+  readonly done: string[] = [];
   readonly #some: () => void;
   constructor(some: () => void) {
     this.#some = some;
+  }
+  doing(what: Doing): void {
+    this.done.push(what);
   }
   part(part: GenerationPart): void {
     this.tokens += part.tokens;
@@ -110,6 +114,8 @@ describe("texts that are cancelled together", function () {
         try {
           const alone = new Heard(() => undefined);
           await write(model, alone, { sampling: { maxTokens: 12 } });
+          // It says what it does before it does it, so that nobody is blamed for what is not native.
+          expect(alone.done).to.deep.equal(["form", "prompt", "native", "check"]);
           const run = fc.asyncProperty(
             fc.array(fc.constantFrom(...forms), { minLength: places, maxLength: places }),
             fc.integer({ min: 1, max: 400 }),
