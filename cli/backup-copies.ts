@@ -95,12 +95,11 @@ export async function drillWithKit(
   const to = resolve(scratch);
   const which = { from, to, ...(snapshot !== undefined && { snapshot }) };
   try {
-    const { done, seconds } = await restoreWithKit({ ...which, ...kit, json: flags.json }, output);
-    const { signal } = new AbortController();
-    const starter = restoredStarter({ clock: createClock(), random: createRandom(), version: await readVersion() });
-    const started = await starter(to, done.index, signal);
-    const tookMs = seconds * 1_000 + started.readyMs;
-    return shown(shownDrill(done, started, tookMs), { flags, opened: "byKit" }, output);
+    return await restoreWithKit({ ...which, ...kit, json: flags.json }, output, async ({ done, seconds }, signal) => {
+      const starter = restoredStarter({ clock: createClock(), random: createRandom(), version: await readVersion() });
+      const started = await starter(to, done.index, signal);
+      return shown(shownDrill(done, started, seconds * 1_000), { flags, opened: "byKit" }, output);
+    });
   } finally {
     await sweep(to);
   }

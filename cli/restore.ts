@@ -28,18 +28,23 @@ type Told = RestoreWish & KitSource & { readonly from: readonly string[]; readon
 /** Exit code 0 when all of it is there, 1 when something is named that is not. */
 export async function restoreBackup(told: Told, output: Output): Promise<number> {
   const to = resolve(told.to);
-  const { done, seconds } = await restoreWithKit({ ...told, to }, output);
-  await endRestore(to);
-  const { index: _, ...shown } = done;
-  output.print(told.json ? jsonLine({ to, seconds, ...shown }) : describeRestored(done, { to, seconds }, output.color));
-  return isWhole(done) ? exitCodes.ok : exitCodes.failed;
+  return restoreWithKit({ ...told, to }, output, async ({ done, seconds }) => {
+    await endRestore(to);
+    const { index: _, ...shown } = done;
+    output.print(
+      told.json ? jsonLine({ to, seconds, ...shown }) : describeRestored(done, { to, seconds }, output.color),
+    );
+    return isWhole(done) ? exitCodes.ok : exitCodes.failed;
+  });
 }
 
-/** Restores with the shares of the kit, and says how far it is. The folder is not called ready yet. */
-export async function restoreWithKit(
+/** Restores with the shares of the kit, says how far it is, and goes on with what came back. The folder is not called
+ *  ready yet. Who interrupts it ends both. Error: CANCELLED. */
+export async function restoreWithKit<T>(
   told: Told,
   output: Output,
-): Promise<{ readonly done: Restored; readonly seconds: number }> {
+  goOn: (restored: { readonly done: Restored; readonly seconds: number }, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const from = told.from.map((folder) => resolve(folder));
   const [newest] = await findCarried(from).catch((thrown: unknown) => Promise.reject(refusedFolder(thrown)));
   const root = await openRoot(sheetOf((newest as FoundKeys).carried), told, output);
@@ -65,7 +70,7 @@ export async function restoreWithKit(
         output.printError(`  ${units} of ${counted(unitsOf, "unit")}, ${describeBytes(bytes)} so far`);
       },
     });
-    return { done, seconds: (performance.now() - begunMs) / 1_000 };
+    return await goOn({ done, seconds: (performance.now() - begunMs) / 1_000 }, abort.signal);
   } catch (thrown) {
     throw refusedFolder(thrown);
   } finally {

@@ -16,6 +16,12 @@ import { nextTime } from "./times.ts";
 type Incoming = CommandOf<typeof backupCommands>;
 type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;
 
+const shapeOf = ({ cron, timeZone, wish }: Pick<BackupSchedule, "cron" | "timeZone" | "wish">) => ({
+  cron,
+  timeZone,
+  wish,
+});
+
 const reminderOf = (name: string): string => `schedule/${name}`;
 
 export function putSchedule(state: BackupState, message: Of<"putSchedule">, turn: BackupTurn): Effects {
@@ -26,7 +32,8 @@ export function putSchedule(state: BackupState, message: Of<"putSchedule">, turn
   if (!isZoned(wish)) return [noZone];
   const wanted = { name, cron, ...(timeZone !== undefined && { timeZone }), wish, by };
   const before = state.schedules.find((schedule) => schedule.name === name);
-  const now = before && { cron: before.cron, timeZone: before.timeZone, wish: before.wish };
+  const now = before && shapeOf(before);
+  if (before !== undefined && sameJson(shapeOf(wanted), now)) return [reply(before)];
   if (seen !== undefined && !sameJson(seen ?? undefined, now))
     return [refuse("CHANGED_MEANWHILE", { schedule: name, now: now ?? null })];
   if (before === undefined && state.schedules.length >= limits.backupSchedulesMax)

@@ -221,14 +221,14 @@ function setRoles(
   { user, roles: wanted, before }: PersonRoles & { readonly before?: readonly string[] },
   turn: Turn,
 ): Effects {
-  if (before !== undefined && !sameRoles(before, answerOf(user, rolesIn(state, user)).roles))
-    return [refuse("CHANGED_MEANWHILE", { user, now: answerOf(user, rolesIn(state, user)).roles })];
   const asked = wanted.filter((role) => role !== defaultRole || wanted.length > 1);
   // Who is the first to be an admin is the owner.
   const first = ownersOf(state).length === 0 && isAdminBy(asked);
   const roles = first && !asked.includes("owner") ? ["owner", ...asked.filter((role) => role !== "admin")] : asked;
   const held = rolesIn(state, user);
   if (sameRoles(held, roles)) return [reply(answerOf(user, roles))];
+  if (before !== undefined && !sameRoles(before, answerOf(user, held).roles))
+    return [refuse("CHANGED_MEANWHILE", { user, now: answerOf(user, held).roles })];
   const lastOwner = ownersOf(state).length === 1 && held.includes("owner") && !roles.includes("owner");
   if (lastOwner) return [refuse("FORBIDDEN", { reason: "a cluster must have an owner" })];
   if (roles.length === 0 || held.length > 0) return change(state, { user, roles }, turn);

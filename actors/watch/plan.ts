@@ -90,9 +90,10 @@ export function setDetector(state: PlanState, { name, set, seen }: Message<"setD
   }
   const change: PlanChange = { type: "detectorSet", name, set };
   const { now, off } = viewOf(state, name as DetectorName);
-  if (seen !== undefined && !(sameJson(seen.settings ?? {}, now) && (seen.off === true) === off))
-    return [refuse("CHANGED_MEANWHILE", { detector: name, now: { settings: now, off } })];
   const view = viewOf(evolvePlan(state, change), name as DetectorName);
+  const isThere = sameJson(view.now, now) && view.off === off;
+  if (seen !== undefined && !isThere && !(sameJson(seen.settings ?? {}, now) && (seen.off === true) === off))
+    return [refuse("CHANGED_MEANWHILE", { detector: name, now: { settings: now, off } })];
   return [persist(change), reply({ ...view, before: { now, off } } satisfies DetectorView)];
 }
 
@@ -116,9 +117,10 @@ export function setRule(state: PlanState, { name, rule: body, seen }: Message<"s
   const fault = ruleFault(body);
   if (fault !== undefined) return [refuse("BAD_REQUEST", fault)];
   const known = state.rules.find((one) => one.name === name);
+  const rule: WatchRule = { name, ...body };
+  if (sameJson(rule, known)) return [reply(rule)];
   if (seen !== undefined && !sameJson(seen === null ? undefined : { name, ...seen }, known))
     return [refuse("CHANGED_MEANWHILE", { rule: name, now: known ?? null })];
-  const rule: WatchRule = { name, ...body };
   if (without(state.rules, name).length >= wireLimits.watchRulesMax)
     return [refuse("LIMIT_REACHED", { limit: "watchRulesMax", max: wireLimits.watchRulesMax })];
   return [persist({ type: "ruleSet", rule }), reply(rule)];
@@ -131,9 +133,13 @@ export function removeRule(state: PlanState, { name }: Message<"removeRule">): E
 }
 
 export function setPlaybook(state: PlanState, { name, playbook: body, by, seen }: Message<"setPlaybook">): Effects {
-  const { note, when, acts } = state.playbooks.find((one) => one.name === name) ?? {};
-  if (seen !== undefined && !sameJson(seen, when === undefined ? null : { note, when, acts }))
+  const known = state.playbooks.find((one) => one.name === name);
+  const { note, when, acts } = known ?? {};
+  if (seen !== undefined && !sameJson(seen, when === undefined ? null : { note, when, acts })) {
+    // It is sent again. Who has switched it on since then has seen these acts.
+    if (known !== undefined && sameJson(body, { note, when, acts })) return [reply(known)];
     return [refuse("CHANGED_MEANWHILE", { playbook: name })];
+  }
   if (without(state.playbooks, name).length >= wireLimits.playbooksMax)
     return [refuse("LIMIT_REACHED", { limit: "playbooksMax", max: wireLimits.playbooksMax })];
   const playbook: Playbook = { name, ...body, mode: "dryRun", setBy: by };

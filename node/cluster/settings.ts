@@ -124,8 +124,10 @@ export function watchSettings(directory: Pick<Directory, "read" | "compareAndSet
       for (let attempt = 0; attempt < settingsLimits.settingsAttemptsMax; attempt += 1) {
         const found = await directory.read(key);
         const row = read(found);
-        if (row.revision !== wish.revision) return refused(changedMeanwhile(row));
         const values = to(row);
+        // Where nothing is left to change it was this change, whose answer was lost, or another like it.
+        if (row.revision !== wish.revision)
+          return values.ok && settingChanges(row, values.value).length === 0 ? ok(row) : refused(changedMeanwhile(row));
         if (!values.ok) return values;
         const next = changedRow(row, values.value, wish);
         if (!next.ok) return next;

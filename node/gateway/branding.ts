@@ -9,6 +9,7 @@ import {
   schema,
   ok,
   refused,
+  sameJson,
   setBrandingBody,
   type BrandingView,
   type Result,
@@ -47,12 +48,13 @@ const viewOf = ({ name, colour, logo }: BrandingRow): BrandingView => ({
   ...(logo !== undefined && { logo: logo.hash }),
 });
 
-/** The row after a change, if what changes is as its writer has seen it. Errors: those of a logo, CHANGED_MEANWHILE. */
+/** The row after a change, if what changes is as its writer has seen it, or is there already. Errors: those of a logo, CHANGED_MEANWHILE. */
 function changed(row: BrandingRow, { seen, ...next }: Static<typeof setBrandingBody>): Result<BrandingRow> {
   const now = viewOf(row);
   const parts = Object.keys(next) as (keyof BrandingView)[];
   const isAsSeen = seen === undefined || parts.every((part) => seen[part] === now[part]);
-  return isAsSeen ? ok(rowAfter(row, next)) : refused(failure("CHANGED_MEANWHILE", { now }));
+  const after = rowAfter(row, next);
+  return isAsSeen || sameJson(after, row) ? ok(after) : refused(failure("CHANGED_MEANWHILE", { now }));
 }
 
 /** Adds the routes. */

@@ -65,12 +65,16 @@ const settingsOf = (playbook: Playbook) => ({
 /** What a change rests on, as it is kept: the actor compares it again, and alone decides whether somebody came
  *  between. Error: CHANGED_MEANWHILE. */
 function restingOn(
-  seen: Static<typeof setPlaybookBody>["seen"],
+  { seen, ...wanted }: Static<typeof setPlaybookBody>,
   before: Playbook | undefined,
 ): Result<{ readonly seen?: KeptPlaybook | null }> {
   if (seen === undefined) return ok({});
   const now = before === undefined ? null : settingsOf(before);
-  if (!sameJson(seen, now)) return refused(failure("CHANGED_MEANWHILE", { now }));
+  if (!sameJson(seen, now)) {
+    // It is there already, or it is refused: the actor says which. An address of a page is sealed anew each time, so
+    // nobody can say that it is the one that is there.
+    return sameJson(wanted, now) ? ok({ seen: null }) : refused(failure("CHANGED_MEANWHILE", { now }));
+  }
   return ok({ seen: before === undefined ? null : keptOf(before) });
 }
 
@@ -158,14 +162,14 @@ export function addPlaybookRoutes(app: FastifyInstance, at: GatewayContext): voi
     },
     async (request) => {
       const { playbook: name } = request.params;
-      const { seen, ...body } = request.body;
+      const { seen: _, ...body } = request.body;
       const secret = Buffer.from(at.random.bytes(32)).toString("base64url");
       let before: Playbook | undefined;
       const set = async (): Promise<Result<Playbook>> => {
         const known = await askOne(name);
         if (!known.ok) return known;
         before = known.value;
-        const rests = restingOn(seen, before);
+        const rests = restingOn(request.body, before);
         if (!rests.ok) return rests;
         const acts: KeptAct[] = [];
         for (const [index, act] of body.acts.entries()) {

@@ -106,16 +106,16 @@ export async function rolesLetInto(
   return refused(failure("FORBIDDEN", { reason: "this account has as many rights as yours: only a person with more rights, or the operator, can set up a way into it" })); // prettier-ignore
 }
 
-/** That a role is not as its writer has seen it; undefined: it is. */
+/** That a role is neither as its writer has seen it nor as they want it; undefined: it is. */
 function changeSince(
   seen: Static<typeof setRole>["seen"],
   known: ClusterRole | undefined,
-  role: string,
+  wanted: ClusterRole,
 ): Failure | undefined {
   const note = known?.note ?? "";
   const isAsSeen = sameJson(seen?.grants, known?.grants) && (seen?.note ?? note) === note;
-  if (seen === undefined || isAsSeen) return undefined;
-  return failure("CHANGED_MEANWHILE", { role, now: known?.grants ?? null, note });
+  if (seen === undefined || isAsSeen || sameJson(wanted, known)) return undefined;
+  return failure("CHANGED_MEANWHILE", { role: wanted.name, now: known?.grants ?? null, note });
 }
 
 /** Adds the routes under /api/v1/admin/roles and /api/v1/admin/users: what roles grant, who has them, and the sessions of people. */
@@ -164,7 +164,7 @@ export function addRoleRoutes(app: FastifyInstance, at: GatewayContext): void {
       const done = own().change((roles) => {
         const known = rolesWith(roles).find((one) => one.name === name);
         before = known?.grants ?? [];
-        const wrong = changeSince(seen, known, name) ?? faultOf(role) ?? refusalToReplace(request, roles, role);
+        const wrong = changeSince(seen, known, role) ?? faultOf(role) ?? refusalToReplace(request, roles, role);
         if (wrong !== undefined) return refused(wrong);
         const others = roles.filter((other) => other.name !== name);
         if (others.length >= wireLimits.rolesMax) return refused(failure("LIMIT_REACHED", { limit: "rolesMax", max: wireLimits.rolesMax })); // prettier-ignore
@@ -244,7 +244,7 @@ export function addRoleRoutes(app: FastifyInstance, at: GatewayContext): void {
         if (!before.ok) return before;
         held = before.value;
         const { roles, seen } = request.body;
-        if (seen !== undefined && !isSameSet(seen, held))
+        if (seen !== undefined && !isSameSet(seen, held) && !isSameSet(roles, held))
           return refused(failure("CHANGED_MEANWHILE", { user, now: held }));
         const table = rights.table();
         const unknown = roles.find((role) => !table.has(role) && !before.value.includes(role));

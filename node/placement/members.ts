@@ -10,7 +10,7 @@ import {
   type Result,
   type Role,
 } from "../../protocols/index.ts";
-import { asMember, memberKey } from "../cluster/records.ts";
+import { asMember, memberKey, sameSet } from "../cluster/records.ts";
 import { roleOf, type SlotTable } from "../cluster/slot-table.ts";
 import type { Directory, DirectoryRow, MemberRecord, Membership, NodeId } from "../ports.ts";
 import type { Attempt } from "./attempt.ts";
@@ -118,8 +118,9 @@ export function createMembers(ports: {
         return Promise.resolve(refused(failure("FORBIDDEN", { reason })));
       }
       return change(at, node, (record) => {
-        const isSeen = seen === undefined || (seen.length === record.roles.length && seen.every((role) => record.roles.includes(role))); // prettier-ignore
-        if (!isSeen) return failure("CHANGED_MEANWHILE", { node: record.name, now: record.roles });
+        const isThere = sameSet(roles, record.roles);
+        if (seen !== undefined && !isThere && !sameSet(seen, record.roles))
+          return failure("CHANGED_MEANWHILE", { node: record.name, now: record.roles });
         const orphan = record.roles.find((role) => !roles.includes(role) && isLast(role, node));
         return orphan === undefined ? { ...record, roles } : failure("NO_CANDIDATE", { role: orphan });
       });

@@ -45,6 +45,18 @@ export interface Writing {
   readonly coming: ReadonlySet<BlobHash>;
 }
 
+/** On how many nodes the shards must be that `enough` counts: after a failover two holders may share one, and its disk is one disk.
+ *  Where fewer nodes than `enough` have holders of the group now, all of these. */
+function nodesNeeded(ports: StripesPorts, { group, scheme, shards }: StripeRef): number {
+  const known = ports.groups().find(({ name }) => name === group);
+  const holders = known ? holdersOf(known) : shards.map(({ index }) => holderOf(group, index));
+  const owners = holders.map((holder) => ownerOf(ports, holder));
+  const up = new Set(
+    owners.filter((owner) => owner !== undefined && ports.membership.isUp(owner) && ports.counts(owner)),
+  );
+  return Math.min(enoughOf(scheme), up.size);
+}
+
 /** Makes it. `isRoomWanted`: somebody waits for the memory that uploads take. */
 export function createWriting(
   ports: StripesPorts,
@@ -54,6 +66,7 @@ export function createWriting(
   const coming = new Set<BlobHash>();
   const puttings = new Set<Putting>();
 
+  const logged = (event: string) => (error: unknown) => log.error(event, { error });
   const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
 
   /** Brings one shard to its holder and into the inventory, however often it moves, while it `goesOn`. Gives the node that has it. */
@@ -96,16 +109,6 @@ export function createWriting(
     return refused(last);
   }
 
-  /** On how many nodes the shards must be that `enough` counts: after a failover two holders may share one, and its disk is one disk.
-   *  Where fewer nodes than `enough` have holders of the group now, all of these. */
-  function nodesNeeded({ group, scheme, shards }: StripeRef): number {
-    const known = ports.groups().find(({ name }) => name === group);
-    const holders = known ? holdersOf(known) : shards.map(({ index }) => holderOf(group, index));
-    const owners = holders.map((holder) => ownerOf(ports, holder));
-    const up = new Set(owners.filter((owner) => owner !== undefined && membership.isUp(owner) && ports.counts(owner)));
-    return Math.min(enoughOf(scheme), up.size);
-  }
-
   /** Whether a stripe is kept: enough receipts, from enough nodes. `more` may still come. Receipts of nodes on probation do not count, as long
    *  as enough of the stripe's holders are at others. */
   function suffices(stripe: StripeRef, receipts: readonly NodeId[], more = 0): boolean {
@@ -113,7 +116,7 @@ export function createWriting(
     const counted = receipts.filter((one) => ports.counts(one));
     const able = shards.filter((shard) => ports.counts(ownerOf(ports, holderOfShard(stripe, shard)) ?? "")).length;
     const isEnough = receipts.length + more >= enoughOf(scheme);
-    return isEnough && counted.length + more >= Math.min(enoughOf(scheme), able) && new Set(counted).size + more >= nodesNeeded(stripe); // prettier-ignore
+    return isEnough && counted.length + more >= Math.min(enoughOf(scheme), able) && new Set(counted).size + more >= nodesNeeded(ports, stripe); // prettier-ignore
   }
 
   /** What holders of the group have under the name of a stripe, and who let go of it: a put that is repeated, perhaps after a crash, finds
@@ -274,11 +277,14 @@ export function createWriting(
       if (acknowledged) leaveRest();
     });
     const over = Promise.all(uploads).then(() => {
+      if (!acknowledged || putting.released) return;
+      // A late one remembers a later release, which may reach the others: all hear of this put by a later operation.
+      if ((learnedFrom(stripe, operation, failures)?.operation ?? 0) > operation)
+        void keeping.keep(stripe, how.owner, how.lifeMs).catch(logged("stripe.keep.failed"));
       // Acknowledged without them: their holders make them of the others.
-      if (acknowledged && !putting.released)
-        for (const shard of failures.keys()) ports.mend({ stripe, shard, ...reference(how), operation });
+      else for (const shard of failures.keys()) ports.mend({ stripe, shard, ...reference(how), operation });
     });
-    void over.catch((error: unknown) => log.error("stripe.put.failed", { error }));
+    void over.catch(logged("stripe.put.failed"));
     return { put: promise, over };
   }
 
@@ -315,7 +321,8 @@ export function createWriting(
     }
   }
 
-  return { put: putIn, stripes: { ...createKeeping(ports, { puttings, suffices }), release }, coming };
+  const keeping = createKeeping(ports, { puttings, suffices });
+  return { put: putIn, stripes: { ...keeping, release }, coming };
 }
 
 /** The first so many good answers, or all there are once everybody has answered. */

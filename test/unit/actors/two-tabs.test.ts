@@ -339,6 +339,13 @@ describe("two tabs that change one thing", () => {
                     before,
                   ]);
                 if (isSeen && thing.mark === undefined) expect(done.ok, "who has looked goes on").to.equal(true);
+                if (done.ok) {
+                  // The answer was lost, and it is sent again.
+                  const after = thing.now();
+                  const again = await thing.write(values[value], tabs[tab]?.seen);
+                  expect(again.ok ? "answered" : again.error.code, "one's own write").to.equal("answered");
+                  expect(thing.now()).to.deep.equal(after);
+                }
                 if (done.ok) tabs[tab] = look();
               }
             }

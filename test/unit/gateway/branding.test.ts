@@ -61,6 +61,7 @@ describe("gateway: branding", () => {
   it("is not overwritten in silence: who has seen an older look is told how it looks now", async () => {
     await set({ name: null, colour: null, logo: null });
     expect((await set({ name: "Acme", seen: {} })).status).to.equal(200);
+    expect((await set({ name: "Acme", seen: {} })).status, "its own write, sent again").to.equal(200);
     const late = await set({ name: "Ajax", seen: {} });
     expect([late.status, late.body.error]).to.deep.include(409);
     expect(late.body.error).to.deep.include({ code: "CHANGED_MEANWHILE", details: { now: { name: "Acme" } } });

@@ -66,6 +66,20 @@ describe("gateway: secrets", () => {
     expect(written.findLast(({ action }) => action === "setSecret")).to.deep.include({ target: "secret/smtp" });
   });
 
+  it("are as they are where one's own write is sent again, and not overwritten by another", async () => {
+    const body = { value: "one", for: ["api.example.org"] };
+    const set = async (more: object) => {
+      const { status, body: answer } = await call("PUT", "/secrets/again", { ...body, ...more });
+      return status === 200 ? `version ${answer.version}` : answer.error.code;
+    };
+    expect(await set({ seen: 0 })).to.equal("version 1");
+    expect(await set({ seen: 0 }), "its answer was lost").to.equal("version 1");
+    expect(await set({ seen: 0, value: "two" })).to.equal("CHANGED_MEANWHILE");
+    expect(await set({ seen: 0, for: ["api.example.com"] })).to.equal("CHANGED_MEANWHILE");
+    expect(await set({ seen: 1, value: "two" })).to.equal("version 2");
+    expect((await call("DELETE", "/secrets/again")).status).to.equal(200);
+  });
+
   it("take another value without another word", async () => {
     expect((await call("POST", "/secrets/smtp/rotate", { value: `${value}-2` })).body).to.deep.include({ version: 2 });
     expect((await current())?.password).to.equal(`${value}-2`);

@@ -133,5 +133,11 @@ describe("gateway: detectors, rules and playbooks", () => {
     expect(codeOf(await mode([{ do: "backup" }]))).to.equal("ALREADY_DONE");
     expect((await mode([{ do: "mail", to: "ops@example.org" }])).body).to.include({ mode: "on", switchedBy: "operator" }); // prettier-ignore
     expect(newest().facts).to.include({ "before.mode": "dryRun", "after.mode": "on" });
+    const acts = [{ do: "mail", to: "ops@example.org" }];
+    const set = (more: object) => call("ada", "PUT", "/playbooks/mail", { ...body(acts), seen: null, ...more });
+    const again = await set({});
+    expect(codeOf(again), "its own write, sent again").to.equal("ok");
+    expect(again.body.mode, "who has switched it on has seen it").to.equal("on");
+    expect(codeOf(await set({ note: "another" }))).to.equal("CHANGED_MEANWHILE");
   });
 });

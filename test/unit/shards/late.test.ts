@@ -2,7 +2,15 @@ import { expect } from "chai";
 import type { NodeId, Stripes } from "../../../node/ports.ts";
 import type { ShardLimits } from "../../../node/shards/index.ts";
 import { createPaces } from "../../../node/shards/paces.ts";
-import { backupActor, failure, holderOf, refused, shardsOf, type StripeRef } from "../../../protocols/index.ts";
+import {
+  backupActor,
+  failure,
+  type ActorId,
+  holderOf,
+  refused,
+  shardsOf,
+  type StripeRef,
+} from "../../../protocols/index.ts";
 import { depth, isAll } from "../../depth.ts";
 import { World } from "../../world/index.ts";
 import { Cluster } from "../backup/cluster-fixture.ts";
@@ -102,6 +110,37 @@ describe("a stripe that is put while the actor of a holder answers late", () => 
       const { tookMs, holders } = await putBeside([index]);
       expect([tookMs < 1_000, holders], `holder ${index}: ${tookMs} ms`).to.deep.equal([true, nodes]);
     }
+  });
+
+  it("stays where the late one remembers a later release, which the others hear of only afterwards", async () => {
+    const { fixture, world, put } = await fixtureOf(9, {
+      ...blind,
+      callTimeoutMs: 30_000,
+      holderTimeoutMs: 30_000,
+      putTimeoutMs: 60_000,
+    });
+    const owner = "user/ada";
+    const first = await put();
+    await world.pass(1_000);
+    const holders = first.shards.map(({ index }) => holderOf("g", index));
+    // By a node whose clock is ahead; the others are to get letters.
+    const letter = { type: "release", stripe: first.id, owner, operation: Math.floor(world.nowMs) + 3_600_000 };
+    const tell = (holder: ActorId) => world.settle(fixture.holders.ask(holder, letter, 1_000, "node"));
+    const [late, ...others] = holders as [ActorId, ...ActorId[]];
+    await tell(late);
+    fixture.holders.lateMsOf = (holder) => (holder === late ? 4_000 : 0);
+    const startedMs = world.nowMs;
+    const ref = await put();
+    expect(world.nowMs - startedMs, "it waited for nobody").to.be.below(1_000);
+    await world.pass(20_000);
+    fixture.holders.lateMsOf = () => 0;
+    for (const holder of others) await tell(holder);
+    await world.pass(60_000);
+    const refers = (holder: ActorId): boolean =>
+      fixture.holders
+        .inventory(holder)
+        .some(({ stripe, references }) => stripe.id === ref.id && references.some((one) => one.owner === owner));
+    expect(holders.filter(refers)).to.have.length(nodes);
   });
 
   it("waits for late ones where fewer than a put needs have answered", async () => {

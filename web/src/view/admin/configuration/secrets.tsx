@@ -6,10 +6,11 @@ import { notices } from "../../../live/index.ts";
 import { call, seen } from "../../../wire/index.ts";
 import { useActOn } from "../../act.ts";
 import { useDialogs } from "../../dialogs.tsx";
-import { useFaults } from "../../faults.ts";
+import { useFaults, type Faults } from "../../faults.ts";
 import { Form } from "../../form.tsx";
 import { Note } from "../../note.tsx";
 import { useRights } from "../../rights.ts";
+import { useSeen } from "../../seen.ts";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
 import { live } from "../look.ts";
@@ -80,7 +81,7 @@ export function Secrets() {
               <SecretForm
                 title={`Replace ${one.name}`}
                 fixed={one.name}
-                onSend={async (_name, value, _places, on) => {
+                onSend={async (_name, value, _places, { on }) => {
                   const done = await act(() => call("secrets.rotate", { secret: one.name, value }), on);
                   if (done === undefined) return false;
                   notices.show(`${one.name} was replaced.`);
@@ -101,9 +102,12 @@ export function Secrets() {
           <summary>Set a secret</summary>
           <SecretForm
             title="Set a secret"
-            onSend={async (name, value, places, on) => {
-              const said = { secret: name, value, for: [...places], seen: timesSet(data, name) };
-              const done = await act(() => call("secrets.set", said), on);
+            known={(name) => timesSet(data, name)}
+            onSend={async (name, value, places, { seen: version, on }) => {
+              const done = await act(
+                () => call("secrets.set", { secret: name, value, for: [...places], seen: version }),
+                on,
+              );
               if (done !== undefined) notices.show(`${name} was set.`);
               return done !== undefined;
             }}
@@ -124,14 +128,17 @@ function SecretForm(props: {
   readonly title: string;
   /** The name of one that is there. */
   readonly fixed?: string;
+  /** How often the one of this name was set, as it is on show. */
+  readonly known?: (name: string) => number;
+  /** `seen`: how often it was set when its name was typed. */
   readonly onSend: (
     name: string,
     value: string,
     places: readonly string[],
-    on: (refusal: Failure) => boolean,
+    how: { readonly seen: number; readonly on: (refusal: Failure) => boolean },
   ) => Promise<boolean>;
 }) {
-  const { title, fixed, onSend } = props;
+  const { title, fixed, known = () => 0, onSend } = props;
   const [name, setName] = useState(fixed ?? "");
   const [value, setValue] = useState("");
   const [places, setPlaces] = useState("");
@@ -140,10 +147,14 @@ function SecretForm(props: {
     for: "Names of hosts, with a port or without, separated by commas.",
     value: "A secret has 1 to 16,384 characters.",
   });
+  const rests = useSeen(faults, known, (of) => `Somebody else has set ${of} in the meantime.`);
   const send = async () => {
     const list = places.split(",").map((one) => one.trim()).filter((one) => one !== ""); // prettier-ignore
     // It stays in the page no longer than it is needed.
-    if (await onSend(name, value, list, faults.take)) setValue("");
+    const how = { seen: rests.of(name), on: fixed === undefined ? rests.take(name) : faults.take };
+    if (!(await onSend(name, value, list, how))) return;
+    rests.end();
+    setValue("");
   };
   return (
     <Form
@@ -155,30 +166,11 @@ function SecretForm(props: {
     >
       <div className="row wrap field-row">
         {fixed === undefined && (
-          <>
-            <TextInput
-              label="Name"
-              error={faults.of("secret")}
-              autoComplete="off"
-              autoCapitalize="none"
-              spellCheck={false}
-              value={name}
-              onChange={(event) => setName(event.currentTarget.value)}
-              required
-            />
-            <TextInput
-              className="grow"
-              label="Only for these hosts"
-              placeholder="api.example.org, smtp.example.org:587"
-              error={faults.of("for")}
-              autoComplete="off"
-              autoCapitalize="none"
-              spellCheck={false}
-              value={places}
-              onChange={(event) => setPlaces(event.currentTarget.value)}
-              required
-            />
-          </>
+          <NewSecret
+            faults={faults}
+            name={[name, (typed) => [setName(typed), rests.begin(typed)]]}
+            places={[places, setPlaces]}
+          />
         )}
         <PasswordInput
           className="grow"
@@ -196,5 +188,32 @@ function SecretForm(props: {
         </Button>
       </div>
     </Form>
+  );
+}
+
+type Held = readonly [text: string, put: (text: string) => unknown];
+
+/** What a secret is called, and where it may go. */
+function NewSecret({ faults, name, places }: { readonly faults: Faults; readonly name: Held; readonly places: Held }) {
+  const typed = { autoComplete: "off", autoCapitalize: "none", spellCheck: false, required: true };
+  return (
+    <>
+      <TextInput
+        {...typed}
+        label="Name"
+        error={faults.of("secret")}
+        value={name[0]}
+        onChange={(event) => name[1](event.currentTarget.value)}
+      />
+      <TextInput
+        {...typed}
+        className="grow"
+        label="Only for these hosts"
+        placeholder="api.example.org, smtp.example.org:587"
+        error={faults.of("for")}
+        value={places[0]}
+        onChange={(event) => places[1](event.currentTarget.value)}
+      />
+    </>
   );
 }
