@@ -16,7 +16,7 @@ import { nextTime } from "./times.ts";
 type Incoming = CommandOf<typeof backupCommands>;
 type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;
 
-const shapeOf = ({ cron, timeZone, wish }: Pick<BackupSchedule, "cron" | "timeZone" | "wish">) => ({
+const shapeOf = ({ cron, timeZone, wish }: Omit<BackupSchedule, "nextAtMs" | "last">) => ({
   cron,
   timeZone,
   wish,

@@ -278,10 +278,9 @@ export function createWriting(
     });
     const over = Promise.all(uploads).then(() => {
       if (!acknowledged || putting.released) return;
-      // A late one remembers a later release, which may reach the others: all hear of this put by a later operation.
+      // A late one remembers a later release: all hear of this put by a later operation. Else those make what they lack.
       if ((learnedFrom(stripe, operation, failures)?.operation ?? 0) > operation)
         void keeping.keep(stripe, how.owner, how.lifeMs).catch(logged("stripe.keep.failed"));
-      // Acknowledged without them: their holders make them of the others.
       else for (const shard of failures.keys()) ports.mend({ stripe, shard, ...reference(how), operation });
     });
     void over.catch(logged("stripe.put.failed"));

@@ -30,6 +30,17 @@ export function Secrets() {
     queryFn: () => seen("secrets.list"),
   });
   const canManage = may("secrets.manage");
+  const set: Sends = async (name, value, places, { seen: version, on }) => {
+    const done = await act(() => call("secrets.set", { secret: name, value, for: [...places], seen: version }), on);
+    if (done !== undefined) notices.show(`${name} was set.`);
+    return done !== undefined;
+  };
+  const rotate: Sends = async (name, value, _places, { on }) => {
+    if ((await act(() => call("secrets.rotate", { secret: name, value }), on)) === undefined) return false;
+    notices.show(`${name} was replaced.`);
+    setRotated(undefined);
+    return true;
+  };
   const remove = async ({ name }: SecretView) => {
     const body = <p>Its value is deleted. This cannot be undone.</p>;
     if (await ask({ title: `Remove the secret ${name}?`, body, action: "Remove", grave: true }))
@@ -77,19 +88,7 @@ export function Secrets() {
                 )}
               </div>
             )}
-            {rotated === one.name && (
-              <SecretForm
-                title={`Replace ${one.name}`}
-                fixed={one.name}
-                onSend={async (_name, value, _places, { on }) => {
-                  const done = await act(() => call("secrets.rotate", { secret: one.name, value }), on);
-                  if (done === undefined) return false;
-                  notices.show(`${one.name} was replaced.`);
-                  setRotated(undefined);
-                  return true;
-                }}
-              />
-            )}
+            {rotated === one.name && <SecretForm title={`Replace ${one.name}`} fixed={one.name} onSend={rotate} />}
           </li>
         ))}
       </ul>
@@ -100,18 +99,7 @@ export function Secrets() {
       {canManage && (
         <details className="more">
           <summary>Set a secret</summary>
-          <SecretForm
-            title="Set a secret"
-            known={(name) => timesSet(data, name)}
-            onSend={async (name, value, places, { seen: version, on }) => {
-              const done = await act(
-                () => call("secrets.set", { secret: name, value, for: [...places], seen: version }),
-                on,
-              );
-              if (done !== undefined) notices.show(`${name} was set.`);
-              return done !== undefined;
-            }}
-          />
+          <SecretForm title="Set a secret" known={(name) => timesSet(data, name)} onSend={set} />
         </details>
       )}
     </Part>
@@ -124,19 +112,21 @@ const timesSet = (data: SecretsView | undefined, name: string): number =>
 
 const secretNameRule = "Lower-case letters, digits and -, and a letter or a digit first; at most 32.";
 
+/** Sends what was typed. `seen`: how often it was set when its name was typed. */
+type Sends = (
+  name: string,
+  value: string,
+  places: readonly string[],
+  how: { readonly seen: number; readonly on: (refusal: Failure) => boolean },
+) => Promise<boolean>;
+
 function SecretForm(props: {
   readonly title: string;
   /** The name of one that is there. */
   readonly fixed?: string;
   /** How often the one of this name was set, as it is on show. */
   readonly known?: (name: string) => number;
-  /** `seen`: how often it was set when its name was typed. */
-  readonly onSend: (
-    name: string,
-    value: string,
-    places: readonly string[],
-    how: { readonly seen: number; readonly on: (refusal: Failure) => boolean },
-  ) => Promise<boolean>;
+  readonly onSend: Sends;
 }) {
   const { title, fixed, known = () => 0, onSend } = props;
   const [name, setName] = useState(fixed ?? "");
