@@ -136,6 +136,27 @@ export class DocumentMeter {
   }
 }
 
+const innerBounds: JsonBounds = {
+  depthMax: wireLimits.innerDepthMax,
+  valuesMax: wireLimits.innerValuesMax,
+  containersMax: wireLimits.innerContainersMax,
+  keyBytesMax: wireLimits.documentKeyBytesMax,
+};
+
+/** What JSON within a text of JSON is made of too much of, in words: who counted what is around it saw one text. */
+export function innerExcess(text: string): string | undefined {
+  // Of so few bytes nothing is too much.
+  const excess = text.length > innerBounds.depthMax ? jsonExcess(text, innerBounds) : undefined;
+  return excess && `${excessWords[excess]} ${innerBounds[excess]}`;
+}
+
+/** The value of JSON within a text of JSON, or of one that a model wrote. Throws where it is none, and where it is made of too much. */
+export function parseWithin(text: string, parse: (text: string) => unknown = JSON.parse): unknown {
+  const excess = innerExcess(text);
+  if (excess !== undefined) throw new TooMuch(excess);
+  return parse(text);
+}
+
 /** The value of such JSON. Throws where it is none, and where it is made of more than any. */
 export function parseDocument(text: string): unknown {
   // Of so few bytes nothing is too much but the depth, which `JSON.parse` bears.

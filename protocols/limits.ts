@@ -58,6 +58,12 @@ export const wireLimits = {
   documentContainersMax: 1_000_000,
   /** Bytes of a key of such JSON. */
   documentKeyBytesMax: 64 * 1024,
+  /** How deep JSON within a text of JSON may be nested, as the arguments of a call are; what is deeper is no JSON, as are the following. */
+  innerDepthMax: 64,
+  /** Values and keys of such JSON: as many as a body with a conversation may have. */
+  innerValuesMax: 400_000,
+  /** Lists and objects of such JSON. */
+  innerContainersMax: 65_536,
   /** A longer operation id is refused with `BAD_REQUEST`. */
   operationIdCharsMax: 64,
   /** Topics one WebSocket connection may follow; one more is refused with `LIMIT_REACHED`. */

@@ -3,6 +3,7 @@ import {
   agentTools,
   cleaned,
   cut,
+  parseWithin,
   type AgentTool,
   type CalledTool,
   type Tool,
@@ -107,7 +108,7 @@ function runCall(
 
 function objectIn(json: string): Given | undefined {
   try {
-    const value: unknown = JSON.parse(json === "" ? "{}" : json);
+    const value = parseWithin(json === "" ? "{}" : json);
     return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Given) : undefined;
   } catch {
     return undefined;

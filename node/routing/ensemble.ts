@@ -10,6 +10,7 @@ import {
   cut,
   failure,
   refused,
+  parseWithin,
   type AnswerFrom,
   type ChatMessage,
   type EngineRequest,
@@ -46,7 +47,7 @@ function inOneOrder(value: unknown): unknown {
 
 function asJson(text: string): string | undefined {
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parseWithin(text);
     return typeof value === "object" && value !== null ? JSON.stringify(inOneOrder(value)) : undefined;
   } catch {
     return undefined;

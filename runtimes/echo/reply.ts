@@ -1,5 +1,6 @@
 /** What the echo answers: the last message again, in the form that is asked for. Of the same request it makes the same answer. */
 import type { ChatMessage, GenerationRequest, Tool, ToolCall } from "../../protocols/index.ts";
+import { parseWithin } from "../../protocols/json-meter.ts";
 import { exactSchema } from "../written-schema.ts";
 import { exampleOf } from "./example.ts";
 
@@ -106,7 +107,7 @@ function wishFor(name: string, text: string): Wish | undefined {
     if (called !== name) continue;
     if (text === "") return { arguments: undefined };
     try {
-      const given: unknown = JSON.parse(text);
+      const given = parseWithin(text);
       if (typeof given === "object" && given !== null && !Array.isArray(given)) return { arguments: text };
     } catch {
       continue;

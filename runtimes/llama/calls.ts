@@ -7,6 +7,7 @@ import { createRules, literal, oneOf } from "./grammar.ts";
 import { runtimeLimits } from "../limits.ts";
 import { fits, type Schema } from "../schema.ts";
 import { parseExact } from "../../protocols/exact-number.ts";
+import { parseWithin } from "../../protocols/json-meter.ts";
 import { faultsOf, type Fault } from "../schema-check.ts";
 import { Steps } from "../steps.ts";
 
@@ -165,7 +166,7 @@ export function faultsOfJson(
 ): readonly Fault[] | undefined {
   let value: unknown;
   try {
-    value = parseExact(text);
+    value = parseWithin(text, parseExact);
   } catch {
     return undefined;
   }

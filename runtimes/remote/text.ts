@@ -9,6 +9,7 @@ import type {
   TokenLogprob,
   ToolCall,
 } from "../../protocols/index.ts";
+import { parseWithin } from "../../protocols/json-meter.ts";
 import { AsWritten } from "../../protocols/written.ts";
 import type { Flow } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
@@ -321,7 +322,7 @@ export const base64Of = (bytes: Uint8Array): string =>
 /** The arguments of a call as an object to be sent, character by character; an empty one where they are none. */
 export function argumentsOf({ arguments: text }: Pick<ToolCall, "arguments">): object {
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parseWithin(text);
     return typeof value === "object" && value !== null ? new AsWritten(text) : {};
   } catch {
     return {};

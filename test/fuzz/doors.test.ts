@@ -8,18 +8,24 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import protobuf from "protobufjs";
 import { readCompaction } from "../../node/gateway/ai/compaction.ts";
+import { parsedArguments, readCall, readForm, writtenArguments } from "../../node/gateway/ai/conversation.ts";
 import { jsonBounds, parseJson, wideJsonBounds } from "../../node/gateway/json.ts";
 import { gatewayLimits } from "../../node/gateway/limits.ts";
 import { readClientFrame, readRouteCall } from "../../node/gateway/wires/grpc-codec.ts";
 import { readCarried } from "../../node/keys/carried.ts";
 import { readToken } from "../../node/mesh/invitation.ts";
+import { ballotOf } from "../../node/routing/ensemble.ts";
 import { readIndicators } from "../../node/threats/indicators.ts";
 import { decodeFromPeer, encode, wireLimits } from "../../protocols/index.ts";
 import { decodeRows } from "../../runtimes/backup/format/rows.ts";
+import { replyTo } from "../../runtimes/echo/reply.ts";
 import { findByConsul } from "../../runtimes/finding/consul.ts";
 import { inspectGguf } from "../../runtimes/gguf.ts";
 import { createSseReader } from "../../runtimes/remote/events.ts";
+import { faultsOfJson } from "../../runtimes/llama/calls.ts";
 import { fromJson } from "../../runtimes/remote/json.ts";
+import { argumentsOf } from "../../runtimes/remote/text.ts";
+import { understand } from "../../runtimes/schema-reader.ts";
 import { readManifest } from "../../runtimes/store/manifest.ts";
 import { startFixture, type Fixture } from "../unit/gateway/fixture.ts";
 
@@ -193,6 +199,68 @@ const doors: readonly Door[] = [
   { name: "lists of threats", of: (shape, count) => `{"objects":${jsonOf(shape, count)}}`, tooMuch: document, take: (sent) => readIndicators(textOf(sent), 0) },
 ]; // prettier-ignore
 
+const inner = {
+  deep: wireLimits.innerDepthMax + 1,
+  wide: wireLimits.innerContainersMax + 1,
+  objects: wireLimits.innerContainersMax + 1,
+  values: wireLimits.innerValuesMax + 1,
+  longKey: wireLimits.documentKeyBytesMax + 1,
+};
+const argumentsWith = (shape: Shape, count: number): string => `{"a":${jsonOf(shape, count)}}`;
+const callWith = (text: string) => ({ id: "1", name: "t", arguments: text });
+/** What becomes of it: arguments that are none are an empty object. */
+const notEmpty = (value: object): unknown => {
+  if (Object.keys(value).length === 0) throw new Error("none");
+  return value;
+};
+/** JSON within a text of JSON: who counted what is around it saw one text. */
+const innerTakes: readonly Pick<Door, "name" | "take">[] = [
+  {
+    name: "schemas as a text",
+    take: (sent) => demanded(readForm({ ok: true, value: undefined }, { guided_json: textOf(sent) })),
+  },
+  { name: "arguments of earlier calls", take: (sent) => demanded(readCall("", callWith(textOf(sent)))) },
+  { name: "arguments to be sent", take: (sent) => notEmpty(writtenArguments(textOf(sent))) },
+  { name: "arguments to be looked into", take: (sent) => notEmpty(parsedArguments(textOf(sent))) },
+  { name: "arguments for other servers", take: (sent) => notEmpty(argumentsOf(callWith(textOf(sent)))) },
+  {
+    name: "arguments that a model wrote",
+    take: (sent) => {
+      const faults = faultsOfJson({ ...understand(true), document: true, strict: false }, textOf(sent));
+      if (faults === undefined) throw new Error("no JSON");
+      return faults;
+    },
+  },
+  {
+    name: "arguments that votes are about",
+    take: (sent) => {
+      const text = textOf(sent);
+      // What is not understood is voted for as it is written.
+      if (ballotOf({ parts: [{ text: "", tokens: 0, calls: [callWith(text)] }] }).includes(JSON.stringify(text)))
+        throw new Error("none");
+      return text;
+    },
+  },
+  {
+    name: "arguments for the echo",
+    take: (sent) => {
+      const tools = [{ name: "t", parameters: {} }];
+      const content = `call t ${textOf(sent)}`;
+      const said = replyTo({
+        id: "x",
+        model: "m",
+        messages: [{ role: "user", content }],
+        sampling: {},
+        timeoutMs: 1,
+        tools,
+      });
+      if (said.calls[0]?.arguments !== textOf(sent)) throw new Error("none");
+      return said;
+    },
+  },
+];
+const innerDoors = innerTakes.map((door): Door => ({ ...door, of: argumentsWith, tooMuch: inner }));
+
 /** Frees what nothing holds, and says what is left. */
 function heapBytes(): number {
   setFlagsFromString("--expose-gc");
@@ -217,7 +285,7 @@ function parsedChars(work: () => void): number {
 }
 
 describe("fuzz: doors for structured data of strangers", () => {
-  for (const { name, of, tooMuch, take, says } of doors)
+  for (const { name, of, tooMuch, take, says } of [...doors, ...innerDoors])
     it(`${name}: what is made of too much is refused, and nothing of it stays`, () => {
       const asked = shapes.filter((shape) => tooMuch[shape] !== undefined);
       const storm = (): void => {
@@ -236,7 +304,7 @@ describe("fuzz: doors for structured data of strangers", () => {
   it("whatever the shape is, each takes it or refuses it by an error of its own", () => {
     const one = fc.constantFrom(...shapes);
     fc.assert(
-      fc.property(fc.constantFrom(...doors), one, fc.integer({ min: 0, max: 3_000 }), fc.nat(64), ({ of, take }, shape, count, cut) => {
+      fc.property(fc.constantFrom(...doors, ...innerDoors), one, fc.integer({ min: 0, max: 3_000 }), fc.nat(64), ({ of, take }, shape, count, cut) => {
         const sent = bytesOf(of(shape, count));
         const part = cut === 0 ? sent : sent.subarray(0, Math.floor((sent.length * cut) / 64));
         try {

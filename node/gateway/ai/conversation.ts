@@ -4,8 +4,10 @@ import {
   failure,
   ok,
   AsWritten,
+  innerExcess,
   parseNoting,
   parseToWrite,
+  parseWithin,
   writtenOf,
   refused,
   textFault,
@@ -156,7 +158,9 @@ export function checkTools(
 export function readCall(path: string, call: ToolCall): Result<ToolCall> {
   if (call.id.length > 256 || call.name.length > 256) return wrong(path, "an id or name is too long");
   const text = readText(path, call.arguments);
-  return text.ok ? ok(call) : text;
+  if (!text.ok) return text;
+  const excess = innerExcess(call.arguments);
+  return excess === undefined ? ok(call) : wrong(path, `its arguments: ${excess}`);
 }
 
 /** The format `json_schema` in its two forms, and the others. */
@@ -208,7 +212,7 @@ export function readForm(format: Result<Format | undefined>, body: Fields): Resu
 
 function schemaIn(text: string): unknown {
   try {
-    return parseNoting(text);
+    return parseWithin(text, parseNoting);
   } catch {
     return undefined;
   }
@@ -394,7 +398,7 @@ export const warningsOf = ({
 /** What a tool or a model was given as arguments, as an object to be sent: character by character, by whoever writes it with `stringifyWritten`. */
 export function writtenArguments(text: string): Fields | AsWritten {
   try {
-    return isFields(JSON.parse(text)) ? new AsWritten(text) : {};
+    return isFields(parseWithin(text)) ? new AsWritten(text) : {};
   } catch {
     return {};
   }
@@ -403,7 +407,7 @@ export function writtenArguments(text: string): Fields | AsWritten {
 /** The same, to be looked into: its numbers keep their form when it is written. */
 export function parsedArguments(text: string): Fields {
   try {
-    const value = parseToWrite(text);
+    const value = parseWithin(text, parseToWrite);
     return isFields(value) ? value : {};
   } catch {
     return {};

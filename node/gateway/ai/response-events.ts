@@ -3,7 +3,7 @@
  *      created, in_progress ─► for each item: output_item.added ─► its deltas ─► output_item.done ─► completed | incomplete | failed
  *
  *  Whole responses are made by the same steps, with nobody to tell. */
-import type { Failure, GenerationAnswer, GenerationPart } from "../../../protocols/index.ts";
+import { parseWithin, type Failure, type GenerationAnswer, type GenerationPart } from "../../../protocols/index.ts";
 import { logprobOf } from "./chat.ts";
 import { add, nothingWritten, warningsOf, type AddedPiece, type Fields, type Wanted, type WrittenCall } from "./conversation.ts"; // prettier-ignore
 import { responseError } from "./errors.ts";
@@ -189,7 +189,7 @@ export function writeResponse(
 
 function isWhole(text: string): boolean {
   try {
-    JSON.parse(text);
+    parseWithin(text);
     return true;
   } catch {
     return false;
