@@ -219,8 +219,8 @@ export interface ActorBlobs {
   read(actor: ActorId, hash: BlobHash): Promise<Result<Uint8Array>>;
 }
 
-/** Bulk that outlives nodes: each stripe is kept by many holders, of which some suffice (docs/decisions/0044-shards.md). What is put is
- *  kept as it is: whoever gives it has encrypted it. */
+/** Bulk that outlives nodes: each stripe is kept by many holders, of which some suffice
+ *  (docs/decisions/0044-shards.md). What is put is kept as it is: the caller has encrypted it. */
 export interface Stripes {
   /** Codes and stores; resolves when k + ⌈m/2⌉ holders have their shards synced and in their inventories; the rest follows. Who puts it for
    *  good says for how long at first, so that a crash leaves nothing for ever, and calls `keep` when its own fact is committed. Errors:
@@ -279,7 +279,8 @@ export interface SlotRecord {
    *  owner of that epoch begins with nothing. */
   readonly abandoned?: number;
   readonly want?: { readonly owner: NodeId; readonly replicas: readonly NodeId[] };
-  /** Where an operator put it: there it stays as long as that node may own it. Written by whoever carries out the move. */
+  /** Where an operator put it: there it stays as long as that node may own it. Written by the node that carries out the
+   *  move. */
   readonly held?: NodeId;
   /** Of a shard-holder: the node that should own it, and has its bytes or gets them. It stays when others own the slot for a moment. */
   readonly home?: NodeId;
@@ -368,8 +369,8 @@ export interface Directory {
 export interface Transport {
   readonly node: NodeId;
   /** Queues plain data for a peer. False, and nothing is sent: there is no connection, or its queue is full. What takes
-   *  more than `wireLimits.peerMessageBytesMax`, encoded, may never be sent: whoever keeps what was not sent, to send it
-   *  again, measures it before. */
+   *  more than `wireLimits.peerMessageBytesMax`, encoded, may never be sent: a sender that keeps unsent messages, to
+   *  send them again, measures them before. */
   send(to: NodeId, channel: Channel, message: unknown): boolean;
   /** Lets what is queued for a peer leave now, and not at the end of this turn of the event loop: for a sender
    *  that has batched its messages itself. */
@@ -438,8 +439,9 @@ export interface Span {
   end(error?: string, facts?: SpanFacts): void;
 }
 
-/** Traces: the way of one request through the nodes. Facts are names, counts and codes, never what somebody wrote. What is not traced has no context,
- *  and whoever has none asks for no span: so tracing that is off costs nothing but that look. */
+/** Traces: the way of one request through the nodes. Facts are names, counts and codes, never what somebody wrote. A
+ *  request that is not traced has no context, and code without a context asks for no span: so tracing that is off costs
+ *  nothing but that look. */
 export interface Tracer {
   /** A request comes in, perhaps with a trace of its own (W3C `traceparent`). Undefined: it is not traced. */
   enter(name: string, traceparent: string | undefined, facts: SpanFacts): Span | undefined;

@@ -245,7 +245,7 @@ export class AuditBook {
     return new Map(rows.map(([key, value]) => [key.slice("audit/sent/".length), Number(textOf(value))]));
   }
 
-  /** Keeps it; undefined: forgets it. Whoever loses one sends again. */
+  /** Keeps it; undefined: forgets it. A node that loses one sends again. */
   async setSent(place: string, seq: number | undefined): Promise<void> {
     const key = `audit/sent/${place}`;
     const op: StoreOp = seq === undefined ? { type: "del", key } : { type: "put", key, value: bytesOf(String(seq)) };

@@ -6,8 +6,9 @@
  *                 └───────────────┬───────────────┘
  *                               root  ─►  head: seq, hash, peaks, root, time, signed by the writer
  *
- *  An entry is one line of JSON; its hash is that of its bytes. The peaks are the roots of the full trees from the left: whoever has them and
- *  the entries after them can go on, so what is before a head may be removed and the rest can still be verified. */
+ *  An entry is one line of JSON; its hash is that of its bytes. The peaks are the roots of the full trees from the
+ *  left. A node that has them and the entries after them can go on, so the entries before a head may be removed and the
+ *  rest can still be verified. */
 import { createHash } from "node:crypto";
 import { auditTexts, type AuditEvent, type AuditFacts, type AuditRecord } from "../../protocols/index.ts";
 

@@ -121,7 +121,8 @@ export function cefLine(record: AuditRecord, version: string): string {
 export const lineAs = (record: AuditRecord, format: AuditFormat, version: string): string =>
   format === "syslog" ? syslogLine(record) : format === "cef" ? cefLine(record, version) : JSON.stringify(record);
 
-/** One entry as a message of syslog, whose text is in a format. Log and number are parameters in each, so that whoever gets it twice can tell. */
+/** One entry as a message of syslog, whose text is in a format. Log and number are parameters in each, so that a
+ *  receiver notices an entry that comes twice. */
 export const syslogMessage = (record: AuditRecord, format: AuditFormat, version: string): string =>
   format === "syslog"
     ? syslogLine(record)

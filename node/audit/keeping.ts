@@ -189,7 +189,7 @@ export function keepLogs(ports: KeepingPorts): { wake(): void; stop(): Promise<v
           answer.value.logs.filter((told) => logName.test(told.log)),
         );
     }
-    // Who writes a log speaks for it; of the others whoever has most.
+    // The writer of a log speaks for it; else the node that has most of it.
     for (const [other, logs] of heard) {
       // Of its own log alone: else one node could have another's passed over.
       for (const { log: of, sent = [] } of logs) if (writerOf(of) === other) ports.heardSent(of, sent);

@@ -10,8 +10,8 @@ export const auditLimits = {
   headEveryMs: 60_000,
   /** Of older heads, one in this time is kept. */
   headKeptEveryMs: 24 * 3_600_000,
-  /** Entries by strangers (refused sign-ins) that a node writes at once; what comes faster is counted, and the number is written. Else whoever
-   *  guesses passwords would push out what members did. */
+  /** Entries by strangers (refused sign-ins) that a node writes at once; what comes faster is counted, and the number
+   *  is written. Else an attacker who guesses passwords would push out what members did. */
   strangersBurst: 1_000,
   /** The same, per minute. */
   strangersPerMinute: 120,

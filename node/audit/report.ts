@@ -9,7 +9,7 @@ export interface ReportPeriod {
   readonly untilMs: number;
   readonly nowMs: number;
   readonly people: readonly { readonly user: string; readonly roles: readonly string[] }[];
-  /** Whoever else has power now is not known here. */
+  /** The list was cut: more people have power now than it names. */
   readonly peopleCut?: boolean;
 }
 

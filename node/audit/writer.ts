@@ -129,7 +129,7 @@ export async function openOwnLog(ports: WriterPorts): Promise<OwnLog> {
       return event.by === "stranger" ? Promise.resolve() : Promise.reject(new PlexusError(failure("OVERLOADED")));
     }
     const done = Promise.withResolvers<void>();
-    // Whoever does not wait for it is not to end by it.
+    // A caller that does not wait for it must not end by its failure.
     done.promise.catch(() => undefined);
     waiting.push({ event, atMs: Math.floor(clock.nowMs()), done });
     writing ??= Promise.resolve().then(flush);

@@ -4,8 +4,9 @@
  *                                  place-room.ts, place-agent.ts                                        place.ts
  *
  *  A stream keeps its promise: nothing comes at an old position, and followers see one event for each lot. Nothing comes twice in one recall:
- *  the actor remembers what it brought (`restoring.ts` of its kind), and is asked before. So whoever goes on with a recall that was
- *  broken off begins it again under the same id. A mark of an earlier turn only saves what is known already, and keeps the sums. */
+ *  the actor remembers what it brought (`restoring.ts` of its kind), and is asked before. So a recall that was broken
+ *  off is begun again under the same id. A mark of an earlier turn only saves what is known already, and keeps the
+ *  sums. */
 import { failureOf, type ActorId, type FailedThread, type Failure, type RoomWithdrawn } from "../../protocols/index.ts";
 import { decodeRows, type Row, type Snapshot, type UnitEntry } from "../../runtimes/backup/index.ts";
 import { FileParts, fileType } from "./files.ts";

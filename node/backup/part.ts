@@ -1,5 +1,5 @@
 /** One part of a backup: what one node does for slots that it owns. What changed in each since its cursor is cut into units, sealed, packed and
- *  stored; what becomes of the tree is given to whoever makes it, slot by slot.
+ *  stored; what becomes of the tree is given to the node that makes it, slot by slot.
  *
  *      slot, since its cursor ─► changed actors ─► rows from the first changed key on ─► cut, seal (in the pool)
  *           ├─ a unit as it was: stays where it is

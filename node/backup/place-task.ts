@@ -1,4 +1,4 @@
-/** Recalls into place, and taking them back, as tasks: with a mark that outlives whoever works on them. */
+/** Recalls into place, and taking them back, as tasks: with a mark that outlives the node that works on them. */
 import type { BackupResults, BackupWish } from "../../protocols/index.ts";
 import type { Clock } from "../ports.ts";
 import { recallIntoPlace, withdrawRecall } from "./into-place.ts";
@@ -18,7 +18,7 @@ export interface PlaceAt {
   readonly target: PlaceTarget;
   /** What an earlier turn kept. */
   readonly checkpoint?: string | undefined;
-  /** Absent: whoever goes on begins anew, which brings nothing twice. */
+  /** Absent: the next runner begins again, which brings nothing twice. */
   keep?(what: { readonly checkpoint: string }): Promise<void>;
   /** Is told how fast stripes were read. */
   measured?(rate: ReadRate): void;

@@ -20,7 +20,8 @@ export interface BackupStripes {
   standing?(refs: readonly StripeRef[]): Promise<ReadonlySet<string>>;
   /** Stripes that an owner refers to without an end, as far as holders answer. Absent: nothing is known but what snapshots refer to. */
   referred?(owner: ActorId): AsyncIterable<StripeRef>;
-  /** What lies there, whoever put it. Only one may write at a time. Absent: what nobody refers to goes by itself. */
+  /** What lies there, of every writer. Only one may write at a time. Absent: files that nothing refers to go by
+   *  themselves. */
   readonly stored?: StoredFiles;
 }
 

@@ -95,7 +95,7 @@ export async function* unitsFor(
 function isWanted({ name, fromMs, toMs }: UnitEntry, query: RecallQuery): boolean {
   if (query.thread !== undefined && name.thread !== query.thread) return false;
   if (query.type !== undefined && name.type !== query.type) return false;
-  // Another person's own is not this one's, whoever wrote it.
+  // What another person owns is not this person's, even where this one wrote it.
   const owner = ownerOf(name.thread);
   if (query.person !== undefined && owner !== "" && owner !== query.person) return false;
   // A file is of no date and has no text: it comes with what names it, and is not found by words.
@@ -215,7 +215,7 @@ export async function recall(
     try {
       if (content.length > 0 || unit.name.type === fileType) await sink.write(unit, content, place);
     } catch (error) {
-      // Whoever takes it can find that it is not what it should be; another fault is the taker's.
+      // The sink may find that the content is not what it should be; any other fault is the sink's own.
       if (options.lost === undefined || failureOf(error).code !== "BACKUP_DAMAGED") throw error;
       options.lost(unit, error);
       continue;

@@ -3,8 +3,8 @@
  *      leaves of all snapshots ─► bytes that live in each pack ─ too many that do not ─► the emptiest packs
  *      units in those ─► their fragments into new packs ─► leaves and nodes above with the new places ─► head ─► old packs and nodes go
  *
- *  Each round is one commit of bounded size. Whoever dies in it has changed nothing, or all of it; what it leaves is no head's, and is removed as
- *  other leftovers are. A round frees more than it writes. */
+ *  Each round is one commit of bounded size. A crash within a round leaves nothing changed, or everything; files that
+ *  it leaves belong to no head, and are removed as other leftovers are. A round frees more than it writes. */
 import { failure, failureOf, PlexusError } from "../../protocols/index.ts";
 import {
   fragmentAt,

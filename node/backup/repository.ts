@@ -57,8 +57,8 @@ export interface Repository extends TreeNodes {
   read(stripe: StripeRef): Promise<Uint8Array>;
   /** What was put and is not kept yet: `commit` keeps it. */
   readonly unfinished: readonly StripeRef[];
-  /** Keeps without an end what the newest head leads to, where whoever committed it did not come to that. What cannot be kept now
-   *  is tried again the next time. Errors: as of `state`. */
+  /** Keeps without an end what the newest head leads to, where the committing node did not get that far. What cannot be
+   *  kept now is tried again the next time. Errors: as of `state`. */
   settle(): Promise<void>;
   /** What another repository has put is kept by the next commit of this one, or given up with it. */
   adopt(stripes: readonly StripeRef[]): void;

@@ -213,7 +213,7 @@ export function createRunner(ports: RunnerPorts): Runner {
     }
     const said = "thrown" in outcome ? { error: failureOf(outcome.thrown) } : outcome;
     if ("thrown" in outcome)
-      // A fault of our own says nothing to whoever asked: its stack is here.
+      // A fault of our own says nothing to the person who asked: its stack is here.
       log.warn("backup.failed", { ...turn, sort: task.wish.sort, error: failureOf(outcome.thrown).code === "INTERNAL" ? outcome.thrown : failureOf(outcome.thrown) }); // prettier-ignore
     else log.info("backup.done", { ...turn, sort: task.wish.sort });
     await insist({ type: "finish", ...turn, progress, ...said }).catch((error: unknown) => {

@@ -12,7 +12,7 @@ import type { Repository } from "./repository.ts";
 import { markStripes } from "./marking.ts";
 import type { TreeNodes } from "./tree.ts";
 
-/** What is gone for good, whoever is asked, and however often. */
+/** Failures by which content is gone for good: no other holder and no further try brings it back. */
 const goneCodes: ReadonlySet<string> = new Set(["STRIPE_LOST", "BACKUP_DAMAGED", "DATA_DAMAGED", "NOT_FOUND"]);
 
 /** Whether what could not be read will not come back by itself. */

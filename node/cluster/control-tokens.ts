@@ -94,7 +94,7 @@ export function watchControlTokens(directory: Directory, clock: Pick<Clock, "now
       if (!next.ok) return next;
       const { applied, row: now } = await directory.compareAndSet(key, next.value, row?.revision ?? 0);
       if (!applied) continue;
-      // Whoever changed it must not find here what was before.
+      // The caller that changed it must not find the earlier row here.
       if (now === undefined || next.value === undefined) rows.delete(key);
       else note(now);
       return next;

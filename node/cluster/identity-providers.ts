@@ -1,5 +1,6 @@
-/** Servers of identities as every node knows them: rows of the directory, and how admins change them. They lie below the prefix of keys, which only
- *  managers and chat nodes change: whoever writes one can become the people who come in by it. */
+/** Servers of identities as every node knows them: rows of the directory, and how admins change them. They lie below
+ *  the prefix of keys, which only managers and chat nodes change: a node that writes one can become the people who sign
+ *  in by it. */
 import { Type } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
 import { setIdentityProvider, type SetIdentityProvider } from "../../protocols/index.ts";
@@ -15,7 +16,7 @@ export interface IdentityProviderRow extends Omit<SetIdentityProvider, "secret">
   readonly name: string;
   /** The client secret, sealed for this name. */
   readonly sealed?: string;
-  /** Roles of whoever set it; absent: the operator did. */
+  /** Roles of the admin who set it; absent: the operator did. */
   readonly within?: readonly string[];
   /** Who set it. Absent: the operator, or an older version, which does not say. */
   readonly by?: string;

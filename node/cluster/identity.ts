@@ -32,7 +32,7 @@ export function watchIdentity(directory: Directory): IdentityRule {
     required: () => required,
     async settle(members) {
       if (!known || required || members.length < 2 || !members.every(({ vouches }) => vouches === true)) return;
-      // Whoever is second finds it there.
+      // The second node to do so finds it there.
       await directory.compareAndSet(identityKey, { required: true }, 0);
     },
     stop,

@@ -11,7 +11,7 @@ export interface ClusterPolicy {
   current(): Policy;
   /** Called when the policy that holds is another one. */
   onChange(listener: () => void): () => void;
-  /** This node's configuration says this from now on. Whoever publishes it for the cluster is asked to. */
+  /** This node's configuration says this from now on. The node that publishes it for the cluster is asked to. */
   configure(policy: Policy): void;
   /** Called when this node's configuration says something else. */
   onConfigured(listener: () => void): () => void;

@@ -31,7 +31,7 @@ export interface SettingsRow {
 
 const text = Type.String({ maxLength: 256 });
 const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
-// Values are checked by whoever uses them: a later version may have set what this one does not know.
+// Values are checked where they are used: a later version may have set what this one does not know.
 const isRow = checkOf(
   Type.Object({
     revision: count,
@@ -59,7 +59,7 @@ const read = (row: DirectoryRow | undefined): SettingsRow =>
 export interface SettingsWish {
   /** Absent: for all nodes. */
   readonly node?: NodeId;
-  /** The one that whoever asks has seen. */
+  /** The revision that the caller has seen. */
   readonly revision: number;
   readonly by: string;
   readonly nowMs: number;

@@ -1,4 +1,5 @@
-/** An actor as a backup has it: the rows of its units that are no records. Here they become parts to fold, in one place for whoever reads them. */
+/** An actor as a backup has it: the rows of its units that are no records. Here they become parts to fold, in one place
+ *  for all readers. */
 import { behaviors } from "../../actors/index.ts";
 import { contained, parseActorId, type ActorId } from "../../protocols/index.ts";
 import { foldRestored, foldState } from "../kernel/index.ts";

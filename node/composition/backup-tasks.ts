@@ -17,7 +17,7 @@ import { commandLimits } from "./limits.ts";
 export interface TaskAt {
   readonly signal: AbortSignal;
   readonly progress: (at: Readonly<Record<string, number>>) => void;
-  /** What an earlier turn kept, and how more is kept. Absent: whoever goes on begins anew. */
+  /** What an earlier turn kept, and how more is kept. Absent: the next runner begins again. */
   readonly checkpoint?: string | undefined;
   keep?(what: { readonly checkpoint: string }): Promise<void>;
 }
@@ -70,7 +70,7 @@ export class BackupTasks {
       } catch (error) {
         const why = folderFailure(error);
         set({ state: why.code === "CANCELLED" ? "cancelled" : "failed", error: why });
-        // A fault of our own says nothing to whoever asked: its stack is in the log.
+        // A fault of our own says nothing to the person who asked: its stack is in the log.
         this.#log.warn("backup.failed", { task: sort, folder, error: why.code === "INTERNAL" ? error : why });
       }
     };
@@ -140,7 +140,7 @@ export class BackupTasks {
 
 const fullCodes: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
-/** What the system says of a folder belongs to whoever named the folder. */
+/** An error of the system about a folder is an error of the request that named the folder. */
 export function folderFailure(error: unknown): Failure {
   const told = failureOf(error);
   const { code, path, message } = error as NodeJS.ErrnoException;

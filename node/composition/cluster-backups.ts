@@ -26,7 +26,7 @@ import type { Peer } from "./peer.ts";
 /** Uses what a backup needs of the node, and closes it afterwards; with `piece` it steps back behind people. Error: KEY_MISSING. */
 export type UseBackup = <Answer>(work: (ports: BackupPorts) => Promise<Answer>, piece?: Piece) => Promise<Answer>;
 
-/** Opens them. `use` opens the cluster's backups for whoever reads them here. */
+/** Opens them. `use` opens the cluster's backups for a reader at this node. */
 export function openClusterBackups(at: {
   readonly machine: Machine;
   readonly identity: Identity;

@@ -157,7 +157,7 @@ export function openDirectory(
     others: () => exchange.peers(),
     changed: ({ generation, voters, leader: led, etcd: there }) => {
       if (place === undefined) return;
-      // Whoever leads now is compared anew.
+      // The present leader is compared again.
       if (led !== node) age.forget();
       moveTo(there ? { kind: "etcd", ...there } : { kind: "replicated", generation, voters });
       remote.hostChanged();
@@ -340,7 +340,7 @@ export function openDirectory(
     if (place?.kind === "embedded") return embedded && { from: embedded, source: node };
     if (place?.kind !== "replicated" || !part.leads) return undefined;
     const { generation } = place;
-    // Whoever leads fills the same, and none but those of this generation.
+    // Every leader of this generation fills the same prefix, and no leader of another one does.
     return {
       from: { handOver: (home, copy) => part.depart({ ...home, generation: generation + 1 }, copy) },
       source: `voters/${generation}`,

@@ -1,5 +1,5 @@
-/** Notices of drains: whoever had a node give away what it holds is told once it has. The drained node is about to be stopped, so another tells; which
- *  one is decided in the member's row, where only one can note the end. */
+/** Notices of drains: the admin who drained a node is told once it holds nothing any more. The drained node is about to
+ *  be stopped, so another tells; which one is decided in the member's row, where only one can note the end. */
 import { isDrained, partInDirectory, taskOfDrain, type AdminTask } from "../../protocols/index.ts";
 import type { Clock, Membership, NodeId } from "../ports.ts";
 import type { ClusterControl } from "../placement/api.ts";

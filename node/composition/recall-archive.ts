@@ -87,7 +87,7 @@ export async function writeArchive(
   let stopBeats = (): void => undefined;
   const listen = (): void => {
     stopBeats = clock.after(Math.max(1, wroteMs + commandLimits.archiveBeatMs - clock.monotonicMs()), () => {
-      // Whoever fetches it has gone: the next file says so.
+      // The fetching client has gone: the next file says so.
       if (clock.monotonicMs() - wroteMs >= commandLimits.archiveBeatMs) archive.beat().catch(() => undefined);
       listen();
     });

@@ -68,7 +68,7 @@ export async function readBegun(folder: string, name: RecallName): Promise<Begun
   });
   if (text === undefined) return undefined;
   const [first, ...lines] = linesIn(text);
-  // Whoever began it died at once, before anything else was in the folder.
+  // The run that began it died at once, before anything else was in the folder.
   if (first === undefined) return undefined;
   const { plexus, version, snapshot, order, ...of } = first as unknown as { plexus: string; version: number; snapshot: number; order: string } & RecallName; // prettier-ignore
   if (plexus !== "recall" || version !== 1 || !isDeepStrictEqual(of, name))

@@ -77,7 +77,7 @@ export async function openFolderSink(
   recall?: SinkRecall,
 ): Promise<FolderSink> {
   const files = await openFiles(folder);
-  // Whoever began may have died before anything else was there.
+  // The run that began it may have died before anything else was there.
   const ownNames = recall === undefined ? [] : [begunFile, `${begunFile}.new`];
   const name = (await namesPut(folder)).find((one) => !ownNames.includes(one));
   if (name !== undefined && recall?.begun === undefined)

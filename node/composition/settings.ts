@@ -1,5 +1,5 @@
-/** The configuration of the cluster at one node: what admins have set is taken here as soon as the directory says it, is remembered for the next start,
- *  and is told to whoever asks. */
+/** The configuration of the cluster at one node: what admins have set is taken here as soon as the directory says it,
+ *  is remembered for the next start, and is told to callers. */
 import { noClusterValues, type ClusterValues, type Settings } from "../../config/index.ts";
 import { failureOf, ok, type NodeEffects, type NodeSettings } from "../../protocols/index.ts";
 import { plainValues, settingsLimits, watchSettings } from "../cluster/settings.ts";

@@ -1,4 +1,5 @@
-/** The tasks of this node beside those of the others, and the notice that a task is over, for whoever asked for it. */
+/** The tasks of this node beside those of the others, and the notice that a task is over, for the person who asked for
+ *  it. */
 import {
   backupActor,
   isTaskOver,
@@ -24,7 +25,7 @@ import type { Peer } from "./peer.ts";
 
 type Told = (action: string, facts: Readonly<Record<string, string>>, by: string, tell: Noticed) => void;
 
-/** Tells whoever asked for a task that it is over. Nobody is told of what they ended themselves. */
+/** Tells the person who asked for a task that it is over. Nobody is told of a task that they ended themselves. */
 export function tellEnded(task: AdminTask, told: Told, cancelledBy?: string): void {
   const { id, what, by, state, node, error } = task;
   // The operator has no account, and a node that fetches what the cluster wants asked nobody.

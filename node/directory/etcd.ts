@@ -39,10 +39,10 @@ export function isSupportedEtcd(version: string): boolean {
  *  carries the first condition, every answer is measured by the second.
  *
  *      head ──► left { head }: no change fits any more ──► copied ──► left { home }: the one moment of the move
- *        ▲──── the copy failed, or whoever copied is silent for `leaveMs` ────┘
+ *        ▲──── the copy failed, or its node is silent for `leaveMs` ──────────┘
  *
- *  Each step is one transaction that compares the one before. So whoever copies for too long has copied for nothing, and its copy, which is of a
- *  generation that is given out once, is never asked for. */
+ *  Each step is one transaction that compares the one before. So a node that copies for too long has copied for
+ *  nothing. Its copy is of a generation that is given out once, and is never asked for. */
 export interface EtcdDirectory extends Directory {
   readonly home: EtcdHome;
   /** Resolves when it can be used. Errors: DIRECTORY_UNAVAILABLE, VERSION_UNSUPPORTED. */
@@ -141,7 +141,7 @@ export function createEtcdDirectory(
     ports.onMoved?.(left.home);
     throw moved(left.home);
   };
-  /** Whoever copies the rows may have died: who sees the same for long enough makes it undone. */
+  /** The node that copies the rows may have died: a node that sees the same for long enough undoes the move. */
   let seenLeaving = { revision: "", sinceMs: 0 };
   const awaitReturn = async ({
     head,
@@ -344,7 +344,7 @@ export function createEtcdDirectory(
       await checkVersion();
       const found = await readHead(true);
       if (found !== undefined) {
-        // Newer rows than these: whoever fills it has been replaced, and those who replaced it have moved.
+        // Newer rows than these: the filling node has been replaced, and its successors have moved.
         if (found.head.source !== source || found.head.base > from)
           throw new PlexusError(failure("ALREADY_DONE", { reason: "another directory lies here", prefix }));
         // All rows were here, and only the last step was missing. Rows with another base were left by an earlier attempt: no node
@@ -407,7 +407,7 @@ export function createEtcdDirectory(
           throw unavailable(undone, undefined, { asked: false });
         return { home, rows: rows.length };
       } catch (error) {
-        // What cannot be undone now is undone by whoever sees it for long enough.
+        // What cannot be undone now is undone by a node that sees it for long enough.
         if (await comeBack(head, left).catch(() => true)) throw error;
         // Somebody undid it, or the last step had come about.
         const now = await readHead(true).then(() => undefined, homeIn);

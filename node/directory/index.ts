@@ -15,7 +15,7 @@
  *  - **Revisions** only rise, over all rows and over every life of a row, also through a migration. So a change that was
  *    prepared on an old row never fits a later one, and of two rows of one key the higher is the later.
  *  - **A change is asked for once.** No connection, no answer in time, a disk that fails: DIRECTORY_UNAVAILABLE, and the
- *    outcome is unknown. It may even come about later. Whoever needs to know reads the row again.
+ *    outcome is unknown. It may even come about later. A caller that needs to know reads the row again.
  *  - **Reads are of now**: a row that was read was on disk, and was the newest at some moment between question and answer.
  *  - **Watches may be behind**, but tell everything in order. What could not be told (a broken connection, a slow watcher,
  *    a compacted history) is announced by `stale` and made good by a `reset`, which replaces all that was known.

@@ -12,8 +12,8 @@ import type { EtcdHome } from "./row.ts";
  *                                                   ▲ the one moment of the move
  *
  *  Before it, etcd says `copying`, or holds rows that nobody is sent to; after it, the old directory refuses everything
- *  for good. So there is never a time with two truths, and nothing needs to be rolled back. Voters commit it only if no row has
- *  changed since the copy: whoever led in between has not been waiting. */
+ *  for good. So there is never a time with two truths, and nothing needs to be rolled back. Voters commit it only if no
+ *  row has changed since the copy: a leader in between did not hold changes back. */
 export async function migrateDirectory(
   from: { handOver(home: EtcdHome, copy: Parameters<EmbeddedDirectory["handOver"]>[1]): Promise<void> },
   to: Pick<EtcdDirectory, "home" | "fill">,

@@ -1,10 +1,11 @@
 /** One node's part in a replicated directory: its voter, if it has one, and what it knows of who leads.
  *
  *      voter ─ leads, or follows ─┐
- *      told by others ────────────┼─► lead { generation, term, leader, voters, etcd? } ─► told to whoever connects
+ *      told by others ────────────┼─► lead { generation, term, leader, voters, etcd? } ─► told to peers that connect
  *      asked, when a call failed ─┘
  *
- *  What is known of the leader is a hint. Whoever is asked for rows answers only when a majority has said that it leads. */
+ *  What is known of the leader is a hint. A node that is asked for rows answers only when a majority has said that it
+ *  leads. */
 import type { VotersStep } from "./voters.ts";
 import { failure, ok, refused } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";

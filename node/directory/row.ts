@@ -12,7 +12,8 @@ export interface EtcdHome {
   readonly generation?: number;
 }
 
-/** Voters that keep it together, as they were at some time. Of two generations the higher counts, whoever keeps it. */
+/** Voters that keep it together, as they were at some time. Of two generations the higher counts, whichever node keeps
+ *  it. */
 export interface VotersHome {
   readonly generation: number;
   readonly voters: readonly NodeId[];

@@ -50,7 +50,7 @@ export function planVoters(input: VotersInput): VotersStep | undefined {
     return { type: "leave", node: stray, members: { voters, learners: without(learners, stray) } };
   const joiners = chosen.filter((node) => !voters.includes(node));
   const leavers = voters.filter((node) => !chosen.includes(node));
-  // Two are not enough to lose one: whoever follows is ready before the first of them votes.
+  // Two are not enough to lose one: all joiners are ready before the first of them votes.
   const due = joiners.slice(0, Math.max(1, Math.min(chosen.length, 3) - voters.length));
   const isReady = (node: NodeId): boolean => learners.includes(node) && caughtUp(node) && input.hears(node);
   if (voters.length === 2 && !due.every(isReady)) return backToOne(input, chosen);

@@ -84,7 +84,7 @@ export interface Entered {
 
 /** Somebody has proven something, and it is not enough yet. */
 export interface Unfinished {
-  /** What goes on with it: a secret of whoever began it. */
+  /** What goes on with it: a secret of the client that began it. */
   readonly attempt: string;
   /** Any one of them is the next step. */
   readonly needs: readonly Factor[];
@@ -120,8 +120,9 @@ export interface Accounts {
   /** Errors: SIGN_IN_FAILED, whether the name or the password is wrong; DIRECTORY_AWAY while nobody can say whether there is
    *  such an account. */
   signIn(account: { name: string; password: string }, from: Origin): Promise<Result<Progress>>;
-  /** The one way to a session: takes what is proven of an account, each fact checked by whoever calls, and either opens a session or
-   *  begins the attempt that goes on. `attempt`: the one before, taken. Errors: SIGN_IN_FAILED (there is no such account). */
+  /** The one way to a session: takes what is proven of an account, each fact checked by the caller, and either opens a
+   *  session or begins the attempt that goes on. `attempt`: the one before, taken. Errors: SIGN_IN_FAILED (there is no
+   *  such account). */
   prove(user: string, facts: readonly Fact[], from: Origin, attempt?: Attempt): Promise<Result<Progress>>;
   /** Begins an attempt: one in which nothing is proven yet, such as one at another server, or one that was taken, with what its next step is
    *  asked with. Gives its secret. */
@@ -142,8 +143,8 @@ export interface Accounts {
   /** For an account whose first claim was lost. Errors: ADMIN_CODE_WRONG, ALREADY_DONE. */
   /** What proofs of this account are checked against, a fixed time after it was asked. */
   proofsOf(user: string, from: Origin): Promise<Result<Proofs>>;
-  /** Looks whether a proof is right. Tries are counted before that, and the wrong ones stay so. `session`: of whoever is signed in.
-   *  Error: RATE_LIMITED. */
+  /** Looks whether a proof is right. Tries are counted before that, and the wrong ones stay so. `session`: of the
+   *  person who is signed in. Error: RATE_LIMITED. */
   counted(
     user: string,
     proofs: Proofs,
@@ -210,8 +211,8 @@ export function createAccounts(at: GatewayContext): Accounts {
   const limited = (retryAfterMs: number) => refused(failure("RATE_LIMITED", { retryAfterMs }));
 
   /** A look-up, and when its answer may be told: a fixed time after it began. A name that was never taken is looked for on disk
-   *  and one that is in use answers from memory: whoever waits must not learn which it was. The time begins with the look-up and not
-   *  after it: timers are not exact, and what is left of the look-up's own time would show. */
+   *  and one that is in use answers from memory: the waiting client must not learn which it was. The time begins with
+   *  the look-up and not after it: timers are not exact, and what is left of the look-up's own time would show. */
   function leveled<T>(work: Promise<T>): { readonly found: Promise<T>; readonly told: Promise<void>; cancel(): void } {
     const { promise: told, resolve } = Promise.withResolvers<void>();
     return { found: work, told, cancel: clock.after(limits.lookUpFloorMs, resolve) };
@@ -362,7 +363,7 @@ export function createAccounts(at: GatewayContext): Accounts {
     return refused(failure("UNAUTHENTICATED"));
   }
 
-  /** Opens a session. Only for `finish`: whoever calls has a sign-in that is done. */
+  /** Opens a session. Only for `finish`: its caller has a sign-in that is done. */
   async function enter(user: string, proofs: readonly Fact[], from: Origin): Promise<Result<Entered>> {
     const device = from.device ?? createDevice(random);
     const opened = await open(user, "session", { label: from.label, address: from.address, device }, { proofs });

@@ -35,8 +35,8 @@ export function createAddressRule(entries: readonly string[]): (address: string)
   };
 }
 
-/** Makes the rule that says where a request comes from: from whoever is connected, and where that is a trusted proxy, from
- *  whom the proxy names.
+/** Makes the rule that says where a request comes from: from the connected address, and where that is a trusted proxy,
+ *  from the address that the proxy names.
  *
  *      X-Forwarded-For: 198.51.100.1, 203.0.113.9, 10.0.0.2     and 10.0.0.3 is connected; 10.0.0.0/8 is trusted
  *                                     ▲ the answer  ◄── read from the right, as far as trusted proxies go

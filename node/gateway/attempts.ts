@@ -2,8 +2,9 @@
  *
  *      begin ─► secret, in a cookie or with the program ─► find ─► take, which ends it ─► begin again with one proof more
  *
- *  Who has the secret goes on with the attempt, and nobody else: it is new after each proof, so that whoever planted or saw the one
- *  before has nothing. An attempt is taken once. It lies in memory, at the node where it was begun: lost with it, it is begun again. */
+ *  Only a client with the secret goes on with the attempt. The secret is new after each proof, so an attacker who
+ *  planted or saw the one before has nothing. An attempt is taken once. It lies in memory, at the node where it was
+ *  begun: lost with it, it is begun again. */
 import type { Fact } from "../../protocols/index.ts";
 import type { Clock, Random } from "../ports.ts";
 import type { GatewayLimits } from "./limits.ts";

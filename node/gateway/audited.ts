@@ -21,7 +21,7 @@ import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
 import { shownBy } from "./rights.ts";
 
-/** Whoever has the control token is the operator. */
+/** A caller with the control token is the operator. */
 export const whoIs = (request: FastifyRequest): string => request.caller?.user ?? "operator";
 
 /** Who asks for what gives or takes, as actors hear it: the name, and what the caller has shown. */

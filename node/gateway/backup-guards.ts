@@ -133,7 +133,7 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
       },
     },
     async (request) => {
-      // Whoever made the token could then agree as somebody else.
+      // The person who made the token could then agree as somebody else.
       if (request.caller?.kind === "control")
         throw new PlexusError(
           failure("FORBIDDEN", { reason: "a person asks for this, or the operator: control tokens may not" }),
@@ -163,7 +163,7 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
         const by = whoIs(request);
         if (approve && request.caller !== null) demand(await mayAgree(by));
         const done = ask<RecallRequest>({ type: "answerRecall", id, approve, ...askedBy(at, request) });
-        // Whoever asked is told as well, and may be no admin.
+        // The person who asked is told as well, and may be no admin.
         const answered = await audited(quietly(at), request, { request: id }, done);
         const facts = { request: id, for: answered.by, by, ...factsOf(answered.wish), reason: answered.reason };
         const people = answered.by === by || answered.by === "operator" ? [] : [answered.by];

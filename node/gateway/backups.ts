@@ -324,7 +324,7 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
       const { id } = request.params;
       const facts = { task: id };
       if (isClusterTask(id)) return told(request, "cancelBackup", facts, cluster.cancel(request, id));
-      // Ending it writes nowhere and shows no file: whoever may begin backups may do it.
+      // Ending it writes nowhere and shows no file: a person who may begin backups may do it.
       return told(request, "cancelBackup", facts, Promise.resolve(backups.cancel(id)));
     },
   );

@@ -110,7 +110,7 @@ export function addDownloads(app: FastifyInstance, at: GatewayContext, backups: 
         () => stream.end(),
         (error: unknown) => {
           if (!gone.signal.aborted) log.warn("backup.downloadFailed", { error });
-          // Whoever fetches it sees that it is not whole.
+          // The fetching client sees that it is not whole.
           stream.destroy(error as Error);
         },
       );

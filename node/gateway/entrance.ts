@@ -14,9 +14,10 @@ import { addressKey } from "./rates.ts";
  *                 ▼                                     └──upgraded──► WebSocket
  *               ended
  *
- *  A connection costs a stranger nothing and the node a descriptor. So all together, and each address, have so many, and at the
- *  bound a newcomer takes the place of the oldest that has asked nothing yet: whoever really comes sends a request at once,
- *  and whoever only holds a place loses it. Who is being answered is never ended for that.
+ *  A connection costs a stranger nothing and the node a descriptor. So all together, and each address, have so many,
+ *  and at the bound a newcomer takes the place of the oldest that has asked nothing yet: a real client sends a request
+ *  at once, and a connection that only holds a place loses it. A connection that is being answered is never ended for
+ *  that.
  *
  *  Behind a trusted proxy all connections are the proxy's. There the addresses that it names have so many requests at once. */
 export interface Entrance {
@@ -95,7 +96,7 @@ export function createEntrance(
   function sort(guest: Guest): void {
     if (!guests.has(guest.socket)) return;
     const house = guest.address === undefined ? undefined : houses.get(guest.address);
-    // A proxy keeps connections for whoever comes next, and speaks for many.
+    // A proxy keeps connections for its next client, and speaks for many.
     if (house === undefined) return;
     silent.delete(guest);
     house.silent.delete(guest);

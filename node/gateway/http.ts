@@ -46,8 +46,8 @@ import { demand, invalid, refuseBroken, refusalOf, retryAfterSeconds, statusOf, 
 import { secureOptions } from "./tls.ts";
 import { sameSecret } from "./tokens.ts";
 
-/** Who may use a route at all; `permission` says who of them. `person` is a session and no API key; `admin` is whoever has the
- *  permission, or the operator's control token. */
+/** Which callers may use a route at all; `permission` says which of them. `person` is a session and no API key; `admin`
+ *  is a caller with the permission, or with the operator's control token. */
 export type Access = "anyone" | "user" | "person" | "admin";
 
 declare module "fastify" {
@@ -57,9 +57,9 @@ declare module "fastify" {
     audit?: AuditAction;
     /** It carries a proof of its own (a password, a code, a link that was sent), so no guard stands before what it gives. */
     proves?: true;
-    /** Open to everybody who reaches the control endpoint, whoever it is for at the gateway. */
+    /** Open to everybody who reaches the control endpoint, even where the gateway restricts it. */
     control?: "open";
-    /** What whoever shows nothing is told. */
+    /** What a caller who shows no proof of identity is told. */
     hint?: string;
     /** Pages of other sites send it: what it says proves nothing of the browser's own. */
     crossSite?: true;
@@ -84,7 +84,7 @@ declare module "fastify" {
     span: Span | null;
     /** Where it comes from. `ip` is who is connected: behind a proxy always the same. */
     readonly address: string;
-    /** The path below which whoever sent it reaches this node, by a proxy in front; mostly nothing. */
+    /** The path below which its sender reaches this node, by a proxy in front; mostly nothing. */
     readonly mount: string;
   }
 }

@@ -94,7 +94,7 @@ function createWaiting(max: number) {
   const forms = new Map<string, Form>();
   return {
     put(state: string, form: Form): void {
-      // The first one counts: whoever sees `state` later changes nothing.
+      // The first one counts: a stranger who sees `state` later changes nothing.
       if (forms.has(state)) return;
       const [oldest] = forms.keys();
       if (forms.size >= max && oldest !== undefined) forms.delete(oldest);

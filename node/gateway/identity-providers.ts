@@ -1,5 +1,5 @@
-/** Servers of identities, for admins. Whoever sets one can become those who come in by it: so people who may do more than who set it do not, and a
- *  map of groups gives no more than whoever sets it has. */
+/** Servers of identities, for admins. An admin who sets one can become the people who sign in by it. So people who may
+ *  do more than that admin do not sign in by it, and a map of groups gives no more than its admin has. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
 import {
@@ -119,7 +119,7 @@ export function addIdentityProviders(app: FastifyInstance, at: GatewayContext): 
     const named = [...(before?.roles ?? []), ...(given.roles ?? [])].map(({ role }) => role);
     const unknown = (given.roles ?? []).find(({ role }) => !table.has(role));
     if (unknown !== undefined) return refused(failure("NOT_FOUND", { role: unknown.role }));
-    // Where it makes accounts, whoever comes by it is a member.
+    // Where it makes accounts, a person who comes by it is a member.
     const made = given.registration === "create" ? [defaultRole] : [];
     const reason = refusalToGive(at, request, grantsOf([...named, ...made], table));
     if (reason !== undefined) return refused(reason);

@@ -42,7 +42,7 @@ function told(path: string, how: Readonly<Record<string, string>>): string {
   return url.pathname + url.search;
 }
 
-/** The servers by which people can sign in, as whoever is not signed in sees them. */
+/** The servers by which people can sign in, as a person who is not signed in sees them. */
 export const choicesOf = ({ identities }: Pick<GatewayContext, "identities">): readonly SignInChoice[] =>
   (identities?.rows.current() ?? []).map(({ name, label, server: { kind } }) => ({ name, label, kind }));
 

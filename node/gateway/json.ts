@@ -118,7 +118,7 @@ function readBody(
   };
   const onEnd = (): void =>
     end(Number.isNaN(announced) || announced === bytes ? undefined : new errorCodes.FST_ERR_CTP_INVALID_CONTENT_LENGTH());
-  // Whoever sent it is gone, or sent what is no body.
+  // The sender is gone, or sent what is not a body.
   const onError = (error: Error): void => end(Object.assign(error, { statusCode: 400 }));
   const onClose = (): void => onError(new Error("the body has no end"));
   payload.on("data", onData).on("end", onEnd).on("error", onError).on("close", onClose);

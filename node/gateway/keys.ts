@@ -32,7 +32,8 @@ export interface KeysControl {
   erase(tenant: string): Promise<Result<number>>;
 }
 
-/** Which root a node trusts is for who can use its machine: whoever is an admin is a thing that members say. */
+/** Only a person with access to the machine decides which root its node trusts: that somebody is an admin is only what
+ *  members say. */
 const forOperator = async <Value>({ caller }: FastifyRequest, use: () => Promise<Result<Value>>): Promise<Result<Value>> =>
   caller === null
     ? use()

@@ -41,7 +41,8 @@ export const gatewayLimits = {
   mailResetMs: 3_600_000,
   /** A link by mail that confirms an address, or lets somebody make an account, holds for so long; then `LINK_INVALID`. */
   mailLinkMs: 24 * 3_600_000,
-  /** Messages to one mail address, and about one account, whoever asks for them; more are not sent, and nobody is told.
+  /** Messages to one mail address, and about one account, from all people together; more are not sent, and nobody is
+   *  told.
    *
    *  As many as the links that an account has at once, so that strangers push none out. */
   mailRate: { count: 3, windowMs: 3_600_000 },
@@ -155,7 +156,8 @@ export const gatewayLimits = {
   passwordMemoryKiB: 19_456,
   /** Passes of one password hash (argon2id). */
   passwordPasses: 2,
-  /** Whoever finds no place is told to come again after this time at most; until then each is told a time of their own. */
+  /** A caller who finds no place is told to come again after this time at most; each is told a time of their own within
+   *  it. */
   passwordRetryMsMax: 60_000,
   /** What a hash is thought to take, until one was measured. */
   passwordTypicalMs: 50,

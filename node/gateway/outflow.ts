@@ -9,8 +9,9 @@ import type { GatewayLimits } from "./limits.ts";
  *
  *  Refuse before work: a reader that does not read stops being asked for, because nothing is begun for him whose answer would
  *  have to wait. So each person has so many bytes here and all together have; what is asked for counts by what it may become,
- *  what is queued by what it is. Who waits is served in order, people by turns. What cannot be held back (events of a topic)
- *  counts as well: beyond the bound whoever has most waiting is cut, and resumes by his cursors when he reads again. */
+ *  what is queued by what it is. Waiting requests are served in order, people by turns. What cannot be held back
+ *  (events of a topic) counts as well: beyond the bound the person with most bytes waiting is cut, and resumes by their
+ *  cursors when they read again. */
 export interface Outflow {
   /** Room for an answer of up to `bytes`. Undefined: there was none for as long as an ask may take. `over` is called when the
    *  room is given back, or the answer has taken too long to keep it. */
@@ -94,7 +95,7 @@ export function createOutflow(at: {
     if (share.bytes === 0 && share.late === 0 && share.waiters.length === 0) shares.delete(user);
   }
 
-  // Whoever has nothing here gets something, whatever its size: else what is larger than the bound would wait for ever.
+  // A person with nothing here gets any answer: else one larger than the bound would wait for ever.
   const fits = ({ bytes }: Share, more: number): boolean =>
     (bytes === 0 || bytes + more <= limits.outflowPersonBytesMax) &&
     (total === 0 || total + more <= limits.outflowBytesMax);

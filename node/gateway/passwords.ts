@@ -19,7 +19,7 @@ export interface Passwords {
   hash(password: string, waiter: Waiter): Promise<Result<string>>;
   /** Without a hash (nobody by this name) it takes as long and answers false. */
   verify(passwordHash: string | undefined, password: string, waiter: Waiter): Promise<Result<boolean>>;
-  /** What both would answer now if no place is free, before anything else is done for whoever asks. */
+  /** What both would answer now if no place is free, before anything else is done for the caller. */
   full(waiter: Waiter): Failure | undefined;
   stop(): void;
 }
@@ -73,7 +73,7 @@ export function createPasswords(limits: GatewayLimits, random: Random, clock: Cl
   async function turn<T>({ share, address }: Waiter, work: () => Promise<T>): Promise<Result<T>> {
     if (running < limits.passwordsAtOnce) running += 1;
     else {
-      // Whoever ends hands its place over, so `running` does not change here.
+      // A turn that ends hands its place over, so `running` does not change here.
       const begins = await new Promise<boolean>((resolve) => {
         const joined = waiting.join(share, address, resolve, places);
         if (joined.type === "full") resolve(false);

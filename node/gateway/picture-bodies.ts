@@ -41,7 +41,7 @@ export function pictureUpload(
       const admission = demand(await admitQuota(at, callerOf(request), "bytes", bytes));
       if (admission === undefined) return;
       const over = (): void => admission.over(reply.raw.statusCode < 400 && reply.raw.writableFinished ? bytes : 0);
-      // Whoever uploads may have gone while the ledger was asked.
+      // The uploading client may have gone while the ledger was asked.
       if (reply.raw.closed) over();
       else reply.raw.once("close", over);
     },

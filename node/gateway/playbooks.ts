@@ -231,8 +231,8 @@ export function addPlaybookRoutes(app: FastifyInstance, at: GatewayContext): voi
     },
   );
 
-  /** Why a playbook is not switched on: somebody has changed it since it was seen, whoever switches it on may not do by hand what it does, or it
-   *  could not do it. */
+  /** Why a playbook is not switched on: somebody has changed it since it was seen, the admin who switches it on may not
+   *  do by hand what it does, or it could not do it. */
   function refusalOf(
     { caller, address, body }: FastifyRequest<{ Body: Static<typeof playbookMode> }>,
     acts: Playbook["acts"],

@@ -1,5 +1,5 @@
-/** Whether a recall would show whoever asks for it what others wrote in private: direct rooms and private ones that they are no member of, another
- *  person's things, another person's agents. */
+/** Whether a recall would show the person who asks for it what others wrote in private: direct rooms and private ones
+ *  that they are no member of, another person's things, another person's agents. */
 import {
   bringsBack,
   failure,

@@ -1,6 +1,6 @@
 /** What lets somebody make an account, taken in order and given back when the account is not made: `registrationState` (protocols) says what is needed;
- *  here it is looked for. A mail address is proven by what a link says, sealed with the cluster's key: nothing is kept for whoever has not
- *  come yet, so there is nothing that strangers could fill. */
+ *  here it is looked for. A mail address is proven by what a link says, sealed with the cluster's key: nothing is kept
+ *  for a person who has not come yet, so there is nothing that strangers could fill. */
 import {
   holdsAt,
   actorId,
@@ -56,7 +56,7 @@ interface Taken {
 
 const mailContext = ["sign-up mail"];
 
-/** What a link says of whoever opens it: that they read mail at this address. */
+/** What a link says about the person who opens it: that they read mail at this address. */
 export async function sealMail(
   { secrets, clock, limits }: Pick<GatewayContext, "secrets" | "clock" | "limits">,
   address: string,

@@ -141,7 +141,7 @@ export function createRequests(at: GatewayContext, { feeds, people }: Subscriber
       .then((result) => {
         const noted = to === caller.actor ? noteCommand(at, subscriber, message.type, result) : undefined;
         if (noted === undefined) return settle(result);
-        // What the audit could not take is done all the same: the outcome is unknown to whoever asked.
+        // A command that the audit could not record is done all the same: its outcome is unknown to the caller.
         return noted.then(
           () => settle(result),
           (error: unknown) => {

@@ -44,7 +44,7 @@ const userParams = schema.object({ user: schema.userName });
 const sessionParams = schema.object({ user: schema.userName, id: schema.key });
 const rolesBody = schema.object({
   roles: roleNames,
-  /** What whoever sets them has seen. Others are refused: CHANGED_MEANWHILE. */
+  /** The roles that the caller has seen. Others are refused: CHANGED_MEANWHILE. */
   seen: Type.Optional(roleNames),
 });
 const pageQuery = schema.object({
@@ -78,7 +78,7 @@ export const refusalOf = (
   permission: Permission,
 ): Failure | undefined => (caller === null ? undefined : at.rights.refusal(caller, permission, address));
 
-/** The roles of a person on whom somebody acts. Error: FORBIDDEN where they may do more than whoever asks. */
+/** The roles of a person on whom somebody acts. Error: FORBIDDEN where they may do more than the caller. */
 export async function rolesWithin(
   at: Pick<GatewayContext, "rights" | "kernel" | "limits">,
   request: Pick<FastifyRequest, "caller">,

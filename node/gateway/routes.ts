@@ -163,7 +163,7 @@ export function addRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
   );
 }
 
-/** Whoever waits for an answer over HTTP. */
+/** A caller who waits for an answer over HTTP. */
 export const waiting = (reply: FastifyReply): Waiting => ({
   user: callerOf(reply.request).user,
   ended(listener) {
@@ -243,7 +243,7 @@ function addAccountRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
     },
     async (request, reply) => {
       const caller = callerOf(request);
-      // Whoever has found a key must not be able to end it, and with it the program that it belongs to.
+      // A stranger who has found a key must not be able to end it, and with it the program that it belongs to.
       if (caller.kind !== "session")
         throw new PlexusError(
           failure("FORBIDDEN", {

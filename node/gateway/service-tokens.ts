@@ -7,8 +7,8 @@
  *  Each node signs with a key of its own, which is made in memory, changed each day, and gone with the process; its public half is in the directory until
  *  the last token that it signed has ended. So there is no key that nodes share, and none to steal from a disk.
  *
- *  Invariant: a token says nothing of rights. It names a session, and whoever that session is may do what they may do now, as an API key of theirs
- *  could: with the session the token ends. */
+ *  Invariant: a token says nothing of rights. It names a session, and may do what that session's account may do now, as
+ *  an API key of that account could. With the session the token ends. */
 import { createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import type { FastifyInstance } from "fastify";
 import { Type, type Static } from "typebox";

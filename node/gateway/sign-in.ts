@@ -74,7 +74,7 @@ export function answerSignIn(
   return session;
 }
 
-/** Whoever asks, with the device that the browser says it is. */
+/** Where the request comes from, with the device that the browser says it is. */
 export const fromDevice = (request: FastifyRequest): Origin => ({
   ...originOf(request),
   device: presentedDevice(request.raw),

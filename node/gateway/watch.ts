@@ -40,7 +40,7 @@ export function addWatchRoutes(app: FastifyInstance, at: GatewayContext): void {
   const seen = { access: "admin", permission: "alerts.read" } as const;
   const ask = async <Answer>(message: Message): Promise<Result<Answer>> =>
     (await kernel.ask({ to: watchActor, from: "gateway", message, timeoutMs: limits.askTimeoutMs })) as Result<Answer>;
-  /** Sets what makes alerts of a source, where whoever asks may do by hand what playbooks then do by themselves. */
+  /** Sets what makes alerts of a source, where the caller may do by hand what playbooks then do by themselves. */
   const triggered = async <Answer>(
     request: FastifyRequest,
     source: string,

@@ -61,7 +61,7 @@ export const oidc: ProviderAdapter<"oidc"> = (settings, ports) => {
     return config;
   }
 
-  /** Discovered again now and then; whoever comes meanwhile waits for the same answer. Rejects with what the library throws. */
+  /** Discovered again now and then; callers meanwhile wait for the same answer. Rejects as the library does. */
   function configuration(): Promise<Configuration> {
     if (known !== undefined && ports.nowMs() < known.untilMs) return known.config;
     const config = discover();

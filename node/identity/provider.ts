@@ -16,7 +16,7 @@ export interface BeginSignIn {
   readonly back: string;
   /** Names the attempt. It comes back as `state` (or `RelayState`), unchanged. */
   readonly state: string;
-  /** The server must ask the person anew, whoever is signed in there. */
+  /** The server must ask the person again, even where somebody is signed in there. */
   readonly again: boolean;
 }
 

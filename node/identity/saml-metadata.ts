@@ -1,5 +1,6 @@
-/** The metadata of a SAML identity provider, as its admin publishes it: who it is, where people are sent, what it signs with. Whoever sets it has it from
- *  where it can be trusted: a signature of the metadata itself is not looked at.
+/** The metadata of a SAML identity provider, as its admin publishes it: who it is, where people are sent, what it signs
+ *  with. The admin who sets it has it from a source that they trust: a signature of the metadata itself is not looked
+ *  at.
  *
  *  Source: Metadata for the OASIS Security Assertion Markup Language (SAML) V2.0, section 2.4.3. */
 import { X509Certificate } from "node:crypto";

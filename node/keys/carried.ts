@@ -79,7 +79,8 @@ export const sheetOf = ({ cluster, root, epochs }: CarriedKeys): KitSheet => ({ 
 /** Opens it by the root of the kit. Errors: KEY_REFUSED (of another kit, or not made by this cluster), BACKUP_DAMAGED. */
 export async function openCarried(carried: CarriedKeys, by: RootKeys): Promise<Result<OpenedKeys>> {
   const { cluster, root, epochs, under } = carried;
-  // Whoever could write the backup's folder could put records of its own there: the root itself says which it has signed.
+  // An attacker who can write the backup's folder could put records of their own there: the root itself says which it
+  // has signed.
   if (root.commitment !== by.commitment || root.verifyKey !== text(by.signer.verifyKey))
     return refused(failure("KEY_REFUSED", { reason: "the keys of this backup are of another recovery kit" }));
   const verified = verifyEpochs(cluster, root, epochs);

@@ -123,7 +123,7 @@ export function createClusterKeys(ports: {
   readonly diskKey: DiskKeySource;
   readonly clock: Clock;
   readonly log: Log;
-  /** Shared with whoever else at this node asks for the root. */
+  /** Shared with the other parts of this node that ask for the root. */
   readonly known?: ReturnType<typeof openKnownRoot>;
 }): ClusterKeys {
   const { cluster, directory, clock } = ports;
@@ -309,7 +309,7 @@ export function createClusterKeys(ports: {
     if (last === undefined || key === undefined) return missing({ epoch: last?.epoch });
     const made = createEpoch(cluster, root, { record: last, key });
     await own.remember([[made.record.epoch, made.key]]);
-    // Before the epoch: whoever sees the epoch and stops there leaves a rotation that any node goes on with.
+    // Before the epoch: a node that crashes once the epoch is there leaves a rotation that any node goes on with.
     if (compromised && !(await queue.add(epochs.map(({ epoch }) => epoch)))) return overloaded();
     if (!(await rows.begin(made.record, turn))) return overloaded();
     if (!(await ring.beginRewrap(made.record.epoch))) return overloaded();

@@ -1,4 +1,5 @@
-/** The key of one node's disk, in a file: beside the data, or on another disk, which is better. Whoever has both reads everything.
+/** The key of one node's disk, in a file: beside the data, or on another disk, which is better. A thief of both reads
+ *  everything.
  *
  *      plexus disk key 1
  *      <the key, base64url> <check> */

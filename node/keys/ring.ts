@@ -1,5 +1,5 @@
-/** The key ring: the keys of tenants, wrapped, in 64 rows of the directory. Whoever changes a part of it compares and sets it, so what was erased
- *  from it does not come back with a change that was prepared before. */
+/** The key ring: the keys of tenants, wrapped, in 64 rows of the directory. Every change of a part compares and sets
+ *  it, so an erased key does not come back with a change that was prepared before. */
 import { createHash } from "node:crypto";
 import { failure, PlexusError } from "../../protocols/index.ts";
 import type { Clock, Directory } from "../ports.ts";

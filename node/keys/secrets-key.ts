@@ -3,7 +3,8 @@
  *      keys/secrets             { key: "sealed", id }                    which key counts
  *      keys/secrets-for/NODE    { receiver, signature, id?, sealed? }    a member's public key, and its share
  *
- *  Order: whoever makes a key has its own share in the directory before the key is named. A key that was named stays the key. */
+ *  Order: the node that makes a key has its own share in the directory before the key is named. A key that was named
+ *  stays the key. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Type, type Static } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
@@ -298,7 +299,7 @@ export function keepSecretsKey(ports: {
         .catch((error: unknown) => log.debug("secrets.wait", { error }))
         .finally(() => {
           passing = false;
-          // Whoever starts, or is of an older version, has its share later.
+          // A node that is starting, or is of an older version, has its share later.
           look(keyLimits.shareRetryMs);
         });
     });

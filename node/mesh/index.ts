@@ -5,9 +5,9 @@
  *                     │        └───► lane (bulk) ────── another: streams of one connection delay each other
  *                     └─ gate: the member list is the wall ─► places: who waits outside keeps nobody out
  *
- *  A node is known by its key: noise proves it, the member list says which node it is. Whoever is not on the list is
- *  turned away before a byte of ours is spoken, except that it may redeem an invitation (`join.ts`), and that who was
- *  evicted is told so.
+ *  A node is known by its key: noise proves it, the member list says which node it is. A node that is not on the list
+ *  is turned away before a byte of ours is spoken, except that it may redeem an invitation (`join.ts`), and that an
+ *  evicted node is told so.
  *
  *  What is sent in one turn of the event loop leaves together. Each lane has a bounded queue in the sender and a window of
  *  credit from the receiver, so a peer that stops reading fills its own queue and nothing else; after a while its

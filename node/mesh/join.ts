@@ -177,7 +177,7 @@ async function redeemFor(host: JoinHost, request: unknown, peer: string): Promis
   return ok({ cluster, slotCount: slots, directory: host.directoryInfo(), ...redeemed.value });
 }
 
-/** Why two nodes cannot be of one cluster, whoever they are. */
+/** Why two nodes cannot be of one cluster, regardless of their identities. */
 function compare(
   ours: Pick<Introduction, "version" | "slotCount">,
   theirs: Pick<Introduction, "version" | "slotCount">,

@@ -1,9 +1,9 @@
 /** Places for those of whom nobody knows yet what they want.
  *
- *  Nobody who only holds a place can keep out one who needs it: at a bound a newcomer takes the place of the one that has
- *  been there longest, since whoever really comes is done in a moment. First of its own address, which has so many places;
- *  then of the address that has most. From where members are known to come there are more places for an address, and
- *  strangers from elsewhere never take them. */
+ *  A guest who only holds a place cannot keep out one who needs it: at a bound a newcomer takes the place of the one
+ *  that has been there longest, since a genuine guest is done in a moment. First of its own address, which has so many
+ *  places; then of the address that has most. From where members are known to come there are more places for an
+ *  address, and strangers from elsewhere never take them. */
 export class Places<Guest> {
   readonly #limits: { readonly max: number; readonly perAddressMax: number; readonly perKnownAddressMax: number };
   readonly #isKnown: (address: string) => boolean;

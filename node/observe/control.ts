@@ -133,7 +133,7 @@ export function createObserveControl(ports: {
     return { ...told, rows, more, ...(last !== undefined && { next: last }), silent: [...silent, ...unheard] };
   };
 
-  /** Answers of this step, for whoever asks the same: all who look at a chart ask at once, and each asks all nodes. */
+  /** Answers of this step: everybody who looks at a chart asks at once, and each look asks all nodes. */
   const kept = new Map<string, Promise<HistoryView>>();
   let keptOf = 0;
   const history: ObserveControl["history"] = async (query) => {
@@ -156,7 +156,7 @@ export function createObserveControl(ports: {
       forget();
       throw error;
     });
-    // Whoever was silent may answer the next one who asks.
+    // A node that was silent may answer the next request.
     if (view.silent.length > 0) forget();
     return ok(view);
   };

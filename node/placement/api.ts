@@ -74,7 +74,8 @@ export interface ClusterControl {
     next: { readonly wanted: number; readonly seen?: number | undefined },
     by?: string,
   ): Promise<Result<{ readonly wanted: number }>>;
-  /** Ends the probation of a node that keeps shards: whoever says so vouches for it. FORBIDDEN where audits have found that it lacks what it should have. */
+  /** Ends the probation of a node that keeps shards: the calling admin vouches for it. FORBIDDEN where audits have
+   *  found that it lacks what it should have. */
   trustNode(node: string, by?: string): Promise<Result<{ readonly node: string; readonly trust: TrustState }>>;
   /** To etcd, or without endpoints from there to the managers, with the cluster running. */
   migrateDirectory(endpoints?: readonly string[], by?: string): Promise<Result<{ readonly rows: number }>>;

@@ -42,7 +42,7 @@ export async function attempt<T>(
   const result = await command({ directory: watched, changes }).catch((error: unknown) => refused(failureOf(error)));
   const isSafe = !result.ok && result.error.code === "DIRECTORY_UNAVAILABLE" && !changing && underWay === 0;
   if (!isSafe) return result;
-  // Whether the request left this node says nothing to whoever sent the command.
+  // Whether the request left this node means nothing to the sender of the command.
   const { refuses, ...said } = result.error.details ?? {};
   const details = Object.fromEntries(Object.entries(said).filter(([name]) => name !== "asked"));
   return refused(failure(refuses === true ? "DIRECTORY_REFUSES" : "DIRECTORY_AWAY", details));

@@ -3,8 +3,9 @@
  *      members ──► planGroups ──(the same for a while)──► rows `group/NAME`, by compare-and-set
  *      rows    ──► holders without a slot of their own ──► the owner of their share of the role splits them off, like every pin
  *
- *  A holder's first message and its split go through the same owner: so there is never a second log of a holder, whoever speaks to it
- *  first, and whoever else makes its slot at the same time (docs/decisions/0048-groups-of-holders.md). */
+ *  A holder's first message and its split go through the same owner: so there is never a second log of a holder,
+ *  whichever node speaks to it first, and whichever others make its slot at the same time
+ *  (docs/decisions/0048-groups-of-holders.md). */
 import { failureOf, holderOf, ownSlot, slotOf, type ActorId, type HolderGroup } from "../../protocols/index.ts";
 import { groupsMax, type Groups } from "../cluster/groups.ts";
 import { asGroup, groupKey } from "../cluster/records.ts";

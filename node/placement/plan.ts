@@ -254,7 +254,7 @@ function ownerFor(record: SlotRecord, candidates: Candidates): NodeId | undefine
   return (able.find(({ node }) => record.inSync.includes(node)) ?? able[0])?.node;
 }
 
-/** The same of a shard-holder: the node where it is at home, and while that one is away whoever has it. */
+/** The same of a shard-holder: the node where it is at home, and while that one is away a node that has it. */
 function ownerForHolder(record: SlotRecord, home: NodeId | undefined, candidates: Candidates): NodeId | undefined {
   const role = roleOf(record);
   const wished = [home, record.want?.owner, record.owner];

@@ -1,5 +1,5 @@
-/** What the nodes say of themselves to whoever looks at the cluster. Every node is asked for what it measured last; one that
- *  is down or slow is left out, because a summary is wanted most when something does not answer. */
+/** What the nodes say of themselves to people who look at the cluster. Every node is asked for what it measured last;
+ *  one that is down or slow is left out, because a summary is wanted most when something does not answer. */
 import type { ActorId, BusyActor } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Membership, NodeId } from "../ports.ts";

@@ -1,5 +1,5 @@
-/** Descriptors: files, sockets and pipes that a process may have open at once. Whoever is refused one cannot go on, so what
- *  strangers can take is bounded below what the node needs:
+/** Descriptors: files, sockets and pipes that a process may have open at once. Code that is refused one cannot go on,
+ *  so what strangers can take is bounded below what the node needs:
  *
  *      limit ─┬─ own     the event loop, the log, the inference host
  *             ├─ disk    the journal

@@ -93,7 +93,7 @@ interface Series {
   alerts: string;
 }
 
-/** Errors that say nothing of the model: whoever asked gave up, or asked for what cannot be. */
+/** Errors that say nothing of the model: the caller gave up, or asked for what cannot be. */
 const notItsFault = new Set(["CANCELLED", "STOPPING", "BAD_REQUEST", "TOO_LARGE", "CONTEXT_TOO_LONG", "MODEL_UNSUPPORTED", "MODEL_NOT_FOUND", "BUDGET_EXCEEDED"]); // prettier-ignore
 
 const hourMs = 3_600_000;

@@ -38,7 +38,7 @@ export async function committedCut(
   const cut = await ownership.cut();
   const isCommitted = (): boolean => ownership.committed >= cut.head.lastSeq;
   const committed = await until(() => isCommitted() || ownership.phase === "ended");
-  // What was committed once stays so, whoever owns the slot by now.
+  // What was committed once stays so, whichever node owns the slot by now.
   if (committed && isCommitted()) return cut;
   await cut.view.close();
   throw unavailable("its last entries are not on every copy");

@@ -5,12 +5,13 @@
  *                                 the new slot of    guarded by the old        forgets it,
  *                                 what it has        slot's revision           when it may
  *
- *  The record names as owner whoever shall have the slot, if that is one of the copies: an actor that moves is silent from
- *  the snapshot until that node has taken up its slot, and for nothing more. While it is, nothing waits that need not. When the
- *  directory cannot be asked, the split is given up; only when it was asked and did not answer does the actor wait for it.
+ *  The record names as owner the node that shall have the slot, if that is one of the copies: an actor that moves is
+ *  silent from the snapshot until that node has taken up its slot, and for nothing more. While it is, nothing waits
+ *  that need not. When the directory cannot be asked, the split is given up; only when it was asked and did not answer
+ *  does the actor wait for it.
  *
- *  The copies that may be in the new slot's set are on every replica that was in sync before and after. Whoever takes the
- *  old slot from then on changes its revision, and then the new one cannot come into being behind its back. */
+ *  The copies that may be in the new slot's set are on every replica that was in sync before and after. A node that
+ *  takes the old slot from then on changes its revision, and then the new one cannot come into being behind its back. */
 import { failure, ownSlot, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { SplitOff } from "../kernel/api.ts";
 import type { Clock, Directory, NodeId, SlotRecord } from "../ports.ts";

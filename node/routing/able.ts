@@ -1,4 +1,5 @@
-/** A call that may go without tools, where its model has none: whoever asks need not know the model, and it is asked once.
+/** A call that may go without tools, where its model has none: the caller need not know the model, and it is asked
+ *  once.
  *
  *      ifAble: tools ──► any offer of it has tools? ── yes ──► asked as it is ── refused for tools ─┐
  *                              │ no, or it refused them before                                         │ remembered

@@ -77,7 +77,7 @@ export interface Calls {
   stop(): void;
 }
 
-/** With what the node advertises of the model, so that whoever asks again knows how much it may ask. */
+/** With what the node advertises of the model, so that a caller that asks again knows how much it may ask. */
 const withContext = (engine: EngineName, said: Said, contextTokens: number): Said =>
   engine === "generate" && said.type === "answered" && said.result.ok
     ? { type: "answered", result: ok({ ...(said.result.value as GenerationAnswer), contextTokens }) }

@@ -171,7 +171,7 @@ export function explainServers(
   const rows = [...models].flatMap(
     (model) => chooseServer({ engine, model, needs, ...settings(model) }, standings).rows,
   );
-  // Whoever has not said what it offers is named once, and not for each engine.
+  // A node that has not said what it offers is named once, and not for each engine.
   const silent =
     engine === "generate"
       ? chooseServer({ engine, model: "", needs }, standings).rows.filter(({ model }) => model === "")

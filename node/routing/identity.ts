@@ -116,7 +116,7 @@ export class Identities {
     if (this.#ports.exchange.send(target, "identity.present", { assertion: said })) put(given, user, said.expiresAtMs, this.#limits.identitiesHeldMax); // prettier-ignore
   }
 
-  /** The peer took nothing that was presented: it is presented again, by whoever owns the person's slot now. */
+  /** The peer took nothing that was presented: it is presented again, by the node that owns the person's slot now. */
   unproven(target: NodeId, sender: string): void {
     const user = nameOf(sender);
     if (user === undefined) return;
@@ -142,7 +142,7 @@ export class Identities {
     return slot && this.#ports.ownerOf(slot);
   }
 
-  /** Whether it ends soon, or whoever signed it owns the person's slot no more. */
+  /** Whether it ends soon, or the node that signed it no longer owns the person's slot. */
   #isOld(user: string, { said }: Held): boolean {
     if (said === undefined) return true;
     const leftMs = said.expiresAtMs - this.#ports.clock.nowMs();

@@ -54,8 +54,9 @@ export const sampleSize = (
   { coverMs, everyMs, max }: { readonly coverMs: number; readonly everyMs: number; readonly max: number },
 ): number => Math.min(max, Math.ceil((shards * everyMs) / coverMs));
 
-/** How long a proof may take before it counts as slow: some times what other nodes take, within limits. Whoever has to fetch and decode what it
- *  is asked for takes longer than whoever reads a leaf. `usualMs`: what each node took, by the last proofs. */
+/** How long a proof may take before it counts as slow: some times what other nodes take, within limits. A node that
+ *  must fetch and decode what it is asked for takes longer than one that reads a leaf. `usualMs`: what each node took,
+ *  by the last proofs. */
 export function deadlineFor(
   usualMs: readonly number[],
   { mostMs, leastMs, factor }: { readonly mostMs: number; readonly leastMs: number; readonly factor: number },

@@ -1,5 +1,5 @@
-/** Bytes of shards from this node to another and back, in chunks; a node speaks to itself in the same way. What comes is compared with its
- *  hash by whoever takes it: no word of another node is trusted. */
+/** Bytes of shards from this node to another and back, in chunks; a node speaks to itself in the same way. What comes
+ *  is compared with its hash by the node that takes it: no word of another node is trusted. */
 import { failure, ok, PlexusError, refused, type ActorId, type Result } from "../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../protocols/mesh/index.ts";
 import { hashOf } from "../blobs/index.ts";

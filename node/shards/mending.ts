@@ -1,4 +1,4 @@
-/** Makes good what holders of this node lack: from whoever has the same bytes, else of other shards of the stripe.
+/** Repairs what holders of this node lack: from a node that has the same bytes, else from other shards of the stripe.
  *
  *      the holder's list of lost shards (its journal) ─► how many of each stripe are well? ─► the most endangered first
  *          ─► here under another holder's name, or at another node: taken ─┐

@@ -1,4 +1,4 @@
-/** What a node's operator gives to shards: beyond it none is taken, whoever brings or makes it. */
+/** What a node's operator gives to shards: beyond it none is taken, from other nodes or from this one. */
 import { failure, PlexusError, type Failure } from "../../protocols/index.ts";
 import type { OwnedBlobs } from "../ports.ts";
 

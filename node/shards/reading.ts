@@ -37,7 +37,7 @@ export function createReading(
     return fetched;
   }
 
-  /** A shard that its holder's node does not have, from whoever has it. */
+  /** A shard that its holder's node does not have, from another node that has it. */
   async function fetchElsewhere(stripe: StripeRef, number: number): Promise<Uint8Array | undefined> {
     const shard = stripe.shards[number] as Shard;
     for (const node of elsewhere(ownerOf(ports, holderOfShard(stripe, shard)))) {

@@ -1,5 +1,5 @@
 /** Long acts of a node that are no task of their own kind: a request begins one, waits for it, and may give up waiting. Meanwhile, and for a while
- *  afterwards, it is in the list of tasks, and whoever asked is told how it ended when that took long. */
+ *  afterwards, it is in the list of tasks, and the person who asked is told how it ended when that took long. */
 import { failureOf, refused, taskOfAct, type ActView, type ActWish, type AdminTask, type Result, type TaskPlace } from "../../protocols/index.ts"; // prettier-ignore
 import type { Clock } from "../ports.ts";
 import { taskLimits } from "./limits.ts";
@@ -42,7 +42,7 @@ export function createActs(ports: {
         ? { ...act, state: "done", endedAtMs }
         : { ...act, state: "failed", endedAtMs, error: result.error };
       remember(over);
-      // Whoever waited so briefly has the answer.
+      // A caller who waited so briefly has the answer.
       if (endedAtMs - begunAtMs >= taskLimits.actToldAfterMs) ended(taskOfAct(over, place));
       return result;
     },

@@ -2,8 +2,8 @@
  *
  *      own sources ─► list ◄─ task.list of every other member
  *
- *  It keeps nothing: each task stays with whoever does it. What the whole cluster does (backups, drains) is known to every node without
- *  asking others, and is put beside this by the gateway (docs/decisions/0093-tasks.md). */
+ *  It keeps nothing: each task stays with the node that does it. What the whole cluster does (backups, drains) is known
+ *  to every node without asking others, and is put beside this by the gateway (docs/decisions/0093-tasks.md). */
 import {
   failure,
   ok,

@@ -8,7 +8,8 @@ export const taskLimits = {
   callTimeoutMs: 3_000,
   /** Long acts (moves of the directory, repairs of shards and the like) that a node follows and remembers. More are done and not listed. */
   actsMax: 32,
-  /** Whoever began a long act is told of its end by a notice when it took so long: they may have given up waiting. */
+  /** The person who began a long act is told of its end by a notice when it took so long: they may have given up
+   *  waiting. */
   actToldAfterMs: 10_000,
   /** Ended tasks of the cluster's backups that a list shows. */
   endedMax: 100,

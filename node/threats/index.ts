@@ -4,9 +4,9 @@
  *       (feeds.ts)                               what a list says   longest prefix
  *                                                        └────────► hasDomain(name), hasFile(digest)
  *
- *  Whoever connects from a listed address is refused by the gateway before anything else is done for him. An entry that allows
- *  counts above a wider one that blocks: the longest prefix decides. Loopback is never blocked, so that no list locks an operator out of his
- *  own machine.
+ *  A client that connects from a listed address is refused by the gateway before anything else is done for it. An entry
+ *  that allows counts above a wider one that blocks: the longest prefix decides. Loopback is never blocked, so that no
+ *  list locks an operator out of his own machine.
  *
  *  Lists that admins set for the cluster are read by every node. One that cannot reach the URL takes the text that most members have read
  *  there (sharing.ts).

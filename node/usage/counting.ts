@@ -32,7 +32,8 @@ export interface Counted {
   readonly quota?: QuotaMeasure;
 }
 
-/** Who pays. An agent's calls are its owner's, whoever asked it; the turn at the model is the asker's. */
+/** The person who pays. An agent's calls are its owner's, also when somebody else asked it; the turn at the model is
+ *  the asker's. */
 export function payerOf(person: string, key: string): Pick<Payer, "person" | "key"> {
   const [kind = "", id = ""] = key.split("/", 2);
   if (kind === "agent") return { person: id.split(".", 1)[0] ?? "", key };
@@ -88,7 +89,7 @@ export function budgetsOf(budgets: readonly Budget[], payer: Payer): readonly Co
   return all.filter(({ budget }) => budget.names.length > 0 || !named.has(sort(budget)));
 }
 
-/** Those that count everybody's calls, whoever makes them. */
+/** Those that count the calls of everybody together. */
 export const sharedBudgets = (budgets: readonly Budget[]): readonly Counted[] =>
   budgets.flatMap((budget): readonly Counted[] => {
     if (budget.of !== "model" && budget.of !== "provider") return [];

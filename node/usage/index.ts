@@ -438,7 +438,7 @@ export function createUsage(ports: UsagePorts): Usage {
           models: () => engine.models(),
           watch: (listener) => engine.watch(listener),
           call(request, hear) {
-            // Whoever names none is counted with the one that is meant now.
+            // A request that names no model is counted with the model that is meant now.
             const isNamed = request.model !== undefined && request.model !== "";
             const model = isNamed ? request.model : defaultOf(known(), traitsOf(name).needs(request));
             const named = isNamed ? request : { ...request, model };

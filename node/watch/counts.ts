@@ -1,5 +1,5 @@
-/** Detectors over what nodes count. A node says how much it has counted since it started, so what lies between two of its words is counted once,
- *  however many words were lost between them, and whoever read them.
+/** Detectors over what nodes count. A node says how much it has counted since it started, so what lies between two of
+ *  its reports is counted once, however many reports were lost between them, and whichever node read them.
  *
  *  Of a node is remembered: how far its counts were, what came in this window of time and, of the windows before, a running median as in
  *  `mix.ts`. Source of the thresholds: `test/unit/watch/compare.ts`. */

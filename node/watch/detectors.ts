@@ -100,7 +100,8 @@ export function kilometresBetween(one: Place, other: Place): number {
 const isEntered = ({ action, outcome, by }: AuditRecord): boolean =>
   action === "signIn" && outcome === "done" && by.startsWith("user/");
 
-/** Sign-ins from places that are too far apart. Whoever uses two exits of a company's network every day is at both of them: after a few days neither is news. */
+/** Sign-ins from places that are too far apart. A person who uses two exits of a company's network every day is at both
+ *  of them: after a few days neither is news. */
 const impossibleTravel: Detector<Travels> = {
   subjects: (entry) => (isEntered(entry) && entry.address !== undefined ? [entry.by] : []),
   step(

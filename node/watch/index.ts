@@ -10,11 +10,11 @@
  *                            └─► runs.ts, acting.ts, mailing.ts: what playbooks do, beside the reading
  *
  *  One node watches at a time, the one that owns the actor's slot. A step of the watcher is one append of the actor: cursors, rows and findings are
- *  on the disks of all copies together, or none of them is. So whoever takes over goes on with the next entry, and remembers what
- *  was remembered.
+ *  on the disks of all copies together, or none of them is. So the next watching node goes on with the next entry, and
+ *  remembers what was remembered.
  *
- *  What a detector remembers of one subject is one small row, and there are at most so many rows: whoever makes up names pushes out other made-up
- *  names. */
+ *  What a detector remembers of one subject is one small row, and there are at most so many rows: an attacker who makes
+ *  up names pushes out other made-up names. */
 export { actOn, signatureOf, type ActingPorts } from "./acting.ts";
 export type { MailingPorts } from "./mailing.ts";
 export { forecastsIn } from "./forecast.ts";

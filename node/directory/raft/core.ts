@@ -136,7 +136,8 @@ export class Core<Data, State> {
     for (const follower of this.#followers.values()) follower.heard = false;
   }
 
-  /** The line to another node is broken. Of its leader a follower need not wait until that was silent for long: whoever still hears it lets nobody depose it. */
+  /** The line to another node is broken. A follower that loses its leader need not wait for a long silence: nodes that
+   *  still hear the leader let nobody depose it. */
   lost(node: Voter): void {
     if (this.#role === "follower" && this.#leader === node)
       this.#elapsed = Math.max(this.#elapsed, this.#options.electionTicks);
@@ -545,7 +546,7 @@ export class Core<Data, State> {
       isHeartbeat = false;
       const term = this.#log.termAt(follower.next - 1);
       if (sends && term === undefined) return this.#install(node, follower);
-      // Whoever's log is not known, or not here any more, hears that there is a leader.
+      // A follower whose log is not known, or not here any more, hears that there is a leader.
       const previous = term === undefined || follower.state === "snapshot" ? { index: 0, term: 0 } : { index: follower.next - 1, term }; // prettier-ignore
       const entries = sends ? this.#log.slice(follower.next, this.#log.last.index + 1, entriesPerMessageMax) : [];
       if (entries.length > 0) {

@@ -1,5 +1,6 @@
-/** One voter of a replicated directory: a core, its disk, its clock and its lines to the others. Whoever leads is a Directory like any other, which the
- *  other nodes ask as they ask the one that a single node keeps (`serveDirectory`, `createRemoteDirectory`).
+/** One voter of a replicated directory: a core, its disk, its clock and its lines to the others. The leader is a
+ *  Directory like any other, which the other nodes ask as they ask the one that a single node keeps (`serveDirectory`,
+ *  `createRemoteDirectory`).
  *
  *      change ─► propose ─► Core ─► write, synced ─► stored ─► applied: answer, watches
  *                            ▲ └──► messages ═══► the other voters
@@ -218,7 +219,7 @@ class RunningVoter implements Voter {
 
   #leading(): Life {
     const life = this.#life;
-    // Final, whoever leads.
+    // Final, under every leader.
     if (life?.rows.home !== undefined) throw moved(life.rows.home);
     if (life?.core.role !== "leader") throw unavailable("this node does not lead", undefined, { asked: false });
     return life;
@@ -412,7 +413,7 @@ class Life {
       const { revision } = this.rows;
       await copy(rows, revision);
       const answer = await this.#ask({ home, revision });
-      // Whoever led in between has changed rows that were not copied.
+      // A leader in between has changed rows that were not copied.
       if (answer?.applied === false) throw unavailable("the rows changed while they were copied");
     } finally {
       this.#departing = undefined;

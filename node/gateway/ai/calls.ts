@@ -262,7 +262,7 @@ export function createCalls(at: GatewayContext): Calls {
         id: `v1-${at.newId()}`,
         timeoutMs: limits.completionWholeMs,
         silenceMs: limits.completionTimeoutMs,
-        // Whoever asks takes the turn, also with somebody else's agent.
+        // The caller takes the turn, also with somebody else's agent.
         person: caller.actor,
         key: `${caller.kind}/${caller.session}`,
         ...(trace !== undefined && { trace }),

@@ -395,7 +395,8 @@ export const warningsOf = ({
         })),
       };
 
-/** What a tool or a model was given as arguments, as an object to be sent: character by character, by whoever writes it with `stringifyWritten`. */
+/** What a tool or a model was given as arguments, as an object to be sent: character by character, once it is written
+ *  with `stringifyWritten`. */
 export function writtenArguments(text: string): Fields | AsWritten {
   try {
     return isFields(parseWithin(text)) ? new AsWritten(text) : {};

@@ -39,7 +39,8 @@ export interface Listed {
 const unreachable: readonly string[] = ["tokenize"];
 
 /** What is told of a model to those who would have to guess: what it can be asked for here, how much it reads, and whether it is only passed on
- *  from somewhere else. Whoever offers the models of this cluster leaves the last out: two clusters that offer each other's would go round. */
+ *  from somewhere else. A cluster that offers the models of this one leaves out those that are passed on: two clusters
+ *  that offer each other's would go round. */
 export function factsOf({ info }: Pick<Listed, "info">): object {
   if (info === undefined) return {};
   const { capabilities, contextTokens, runtime, demonstration } = info;

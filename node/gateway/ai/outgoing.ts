@@ -5,8 +5,9 @@
  *        └── a refusal has a status of its own ──┘                        ├── silence: a beat, again and again
  *                                                                         └── a failure is said in the interface's own words
  *
- *  Invariant: from the place on nobody who listens waits longer than `beatMs` for a byte. Whoever is refused within the moment after the
- *  place (`beginAfterMs`) gets the status of the refusal: nearly all refusals come at once. A beat says nothing: clients skip it. */
+ *  Invariant: from the place on no listening client waits longer than `beatMs` for a byte. A request that is refused
+ *  within the moment after the place (`beginAfterMs`) gets the status of the refusal: nearly all refusals come at once.
+ *  A beat says nothing: clients skip it. */
 import type { FastifyReply } from "fastify";
 import type { ServerResponse } from "node:http";
 import { failureOf, type Failure } from "../../../protocols/index.ts";
@@ -28,7 +29,7 @@ export interface StreamForm {
   readonly contentType: string;
   /** What says nothing. */
   readonly beat: string;
-  /** Facts for whoever looks closely, where the form has a place for them. */
+  /** Facts for a reader of the wire, where the form has a place for them. */
   readonly note?: (facts: Readonly<Record<string, string>>) => string;
 }
 

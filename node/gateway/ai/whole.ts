@@ -1,11 +1,12 @@
-/** An answer that is not streamed, for whoever sits behind a proxy that waits for a minute and no longer.
+/** An answer that is not streamed, for clients behind a proxy that waits for a minute and no longer.
  *
  *      placed ──answer or refusal──► as every answer: its own status
  *         └── `wholeBeginsMs` of silence ──► 200, headers, what has come or a beat, again and again ──► the rest
  *                                                                     └── a failure: the connection is cut
  *
  *  What beats is the form's own: white space before JSON is JSON, a note between captions is one. Where a form has nothing that says nothing, what has come of the answer goes out as it comes, and the answer begins
- *  with that. Whoever is refused by then has the status of the refusal. What fails later can have none any more: the answer ends without its end, so that no client takes it for one. */
+ *  with that. A request that is refused by then has the status of the refusal. A later failure can have no status any
+ *  more: the answer breaks off without its end, so that no client takes it for a whole one. */
 import type { FastifyReply } from "fastify";
 import { failureOf, stringifyWritten, type Failure } from "../../../protocols/index.ts";
 import type { GatewayContext } from "../options.ts";
@@ -25,7 +26,7 @@ export interface WholeForm<Answer> {
   readonly failed?: (reason: Failure) => string;
 }
 
-/** JSON: what fails is written before the cut, for whoever reads the wire. */
+/** JSON: the failure is written before the cut, for a reader of the wire. */
 const json = (reply: FastifyReply): WholeForm<unknown> => ({
   contentType: "application/json; charset=utf-8",
   beat: " ",

@@ -1,8 +1,9 @@
 /** Which holders get the shards of a stripe, and which group a stripe: weighted rendezvous hashing.
  *
- *  Each holder draws a number for the stripe, from a hash, so that whoever computes it gets the same; the higher its weight, the higher
- *  the number (Schindelhauer and Schomaker, "Weighted Distributed Hash Tables", 2005: weight / −ln of a uniform draw). The highest are
- *  taken. So each gets stripes in proportion to its weight, and a holder that comes or goes changes only what it gets or had.
+ *  Each holder draws a number for the stripe, from a hash, so that every node computes the same; the higher its weight,
+ *  the higher the number (Schindelhauer and Schomaker, "Weighted Distributed Hash Tables", 2005: weight / −ln of a
+ *  uniform draw). The highest are taken. So each gets stripes in proportion to its weight, and a holder that comes or
+ *  goes changes only what it gets or had.
  *
  *  Shards of a stripe are on distinct nodes, and no zone has more of them than it must. A node without a zone is alone in its own. */
 import { assert, failure, hash32, ok, refused, type Result, type Scheme } from "../../../protocols/index.ts";
