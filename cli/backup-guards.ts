@@ -42,7 +42,12 @@ export function describeRequests(requests: readonly RecallRequest[], color: bool
 }
 
 const queryText = (wish: RecallRequest["wish"]): string =>
-  "query" in wish ? Object.entries(wish.query).map(([name, value]) => `${name} ${value}`).join(", ") : wish.sort; // prettier-ignore
+  "query" in wish ? Object.entries(wish.query).map(factText).join(", ") : wish.sort;
+
+/** One field of a query; times as people read them, as far as a date can name them. */
+const factText = ([name, value]: readonly [string, unknown]): string =>
+  name.endsWith("Ms") ? `${name.slice(0, -2)} ${minuteText(Math.min(Number(value), lastDateMs))}` : `${name} ${value}`;
+const lastDateMs = 8.64e15;
 
 /** `plexus backup approve` and `plexus backup decline`. */
 export async function answerRequest(

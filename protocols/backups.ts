@@ -36,6 +36,14 @@ export const backupQuery = object({
   person: name,
   thread: name,
   type: name,
+  replies: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: Number.MAX_SAFE_INTEGER,
+      description:
+        "Of a room: the message of this position and what answers it. Only with a room as `thread`, and messages",
+    }),
+  ),
   text: Type.Optional(
     Type.String({
       minLength: 1,

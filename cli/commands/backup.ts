@@ -12,6 +12,7 @@ interface RecallOptions extends AdminOptions {
   readonly dryRun?: boolean;
   readonly room?: string;
   readonly actor?: string;
+  readonly replies?: number;
   readonly person?: string;
   readonly type?: string;
   readonly search?: string;
@@ -106,6 +107,7 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
       "plexus backup recall --from /mnt/backup/plexus --person ada --since 2026-11-01 --dry-run",
       "plexus backup recall --from /mnt/backup/plexus --to ./everything",
       "plexus backup recall --into-place --room lobby --since 7d --deleted --dry-run",
+      "plexus backup recall --room lobby --replies 120 --at 2026-11-20T12:00 --to ./thread",
     ],
     more: (inner) =>
       from(inner)
@@ -113,6 +115,10 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
         .option("--dry-run", "only say how much it would be")
         .addOption(new Option("--room <room>", "of this room").conflicts("actor"))
         .option("--actor <actor>", "of this actor, like agent/ada.helper")
+        .addOption(
+          new Option("--replies <message>", "with --room: only the thread of this message, by its number")
+            .argParser(wholeNumber("The message", 1)),
+        )
         .option("--person <name>", "this person's own data, and what they wrote elsewhere")
         .option("--type <type>", "only records of this type, such as message")
         .option("--search <words>", "only records with this text")
@@ -144,9 +150,23 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
         .addOption(new Option("--undo <recall>", "delete what this recall brought back with --into-place").argParser(recallName).conflicts("to")), // prettier-ignore
     run: async (flags, options) => {
       const { recallBackup, placeBackup, withdrawBackup, actorNamed } = await load();
-      const { to, dryRun = false, room, actor, person, type, search, since, until, at, snapshot: number } = options;
+      const {
+        to,
+        dryRun = false,
+        room,
+        actor,
+        replies,
+        person,
+        type,
+        search,
+        since,
+        until,
+        at,
+        snapshot: number,
+      } = options;
       const { intoPlace = false, existing, deleted = false, remake = false, id, undo } = options;
       if (!dryRun && to === undefined && !intoPlace && undo === undefined) command.error("error: --to says where it is written, --into-place brings messages into their rooms; --dry-run only says how much it is"); // prettier-ignore
+      if (replies !== undefined && room === undefined) command.error("error: --replies needs --room");
       const thread = room === undefined ? actor : actorNamed("room", room);
       const query = {
         ...(number !== undefined && { snapshot: number }),
@@ -154,6 +174,7 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
         ...(thread !== undefined && { thread }),
         ...(person !== undefined && { person: actorNamed("user", person) }),
         ...(type !== undefined && { type }),
+        ...(replies !== undefined && { replies }),
         ...(search !== undefined && { text: search }),
         ...(since !== undefined && { fromMs: since }),
         ...(until !== undefined && { toMs: until }),

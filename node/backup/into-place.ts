@@ -147,7 +147,9 @@ export async function recallIntoPlace(
   return { recall: wish.recall, snapshot, ...sums, takesMs, read };
 }
 
-const isWanted = (type: string, query: RecallQuery): boolean => query.type === undefined || query.type === type;
+/** Only rooms have threads of replies. */
+const isWanted = (type: string, { type: wanted, replies }: RecallQuery): boolean =>
+  (wanted === undefined || wanted === type) && (replies === undefined || type === "message");
 
 /** How many rows there are at the most that come into place. */
 async function rowsOfSorts(repository: Repository, query: RecallQuery): Promise<number> {

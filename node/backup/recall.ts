@@ -9,6 +9,9 @@ import type { BackupPorts } from "./ports.ts";
 import type { Repository } from "./repository.ts";
 import { unitsOf } from "./tree.ts";
 
+/** The type of a room's messages. */
+const messageType = "message";
+
 /** What to bring back: what fits all that is named. */
 export interface RecallQuery {
   /** The number of a snapshot; or the newest at that time; or the newest. */
@@ -19,6 +22,8 @@ export interface RecallQuery {
   /** An actor: a room, an agent. */
   readonly thread?: string;
   readonly type?: string;
+  /** Of a room: the message of this position, and what answers it. */
+  readonly replies?: number;
   /** Records whose text has this in it, whatever its case. */
   readonly text?: string;
   readonly fromMs?: number;
@@ -78,6 +83,7 @@ export async function* unitsFor(
   { root, units, bytes }: Snapshot,
   query: RecallQuery,
 ): AsyncGenerator<UnitEntry> {
+  demandRoom(query);
   if (root === null) return;
   let same: UnitEntry[] = [];
   const inOrder = (): readonly UnitEntry[] => same.toSorted((one, other) => (one.first < other.first ? -1 : 1));
@@ -92,7 +98,20 @@ export async function* unitsFor(
   yield* inOrder();
 }
 
-function isWanted({ name, fromMs, toMs }: UnitEntry, query: RecallQuery): boolean {
+/** Positions are a room's own. */
+function demandRoom({ replies, thread = "", type = messageType }: RecallQuery): void {
+  if (replies === undefined || (thread.startsWith("room/") && type === messageType)) return;
+  const problem = "a thread of replies is named by its room and the position of the message that they answer";
+  throw new PlexusError(failure("BAD_REQUEST", { path: "/query/replies", problem }));
+}
+
+/** What answers a message lies behind it: a unit that ends before has nothing of its thread. */
+const mayHaveReplies = ({ name, last }: UnitEntry, root: number): boolean =>
+  name.type === messageType && last >= `${messageType}/${String(root).padStart(16, "0")}`;
+
+function isWanted(unit: UnitEntry, query: RecallQuery): boolean {
+  const { name, fromMs, toMs } = unit;
+  if (query.replies !== undefined && !mayHaveReplies(unit, query.replies)) return false;
   if (query.thread !== undefined && name.thread !== query.thread) return false;
   if (query.type !== undefined && name.type !== query.type) return false;
   // What another person owns is not this person's, even where this one wrote it.
@@ -241,10 +260,12 @@ function filterFor({ name, fromMs, toMs }: UnitEntry, query: RecallQuery): RowFi
   const person = ownerOf(name.thread) === "" ? query.person : undefined;
   const from = query.fromMs !== undefined && query.fromMs > fromMs ? query.fromMs : undefined;
   const to = query.toMs !== undefined && query.toMs <= toMs ? query.toMs : undefined;
-  const { text } = query;
-  if (person === undefined && text === undefined && from === undefined && to === undefined) return undefined;
+  const { text, replies } = query;
+  if (person === undefined && replies === undefined && text === undefined && from === undefined && to === undefined)
+    return undefined;
   return {
     ...(person !== undefined && { person }),
+    ...(replies !== undefined && { replies }),
     ...(text !== undefined && { text }),
     ...(from !== undefined && { fromMs: from }),
     ...(to !== undefined && { toMs: to }),

@@ -8,7 +8,7 @@ interface Asked {
   /** Each is read where it is. */
   readonly deep: boolean;
   /** Its upload is not over. */
-  isComing(hash: BlobHash): boolean;
+  readonly isComing: (hash: BlobHash) => boolean;
 }
 
 async function stateOf(

@@ -130,6 +130,8 @@ export interface RowFilter {
   readonly fromMs?: number;
   readonly toMs?: number;
   readonly person?: string;
+  /** The message of this position in its room, and what answers it. */
+  readonly replies?: number;
   /** What the row's text has in it, whatever its case. */
   readonly text?: string;
 }
@@ -437,6 +439,12 @@ function textOf(value: unknown): string {
   return typeof text === "string" ? text : "";
 }
 
+/** Whether a record is a message with which a thread of replies begins, or answers it. */
+function isOfThread(value: unknown, root: number): boolean {
+  const { seq, replyTo } = (value ?? {}) as { readonly seq?: unknown; readonly replyTo?: unknown };
+  return seq === root || replyTo === root;
+}
+
 /** The rows that are wanted. */
 function filtered(plaintext: Uint8Array, filter: RowFilter): Uint8Array {
   const { fromMs, toMs, person } = filter;
@@ -445,6 +453,7 @@ function filtered(plaintext: Uint8Array, filter: RowFilter): Uint8Array {
     const atMs = timeOf(value);
     if (fromMs !== undefined && (atMs === undefined || atMs < fromMs)) return false;
     if (toMs !== undefined && (atMs === undefined || atMs >= toMs)) return false;
+    if (filter.replies !== undefined && !isOfThread(value, filter.replies)) return false;
     if (wanted !== undefined && !textOf(value).toLowerCase().includes(wanted)) return false;
     return person === undefined || isOf(value, person);
   });

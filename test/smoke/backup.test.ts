@@ -96,6 +96,11 @@ describe("backups of a real node", function () {
     expect(await plexus(node, "backup", "list", "--from", folder)).to.match(/1 .*\n.*2 /);
     expect(await plexus(node, "backup", "show", "--from", folder)).to.match(/Snapshot 2 of/);
     const dry = ["backup", "recall", "--from", folder, "--room", "harbour", "--dry-run"];
+    const thread = await recalled("thread", { thread: "room/harbour", replies: 3 });
+    expect(await textsIn(thread, "harbour")).to.deep.equal(["before 2"]);
+    expect(await plexus(node, ...dry, "--replies", "3")).to.match(/Nothing was written\./);
+    const roomless = await runPlexus("backup", "recall", "--from", folder, "--replies", "3", "--dry-run", "--data", node.data); // prettier-ignore
+    expect([roomless.code, roomless.stderr]).to.deep.equal([2, "error: --replies needs --room\n"]);
     expect(await plexus(node, ...dry)).to.match(
       /Nothing was written\. It would write up to .* of 1 actor of snapshot 2/,
     );

@@ -39,6 +39,14 @@ describe("the backups of a cluster", function () {
     await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "Meet at the harbour" });
     await eve.api("POST", "/api/v1/rooms", { room: "secret", title: "Secret", visibility: "private" });
     await eve.api("POST", "/api/v1/rooms/secret/messages", { text: "Nobody else reads this" });
+    await ada.api("POST", "/api/v1/rooms", { room: "kitchen", title: "Kitchen" });
+    await eve.api("POST", "/api/v1/rooms/kitchen/join", {});
+    const cooks = async (person: Person, text: string, replyTo?: number) =>
+      person.api("POST", "/api/v1/rooms/kitchen/messages", { text, ...(replyTo !== undefined && { replyTo }) });
+    await cooks(ada, "What shall we cook?");
+    await cooks(eve, "Soup with leeks", 1);
+    await cooks(ada, "Bread goes with it", 1);
+    await cooks(eve, "Soup is not of the thread here");
     await ada.api("PUT", "/api/v1/admin/users/eve", { admin: true });
     await until("somebody keeps shards", async () => {
       const { groups } = (await ada.api("GET", "/api/v1/admin/shards")) as ShardsView;
@@ -143,6 +151,51 @@ describe("the backups of a cluster", function () {
       .and.to.include("Meet at the harbour")
       .and.to.include("recall.json");
     expect(archive).to.not.include("Nobody else reads this");
+  });
+
+  it("give back a thread of replies, of a person, of some days, as it was on a day; a day that cannot be is said at its field", async () => {
+    const { page } = ada;
+    const recall = part(page, "Recall");
+    const show = recall.getByRole("button", { name: "Show how much it is" });
+    await recall.getByRole("combobox", { name: "Bring back" }).selectOption("A thread of a room");
+    await recall.getByRole("combobox", { name: "In which room" }).fill("kitchen");
+    const message = recall.getByRole("combobox", { name: "Its first message" });
+    await recall.locator('option[value="1"][label^="2 replies, the last by ada: Bread goes"]').waitFor({ state: "attached" }); // prettier-ignore
+    await message.fill("first");
+    await show.click();
+    await recall.getByText("The number of a message: a thread is named by its first one.").waitFor();
+    await message.fill("1");
+    await recall.getByLabel("From").fill("2030-01-01T00:00");
+    await recall.getByLabel("Before").fill("2020-01-01T00:00");
+    await show.click();
+    await recall.getByText("A day and a time, before the one in “Before”.").waitFor();
+    await recall.getByLabel("From").fill("2020-01-01T00:00");
+    await recall.getByLabel("Before").fill("2090-01-01T00:00");
+    await recall.getByLabel("As it was on").fill("2001-01-01T00:00");
+    await show.click();
+    await recall.getByText(/no snapshot of that time or earlier/).waitFor();
+    await recall.getByLabel("As it was on").fill("2080-01-01T00:00");
+    await recall.getByText(/^Days and times are in your time zone, \w+/).waitFor();
+    await recall.getByRole("combobox", { name: "Written by" }).fill("eve");
+    await show.click();
+    await recall.getByText(/room\/kitchen, message 1 and its replies, the data and messages of eve, from .* 2020.*, before .* 2090.*, as it was on .* 2080/).waitFor(); // prettier-ignore
+    const folderOfShots = process.env["PLEXUS_TEST_SHOTS"];
+    for (const width of [1280, 390]) {
+      await page.setViewportSize({ width, height: 844 });
+      if (folderOfShots !== undefined) await recall.screenshot({ path: `${folderOfShots}/recall-${width}.png` });
+      expect(await faults(page), String(width)).to.deep.equal([]);
+      const wider = await page.locator(".settings-body").evaluate((body) => body.scrollWidth - body.clientWidth);
+      expect(wider, `wider than ${width}`).to.equal(0);
+    }
+    await page.setViewportSize({ width: 1280, height: 800 });
+    const [download] = await Promise.all([page.waitForEvent("download"), recall.getByRole("button", { name: "Download" }).click()]); // prettier-ignore
+    const archive = await readFile((await download.path())!, "latin1");
+    expect(archive).to.include("Soup with leeks");
+    for (const other of ["What shall we cook?", "Bread goes with it", "not of the thread"])
+      expect(archive).to.not.include(other);
+    // What was chosen here is not what the next one asks for.
+    await page.reload();
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("bring what was deleted back into its room, after a preview, and take it back again", async () => {

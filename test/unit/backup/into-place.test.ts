@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { comesBack, openRepository, recallIntoPlace, runBackup, verdictOf, withdrawRecall, type PlaceMark, type PlaceReport, type PlaceTarget, type PlaceWish } from "../../../node/backup/index.ts"; // prettier-ignore
+import { comesBack, openRepository, recall, recallIntoPlace, runBackup, verdictOf, withdrawRecall, type PlaceMark, type PlaceReport, type PlaceTarget, type PlaceWish, type RecallQuery } from "../../../node/backup/index.ts"; // prettier-ignore
 import { failure, failureOf, PlexusError, refused, type ActorId, type RoomEvent, type RoomMessage, type RoomState, type RoomSummary } from "../../../protocols/index.ts"; // prettier-ignore
+import { decodeRows } from "../../../runtimes/backup/index.ts";
 import { emptyRoom, foldRoom } from "../../../web/src/model/room.ts";
 import { depth } from "../../depth.ts";
 import type { Fixture } from "../actors/fixture.ts";
@@ -84,6 +85,15 @@ class World {
     wait: async (ms: number) => void (this.waitedMs += ms),
   };
 
+  /** What a recall of a query gives. */
+  async recalled(query: RecallQuery): Promise<readonly unknown[]> {
+    const rows: unknown[] = [];
+    const { ports } = this.backups;
+    const write = async (_: unknown, content: Uint8Array) => void rows.push(...decodeRows(content).map(([, value]) => value)); // prettier-ignore
+    await recall(ports, openRepository(ports), query, { write }, idle);
+    return rows;
+  }
+
   place(wish: PlaceWish): Promise<PlaceReport> {
     const { ports } = this.backups;
     return recallIntoPlace(ports, openRepository(ports), wish, this.target, this.options);
@@ -133,6 +143,56 @@ function play(world: World, steps: readonly (typeof step extends fc.Arbitrary<in
     }
   }
 }
+
+describe("a recall of a thread of replies", () => {
+  it("brings what the room shows of it, whatever was written, edited and deleted, and comes back into its thread once", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+        const world = new World();
+        play(world, steps);
+        await world.backUp();
+        const shown = (root: number) =>
+          world.fixture.ok<{ messages: readonly RoomMessage[] }>("user/ada", lobby, { type: "history", thread: root, limit: 100 }).messages; // prettier-ignore
+        for (const { seq: root } of world.messages()) {
+          const rows = (await world.recalled({ thread: lobby, replies: root })) as readonly RoomMessage[];
+          expect(rows.map(({ seq }) => seq)).to.deep.equal(
+            world.messages().filter(({ seq, replyTo }) => seq === root || replyTo === root).map(({ seq }) => seq),
+          );
+          if (rows.length > 1) expect(rows.map(({ seq }) => seq)).to.deep.equal(shown(root).map(({ seq }) => seq));
+        }
+      }),
+      { numRuns: depth(40, 400) },
+    );
+  }); // prettier-ignore
+
+  it("comes back with its beginning where that is gone, and nothing else does", async () => {
+    const world = new World();
+    const root = world.post("ada", "Where do we meet?");
+    world.post("bob", "Something else");
+    const other = world.post("bob", "Another question");
+    const answers = [world.post("bob", "At the harbour", root), world.post("cleo", "Fine", root)];
+    world.post("cleo", "Not of it", other);
+    await world.backUp();
+    for (const { seq, author } of world.messages()) world.fixture.ok(author as ActorId, lobby, { type: "delete", seq });
+    const wish = wishOf({ query: { thread: lobby, replies: root }, deleted: true });
+    const report = await world.place(wish);
+    expect([report.restored, report.failed.total]).to.deep.equal([3, 0]);
+    const back = world.restored();
+    expect(back.map(({ restored }) => restored?.seq)).to.deep.equal([root, ...answers]);
+    const [first, ...rest] = back;
+    expect(rest.map(({ replyTo }) => replyTo)).to.deep.equal([first?.seq, first?.seq]);
+    expect((await world.place(wish)).restored).to.equal(0);
+    expect((await world.place({ ...wish, recall: "recall0002" })).restored).to.equal(0);
+  });
+
+  it("is refused without a room, and of what is no message", async () => {
+    const world = new World();
+    world.post("ada", "hello");
+    await world.backUp();
+    for (const query of [{ replies: 1 }, { thread: "agent/ada.helper", replies: 1 }, { thread: lobby, type: "event", replies: 1 }])
+      expect(await world.recalled(query).catch((error: unknown) => failureOf(error)), JSON.stringify(query)).to.deep.include({ code: "BAD_REQUEST" }); // prettier-ignore
+  });
+});
 
 describe("a recall into place", () => {
   it("brings each message once, wherever it is broken off and begun again, and changes nothing that lives", async () => {

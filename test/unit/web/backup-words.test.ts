@@ -185,6 +185,11 @@ describe("how backups stand, in words", () => {
     expect(wishText({ sort: "recall", query: { person: "user/bob", type: "message", snapshot: 3 } })).to.equal(
       "Recall of the data and messages of bob, message, snapshot 3",
     );
+    const query = { thread: "room/lobby", replies: 120, fromMs: 1_000, toMs: Number.MAX_SAFE_INTEGER, atMs: 2_000, text: "harbour" }; // prettier-ignore
+    // Who agrees to it sees all of it.
+    expect(wishText({ sort: "recall", query })).to.match(
+      /^Recall of room\/lobby, message 120 and its replies, with “harbour”, from .*1970.*, before .*275760.*, as it was on .*1970/,
+    );
     expect(wishText({ sort: "verify", depth: "data", snapshot: 2 })).to.match(/^Check of snapshot 2, every byte/);
     expect([ago(nowMs - 30_000, nowMs), ago(nowMs - 3 * hour, nowMs)]).to.deep.equal(["just now", "3 hours ago"]);
   });

@@ -14,6 +14,7 @@ import { isDatedAhead, isTimeZone } from "../../../../../protocols/backup-dates.
 import { drillFault, latesOf, timesAfter } from "../../../../../protocols/backup-times/index.ts";
 import { explain } from "../../../model/explain.ts";
 import { bytes } from "../bytes.ts";
+import { momentOf } from "../../time.ts";
 import { placesToUse, whereText } from "./where.ts";
 
 const hourMs = 3_600_000;
@@ -246,13 +247,26 @@ export const depths = {
 
 type Query = Extract<BackupWish, { sort: "recall" }>["query"];
 
-/** What a recall is of. */
-export function queryText({ person, thread, type, text, snapshot }: Query): string {
+/** The last moment that a date can name. */
+const lastDateMs = 8.64e15;
+
+/** What a recall is of: all that its query says, since others agree to it by these words. */
+export function queryText({ person, thread, replies, type, text, fromMs, toMs, atMs, snapshot }: Query): string {
+  const at = (ms: number): string => momentOf(Math.min(ms, lastDateMs));
   const of = [
     ...(thread === undefined ? [] : [thread]),
+    ...(replies === undefined ? [] : [`message ${replies} and its replies`]),
     ...(person === undefined ? [] : [`the data and messages of ${person.replace("user/", "")}`]),
   ];
-  return `${of.join(", ") || "everything"}${type === undefined ? "" : `, ${type}`}${text === undefined ? "" : `, with “${text}”`}${snapshot === undefined ? "" : `, snapshot ${snapshot}`}`;
+  return [
+    of.join(", ") || "everything",
+    ...(type === undefined ? [] : [type]),
+    ...(text === undefined ? [] : [`with “${text}”`]),
+    ...(fromMs === undefined ? [] : [`from ${at(fromMs)}`]),
+    ...(toMs === undefined ? [] : [`before ${at(toMs)}`]),
+    ...(atMs === undefined ? [] : [`as it was on ${at(atMs)}`]),
+    ...(snapshot === undefined ? [] : [`snapshot ${snapshot}`]),
+  ].join(", ");
 }
 
 /** Part that is done, from 0 to 1; undefined: nobody knows. */
