@@ -46,7 +46,9 @@ const queryText = (wish: RecallRequest["wish"]): string =>
 
 /** One field of a query; times as people read them, as far as a date can name them. */
 const factText = ([name, value]: readonly [string, unknown]): string =>
-  name.endsWith("Ms") ? `${name.slice(0, -2)} ${minuteText(Math.min(Number(value), lastDateMs))}` : `${name} ${value}`;
+  name.endsWith("Ms")
+    ? `${name.slice(0, -2)} ${minuteText(Math.min(Number(value), lastDateMs))}`
+    : `${name} ${String(value)}`;
 const lastDateMs = 8.64e15;
 
 /** `plexus backup approve` and `plexus backup decline`. */

@@ -1,32 +1,11 @@
 import { Option } from "commander";
-import { adminCommands, examples, moment, recallName, wholeNumber, type AdminOptions } from "../options.ts";
+import { adminCommands, examples, type AdminOptions } from "../options.ts";
 import { defineGuards } from "./backup-guards.ts";
 import { defineKeys } from "./backup-keys.ts";
+import { defineRecall, from, snapshot } from "./backup-recall.ts";
 import { defineCopies, defineRestore } from "./backup-restore.ts";
 import { defineTasks, depths, keepOf, withKeepOptions, type KeepOptions } from "./backup-tasks.ts";
 import type { Define } from "./index.ts";
-
-interface RecallOptions extends AdminOptions {
-  readonly from?: string;
-  readonly to?: string;
-  readonly dryRun?: boolean;
-  readonly room?: string;
-  readonly actor?: string;
-  readonly replies?: number;
-  readonly person?: string;
-  readonly type?: string;
-  readonly search?: string;
-  readonly since?: number;
-  readonly until?: number;
-  readonly at?: number;
-  readonly snapshot?: number;
-  readonly intoPlace?: boolean;
-  readonly existing: "skip" | "edited" | "again";
-  readonly deleted?: boolean;
-  readonly remake?: boolean;
-  readonly id?: string;
-  readonly undo?: string;
-}
 
 type PruneOptions = AdminOptions &
   KeepOptions & {
@@ -40,11 +19,6 @@ type PruneOptions = AdminOptions &
 function defineBackups(command: Parameters<Define>[0], { output, onExit }: Parameters<Define>[1]): void {
   const add = adminCommands(command, onExit);
   const load = () => import("../backups.ts");
-  const from = (inner: typeof command) =>
-    inner.option("--from <folder>", "a folder of backups on the node's machine, instead of the backups of the cluster");
-  const snapshot = () =>
-    new Option("--snapshot <number>", "this snapshot (its number)").argParser(wholeNumber("The snapshot", 1));
-
   add<AdminOptions & { readonly to?: string; readonly full?: boolean }>({
     name: "run",
     says: "Back up the cluster onto its storage nodes, or with --to into a folder on the node's machine: everything that this node owns. Unchanged data is not written again.",
@@ -99,92 +73,7 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
         output,
       ),
   });
-  add<RecallOptions>({
-    name: "recall",
-    says: "Bring back data from a backup: into a new folder on the node's machine, or messages into their rooms and conversations, as new messages marked as restored.",
-    examples: [
-      "plexus backup recall --room lobby --at 1d --to ./lobby",
-      "plexus backup recall --from /mnt/backup/plexus --person ada --since 2026-11-01 --dry-run",
-      "plexus backup recall --from /mnt/backup/plexus --to ./everything",
-      "plexus backup recall --into-place --room lobby --since 7d --deleted --dry-run",
-      "plexus backup recall --room lobby --replies 120 --at 2026-11-20T12:00 --to ./thread",
-    ],
-    more: (inner) =>
-      from(inner)
-        .option("--to <folder>", "the folder to write; it must be empty or absent")
-        .option("--dry-run", "only say how much it would be")
-        .addOption(new Option("--room <room>", "of this room").conflicts("actor"))
-        .option("--actor <actor>", "of this actor, like agent/ada.helper")
-        .addOption(
-          new Option("--replies <message>", "with --room: only the thread of this message, by its number")
-            .argParser(wholeNumber("The message", 1)),
-        )
-        .option("--person <name>", "this person's own data, and what they wrote elsewhere")
-        .option("--type <type>", "only records of this type, such as message")
-        .option("--search <words>", "only records with this text")
-        .addOption(
-          new Option("--since <time>", "only what is not older: 2026-11-23, 2026-11-23T09:30, or 7d").argParser(
-            moment("--since"),
-          ),
-        ) // prettier-ignore
-        .addOption(new Option("--until <time>", "only what is older").argParser(moment("--until")))
-        .addOption(new Option("--at <time>", "the newest snapshot of that time").argParser(moment("--at"))) // prettier-ignore
-        .addOption(snapshot().conflicts("at"))
-        .addOption(
-          new Option("--into-place", "bring messages into their rooms; nothing that exists is changed").conflicts([
-            "to",
-            "type",
-          ]),
-        )
-        .addOption(
-          new Option(
-            "--existing <rule>",
-            "with --into-place, for messages that still exist: skip them, bring those edited since, or bring all again",
-          )
-            .choices(["skip", "edited", "again"])
-            .default("skip"),
-        )
-        .option("--deleted", "with --into-place, also bring messages that were deleted since")
-        .option("--remake", "with --into-place, make a deleted room again, with its members of that time")
-        .option("--id <recall>", "with --into-place, continue this recall", recallName)
-        .addOption(new Option("--undo <recall>", "delete what this recall brought back with --into-place").argParser(recallName).conflicts("to")), // prettier-ignore
-    run: async (flags, options) => {
-      const { recallBackup, placeBackup, withdrawBackup, actorNamed } = await load();
-      const {
-        to,
-        dryRun = false,
-        room,
-        actor,
-        replies,
-        person,
-        type,
-        search,
-        since,
-        until,
-        at,
-        snapshot: number,
-      } = options;
-      const { intoPlace = false, existing, deleted = false, remake = false, id, undo } = options;
-      if (!dryRun && to === undefined && !intoPlace && undo === undefined) command.error("error: --to says where it is written, --into-place brings messages into their rooms; --dry-run only says how much it is"); // prettier-ignore
-      if (replies !== undefined && room === undefined) command.error("error: --replies needs --room");
-      const thread = room === undefined ? actor : actorNamed("room", room);
-      const query = {
-        ...(number !== undefined && { snapshot: number }),
-        ...(at !== undefined && { atMs: at }),
-        ...(thread !== undefined && { thread }),
-        ...(person !== undefined && { person: actorNamed("user", person) }),
-        ...(type !== undefined && { type }),
-        ...(replies !== undefined && { replies }),
-        ...(search !== undefined && { text: search }),
-        ...(since !== undefined && { fromMs: since }),
-        ...(until !== undefined && { toMs: until }),
-      };
-      const { from: folder } = options;
-      if (undo !== undefined) return withdrawBackup(flags, { from: folder, query, recall: undo }, output);
-      if (intoPlace) return placeBackup(flags, { from: folder, query, existing, deleted, remake, dryRun, id }, output);
-      return recallBackup(flags, { from: folder, to: dryRun ? undefined : to, query }, output);
-    },
-  });
+  defineRecall(command, { output, onExit });
   add<PruneOptions>({
     name: "prune",
     says: "Remove old snapshots, and keep those that you name. It shows what it would remove, and asks. Nothing else removes snapshots.",

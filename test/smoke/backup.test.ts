@@ -100,7 +100,8 @@ describe("backups of a real node", function () {
     expect(await textsIn(thread, "harbour")).to.deep.equal(["before 2"]);
     expect(await plexus(node, ...dry, "--replies", "3")).to.match(/Nothing was written\./);
     const roomless = await runPlexus("backup", "recall", "--from", folder, "--replies", "3", "--dry-run", "--data", node.data); // prettier-ignore
-    expect([roomless.code, roomless.stderr]).to.deep.equal([2, "error: --replies needs --room\n"]);
+    expect(roomless.code).to.equal(2);
+    expect(roomless.stderr).to.match(/--replies needs --room/);
     expect(await plexus(node, ...dry)).to.match(
       /Nothing was written\. It would write up to .* of 1 actor of snapshot 2/,
     );
