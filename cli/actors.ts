@@ -1,9 +1,9 @@
 import { refused, type Result } from "../protocols/errors.ts";
 import { kinds } from "../protocols/ids.ts";
-import type { ActorDetail, ActorPage, ActorRow } from "../protocols/index.ts";
-import { actorPath, advised, demand, findNode, type AdminFlags } from "./admin.ts";
+import type { ActorDetail, ActorRow } from "../protocols/index.ts";
+import { actorNamed, advised, callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode, forLook, type Target } from "./node-client.ts";
+import { forLook, type Target } from "./node-client.ts";
 import { didYouMean, nearest } from "./suggest.ts";
 import { counted, describeBytes, exitCodes, paint, type Output } from "./output.ts";
 import { renderTable, type Column } from "./table.ts";
@@ -12,7 +12,7 @@ import { jsonLine, withoutControls } from "./printable.ts";
 /** What `plexus actors list` looks for. */
 export interface ActorFilter {
   readonly kind?: string;
-  readonly status?: string;
+  readonly status?: ActorRow["status"];
   readonly limit: number;
 }
 
@@ -24,12 +24,15 @@ export async function listActors(flags: AdminFlags, filter: ActorFilter, output:
   const unanswered = new Set<string>();
   let more = true;
   while (more && rows.length < filter.limit) {
-    const query = new URLSearchParams({ limit: String(Math.min(cliLimits.actorPageRows, filter.limit - rows.length)) });
-    if (filter.kind !== undefined) query.set("kind", filter.kind);
-    if (filter.status !== undefined) query.set("status", filter.status);
+    const { limit, ...wanted } = filter;
     const last = rows.at(-1);
-    if (last !== undefined) query.set("after", last.actor);
-    const page = demand(await callNode<ActorPage>(target, "GET", `/api/v1/admin/actors?${query.toString()}`));
+    const page = demand(
+      await callsTo(target)("actors.list", {
+        limit: Math.min(cliLimits.actorPageRows, limit - rows.length),
+        ...wanted,
+        ...(last && { after: last.actor }),
+      }),
+    );
     rows.push(...page.rows);
     for (const node of page.unanswered ?? []) unanswered.add(node);
     more = page.more && page.rows.length > 0;
@@ -71,8 +74,9 @@ export async function namedActor<T>(target: Target, answer: Result<T>, actor: st
   if (answer.error.details?.["node"] !== undefined) return answer;
   const [kind = "", key = ""] = actor.split("/");
   const [likely] = (kinds as readonly string[]).includes(kind) ? [kind] : nearest(kind, kinds);
-  const path = `/api/v1/admin/actors?kind=${likely ?? ""}&limit=${cliLimits.actorPageRows}`;
-  const page = likely === undefined ? undefined : await callNode<ActorPage>(forLook(target), "GET", path);
+  const limit = cliLimits.actorPageRows;
+  const call = callsTo(forLook(target));
+  const page = likely === undefined ? undefined : await call("actors.list", { kind: likely, limit });
   const known = page?.ok === true ? page.value.rows.map((row) => row.actor) : [];
   const meant = didYouMean(`${likely}/${key}`, known);
   const hint = [meant ?? [], "`plexus actors list` lists those that are in use."].flat().join(" ");
@@ -81,9 +85,9 @@ export async function namedActor<T>(target: Target, answer: Result<T>, actor: st
 
 /** `plexus actors show KIND/KEY`. */
 export async function showActor(flags: AdminFlags, actor: string, output: Output): Promise<number> {
-  const path = actorPath(actor);
+  const id = actorNamed(actor);
   const target = await findNode(flags);
-  const detail = demand(await namedActor(target, await callNode<ActorDetail>(target, "GET", path), actor));
+  const detail = demand(await namedActor(target, await callsTo(target)("actors.show", id), actor));
   output.print(flags.json ? jsonLine(detail) : describeActor(detail, output.color));
   return exitCodes.ok;
 }
@@ -112,11 +116,11 @@ export async function releaseActor(
   release: { readonly actor: string; readonly redeliver: boolean },
   output: Output,
 ): Promise<number> {
-  const path = `${actorPath(release.actor)}/release`;
-  type Released = { readonly redelivered: number };
-  const body = { redeliver: release.redeliver };
+  const { redeliver } = release;
+  const id = actorNamed(release.actor);
   const target = await findNode(flags);
-  const answer = await namedActor(target, await callNode<Released>(target, "POST", path, body), release.actor);
+  const asked = await callsTo(target)("actors.release", { ...id, redeliver });
+  const answer = await namedActor(target, asked, release.actor);
   const nothing = `It is not quarantined and has no dead letters. To unpin an actor that was moved by hand: \`plexus slots release ${release.actor}\`.`;
   const released = demand(advised(answer, { ALREADY_DONE: nothing }));
   output.print(

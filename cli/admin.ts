@@ -119,12 +119,10 @@ export function advised<T>(result: Result<T>, advice: Readonly<Partial<Record<Fa
   return hint === undefined ? result : refused({ ...result.error, details: { ...result.error.details, hint } });
 }
 
-/** The path of an actor's routes. Error: BAD_REQUEST. */
-export function actorPath(actor: string, below = "/api/v1/admin/actors"): string {
+/** An actor, as operations name it. Error: BAD_REQUEST. */
+export function actorNamed(actor: string): { readonly kind: string; readonly key: string } {
   const id = parseActorId(actor);
-  if (id === undefined)
-    throw new PlexusError(
-      failure("BAD_REQUEST", { field: "actor", reason: "the name of an actor is KIND/NAME, such as room/lobby" }),
-    );
-  return `${below}/${id.kind}/${id.key}`;
+  if (id !== undefined) return id;
+  const reason = "the name of an actor is KIND/NAME, such as room/lobby";
+  throw new PlexusError(failure("BAD_REQUEST", { field: "actor", reason }));
 }

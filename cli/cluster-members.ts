@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { failure, failureOf, ok, PlexusError, refused, type Result } from "../protocols/errors.ts";
-import type { ClusterSummary, Evicted, Role } from "../protocols/index.ts";
-import { advised, demand, findNode, type AdminFlags } from "./admin.ts";
+import type { ClusterSummary, Role } from "../protocols/index.ts";
+import { advised, callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
 import {
   describeDrain,
   describeDrained,
@@ -16,9 +16,9 @@ import {
   type DrainProgress,
 } from "../protocols/cluster-leaving.ts";
 import { describeNodes } from "./cluster-view.ts";
-import { base, named, noCandidate, readSlots, readSummary, unknownNode } from "./cluster.ts";
+import { named, noCandidate, readSlots, readSummary, unknownNode } from "./cluster.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode, type Target } from "./node-client.ts";
+import type { Target } from "./node-client.ts";
 import { describeDuration, exitCodes, paint, reportFailure, worstOf, type Output } from "./output.ts";
 import { jsonLine } from "./printable.ts";
 
@@ -30,8 +30,6 @@ export async function listNodes(flags: AdminFlags, output: Output): Promise<numb
   output.print(flags.json ? jsonLine(summary) : describeNodes(summary, output.color, output.columns));
   return exitCodes.ok;
 }
-
-const nodePath = (node: string): string => `${base}/nodes/${encodeURIComponent(node)}`;
 
 /** Does the same to several nodes, one after the other. What is refused for one is told, and does not keep the others from it;
  *  of one alone it is thrown. Resolves with the worst exit code. */
@@ -62,8 +60,7 @@ export async function evictNodes(
   const { nodes, force } = eviction;
   const target = await findNode(flags);
   return await toEach(nodes, { flags, output }, async (node) => {
-    const path = `${nodePath(node)}${force ? "?force=true" : ""}`;
-    const answer = await callNode<Evicted>(target, "DELETE", path);
+    const answer = await callsTo(target)("cluster.evict", { node, ...(force && { force }) });
     const because = withReason(await named(target, answer, node), `${node} was not evicted`);
     const evicted = demand(advised(because, { NO_CANDIDATE: roleElsewhere }));
     output.print(flags.json ? jsonLine({ ...evicted, evicted: true }) : describeEviction(node, { ...evicted, force }));
@@ -86,10 +83,10 @@ export async function setNodeRoles(
   change: { readonly node: string; readonly roles: readonly Role[]; readonly seen?: readonly Role[] },
   output: Output,
 ): Promise<number> {
-  const { node, ...body } = change;
-  const { roles } = body;
+  const { node, roles, seen } = change;
   const target = await findNode(flags);
-  const answer = await callNode<{ readonly node: string }>(target, "PUT", `${nodePath(node)}/roles`, body);
+  const said = { node, roles: [...roles], ...(seen && { seen: [...seen] }) };
+  const answer = await callsTo(target)("cluster.setRoles", said);
   const because = withReason(await named(target, answer, node), `The roles of ${node} were not changed`);
   const done = demand(advised(because, { NO_CANDIDATE: roleElsewhere }));
   output.print(
@@ -111,7 +108,7 @@ export interface DrainWish {
 
 /** Resolves with the node's id: what was typed may be the beginning of a name. */
 async function mark(target: Target, node: string, draining: boolean): Promise<string> {
-  const answer = await callNode<{ readonly node: string }>(target, "PUT", `${nodePath(node)}/draining`, { draining });
+  const answer = await callsTo(target)("cluster.drain", { node, draining });
   return demand(advised(await named(target, answer, node), { NO_CANDIDATE: noCandidate })).node;
 }
 

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Call } from "../client/call.ts";
 import { failure, ok, PlexusError, refused, type Failure, type Result } from "../protocols/errors.ts";
 import { parseActorId, placeOfSlot, roles as allRoles, slotCount, type Role } from "../protocols/ids.ts";
-import type { ClusterSlotRow, ClusterSummary, InvitationIssued, Moved, Released } from "../protocols/index.ts";
-import { actorPath, advised, demand, findNode, type AdminFlags } from "./admin.ts";
+import type { ClusterSlotRow, ClusterSummary, Moved } from "../protocols/index.ts";
+import { actorNamed, advised, callsTo, demand, findNode, operate, type AdminFlags } from "./admin.ts";
 import { describeAway, describeDown } from "../protocols/cluster-advice.ts";
 import {
   chooseSlots,
@@ -17,7 +18,7 @@ import {
 import { describeDirectory, joinCommand } from "../protocols/cluster-words.ts";
 import { plexusCommand } from "./launcher.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode, forLook, type Target } from "./node-client.ts";
+import { forLook, type Target } from "./node-client.ts";
 import { didYouMean } from "./suggest.ts";
 import { counted, describeDuration, exitCodes, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
@@ -25,17 +26,13 @@ import { isSure } from "./sure.ts";
 
 /** `plexus invite`, `slots`, `actors move`, `directory`: each asks any node of the cluster. */
 
-/** Where every route of the cluster is. */
-export const base = "/api/v1/admin/cluster";
-
 /** How the cluster is, as one node sees it. */
 export const readSummary = (target: Target): Promise<Result<ClusterSummary>> =>
-  callNode<ClusterSummary>(forLook(target), "GET", `${base}/summary`);
+  callsTo(forLook(target))("cluster.summary");
 
 /** Every slot on record. */
 export async function readSlots(target: Target): Promise<Result<readonly ClusterSlotRow[]>> {
-  const path = `${base}/slots`;
-  const answer = await callNode<{ readonly slots: readonly ClusterSlotRow[] }>(forLook(target), "GET", path);
+  const answer = await callsTo(forLook(target))("cluster.slots");
   return answer.ok ? ok(answer.value.slots) : answer;
 }
 
@@ -65,11 +62,11 @@ export interface InvitationTerms {
 export async function invite(flags: AdminFlags, terms: InvitationTerms, output: Output): Promise<number> {
   const { roles, labels, expiresInMs } = terms;
   const body = {
-    ...(roles !== undefined && { roles }),
+    ...(roles !== undefined && { roles: [...roles] }),
     ...(Object.keys(labels).length > 0 && { labels }),
     ...(expiresInMs !== undefined && { expiresInMs }),
   };
-  const issued = demand(await callNode<InvitationIssued>(await findNode(flags), "POST", `${base}/invitations`, body));
+  const issued = await operate(flags, "cluster.invite", body);
   const plexus = plexusCommand();
   const at = { nowMs: Date.now(), color: output.color, plexus };
   if (flags.json) output.print(jsonLine({ ...issued, command: joinCommand(issued, labels, plexus) }));
@@ -103,21 +100,20 @@ export interface Move {
   readonly timeoutMs: number;
 }
 
+/** Sends a move to the node. */
+type SendMove = (call: Call, to: { readonly to: string; readonly timeoutMs: number }) => Promise<Result<Moved>>;
+
 /** `plexus actors move KIND/KEY --to NODE`. */
-export const moveActor = (flags: AdminFlags, move: Move, output: Output): Promise<number> =>
-  moveAt(flags, { ...move, path: `${actorPath(move.subject, `${base}/actors`)}/move` }, output);
+export async function moveActor(flags: AdminFlags, move: Move, output: Output): Promise<number> {
+  const actor = actorNamed(move.subject);
+  return await moved(flags, move, { output, send: (call, to) => call("cluster.moveActor", { ...actor, ...to }) });
+}
 
 /** `plexus slots move ROLE/NUMBER --to NODE`. */
 export async function moveSlot(flags: AdminFlags, move: Move, output: Output): Promise<number> {
-  const path = slotPath(move.subject);
-  if (path === undefined) throw notASlot("an actor is moved with `plexus actors move`");
-  return await moveAt(flags, { ...move, path: `${path}/move` }, output);
-}
-
-/** The path of a numbered slot's routes; undefined for what is none. */
-function slotPath(slot: string): string | undefined {
-  const place = placeOfSlot(slot);
-  return place && `${base}/slots/${place.role}/${place.number}`;
+  const slot = placeOfSlot(move.subject);
+  if (slot === undefined) throw notASlot("an actor is moved with `plexus actors move`");
+  return await moved(flags, move, { output, send: (call, to) => call("cluster.moveSlot", { ...slot, ...to }) });
 }
 
 const notASlot = (otherwise: string): PlexusError =>
@@ -130,13 +126,15 @@ const notASlot = (otherwise: string): PlexusError =>
 
 /** `plexus slots release ROLE/NUMBER` or `KIND/KEY`. */
 export async function releaseSlot(flags: AdminFlags, slot: string, output: Output): Promise<number> {
-  const numbered = slotPath(slot);
+  const numbered = placeOfSlot(slot);
   // No actor is called by a role, so what begins like one is a slot that is misspelt.
   const likeSlot = (allRoles as readonly string[]).includes(slot.split("/")[0] ?? "");
   if (numbered === undefined && (likeSlot || parseActorId(slot) === undefined))
     throw notASlot("an actor that was moved is kind/key, like room/lobby");
-  const path = `${numbered ?? actorPath(slot, `${base}/actors`)}/held`;
-  const answer = await callNode<Released>(await findNode(flags), "DELETE", path);
+  const call = callsTo(await findNode(flags));
+  const answer = await (numbered === undefined
+    ? call("cluster.releaseActor", actorNamed(slot))
+    : call("cluster.releaseSlot", numbered));
   const released = demand(
     advised(answer, {
       ALREADY_DONE: "It was not moved by hand, so there is nothing to release.",
@@ -151,14 +149,17 @@ export async function releaseSlot(flags: AdminFlags, slot: string, output: Outpu
 
 const onItsWay = "The move may still complete: `plexus slots` shows where it is.";
 
-async function moveAt(flags: AdminFlags, move: Move & { readonly path: string }, output: Output): Promise<number> {
-  const { subject, to, timeoutMs, path } = move;
+async function moved(
+  flags: AdminFlags,
+  { subject, to, timeoutMs }: Move,
+  { send, output }: { readonly send: SendMove; readonly output: Output },
+): Promise<number> {
   const target = await findNode(flags);
   const startMs = performance.now();
   // The node's own answer to a move that takes too long says more than ours.
   const patient = { ...target, timeoutMs: timeoutMs + cliLimits.requestTimeoutMs };
-  const answer = await named(target, await callNode<Moved>(patient, "POST", path, { to, timeoutMs }), to);
-  const moved = demand(
+  const answer = await named(target, await send(callsTo(patient), { to, timeoutMs }), to);
+  const place = demand(
     advised(answer, {
       NO_CANDIDATE: `${to} cannot take it. ${noCandidate}`,
       NOT_FOUND: ({ details }) =>
@@ -171,13 +172,13 @@ async function moveAt(flags: AdminFlags, move: Move & { readonly path: string },
   );
   const tookMs = Math.round(performance.now() - startMs);
   if (flags.json) {
-    output.print(jsonLine({ ...moved, tookMs }));
+    output.print(jsonLine({ ...place, tookMs }));
     return exitCodes.ok;
   }
   const summary = await readSummary(target);
-  const owner = summary.ok ? nameOf(namesOf(summary.value), moved.owner) : moved.owner;
+  const owner = summary.ok ? nameOf(namesOf(summary.value), place.owner) : place.owner;
   output.print(
-    `${subject} is on ${withoutControls(`${owner} now (slot ${moved.slot}`)}, epoch ${moved.epoch}), after ${tookMs} ms.`,
+    `${subject} is on ${withoutControls(`${owner} now (slot ${place.slot}`)}, epoch ${place.epoch}), after ${tookMs} ms.`,
   );
   return exitCodes.ok;
 }
@@ -207,9 +208,8 @@ export async function migrateDirectory(
   const startMs = performance.now();
   const patient = { ...target, timeoutMs: cliLimits.migrateTimeoutMs };
   let done = false;
-  const migrating = callNode<{ readonly rows: number }>(patient, "POST", `${base}/directory/migrate`, {
-    ...(endpoints && { endpoints }),
-  }).finally(() => (done = true));
+  const asked = { ...(endpoints && { endpoints: [...endpoints] }) };
+  const migrating = callsTo(patient)("cluster.migrateDirectory", asked).finally(() => (done = true));
   if (!flags.json) output.print(`Copying the directory to ${to} …`);
   let said = "";
   while (!done) {

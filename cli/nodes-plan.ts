@@ -2,9 +2,9 @@ import { failure, PlexusError } from "../protocols/errors.ts";
 import type { Role } from "../protocols/ids.ts";
 import type { ClusterPlan, SupposedChange } from "../protocols/index.ts";
 import { describeFault, describePlanned, plannedRow, plannedTitles } from "../protocols/plan-words.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
-import { base, named } from "./cluster.ts";
-import { callNode, forLook } from "./node-client.ts";
+import { callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
+import { named } from "./cluster.ts";
+import { forLook } from "./node-client.ts";
 import { exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine } from "./printable.ts";
 import { renderTable } from "./table.ts";
@@ -24,7 +24,7 @@ export interface PlanOptions {
 export async function planNodes(flags: AdminFlags, options: PlanOptions, output: Output): Promise<number> {
   const wish = wishOf(options);
   const target = await findNode(flags);
-  const answer = await callNode<ClusterPlan>(forLook(target), "POST", `${base}/plan`, wish);
+  const answer = await callsTo(forLook(target))("cluster.plan", wish);
   const unknown = answer.ok ? undefined : answer.error.details?.["node"];
   const plan = demand(await named(target, answer, typeof unknown === "string" ? unknown : ""));
   output.print(flags.json ? jsonLine(plan) : describePlan(plan, output));

@@ -6,7 +6,7 @@ import { open, readFile, rename, rm } from "node:fs/promises";
 import { failure, PlexusError } from "../protocols/errors.ts";
 import { wireLimits } from "../protocols/limits.ts";
 import type { NodeHealed, StripeHealth, StripePut, StripeRead, StripeRef } from "../protocols/index.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
+import { demand, findNode, operate, type AdminFlags } from "./admin.ts";
 import { callNode, type Target } from "./node-client.ts";
 import { counted, describeBytes, exitCodes, minuteText, paint, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
@@ -249,8 +249,7 @@ export async function healShards(flags: AdminFlags, output: Output): Promise<num
 
 /** `plexus shards trust`. */
 export async function trustNode(flags: AdminFlags, node: string, output: Output): Promise<number> {
-  const path = `/api/v1/admin/cluster/nodes/${encodeURIComponent(node)}/trust`;
-  const done = demand(await callNode<{ readonly node: string; readonly trust: string }>(await findNode(flags), "POST", path)); // prettier-ignore
+  const done = await operate(flags, "cluster.trust", { node });
   if (flags.json) output.print(jsonLine(done));
   else output.print(`${withoutControls(node)} is trusted: new shards are counted on there, from some seconds on. Audits go on.`); // prettier-ignore
   return exitCodes.ok;

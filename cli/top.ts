@@ -1,14 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { ok, type Failure, type Result } from "../protocols/errors.ts";
-import type { ActorPage, ActorRow, BusyActor, ClusterSlotRow, ClusterSummary } from "../protocols/index.ts";
-import { findNode, demand, type AdminFlags } from "./admin.ts";
+import type { ActorRow, BusyActor, ClusterSlotRow, ClusterSummary } from "../protocols/index.ts";
+import { callsTo, findNode, demand, type AdminFlags } from "./admin.ts";
 import { readSlots, readSummary } from "./cluster.ts";
 import { describeAway, isTaker } from "../protocols/cluster-advice.ts";
 import { rate } from "../protocols/amounts.ts";
 import { byName, describeDirectory, describeSlotCounts, stateOf } from "../protocols/cluster-words.ts";
 import { chooseSlots, listed, nameOf, namesOf, statusOf, statusStyles, type NodeNames } from "./cluster-view.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode, type Target } from "./node-client.ts";
+import type { Target } from "./node-client.ts";
 import { counted, describeBytes, exitCodes, paint, wrap, type Output } from "./output.ts";
 import { fitColumns } from "./table.ts";
 import { fitting, jsonLine, withoutControls } from "./printable.ts";
@@ -39,8 +39,7 @@ async function readTop(target: Target): Promise<Result<TopData>> {
   if (!slots.ok) return slots;
   const known = { summary: summary.value, slots: slots.value };
   if (known.summary.busiest !== undefined) return ok({ ...known, actors: [] });
-  const path = `/api/v1/admin/actors?status=active&limit=${cliLimits.actorPageRows}`;
-  const actors = await callNode<ActorPage>(target, "GET", path);
+  const actors = await callsTo(target)("actors.list", { status: "active", limit: cliLimits.actorPageRows });
   return actors.ok ? ok({ ...known, actors: actors.value.rows }) : actors;
 }
 

@@ -2,6 +2,8 @@
  *  its own, so one process can replay a node, its disk and its clock from a seed. */
 import type {
   ActorId,
+  ActWish,
+  AdminTask,
   Alert,
   DrainBegun,
   Failure,
@@ -12,6 +14,7 @@ import type {
   ModelInMemory,
   NodeHealed,
   NodeInference,
+  NodeSilent,
   Offer,
   OrderWish,
   Result,
@@ -513,6 +516,16 @@ export interface Outbound {
 }
 
 export type { Channel };
+
+/** What the nodes are busy with. */
+export interface TaskControl {
+  /** `silent`: nodes that did not answer. */
+  list(): Promise<{ readonly tasks: readonly AdminTask[]; readonly silent: readonly NodeSilent[] }>;
+  /** Errors: NOT_FOUND, FORBIDDEN; of the way to the node: UNREACHABLE, PEER_LOST. */
+  cancel(id: string): Promise<Result<unknown>>;
+  /** Shows work that takes long in the list of tasks, until it is over. */
+  follow?<Value>(act: ActWish, work: Promise<Result<Value>>): Promise<Result<Value>>;
+}
 
 /** The models in the memory of all nodes, for admins. */
 export interface InferenceControl {

@@ -1,12 +1,10 @@
 /** Waiting that ends, and waiting before what failed is tried again: the same rule for slots, actors, reminders, connections
  *  and messages. */
 import type { ActWish, Result } from "../protocols/index.ts";
-import type { Clock, Random } from "./ports.ts";
+import type { Clock, Random, TaskControl } from "./ports.ts";
 
 /** What shows work that takes long in the list of tasks, until it is over. */
-export interface Follows {
-  follow?<Value>(act: ActWish, work: Promise<Result<Value>>): Promise<Result<Value>>;
-}
+export type Follows = Pick<TaskControl, "follow">;
 
 /** Gives work that takes long a place in the list of tasks, where there is one. */
 export const asTask = <Value>(

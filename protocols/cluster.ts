@@ -62,9 +62,11 @@ export const setNodeRoles = object({
 export const setDraining = object({ draining: Type.Boolean() });
 export const moveTo = object({ to: nodeName, timeoutMs: Type.Optional(moveTimeout) });
 export const setVoters = object({
-  wanted: Type.Union(
-    voterCounts.map((count) => Type.Literal(count)),
-    { description: "The number of nodes that keep the directory is set together, where there are as many managers" },
+  wanted: Type.Unsafe<number>(
+    Type.Union(
+      voterCounts.map((count) => Type.Literal(count)),
+      { description: "The number of nodes that keep the directory is set together, where there are as many managers" },
+    ),
   ),
   /** How many the writer has seen wanted. If it is another number by now, nothing is changed: CHANGED_MEANWHILE. */
   seen: Type.Optional(position),

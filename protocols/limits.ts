@@ -31,6 +31,10 @@ export const wireLimits = {
   pageEntriesMax: 200,
   /** Entries of a page when the request names no number. */
   pageEntriesDefault: 50,
+  /** Rows of one page of `GET /api/v1/admin/actors`; more cannot be asked for: `BAD_REQUEST`. */
+  actorRowsMax: 500,
+  /** Rows of one page of `GET /api/v1/admin/rooms`; more cannot be asked for: `BAD_REQUEST`. */
+  adminRoomRowsMax: 100,
   /** A page ends before its entries take more bytes, and says that there are more; it has at least one entry. */
   pageBytesMax: 2 * 1024 * 1024,
   /** Content of one message between nodes. A larger command or answer is refused with `TOO_LARGE`; a larger event is

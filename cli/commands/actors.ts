@@ -11,8 +11,9 @@ import {
 } from "../options.ts";
 import type { Define } from "./index.ts";
 
-type ListOptions = AdminOptions & { readonly kind?: string; readonly status?: string; readonly limit: number };
-const statuses = ["active", "idle", "quarantined"];
+type ListOptions = AdminOptions & { readonly kind?: string; readonly status?: Status; readonly limit: number };
+const statuses = ["active", "idle", "quarantined"] as const;
+type Status = (typeof statuses)[number];
 const argument = ["<actor>", "kind/key"] as const;
 
 /** `plexus actors`. */

@@ -15,8 +15,8 @@ import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { failure, ok, PlexusError, refused, type ErrorCode, type Result } from "../../protocols/errors.ts";
-import type { ActorDetail, InvitationIssued, SignedIn } from "../../protocols/index.ts";
-import { demand } from "../admin.ts";
+import type { SignedIn } from "../../protocols/index.ts";
+import { callsTo, demand } from "../admin.ts";
 import { readSlots, readSummary } from "../cluster.ts";
 import { localTarget, readControlFile } from "../control.ts";
 import { plexusCommand } from "../launcher.ts";
@@ -133,14 +133,14 @@ async function start(
   }
   await allCopied(admin, plan, deadlineMs);
   // Kept from last time, it may be anywhere.
-  const ask = () => callNode<ActorDetail>(admin, "GET", `/api/v1/admin/actors/room/${plan.room}`);
+  const ask = () => callsTo(admin)("actors.show", { kind: "room", key: plan.room });
   const room = await persistently(ask, deadlineMs);
   return { running, home: room.ok ? room.value.node : undefined };
 }
 
 async function invitation(admin: Target, node: DemoNode, deadlineMs: number): Promise<string> {
-  const body = { roles: node.roles, labels: node.labels };
-  const ask = () => callNode<InvitationIssued>(admin, "POST", "/api/v1/admin/cluster/invitations", body);
+  const terms = { roles: [...node.roles], labels: node.labels };
+  const ask = () => callsTo(admin)("cluster.invite", terms);
   return demand(await persistently(ask, deadlineMs)).token;
 }
 

@@ -1,5 +1,15 @@
 /** Asks the actor that has the cluster's memory: its nodes, its people, its audit. */
-import { failure, refused, type ActorId, type Advice, type Result } from "../../protocols/index.ts";
+import {
+  failure,
+  ok,
+  refused,
+  type ActorId,
+  type Advice,
+  type ClusterView,
+  type HandlersOf,
+  type memoryOperations,
+  type Result,
+} from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 
 /** What asks, and what is known of where the memory is. */
@@ -47,3 +57,11 @@ export async function askClusterMemory(at: MemoryParts, message: Message): Promi
   }
   return answer;
 }
+
+/** The handlers of what it is asked for as it is. */
+export const handleMemory = (at: MemoryParts): HandlersOf<typeof memoryOperations> => ({
+  "cluster.describe": async () => {
+    const answer = await askClusterMemory(at, { type: "describe" });
+    return answer.ok ? ok((answer.value ?? {}) as ClusterView) : answer;
+  },
+});

@@ -7,8 +7,11 @@ import type { Seals } from "../cluster/secrets.ts";
 import { handleDisk, type DiskControl } from "../keys/index.ts";
 import { handleEndpoints, handleInference, type EndpointsPort } from "../models/index.ts";
 import { handleObserve } from "../observe/index.ts";
-import type { Kernel } from "../kernel/api.ts";
-import type { Clock, InferenceControl, ObserveControl, Random } from "../ports.ts";
+import { handleActors, handleRooms, type ClusterActors, type Kernel } from "../kernel/index.ts";
+import { handleCluster, type ClusterControl } from "../placement/index.ts";
+import { handleMemory } from "../cluster/memory.ts";
+import type { GatewayLimits } from "../gateway/index.ts";
+import type { Clock, InferenceControl, ObserveControl, Random, TaskControl } from "../ports.ts";
 import type { Message } from "../../actors/behavior.ts";
 import { handleModelRoutes, type ModelRouteParts } from "../routing/index.ts";
 import { handleThreats } from "../threats/index.ts";
@@ -21,6 +24,8 @@ export interface PeerParts extends ModelRouteParts {
   readonly usage: Parameters<typeof handleBudgets>[1];
   readonly auditRules: AuditRules;
   readonly kernel: Pick<Kernel, "ask">;
+  readonly control: ClusterControl;
+  readonly actors: ClusterActors;
 }
 
 /** What else answers operations. What a node lacks is NOT_FOUND there. */
@@ -29,14 +34,15 @@ export interface OperationParts {
   readonly name: string;
   readonly clock: Pick<Clock, "nowMs">;
   readonly random: Pick<Random, "bytes">;
-  /** How long an actor may take to answer. */
-  readonly askTimeoutMs: number;
+  /** How long answers may take, and how much is looked at for one. */
+  readonly limits: GatewayLimits;
   readonly auditViews?: AuditViews;
   readonly disk?: DiskControl;
   readonly endpoints?: EndpointsPort;
   readonly inference?: InferenceControl;
   readonly namedSecrets?: SecretsControl;
   readonly observe?: ObserveControl;
+  readonly tasks?: TaskControl;
   /** Seals what settings keep to themselves. */
   readonly secrets?: Seals;
   /** What this node has of each list of threats. */
@@ -52,10 +58,15 @@ const whole = <Handlers extends Partial<OperationHandlers>>(handlers: Whole<Hand
 
 /** The handlers of all operations. */
 export function operationsOf(peer: PeerParts, at: OperationParts): Partial<OperationHandlers> {
-  const { auditRules, kernel } = peer;
+  const { actors, auditRules, control, kernel } = peer;
+  const { limits } = at;
   const ask = (to: ActorId, message: Message) =>
-    kernel.ask({ to, from: "gateway", message, timeoutMs: at.askTimeoutMs });
+    kernel.ask({ to, from: "gateway", message, timeoutMs: limits.askTimeoutMs });
   return whole({
+    ...handleActors(actors),
+    ...handleRooms(actors, kernel, limits),
+    ...handleMemory({ kernel, cluster: control, limits }),
+    ...handleCluster(control, { moveTimeoutMs: limits.moveTimeoutMs, tasks: at.tasks }),
     ...handleAlerts(ask),
     ...(at.auditViews && handleAudit({ ...at, views: at.auditViews, rules: auditRules })),
     ...handleBudgets(peer.budgets, peer.usage),

@@ -50,7 +50,7 @@ export async function serveClients(
     | "branding"
     | "settings"
   > &
-    Omit<OperationParts, "askTimeoutMs" | "clock" | "random"> & {
+    Omit<OperationParts, "clock" | "limits" | "random"> & {
       readonly machine: Machine;
       readonly identity: Identity;
       readonly peer: Peer;
@@ -72,11 +72,9 @@ export async function serveClients(
   const named = config.control === undefined ? undefined : parseControl(config.control);
   const control = named !== undefined && "host" in named ? { ...named, host: hostAddress(named.host) } : named;
   const limits = { ...gatewayLimits, ...patientLimits(config.limits.patience).gateway };
-  const { askTimeoutMs } = limits;
   return createGateway({
     limits,
     kernel: peer.kernel,
-    actors: peer.actors,
     engines: peer.engines,
     clusterRoles: peer.clusterRoles,
     controlTokens: peer.controlTokens,
@@ -84,7 +82,7 @@ export async function serveClients(
     ...(at.tls && { tls: at.tls }),
     signedIn: (user, tokenHash) => peer.routing.signedIn(user, tokenHash),
     labels: () => peer.membership.members().members.find((one) => one.node === node)?.labels ?? {},
-    operations: operationsOf(peer, { ...at, clock, random, askTimeoutMs }),
+    operations: operationsOf(peer, { ...at, clock, random, limits }),
     budgets: peer.usage,
     ...(peer.activity && { activity: peer.activity }),
     quality: peer.quality,

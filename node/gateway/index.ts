@@ -27,13 +27,11 @@ import { apiPrefix } from "../../protocols/index.ts";
 import { createAccounts } from "./accounts.ts";
 import { createAddresses, createAddressRule } from "./addresses.ts";
 import { createMounts } from "./mount.ts";
-import { addActorRoutes } from "./actors.ts";
 import { addAdminRoutes } from "./admin.ts";
 import { addAiRoutes } from "./ai/index.ts";
 import { addAgentUploadRoutes } from "./agent-uploads.ts";
 import { addAvatarRoutes } from "./avatars.ts";
 import { addConfiguration } from "./configuration.ts";
-import { addClusterRoutes } from "./cluster.ts";
 import { addClusterAudit } from "./cluster-audit.ts";
 import { addIdentityProviders } from "./identity-providers.ts";
 import { addIdentitySignIn } from "./identity-sign-in.ts";
@@ -71,7 +69,6 @@ import { createRights } from "./rights.ts";
 import { addPeopleAdmin } from "./people-admin.ts";
 import { addRoleRoutes } from "./roles.ts";
 import { addServiceAccountRoutes } from "./service-accounts.ts";
-import { addRoomRoutes } from "./rooms.ts";
 import { addRoutes } from "./routes.ts";
 import { addServiceTokens, addTokenKeys, createServiceTokens } from "./service-tokens.ts";
 import { createRates } from "./shared-rates.ts";
@@ -113,11 +110,9 @@ function addAdminParts(
   facts: Parameters<typeof addAdminRoutes>[2],
 ): void {
   addAdminRoutes(api, at, facts);
-  addActorRoutes(api, at);
   addClusterAudit(api, at);
   addPeopleAdmin(api, at);
   addRoleRoutes(api, at);
-  addRoomRoutes(api, at);
   if (at.controlTokens !== undefined) addControlRoutes(api, at, at.controlTokens);
   addEndingRoutes(api, at);
   if (at.mail !== undefined) addMailRoutes(api, at, accounts, at.mail);
@@ -127,7 +122,6 @@ function addAdminParts(
   addServiceAccountRoutes(api, at, accounts);
   addIdentitySignIn(api, at, accounts);
   addIdentityProviders(api, at);
-  addClusterRoutes(api, at);
   if (at.auditControl !== undefined) addAuditRoutes(api, at, at.auditControl);
   addForecastRoutes(api, at);
   addProfileRoutes(api, at);

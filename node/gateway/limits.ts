@@ -355,10 +355,6 @@ export const gatewayLimits = {
   modelStreamsMax: 16,
   /** How often it is looked whether who reads such a stream is still an admin with a session that holds; else it ends. */
   streamCheckMs: 1_000,
-  /** Rows of one page of `GET /api/v1/admin/actors`; more cannot be asked for: `BAD_REQUEST`. */
-  actorRowsMax: 500,
-  /** Rows of one page of `GET /api/v1/admin/rooms`; more cannot be asked for: `BAD_REQUEST`. */
-  adminRoomRowsMax: 100,
   /** Names that one request for rooms looks at; the answer says where to go on. */
   adminRoomsScanned: 2_000,
   /** Rooms that are asked at once what they are; the others of a page wait. */

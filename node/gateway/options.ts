@@ -30,9 +30,20 @@ import type { Providers } from "../identity/index.ts";
 import type { ModelStore } from "../../runtimes/store/port.ts";
 import type { SignUpInvitations } from "../cluster/sign-up-invitations.ts";
 import type { WantedModels } from "../cluster/wanted.ts";
-import type { ClusterActors, Kernel } from "../kernel/api.ts";
+import type { Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../placement/api.ts";
-import type { ActivityPort, ActorBlobs, Clock, Hub, Log, Meter, Random, ShardControl, Tracer } from "../ports.ts";
+import type {
+  ActivityPort,
+  ActorBlobs,
+  Clock,
+  Hub,
+  Log,
+  Meter,
+  Random,
+  ShardControl,
+  TaskControl,
+  Tracer,
+} from "../ports.ts";
 import type { Addresses } from "./addresses.ts";
 import type { Mounts } from "./mount.ts";
 import type { AuditControl } from "./audit.ts";
@@ -53,7 +64,6 @@ import type { TlsPort } from "./tls.ts";
 import type { Rights } from "./rights.ts";
 import type { RatePeers, Rates } from "./shared-rates.ts";
 import type { ProfileControl } from "./profiles.ts";
-import type { TaskControl } from "./tasks.ts";
 
 /** What a node says that is ready. */
 interface Ready {
@@ -166,8 +176,6 @@ export interface GatewayOptions {
   metricsText(): Promise<{ readonly contentType: string; readonly body: string }>;
   /** The operator's secret: as a bearer token it opens /api/v1/admin/* and /metrics, and nothing else. */
   readonly controlToken?: string;
-  /** The actors of all nodes; absent, admins see those of this node. */
-  readonly actors?: ClusterActors;
   /** What admins can do to the cluster; absent, its routes are NOT_FOUND. */
   readonly cluster?: ClusterControl;
   /** Where the bytes of people's pictures are; absent, there are none. */

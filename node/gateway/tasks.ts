@@ -32,18 +32,10 @@ import {
   withAdvice,
   type TaskKind,
 } from "../../protocols/index.ts";
-import { asTask as followed, type Follows } from "../waiting.ts";
+import { asTask as followed } from "../waiting.ts";
 import { audited, audits, whoIs } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
-
-/** What the nodes are busy with. */
-export interface TaskControl extends Follows {
-  /** `silent`: nodes that did not answer. */
-  list(): Promise<{ readonly tasks: readonly AdminTask[]; readonly silent: readonly NodeSilent[] }>;
-  /** Errors: NOT_FOUND, FORBIDDEN; of the way to the node: UNREACHABLE, PEER_LOST. */
-  cancel(id: string): Promise<Result<unknown>>;
-}
 
 /** Gives what a request does, and takes long, a place in the list of tasks. */
 export const asTask = <Value>(

@@ -39,6 +39,7 @@ import { Reminders } from "./reminders.ts";
 import { SlotHost } from "./slot-host.ts";
 import { Turns, type Pressure } from "./turns.ts";
 
+export { handleActors, handleRooms } from "./actor-operations.ts";
 export type { ClusterActors, Kernel, Request } from "./api.ts";
 export { OpenAsks } from "./asks.ts";
 export { foldRestored, foldState, type SnapshotBody } from "./folding.ts";

@@ -22,6 +22,7 @@ export type { Candidate, Load } from "./candidates.ts";
 export { createClusterControl } from "./control.ts";
 export { awaitedKeepers } from "./voters.ts";
 export { createController, type Controller } from "./controller.ts";
+export { handleCluster } from "./operations.ts";
 export { placementLimits, type PlacementLimits } from "./limits.ts";
 export { servePlacement } from "./load.ts";
 export { changed, plan, type Plan } from "./plan.ts";

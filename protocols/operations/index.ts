@@ -12,7 +12,7 @@ import { identityProviderOperations } from "./identity-providers.ts";
 import { keyOperations } from "./keys.ts";
 import { endpointOperations, inferenceOperations, modelRouteOperations } from "./models.ts";
 import { nodeOperations } from "./node.ts";
-import { clusterOperations, actorOperations } from "./nodes.ts";
+import { actorOperations, clusterOperations, memoryOperations, roomOperations } from "./nodes.ts";
 import { observeOperations } from "./observe.ts";
 import { ownOperations } from "./own.ts";
 import { peopleOperations } from "./people.ts";
@@ -52,7 +52,7 @@ export { identityProviderOperations } from "./identity-providers.ts";
 export { keyOperations } from "./keys.ts";
 export { endpointOperations, inferenceOperations, modelRouteOperations } from "./models.ts";
 export { nodeOperations } from "./node.ts";
-export { clusterOperations, actorOperations } from "./nodes.ts";
+export { actorOperations, clusterOperations, memoryOperations, roomOperations } from "./nodes.ts";
 export { observeOperations } from "./observe.ts";
 export { ownOperations } from "./own.ts";
 export { peopleOperations } from "./people.ts";
@@ -86,6 +86,8 @@ export const operations = {
   ...nodeOperations,
   ...clusterOperations,
   ...actorOperations,
+  ...memoryOperations,
+  ...roomOperations,
   ...observeOperations,
   ...ownOperations,
   ...peopleOperations,

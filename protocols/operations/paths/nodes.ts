@@ -1,2 +1,23 @@
 /** Where operations of nodes and actors are in REST. */
-export const nodesRoutes = {} as const;
+export const nodesRoutes = {
+  "cluster.summary": "GET /admin/cluster/summary",
+  "cluster.slots": "GET /admin/cluster/slots",
+  "cluster.plan": "POST /admin/cluster/plan",
+  "cluster.invite": "POST /admin/cluster/invitations",
+  "cluster.evict": "DELETE /admin/cluster/nodes/:node",
+  "cluster.setRoles": "PUT /admin/cluster/nodes/:node/roles",
+  "cluster.drain": "PUT /admin/cluster/nodes/:node/draining",
+  "cluster.trust": "POST /admin/cluster/nodes/:node/trust",
+  "cluster.moveActor": "POST /admin/cluster/actors/:kind/:key/move",
+  "cluster.moveSlot": "POST /admin/cluster/slots/:role/:number/move",
+  "cluster.releaseSlot": "DELETE /admin/cluster/slots/:role/:number/held",
+  "cluster.releaseActor": "DELETE /admin/cluster/actors/:kind/:key/held",
+  "cluster.voters": "GET /admin/cluster/directory/voters",
+  "cluster.setVoters": "PUT /admin/cluster/directory/voters",
+  "cluster.migrateDirectory": "POST /admin/cluster/directory/migrate",
+  "cluster.describe": "GET /admin/cluster",
+  "actors.list": "GET /admin/actors",
+  "actors.show": "GET /admin/actors/:kind/:key",
+  "actors.release": "POST /admin/actors/:kind/:key/release",
+  "rooms.all": "GET /admin/rooms",
+} as const;

@@ -1,10 +1,12 @@
 import { everyEngine } from "../../../runtimes/index.ts";
-import type { Gateway } from "../../../node/gateway/index.ts";
 import { askOf, createWorld, msPerTurn, openGateway, plainOptions, type Reply, type RequestOptions } from "./asking.ts";
 import { createHub } from "./hub.ts";
 import type { ClusterActors, Kernel, Request } from "../../../node/kernel/api.ts";
+import { handleMemory } from "../../../node/cluster/memory.ts";
+import { gatewayLimits, type Gateway } from "../../../node/gateway/index.ts";
+import { handleActors } from "../../../node/kernel/index.ts";
 import { handleInference } from "../../../node/models/index.ts";
-import type { ClusterControl } from "../../../node/placement/api.ts";
+import { handleCluster, type ClusterControl } from "../../../node/placement/index.ts";
 import type { InferenceControl } from "../../../node/ports.ts";
 import {
   failure,
@@ -103,10 +105,6 @@ export async function startClusterFixture(
   const clock = world.clock();
   const kernel = {
     ask: async ({ message, timeoutMs }: Request) => fixture.cluster(message, timeoutMs),
-    listActors: async () => ({
-      rows: [{ actor: "room/den", slot: "chat/1", status: "active", mailbox: 4, restarts: 0 }],
-      more: false,
-    }),
   } as unknown as Kernel;
   const actors: ClusterActors = {
     list: async (filter) => {
@@ -184,8 +182,15 @@ export async function startClusterFixture(
     node: "test",
     changed: (action, facts, by) => void changes.push([action, facts, by]),
     auditCopy: async () => fixture.copy,
-    ...(options.member !== false && { cluster, actors }),
-    ...(options.inference && { operations: handleInference(options.inference, "test") }),
+    ...(options.member !== false && {
+      cluster,
+      operations: {
+        ...handleActors(actors),
+        ...handleCluster(cluster, gatewayLimits),
+        ...handleMemory({ kernel, cluster, limits: gatewayLimits }),
+        ...(options.inference && handleInference(options.inference, "test")),
+      },
+    }),
   });
   const fixture: ClusterFixture = {
     gateway,

@@ -73,7 +73,7 @@ export interface Fixture {
 }
 
 /** What answers operations, as tests give it. */
-type Parts = Omit<PeerParts, "budgets" | "usage" | "kernel"> & Omit<OperationParts, "clock" | "random">;
+type Parts = Omit<PeerParts, "budgets" | "usage" | "kernel"> & Omit<OperationParts, "clock" | "limits" | "random">;
 type Own = Partial<Omit<GatewayOptions, "limits" | "quality">>;
 
 export interface FixtureOptions extends Own, Partial<Omit<Parts, "quality">> {
@@ -151,7 +151,6 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   const mail = options.openMail?.({ directory: peer.directory, secrets, clock, random, log, meter });
   const settings: GatewayOptions = {
     kernel,
-    actors: peer.actors,
     engines: options.settleIntervalMs === undefined ? runtime.engines : peer.engines,
     budgets: peer.usage,
     ...(peer.activity && { activity: peer.activity }),
@@ -207,7 +206,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     Object.assign(settings, {
       operations: operationsOf(
         { ...peer, ...options, budgets: peer.budgets, usage: peer.usage, kernel },
-        { name: "test", askTimeoutMs: gatewayLimits.askTimeoutMs, secrets, ...options, ...more, clock, random },
+        { name: "test", secrets, ...options, ...more, limits: { ...gatewayLimits, ...options.limits }, clock, random },
       ),
     });
   const { gateway, app } = await openGateway(settings).catch(async (error: unknown) => {

@@ -1,5 +1,6 @@
 /** Which actors are listed, as a question to the node. Pure. */
 import { kinds } from "../../../../../protocols/ids.ts";
+import type { OperationInput } from "../../../../../protocols/index.ts";
 
 /** Actors on a page. */
 const pageActors = 50;
@@ -19,11 +20,11 @@ export function before(prefix: string): string {
 }
 
 /** How a list of actors is asked for: a text is the beginning of an id, with its kind or without. */
-export function queryOf({ text, kind, status }: ActorSearch, after: string | undefined): { readonly query: string; readonly prefix: string } {
-  const [named = ""] = text.split("/");
-  const own = text.includes("/") && (kinds as readonly string[]).includes(named) ? named : kind;
+export function queryOf({ text, kind, status }: ActorSearch, after: string | undefined): { readonly query: OperationInput<"actors.list">; readonly prefix: string } {
+  const [begun = ""] = text.split("/");
+  const own = text.includes("/") && (kinds as readonly string[]).includes(begun) ? begun : kind;
   const prefix = text === "" || text.includes("/") ? text : own === "" ? text : `${own}/${text}`;
   const from = after ?? before(prefix);
-  const fields = [["limit", String(pageActors)], ...(own === "" ? [] : [["kind", own]]), ...(status === "" ? [] : [["status", status]]), ...(from === "" ? [] : [["after", from]])] as [string, string][];
-  return { query: new URLSearchParams(fields).toString(), prefix };
+  const named = Object.entries({ kind: own, status, after: from }).filter(([, value]) => value !== "");
+  return { query: { limit: pageActors, ...Object.fromEntries(named) }, prefix };
 } // prettier-ignore

@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { rate } from "../../../../../protocols/amounts.ts";
 import { auditDone } from "../../../../../protocols/audit.ts";
-import type { ActorPage, NodeStatus } from "../../../../../protocols/index.ts";
+import type { NodeStatus } from "../../../../../protocols/index.ts";
 import { Note } from "../../note.tsx";
 import { useRights } from "../../rights.ts";
 import { Part } from "../../settings/part.tsx";
@@ -43,7 +43,7 @@ function Overview() {
   const quarantined = useQuery({
     ...live(lookMs),
     queryKey: ["nodes", "quarantined"],
-    queryFn: () => look<ActorPage>("/admin/actors?status=quarantined&limit=50"),
+    queryFn: () => seen("actors.list", { status: "quarantined", limit: 50 }),
   });
   const alerts = useQuery({
     ...live(lookMs),

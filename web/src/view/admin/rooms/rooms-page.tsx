@@ -2,14 +2,14 @@ import { TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate, useRouter } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
-import type { AdminRoomPage, AdminRoomRow } from "../../../../../protocols/index.ts";
+import type { AdminRoomRow } from "../../../../../protocols/index.ts";
 import { explain } from "../../../model/index.ts";
+import { seen } from "../../../wire/index.ts";
 import { Icon } from "../../icons.tsx";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
 import { AdminPage } from "../frame.tsx";
-import { look } from "../look.ts";
 import { Pager, useTrail } from "../pages.tsx";
 import { Table, type Column } from "../table.tsx";
 
@@ -77,10 +77,12 @@ function Rooms() {
   }, [text, wanted, navigate, router]);
   const { data, error, isPlaceholderData } = useQuery({
     queryKey: ["nodes", "rooms", wanted, trail.from],
-    queryFn: () => {
-      const fields = { limit: String(pageRooms), ...(wanted !== "" && { text: wanted }), ...(trail.from !== undefined && { after: trail.from }) };
-      return look<AdminRoomPage>(`/admin/rooms?${new URLSearchParams(fields).toString()}`);
-    },
+    queryFn: () =>
+      seen("rooms.all", {
+        limit: pageRooms,
+        ...(wanted !== "" && { text: wanted }),
+        ...(trail.from !== undefined && { after: trail.from }),
+      }),
     placeholderData: (kept) => kept,
     staleTime: freshMs,
     retry: false,
