@@ -25,7 +25,7 @@ export const actorLimits = {
   roomRecallsKept: 32,
   /** Messages of a recall that a room knows one by one; with more the next ones are refused with `LIMIT_REACHED`.
    *
-   *  Whoever recalls goes on by stretches of 200, and what was before the stretch needs no list. */
+   *  A recall goes on by stretches of 200, and what was before the stretch needs no list. */
   roomRecallOpenMax: 1_000,
   /** Positions that are looked at together when a recall is taken back. */
   roomWithdrawnAtOnce: 50,

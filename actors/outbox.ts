@@ -108,7 +108,7 @@ export interface Settled {
   readonly effects: readonly Effect<Delivered, never>[];
 }
 
-/** Whoever finds a queue full is not owed a place in it later: by then nobody waits for that answer. */
+/** A caller that finds a queue full is not owed a place in it later: by then nobody waits for that answer. */
 const isFinal = ({ code, outcome }: Failure): boolean => outcome === "failed" || code === "QUEUE_FULL";
 
 /** Takes an answer to a delivery. Undefined when the answer is to something else, or to an entry already settled. */

@@ -15,7 +15,8 @@ export interface AdminFlags {
   readonly dataFolder: string;
   readonly url: string | undefined;
   readonly json: boolean;
-  /** As whom, at that address, and whose certificates are trusted; absent: as whoever signed in there. */
+  /** The identity used at that address, and the certificates that are trusted; absent: the person who signed in
+   *  there. */
   readonly credentials?: Pick<Target, "token" | "ca" | "cert" | "key">;
 }
 
@@ -91,7 +92,7 @@ export function demand<T>(result: Result<T>): T {
   throw new PlexusError(ended ? { ...error, details: { ...error.details, hint: signInHint("ADDRESS") } } : error);
 }
 
-/** What a node answers to whoever uses the command; a refusal is thrown. */
+/** What a node answers to the user of the command; a refusal is thrown. */
 export const askNode = async <T>(
   flags: AdminFlags,
   method: "GET" | "PUT" | "POST" | "DELETE",

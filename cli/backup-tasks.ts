@@ -23,7 +23,7 @@ import { renderTable } from "./table.ts";
 export const backupsPath = "/api/v1/admin/backups";
 const taskPath = (id: string): string => `${backupsPath}/tasks/${encodeURIComponent(id)}`;
 
-/** A task of the cluster goes on whoever looks at it; one of a folder is of the node that was asked. */
+/** A task of the cluster goes on when nobody looks at it; one of a folder is of the node that was asked. */
 const isOfCluster = (task: TaskView | BackupTask): boolean => !("folder" in task);
 
 const isOver = ({ state }: TaskView): boolean => state !== "waiting" && state !== "running";
@@ -44,7 +44,7 @@ export async function finished<Sort extends keyof BackupResults>(
   throw new PlexusError(task.error ?? failure(task.state === "cancelled" ? "CANCELLED" : "INTERNAL"));
 }
 
-/** Shows how far a task is until it ends; undefined: whoever looked at it has gone. */
+/** Shows how far a task is until it ends; undefined: the person who looked at it has gone. */
 async function watched<Sort extends keyof BackupResults>(
   target: Target,
   begun: TaskView<Sort>,

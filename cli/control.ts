@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { callNode, forLook, type Target } from "./node-client.ts";
 
 /** What a running node leaves in its data folder, for its owner only (0600): with it, admin commands on the same machine
- *  need no sign-in. Whoever can read the file can read the data as well, so it gives away nothing new. */
+ *  need no sign-in. A person who can read the file can read the data as well, so it gives away nothing new. */
 export interface ControlFile {
   readonly url: string;
   /** Its control endpoint; absent: it has none, and admin commands go to the gateway. */

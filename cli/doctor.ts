@@ -44,7 +44,7 @@ const memoryBytesMin = 512 * 1024 ** 2;
 const diskBytesMin = 1024 ** 3;
 /** Beyond this a synced write makes every message feel slow. */
 const syncMsMax = 50;
-/** Whoever renews certificates does it earlier. */
+/** Tools that renew certificates do so earlier. */
 const certificateDaysMin = 14;
 
 /** Looks at machine, data folder, models and port. Exit code 1 when something is bad. */

@@ -21,7 +21,7 @@ export async function download(target: Target, path: string, file: string | unde
   const bytes = demand(answer);
   const out = file === undefined ? process.stdout : createWriteStream(file, { mode: 0o600, flags: "wx" });
   await pipeline(bytes, out, { end: file !== undefined }).catch((error: NodeJS.ErrnoException) => {
-    // Whoever reads has enough: `| head`.
+    // The reader has enough: `| head`.
     if (error.code === "EPIPE") return;
     const isOfDisk = error.syscall === "open" || error.syscall === "write";
     throw new PlexusError(

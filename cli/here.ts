@@ -9,8 +9,8 @@ const loopback: readonly LookupAddress[] = [
 
 const isHere = (hostname: string): boolean => /(?:^|\.)localhost\.?$/i.test(hostname);
 
-/** In place of the system's own: `localhost`, and every name below it, is this machine (RFC 6761), whatever a resolver says. Both addresses
- *  are given, and whoever connects takes the one that answers. */
+/** In place of the system's own: `localhost`, and every name below it, is this machine (RFC 6761), whatever a resolver
+ *  says. Both addresses are given, and the connecting code takes the one that answers. */
 export const lookupHere: LookupFunction = (hostname, options, callback) => {
   if (!isHere(hostname)) return lookup(hostname, options, callback);
   const { family } = options;

@@ -52,7 +52,7 @@ function wrongCommandLine({ message }: CommanderError): Failure {
   return failure("BAD_REQUEST", { reason: message.replace(/^error: /, "") });
 }
 
-// Whoever reads our output may stop early (`plexus actors list | head`); that is not a fault.
+// A reader of our output may stop early (`plexus actors list | head`); that is not a fault.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(exitCodes.ok);
   throw error;

@@ -23,7 +23,7 @@ export async function trialFault(path: string): Promise<string | undefined> {
 export const strikesAt = (data: string, path: string): Promise<Strikes | undefined> =>
   keptStrikes({ name: "NAME", adapter: "llama", path }, keptTrials(data));
 
-/** What the node remembers of trials is what its start will say. Whoever looks changes nothing in its folder. */
+/** What the node remembers of trials is what its start will say. A look changes nothing in its folder. */
 export const keptTrials = (data: string) => ({
   ...keptText(trialsFile(data), runtimeLimits.trialsFileBytesMax),
   write: () => Promise.resolve(),

@@ -113,7 +113,7 @@ export function openRequest(
   return process.getBuiltinModule(isSecure ? "node:https" : "node:http").request(url, options);
 }
 
-/** The system's code where there is one: whoever searches for it finds what it means. */
+/** The system's code where there is one: a search for it finds what it means. */
 function reasonOf(thrown: unknown): string {
   const { code, message } = thrown as NodeJS.ErrnoException;
   return code ?? message;

@@ -269,7 +269,7 @@ export async function adminFlags(options: AdminOptions): Promise<AdminFlags> {
   const { data: folder, url: typed, remote = {}, json: asJson = false } = options;
   const { endpoint } = remote;
   const dataFolder = await dataFolderOf(folder, process.env);
-  // Whoever types a folder or an address means that one, and not what the environment has.
+  // A person who types a folder or an address means that one, and not what the environment has.
   const inEnvironment =
     folder === undefined && urlIsTyped(typed) === false
       ? (variable("PLEXUS_ENDPOINT") ?? variable("PLEXUS_NODE"))

@@ -87,7 +87,7 @@ export async function watchTask(flags: AdminFlags, id: string, output: Output): 
       return task.state === "done" ? exitCodes.ok : exitCodes.failed;
     }
     await sleep(cliLimits.taskLookMs, undefined, { signal: left.signal }).catch(() => undefined);
-    // The task goes on whoever looks at it.
+    // The task goes on when nobody looks at it.
     if (left.signal.aborted) return exitCodes.ok;
   }
 }

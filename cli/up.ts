@@ -234,7 +234,7 @@ function announce(
   const { running, config, version, shownUrl } = started;
   const code = running.adminCode === undefined ? {} : { adminCode: running.adminCode };
   if (flags.json) {
-    // Whoever reads this line may hand the address on.
+    // A program that reads this line may hand the address on.
     const { outwardUrl: url, controlUrl, grpc, node, name } = running;
     const line = {
       event: "ready",

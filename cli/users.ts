@@ -38,7 +38,7 @@ export async function setSuspended(
   output: Output,
 ): Promise<number> {
   demand(await callNode(await findNode(flags), "PUT", pathOf(user, "suspended"), { suspended }));
-  // Whoever is let in again stays.
+  // A person who is let in again stays.
   if (!suspended) demand(await callNode(await findNode(flags), "PUT", pathOf(user, "deletion"), { deleted: false }));
   const said = suspended
     ? `${withoutControls(user)} is suspended: sessions and API keys have ended.`

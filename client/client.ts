@@ -16,7 +16,7 @@ import { Outbox } from "./outbox.ts";
 import type { ClientPorts } from "./ports.ts";
 import { Topics, type Follower } from "./topics.ts";
 
-/** How a client stands, for whoever shows it. */
+/** How a client stands, for the program that shows it. */
 export type Link =
   | Exclude<ConnectionStatus, { readonly status: "open" }>
   /** `late`: something that was sent has not been answered for a while. `away`: the node that has what was asked for, which

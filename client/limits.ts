@@ -59,7 +59,7 @@ export const clientLimits = {
   /** A command that was refused for a temporary reason is repeated so often. Where another node may take its actor over, until its
    *  time is over. */
   repeatsMax: 3,
-  /** People whose names are known; whoever was learnt of first is forgotten.
+  /** People whose names are known; beyond it the one that was learnt of first is forgotten.
    *
    *  Twice the largest room. */
   peopleMax: 20_000,

@@ -46,7 +46,7 @@ export interface Way {
   readonly amongMany: boolean;
 }
 
-/** Refusals for the load of the moment: whoever waits a little is served. */
+/** Refusals for the load of the moment: a client that waits a little is served. */
 const loaded: ReadonlySet<string> = new Set(["RATE_LIMITED", "MAILBOX_FULL", "OVERLOADED"]);
 
 /** Commands that are not answered yet, in their order.

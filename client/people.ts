@@ -16,8 +16,8 @@ export interface PeoplePorts {
 
 /** The people whom a client has met, by their accounts: how they are called, in a room of any size.
  *
- *  Whoever is missing is asked for once: a few one by one, many by the pages of the list of people. All of it is bounded; who is beyond is called
- *  by the account. */
+ *  A missing name is asked for once: a few one by one, many by the pages of the list of people. All of it is bounded;
+ *  people beyond the bound are called by their account. */
 export class People {
   readonly #ports: PeoplePorts;
   readonly #known = new Map<string, Person>();

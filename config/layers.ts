@@ -282,7 +282,7 @@ function checkLayer(content: unknown, place: { readonly from: string; readonly f
   return absolutePaths(withDirectoryKind(layer, place.from), place.folder);
 }
 
-/** Whoever names etcd's addresses means etcd. Endpoints beside `embedded` are a contradiction. */
+/** A layer that names etcd's addresses means etcd. Endpoints beside `embedded` are a contradiction. */
 function withDirectoryKind(layer: Raw, from: string): Raw {
   const directory = layer["directory"] as { readonly kind?: string; readonly endpoints?: unknown } | undefined;
   if (directory?.endpoints === undefined) return layer;

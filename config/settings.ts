@@ -1,5 +1,5 @@
-/** What a node runs with, which value of what comes from where, and what a change would do. Holds no file and no clock: whoever reads files and hears
- *  of changes tells it. */
+/** What a node runs with, which value of what comes from where, and what a change would do. Holds no file and no clock:
+ *  its caller reads files, hears of changes, and tells it. */
 import { planReload, valueAt, type ReloadPlan } from "./reload.ts";
 import { fields, type Field } from "./fields.ts";
 import {

@@ -44,7 +44,7 @@ export const builtInRoles: readonly ClusterRole[] = [
 
 /** Roles that no row replaces: nobody may lock everybody out of the repair. */
 export const fixedRoles: ReadonlySet<string> = new Set(["owner", "admin"]);
-/** The role of whoever has no other. */
+/** The role of a person who has no other. */
 export const defaultRole = "member";
 /** The roles that make somebody an admin, where that is all that is asked. */
 const adminRoles: ReadonlySet<string> = new Set(["owner", "admin"]);
@@ -118,7 +118,8 @@ export interface Circumstances {
   readonly roles: RoleTable;
   /** How long ago the session proved who it is. */
   readonly provedAgoMs?: number;
-  /** The session's account is on a node of an older version, which says nothing of proofs: whoever signs in again gains nothing. */
+  /** The session's account is on a node of an older version, which says nothing of proofs: a person who signs in again
+   *  gains nothing. */
   readonly proofUntold?: boolean;
   /** What a permission that is `fresh` asks for. */
   readonly freshMs: number;
@@ -204,8 +205,10 @@ export function beyond(roles: readonly string[], grants: readonly Grant[], table
     ?.permission;
 }
 
-/** Whether whoever has roles may make a way into an account of others: a link for its password, a key, a server whose word counts for it. Whoever comes in by it is
- *  that person, with all that is theirs: so of accounts that may do more than a member nobody makes one who may not do more still, and equals none for one another. */
+/** Whether a person with roles `by` may make a way into an account with roles `into`: a link for its password, a key, a
+ *  server whose word counts for it. Anybody who comes in by it is that person, with all that is theirs. So a way into
+ *  an account that may do more than a member is made only by people who may do more still, and equals make none for one
+ *  another. */
 export function mayLetInto(into: readonly string[], by: readonly string[], table: RoleTable): boolean {
   const theirs = grantsOf(into, table);
   const isWithin = beyond(by, theirs, table) === undefined;

@@ -65,7 +65,7 @@ export const backupSorts = {
       sort: Type.Literal("recall"),
       query: backupQuery,
       as: Type.Optional(
-        Type.Literal("download", { description: "Whoever asks fetches it; absent: it says how much it is" }),
+        Type.Literal("download", { description: "The caller fetches it; absent: it says how much it is" }),
       ),
     }),
   },

@@ -119,7 +119,7 @@ export const createSignUpInvitation = object({
   /** It makes guests: they talk in the rooms that they were brought into, and their accounts end by themselves. */
   guest: Type.Optional(
     object({
-      /** Where they are brought into; whoever invites must be one who may do that there. */
+      /** The room that they are brought into; the person who invites must be allowed to do that there. */
       room: Type.Optional(key),
       lifeMs: Type.Integer({ minimum: 3_600_000, maximum: 366 * 24 * 3_600_000 }),
     }),

@@ -148,7 +148,7 @@ export function joinCommand(
   ].join(" ");
 }
 
-/** What whoever has an invitation should know, a sentence each. */
+/** What the holder of an invitation should know, a sentence each. */
 export function describeInvited(issued: InvitationIssued, nowMs: number): readonly string[] {
   // What the asking took is no part of what was asked for.
   const remaining = describeDuration(Math.ceil((issued.expiresAtMs - nowMs) / 1_000) * 1_000);

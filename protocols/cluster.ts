@@ -56,7 +56,7 @@ export const createInvitation = object({
 });
 export const setNodeRoles = object({
   roles: chosenRoles,
-  /** What whoever sets them has seen. Others are refused: CHANGED_MEANWHILE. */
+  /** The roles that the caller has seen. Others are refused: CHANGED_MEANWHILE. */
   seen: Type.Optional(chosenRoles),
 });
 export const setDraining = object({ draining: Type.Boolean() });
@@ -108,7 +108,7 @@ export interface DirectoryOlder {
 export interface DrainBegun {
   readonly by: string;
   readonly sinceMs: number;
-  /** When the node had first given away all; whoever began it was told then. */
+  /** When the node had first given away all; the admin who began the drain was told then. */
   readonly endedAtMs?: number;
 }
 

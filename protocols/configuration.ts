@@ -20,7 +20,7 @@ const wish = {
 export const planSettings = object({ ...wish, to: Type.Optional(revision) });
 export type PlanSettings = Static<typeof planSettings>;
 
-/** `PUT /admin/configuration`. `revision` is the one that whoever asks has seen. */
+/** `PUT /admin/configuration`. `revision` is the one that the caller has seen. */
 export const changeSettings = object({ ...wish, revision });
 export type ChangeSettings = Static<typeof changeSettings>;
 

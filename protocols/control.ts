@@ -4,7 +4,7 @@ import { wireLimits as limits } from "./limits.ts";
 import { keyScope, roleName } from "./roles.ts";
 import { object } from "./schema.ts";
 
-/** The name of a control token: what the audit calls whoever uses it. */
+/** The name of a control token: what the audit calls its user. */
 export const controlTokenName = Type.String({ pattern: "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$" });
 
 /** What a control token begins with, so that scanners of leaked secrets, and people, know what it is. */

@@ -215,6 +215,6 @@ export interface DetectorView extends DetectorRow {
   readonly now: Readonly<Record<string, number>>;
   readonly off: boolean;
   readonly bounds: Readonly<Record<string, ThresholdBounds>>;
-  /** How it stood before, in the answer to whoever has set it. */
+  /** How it stood before, in the answer to the admin who has set it. */
   readonly before?: { readonly now: Readonly<Record<string, number>>; readonly off: boolean };
 }

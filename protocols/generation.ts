@@ -105,7 +105,7 @@ export type Format =
       readonly schema: Readonly<Record<string, unknown>>;
       /** As of a tool. */
       readonly written?: string;
-      /** As of a tool. False: whoever asks does not want it; absent: nothing is said. */
+      /** As of a tool. False: the caller does not want it; absent: nothing is said. */
       readonly strict?: boolean;
     };
 
@@ -342,7 +342,8 @@ export interface ModelInfo {
   readonly sizeBytes: number;
   /** What tells it apart from what had its name before: the beginning of its files' digest. Absent: nothing is known. */
   readonly version?: string;
-  /** Where it was pulled from, without secrets: whoever pulled it may call it by that. Absent: it was not, or by a longer name than members are told. */
+  /** Where it was pulled from, without secrets: the person who pulled it may call it by that. Absent: it was not
+   *  pulled, or by a longer name than members are told. */
   readonly source?: string;
   /** It has a label, and no model to work with is behind it. */
   readonly demonstration: boolean;

@@ -74,7 +74,7 @@ export const setIdentityProvider = object({
   roles: Type.Optional(Type.Array(object({ group: line(256), role: roleName }), { maxItems: limits.providerRolesMax })),
   /** By what the server says that it asked for two factors: any of these methods (`amr`), or one of these classes (`acr`). Absent: never. */
   trustTwo: Type.Optional(object({ amr: Type.Optional(words(16)), acr: Type.Optional(words(16)) })),
-  /** Whoever signs out here does so there. Absent: no. */
+  /** A person who signs out here does so there. Absent: no. */
   signOut: Type.Optional(Type.Boolean()),
 });
 export type SetIdentityProvider = Static<typeof setIdentityProvider>;
@@ -88,13 +88,13 @@ export interface IdentityProviderView extends Omit<SetIdentityProvider, "secret"
   readonly name: string;
   /** A secret is kept. */
   readonly hasSecret: boolean;
-  /** Roles of whoever set it: people who may do more do not come in by it. Absent: the operator did. */
+  /** Roles of the admin who set it: people who may do more do not come in by it. Absent: the operator did. */
   readonly within?: readonly string[];
   /** Who set it. Absent: the operator, or an older version. */
   readonly by?: string;
 }
 
-/** What whoever signs in sees of a server. */
+/** What a person who signs in sees of a server. */
 export interface SignInChoice {
   readonly name: string;
   readonly label: string;

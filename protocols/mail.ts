@@ -20,7 +20,8 @@ export const isMailAddress = (text: string): boolean => text.length <= 254 && ad
 /** The same for two ways of writing an address: no server that is worth it tells capitals apart. */
 export const plainAddress = (address: string): string => address.toLowerCase();
 
-/** How the connection to the mail server is protected. `plain` is for servers on this machine, and for whoever asks for it by name. */
+/** How the connection to the mail server is protected. `plain` is for servers on this machine, and for admins who ask
+ *  for it by name. */
 export const mailSecurity = Type.Union([Type.Literal("starttls"), Type.Literal("tls"), Type.Literal("plain")]);
 
 /** A mail server, without its password. */

@@ -105,7 +105,7 @@ export const setModelRoute = object({
       seconds: Type.Integer({ minimum: 1, maximum: 7 * 86_400 }),
       /** Also answers that chance has a part in. */
       always: Type.Optional(Type.Boolean()),
-      /** To everybody who asks the same. Absent: to whoever asked first. */
+      /** To everybody who asks the same. Absent: only to the person who asked first. */
       shared: Type.Optional(Type.Boolean()),
       /** Also for questions that mean the same: how alike their vectors must be. Never to others. */
       semantic: Type.Optional(object({ model, threshold: Type.Number({ minimum: 0.5, maximum: 1 }) })),

@@ -44,7 +44,7 @@ function powerText({ by, does, session: _session, ...facts }: Notice["facts"]): 
   return `${by === "operator" ? "The operator" : (by ?? "")}: ${does}${what === "" ? "" : ` (${what.slice(0, 200)})`}. See plexus audit.`;
 }
 
-/** What whoever began a task reads when it is over. */
+/** What the person who began a task reads when it is over. */
 function taskText({ facts }: Notice): string {
   const { task = "", what = "", state = "", node, reason } = facts;
   const which = `${what}${node === undefined ? "" : ` at ${node}`}`;

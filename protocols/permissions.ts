@@ -1,16 +1,17 @@
 /** What callers may do: one row a permission. Every command that clients send names one (`command.ts`), and the actor that gets
  *  the command checks it. Exceptions that need more than the holder's name or rank are told in the row, and are the actor's. */
 
-/** Who has a permission: everybody who is signed in; members of the room, its moderators, its owners, each with those above
- *  them; whoever made the thing in question; the person whose account or agent it is; admins of the cluster. */
+/** The people who have a permission: everybody who is signed in; members of the room, its moderators, its owners, each
+ *  with those above them; the author of the thing in question; the person whose account or agent it is; admins of the
+ *  cluster. */
 export type Holder = "person" | "member" | "moderator" | "owner" | "author" | "self" | "admin";
 
 /** What comes of an operation beyond itself, the least first (docs/decisions/0109-power-is-a-column.md):
  *
  *      none         Nobody may do more or less afterwards, no way in is made, and nothing is shown that others keep to themselves.
  *      takes        Takes from others what they may do, have or would be told, or says where that goes. Nobody gets more.
- *      within       Gives rights, a way in, or what others keep to themselves: never more than whoever does it may do.
- *      everything   Whoever does it can have everything by it. */
+ *      within       Gives rights, a way in, or what others keep to themselves: never more than the acting person may do.
+ *      everything   The acting person can have everything by it. */
 export type Power = "none" | "takes" | "within" | "everything";
 const powers: readonly Power[] = ["none", "takes", "within", "everything"];
 

@@ -215,8 +215,8 @@ export interface PlaybookOrder {
   readonly acts: Playbook["acts"];
 }
 
-/** What whoever makes alerts of a source needs by hand: what the playbooks that are on for it do by themselves. How severe its alerts are can be set, so
- *  that is not looked at. */
+/** The permissions that an admin who makes alerts of a source needs: those for what the playbooks that are on for it do
+ *  by themselves. How severe its alerts are can be set, so that is not looked at. */
 export const neededFor = (source: string, playbooks: readonly Pick<Playbook, "mode" | "when" | "acts">[]): readonly Permission[] => [
   ...new Set(
     playbooks

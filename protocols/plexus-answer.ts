@@ -41,7 +41,7 @@ export function readAnswer<T>(
   return { ok: false, error: stranger(url, status, location) };
 }
 
-/** The failure of whoever expected a node at `url` and found something else. */
+/** The failure of a caller that expected a node at `url` and found something else. */
 export function stranger(url: string, status: number, location?: string): Failure {
   const elsewhere =
     location === undefined ? "not from a Plexus node" : `it names another address: ${location.slice(0, 300)}`;

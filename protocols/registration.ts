@@ -6,8 +6,8 @@
  *      invitation     an invitation
  *      closed         nothing
  *
- *  Whoever makes an applicant has checked what it says: that the invitation holds, that the address is confirmed. The first account of a
- *  cluster is none of this: it needs the admin code. */
+ *  The code that makes an applicant has checked what it says: that the invitation holds, that the address is confirmed.
+ *  The first account of a cluster is none of this: it needs the admin code. */
 import { failure, type Failure } from "./errors.ts";
 
 /** How people come to have accounts. */
@@ -65,7 +65,7 @@ export function registrationState({ rule, domains }: Registration, { invited, ma
   return mail.confirmed ? { type: "may", uses: "mail" } : { type: "needs", of: ["mail", "invitation"] };
 }
 
-/** The refusal of whoever still lacks something. Undefined: they may. */
+/** The refusal of an applicant who still lacks something. Undefined: they may. */
 export function refusalToRegister(state: RegistrationState): Failure | undefined {
   if (state.type === "refused") return state.error;
   return state.type === "needs" ? failure("SIGN_UP_NEEDS", { needs: state.of }) : undefined;

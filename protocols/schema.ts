@@ -27,7 +27,7 @@ export const principal = Type.String({ pattern: `^(user|agent)/${keyText}$`, max
 export const blobHash = Type.String({ pattern: "^[0-9a-f]{64}$" });
 
 export const position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
-/** For how long, counted from when whoever is told hears of it: no two clocks are the same. */
+/** For how long, counted from when the receiver hears of it: no two clocks are the same. */
 export const spanMs = Type.Integer({ minimum: 0, maximum: 400 * 24 * 3_600_000 });
 export const timeMs = Type.Integer({ minimum: 0, description: "Milliseconds since 1970, node clock" });
 export const limit = Type.Integer({ minimum: 1, maximum: limits.pageEntriesMax, default: limits.pageEntriesDefault });

@@ -125,7 +125,7 @@ const stripeText = Type.String({
 
 /** Body of a put by hand. */
 export const putStripe = object({
-  /** In base64; whoever puts has encrypted them. */
+  /** In base64; the caller has encrypted them. */
   bytes: stripeText,
   /** How long they are kept; absent: until they are released. */
   expiresInMs: Type.Optional(Type.Integer({ minimum: 60_000, maximum: limits.shardGraceMsMax })),

@@ -29,7 +29,7 @@ export const identity = object({
 });
 export type Identity = Static<typeof identity>;
 
-/** Something that was proven, and when. Whoever makes a fact has checked it: nothing here looks into it.
+/** Something that was proven, and when. The code that makes a fact has checked it: nothing here looks into it.
  *
  *  `passkey`: `verified` says that the device has made sure who holds it (by fingerprint, face or PIN), so that it is two factors.
  *  `identity`: a server that the cluster trusts says who it is; `two`: and that server is trusted to have asked for two factors. */

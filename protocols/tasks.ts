@@ -25,7 +25,7 @@ export type TaskKind = (typeof taskKinds)[number];
 /** How a task stands. `waiting`: nobody has begun it. */
 export type TaskState = "waiting" | "running" | "done" | "failed" | "cancelled";
 
-/** A request that begins a task again: to the same endpoint, by whoever may. */
+/** A request that begins a task again: to the same endpoint, by a person who may. */
 export interface TaskRequest {
   readonly method: "POST" | "PUT";
   /** With `/api/v1`. */

@@ -46,7 +46,7 @@ export function cleaned(text: string, kind: TextKind): string {
 }
 
 /** What is sent of what somebody wrote: without the whole blank lines before and after it, and with every other space, so that
- *  code keeps its indentation. Whoever writes, in whatever client, sends this. Nothing but space is "". */
+ *  code keeps its indentation. Every client sends this. Nothing but space is "". */
 export function asWritten(text: string): string {
   const lines = text.split("\n");
   const isWritten = (line: string): boolean => line.trim() !== "";

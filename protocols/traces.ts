@@ -17,7 +17,7 @@ export type SpanFacts = Readonly<Record<string, string | number | boolean>>;
 export interface TraceSpan {
   readonly trace: string;
   readonly span: string;
-  /** Absent: the trace begins with it. One that is not of this cluster's nodes is the span of whoever asked. */
+  /** Absent: the trace begins with it. One that is not of this cluster's nodes is the caller's span. */
   readonly parent?: string;
   readonly name: string;
   /** By the clock of its node, in milliseconds with parts of them. */

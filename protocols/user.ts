@@ -164,9 +164,11 @@ export const userCommands = {
     result: nothing,
     summary: "Lets an identity of another server in",
   }),
-  /** Somebody comes in by an identity, whose server is set as `vouched` says. Where it was set otherwise when the identity was linked, whoever has set it since
-   *  let this person in. `by`: whether they may. `own`: it was the person, or nobody since that is kept; `others`: they may, and the account notes it as a way in
-   *  that somebody else made; `unknown`: an older version has set it, and then a link of before counts; `nobody`: they may not. Errors: NOT_FOUND, FORBIDDEN. */
+  /** Somebody comes in by an identity, whose server is set as `vouched` says. Where it was set otherwise when the
+   *  identity was linked, the admin who has set it since let this person in. `by`: whether they may. `own`: it was the
+   *  person, or nobody since that is kept; `others`: they may, and the account notes it as a way in that somebody else
+   *  made; `unknown`: an older version has set it, and then a link of before counts; `nobody`: they may not. Errors:
+   *  NOT_FOUND, FORBIDDEN. */
   vouchIdentity: command({
     ...byGateway,
     params: {
@@ -269,14 +271,14 @@ export const userCommands = {
     http: ["GET", "/me/factors"],
     summary: "What the caller's account can be proven by",
   }),
-  /** Only the hash of the link's secret arrives here. A new one replaces the one before; of those by mail a few hold at once, so that
-   *  whoever asks for one in somebody's name takes none away. */
+  /** Only the hash of the link's secret arrives here. A new one replaces the one before; of those by mail a few hold at
+   *  once, so that a stranger who asks for one in somebody's name takes none away. */
   makeReset: command({
     ...byGateway,
     needsFor: ({ byMail }: Asked) => (byMail === true ? undefined : "people.admit"),
     params: { ...shownField, secretHash: hash, lifeMs: spanMs, byMail: Type.Optional(Type.Boolean()) },
     result: nothing,
-    summary: "Allows a new password once, to whoever has the link",
+    summary: "Allows a new password once, to the person who has the link",
   }),
   /** Ends all sessions and API keys, and the link. Error: LINK_INVALID. */
   resetPassword: command({

@@ -5,7 +5,7 @@ import type { RuleBody } from "./watch.ts";
 /** A playbook as routes show it: without addresses of pages, and the secrets with which they are signed. */
 export interface ShownPlaybook extends Omit<Playbook, "acts"> {
   readonly acts: readonly ShownAct[];
-  /** The secret of its pages, in the answer to whoever has set it. */
+  /** The secret of its pages, in the answer to the admin who has set it. */
   readonly secret?: string;
 }
 

@@ -123,7 +123,8 @@ interface WrittenJson {
   rawJSON(text: string): unknown;
 }
 
-/** A value of JSON that is written as this text has it. Whoever writes it with the language's own `JSON.stringify` keeps its numbers alone. */
+/** A value of JSON that is written as this text has it. The language's own `JSON.stringify` writes its numbers as they
+ *  are, and nothing else of it. */
 export class AsWritten {
   readonly text: string;
 

@@ -5,9 +5,9 @@
  *                     └────────────────────────► ended ◄─────────────────┘
  *
  *  A model is shared by everybody: a person's generations take turns with those of others, and within them those of one key
- *  with those of another (`fair-queue.ts`), after those of an earlier class (`class-queue.ts`). When all places are taken, the
- *  youngest of whoever has most makes room. Whoever finds no place is told when to come again, from what calls took; so is a
- *  call that surely cannot begin in its time.
+ *  with those of another (`fair-queue.ts`), after those of an earlier class (`class-queue.ts`). When all places are
+ *  taken, the youngest call of the person with most calls makes room. A caller that finds no place is told when to come
+ *  again, from what calls took; so is a call that surely cannot begin in its time.
  *
  *  Behind it is an `Executor`, told to begin and to cancel, which reports texts and ends. A generation that timed out has
  *  ended for its asker, yet keeps its slot until the executor lets go, so that slots never count more than there are. */
@@ -300,7 +300,7 @@ export class Admission {
     const { tookMs, door, waiting } = lane;
     const mean = tookMs.reduce((all, one) => all + one, 0) / tookMs.length;
     const slots = door.type === "open" ? door.slots : 1;
-    // Until everybody who waits has had a turn: then whoever was refused has a place again.
+    // Until everybody who waits has had a turn: then the refused caller has a place again.
     const turnMs = tookMs.length === 0 ? retryAfterMsUnknown : (mean * Math.max(1, waiting.shares)) / slots;
     const retryAfterMs = Math.ceil(Math.min(Math.max(turnMs, retryAfterMsMin), retryAfterMsMax));
     return failure("MODEL_BUSY", { model: lane.model, ...details, retryAfterMs });

@@ -1,8 +1,9 @@
 /** Starts other programs so that nothing of this process is open in them but what they are given.
  *
  *  Node closes its own descriptors when another program begins; native libraries do not: LevelDB's lock, log and manifest stay open in every child,
- *  and a child that reads files of strangers could write there. Whoever starts a child begins it here. Each descriptor that would stay open is
- *  replaced by the null device in the child, before its program begins; a child of ours closes those, too (`closed.ts`).
+ *  and a child that reads files of strangers could write there. Every child process is started here. Each descriptor
+ *  that would stay open is replaced by the null device in the child, before its program begins; a child of ours closes
+ *  those, too (`closed.ts`).
  *
  *  Only Linux says which descriptors stay open. Elsewhere a child is started as the system does it. */
 import { fork, spawn, spawnSync, type ChildProcess, type StdioOptions } from "node:child_process";

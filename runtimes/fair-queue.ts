@@ -5,9 +5,9 @@
  *              key       a3     ├──────────────────► a1 b1 a3 b2 a2
  *      bob     phone     b1 b2 ─┘
  *
- *  A share is what must not suffer from others (a person), a lane what must not suffer within it (one of its keys). Whoever
- *  comes stands behind one turn of each other share at most, however much those have waiting: each takes its next turn from
- *  the end of the ring.
+ *  A share is what must not suffer from others (a person), a lane what must not suffer within it (one of its keys). A
+ *  newcomer stands behind one turn of each other share at most, however much those have waiting: each takes its next
+ *  turn from the end of the ring.
  *
  *  Places are bounded in all and for each share, and given out so that the smallest have most: when none is left, who has at
  *  least two more than the newcomer would gives up its youngest. So `n` shares have `max / n` places each, whatever they ask for. */

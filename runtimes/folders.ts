@@ -15,7 +15,8 @@ let listener: ((unsynced: UnsyncedFolder) => void) | undefined;
 /** Found before anybody listened. */
 let untold: UnsyncedFolder[] = [];
 
-/** Hears, once for each file system, that it does not sync folders. Whoever comes last hears; nobody else does from then on. */
+/** Hears, once for each file system, that it does not sync folders. The last listener hears; earlier ones do not from
+ *  then on. */
 export function hearUnsynced(tell: (unsynced: UnsyncedFolder) => void): void {
   listener = tell;
   for (const one of untold.splice(0)) tell(one);

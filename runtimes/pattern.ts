@@ -1,5 +1,5 @@
 /** Regular expressions of schemas, as data: a grammar is made of them, and texts are compared with them in a number of steps that is
- *  bounded. The language's own would hold everybody up for as long as whoever wrote the schema likes. Pure.
+ *  bounded. The language's own would hold everybody up for as long as the author of the schema likes. Pure.
  *  Source: https://json-schema.org/draft/2020-12/json-schema-core#name-regular-expressions */
 import { runtimeLimits } from "./limits.ts";
 import { OutOfSteps, Steps } from "./steps.ts";

@@ -10,8 +10,8 @@
  *  models is a `Carrier`: the host processes, or the one of the simulation.
  *
  *  Invariants: a model is loaded once, however many ask for it. One whose calls run is not unloaded. What is in memory, on its way in
- *  and on its way out is within the budget whenever a load begins. Whoever is in line waits for no more than what runs, and one
- *  residency of each model before it. */
+ *  and on its way out is within the budget whenever a load begins. A model in line waits for no more than what runs,
+ *  and one residency of each model before it. */
 import {
   assert,
   failure,
@@ -323,7 +323,7 @@ export class Residency {
       else if (state !== "inspecting") model.deaths = 0;
       const comesBack = state !== "draining" && state !== "unloading" && !model.unwanted;
       this.#outOfLine(model);
-      // Before anything is refused: whoever asks again at once must wait for the next host.
+      // Before anything is refused: a caller that asks again at once must wait for the next host.
       this.#rests(model);
       if (!model.removed) this.#admission.setDoor(model.spec.name, { type: "held" });
       const why = out.get(model.spec.name);

@@ -171,7 +171,7 @@ function waitReason({ plan, room }: Extract<Phase, { state: "fitting" }>, before
   return `${needs}, and waits until others have left`;
 } // prettier-ignore
 
-/** Admins are told which file it is; whoever only uses the model is not. */
+/** Admins are told which file it is; people who only use the model are not. */
 const withPath = (cause: string, path: string): string =>
   path === "" || cause.includes(path) ? cause : `${cause} (${path})`;
 

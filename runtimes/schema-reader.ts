@@ -1,5 +1,5 @@
 /** Reads JSON schemas as shapes. Whatever a shape cannot say is left: the shape allows more there, and the list of what is left says
- *  where. So every schema has a shape, and whoever needs a promise looks at the list. Pure.
+ *  where. So every schema has a shape, and a caller that needs a promise looks at the list. Pure.
  *
  *  What only describes (titles, examples, unknown keywords) is passed over, as the specification has it.
  *  Source: https://json-schema.org/draft/2020-12/json-schema-validation */
@@ -27,7 +27,7 @@ export interface Left {
   /** Where it stands in the schema: `/properties/mail/pattern`. */
   readonly place: string;
   readonly problem: string;
-  /** It makes no sense, whoever reads it. */
+  /** It makes no sense to any reader. */
   readonly wrong: boolean;
 }
 

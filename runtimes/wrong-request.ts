@@ -1,5 +1,5 @@
-/** What makes no sense in a request for text, whatever model it is for: found before it waits. Schemas are read by whoever keeps to them:
- *  another server may know more of them. Pure. */
+/** What makes no sense in a request for text, whatever model it is for: found before it waits. Schemas are read by the
+ *  server that keeps to them: another server may know more of them. Pure. */
 import { failure, type Failure, type GenerationRequest } from "../protocols/index.ts";
 import { runtimeLimits } from "./limits.ts";
 

@@ -92,7 +92,7 @@ export function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effe
     sampling: restOf(sampling, tokens),
     person: personFor(job, turn.key),
     silenceMs: limits.generationSilenceMs,
-    // Whoever wants another answer does not want the one that was kept.
+    // A person who asks for another answer does not want the one that was kept.
     ...(isAnew(state.life, job) && { cache: "renew" as const }),
     ...tools,
     ...(hasTools && { ifAble: ["tools" as const] }),
@@ -112,8 +112,8 @@ const nothingYet: SoFar = { text: "", tokens: 0 };
 const restOf = (sampling: Sampling, tokens: number): Sampling =>
   sampling.maxTokens === undefined ? sampling : { ...sampling, maxTokens: Math.max(1, sampling.maxTokens - tokens) };
 
-/** Whose turn at the model it is: that of whoever asked. If it were the owner's, others could use up somebody's turns by
- *  mentioning an agent of theirs. What an agent asks is its owner's. */
+/** The person whose turn at the model it is: the one who asked. If it were the owner's, others could use up somebody's
+ *  turns by mentioning an agent of theirs. What an agent asks is its owner's. */
 const personFor = ({ source }: Job, key: string): string =>
   `user/${((source.type === "room" ? askerOf(source.context) : undefined) ?? key).split(".", 1)[0]}`;
 
@@ -250,7 +250,7 @@ export const signalOf = (
   { offset, text, place }: { readonly offset: number; readonly text: string; readonly place: AnswerStage },
 ): AgentSignal => ({ type: "draft", generation, turn, offset, text, ...place });
 
-/** Tells whoever waits behind others where they are now. */
+/** Tells the people who wait behind others where they are now. */
 export const tellWaiting = ({ life }: AgentState): Effects =>
   (life?.jobs ?? []).flatMap((job, ahead) => (ahead === 0 ? [] : [draft(job, 0, "", { stage: "queued", ahead })]));
 
@@ -327,7 +327,7 @@ const askedWith = ({ life }: AgentState, { source }: Job): ConversationTurn | un
 /** Why a model does not go on with a text that others have begun. */
 const cannotContinue: ReadonlySet<ErrorCode> = new Set(["MODEL_UNSUPPORTED", "BAD_REQUEST", "CONTEXT_TOO_LONG"]);
 
-/** What people read of a failure. Why a model is not there is for whoever runs the nodes: it is in their log. */
+/** What people read of a failure. Why a model is not there is for the operator of the nodes: it is in their log. */
 function toldOf({ code, message }: Failure): string {
   switch (code) {
     case "CONTEXT_TOO_LONG":
@@ -439,7 +439,7 @@ function answerTurn(
   };
 }
 
-/** The answer to a mention. Whoever asked waits for one: also when there is none, and when it was stopped. */
+/** The answer to a mention. The person who asked waits for one: also when there is none, and when it was stopped. */
 function roomAnswer(job: Job, source: RoomSource, { end, text, error, code, isSilent = false }: Ending): Coming {
   const said = cleaned(cut(text.trim(), wireLimits.messageCharsMax), "lines");
   const apology = { text: `Sorry, I could not answer. ${error ?? ""}`.trim(), refused: code ?? "INTERNAL" };

@@ -1,5 +1,5 @@
-/** An agent: a persona and a model that belong to one user. It answers its owner in a direct conversation, and whoever
- *  mentions it in a room that it is a member of.
+/** An agent: a persona and a model that belong to one user. It answers its owner in a direct conversation, and people
+ *  who mention it in a room that it is a member of.
  *
  *      say ──► said, generationStarted ──► call ──part──► draft … ──done──► answered
  *
@@ -366,7 +366,7 @@ const uploaded = ({ uploads = [], pictures = [] }: Life): readonly Kept[] => [..
 /** How many more pictures and sounds of messages it would keep. */
 const roomIn = ({ pictures = [] }: Life): number => Math.max(0, limits.agentPicturesMax - pictures.length);
 
-/** What something is, whoever brought it. */
+/** What something is, without the recall that brought it. */
 function factsOf<One extends Uploaded>(kept: One): One {
   const { recall: _recall, ...facts } = kept as Kept;
   return facts as One;

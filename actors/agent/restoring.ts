@@ -12,7 +12,7 @@ import { turnKey, type AgentState, type Life } from "./state.ts";
 type Command = CommandOf<typeof agentCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 
-/** Tag of a read for whoever recalls: to compare, or to take back. */
+/** Tag of a read for a recall: to compare, or to take back. */
 export type RestoringTag =
   | { readonly type: "entries"; readonly limit: number; readonly to: ReplyTo | undefined }
   | {

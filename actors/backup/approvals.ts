@@ -5,7 +5,8 @@
  *                      ├─decline─► declined
  *                      └─(a day)─► expired
  *
- *  Who may approve is fixed when it is asked: whoever asks cannot make somebody an admin for it. */
+ *  The people who may approve are fixed when it is asked, so the person who asks cannot make somebody an admin for
+ *  it. */
 import { bringsBack, type CommandOf, type RecallRequest, type backupGuardCommands } from "../../protocols/index.ts";
 import { persist, refuse, reply, type Effect, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";

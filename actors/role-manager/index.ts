@@ -1,8 +1,9 @@
 /** The role-manager, one for the cluster (`role-manager/cluster`): which nodes there are and what they may do, who
  *  administers the cluster, and what was done to it.
  *
- *  The first admin is whoever knows the code that a node printed when it started. Only the code's hash arrives here, and
- *  only while there is no admin; it makes the owner. Who got or lost roles is told through the outbox. There is always an owner.
+ *  The first admin is the person who knows the code that a node printed when it started. Only the code's hash arrives
+ *  here, and only while there is no admin; it makes the owner. People who got or lost roles are told through the
+ *  outbox. There is always an owner.
  *
  *  What was done to the cluster is written down here, in records of which the newest are kept. It is a memory, not a switch:
  *  what holds now are rows of the directory, which the planner must be able to read when this actor is on a node that died.
@@ -214,8 +215,8 @@ interface RolesTag extends PersonRoles {
   readonly to: ReplyTo | undefined;
 }
 
-/** A cluster keeps at least one owner, and gives nothing to somebody who is not there: whoever signed up by that name later would
- *  have it. Errors: NOT_FOUND, FORBIDDEN, LIMIT_REACHED. */
+/** A cluster keeps at least one owner, and gives nothing to somebody who is not there: a person who signed up by that
+ *  name later would have it. Errors: NOT_FOUND, FORBIDDEN, LIMIT_REACHED. */
 function setRoles(
   state: ClusterState,
   { user, roles: wanted, before }: PersonRoles & { readonly before?: readonly string[] },

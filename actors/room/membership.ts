@@ -206,8 +206,9 @@ export function invite(room: Room, { member }: Of<"invite">, turn: Turn): Effect
   return admit(room, turn, member, "member");
 }
 
-/** Brings in a guest, or says whether that is wanted. The gateway asks in the name of whoever made the invitation, who must be one who may invite:
- *  an admin who is not in a room gets nobody into it. Errors: FORBIDDEN, BANNED, LIMIT_REACHED. */
+/** Brings in a guest, or says whether that is wanted. The gateway asks in the name of the person who made the
+ *  invitation. That person must be allowed to invite: an admin who is not in a room gets nobody into it. Errors:
+ *  FORBIDDEN, BANNED, LIMIT_REACHED. */
 export function admitGuest(room: Room, command: Of<"guestWanted" | "admitGuest">, turn: Turn): Effects {
   const { by } = command;
   const mayInvite = by === undefined ? room.visibility === "public" : hasByRank(room, by, "room.invite");
@@ -380,8 +381,8 @@ export function rename(room: Room, command: Of<"setTitle"> | Of<"setTopic">, tur
 }
 
 /** What could not be delivered, for good. Somebody invited who does not exist, or whose list is full, goes again; so does
- *  an agent that was deleted. Whoever came by themselves exists: the gateway has seen them. A mention that its agent did
- *  not take is refused in the room. */
+ *  an agent that was deleted. A person who came by themselves exists: the gateway has seen them. A mention that its
+ *  agent did not take is refused in the room. */
 export function undeliverable(
   room: Room,
   { to, message }: OutboxEntry,

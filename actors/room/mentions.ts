@@ -3,8 +3,8 @@
  *      room's outbox ──► agent's job ──► agent's outbox ──► its message in the room
  *           └── refused, or out of reach for too long ─────────► the room's message in its name
  *
- *  Invariant: a mention of an agent stays in one of these places until the next one has it, durably; whoever is given it twice
- *  knows it again. So each is answered, or refused where everybody reads it, once. */
+ *  Invariant: a mention of an agent stays in one of these places until the next one has it, durably; a place that is
+ *  given it twice knows it again. So each is answered, or refused where everybody reads it, once. */
 import { wireLimits, type ErrorCode, type RoomEvent, type RoomMessage } from "../../protocols/index.ts";
 import { callerOf, mentionsIn as calledIn, readText } from "../../protocols/reading/index.ts";
 import type { Turn } from "../behavior.ts";

@@ -54,7 +54,7 @@ function recounted(poll: Poll, before: number, now: number): Poll {
   };
 }
 
-/** Ends a poll: whoever asked does, and moderators. Errors: NOT_FOUND, FORBIDDEN. */
+/** Ends a poll: its author may, and moderators. Errors: NOT_FOUND, FORBIDDEN. */
 export function closePoll(room: Room, message: RoomMessage, turn: Turn): Effects {
   const { poll } = message;
   if (poll === undefined) return noPoll(message, turn);

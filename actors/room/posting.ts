@@ -114,8 +114,8 @@ const isQuiet = (command: Post | Reply): boolean =>
 const sameGeneration = (room: Room, generation: string, author: string): RoomMessage | undefined =>
   room.recent.findLast((message) => message.generation === generation && message.author === author);
 
-/** An agent that was removed while it wrote answers: nobody wants to read that, but whoever asked waits. Undefined: it is
- *  somebody else who posts from outside. */
+/** An agent that was removed while it wrote answers: nobody wants to read that, but the person who asked waits.
+ *  Undefined: it is somebody else who posts from outside. */
 export const late = (room: Room, { generation, replyTo }: Post, turn: Turn): Effects | undefined =>
   generation === undefined || replyTo === undefined || !turn.from.startsWith("agent/")
     ? undefined

@@ -105,7 +105,7 @@ export function historyPage(room: Room, tag: HistoryTag, records: readonly Actor
   const last = read.at(-1);
   const isEnd = last === undefined || records.length < wantedOf(tag);
   if (isEnd || !roomOnly || grown.found.length > tag.limit) return onward(room, grown, false);
-  // Whoever asks goes on behind the last that was looked at, wherever that is shown.
+  // The reader goes on behind the last that was looked at, wherever that is shown.
   if (grown.scanned >= limits.historyScannedMax) return onward(room, { ...grown, found: [...grown.found, last] }, true);
   return readOn(room, { ...grown, ...(reverse ? { to: last.seq } : { from: last.seq + 1 }) });
 }

@@ -4,8 +4,9 @@
  *           ── entries ─► what lives at the old positions, and what was brought back of them before
  *           ── restore ─► restored (one event for many messages)        ── withdraw ─► withdrawn: a recall taken back as one
  *
- *  Which messages come back is decided by whoever recalls (`node/backup`). Here is kept that no recall brings anything twice: the room knows
- *  for each recall what it has brought. Nobody is mentioned by what comes back, no agent answers it, and it is unread for nobody. */
+ *  Which messages come back is decided by the recall (`node/backup`). Here is kept that no recall brings anything
+ *  twice: the room knows for each recall what it has brought. Nobody is mentioned by what comes back, no agent answers
+ *  it, and it is unread for nobody. */
 import type { ActorId, CommandOf, RoomEvent, RoomMessage, RoomRestored, RoomView, RoomWithdrawn, roomCommands } from "../../protocols/index.ts"; // prettier-ignore
 import { refuse, reply, type ActorRecord, type ReplyTo, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";

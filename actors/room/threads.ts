@@ -1,7 +1,7 @@
-/** Threads that were written in lately, and who follows them: whoever began one, wrote in it, or is mentioned in it.
+/** Threads that were written in lately, and their followers: people who began one, wrote in it, or are mentioned in it.
  *
  *  A thread's messages are messages of the room. What stands here is what a reader of the room needs to know of them: how many there are,
- *  which is the newest, and what is unread. Whoever reads a thread older than these counts it as read.
+ *  which is the newest, and what is unread. A person who reads a thread older than these counts it as read.
  *
  *  Invariant: `quiet` counts the answers that are in the thread only, and each reader's `read` is what it was at the reader's marker. So what
  *  is unread is a difference, and nothing counts it up and down. */

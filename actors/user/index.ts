@@ -201,7 +201,7 @@ function setAdmin(
   const roles = wanted.length > 0 ? wanted : [defaultRole];
   if (state.admin === admin && state.roles !== undefined && roles.join() === state.roles.join()) return [reply({})];
   const view = { ...viewOf(state, account, turn.key), admin, roles };
-  // Whoever is a guest no more stays.
+  // A person who is no longer a guest stays.
   const stays = account.endsAtMs !== undefined && !roles.includes("guest");
   return [
     ...happen(state, turn, [{ type: "profileSet", view }]),

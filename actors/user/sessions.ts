@@ -334,7 +334,7 @@ export function signInsFailed(
   return [...happen(state, turn, [{ type: "profileSet", view }]), reply({})];
 }
 
-/** Replaces the password. Whoever had the old one must not stay: all other sessions and keys end. */
+/** Replaces the password. A person who had the old one must not stay: all other sessions and keys end. */
 export function setPassword(
   state: UserState,
   account: Account,

@@ -108,7 +108,7 @@ export function evolve(state: WatchState, change: WatchChange): WatchState {
     case "ran":
       return { ...state, runs: state.runs.filter(({ run }) => run.id !== change.id) };
     case "acknowledged": {
-      // Whoever takes note of it knows of it: nobody has to be told any more.
+      // An admin who takes note of it knows of it: nobody has to be told any more.
       const others = ({ id }: Pick<Alert, "id">): boolean => id !== change.alert.id;
       return { ...state, open: state.open.filter(others), untold: state.untold.filter((id) => others({ id })) };
     }

@@ -56,8 +56,8 @@ export async function signIn(options: SignInOptions, screen: Screen): Promise<Ke
   return { ...session, keptFor: url };
 }
 
-/** Whoever signs in by another server only is refused here like somebody whose password is wrong, so that nobody learns who has an account. That the page is
- *  the way for them is said to everybody. */
+/** A person who signs in only by another server is refused here like one with a wrong password, so that nobody learns
+ *  which names have an account. That the page is the way for them is said to everybody. */
 async function withPage(url: string, error: Failure): Promise<Failure> {
   if (error.code !== "SIGN_IN_FAILED") return error;
   const setup = await callNode<Setup>({ url }, "GET", "/api/v1/setup");

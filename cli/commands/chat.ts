@@ -23,7 +23,7 @@ async function localUrl(data: string | undefined): Promise<string> {
   const dataFolder = await dataFolderOf(data, process.env);
   const control = await readControlFile(dataFolder);
   if (control !== undefined) return control.url;
-  // Whoever names a folder means its node, and no other one that happens to be here.
+  // A command that names a folder means its node, and no other one that happens to be here.
   if (data !== undefined)
     throw new PlexusError(failure("UNREACHABLE", { reason: "no node runs on this data folder", data: dataFolder }));
   const { readSettings } = await import("../settings.ts");

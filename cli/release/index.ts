@@ -5,8 +5,9 @@
  *      installed.ts   the digests of what lies in a folder: files one by one, installed packages as one each
  *      verify.ts      a folder, or an archive, compared with its statement
  *
- *  A signature says who made a release; who that is, says the key. The key that comes with an archive shows damage and half updates. Whoever
- *  can change files can change that key, too: against that, one names the key, or its fingerprint, from elsewhere. */
+ *  A signature says that the owner of a key made a release. The key that comes with an archive shows damage and half
+ *  updates. An attacker who can change files can change that key, too: against that, one names the key, or its
+ *  fingerprint, from elsewhere. */
 export { fingerprintOf, openEnvelope, readPrivateKey, readPublicKey, sealEnvelope } from "./envelope.ts";
 export { digestOfFile, digestOfPackage, filesBelow, isShipped, packagesBelow } from "./installed.ts";
 export { releasePaths } from "./paths.ts";

@@ -61,7 +61,8 @@ export const directoryMessages = {
   "directory.vote": message("control", { generation: count, bytes }),
   /** The bytes from `start` on of a message with so many. Each sender sends one at a time. */
   "directory.part": message("bulk", { generation: count, bytes, start: count, size: count }),
-  /** Who keeps the replicated directory, as the sender knows. Told to whoever connects, and when it changes. */
+  /** The nodes that keep the replicated directory, as the sender knows. Told to peers that connect, and when it
+   *  changes. */
   "directory.leads": message("control", lead),
   /** Asks for it. */
   "directory.leader": call("control", {}, closed(lead)),

@@ -1,5 +1,5 @@
-/** Models that a node's store has, for nodes that fetch them, and models in its memory, for admins (node/models). What is given of files is
- *  compared with the tree of hashes by whoever asked. */
+/** Models that a node's store has, for nodes that fetch them, and models in its memory, for admins (node/models). The
+ *  parts of files that a node gives are compared with the tree of hashes by the node that asked. */
 import { Type } from "typebox";
 import type { ModelInMemory, NodeInference } from "../inference.ts";
 import { modelOrderNames, type ModelOrder } from "../model-orders.ts";

@@ -1,5 +1,5 @@
-/** How the owner of a slot and its replicas talk (node/replication). Every message names the epoch it is said in; whoever
- *  knows a newer one answers FENCED and nothing else happens. */
+/** How the owner of a slot and its replicas talk (node/replication). Every message names the epoch it is said in; a
+ *  node that knows a newer one answers FENCED and nothing else happens. */
 import { Type, type Static } from "typebox";
 import { traceContext } from "../traces.ts";
 import { bytes, call, checksum, closed, count, done, message, slot } from "./parts.ts";

@@ -26,7 +26,7 @@ const debianPackages = [
 ];
 /** The account in the image. */
 const account = { name: "plexus", id: 10_001 };
-/** Whoever has no daemon and no rights to change mounts builds like this. */
+/** A builder without a daemon and without rights to change mounts builds like this. */
 export const isolation: readonly string[] = ["--storage-driver", "vfs"];
 
 /** What of Debian's tools is not here. */

@@ -22,7 +22,8 @@ export interface WriteTask {
   readonly contents: Uint8Array<SharedArrayBuffer>;
   /** Folders that are synced behind them. */
   readonly synced: readonly string[];
-  /** What a file system says that knows no sync of folders. It is no fault: whoever gave the task syncs the folder that all are in, and says so. */
+  /** What a file system says that knows no sync of folders. It is no fault: the caller syncs the
+   *  folder that all are in, and says so. */
   readonly unsyncedCodes: readonly string[];
 }
 

@@ -1,4 +1,5 @@
-/** Finding servers with models. Each way names services; each service is asked, without a key, who it is; whoever has models is a candidate.
+/** Finding servers with models. Each way names services; each service is asked, without a key, what it is; a service
+ *  with models is a candidate.
  *
  *      mdns.ts, dns-sd.ts, consul.ts ──► services (service.ts) ─┐
  *                                                               ├─► detect (remote/detect.ts) ─► candidates

@@ -1,4 +1,4 @@
-/** What calls of a model have ended, for whoever looks at its file and does not load it. */
+/** The processes that calls of a model have ended, for code that looks at its file and does not load it. */
 import type { ModelSpec } from "../adapter.ts";
 import { endedBy, strikesSaid, whyOut } from "./suspects.ts";
 import { isOut, Tried, type KeptTrials } from "./tried.ts";

@@ -93,7 +93,8 @@ export class Tried {
     return content === undefined ? undefined : strikeKey(subject, content);
   }
 
-  /** The processes that calls of a model ended, for whoever is not about to load it: its files are read through only where any model ended one. */
+  /** The processes that calls of a model ended, for code that is not about to load it: its files are read through only
+   *  where any model ended one. */
   async strikesOf(spec: ModelSpec): Promise<Ended | undefined> {
     await this.#opened;
     if (this.#strikes.size === 0) return undefined;

@@ -1,4 +1,4 @@
-/** What a grammar says of a choice, so that whoever follows it has few ways open at once. Pure.
+/** What a grammar says of a choice, so that the engine that follows it has few ways open at once. Pure.
  *
  *  llama.cpp follows all ways that are open side by side, each over the whole vocabulary. Two objects to choose from that begin alike
  *  stay open until they differ; where one holds the other again, they double at each level. So a choice is left as it stands where its

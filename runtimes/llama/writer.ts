@@ -297,7 +297,7 @@ export class Writer {
       await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(position, position + size), mark);
       this.#slices.took(size, performance.now() - startMs);
       position += size;
-      // Whoever asked for a long prompt to be read waits for no part of an answer, but is not kept waiting either.
+      // While a long prompt is read there is no part of an answer yet, but the caller hears that work goes on.
       flow.part(signOfLife);
     }
     await this.#gate.pass();

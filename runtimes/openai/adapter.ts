@@ -112,8 +112,9 @@ async function describe(call: Call, { endpoint }: { readonly endpoint: Endpoint 
   return { ...described, ...propsOf(await call.json({ path: `${beside}/props` }), described) };
 }
 
-/** The rows of a list that whoever offers the whole server may offer. Another Plexus also lists agents, which are somebody's, and models
- *  of third servers: two clusters that offered each other those would send a call round for ever. */
+/** The rows of a list that a cluster may offer when it offers the whole server. Another Plexus also lists agents, which
+ *  are somebody's, and models of third servers: two clusters that offered each other those would send a call round for
+ *  ever. */
 export function ownRows(rows: readonly unknown[]): readonly unknown[] {
   const isPlexus = rows.some((row) => textAt(row, "owned_by") === "plexus");
   if (!isPlexus) return rows;

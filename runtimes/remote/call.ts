@@ -128,7 +128,8 @@ export class Call {
     for await (const piece of this.#pieces()) {
       const events = reader.push(piece);
       if (events.length === 0) this.#options.onSign?.();
-      // Not by `yield*`, which takes a turn more at its end: whoever asks for the next event has begun to wait when it has asked.
+      // Not by `yield*`, which takes a turn more at its end: a caller that asks for the next event has begun to wait
+      // when it has asked.
       for (const event of events) yield event;
       if (reader.isDone) return;
     }

@@ -3,7 +3,7 @@
  *      have n bytes ─► attempt ─ bytes come ─► all there
  *                        └ nothing came, attemptsMax times in a row ─► SOURCE_FAILED; what is there stays
  *
- *  Nothing here is believed: what was fetched is hashed and looked into afterwards, by whoever asked. */
+ *  Nothing here is believed: what was fetched is hashed and looked into afterwards, by the caller. */
 import { createReadStream } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { setImmediate, setTimeout as pause } from "node:timers/promises";
@@ -199,7 +199,7 @@ async function fromPeers(file: From<"peers">, path: string, ports: FetchPorts): 
     return true;
   };
 
-  /** One chunk, from whoever is asked least and has not failed. */
+  /** One chunk, from the source that is asked least and has not failed. */
   async function chunk(start: number): Promise<Uint8Array> {
     const end = Math.min(size!, start + storeLimits.chunkBytes);
     for (;;) {

@@ -1,8 +1,8 @@
-/** The port of a node's model store, for whoever shows it, pulls for it, or gives its files to other nodes. */
+/** The port of a node's model store, for code that shows it, pulls for it, or gives its files to other nodes. */
 import type { PullModel, PullView, RefusedModel, Result, StoredModel, VerifiedModel } from "../../protocols/index.ts";
 
-/** The models that a node has on its disk. Nothing of it is native code: what is in it has been looked at, and whoever runs models loads
- *  them from `pathOf`. */
+/** The models that a node has on its disk. Nothing of it is native code: what is in it has been looked at, and engines
+ *  load models from `pathOf`. */
 export interface ModelStore {
   /** By name. */
   list(): readonly StoredModel[];

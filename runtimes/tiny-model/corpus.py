@@ -435,7 +435,7 @@ def room_dialogue(w):
         text = addressed(w, question, agent) if question else f"@{agent}"
         turns += [["user", f"{speaker}: {text}"], ["assistant", answer]]
         for other in dialogues.values():
-            other.concept = dialogue.concept  # "and a room?" follows the last answer, whoever asks
+            other.concept = dialogue.concept  # "and a room?" follows the last answer, of any speaker
     joint = w.pick(ROOM_JOINTS)
     return turns if joint is None else joined(turns, joint)
 

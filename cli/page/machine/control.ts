@@ -1,4 +1,5 @@
-/** `cli/control.ts` in a page: the node at hand is the one that served it, and one is there as whoever is signed in. */
+/** `cli/control.ts` in a page: the node at hand is the one that served it, and commands run as the person who is signed
+ *  in. */
 import type { Target } from "../../node-client.ts";
 import { running } from "./run.ts";
 

@@ -16,7 +16,7 @@ export const cluster: Source = {
     const { licence } = model.card;
     return {
       name,
-      // Whoever pulled it there has seen the licence.
+      // The person who pulled it there has seen the licence.
       accepted: model.acceptedBy ?? "cluster",
       ...(licence !== undefined && { licence: { name: licence } }),
       files: model.files.map(({ path, size, digest, tree }) => ({ path, size, sha256: digest, from: { via: "peers", nodes, tree } })), // prettier-ignore

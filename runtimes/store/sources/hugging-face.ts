@@ -114,7 +114,7 @@ export const huggingFace: Source = {
   },
 };
 
-/** The key of whoever runs the node, for repositories that are not open. It goes to the place alone, and nowhere else. */
+/** The key of the node's operator, for repositories that are not open. It goes to the place alone, and nowhere else. */
 function secretHeaders(): Readonly<Record<string, string>> | undefined {
   const token = process.env["HF_TOKEN"];
   return token === undefined || !/^[\x21-\x7e]{1,512}$/.test(token) ? undefined : { authorization: `Bearer ${token}` };

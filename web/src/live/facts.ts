@@ -93,7 +93,8 @@ export class Facts {
     const { query } = event;
     const meanwhile = this.#ofQueries.get(query);
     const action = event.type === "updated" ? event.action : undefined;
-    // With an answer known, whoever says that it is old asks anew, and what is under way is dropped. The first question goes on.
+    // With an answer known, code that says that it is old asks again, and the question under way is dropped. The first
+    // question goes on.
     if (action?.type === "invalidate" && query.state.data === undefined) meanwhile?.miss();
     const isAnswer = action?.type === "success" && action.manual !== true;
     if (action?.type !== "fetch" && action?.type !== "error" && action !== undefined && !isAnswer) return;

@@ -78,7 +78,7 @@ export class RoomStore {
         this.store.apply({ type: "state", state });
         this.#toldSeq = state.unread?.readSeq ?? 0;
         onNews("state");
-        // Whoever reads further back stays there.
+        // A person who reads further back stays there.
         if (isElsewhere) void this.#place(this.viewedSeq);
       },
       event: (event) => {
@@ -215,7 +215,7 @@ export class RoomStore {
     const place = (this.#places += 1);
     const query = around === undefined ? {} : { around };
     const result = await this.history({ ...query, limit: historyPage, roomOnly: true });
-    // Whoever opens a room and goes somewhere at once ends there, whichever answer comes last.
+    // A person who opens a room and goes somewhere at once ends there, whichever answer comes last.
     if (place !== this.#places) return false;
     if (result.ok) this.store.apply({ type: "placed", history: result.value }, "now");
     else notices.fail(result.error, "look");

@@ -312,7 +312,7 @@ export class Session {
     const known = this.#rooms.get(room);
     // A room that is being asked for says by itself that it is closed to this person, and more: that it was a ban.
     if (known?.store.latest.status !== "loading") {
-      // Whoever has it on the screen is told, and does not go on writing into a room that has sent them away.
+      // A person who has it on the screen is told, and does not go on writing into a room that has sent them away.
       if (known?.store.latest.status === "ready") {
         const isPublic = known.store.latest.view?.visibility === "public";
         known.store.apply({ type: "refused", reason: failure(isPublic ? "NOT_A_MEMBER" : "NOT_FOUND") }, "now");

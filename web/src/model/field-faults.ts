@@ -1,7 +1,8 @@
 /** Refusals at the field that they are about, in the field's words. Pure. */
 import type { ErrorCode, Failure } from "../../../protocols/errors.ts";
 
-/** What each field of a form takes, as a sentence for whoever fills it in. `name` also hears that a name is taken. */
+/** What each field of a form takes, as a sentence for the person who fills it in. `name` also hears that a name is
+ *  taken. */
 export type FieldRules = Readonly<Record<string, string>>;
 
 export interface FieldFault {

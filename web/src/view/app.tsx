@@ -10,7 +10,8 @@ import { SignIn, type Setup } from "./sign-in.tsx";
 
 const MailEntrance = lazy(() => import("./mail-entrance.tsx"));
 
-/** Whose mail address a link confirms: `#mail=NAME.SECRET`, whoever is signed in where it is opened. */
+/** The person whose mail address a link confirms: `#mail=NAME.SECRET`. Somebody else may be signed in where it is
+ *  opened. */
 function confirmationIn(hash: string): { readonly user: string; readonly secret: string } | undefined {
   const [, user, secret] = /^#mail=([a-z0-9][a-z0-9_-]{0,31})\.([A-Za-z0-9_-]{43})$/.exec(hash) ?? [];
   return user === undefined || secret === undefined ? undefined : { user, secret };

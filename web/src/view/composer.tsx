@@ -83,7 +83,7 @@ export function Composer(props: {
     caretWanted.current = undefined;
   });
 
-  // Whoever goes on with a text goes on at its end.
+  // A person who goes on with a text goes on at its end.
   useEffect(() => {
     const { current } = own;
     if (current === null || document.activeElement !== current) return;

@@ -78,7 +78,7 @@ export function useCatalog(kind: "rooms" | "users", text: string): UseQueryResul
   });
 }
 
-/** How people and agents are called on this page. Whoever is missing is asked for, once. */
+/** How people and agents are called on this page. A missing name is asked for, once. */
 export function useNames(): (principal: string) => string {
   const session = useSession();
   const own = useProfile();
@@ -87,7 +87,7 @@ export function useNames(): (principal: string) => string {
   const missed = useRef(new Set<string>());
   useEffect(() => {
     const { current } = missed;
-    // Whoever is missing is on the first page, most often.
+    // A person whose name is missing is on the first page, most often.
     if (current.size === 0 || people.length === 0) return;
     void session.people.want(current);
     current.clear();

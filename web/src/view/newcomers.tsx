@@ -32,7 +32,8 @@ export function OnlyHere({ address }: { readonly address: string }) {
   );
 }
 
-/** How somebody without an account comes here, said to whoever wants them in a room: what to send, or whom to ask. */
+/** How somebody without an account comes here, said to a person who wants them in a room: what to send, or whom to
+ *  ask. */
 export function Newcomers({ path }: { readonly path: string }) {
   const setup = useSetup();
   const { may } = useRights();

@@ -15,7 +15,8 @@ export default function OtherServers({
   onTrouble,
 }: {
   readonly providers: readonly SignInChoice[];
-  /** Where those servers send people back to. Whoever has the page at another address goes there first: a sign-in ends where it began. */
+  /** Where those servers send people back to. A person who has the page at another address goes there first: a sign-in
+   *  ends where it began. */
   readonly publicUrl: string | undefined;
   readonly invitation: string | undefined;
   readonly onNeeds: (needs: SignInNeeds) => void;

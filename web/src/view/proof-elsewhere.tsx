@@ -19,7 +19,7 @@ export async function proveElsewhere(ask: Dialogs["ask"], provider: string): Pro
   return false;
 }
 
-/** Whoever is back from another server has proven again who they are, or not. */
+/** A person who is back from another server has proven again who they are, or not. */
 export async function backWithProof(): Promise<void> {
   const how = cameBack()?.how;
   // A link waits for a yes in the settings.

@@ -137,8 +137,8 @@ function rove(
   };
 }
 
-/** Takes what can be reached inside articles out of the order of Tab. A table that is wider than its place stays in it: whoever reads by other
- *  ways than the arrows has to come there to scroll it. */
+/** Takes what can be reached inside articles out of the order of Tab. A table that is wider than its place stays in it:
+ *  a person who reads by other ways than the arrows has to come there to scroll it. */
 function quieten(root: Element): void {
   for (const place of [root as HTMLElement, ...root.querySelectorAll<HTMLElement>(controls)])
     if (place.tabIndex >= 0 && place.closest("article") !== null && place.closest(fields) === null)

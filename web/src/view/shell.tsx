@@ -101,7 +101,7 @@ export function NothingHere() {
   );
 }
 
-// A node that restarts is back by then; whoever waits longer may want to go on elsewhere.
+// A node that restarts is back by then; a person who waits longer may want to go on elsewhere.
 const elsewhereAfterMs = 3_000;
 
 /** Says that there is no answer, and of which node, or that the connection is away and when it will be tried again. */

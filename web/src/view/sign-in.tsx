@@ -40,7 +40,7 @@ function resetIn(hash: string): { readonly user: string; readonly secret: string
 /** The invitation of an admin, as a link has it: `#invitation=CODE`. */
 const invitationIn = (hash: string): string | undefined => /^#invitation=([A-Za-z0-9_-]{43})$/.exec(hash)?.[1];
 
-/** What a link by mail proves to whoever makes an account: `#account=PROOF`. */
+/** The proof that a link by mail carries for a person who makes an account: `#account=PROOF`. */
 const proofIn = (hash: string): string | undefined => /^#account=([A-Za-z0-9_-]{1,1024})$/.exec(hash)?.[1];
 
 /** Sign in, or create an account; the first account of a node becomes its admin and needs the code the node printed. */

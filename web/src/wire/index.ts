@@ -19,7 +19,7 @@ export { exchange } from "./raw.ts";
 export { call, callWithin, fetched, Refused, request, seen } from "./rest.ts";
 export { hasUnkept, onShelfChanged, shelf } from "./storage.ts";
 
-/** A client of the node that served the page, as whoever is signed in. */
+/** A client of the node that served the page, as the person who is signed in. */
 export function openClient(): Client {
   const ports = standardPorts({ storage: { load: () => [], save: rememberNodes } });
   const { answerTimeoutMs } = pageLimits;

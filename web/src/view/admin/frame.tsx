@@ -12,7 +12,7 @@ import "./admin.css";
 export function AdminPage(props: {
   readonly title: string;
   readonly needs: Permission;
-  /** Said to whoever may not see it. */
+  /** Said to a person who may not see it. */
   readonly refusal: string;
   /** Tables and charts have more room. */
   readonly wide?: boolean;

@@ -24,7 +24,7 @@ export function useSounds(agent: string, hears: boolean): SoundsToSend {
   const files = useChosen<Sound>(`agent/${agent}/sounds`);
   const [state, setState] = useState<SoundsToSend["state"]>("idle");
   const recording = useRef<Recording>(undefined);
-  // Whoever goes elsewhere is not listened to any more.
+  // A person who goes elsewhere is not listened to any more.
   useEffect(() => () => void recording.current?.stop(), []);
   const upload = async (file: Blob): Promise<void> => {
     const whole = await soundOf(file);

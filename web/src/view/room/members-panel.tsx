@@ -172,7 +172,7 @@ function Invite({
   );
   // Nobody else has an account, as far as the list tells.
   const isAlone = wanted === "" && people.every(({ key }) => `user/${key}` === session.me);
-  // Whoever does not moderate brings in nobody but the agents that are theirs.
+  // A person who does not moderate brings in only their own agents.
   if (!moderates && agents.length === 0) return null;
   const label = moderates ? "Add a person or your agent" : "Add your agent";
   const invite = async (principal: string) => {

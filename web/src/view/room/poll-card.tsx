@@ -75,7 +75,7 @@ export function PollCard(props: {
         {!closed && (
           <Button
             size="xs"
-            // Not `disabled`: that would take the focus away from whoever has just voted by keyboard.
+            // Not `disabled`: that would take the focus away from a person who has just voted by keyboard.
             aria-disabled={!isChanged || busy}
             {...((!isChanged || busy) && { "data-disabled": true })}
             onClick={() => {

@@ -28,7 +28,7 @@ export function SettingEditor(props: {
   const [scope, setScope] = useState(everyNode);
   const node = scope === everyNode ? undefined : scope;
   const known = view.scopes.find((one) => one.node === node);
-  // What was on show when the form was opened: whoever changes it meanwhile is not overwritten.
+  // What was on show when the form was opened: a change that somebody makes meanwhile is not overwritten.
   const [seen, setSeen] = useState(known?.revision ?? 0);
   const set = known?.values[key];
   const first = view.nodes.find((one) => one.node === (node ?? view.nodes[0]?.node));

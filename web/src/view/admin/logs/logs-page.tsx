@@ -19,7 +19,7 @@ const route = getRouteApi("/admin/$page");
 const linesMax = 300;
 /** How long one question waits for a line. */
 const waitMs = 10_000;
-/** Between two questions when lines come without end: whoever reads them is no faster. */
+/** Between two questions when lines come without end: a reader is no faster. */
 const betweenMs = 1_000;
 /** After a refusal it is asked again. */
 const againMs = 5_000;

@@ -18,7 +18,8 @@ const colours = {
 } as const;
 const heightPx = 168;
 
-/** Lines or bars over time, with the values under the pointer in its legend. Whoever cannot see it hears the newest and the highest value. */
+/** Lines or bars over time, with the values under the pointer in its legend. A person who cannot see it hears the
+ *  newest and the highest value. */
 export function Chart(props: {
   readonly title: string;
   /** Seconds since 1970, rising. */

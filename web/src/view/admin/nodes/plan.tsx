@@ -89,7 +89,7 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
       action: "Change",
     };
     if (!(await ask(question))) return;
-    // Whoever changed the configuration meanwhile is not undone.
+    // A change of the configuration that somebody made meanwhile is not undone.
     if ((await act(() => changes.setSettings({ ...body, revision: before.revision }))) !== undefined)
       setDone("Changed. The list of nodes above shows how slots move.");
   };

@@ -84,7 +84,7 @@ async function everybody(text: string, after: string | undefined): Promise<Liste
   return { people, ...(page.more && page.next !== undefined && { next: page.next }) };
 }
 
-/** The roles of these people; of whoever has those of a member nothing. One question, however many others have roles. */
+/** The roles of these people; of a plain member nothing. One question, however many others have roles. */
 async function rolesOf(names: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
   if (names.length === 0) return new Map();
   const { people } = await look<PeoplePage>(`/admin/users?${query({ among: names.join(",") })}`);

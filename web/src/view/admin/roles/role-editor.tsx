@@ -23,7 +23,7 @@ export function RoleEditor(props: {
   /** Undefined: a new one. */
   readonly role: ClusterRole | undefined;
   readonly taken: ReadonlySet<string>;
-  /** Roles of whoever changes it. */
+  /** Roles of the admin who changes it. */
   readonly own: readonly string[];
   readonly table: RoleTable;
 }) {
@@ -38,7 +38,7 @@ export function RoleEditor(props: {
   const [open, setOpen] = useState<Grant>();
   const faults = useFaults({ name: roleNameRule, role: roleNameRule, note: "This is too long." });
   const locked = beyond(own, role?.grants ?? [], table);
-  /** Under which conditions whoever changes it has a permission: without any is `[undefined]`, not at all is none. */
+  /** The conditions under which the acting admin has a permission: `[undefined]` is without any, none is not at all. */
   const ownWhens = (permission: string): readonly (GrantWhen | undefined)[] =>
     own.flatMap((one) => table.get(one)?.get(permission) ?? []);
   const reasonOf = (permission: Permission): string | undefined => {
