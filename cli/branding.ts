@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { coloursOf } from "../protocols/contrast.ts";
 import { failure, PlexusError } from "../protocols/errors.ts";
 import type { BrandingView, SetBranding } from "../protocols/index.ts";
-import { askNode, type AdminFlags } from "./admin.ts";
+import { operate, type AdminFlags } from "./admin.ts";
 import { describeRefusal, exitCodes, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 
@@ -24,7 +24,7 @@ const show = (flags: AdminFlags, view: BrandingView, output: Output): number => 
 
 /** `plexus branding`. */
 export const showBranding = async (flags: AdminFlags, output: Output): Promise<number> =>
-  show(flags, await askNode<BrandingView>(flags, "GET", "/api/v1/branding"), output);
+  show(flags, await operate(flags, "branding.show"), output);
 
 /** `plexus branding set` and `reset`. */
 export async function setBranding(
@@ -40,5 +40,5 @@ export async function setBranding(
           throw new PlexusError(failure("BAD_REQUEST", { path: logoFile, problem: describeRefusal(error) }));
         });
   const body = { ...wish, ...(bytes !== undefined && { logo: bytes.toString("base64") }) };
-  return show(flags, await askNode<BrandingView>(flags, "PUT", "/api/v1/admin/branding", body), output);
+  return show(flags, await operate(flags, "branding.set", body), output);
 }

@@ -1,5 +1,5 @@
 /** What answers the operations of a node: the handlers of its parts, in one list. */
-import type { ActorId, OperationHandlers, OperationName, ThreatListState } from "../../protocols/index.ts";
+import type { ActorId, ComposedHandlers, ThreatListState } from "../../protocols/index.ts";
 import { handleAudit, type AuditViews } from "../audit/index.ts";
 import type { AuditRules } from "../cluster/audit-rules.ts";
 import { handleSecrets, type SecretsControl } from "../cluster/operations.ts";
@@ -50,18 +50,18 @@ export interface OperationParts {
 }
 
 /** Handlers among which there is one for each row; the type names those that lack. */
-type Whole<Handlers> = [Exclude<OperationName, keyof Handlers>] extends [never]
+type Whole<Handlers> = [Exclude<keyof ComposedHandlers, keyof Handlers>] extends [never]
   ? Handlers
-  : { readonly lacks: Exclude<OperationName, keyof Handlers> };
+  : { readonly lacks: Exclude<keyof ComposedHandlers, keyof Handlers> };
 
-const whole = <Handlers extends Partial<OperationHandlers>>(handlers: Whole<Handlers> & Handlers) => handlers;
+const whole = <Handlers extends Partial<ComposedHandlers>>(handlers: Whole<Handlers> & Handlers) => handlers;
 
 /** The handlers of all operations. */
-export function operationsOf(peer: PeerParts, at: OperationParts): Partial<OperationHandlers> {
+export function operationsOf(peer: PeerParts, at: OperationParts): Partial<ComposedHandlers> {
   const { actors, auditRules, control, kernel } = peer;
   const { limits } = at;
-  const ask = (to: ActorId, message: Message) =>
-    kernel.ask({ to, from: "gateway", message, timeoutMs: limits.askTimeoutMs });
+  const ask = (to: ActorId, message: Message, operationId?: string) =>
+    kernel.ask({ to, from: "gateway", message, timeoutMs: limits.askTimeoutMs, ...(operationId && { operationId }) });
   return whole({
     ...handleActors(actors),
     ...handleRooms(actors, kernel, limits),

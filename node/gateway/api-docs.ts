@@ -16,11 +16,15 @@ type Described = Readonly<Record<string, unknown>> & {
   readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly [field: string]: unknown }>>>>;
 };
 
-/** What may be refused at the door of a route, whatever it does. */
-function doorErrors(route: { readonly permission?: string; readonly checks: boolean }): readonly ErrorCode[] {
-  const { permission, checks } = route;
+/** What a route may refuse: at its door, whatever it does, and what its row says. */
+function doorErrors(route: {
+  readonly permission?: string;
+  readonly checks: boolean;
+  readonly errors: readonly ErrorCode[];
+}): readonly ErrorCode[] {
+  const { permission, checks, errors } = route;
   const fresh = permission !== undefined && needsFresh(permission as Permission);
-  return [
+  const door: readonly ErrorCode[] = [
     ...(checks ? (["BAD_REQUEST"] as const) : []),
     ...(permission === undefined ? [] : (["UNAUTHENTICATED", "FORBIDDEN"] as const)),
     ...(fresh ? (["SIGN_IN_AGAIN"] as const) : []),
@@ -28,17 +32,22 @@ function doorErrors(route: { readonly permission?: string; readonly checks: bool
     "RATE_LIMITED",
     "STOPPING",
   ];
+  return [...new Set([...door, ...errors])];
 }
 
 /** Adds to what a route says of itself what its table says: the permission, and the errors of its door, by status. */
 export function describeRoute(
   schema: Readonly<Record<string, unknown>>,
-  route: { readonly permission: string | undefined; readonly audit: string | undefined },
+  route: {
+    readonly permission: string | undefined;
+    readonly audit?: string;
+    readonly errors?: readonly ErrorCode[];
+  },
 ): Record<string, unknown> {
-  const { permission, audit } = route;
+  const { permission, audit, errors: own = [] } = route;
   const checks = ["body", "params", "querystring"].some((part) => schema[part] !== undefined);
   const byStatus = Map.groupBy(
-    doorErrors({ ...(permission !== undefined && { permission }), checks }),
+    doorErrors({ ...(permission !== undefined && { permission }), checks, errors: own }),
     (code) => errorTable[code].http,
   );
   const errors = Object.fromEntries(

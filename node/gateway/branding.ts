@@ -10,16 +10,15 @@ import {
   ok,
   refused,
   sameJson,
-  setBrandingBody,
+  type setBrandingBody,
   type BrandingView,
   type Result,
   type SetBranding,
 } from "../../protocols/index.ts";
 import type { Branding } from "../cluster/branding.ts";
 import type { BrandingRow } from "../cluster/records.ts";
-import { audited, audits, changeOf } from "./audited.ts";
-import type { GatewayContext } from "./options.ts";
 import { readPicture } from "./picture-bodies.ts";
+import type { OwnHandlers } from "./rest/derive.ts";
 
 const logoBytesMax = 32 * 1024;
 const logoSideMax = 512;
@@ -57,22 +56,20 @@ function changed(row: BrandingRow, { seen, ...next }: Static<typeof setBrandingB
   return isAsSeen || sameJson(after, row) ? ok(after) : refused(failure("CHANGED_MEANWHILE", { now }));
 }
 
-/** Adds the routes. */
-export function addBranding(app: FastifyInstance, at: GatewayContext, branding: Branding): void {
-  const open = { tags: ["account"], security: [] };
-  app.get(
-    "/branding",
-    { schema: { ...open, summary: "Name, colour and logo of the cluster, as the sign-in page shows them" } },
-    async (request, reply): Promise<BrandingView | undefined> => {
-      const view = viewOf(branding.current());
-      const etag = `"${createHash("sha256").update(JSON.stringify(view)).digest("hex").slice(0, 32)}"`;
-      reply.headers({ etag, "cache-control": "no-cache" });
-      if (request.headers["if-none-match"] !== etag) return view;
-      reply.code(304);
-      return undefined;
-    },
-  );
+/** The handlers of what shows and sets it. */
+export const handleBranding = (branding: Branding): Pick<OwnHandlers, "branding.show" | "branding.set"> => ({
+  "branding.show": () => ok(viewOf(branding.current())),
+  "branding.set": async (input) => {
+    const set = await branding.change((row) => changed(row, input));
+    if (!set.ok) return { result: set };
+    const [before, after] = [viewOf(set.value.before), viewOf(set.value.after)];
+    return { result: ok(after), before, after };
+  },
+});
 
+/** Adds the route of the logo. */
+export function addBrandingLogo(app: FastifyInstance, branding: Branding): void {
+  const open = { tags: ["account"], security: [] };
   app.get<{ Params: { hash: string } }>(
     "/branding/logo/:hash",
     {
@@ -96,30 +93,6 @@ export function addBranding(app: FastifyInstance, at: GatewayContext, branding: 
       });
       if (request.headers["if-none-match"] === etag) return reply.code(304).send();
       return reply.send(Buffer.from(logo.data, "base64"));
-    },
-  );
-
-  app.put<{ Body: Static<typeof setBrandingBody> }>(
-    "/admin/branding",
-    {
-      config: audits("setBranding", "config.manage"),
-      schema: {
-        summary: "Sets name, colour and logo of the cluster",
-        description:
-          "What is absent stays, `null` is what Plexus has by itself. The logo is a PNG, JPEG or WebP of at most 32 KiB and 512 pixels a side; SVG is refused. `seen`: how the caller has seen it look; where what is changed is something else by now, nothing is changed (CHANGED_MEANWHILE).",
-        tags: ["admin"],
-        body: setBrandingBody,
-      },
-    },
-    async (request): Promise<BrandingView> => {
-      const { after } = await audited(
-        at,
-        request,
-        {},
-        branding.change((row) => changed(row, request.body)),
-        ({ before, after }) => changeOf(viewOf(before), viewOf(after)),
-      );
-      return viewOf(after);
     },
   );
 }

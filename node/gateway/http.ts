@@ -22,6 +22,7 @@ import {
   PlexusError,
   traceIdOf,
   type AuditAction,
+  type ErrorCode,
   type Failure,
   type JsonBounds,
   type Permission,
@@ -65,6 +66,8 @@ declare module "fastify" {
     crossSite?: true;
     /** What the caller needs for it; see `permissionFor`. */
     permission?: Permission;
+    /** What it may refuse beyond what its door refuses. */
+    errors?: readonly ErrorCode[];
     /** The largest body, when it is not the usual one. */
     bytesMax?: number;
     /** What its JSON may be made of, when it is not as usual. */
@@ -202,7 +205,7 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
       // Half a minute by default: what is said to end after ten seconds would end after forty.
       connectionsCheckingInterval: limits.requestSweepMs,
     },
-    routerOptions: { maxParamLength: 256 },
+    routerOptions: { maxParamLength: 512 },
     schemaController: { compilersFactory },
     rewriteUrl: (request) => versionedUrl(at.mounts.within(request.url ?? "/")),
     genReqId: () => at.newId(),
@@ -418,7 +421,7 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
       const permission = permissionFor(config ?? {}, [method].flat()[0]);
       return {
         url,
-        schema: describeRoute((schema ?? {}) as Record<string, unknown>, { permission, audit: config?.audit }),
+        schema: describeRoute((schema ?? {}) as Record<string, unknown>, { ...config, permission }),
       };
     },
   });

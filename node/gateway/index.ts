@@ -57,7 +57,7 @@ import { addEntrance, createHttp } from "./http.ts";
 import { gatewayLimits } from "./limits.ts";
 import { listenForMetrics, type MetricsListener } from "./metrics.ts";
 import { addOperations } from "./rest/derive.ts";
-import { addBranding } from "./branding.ts";
+import { addBrandingLogo, handleBranding } from "./branding.ts";
 import { addMailRoutes } from "./mail.ts";
 import { addMailSettings } from "./mail-settings.ts";
 import { createOutflow } from "./outflow.ts";
@@ -117,7 +117,7 @@ function addAdminParts(
   addEndingRoutes(api, at);
   if (at.mail !== undefined) addMailRoutes(api, at, accounts, at.mail);
   if (at.mail !== undefined) addMailSettings(api, at, at.mail);
-  if (at.branding !== undefined) addBranding(api, at, at.branding);
+  if (at.branding !== undefined) addBrandingLogo(api, at.branding);
   if (at.settings !== undefined) addConfiguration(api, at, at.settings);
   addServiceAccountRoutes(api, at, accounts);
   addIdentitySignIn(api, at, accounts);
@@ -209,7 +209,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     async (api) => {
       await api.register(cookie);
       addRoutes(api, at, accounts);
-      addOperations(api, at, at.operations ?? {});
+      addOperations(api, at, { ...at.operations, ...(at.branding && handleBranding(at.branding)) });
       if (at.tokens !== undefined) addServiceTokens(api, at.tokens);
       addEvents(api, at, { subscribers });
       addAdminParts(api, at, accounts, { url: outward, connections: () => subscribers.count() });

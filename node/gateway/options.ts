@@ -6,7 +6,7 @@ import type {
   NodePlace,
   AuditAction,
   NodeStatus,
-  OperationHandlers,
+  ComposedHandlers,
   Noticed,
   Permission,
   QuotaMeasure,
@@ -93,7 +93,7 @@ export interface GatewayOptions {
     }): void;
   };
   /** What answers the operations; whatever is absent is NOT_FOUND. */
-  readonly operations?: Partial<OperationHandlers>;
+  readonly operations?: Partial<ComposedHandlers>;
   /** What quotas and budgets say of what is about to happen; absent on a node without a cluster. */
   readonly budgets?: BudgetGuard;
   /** Counts what people do; absent: nobody does. */

@@ -9,7 +9,6 @@ import {
   PlexusError,
   schema,
   signUp,
-  wireLimits,
   type AgentView,
   type ModelInfo,
   type OwnRights,
@@ -29,26 +28,11 @@ import { noteAccount, notedAccount, noteOwner } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { createProofChecks } from "./proofs.ts";
 import { demand } from "./refusals.ts";
+import { operationHeader, operationOf } from "./rest/asker.ts";
 import { shownBy } from "./rights.ts";
 import { openedElsewhere, signOutElsewhere } from "./identity-links.ts";
 import { choicesOf } from "./identity-sign-in.ts";
 import { addSignInRoutes, answerSignIn, fromDevice } from "./sign-in.ts";
-
-const operationHeader = Type.Object({
-  "idempotency-key": Type.Optional(
-    Type.String({
-      minLength: 1,
-      maxLength: wireLimits.operationIdCharsMax,
-      pattern: "^[\\x21-\\x7e]+$",
-      description: "Makes the command idempotent: the first answer is given again",
-    }),
-  ),
-});
-
-const operationOf = (request: FastifyRequest): string | undefined => {
-  const value = request.headers["idempotency-key"];
-  return typeof value === "string" ? value : undefined;
-};
 
 const directRoom = schema.object({ with: Type.String({ pattern: "^user/[a-z0-9][a-z0-9_-]{0,31}$" }) });
 const newPassword = schema.object({ current: credentials.properties.password, password: signUp.properties.password });
@@ -350,7 +334,7 @@ function addAccountRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
 
   app.delete<{ Params: { id: string } }>(
     "/me/keys/:id",
-    { config: { access: "person", permission: "account.revoke" }, schema: { summary: "Revokes an API key", tags, params: schema.object({ id: schema.key }) } },
+    { config: { access: "person", permission: "account.revoke", audit: "revokeSession" }, schema: { summary: "Revokes an API key", tags, params: schema.object({ id: schema.key }) } },
     async (request) => {
       const caller = callerOf(request);
       const ended = ask(caller, caller.actor, { type: "revokeSession", id: request.params.id });

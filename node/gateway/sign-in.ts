@@ -6,6 +6,7 @@ import encodeQR from "qr";
 import { Type, type Static } from "typebox";
 import {
   failure,
+  ok,
   PlexusError,
   refused,
   schema,
@@ -257,22 +258,20 @@ export function addSignInRoutes(
       const caller = callerOf(request);
       const from = { ...fromDevice(request), session: caller.session };
       const { password, code, passkey } = request.body;
-      if (password !== undefined) {
-        demand(await accounts.confirm(caller, password, from));
-        return {};
-      }
-      demand(accounts.knock(from));
-      if (code !== undefined) {
-        demand(await accounts.confirmBy(caller, [demand(await checks.code(caller.user, code, from))]));
-        return {};
-      }
-      if (passkey === undefined)
-        throw new PlexusError(failure("BAD_REQUEST", { path: "", problem: "needs password, code or passkey" }));
-      const { user, asked } = demand(accounts.take(secretOf(request)));
-      if (user !== caller.user) throw new PlexusError(failure("SIGN_IN_EXPIRED"));
-      const answer = passkey as unknown as AuthenticationResponseJSON;
-      const { fact } = demand(await checks.passkey(demand(askedOf(asked)), caller.user, answer, from));
-      demand(await accounts.confirmBy(caller, [fact]));
+      const confirmBy = async (fact: Result<Fact>) => (fact.ok ? accounts.confirmBy(caller, [fact.value]) : fact);
+      const prove = async (): Promise<Result<unknown>> => {
+        if (password !== undefined) return accounts.confirm(caller, password, from);
+        demand(accounts.knock(from));
+        if (code !== undefined) return confirmBy(await checks.code(caller.user, code, from));
+        if (passkey === undefined)
+          throw new PlexusError(failure("BAD_REQUEST", { path: "", problem: "needs password, code or passkey" }));
+        const { user, asked } = demand(accounts.take(secretOf(request)));
+        if (user !== caller.user) throw new PlexusError(failure("SIGN_IN_EXPIRED"));
+        const answer = passkey as unknown as AuthenticationResponseJSON;
+        const proven = await checks.passkey(demand(askedOf(asked)), user, answer, from);
+        return confirmBy(proven.ok ? ok(proven.value.fact) : proven);
+      };
+      await notedAccount(at, request, { action: "proveAgain", user: caller.user }, prove());
       return {};
     },
   );

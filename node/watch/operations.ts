@@ -13,13 +13,16 @@ import type { Message } from "../../actors/behavior.ts";
 
 /** The handlers. What the actor answers is of its own rows. */
 export function handleAlerts(
-  ask: (to: ActorId, message: Message) => Promise<Result<unknown>>,
+  ask: (to: ActorId, message: Message, operationId?: string) => Promise<Result<unknown>>,
 ): HandlersOf<typeof alertOperations> {
-  const askWatch = <Answer>(message: Message) => ask(watchActor, message) as Promise<Result<Answer>>;
+  const askWatch = <Answer>(message: Message, operationId?: string) =>
+    ask(watchActor, message, operationId) as Promise<Result<Answer>>;
   return {
     "alerts.list": (query) => askWatch<AlertPage>({ type: "alerts", ...query }),
     "alerts.show": ({ id }) => askWatch<Alert>({ type: "alert", id }),
-    "alerts.acknowledge": async ({ id, note }, { by }) =>
-      acted(await askWatch<Alert>({ type: "acknowledge", id, by, ...(note !== undefined && { note }) })),
+    "alerts.acknowledge": async ({ id, note }, { by, operation }) => {
+      const message = { type: "acknowledge", id, by, ...(note !== undefined && { note }) };
+      return acted(await askWatch<Alert>(message, operation), operation === undefined ? {} : { operation });
+    },
   };
 }

@@ -3,7 +3,7 @@ import { Type } from "typebox";
 import { answer } from "../command.ts";
 import { limit, object } from "../schema.ts";
 import { acknowledgeAlert, alertId, watchCommands, type Alert, type AlertPage } from "../watch.ts";
-import { changes, reads } from "./operation.ts";
+import { changes, ofActors, reads } from "./operation.ts";
 
 const tags = ["admin"];
 const one = object({ id: alertId });
@@ -26,6 +26,7 @@ export const alertOperations = {
     params: one,
     answer: answer<Alert>("Alert"),
     permission: "alerts.read",
+    errors: ["NOT_FOUND", ...ofActors],
     summary: "One alert",
     tags,
   }),
@@ -34,6 +35,8 @@ export const alertOperations = {
     fields: acknowledgeAlert,
     answer: answer<Alert>("Alert"),
     permission: "alerts.acknowledge",
+    errors: ["NOT_FOUND", ...ofActors],
+    once: true,
     action: "acknowledgeAlert",
     facts: ({ id, note }) => ({ alert: id, ...(note !== undefined && { note }) }),
     summary: "Acknowledges an alert: later findings about its subject open a new one",

@@ -8,7 +8,7 @@
  *      page, terminal             call("budgets.set", { budget: "sales", … })                            the call */
 import { Type, type Static, type TObject, type TProperties, type TSchema, type TUnsafe } from "typebox";
 import type { AuditAction, AuditFacts } from "../audit.ts";
-import { failure, refused, type Failure, type Result } from "../errors.ts";
+import { failure, refused, type ErrorCode, type Failure, type Result } from "../errors.ts";
 import type { Noticed } from "../notice.ts";
 import type { Permission } from "../permissions.ts";
 import type { WithShown } from "../power/shown.ts";
@@ -24,6 +24,13 @@ interface Said {
   readonly proves?: true;
   /** What its body may be where that is more than usual: bytes as text, or the keys of a kit. */
   readonly large?: "stripe" | "keys";
+  /** What it may refuse beyond what its door refuses. Absent: nobody has written it down yet. */
+  readonly errors?: readonly ErrorCode[];
+  /** Programs keep what it answers, and ask whether that has changed. */
+  readonly cached?: true;
+  /** Asked again under the same `idempotency-key` it gets its first answer: its only change is one ask of an actor, which is given
+   *  `asker.operation`. Not of what answers with a secret that the node makes: the actor would answer beside another. */
+  readonly once?: true;
   readonly summary: string;
   readonly description?: string;
   /** The parts of the description of the interface in which it stands. */
@@ -101,6 +108,23 @@ const taking = <Params extends TSchema, Row extends { readonly params?: Params }
   row: Row,
 ): Row & { readonly params: Params } => ({ ...row, params: (row.params ?? nothing) as Params });
 
+/** What an actor that is asked may refuse by the way. */
+export const ofActors = [
+  "SLOT_UNAVAILABLE",
+  "ASK_TIMEOUT",
+  "PEER_LOST",
+  "OVERLOADED",
+  "DIRECTORY_AWAY",
+  "APPEND_FAILED",
+] as const satisfies readonly ErrorCode[];
+
+/** What a change of the directory's rows may refuse. */
+export const ofDirectory = [
+  "DIRECTORY_UNAVAILABLE",
+  "OVERLOADED",
+  "CHANGED_MEANWHILE",
+] as const satisfies readonly ErrorCode[];
+
 /** An answer of these fields. Programs pass over fields that they do not know, so later versions may add some. */
 export const fieldsOf = <Fields extends TProperties>(fields: Fields): TObject<Fields> => Type.Object(fields);
 
@@ -122,6 +146,8 @@ export interface Asker {
   readonly address: string;
   /** Stands in each message of power: who it is by, and what they have shown to the gateway. */
   readonly said: { readonly by: string } & WithShown;
+  /** Of an operation that may be asked again: what this request is called, by asker and operation. Absent: it has no key. */
+  readonly operation?: string;
   /** The page's address as the asker has it, without a slash at its end. */
   readonly page: string;
   /** Why they may not do this as well; undefined: they may. The operator always. Errors: FORBIDDEN, SIGN_IN_AGAIN. */

@@ -1,18 +1,49 @@
 /** Who asks for an operation, as its handler sees it: a handler knows no request. */
+import { hash } from "node:crypto";
 import type { FastifyRequest } from "fastify";
-import type { Asker } from "../../../protocols/index.ts";
+import { Type } from "typebox";
+import { wireLimits, type Asker, type OperationName } from "../../../protocols/index.ts";
 import { askedBy, whoIs } from "../audited.ts";
 import { addressOfPage } from "../identity-providers.ts";
 import type { GatewayContext } from "../options.ts";
 import { refusalOf, refusalToGive } from "../roles.ts";
 
-/** Makes it of a request. */
-export function askerOf(at: Pick<GatewayContext, "clock" | "rights" | "publicUrl">, request: FastifyRequest): Asker {
+/** The header of what may be asked again. */
+export const operationHeader = Type.Object({
+  "idempotency-key": Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: wireLimits.operationIdCharsMax,
+      pattern: "^[\\x21-\\x7e]+$",
+      description: "Makes the command idempotent: the first answer is given again",
+    }),
+  ),
+});
+
+/** What a request says that it is called; undefined: nothing. */
+export const operationOf = (request: FastifyRequest): string | undefined => {
+  const value = request.headers["idempotency-key"];
+  return typeof value === "string" ? value : undefined;
+};
+
+/** What actors hear that a request is called. All operations of the node are asked in the gateway's name, so the key alone would give one
+ *  person the answer of another: the name is of who asks, of what, and of the key. */
+export const operationIdOf = (actor: string, name: OperationName, key: string): string =>
+  hash("sha256", JSON.stringify([actor, name, key]), "base64url");
+
+/** Makes it of a request. `once`: the operation, if it may be asked again. */
+export function askerOf(
+  at: Pick<GatewayContext, "clock" | "rights" | "publicUrl">,
+  request: FastifyRequest,
+  once?: OperationName,
+): Asker {
   const { caller, address } = request;
+  const key = once && operationOf(request);
   return {
     by: whoIs(request),
     ...(caller !== null && { actor: caller.actor, session: caller.session }),
     kind: caller?.kind ?? "operator",
+    ...(once && key !== undefined && { operation: operationIdOf(caller?.actor ?? "operator", once, key) }),
     roles: caller?.roles ?? [],
     address,
     // Most handlers never ask for these.

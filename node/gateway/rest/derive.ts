@@ -2,7 +2,8 @@
  *  changed leaves an entry in the audit with what differs, and is told.
  *
  *      row ──► method, path, schemas, permission ──► handler ──► audit: before, after ──► answer */
-import type { FastifyContextConfig, FastifyInstance, FastifyRequest } from "fastify";
+import { hash } from "node:crypto";
+import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import {
   allOperations,
   failure,
@@ -10,7 +11,9 @@ import {
   permissionOf,
   PlexusError,
   type Asker,
+  type ComposedHandlers,
   type Done,
+  type GatewayOperation,
   type NamedOperation,
   type Operation,
   type OperationHandlers,
@@ -23,19 +26,36 @@ import { wideJsonBounds } from "../json.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
 import { demand } from "../refusals.ts";
-import { askerOf } from "./asker.ts";
+import { askerOf, operationHeader } from "./asker.ts";
 
 type Input = Readonly<Record<string, unknown>>;
-type Handler = (input: Input, asker: Asker) => Promise<Result<unknown> | Done<unknown>>;
+type Handler = (input: Input, asker: Asker, wire: Wire) => Promise<Result<unknown> | Done<unknown>>;
+
+/** The request and its answer, for what the gateway itself does: cookies, devices, answers of two kinds. */
+export interface Wire {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+/** The handlers that the gateway itself has. */
+export type OwnHandlers = {
+  readonly [Name in GatewayOperation]: (
+    ...args: [...Parameters<OperationHandlers[Name]>, Wire]
+  ) => ReturnType<OperationHandlers[Name]>;
+};
 
 /** What operations need of a gateway. */
 type OperationContext = Pick<GatewayContext, "log" | "audit" | "changed" | "clock" | "rights" | "publicUrl" | "limits">;
 
 /** Adds the route of each operation. A node that has no part for one answers NOT_FOUND. */
-export function addOperations(app: FastifyInstance, at: OperationContext, handlers: Partial<OperationHandlers>): void {
+export function addOperations(
+  app: FastifyInstance,
+  at: OperationContext,
+  handlers: Partial<ComposedHandlers & OwnHandlers>,
+): void {
   for (const operation of allOperations) {
     const { name, method, path, row } = operation;
-    const handler = handlers[name] as Handler | undefined;
+    const handler = handlers[name as keyof typeof handlers] as Handler | undefined;
     app.route({
       method,
       url: path,
@@ -45,14 +65,22 @@ export function addOperations(app: FastifyInstance, at: OperationContext, handle
         if (handler === undefined)
           throw new PlexusError(failure("NOT_FOUND", { reason: "this node is in no cluster" }));
         const input = inputOf(operation, request);
-        const answered = await handler(input, askerOf(at, request));
+        const answered = await handler(input, askerOf(at, request, row.once && name), { request, reply });
         const isChange = "result" in answered;
         const answer = await (isChange ? changedBy(at, request, { row, input, done: answered }) : demand(answered));
         if (row.code !== undefined) void reply.code(row.code);
+        if (row.cached && isKnown(request, reply, answer)) return reply.code(304).send();
         return answer;
       },
     });
   }
+}
+
+/** Whether a program has this answer already, which is told by what it calls it. */
+function isKnown({ headers }: FastifyRequest, reply: FastifyReply, answer: unknown): boolean {
+  const etag = `"${hash("sha256", JSON.stringify(answer)).slice(0, 32)}"`;
+  void reply.headers({ etag, "cache-control": "no-cache" });
+  return headers["if-none-match"] === etag;
 }
 
 /** Writes down what was changed, and tells it. */
@@ -86,12 +114,13 @@ export function doorOf(
   row: Operation,
   limits: GatewayLimits,
 ): { readonly config: FastifyContextConfig; readonly bodyLimit?: number } {
-  const { permission, proves, audit, large } = row;
+  const { permission, proves, audit, large, errors } = row;
   const config = {
     access: accessTo(row),
     ...(permission !== "anyone" && { permission }),
     ...(audit && { audit: audit.action }),
     ...(proves && { proves }),
+    ...(errors && { errors }),
   };
   if (large === undefined) return { config };
   // Of a stripe the bytes as text, and what is around them.
@@ -120,6 +149,7 @@ export function schemaOf(operation: NamedOperation): object {
     operationId: name,
     tags,
     ...(row.permission === "anyone" && { security: [] }),
+    ...(row.once && { headers: operationHeader }),
     ...(!isEmpty(params) && { params }),
     ...(place !== undefined && { [place === "query" ? "querystring" : place]: fields }),
     response: { 200: answer },

@@ -159,7 +159,6 @@ export const byHand: Readonly<Record<string, readonly string[]>> = {
     "PUT /api/v1/admin/users/:user/suspended",
   ],
   "not a row yet: settings": [
-    "PUT /api/v1/admin/branding",
     "GET /api/v1/admin/configuration",
     "PUT /api/v1/admin/configuration",
     "GET /api/v1/admin/configuration/history",
@@ -173,7 +172,6 @@ export const byHand: Readonly<Record<string, readonly string[]>> = {
     "GET /api/v1/admin/mail",
     "PUT /api/v1/admin/mail",
     "POST /api/v1/admin/mail/test",
-    "GET /api/v1/branding",
   ],
   "not a row yet: the own account": [
     "GET /api/v1/agents",

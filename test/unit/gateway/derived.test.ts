@@ -2,7 +2,9 @@
 import { expect } from "chai";
 import { Type } from "typebox";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
+import { operationIdOf } from "../../../node/gateway/rest/asker.ts";
 import { doorOf, schemaOf } from "../../../node/gateway/rest/derive.ts";
+import { handleAlerts } from "../../../node/watch/index.ts";
 import {
   acted,
   failure,
@@ -19,6 +21,7 @@ import {
 } from "../../../protocols/index.ts";
 import { changes, nothing, reads } from "../../../protocols/operations/operation.ts";
 import { controlToken, startFixture, type Fixture } from "./fixture.ts";
+import { undescribed } from "./row-errors.ts";
 
 const answer = Type.Object({});
 const said = { answer, summary: "For a test", tags: ["admin"] };
@@ -58,11 +61,70 @@ describe("the door of an operation", () => {
     expect(stripe.bodyLimit).to.equal(stripe.config.bytesMax).and.above(gatewayLimits.bodyBytesMax);
   });
 
+  it("says in the description what it may refuse beyond its door", async () => {
+    const fixture = await startFixture();
+    const { body } = await fixture.request("GET", "/openapi.json");
+    const route = body.paths["/api/v1/admin/alerts/{id}"].get;
+    expect(route["x-errors"]).to.include.members(["FORBIDDEN", "NOT_FOUND", "PEER_LOST"]);
+    expect(route.responses["404"].description).to.match(/NOT_FOUND/);
+    expect(undescribed("GET", "/api/v1/admin/alerts/7", "NOT_FOUND")).to.equal(undefined);
+    expect(undescribed("GET", "/api/v1/admin/alerts/7", "NAME_TAKEN")).to.match(/alerts.show refuses with NAME_TAKEN/);
+    await fixture.stop();
+  });
+
   it("looks at no body where the row says no fields, and takes an empty one alone where it says nothing", () => {
     expect(schemaOf(named(reads({ ...said, permission: "cluster.see" })))).not.to.have.property("body");
     expect(schemaOf(named(reads({ ...said, permission: "cluster.see", fields: nothing })))).to.deep.include({
       body: nothing,
     });
+  });
+});
+
+describe("gateway: an operation that may be asked again", () => {
+  it("has a name that is the asker's own, so that nobody is given the answer of another", () => {
+    const mine = operationIdOf("user/ada", "alerts.acknowledge", "k1");
+    expect(mine).to.match(/^[\w-]{43}$/);
+    expect(operationIdOf("user/ada", "alerts.acknowledge", "k1")).to.equal(mine);
+    for (const other of [
+      operationIdOf("user/eve", "alerts.acknowledge", "k1"),
+      operationIdOf("user/operator", "alerts.acknowledge", "k1"),
+      operationIdOf("operator", "alerts.acknowledge", "k1"),
+      operationIdOf("user/ada", "alerts.show", "k1"),
+      operationIdOf("user/ada", "alerts.acknowledge", "k2"),
+    ])
+      expect(other).not.to.equal(mine);
+    expect(operationIdOf("user/operator", "alerts.show", "k")).not.to.equal(
+      operationIdOf("operator", "alerts.show", "k"),
+    );
+  });
+
+  it("is called so where its actor is asked, and in the audit", async () => {
+    const asked: unknown[][] = [];
+    const written: AuditEvent[] = [];
+    const fixture = await startFixture({
+      audit: { write: async (event) => void written.push(event) },
+      operations: handleAlerts(async (...one) => (asked.push(one), ok({ id: "1" }))),
+    });
+    const path = "/api/v1/admin/alerts/1/acknowledge";
+    const send = (token: string, headers = {}) => fixture.request("POST", path, { token, headers, body: {} });
+    const { token } = await fixture.signUp("ada");
+    const key = { "idempotency-key": "k1" };
+    for (const [by, headers] of [
+      [token, key],
+      [token, key],
+      [controlToken, key],
+      [token, {}],
+    ] as const)
+      expect((await send(by, headers)).status).to.equal(200);
+    const names = asked.map(([, , operation]) => operation);
+    expect(names).to.deep.equal([
+      ...Array(2).fill(operationIdOf("user/ada", "alerts.acknowledge", "k1")),
+      operationIdOf("operator", "alerts.acknowledge", "k1"),
+      undefined,
+    ]);
+    const entries = written.filter(({ action }) => action === "acknowledgeAlert");
+    expect(entries.map(({ facts }) => facts?.["operation"])).to.deep.equal(names);
+    await fixture.stop();
   });
 });
 

@@ -31,6 +31,7 @@ import { quietLog, quietMeter as meter } from "../../fixtures/quiet.ts";
 import { createEchoRuntime, type EchoRuntime } from "../../../runtimes/echo/echo.ts";
 import { expireAfter, usualLimitMs } from "../../waits.ts";
 import { Disk, type World } from "../../world/index.ts";
+import { undescribed } from "./row-errors.ts";
 import { askOf, controlToken, createWorld, msPerTurn, openGateway, type Reply, type RequestOptions } from "./asking.ts";
 
 export { controlToken, createWorld, type Reply } from "./asking.ts";
@@ -225,7 +226,13 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     runtime,
     url,
     troubles,
-    request: (method, path, asked = {}) => askOf(app, url, method, path, asked),
+    async request(method, path, asked = {}) {
+      const reply = await askOf(app, url, method, path, asked);
+      const code: unknown = reply.body?.error?.code;
+      const wrong = typeof code === "string" ? undescribed(method, path, code) : undefined;
+      if (wrong !== undefined) throw new Error(wrong);
+      return reply;
+    },
     async signUp(name) {
       const { status, body } = await fixture.request("POST", "/api/v1/sign-up", {
         body: { name, password, adminCode },

@@ -2,7 +2,7 @@
 import { useSyncExternalStore } from "react";
 import type { BrandingView } from "../../../protocols/index.ts";
 import { coloursOf } from "../../../protocols/contrast.ts";
-import { at, request } from "../wire/index.ts";
+import { at, call } from "../wire/index.ts";
 
 let brand: BrandingView = {};
 const listeners = new Set<() => void>();
@@ -36,7 +36,7 @@ export const logoUrl = (hash: string): string => at(`/api/v1/branding/logo/${has
 export const brandName = ({ name }: BrandingView): string => name ?? "Plexus";
 
 async function look(): Promise<void> {
-  const found = await request<BrandingView>("GET", "/api/v1/branding");
+  const found = await call("branding.show");
   if (found.ok && JSON.stringify(found.value) !== JSON.stringify(brand)) showBrand(found.value);
 }
 

@@ -3,7 +3,7 @@ import { useState, type ChangeEvent } from "react";
 import type { BrandingView, SetBranding } from "../../../../protocols/index.ts";
 import { coloursOf } from "../../../../protocols/contrast.ts";
 import { notices } from "../../live/index.ts";
-import { at, request } from "../../wire/index.ts";
+import { at, call } from "../../wire/index.ts";
 import { useActOn } from "../act.ts";
 import { brandName, logoUrl, showBrand, useBrand } from "../brand.ts";
 import { useFaults } from "../faults.ts";
@@ -94,7 +94,7 @@ function Branding() {
   };
   const send = async (body: SetBranding, said: string) => {
     const view = await act(
-      () => request<BrandingView>("PUT", "/api/v1/admin/branding", { ...body, seen: seen.of("") }),
+      () => call("branding.set", { ...body, seen: seen.of("") }),
       (reason) => {
         const now = reason.details?.["now"] as BrandingView | undefined;
         if (reason.code === "CHANGED_MEANWHILE" && now !== undefined) showBrand(now);
