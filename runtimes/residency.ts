@@ -29,6 +29,7 @@ import { Admission, type Executor } from "./admission.ts";
 import type { Running } from "./engine.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./environment.ts";
 import type { LoadedFacts } from "./host/messages.ts";
+import { namingFile } from "./host/naming-file.ts";
 import { runtimeLimits } from "./limits.ts";
 import { takenBy, whatToUnload, type Taken, type Tenant } from "./memory.ts";
 import { mebibytes, residentOf, type Model, type Phase, type Resident } from "./resident.ts";
@@ -469,10 +470,16 @@ export class Residency {
   #fail(model: Model, how: { readonly error: Failure; readonly sizeBytes: number; readonly forRoom?: boolean }): void {
     this.#outOfLine(model);
     Object.assign(model, { bytes: 0, shares: [], ordered: false });
-    this.#options.log.error("model.load_failed", { ...how.error.details, path: model.spec.path });
-    this.#become(model, { state: "failed", ...how });
-    if (!model.removed) this.#admission.setDoor(model.spec.name, { type: "closed", error: how.error });
-    this.#settleLoads(model, refused(how.error));
+    // Whichever way it failed, its reason says of which file.
+    const reason = how.error.details?.["reason"];
+    const error =
+      typeof reason !== "string"
+        ? how.error
+        : { ...how.error, details: { ...how.error.details, reason: namingFile(reason, model.spec) } };
+    this.#options.log.error("model.load_failed", { ...error.details, path: model.spec.path });
+    this.#become(model, { state: "failed", ...how, error });
+    if (!model.removed) this.#admission.setDoor(model.spec.name, { type: "closed", error });
+    this.#settleLoads(model, refused(error));
     this.#toldOut(model);
   }
 

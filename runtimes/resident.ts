@@ -136,7 +136,7 @@ const places = {
 } as const satisfies Record<Phase["state"], Resident["place"]>;
 
 /** Why a model is where it is, and what comes next. */
-function reasonOf({ phase, pinned, keepAliveMs, spec }: Model, { calls, nowMs, before }: Standing): string {
+function reasonOf({ phase, pinned, keepAliveMs }: Model, { calls, nowMs, before }: Standing): string {
   switch (phase.state) {
     case "idle":
       return pinned ? "it is pinned, and comes when its host is there" : "a call brings it into memory";
@@ -158,7 +158,7 @@ function reasonOf({ phase, pinned, keepAliveMs, spec }: Model, { calls, nowMs, b
     case "unloading":
       return "it is leaving";
     case "failed":
-      return withPath(causeOf(phase.error), spec.path);
+      return causeOf(phase.error);
   }
 }
 
@@ -170,10 +170,6 @@ function waitReason({ plan, room }: Extract<Phase, { state: "fitting" }>, before
     return `${needs}, and what is in memory was loaded only now: it stays ${seconds(Math.max(0, room.untilMs - nowMs))} more`;
   return `${needs}, and waits until others have left`;
 } // prettier-ignore
-
-/** Admins are told which file it is; people who only use the model are not. */
-const withPath = (cause: string, path: string): string =>
-  path === "" || cause.includes(path) ? cause : `${cause} (${path})`;
 
 /** Why a model failed, for people. */
 export function causeOf({ details, message }: Failure): string {

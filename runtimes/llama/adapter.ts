@@ -75,10 +75,11 @@ function inspectFiles({ path, lora = [], draft }: ModelSpec): Inspection<LlamaFo
   if (model.type === "refused") return model;
   const { found } = model;
   const guesser = draft === undefined ? undefined : inspectOne(draft);
-  if (guesser?.type === "refused") return { ...guesser, reason: `the model that guesses ahead: ${guesser.reason}` };
+  if (guesser?.type === "refused")
+    return { ...guesser, reason: `the model that guesses ahead: ${guesser.reason}: ${draft ?? ""}` };
   for (const { path: adapter } of lora) {
     const reason = adapterFault(adapter, path);
-    if (reason !== undefined) return { ...model, type: "refused", reason: `${basename(adapter)}: ${reason}` };
+    if (reason !== undefined) return { ...model, type: "refused", reason: `the adapter: ${reason}: ${adapter}` };
   }
   return {
     type: "fine",

@@ -13,13 +13,13 @@ import {
   signOfLife,
   type EngineRequest,
 } from "../../protocols/engine.ts";
-import { failure, failureOf, PlexusError, refused, ok } from "../../protocols/errors.ts";
+import { failure, failureOf, PlexusError, refused, ok, type Failure } from "../../protocols/errors.ts";
 import type { Capability } from "../../protocols/index.ts";
 import type { Adapter, Flow, Listed, Load, LoadedModel, ModelSpec, Serve } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
 import { abilitiesByName } from "./abilities.ts";
 import { Call, type Wire } from "./call.ts";
-import { readKey, type Endpoint } from "./endpoint.ts";
+import { originOf, readKey, type Endpoint } from "./endpoint.ts";
 import { textAt } from "./json.ts";
 import { remoteLimits } from "./limits.ts";
 
@@ -137,14 +137,14 @@ async function once<T>(
 
 /** A model that its server fetches. */
 interface Pulling {
-  /** Why it does not answer yet, or any more; undefined once it is there. */
-  reason(): string | undefined;
+  /** Why it does not answer yet, or any more; undefined once it is there. `said`: why it could not be fetched. */
+  reason(): { readonly reason: string; readonly said?: string } | undefined;
   stop(): void;
 }
 
 function startPull(provider: Provider, endpoint: Endpoint): Pulling {
   let share = 0;
-  let state: "pulling" | "there" | "failed" = "pulling";
+  let state: "pulling" | "there" | Failure = "pulling";
   const stopped = Promise.withResolvers<void>();
   const pull = (call: Call): Promise<void> => {
     void stopped.promise.then(() => call.cancel());
@@ -152,15 +152,16 @@ function startPull(provider: Provider, endpoint: Endpoint): Pulling {
   };
   once(provider, endpoint, remoteLimits.pullMsMax, pull).then(
     () => (state = "there"),
-    () => (state = "failed"),
+    (thrown: unknown) => (state = failureOf(thrown)),
   );
   return {
-    reason: () =>
-      ({
-        pulling: `its server fetches it: ${Math.floor(share * 100)} %`,
-        there: undefined,
-        failed: "its server could not fetch it",
-      })[state],
+    reason() {
+      if (state === "there") return undefined;
+      if (state === "pulling") return { reason: `its server fetches it: ${Math.floor(share * 100)} %` };
+      const { code, details } = state;
+      const said = textAt(details, "reason") ?? textAt(details, "said");
+      return { reason: "its server could not fetch it", said: said === undefined ? code : `${code}: ${said}` };
+    },
     stop: stopped.resolve,
   };
 }
@@ -182,7 +183,8 @@ function loaded(
     <Name extends EngineName>(engine: Name, answer: Answer<Name>): Serve<Name> =>
     async (request, flow) => {
       const reason = pulling?.reason();
-      if (reason !== undefined) return refused(failure("MODEL_UNAVAILABLE", { model, reason }));
+      if (reason !== undefined)
+        return refused(failure("MODEL_UNAVAILABLE", { model, ...reason, at: originOf(endpoint) }));
       const call = new Call({
         endpoint,
         wire: provider.wire,

@@ -9,7 +9,7 @@ import { failure, PlexusError, type Failure } from "../../protocols/errors.ts";
 import { DocumentMeter, TooMuch } from "../../protocols/json-meter.ts";
 import type { RuntimeClock } from "../environment.ts";
 import { patientDispatcher } from "./dispatcher.ts";
-import { demandPrivacy, readKey, type Endpoint } from "./endpoint.ts";
+import { demandPrivacy, originOf, readKey, type Endpoint } from "./endpoint.ts";
 import { stringifyWritten } from "../../protocols/written.ts";
 import { createAnswerReader, eventOf, type StreamForm } from "./events.ts";
 import { fromJson } from "./json.ts";
@@ -203,7 +203,10 @@ export class Call {
   #key(): string | undefined {
     const read = readKey(this.#options.endpoint);
     if (read.type === "key") return read.key;
-    throw new PlexusError(failure("PROVIDER_REFUSED", { model: this.model, reason: "its key is not there" }));
+    const at = originOf(this.#options.endpoint);
+    throw new PlexusError(
+      failure("PROVIDER_REFUSED", { model: this.model, reason: `its key is not there: ${read.reason}`, at }),
+    );
   }
 
   /** An error within its stream; undefined where the event is none. Like a refusal, it tells nobody the key. */
@@ -263,7 +266,9 @@ export class Call {
     } catch (thrown) {
       if (this.#why !== undefined) throw new PlexusError(this.#why);
       if (thrown instanceof PlexusError) throw thrown;
-      throw new PlexusError(connectionFailure(thrown, this.model));
+      throw new PlexusError(
+        connectionFailure(thrown, { model: this.model, address: originOf(this.#options.endpoint) }),
+      );
     } finally {
       cancelTimer();
     }

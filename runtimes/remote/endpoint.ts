@@ -17,6 +17,9 @@ export interface Endpoint {
   readonly key?: { readonly env?: string | undefined; readonly file?: string | undefined } | undefined;
 }
 
+/** Where its server is, without what a URL may have beside that: for people who may see the cluster. */
+export const originOf = ({ url }: Pick<Endpoint, "url">): string => URL.parse(url)?.origin ?? url;
+
 /** The key, or why there is none. The reason names its place and nothing of it. */
 export function readKey({
   key,

@@ -42,7 +42,14 @@ export function judge(
   if (noAccess.test(message) || filtered.test(kind)) return fatal(failure("PROVIDER_REFUSED", facts));
   if (failedModel.test(kind))
     return fatal(failure("PROVIDER_FAILED", { ...facts, reason: passable(message, asked.key) }));
-  return fatal(failure("BAD_REQUEST", { model, status, reason: passable(message, asked.key) }));
+  const field = fieldOf(body);
+  return fatal(failure("BAD_REQUEST", { model, status, ...(field !== undefined && { field }), reason: passable(message, asked.key) }));
+} // prettier-ignore
+
+/** The parameter that OpenAI's form of an error is about. */
+function fieldOf(body: unknown): string | undefined {
+  const param = textAt(unlisted(body), "error", "param");
+  return param !== undefined && /^[\w.[\]]{1,64}$/.test(param) ? param : undefined;
 }
 
 /** The words of each server for a request that is too long: `must be <=` is of Together and of Hugging Face. */
@@ -129,15 +136,23 @@ export function errorIn(
 const unreached =
   /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|CERT_|ERR_TLS|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/;
 
-/** What `fetch` threw. Its message has the address, which is not for everybody: only the code is told. */
-export function connectionFailure(thrown: unknown, model: string): Failure {
+/** What `fetch` threw from an address. The reason is for everybody, and has the code alone. */
+export function connectionFailure(
+  thrown: unknown,
+  { model, address }: { readonly model: string; readonly address?: string },
+): Failure {
+  const at = address === undefined ? {} : { at: address };
   const codes = causesOf(thrown).map((cause) => (cause as { readonly code?: unknown }).code);
   const code = codes.find((one) => typeof one === "string") ?? "";
   if (causesOf(thrown).some((cause) => cause instanceof Error && cause.message === "bad port"))
-    return failure("MODEL_UNAVAILABLE", { model, reason: "HTTP may not use the port of its server" });
+    return failure("MODEL_UNAVAILABLE", { model, reason: "HTTP may not use the port of its server", ...at });
   if (unreached.test(code))
-    return failure("MODEL_UNAVAILABLE", { model, reason: `the server that runs it does not answer (${code})` });
-  return failure("PROVIDER_FAILED", { model, reason: `the connection to the server broke${code && ` (${code})`}` });
+    return failure("MODEL_UNAVAILABLE", { model, reason: `the server that runs it does not answer (${code})`, ...at });
+  return failure("PROVIDER_FAILED", {
+    model,
+    reason: `the connection to the server broke${code && ` (${code})`}`,
+    ...at,
+  });
 }
 
 /** The error and what caused it; of several attempts at once (IPv4 and IPv6), each. */

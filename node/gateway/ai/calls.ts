@@ -27,6 +27,7 @@ import type { Caller } from "../accounts.ts";
 import { callerOf } from "../http.ts";
 import type { CallNotices, GatewayContext } from "../options.ts";
 import { Interest } from "./interest.ts";
+import { withoutPlaces } from "./places.ts";
 
 /** Who asks, and until when. */
 export interface Asking {
@@ -239,12 +240,9 @@ export function createCalls(at: GatewayContext): Calls {
     });
   }
 
-  /** Why a model cannot be used is for people who can do something about it: it names nodes and paths of their files. */
+  /** Where a model is, and why it cannot be used, is for people who can do something about it. */
   function forCaller(error: Failure, { caller, address }: Pick<Asking, "caller" | "address">): Failure {
-    if (error.code !== "MODEL_LOAD_FAILED" || at.rights.refusal(caller, "cluster.see", address) === undefined)
-      return error;
-    const { reason: _reason, node: _node, ...others } = error.details ?? {};
-    return { ...error, details: others };
+    return at.rights.refusal(caller, "cluster.see", address) === undefined ? error : withoutPlaces(error);
   }
 
   /** Runs a call that has a place, and leaves it. */
