@@ -94,7 +94,8 @@ const slotNames = (slots: readonly string[]): string => {
 
 /** `plexus backup list`. */
 export async function listBackups(flags: AdminFlags, from: string | undefined, output: Output): Promise<number> {
-  const list = demand(await callNode<BackupList>(await findNode(flags), "POST", `${base}/list`, within("from", from)));
+  const target = { ...(await findNode(flags)), reads: true };
+  const list = demand(await callNode<BackupList>(target, "POST", `${base}/list`, within("from", from)));
   output.print(
     flags.json ? jsonLine(list) : describeList(list, { color: output.color, nowMs: Date.now(), width: output.columns }),
   );

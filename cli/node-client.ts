@@ -17,6 +17,8 @@ export interface Target {
   readonly isLocal?: boolean;
   /** How long one answer may take, where that is not the usual time. */
   readonly timeoutMs?: number;
+  /** It is asked for something, and changes nothing, whatever the method. */
+  readonly reads?: boolean;
   /** Gives the password of the session again, where the node asks for it. Absent: nobody can. */
   readonly confirm?: () => Promise<Result<unknown>>;
 }
@@ -36,7 +38,7 @@ export async function callNode<T>(target: Target, method: Method, path: string, 
     if (!confirmed.ok) return confirmed;
     answer = await request<T>(target, method, path, body);
   }
-  if (answer.ok || method === "GET" || answer.error.outcome !== "unknown") return answer;
+  if (answer.ok || method === "GET" || target.reads === true || answer.error.outcome !== "unknown") return answer;
   const where = path.startsWith("/api/v1/admin/cluster/") ? "; `plexus audit` shows what was done" : "";
   const hint = `The change may have been made all the same: check before you repeat it${where}.`;
   const { details } = answer.error;

@@ -1,7 +1,7 @@
 import { styleText } from "node:util";
 import { describeAdvice } from "./advice.ts";
 import { guarded, jsonLine, printable, withoutControls } from "./printable.ts";
-import { errorTable, failureOf, type ErrorCode, type Failure, type Outcome } from "../protocols/errors.ts";
+import { awayNode, errorTable, failureOf, type ErrorCode, type Failure, type Outcome } from "../protocols/errors.ts";
 
 /** Where a command prints. Tests bring their own. */
 export interface Output {
@@ -81,11 +81,15 @@ function sentenceOf({ code, message, details = {} }: Failure): readonly [string,
   return [`There is no ${missing} ${String(name)}.`, others];
 }
 
+const startAgain = (node: string): string =>
+  `Start ${node} again, or wait until another node has taken over what it has.`;
+
 /** `error CODE: message`, then one line for each detail. `operates`: whether who reads it may look at the cluster. */
 export function describeFailure(failure: Failure, color: boolean, operates = true): string {
   const here = saidHere[failure.code];
   const [sentence, { advice, ...rest }] = sentenceOf(failure);
-  const hint = rest["hint"] ?? describeAdvice(advice);
+  const away = operates ? awayNode(failure) : undefined;
+  const hint = rest["hint"] ?? describeAdvice(advice) ?? (away && startAgain(away));
   const left = hint === undefined ? rest : { ...rest, hint };
   const said = here?.slice(0, operates ? 2 : 1).join(" ") ?? withoutControls(sentence);
   const head = `${paint(color, "red", "error")} ${withoutControls(failure.code)}: ${said}`;

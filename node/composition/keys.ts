@@ -14,6 +14,7 @@ import {
 import { diskKeyFile, escrowFile } from "../data-folder/index.ts";
 import {
   createClusterKeys,
+  type KeysElsewhere,
   kitName,
   openKnownRoot,
   readDiskKey,
@@ -119,7 +120,7 @@ export function openKeys(
     },
   };
   const { clock, log } = at.machine;
-  const keys = createClusterKeys({ cluster, directory, store, diskKey, clock, log, known });
+  const keys = createClusterKeys({ cluster, directory, store, diskKey, clock, log, known, ...elsewhere(at) });
 
   exchange.on("keys.fetch", async ({ receiver }, from) => {
     if (!mayHave(at.peer, from)) {
@@ -186,6 +187,26 @@ export function openKeys(
     },
   };
 }
+
+/** What to do about a key of an epoch that a node lacks. */
+const elsewhere = ({ peer: { membership }, identity }: At): Required<KeysElsewhere> => ({
+  elsewhere: () => ({ hint: whereKeysAre(membership, identity.node) }),
+});
+
+/** Who has the keys beside a node, and whether they are up. */
+function whereKeysAre(membership: Peer["membership"], node: string): string {
+  const others = membership.members().members.filter((one) => one.node !== node && mayHave({ membership }, one.node));
+  const up = others.filter((one) => membership.isUp(one.node)).map(({ name }) => name);
+  const down = others.filter((one) => !membership.isUp(one.node)).map(({ name }) => name);
+  const kit = "The recovery kit has it, too: plexus backup kit restore, at a node with the role manager or chat.";
+  if (up.length > 0) return `Nodes with the role manager or chat have it: type this at ${listed(up, "or")}.`;
+  return down.length > 0
+    ? `It is on ${listed(down, "and")}, which ${down.length === 1 ? "is" : "are"} down: start ${down.length === 1 ? "it" : "one of them"}. ${kit}`
+    : `No other node has the role manager or chat, which have keys. ${kit}`;
+}
+
+const listed = (names: readonly string[], word: "or" | "and"): string =>
+  new Intl.ListFormat("en", { type: word === "or" ? "disjunction" : "conjunction" }).format(names);
 
 /** Counts uses: the first of a key is told at once; those that follow within so long are a number that the next one tells. A backup of the cluster opens
  *  the keys for each of its parts, and its task is in the audit by itself. Only the last `usesKeysMax` keys are counted. */

@@ -15,6 +15,11 @@ import { unavailable } from "./row.ts";
 /** Throws, with why, at an answer that is none of this directory. */
 export type Accept = (answer: TxnResponse) => void;
 
+/** Opens what speaks to one member: by gRPC, unless it is said otherwise. */
+export interface EtcdLink {
+  readonly connect?: (endpoint: string, security: EtcdSecurity) => EtcdMember;
+}
+
 /** The members of an etcd cluster, one of them preferred. Every call has a deadline. Error: DIRECTORY_UNAVAILABLE. */
 export interface EtcdServers {
   /** A linearizable read. When a member does not answer, or `accept` throws at its answer, another member is asked: one of them may
@@ -28,12 +33,15 @@ export interface EtcdServers {
   close(): void;
 }
 
-export function createEtcdServers(ports: {
+/** What it needs. */
+interface EtcdServersPorts extends EtcdLink {
   readonly endpoints: readonly string[];
   readonly clock: Pick<Clock, "nowMs">;
   readonly limits: DirectoryLimits;
   readonly security: EtcdSecurity;
-}): EtcdServers {
+}
+
+export function createEtcdServers(ports: EtcdServersPorts): EtcdServers {
   const { endpoints, clock, limits, security } = ports;
   if (endpoints.length === 0) throw unavailable("no etcd endpoint is given");
   let members: readonly EtcdMember[] = [];
@@ -47,7 +55,7 @@ export function createEtcdServers(ports: {
   };
   /** Errors: DIRECTORY_UNAVAILABLE, when it is closed. */
   const load = async (): Promise<readonly EtcdMember[]> => {
-    const connect = await loadEtcdWire();
+    const connect = ports.connect ?? (await loadEtcdWire());
     if (closed) throw unavailable("it is closed");
     if (members.length === 0) members = endpoints.map((endpoint) => connect(endpoint, security));
     return members;

@@ -2,7 +2,7 @@ import { decode, encode, failure, failureOf, PlexusError } from "../../protocols
 import type { Clock, Directory, DirectoryRow, Log } from "../ports.ts";
 import { createEtcdFeed } from "./etcd-feed.ts";
 import { describeRefusal, saysRefusal } from "./etcd-refusals.ts";
-import { createEtcdServers, type Accept } from "./etcd-servers.ts";
+import { createEtcdServers, type Accept, type EtcdLink } from "./etcd-servers.ts";
 import type {
   Compare,
   EtcdSecurity,
@@ -74,20 +74,21 @@ interface Head {
 /** What lies there instead of the head. */
 type Left = { readonly head: Head } | { readonly home: VotersHome };
 
-export function createEtcdDirectory(
-  ports: EtcdHome & {
-    readonly clock: Pick<Clock, "nowMs" | "monotonicMs" | "after">;
-    readonly log: Log;
-    readonly limits?: DirectoryLimits;
-    readonly security?: EtcdSecurity;
-    /** It may be begun here: this is the first node of a new cluster. */
-    readonly founding?: boolean;
-    /** Told where it is, when it is found to be with voters. */
-    readonly onMoved?: (home: VotersHome) => void;
-  },
-): EtcdDirectory {
+/** What it needs. */
+interface EtcdPorts extends EtcdHome, EtcdLink {
+  readonly clock: Pick<Clock, "nowMs" | "monotonicMs" | "after">;
+  readonly log: Log;
+  readonly limits?: DirectoryLimits;
+  readonly security?: EtcdSecurity;
+  /** It may be begun here: this is the first node of a new cluster. */
+  readonly founding?: boolean;
+  /** Told where it is, when it is found to be with voters. */
+  readonly onMoved?: (home: VotersHome) => void;
+}
+
+export function createEtcdDirectory(ports: EtcdPorts): EtcdDirectory {
   const { endpoints, prefix, generation = 0, clock, log, limits = directoryLimits, security = {}, founding } = ports;
-  const servers = createEtcdServers({ endpoints, clock, limits, security });
+  const servers = createEtcdServers({ ...ports, limits, security });
   const location = `etcd ${prefix}`;
   const headKey = Buffer.from(`${prefix}head`);
   const leftKey = Buffer.from(`${prefix}left`);

@@ -35,7 +35,7 @@ import { audited, audits, quietly, whoIs } from "./audited.ts";
 import { addSchedules, clusterBackups } from "./cluster-backups.ts";
 import { addDownloads } from "./downloads.ts";
 import type { GatewayContext } from "./options.ts";
-import { demand } from "./refusals.ts";
+import { demand, toldOf } from "./refusals.ts";
 
 /** What the gateway asks of the node's backups. What takes its time is a task. */
 export interface BackupControl {
@@ -75,6 +75,13 @@ function forOperator<Value>({ caller }: FastifyRequest, use: () => Result<Value>
 /** What was asked for, as facts of the audit. */
 const textsOf = (asked: object): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(asked).map(([name, value]) => [name, String(value)]));
+
+/** A task as it is told. */
+function shownTask(at: GatewayContext, task: TaskView): TaskView {
+  if (task.error === undefined) return task;
+  // It has ended as a request would have.
+  return { ...task, error: toldOf(task.error, { reads: false, awaited: at.cluster?.awaited() }) };
+}
 
 /** Adds the routes under /api/v1/admin/backups: of the cluster, for admins, where no folder is named; else in folders of this node's machine, for
  *  its operator. */
@@ -309,8 +316,8 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
     { config: { access: "admin" }, schema: { summary: "How far a task is, and what it came to", tags } },
     async (request): Promise<TaskView> => {
       const { id } = request.params;
-      if (isClusterTask(id)) return demand(await cluster.task(id));
-      return demand(forOperator(request, () => backups.task(id)));
+      if (isClusterTask(id)) return shownTask(at, demand(await cluster.task(id)));
+      return shownTask(at, demand(forOperator(request, () => backups.task(id))));
     },
   );
 

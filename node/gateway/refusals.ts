@@ -73,8 +73,10 @@ export function rawAnswer(reason: Failure): string {
   ].join("\r\n");
 }
 
-/** Details that only matter to the nodes that asked the directory. */
+/** Details that only matter to the nodes that asked the directory; among them the id of the one that was asked, where it
+ *  is said which node to start. */
 const betweenNodes: ReadonlySet<string> = new Set(["asked", "askedMs", "refuses"]);
+const isId = (value: unknown): boolean => typeof value === "string" && /^[0-9a-f]{16}$/.test(value);
 
 /** What a caller is told of a failure. `reads`: the request could change nothing, so whatever became of it, nothing was. `awaited`: the nodes that the
  *  directory waits for. What only matters between nodes is left out. */
@@ -83,9 +85,14 @@ export function toldOf(
   { reads, awaited }: { readonly reads: boolean; readonly awaited?: string | undefined },
 ): Failure {
   const { details } = reason;
-  const kept = Object.entries(details ?? {}).filter(([name]) => !betweenNodes.has(name));
+  const isNamed = reason.code.startsWith("DIRECTORY_") && awaited !== undefined;
+  const kept = Object.entries(details ?? {}).filter(
+    ([name, value]) => !betweenNodes.has(name) && !(name === "node" && isNamed && isId(value)),
+  );
   const told = withAwaited(details === undefined ? reason : { ...reason, details: Object.fromEntries(kept) }, awaited);
   if (!reads || reason.outcome !== "unknown") return told;
+  // What to do about it is known, and is more than to ask again.
+  if (isNamed) return { ...told, outcome: "not_started" };
   const message = "No answer came, or it was lost. This only reads, so nothing has changed: ask again.";
   return { ...told, outcome: "not_started", message };
 }

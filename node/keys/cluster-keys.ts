@@ -103,6 +103,11 @@ export interface ClusterKeys {
   takeRing(ring: readonly TenantKey[]): Promise<Result<null>>;
 }
 
+/** What to do about a key that is not here, in words. */
+export interface KeysElsewhere {
+  readonly elsewhere?: () => { readonly hint: string };
+}
+
 /** The root and the epochs as a node knows them, and their rows. Made once for a node. */
 export function openKnownRoot(ports: {
   readonly cluster: string;
@@ -116,7 +121,8 @@ export function openKnownRoot(ports: {
   return { ...createKnownRoot({ ...ports, rows }), rows };
 }
 
-export function createClusterKeys(ports: {
+/** What they need of a node. */
+interface ClusterKeysPorts extends KeysElsewhere {
   readonly cluster: string;
   readonly directory: Directory;
   readonly store: Store;
@@ -125,7 +131,9 @@ export function createClusterKeys(ports: {
   readonly log: Log;
   /** Shared with the other parts of this node that ask for the root. */
   readonly known?: ReturnType<typeof openKnownRoot>;
-}): ClusterKeys {
+}
+
+export function createClusterKeys(ports: ClusterKeysPorts): ClusterKeys {
   const { cluster, directory, clock } = ports;
   const recipient = createRecipient();
   const own = createOwnKeys(ports);
@@ -137,7 +145,7 @@ export function createClusterKeys(ports: {
   const keyContext = (epoch: number): readonly (string | number)[] => nodeContext(cluster, epoch);
 
   const overloaded = () => refused(failure("OVERLOADED", { reason: "others keep changing the cluster's keys" }));
-  const missing = (details: object) => refused(failure("KEY_MISSING", { ...details }));
+  const missing = (details: object) => refused(failure("KEY_MISSING", { ...details, ...ports.elsewhere?.() }));
   /** There is a root, and this node, which knows none, may not take it. */
   const strange = ({ root, refused: what }: Known) =>
     root === undefined && what !== undefined ? refused(failure("ROOT_UNVOUCHED", { reason: what.reason })) : undefined;

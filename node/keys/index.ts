@@ -16,6 +16,7 @@
  *  node's memory has its keys. Decision 0052. */
 export {
   createClusterKeys,
+  type KeysElsewhere,
   openKnownRoot,
   sealEpochTo,
   type BackupKeys,

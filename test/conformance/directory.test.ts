@@ -1,10 +1,18 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createEmbeddedDirectory, createRemoteDirectory, serveDirectory } from "../../node/directory/index.ts";
+import {
+  createEmbeddedDirectory,
+  createEtcdDirectory,
+  createRemoteDirectory,
+  serveDirectory,
+  type EtcdDirectory,
+} from "../../node/directory/index.ts";
 import { createClock, openLevelStore } from "../../node/platform/index.ts";
 import type { Directory, Store } from "../../node/ports.ts";
-import { Links } from "../world/index.ts";
+import { quietLog as log } from "../fixtures/quiet.ts";
+import { Etcd } from "../world/etcd.ts";
+import { Links, World } from "../world/index.ts";
 import { MemoryStore } from "./directory-store.ts";
 import { directoryConformance } from "./directory.ts";
 
@@ -84,5 +92,31 @@ directoryConformance("served to other nodes", () => {
       links.link("keeper", last);
     },
     end: async () => undefined,
+  };
+});
+
+// What tests take for etcd is held to what etcd is held to (test/machines/etcd).
+directoryConformance("in a simulated etcd", () => {
+  const world = new World(1);
+  const etcd = new Etcd(world);
+  const opened: EtcdDirectory[] = [];
+  const stopTime = world.flow();
+  return {
+    open: async (clients) => {
+      for (let index = 0; index < clients; index += 1) {
+        const home = { endpoints: ["http://etcd"], prefix: "/conformance/", connect: etcd.connect() };
+        opened.push(createEtcdDirectory({ ...home, clock: world.clock(), log, founding: index === 0 }));
+        await opened[index]?.opened();
+      }
+      return opened;
+    },
+    gap: async (meanwhile) => {
+      etcd.cutStreams();
+      await meanwhile();
+    },
+    end: async () => {
+      for (const one of opened) one.close();
+      await stopTime();
+    },
   };
 });

@@ -292,6 +292,15 @@ describe("errors on the command line", () => {
   it("say nothing of operation ids, which nobody names at a terminal, and what to do instead", () => {
     for (const code of Object.keys(errorTable) as ErrorCode[])
       expect(describeFailure(failure(code), false), code).not.to.match(/operation ?id/i);
+    const down = failure("SLOT_UNAVAILABLE", {
+      slot: "manager/220",
+      node: "b",
+      reason: "the node that has it is down",
+    });
+    expect(describeFailure(down, false)).to.include(
+      "Start b again, or wait until another node has taken over what it has.",
+    );
+    expect(describeFailure(down, false, false), "to who only chats").not.to.include("Start b");
     const lost = describeFailure(failure("PEER_LOST", { node: "n2" }), false);
     expect(lost).to.match(/^error PEER_LOST: The connection to another node ended.*`plexus nodes`/);
     expect(lost).to.match(/^ {2}node: n2\n {2}hint: .*check before you repeat it/m);

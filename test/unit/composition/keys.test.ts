@@ -25,7 +25,7 @@ type Handler = (body: { receiver: Uint8Array }, from: string) => Promise<Result<
 
 /** Nodes that can ask each other for keys, and a directory that all of them see. */
 class Cluster {
-  readonly #members: { node: string; roles: readonly Role[]; leaving?: true }[] = [];
+  readonly #members: { node: string; name: string; roles: readonly Role[]; leaving?: true }[] = [];
   readonly #handlers = new Map<string, Handler>();
   readonly #directory: Directory;
   readonly #folder: string;
@@ -48,7 +48,7 @@ class Cluster {
   }
 
   node(node: string, roles: readonly Role[], leaving?: true): ClusterKeys {
-    this.#members.push({ node, roles, ...(leaving && { leaving }) });
+    this.#members.push({ node, name: node, roles, ...(leaving && { leaving }) });
     const told = (entry: { message: { facts: object } }): void => void this.told.push(entry.message.facts);
     const peer = {
       directory: this.#directory,
@@ -116,6 +116,24 @@ describe("the keys of backups between nodes", () => {
       ["openKeys", "node/n2", undefined, "done", { epoch: 1, uses: 1 }],
       ["giveKeys", "node/n1", "node/n3", "FORBIDDEN", {}],
     ]);
+  });
+
+  it("are where a node is told that lacks them: who has them, and whom to start", async () => {
+    await makeKit(cluster.node("n1", ["manager"]));
+    cluster.node("n2", ["chat", "gateway"]);
+    const lacking = cluster.node("n3", ["storage", "gateway"]);
+    const says = async (): Promise<unknown> => {
+      const opened = await lacking.backupKeys();
+      return opened.ok ? "it has them" : [opened.error.code, opened.error.details?.["hint"]];
+    };
+    const have = "Nodes with the role manager or chat have it: type this at";
+    expect(await says()).to.deep.equal(["KEY_MISSING", `${have} n1 or n2.`]);
+    cluster.down.add("n1");
+    expect(await says()).to.deep.equal(["KEY_MISSING", `${have} n2.`]);
+    cluster.down.add("n2");
+    const kit = "The recovery kit has it, too: plexus backup kit restore, at a node with the role manager or chat.";
+    const down = "It is on n1 and n2, which are down: start one of them.";
+    expect(await says()).to.deep.equal(["KEY_MISSING", `${down} ${kit}`]);
   });
 
   it("are counted, where they are opened often, and the number is told with the next entry", () => {

@@ -23,6 +23,15 @@ describe("what a caller is told of a failure", () => {
     const awaited = "start a again, on its own data folder";
     for (const code of ["DIRECTORY_AWAY", "DIRECTORY_UNAVAILABLE"] as const)
       expect(toldOf(failure(code, { because: "UNREACHABLE", askedMs: 3 }), { reads: true, awaited }).details, code).to.deep.equal({ because: awaited }); // prettier-ignore
+    const called = failure("DIRECTORY_UNAVAILABLE", { node: "c0b77030d0ecb5f7", asked: false, because: "UNREACHABLE" });
+    expect(toldOf(called, { reads: false, awaited }).details, "nobody types an id").to.deep.equal({ because: awaited });
+    const read = toldOf(failure("DIRECTORY_UNAVAILABLE"), { reads: true, awaited });
+    const { message } = failure("DIRECTORY_UNAVAILABLE");
+    expect(read, "not only to ask again").to.deep.include({
+      message,
+      outcome: "not_started",
+      details: { because: awaited },
+    });
     const other = failure("DISK_FULL", { node: "a" });
     expect(toldOf(other, { reads: false, awaited })).to.deep.equal(other);
   });
