@@ -5,14 +5,12 @@ import { reasonOf } from "../node/composition/restore.ts";
 import { openEpoch, verifyEpochs } from "../node/keys/index.ts";
 import { createClock, createRandom } from "../node/platform/index.ts";
 import { failure, PlexusError } from "../protocols/errors.ts";
-import type { BackupResults, DrillStarted, HeadHolders, KeysStatus } from "../protocols/index.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
-import { keysPath } from "./backup-keys.ts";
+import type { BackupResults, DrillStarted, HeadHolders } from "../protocols/index.ts";
+import { callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
 import { describeLosses } from "./backups.ts";
 import { finished } from "./backup-tasks.ts";
 import { readVersion } from "./installation.ts";
 import { openRoot, type KitSource } from "./kit-shares.ts";
-import { callNode } from "./node-client.ts";
 import { counted, describeBytes, describeDuration, exitCodes, paint, timeText, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { restoreWithKit } from "./restore.ts";
@@ -71,7 +69,7 @@ export async function drillBackupAndKit(
   output: Output,
 ): Promise<number> {
   const node = await findNode(flags);
-  const { cluster, root: record, epochs } = demand(await callNode<KeysStatus>(node, "GET", keysPath));
+  const { cluster, root: record, epochs } = demand(await callsTo(node)("keys.status"));
   if (record === undefined) throw new PlexusError(failure("KIT_MISSING"));
   const root = await openRoot({ form: "plexus kit 1", cluster, root: record, epochs }, kit, output);
   demand(verifyEpochs(cluster, record, epochs));

@@ -2,26 +2,21 @@
 import { kitName, rootWords } from "../node/keys/index.ts";
 import { failure, PlexusError } from "../protocols/errors.ts";
 import type { KeysStatus } from "../protocols/index.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
-import { callNode } from "./node-client.ts";
+import { operate, type AdminFlags } from "./admin.ts";
 import { counted, exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { isSure } from "./sure.ts";
 
-/** The routes of the keys. */
-export const keysPath = "/api/v1/admin/keys";
-
 /** `plexus backup keys`. */
 export async function showKeys(flags: AdminFlags, output: Output): Promise<number> {
-  const status = demand(await callNode<KeysStatus>(await findNode(flags), "GET", keysPath));
+  const status = await operate(flags, "keys.status");
   output.print(flags.json ? jsonLine(summaryOf(status)) : describeKeys(status, output.color));
   return exitCodes.ok;
 }
 
 /** `plexus backup rotate`. */
 export async function rotateKeys(flags: AdminFlags, compromised: boolean, output: Output): Promise<number> {
-  const target = await findNode(flags);
-  const status = demand(await callNode<KeysStatus>(target, "POST", `${keysPath}/rotate`, { compromised }));
+  const status = await operate(flags, "keys.rotate", { compromised });
   output.print(flags.json ? jsonLine(summaryOf(status)) : describeKeys(status, output.color));
   return exitCodes.ok;
 }
@@ -105,7 +100,7 @@ export function describeKeys(status: KeysStatus, color: boolean): string {
 
 /** `plexus backup kit trust`. */
 export async function trustKit(flags: AdminFlags, words: string, output: Output): Promise<number> {
-  const status = demand(await callNode<KeysStatus>(await findNode(flags), "PUT", `${keysPath}/root`, { words }));
+  const status = await operate(flags, "keys.trustRoot", { words });
   output.print(flags.json ? jsonLine(summaryOf(status)) : describeKeys(status, output.color));
   return exitCodes.ok;
 }
@@ -128,9 +123,7 @@ export async function eraseKeys(
         reason: "nothing was destroyed: confirm it in a terminal, or with --yes",
       }),
     );
-  const { destroyed } = demand(
-    await callNode<{ readonly destroyed: number }>(await findNode(flags), "POST", `${keysPath}/erase`, { tenant }),
-  );
+  const { destroyed } = await operate(flags, "keys.erase", { tenant });
   if (flags.json) output.print(jsonLine({ tenant, destroyed }));
   else if (destroyed === 0) output.print(`No backup has keys of ${withoutControls(tenant)}.`);
   else

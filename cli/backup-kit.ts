@@ -18,19 +18,17 @@ import {
   verifyEpochs,
   vouchFor,
   writeDiskKey,
-  type EpochRecord,
   type KitSheet,
   type RootRecord,
 } from "../node/keys/index.ts";
 import { escrowFile } from "../node/data-folder/index.ts";
 import { failure, failureOf, PlexusError } from "../protocols/errors.ts";
 import type { KeysStatus } from "../protocols/index.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
+import { callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
 import { namesPut } from "../runtimes/folders.ts";
-import { describeKeys, keysPath as path, summaryOf } from "./backup-keys.ts";
+import { describeKeys, summaryOf } from "./backup-keys.ts";
 import { joinShares, openRoot, type KitSource } from "./kit-shares.ts";
 import type { TokenFlags } from "./kit-token.ts";
-import { callNode } from "./node-client.ts";
 import { counted, exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine } from "./printable.ts";
 import { isSure } from "./sure.ts";
@@ -59,7 +57,7 @@ export async function makeKit(flags: AdminFlags, told: MakeKit, output: Output):
   if (told.tokenOnly && told.token === undefined)
     throw new PlexusError(failure("BAD_REQUEST", { field: "--token-only", reason: "it needs --pkcs11 and --token" }));
   const target = await findNode(flags);
-  const before = demand(await callNode<KeysStatus>(target, "GET", path));
+  const before = demand(await callsTo(target)("keys.status"));
   if (before.root !== undefined && !told.yes) {
     const kit = kitName(before.root);
     if (!(await isSure(`The cluster has the kit ${kit}. Make another, after which ${kit} opens nothing that is made?`)))
@@ -80,7 +78,7 @@ export async function makeKit(flags: AdminFlags, told: MakeKit, output: Output):
   const shares = told.tokenOnly ? [] : demand(await splitRoot(root, told));
   const token = told.token && (await sealIn(told.token, { cluster: before.cluster, root }, output));
   const to = { commitment: keys.commitment, recoveryKey: text(keys.recipient.publicKey) };
-  const begun = demand(await callNode<{ readonly epochs: readonly EpochRecord[] }>(target, "POST", `${path}/kit`, to));
+  const begun = demand(await callsTo(target)("keys.beginKit", to));
   const record: RootRecord = {
     ...to,
     verifyKey: text(keys.signer.verifyKey),
@@ -101,8 +99,8 @@ export async function makeKit(flags: AdminFlags, told: MakeKit, output: Output):
     await write(join(folder, `share-${at + 1}-of-${told.of}.txt`), sharePageText(printed));
   }
   const voucher = former && vouchFor(before.cluster, { by: before.root!, to: record }, former);
-  const body = { root: record, ...(voucher !== undefined && { voucher }), ...(told.lost && { lost: true }) };
-  const status = demand(await callNode<KeysStatus>(target, "PUT", `${path}/kit`, body));
+  const body = { root: sent(record), ...(voucher !== undefined && { voucher }), ...(told.lost && { lost: true }) };
+  const status = demand(await callsTo(target)("keys.confirmKit", body));
   if (flags.json)
     output.print(jsonLine({ kit, words, folder, needed: record.needed, of: shares.length, ...(token && { token: token.label }), epoch: status.epochs.length })); // prettier-ignore
   else
@@ -174,7 +172,7 @@ export async function restoreKit(
   output: Output,
 ): Promise<number> {
   const target = await findNode(flags);
-  const status = demand(await callNode<KeysStatus>(target, "GET", path));
+  const status = demand(await callsTo(target)("keys.status"));
   const sheet = told.sheet === undefined ? asSheet(status) : await readSheet(told.sheet);
   const root = await openRoot(sheet, told, output);
   const keys = sheet.epochs.map((record) => {
@@ -184,8 +182,8 @@ export async function restoreKit(
       sealed: text(sealEpochTo(sheet.cluster, bytesOf(status.receiver), record.epoch, key)),
     };
   });
-  const body = { root: sheet.root, epochs: sheet.epochs, keys };
-  const after = demand(await callNode<KeysStatus>(target, "PUT", `${path}/restore`, body));
+  const body = { root: sent(sheet.root), epochs: [...sheet.epochs], keys };
+  const after = demand(await callsTo(target)("keys.restore", body));
   output.print(flags.json ? jsonLine(summaryOf(after)) : describeKeys(after, output.color));
   return exitCodes.ok;
 }
@@ -201,6 +199,9 @@ async function write(file: string, content: string): Promise<void> {
     await written.close();
   }
 }
+
+/** A root's record, as operations take it. */
+const sent = (record: RootRecord) => ({ ...record, digests: [...record.digests] });
 
 function asSheet({ cluster, root, epochs }: KeysStatus): KitSheet {
   if (root === undefined)
@@ -224,7 +225,7 @@ async function readSheet(file: string): Promise<KitSheet> {
 async function sheetOf(flags: AdminFlags, file: string | undefined, shares: readonly string[] = []): Promise<KitSheet> {
   if (file !== undefined) return readSheet(file);
   const asked = await findNode(flags).then(
-    async (node) => callNode<KeysStatus>(node, "GET", path),
+    async (node) => callsTo(node)("keys.status"),
     (thrown: unknown) => ({ ok: false, error: failureOf(thrown) }) as const,
   );
   if (asked.ok) return asSheet(asked.value);

@@ -4,13 +4,13 @@ import { createClock } from "../node/platform/index.ts";
 import { adviceOn, standsStill } from "../protocols/cluster-advice.ts";
 import { describeDirectory, survivesNext } from "../protocols/cluster-words.ts";
 import { failureOf, type ClusterSummary, type KeysStatus } from "../protocols/index.ts";
+import { callsTo } from "./admin.ts";
 import { readSummary } from "./cluster.ts";
 import { localTarget, type ControlFile } from "./control.ts";
 import { addressChecks } from "./doctor-addresses.ts";
 import { backupChecks } from "./doctor-backups.ts";
 import type { Check } from "./doctor.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode } from "./node-client.ts";
 import { counted, describeRefusal } from "./output.ts";
 import { withoutControls } from "./printable.ts";
 
@@ -68,7 +68,7 @@ function votersChecksOf(summary: ClusterSummary): readonly Check[] {
 async function keyChecks(control: ControlFile | undefined): Promise<readonly Check[]> {
   if (control === undefined) return [];
   const target = localTarget(control);
-  const answer = await callNode<KeysStatus>(target, "GET", "/api/v1/admin/keys");
+  const answer = await callsTo(target)("keys.status");
   return answer.ok ? keyCheckOf(answer.value) : [];
 }
 

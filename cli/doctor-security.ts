@@ -4,10 +4,10 @@ import { join } from "node:path";
 import type { Config } from "../config/index.ts";
 import { describeMode, diskKeyFile } from "../node/data-folder/index.ts";
 import type { DiskStatus, KeysStatus } from "../protocols/index.ts";
+import { callsTo } from "./admin.ts";
 import { findRunning, localTarget } from "./control.ts";
 import { describeCheck, type Check } from "./doctor.ts";
 import { installation } from "./installation.ts";
-import { callNode } from "./node-client.ts";
 import { counted, exitCodes, type Output } from "./output.ts";
 import { jsonLine } from "./printable.ts";
 import { verifyFolder, type Verdict } from "./release/index.ts";
@@ -197,18 +197,15 @@ export async function securityDoctor(
   output: Output,
 ): Promise<number> {
   const control = await findRunning(config.data);
-  const ask = async <T>(path: string): Promise<T | undefined> => {
-    if (control === undefined) return undefined;
-    const answer = await callNode<T>(localTarget(control), "GET", path);
-    return answer.ok ? answer.value : undefined;
-  };
+  const call = control && callsTo(localTarget(control));
+  const [keys, disk] = [await call?.("keys.status"), await call?.("disk.show")];
   const checks = securityChecks({
     config,
     nowMs: Date.now(),
     isRoot: process.getuid?.() === 0,
     exposed: await exposedIn(config.data),
-    keys: await ask<KeysStatus>("/api/v1/admin/keys"),
-    disk: await ask<DiskStatus>("/api/v1/admin/disk"),
+    keys: keys?.ok === true ? keys.value : undefined,
+    disk: disk?.ok === true ? disk.value : undefined,
     hasDiskKey: await lstat(diskKeyFile(config.data)).then(() => true, () => false),
     release: await verifyFolder(installation.folder),
   }); // prettier-ignore

@@ -2,29 +2,27 @@ import { accessSync, constants, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { failure, PlexusError, type Failure } from "../protocols/errors.ts";
-import type { ModelsView, PullView, ServingRow, StoredModel, VerifiedModel, WantedModel } from "../protocols/index.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
+import type { ModelsView, PullView, ServingRow, StoredModel, WantedModel } from "../protocols/index.ts";
+import { callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
 import type { Strikes } from "../runtimes/index.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode, forLook, type Target } from "./node-client.ts";
+import { forLook, type Target } from "./node-client.ts";
 import { describeBytes, describeDuration, exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine, printable, withoutControls } from "./printable.ts";
 import { isSure } from "./sure.ts";
 import { renderTable, type Column } from "./table.ts";
 
 /** `plexus models …`: the models on a node's disk. */
-const base = "/api/v1/admin/models";
-const pathOf = (name: string): string => `${base}/${encodeURIComponent(name)}`;
 
 /** `plexus models list`. */
 export async function listModels(flags: AdminFlags, output: Output): Promise<number> {
   const target = forLook(await findNode(flags));
-  const view = demand(await callNode<ModelsView>(target, "GET", base));
+  const view = demand(await callsTo(target)("store.list"));
   if (flags.json) {
     output.print(jsonLine(view));
     return exitCodes.ok;
   }
-  const { serving } = demand(await callNode<{ readonly serving: readonly ServingRow[] }>(target, "GET", "/api/v1/admin/engines")); // prettier-ignore
+  const { serving } = demand(await callsTo(target)("engines.list"));
   output.print(describeStore(view, output.color, output.columns));
   const served = describeServed(view, serving);
   if (served !== "") output.print(served);
@@ -109,7 +107,7 @@ export async function pullModel(flags: AdminFlags, wish: PullWish, output: Outpu
   const body = { source, ...(name !== undefined && { name }), ...(digest !== undefined && { digest }) };
   let acceptLicence = wish.acceptLicence ?? false;
   for (;;) {
-    const begun = demand(await callNode<PullView>(target, "POST", `${base}/pulls`, { ...body, acceptLicence }));
+    const begun = demand(await callsTo(target)("store.pull", { ...body, acceptLicence }));
     if (!wish.wait) {
       output.print(flags.json ? jsonLine(begun) : `${describePull(begun)}: plexus models list`);
       return exitCodes.ok;
@@ -153,7 +151,7 @@ async function followPull(
       return pull;
     }
     await pause(cliLimits.pollMs / 2);
-    pull = demand(await callNode<PullView>(forLook(target), "GET", `${base}/pulls/${pull.id}`));
+    pull = demand(await callsTo(forLook(target))("store.pulling", { id: pull.id }));
   }
 }
 
@@ -166,7 +164,7 @@ async function accepts({ details }: Failure, output: Output): Promise<boolean> {
 
 /** `plexus models show NAME`. */
 export async function showModel(flags: AdminFlags, name: string, output: Output): Promise<number> {
-  const model = demand(await callNode<StoredModel>(forLook(await findNode(flags)), "GET", pathOf(name)));
+  const model = demand(await callsTo(forLook(await findNode(flags)))("store.show", { name }));
   output.print(flags.json ? jsonLine(model) : describeCard(model));
   return exitCodes.ok;
 }
@@ -213,7 +211,7 @@ export async function removeModel(
         reason: "nothing was removed: confirm it in a terminal, or with --yes",
       }),
     );
-  demand(await callNode(target, "DELETE", pathOf(name)));
+  demand(await callsTo(target)("store.remove", { name }));
   output.print(flags.json ? jsonLine({ name, removed: true }) : `${withoutControls(name)} is removed.`);
   return exitCodes.ok;
 }
@@ -221,7 +219,7 @@ export async function removeModel(
 /** `plexus models verify NAME`. Exit code 1 when a file is not what it should be. */
 export async function verifyModel(flags: AdminFlags, name: string, output: Output): Promise<number> {
   const target = { ...(await findNode(flags)), timeoutMs: cliLimits.verifyTimeoutMs };
-  const verified = demand(await callNode<VerifiedModel>(target, "POST", `${pathOf(name)}/verify`));
+  const verified = demand(await callsTo(target)("store.verify", { name }));
   const isFine = verified.files.every(({ state }) => state === "fine");
   if (flags.json) output.print(jsonLine(verified));
   else
@@ -250,10 +248,8 @@ async function changeWanted(
   change: (wanted: readonly WantedModel[]) => readonly WantedModel[],
 ): Promise<number> {
   const target = await findNode(flags);
-  const view = demand(await callNode<ModelsView>(forLook(target), "GET", base));
-  const answer = await callNode<Pick<ModelsView, "wanted">>(target, "PUT", `${base}/wanted`, {
-    models: change(view.wanted),
-  });
+  const view = demand(await callsTo(forLook(target))("store.list"));
+  const answer = await callsTo(target)("store.setWanted", { models: [...change(view.wanted)] });
   const { wanted } = demand(answer);
   if (flags.json) output.print(jsonLine({ wanted }));
   else output.print(wanted.length === 0 ? "The cluster keeps no models by itself." : `The cluster keeps ${wanted.map(({ name, nodes }) => `${withoutControls(name)} (${nodes})`).join(", ")}.`); // prettier-ignore

@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { ModelInMemory, ModelOrder, NodeInference, ServingRow } from "../protocols/index.ts"; // prettier-ignore
 import { callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode, forLook, type Target } from "./node-client.ts";
+import { forLook, type Target } from "./node-client.ts";
 import { describeBytes, describeDuration, exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable, type Column } from "./table.ts";
@@ -10,7 +10,7 @@ import { renderTable, type Column } from "./table.ts";
 /** `plexus models`: which node would serve which model, and why; and what models take of each node. With --json one line a row. */
 export async function showModels(flags: AdminFlags, output: Output): Promise<number> {
   const target = forLook(await findNode(flags));
-  const { serving } = demand(await callNode<{ readonly serving: readonly ServingRow[] }>(target, "GET", "/api/v1/admin/engines")); // prettier-ignore
+  const { serving } = demand(await callsTo(target)("engines.list"));
   const { nodes } = demand(await callsTo(target)("inference.list"));
   if (flags.json) {
     for (const row of serving) output.print(jsonLine({ ...row, memory: memoryOf(nodes, row) }));

@@ -1,5 +1,6 @@
 /** The models that the cluster keeps on its nodes: one row of the directory, written by admins. */
-import { failure, PlexusError, type WantedModel } from "../../protocols/index.ts";
+import { failure, PlexusError, type ModelsView, type WantedModel } from "../../protocols/index.ts";
+import type { ModelStore } from "../../runtimes/store/port.ts";
 import type { Directory } from "../ports.ts";
 import { asWanted, wantedKey } from "./records.ts";
 
@@ -10,6 +11,22 @@ export interface WantedModels {
   set(models: readonly WantedModel[]): Promise<void>;
   stop(): void;
 }
+
+/** The models on a node's disk, and those that the cluster wants. */
+export interface StoreParts {
+  readonly store: ModelStore;
+  readonly wanted: Pick<WantedModels, "current" | "set" | "onChange">;
+}
+
+/** How a node's models stand. */
+export const viewOfStore = ({ store, wanted }: StoreParts, node: string): ModelsView => ({
+  node,
+  models: store.list(),
+  pulls: store.pulls(),
+  refused: store.refused(),
+  wanted: wanted.current(),
+  damaged: store.damaged(),
+});
 
 const attemptsMax = 4;
 

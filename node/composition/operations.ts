@@ -1,11 +1,12 @@
 /** What answers the operations of a node: the handlers of its parts, in one list. */
-import type { ActorId, ComposedHandlers, ThreatListState } from "../../protocols/index.ts";
+import type { ActorId, ComposedHandlers, ServingRow, ThreatListState } from "../../protocols/index.ts";
 import { handleAudit, type AuditViews } from "../audit/index.ts";
 import type { AuditRules } from "../cluster/audit-rules.ts";
 import { handleSecrets, type SecretsControl } from "../cluster/operations.ts";
 import type { Seals } from "../cluster/secrets.ts";
-import { handleDisk, type DiskControl } from "../keys/index.ts";
-import { handleEndpoints, handleInference, type EndpointsPort } from "../models/index.ts";
+import type { StoreParts } from "../cluster/wanted.ts";
+import { handleDisk, handleKeys, type DiskControl, type KeysControl } from "../keys/index.ts";
+import { handleEndpoints, handleEngines, handleInference, handleStore, type EndpointsPort } from "../models/index.ts";
 import { handleObserve } from "../observe/index.ts";
 import { handleActors, handleRooms, type ClusterActors, type Kernel } from "../kernel/index.ts";
 import { handleCluster, type ClusterControl } from "../placement/index.ts";
@@ -26,6 +27,7 @@ export interface PeerParts extends ModelRouteParts {
   readonly kernel: Pick<Kernel, "ask">;
   readonly control: ClusterControl;
   readonly actors: ClusterActors;
+  readonly calls: { explain(): readonly ServingRow[] };
 }
 
 /** What else answers operations. What a node lacks is NOT_FOUND there. */
@@ -40,6 +42,9 @@ export interface OperationParts {
   readonly disk?: DiskControl;
   readonly endpoints?: EndpointsPort;
   readonly inference?: InferenceControl;
+  /** Of the cluster's backups. */
+  readonly keys?: KeysControl;
+  readonly models?: StoreParts;
   readonly namedSecrets?: SecretsControl;
   readonly observe?: ObserveControl;
   readonly tasks?: TaskControl;
@@ -72,7 +77,10 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     ...handleBudgets(peer.budgets, peer.usage),
     ...(at.disk && handleDisk(at.disk)),
     ...(at.endpoints && handleEndpoints(at.endpoints, at.name)),
+    ...handleEngines(() => peer.calls.explain()),
     ...(at.inference && handleInference(at.inference, at.name)),
+    ...(at.keys && handleKeys(at.keys, ask, at.tasks)),
+    ...(at.models && handleStore(at.models, { node: at.name, tasks: at.tasks })),
     ...handleModelRoutes(peer),
     ...(at.namedSecrets && handleSecrets(at.namedSecrets, () => at.clock.nowMs())),
     ...handleThreats(auditRules.lists, () => at.threatStates?.() ?? []),

@@ -32,7 +32,6 @@ export async function serveClients(
     | "models"
     | "tracer"
     | "shards"
-    | "keys"
     | "backups"
     | "changed"
     | "tasks"
@@ -86,14 +85,12 @@ export async function serveClients(
     budgets: peer.usage,
     ...(peer.activity && { activity: peer.activity }),
     quality: peer.quality,
-    serving: () => peer.calls.explain(),
     hub: peer.hub,
     cluster: peer.control,
     ...(at.blobs && { blobs: at.blobs }),
     ...(at.models && { models: at.models }),
     ...(at.tracer && { tracer: at.tracer }),
     ...(at.shards && { shards: at.shards }),
-    ...(at.keys && { keys: at.keys }),
     ...(at.backups && { backups: at.backups }),
     ...(at.changed && { changed: at.changed }),
     ...(at.tasks && { tasks: at.tasks }),

@@ -21,17 +21,4 @@ export function addAdminRoutes(
     };
     return status;
   });
-
-  app.get(
-    "/admin/engines",
-    {
-      config,
-      schema: {
-        summary: "Every model on every node that offers it, and which one this node would send a call to",
-        description: "`rank` 1 is the choice; `because` says why it comes before the next, or why a node is none.",
-        tags,
-      },
-    },
-    async () => ({ serving: at.serving?.() ?? [] }),
-  );
 }

@@ -39,7 +39,6 @@ import { addEndingRoutes } from "./endings.ts";
 import { addApiDocs } from "./api-docs.ts";
 import { createControlDoor, listenForControl, urlOf, type ControlListener } from "./control.ts";
 import { addControlRoutes } from "./control-routes.ts";
-import { addKeys } from "./keys.ts";
 import { addForecastRoutes } from "./forecasts.ts";
 import { addProfileRoutes } from "./profiles.ts";
 import { addTaskRoutes } from "./tasks.ts";
@@ -62,7 +61,7 @@ import { addMailRoutes } from "./mail.ts";
 import { addMailSettings } from "./mail-settings.ts";
 import { createOutflow } from "./outflow.ts";
 import type { Gateway, GatewayOptions, GatewayContext, GatewayRoute } from "./options.ts";
-import { addStoreRoutes } from "./model-store.ts";
+import { addStoreStream } from "./model-store.ts";
 import { listNodes } from "./nodes.ts";
 import { createCommandRates } from "./command-rates.ts";
 import { createRights } from "./rights.ts";
@@ -128,14 +127,13 @@ function addAdminParts(
   addTaskRoutes(api, at);
   addWatchRoutes(api, at);
   addPlaybookRoutes(api, at);
-  addKeys(api, at);
   addShardRoutes(api, at);
   if (at.shards !== undefined) addStripeRoutes(api, at, at.shards);
   addBackupGuards(api, at);
   if (at.backups !== undefined) addBackups(api, at, at.backups);
   if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);
   if (at.blobs !== undefined) addAgentUploadRoutes(api, at, at.blobs);
-  if (at.models !== undefined) addStoreRoutes(api, at, { ...at.models, accounts });
+  if (at.models !== undefined) addStoreStream(api, at, { ...at.models, accounts });
 }
 
 /** Starts listening. Rejects when the address is taken. */

@@ -16,7 +16,6 @@ import type {
   RuleTried,
   Forecast,
   WatchRow,
-  ServingRow,
   SignInDemands,
   Thumb,
 } from "../../protocols/index.ts";
@@ -27,9 +26,8 @@ import type { ClusterRoles } from "../cluster/roles.ts";
 import type { IdentityProviders } from "../cluster/identity-providers.ts";
 import type { Providers } from "../identity/index.ts";
 
-import type { ModelStore } from "../../runtimes/store/port.ts";
 import type { SignUpInvitations } from "../cluster/sign-up-invitations.ts";
-import type { WantedModels } from "../cluster/wanted.ts";
+import type { StoreParts } from "../cluster/wanted.ts";
 import type { Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../placement/api.ts";
 import type {
@@ -50,7 +48,6 @@ import type { AuditControl } from "./audit.ts";
 import type { BackupControl } from "./backups.ts";
 import type { ControlAddress, ControlDoor } from "./control.ts";
 import type { HostCheck } from "./hosts.ts";
-import type { KeysControl } from "./keys.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { ListenAddress } from "./metrics.ts";
 import type { Seals } from "../cluster/secrets.ts";
@@ -75,8 +72,6 @@ interface Ready {
 export interface GatewayOptions {
   readonly kernel: Kernel;
   readonly engines: Engines;
-  /** Which node serves which model, and why; absent on a node without a cluster. */
-  readonly serving?: () => readonly ServingRow[];
   /** What the roles of people grant; absent: the built-in ones grant what they do everywhere. */
   readonly clusterRoles?: ClusterRoles;
   /** Told of each token that was found good: resolves when other nodes can be shown that its person is signed in here. Absent: there are none. */
@@ -181,11 +176,9 @@ export interface GatewayOptions {
   /** Where the bytes of people's pictures are; absent, there are none. */
   readonly blobs?: ActorBlobs;
   /** The models on this node's disk, and those that the cluster wants; absent, there are none. */
-  readonly models?: { readonly store: ModelStore; readonly wanted: Pick<WantedModels, "current" | "set" | "onChange"> };
+  readonly models?: StoreParts;
   /** What short-lived tokens are signed and verified with; absent: there are none. */
   readonly serviceTokens?: ServiceTokenOptions;
-  /** The keys of the cluster's backups; absent on a node without a cluster. */
-  readonly keys?: KeysControl;
   /** What all nodes are busy with; absent: nothing. */
   readonly tasks?: TaskControl;
   /** Backups in folders of this node's machine; absent, there are none. */

@@ -23,6 +23,7 @@ export {
   type ClusterKeys,
   type Takeover,
 } from "./cluster-keys.ts";
+export { handleKeys, type KeysControl } from "./key-operations.ts";
 export { handleDisk, type DiskControl } from "./operations.ts";
 export type { Known, KnownRoot, Refused } from "./known.ts";
 export { keysPrefix, rootRow } from "./rows.ts";

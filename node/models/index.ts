@@ -8,6 +8,7 @@
  *
  *  Read plan.ts, keeping.ts, peers.ts; control.ts, which stands alone, shows and orders models in memory. */
 export { handleEndpoints, handleInference, type EndpointsPort } from "./operations.ts";
+export { handleEngines, handleStore } from "./store-operations.ts";
 export { keepWanted } from "./keeping.ts";
 export { modelLimits, type ModelLimits } from "./limits.ts";
 export { createModelPeers, serveModels } from "./peers.ts";

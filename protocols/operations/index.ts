@@ -21,7 +21,7 @@ import { profileOperations } from "./profiles.ts";
 import { secretOperations } from "./secrets.ts";
 import { settingsOperations } from "./settings.ts";
 import { shardOperations } from "./shards.ts";
-import { storeOperations } from "./stores.ts";
+import { engineOperations, storeOperations } from "./stores.ts";
 import { taskOperations } from "./tasks.ts";
 import { threatOperations } from "./threats.ts";
 import { usageOperations } from "./usage.ts";
@@ -61,7 +61,7 @@ export { profileOperations } from "./profiles.ts";
 export { secretOperations } from "./secrets.ts";
 export { settingsOperations } from "./settings.ts";
 export { shardOperations } from "./shards.ts";
-export { storeOperations } from "./stores.ts";
+export { engineOperations, storeOperations } from "./stores.ts";
 export { taskOperations } from "./tasks.ts";
 export { threatOperations } from "./threats.ts";
 export { usageOperations } from "./usage.ts";
@@ -97,6 +97,7 @@ export const operations = {
   ...settingsOperations,
   ...shardOperations,
   ...storeOperations,
+  ...engineOperations,
   ...taskOperations,
   ...threatOperations,
   ...usageOperations,

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { atMoment, closenessOf, isPrivateRecall } from "../../../node/gateway/private-recalls.ts";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
-import type { KeysControl } from "../../../node/gateway/keys.ts";
+import type { KeysControl } from "../../../node/keys/index.ts";
 import { ok, wireLimits, type BackupWish, type RecallRequest } from "../../../protocols/index.ts";
 import { controlToken, createWorld, password, startFixture, type Fixture } from "./fixture.ts";
 

@@ -74,7 +74,8 @@ export interface Fixture {
 }
 
 /** What answers operations, as tests give it. */
-type Parts = Omit<PeerParts, "budgets" | "usage" | "kernel"> & Omit<OperationParts, "clock" | "limits" | "random">;
+type Parts = Omit<PeerParts, "budgets" | "usage" | "kernel" | "calls" | "control" | "actors"> &
+  Omit<OperationParts, "clock" | "limits" | "random">;
 type Own = Partial<Omit<GatewayOptions, "limits" | "quality">>;
 
 export interface FixtureOptions extends Own, Partial<Omit<Parts, "quality">> {
@@ -87,6 +88,8 @@ export interface FixtureOptions extends Own, Partial<Omit<Parts, "quality">> {
   readonly settleIntervalMs?: number;
   /** The mail of this node. Absent: it has none. */
   readonly openMail?: (at: MailFixture) => GatewayOptions["mail"];
+  /** Which node serves which model. Absent: as the peer says. */
+  readonly serving?: PeerParts["calls"]["explain"];
   /** Parts that need the peer. */
   readonly open?: (peer: Peer, at: MailFixture) => Partial<GatewayOptions & OperationParts>;
 }
@@ -155,7 +158,6 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     engines: options.settleIntervalMs === undefined ? runtime.engines : peer.engines,
     budgets: peer.usage,
     ...(peer.activity && { activity: peer.activity }),
-    serving: () => peer.calls.explain(),
     hub,
     clock,
     random,
@@ -206,7 +208,15 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   if (settings.operations === undefined)
     Object.assign(settings, {
       operations: operationsOf(
-        { ...peer, ...options, budgets: peer.budgets, usage: peer.usage, kernel },
+        {
+          ...peer,
+          ...options,
+          budgets: peer.budgets,
+          usage: peer.usage,
+          kernel,
+          control: options.cluster ?? peer.control,
+          calls: { explain: options.serving ?? (() => peer.calls.explain()) },
+        },
         { name: "test", secrets, ...options, ...more, limits: { ...gatewayLimits, ...options.limits }, clock, random },
       ),
     });

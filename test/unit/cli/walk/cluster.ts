@@ -17,7 +17,9 @@ import { makePeer, quickLimits } from "../../../fixtures/peers.ts";
 import { Network, simulatedClock, type Pulse, type World } from "../../../world/index.ts";
 import { createWorld } from "../../../fixtures/flowing.ts";
 import { controlToken, openGateway, plainOptions } from "../../gateway/asking.ts";
-import type { GatewayOptions } from "../../../../node/gateway/index.ts";
+import { gatewayLimits, type GatewayOptions } from "../../../../node/gateway/index.ts";
+import { createRandom } from "../../../../node/platform/index.ts";
+import { operationsOf } from "../../../../node/composition/operations.ts";
 import { RowStore } from "../../storage/fixture.ts";
 import { collected } from "../fixture.ts";
 
@@ -183,16 +185,17 @@ export class WalkedCluster {
 
   #settings(name: string): GatewayOptions {
     const { peer, pulse } = this.#living.get(name) as Living;
+    const clock = simulatedClock(this.world, { offsetMs: 0 }, pulse);
     return {
       kernel: peer.kernel,
       engines: peer.engines,
       hub: peer.hub,
-      clock: simulatedClock(this.world, { offsetMs: 0 }, pulse),
+      clock,
       ...plainOptions(),
       node: `id-${name}`,
       name,
       cluster: peer.control,
-      actors: peer.actors,
+      operations: operationsOf(peer, { name, clock, random: createRandom(), limits: gatewayLimits }),
       backups: folders(name),
     } as GatewayOptions;
   }

@@ -2,8 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import type { ServingRow } from "../../../../protocols/index.ts";
 import { finder } from "../../../../protocols/names.ts";
+import { seen } from "../../wire/index.ts";
 import { Part } from "../settings/part.tsx";
-import { look } from "./look.ts";
 import { Pager, SearchField, usePaged } from "./pages.tsx";
 
 const lookMs = 5_000;
@@ -14,7 +14,7 @@ export function ChoicePart() {
   const { data } = useQuery({
     queryKey: ["serving"],
     refetchInterval: lookMs,
-    queryFn: async () => (await look<{ readonly serving: readonly ServingRow[] }>("/admin/engines")).serving,
+    queryFn: async () => (await seen("engines.list")).serving,
   });
   const [text, setText] = useState("");
   // Where a call goes is the same for all that a model does on a node.

@@ -1,11 +1,11 @@
 import { Button, TextInput } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import type { Failure, ModelsView, PullView, StoredModel, VerifiedModel } from "../../../../protocols/index.ts";
+import type { Failure, ModelsView, OperationInput, PullView, StoredModel } from "../../../../protocols/index.ts";
 import { notices, queryKeys } from "../../live/index.ts";
 import { explain } from "../../model/index.ts";
 import { locale } from "../../model/locale.ts";
-import { request, watchModels } from "../../wire/index.ts";
+import { call, callWithin, watchModels } from "../../wire/index.ts";
 import { useDialogs } from "../dialogs.tsx";
 import { useFaults } from "../faults.ts";
 import { Form } from "../form.tsx";
@@ -20,7 +20,6 @@ import { SuggestedModels } from "./suggestions.tsx";
 import { Endpoints } from "./endpoints.tsx";
 import { Quality } from "./quality.tsx";
 
-const base = "/api/v1/admin/models";
 /** A large model takes a while to read. */
 const verifyTimeoutMs = 3_600_000;
 
@@ -131,14 +130,14 @@ function NewPull({ node, pulls }: { readonly node: string; readonly pulls: reado
   const { ask } = useDialogs();
   const [source, setSource] = useState("");
   const [name, setName] = useState("");
-  const [asked, setAsked] = useState<{ readonly id: string; readonly body: object }>();
+  const [asked, setAsked] = useState<{ readonly id: string; readonly body: OperationInput<"store.pull"> }>();
   const faults = useFaults({
     source:
       "hf:OWNER/REPO:FILE, ollama:NAME:TAG, cluster:NAME, an address that begins with https://, or a path on the node’s machine.",
     name: "Letters, digits, ., _, -, : and /, at most 100 of them.",
   });
-  const pull = async (body: object) => {
-    const begun = await request<PullView>("POST", `${base}/pulls`, body);
+  const pull = async (body: OperationInput<"store.pull">) => {
+    const begun = await call("store.pull", body);
     if (!begun.ok) return void faults.take(begun.error);
     setAsked({ id: begun.value.id, body });
     setSource("");
@@ -216,7 +215,7 @@ function PullRow({ pull }: { readonly pull: PullView }) {
   const title = name ?? source;
   const share = totalBytes === undefined || totalBytes === 0 ? undefined : Math.floor((doneBytes / totalBytes) * 100);
   const cancel = async () => {
-    const result = await request("DELETE", `${base}/pulls/${id}`);
+    const result = await call("store.endPull", { id });
     if (!result.ok) notices.fail(result.error);
   };
   // There is no flag here: the question comes when it is pulled again.
@@ -265,7 +264,6 @@ function ModelRow({ model, damaged }: { readonly model: StoredModel; readonly da
   const [open, setOpen] = useState(false);
   const [checking, setChecking] = useState(false);
   const { name, card, size } = model;
-  const path = `${base}/${encodeURIComponent(name)}`;
   const remove = async () => {
     const question = {
       title: `Remove “${name}” from this node?`,
@@ -274,12 +272,12 @@ function ModelRow({ model, damaged }: { readonly model: StoredModel; readonly da
       grave: true,
     };
     if (!(await ask(question))) return;
-    const result = await request("DELETE", path);
+    const result = await call("store.remove", { name });
     if (!result.ok) notices.fail(result.error);
   };
   const verify = async () => {
     setChecking(true);
-    const result = await request<VerifiedModel>("POST", `${path}/verify`, {}, verifyTimeoutMs);
+    const result = await callWithin(verifyTimeoutMs)("store.verify", { name });
     setChecking(false);
     if (!result.ok) return notices.fail(result.error);
     const isFine = result.value.files.every(({ state }) => state === "fine");

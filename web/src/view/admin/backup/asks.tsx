@@ -7,11 +7,10 @@ import type {
   BackupSnapshot,
   BackupWish,
   ClusterBackupTask,
-  KeysStatus,
   RecallRequest,
   Result,
 } from "../../../../../protocols/index.ts";
-import { at, request } from "../../../wire/index.ts";
+import { at, callWithin, request, seen } from "../../../wire/index.ts";
 import { useActOn, type Act } from "../../act.ts";
 import { live, look } from "../look.ts";
 
@@ -45,7 +44,8 @@ export const useTasks = () => useLook<{ readonly tasks: readonly ClusterBackupTa
 export const useSchedules = () => useLook<{ readonly schedules: readonly BackupSchedule[] }>("schedules", "/admin/backups/schedules"); // prettier-ignore
 export const useHolds = () => useLook<{ readonly holds: readonly BackupHold[] }>("holds", "/admin/backups/holds");
 export const useRequests = () => useLook<{ readonly requests: readonly RecallRequest[] }>("requests", "/admin/backups/requests"); // prettier-ignore
-export const useKeys = () => useLook<KeysStatus>("keys", "/admin/keys");
+export const useKeys = () =>
+  useQuery({ ...live(lookMs), queryKey: ["backups", "keys"], queryFn: () => seen("keys.status") });
 
 /** Each change of backups. */
 export const changes = {
@@ -63,7 +63,7 @@ export const changes = {
   lift: (id: string) => request<BackupHold>("DELETE", `${base}/holds/${id}`),
   ask: (wish: BackupWish, reason: string) => request<RecallRequest>("POST", `${base}/requests`, { wish, reason }),
   answer: (id: string, how: "approve" | "decline" | "begin") => request("POST", `${base}/requests/${id}/${how}`, {}),
-  rotate: (compromised: boolean) => request<KeysStatus>("POST", "/api/v1/admin/keys/rotate", { compromised }, 60_000),
+  rotate: (compromised: boolean) => callWithin(60_000)("keys.rotate", { compromised }),
 };
 
 /** Has the node begin an archive, and the browser fetch it. */
