@@ -16,8 +16,8 @@ What becomes of each field of the interfaces that others' clients speak ([api.md
 \`openai\`, \`@anthropic-ai/sdk\` and \`ollama\`, and sends each field.
 
 \`messages(user).content(image_url).image_url.detail\` is a field of an object whose \`role\` is \`user\`, in one of its \`content\` whose \`type\` is
-\`image_url\`; lists are not written, and \`*\` is every other word there. A field of a request that is on no list is named in the answer's header
-\`x-plexus-ignored\`. A value that asks for nothing (\`null\`, \`false\`, 0, an empty text or list) is never refused.
+\`image_url\`; lists are not written, and \`*\` is every other word there. A field that is on no list is named in the answer's header
+\`x-plexus-ignored\`, at any depth: \`messages.mood\`. A value that asks for nothing (\`null\`, \`false\`, 0, an empty text or list) is never refused.
 `;
 
 const words: Readonly<Record<Fate, string>> = {

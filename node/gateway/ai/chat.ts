@@ -95,6 +95,7 @@ export const chatRequest = Type.Object({
   temperature: maybe(Type.Number({ minimum: 0, maximum: 2 })),
   top_p: maybe(Type.Number({ minimum: 0, maximum: 1 })),
   seed: maybe(Type.Integer()),
+  random_seed: maybe(Type.Integer()),
   logprobs: maybe(Type.Boolean()),
   top_logprobs: maybe(Type.Integer({ minimum: 0, maximum: 20 })),
   tools: maybe(Type.Array(Type.Object({ type: Type.String(), function: Type.Optional(functionSchema) }))),
@@ -135,7 +136,7 @@ function readChat(body: Body, at: GatewayContext, reader: MediaReader): Wanted {
     messages: body.continue_final_message === false ? messages : begunIn(messages),
     sampling: readSampling({
       temperature: body.temperature, topP: body.top_p, topK: body.top_k, minP: body.min_p,
-      seed: body.seed, maxTokens: body.max_completion_tokens ?? body.max_tokens,
+      seed: body.seed ?? body.random_seed, maxTokens: body.max_completion_tokens ?? body.max_tokens,
     }),
     stop: demand(readStops("/stop", body.stop)),
     ...demand(checkTools(offered, chosen.choice, { tools: "/tools", choice: "/tool_choice" }, at.limits)),

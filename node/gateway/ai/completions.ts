@@ -21,6 +21,7 @@ const completionRequest = Type.Object({
   temperature: maybe(Type.Number({ minimum: 0, maximum: 2 })),
   top_p: maybe(Type.Number({ minimum: 0, maximum: 1 })),
   seed: maybe(Type.Integer()),
+  random_seed: maybe(Type.Integer()),
   logprobs: maybe(Type.Integer({ minimum: 0, maximum: 5 })),
   ...dialectFields,
 });
@@ -67,7 +68,7 @@ export function addCompletions(surface: Surface): void {
     const thinking = demand(readThinking(body));
     const wantedFor = (prompt: string, index: number): Wanted => ({
       messages: [{ role: "user", content: demand(readText(`/prompt/${index}`, prompt)) }],
-      sampling: readSampling({ temperature: body.temperature, topP: body.top_p, topK: body.top_k, minP: body.min_p, seed: body.seed, maxTokens: body.max_tokens }),
+      sampling: readSampling({ temperature: body.temperature, topP: body.top_p, topK: body.top_k, minP: body.min_p, seed: body.seed ?? body.random_seed, maxTokens: body.max_tokens }),
       stop: demand(readStops("/stop", body.stop)),
       ...(typeof logprobs === "number" && { logprobs }),
       ...(form && { format: form }),

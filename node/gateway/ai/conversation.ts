@@ -260,6 +260,7 @@ export function readThinking(body: Fields): Result<Thinking | undefined> {
     ["/reasoning/effort", of(reasoning, "effort"), readEffort],
     ["/reasoning/enabled", of(reasoning, "enabled"), readSwitch],
     ["/enable_thinking", body["enable_thinking"], readSwitch],
+    ["/think", body["think"], readThink],
     ["/thinking/type", of(thinking, "type"), readWord],
     ["/chat_template_kwargs/enable_thinking", of(kwargs, "enable_thinking"), readSwitch],
     ["/chat_template_kwargs/thinking", of(kwargs, "thinking"), readSwitch],
@@ -271,6 +272,10 @@ export function readThinking(body: Fields): Result<Thinking | undefined> {
 
 const readSwitch = (path: string, value: unknown): Result<Thinking | undefined> =>
   typeof value === "boolean" ? ok(value) : wrong(path, "must be true or false");
+
+/** Ollama's. */
+const readThink = (path: string, value: unknown): Result<Thinking | undefined> =>
+  typeof value === "boolean" ? ok(value) : readEffort(path, value);
 
 /** DeepSeek's words. */
 const readWord = (path: string, value: unknown): Result<Thinking | undefined> =>

@@ -92,11 +92,15 @@ const chatRequest = Type.Object({
         images,
         tool_calls: maybe(
           Type.Array(
-            Type.Object({ function: Type.Object({ name: Type.String(), arguments: Type.Optional(Type.Unknown()) }) }),
+            Type.Object({
+              id: maybe(Type.String()),
+              function: Type.Object({ name: Type.String(), arguments: Type.Optional(Type.Unknown()) }),
+            }),
             { maxItems: 256 },
           ),
         ),
         tool_name: maybe(Type.String()),
+        tool_call_id: maybe(Type.String()),
       }),
     ),
   ),
@@ -196,7 +200,8 @@ function readMessages(
   written: WrittenTexts | null,
 ): readonly ChatMessage[] {
   let made = 0;
-  const open: ToolCall[] = [];
+  /** Calls without an answer, with the ids that their sender has for them. */
+  const open: { readonly id: string; readonly name: string; readonly given: string | undefined }[] = [];
   return given.map((message, index): ChatMessage => {
     const path = `/messages/${index}`;
     const content = demand(readText(`${path}/content`, message.content ?? ""));
@@ -212,14 +217,18 @@ function readMessages(
           const { name, arguments: input = {} } = call.function;
           const where = ["messages", String(index), "tool_calls", String(place), "function", "arguments"];
           const text = typeof input === "string" ? input : (writtenAt(written, where) ?? JSON.stringify(input));
-          return { id: `call_${(made += 1)}`, name: name.slice(0, 128), arguments: text };
+          const id = `call_${(made += 1)}`;
+          open.push({ id, name, given: call.id ?? undefined });
+          return { id, name: name.slice(0, 128), arguments: text };
         });
-        open.push(...calls);
         return { role: "assistant", content, ...(calls.length > 0 && { calls }) };
       }
       case "tool": {
-        const at = Math.max(0, open.findIndex(({ name }) => name === message.tool_name));
-        const [call] = open.splice(at, 1);
+        const { tool_call_id: wanted, tool_name: named } = message;
+        // By its id, else by its name, else in order.
+        const byId = isAbsent(wanted) ? -1 : open.findIndex(({ given }) => given === wanted);
+        const at = byId < 0 ? open.findIndex(({ name }) => name === named) : byId;
+        const [call] = open.splice(Math.max(0, at), 1);
         if (call === undefined) return refuse(`${path}/role`, "answers no call of a tool");
         return { role: "tool", content, callId: call.id };
       }

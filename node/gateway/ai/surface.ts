@@ -68,7 +68,7 @@ export function addPost<S extends TSchema>(
     },
     (request, reply) =>
       whileAsked(request, reply, (asking) => {
-        checkFields(path, request.body as Fields, reply);
+        checkFields(path, request.body as Fields, reply, betasOf(request));
         const work = (asked: Asking): Promise<unknown> => serve({ body: request.body as Static<S>, asking: asked, request, reply }); // prettier-ignore
         return about.isMedia === true ? work(asking) : answeredWhole(asking, reply, at, work);
       }),
@@ -76,9 +76,9 @@ export function addPost<S extends TSchema>(
 }
 
 /** Refuses fields by their list; those that nobody knows are named in the answer: nothing is passed over in silence. */
-export function checkFields(path: string, fields: Fields, reply: FastifyReply): void {
+export function checkFields(path: string, fields: Fields, reply: FastifyReply, betas: readonly string[] = []): void {
   refuseFields(path, fields);
-  const unknown = unknownFields(path, fields);
+  const unknown = [...unknownFields(path, fields), ...betas].slice(0, ignoredMax);
   if (unknown.length > 0) reply.header("x-plexus-ignored", ignored(unknown));
 }
 
@@ -86,9 +86,17 @@ export function checkFields(path: string, fields: Fields, reply: FastifyReply): 
 export const asWritten = (reply: FastifyReply): void =>
   void reply.type("application/json; charset=utf-8").serializer(stringifyWritten);
 
+/** What Anthropic's clients ask to be tried on them, by a header: none of it is known here. */
+const betasOf = ({ headers }: FastifyRequest): readonly string[] =>
+  [headers["anthropic-beta"] ?? []]
+    .flat()
+    .flatMap((text) => text.split(",", ignoredMax))
+    .map((name) => `anthropic-beta.${name.trim()}`);
+
 /** A header has letters of its own, and an end. */
+const ignoredMax = 16;
 const ignored = (names: readonly string[]): string =>
-  names.slice(0, 16).map((name) => encodeURIComponent(name.slice(0, 64))).join(", "); // prettier-ignore
+  names.map((name) => encodeURIComponent(name.slice(0, 64).toWellFormed())).join(", ");
 
 /** Refuses a request whose texts are more than one message between nodes takes beside its media. */
 export function checkTexts({ request }: { readonly request: Pick<FastifyRequest, "bodyBytes"> }, at: GatewayContext, media?: MediaReader): void {

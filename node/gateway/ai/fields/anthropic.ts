@@ -45,6 +45,10 @@ used output_format
 used thinking(enabled).budget_tokens thinking(enabled).display thinking(adaptive).display thinking(disabled)
 refused thinking(*) | only enabled, adaptive and disabled are known
 refused container | containers are not supported
+refused output_config.task_budget | how long an answer is, is said in words
+refused fallbacks | it is asked the model that is named, and nobody else
+refused thread | conversations are not kept; send what was said
+nothing context_management | nothing is left out of a conversation
 refused mcp_servers | servers of tools are not supported
 refused inference_geo | where it is computed is the cluster's to say
 nothing diagnostics metadata | nothing of them is kept

@@ -17,6 +17,7 @@ import {
   translationFields,
 } from "./openai.ts";
 import type { FieldRow } from "./rows.ts";
+import { placesOf, unknownIn } from "./unknown.ts";
 
 export type { Fate, FieldRow } from "./rows.ts";
 
@@ -73,6 +74,7 @@ const idle: Readonly<Record<string, (value: unknown, body: Fields) => boolean>> 
   "options.typical_p": (value) => value === 1,
   background: (value) => value === "auto",
   quality: (value) => value === "auto",
+  output_dtype: (value) => value === "float",
 };
 
 function isDirect(value: unknown): boolean {
@@ -161,12 +163,13 @@ function find(
 
 const hasTag = (value: unknown, tag: string): boolean => isFields(value) && (value["role"] ?? value["type"]) === tag;
 
-const firstNames = new Map(
-  Object.entries(fieldsOf).map(([path, rows]) => [path, new Set(rows.map((row) => /^[^.()]+/.exec(row.path)?.[0] ?? ""))]),
-); // prettier-ignore
+const places = new Map(Object.entries(fieldsOf).map(([path, rows]) => [path, placesOf(rows)]));
 
-/** The request's own fields that nobody knows. */
+/** How many are named. */
+const namedMax = 16;
+
+/** The request's fields that nobody knows, at any depth; the first ones of many. */
 export function unknownFields(path: string, body: Fields): readonly string[] {
-  const known = firstNames.get(path);
-  return known === undefined ? [] : Object.keys(body).filter((name) => !known.has(name));
+  const known = places.get(path);
+  return known === undefined ? [] : unknownIn(known, body, namedMax);
 }

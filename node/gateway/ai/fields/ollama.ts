@@ -29,7 +29,8 @@ refused width height steps | images are not made here; there is /v1/images/gener
 /** Chat. */
 export const ollamaChatFields: readonly FieldRow[] = rowsOf(`
 ${text}
-used messages.role messages.content messages.images messages.tool_calls.function.name messages.tool_name
+used messages.role messages.content messages.images messages.tool_calls.function.name messages.tool_name messages.tool_call_id messages.tool_calls.id
+nothing messages.tool_calls.type messages.tool_calls.function.index | calls come in their order
 whole messages.tool_calls.function.arguments
 nothing messages.thinking | what the model thought is not shown to it again
 used tools.function.name tools.function.description

@@ -3,10 +3,15 @@ import { rowsOf, type FieldRow } from "./rows.ts";
 
 /** What clients of vLLM, SGLang, llama-server, LM Studio, OpenRouter, DeepSeek and Groq say beyond OpenAI's own fields. */
 const dialects = `
-used top_k min_p guided_json structured_outputs.json reasoning_effort reasoning.effort reasoning.enabled enable_thinking thinking.type
+used top_k min_p guided_json structured_outputs.json reasoning_effort reasoning.effort reasoning.enabled enable_thinking think thinking.type
 used chat_template_kwargs.enable_thinking chat_template_kwargs.thinking chat_template_kwargs.reasoning_effort
 refused chat_template_kwargs.* | only enable_thinking, thinking and reasoning_effort are variables here
 refused chat_template | templates are the model's own
+refused regex ebnf structural_tag stop_regex format | only a JSON schema is kept to: use response_format
+refused thinking_budget thinking_token_budget | how much a model thinks is said by reasoning_effort
+refused enable_search | web search is not supported
+refused safe_prompt | what the model reads is in messages
+refused return_tokens_as_token_ids | tokens are told as texts
 refused structured_outputs.* guided_regex guided_choice guided_grammar grammar json_schema | only a JSON schema is kept to: use response_format
 refused guided_decoding_backend guided_whitespace_pattern | only guided_json is followed
 refused repetition_penalty repeat_penalty frequency_penalty presence_penalty no_repeat_ngram_size length_penalty | penalties are not supported
@@ -24,11 +29,12 @@ nothing cache_prompt id_slot n_cache_reuse cache_salt | what is in memory of a p
 nothing include_reasoning reasoning_format reasoning.exclude reasoning.max_tokens separate_reasoning | what a model thinks is told apart, in reasoning_content
 nothing priority request_id timings_per_token return_progress return_tokens return_token_ids t_max_predict_ms ttl draft_model | how a call is run is the node's to say
 nothing usage | usage is told
+nothing keep_alive session_id cache_control | how a call is run is the node's to say
 `;
 
 /** Chat completions. */
 export const chatFields: readonly FieldRow[] = rowsOf(`
-used model stream n stop max_tokens max_completion_tokens temperature top_p seed logprobs top_logprobs parallel_tool_calls continue_final_message
+used model stream n stop max_tokens max_completion_tokens temperature top_p seed random_seed logprobs top_logprobs parallel_tool_calls continue_final_message
 used stream_options.include_usage
 nothing stream_options.include_obfuscation | pieces are not padded
 used messages(system).content messages(developer).content messages(user).content messages(assistant).content messages(tool).content
@@ -45,6 +51,10 @@ refused messages(assistant).function_call messages(function) functions function_
 nothing messages(user).content(image_url).image_url.detail | an image is shown as it is
 nothing messages(system).name messages(developer).name messages(user).name messages(assistant).name | templates of models have no place for names
 nothing messages(assistant).refusal | what was refused is in the content
+nothing messages(assistant).reasoning_content messages(assistant).reasoning messages(assistant).reasoning_details | what the model thought is not shown to it again
+nothing messages(assistant).prefix | the last message of an assistant is the beginning of the answer anyway
+nothing messages(assistant).tool_calls(function).index | calls come in their order
+nothing messages(system).cache_control messages(user).cache_control messages(user).content(text).cache_control messages(system).content(text).cache_control tools(function).cache_control | what is in memory of a prompt is found by itself
 nothing messages(system).content(text).prompt_cache_breakpoint messages(developer).content(text).prompt_cache_breakpoint messages(user).content(text).prompt_cache_breakpoint messages(assistant).content(text).prompt_cache_breakpoint messages(tool).content(text).prompt_cache_breakpoint messages(user).content(image_url).prompt_cache_breakpoint messages(user).content(input_audio).prompt_cache_breakpoint | what is in memory of a prompt is found by itself
 used tools(function).function.name tools(function).function.description
 whole tools(function).function.parameters
@@ -70,7 +80,7 @@ ${dialects}
 
 /** Completions. */
 export const completionFields: readonly FieldRow[] = rowsOf(`
-used model prompt stream n stop max_tokens temperature top_p seed logprobs stream_options.include_usage response_format
+used model prompt stream n stop max_tokens temperature top_p seed random_seed logprobs stream_options.include_usage response_format
 nothing stream_options.include_obfuscation | pieces are not padded
 refused best_of | best_of is not supported
 refused suffix | to fill in before a suffix is not supported
@@ -149,6 +159,8 @@ nothing prompt_cache_key prompt_cache_options prompt_cache_retention | what is i
 /** Embeddings. */
 export const embeddingFields: readonly FieldRow[] = rowsOf(`
 used model input dimensions encoding_format truncate_prompt_tokens
+refused input_type task | questions and passages get the same vectors: put the words for them into the text
+refused output_dtype | vectors are numbers of 32 bits
 nothing user | the caller is known by the key
 `);
 

@@ -198,6 +198,8 @@ const common: Readonly<Record<string, unknown>> = {
   "reasoning.effort": "high",
   "reasoning.enabled": false,
   enable_thinking: false,
+  think: false,
+  random_seed: 7,
   "thinking.type": "disabled",
   "chat_template_kwargs.enable_thinking": false,
   "chat_template_kwargs.thinking": false,
@@ -298,7 +300,7 @@ export const examples: Readonly<Record<string, Readonly<Record<string, unknown>>
     output_config: { effort: "low" },
   },
   "/api/generate": { ...ofText, prompt: "other", context: [1, 2] },
-  "/api/chat": { ...ofText, "messages.tool_calls.function.arguments": { far: true }, "tools.function.parameters": schema, "messages.images": [picture], "messages.tool_name": "wait" }, // prettier-ignore
+  "/api/chat": { ...ofText, "messages.tool_calls.function.arguments": { far: true }, "tools.function.parameters": schema, "messages.images": [picture], "messages.tool_name": "wait", "messages.tool_call_id": "elsewhere", "messages.tool_calls.id": "elsewhere" }, // prettier-ignore
   "/api/embed": { input: "other", truncate: "elsewhere", keep_alive: "7m", dimensions: 8, model: "none" },
   "/api/embeddings": { prompt: "other", keep_alive: "7m", model: "none" },
   // A licence is accepted where one is asked for: of the tests of pulls.

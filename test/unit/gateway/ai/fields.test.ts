@@ -159,6 +159,53 @@ describe("gateway: fields of requests", () => {
       expect([...new Set(unsent)]).to.deep.equal(["/v1/moderations"]);
     });
 
+    it("names in a header what nobody knows of them, at any depth, and no more than it can hold", async () => {
+      const ignored = async (path: string, body: object, more: Record<string, string> = {}): Promise<string | null> => {
+        const headers = { authorization: `Bearer ${token}`, "content-type": "application/json", ...more };
+        const answer = await fetch(fixture.url + path, { method: "POST", headers, body: JSON.stringify(body) });
+        expect(answer.status, await answer.text()).to.equal(200);
+        return answer.headers.get("x-plexus-ignored");
+      };
+      const messages = [{ role: "user", content: "hello", mood: "good" }];
+      const model = "seeing";
+      const options = { num_predct: 3, temperature: 0, num_ctx: 8 };
+      expect(await ignored("/api/chat", { model, messages, options, stream: false })).to.equal("messages.mood, options.num_predct");
+      const image = { type: "text", text: "x", smell: 1 };
+      const stream_options = { include_usage: true, continuous_usage_stats: true };
+      const said = [{ role: "user", content: [image, image] }];
+      expect(await ignored("/v1/chat/completions", { model, messages: said, stream: true, stream_options, telepathy: 1 })).to.equal("messages.content.smell, stream_options.continuous_usage_stats, telepathy");
+      const context_management = { edits: [{ type: "clear_tool_uses_20250919" }] };
+      expect(await ignored("/v1/messages", { model, max_tokens: 9, messages, output_config: { effort: "low", mood: 1 }, context_management })).to.equal("messages.mood, output_config.mood");
+      const betas = { "anthropic-beta": "claude-code-20250219, context-1m-2025-08-07" };
+      const plain = [{ role: "user", content: "hello" }];
+      expect(await ignored("/v1/messages", { model, max_tokens: 9, messages: plain }, betas)).to.equal("anthropic-beta.claude-code-20250219, anthropic-beta.context-1m-2025-08-07");
+      const format = { type: "json_schema", name: "x", schema: { type: "object", "x-mood": 1 }, mood: 1 };
+      expect(await ignored("/v1/responses", { model, input: "hello", text: { format } })).to.equal("text.format.mood");
+      const many = Object.fromEntries(Array.from({ length: 40 }, (_none, at) => [`x${at}`, 1]));
+      expect((await ignored("/v1/chat/completions", { model, messages: [{ role: "user", content: "x", ...many }] }))?.split(", ")).to.have.length(16);
+      // What stands in every request of the examples is on a list.
+      for (const [path, body] of [["/v1/chat/completions", {}], ["/v1/responses", {}], ["/v1/messages", {}], ["/api/chat", { stream: false }]] as const)
+        expect(await ignored(path, { ...baseOf(path, "model"), ...body }), path).to.equal(null);
+    }); // prettier-ignore
+
+    it("gives the answers of Ollama's tools to their calls by id, then by name, then in order", async () => {
+      const call = (id: string | undefined, name: string) => ({ ...(id !== undefined && { id }), function: { name, arguments: {} } });
+      const read = async (calls: readonly object[], answers: readonly object[]): Promise<unknown> => {
+        const messages = [{ role: "user", content: "go" }, { role: "assistant", tool_calls: calls }, ...answers.map((one) => ({ role: "tool", ...one }))];
+        asked = [];
+        expect((await fixture.request("POST", "/api/chat", { token, body: { model: "seeing", stream: false, messages } })).status).to.equal(200);
+        const given = (asked[0] as EngineRequest<"generate">).messages;
+        const ids = given.flatMap((message) => message.calls ?? []).map(({ id }) => id);
+        return given.flatMap(({ callId, content }) => (callId === undefined ? [] : [[ids.indexOf(callId), content]]));
+      };
+      const same = [call("a", "look"), call("b", "look")];
+      const answers = [{ tool_call_id: "b", content: "of b" }, { tool_call_id: "a", content: "of a" }];
+      expect(await read(same, answers)).to.deep.equal([[1, "of b"], [0, "of a"]]);
+      const two = [call(undefined, "look"), call(undefined, "wait")];
+      expect(await read(two, [{ tool_name: "wait", content: "w" }, { tool_name: "look", content: "l" }])).to.deep.equal([[1, "w"], [0, "l"]]);
+      expect(await read(two, [{ content: "first" }, { tool_call_id: "nobody's", content: "second" }])).to.deep.equal([[0, "first"], [1, "second"]]);
+    }); // prettier-ignore
+
     it("names in a header what a form has that nobody knows, too", async () => {
       const form = formOf({ model: "seeing", file: "a sound", telepathy: "on" });
       const headers = { authorization: `Bearer ${token}` };
