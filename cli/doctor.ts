@@ -27,7 +27,7 @@ import { keptTrials } from "./model-trial.ts";
 import { callsTo } from "./admin.ts";
 import { callNode } from "./node-client.ts";
 import { counted, describeBytes, describeRefusal, exitCodes, paint, type Output } from "./output.ts";
-import { jsonLine } from "./printable.ts";
+import { jsonLine, withoutControls } from "./printable.ts";
 
 /** One thing that was looked at. `bad` means that a node will not work, `warning` that it will work less well. */
 export interface Check {
@@ -401,8 +401,19 @@ export function judgeRunning({ nodes }: InferenceView, name: string | undefined)
       : [{ name: "Model", state: "bad", says: `${node} does not tell its models: ${error.message}` }],
   );
   if (checks.length > 0) return checks;
+  if (own.length === 0 && name !== undefined) return [withoutRole(nodes)];
   const hint = "Agents need one: `plexus models pull`, or --model path/to/model.gguf at the next start.";
   return [{ name: "Model", state: "warning", says: "the running node has none", hint }];
+}
+
+/** A node without the role ai runs no model: what matters is whether others do. */
+function withoutRole(others: InferenceView["nodes"]): Check {
+  const serving = others.filter(({ models }) => models.length > 0).map(({ node }) => withoutControls(node));
+  const name = "Model";
+  if (serving.length > 0)
+    return { name, state: "skipped", says: `this node has no role ai; models run on ${serving.join(", ")}` };
+  const hint = "Agents need one: give a node the role ai (plexus nodes roles), then `plexus models pull` there.";
+  return { name, state: "warning", says: "this node has no role ai, and no other node has a model", hint };
 }
 
 /** The node has its ports: those that it was started with, not those of the doctor's own flags. */

@@ -32,6 +32,17 @@ describe("the doctor of a node that runs", () => {
     expect(judgeRunning(silent, "a").map(({ state }) => state)).to.deep.equal(["bad"]);
   });
 
+  it("says of a node without the role ai which nodes have models, and where to get one when none has", () => {
+    const said = (...rows: NodeInference[]) =>
+      judgeRunning(nodes(...rows), "a").map(({ state, says, hint }) => [state, says, hint]);
+    expect(said({ node: "b", models: [model("qwen", "ready")] }, { node: "c", models: [] })).to.deep.equal([
+      ["skipped", "this node has no role ai; models run on b", undefined],
+    ]);
+    const [[state, says, hint] = []] = said({ node: "c", models: [] });
+    expect([state, says]).to.deep.equal(["warning", "this node has no role ai, and no other node has a model"]);
+    expect(hint).to.include("plexus nodes roles").and.include("plexus models pull");
+  });
+
   it("names the port that the node answers at, whatever the doctor's own would be", () => {
     expect(portsOfRunning("http://127.0.0.1:8123").map(({ state, says }) => [state, says])).to.deep.equal([
       ["good", "the running node answers at 127.0.0.1:8123"],
