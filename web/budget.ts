@@ -20,7 +20,7 @@ export const pageBudgetKiB = {
   toSignIn: 140,
   toFirstMessage: 240,
   toOverview: 260,
-  allOfAdministration: 440,
+  allOfAdministration: 460,
   toTerminal: 700,
 } as const;
 
