@@ -1,18 +1,14 @@
 /** `plexus backup requests|approve|decline` and `plexus backup holds|hold|lift`: what guards backups beside permissions. */
 import type { BackupHold, HeldThing, RecallRequest } from "../protocols/index.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
+import { operate, type AdminFlags } from "./admin.ts";
 import { actorNamed } from "./backups.ts";
-import { callNode } from "./node-client.ts";
 import { exitCodes, minuteText, paint, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
 
-const base = "/api/v1/admin/backups";
-
 /** `plexus backup requests`. */
 export async function listRequests(flags: AdminFlags, output: Output): Promise<number> {
-  const path = `${base}/requests`;
-  const { requests } = demand(await callNode<{ readonly requests: readonly RecallRequest[] }>(await findNode(flags), "GET", path)); // prettier-ignore
+  const { requests } = await operate(flags, "recalls.list");
   output.print(flags.json ? jsonLine({ requests }) : describeRequests(requests, output.color, output.columns));
   return exitCodes.ok;
 }
@@ -57,8 +53,7 @@ export async function answerRequest(
   { id, how }: { readonly id: string; readonly how: "approve" | "decline" },
   output: Output,
 ): Promise<number> {
-  const path = `${base}/requests/${encodeURIComponent(id)}/${how}`;
-  const answered = demand(await callNode<RecallRequest>(await findNode(flags), "POST", path, {}));
+  const answered = await operate(flags, `recalls.${how}`, { id });
   const { state, by, untilMs } = answered;
   const then = state === "approved" ? `: ${withoutControls(by)} may begin it until ${minuteText(untilMs)}` : "";
   output.print(flags.json ? jsonLine(answered) : `${paint(output.color, "green", "✔")} ${id} is ${state}${then}.`);
@@ -67,7 +62,7 @@ export async function answerRequest(
 
 /** `plexus backup holds`. */
 export async function listHolds(flags: AdminFlags, output: Output): Promise<number> {
-  const { holds } = demand(await callNode<{ readonly holds: readonly BackupHold[] }>(await findNode(flags), "GET", `${base}/holds`)); // prettier-ignore
+  const { holds } = await operate(flags, "holds.list");
   output.print(flags.json ? jsonLine({ holds }) : describeHolds(holds, output.color, output.columns));
   return exitCodes.ok;
 }
@@ -111,7 +106,7 @@ export async function setHold(
   wish: { readonly on: HeldThing; readonly reason: string },
   output: Output,
 ): Promise<number> {
-  const held = demand(await callNode<BackupHold>(await findNode(flags), "POST", `${base}/holds`, wish));
+  const held = await operate(flags, "holds.set", wish);
   const says = `${paint(output.color, "green", "✔")} ${heldText(held.on)} is held: plexus backup lift ${held.id} ends that.`;
   output.print(flags.json ? jsonLine(held) : says);
   return exitCodes.ok;
@@ -119,8 +114,7 @@ export async function setHold(
 
 /** `plexus backup lift`. */
 export async function liftHold(flags: AdminFlags, id: string, output: Output): Promise<number> {
-  const path = `${base}/holds/${encodeURIComponent(id)}`;
-  const held = demand(await callNode<BackupHold>(await findNode(flags), "DELETE", path));
+  const held = await operate(flags, "holds.lift", { id });
   output.print(flags.json ? jsonLine(held) : `${heldText(held.on)} is no longer held by ${id}.`);
   return exitCodes.ok;
 }

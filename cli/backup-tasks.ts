@@ -5,40 +5,40 @@ import { isWholeTask } from "../protocols/backups.ts";
 import type {
   BackupResults,
   BackupSchedule,
-  BackupScheduleList,
   BackupTask,
   BackupWish,
   ClusterBackupTask,
-  ClusterBackupTasks,
+  OperationInput,
+  Result,
   TaskView,
 } from "../protocols/index.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
+import { callsTo, demand, findNode, operate, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode, type Target } from "./node-client.ts";
+import type { Target } from "./node-client.ts";
 import { counted, describeBytes, exitCodes, paint, timeText, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
-
-/** The routes of backups. */
-export const backupsPath = "/api/v1/admin/backups";
-const taskPath = (id: string): string => `${backupsPath}/tasks/${encodeURIComponent(id)}`;
 
 /** A task of the cluster goes on when nobody looks at it; one of a folder is of the node that was asked. */
 const isOfCluster = (task: TaskView | BackupTask): boolean => !("folder" in task);
 
 const isOver = ({ state }: TaskView): boolean => state !== "waiting" && state !== "running";
 
+/** What begins each sort of task. */
+type Begins = { readonly [Sort in keyof BackupResults]: OperationInput<`backups.${Sort}`> };
+
 /** Begins a task, shows how far it is, and answers with what it came to. Ctrl-C cancels one of a folder; one of the cluster goes on, and the answer
  *  is undefined. */
 export async function finished<Sort extends keyof BackupResults>(
   target: Target,
   sort: Sort,
-  body: object,
+  body: Begins[Sort],
   flags: AdminFlags,
   output: Output,
 ): Promise<BackupResults[Sort] | undefined> {
-  const begun = demand(await callNode<TaskView<Sort>>(target, "POST", `${backupsPath}/${sort}`, body));
-  const task = await watched(target, begun, flags, output);
+  // The compiler does not find the row of a sort that it does not know: each has one, whose task is of that sort.
+  const begin = callsTo(target) as (name: string, body: object) => Promise<Result<TaskView<Sort>>>;
+  const task = await watched(target, demand(await begin(`backups.${sort}`, body)), flags, output);
   if (task === undefined) return undefined;
   if (task.result !== undefined) return task.result;
   throw new PlexusError(task.error ?? failure(task.state === "cancelled" ? "CANCELLED" : "INTERNAL"));
@@ -52,10 +52,12 @@ async function watched<Sort extends keyof BackupResults>(
   output: Output,
 ): Promise<TaskView<Sort> | undefined> {
   const ofCluster = isOfCluster(begun);
+  const call = callsTo(target);
+  const which = { id: begun.id };
   const left = new AbortController();
   const end = (): void => {
     if (ofCluster) left.abort();
-    else void callNode(target, "DELETE", taskPath(begun.id));
+    else void call("backups.cancel", which);
   };
   process.once("SIGINT", end).once("SIGTERM", end);
   const live = !json && process.stderr.isTTY;
@@ -74,10 +76,10 @@ async function watched<Sort extends keyof BackupResults>(
         output.printError(`The task goes on. \`plexus backup tasks ${begun.id}\` shows how far it is, \`plexus backup cancel ${begun.id}\` ends it.`); // prettier-ignore
         return undefined;
       }
-      const answer = await callNode<TaskView<Sort>>(target, "GET", taskPath(begun.id));
+      const answer = await call("backups.task", which);
       if (answer.ok) {
         lookedMs = performance.now();
-        task = answer.value;
+        task = answer.value as TaskView<Sort>;
         continue;
       }
       // Whose task it is may be on its way to another node.
@@ -114,12 +116,12 @@ export async function showTasks(
 ): Promise<number> {
   const target = await findNode(flags);
   if (id === undefined) {
-    const page = demand(await callNode<ClusterBackupTasks>(target, "GET", `${backupsPath}/tasks?limit=${limit}`));
+    const page = demand(await callsTo(target)("backups.tasks", { limit }));
     if (flags.json) for (const task of page.tasks) output.print(jsonLine(task));
     else output.print(describeTasks(page.tasks, output.color, output.columns));
     return exitCodes.ok;
   }
-  const found = demand(await callNode<ClusterBackupTask>(target, "GET", taskPath(id)));
+  const found = demand(await callsTo(target)("backups.task", { id }));
   return shownAtEnd(await watched(target, found, flags, output), flags, output);
 }
 
@@ -150,7 +152,7 @@ export function describeTasks(tasks: readonly ClusterBackupTask[], color: boolea
 
 /** `plexus backup cancel`. */
 export async function cancelTask(flags: AdminFlags, id: string, output: Output): Promise<number> {
-  const task = demand(await callNode<TaskView>(await findNode(flags), "DELETE", taskPath(id)));
+  const task = await operate(flags, "backups.cancel", { id });
   if (flags.json) output.print(jsonLine(task));
   else output.print(isOver(task) ? `Task ${id} is over: ${task.state}.` : `Task ${id} ends as soon as it can.`);
   return exitCodes.ok;
@@ -159,7 +161,7 @@ export async function cancelTask(flags: AdminFlags, id: string, output: Output):
 /** `plexus backup resume`: goes on with a task, and shows how far it is until it ends. */
 export async function resumeTask(flags: AdminFlags, id: string, output: Output): Promise<number> {
   const target = await findNode(flags);
-  const begun = demand(await callNode<TaskView>(target, "POST", `${taskPath(id)}/resume`, {}));
+  const begun = demand(await callsTo(target)("backups.resume", { id }));
   return shownAtEnd(await watched(target, begun, flags, output), flags, output);
 }
 
@@ -169,15 +171,13 @@ function shownAtEnd(task: TaskView | undefined, { json }: AdminFlags, output: Ou
   return isWholeTask(task) === true ? exitCodes.ok : exitCodes.failed;
 }
 
-const schedulePath = (name: string): string => `${backupsPath}/schedules/${encodeURIComponent(name)}`;
-
 /** `plexus backup schedule set`. */
 export async function setSchedule(
   flags: AdminFlags,
-  { name, ...body }: { readonly name: string; readonly cron: string; readonly timeZone?: string; readonly wish: BackupWish }, // prettier-ignore
+  { name, ...told }: { readonly name: string; readonly cron: string; readonly timeZone?: string; readonly wish: BackupWish }, // prettier-ignore
   output: Output,
 ): Promise<number> {
-  const schedule = demand(await callNode<BackupSchedule>(await findNode(flags), "PUT", schedulePath(name), body));
+  const schedule = await operate(flags, "backups.setSchedule", { name, ...told });
   if (flags.json) output.print(jsonLine(schedule));
   else output.print(`${paint(output.color, "green", "✔")} ${withoutControls(name)} begins a ${schedule.wish.sort}, next at ${nextText(schedule)}.`); // prettier-ignore
   return exitCodes.ok;
@@ -185,15 +185,14 @@ export async function setSchedule(
 
 /** `plexus backup schedule remove`. */
 export async function removeSchedule(flags: AdminFlags, name: string, output: Output): Promise<number> {
-  demand(await callNode(await findNode(flags), "DELETE", schedulePath(name)));
+  await operate(flags, "backups.removeSchedule", { name });
   output.print(flags.json ? jsonLine({ removed: name }) : `The schedule ${withoutControls(name)} is removed.`);
   return exitCodes.ok;
 }
 
 /** `plexus backup schedule list`. */
 export async function listSchedules(flags: AdminFlags, output: Output): Promise<number> {
-  const target = await findNode(flags);
-  const { schedules } = demand(await callNode<BackupScheduleList>(target, "GET", `${backupsPath}/schedules`));
+  const { schedules } = await operate(flags, "backups.schedules");
   if (flags.json) for (const schedule of schedules) output.print(jsonLine(schedule));
   else output.print(describeSchedules(schedules, output.color, output.columns));
   return exitCodes.ok;

@@ -5,10 +5,9 @@ import { isDatedAhead } from "../protocols/backup-dates.ts";
 import { isWholeTask } from "../protocols/backups.ts";
 import { failure, PlexusError, type Failure } from "../protocols/errors.ts";
 import type { BackupList, BackupResults, MissedSlot, PlaceBackup, PruneBackup, RecallBackup, RunLosses, VerifyBackup } from "../protocols/index.ts"; // prettier-ignore
-import { demand, findNode, type AdminFlags } from "./admin.ts";
-import { backupsPath as base, finished } from "./backup-tasks.ts";
+import { callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
+import { finished } from "./backup-tasks.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode } from "./node-client.ts";
 import { counted, describeBytes, exitCodes, paint, timeText, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { isSure } from "./sure.ts";
@@ -95,7 +94,7 @@ const slotNames = (slots: readonly string[]): string => {
 /** `plexus backup list`. */
 export async function listBackups(flags: AdminFlags, from: string | undefined, output: Output): Promise<number> {
   const target = { ...(await findNode(flags)), reads: true };
-  const list = demand(await callNode<BackupList>(target, "POST", `${base}/list`, within("from", from)));
+  const list = demand(await callsTo(target)("backups.list", within("from", from)));
   output.print(
     flags.json ? jsonLine(list) : describeList(list, { color: output.color, nowMs: Date.now(), width: output.columns }),
   );

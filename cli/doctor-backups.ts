@@ -1,15 +1,9 @@
 import { isTimeZone } from "../protocols/backup-dates.ts";
-import type {
-  BackupList,
-  BackupPlaces,
-  BackupSchedule,
-  BackupScheduleList,
-  ClusterBackupTasks,
-} from "../protocols/index.ts";
+import type { BackupList, BackupSchedule } from "../protocols/index.ts";
 import { drillFault, latesOf, type Done, type Late } from "../protocols/backup-times/index.ts";
+import { callsTo } from "./admin.ts";
 import { localTarget, type ControlFile } from "./control.ts";
 import type { Check } from "./doctor.ts";
-import { callNode } from "./node-client.ts";
 import { counted, describeDuration } from "./output.ts";
 import { withoutControls } from "./printable.ts";
 
@@ -18,12 +12,12 @@ const name = "Backups";
 /** Whether something of the cluster's backups is known to be lost, and whether they are as new as their schedules allow. Nothing is said where none can be listed. */
 export async function backupChecks(control: ControlFile | undefined): Promise<readonly Check[]> {
   if (control === undefined) return [];
-  const target = localTarget(control);
+  const call = callsTo(localTarget(control));
   const [list, scheduled, places, asked] = await Promise.all([
-    callNode<BackupList>(target, "POST", "/api/v1/admin/backups/list", {}),
-    callNode<BackupScheduleList>(target, "GET", "/api/v1/admin/backups/schedules"),
-    callNode<BackupPlaces>(target, "GET", "/api/v1/admin/backups/places"),
-    callNode<ClusterBackupTasks>(target, "GET", "/api/v1/admin/backups/tasks"),
+    call("backups.list"),
+    call("backups.schedules"),
+    call("backups.places"),
+    call("backups.tasks"),
   ]);
   const { snapshots } = list.ok ? list.value : { snapshots: [] };
   const { schedules } = scheduled.ok ? scheduled.value : { schedules: [] };

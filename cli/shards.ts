@@ -1,18 +1,11 @@
 /** `plexus shards`: groups of shard-holders, where they are and what they hold. */
 import { failure, PlexusError } from "../protocols/errors.ts";
 import { troublesOf } from "../protocols/index.ts";
-import type {
-  HolderGroupRow,
-  HolderRow,
-  ShardLine,
-  ShardPage,
-  ShardsView,
-  StorageNodeRow,
-} from "../protocols/index.ts";
+import type { HolderGroupRow, HolderRow, ShardLine, ShardsView, StorageNodeRow } from "../protocols/index.ts";
 import { describeAway } from "../protocols/cluster-advice.ts";
-import { advised, demand, findNode, type AdminFlags } from "./admin.ts";
+import { advised, callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
 import { readSummary } from "./cluster.ts";
-import { callNode, forLook } from "./node-client.ts";
+import { forLook } from "./node-client.ts";
 import { counted, describeBytes, exitCodes, minuteText, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
@@ -23,14 +16,12 @@ export interface ShardsAsked {
   readonly only: "lost" | "trash" | undefined;
 }
 
-const base = "/api/v1/admin/shards";
-
 /** `plexus shards list`. With --json one line a holder, or a shard. */
 export async function listShards(flags: AdminFlags, { holder, only }: ShardsAsked, output: Output): Promise<number> {
   if (holder !== undefined) return listInventory(flags, { holder, only }, output);
   if (only !== undefined) throw new PlexusError(failure("BAD_REQUEST", { reason: "--only needs a holder, like g1.2" }));
   const target = forLook(await findNode(flags));
-  const view = demand(await callNode<ShardsView>(target, "GET", base));
+  const view = demand(await callsTo(target)("shards.list"));
   // Without the directory a list of none is no knowledge.
   const summary = view.groups.length === 0 ? demand(await readSummary(target)) : undefined;
   if (summary?.directoryAway !== undefined && !flags.json)
@@ -50,16 +41,16 @@ async function listInventory(
   const [, group, index] = /^(?:shard-holder\/)?([a-z0-9-]+)\.(\d+)$/.exec(holder) ?? [];
   if (group === undefined || index === undefined)
     throw new PlexusError(failure("BAD_REQUEST", { reason: "a holder is a group and a number, like g1.2" }));
-  const target = await findNode(flags);
+  const call = callsTo(await findNode(flags));
   const lines: ShardLine[] = [];
   for (let after: string | undefined; ;) {
-    const query = new URLSearchParams({ limit: "200", ...(only && { only }), ...(after !== undefined && { after }) });
-    const answer = await callNode<ShardPage>(target, "GET", `${base}/${group}/${index}/inventory?${query.toString()}`);
-    const page = demand(advised(answer, { NOT_FOUND: "`plexus shards list` lists the holders" }));
-    if (flags.json) for (const line of page.shards) output.print(jsonLine(line));
-    else lines.push(...page.shards);
-    if (page.next === undefined) break;
-    after = page.next;
+    const page = { limit: 200, ...(only && { only }), ...(after !== undefined && { after }) };
+    const answer = await call("shards.inventory", { group, index: Number(index), ...page });
+    const { shards, next } = demand(advised(answer, { NOT_FOUND: "`plexus shards list` lists the holders" }));
+    if (flags.json) for (const line of shards) output.print(jsonLine(line));
+    else lines.push(...shards);
+    if (next === undefined) break;
+    after = next;
   }
   if (!flags.json) output.print(describeInventory(lines, output.color, output.columns));
   return exitCodes.ok;

@@ -5,18 +5,17 @@ import { createReadStream } from "node:fs";
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { failure, PlexusError } from "../protocols/errors.ts";
 import { wireLimits } from "../protocols/limits.ts";
-import type { NodeHealed, StripeHealth, StripePut, StripeRead, StripeRef } from "../protocols/index.ts";
-import { demand, findNode, operate, type AdminFlags } from "./admin.ts";
-import { callNode, type Target } from "./node-client.ts";
+import type { StripeHealth, StripeRef } from "../protocols/index.ts";
+import type { Call } from "../client/call.ts";
+import { callsTo, demand, findNode, operate, type AdminFlags } from "./admin.ts";
+import type { Target } from "./node-client.ts";
 import { counted, describeBytes, exitCodes, minuteText, paint, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { isSure } from "./sure.ts";
 import { renderTable } from "./table.ts";
 
-const base = "/api/v1/admin/shards";
-/** A stripe may take its time on slow disks; a node gives up before. */
-const stripeTimeoutMs = 150_000;
-const healTimeoutMs = 150_000;
+/** A stripe may take its time on slow disks, and a repair, too; a node gives up before. */
+const stripesTimeoutMs = 150_000;
 const [cipher, keyBytes, nonceBytes, tagBytes] = ["aes-256-gcm", 32, 12, 16] as const;
 const pieceBytes = wireLimits.stripePutBytesMax - tagBytes;
 
@@ -52,7 +51,7 @@ function unsealed(bytes: Buffer, key: Buffer, number: number): Buffer {
   }
 }
 
-const slowly = (target: Target, timeoutMs: number): Target => ({ ...target, timeoutMs });
+const slowly = (target: Target): Call => callsTo({ ...target, timeoutMs: stripesTimeoutMs });
 
 async function readReference(path: string): Promise<Reference> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
@@ -74,7 +73,7 @@ export async function putFile(
   { file, to = `${file}.ref`, keepMs }: { readonly file: string; readonly to: string | undefined; readonly keepMs: number | undefined }, // prettier-ignore
   output: Output,
 ): Promise<number> {
-  const target = slowly(await findNode(flags), stripeTimeoutMs);
+  const call = slowly(await findNode(flags));
   const key = randomBytes(keyBytes);
   const stripes: StripeRef[] = [];
   let sizeBytes = 0;
@@ -87,7 +86,7 @@ export async function putFile(
     for await (const piece of pieces(file)) {
       const bytes = sealed(piece, key, stripes.length).toString("base64");
       const body = { bytes, ...(keepMs !== undefined && { expiresInMs: keepMs }) };
-      stripes.push(demand(await callNode<StripePut>(target, "POST", `${base}/stripes`, body)).stripe);
+      stripes.push(demand(await call("stripes.put", body)).stripe);
       sizeBytes += piece.length;
       if (!flags.json) output.printError(`${describeBytes(sizeBytes)} kept`);
     }
@@ -99,7 +98,7 @@ export async function putFile(
   } catch (error) {
     await written.close().catch(() => undefined);
     // What was kept so far is of no use without the rest.
-    for (const stripe of stripes) await callNode(target, "POST", `${base}/stripes/release`, { stripe });
+    for (const stripe of stripes) await call("stripes.release", { stripe });
     await rm(aside, { force: true });
     throw error;
   }
@@ -138,13 +137,13 @@ export async function getFile(
   output: Output,
 ): Promise<number> {
   const { key, stripes, sizeBytes } = await readReference(path);
-  const target = slowly(await findNode(flags), stripeTimeoutMs);
+  const call = slowly(await findNode(flags));
   const file = await open(to, "wx", 0o600).catch((error: NodeJS.ErrnoException) => {
     throw new PlexusError(failure("BAD_REQUEST", { field: "--to", reason: error.message }), error);
   });
   try {
     for (const [number, stripe] of stripes.entries()) {
-      const { bytes } = demand(await callNode<StripeRead>(target, "POST", `${base}/stripes/read`, { stripe }));
+      const { bytes } = demand(await call("stripes.read", { stripe }));
       await file.writeFile(unsealed(Buffer.from(bytes, "base64"), Buffer.from(key, "base64"), number));
       if (!flags.json) output.printError(`${number + 1} of ${counted(stripes.length, "stripe")}`);
     }
@@ -167,10 +166,10 @@ export async function showStripes(
   output: Output,
 ): Promise<number> {
   const { stripes } = await readReference(reference);
-  const target = slowly(await findNode(flags), stripeTimeoutMs);
+  const call = slowly(await findNode(flags));
   let whole = true;
   for (const stripe of stripes) {
-    const health = demand(await callNode<StripeHealth>(target, "POST", `${base}/stripes/inspect`, { stripe, deep }));
+    const health = demand(await call("stripes.inspect", { stripe, deep }));
     whole &&= health.well === health.shards.length;
     if (flags.json) output.print(jsonLine(health));
     else output.print(describeHealth(health, output.color, output.columns));
@@ -212,8 +211,8 @@ export async function dropFile(
   const { stripes, sizeBytes } = await readReference(reference);
   if (!yes && !(await isSure(`Keep ${describeBytes(sizeBytes)} of ${withoutControls(reference)} no longer?`)))
     throw new PlexusError(failure("BAD_REQUEST", { field: "--yes", reason: "nothing was dropped: confirm it in a terminal, or with --yes" })); // prettier-ignore
-  const target = slowly(await findNode(flags), stripeTimeoutMs);
-  for (const stripe of stripes) demand(await callNode(target, "POST", `${base}/stripes/release`, { stripe }));
+  const call = slowly(await findNode(flags));
+  for (const stripe of stripes) demand(await call("stripes.release", { stripe }));
   // Kept until here: a holder that did not answer must be told again.
   await rm(reference, { force: true });
   if (flags.json) output.print(jsonLine({ dropped: stripes.length }));
@@ -223,8 +222,7 @@ export async function dropFile(
 
 /** `plexus shards heal`. */
 export async function healShards(flags: AdminFlags, output: Output): Promise<number> {
-  const target = slowly(await findNode(flags), healTimeoutMs);
-  const { nodes } = demand(await callNode<{ readonly nodes: readonly NodeHealed[] }>(target, "POST", `${base}/heal`));
+  const { nodes } = demand(await slowly(await findNode(flags))("shards.heal"));
   if (flags.json) for (const row of nodes) output.print(jsonLine(row));
   else if (nodes.length === 0) output.print("No node has the role storage.");
   else {

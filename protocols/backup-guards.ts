@@ -33,6 +33,12 @@ export const backupDownload = object({
   request: Type.Optional(Type.String({ pattern: `^${keyText}$`, maxLength: 96, description: "A request that was approved; its own query counts then" })), // prettier-ignore
 });
 
+/** An archive that was prepared. */
+export interface BackupDownloadBegun {
+  /** Where it is fetched. */
+  readonly path: string;
+}
+
 const guarded = { from: ["gateway"], effect: "changes", permission: "backup.hold" } as const;
 const request = { result: answer<RecallRequest>("RecallRequest"), from: ["gateway"], effect: "changes" } as const;
 

@@ -158,3 +158,8 @@ export interface NodeHealed {
   readonly lost?: number;
   readonly error?: string;
 }
+
+/** What all of them did. */
+export interface NodesHealed {
+  readonly nodes: readonly NodeHealed[];
+}

@@ -55,9 +55,9 @@ export function handleAudit(at: AuditParts): HandlersOf<typeof auditOperations> 
     "audit.search": async (query) => ok(await views.search(query)),
     "audit.logs": async () => ok(await views.stand()),
     "sinks.list": async () => ok({ sinks: sinks.current().map(viewOf), ...(await views.pushed()) }),
-    "sinks.set": async ({ sink: name, ...wish }) => {
+    "sinks.set": async ({ sink: name, ...asked }) => {
       const before = known(name);
-      const row = await sinkOf(at, { name, before, wish });
+      const row = await sinkOf(at, { name, before, asked });
       const done = row.ok ? await sinks.set(row.value) : row;
       return changed(before && viewOf(before), done.ok ? ok(viewOf(done.value)) : done);
     },
@@ -87,22 +87,22 @@ async function sinkOf(
   {
     name,
     before,
-    wish,
-  }: { readonly name: string; readonly before: AuditSink | undefined; readonly wish: SetAuditSink },
+    asked,
+  }: { readonly name: string; readonly before: AuditSink | undefined; readonly asked: SetAuditSink },
 ): Promise<Result<AuditSink>> {
-  const isHttp = /^https?:/.test(wish.url);
-  const fault = faultOf(wish, isHttp);
+  const isHttp = /^https?:/.test(asked.url);
+  const fault = faultOf(asked, isHttp);
   if (fault !== undefined) return fault;
   const fresh = Buffer.from(random.bytes(8)).toString("hex");
-  const { id, sinceMs } = beginOf(before, wish, { nowMs: clock.nowMs(), fresh });
-  const { format = isHttp ? "jsonl" : "syslog", url, auth, ca } = wish;
+  const { id, sinceMs } = beginOf(before, asked, { nowMs: clock.nowMs(), fresh });
+  const { format = isHttp ? "jsonl" : "syslog", url, auth, ca } = asked;
   const stays =
     before?.sealed !== undefined && sinkContext({ id, url: before.url }).join() === sinkContext({ id, url }).join();
-  if (wish.secret === undefined && before?.sealed !== undefined && isHttp && !stays)
+  if (asked.secret === undefined && before?.sealed !== undefined && isHttp && !stays)
     return wrong("/secret", "the secret was given for another host; give it again");
   const kept = async (sealed: string) =>
     secretReference(sealed) === undefined ? secrets?.open(sealed, sinkContext({ id: before?.id ?? id, url })) : sealed;
-  const secret = wish.secret ?? (stays ? await kept(before.sealed) : undefined);
+  const secret = asked.secret ?? (stays ? await kept(before.sealed) : undefined);
   if (stays && secret === undefined) return wrong("/secret", "the secret was sealed by another cluster; give it again");
   if (secret !== undefined && secrets === undefined)
     return refused(failure("NOT_FOUND", { reason: "this node is in no cluster" }));

@@ -72,6 +72,9 @@ export {
 } from "./recall.ts";
 export { LossList } from "./losses.ts";
 export { createRunner, keepMark, markOf, type BackupWorks, type Runner, type TaskAt } from "./runner.ts";
+export { handleGuards } from "./guards-operations.ts";
+export { handleBackups, type BackupControl } from "./operations.ts";
+export { archivesOf, createTickets, type Tickets } from "./tickets.ts";
 export { openRepository, type BackupState, type Repository } from "./repository.ts";
 export { keptSnapshots, type Retention } from "./retention.ts";
 export { runBackup, type RunProgress, type RunReport } from "./run.ts";

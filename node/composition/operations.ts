@@ -1,6 +1,7 @@
 /** What answers the operations of a node: the handlers of its parts, in one list. */
-import type { ActorId, ComposedHandlers, ServingRow, ThreatListState } from "../../protocols/index.ts";
+import type { ActorId, ComposedHandlers, Failure, ServingRow, ThreatListState } from "../../protocols/index.ts";
 import { handleAudit, type AuditViews } from "../audit/index.ts";
+import { handleBackups, handleGuards, type BackupControl, type Tickets } from "../backup/index.ts";
 import type { AuditRules } from "../cluster/audit-rules.ts";
 import { handleSecrets, type SecretsControl } from "../cluster/operations.ts";
 import type { Seals } from "../cluster/secrets.ts";
@@ -11,10 +12,11 @@ import { handleObserve } from "../observe/index.ts";
 import { handleActors, handleRooms, type ClusterActors, type Kernel } from "../kernel/index.ts";
 import { handleCluster, type ClusterControl } from "../placement/index.ts";
 import { handleMemory } from "../cluster/memory.ts";
-import type { GatewayLimits } from "../gateway/index.ts";
-import type { Clock, InferenceControl, ObserveControl, Random, TaskControl } from "../ports.ts";
+import { createIds, toldOf, type GatewayLimits } from "../gateway/index.ts";
+import type { Clock, InferenceControl, ObserveControl, Random, ShardControl, TaskControl } from "../ports.ts";
 import type { Message } from "../../actors/behavior.ts";
 import { handleModelRoutes, type ModelRouteParts } from "../routing/index.ts";
+import { handleHolders, handleStripes } from "../shards/index.ts";
 import { handleThreats } from "../threats/index.ts";
 import { handleBudgets, handleUsage } from "../usage/index.ts";
 import { handleAlerts } from "../watch/index.ts";
@@ -38,7 +40,10 @@ export interface OperationParts {
   readonly random: Pick<Random, "bytes">;
   /** How long answers may take, and how much is looked at for one. */
   readonly limits: GatewayLimits;
+  /** Archives that were prepared. */
+  readonly tickets: Pick<Tickets, "add">;
   readonly auditViews?: AuditViews;
+  readonly backups?: BackupControl;
   readonly disk?: DiskControl;
   readonly endpoints?: EndpointsPort;
   readonly inference?: InferenceControl;
@@ -50,6 +55,7 @@ export interface OperationParts {
   readonly tasks?: TaskControl;
   /** Seals what settings keep to themselves. */
   readonly secrets?: Seals;
+  readonly shards?: ShardControl;
   /** What this node has of each list of threats. */
   readonly threatStates?: () => readonly ThreatListState[];
 }
@@ -67,6 +73,9 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
   const { limits } = at;
   const ask = (to: ActorId, message: Message, operationId?: string) =>
     kernel.ask({ to, from: "gateway", message, timeoutMs: limits.askTimeoutMs, ...(operationId && { operationId }) });
+  const newId = createIds(at.random);
+  // A task has ended as a request would have.
+  const shown = (reason: Failure): Failure => toldOf(reason, { reads: false, awaited: control.awaited() });
   return whole({
     ...handleActors(actors),
     ...handleRooms(actors, kernel, limits),
@@ -74,6 +83,10 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     ...handleCluster(control, { moveTimeoutMs: limits.moveTimeoutMs, tasks: at.tasks }),
     ...handleAlerts(ask),
     ...(at.auditViews && handleAudit({ ...at, views: at.auditViews, rules: auditRules })),
+    ...(at.backups && handleBackups({ ...at, backups: at.backups, kernel, newId, shown })),
+    ...handleGuards({ ask, newId, nowMs: () => at.clock.nowMs() }),
+    ...handleHolders({ cluster: control, kernel, limits }),
+    ...(at.shards && handleStripes(at.shards, at.tasks)),
     ...handleBudgets(peer.budgets, peer.usage),
     ...(at.disk && handleDisk(at.disk)),
     ...(at.endpoints && handleEndpoints(at.endpoints, at.name)),

@@ -3,6 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { hostAddress, isEverywhere, parseControl, type Config } from "../../config/index.ts";
 import { failure, ok, PlexusError, refused, type Result } from "../../protocols/index.ts";
+import { archivesOf, createTickets } from "../backup/index.ts";
 import { signUpInvitations } from "../cluster/sign-up-invitations.ts";
 import { createGateway, gatewayLimits, readLeakList, type LeakList } from "../gateway/index.ts";
 import { createProviders } from "../identity/index.ts";
@@ -31,8 +32,6 @@ export async function serveClients(
     | "blobs"
     | "models"
     | "tracer"
-    | "shards"
-    | "backups"
     | "changed"
     | "tasks"
     | "profiles"
@@ -49,7 +48,7 @@ export async function serveClients(
     | "branding"
     | "settings"
   > &
-    Omit<OperationParts, "clock" | "limits" | "random"> & {
+    Omit<OperationParts, "clock" | "limits" | "random" | "tickets"> & {
       readonly machine: Machine;
       readonly identity: Identity;
       readonly peer: Peer;
@@ -71,6 +70,7 @@ export async function serveClients(
   const named = config.control === undefined ? undefined : parseControl(config.control);
   const control = named !== undefined && "host" in named ? { ...named, host: hostAddress(named.host) } : named;
   const limits = { ...gatewayLimits, ...patientLimits(config.limits.patience).gateway };
+  const tickets = createTickets(clock, limits);
   return createGateway({
     limits,
     kernel: peer.kernel,
@@ -81,7 +81,7 @@ export async function serveClients(
     ...(at.tls && { tls: at.tls }),
     signedIn: (user, tokenHash) => peer.routing.signedIn(user, tokenHash),
     labels: () => peer.membership.members().members.find((one) => one.node === node)?.labels ?? {},
-    operations: operationsOf(peer, { ...at, clock, random, limits }),
+    operations: operationsOf(peer, { ...at, clock, random, limits, tickets }),
     budgets: peer.usage,
     ...(peer.activity && { activity: peer.activity }),
     quality: peer.quality,
@@ -90,8 +90,7 @@ export async function serveClients(
     ...(at.blobs && { blobs: at.blobs }),
     ...(at.models && { models: at.models }),
     ...(at.tracer && { tracer: at.tracer }),
-    ...(at.shards && { shards: at.shards }),
-    ...(at.backups && { backups: at.backups }),
+    ...(at.backups && { backups: archivesOf(at.backups, tickets) }),
     ...(at.changed && { changed: at.changed }),
     ...(at.tasks && { tasks: at.tasks }),
     ...(at.profiles && { profiles: at.profiles }),

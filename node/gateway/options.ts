@@ -30,22 +30,11 @@ import type { SignUpInvitations } from "../cluster/sign-up-invitations.ts";
 import type { StoreParts } from "../cluster/wanted.ts";
 import type { Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../placement/api.ts";
-import type {
-  ActivityPort,
-  ActorBlobs,
-  Clock,
-  Hub,
-  Log,
-  Meter,
-  Random,
-  ShardControl,
-  TaskControl,
-  Tracer,
-} from "../ports.ts";
+import type { ActivityPort, ActorBlobs, Clock, Hub, Log, Meter, Random, TaskControl, Tracer } from "../ports.ts";
 import type { Addresses } from "./addresses.ts";
 import type { Mounts } from "./mount.ts";
 import type { AuditControl } from "./audit.ts";
-import type { BackupControl } from "./backups.ts";
+import type { BackupArchives } from "./downloads.ts";
 import type { ControlAddress, ControlDoor } from "./control.ts";
 import type { HostCheck } from "./hosts.ts";
 import type { GatewayLimits } from "./limits.ts";
@@ -181,10 +170,8 @@ export interface GatewayOptions {
   readonly serviceTokens?: ServiceTokenOptions;
   /** What all nodes are busy with; absent: nothing. */
   readonly tasks?: TaskControl;
-  /** Backups in folders of this node's machine; absent, there are none. */
-  readonly backups?: BackupControl;
-  /** Stripes that admins put by hand; absent, there are none. */
-  readonly shards?: ShardControl;
+  /** Archives of the cluster's backups; absent, there are none. */
+  readonly backups?: BackupArchives;
   /** Looks at what nodes do. */
   readonly profiles?: ProfileControl;
   /** The audit. Absent: the log alone has what is done. */

@@ -53,7 +53,7 @@ const idBytes = 10;
 const idsAtOnce = 64;
 
 /** Makes ids of sessions and keys, of calls, and of requests in the log. */
-export function createIds(random: Random): () => string {
+export function createIds(random: Pick<Random, "bytes">): () => string {
   let written = "";
   let used = 0;
   return () => {

@@ -32,6 +32,7 @@ import { receiptsOf } from "./receipts.ts";
 import { createStripes } from "./stripes.ts";
 import { holderOfShard, type Wanted } from "./wanted.ts";
 
+export { handleHolders, handleStripes } from "./operations.ts";
 export { isHolder } from "./parts.ts";
 export { shardLimits, type ShardLimits } from "./limits.ts";
 export { openShardMemory, type ShardMemory } from "./memory.ts";

@@ -47,7 +47,7 @@ export { budgetOperations } from "./budgets.ts";
 export { diskOperations } from "./disk.ts";
 export { entranceOperations } from "./entrance.ts";
 export { factorOperations } from "./factors.ts";
-export { guardOperations } from "./guards.ts";
+export { guardOperations, heldFacts } from "./guards.ts";
 export { identityProviderOperations } from "./identity-providers.ts";
 export { keyOperations } from "./keys.ts";
 export { endpointOperations, inferenceOperations, modelRouteOperations } from "./models.ts";

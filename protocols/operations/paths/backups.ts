@@ -1,2 +1,21 @@
 /** Where operations of backups are in REST. */
-export const backupsRoutes = {} as const;
+export const backupsRoutes = {
+  "backups.run": "POST /admin/backups/run",
+  "backups.places": "GET /admin/backups/places",
+  "backups.list": "POST /admin/backups/list",
+  "backups.verify": "POST /admin/backups/verify",
+  "backups.recall": "POST /admin/backups/recall",
+  "backups.place": "POST /admin/backups/place",
+  "backups.withdraw": "POST /admin/backups/withdraw",
+  "backups.prune": "POST /admin/backups/prune",
+  "backups.copy": "POST /admin/backups/copy",
+  "backups.drill": "POST /admin/backups/drill",
+  "backups.task": "GET /admin/backups/tasks/:id",
+  "backups.cancel": "DELETE /admin/backups/tasks/:id",
+  "backups.resume": "POST /admin/backups/tasks/:id/resume",
+  "backups.tasks": "GET /admin/backups/tasks",
+  "backups.schedules": "GET /admin/backups/schedules",
+  "backups.setSchedule": "PUT /admin/backups/schedules/:name",
+  "backups.removeSchedule": "DELETE /admin/backups/schedules/:name",
+  "backups.download": "POST /admin/backups/downloads",
+} as const;

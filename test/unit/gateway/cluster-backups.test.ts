@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { BackupControl } from "../../../node/gateway/backups.ts";
+import type { BackupControl } from "../../../node/backup/index.ts";
 import { failure, ok, refused, wireLimits, type BackupSchedule, type ClusterBackupTask, type ClusterBackupTasks } from "../../../protocols/index.ts"; // prettier-ignore
 import { controlToken, createWorld, password, startFixture, type Fixture } from "./fixture.ts";
 

@@ -8,6 +8,7 @@ import { handleActors } from "../../../node/kernel/index.ts";
 import { handleInference } from "../../../node/models/index.ts";
 import { handleCluster, type ClusterControl } from "../../../node/placement/index.ts";
 import type { InferenceControl } from "../../../node/ports.ts";
+import { handleHolders } from "../../../node/shards/index.ts";
 import {
   failure,
   ok,
@@ -188,6 +189,7 @@ export async function startClusterFixture(
         ...handleActors(actors),
         ...handleCluster(cluster, gatewayLimits),
         ...handleMemory({ kernel, cluster, limits: gatewayLimits }),
+        ...handleHolders({ kernel, cluster, limits: gatewayLimits }),
         ...(options.inference && handleInference(options.inference, "test")),
       },
     }),

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { BackupControl } from "../../../node/gateway/backups.ts";
+import type { BackupControl } from "../../../node/backup/index.ts";
 import { noticeText, ok, wireLimits, type BackupTask, type RecallBackup } from "../../../protocols/index.ts";
 import { createWorld, controlToken, password, startFixture, type Fixture } from "./fixture.ts";
 

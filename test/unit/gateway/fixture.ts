@@ -17,6 +17,7 @@ import {
   type GatewayLimits,
   type GatewayOptions,
 } from "../../../node/gateway/index.ts";
+import { archivesOf, createTickets } from "../../../node/backup/index.ts";
 import { signUpInvitations } from "../../../node/cluster/sign-up-invitations.ts";
 import { operationsOf, type OperationParts, type PeerParts } from "../../../node/composition/operations.ts";
 import type { Peer } from "../../../node/composition/peer.ts";
@@ -75,8 +76,8 @@ export interface Fixture {
 
 /** What answers operations, as tests give it. */
 type Parts = Omit<PeerParts, "budgets" | "usage" | "kernel" | "calls" | "control" | "actors"> &
-  Omit<OperationParts, "clock" | "limits" | "random">;
-type Own = Partial<Omit<GatewayOptions, "limits" | "quality">>;
+  Omit<OperationParts, "clock" | "limits" | "random" | "tickets">;
+type Own = Partial<Omit<GatewayOptions, "limits" | "quality" | "backups">>;
 
 export interface FixtureOptions extends Own, Partial<Omit<Parts, "quality">> {
   readonly quality?: GatewayOptions["quality"] & Parts["quality"];
@@ -153,6 +154,8 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   };
   const secrets = createSecrets({ read: () => Promise.resolve(secretsKey) });
   const mail = options.openMail?.({ directory: peer.directory, secrets, clock, random, log, meter });
+  const { backups, ...own } = options;
+  const tickets = createTickets(clock, gatewayLimits);
   const settings: GatewayOptions = {
     kernel,
     engines: options.settleIntervalMs === undefined ? runtime.engines : peer.engines,
@@ -199,7 +202,8 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     invitations: signUpInvitations(peer.directory),
     ...(mail && { mail }),
     branding: openBranding(peer.directory),
-    ...options,
+    ...own,
+    ...(backups && { backups: archivesOf(backups, tickets) }),
     limits: { ...cheap, ...options.limits },
   };
   const more = options.open?.(peer, { directory: peer.directory, secrets, clock, random, log, meter }) ?? {};
@@ -217,7 +221,16 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
           control: options.cluster ?? peer.control,
           calls: { explain: options.serving ?? (() => peer.calls.explain()) },
         },
-        { name: "test", secrets, ...options, ...more, limits: { ...gatewayLimits, ...options.limits }, clock, random },
+        {
+          name: "test",
+          secrets,
+          ...options,
+          ...more,
+          limits: { ...gatewayLimits, ...options.limits },
+          clock,
+          random,
+          tickets,
+        },
       ),
     });
   const { gateway, app } = await openGateway(settings).catch(async (error: unknown) => {

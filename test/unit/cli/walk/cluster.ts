@@ -17,6 +17,7 @@ import { makePeer, quickLimits } from "../../../fixtures/peers.ts";
 import { Network, simulatedClock, type Pulse, type World } from "../../../world/index.ts";
 import { createWorld } from "../../../fixtures/flowing.ts";
 import { controlToken, openGateway, plainOptions } from "../../gateway/asking.ts";
+import { createTickets, type BackupControl } from "../../../../node/backup/index.ts";
 import { gatewayLimits, type GatewayOptions } from "../../../../node/gateway/index.ts";
 import { createRandom } from "../../../../node/platform/index.ts";
 import { operationsOf } from "../../../../node/composition/operations.ts";
@@ -195,8 +196,14 @@ export class WalkedCluster {
       node: `id-${name}`,
       name,
       cluster: peer.control,
-      operations: operationsOf(peer, { name, clock, random: createRandom(), limits: gatewayLimits }),
-      backups: folders(name),
+      operations: operationsOf(peer, {
+        name,
+        clock,
+        random: createRandom(),
+        limits: gatewayLimits,
+        backups: folders(name),
+        tickets: createTickets(clock, gatewayLimits),
+      }),
     } as GatewayOptions;
   }
 
@@ -209,7 +216,7 @@ export class WalkedCluster {
 const noBlobs = { put: async () => refused(failure("NOT_FOUND")), read: async () => refused(failure("NOT_FOUND")) };
 
 /** No folder for backups is offered. */
-const folders = (name: string): NonNullable<GatewayOptions["backups"]> =>
+const folders = (name: string): BackupControl =>
   ({ places: () => ({ node: { id: `id-${name}`, name }, offered: [] }), ofCluster: async () => [] }) as never;
 
 /** Types a command at the machine whose data folder this is. */

@@ -7,7 +7,6 @@ import {
   type HolderRow,
   type NodeHealed,
   type ShardLine,
-  type ShardPage,
   type ShardsView,
   type StorageNodeRow,
   type TrustState,
@@ -15,12 +14,12 @@ import {
 import { counted } from "../../../../protocols/amounts.ts";
 import { finder } from "../../../../protocols/names.ts";
 import { notices } from "../../live/index.ts";
-import { request } from "../../wire/index.ts";
+import { callWithin, seen } from "../../wire/index.ts";
 import { Note } from "../note.tsx";
 import { Part } from "../settings/part.tsx";
 import { bytes } from "./bytes.ts";
 import { AdminPage } from "./frame.tsx";
-import { live, look } from "./look.ts";
+import { live } from "./look.ts";
 import { Pager, SearchField, usePaged } from "./pages.tsx";
 import { repairedText, standingOfShards, toRepair } from "./shard-words.ts";
 import "./backup/backup.css";
@@ -47,7 +46,7 @@ export function ShardsPage() {
 function Shards() {
   const { data, error } = useQuery({
     queryKey: ["shards"],
-    queryFn: () => look<ShardsView>("/admin/shards"),
+    queryFn: () => seen("shards.list"),
     ...live(lookMs),
   });
   return (
@@ -185,12 +184,7 @@ function Healing() {
   const { shown, trail, next } = usePaged(healed ?? [], pageNodes);
   const heal = async () => {
     setWorking(true);
-    const result = await request<{ readonly nodes: readonly NodeHealed[] }>(
-      "POST",
-      "/api/v1/admin/shards/heal",
-      {},
-      healTimeoutMs,
-    );
+    const result = await callWithin(healTimeoutMs)("shards.heal");
     setWorking(false);
     await queries.invalidateQueries({ queryKey: ["shards"] });
     if (result.ok) setHealed(result.value.nodes);
@@ -317,13 +311,13 @@ function faultsOf(row: HolderRow, group: HolderGroupRow): readonly string[] {
 
 /** What one holder has, a page at a time. */
 function Inventory({ holder }: { readonly holder: string }) {
-  const [path, index] = holder.split(".", 2);
+  const [group = "", index] = holder.split(".", 2);
   const [starts, setStarts] = useState<readonly (string | undefined)[]>([undefined]);
   const after = starts.at(-1);
-  const query = new URLSearchParams({ limit: String(lines), ...(after !== undefined && { after }) });
+  const page = { limit: lines, ...(after !== undefined && { after }) };
   const { data, error } = useQuery({
     queryKey: ["shards", holder, after],
-    queryFn: () => look<ShardPage>(`/admin/shards/${path}/${index}/inventory?${query.toString()}`),
+    queryFn: () => seen("shards.inventory", { group, index: Number(index), ...page }),
     ...live(lookMs),
   });
   if (error !== null) return <Note tone="bad">{error.message}</Note>;

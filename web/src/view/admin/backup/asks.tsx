@@ -1,51 +1,50 @@
 import { useQuery } from "@tanstack/react-query";
-import type {
-  BackupHold,
-  BackupList,
-  BackupPlaces,
-  BackupSchedule,
-  BackupSnapshot,
-  BackupWish,
-  ClusterBackupTask,
-  RecallRequest,
-  Result,
-} from "../../../../../protocols/index.ts";
-import { at, callWithin, request, seen } from "../../../wire/index.ts";
+import type { CallInput } from "../../../../../client/call.ts";
+import type { BackupSort, BackupWish, OperationInput, Result } from "../../../../../protocols/index.ts";
+import { at, call, callWithin, seen } from "../../../wire/index.ts";
 import { useActOn, type Act } from "../../act.ts";
-import { live, look } from "../look.ts";
+import { live } from "../look.ts";
 
 /** What the page of backups asks of its node, and the fresh proof that some of it asks for. */
 
-const base = "/api/v1/admin/backups";
 /** Tasks go on by themselves, and other admins act. */
 const lookMs = 2_000;
 /** What is read from the storage nodes for it. */
 const readMs = 15_000;
 
+/** What is looked at again and again, and takes nothing. */
+type Looked =
+  | "backups.list"
+  | "backups.places"
+  | "backups.tasks"
+  | "backups.schedules"
+  | "holds.list"
+  | "recalls.list"
+  | "keys.status";
+
 /** Something that is looked at again and again. */
-function useLook<Value>(name: string, path: string, method?: "POST") {
+function useSeen<Name extends Looked>(key: string, name: Name, everyMs = lookMs) {
   return useQuery({
-    ...live(method === undefined ? lookMs : readMs),
-    queryKey: ["backups", name],
-    queryFn: () => look<Value>(path, method),
+    ...live(everyMs),
+    queryKey: ["backups", key],
+    queryFn: () => seen(name, ...([] as unknown as CallInput<Name>)),
   });
 }
 
-export const useSnapshots = () => useLook<{ readonly snapshots: readonly BackupSnapshot[] }>("snapshots", "/admin/backups/list", "POST"); // prettier-ignore
-export const usePlaces = () => useLook<BackupPlaces>("places", "/admin/backups/places");
+export const useSnapshots = () => useSeen("snapshots", "backups.list", readMs);
+export const usePlaces = () => useSeen("places", "backups.places");
 /** The snapshots in a folder of the node that is asked. */
 export const useFolder = (path: string) =>
   useQuery({
     ...live(readMs),
     queryKey: ["backups", "folder", path],
-    queryFn: () => look<BackupList>("/admin/backups/list", "POST", { from: path }),
+    queryFn: () => seen("backups.list", { from: path }),
   });
-export const useTasks = () => useLook<{ readonly tasks: readonly ClusterBackupTask[] }>("tasks", "/admin/backups/tasks"); // prettier-ignore
-export const useSchedules = () => useLook<{ readonly schedules: readonly BackupSchedule[] }>("schedules", "/admin/backups/schedules"); // prettier-ignore
-export const useHolds = () => useLook<{ readonly holds: readonly BackupHold[] }>("holds", "/admin/backups/holds");
-export const useRequests = () => useLook<{ readonly requests: readonly RecallRequest[] }>("requests", "/admin/backups/requests"); // prettier-ignore
-export const useKeys = () =>
-  useQuery({ ...live(lookMs), queryKey: ["backups", "keys"], queryFn: () => seen("keys.status") });
+export const useTasks = () => useSeen("tasks", "backups.tasks");
+export const useSchedules = () => useSeen("schedules", "backups.schedules");
+export const useHolds = () => useSeen("holds", "holds.list");
+export const useRequests = () => useSeen("requests", "recalls.list");
+export const useKeys = () => useSeen("keys", "keys.status");
 
 /** Each change of backups. */
 export const changes = {
@@ -53,22 +52,23 @@ export const changes = {
     // The node names its own folders by their paths alone.
     const { folder, ...body } = { folder: undefined, ...wish };
     const place = folder === undefined ? {} : { [sort === "run" ? "to" : "from"]: folder.path };
-    return request<ClusterBackupTask>("POST", `${base}/${sort}`, { ...body, ...place });
+    return call(`backups.${sort}`, { ...body, ...place } as OperationInput<`backups.${BackupSort}`>);
   },
-  resume: (task: string) => request<ClusterBackupTask>("POST", `${base}/tasks/${task}/resume`, {}),
-  cancel: (task: string) => request<ClusterBackupTask>("DELETE", `${base}/tasks/${task}`),
-  putSchedule: (name: string, body: object) => request<BackupSchedule>("PUT", `${base}/schedules/${name}`, body),
-  removeSchedule: (name: string) => request("DELETE", `${base}/schedules/${name}`),
-  hold: (body: object) => request<BackupHold>("POST", `${base}/holds`, body),
-  lift: (id: string) => request<BackupHold>("DELETE", `${base}/holds/${id}`),
-  ask: (wish: BackupWish, reason: string) => request<RecallRequest>("POST", `${base}/requests`, { wish, reason }),
-  answer: (id: string, how: "approve" | "decline" | "begin") => request("POST", `${base}/requests/${id}/${how}`, {}),
+  resume: (id: string) => call("backups.resume", { id }),
+  cancel: (id: string) => call("backups.cancel", { id }),
+  putSchedule: (schedule: OperationInput<"backups.setSchedule">) => call("backups.setSchedule", schedule),
+  removeSchedule: (name: string) => call("backups.removeSchedule", { name }),
+  hold: (body: OperationInput<"holds.set">) => call("holds.set", body),
+  lift: (id: string) => call("holds.lift", { id }),
+  ask: (wish: BackupWish, reason: string) => call("recalls.ask", { wish, reason }),
+  answer: (id: string, how: "approve" | "decline" | "begin"): Promise<Result<unknown>> =>
+    call(`recalls.${how}`, { id }),
   rotate: (compromised: boolean) => callWithin(60_000)("keys.rotate", { compromised }),
 };
 
 /** Has the node begin an archive, and the browser fetch it. */
-export async function fetchDownload(body: object): Promise<Result<unknown>> {
-  const begun = await request<{ readonly path: string }>("POST", `${base}/downloads`, body);
+export async function fetchDownload(asked: OperationInput<"backups.download">): Promise<Result<unknown>> {
+  const begun = await call("backups.download", asked);
   if (begun.ok) location.assign(at(begun.value.path));
   return begun;
 }

@@ -151,7 +151,7 @@ function Editor(props: {
     const wish: BackupWish = chosen.sort === "prune" ? { ...chosen, keep: { ...within, ...keepOf(kept) }, ...folder } : { ...chosen, ...folder }; // prettier-ignore
     // The form was filled from what was there: a change that somebody made meanwhile is not overwritten.
     const seen = schedule && { cron: schedule.cron, ...(schedule.timeZone !== undefined && { timeZone: schedule.timeZone }), wish: schedule.wish }; // prettier-ignore
-    const saved = await act(() => changes.putSchedule(name.trim(), { cron: cron.trim(), timeZone: timeZone.trim(), wish, seen: seen ?? null }), changedBy); // prettier-ignore
+    const saved = await act(() => changes.putSchedule({ name: name.trim(), cron: cron.trim(), timeZone: timeZone.trim(), wish, seen: seen ?? null }), changedBy); // prettier-ignore
     if (saved !== undefined) done();
   };
   return (

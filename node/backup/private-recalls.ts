@@ -1,15 +1,16 @@
 /** Whether a recall would show the person who asks for it what others wrote in private: direct rooms and private ones
  *  that they are no member of, another person's things, another person's agents. */
 import {
+  actorId,
   bringsBack,
   failure,
   parseActorId,
   PlexusError,
   type ActorId,
+  type Asker,
   type BackupWish,
 } from "../../protocols/index.ts";
-import type { Caller } from "./accounts.ts";
-import type { GatewayContext } from "./options.ts";
+import type { Kernel } from "../kernel/api.ts";
 
 type Query = Extract<BackupWish, { sort: "recall" }>["query"];
 
@@ -38,11 +39,21 @@ export function closenessOf({ person, thread }: Query, user: string): "open" | "
   }
 }
 
+/** What asks the room. */
+export interface RecallPorts {
+  readonly kernel: Pick<Kernel, "ask">;
+  readonly limits: { readonly askTimeoutMs: number };
+}
+
+/** The person who asks; null: the operator, or a control token, which is nobody's account. */
+export const personWho = ({ kind, by }: Pick<Asker, "kind" | "by">) =>
+  kind === "operator" || kind === "control" ? null : { user: by, actor: actorId("user", by) };
+
 /** Asks the room, where it is one's. A room that is no more cannot say who was in it. Errors: those of the room's slot: nothing is known then. */
 export async function isPrivateRecall(
-  { kernel, limits }: Pick<GatewayContext, "kernel" | "limits">,
+  { kernel, limits }: RecallPorts,
   wish: BackupWish,
-  caller: Pick<Caller, "user" | "actor"> | null,
+  caller: { readonly user: string; readonly actor: ActorId } | null,
 ): Promise<boolean> {
   if (!bringsBack(wish) || !("query" in wish)) return false;
   const close = closenessOf(wish.query, caller?.user ?? "");
