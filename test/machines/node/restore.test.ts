@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { access, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { depth } from "../../depth.ts";
@@ -6,7 +6,7 @@ import type { ShardsView } from "../../../protocols/index.ts";
 import { ClusterProcesses, manager } from "../../fixtures/processes/cluster-processes.ts";
 import { until } from "../../fixtures/processes/cluster-waits.ts";
 import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
-import { plexus, runPlexus } from "../../fixtures/processes/plexus-command.ts";
+import { plexus, runPlexus, startPlexus } from "../../fixtures/processes/plexus-command.ts";
 
 interface History {
   readonly messages: readonly { readonly seq: number; readonly author: string; readonly text?: string }[];
@@ -62,6 +62,14 @@ describe("a cluster that is gone", function () {
       .to.match(/The shares opened it/)
       .and.match(read);
     expect(await readdir(at("scratch"))).to.deep.equal([]);
+    // Interrupted while its node starts, it leaves nothing of what the shares have opened.
+    const left = at("interrupted");
+    const words = ["backup", "drill", "--from", at("copy"), "--scratch", left, "--kit", share(2), share(3)];
+    const { end, interrupt } = startPlexus(...words);
+    await until("the node of the drill has begun", () => access(join(left, "node.key")));
+    interrupt();
+    expect((await end).stdout).to.equal("");
+    expect(await readdir(left)).to.deep.equal([]);
     // What comes after it is lost, as it must be.
     await post(node, "lost", bob);
     await node.end("SIGKILL");
@@ -70,8 +78,8 @@ describe("a cluster that is gone", function () {
     const restore = (...words: readonly string[]) => runPlexus("backup", "restore", "--from", at("copy"), ...words);
     const few = await restore("--data", at("new"), share(1));
     expect(few.stderr).to.match(/SHARES_TOO_FEW/);
-    const words = await readFile(share(2), "utf8");
-    await writeFile(at("wrong.txt"), words.replace(/^ {2}3 {2}\w+/m, "  3  zebra").replace(/PLEXUS-SHARE.*/, ""));
+    const typed = await readFile(share(2), "utf8");
+    await writeFile(at("wrong.txt"), typed.replace(/^ {2}3 {2}\w+/m, "  3  zebra").replace(/PLEXUS-SHARE.*/, ""));
     const wrong = await restore("--data", at("new"), share(1), at("wrong.txt"));
     expect(wrong.stderr)
       .to.match(/SHARE_WRONG/)
