@@ -16,7 +16,16 @@ const depthMax = 32;
 /** Whether the expression is found in a text. */
 export type Pattern = (text: string) => boolean;
 
-type Takes = (char: number) => boolean;
+/** A character of a text, with what classes ask of it: found out once for a text, as each step of an expression asks it again. */
+interface Char {
+  readonly code: number;
+  /** In small and in capital letters. */
+  readonly cases: readonly number[];
+  readonly isLetter: boolean;
+  readonly isSpace: boolean;
+}
+
+type Takes = (char: Char) => boolean;
 type Place = "start" | "end" | "edge" | "inside";
 
 type Node =
@@ -35,16 +44,18 @@ type Step =
 class Wrong extends Error {}
 
 const code = (text: string): number => text.codePointAt(0) ?? 0;
-const between =
-  (from: string, to: string): Takes =>
-  (char) =>
-    char >= code(from) && char <= code(to);
-const isDigit = between("0", "9");
-const isLetter = (char: number): boolean => /^\p{L}$/u.test(String.fromCodePoint(char));
+const charOf = (text: string): Char => ({
+  code: code(text),
+  cases: [code(text.toLowerCase()), code(text.toUpperCase())],
+  isLetter: /^\p{L}$/u.test(text),
+  isSpace: /^\s$/u.test(text),
+});
+const isDigit: Takes = (char) => char.code >= 48 && char.code <= 57;
 /** Of any script: a word of Greek has edges, too. */
-const isWord: Takes = (char) =>
-  isDigit(char) || char === 95 || (char < 128 ? between("a", "z")(char | 32) : isLetter(char));
-const isSpace: Takes = (char) => /^\s$/u.test(String.fromCodePoint(char));
+const isWord: Takes = (char) => isDigit(char) || char.code === 95 || char.isLetter;
+const isSpace: Takes = (char) => char.isSpace;
+/** Beyond both ends of a text. */
+const outside = charOf(" ");
 const not =
   (takes: Takes): Takes =>
   (char) =>
@@ -137,7 +148,7 @@ class Reader {
       case "[":
         return { type: "char", takes: this.#set() };
       case ".":
-        return { type: "char", takes: (one) => one !== 10 };
+        return { type: "char", takes: (one) => one.code !== 10 };
       case "^":
         return { type: "place", place: "start" };
       case "$":
@@ -159,9 +170,9 @@ class Reader {
 
   #exactly(char: string): Takes {
     const one = code(char);
-    if (!this.#anyCase) return (other) => other === one;
+    if (!this.#anyCase) return (other) => other.code === one;
     const cases = new Set([one, code(char.toLowerCase()), code(char.toUpperCase())]);
-    return (other) => cases.has(other);
+    return (other) => cases.has(other.code);
   }
 
   #escaped(char: string): Takes {
@@ -194,12 +205,9 @@ class Reader {
   }
 
   #range(from: string, to: string): Takes {
-    const within = between(from, to);
-    if (!this.#anyCase) return within;
-    return (char) => {
-      const text = String.fromCodePoint(char);
-      return within(char) || within(code(text.toLowerCase())) || within(code(text.toUpperCase()));
-    };
+    const [first, last] = [code(from), code(to)];
+    const within = (one: number): boolean => one >= first && one <= last;
+    return this.#anyCase ? (char) => within(char.code) || char.cases.some(within) : (char) => within(char.code);
   }
 }
 
@@ -272,14 +280,14 @@ export function readPattern(text: string): Result<Pattern> {
 
 /** Follows all ways at once. */
 function find(steps: readonly Step[], subject: string): boolean {
-  const chars = Array.from(subject.slice(0, patternCharsMax), code);
+  const chars = Array.from(subject.slice(0, patternCharsMax), charOf);
   const seen = new Int32Array(steps.length).fill(-1);
   let now: number[] = [];
   let next: number[] = [];
   const isAt = (place: Place, at: number): boolean => {
     if (place === "start") return at === 0;
     if (place === "end") return at === chars.length;
-    const edge = isWord(chars[at - 1] ?? 32) !== isWord(chars[at] ?? 32);
+    const edge = isWord(chars[at - 1] ?? outside) !== isWord(chars[at] ?? outside);
     return edge === (place === "edge");
   };
   const stack: number[] = [];

@@ -22,6 +22,30 @@ interface Library {
 }
 const { Environment, Interpreter, Template } = jinja as unknown as Library;
 
+/** What is looked at of a part of a template. */
+interface Part {
+  readonly type?: string;
+  readonly operator?: { readonly value?: string };
+  readonly filter?: { readonly value?: string; readonly callee?: { readonly value?: string } };
+  readonly property?: { readonly value?: string };
+}
+
+/** Filters that look at nothing but how long a list is, or at its ends. */
+const briefFilters: ReadonlySet<string> = new Set(["length", "count", "first", "last", "default", "d"]);
+/** Operations that go through a list, or copy it: a value of it takes as long as so many characters. */
+const listWeight = 16;
+/** A text that is cut may have as many parts as letters. */
+const cutWeight = 64;
+
+/** What a value costs in what it is an operand of. */
+function weightOf({ type, operator, filter, property }: Part, value: string | readonly unknown[]): number {
+  if (typeof value === "string") return type === "MemberExpression" && property?.value === "split" ? cutWeight : 1;
+  if (type === "BinaryExpression") return operator?.value === "and" || operator?.value === "or" ? 1 : listWeight;
+  if (type === "FilterExpression")
+    return briefFilters.has(filter?.value ?? filter?.callee?.value ?? "") ? 1 : listWeight;
+  return 1;
+}
+
 /** A template that has used up its budget: the library tries a dozen variants of one conversation. */
 class Exhausted extends Error {}
 
@@ -29,6 +53,8 @@ class Bounded extends Interpreter {
   readonly #stepsMax: number;
   #steps = 0;
   #made = 0;
+  /** What the part that is evaluated is in. */
+  #above: Part | undefined;
 
   constructor(environment: unknown, stepsMax: number) {
     super(environment);
@@ -38,9 +64,14 @@ class Bounded extends Interpreter {
   override evaluate(part: unknown, environment: unknown): { readonly value: unknown } {
     this.#steps += 1;
     if (this.#steps > this.#stepsMax) throw new Exhausted(`the template takes more than ${this.#stepsMax} steps`);
+    const above = this.#above;
+    this.#above = part as Part;
     const made = super.evaluate(part, environment);
+    this.#above = above;
     const { value } = made;
-    if (typeof value === "string" || Array.isArray(value)) this.#made += value.length;
+    // Charged before what it is in goes through it.
+    if (typeof value === "string" || Array.isArray(value))
+      this.#made += value.length * (above === undefined ? 1 : weightOf(above, value));
     if (this.#made > runtimeLimits.templateMadeMax)
       throw new Exhausted(`the template makes more than ${runtimeLimits.templateMadeMax} characters`);
     return made;

@@ -9,7 +9,8 @@ export interface Sound {
 }
 
 const channelsMax = 64;
-const ratesMax = 768_000;
+/** As many samples a second as any converter makes. */
+const ratesMax = 192_000;
 
 /** Reads a WAV file, its channels as one; or why it is none. */
 export function readWav(bytes: Uint8Array): Sound | { readonly refused: string } {
@@ -112,6 +113,10 @@ export function pcmOf(samples: Float32Array): Uint8Array {
 /** Zero crossings of the filter on each side: what is above half of the lower rate is 60 dB down. */
 const crossings = 16;
 
+/** Places between two samples that are told apart: of a rate that has nothing in common with the other there would be thousands, each with weights
+ *  of its own. What a sound is off by is further down than what the filter lets through. */
+const phasesMax = 1_024;
+
 /** Makes a function that tells a stretch of a sound at another rate: `count` samples from `from` on, silence behind its end. */
 export function resampler({ rate, samples }: Sound, wanted: number): (from: number, count: number) => Float32Array {
   const divisor = greatestCommon(rate, wanted);
@@ -120,11 +125,13 @@ export function resampler({ rate, samples }: Sound, wanted: number): (from: numb
   const reach = Math.ceil(crossings / cutoff);
   /** One row of weights for each place between two samples that occurs. */
   const weights = new Map<number, Float32Array>();
-  const weightsAt = (phase: number): Float32Array => {
+  const phases = Math.min(up, phasesMax);
+  const weightsAt = (exact: number): Float32Array => {
+    const phase = up === phases ? exact : Math.round((exact * phases) / up);
     const known = weights.get(phase);
     if (known !== undefined) return known;
     const row = Float32Array.from({ length: 2 * reach }, (_none, at) => {
-      const distance = at - reach + 1 - phase / up;
+      const distance = at - reach + 1 - phase / phases;
       const window = Math.abs(distance) >= reach ? 0 : 0.5 + 0.5 * Math.cos((Math.PI * distance) / reach);
       const angle = Math.PI * distance * cutoff;
       return cutoff * window * (angle === 0 ? 1 : Math.sin(angle) / angle);

@@ -32,7 +32,29 @@ const expression = fc.letrec<{ all: string; any: string; one: string }>((tie) =>
   ),
 })).any;
 
+/** How often an expression of the language is asked while this is done. */
+function asked(work: () => unknown): number {
+  const test = RegExp.prototype.test;
+  let count = 0;
+  RegExp.prototype.test = function (text: string) {
+    count += 1;
+    return Reflect.apply(test, this, [text]);
+  };
+  try {
+    work();
+  } finally {
+    RegExp.prototype.test = test;
+  }
+  return count;
+}
+
 describe("an expression that questions are compared with", () => {
+  it("asks once for each character what it is, however many steps look at it", () => {
+    const text = "αβγδ".repeat(1_024);
+    for (const pattern of ["^(?:\\w*\\s*){30}x", "(?i)(?:[α-γ]\\w){20}x", "(?:\\bα|\\B.){20}x"])
+      expect(asked(() => finds(pattern, text)), pattern).to.be.lessThan(3 * text.length);
+  }); // prettier-ignore
+
   it("finds what JavaScript finds", () => {
     const text = fc.string({ unit: fc.constantFrom("a", "b", "c", "A", " ", "\n", "1", ".", "é"), maxLength: 12 });
     fc.assert(

@@ -29,6 +29,28 @@ describe("the template of a model", () => {
       "{% set n = namespace(t='0123456789') %}{% for i in range(40) %}{% set n.t = n.t ~ n.t %}{% endfor %}{{ n.t }}";
     expect(() => render(doubles)).to.throw(/makes more than \d+ characters/u);
     expect(() => render("{{ range(1000000000) }}")).to.throw(/too many numbers/u);
+    // What goes through a list is not one step, whatever it is called.
+    const through = [
+      "{% set l = range(100000) %}{% for i in range(500) %}{% if 'x' in l %}{% endif %}{% endfor %}",
+      "{% set l = range(100000) %}{% for i in range(500) %}{% set s = l | sort %}{% endfor %}",
+      "{% set n = namespace(l=[1]) %}{% for i in range(25) %}{% set n.l = n.l + n.l %}{% endfor %}",
+      "{% set t = '%s' | replace('x', 'aaaaaaaa') %}{% for i in range(9) %}{% set p = t.split('a') %}{% endfor %}".replace(
+        "%s",
+        "x".repeat(100_000),
+      ),
+    ];
+    for (const text of through)
+      expect(() => render(text), text.slice(0, 80)).to.throw(/makes more than \d+ characters/u);
+  });
+
+  it("has room for what templates do with a long conversation", () => {
+    const messages = Array.from({ length: 4_096 }, (_none, at) => ({ role: at % 2 ? "assistant" : "user", content: `<think>${"x".repeat(100)}</think>${at}` }));
+    const text =
+      "{% for m in messages %}{% if loop.index0 > 0 and messages[loop.index0 - 1].role in ['user', 'tool'] %}a{% endif %}{% if messages | length > 1 %}{{ m.content.split('</think>')[-1] }}{% endif %}{% endfor %}";
+    expect(render(text, { messages }).length).to.be.greaterThan(4_096);
+  }); // prettier-ignore
+
+  it("ends when it asks for too many numbers", () => {
     expect(() => render("{{ range(0, 10, 0) }}")).to.throw(/too many numbers/u);
   });
 

@@ -1,11 +1,17 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { pcmOf, readWav, resampler, wavHead } from "../../../../runtimes/onnx/sound.ts";
+import { stepsOf } from "../../../fixtures/steps.ts";
 import { bandFilters, createListener, stretchFrames, stretchSamples } from "../../../../runtimes/onnx/spectrum.ts";
 
 const tone = (hertz: number, rate: number, count: number): Float32Array =>
   Float32Array.from({ length: count }, (_none, at) => Math.sin((2 * Math.PI * hertz * at) / rate));
 const largest = (samples: Float32Array): number => samples.reduce((most, one) => Math.max(most, Math.abs(one)), 0);
+
+/** A quarter of a second, told at another rate. */
+const stepsOfRates = stepsOf(import.meta.url, (rate) =>
+  resampler({ rate, samples: new Float32Array(rate / 4) }, 16_000)(0, 4_000),
+);
 
 /** A WAV file of any format. */
 function wav(
@@ -75,7 +81,7 @@ describe("a WAV file", () => {
 
 describe("a sound at another rate", () => {
   it("is the same sound, in whatever stretches it is asked for", () => {
-    for (const rate of [8_000, 11_025, 44_100, 48_000]) {
+    for (const rate of [8_000, 11_025, 44_100, 48_000, 191_999]) {
       const at = resampler({ rate, samples: tone(1_000, rate, rate) }, 16_000);
       const [whole, expected] = [at(0, 16_000), tone(1_000, 16_000, 16_000)];
       const inside = whole.slice(400, 15_600).map((one, index) => one - expected[400 + index]!);
@@ -83,6 +89,15 @@ describe("a sound at another rate", () => {
       expect(at(5_000, 100)).to.deep.equal(whole.slice(5_000, 5_100));
       expect(largest(at(17_000, 100))).to.equal(0);
     }
+  });
+
+  it("takes no longer at a rate that has nothing in common with the other one", async () => {
+    const [usual = 0, odd = 0] = await stepsOfRates(192_000, 191_999);
+    expect(odd / usual).to.be.lessThan(1.6);
+    // Nobody makes a sound of so many.
+    expect(readWav(wav({ tag: 1, bits: 16, rate: 192_001 }, Buffer.alloc(8)))).to.deep.equal({
+      refused: "the WAV file has 192001 samples a second",
+    });
   });
 
   it("has nothing of what is too high for it", () => {
