@@ -1,10 +1,10 @@
 import { refused, type Result } from "../protocols/errors.ts";
 import { slotOf } from "../protocols/ids.ts";
-import type { AuditEntry, AuditPage } from "../protocols/index.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
+import type { AuditEntry } from "../protocols/index.ts";
+import { callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
 import { readSlots, readSummary } from "./cluster.ts";
-import { callNode, type Target } from "./node-client.ts";
+import type { Target } from "./node-client.ts";
 import { exitCodes, paint, type Output } from "./output.ts";
 import { renderTable } from "./table.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
@@ -17,10 +17,9 @@ export async function showAudit(flags: AdminFlags, limit: number, output: Output
   let copyAt: string | undefined;
   let more = true;
   while (more && entries.length < limit) {
-    const query = new URLSearchParams({ limit: String(Math.min(cliLimits.auditPageEntries, limit - entries.length)) });
+    const size = Math.min(cliLimits.auditPageEntries, limit - entries.length);
     const last = entries.at(-1);
-    if (last !== undefined) query.set("before", String(last.seq));
-    const answer = await callNode<AuditPage>(target, "GET", `/api/v1/admin/cluster/audit?${query.toString()}`);
+    const answer = await callsTo(target)("cluster.audit", { limit: size, ...(last && { before: last.seq }) });
     const page = demand(answer.ok ? answer : await withCopies(target, answer));
     entries.push(...page.entries);
     copyAt ??= page.copyAt;

@@ -11,7 +11,7 @@
 export { auditLimits, type AuditLimits } from "./limits.ts";
 export { createAudit, type Audit, type AuditPeers, type AuditPorts } from "./audit.ts";
 export { type AuditFormat } from "./export.ts";
-export { handleAudit, type AuditViews } from "./operations.ts";
+export { handleAudit, handleClusterAudit, type AuditViews, type MemoryAudit } from "./operations.ts";
 export { keepersOf } from "./keeping.ts";
 export { verifyExport, type Anchors, type AuditFinding, type AuditProof } from "./verify.ts";
 export type { AuditSigner } from "./writer.ts";

@@ -9,15 +9,18 @@ import {
   removed,
   secretReference,
   type auditOperations,
+  type AuditPage,
   type AuditRetention,
   type AuditRetentionView,
   type AuditSink,
   type AuditSinkView,
   type Done,
+  type ErrorCode,
   type HandlersOf,
   type Result,
   type SetAuditSink,
 } from "../../protocols/index.ts";
+import type { Message } from "../../actors/behavior.ts";
 import { sinkContext, sinkUrlFault, type AuditRules } from "../cluster/audit-rules.ts";
 import { destinationOf, type Seals } from "../cluster/secrets.ts";
 import type { Clock, Random } from "../ports.ts";
@@ -36,8 +39,10 @@ export interface AuditParts {
   readonly clock: Pick<Clock, "nowMs">;
 }
 
-/** The handlers. */
-export function handleAudit(at: AuditParts): HandlersOf<typeof auditOperations> {
+type Operations = HandlersOf<typeof auditOperations>;
+
+/** The handlers, but that of the cluster's memory. */
+export function handleAudit(at: AuditParts): Omit<Operations, "cluster.audit"> {
   const { views, rules } = at;
   const { sinks, retention } = rules;
   const known = (name: string): AuditSink | undefined => sinks.current().find((one) => one.name === name);
@@ -124,3 +129,31 @@ function faultOf({ url, secret, auth, ca, begin, sinceMs }: SetAuditSink, isHttp
 }
 
 const wrong = (path: string, problem: string) => refused(failure("BAD_REQUEST", { path, problem }));
+
+/** Why the audit cannot be read where it is kept, though copies of it may be. */
+const copyCodes: ReadonlySet<string> = new Set<ErrorCode>([
+  "DIRECTORY_AWAY",
+  "SLOT_UNAVAILABLE",
+  "ASK_TIMEOUT",
+  "PEER_LOST",
+  "NOT_IN_SYNC",
+]);
+
+/** What the audit of the cluster's memory is read from. */
+export interface MemoryAudit {
+  /** What people call this node. */
+  readonly name: string;
+  ask(message: Message): Promise<Result<unknown>>;
+  /** A page as the copy on this node has it; undefined: there is none here. */
+  copy?(query: { readonly before?: number; readonly limit?: number }): Promise<AuditPage | undefined>;
+}
+
+/** The handler of the cluster's memory. */
+export const handleClusterAudit = (at: MemoryAudit): Pick<Operations, "cluster.audit"> => ({
+  "cluster.audit": async (query) => {
+    const answer = await at.ask({ type: "auditPage", ...query });
+    // Reading needs nobody who decides: while who has it is away, what a copy says is more than nothing.
+    const page = answer.ok || !copyCodes.has(answer.error.code) ? undefined : await at.copy?.(query);
+    return page === undefined ? (answer as Result<AuditPage>) : ok({ ...page, copyAt: at.name });
+  },
+});

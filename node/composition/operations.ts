@@ -1,6 +1,6 @@
 /** What answers the operations of a node: the handlers of its parts, in one list. */
 import type { ActorId, ComposedHandlers, Failure, ServingRow, ThreatListState } from "../../protocols/index.ts";
-import { handleAudit, type AuditViews } from "../audit/index.ts";
+import { handleAudit, handleClusterAudit, type AuditViews, type MemoryAudit } from "../audit/index.ts";
 import { handleBackups, handleGuards, type BackupControl, type Tickets } from "../backup/index.ts";
 import type { AuditRules } from "../cluster/audit-rules.ts";
 import { handleSecrets, type SecretsControl } from "../cluster/operations.ts";
@@ -11,7 +11,7 @@ import { handleEndpoints, handleEngines, handleInference, handleStore, type Endp
 import { handleObserve } from "../observe/index.ts";
 import { handleActors, handleRooms, type ClusterActors, type Kernel } from "../kernel/index.ts";
 import { handleCluster, type ClusterControl } from "../placement/index.ts";
-import { handleMemory } from "../cluster/memory.ts";
+import { askClusterMemory, handleMemory } from "../cluster/memory.ts";
 import { createIds, toldOf, type GatewayLimits } from "../gateway/index.ts";
 import type { Clock, InferenceControl, ObserveControl, Random, ShardControl, TaskControl } from "../ports.ts";
 import type { Message } from "../../actors/behavior.ts";
@@ -43,6 +43,8 @@ export interface OperationParts {
   /** Archives that were prepared. */
   readonly tickets: Pick<Tickets, "add">;
   readonly auditViews?: AuditViews;
+  /** A page of the audit as the copy on this node has it. Absent: there never is one. */
+  readonly auditCopy?: MemoryAudit["copy"];
   readonly backups?: BackupControl;
   readonly disk?: DiskControl;
   readonly endpoints?: EndpointsPort;
@@ -73,13 +75,19 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
   const { limits } = at;
   const ask = (to: ActorId, message: Message, operationId?: string) =>
     kernel.ask({ to, from: "gateway", message, timeoutMs: limits.askTimeoutMs, ...(operationId && { operationId }) });
+  const memory = { kernel, cluster: control, limits };
   const newId = createIds(at.random);
   // A task has ended as a request would have.
   const shown = (reason: Failure): Failure => toldOf(reason, { reads: false, awaited: control.awaited() });
   return whole({
     ...handleActors(actors),
     ...handleRooms(actors, kernel, limits),
-    ...handleMemory({ kernel, cluster: control, limits }),
+    ...handleMemory(memory),
+    ...handleClusterAudit({
+      name: at.name,
+      ask: (message) => askClusterMemory(memory, message),
+      ...(at.auditCopy && { copy: at.auditCopy }),
+    }),
     ...handleCluster(control, { moveTimeoutMs: limits.moveTimeoutMs, tasks: at.tasks }),
     ...handleAlerts(ask),
     ...(at.auditViews && handleAudit({ ...at, views: at.auditViews, rules: auditRules })),

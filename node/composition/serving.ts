@@ -71,6 +71,7 @@ export async function serveClients(
   const control = named !== undefined && "host" in named ? { ...named, host: hostAddress(named.host) } : named;
   const limits = { ...gatewayLimits, ...patientLimits(config.limits.patience).gateway };
   const tickets = createTickets(clock, limits);
+  const auditCopy: OperationParts["auditCopy"] = (query) => auditInCopy({ journal, table: peer.table, node }, query);
   return createGateway({
     limits,
     kernel: peer.kernel,
@@ -81,7 +82,7 @@ export async function serveClients(
     ...(at.tls && { tls: at.tls }),
     signedIn: (user, tokenHash) => peer.routing.signedIn(user, tokenHash),
     labels: () => peer.membership.members().members.find((one) => one.node === node)?.labels ?? {},
-    operations: operationsOf(peer, { ...at, clock, random, limits, tickets }),
+    operations: operationsOf(peer, { ...at, auditCopy, clock, random, limits, tickets }),
     budgets: peer.usage,
     ...(peer.activity && { activity: peer.activity }),
     quality: peer.quality,
@@ -97,7 +98,6 @@ export async function serveClients(
     ...(at.audit && { audit: at.audit }),
     ...(at.auditControl && { auditControl: at.auditControl }),
     ...(at.watch && { watch: at.watch }),
-    auditCopy: (query) => auditInCopy({ journal, table: peer.table, node }, query),
     serviceTokens: { node, keys: peer.tokenKeys },
     name: at.name,
     ratePeers: {

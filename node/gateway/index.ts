@@ -32,7 +32,6 @@ import { addAiRoutes } from "./ai/index.ts";
 import { addAgentUploadRoutes } from "./agent-uploads.ts";
 import { addAvatarRoutes } from "./avatars.ts";
 import { addConfiguration } from "./configuration.ts";
-import { addClusterAudit } from "./cluster-audit.ts";
 import { addIdentityProviders } from "./identity-providers.ts";
 import { addIdentitySignIn } from "./identity-sign-in.ts";
 import { addEndingRoutes } from "./endings.ts";
@@ -107,7 +106,6 @@ function addAdminParts(
   facts: Parameters<typeof addAdminRoutes>[2],
 ): void {
   addAdminRoutes(api, at, facts);
-  addClusterAudit(api, at);
   addPeopleAdmin(api, at);
   addRoleRoutes(api, at);
   if (at.controlTokens !== undefined) addControlRoutes(api, at, at.controlTokens);

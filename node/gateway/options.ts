@@ -1,5 +1,4 @@
 import type {
-  AuditPage,
   AuditWriter,
   Degraded,
   Failure,
@@ -186,8 +185,6 @@ export interface GatewayOptions {
   };
   /** For the durable audit: what an admin did by this gateway itself, who it was, and who is told of it. Absent: the log alone has it. */
   changed?(action: string, facts: Readonly<Record<string, string>>, by: string, tell?: Noticed): void;
-  /** A page of the audit as the copy on this node has it; undefined: there is none here. Absent: there never is. */
-  auditCopy?(query: { readonly before?: number; readonly limit?: number }): Promise<AuditPage | undefined>;
   /** The gateways with which rates are counted; absent: this one counts alone. */
   readonly ratePeers?: RatePeers;
   /** Responses that other nodes keep; absent: there are no other nodes. */

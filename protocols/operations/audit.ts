@@ -10,8 +10,9 @@ import {
 } from "../audit-sinks.ts";
 import { auditQuery, type AuditFound, type AuditLogs } from "../audit-search.ts";
 import { answer } from "../command.ts";
+import { roleManagerCommands, type AuditPage } from "../role-manager.ts";
 import { object } from "../schema.ts";
-import { changes, reads } from "./operation.ts";
+import { changes, ofActors, reads } from "./operation.ts";
 
 const tags = ["admin"];
 const one = object({ sink: auditSinkName });
@@ -33,6 +34,16 @@ export const auditOperations = {
     summary: "How each log of the audit stands at this node: entries, signed heads, and what other nodes have seen",
     description:
       "`verified` is whether the head's signature and tree are right. A file is proven by `plexus audit verify`.",
+    tags,
+  }),
+  "cluster.audit": reads({
+    fields: object(roleManagerCommands.auditPage.params.properties),
+    answer: answer<AuditPage>("AuditPage"),
+    permission: "audit.read",
+    errors: [...ofActors, "NOT_IN_SYNC"],
+    summary: "The audit log of the cluster, newest first",
+    description:
+      "`before` is the `seq` of the last entry of the page before. `copyAt`: the node with the audit log does not answer, so this comes from the copy at the node that was asked.",
     tags,
   }),
   "sinks.list": reads({

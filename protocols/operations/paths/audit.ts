@@ -2,6 +2,7 @@
 export const auditRoutes = {
   "audit.search": "GET /admin/audit",
   "audit.logs": "GET /admin/audit/logs",
+  "cluster.audit": "GET /admin/cluster/audit",
   "sinks.list": "GET /admin/audit/sinks",
   "sinks.set": "PUT /admin/audit/sinks/:sink",
   "sinks.remove": "DELETE /admin/audit/sinks/:sink",

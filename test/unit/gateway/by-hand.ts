@@ -64,7 +64,6 @@ export const byHand: Readonly<Record<string, readonly string[]>> = {
     "GET /openapi.json",
   ],
   "not a row yet: status of a node": ["GET /api/v1/admin/status"],
-  "not a row yet: audit, threats, alerts": ["GET /api/v1/admin/cluster/audit"],
   "not a row yet: watch, playbooks, profiles, tasks": [
     "GET /api/v1/admin/detectors",
     "PUT /api/v1/admin/detectors/:detector",

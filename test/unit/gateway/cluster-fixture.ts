@@ -2,7 +2,8 @@ import { everyEngine } from "../../../runtimes/index.ts";
 import { askOf, createWorld, msPerTurn, openGateway, plainOptions, type Reply, type RequestOptions } from "./asking.ts";
 import { createHub } from "./hub.ts";
 import type { ClusterActors, Kernel, Request } from "../../../node/kernel/api.ts";
-import { handleMemory } from "../../../node/cluster/memory.ts";
+import { handleClusterAudit } from "../../../node/audit/index.ts";
+import { askClusterMemory, handleMemory } from "../../../node/cluster/memory.ts";
 import { gatewayLimits, type Gateway } from "../../../node/gateway/index.ts";
 import { handleActors } from "../../../node/kernel/index.ts";
 import { handleInference } from "../../../node/models/index.ts";
@@ -182,13 +183,17 @@ export async function startClusterFixture(
     },
     node: "test",
     changed: (action, facts, by) => void changes.push([action, facts, by]),
-    auditCopy: async () => fixture.copy,
     ...(options.member !== false && {
       cluster,
       operations: {
         ...handleActors(actors),
         ...handleCluster(cluster, gatewayLimits),
         ...handleMemory({ kernel, cluster, limits: gatewayLimits }),
+        ...handleClusterAudit({
+          name: "test",
+          ask: (message) => askClusterMemory({ kernel, cluster, limits: gatewayLimits }, message),
+          copy: async () => fixture.copy,
+        }),
         ...handleHolders({ kernel, cluster, limits: gatewayLimits }),
         ...(options.inference && handleInference(options.inference, "test")),
       },
