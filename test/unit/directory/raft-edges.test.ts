@@ -1,6 +1,5 @@
 import { expect } from "chai";
-import { Core } from "../../../node/directory/raft/core.ts";
-import { begun, led, Table, vote, type Message } from "./raft-table.ts";
+import { begun, coreOf, led, outrun, unheard, vote, type Message } from "./raft-table.ts";
 
 /** What voters seldom come to: every branch of `node/directory/raft/core.ts` that the other transcripts leave out. */
 describe("consensus of voters, at its edges", () => {
@@ -36,12 +35,7 @@ describe("consensus of voters, at its edges", () => {
   });
 
   it("gives everything again where it was lost on its way, after four elections' time", () => {
-    const table = led();
-    table.cut.add("c");
-    for (const data of ["x", "y", "z"]) table.of("a").propose(data);
-    table.settle();
-    table.of("a").compact(4);
-    table.cut.clear();
+    const table = outrun();
     let lost = 0;
     table.passes = (_from, _to, message) => message.type !== "install" || (lost += 1) > 1;
     const leader = table.of("a");
@@ -78,10 +72,7 @@ describe("consensus of voters, at its edges", () => {
     table.of("a").receive("z", appended(1, 1));
     table.of("b").receive("a", appended(1, 1));
     // A promise for a term that it did not ask about.
-    const asking = new Table(["a", "b", "c"]);
-    asking.passes = () => false;
-    asking.tick("a", 20);
-    expect(asking.of("a").role).to.equal("candidate");
+    const asking = unheard();
     asking.of("a").receive("b", { type: "voted", term: 7, pre: true, granted: true });
     asking.settle();
     table.settle();
@@ -90,9 +81,7 @@ describe("consensus of voters, at its edges", () => {
   });
 
   it("follows again when a majority would not elect it, and asks again later", () => {
-    const table = new Table(["a", "b", "c"]);
-    table.passes = () => false;
-    table.tick("a", 20);
+    const table = unheard();
     const no: Message = { type: "voted", term: 0, pre: true, granted: false };
     table.of("a").receive("b", no);
     expect(table.of("a").role).to.equal("candidate");
@@ -104,11 +93,8 @@ describe("consensus of voters, at its edges", () => {
   });
 
   it("asks for votes in an election's time whatever the seed of its waits", () => {
-    const members = { voters: ["a", "b", "c"], learners: [] };
     for (const seed of [0, 1, 2 ** 32]) {
-      const options = { node: "a", electionTicks: 10, heartbeatTicks: 2, entriesPerMessageMax: 1, messagesOnWayMax: 1, seed, snapshot: () => [] }; // prettier-ignore
-      const base = { index: 0, term: 0, members };
-      const core = new Core<string, readonly string[]>(options, { promise: { term: 0, vote: undefined }, base, entries: [], applied: 0 }); // prettier-ignore
+      const core = coreOf({ seed });
       let ticks = 0;
       for (; core.role === "follower"; ticks += 1) core.tick();
       expect(ticks, `seed ${seed}`).to.be.within(10, 20);

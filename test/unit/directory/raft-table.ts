@@ -1,13 +1,28 @@
 /** Real cores around a table: every message is a line of a transcript. */
 import { expect } from "chai";
-import { Core } from "../../../node/directory/raft/core.ts";
+import { Core, type CoreOptions, type Restored } from "../../../node/directory/raft/core.ts";
 import type { Members, RaftMessage, Write } from "../../../node/directory/raft/messages.ts";
 
 export type Message = RaftMessage<string, readonly string[]>;
+type TableCore = Core<string, readonly string[]>;
+
+/** One voter, by itself; without more said, a of three, whose disk has nothing. */
+export function coreOf({
+  node = "a",
+  seed = 1,
+  members = { voters: ["a", "b", "c"], learners: [] },
+  snapshot = () => [],
+  ...disk
+}: Partial<Pick<CoreOptions<readonly string[]>, "node" | "seed" | "snapshot">> &
+  Partial<Pick<Restored<string>, "promise" | "entries">> & { readonly members?: Members }): TableCore {
+  const options = { node, electionTicks: 10, heartbeatTicks: 2, entriesPerMessageMax: 1, messagesOnWayMax: 2, seed, snapshot }; // prettier-ignore
+  const base = { index: 0, term: 0, members };
+  return new Core(options, { promise: { term: 0, vote: undefined }, base, entries: [], applied: 0, ...disk });
+}
 
 /** Voters whose messages arrive in order and at once, unless they are cut off; each step is a line of the transcript. */
 export class Table {
-  readonly cores = new Map<string, Core<string, readonly string[]>>();
+  readonly cores = new Map<string, TableCore>();
   readonly applied = new Map<string, string[]>();
   readonly cut = new Set<string>();
   readonly lines: string[] = [];
@@ -24,19 +39,13 @@ export class Table {
       const applied: string[] = [];
       this.applied.set(node, applied);
       const members: Members = { voters: voters.includes(node) ? voters : [], learners: [] };
-      const options = { node, electionTicks: 10, heartbeatTicks: 2, entriesPerMessageMax: 1, messagesOnWayMax: 2, seed: at + 1, snapshot: () => [...applied] }; // prettier-ignore
-      const core = new Core<string, readonly string[]>(options, {
-        promise: { term: 0, vote: undefined },
-        base: { index: 0, term: 0, members },
-        entries: [],
-        applied: 0,
-      });
+      const core = coreOf({ node, seed: at + 1, members, snapshot: () => [...applied] });
       this.cores.set(node, core);
     }
   }
 
-  of(node: string): Core<string, readonly string[]> {
-    return this.cores.get(node) as Core<string, readonly string[]>;
+  of(node: string): TableCore {
+    return this.cores.get(node) as TableCore;
   }
 
   tick(node: string, ticks: number): void {
@@ -119,12 +128,30 @@ export function led(): Table {
   return table;
 }
 
+/** Three voters, of which a leads, and c lacks what a has thrown away of its log. */
+export function outrun(): Table {
+  const table = led();
+  table.cut.add("c");
+  for (const data of ["x", "y", "z"]) table.of("a").propose(data);
+  table.settle();
+  table.of("a").compact(4);
+  table.cut.clear();
+  return table;
+}
+
+/** Three voters, of which a has asked for votes, and nobody has heard it. */
+export function unheard(): Table {
+  const table = new Table(["a", "b", "c"]);
+  table.passes = () => false;
+  table.tick("a", 20);
+  expect(table.of("a").role).to.equal("candidate");
+  return table;
+}
+
 /** Voter a with what its disk has: entries of these terms. */
 export function begun(terms: readonly number[], promise: { term: number; vote: string | undefined }) {
-  const members = { voters: ["a", "b", "c"], learners: [] };
   const entries = terms.map((term, at) => ({ index: at + 1, term, body: { type: "begin" } as const }));
-  const options = { node: "a", electionTicks: 10, heartbeatTicks: 2, entriesPerMessageMax: 8, messagesOnWayMax: 2, seed: 1, snapshot: () => [] }; // prettier-ignore
-  const core = new Core<string, readonly string[]>(options, { promise, base: { index: 0, term: 0, members }, entries, applied: 0 }); // prettier-ignore
+  const core = coreOf({ promise, entries });
   return (message: Message) => {
     core.receive("b", message);
     const { write, sendStored } = core.take();
