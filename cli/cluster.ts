@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Call } from "../client/call.ts";
 import { failure, ok, PlexusError, refused, type Failure, type Result } from "../protocols/errors.ts";
 import { parseActorId, placeOfSlot, roles as allRoles, slotCount, type Role } from "../protocols/ids.ts";
-import type { ClusterSlotRow, ClusterSummary, Moved } from "../protocols/index.ts";
+import type { ClusterSlotRow, ClusterSummary, Moved, StorageTerms } from "../protocols/index.ts";
 import { actorNamed, advised, callsTo, demand, findNode, operate, type AdminFlags } from "./admin.ts";
 import { describeAway, describeDown } from "../protocols/cluster-advice.ts";
 import {
@@ -56,14 +56,17 @@ export interface InvitationTerms {
   readonly roles: readonly Role[] | undefined;
   readonly labels: Readonly<Record<string, string>>;
   readonly expiresInMs: number | undefined;
+  /** What it may keep of shards. */
+  readonly storage?: StorageTerms | undefined;
 }
 
 /** `plexus invite`. */
 export async function invite(flags: AdminFlags, terms: InvitationTerms, output: Output): Promise<number> {
-  const { roles, labels, expiresInMs } = terms;
+  const { roles, labels, storage, expiresInMs } = terms;
   const body = {
     ...(roles !== undefined && { roles: [...roles] }),
     ...(Object.keys(labels).length > 0 && { labels }),
+    ...(storage !== undefined && { storage }),
     ...(expiresInMs !== undefined && { expiresInMs }),
   };
   const issued = await operate(flags, "cluster.invite", body);

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { parseDurationMs } from "../config/units.ts";
+import { parseDurationMs, parseSizeBytes } from "../config/units.ts";
 import { failure, PlexusError } from "../protocols/errors.ts";
 import { roles, type Role } from "../protocols/ids.ts";
 import type { AdminFlags } from "./admin.ts";
@@ -29,6 +29,15 @@ function shortest(durationMs: number): string {
   const [unit, sizeMs] = units.find(([, size]) => durationMs % size === 0) ?? ["ms", 1];
   return `${durationMs / sizeMs}${unit}`;
 }
+
+/** `500mb`, `1.5tb`. */
+export const size =
+  (name: string) =>
+  (text: string): number => {
+    const bytes = parseSizeBytes(text.toLowerCase());
+    if (bytes === undefined || bytes < 1) throw new InvalidArgumentError(`${name} must be a size like 500mb or 2tb.`);
+    return bytes;
+  };
 
 /** `2`, `0.5`, within bounds. */
 export const decimal =

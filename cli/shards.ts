@@ -2,6 +2,7 @@
 import { failure, PlexusError } from "../protocols/errors.ts";
 import { troublesOf } from "../protocols/index.ts";
 import type { HolderGroupRow, HolderRow, ShardLine, ShardsView, StorageNodeRow } from "../protocols/index.ts";
+import { storageText } from "../protocols/cluster-words.ts";
 import { describeAway } from "../protocols/cluster-advice.ts";
 import { advised, callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
 import { readSummary } from "./cluster.ts";
@@ -105,7 +106,9 @@ function describeNodes(nodes: readonly StorageNodeRow[], color: boolean, width: 
     withoutControls(row.name),
     size(row.usedBytes),
     size(row.roomBytes),
-    size(row.quotaBytes),
+    row.allowed === undefined
+      ? size(row.quotaBytes)
+      : `${size(row.quotaBytes)} (invited for ${storageText(row.allowed)})`,
     trust(row),
   ]);
   return renderTable(columns, cells, { color, columns: width });

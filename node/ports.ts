@@ -19,6 +19,7 @@ import type {
   OrderWish,
   Result,
   Role,
+  StorageTerms,
   SeenEntry,
   SlotId,
   SpanFacts,
@@ -326,6 +327,8 @@ export interface MemberRecord {
   readonly drain?: DrainBegun;
   /** It is being taken out of the cluster: it may not leave others out of its slots' sets any more. */
   readonly leaving?: true;
+  /** What the cluster allows of it where it keeps shards, by its invitation. It does not change that itself. */
+  readonly storage?: StorageTerms;
   /** It can prove for whom it sends, and ask others to; see node/routing/identity.ts. Absent: its version cannot. */
   readonly vouches?: true;
 }

@@ -1,8 +1,8 @@
 /** How a cluster is, in words: `plexus nodes`, `plexus top` and the page of nodes say the same. Pure; what comes from other nodes is shown
  *  without control characters. What is wrong and what to do: `cluster-advice.ts`; how a node leaves: `cluster-leaving.ts`. */
-import { counted, describeDuration } from "./amounts.ts";
+import { counted, describeBytes, describeDuration } from "./amounts.ts";
 import { isTaker } from "./cluster-advice.ts";
-import type { ClusterNodeRow, ClusterSummary, InvitationIssued } from "./cluster.ts";
+import type { ClusterNodeRow, ClusterSummary, InvitationIssued, StorageTerms } from "./cluster.ts";
 import { quorumOf, soleKeeper, type DirectoryVoters, type Replicated } from "./directory-info.ts";
 import { roles } from "./ids.ts";
 import { withoutControls } from "./printable.ts";
@@ -148,6 +148,12 @@ export function joinCommand(
   ].join(" ");
 }
 
+/** `at most 200 GiB of shards, of backup alone`. */
+export function storageText({ quotaBytes, classes }: StorageTerms): string {
+  const most = quotaBytes === undefined ? "shards" : `at most ${describeBytes(quotaBytes)} of shards`;
+  return classes === undefined ? most : `${most}, of ${classes.map(withoutControls).join(" and ")} alone`;
+}
+
 /** What the holder of an invitation should know, a sentence each. */
 export function describeInvited(issued: InvitationIssued, nowMs: number): readonly string[] {
   // What the asking took is no part of what was asked for.
@@ -155,6 +161,7 @@ export function describeInvited(issued: InvitationIssued, nowMs: number): readon
   return [
     `This command adds one node to the cluster. It works once, within ${remaining} (until ${new Date(issued.expiresAtMs).toISOString()}).`,
     "On another machine add --mesh-host ADDRESS, an address of that machine that the other nodes can reach, and --host ADDRESS if people should reach it too. On the same machine add --data FOLDER --name NAME --port PORT.",
+    ...(issued.storage === undefined ? [] : [`It keeps ${storageText(issued.storage)}.`]),
     "Anybody who has the token can join with a node. Treat it as a password until it is used.",
   ];
 }

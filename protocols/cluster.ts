@@ -1,6 +1,6 @@
 /** What admins see and do of a cluster: rows and bodies of the `/api/v1/admin/cluster` routes, used by the page and the
  *  command line. */
-import { Type } from "typebox";
+import { Type, type Static } from "typebox";
 import { voterCounts, type DirectoryInfo, type DirectorySize } from "./directory-info.ts";
 import type { Failure } from "./errors.ts";
 import { roles, slotCount, type Role } from "./ids.ts";
@@ -48,10 +48,34 @@ export const slotsQuery = object({
   from: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
 });
 
+/** What a cluster allows of a node that keeps shards: how much, and of which classes of data. */
+export const storageTerms = Type.Object(
+  {
+    quotaBytes: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: "The most that shards may take there, whatever its operator gives",
+      }),
+    ),
+    classes: Type.Optional(
+      Type.Array(Type.String({ pattern: "^[a-z][a-z0-9.-]{0,31}$" }), {
+        minItems: 1,
+        maxItems: 16,
+        uniqueItems: true,
+        description: "New stripes of these classes only: `backup` is `backup.pack` and `backup.manifest`",
+      }),
+    ),
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
+export type StorageTerms = Static<typeof storageTerms>;
+
 /** Bodies. */
 export const createInvitation = object({
   roles: Type.Optional(chosenRoles),
   labels: Type.Optional(nodeLabels),
+  storage: Type.Optional(storageTerms),
   expiresInMs: Type.Optional(Type.Integer({ minimum: 1_000, maximum: 7 * 24 * 3_600_000 })),
 });
 export const setNodeRoles = object({
@@ -228,6 +252,8 @@ export interface InvitationIssued {
   readonly id?: string;
   readonly expiresAtMs: number;
   readonly roles: readonly Role[];
+  /** What it may keep; absent: what its operator gives. */
+  readonly storage?: StorageTerms;
   /** Where the newcomer looks for the node that made it, as the token says. */
   readonly addresses?: readonly string[];
 }

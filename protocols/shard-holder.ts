@@ -1,7 +1,7 @@
 /** The commands of shard-holders: which shards one has, for whom, and how long (docs/decisions/0048-groups-of-holders.md). */
 import { Type } from "typebox";
 import { answer, command } from "./command.ts";
-import type { ClusterSlotRow } from "./cluster.ts";
+import type { ClusterSlotRow, StorageTerms } from "./cluster.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { ActorId } from "./ids.ts";
 import { wireLimits as limits } from "./limits.ts";
@@ -304,6 +304,8 @@ export interface StorageNodeRow {
   readonly usedBytes?: number;
   readonly roomBytes?: number;
   readonly quotaBytes?: number;
+  /** What the cluster allows of it, by its invitation. Absent: what its operator gives. */
+  readonly allowed?: StorageTerms;
 }
 
 /** The groups of holders as admins see them. */

@@ -1,11 +1,13 @@
 import { newcomerRoles, roles, type Role } from "../../protocols/ids.ts";
 import {
   adminFlags,
+  collect,
   duration,
   examples,
   labelsFrom,
   namedValue,
   roleList,
+  size,
   withAdminFlags,
   type AdminOptions,
 } from "../options.ts";
@@ -22,6 +24,16 @@ export const define: Define = (command, { output, onExit }) => {
       )
       .option("--label <name=value>", "label of the new node, repeatable", namedValue)
       .option(
+        "--quota <size>",
+        "with the role storage: the most that it may keep of shards, like 200gb",
+        size("--quota"),
+      )
+      .option(
+        "--class <class>",
+        "with the role storage: only new data of this class, such as backup; repeatable",
+        collect<string>,
+      )
+      .option(
         "--expires <duration>",
         "how long it is valid: 10m, 2d, at most 7d (default: 1h)",
         duration("The time", { minMs: 1_000, maxMs: 7 * 24 * 3_600_000 }),
@@ -32,6 +44,7 @@ export const define: Define = (command, { output, onExit }) => {
       examples(
         "plexus invite --role ai",
         "plexus invite --role chat,gateway --label zone=b --expires 10m",
+        "plexus invite --role storage --quota 200gb --class backup",
         "TOKEN=$(plexus invite --json | jq -r .token)",
       ),
     )
@@ -41,10 +54,16 @@ export const define: Define = (command, { output, onExit }) => {
           readonly role?: readonly Role[];
           readonly label?: readonly string[];
           readonly expires?: number;
+          readonly quota?: number;
+          readonly class?: readonly string[];
         },
       ) => {
         const { invite } = await import("../cluster.ts");
-        const terms = { roles: options.role, labels: labelsFrom(options.label ?? []), expiresInMs: options.expires };
+        const { role, expires, quota, class: classes } = options;
+        const storage = { ...(quota !== undefined && { quotaBytes: quota }), ...(classes && { classes: [...classes] }) };
+        const isLimited = quota !== undefined || classes !== undefined;
+        const labels = labelsFrom(options.label ?? []);
+        const terms = { roles: role, labels, expiresInMs: expires, ...(isLimited && { storage }) };
         onExit(await invite(await adminFlags(options), terms, output));
       },
     );

@@ -11,6 +11,7 @@ import {
   measures,
   periods,
   setEndpoint,
+  storageTerms,
   trustStates,
   voterCounts,
   type ClusterRole,
@@ -23,6 +24,7 @@ import {
   type Quota,
   type Role,
   type SlotId,
+  type StorageTerms,
   type TrustState,
   type WantedModel,
 } from "../../protocols/index.ts";
@@ -124,6 +126,7 @@ const isMemberRecord = checkOf(
     state: word,
     drain: Type.Optional(Type.Object({ by: Type.String({ maxLength: 128 }), sinceMs: count, endedAtMs: Type.Optional(count) })), // prettier-ignore
     leaving: Type.Optional(Type.Boolean()),
+    storage: Type.Optional(storageTerms),
     vouches: Type.Optional(Type.Boolean()),
   }),
 );
@@ -137,6 +140,7 @@ export interface InvitationRecord {
   readonly secretHash: string;
   readonly roles: readonly Role[];
   readonly labels: Readonly<Record<string, string>>;
+  readonly storage?: StorageTerms;
   readonly expiresAtMs: number;
   /** The node that redeemed it, and whether its member row was written. */
   readonly used?: { readonly node: NodeId; readonly peer: string; readonly admitted: boolean };
@@ -156,6 +160,7 @@ const isInvitationRecord = checkOf(
     secretHash: Type.String({ maxLength: 256 }),
     roles: words,
     labels,
+    storage: Type.Optional(storageTerms),
     // The last moment that a date can name.
     expiresAtMs: Type.Number({ minimum: 0, maximum: 8.64e15 }),
     used: Type.Optional(Type.Object({ node, peer: Type.String({ maxLength: 128 }), admitted: Type.Boolean() })),

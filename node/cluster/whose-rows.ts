@@ -14,8 +14,8 @@ import {
   tokenKeysPrefix,
 } from "./records.ts";
 
-/** What another member may change in a row: draining, eviction, roles. All else a node says of itself. */
-const ofOthers: ReadonlySet<string> = new Set(["state", "leaving", "drain", "roles"]);
+/** What another member may change in a row: draining, eviction, roles, what it may keep. All else a node says of itself. */
+const ofOthers: ReadonlySet<string> = new Set(["state", "leaving", "drain", "roles", "storage"]);
 
 /** What ids of nodes look like, also those that were drawn: of the node that began the cluster. */
 const nodeId = /^[0-9a-f]{16}$/;
@@ -41,7 +41,8 @@ export function refusalOfRow(change: RowChange): string | undefined {
     return key === tokenKeysKey(from) ? undefined : "only the node itself says which keys it signs with";
   if (key === identityKey && before !== undefined) return "members prove whom they act for, and nobody takes that back";
   if (key.startsWith(slotPrefix)) return refusalOfSlot(change);
-  if (!key.startsWith(memberPrefix) || key === memberKey(from) || next === undefined) return undefined;
+  if (!key.startsWith(memberPrefix) || next === undefined) return undefined;
+  if (key === memberKey(from)) return refusalOfOwn(change);
   if (before === undefined) return refusalOfNewcomer(change, asMember({ key, value: next, revision: 0 }));
   const [was, is] = [asMember(before), asMember({ ...before, value: next })];
   if (was === undefined || is === undefined) return undefined;
@@ -49,6 +50,16 @@ export function refusalOfRow(change: RowChange): string | undefined {
     (name) => !ofOthers.has(name) && !(name === "name" && was.incarnation === 0),
   );
   return changed.length === 0 ? undefined : `only the node itself changes this in its row: ${changed.join(", ")}`;
+}
+
+/** A node says everything of itself but what the cluster allows of it. Managers decide that for all. */
+function refusalOfOwn({ before, next }: RowChange): string | undefined {
+  const was = before && asMember(before);
+  if (before === undefined || was?.storage === undefined || was.roles.includes("manager")) return undefined;
+  const is = asMember({ ...before, value: next });
+  return isSame(was.storage, is?.storage)
+    ? undefined
+    : "what it may keep, its invitation says, and not the node itself";
 }
 
 /** Who is admitted under an id has the key that it is made from. */

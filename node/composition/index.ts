@@ -601,13 +601,15 @@ async function issueInvitation(
   const offer = {
     roles: terms.roles ?? newcomerRoles,
     labels: terms.labels ?? {},
+    ...(terms.storage && { storage: terms.storage }),
     expiresInMs: terms.expiresInMs ?? invitationMs,
     cluster: at.identity.cluster,
     peer: mesh.peer,
     addresses: mesh.addresses(),
   };
   const made = await createInvitation(at.directory, offer, at.machine);
-  return made.ok ? ok({ ...made.value, roles: offer.roles, addresses: offer.addresses }) : made;
+  const { roles, addresses, storage } = offer;
+  return made.ok ? ok({ ...made.value, roles, addresses, ...(storage && { storage }) }) : made;
 }
 
 /** What the folder knows of the age of its copies. Folders from before that was kept say nothing. */

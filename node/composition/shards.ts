@@ -7,7 +7,15 @@ import { shardFolder } from "../data-folder/index.ts";
 import type { NodeLoad } from "../membership/index.ts";
 import { openFiles } from "../platform/index.ts";
 import type { Files, Meter, NodeId } from "../ports.ts";
-import { createShards, openShardMemory, shardLimits, type Shards, type Signer } from "../shards/index.ts";
+import {
+  allowedBytes,
+  createShards,
+  openShardMemory,
+  roomAt,
+  shardLimits,
+  type Shards,
+  type Signer,
+} from "../shards/index.ts";
 import { namesOfClass } from "../shards/coding/index.ts";
 import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
@@ -37,14 +45,17 @@ export async function openShards(
   const { exchange, table, membership, kernel, groups } = peer;
   const files = await openFiles(shardFolder(config.data));
   const blobs = await openBlobStore({ files, meter: ofShards(meter) });
-  const quotaBytes = config.shardQuota === undefined ? undefined : parseSizeBytes(config.shardQuota);
+  const given = config.shardQuota === undefined ? undefined : parseSizeBytes(config.shardQuota);
+  const termsOf = (other: NodeId) => membership.members().members.find((one) => one.node === other)?.storage;
+  const quotaNow = (): number | undefined => allowedBytes(given, termsOf(node));
   const roomBytes = (): number | undefined => {
+    const quotaBytes = quotaNow();
     const left = quotaBytes === undefined ? undefined : Math.max(0, quotaBytes - blobs.usedBytes());
     const free = files.freeBytes();
     return left === undefined || free === undefined ? (left ?? free) : Math.min(left, free);
   };
   const load = (): Partial<NodeLoad> => {
-    const room = roomBytes();
+    const [room, quotaBytes] = [roomBytes(), quotaNow()];
     return {
       shardBytes: blobs.usedBytes(),
       ...(room !== undefined && { shardRoomBytes: room }),
@@ -66,8 +77,9 @@ export async function openShards(
     groups: () => groups.current(),
     memory: await openShardMemory(store, shardLimits, log),
     signer: signerOf(config, node, peer),
-    ...(quotaBytes !== undefined && { quotaBytes }),
-    freeBytesOf: (other) => (other === node ? roomBytes() : membership.heard(other)?.load?.shardRoomBytes),
+    quotaBytes: quotaNow,
+    freeBytesOf: (other) =>
+      other === node ? roomBytes() : roomAt(membership.heard(other)?.load ?? {}, termsOf(other)),
     noted: changed,
     guest,
     trustOf: (other) => peer.trust.of(other),

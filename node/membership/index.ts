@@ -58,7 +58,10 @@ export interface Heard {
 }
 
 /** The fields of its row that a node writes when it starts. */
-export type OwnRecord = Omit<MemberRecord, "incarnation" | "state" | "rolesConfigured" | "labelsConfigured">;
+export type OwnRecord = Omit<
+  MemberRecord,
+  "incarnation" | "state" | "rolesConfigured" | "labelsConfigured" | "storage"
+>;
 
 export interface MembershipPart extends Membership {
   /** Resolves when the directory has told the list once. */
@@ -466,6 +469,7 @@ export function startedAgain(record: OwnRecord, row: MemberRecord | undefined): 
     incarnation: (row?.incarnation ?? 0) + 1,
     state: row?.state ?? "active",
     ...(row?.drain && { drain: row.drain }),
+    ...(row?.storage && { storage: row.storage }),
   };
 }
 

@@ -22,6 +22,7 @@ import {
   type Failure,
   type Result,
   type Role,
+  type StorageTerms,
 } from "../../protocols/index.ts";
 import type { Clock, Directory, DirectoryRow, MemberRecord, Random } from "../ports.ts";
 import {
@@ -107,6 +108,8 @@ export async function createInvitation(
   offer: {
     readonly roles: readonly Role[];
     readonly labels: Readonly<Record<string, string>>;
+    /** What it may keep there. */
+    readonly storage?: StorageTerms;
     readonly expiresInMs: number;
     readonly cluster: string;
     /** The node to ask, which is any member that the newcomer can reach. */
@@ -116,9 +119,10 @@ export async function createInvitation(
   ports: { readonly clock: Clock; readonly random: Random },
 ): Promise<Result<{ readonly token: string; readonly id: string; readonly expiresAtMs: number }>> {
   const { lifeMsMax, invitationsMax, keptMs, attemptsMax } = invitationLimits;
-  const { roles, labels, expiresInMs } = offer;
+  const { roles, labels, storage, expiresInMs } = offer;
   const wrong = (field: string) => refused(failure("BAD_REQUEST", { field }));
   if (roles.length === 0 || roles.some((role) => !allRoles.includes(role))) return wrong("roles");
+  if (storage !== undefined && !roles.includes("storage")) return wrong("storage");
   if (!(expiresInMs > 0 && expiresInMs <= lifeMsMax)) return wrong("expiresInMs");
   if (offer.addresses.length === 0) return wrong("addresses");
   const nowMs = ports.clock.nowMs();
@@ -132,7 +136,14 @@ export async function createInvitation(
       const id = Buffer.from(ports.random.bytes(idBytes)).toString("hex");
       const secret = ports.random.bytes(secretBytes);
       const expiresAtMs = nowMs + expiresInMs;
-      const record: InvitationRecord = { id, secretHash: hashOf(secret), roles, labels, expiresAtMs };
+      const record: InvitationRecord = {
+        id,
+        secretHash: hashOf(secret),
+        roles,
+        labels,
+        ...(storage && { storage }),
+        expiresAtMs,
+      };
       const { applied } = await directory.compareAndSet(`${invitationPrefix}${id}`, record, 0);
       if (!applied) continue;
       const { cluster, peer, addresses } = offer;
@@ -310,6 +321,7 @@ async function admit(
     peer,
     roles: roles ?? invitation.roles,
     labels: { ...labels, ...invitation.labels },
+    ...(invitation.storage && { storage: invitation.storage }),
     state: "active",
   };
   const written = await directory.compareAndSet(memberKey(member.node), member, 0, claimed);

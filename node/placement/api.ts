@@ -15,6 +15,7 @@ import type {
   Released,
   Result,
   Role,
+  StorageTerms,
   ShardsView,
   SlotId,
   SupposedChange,
@@ -41,6 +42,7 @@ export interface ClusterControl {
     terms: {
       readonly roles?: readonly Role[];
       readonly labels?: Readonly<Record<string, string>>;
+      readonly storage?: StorageTerms;
       readonly expiresInMs?: number;
     },
     by?: string,

@@ -19,6 +19,7 @@ import {
   type SlotId,
   withAwaited,
 } from "../../protocols/index.ts";
+import { storageText } from "../../protocols/cluster-words.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Directory, MemberRecord, NodeId } from "../ports.ts";
 import { sameSet } from "../cluster/records.ts";
@@ -159,6 +160,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
           ...(id !== undefined && { invitation: id }),
           roles: roles.join(","),
           ...(labels.length > 0 && { labels: labels.join(",") }),
+          ...(terms.storage !== undefined && { storage: storageText(terms.storage) }),
           expires: new Date(expiresAtMs).toISOString(),
         };
         note("invite", facts, by);

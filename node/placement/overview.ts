@@ -245,7 +245,7 @@ export function createOverview(ports: OverviewPorts): Overview {
         holders: Array.from({ length: width }, (_, index) => holderRow(holderOf(name, index))),
       }));
       const keepers = members.filter(({ roles }) => roles.includes("storage"));
-      const nodes = keepers.map(({ node: id, name, labels }): StorageNodeRow => {
+      const nodes = keepers.map(({ node: id, name, labels, storage }): StorageNodeRow => {
         const load = ports.heard(id)?.load;
         const row = ports.trust.current().find((one) => one.name === id);
         const up = isUp(id);
@@ -259,6 +259,7 @@ export function createOverview(ports: OverviewPorts): Overview {
           ...(up && load?.shardBytes !== undefined && { usedBytes: load.shardBytes }),
           ...(up && load?.shardRoomBytes !== undefined && { roomBytes: load.shardRoomBytes }),
           ...(up && load?.shardQuotaBytes !== undefined && { quotaBytes: load.shardQuotaBytes }),
+          ...(storage !== undefined && { allowed: storage }),
         };
       });
       return { places: placesOf(members), groups, nodes };

@@ -36,6 +36,7 @@ export { handleHolders, handleStripes } from "./operations.ts";
 export { isHolder } from "./parts.ts";
 export { shardLimits, type ShardLimits } from "./limits.ts";
 export { openShardMemory, type ShardMemory } from "./memory.ts";
+export { allowedBytes, roomAt } from "./quota.ts";
 export type { Signer } from "./receipts.ts";
 
 export interface ShardsOptions extends Omit<ShardPorts, "limits" | "ask"> {
@@ -66,7 +67,7 @@ export function createShards(options: ShardsOptions): Shards {
   const limits: ShardLimits = { ...shardLimits, ...options.limits };
   const ports: ShardPorts = {
     ...options,
-    owned: withinQuota(options.owned, options.quotaBytes),
+    owned: withinQuota(options.owned, () => options.quotaBytes?.()),
     limits,
     ask: (to, message, timeoutMs) => options.kernel.ask({ to, from: "node", message, timeoutMs }),
   };

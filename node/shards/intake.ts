@@ -94,7 +94,7 @@ export function createIntake(ports: ShardPorts): Intake {
       });
       if (has.ok && has.value) return ok({ has: true });
     }
-    const beyond = quotaFault(owned, ports.quotaBytes, sizeBytes);
+    const beyond = quotaFault(owned, ports.quotaBytes?.(), sizeBytes);
     if (beyond !== undefined) return refused(beyond);
     const key = keyOf(from, name);
     const ofThatNode = [...uploads.values()].filter((one) => one.from === from).length;

@@ -42,8 +42,8 @@ export interface ShardPorts {
   /** Those of the directory. */
   groups(): readonly HolderGroup[];
   readonly signer: Signer;
-  /** What shards may take on this node's disk; undefined: as much as there is. */
-  readonly quotaBytes?: number | undefined;
+  /** What shards may take on this node's disk now; undefined: as much as there is. */
+  readonly quotaBytes?: () => number | undefined;
   /** Does what another node brings when people have room for it, which is within seconds; without it at once. */
   readonly guest?: <Answer>(work: () => Promise<Answer>) => Promise<Answer>;
 }

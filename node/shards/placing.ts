@@ -11,6 +11,7 @@ import {
 import type { NodeId } from "../ports.ts";
 import { chooseHolders, headerBytes, partBytes, schemeFor, usualOf, widthOf, type Candidate } from "./coding/index.ts";
 import { holdersOf, ownerOf, type ShardPorts } from "./parts.ts";
+import { admitsClass } from "./quota.ts";
 import type { Chosen } from "./wanted.ts";
 
 /** What is known of a node that may take shards. */
@@ -56,6 +57,7 @@ export function choosePlace(
         const node = ownerOf(ports, holder);
         const member = node === undefined ? undefined : members.get(node);
         if (node === undefined || member === undefined || !membership.isStaying(node)) return [];
+        if (!admitsClass(member.storage, how.class)) return [];
         const { reliability, freeBytes = unknownFreeBytes, trust = "trusted" } = ports.conditionOf(node);
         if (trust !== "trusted") untrusted.add(node);
         if (trust === "suspect") return [];

@@ -140,4 +140,38 @@ describe("the page of shards of three nodes that keep them", function () {
     });
     expect((await view()).nodes.map(({ name }) => name)).to.have.members(["first", "second", "third"]);
   });
+
+  it("invites a node for so much and for backups alone, and shows that it keeps to it", async () => {
+    await page.goto(`${fixture.node.url}/admin/nodes`);
+    const invite = region("Invite a node");
+    for (const role of ["manager", "chat", "ai", "gateway"])
+      await invite.getByRole("checkbox", { name: new RegExp(`^${role}:`) }).uncheck();
+    const most = invite.getByRole("textbox", { name: "Most that it keeps, in GB" });
+    await most.fill("a little");
+    await invite.getByRole("button", { name: "Make an invitation" }).click();
+    await invite.getByText("A number of gigabytes, such as 200 or 0.5.").waitFor();
+    await most.fill("0.064");
+    await invite.getByRole("checkbox", { name: "Only new backups" }).check();
+    await invite.getByRole("button", { name: "Make an invitation" }).click();
+    await invite.getByText("It keeps at most 61 MiB of shards, of backup alone.").waitFor();
+    const folderOfShots = process.env["PLEXUS_TEST_SHOTS"];
+    if (folderOfShots !== undefined) await invite.screenshot({ path: `${folderOfShots}/invite-storage.png` });
+    expect(await axeFaults(page, { within: "main" })).to.deep.equal([]);
+    const command = (await invite.locator("pre").textContent()) ?? "";
+    // It gives itself more.
+    process.env["PLEXUS_SHARD_QUOTA"] = "500gb";
+    await others.start("fourth", command.split(" ").slice(2)).finally(() => delete process.env["PLEXUS_SHARD_QUOTA"]);
+    await page.goto(`${fixture.node.url}/admin/shards`);
+    const row = region("Nodes").getByRole("listitem").filter({ hasText: "fourth" });
+    await row
+      .getByText("room for 61 MiB · at most 61 MiB · invited for at most 61 MiB of shards, of backup alone · ")
+      .waitFor();
+    expect(await plexus(fixture.node, "shards", "list")).to.match(/fourth .*61 MiB .*61 MiB \(invited for at most 61 MiB of shards, of backup alone\)/); // prettier-ignore
+    // Once more from its data: what it may keep stays.
+    await others.named("fourth").end("SIGKILL");
+    await row.getByText("It is down.").waitFor();
+    await others.named("fourth").start();
+    await row.getByText("at most 61 MiB · invited for at most 61 MiB of shards").waitFor();
+    expect(fixture.complaints).to.deep.equal([]);
+  });
 });

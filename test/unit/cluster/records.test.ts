@@ -39,6 +39,7 @@ const member: Required<MemberRecord> = {
   ],
   drain: { by: "ada", sinceMs: 5 },
   leaving: true,
+  storage: { quotaBytes: 200e9, classes: ["backup"] },
   vouches: true,
 };
 const invitation: Required<InvitationRecord> = {
@@ -46,6 +47,7 @@ const invitation: Required<InvitationRecord> = {
   secretHash: "00".repeat(32),
   roles: ["chat"],
   labels: { zone: "a" },
+  storage: { quotaBytes: 200e9, classes: ["backup"] },
   expiresAtMs: 1_000.5,
   used: { node: "b", peer: "peer-b", admitted: false },
 };
@@ -93,8 +95,8 @@ const price: Required<Price> = { name: "gpt", input: 1, cached: 0.1, output: 4, 
 
 const rows: readonly (readonly [key: string, value: object, optional: readonly string[]])[] = [
   ["slot/room/lobby", slot, ["abandoned", "want", "held", "home", "splitFrom"]],
-  ["member/a", member, ["rolesConfigured", "labelsConfigured", "offers", "drain", "leaving", "vouches"]],
-  ["invitation/0123456789ab", invitation, ["used"]],
+  ["member/a", member, ["rolesConfigured", "labelsConfigured", "offers", "drain", "leaving", "storage", "vouches"]],
+  ["invitation/0123456789ab", invitation, ["storage", "used"]],
   ["policy", policy, []],
   ["route/smart", route, ["shadow", "balance", "prefer", "kinds", "ensemble", "cache"]],
   ["endpoint/box", endpoint, ["model", "key", "capabilities", "contextTokens", "places", "labels"]],

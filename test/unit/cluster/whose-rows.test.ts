@@ -42,6 +42,20 @@ describe("rows of one member, and the others", () => {
     expect(refusal("n2", member(), undefined as never), "admitted").to.equal(undefined);
   });
 
+  it("what the cluster allows of a node others say, not the node itself, unless it is a manager", () => {
+    const storage = { quotaBytes: 100, classes: ["backup"] };
+    const row = { ...before, value: member({ roles: ["storage"], storage }) };
+    const changed = (from: string, more: object) => refusal(from, member({ roles: ["storage"], ...more }), row);
+    for (const more of [{}, { storage: { ...storage, quotaBytes: 200 } }, { storage: { quotaBytes: 100 } }])
+      expect([changed("n2", more), changed("n1", more)], JSON.stringify(more)).to.deep.equal([
+        undefined,
+        "what it may keep, its invitation says, and not the node itself",
+      ]);
+    expect(changed("n1", { storage: { ...storage }, url: "http://other" })).to.equal(undefined);
+    const manager = { ...before, value: member({ roles: ["manager", "storage"], storage }) };
+    expect(refusal("n1", member({ roles: ["manager", "storage"] }), manager)).to.equal(undefined);
+  });
+
   it("nobody else says where a node is, who it is, or what it has", () => {
     const forged: Readonly<Record<string, object>> = {
       peer: { peer: "peer-2" },

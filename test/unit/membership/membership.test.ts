@@ -139,6 +139,18 @@ describe("membership", () => {
     expect(await started({})).to.deep.equal({ rack: "7" });
   });
 
+  it("keeps what the cluster allows of it, however often it starts", async () => {
+    const cluster = new Cluster(10);
+    await cluster.begin(["a", "b"]);
+    const storage = { quotaBytes: 100, classes: ["backup"] };
+    await cluster.edit("b", { storage });
+    for (let starts = 0; starts < 2; starts += 1) {
+      cluster.kill("b");
+      const joined = await of(cluster, cluster.start("b").membership.join(ownRecord("b")));
+      expect(joined).to.have.property("value").that.deep.includes({ storage });
+    }
+  });
+
   it("learns that it was evicted, also when that happened while it was away", async () => {
     const cluster = new Cluster(5);
     await cluster.begin(["a", "b"]);

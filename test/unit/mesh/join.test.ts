@@ -186,12 +186,13 @@ describe("joining the mesh", () => {
     await loopback.stop();
   });
 
-  const invite = async (roles: readonly Role[] = ["ai", "chat"], expiresInMs = 60_000): Promise<string> => {
+  const invite = async (roles: readonly Role[] = ["ai", "chat"], expiresInMs = 60_000, more = {}): Promise<string> => {
     const made = await createInvitation(
       directory,
       {
         roles,
         labels: { zone: "b" },
+        ...more,
         expiresInMs,
         cluster: "cluster-one",
         peer: member.mesh.peer,
@@ -252,6 +253,17 @@ describe("joining the mesh", () => {
     expect(codeOf(greedy)).to.equal("INVITATION_INVALID");
     expect(directory.rows.has(memberKey("greedy"))).to.equal(false);
     expect(codeOf(await attempt(token, await newKey(), facts("modest", { roles: ["ai"] })))).to.equal("ok");
+  });
+
+  it("keeps what an invitation allows of a node that keeps shards, and gives the newcomer no more", async () => {
+    const storage = { quotaBytes: 64e6, classes: ["backup"] };
+    const token = await invite(["storage"], 60_000, { storage });
+    const greedy = { ...facts("greedy"), storage: { quotaBytes: 64e9 } } as JoiningNode;
+    const joined = await attempt(token, await newKey(), greedy);
+    expect(codeOf(joined)).to.not.equal("ok");
+    const honest = await attempt(token, await newKey(), facts("honest", { roles: ["storage"] }));
+    expect(honest.ok && honest.value.member.storage).to.deep.equal(storage);
+    expect(directory.rows.get(memberKey("honest"))?.value).to.deep.include({ storage });
   });
 
   it("gives another name when one is taken", async () => {
@@ -581,6 +593,7 @@ describe("an invitation and the directory", () => {
     for (const [change, field] of [
       [{ roles: [] }, "roles"],
       [{ roles: ["captain"] }, "roles"],
+      [{ storage: { quotaBytes: 1 } }, "storage"],
       [{ expiresInMs: 0 }, "expiresInMs"],
       [{ expiresInMs: invitationLimits.lifeMsMax + 1 }, "expiresInMs"],
       [{ addresses: [] }, "addresses"],

@@ -474,7 +474,7 @@ export class Fixture {
         isSigned: (by, bytes, signature) => Promise.resolve(Buffer.compare(signatureOf(by, bytes), signature) === 0),
       },
       trustOf: (other) => this.trust.get(other),
-      ...(this.quotas.has(node) && { quotaBytes: this.quotas.get(node) }),
+      quotaBytes: () => this.quotas.get(node),
       guest: this.guests.get(node) ?? ((work) => work()),
       noted: (action, facts) => void this.noted.push({ action, by: node, ...facts }),
     });

@@ -17,6 +17,7 @@ import {
   type Candidate,
 } from "../../../node/shards/coding/index.ts";
 import { choosePlace, type NodeCondition } from "../../../node/shards/placing.ts";
+import { allowedBytes, roomAt } from "../../../node/shards/quota.ts";
 import { schemesFrom, type Scheme } from "../../../protocols/index.ts";
 
 const rs = (k: number, m: number): Scheme => ({ type: "rs", k, m });
@@ -161,6 +162,40 @@ describe("schemes as text", () => {
     expect(chosen((index) => ({ ...roomy, trust: index < 1 ? "trusted" : index < 3 ? "suspect" : "new" }))).to.equal(
       'HOLDERS_TOO_FEW {"class":"bulk","holders":1,"needed":2,"untrusted":5}',
     );
+  });
+});
+
+describe("what a cluster allows of nodes", () => {
+  it("leaves a node out of stripes of classes that are not its own", () => {
+    const members = Array.from({ length: 4 }, (_, index) => ({
+      node: `node-${index}`,
+      labels: {},
+      ...(index < 2 && { storage: { classes: ["backup"] } }),
+    }));
+    const ports = {
+      groups: () => [{ name: "g1", width: 4, open: true }],
+      table: { get: (slot: string) => ({ record: { owner: `node-${slot.split(".")[1]}` } }) },
+      membership: { members: () => ({ members }), isStaying: () => true },
+      conditionOf: () => ({ reliability: 1, freeBytes: 1e9 }),
+    } as unknown as Parameters<typeof choosePlace>[0];
+    const placesOf = (name: string) => {
+      const place = choosePlace(ports, { class: name, bytes: 1_000 });
+      const places = place.ok ? place.value.places("stripe", 500, new Set()) : place;
+      return places.ok ? places.value.toSorted() : places.error.code;
+    };
+    expect(placesOf("attachment")).to.deep.equal([2, 3]);
+    expect(placesOf("backup.manifest")).to.deep.equal([0, 1, 2, 3]);
+    expect(placesOf("backups")).to.deep.equal([2, 3]);
+  });
+
+  it("is the smaller of what is given and what is allowed, and does not rest on the room that a node says it has", () => {
+    expect(allowedBytes(undefined, undefined)).to.equal(undefined);
+    expect(allowedBytes(5, { classes: ["backup"] })).to.equal(5);
+    expect([allowedBytes(5, { quotaBytes: 7 }), allowedBytes(9, { quotaBytes: 7 }), allowedBytes(undefined, { quotaBytes: 7 })]).to.deep.equal([5, 7, 7]); // prettier-ignore
+    expect(roomAt({ shardRoomBytes: 1e12, shardBytes: 60 }, { quotaBytes: 100 })).to.equal(40);
+    expect(roomAt({ shardRoomBytes: 1e12, shardBytes: 600 }, { quotaBytes: 100 })).to.equal(0);
+    expect(roomAt({ shardRoomBytes: 10, shardBytes: 60 }, { quotaBytes: 100 })).to.equal(10);
+    expect([roomAt({}, undefined), roomAt({ shardRoomBytes: 3 }, undefined), roomAt({}, { quotaBytes: 9 })]).to.deep.equal([undefined, 3, 9]); // prettier-ignore
   });
 });
 

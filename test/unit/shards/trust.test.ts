@@ -147,6 +147,18 @@ describe("nodes that keep shards", () => {
     await world.pass(1_000);
     expect(fixture.machine("n6").blobs?.usedBytes()).to.be.above(0).and.at.most(9_000);
     expect(fixture.holders.inventory(holderOf("g", 5))).to.have.length(1);
+    // It is read for each shard: a change is felt at once, and takes nothing away.
+    const before = fixture.machine("n6").blobs?.usedBytes() ?? 0;
+    fixture.quotas.set("n6", 9_000_000);
+    await world.settle(stripes.put(someBytes(20_000, 9), { class: "test", owner: "user/ada" }));
+    await world.pass(1_000);
+    expect(fixture.machine("n6").blobs?.usedBytes()).to.be.above(before);
+    await world.pass(60_000);
+    const held = fixture.holders.inventory(holderOf("g", 5)).length;
+    fixture.quotas.set("n6", 1);
+    await world.settle(stripes.put(someBytes(20_000, 10), { class: "test", owner: "user/ada" }));
+    await world.pass(1_000);
+    expect(fixture.holders.inventory(holderOf("g", 5))).to.have.length(held);
   });
 
   it("get one shard of a stripe at the most while on probation, which counts for nothing, and none while suspected", async () => {

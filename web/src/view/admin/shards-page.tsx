@@ -12,6 +12,7 @@ import {
   type TrustState,
 } from "../../../../protocols/index.ts";
 import { counted } from "../../../../protocols/amounts.ts";
+import { storageText } from "../../../../protocols/cluster-words.ts";
 import { finder } from "../../../../protocols/names.ts";
 import { notices } from "../../live/index.ts";
 import { callWithin, seen } from "../../wire/index.ts";
@@ -153,7 +154,7 @@ function Nodes({ nodes }: { readonly nodes: readonly StorageNodeRow[] }) {
     >
       {nodes.length > pageNodes && <SearchField label="Search nodes" text={text} onText={setText} />}
       <ul className="lines" aria-label="Nodes that keep shards">
-        {shown.map(({ node, name, zone, up, trust, usedBytes, roomBytes, quotaBytes }) => (
+        {shown.map(({ node, name, zone, up, trust, usedBytes, roomBytes, quotaBytes, allowed }) => (
           <li key={node}>
             <span className="grow">
               <span className="ellipsis line-title">{name}</span>
@@ -163,6 +164,7 @@ function Nodes({ nodes }: { readonly nodes: readonly StorageNodeRow[] }) {
                   ...(usedBytes === undefined ? [] : [bytes(usedBytes)]),
                   ...(roomBytes === undefined ? [] : [`room for ${bytes(roomBytes)}`]),
                   ...(quotaBytes === undefined ? [] : [`at most ${bytes(quotaBytes)}`]),
+                  ...(allowed === undefined ? [] : [`invited for ${storageText(allowed)}`]),
                 ].map((fact) => `${fact} · `)}
               </span>
               {!up && <span className="pull-error">It is down. </span>}

@@ -1,6 +1,6 @@
 /** What the page of nodes asks of its node, and how it changes the cluster. */
 import { useQuery } from "@tanstack/react-query";
-import type { ClusterSlotRow, Role, SettingsPlan, SupposedChange } from "../../../../../protocols/index.ts";
+import type { ClusterSlotRow, Role, SettingsPlan, StorageTerms, SupposedChange } from "../../../../../protocols/index.ts";
 import { call, request, seen } from "../../../wire/index.ts";
 import { useActOn, type Act } from "../../act.ts";
 import { live } from "../look.ts";
@@ -27,9 +27,14 @@ export const changes = {
   planSettings: (wish: Settings) => request<SettingsPlan>("POST", "/api/v1/admin/configuration/plan", wish),
   setSettings: (wish: Settings & { readonly revision: number }) => request<SettingsPlan>("PUT", "/api/v1/admin/configuration", wish), // prettier-ignore
   voters: (wanted: number, known: number) => call("cluster.setVoters", { wanted, seen: known }),
-  invite: (terms: { readonly roles: readonly Role[]; readonly labels: Readonly<Record<string, string>> }) =>
+  invite: (terms: {
+    readonly roles: readonly Role[];
+    readonly labels: Readonly<Record<string, string>>;
+    readonly storage?: StorageTerms;
+  }) =>
     call("cluster.invite", {
       roles: [...terms.roles],
+      ...(terms.storage !== undefined && { storage: terms.storage }),
       ...(Object.keys(terms.labels).length > 0 && { labels: terms.labels }),
     }),
 };

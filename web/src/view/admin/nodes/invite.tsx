@@ -2,7 +2,7 @@ import { Button, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { describeInvited, invitationFault, joinCommand } from "../../../../../protocols/cluster-words.ts";
 import { roles as allRoles, type Role } from "../../../../../protocols/ids.ts";
-import type { InvitationIssued } from "../../../../../protocols/index.ts";
+import type { InvitationIssued, StorageTerms } from "../../../../../protocols/index.ts";
 import { Copyable } from "../../copyable.tsx";
 import { withoutSigns } from "../../../model/field-faults.ts";
 import { useFaults } from "../../faults.ts";
@@ -20,6 +20,17 @@ const uses: Readonly<Record<Role, string>> = {
   manager: "manager: it decides with other managers where things run",
 };
 
+const mostRule = "A number of gigabytes, such as 200 or 0.5.";
+
+/** What the fields allow of a node; undefined: all. */
+function termsOf(most: string, onlyBackups: boolean): StorageTerms | undefined | "wrong" {
+  const gigabytes = most.trim() === "" ? undefined : Number(most.trim().replace(",", "."));
+  const quotaBytes = gigabytes === undefined ? undefined : Math.round(gigabytes * 1e9);
+  if (quotaBytes !== undefined && !(Number.isSafeInteger(quotaBytes) && quotaBytes > 0)) return "wrong";
+  if (quotaBytes === undefined && !onlyBackups) return undefined;
+  return { ...(quotaBytes !== undefined && { quotaBytes }), ...(onlyBackups && { classes: ["backup"] }) };
+}
+
 const labelRule = "At most 64 characters.";
 
 /** Makes an invitation, and shows the command that a new node is started with. */
@@ -28,6 +39,8 @@ export function Invite() {
   const [chosen, setChosen] = useState<readonly Role[]>(allRoles);
   const [zone, setZone] = useState("");
   const [host, setHost] = useState("");
+  const [most, setMost] = useState("");
+  const [onlyBackups, setOnlyBackups] = useState(false);
   const [made, setMade] = useState<InvitationIssued & { readonly command: string; readonly atMs: number }>();
   const labels = Object.fromEntries(
     Object.entries({ zone, host }).flatMap(([name, value]) => (value.trim() === "" ? [] : [[name, value.trim()]])),
@@ -36,7 +49,9 @@ export function Invite() {
     setChosen(allRoles.filter((one) => (one === role ? on : chosen.includes(one))));
   const faults = useFaults({ zone: labelRule, host: labelRule, roles: "A node needs a role." });
   const invite = async () => {
-    const issued = await act(() => changes.invite({ roles: chosen, labels }), faults.take);
+    const storage = chosen.includes("storage") ? termsOf(most, onlyBackups) : undefined;
+    if (storage === "wrong") return faults.say(mostRule, "quotaBytes");
+    const issued = await act(() => changes.invite({ roles: chosen, labels, ...(storage && { storage }) }), faults.take);
     if (issued !== undefined)
       setMade({ ...issued, command: joinCommand(issued, labels, "bin/plexus"), atMs: Date.now() });
   };
@@ -79,6 +94,28 @@ export function Invite() {
             onChange={(event) => setHost(event.currentTarget.value)}
           />
         </div>
+        {chosen.includes("storage") && (
+          <div className="row field-row">
+            <TextInput
+              className="grow"
+              label="Most that it keeps, in GB"
+              description="Of shards; empty: what its operator gives"
+              error={faults.of("quotaBytes")}
+              value={most}
+              inputMode="decimal"
+              maxLength={12}
+              onChange={(event) => setMost(event.currentTarget.value)}
+            />
+            <label className="row grow">
+              <input
+                type="checkbox"
+                checked={onlyBackups}
+                onChange={(event) => setOnlyBackups(event.currentTarget.checked)}
+              />
+              Only new backups
+            </label>
+          </div>
+        )}
         <div>
           <Button type="submit" disabled={chosen.length === 0}>
             Make an invitation
