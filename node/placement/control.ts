@@ -19,7 +19,6 @@ import {
   type SlotId,
   withAwaited,
 } from "../../protocols/index.ts";
-import { storageText } from "../../protocols/cluster-words.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Directory, MemberRecord, NodeId } from "../ports.ts";
 import { sameSet } from "../cluster/records.ts";
@@ -154,16 +153,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
       run(async () => {
         const issued = await options.invite(terms);
         if (!issued.ok) return issued;
-        const { id, roles, expiresAtMs } = issued.value;
-        const labels = Object.entries(terms.labels ?? {}).map(([name, value]) => `${name}=${value}`);
-        const facts = {
-          ...(id !== undefined && { invitation: id }),
-          roles: roles.join(","),
-          ...(labels.length > 0 && { labels: labels.join(",") }),
-          ...(terms.storage !== undefined && { storage: storageText(terms.storage) }),
-          expires: new Date(expiresAtMs).toISOString(),
-        };
-        note("invite", facts, by);
+        note("invite", invitationFacts(issued.value, terms), by);
         return issued;
       }),
 
@@ -248,5 +238,21 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         if (migrated.ok) note("migrate", { ...to, rows: String(migrated.value.rows) }, by);
         return migrated;
       }),
+  };
+}
+
+/** What the audit says of an invitation. */
+function invitationFacts(
+  { id, roles, expiresAtMs }: InvitationIssued,
+  { labels = {}, storage }: Parameters<ClusterControl["invite"]>[0],
+): Readonly<Record<string, string>> {
+  const named = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  return {
+    ...(id !== undefined && { invitation: id }),
+    roles: roles.join(","),
+    ...(named.length > 0 && { labels: named.join(",") }),
+    ...(storage?.quotaBytes !== undefined && { quotaBytes: String(storage.quotaBytes) }),
+    ...(storage?.classes !== undefined && { classes: storage.classes.join(",") }),
+    expires: new Date(expiresAtMs).toISOString(),
   };
 }

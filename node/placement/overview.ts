@@ -256,9 +256,7 @@ export function createOverview(ports: OverviewPorts): Overview {
           up,
           trust: ports.trust.of(id) ?? "trusted",
           ...(row && { sinceMs: row.sinceMs }),
-          ...(up && load?.shardBytes !== undefined && { usedBytes: load.shardBytes }),
-          ...(up && load?.shardRoomBytes !== undefined && { roomBytes: load.shardRoomBytes }),
-          ...(up && load?.shardQuotaBytes !== undefined && { quotaBytes: load.shardQuotaBytes }),
+          ...(up && load !== undefined && shardsOf(load)),
           ...(storage !== undefined && { allowed: storage }),
         };
       });
@@ -303,3 +301,10 @@ interface SlotCounts {
 }
 
 const noSlots: SlotCounts = { owned: 0, replicated: 0 };
+
+/** What a node says of its shards. */
+const shardsOf = ({ shardBytes, shardRoomBytes, shardQuotaBytes }: BeatLoad): Partial<StorageNodeRow> => ({
+  ...(shardBytes !== undefined && { usedBytes: shardBytes }),
+  ...(shardRoomBytes !== undefined && { roomBytes: shardRoomBytes }),
+  ...(shardQuotaBytes !== undefined && { quotaBytes: shardQuotaBytes }),
+});

@@ -181,7 +181,7 @@ describe("what a cluster allows of nodes", () => {
     const placesOf = (name: string) => {
       const place = choosePlace(ports, { class: name, bytes: 1_000 });
       const places = place.ok ? place.value.places("stripe", 500, new Set()) : place;
-      return places.ok ? places.value.toSorted() : places.error.code;
+      return places.ok ? places.value.toSorted((one, other) => one - other) : places.error.code;
     };
     expect(placesOf("attachment")).to.deep.equal([2, 3]);
     expect(placesOf("backup.manifest")).to.deep.equal([0, 1, 2, 3]);

@@ -20,10 +20,16 @@ const uses: Readonly<Record<Role, string>> = {
   manager: "manager: it decides with other managers where things run",
 };
 
+/** What the fields of a storage node say. */
+interface Terms {
+  readonly most: string;
+  readonly onlyBackups: boolean;
+}
+
 const mostRule = "A number of gigabytes, such as 200 or 0.5.";
 
 /** What the fields allow of a node; undefined: all. */
-function termsOf(most: string, onlyBackups: boolean): StorageTerms | undefined | "wrong" {
+function termsOf({ most, onlyBackups }: Terms): StorageTerms | undefined | "wrong" {
   const gigabytes = most.trim() === "" ? undefined : Number(most.trim().replace(",", "."));
   const quotaBytes = gigabytes === undefined ? undefined : Math.round(gigabytes * 1e9);
   if (quotaBytes !== undefined && !(Number.isSafeInteger(quotaBytes) && quotaBytes > 0)) return "wrong";
@@ -33,23 +39,72 @@ function termsOf(most: string, onlyBackups: boolean): StorageTerms | undefined |
 
 const labelRule = "At most 64 characters.";
 
+function Roles(props: { readonly chosen: readonly Role[]; readonly onChosen: (roles: readonly Role[]) => void }) {
+  const { chosen, onChosen } = props;
+  const choose = (role: Role, on: boolean) =>
+    onChosen(allRoles.filter((one) => (one === role ? on : chosen.includes(one))));
+  return (
+    <fieldset className="node-roles">
+      <legend>Roles</legend>
+      {allRoles.map((role) => (
+        <label key={role} className="row">
+          <input
+            type="checkbox"
+            checked={chosen.includes(role)}
+            onChange={(event) => choose(role, event.currentTarget.checked)}
+          />
+          {uses[role]}
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+/** How much it may keep of shards, and of what. */
+function Limits(props: {
+  readonly terms: Terms;
+  readonly onTerms: (terms: Terms) => void;
+  readonly fault: string | undefined;
+}) {
+  const { terms, onTerms, fault } = props;
+  return (
+    <div className="row field-row">
+      <TextInput
+        className="grow"
+        label="Most that it keeps, in GB"
+        description="Of shards; empty: what its operator gives"
+        error={fault}
+        value={terms.most}
+        inputMode="decimal"
+        maxLength={12}
+        onChange={(event) => onTerms({ ...terms, most: event.currentTarget.value })}
+      />
+      <label className="row grow">
+        <input
+          type="checkbox"
+          checked={terms.onlyBackups}
+          onChange={(event) => onTerms({ ...terms, onlyBackups: event.currentTarget.checked })}
+        />
+        Only new backups
+      </label>
+    </div>
+  );
+}
+
 /** Makes an invitation, and shows the command that a new node is started with. */
 export function Invite() {
   const act = useAct();
   const [chosen, setChosen] = useState<readonly Role[]>(allRoles);
   const [zone, setZone] = useState("");
   const [host, setHost] = useState("");
-  const [most, setMost] = useState("");
-  const [onlyBackups, setOnlyBackups] = useState(false);
+  const [terms, setTerms] = useState<Terms>({ most: "", onlyBackups: false });
   const [made, setMade] = useState<InvitationIssued & { readonly command: string; readonly atMs: number }>();
   const labels = Object.fromEntries(
     Object.entries({ zone, host }).flatMap(([name, value]) => (value.trim() === "" ? [] : [[name, value.trim()]])),
   );
-  const choose = (role: Role, on: boolean) =>
-    setChosen(allRoles.filter((one) => (one === role ? on : chosen.includes(one))));
   const faults = useFaults({ zone: labelRule, host: labelRule, roles: "A node needs a role." });
   const invite = async () => {
-    const storage = chosen.includes("storage") ? termsOf(most, onlyBackups) : undefined;
+    const storage = chosen.includes("storage") ? termsOf(terms) : undefined;
     if (storage === "wrong") return faults.say(mostRule, "quotaBytes");
     const issued = await act(() => changes.invite({ roles: chosen, labels, ...(storage && { storage }) }), faults.take);
     if (issued !== undefined)
@@ -59,19 +114,7 @@ export function Invite() {
   return (
     <Part title="Invite a node" about="A node joins with a token that works once. Three nodes with the role manager keep working when any one of them fails.">
       <Form id="invite-node" faults={faults} className="backup-form" label="Invite a node" onSubmit={invite}>
-        <fieldset className="node-roles">
-          <legend>Roles</legend>
-          {allRoles.map((role) => (
-            <label key={role} className="row">
-              <input
-                type="checkbox"
-                checked={chosen.includes(role)}
-                onChange={(event) => choose(role, event.currentTarget.checked)}
-              />
-              {uses[role]}
-            </label>
-          ))}
-        </fieldset>
+        <Roles chosen={chosen} onChosen={setChosen} />
         <div className="row field-row">
           <TextInput
             className="grow"
@@ -94,28 +137,7 @@ export function Invite() {
             onChange={(event) => setHost(event.currentTarget.value)}
           />
         </div>
-        {chosen.includes("storage") && (
-          <div className="row field-row">
-            <TextInput
-              className="grow"
-              label="Most that it keeps, in GB"
-              description="Of shards; empty: what its operator gives"
-              error={faults.of("quotaBytes")}
-              value={most}
-              inputMode="decimal"
-              maxLength={12}
-              onChange={(event) => setMost(event.currentTarget.value)}
-            />
-            <label className="row grow">
-              <input
-                type="checkbox"
-                checked={onlyBackups}
-                onChange={(event) => setOnlyBackups(event.currentTarget.checked)}
-              />
-              Only new backups
-            </label>
-          </div>
-        )}
+        {chosen.includes("storage") && <Limits terms={terms} onTerms={setTerms} fault={faults.of("quotaBytes")} />}
         <div>
           <Button type="submit" disabled={chosen.length === 0}>
             Make an invitation
