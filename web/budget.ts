@@ -17,8 +17,8 @@ export interface BuiltFile {
  *  its terminal, which brings the commands of `plexus`. A tenth above what it was when it was measured last: what makes
  *  the page heavier is to be seen by who adds it. Who chats loads nothing of the last three. */
 export const pageBudgetKiB = {
-  toSignIn: 140,
-  toFirstMessage: 240,
+  toSignIn: 145,
+  toFirstMessage: 245,
   toOverview: 260,
   allOfAdministration: 460,
   toTerminal: 700,

@@ -60,7 +60,10 @@ export const define: Define = (command, { output, onExit }) => {
       ) => {
         const { invite } = await import("../cluster.ts");
         const { role, expires, quota, class: classes } = options;
-        const storage = { ...(quota !== undefined && { quotaBytes: quota }), ...(classes && { classes: [...classes] }) };
+        const storage = {
+          ...(quota !== undefined && { quotaBytes: quota }),
+          ...(classes && { classes: [...classes] }),
+        };
         const isLimited = quota !== undefined || classes !== undefined;
         const labels = labelsFrom(options.label ?? []);
         const terms = { roles: role, labels, expiresInMs: expires, ...(isLimited && { storage }) };

@@ -1,6 +1,12 @@
 /** What the page of nodes asks of its node, and how it changes the cluster. */
 import { useQuery } from "@tanstack/react-query";
-import type { ClusterSlotRow, Role, SettingsPlan, StorageTerms, SupposedChange } from "../../../../../protocols/index.ts";
+import type {
+  ClusterSlotRow,
+  Role,
+  SettingsPlan,
+  StorageTerms,
+  SupposedChange,
+} from "../../../../../protocols/index.ts";
 import { call, request, seen } from "../../../wire/index.ts";
 import { useActOn, type Act } from "../../act.ts";
 import { live } from "../look.ts";
