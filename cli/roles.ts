@@ -1,15 +1,10 @@
 /** `plexus roles` and `plexus users`. */
 import { failure, PlexusError } from "../protocols/errors.ts";
-import type { ClusterRole, GrantWhen, PeoplePage, PersonRoles, RolesView, PersonView } from "../protocols/index.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
-import { callNode } from "./node-client.ts";
+import type { GrantWhen, PersonRoles, RolesView } from "../protocols/index.ts";
+import { callsTo, demand, findNode, operate, type AdminFlags } from "./admin.ts";
 import { exitCodes, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable, type Column } from "./table.ts";
-
-const rolesPath = "/api/v1/admin/roles";
-const usersPath = "/api/v1/admin/users";
-const below = (path: string, name: string): string => `${path}/${encodeURIComponent(name)}`;
 
 /** What `plexus roles set` was told. */
 export interface RoleFlags {
@@ -26,7 +21,7 @@ export interface RoleFlags {
 const columns = (...heads: readonly string[]): readonly Column[] => heads.map((head) => ({ head }));
 
 async function readRoles(flags: AdminFlags): Promise<RolesView["roles"]> {
-  return demand(await callNode<RolesView>(await findNode(flags), "GET", rolesPath)).roles;
+  return (await operate(flags, "roles.list")).roles;
 }
 
 /** `plexus roles`. With --json one line a role. */
@@ -62,7 +57,7 @@ export async function setRole(flags: AdminFlags, told: RoleFlags, output: Output
   const when = readWhen(told);
   const grants = told.permissions.map((permission) => ({ permission, ...(when && { when }) }));
   const body = { grants, ...(told.note !== undefined && { note: told.note }) };
-  const set = demand(await callNode<ClusterRole>(await findNode(flags), "PUT", below(rolesPath, told.role), body));
+  const set = await operate(flags, "roles.set", { role: told.role, ...body });
   if (flags.json) output.print(jsonLine(set));
   else output.print(`${withoutControls(set.name)} has ${set.grants.length} permissions${when ? `, ${whenText(when)}` : ""}.`); // prettier-ignore
   return exitCodes.ok;
@@ -70,7 +65,7 @@ export async function setRole(flags: AdminFlags, told: RoleFlags, output: Output
 
 /** `plexus roles remove`. */
 export async function removeRole(flags: AdminFlags, name: string, output: Output): Promise<number> {
-  const removed = demand(await callNode<ClusterRole>(await findNode(flags), "DELETE", below(rolesPath, name)));
+  const removed = await operate(flags, "roles.remove", { role: name });
   if (flags.json) output.print(jsonLine(removed));
   else output.print(`The role ${withoutControls(removed.name)} is removed. People who have it keep its name, which then allows nothing.`); // prettier-ignore
   return exitCodes.ok;
@@ -78,12 +73,11 @@ export async function removeRole(flags: AdminFlags, name: string, output: Output
 
 /** `plexus users`. With --json one line a person. */
 export async function listUsers(flags: AdminFlags, output: Output): Promise<number> {
-  const target = await findNode(flags);
+  const call = callsTo(await findNode(flags));
   const people: PersonRoles[] = [];
   for (let more = true; more;) {
     const after = people.at(-1)?.user;
-    const query = after === undefined ? "" : `?after=${encodeURIComponent(after)}`;
-    const page = demand(await callNode<PeoplePage>(target, "GET", `${usersPath}${query}`));
+    const page = demand(await call("people.list", after === undefined ? {} : { after }));
     people.push(...page.people);
     more = page.more && page.people.length > 0;
   }
@@ -101,9 +95,9 @@ export async function setUserRoles(
   change: { readonly user: string; readonly roles: readonly string[]; readonly seen?: readonly string[] },
   output: Output,
 ): Promise<number> {
-  const { user, ...body } = change;
-  const path = `${below(usersPath, user)}/roles`;
-  const set = demand(await callNode<PersonRoles>(await findNode(flags), "PUT", path, body));
+  const { user, roles, seen } = change;
+  const asked = { user, roles: [...roles], ...(seen && { seen: [...seen] }) };
+  const set = await operate(flags, "people.setRoles", asked);
   if (flags.json) output.print(jsonLine(set));
   else output.print(`${withoutControls(set.user)} has the roles: ${withoutControls(set.roles.join(", "))}.`);
   return exitCodes.ok;
@@ -111,8 +105,7 @@ export async function setUserRoles(
 
 /** `plexus users sessions`. With --json one line a session. */
 export async function listSessions(flags: AdminFlags, user: string, output: Output): Promise<number> {
-  const path = `${below(usersPath, user)}/sessions`;
-  const { sessions, suspended, deletesAtMs } = demand(await callNode<PersonView>(await findNode(flags), "GET", path));
+  const { sessions, suspended, deletesAtMs } = await operate(flags, "people.show", { user });
   if (flags.json) for (const session of sessions) output.print(jsonLine(session));
   else {
     const day = (ms: number | undefined): string => (ms === undefined ? "" : new Date(ms).toISOString().slice(0, 16));
@@ -141,8 +134,8 @@ export async function revokeSessions(
   session: string | undefined,
   output: Output,
 ): Promise<number> {
-  const all = `${below(usersPath, user)}/sessions`;
-  demand(await callNode(await findNode(flags), "DELETE", session === undefined ? all : below(all, session)));
+  if (session === undefined) await operate(flags, "people.endSessions", { user });
+  else await operate(flags, "people.endSession", { user, id: session });
   const what = session === undefined ? "All sessions and API keys" : `The session ${withoutControls(session)}`;
   output.print(`${what} of ${withoutControls(user)} ended, with their connections.`);
   return exitCodes.ok;

@@ -1,7 +1,6 @@
 /** `plexus users`: what an operator does for and against accounts. */
-import { demand, findNode, type AdminFlags } from "./admin.ts";
+import { callsTo, demand, findNode, operate, type AdminFlags } from "./admin.ts";
 import { download } from "./download.ts";
-import { callNode } from "./node-client.ts";
 import { exitCodes, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { isSure } from "./sure.ts";
@@ -9,16 +8,10 @@ import { urlAt } from "../protocols/nodes.ts";
 
 const pathOf = (user: string, what: string): string => `/api/v1/admin/users/${encodeURIComponent(user)}/${what}`;
 
-interface Link {
-  readonly user: string;
-  readonly path: string;
-  readonly expiresAtMs: number;
-}
-
 /** `plexus users reset`. */
 export async function resetPassword(flags: AdminFlags, user: string, output: Output): Promise<number> {
   const target = await findNode(flags);
-  const link = demand(await callNode<Link>(target, "POST", pathOf(user, "reset")));
+  const link = demand(await callsTo(target)("people.makeReset", { user }));
   const url = urlAt(target.url, link.path).href;
   if (flags.json) output.print(jsonLine({ ...link, url }));
   else {
@@ -37,20 +30,14 @@ export async function setSuspended(
   { user, suspended }: { readonly user: string; readonly suspended: boolean },
   output: Output,
 ): Promise<number> {
-  demand(await callNode(await findNode(flags), "PUT", pathOf(user, "suspended"), { suspended }));
+  await operate(flags, "people.suspend", { user, suspended });
   // A person who is let in again stays.
-  if (!suspended) demand(await callNode(await findNode(flags), "PUT", pathOf(user, "deletion"), { deleted: false }));
+  if (!suspended) await operate(flags, "people.delete", { user, deleted: false });
   const said = suspended
     ? `${withoutControls(user)} is suspended: sessions and API keys have ended.`
     : `${withoutControls(user)} may sign in again.`;
   output.print(flags.json ? jsonLine({ user, suspended }) : said);
   return exitCodes.ok;
-}
-
-interface Invitation {
-  readonly path: string;
-  readonly uses: number;
-  readonly expiresAtMs: number;
 }
 
 /** `plexus users invite`. */
@@ -66,8 +53,13 @@ export async function inviteUsers(
 ): Promise<number> {
   const target = await findNode(flags);
   const { note, guest, ...rest } = asked;
-  const body = { ...rest, ...(note !== undefined && { note }), ...(guest && { guest }) };
-  const made = demand(await callNode<Invitation>(target, "POST", "/api/v1/admin/sign-up-invitations", body));
+  const room = guest?.room;
+  const body = {
+    ...rest,
+    ...(note !== undefined && { note }),
+    ...(guest && { guest: { lifeMs: guest.lifeMs, ...(room !== undefined && { room }) } }),
+  };
+  const made = demand(await callsTo(target)("signUpInvitations.make", body));
   const url = urlAt(target.url, made.path).href;
   if (flags.json) output.print(jsonLine({ ...made, url }));
   else {
@@ -93,9 +85,7 @@ export async function deleteUser(
     output.printError("Nothing was deleted: say yes on a terminal, or give --yes.");
     return exitCodes.failed;
   }
-  const { atMs } = demand(
-    await callNode<{ readonly atMs: number }>(target, "PUT", pathOf(user, "deletion"), { deleted: true, atOnce }),
-  );
+  const { atMs = 0 } = demand(await callsTo(target)("people.delete", { user, deleted: true, atOnce }));
   const said = atOnce
     ? `The account ${shown} is deleted. What they wrote stays, marked as from a deleted account.`
     : `The account ${shown} will be deleted on ${new Date(atMs).toISOString()}; sessions and API keys have ended. \`plexus users restore ${shown}\` calls it off.`;

@@ -1,3 +1,4 @@
+import type { Session } from "./user.ts";
 import { Type, type Static } from "typebox";
 import type { DirectoryAway } from "./cluster.ts";
 import type { Failure } from "./errors.ts";
@@ -153,6 +154,18 @@ export interface SignUpInvitation {
   readonly note: string;
   /** It makes guests. `by`: who moderates the room; absent: the operator. */
   readonly guest?: { readonly room?: string; readonly lifeMs: number; readonly by?: string };
+}
+
+/** An invitation that was just made, with its code. */
+export interface SignUpInvitationMade extends SignUpInvitation {
+  readonly code: string;
+  /** The page takes it there. */
+  readonly path: string;
+}
+
+/** A key that was just made, with what opens it. */
+export interface ApiKeyMade extends Session {
+  readonly key: string;
 }
 
 /** Answer to a sign-in that is not finished: status 202. The next step is sent with `attempt`, by programs in the body, by browsers in

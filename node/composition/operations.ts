@@ -12,7 +12,10 @@ import { handleObserve } from "../observe/index.ts";
 import { handleActors, handleRooms, type ClusterActors, type Kernel } from "../kernel/index.ts";
 import { handleCluster, type ClusterControl } from "../placement/index.ts";
 import { askClusterMemory, handleMemory } from "../cluster/memory.ts";
-import { createIds, toldOf, type GatewayLimits } from "../gateway/index.ts";
+import { handleInvitations, handlePeople, type PeopleParts } from "../cluster/people-operations.ts";
+import type { ClusterRoles } from "../cluster/roles.ts";
+import type { SignUpInvitations } from "../cluster/sign-up-invitations.ts";
+import { createIds, isRange, tellByMail, toldOf, type GatewayLimits, type MailPort } from "../gateway/index.ts";
 import type { Clock, InferenceControl, ObserveControl, Random, ShardControl, TaskControl } from "../ports.ts";
 import type { Message } from "../../actors/behavior.ts";
 import { handleModelRoutes, type ModelRouteParts } from "../routing/index.ts";
@@ -27,6 +30,7 @@ export interface PeerParts extends ModelRouteParts {
   readonly usage: Parameters<typeof handleBudgets>[1];
   readonly auditRules: AuditRules;
   readonly kernel: Pick<Kernel, "ask">;
+  readonly clusterRoles: ClusterRoles;
   readonly control: ClusterControl;
   readonly actors: ClusterActors;
   readonly calls: { explain(): readonly ServingRow[] };
@@ -49,9 +53,11 @@ export interface OperationParts {
   readonly disk?: DiskControl;
   readonly endpoints?: EndpointsPort;
   readonly inference?: InferenceControl;
+  readonly invitations?: SignUpInvitations;
   /** Of the cluster's backups. */
   readonly keys?: KeysControl;
   readonly models?: StoreParts;
+  readonly mail?: MailPort;
   readonly namedSecrets?: SecretsControl;
   readonly observe?: ObserveControl;
   readonly tasks?: TaskControl;
@@ -71,7 +77,7 @@ const whole = <Handlers extends Partial<ComposedHandlers>>(handlers: Whole<Handl
 
 /** The handlers of all operations. */
 export function operationsOf(peer: PeerParts, at: OperationParts): Partial<ComposedHandlers> {
-  const { actors, auditRules, control, kernel } = peer;
+  const { actors, auditRules, clusterRoles, control, kernel } = peer;
   const { limits } = at;
   const ask = (to: ActorId, message: Message, operationId?: string) =>
     kernel.ask({ to, from: "gateway", message, timeoutMs: limits.askTimeoutMs, ...(operationId && { operationId }) });
@@ -79,6 +85,16 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
   const newId = createIds(at.random);
   // A task has ended as a request would have.
   const shown = (reason: Failure): Failure => toldOf(reason, { reads: false, awaited: control.awaited() });
+  const people: PeopleParts = {
+    ask: (to, message, timeoutMs = limits.askTimeoutMs) => kernel.ask({ to, from: "gateway", message, timeoutMs }),
+    askMemory: (message) => askClusterMemory(memory, message),
+    roles: clusterRoles,
+    isRange,
+    tell: (user, letter) => tellByMail({ kernel, limits, ...(at.mail && { mail: at.mail }) }, user, letter),
+    clock: at.clock,
+    random: at.random,
+    limits,
+  };
   return whole({
     ...handleActors(actors),
     ...handleRooms(actors, kernel, limits),
@@ -88,6 +104,8 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
       ask: (message) => askClusterMemory(memory, message),
       ...(at.auditCopy && { copy: at.auditCopy }),
     }),
+    ...handlePeople(people),
+    ...(at.invitations && handleInvitations(people, at.invitations)),
     ...handleCluster(control, { moveTimeoutMs: limits.moveTimeoutMs, tasks: at.tasks }),
     ...handleAlerts(ask),
     ...(at.auditViews && handleAudit({ ...at, views: at.auditViews, rules: auditRules })),

@@ -72,6 +72,7 @@ export async function serveClients(
   const limits = { ...gatewayLimits, ...patientLimits(config.limits.patience).gateway };
   const tickets = createTickets(clock, limits);
   const auditCopy: OperationParts["auditCopy"] = (query) => auditInCopy({ journal, table: peer.table, node }, query);
+  const invitations = signUpInvitations(peer.directory);
   return createGateway({
     limits,
     kernel: peer.kernel,
@@ -82,7 +83,7 @@ export async function serveClients(
     ...(at.tls && { tls: at.tls }),
     signedIn: (user, tokenHash) => peer.routing.signedIn(user, tokenHash),
     labels: () => peer.membership.members().members.find((one) => one.node === node)?.labels ?? {},
-    operations: operationsOf(peer, { ...at, auditCopy, clock, random, limits, tickets }),
+    operations: operationsOf(peer, { ...at, auditCopy, invitations, clock, random, limits, tickets }),
     budgets: peer.usage,
     ...(peer.activity && { activity: peer.activity }),
     quality: peer.quality,
@@ -173,7 +174,7 @@ export async function serveClients(
       rows: peer.identityProviders,
       providers: createProviders({ fetch, nowMs: () => clock.nowMs(), random: (bytes) => random.bytes(bytes) }),
     },
-    invitations: signUpInvitations(peer.directory),
+    invitations,
     ...(leaks && { leaked: (password: string) => leaks.has(password) }),
     adminNeeded: () => firstAdmin.needed(),
     adminCodeHash: at.adminCodeHash,

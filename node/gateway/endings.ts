@@ -6,7 +6,6 @@ import {
   actorId,
   failure,
   PlexusError,
-  refused,
   schema,
   type AccountExport,
   type AgentHistory,
@@ -16,20 +15,20 @@ import {
   type WithShown,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
-import { audited, audits, changeOf, noteAccount, notedAccount } from "./audited.ts";
+import { rolesWithin } from "../cluster/people.ts";
+import { audited, audits, noteAccount, notedAccount } from "./audited.ts";
 import type { Caller } from "./accounts.ts";
 import { callerOf } from "./http.ts";
 import { tellByMail } from "./mail.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
 import { shownBy } from "./rights.ts";
-import { refusalOf, rolesWithin } from "./roles.ts";
+import { askerOf } from "./rest/asker.ts";
 
 const deletion = schema.object({
   /** No time in which it can be undone. */
   atOnce: Type.Optional(Type.Boolean()),
 });
-const adminDeletion = schema.object({ deleted: Type.Boolean(), atOnce: Type.Optional(Type.Boolean()) });
 const userParams = schema.object({ user: schema.userName });
 const pageEntries = 200;
 
@@ -54,14 +53,14 @@ export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void 
   /** Deletes, or says when, and tells the person by mail. */
   async function remove(
     user: string,
-    { atOnce, byAdmin, ...said }: WithShown & { readonly atOnce: boolean; readonly byAdmin: boolean },
+    { atOnce, ...said }: WithShown & { readonly atOnce: boolean },
   ): Promise<Result<{ atMs: number }>> {
-    const message = { type: "beginDeletion", waitMs: atOnce ? 0 : limits.deletionGraceMs, byAdmin, ...said };
+    const message = { type: "beginDeletion", waitMs: atOnce ? 0 : limits.deletionGraceMs, byAdmin: false, ...said };
     const begun = await ask<{ atMs: number }>(actorId("user", user), message);
     // Only what is so: an admin's account is refused. The address is there until the account is gone.
     if (begun.ok && !atOnce) {
       const { atMs } = begun.value;
-      await tellByMail(at, user, (to) => ({ what: "deletion", to, user, atMs, byAdmin })).catch(() => undefined);
+      await tellByMail(at, user, (to) => ({ what: "deletion", to, user, atMs, byAdmin: false })).catch(() => undefined);
     }
     return begun;
   }
@@ -80,42 +79,8 @@ export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void 
     },
     async (request) => {
       const { user } = callerOf(request);
-      const done = remove(user, { atOnce: request.body.atOnce ?? false, byAdmin: false, ...shownBy(at, request) });
+      const done = remove(user, { atOnce: request.body.atOnce ?? false, ...shownBy(at, request) });
       return notedAccount(at, request, { action: "deleteUser", user }, done);
-    },
-  );
-
-  app.put<{ Params: Static<typeof userParams>; Body: Static<typeof adminDeletion> }>(
-    "/admin/users/:user/deletion",
-    {
-      config: audits("deleteUser", "people.manage"),
-      schema: {
-        summary: "Deletes a person's account, after a time in which it can be called off, or at once; or calls it off",
-        tags: ["admin"],
-        params: userParams,
-        body: adminDeletion,
-      },
-    },
-    async (request) => {
-      const { user } = request.params;
-      const { deleted, atOnce = false } = request.body;
-      const done = async (): Promise<Result<unknown>> => {
-        if (request.caller?.user === user)
-          return refused(failure("FORBIDDEN", { reason: "delete your own account in its settings" }));
-        const reason = deleted ? undefined : refusalOf(at, request, "people.admit");
-        if (reason !== undefined) return refused(reason);
-        const may = await rolesWithin(at, request, user);
-        if (!may.ok) return may;
-        const said = shownBy(at, request);
-        if (deleted) return remove(user, { atOnce, byAdmin: true, ...said });
-        return ask(actorId("user", user), { type: "endDeletion", ...said });
-      };
-      const facts = { user, atOnce, action: deleted ? "deleteUser" : "restoreUser" };
-      const answer = await audited(at, request, facts, done(), (now) => {
-        const at = (now as { readonly atMs?: number } | undefined)?.atMs;
-        return deleted ? changeOf(undefined, { deletedAtMs: at }) : changeOf({ deletion: "waits" }, undefined);
-      });
-      return answer ?? {};
     },
   );
 
@@ -155,7 +120,11 @@ export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void 
     async (request, reply) => {
       const { user } = request.params;
       const find = async (): Promise<Result<AccountExport>> => {
-        const may = await rolesWithin(at, request, user);
+        const may = await rolesWithin(
+          { ask: (to, message) => ask(to, message), table: () => at.rights.table() },
+          askerOf(at, request),
+          user,
+        );
         return may.ok ? accountOf(user, { byAdmin: true, ...shownBy(at, request) }) : may;
       };
       return send(reply, user, async () => rowsOf(await audited(at, request, { user }, find()), undefined));

@@ -50,8 +50,9 @@ import { createHostCheck } from "./hosts.ts";
 import { addEntrance, createHttp } from "./http.ts";
 import { gatewayLimits } from "./limits.ts";
 import { listenForMetrics, type MetricsListener } from "./metrics.ts";
-import { addOperations } from "./rest/derive.ts";
 import { addDownloads } from "./downloads.ts";
+import { handleProgramKeys } from "./own/people.ts";
+import { addOperations, type OwnHandlers } from "./rest/derive.ts";
 import { addBrandingLogo, handleBranding } from "./branding.ts";
 import { addMailRoutes } from "./mail.ts";
 import { addMailSettings } from "./mail-settings.ts";
@@ -61,9 +62,6 @@ import { addStoreStream } from "./model-store.ts";
 import { listNodes } from "./nodes.ts";
 import { createCommandRates } from "./command-rates.ts";
 import { createRights } from "./rights.ts";
-import { addPeopleAdmin } from "./people-admin.ts";
-import { addRoleRoutes } from "./roles.ts";
-import { addServiceAccountRoutes } from "./service-accounts.ts";
 import { addRoutes } from "./routes.ts";
 import { addServiceTokens, addTokenKeys, createServiceTokens } from "./service-tokens.ts";
 import { createRates } from "./shared-rates.ts";
@@ -81,6 +79,8 @@ export type { TlsFiles, TlsPort } from "./tls.ts";
 export { readLeakList, type LeakList } from "./leaked.ts";
 export { adminCodeHash, createIds } from "./tokens.ts";
 export { toldOf } from "./refusals.ts";
+export { tellByMail, type MailPort } from "./mail.ts";
+export { isRange } from "./rights.ts";
 
 const none: readonly string[] = [];
 
@@ -98,6 +98,12 @@ function adminRule(options: Pick<GatewayOptions, "adminAddresses">): (address: s
   };
 }
 
+/** What the gateway itself answers of the operations. */
+const ownHandlers = (at: GatewayContext, accounts: ReturnType<typeof createAccounts>): Partial<OwnHandlers> => ({
+  ...(at.branding && handleBranding(at.branding)),
+  ...handleProgramKeys(at, accounts),
+});
+
 /** Adds what people do with their accounts beyond the sign-in, and what admins do. */
 function addAdminParts(
   api: FastifyInstance,
@@ -106,15 +112,12 @@ function addAdminParts(
   facts: Parameters<typeof addAdminRoutes>[2],
 ): void {
   addAdminRoutes(api, at, facts);
-  addPeopleAdmin(api, at);
-  addRoleRoutes(api, at);
   if (at.controlTokens !== undefined) addControlRoutes(api, at, at.controlTokens);
   addEndingRoutes(api, at);
   if (at.mail !== undefined) addMailRoutes(api, at, accounts, at.mail);
   if (at.mail !== undefined) addMailSettings(api, at, at.mail);
   if (at.branding !== undefined) addBrandingLogo(api, at.branding);
   if (at.settings !== undefined) addConfiguration(api, at, at.settings);
-  addServiceAccountRoutes(api, at, accounts);
   addIdentitySignIn(api, at, accounts);
   addIdentityProviders(api, at);
   if (at.auditControl !== undefined) addAuditRoutes(api, at, at.auditControl);
@@ -200,7 +203,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     async (api) => {
       await api.register(cookie);
       addRoutes(api, at, accounts);
-      addOperations(api, at, { ...at.operations, ...(at.branding && handleBranding(at.branding)) });
+      addOperations(api, at, { ...at.operations, ...ownHandlers(at, accounts) });
       if (at.tokens !== undefined) addServiceTokens(api, at.tokens);
       addEvents(api, at, { subscribers });
       addAdminParts(api, at, accounts, { url: outward, connections: () => subscribers.count() });

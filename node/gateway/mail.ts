@@ -24,6 +24,7 @@ import {
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 import type { MailSettings } from "../cluster/mail.ts";
+import type { Kernel } from "../kernel/api.ts";
 import type { Outbound } from "../ports.ts";
 import type { Accounts } from "./accounts.ts";
 import { notedAccount } from "./audited.ts";
@@ -250,7 +251,9 @@ export function addMailRoutes(app: FastifyInstance, at: GatewayContext, accounts
 
 /** Tells a person something by mail, if there is an address and mail at all. */
 export async function tellByMail(
-  at: Pick<GatewayContext, "kernel" | "limits" | "mail">,
+  at: { readonly kernel: Pick<Kernel, "ask"> } & {
+    readonly limits: Pick<GatewayContext["limits"], "askTimeoutMs">;
+  } & Pick<GatewayContext, "mail">,
   user: string,
   wish: (to: string) => Parameters<Outbound["post"]>[0],
 ): Promise<Result<unknown>> {

@@ -1,9 +1,11 @@
-import { createHash, hash, timingSafeEqual } from "node:crypto";
+import { createHash, timingSafeEqual } from "node:crypto";
 import { isKey } from "../../protocols/index.ts";
 import type { Random } from "../ports.ts";
+import { secretBytes, sha256 } from "../keys/secret-text.ts";
+
+export { createDevice, sha256 } from "../keys/secret-text.ts";
 
 const prefixes = { session: "plx_", key: "plxk_" } as const;
-const secretBytes = 32;
 
 /** What a token names before it is checked: whose actor to ask, and under which hash. */
 export interface TokenClaim {
@@ -14,9 +16,6 @@ export interface TokenClaim {
   readonly scopes?: readonly string[];
   readonly expiresAtMs?: number;
 }
-
-/** SHA-256, hexadecimal: all that is stored of a token. Tokens are random, so a slow hash would add nothing. */
-export const sha256 = (text: string): string => hash("sha256", text);
 
 /** A new token, `plx_<user name, base64url>.<32 random bytes>`: the name says which actor knows it. */
 export function createToken(kind: "session" | "key", user: string, random: Random): string {
@@ -31,9 +30,6 @@ export function readToken(token: string): TokenClaim | undefined {
   const user = Buffer.from(match[1] as string, "base64url").toString();
   return isUserName(user) ? { user, tokenHash: sha256(token) } : undefined;
 }
-
-/** What a browser keeps to be known again where somebody signed in with the right password: 32 random bytes. */
-export const createDevice = (random: Random): string => Buffer.from(random.bytes(secretBytes)).toString("base64url");
 
 /** Whether a text has the form of one. */
 export const isDevice = (text: string): boolean => /^[A-Za-z0-9_-]{43}$/.test(text);

@@ -15,7 +15,7 @@ import { nodeOperations } from "./node.ts";
 import { actorOperations, clusterOperations, memoryOperations, roomOperations } from "./nodes.ts";
 import { observeOperations } from "./observe.ts";
 import { ownOperations } from "./own.ts";
-import { peopleOperations } from "./people.ts";
+import { peopleOperations, programKeyOperations, signUpInvitationOperations } from "./people.ts";
 import { playbookOperations } from "./playbooks.ts";
 import { profileOperations } from "./profiles.ts";
 import { secretOperations } from "./secrets.ts";
@@ -55,7 +55,7 @@ export { nodeOperations } from "./node.ts";
 export { actorOperations, clusterOperations, memoryOperations, roomOperations } from "./nodes.ts";
 export { observeOperations } from "./observe.ts";
 export { ownOperations } from "./own.ts";
-export { peopleOperations } from "./people.ts";
+export { peopleOperations, programKeyOperations, signUpInvitationOperations } from "./people.ts";
 export { playbookOperations } from "./playbooks.ts";
 export { profileOperations } from "./profiles.ts";
 export { secretOperations } from "./secrets.ts";
@@ -91,6 +91,8 @@ export const operations = {
   ...observeOperations,
   ...ownOperations,
   ...peopleOperations,
+  ...programKeyOperations,
+  ...signUpInvitationOperations,
   ...playbookOperations,
   ...profileOperations,
   ...secretOperations,

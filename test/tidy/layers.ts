@@ -28,6 +28,8 @@ const sharedFiles = [
   "runtimes/store/port.ts",
   "node/ports.ts",
   "node/waiting.ts",
+  // What is stored of a secret.
+  "node/keys/secret-text.ts",
   "node/data-folder/seal.ts",
   // What a blob is called.
   "node/blobs/hash.ts",
@@ -46,6 +48,8 @@ const clusterFacts = [
   "control-tokens",
   "mail",
   "memory",
+  "people",
+  "people-operations",
   "branding",
   "identity-providers",
   "endpoints",

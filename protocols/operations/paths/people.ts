@@ -1,2 +1,20 @@
 /** Where operations of people, their roles and what invites them are in REST. */
-export const peopleRoutes = {} as const;
+export const peopleRoutes = {
+  "roles.list": "GET /admin/roles",
+  "roles.set": "PUT /admin/roles/:role",
+  "roles.remove": "DELETE /admin/roles/:role",
+  "people.list": "GET /admin/users",
+  "people.setAdmin": "PUT /admin/users/:user",
+  "people.setRoles": "PUT /admin/users/:user/roles",
+  "people.show": "GET /admin/users/:user/sessions",
+  "people.endSession": "DELETE /admin/users/:user/sessions/:id",
+  "people.endSessions": "DELETE /admin/users/:user/sessions",
+  "people.suspend": "PUT /admin/users/:user/suspended",
+  "people.makeReset": "POST /admin/users/:user/reset",
+  "people.delete": "PUT /admin/users/:user/deletion",
+  "people.addProgram": "POST /admin/service-accounts",
+  "people.addKey": "POST /admin/users/:user/keys",
+  "signUpInvitations.list": "GET /admin/sign-up-invitations",
+  "signUpInvitations.make": "POST /admin/sign-up-invitations",
+  "signUpInvitations.end": "DELETE /admin/sign-up-invitations/:id",
+} as const;

@@ -224,6 +224,8 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
         {
           name: "test",
           secrets,
+          invitations: signUpInvitations(peer.directory),
+          ...(mail && { mail }),
           ...options,
           ...more,
           limits: { ...gatewayLimits, ...options.limits },

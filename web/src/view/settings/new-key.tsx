@@ -21,11 +21,18 @@ const scopes = [
   { scope: "admin", label: "Administration" },
 ] as const;
 
+/** What a key is made with. */
+export interface WantedKey {
+  readonly label: string;
+  readonly scopes?: string[];
+  readonly expiresAtMs?: number;
+}
+
 /** What a key is to be: its name, what it is for, and when it ends. `onMake` says whether it was made. */
 export function NewKey({
   onMake,
 }: {
-  readonly onMake: (wish: object, on: (refusal: Failure) => boolean) => Promise<boolean>;
+  readonly onMake: (wanted: WantedKey, on: (refusal: Failure) => boolean) => Promise<boolean>;
 }) {
   const [label, setLabel] = useState("");
   const [days, setDays] = useState(90);

@@ -1,15 +1,9 @@
 /** What the pages of people and roles ask of their node. */
 import { useQuery } from "@tanstack/react-query";
 import { wireLimits } from "../../../../../protocols/limits.ts";
-import type {
-  CatalogPage,
-  PeoplePage,
-  PersonRoles,
-  PersonView,
-  RolesView,
-  SignUpInvitation,
-} from "../../../../../protocols/index.ts";
+import type { CatalogPage, PeoplePage, PersonRoles } from "../../../../../protocols/index.ts";
 import { useActOn, type Act } from "../../act.ts";
+import { seen } from "../../../wire/index.ts";
 import { live, look } from "../look.ts";
 
 /** Other admins act, and devices come and go. */
@@ -27,17 +21,17 @@ export const usePerson = (user: string) =>
   useQuery({
     ...live(lookMs),
     queryKey: ["authority", "person", user],
-    queryFn: () => look<PersonView>(`/admin/users/${user}/sessions`),
+    queryFn: () => seen("people.show", { user }),
   });
 
 export const useRoles = () =>
-  useQuery({ ...live(lookMs), queryKey: ["authority", "roles"], queryFn: () => look<RolesView>("/admin/roles") });
+  useQuery({ ...live(lookMs), queryKey: ["authority", "roles"], queryFn: () => seen("roles.list") });
 
 export const useInvitations = () =>
   useQuery({
     ...live(lookMs),
     queryKey: ["authority", "invitations"],
-    queryFn: () => look<{ readonly invitations: readonly SignUpInvitation[] }>("/admin/sign-up-invitations"),
+    queryFn: () => seen("signUpInvitations.list"),
   });
 
 /** Somebody in the list. */
@@ -75,7 +69,7 @@ const query = (fields: Readonly<Record<string, string | number | undefined>>): s
   ).toString();
 
 const rolesAfter = (after: string | undefined, limit: number): Promise<PeoplePage> =>
-  look<PeoplePage>(`/admin/users?${query({ after, limit })}`);
+  seen("people.list", { ...(after !== undefined && { after }), limit });
 
 async function everybody(text: string, after: string | undefined): Promise<ListedPage> {
   const page = await look<CatalogPage>(`/catalog/users?${query({ text, after, limit: pagePeople })}`);
@@ -87,7 +81,7 @@ async function everybody(text: string, after: string | undefined): Promise<Liste
 /** The roles of these people; of a plain member nothing. One question, however many others have roles. */
 async function rolesOf(names: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
   if (names.length === 0) return new Map();
-  const { people } = await look<PeoplePage>(`/admin/users?${query({ among: names.join(",") })}`);
+  const { people } = await seen("people.list", { among: names.join(",") });
   return new Map(people.map(({ user, roles }) => [user, roles]));
 }
 

@@ -4,7 +4,7 @@ import { useEffect, useState } from "react";
 import { counted } from "../../../../../protocols/amounts.ts";
 import type { RegistrationRule, SignUpInvitation } from "../../../../../protocols/index.ts";
 import { wireLimits } from "../../../../../protocols/limits.ts";
-import { request } from "../../../wire/index.ts";
+import { call } from "../../../wire/index.ts";
 import { Avatar } from "../../avatar.tsx";
 import { Copyable } from "../../copyable.tsx";
 import { useDialogs } from "../../dialogs.tsx";
@@ -160,10 +160,7 @@ function Invitations() {
   const [made, setMade] = useState<{ readonly url: string } & SignUpInvitation>();
   const make = async () => {
     const body = { uses: Number(uses), expiresInMs: Number(lifeMs), ...(note.trim() !== "" && { note: note.trim() }) };
-    const invitation = await act(
-      () => request<SignUpInvitation & { readonly path: string }>("POST", "/api/v1/admin/sign-up-invitations", body),
-      faults.take,
-    );
+    const invitation = await act(() => call("signUpInvitations.make", body), faults.take);
     if (invitation === undefined) return;
     setMade({ ...invitation, url: placeForOthers(setup) + invitation.path });
     setNote("");
@@ -172,7 +169,7 @@ function Invitations() {
     const body = <p>Nobody can make an account with it any more. {left} could still. Accounts that were made stay.</p>;
     if (!(await ask({ title: `End the invitation${of === "" ? "" : ` “${of}”`}?`, body, action: "End", grave: true })))
       return;
-    await act(() => request("DELETE", `/api/v1/admin/sign-up-invitations/${id}`));
+    await act(() => call("signUpInvitations.end", { id }));
   };
   if (error !== null && data === undefined) return null;
   return (
@@ -276,10 +273,7 @@ function NewProgram() {
   });
   const make = async () => {
     const body = { name: name.trim(), ...(title.trim() !== "" && { displayName: title.trim() }) };
-    const made = await act(
-      () => request<{ readonly user: string }>("POST", "/api/v1/admin/service-accounts", body),
-      faults.take,
-    );
+    const made = await act(() => call("people.addProgram", body), faults.take);
     if (made !== undefined) await navigate({ to: "/admin/$page/$item", params: { page: "people", item: made.user } });
   };
   return (

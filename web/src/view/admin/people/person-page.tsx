@@ -5,14 +5,14 @@ import { counted } from "../../../../../protocols/amounts.ts";
 import { beyond, grantsOf, roleTable, type RoleTable } from "../../../../../protocols/authority.ts";
 import type { ClusterRole, Failure, PersonView, Session } from "../../../../../protocols/index.ts";
 import { notices, useSession } from "../../../live/index.ts";
-import { ownPlace, Refused, request } from "../../../wire/index.ts";
+import { call, ownPlace, Refused } from "../../../wire/index.ts";
 import { Avatar } from "../../avatar.tsx";
 import { Copyable } from "../../copyable.tsx";
 import { useDialogs } from "../../dialogs.tsx";
 import { useProfile } from "../../lists.ts";
 import { Note } from "../../note.tsx";
 import { useRights } from "../../rights.ts";
-import { NewKey } from "../../settings/new-key.tsx";
+import { NewKey, type WantedKey } from "../../settings/new-key.tsx";
 import { Part } from "../../settings/part.tsx";
 import { deviceName, keyStory, storyOf } from "../../settings/session-words.ts";
 import { dateOf, momentOf } from "../../time.ts";
@@ -174,7 +174,7 @@ function Roles(
       return true;
     };
     const seen = choice?.seen ?? held;
-    const done = await act(() => request("PUT", `/api/v1/admin/users/${user}/roles`, { roles, seen }), changedBy);
+    const done = await act(() => call("people.setRoles", { user, roles: [...roles], seen: [...seen] }), changedBy);
     if (done === undefined) return;
     setChoice(undefined);
     setFault(undefined);
@@ -227,7 +227,6 @@ function Devices({ user, person: { sessions }, refusal }: Shown) {
   const act = useAct();
   const { ask } = useDialogs();
   const me = useSession();
-  const path = `/api/v1/admin/users/${user}/sessions`;
   const devices = sessions.filter(({ kind }) => kind === "session");
   const keys = sessions.filter(({ kind }) => kind === "key");
   const end = async ({ id, kind, label }: Session) => {
@@ -239,7 +238,7 @@ function Devices({ user, person: { sessions }, refusal }: Shown) {
         <p>The device is signed out at once, with what is open there. The person can sign in again.</p>
       );
     if (await ask({ title: `End “${name}”?`, body, action: "End", grave: true }))
-      await act(() => request("DELETE", `${path}/${id}`));
+      await act(() => call("people.endSession", { user, id }));
   };
   const endAll = async () => {
     const body = (
@@ -249,7 +248,7 @@ function Devices({ user, person: { sessions }, refusal }: Shown) {
       </p>
     );
     if (await ask({ title: `End everything of ${user}?`, body, action: "End all", grave: true }))
-      await act(() => request("DELETE", path));
+      await act(() => call("people.endSessions", { user }));
   };
   const line = (session: Session) => (
     <li key={session.id}>
@@ -319,16 +318,11 @@ function Access({ user, person, held, refusal }: Shown) {
       </p>
     );
     if (!(await ask({ title: `A link for a new password of ${user}?`, body, action: "Make the link" }))) return;
-    const made = await act(() =>
-      request<{ readonly path: string; readonly expiresAtMs: number }>("POST", `/api/v1/admin/users/${user}/reset`, {}),
-    );
+    const made = await act(() => call("people.makeReset", { user }));
     if (made !== undefined) setLink({ url: ownPlace() + made.path, expiresAtMs: made.expiresAtMs });
   };
-  const makeKey = async (wish: object, on: (refusal: Failure) => boolean): Promise<boolean> => {
-    const made = await act(
-      () => request<{ readonly key: string }>("POST", `/api/v1/admin/users/${user}/keys`, wish),
-      on,
-    );
+  const makeKey = async (wanted: WantedKey, on: (refusal: Failure) => boolean): Promise<boolean> => {
+    const made = await act(() => call("people.addKey", { user, ...wanted }), on);
     if (made !== undefined) setKey(made.key);
     return made !== undefined;
   };
@@ -348,7 +342,7 @@ function Access({ user, person, held, refusal }: Shown) {
       grave: !suspended,
     };
     if (!(await ask(question))) return;
-    await act(() => request("PUT", `/api/v1/admin/users/${user}/suspended`, { suspended: !suspended }));
+    await act(() => call("people.suspend", { user, suspended: !suspended }));
   };
   const end = async () => {
     const body = (
@@ -364,13 +358,12 @@ function Access({ user, person, held, refusal }: Shown) {
       </>
     );
     if (!(await ask({ title: `Delete the account of ${user}?`, body, action: "Delete", grave: true }))) return;
-    const set = (deleted: boolean) =>
-      act(() => request<{ readonly atMs: number }>("PUT", `/api/v1/admin/users/${user}/deletion`, { deleted }));
+    const set = (deleted: boolean) => act(() => call("people.delete", { user, deleted }));
     const done = await set(true);
-    if (done !== undefined) notices.done(`The account of ${user} will be deleted ${momentOf(done.atMs)}.`, () => void set(false)); // prettier-ignore
+    if (done !== undefined) notices.done(`The account of ${user} will be deleted ${momentOf(done.atMs ?? 0)}.`, () => void set(false)); // prettier-ignore
   };
   const callOff = async () => {
-    const done = await act(() => request("PUT", `/api/v1/admin/users/${user}/deletion`, { deleted: false }));
+    const done = await act(() => call("people.delete", { user, deleted: false }));
     if (done !== undefined) notices.show(`The account of ${user} is not deleted.`);
   };
   return (

@@ -5,7 +5,7 @@ import { beyond, type RoleTable } from "../../../../../protocols/authority.ts";
 import type { ClusterRole, Failure, Grant, GrantWhen, Permission } from "../../../../../protocols/index.ts";
 import { wireLimits } from "../../../../../protocols/limits.ts";
 import { notices } from "../../../live/index.ts";
-import { request } from "../../../wire/index.ts";
+import { call } from "../../../wire/index.ts";
 import { useFaults } from "../../faults.ts";
 import { Form } from "../../form.tsx";
 import { Note } from "../../note.tsx";
@@ -34,7 +34,7 @@ export function RoleEditor(props: {
   const [note, setNote] = useState(role?.note ?? "");
   const [grants, setGrants] = useState<readonly Grant[]>(role?.grants ?? []);
   /** What it granted when it was opened. */
-  const [seen, setSeen] = useState(role === undefined ? null : { grants: role.grants, note: role.note ?? "" });
+  const [seen, setSeen] = useState(role === undefined ? null : { grants: [...role.grants], note: role.note ?? "" });
   const [open, setOpen] = useState<Grant>();
   const faults = useFaults({ name: roleNameRule, role: roleNameRule, note: "This is too long." });
   const locked = beyond(own, role?.grants ?? [], table);
@@ -62,7 +62,7 @@ export function RoleEditor(props: {
     if (role === undefined && taken.has(name)) return faults.say("There is a role of this name.", "name");
     if (lacking !== undefined)
       return faults.say(`You do not have this, or under narrower conditions: ${permissionText(lacking)}.`);
-    const body = { grants, ...(note.trim() !== "" && { note: note.trim() }), seen };
+    const body = { grants: [...grants], ...(note.trim() !== "" && { note: note.trim() }), seen };
     const changedBy = (reason: Failure): boolean => {
       if (reason.code !== "CHANGED_MEANWHILE") return faults.take(reason);
       const now = reason.details?.["now"];
@@ -72,7 +72,7 @@ export function RoleEditor(props: {
       faults.say("Somebody else has changed this role meanwhile. Nothing was saved; what it grants now is shown here. Look at it, then change it again."); // prettier-ignore
       return true;
     };
-    if ((await act(() => request("PUT", `/api/v1/admin/roles/${name}`, body), changedBy)) === undefined) return;
+    if ((await act(() => call("roles.set", { role: name, ...body }), changedBy)) === undefined) return;
     notices.show(`The role ${name} was ${role === undefined ? "made" : "changed"}.`);
     await navigate({ to: "/admin/$page", params: { page: "roles" } });
   };

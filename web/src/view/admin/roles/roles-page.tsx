@@ -3,7 +3,7 @@ import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { beyond, builtInRoles, roleTable, type RoleTable } from "../../../../../protocols/authority.ts";
 import type { RolesView } from "../../../../../protocols/index.ts";
 import { notices } from "../../../live/index.ts";
-import { request } from "../../../wire/index.ts";
+import { call } from "../../../wire/index.ts";
 import { useDialogs } from "../../dialogs.tsx";
 import { Icon } from "../../icons.tsx";
 import { useProfile } from "../../lists.ts";
@@ -96,7 +96,7 @@ function RoleList({
       grave: true,
     };
     if (!(await ask(question))) return;
-    const removed = await act(() => request("DELETE", `/api/v1/admin/roles/${role.name}`));
+    const removed = await act(() => call("roles.remove", { role: role.name }));
     if (removed !== undefined)
       notices.show(role.builtIn ? `The role ${role.name} is what it was.` : `The role ${role.name} was removed.`);
   };
