@@ -64,8 +64,10 @@ describe("stripes", () => {
     await fixture.startAll();
     for (const pacing of pacings.values()) for (let n = 0; n < paceLimits.changesPresent; n += 1) pacing.heard(1);
     const puts = [...pacings].flatMap(([node, { piece }]) => {
-      const { put } = pacedStripes(fixture.machine(node).shards?.stripes as BackupStripes, piece);
-      return [1, 2, 3].map((salt) => put(someBytes(60_000, salt), { class: "backup", owner: `user/${node}-${salt}` }));
+      const stripes = pacedStripes(fixture.machine(node).shards?.stripes as BackupStripes, piece);
+      return [1, 2, 3].map((salt) =>
+        stripes.put(someBytes(60_000, salt), { class: "backup", owner: `user/${node}-${salt}` }),
+      );
     });
     const ended: number[] = [];
     for (const put of puts) void put.then((done) => done.ok && ended.push(world.nowMs));
