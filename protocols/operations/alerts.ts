@@ -17,6 +17,7 @@ export const alertOperations = {
     }),
     answer: answer<AlertPage>("AlertPage"),
     permission: "alerts.read",
+    errors: ofActors,
     summary: "A page of alerts: open ones, or acknowledged ones; the newest first",
     description:
       "Findings of detectors and rules in the audit. A further finding about an open alert's subject is counted in that alert. `evidence` are places in the audit.",

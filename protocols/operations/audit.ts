@@ -12,7 +12,7 @@ import { auditQuery, type AuditFound, type AuditLogs } from "../audit-search.ts"
 import { answer } from "../command.ts";
 import { roleManagerCommands, type AuditPage } from "../role-manager.ts";
 import { object } from "../schema.ts";
-import { changes, ofActors, reads } from "./operation.ts";
+import { changes, ofActors, ofDirectory, reads } from "./operation.ts";
 
 const tags = ["admin"];
 const one = object({ sink: auditSinkName });
@@ -49,6 +49,7 @@ export const auditOperations = {
   "sinks.list": reads({
     answer: answer<AuditSinksView>("AuditSinksView"),
     permission: "audit.read",
+    errors: ["NOT_FOUND"],
     summary: "The systems that the audit is sent to, and how far each node has sent its log",
     description: "Secrets are never shown. `unanswered` names nodes that did not say how far they are.",
     tags,
@@ -58,6 +59,7 @@ export const auditOperations = {
     fields: setAuditSink,
     answer: answer<AuditSinkView>("AuditSinkView"),
     permission: "audit.manage",
+    errors: ["NOT_FOUND", "LIMIT_REACHED", ...ofDirectory],
     action: "setAuditSink",
     facts: ({ sink }) => ({ sink }),
     summary: "Says where the audit is sent",
@@ -69,6 +71,7 @@ export const auditOperations = {
     params: one,
     answer: answer<AuditSinkView>("AuditSinkView"),
     permission: "audit.manage",
+    errors: ["NOT_FOUND", ...ofDirectory],
     action: "removeAuditSink",
     facts: ({ sink }) => ({ sink }),
     summary: "Sends the audit there no more",
@@ -78,6 +81,7 @@ export const auditOperations = {
     params: one,
     answer: answer<SinkTested>("SinkTested"),
     permission: "audit.manage",
+    errors: ["NOT_FOUND", "UNREACHABLE"],
     action: "testSink",
     facts: ({ sink }) => ({ sink }),
     summary: "Sends one message that stands for no entry, from this node, and waits until it is confirmed",
@@ -93,6 +97,7 @@ export const auditOperations = {
     fields: auditRetention,
     answer: kept,
     permission: "audit.manage",
+    errors: ["NOT_FOUND", ...ofDirectory],
     action: "setAuditRetention",
     facts: () => ({}),
     summary: "Says how long the audit is kept",
@@ -103,6 +108,7 @@ export const auditOperations = {
   "retention.reset": changes({
     answer: kept,
     permission: "audit.manage",
+    errors: ["NOT_FOUND", ...ofDirectory],
     action: "setAuditRetention",
     facts: () => ({}),
     summary: "Keeps the audit for as long as it is kept where nobody says anything",

@@ -25,7 +25,7 @@ import {
 } from "../backups.ts";
 import { answer } from "../command.ts";
 import { limit, object } from "../schema.ts";
-import { changes, fieldsOf, reads } from "./operation.ts";
+import { changes, fieldsOf, ofActors, reads } from "./operation.ts";
 
 const tags = ["admin"];
 const task = answer<TaskView>("TaskView");
@@ -59,6 +59,7 @@ export const backupOperations = {
   "backups.places": reads({
     answer: answer<BackupPlaces>("BackupPlaces"),
     permission: "cluster.see",
+    errors: ["NOT_FOUND", ...ofActors],
     summary: "Where backups can be made from this node, and the folders of all nodes that have some",
     description:
       "`storage` says why the storage nodes can take none now. `offered` are the folders of this node's machine in which its operator lets admins keep backups.",
@@ -179,12 +180,14 @@ export const backupOperations = {
     fields: object({ before: backupCommands.tasks.params.properties.before, limit: Type.Optional(limit) }),
     answer: answer<ClusterBackupTasks>("ClusterBackupTasks"),
     permission: "cluster.see",
+    errors: ["NOT_FOUND", ...ofActors],
     summary: "A page of what was done, or is being done, with the backups of the cluster, the newest first",
     tags,
   }),
   "backups.schedules": reads({
     answer: answer<BackupScheduleList>("BackupScheduleList"),
     permission: "cluster.see",
+    errors: ["NOT_FOUND", ...ofActors],
     summary: "When tasks with the backups of the cluster begin by themselves",
     tags,
   }),
@@ -206,6 +209,7 @@ export const backupOperations = {
     params: oneSchedule,
     answer: fieldsOf({}),
     permission: "backup.run",
+    errors: ["NOT_FOUND", ...ofActors],
     action: "unscheduleBackup",
     facts: ({ name: schedule }) => ({ schedule }),
     remembers: allFacts,

@@ -11,7 +11,7 @@ import {
 } from "../backup-guards.ts";
 import { answer } from "../command.ts";
 import { key, object } from "../schema.ts";
-import { changes, reads } from "./operation.ts";
+import { changes, ofActors, reads } from "./operation.ts";
 
 const tags = ["admin"];
 const one = object({ id: key });
@@ -26,6 +26,7 @@ export const guardOperations = {
   "holds.list": reads({
     answer: answer<BackupHolds>("BackupHolds"),
     permission: "cluster.see",
+    errors: ofActors,
     summary: "The legal holds",
     tags,
   }),
@@ -33,6 +34,7 @@ export const guardOperations = {
     fields: holdBody,
     answer: hold,
     permission: "backup.hold",
+    errors: ["LIMIT_REACHED", "BACKUP_CHANGED", ...ofActors],
     action: "setHold",
     facts: ({ on, reason }) => ({ ...heldFacts(on), reason }),
     summary: "Sets a legal hold: neither prune nor erasure takes away what it keeps",
@@ -43,6 +45,7 @@ export const guardOperations = {
     params: one,
     answer: hold,
     permission: "backup.hold",
+    errors: ["NOT_FOUND", ...ofActors],
     action: "liftHold",
     facts: ({ id }) => ({ hold: id }),
     summary: "Lifts a legal hold",
@@ -51,6 +54,7 @@ export const guardOperations = {
   "recalls.list": reads({
     answer: answer<RecallRequests>("RecallRequests"),
     permission: "cluster.see",
+    errors: ofActors,
     summary: "Recalls of private things that were asked for, the newest first",
     tags,
   }),

@@ -12,7 +12,7 @@ import {
   type StripePut,
   type StripeRead,
 } from "../shards.ts";
-import { changes, fieldsOf, reads } from "./operation.ts";
+import { changes, fieldsOf, ofActors, reads } from "./operation.ts";
 
 const tags = ["admin"];
 const { only, after } = shardHolderCommands.list.params.properties;
@@ -21,6 +21,7 @@ export const shardOperations = {
   "shards.list": reads({
     answer: answer<ShardsView>("ShardsView"),
     permission: "cluster.see",
+    errors: ["NOT_FOUND"],
     summary:
       "Groups of shard-holders: which node owns which, what it holds, what is lost or missing, and how the nodes stand",
     description: "`sums` is what a holder's inventory says; it is absent while the holder does not answer.",
@@ -31,6 +32,7 @@ export const shardOperations = {
     fields: object({ only, after, limit: Type.Optional(limit) }),
     answer: answer<ShardPage>("ShardPage"),
     permission: "cluster.see",
+    errors: ["NOT_FOUND", ...ofActors],
     summary: "A page of what one holder has; `only` names the lost ones, or those in the trash",
     tags,
   }),

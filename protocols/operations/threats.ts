@@ -2,7 +2,7 @@
 import { answer } from "../command.ts";
 import { object } from "../schema.ts";
 import { setThreatList, threatListName, type ThreatList, type ThreatListsView } from "../threat-lists.ts";
-import { changes, reads } from "./operation.ts";
+import { changes, ofDirectory, reads } from "./operation.ts";
 
 const tags = ["admin"];
 const one = object({ list: threatListName });
@@ -11,6 +11,7 @@ export const threatOperations = {
   "threats.list": reads({
     answer: answer<ThreatListsView>("ThreatListsView"),
     permission: "cluster.see",
+    errors: [],
     summary: "The lists of threats that every node reads, and what this node has of them and of its own",
     tags,
   }),
@@ -19,6 +20,7 @@ export const threatOperations = {
     fields: setThreatList,
     answer: answer<ThreatList>("ThreatList"),
     permission: "config.manage",
+    errors: ["LIMIT_REACHED", ...ofDirectory],
     action: "setThreatList",
     facts: ({ list }) => ({ list }),
     summary: "Has every node read a list of bad addresses, names of hosts and digests of files",
@@ -29,6 +31,7 @@ export const threatOperations = {
     params: one,
     answer: answer<ThreatList>("ThreatList"),
     permission: "config.manage",
+    errors: ["NOT_FOUND", ...ofDirectory],
     action: "removeThreatList",
     facts: ({ list }) => ({ list }),
     summary: "Ends such a list; answers with it",
