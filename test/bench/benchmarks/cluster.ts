@@ -7,6 +7,15 @@ const chatNodes = { one: ["chat"], two: ["chat"], three: ["chat"] } as const;
 /** Keeps the directory, decides on failovers, and writes. */
 const manager = { manager: ["manager", "gateway"] } as const;
 
+/** A cluster with an actor that has written, in so many copies. */
+async function startCounter(replicas: number) {
+  const cluster = await BenchCluster.start({ nodes: { ...manager, ...chatNodes }, replicas });
+  const writer = cluster.member("manager");
+  const actor = "counter/k0";
+  await writer.call("write", { actor, count: 10 });
+  return { cluster, writer, actor };
+}
+
 interface Placed {
   readonly owner: string;
   readonly inSync: readonly string[];
@@ -17,10 +26,7 @@ const failover = (name: string, signal: "SIGKILL" | "SIGSTOP", about: string, ai
   about,
   rounds: 60,
   async start() {
-    const cluster = await BenchCluster.start({ nodes: { ...manager, ...chatNodes }, replicas: 3 });
-    const writer = cluster.member("manager");
-    const actor = "counter/k0";
-    await writer.call("write", { actor, count: 10 });
+    const { cluster, writer, actor } = await startCounter(3);
     return {
       async round(): Promise<Samples> {
         await writer.call("settled", { replicas: 3, actor });
@@ -68,10 +74,7 @@ const migration = (name: string, about: string, filled: boolean): Timing => ({
   about,
   rounds: 60,
   async start() {
-    const cluster = await BenchCluster.start({ nodes: { ...manager, ...chatNodes }, replicas: 2 });
-    const writer = cluster.member("manager");
-    const actor = "counter/k0";
-    await writer.call("write", { actor, count: 10 });
+    const { cluster, writer, actor } = await startCounter(2);
     if (filled) await writer.call("fill", { actor, records, bytes: recordBytes });
     await writer.call("settled", { replicas: 2, actor });
     return {
@@ -120,10 +123,7 @@ export const moveBusy: Timing = {
   about: `an actor moves, and then loses its owner, beside ${neighbours} busy actors on processors overcommitted ${overcommitTimes} times`,
   rounds: 20,
   async start() {
-    const cluster = await BenchCluster.start({ nodes: { ...manager, ...chatNodes }, replicas: 3 });
-    const writer = cluster.member("manager");
-    const actor = "counter/k0";
-    await writer.call("write", { actor, count: 10 });
+    const { cluster, writer, actor } = await startCounter(3);
     const spinners = await startSpinners(overcommitTimes);
     /** Runs something while the load generator and the neighbours keep the machine busy. */
     const busy = async (work: () => Promise<Samples>): Promise<Samples> => {
