@@ -1,15 +1,13 @@
 /** `plexus alerts detectors` and `plexus alerts set`: what is always watched for, and from when on it is too much. */
 import { failure, PlexusError, type DetectorSettings, type DetectorView } from "../protocols/index.ts";
-import { askNode, type AdminFlags } from "./admin.ts";
+import { operate, type AdminFlags } from "./admin.ts";
 import { exitCodes, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
 
-const path = "/api/v1/admin/detectors";
-
 /** `plexus alerts detectors`. With --json one line a detector. */
 export async function listDetectors(flags: AdminFlags, output: Output): Promise<number> {
-  const { detectors } = await askNode<{ readonly detectors: readonly DetectorView[] }>(flags, "GET", path);
+  const { detectors } = await operate(flags, "detectors.list");
   if (flags.json) for (const detector of detectors) output.print(jsonLine(detector));
   else {
     const rows = detectors.map((one) => [one.name, one.off ? "off" : one.severity, thresholdsText(one), one.finds]);
@@ -31,7 +29,7 @@ export async function setDetector(
   wish: { readonly name: string; readonly thresholds: readonly string[]; readonly defaults: boolean; readonly off?: boolean },
   output: Output,
 ): Promise<number> {
-  const { detectors } = await askNode<{ readonly detectors: readonly DetectorView[] }>(flags, "GET", path);
+  const { detectors } = await operate(flags, "detectors.list");
   const known = detectors.find(({ name }) => name === wish.name);
   if (known === undefined) {
     const names = detectors.map(({ name }) => name).join(", ");
@@ -39,7 +37,7 @@ export async function setDetector(
   }
   const settings = { ...(wish.defaults ? {} : changedOf(known)), ...Object.fromEntries(wish.thresholds.map(thresholdOf)) };
   const body: DetectorSettings = { settings, off: wish.off ?? known.off };
-  const set = await askNode<DetectorView>(flags, "PUT", `${path}/${encodeURIComponent(wish.name)}`, body);
+  const set = await operate(flags, "detectors.set", { detector: wish.name, ...body });
   if (flags.json) output.print(jsonLine(set));
   else output.print(`The detector ${set.name} is ${set.off ? "off" : "on"}: ${thresholdsText(set)}.`);
   return exitCodes.ok;

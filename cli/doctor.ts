@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../config/index.ts";
-import { everyModel, failureOf, type InferenceView, type ModelInfo, type NodeStatus } from "../protocols/index.ts";
+import { everyModel, failureOf, type InferenceView, type ModelInfo } from "../protocols/index.ts";
 import { exposureOf } from "../node/data-folder/index.ts";
 import { createClock } from "../node/platform/index.ts";
 import {
@@ -25,7 +25,6 @@ import { clusterChecks } from "./doctor-cluster.ts";
 import { cliLimits } from "./limits.ts";
 import { keptTrials } from "./model-trial.ts";
 import { callsTo } from "./admin.ts";
-import { callNode } from "./node-client.ts";
 import { counted, describeBytes, describeRefusal, exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 
@@ -382,7 +381,7 @@ function judgeModel(
 /** Asks the node that runs how its models are: it was started with other flags than the doctor, and has their memory. */
 async function runningModels(control: ControlFile): Promise<readonly Check[]> {
   const answer = await callsTo(localTarget(control))("inference.list");
-  const status = await callNode<NodeStatus>(localTarget(control), "GET", "/api/v1/admin/status");
+  const status = await callsTo(localTarget(control))("node.status");
   if (!answer.ok)
     return [{ name: "Model", state: "bad", says: `the node that runs here does not tell its models: ${describeRefusal(answer.error)}` }]; // prettier-ignore
   return judgeRunning(answer.value, status.ok ? status.value.name : undefined);

@@ -1,13 +1,12 @@
-import type { Forecasts } from "../protocols/index.ts";
 import { describeForecast, describeFree, scarceAdvice, scarceNouns } from "../protocols/forecast-words.ts";
-import { askNode, type AdminFlags } from "./admin.ts";
+import { operate, type AdminFlags } from "./admin.ts";
 import { exitCodes, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
 
 /** `plexus nodes forecast`. */
 export async function listForecasts(flags: AdminFlags, output: Output): Promise<number> {
-  const said = await askNode<Forecasts>(flags, "GET", "/api/v1/admin/forecasts");
+  const said = await operate(flags, "forecasts.list");
   if (flags.json) output.print(jsonLine(said));
   else if (said.forecasts.length === 0)
     output.print("Nothing was measured yet. A node is measured each hour, first when it has been up for some seconds."); // prettier-ignore

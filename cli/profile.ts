@@ -2,17 +2,16 @@
 import { writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeBytes } from "../protocols/amounts.ts";
-import type { AdminTask, AdminTasks, Profile, ProfileKind } from "../protocols/index.ts";
+import type { Profile, ProfileKind } from "../protocols/index.ts";
 import { hottest, v8ProfileOf } from "../protocols/profiles.ts";
 import { isTaskOver } from "../protocols/task-words.ts";
-import { askNode, demand, findNode, type AdminFlags } from "./admin.ts";
+import { callsTo, demand, findNode, operate, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode, type Target } from "./node-client.ts";
+import type { Target } from "./node-client.ts";
 import { exitCodes, timeText, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
 
-const path = "/api/v1/admin/profiles";
 /** Functions that are shown. */
 const shownMax = 20;
 
@@ -25,18 +24,17 @@ export async function takeProfile(
   const { of, node, seconds } = wish;
   const target = await findNode(flags);
   const body = { of, seconds, ...(node !== undefined && { node }) };
-  const { id } = demand(await callNode<{ readonly id: string }>(target, "POST", path, body));
+  const { id } = demand(await callsTo(target)("profiles.take", body));
   if (!flags.json) output.printError(`Looking for ${seconds} s; Ctrl-C ends it and shows what was seen (${id}).`);
   const left = new AbortController();
   process.once("SIGINT", () => left.abort());
-  const taskPath = `/api/v1/admin/tasks/${encodeURIComponent(id)}`;
   for (;;) {
-    const task = demand(await callNode<AdminTask>(target, "GET", taskPath));
+    const task = demand(await callsTo(target)("tasks.show", { id }));
     if (task.state === "failed") output.printError(`It failed: ${task.error?.message ?? "the node does not say why"}`);
     if (task.state === "failed") return exitCodes.failed;
     // The end of one that was ended early comes a moment later.
     if (isTaskOver(task) && task.endedAtMs !== undefined) break;
-    if (left.signal.aborted && task.state === "running") demand(await callNode(target, "DELETE", taskPath));
+    if (left.signal.aborted && task.state === "running") demand(await callsTo(target)("tasks.cancel", { id }));
     await sleep(cliLimits.taskLookMs, undefined, { signal: left.signal.aborted ? undefined : left.signal }).catch(() => undefined);
   }
   return await show(target, { id, output: wish.output }, flags, output);
@@ -57,7 +55,7 @@ async function show(
   flags: AdminFlags,
   output: Output,
 ): Promise<number> {
-  const profile = demand(await callNode<Profile>(target, "GET", `${path}/${encodeURIComponent(wish.id)}`));
+  const profile = demand(await callsTo(target)("profiles.show", { id: wish.id }));
   if (wish.output !== undefined) {
     await writeFile(wish.output, JSON.stringify(v8ProfileOf(profile)));
     output.printError(`Written to ${wish.output}: the developer tools of a browser open it.`);
@@ -85,7 +83,7 @@ function describe({ tree, of, node, seconds }: Profile, output: Output): string 
 
 /** `plexus profile list`. */
 export async function listProfiles(flags: AdminFlags, output: Output): Promise<number> {
-  const { tasks } = await askNode<AdminTasks>(flags, "GET", "/api/v1/admin/tasks?kind=profile");
+  const { tasks } = await operate(flags, "tasks.list", { kind: "profile" });
   if (flags.json) for (const task of tasks) output.print(jsonLine(task));
   else if (tasks.length === 0) output.print("No node has one. `plexus profile cpu` takes one.");
   else

@@ -1,5 +1,5 @@
 /** `plexus rules` and `plexus playbooks`: what is watched for beside the detectors, and what is done about it. */
-import type { PlaybookRun, RuleTried, WatchRule } from "../protocols/index.ts";
+import type { OperationInput, PlaybookRun, RuleTried } from "../protocols/index.ts";
 import {
   describeActs,
   describeJoin,
@@ -8,7 +8,7 @@ import {
   describeWhen,
   type ShownPlaybook,
 } from "../protocols/watch-words.ts";
-import { askNode, type AdminFlags } from "./admin.ts";
+import { askNode, operate, type AdminFlags } from "./admin.ts";
 import { exitCodes, timeText, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
@@ -21,7 +21,7 @@ const headed = (...heads: readonly string[]) => heads.map((head) => ({ head }));
 
 /** `plexus rules`. With --json one line a rule. */
 export async function listRules(flags: AdminFlags, output: Output): Promise<number> {
-  const { rules } = await askNode<{ readonly rules: readonly WatchRule[] }>(flags, "GET", `${adminPath}/rules`); // prettier-ignore
+  const { rules } = await operate(flags, "rules.list");
   if (flags.json) for (const rule of rules) output.print(jsonLine(rule));
   else {
     const rows = rules.map(({ name, on, severity, by, withinMinutes, steps, ordered, note }) => [
@@ -40,8 +40,8 @@ export async function listRules(flags: AdminFlags, output: Output): Promise<numb
 /** `plexus rules set`. */
 export async function setRule(flags: AdminFlags, told: { readonly name: string; readonly file: string; readonly on?: boolean }, output: Output): Promise<number> {
   const body = { ...(await jsonIn(told.file)), on: told.on === true };
-  const path = `${adminPath}/rules/${encodeURIComponent(told.name)}`;
-  const rule = await askNode<WatchRule>(flags, "PUT", path, body);
+  // As it stands in a file: the node refuses what does not fit.
+  const rule = await operate(flags, "rules.set", { rule: told.name, ...body } as OperationInput<"rules.set">);
   if (flags.json) output.print(jsonLine(rule));
   else output.print(rule.on === true ? `The rule ${rule.name} is on.` : `The rule ${rule.name} is kept, and off. \`plexus rules try\` shows what it would have found; set it with --on then.`); // prettier-ignore
   return exitCodes.ok;
@@ -63,7 +63,7 @@ export async function tryRule(flags: AdminFlags, told: { readonly file: string; 
 
 /** `plexus rules remove`. */
 export async function removeRule(flags: AdminFlags, name: string, output: Output): Promise<number> {
-  const rule = await askNode<WatchRule>(flags, "DELETE", `${adminPath}/rules/${encodeURIComponent(name)}`); // prettier-ignore
+  const rule = await operate(flags, "rules.remove", { rule: name });
   output.print(flags.json ? jsonLine(rule) : `The rule ${withoutControls(rule.name)} is removed.`);
   return exitCodes.ok;
 }

@@ -1,8 +1,8 @@
 import type { ModelInfo, NodeStatus } from "../protocols/index.ts";
-import { demand, findNode, type AdminFlags } from "./admin.ts";
+import { callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
 import { helpFor } from "./data-folder.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode, forLook } from "./node-client.ts";
+import { forLook } from "./node-client.ts";
 import {
   counted,
   describeBytes,
@@ -17,7 +17,7 @@ import { jsonLine, withoutControls } from "./printable.ts";
 
 /** `plexus status`. */
 export async function showStatus(flags: AdminFlags, output: Output): Promise<number> {
-  const status = demand(await callNode<NodeStatus>(forLook(await findNode(flags)), "GET", "/api/v1/admin/status"));
+  const status = demand(await callsTo(forLook(await findNode(flags)))("node.status"));
   output.print(flags.json ? jsonLine(status) : describeStatus(status, output.color));
   return exitCodes.ok;
 }

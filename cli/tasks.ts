@@ -1,16 +1,13 @@
 /** `plexus tasks`. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AdminTask, AdminTasks } from "../protocols/index.ts";
+import type { AdminTask } from "../protocols/index.ts";
 import { isTaskOver, progressWords } from "../protocols/task-words.ts";
-import { askNode, demand, findNode, type AdminFlags } from "./admin.ts";
+import { callsTo, demand, findNode, operate, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode, type Target } from "./node-client.ts";
 import { exitCodes, timeText, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
-
-const tasksPath = "/api/v1/admin/tasks";
-const pathOf = (id: string): string => `${tasksPath}/${encodeURIComponent(id)}`;
 
 function taskText(task: AdminTask): string {
   const { id, what, by, node, state, begunAtMs, endedAtMs, error, advice, again } = task;
@@ -40,7 +37,7 @@ export async function listTasks(
   wanted: { readonly open: boolean },
   output: Output,
 ): Promise<number> {
-  const { tasks, silent } = await askNode<AdminTasks>(flags, "GET", `${tasksPath}${wanted.open ? "?open=true" : ""}`);
+  const { tasks, silent } = await operate(flags, "tasks.list", wanted.open ? { open: true } : {});
   if (flags.json) for (const task of tasks) output.print(jsonLine(task));
   else if (tasks.length === 0) output.print("Nothing that takes long is under way.");
   else {
@@ -66,7 +63,7 @@ export async function listTasks(
 
 /** `plexus tasks show`. */
 export async function showTask(flags: AdminFlags, id: string, output: Output): Promise<number> {
-  const task = await askNode<AdminTask>(flags, "GET", pathOf(id));
+  const task = await operate(flags, "tasks.show", { id });
   output.print(flags.json ? jsonLine(task) : taskText(task));
   return exitCodes.ok;
 }
@@ -78,7 +75,7 @@ export async function watchTask(flags: AdminFlags, id: string, output: Output): 
   process.once("SIGINT", () => left.abort());
   let said = "";
   for (;;) {
-    const task = demand(await callNode<AdminTask>(target, "GET", pathOf(id)));
+    const task = demand(await callsTo(target)("tasks.show", { id }));
     const line = flags.json ? jsonLine(task) : `${withoutControls(task.what)}: ${task.state}${Object.keys(task.progress).length === 0 ? "" : `, ${progressWords(task)}`}`; // prettier-ignore
     if (line !== said) output.print(line);
     said = line;
@@ -94,7 +91,7 @@ export async function watchTask(flags: AdminFlags, id: string, output: Output): 
 
 /** `plexus tasks cancel`. */
 export async function cancelTask(flags: AdminFlags, id: string, output: Output): Promise<number> {
-  await askNode(flags, "DELETE", pathOf(id));
+  await operate(flags, "tasks.cancel", { id });
   if (flags.json) output.print(jsonLine({ id }));
   else output.print(`${id} ends as soon as it can. \`plexus tasks show ${id}\` shows what became of it.`);
   return exitCodes.ok;
@@ -103,7 +100,7 @@ export async function cancelTask(flags: AdminFlags, id: string, output: Output):
 /** `plexus tasks again`: sends the request that begins it. */
 export async function repeatTask(flags: AdminFlags, id: string, output: Output): Promise<number> {
   const target: Target = await findNode(flags);
-  const { again, state } = demand(await callNode<AdminTask>(target, "GET", pathOf(id)));
+  const { again, state } = demand(await callsTo(target)("tasks.show", { id }));
   if (again === undefined) {
     output.printError(state === "running" || state === "waiting" ? `${id} is under way.` : `${id} cannot be begun again from here: use the command that began it.`); // prettier-ignore
     return exitCodes.failed;

@@ -17,6 +17,7 @@ import type {
   NodeSilent,
   Offer,
   OrderWish,
+  Profile,
   Result,
   Role,
   StorageTerms,
@@ -26,6 +27,7 @@ import type {
   StripeHealth,
   StripeRef,
   Suggestions,
+  TakeProfile,
   TraceContext,
   TracePage,
   TraceQuery,
@@ -519,6 +521,14 @@ export interface Outbound {
 }
 
 export type { Channel };
+
+/** Profiles of nodes, as admins take and read them. */
+export interface ProfileControl {
+  /** Errors: NOT_FOUND, LIMIT_REACHED; of the way to the node: UNREACHABLE, PEER_LOST. */
+  take(wanted: TakeProfile, by: string): Promise<Result<{ readonly id: string }>>;
+  /** Error: NOT_FOUND, also of one that is being taken. */
+  read(id: string): Promise<Result<Profile>>;
+}
 
 /** What the nodes are busy with. */
 export interface TaskControl {

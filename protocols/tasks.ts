@@ -76,7 +76,7 @@ const id = Type.String({
 export const taskParams = object({ id });
 export const tasksQuery = object({
   open: Type.Optional(Type.Boolean({ description: "Only those that are not over" })),
-  kind: Type.Optional(Type.Union(taskKinds.map((kind) => Type.Literal(kind)))),
+  kind: Type.Optional(Type.Unsafe<TaskKind>(Type.Union(taskKinds.map((kind) => Type.Literal(kind))))),
   limit: Type.Optional(limit),
 });
 export type TasksQuery = Static<typeof tasksQuery>;

@@ -479,6 +479,7 @@ async function start(
     auditViews: ownAudit,
     threatStates: () => threats.states(),
     watch: watcher,
+    forecasts: (rows) => watcher.forecasts(rows),
     adminCodeHash: codeHash,
     ...(platform.webFolder !== undefined && { webFolder: platform.webFolder }),
     ...(platform.controlToken !== undefined && { controlToken: platform.controlToken }),

@@ -1,5 +1,13 @@
 /** What answers the operations of a node: the handlers of its parts, in one list. */
-import type { ActorId, ComposedHandlers, Failure, ServingRow, ThreatListState } from "../../protocols/index.ts";
+import type {
+  ActorId,
+  ComposedHandlers,
+  Failure,
+  Forecast,
+  ServingRow,
+  ThreatListState,
+  WatchRow,
+} from "../../protocols/index.ts";
 import { handleAudit, handleClusterAudit, type AuditViews, type MemoryAudit } from "../audit/index.ts";
 import { handleBackups, handleGuards, type BackupControl, type Tickets } from "../backup/index.ts";
 import type { AuditRules } from "../cluster/audit-rules.ts";
@@ -8,7 +16,7 @@ import type { Seals } from "../cluster/secrets.ts";
 import type { StoreParts } from "../cluster/wanted.ts";
 import { handleDisk, handleKeys, type DiskControl, type KeysControl } from "../keys/index.ts";
 import { handleEndpoints, handleEngines, handleInference, handleStore, type EndpointsPort } from "../models/index.ts";
-import { handleObserve } from "../observe/index.ts";
+import { handleObserve, handleProfiles } from "../observe/index.ts";
 import { handleActors, handleRooms, type ClusterActors, type Kernel } from "../kernel/index.ts";
 import { handleCluster, type ClusterControl } from "../placement/index.ts";
 import { askClusterMemory, handleMemory } from "../cluster/memory.ts";
@@ -16,13 +24,22 @@ import { handleInvitations, handlePeople, type PeopleParts } from "../cluster/pe
 import type { ClusterRoles } from "../cluster/roles.ts";
 import type { SignUpInvitations } from "../cluster/sign-up-invitations.ts";
 import { createIds, isRange, tellByMail, toldOf, type GatewayLimits, type MailPort } from "../gateway/index.ts";
-import type { Clock, InferenceControl, ObserveControl, Random, ShardControl, TaskControl } from "../ports.ts";
+import type {
+  Clock,
+  InferenceControl,
+  ObserveControl,
+  ProfileControl,
+  Random,
+  ShardControl,
+  TaskControl,
+} from "../ports.ts";
 import type { Message } from "../../actors/behavior.ts";
 import { handleModelRoutes, type ModelRouteParts } from "../routing/index.ts";
 import { handleHolders, handleStripes } from "../shards/index.ts";
 import { handleThreats } from "../threats/index.ts";
 import { handleBudgets, handleUsage } from "../usage/index.ts";
-import { handleAlerts } from "../watch/index.ts";
+import { handleTasks } from "../tasks/index.ts";
+import { handleAlerts, handleWatch } from "../watch/index.ts";
 
 /** What every node has that answers operations. */
 export interface PeerParts extends ModelRouteParts {
@@ -60,7 +77,10 @@ export interface OperationParts {
   readonly mail?: MailPort;
   readonly namedSecrets?: SecretsControl;
   readonly observe?: ObserveControl;
+  readonly profiles?: ProfileControl;
   readonly tasks?: TaskControl;
+  /** What becomes of what the watch remembers of nodes. Absent: nobody can say. */
+  readonly forecasts?: (rows: readonly WatchRow[]) => readonly Forecast[];
   /** Seals what settings keep to themselves. */
   readonly secrets?: Seals;
   readonly shards?: ShardControl;
@@ -125,5 +145,8 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     ...handleThreats(auditRules.lists, () => at.threatStates?.() ?? []),
     ...handleUsage(ask),
     ...(at.observe && handleObserve(at.observe)),
+    ...(at.profiles && handleProfiles(at.profiles)),
+    ...handleTasks({ ask, cluster: control, tasks: at.tasks }),
+    ...handleWatch({ ask, forecasts: at.forecasts ?? (() => []), forecastPagesMax: limits.forecastPagesMax }),
   });
 }

@@ -33,7 +33,6 @@ export async function serveClients(
     | "models"
     | "tracer"
     | "changed"
-    | "tasks"
     | "profiles"
     | "audit"
     | "auditControl"
@@ -94,7 +93,6 @@ export async function serveClients(
     ...(at.tracer && { tracer: at.tracer }),
     ...(at.backups && { backups: archivesOf(at.backups, tickets) }),
     ...(at.changed && { changed: at.changed }),
-    ...(at.tasks && { tasks: at.tasks }),
     ...(at.profiles && { profiles: at.profiles }),
     ...(at.audit && { audit: at.audit }),
     ...(at.auditControl && { auditControl: at.auditControl }),

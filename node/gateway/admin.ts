@@ -1,24 +1,19 @@
-import type { FastifyInstance } from "fastify";
-import type { NodeStatus } from "../../protocols/index.ts";
+import { ok } from "../../protocols/index.ts";
 import type { GatewayContext } from "./options.ts";
+import type { OwnHandlers } from "./rest/derive.ts";
 
-/** Adds what this node says of itself to admins, and to the operator's control token. */
-export function addAdminRoutes(
-  app: FastifyInstance,
-  at: GatewayContext,
+/** What this node says of itself: some of it only the gateway knows. */
+export const handleStatus = (
+  at: Pick<GatewayContext, "status" | "addresses">,
   facts: { url(): string; connections(): number },
-): void {
-  const config = { access: "admin" } as const;
-  const tags = ["admin"];
-
-  app.get("/admin/status", { config, schema: { summary: "The status of this node", tags } }, async () => {
+): Pick<OwnHandlers, "node.status"> => ({
+  "node.status": async () => {
     const unnamedProxies = at.addresses.unnamed();
-    const status: NodeStatus = {
+    return ok({
       ...(await at.status()),
       url: facts.url(),
       connections: facts.connections(),
       ...(unnamedProxies.length > 0 && { unnamedProxies }),
-    };
-    return status;
-  });
-}
+    });
+  },
+});

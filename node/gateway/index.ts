@@ -27,7 +27,7 @@ import { apiPrefix } from "../../protocols/index.ts";
 import { createAccounts } from "./accounts.ts";
 import { createAddresses, createAddressRule } from "./addresses.ts";
 import { createMounts } from "./mount.ts";
-import { addAdminRoutes } from "./admin.ts";
+import { handleStatus } from "./admin.ts";
 import { addAiRoutes } from "./ai/index.ts";
 import { addAgentUploadRoutes } from "./agent-uploads.ts";
 import { addAvatarRoutes } from "./avatars.ts";
@@ -38,9 +38,7 @@ import { addEndingRoutes } from "./endings.ts";
 import { addApiDocs } from "./api-docs.ts";
 import { createControlDoor, listenForControl, urlOf, type ControlListener } from "./control.ts";
 import { addControlRoutes } from "./control-routes.ts";
-import { addForecastRoutes } from "./forecasts.ts";
 import { addProfileRoutes } from "./profiles.ts";
-import { addTaskRoutes } from "./tasks.ts";
 import { addPlaybookRoutes } from "./playbooks.ts";
 import { addWatchRoutes } from "./watch.ts";
 import { addAuditRoutes } from "./audit.ts";
@@ -105,13 +103,7 @@ const ownHandlers = (at: GatewayContext, accounts: ReturnType<typeof createAccou
 });
 
 /** Adds what people do with their accounts beyond the sign-in, and what admins do. */
-function addAdminParts(
-  api: FastifyInstance,
-  at: GatewayContext,
-  accounts: ReturnType<typeof createAccounts>,
-  facts: Parameters<typeof addAdminRoutes>[2],
-): void {
-  addAdminRoutes(api, at, facts);
+function addAdminParts(api: FastifyInstance, at: GatewayContext, accounts: ReturnType<typeof createAccounts>): void {
   if (at.controlTokens !== undefined) addControlRoutes(api, at, at.controlTokens);
   addEndingRoutes(api, at);
   if (at.mail !== undefined) addMailRoutes(api, at, accounts, at.mail);
@@ -121,9 +113,7 @@ function addAdminParts(
   addIdentitySignIn(api, at, accounts);
   addIdentityProviders(api, at);
   if (at.auditControl !== undefined) addAuditRoutes(api, at, at.auditControl);
-  addForecastRoutes(api, at);
   addProfileRoutes(api, at);
-  addTaskRoutes(api, at);
   addWatchRoutes(api, at);
   addPlaybookRoutes(api, at);
   if (at.backups !== undefined) addDownloads(api, at, at.backups);
@@ -203,10 +193,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     async (api) => {
       await api.register(cookie);
       addRoutes(api, at, accounts);
-      addOperations(api, at, { ...at.operations, ...ownHandlers(at, accounts) });
+      const facts = { url: outward, connections: () => subscribers.count() };
+      addOperations(api, at, { ...at.operations, ...ownHandlers(at, accounts), ...handleStatus(at, facts) });
       if (at.tokens !== undefined) addServiceTokens(api, at.tokens);
       addEvents(api, at, { subscribers });
-      addAdminParts(api, at, accounts, { url: outward, connections: () => subscribers.count() });
+      addAdminParts(api, at, accounts);
     },
     { prefix: apiPrefix },
   );

@@ -13,8 +13,6 @@ import type {
   Result,
   RuleBody,
   RuleTried,
-  Forecast,
-  WatchRow,
   SignInDemands,
   Thumb,
 } from "../../protocols/index.ts";
@@ -29,7 +27,7 @@ import type { SignUpInvitations } from "../cluster/sign-up-invitations.ts";
 import type { StoreParts } from "../cluster/wanted.ts";
 import type { Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../placement/api.ts";
-import type { ActivityPort, ActorBlobs, Clock, Hub, Log, Meter, Random, TaskControl, Tracer } from "../ports.ts";
+import type { ActivityPort, ActorBlobs, Clock, Hub, Log, Meter, ProfileControl, Random, Tracer } from "../ports.ts";
 import type { Addresses } from "./addresses.ts";
 import type { Mounts } from "./mount.ts";
 import type { AuditControl } from "./audit.ts";
@@ -48,7 +46,6 @@ import type { CommandRates } from "./command-rates.ts";
 import type { TlsPort } from "./tls.ts";
 import type { Rights } from "./rights.ts";
 import type { RatePeers, Rates } from "./shared-rates.ts";
-import type { ProfileControl } from "./profiles.ts";
 
 /** What a node says that is ready. */
 interface Ready {
@@ -167,8 +164,6 @@ export interface GatewayOptions {
   readonly models?: StoreParts;
   /** What short-lived tokens are signed and verified with; absent: there are none. */
   readonly serviceTokens?: ServiceTokenOptions;
-  /** What all nodes are busy with; absent: nothing. */
-  readonly tasks?: TaskControl;
   /** Archives of the cluster's backups; absent, there are none. */
   readonly backups?: BackupArchives;
   /** Looks at what nodes do. */
@@ -180,8 +175,6 @@ export interface GatewayOptions {
   /** Tries rules over events on the past. Absent: they cannot be tried here. */
   readonly watch?: {
     tryRule(rule: RuleBody, sinceMs: number): Promise<RuleTried>;
-    /** What becomes of what is remembered of nodes. */
-    forecasts?(rows: readonly WatchRow[]): readonly Forecast[];
   };
   /** For the durable audit: what an admin did by this gateway itself, who it was, and who is told of it. Absent: the log alone has it. */
   changed?(action: string, facts: Readonly<Record<string, string>>, by: string, tell?: Noticed): void;

@@ -11,6 +11,7 @@
  *  `tracer.ts` is the Tracer port by OpenTelemetry; it is loaded only where something is traced. All of it is bounded, and gone when the process ends: what must stay is printed, scraped or exported. Nothing here has a message's text, because
  *  no log line and no metric has one. docs/decisions/0090-seeing-what-happens.md has the choice. */
 export { handleObserve } from "./operations.ts";
+export { handleProfiles } from "./profile-operations.ts";
 export { createObserveControl, type OwnMemory } from "./control.ts";
 export { keepHistory, toldSeries, type History } from "./history.ts";
 export { keepLines, type Lines } from "./lines.ts";

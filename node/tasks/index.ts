@@ -19,6 +19,7 @@ import { taskLimits } from "./limits.ts";
 
 export { taskLimits } from "./limits.ts";
 export { createActs, type Acts } from "./acts.ts";
+export { handleTasks } from "./operations.ts";
 
 /** What a node may be busy with. */
 export interface TaskSource {

@@ -1,2 +1,13 @@
-/** A node's own state, and what it serves. */
-export const nodeOperations = {};
+/** A node's own state. */
+import type { NodeStatus } from "../client.ts";
+import { answer } from "../command.ts";
+import { reads } from "./operation.ts";
+
+export const nodeOperations = {
+  "node.status": reads({
+    answer: answer<NodeStatus>("NodeStatus"),
+    permission: "cluster.see",
+    summary: "The status of this node",
+    tags: ["admin"],
+  }),
+};

@@ -1,2 +1,66 @@
 /** Detectors, rules and forecasts. */
-export const watchOperations = {};
+import { answer } from "../command.ts";
+import { detectorBody, type DetectorView } from "../detectors.ts";
+import type { Forecasts } from "../forecast.ts";
+import { key, object } from "../schema.ts";
+import { setRuleBody, type WatchRule } from "../watch.ts";
+import { changes, fieldsOf, listOf, reads } from "./operation.ts";
+
+const tags = ["admin"];
+const ruleParams = object({ rule: key });
+
+export const watchOperations = {
+  "detectors.list": reads({
+    answer: fieldsOf({ detectors: listOf(answer<DetectorView>("DetectorView")) }),
+    permission: "alerts.read",
+    summary: "What is watched for, and from when on it is too much",
+    tags,
+  }),
+  "detectors.set": changes({
+    params: object({ detector: key }),
+    fields: detectorBody,
+    answer: answer<DetectorView>("DetectorView"),
+    permission: "alerts.manage",
+    action: "setRule",
+    facts: ({ detector, settings, off }) => ({ detector, ...settings, off: off === true }),
+    summary: "Sets thresholds of a detector, or switches it off",
+    description:
+      "Thresholds that are not named are the built-in ones again. `bounds` of the answer are what each may be set to, `before` is how it stood. `seen`: the thresholds that the caller has seen, and `off`; where they are others by now, nothing is changed (CHANGED_MEANWHILE).",
+    tags,
+  }),
+  "rules.list": reads({
+    answer: fieldsOf({ rules: listOf(answer<WatchRule>("WatchRule")) }),
+    permission: "alerts.read",
+    summary: "The rules over events",
+    tags,
+  }),
+  "rules.set": changes({
+    params: ruleParams,
+    fields: setRuleBody,
+    answer: answer<WatchRule>("WatchRule"),
+    permission: "alerts.manage",
+    action: "setRule",
+    facts: ({ rule }) => ({ rule }),
+    summary: "Makes a rule over events, or changes it",
+    description:
+      "An alert comes of entries of the audit that match all `steps`, about one person, from one address or done to one thing (`by`), within `withinMinutes`. Without `on` the rule is kept and finds nothing. `seen`: the rule as the caller has seen it, or null; where it is another by now, nothing is changed (CHANGED_MEANWHILE).",
+    tags,
+  }),
+  "rules.remove": changes({
+    params: ruleParams,
+    answer: answer<WatchRule>("WatchRule"),
+    permission: "alerts.manage",
+    action: "removeRule",
+    facts: ({ rule }) => ({ rule }),
+    summary: "Removes a rule over events; answers with it",
+    tags,
+  }),
+  "forecasts.list": reads({
+    answer: answer<Forecasts>("Forecasts"),
+    permission: "cluster.see",
+    summary: "When disk, memory and places of models of each node run out, if it goes on like so far",
+    description:
+      "By what the watch measured each hour: `ends` says that nothing is left within as long as the trend was seen. What ends first comes first. Nodes that are new are `unknown` for some hours.",
+    tags,
+  }),
+};

@@ -16,4 +16,5 @@ export const storesRoutes = {
   "store.verify": "POST /admin/models/:name/verify",
   "store.setWanted": "PUT /admin/models/wanted",
   "engines.list": "GET /admin/engines",
+  "node.status": "GET /admin/status",
 } as const;

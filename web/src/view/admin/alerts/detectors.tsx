@@ -1,20 +1,19 @@
 import { Button, NumberInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import type { DetectorView, Failure } from "../../../../../protocols/index.ts";
-import { request } from "../../../wire/index.ts";
+import type { DetectorView, Failure, OperationInput } from "../../../../../protocols/index.ts";
+import { call, seen } from "../../../wire/index.ts";
 import { useActOn } from "../../act.ts";
 import { useFaults } from "../../faults.ts";
 import { Form } from "../../form.tsx";
 import { Note } from "../../note.tsx";
 import { useRights } from "../../rights.ts";
 import { Part } from "../../settings/part.tsx";
-import { live, look } from "../look.ts";
+import { live } from "../look.ts";
 
 /** Other admins set thresholds. */
 const lookMs = 15_000;
 const all = ["detectors"];
-const pathOf = (name: string): string => `/api/v1/admin/detectors/${encodeURIComponent(name)}`;
 
 /** What is always watched for, from thresholds on that are set here. */
 export function Detectors() {
@@ -23,10 +22,13 @@ export function Detectors() {
   const { data, error } = useQuery({
     ...live(lookMs),
     queryKey: all,
-    queryFn: () => look<{ readonly detectors: readonly DetectorView[] }>("/admin/detectors"),
+    queryFn: () => seen("detectors.list"),
   });
-  const set = (name: string, body: object, on: (refusal: Failure) => boolean) =>
-    act(() => request<DetectorView>("PUT", pathOf(name), body), on);
+  const set = (
+    name: string,
+    body: Omit<OperationInput<"detectors.set">, "detector">,
+    on: (refusal: Failure) => boolean,
+  ) => act(() => call("detectors.set", { detector: name, ...body }), on);
   return (
     <Part title="Detectors" about="These checks are always on. A check raises an alert above its threshold.">
       {error !== null && <Note tone="bad">{error.message}</Note>}

@@ -2,16 +2,16 @@ import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { counted } from "../../../../../protocols/amounts.ts";
-import type { Failure, RuleTried, WatchRule } from "../../../../../protocols/index.ts";
+import type { Failure, OperationInput, RuleTried, WatchRule } from "../../../../../protocols/index.ts";
 import { describeJoin, describeSteps } from "../../../../../protocols/watch-words.ts";
-import { request } from "../../../wire/index.ts";
+import { call, request, seen } from "../../../wire/index.ts";
 import { useActOn } from "../../act.ts";
 import { useDialogs } from "../../dialogs.tsx";
 import { Note } from "../../note.tsx";
 import { useRights } from "../../rights.ts";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
-import { live, look } from "../look.ts";
+import { live } from "../look.ts";
 import { JsonForm, type OnRefusal } from "./json-form.tsx";
 
 /** Other admins change rules. */
@@ -20,7 +20,6 @@ const lookMs = 15_000;
 const tryMs = 60_000;
 /** Of what a trial found so much is shown. */
 const shownMax = 20;
-const base = "/api/v1/admin/rules";
 const all = ["rules"];
 const example = {
   severity: "critical",
@@ -33,7 +32,8 @@ const example = {
   ],
 };
 
-const put = (name: string, body: object) => request<WatchRule>("PUT", `${base}/${encodeURIComponent(name)}`, body);
+/** Sets a rule as somebody has written it: the node refuses what does not fit. */
+const put = (name: string, body: object) => call("rules.set", { rule: name, ...body } as OperationInput<"rules.set">);
 
 /** A rule as it is on show, without its name. */
 function ruleIn(rules: readonly WatchRule[], name: string): object | null {
@@ -52,11 +52,11 @@ export function Rules() {
   const { data, error } = useQuery({
     ...live(lookMs),
     queryKey: all,
-    queryFn: () => look<{ readonly rules: readonly WatchRule[] }>("/admin/rules"),
+    queryFn: () => seen("rules.list"),
   });
   const canManage = may("alerts.manage");
   const tryOut = async (name: string, rule: object, on?: OnRefusal) => {
-    const result = await act(() => request<RuleTried>("POST", `${base}/try`, { rule }, tryMs), on);
+    const result = await act(() => request<RuleTried>("POST", "/api/v1/admin/rules/try", { rule }, tryMs), on);
     if (result !== undefined) setTried({ ...result, name });
   };
   const set = (name: string, body: object) => act(() => put(name, body), changedBy(name));
@@ -69,7 +69,7 @@ export function Rules() {
   const remove = async (name: string) => {
     const body = <p>It raises no more alerts. Alerts that it raised stay. This cannot be undone.</p>;
     if (await ask({ title: `Remove the rule ${name}?`, body, action: "Remove", grave: true }))
-      await act(() => request("DELETE", `${base}/${encodeURIComponent(name)}`));
+      await act(() => call("rules.remove", { rule: name }));
   };
   return (
     <Part title="Rules over events" about="A rule raises an alert when audit entries match it.">

@@ -1,9 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { describeForecast, describeFree, scarceAdvice, scarceNouns } from "../../../../../protocols/forecast-words.ts";
-import type { Forecast, Forecasts as Said } from "../../../../../protocols/index.ts";
+import type { Forecast } from "../../../../../protocols/index.ts";
+import { seen } from "../../../wire/index.ts";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
-import { live, look } from "../look.ts";
+import { live } from "../look.ts";
 import { Pager, usePaged } from "../pages.tsx";
 import { Table, type Column } from "../table.tsx";
 
@@ -19,7 +20,7 @@ const columns: readonly Column<Forecast>[] = [
 
 /** When disk, memory and places of models run out. */
 export function Forecasts() {
-  const { data, error } = useQuery({ ...live(lookMs), queryKey: ["nodes", "forecasts"], queryFn: () => look<Said>("/admin/forecasts") });
+  const { data, error } = useQuery({ ...live(lookMs), queryKey: ["nodes", "forecasts"], queryFn: () => seen("forecasts.list") });
   const all = data?.forecasts ?? [];
   const { shown, trail, next } = usePaged(all, pageRows, "");
   const ends = [...new Set(all.filter(({ says }) => says === "ends").map(({ of }) => of))];

@@ -3,7 +3,6 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { rate } from "../../../../../protocols/amounts.ts";
 import { auditDone } from "../../../../../protocols/audit.ts";
-import type { NodeStatus } from "../../../../../protocols/index.ts";
 import { Note } from "../../note.tsx";
 import { useRights } from "../../rights.ts";
 import { Part } from "../../settings/part.tsx";
@@ -12,7 +11,7 @@ import { actionText } from "../audit/words.ts";
 import { bytes } from "../bytes.ts";
 import { AdminPage } from "../frame.tsx";
 import { seen } from "../../../wire/index.ts";
-import { live, look } from "../look.ts";
+import { live } from "../look.ts";
 import { useSummary } from "../nodes/asks.ts";
 import { findings, freeShare, type Finding, type Seen } from "./findings.ts";
 
@@ -39,7 +38,7 @@ export function OverviewPage() {
 function Overview() {
   const { may } = useRights();
   const summary = useSummary();
-  const status = useQuery({ ...live(lookMs), queryKey: ["nodes", "status"], queryFn: () => look<NodeStatus>("/admin/status") });
+  const status = useQuery({ ...live(lookMs), queryKey: ["nodes", "status"], queryFn: () => seen("node.status") });
   const quarantined = useQuery({
     ...live(lookMs),
     queryKey: ["nodes", "quarantined"],

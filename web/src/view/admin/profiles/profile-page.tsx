@@ -3,17 +3,16 @@ import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { hottest } from "../../../../../protocols/profile-tree.ts";
-import type { HotFunction, Profile, ProfileTree } from "../../../../../protocols/index.ts";
+import type { HotFunction, ProfileTree } from "../../../../../protocols/index.ts";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
 import { bytes } from "../bytes.ts";
 import { AdminPage } from "../frame.tsx";
-import { look } from "../look.ts";
 import { Table, type Column } from "../table.tsx";
 import { boxesOf, largestOf, totalsOf } from "./flame.ts";
 import "./profiles.css";
-import { at } from "../../../wire/index.ts";
+import { at, seen } from "../../../wire/index.ts";
 
 const rowHeight = 20;
 const hotShown = 20;
@@ -33,8 +32,7 @@ const amount = ({ unit }: ProfileTree, value: number): string =>
 const share = (part: number, whole: number): string => `${whole === 0 ? 0 : Math.round((1_000 * part) / whole) / 10} %`;
 
 function One({ id }: { readonly id: string }) {
-  const path = `/admin/profiles/${encodeURIComponent(id)}`;
-  const { data, error } = useQuery({ queryKey: ["profiles", id], queryFn: () => look<Profile>(path), retry: false, staleTime: Infinity }); // prettier-ignore
+  const { data, error } = useQuery({ queryKey: ["profiles", id], queryFn: () => seen("profiles.show", { id }), retry: false, staleTime: Infinity }); // prettier-ignore
   if (error !== null) return <Note tone="bad">{error.message}</Note>;
   if (data === undefined) return <p className="dim">Loading …</p>;
   const { tree, of, node, by, begunAtMs, seconds } = data;
@@ -44,7 +42,7 @@ function One({ id }: { readonly id: string }) {
         {of === "cpu" ? "Processor" : "Memory"} at {node}, {momentOf(begunAtMs)}, {seconds} s, for {by}:{" "}
         {amount(tree, tree.total)}
         {tree.idle !== undefined && `; it waited ${amount(tree, tree.idle)}`}.{" "}
-        <a className="link" href={at(`/api/v1${path}/v8`)} download>
+        <a className="link" href={at(`/api/v1/admin/profiles/${encodeURIComponent(id)}/v8`)} download>
           Download it for the developer tools of a browser
         </a>
       </p>

@@ -3,10 +3,10 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { byName } from "../../../../../protocols/cluster-words.ts";
-import type { AdminTask, AdminTasks, ProfileKind } from "../../../../../protocols/index.ts";
+import type { AdminTask, ProfileKind } from "../../../../../protocols/index.ts";
 import { isTaskOver } from "../../../../../protocols/task-words.ts";
 import { explain } from "../../../live/index.ts";
-import { request } from "../../../wire/index.ts";
+import { call, seen } from "../../../wire/index.ts";
 import { useActOn } from "../../act.ts";
 import { useFaults } from "../../faults.ts";
 import { Form } from "../../form.tsx";
@@ -14,7 +14,7 @@ import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
 import { AdminPage } from "../frame.tsx";
-import { live, look } from "../look.ts";
+import { live } from "../look.ts";
 import { useSummary } from "../nodes/asks.ts";
 import { Silent } from "../silent.tsx";
 import { Table, type Column } from "../table.tsx";
@@ -32,7 +32,7 @@ export function ProfilesPage() {
 
 function Profiles() {
   const { data: summary } = useSummary();
-  const { data, error } = useQuery({ ...live(2_000), queryKey: key, queryFn: () => look<AdminTasks>("/admin/tasks?kind=profile") }); // prettier-ignore
+  const { data, error } = useQuery({ ...live(2_000), queryKey: key, queryFn: () => seen("tasks.list", { kind: "profile" }) }); // prettier-ignore
   const act = useActOn(key);
   const nodes = summary === undefined ? [] : byName(summary).filter(({ up }) => up);
   const [node, setNode] = useState("");
@@ -41,9 +41,9 @@ function Profiles() {
   const faults = useFaults();
   const begin = async () => {
     const wish = { of, seconds: Number(seconds), ...(node !== "" && { node }) };
-    await act(() => request("POST", "/api/v1/admin/profiles", wish), faults.take);
+    await act(() => call("profiles.take", wish), faults.take);
   };
-  const cancel = (id: string) => void act(() => request("DELETE", `/api/v1/admin/tasks/${encodeURIComponent(id)}`));
+  const cancel = (id: string) => void act(() => call("tasks.cancel", { id }));
   const columns: readonly Column<AdminTask>[] = [
     {
       head: "Profile",

@@ -1,18 +1,18 @@
 import { Button, SegmentedControl } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import type { AdminTask, AdminTasks } from "../../../../../protocols/index.ts";
+import type { AdminTask } from "../../../../../protocols/index.ts";
 import { isTaskOver, progressWords } from "../../../../../protocols/task-words.ts";
 import { explain, notices } from "../../../live/index.ts";
 import { withoutSigns } from "../../../model/field-faults.ts";
-import { request } from "../../../wire/index.ts";
+import { call, request, seen } from "../../../wire/index.ts";
 import { useActOn } from "../../act.ts";
 import { useDialogs } from "../../dialogs.tsx";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
 import { AdminPage } from "../frame.tsx";
-import { live, look } from "../look.ts";
+import { live } from "../look.ts";
 import { Pager, usePaged } from "../pages.tsx";
 import { Silent } from "../silent.tsx";
 import { Table, type Column } from "../table.tsx";
@@ -70,7 +70,7 @@ function Ends({ task }: { readonly task: AdminTask }) {
       action: isDrain ? "Undo" : "Cancel task",
       grave: !isDrain,
     };
-    if (await ask(question)) await send(() => request("DELETE", `/api/v1/admin/tasks/${encodeURIComponent(task.id)}`), "It stops as soon as it can.");
+    if (await ask(question)) await send(() => call("tasks.cancel", { id: task.id }), "It stops as soon as it can.");
   };
   const { again } = task;
   return (
@@ -116,7 +116,7 @@ const columns: readonly Column<AdminTask>[] = [
 
 function Tasks() {
   const [which, setWhich] = useState("all");
-  const { data, error } = useQuery({ ...live(lookMs), queryKey: key, queryFn: () => look<AdminTasks>("/admin/tasks") });
+  const { data, error } = useQuery({ ...live(lookMs), queryKey: key, queryFn: () => seen("tasks.list") });
   const tasks = (data?.tasks ?? []).filter((task) => which === "all" || isTaskOver(task) === (which === "over"));
   const { shown, trail, next } = usePaged(tasks, pageTasks, which);
   return (

@@ -1,0 +1,137 @@
+/** Everything that takes long, whatever it is, as one list: `protocols/tasks.ts` has the views. What begins a task is its own operation; here it is
+ *  looked at and ended. */
+import type { Message } from "../../actors/behavior.ts";
+import {
+  acted,
+  backupActor,
+  describeKept,
+  describeStuck,
+  failure,
+  inTaskOrder,
+  isDrained,
+  isTaskOver,
+  ok,
+  partInDirectory,
+  PlexusError,
+  refused,
+  rolesWithoutTaker,
+  taskIdParts,
+  taskOfBackup,
+  taskOfDrain,
+  wireLimits,
+  withAdvice,
+  type ActorId,
+  type AdminTask,
+  type AdminTasks,
+  type ClusterBackupTask,
+  type ClusterBackupTasks,
+  type HandlersOf,
+  type NodeSilent,
+  type Permission,
+  type Result,
+  type TaskKind,
+  type taskOperations,
+} from "../../protocols/index.ts";
+import type { ClusterControl } from "../placement/api.ts";
+import type { TaskControl } from "../ports.ts";
+
+/** Kinds of tasks that nodes have: one question brings them all. */
+const ofNodes: ReadonlySet<TaskKind> = new Set(["pull", "folder", "search", "act", "profile"]);
+
+/** One kind of task: how it is listed, and ended. */
+interface TaskRow {
+  readonly list: () => Promise<{ readonly tasks: readonly AdminTask[]; readonly silent?: readonly NodeSilent[] }>;
+  /** `rest`: what comes after the kind in the id. */
+  readonly cancel: (id: string, rest: string, by: string) => Promise<Result<unknown>>;
+  /** What ending it needs. */
+  readonly needs: Permission;
+}
+
+/** What the list is made of. */
+interface Parts {
+  readonly ask: (to: ActorId, message: Message) => Promise<Result<unknown>>;
+  readonly cluster: Pick<ClusterControl, "summary" | "slots" | "setDraining">;
+  readonly tasks?: TaskControl | undefined;
+}
+
+/** The handlers. */
+export function handleTasks(parts: Parts): HandlersOf<typeof taskOperations> {
+  const rows = rowsOf(parts);
+  const gathered = async (kind: TaskKind | undefined): Promise<AdminTasks> => {
+    const from = kind !== undefined && ofNodes.has(kind) ? "pull" : kind;
+    const wanted = [...rows].filter(([one]) => from === undefined || one === from);
+    const lists = await Promise.all(wanted.map(([, { list }]) => list()));
+    const tasks = lists.flatMap((one) => one.tasks).filter((task) => kind === undefined || task.kind === kind);
+    return { tasks: inTaskOrder(tasks).map(withAdvice), silent: lists.flatMap(({ silent = [] }) => silent) };
+  };
+  return {
+    "tasks.list": async ({ kind, open, limit }) => {
+      const { tasks, silent } = await gathered(kind);
+      const wanted = open === true ? tasks.filter((task) => !isTaskOver(task)) : tasks;
+      return ok({ tasks: wanted.slice(0, limit ?? wireLimits.pageEntriesMax), silent });
+    },
+    "tasks.show": async ({ id }) => {
+      const { tasks, silent } = await gathered(taskIdParts(id)?.kind);
+      const task = tasks.find((one) => one.id === id);
+      if (task !== undefined) return ok(task);
+      const unheard = silent.length > 0 && { silent: silent.map(({ node }) => node) };
+      return refused(failure("NOT_FOUND", { task: id, ...unheard }));
+    },
+    "tasks.cancel": async ({ id }, asker) => {
+      const named = taskIdParts(id);
+      const row = named && rows.get(named.kind);
+      if (named === undefined || row === undefined) throw new PlexusError(failure("NOT_FOUND", { task: id }));
+      const reason = asker.may(row.needs);
+      const ended = reason === undefined ? await row.cancel(id, named.rest, asker.by) : refused(reason);
+      return acted(ended.ok ? ok({}) : ended);
+    },
+  };
+}
+
+function rowsOf({ ask, cluster, tasks }: Parts): ReadonlyMap<TaskKind, TaskRow> {
+  const askBackup = <Answer>(message: Message) => ask(backupActor, message) as Promise<Result<Answer>>;
+  const rows = new Map<TaskKind, TaskRow>();
+  rows.set("backup", {
+    needs: "backup.run",
+    async list() {
+      const answer = await askBackup<ClusterBackupTasks>({ type: "tasks", limit: wireLimits.pageEntriesMax });
+      // While its slot is away the rest of the list is still worth showing.
+      return answer.ok
+        ? { tasks: answer.value.tasks.map(taskOfBackup) }
+        : { tasks: [], silent: [{ node: backupActor, error: answer.error }] };
+    },
+    cancel: (_id, rest, by) => askBackup<ClusterBackupTask>({ type: "cancel", task: rest, by }),
+  });
+  rows.set("drain", {
+    needs: "cluster.administer",
+    async list() {
+      const [summary, slots] = [valueOf(await cluster.summary()), valueOf(await cluster.slots())];
+      return {
+        tasks: summary.nodes
+          .filter(({ state }) => state === "draining")
+          .map((row) => {
+            const drained = isDrained({ ...row, ...partInDirectory(summary, row.node) });
+            const stuck = rolesWithoutTaker(summary, slots, row.node);
+            const advice = stuck.length > 0 ? describeStuck(stuck, row.name) : describeKept(summary, row.node);
+            return taskOfDrain(row, { drained, ...(advice !== undefined && !drained && { advice }) });
+          }),
+      };
+    },
+    cancel: (_id, rest, by) => cluster.setDraining(rest, false, by),
+  });
+  if (tasks !== undefined) {
+    const nothing = () => Promise.resolve({ tasks: [] });
+    for (const kind of ofNodes)
+      rows.set(kind, {
+        needs: "cluster.administer",
+        list: kind === "pull" ? () => tasks.list() : nothing,
+        cancel: (id) => tasks.cancel(id),
+      });
+  }
+  return rows;
+}
+
+function valueOf<Value>(result: Result<Value>): Value {
+  if (!result.ok) throw new PlexusError(result.error);
+  return result.value;
+}

@@ -1,0 +1,84 @@
+/** What the operations on detectors and rules do, and on forecasts: what is watched for is with the watch's actor. */
+import {
+  neededFor,
+  ok,
+  refused,
+  watchActor,
+  type ActorId,
+  type Asker,
+  type DetectorView,
+  type Forecast,
+  type HandlersOf,
+  type Playbook,
+  type Result,
+  type watchOperations,
+  type WatchRow,
+  type WatchRule,
+} from "../../protocols/index.ts";
+import type { Message } from "../../actors/behavior.ts";
+
+/** What the handlers stand on. */
+interface Parts {
+  readonly ask: (to: ActorId, message: Message) => Promise<Result<unknown>>;
+  /** What becomes of what is remembered of nodes. */
+  readonly forecasts: (rows: readonly WatchRow[]) => readonly Forecast[];
+  /** Pages of that which are read at most. */
+  readonly forecastPagesMax: number;
+}
+
+const saidBy = (view: Pick<DetectorView, "now" | "off"> | undefined) => view && { settings: view.now, off: view.off };
+
+/** What the asker has shown, without who it is: the actor is told that by nobody. */
+const shownBy = ({ said: { by: _, ...shown } }: Asker) => shown;
+
+/** The handlers. */
+export function handleWatch({ ask, forecasts, forecastPagesMax }: Parts): HandlersOf<typeof watchOperations> {
+  const askWatch = <Answer>(message: Message) => ask(watchActor, message) as Promise<Result<Answer>>;
+  const askRules = () => askWatch<{ readonly rules: readonly WatchRule[] }>({ type: "rules" });
+  /** Sets what makes alerts of a source, where the asker may do by hand what playbooks then do by themselves. */
+  const triggered = async <Answer>(asker: Asker, source: string, message: Message): Promise<Result<Answer>> => {
+    const known = await askWatch<{ readonly playbooks: readonly Playbook[] }>({ type: "playbooks" });
+    if (!known.ok) return known;
+    for (const needed of neededFor(source, known.value.playbooks)) {
+      const reason = asker.may(needed);
+      if (reason !== undefined) return refused(reason);
+    }
+    return askWatch<Answer>({ ...message, ...shownBy(asker) });
+  };
+  return {
+    "detectors.list": () => askWatch({ type: "detectors" }),
+    "detectors.set": async ({ detector: name, seen, ...set }, asker) => {
+      const message = { type: "setDetector", name, set, ...(seen && { seen }) };
+      const result = await triggered<DetectorView>(asker, `detector/${name}`, message);
+      const view = result.ok ? result.value : undefined;
+      return { result, before: saidBy(view?.before), after: saidBy(view) };
+    },
+    "rules.list": askRules,
+    "rules.set": async ({ rule: name, seen, ...rule }, asker) => {
+      const known = await askRules();
+      if (!known.ok) return { result: known };
+      const before = known.value.rules.find((one) => one.name === name);
+      const message = { type: "setRule", name, rule, ...(seen !== undefined && { seen }) };
+      const result = await triggered<WatchRule>(asker, `rule/${name}`, message);
+      return { result, before, after: result.ok ? result.value : undefined };
+    },
+    "rules.remove": async ({ rule: name }, asker) => {
+      const result = await askWatch<WatchRule>({ type: "removeRule", name, ...shownBy(asker) });
+      return { result, before: result.ok ? result.value : undefined };
+    },
+    "forecasts.list": async () => {
+      const rows: WatchRow[] = [];
+      for (let pages = 0, after: string | undefined; pages < forecastPagesMax; pages += 1) {
+        const page = await askWatch<{ readonly rows: readonly WatchRow[]; readonly more: boolean }>({
+          type: "scarce",
+          ...(after !== undefined && { after }),
+        });
+        if (!page.ok) return page;
+        rows.push(...page.value.rows);
+        after = page.value.rows.at(-1)?.key;
+        if (!page.value.more || after === undefined) break;
+      }
+      return ok({ forecasts: forecasts(rows) });
+    },
+  };
+}
