@@ -21,7 +21,8 @@ import type {
   Role,
 } from "../protocols/index.ts";
 
-/** Who sent a message: a user or agent (`user/ada`), another actor, the gateway acting for nobody yet, or the node itself. */
+/** The sender of a message: a user or agent (`user/ada`), another actor, the gateway acting for nobody yet, or the node
+ *  itself. */
 export type Sender = ActorId | "gateway" | "node";
 
 /** Says whom to answer. Plain data, opaque to behaviors: keep it in a tag to answer in a later turn. */

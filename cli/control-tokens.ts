@@ -34,7 +34,7 @@ export async function createToken(flags: AdminFlags, wish: TokenWish, output: Ou
     const until = made.expiresAtMs === undefined ? "until it is revoked" : `until ${describeTime(made.expiresAtMs)}`;
     const known =
       made.token === undefined
-        ? `Who shows a certificate of ${withoutControls(made.subject ?? "")} is`
+        ? `A caller with a certificate of ${withoutControls(made.subject ?? "")} is`
         : "This token, which is not shown again, is";
     output.printError(`${known} ${withoutControls(made.name)}, for ${withoutControls(ofWhat(made))}, ${until}.`);
   }

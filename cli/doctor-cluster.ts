@@ -57,7 +57,8 @@ export function stateChecksOf(summary: ClusterSummary): readonly Check[] {
   return [...advice.map((says): Check => ({ name: clusterName, state, says })), ...voters];
 }
 
-/** Who keeps the directory together, and whether the next death is survived. Where it does not answer, or takes no change, that is said. */
+/** The nodes that keep the directory together, and whether the next death is survived. Where it does not answer, or
+ *  takes no change, that is said. */
 function votersChecksOf(summary: ClusterSummary): readonly Check[] {
   if (summary.directory.kind !== "replicated" || standsStill(summary)) return [];
   const [name = "", says = ""] = describeDirectory(summary).split(/: (.*)/);

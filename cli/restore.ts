@@ -39,7 +39,7 @@ export async function restoreBackup(told: Told, output: Output): Promise<number>
 }
 
 /** Restores with the shares of the kit, says how far it is, and goes on with what came back. The folder is not called
- *  ready yet. Who interrupts it ends both. Error: CANCELLED. */
+ *  ready yet. An interrupt ends both. Error: CANCELLED. */
 export async function restoreWithKit<T>(
   told: Told,
   output: Output,

@@ -23,7 +23,7 @@ export class People {
   readonly #known = new Map<string, Person>();
   /** Asked for and not found: they are called by their accounts. */
   readonly #unknown = new Set<string>();
-  /** Who has which folded name. */
+  /** The people who have each folded name. */
   readonly #titles = new Map<string, Set<string>>();
   readonly #listeners = new Set<() => void>();
   #version = 0;

@@ -60,7 +60,7 @@ async function refusalOf(url: string, token: string | undefined): Promise<Failur
   }
 }
 
-/** Who connects, and where. */
+/** The connecting account, and the addresses. */
 export interface ConnectOptions extends Omit<ClientOptions, "urls"> {
   /** The address of a node, or of several of one cluster. */
   readonly url: string | readonly string[];

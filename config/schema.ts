@@ -261,7 +261,8 @@ export const configSchema = schema.object({
   /** Where models are by name and tag. */
   ollamaRegistry: webPlace("https://registry.ollama.ai"),
   finding: findingSchema,
-  /** Who may make an account: everybody, who reads mail at a domain, who has an invitation, nobody. */
+  /** The people who may make an account: everybody, people with a mail address of a domain, people with an invitation,
+   *  nobody. */
   signUp: Type.Union([
     Type.Literal("open"),
     Type.Literal("domain"),

@@ -228,9 +228,10 @@ export interface ActorBlobs {
 /** Bulk that outlives nodes: each stripe is kept by many holders, of which some suffice
  *  (docs/decisions/0044-shards.md). What is put is kept as it is: the caller has encrypted it. */
 export interface Stripes {
-  /** Codes and stores; resolves when k + ⌈m/2⌉ holders have their shards synced and in their inventories; the rest follows. Who puts it for
-   *  good says for how long at first, so that a crash leaves nothing for ever, and calls `keep` when its own fact is committed. Errors:
-   *  HOLDERS_TOO_FEW, TOO_LARGE, OVERLOADED, and what most holders said: DISK_FULL, LIMIT_REACHED, RATE_LIMITED. */
+  /** Codes and stores; resolves when k + ⌈m/2⌉ holders have their shards synced and in their inventories; the rest
+   *  follows. A caller that puts it for good says for how long at first, so that a crash leaves nothing for ever, and
+   *  calls `keep` when its own fact is committed. Errors: HOLDERS_TOO_FEW, TOO_LARGE, OVERLOADED, and what most holders
+   *  said: DISK_FULL, LIMIT_REACHED, RATE_LIMITED. */
   put(
     bytes: Uint8Array,
     how: { readonly class: string; readonly owner: ActorId; readonly lifeMs?: number },
@@ -269,7 +270,7 @@ export interface ShardControl {
 /** The id of a node: made with its data folder, never used again. Its name is what people call it. */
 export type NodeId = string;
 
-/** Who owns a slot, as the directory remembers it.
+/** The owner of a slot, as the directory remembers it.
  *
  *  `epoch` and `owner` change together: by the controller when the owner is gone, by the owner when it hands the slot
  *  over or has restarted. `inSync` and `learners` are changed by the owner alone, `want` by the controller alone: it says
@@ -325,7 +326,7 @@ export interface MemberRecord {
   readonly incarnation: number;
   /** `draining`: gets nothing new and gives away what it has. */
   readonly state: "active" | "draining";
-  /** Who had it drained, and when. */
+  /** The admin who had it drained, and when. */
   readonly drain?: DrainBegun;
   /** It is being taken out of the cluster: it may not leave others out of its slots' sets any more. */
   readonly leaving?: true;
@@ -383,7 +384,7 @@ export interface Transport {
   /** Lets what is queued for a peer leave now, and not at the end of this turn of the event loop: for a sender
    *  that has batched its messages itself. */
   flush(to: NodeId, channel: Channel): void;
-  /** Who can be sent to now. */
+  /** The peers that can be sent to now. */
   peers(): readonly NodeId[];
   /** One listener, set before anything is received. */
   listen(listener: TransportListener): void;
@@ -400,7 +401,7 @@ export interface TransportListener {
 /** Why a process ceases to be its node: it is no member any more; another process runs as it, on a copy of its data. */
 export type MembershipEnd = "evicted" | "duplicate";
 
-/** Who is here, as this node sees it. An opinion: nothing that must never be wrong rests on it. */
+/** The members, as this node sees them. An opinion: nothing that must never be wrong rests on it. */
 export interface Membership {
   readonly self: NodeId;
   /** Every admitted node, oneself included. `view` rises with each change of the list. */

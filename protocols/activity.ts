@@ -80,7 +80,7 @@ export interface ActivityCount extends ActivitySums {
   readonly people: number;
 }
 
-/** A team's. Who is in two teams is counted in both, by the teams of that day. */
+/** A team's. A person in two teams is counted in both, by the teams of that day. */
 export interface ActivityTeam extends ActivityCount {
   readonly team: string;
 }

@@ -221,8 +221,8 @@ export type AuditFacts = Readonly<Record<string, string | number | boolean>>;
 /** What a part of a node tells the audit. Never secrets, never what people write to one another. */
 export interface AuditEvent {
   readonly action: AuditAction;
-  /** Who did it: `user/ada` who has proven it, `operator` (who has the control token), `node/NAME`, or `stranger`: then `target` is whom they
-   *  claim to be. */
+  /** The actor: `user/ada`, who has proven it, `operator` (with the control token), `node/NAME`, or `stranger`: then
+   *  `target` is whom they claim to be. */
   readonly by: string;
   /** The session or API key by which it was done. */
   readonly session?: string;

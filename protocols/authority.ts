@@ -1,4 +1,5 @@
-/** Who may do what: roles of the cluster as data, and the one function that decides (docs/decisions/0074-roles-and-conditions.md).
+/** Rights: roles of the cluster as data, and the one function that decides
+ *  (docs/decisions/0074-roles-and-conditions.md).
  *
  *      caller: roles, session or key, scopes ──┐
  *      permissions.ts: what a permission needs ─┼─► mayDo ─► the role that gives it, or a refusal
@@ -103,7 +104,7 @@ export const isForTokens = (permission: Permission): boolean => !isAtLeast(power
 /** Whether a session must have proved its person a short while ago. */
 export const needsFresh = (permission: Permission): boolean => powerOf(permission) !== "none";
 
-/** Who asks. */
+/** The caller. */
 export interface Subject {
   readonly roles: readonly string[];
   /** `control`: a control token, or a client certificate that stands for one. It has what it is for, without a sign-in that could be fresh; but

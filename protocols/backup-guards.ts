@@ -9,7 +9,7 @@ import { wireLimits as limits } from "./limits.ts";
 import { key, line, object, userName } from "./schema.ts";
 import { shownField } from "./power/shown.ts";
 
-const by = Type.String({ minLength: 1, maxLength: 128, description: "Who asks: a user, or `operator`" });
+const by = Type.String({ minLength: 1, maxLength: 128, description: "The caller: a user, or `operator`" });
 const reason = line(limits.backupReasonCharsMax);
 /** An actor whose records backups have. */
 const thread = Type.String({ pattern: `^[a-z][a-z-]{0,31}/${keyText}$`, maxLength: 128 });
@@ -164,7 +164,7 @@ export interface RecallRequest {
   readonly reason: string;
   readonly by: string;
   readonly askedAtMs: number;
-  /** Who may answer. Empty: the operator. */
+  /** The people who may answer. Empty: the operator. */
   readonly approvers: readonly string[];
   readonly state: "waiting" | "approved" | "declined" | "expired";
   /** Until when it may be answered, or begun. */

@@ -125,7 +125,7 @@ export const folderOf = (wish: BackupWish): BackupFolder | undefined => ("folder
 /** Any of them. */
 export const backupWish = Type.Unsafe<BackupWish>(Type.Union(Object.values(backupSorts).map(({ wish }) => wish)));
 
-const by = Type.String({ minLength: 1, maxLength: 128, description: "Who asks: a user, or `operator`" });
+const by = Type.String({ minLength: 1, maxLength: 128, description: "The caller: a user, or `operator`" });
 const task = Type.String({ pattern: "^[1-9][0-9]{0,14}$", description: "The number of a task" });
 const turn = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
 const progress = Type.Record(Type.String({ pattern: "^[a-zA-Z]{1,32}$" }), position, { maxProperties: 16 });
@@ -326,20 +326,20 @@ export const backupCommands = {
 /** A task with the backups of the cluster, as admins see it. */
 export interface ClusterBackupTask<Sort extends BackupSort = BackupSort> extends TaskView<Sort> {
   readonly wish: BackupWish<Sort>;
-  /** Who asked for it: a user, or `operator`. */
+  /** The person who asked for it: a user, or `operator`. */
   readonly by: string;
   /** The schedule that began it. */
   readonly schedule?: string;
-  /** Who agreed to it, where that was needed. */
+  /** The person who agreed to it, where that was needed. */
   readonly approvedBy?: string;
   readonly addedAtMs: number;
   readonly startedAtMs?: number;
   readonly endedAtMs?: number;
-  /** Who has it, or had it last. */
+  /** The node that has it, or had it last. */
   readonly runner?: string;
   /** How often a runner has taken it: more than once when one was lost. */
   readonly turn: number;
-  /** Who wants it to end. */
+  /** The person who wants it to end. */
   readonly cancelledBy?: string;
   /** It has ended too early, and can go on from what was kept of it (`resume`). */
   readonly resumable?: true;
@@ -357,7 +357,7 @@ export interface BackupSchedule {
   readonly cron: string;
   readonly timeZone?: string;
   readonly wish: BackupWish;
-  /** Who made it so. */
+  /** The person who made it so. */
   readonly by: string;
   /** Absent: its time does not come again. */
   readonly nextAtMs?: number;

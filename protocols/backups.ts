@@ -308,7 +308,7 @@ export interface BackupResults {
 export interface DrillStarted {
   /** How long it took to be ready. */
   readonly readyMs: number;
-  /** Who signed in there; absent: none of the accounts that were tried can with a password alone. */
+  /** The account that signed in there; absent: none of the accounts that were tried can with a password alone. */
   readonly account?: string;
   /** Of that account's rooms so many were read, and of them so many messages. */
   readonly rooms: number;

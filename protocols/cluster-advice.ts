@@ -40,7 +40,7 @@ export function describeAway(summary: ClusterSummary): readonly string[] {
   const noMajority = describeNoMajority(summary);
   const why = because === undefined || noMajority !== undefined ? "" : ` Why: ${withoutControls(because)}.`;
   return [
-    // Who says why it does not answer is not down, whatever is seen of it.
+    // A node that says why it does not answer is not down, whatever is seen of it.
     keeper !== undefined && !keeper.up && !keeper.refused && because === undefined
       ? describeKeeperDown(keeper)
       : `The directory ${since}: what is placed keeps running; nothing fails over, joins or moves until it answers.${why}`,
@@ -103,7 +103,7 @@ function describeNotFound({ nodes }: ClusterSummary): string {
 const takesChanges = ({ directoryAway, directoryRefuses, directoryOlder }: ClusterSummary): boolean =>
   (directoryAway ?? directoryRefuses ?? directoryOlder) === undefined;
 
-/** Who is down, what that means and what to do about it. */
+/** The nodes that are down, what that means and what to do about it. */
 export function describeDown(summary: ClusterSummary): readonly string[] {
   const { nodes, directoryAway } = summary;
   const keeper = keeperOf(summary);

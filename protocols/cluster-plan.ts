@@ -63,7 +63,7 @@ export interface PlannedNode {
 /** A slot that would be elsewhere. */
 export interface PlannedMove {
   readonly slot: string;
-  /** Who owns it, by name. */
+  /** Its owner, by name. */
   readonly from: string;
   readonly to: string;
   /** Nodes that get a copy, and that lose theirs. */

@@ -55,7 +55,7 @@ export function survivesNext({ directory, nodes }: ClusterSummary): boolean {
 const managersUp = (nodes: readonly ClusterNodeRow[]): number =>
   nodes.filter(({ roles: has, state, up }) => up && state === "active" && has.includes("manager")).length;
 
-/** Who votes, who leads, and whether the next death would be survived. */
+/** The voters, the leader, and whether the next death would be survived. */
 function describeVoters(
   directory: Replicated,
   nodes: readonly ClusterNodeRow[],

@@ -128,7 +128,7 @@ export interface DirectoryOlder {
   readonly slot: string;
 }
 
-/** Who began a drain, and when. */
+/** The admin who began a drain, and when. */
 export interface DrainBegun {
   readonly by: string;
   readonly sinceMs: number;
@@ -152,7 +152,7 @@ export interface ClusterNodeRow {
   readonly addresses?: readonly string[];
   readonly incarnation: number;
   readonly state: "active" | "draining";
-  /** Who had it drained, and when; absent: it is not draining, or its row is of an earlier version. */
+  /** The admin who had it drained, and when; absent: it is not draining, or its row is of an earlier version. */
   readonly drain?: DrainBegun;
   /** As the answering node sees it. */
   readonly up: boolean;

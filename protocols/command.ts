@@ -5,9 +5,9 @@ import { Type, type Static, type TObject, type TProperties, type TSchema, type T
 import type { Permission } from "./permissions.ts";
 import { object, position } from "./schema.ts";
 
-/** Who may send a command. `client`: a person's program; the actor sees the person, `user/NAME`. `follower`: the gateway, on
- *  behalf of a person who follows the actor's stream. `agent`, `actor`: an agent, any actor. `gateway`: the gateway itself, which
- *  has checked a password or a code. `node`: the node itself. */
+/** The senders that a command may have. `client`: a person's program; the actor sees the person, `user/NAME`.
+ *  `follower`: the gateway, on behalf of a person who follows the actor's stream. `agent`, `actor`: an agent, any
+ *  actor. `gateway`: the gateway itself, which has checked a password or a code. `node`: the node itself. */
 export type Source = "client" | "follower" | "agent" | "actor" | "gateway" | "node";
 
 /** What a command leaves behind. `reads`: nothing, so it may be repeated blindly. `changes`: it is repeated only under its

@@ -13,7 +13,7 @@ export const controlTokenPrefix = "plxc_";
 /** Whether a text has the form of one. */
 export const isControlToken = (text: string): boolean => /^plxc_[A-Za-z0-9_-]{43}$/.test(text);
 
-/** Who does something with a control token, as the audit names it. */
+/** The user of a control token, as the audit names them. */
 export const controlActor = (name: string): `control/${string}` => `control/${name}`;
 
 /** What makes one: what it is for, and by what it is known. */
@@ -38,7 +38,7 @@ export interface ControlTokenView {
   /** Of the client certificate that stands for it. */
   readonly subject?: string;
   readonly createdAtMs: number;
-  /** Who made it. */
+  /** The person who made it. */
   readonly by: string;
   readonly expiresAtMs?: number;
   /** To within the hour. */

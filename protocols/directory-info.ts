@@ -50,7 +50,7 @@ export function quorumOf(
 /** How many voters there are to be, at most: with fewer managers there are fewer. 1: one node keeps the directory. */
 export const voterCounts = [1, 3, 5, 7] as const;
 
-/** Who keeps the directory, and how many should. */
+/** The nodes that keep the directory, and how many should. */
 export interface DirectoryVoters {
   readonly directory: DirectoryInfo;
   readonly wanted: number;

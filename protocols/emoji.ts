@@ -16,7 +16,7 @@ export function normalEmoji(text: string): string | undefined {
 
 const spelled = (text: string): string => text.replaceAll(selectors, "").replaceAll(textByDefault, "$&\ufe0f");
 
-/** Who reacted, and how. */
+/** Emoji, and the people who reacted with each. */
 export type Reactions = Readonly<Record<string, readonly string[]>>;
 
 /** Reactions with one entry for all that look the same, each person once in it. What was taken before as a reaction and is no emoji

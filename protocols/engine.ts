@@ -189,7 +189,7 @@ export interface CallRequest {
   readonly timeoutMs: number;
   /** How long it may go without a part of its answer, queueing included: each part begins it anew. Absent: only the whole has a limit. */
   readonly silenceMs?: number;
-  /** Who caused it, `user/ada`: people take turns. Those of nobody take theirs together. */
+  /** The person who caused it, `user/ada`: people take turns. Those of nobody take theirs together. */
   readonly person?: string;
   /** Which of that person's keys, devices or agents: those take turns within the person's. */
   readonly key?: string;

@@ -90,7 +90,7 @@ export interface IdentityProviderView extends Omit<SetIdentityProvider, "secret"
   readonly hasSecret: boolean;
   /** Roles of the admin who set it: people who may do more do not come in by it. Absent: the operator did. */
   readonly within?: readonly string[];
-  /** Who set it. Absent: the operator, or an older version. */
+  /** The admin who set it. Absent: the operator, or an older version. */
   readonly by?: string;
 }
 

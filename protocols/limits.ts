@@ -111,7 +111,8 @@ export const wireLimits = {
   /** A session that proved its person longer ago does nothing of power: `SIGN_IN_AGAIN`. Long enough to look at what a
    *  recall comes to, and to begin it. */
   freshSignInMs: 10 * 60_000,
-  /** Who is an admin for less, or has a password that a link set for less, is no second one to agree to what another asks for. */
+  /** A person who is an admin for less, or has a password that a link set for less, is no second one to agree to what
+   *  another asks for. */
   secondAdminMs: 24 * 3_600_000,
   /** People whose roles one question names. */
   rolesAmongMax: 100,

@@ -29,7 +29,7 @@ export const mailServer = object({
   host: Type.String({ minLength: 1, maxLength: 253, pattern: "^[A-Za-z0-9:][A-Za-z0-9.:_-]*$" }),
   port: Type.Integer({ minimum: 1, maximum: 65_535 }),
   security: mailSecurity,
-  /** Who signs in there. Absent: nobody does. */
+  /** The account that signs in there. Absent: none does. */
   user: Type.Optional(line(256)),
   /** Whom mail is from. */
   from: mailAddress,

@@ -83,7 +83,7 @@ export interface StoredModel {
   /** Where it came from, without secrets. */
   readonly source: string;
   readonly addedAtMs: number;
-  /** Who accepted its licence. */
+  /** The person who accepted its licence. */
   readonly acceptedBy?: string;
 }
 
@@ -111,7 +111,7 @@ export interface PullView {
   readonly bytesPerSecond?: number;
   readonly startedAtMs: number;
   readonly endedAtMs?: number;
-  /** Who asked for it: a user, or `operator`. */
+  /** The person who asked for it: a user, or `operator`. */
   readonly by?: string;
   readonly error?: Failure;
 }

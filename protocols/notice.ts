@@ -11,7 +11,7 @@ export const notice = Type.Object({
 });
 export type Notice = Static<typeof notice>;
 
-/** Who hears of an entry of the audit. */
+/** The people who hear of an entry of the audit. */
 export const noticed = Type.Object({
   people: Type.Array(userName, { maxItems: 100 }),
   /** Everybody who administers the cluster, too. */

@@ -202,7 +202,7 @@ export interface PlaybookRun {
   readonly mode: "dryRun" | "on";
   readonly atMs: number;
   readonly steps: readonly PlaybookStep[];
-  /** Who has switched the playbook on. */
+  /** The admin who has switched the playbook on. */
   readonly switchedBy?: string;
   /** What was seen: entries of the audit that the alert came of. */
   readonly seen?: readonly SeenEntry[];

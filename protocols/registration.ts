@@ -1,4 +1,5 @@
-/** Who may make an account: one pure function, asked by every way to one: the sign-up route, the page, the terminal, and servers of identities.
+/** Whether somebody may make an account: one pure function, asked by every way to one: the sign-up route, the page, the
+ *  terminal, and servers of identities.
  *
  *      rule           what lets somebody in
  *      open           nothing more

@@ -101,10 +101,10 @@ export const roleManagerCommands = {
   audit: command({
     params: {
       action: Type.String({ minLength: 1, maxLength: 32 }),
-      /** Who did it: a user, "operator", or a node's name. */
+      /** The actor: a user, "operator", or a node's name. */
       by: Type.String({ maxLength: 128 }),
       facts: Type.Record(Type.String({ maxLength: 32 }), Type.String({ maxLength: 256 }), { maxProperties: 16 }),
-      /** Who is told of it. Absent: nobody. */
+      /** The people who are told of it. Absent: nobody. */
       tell: Type.Optional(noticed),
     },
     result: nothing,
@@ -139,7 +139,8 @@ export interface AuditEntry {
 export interface AuditPage {
   readonly entries: readonly AuditEntry[];
   readonly more: boolean;
-  /** Who has the audit does not answer: this is what the copy at this node says, and what was done last may be missing. */
+  /** The owner of the audit does not answer: this is what the copy at this node says, and what was done last may be
+   *  missing. */
   readonly copyAt?: string;
 }
 

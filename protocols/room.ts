@@ -143,8 +143,8 @@ export const roomCommands = {
     http: ["PUT", "/rooms/:room/members/:member"],
     summary: "Makes somebody a member",
   }),
-  /** With `ban` the member cannot come back: for `banForMs`, or until somebody lifts it. Who is not here can be banned, too.
-   *  Everybody in the room reads `reason`, and so does the banned. */
+  /** With `ban` the member cannot come back: for `banForMs`, or until somebody lifts it. A person who is not here can
+   *  be banned, too. Everybody in the room reads `reason`, and so does the banned. */
   remove: command({
     params: {
       member: principal,
@@ -177,7 +177,7 @@ export const roomCommands = {
     effect: "reads",
     permission: "room.remove",
     http: ["GET", "/rooms/:room/bans"],
-    summary: "Who is kept out, by whom, why and until when",
+    summary: "Lists the people who are kept out, by whom, why and until when",
   }),
   /** To hand a room over: make somebody else an owner, then yourself a member. Errors: LAST_OWNER, FORBIDDEN. */
   setRole: command({
@@ -677,7 +677,7 @@ export interface RoomAnswering extends AnswerStage {
   readonly agent: string;
   /** The message that it answers. */
   readonly seq: number;
-  /** Who asked. */
+  /** The person who asked. */
   readonly by: string;
   readonly generation?: string;
   /** What is written so far; absent: not known. */
@@ -692,7 +692,8 @@ export interface PollResults {
   readonly poll: Poll;
   /** The asker's own vote; empty: none, or the poll is closed. */
   readonly choices: readonly number[];
-  /** Who has voted for what, so many of them (`pollVotesNamedMax`). Absent: the poll is closed, or an older node answers. */
+  /** The members and their votes, so many of them (`pollVotesNamedMax`). Absent: the poll is closed, or an older node
+   *  answers. */
   readonly votes?: readonly { readonly member: string; readonly choices: readonly number[] }[];
 }
 

@@ -124,8 +124,8 @@ export const shardHolderCommands = {
     summary: "Says where the holder's bytes are, and how many shards are missing there",
   }),
   /** Takes one step of the collection: shards that nobody has referred to for `graceMs` go into the trash, those that have been there
-   *  for `trashMs` leave the inventory, and their bytes may be deleted, if `list` with their hash finds nothing else. Who let go of a
-   *  stripe `rememberMs` ago is forgotten. */
+   *  for `trashMs` leave the inventory, and their bytes may be deleted, if `list` with their hash finds nothing else.
+   *  Owners that released a stripe `rememberMs` ago are forgotten. */
   collect: command({
     params: {
       graceMs: Type.Integer({ minimum: 0, maximum: limits.shardGraceMsMax }),
@@ -148,7 +148,7 @@ export const shardHolderCommands = {
   }),
 } as const;
 
-/** Who refers to a stripe, and until when. */
+/** An owner that refers to a stripe, and until when. */
 export interface ShardReference {
   readonly owner: ActorId;
   /** The last operation by which it began to. */

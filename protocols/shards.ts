@@ -75,7 +75,7 @@ export interface StripeHealth {
     readonly index: number;
     readonly hash: string;
     readonly state: ShardState;
-    /** Who has its bytes, where the node that was asked knows it. */
+    /** The node that has its bytes, where the node that was asked knows it. */
     readonly node?: string;
     /** When that node signed that it has these bytes, by its own clock: it proves nothing about now.
      *  Only the node that put them keeps receipts. */

@@ -40,7 +40,7 @@ export interface AdminTask {
   readonly kind: TaskKind;
   /** What is done, in words. */
   readonly what: string;
-  /** Who asked for it: a user, or `operator`; absent: that is not known. */
+  /** The person who asked for it: a user, or `operator`; absent: that is not known. */
   readonly by?: string;
   /** The node that does it, as people call it. */
   readonly node?: string;

@@ -132,7 +132,7 @@ export const userCommands = {
     params: { tokenHash: hash },
     result: answer<Authenticated>("Authenticated"),
     effect: "reads",
-    summary: "Who holds this token",
+    summary: "Names the holder of a token",
   }),
   /** The gateway has verified a token that names the session. Errors: UNAUTHENTICATED. */
   authenticateSession: command({

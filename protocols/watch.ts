@@ -33,7 +33,7 @@ const name = Type.String({ minLength: 1, maxLength: auditTexts.name });
 const facts = Type.Unsafe<AuditFacts>(
   Type.Record(Type.String({ maxLength: 64 }), Type.Union([text, Type.Number(), Type.Boolean()]), { maxProperties: 12 }),
 );
-const by = Type.String({ minLength: 1, maxLength: 128, description: "Who asks: a user, or `operator`" });
+const by = Type.String({ minLength: 1, maxLength: 128, description: "The caller: a user, or `operator`" });
 
 /** What found it: `detector/refused-person`, `rule/NAME`. */
 export const alertSource = Type.String({ pattern: `^(detector|rule|watch)/${keyText}$`, maxLength: 112 });

@@ -1,4 +1,4 @@
-/** Who runs now, who waits, who is refused; and the promise that every call ends exactly once.
+/** Which calls run now, which wait, which are refused; and the promise that every call ends exactly once.
  *
  *      submit ──► waiting (per model, people take turns, bounded) ─► running (at most `slots`) ─► ended
  *                     │ cancel, timeout, stop, displaced                 │ its own end, timeout, fault

@@ -1,4 +1,4 @@
-/** Who waits, and who is next: shares take turns, and within a share its lanes do.
+/** Which callers wait, and which is next: shares take turns, and within a share its lanes do.
  *
  *      share   lane      waiting                     taken
  *      ada     phone     a1 a2 ─┐

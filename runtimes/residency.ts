@@ -519,7 +519,7 @@ export class Residency {
       const { state } = model.phase;
       if (state === "ready") return this.#leave(model);
       if (state === "inspecting" || state === "loading") model.unwanted = true;
-      // Who waits for it keeps it in line.
+      // Calls that wait for it keep it in line.
       if ((state === "wanted" || state === "fitting") && (model.removed || !this.#isCalled(model))) {
         this.#outOfLine(model);
         this.#rests(model);

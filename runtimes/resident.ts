@@ -47,7 +47,7 @@ export interface Model {
   usedMs: number;
   /** How long it stays from its last call; Infinity: until its room is needed. */
   keepAliveMs: number;
-  /** Who called it since it was loaded, if it was always the same. */
+  /** The person who called it since it was loaded, if it was always the same. */
   caller: { readonly person: string } | "nobody" | "several";
   /** Hosts and workers that died with it, one soon after the other. */
   deaths: number;

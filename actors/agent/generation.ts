@@ -100,7 +100,7 @@ export function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effe
   const timeoutMs = limits.generationWholeMs;
   return [
     note({ run: now, left: null }),
-    // Who follows the draft may have more of it, or nothing.
+    // A client that follows the draft may have more of it, or nothing.
     draft(job, 0, text, now.place),
     { type: "call", engine: "generate", request, tag, timeoutMs },
   ];
@@ -117,7 +117,7 @@ const restOf = (sampling: Sampling, tokens: number): Sampling =>
 const personFor = ({ source }: Job, key: string): string =>
   `user/${((source.type === "room" ? askerOf(source.context) : undefined) ?? key).split(".", 1)[0]}`;
 
-/** Who mentioned the agent: the mention is the last that it was told. */
+/** The person who mentioned the agent: the mention is the last that it was told. */
 export const askerOf = (context: RoomSource["context"]): string | undefined => context.at(-1)?.author;
 
 const isAnew = ({ recent }: Life, { source }: Job): boolean =>

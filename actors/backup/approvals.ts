@@ -21,7 +21,7 @@ type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;
 type Effects = readonly Effect<GuardChange, never>[];
 type Now = Pick<Turn, "nowMs">;
 
-/** Who is at the machine of a node, with its control token. */
+/** A person at the machine of a node, with its control token. */
 const operator = "operator";
 
 /** A request as it stands at a moment. */

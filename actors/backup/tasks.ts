@@ -44,7 +44,7 @@ export const taskOf = (
 });
 
 export function start(state: BackupState, message: Of<"start">, turn: BackupTurn): Effects {
-  // Who is at the machine of a node can read its keys and its disk: a rule would bind nobody there.
+  // A person at the machine of a node can read its keys and its disk: a rule would bind nobody there.
   if (message.private === true && message.by !== "operator") return [refuse("APPROVAL_NEEDED")];
   if (!isZoned(message.wish)) return [noZone];
   return add(state, message, turn);

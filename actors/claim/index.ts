@@ -11,7 +11,7 @@ import { persist, refuse, reply, type Behavior, type Effect, type Signal, type T
 import { actorLimits as limits } from "../limits.ts";
 import { holdsAt } from "../../protocols/index.ts";
 
-/** Who has it. `untilMs`: it is not kept yet. */
+/** The user who has it. `untilMs`: it is not kept yet. */
 export interface Held {
   readonly user: string;
   readonly untilMs?: number;

@@ -57,7 +57,7 @@ import { holdsAt } from "../../protocols/index.ts";
 export interface ClusterState {
   readonly outbox: Outbox;
   readonly nodes: readonly NodeRecord[];
-  /** Who has the role admin or owner, the longest first. */
+  /** People with the role admin or owner, the longest first. */
   readonly admins: readonly string[];
   /** Since when each of them is one without a break, by this actor's clock. Absent: nobody has looked since an older version made them one. */
   readonly adminsSince?: Readonly<Record<string, number>>;
@@ -223,7 +223,7 @@ function setRoles(
   turn: Turn,
 ): Effects {
   const asked = wanted.filter((role) => role !== defaultRole || wanted.length > 1);
-  // Who is the first to be an admin is the owner.
+  // The first admin is the owner.
   const first = ownersOf(state).length === 0 && isAdminBy(asked);
   const roles = first && !asked.includes("owner") ? ["owner", ...asked.filter((role) => role !== "admin")] : asked;
   const held = rolesIn(state, user);

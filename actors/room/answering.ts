@@ -123,7 +123,8 @@ export interface StopTag {
   readonly to: ReplyTo | undefined;
 }
 
-/** Stops what agents answer to a message. Who comes too late has what they wanted: nothing is being written. */
+/** Stops what agents answer to a message. A person who comes too late has what they wanted: nothing is being
+ *  written. */
 export function stop(room: Room, { seq, agent }: MessageOf<typeof roomCommands, "stop">, turn: Turn): Effects {
   if (seq < 1 || seq > room.messageSeq) return [refuse("NOT_FOUND", { seq })];
   const owed = (room.asked ?? []).filter((one) => one.seq === seq && (agent === undefined || one.agent === agent));
@@ -148,6 +149,6 @@ function askToStop({ others: [agent, ...others], ...tag }: StopTag, room: string
   return [{ type: "ask", to: agent as ActorId, message, tag: { ...tag, others }, timeoutMs: limits.outboxTimeoutMs }];
 }
 
-/** Who asked, whose agent it is, and who may delete what others wrote. */
+/** The person who asked, the agent's owner, and people who may delete what others wrote. */
 const mayStop = (room: Room, { agent, by }: Asked, who: string): boolean =>
   who === by || agent.startsWith(`agent/${who.slice("user/".length)}.`) || hasByRank(room, who, "room.delete");

@@ -1,4 +1,4 @@
-/** Who is in a room, in which rank, and what the room is called. */
+/** The members of a room, their ranks, and what the room is called. */
 import {
   wireLimits,
   type CommandOf,
@@ -300,8 +300,8 @@ const refuseBanned = ({ by, atMs, untilMs, reason }: RoomBan): Effects => [
   refuse("BANNED", { by, atMs, ...(untilMs !== undefined && { untilMs }), ...(reason !== undefined && { reason }) }),
 ];
 
-/** Who is no member: of a ban they learn whose, why and until when. Of a room that is not public people who are not in it do not learn that it exists: the
- *  answer is that of a room that was never made. */
+/** The answer to people who are no members: of a ban they learn who set it, why and until when. Of a room that is not
+ *  public people who are not in it do not learn that it exists: the answer is that of a room that was never made. */
 export function refuseOutsider(room: Room, turn: Turn): Effects {
   const ban = banOf(room, turn.from, turn);
   if (ban !== undefined) return refuseBanned(ban);
@@ -338,8 +338,8 @@ function lostEvents(room: Room, member: string, by: string, atMs: number): reado
   return heir === undefined ? events : [...events, { type: "roleSet", member: heir, role: "owner", by }];
 }
 
-/** Who owns the room when `owner` is gone: nobody new if another owner stays, else the longest-standing moderator or
- *  member. */
+/** The next owner of the room when `owner` is gone: nobody new if another owner stays, else the longest-standing
+ *  moderator or member. */
 function heirOf(room: Room, owner: string): string | undefined {
   const others = allEntries(room.members).filter(([principal]) => isUser(principal) && principal !== owner);
   if (others.some(([, { role }]) => role === "owner")) return undefined;

@@ -1,4 +1,5 @@
-/** Who is mentioned in a text, what a mentioned agent is told, and what is said in its name when it does not answer.
+/** The people and agents that a text mentions, what a mentioned agent is told, and what is said in its name when it
+ *  does not answer.
  *
  *      room's outbox ──► agent's job ──► agent's outbox ──► its message in the room
  *           └── refused, or out of reach for too long ─────────► the room's message in its name

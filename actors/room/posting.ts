@@ -206,12 +206,12 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
   const { editedAtMs = 0 } = message;
   if (seen !== undefined && seen !== editedAtMs)
     return [refuse("CHANGED_MEANWHILE", { seq: message.seq, now: editedAtMs }, turn.replyTo)];
-  // Who has voted has answered this question.
+  // People who have voted have answered this question.
   if (message.poll !== undefined)
     return [refuse("FORBIDDEN", { reason: "the question of a poll cannot be edited" }, turn.replyTo)];
   const mentions = mentionsIn(text, room);
   const { mentions: before = [], mentionedBefore = [], ...rest } = message;
-  // Who is mentioned for the first time is told; to all others a correction is no second question.
+  // Members who are mentioned for the first time are told; to all others a correction is no second question.
   const known = [...new Set([...mentionedBefore, ...before])];
   const places = wireLimits.mentionsOfEditsMax - known.length;
   const told = mentions.filter((member) => !known.includes(member)).slice(0, Math.max(0, places));

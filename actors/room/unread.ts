@@ -36,7 +36,7 @@ export function markRead(room: Room, { seq, thread }: MarkRead, turn: Turn): Eff
   if (seq > room.messageSeq) return [refuse("BAD_REQUEST", { field: "seq", messageSeq: room.messageSeq })];
   if (thread !== undefined) return markThread(room, thread, seq, turn);
   const { readSeq = 0, calledSeq } = entryOf(room.members, turn.from) ?? {};
-  // Who has read all may have been mentioned since, by an edit.
+  // A person who has read all may have been mentioned since, by an edit.
   if (seq <= readSeq && calledSeq === undefined) return [reply(unreadFor(room, turn.from))];
   return move(room, turn.from, Math.max(seq, readSeq), turn);
 }

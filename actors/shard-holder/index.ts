@@ -475,7 +475,8 @@ function onDue(state: HolderState, tag: CollectTag, records: readonly ActorRecor
   return [...done, readDue(rest, nowMs - trashMs)];
 }
 
-/** Who let go of a stripe long ago is remembered no longer: nothing that was begun before is still on its way. */
+/** Owners that released a stripe long ago are remembered no longer: nothing that was begun before is still on its
+ *  way. */
 function forget(state: HolderState, tag: CollectTag, records: readonly ActorRecord[], { nowMs }: HolderTurn): Effects {
   const isFull = state.released > limits.shardsReleasedMax;
   const isDue = ({ atMs }: Released["owners"][number]): boolean => isFull || atMs <= nowMs - tag.command.rememberMs;

@@ -29,7 +29,7 @@ export interface HolderState extends HolderSums {
   readonly released: number;
 }
 
-/** Who let go of a stripe, the first one first. */
+/** Owners that released a stripe, the first one first. */
 export interface Released {
   readonly stripe: string;
   readonly owners: readonly { readonly owner: string; readonly operation: number; readonly atMs: number }[];

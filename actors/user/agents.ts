@@ -3,8 +3,8 @@
  *      absent ──createAgent──► creating ──agent answered──► active ──deleteAgent──► deleting ──agent answered──► absent
  *                                 └──agent refused──► absent
  *
- *  Who waits for the answer is known in memory only. After a restart the outbox asks on; a client that repeats its command
- *  waits again, or finds it done. */
+ *  The callers that wait for the answer are known in memory only. After a restart the outbox asks on; a client that
+ *  repeats its command waits again, or finds it done. */
 import {
   wireLimits,
   type CommandOf,

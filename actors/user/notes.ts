@@ -18,7 +18,7 @@ export interface UserNotes {
   readonly round: RoomsRound | null;
   /** Those who asked while a round was under way wait for the next one: an answer must not be older than its question. */
   readonly next: readonly ReplyTo[];
-  /** Who waits for an agent to be created or deleted. */
+  /** Callers that wait for an agent to be created or deleted. */
   readonly forAgent: Readonly<Record<string, readonly ReplyTo[]>>;
 }
 

@@ -1,5 +1,5 @@
-/** Who may make or end a way into an account: its person, in a session of theirs. The gateway says which session it
- *  was; whether that is one, and how fresh its proof is, the account knows itself (0166). */
+/** The people who may make or end a way into an account: its person, in a session of theirs. The gateway says which
+ *  session it was; whether that is one, and how fresh its proof is, the account knows itself (0166). */
 import {
   powerNeeded,
   userCommands,
@@ -17,8 +17,8 @@ const permission: Permission = "account.secure";
 const forbidden = (reason: string): Effects => [refuse("FORBIDDEN", { permission, reason })];
 const refused = (reason: string): Effects => [refuse("FORBIDDEN", { reason })];
 
-/** The gateway looks at the proof first. Who links an identity may then be away at another server for as long again
- *  (the gateway's `attemptMs`), and as long again pass until the page has their yes. */
+/** The gateway looks at the proof first. A person who links an identity may then be away at another server for as long
+ *  again (the gateway's `attemptMs`), and as long again pass until the page has their yes. */
 const provedWithinMs = 3 * wireLimits.freshSignInMs;
 
 /** Why the account does not take a gateway's command; undefined: it does, or the command is none of these.

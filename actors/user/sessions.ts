@@ -200,7 +200,7 @@ export function openSession(
   const at = state.head + revoked.length + 1;
   const event: UserEvent = { type: "sessionOpened", session };
   return [
-    // Who comes back before the time wants to stay.
+    // A person who comes back before the time wants to stay.
     ...(account.deletion === undefined ? [] : callOff()),
     ...happen(state, turn, revoked),
     persist({ type: "sessionOpened", at, event, tokenHash, ...(deviceHash !== undefined && { deviceHash }) }),
@@ -223,7 +223,7 @@ export const callOff = (): Effects => [
 const isOut = ({ suspended, deletion, endsAtMs }: Account, nowMs: number): boolean =>
   suspended === true || deletion?.byAdmin === true || (endsAtMs !== undefined && endsAtMs <= nowMs);
 
-/** Who holds this token? Error: UNAUTHENTICATED, whether it is unknown, revoked or expired. */
+/** Answers with the holder of this token. Error: UNAUTHENTICATED, whether it is unknown, revoked or expired. */
 export function authenticate(state: UserState, tokenHash: string, turn: Turn<UserNotes>): Effects {
   return authenticated(
     state,

@@ -75,8 +75,8 @@ export interface Account {
   /** Absent: the account has none. */
   readonly passwordHash?: string;
   readonly createdAtMs: number;
-  /** Hashes of the secrets of devices that somebody signed in on, the newest last. Who has one is not slowed by what
-   *  strangers guess. Absent in what an older version wrote. */
+  /** Hashes of the secrets of devices that somebody signed in on, the newest last. A client with one is not slowed by
+   *  what strangers guess. Absent in what an older version wrote. */
   readonly devices?: readonly string[];
   readonly signInsFailed?: SignInsFailed;
   readonly identities?: readonly HeldIdentity[];

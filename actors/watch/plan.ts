@@ -136,7 +136,7 @@ export function setPlaybook(state: PlanState, { name, playbook: body, by, seen }
   const known = state.playbooks.find((one) => one.name === name);
   const { note, when, acts } = known ?? {};
   if (seen !== undefined && !sameJson(seen, when === undefined ? null : { note, when, acts })) {
-    // It is sent again. Who has switched it on since then has seen these acts.
+    // It is sent again. An admin who has switched it on since then has seen these acts.
     if (known !== undefined && sameJson(body, { note, when, acts })) return [reply(known)];
     return [refuse("CHANGED_MEANWHILE", { playbook: name })];
   }
@@ -146,7 +146,7 @@ export function setPlaybook(state: PlanState, { name, playbook: body, by, seen }
   return [persist({ type: "playbookSet", playbook }), reply(playbook)];
 }
 
-/** Who switches it on has seen its acts, and may do each of them. */
+/** The admin who switches it on has seen its acts, and may do each of them. */
 export function switchPlaybook(state: PlanState, { name, mode, acts, by }: Message<"switchPlaybook">): Effects {
   const known = state.playbooks.find((one) => one.name === name);
   if (known === undefined) return [refuse("NOT_FOUND", { playbook: name })];

@@ -63,8 +63,8 @@ const absent = (reason: Failure, says: string): Step => ({
   failure: reason.code === "NOT_FOUND" ? { ...reason, message: says } : reason,
 });
 
-/** Tells the person news of the cluster that concern them, with people by the names that they show. Who cannot follow their own account is told
- *  so by all that they ask. */
+/** Tells the person news of the cluster that concern them, with people by the names that they show. A person who cannot
+ *  follow their own account is told so by all that they ask. */
 function tellNotices(client: Pick<Client, "follow">, user: string, { show, dim }: Printer, names: Names): void {
   const tell = (notice: Notice): void => {
     const isOver = Date.parse(notice.facts["resets"] ?? "") <= Date.now();

@@ -5,7 +5,7 @@ import { withoutControls } from "../printable.ts";
 import { savedSession, saveSession, type SavedSession } from "../session.ts";
 import type { Screen } from "./screen.ts";
 
-/** Who wants to come in. The password comes from PLEXUS_PASSWORD or is asked for. */
+/** The person who wants to sign in. The password comes from PLEXUS_PASSWORD or is asked for. */
 export interface SignInOptions {
   /** Nodes of one cluster; the first that answers is asked. */
   readonly urls: readonly string[];

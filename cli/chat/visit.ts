@@ -47,7 +47,7 @@ export class Visit implements Here {
   readonly #printer: Printer;
   readonly #names: Names;
   readonly #look: Look;
-  /** Who is in the room: whom a text can call. */
+  /** The members of the room: whom a text can call. */
   readonly #members = new Set<string>();
   /** What is printed when the names in it are known, one after the other. */
   #printing: Promise<void> = Promise.resolve();

@@ -41,7 +41,7 @@ const cast: readonly Pick<DemoNode, "name" | "roles" | "says">[] = [
 /** Two ports a node: for people and for nodes. */
 export const demoPorts = cast.length * 2;
 
-/** Who is started where. */
+/** The nodes that are started, and where. */
 export function planDemo(folder: string, ports: readonly number[]): DemoPlan {
   const nodes = cast.map((node, index): DemoNode => {
     const [port, meshPort] = [ports[index * 2], ports[index * 2 + 1]];

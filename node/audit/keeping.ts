@@ -33,7 +33,8 @@ export interface KeepingPorts {
   readonly forked: (facts: Readonly<Record<string, string | number>>) => void;
 }
 
-/** Who keeps all logs: the managers; where there are fewer than `few`, the first of the others as well. Pure. */
+/** The nodes that keep all logs: the managers; where there are fewer than `few`, the first of the others as well.
+ *  Pure. */
 export function keepersOf(
   members: readonly Pick<MemberRecord, "node" | "roles" | "leaving">[],
   { few, most }: { readonly few: number; readonly most: number },

@@ -248,7 +248,7 @@ async function faultOf(
 ): Promise<Failure | undefined> {
   const bad = shards.filter(({ state }) => state === "missing" || state === "damaged").length;
   if (shards.length - bad < enough) return failure("STRIPE_LOST", { stripe: stripe.id, needed: enough, well });
-  // Who does not answer now is away, and what it has is not lost.
+  // A holder that does not answer now is away, and what it has is not lost.
   const read = await stripes.read(stripe);
   return read.ok ? undefined : read.error;
 }

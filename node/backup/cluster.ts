@@ -72,7 +72,7 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
   const pace = (): Promise<void> => new Promise((done) => clock.soon(done));
 
   const measured = (rate: ReadRate): void => {
-    // Who does not hear it estimates by what was measured before.
+    // Until the actor hears it, it estimates by what was measured before.
     void options.ask({ type: "measured", ...rate }, limits.askTimeoutMs);
   };
   const placeAt = (at: TaskAt): PlaceAt => ({

@@ -32,7 +32,7 @@ export function withFound(
   };
 }
 
-/** Notes what was found. Who cannot note it has found it all the same. */
+/** Notes what was found. Where it cannot be noted, it was found all the same. */
 export async function noteLosses(
   { heads, limits, log }: Pick<BackupPorts, "heads" | "limits" | "log">,
   found: FoundLosses,

@@ -22,7 +22,8 @@ export async function openActorBlobs({
   });
 }
 
-/** What somebody shows now, or an agent keeps. Who has no account has nothing, nor has an agent that was deleted. */
+/** What somebody shows now, or an agent keeps. A name without an account has nothing, nor has an agent that was
+ *  deleted. */
 async function picturesOf(kernel: Pick<Kernel, "ask">, actor: ActorId): Promise<Result<readonly BlobHash[]>> {
   const timeoutMs = blobLimits.askTimeoutMs;
   const isAgent = actor.startsWith("agent/");

@@ -69,7 +69,8 @@ export interface AuditRules {
   stop(): void;
 }
 
-/** What the secret of a sink is sealed for: the sink, and where it goes. Who changes the row alone has it sent nowhere else. */
+/** What the secret of a sink is sealed for: the sink, and where it goes. A change of the row alone has it sent nowhere
+ *  else. */
 export const sinkContext = ({ id, url }: Pick<AuditSink, "id" | "url">): readonly string[] => [
   "audit-sink",
   id,

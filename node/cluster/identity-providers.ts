@@ -18,7 +18,7 @@ export interface IdentityProviderRow extends Omit<SetIdentityProvider, "secret">
   readonly sealed?: string;
   /** Roles of the admin who set it; absent: the operator did. */
   readonly within?: readonly string[];
-  /** Who set it. Absent: the operator, or an older version, which does not say. */
+  /** The admin who set it. Absent: the operator, or an older version, which does not say. */
   readonly by?: string;
 }
 

@@ -74,7 +74,7 @@ const contextOf = ({ name, for: places }: Pick<SecretRow, "name" | "for">): read
   ...places.toSorted(),
 ];
 
-/** Who sets one, and when. */
+/** The admin who sets one, and when. */
 export interface SecretAuthor {
   readonly by: string;
   readonly nowMs: number;

@@ -55,7 +55,7 @@ const nothing: SettingsRow = { revision: 0, values: {}, history: [] };
 const read = (row: DirectoryRow | undefined): SettingsRow =>
   row !== undefined && isRow.Check(row.value) ? (row.value as SettingsRow) : nothing;
 
-/** Who changes what. */
+/** What an admin changes. */
 export interface SettingsWish {
   /** Absent: for all nodes. */
   readonly node?: NodeId;

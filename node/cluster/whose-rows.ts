@@ -62,14 +62,14 @@ function refusalOfOwn({ before, next }: RowChange): string | undefined {
     : "what it may keep, its invitation says, and not the node itself";
 }
 
-/** Who is admitted under an id has the key that it is made from. */
+/** A node that is admitted under an id has the key that the id is made from. */
 function refusalOfNewcomer({ idOf }: RowChange, newcomer: MemberRecord | undefined): string | undefined {
   if (newcomer === undefined || !nodeId.test(newcomer.node) || newcomer.node === idOf(newcomer)) return undefined;
   return "the id of a node that joins is made from its key, and this one is not";
 }
 
-/** Who owns a slot and who has all of it, its owner says, and the node that keeps the directory: it sees to failovers itself,
- *  so none comes from another. What nobody has any more may begin anew elsewhere. */
+/** Only its owner says which node owns a slot and which have all of it, and the node that keeps the directory: it sees
+ *  to failovers itself, so none comes from another. What nobody has any more may begin anew elsewhere. */
 function refusalOfSlot({ before, next, from, isLeaving }: RowChange): string | undefined {
   const was = asSlot(before)?.record;
   if (before === undefined || was === undefined || was.owner === from) return undefined;

@@ -158,7 +158,7 @@ export async function watchedDrill(
   at: RehearsedAt,
 ): Promise<BackupResults["drill"]> {
   const of = { from: nameOf(from) };
-  // Who cancels it has not learned anything.
+  // A cancelled drill has shown nothing.
   const tell = (facts: Readonly<Record<string, string>>): void =>
     at.signal.aborted ? undefined : drills.failed({ ...of, ...facts });
   try {

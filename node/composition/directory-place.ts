@@ -47,7 +47,7 @@ export interface PlacedDirectory {
   readonly directory: Directory;
   /** Where it is now; undefined when it was given. */
   readonly place: () => DirectoryPlace | undefined;
-  /** Who leads a replicated directory, as far as is known. */
+  /** The leader of a replicated directory, as far as is known. */
   readonly lead: () => Lead;
   /** The one node without which there is no directory; undefined where there is none such. */
   readonly node: () => NodeId | undefined;
@@ -74,7 +74,7 @@ export interface PlacedDirectory {
   readonly age: Pick<DirectoryAge, "follow" | "vouch">;
 }
 
-/** Who may vote. */
+/** The members that may vote. */
 export interface VoterMembers {
   members(): readonly MemberRecord[];
   isUp(node: NodeId): boolean;

@@ -19,7 +19,7 @@ import { openLevelStore } from "../platform/index.ts";
 import type { DirectoryRow, MemberRecord, NodeId, SlotRecord, Store } from "../ports.ts";
 import { headKey, readFormat } from "../storage/index.ts";
 
-/** Who is left out beside the other voters, and which of those are not; names or ids. */
+/** The nodes that are left out beside the other voters, and which of those are not; names or ids. */
 export interface RecoveryChoice {
   readonly lost: readonly string[];
   readonly kept: readonly string[];

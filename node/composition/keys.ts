@@ -33,7 +33,8 @@ import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
 import type { Peer } from "./peer.ts";
 
-/** Who makes backups, and so has keys. A node with the role storage alone holds what it cannot read. */
+/** The roles of nodes that make backups, and so have keys. A node with the role storage alone holds what it cannot
+ *  read. */
 const keyRoles: readonly Role[] = ["manager", "chat"];
 /** Whether a node with these roles changes the rows of keys. */
 export const hasKeyRole = (roles: readonly Role[]): boolean => roles.some((role) => keyRoles.includes(role));

@@ -53,7 +53,7 @@ export function openMachine(at: {
   const metrics = createMetrics();
   stops.add(() => metrics.stop());
   const memoryBytes = createMemoryReading();
-  // Who looks begins a new time: what was seen meanwhile is kept for the figures.
+  // Each look begins a new time: what was seen meanwhile is kept for the figures.
   let worstLagMs = 0;
   const lagMs = (): number => {
     const seenMs = metrics.lagMs();

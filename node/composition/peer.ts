@@ -150,7 +150,7 @@ export interface PeerOptions {
     action: string,
     facts: Readonly<Record<string, string>>,
     by: string | undefined,
-    /** Who is told of it. */
+    /** The people who are told of it. */
     tell?: Noticed,
   ) => void;
   /** Whether a slot may go where it is wanted now; absent: each may. */
@@ -217,7 +217,7 @@ export interface Peer {
   readonly trust: Trust;
   /** Where the directory is now; undefined when it was given. */
   place(): DirectoryPlace | undefined;
-  /** Who leads a replicated directory, as far as is known. */
+  /** The leader of a replicated directory, as far as is known. */
   lead(): Lead;
   /** What is known of the directory while it does not answer. */
   directoryAway(): DirectoryAway;

@@ -20,7 +20,7 @@ export function webAddressFor(
 ): string {
   const address = new URL(url);
   if (!at.everywhere) return isLoopback(address.hostname) ? (at.publicUrl ?? url) : url;
-  // Who listens at all addresses of IPv4 has none of IPv6; the other way round both are served.
+  // A node that listens at all addresses of IPv4 has none of IPv6; the other way round both are served.
   const isServed = (host: string): boolean => !host.startsWith("[") || address.hostname.startsWith("[");
   const own = at.own.map((one) => (one.includes(":") ? `[${one}]` : one));
   const hosts = [...at.mesh.map(hostOf), ...own].filter((host) => host !== undefined);

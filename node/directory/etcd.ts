@@ -111,7 +111,7 @@ export function createEtcdDirectory(ports: EtcdPorts): EtcdDirectory {
   };
   const lookAtRefusal = async (): Promise<void> => {
     const status = await servers.status().catch(() => undefined);
-    // Who does not answer says nothing of it.
+    // A member of etcd that does not answer says nothing of it.
     if (status !== undefined) noteRefusal(status.errors.find(saysRefusal), Number(status.header.revision));
   };
   /** A change of rows, or of the head. */

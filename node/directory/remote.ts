@@ -289,7 +289,7 @@ export function createRemoteDirectory(
   };
 }
 
-/** What the keeper takes. Who sends anything else is no member to it. Error: BAD_REQUEST. */
+/** What the keeper takes. A node that sends anything else is no member to it. Error: BAD_REQUEST. */
 function fitting<Name extends MeshCall>(name: Name, body: MeshBody<Name>): MeshBody<Name> {
   const wrong = misfit(name, body);
   if (wrong !== undefined) throw new PlexusError(wrong);

@@ -18,7 +18,7 @@ import { createVoterWire } from "./raft/lines.ts";
 import { openVoter, type Voter, type VoterPorts, type VoterState } from "./raft/voter.ts";
 import { unavailableHere, type EtcdHome, type KeptSize, type VotersHome } from "./row.ts";
 
-/** Who leads, as one node knows. `generation` 0: nothing is known. */
+/** The leader, as one node knows it. `generation` 0: nothing is known. */
 export interface Lead extends VotersHome {
   readonly term: number;
   readonly leader: NodeId | undefined;

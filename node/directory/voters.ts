@@ -1,4 +1,5 @@
-/** Who shall vote on a replicated directory: a plan, of what the leader knows. Nothing is changed here, and of several changes that are due only the next is named. */
+/** The nodes that shall vote on a replicated directory: a plan, of what the leader knows. Nothing is changed here, and
+ *  of several changes that are due only the next is named. */
 import type { NodeId } from "../ports.ts";
 import type { Members } from "./raft/messages.ts";
 
@@ -131,7 +132,7 @@ function chooseVoters(input: VotersInput): readonly NodeId[] {
   const there = chosen.length;
   fill(away.filter((one) => !isLate(one)), Math.min(count, there + awayMax)); // prettier-ignore
   const kept = chosen.length - there;
-  // Who is away for long votes on only where nobody else can.
+  // A node that is away for long votes on only where no other can.
   fill(spares, count);
   fill(away.filter(isLate), Math.min(count, chosen.length + awayMax - kept));
   spread(chosen, spares, self);

@@ -102,7 +102,7 @@ export interface Opened {
   readonly session: Session;
 }
 
-/** Who may come in: passwords, tokens, sessions, the first admin. */
+/** The ways in: passwords, tokens, sessions, the first admin. */
 export interface Accounts {
   /** Errors: SIGN_UP_CLOSED, SIGN_UP_NEEDS, SIGN_UP_INVITATION_INVALID, LINK_INVALID, MAIL_DOMAIN_REFUSED, MAIL_TAKEN,
    *  PASSWORD_LEAKED, ADMIN_CODE_WRONG, NAME_TAKEN, RATE_LIMITED, SLOT_UNAVAILABLE, DIRECTORY_AWAY. */

@@ -1,4 +1,5 @@
-/** Who is let in with one request, by whatever wire: how often they may ask, and whether they have the right. */
+/** The callers that are let in with one request, by any wire: how often they may ask, and whether they have the
+ *  right. */
 import { failure, type AuditAction, type Failure, type Permission, type Result } from "../../protocols/index.ts";
 import type { Accounts, Caller } from "./accounts.ts";
 import type { GatewayContext } from "./options.ts";
@@ -34,8 +35,8 @@ export function admit(at: GatewayContext, caller: Caller, asked: Asked): Failure
   return reason;
 }
 
-/** Who a token names: at once where its actor said so a moment ago. What it says of a proof may be older than the person's newest one, so
- *  who is refused for that is asked for again. */
+/** The person whom a token names: at once where its actor said so a moment ago. What it says of a proof may be older
+ *  than the person's newest one, so a person who is refused for that is asked for again. */
 export function identify(
   at: Pick<GatewayContext, "rights">,
   accounts: Pick<Accounts, "trusted" | "authenticate">,

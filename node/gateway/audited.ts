@@ -1,5 +1,5 @@
 /** What admins do leaves an entry in the audit, and a line in the log of the node that was asked: `audit.cluster` with `action`, `by`, `address`,
- *  `outcome`. Who is no admin is turned away before (`http.ts`), and leaves the same. */
+ *  `outcome`. A caller who is no admin is turned away before (`http.ts`), and leaves the same. */
 import type { FastifyRequest } from "fastify";
 import {
   assert,
@@ -24,13 +24,13 @@ import { shownBy } from "./rights.ts";
 /** A caller with the control token is the operator. */
 export const whoIs = (request: FastifyRequest): string => request.caller?.user ?? "operator";
 
-/** Who asks for what gives or takes, as actors hear it: the name, and what the caller has shown. */
+/** The caller of a request that gives or takes, as actors hear it: the name, and what the caller has shown. */
 export const askedBy = (at: Pick<GatewayContext, "clock">, request: FastifyRequest) => ({
   by: whoIs(request),
   ...shownBy(at, request),
 });
 
-/** Who asks, as the audit says it: what an entry needs of a request whose caller is known. */
+/** The caller, as the audit says it: what an entry needs of a request whose caller is known. */
 export const auditBy = ({ caller, address }: FastifyRequest): Pick<AuditEvent, "by" | "session" | "address"> =>
   caller === null ? { by: "operator", address } : { by: caller.actor, session: caller.session, address };
 

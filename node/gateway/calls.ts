@@ -9,7 +9,7 @@ import type { Permit } from "./outflow.ts";
 import { withQuota } from "./quotas.ts";
 import { noteDone } from "./noting.ts";
 
-/** Who waits for an answer. */
+/** A caller that waits for an answer. */
 export interface Waiting {
   readonly user: string;
   /** Calls back once the answer was read, or nobody reads it any more; at once where that is so. */

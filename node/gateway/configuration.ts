@@ -106,7 +106,7 @@ export function addConfiguration(app: FastifyInstance, at: GatewayContext, contr
       if (checked !== undefined && "reason" in checked)
         return refused(failure("BAD_REQUEST", { path: `/set/${key}`, problem: checked.reason }));
       const needs = fields.find(({ name }) => name === key)?.needs;
-      // Who sets the door open gives what a member has.
+      // An admin who opens registration gives what a member has.
       const gives = needs === "people.admit" ? grantsOf([defaultRole], at.rights.table()) : [];
       const reason = needs && (refusalOf(at, request, needs) ?? refusalToGive(at, request, gives));
       if (reason !== undefined) return refused(reason);

@@ -43,7 +43,7 @@ export function addControlRoutes(app: FastifyInstance, at: GatewayContext, token
     "/admin/control/self",
     {
       config: { access: "admin", permission: "cluster.see" },
-      schema: { summary: "Who the caller is here, and what they may do", tags, response: { 200: self } },
+      schema: { summary: "Names the caller, and what they may do", tags, response: { 200: self } },
     },
     async (request): Promise<ControlSelf> => {
       const { caller, address } = request;
@@ -124,7 +124,7 @@ export function addControlRoutes(app: FastifyInstance, at: GatewayContext, token
           role === undefined
             ? permissionsIn(scopes ?? []).map((permission) => ({ permission }))
             : grantsOf([role], rights.table());
-        // Who may do less does not lock out who may do more.
+        // A person who may do less does not lock out one who may do more.
         const reason = refusalToGive(at, request, held);
         return reason === undefined ? tokens.remove(name) : refused(reason);
       };

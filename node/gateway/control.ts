@@ -40,7 +40,7 @@ import { sha256 } from "./tokens.ts";
 /** Where the control endpoint is: `HOST:PORT`, or a socket of the file system. */
 export type ControlAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
-/** Who came by the control listener, and who that is. */
+/** The callers that came by the control listener, and their identity. */
 export interface ControlDoor {
   /** Whether a request came by it. */
   has(request: IncomingMessage): boolean;
@@ -111,7 +111,7 @@ export function createControlDoor(at: {
     },
     caller(request) {
       const shown = certificateOf(passed(request) ?? request.socket, clock.nowMs());
-      // Who shows a bad one is not let in by something else.
+      // A caller that shows a bad one is not let in by something else.
       if (shown !== undefined && !shown.ok) return shown;
       const presented = presentedToken(request);
       if (presented?.by === "bearer")

@@ -7,7 +7,7 @@ import type { GatewayLimits } from "./limits.ts";
 import type { GatewayOptions } from "./options.ts";
 import { addressKey } from "./rates.ts";
 
-/** Who may be connected: the one governor of the connections of people and programs.
+/** The clients that may be connected: the one governor of the connections of people and programs.
  *
  *      open ──► silent ──request is here in full──► answered ──► silent
  *                 │ ▲ may be ended for a newcomer       │
@@ -162,7 +162,7 @@ export function createEntrance(
     meter.gauge("gateway_tcp_connections", guests.size);
   }
 
-  // Who is listed while he is connected goes at once, a WebSocket as well.
+  // A client that is listed while it is connected goes at once, a WebSocket as well.
   at.threats?.onChange(() => {
     for (const { socket } of guests.values())
       if (at.threats?.isBlocked(socket.remoteAddress ?? "") === true) socket.destroy();
@@ -196,7 +196,7 @@ export function createEntrance(
     meter.count("gateway_accept_failures");
     warn("gateway.accept.failed", { error: error.message });
   });
-  // Nothing has moved on this connection for a while. Who waits for an answer may; who does not read his may not.
+  // Nothing has moved on this connection for a while. Waiting for an answer is allowed; not reading it is not.
   server.timeout = limits.stalledAnswerMs;
   server.on("timeout", (socket: Socket) => {
     const guest = guestOf(socket);
@@ -209,7 +209,7 @@ export function createEntrance(
     enter(request, address) {
       const guest = guestOf(request.socket);
       if (guest === undefined || guest.address !== undefined || at.isProxy(address)) return counted;
-      // Who is connected directly was looked at when he came.
+      // A client that is connected directly was looked at when it came.
       if (at.threats?.isBlocked(address) === true) {
         meter.count("gateway_connections_refused", 1, { limit: "blockLists" });
         return refused(failure("ADDRESS_BLOCKED"));

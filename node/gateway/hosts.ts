@@ -13,7 +13,7 @@ const toldMax = 16;
  *  browser one site with this node and reads what it answers. The name is in `Host`, and no page can change that.
  *
  *  Allowed are addresses, which nobody can lead elsewhere, names of the machine itself, and `names`; one with a dot in front
- *  stands for all below it as well. Who sends no `Host` is no browser. */
+ *  stands for all below it as well. A client that sends no `Host` is no browser. */
 export function createHostCheck(names: readonly string[], log: Log): HostCheck {
   const exact = new Set(["localhost"]);
   const above = [".localhost"];

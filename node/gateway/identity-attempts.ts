@@ -3,8 +3,8 @@
  *      begin ──► attempt (cookie) ──► the other server ──► cameBack ──► the claims let somebody in
  *                                                              └─► prove ──► provenOf, when the page says yes: link, confirm
  *
- *  Who comes back has to hold the secret of the attempt that `state` names: nobody else's code or answer is taken, and nobody is signed in as
- *  somebody else by a link. */
+ *  A browser that comes back has to hold the secret of the attempt that `state` names: nobody else's code or answer is
+ *  taken, and nobody is signed in as somebody else by a link. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { failure, ok, PlexusError, refused, type Result, type Shown } from "../../protocols/index.ts";
 import type { IdentityProviderRow } from "../cluster/identity-providers.ts";
@@ -73,7 +73,7 @@ export type BeginHow = Pick<Away, "purpose" | "again" | "path" | "invitation" | 
   readonly user?: string;
 };
 
-/** Who came back. */
+/** A person who came back. */
 export interface CameBack {
   readonly away: Away;
   readonly row: IdentityProviderRow;

@@ -34,7 +34,7 @@ export interface Person {
   stop: () => void;
 }
 
-/** Who is connected. */
+/** The people who are connected. */
 export interface People {
   /** Called before the token is checked, so that a session revoked in between is seen. */
   arrive(user: string): Person;
@@ -95,7 +95,7 @@ export function createPeople(
    *  known, or nobody is here any more: who was turned out must not stay. */
   function onGap(person: Person): void {
     if (person.arriving > 0) person.missed = true;
-    // Who arrives is not proven yet: what is asked in that name would stand in the way of the question who it is.
+    // A newcomer is not proven yet: questions in that name would stand in the way of the one for its identity.
     if (person.connections.size === 0) return;
     if (person.looking !== "no") person.looking = "again";
     else void lookAgain(person).catch((error: unknown) => log.error("gateway.person.failed", { error }));
@@ -127,7 +127,7 @@ export function createPeople(
 
   /** False: nobody could say. */
   async function isKnown(person: Person): Promise<boolean> {
-    // Who comes later was checked later.
+    // A client that comes later was checked later.
     const present = [...person.connections];
     const held = await ask.sessions(person.user);
     if (!held.ok) return held.error.outcome === "failed";

@@ -183,7 +183,7 @@ export function createRateLimit(
       const own = share();
       const nowMs = clock.monotonicMs();
       const all: News[] = [];
-      // Who is alone, or cut off, has nobody to tell.
+      // A node that is alone, or cut off, has nobody to tell.
       if (own?.inTouch !== true) {
         hot.clear();
         sent.clear();

@@ -8,7 +8,7 @@ import type { GatewayLimits } from "./limits.ts";
 export interface TlsFiles {
   readonly cert: string;
   readonly key: string;
-  /** Who signs the certificates of clients; absent: nobody is asked for one. */
+  /** The authority that signs the certificates of clients; absent: nobody is asked for one. */
   readonly clientCa?: string;
 }
 

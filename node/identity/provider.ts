@@ -37,7 +37,7 @@ export interface ComeBack {
 
 /** Whom a server has named. All of it is what the server says: of bounded length, and checked by nobody else. */
 export interface Claims {
-  /** Who says so, as it was proven: never a name that came with the request alone. */
+  /** The issuer, as it was proven: never a name that came with the request alone. */
   readonly issuer: string;
   /** Never given to anybody else there. */
   readonly subject: string;

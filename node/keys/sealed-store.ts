@@ -193,7 +193,7 @@ export class SealedStore implements Store {
       else await this.#raw.batch([{ type: "del", key: sealedKey }], { sync: true });
       this.#state = to;
       this.#after = "";
-      // Who encrypts it again may do it with another key.
+      // The next encryption may use another key.
       if (to === "plain") this.#key = undefined;
     });
   }

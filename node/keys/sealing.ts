@@ -49,7 +49,7 @@ export function createSealing(ports: {
   let isMerging = false;
   /** What was asked for last. */
   let wanted: { readonly to: "sealed" | "plain"; readonly key: DiskKey } | undefined;
-  /** Who waits for what was asked for last gets an answer. */
+  /** The caller that waits for the last request gets an answer. */
   let answer = (): void => undefined;
   const pause = (): Promise<void> =>
     new Promise((resolve) => {

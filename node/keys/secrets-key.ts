@@ -30,7 +30,7 @@ export interface SecretsReceiver {
   isSigned(by: NodeId, bytes: Uint8Array, signature: Uint8Array): boolean;
 }
 
-/** Who is here, as far as shares go. */
+/** The members, as far as shares go. */
 export interface SecretsMembers {
   readonly self: NodeId;
   /** In any order. */

@@ -1,4 +1,5 @@
-/** Who is up: an opinion formed from connections, the rhythm of heartbeats, and how this process itself is doing.
+/** Which members are up: an opinion formed from connections, the rhythm of heartbeats, and how this process itself is
+ *  doing.
  *
  *      connected ──► up ── connection closed ──► (grace) ──► down
  *                    ▲ └── silent beyond its rhythm ───────► down
@@ -82,8 +83,8 @@ export class Detector {
     peer.connected = true;
     peer.heardMs = nowMs;
     peer.skip = true;
-    // Who connects is the one that is there, whichever start of it was heard before: a node that came back on an older copy of its folder counts
-    // fewer starts, and is up all the same.
+    // A node that connects is the one that is there, whichever start of it was heard before: a node that came back on
+    // an older copy of its folder counts fewer starts, and is up all the same.
     peer.incarnation = 0;
   }
 

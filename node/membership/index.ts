@@ -11,10 +11,10 @@
  *  a copy of its data folder. The directory counts starts, and the last one holds; no clock and no answer could tell an
  *  earlier one that hangs from one that ended.
  *
- *  Who is up is an opinion (`detector.ts`) that every node forms for itself and that may be wrong: it decides when a
- *  failover is tried, never whether it is safe. Every node beats to every member it is connected with. A beat carries the
- *  sender's incarnation, so that one from before its restart is ignored, that its process stops when it does, and now and
- *  then what it is busy with.
+ *  Which members are up is an opinion (`detector.ts`) that every node forms for itself and that may be wrong: it
+ *  decides when a failover is tried, never whether it is safe. Every node beats to every member it is connected with. A
+ *  beat carries the sender's incarnation, so that one from before its restart is ignored, that its process stops when
+ *  it does, and now and then what it is busy with.
  *
  *  Two nodes that moved while each was down know only where the other was. Then the list does not help: the directory may be
  *  one of the two. So a node has the members that it is connected with pass on where it listens (`whereabouts`), to those it

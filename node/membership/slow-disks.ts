@@ -22,8 +22,8 @@ export type DiskOpinions = ReadonlyMap<NodeId, Opinion>;
 const median = (values: readonly number[]): number =>
   values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Infinity;
 
-/** The next opinions. `figures`: what a synced write takes at each node that is up and has said so, in milliseconds. Who says nothing is
- *  forgotten, and comes back as well. */
+/** The next opinions. `figures`: what a synced write takes at each node that is up and has said so, in milliseconds. A
+ *  node that says nothing is forgotten, and comes back as well. */
 export function judgeDisks(
   before: DiskOpinions,
   figures: ReadonlyMap<NodeId, number>,

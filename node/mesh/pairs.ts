@@ -1,4 +1,4 @@
-/** Who is connected, who is to be dialled when, and which of two links of a pair stands.
+/** Which peers are connected, which are dialled when, and which of two links of a pair stands.
  *
  *  The node with the lower peer id dials. The other does too when nothing has come of that for a moment, so that a pair
  *  of which only one can reach the other still meets. When both dial at once, the link dialled by the lower one stands:

@@ -1,4 +1,5 @@
-/** What all nodes remember, for admins: this node asks each one, and joins what they say. Who does not answer is named. */
+/** What all nodes remember, for admins: this node asks each one, and joins what they say. A node that does not answer
+ *  is named. */
 import {
   failure,
   ok,

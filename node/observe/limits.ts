@@ -22,7 +22,7 @@ export const observeLimits = {
   exportEveryMs: 5_000,
   /** How long a message there may take; then its spans are given up. */
   exportTimeoutMs: 10_000,
-  /** Who waits for the next line is looked for so often. */
+  /** How often waiting requests are given the next lines. */
   followPollMs: 1_000,
   /** Requests that wait for lines at one node; one more is refused with `OVERLOADED`. */
   followersMax: 32,

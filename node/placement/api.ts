@@ -69,7 +69,7 @@ export interface ClusterControl {
   /** Undoes a move's last effect: the slot, or the own slot of an actor, is placed like any other again.
    *  ALREADY_DONE: nobody had moved it. */
   release(slot: SlotId, by?: string): Promise<Result<Released>>;
-  /** Who keeps the directory, and how many should. */
+  /** The nodes that keep the directory, and how many should. */
   voters(): Promise<Result<DirectoryVoters>>;
   /** How many managers keep the directory together. FORBIDDEN where it is in etcd. */
   setVoters(

@@ -13,8 +13,8 @@
  *  that this process has seen up; one that it never saw up may simply not be connected yet, and is taken for dead only
  *  after that time, counted from the start of the process.
  *
- *  Who should act may be up and still not see the directory. So the next in line see to failovers that nobody has seen to
- *  for a while. */
+ *  The node that should act may be up and still not see the directory. So the next in line see to failovers that no
+ *  node has seen to for a while. */
 import { failureOf, ownSlot, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Directory, Log, Membership, Meter, NodeId, SlotRecord } from "../ports.ts";

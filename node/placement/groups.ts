@@ -8,7 +8,7 @@ import { wireLimits, type HolderGroup } from "../../protocols/index.ts";
 import type { Candidate } from "./candidates.ts";
 import type { PlacementLimits } from "./limits.ts";
 
-/** How many nodes have a place for a holder. Who is down counts: only an admin ends a node's place. */
+/** How many nodes have a place for a holder. A node that is down counts: only an admin ends a node's place. */
 export const placesOf = (members: readonly Candidate[]): number =>
   members.filter(({ roles, state }) => state === "active" && roles.includes("storage")).length;
 

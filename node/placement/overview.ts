@@ -83,7 +83,7 @@ export function createOverview(ports: OverviewPorts): Overview {
   const directoryAnswers = (): boolean => {
     const info = ports.directoryInfo();
     const keeper = info.kind === "replicated" ? (info.leader ?? "") : soleKeeper(info);
-    // Who leads and sees no majority can change nothing, and learns only after a while that it leads no more.
+    // A leader that sees no majority can change nothing, and learns only after a while that it no longer leads.
     const isAlone =
       info.kind === "replicated" && keeper === node && quorumOf(info, isUp).up < quorumOf(info, isUp).needed;
     return table.current && !isAlone && (keeper === undefined || membership.isUp(keeper));

@@ -187,7 +187,7 @@ export class Spread {
   }
 }
 
-/** Who owns how many holders of each group now. */
+/** How many holders of each group every node owns now. */
 export class OwnerCounts {
   readonly #counts = new Counts();
 

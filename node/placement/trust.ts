@@ -60,7 +60,8 @@ export function nextTrust(
   return state === "probation" && isOver ? to("trusted") : undefined;
 }
 
-/** Who is there when the cluster begins to keep shards has nobody before it who could be trusted more; nor has who comes where there are too few. */
+/** A node that is there when the cluster begins to keep shards has none before it that could be trusted more; nor has a
+ *  node that comes where there are too few. */
 function isFounder(rows: readonly TrustRow[], nowMs: number, { trustFoundingMs, trustFoundersMin }: Limits): boolean {
   const trusted = rows.filter(({ state }) => state === "trusted");
   const beganMs = Math.min(...rows.map(({ sinceMs }) => sinceMs), nowMs);

@@ -57,7 +57,7 @@ export function createTrusting(ports: TrustingPorts): { look(): void } {
     const members = keepers();
     const rows = trust.current();
     const isUnknown = members.some(({ node }) => rows.every(({ name }) => name !== node));
-    // Who came is written down at once; what audits say changes slowly.
+    // A new node is written down at once; what audits say changes slowly.
     const pauseMs = isUnknown ? limits.surveyFreshMs : limits.trustEveryMs;
     if (clock.monotonicMs() - lookedMs < pauseMs) return;
     lookedMs = clock.monotonicMs();

@@ -11,7 +11,7 @@ import { readFileSync } from "node:fs";
 import { failure, PlexusError } from "../../protocols/index.ts";
 import { processLimits } from "./limits.ts";
 
-/** Who may have how many. */
+/** How many descriptors each use may have. */
 export interface DescriptorShares {
   readonly limit: number;
   readonly disk: number;

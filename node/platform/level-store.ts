@@ -321,7 +321,7 @@ function levelStore(
       const left = [...files.tables, ...files.logs].filter((number) => old.has(number)).length;
       if (left === 0) return;
       if (looked === platformLimits.mergeLooks) throw new Error(`${left} files of replaced rows are still there`);
-      // Who read from them when they were replaced kept them. LevelDB removes them when it begins its next log.
+      // Files that readers had open are still there. LevelDB removes them when it begins its next log.
       await looksOver();
       await merge("");
     }

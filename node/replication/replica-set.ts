@@ -1,4 +1,5 @@
-/** Who holds one slot in one epoch, as its owner knows it: the directory's row, and the change of it that is under way.
+/** The nodes that hold one slot in one epoch, as its owner knows it: the directory's row, and the change of it that is
+ *  under way.
  *
  *      decided ── propose ──► undecided ── learn: a newer revision of this epoch ──► decided
  *                               │   ▲

@@ -71,7 +71,7 @@ export function ballotOf({ parts }: Pick<Candidate, "parts">): string {
   );
 }
 
-/** Who is elected: of the answer with the most weight the first in order; the first of all when all differ. */
+/** The elected candidate: of the answer with the most weight the first in order; the first of all when all differ. */
 export function elect(candidates: readonly Candidate[]): Candidate | undefined {
   const votes = new Map<string, number>();
   const ballots = candidates.map((one) => ballotOf(one));

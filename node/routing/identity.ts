@@ -1,4 +1,5 @@
-/** Who may send in a person's name: the node that owns the person's slot, and a gateway to which that node has vouched for a session.
+/** The nodes that may send in a person's name: the one that owns the person's slot, and a gateway to which that node
+ *  has vouched for a session.
  *
  *      gateway ── vouch: user, hash of the token ──► owner of user/ada: asks the actor, signs
  *         │  ◄────────── assertion: session, roles, gateway, expiry ──┘

@@ -56,7 +56,7 @@ export function createKeeper(ports: KeeperPorts): Keeper {
   const cares = new Map<ActorId, Care>();
   const surveying = new Set<ActorId>();
   const suspected = new Set<BlobHash>();
-  /** Who owned the holders of other nodes of which bytes are here, and since when, as this node noticed. */
+  /** The nodes that owned the holders of other nodes of which bytes are here, and since when, as this node noticed. */
   const away = new Map<ActorId, { readonly owner: NodeId | undefined; readonly sinceMs: number }>();
   let stopped = false;
   const cancels = new Set<() => void>();
@@ -216,7 +216,7 @@ export function createKeeper(ports: KeeperPorts): Keeper {
       ({ more } = answer.value);
       if (answer.value.trashed > 0) meter.count("shards_trashed", answer.value.trashed);
       for (const { hash } of answer.value.gone) {
-        // Who tells the holder of them from now on makes another reference first.
+        // Code that tells the holder of them from now on makes another reference first.
         const reference = ports.isBeingHeld(hash) ? undefined : owned.reference([hash, holder]);
         // Another stripe may have the same bytes.
         if (reference === undefined || (await isNamed(holder, hash)) !== false) continue;
@@ -291,7 +291,7 @@ export function createKeeper(ports: KeeperPorts): Keeper {
           if (held.lost === undefined) await checkOwn(holder, stripe.id, place.hash);
           else mending.wake();
         }
-        // Who only read it knows of nobody who refers to it.
+        // A record that was only read names no owner that refers to it.
         const known = held?.references.find(({ owner }) => owner === wanted.owner);
         if (isHolder(wanted.owner) || (known !== undefined && lasts(known, wanted.lifeMs, clock.nowMs())))
           return "done";

@@ -1,4 +1,4 @@
-/** Who refers to a stripe: its holders are told, and who is late keeps nobody waiting.
+/** References to a stripe: its holders are told, and a late holder keeps nobody waiting.
  *
  *      keep ─► every holder is told ─► enough receipts: answered ─► the others ─► told
  *                      ▲                                                  │
@@ -35,7 +35,7 @@ export async function holdAt(
 ): Promise<Result<MeshAnswer<"shard.hold">>> {
   const startedMs = clock.monotonicMs();
   const held = await links.call(to, "shard.hold", body);
-  // Who is late here is late for readers, too: they ask others first.
+  // A holder that is late here is late for readers, too: they ask others first.
   if (held.ok) paces.answered(to, clock.monotonicMs() - startedMs);
   return held;
 }

@@ -1,5 +1,5 @@
 /** Tells the holders of shards what they must know, until they have heard it: that a shard is not as it should be, that somebody refers to it
- *  or no longer does. Who is away hears it later, also when this node was started anew meanwhile. */
+ *  or no longer does. A holder that is away hears it later, also when this node was restarted meanwhile. */
 import { ok, refused, failure, holdsAt, type ActorId, type Failure } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { Rows } from "./memory.ts";

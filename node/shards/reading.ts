@@ -116,7 +116,7 @@ export function createReading(
     const lost = missing.filter(isLost).map((number) => (stripe.shards[number] as Shard).hash);
     const away = membership.members().members.filter(({ node, roles }) => roles.includes("storage") && !membership.isUp(node)).map(({ node }) => node); // prettier-ignore
     const details = { stripe: stripe.id, needed: k, found: good.size, lost };
-    // Who is away may have had a holder before, and its bytes still.
+    // A node that is away may have had a holder before, and its bytes still.
     if (numbers.length - lost.length < k && away.length === 0) return refused(failure("STRIPE_LOST", details));
     const because =
       away.length === 0 ? "too few holders of the stripe answer" : "nodes that may have its shards are away";

@@ -37,7 +37,7 @@ export function createStripeRoom(limits: { readonly bytesMax: number; readonly w
   };
   function admit(): void {
     for (;;) {
-      // Who is next stays next: a large one must not wait for ever behind small ones.
+      // The next in line stays next: a large one must not wait for ever behind small ones.
       next ??= queue.next();
       if (next === undefined || (used > 0 && used + next.bytes > limits.bytesMax)) return;
       const { bytes, settle } = next;

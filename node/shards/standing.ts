@@ -24,7 +24,7 @@ export async function standingOf(
     [...byHolder].map(async ([holder, own]) => {
       for (let at = 0; at < own.length; at += wireLimits.shardsNamedMax) {
         const there = await thoseAt(ports, holder, own.slice(at, at + wireLimits.shardsNamedMax));
-        // Who does not answer now is not asked for the others.
+        // A holder that does not answer now is not asked for the others.
         if (there === undefined) return;
         for (const { stripe } of there) well.set(stripe.id, (well.get(stripe.id) ?? 0) + 1);
       }

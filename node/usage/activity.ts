@@ -50,7 +50,7 @@ export function createActivity(ports: ActivityPorts): Activity {
   const { clock, log, meter } = ports;
   const limits: UsageLimits = { ...usageLimits, ...ports.limits };
   const waiting = new Map<string, ActivitySums>();
-  /** Who was told today already: being active once more is no news. */
+  /** People who were told of today already: being active once more is no news. */
   const known = new Set<string>();
   let knownDay = 0;
   let stored: number | undefined;

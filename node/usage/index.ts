@@ -521,7 +521,8 @@ export function createUsage(ports: UsagePorts): Usage {
   };
 }
 
-/** Who hears of it: whose budget it is, and admins, unless it is one person's of many who come near their end each day. */
+/** The people who hear of it: the person whose budget it is, and admins, unless it is one person's budget, of which
+ *  many come near their end each day. */
 function toldOf({ budget, ledger }: Counted, action: string): Noticed {
   const { of: subject, names } = budget;
   const isOwn = ledger !== ledgerOf(everybody);

@@ -47,7 +47,7 @@ export const membershipMessages = {
     ),
   }),
   /** Where `from` listens, on its way to `to`, which it has no connection with: to a member that has one with both, and
-   *  from there to `to`. Who answers there proves by its key who it is. */
+   *  from there to `to`. The node that answers there proves by its key which one it is. */
   whereabouts: message("control", {
     from: node,
     to: node,

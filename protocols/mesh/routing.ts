@@ -7,7 +7,7 @@ import { addressText, type ActorId } from "../ids.ts";
 import { traceContext } from "../traces.ts";
 import { actor, call, closed, count, failed, message, slot } from "./parts.ts";
 
-/** Who sent a message is nothing a member can prove: it is trusted to have asked. It must only be possible. */
+/** A member cannot prove the sender of a message: it is trusted to have asked. It must only be possible. */
 const sender = Type.Unsafe<ActorId | "gateway" | "node">(Type.String({ pattern: `^(gateway|node|${addressText})$` }));
 /** What a kernel tells its own actors: no message, and nothing that another node may say. */
 const signals = "answered|records|part|waits|reminded";

@@ -17,7 +17,7 @@ export interface Mention {
   readonly who: string;
 }
 
-/** Who can be called. */
+/** The people and agents that can be called. */
 export interface People {
   readonly has: (principal: string) => boolean;
   /** The agents among them: each also goes by its own name alone, if no other is called so. */
@@ -26,7 +26,7 @@ export interface People {
   readonly titles?: readonly (readonly [principal: string, title: string])[];
 }
 
-/** Who goes by a folded name; undefined if nobody does, or several. */
+/** The one that goes by a folded name; undefined if nobody does, or several. */
 export type Caller = (name: string) => string | undefined;
 
 /** The name inside a principal, in the form in which names are compared. */

@@ -62,7 +62,7 @@ export interface Blame {
 
 const nobody: ReadonlyMap<string, readonly Question[]> = new Map();
 
-/** Who is to blame for it. */
+/** The calls and models that are to blame for it. */
 export function blameOf({ how, stuck, ran, loads }: End, doings: Doings): Blame {
   // It was no load, which is what `unsure` says to those that were loading.
   if (stuck !== undefined)

@@ -11,7 +11,7 @@ import type { FromHost, HostKind, ToHost } from "./messages.ts";
 import { hostVariables } from "./variables.ts";
 import { afterDeath, isSilent, type HostHistory } from "./supervision.ts";
 
-/** Who is told of a host process. */
+/** The listener to a host process. */
 export interface HostListener {
   /** What it says, from `up` on. */
   said(message: FromHost): void;

@@ -46,7 +46,7 @@ export interface ContentTree {
 
 /** The same model at other nodes of the cluster. */
 export interface ModelPeers {
-  /** Who has a model of this name. */
+  /** The nodes that have a model of this name. */
   find(name: string): Promise<Result<{ readonly model: StoredModel; readonly nodes: readonly string[] }>>;
   /** Hashes of the leaves of a file, compared with its name. */
   leaves(node: string, file: { readonly digest: string; readonly tree: string; readonly size: number }, signal: AbortSignal): Promise<Result<readonly Uint8Array[]>>; // prettier-ignore

@@ -130,7 +130,7 @@ export class Core<Data, State> {
     if (this.#elapsed < this.#options.electionTicks) return;
     this.#elapsed = 0;
     this.#heir = undefined;
-    // Who does not reach a majority must not let clients wait for it (6.2).
+    // A leader that does not reach a majority must not let clients wait for it (6.2).
     const heard = this.members.voters.filter((voter) => voter === this.#self || this.#followers.get(voter)?.heard);
     if (heard.length < this.#quorum) return this.#follow(this.term, undefined);
     for (const follower of this.#followers.values()) follower.heard = false;
@@ -171,7 +171,7 @@ export class Core<Data, State> {
       (one) => voters.includes(one) !== members.voters.includes(one),
     );
     if (this.#role !== "leader" || this.#heir !== undefined || differ.length > 1 || members.voters.length === 0) return undefined; // prettier-ignore
-    // Who is named twice would be counted twice.
+    // A member that is named twice would be counted twice.
     const named = [...members.voters, ...members.learners];
     if (new Set(named).size < named.length) return undefined;
     if (!this.settled || !this.#leadsSurely) return undefined;
@@ -217,7 +217,7 @@ export class Core<Data, State> {
   receive(from: Voter, message: RaftMessage<Data, State>): void {
     const isAsking = message.type === "vote" && message.pre;
     if (message.term > this.term) {
-      // Who hears a leader lets nobody depose it (4.2.3).
+      // A member that hears a leader lets nobody depose it (4.2.3).
       if (message.type === "vote" && !message.forced && this.#hearsLeader) return;
       const isAsked = message.type === "voted" && message.pre && message.granted;
       const isLeader = message.type === "append" || message.type === "install";

@@ -34,7 +34,7 @@ export function createVoterWire(
   const leaving = new LeavingParts(exchange, clock, limits);
   const receive = (from: NodeId, generation: number, bytes: Uint8Array): void => {
     if (listening?.generation !== generation) return unheard(from, generation);
-    // Who sent it is who the mesh says, whatever is in it.
+    // The sender is the node that the mesh names, whatever the message says.
     const message = voterMessageIn(bytes);
     if (message !== undefined) listening.voter.receive(from, message);
     else exchange.disconnect(from, failure("BAD_FRAME", { reason: "not a voter's message" }));

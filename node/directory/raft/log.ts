@@ -6,7 +6,7 @@ export class RaftLog<Data> {
   /** The place before the first entry, and who counted there. */
   #base: Mark;
   #entries: Entry<Data>[];
-  /** Who counts, from which index on; the first is the base's. */
+  /** The members that count, from which index on; the first are the base's. */
   #members: { readonly index: number; readonly members: Members }[];
 
   constructor(base: Mark & { readonly members: Members }, entries: readonly Entry<Data>[] = []) {
@@ -25,12 +25,12 @@ export class RaftLog<Data> {
     return entry === undefined ? this.#base : { index: entry.index, term: entry.term };
   }
 
-  /** Who counts now, and since which index. */
+  /** The members that count now, and since which index. */
   get members(): { readonly index: number; readonly members: Members } {
     return this.#members.at(-1) as { index: number; members: Members };
   }
 
-  /** Who counted at an index that is here. */
+  /** The members that counted at an index that is here. */
   membersAt(index: number): Members {
     const found = this.#members.findLast((one) => one.index <= index) ?? this.#members[0];
     return (found as { members: Members }).members;

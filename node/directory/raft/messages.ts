@@ -4,7 +4,8 @@
 /** A node that may be a voter, by its id. */
 export type Voter = string;
 
-/** Who counts. Learners get every entry and are not asked: so a new voter has caught up before its voice is needed (4.2.1). */
+/** The members that count. Learners get every entry and are not asked: so a new voter has caught up before its voice is
+ *  needed (4.2.1). */
 export interface Members {
   readonly voters: readonly Voter[];
   readonly learners: readonly Voter[];

@@ -1,4 +1,4 @@
-/** What may come from another voter. Who sends anything else is no voter, whatever it says. */
+/** What may come from another voter. A node that sends anything else is no voter, whatever it says. */
 import { Type } from "typebox";
 import { checkOf } from "../../../protocols/check.ts";
 import { decodeFromPeer, encode } from "../../../protocols/index.ts";

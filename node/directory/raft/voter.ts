@@ -275,7 +275,7 @@ class RunningVoter implements Voter {
       },
       compareAndSet: async (key, value, revision, guard) => {
         const bytes = encodeValue(key, value);
-        // Who has read a row gives all of it as the guard; in the log is what counts.
+        // A caller that has read a row gives all of it as the guard; in the log is what counts.
         const only = guard && { key: guard.key, revision: guard.revision };
         return this.#leading().change({ key, bytes, revision, guard: only });
       },

@@ -49,7 +49,7 @@ export const streams = {
   lines: { contentType: "application/x-ndjson", beat: " " },
 } as const satisfies Readonly<Record<string, StreamForm>>;
 
-/** Who is answered, and by which clock. */
+/** The caller that is answered, and the clock. */
 export interface Streaming {
   readonly asking: Asking;
   readonly reply: FastifyReply;

@@ -3,8 +3,8 @@
  *      AdminService.PutClusterNodesByNodeRoles ─┐
  *      RouteService.Call                       ─┴─► the router ─► JSON ─► a message
  *
- *  Who shows a control token, or a client certificate that stands for one and no token, comes as by the control endpoint: they reach the routes of
- *  admins and nothing else. */
+ *  A caller that shows a control token, or a client certificate that stands for one and no token, comes as by the
+ *  control endpoint: it reaches the routes of admins and nothing else. */
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";

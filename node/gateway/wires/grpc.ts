@@ -150,7 +150,7 @@ export async function listenForGrpc(
     "grpc.enable_channelz": 0,
   });
 
-  /** Who calls from where, if they may call here at all. */
+  /** The caller and its address, if it may call here at all. */
   function cameFrom(call: AnyCall): Result<{ readonly address: string; readonly token: string }> {
     const request = requestOf(call);
     const ours = at.isOurs(request);
@@ -341,7 +341,7 @@ export async function listenForGrpc(
   const secure = (files: TlsFiles): TlsOptions => ({
     ...secureOptions(files, limits, "asks"),
     ALPNProtocols: ["h2"],
-    // Always asked for: an authority may be named while the listener runs. Who has shown none that is good is cut by `takeSecure`.
+    // Asked of all: an authority may be named while the listener runs. `takeSecure` cuts clients without a good one.
     requestCert: true,
     rejectUnauthorized: false,
   });
@@ -357,7 +357,7 @@ export async function listenForGrpc(
   const unfollow = tls?.onChange(() => {
     const files = tls.current();
     (listener as SecureServer).setSecureContext(secure(files));
-    // Who was let in by the authority of before is asked again.
+    // A client that was let in by the former authority is asked again.
     if (files.clientCa !== shown?.clientCa) for (const socket of sockets.values()) socket.destroy();
     shown = files;
   });

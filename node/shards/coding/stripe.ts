@@ -80,8 +80,8 @@ function partsIn(stripe: Coded, shards: Iterable<Uint8Array>): Map<number, Uint8
   return parts;
 }
 
-/** What some shards of a stripe give. Who calls has compared each with its name; a wrong one makes `DATA_DAMAGED` of all.
- *  Errors: STRIPE_LOST (too few of them are of this stripe), DATA_DAMAGED. */
+/** What some shards of a stripe give. The caller has compared each with its name; a wrong one makes `DATA_DAMAGED` of
+ *  all. Errors: STRIPE_LOST (too few of them are of this stripe), DATA_DAMAGED. */
 export function readStripe(stripe: Coded, shards: Iterable<Uint8Array>): Result<Uint8Array> {
   const parts = partsIn(stripe, shards);
   const bytes = joined(stripe, parts);
@@ -110,7 +110,8 @@ function joined({ id, scheme, sizeBytes }: Coded, parts: ReadonlyMap<number, Uin
   return ok(all.subarray(0, sizeBytes));
 }
 
-/** One shard made anew from others: the same bytes as at first. Who calls compares it with its name. Error: STRIPE_LOST. */
+/** One shard made anew from others: the same bytes as at first. The caller compares it with its name. Error:
+ *  STRIPE_LOST. */
 export function remakeShard(stripe: Coded, number: number, shards: Iterable<Uint8Array>): Result<Uint8Array> {
   const { id, scheme, sizeBytes } = stripe;
   assert(number >= 0 && number < widthOf(scheme), "the stripe has this shard");

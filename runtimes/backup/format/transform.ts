@@ -2,8 +2,9 @@
  *
  *      body ─ AES-256-CTR, fresh key K ─► body'          result = body' ‖ (K ⊕ SHA-256(body'))
  *
- *  Who lacks any 16 bytes of the result cannot compute the hash, and so not K (Rivest, "All-or-nothing encryption and the package
- *  transform", 1997). It is no encryption: who has all of it has the body. The pieces are encrypted each by itself (`unit.ts`). */
+ *  A reader that lacks any 16 bytes of the result cannot compute the hash, and so not K (Rivest, "All-or-nothing
+ *  encryption and the package transform", 1997). It is no encryption: a reader with all of it has the body. The pieces
+ *  are encrypted each by itself (`unit.ts`). */
 import { createCipheriv, createDecipheriv, hash } from "node:crypto";
 import { demand } from "./damaged.ts";
 

@@ -347,7 +347,7 @@ export class RoomStore {
     if (lifted.ok) await this.change("invite", { member });
   }
 
-  /** Who is kept out, for moderators. */
+  /** The people who are kept out, for moderators. */
   bans() {
     return this.#client.call("room.bans", this.room, {});
   }

@@ -7,7 +7,7 @@ export interface RoomDraft extends AnswerStage {
   /** Undefined: its agent has not said anything of it. */
   readonly generation: string | undefined;
   readonly replyTo?: number;
-  /** Who asked, where that is known. */
+  /** The person who asked, where that is known. */
   readonly by?: string;
   readonly text: string | undefined;
   /** The tools that were called before it. */

@@ -7,7 +7,8 @@ export interface Leaving {
   readonly agents: readonly string[];
   /** Nobody else is in the room. */
   readonly alone: boolean;
-  /** Who can be made the owner; empty when no new one is needed. Those who have been moderators first, then by standing. */
+  /** Members who can be made the owner; empty when no new one is needed. Those who have been moderators first, then by
+   *  standing. */
   readonly successors: readonly string[];
   /** The rank that is gone for good. */
   readonly losesRank: boolean;
@@ -30,7 +31,7 @@ export function leavingOf(view: RoomView, member: string): Leaving {
       )
     : [];
   const needsInvitation = view.visibility !== "public";
-  // Who comes back into an empty public room owns it again.
+  // A person who comes back into an empty public room owns it again.
   const losesRank = role !== "member" && !(alone && !needsInvitation);
   return {
     agents: agentsOf(view, member),

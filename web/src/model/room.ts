@@ -45,7 +45,7 @@ export interface PendingPost {
 export interface RoomModel {
   readonly status: "loading" | "ready" | "refused";
   readonly refusal?: Failure;
-  /** Who looks at it. */
+  /** The person who looks at it. */
   readonly me: string;
   readonly view: RoomView | undefined;
   /** The lines of the room, oldest first, with none missing between them. What is in threads only is no line. */
@@ -70,7 +70,7 @@ export interface RoomModel {
   readonly pending: readonly PendingPost[];
   /** Answers of agents that are waited for. */
   readonly drafts: RoomDrafts;
-  /** Who types, until when (this page's clock). */
+  /** The people who type, until when (this page's clock). */
   readonly typing: Readonly<Record<string, number>>;
 }
 

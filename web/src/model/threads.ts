@@ -15,7 +15,8 @@ const lineOf = ({ seq, author, text, atMs, threadOnly }: RoomMessage): RoomThrea
 });
 const mentions = (message: RoomMessage, me: string): boolean => message.mentions?.includes(me) === true;
 
-/** The threads after an answer; `root` counts it. Who began a thread, wrote in it or is mentioned in it follows it. */
+/** The threads after an answer; `root` counts it. People who began a thread, wrote in it or are mentioned in it follow
+ *  it. */
 export function threadsAfter(threads: Threads, root: RoomMessage, message: RoomMessage, me: string): Threads {
   const known = threads[root.seq]?.own;
   const follows = known !== undefined || [root.author, message.author].includes(me) || mentions(message, me);

@@ -53,7 +53,8 @@ export function replaced(line: Line, from: number, word: string): Line {
   return inserted(without, word);
 }
 
-/** The line once it was run: an empty one, which knows it. Who wants no trace of one begins it with a space. */
+/** The line once it was run: an empty one, which knows it. A person who wants no trace of one begins it with a
+ *  space. */
 export function afterRun(line: Line): Line {
   const said = textOf(line);
   const isKept = said.trim() !== "" && !said.startsWith(" ") && line.history.at(-1) !== said;

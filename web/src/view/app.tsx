@@ -81,7 +81,7 @@ export function App() {
 
 type Here = { readonly user: string; readonly SignedIn: Awaited<ReturnType<typeof loadChat>>["SignedIn"] };
 
-/** Who is signed in, with the chat to show them, or what the sign-in screen needs to know. */
+/** The person who is signed in, with the chat to show them, or what the sign-in screen needs to know. */
 async function askWhoIsHere(): Promise<Here | { readonly setup: Setup }> {
   const me = await request<Pick<UserView, "user">>("GET", "/api/v1/me");
   if (me.ok) {

@@ -17,7 +17,7 @@ export const RichText = memo(function RichText({
   editedAtMs,
 }: {
   readonly text: string;
-  /** Who is mentioned in it, to be set apart. */
+  /** The people who are mentioned in it, to be set apart. */
   readonly calling?: Calling | undefined;
   readonly streaming?: boolean;
   /** When it was changed; said behind the last word, so that it takes no line. */

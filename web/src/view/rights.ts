@@ -32,7 +32,7 @@ export function useRights(): Rights {
   };
 }
 
-/** Who has one of these has something to see in the administration. */
+/** A person with one of these has something to see in the administration. */
 const doors: readonly Permission[] = [
   "cluster.see",
   "people.see",

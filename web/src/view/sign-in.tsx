@@ -31,7 +31,8 @@ const NewPassword = lazy(() => import("./new-password.tsx"));
 const OtherServers = lazy(() => import("./other-servers.tsx"));
 const MailEntrance = lazy(() => import("./mail-entrance.tsx"));
 
-/** Who is to set a new password, as the link of an admin says: `#reset=NAME.SECRET`. It is in the part of the address that browsers send to nobody. */
+/** The person who sets a new password, as the link of an admin says: `#reset=NAME.SECRET`. It is in the part of the
+ *  address that browsers send to nobody. */
 function resetIn(hash: string): { readonly user: string; readonly secret: string } | undefined {
   const [, user, secret] = /^#reset=([a-z0-9][a-z0-9_-]{0,31})\.([A-Za-z0-9_-]{43})$/.exec(hash) ?? [];
   return user === undefined || secret === undefined ? undefined : { user, secret };

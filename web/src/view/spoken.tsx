@@ -1,8 +1,8 @@
 import type { Prose } from "../../../protocols/reading/tree.ts";
 import type { Named } from "../model/index.ts";
 
-/** Words with their mentions set apart, each by itself: `@` before a Latin name would change sides in Arabic text. Who is mentioned is
- *  shown by the name that they have now. */
+/** Words with their mentions set apart, each by itself: `@` before a Latin name would change sides in Arabic text.
+ *  Mentioned people are shown by the name that they have now. */
 export function Spoken({
   text,
   signs = [],

@@ -118,7 +118,7 @@ function Nodes({ summary }: { readonly summary: ClusterSummary }) {
   );
 }
 
-/** Who keeps the directory, and how many should. */
+/** The nodes that keep the directory, and how many should. */
 function Voters({ summary }: { readonly summary: ClusterSummary }) {
   const { data } = useVoters();
   const act = useAct();

@@ -7,7 +7,7 @@ import { useNames } from "../lists.ts";
 import { Note } from "../note.tsx";
 import { momentOf } from "../time.ts";
 
-/** Who is kept out of the room, for those who can let them in again. */
+/** The people who are kept out of the room, for moderators who can let them in again. */
 export function Bans({ store, opened, onClose }: DialogProps & { readonly store: RoomStore }) {
   return (
     <Dialog opened={opened} onClose={onClose} title="Bans">

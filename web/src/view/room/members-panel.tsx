@@ -28,7 +28,7 @@ const roleChanged =
     return true;
   };
 
-/** Who is in the room, what they may do, and who could be invited. */
+/** The people in the room, what they may do, and people who could be invited. */
 export function MembersPanel({
   store,
   view,

@@ -18,7 +18,7 @@ export function Parting({
   children,
 }: {
   /** The consequences, as entries of a list. */
-  /** Who goes, and from where. */
+  /** The person who goes, and the room. */
   readonly about: string;
   readonly follows: ReactNode;
   readonly faults: Faults;

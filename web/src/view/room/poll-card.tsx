@@ -116,7 +116,7 @@ export function PollCard(props: {
   );
 }
 
-/** Who votes for what, as it is now. */
+/** The votes of each person, as they are now. */
 function Voters({
   message,
   poll,

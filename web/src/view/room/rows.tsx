@@ -177,7 +177,7 @@ export function DraftRow({ draftKey, actions }: { readonly draftKey: string; rea
   );
 }
 
-/** Who asked, whose agent it is, and moderators. */
+/** The person who asked, the agent's owner, and moderators. */
 const mayStop = ({ agent, by, replyTo }: RoomDraft, { me, moderates }: MessageActions): boolean =>
   replyTo !== undefined && (by === me || moderates || agent.startsWith(`agent/${me.slice("user/".length)}.`));
 

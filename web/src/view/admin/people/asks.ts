@@ -101,7 +101,7 @@ async function withRoles(show: "roles" | "programs", after: string | undefined):
 /** Somebody with roles. */
 export type Holder = PersonRoles;
 
-/** Who has a role, as far as so many pages tell. */
+/** The people who have a role, as far as so many pages tell. */
 export async function holdersOf(role: string): Promise<{ readonly people: readonly Holder[]; readonly more: boolean }> {
   const people: Holder[] = [];
   let from: string | undefined;

@@ -170,7 +170,7 @@ const isAsBuiltIn = ({ name, grants }: Row): boolean =>
 
 const shownMax = 10;
 
-/** Who loses what, when a role goes. */
+/** What people lose when a role goes. */
 function Losses(props: {
   readonly role: Row;
   readonly people: readonly Holder[];

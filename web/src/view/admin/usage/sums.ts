@@ -16,7 +16,7 @@ export const amountOf = (row: UsageDayRow, measure: UsageMeasure): number =>
       ? row.calls
       : row.cost / 1_000_000;
 
-/** People by the budgets that name them together: the teams of a cluster. Who is in two is counted in both. */
+/** People by the budgets that name them together: the teams of a cluster. A person in two is counted in both. */
 export const teamsOf = (budgets: readonly BudgetView[]): ReadonlyMap<string, readonly string[]> => {
   const teams = new Map<string, string[]>();
   for (const { of, name, names } of budgets)
