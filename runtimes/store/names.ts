@@ -55,11 +55,28 @@ export interface Repository {
   readonly quantisation: string | undefined;
 }
 
-const repositoryForm = /^(?:hf:(?:\/\/)?|(?:https?:\/\/)?(?:www\.)?(?:huggingface\.co|hf\.co)\/)([\w.-]+\/[\w.-]+?)(?:@([\w.-]+))?(?:\/(?!resolve\/|blob\/|tree\/)([^:]+))?(?::([\w.-]+))?$/i; // prettier-ignore
+const repositoryForm =
+  /^(?:hf:(?:\/\/)?|(?:https?:\/\/)?(?:www\.)?(?:huggingface\.co|hf\.co)\/)([\w.-]+\/[\w.-]+?)(?:@(refs\/(?:pr|convert)\/[\w.-]+|[\w.-]+))?(?:\/(?!resolve\/|blob\/|tree\/)([^:]+))?(?::([\w.-]+))?$/i;
+/** An address of a page or file of a repository, as a browser or `git` has it. */
+const pageForm = new RegExp(
+  String.raw`^(https?:\/\/)?(?:www\.)?(?:huggingface\.co|hf\.co)\/([\w.-]+\/[\w.-]+?)(?:\.git)?` +
+    String.raw`(?:\/(tree|blob|resolve)\/(refs\/(?:pr|convert)\/[\w.-]+|[\w.-]+)(?:\/(.+))?)?$`,
+  "i",
+);
+
+/** The same in the one form. The address of a file's bytes is a source of its own. */
+function fromPage(text: string): string {
+  // The revision of a change that is proposed has slashes, which some write as they go into an address.
+  const plain = text.replaceAll(/%2f/gi, "/");
+  const [address] = plain.split(/[?#]/, 1);
+  const [, scheme, repo, kind, revision, path] = pageForm.exec(address!.replace(/(?<=[^/])\/$/, "")) ?? [];
+  if (repo === undefined || (scheme !== undefined && kind === "resolve")) return plain;
+  return `hf:${repo}${revision === undefined ? "" : `@${revision}`}${path === undefined ? "" : `/${path}`}`;
+}
 
 /** `hf:owner/repo[@revision][/path][:QUANTISATION]`; undefined: it has another form. */
 export function parseRepository(text: string): Repository | undefined {
-  const [, repo, revision = "main", path, quantisation] = repositoryForm.exec(text) ?? [];
+  const [, repo, revision = "main", path, quantisation] = repositoryForm.exec(fromPage(text)) ?? [];
   return repo === undefined ? undefined : { repo, revision, path, quantisation };
 }
 

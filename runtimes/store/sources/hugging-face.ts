@@ -82,7 +82,7 @@ export const huggingFace: Source = {
     const { repo, path, quantisation } = asked;
     const place = tools.places.huggingFace;
     const secret = secretHeaders();
-    const about = await jsonAt(`${place}/api/models/${repo}/revision/${asked.revision}`, {
+    const about = await jsonAt(`${place}/api/models/${repo}/revision/${encodeURIComponent(asked.revision)}`, {
       ...tools,
       ...(secret && { secret }),
     });
