@@ -4,6 +4,7 @@ import { createHub } from "./hub.ts";
 import type { ClusterActors, Kernel, Request } from "../../../node/kernel/api.ts";
 import { handleClusterAudit } from "../../../node/audit/index.ts";
 import { askClusterMemory, handleMemory } from "../../../node/cluster/memory.ts";
+import { handlePeople } from "../../../node/cluster/people-operations.ts";
 import { gatewayLimits, type Gateway } from "../../../node/gateway/index.ts";
 import { handleActors } from "../../../node/kernel/index.ts";
 import { handleInference } from "../../../node/models/index.ts";
@@ -14,6 +15,7 @@ import {
   failure,
   ok,
   refused,
+  roleTable,
   type ClusterNodeRow,
   type ClusterSlotRow,
   type ClusterSummary,
@@ -21,6 +23,7 @@ import {
   type AuditPage,
   type Result,
 } from "../../../protocols/index.ts";
+import { createRandom } from "../../../node/platform/index.ts";
 import { createEchoRuntime } from "../../../runtimes/echo/echo.ts";
 
 export { controlToken } from "./asking.ts";
@@ -195,6 +198,20 @@ export async function startClusterFixture(
           copy: async () => fixture.copy,
         }),
         ...handleHolders({ kernel, cluster, limits: gatewayLimits }),
+        ...handlePeople({
+          ask: (to, message) => kernel.ask({ to, from: "gateway", message, timeoutMs: gatewayLimits.askTimeoutMs }),
+          askMemory: (message) => askClusterMemory({ kernel, cluster, limits: gatewayLimits }, message),
+          roles: {
+            current: () => [],
+            table: () => roleTable([]),
+            change: () => Promise.resolve(refused(failure("STOPPING"))),
+          },
+          isRange: () => true,
+          tell: () => Promise.resolve(),
+          clock,
+          random: createRandom(),
+          limits: gatewayLimits,
+        }),
         ...(options.inference && handleInference(options.inference, "test")),
       },
     }),

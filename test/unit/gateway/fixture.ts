@@ -217,7 +217,8 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
           ...options,
           budgets: peer.budgets,
           usage: peer.usage,
-          kernel,
+          // A test may have put something before it.
+          kernel: settings.kernel,
           control: options.cluster ?? peer.control,
           calls: { explain: options.serving ?? (() => peer.calls.explain()) },
         },
