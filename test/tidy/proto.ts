@@ -405,6 +405,44 @@ export function numbered(messages: ReadonlyMap<string, Message>, before: Numbers
   return Object.fromEntries(Object.entries(result).toSorted(([one], [other]) => (one < other ? -1 : 1)));
 }
 
+/** What each method answers with, by its request, as a file says it. */
+export const answersIn = (proto: string): ReadonlyMap<string, string> =>
+  new Map(
+    [...proto.matchAll(/rpc \w+\((\w+)\) returns \((?:\.plexus\.v1\.)?([\w.]+)\)/g)].map(
+      ([, request = "", answer = ""]) => [request, answer] as const,
+    ),
+  );
+
+/** The numbers that were given, with those of answers that have got another name since: an old client reads the answer of a method by its numbers,
+ *  whatever it is called. Errors: an answer that is another message now, which has other numbers. Pure. */
+export function inherited(
+  messages: ReadonlyMap<string, Message>,
+  before: Numbers,
+  answers: { readonly were: ReadonlyMap<string, string>; readonly are: ReadonlyMap<string, string> },
+): Numbers {
+  const result: Record<string, Numbers[string]> = { ...before };
+  const pair = (was: string, is: string): void => {
+    const [old, now] = [before[was], messages.get(is)];
+    if (was === is || old === undefined || now === undefined) return;
+    const types = new Map(fieldsIn(now).map(({ name, type }) => [name, type]));
+    const fields = Object.entries(old.fields).map(([name, text]) => {
+      const [number = "", ...words] = text.split(" ");
+      const type = types.get(name);
+      const isMessage = type !== undefined && messages.has(type) && before[words.at(-1) ?? ""] !== undefined;
+      if (isMessage) pair(words.at(-1) as string, type);
+      return [name, [number, ...words.slice(0, -1), isMessage ? type : words.at(-1)].join(" ")] as const;
+    });
+    const known = result[is];
+    if (known === undefined) result[is] = { ...old, fields: Object.fromEntries(fields) };
+    else if (fields.some(([name, text]) => types.has(name) && known.fields[name] !== text))
+      throw new Error(
+        `${is} has other numbers than ${was}, which was the answer before: answer with a message of its own`,
+      );
+  };
+  for (const [request, was] of answers.were) pair(was, answers.are.get(request) ?? was);
+  return result;
+}
+
 const comment = (says: string | undefined, indent = ""): string => (says ? `${indent}// ${says.replaceAll("\n", " ")}\n` : ""); // prettier-ignore
 
 function messageText(name: string, message: Message, { fields: numbers, was = {} }: Numbers[string]): string {
@@ -486,8 +524,10 @@ export async function protoFiles(): Promise<readonly { readonly path: string; re
   const openApi = await readOpenApi();
   const routes = adminRoutes(openApi);
   const messages = protoMessages(openApi);
-  const numbers = numbered(messages, keptNumbers());
-  const files = { "plexus.proto": protoText(messages, numbers, routes, openApi.components.schemas), "routes.json": routesText(routes), "numbers.json": `${JSON.stringify(numbers, undefined, 2)}\n` };
+  const { schemas } = openApi.components;
+  const are = answersIn(protoText(messages, numbered(messages, {}), routes, schemas));
+  const numbers = numbered(messages, inherited(messages, keptNumbers(), { were: answersIn(read("plexus.proto")), are }));
+  const files = { "plexus.proto": protoText(messages, numbers, routes, schemas), "routes.json": routesText(routes), "numbers.json": `${JSON.stringify(numbers, undefined, 2)}\n` };
   return Object.entries(files).map(([name, now]) => ({ path: join(folder, name), now, kept: read(name) }));
 } // prettier-ignore
 

@@ -16,7 +16,7 @@ import { contractLines, contractText, declarationLines, readContract, schemaLine
 import { layers } from "./layers.ts";
 import { advisoryFindings, auditProblems, licenceProblems, readFacts, sbomOf, sbomProblems, withPage } from "../../release/index.ts"; // prettier-ignore
 import { limitsPages, limitsSection, readLimitsPages } from "./limits.ts";
-import { numbered, protoFiles, protoText, type Message } from "./proto.ts";
+import { answersIn, inherited, numbered, protoFiles, protoText, type Message } from "./proto.ts";
 import { accepted, incompatibilities } from "./released.ts";
 import {
   awaitViolations,
@@ -420,6 +420,43 @@ describe("the interface of gRPC", () => {
     expect(protoText(new Map([["A", message("one string", "two string")]]), third)).to.include(
       'message A {\n  reserved 1, 2, 3;\n  reserved "three";\n  string one = 4;',
     );
+  });
+});
+
+describe("the numbers of gRPC", () => {
+  const message = (...fields: readonly string[]): Message => ({
+    says: "",
+    fields: fields.map((field) => {
+      const [name = "", type = "", label = ""] = field.split(" ");
+      return { name, type, label: label as Message["fields"][number]["label"] };
+    }),
+  });
+  const before = numbered(
+    new Map([
+      ["MakeAnswer", message("id string", "uses int64", "guest MakeAnswerGuest repeated", "code string")],
+      ["MakeAnswerGuest", message("room string", "ends int64")],
+      ["Other", message("code string", "id string")],
+    ]),
+    {},
+  );
+  const were = answersIn("rpc Make(MakeRequest) returns (MakeAnswer);");
+  const are = (answer: string) => ({ were, are: answersIn(`rpc Make(MakeRequest) returns (.plexus.v1.${answer});`) });
+
+  it("stay with an answer that gets a name, and with what is in it, in whatever order its fields stand", () => {
+    const now = new Map([
+      ["Made", message("code string", "id string", "guest MadeGuest repeated", "uses int64", "path string")],
+      ["MadeGuest", message("ends int64", "room string")],
+    ]);
+    const numbers = numbered(now, inherited(now, before, are("Made")));
+    expect(numbers["Made"]?.fields).to.deep.equal({ code: "4 string", id: "1 string", guest: "3 repeated MadeGuest", uses: "2 int64", path: "5 string" }); // prettier-ignore
+    expect(numbers["MadeGuest"]?.fields).to.deep.equal({ ends: "2 int64", room: "1 string" });
+    // The file is written again, and nothing moves.
+    expect(numbered(now, inherited(now, numbers, are("Made")))).to.deep.equal(numbers);
+  });
+
+  it("do not let a method answer with another message, in which the same fields have other numbers", () => {
+    const now = new Map([["Other", message("code string", "id string")]]);
+    expect(() => inherited(now, before, are("Other"))).to.throw("Other has other numbers than MakeAnswer");
   });
 });
 
