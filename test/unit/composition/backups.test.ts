@@ -81,6 +81,9 @@ describe("backups into a folder", () => {
       },
       pacing: {
         ...pacing,
+        // A spread has none of what its class does.
+        part: (most, next, bytesOf) => pacing.part(most, next, bytesOf),
+        percent: () => pacing.percent(),
         piece(work) {
           pieces += 1;
           return pacing.piece(work);
