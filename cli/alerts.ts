@@ -75,7 +75,9 @@ function alertText(alert: Alert, color: boolean): string {
     ...Object.entries(facts).map(([name, fact]) => `  ${withoutControls(name)}: ${withoutControls(String(fact))}`),
     ...(evidence.length > 0 ? [`In the audit: ${evidence.join(" ")}`] : []),
     ...(acknowledged
-      ? [`Acknowledged by ${withoutControls(acknowledged.by)} at ${timeText(acknowledged.atMs)}${acknowledged.note === undefined ? "." : `: ${withoutControls(acknowledged.note)}`}`]
+      ? [
+          `Acknowledged by ${withoutControls(acknowledged.by)} at ${timeText(acknowledged.atMs)}${acknowledged.note === undefined ? "." : `: ${withoutControls(acknowledged.note)}`}`,
+        ]
       : []),
-  ].join("\n"); // prettier-ignore
+  ].join("\n");
 }

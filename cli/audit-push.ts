@@ -25,14 +25,18 @@ export async function listSinks(flags: AdminFlags, output: Output): Promise<numb
             log,
             `${sent} of ${end}`,
             sent >= end ? "nothing waits" : `${describeDuration(lagMs)} behind`,
-            failingSinceMs === undefined ? "" : `since ${new Date(failingSinceMs).toISOString()}: ${withoutControls(reason ?? "")}`, // prettier-ignore
+            failingSinceMs === undefined
+              ? ""
+              : `since ${new Date(failingSinceMs).toISOString()}: ${withoutControls(reason ?? "")}`,
           ]),
         );
       const heads = ["Node", "Log", "Confirmed", "Lag"].map((head) => ({ head }));
       if (rows.length > 0) output.print(renderTable([...heads, { head: "Fails", wraps: true }], rows, output));
     }
   if (unanswered.length > 0 && !flags.json)
-    output.printError(`${paint(output.color, "yellow", "warning")} Not reached: ${unanswered.map(withoutControls).join(", ")}.`); // prettier-ignore
+    output.printError(
+      `${paint(output.color, "yellow", "warning")} Not reached: ${unanswered.map(withoutControls).join(", ")}.`,
+    );
   return exitCodes.ok;
 }
 
@@ -67,7 +71,10 @@ export async function setSink(
   } as SetAuditSink;
   const sink = await operate(flags, "sinks.set", { sink: name, ...body });
   if (flags.json) output.print(jsonLine(sink));
-  else output.print(`Every node sends its log to ${withoutControls(sink.url)} as ${sink.format}. Try it: plexus audit push test ${name}`); // prettier-ignore
+  else
+    output.print(
+      `Every node sends its log to ${withoutControls(sink.url)} as ${sink.format}. Try it: plexus audit push test ${name}`,
+    );
   return exitCodes.ok;
 }
 
@@ -123,11 +130,23 @@ export async function auditRetention(flags: AdminFlags, wish: RetentionFlags, ou
   if (flags.json) output.print(jsonLine(view));
   else {
     const longer = [...Object.entries(view.areas ?? {}), ...Object.entries(view.severities ?? {})];
-    output.print(`Kept for ${counted(view.days, "day")}, ${Math.round(view.logBytesMax / 1024 / 1024)} MiB of each log${view.byDefault ? " (the default)" : ""}.`); // prettier-ignore
+    output.print(
+      `Kept for ${counted(view.days, "day")}, ${Math.round(view.logBytesMax / 1024 / 1024)} MiB of each log${view.byDefault ? " (the default)" : ""}.`,
+    );
     for (const [name, days] of longer)
       output.print(`  ${name}: ${counted(days, "day")}, and with it what is before it`);
-    const rows = view.logs.map(({ log, from, end, bytes }) => [log, end < from ? "nothing" : `${from} to ${end}`, describeBytes(bytes)]); // prettier-ignore
-    output.print(renderTable(["Log", "Entries", "Size"].map((head) => ({ head })), rows, output)); // prettier-ignore
+    const rows = view.logs.map(({ log, from, end, bytes }) => [
+      log,
+      end < from ? "nothing" : `${from} to ${end}`,
+      describeBytes(bytes),
+    ]);
+    output.print(
+      renderTable(
+        ["Log", "Entries", "Size"].map((head) => ({ head })),
+        rows,
+        output,
+      ),
+    );
   }
   return exitCodes.ok;
 }

@@ -36,7 +36,9 @@ export function describeCopy(done: BackupResults["copy"], to: string, color: boo
     `${paint(color, "green", "✔")} ${withoutControls(to)} has ${counted(snapshots, "snapshot")} in ${counted(stripes, "stripe")}. New are ${copied}, ${describeBytes(copiedBytes)}.`,
     ...(lost.total === 0
       ? []
-      : [`${paint(color, "red", "✖")} ${counted(lost.total, "stripe")} could not be read, and are asked for again by the next copy:`]), // prettier-ignore
+      : [
+          `${paint(color, "red", "✖")} ${counted(lost.total, "stripe")} could not be read, and are asked for again by the next copy:`,
+        ]),
     ...lost.named.map(({ stripe, error }) => `  ${stripe.slice(0, 16)}: ${error.code}`),
   ].join("\n");
 }
@@ -151,7 +153,9 @@ export function describeDrill(done: BackupResults["drill"], opened: OpenedBy, co
     ...wrong.named.map(({ thread, type }) => `  ${withoutControls(`${thread} ${type}`)}`),
     ...(missing.total === 0
       ? []
-      : [`${cross} Not in it, or only as an older snapshot had it: ${missing.named.map(withoutControls).join(", ")}${missing.total > missing.named.length ? " and more" : ""}`]), // prettier-ignore
+      : [
+          `${cross} Not in it, or only as an older snapshot had it: ${missing.named.map(withoutControls).join(", ")}${missing.total > missing.named.length ? " and more" : ""}`,
+        ]),
     ...(started === undefined ? [] : describeStarted(started, color)),
     ...(holders === undefined ? [] : [describeKept(holders, color)]),
     `  ${openedText[opened]} The scratch folder is empty again.`,

@@ -81,7 +81,8 @@ export function describeHolds(holds: readonly BackupHold[], color: boolean, widt
   return renderTable(columns, cells, { color, columns: width });
 }
 
-const heldText = (on: HeldThing): string => withoutControls("snapshot" in on ? `snapshot ${on.snapshot}` : "person" in on ? on.person : on.thread); // prettier-ignore
+const heldText = (on: HeldThing): string =>
+  withoutControls("snapshot" in on ? `snapshot ${on.snapshot}` : "person" in on ? on.person : on.thread);
 
 /** What a hold is on, as it is typed; undefined: nothing, or more than one thing, is named. */
 export function heldThing(told: {

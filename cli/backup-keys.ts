@@ -73,7 +73,9 @@ export function describeRefused({ cluster, root, refused }: KeysStatus, color: b
     ...(found === undefined ? [] : [`  The directory has kit ${found}`]),
     "  If no operator did that, a member or somebody with access to the directory is dishonest: find who it is before anything else.",
     ...(root === undefined ? [] : [`  To put the known one back: plexus backup kit trust ${rootWords(cluster, root)}`]),
-    ...(found === undefined ? [] : [`  To trust the directory's, if it is yours (compare it with the shares): plexus backup kit trust ${found}`]), // prettier-ignore
+    ...(found === undefined
+      ? []
+      : [`  To trust the directory's, if it is yours (compare it with the shares): plexus backup kit trust ${found}`]),
   ];
 }
 
@@ -82,7 +84,10 @@ export function describeKeys(status: KeysStatus, color: boolean): string {
   const { cluster, root, epochs, here, rotation, reencrypt, reencryptLeft } = status;
   const warning = describeRefused(status, color);
   if (root === undefined)
-    return [...warning, "The cluster has no recovery kit, so no backup can be made: plexus backup kit make --to FOLDER"].join("\n"); // prettier-ignore
+    return [
+      ...warning,
+      "The cluster has no recovery kit, so no backup can be made: plexus backup kit make --to FOLDER",
+    ].join("\n");
   const lacking = epochs.filter(({ epoch }) => !here.includes(epoch)).map(({ epoch }) => epoch);
   return [
     `Kit ${kitName(root)} (${rootWords(cluster, root)}), made on ${new Date(root.madeAtMs).toISOString().slice(0, 10)}: ${waysTo(root)}`,

@@ -136,7 +136,11 @@ function openFormer(status: KeysStatus, told: MakeKit, output: Output) {
   );
   const { token } = sheet.root;
   const byToken = told.token && token && told.former.length === 0;
-  return openRoot(sheet, { files: told.former, ...(byToken && { token: { ...told.token!, label: token.label } }) }, output); // prettier-ignore
+  return openRoot(
+    sheet,
+    { files: told.former, ...(byToken && { token: { ...told.token!, label: token.label } }) },
+    output,
+  );
 }
 
 async function sealIn(
@@ -161,7 +165,10 @@ export async function checkKit(
   const kit = kitName(sheet.root);
   const words = rootWords(sheet.cluster, sheet.root);
   if (flags.json) output.print(jsonLine({ kit, words, cluster: sheet.cluster, epochs: opened.length }));
-  else output.print(`${paint(output.color, "green", "✔")} This is the key of kit ${kit} (${words}). It opens ${counted(opened.length, "epoch")} of cluster ${sheet.cluster}.`); // prettier-ignore
+  else
+    output.print(
+      `${paint(output.color, "green", "✔")} This is the key of kit ${kit} (${words}). It opens ${counted(opened.length, "epoch")} of cluster ${sheet.cluster}.`,
+    );
   return exitCodes.ok;
 }
 
@@ -205,7 +212,11 @@ const sent = (record: RootRecord) => ({ ...record, digests: [...record.digests] 
 
 function asSheet({ cluster, root, epochs }: KeysStatus): KitSheet {
   if (root === undefined)
-    throw new PlexusError(failure("KIT_MISSING", { hint: "shares of a kit of another cluster: --sheet FILE, the kit.json that lies beside them" })); // prettier-ignore
+    throw new PlexusError(
+      failure("KIT_MISSING", {
+        hint: "shares of a kit of another cluster: --sheet FILE, the kit.json that lies beside them",
+      }),
+    );
   return { form: "plexus kit 1", cluster, root, epochs };
 }
 

@@ -73,7 +73,9 @@ async function watched<Sort extends keyof BackupResults>(
       await sleep(cliLimits.backupLookMs, undefined, { signal: left.signal }).catch(() => undefined);
       if (left.signal.aborted) {
         if (live) process.stderr.write("\n");
-        output.printError(`The task goes on. \`plexus backup tasks ${begun.id}\` shows how far it is, \`plexus backup cancel ${begun.id}\` ends it.`); // prettier-ignore
+        output.printError(
+          `The task goes on. \`plexus backup tasks ${begun.id}\` shows how far it is, \`plexus backup cancel ${begun.id}\` ends it.`,
+        );
         return undefined;
       }
       const answer = await call("backups.task", which);
@@ -145,7 +147,7 @@ export function describeTasks(tasks: readonly ClusterBackupTask[], color: boolea
     const far = resumable === true ? [why, `plexus backup resume ${id}`].filter(Boolean).join("; ") : why;
     const said =
       isWholeTask(task) === false ? paint(color, "red", "done, with losses") : paint(color, colors[state], state);
-    return [id, sort, said, timeText(startedAtMs ?? addedAtMs), withoutControls(whose), far]; // prettier-ignore
+    return [id, sort, said, timeText(startedAtMs ?? addedAtMs), withoutControls(whose), far];
   });
   return renderTable(columns, cells, { color, columns: width });
 }
@@ -174,12 +176,18 @@ function shownAtEnd(task: TaskView | undefined, { json }: AdminFlags, output: Ou
 /** `plexus backup schedule set`. */
 export async function setSchedule(
   flags: AdminFlags,
-  { name, ...told }: { readonly name: string; readonly cron: string; readonly timeZone?: string; readonly wish: BackupWish }, // prettier-ignore
+  {
+    name,
+    ...told
+  }: { readonly name: string; readonly cron: string; readonly timeZone?: string; readonly wish: BackupWish },
   output: Output,
 ): Promise<number> {
   const schedule = await operate(flags, "backups.setSchedule", { name, ...told });
   if (flags.json) output.print(jsonLine(schedule));
-  else output.print(`${paint(output.color, "green", "✔")} ${withoutControls(name)} begins a ${schedule.wish.sort}, next at ${nextText(schedule)}.`); // prettier-ignore
+  else
+    output.print(
+      `${paint(output.color, "green", "✔")} ${withoutControls(name)} begins a ${schedule.wish.sort}, next at ${nextText(schedule)}.`,
+    );
   return exitCodes.ok;
 }
 

@@ -4,7 +4,16 @@ import { resolve } from "node:path";
 import { isDatedAhead } from "../protocols/backup-dates.ts";
 import { isWholeTask } from "../protocols/backups.ts";
 import { failure, PlexusError, type Failure } from "../protocols/errors.ts";
-import type { BackupList, BackupResults, MissedSlot, PlaceBackup, PruneBackup, RecallBackup, RunLosses, VerifyBackup } from "../protocols/index.ts"; // prettier-ignore
+import type {
+  BackupList,
+  BackupResults,
+  MissedSlot,
+  PlaceBackup,
+  PruneBackup,
+  RecallBackup,
+  RunLosses,
+  VerifyBackup,
+} from "../protocols/index.ts";
 import { callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
 import { finished } from "./backup-tasks.ts";
 import { cliLimits } from "./limits.ts";
@@ -129,7 +138,10 @@ export function describeList(
   ]);
   const whose = node === undefined ? "the cluster" : `the node ${withoutControls(node)}`;
   const ahead = snapshots.filter(({ atMs }) => isDatedAhead(atMs, nowMs)).map(({ number }) => number);
-  const note = ahead.length === 0 ? "" : `\nDated in the future, because a clock was ahead: ${ahead.join(", ")}. A prune does not count them for any day.`; // prettier-ignore
+  const note =
+    ahead.length === 0
+      ? ""
+      : `\nDated in the future, because a clock was ahead: ${ahead.join(", ")}. A prune does not count them for any day.`;
   return `Backups of ${whose}\n${renderTable(columns, cells, { color, columns: width })}${note}`;
 }
 
@@ -230,7 +242,8 @@ export async function recallBackup(
 export function describeRecall(done: BackupResults["recall"], color: boolean): string {
   const { snapshot, units, rows, bytes, threads, stripeBytes, written, lost } = done;
   const of = `of snapshot ${snapshot.number} (${timeText(snapshot.atMs)})`;
-  if (units === 0) return `Snapshot ${snapshot.number} (${timeText(snapshot.atMs)}) has nothing of what you asked for. \`plexus backup show\` says which slots are not in it.`; // prettier-ignore
+  if (units === 0)
+    return `Snapshot ${snapshot.number} (${timeText(snapshot.atMs)}) has nothing of what you asked for. \`plexus backup show\` says which slots are not in it.`;
   const plan = `up to ${describeBytes(bytes)} in ${counted(rows, "record")} of ${counted(threads, "actor")} ${of}; ${describeBytes(stripeBytes)} are read for it`;
   if (written === undefined) return `Nothing was written. It would write ${plan}.`;
   const { beforeBytes } = written;
@@ -265,7 +278,9 @@ export async function placeBackup(
   const recall = id ?? randomBytes(8).toString("hex");
   const target = await findNode(flags);
   if (!flags.json && !rules.dryRun)
-    output.printError(`Recall ${recall}: the same command with --id ${recall} goes on with it, and with --undo ${recall} takes it back.`); // prettier-ignore
+    output.printError(
+      `Recall ${recall}: the same command with --id ${recall} goes on with it, and with --undo ${recall} takes it back.`,
+    );
   const done = await finished(target, "place", { ...within("from", from), query, recall, ...rules }, flags, output);
   if (done === undefined) return exitCodes.unknown;
   output.print(flags.json ? jsonLine(done) : describePlace(done, output.color, rules));
@@ -293,10 +308,10 @@ export function describePlace(
   return [
     dryRun
       ? `Nothing was changed. It would bring back ${sum}, in about ${took}.`
-      : `${failed.total + lost.total === 0 ? paint(color, "green", "✔") : paint(color, "yellow", "!")} ${sum} came back as new entries.`, // prettier-ignore
+      : `${failed.total + lost.total === 0 ? paint(color, "green", "✔") : paint(color, "yellow", "!")} ${sum} came back as new entries.`,
     ...said.filter(([count]) => count > 0).map(([count, what]) => `  ${count}: ${what}`),
     ...(files === 0 ? [] : [`  Of their pictures and sounds ${files} came back, too.`]),
-    ...(remade === 0 ? [] : [`  Made again: ${counted(remade, "conversation")}.`]), // prettier-ignore
+    ...(remade === 0 ? [] : [`  Made again: ${counted(remade, "conversation")}.`]),
     ...describeFailed(failed, color),
     ...describeLosses(lost, color),
   ].join("\n");
@@ -310,7 +325,7 @@ const describeFailed = ({ total, named }: BackupResults["place"]["failed"], colo
     .map(
       ({ thread, error }) =>
         `${paint(color, "red", "✖")} ${withoutControls(thread)}: ${withoutControls(reasonOf(error))} (${error.code})`,
-    ) // prettier-ignore
+    )
     .concat(total > named.length ? [`  and ${total - named.length} more`] : []);
 
 /** `plexus backup recall --undo`: deletes what a recall brought into the rooms of the query. */
@@ -332,18 +347,36 @@ export async function withdrawBackup(
   );
   if (done === undefined) return exitCodes.unknown;
   const sum = `${counted(done.removed, "message")} of the recall ${recall} removed from ${counted(done.threads, "conversation")}`;
-  output.print(flags.json ? jsonLine(done) : [`${paint(output.color, "green", "✔")} ${sum}.`, ...describeFailed(done.failed, output.color)].join("\n")); // prettier-ignore
+  output.print(
+    flags.json
+      ? jsonLine(done)
+      : [`${paint(output.color, "green", "✔")} ${sum}.`, ...describeFailed(done.failed, output.color)].join("\n"),
+  );
   return done.failed.total === 0 ? exitCodes.ok : exitCodes.failed;
 }
 
 /** `plexus backup prune`: says what would go, asks, and removes it. */
 export async function pruneBackup(
   flags: AdminFlags,
-  { from, keep, timeZone, dryRun, yes }: { readonly from: string | undefined; readonly keep: PruneBackup["keep"]; readonly timeZone: string | undefined; readonly dryRun: boolean; readonly yes: boolean }, // prettier-ignore
+  {
+    from,
+    keep,
+    timeZone,
+    dryRun,
+    yes,
+  }: {
+    readonly from: string | undefined;
+    readonly keep: PruneBackup["keep"];
+    readonly timeZone: string | undefined;
+    readonly dryRun: boolean;
+    readonly yes: boolean;
+  },
   output: Output,
 ): Promise<number> {
   if (Object.keys(keep).length === 0)
-    throw new PlexusError(failure("BAD_REQUEST", { field: "--keep-last", reason: "say what to keep: --keep-last 7, --keep-daily 30, …" })); // prettier-ignore
+    throw new PlexusError(
+      failure("BAD_REQUEST", { field: "--keep-last", reason: "say what to keep: --keep-last 7, --keep-daily 30, …" }),
+    );
   const target = await findNode(flags);
   const body = { ...within("from", from), keep, ...(timeZone !== undefined && { timeZone }) };
   const plan = await finished(target, "prune", body, flags, output);
@@ -354,8 +387,17 @@ export async function pruneBackup(
   }
   if (!flags.json) output.printError(describePrune(plan));
   // What no snapshot refers to is nobody's: that is not asked for.
-  if (!yes && plan.removed.length > 0 && !(await isSure(`Remove ${counted(plan.removed.length, "snapshot")} for good?`)))
-    throw new PlexusError(failure("BAD_REQUEST", { field: "--yes", reason: "nothing was removed: confirm it in a terminal, or with --yes" })); // prettier-ignore
+  if (
+    !yes &&
+    plan.removed.length > 0 &&
+    !(await isSure(`Remove ${counted(plan.removed.length, "snapshot")} for good?`))
+  )
+    throw new PlexusError(
+      failure("BAD_REQUEST", {
+        field: "--yes",
+        reason: "nothing was removed: confirm it in a terminal, or with --yes",
+      }),
+    );
   const done = await finished(target, "prune", { ...body, apply: true }, flags, output);
   if (done === undefined) return exitCodes.unknown;
   output.print(flags.json ? jsonLine(done) : describePrune(done));
@@ -367,16 +409,35 @@ const frees = ({ removed, bytes, leftovers, repacked }: BackupResults["prune"]):
   removed.length + bytes + (leftovers?.bytes ?? 0) + (repacked?.freedBytes ?? 0) > 0;
 
 /** What goes beside snapshots. */
-function describeWaste({ leftovers, repacked, torn, applied }: Pick<BackupResults["prune"], "leftovers" | "repacked" | "torn" | "applied">): readonly string[] {
+function describeWaste({
+  leftovers,
+  repacked,
+  torn,
+  applied,
+}: Pick<BackupResults["prune"], "leftovers" | "repacked" | "torn" | "applied">): readonly string[] {
   const [frees, wrote] = applied ? ["frees", "Rewritten"] : ["would free", "To rewrite"];
   const { error, packs = 0, freedBytes = 0 } = repacked ?? {};
   return [
-    ...(torn === true ? ["A snapshot that stays has lost a part of its list of units. Whatever that may have led to stays, until that snapshot goes (plexus backup list says which)."] : []),
-    ...(leftovers === undefined || leftovers.files === 0 ? [] : [`Left behind by runs that did not finish: ${counted(leftovers.files, "file")}, which ${frees} ${describeBytes(leftovers.bytes)}.`]),
-    ...(freedBytes === 0 ? [] : [`${wrote}: ${applied ? counted(packs, "pack") : "packs"} with little left in them, which ${frees} ${applied ? "" : "up to "}${describeBytes(freedBytes)}.`]),
-    ...(error === undefined ? [] : [`Packs with little left in them were not rewritten (${error.code}): the next prune does it.`]),
+    ...(torn === true
+      ? [
+          "A snapshot that stays has lost a part of its list of units. Whatever that may have led to stays, until that snapshot goes (plexus backup list says which).",
+        ]
+      : []),
+    ...(leftovers === undefined || leftovers.files === 0
+      ? []
+      : [
+          `Left behind by runs that did not finish: ${counted(leftovers.files, "file")}, which ${frees} ${describeBytes(leftovers.bytes)}.`,
+        ]),
+    ...(freedBytes === 0
+      ? []
+      : [
+          `${wrote}: ${applied ? counted(packs, "pack") : "packs"} with little left in them, which ${frees} ${applied ? "" : "up to "}${describeBytes(freedBytes)}.`,
+        ]),
+    ...(error === undefined
+      ? []
+      : [`Packs with little left in them were not rewritten (${error.code}): the next prune does it.`]),
   ];
-} // prettier-ignore
+}
 
 /** Which snapshots stay and why, and which go. */
 export function describePrune(report: BackupResults["prune"]): string {

@@ -65,15 +65,30 @@ export async function listPrices(flags: AdminFlags, output: Output): Promise<num
 /** `plexus prices set`. */
 export async function setPrice(
   flags: AdminFlags,
-  { model, input, output: out, cached, call }: { readonly model: string; readonly input: number; readonly output: number; readonly cached: number | undefined; readonly call: number | undefined },
+  {
+    model,
+    input,
+    output: out,
+    cached,
+    call,
+  }: {
+    readonly model: string;
+    readonly input: number;
+    readonly output: number;
+    readonly cached: number | undefined;
+    readonly call: number | undefined;
+  },
   output: Output,
 ): Promise<number> {
   const rates = { input, output: out, ...(cached !== undefined && { cached }), ...(call !== undefined && { call }) };
   const price = await operate(flags, "prices.set", { model, ...rates });
   if (flags.json) output.print(jsonLine(price));
-  else output.print(`${withoutControls(model)}: ${input} for a million tokens read, ${out} for a million written, from now on.`);
+  else
+    output.print(
+      `${withoutControls(model)}: ${input} for a million tokens read, ${out} for a million written, from now on.`,
+    );
   return exitCodes.ok;
-} // prettier-ignore
+}
 
 /** `plexus prices remove`. */
 export async function removePrice(flags: AdminFlags, model: string, output: Output): Promise<number> {
@@ -170,17 +185,39 @@ export function describePrices(prices: readonly Price[], color: boolean, width =
   if (prices.length === 0)
     return "No prices: calls cost nothing. `plexus prices set MODEL --in 2.5 --out 10` says what a million tokens cost.";
   const rows = prices.map(({ name, input, cached, output, call }) =>
-    [name, String(input), cached === undefined ? "" : String(cached), String(output), call === undefined ? "" : String(call)].map(withoutControls),
+    [
+      name,
+      String(input),
+      cached === undefined ? "" : String(cached),
+      String(output),
+      call === undefined ? "" : String(call),
+    ].map(withoutControls),
   );
   const right = { align: "right" as const };
-  const columns = [{ head: "Model" }, { head: "Read", ...right }, { head: "Cached", ...right }, { head: "Written", ...right }, { head: "A call", ...right }];
+  const columns = [
+    { head: "Model" },
+    { head: "Read", ...right },
+    { head: "Cached", ...right },
+    { head: "Written", ...right },
+    { head: "A call", ...right },
+  ];
   return renderTable(columns, rows, { color, columns: width });
-} // prettier-ignore
+}
 
 const quoted = (text: string): string => (/^[\w.:,/@+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
 /** The command that sets it. */
-export const commandOf = ({ name, of: subject, names, measure, limit, per, warnPercent, ending, instead }: Budget): string =>
+export const commandOf = ({
+  name,
+  of: subject,
+  names,
+  measure,
+  limit,
+  per,
+  warnPercent,
+  ending,
+  instead,
+}: Budget): string =>
   [
     "plexus budgets set",
     ...[name, subject, ...names].map((text) => quoted(withoutControls(text))),
@@ -188,4 +225,4 @@ export const commandOf = ({ name, of: subject, names, measure, limit, per, warnP
     ...(warnPercent === 80 ? [] : [`--warn ${warnPercent}`]),
     ...(ending === "warn" ? ["--only-warn"] : []),
     ...(instead === undefined ? [] : [`--instead ${quoted(withoutControls(instead))}`]),
-  ].join(" "); // prettier-ignore
+  ].join(" ");

@@ -45,7 +45,9 @@ async function toEach(
     } catch (thrown) {
       if (nodes.length === 1) throw thrown;
       const { details, ...others } = failureOf(thrown);
-      codes.push(reportFailure(at.output, new PlexusError({ ...others, details: { node, ...details } }, thrown), at.flags.json)); // prettier-ignore
+      codes.push(
+        reportFailure(at.output, new PlexusError({ ...others, details: { node, ...details } }, thrown), at.flags.json),
+      );
     }
   }
   return worstOf(codes);
@@ -132,7 +134,9 @@ export async function drainNodes(flags: AdminFlags, wish: DrainWish, output: Out
   const code = await toEach(wish.nodes, { flags, output }, async (node) => {
     marked.set(node, await mark(target, node, true));
   });
-  const codes = await Promise.all([...marked].map(([node, id]) => followDrain(target, { ...wish, node, id, json: flags.json }, output))); // prettier-ignore
+  const codes = await Promise.all(
+    [...marked].map(([node, id]) => followDrain(target, { ...wish, node, id, json: flags.json }, output)),
+  );
   return worstOf([code, ...codes]);
 }
 

@@ -162,7 +162,13 @@ function fish(places: readonly Place[]): string {
       ...subcommands.map(({ name, says }) => row(path, `-a ${name} -d ${text(says)}`)),
       ...flags.map(({ name, says, value }) => {
         const follows =
-          value === undefined ? "" : value.type === "words" ? ` -x -a ${text(value.words.join(" "))}` : value.type === "path" ? " -r -F" : " -x"; // prettier-ignore
+          value === undefined
+            ? ""
+            : value.type === "words"
+              ? ` -x -a ${text(value.words.join(" "))}`
+              : value.type === "path"
+                ? " -r -F"
+                : " -x";
         return row(path, `-l ${name.replace(/^--/, "")}${follows} -d ${text(says)}`);
       }),
     ]),

@@ -27,8 +27,17 @@ const text = (value: unknown): string =>
 /** The key, or an error with one that is meant. Error: BAD_REQUEST. */
 function known(key: string): string {
   if (fields.some(({ name }) => name === key)) return key;
-  const meant = didYouMean(key, fields.map(({ name }) => name)); // prettier-ignore
-  throw new PlexusError(failure("BAD_REQUEST", { path: key, problem: "there is no setting with this name", ...(meant !== undefined && { hint: meant }) })); // prettier-ignore
+  const meant = didYouMean(
+    key,
+    fields.map(({ name }) => name),
+  );
+  throw new PlexusError(
+    failure("BAD_REQUEST", {
+      path: key,
+      problem: "there is no setting with this name",
+      ...(meant !== undefined && { hint: meant }),
+    }),
+  );
 }
 
 const sources: Readonly<Record<string, string>> = { node: "cluster, for this node", flags: "flag" };
@@ -69,7 +78,11 @@ export function describeConfig(
   const table =
     rows.length === 0
       ? "Every key has its default."
-      : renderTable([{ head: "Key" }, { head: "Value", wraps: true }, { head: "From", leaves: 1 }, { head: "", wraps: true }], rows, output); // prettier-ignore
+      : renderTable(
+          [{ head: "Key" }, { head: "Value", wraps: true }, { head: "From", leaves: 1 }, { head: "", wraps: true }],
+          rows,
+          output,
+        );
   const rest = all ? "" : "\nKeys that have their default are left out; --all shows them.";
   return `${paint(output.color, "bold", withoutControls(shown.node))}\n${table}${rest}`;
 }
@@ -79,7 +92,11 @@ export async function showConfig(flags: AdminFlags, key: string, output: Output)
   known(key);
   const view = await look(flags);
   const kind = view.keys.find((one) => one.key === key);
-  const nodes = view.nodes.map(({ node, unknown, settings }) => ({ node, unknown, at: settings.find((one) => one.key === key) })); // prettier-ignore
+  const nodes = view.nodes.map(({ node, unknown, settings }) => ({
+    node,
+    unknown,
+    at: settings.find((one) => one.key === key),
+  }));
   const set = view.scopes.flatMap(({ node, values }) => {
     const one = values[key];
     return one === undefined ? [] : [{ for: node ?? "all nodes", ...one }];
@@ -92,7 +109,10 @@ export async function showConfig(flags: AdminFlags, key: string, output: Output)
     `${paint(output.color, "bold", key)}: ${withoutControls(kind?.says ?? "")}`,
     `environment: ${kind?.variable ?? ""}; a running node ${kind?.live === true ? "takes a change" : "needs a restart"}`,
     ...(kind?.own === undefined ? [] : [`not set by the cluster: ${withoutControls(kind.own)}`]),
-    ...set.map((one) => `set for ${withoutControls(one.for)}: ${text(one.value)}, by ${withoutControls(one.by)} at ${new Date(one.atMs).toISOString()}`), // prettier-ignore
+    ...set.map(
+      (one) =>
+        `set for ${withoutControls(one.for)}: ${text(one.value)}, by ${withoutControls(one.by)} at ${new Date(one.atMs).toISOString()}`,
+    ),
     ...nodes.map(({ node, unknown, at }) => {
       if (at === undefined)
         return `${withoutControls(node)}: not known: ${withoutControls(unknown ?? "it has no such key")}`;
@@ -148,7 +168,11 @@ const effectText = ({ node, effects, unknown }: NodeEffects): readonly string[] 
 /** What is printed of a change, or of one that is only looked at. */
 export function describePlan({ changes, nodes, revision }: SettingsPlan, dryRun: boolean): string {
   const lines = nodes.flatMap(effectText);
-  if (dryRun) return [changes.length === 0 ? "Nothing would change." : "It would do this. Nothing is changed yet.", ...lines].join("\n"); // prettier-ignore
+  if (dryRun)
+    return [
+      changes.length === 0 ? "Nothing would change." : "It would do this. Nothing is changed yet.",
+      ...lines,
+    ].join("\n");
   return [`Changed; this is revision ${revision}.`, ...lines].join("\n");
 }
 

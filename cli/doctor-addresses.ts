@@ -48,19 +48,40 @@ function faultOf(node: ClusterNodeRow, tried: readonly TriedAddress[]): Check | 
   const silent = tried.filter(({ because }) => because !== undefined);
   const isFound = silent.length < tried.length;
   const each = silent.map(({ address, because }) => `${address} (${because})`).join(", ");
-  const at = silent.length > 0 ? `: ${each}` : node.self ? ": it has not told its address" : ": this node itself listens there"; // prettier-ignore
+  const at =
+    silent.length > 0 ? `: ${each}` : node.self ? ": it has not told its address" : ": this node itself listens there";
   const called = withoutControls(node.name);
   if (node.self)
     return isFound
       ? undefined
-      : { name, state: "bad", says: `other nodes look for ${called}, which runs here, where nothing answers${at}`, hint: ownHint }; // prettier-ignore
+      : {
+          name,
+          state: "bad",
+          says: `other nodes look for ${called}, which runs here, where nothing answers${at}`,
+          hint: ownHint,
+        };
   if (node.up)
     return isFound
       ? undefined
-      : { name, state: "warning", says: `${called} is connected, and could not be found again: nothing answers where it is looked for${at}`, hint: otherHint }; // prettier-ignore
+      : {
+          name,
+          state: "warning",
+          says: `${called} is connected, and could not be found again: nothing answers where it is looked for${at}`,
+          hint: otherHint,
+        };
   return isFound
-    ? { name, state: "warning", says: `${called} is down from here, though something answers where it is looked for: another program, or a node that refuses this one`, hint: "See the log of both nodes (mesh.peer.refused), and what listens there." } // prettier-ignore
-    : { name, state: "warning", says: `${called} is down, and nothing answers where it is looked for${at}`, hint: otherHint }; // prettier-ignore
+    ? {
+        name,
+        state: "warning",
+        says: `${called} is down from here, though something answers where it is looked for: another program, or a node that refuses this one`,
+        hint: "See the log of both nodes (mesh.peer.refused), and what listens there.",
+      }
+    : {
+        name,
+        state: "warning",
+        says: `${called} is down, and nothing answers where it is looked for${at}`,
+        hint: otherHint,
+      };
 }
 
 const ownHint =

@@ -35,10 +35,24 @@ export function backupCheckOf({ snapshots }: BackupList): readonly Check[] {
   const damaged = snapshots.filter(({ lostUnits = 0 }) => lostUnits > 0);
   const { lostUnits = 0 } = newest;
   if (lostUnits > 0)
-    return [{ name, state: "bad", says: `${counted(lostUnits, "unit")} of the newest snapshot, ${newest.number}, cannot be brought back`, hint: "plexus backup run stores again what still lives." }]; // prettier-ignore
+    return [
+      {
+        name,
+        state: "bad",
+        says: `${counted(lostUnits, "unit")} of the newest snapshot, ${newest.number}, cannot be brought back`,
+        hint: "plexus backup run stores again what still lives.",
+      },
+    ];
   return damaged.length === 0
     ? [{ name, state: "good", says: `nothing is known to be lost of ${counted(snapshots.length, "snapshot")}` }]
-    : [{ name, state: "warning", says: `${counted(damaged.length, "older snapshot")} cannot be brought back whole`, hint: "plexus backup list says which." }]; // prettier-ignore
+    : [
+        {
+          name,
+          state: "warning",
+          says: `${counted(damaged.length, "older snapshot")} cannot be brought back whole`,
+          hint: "plexus backup list says which.",
+        },
+      ];
 }
 
 const lateText: Record<Late["sort"], (age: string) => string> = {
@@ -49,14 +63,27 @@ const lateText: Record<Late["sort"], (age: string) => string> = {
 
 /** Judges when what schedules make was made last, what the last rehearsal has shown, and the time zones in which schedules and retention count. */
 export function scheduleChecksOf(known: Done, nowMs: number): readonly Check[] {
-  const late = latesOf(known, nowMs).map(
-    ({ sort, ageMs, dueMs }): Check => ({ name, state: "bad", says: `${lateText[sort](describeDuration(ageMs))}, and one is due each ${describeDuration(dueMs)}`, hint: "plexus backup tasks says what came of the last ones; plexus backup schedule list when the next one begins." }), // prettier-ignore
-  );
+  const late = latesOf(known, nowMs).map(({ sort, ageMs, dueMs }): Check => ({
+    name,
+    state: "bad",
+    says: `${lateText[sort](describeDuration(ageMs))}, and one is due each ${describeDuration(dueMs)}`,
+    hint: "plexus backup tasks says what came of the last ones; plexus backup schedule list when the next one begins.",
+  }));
   const fault = drillFault(known);
   const drill: readonly Check[] =
     fault === undefined
       ? []
-      : [{ name, state: "bad", says: fault.error === undefined ? `the last rehearsal of a restore lacked ${counted(fault.lost, "part")}, and ${counted(fault.wrong, "part")} came back otherwise` : `the last rehearsal of a restore failed: ${withoutControls(fault.error.message)}`, hint: "plexus backup tasks has its report; plexus backup drill rehearses again." }]; // prettier-ignore
+      : [
+          {
+            name,
+            state: "bad",
+            says:
+              fault.error === undefined
+                ? `the last rehearsal of a restore lacked ${counted(fault.lost, "part")}, and ${counted(fault.wrong, "part")} came back otherwise`
+                : `the last rehearsal of a restore failed: ${withoutControls(fault.error.message)}`,
+            hint: "plexus backup tasks has its report; plexus backup drill rehearses again.",
+          },
+        ];
   return [...late, ...drill, ...known.schedules.flatMap(zoneChecksOf)];
 }
 
@@ -66,7 +93,21 @@ function zoneChecksOf({ name: of, timeZone, wish }: BackupSchedule): readonly Ch
   const own = wish.sort === "prune" ? wish.timeZone : undefined;
   const unknown = [own, timeZone].filter((zone) => zone !== undefined && !isTimeZone(zone));
   if (unknown.length > 0)
-    return [{ name, state: "bad", says: `the schedule ${called} counts in the time zone ${withoutControls(unknown.join(", "))}, which this machine does not know`, hint: "Install the machine's data of time zones (tzdata), or set the schedule with a zone that all nodes know." }]; // prettier-ignore
+    return [
+      {
+        name,
+        state: "bad",
+        says: `the schedule ${called} counts in the time zone ${withoutControls(unknown.join(", "))}, which this machine does not know`,
+        hint: "Install the machine's data of time zones (tzdata), or set the schedule with a zone that all nodes know.",
+      },
+    ];
   if (wish.sort !== "prune" || (own ?? timeZone) !== undefined) return [];
-  return [{ name, state: "warning", says: `the schedule ${called} keeps snapshots by the days of UTC, since it names no time zone`, hint: "Set it again with --time-zone: your own, or UTC if you mean that." }]; // prettier-ignore
+  return [
+    {
+      name,
+      state: "warning",
+      says: `the schedule ${called} keeps snapshots by the days of UTC, since it names no time zone`,
+      hint: "Set it again with --time-zone: your own, or UTC if you mean that.",
+    },
+  ];
 }

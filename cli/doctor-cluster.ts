@@ -77,7 +77,14 @@ async function keyChecks(control: ControlFile | undefined): Promise<readonly Che
 export function keyCheckOf({ cluster, root, refused }: KeysStatus): readonly Check[] {
   const name = "Keys";
   if (refused !== undefined)
-    return [{ name, state: "bad", says: withoutControls(refused.reason), hint: "See plexus backup keys, and docs/backup/keys.md, Keys." }]; // prettier-ignore
+    return [
+      {
+        name,
+        state: "bad",
+        says: withoutControls(refused.reason),
+        hint: "See plexus backup keys, and docs/backup/keys.md, Keys.",
+      },
+    ];
   return root === undefined ? [] : [{ name, state: "good", says: `kit ${rootWords(cluster, root)}` }];
 }
 

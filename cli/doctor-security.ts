@@ -54,7 +54,12 @@ export function securityChecks(facts: SecurityFacts): readonly Check[] {
   return [
     releaseCheck(facts.release),
     facts.isRoot
-      ? { name: "User", state: "warning", says: "this command runs as root", hint: "Run the node as its own user, so that a fault in it can reach only what that user can." }
+      ? {
+          name: "User",
+          state: "warning",
+          says: "this command runs as root",
+          hint: "Run the node as its own user, so that a fault in it can reach only what that user can.",
+        }
       : { name: "User", state: "good", says: "not root" },
     permissionsCheck(facts.exposed),
     signUpCheck(config.signUp, isPublic),
@@ -63,26 +68,58 @@ export function securityChecks(facts: SecurityFacts): readonly Check[] {
     adminCheck(config.adminAddresses, isPublic),
     ...config.blockLists
       .filter((source) => source.startsWith("http://"))
-      .map((source): Check => ({ name: "Block list", state: "warning", says: `${source} is fetched without encryption: somebody on the way can change it and block anybody`, hint: "Use https." })),
+      .map((source): Check => ({
+        name: "Block list",
+        state: "warning",
+        says: `${source} is fetched without encryption: somebody on the way can change it and block anybody`,
+        hint: "Use https.",
+      })),
     ...metricsChecks(config.metricsListen),
     ...(config.allowedOrigins.includes("*")
-      ? [{ name: "Origins", state: "warning", says: "pages of every site may use the interfaces for AI clients", hint: "Name the sites: allowedOrigins." } as const]
+      ? [
+          {
+            name: "Origins",
+            state: "warning",
+            says: "pages of every site may use the interfaces for AI clients",
+            hint: "Name the sites: allowedOrigins.",
+          } as const,
+        ]
       : []),
     diskCheck(facts),
     ...keyChecks(facts),
-  ]; // prettier-ignore
+  ];
 }
 
 function releaseCheck(verdict: Verdict): Check {
   const name = "Installation";
   if (verdict.type === "unsigned")
-    return { name, state: "warning", says: `unsigned: ${verdict.reason}`, hint: "Install a release, or check the sources yourself: docs/security.md." }; // prettier-ignore
-  if (verdict.type === "forged") return { name, state: "bad", says: verdict.reason, hint: "Install it again from a release that you have verified." }; // prettier-ignore
+    return {
+      name,
+      state: "warning",
+      says: `unsigned: ${verdict.reason}`,
+      hint: "Install a release, or check the sources yourself: docs/security.md.",
+    };
+  if (verdict.type === "forged")
+    return {
+      name,
+      state: "bad",
+      says: verdict.reason,
+      hint: "Install it again from a release that you have verified.",
+    };
   const { changed, missing, added, same } = verdict;
   const wrong = [...changed, ...missing, ...added];
   if (wrong.length > 0)
-    return { name, state: "bad", says: `${counted(wrong.length, "file")} not as signed: ${wrong.slice(0, 3).join(", ")}`, hint: "plexus verify-release names all. Install the release again, and ask who changed it." }; // prettier-ignore
-  return { name, state: "good", says: `${counted(same, "thing")} as signed by the key that came with it, ${verdict.fingerprint.slice(0, 16)}…` }; // prettier-ignore
+    return {
+      name,
+      state: "bad",
+      says: `${counted(wrong.length, "file")} not as signed: ${wrong.slice(0, 3).join(", ")}`,
+      hint: "plexus verify-release names all. Install the release again, and ask who changed it.",
+    };
+  return {
+    name,
+    state: "good",
+    says: `${counted(same, "thing")} as signed by the key that came with it, ${verdict.fingerprint.slice(0, 16)}…`,
+  };
 }
 
 function permissionsCheck(exposed: SecurityFacts["exposed"]): Check {
@@ -92,14 +129,24 @@ function permissionsCheck(exposed: SecurityFacts["exposed"]): Check {
   if (worst === undefined) return { name, state: "good", says: "only the owner can read the data folder" };
   const more = exposed.length > 1 ? `, and ${counted(exposed.length - 1, "more")}` : "";
   const says = `other users can ${(worst.mode & 0o022) === 0 ? "read" : "change"} ${worst.path} (mode ${describeMode(worst.mode)})${more}`;
-  return { name, state: "bad", says, hint: "Run chmod 700 on folders and 600 on files. Anybody who could read them may have keys and messages." }; // prettier-ignore
+  return {
+    name,
+    state: "bad",
+    says,
+    hint: "Run chmod 700 on folders and 600 on files. Anybody who could read them may have keys and messages.",
+  };
 }
 
 function signUpCheck(signUp: Config["signUp"], isPublic: boolean): Check {
   const name = "Sign-up";
   if (signUp !== "open") return { name, state: "good", says: signUp === "closed" ? "closed" : `by ${signUp}` };
   if (!isPublic) return { name, state: "good", says: "open, to this machine only" };
-  return { name, state: "warning", says: "open: everybody who reaches this node can make an account", hint: "Set signUp to invitation, or to closed when everybody has an account." }; // prettier-ignore
+  return {
+    name,
+    state: "warning",
+    says: "open: everybody who reaches this node can make an account",
+    hint: "Set signUp to invitation, or to closed when everybody has an account.",
+  };
 }
 
 function transportCheck({ host, tls, trustedProxies }: SecurityFacts["config"], isPublic: boolean): Check {
@@ -107,8 +154,18 @@ function transportCheck({ host, tls, trustedProxies }: SecurityFacts["config"], 
   if (!isPublic) return { name, state: "good", says: `listens on ${host} only` };
   if (tls.cert !== undefined) return { name, state: "good", says: `listens on ${host}, with TLS` };
   if (trustedProxies.length > 0)
-    return { name, state: "warning", says: `listens on ${host}, behind a proxy with TLS; connections to the port itself are not encrypted`, hint: "Listen on the address that only the proxy reaches, or close the port to others." }; // prettier-ignore
-  return { name, state: "bad", says: `listens on ${host} without TLS: passwords and messages can be read on the way`, hint: "Give it a certificate (--tls-cert, --tls-key), or put a proxy with TLS in front and name it: docs/operate/start.md, TLS." }; // prettier-ignore
+    return {
+      name,
+      state: "warning",
+      says: `listens on ${host}, behind a proxy with TLS; connections to the port itself are not encrypted`,
+      hint: "Listen on the address that only the proxy reaches, or close the port to others.",
+    };
+  return {
+    name,
+    state: "bad",
+    says: `listens on ${host} without TLS: passwords and messages can be read on the way`,
+    hint: "Give it a certificate (--tls-cert, --tls-key), or put a proxy with TLS in front and name it: docs/operate/start.md, TLS.",
+  };
 }
 
 function proxyChecks(proxies: readonly string[]): readonly Check[] {
@@ -118,7 +175,14 @@ function proxyChecks(proxies: readonly string[]): readonly Check[] {
     return bits !== undefined && Number(bits) < proxyBitsMin[isIP(address) === 6 ? 6 : 4];
   });
   if (wide.length > 0)
-    return [{ name, state: "bad", says: `${wide.join(", ")} are trusted as proxies: anybody at these addresses can pretend to come from any address`, hint: "Name only the proxies themselves." }]; // prettier-ignore
+    return [
+      {
+        name,
+        state: "bad",
+        says: `${wide.join(", ")} are trusted as proxies: anybody at these addresses can pretend to come from any address`,
+        hint: "Name only the proxies themselves.",
+      },
+    ];
   return proxies.length === 0 ? [] : [{ name, state: "good", says: proxies.join(", ") }];
 }
 
@@ -126,7 +190,12 @@ function adminCheck(ranges: readonly string[], isPublic: boolean): Check {
   const name = "Admins";
   if (ranges.length > 0) return { name, state: "good", says: `only from ${ranges.join(", ")}` };
   if (!isPublic) return { name, state: "good", says: "from this machine" };
-  return { name, state: "warning", says: "admins are accepted from any address", hint: "Set adminAddresses to the admins' addresses and 127.0.0.1." }; // prettier-ignore
+  return {
+    name,
+    state: "warning",
+    says: "admins are accepted from any address",
+    hint: "Set adminAddresses to the admins' addresses and 127.0.0.1.",
+  };
 }
 
 function metricsChecks(listen: string | undefined): readonly Check[] {
@@ -134,19 +203,39 @@ function metricsChecks(listen: string | undefined): readonly Check[] {
   const host = listen.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
   return isLoopback(host)
     ? [{ name: "Metrics", state: "good", says: `without a token, on ${listen} only` }]
-    : [{ name: "Metrics", state: "warning", says: `anybody who reaches ${listen} can read them`, hint: "Listen on 127.0.0.1, or close the port to all but your monitoring." }]; // prettier-ignore
+    : [
+        {
+          name: "Metrics",
+          state: "warning",
+          says: `anybody who reaches ${listen} can read them`,
+          hint: "Listen on 127.0.0.1, or close the port to all but your monitoring.",
+        },
+      ];
 }
 
 function diskCheck({ disk, hasDiskKey, config }: SecurityFacts): Check {
   const name = "Disk";
-  const plain: Check = { name, state: "warning", says: "not encrypted: anybody who gets the disk can read it", hint: "plexus disk encrypt, or encrypt the file system." }; // prettier-ignore
+  const plain: Check = {
+    name,
+    state: "warning",
+    says: "not encrypted: anybody who gets the disk can read it",
+    hint: "plexus disk encrypt, or encrypt the file system.",
+  };
   if (disk === undefined)
-    return hasDiskKey || config.diskKey !== undefined ? { name, state: "good", says: "has a key; a running node says more" } : plain; // prettier-ignore
-  if (disk.fault !== undefined) return { name, state: "bad", says: `${disk.fault.code} while it is rewritten`, hint: "plexus disk" }; // prettier-ignore
+    return hasDiskKey || config.diskKey !== undefined
+      ? { name, state: "good", says: "has a key; a running node says more" }
+      : plain;
+  if (disk.fault !== undefined)
+    return { name, state: "bad", says: `${disk.fault.code} while it is rewritten`, hint: "plexus disk" };
   if (disk.state !== "sealed")
     return disk.state === "sealing" ? { name, state: "warning", says: "is being encrypted" } : plain;
   return config.diskKey === undefined
-    ? { name, state: "warning", says: `encrypted, but its key is beside it, ${disk.keyFile}`, hint: "Keep the key elsewhere: set diskKey." } // prettier-ignore
+    ? {
+        name,
+        state: "warning",
+        says: `encrypted, but its key is beside it, ${disk.keyFile}`,
+        hint: "Keep the key elsewhere: set diskKey.",
+      }
     : { name, state: "good", says: `encrypted; its key is ${disk.keyFile}` };
 }
 
@@ -168,9 +257,16 @@ function keyChecks({ keys, nowMs }: SecurityFacts): readonly Check[] {
         ? { name: "Keys' age", state: "warning", says: `${days} days, never rotated`, hint: "plexus backup rotate" }
         : { name: "Keys' age", state: "good", says: counted(days, "day") },
     ...((keys.reencrypt ?? []).length > 0
-      ? [{ name: "Old keys", state: "warning", says: "data encrypted with keys that others may know is not all encrypted again yet", hint: "plexus backup run, then prune what is older." } as const]
+      ? [
+          {
+            name: "Old keys",
+            state: "warning",
+            says: "data encrypted with keys that others may know is not all encrypted again yet",
+            hint: "plexus backup run, then prune what is older.",
+          } as const,
+        ]
       : []),
-  ]; // prettier-ignore
+  ];
 }
 
 /** Files and folders at the top of a data folder that others may read or change, those they may change first. */
@@ -206,9 +302,12 @@ export async function securityDoctor(
     exposed: await exposedIn(config.data),
     keys: keys?.ok === true ? keys.value : undefined,
     disk: disk?.ok === true ? disk.value : undefined,
-    hasDiskKey: await lstat(diskKeyFile(config.data)).then(() => true, () => false),
+    hasDiskKey: await lstat(diskKeyFile(config.data)).then(
+      () => true,
+      () => false,
+    ),
     release: await verifyFolder(installation.folder),
-  }); // prettier-ignore
+  });
   const bad = checks.filter(({ state }) => state === "bad").length;
   const warnings = checks.filter(({ state }) => state === "warning").length;
   if (flags.json) output.print(jsonLine({ secure: bad === 0, checks }));

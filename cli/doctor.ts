@@ -372,7 +372,12 @@ function judgeModel(
     return { name: "Model", state: "good", says: `${model.model}: ${model.label?.short ?? "it needs no file"}` };
   const size = `${describeBytes(model.sizeBytes)}, context ${model.contextTokens} tokens`;
   if (isReady && strikes !== undefined)
-    return { name: "Model", state: "warning", says: `${model.model} loads: ${size}; ${strikes}`, hint: "At the second time the node takes it out." }; // prettier-ignore
+    return {
+      name: "Model",
+      state: "warning",
+      says: `${model.model} loads: ${size}; ${strikes}`,
+      hint: "At the second time the node takes it out.",
+    };
   if (isReady) return { name: "Model", state: "good", says: `${model.model} loads: ${size}` };
   const says = model.state === "failed" ? (model.reason ?? "no reason given") : "did not load in time";
   return { name: "Model", state: "bad", says: `${model.model}: ${says}` };
@@ -383,7 +388,13 @@ async function runningModels(control: ControlFile): Promise<readonly Check[]> {
   const answer = await callsTo(localTarget(control))("inference.list");
   const status = await callsTo(localTarget(control))("node.status");
   if (!answer.ok)
-    return [{ name: "Model", state: "bad", says: `the node that runs here does not tell its models: ${describeRefusal(answer.error)}` }]; // prettier-ignore
+    return [
+      {
+        name: "Model",
+        state: "bad",
+        says: `the node that runs here does not tell its models: ${describeRefusal(answer.error)}`,
+      },
+    ];
   return judgeRunning(answer.value, status.ok ? status.value.name : undefined);
 }
 

@@ -2,7 +2,15 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { modelFromText } from "../config/index.ts";
 import { failure, PlexusError } from "../protocols/errors.ts";
-import type { Endpoint, EndpointCandidate, EndpointReport, EndpointSearch, EndpointsView, EndpointView, TestEndpoint } from "../protocols/index.ts"; // prettier-ignore
+import type {
+  Endpoint,
+  EndpointCandidate,
+  EndpointReport,
+  EndpointSearch,
+  EndpointsView,
+  EndpointView,
+  TestEndpoint,
+} from "../protocols/index.ts";
 import { advised, callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
 import { forLook, type Target } from "./node-client.ts";
@@ -80,7 +88,14 @@ export interface TestWish {
 /** `plexus endpoints test`. */
 export async function testEndpoint(flags: AdminFlags, wish: TestWish, output: Output): Promise<number> {
   const { endpoint, model, speed, keyEnv, keyFile, keySecret } = wish;
-  const key = keyEnv !== undefined ? { env: keyEnv } : keyFile !== undefined ? { file: keyFile } : keySecret !== undefined ? { secret: keySecret } : undefined; // prettier-ignore
+  const key =
+    keyEnv !== undefined
+      ? { env: keyEnv }
+      : keyFile !== undefined
+        ? { file: keyFile }
+        : keySecret !== undefined
+          ? { secret: keySecret }
+          : undefined;
   const which = endpoint.includes("://")
     ? { endpoint: { ...readAddress(endpoint), ...(key && { key }) } }
     : { name: endpoint };
@@ -142,17 +157,21 @@ export function describeEndpoints(
 ): string {
   const parts: string[] = [];
   if (endpoints.length === 0)
-    parts.push("No endpoints. `plexus endpoints add NAME ollama+http://10.0.0.5:11434` adds one, `plexus endpoints find 192.168.1.0/24` looks for some."); // prettier-ignore
+    parts.push(
+      "No endpoints. `plexus endpoints add NAME ollama+http://10.0.0.5:11434` adds one, `plexus endpoints find 192.168.1.0/24` looks for some.",
+    );
   else {
     const rows = endpoints.map((one) => [
       withoutControls(one.name),
       paint(color, colors[one.state], one.state),
-      withoutControls(one.server === undefined ? one.adapter : [one.server.kind, one.server.version].filter(Boolean).join(" ")),
+      withoutControls(
+        one.server === undefined ? one.adapter : [one.server.kind, one.server.version].filter(Boolean).join(" "),
+      ),
       withoutControls(one.url),
       String(one.models.length),
       withoutControls(one.key ?? "-"),
       one.from,
-    ]); // prettier-ignore
+    ]);
     parts.push(
       renderTable(
         [
@@ -170,9 +189,12 @@ export function describeEndpoints(
     );
     for (const { name, state, error } of endpoints)
       if (error !== undefined)
-        parts.push(`${withoutControls(name)} is ${state}: ${withoutControls(wordsOf(error))}. \`plexus endpoints test ${withoutControls(name)}\` says what helps.`); // prettier-ignore
+        parts.push(
+          `${withoutControls(name)} is ${state}: ${withoutControls(wordsOf(error))}. \`plexus endpoints test ${withoutControls(name)}\` says what helps.`,
+        );
   }
-  if (candidates.length > 0) parts.push(`Found by ${withoutControls(node)}, and used by nobody:`, describeCandidates(candidates, color, width)); // prettier-ignore
+  if (candidates.length > 0)
+    parts.push(`Found by ${withoutControls(node)}, and used by nobody:`, describeCandidates(candidates, color, width));
   return parts.join("\n");
 }
 
@@ -198,17 +220,23 @@ function describeCandidates(candidates: readonly EndpointCandidate[], color: boo
     by,
   ]);
   const table = renderTable(
-    [{ head: "Name" }, { head: "Server", leaves: 2 }, { head: "Address" }, { head: "Models", leaves: 3 }, { head: "By", leaves: 1 }],
+    [
+      { head: "Name" },
+      { head: "Server", leaves: 2 },
+      { head: "Address" },
+      { head: "Models", leaves: 3 },
+      { head: "By", leaves: 1 },
+    ],
     rows,
     { color, columns: width },
-  ); // prettier-ignore
+  );
   return `${table}\n\`plexus endpoints add NAME\` takes one in: prompts then go there.`;
 }
 
 /** What a test found, one line a step. */
 export function describeReport({ steps, server, url }: EndpointReport, color: boolean): string {
   const signs = { fine: ["green", "ok"], failed: ["red", "failed"], skipped: ["dim", "-"] } as const;
-  const head = `${withoutControls(url)}${server === undefined ? "" : `: ${withoutControls([server.kind, server.version].filter(Boolean).join(" "))}`}`; // prettier-ignore
+  const head = `${withoutControls(url)}${server === undefined ? "" : `: ${withoutControls([server.kind, server.version].filter(Boolean).join(" "))}`}`;
   const lines = steps.map(({ step, state, says }) => {
     const [tone, sign] = signs[state];
     return `  ${paint(color, tone, sign.padEnd(7))} ${step.padEnd(10)} ${withoutControls(says)}`;
@@ -241,4 +269,4 @@ const commandOf = ({ name, adapter, url, model = "*", key, labels = {}, contextT
     ...(key?.secret === undefined ? [] : [`--key-secret ${key.secret}`]),
     ...(contextTokens === undefined ? [] : [`--context ${contextTokens}`]),
     ...Object.entries(labels).map(([label, value]) => `--label ${withoutControls(`${label}=${value}`)}`),
-  ].join(" "); // prettier-ignore
+  ].join(" ");

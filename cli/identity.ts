@@ -66,21 +66,35 @@ export async function showProvider(flags: AdminFlags, name: string, output: Outp
 }
 
 /** What `plexus identity show` prints. */
-export function describeProvider({ server, label, hasSecret, registration, mailDomains = [], groupClaim, roles = [], trustTwo, signOut, within, back }: Shown): string {
+export function describeProvider({
+  server,
+  label,
+  hasSecret,
+  registration,
+  mailDomains = [],
+  groupClaim,
+  roles = [],
+  trustTwo,
+  signOut,
+  within,
+  back,
+}: Shown): string {
   const two = [...(trustTwo?.amr ?? []), ...(trustTwo?.acr ?? [])];
   return [
-      `button: Sign in with ${label}`,
-      `server: ${server.kind}, ${server.issuer ?? "https://github.com"}`,
-      `client: ${server.clientId}${hasSecret ? ", with a secret" : ", without a secret"}`,
-      `accounts: ${registration}${mailDomains.length === 0 ? "" : `, for ${mailDomains.join(", ")}`}`,
-      `roles: ${roles.length === 0 ? "as they are here" : roles.map(({ group, role }) => `${group} has ${role}`).join(", ")}${groupClaim === undefined ? "" : `, by ${groupClaim}`}`,
-      `two factors: ${two.length === 0 ? "asked for here" : `trusted by ${two.join(", ")}`}`,
-      `signing out: ${signOut === true ? "there as well" : "here alone"}`,
-      `set with the roles: ${within?.join(", ") ?? "the operator's"}`,
-      `address to enter there: ${back}`,
-      "  (where `publicUrl` is not set: with the host by which people open the page, in place of this node's own)",
-  ].map(withoutControls).join("\n");
-} // prettier-ignore
+    `button: Sign in with ${label}`,
+    `server: ${server.kind}, ${server.issuer ?? "https://github.com"}`,
+    `client: ${server.clientId}${hasSecret ? ", with a secret" : ", without a secret"}`,
+    `accounts: ${registration}${mailDomains.length === 0 ? "" : `, for ${mailDomains.join(", ")}`}`,
+    `roles: ${roles.length === 0 ? "as they are here" : roles.map(({ group, role }) => `${group} has ${role}`).join(", ")}${groupClaim === undefined ? "" : `, by ${groupClaim}`}`,
+    `two factors: ${two.length === 0 ? "asked for here" : `trusted by ${two.join(", ")}`}`,
+    `signing out: ${signOut === true ? "there as well" : "here alone"}`,
+    `set with the roles: ${within?.join(", ") ?? "the operator's"}`,
+    `address to enter there: ${back}`,
+    "  (where `publicUrl` is not set: with the host by which people open the page, in place of this node's own)",
+  ]
+    .map(withoutControls)
+    .join("\n");
+}
 
 const plainMark = (fingerprint: string): string => fingerprint.replaceAll(/[^0-9a-f]/gi, "").toUpperCase();
 
@@ -114,8 +128,13 @@ async function metadataOf(
   throw new PlexusError(failure("BAD_REQUEST", { field: "--metadata", reason, hint }));
 }
 
-async function serverOf(kind: ProviderKind, { issuer, metadata, clientId, scope, fingerprint }: IdentityFlags, output: Output): Promise<IdentityServer> {
-  const wrong = (field: string, reason: string): PlexusError => new PlexusError(failure("BAD_REQUEST", { field, reason })); // prettier-ignore
+async function serverOf(
+  kind: ProviderKind,
+  { issuer, metadata, clientId, scope, fingerprint }: IdentityFlags,
+  output: Output,
+): Promise<IdentityServer> {
+  const wrong = (field: string, reason: string): PlexusError =>
+    new PlexusError(failure("BAD_REQUEST", { field, reason }));
   switch (kind) {
     case "oidc":
       if (issuer === undefined) throw wrong("--issuer", "it needs the address of the server");
@@ -127,7 +146,7 @@ async function serverOf(kind: ProviderKind, { issuer, metadata, clientId, scope,
       return { kind, clientId, ...(await metadataOf(metadata, fingerprint, output)) };
     }
   }
-} // prettier-ignore
+}
 
 function roleOf(text: string): { readonly group: string; readonly role: string } {
   // A group may have the sign in its name; a role has not.
@@ -152,20 +171,28 @@ export async function setProvider(
     ...(mailDomain && { mailDomains: [...mailDomain] }),
     ...(groupClaim !== undefined && { groupClaim }),
     ...(role && { roles: role.map(roleOf) }),
-    ...((twoBy || twoClass) && { trustTwo: { ...(twoBy && { amr: [...twoBy] }), ...(twoClass && { acr: [...twoClass] }) } }),
+    ...((twoBy || twoClass) && {
+      trustTwo: { ...(twoBy && { amr: [...twoBy] }), ...(twoClass && { acr: [...twoClass] }) },
+    }),
     ...(signOut === true && { signOut }),
-  }; // prettier-ignore
+  };
   const target = await findNode(flags);
   demand(await callNode<IdentityProviderView>(target, "PUT", below(name), body));
   const shown = demand(await callNode<Shown>(target, "GET", below(name)));
-  output.print(flags.json ? jsonLine(shown) : `${describeProvider(shown)}\nTry it: plexus identity test ${withoutControls(name)}`); // prettier-ignore
+  output.print(
+    flags.json ? jsonLine(shown) : `${describeProvider(shown)}\nTry it: plexus identity test ${withoutControls(name)}`,
+  );
   return exitCodes.ok;
 }
 
 /** `plexus identity remove`. */
 export async function removeProvider(flags: AdminFlags, name: string, output: Output): Promise<number> {
   const removed = await askNode<IdentityProviderView>(flags, "DELETE", below(name));
-  output.print(flags.json ? jsonLine(removed) : `Nobody signs in by ${withoutControls(name)} any more. Links of accounts to it stay.`); // prettier-ignore
+  output.print(
+    flags.json
+      ? jsonLine(removed)
+      : `Nobody signs in by ${withoutControls(name)} any more. Links of accounts to it stay.`,
+  );
   return exitCodes.ok;
 }
 
@@ -175,6 +202,8 @@ export async function testProvider(flags: AdminFlags, name: string, output: Outp
   if (flags.json) output.print(jsonLine(report));
   else
     for (const { what, says, ok } of report.found)
-      output.print(`${ok ? paint(output.color, "green", "ok") : paint(output.color, "red", "wrong")} ${withoutControls(what)}: ${withoutControls(says)}`);
+      output.print(
+        `${ok ? paint(output.color, "green", "ok") : paint(output.color, "red", "wrong")} ${withoutControls(what)}: ${withoutControls(says)}`,
+      );
   return report.ok ? exitCodes.ok : exitCodes.failed;
-} // prettier-ignore
+}

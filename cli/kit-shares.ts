@@ -35,13 +35,23 @@ export async function openRoot(sheet: KitSheet, { files, token }: KitSource, out
     keys = rootKeysOf(await openWithToken(token, { cluster, root }, output));
   } else {
     if (root.digests.length === 0)
-      throw new PlexusError(failure("BAD_REQUEST", { field: "--pkcs11", reason: `kit ${kitName(root)} has no shares: a token alone has its root` })); // prettier-ignore
+      throw new PlexusError(
+        failure("BAD_REQUEST", {
+          field: "--pkcs11",
+          reason: `kit ${kitName(root)} has no shares: a token alone has its root`,
+        }),
+      );
     keys = await joinShares(sheet, files, output);
   }
   const isSame =
     bytesOf(root.recoveryKey).equals(keys.recipient.publicKey) && bytesOf(root.verifyKey).equals(keys.signer.verifyKey);
   if (!isSame)
-    throw new PlexusError(failure("KEY_REFUSED", { kit: kitName(root), reason: "the sheet, or the cluster, says other public keys than the root of this kit has" })); // prettier-ignore
+    throw new PlexusError(
+      failure("KEY_REFUSED", {
+        kit: kitName(root),
+        reason: "the sheet, or the cluster, says other public keys than the root of this kit has",
+      }),
+    );
   return keys;
 }
 

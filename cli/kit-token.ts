@@ -247,7 +247,9 @@ function login(module: Pkcs11, session: Handle, token: { readonly slot: Handle; 
       token: token.label,
       reason: isLocked ? "its PIN is locked after too many wrong ones" : "the PIN is wrong",
       ...((flags & ck.pinFinalTry) !== 0 && !isLocked && { hint: "one more wrong PIN locks it" }),
-      ...((flags & ck.pinCountLow) !== 0 && (flags & ck.pinFinalTry) === 0 && !isLocked && { hint: "few tries are left" }), // prettier-ignore
+      ...((flags & ck.pinCountLow) !== 0 &&
+        (flags & ck.pinFinalTry) === 0 &&
+        !isLocked && { hint: "few tries are left" }),
     });
   }
 }
@@ -260,7 +262,9 @@ function loadBinding(): Pkcs11 {
   } catch (error) {
     const isAbsent = (error as NodeJS.ErrnoException).code === "MODULE_NOT_FOUND";
     throw unusable({
-      reason: isAbsent ? "pkcs11js is not installed; it is compiled where it is used" : `pkcs11js does not load: ${reasonOf(error)}`, // prettier-ignore
+      reason: isAbsent
+        ? "pkcs11js is not installed; it is compiled where it is used"
+        : `pkcs11js does not load: ${reasonOf(error)}`,
       hint: `in the folder of Plexus: ${install} (docs/backup/keys.md, tokens)`,
     });
   }
@@ -275,7 +279,9 @@ async function readPin({ pinFile }: TokenFlags, label: string, output: Output): 
     return pin;
   }
   if (!process.stdin.isTTY)
-    throw new PlexusError(failure("BAD_REQUEST", { field: "--pin-file", reason: "there is no terminal to ask for the PIN" })); // prettier-ignore
+    throw new PlexusError(
+      failure("BAD_REQUEST", { field: "--pin-file", reason: "there is no terminal to ask for the PIN" }),
+    );
   output.printError(`PIN of the token ${withoutControls(label)} (it is not shown):`);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: silent, terminal: true });

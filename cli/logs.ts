@@ -58,7 +58,15 @@ export function lineText(
   { atMs, node, level, event, facts }: LogPage["lines"][number],
   { color }: Pick<Output, "color">,
 ): string {
-  const told = Object.entries(facts).map(([key, value]) => `${paint(color, "cyan", withoutControls(key))}=${withoutControls(String(value))}`); // prettier-ignore
+  const told = Object.entries(facts).map(
+    ([key, value]) => `${paint(color, "cyan", withoutControls(key))}=${withoutControls(String(value))}`,
+  );
   const time = new Date(atMs).toISOString().replace("T", " ").replace("Z", "");
-  return [time, withoutControls(node), paint(color, tints[level], level.toUpperCase().padEnd(5)), withoutControls(event), ...told].join(" "); // prettier-ignore
+  return [
+    time,
+    withoutControls(node),
+    paint(color, tints[level], level.toUpperCase().padEnd(5)),
+    withoutControls(event),
+    ...told,
+  ].join(" ");
 }

@@ -17,7 +17,10 @@ export interface QuantiseFlags {
 }
 
 /** `plexus models quantise FILE`: needs no node. Ctrl-C ends it, and nothing is left of it. */
-export async function quantiseModel({ path, to: target, out, data, json }: QuantiseFlags, output: Output): Promise<number> {
+export async function quantiseModel(
+  { path, to: target, out, data, json }: QuantiseFlags,
+  output: Output,
+): Promise<number> {
   demandFile(path);
   const to = resolve(out ?? nameOf(path, target));
   const stop = new AbortController();
@@ -39,14 +42,19 @@ export async function quantiseModel({ path, to: target, out, data, json }: Quant
     const { strikesAt } = await import("./model-trial.ts");
     const strikes = (await strikesAt(data, resolve(path)))?.says;
     if (strikes !== undefined && !json)
-      output.printError(`${withoutControls(path)}: ${strikes}. The new file is another one to the node, and begins without any strike.`);
+      output.printError(
+        `${withoutControls(path)}: ${strikes}. The new file is another one to the node, and begins without any strike.`,
+      );
     if (json) output.print(jsonLine({ file: to, bytes, ...(strikes !== undefined && { strikes }) }));
-    else output.print(`${withoutControls(to)}: ${describeBytes(bytes)}. To use it: plexus models pull ${withoutControls(to)}`);
+    else
+      output.print(
+        `${withoutControls(to)}: ${describeBytes(bytes)}. To use it: plexus models pull ${withoutControls(to)}`,
+      );
     return exitCodes.ok;
   } finally {
     process.off("SIGINT", end).off("SIGTERM", end);
   }
-} // prettier-ignore
+}
 
 /** `model-f16.gguf` → `model-Q8_0.gguf`. */
 export const nameOf = (path: string, target: QuantiseTarget): string =>

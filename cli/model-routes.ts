@@ -143,24 +143,41 @@ function extrasOf({ shadow, balance, prefer, kinds = [], cache }: Body): readonl
 const quoted = (text: string): string => (/^[\w.:,/@+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
 /** The options that say what a route is beyond its steps. */
-export function optionsOf({ shadow, balance, prefer, kinds = [], ensemble, cache }: Body): readonly (readonly [string, ...string[]])[] {
+export function optionsOf({
+  shadow,
+  balance,
+  prefer,
+  kinds = [],
+  ensemble,
+  cache,
+}: Body): readonly (readonly [string, ...string[]])[] {
   return [
     ...(shadow === undefined ? [] : [["--shadow", `${shadow.model}:${shadow.percent}`] as const]),
     ...(balance === undefined ? [] : [["--balance", balance] as const]),
     ...(prefer === undefined ? [] : [["--prefer", prefer] as const]),
-    ...(ensemble === undefined ? [] : [ensemble.form === "vote" ? (["--vote"] as const) : ([`--${ensemble.form}`, ensemble.judge ?? ""] as const)]),
+    ...(ensemble === undefined
+      ? []
+      : [ensemble.form === "vote" ? (["--vote"] as const) : ([`--${ensemble.form}`, ensemble.judge ?? ""] as const)]),
     ...(ensemble?.seconds === undefined ? [] : [["--members", String(ensemble.seconds)] as const]),
     ...(ensemble?.least === undefined ? [] : [["--least", String(ensemble.least)] as const]),
     ...(cache === undefined ? [] : [["--cache", String(cache.seconds)] as const]),
     ...(cache?.always === true ? [["--cache-always"] as const] : []),
     ...(cache?.shared === true ? [["--cache-shared"] as const] : []),
-    ...(cache?.semantic === undefined ? [] : [["--semantic", `${cache.semantic.model}:${cache.semantic.threshold}`] as const]),
+    ...(cache?.semantic === undefined
+      ? []
+      : [["--semantic", `${cache.semantic.model}:${cache.semantic.threshold}`] as const]),
     ...kinds.map((kind) => ["--kind", kindText(kind)] as const),
   ];
-} // prettier-ignore
+}
 
 const commandOf = ({ name, ...route }: ModelRoute): string =>
-  ["plexus routes set", ...[name, ...route.steps.map(stepText)].map((text) => quoted(withoutControls(text))), ...optionsOf(route).map(([option, ...values]) => [option, ...values.map((text) => quoted(withoutControls(text)))].join(" "))].join(" "); // prettier-ignore
+  [
+    "plexus routes set",
+    ...[name, ...route.steps.map(stepText)].map((text) => quoted(withoutControls(text))),
+    ...optionsOf(route).map(([option, ...values]) =>
+      [option, ...values.map((text) => quoted(withoutControls(text)))].join(" "),
+    ),
+  ].join(" ");
 
 const wrong = (text: string, form: string): PlexusError =>
   new PlexusError(failure("BAD_REQUEST", { reason: `${JSON.stringify(text)} is not of the form ${form}` }));
@@ -282,22 +299,31 @@ function readCondition(text: string, whole: string): QuestionRule {
     const known = { model, labels: labels.split(",").map((one) => one.trim()) };
     return { classified: { ...known, ...(least !== undefined && { least: Number(least) }) } };
   }
-  throw wrong(whole, `${kindForm}, with the conditions [no] code, [no] tools, [no] media, [no] json, longer N, shorter N, language de,fr, words a,b, class MODEL=LABEL,LABEL>=0.7, matches EXPRESSION`); // prettier-ignore
+  throw wrong(
+    whole,
+    `${kindForm}, with the conditions [no] code, [no] tools, [no] media, [no] json, longer N, shorter N, language de,fr, words a,b, class MODEL=LABEL,LABEL>=0.7, matches EXPRESSION`,
+  );
 }
 
 function kindText({ name, when, steps }: QuestionKind): string {
   const { charsMin, charsMax, languages, words, pattern, classified } = when;
   const conditions = [
-    ...Object.values(flagsOfRule).flatMap((flag) => (when[flag] === undefined ? [] : [when[flag] ? flag : `no ${flag}`])),
+    ...Object.values(flagsOfRule).flatMap((flag) =>
+      when[flag] === undefined ? [] : [when[flag] ? flag : `no ${flag}`],
+    ),
     ...(charsMin === undefined ? [] : [`longer ${charsMin}`]),
     ...(charsMax === undefined ? [] : [`shorter ${charsMax}`]),
     ...(languages === undefined ? [] : [`language ${languages.join(",")}`]),
     ...(words === undefined ? [] : [`words ${words.join(",")}`]),
-    ...(classified === undefined ? [] : [`class ${classified.model}=${classified.labels.join(",")}${classified.least === undefined ? "" : `>=${classified.least}`}`]),
+    ...(classified === undefined
+      ? []
+      : [
+          `class ${classified.model}=${classified.labels.join(",")}${classified.least === undefined ? "" : `>=${classified.least}`}`,
+        ]),
     ...(pattern === undefined ? [] : [`matches ${pattern}`]),
   ];
   return `${name}: ${conditions.join("; ")} => ${steps.map(stepText).join(" | ")}`;
-} // prettier-ignore
+}
 
 /** A route as `plexus routes --json` prints it. */
 async function readRouteFile(file: string, steps: readonly string[]): Promise<Body> {

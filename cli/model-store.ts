@@ -42,7 +42,9 @@ const columns: readonly Column[] = [
 /** Models that the cluster serves without a file in this node's store: from a path of `--model`, on another node, or on another server. */
 export function describeServed({ models }: ModelsView, serving: readonly ServingRow[]): string {
   const stored = new Set(models.map(({ name }) => name));
-  const names = new Map(serving.flatMap(({ model, node }) => (model === "" || stored.has(model) ? [] : [[model, node]]))); // prettier-ignore
+  const names = new Map(
+    serving.flatMap(({ model, node }) => (model === "" || stored.has(model) ? [] : [[model, node]])),
+  );
   if (names.size === 0) return "";
   const list = [...names].map(([model, node]) => `${withoutControls(model)} (${withoutControls(node)})`).join(", ");
   return `Served without a file here: ${list}. \`plexus models\` says how each of them is.`;
@@ -53,7 +55,7 @@ export function describeStore(view: ModelsView, color: boolean, width = Infinity
   const { models, pulls, damaged, refused, wanted, node } = view;
   const parts: string[] = [];
   if (models.length === 0)
-    parts.push(`No pulled models on ${withoutControls(node)}. \`plexus models suggest\` says which fit this machine.`); // prettier-ignore
+    parts.push(`No pulled models on ${withoutControls(node)}. \`plexus models suggest\` says which fit this machine.`);
   else {
     const rows = models.map(({ name, size, card }) => [
       damaged.includes(name) ? paint(color, "red", `${withoutControls(name)} (damaged)`) : withoutControls(name),
@@ -67,11 +69,17 @@ export function describeStore(view: ModelsView, color: boolean, width = Infinity
     parts.push(renderTable(columns, rows, { color, columns: width }));
   }
   for (const pull of pulls.filter(({ state }) => !isOver(state))) parts.push(describePull(pull));
-  for (const name of damaged) parts.push(`${paint(color, "red", "damaged")} ${withoutControls(name)}: pull it again, or remove it.`); // prettier-ignore
-  for (const { file, reason } of refused) parts.push(`${paint(color, "yellow", "refused")} ${withoutControls(file)}: ${withoutControls(reason)}`); // prettier-ignore
+  for (const name of damaged)
+    parts.push(`${paint(color, "red", "damaged")} ${withoutControls(name)}: pull it again, or remove it.`);
+  for (const { file, reason } of refused)
+    parts.push(`${paint(color, "yellow", "refused")} ${withoutControls(file)}: ${withoutControls(reason)}`);
   for (const { name, nodes, labels = {} } of wanted) {
-    const where = Object.entries(labels).map(([label, value]) => `${label}=${value}`).join(", "); // prettier-ignore
-    parts.push(`wanted ${withoutControls(name)} on ${nodes} node${nodes === 1 ? "" : "s"}${where === "" ? "" : ` with ${withoutControls(where)}`}`); // prettier-ignore
+    const where = Object.entries(labels)
+      .map(([label, value]) => `${label}=${value}`)
+      .join(", ");
+    parts.push(
+      `wanted ${withoutControls(name)} on ${nodes} node${nodes === 1 ? "" : "s"}${where === "" ? "" : ` with ${withoutControls(where)}`}`,
+    );
   }
   return parts.join("\n");
 }
@@ -84,7 +92,10 @@ export function describePull({ name, source, state, doneBytes, totalBytes, bytes
   if (state !== "fetching") return `${state} ${what}`;
   const share = totalBytes ? ` ${Math.floor((doneBytes / totalBytes) * 100)} %` : "";
   const of = totalBytes === undefined ? "" : ` of ${describeBytes(totalBytes)}`;
-  const left = bytesPerSecond && totalBytes ? `, ${describeDuration(((totalBytes - doneBytes) / bytesPerSecond) * 1_000)} left` : ""; // prettier-ignore
+  const left =
+    bytesPerSecond && totalBytes
+      ? `, ${describeDuration(((totalBytes - doneBytes) / bytesPerSecond) * 1_000)} left`
+      : "";
   const rate = bytesPerSecond === undefined ? "" : `, ${describeBytes(bytesPerSecond)}/s`;
   return `fetching ${what}${share}: ${describeBytes(doneBytes)}${of}${rate}${left}`;
 }
@@ -121,7 +132,9 @@ export async function pullModel(flags: AdminFlags, wish: PullWish, output: Outpu
     if (error !== undefined) throw new PlexusError(error);
     if (flags.json) output.print(jsonLine(ended));
     else if (state === "done")
-      output.print(`${paint(output.color, "green", "done")} ${withoutControls(ended.name ?? source)}: plexus models show ${withoutControls(ended.name ?? "")}`); // prettier-ignore
+      output.print(
+        `${paint(output.color, "green", "done")} ${withoutControls(ended.name ?? source)}: plexus models show ${withoutControls(ended.name ?? "")}`,
+      );
     else output.print(`${state}: somebody ended it; what was fetched stays`);
     return state === "done" ? exitCodes.ok : exitCodes.failed;
   }
@@ -181,12 +194,17 @@ export function describeCard({ name, card, size, digest, files, source, addedAtM
     ["weights", quantisation],
     ["context", contextTokens === undefined ? undefined : `${contextTokens} tokens`],
     ["can", capabilities.join(", ") || undefined],
-    ["licence", licence === undefined ? undefined : `${licence}${acceptedBy === undefined ? "" : `, accepted by ${acceptedBy}`}`], // prettier-ignore
+    [
+      "licence",
+      licence === undefined ? undefined : `${licence}${acceptedBy === undefined ? "" : `, accepted by ${acceptedBy}`}`,
+    ],
     ["size", describeBytes(size)],
     ["digest", digest],
     ["from", source],
     ["since", new Date(addedAtMs).toISOString()],
-    ...(files.length > 1 ? files.map(({ path, size: bytes }) => ["file", `${path}, ${describeBytes(bytes)}`] as const) : []), // prettier-ignore
+    ...(files.length > 1
+      ? files.map(({ path, size: bytes }) => ["file", `${path}, ${describeBytes(bytes)}`] as const)
+      : []),
   ];
   return facts
     .flatMap(([label, value]) => (value === undefined ? [] : [`${label.padEnd(11)} ${withoutControls(value)}`]))
@@ -252,13 +270,19 @@ async function changeWanted(
   const answer = await callsTo(target)("store.setWanted", { models: [...change(view.wanted)] });
   const { wanted } = demand(answer);
   if (flags.json) output.print(jsonLine({ wanted }));
-  else output.print(wanted.length === 0 ? "The cluster keeps no models by itself." : `The cluster keeps ${wanted.map(({ name, nodes }) => `${withoutControls(name)} (${nodes})`).join(", ")}.`); // prettier-ignore
+  else
+    output.print(
+      wanted.length === 0
+        ? "The cluster keeps no models by itself."
+        : `The cluster keeps ${wanted.map(({ name, nodes }) => `${withoutControls(name)} (${nodes})`).join(", ")}.`,
+    );
   return exitCodes.ok;
 }
 
 // --- without a node ------------------------------------------------------------------------------------------------------
 
-const other = "Use a version of the model in TQ2_0 or TQ1_0: publishers offer them beside i2_s, and `plexus models pull hf:OWNER/REPO:TQ2_0` finds them. convert_hf_to_gguf.py of llama.cpp (--outtype tq2_0) makes one of the original weights."; // prettier-ignore
+const other =
+  "Use a version of the model in TQ2_0 or TQ1_0: publishers offer them beside i2_s, and `plexus models pull hf:OWNER/REPO:TQ2_0` finds them. convert_hf_to_gguf.py of llama.cpp (--outtype tq2_0) makes one of the original weights.";
 
 /** How a file is judged: what the node of this data folder remembers against it, and what a trial finds. */
 export interface FileTrial {
@@ -282,7 +306,15 @@ export async function convertModel(
   const found = inspectFile(path, path);
   if (found.type === "refused") {
     const isI2s = found.reason.includes("i2_s");
-    throw new PlexusError(failure("MODEL_REFUSED", { file: path, reason: isI2s ? "it is written in i2_s of bitnet.cpp, whose layout differs between processors and is not in the file" : found.reason, ...(isI2s && { hint: other }) })); // prettier-ignore
+    throw new PlexusError(
+      failure("MODEL_REFUSED", {
+        file: path,
+        reason: isI2s
+          ? "it is written in i2_s of bitnet.cpp, whose layout differs between processors and is not in the file"
+          : found.reason,
+        ...(isI2s && { hint: other }),
+      }),
+    );
   }
   const full = resolve(path);
   if (found.type === "gguf" && found.header.kind === "model") {
@@ -290,11 +322,12 @@ export async function convertModel(
     const strikes = await trial.strikes(full);
     const fault = strikes?.isOut === true ? strikes.says : await trial.fault(full);
     if (fault !== undefined) throw new PlexusError(failure("MODEL_REFUSED", { file: path, reason: fault }));
-    if (strikes !== undefined) output.print(`${withoutControls(path)}: ${strikes.says}; at the second time the node takes it out`);
+    if (strikes !== undefined)
+      output.print(`${withoutControls(path)}: ${strikes.says}; at the second time the node takes it out`);
   }
   output.print(`${withoutControls(path)} can be used as it is: plexus models pull ${withoutControls(full)}`);
   return exitCodes.ok;
-} // prettier-ignore
+}
 
 /** Errors: NOT_FOUND where there is no such file, or this person may not look; BAD_REQUEST where it is something else. */
 export function demandFile(path: string): void {

@@ -61,8 +61,12 @@ export function describeSuggestions(models: readonly SuggestedModel[], color: bo
   // Faster than people read; where nothing was measured, or nothing is as fast, a small one.
   const chats = fitting.filter(({ tokensPerSecond }) => tokensPerSecond !== undefined && tokensPerSecond >= 8);
   const choice = chats[0] ?? fitting.filter(({ parameters }) => parameters >= 4e8).at(-1) ?? fitting.at(-1);
-  const more = left === 0 ? [] : [`${left} larger ${left === 1 ? "one does" : "ones do"} not fit the memory that is there for models.`]; // prettier-ignore
+  const more =
+    left === 0
+      ? []
+      : [`${left} larger ${left === 1 ? "one does" : "ones do"} not fit the memory that is there for models.`];
   const licence = choice === undefined ? "" : ` (licence: ${choice.licence})`;
-  const command = choice === undefined ? [] : ["", `To get ${choice.title}${licence}:`, paint(color, "bold", `  ${choice.command}`)]; // prettier-ignore
+  const command =
+    choice === undefined ? [] : ["", `To get ${choice.title}${licence}:`, paint(color, "bold", `  ${choice.command}`)];
   return [renderTable(columns, rows, { color, columns: width }), ...more, ...command].join("\n");
 }

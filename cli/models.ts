@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { ModelInMemory, ModelOrder, NodeInference, ServingRow } from "../protocols/index.ts"; // prettier-ignore
+import type { ModelInMemory, ModelOrder, NodeInference, ServingRow } from "../protocols/index.ts";
 import { callsTo, demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
 import { forLook, type Target } from "./node-client.ts";
@@ -108,7 +108,7 @@ const stateColors: Readonly<Record<string, "green" | "red">> = { ready: "green",
 /** `cuda 20/28 layers, 1.2 GiB`. */
 function deviceText({ device = "", layers, gpuBytes }: ModelInMemory): string {
   if (layers === undefined) return device;
-  return `${device} ${layers.offloaded}/${layers.total} layers${gpuBytes === undefined ? "" : `, ${describeBytes(gpuBytes)}`}`; // prettier-ignore
+  return `${device} ${layers.offloaded}/${layers.total} layers${gpuBytes === undefined ? "" : `, ${describeBytes(gpuBytes)}`}`;
 }
 
 const leavingText = ({ because, leavesInMs }: ModelInMemory): string =>
@@ -122,7 +122,7 @@ function describeShares({ node, error, memory, threads }: NodeInference, color: 
   const share = `${describeBytes(memory.usedBytes)} of ${describeBytes(memory.budgetBytes)} for models (${withoutControls(memory.because)})`;
   const most = threads.now === threads.most ? `${threads.now}` : `${threads.now} of ${threads.most}`;
   return [`${name}: ${share}; ${most} thread${threads.most === 1 ? "" : "s"} (${withoutControls(threads.because)})`];
-} // prettier-ignore
+}
 
 /** What somebody orders of a model. */
 export interface ModelWish {
@@ -144,7 +144,8 @@ export async function orderModel(flags: AdminFlags, wish: ModelWish, output: Out
     await pause(cliLimits.pollMs / 2);
     const found = await lookAt(target, node, model);
     if (found === undefined) break;
-    if (found.because !== now.because && !flags.json) output.printError(`${withoutControls(model)}: ${found.state}, ${withoutControls(found.because)}`); // prettier-ignore
+    if (found.because !== now.because && !flags.json)
+      output.printError(`${withoutControls(model)}: ${found.state}, ${withoutControls(found.because)}`);
     now = found;
   }
   if (flags.json) output.print(jsonLine(now));

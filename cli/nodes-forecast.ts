@@ -9,10 +9,20 @@ export async function listForecasts(flags: AdminFlags, output: Output): Promise<
   const said = await operate(flags, "forecasts.list");
   if (flags.json) output.print(jsonLine(said));
   else if (said.forecasts.length === 0)
-    output.print("Nothing was measured yet. A node is measured each hour, first when it has been up for some seconds."); // prettier-ignore
+    output.print("Nothing was measured yet. A node is measured each hour, first when it has been up for some seconds.");
   else {
-    const rows = said.forecasts.map((one) => [withoutControls(one.node), scarceNouns[one.of], describeFree(one), describeForecast(one)]); // prettier-ignore
-    const heads = [{ head: "Node" }, { head: "" }, { head: "Free", align: "right" as const }, { head: "", wraps: true as const }]; // prettier-ignore
+    const rows = said.forecasts.map((one) => [
+      withoutControls(one.node),
+      scarceNouns[one.of],
+      describeFree(one),
+      describeForecast(one),
+    ]);
+    const heads = [
+      { head: "Node" },
+      { head: "" },
+      { head: "Free", align: "right" as const },
+      { head: "", wraps: true as const },
+    ];
     const ends = [...new Set(said.forecasts.filter(({ says }) => says === "ends").map(({ of }) => of))];
     output.print([renderTable(heads, rows, output), ...ends.map((of) => scarceAdvice[of])].join("\n"));
   }

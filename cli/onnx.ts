@@ -53,7 +53,10 @@ export async function installOnnx(output: Output, place: PackagePlace = thisInst
         for (const processor of await readdir(join(builds, version, system)))
           if (system === os && processor === cpu) found = true;
           else await rm(join(builds, version, system, processor), { recursive: true });
-    if (!found) throw new PlexusError(failure("SOURCE_FAILED", { package: "onnxruntime-node", reason: `it has no build for ${place.platform}` })); // prettier-ignore
+    if (!found)
+      throw new PlexusError(
+        failure("SOURCE_FAILED", { package: "onnxruntime-node", reason: `it has no build for ${place.platform}` }),
+      );
     return [{ from: folder, name }];
   });
   output.print("ONNX Runtime is installed. Start the node again if it runs. `npm ci` takes it out again.");

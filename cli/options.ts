@@ -25,7 +25,12 @@ export const wholeNumber =
 
 /** As one types it: 1000 → `1s`, 604800000 → `7d`. */
 function shortest(durationMs: number): string {
-  const units = [["d", 86_400_000], ["h", 3_600_000], ["m", 60_000], ["s", 1_000]] as const; // prettier-ignore
+  const units = [
+    ["d", 86_400_000],
+    ["h", 3_600_000],
+    ["m", 60_000],
+    ["s", 1_000],
+  ] as const;
   const [unit, sizeMs] = units.find(([, size]) => durationMs % size === 0) ?? ["ms", 1];
   return `${durationMs / sizeMs}${unit}`;
 }
@@ -82,9 +87,11 @@ export const moment =
 /** The name of a recall into place, as the command prints it. */
 export function recallName(text: string): string {
   if (!/^[a-z0-9]{8,64}$/.test(text))
-    throw new InvalidArgumentError("It must be a recall's name, which `plexus backup recall --into-place` prints when it begins: 8 to 64 small letters and digits.");
+    throw new InvalidArgumentError(
+      "It must be a recall's name, which `plexus backup recall --into-place` prints when it begins: 8 to 64 small letters and digits.",
+    );
   return text;
-} // prettier-ignore
+}
 
 const addressLike =
   (example: string) =>
@@ -159,8 +166,14 @@ const remoteOptions = new WeakSet<Option>();
 /** Those flags, as they stand before every command. */
 export function remoteFlags(): readonly Option[] {
   const flags = [
-    new Option("--endpoint <url>", "control endpoint of a node, for all commands of admins: https://10.0.0.5:7072, unix:/path (PLEXUS_ENDPOINT)").argParser(nodeAddress),
-    new Option("--token-file <file>", "file with a control token (PLEXUS_TOKEN_FILE, or the token itself in PLEXUS_TOKEN)"),
+    new Option(
+      "--endpoint <url>",
+      "control endpoint of a node, for all commands of admins: https://10.0.0.5:7072, unix:/path (PLEXUS_ENDPOINT)",
+    ).argParser(nodeAddress),
+    new Option(
+      "--token-file <file>",
+      "file with a control token (PLEXUS_TOKEN_FILE, or the token itself in PLEXUS_TOKEN)",
+    ),
     new Option("--ca <file>", "authorities to trust besides those of the machine, as PEM (PLEXUS_CA)"),
     new Option("--client-cert <file>", "client certificate to be known by, as PEM (PLEXUS_CLIENT_CERT)"),
     new Option("--client-key <file>", "its key (PLEXUS_CLIENT_KEY)"),
@@ -169,7 +182,7 @@ export function remoteFlags(): readonly Option[] {
   const before = new Option("--node <url>", "now --endpoint").argParser(nodeAddress).hideHelp();
   for (const flag of [...flags, before]) remoteOptions.add(flag);
   return [...flags, before];
-} // prettier-ignore
+}
 
 const ofAdmins = new WeakSet<Command>();
 
@@ -298,12 +311,18 @@ export async function adminFlags(options: AdminOptions): Promise<AdminFlags> {
 const urlIsTyped = (url: string | undefined): boolean => url !== undefined && url !== variable("PLEXUS_URL");
 
 async function readCredentials(options: RemoteOptions): Promise<AdminFlags["credentials"]> {
-  const tokenFile = options.tokenFile ?? (variable("PLEXUS_TOKEN") === undefined ? variable("PLEXUS_TOKEN_FILE") : undefined);
+  const tokenFile =
+    options.tokenFile ?? (variable("PLEXUS_TOKEN") === undefined ? variable("PLEXUS_TOKEN_FILE") : undefined);
   const ca = options.ca ?? variable("PLEXUS_CA");
   const cert = options.clientCert ?? variable("PLEXUS_CLIENT_CERT");
   const key = options.clientKey ?? variable("PLEXUS_CLIENT_KEY");
   if ((cert === undefined) !== (key === undefined))
-    throw new PlexusError(failure("BAD_REQUEST", { field: "--client-cert", reason: "a certificate and its key belong together: --client-cert, --client-key" }));
+    throw new PlexusError(
+      failure("BAD_REQUEST", {
+        field: "--client-cert",
+        reason: "a certificate and its key belong together: --client-cert, --client-key",
+      }),
+    );
   const { secretIn, textIn } = await import("./text-file.ts");
   const token = tokenFile === undefined ? variable("PLEXUS_TOKEN") : (await secretIn(tokenFile)).trim();
   return {
@@ -311,7 +330,7 @@ async function readCredentials(options: RemoteOptions): Promise<AdminFlags["cred
     ...(ca !== undefined && { ca: await textIn(ca) }),
     ...(cert !== undefined && key !== undefined && { cert: await textIn(cert), key: await textIn(key) }),
   };
-} // prettier-ignore
+}
 
 /** The flags of `plexus actors move` and `plexus slots move`. */
 export interface MoveOptions extends AdminOptions {

@@ -35,10 +35,12 @@ export async function takeProfile(
     // The end of one that was ended early comes a moment later.
     if (isTaskOver(task) && task.endedAtMs !== undefined) break;
     if (left.signal.aborted && task.state === "running") demand(await callsTo(target)("tasks.cancel", { id }));
-    await sleep(cliLimits.taskLookMs, undefined, { signal: left.signal.aborted ? undefined : left.signal }).catch(() => undefined);
+    await sleep(cliLimits.taskLookMs, undefined, { signal: left.signal.aborted ? undefined : left.signal }).catch(
+      () => undefined,
+    );
   }
   return await show(target, { id, output: wish.output }, flags, output);
-} // prettier-ignore
+}
 
 /** `plexus profile show`. */
 export async function showProfile(
@@ -66,7 +68,8 @@ async function show(
 }
 
 function describe({ tree, of, node, seconds }: Profile, output: Output): string {
-  const amount = (value: number): string => tree.unit === "bytes" ? describeBytes(value) : `${(value / 1_000).toFixed(1)} ms`;
+  const amount = (value: number): string =>
+    tree.unit === "bytes" ? describeBytes(value) : `${(value / 1_000).toFixed(1)} ms`;
   const share = (value: number): string => `${tree.total === 0 ? 0 : Math.round((1_000 * value) / tree.total) / 10} %`;
   const rows = hottest(tree, shownMax).map(({ name, at, self, total }) => [
     withoutControls(name),
@@ -75,11 +78,20 @@ function describe({ tree, of, node, seconds }: Profile, output: Output): string 
     share(total),
     withoutControls(at),
   ]);
-  const heads = [{ head: "Function" }, { head: "By itself", align: "right" as const }, { head: "", align: "right" as const }, { head: "With callees", align: "right" as const }, { head: "Where", leaves: 1 }];
+  const heads = [
+    { head: "Function" },
+    { head: "By itself", align: "right" as const },
+    { head: "", align: "right" as const },
+    { head: "With callees", align: "right" as const },
+    { head: "Where", leaves: 1 },
+  ];
   const waited = tree.idle === undefined ? "" : `; it waited ${amount(tree.idle)}`;
-  const head = of === "cpu" ? `${withoutControls(node)} worked ${amount(tree.total)} in ${seconds} s${waited}.` : `Of what ${withoutControls(node)} made in ${seconds} s, ${amount(tree.total)} are still in memory.`;
+  const head =
+    of === "cpu"
+      ? `${withoutControls(node)} worked ${amount(tree.total)} in ${seconds} s${waited}.`
+      : `Of what ${withoutControls(node)} made in ${seconds} s, ${amount(tree.total)} are still in memory.`;
   return `${renderTable(heads, rows, output)}\n${head}`;
-} // prettier-ignore
+}
 
 /** `plexus profile list`. */
 export async function listProfiles(flags: AdminFlags, output: Output): Promise<number> {

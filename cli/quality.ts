@@ -56,16 +56,24 @@ export function alertText({ what, before, now }: QualityAlert): string {
 
 /** The view as a person reads it. */
 export function describeQuality({ rows, unanswered = [] }: QualityView, color: boolean, width = Infinity): string {
-  const missing = unanswered.length === 0 ? [] : [`Without ${unanswered.map((name) => withoutControls(name)).join(", ")}: no answer.`]; // prettier-ignore
+  const missing =
+    unanswered.length === 0
+      ? []
+      : [`Without ${unanswered.map((name) => withoutControls(name)).join(", ")}: no answer.`];
   if (rows.length === 0) return ["No calls of models in the last week.", ...missing].join("\n");
   const named = (model: string, version: string): string =>
     withoutControls(version === "" ? model : `${model} ${version}`);
-  const alerts = rows.flatMap(({ model, version, alerts: all }) => all.map((one) => `Worse: ${named(model, version)}: ${alertText(one)}.`)); // prettier-ignore
+  const alerts = rows.flatMap(({ model, version, alerts: all }) =>
+    all.map((one) => `Worse: ${named(model, version)}: ${alertText(one)}.`),
+  );
   const table = renderTable(
     [{ head: "Model" }, ...columns.map(([head], index) => ({ head, leaves: columns.length - index }))],
-    rows.map(({ model, version, now, before }) => [named(model, version), ...columns.map(([, of]) => beside(of(now), of(before)))]),
+    rows.map(({ model, version, now, before }) => [
+      named(model, version),
+      ...columns.map(([, of]) => beside(of(now), of(before))),
+    ]),
     { color, columns: width },
-  ); // prettier-ignore
+  );
   const says = "The last two hours (thumbs: the last day), and in brackets the week before.";
   return [...alerts, table, says, ...missing].join("\n");
 }

@@ -56,8 +56,10 @@ export async function restoreWithKit<T>(
   let toldMs = performance.now();
   const begunMs = toldMs;
   hearUnsynced(({ folder, code }) =>
-    output.printError(`  ${folder}: its file system does not sync folders (${code}): what is written last may be missing after a power loss.`),
-  ); // prettier-ignore
+    output.printError(
+      `  ${folder}: its file system does not sync folders (${code}): what is written last may be missing after a power loss.`,
+    ),
+  );
   try {
     const done = await restore(wish, root, {
       clock: createClock(),
@@ -82,21 +84,54 @@ const isText = (one: unknown): one is string => typeof one === "string";
 
 /** Which head the disks of lost nodes led to, and what of them was of no use. */
 function describeHolders(
-  { folders, head, headIn, refused, unreadable, behind, gaps, strangers, damaged, short }: NonNullable<Restored["holders"]>,
+  {
+    folders,
+    head,
+    headIn,
+    refused,
+    unreadable,
+    behind,
+    gaps,
+    strangers,
+    damaged,
+    short,
+  }: NonNullable<Restored["holders"]>,
   { cross, note }: { readonly cross: string; readonly note: string },
 ): readonly string[] {
   return [
     `  head ${head.number} of ${timeText(head.atMs)}, which ${headIn.length} of ${counted(folders.length, "folder")} have: ${headIn.map(withoutControls).join(", ")}`,
-    ...unreadable.map((one) => `${cross} A newer one leads to what cannot be read. ${withoutControls(describeUnreadable(one))}`),
-    ...refused.map(({ folder, number, error }) => `${note} Head ${number} in ${withoutControls(folder)} is none of this cluster's: ${withoutControls(reasonOf(error))}`),
-    ...behind.map(({ folder, number }) => `${note} ${withoutControls(folder)} has ${number === 0 ? "no head that counts" : `only head ${number}`}`),
-    ...gaps.map(({ from, to }) => `${note} ${from === to ? `Head ${from} is` : `Heads ${from} to ${to} are`} in none of the folders: whose folders have older ones was away, or gives old ones`),
-    ...strangers.map((one) => `${cross} Head ${one.number} in ${one.folders.map(withoutControls).join(", ")} is signed by this cluster, and head ${head.number} does not come from it: the directory once went back to an older state, or somebody has old keys. What only it led to is not here`),
-    ...(damaged.total === 0 ? [] : [`${note} ${counted(damaged.total, "shard")} are damaged; others were read in their places where there are enough:`]),
+    ...unreadable.map(
+      (one) => `${cross} A newer one leads to what cannot be read. ${withoutControls(describeUnreadable(one))}`,
+    ),
+    ...refused.map(
+      ({ folder, number, error }) =>
+        `${note} Head ${number} in ${withoutControls(folder)} is none of this cluster's: ${withoutControls(reasonOf(error))}`,
+    ),
+    ...behind.map(
+      ({ folder, number }) =>
+        `${note} ${withoutControls(folder)} has ${number === 0 ? "no head that counts" : `only head ${number}`}`,
+    ),
+    ...gaps.map(
+      ({ from, to }) =>
+        `${note} ${from === to ? `Head ${from} is` : `Heads ${from} to ${to} are`} in none of the folders: whose folders have older ones was away, or gives old ones`,
+    ),
+    ...strangers.map(
+      (one) =>
+        `${cross} Head ${one.number} in ${one.folders.map(withoutControls).join(", ")} is signed by this cluster, and head ${head.number} does not come from it: the directory once went back to an older state, or somebody has old keys. What only it led to is not here`,
+    ),
+    ...(damaged.total === 0
+      ? []
+      : [
+          `${note} ${counted(damaged.total, "shard")} are damaged; others were read in their places where there are enough:`,
+        ]),
     ...damaged.named.map(({ folder, hash }) => `    ${withoutControls(folder)}: ${hash.slice(0, 16)}`),
-    ...(short.stripes === 0 ? [] : [`${cross} ${counted(short.stripes, "stripe")} lack shards: with the folders of at least ${short.folders} more ${short.folders === 1 ? "node" : "nodes"} all of it may come back.`]),
+    ...(short.stripes === 0
+      ? []
+      : [
+          `${cross} ${counted(short.stripes, "stripe")} lack shards: with the folders of at least ${short.folders} more ${short.folders === 1 ? "node" : "nodes"} all of it may come back.`,
+        ]),
   ];
-} // prettier-ignore
+}
 
 /** What is there, what is not, and what to do next. */
 export function describeRestored(
@@ -104,7 +139,26 @@ export function describeRestored(
   { to, seconds }: { readonly to: string; readonly seconds: number },
   color: boolean,
 ): string {
-  const { snapshots, slots, actors, rows, files, bytes, settings, stale, missing, missingFiles, lost, erased, leftOut, policy, checked, damaged, holders, refusedKeys } = done; // prettier-ignore
+  const {
+    snapshots,
+    slots,
+    actors,
+    rows,
+    files,
+    bytes,
+    settings,
+    stale,
+    missing,
+    missingFiles,
+    lost,
+    erased,
+    leftOut,
+    policy,
+    checked,
+    damaged,
+    holders,
+    refusedKeys,
+  } = done;
   const [good, cross, note] = [paint(color, "green", "✔"), paint(color, "red", "✖"), paint(color, "yellow", "!")];
   const slotList = (names: readonly string[]): string => names.map(withoutControls).join(", ");
   return [

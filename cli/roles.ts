@@ -59,7 +59,10 @@ export async function setRole(flags: AdminFlags, told: RoleFlags, output: Output
   const body = { grants, ...(told.note !== undefined && { note: told.note }) };
   const set = await operate(flags, "roles.set", { role: told.role, ...body });
   if (flags.json) output.print(jsonLine(set));
-  else output.print(`${withoutControls(set.name)} has ${set.grants.length} permissions${when ? `, ${whenText(when)}` : ""}.`); // prettier-ignore
+  else
+    output.print(
+      `${withoutControls(set.name)} has ${set.grants.length} permissions${when ? `, ${whenText(when)}` : ""}.`,
+    );
   return exitCodes.ok;
 }
 
@@ -67,7 +70,10 @@ export async function setRole(flags: AdminFlags, told: RoleFlags, output: Output
 export async function removeRole(flags: AdminFlags, name: string, output: Output): Promise<number> {
   const removed = await operate(flags, "roles.remove", { role: name });
   if (flags.json) output.print(jsonLine(removed));
-  else output.print(`The role ${withoutControls(removed.name)} is removed. People who have it keep its name, which then allows nothing.`); // prettier-ignore
+  else
+    output.print(
+      `The role ${withoutControls(removed.name)} is removed. People who have it keep its name, which then allows nothing.`,
+    );
   return exitCodes.ok;
 }
 
@@ -122,7 +128,8 @@ export async function listSessions(flags: AdminFlags, user: string, output: Outp
     output.print(rows.length === 0 ? "None." : renderTable(heads, rows, output));
     const name = withoutControls(user);
     if (suspended === true) output.print(`The account is suspended. \`plexus users restore ${name}\` ends that.`);
-    if (deletesAtMs !== undefined) output.print(`The account is deleted on ${day(deletesAtMs)}. \`plexus users restore ${name}\` calls it off.`); // prettier-ignore
+    if (deletesAtMs !== undefined)
+      output.print(`The account is deleted on ${day(deletesAtMs)}. \`plexus users restore ${name}\` calls it off.`);
   }
   return exitCodes.ok;
 }
@@ -149,14 +156,21 @@ function whenText(when: GrantWhen | undefined): string {
       provedWithinMinutes === undefined ? [] : `proved within ${provedWithinMinutes} min`,
       addresses === undefined ? [] : `from ${addresses.join(", ")}`,
       hours === undefined ? [] : `${hours.from}-${hours.to} UTC${hours.days ? ` on days ${hours.days.join(",")}` : ""}`,
-      labels === undefined ? [] : `at nodes with ${Object.entries(labels).map(([label, value]) => `${label}=${value}`).join(", ")}`,
-    ].flat().join("; "),
-  ); // prettier-ignore
+      labels === undefined
+        ? []
+        : `at nodes with ${Object.entries(labels)
+            .map(([label, value]) => `${label}=${value}`)
+            .join(", ")}`,
+    ]
+      .flat()
+      .join("; "),
+  );
 }
 
 /** What the flags say of when. Error: BAD_REQUEST. */
 function readWhen({ proved, from = [], hours, days, label = [] }: RoleFlags): GrantWhen | undefined {
-  const wrong = (field: string, reason: string): PlexusError => new PlexusError(failure("BAD_REQUEST", { field, reason })); // prettier-ignore
+  const wrong = (field: string, reason: string): PlexusError =>
+    new PlexusError(failure("BAD_REQUEST", { field, reason }));
   const span = hours === undefined ? undefined : /^(\d\d:\d\d)-(\d\d:\d\d)$/.exec(hours);
   if (span === null) throw wrong("--hours", "hours are like 08:00-18:00");
   if (days !== undefined && span === undefined) throw wrong("--days", "days need --hours; all day is 00:00-23:59");

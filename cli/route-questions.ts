@@ -56,13 +56,16 @@ async function readQuestions(file: string): Promise<readonly KnownQuestion[]> {
     throw wrongFile((error as Error).message);
   });
   const lines = content.split("\n").map((line, index) => ({ line: line.trim(), index }));
-  return lines.filter(({ line }) => line !== "").map(({ line, index }) => {
-    try {
-      const { text, kind } = JSON.parse(line) as Partial<KnownQuestion>;
-      if (typeof text === "string" && (typeof kind === "string" || kind === undefined || kind === null)) return { text, kind: kind ?? "" };
-    } catch {
-      // Said below, with the line.
-    }
-    throw wrongFile(`line ${index + 1} is not of the form {"text": "…", "kind": "…"}`);
-  });
-} // prettier-ignore
+  return lines
+    .filter(({ line }) => line !== "")
+    .map(({ line, index }) => {
+      try {
+        const { text, kind } = JSON.parse(line) as Partial<KnownQuestion>;
+        if (typeof text === "string" && (typeof kind === "string" || kind === undefined || kind === null))
+          return { text, kind: kind ?? "" };
+      } catch {
+        // Said below, with the line.
+      }
+      throw wrongFile(`line ${index + 1} is not of the form {"text": "…", "kind": "…"}`);
+    });
+}

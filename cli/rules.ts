@@ -31,24 +31,41 @@ export async function listRules(flags: AdminFlags, output: Output): Promise<numb
       describeJoin({ by, withinMinutes }),
       withoutControls(describeSteps({ steps, ordered })),
       withoutControls(note ?? ""),
-    ]); // prettier-ignore
-    output.print(rules.length === 0 ? "There are no rules over events." : renderTable(headed("rule", "", "", "", "of what", "note"), rows, output)); // prettier-ignore
+    ]);
+    output.print(
+      rules.length === 0
+        ? "There are no rules over events."
+        : renderTable(headed("rule", "", "", "", "of what", "note"), rows, output),
+    );
   }
   return exitCodes.ok;
 }
 
 /** `plexus rules set`. */
-export async function setRule(flags: AdminFlags, told: { readonly name: string; readonly file: string; readonly on?: boolean }, output: Output): Promise<number> {
+export async function setRule(
+  flags: AdminFlags,
+  told: { readonly name: string; readonly file: string; readonly on?: boolean },
+  output: Output,
+): Promise<number> {
   const body = { ...(await jsonIn(told.file)), on: told.on === true };
   // As it stands in a file: the node refuses what does not fit.
   const rule = await operate(flags, "rules.set", { rule: told.name, ...body } as OperationInput<"rules.set">);
   if (flags.json) output.print(jsonLine(rule));
-  else output.print(rule.on === true ? `The rule ${rule.name} is on.` : `The rule ${rule.name} is kept, and off. \`plexus rules try\` shows what it would have found; set it with --on then.`); // prettier-ignore
+  else
+    output.print(
+      rule.on === true
+        ? `The rule ${rule.name} is on.`
+        : `The rule ${rule.name} is kept, and off. \`plexus rules try\` shows what it would have found; set it with --on then.`,
+    );
   return exitCodes.ok;
-} // prettier-ignore
+}
 
 /** `plexus rules try`. */
-export async function tryRule(flags: AdminFlags, told: { readonly file: string; readonly sinceMs?: number }, output: Output): Promise<number> {
+export async function tryRule(
+  flags: AdminFlags,
+  told: { readonly file: string; readonly sinceMs?: number },
+  output: Output,
+): Promise<number> {
   const body = { rule: await jsonIn(told.file), ...(told.sinceMs !== undefined && { sinceMs: told.sinceMs }) };
   const tried = await askNode<RuleTried>(flags, "POST", `${adminPath}/rules/try`, body);
   if (flags.json) output.print(jsonLine(tried));
@@ -56,10 +73,13 @@ export async function tryRule(flags: AdminFlags, told: { readonly file: string; 
     const rows = tried.findings.map(({ atMs, about }) => [timeText(atMs), withoutControls(about)]);
     if (rows.length > 0) output.print(renderTable(headed("when", "about"), rows, output));
     output.print(`${tried.found} found in ${tried.looked} entries since ${timeText(tried.sinceMs)}.`);
-    if (tried.cut) output.print(`There are more entries than one trial looks at: those after ${timeText(tried.untilMs)} were not. A later --since shows them.`); // prettier-ignore
+    if (tried.cut)
+      output.print(
+        `There are more entries than one trial looks at: those after ${timeText(tried.untilMs)} were not. A later --since shows them.`,
+      );
   }
   return exitCodes.ok;
-} // prettier-ignore
+}
 
 /** `plexus rules remove`. */
 export async function removeRule(flags: AdminFlags, name: string, output: Output): Promise<number> {
@@ -70,7 +90,11 @@ export async function removeRule(flags: AdminFlags, name: string, output: Output
 
 /** `plexus playbooks`. With --json one line a playbook. */
 export async function listPlaybooks(flags: AdminFlags, output: Output): Promise<number> {
-  const { playbooks } = await askNode<{ readonly playbooks: readonly ShownPlaybook[] }>(flags, "GET", `${adminPath}/playbooks`); // prettier-ignore
+  const { playbooks } = await askNode<{ readonly playbooks: readonly ShownPlaybook[] }>(
+    flags,
+    "GET",
+    `${adminPath}/playbooks`,
+  );
   if (flags.json) for (const playbook of playbooks) output.print(jsonLine(playbook));
   else {
     const rows = playbooks.map(({ name, mode, when, acts, note }) => [
@@ -80,38 +104,61 @@ export async function listPlaybooks(flags: AdminFlags, output: Output): Promise<
       withoutControls(describeActs(acts)),
       withoutControls(note ?? ""),
     ]);
-    output.print(playbooks.length === 0 ? "There are no playbooks." : renderTable(headed("playbook", "", "for", "does", "note"), rows, output)); // prettier-ignore
+    output.print(
+      playbooks.length === 0
+        ? "There are no playbooks."
+        : renderTable(headed("playbook", "", "for", "does", "note"), rows, output),
+    );
   }
   return exitCodes.ok;
 }
 
 /** `plexus playbooks set`. */
-export async function setPlaybook(flags: AdminFlags, told: { readonly name: string; readonly file: string }, output: Output): Promise<number> {
+export async function setPlaybook(
+  flags: AdminFlags,
+  told: { readonly name: string; readonly file: string },
+  output: Output,
+): Promise<number> {
   const path = `${adminPath}/playbooks/${encodeURIComponent(told.name)}`;
   const set = await askNode<ShownPlaybook>(flags, "PUT", path, await jsonIn(told.file));
   if (flags.json) output.print(jsonLine(set));
   else {
-    output.print(`The playbook ${withoutControls(set.name)} rehearses. \`plexus playbooks runs\` shows what it would have done; \`plexus playbooks switch ${withoutControls(set.name)} on\` has it act.`); // prettier-ignore
-    if (set.secret !== undefined) output.print(`Its pages are signed with this secret, which is shown this once: ${set.secret}`);
+    output.print(
+      `The playbook ${withoutControls(set.name)} rehearses. \`plexus playbooks runs\` shows what it would have done; \`plexus playbooks switch ${withoutControls(set.name)} on\` has it act.`,
+    );
+    if (set.secret !== undefined)
+      output.print(`Its pages are signed with this secret, which is shown this once: ${set.secret}`);
   }
   return exitCodes.ok;
-} // prettier-ignore
+}
 
 /** `plexus playbooks switch`. */
-export async function switchPlaybook(flags: AdminFlags, told: { readonly name: string; readonly on: boolean }, output: Output): Promise<number> {
-  const { playbooks } = await askNode<{ readonly playbooks: readonly ShownPlaybook[] }>(flags, "GET", `${adminPath}/playbooks`); // prettier-ignore
+export async function switchPlaybook(
+  flags: AdminFlags,
+  told: { readonly name: string; readonly on: boolean },
+  output: Output,
+): Promise<number> {
+  const { playbooks } = await askNode<{ readonly playbooks: readonly ShownPlaybook[] }>(
+    flags,
+    "GET",
+    `${adminPath}/playbooks`,
+  );
   const acts = playbooks.find(({ name }) => name === told.name)?.acts;
   if (told.on && acts !== undefined && !flags.json) output.print(`It will do: ${withoutControls(describeActs(acts))}.`);
   const path = `${adminPath}/playbooks/${encodeURIComponent(told.name)}/mode`;
   const body = told.on ? { mode: "on", ...(acts && { acts }) } : { mode: "dryRun" };
   const set = await askNode<ShownPlaybook>(flags, "POST", path, body);
-  output.print(flags.json ? jsonLine(set) : `The playbook ${withoutControls(set.name)} ${set.mode === "on" ? "is on: it acts by itself" : "rehearses"}.`); // prettier-ignore
+  output.print(
+    flags.json
+      ? jsonLine(set)
+      : `The playbook ${withoutControls(set.name)} ${set.mode === "on" ? "is on: it acts by itself" : "rehearses"}.`,
+  );
   return exitCodes.ok;
-} // prettier-ignore
+}
 
 /** `plexus playbooks remove`. */
 export async function removePlaybook(flags: AdminFlags, name: string, output: Output): Promise<number> {
-  const set = await askNode<ShownPlaybook>(flags, "DELETE", `${adminPath}/playbooks/${encodeURIComponent(name)}`); // prettier-ignore
+  const set = await askNode<ShownPlaybook>(flags, "DELETE", `${adminPath}/playbooks/${encodeURIComponent(name)}`);
   output.print(flags.json ? jsonLine(set) : `The playbook ${withoutControls(set.name)} is removed.`);
   return exitCodes.ok;
 }
@@ -130,7 +177,11 @@ export async function listRuns(flags: AdminFlags, limit: number, output: Output)
       withoutControls(about),
       withoutControls(describeRun(steps)),
     ]);
-    output.print(runs.length === 0 ? "No playbook has run yet." : renderTable(headed("run", "when", "playbook", "alert", "about", "what"), rows, output)); // prettier-ignore
+    output.print(
+      runs.length === 0
+        ? "No playbook has run yet."
+        : renderTable(headed("run", "when", "playbook", "alert", "about", "what"), rows, output),
+    );
   }
   return exitCodes.ok;
 }

@@ -54,7 +54,9 @@ function describe(done: Salvaged, to: string, color: boolean): string {
     ...(done.wasEncrypted ? ["It is not encrypted, as the damaged one was: plexus disk encrypt, once it runs."] : []),
     ...(done.diskKey === undefined
       ? []
-      : [`The keys of backups are wrapped by the key in ${done.diskKey}. Before the start, copy it: to disk.key in ${to}, or to where diskKey of its configuration says.`]), // prettier-ignore
+      : [
+          `The keys of backups are wrapped by the key in ${done.diskKey}. Before the start, copy it: to disk.key in ${to}, or to where diskKey of its configuration says.`,
+        ]),
     `Start it: plexus up --data ${to}`,
     "Keep the damaged folder until you have looked at what is in the new one.",
   ];

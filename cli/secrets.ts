@@ -30,10 +30,17 @@ export function describeSecrets({ secrets, own }: SecretsView, output: Pick<Outp
     rows.length === 0
       ? "There are no secrets. `plexus secrets set NAME --for HOST` takes one from standard input."
       : renderTable(
-          [{ head: "Name" }, { head: "For", wraps: true }, { head: "Used by", wraps: true }, { head: "Changed", leaves: 2 }, { head: "Version", align: "right", leaves: 1 }, { head: "", leaves: 1 }],
+          [
+            { head: "Name" },
+            { head: "For", wraps: true },
+            { head: "Used by", wraps: true },
+            { head: "Changed", leaves: 2 },
+            { head: "Version", align: "right", leaves: 1 },
+            { head: "", leaves: 1 },
+          ],
           rows,
           output,
-        ); // prettier-ignore
+        );
   if (own.length === 0) return table;
   return `${table}\nThese keep a secret by themselves: ${own.map(withoutControls).join(", ")}. \`plexus secrets adopt NAME ${withoutControls(own[0] ?? "")}\` gives it a name.`;
 }

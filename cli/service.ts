@@ -118,7 +118,9 @@ const pathOf = (user: boolean, place: ServicePlace): string =>
 function systemctl(user: boolean, place: ServicePlace, ...words: readonly string[]): void {
   const { status, said, missing } = place.run("systemctl", [...(user ? ["--user"] : []), ...words]);
   if (status === 0) return;
-  const reason = missing ? "there is no systemctl here; --dry-run prints the unit" : `systemctl ${words.join(" ")}: ${said}`; // prettier-ignore
+  const reason = missing
+    ? "there is no systemctl here; --dry-run prints the unit"
+    : `systemctl ${words.join(" ")}: ${said}`;
   throw new PlexusError(failure("BAD_REQUEST", { reason }));
 }
 

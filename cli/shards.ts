@@ -26,7 +26,9 @@ export async function listShards(flags: AdminFlags, { holder, only }: ShardsAske
   // Without the directory a list of none is no knowledge.
   const summary = view.groups.length === 0 ? demand(await readSummary(target)) : undefined;
   if (summary?.directoryAway !== undefined && !flags.json)
-    output.print(["Which groups of shard-holders there are, only the directory knows.", ...describeAway(summary)].join("\n")); // prettier-ignore
+    output.print(
+      ["Which groups of shard-holders there are, only the directory knows.", ...describeAway(summary)].join("\n"),
+    );
   else if (flags.json) {
     for (const { holders, ...group } of view.groups)
       for (const row of holders) output.print(jsonLine({ group: group.name, open: group.open, ...row }));

@@ -64,13 +64,19 @@ async function readReference(path: string): Promise<Reference> {
   } catch {
     // The same for what is no JSON.
   }
-  throw new PlexusError(failure("BAD_REQUEST", { field: "reference", reason: `${path} is not written by \`plexus shards put\`` })); // prettier-ignore
+  throw new PlexusError(
+    failure("BAD_REQUEST", { field: "reference", reason: `${path} is not written by \`plexus shards put\`` }),
+  );
 }
 
 /** `plexus shards put`. */
 export async function putFile(
   flags: AdminFlags,
-  { file, to = `${file}.ref`, keepMs }: { readonly file: string; readonly to: string | undefined; readonly keepMs: number | undefined }, // prettier-ignore
+  {
+    file,
+    to = `${file}.ref`,
+    keepMs,
+  }: { readonly file: string; readonly to: string | undefined; readonly keepMs: number | undefined },
   output: Output,
 ): Promise<number> {
   const call = slowly(await findNode(flags));
@@ -103,7 +109,10 @@ export async function putFile(
     throw error;
   }
   if (flags.json) output.print(jsonLine({ reference: to, sizeBytes, stripes: stripes.length }));
-  else output.print(`${describeBytes(sizeBytes)} in ${counted(stripes.length, "stripe")}. The reference is ${withoutControls(to)}: keep it, and keep it to yourself; without it nobody finds or reads the file.`); // prettier-ignore
+  else
+    output.print(
+      `${describeBytes(sizeBytes)} in ${counted(stripes.length, "stripe")}. The reference is ${withoutControls(to)}: keep it, and keep it to yourself; without it nobody finds or reads the file.`,
+    );
   return exitCodes.ok;
 }
 
@@ -198,7 +207,11 @@ export function describeHealth(health: StripeHealth, color: boolean, width = Inf
     paint(color, state === "well" ? "green" : state === "coming" || state === "unknown" ? "yellow" : "red", state),
   ]);
   const says =
-    well >= shards.length ? "whole" : well >= enough ? `can be read; ${shards.length - well} to be repaired` : "cannot be read now"; // prettier-ignore
+    well >= shards.length
+      ? "whole"
+      : well >= enough
+        ? `can be read; ${shards.length - well} to be repaired`
+        : "cannot be read now";
   return `Stripe ${id.slice(0, 16)}, ${schemeText(health)}: ${says}\n${renderTable(columns, cells, { color, columns: width })}`;
 }
 
@@ -210,7 +223,12 @@ export async function dropFile(
 ): Promise<number> {
   const { stripes, sizeBytes } = await readReference(reference);
   if (!yes && !(await isSure(`Keep ${describeBytes(sizeBytes)} of ${withoutControls(reference)} no longer?`)))
-    throw new PlexusError(failure("BAD_REQUEST", { field: "--yes", reason: "nothing was dropped: confirm it in a terminal, or with --yes" })); // prettier-ignore
+    throw new PlexusError(
+      failure("BAD_REQUEST", {
+        field: "--yes",
+        reason: "nothing was dropped: confirm it in a terminal, or with --yes",
+      }),
+    );
   const call = slowly(await findNode(flags));
   for (const stripe of stripes) demand(await call("stripes.release", { stripe }));
   // Kept until here: a holder that did not answer must be told again.
@@ -249,6 +267,9 @@ export async function healShards(flags: AdminFlags, output: Output): Promise<num
 export async function trustNode(flags: AdminFlags, node: string, output: Output): Promise<number> {
   const done = await operate(flags, "cluster.trust", { node });
   if (flags.json) output.print(jsonLine(done));
-  else output.print(`${withoutControls(node)} is trusted: new shards are counted on there, from some seconds on. Audits go on.`); // prettier-ignore
+  else
+    output.print(
+      `${withoutControls(node)} is trusted: new shards are counted on there, from some seconds on. Audits go on.`,
+    );
   return exitCodes.ok;
 }

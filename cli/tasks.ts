@@ -76,7 +76,9 @@ export async function watchTask(flags: AdminFlags, id: string, output: Output): 
   let said = "";
   for (;;) {
     const task = demand(await callsTo(target)("tasks.show", { id }));
-    const line = flags.json ? jsonLine(task) : `${withoutControls(task.what)}: ${task.state}${Object.keys(task.progress).length === 0 ? "" : `, ${progressWords(task)}`}`; // prettier-ignore
+    const line = flags.json
+      ? jsonLine(task)
+      : `${withoutControls(task.what)}: ${task.state}${Object.keys(task.progress).length === 0 ? "" : `, ${progressWords(task)}`}`;
     if (line !== said) output.print(line);
     said = line;
     if (isTaskOver(task)) {
@@ -102,7 +104,11 @@ export async function repeatTask(flags: AdminFlags, id: string, output: Output):
   const target: Target = await findNode(flags);
   const { again, state } = demand(await callsTo(target)("tasks.show", { id }));
   if (again === undefined) {
-    output.printError(state === "running" || state === "waiting" ? `${id} is under way.` : `${id} cannot be begun again from here: use the command that began it.`); // prettier-ignore
+    output.printError(
+      state === "running" || state === "waiting"
+        ? `${id} is under way.`
+        : `${id} cannot be begun again from here: use the command that began it.`,
+    );
     return exitCodes.failed;
   }
   const begun = demand(await callNode<{ readonly id?: string }>(target, again.method, again.path, again.body));

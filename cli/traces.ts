@@ -72,10 +72,12 @@ export function waterfall({ spans }: Pick<TraceView, "spans">, color: boolean): 
     const length = Math.max(1, Math.min(barChars - start, Math.round((wide / 100) * barChars)));
     const bar = `${" ".repeat(start)}${"█".repeat(length)}`.padEnd(barChars);
     const took = `${one.tookMs.toFixed(2)} ms`.padStart(12);
-    const facts = Object.entries(one.facts).map(([name, value]) => `${withoutControls(name)}=${withoutControls(String(value))}`); // prettier-ignore
+    const facts = Object.entries(one.facts).map(
+      ([name, value]) => `${withoutControls(name)}=${withoutControls(String(value))}`,
+    );
     const end = one.error === undefined ? "" : ` ${paint(color, "red", withoutControls(one.error))}`;
     const what = `${"  ".repeat(depth)}${withoutControls(one.name)} @${withoutControls(one.node)}`;
-    return `${paint(color, one.error === undefined ? "cyan" : "red", bar)} ${took}  ${what}${end}  ${facts.join(" ")}`.trimEnd(); // prettier-ignore
+    return `${paint(color, one.error === undefined ? "cyan" : "red", bar)} ${took}  ${what}${end}  ${facts.join(" ")}`.trimEnd();
   });
   if (lines.length < spans.length) lines.push(`and ${spans.length - lines.length} more; --json has all`);
   return lines.join("\n");

@@ -145,7 +145,9 @@ function explainStart(thrown: unknown, config: Config): unknown {
       return invalid(message, { field: "grpc", value, reason: why });
     }
     const control = config.control === undefined ? undefined : parseControl(config.control);
-    const isControl = control !== undefined && ("path" in control ? address === control.path : taken === control.port && taken !== config.port); // prettier-ignore
+    const isControl =
+      control !== undefined &&
+      ("path" in control ? address === control.path : taken === control.port && taken !== config.port);
     if (isControl) {
       const why = code === "EADDRINUSE" ? "which is in use by another process" : `because ${reason}`;
       const message = `The control endpoint cannot be at ${config.control}, ${why}; choose another place with --control.`;

@@ -26,7 +26,10 @@ export async function showDays(flags: AdminFlags, { days, team, csv }: DaysAsked
   }
   if (team !== undefined && rows.length > 0 && !rows.some(({ teams }) => teams.some((one) => one.team === team))) {
     const known = [...new Set(rows.flatMap(({ teams }) => teams.map((one) => one.team)))];
-    const reason = known.length === 0 ? "no team did anything in these days; `plexus budgets set NAME team ada bob` makes one" : `the teams of these days are ${known.join(", ")}`; // prettier-ignore
+    const reason =
+      known.length === 0
+        ? "no team did anything in these days; `plexus budgets set NAME team ada bob` makes one"
+        : `the teams of these days are ${known.join(", ")}`;
     throw new PlexusError(failure("BAD_REQUEST", { team, reason }));
   }
   if (csv) output.print(csvOfDays(rows).trimEnd());
@@ -36,7 +39,12 @@ export async function showDays(flags: AdminFlags, { days, team, csv }: DaysAsked
 }
 
 /** Days as a person reads them, the newest first. */
-export function describeDays(rows: readonly ActivityDay[], team: string | undefined, color: boolean, width = Infinity): string {
+export function describeDays(
+  rows: readonly ActivityDay[],
+  team: string | undefined,
+  color: boolean,
+  width = Infinity,
+): string {
   const counts = rows.flatMap((row): readonly (readonly [ActivityDay, ActivityCount])[] => {
     const one = team === undefined ? row : row.teams.find((known) => known.team === team);
     return one === undefined ? [] : [[row, one]];
@@ -62,4 +70,4 @@ export function describeDays(rows: readonly ActivityDay[], team: string | undefi
     ].map(withoutControls),
   );
   return renderTable(columns, cells, { color, columns: width });
-} // prettier-ignore
+}

@@ -18,9 +18,10 @@ export interface UsageAsked {
 export async function showUsage(flags: AdminFlags, asked: UsageAsked, output: Output): Promise<number> {
   const { mine, person, days } = asked;
   if (mine && (flags.url === undefined || person !== undefined)) {
-    const reason = person === undefined ? "--mine needs --url: it is of the person who signed in there" : "--mine or --person";
+    const reason =
+      person === undefined ? "--mine needs --url: it is of the person who signed in there" : "--mine or --person";
     throw new PlexusError(failure("BAD_REQUEST", { reason }));
-  } // prettier-ignore
+  }
   const target = await findNode(flags);
   const ask = async (before?: string): Promise<UsageView> => {
     const some = { ...(days !== undefined && { days }), ...(before !== undefined && { before }) };

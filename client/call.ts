@@ -19,7 +19,10 @@ export type CallInput<Name extends OperationName> =
     : readonly [input: OperationInput<Name>];
 
 /** Calls an operation. */
-export type Call = <Name extends OperationName>(name: Name, ...input: CallInput<Name>) => Promise<Result<OperationAnswer<Name>>>; // prettier-ignore
+export type Call = <Name extends OperationName>(
+  name: Name,
+  ...input: CallInput<Name>
+) => Promise<Result<OperationAnswer<Name>>>;
 
 /** Calls by what sends requests. */
 export const callsBy =

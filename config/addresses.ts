@@ -26,7 +26,6 @@ export function meshProblem(mesh: MeshPlaces): { readonly field: string; readonl
     ["mesh.announce", announce],
     ["mesh.peers", peers],
   ] as const)
-    // prettier-ignore
     for (const [index, address] of addresses.entries()) {
       const reason = multiaddrProblem(address);
       if (reason !== undefined) return { field: `${field}.${index}`, reason: `${address}: ${reason}` };

@@ -107,7 +107,9 @@ export function explainConfig(
   const merged = (): Raw => withDerived(checked.map(({ layer }) => layer).reduce(merge, base), context);
   const copies = ["replicas", "minInSync"] as const;
   const { minInSync, replicas } = merged() as Partial<Config>;
-  const isOfCluster = copies.some((name) => checked.some(({ source, layer }) => (source === "cluster" || source === "node") && name in layer)); // prettier-ignore
+  const isOfCluster = copies.some((name) =>
+    checked.some(({ source, layer }) => (source === "cluster" || source === "node") && name in layer),
+  );
   if (isOfCluster && Number(minInSync) > Number(replicas))
     for (const set of ["all", "node"] as const)
       for (const name of copies) {
@@ -204,7 +206,10 @@ function checkTogether(config: Partial<Config>): void {
   const place = control === undefined ? undefined : parseControl(control);
   if (place !== undefined && "host" in place) {
     if (!isLoopback(place.host.includes(":") ? `[${place.host}]` : place.host) && tls.cert === undefined)
-      refuse("control", `tokens would cross the network for all to read: ${place.host} needs TLS (--tls-cert, --tls-key), or listen on 127.0.0.1 or unix:/path`); // prettier-ignore
+      refuse(
+        "control",
+        `tokens would cross the network for all to read: ${place.host} needs TLS (--tls-cert, --tls-key), or listen on 127.0.0.1 or unix:/path`,
+      );
     if (place.port !== 0 && (place.port === port || place.port === mesh?.port))
       refuse("control", `its port is taken by ${place.port === port ? "port" : "mesh.port"} (${place.port})`);
   }

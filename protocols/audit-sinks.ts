@@ -94,10 +94,25 @@ export interface SinkTested {
 }
 
 const days = Type.Integer({ minimum: 1, maximum: 36_500 });
-const areas = ["signIn", "power", "cluster", "models", "backups", "keys", "data", "audit", "settings"] as const satisfies readonly AuditArea[]; // prettier-ignore
+const areas = [
+  "signIn",
+  "power",
+  "cluster",
+  "models",
+  "backups",
+  "keys",
+  "data",
+  "audit",
+  "settings",
+] as const satisfies readonly AuditArea[];
 const severities = ["info", "notice", "warning", "alert"] as const satisfies readonly AuditSeverity[];
 const each = <Name extends string>(names: readonly Name[]) =>
-  object(Object.fromEntries(names.map((name) => [name, Type.Optional(days)])) as Record<Name, ReturnType<typeof Type.Optional<typeof days>>>); // prettier-ignore
+  object(
+    Object.fromEntries(names.map((name) => [name, Type.Optional(days)])) as Record<
+      Name,
+      ReturnType<typeof Type.Optional<typeof days>>
+    >,
+  );
 
 /** How long the audit is kept. Of several numbers that fit an entry the largest counts. */
 export const auditRetention = object({

@@ -22,8 +22,16 @@ export interface AuditActionRow {
   readonly changes?: true;
 }
 
-const row = (area: AuditArea, severity: AuditSeverity, power: Power, what: string): AuditActionRow => ({ area, severity, power, for: what }); // prettier-ignore
-const change = (area: AuditArea, severity: AuditSeverity, power: Power, what: string): AuditActionRow => ({ ...row(area, severity, power, what), changes: true }); // prettier-ignore
+const row = (area: AuditArea, severity: AuditSeverity, power: Power, what: string): AuditActionRow => ({
+  area,
+  severity,
+  power,
+  for: what,
+});
+const change = (area: AuditArea, severity: AuditSeverity, power: Power, what: string): AuditActionRow => ({
+  ...row(area, severity, power, what),
+  changes: true,
+});
 
 /** Every action. A name is never used for anything else later: entries are kept for years. */
 export const auditActions = {

@@ -36,11 +36,27 @@ const inRooms: readonly Permission[] = [
 /** The roles that every cluster has. */
 export const builtInRoles: readonly ClusterRole[] = [
   granting("owner", names, "Everything, and making other owners"),
-  granting("admin", names.filter((name) => !ofOwners.includes(name)), "Everything but making owners"), // prettier-ignore
-  granting("moderator", [...ofPeople, "people.see", "people.manage", "people.admit"], "A member who looks after people's accounts"), // prettier-ignore
+  granting(
+    "admin",
+    names.filter((name) => !ofOwners.includes(name)),
+    "Everything but making owners",
+  ),
+  granting(
+    "moderator",
+    [...ofPeople, "people.see", "people.manage", "people.admit"],
+    "A member who looks after people's accounts",
+  ),
   granting("member", ofPeople, "Everybody who has no other role"),
-  granting("guest", [...inRooms, "room.pin", "account.use", "account.see", "account.secure", "account.revoke"], "Talks in the rooms that somebody brought the guest into"), // prettier-ignore
-  granting("service", [...inRooms, "room.join", "account.use", "account.see", "agent.use", "model.use"], "A program with an account of its own"), // prettier-ignore
+  granting(
+    "guest",
+    [...inRooms, "room.pin", "account.use", "account.see", "account.secure", "account.revoke"],
+    "Talks in the rooms that somebody brought the guest into",
+  ),
+  granting(
+    "service",
+    [...inRooms, "room.join", "account.use", "account.see", "agent.use", "model.use"],
+    "A program with an account of its own",
+  ),
 ];
 
 /** Roles that no row replaces: nobody may lock everybody out of the repair. */
@@ -85,7 +101,13 @@ const everyScope: ReadonlySet<string> = new Set<Permission>(["account.use"]);
 
 /** The permissions that scopes name. */
 export const permissionsIn = (scopes: readonly string[]): readonly Permission[] =>
-  names.filter((name) => scopes.some((scope) => scope === name || (Object.hasOwn(scopeSets, scope) && (scopeSets[scope] as readonly Permission[]).includes(name)))); // prettier-ignore
+  names.filter((name) =>
+    scopes.some(
+      (scope) =>
+        scope === name ||
+        (Object.hasOwn(scopeSets, scope) && (scopeSets[scope] as readonly Permission[]).includes(name)),
+    ),
+  );
 
 /** The scopes that nobody knows. */
 export const unknownScopes = (scopes: readonly string[]): readonly string[] =>
@@ -94,11 +116,16 @@ export const unknownScopes = (scopes: readonly string[]): readonly string[] =>
 /** Whether the scopes of a key name a permission. */
 export const inScope = (scopes: readonly string[], permission: Permission): boolean =>
   everyScope.has(permission) ||
-  scopes.some((scope) => scope === permission || (Object.hasOwn(scopeSets, scope) && (scopeSets[scope] as readonly Permission[]).includes(permission))); // prettier-ignore
+  scopes.some(
+    (scope) =>
+      scope === permission ||
+      (Object.hasOwn(scopeSets, scope) && (scopeSets[scope] as readonly Permission[]).includes(permission)),
+  );
 
 const powerOf = (permission: Permission) => permissionOf(permission).power;
 /** Whether an API key can have a permission: nothing comes of it, and its row does not say otherwise. */
-export const isForKeys = (permission: Permission): boolean => powerOf(permission) === "none" && permissionOf(permission).apiKeys !== false; // prettier-ignore
+export const isForKeys = (permission: Permission): boolean =>
+  powerOf(permission) === "none" && permissionOf(permission).apiKeys !== false;
 /** Whether a control token can have a permission: nothing is given by it. */
 export const isForTokens = (permission: Permission): boolean => !isAtLeast(powerOf(permission), "within");
 /** Whether a session must have proved its person a short while ago. */
@@ -200,7 +227,9 @@ function isWithin({ from, to, days }: NonNullable<GrantWhen["hours"]>, nowMs: nu
  *  conditions. Undefined: they have all of it. */
 export function beyond(roles: readonly string[], grants: readonly Grant[], table: RoleTable): string | undefined {
   const covers = ({ permission, when }: Grant): boolean =>
-    roles.some((role) => (table.get(role)?.get(permission) ?? []).some((own) => own === undefined || isNarrower(when, own))); // prettier-ignore
+    roles.some((role) =>
+      (table.get(role)?.get(permission) ?? []).some((own) => own === undefined || isNarrower(when, own)),
+    );
   // A permission that this version does not know grants nothing here and may elsewhere: only who has all gives it.
   return grants.find((one) => !covers(one) && !(roles.includes("owner") && !Object.hasOwn(permissions, one.permission)))
     ?.permission;

@@ -30,7 +30,13 @@ export const recallAsked = object({ wish: backupWish, reason });
 /** Body of the route. */
 export const backupDownload = object({
   query: backupQuery,
-  request: Type.Optional(Type.String({ pattern: `^${keyText}$`, maxLength: 96, description: "A request that was approved; its own query counts then" })), // prettier-ignore
+  request: Type.Optional(
+    Type.String({
+      pattern: `^${keyText}$`,
+      maxLength: 96,
+      description: "A request that was approved; its own query counts then",
+    }),
+  ),
 });
 
 /** An archive that was prepared. */

@@ -362,8 +362,11 @@ export function isWholeTask({ sort, state, result }: Pick<TaskView, "sort" | "st
     return missed + (found.missedFiles?.total ?? 0) + (lost?.stripes ?? 0) === 0 && lost?.list !== true;
   }
   const { lost, lostUnits, failed } = found as { readonly [Name in "lost" | "lostUnits" | "failed"]?: Losses<unknown> };
-  return (lost?.total ?? 0) + (lostUnits?.total ?? 0) + (failed?.total ?? 0) + (found.weak ?? 0) === 0 && found.whole !== false;
-} // prettier-ignore
+  return (
+    (lost?.total ?? 0) + (lostUnits?.total ?? 0) + (failed?.total ?? 0) + (found.weak ?? 0) === 0 &&
+    found.whole !== false
+  );
+}
 
 /** What a node does, or did, with backups in a folder. */
 export interface BackupTask<Sort extends keyof BackupResults = keyof BackupResults> extends TaskView<Sort> {

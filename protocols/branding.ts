@@ -7,8 +7,10 @@ export const setBranding = object({
   name: Type.Optional(Type.Union([line(40), Type.Null()])),
   colour: Type.Optional(Type.Union([Type.String({ pattern: "^#[0-9a-f]{6}$", description: "#rrggbb" }), Type.Null()])),
   /** A PNG, JPEG or WebP that does not move, as base64. */
-  logo: Type.Optional(Type.Union([Type.String({ minLength: 1, maxLength: 44_000, pattern: "^[A-Za-z0-9+/]+={0,2}$" }), Type.Null()])),
-}); // prettier-ignore
+  logo: Type.Optional(
+    Type.Union([Type.String({ minLength: 1, maxLength: 44_000, pattern: "^[A-Za-z0-9+/]+={0,2}$" }), Type.Null()]),
+  ),
+});
 export type SetBranding = Static<typeof setBranding>;
 
 /** Body of the route. Where a part that it changes is not as the writer has seen it, nothing is changed:

@@ -25,7 +25,11 @@ export function describeNoMajority({ directory, nodes }: ClusterSummary): string
   const { needed, up, down } = quorumOf(directory, isThere);
   if (up >= needed) return undefined;
   const missing = needed - up;
-  const named = (ids: readonly string[]): string => ids.map((id) => withoutControls(rows.get(id)?.name ?? id)).toSorted().join(", "); // prettier-ignore
+  const named = (ids: readonly string[]): string =>
+    ids
+      .map((id) => withoutControls(rows.get(id)?.name ?? id))
+      .toSorted()
+      .join(", ");
   return `${needed} of the nodes ${named(directory.voters)} must be up, which keep the directory together: start ${missing === down.length ? "" : `${missing} of `}${named(down)}. If they are gone for good: plexus directory recover`;
 }
 
@@ -82,7 +86,9 @@ export function describeOutside({ nodes, directoryAway }: ClusterSummary): reado
       "The node that was asked is not among the members that the directory tells: it was evicted, or the directory lies on an older copy of its data. Keep its folder. Was it evicted, it joins again with an empty folder; else start the node that keeps the directory on its newest folder.",
     ];
   return self.joined === false
-    ? [`${withoutControls(self.name)}, which was asked, has not joined since it started: it serves no slots until it has. Its log says why (membership.join.waits).`] // prettier-ignore
+    ? [
+        `${withoutControls(self.name)}, which was asked, has not joined since it started: it serves no slots until it has. Its log says why (membership.join.waits).`,
+      ]
     : [];
 }
 

@@ -37,7 +37,7 @@ export function describeKept({ nodes, minInSync }: ClusterSummary, node: string)
   const takers = nodes.filter((one) => one.node !== node && isTaker(one)).length;
   if (own === undefined || minInSync === 1 || takers >= minInSync) return undefined;
   const name = withoutControls(own.name);
-  const others = takers === 0 ? "No other node" : takers === 1 ? "Only one other node" : `Only ${takers} other nodes`; // prettier-ignore
+  const others = takers === 0 ? "No other node" : takers === 1 ? "Only one other node" : `Only ${takers} other nodes`;
   return [
     `${others} can take copies now, and minInSync is ${minInSync}.`,
     `Until ${minInSync} can, draining nodes, ${name} included, keep the copies without which nothing could be written.`,
@@ -65,7 +65,9 @@ export function partInDirectory(
   if (directory.kind !== "replicated")
     return { directory: nodes.some((one) => one.node === node && one.directory), votes: false };
   const votes = directory.voters.includes(node);
-  const heirs = nodes.filter((one) => one.node !== node && one.up && one.state === "active" && one.roles.includes("manager")); // prettier-ignore
+  const heirs = nodes.filter(
+    (one) => one.node !== node && one.up && one.state === "active" && one.roles.includes("manager"),
+  );
   const stays = votes && heirs.length === 0;
   return { directory: stays, votes: votes && !stays };
 }

@@ -101,7 +101,8 @@ function wishOf({ directory, wanted }: DirectoryVoters, managers: readonly Clust
     return [
       `Wanted: ${wanted}; ${there}. With fewer than three one node keeps it: two would both be needed, so either one's death would stop it.`,
     ];
-  const short = managers.length < wanted ? " An even number is never chosen: it survives no more deaths than one less." : ""; // prettier-ignore
+  const short =
+    managers.length < wanted ? " An even number is never chosen: it survives no more deaths than one less." : "";
   return [`Wanted: ${wanted}; ${there}.${short}`];
 }
 

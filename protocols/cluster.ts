@@ -274,7 +274,14 @@ export interface ClusterSummary {
   readonly nodes: readonly ClusterNodeRow[];
   /** The busiest actors the answering node knows of, busiest first; absent while it knows none. */
   readonly busiest?: readonly BusyActor[];
-  readonly slots: { readonly total: number; readonly ok: number; readonly moving: number; readonly short: number; readonly blocked: number; readonly down: number }; // prettier-ignore
+  readonly slots: {
+    readonly total: number;
+    readonly ok: number;
+    readonly moving: number;
+    readonly short: number;
+    readonly blocked: number;
+    readonly down: number;
+  };
   /** By role; absent while there are none. */
   readonly stranded?: readonly StrandedSlots[];
 }

@@ -36,7 +36,13 @@ export function decodeFromPeer(bytes: Uint8Array): unknown {
 function containersOf(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = (at: number, size: number): number =>
-    at + size > bytes.length ? bytes.length : size === 1 ? view.getUint8(at) : size === 2 ? view.getUint16(at) : view.getUint32(at);
+    at + size > bytes.length
+      ? bytes.length
+      : size === 1
+        ? view.getUint8(at)
+        : size === 2
+          ? view.getUint16(at)
+          : view.getUint32(at);
   let count = 0;
   for (let at = 0; at < bytes.length;) {
     const head = bytes[at]!;
@@ -52,21 +58,48 @@ function containersOf(bytes: Uint8Array): number {
     }
   }
   return count;
-} // prettier-ignore
+}
 
 /** Of the heads from 0xc0 on: bytes that it has whatever it says, and bytes in which it says how many follow. */
 const heads: readonly (readonly [fixed: number, sized: number])[] = [
   // nil, unused, false, true
-  [1, 0], [1, 0], [1, 0], [1, 0],
+  [1, 0],
+  [1, 0],
+  [1, 0],
+  [1, 0],
   // bin 8, 16, 32; ext 8, 16, 32
-  [1, 1], [1, 2], [1, 4], [2, 1], [2, 2], [2, 4],
+  [1, 1],
+  [1, 2],
+  [1, 4],
+  [2, 1],
+  [2, 2],
+  [2, 4],
   // float 32, 64; uint 8 to 64; int 8 to 64
-  [5, 0], [9, 0], [2, 0], [3, 0], [5, 0], [9, 0], [2, 0], [3, 0], [5, 0], [9, 0],
+  [5, 0],
+  [9, 0],
+  [2, 0],
+  [3, 0],
+  [5, 0],
+  [9, 0],
+  [2, 0],
+  [3, 0],
+  [5, 0],
+  [9, 0],
   // fixext 1 to 16
-  [3, 0], [4, 0], [6, 0], [10, 0], [18, 0],
+  [3, 0],
+  [4, 0],
+  [6, 0],
+  [10, 0],
+  [18, 0],
   // str 8, 16, 32; array 16, 32; map 16, 32
-  [1, 1], [1, 2], [1, 4], [1, 2], [1, 4], [1, 2], [1, 4],
-]; // prettier-ignore
+  [1, 1],
+  [1, 2],
+  [1, 4],
+  [1, 2],
+  [1, 4],
+  [1, 2],
+  [1, 4],
+];
 
 /** How many bytes `encode` makes of plain data at most, and seldom many fewer, without encoding it. Infinity when it is nested
  *  deeper than what peers take. */

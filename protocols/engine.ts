@@ -30,15 +30,23 @@ import type {
 
 /** One row an engine. `part: never`: everything is in the answer. */
 export interface EngineTable {
-  readonly generate: { readonly request: GenerationRequest; readonly part: GenerationPart; readonly answer: GenerationAnswer };
+  readonly generate: {
+    readonly request: GenerationRequest;
+    readonly part: GenerationPart;
+    readonly answer: GenerationAnswer;
+  };
   readonly embed: { readonly request: EmbedRequest; readonly part: never; readonly answer: EmbedAnswer };
   readonly rerank: { readonly request: RerankRequest; readonly part: never; readonly answer: RerankAnswer };
   readonly classify: { readonly request: ClassifyRequest; readonly part: never; readonly answer: ClassifyAnswer };
-  readonly transcribe: { readonly request: TranscribeRequest; readonly part: TranscribePart; readonly answer: TranscribeAnswer };
+  readonly transcribe: {
+    readonly request: TranscribeRequest;
+    readonly part: TranscribePart;
+    readonly answer: TranscribeAnswer;
+  };
   readonly speak: { readonly request: SpeakRequest; readonly part: SpeakPart; readonly answer: SpeakAnswer };
   readonly draw: { readonly request: DrawRequest; readonly part: never; readonly answer: DrawAnswer };
   readonly tokenize: { readonly request: TokenizeRequest; readonly part: never; readonly answer: TokenizeAnswer };
-} // prettier-ignore
+}
 
 /** What an engine is called. */
 export type EngineName = keyof EngineTable;

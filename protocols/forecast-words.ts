@@ -10,7 +10,8 @@ export const scarceNouns: Readonly<Record<ScarceThing, string>> = {
   models: "Places of models",
 };
 
-const amount = (of: ScarceThing, value: number): string => (of === "models" ? String(Math.round(value * 10) / 10) : describeBytes(value)); // prettier-ignore
+const amount = (of: ScarceThing, value: number): string =>
+  of === "models" ? String(Math.round(value * 10) / 10) : describeBytes(value);
 
 /** `12.0 GiB of 100.0 GiB`. */
 export const describeFree = ({ of, free, total }: Forecast): string => `${amount(of, free)} of ${amount(of, total)}`;
@@ -25,8 +26,10 @@ export function describeForecast({ of, says, perDay = 0, overDays = 0, daysLeft 
   const { likely, earliest, latest } = daysLeft;
   const pace = `${amount(of, perDay)} a day less, seen over ${time(overDays)}`;
   const range = `earliest ${time(earliest)}, ${latest === undefined ? "and it may well not" : `latest ${time(latest)}`}`;
-  return says === "ends" ? `ends in about ${time(likely)} (${range}): ${pace}` : `falls, and ends in no time that can be said: ${pace}`;
-} // prettier-ignore
+  return says === "ends"
+    ? `ends in about ${time(likely)} (${range}): ${pace}`
+    : `falls, and ends in no time that can be said: ${pace}`;
+}
 
 /** What helps. */
 export const scarceAdvice: Readonly<Record<ScarceThing, string>> = {

@@ -147,7 +147,12 @@ export function mappedRoles(
 export function accountNames(said: readonly (string | undefined)[]): readonly string[] {
   const plain = said.flatMap((one) => {
     const text = (one ?? "").split("@", 1)[0] ?? "";
-    const name = text.normalize("NFKD").toLowerCase().replace(/[^a-z0-9_-]+/g, "-").replace(/^[^a-z0-9]+|-+$/g, "").slice(0, 28); // prettier-ignore
+    const name = text
+      .normalize("NFKD")
+      .toLowerCase()
+      .replace(/[^a-z0-9_-]+/g, "-")
+      .replace(/^[^a-z0-9]+|-+$/g, "")
+      .slice(0, 28);
     return name === "" ? [] : [name];
   });
   return [...new Set(plain)];

@@ -29,8 +29,23 @@ export type Preference = (typeof preferences)[number];
 
 /** Languages that a question's is told apart from the others. */
 export const questionLanguages = [
-  "ar", "de", "el", "en", "es", "fr", "he", "hi", "it", "ja", "ko", "nl", "pt", "ru", "th", "zh",
-] as const; // prettier-ignore
+  "ar",
+  "de",
+  "el",
+  "en",
+  "es",
+  "fr",
+  "he",
+  "hi",
+  "it",
+  "ja",
+  "ko",
+  "nl",
+  "pt",
+  "ru",
+  "th",
+  "zh",
+] as const;
 /** One of them. */
 export type QuestionLanguage = (typeof questionLanguages)[number];
 

@@ -91,8 +91,10 @@ export function noticeText(
   if (action === "auditUnsent")
     return `Entries of the audit up to ${facts["upTo"] ?? ""} were removed, though a system that it is sent to had confirmed only ${facts["confirmed"] ?? ""}. See plexus audit push list.`;
   if (action === "budgetWarned") return `${of} "${budget}" is nearly used up: ${sum}. ${until}`;
-  if (action === "alert") return `Alert ${facts["alert"] ?? ""}, ${facts["about"] ?? ""}: ${facts["title"] ?? ""}. See plexus alerts.`; // prettier-ignore
-  if (action === "runPlaybook") return `Playbook ${facts["playbook"] ?? ""}${facts["mode"] === "dryRun" ? " (rehearsal)" : ""} for alert ${facts["alert"] ?? ""}, ${facts["about"] ?? ""}: ${facts["steps"] ?? ""}.`; // prettier-ignore
+  if (action === "alert")
+    return `Alert ${facts["alert"] ?? ""}, ${facts["about"] ?? ""}: ${facts["title"] ?? ""}. See plexus alerts.`;
+  if (action === "runPlaybook")
+    return `Playbook ${facts["playbook"] ?? ""}${facts["mode"] === "dryRun" ? " (rehearsal)" : ""} for alert ${facts["alert"] ?? ""}, ${facts["about"] ?? ""}: ${facts["steps"] ?? ""}.`;
   if (action === "taskEnded") return taskText(notice);
   if (action !== "budgetUsedUp") return backupText(notice, me);
   const then =

@@ -217,10 +217,16 @@ export interface PlaybookOrder {
 
 /** The permissions that an admin who makes alerts of a source needs: those for what the playbooks that are on for it do
  *  by themselves. How severe its alerts are can be set, so that is not looked at. */
-export const neededFor = (source: string, playbooks: readonly Pick<Playbook, "mode" | "when" | "acts">[]): readonly Permission[] => [
+export const neededFor = (
+  source: string,
+  playbooks: readonly Pick<Playbook, "mode" | "when" | "acts">[],
+): readonly Permission[] => [
   ...new Set(
     playbooks
-      .filter(({ mode, when: { sources } }) => mode === "on" && (sources?.some((one) => one === source || one === `${source.split("/", 1)[0]}/*`) ?? true))
+      .filter(
+        ({ mode, when: { sources } }) =>
+          mode === "on" && (sources?.some((one) => one === source || one === `${source.split("/", 1)[0]}/*`) ?? true),
+      )
       .flatMap(({ acts }) => acts.map((act): Permission => playbookActs[act.do].needs)),
   ),
-]; // prettier-ignore
+];

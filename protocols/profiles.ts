@@ -70,7 +70,12 @@ export function v8ProfileOf({ of, tree }: Pick<Profile, "of" | "tree">): object 
     return {
       nodes: [
         { id: 1, callFrame: root, hitCount: 0, children: roots.map(idOf) },
-        ...tree.rows.map(([frame, , self], at) => ({ id: idOf(at), callFrame: callFrameOf(frame), hitCount: self > 0 ? 1 : 0, children: (children[at] ?? []).map(idOf) })),
+        ...tree.rows.map(([frame, , self], at) => ({
+          id: idOf(at),
+          callFrame: callFrameOf(frame),
+          hitCount: self > 0 ? 1 : 0,
+          children: (children[at] ?? []).map(idOf),
+        })),
       ],
       startTime: 0,
       endTime: tree.total,
@@ -79,7 +84,12 @@ export function v8ProfileOf({ of, tree }: Pick<Profile, "of" | "tree">): object 
     };
   }
   // Children come after their parents: from the end on each is whole when it is put into its parent.
-  const made = tree.rows.map(([frame, , self], at) => ({ id: idOf(at), callFrame: callFrameOf(frame), selfSize: self, children: [] as object[] }));
+  const made = tree.rows.map(([frame, , self], at) => ({
+    id: idOf(at),
+    callFrame: callFrameOf(frame),
+    selfSize: self,
+    children: [] as object[],
+  }));
   for (let at = made.length - 1; at >= 0; at -= 1) made[tree.rows[at]?.[1] ?? -1]?.children.unshift(made[at] as object);
   return { head: { id: 1, callFrame: root, selfSize: 0, children: roots.map((at) => made[at]) }, samples: [] };
-} // prettier-ignore
+}

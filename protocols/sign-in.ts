@@ -109,7 +109,10 @@ function fits(fact: Fact, factors: Factors): boolean {
 const isFirst = (fact: Fact): boolean =>
   fact.type === "password" || fact.type === "identity" || (fact.type === "passkey" && fact.verified);
 const isSecond = (fact: Fact): boolean =>
-  fact.type === "totp" || fact.type === "recovery" || fact.type === "passkey" || (fact.type === "identity" && fact.two === true); // prettier-ignore
+  fact.type === "totp" ||
+  fact.type === "recovery" ||
+  fact.type === "passkey" ||
+  (fact.type === "identity" && fact.two === true);
 
 /** What an account could make a first proof with. */
 export const firstFactors = (factors: Factors, demands: SignInDemands): readonly Factor[] => [
@@ -152,7 +155,13 @@ export function signInState(factors: Factors, demands: SignInDemands, facts: rea
 
 /** Where a fresh proof of somebody who is signed in stands: one of the strongest factors that the account has. */
 export function proofState(factors: Factors, facts: readonly Fact[]): SignInState {
-  const strongest = hasSecond(factors) ? secondFactors(factors) : factors.password ? (["password"] as const) : firstFactors(factors, noDemands); // prettier-ignore
-  const proofs = counting(facts, factors).filter(({ type }) => strongest.includes(type) || (type === "recovery" && hasSecond(factors))); // prettier-ignore
+  const strongest = hasSecond(factors)
+    ? secondFactors(factors)
+    : factors.password
+      ? (["password"] as const)
+      : firstFactors(factors, noDemands);
+  const proofs = counting(facts, factors).filter(
+    ({ type }) => strongest.includes(type) || (type === "recovery" && hasSecond(factors)),
+  );
   return proofs.length > 0 ? { type: "done", proofs } : { type: "needs", of: strongest };
 }

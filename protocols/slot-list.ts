@@ -37,14 +37,20 @@ export function shownSlots(slots: readonly ClusterSlotRow[], wanted: SlotsWanted
   const isFound = finder(text);
   const found = slots.filter(
     (row) =>
-      (show === "faulty" ? row.status !== "ok" : show === "held" ? row.held !== undefined : show === "own" ? !isOfRole(row.slot) : true) &&
+      (show === "faulty"
+        ? row.status !== "ok"
+        : show === "held"
+          ? row.held !== undefined
+          : show === "own"
+            ? !isOfRole(row.slot)
+            : true) &&
       (node === "" || row.owner === node || row.inSync.includes(node) || row.learners.includes(node)) &&
       isFound(row.slot),
   );
   return order === "load"
     ? found.toSorted((one, other) => (other.turnsPerSecond ?? 0) - (one.turnsPerSecond ?? 0))
     : found.toSorted((one, other) => byNumber.compare(one.slot, other.slot));
-} // prettier-ignore
+}
 
 /** One page of them. Slots go while somebody looks: behind the last page is the last page. */
 export function slotPage(slots: readonly ClusterSlotRow[], wanted: SlotsWanted): SlotPage {

@@ -131,7 +131,8 @@ export function taskOfBackup(task: ClusterBackupTask): AdminTask {
     ...(endedAtMs !== undefined && { endedAtMs }),
     progress,
     ...(error !== undefined && { error }),
-    ...(task.cancelledBy !== undefined && !over && { advice: `${task.cancelledBy} cancelled it; it ends as soon as its runner hears of that.` }), // prettier-ignore
+    ...(task.cancelledBy !== undefined &&
+      !over && { advice: `${task.cancelledBy} cancelled it; it ends as soon as its runner hears of that.` }),
     canCancel: !over && task.cancelledBy === undefined,
     // What is kept of it is not done twice.
     ...(task.resumable === true

@@ -42,7 +42,10 @@ export function cleaned(text: string, kind: TextKind): string {
   if (unmatched.length === 0) return replaced;
   const places = new Set(unmatched.map(({ at }) => at));
   // Directional controls are single units.
-  return replaced.split("").filter((_, at) => !places.has(at)).join(""); // prettier-ignore
+  return replaced
+    .split("")
+    .filter((_, at) => !places.has(at))
+    .join("");
 }
 
 /** What is sent of what somebody wrote: without the whole blank lines before and after it, and with every other space, so that

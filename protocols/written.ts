@@ -152,7 +152,7 @@ export function stringifyWritten(value: unknown): string {
     return json.rawJSON(`"\\u0061${texts.length - 1}"`);
   });
   return texts.length === 0 ? text : text.replaceAll(/"\\u0061(\d+)"/g, (_mark, at: string) => texts[Number(at)] ?? "");
-} // prettier-ignore
+}
 
 /** The value of a text of JSON, to be written again: those numbers that would come out in another form keep theirs. Throws as
  *  `JSON.parse` does. */

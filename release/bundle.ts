@@ -182,7 +182,9 @@ export function licenceTexts(folders: readonly string[]): string {
         readonly version: string;
         readonly license?: unknown;
       };
-      const files = existsSync(folder) ? readdirSync(folder).filter((file) => /^(licen[cs]e|notice|copying)/i.test(file)) : []; // prettier-ignore
+      const files = existsSync(folder)
+        ? readdirSync(folder).filter((file) => /^(licen[cs]e|notice|copying)/i.test(file))
+        : [];
       const texts = files.map((file) => readFileSync(join(folder, file), "utf8").trim());
       return [`${name} ${version} (${typeof license === "string" ? license : "see below"})`, ...texts].join("\n\n");
     })

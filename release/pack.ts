@@ -17,7 +17,23 @@ import { bundle, licenceTexts, vendored } from "./bundle.ts";
 const root = join(import.meta.dirname, "..");
 /** What a running node needs besides its code. */
 const beside = ["bin", "LICENSE", "README.md", "CHANGELOG.md"];
-const shipped = ["actors", "bin", "cli", "config", "node", "packages", "protocols", "runtimes", "vendor", "web/dist", "LICENSE", "LICENSES.txt", "README.md", "CHANGELOG.md", "npm-shrinkwrap.json"]; // prettier-ignore
+const shipped = [
+  "actors",
+  "bin",
+  "cli",
+  "config",
+  "node",
+  "packages",
+  "protocols",
+  "runtimes",
+  "vendor",
+  "web/dist",
+  "LICENSE",
+  "LICENSES.txt",
+  "README.md",
+  "CHANGELOG.md",
+  "npm-shrinkwrap.json",
+];
 /** Builds of llama.cpp for processors, and for graphics cards where they come with the system; `plexus gpu install` fetches others. */
 const builds = ["linux-x64", "linux-arm64", "mac-arm64-metal", "mac-x64"].map((name) => `@node-llama-cpp/${name}`);
 
@@ -29,8 +45,18 @@ export function archiveManifest(
   wanted: Versions,
   llama: string | undefined,
 ): object {
-  const { dependencies: _all, devDependencies: _tools, overrides: _overrides, scripts: _scripts, private: _private, ...kept } = described; // prettier-ignore
-  const optionalDependencies = { ...described.optionalDependencies, ...(llama !== undefined && Object.fromEntries(builds.map((name) => [name, llama]))) }; // prettier-ignore
+  const {
+    dependencies: _all,
+    devDependencies: _tools,
+    overrides: _overrides,
+    scripts: _scripts,
+    private: _private,
+    ...kept
+  } = described;
+  const optionalDependencies = {
+    ...described.optionalDependencies,
+    ...(llama !== undefined && Object.fromEntries(builds.map((name) => [name, llama]))),
+  };
   const dependencies = Object.fromEntries(Object.entries(wanted).filter(([name]) => !(name in optionalDependencies)));
   return { ...kept, files: shipped, dependencies, optionalDependencies };
 }
@@ -55,7 +81,8 @@ export async function pack(out: string, withLlama: boolean): Promise<string> {
     await writeFile(join(staged, "LICENSES.txt"), licenceTexts([...taken, join(root, "node_modules", vendored)]));
 
     const versionOf = async (name: string): Promise<string> =>
-      (JSON.parse(await readFile(join(root, "node_modules", name, "package.json"), "utf8")) as { version: string }).version; // prettier-ignore
+      (JSON.parse(await readFile(join(root, "node_modules", name, "package.json"), "utf8")) as { version: string })
+        .version;
     const wanted = Object.fromEntries(
       await Promise.all(
         packages
@@ -63,7 +90,9 @@ export async function pack(out: string, withLlama: boolean): Promise<string> {
           .map(async (name) => [name, await versionOf(name)] as const),
       ),
     );
-    const described = JSON.parse(await readFile(join(from, "package.json"), "utf8")) as Parameters<typeof archiveManifest>[0]; // prettier-ignore
+    const described = JSON.parse(await readFile(join(from, "package.json"), "utf8")) as Parameters<
+      typeof archiveManifest
+    >[0];
     const manifest = archiveManifest(described, wanted, withLlama ? await versionOf(vendored) : undefined);
     await writeFile(join(staged, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
     // The versions of the lock, of what is left of it.
@@ -71,7 +100,9 @@ export async function pack(out: string, withLlama: boolean): Promise<string> {
     run("npm", ["install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], staged);
     await rename(join(staged, "package-lock.json"), join(staged, "npm-shrinkwrap.json"));
     await mkdir(out, { recursive: true });
-    const [made] = JSON.parse(run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", work], staged)) as { readonly filename: string }[]; // prettier-ignore
+    const [made] = JSON.parse(
+      run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", work], staged),
+    ) as { readonly filename: string }[];
     const name = made?.filename ?? "";
     const file = join(out, withLlama ? name : name.replace(/-(?=[^-]*$)/, "-without-llama-"));
     await cp(join(work, name), file);
@@ -92,10 +123,16 @@ export function bytesOf(path: string): number {
 export async function sizesOf(archive: string): Promise<Readonly<Record<string, number>>> {
   const prefix = await mkdtemp(join(tmpdir(), "plexus-installed-"));
   try {
-    run("npm", ["install", "--global", "--prefix", prefix, archive, "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], prefix); // prettier-ignore
+    run(
+      "npm",
+      ["install", "--global", "--prefix", prefix, archive, "--ignore-scripts", "--no-audit", "--no-fund", "--silent"],
+      prefix,
+    );
     const modules = join(prefix, "lib/node_modules/plexus/node_modules");
     const under = (path: string) => (existsSync(path) ? bytesOf(path) : 0);
-    const node = readdirSync(modules).filter((name) => name.startsWith("node-linux-")).reduce((sum, name) => sum + under(join(modules, name)), 0); // prettier-ignore
+    const node = readdirSync(modules)
+      .filter((name) => name.startsWith("node-linux-"))
+      .reduce((sum, name) => sum + under(join(modules, name)), 0);
     const llama = under(join(modules, "@node-llama-cpp"));
     const all = bytesOf(prefix);
     const inMB = (bytes: number) => Math.round(bytes / 1e5) / 10;

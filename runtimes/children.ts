@@ -30,11 +30,12 @@ export const forkOurs = (
   words: readonly string[],
   { env, streams }: Pick<ChildSettings, "env" | "streams">,
 ): ChildProcess =>
-  withNull((stdio) =>
-    // Flags of this process (an inspector port, a loader) are not the child's.
-    fork(fileURLToPath(program), [...words], { execArgv: [], env, serialization: "advanced", stdio }),
+  withNull(
+    (stdio) =>
+      // Flags of this process (an inspector port, a loader) are not the child's.
+      fork(fileURLToPath(program), [...words], { execArgv: [], env, serialization: "advanced", stdio }),
     [...streams, "ipc"],
-  ); // prettier-ignore
+  );
 
 /** Starts a program. `channel`: it gets one, by which it notices that this process has ended. */
 export const start = (
@@ -48,11 +49,15 @@ export const start = (
   );
 
 /** Runs a program to its end. */
-export const runWhole = (program: string, words: readonly string[], { env, folder, timeoutMs }: Omit<ChildSettings, "streams">) =>
+export const runWhole = (
+  program: string,
+  words: readonly string[],
+  { env, folder, timeoutMs }: Omit<ChildSettings, "streams">,
+) =>
   withNull(
     (stdio) => spawnSync(program, [...words], { encoding: "utf8", env, cwd: folder, stdio, timeout: timeoutMs }),
     ["ignore", "pipe", "pipe"],
-  ); // prettier-ignore
+  );
 
 let isClosed = false;
 
@@ -90,11 +95,12 @@ function staysOpen(): readonly number[] {
   }
   return names.map(Number).filter((descriptor) => {
     try {
-      const [, flags = ""] = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, "latin1")) ?? [];
+      const [, flags = ""] =
+        /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, "latin1")) ?? [];
       return descriptor > 2 && (Number.parseInt(flags, 8) & endsAtProgram) === 0;
     } catch {
       // It was closed meanwhile; the one by which the folder was read always is.
       return false;
     }
   });
-} // prettier-ignore
+}

@@ -140,7 +140,8 @@ const groups: Rule = (asked) => {
   for (let layer = 0; layer < Math.min(layers, layersMax); layer += 1) {
     const [all, shared] = ["attention.head_count", "attention.head_count_kv"].map((name) => asked.inLayer(name, layer));
     if (all === undefined || shared === undefined || shared === 0) continue;
-    if (all % shared !== 0) return `its ${asked.key("attention.head_count")} is ${all}, no multiple of ${shared} (attention.head_count_kv)`; // prettier-ignore
+    if (all % shared !== 0)
+      return `its ${asked.key("attention.head_count")} is ${all}, no multiple of ${shared} (attention.head_count_kv)`;
   }
   return undefined;
 };
@@ -152,7 +153,8 @@ const attention: Rule = (asked) => {
   const tensor = asked.tensors.find(attends);
   if (tensor === undefined) return undefined;
   const count = asked.numbers("attention.head_count");
-  if (count?.every((one) => one === 0) === true) return `its ${asked.key("attention.head_count")} is 0, and it has tensor ${tensor.name}`; // prettier-ignore
+  if (count?.every((one) => one === 0) === true)
+    return `its ${asked.key("attention.head_count")} is 0, and it has tensor ${tensor.name}`;
   const width = asked.one("embedding_length");
   const most = Math.max(...(count ?? [1]));
   if (asked.one("attention.key_length") === undefined && width !== undefined && most > width)
@@ -164,14 +166,20 @@ const rope: Rule = (asked) => {
   const turned = asked.one("rope.dimension_count");
   const heads = Math.max(...(asked.numbers("attention.head_count") ?? [0]));
   const width = asked.one("embedding_length");
-  const key = asked.one("attention.key_length") ?? (heads > 0 && width !== undefined ? Math.floor(width / heads) : undefined);
+  const key =
+    asked.one("attention.key_length") ?? (heads > 0 && width !== undefined ? Math.floor(width / heads) : undefined);
   // Some architectures assert that it is not zero, and one computes for ever.
-  if (turned !== undefined && (turned % 2 !== 0 || (turned === 0 && asked.tensors.some(attends)) || (key !== undefined && turned > key)))
+  if (
+    turned !== undefined &&
+    (turned % 2 !== 0 || (turned === 0 && asked.tensors.some(attends)) || (key !== undefined && turned > key))
+  )
     return `its ${asked.key("rope.dimension_count")} is ${turned}, and a key is ${key ?? "some"} wide`;
   const kind = asked.word("rope.scaling.type");
   const kinds = ["none", "linear", "yarn", "longrope"];
-  return kind === undefined || kinds.includes(kind) ? undefined : `its ${asked.key("rope.scaling.type")} is none of ${kinds.join(", ")}`;
-}; // prettier-ignore
+  return kind === undefined || kinds.includes(kind)
+    ? undefined
+    : `its ${asked.key("rope.scaling.type")} is none of ${kinds.join(", ")}`;
+};
 
 /** What is between the layers' attention: not zero where there are tensors of it. */
 const inner: Rule = (asked) => {
@@ -192,12 +200,16 @@ const experts: Rule = (asked) => {
     return `it has ${count} experts, and uses none of them (${asked.key("expert_used_count")})`;
   const tensor = asked.tensors.find(({ name }) => /\.ffn_(?:up|down|gate|gate_up)_exps\.weight$/.test(name));
   const has = tensor?.dimensions[2] ?? 0;
-  if (tensor !== undefined && has !== (count ?? 0)) return `its ${asked.key("expert_count")} is ${count ?? 0}, and tensor ${tensor.name} has ${has}`; // prettier-ignore
+  if (tensor !== undefined && has !== (count ?? 0))
+    return `its ${asked.key("expert_count")} is ${count ?? 0}, and tensor ${tensor.name} has ${has}`;
   const [groups, groupsUsed] = ["expert_group_count", "expert_group_used_count"].map((name) => asked.one(name) ?? 0);
-  if (groups! > 1 && ((count ?? 0) % groups! !== 0 || groups! >= (count ?? 0) || groupsUsed! < 1 || groupsUsed! >= groups!))
+  if (
+    groups! > 1 &&
+    ((count ?? 0) % groups! !== 0 || groups! >= (count ?? 0) || groupsUsed! < 1 || groupsUsed! >= groups!)
+  )
     return `its ${count ?? 0} experts cannot be in ${groups} groups of which ${groupsUsed} are used`;
   return undefined;
-}; // prettier-ignore
+};
 
 /** How far a layer that keeps a state looks back. Where the tensor says otherwise, a load of one architecture does not end. */
 const states: Rule = (asked) => {
@@ -213,7 +225,7 @@ const everyByte: Rule = (_asked, { facts, byteMissing }) => {
   const isOfPieces = model !== undefined && "value" in model && model.value === "llama";
   if (!isOfPieces || byteMissing === undefined) return undefined;
   return `its vocabulary has no token for the byte 0x${byteMissing.toString(16).toUpperCase().padStart(2, "0")}, so it cannot read every text`;
-}; // prettier-ignore
+};
 
 const vocabulary: Rule = (asked, { facts, tensors, tokenTwice }) => {
   const list = (name: string) => facts.get(`tokenizer.ggml.${name}`);
@@ -222,18 +234,23 @@ const vocabulary: Rule = (asked, { facts, tensors, tokenTwice }) => {
   if (!("of" in tokens) || tokens.of !== 8) return "its tokenizer.ggml.tokens is not a list of texts";
   if (tokens.count === 0) return "its vocabulary is empty";
   if (tokenTwice !== undefined) return `its vocabulary has the token ${JSON.stringify(tokenTwice.slice(0, 40))} twice`;
-  for (const [name, of] of [["scores", 6], ["token_type", 5]] as const) {
+  for (const [name, of] of [
+    ["scores", 6],
+    ["token_type", 5],
+  ] as const) {
     const fact = list(name);
     if (fact !== undefined && (!("of" in fact) || fact.of !== of || fact.count < tokens.count))
       return `its tokenizer.ggml.${name} does not say one for each of ${tokens.count} tokens`;
   }
   const table = tensors.find(({ name }) => name === "token_embd.weight");
   const [width, rows] = table?.dimensions ?? [];
-  if (rows !== undefined && rows !== tokens.count) return `its table has ${rows} tokens, and its vocabulary ${tokens.count}`;
+  if (rows !== undefined && rows !== tokens.count)
+    return `its table has ${rows} tokens, and its vocabulary ${tokens.count}`;
   const said = asked.one("embedding_length");
-  if (said !== undefined && width !== undefined && width !== said) return `its ${asked.key("embedding_length")} is ${said}, and tensor token_embd.weight is ${width} wide`;
+  if (said !== undefined && width !== undefined && width !== said)
+    return `its ${asked.key("embedding_length")} is ${said}, and tensor token_embd.weight is ${width} wide`;
   return undefined;
-}; // prettier-ignore
+};
 
 const template: Rule = (_asked, { facts }) => {
   for (const [key, fact] of facts) {
@@ -255,7 +272,7 @@ export function templateFault(text: string): string | undefined {
   }
   if (deepest > templateDepthMax) return `is nested ${deepest} deep, and ${templateDepthMax} are the limit`;
   return undefined;
-} // prettier-ignore
+}
 
 const rules: readonly Rule[] = [
   finite,

@@ -52,10 +52,30 @@ const readSteps = 16;
 const propertyReadSteps = 4_000;
 const propertySteps = 16;
 
-const word: readonly Range[] = [[48, 57], [65, 90], [95, 95], [97, 122]]; // prettier-ignore
+const word: readonly Range[] = [
+  [48, 57],
+  [65, 90],
+  [95, 95],
+  [97, 122],
+];
 const digit: readonly Range[] = [[48, 57]];
-const space: readonly Range[] = [[9, 13], [32, 32], [160, 160], [0x1680, 0x1680], [0x2000, 0x200a], [0x2028, 0x2029], [0x202f, 0x202f], [0x205f, 0x205f], [0x3000, 0x3000], [0xfeff, 0xfeff]]; // prettier-ignore
-const lineEnds: readonly Range[] = [[10, 10], [13, 13], [0x2028, 0x2029]]; // prettier-ignore
+const space: readonly Range[] = [
+  [9, 13],
+  [32, 32],
+  [160, 160],
+  [0x1680, 0x1680],
+  [0x2000, 0x200a],
+  [0x2028, 0x2029],
+  [0x202f, 0x202f],
+  [0x205f, 0x205f],
+  [0x3000, 0x3000],
+  [0xfeff, 0xfeff],
+];
+const lineEnds: readonly Range[] = [
+  [10, 10],
+  [13, 13],
+  [0x2028, 0x2029],
+];
 const controls: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, f: 12, v: 11, 0: 0 };
 const last = 0x10_ff_ff;
 
@@ -72,7 +92,12 @@ export function beside(ranges: readonly Range[]): readonly Range[] {
 
 class Unknown extends Error {}
 
-const letter = (ranges: readonly Range[], also: readonly RegExp[] = [], not = false): Pattern => ({ type: "letter", ranges, also, not }); // prettier-ignore
+const letter = (ranges: readonly Range[], also: readonly RegExp[] = [], not = false): Pattern => ({
+  type: "letter",
+  ranges,
+  also,
+  not,
+});
 
 class Reader {
   readonly #text: readonly string[];
@@ -116,12 +141,15 @@ class Reader {
   }
 
   #repeated(of: Pattern): Pattern {
-    const [min, max] =
-      this.#takes("*") ? [0, Infinity]
-      : this.#takes("+") ? [1, Infinity]
-      : this.#takes("?") ? [0, 1]
-      : this.#sign === "{" ? this.#counts()
-      : [1, 1]; // prettier-ignore
+    const [min, max] = this.#takes("*")
+      ? [0, Infinity]
+      : this.#takes("+")
+        ? [1, Infinity]
+        : this.#takes("?")
+          ? [0, 1]
+          : this.#sign === "{"
+            ? this.#counts()
+            : [1, 1];
     if (min === 1 && max === 1) return of;
     // Which way is tried first is of no matter to whether there is one.
     this.#takes("?");
@@ -130,7 +158,8 @@ class Reader {
 
   #counts(): readonly [number, number] {
     const end = this.#text.indexOf("}", this.#at);
-    const [, least = "", comma = "", most = ""] = /^\{(\d+)(,?)(\d*)$/.exec(this.#text.slice(this.#at, end).join("")) ?? []; // prettier-ignore
+    const [, least = "", comma = "", most = ""] =
+      /^\{(\d+)(,?)(\d*)$/.exec(this.#text.slice(this.#at, end).join("")) ?? [];
     if (least === "") throw new Unknown();
     this.#at = end + 1;
     return [Number(least), comma === "" ? Number(least) : most === "" ? Infinity : Number(most)];
@@ -185,7 +214,10 @@ class Reader {
     if (code !== null) {
       this.#at += code[0].length;
       const point = Number.parseInt(code[1] ?? code[2] ?? code[3]!, 16);
-      const low = point >= 0xd8_00 && point <= 0xdb_ff ? /^\\u([dD][c-fC-F][\da-fA-F]{2})/.exec(this.#text.slice(this.#at, this.#at + 6).join("")) : null; // prettier-ignore
+      const low =
+        point >= 0xd8_00 && point <= 0xdb_ff
+          ? /^\\u([dD][c-fC-F][\da-fA-F]{2})/.exec(this.#text.slice(this.#at, this.#at + 6).join(""))
+          : null;
       if (low === null) return one(point);
       this.#at += 6;
       return one(0x1_00_00 + ((point - 0xd8_00) << 10) + (Number.parseInt(low[1]!, 16) - 0xdc_00));
@@ -243,7 +275,7 @@ export function hasPattern(pattern: Pattern, text: string, steps: Steps = new St
   } finally {
     steps.left -= most - Math.max(0, matcher.left);
   }
-} // prettier-ignore
+}
 
 type Then = (at: number) => boolean;
 
@@ -302,7 +334,11 @@ class Matcher {
 
   #again(pattern: Pattern & { readonly type: "repeat" }, count: number, at: number, then: Then): boolean {
     const { of, min, max } = pattern;
-    if (count < max && this.goes(of, at, (next) => (next > at || count < min) && this.#again(pattern, count + 1, next, then))) return true; // prettier-ignore
+    if (
+      count < max &&
+      this.goes(of, at, (next) => (next > at || count < min) && this.#again(pattern, count + 1, next, then))
+    )
+      return true;
     return count >= min && then(at);
   }
 
@@ -354,7 +390,9 @@ export function branchesOf(pattern: Pattern): readonly Branch[] | undefined {
     return all.every((one) => one !== undefined) ? all.flat() : undefined;
   }
   // What was taken away leaves nothing behind.
-  const parts = (pattern.type === "sequence" ? pattern.of : [pattern]).filter((one) => one.type !== "sequence" || one.of.length > 0);
+  const parts = (pattern.type === "sequence" ? pattern.of : [pattern]).filter(
+    (one) => one.type !== "sequence" || one.of.length > 0,
+  );
   const [only] = parts;
   if (parts.length === 1 && (only?.type === "ways" || only?.type === "sequence")) return branchesOf(only);
   const isEdge = (part: Pattern | undefined, at: "start" | "end"): boolean => part?.type === "edge" && part.at === at;
@@ -362,7 +400,7 @@ export function branchesOf(pattern: Pattern): readonly Branch[] | undefined {
   const ends = isEdge(parts.at(-1), "end");
   const of = parts.slice(begins ? 1 : 0, ends && parts.length > (begins ? 1 : 0) ? -1 : undefined);
   return of.some(hasEdge) ? undefined : [{ of, begins, ends }];
-} // prettier-ignore
+}
 
 const innerOf = (pattern: Pattern): readonly Pattern[] =>
   pattern.type === "sequence" || pattern.type === "ways"
@@ -385,9 +423,11 @@ export function isPlain(pattern: Pattern): boolean {
   const branches = branchesOf(pattern);
   if (branches === undefined) return false;
   // Behind a beginning that is open, each letter may begin it.
-  const sizes = branches.map(({ of, begins }) => of.reduce((sum, one) => sum + sizeOf(one), 0) * (begins ? 1 : openFactor));
+  const sizes = branches.map(
+    ({ of, begins }) => of.reduce((sum, one) => sum + sizeOf(one), 0) * (begins ? 1 : openFactor),
+  );
   return sizes.reduce((sum, one) => sum + one, 0) <= runtimeLimits.patternSizeMax;
-} // prettier-ignore
+}
 
 const openFactor = 16;
 

@@ -162,14 +162,19 @@ function reasonOf({ phase, pinned, keepAliveMs }: Model, { calls, nowMs, before 
   }
 }
 
-function waitReason({ plan, room }: Extract<Phase, { state: "fitting" }>, before: readonly string[], nowMs: number): string {
+function waitReason(
+  { plan, room }: Extract<Phase, { state: "fitting" }>,
+  before: readonly string[],
+  nowMs: number,
+): string {
   const needs = `it needs ${mebibytes(plan.memoryBytes)} MiB`;
   if (before.length > 0) return `${needs}, and is in line behind ${before.join(", ")}`;
-  if (room?.type === "unload") return `${needs}; ${room.models.join(", ")} ${room.models.length === 1 ? "leaves" : "leave"} for it`;
+  if (room?.type === "unload")
+    return `${needs}; ${room.models.join(", ")} ${room.models.length === 1 ? "leaves" : "leave"} for it`;
   if (room?.type === "wait" && room.untilMs !== undefined)
     return `${needs}, and what is in memory was loaded only now: it stays ${seconds(Math.max(0, room.untilMs - nowMs))} more`;
   return `${needs}, and waits until others have left`;
-} // prettier-ignore
+}
 
 /** Why a model failed, for people. */
 export function causeOf({ details, message }: Failure): string {

@@ -105,26 +105,31 @@ class Check {
 
   /** Schemas that hold for the same value. */
   readonly #parts: Rule = (schema, value, at, depth) => {
-    const listOf = (keyword: string): readonly unknown[] | undefined => Array.isArray(schema[keyword]) ? schema[keyword] as readonly unknown[] : undefined;
+    const listOf = (keyword: string): readonly unknown[] | undefined =>
+      Array.isArray(schema[keyword]) ? (schema[keyword] as readonly unknown[]) : undefined;
     const reference = schema["$ref"];
     if (reference !== undefined) {
       this.#steps.take(typeof reference === "string" ? reference.length : 1);
       const found = pointed(this.#document, reference);
-      if (found === undefined) this.#note(at, "$ref", `there is nothing at ${JSON.stringify(reference)}: it is not checked`);
+      if (found === undefined)
+        this.#note(at, "$ref", `there is nothing at ${JSON.stringify(reference)}: it is not checked`);
       else this.look(found.schema, value, at, depth + 1);
     }
     for (const part of listOf("allOf") ?? []) this.look(part, value, at, depth + 1);
     const some = listOf("anyOf");
-    if (some !== undefined && !some.some((part) => this.#fits(part, value, depth))) this.#note(at, "anyOf", "it fits none of them");
+    if (some !== undefined && !some.some((part) => this.#fits(part, value, depth)))
+      this.#note(at, "anyOf", "it fits none of them");
     const one = listOf("oneOf");
-    if (one !== undefined && one.filter((part) => this.#fits(part, value, depth)).length !== 1) this.#note(at, "oneOf", "it does not fit exactly one of them");
-    if ("not" in schema && this.#fits(schema["not"], value, depth)) this.#note(at, "not", "it fits what it may not fit");
+    if (one !== undefined && one.filter((part) => this.#fits(part, value, depth)).length !== 1)
+      this.#note(at, "oneOf", "it does not fit exactly one of them");
+    if ("not" in schema && this.#fits(schema["not"], value, depth))
+      this.#note(at, "not", "it fits what it may not fit");
     if ("if" in schema) {
       const branch = this.#fits(schema["if"], value, depth) ? schema["then"] : schema["else"];
       if (branch !== undefined) this.look(branch, value, at, depth + 1);
     }
     for (const keyword of unchecked) if (keyword in schema) this.#note(at, keyword, "it is not checked");
-  }; // prettier-ignore
+  };
 
   #text(schema: Keywords, value: string, at: string): void {
     const { minLength, maxLength, pattern, format } = schema;

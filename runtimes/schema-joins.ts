@@ -4,16 +4,37 @@ import type { Steps } from "./steps.ts";
 
 /** They allow and forbid nothing. */
 const notes: ReadonlySet<string> = new Set([
-  "$schema", "$id", "$anchor", "$comment", "$defs", "$vocabulary", "$dynamicAnchor", "$recursiveAnchor", "definitions", "title", "description", "default",
-  "examples", "example", "deprecated", "readOnly", "writeOnly", "contentEncoding", "contentMediaType", "contentSchema",
-]); // prettier-ignore
+  "$schema",
+  "$id",
+  "$anchor",
+  "$comment",
+  "$defs",
+  "$vocabulary",
+  "$dynamicAnchor",
+  "$recursiveAnchor",
+  "definitions",
+  "title",
+  "description",
+  "default",
+  "examples",
+  "example",
+  "deprecated",
+  "readOnly",
+  "writeOnly",
+  "contentEncoding",
+  "contentMediaType",
+  "contentSchema",
+]);
 
 /** Whether it says nothing of what is allowed, but for one keyword. */
 export const isBare = (schema: Keywords, but?: string): boolean =>
   Object.keys(schema).every((keyword) => keyword === but || notes.has(keyword) || keyword.startsWith("x-"));
 
 /** What a reference leads to within its document, and its name: one for all spellings. Undefined: nothing, or it is elsewhere. */
-export function pointed(document: unknown, reference: unknown): { readonly name: string; readonly schema: unknown } | undefined {
+export function pointed(
+  document: unknown,
+  reference: unknown,
+): { readonly name: string; readonly schema: unknown } | undefined {
   if (typeof reference !== "string" || !reference.startsWith("#")) return undefined;
   let steps: readonly string[];
   try {
@@ -27,7 +48,7 @@ export function pointed(document: unknown, reference: unknown): { readonly name:
     return typeof at === "object" && at !== null && Object.hasOwn(at, key) ? (at as Keywords)[key] : undefined;
   }, document);
   return schema === undefined ? undefined : { name: ["#", ...steps].join("/"), schema };
-} // prettier-ignore
+}
 
 /** One that was joined, and what of it is not said by that. */
 export interface Joined {
@@ -51,7 +72,8 @@ export function joined(schema: Keywords, document: unknown, steps: Steps): Joine
     let all: Keywords = rest;
     const take = (part: unknown, keyword: string): void => {
       parts += 1;
-      if (part === true || parts > partsMax) return void (part === true || left.push([keyword, "it is checked at the end"]));
+      if (part === true || parts > partsMax)
+        return void (part === true || left.push([keyword, "it is checked at the end"]));
       if (!isRecord(part)) return void left.push([keyword, "it is checked at the end"]);
       const { keywords, left: more } = merged(all, join(part), steps);
       all = keywords;
@@ -68,17 +90,30 @@ export function joined(schema: Keywords, document: unknown, steps: Steps): Joine
     return all;
   };
   return { keywords: join(schema), left };
-} // prettier-ignore
+}
 
-const most = (one: unknown, other: unknown): unknown => (typeof one === "number" && typeof other === "number" ? Math.max(one, other) : undefined); // prettier-ignore
-const least = (one: unknown, other: unknown): unknown => (typeof one === "number" && typeof other === "number" ? Math.min(one, other) : undefined); // prettier-ignore
+const most = (one: unknown, other: unknown): unknown =>
+  typeof one === "number" && typeof other === "number" ? Math.max(one, other) : undefined;
+const least = (one: unknown, other: unknown): unknown =>
+  typeof one === "number" && typeof other === "number" ? Math.min(one, other) : undefined;
 const both = (one: unknown, other: unknown): unknown => ({ allOf: [one, other] });
 
 /** How two values of a keyword become one; undefined: not here. */
 const joins: Readonly<Record<string, (one: unknown, other: unknown, steps: Steps) => unknown>> = {
-  minimum: most, exclusiveMinimum: most, minLength: most, minItems: most, minProperties: most,
-  maximum: least, exclusiveMaximum: least, maxLength: least, maxItems: least, maxProperties: least,
-  required: (one, other, steps) => (Array.isArray(one) && Array.isArray(other) ? [...new Set(steps.charged([...one, ...other] as unknown[]))] : undefined),
+  minimum: most,
+  exclusiveMinimum: most,
+  minLength: most,
+  minItems: most,
+  minProperties: most,
+  maximum: least,
+  exclusiveMaximum: least,
+  maxLength: least,
+  maxItems: least,
+  maxProperties: least,
+  required: (one, other, steps) =>
+    Array.isArray(one) && Array.isArray(other)
+      ? [...new Set(steps.charged([...one, ...other] as unknown[]))]
+      : undefined,
   type: typesOfBoth,
   enum: (one, other, steps) => {
     if (!Array.isArray(one) || !Array.isArray(other)) return undefined;
@@ -89,12 +124,14 @@ const joins: Readonly<Record<string, (one: unknown, other: unknown, steps: Steps
   properties: (one, other, steps) => {
     if (!isRecord(one) || !isRecord(other)) return undefined;
     steps.charged(Object.keys(one));
-    const shared = steps.charged(Object.keys(other)).map((key) => [key, Object.hasOwn(one, key) ? both(one[key], other[key]) : other[key]] as const);
+    const shared = steps
+      .charged(Object.keys(other))
+      .map((key) => [key, Object.hasOwn(one, key) ? both(one[key], other[key]) : other[key]] as const);
     return { ...one, ...Object.fromEntries(shared) };
   },
   items: (one, other) => (one === false || other === false ? false : both(one, other)),
   additionalProperties: (one, other) => (one === false || other === false ? false : both(one, other)),
-}; // prettier-ignore
+};
 
 function typesOfBoth(one: unknown, other: unknown, steps: Steps): unknown {
   const typesOf = (type: unknown): ReadonlySet<unknown> =>
@@ -111,8 +148,14 @@ function merged(one: Keywords, other: Keywords, steps: Steps): Joined {
   const keywords: Record<string, unknown> = { ...one };
   // What one of them closes, members of the other are beyond.
   const members = (schema: Keywords): Keywords => (isRecord(schema["properties"]) ? schema["properties"] : {});
-  for (const [closing, open] of [[one, other], [other, one]] as const)
-    if (closing["additionalProperties"] !== undefined && steps.charged(Object.keys(members(open))).some((name) => !Object.hasOwn(members(closing), name)))
+  for (const [closing, open] of [
+    [one, other],
+    [other, one],
+  ] as const)
+    if (
+      closing["additionalProperties"] !== undefined &&
+      steps.charged(Object.keys(members(open))).some((name) => !Object.hasOwn(members(closing), name))
+    )
       left.push(["additionalProperties", "beside members of another part it is checked at the end"]);
   steps.charged(Object.keys(one));
   for (const [keyword, value] of steps.charged(Object.entries(other))) {
@@ -124,4 +167,4 @@ function merged(one: Keywords, other: Keywords, steps: Steps): Joined {
     }
   }
   return { keywords, left };
-} // prettier-ignore
+}

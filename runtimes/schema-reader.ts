@@ -142,7 +142,8 @@ class Reader {
   /** One without references and without parts that hold all together. */
   #plain(schema: Keywords, place: string, depth: number): Shape {
     for (const keyword in schema)
-      if (beyond.has(keyword) && !asksNothing(schema, keyword, this.#steps)) this.#leave(`${place}/${keyword}`, "it is checked at the end");
+      if (beyond.has(keyword) && !asksNothing(schema, keyword, this.#steps))
+        this.#leave(`${place}/${keyword}`, "it is checked at the end");
     const within: Within = (part, name) => this.#shape(part, `${place}/${name}`, depth + 1);
     if ("const" in schema) return { type: "literal", values: [schema["const"]] };
     if ("enum" in schema) {
@@ -150,18 +151,20 @@ class Reader {
       if (!this.#hasRoomFor(values.length)) return this.#leave(`${place}/enum`, tooMany, true);
       if (values.length > 0) return { type: "literal", values };
     }
-    for (const keyword of ["anyOf", "oneOf"] as const) if (keyword in schema) {
-      const { [keyword]: _choice, ...rest } = schema;
-      if (keyword === "anyOf" && "oneOf" in rest) this.#leave(`${place}/oneOf`, "beside anyOf it is checked at the end");
-      const { oneOf: _other, ...base } = rest;
-      const of = this.#list(schema, keyword, place).map((part, index) =>
-        within(isBare(base) ? part : { allOf: [base, part] }, `${keyword}/${index}`),
-      );
-      if (of.length > 0) return { type: "some", of, exactlyOne: keyword === "oneOf" };
-    }
+    for (const keyword of ["anyOf", "oneOf"] as const)
+      if (keyword in schema) {
+        const { [keyword]: _choice, ...rest } = schema;
+        if (keyword === "anyOf" && "oneOf" in rest)
+          this.#leave(`${place}/oneOf`, "beside anyOf it is checked at the end");
+        const { oneOf: _other, ...base } = rest;
+        const of = this.#list(schema, keyword, place).map((part, index) =>
+          within(isBare(base) ? part : { allOf: [base, part] }, `${keyword}/${index}`),
+        );
+        if (of.length > 0) return { type: "some", of, exactlyOne: keyword === "oneOf" };
+      }
     const of = this.#types(schema, place).map((type) => this.#typed(type, schema, place, within));
     return of.length === 1 ? of[0]! : { type: "some", of, exactlyOne: false };
-  } // prettier-ignore
+  }
 
   #reference(reference: unknown, place: string, depth: number): Shape {
     this.#steps.take(typeof reference === "string" ? reference.length : 1);
@@ -216,7 +219,11 @@ class Reader {
     const kept = typeof format === "string" && Object.hasOwn(formats, format) ? (format as TextFormat) : undefined;
     const pattern = typeof source === "string" ? this.#pattern(source) : undefined;
     if (source !== undefined && pattern === undefined)
-      this.#leave(`${place}/pattern`, "it is not a regular expression that is known here, and is not checked", typeof source !== "string");
+      this.#leave(
+        `${place}/pattern`,
+        "it is not a regular expression that is known here, and is not checked",
+        typeof source !== "string",
+      );
     else if (pattern !== undefined && !isPlain(pattern)) this.#leave(`${place}/pattern`, "it is checked at the end");
     const said = pattern && withoutLooking(pattern);
     return {
@@ -226,13 +233,15 @@ class Reader {
       ...(pattern && { pattern }),
       ...(said !== undefined && isPlain(said) && { said }),
     };
-  } // prettier-ignore
+  }
 
   #object(schema: Keywords, place: string, within: Within): Shape {
     const given = schema["properties"] ?? {};
     if (!isRecord(given)) this.#leave(`${place}/properties`, "it is an object", true);
     const properties = isRecord(given) ? given : {};
-    const required = new Set(this.#steps.charged(this.#list(schema, "required", place)).filter((key) => typeof key === "string"));
+    const required = new Set(
+      this.#steps.charged(this.#list(schema, "required", place)).filter((key) => typeof key === "string"),
+    );
     const additional = schema["additionalProperties"];
     const other = additional === false ? undefined : (additional ?? true);
     const members: Member[] = [];
@@ -252,7 +261,9 @@ class Reader {
     // Unsaid, a model is held to what is described: that is of the schema, too. Where more is described than is read, members may be anything.
     const isClosed = other === undefined || names.length > 0 || (additional === undefined && members.length > 0);
     if (isCut) this.#leave(`${place}/properties`, tooMany, true);
-    const patterns = isRecord(schema["patternProperties"]) ? this.#steps.charged(Object.entries(schema["patternProperties"])) : [];
+    const patterns = isRecord(schema["patternProperties"])
+      ? this.#steps.charged(Object.entries(schema["patternProperties"]))
+      : [];
     const others = [
       ...(isCut ? [any] : isClosed ? [] : [within(other, "additionalProperties")]),
       ...patterns.map(([source, part]) => within(part, `patternProperties/${source}`)),
@@ -263,7 +274,7 @@ class Reader {
       others: others.length < 2 ? others[0] : { type: "some", of: others, exactlyOne: false },
       ...this.#counts(schema, place, ["minProperties", "maxProperties"]),
     };
-  } // prettier-ignore
+  }
 
   #list(schema: Keywords, keyword: string, place: string): readonly unknown[] {
     const value = schema[keyword];
@@ -282,7 +293,11 @@ class Reader {
     return known.length === 0 ? [guessedType(schema)] : [...new Set(known)];
   }
 
-  #counts(schema: Keywords, place: string, [least, most]: readonly [string, string]): { readonly min: number; readonly max: number | undefined } {
+  #counts(
+    schema: Keywords,
+    place: string,
+    [least, most]: readonly [string, string],
+  ): { readonly min: number; readonly max: number | undefined } {
     const count = (keyword: string): number | undefined => {
       const value = schema[keyword];
       if (value === undefined) return undefined;
@@ -294,7 +309,7 @@ class Reader {
     if (max === undefined || max >= min) return { min, max };
     this.#leave(`${place}/${least}`, "the least is more than the most", true);
     return { min: 0, max: undefined };
-  } // prettier-ignore
+  }
 
   #bounds(schema: Keywords, place: string): Bounds {
     const bound = (keyword: string): Numeric | undefined => {
@@ -326,10 +341,13 @@ function asksNothing(schema: Keywords, keyword: string, steps: Steps): boolean {
   if (isRecord(value)) steps.charged(Object.keys(value));
   if (keyword === "uniqueItems") return value === false;
   if (keyword === "propertyNames")
-    return value === true || (isRecord(value) && (namesIn(value).length > 0 || isBare(value, value["type"] === "string" ? "type" : undefined)));
+    return (
+      value === true ||
+      (isRecord(value) && (namesIn(value).length > 0 || isBare(value, value["type"] === "string" ? "type" : undefined)))
+    );
   if (keyword === "if") return !("then" in schema) && !("else" in schema);
   return isEmpty(value) && keyword !== "not";
-} // prettier-ignore
+}
 
 /** Whether a schema allows nothing: a word, or as some write it. */
 const isNothing = (schema: unknown): boolean => schema === false || (isRecord(schema) && isEmpty(schema["not"]));
@@ -367,11 +385,20 @@ const mayBeEmpty = new Set(["required", "prefixItems", "items"]);
 const knownTypes = new Set(["null", "boolean", "string", "integer", "number", "array", "object"]);
 
 const speaksOf = {
-  object: ["properties", "required", "additionalProperties", "minProperties", "maxProperties", "patternProperties", "propertyNames", "dependentRequired"],
+  object: [
+    "properties",
+    "required",
+    "additionalProperties",
+    "minProperties",
+    "maxProperties",
+    "patternProperties",
+    "propertyNames",
+    "dependentRequired",
+  ],
   array: ["items", "prefixItems", "minItems", "maxItems", "uniqueItems", "contains"],
   string: ["minLength", "maxLength", "format", "pattern"],
   number: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
-} as const; // prettier-ignore
+} as const;
 
 /** A schema that names no type, yet speaks of one: it is that, which is of the schema, too. */
 const guessedType = (schema: Keywords): string =>

@@ -24,7 +24,12 @@ export async function measureSpeed(clock: RuntimeClock): Promise<MeasuredSpeed |
     const { promise, resolve } = Promise.withResolvers<MeasuredSpeed | undefined>();
     let first: number | undefined;
     let tokens = 0;
-    const ended = (): void => resolve(first === undefined || tokens < 2 ? undefined : speedOf({ tokens, elapsedMs: performance.now() - first, fileBytes })); // prettier-ignore
+    const ended = (): void =>
+      resolve(
+        first === undefined || tokens < 2
+          ? undefined
+          : speedOf({ tokens, elapsedMs: performance.now() - first, fileBytes }),
+      );
     const request = {
       id: "measure",
       model: "random",

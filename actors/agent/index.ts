@@ -331,8 +331,14 @@ function say(state: AgentState, life: Life, { text, pictures = [], sounds = [] }
   if (text === "" && sounds.length === 0)
     return [refuse("BAD_REQUEST", { path: "/text", problem: "must not be empty" })];
   const known = uploaded(life);
-  const shown = named(pictures, known.filter((one): one is UploadedPicture => "width" in one)); // prettier-ignore
-  const heard = named(sounds, known.filter((one): one is UploadedSound => "ms" in one)); // prettier-ignore
+  const shown = named(
+    pictures,
+    known.filter((one): one is UploadedPicture => "width" in one),
+  );
+  const heard = named(
+    sounds,
+    known.filter((one): one is UploadedSound => "ms" in one),
+  );
   if ("missing" in shown) return [refuse("NOT_FOUND", { picture: shown.missing })];
   if ("missing" in heard) return [refuse("NOT_FOUND", { sound: heard.missing })];
   const said: ConversationTurn = {

@@ -7,7 +7,15 @@
  *  Invariant: a round is a fact before the model reads it, and no round is run again: after a failover the next run begins behind it. A
  *  tool is given what the model wrote and the turn's time, nothing else: so it reads nothing that the person who asked,
  *  or a reader of the room, may not read. What is called in a room is shown there. */
-import { cleaned, cut, wireLimits, type CalledTool, type ConversationTurn, type GenerationRequest, type ToolRound } from "../../protocols/index.ts"; // prettier-ignore
+import {
+  cleaned,
+  cut,
+  wireLimits,
+  type CalledTool,
+  type ConversationTurn,
+  type GenerationRequest,
+  type ToolRound,
+} from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Run } from "./effects.ts";
 import type { Job, Life } from "./state.ts";

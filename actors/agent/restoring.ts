@@ -2,7 +2,15 @@
  *
  *  The model reads them where they stand now. Nothing is answered anew. The agent knows of each recall up to which old turn it has brought
  *  them: they come in their order, so none comes twice. */
-import type { AgentEntries, AgentEvent, AgentRestored, AgentWithdrawn, CommandOf, ConversationTurn, agentCommands } from "../../protocols/index.ts"; // prettier-ignore
+import type {
+  AgentEntries,
+  AgentEvent,
+  AgentRestored,
+  AgentWithdrawn,
+  CommandOf,
+  ConversationTurn,
+  agentCommands,
+} from "../../protocols/index.ts";
 import { refuse, reply, type ActorRecord, type ReplyTo } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { firstPage } from "../page.ts";
@@ -106,7 +114,10 @@ export function withdrawRead(
     .filter((one) => one.restored?.recall === recall && one.turn > state.turnFloor)
     .map((one) => one.turn);
   const event: AgentEvent = { type: "withdrawn", recall, through, turns };
-  return [...commit(state, turn, [{ event }]).effects, reply({ removed: turns.length, more } satisfies AgentWithdrawn, to)]; // prettier-ignore
+  return [
+    ...commit(state, turn, [{ event }]).effects,
+    reply({ removed: turns.length, more } satisfies AgentWithdrawn, to),
+  ];
 }
 
 /** Old events as somebody reads them now: without what was taken back since. */

@@ -23,7 +23,11 @@ export function hold(
   if (pruning)
     return [refuse("BACKUP_CHANGED", { reason: "a prune of backups is running: set the hold when it has ended" })];
   if (erasingNow(state, nowMs).some(({ tenant }) => keeps(on, tenant)))
-    return [refuse("BACKUP_CHANGED", { reason: "the backup keys that this hold would keep are being destroyed: set the hold when that has ended" })]; // prettier-ignore
+    return [
+      refuse("BACKUP_CHANGED", {
+        reason: "the backup keys that this hold would keep are being destroyed: set the hold when that has ended",
+      }),
+    ];
   if (holds.length >= limits.backupHoldsMax) return [refuse("LIMIT_REACHED", { limit: "backupHoldsMax" })];
   const made: BackupHold = { id, on, reason, by, atMs: nowMs };
   return [persist({ type: "held", hold: made }), reply(made)];

@@ -1,5 +1,14 @@
 /** Tasks as their runner sees them: taken in turns, so that of two runners the later one's words count. */
-import { backupSorts, folderOf, wireLimits, type backupCommands, type BackupFolderSeen, type ClusterBackupTask, type CommandOf, type TakenTask } from "../../protocols/index.ts"; // prettier-ignore
+import {
+  backupSorts,
+  folderOf,
+  wireLimits,
+  type backupCommands,
+  type BackupFolderSeen,
+  type ClusterBackupTask,
+  type CommandOf,
+  type TakenTask,
+} from "../../protocols/index.ts";
 import { note, persist, refuse, reply } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { BackupTurn, Effects } from "./effects.ts";

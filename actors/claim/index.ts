@@ -60,7 +60,10 @@ function decide(state: ClaimState, message: Incoming | Signal, turn: Turn): Effe
       return [persist({ type: "held", held: { user } }), reply({})];
     }
     case "release": {
-      const mayEnd = turn.from === "gateway" ? held?.untilMs !== undefined && held.user === message.user : held?.user === personOf(turn.from); // prettier-ignore
+      const mayEnd =
+        turn.from === "gateway"
+          ? held?.untilMs !== undefined && held.user === message.user
+          : held?.user === personOf(turn.from);
       return held !== undefined && mayEnd ? [persist({ type: "released" }), reply({})] : [reply({})];
     }
     case "records":

@@ -18,7 +18,17 @@ import {
   type UsageView,
 } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
-import { persist, refuse, reply, type ActorRecord, type Behavior, type Effect, type ReplyTo, type Signal, type Turn } from "../behavior.ts"; // prettier-ignore
+import {
+  persist,
+  refuse,
+  reply,
+  type ActorRecord,
+  type Behavior,
+  type Effect,
+  type ReplyTo,
+  type Signal,
+  type Turn,
+} from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import {
   at,

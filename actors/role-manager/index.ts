@@ -159,7 +159,14 @@ function nodeStarted(
 /** Says what there is. Of admins whom an older version made nobody knows since when: their day begins when this version first sees them. */
 function describe(state: ClusterState, turn: Turn): Effects {
   const unknown = state.admins.filter((user) => !Object.hasOwn(state.adminsSince ?? {}, user));
-  const changes = unknown.map((user): ClusterChange => ({ type: "adminSet", user, admin: true, roles: rolesIn(state, user), mail: [], atMs: turn.nowMs })); // prettier-ignore
+  const changes = unknown.map((user): ClusterChange => ({
+    type: "adminSet",
+    user,
+    admin: true,
+    roles: rolesIn(state, user),
+    mail: [],
+    atMs: turn.nowMs,
+  }));
   return [...changes.map((change) => persist(change)), reply(viewOf(changes.reduce(evolve, state), turn))];
 }
 
@@ -293,7 +300,9 @@ function people(state: ClusterState, message: Extract<Incoming, { type: "people"
   const { user: one, among, after = "", limit } = message;
   if (one !== undefined) return [reply({ people: [answerOf(one, rolesIn(state, one))], more: false })];
   const wanted = among && new Set(among);
-  const all = [...new Set([...Object.keys(state.roles ?? {}), ...state.admins])].filter((user) => user > after && wanted?.has(user) !== false).toSorted(); // prettier-ignore
+  const all = [...new Set([...Object.keys(state.roles ?? {}), ...state.admins])]
+    .filter((user) => user > after && wanted?.has(user) !== false)
+    .toSorted();
   const shown = all.slice(0, limit ?? wireLimits.pageEntriesMax);
   const page = shown.map((user): PersonRoles => ({ user, roles: rolesIn(state, user) }));
   return [reply({ people: page, more: shown.length < all.length })];

@@ -6,7 +6,19 @@
  *
  *  Invariant: what is shown is owed. That an answer is waited for is part of the room's state, so it moves with it and ends with the event
  *  that ends it; how far it is, is memory only, and a room that comes into memory asks the agents to tell it anew. */
-import { cut, wireLimits, type ActorId, type AnswerStage, type MessageOf, type RoomAnswering, type Result, type RoomMessage, type RoomSignal, type roomCommands, type ToolRound } from "../../protocols/index.ts"; // prettier-ignore
+import {
+  cut,
+  wireLimits,
+  type ActorId,
+  type AnswerStage,
+  type MessageOf,
+  type RoomAnswering,
+  type Result,
+  type RoomMessage,
+  type RoomSignal,
+  type roomCommands,
+  type ToolRound,
+} from "../../protocols/index.ts";
 import { note, publish, refuse, reply, type Effect, type ReplyTo, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Mail } from "../outbox.ts";
@@ -38,13 +50,17 @@ export interface RoomNotes {
 const keyOf = ({ agent, seq }: Pick<Asked, "agent" | "seq">): string => `${agent}#${seq}`;
 
 /** What is owed after a message: what its mentions ask for, without what it answers. */
-export function askedAfter(asked: readonly Asked[] = [], message: RoomMessage, mail: readonly Mail[] = []): readonly Asked[] {
+export function askedAfter(
+  asked: readonly Asked[] = [],
+  message: RoomMessage,
+  mail: readonly Mail[] = [],
+): readonly Asked[] {
   const { author, seq, atMs, answers } = message;
   const left = answers === undefined ? asked : asked.filter((one) => one.agent !== author || one.seq !== answers);
   const mentioned = mail.filter((one) => one.message.type === "mentioned");
   if (mentioned.length === 0) return left;
   return [...left, ...mentioned.map(({ to }) => ({ agent: to, seq, by: author, atMs }))].slice(-limits.roomAskedMax);
-} // prettier-ignore
+}
 
 /** What is shown of the answers that are owed. One that is owed for so long is lost. */
 export function answeringOf({ asked = [] }: Room, notes: RoomNotes, nowMs: number): readonly RoomAnswering[] {
@@ -99,8 +115,11 @@ export function draft(
     ...(toolRounds !== undefined && { rounds: toolRounds }),
   };
   const kept = asked.flatMap((one) => (progress[keyOf(one)] ? [[keyOf(one), progress[keyOf(one)]] as const] : []));
-  return [note({ progress: { ...Object.fromEntries(kept), [keyOf(own)]: now } as RoomNotes["progress"] }), publish(signal)];
-} // prettier-ignore
+  return [
+    note({ progress: { ...Object.fromEntries(kept), [keyOf(own)]: now } as RoomNotes["progress"] }),
+    publish(signal),
+  ];
+}
 
 const grown = (text: string | undefined, offset: number, piece: string): string | undefined =>
   text === undefined || offset > text.length

@@ -212,7 +212,15 @@ export function invite(room: Room, { member }: Of<"invite">, turn: Turn): Effect
 export function admitGuest(room: Room, command: Of<"guestWanted" | "admitGuest">, turn: Turn): Effects {
   const { by } = command;
   const mayInvite = by === undefined ? room.visibility === "public" : hasByRank(room, by, "room.invite");
-  if (!mayInvite) return [refuse("FORBIDDEN", { reason: by === undefined ? "only moderators can invite people to this room" : "the person who made the invitation no longer moderates this room" })]; // prettier-ignore
+  if (!mayInvite)
+    return [
+      refuse("FORBIDDEN", {
+        reason:
+          by === undefined
+            ? "only moderators can invite people to this room"
+            : "the person who made the invitation no longer moderates this room",
+      }),
+    ];
   if (command.type === "guestWanted") return [reply({})];
   const { member } = command;
   if (!isUser(member)) return [refuse("BAD_REQUEST", { field: "member" })];

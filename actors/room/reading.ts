@@ -101,7 +101,11 @@ export function historyPage(room: Room, tag: HistoryTag, records: readonly Actor
     return [{ type: "read", range, tag: { ...tag, root: undefined } satisfies HistoryTag }];
   }
   const read = records.map(({ value }) => asShown(value as RoomMessage));
-  const grown = { ...tag, found: [...found, ...(roomOnly ? read.filter(isLine) : read)], scanned: tag.scanned + read.length }; // prettier-ignore
+  const grown = {
+    ...tag,
+    found: [...found, ...(roomOnly ? read.filter(isLine) : read)],
+    scanned: tag.scanned + read.length,
+  };
   const last = read.at(-1);
   const isEnd = last === undefined || records.length < wantedOf(tag);
   if (isEnd || !roomOnly || grown.found.length > tag.limit) return onward(room, grown, false);

@@ -7,7 +7,16 @@
  *  Which messages come back is decided by the recall (`node/backup`). Here is kept that no recall brings anything
  *  twice: the room knows for each recall what it has brought. Nobody is mentioned by what comes back, no agent answers
  *  it, and it is unread for nobody. */
-import type { ActorId, CommandOf, RoomEvent, RoomMessage, RoomRestored, RoomView, RoomWithdrawn, roomCommands } from "../../protocols/index.ts"; // prettier-ignore
+import type {
+  ActorId,
+  CommandOf,
+  RoomEvent,
+  RoomMessage,
+  RoomRestored,
+  RoomView,
+  RoomWithdrawn,
+  roomCommands,
+} from "../../protocols/index.ts";
 import { refuse, reply, type ActorRecord, type ReplyTo, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { happen, type Effects } from "./happening.ts";
@@ -22,9 +31,20 @@ type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 /** Makes a room that is gone anew, with the members that it had. Error: NAME_TAKEN. */
 export function remake(room: RoomState, { members, ...settings }: Of<"remake">, turn: Turn): Effects {
   if (room !== null) return [refuse("NAME_TAKEN")];
-  const entries = Object.entries(members).map(([member, role]) => [member, { role, joinedAtMs: turn.nowMs, readSeq: 0 }] as const); // prettier-ignore
+  const entries = Object.entries(members).map(
+    ([member, role]) => [member, { role, joinedAtMs: turn.nowMs, readSeq: 0 }] as const,
+  );
   const { title, topic, visibility, createdAtMs } = settings;
-  const view: RoomView = { room: turn.key, title, topic, visibility, createdAtMs, members: Object.fromEntries(entries), messageSeq: 0, pins: [] }; // prettier-ignore
+  const view: RoomView = {
+    room: turn.key,
+    title,
+    topic,
+    visibility,
+    createdAtMs,
+    members: Object.fromEntries(entries),
+    messageSeq: 0,
+    pins: [],
+  };
   // Nobody has brought them in: it stands in their lists as it did.
   const people = Object.keys(members).filter((member) => member.startsWith("user/"));
   const told = people.map((member) => ({ to: member as ActorId, message: { type: "roomJoined", room: turn.key } }));
@@ -43,7 +63,19 @@ export function remaking(state: unknown): Of<"remake"> | undefined {
 /** Reads messages by their positions, or what was brought back of them by the positions that they had. */
 export function entries({ of, from, to, limit }: Of<"entries">, turn: Turn): Effects {
   const keyOf = of === "message" ? messageKey : (seq: number) => restoredKey(seq);
-  const tag: HistoryTag = { type: "history", limit, reverse: false, from, to, thread: undefined, roomOnly: false, found: [], scanned: 0, root: undefined, asker: turn.replyTo }; // prettier-ignore
+  const tag: HistoryTag = {
+    type: "history",
+    limit,
+    reverse: false,
+    from,
+    to,
+    thread: undefined,
+    roomOnly: false,
+    found: [],
+    scanned: 0,
+    root: undefined,
+    asker: turn.replyTo,
+  };
   return [{ type: "read", range: { from: keyOf(from), to: keyOf(to), limit: limit + 1 }, tag }];
 }
 
@@ -93,8 +125,17 @@ export function withdraw(room: Room, recall: string, turn: Turn): Effects {
   const from = Math.max(known.first, (known.withdrawn ?? 0) + 1);
   const through = Math.min(known.last, from + limits.roomWithdrawnAtOnce - 1);
   if (from > through) return [reply({ removed: 0, more: false } satisfies RoomWithdrawn, turn.replyTo)];
-  const tag: WithdrawTag = { type: "withdraw", recall, through, more: through < known.last, changes: room.changes, to: turn.replyTo }; // prettier-ignore
-  return [{ type: "read", range: { from: messageKey(from), to: messageKey(through + 1), limit: through + 1 - from }, tag }]; // prettier-ignore
+  const tag: WithdrawTag = {
+    type: "withdraw",
+    recall,
+    through,
+    more: through < known.last,
+    changes: room.changes,
+    to: turn.replyTo,
+  };
+  return [
+    { type: "read", range: { from: messageKey(from), to: messageKey(through + 1), limit: through + 1 - from }, tag },
+  ];
 }
 
 /** The messages of some positions arrived: those of the recall that somebody has not deleted already go. */

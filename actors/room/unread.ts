@@ -6,7 +6,7 @@
  *  What is unread is computed: all messages behind the marker without those that do not count. How many these are is known for each member
  *  (`own`) and for the room (`quiet`). Where the marker moves among messages that are not in memory, the records between are read and
  *  counted, so a marker may go far back and the count stays right. */
-import type { ActorId, CommandOf, RoomMessage, RoomRead, RoomUnread, roomCommands } from "../../protocols/index.ts"; // prettier-ignore
+import type { ActorId, CommandOf, RoomMessage, RoomRead, RoomUnread, roomCommands } from "../../protocols/index.ts";
 import { persist, refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { evolveMarked, isOwn, messageKey, recentFrom, unreadFor, type Room, type RoomChange } from "./state.ts";

@@ -30,7 +30,18 @@ import {
   type StripeRef,
 } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
-import { note, persist, refuse, reply, type ActorRecord, type Behavior, type Effect, type ReplyTo, type Signal, type Turn } from "../behavior.ts"; // prettier-ignore
+import {
+  note,
+  persist,
+  refuse,
+  reply,
+  type ActorRecord,
+  type Behavior,
+  type Effect,
+  type ReplyTo,
+  type Signal,
+  type Turn,
+} from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import {
   briefOf,

@@ -44,13 +44,21 @@ export function decideContact(
     }
     case "checkMail":
     case "confirmMail": {
-      if (contactBegun === undefined || contactBegun.secretHash !== message.secretHash || !holdsAt(turn.nowMs, contactBegun.untilMs, limits.linkLifeMsMax)) return [refuse("LINK_INVALID")]; // prettier-ignore
+      if (
+        contactBegun === undefined ||
+        contactBegun.secretHash !== message.secretHash ||
+        !holdsAt(turn.nowMs, contactBegun.untilMs, limits.linkLifeMsMax)
+      )
+        return [refuse("LINK_INVALID")];
       const { address, claim } = contactBegun;
       if (message.type === "checkMail") return [reply({ address, claim })];
       const before = contact !== undefined && contact.claim !== claim ? contact : undefined;
       const next: Contact = { address, claim, confirmedAtMs: turn.nowMs };
       const mail = [claimMail("keep", next), ...(before ? [claimMail("release", before)] : [])];
-      return [...set({ contact: next, contactBegun: null, mailResets: null }, mail), reply({ address, ...(before && { before: before.address }) })]; // prettier-ignore
+      return [
+        ...set({ contact: next, contactBegun: null, mailResets: null }, mail),
+        reply({ address, ...(before && { before: before.address }) }),
+      ];
     }
     case "removeMail":
       if (contact === undefined) return [...(contactBegun ? set({ contactBegun: null }) : []), reply({})];

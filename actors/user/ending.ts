@@ -43,7 +43,12 @@ export function decideEnding(
   switch (message.type) {
     case "beginDeletion": {
       // A cluster must not lose its owners by it, and who undoes a deletion gets back what was there.
-      if (state.admin) return [refuse("FORBIDDEN", { reason: "an owner or admin has to give up that role before the account can be deleted" })]; // prettier-ignore
+      if (state.admin)
+        return [
+          refuse("FORBIDDEN", {
+            reason: "an owner or admin has to give up that role before the account can be deleted",
+          }),
+        ];
       const { waitMs, byAdmin } = message;
       const atMs = turn.nowMs + Math.min(waitMs, limits.deletionWaitMsMax);
       if (waitMs === 0) {
@@ -52,7 +57,11 @@ export function decideEnding(
       }
       return [
         persist({ type: "factorSet", set: { deletion: { atMs, byAdmin } } }),
-        ...happen(state, turn, account.sessions.map(({ id }) => ({ type: "sessionRevoked" as const, id }))), // prettier-ignore
+        ...happen(
+          state,
+          turn,
+          account.sessions.map(({ id }) => ({ type: "sessionRevoked" as const, id })),
+        ),
         { type: "remind", id: deletionReminder, dueMs: atMs },
         reply({ atMs }),
       ];
@@ -73,7 +82,8 @@ export function endReminded(state: UserState, id: string, turn: Turn<UserNotes>)
   if (account === null || dueMs === undefined) return [{ type: "forget", id }];
   if (turn.nowMs < dueMs) return stillWaits(account, { id, dueMs }, turn.nowMs);
   // Somebody made the person an admin meanwhile: what is deleted has to be decided anew.
-  if (state.admin) return [persist({ type: "factorSet", set: { deletion: null, endsAtMs: null } }), { type: "forget", id }]; // prettier-ignore
+  if (state.admin)
+    return [persist({ type: "factorSet", set: { deletion: null, endsAtMs: null } }), { type: "forget", id }];
   // A full outbox: the reminder comes again.
   return erase(state, account, turn) ?? [];
 }

@@ -196,7 +196,9 @@ function setAdmin(
   turn: Here,
 ): Effects {
   const held = rolesOf(state);
-  const changed = admin ? [...held.filter((role) => role !== defaultRole), "admin"] : held.filter((role) => !isAdminBy([role])); // prettier-ignore
+  const changed = admin
+    ? [...held.filter((role) => role !== defaultRole), "admin"]
+    : held.filter((role) => !isAdminBy([role]));
   const wanted = told ?? (admin === state.admin ? held : changed);
   const roles = wanted.length > 0 ? wanted : [defaultRole];
   if (state.admin === admin && state.roles !== undefined && roles.join() === state.roles.join()) return [reply({})];

@@ -275,7 +275,9 @@ export function sessionUsed(account: Account, command: Of<"sessionUsed">, turn: 
   const { id, address } = command;
   const held = account.sessions.find((one) => one.id === id);
   const isNews = held !== undefined && agoMs(turn.nowMs, held.usedAtMs ?? held.createdAtMs) >= wireLimits.sessionUsedMs;
-  return isNews ? [persist({ type: "sessionUsed", id, atMs: turn.nowMs, ...(address && { address }) }), reply({})] : [reply({})]; // prettier-ignore
+  return isNews
+    ? [persist({ type: "sessionUsed", id, atMs: turn.nowMs, ...(address && { address }) }), reply({})]
+    : [reply({})];
 }
 
 /** Writing each use down would cost a program's every request an append. */
@@ -404,7 +406,12 @@ export function vouchIdentity(account: Account, message: Of<"vouchIdentity">, { 
   if (held.vouched === message.vouched) return [reply({})];
   const isOwn = message.by === "own" || (message.by === "unknown" && held.vouched === undefined);
   if (!isOwn && message.by !== "others")
-    return [refuse("FORBIDDEN", { reason: "this way to sign in was changed by somebody with fewer rights than this account: sign in another way and link it again, or ask the operator of the node to set it up" })]; // prettier-ignore
+    return [
+      refuse("FORBIDDEN", {
+        reason:
+          "this way to sign in was changed by somebody with fewer rights than this account: sign in another way and link it again, or ask the operator of the node to set it up",
+      }),
+    ];
   return [...vouched(held, message.vouched, isOwn ? undefined : nowMs), reply({})];
 }
 

@@ -68,9 +68,11 @@ export const planOf = ({ version, detectors: set, rules }: PlanState): WatchPlan
 const viewOf = (state: PlanState, name: DetectorName): DetectorView => {
   const row: DetectorRow = detectors[name];
   const set = state.detectors[name];
-  const bounds = Object.fromEntries(Object.keys(row.settings).map((one) => [one, thresholdBounds[one] as ThresholdBounds]));
+  const bounds = Object.fromEntries(
+    Object.keys(row.settings).map((one) => [one, thresholdBounds[one] as ThresholdBounds]),
+  );
   return { name, ...row, now: { ...row.settings, ...set?.settings }, off: set?.off === true, bounds };
-}; // prettier-ignore
+};
 
 /** What a threshold cannot be; undefined: it can. */
 function thresholdFault(row: DetectorRow, name: string, value: number): string | undefined {
@@ -106,7 +108,11 @@ export function ruleFault({
   steps,
 }: Pick<WatchRule, "steps">): { readonly path: string; readonly problem: string } | undefined {
   const total = steps.reduce((sum, { count = 1 }) => sum + count, 0);
-  if (total > wireLimits.watchRuleCountMax) return { path: "/steps", problem: `together they ask for ${total} entries, and ${wireLimits.watchRuleCountMax} are the most` }; // prettier-ignore
+  if (total > wireLimits.watchRuleCountMax)
+    return {
+      path: "/steps",
+      problem: `together they ask for ${total} entries, and ${wireLimits.watchRuleCountMax} are the most`,
+    };
   const empty = steps.findIndex(({ action, outcome }) => action === undefined && outcome === undefined);
   return empty < 0
     ? undefined

@@ -28,8 +28,13 @@ export function isFor(
   { when: { sources, severity } }: Pick<Playbook, "when">,
   alert: Pick<Alert, "source" | "severity">,
 ): boolean {
-  const wanted = sources?.some((one) => one === alert.source || (one.endsWith("/*") && alert.source.startsWith(one.slice(0, -1)))); // prettier-ignore
-  return wanted !== false && (severity === undefined || alertSeverities.indexOf(alert.severity) >= alertSeverities.indexOf(severity)); // prettier-ignore
+  const wanted = sources?.some(
+    (one) => one === alert.source || (one.endsWith("/*") && alert.source.startsWith(one.slice(0, -1))),
+  );
+  return (
+    wanted !== false &&
+    (severity === undefined || alertSeverities.indexOf(alert.severity) >= alertSeverities.indexOf(severity))
+  );
 }
 
 /** Where an act sends something, as a run says it: no address of a page, and of a mail's address the domain. */
@@ -66,13 +71,23 @@ export function runsOf(
         const what = { do: act.do, ...(to !== undefined && { to }) };
         const skipped = (reason: string): PlaybookStep => ({ ...what, status: "skipped", reason });
         if (of !== undefined && !alert.about.startsWith(`${of}/`)) return skipped(`the alert is about no ${of}`);
-        if (acted.filter((one) => one.do === act.do).length >= perHourMax) return skipped(`more than ${perHourMax} in an hour are left to people`); // prettier-ignore
+        if (acted.filter((one) => one.do === act.do).length >= perHourMax)
+          return skipped(`more than ${perHourMax} in an hour are left to people`);
         if (playbook.mode === "dryRun") return { ...what, status: "rehearsed" };
         acted.push({ do: act.do, atMs: nowMs });
         return { ...what, status: "planned" };
       });
       const id = String(at.runs + runs.length + 1);
-      runs.push({ id, playbook: playbook.name, alert: alert.id, about: alert.about, mode: playbook.mode, atMs: nowMs, steps, ...(playbook.mode === "on" && playbook.switchedBy !== undefined && { switchedBy: playbook.switchedBy }) }); // prettier-ignore
+      runs.push({
+        id,
+        playbook: playbook.name,
+        alert: alert.id,
+        about: alert.about,
+        mode: playbook.mode,
+        atMs: nowMs,
+        steps,
+        ...(playbook.mode === "on" && playbook.switchedBy !== undefined && { switchedBy: playbook.switchedBy }),
+      });
     }
   return { runs, acted, dropped };
 }

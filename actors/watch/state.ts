@@ -199,7 +199,9 @@ const rowKey = (key: string): string => `row/${key}`;
 
 export function record(change: WatchChange): readonly RecordOp[] {
   if (change.type === "advanced")
-    return change.rows.map(({ key, value }): RecordOp => (value === null ? { delete: rowKey(key) } : { put: rowKey(key), value })); // prettier-ignore
+    return change.rows.map(({ key, value }): RecordOp =>
+      value === null ? { delete: rowKey(key) } : { put: rowKey(key), value },
+    );
   if (change.type === "ran") {
     const oldest = Number(change.id) - limits.playbookRunsKept;
     return [

@@ -105,14 +105,23 @@ export class Names implements Callers {
 
   /** The text that is sent for what was typed to these: accounts in the places of names. `several`: names that more than one of them has, which
    *  call nobody. */
-  async sent(text: string, members: readonly string[]): Promise<{ readonly text: string; readonly several: readonly string[] }> {
+  async sent(
+    text: string,
+    members: readonly string[],
+  ): Promise<{ readonly text: string; readonly several: readonly string[] }> {
     if (this.#asAccounts || !hasSign(text)) return { text, several: [] };
-    await Promise.all([this.#people.want(members.flatMap((member) => userOf(member) ?? [])), isPlain(text) ? undefined : this.#load()]);
+    await Promise.all([
+      this.#people.want(members.flatMap((member) => userOf(member) ?? [])),
+      isPlain(text) ? undefined : this.#load(),
+    ]);
     const present = members.map((principal): Mentionable => ({ principal, label: this.#titleOf(principal) }));
     const blocks = this.#blocksOf(text);
     if (blocks === undefined) return { text, several: [] };
-    return { text: withAccounts(text, (one) => this.#blocksOf(one), peopleAmong(present)), several: severalIn(blocks, present) };
-  } // prettier-ignore
+    return {
+      text: withAccounts(text, (one) => this.#blocksOf(one), peopleAmong(present)),
+      several: severalIn(blocks, present),
+    };
+  }
 
   /** The accounts of those who are called so. */
   called(name: string, members: readonly string[]): readonly string[] {

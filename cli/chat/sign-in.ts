@@ -76,7 +76,9 @@ async function finished(url: string, first: Result<SignedIn | SignInNeeds>, scre
   for (let tries = 0; answer.ok && "needs" in answer.value;) {
     const { attempt, needs } = answer.value;
     if (!needs.includes("totp") && !needs.includes("recovery")) {
-      const what = needs.includes("identity") ? "another server, to which only a browser goes" : "a passkey, which only a browser has"; // prettier-ignore
+      const what = needs.includes("identity")
+        ? "another server, to which only a browser goes"
+        : "a passkey, which only a browser has";
       const reason = `this account needs ${what}: open ${url} in a browser, or use an API key`;
       return refused(failure("SIGN_IN_UNFINISHED", { needs, reason }));
     }

@@ -107,9 +107,19 @@ export class Visit implements Here {
     const { kind, key } = this.place;
     this.#screen.showDraft("", undefined);
     return kind === "room"
-      ? this.#follow(`room/${key}`, (state) => this.#showRoom(state), (event) => this.#onRoomEvent(event), ended)
-      : this.#follow(`agent/${key}`, (state) => this.#showAgent(state), (event) => this.#onAgentEvent(event), ended);
-  } // prettier-ignore
+      ? this.#follow(
+          `room/${key}`,
+          (state) => this.#showRoom(state),
+          (event) => this.#onRoomEvent(event),
+          ended,
+        )
+      : this.#follow(
+          `agent/${key}`,
+          (state) => this.#showAgent(state),
+          (event) => this.#onAgentEvent(event),
+          ended,
+        );
+  }
 
   leave(): void {
     this.#unfollow();

@@ -119,7 +119,9 @@ export function defineRecall(command: Command, { output, onExit }: Parameters<De
       const { to, dryRun = false, room, replies, from: folder } = options;
       const { intoPlace = false, existing, deleted = false, remake = false, id, undo } = options;
       if (!dryRun && to === undefined && !intoPlace && undo === undefined)
-        command.error("error: --to says where it is written, --into-place brings messages into their rooms; --dry-run only says how much it is"); // prettier-ignore
+        command.error(
+          "error: --to says where it is written, --into-place brings messages into their rooms; --dry-run only says how much it is",
+        );
       if (replies !== undefined && room === undefined) command.error("error: --replies needs --room");
       const query = queryOf(options, actorNamed);
       if (undo !== undefined) return withdrawBackup(flags, { from: folder, query, recall: undo }, output);

@@ -17,8 +17,13 @@ const colourIn = (text: string): string => {
 export const define: Define = (command, { output, onExit }) => {
   const work = () => import("../branding.ts");
   const branding = withAdminFlags(command.enablePositionalOptions())
-    .addHelpText("after", examples("plexus branding", "plexus branding set --name Acme --colour '#0b6e4f' --logo logo.png"))
-    .action(async (options: AdminOptions) => onExit(await (await work()).showBranding(await adminFlags(options), output)));
+    .addHelpText(
+      "after",
+      examples("plexus branding", "plexus branding set --name Acme --colour '#0b6e4f' --logo logo.png"),
+    )
+    .action(async (options: AdminOptions) =>
+      onExit(await (await work()).showBranding(await adminFlags(options), output)),
+    );
 
   withAdminFlags(
     branding
@@ -30,7 +35,11 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus branding set --name Acme", "plexus branding set --logo logo.png"))
     .action(async ({ name, colour, logo, ...options }: SetOptions) => {
-      const wish = { ...(name !== undefined && { name }), ...(colour !== undefined && { colour }), ...(logo !== undefined && { logoFile: logo }) }; // prettier-ignore
+      const wish = {
+        ...(name !== undefined && { name }),
+        ...(colour !== undefined && { colour }),
+        ...(logo !== undefined && { logoFile: logo }),
+      };
       onExit(await (await work()).setBranding(await adminFlags(options), wish, output));
     });
 
@@ -40,4 +49,4 @@ export const define: Define = (command, { output, onExit }) => {
       const wish = { name: null, colour: null, logo: null };
       onExit(await (await work()).setBranding(await adminFlags(options), wish, output));
     });
-}; // prettier-ignore
+};

@@ -98,7 +98,8 @@ function defineMigrate(directory: Command, { output, onExit }: CommandContext): 
         options: AdminOptions & { readonly etcd?: readonly string[]; readonly managers?: true; readonly yes?: true },
       ) => {
         const { etcd, managers } = options;
-        if (etcd === undefined && managers !== true) directory.error("error: --etcd URL… says which etcd it moves to, --managers that it comes back from there"); // prettier-ignore
+        if (etcd === undefined && managers !== true)
+          directory.error("error: --etcd URL… says which etcd it moves to, --managers that it comes back from there");
         const { migrateDirectory } = await import("../cluster.ts");
         const migration = { ...(etcd && { endpoints: etcd }), pollMs: cliLimits.pollMs, yes: options.yes === true };
         onExit(await migrateDirectory(await adminFlags(options), migration, output));

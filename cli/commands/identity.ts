@@ -36,17 +36,17 @@ export const define: Define = (command, { output, onExit }) => {
       .argument("<name>", "its name, which is part of the address that people return to: google")
       .argument("<kind>", `its kind: ${providerKinds.join(", ")}`)
       .option("--issuer <url>", "oidc: its issuer address; github: a GitHub Enterprise server")
-      .option("--metadata <file or url>", "saml: its metadata; an address is read once, and its certificates are shown") // prettier-ignore
+      .option("--metadata <file or url>", "saml: its metadata; an address is read once, and its certificates are shown")
       .option(
         "--fingerprint <sha256>",
         "saml: trust this certificate of the address without a question; repeatable",
         collect<string>,
-      ) // prettier-ignore
+      )
       .requiredOption("--client-id <id>", "the id of this cluster there; saml: the entity id")
       .option(
         "--secret-file <file>",
         "the file with the client secret; - reads standard input (default: the present secret stays)",
-      ) // prettier-ignore
+      )
       .requiredOption("--label <text>", "the text of the button: Google")
       .addOption(
         new Option(
@@ -60,7 +60,7 @@ export const define: Define = (command, { output, onExit }) => {
         "--mail-domain <domain>",
         "with create: only confirmed mail addresses of this domain; repeatable",
         collect<string>,
-      ) // prettier-ignore
+      )
       .option("--scope <scope>", "oidc: ask for this scope, instead of profile and email; repeatable", collect<string>)
       .option("--group-claim <name>", "the claim with the groups: groups, realm_access.roles")
       .option("--role <group=role>", "the role of people in a group there; repeatable", collect<string>)
@@ -68,7 +68,7 @@ export const define: Define = (command, { output, onExit }) => {
         "--two-by <method>",
         "trust that it asked for two factors, when it names this method (amr): mfa; repeatable",
         collect<string>,
-      ) // prettier-ignore
+      )
       .option("--two-class <class>", "the same, when it names this class (acr); repeatable", collect<string>)
       .option("--sign-out", "people who sign out here sign out there too"),
   )

@@ -17,7 +17,10 @@ isolate, backup, { "do": "page", "url": "https://…" } or { "do": "mail", "role
 switched on. Of the address of a page only the host is shown afterwards: { "do": "page", "host": "…" } keeps it when the playbook is changed.
 ${examples("plexus playbooks", "plexus playbooks set lock playbook.json", "plexus playbooks runs", "plexus playbooks switch lock on")}`,
   );
-  listed(playbooks.command("list").description("Show the playbooks.")).addHelpText("after", examples("plexus playbooks list --json")); // prettier-ignore
+  listed(playbooks.command("list").description("Show the playbooks.")).addHelpText(
+    "after",
+    examples("plexus playbooks list --json"),
+  );
 
   withAdminFlags(
     playbooks
@@ -43,7 +46,7 @@ ${examples("plexus playbooks", "plexus playbooks set lock playbook.json", "plexu
     .action(async (name: string, mode: string, options: AdminOptions) => {
       const { switchPlaybook } = await import("../rules.ts");
       onExit(await switchPlaybook(await adminFlags(options), { name, on: mode === "on" }, output));
-    }); // prettier-ignore
+    });
 
   withAdminFlags(playbooks.command("remove").description("Remove a playbook.").argument("<playbook>", "its name"))
     .addHelpText("after", examples("plexus playbooks remove lock"))

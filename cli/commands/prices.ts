@@ -26,10 +26,20 @@ export const define: Define = (command, { output, onExit }) => {
       .argument("<model>", "its name, or the beginning of names: 'openai/*'")
       .requiredOption("--in <amount>", "price of a million tokens that it reads", rate)
       .requiredOption("--out <amount>", "price of a million tokens that it writes", rate)
-      .option("--cached <amount>", "price of a million tokens that it had already read (cached; default: the same)", rate)
+      .option(
+        "--cached <amount>",
+        "price of a million tokens that it had already read (cached; default: the same)",
+        rate,
+      )
       .option("--call <amount>", "price of each call, in addition to its tokens", rate),
   )
-    .addHelpText("after", examples("plexus prices set gpt-5 --in 1.25 --cached 0.125 --out 10", "plexus prices set 'openai/*' --in 5 --out 20"))
+    .addHelpText(
+      "after",
+      examples(
+        "plexus prices set gpt-5 --in 1.25 --cached 0.125 --out 10",
+        "plexus prices set 'openai/*' --in 5 --out 20",
+      ),
+    )
     .action(async (model: string, options: SetOptions) => {
       const { setPrice } = await import("../budgets.ts");
       const { in: input, out, cached, call } = options;
@@ -47,4 +57,4 @@ export const define: Define = (command, { output, onExit }) => {
       const { removePrice } = await import("../budgets.ts");
       onExit(await removePrice(await adminFlags(options), model, output));
     });
-}; // prettier-ignore
+};

@@ -31,7 +31,9 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     quotas
       .command("set")
-      .description("Set how much each person with a role may use. The widest quota counts for people with several roles; a role without a quota has no limit.")
+      .description(
+        "Set how much each person with a role may use. The widest quota counts for people with several roles; a role without a quota has no limit.",
+      )
       .argument("<role>", "a role of the cluster: guest, member, one of your own")
       .option("--messages <count>", "messages that a person may post in rooms: 100, 5k")
       .option("--bytes <count>", "bytes of pictures and sounds that a person may upload: 50M, 1G")
@@ -40,7 +42,11 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText(
       "after",
-      examples("plexus quotas set guest --messages 100 --per day", "plexus quotas set member --bytes 1G --per month", "plexus quotas set member --tokens 1M"),
+      examples(
+        "plexus quotas set guest --messages 100 --per day",
+        "plexus quotas set member --bytes 1G --per month",
+        "plexus quotas set member --tokens 1M",
+      ),
     )
     .action(async (role: string, options: SetOptions) => {
       const { setQuota } = await import("../quotas.ts");
@@ -60,4 +66,4 @@ export const define: Define = (command, { output, onExit }) => {
       const { removeQuota } = await import("../quotas.ts");
       onExit(await removeQuota(await adminFlags(options), { role, measure, per: options.per }, output));
     });
-}; // prettier-ignore
+};

@@ -13,11 +13,14 @@ interface SetOptions extends AdminOptions {
 /** `plexus roles`. */
 export const define: Define = (command, { output, onExit }) => {
   const roles = withAdminFlags(command.enablePositionalOptions())
-    .addHelpText("after", examples("plexus roles", "plexus roles show moderator", "plexus roles set support people.see people.manage"))
+    .addHelpText(
+      "after",
+      examples("plexus roles", "plexus roles show moderator", "plexus roles set support people.see people.manage"),
+    )
     .action(async (options: AdminOptions) => {
       const { listRoles } = await import("../roles.ts");
       onExit(await listRoles(await adminFlags(options), output));
-    }); // prettier-ignore
+    });
 
   withAdminFlags(roles.command("list").description("Show the roles of the cluster."))
     .addHelpText("after", examples("plexus roles list", "plexus roles list --json"))

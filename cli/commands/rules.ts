@@ -15,7 +15,10 @@ A rule is a file with JSON: severity (notice, warning, critical), withinMinutes,
 area of actions), outcome (done, refused, a code) and count; "ordered": true where one comes after the other.
 ${examples("plexus rules", "plexus rules try rule.json --since 2026-11-01", "plexus rules set guessed rule.json --on")}`,
   );
-  listed(rules.command("list").description("Show the rules over events.")).addHelpText("after", examples("plexus rules list --json")); // prettier-ignore
+  listed(rules.command("list").description("Show the rules over events.")).addHelpText(
+    "after",
+    examples("plexus rules list --json"),
+  );
 
   withAdminFlags(
     rules

@@ -40,7 +40,7 @@ export const define: Define = (command, { output, onExit }) => {
     command
       .command("set <name>")
       .description("Set a secret; it replaces the one with this name.")
-      .requiredOption("--for <host>", "a host, or host:port, that it may be sent to, repeatable", (text: string, before: readonly string[] | undefined) => collect(text, before)) // prettier-ignore
+      .requiredOption("--for <host>", "a host, or host:port, that it may be sent to, repeatable", (text: string, before: readonly string[] | undefined) => collect(text, before))
       .option("--note <text>", "what it is for, shown to admins")
       .option("--file <file>", file)
       .addHelpText("after", examples("plexus secrets set smtp --for smtp.example.org --file smtp.txt", "pass show openai | plexus secrets set openai --for api.openai.com")), // prettier-ignore

@@ -14,7 +14,10 @@ export const define: Define = (command, { output, onExit }) => {
     "after",
     examples("plexus tasks", "plexus tasks watch backup.12", "plexus tasks cancel drain.n3k"),
   );
-  listed(tasks.command("list").description("Show the long tasks of all nodes, and their results.")).addHelpText("after", examples("plexus tasks list --open --json")); // prettier-ignore
+  listed(tasks.command("list").description("Show the long tasks of all nodes, and their results.")).addHelpText(
+    "after",
+    examples("plexus tasks list --open --json"),
+  );
 
   const forOne = (
     name: string,

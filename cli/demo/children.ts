@@ -61,7 +61,13 @@ export function createDemoChildren(main: string, onEnd: (end: DemoEnd) => void):
       const line = new Promise<string>((resolve) => {
         if (child.stdout !== null) createInterface(child.stdout).once("line", resolve);
       });
-      const said = await Promise.race([line, exited.then(() => undefined, () => undefined)]); // prettier-ignore
+      const said = await Promise.race([
+        line,
+        exited.then(
+          () => undefined,
+          () => undefined,
+        ),
+      ]);
       if (said === undefined) {
         const { code, signal, log: words } = await endOf(node, child);
         const reason = `${node.name} ended with ${signal ?? code ?? "no code"} before it was ready`;

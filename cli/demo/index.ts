@@ -97,7 +97,13 @@ function announce(
     return;
   }
   const { folder, user, room, agent } = plan;
-  const nodes = facts.running.map(({ node, url, pid }) => ({ name: node.name, roles: node.roles, data: node.data, url, pid })); // prettier-ignore
+  const nodes = facts.running.map(({ node, url, pid }) => ({
+    name: node.name,
+    roles: node.roles,
+    data: node.data,
+    url,
+    pid,
+  }));
   const { home, password } = facts;
   output.print(jsonLine({ event: "ready", folder, nodes, user, password, room, home, agent }));
 }

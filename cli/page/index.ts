@@ -60,11 +60,14 @@ async function run(line: string, terminal: PageTerminal): Promise<number> {
   );
   setRunning(one);
   try {
-    return await Promise.race([work(line, one).then((code) => (ended.signal.aborted ? never<number>() : code)), aborted]);
+    return await Promise.race([
+      work(line, one).then((code) => (ended.signal.aborted ? never<number>() : code)),
+      aborted,
+    ]);
   } finally {
     setRunning(undefined);
   }
-} // prettier-ignore
+}
 
 function interrupt(): boolean {
   if (!isRunning()) return false;

@@ -63,7 +63,7 @@ const severityOf = ({ action, outcome }: AuditRecord): AuditSeverity => {
 
 /** Printable ASCII, as names in syslog are. */
 const printable = (text: string, most: number): string => text.replace(/[^\x21-\x7e]/g, "_").slice(0, most) || "-";
-const parameter = (text: string): string => text.replace(/[\\\]"]/g, (sign) => `\\${sign}`).replace(/\p{Cc}/gu, " "); // prettier-ignore
+const parameter = (text: string): string => text.replace(/[\\\]"]/g, (sign) => `\\${sign}`).replace(/\p{Cc}/gu, " ");
 
 /** What a message of syslog begins with: who says what, when, how much it matters. */
 const syslogHead = (record: AuditRecord): string => {
@@ -108,7 +108,10 @@ export function cefLine(record: AuditRecord, version: string): string {
     reason: outcome === "done" ? undefined : outcome,
     cs1: session,
     cs1Label: session === undefined ? undefined : "session",
-    msg: Object.entries(facts).map(([name, value]) => `${name}: ${value}`).join("; ") || undefined, // prettier-ignore
+    msg:
+      Object.entries(facts)
+        .map(([name, value]) => `${name}: ${value}`)
+        .join("; ") || undefined,
   };
   const head = ["CEF:0", "Plexus", "Plexus", version, action, summary, String(severities[severityOf(record)].cef)];
   const extension = Object.entries(fields).flatMap(([name, value]) =>

@@ -8,16 +8,29 @@ const plain = (text: string): string => text.replace(/\p{Cc}|\p{Cf}/gu, " ");
 const rolesText = (roles: readonly string[] | undefined): string =>
   roles === undefined ? "not known" : roles.length === 0 ? "none" : roles.join(", ");
 
-const cellsOf = ({ atMs, action, by, target = "", outcome, address = "", node, log, seq, facts = {} }: ReportEntry): readonly string[] => [
+const cellsOf = ({
+  atMs,
+  action,
+  by,
+  target = "",
+  outcome,
+  address = "",
+  node,
+  log,
+  seq,
+  facts = {},
+}: ReportEntry): readonly string[] => [
   time(atMs),
   auditActionOf(action)?.for ?? action,
   by,
   target,
   outcome,
   [address, node].filter(Boolean).join(" at "),
-  Object.entries(facts).map(([name, fact]) => `${name}: ${fact}`).join("; "),
+  Object.entries(facts)
+    .map(([name, fact]) => `${name}: ${fact}`)
+    .join("; "),
   `${log}/${seq}`,
-]; // prettier-ignore
+];
 
 interface Table {
   readonly title: string;
@@ -32,7 +45,8 @@ function tablesOf(report: AuditReport): readonly Table[] {
   const { signIns, power, refusals, heads, logs } = report;
   const numbers = Object.entries(signIns.byOutcome).toSorted(([, one], [, other]) => other - one);
   const entries = report.sections.map(({ title, count, entries: shown }): Table => {
-    const more = count > shown.length ? ` The first ${shown.length} are here; search or export the audit for the rest.` : ""; // prettier-ignore
+    const more =
+      count > shown.length ? ` The first ${shown.length} are here; search or export the audit for the rest.` : "";
     const head = ["When", "What", "By", "To", "Outcome", "From", "Details", "Entry"];
     return { title, says: `${count}.${more}`, head, rows: shown.map(cellsOf) };
   });
@@ -41,7 +55,12 @@ function tablesOf(report: AuditReport): readonly Table[] {
       title: "People with power",
       says: `Everybody who had roles of the cluster at the beginning or the end.${report.powerCut ? " There were more than are here." : ""}`,
       head: ["Who", "At the beginning", "At the end", ""],
-      rows: power.map(({ user, begin, end }) => [user, rolesText(begin), rolesText(end), rolesText(begin) === rolesText(end) ? "" : "changed"]), // prettier-ignore
+      rows: power.map(({ user, begin, end }) => [
+        user,
+        rolesText(begin),
+        rolesText(end),
+        rolesText(begin) === rolesText(end) ? "" : "changed",
+      ]),
     },
     {
       title: "Sign-ins",
@@ -53,7 +72,9 @@ function tablesOf(report: AuditReport): readonly Table[] {
       title: "Refusals",
       says: "By what was asked for and why it was refused.",
       head: ["What", "Number"],
-      rows: Object.entries(refusals).toSorted(([, one], [, other]) => other - one).map(([what, count]) => [what, String(count)]), // prettier-ignore
+      rows: Object.entries(refusals)
+        .toSorted(([, one], [, other]) => other - one)
+        .map(([what, count]) => [what, String(count)]),
     },
     ...entries,
     {
@@ -62,8 +83,15 @@ function tablesOf(report: AuditReport): readonly Table[] {
       head: ["Log", "In this period", "Signed up to", "Root", "Key", "When"],
       rows: heads.map(({ log, seq, root, peer, atMs }) => {
         const span = logs[log];
-        return [log, span === undefined ? "nothing" : `${span.first} to ${span.last}`, String(seq), root, peer, time(atMs)];
-      }), // prettier-ignore
+        return [
+          log,
+          span === undefined ? "nothing" : `${span.first} to ${span.last}`,
+          String(seq),
+          root,
+          peer,
+          time(atMs),
+        ];
+      }),
     },
   ];
 }
@@ -96,7 +124,10 @@ export function reportPage(report: AuditReport): string {
   const tables = tablesOf(report).map(({ title, says, head, rows }) => {
     const cells = (row: readonly string[], tag: string): string =>
       `<tr>${row.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join("")}</tr>`;
-    const table = rows.length === 0 ? "" : `<table><thead>${cells(head, "th")}</thead><tbody>${rows.map((row) => cells(row, "td")).join("\n")}</tbody></table>`; // prettier-ignore
+    const table =
+      rows.length === 0
+        ? ""
+        : `<table><thead>${cells(head, "th")}</thead><tbody>${rows.map((row) => cells(row, "td")).join("\n")}</tbody></table>`;
     return `<section><h2>${escaped(title)}</h2><p>${escaped(says)}</p>${table}</section>`;
   });
   const style =

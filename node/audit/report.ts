@@ -19,7 +19,10 @@ export interface ReportSection {
   readonly count: number;
   readonly entries: readonly ReportEntry[];
 }
-export type ReportEntry = Pick<AuditRecord, "log" | "seq" | "atMs" | "node" | "action" | "by" | "target" | "address" | "outcome" | "facts">; // prettier-ignore
+export type ReportEntry = Pick<
+  AuditRecord,
+  "log" | "seq" | "atMs" | "node" | "action" | "by" | "target" | "address" | "outcome" | "facts"
+>;
 
 /** Somebody with power. Roles are undefined where the entry that changed them does not say what they were. */
 export interface ReportHolder {
@@ -59,7 +62,16 @@ const peopleMax = 10_000;
 const holdersMax = 10_000;
 const kindsMax = 500;
 
-const erasing: ReadonlySet<string> = new Set(["deleteUser", "eraseKeys", "pruneBackup", "pruneAudit", "auditUnsent", "removeModel", "liftHold", "unscheduleBackup"]); // prettier-ignore
+const erasing: ReadonlySet<string> = new Set([
+  "deleteUser",
+  "eraseKeys",
+  "pruneBackup",
+  "pruneAudit",
+  "auditUnsent",
+  "removeModel",
+  "liftHold",
+  "unscheduleBackup",
+]);
 const evicting: ReadonlySet<string> = new Set(["evict", "isolate", "distrustNode", "shards.audit.failed"]);
 const watching: ReadonlySet<string> = new Set(["alert", "acknowledgeAlert", "runPlaybook", "lockOut"]);
 const areaOf = ({ action }: AuditRecord): string => auditActionOf(action)?.area ?? "";
@@ -69,14 +81,23 @@ const isDone = ({ outcome }: AuditRecord): boolean => outcome === auditDone;
 const sections: readonly { readonly title: string; readonly has: (record: AuditRecord) => boolean }[] = [
   { title: "Changes of power", has: (one) => areaOf(one) === "power" && isDone(one) && one.action !== "refused" },
   { title: "Changes of settings", has: (one) => areaOf(one) === "settings" && isDone(one) },
-  { title: "Changes of the cluster", has: (one) => areaOf(one) === "cluster" && isDone(one) && !evicting.has(one.action) }, // prettier-ignore
+  {
+    title: "Changes of the cluster",
+    has: (one) => areaOf(one) === "cluster" && isDone(one) && !evicting.has(one.action),
+  },
   { title: "Evictions and distrust", has: (one) => evicting.has(one.action) && isDone(one) },
   { title: "Changes of models and plugins", has: (one) => areaOf(one) === "models" && isDone(one) },
-  { title: "Refused, other than sign-ins", has: (one) => !isDone(one) && areaOf(one) !== "signIn" && one.action !== "auditForked" }, // prettier-ignore
+  {
+    title: "Refused, other than sign-ins",
+    has: (one) => !isDone(one) && areaOf(one) !== "signIn" && one.action !== "auditForked",
+  },
   { title: "Exported and recalled", has: (one) => areaOf(one) === "data" && isDone(one) },
   { title: "Erased and removed", has: (one) => erasing.has(one.action) && isDone(one) },
   { title: "Use and change of keys", has: (one) => areaOf(one) === "keys" },
-  { title: "Factors and passwords changed", has: (one) => areaOf(one) === "signIn" && auditActionOf(one.action)?.severity !== "info" && isDone(one) }, // prettier-ignore
+  {
+    title: "Factors and passwords changed",
+    has: (one) => areaOf(one) === "signIn" && auditActionOf(one.action)?.severity !== "info" && isDone(one),
+  },
   { title: "Alerts", has: (one) => watching.has(one.action) || auditActionOf(one.action)?.severity === "alert" },
 ];
 

@@ -1,7 +1,14 @@
 /** Gathers the rows of many small actors, so that a thread is asked once for all of them, and reads on while it works.
  *
  *      rows of one actor and type ─► gathered ─ enough bytes ─► cut and sealed in the pool ─► taken, in the order in which they came */
-import { RowList, type CutAnswer, type CutAnswers, type CutTask, type SealedPart, type UnitEntry } from "../../runtimes/backup/index.ts"; // prettier-ignore
+import {
+  RowList,
+  type CutAnswer,
+  type CutAnswers,
+  type CutTask,
+  type SealedPart,
+  type UnitEntry,
+} from "../../runtimes/backup/index.ts";
 import type { BackupLimits } from "./limits.ts";
 
 /** Rows that are complete: nothing that follows changes their units. They are the last ones of `rows`. */
@@ -104,7 +111,10 @@ export class Batch {
     const batch = this.#gathered;
     this.#gathered = [];
     const rows = this.#rows;
-    const cut = this.#cut(rows, batch.map(({ task }) => task)); // prettier-ignore
+    const cut = this.#cut(
+      rows,
+      batch.map(({ task }) => task),
+    );
     this.#rows = this.#spare.pop() ?? new RowList();
     const before = this.#last;
     this.#last = this.#take(batch, cut, before)

@@ -5,7 +5,14 @@
  *
  *  A check that was broken off goes on from its mark (docs/decisions/0158-tasks-that-go-on.md). */
 import { createHash } from "node:crypto";
-import { failure, failureOf, type Failure, type Losses, type StripeHealth, type StripeRef } from "../../protocols/index.ts"; // prettier-ignore
+import {
+  failure,
+  failureOf,
+  type Failure,
+  type Losses,
+  type StripeHealth,
+  type StripeRef,
+} from "../../protocols/index.ts";
 import type { Snapshot, StripeName, TreeNode, UnitEntry, UnitName } from "../../runtimes/backup/index.ts";
 import { noteLosses } from "./known-losses.ts";
 import { LossList } from "./losses.ts";

@@ -72,7 +72,13 @@ interface Checkpoint {
 
 /** Failures of a whole part after which its slots are asked for again; the others end the run. A node that is still starting says BAD_REQUEST: it
  *  has no answer yet. */
-const againCodes: ReadonlySet<string> = new Set([...passingCodes, "UNREACHABLE", "OVERLOADED", "BAD_FRAME", "BAD_REQUEST"]); // prettier-ignore
+const againCodes: ReadonlySet<string> = new Set([
+  ...passingCodes,
+  "UNREACHABLE",
+  "OVERLOADED",
+  "BAD_FRAME",
+  "BAD_REQUEST",
+]);
 /** Those after which they are missing: the node cannot do it. */
 const unableCodes: ReadonlySet<string> = new Set(["KIT_MISSING", "KEY_MISSING", "VERSION_UNSUPPORTED", "FORBIDDEN"]);
 /** As many as turns that a task has, and some. */
@@ -125,7 +131,10 @@ class ClusterRun {
       this.#mayBeCommitted = marks.length > 0;
       const made = marked(snapshots, marks);
       if (made !== undefined) return await this.#end(await this.#lookAgain(made));
-      const ground = await groundOf(this.#backup, this.#repository, { ...this.#survey, full: this.#at.task.wish.full ?? false }); // prettier-ignore
+      const ground = await groundOf(this.#backup, this.#repository, {
+        ...this.#survey,
+        full: this.#at.task.wish.full ?? false,
+      });
       await this.#forget(ground);
       for (let merges = 1; ; merges += 1) {
         await this.#ask(base, ground);
@@ -180,7 +189,10 @@ class ClusterRun {
   #tell(): void {
     const works = [...this.#running.values()].map(({ workPercent = 100 }) => workPercent);
     const workPercent = Math.min(100, ...works);
-    const far = [...this.#running.values(), ...[...this.#parts.values()].map(({ slots, ...sums }) => ({ ...sums, slotsDone: slots.length }))]; // prettier-ignore
+    const far = [
+      ...this.#running.values(),
+      ...[...this.#parts.values()].map(({ slots, ...sums }) => ({ ...sums, slotsDone: slots.length })),
+    ];
     const sum = (field: keyof PartProgress): number => far.reduce((total, one) => total + one[field], 0);
     this.#at.progress({
       slots: this.#slots,

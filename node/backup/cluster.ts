@@ -1,7 +1,15 @@
 /** What a node does for the backups of the whole cluster: it reads the slots that it owns for the node that makes a
  *  snapshot, and where it owns `backup/cluster`, it works on the tasks. */
 import type { Message } from "../../actors/behavior.ts";
-import { backupActor, PlexusError, type BackupHolds, type BackupResults, type BackupSnapshot, type Result, type SlotId } from "../../protocols/index.ts"; // prettier-ignore
+import {
+  backupActor,
+  PlexusError,
+  type BackupHolds,
+  type BackupResults,
+  type BackupSnapshot,
+  type Result,
+  type SlotId,
+} from "../../protocols/index.ts";
 import { roleOf, slotOfActor, type SlotTable } from "../cluster/slot-table.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Log, Membership, Meter, NodeId, Random } from "../ports.ts";

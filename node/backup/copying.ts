@@ -75,7 +75,8 @@ export async function copyBackups(
       skip: ({ stripe }: NodeLink) => seen.has(stripe.id),
       async node({ stripe }, node) {
         await copy(stripe);
-        if ("units" in node) for (const { fragments } of node.units) for (const place of fragments) await copy(place.stripe);
+        if ("units" in node)
+          for (const { fragments } of node.units) for (const place of fragments) await copy(place.stripe);
       },
       lost: ({ stripe }, error) => {
         const why = failureOf(error);
@@ -83,7 +84,7 @@ export async function copyBackups(
         seen.add(stripe.id);
         lost.push({ stripe: stripe.id, error: why });
       },
-    }); // prettier-ignore
+    });
   }
   // What a removal took meanwhile is lost here, and needed by nobody.
   const now = await ports.heads.read();

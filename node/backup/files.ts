@@ -7,7 +7,14 @@
  *  A file never changes, so it may be read after the cut. Its units are of the type `.blob` and of no day: in place of the day stands the file's
  *  name, and `part` counts the pieces. `first` is the piece's key, `last` that of the file's last piece: so a file is known to be whole. */
 import { failureOf, parseActorId, type ActorId, type Failure } from "../../protocols/index.ts";
-import { SharedMemory, SharedPieces, unitPlace, type CutAnswer, type Subject, type UnitEntry } from "../../runtimes/backup/index.ts"; // prettier-ignore
+import {
+  SharedMemory,
+  SharedPieces,
+  unitPlace,
+  type CutAnswer,
+  type Subject,
+  type UnitEntry,
+} from "../../runtimes/backup/index.ts";
 import { SealedParts } from "./batch.ts";
 import type { BackupPorts } from "./ports.ts";
 import type { SlotView, StoredRow } from "./sources.ts";

@@ -14,7 +14,16 @@ import {
 } from "../../protocols/index.ts";
 import { headFormat } from "../../runtimes/backup/index.ts";
 import type { BlobStore, Files } from "../ports.ts";
-import { endLeaving, headNumbers, readHeadFile, readLeaving, readLossesFile, writeHeadFile, writeLeaving, writeLossesFile } from "./beside.ts"; // prettier-ignore
+import {
+  endLeaving,
+  headNumbers,
+  readHeadFile,
+  readLeaving,
+  readLossesFile,
+  writeHeadFile,
+  writeLeaving,
+  writeLossesFile,
+} from "./beside.ts";
 import type { CopyTarget } from "./copying.ts";
 import { knownLossesIn, noLosses } from "./known-losses.ts";
 import { unpaced, type Piece } from "./pacing.ts";

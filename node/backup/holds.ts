@@ -29,10 +29,12 @@ export async function heldSnapshots(
       const is =
         range === undefined
           ? "snapshot" in hold.on && hold.on.snapshot === number
-          : await unitsOf(nodes, tree, range).next().then(
-              ({ done }) => done !== true,
-              (error: unknown) => isGone(failureOf(error)) || Promise.reject(error),
-            ); // prettier-ignore
+          : await unitsOf(nodes, tree, range)
+              .next()
+              .then(
+                ({ done }) => done !== true,
+                (error: unknown) => isGone(failureOf(error)) || Promise.reject(error),
+              );
       if (!is) continue;
       held.add(number);
       break;

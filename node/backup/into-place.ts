@@ -13,7 +13,19 @@ import { FileParts, fileType } from "./files.ts";
 import { LossList } from "./losses.ts";
 import { AgentPlace } from "./place-agent.ts";
 import { RoomPlace } from "./place-room.ts";
-import { askAgain, pauseFor, PlaceActor, Tally, type Place, type PlaceMark, type PlaceOptions, type PlaceSums, type PlaceTarget, type PlaceWish, type TakeFile } from "./place.ts"; // prettier-ignore
+import {
+  askAgain,
+  pauseFor,
+  PlaceActor,
+  Tally,
+  type Place,
+  type PlaceMark,
+  type PlaceOptions,
+  type PlaceSums,
+  type PlaceTarget,
+  type PlaceWish,
+  type TakeFile,
+} from "./place.ts";
 import type { BackupPorts } from "./ports.ts";
 import { planRecall, recall as recallUnits, snapshotFor, unitsFor, type ReadRate, type RecallQuery } from "./recall.ts";
 import type { Repository } from "./repository.ts";

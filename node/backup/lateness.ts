@@ -33,7 +33,11 @@ export function watchLateness({ owns, ask, clock, meter, log, limits }: Lateness
 
   async function look(): Promise<void> {
     const [scheduled, listed, seen] = owns()
-      ? await Promise.all([asked<BackupScheduleList>("schedules"), asked<ClusterBackupTasks>("tasks"), asked<BackupFolderList>("folders")]) // prettier-ignore
+      ? await Promise.all([
+          asked<BackupScheduleList>("schedules"),
+          asked<ClusterBackupTasks>("tasks"),
+          asked<BackupFolderList>("folders"),
+        ])
       : [{ schedules: [] }, { tasks: [] }, { folders: [] }];
     // What nobody answers now stays as it was.
     if (stopped || scheduled === undefined || listed === undefined || seen === undefined) return;

@@ -192,5 +192,7 @@ export const pacedStripes = (stripes: BackupStripes, piece: Piece): BackupStripe
   put: (bytes, how) => piece(() => stripes.put(bytes, how)),
   read: (ref) => piece(() => stripes.read(ref)),
   inspect: (ref, deep) => piece(() => stripes.inspect(ref, deep)),
-  ...(stripes.standing && { standing: (refs) => piece(async () => (await stripes.standing?.(refs)) ?? new Set<string>()) }), // prettier-ignore
+  ...(stripes.standing && {
+    standing: (refs) => piece(async () => (await stripes.standing?.(refs)) ?? new Set<string>()),
+  }),
 });

@@ -120,7 +120,10 @@ export class Packer {
   }
 
   #check(): void {
-    if (this.#failed !== undefined) throw this.#failed instanceof PlexusError ? this.#failed : new Error("a pack was not stored", { cause: this.#failed }); // prettier-ignore
+    if (this.#failed !== undefined)
+      throw this.#failed instanceof PlexusError
+        ? this.#failed
+        : new Error("a pack was not stored", { cause: this.#failed });
   }
 }
 

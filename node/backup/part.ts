@@ -234,7 +234,8 @@ class Part {
     const files = fileSubject(this.#ports.cluster, actor);
     if (files.person === person) return this.#files(view, actor, state, hadFiles);
     const had: UnitEntry[] = [];
-    for await (const entry of unitsOf(this.#nodes, this.#options.tree(), { person: files.person, thread })) had.push(entry); // prettier-ignore
+    for await (const entry of unitsOf(this.#nodes, this.#options.tree(), { person: files.person, thread }))
+      had.push(entry);
     return this.#files(view, actor, state, had);
   }
 

@@ -105,7 +105,9 @@ export class AgentPlace implements Place {
   /** Visits all turns, in their order; gives up to which they were forgotten. */
   async #pages(visit: (turn: ConversationTurn) => void): Promise<number> {
     for (let from = 1; ;) {
-      const page = await this.#at.look<AgentEntries>({ type: "entries", from, limit: this.#at.limits.placeStretch } as { type: string }); // prettier-ignore
+      const page = await this.#at.look<AgentEntries>({ type: "entries", from, limit: this.#at.limits.placeStretch } as {
+        type: string;
+      });
       for (const turn of page?.turns ?? []) visit(turn);
       const last = page?.turns.at(-1);
       if (page?.more !== true || last === undefined) return page?.floor ?? 0;

@@ -41,7 +41,11 @@ export class RoomPlace implements Place {
     });
     if (this.#at.wish.dryRun) return this.#at.count(wanted);
     const answers = wanted.filter(({ replyTo }) => replyTo !== undefined);
-    await this.#send(from, undefined, wanted.filter(({ replyTo }) => replyTo === undefined)); // prettier-ignore
+    await this.#send(
+      from,
+      undefined,
+      wanted.filter(({ replyTo }) => replyTo === undefined),
+    );
     for (const [root, some] of Map.groupBy(answers, ({ replyTo }) => replyTo as number))
       await this.#send(from, await this.#rootOf(root, (some[0] as RoomMessage).atMs), some);
   }
@@ -84,7 +88,13 @@ export class RoomPlace implements Place {
     const { wish, snapshot, limits } = this.#at;
     const origin = { recall: wish.recall, snapshot: snapshot.number, backupAtMs: snapshot.atMs };
     for (const lot of lotsOf(messages, limits)) {
-      const command = { type: "restore", ...origin, from, ...(root !== undefined && { root }), messages: lot.map(recalled) }; // prettier-ignore
+      const command = {
+        type: "restore",
+        ...origin,
+        from,
+        ...(root !== undefined && { root }),
+        messages: lot.map(recalled),
+      };
       const answer = await this.#at.ask(command, `${from}.${lot[0]?.seq}.${root ?? 0}`);
       const { restored } = valueOf(answer) as RoomRestored;
       for (const [was, now] of restored) this.#remember(was, now);

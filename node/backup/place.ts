@@ -111,7 +111,17 @@ export class Tally {
 
   get sums(): PlaceSums {
     const { found, messages, restored, bytes, files, remade, threads, failed, lost } = this;
-    return { found: { ...found }, messages, restored, bytes, files, remade, threads, failed: failed.rows, lost: lost.rows }; // prettier-ignore
+    return {
+      found: { ...found },
+      messages,
+      restored,
+      bytes,
+      files,
+      remade,
+      threads,
+      failed: failed.rows,
+      lost: lost.rows,
+    };
   }
 }
 

@@ -2,7 +2,14 @@
  *  now, and put in the place of what they were. It needs no journal, so what is no longer in one is made anew, too. A unit whose tenant's keys were
  *  erased is nobody's any more, and goes. */
 import { failureOf } from "../../protocols/index.ts";
-import { contextOfUnit, SharedMemory, SharedPieces, tenantOf, type Snapshot, type UnitEntry } from "../../runtimes/backup/index.ts"; // prettier-ignore
+import {
+  contextOfUnit,
+  SharedMemory,
+  SharedPieces,
+  tenantOf,
+  type Snapshot,
+  type UnitEntry,
+} from "../../runtimes/backup/index.ts";
 import { Packer } from "./packer.ts";
 import { openWhole, PackCache } from "./packs.ts";
 import type { BackupPorts } from "./ports.ts";

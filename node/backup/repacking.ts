@@ -48,7 +48,11 @@ function totalsOf(uses: Iterable<Use>): { readonly bytes: number; readonly waste
 }
 
 /** The packs of snapshots. Errors: those of reading trees. */
-async function usesOf(repository: Repository, snapshots: readonly Snapshot[], signal: AbortSignal): Promise<Map<string, Use>> {
+async function usesOf(
+  repository: Repository,
+  snapshots: readonly Snapshot[],
+  signal: AbortSignal,
+): Promise<Map<string, Use>> {
   const uses = new Map<string, Use>();
   await eachUnit(repository, snapshots, signal, ({ fragments }) => {
     for (const { stripe, offset, length } of fragments) {
@@ -61,7 +65,7 @@ async function usesOf(repository: Repository, snapshots: readonly Snapshot[], si
     }
   });
   return uses;
-} // prettier-ignore
+}
 
 async function eachUnit(
   repository: Repository,

@@ -140,7 +140,8 @@ export async function beginSnapshot(
   await repository.settle();
   const { snapshots } = await repository.state();
   const base = snapshots.at(-1);
-  const before = base === undefined || ground.isTorn ? new Map<string, Cursor>() : await repository.loadCursors(base.cursors); // prettier-ignore
+  const before =
+    base === undefined || ground.isTorn ? new Map<string, Cursor>() : await repository.loadCursors(base.cursors);
   let tree = ground.isTorn ? await treeOfRest(repository, treeOf(base), ports.limits.changesMax) : treeOf(base);
   return {
     base: base?.number ?? 0,

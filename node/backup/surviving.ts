@@ -140,16 +140,17 @@ export function chainOf(taken: SignedHead, all: readonly SignedHead[]): HeadChai
     chain.add(next);
     last = next;
   }
-  const isLater = ({ head }: SignedHead): boolean =>
-    head.number > taken.head.number && head.epoch >= taken.head.epoch;
+  const isLater = ({ head }: SignedHead): boolean => head.number > taken.head.number && head.epoch >= taken.head.epoch;
   const strangers = all.filter((one) => !chain.has(one) && !isLater(one) && one.head.number >= last.head.number - 1);
-  const numbers = [...new Set(all.map(({ head }) => head.number))].filter((one) => one <= taken.head.number).toSorted((a, b) => a - b);
+  const numbers = [...new Set(all.map(({ head }) => head.number))]
+    .filter((one) => one <= taken.head.number)
+    .toSorted((a, b) => a - b);
   const gaps = numbers.flatMap((number, at) => {
     const before = numbers[at - 1] ?? number - 1;
     return number - before > 1 ? [{ from: before + 1, to: number - 1 }] : [];
   });
   return { gaps, strangers };
-} // prettier-ignore
+}
 
 /** A head that does not count. */
 export interface RefusedHead {

@@ -68,7 +68,11 @@ async function changeNode(
   for (const [at, child] of node.children.entries()) {
     const after = node.children[at + 1];
     const start = next;
-    while (next < changes.length && (after === undefined || compareUnits(nameOf(changes[next] as UnitChange), after.first) < 0)) next += 1; // prettier-ignore
+    while (
+      next < changes.length &&
+      (after === undefined || compareUnits(nameOf(changes[next] as UnitChange), after.first) < 0)
+    )
+      next += 1;
     if (next === start) made.push(child);
     else made.push(...(await changeNode(nodes, await nodes.load(child.link), changes.slice(start, next))));
   }
@@ -79,7 +83,8 @@ function merged(units: readonly UnitEntry[], changes: readonly UnitChange[]): re
   const all: UnitEntry[] = [];
   let next = 0;
   for (const change of changes) {
-    while (next < units.length && compareUnits((units[next] as UnitEntry).name, nameOf(change)) < 0) all.push(units[next++] as UnitEntry); // prettier-ignore
+    while (next < units.length && compareUnits((units[next] as UnitEntry).name, nameOf(change)) < 0)
+      all.push(units[next++] as UnitEntry);
     if (next < units.length && compareUnits((units[next] as UnitEntry).name, nameOf(change)) === 0) next += 1;
     if (change.type === "put") all.push(change.entry);
   }

@@ -1,5 +1,5 @@
 /** What keeps backups in order: what they refer to, whether it is there and right, and giving up what no snapshot needs. */
-import { failure, failureOf, PlexusError, type BackupHold, type Failure } from "../../protocols/index.ts"; // prettier-ignore
+import { failure, failureOf, PlexusError, type BackupHold, type Failure } from "../../protocols/index.ts";
 import type { NodeLink, Snapshot, StripeName } from "../../runtimes/backup/index.ts";
 import { heldSnapshots } from "./holds.ts";
 import type { BackupPorts } from "./ports.ts";
@@ -120,7 +120,17 @@ export async function prune(
   const { removed, stripes, bytes } = plan;
   if (!apply) {
     const freedBytes = isTorn ? 0 : await repackable(ports, repository, staying, signal);
-    return { kept, timeZone, removed, stripes, bytes, unheard: 0, isTorn, leftovers, repacked: { packs: 0, freedBytes } };
+    return {
+      kept,
+      timeZone,
+      removed,
+      stripes,
+      bytes,
+      unheard: 0,
+      isTorn,
+      leftovers,
+      repacked: { packs: 0, freedBytes },
+    };
   }
   signal.throwIfAborted();
   // The first room that is made.
@@ -137,7 +147,9 @@ export async function prune(
   } catch (error) {
     // Its answer was lost, or the turn before was heard late: what is so stands in the head.
     const now = await repository.state().catch(() => Promise.reject(error));
-    const done = [plan, ...(mark === undefined ? [] : [mark])].find((one) => one.removed.length > 0 && isRemoved(now, one));
+    const done = [plan, ...(mark === undefined ? [] : [mark])].find(
+      (one) => one.removed.length > 0 && isRemoved(now, one),
+    );
     if (done === undefined) throw error;
     if (done !== plan) return await prune(ports, repository, retention, { ...options, mark: done });
   }
@@ -146,7 +158,7 @@ export async function prune(
   const unheard = needless.length - heard.size;
   const repacked = isTorn ? { packs: 0, freedBytes: 0 } : await repackAfter(ports, repository, signal);
   return { kept, timeZone, removed, stripes, bytes, unheard, isTorn, leftovers, repacked };
-} // prettier-ignore
+}
 
 /** Makes the head that leaves them out. Where there is no room for it, it is said first that they are leaving, in as much room as old heads had;
  *  then what they alone need goes, and the head comes last; where there is no room for it still, the next one leaves them out. */
@@ -180,13 +192,17 @@ async function removeSnapshots(
 }
 
 /** The snapshots are gone already, whatever comes of this. */
-async function repackAfter(ports: BackupPorts, repository: Repository, signal: AbortSignal): Promise<PruneReport["repacked"]> {
+async function repackAfter(
+  ports: BackupPorts,
+  repository: Repository,
+  signal: AbortSignal,
+): Promise<PruneReport["repacked"]> {
   try {
     return await repack(ports, repository, { signal, pace: () => new Promise((done) => ports.clock.soon(done)) });
   } catch (error) {
     return { packs: 0, freedBytes: 0, error: failureOf(error) };
   }
-} // prettier-ignore
+}
 
 /** Removes what a run has left that was killed. Errors: as of reading the manifest, then nothing is removed; CANCELLED. */
 export async function sweepFolder(ports: BackupPorts, repository: Repository, signal: AbortSignal): Promise<void> {

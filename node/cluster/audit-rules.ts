@@ -93,10 +93,14 @@ export function sinkUrlFault(text: string): string | undefined {
     case "https:":
       return undefined;
     case "http:":
-      return isLoopback ? undefined : "http:// is allowed only to this machine, because others on the network could read the audit and the secret"; // prettier-ignore
+      return isLoopback
+        ? undefined
+        : "http:// is allowed only to this machine, because others on the network could read the audit and the secret";
     case "syslog+tcp:":
     case "syslog+tls:":
-      return hostname === "" || port === "" || (pathname !== "" && pathname !== "/") ? "write it as syslog+tls://host:6514" : undefined; // prettier-ignore
+      return hostname === "" || port === "" || (pathname !== "" && pathname !== "/")
+        ? "write it as syslog+tls://host:6514"
+        : undefined;
     default:
       return "the audit is sent to syslog+tcp://, syslog+tls:// or https://";
   }

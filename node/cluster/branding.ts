@@ -8,9 +8,11 @@ export interface Branding {
   /** As this node knows it. */
   current(): BrandingRow;
   /** Puts what `make` makes of the row in its place. Errors: those of `make`, OVERLOADED. */
-  change(make: (row: BrandingRow) => Result<BrandingRow>): Promise<Result<{ readonly before: BrandingRow; readonly after: BrandingRow }>>;
+  change(
+    make: (row: BrandingRow) => Result<BrandingRow>,
+  ): Promise<Result<{ readonly before: BrandingRow; readonly after: BrandingRow }>>;
   stop(): void;
-} // prettier-ignore
+}
 
 const attemptsMax = 4;
 
@@ -42,7 +44,8 @@ export function openBranding(directory: Pick<Directory, "read" | "compareAndSet"
         const value = Object.keys(after).length === 0 ? undefined : after;
         if (value === undefined && found === undefined) return ok({ before, after });
         // oxlint-disable-next-line no-await-in-loop -- one attempt after the other
-        if ((await directory.compareAndSet(brandingKey, value, found?.revision ?? 0)).applied) return ok({ before, after }); // prettier-ignore
+        if ((await directory.compareAndSet(brandingKey, value, found?.revision ?? 0)).applied)
+          return ok({ before, after });
       }
       return refused(failure("OVERLOADED", { row: brandingKey }));
     },

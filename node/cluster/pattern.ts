@@ -61,8 +61,13 @@ const not =
   (char) =>
     !takes(char);
 const classes: Readonly<Record<string, Takes>> = {
-  d: isDigit, D: not(isDigit), w: isWord, W: not(isWord), s: isSpace, S: not(isSpace),
-}; // prettier-ignore
+  d: isDigit,
+  D: not(isDigit),
+  w: isWord,
+  W: not(isWord),
+  s: isSpace,
+  S: not(isSpace),
+};
 const controls: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
 
 /** Reads an expression. */

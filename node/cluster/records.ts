@@ -124,7 +124,9 @@ const isMemberRecord = checkOf(
     url: Type.String({ maxLength: 512 }),
     incarnation: count,
     state: word,
-    drain: Type.Optional(Type.Object({ by: Type.String({ maxLength: 128 }), sinceMs: count, endedAtMs: Type.Optional(count) })), // prettier-ignore
+    drain: Type.Optional(
+      Type.Object({ by: Type.String({ maxLength: 128 }), sinceMs: count, endedAtMs: Type.Optional(count) }),
+    ),
     leaving: Type.Optional(Type.Boolean()),
     storage: Type.Optional(storageTerms),
     vouches: Type.Optional(Type.Boolean()),

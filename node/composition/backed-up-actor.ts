@@ -16,7 +16,14 @@ function partsOf(rows: StateRows) {
   const entries = rows
     .filter(([name]) => name.startsWith("entry/"))
     .map(([, value]) => {
-      const [epoch, at, atMs, of, events, answers] = value as [number, number, number, ActorId, unknown[], Entry["answers"]]; // prettier-ignore
+      const [epoch, at, atMs, of, events, answers] = value as [
+        number,
+        number,
+        number,
+        ActorId,
+        unknown[],
+        Entry["answers"],
+      ];
       return { epoch, seq: at, atMs, actor: of, events, answers, side: [] };
     });
   return { snapshot: seq === undefined ? undefined : { seq, body }, entries };

@@ -31,7 +31,11 @@ const named = <Row>(rows: readonly Row[]): Losses<Row> => ({
  *  `copyBackups`. */
 export async function copyInto(
   folder: string,
-  { ports, repository, keys }: { readonly ports: BackupPorts; readonly repository: Repository; readonly keys: Pick<ClusterKeys, "carried"> }, // prettier-ignore
+  {
+    ports,
+    repository,
+    keys,
+  }: { readonly ports: BackupPorts; readonly repository: Repository; readonly keys: Pick<ClusterKeys, "carried"> },
   { signal, progress, pace }: TaskAt & { readonly pace: () => Promise<void> },
 ): Promise<BackupResults["copy"]> {
   const { cluster } = ports;
@@ -134,7 +138,11 @@ export function shownDrill(done: Restored, started: DrillStarted, tookMs: number
     started,
     lost: named(lost.map(({ thread, type, error }) => ({ thread, type, error }))),
     wrong: named([
-      ...checked.wrong.map(({ thread, type }) => ({ thread, type, error: failure("BACKUP_DAMAGED", { reason: "the bytes that came back are not those that were written" }) })), // prettier-ignore
+      ...checked.wrong.map(({ thread, type }) => ({
+        thread,
+        type,
+        error: failure("BACKUP_DAMAGED", { reason: "the bytes that came back are not those that were written" }),
+      })),
       ...damaged.map((details) => ({ thread: "", type: "journal", error: failure("DATA_DAMAGED", { ...details }) })),
     ]),
     missing: named([...missing, ...stale, ...missingFiles]),

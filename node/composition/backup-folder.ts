@@ -101,7 +101,11 @@ function filesOfFolder(files: Files, folder: string, frees: boolean): Files {
     makeFolder: (path) => told(files.makeFolder(path)),
     async create(path) {
       const file = await told(files.create(path));
-      return { write: (bytes) => told(file.write(bytes)), sync: () => told(file.sync()), close: () => told(file.close()) };
+      return {
+        write: (bytes) => told(file.write(bytes)),
+        sync: () => told(file.sync()),
+        close: () => told(file.close()),
+      };
     },
     rename: (from, to) => told(files.rename(from, to)),
     sync: (path) => told(files.sync(path)),
@@ -110,7 +114,7 @@ function filesOfFolder(files: Files, folder: string, frees: boolean): Files {
       throw folderFull(folder);
     },
   };
-} // prettier-ignore
+}
 
 /** What a folder of backups is opened for. Only who writes may clean up: others may be beside somebody who does. */
 export type FolderUse = "looking" | "writing" | "freeing";

@@ -18,7 +18,8 @@ export const placeTarget = (kernel: Pick<Kernel, "ask">, blobs: Pick<ActorBlobs,
       timeoutMs: commandLimits.placeTimeoutMs,
       ...(operationId && { operationId }),
     }),
-  remake: (actor, rows) => (actor.startsWith("agent/") ? remakeAgent(kernel, actor, rows) : remakeRoom(kernel, actor, rows)), // prettier-ignore
+  remake: (actor, rows) =>
+    actor.startsWith("agent/") ? remakeAgent(kernel, actor, rows) : remakeRoom(kernel, actor, rows),
   file: (actor, hash, bytes, message) =>
     blobs.put(actor, bytes, async (name) =>
       name === hash

@@ -146,6 +146,9 @@ export function folderFailure(error: unknown): Failure {
   const { code, path, message } = error as NodeJS.ErrnoException;
   if (told.code !== "INTERNAL" || typeof code !== "string" || !/^E[A-Z]+$/.test(code)) return told;
   if (fullCodes.has(code))
-    return { ...failure("DISK_FULL", { folder: path }), message: `The disk of ${path ?? "the folder"} is full. Make room there, then give the same command again.` }; // prettier-ignore
+    return {
+      ...failure("DISK_FULL", { folder: path }),
+      message: `The disk of ${path ?? "the folder"} is full. Make room there, then give the same command again.`,
+    };
   return failure("BAD_REQUEST", { field: "folder", reason: message });
 }

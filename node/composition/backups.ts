@@ -90,7 +90,10 @@ export interface FolderWorks {
 export interface Backups {
   readonly works: FolderWorks;
   /** Does one thing with backups when no task is under way here; none begins meanwhile. Errors: those of the work, CANCELLED. */
-  whenFree<Done>(task: { readonly sort: string; readonly folder: string; readonly signal: AbortSignal }, work: () => Promise<Done>): Promise<Done>; // prettier-ignore
+  whenFree<Done>(
+    task: { readonly sort: string; readonly folder: string; readonly signal: AbortSignal },
+    work: () => Promise<Done>,
+  ): Promise<Done>;
   /** `full`: everything is stored anew. */
   run(wish: { readonly to: string; readonly full?: boolean }): Result<BackupTask<"run">>;
   /** Errors: BAD_REQUEST (no folder of backups), KEY_MISSING, BACKUP_DAMAGED. */
@@ -391,14 +394,21 @@ export function createBackups(at: BackupsAt): Backups {
 async function writeRecall(
   ports: BackupPorts,
   repository: Repository,
-  { to, into, query, plan, signal, progress }: {
+  {
+    to,
+    into,
+    query,
+    plan,
+    signal,
+    progress,
+  }: {
     readonly to: string;
     readonly into: SinkRecall;
     readonly query: RecallBackup["query"];
     readonly plan: Omit<BackupResults["recall"], "lost">;
     readonly signal: AbortSignal;
     readonly progress: (at: Readonly<Record<string, number>>) => void;
-  }, // prettier-ignore
+  },
 ): Promise<BackupResults["recall"]> {
   const sink = await openFolderSink(to, ports.sealer, into);
   const { mark } = sink;

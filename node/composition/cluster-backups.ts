@@ -51,7 +51,11 @@ export function openClusterBackups(at: {
     const keys = await at.keys.backupKeys();
     if (!keys.ok) throw new PlexusError(keys.error);
     const stripes = piece === undefined ? at.shards.stripes : pacedStripes(at.shards.stripes, piece);
-    const sealer = createSealer({ threads: commandLimits.sealerThreads, idleMs: commandLimits.sealerIdleMs, ...(piece && { piece }) }); // prettier-ignore
+    const sealer = createSealer({
+      threads: commandLimits.sealerThreads,
+      idleMs: commandLimits.sealerIdleMs,
+      ...(piece && { piece }),
+    });
     try {
       return await work({ cluster, owner: backupActor, stripes, heads, keys: keys.value, sealer, clock, random, log, limits: backupLimits }); // prettier-ignore
     } finally {

@@ -59,12 +59,19 @@ export function registerNode(
 const auditTextMax = { by: 128, fact: 256, facts: 16 };
 
 /** Of what has power all admins are told who did it, and what that is, whichever way it was done (docs/decisions/0109-power-is-a-column.md). */
-function toldOf<Entry extends { readonly action: string; readonly by: string; readonly facts: Readonly<Record<string, string>>; readonly tell?: Noticed }>(entry: Entry): Entry {
+function toldOf<
+  Entry extends {
+    readonly action: string;
+    readonly by: string;
+    readonly facts: Readonly<Record<string, string>>;
+    readonly tell?: Noticed;
+  },
+>(entry: Entry): Entry {
   const row = auditActionOf(entry.action);
   if (row === undefined || row.power === "none") return entry;
   const facts = Object.entries({ by: entry.by, does: row.for, ...entry.facts }).slice(0, auditTextMax.facts);
   return { ...entry, facts: Object.fromEntries(facts), tell: { people: entry.tell?.people ?? [], admins: true } };
-} // prettier-ignore
+}
 
 /** Has the cluster remember what was done to it. Nobody waits: what was done is done, and is in the log as well. */
 export function audit(

@@ -211,7 +211,10 @@ function withoutLost(
     ...(home !== undefined && isHere(home) && { home }),
   };
   const role = roleOf(record);
-  const able = rankNodes(record.slot, stays.filter((member) => member.roles.includes(role))).map((member) => member.node); // prettier-ignore
+  const able = rankNodes(
+    record.slot,
+    stays.filter((member) => member.roles.includes(role)),
+  ).map((member) => member.node);
   /** This node is there; whether others are, is not known. */
   const best = (among: readonly NodeId[]): NodeId | undefined => {
     const fit = able.filter((one) => among.includes(one));

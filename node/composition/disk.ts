@@ -93,7 +93,8 @@ export async function openDisk(
     const to = encrypted ? "sealed" : "plain";
     if (sealing.wanted === to) return ok({});
     // The key is on the disk before anything is encrypted with it.
-    const own = encrypted && store.key === undefined ? await keyForDisk({ store, cluster, keyFile, sealedFile }) : undefined; // prettier-ignore
+    const own =
+      encrypted && store.key === undefined ? await keyForDisk({ store, cluster, keyFile, sealedFile }) : undefined;
     if (own?.ok === false) return own;
     const key = store.key ?? own?.value ?? (await readDiskKey(keyFile));
     if (key === undefined) return refused(failure("KEY_MISSING", { file: keyFile }));

@@ -17,9 +17,14 @@ export function watchDrains(at: {
 
   async function look(): Promise<void> {
     const { members } = membership.members();
-    const open = members.filter(({ state, drain }) => state === "draining" && drain !== undefined && drain.endedAtMs === undefined); // prettier-ignore
+    const open = members.filter(
+      ({ state, drain }) => state === "draining" && drain !== undefined && drain.endedAtMs === undefined,
+    );
     // One of those that stay looks, so that not all ask at once; where two think so, the row decides.
-    const first = members.filter((one) => one.state === "active" && (one.node === node || membership.isUp(one.node))).map((one) => one.node).toSorted()[0]; // prettier-ignore
+    const first = members
+      .filter((one) => one.state === "active" && (one.node === node || membership.isUp(one.node)))
+      .map((one) => one.node)
+      .toSorted()[0];
     if (open.length === 0 || first !== node) return;
     const summary = await control.summary();
     if (!summary.ok) return;
@@ -35,7 +40,14 @@ export function watchDrains(at: {
   let cancel = (): void => undefined;
   const wait = (): void => {
     // What one look could not read the next one may.
-    if (!stopped) cancel = clock.after(drainLimits.lookMs, () => void look().catch(() => undefined).finally(wait)); // prettier-ignore
+    if (!stopped)
+      cancel = clock.after(
+        drainLimits.lookMs,
+        () =>
+          void look()
+            .catch(() => undefined)
+            .finally(wait),
+      );
   };
   wait();
   return {

@@ -229,4 +229,13 @@ export function openEndpoints(
 const isAcceptable = ({ needsKey, by }: EndpointCandidate): boolean => !needsKey && by !== "range";
 
 const keyView = (key: Endpoint["key"]): { readonly key?: string } =>
-  key === undefined ? {} : { key: key.secret !== undefined ? `secret:${key.secret}` : key.env === undefined ? `file ${key.file}` : `env ${key.env}` }; // prettier-ignore
+  key === undefined
+    ? {}
+    : {
+        key:
+          key.secret !== undefined
+            ? `secret:${key.secret}`
+            : key.env === undefined
+              ? `file ${key.file}`
+              : `env ${key.env}`,
+      };

@@ -36,7 +36,9 @@ export function openMail(
       return config().publicUrl;
     },
   };
-  const outbound = createOutbound(Object.assign(link, { server, send: sendBySmtp(), brand, node: name, clock, random, log, meter })); // prettier-ignore
+  const outbound = createOutbound(
+    Object.assign(link, { server, send: sendBySmtp(), brand, node: name, clock, random, log, meter }),
+  );
   return {
     settings,
     outbound,

@@ -5,7 +5,7 @@ import { contentTree } from "../blobs/index.ts";
 import type { CheckAnswer, CheckTask } from "./model-check.ts";
 
 const { path, name, look, beginningOf } = workerData as CheckTask;
-const answer = (said: CheckAnswer, transfer: ArrayBuffer[] = []): void => parentPort?.postMessage(said, transfer); // prettier-ignore
+const answer = (said: CheckAnswer, transfer: ArrayBuffer[] = []): void => parentPort?.postMessage(said, transfer);
 try {
   if (beginningOf === undefined) {
     const checked = checkFile(path, name, contentTree, look);

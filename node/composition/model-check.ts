@@ -65,7 +65,8 @@ function inThread(
   // Flags of this process (an inspector port, a loader) are not the thread's.
   const worker = new Worker(new URL("./model-check-thread.ts", import.meta.url), { workerData: task, execArgv: [] });
   at.workers.add(worker);
-  const slow = (): void => reject(new PlexusError(failure("MODEL_REFUSED", { file: task.name, reason: "to read it takes too long" }))); // prettier-ignore
+  const slow = (): void =>
+    reject(new PlexusError(failure("MODEL_REFUSED", { file: task.name, reason: "to read it takes too long" })));
   const cancelTimer = at.clock.after(storeLimits.checkMsMax, slow);
   const abort = (): void => reject(at.signal.reason);
   at.signal.addEventListener("abort", abort, { once: true });

@@ -18,9 +18,25 @@ const patient = {
   kernel: ["splitTimeoutMs", "slotOpeningWaitMs"],
   // What follows from how long a peer may be silent grows with it: `settleMs`, `disputeMs`.
   placement: ["settleMs", "disputeMs", "standInMs", "surveyTimeoutMs", "loadTimeoutMs", "voteLeavesMs"],
-  replication: ["replicaTimeoutMs", "reconcileTimeoutMs", "watchTimeoutMs", "queryTimeoutMs", "transferTimeoutMs", "drainTimeoutMs", "cutWaitMs"], // prettier-ignore
+  replication: [
+    "replicaTimeoutMs",
+    "reconcileTimeoutMs",
+    "watchTimeoutMs",
+    "queryTimeoutMs",
+    "transferTimeoutMs",
+    "drainTimeoutMs",
+    "cutWaitMs",
+  ],
   routing: ["directoryPatienceMs", "callGraceMs", "actorsTimeoutMs", "identityAskTimeoutMs", "identityHoldMs"],
-  gateway: ["askTimeoutMs", "signUpTimeoutMs", "directoryAwayTimeoutMs", "sumsTimeoutMs", "upgradeTimeoutMs", "closeTimeoutMs", "adminRoomTimeoutMs"], // prettier-ignore
+  gateway: [
+    "askTimeoutMs",
+    "signUpTimeoutMs",
+    "directoryAwayTimeoutMs",
+    "sumsTimeoutMs",
+    "upgradeTimeoutMs",
+    "closeTimeoutMs",
+    "adminRoomTimeoutMs",
+  ],
 } as const satisfies {
   readonly membership: readonly (keyof MembershipLimits)[];
   readonly directory: readonly (keyof DirectoryLimits)[];
@@ -41,7 +57,16 @@ const usual = {
   gateway: gatewayLimits,
 } as const;
 
-const ofMesh = ["handshakeTimeoutMs", "dialTimeoutMs", "stallTimeoutMs", "silenceTimeoutMs", "joinRequestTimeoutMs", "joinTimeoutMs", "joinPatienceMs", "closeTimeoutMs"] as const satisfies readonly (keyof MeshLimits)[]; // prettier-ignore
+const ofMesh = [
+  "handshakeTimeoutMs",
+  "dialTimeoutMs",
+  "stallTimeoutMs",
+  "silenceTimeoutMs",
+  "joinRequestTimeoutMs",
+  "joinTimeoutMs",
+  "joinPatienceMs",
+  "closeTimeoutMs",
+] as const satisfies readonly (keyof MeshLimits)[];
 
 /** The limits of each module that differ from its usual ones. */
 export type PatientLimits = {

@@ -47,8 +47,14 @@ function meshRefusal({ host, port }: Place, problem: NodeJS.ErrnoException): Ple
     code === "EADDRINUSE"
       ? ["mesh.port", `Port ${port} is in use by another process; choose one for other nodes with --mesh-port.`]
       : code === "EADDRNOTAVAIL"
-        ? ["mesh.host", `This machine has no address ${host}; name one of its own with --mesh-host, or 0.0.0.0 for all of them. Give an address that only others can see with --announce.`]
-        : ["mesh.port", `The node cannot listen for other nodes at ${host}:${port} (${code}); choose another port with --mesh-port.`]; // prettier-ignore
+        ? [
+            "mesh.host",
+            `This machine has no address ${host}; name one of its own with --mesh-host, or 0.0.0.0 for all of them. Give an address that only others can see with --announce.`,
+          ]
+        : [
+            "mesh.port",
+            `The node cannot listen for other nodes at ${host}:${port} (${code}); choose another port with --mesh-port.`,
+          ];
   const value = field === "mesh.host" ? host : port;
   return new PlexusError({ ...failure("CONFIG_INVALID", { field, value, because }), message }, problem);
 }

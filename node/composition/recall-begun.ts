@@ -55,7 +55,9 @@ export const orderOf = (
   { number, root }: Pick<Snapshot, "number" | "root">,
   { recalledUnits, packsKept }: Pick<BackupLimits, "recalledUnits" | "packsKept">,
 ): string =>
-  createHash("sha256").update(JSON.stringify([number, root?.stripe.id, recalledUnits, packsKept])).digest("hex"); // prettier-ignore
+  createHash("sha256")
+    .update(JSON.stringify([number, root?.stripe.id, recalledUnits, packsKept]))
+    .digest("hex");
 
 const wrong = (folder: string, why: string): PlexusError =>
   new PlexusError(failure("BAD_REQUEST", { field: "folder", reason: `${folder} ${why}` }));
@@ -70,9 +72,17 @@ export async function readBegun(folder: string, name: RecallName): Promise<Begun
   const [first, ...lines] = linesIn(text);
   // The run that began it died at once, before anything else was in the folder.
   if (first === undefined) return undefined;
-  const { plexus, version, snapshot, order, ...of } = first as unknown as { plexus: string; version: number; snapshot: number; order: string } & RecallName; // prettier-ignore
+  const { plexus, version, snapshot, order, ...of } = first as unknown as {
+    plexus: string;
+    version: number;
+    snapshot: number;
+    order: string;
+  } & RecallName;
   if (plexus !== "recall" || version !== 1 || !isDeepStrictEqual(of, name))
-    throw wrong(folder, "has what another recall began: name another folder, or give the same query again to finish that recall"); // prettier-ignore
+    throw wrong(
+      folder,
+      "has what another recall began: name another folder, or give the same query again to finish that recall",
+    );
   let mark: FolderMark | undefined;
   const before = new Set<string>();
   let behind = new Set<string>();
@@ -149,14 +159,20 @@ function logIn(folder: string, file: FileHandle): BegunLog {
 }
 
 /** Removes what was begun behind a mark, and cuts the file that was open. */
-async function goBack(folder: string, { before, behind }: BegunRecall, kept: ReadonlySet<string>, mark: FolderMark | undefined): Promise<void> {
+async function goBack(
+  folder: string,
+  { before, behind }: BegunRecall,
+  kept: ReadonlySet<string>,
+  mark: FolderMark | undefined,
+): Promise<void> {
   const own = new Set([begunFile, `${begunFile}.new`, aboutFile, ...before, ...behind]);
   const found = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = found
     .filter((one) => !one.isDirectory() && !isOfVolume(one.name))
     .map((one) => relative(folder, join(one.parentPath, one.name)));
   const other = paths.find((path) => !own.has(path));
-  if (other !== undefined) throw wrong(folder, `has ${other}, which this recall did not write: move it elsewhere, or name another folder`); // prettier-ignore
+  if (other !== undefined)
+    throw wrong(folder, `has ${other}, which this recall did not write: move it elsewhere, or name another folder`);
   for (const path of paths) if (!kept.has(path) && path !== begunFile) await rm(join(folder, path), { force: true });
   if (mark?.open !== undefined) await truncate(join(folder, mark.open.path), mark.open.bytes);
-} // prettier-ignore
+}

@@ -8,7 +8,15 @@ import type { Files } from "../ports.ts";
 import { writeFile, wrong } from "./backup-folder.ts";
 import { filePieces } from "./file-pieces.ts";
 import { commandLimits } from "./limits.ts";
-import { aboutFile, begunFile, openBegunLog, type BegunLog, type BegunRecall, type FolderMark, type RecallName } from "./recall-begun.ts"; // prettier-ignore
+import {
+  aboutFile,
+  begunFile,
+  openBegunLog,
+  type BegunLog,
+  type BegunRecall,
+  type FolderMark,
+  type RecallName,
+} from "./recall-begun.ts";
 
 /** A name as a part of a path: whatever the name is, it stays in its folder. */
 export const pathPart = (name: string): string => encodeURIComponent(name).replaceAll("*", "%2A").replace(/^\./, "%2E");

@@ -117,8 +117,11 @@ export async function openHolders(
     }
     const behind = folders
       .filter(({ name }) => !headIn.includes(name))
-      .map(({ name, heads: own }) => ({ folder: name, number: newestOf(own.filter(({ bytes: one }) => isIn(ranked, one))) }))
-      .filter(({ number }) => number < head.number); // prettier-ignore
+      .map(({ name, heads: own }) => ({
+        folder: name,
+        number: newestOf(own.filter(({ bytes: one }) => isIn(ranked, one))),
+      }))
+      .filter(({ number }) => number < head.number);
     const { number, atMs, epoch } = head;
     const { gaps, strangers } = chainOf(taken, ranked);
     return {
@@ -175,7 +178,17 @@ export function reasonOf({ code, details }: Failure): string {
 function noHead(names: readonly string[], refused: readonly RefusedHead[]): PlexusError {
   const [first] = refused;
   if (first === undefined)
-    return new PlexusError(failure("NOT_FOUND", { folder: names[0], reason: "no head is beside the shards of any of these folders: nothing leads to the backups in them" })); // prettier-ignore
+    return new PlexusError(
+      failure("NOT_FOUND", {
+        folder: names[0],
+        reason: "no head is beside the shards of any of these folders: nothing leads to the backups in them",
+      }),
+    );
   const why = `${first.folder} head ${first.number}: ${reasonOf(first.error)}`;
-  return new PlexusError(failure("BACKUP_DAMAGED", { object: "head", reason: `none of the heads in these folders is this cluster's; ${why}` })); // prettier-ignore
+  return new PlexusError(
+    failure("BACKUP_DAMAGED", {
+      object: "head",
+      reason: `none of the heads in these folders is this cluster's; ${why}`,
+    }),
+  );
 }

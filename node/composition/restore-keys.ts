@@ -45,7 +45,8 @@ export async function findCarried(folders: readonly string[]): Promise<readonly 
   if (clusters.size > 1)
     throw new PlexusError(failure("BAD_REQUEST", { field: "--from", reason: "these are backups of several clusters" }));
   if (found.length > 0) return found.toSorted((one, other) => other.carried.madeAtMs - one.carried.madeAtMs);
-  const reason = "the folder has no keys.json: these backups are from before backups carried their keys, and only the old cluster can open them"; // prettier-ignore
+  const reason =
+    "the folder has no keys.json: these backups are from before backups carried their keys, and only the old cluster can open them";
   throw new PlexusError(failure("NOT_FOUND", { folder: folders[0], reason }));
 }
 

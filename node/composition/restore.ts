@@ -119,7 +119,12 @@ export async function restore(
     }
   }
   const { cluster, epochs } = opened;
-  const by = { cluster, epochs: epochs.length, keys: readingKeys(opened), writeKeys: (at: NewFolder) => writeKeys(at, opened, ports) }; // prettier-ignore
+  const by = {
+    cluster,
+    epochs: epochs.length,
+    keys: readingKeys(opened),
+    writeKeys: (at: NewFolder) => writeKeys(at, opened, ports),
+  };
   return { ...(await restoreFrom({ places, holders }, wish, by, ports)), refusedKeys: refused };
 }
 
@@ -172,7 +177,13 @@ export async function restoreFrom(
       await by.writeKeys?.({ to, target, directory });
       const { cluster, epochs } = by;
       const { checked, index } = await checkRestored({ target, blobs }, checking, written.states);
-      const home = { cluster, directory: { kind: "embedded", host: node } as const, members: [], starts: 0, began: true as const }; // prettier-ignore
+      const home = {
+        cluster,
+        directory: { kind: "embedded", host: node } as const,
+        members: [],
+        starts: 0,
+        began: true as const,
+      };
       const format = formatRow({ cluster, node, createdAtMs: clock.nowMs() });
       await target.batch([homeRow(home), format], { sync: true });
       const { damaged } = await verifyJournal(target);
@@ -180,7 +191,22 @@ export async function restoreFrom(
       const snapshots = sources.map(({ name, snapshot: { number, atMs } }) => ({ name, number, atMs }));
       const { states: _, ...sums } = written;
       const used = surviving && { holders: surviving.used() };
-      return { cluster, node, snapshots, slots, ...sums, epochs, stale, missing, missingFiles, ...used, refusedKeys: [], checked, index, damaged }; // prettier-ignore
+      return {
+        cluster,
+        node,
+        snapshots,
+        slots,
+        ...sums,
+        epochs,
+        stale,
+        missing,
+        missingFiles,
+        ...used,
+        refusedKeys: [],
+        checked,
+        index,
+        damaged,
+      };
     } finally {
       await target.close();
     }

@@ -68,9 +68,17 @@ export function secretsControl(
     const mail = await at.mail.kept();
     return [
       ...(mail?.sealed === undefined ? [] : [{ of: "mail", sealed: mail.sealed }]),
-      ...identityProviders.current().flatMap(({ name, sealed }) => (sealed === undefined ? [] : [{ of: `identity-provider/${name}`, sealed }])), // prettier-ignore
-      ...auditRules.sinks.current().flatMap(({ name, sealed }) => (sealed === undefined ? [] : [{ of: `audit-sink/${name}`, sealed }])), // prettier-ignore
-      ...endpoints.current().flatMap(({ name, key }) => (key?.secret === undefined ? [] : [{ of: `endpoint/${name}`, sealed: `secret:${key.secret}` }])), // prettier-ignore
+      ...identityProviders
+        .current()
+        .flatMap(({ name, sealed }) => (sealed === undefined ? [] : [{ of: `identity-provider/${name}`, sealed }])),
+      ...auditRules.sinks
+        .current()
+        .flatMap(({ name, sealed }) => (sealed === undefined ? [] : [{ of: `audit-sink/${name}`, sealed }])),
+      ...endpoints
+        .current()
+        .flatMap(({ name, key }) =>
+          key?.secret === undefined ? [] : [{ of: `endpoint/${name}`, sealed: `secret:${key.secret}` }],
+        ),
     ];
   }
 
@@ -98,10 +106,12 @@ export function secretsControl(
   async function adopt(name: string, from: string, author: SecretAuthor): Promise<Result<SecretRow>> {
     const holder = await holderOf(from);
     if (holder === undefined) return refused(failure("NOT_FOUND", { reason: `${from} keeps no secret` }));
-    if (secretReference(holder.sealed) !== undefined) return refused(failure("ALREADY_DONE", { reason: `${from} refers to ${holder.sealed}` })); // prettier-ignore
+    if (secretReference(holder.sealed) !== undefined)
+      return refused(failure("ALREADY_DONE", { reason: `${from} refers to ${holder.sealed}` }));
     if (named.list().some((row) => row.name === name)) return refused(failure("NAME_TAKEN", { name }));
     const value = await named.open(holder.sealed, holder.context);
-    if (value === undefined) return refused(failure("NOT_FOUND", { reason: `what ${from} keeps was sealed by another cluster` })); // prettier-ignore
+    if (value === undefined)
+      return refused(failure("NOT_FOUND", { reason: `what ${from} keeps was sealed by another cluster` }));
     const { host, port } = holder.to;
     // First the secret, then what refers to it: whatever is broken off in between, nothing is lost.
     const set = await named.set(name, { value, for: [`${host.toLowerCase()}:${port}`], note: `from ${from}` }, author);

@@ -99,7 +99,12 @@ export function openWatch(
     },
     async act(order) {
       const done = await actOn(acting, order);
-      audit(kernel, { action: "runPlaybook", by: at.name, facts: runFacts(order, done.steps), tell: { people: [], admins: true } }); // prettier-ignore
+      audit(kernel, {
+        action: "runPlaybook",
+        by: at.name,
+        facts: runFacts(order, done.steps),
+        tell: { people: [], admins: true },
+      });
       return done;
     },
     ...(places && { place: places.find }),
@@ -204,8 +209,10 @@ function actingPorts({ machine, name, peer, audit: own, mail, secrets }: WatchPa
   const { clock } = machine;
   const { kernel, control } = peer;
   const timeoutMs = commandLimits.actTimeoutMs;
-  const toUser = (user: string, message: { readonly type: string; readonly [field: string]: unknown }): Promise<Result<unknown>> =>
-    kernel.ask({ to: `user/${user}`, from: "gateway", message, timeoutMs }); // prettier-ignore
+  const toUser = (
+    user: string,
+    message: { readonly type: string; readonly [field: string]: unknown },
+  ): Promise<Result<unknown>> => kernel.ask({ to: `user/${user}`, from: "gateway", message, timeoutMs });
   const demand = <Answer>(answer: Result<unknown>): Answer => {
     if (!answer.ok) throw new PlexusError(answer.error);
     return answer.value as Answer;
@@ -244,7 +251,8 @@ function actingPorts({ machine, name, peer, audit: own, mail, secrets }: WatchPa
     endSessions: (user) => toUser(user, { type: "endSession", ...byRule }),
     suspend: (user) => toUser(user, { type: "setSuspended", suspended: true, ...byRule }),
     drain: (node) => control.setDraining(node, true, `node/${name}`),
-    backup: (by) => kernel.ask({ to: backupActor, from: "node", message: { type: "start", wish: { sort: "run" }, by }, timeoutMs }), // prettier-ignore
+    backup: (by) =>
+      kernel.ask({ to: backupActor, from: "node", message: { type: "start", wish: { sort: "run" }, by }, timeoutMs }),
     post: (url, body, headers) => postText(url, body, { headers, timeoutMs: watchLimits.postTimeoutMs }),
     open: (sealed, playbook) => secrets.open(sealed, ["playbook", playbook]),
     write: (event) => own.write(event),

@@ -56,7 +56,9 @@ export interface DataFolder {
 /** Makes the folder where it is absent, and looks at what is in it. Errors: DATA_DAMAGED (the key is none), CONFIG_INVALID (others
  *  can read the key, or other things than a node's are in it); the system's. */
 export async function openDataFolder(data: string, log: Log): Promise<DataFolder> {
-  hearUnsynced(({ folder, code }) => log.warn("folder.sync.missing", { folder, code, help: "docs/backup/backups.md, Shares that do not sync folders" })); // prettier-ignore
+  hearUnsynced(({ folder, code }) =>
+    log.warn("folder.sync.missing", { folder, code, help: "docs/backup/backups.md, Shares that do not sync folders" }),
+  );
   await makeFolder(data);
   const hasKey = await checkKey(data);
   await narrow(data, log);
@@ -95,7 +97,9 @@ export async function tracesOf(data: string): Promise<{ readonly creating: boole
 
 /** Names in a data folder that are a node's, or that an operator puts there before the first start. */
 const ownNames = new Set(
-  "journal blobs shards models keys drill creating control.json settings.json quality.json trials.json disk.key disk.key.sealed plexus.yaml lost+found".split(" "), // prettier-ignore
+  "journal blobs shards models keys drill creating control.json settings.json quality.json trials.json disk.key disk.key.sealed plexus.yaml lost+found".split(
+    " ",
+  ),
 );
 /** So many of the others are named. */
 const namedMax = 3;

@@ -130,7 +130,10 @@ function chooseVoters(input: VotersInput): readonly NodeId[] {
   };
   const awayMax = (count - 1) / 2;
   const there = chosen.length;
-  fill(away.filter((one) => !isLate(one)), Math.min(count, there + awayMax)); // prettier-ignore
+  fill(
+    away.filter((one) => !isLate(one)),
+    Math.min(count, there + awayMax),
+  );
   const kept = chosen.length - there;
   // A node that is away for long votes on only where no other can.
   fill(spares, count);

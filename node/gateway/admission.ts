@@ -43,6 +43,9 @@ export function identify(
   { token, address, permission }: Pick<Asked, "address" | "permission"> & { readonly token: string },
 ): Caller | Promise<Result<Caller>> {
   const trusted = accounts.trusted(token);
-  const isOld = permission !== undefined && trusted !== undefined && at.rights.refusal(trusted, permission, address)?.code === "SIGN_IN_AGAIN"; // prettier-ignore
+  const isOld =
+    permission !== undefined &&
+    trusted !== undefined &&
+    at.rights.refusal(trusted, permission, address)?.code === "SIGN_IN_AGAIN";
   return trusted !== undefined && !isOld ? trusted : accounts.authenticate(token, address);
 }

@@ -62,7 +62,12 @@ function readSound(body: unknown): Omit<UploadedSound, "hash"> {
 }
 
 /** What is said in a sound, as a model of the cluster hears it; or why none did. The upload stands either way. */
-async function hear(at: GatewayContext, calls: Calls, asking: Asking, bytes: Buffer): Promise<Pick<HeardSound, "text" | "language" | "unheard">> {
+async function hear(
+  at: GatewayContext,
+  calls: Calls,
+  asking: Asking,
+  bytes: Buffer,
+): Promise<Pick<HeardSound, "text" | "language" | "unheard">> {
   const interest = new Interest(asking.interest);
   let isLate = false;
   const cancelTimer = at.clock.after(at.limits.soundHeardMs, () => {
@@ -72,16 +77,24 @@ async function hear(at: GatewayContext, calls: Calls, asking: Asking, bytes: Buf
   const parts: EnginePart<"transcribe">[] = [];
   try {
     const audio = { type: "audio", mediaType: "audio/wav", bytes } as const;
-    const { language } = await calls.run({ ...asking, interest }, "transcribe", { model: "", audio }, (part) => parts.push(part)); // prettier-ignore
-    const text = parts.map((part) => part.text.trim()).filter((one) => one !== "").join(" ");
-    return { text: cut(cleaned(text.replaceAll(/\s+/g, " "), "line"), soundTextCharsMax), ...(language !== undefined && { language }) };
+    const { language } = await calls.run({ ...asking, interest }, "transcribe", { model: "", audio }, (part) =>
+      parts.push(part),
+    );
+    const text = parts
+      .map((part) => part.text.trim())
+      .filter((one) => one !== "")
+      .join(" ");
+    return {
+      text: cut(cleaned(text.replaceAll(/\s+/g, " "), "line"), soundTextCharsMax),
+      ...(language !== undefined && { language }),
+    };
   } catch (thrown) {
     const { code } = failureOf(thrown);
     return { text: "", unheard: isLate ? "GENERATION_TIMEOUT" : code };
   } finally {
     cancelTimer();
   }
-} // prettier-ignore
+}
 
 /** Adds the routes for pictures and sounds in conversations with agents: their bytes are blobs of the agent, and only its owner may have
  *  them. What is said in a sound is written down as it comes, so that every model can be told of it. */
@@ -102,13 +115,14 @@ export function addAgentUploadRoutes(app: FastifyInstance, at: GatewayContext, b
     attach: "attachSound",
     types: soundTypes,
     bytesMax: soundBytesMax,
-    summary: "Has a sound ready for a message to the agent: a WAV file; answers with what is said in it, where a model hears it",
+    summary:
+      "Has a sound ready for a message to the agent: a WAV file; answers with what is said in it, where a model hears it",
     take: takeSounds,
     read: readSound,
     answer: async (known, bytes, asking) => ({ ...known, ...(await hear(at, calls, asking, bytes)) }),
   };
   for (const sort of [picture, sound]) addSort(app, at, blobs, sort);
-} // prettier-ignore
+}
 
 function addSort(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs, sort: Sort): void {
   const { kernel, limits } = at;
@@ -166,10 +180,14 @@ function addSort(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs, so
     },
     async (request, reply) => {
       const { agent, hash } = request.params;
-      const { format, size } = (await ask(request, agent, { type: name, hash } as { readonly type: string })) as Uploaded;
+      const { format, size } = (await ask(request, agent, { type: name, hash } as {
+        readonly type: string;
+      })) as Uploaded;
       const mediaType = `${name === "picture" ? "image" : "audio"}/${format}`;
       if (isKnown(request, reply, { hash, mediaType, name: `${name}.${format}` })) return reply.code(304).send();
-      return reply.send(demand(await untilRead(at, waiting(reply), size, () => blobs.read(actorId("agent", agent), hash))));
+      return reply.send(
+        demand(await untilRead(at, waiting(reply), size, () => blobs.read(actorId("agent", agent), hash))),
+      );
     },
   );
-} // prettier-ignore
+}

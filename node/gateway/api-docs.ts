@@ -206,7 +206,11 @@ export function addApiDocs(app: FastifyInstance, at: Pick<GatewayContext, "contr
         if (asked === "/api-docs/json") return describeTo(request, reply);
         const pagesNow = await (pages ??= openPages());
         const { "if-none-match": known } = request.headers;
-        const page = await pagesNow.inject({ method: "GET", url: request.url, headers: { ...(known && { "if-none-match": known }) } }); // prettier-ignore
+        const page = await pagesNow.inject({
+          method: "GET",
+          url: request.url,
+          headers: { ...(known && { "if-none-match": known }) },
+        });
         for (const name of ["content-type", "cache-control", "etag", "last-modified", "location"])
           if (page.headers[name] !== undefined) reply.header(name, page.headers[name]);
         return reply.code(page.statusCode).send(page.rawPayload);

@@ -81,7 +81,10 @@ export function plainFacts(facts: Readonly<Record<string, unknown>>): AuditFacts
 
 /** What a change did, as facts: what differs, `before.` and `after.` it. */
 export const changeOf = (before: object | undefined, after: object | undefined): AuditFacts =>
-  changeFacts(before && plainFacts(before as Record<string, unknown>), after && plainFacts(after as Record<string, unknown>)); // prettier-ignore
+  changeFacts(
+    before && plainFacts(before as Record<string, unknown>),
+    after && plainFacts(after as Record<string, unknown>),
+  );
 
 function targetOf(facts: AuditFacts): string | undefined {
   const name = targets.find((one) => typeof facts[one] === "string");
@@ -106,7 +109,10 @@ function tellAdmins(
 }
 
 /** The same context for what is remembered, and told, in another way: by the cluster's control, or with more people. */
-export const quietly = ({ log, audit }: Pick<GatewayContext, "log" | "audit">): Pick<GatewayContext, "log" | "audit"> => ({ log, ...(audit && { audit }) }); // prettier-ignore
+export const quietly = ({
+  log,
+  audit,
+}: Pick<GatewayContext, "log" | "audit">): Pick<GatewayContext, "log" | "audit"> => ({ log, ...(audit && { audit }) });
 
 /** As many facts as a notice has. */
 const toldFactsMax = 12;
@@ -114,8 +120,9 @@ const toldFactsMax = 12;
 /** Whether a way into somebody's account is one to power: some role of theirs grants more than what is for everybody. */
 const isPowerful = (at: Pick<GatewayContext, "rights">, roles: readonly string[]): boolean =>
   grantsOf(roles, at.rights.table()).some(
-    ({ permission }) => Object.hasOwn(permissions, permission) && permission !== "account.secure" && needsFresh(permission as Permission),
-  ); // prettier-ignore
+    ({ permission }) =>
+      Object.hasOwn(permissions, permission) && permission !== "account.secure" && needsFresh(permission as Permission),
+  );
 
 /** Writes that somebody did something with an account, or tried to: who it is by is proven where it was done, or where the request is
  *  signed in. What was done is waited for; a refusal is not. */
@@ -184,7 +191,13 @@ export function noteCommand(
   if (action === undefined) return undefined;
   const outcome = result.ok ? auditDone : result.error.code;
   const { caller, address } = by;
-  const written = at.audit?.write({ action, by: caller.actor, session: caller.session, ...(address !== undefined && { address }), outcome }); // prettier-ignore
+  const written = at.audit?.write({
+    action,
+    by: caller.actor,
+    session: caller.session,
+    ...(address !== undefined && { address }),
+    outcome,
+  });
   if (result.ok) return written;
   void written?.catch(() => undefined);
   return undefined;

@@ -28,7 +28,11 @@ function logoOf(text: string): NonNullable<BrandingRow["logo"]> {
   const bytes = Buffer.from(text, "base64");
   if (bytes.length > logoBytesMax) throw new PlexusError(failure("TOO_LARGE", { bytes: bytes.length, logoBytesMax }));
   const { format } = readPicture(bytes, { logoSideMax });
-  return { hash: createHash("sha256").update(bytes).digest("hex"), type: `image/${format}`, data: bytes.toString("base64") }; // prettier-ignore
+  return {
+    hash: createHash("sha256").update(bytes).digest("hex"),
+    type: `image/${format}`,
+    data: bytes.toString("base64"),
+  };
 }
 
 /** The row after a change. */

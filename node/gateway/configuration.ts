@@ -280,4 +280,8 @@ export function addConfiguration(app: FastifyInstance, at: GatewayContext, contr
 
 /** A value as the audit keeps it. */
 const factOf = (value: unknown): string | number | boolean =>
-  value === undefined ? "" : typeof value === "number" || typeof value === "boolean" ? value : (typeof value === "string" ? value : JSON.stringify(value)).slice(0, 256); // prettier-ignore
+  value === undefined
+    ? ""
+    : typeof value === "number" || typeof value === "boolean"
+      ? value
+      : (typeof value === "string" ? value : JSON.stringify(value)).slice(0, 256);

@@ -117,13 +117,17 @@ const powerOf = (config: FastifyContextConfig, method: string | undefined): Powe
 };
 
 /** Whether a request is let in by the guards of what has power (`protocols/permissions.ts`). */
-export const hasPower = ({ routeOptions: { config }, method }: FastifyRequest): boolean => powerOf(config, method) !== "none"; // prettier-ignore
+export const hasPower = ({ routeOptions: { config }, method }: FastifyRequest): boolean =>
+  powerOf(config, method) !== "none";
 
 /** A route whose permission lets in more than what comes of it bears is no route: a gateway with it does not start. */
 function checkPower(config: FastifyContextConfig, method: string, url: string): void {
   const { audit, proves } = config;
   const comes = audit === undefined ? "none" : (auditActionOf(audit)?.power ?? "everything");
-  assert(proves === true || isAtLeast(powerOf(config, method), comes), `${method} ${url}: its permission has no guard for ${audit ?? ""}`); // prettier-ignore
+  assert(
+    proves === true || isAtLeast(powerOf(config, method), comes),
+    `${method} ${url}: its permission has no guard for ${audit ?? ""}`,
+  );
 }
 
 /** What lines of the log call a request: itself, its trace, and who asked. The same names are in every line that has such an id; `actor` is the one
@@ -388,7 +392,7 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
     const isDone = reply.statusCode < 300 && hasPower(request) && request.routeOptions.config.audit !== undefined;
     if (isDone && !request.isNoted) done(new Error(`${request.routeOptions.url ?? ""} has power, and nobody was told`));
     else done();
-  }); // prettier-ignore
+  });
 
   app.addHook("onResponse", (request, reply, done) => {
     const labels = { route: request.routeOptions.url ?? "none", method: request.method, status: String(reply.statusCode) };

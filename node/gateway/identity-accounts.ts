@@ -149,7 +149,7 @@ export function createIdentityAccounts(at: GatewayContext, accounts: Accounts): 
     if (!held.ok) return held;
     const exceeding = row.within && beyond(row.within, grantsOf(held.value, table), table);
     if (exceeding !== undefined)
-      return refused(failure("FORBIDDEN", { permission: exceeding, reason: "this account has more rights than the person who set up this way to sign in: sign in another way" })); // prettier-ignore
+      return refused(failure("FORBIDDEN", { permission: exceeding, reason: "this account has more rights than the person who set up this way to sign in: sign in another way" }));
     const map = (row.roles ?? []).filter(({ role }) => table.has(role));
     const roles = mappedRoles(held.value, map, said.groups);
     if (roles.join(" ") === held.value.join(" ")) return ok(undefined);

@@ -85,7 +85,8 @@ export interface CameBack {
 export function pathOfPage(said: string | undefined): string {
   if (said === undefined || !/^\/(?![/\\])[\x21-\x7e]*$/.test(said) || said.includes("\\")) return "/";
   const { origin, pathname, search } = new URL(said, "http://page.invalid");
-  const isPage = origin === "http://page.invalid" && !pathname.startsWith("//") && !/^\/(?:api|v1|ws)(?:\/|$)/.test(pathname); // prettier-ignore
+  const isPage =
+    origin === "http://page.invalid" && !pathname.startsWith("//") && !/^\/(?:api|v1|ws)(?:\/|$)/.test(pathname);
   return isPage ? pathname + search : "/";
 }
 

@@ -130,7 +130,12 @@ export async function openedElsewhere(at: GatewayContext, caller: Caller): Promi
   const rows = at.identities?.rows.current().filter(({ signOut }) => signOut === true) ?? [];
   if (rows.length === 0) return undefined;
   const { actor, session } = caller;
-  const answer = await at.kernel.ask({ to: actor, from: actor, message: { type: "sessions" }, timeoutMs: at.limits.askTimeoutMs }); // prettier-ignore
+  const answer = await at.kernel.ask({
+    to: actor,
+    from: actor,
+    message: { type: "sessions" },
+    timeoutMs: at.limits.askTimeoutMs,
+  });
   if (!answer.ok) return undefined;
   const { proofs = [] } = (answer.value as UserSessions).sessions.find(({ id }) => id === session) ?? {};
   const fact = proofs.find((one) => one.type === "identity");

@@ -57,7 +57,9 @@ export async function openedProvider(
     return refused(failureOf(error));
   }
   if (sealed !== undefined && secret === undefined)
-    return refused(failure("IDENTITY_PROVIDER_AWAY", { reason: "its secret was sealed by another cluster: set it again" })); // prettier-ignore
+    return refused(
+      failure("IDENTITY_PROVIDER_AWAY", { reason: "its secret was sealed by another cluster: set it again" }),
+    );
   return identities.providers.of({ name, label, server, secret, groupClaim, trustTwo, wantsGroups: roles.length > 0 });
 }
 
@@ -67,16 +69,23 @@ const viewOf = ({ sealed, ...row }: IdentityProviderRow): IdentityProviderView =
 });
 
 /** What a row says that cannot be, beyond its schema. */
-function faultOf({ server, roles = [], groupClaim, registration, mailDomains }: SetIdentityProvider): Failure | undefined {
+function faultOf({
+  server,
+  roles = [],
+  groupClaim,
+  registration,
+  mailDomains,
+}: SetIdentityProvider): Failure | undefined {
   const wrong = (path: string, problem: string): Failure => failure("BAD_REQUEST", { path, problem });
   const asked = server.kind === "saml" ? server.entryPoint : server.issuer;
-  if (asked !== undefined && !isSafeServer(asked)) return wrong("/server", "the address needs https, unless it is of this machine");
+  if (asked !== undefined && !isSafeServer(asked))
+    return wrong("/server", "the address needs https, unless it is of this machine");
   if (roles.length > 0 && groupClaim === undefined && server.kind !== "github")
     return wrong("/groupClaim", "roles by groups need the name of what the server says groups in");
   if (mailDomains !== undefined && registration !== "create")
     return wrong("/mailDomains", "they are for accounts that are made by themselves: registration `create`");
   return undefined;
-} // prettier-ignore
+}
 
 /** Adds the routes. */
 export function addIdentityProviders(app: FastifyInstance, at: GatewayContext): void {

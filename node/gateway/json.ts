@@ -111,20 +111,23 @@ function readBody(
     bytes += chunk.length;
     held.bytes += chunk.length;
     if (bytes > bodyLimit) return end(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
-    if (held.bytes > bytesAtOnceMax) return end(new PlexusError(failure("OVERLOADED", { limit: "bodiesBytesMax", max: bytesAtOnceMax })));
+    if (held.bytes > bytesAtOnceMax)
+      return end(new PlexusError(failure("OVERLOADED", { limit: "bodiesBytesMax", max: bytesAtOnceMax })));
     const excess = meter.push(chunk);
     if (excess !== undefined) return end(new PlexusError(excessFailure(excess, bounds)));
     chunks.push(chunk);
   };
   const onEnd = (): void =>
-    end(Number.isNaN(announced) || announced === bytes ? undefined : new errorCodes.FST_ERR_CTP_INVALID_CONTENT_LENGTH());
+    end(
+      Number.isNaN(announced) || announced === bytes ? undefined : new errorCodes.FST_ERR_CTP_INVALID_CONTENT_LENGTH(),
+    );
   // The sender is gone, or sent what is not a body.
   const onError = (error: Error): void => end(Object.assign(error, { statusCode: 400 }));
   const onClose = (): void => onError(new Error("the body has no end"));
   payload.on("data", onData).on("end", onEnd).on("error", onError).on("close", onClose);
   payload.resume();
   return promise;
-} // prettier-ignore
+}
 
 /** Makes the server take bodies of JSON. */
 export function takeJson(app: FastifyInstance, limits: GatewayLimits): void {

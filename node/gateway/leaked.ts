@@ -22,7 +22,11 @@ export function readLeakList(text: string): LeakList {
       .filter((line) => line !== "")
       .map((line) => {
         const hex = /^([0-9a-f]{40})(?::\d+)?$/i.exec(line)?.[1];
-        return markOf(hex === undefined ? createHash("sha1").update(line).digest() : Buffer.from(hex.slice(0, 2 * bytesKept), "hex")); // prettier-ignore
+        return markOf(
+          hex === undefined
+            ? createHash("sha1").update(line).digest()
+            : Buffer.from(hex.slice(0, 2 * bytesKept), "hex"),
+        );
       }),
   ).sort();
   return {

@@ -45,7 +45,9 @@ export function addMailSettings(app: FastifyInstance, at: GatewayContext, mail: 
       const { host, port, security } = server;
       const before = await settings.current();
       const facts = { host, port, security, password: password === undefined ? "kept" : "given" };
-      await audited(at, request, facts, settings.set(server, password), () => changeOf(before && saidBy(before), saidBy(server))); // prettier-ignore
+      await audited(at, request, facts, settings.set(server, password), () =>
+        changeOf(before && saidBy(before), saidBy(server)),
+      );
       return server;
     },
   );

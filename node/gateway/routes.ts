@@ -40,7 +40,10 @@ const claim = schema.object({ adminCode: Type.String({ minLength: 1, maxLength: 
 
 /** The room in which two people talk alone. Sorted, so that both find the same one. */
 const directKey = (left: string, right: string): string =>
-  `dm.${[left, right].map((principal) => principal.slice(principal.indexOf("/") + 1)).sort().join(".")}`; // prettier-ignore
+  `dm.${[left, right]
+    .map((principal) => principal.slice(principal.indexOf("/") + 1))
+    .sort()
+    .join(".")}`;
 
 /** Adds the routes below `apiPrefix` that people use. */
 export function addRoutes(app: FastifyInstance, at: GatewayContext, accounts: Accounts): void {

@@ -49,10 +49,17 @@ export interface Issued {
 /** The tokens of this node, and of all others. */
 export interface ServiceTokens {
   /** Rejects with DIRECTORY_UNAVAILABLE where the node has to make a key and cannot tell the others of it. */
-  issue(caller: Pick<Caller, "user" | "session" | "expiresAtMs">, wish: { readonly audience?: string | undefined; readonly lifeMs?: number | undefined; readonly scopes?: readonly string[] | undefined }): Promise<Issued>;
+  issue(
+    caller: Pick<Caller, "user" | "session" | "expiresAtMs">,
+    wish: {
+      readonly audience?: string | undefined;
+      readonly lifeMs?: number | undefined;
+      readonly scopes?: readonly string[] | undefined;
+    },
+  ): Promise<Issued>;
   /** Of whom a token is, if it is one of this cluster and for it. Error: UNAUTHENTICATED. */
   verify(token: string): Promise<Result<TokenClaim>>;
-} // prettier-ignore
+}
 
 /** The audience of tokens that nodes themselves accept. One that is for another service is none here. */
 export const ownAudience = "plexus";
@@ -204,27 +211,46 @@ export function addServiceTokens(app: FastifyInstance, tokens: ServiceTokens): v
     async (request) => {
       // Else a token could make itself the next one, for ever.
       if (isServiceToken(presentedToken(request.raw)?.token ?? ""))
-        throw new PlexusError(failure("FORBIDDEN", { reason: "a short-lived token gives no other; ask with a session or an API key" }));
+        throw new PlexusError(
+          failure("FORBIDDEN", { reason: "a short-lived token gives no other; ask with a session or an API key" }),
+        );
       const caller = callerOf(request);
       const { scopes = caller.scopes, ...wished } = request.body;
       const unknown = unknownScopes(scopes ?? []);
-      if (unknown.length > 0) throw new PlexusError(failure("BAD_REQUEST", { path: "/scopes", problem: `unknown: ${unknown.join(", ").slice(0, 200)}` }));
+      if (unknown.length > 0)
+        throw new PlexusError(
+          failure("BAD_REQUEST", { path: "/scopes", problem: `unknown: ${unknown.join(", ").slice(0, 200)}` }),
+        );
       const held = caller.scopes;
-      const wider = held === undefined ? undefined : scopes?.find((scope) => !held.includes(scope) && !inScope(held, scope as Permission));
-      if (wider !== undefined) throw new PlexusError(failure("FORBIDDEN", { reason: `the key that asks is narrower than ${wider}` }));
+      const wider =
+        held === undefined
+          ? undefined
+          : scopes?.find((scope) => !held.includes(scope) && !inScope(held, scope as Permission));
+      if (wider !== undefined)
+        throw new PlexusError(failure("FORBIDDEN", { reason: `the key that asks is narrower than ${wider}` }));
       return tokens.issue(caller, { ...wished, scopes });
     },
-  ); // prettier-ignore
+  );
 }
 
 /** Adds the keys by which other services verify tokens. */
 export function addTokenKeys(app: FastifyInstance, { clock }: GatewayContext, keys: TokenKeys): void {
   app.get(
     "/.well-known/jwks.json",
-    { schema: { summary: "The keys that short-lived tokens are verified with (RFC 7517)", tags: ["account"], security: [] } },
+    {
+      schema: {
+        summary: "The keys that short-lived tokens are verified with (RFC 7517)",
+        tags: ["account"],
+        security: [],
+      },
+    },
     async (_request, reply) => {
       reply.header("cache-control", "public, max-age=300");
-      return { keys: keys.current(clock.nowMs()).map(({ kid, x }) => ({ kty: "OKP", crv: "Ed25519", x, kid, alg: algorithm, use: "sig" })) };
+      return {
+        keys: keys
+          .current(clock.nowMs())
+          .map(({ kid, x }) => ({ kty: "OKP", crv: "Ed25519", x, kid, alg: algorithm, use: "sig" })),
+      };
     },
-  ); // prettier-ignore
+  );
 }

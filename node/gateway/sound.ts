@@ -21,7 +21,12 @@ export function soundIn(bytes: Uint8Array): SoundFile | undefined {
     if (start + size > view.length) return undefined;
     if (word(at) === "fmt ") {
       if (size < 16) return undefined;
-      const [tag, channels, rate, bits] = [view.readUInt16LE(start), view.readUInt16LE(start + 2), view.readUInt32LE(start + 4), view.readUInt16LE(start + 14)];
+      const [tag, channels, rate, bits] = [
+        view.readUInt16LE(start),
+        view.readUInt16LE(start + 2),
+        view.readUInt32LE(start + 4),
+        view.readUInt16LE(start + 14),
+      ];
       if (tag !== pcm || channels < 1 || channels > 2 || rate < 8_000 || rate > 48_000 || bits !== 16) return undefined;
       bytesPerMs = (rate * channels * 2) / 1_000;
     }
@@ -29,4 +34,4 @@ export function soundIn(bytes: Uint8Array): SoundFile | undefined {
     at = start + size + (size % 2);
   }
   return undefined;
-} // prettier-ignore
+}

@@ -26,8 +26,11 @@ export async function openProvider<Kind extends ProviderKind>(
   ports: IdentityPorts,
 ): Promise<Result<IdentityProvider>> {
   const { kind } = settings.server as IdentityServer;
-  const adapter = await (adapters as unknown as Readonly<Record<string, (() => Promise<ProviderAdapter<Kind>>) | undefined>>)[kind]?.(); // prettier-ignore
-  if (adapter === undefined) return refused(failure("BAD_REQUEST", { path: "/server/kind", problem: `this version knows no ${kind}` })); // prettier-ignore
+  const adapter = await (
+    adapters as unknown as Readonly<Record<string, (() => Promise<ProviderAdapter<Kind>>) | undefined>>
+  )[kind]?.();
+  if (adapter === undefined)
+    return refused(failure("BAD_REQUEST", { path: "/server/kind", problem: `this version knows no ${kind}` }));
   return ok(adapter(settings, ports));
 }
 

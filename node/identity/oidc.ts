@@ -10,8 +10,18 @@ import { identityLimits as limits } from "./limits.ts";
 import type { Claims, ProviderAdapter } from "./provider.ts";
 
 const algorithms: readonly string[] = [
-  "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519",
-]; // prettier-ignore
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+  "Ed25519",
+];
 const algorithmDefault = "RS256";
 const secretBytes = 32;
 
@@ -26,7 +36,13 @@ export function refusalOf(error: unknown, otherwise: (reason: string) => Failure
   }
   const { error: said, code, message } = error as { error?: unknown; code?: unknown; message?: unknown };
   const word = [said, code].find((one) => typeof one === "string" && /^[A-Za-z0-9_]{1,64}$/.test(one));
-  return otherwise(typeof word === "string" ? word : String(message).replace(/[^\w ".-]/g, "").slice(0, 100)); // prettier-ignore
+  return otherwise(
+    typeof word === "string"
+      ? word
+      : String(message)
+          .replace(/[^\w ".-]/g, "")
+          .slice(0, 100),
+  );
 }
 
 /** The adapter. */
@@ -83,7 +99,7 @@ export const oidc: ProviderAdapter<"oidc"> = (settings, ports) => {
     const wanted = ["email", "name", ...(groupClaim === undefined ? [] : [groupClaim])];
     const isWhole = wanted.every((one) => claimAt(token, one) !== undefined);
     const { fetchUserInfo } = await library();
-    const more: Readonly<Record<string, unknown>> = isWhole || config.serverMetadata().userinfo_endpoint === undefined ? {} : await fetchUserInfo(config, tokens.access_token, token.sub); // prettier-ignore
+    const more: Readonly<Record<string, unknown>> = isWhole || config.serverMetadata().userinfo_endpoint === undefined ? {} : await fetchUserInfo(config, tokens.access_token, token.sub);
     // What is signed counts above what is only told.
     const said: Readonly<Record<string, unknown>> = { ...more, ...token };
     const { email, preferred_username, nickname } = said;

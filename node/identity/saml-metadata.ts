@@ -51,9 +51,13 @@ export function readSamlMetadata(text: string): Result<SamlMetadata> {
  *  (no https, and not this machine), IDENTITY_PROVIDER_AWAY. */
 export async function fetchSamlMetadata(url: string, send: typeof fetch): Promise<Result<string>> {
   if (!isSafeServer(url))
-    return refused(failure("BAD_REQUEST", { path: "/metadata", problem: "its address needs https, unless it is of this machine" })); // prettier-ignore
+    return refused(
+      failure("BAD_REQUEST", { path: "/metadata", problem: "its address needs https, unless it is of this machine" }),
+    );
   try {
-    const answer = await boundedFetch(send)(url, { headers: { accept: "application/samlmetadata+xml, application/xml" } }); // prettier-ignore
+    const answer = await boundedFetch(send)(url, {
+      headers: { accept: "application/samlmetadata+xml, application/xml" },
+    });
     if (answer.status >= 300 && answer.status < 400)
       return refused(identityAway("it sends on to another address: give that one"));
     return answer.ok ? ok(await answer.text()) : refused(identityAway(`it answers ${answer.status}`));

@@ -37,10 +37,26 @@ const algorithms: ReadonlySet<string> = new Set([
 
 /** Names that servers give an attribute, where the row names none: the plain one, its object identifier (X.500, LDAP), Microsoft's. */
 const usual = {
-  mail: ["mail", "email", "urn:oid:0.9.2342.19200300.100.1.3", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"],
-  displayName: ["displayName", "urn:oid:2.16.840.1.113730.3.1.241", "cn", "urn:oid:2.5.4.3", "http://schemas.microsoft.com/identity/claims/displayname"],
-  name: ["uid", "username", "urn:oid:0.9.2342.19200300.100.1.1", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name"],
-} as const; // prettier-ignore
+  mail: [
+    "mail",
+    "email",
+    "urn:oid:0.9.2342.19200300.100.1.3",
+    "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress",
+  ],
+  displayName: [
+    "displayName",
+    "urn:oid:2.16.840.1.113730.3.1.241",
+    "cn",
+    "urn:oid:2.5.4.3",
+    "http://schemas.microsoft.com/identity/claims/displayname",
+  ],
+  name: [
+    "uid",
+    "username",
+    "urn:oid:0.9.2342.19200300.100.1.1",
+    "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name",
+  ],
+} as const;
 
 /** An element as the library gives it: attributes in `$`, text in `_`, children by their name without prefix. */
 type Element = Readonly<Record<string, unknown>>;

@@ -49,7 +49,9 @@ export function tagsOf(text: string): readonly Tag[] | string {
     }
     if (open.length === 0 && tags.length > 0) return "it has more than one root";
     if (open.length >= limits.xmlDepthMax) return `it is nested deeper than ${limits.xmlDepthMax} elements`;
-    const attributes = new Map([...inside.matchAll(attribute)].map(([, key = "", one, other]) => [local(key), plain(one ?? other ?? "")])); // prettier-ignore
+    const attributes = new Map(
+      [...inside.matchAll(attribute)].map(([, key = "", one, other]) => [local(key), plain(one ?? other ?? "")]),
+    );
     tags.push({ name: local(name), attributes, text: plain(after), within: open.map(local) });
     if (alone !== "/") open.push(name);
   }

@@ -74,7 +74,12 @@ export function readCarried(bytes: Uint8Array): Result<CarriedKeys> {
 }
 
 /** The same as the public sheet of a kit, with which a wrong share is named. */
-export const sheetOf = ({ cluster, root, epochs }: CarriedKeys): KitSheet => ({ form: "plexus kit 1", cluster, root, epochs }); // prettier-ignore
+export const sheetOf = ({ cluster, root, epochs }: CarriedKeys): KitSheet => ({
+  form: "plexus kit 1",
+  cluster,
+  root,
+  epochs,
+});
 
 /** Opens it by the root of the kit. Errors: KEY_REFUSED (of another kit, or not made by this cluster), BACKUP_DAMAGED. */
 export async function openCarried(carried: CarriedKeys, by: RootKeys): Promise<Result<OpenedKeys>> {

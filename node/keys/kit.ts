@@ -57,23 +57,31 @@ const wordLines = (text: string): readonly string[] => {
         .replace(/^\s*\d+\s*[.:)]?\s+/, "")
         .trim()
         .toLowerCase(),
-    ) // prettier-ignore
+    )
     .filter((line) => isPage || /^[a-z]+(\s+[a-z]+)*$/.test(line));
 };
 
 /** Where the words beside a code are not those of its share: each word by its place. */
 function faultInWords(lines: readonly string[], share: Uint8Array): Failure | undefined {
   if (lines.length !== linesPerShare)
-    return wrong({ lines: lines.length }, `its code is right, and beside it are ${lines.length} lines of words, not ${linesPerShare}`); // prettier-ignore
+    return wrong(
+      { lines: lines.length },
+      `its code is right, and beside it are ${lines.length} lines of words, not ${linesPerShare}`,
+    );
   for (const [at, printed] of shareLines(share).entries()) {
     const expected = printed.split(" ");
     const words = lines[at]!.split(/\s+/);
     if (words.length !== expected.length)
       return wrong({ line: at + 1 }, `line ${at + 1} has ${words.length} words, and must have ${expected.length}`);
     // Four letters are enough; more must be right.
-    const differs = words.findIndex((word, index) => word.slice(0, 4) !== expected[index]!.slice(0, 4) || !expected[index]!.startsWith(word)); // prettier-ignore
+    const differs = words.findIndex(
+      (word, index) => word.slice(0, 4) !== expected[index]!.slice(0, 4) || !expected[index]!.startsWith(word),
+    );
     if (differs >= 0)
-      return wrong({ line: at + 1, word: differs + 1 }, `word ${differs + 1} of line ${at + 1} is “${words[differs]}”, and its code says another`); // prettier-ignore
+      return wrong(
+        { line: at + 1, word: differs + 1 },
+        `word ${differs + 1} of line ${at + 1} is “${words[differs]}”, and its code says another`,
+      );
   }
   return undefined;
 }
@@ -175,7 +183,17 @@ const dayOf = ({ madeAtMs }: PrintedShare): string => new Date(madeAtMs).toISOSt
 /** A share's page as text. */
 export function sharePageText(printed: PrintedShare): string {
   const lines = shareLines(printed.share).map((line, at) => `  ${at + 1}  ${line}`);
-  return [headOf(printed), `Made on ${dayOf(printed)}.`, "", ...lines, "", shareCode(printed.share), "", ...explained(printed), ""].join("\n"); // prettier-ignore
+  return [
+    headOf(printed),
+    `Made on ${dayOf(printed)}.`,
+    "",
+    ...lines,
+    "",
+    shareCode(printed.share),
+    "",
+    ...explained(printed),
+    "",
+  ].join("\n");
 }
 
 const escaped = (text: string): string =>

@@ -62,7 +62,8 @@ export function ringOf(directory: Directory, { change }: Pick<KeyRows, "change">
     async take(tenants: readonly TenantKey[]): Promise<boolean> {
       for (const [part, entries] of Map.groupBy(tenants, ({ tenant }) => partOf(tenant))) {
         const taken = Object.fromEntries(entries.map((entry) => [entryKey(entry.tenant, entry.epoch), rowOf(entry)]));
-        if (!(await change(`${ringPrefix}${part}`, (value) => ({ ...taken, ...(value as Part | undefined) })))) return false; // prettier-ignore
+        if (!(await change(`${ringPrefix}${part}`, (value) => ({ ...taken, ...(value as Part | undefined) }))))
+          return false;
       }
       return true;
     },

@@ -94,11 +94,22 @@ const texts: {
       `Alert ${id}, ${line(about)}: ${line(title)}. Found by ${source}, ${count === 1 ? "once" : `${count} times`}, at last on ${new Date(lastAtMs).toUTCString()}.`,
       ...Object.entries(facts).map(([name, fact]) => `${line(name)}: ${line(String(fact))}`),
       ...(seen.length > 0 ? ["What was seen:"] : []),
-      ...seen.map((one) => line([new Date(one.atMs).toISOString(), one.action, one.outcome, `by ${one.by}`, ...(one.target === undefined ? [] : [`on ${one.target}`]), ...(one.address === undefined ? [] : [`from ${one.address}`])].join(" "))),
+      ...seen.map((one) =>
+        line(
+          [
+            new Date(one.atMs).toISOString(),
+            one.action,
+            one.outcome,
+            `by ${one.by}`,
+            ...(one.target === undefined ? [] : [`on ${one.target}`]),
+            ...(one.address === undefined ? [] : [`from ${one.address}`]),
+          ].join(" "),
+        ),
+      ),
       ...(publicUrl === "" ? [] : [{ link: `${publicUrl}/admin/alerts`, says: "Look at it" }]),
       `The playbook ${playbook} sent this. “plexus alerts acknowledge ${id}” takes note of the alert.`,
     ];
-  }, // prettier-ignore
+  },
   test: (_wish, { node, brand }) => [
     `A test from ${withoutControls(brand ?? "Plexus")}`,
     `The node ${node} can send mail to you. Nothing needs to be done.`,

@@ -105,7 +105,10 @@ function carryOut(
 ): Result<ModelInMemory> {
   const found = own.residents().find(({ spec }) => spec.name === model);
   if (found === undefined) {
-    const known = own.residents().map(({ spec }) => spec.name).slice(0, modelLimits.namesShownMax); // prettier-ignore
+    const known = own
+      .residents()
+      .map(({ spec }) => spec.name)
+      .slice(0, modelLimits.namesShownMax);
     const reason = known.length === 0 ? "this node has no models" : "this node has no such model; --node names another";
     return refused(failure("MODEL_NOT_FOUND", { model, reason, models: known }));
   }
@@ -132,9 +135,10 @@ function whyStays({ spec, pinned, running, waiting, state, because }: Resident, 
   if (pinned) return failure("FORBIDDEN", { model, reason: "it is pinned: unpin it first" });
   if (state === "failed") return failure("ALREADY_DONE", { model, reason: because });
   if (drain || running + waiting === 0) return undefined;
-  const reason = "calls run or wait: repeat it when they have ended, or with `drain`, which lets those that run end first";
+  const reason =
+    "calls run or wait: repeat it when they have ended, or with `drain`, which lets those that run end first";
   return failure("MODEL_BUSY", { model, running, waiting, reason, retryAfterMs: modelLimits.busyRetryMs });
-} // prettier-ignore
+}
 
 const viewOf = (own: OwnModels, node: string): NodeInference => {
   const { threads, memory } = own.shares();

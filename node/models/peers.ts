@@ -63,7 +63,9 @@ export function createModelPeers(ports: {
       const found: { readonly node: NodeId; readonly model: StoredModel }[] = [];
       for (let at = 0; at < others.length; at += modelLimits.findAtOnceMax) {
         const asked = others.slice(at, at + modelLimits.findAtOnceMax);
-        const answers = await Promise.all(asked.map((other) => exchange.call(other, "model.find", { name }, modelLimits.findTimeoutMs))); // prettier-ignore
+        const answers = await Promise.all(
+          asked.map((other) => exchange.call(other, "model.find", { name }, modelLimits.findTimeoutMs)),
+        );
         for (const [index, answer] of answers.entries())
           if (answer.ok && isModel(answer.value.model, name))
             found.push({ node: asked[index] as NodeId, model: answer.value.model });
@@ -92,7 +94,9 @@ export function createModelPeers(ports: {
         if (bytes.length !== asked.leaves * tree.hashBytes) return refused(lied(other, "it gave too few hashes"));
         for (let at = 0; at < bytes.length; at += tree.hashBytes) leaves.push(bytes.slice(at, at + tree.hashBytes));
       }
-      return tree.hashOfLeaves(size, leaves) === expected ? ok(leaves) : refused(lied(other, "its hashes are of another file")); // prettier-ignore
+      return tree.hashOfLeaves(size, leaves) === expected
+        ? ok(leaves)
+        : refused(lied(other, "its hashes are of another file"));
     },
     async chunk(other, at) {
       const answer = await exchange.call(other, "model.chunk", at, modelLimits.chunkTimeoutMs);
@@ -126,7 +130,7 @@ function isModel(model: StoredModel, name: string): boolean {
         file.size >= 0 &&
         isDigest(file.digest) &&
         isDigest(file.tree),
-    ) && // prettier-ignore
+    ) &&
     typeof card === "object"
   );
 }

@@ -99,7 +99,7 @@ export function createObserveControl(ports: {
       member.node === node
         ? ok(own.history.read(wanted.range, wanted.series, wanted.endMs))
         : exchange.call(member.node, "observe.history", wanted, observeLimits.askMs),
-    ); // prettier-ignore
+    );
 
   const readHistory = async (query: HistoryQuery, asked: readonly Member[], at: HistoryPlan): Promise<HistoryView> => {
     const { range, series, names, factor, stepMs, points, endMs } = at;
@@ -232,7 +232,10 @@ interface HistoryPlan {
   readonly endMs: number;
 }
 
-function planOf({ range = "hour", series: named, by, points: pointsMax }: HistoryQuery, nowMs: number): Result<HistoryPlan> {
+function planOf(
+  { range = "hour", series: named, by, points: pointsMax }: HistoryQuery,
+  nowMs: number,
+): Result<HistoryPlan> {
   const names = named?.split(",");
   const series = toldSeries(names);
   const known = toldSeries();
@@ -240,22 +243,39 @@ function planOf({ range = "hour", series: named, by, points: pointsMax }: Histor
   const wrong = unknown ?? (by === undefined || known.some((row) => row.name === by) ? undefined : by);
   if (wrong !== undefined) {
     const there = known.map((row) => row.name).join(", ");
-    return refused(failure("BAD_REQUEST", { path: unknown === undefined ? "/by" : "/series", problem: `there is no series ${wrong}; there are ${there}` }));
+    return refused(
+      failure("BAD_REQUEST", {
+        path: unknown === undefined ? "/by" : "/series",
+        problem: `there is no series ${wrong}; there are ${there}`,
+      }),
+    );
   }
   const steps = stepsOf(range);
   const factor = Math.ceil(steps.points / (pointsMax ?? steps.points));
   const stepMs = steps.stepMs * factor;
-  return ok({ range, series, names, factor, stepMs, points: Math.floor(steps.points / factor), endMs: Math.floor(nowMs / stepMs) * stepMs });
-} // prettier-ignore
+  return ok({
+    range,
+    series,
+    names,
+    factor,
+    stepMs,
+    points: Math.floor(steps.points / factor),
+    endMs: Math.floor(nowMs / stepMs) * stepMs,
+  });
+}
 
 /** The nodes with the most of a series first. */
-function mostOf(said: readonly (readonly [Member, { readonly values: HistoryValues }])[], by: string): readonly Member[] {
-  const sum = (values: HistoryValues): number => (values[by] ?? []).reduce<number>((all, value) => all + (value ?? 0), 0);
+function mostOf(
+  said: readonly (readonly [Member, { readonly values: HistoryValues }])[],
+  by: string,
+): readonly Member[] {
+  const sum = (values: HistoryValues): number =>
+    (values[by] ?? []).reduce<number>((all, value) => all + (value ?? 0), 0);
   return said
     .map(([member, { values }]) => ({ member, sum: sum(values) }))
     .toSorted((one, other) => other.sum - one.sum || (one.member.name < other.member.name ? -1 : 1))
     .map(({ member }) => member);
-} // prettier-ignore
+}
 
 /** Spans with the names of their nodes. */
 const ofNodes = (said: readonly (readonly [Member, { readonly spans: readonly TraceSpan[] }])[]) =>
@@ -287,7 +307,10 @@ export function positionsIn(text: string): Map<string, number> {
 
 /** Lines of several nodes as one page, and how far each node was read by it. */
 function joinLines(
-  said: readonly (readonly [Member, { readonly lines: readonly LogLine[]; readonly last: number; readonly more: boolean }])[],
+  said: readonly (readonly [
+    Member,
+    { readonly lines: readonly LogLine[]; readonly last: number; readonly more: boolean },
+  ])[],
   at: {
     readonly limit: number;
     readonly positions: ReadonlyMap<string, number> | undefined;
@@ -310,7 +333,7 @@ function joinLines(
   }
   const more = all.length > shown.length || said.some(([, page]) => page.more);
   return { lines: shown.map(({ line }) => line), next: positionText(next), more, silent };
-} // prettier-ignore
+}
 
 /** Figures of several nodes as those of one. Where no node knows anything, nothing is known. */
 export function together(

@@ -79,10 +79,11 @@ class Ring {
     const { length } = this.#values;
     // A clock that was set back: what was there is not of these steps.
     if (step <= this.#endStep - length) this.#values.fill(NaN);
-    else for (let at = Math.max(this.#endStep + 1, step - length + 1); at < step; at += 1) this.#values[at % length] = NaN;
+    else
+      for (let at = Math.max(this.#endStep + 1, step - length + 1); at < step; at += 1) this.#values[at % length] = NaN;
     this.#endStep = step;
     this.#values[step % length] = value ?? NaN;
-  } // prettier-ignore
+  }
 
   upTo(step: number): readonly (number | null)[] {
     const { length } = this.#values;

@@ -90,9 +90,13 @@ export function keepLines(
       }
       let index = firstBehind(after, count, (one) => lineAt(one).line.seq);
       while (index < count && take(lineAt(index))) index += 1;
-      return { lines: found, last: index < count ? (found.at(-1)?.seq ?? after) : Math.max(last, after), more: index < count };
+      return {
+        lines: found,
+        last: index < count ? (found.at(-1)?.seq ?? after) : Math.max(last, after),
+        more: index < count,
+      };
     },
-  }; // prettier-ignore
+  };
 }
 
 interface Kept {
@@ -141,7 +145,13 @@ function plainFact(value: unknown, factCharsMax: number): LogFact {
   if (value instanceof Error) return (value.stack ?? String(value)).slice(0, factCharsMax);
   try {
     const withoutSecrets = (name: string, inner: unknown): unknown =>
-      secret.has(name) ? "[secret]" : typeof inner === "bigint" ? String(inner) : inner instanceof Error ? inner.message : inner; // prettier-ignore
+      secret.has(name)
+        ? "[secret]"
+        : typeof inner === "bigint"
+          ? String(inner)
+          : inner instanceof Error
+            ? inner.message
+            : inner;
     return (JSON.stringify(value, withoutSecrets) ?? String(value)).slice(0, factCharsMax);
   } catch {
     // What refers to itself. A line of the log must not fail for it.

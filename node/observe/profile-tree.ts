@@ -42,8 +42,11 @@ function frameOf({ functionName, url, lineNumber }: CallFrame, folder: string): 
   // Of others nothing but the name.
   const place = modules >= 0 ? own.slice(modules) : own.startsWith("/") ? (own.split("/").at(-1) ?? "") : own;
   const cut = (text: string): string => text.slice(-observeLimits.profileFrameCharsMax);
-  return { name: cut(functionName === "" ? "(anonymous)" : functionName), at: cut(place === "" ? "" : `${place}:${lineNumber + 1}`) };
-} // prettier-ignore
+  return {
+    name: cut(functionName === "" ? "(anonymous)" : functionName),
+    at: cut(place === "" ? "" : `${place}:${lineNumber + 1}`),
+  };
+}
 
 const newCall = (frame: ProfileFrame): Call => ({ frame, self: 0, total: 0, children: new Map() });
 
@@ -64,7 +67,10 @@ export function cpuTree({ nodes, samples = [], timeDeltas = [] }: CpuProfile, fo
   const top = newCall(root);
   let idle = 0;
   const [first] = nodes;
-  const left: { readonly id: number; readonly under: Call }[] = (first?.children ?? []).map((id) => ({ id, under: top }));
+  const left: { readonly id: number; readonly under: Call }[] = (first?.children ?? []).map((id) => ({
+    id,
+    under: top,
+  }));
   for (let one = left.pop(); one !== undefined; one = left.pop()) {
     const node = byId.get(one.id);
     if (node === undefined) continue;
@@ -78,7 +84,7 @@ export function cpuTree({ nodes, samples = [], timeDeltas = [] }: CpuProfile, fo
     for (const id of node.children ?? []) left.push({ id, under: call });
   }
   return { ...flat(top, "microseconds"), idle: Math.round(idle) };
-} // prettier-ignore
+}
 
 /** Which code made what is still on the heap. */
 export function heapTree(head: HeapNode, folder: string): ProfileTree {
@@ -127,7 +133,8 @@ function flat(top: Call, unit: ProfileTree["unit"]): ProfileTree {
       if (child.total < least || rows.length >= observeLimits.profileRowsMax - 1) smaller += child.total;
       else open.push({ call: child, at: rows.push([placeOf(child.frame), one.at, Math.round(child.self)]) - 1 });
     }
-    if (smaller > 0 && rows.length < observeLimits.profileRowsMax) rows.push([placeOf({ name: "(smaller ones)", at: "" }), one.at, Math.round(smaller)]); // prettier-ignore
+    if (smaller > 0 && rows.length < observeLimits.profileRowsMax)
+      rows.push([placeOf({ name: "(smaller ones)", at: "" }), one.at, Math.round(smaller)]);
   }
   return { unit, total: rows.reduce((sum, [, , self]) => sum + self, 0), frames, rows };
 }

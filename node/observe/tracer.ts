@@ -129,7 +129,9 @@ const msOf = ([seconds, nanoseconds]: readonly [number, number]): number => seco
 function told(span: ReadableSpan): TraceSpan {
   const { traceId, spanId } = span.spanContext();
   const startMs = msOf(span.startTime);
-  const facts = Object.entries(span.attributes).filter(([, value]) => ["string", "number", "boolean"].includes(typeof value)); // prettier-ignore
+  const facts = Object.entries(span.attributes).filter(([, value]) =>
+    ["string", "number", "boolean"].includes(typeof value),
+  );
   const { status, parentSpanContext } = span;
   return {
     trace: traceId,

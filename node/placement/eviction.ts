@@ -93,7 +93,9 @@ export async function evict(
 function needed(ports: EvictionPorts, { node, roles }: MemberRecord, force: boolean): Failure | undefined {
   const { members } = ports;
   if (ports.membership.members().members.length === 1)
-    return failure("FORBIDDEN", { reason: "it is the only node: stop it, and delete its data folder if nobody needs what is in it" }); // prettier-ignore
+    return failure("FORBIDDEN", {
+      reason: "it is the only node: stop it, and delete its data folder if nobody needs what is in it",
+    });
   if (ports.keepsDirectory(node)) {
     const isVoter = ports.votes(node);
     const advice: Advice = isVoter ? { code: "drain", node: ports.names.of(node) } : { code: "migrateDirectory" };

@@ -37,7 +37,9 @@ export function planGroups(
   let made = 0;
   // Of a group that was removed the number is taken again: its holders have their slots, and have nothing.
   const names = new Set(groups.map(({ name }) => name));
-  const free = Array.from({ length: groups.length + missing.length }, (_, at) => at + 1).filter((one) => !names.has(`g${one}`)); // prettier-ignore
+  const free = Array.from({ length: groups.length + missing.length }, (_, at) => at + 1).filter(
+    (one) => !names.has(`g${one}`),
+  );
   const opening = missing.map((width) => {
     const place = closed.findIndex((group) => group.width === width);
     if (place >= 0) return { name: (closed.splice(place, 1)[0] as HolderGroup).name, width, open: true };

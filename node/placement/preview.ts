@@ -94,7 +94,15 @@ function supposed(
   const refusal = changes.find((one) => !one.ok);
   if (refusal !== undefined && !refusal.ok) return refusal;
   for (const [index, { roles, labels = {}, weight = 1 }] of (wish.add ?? []).entries())
-    next.set(`new-${index + 1}` as NodeId, { node: `new-${index + 1}` as NodeId, name: newName(index), roles, labels, weight, state: "active", models: [] }); // prettier-ignore
+    next.set(`new-${index + 1}` as NodeId, {
+      node: `new-${index + 1}` as NodeId,
+      name: newName(index),
+      roles,
+      labels,
+      weight,
+      state: "active",
+      models: [],
+    });
   return ok([...next.values()]);
 }
 
@@ -110,7 +118,11 @@ export function preview(
 ): Result<ClusterPlan> {
   const then = supposed(input.members, wish, find);
   if (!then.ok) return then;
-  const policy = { ...input.policy, ...(wish.replicas && { replicas: wish.replicas }), ...(wish.minInSync && { minInSync: wish.minInSync }) }; // prettier-ignore
+  const policy = {
+    ...input.policy,
+    ...(wish.replicas && { replicas: wish.replicas }),
+    ...(wish.minInSync && { minInSync: wish.minInSync }),
+  };
   if (policy.minInSync > policy.replicas)
     return refused(failure("BAD_REQUEST", { reason: "a slot cannot need more copies in sync than it has" }));
   const comes = then.value.slice(input.members.length).map(({ node }) => node);
@@ -320,7 +332,12 @@ function commandsFor(
   return [
     ...(wish.replicas === undefined ? [] : [`plexus config set replicas ${wish.replicas}`]),
     ...(wish.minInSync === undefined ? [] : [`plexus config set minInSync ${wish.minInSync}`]),
-    ...(wish.add ?? []).map(({ roles, labels = {} }) => `plexus invite${roleFlags(roles)}${Object.entries(labels).map(([name, value]) => ` --label ${name}=${value}`).join("")}`), // prettier-ignore
+    ...(wish.add ?? []).map(
+      ({ roles, labels = {} }) =>
+        `plexus invite${roleFlags(roles)}${Object.entries(labels)
+          .map(([name, value]) => ` --label ${name}=${value}`)
+          .join("")}`,
+    ),
     ...Object.entries(wish.weights ?? {}).map(
       ([text, weight]) => `plexus config set weight ${weight} --node ${nameOf(text)}`,
     ),

@@ -15,7 +15,9 @@ export interface Certificates {
 const fileBytesMax = 1024 * 1024;
 
 type Field = "tls.cert" | "tls.key" | "tls.clientCa";
-type Read = { readonly ok: true; readonly value: Certificates } | { readonly ok: false; readonly field: Field; readonly file: string; readonly reason: string }; // prettier-ignore
+type Read =
+  | { readonly ok: true; readonly value: Certificates }
+  | { readonly ok: false; readonly field: Field; readonly file: string; readonly reason: string };
 
 /** Reads a certificate, its key, and the authorities of clients, and looks whether they can be used together. Never says what is in the key. */
 export async function readCertificates(files: {
@@ -24,16 +26,21 @@ export async function readCertificates(files: {
   readonly clientCa?: string | undefined;
 }): Promise<Read> {
   const texts: Partial<Record<Field, string>> = {};
-  for (const [field, file] of [["tls.cert", files.cert], ["tls.key", files.key], ["tls.clientCa", files.clientCa]] as const) {
+  for (const [field, file] of [
+    ["tls.cert", files.cert],
+    ["tls.key", files.key],
+    ["tls.clientCa", files.clientCa],
+  ] as const) {
     if (file === undefined) continue;
     try {
-      if ((await stat(file)).size > fileBytesMax) return { ok: false, field, file, reason: `larger than ${fileBytesMax} bytes` };
+      if ((await stat(file)).size > fileBytesMax)
+        return { ok: false, field, file, reason: `larger than ${fileBytesMax} bytes` };
       texts[field] = await readFile(file, "utf8");
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       return { ok: false, field, file, reason: code === undefined ? message : `it cannot be read (${code})` };
     }
-  } // prettier-ignore
+  }
   const { "tls.cert": cert = "", "tls.key": key = "", "tls.clientCa": clientCa } = texts;
   const bad = (field: Field, reason: string): Read => ({
     ok: false,

@@ -21,8 +21,14 @@ export interface DescriptorShares {
 
 /** Shares out `limit`. Error: CONFIG_INVALID when that is too few for a node. */
 export function shareDescriptors(limit: number): DescriptorShares {
-  const { descriptorsMin, descriptorsOwn, descriptorsShare, descriptorsShareMin, descriptorsDiskMax, descriptorsMeshMax } =
-    processLimits; // prettier-ignore
+  const {
+    descriptorsMin,
+    descriptorsOwn,
+    descriptorsShare,
+    descriptorsShareMin,
+    descriptorsDiskMax,
+    descriptorsMeshMax,
+  } = processLimits;
   if (limit < descriptorsMin)
     throw new PlexusError(
       failure("CONFIG_INVALID", {

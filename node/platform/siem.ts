@@ -56,7 +56,12 @@ function stream({ url, body, ca, timeoutMs }: Delivery): Promise<void> {
   const host = hostname.replace(/^\[|\]$/g, "");
   const isTls = protocol === "syslog+tls:";
   const socket: Socket = isTls
-    ? connectTls({ host, port: Number(port || 6514), ...(ca && { ca }), ...(!/^[\d.]+$|:/.test(host) && { servername: host }) }) // prettier-ignore
+    ? connectTls({
+        host,
+        port: Number(port || 6514),
+        ...(ca && { ca }),
+        ...(!/^[\d.]+$|:/.test(host) && { servername: host }),
+      })
     : connect({ host, port: Number(port || 514) });
   let phase: "sends" | "settles" | "ends" | "over" = "sends";
   let settling: NodeJS.Timeout | undefined;
@@ -69,7 +74,10 @@ function stream({ url, body, ca, timeoutMs }: Delivery): Promise<void> {
     if (error === undefined) resolve();
     else reject(error);
   };
-  const late = setTimeout(() => over(new Error(phase === "ends" ? "the receiver does not end the connection" : "not taken in time")), timeoutMs); // prettier-ignore
+  const late = setTimeout(
+    () => over(new Error(phase === "ends" ? "the receiver does not end the connection" : "not taken in time")),
+    timeoutMs,
+  );
   socket.on("error", over);
   socket.on("end", () => over(phase === "ends" ? undefined : new Error("the receiver ended the connection early")));
   socket.on("close", () => over(new Error("the connection was cut")));

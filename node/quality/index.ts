@@ -94,7 +94,16 @@ interface Series {
 }
 
 /** Errors that say nothing of the model: the caller gave up, or asked for what cannot be. */
-const notItsFault = new Set(["CANCELLED", "STOPPING", "BAD_REQUEST", "TOO_LARGE", "CONTEXT_TOO_LONG", "MODEL_UNSUPPORTED", "MODEL_NOT_FOUND", "BUDGET_EXCEEDED"]); // prettier-ignore
+const notItsFault = new Set([
+  "CANCELLED",
+  "STOPPING",
+  "BAD_REQUEST",
+  "TOO_LARGE",
+  "CONTEXT_TOO_LONG",
+  "MODEL_UNSUPPORTED",
+  "MODEL_NOT_FOUND",
+  "BUDGET_EXCEEDED",
+]);
 
 const hourMs = 3_600_000;
 const form = 1;
@@ -292,7 +301,17 @@ function addFailure(sums: Counting): void {
 }
 
 /** Shares, middles and means of sums. */
-export function figuresOf({ calls, failed, refused, tokens, answers, first, pace, up, down }: QualityCount["recent"]): QualityFigures {
+export function figuresOf({
+  calls,
+  failed,
+  refused,
+  tokens,
+  answers,
+  first,
+  pace,
+  up,
+  down,
+}: QualityCount["recent"]): QualityFigures {
   const firstMs = middleOf(first);
   const paceMs = middleOf(pace);
   return {
@@ -304,7 +323,7 @@ export function figuresOf({ calls, failed, refused, tokens, answers, first, pace
     ...(firstMs !== undefined && { firstMs }),
     ...(paceMs !== undefined && paceMs > 0 && { tokensPerSecond: 100_000 / paceMs }),
   };
-} // prettier-ignore
+}
 
 /** What all nodes have counted, by model and version; those that got worse first. */
 export function rowsOf(counts: readonly QualityCount[]): readonly QualityRow[] {
@@ -312,14 +331,27 @@ export function rowsOf(counts: readonly QualityCount[]): readonly QualityRow[] {
   for (const one of counts) {
     const name = `${one.model}\n${one.version}`;
     const known = sums.get(name);
-    sums.set(name, known === undefined ? one : { ...one, recent: both(known.recent, one.recent), past: both(known.past, one.past) });
+    sums.set(
+      name,
+      known === undefined ? one : { ...one, recent: both(known.recent, one.recent), past: both(known.past, one.past) },
+    );
   }
   return [...sums.values()]
     .map((one) => ({ ...one, ...withoutBack(one) }))
-    .map(({ model, version, recent, past }): QualityRow => ({ model, version, now: figuresOf(recent), before: figuresOf(past), alerts: worsened(recent, past) }))
+    .map(({ model, version, recent, past }): QualityRow => ({
+      model,
+      version,
+      now: figuresOf(recent),
+      before: figuresOf(past),
+      alerts: worsened(recent, past),
+    }))
     .filter(({ now, before }) => now.calls + before.calls + now.up + now.down + before.up + before.down > 0)
-    .toSorted((one, other) => Number(other.alerts.length > 0) - Number(one.alerts.length > 0) || (one.model < other.model ? -1 : one.model > other.model ? 1 : one.version < other.version ? -1 : 1));
-} // prettier-ignore
+    .toSorted(
+      (one, other) =>
+        Number(other.alerts.length > 0) - Number(one.alerts.length > 0) ||
+        (one.model < other.model ? -1 : one.model > other.model ? 1 : one.version < other.version ? -1 : 1),
+    );
+}
 
 const told = ({ what, before, now }: QualityAlert): string => `${what}: ${rounded(before)} to ${rounded(now)}`;
 const rounded = (value: number): number => Number(value.toPrecision(3));
@@ -339,11 +371,14 @@ const kept = checkOf(
 );
 
 /** What a file says; nothing where it is none of this version. */
-export function readSeries(text: string, { seriesMax }: Pick<QualityLimits, "seriesMax">): readonly Omit<Series, "alerts">[] {
+export function readSeries(
+  text: string,
+  { seriesMax }: Pick<QualityLimits, "seriesMax">,
+): readonly Omit<Series, "alerts">[] {
   try {
     const value: unknown = JSON.parse(text);
     return kept.Check(value) ? (value.series as unknown as Omit<Series, "alerts">[]).slice(-seriesMax) : [];
   } catch {
     return [];
   }
-} // prettier-ignore
+}

@@ -124,12 +124,16 @@ export function windowsOf(hours: readonly Hour[], hour: number, { hoursMax, rece
 }
 
 /** Whether a share rose from `before` by more than chance does: a rise of at least `rise`, and four standard errors. */
-function rose(now: readonly [some: number, all: number], before: readonly [some: number, all: number], rise: number): boolean {
+function rose(
+  now: readonly [some: number, all: number],
+  before: readonly [some: number, all: number],
+  rise: number,
+): boolean {
   const [shareNow, shareBefore] = [now[0] / now[1], before[0] / before[1]];
   const share = (now[0] + before[0]) / (now[1] + before[1]);
   const error = Math.sqrt(share * (1 - share) * (1 / now[1] + 1 / before[1]));
   return shareNow - shareBefore >= rise && shareNow - shareBefore > 4 * error;
-} // prettier-ignore
+}
 
 /** Calls, answers or thumbs that a window must have before anything is said of it. */
 export const enough = { callsNow: 20, callsBefore: 100, thumbsNow: 10, thumbsBefore: 20 } as const;
@@ -142,15 +146,41 @@ export const enough = { callsNow: 20, callsBefore: 100, thumbsNow: 10, thumbsBef
  *  - thumbs: a share of thumbs down that is 15 points larger, and by four standard errors. */
 export function worsened(now: QualitySums, before: QualitySums): readonly QualityAlert[] {
   const alerts: QualityAlert[] = [];
-  const say = (what: QualityAlert["what"], from: number, to: number): void => void alerts.push({ what, before: from, now: to });
-  const share = (what: QualityAlert["what"], some: (of: QualitySums) => number, all: (of: QualitySums) => number, least: readonly [now: number, before: number], rise: number): void => {
+  const say = (what: QualityAlert["what"], from: number, to: number): void =>
+    void alerts.push({ what, before: from, now: to });
+  const share = (
+    what: QualityAlert["what"],
+    some: (of: QualitySums) => number,
+    all: (of: QualitySums) => number,
+    least: readonly [now: number, before: number],
+    rise: number,
+  ): void => {
     if (all(now) < least[0] || all(before) < least[1]) return;
-    if (rose([some(now), all(now)], [some(before), all(before)], rise)) say(what, some(before) / all(before), some(now) / all(now));
+    if (rose([some(now), all(now)], [some(before), all(before)], rise))
+      say(what, some(before) / all(before), some(now) / all(now));
   };
   const calls = [enough.callsNow, enough.callsBefore] as const;
-  share("errors", ({ failed }) => failed, (of) => of.calls, calls, 0.05);
-  share("refusals", ({ refused }) => refused, ({ answers }) => answers, calls, 0.05);
-  share("thumbs", ({ down }) => down, ({ up, down }) => up + down, [enough.thumbsNow, enough.thumbsBefore], 0.15);
+  share(
+    "errors",
+    ({ failed }) => failed,
+    (of) => of.calls,
+    calls,
+    0.05,
+  );
+  share(
+    "refusals",
+    ({ refused }) => refused,
+    ({ answers }) => answers,
+    calls,
+    0.05,
+  );
+  share(
+    "thumbs",
+    ({ down }) => down,
+    ({ up, down }) => up + down,
+    [enough.thumbsNow, enough.thumbsBefore],
+    0.15,
+  );
   for (const what of ["first", "pace"] as const) {
     const count = (scale: readonly number[]): number => scale.reduce((sum, one) => sum + one, 0);
     if (count(now[what]) < enough.callsNow || count(before[what]) < enough.callsBefore) continue;
@@ -162,7 +192,7 @@ export function worsened(now: QualitySums, before: QualitySums): readonly Qualit
     if (is >= 2 * was || is <= was / 2) if (is !== was) say("length", was, is);
   }
   return alerts;
-} // prettier-ignore
+}
 
 /** How answers begin that refuse what was asked. A heuristic of a few languages: what it counts is compared with itself only. */
 const refusals =

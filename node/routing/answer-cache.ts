@@ -56,8 +56,10 @@ function normal(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(normal);
   if (typeof value !== "object" || value === null) return value;
   const fields = Object.entries(value).filter(([, field]) => field !== undefined);
-  return Object.fromEntries(fields.toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([name, field]) => [name, normal(field)]));
-} // prettier-ignore
+  return Object.fromEntries(
+    fields.toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([name, field]) => [name, normal(field)]),
+  );
+}
 
 const hashOf = (value: unknown): string =>
   createHash("sha256")
@@ -67,10 +69,24 @@ const hashOf = (value: unknown): string =>
 /** The key of a request. It has everything of the request but who asks, when, and how long they wait, and everything of the route: a
  *  route that was changed gives no answers from before. */
 export function keyOf(route: ModelRoute, engine: EngineName, request: EngineRequest): CacheKey {
-  const { id: _id, model: _model, timeoutMs: _time, silenceMs: _silence, person = "", key: _key, priority: _priority, keepAliveMs: _keep, cache: _cache, balance: _balance, prefer: _prefer, ...asked } = request; // prettier-ignore
+  const {
+    id: _id,
+    model: _model,
+    timeoutMs: _time,
+    silenceMs: _silence,
+    person = "",
+    key: _key,
+    priority: _priority,
+    keepAliveMs: _keep,
+    cache: _cache,
+    balance: _balance,
+    prefer: _prefer,
+    ...asked
+  } = request;
   // Tools that must not be called, and none, are the same; so are a choice of `auto` and none.
   const { tools, toolChoice, ...rest } = asked as Partial<GenerationRequest>;
-  const used = tools !== undefined && tools.length > 0 && toolChoice !== "none" ? { tools, toolChoice: toolChoice ?? "auto" } : {}; // prettier-ignore
+  const used =
+    tools !== undefined && tools.length > 0 && toolChoice !== "none" ? { tools, toolChoice: toolChoice ?? "auto" } : {};
   const all = { route, engine, asked: { ...rest, ...used } };
   const scope = route.cache?.shared === true ? "" : person;
   const exact = hashOf({ scope, ...all });
@@ -176,7 +192,12 @@ export class AnswerCache {
     const frame = key.alike && this.#frames.get(key.alike.frame);
     if (vector !== undefined && frame !== undefined && frame.size >= cacheAlikeMax) this.#dropFirst(frame);
     // Within one's own share first, so that nobody's answers go because another asks much.
-    for (let own = this.#people.get(key.scope); own !== undefined && own.bytes + bytes > personMax; own = this.#people.get(key.scope)) this.#dropFirst(own.keys); // prettier-ignore
+    for (
+      let own = this.#people.get(key.scope);
+      own !== undefined && own.bytes + bytes > personMax;
+      own = this.#people.get(key.scope)
+    )
+      this.#dropFirst(own.keys);
     while (this.#bytes + bytes > cacheBytesMax) this.#dropFirst(this.#entries.keys());
     const entry: Entry = { ...kept, parts, key, vector, bytes, untilMs };
     this.#entries.set(key.exact, entry);

@@ -66,10 +66,13 @@ const readiest: readonly Rule[] = [
   ["it takes new work", ({ standing }) => (standing.member.state === "active" ? 0 : 1)],
   ["the model is in memory", ({ offer: { state } }) => (state === "ready" ? 0 : 1)],
   ["the model is on its way into memory", ({ offer: { state } }) => (state === "ready" || state === "loading" ? 0 : 1)],
-]; // prettier-ignore
+];
 
 // To stay costs no way, so only what would have to wait counts here.
-const fewerCalls: Rule = ["fewer calls", ({ standing: { here, calls }, offer }) => (here ? Math.max(0, calls + 1 - (offer.places ?? Infinity)) : calls)]; // prettier-ignore
+const fewerCalls: Rule = [
+  "fewer calls",
+  ({ standing: { here, calls }, offer }) => (here ? Math.max(0, calls + 1 - (offer.places ?? Infinity)) : calls),
+];
 
 /** Whole steps of twice as fast: what is nearly as fast is as fast. What was not measured yet may be the fastest, and is asked to find out. */
 const paceOf = ({ offer: { tokensPerSecond } }: Candidate): number =>
@@ -120,7 +123,8 @@ function rulesOf(wanted: Wanted, candidates: readonly Candidate[]): readonly Rul
       return [...first, ["drawn for this call, by places", (one) => -draw(id, nodeOf(one), one.offer.places ?? 1)]];
     case "round-robin": {
       const circle = candidates.map(nodeOf).toSorted();
-      const behind = (one: Candidate): number => (circle.indexOf(nodeOf(one)) - (turn % circle.length) + circle.length) % circle.length; // prettier-ignore
+      const behind = (one: Candidate): number =>
+        (circle.indexOf(nodeOf(one)) - (turn % circle.length) + circle.length) % circle.length;
       return [...first, ["its turn", behind]];
     }
     default:
@@ -187,7 +191,8 @@ export function modelsServed(engine: string, standings: readonly Standing[]): re
     for (const { engine: _, ...info } of offersOf(offers, engine)) {
       const known = found.get(info.model);
       // What failed elsewhere is that node's trouble, unless it is all there is to say of a model of one's own.
-      const better = known === undefined ? here || info.state !== "failed" : known.state === "failed" && info.state !== "failed"; // prettier-ignore
+      const better =
+        known === undefined ? here || info.state !== "failed" : known.state === "failed" && info.state !== "failed";
       if (better) found.set(info.model, here ? info : { ...info, node: member.name });
     }
   return [...found.values()];

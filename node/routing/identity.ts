@@ -58,7 +58,8 @@ interface Held {
   asking: boolean;
 }
 
-const nameOf = (sender: string): string | undefined => (sender.startsWith("user/") ? sender.slice("user/".length) : undefined); // prettier-ignore
+const nameOf = (sender: string): string | undefined =>
+  sender.startsWith("user/") ? sender.slice("user/".length) : undefined;
 
 /** Accounts believe the role-manager which roles they have: no other node than its owner speaks in its name. */
 const isOfPower = (sender: string): boolean => sender.startsWith("role-manager/");
@@ -91,7 +92,9 @@ export class Identities {
   async hold(user: string, tokenHash: string): Promise<void> {
     if (this.#ports.identity === undefined) return;
     const before = this.#held.get(user);
-    const hashes = [...(before?.hashes ?? []).filter((one) => one !== tokenHash), tokenHash].slice(-this.#limits.identityTokensMax); // prettier-ignore
+    const hashes = [...(before?.hashes ?? []).filter((one) => one !== tokenHash), tokenHash].slice(
+      -this.#limits.identityTokensMax,
+    );
     const held = before ?? { hashes, said: undefined, asking: false };
     held.hashes = hashes;
     this.#held.delete(user);
@@ -114,7 +117,8 @@ export class Identities {
     const given = this.#given.get(target) ?? new Map<string, number>();
     this.#given.set(target, given);
     if (given.get(user) === said.expiresAtMs) return;
-    if (this.#ports.exchange.send(target, "identity.present", { assertion: said })) put(given, user, said.expiresAtMs, this.#limits.identitiesHeldMax); // prettier-ignore
+    if (this.#ports.exchange.send(target, "identity.present", { assertion: said }))
+      put(given, user, said.expiresAtMs, this.#limits.identitiesHeldMax);
   }
 
   /** The peer took nothing that was presented: it is presented again, by the node that owns the person's slot now. */
@@ -158,7 +162,12 @@ export class Identities {
         const owner = this.#ownerOf(`user/${user}`);
         if (owner === undefined) return;
         const { identityAskTimeoutMs } = this.#limits;
-        const answer = await this.#ports.exchange.call(owner, "identity.vouch", { user, tokenHash }, identityAskTimeoutMs);
+        const answer = await this.#ports.exchange.call(
+          owner,
+          "identity.vouch",
+          { user, tokenHash },
+          identityAskTimeoutMs,
+        );
         if (answer.ok) {
           held.said = answer.value.assertion;
           return;
@@ -171,7 +180,7 @@ export class Identities {
     } finally {
       held.asking = false;
     }
-  } // prettier-ignore
+  }
 
   /** As the owner of the person's slot: signs for the peer that asks, and for no other. */
   async #vouch(

@@ -152,23 +152,34 @@ class Router {
     const request = { id: "explain", model: name, timeoutMs: limits.routeClassifyMs };
     const said = new Map<string, ReadonlyMap<string, number> | string>();
     const took: RouteExplanation["classified"][number][] = [];
-    for (let model = this.#unknown(route, question, said); model !== undefined; model = this.#unknown(route, question, said)) {
+    for (
+      let model = this.#unknown(route, question, said);
+      model !== undefined;
+      model = this.#unknown(route, question, said)
+    ) {
       const asked = model;
       if (rulesOnly) {
         said.set(asked, "rules alone were asked for");
         continue;
       }
       const sinceMs = clock.monotonicMs();
-      const scores = await new Promise<ReadonlyMap<string, number> | string>((resolve) => this.#classify(route, asked, question, request, resolve));
+      const scores = await new Promise<ReadonlyMap<string, number> | string>((resolve) =>
+        this.#classify(route, asked, question, request, resolve),
+      );
       const ms = Math.round(clock.monotonicMs() - sinceMs);
-      const words = typeof scores === "string" ? scores : likeliest(scores).map((one) => (typeof one === "number" ? one.toFixed(2) : one)).join(" ");
+      const words =
+        typeof scores === "string"
+          ? scores
+          : likeliest(scores)
+              .map((one) => (typeof one === "number" ? one.toFixed(2) : one))
+              .join(" ");
       took.push({ model: asked, said: words, ms, ...(typeof scores === "string" && { failed: true }) });
       said.set(asked, scores);
     }
     const at = this.#knowledge("generate", route, request, said);
     const { members, chain, ...plan } = planRoute(route, question, at);
     return { route: name, ...plan, classified: took, models: [...members, ...chain] };
-  } // prettier-ignore
+  }
 
   #knowledge(
     engine: EngineName,
@@ -245,7 +256,8 @@ class Router {
         },
       );
     return this.#after(engine, asked, hear, look, (vector, left) => {
-      const kept = vector && looks ? this.#cache.alike(key, vector, semantic.threshold, clock.monotonicMs()) : undefined; // prettier-ignore
+      const kept =
+        vector && looks ? this.#cache.alike(key, vector, semantic.threshold, clock.monotonicMs()) : undefined;
       if (kept !== undefined) return this.#sayAgain(engine, route, kept, "semantic", hear);
       this.#cached(route, "miss");
       return this.#ask(engine, route, left, this.#keeping(engine, route, key, vector, hear));
@@ -307,7 +319,10 @@ class Router {
 
   #answerStopped(engine: EngineName, hear: Hear): void {
     const { stopped } = traitsOf(engine);
-    hear({ type: "answered", result: stopped === undefined ? refused(failure("CANCELLED")) : { ok: true, value: stopped } }); // prettier-ignore
+    hear({
+      type: "answered",
+      result: stopped === undefined ? refused(failure("CANCELLED")) : { ok: true, value: stopped },
+    });
   }
 
   #sayAgain(engine: EngineName, route: ModelRoute, kept: Kept, how: "exact" | "semantic", hear: Hear): Running {
@@ -422,7 +437,11 @@ class Router {
         if (said.type === "part") {
           const isFirst = !spoke;
           spoke = true;
-          return hear(isFirst && engine === "generate" ? { type: "part", part: { ...(said.part as GenerationPart), from } } : said); // prettier-ignore
+          return hear(
+            isFirst && engine === "generate"
+              ? { type: "part", part: { ...(said.part as GenerationPart), from } }
+              : said,
+          );
         }
         const { result } = said;
         if (!result.ok && next !== undefined && !spoke && !cancelled && tryNext(result.error)) {
@@ -430,7 +449,11 @@ class Router {
           return attempt(next, later, true);
         }
         over = true;
-        hear(result.ok ? { type: "answered", result: { ok: true, value: { ...result.value, from } as EngineAnswer } } : said); // prettier-ignore
+        hear(
+          result.ok
+            ? { type: "answered", result: { ok: true, value: { ...result.value, from } as EngineAnswer } }
+            : said,
+        );
       });
       if (cancelled) running.cancel();
     };

@@ -122,7 +122,11 @@ export function ownerless(
     return failure("SLOT_UNAVAILABLE", { slot, role, reason: `no node with the role ${role} is up${start}` });
   if (!table.current)
     return failure("DIRECTORY_AWAY", { slot, reason: `the directory, which says who has it, does not answer${start}` });
-  return failure("NO_CANDIDATE", { slot, role, reason: `every node with the role ${role} that is up drains or is leaving${start}` }); // prettier-ignore
+  return failure("NO_CANDIDATE", {
+    slot,
+    role,
+    reason: `every node with the role ${role} that is up drains or is leaving${start}`,
+  });
 }
 
 const namesMax = 5;

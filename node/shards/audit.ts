@@ -130,7 +130,10 @@ export function stepOf<Line extends { readonly hash: string; readonly stripe: st
   const end = taken.at(-1);
   return {
     lines: taken.map(({ line }) => line),
-    walk: end === undefined || taken.length === left.length ? { ...rest, part: walk.part + 1 } : { ...walk, drawn: end.drawn }, // prettier-ignore
+    walk:
+      end === undefined || taken.length === left.length
+        ? { ...rest, part: walk.part + 1 }
+        : { ...walk, drawn: end.drawn },
   };
 }
 

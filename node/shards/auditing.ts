@@ -8,7 +8,22 @@
 import type { ActorId, HeldShard, HeldShards, Result, ShardLine, ShardPage } from "../../protocols/index.ts";
 import { contentTree, isProven } from "../blobs/index.ts";
 import type { BlobHash, LeafProof, NodeId } from "../ports.ts";
-import { beginWalk, deadlineFor, digitsMax, judge, leafOf, noOpinion, opinionAfter, partOf, sampleSize, stepOf, targetOf, type Answer, type AuditResult, type Opinion } from "./audit.ts"; // prettier-ignore
+import {
+  beginWalk,
+  deadlineFor,
+  digitsMax,
+  judge,
+  leafOf,
+  noOpinion,
+  opinionAfter,
+  partOf,
+  sampleSize,
+  stepOf,
+  targetOf,
+  type Answer,
+  type AuditResult,
+  type Opinion,
+} from "./audit.ts";
 import type { Links } from "./links.ts";
 import type { ShardMemory } from "./memory.ts";
 import { signedBy } from "./receipts.ts";

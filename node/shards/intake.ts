@@ -36,7 +36,8 @@ interface Upload {
   idle: () => void;
 }
 
-export type Calls = "shard.begin" | "shard.chunk" | "shard.hold" | "shard.check" | "shard.lacks" | "shard.read" | "shard.prove"; // prettier-ignore
+export type Calls =
+  "shard.begin" | "shard.chunk" | "shard.hold" | "shard.check" | "shard.lacks" | "shard.read" | "shard.prove";
 
 /** What can be asked of a node; the answers of the messages of the same names. */
 export interface Intake {

@@ -106,7 +106,8 @@ export function createKeeper(ports: KeeperPorts): Keeper {
         const found: string[] = [];
         for (const { hash, stripe, lost: why } of page.value.shards) {
           named.add(hash);
-          const isHere = (owned.isFor(hash, holder) && (await blobs.has(hash)) !== undefined) || (await owned.adopt([hash, holder])); // prettier-ignore
+          const isHere =
+            (owned.isFor(hash, holder) && (await blobs.has(hash)) !== undefined) || (await owned.adopt([hash, holder]));
           if (isHere) await owned.seen([hash, holder]);
           else missing += 1;
           if (!isHere && why === undefined) lost.push({ stripe, why: "missing" });
@@ -196,7 +197,6 @@ export function createKeeper(ports: KeeperPorts): Keeper {
     hash: BlobHash,
     isPastGrace: boolean,
   ): Promise<string | undefined> {
-    // prettier-ignore
     if (holder === unclaimed) return isPastGrace ? "unnamed" : undefined;
     if (owner !== undefined && membership.isUp(owner)) {
       const checked = await links.call(owner, "shard.check", { hash }, limits.callTimeoutMs);

@@ -38,7 +38,6 @@ export function createLinks(ports: ShardPorts, intake: Intake): Links {
     from: NodeId,
     { hash, sizeBytes }: { readonly hash: BlobHash; readonly sizeBytes: number },
   ): AsyncGenerator<Uint8Array> {
-    // prettier-ignore
     const asked: Promise<Result<{ bytes: Uint8Array; sizeBytes: number }>>[] = [];
     const ask = (start: number) => {
       const end = Math.min(sizeBytes, start + limits.chunkBytesMax);

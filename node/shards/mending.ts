@@ -136,7 +136,6 @@ export function createMending(ports: MendingPorts): Mending {
   async function survey(
     patients: readonly Patient[],
   ): Promise<{ readonly patients: readonly Patient[]; readonly has: ReadonlyMap<BlobHash, readonly NodeId[]> }> {
-    // prettier-ignore
     const asked = new Map<NodeId, Set<BlobHash>>();
     const ask = (other: NodeId, hash: BlobHash): void =>
       void asked.set(other, (asked.get(other) ?? new Set()).add(hash));

@@ -64,8 +64,15 @@ export const holdersOf = ({ name, width }: HolderGroup): readonly ActorId[] =>
   Array.from({ length: width }, (_, index) => holderOf(name, index));
 
 /** For how long a reference still holds; undefined: without an end. 0: it is over. */
-export const leftOf = ({ expiresAtMs, lifeMs = wireLimits.shardGraceMsMax }: ShardReference, nowMs: number): number | undefined =>
-  expiresAtMs === undefined ? undefined : holdsAt(nowMs, expiresAtMs, lifeMs) ? Math.min(expiresAtMs - nowMs, lifeMs) : 0; // prettier-ignore
+export const leftOf = (
+  { expiresAtMs, lifeMs = wireLimits.shardGraceMsMax }: ShardReference,
+  nowMs: number,
+): number | undefined =>
+  expiresAtMs === undefined
+    ? undefined
+    : holdsAt(nowMs, expiresAtMs, lifeMs)
+      ? Math.min(expiresAtMs - nowMs, lifeMs)
+      : 0;
 
 /** Whether what a holder knows of is enough for somebody who refers to it for so long. Half suffices: two holders that hear of one reference one
  *  after the other would lengthen it by turns. */

@@ -34,7 +34,9 @@ const probationShare = 0.25;
 
 /** On how many nodes that may be trusted, each with room for a shard of so many bytes. */
 const nodesOf = (candidates: readonly Candidate[], bytes = 0): number =>
-  new Set(candidates.flatMap(({ node, isTrusted, freeBytes }) => (isTrusted === true && freeBytes >= bytes ? node : []))).size; // prettier-ignore
+  new Set(
+    candidates.flatMap(({ node, isTrusted, freeBytes }) => (isTrusted === true && freeBytes >= bytes ? node : [])),
+  ).size;
 
 /** Chooses among the open groups as they are now. Errors: HOLDERS_TOO_FEW (`untrusted`: nodes that do not count yet, or no more), DISK_FULL (there
  *  would be enough, with more room). */
@@ -71,12 +73,15 @@ export function choosePlace(
   const [best] = groups.toSorted((one, other) => other.nodes - one.nodes || (one.group < other.group ? -1 : 1));
   const settings = { name: how.class, schemes: ports.schemesOf?.(how.class) ?? usualOf(how.class) };
   const enough = schemeFor(settings, best?.nodes ?? 0);
-  const tooFew = (found: Failure) => refused({ ...found, details: { ...found.details, ...(untrusted.size > 0 && { untrusted: untrusted.size }) } }); // prettier-ignore
+  const tooFew = (found: Failure) =>
+    refused({ ...found, details: { ...found.details, ...(untrusted.size > 0 && { untrusted: untrusted.size }) } });
   if (!enough.ok) return tooFew(enough.error);
   if (best === undefined)
     return tooFew(failure("HOLDERS_TOO_FEW", { class: how.class, holders: 0, needed: widthOf(enough.value) }));
   // A node without room is none: fewer and larger shards may still fit elsewhere.
-  const scheme = settings.schemes.find((each) => widthOf(each) <= nodesOf(best.candidates, partBytes(each, how.bytes) + headerBytes)); // prettier-ignore
+  const scheme = settings.schemes.find(
+    (each) => widthOf(each) <= nodesOf(best.candidates, partBytes(each, how.bytes) + headerBytes),
+  );
   if (scheme === undefined) return refused(failure("DISK_FULL", { class: how.class, group: best.group }));
   return ok({
     group: best.group,

@@ -1,6 +1,13 @@
 /** Finds what an owner refers to for good, in the inventories of all holders: for who keeps books of its stripes elsewhere, and gives up those that
  *  are in no book any more. */
-import { holderOf, wireLimits, type ActorId, type HeldShard, type ShardPage, type StripeRef } from "../../protocols/index.ts"; // prettier-ignore
+import {
+  holderOf,
+  wireLimits,
+  type ActorId,
+  type HeldShard,
+  type ShardPage,
+  type StripeRef,
+} from "../../protocols/index.ts";
 import type { ShardPorts } from "./parts.ts";
 
 /** Each stripe that some holder keeps for an owner without an end, once. Holders that do not answer are left out. */

@@ -4,7 +4,17 @@ import type { NodeId } from "../ports.ts";
 import { enoughOf } from "./coding/index.ts";
 
 /** Failures of a holder that another try does not mend. */
-export const lasting: ReadonlySet<string> = new Set(["ALREADY_DONE", "LIMIT_REACHED", "TOO_LARGE", "BAD_REQUEST", "FORBIDDEN", "DATA_DAMAGED", "DISK_FULL", "STOPPING", "RELEASED"]); // prettier-ignore
+export const lasting: ReadonlySet<string> = new Set([
+  "ALREADY_DONE",
+  "LIMIT_REACHED",
+  "TOO_LARGE",
+  "BAD_REQUEST",
+  "FORBIDDEN",
+  "DATA_DAMAGED",
+  "DISK_FULL",
+  "STOPPING",
+  "RELEASED",
+]);
 
 /** A put must begin again: what its attempt has learned. */
 export interface Again {
@@ -38,7 +48,8 @@ export function whyNot(
   const codes = [...failures.values()].map(({ code }) => code);
   const [first] = failures.values();
   const isFull = codes.length > 0 && codes.every((code) => code === first?.code);
-  if (first !== undefined && isFull && !["UNREACHABLE", "PEER_LOST", "MOVED", "SLOT_UNAVAILABLE"].includes(first.code)) return first; // prettier-ignore
+  if (first !== undefined && isFull && !["UNREACHABLE", "PEER_LOST", "MOVED", "SLOT_UNAVAILABLE"].includes(first.code))
+    return first;
   return failure("HOLDERS_TOO_FEW", {
     group: stripe.group,
     // Two on one node are one.

@@ -75,7 +75,6 @@ export function createWriting(
     bytes: Bytes,
     goesOn: () => boolean,
   ): Promise<Result<NodeId>> {
-    // prettier-ignore
     const wanted = stripe.shards[shard] as Shard;
     const holder = holderOfShard(stripe, wanted);
     const { hash, sizeBytes } = wanted;

@@ -49,11 +49,30 @@ export interface Piece {
 
 /** One thing that is to be written. */
 export type Pending =
-  | { readonly type: "entry"; readonly epoch: number; readonly seq: number; readonly actor: ActorId; readonly side: readonly SideOp[]; readonly payload: Uint8Array } // prettier-ignore
-  | { readonly type: "snapshot"; readonly epoch: number; readonly actor: ActorId; readonly seq: number; readonly sealed: Uint8Array } // prettier-ignore
+  | {
+      readonly type: "entry";
+      readonly epoch: number;
+      readonly seq: number;
+      readonly actor: ActorId;
+      readonly side: readonly SideOp[];
+      readonly payload: Uint8Array;
+    }
+  | {
+      readonly type: "snapshot";
+      readonly epoch: number;
+      readonly actor: ActorId;
+      readonly seq: number;
+      readonly sealed: Uint8Array;
+    }
   | { readonly type: "trim"; readonly epoch: number; readonly throughSeq: number }
   | { readonly type: "piece"; readonly epoch: number; readonly piece: Piece }
-  | { readonly type: "copied"; readonly epoch: number; readonly actor: ActorId; readonly seq: number; readonly sealed: Uint8Array } // prettier-ignore
+  | {
+      readonly type: "copied";
+      readonly epoch: number;
+      readonly actor: ActorId;
+      readonly seq: number;
+      readonly sealed: Uint8Array;
+    }
   | { readonly type: "head"; change(head: Head): Head }
   | { readonly type: "rows"; readonly incarnation: number; readonly ops: readonly StoreOp[] };
 

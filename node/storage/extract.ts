@@ -91,7 +91,9 @@ export class SlotExtract {
       for (const op of side) if ("drop" in op) gone.set(op.drop, seq);
     }
     // An actor that has left for a slot of its own is read there.
-    const left = new Set([...gone].filter(([actor, seq]) => (this.#entriesOf.get(actor)?.at(-1)?.seq ?? 0) <= seq).map(([actor]) => actor)); // prettier-ignore
+    const left = new Set(
+      [...gone].filter(([actor, seq]) => (this.#entriesOf.get(actor)?.at(-1)?.seq ?? 0) <= seq).map(([actor]) => actor),
+    );
     await this.#close();
     let passed = "";
     this.#ahead = {

@@ -1,6 +1,15 @@
 /** Long acts of a node that are no task of their own kind: a request begins one, waits for it, and may give up waiting. Meanwhile, and for a while
  *  afterwards, it is in the list of tasks, and the person who asked is told how it ended when that took long. */
-import { failureOf, refused, taskOfAct, type ActView, type ActWish, type AdminTask, type Result, type TaskPlace } from "../../protocols/index.ts"; // prettier-ignore
+import {
+  failureOf,
+  refused,
+  taskOfAct,
+  type ActView,
+  type ActWish,
+  type AdminTask,
+  type Result,
+  type TaskPlace,
+} from "../../protocols/index.ts";
 import type { Clock } from "../ports.ts";
 import { taskLimits } from "./limits.ts";
 import type { TaskSource } from "./index.ts";

@@ -72,7 +72,9 @@ export function createNodeTasks(ports: {
             const answer = await exchange.call(node, "task.list", {}, taskLimits.callTimeoutMs);
             // A node speaks of its own tasks alone, under the name that the directory gives it.
             if (answer.ok)
-              tasks.push(...answer.value.tasks.filter(({ id }) => ownerOf(id) === node).map((task) => ({ ...task, node: name }))); // prettier-ignore
+              tasks.push(
+                ...answer.value.tasks.filter(({ id }) => ownerOf(id) === node).map((task) => ({ ...task, node: name })),
+              );
             else silent.push({ node: name, error: answer.error });
           }),
         );

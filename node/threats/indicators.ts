@@ -39,7 +39,10 @@ function take(draft: Draft, text: string): boolean {
  *  it. A line of a hosts file (`0.0.0.0 bad.example`) names the host. */
 function readPlain(text: string, draft: Draft): void {
   for (const line of text.split("\n")) {
-    const [first = "", second] = line.replace(/[#;].*$/, "").trim().split(/[\s,]+/); // prettier-ignore
+    const [first = "", second] = line
+      .replace(/[#;].*$/, "")
+      .trim()
+      .split(/[\s,]+/);
     if (first === "") continue;
     if (first.startsWith("!")) {
       const range = parseRange(first.slice(1));

@@ -63,7 +63,9 @@ export function shareLists(at: {
     lists: () => at.lists(),
     onChange: (listener) => at.onChange(listener),
     async fromOthers(source) {
-      const others = membership.members().members.filter(({ node }) => node !== membership.self && membership.isUp(node)); // prettier-ignore
+      const others = membership
+        .members()
+        .members.filter(({ node }) => node !== membership.self && membership.isUp(node));
       const asked = others.slice(0, askedMax).map(async ({ node, name }) => {
         const answer = await exchange.call(node, "threats.has", { source }, callTimeoutMs);
         return answer.ok && answer.value.packedBytes <= sharedBytesMax ? [{ node, name, ...answer.value }] : [];

@@ -65,18 +65,24 @@ function countedBy(budget: Budget, payer: Payer): Omit<Counted, "budget"> | unde
       return { ledger: ledgerOf(payer.person), lease: { ...lease, id, select }, own };
     }
     case "team":
-      return names.includes(payer.person) ? { ...shared, lease: { ...lease, id: name, select: { people: names } } } : undefined;
+      return names.includes(payer.person)
+        ? { ...shared, lease: { ...lease, id: name, select: { people: names } } }
+        : undefined;
     case "model":
-      return names.includes(payer.model) ? { ...shared, lease: { ...lease, id: name, select: { models: names } } } : undefined;
+      return names.includes(payer.model)
+        ? { ...shared, lease: { ...lease, id: name, select: { models: names } } }
+        : undefined;
     case "provider":
-      return names.includes(payer.provider) ? { ...shared, lease: { ...lease, id: name, select: { providers: names } } } : undefined;
+      return names.includes(payer.provider)
+        ? { ...shared, lease: { ...lease, id: name, select: { providers: names } } }
+        : undefined;
     case "cluster":
       return { ...shared, lease: { ...lease, id: name, select: {} } };
     default:
       // Of a later version.
       return undefined;
   }
-} // prettier-ignore
+}
 
 /** The budgets that count a call. One that names somebody stands in place of those of its sort that are for each. */
 export function budgetsOf(budgets: readonly Budget[], payer: Payer): readonly Counted[] {
@@ -109,8 +115,11 @@ export const namedBudgets = (budgets: readonly Budget[]): readonly Counted[] =>
     const some = subject === "cluster" ? [{ person: "", key: "", model: "", provider: "" }] : payers;
     const counted = some.flatMap((payer) => countedBy(budget, payer) ?? []);
     // Of a budget for all together one is enough.
-    return (subject === "person" || subject === "agent" ? counted : counted.slice(0, 1)).map((one) => ({ budget, ...one }));
-  }); // prettier-ignore
+    return (subject === "person" || subject === "agent" ? counted : counted.slice(0, 1)).map((one) => ({
+      budget,
+      ...one,
+    }));
+  });
 
 /** Those who took most of a budget that is for each person, as everybody's ledger has them; and how many more there are. */
 export function eachPerson(
@@ -148,7 +157,9 @@ export function rateOf(prices: readonly Price[], model: string): Rate {
     name.endsWith("*") ? model.startsWith(name.slice(0, -1)) : name === model;
   const [price] = prices
     .filter(fits)
-    .toSorted((one, other) => Number(other.name === model) - Number(one.name === model) || other.name.length - one.name.length); // prettier-ignore
+    .toSorted(
+      (one, other) => Number(other.name === model) - Number(one.name === model) || other.name.length - one.name.length,
+    );
   if (price === undefined) return free;
   // Units for a million tokens are millionths for one.
   const { input, cached = input, output, call = 0 } = price;

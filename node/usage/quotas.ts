@@ -2,7 +2,17 @@
  *
  *  A person's tokens are in `ledger/ada`, with all else that models took. Messages and bytes are in `ledger/quota.ada`, which only quotas use, so
  *  that usage shows models alone. Nothing is written for a post: what was counted is told every few seconds, with one append for all of it. */
-import { failure, ledgerOf, quotasFor, type Budget, type Failure, type Measure, type Quota, type QuotaMeasure, type UsageRow } from "../../protocols/index.ts"; // prettier-ignore
+import {
+  failure,
+  ledgerOf,
+  quotasFor,
+  type Budget,
+  type Failure,
+  type Measure,
+  type Quota,
+  type QuotaMeasure,
+  type UsageRow,
+} from "../../protocols/index.ts";
 import type { Counted } from "./counting.ts";
 
 /** The ledger of a person's messages and bytes. No person is called so: a person's name has no dot. */
@@ -19,11 +29,27 @@ export function countedQuotas(
     const isTokens = measure === "tokens";
     const counts: Measure = isTokens ? "tokens" : "calls";
     // Told as used up by the refusal alone: many come near such an end each day.
-    const lease = { id: `quota ${name}`, select: isTokens ? {} : { models: [measure] }, measure: counts, per, limit, warnAt: limit };
-    const budget = { name, of: "person", names: [], measure: counts, limit, per, warnPercent: 100, ending: "stop" } satisfies Budget;
+    const lease = {
+      id: `quota ${name}`,
+      select: isTokens ? {} : { models: [measure] },
+      measure: counts,
+      per,
+      limit,
+      warnAt: limit,
+    };
+    const budget = {
+      name,
+      of: "person",
+      names: [],
+      measure: counts,
+      limit,
+      per,
+      warnPercent: 100,
+      ending: "stop",
+    } satisfies Budget;
     return { budget, ledger: isTokens ? ledgerOf(person) : quotaLedgerOf(person), lease, own: person, quota: measure };
   });
-} // prettier-ignore
+}
 
 /** What was used of one. */
 export const quotaRow = (measure: QuotaMeasure, amount: number): UsageRow => ({

@@ -1,5 +1,12 @@
 /** What a call takes: an estimate before it, and the sum after it. */
-import type { EngineAnswer, EngineName, EnginePart, EngineRequest, GenerationPart, UsageSums } from "../../protocols/index.ts"; // prettier-ignore
+import type {
+  EngineAnswer,
+  EngineName,
+  EnginePart,
+  EngineRequest,
+  GenerationPart,
+  UsageSums,
+} from "../../protocols/index.ts";
 
 /** The price of a model, in millionths of the unit for one token: units for a million tokens. */
 export interface Rate {

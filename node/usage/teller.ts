@@ -4,7 +4,17 @@
  *      calls wait ─► wants ────────┴─► one message at a time ┴─► next message
  *
  *  A message without an answer is sent again as it was, with its number, until it has one: the ledger takes it once. */
-import { failure, type ActorId, type Failure, type LeaseAsked, type LeaseGranted, type Result, type Settled, type UsageRow, type UsageSums } from "../../protocols/index.ts"; // prettier-ignore
+import {
+  failure,
+  type ActorId,
+  type Failure,
+  type LeaseAsked,
+  type LeaseGranted,
+  type Result,
+  type Settled,
+  type UsageRow,
+  type UsageSums,
+} from "../../protocols/index.ts";
 import type { Clock, Meter } from "../ports.ts";
 import type { Counted } from "./counting.ts";
 import type { UsageLimits } from "./limits.ts";

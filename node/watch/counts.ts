@@ -46,7 +46,12 @@ const learned = (median: number, windows: number, count: number): number => {
 };
 
 /** The row with a sample more. What came over a longer time than a window, because nobody could read it, counts by its rate. */
-export function countedIn(row: CountRow | undefined, total: number, { start, atMs }: Pick<CountSample, "start" | "atMs">, minutes: number): CountRow {
+export function countedIn(
+  row: CountRow | undefined,
+  total: number,
+  { start, atMs }: Pick<CountSample, "start" | "atMs">,
+  minutes: number,
+): CountRow {
   const spanMs = minutes * minuteMs;
   const window = Math.floor(atMs / spanMs);
   if (row === undefined) return { start, total, atMs, window, minutes, counted: 0, median: 0, windows: 0, told: false };
@@ -60,7 +65,7 @@ export function countedIn(row: CountRow | undefined, total: number, { start, atM
   // Windows in which nobody could read the node teach nothing.
   const median = rounded(learned(row.median, row.windows, row.counted));
   return { ...next, counted, median, windows: row.windows + 1, told: false };
-} // prettier-ignore
+}
 
 /** What a node has in a window otherwise. */
 export const usualOf = ({ median }: Pick<CountRow, "median">): number => Math.expm1(median);
@@ -130,9 +135,18 @@ export const countSteps: { readonly [Name in DetectorOf<"counts">]: CountDetecto
   "refusals-rise": rising(
     ["sign_ins_failed", "gateway_connections_refused"],
     "refusals",
-    (count, minutes, usual) => `${count} sign-ins and connections were refused within ${minutes} minutes; usual are ${Math.round(usual)}`,
+    (count, minutes, usual) =>
+      `${count} sign-ins and connections were refused within ${minutes} minutes; usual are ${Math.round(usual)}`,
   ) as CountDetector,
-  "undelivered-rise": rising(["dead_letters"], "letters", (count, minutes) => `${count} messages could not be delivered within ${minutes} minutes`) as CountDetector,
+  "undelivered-rise": rising(
+    ["dead_letters"],
+    "letters",
+    (count, minutes) => `${count} messages could not be delivered within ${minutes} minutes`,
+  ) as CountDetector,
   "runs-out": scarce as CountDetector,
-  "false-identities": rising(["routing_identities_refused"], "claims", (count, minutes) => `${count} claims of other nodes, who somebody is, were false within ${minutes} minutes`) as CountDetector,
-}; // prettier-ignore
+  "false-identities": rising(
+    ["routing_identities_refused"],
+    "claims",
+    (count, minutes) => `${count} claims of other nodes, who somebody is, were false within ${minutes} minutes`,
+  ) as CountDetector,
+};

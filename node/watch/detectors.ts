@@ -61,7 +61,10 @@ const refusedPerson: Detector<readonly number[]> = {
     if (recent.length < count) return { row: recent };
     // What comes after is counted anew: the same attack is the same alert, once for each so many.
     const title = `${recent.length} sign-ins were refused within ${minutes} minutes`;
-    return { row: null, found: { title, facts: { refused: recent.length, ...(address !== undefined && { newestAddress: address }) } } }; // prettier-ignore
+    return {
+      row: null,
+      found: { title, facts: { refused: recent.length, ...(address !== undefined && { newestAddress: address }) } },
+    };
   },
 };
 
@@ -124,7 +127,10 @@ const impossibleTravel: Detector<Travels> = {
     if (days >= usualDays || far < kilometres || far <= kilometresPerHour * hours) return { row: kept };
     const minutes = Math.round(hours * 60);
     const title = `Signed in from ${row.last.name} and ${here.name}, ${Math.round(far)} km apart, within ${minutes} minutes`;
-    return { row: kept, found: { title, facts: { from: row.last.name, to: here.name, kilometres: Math.round(far), minutes, address } } }; // prettier-ignore
+    return {
+      row: kept,
+      found: { title, facts: { from: row.last.name, to: here.name, kilometres: Math.round(far), minutes, address } },
+    };
   },
 };
 
@@ -144,7 +150,9 @@ const seenMax = 24;
 /** Exports soon after a sign-in from an address that is new of the person. */
 const newPlaceExports: Detector<NewPlace> = {
   subjects: (entry) =>
-    isEntered(entry) || (exporting.has(entry.action) && entry.outcome === "done" && entry.by.startsWith("user/")) ? [entry.by] : [], // prettier-ignore
+    isEntered(entry) || (exporting.has(entry.action) && entry.outcome === "done" && entry.by.startsWith("user/"))
+      ? [entry.by]
+      : [],
   step(row, { action, atMs, address = "unknown" }, { settings: { exports = 3, minutes = 60 } }) {
     const { seen = [], fresh } = row ?? {};
     if (action === "signIn") {
@@ -184,9 +192,11 @@ function isGain({ facts = {} }: AuditRecord): boolean {
 /** Power that is used as soon as it is there. */
 const powerUsedAtOnce: Detector<Gain> = {
   subjects: (entry) => [
-    ...(gains.has(entry.action) && entry.outcome === "done" && entry.target?.startsWith("user/") === true ? [entry.target] : []),
+    ...(gains.has(entry.action) && entry.outcome === "done" && entry.target?.startsWith("user/") === true
+      ? [entry.target]
+      : []),
     ...(isPower(entry) ? [entry.by] : []),
-  ], // prettier-ignore
+  ],
   step(row, entry, { subject, settings: { acts = 2, minutes = 10 } }) {
     const { action, atMs, target, by } = entry;
     if (gains.has(action) && target === subject) return { row: isGain(entry) ? { atMs, by, acts: 0 } : null };
@@ -205,19 +215,34 @@ const refusedActs: Detector<readonly number[]> = {
   step(times = [], { atMs, action }, { settings: { count = 15, minutes = 10 } }) {
     const recent = recentTimes(times, atMs, minutes * minuteMs);
     if (recent.length < count) return { row: recent };
-    return { row: null, found: { title: `${recent.length} acts were refused for lack of a permission within ${minutes} minutes`, facts: { newest: action } } }; // prettier-ignore
+    return {
+      row: null,
+      found: {
+        title: `${recent.length} acts were refused for lack of a permission within ${minutes} minutes`,
+        facts: { newest: action },
+      },
+    };
   },
 };
 
 /** A node's audit is not what it was. */
 const auditTrouble: Detector<null> = {
   subjects: ({ action, node, facts }) =>
-    action === "auditForked" ? [`node/${String(facts?.["node"] ?? node)}`] : action === "auditMissing" ? [`node/${node}`] : [], // prettier-ignore
+    action === "auditForked"
+      ? [`node/${String(facts?.["node"] ?? node)}`]
+      : action === "auditMissing"
+        ? [`node/${node}`]
+        : [],
   step(_row, { action, facts, node, by }, { settings: { missing = 1 } }) {
     if (action === "auditMissing") {
       const entries = Number(facts?.["entries"] ?? 0);
       if (entries < missing) return {};
-      return { found: { title: `${node} could not write ${entries} entries of its audit, because too many came at once`, facts: { entries } } }; // prettier-ignore
+      return {
+        found: {
+          title: `${node} could not write ${entries} entries of its audit, because too many came at once`,
+          facts: { entries },
+        },
+      };
     }
     const reason = String(facts?.["reason"] ?? "it is not what another node has a copy of");
     return { found: { title: `The audit is not what it was: ${reason}`, facts: { ...facts, saidBy: by } } };

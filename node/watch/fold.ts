@@ -143,7 +143,8 @@ export class Fold {
     step: (row: unknown, at: StepContext) => Step<unknown> | undefined,
   ): readonly Finding[] {
     const about = subject.slice(0, auditTexts.name);
-    const { row, found } = step(this.#rows.get(memory)?.get(about), { subject: about, settings, place: this.#place }) ?? {}; // prettier-ignore
+    const { row, found } =
+      step(this.#rows.get(memory)?.get(about), { subject: about, settings, place: this.#place }) ?? {};
     if (row !== undefined) this.#keep(memory, about, row);
     return found === undefined ? [] : [{ source, severity, about, atMs, evidence, ...textsOf(found) }];
   }

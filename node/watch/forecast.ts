@@ -52,7 +52,11 @@ const spans: readonly Span[] = [
 ];
 
 /** What a sample says of each thing; absent: that node does not say. */
-export function thingsIn({ counts }: Pick<CountSample, "counts">): Readonly<Partial<Record<ScarceThing, { readonly free: number; readonly total: number }>>> {
+export function thingsIn({
+  counts,
+}: Pick<CountSample, "counts">): Readonly<
+  Partial<Record<ScarceThing, { readonly free: number; readonly total: number }>>
+> {
   const pair = (free: number | undefined, total: number | undefined) =>
     free === undefined || total === undefined || total <= 0 ? undefined : { free: Math.min(free, total), total };
   const found = {
@@ -60,21 +64,31 @@ export function thingsIn({ counts }: Pick<CountSample, "counts">): Readonly<Part
     memory: pair(counts.memory_free_bytes, counts.memory_bytes),
     models: pair(counts.model_places_free, counts.model_places),
   };
-  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined)) as ReturnType<typeof thingsIn>;
-} // prettier-ignore
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined)) as ReturnType<
+    typeof thingsIn
+  >;
+}
 
 /** The row with an hour more; the same row where that hour is known. */
-export function remembered(row: ThingRow | undefined, { free, total }: { readonly free: number; readonly total: number }, atMs: number): ThingRow {
+export function remembered(
+  row: ThingRow | undefined,
+  { free, total }: { readonly free: number; readonly total: number },
+  atMs: number,
+): ThingRow {
   const [hour, day] = [Math.floor(atMs / hourMs), Math.floor(atMs / dayMs)];
   const share = Math.round((whole * free) / total);
   const isSame = row !== undefined && Math.abs(row.total - total) <= sameTotal * row.total;
   if (!isSame) return { total, hour, hours: [share], day, days: [share], told: false };
   if (hour <= row.hour) return row;
-  const gap = (count: number): readonly number[] => Array.from({ length: Math.min(count, daysKept + hoursKept) }, () => -1);
+  const gap = (count: number): readonly number[] =>
+    Array.from({ length: Math.min(count, daysKept + hoursKept) }, () => -1);
   const hours = [...row.hours, ...gap(hour - row.hour - 1), share].slice(-hoursKept);
-  const days = day === row.day ? [...row.days.slice(0, -1), Math.min(share, row.days.at(-1) ?? share)] : [...row.days, ...gap(day - row.day - 1), share].slice(-daysKept);
+  const days =
+    day === row.day
+      ? [...row.days.slice(0, -1), Math.min(share, row.days.at(-1) ?? share)]
+      : [...row.days, ...gap(day - row.day - 1), share].slice(-daysKept);
   return { ...row, total, hour, hours, day, days };
-} // prettier-ignore
+}
 
 /** How a share goes over a span. */
 interface Trend {
@@ -92,11 +106,19 @@ export function trendOf(shares: readonly number[], stepDays: number, pointsMin: 
   const points = shares.flatMap((share, at) => (share < 0 ? [] : [{ days: at * stepDays, share }]));
   const [first, last] = [points[0], points.at(-1)];
   if (points.length < pointsMin || first === undefined || last === undefined) return undefined;
-  const slopes = points.flatMap((one, at) => points.slice(at + 1).map((other) => (other.share - one.share) / (other.days - one.days))).toSorted((a, b) => a - b);
+  const slopes = points
+    .flatMap((one, at) => points.slice(at + 1).map((other) => (other.share - one.share) / (other.days - one.days)))
+    .toSorted((a, b) => a - b);
   const at = (share: number): number => slopes[Math.floor(share * (slopes.length - 1))] ?? 0;
   const falling = slopes.filter((slope) => slope < 0).length / slopes.length;
-  return { isFalling: falling >= fallingShare, slope: at(0.5), steep: at(0.1), flat: at(0.9), days: last.days - first.days };
-} // prettier-ignore
+  return {
+    isFalling: falling >= fallingShare,
+    slope: at(0.5),
+    steep: at(0.1),
+    flat: at(0.9),
+    days: last.days - first.days,
+  };
+}
 
 /** What becomes of everything that is remembered in these rows of the watch, what ends first before the rest. */
 export function forecastsIn(rows: readonly WatchRow[]): readonly Forecast[] {
@@ -108,8 +130,13 @@ export function forecastsIn(rows: readonly WatchRow[]): readonly Forecast[] {
       const row = JSON.parse(value) as ScarceRow;
       return scarceThings.flatMap((of) => (row[of] === undefined ? [] : [forecastOf(node, of, row[of])]));
     })
-    .toSorted((one, other) => rank[one.says] - rank[other.says] || (one.daysLeft?.likely ?? 0) - (other.daysLeft?.likely ?? 0) || (one.node < other.node ? -1 : one.node > other.node ? 1 : 0));
-} // prettier-ignore
+    .toSorted(
+      (one, other) =>
+        rank[one.says] - rank[other.says] ||
+        (one.daysLeft?.likely ?? 0) - (other.daysLeft?.likely ?? 0) ||
+        (one.node < other.node ? -1 : one.node > other.node ? 1 : 0),
+    );
+}
 
 /** What becomes of one thing of a node. */
 export function forecastOf(node: string, of: ScarceThing, row: ThingRow): Forecast {
@@ -125,7 +152,9 @@ export function forecastOf(node: string, of: ScarceThing, row: ThingRow): Foreca
   if (seen.length === 0) return { ...about, says: "unknown" };
   const falling = seen.filter((trend) => trend.isFalling && trend.slope < 0);
   const leftOf = ({ slope }: Trend): number => freeShare / -slope;
-  const ends = falling.filter((trend) => leftOf(trend) <= trend.days).toSorted((one, other) => leftOf(one) - leftOf(other));
+  const ends = falling
+    .filter((trend) => leftOf(trend) <= trend.days)
+    .toSorted((one, other) => leftOf(one) - leftOf(other));
   const trend = ends[0] ?? falling.at(-1);
   if (trend === undefined) return { ...about, says: "steady" };
   const rounded = (days: number): number => Math.round(days * 10) / 10;
@@ -140,4 +169,4 @@ export function forecastOf(node: string, of: ScarceThing, row: ThingRow): Foreca
       ...(trend.flat < 0 && { latest: rounded(freeShare / -trend.flat) }),
     },
   };
-} // prettier-ignore
+}

@@ -30,14 +30,21 @@ interface Said {
 const mailIsOff = "MAIL_OFF: this cluster sends no mail; `plexus mail set` has it do so";
 
 /** Whom it is to, and who of them has no address. */
-async function receivers(ports: MailingPorts, act: MailAct): Promise<{ readonly to: readonly string[]; readonly without: number; readonly beyond: number }> {
+async function receivers(
+  ports: MailingPorts,
+  act: MailAct,
+): Promise<{ readonly to: readonly string[]; readonly without: number; readonly beyond: number }> {
   if ("to" in act) return { to: [act.to], without: 0, beyond: 0 };
   const holders = (await ports.holders(act.role)).toSorted();
   const first = holders.slice(0, watchLimits.mailHoldersMax);
   const addresses = await Promise.all(first.map((user) => ports.addressOf(user)));
   const to = [...new Set(addresses.filter((address) => address !== undefined))];
-  return { to, without: addresses.filter((address) => address === undefined).length, beyond: holders.length - first.length };
-} // prettier-ignore
+  return {
+    to,
+    without: addresses.filter((address) => address === undefined).length,
+    beyond: holders.length - first.length,
+  };
+}
 
 const people = (count: number): string => (count === 1 ? "1 person" : `${count} people`);
 const lacking = ({ without, beyond }: { readonly without: number; readonly beyond: number }): readonly string[] => [

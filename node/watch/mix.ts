@@ -100,6 +100,9 @@ export const unusualActs: Detector<MixRow> = {
     if (next.told === true || next.hours < hours || value < score) return { row: next };
     const most = next.counts.flatMap((count, at) => (count > 0 && at < areas.length ? [`${areas[at]} ${count}`] : []));
     const title = `What this person does in this hour is far from their own past (score ${value.toFixed(1)})`;
-    return { row: { ...next, told: true }, found: { title, facts: { score: Math.round(value * 10) / 10, acts: most.join(", ") } } };
+    return {
+      row: { ...next, told: true },
+      found: { title, facts: { score: Math.round(value * 10) / 10, acts: most.join(", ") } },
+    };
   },
-}; // prettier-ignore
+};

@@ -50,7 +50,9 @@ export interface Late {
  *  was first asked for. */
 export function latesOf({ schedules, snapshots, tasks }: Done, nowMs: number): readonly Late[] {
   return watchedSorts.flatMap((sort) => {
-    const dueMs = Math.min(...schedules.filter(({ wish }) => wish.sort === sort).flatMap((one) => intervalMs(one, nowMs) ?? [])); // prettier-ignore
+    const dueMs = Math.min(
+      ...schedules.filter(({ wish }) => wish.sort === sort).flatMap((one) => intervalMs(one, nowMs) ?? []),
+    );
     const ageMs = ageOf(sort, { snapshots, tasks }, nowMs);
     return ageMs !== undefined && ageMs > 2 * dueMs ? [{ sort, ageMs, dueMs }] : [];
   });

@@ -30,7 +30,11 @@ export const modelMessages = {
   /** The manifest of a model. Error: NOT_FOUND. */
   "model.find": call("message", { name: modelName }, closed({ model })),
   /** Hashes of leaves of a file, 32 bytes each, from the leaf `from` on. Errors: NOT_FOUND, OVERLOADED. */
-  "model.leaves": call("bulk", { digest, from: count, leaves: Type.Integer({ minimum: 1, maximum: 65_536 }) }, closed({ bytes })), // prettier-ignore
+  "model.leaves": call(
+    "bulk",
+    { digest, from: count, leaves: Type.Integer({ minimum: 1, maximum: 65_536 }) },
+    closed({ bytes }),
+  ),
   /** Bytes of a file from `start` on, before `end`: at most 2 MiB. Errors: NOT_FOUND, OVERLOADED, BAD_REQUEST. */
   "model.chunk": call("bulk", { digest, start: count, end: count }, closed({ bytes })),
   /** The models of a node, and what they take. */
@@ -38,7 +42,11 @@ export const modelMessages = {
   /** Which models fit the node's machine; with `measure` after a short run, once for all who ask. */
   "inference.suggest": call("control", { measure: Type.Boolean() }, closed({ suggestions })),
   /** Answered at once with the model as it is then. Errors: MODEL_NOT_FOUND, MODEL_BUSY, MODEL_UNAVAILABLE, FORBIDDEN (pinned), STOPPING. */
-  "inference.order": call("control", { model: Type.String({ minLength: 1, maxLength: 200 }), order, drain: Type.Boolean() }, closed({ resident })), // prettier-ignore
+  "inference.order": call(
+    "control",
+    { model: Type.String({ minLength: 1, maxLength: 200 }), order, drain: Type.Boolean() },
+    closed({ resident }),
+  ),
   /** What a node has counted of the models that it called (node/quality). */
   "quality.read": call("control", {}, closed({ counts })),
 } as const;

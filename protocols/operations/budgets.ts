@@ -1,5 +1,13 @@
 /** Budgets, prices and quotas: what people may take of models, what models cost, what people of a role may use. */
-import { budgetParams, priceParams, setBudget, setPriceBody, type Budget, type BudgetView, type Price } from "../budgets.ts"; // prettier-ignore
+import {
+  budgetParams,
+  priceParams,
+  setBudget,
+  setPriceBody,
+  type Budget,
+  type BudgetView,
+  type Price,
+} from "../budgets.ts";
 import { answer } from "../command.ts";
 import { quotaName, quotaParams, setQuota, type Quota } from "../quotas.ts";
 import { changes, fieldsOf, listOf, reads } from "./operation.ts";

@@ -1,9 +1,32 @@
 /** Models: names that stand for several of them, how good their answers are, what is in the memory of nodes, and servers that have some. */
 import { answer } from "../command.ts";
-import { endpointParams, searchEndpoints, searchParams, setEndpointBody, testEndpoint, type Endpoint, type EndpointReport, type EndpointSearch, type EndpointsView } from "../endpoints.ts"; // prettier-ignore
-import { orderModel, orderParams, suggestModelsFor, viewInference, type InferenceView, type ModelInMemory } from "../inference.ts"; // prettier-ignore
+import {
+  endpointParams,
+  searchEndpoints,
+  searchParams,
+  setEndpointBody,
+  testEndpoint,
+  type Endpoint,
+  type EndpointReport,
+  type EndpointSearch,
+  type EndpointsView,
+} from "../endpoints.ts";
+import {
+  orderModel,
+  orderParams,
+  suggestModelsFor,
+  viewInference,
+  type InferenceView,
+  type ModelInMemory,
+} from "../inference.ts";
 import { modelOrders, type ModelOrder } from "../model-orders.ts";
-import { explainModelRoute, modelRouteParams, setModelRoute, type ModelRoute, type RouteExplanation } from "../model-route.ts"; // prettier-ignore
+import {
+  explainModelRoute,
+  modelRouteParams,
+  setModelRoute,
+  type ModelRoute,
+  type RouteExplanation,
+} from "../model-route.ts";
 import { withoutSecrets, type Suggestions } from "../models.ts";
 import type { QualityView } from "../quality.ts";
 import { changes, fieldsOf, listOf, reads } from "./operation.ts";

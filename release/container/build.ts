@@ -50,11 +50,32 @@ export async function buildImage({
     say("packing the archive");
     const archive = await pack(work, true);
     say("installing it");
-    run("npm", ["install", "--global", "--prefix", join(work, "app"), archive, "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]); // prettier-ignore
+    run("npm", [
+      "install",
+      "--global",
+      "--prefix",
+      join(work, "app"),
+      archive,
+      "--ignore-scripts",
+      "--no-audit",
+      "--no-fund",
+      "--silent",
+    ]);
     say(`fetching Debian's packages (${suite})`);
     // Unpacked and not configured: no script of theirs runs here.
-    run("mmdebstrap", ["--quiet", "--variant=extract", `--include=${debianPackages.join(",")}`, "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr", suite, "root.tar", "/etc/apt/sources.list.d/debian.sources"]); // prettier-ignore
-    await writeFile(join(work, "passwd"), `root:x:0:0::/:/bin/sh\n${account.name}:x:${account.id}:${account.id}::/data:/bin/sh\n`); // prettier-ignore
+    run("mmdebstrap", [
+      "--quiet",
+      "--variant=extract",
+      `--include=${debianPackages.join(",")}`,
+      "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+      suite,
+      "root.tar",
+      "/etc/apt/sources.list.d/debian.sources",
+    ]);
+    await writeFile(
+      join(work, "passwd"),
+      `root:x:0:0::/:/bin/sh\n${account.name}:x:${account.id}:${account.id}::/data:/bin/sh\n`,
+    );
     await writeFile(join(work, "group"), `root:x:0:\n${account.name}:x:${account.id}:\n`);
     await mkdir(join(work, "data"));
     await cp(join(import.meta.dirname, "Containerfile"), join(work, "Containerfile"));

@@ -236,7 +236,10 @@ export function cut(batch: CutBatch): CutAnswers {
       [first, line] = [first + task.rows, line + task.rows];
       return done;
     });
-    const units = sealCut(cuts.flatMap((one) => one.units), { ...batch, made, sealed }); // prettier-ignore
+    const units = sealCut(
+      cuts.flatMap((one) => one.units),
+      { ...batch, made, sealed },
+    );
     let next = 0;
     for (const { units: own, ...answer } of cuts)
       answers.push({ ...answer, units: units.slice(next, (next += own.length)) });

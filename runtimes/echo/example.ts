@@ -60,7 +60,10 @@ function example(schema: Schema, from: Source, depth: number): unknown {
     case "array": {
       const prefix = listOf(schema["prefixItems"]).map((item) => example(item, from, depth + 1));
       const missing = Math.min(64, numberOr(schema["minItems"], 0)) - prefix.length;
-      return [...prefix, ...Array.from({ length: Math.max(0, missing) }, () => example(schema["items"], from, depth + 1))];
+      return [
+        ...prefix,
+        ...Array.from({ length: Math.max(0, missing) }, () => example(schema["items"], from, depth + 1)),
+      ];
     }
     case "integer":
     case "number":
@@ -74,7 +77,7 @@ function example(schema: Schema, from: Source, depth: number): unknown {
       return text.padEnd(Math.min(1_024, numberOr(schema["minLength"], 0)), "x");
     }
   }
-} // prettier-ignore
+}
 
 /** What is given in the schema, while there is room for it. */
 function counted(given: unknown, from: Source): unknown {

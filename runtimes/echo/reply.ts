@@ -90,10 +90,12 @@ function callsOf({ messages, tools = [], toolChoice = "auto" }: GenerationReques
   const asked = last.role === "tool" ? [] : tools.filter((tool) => wished(tool) !== undefined);
   if (asked.length > 0) return asked.map((tool, index) => call(tool, index, wished(tool)?.arguments));
   const words = new Set(wordsOf(last.role === "user" ? last.content : ""));
-  const named = tools.find(({ name }) => wordsOf(name.replaceAll("_", " ")).some((word) => word.length > 3 && words.has(word)));
+  const named = tools.find(({ name }) =>
+    wordsOf(name.replaceAll("_", " ")).some((word) => word.length > 3 && words.has(word)),
+  );
   const tool = named ?? (toolChoice === "required" ? tools[0] : undefined);
   return tool === undefined ? [] : [call(tool, 0)];
-} // prettier-ignore
+}
 
 /** What a line `call NAME {json}` asks for. */
 interface Wish {
@@ -114,4 +116,4 @@ function wishFor(name: string, text: string): Wish | undefined {
     }
   }
   return undefined;
-} // prettier-ignore
+}

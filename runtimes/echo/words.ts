@@ -11,10 +11,10 @@ export function vectorOf(text: string): Uint8Array {
   const sum = new Float64Array(vectorLength);
   const words = wordsOf(text);
   for (const word of words.length === 0 ? [text] : words)
-    for (let index = 0; index < vectorLength; index += 1) sum[index]! += (hash32(`${index} ${word}`) / 2 ** 31) - 1;
+    for (let index = 0; index < vectorLength; index += 1) sum[index]! += hash32(`${index} ${word}`) / 2 ** 31 - 1;
   const length = Math.hypot(...sum) || 1;
   return bytesOfFloats(sum.map((value) => value / length));
-} // prettier-ignore
+}
 
 /** How many of the query's words are in the document: 0 to 1. */
 export function overlapOf(query: string, document: string): number {

@@ -218,7 +218,16 @@ export function candidatesAfter(
   const before = known.find((one) => one.url === url);
   const names = new Set([...taken, ...known.map(({ name }) => name)]);
   const name = before?.name ?? nameFor(label === "" ? server.kind : label, names);
-  const next: EndpointCandidate = { name, adapter, url, server, models, needsKey, by: before?.by ?? by, seenAtMs: atMs }; // prettier-ignore
+  const next: EndpointCandidate = {
+    name,
+    adapter,
+    url,
+    server,
+    models,
+    needsKey,
+    by: before?.by ?? by,
+    seenAtMs: atMs,
+  };
   return [next, ...known.filter((one) => one !== before)]
     .toSorted((one, other) => other.seenAtMs - one.seenAtMs)
     .slice(0, findingLimits.candidatesMax)

@@ -41,10 +41,17 @@ export async function findByMdns({ waitMs = findingLimits.mdnsMs, ...where }: Md
         const all = [...(packet.answers ?? []), ...(packet.additionals ?? [])].flatMap((one) => recordOf(one) ?? []);
         for (const record of all) if (records.length < recordsMax) records.push({ record, by: address });
         // Not everybody sends along what belongs to the name of an instance.
-        const missing = instancesIn(all).filter((name) => !asked.has(name) && asked.size < findingLimits.servicesPerWayMax); // prettier-ignore
+        const missing = instancesIn(all).filter(
+          (name) => !asked.has(name) && asked.size < findingLimits.servicesPerWayMax,
+        );
         for (const name of missing) asked.add(name);
         if (missing.length > 0)
-          socket.query({ questions: missing.flatMap((name) => [{ name, type: "SRV" }, { name, type: "TXT" }]) }); // prettier-ignore
+          socket.query({
+            questions: missing.flatMap((name) => [
+              { name, type: "SRV" },
+              { name, type: "TXT" },
+            ]),
+          });
       });
       socket.once("ready", () =>
         socket.query({ questions: serviceTypes.map((type) => ({ name: `${type}.${domain}`, type: "PTR" })) }),
@@ -83,7 +90,8 @@ export function servicesIn(
         : [],
     );
     // A link-local address of IPv6 says nothing without its interface.
-    const address = addresses.find(({ type }) => type === "A") ?? addresses.find(({ data }) => !/^fe[89ab]/i.test(data)); // prettier-ignore
+    const address =
+      addresses.find(({ type }) => type === "A") ?? addresses.find(({ data }) => !/^fe[89ab]/i.test(data));
     if (address === undefined) return [];
     const label = instance.slice(0, instance.search(/\._[a-z0-9-]+\._tcp\./i));
     return [{ label, host: address.data, port, facts: factsOf(txt?.type === "TXT" ? txt.data : []) }];

@@ -8,7 +8,15 @@
  *  A fault in native code ends the process it happens in; what other adapters do then goes on, in the other one. When a host dies,
  *  what ran in it ends with RUNTIME_FAULT (its outcome is unknown); what still waits here has not started, and goes on
  *  waiting for the next host. */
-import { unreachable, type Capability, type EngineName, type EngineRequest, type ModelInfo, type Result, type Said } from "../../protocols/index.ts"; // prettier-ignore
+import {
+  unreachable,
+  type Capability,
+  type EngineName,
+  type EngineRequest,
+  type ModelInfo,
+  type Result,
+  type Said,
+} from "../../protocols/index.ts";
 import type { Doing, LoadPlan, ModelSpec } from "../adapter.ts";
 import { adapterOf } from "../adapters.ts";
 import type { LocalModels, Running } from "../engine.ts";
@@ -412,7 +420,7 @@ class Host implements InferenceHost {
       if (found !== undefined) return decide(verdictOf(name, found));
       stopTrial = this.#try(spec, plan, about, decide);
     });
-  } // prettier-ignore
+  }
 
   /** A model is loaded, and its strikes are counted by this; undefined: by its name, while this process runs. */
   #count(model: string, key: string | undefined): void {

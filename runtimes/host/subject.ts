@@ -24,7 +24,16 @@ export function subjectOf(spec: ModelSpec): Subject {
   const { native } = adapterOf(spec);
   const files = native?.files(spec) ?? [];
   const { version } = JSON.parse(readFileSync(ownManifest, "utf8")) as { readonly version: string };
-  const { name: _name, keepAliveMs: _stays, pinned: _pinned, preload: _when, path: _path, draft, lora = [], ...settings } = spec;
+  const {
+    name: _name,
+    keepAliveMs: _stays,
+    pinned: _pinned,
+    preload: _when,
+    path: _path,
+    draft,
+    lora = [],
+    ...settings
+  } = spec;
   const loader = hashOf([version, native?.version(), process.arch]);
   const how = hashOf([loader, settings, draft !== undefined, lora.map(({ scale }) => scale)]);
   const known = files.map((path) => {
@@ -32,18 +41,19 @@ export function subjectOf(spec: ModelSpec): Subject {
     return [dev, ino, size, mtimeNs, ctimeNs].map(String);
   });
   return { loader, how, disk: hashOf(known), files };
-} // prettier-ignore
+}
 
 /** What is in the files, in their order. They are read through. */
 export async function contentOf(files: readonly string[]): Promise<string> {
   const all = createHash("sha256");
   for (const file of files) {
     const one = createHash("sha256");
-    for await (const part of createReadStream(file, { highWaterMark: runtimeLimits.trialReadBytes })) one.update(part as Buffer);
+    for await (const part of createReadStream(file, { highWaterMark: runtimeLimits.trialReadBytes }))
+      one.update(part as Buffer);
     all.update(one.digest());
   }
   return all.digest("hex");
-} // prettier-ignore
+}
 
 /** What a trial of files with this content is remembered by: it depends on how they are loaded. */
 export const trialKey = ({ how }: Subject, content: string): string => hashOf([how, content]);

@@ -38,10 +38,8 @@ export function questionFor(model: string, { capabilities }: Pick<LoadedFacts, "
     return { engine: "generate", request: { ...about, messages: [{ role: "user", content: "Hello." }], sampling } };
   if (capabilities.includes("rerank"))
     return { engine: "rerank", request: { ...about, query: "Hello.", documents: ["Hello."] } };
-  return capabilities.includes("embed")
-    ? { engine: "embed", request: { ...about, inputs: ["Hello."] } }
-    : undefined;
-} // prettier-ignore
+  return capabilities.includes("embed") ? { engine: "embed", request: { ...about, inputs: ["Hello."] } } : undefined;
+}
 
 /** A trial. */
 export interface TrialOptions {
@@ -68,7 +66,8 @@ export function tryModel(options: TrialOptions, tell: (verdict: TrialVerdict) =>
       lastWords = (lastWords + text).slice(-runtimeLimits.lastWordsCharsMax);
     });
   const steps = new Steps(options, (message) => void child.send(message, () => undefined));
-  const limitMs = runtimeLimits.loadMsMax + plan.sizeBytes / runtimeLimits.loadBytesPerMs + runtimeLimits.trialCallMsMax;
+  const limitMs =
+    runtimeLimits.loadMsMax + plan.sizeBytes / runtimeLimits.loadBytesPerMs + runtimeLimits.trialCallMsMax;
   const end = (verdict?: TrialVerdict): void => {
     if (over) return;
     over = true;
@@ -88,7 +87,7 @@ export function tryModel(options: TrialOptions, tell: (verdict: TrialVerdict) =>
     end(steps.failed(`ended with ${how}`, isOwnFault(how), words === "" ? "" : ` (${words})`));
   });
   return () => end();
-} // prettier-ignore
+}
 
 /** What follows for a model from what is known of its files. */
 export function verdictOf(model: string, found: Found): TrialVerdict {

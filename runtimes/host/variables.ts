@@ -26,8 +26,11 @@ export const hostVariables = (all: Variables, kind: HostKind): Variables =>
   );
 
 /** The variables that a model's server has its key in: for the worker of that model alone. */
-export function keyVariables({ endpoint }: Pick<ModelSpec, "endpoint">, all: Variables): Readonly<Record<string, string>> {
+export function keyVariables(
+  { endpoint }: Pick<ModelSpec, "endpoint">,
+  all: Variables,
+): Readonly<Record<string, string>> {
   const name = endpoint?.key?.env;
   const value = name === undefined ? undefined : all[name];
   return name === undefined || value === undefined ? {} : { [name]: value };
-} // prettier-ignore
+}

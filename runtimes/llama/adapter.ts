@@ -61,10 +61,14 @@ export const llama: Adapter<LlamaFound> = {
 function libraryVersion(): string {
   const at = (path: string): URL => new URL(`../../${path}`, import.meta.url);
   const manifests = ["node_modules", "vendor"].map((place) => at(`${place}/node-llama-cpp/package.json`));
-  const { version } = JSON.parse(readFileSync(manifests.find((one) => existsSync(one)) ?? manifests[0]!, "utf8")) as { version: string };
-  const builds = ["cuda", "cuda-ext", "vulkan"].filter((kind) => existsSync(at(`node_modules/@node-llama-cpp/linux-x64-${kind}/bins`)));
+  const { version } = JSON.parse(readFileSync(manifests.find((one) => existsSync(one)) ?? manifests[0]!, "utf8")) as {
+    version: string;
+  };
+  const builds = ["cuda", "cuda-ext", "vulkan"].filter((kind) =>
+    existsSync(at(`node_modules/@node-llama-cpp/linux-x64-${kind}/bins`)),
+  );
   return [version, ...builds].join("+");
-} // prettier-ignore
+}
 
 /** The usual choice of chat servers: lively, seldom wrong. */
 const usualTemperature = 0.7;
@@ -103,9 +107,17 @@ function inspectOne(path: string): Inspection<GgufHeader> {
   const { fileBytes } = first;
   const missing = paths.find((one) => !existsSync(one));
   if (missing !== undefined)
-    return { type: "refused", fileBytes, reason: `it is one of ${found.parts} parts, and ${basename(missing)} is not here` };
+    return {
+      type: "refused",
+      fileBytes,
+      reason: `it is one of ${found.parts} parts, and ${basename(missing)} is not here`,
+    };
   if (found.part?.number !== 0)
-    return { type: "refused", fileBytes, reason: `it is one of ${found.parts} parts: name the first of them, ${basename(paths[0] ?? path)}` };
+    return {
+      type: "refused",
+      fileBytes,
+      reason: `it is one of ${found.parts} parts: name the first of them, ${basename(paths[0] ?? path)}`,
+    };
   const parts: { readonly path: string; readonly header: GgufHeader; readonly fileBytes: number }[] = [];
   for (const one of paths) {
     const part = inspectPart(one);
@@ -116,7 +128,7 @@ function inspectOne(path: string): Inspection<GgufHeader> {
   const fault = partsFault(parts);
   if (fault !== undefined) return { type: "refused", fileBytes: wholeBytes, reason: fault.reason };
   return { type: "fine", fileBytes: wholeBytes, found: wholeOf(parts.map(({ header }) => header)) };
-} // prettier-ignore
+}
 
 function inspectPart(path: string): Inspection<GgufHeader> {
   const { verdict, fileBytes } = inspectGgufFile(path);

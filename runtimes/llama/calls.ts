@@ -113,15 +113,20 @@ export function createCallReader(syntax: CallSyntax, tools: readonly Callable[])
     if (calls.length > 0 && syntax.between === undefined) return false;
     if (text.length < at + awaited.length || !text.startsWith(awaited, at)) return false;
     const from = at + awaited.length;
-    const heads = longestFirst.map(({ name }) => ({ name, to: from + name.length + named(syntax.middle, name).length }));
+    const heads = longestFirst.map(({ name }) => ({
+      name,
+      to: from + name.length + named(syntax.middle, name).length,
+    }));
     // Where the arguments begin it is certain that the name has ended.
-    const head = heads.find(({ name, to }) => text.startsWith(name + named(syntax.middle, name), from) && /[{[\s]/.test(text[to] ?? ""));
+    const head = heads.find(
+      ({ name, to }) => text.startsWith(name + named(syntax.middle, name), from) && /[{[\s]/.test(text[to] ?? ""),
+    );
     if (head === undefined) return false;
     open = { name: head.name, from: head.to, end: new ObjectEnd() };
     at = head.to;
     pieces.push({ index: calls.length, name: head.name, arguments: "" });
     return true;
-  }; // prettier-ignore
+  };
   const go = (pieces: WrittenPiece[]): boolean => {
     if (open === undefined) return begin(pieces);
     const to = open.end.find(text, at);

@@ -135,14 +135,17 @@ export class Choices {
       case "list":
         return most([...shape.first, ...(shape.items === undefined ? [] : [shape.items])]);
       case "some": {
-        const apart = areApart(shape.of.map((part) => this.#resolved(part)), this.#steps);
+        const apart = areApart(
+          shape.of.map((part) => this.#resolved(part)),
+          this.#steps,
+        );
         const within = apart ? most(shape.of) : shape.of.reduce((all, part) => all + this.#waysOf(part, ways), 0);
         return Math.min(max + 1, Math.max(within, shape.of.length));
       }
       default:
         return plainWays;
     }
-  } // prettier-ignore
+  }
 }
 
 /** All of them, or one for all where they are many. */
@@ -165,10 +168,13 @@ function areApart(shapes: readonly Shape[], steps: Steps): boolean {
     const before = keys.get(first.key);
     if (before !== undefined && (before === "any" || kind === "any")) return false;
     keys.set(first.key, kind);
-    return first.shape.type !== "literal" || first.shape.values.every((value) => {
-      const text = JSON.stringify(value);
-      steps.take(text.length);
-      return take(`${first.key} ${text}`);
-    });
+    return (
+      first.shape.type !== "literal" ||
+      first.shape.values.every((value) => {
+        const text = JSON.stringify(value);
+        steps.take(text.length);
+        return take(`${first.key} ${text}`);
+      })
+    );
   });
-} // prettier-ignore
+}

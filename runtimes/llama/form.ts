@@ -60,9 +60,11 @@ function read(request: GenerationRequest, syntaxOf: () => CallSyntax, steps: Ste
   const { format, tools = [], toolChoice = "auto" } = request;
   const keep = createKeeper(request.model, steps);
   const schema =
-    format === undefined ? undefined
-    : format.type === "json" ? { schema: anyObject, document: true, strict: true }
-    : keep(exactSchema(format.schema, format.written), { strict: format.strict === true, field: "format" }); // prettier-ignore
+    format === undefined
+      ? undefined
+      : format.type === "json"
+        ? { schema: anyObject, document: true, strict: true }
+        : keep(exactSchema(format.schema, format.written), { strict: format.strict === true, field: "format" });
   if (tools.length === 0 || toolChoice === "none") {
     if (schema === undefined) return { type: "text" };
     const rules = createRules(steps);
@@ -123,8 +125,16 @@ function objectOf(schema: Schema, isWhole: boolean): Schema | undefined {
     return shape.type === "object" ? [shape] : [];
   };
   if (root.type === "any" && isWhole) return emptyObject;
-  const of = root.type === "some" ? objects(root) : objects(root).length > 0 ? [root.type === "any" ? anyObject.root : root] : [];
+  const of =
+    root.type === "some"
+      ? objects(root)
+      : objects(root).length > 0
+        ? [root.type === "any" ? anyObject.root : root]
+        : [];
   const [only] = of;
   if (only === undefined) return undefined;
-  return { root: of.length === 1 ? only : { type: "some", of, exactlyOne: root.type === "some" && root.exactlyOne }, named };
-} // prettier-ignore
+  return {
+    root: of.length === 1 ? only : { type: "some", of, exactlyOne: root.type === "some" && root.exactlyOne },
+    named,
+  };
+}

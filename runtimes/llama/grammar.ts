@@ -119,16 +119,23 @@ class Sayer {
   readonly #choices: Choices;
   readonly #room: Room;
 
-  constructor(
-    { add, named, number, room }:
-      { readonly add: Rules["add"]; readonly named: Schema["named"]; readonly number: number; readonly room: Room },
-  ) {
+  constructor({
+    add,
+    named,
+    number,
+    room,
+  }: {
+    readonly add: Rules["add"];
+    readonly named: Schema["named"];
+    readonly number: number;
+    readonly room: Room;
+  }) {
     this.#add = add;
     this.#named = named;
     this.#number = number;
     this.#room = room;
     this.#choices = new Choices(named, room.steps);
-  } // prettier-ignore
+  }
 
   say(shape: Shape): string {
     this.#room.steps.take();
@@ -225,12 +232,13 @@ class Sayer {
     this.#room.repeats -= places;
     const isCut = places < Math.min(first.length, max);
     const others = isCut ? { item: "any", most: Infinity } : items && { item: this.#once(this.say(items)), most: max };
-    const behind = others === undefined || places >= max ? '""' : this.#others(others.item, places, { min, max: others.most });
+    const behind =
+      others === undefined || places >= max ? '""' : this.#others(others.item, places, { min, max: others.most });
     return first.slice(0, places).reduceRight((rest, part, at) => {
       const words = `${at > 0 ? comma : ""} ${this.say(part)} ${rest}`;
       return this.#add(at >= min ? `(${words})?` : words);
     }, behind);
-  } // prettier-ignore
+  }
 
   /** Elements of one sort, behind so many. */
   #others(item: string, at: number, { min, max }: { readonly min: number; readonly max: number }): string {
@@ -317,7 +325,7 @@ const after = ({ keys, must }: Rest): string => {
   if (keys === undefined) return "";
   const words = `${comma} "\\"" ${keys}`;
   return must ? words : `(${words})?`;
-}; // prettier-ignore
+};
 
 /** What members of one key are, where it is said once for all of them. */
 function shared(shapes: readonly Shape[]): Shape {
@@ -361,10 +369,15 @@ const smallest = (...of: readonly (bigint | undefined)[]): bigint | undefined =>
   of.reduce((least, one) => (least === undefined || (one !== undefined && one < least) ? one : least), undefined);
 
 /** From where to where whole numbers are; an end without a bound is open. */
-const limitsOf = ({ min, max, above, below }: Bounds): { readonly low: bigint | undefined; readonly high: bigint | undefined } => ({
+const limitsOf = ({
+  min,
+  max,
+  above,
+  below,
+}: Bounds): { readonly low: bigint | undefined; readonly high: bigint | undefined } => ({
   low: largest(nearest(min, "above"), nearest(above, "above", true)),
   high: smallest(nearest(max, "below"), nearest(below, "below", true)),
-}); // prettier-ignore
+});
 
 /** The end of what is open: so many digits at least, and one more than its other end has. */
 const openEnd = (other: bigint | undefined): bigint =>

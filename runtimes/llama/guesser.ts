@@ -46,14 +46,18 @@ export class Guesser extends TokenPredictor {
     if (most < 1 || text.length === 0 || !(await this.#read(text))) return [];
     const guesses: Token[] = [];
     const rest = text.slice(sequence.nextTokenIndex);
-    for await (const { token, confidence } of sequence.evaluateWithMetadata(rest, { confidence: true }, this.#options)) {
+    for await (const { token, confidence } of sequence.evaluateWithMetadata(
+      rest,
+      { confidence: true },
+      this.#options,
+    )) {
       if (confidence < runtimeLimits.guessConfidenceMin) break;
       guesses.push(token);
       if (guesses.length >= most || !this.wanted()) break;
       await this.#gate.pass();
     }
     return guesses;
-  } // prettier-ignore
+  }
 
   /** Brings the small model to the text but for its last slice, which guesses begin with. False: nobody wants it any more. */
   async #read(text: Token[]): Promise<boolean> {

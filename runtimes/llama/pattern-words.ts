@@ -43,23 +43,37 @@ const escapes: readonly (readonly [point: number, text: string])[] = [
 ];
 
 /** Not as they are in a text of JSON: control characters, quotes, backslashes, halves of characters. */
-const barred: readonly Range[] = [[0, 0x1f], [0x22, 0x22], [0x5c, 0x5c], [0x7f, 0x7f], [0xd8_00, 0xdf_ff]]; // prettier-ignore
+const barred: readonly Range[] = [
+  [0, 0x1f],
+  [0x22, 0x22],
+  [0x5c, 0x5c],
+  [0x7f, 0x7f],
+  [0xd8_00, 0xdf_ff],
+];
 
 function letterWords(ranges: readonly Range[]): string {
   const free = beside([...beside(ranges), ...barred]);
   const has = (point: number): boolean => ranges.some(([from, to]) => point >= from && point <= to);
   const words = [
-    ...(free.length === 0 ? [] : [`[${free.map(([from, to]) => (from === to ? sign(from) : `${sign(from)}-${sign(to)}`)).join("")}]`]),
-    ...escapes.filter(([point]) => has(point)).map(([, text]) => `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`),
+    ...(free.length === 0
+      ? []
+      : [`[${free.map(([from, to]) => (from === to ? sign(from) : `${sign(from)}-${sign(to)}`)).join("")}]`]),
+    ...escapes
+      .filter(([point]) => has(point))
+      .map(([, text]) => `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`),
   ];
   // A letter that no text of JSON can have here: nothing fits, and the check at the end says so.
   return words.length === 1 ? words[0]! : words.length === 0 ? "char" : `(${words.join(" | ")})`;
-} // prettier-ignore
+}
 
 /** A letter in a set of the grammar. */
 function sign(point: number): string {
   const char = String.fromCodePoint(point);
   if (/[\dA-Za-z]/.test(char)) return char;
   const hex = point.toString(16).toUpperCase();
-  return point < 0x80 ? `\\x${hex.padStart(2, "0")}` : point < 0x1_00_00 ? `\\u${hex.padStart(4, "0")}` : `\\U${hex.padStart(8, "0")}`;
-} // prettier-ignore
+  return point < 0x80
+    ? `\\x${hex.padStart(2, "0")}`
+    : point < 0x1_00_00
+      ? `\\u${hex.padStart(4, "0")}`
+      : `\\U${hex.padStart(8, "0")}`;
+}

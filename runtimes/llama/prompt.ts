@@ -86,9 +86,10 @@ export function createPromptRenderer(model: LlamaModel, onWarning: (text: string
         middle: textOf(call.paramsPrefix),
         closing: textOf(call.suffix),
         between: parallelism === undefined ? undefined : textOf(parallelism.call.betweenCalls),
-        alternatives: [...(call.prefixAlternateMatches ?? []), ...(parallelism?.call.sectionPrefixAlternateMatches ?? [])].map(
-          textOf,
-        ), // prettier-ignore
+        alternatives: [
+          ...(call.prefixAlternateMatches ?? []),
+          ...(parallelism?.call.sectionPrefixAlternateMatches ?? []),
+        ].map(textOf),
       };
     },
     opening() {

@@ -377,10 +377,12 @@ class Written {
     this.#schema = form.type === "json" || (form.type === "calls" && form.alsoText) ? form.schema : undefined;
     this.inCalls = form.type === "calls" && form.begins;
     this.#opening = createStopMatcher(
-      form.type !== "calls" || form.begins ? []
-      : form.alsoText ? [form.syntax.section + form.syntax.opening]
-      : triggersOf(form.syntax),
-    ); // prettier-ignore
+      form.type !== "calls" || form.begins
+        ? []
+        : form.alsoText
+          ? [form.syntax.section + form.syntax.opening]
+          : triggersOf(form.syntax),
+    );
   }
 
   get tokens(): number {

@@ -45,7 +45,8 @@ export function createRows(session: Session, library: Library, also: readonly st
           input_ids: integers(ids, [1, ids.length], { library, type: typeOf(session, "input_ids") }),
         };
         const whole = (name: string, values: readonly number[]): void => {
-          if (session.inputNames.includes(name)) feeds[name] = integers(values, [1, values.length], { library, type: typeOf(session, name) }); // prettier-ignore
+          if (session.inputNames.includes(name))
+            feeds[name] = integers(values, [1, values.length], { library, type: typeOf(session, name) });
         };
         whole("attention_mask", Array<number>(all.length).fill(1));
         whole(
@@ -68,7 +69,8 @@ export function createRows(session: Session, library: Library, also: readonly st
         return Array.from({ length: Math.min(rows, length) }, (_none, at) => {
           const start = (length - Math.min(rows, length) + at) * width;
           const row = values.slice(start, start + width);
-          if (!row.every((one) => !Number.isNaN(one))) throw new PlexusError(failure("OUTPUT_UNFIT", { reason: "what it makes of a token is not a number" })); // prettier-ignore
+          if (!row.every((one) => !Number.isNaN(one)))
+            throw new PlexusError(failure("OUTPUT_UNFIT", { reason: "what it makes of a token is not a number" }));
           return row;
         });
       },

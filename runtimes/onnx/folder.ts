@@ -63,14 +63,16 @@ export function lookAt(path: string): Look {
   for (const [part, file] of Object.entries(graphs) as [Part, string][]) {
     const verdict = withFile(file, inspectOnnx);
     fileBytes += statSync(file).size;
-    if (verdict.type === "refused") return { type: "refused", reason: `${basename(file)}: ${verdict.reason}`, fileBytes };
+    if (verdict.type === "refused")
+      return { type: "refused", reason: `${basename(file)}: ${verdict.reason}`, fileBytes };
     facts.set(part, verdict.facts);
     for (const { location, offset, length = 0 } of verdict.facts.externals) {
       const beside = join(dirname(file), location);
       if (!existsSync(beside)) return { type: "refused", reason: `its file ${location} is missing`, fileBytes };
       const { size } = statSync(beside);
       fileBytes += size;
-      if (offset + length > size) return { type: "refused", reason: `a tensor reaches beyond the end of ${location}`, fileBytes }; // prettier-ignore
+      if (offset + length > size)
+        return { type: "refused", reason: `a tensor reaches beyond the end of ${location}`, fileBytes };
     }
   }
   const voice = graphs.model === undefined ? undefined : readSettings(`${graphs.model}.json`);
@@ -83,7 +85,7 @@ export function lookAt(path: string): Look {
   const parameters = [...facts.values()].reduce((sum, one) => sum + one.parameters, 0);
   const found = { purpose, root, graphs, config, parameters, contextTokens: contextOf(root, config) };
   return { type: "fine", found, fileBytes };
-} // prettier-ignore
+}
 
 /** Every file that a load of the model reads: its graphs, what is beside them of their numbers, and all settings. Throws what the file system throws. */
 export function filesOf(path: string): readonly string[] {
@@ -147,8 +149,10 @@ export function chooseGraphs(
   if (model?.part === "model") return { graphs: { model: model.path } };
   const half = encoder ?? decoder ?? text ?? vision;
   if (half !== undefined) return { refused: `the other half of ${basename(half)} is not beside it` };
-  return { refused: graphs.length === 0 ? "there is no ONNX file in it" : "there are several ONNX files in it: name one" };
-} // prettier-ignore
+  return {
+    refused: graphs.length === 0 ? "there is no ONNX file in it" : "there are several ONNX files in it: name one",
+  };
+}
 
 /** Where the settings of a graph are: beside it, or above `onnx/`. */
 function rootOf(graph: string): string {
@@ -222,7 +226,9 @@ export function labelsIn(config: Settings): readonly string[] | { readonly refus
   const labels = Object.keys(names).map((_name, at) => names[String(at)]);
   const { labelsMax, labelCharsMax } = onnxLimits;
   if (labels.length > labelsMax) return { refused: `it has ${labels.length} classes, and ${labelsMax} are the most` };
-  const areNames = labels.every((one): one is string => typeof one === "string" && one !== "" && one.length <= labelCharsMax); // prettier-ignore
+  const areNames = labels.every(
+    (one): one is string => typeof one === "string" && one !== "" && one.length <= labelCharsMax,
+  );
   if (!areNames || new Set(labels).size !== labels.length)
     return { refused: "id2label in config.json does not name each of its classes, once" };
   return labels;

@@ -20,7 +20,11 @@ export type Tensors = Readonly<Record<string, Tensor>>;
 export interface Session {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
-  readonly inputMetadata: readonly { readonly name: string; readonly type?: string; readonly shape?: readonly (number | string)[] }[]; // prettier-ignore
+  readonly inputMetadata: readonly {
+    readonly name: string;
+    readonly type?: string;
+    readonly shape?: readonly (number | string)[];
+  }[];
   /** Runs on this thread: nothing else happens in it meanwhile. Rejects with what the library says of its inputs. */
   run(feeds: Tensors, fetches?: readonly string[]): Promise<Tensors>;
   release(): Promise<void>;
@@ -39,8 +43,18 @@ export interface Tokens {
 
 /** A vocabulary in memory. */
 export interface Tokenizer {
-  encode(text: string, options?: { readonly text_pair?: string; readonly add_special_tokens?: boolean; readonly return_token_type_ids?: boolean }): Tokens; // prettier-ignore
-  decode(ids: readonly number[], options?: { readonly skip_special_tokens?: boolean; readonly clean_up_tokenization_spaces?: boolean }): string; // prettier-ignore
+  encode(
+    text: string,
+    options?: {
+      readonly text_pair?: string;
+      readonly add_special_tokens?: boolean;
+      readonly return_token_type_ids?: boolean;
+    },
+  ): Tokens;
+  decode(
+    ids: readonly number[],
+    options?: { readonly skip_special_tokens?: boolean; readonly clean_up_tokenization_spaces?: boolean },
+  ): string;
   token_to_id(token: string): number | undefined;
 }
 
@@ -65,7 +79,12 @@ export interface DecodedImage {
 interface ImageSteps {
   /** Upright, as its file says. */
   rotate(): ImageSteps;
-  resize(to: { readonly width: number; readonly height: number; readonly fit: "outside" | "fill"; readonly kernel: string }): ImageSteps; // prettier-ignore
+  resize(to: {
+    readonly width: number;
+    readonly height: number;
+    readonly fit: "outside" | "fill";
+    readonly kernel: string;
+  }): ImageSteps;
   toColourspace(space: "srgb"): ImageSteps;
   removeAlpha(): ImageSteps;
   raw(): ImageSteps;
@@ -78,7 +97,10 @@ export interface Library extends Runtime {
   readonly tokenizers: Tokenizers;
   /** Throws what is wrong with the text. */
   readonly template: (text: string) => Template;
-  readonly sharp: (bytes: Uint8Array, options: { readonly limitInputPixels: number; readonly pages: number }) => ImageSteps; // prettier-ignore
+  readonly sharp: (
+    bytes: Uint8Array,
+    options: { readonly limitInputPixels: number; readonly pages: number },
+  ) => ImageSteps;
 }
 
 /** Where the packages are: in a folder of their own, so that their versions are nobody else's. */
@@ -86,13 +108,17 @@ const place = fileURLToPath(new URL("../../node_modules/plexus-onnx/package.json
 
 /** Why no ONNX model can be served; undefined: the packages are here. */
 export const missingPackages = (at = place): string | undefined =>
-  existsSync(at) ? undefined : "ONNX Runtime is not installed: `plexus onnx install` fetches it; then start the node again"; // prettier-ignore
+  existsSync(at)
+    ? undefined
+    : "ONNX Runtime is not installed: `plexus onnx install` fetches it; then start the node again";
 
 /** The versions of the packages, in one text. Throws what the file system throws. */
 export const packagesVersion = (): string => {
-  const { dependencies } = JSON.parse(readFileSync(place, "utf8")) as { readonly dependencies: Readonly<Record<string, string>> };
+  const { dependencies } = JSON.parse(readFileSync(place, "utf8")) as {
+    readonly dependencies: Readonly<Record<string, string>>;
+  };
   return JSON.stringify(dependencies);
-}; // prettier-ignore
+};
 
 /** Loads the packages into this thread. Errors: those of a package that is missing or damaged. */
 export function loadLibrary(): Library {
@@ -103,7 +129,8 @@ export function loadLibrary(): Library {
     InferenceSession,
     Tensor,
     tokenizers,
-    template: (text) => new (load("@huggingface/jinja") as { readonly Template: new (text: string) => Template }).Template(text), // prettier-ignore
+    template: (text) =>
+      new (load("@huggingface/jinja") as { readonly Template: new (text: string) => Template }).Template(text),
     // Models of images alone have it in memory.
     sharp: (bytes, options) => (load("sharp") as Library["sharp"])(bytes, options),
   };

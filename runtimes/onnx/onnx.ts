@@ -75,7 +75,9 @@ const optionsFor = ({ threads }: LoadPlan): object => ({
 
 /** What the library says, without where on this machine the file lies. */
 const saidBy = (thrown: unknown, path: string): string =>
-  String(thrown instanceof Error ? thrown.message : thrown).replaceAll(path, basename(path)).slice(0, 500); // prettier-ignore
+  String(thrown instanceof Error ? thrown.message : thrown)
+    .replaceAll(path, basename(path))
+    .slice(0, 500);
 
 /** How each sort of model is put together. */
 const serving: {

@@ -47,10 +47,12 @@ export function preparationIn(root: string): Preparation {
   const whole = "shortest" in crop ? { width: crop.shortest, height: crop.shortest } : crop;
   const shortest = "shortest" in size ? size.shortest : Math.min(size.width, size.height);
   if (Math.max(whole.width, whole.height, shortest) > sideMax) throw new Error("it wants larger images than any");
-  if ("shortest" in size && Math.max(whole.width, whole.height) > size.shortest) throw new Error("it cuts out of images more than they have"); // prettier-ignore
+  if ("shortest" in size && Math.max(whole.width, whole.height) > size.shortest)
+    throw new Error("it cuts out of images more than they have");
   const numbersIn = (name: string, otherwise: readonly number[]): readonly number[] => {
     const list = settings[name];
-    const isFine = Array.isArray(list) && list.length === 3 && list.every((one) => typeof one === "number" && Number.isFinite(one)); // prettier-ignore
+    const isFine =
+      Array.isArray(list) && list.length === 3 && list.every((one) => typeof one === "number" && Number.isFinite(one));
     return isFine ? (list as readonly number[]) : otherwise;
   };
   return {
@@ -85,7 +87,10 @@ export async function pixelsOf(
 ): Promise<Float32Array | Failure> {
   if (!isKnown(bytes))
     return failure("BAD_REQUEST", { field: "inputs", reason: "only JPEG, PNG, WebP and GIF images are read" });
-  const [width, height, fit] = "shortest" in size ? ([size.shortest, size.shortest, "outside"] as const) : ([size.width, size.height, "fill"] as const); // prettier-ignore
+  const [width, height, fit] =
+    "shortest" in size
+      ? ([size.shortest, size.shortest, "outside"] as const)
+      : ([size.width, size.height, "fill"] as const);
   let image: DecodedImage;
   try {
     image = await sharp(bytes, { limitInputPixels: onnxLimits.pixelsMax, pages: 1 })
@@ -108,7 +113,8 @@ export async function pixelsOf(
     for (let column = 0; column < crop.width; column += 1) {
       const from = ((top + row) * info.width + left + column) * info.channels;
       for (let colour = 0; colour < 3; colour += 1)
-        pixels[colour * plane + row * crop.width + column] = (data[from + colour]! / 255 - mean[colour]!) / deviation[colour]!; // prettier-ignore
+        pixels[colour * plane + row * crop.width + column] =
+          (data[from + colour]! / 255 - mean[colour]!) / deviation[colour]!;
     }
   return pixels;
 }

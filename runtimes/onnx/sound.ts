@@ -67,9 +67,15 @@ const readers: Readonly<Record<string, (view: DataView, at: number) => number>> 
   "3/64": (view, at) => view.getFloat64(at, true),
 };
 
-function read(view: DataView, start: number, end: number, { tag, channels, rate, bits }: Format): Sound | { readonly refused: string } {
+function read(
+  view: DataView,
+  start: number,
+  end: number,
+  { tag, channels, rate, bits }: Format,
+): Sound | { readonly refused: string } {
   const reader = readers[`${tag}/${bits}`];
-  if (reader === undefined) return { refused: `the WAV file has numbers of a sort that is not read (format ${tag}, ${bits} bits)` };
+  if (reader === undefined)
+    return { refused: `the WAV file has numbers of a sort that is not read (format ${tag}, ${bits} bits)` };
   if (channels < 1 || channels > channelsMax) return { refused: `the WAV file has ${channels} channels` };
   if (rate < 1 || rate > ratesMax) return { refused: `the WAV file has ${rate} samples a second` };
   const width = bits / 8;
@@ -77,12 +83,13 @@ function read(view: DataView, start: number, end: number, { tag, channels, rate,
   const samples = new Float32Array(count);
   for (let index = 0; index < count; index += 1) {
     let sum = 0;
-    for (let channel = 0; channel < channels; channel += 1) sum += reader(view, start + (index * channels + channel) * width);
+    for (let channel = 0; channel < channels; channel += 1)
+      sum += reader(view, start + (index * channels + channel) * width);
     const mean = sum / channels;
     samples[index] = Number.isFinite(mean) ? Math.max(-1, Math.min(1, mean)) : 0;
   }
   return { rate, samples };
-} // prettier-ignore
+}
 
 /** The head of a WAV file with one channel of 16 bits. */
 export function wavHead(samples: number, rate: number): Uint8Array {

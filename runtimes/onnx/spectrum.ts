@@ -62,7 +62,8 @@ interface Band {
 /** Pitch in mel: even steps up to 1,000 Hz, then even ratios. */
 const melOf = (hertz: number): number =>
   hertz < 1_000 ? (3 * hertz) / 200 : 15 + (27 * Math.log(hertz / 1_000)) / Math.log(6.4);
-const hertzOf = (mel: number): number => (mel < 15 ? (200 * mel) / 3 : 1_000 * Math.exp((Math.log(6.4) * (mel - 15)) / 27)); // prettier-ignore
+const hertzOf = (mel: number): number =>
+  mel < 15 ? (200 * mel) / 3 : 1_000 * Math.exp((Math.log(6.4) * (mel - 15)) / 27);
 
 /** Triangles, each over two steps of pitch and of the same area. */
 export function bandFilters(count: number): readonly Band[] {

@@ -35,7 +35,7 @@ export interface Reading {
   readonly padId: number;
   /** What of the graph is wanted. */
   readonly output: string;
-} // prettier-ignore
+}
 
 /** How the vectors of tokens become one: the mean of all, the first one's, the last one's, or the largest of each number. */
 export type Pooling = "mean" | "first" | "last" | "max";
@@ -57,12 +57,15 @@ export type See = (image: Media) => Promise<Float32Array | Failure>;
 /** Makes the function that looks at images. Throws what makes the graph none that does. */
 export function prepareSeeing(session: Session, library: Library, preparation: Preparation): See {
   const [input = ""] = session.inputNames;
-  if (session.inputNames.length > 1 || typeOf(session, input) !== "float32") throw new Error("its graph of images wants something else than an image"); // prettier-ignore
+  if (session.inputNames.length > 1 || typeOf(session, input) !== "float32")
+    throw new Error("its graph of images wants something else than an image");
   const { width, height } = preparation.crop;
   return async (image) => {
     const pixels = await pixelsOf(image, preparation, library);
     if (!(pixels instanceof Float32Array)) return pixels;
-    const given = await session.run({ [input]: new library.Tensor("float32", pixels, [1, 3, height, width]) }, [seenOutputs.vision]); // prettier-ignore
+    const given = await session.run({ [input]: new library.Tensor("float32", pixels, [1, 3, height, width]) }, [
+      seenOutputs.vision,
+    ]);
     return floatsIn(given[seenOutputs.vision]!);
   };
 }
@@ -80,20 +83,30 @@ export async function embed(
     vectors[index] = bytesOfFloats(vector.map((one) => one / length));
     return undefined;
   };
-  const texts = [...request.inputs.entries()].flatMap(([index, input]) => (typeof input === "string" ? [{ index, input }] : [])); // prettier-ignore
+  const texts = [...request.inputs.entries()].flatMap(([index, input]) =>
+    typeof input === "string" ? [{ index, input }] : [],
+  );
   const fitting: string[] = [];
   for (const { input } of texts) fitting.push(request.truncate === true ? await cutToRead(input, reading) : input);
-  const read = await readAll(fitting.map((input) => [input] as const), flow, reading, ({ output, mask, at }) => {
-    const { dims } = output;
-    const [, , width = dims[1] ?? 0] = dims;
-    const values = floatsIn(output);
-    for (const [row, text] of at.entries()) {
-      const vector = dims.length === 2 ? values.subarray(row * width, (row + 1) * width) : pool(values, { row, width, mask: mask[row]!, pooling }); // prettier-ignore
-      const wrong = keep(vector, texts[text]!.index);
-      if (wrong !== undefined) return wrong;
-    }
-    return undefined;
-  });
+  const read = await readAll(
+    fitting.map((input) => [input] as const),
+    flow,
+    reading,
+    ({ output, mask, at }) => {
+      const { dims } = output;
+      const [, , width = dims[1] ?? 0] = dims;
+      const values = floatsIn(output);
+      for (const [row, text] of at.entries()) {
+        const vector =
+          dims.length === 2
+            ? values.subarray(row * width, (row + 1) * width)
+            : pool(values, { row, width, mask: mask[row]!, pooling });
+        const wrong = keep(vector, texts[text]!.index);
+        if (wrong !== undefined) return wrong;
+      }
+      return undefined;
+    },
+  );
   if (typeof read !== "number") return refused(read);
   for (const [index, input] of request.inputs.entries()) {
     // A call that needs `image-embed` does not come to a model without it.
@@ -104,7 +117,7 @@ export async function embed(
     if (wrong !== undefined) return refused(wrong);
   }
   return ok({ vectors, promptTokens: read });
-} // prettier-ignore
+}
 
 /** From 0 to 1, for each document by itself. */
 export async function rerank(
@@ -113,14 +126,19 @@ export async function rerank(
   reading: Reading,
 ): Promise<Ended<"rerank">> {
   const scores: number[] = [];
-  const read = await readAll(documents.map((document) => [query, document] as const), flow, reading, ({ output, at }) => {
-    const values = floatsIn(output);
-    if (!areNumbers(values) || values.length !== at.length) return unfit("a score is not a number");
-    for (const [row, index] of at.entries()) scores[index] = logistic(values[row]!);
-    return undefined;
-  });
+  const read = await readAll(
+    documents.map((document) => [query, document] as const),
+    flow,
+    reading,
+    ({ output, at }) => {
+      const values = floatsIn(output);
+      if (!areNumbers(values) || values.length !== at.length) return unfit("a score is not a number");
+      for (const [row, index] of at.entries()) scores[index] = logistic(values[row]!);
+      return undefined;
+    },
+  );
   return typeof read === "number" ? ok({ scores, promptTokens: read }) : refused(read);
-} // prettier-ignore
+}
 
 const logistic = (value: number): number => 1 / (1 + Math.exp(-value));
 
@@ -139,18 +157,24 @@ export async function classify(
   { labels, exclusive, ...reading }: Reading & { readonly labels: readonly string[]; readonly exclusive: boolean },
 ): Promise<Ended<"classify">> {
   const scores: Uint8Array[] = [];
-  const read = await readAll(inputs.map((text) => [text] as const), flow, reading, ({ output, at }) => {
-    const values = floatsIn(output);
-    if (values.length !== at.length * labels.length) return unfit("it gives another number of classes than its settings name");
-    if (!areNumbers(values)) return unfit("a score is not a number");
-    for (const [row, index] of at.entries()) {
-      const own = values.subarray(row * labels.length, (row + 1) * labels.length);
-      scores[index] = bytesOfFloats(exclusive ? shares(own) : own.map(logistic));
-    }
-    return undefined;
-  });
+  const read = await readAll(
+    inputs.map((text) => [text] as const),
+    flow,
+    reading,
+    ({ output, at }) => {
+      const values = floatsIn(output);
+      if (values.length !== at.length * labels.length)
+        return unfit("it gives another number of classes than its settings name");
+      if (!areNumbers(values)) return unfit("a score is not a number");
+      for (const [row, index] of at.entries()) {
+        const own = values.subarray(row * labels.length, (row + 1) * labels.length);
+        scores[index] = bytesOfFloats(exclusive ? shares(own) : own.map(logistic));
+      }
+      return undefined;
+    },
+  );
   return typeof read === "number" ? ok({ labels, scores, exclusive, promptTokens: read }) : refused(read);
-} // prettier-ignore
+}
 
 interface BatchOutput {
   readonly output: Tensor;
@@ -188,7 +212,12 @@ const unfit = (reason: string): Failure => failure("OUTPUT_UNFIT", { reason });
 /** One vector of those of a text's tokens. `values` is [texts, tokens, width]; what fills a text up does not count. Pure. */
 export function pool(
   values: Float32Array,
-  { row, width, mask, pooling }: { readonly row: number; readonly width: number; readonly mask: readonly number[]; readonly pooling: Pooling }, // prettier-ignore
+  {
+    row,
+    width,
+    mask,
+    pooling,
+  }: { readonly row: number; readonly width: number; readonly mask: readonly number[]; readonly pooling: Pooling },
 ): Float32Array {
   const tokenAt = (token: number): Float32Array => {
     const start = (row * mask.length + token) * width;

@@ -28,10 +28,13 @@ export async function measure(
   const texts = pair === undefined ? [text] : [text, pair];
   const beyond = await tokensBeyond(texts, contextTokens, count, () => setImmediate());
   if (beyond !== undefined) return tooLong(beyond);
-  const tokens = tokenizer.encode(text, { ...(pair !== undefined && { text_pair: pair }), return_token_type_ids: true });
+  const tokens = tokenizer.encode(text, {
+    ...(pair !== undefined && { text_pair: pair }),
+    return_token_type_ids: true,
+  });
   if (tokens.ids.length === 0) return { error: failure("BAD_REQUEST", { field: "inputs", reason: "a text is empty" }) };
   return tokens.ids.length > contextTokens ? tooLong(tokens.ids.length) : { tokens };
-} // prettier-ignore
+}
 
 /** A text that the model reads to its end: as much of it as that is. */
 export async function cutToRead(

@@ -106,8 +106,20 @@ function formatOf(format: NonNullable<GenerationRequest["format"]>): object {
 
 /** Keywords that OpenAI holds a model to, whatever the model. It refuses a strict schema with others. */
 const strictKeywords: ReadonlySet<string> = new Set([
-  "type", "properties", "required", "additionalProperties", "items", "enum", "const", "anyOf", "$ref", "$defs", "definitions", "title", "description",
-]); // prettier-ignore
+  "type",
+  "properties",
+  "required",
+  "additionalProperties",
+  "items",
+  "enum",
+  "const",
+  "anyOf",
+  "$ref",
+  "$defs",
+  "definitions",
+  "title",
+  "description",
+]);
 
 /** Whether OpenAI can hold a model to a schema: it has no other keywords, and every object names all that it has, and demands it. */
 export function isStrict(schema: unknown): boolean {

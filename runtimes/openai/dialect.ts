@@ -4,7 +4,19 @@ import { failure, PlexusError } from "../../protocols/errors.ts";
 import type { Capability, GenerationRequest, Thinking, ToolCall } from "../../protocols/index.ts";
 import { isSigned, noSignature, type Kept } from "../remote/kept.ts";
 
-const dialects = ["openai", "azure", "mistral", "deepseek", "openrouter", "groq", "gemini", "vllm", "llamacpp", "plexus", "other"] as const; // prettier-ignore
+const dialects = [
+  "openai",
+  "azure",
+  "mistral",
+  "deepseek",
+  "openrouter",
+  "groq",
+  "gemini",
+  "vllm",
+  "llamacpp",
+  "plexus",
+  "other",
+] as const;
 /** One of them. `other`: LM Studio, SGLang, and whatever else somebody runs. */
 export type Dialect = (typeof dialects)[number];
 

@@ -66,15 +66,22 @@ export function watchCatalogue({ clock, log, changed }: CatalogueOptions): Catal
     one.standing = after(one.standing, seen, clock.nowMs());
     if (seen.type === "listed") {
       if (seen.listed.length > remoteLimits.modelsPerEntryMax)
-        log.warn("models.list.cut", { entry: spec.name, models: seen.listed.length, max: remoteLimits.modelsPerEntryMax }); // prettier-ignore
+        log.warn("models.list.cut", {
+          entry: spec.name,
+          models: seen.listed.length,
+          max: remoteLimits.modelsPerEntryMax,
+        });
       one.specs = specsOf(spec, seen.listed);
     } else {
       const { code, details } = seen.error;
       log.warn("models.list.failed", { entry: spec.name, code, ...details });
       if (one.standing.state === "away") one.specs = [];
     }
-    if (before.standing.state !== one.standing.state && (one.standing.state === "away" || before.standing.state === "away"))
-      log.warn(one.standing.state === "away" ? "models.server.away" : "models.server.back", { entry: spec.name }); // prettier-ignore
+    if (
+      before.standing.state !== one.standing.state &&
+      (one.standing.state === "away" || before.standing.state === "away")
+    )
+      log.warn(one.standing.state === "away" ? "models.server.away" : "models.server.back", { entry: spec.name });
     one.cancel = clock.after(nextLookMs(one.standing), () => void look(one));
     if (JSON.stringify(one.specs) !== before.specs) changed();
   };
@@ -135,7 +142,7 @@ export function after(before: Standing, seen: Seen, atMs: number): Standing {
     const models = seen.listed.map(({ model, expected }): EndpointModel => ({
       model,
       ...(expected && { capabilities: expected }),
-    })); // prettier-ignore
+    }));
     return { state: "ready", misses: 0, models, checkedAtMs: atMs, ...(seen.server && { server: seen.server }) };
   }
   const { error } = seen;

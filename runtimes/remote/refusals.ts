@@ -43,8 +43,15 @@ export function judge(
   if (failedModel.test(kind))
     return fatal(failure("PROVIDER_FAILED", { ...facts, reason: passable(message, asked.key) }));
   const field = fieldOf(body);
-  return fatal(failure("BAD_REQUEST", { model, status, ...(field !== undefined && { field }), reason: passable(message, asked.key) }));
-} // prettier-ignore
+  return fatal(
+    failure("BAD_REQUEST", {
+      model,
+      status,
+      ...(field !== undefined && { field }),
+      reason: passable(message, asked.key),
+    }),
+  );
+}
 
 /** The parameter that OpenAI's form of an error is about. */
 function fieldOf(body: unknown): string | undefined {

@@ -28,7 +28,8 @@ export interface Trial {
 export async function tryEndpoint(spec: ModelSpec, trial: Trial): Promise<EndpointReport> {
   const { endpoint, adapter } = spec;
   const steps: TestStep[] = [];
-  const add = (step: TestStep["step"], state: TestStep["state"], says: string): void => void steps.push({ step, state, says }); // prettier-ignore
+  const add = (step: TestStep["step"], state: TestStep["state"], says: string): void =>
+    void steps.push({ step, state, says });
   const url = endpoint?.url ?? "";
   let listed: readonly Listed[] = [];
   const report = (more: Partial<EndpointReport> = {}): EndpointReport => ({
@@ -56,8 +57,16 @@ export async function tryEndpoint(spec: ModelSpec, trial: Trial): Promise<Endpoi
     return report();
   }
   const tookMs = Math.round(performance.now() - beganMs);
-  add("reachable", "fine", `answered in ${tookMs} ms${url.startsWith("https:") ? ", encrypted, and its certificate is trusted" : ""}`); // prettier-ignore
-  add("key", key.key === undefined ? "skipped" : "fine", key.key === undefined ? "no key is configured, and none was asked for" : "accepted"); // prettier-ignore
+  add(
+    "reachable",
+    "fine",
+    `answered in ${tookMs} ms${url.startsWith("https:") ? ", encrypted, and its certificate is trusted" : ""}`,
+  );
+  add(
+    "key",
+    key.key === undefined ? "skipped" : "fine",
+    key.key === undefined ? "no key is configured, and none was asked for" : "accepted",
+  );
   add("models", listed.length > 0 ? "fine" : "failed", listed.length > 0 ? `lists ${listed.length}` : "the server lists none: load or pull one there"); // prettier-ignore
   const server = await serverOf(spec);
   const known = server === undefined ? {} : { server };
@@ -95,7 +104,14 @@ function chosen(wanted: string, listed: readonly Listed[]): string | undefined {
 
 /** The model, or why it cannot be used. */
 async function load(spec: ModelSpec): Promise<LoadedModel | string> {
-  const none = { contextTokens: remoteLimits.contextTokensDefault, sequences: 1, threads: 1, sizeBytes: 0, architecture: "", memoryBytes: 0 }; // prettier-ignore
+  const none = {
+    contextTokens: remoteLimits.contextTokensDefault,
+    sequences: 1,
+    threads: 1,
+    sizeBytes: 0,
+    architecture: "",
+    memoryBytes: 0,
+  };
   const result = await adapterOf(spec).load(spec, none);
   if (result.type === "failed") return result.reason;
   return result.warnings.length > 0 ? result.warnings.join("; ") : result.model;
@@ -153,15 +169,30 @@ const keyAdvice = (key: NonNullable<ModelSpec["endpoint"]>["key"]): string =>
 
 /** Codes of connections, and what helps. */
 const advice: readonly (readonly [RegExp, string])[] = [
-  [/ECONNREFUSED/, "nothing listens at this address: is the server started, the port right, and does it listen for other machines (Ollama: OLLAMA_HOST=0.0.0.0)?"],
+  [
+    /ECONNREFUSED/,
+    "nothing listens at this address: is the server started, the port right, and does it listen for other machines (Ollama: OLLAMA_HOST=0.0.0.0)?",
+  ],
   [/ENOTFOUND|EAI_AGAIN/, "this name leads nowhere: check how it is written, or use an address of numbers"],
-  [/EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT/, "no way leads there: check the network and firewalls between the node and the server"],
+  [
+    /EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT/,
+    "no way leads there: check the network and firewalls between the node and the server",
+  ],
   [/CERT_HAS_EXPIRED/, "its certificate has expired: renew it on the server"],
   [/ERR_TLS_CERT_ALTNAME_INVALID/, "its certificate is for another name: use the name that it was made for"],
-  [/SELF_SIGNED|UNABLE_TO_|DEPTH_ZERO|CERT_/, "its certificate is not trusted here: start the node with NODE_EXTRA_CA_CERTS=/path/to/ca.pem"],
-  [/ERR_SSL|EPROTO|WRONG_VERSION/, "it does not speak TLS on this port: use http:// for a server of your own network, or another port"],
-  [/HPE_|ERR_HTTP|UND_ERR/, "what answers there does not speak HTTP: use https:// if the server encrypts, or check the port"],
-]; // prettier-ignore
+  [
+    /SELF_SIGNED|UNABLE_TO_|DEPTH_ZERO|CERT_/,
+    "its certificate is not trusted here: start the node with NODE_EXTRA_CA_CERTS=/path/to/ca.pem",
+  ],
+  [
+    /ERR_SSL|EPROTO|WRONG_VERSION/,
+    "it does not speak TLS on this port: use http:// for a server of your own network, or another port",
+  ],
+  [
+    /HPE_|ERR_HTTP|UND_ERR/,
+    "what answers there does not speak HTTP: use https:// if the server encrypts, or check the port",
+  ],
+];
 
 /** What is wrong, in words that say what to do, and which step failed by it. Pure. */
 export function explain(error: Failure, url: string): { readonly step: TestStep["step"]; readonly says: string } {
@@ -172,18 +203,28 @@ export function explain(error: Failure, url: string): { readonly step: TestStep[
   const reachable = (says: string) => ({ step: "reachable", says }) as const;
   switch (code) {
     case "PROVIDER_REFUSED":
-      return { step: "key", says: `the server refuses${status}${said && `, and says “${said}”`}: check the key, and what it may be used for` }; // prettier-ignore
+      return {
+        step: "key",
+        says: `the server refuses${status}${said && `, and says “${said}”`}: check the key, and what it may be used for`,
+      };
     case "MODEL_NOT_FOUND":
-      return { step: "models", says: `there is no list of models or no such model at this address: is ${url} the base of the interface (OpenAI's kind: …/v1), and the adapter right?` }; // prettier-ignore
+      return {
+        step: "models",
+        says: `there is no list of models or no such model at this address: is ${url} the base of the interface (OpenAI's kind: …/v1), and the adapter right?`,
+      };
     case "MODEL_BUSY":
       return { step: "models", says: `the server has no room now${status}: try again later` };
     case "GENERATION_TIMEOUT":
     case "CANCELLED":
-      return { step: "speed", says: `no end within ${remoteLimits.trialMsMax / 1_000} s: the server is too slow or too busy` }; // prettier-ignore
+      return {
+        step: "speed",
+        says: `no end within ${remoteLimits.trialMsMax / 1_000} s: the server is too slow or too busy`,
+      };
     default: {
       const found = advice.find(([pattern]) => pattern.test(reason));
       if (found !== undefined) return reachable(`${found[1]} [${reason.match(/\(([A-Z_0-9]+)\)/)?.[1] ?? code}]`);
-      if (status !== "") return { step: "models", says: `the server failed${status}${said && `, and says “${said}”`}: see its own log` }; // prettier-ignore
+      if (status !== "")
+        return { step: "models", says: `the server failed${status}${said && `, and says “${said}”`}: see its own log` };
       return reachable(`${reason || code}: is ${url} the address of such a server, and the adapter right?`);
     }
   }

@@ -31,6 +31,12 @@ export function checkFile(path: string, name: string, tree: ContentTree, look = 
     }
     if (leaves.length === 0) leaves.push(tree.hashLeaf(new Uint8Array()));
     const name64 = tree.hashOfLeaves(bytes.size, leaves);
-    return { size: bytes.size, sha256: sha256.digest("hex"), tree: name64, leaves: new Uint8Array(Buffer.concat(leaves)), found }; // prettier-ignore
+    return {
+      size: bytes.size,
+      sha256: sha256.digest("hex"),
+      tree: name64,
+      leaves: new Uint8Array(Buffer.concat(leaves)),
+      found,
+    };
   });
 }

@@ -251,7 +251,9 @@ function asRefused(text: string): RefusedModel | undefined {
   try {
     const value = JSON.parse(text) as Partial<RefusedModel>;
     const { id, source, file, size, reason, atMs } = value;
-    const isOne = [id, source, file, reason].every((part) => typeof part === "string") && [size, atMs].every((part) => typeof part === "number"); // prettier-ignore
+    const isOne =
+      [id, source, file, reason].every((part) => typeof part === "string") &&
+      [size, atMs].every((part) => typeof part === "number");
     return isOne ? (value as RefusedModel) : undefined;
   } catch {
     return undefined;

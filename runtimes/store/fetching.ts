@@ -59,7 +59,10 @@ async function openTarget(path: string, from: number, total: number | undefined,
       return done;
     },
     async write(bytes: Uint8Array): Promise<void> {
-      if (done + bytes.length > (total ?? storeLimits.fileBytesMax)) throw total === undefined ? tooLarge() : new PlexusError(sourceFailure("", `more bytes came than the ${total} that were announced`)); // prettier-ignore
+      if (done + bytes.length > (total ?? storeLimits.fileBytesMax))
+        throw total === undefined
+          ? tooLarge()
+          : new PlexusError(sourceFailure("", `more bytes came than the ${total} that were announced`));
       if (done - lookedAt >= storeLimits.roomLookBytes) {
         lookedAt = done;
         if (!ports.hasRoom(storeLimits.roomLookBytes)) throw new PlexusError(failure("DISK_FULL"));

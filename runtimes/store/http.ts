@@ -30,7 +30,8 @@ export function planAnswer(
   const refuse = (reason: string, again: boolean): AnswerPlan => ({ type: "refused", reason, again });
   if (status === 416 && have > 0)
     return { type: headers.get("content-range") === `bytes */${have}` ? "complete" : "anew" };
-  if (status !== 200 && status !== 206) return refuse(`HTTP ${status}`, status >= 500 || status === 429 || status === 408); // prettier-ignore
+  if (status !== 200 && status !== 206)
+    return refuse(`HTTP ${status}`, status >= 500 || status === 429 || status === 408);
   const encoding = headers.get("content-encoding");
   if (encoding !== null && encoding !== "identity") return refuse(`the answer is encoded (${shown(encoding)})`, false);
   const length = lengthIn(headers.get("content-length"));
@@ -42,10 +43,12 @@ export function planAnswer(
   }
   const [, from, to, of] =
     /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(headers.get("content-range") ?? "") ?? [];
-  if (have === 0 || from === undefined || to === undefined) return refuse("the answer is a part that nobody asked for", false); // prettier-ignore
+  if (have === 0 || from === undefined || to === undefined)
+    return refuse("the answer is a part that nobody asked for", false);
   const total = of === "*" ? size : Number(of);
   if (Number(from) !== have) return refuse(`the answer begins at byte ${from} instead of ${have}`, false);
-  if (total !== undefined && Number(to) !== total - 1) return refuse("the answer does not go to the end of the file", false); // prettier-ignore
+  if (total !== undefined && Number(to) !== total - 1)
+    return refuse("the answer does not go to the end of the file", false);
   if (size !== undefined && total !== size)
     return refuse(`the file should have ${size} bytes, and has ${total}`, false);
   if (length !== undefined && length !== Number(to) - have + 1)
@@ -155,7 +158,10 @@ export async function* bytesOf(
   try {
     for (;;) {
       const { promise: silence, reject } = Promise.withResolvers<never>();
-      const timer = setTimeout(() => reject(new PlexusError(sourceFailure(address, "nothing came for a while"))), stallMs); // prettier-ignore
+      const timer = setTimeout(
+        () => reject(new PlexusError(sourceFailure(address, "nothing came for a while"))),
+        stallMs,
+      );
       const abort = (): void => reject(signal.reason);
       signal.addEventListener("abort", abort, { once: true });
       try {

@@ -5,7 +5,16 @@ import type { ModelCard } from "../../protocols/index.ts";
 import { parseDocument } from "../../protocols/json-meter.ts";
 import { inspectGguf, inspectGgufFile, type GgufHeader } from "../gguf.ts";
 import { runtimeLimits } from "../limits.ts";
-import { capabilitiesBy, chooseGraphs, countIn, isRecord, purposeOf, wordIn, type Part, type Settings } from "../onnx/folder.ts"; // prettier-ignore
+import {
+  capabilitiesBy,
+  chooseGraphs,
+  countIn,
+  isRecord,
+  purposeOf,
+  wordIn,
+  type Part,
+  type Settings,
+} from "../onnx/folder.ts";
 import { onnxLimits } from "../onnx/limits.ts";
 import { withFile } from "./bytes.ts";
 import { storeLimits } from "./limits.ts";
@@ -119,7 +128,8 @@ export function planModel(
   const parts = ggufs.toSorted((one, other) => numberOf(one.header) - numberOf(other.header));
   const [first] = parts;
   if (first !== undefined) {
-    if (ggufs.length !== files.length) return refuse(files.find(({ found }) => found.type !== "gguf")?.path ?? "", "GGUF models have no other files"); // prettier-ignore
+    if (ggufs.length !== files.length)
+      return refuse(files.find(({ found }) => found.type !== "gguf")?.path ?? "", "GGUF models have no other files");
     const fault = partsFault(parts);
     if (fault !== undefined) return refuse(fault.path, fault.reason);
     return { main: first.path, card: cardOfGguf(wholeOf(parts.map(({ header }) => header)), first.lora) };
@@ -155,11 +165,16 @@ export function partsFault(
       return { path, reason: "it is not part of the same model as the other files" };
     const [, its, number, of] = partName.exec(path) ?? [];
     const isNamed = stem !== undefined && its === stem && Number(number) === part.number + 1 && Number(of) === count;
-    if (!isNamed) return { path, reason: `it is part ${part.number + 1} of ${count}, and must have this name: name${suffixOf(part.number, count)}` }; // prettier-ignore
+    if (!isNamed)
+      return {
+        path,
+        reason: `it is part ${part.number + 1} of ${count}, and must have this name: name${suffixOf(part.number, count)}`,
+      };
     if (part.number !== index)
       return { path, reason: `it is one of ${count} parts, and part ${index + 1} is not here` };
   }
-  if (parts.length !== count) return { path: first.path, reason: `it is one of ${count} parts, and the others are not here` }; // prettier-ignore
+  if (parts.length !== count)
+    return { path: first.path, reason: `it is one of ${count} parts, and the others are not here` };
   const tensors = parts.reduce((sum, { header }) => sum + (header.part?.tensors ?? 0), 0);
   return tensors === about.ofTensors
     ? undefined
@@ -235,7 +250,8 @@ function cardOfOnnx(main: Graph, graphs: readonly Graph[], files: readonly Looke
   };
   const folder = folderOf(main.path);
   const above = folderOf(folder.slice(0, -1));
-  const config = settingsAt(`${main.path}.json`) ?? settingsAt(`${folder}config.json`) ?? settingsAt(`${above}config.json`) ?? {}; // prettier-ignore
+  const config =
+    settingsAt(`${main.path}.json`) ?? settingsAt(`${folder}config.json`) ?? settingsAt(`${above}config.json`) ?? {};
   const purpose = purposeOf(facts, config);
   const { producer } = main.facts;
   const contextTokens = countIn(config, "max_position_embeddings");

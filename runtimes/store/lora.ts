@@ -37,7 +37,9 @@ export function misfit(adapter: ReadGguf, base: ReadGguf): string | undefined {
     const [wide, high] = [weight.dimensions[0] ?? 1, weight.dimensions[1] ?? 1];
     const [a0, a1] = [a.dimensions[0] ?? 1, a.dimensions[1] ?? 1];
     const [b0, b1] = [b.dimensions[0] ?? 1, b.dimensions[1] ?? 1];
-    const fits = weightName.endsWith("token_embd.weight") ? wide === b1 && high === a1 : wide === a0 && high === b1 && a1 === b0; // prettier-ignore
+    const fits = weightName.endsWith("token_embd.weight")
+      ? wide === b1 && high === a1
+      : wide === a0 && high === b1 && a1 === b0;
     if (!fits) return `${weightName} is ${wide}×${high}, and the LoRA's parts are ${a0}×${a1} and ${b0}×${b1}`;
   }
   return undefined;
@@ -49,7 +51,8 @@ const sliceBytes = 256 * 1024;
 export function notNumbers(bytes: FileBytes, tensors: readonly GgufTensor[]): string | undefined {
   for (const { name, type, offset, bytes: size } of tensors) {
     const look = looks.get(type);
-    if (look === undefined) return `tensor ${name} is of type ${tensorTypes.get(type)?.[0] ?? type}, whose numbers are not looked at here; use F32, F16, BF16 or Q8_0`; // prettier-ignore
+    if (look === undefined)
+      return `tensor ${name} is of type ${tensorTypes.get(type)?.[0] ?? type}, whose numbers are not looked at here; use F32, F16, BF16 or Q8_0`;
     const [step, isNumber] = look;
     const part = sliceBytes - (sliceBytes % step);
     for (let at = 0; at < size; at += part) {

@@ -27,10 +27,17 @@ const isRegistry = /^(?:www\.)?(?:registry\.)?ollama\.(?:ai|com)$/i;
 
 /** Undefined: Ollama takes it for no name. */
 export function parseOllamaName(text: string): OllamaName | undefined {
-  const [isName, scheme = "https", host = registry, namespace = "library", model = "", tag = "latest"] = form.exec(text) ?? [];
+  const [isName, scheme = "https", host = registry, namespace = "library", model = "", tag = "latest"] =
+    form.exec(text) ?? [];
   if (isName === undefined) return undefined;
-  return { scheme: scheme === "http" ? "http" : "https", host: isRegistry.test(host) ? registry : host, namespace, model, tag };
-} // prettier-ignore
+  return {
+    scheme: scheme === "http" ? "http" : "https",
+    host: isRegistry.test(host) ? registry : host,
+    namespace,
+    model,
+    tag,
+  };
+}
 
 /** The name without what it would have anyway: the same text for each way to write it, but for capital letters. */
 export function shortestOf({ scheme, host, namespace, model, tag }: OllamaName): string {
@@ -120,8 +127,13 @@ export function sourceOfName(name: string): string {
 /** Whether somebody may call a model so: Ollama takes it for a name, or it is a source. */
 export function isNamed(name: string): boolean {
   const source = sourceOfName(name);
-  return parseTag(source) !== undefined || parseRepository(source) !== undefined || clusterForm.test(source) || isAddress.test(source);
-} // prettier-ignore
+  return (
+    parseTag(source) !== undefined ||
+    parseRepository(source) !== undefined ||
+    clusterForm.test(source) ||
+    isAddress.test(source)
+  );
+}
 
 const isAddress = /^https?:\/\//i;
 /** A model that other nodes have. */

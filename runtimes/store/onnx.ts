@@ -110,7 +110,8 @@ class Looker {
       if (field.wire !== 2) return;
       if (field.number === 1) this.#node(field, depth);
       if (field.number === 5) this.#tensor(field);
-      if (field.number === 15) this.#fields(field, (part) => void ([1, 2].includes(part.number) && part.wire === 2 && this.#tensor(part))); // prettier-ignore
+      if (field.number === 15)
+        this.#fields(field, (part) => void ([1, 2].includes(part.number) && part.wire === 2 && this.#tensor(part)));
       if (field.number === 11) names?.inputs.push(this.#nameIn(field));
       if (field.number === 12) names?.outputs.push(this.#nameIn(field));
     });
@@ -175,7 +176,6 @@ class Looker {
       this.#externals.length >= storeLimits.onnxExternalsMax &&
       !this.#externals.some((one) => one.location === location)
     )
-      // prettier-ignore
       throw new Refusal("it uses too many other files");
     const offset = Number(external.get("offset") ?? 0);
     const length = external.has("length") ? Number(external.get("length")) : undefined;

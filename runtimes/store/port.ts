@@ -49,7 +49,14 @@ export interface ModelPeers {
   /** The nodes that have a model of this name. */
   find(name: string): Promise<Result<{ readonly model: StoredModel; readonly nodes: readonly string[] }>>;
   /** Hashes of the leaves of a file, compared with its name. */
-  leaves(node: string, file: { readonly digest: string; readonly tree: string; readonly size: number }, signal: AbortSignal): Promise<Result<readonly Uint8Array[]>>; // prettier-ignore
+  leaves(
+    node: string,
+    file: { readonly digest: string; readonly tree: string; readonly size: number },
+    signal: AbortSignal,
+  ): Promise<Result<readonly Uint8Array[]>>;
   /** Bytes of a file. Not compared with anything. */
-  chunk(node: string, at: { readonly digest: string; readonly start: number; readonly end: number }): Promise<Result<Uint8Array>>; // prettier-ignore
+  chunk(
+    node: string,
+    at: { readonly digest: string; readonly start: number; readonly end: number },
+  ): Promise<Result<Uint8Array>>;
 }

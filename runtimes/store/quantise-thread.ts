@@ -3,7 +3,15 @@ import { closeSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
 import type { MessagePort } from "node:worker_threads";
 import { inspectGgufFile } from "../gguf.ts";
 import { storeLimits } from "./limits.ts";
-import { BadWeight, blockNumbers, floatsOf, planQuantised, quantiseBlocks, targetTypes, type QuantiseTarget } from "./quantise.ts"; // prettier-ignore
+import {
+  BadWeight,
+  blockNumbers,
+  floatsOf,
+  planQuantised,
+  quantiseBlocks,
+  targetTypes,
+  type QuantiseTarget,
+} from "./quantise.ts";
 
 /** What is asked of it. `to` does not exist. */
 export interface QuantiseTask {
@@ -86,7 +94,12 @@ type Layout = Extract<ReturnType<typeof inspectGgufFile>["verdict"], { type: "fi
 type Planned = Extract<ReturnType<typeof planQuantised>, { type: "fine" }>["tensors"];
 
 /** The new head: all that the old one says, but for what the weights are, and where. */
-function headOf(old: Buffer, { pairs, alignment, fileTypeAt, hasVersion }: Layout, tensors: Planned, fileType: number): Buffer {
+function headOf(
+  old: Buffer,
+  { pairs, alignment, fileTypeAt, hasVersion }: Layout,
+  tensors: Planned,
+  fileType: number,
+): Buffer {
   const facts = Buffer.from(old.subarray(pairs.from, pairs.to));
   if (fileTypeAt !== undefined) facts.writeUInt32LE(fileType, fileTypeAt - pairs.from);
   const more = [
@@ -108,7 +121,7 @@ function headOf(old: Buffer, { pairs, alignment, fileTypeAt, hasVersion }: Layou
     ...more.map(([key, value]) => Buffer.concat([text(key), u32(4), u32(value)])),
     ...lines,
   ]);
-} // prettier-ignore
+}
 
 function u32(value: number): Buffer {
   const bytes = Buffer.alloc(4);

@@ -12,10 +12,11 @@ export const quantiseTargets = ["Q8_0", "Q4_0"] as const;
 export type QuantiseTarget = (typeof quantiseTargets)[number];
 
 /** The numbers of ggml and of llama.h (`general.file_type`). */
-export const targetTypes: { readonly [Name in QuantiseTarget]: { readonly type: number; readonly fileType: number } } = {
-  Q8_0: { type: 8, fileType: 7 },
-  Q4_0: { type: 2, fileType: 2 },
-}; // prettier-ignore
+export const targetTypes: { readonly [Name in QuantiseTarget]: { readonly type: number; readonly fileType: number } } =
+  {
+    Q8_0: { type: 8, fileType: 7 },
+    Q4_0: { type: 2, fileType: 2 },
+  };
 
 /** Numbers in a block. */
 export const blockNumbers = 32;
@@ -38,7 +39,9 @@ const ends = /^(?:output|token_embd)\.weight$/;
 export function planQuantised(
   tensors: readonly GgufTensor[],
   target: QuantiseTarget,
-): { readonly type: "fine"; readonly tensors: readonly QuantisedTensor[] } | { readonly type: "refused"; readonly reason: string } {
+):
+  | { readonly type: "fine"; readonly tensors: readonly QuantisedTensor[] }
+  | { readonly type: "refused"; readonly reason: string } {
   const isMatrix = ({ name, dimensions: [width = 1, height = 1] }: GgufTensor): boolean =>
     name.endsWith(".weight") && height > 1 && width % blockNumbers === 0 && !stays.test(name);
   const other = tensors.find((tensor) => isMatrix(tensor) && !isFloat(tensor));
@@ -56,7 +59,7 @@ export function planQuantised(
   return made.every(({ from, type }) => from.type === type)
     ? { type: "refused", reason: "there are no weights in it that could become smaller" }
     : { type: "fine", tensors: made };
-} // prettier-ignore
+}
 
 /** A weight that is no number, or too large: with it a model says nothing. */
 export class BadWeight extends Error {}

@@ -30,12 +30,17 @@ export async function quantise({ from, to, target, signal, progress }: QuantiseW
   await rm(temporary, { force: true });
   const { port1, port2 } = new MessageChannel();
   port1.on("message", progress);
-  const pool = new Piscina({ filename: new URL("./quantise-thread.ts", import.meta.url).href, maxThreads: 1, execArgv: [] });
+  const pool = new Piscina({
+    filename: new URL("./quantise-thread.ts", import.meta.url).href,
+    maxThreads: 1,
+    execArgv: [],
+  });
   try {
     const task: QuantiseTask = { from, to: temporary, target, port: port2 };
     // Piscina's type for the list comes from another overload of postMessage than the one it calls.
     const answer = (await pool.run(task, { signal, transferList: [port2] as never })) as QuantiseAnswer;
-    if (answer.type === "refused") throw new PlexusError(failure("MODEL_REFUSED", { file: from, reason: answer.reason }));
+    if (answer.type === "refused")
+      throw new PlexusError(failure("MODEL_REFUSED", { file: from, reason: answer.reason }));
     await rename(temporary, to);
     return answer.bytes;
   } catch (thrown) {
@@ -48,4 +53,4 @@ export async function quantise({ from, to, target, signal, progress }: QuantiseW
     await pool.destroy();
     await rm(temporary, { force: true });
   }
-} // prettier-ignore
+}

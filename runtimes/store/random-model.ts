@@ -7,7 +7,9 @@ const alignment = 32;
 const block = { numbers: 32, bytes: 34 } as const;
 const specials = ["<|endoftext|>"] as const;
 
-type Value = readonly [type: 4 | 5 | 6 | 8, value: number | string] | readonly [type: 9, of: 5 | 8, values: readonly (number | string)[]]; // prettier-ignore
+type Value =
+  | readonly [type: 4 | 5 | 6 | 8, value: number | string]
+  | readonly [type: 9, of: 5 | 8, values: readonly (number | string)[]];
 
 /** Writes it; returns its size. Errors: the system's. */
 export function writeRandomModel(path: string): number {

@@ -44,9 +44,13 @@ export interface FileChecks {
     options: { readonly signal: AbortSignal; readonly look: boolean },
   ): Promise<Checked>;
   /** Looks at the beginning of a file that is still coming. Rejects like `check`. */
-  begin(path: string, name: string, options: { readonly signal: AbortSignal; readonly total: number | undefined }): Promise<EarlyLook>;
+  begin(
+    path: string,
+    name: string,
+    options: { readonly signal: AbortSignal; readonly total: number | undefined },
+  ): Promise<EarlyLook>;
   stop(): Promise<void>;
-} // prettier-ignore
+}
 
 /** What a store needs. */
 export interface StoreOptions {
@@ -311,7 +315,9 @@ class Store implements ModelStore {
       left.length = 0;
       throw thrown;
     };
-    const workers = Array.from({ length: Math.min(storeLimits.filesAtOnceMax, offered.length) }, () => work().catch(stopOthers)); // prettier-ignore
+    const workers = Array.from({ length: Math.min(storeLimits.filesAtOnceMax, offered.length) }, () =>
+      work().catch(stopOthers),
+    );
     const ends = await Promise.allSettled(workers);
     for (const end of ends) if (end.status === "rejected") throw end.reason;
     return fetched;
@@ -369,7 +375,9 @@ class Store implements ModelStore {
       await rm(path, { force: true });
       await rm(`${path}.json`, { force: true });
       const reason = "its SHA-256 is not what it should be";
-      throw new PlexusError(failure("SOURCE_FAILED", { file: file.path, reason, expected: wanted, found: checked.sha256 })); // prettier-ignore
+      throw new PlexusError(
+        failure("SOURCE_FAILED", { file: file.path, reason, expected: wanted, found: checked.sha256 }),
+      );
     }
     if (checked.found.type !== "refused") return fetched;
     await this.#setApart(pull, fetched, checked.found.reason);
@@ -552,18 +560,33 @@ function checkOffer({ files }: OfferedModel, { digest }: PullModel): void {
     throw new PlexusError(failure("MODEL_REFUSED", { reason }));
   };
   if (files.length === 0) refuse("there is no model in it");
-  if (files.length > storeLimits.filesMax) refuse(`it has ${files.length} files, and ${storeLimits.filesMax} are the limit`); // prettier-ignore
-  for (const { path } of files) if (!isPlainPath(path)) refuse(`a file of it is called ${JSON.stringify(path.slice(0, 100))}`); // prettier-ignore
+  if (files.length > storeLimits.filesMax)
+    refuse(`it has ${files.length} files, and ${storeLimits.filesMax} are the limit`);
+  for (const { path } of files)
+    if (!isPlainPath(path)) refuse(`a file of it is called ${JSON.stringify(path.slice(0, 100))}`);
   if (new Set(files.map(({ path }) => path)).size !== files.length) refuse("two of its files have the same name");
   const [only] = files;
   if (digest === undefined) return;
-  if (files.length > 1) throw new PlexusError(failure("BAD_REQUEST", { field: "digest", reason: "the model has several files" })); // prettier-ignore
+  if (files.length > 1)
+    throw new PlexusError(failure("BAD_REQUEST", { field: "digest", reason: "the model has several files" }));
   if (only?.sha256 !== undefined && only.sha256 !== digest)
-    throw new PlexusError(failure("SOURCE_FAILED", { reason: "the source has another file than the digest names", expected: digest, found: only.sha256 })); // prettier-ignore
+    throw new PlexusError(
+      failure("SOURCE_FAILED", {
+        reason: "the source has another file than the digest names",
+        expected: digest,
+        found: only.sha256,
+      }),
+    );
 }
 
 const licenceNeeded = (model: string, { name, text }: NonNullable<OfferedModel["licence"]>): PlexusError =>
-  new PlexusError(failure("LICENCE_NOT_ACCEPTED", { model, licence: name, ...(text !== undefined && { text: text.slice(0, storeLimits.licenceCharsMax) }) })); // prettier-ignore
+  new PlexusError(
+    failure("LICENCE_NOT_ACCEPTED", {
+      model,
+      licence: name,
+      ...(text !== undefined && { text: text.slice(0, storeLimits.licenceCharsMax) }),
+    }),
+  );
 
 /** The system's refusals by their names, so that a full disk is told from a place that may not be read. */
 function asFailure(thrown: unknown): Failure {

@@ -6,9 +6,10 @@ export const elsewhere = (field: string): PlexusError =>
   new PlexusError(
     failure("BAD_REQUEST", {
       field,
-      reason: "this terminal speaks to the cluster of its page alone, as you; leave it out, or run the command where plexus is installed",
+      reason:
+        "this terminal speaks to the cluster of its page alone, as you; leave it out, or run the command where plexus is installed",
     }),
-  ); // prettier-ignore
+  );
 
 export const defaultDataFolder = (): string => "";
 export const userConfigFolder = (): string => "";

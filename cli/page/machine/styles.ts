@@ -1,7 +1,16 @@
 /** What commands use of `node:util`, in a page. */
 const codes: Readonly<Record<string, readonly [number, number]>> = {
-  bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], yellow: [33, 39], blue: [34, 39], magenta: [35, 39], cyan: [36, 39], gray: [90, 39], grey: [90, 39],
-}; // prettier-ignore
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+  blue: [34, 39],
+  magenta: [35, 39],
+  cyan: [36, 39],
+  gray: [90, 39],
+  grey: [90, 39],
+};
 
 export const styleText = (style: string | readonly string[], text: string): string =>
   [style].flat().reduceRight((inner, name) => {

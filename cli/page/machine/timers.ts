@@ -2,7 +2,11 @@
 import { never, running } from "./run.ts";
 
 /** Waits. With `signal` of the caller's own it rejects when that is aborted, as Node's does. */
-export async function setTimeout<T>(delayMs: number, value?: T, options: { readonly signal?: AbortSignal } = {}): Promise<T> {
+export async function setTimeout<T>(
+  delayMs: number,
+  value?: T,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<T> {
   const { ended } = running();
   if (ended.signal.aborted) return never();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -15,4 +19,4 @@ export async function setTimeout<T>(delayMs: number, value?: T, options: { reado
     clearTimeout(timer);
   }
   return ended.signal.aborted ? never() : (value as T);
-} // prettier-ignore
+}

@@ -15,7 +15,19 @@
 import { assert } from "../../../protocols/index.ts";
 import { matched, newFollower, wasRefused, type Follower } from "./followers.ts";
 import { RaftLog } from "./log.ts";
-import type { Addressed, Entry, EntryBody, Mark, Members, Promise, RaftMessage, Ready, Snapshot, Voter, Write } from "./messages.ts"; // prettier-ignore
+import type {
+  Addressed,
+  Entry,
+  EntryBody,
+  Mark,
+  Members,
+  Promise,
+  RaftMessage,
+  Ready,
+  Snapshot,
+  Voter,
+  Write,
+} from "./messages.ts";
 
 export interface CoreOptions<State> {
   readonly node: Voter;
@@ -170,7 +182,8 @@ export class Core<Data, State> {
     const differ = [...voters, ...members.voters].filter(
       (one) => voters.includes(one) !== members.voters.includes(one),
     );
-    if (this.#role !== "leader" || this.#heir !== undefined || differ.length > 1 || members.voters.length === 0) return undefined; // prettier-ignore
+    if (this.#role !== "leader" || this.#heir !== undefined || differ.length > 1 || members.voters.length === 0)
+      return undefined;
     // A member that is named twice would be counted twice.
     const named = [...members.voters, ...members.learners];
     if (new Set(named).size < named.length) return undefined;
@@ -524,7 +537,15 @@ export class Core<Data, State> {
     const upTo = Math.min(this.#commit, this.#durable);
     const apply = upTo > this.#applied ? this.#log.slice(this.#applied + 1, upTo + 1) : [];
     this.#applied = Math.max(this.#applied, upTo);
-    const ready = { write, send: this.#send, sendStored: this.#sendStored, restore, apply, reads: this.#reads, dropped: this.#dropped }; // prettier-ignore
+    const ready = {
+      write,
+      send: this.#send,
+      sendStored: this.#sendStored,
+      restore,
+      apply,
+      reads: this.#reads,
+      dropped: this.#dropped,
+    };
     this.#written = last.index;
     this.#promised = false;
     this.#restore = undefined;
@@ -547,7 +568,10 @@ export class Core<Data, State> {
       const term = this.#log.termAt(follower.next - 1);
       if (sends && term === undefined) return this.#install(node, follower);
       // A follower whose log is not known, or not here any more, hears that there is a leader.
-      const previous = term === undefined || follower.state === "snapshot" ? { index: 0, term: 0 } : { index: follower.next - 1, term }; // prettier-ignore
+      const previous =
+        term === undefined || follower.state === "snapshot"
+          ? { index: 0, term: 0 }
+          : { index: follower.next - 1, term };
       const entries = sends ? this.#log.slice(follower.next, this.#log.last.index + 1, entriesPerMessageMax) : [];
       if (entries.length > 0) {
         const last = follower.next + entries.length - 1;
@@ -557,14 +581,26 @@ export class Core<Data, State> {
           follower.next = last + 1;
         }
       }
-      const message = { type: "append", term: this.term, previous, entries, commit: this.#commit, round: this.#round } as const; // prettier-ignore
+      const message = {
+        type: "append",
+        term: this.term,
+        previous,
+        entries,
+        commit: this.#commit,
+        round: this.#round,
+      } as const;
       this.#send.push({ to: node, message });
     }
   }
 
   #install(node: Voter, follower: Follower): void {
     const index = this.#applied;
-    const snapshot = { index, term: this.#log.termAt(index) as number, members: this.#log.membersAt(index), state: this.#options.snapshot() }; // prettier-ignore
+    const snapshot = {
+      index,
+      term: this.#log.termAt(index) as number,
+      members: this.#log.membersAt(index),
+      state: this.#options.snapshot(),
+    };
     follower.state = "snapshot";
     follower.installing = { index, heartbeats: 0 };
     this.#send.push({ to: node, message: { type: "install", term: this.term, snapshot, round: this.#round } });

@@ -56,7 +56,9 @@ export async function foundVoter(store: Store, { generation, begun, beside = [] 
   const base = begun === undefined ? { index: 0, term: 0 } : firstMark;
   const head = headOp({ generation, applied: base.index, revision: image.revision, base, members });
   const promise = promiseOp({ term: base.term, vote: undefined });
-  await store.batch([...old, head, promise, ...image.rows.map((row) => rowOp(row.key, row)), ...beside], { sync: true }); // prettier-ignore
+  await store.batch([...old, head, promise, ...image.rows.map((row) => rowOp(row.key, row)), ...beside], {
+    sync: true,
+  });
 }
 
 /** The generation whose voter a store is; undefined: of none. Errors: DATA_DAMAGED, DATA_FORMAT_UNKNOWN. */
@@ -96,7 +98,9 @@ export async function loadVoter(
     const { term, body } = unseal(key, bytes, store.location) as { term: number; body: EntryBody<Asked> };
     const index = Number(key.slice(entryPrefix.length));
     if (index !== head.base.index + entries.length + 1)
-      throw new PlexusError(failure("DATA_DAMAGED", { key, file: store.location, reason: "an entry before it is absent" })); // prettier-ignore
+      throw new PlexusError(
+        failure("DATA_DAMAGED", { key, file: store.location, reason: "an entry before it is absent" }),
+      );
     entries.push({ index, term, body });
   }
   const rows: DirectoryRow[] = [];

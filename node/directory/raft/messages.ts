@@ -45,17 +45,36 @@ export interface Snapshot<State> extends Mark {
 /** Each has the sender's term; `vote` with `pre`, and a granted answer to it, the term that the sender would begin (9.6). */
 export type RaftMessage<Data, State> =
   /** `forced`: the leader asked for this election (3.10). */
-  | { readonly type: "vote"; readonly term: number; readonly pre: boolean; readonly forced: boolean; readonly last: Mark }
+  | {
+      readonly type: "vote";
+      readonly term: number;
+      readonly pre: boolean;
+      readonly forced: boolean;
+      readonly last: Mark;
+    }
   | { readonly type: "voted"; readonly term: number; readonly pre: boolean; readonly granted: boolean }
   /** The entries behind `previous`; none: a heartbeat. `round` counts the leader's questions whether it still leads (6.4). */
-  | { readonly type: "append"; readonly term: number; readonly previous: Mark; readonly entries: readonly Entry<Data>[]; readonly commit: number; readonly round: number }
+  | {
+      readonly type: "append";
+      readonly term: number;
+      readonly previous: Mark;
+      readonly entries: readonly Entry<Data>[];
+      readonly commit: number;
+      readonly round: number;
+    }
   /** `match`: the sender's disk has the leader's entries up to it. */
   | { readonly type: "appended"; readonly term: number; readonly match: number; readonly round: number }
   /** The sender has not `previous`; `hint`: the last mark of its log that may be the leader's, too. */
-  | { readonly type: "refused"; readonly term: number; readonly previous: number; readonly hint: Mark; readonly round: number }
+  | {
+      readonly type: "refused";
+      readonly term: number;
+      readonly previous: number;
+      readonly hint: Mark;
+      readonly round: number;
+    }
   | { readonly type: "install"; readonly term: number; readonly snapshot: Snapshot<State>; readonly round: number }
   /** Have yourself elected now (3.10). */
-  | { readonly type: "lead"; readonly term: number }; // prettier-ignore
+  | { readonly type: "lead"; readonly term: number };
 
 /** What is to be written, whole and in order; synced before `stored` is told of it. */
 export interface Write<Data, State> {

@@ -5,7 +5,8 @@ import { decodeFromPeer, encode } from "../../../protocols/index.ts";
 import type { Asked } from "./rows.ts";
 import type { VoterMessage } from "./voter.ts";
 
-const closed = <Fields extends Parameters<typeof Type.Object>[0]>(fields: Fields) => Type.Object(fields, { additionalProperties: false }); // prettier-ignore
+const closed = <Fields extends Parameters<typeof Type.Object>[0]>(fields: Fields) =>
+  Type.Object(fields, { additionalProperties: false });
 const count = Type.Integer({ minimum: 0 });
 const term = count;
 const node = Type.String({ minLength: 1, maxLength: 256 });
@@ -21,7 +22,11 @@ const change = closed({
   revision: count,
   guard: Type.Optional(Type.Union([guard, Type.Undefined()])),
 });
-const home = closed({ endpoints: Type.Array(Type.String({ maxLength: 500 }), { minItems: 1, maxItems: 9 }), prefix: Type.String({ maxLength: 256 }), generation: Type.Optional(count) }); // prettier-ignore
+const home = closed({
+  endpoints: Type.Array(Type.String({ maxLength: 500 }), { minItems: 1, maxItems: 9 }),
+  prefix: Type.String({ maxLength: 256 }),
+  generation: Type.Optional(count),
+});
 const departure = closed({ home, revision: count });
 const body = Type.Union([
   closed({ type: Type.Literal("data"), data: change }),
@@ -38,13 +43,20 @@ const check = checkOf(
   Type.Union([
     closed({ type: Type.Literal("vote"), term, pre: Type.Boolean(), forced: Type.Boolean(), last: closed(mark) }),
     closed({ type: Type.Literal("voted"), term, pre: Type.Boolean(), granted: Type.Boolean() }),
-    closed({ type: Type.Literal("append"), term, previous: closed(mark), entries: Type.Array(entry), commit: count, round: count }),
+    closed({
+      type: Type.Literal("append"),
+      term,
+      previous: closed(mark),
+      entries: Type.Array(entry),
+      commit: count,
+      round: count,
+    }),
     closed({ type: Type.Literal("appended"), term, match: count, round: count }),
     closed({ type: Type.Literal("refused"), term, previous: count, hint: closed(mark), round: count }),
     closed({ type: Type.Literal("install"), term, snapshot: closed({ ...mark, members, state }), round: count }),
     closed({ type: Type.Literal("lead"), term }),
   ]),
-); // prettier-ignore
+);
 
 const asked = checkOf(Type.Union([change, departure]));
 

@@ -147,22 +147,25 @@ class RunningVoter implements Voter {
       restored,
     );
     const disk = new VoterDisk(store, head, restored.entries.length);
-    this.#life = new Life({ core, rows, disk, store, limits: this.#limits }, {
-      send: (to, message) => this.#ports.lines.send(to, message),
-      tell: (key, revision, row) => {
-        this.#ports.decided?.(key, revision, row?.value);
-        this.#watches.tell(key, revision, row);
+    this.#life = new Life(
+      { core, rows, disk, store, limits: this.#limits },
+      {
+        send: (to, message) => this.#ports.lines.send(to, message),
+        tell: (key, revision, row) => {
+          this.#ports.decided?.(key, revision, row?.value);
+          this.#watches.tell(key, revision, row);
+        },
+        turned: (life) => this.#turned(life),
+        departed: (home) => {
+          this.#watches.stale();
+          for (const listener of this.#movedListeners) listener(home);
+        },
+        failed: (error) => {
+          log.error("directory.voter.failed", { error });
+          this.#reopen();
+        },
       },
-      turned: (life) => this.#turned(life),
-      departed: (home) => {
-        this.#watches.stale();
-        for (const listener of this.#movedListeners) listener(home);
-      },
-      failed: (error) => {
-        log.error("directory.voter.failed", { error });
-        this.#reopen();
-      },
-    }); // prettier-ignore
+    );
     this.#tick();
     this.#life.schedule();
   }
@@ -487,7 +490,13 @@ class Life {
     // All rows are new: those that the disk has are deleted in the same batch.
     const { rows } = restore === undefined ? { rows: [] } : this.rows.takeUnwritten();
     const { revision, home } = this.rows;
-    const head = restore && { applied: restore.index, revision, base: { index: restore.index, term: restore.term }, members: restore.members, ...(home && { home }) }; // prettier-ignore
+    const head = restore && {
+      applied: restore.index,
+      revision,
+      base: { index: restore.index, term: restore.term },
+      members: restore.members,
+      ...(home && { home }),
+    };
     this.#do({
       sync: true,
       ...(head && { reads: true }),

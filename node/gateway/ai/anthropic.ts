@@ -1,6 +1,15 @@
 /** Anthropic: messages, and how many tokens they would take. */
 import { Type, type Static } from "typebox";
-import type { ChatMessage, GenerationAnswer, Media, Result, Thinking, ToolCall, ToolChoice, WrittenTexts } from "../../../protocols/index.ts"; // prettier-ignore
+import type {
+  ChatMessage,
+  GenerationAnswer,
+  Media,
+  Result,
+  Thinking,
+  ToolCall,
+  ToolChoice,
+  WrittenTexts,
+} from "../../../protocols/index.ts";
 import { ok, writtenAt } from "../../../protocols/index.ts";
 import type { GatewayContext } from "../options.ts";
 import { demand } from "../refusals.ts";
@@ -201,11 +210,23 @@ function readChoice(given: Conversation["tool_choice"]): Result<ToolChoice | und
   }
 }
 
-function readConversation(body: Conversation, at: GatewayContext, reader: MediaReader, written: WrittenTexts | null): Pick<Wanted, "messages" | "tools" | "toolChoice" | "places"> {
+function readConversation(
+  body: Conversation,
+  at: GatewayContext,
+  reader: MediaReader,
+  written: WrittenTexts | null,
+): Pick<Wanted, "messages" | "tools" | "toolChoice" | "places"> {
   checkMessages(body.messages.length, at);
   const tools = (body.tools ?? []).map(({ type, name, description, input_schema: parameters, strict }, index) =>
     isAbsent(type) || type === "custom"
-      ? demand(readTool(`/tools/${index}`, { name, description: description ?? null, parameters: parameters ?? null, strict: strict ?? null }))
+      ? demand(
+          readTool(`/tools/${index}`, {
+            name,
+            description: description ?? null,
+            parameters: parameters ?? null,
+            strict: strict ?? null,
+          }),
+        )
       : refuse(`/tools/${index}/type`, `${type} is not supported: the node runs no tools of its own here`),
   );
   const choice = demand(readChoice(body.tool_choice));
@@ -214,7 +235,7 @@ function readConversation(body: Conversation, at: GatewayContext, reader: MediaR
     places: placesOf(tools, (place) => `/tools/${place}/input_schema`, "/output_config/format/schema"),
     ...demand(checkTools(tools, choice, { tools: "/tools", choice: "/tool_choice" }, at.limits)),
   };
-} // prettier-ignore
+}
 
 function readRequest(body: Body, at: GatewayContext, reader: MediaReader, written: WrittenTexts | null): Wanted {
   const config = (body as Fields)["output_config"];

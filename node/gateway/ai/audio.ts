@@ -36,7 +36,15 @@ const formats: Readonly<Record<string, string>> = {
 };
 
 /** Types of sound by what file names end in. */
-const soundTypes: Readonly<Record<string, string>> = { ...formats, m4a: "audio/mp4", mp4: "audio/mp4", mpga: "audio/mpeg", mpeg: "audio/mpeg", ogg: "audio/ogg", webm: "audio/webm" }; // prettier-ignore
+const soundTypes: Readonly<Record<string, string>> = {
+  ...formats,
+  m4a: "audio/mp4",
+  mp4: "audio/mp4",
+  mpga: "audio/mpeg",
+  mpeg: "audio/mpeg",
+  ogg: "audio/ogg",
+  webm: "audio/webm",
+};
 
 /** `constructor` and the like are in every object. */
 const ownOf = (table: Readonly<Record<string, string>>, name: string): string | undefined =>
@@ -48,7 +56,11 @@ const clockOf = (ms: number, point: string): string => {
   const pad = (value: number, width: number): string => String(Math.floor(value)).padStart(width, "0");
   return `${pad(ms / 3_600_000, 2)}:${pad((ms / 60_000) % 60, 2)}:${pad((ms / 1_000) % 60, 2)}${point}${pad(ms % 1_000, 3)}`;
 };
-const textOf = (spoken: Spoken): string => spoken.map(({ text }) => text).join("").trim(); // prettier-ignore
+const textOf = (spoken: Spoken): string =>
+  spoken
+    .map(({ text }) => text)
+    .join("")
+    .trim();
 
 /** How a transcript is told. */
 type TranscriptForm =
@@ -79,7 +91,12 @@ const vttOf = (spoken: Spoken): string => `WEBVTT\n\n${captions(spoken, ".", fal
 /** The forms in which a transcript is told. */
 const transcripts: Readonly<Record<string, TranscriptForm>> = {
   json: { type: "json", tell: (spoken) => ({ text: textOf(spoken) }) },
-  text: { type: "text", contentType: "text/plain; charset=utf-8", tell: (spoken) => `${textOf(spoken)}\n`, soFar: textOf },
+  text: {
+    type: "text",
+    contentType: "text/plain; charset=utf-8",
+    tell: (spoken) => `${textOf(spoken)}\n`,
+    soFar: textOf,
+  },
   verbose_json: {
     type: "json",
     tell: (spoken, { language, durationMs }, task) => ({
@@ -93,7 +110,7 @@ const transcripts: Readonly<Record<string, TranscriptForm>> = {
   srt: { type: "text", contentType: "application/x-subrip; charset=utf-8", tell: srtOf, soFar: srtOf },
   // A block that says only that it is a note: readers of captions skip it.
   vtt: { type: "text", contentType: "text/vtt; charset=utf-8", tell: vttOf, soFar: vttOf, beat: "NOTE\n\n" },
-}; // prettier-ignore
+};
 
 /** The fields of a form as those of a body in JSON: lists are written with brackets, and numbers and truths as texts. */
 function fieldsIn(form: FormData): Fields {

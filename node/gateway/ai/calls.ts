@@ -116,12 +116,19 @@ export function nearOf(budgets: CallNotices["budgets"]): Readonly<Record<string,
 }
 
 /** `look/people/0#pattern`: whose, where, and by which keyword. */
-const wordsOf = (fault: Unfit | undefined): string => fault === undefined ? "" : `${fault.tool ?? ""}${fault.at}#${fault.keyword}`; // prettier-ignore
+const wordsOf = (fault: Unfit | undefined): string =>
+  fault === undefined ? "" : `${fault.tool ?? ""}${fault.at}#${fault.keyword}`;
 
 /** Says in a header what of an answer does not fit its schemas, where nothing of it is sent yet. */
 function tellUnfit(reply: FastifyReply, faults: readonly Unfit[]): void {
   if (reply.sent || reply.hasHeader("x-plexus-warning")) return;
-  reply.header("x-plexus-warning", faults.map((fault) => headerText(wordsOf(fault))).join(", ").slice(0, 1_000)); // prettier-ignore
+  reply.header(
+    "x-plexus-warning",
+    faults
+      .map((fault) => headerText(wordsOf(fault)))
+      .join(", ")
+      .slice(0, 1_000),
+  );
 }
 
 /** Says in headers where an answer comes from. Of several choices the first says it. */

@@ -103,7 +103,7 @@ export const chatRequest = Type.Object({
   parallel_tool_calls: maybe(Type.Boolean()),
   continue_final_message: maybe(Type.Boolean()),
   ...dialectFields,
-}); // prettier-ignore
+});
 type Body = Static<typeof chatRequest>;
 
 const useTools = "functions are not supported in this old form; use tools and tool_choice";
@@ -135,8 +135,12 @@ function readChat(body: Body, at: GatewayContext, reader: MediaReader): Wanted {
     // Who says otherwise wants a message behind the last one.
     messages: body.continue_final_message === false ? messages : begunIn(messages),
     sampling: readSampling({
-      temperature: body.temperature, topP: body.top_p, topK: body.top_k, minP: body.min_p,
-      seed: body.seed ?? body.random_seed, maxTokens: body.max_completion_tokens ?? body.max_tokens,
+      temperature: body.temperature,
+      topP: body.top_p,
+      topK: body.top_k,
+      minP: body.min_p,
+      seed: body.seed ?? body.random_seed,
+      maxTokens: body.max_completion_tokens ?? body.max_tokens,
     }),
     stop: demand(readStops("/stop", body.stop)),
     ...demand(checkTools(offered, chosen.choice, { tools: "/tools", choice: "/tool_choice" }, at.limits)),
@@ -146,7 +150,7 @@ function readChat(body: Body, at: GatewayContext, reader: MediaReader): Wanted {
     ...(body.logprobs === true && { logprobs: body.top_logprobs ?? 0 }),
     parallel: body.parallel_tool_calls !== false,
   };
-} // prettier-ignore
+}
 
 /** A choice among tools: in words, a function by its name (in `function` or beside the type), or some of the tools. */
 export function readChoice(
@@ -173,11 +177,11 @@ export function readChoice(
 function readMessage(path: string, message: Body["messages"][number], reader: MediaReader): ChatMessage {
   const role = Object.hasOwn(rolesOf, message.role) ? rolesOf[message.role] : undefined;
   if (message.role === "function") refuse(`${path}/role`, useTools);
-  if (role === undefined)
-    return refuse(`${path}/role`, "must be system, developer, user, assistant or tool");
+  if (role === undefined) return refuse(`${path}/role`, "must be system, developer, user, assistant or tool");
   if (!isEmpty((message as Fields)["function_call"] ?? {})) refuse(`${path}/function_call`, useTools);
   const media: Media[] = [];
-  const parts = typeof message.content === "string" ? [{ type: "text", text: message.content }] : (message.content ?? []);
+  const parts =
+    typeof message.content === "string" ? [{ type: "text", text: message.content }] : (message.content ?? []);
   let content = "";
   for (const one of parts) {
     const taken = readPart(`${path}/content`, one, role, reader);
@@ -200,7 +204,7 @@ function readMessage(path: string, message: Body["messages"][number], reader: Me
     ...(calls.length > 0 && { calls }),
     ...(role === "tool" && { callId }),
   };
-} // prettier-ignore
+}
 
 function readPart(path: string, one: Static<typeof part>, role: Role, reader: MediaReader): string | Media {
   if (one.type === "text" && one.text !== undefined) return one.text;

@@ -23,7 +23,11 @@ export function harmsAmong(labels: readonly string[]): readonly string[] {
 }
 
 /** What of a text's scores makes it flagged: a class by itself from a half on, or the likeliest one where they exclude each other. */
-export function judged({ labels, exclusive }: EngineAnswer<"classify">, scores: ArrayLike<number>, sorts: readonly string[]) {
+export function judged(
+  { labels, exclusive }: EngineAnswer<"classify">,
+  scores: ArrayLike<number>,
+  sorts: readonly string[],
+) {
   const likeliest = best(scores);
   const of = sorts.map((label) => {
     const at = labels.indexOf(label);
@@ -35,7 +39,7 @@ export function judged({ labels, exclusive }: EngineAnswer<"classify">, scores: 
     categories: Object.fromEntries(of.map(({ label, flagged }) => [label, flagged])),
     category_scores: Object.fromEntries(of.map(({ label, score }) => [label, score])),
   };
-} // prettier-ignore
+}
 
 const best = (scores: ArrayLike<number>): number =>
   Array.from(scores).reduce((most, score, at, all) => (score > (all[most] ?? -1) ? at : most), 0);
@@ -78,7 +82,9 @@ export function addClassification(surface: Surface): void {
     const { model, answer } = await ask(posted, name);
     const sorts = harmsAmong(answer.labels);
     if (sorts.length === 0)
-      throw new PlexusError(failure("MODEL_UNSUPPORTED", { model, capability: "moderation", labels: answer.labels.slice(0, 16) })); // prettier-ignore
+      throw new PlexusError(
+        failure("MODEL_UNSUPPORTED", { model, capability: "moderation", labels: answer.labels.slice(0, 16) }),
+      );
     return {
       id: newId(at, "modr-"),
       model: name || model,

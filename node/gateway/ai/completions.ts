@@ -4,7 +4,21 @@ import type { GenerationAnswer, TokenLogprob } from "../../../protocols/index.ts
 import { demand } from "../refusals.ts";
 import { together, type Asking } from "./calls.ts";
 import { bytesOf, finishOf, nameOf, usageOf } from "./chat.ts";
-import { add, dialectFields, maybe, nothingWritten, readForm, readFormat, readSampling, readStops, readText, readThinking, type Fields, type Wanted, type Written } from "./conversation.ts"; // prettier-ignore
+import {
+  add,
+  dialectFields,
+  maybe,
+  nothingWritten,
+  readForm,
+  readFormat,
+  readSampling,
+  readStops,
+  readText,
+  readThinking,
+  type Fields,
+  type Wanted,
+  type Written,
+} from "./conversation.ts";
 import { openAiError } from "./errors.ts";
 import { refuse } from "./media.ts";
 import { streamed, streams } from "./outgoing.ts";
@@ -39,7 +53,8 @@ function createOffsets(): (one: TokenLogprob) => number {
 }
 
 /** As OpenAI calls a token in this form. */
-const oldNameOf = (one: Pick<TokenLogprob, "token" | "bytes">): string => `${one.bytes === undefined ? "" : "bytes:"}${nameOf(one)}`; // prettier-ignore
+const oldNameOf = (one: Pick<TokenLogprob, "token" | "bytes">): string =>
+  `${one.bytes === undefined ? "" : "bytes:"}${nameOf(one)}`;
 
 /** The older form of probabilities: lists beside each other. */
 function listsOf(told: readonly TokenLogprob[], offsetOf: (one: TokenLogprob) => number) {

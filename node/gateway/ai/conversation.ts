@@ -80,12 +80,15 @@ const stopTextsMax = 8;
 const stopCharsMax = 64;
 
 /** Texts that end an answer. */
-export function readStops(path: string, given: string | readonly string[] | null | undefined): Result<readonly string[]> {
+export function readStops(
+  path: string,
+  given: string | readonly string[] | null | undefined,
+): Result<readonly string[]> {
   const stop = typeof given === "string" ? [given] : (given ?? []);
   if (stop.length > stopTextsMax || stop.some((text) => text === "" || text.length > stopCharsMax))
     return wrong(path, `at most ${stopTextsMax} texts of 1 to ${stopCharsMax} characters`);
   return ok(stop);
-} // prettier-ignore
+}
 
 /** A text of a prompt. */
 export function readText(path: string, text: string): Result<string> {
@@ -255,7 +258,11 @@ export function readEffort(path: string, effort: unknown): Result<Thinking | und
 export function readThinking(body: Fields): Result<Thinking | undefined> {
   const { thinking, reasoning, chat_template_kwargs: kwargs } = body as Readonly<Record<string, unknown>>;
   const of = (holder: unknown, name: string): unknown => (isFields(holder) ? holder[name] : undefined);
-  const all: readonly (readonly [path: string, value: unknown, read: (path: string, value: unknown) => Result<Thinking | undefined>])[] = [
+  const all: readonly (readonly [
+    path: string,
+    value: unknown,
+    read: (path: string, value: unknown) => Result<Thinking | undefined>,
+  ])[] = [
     ["/reasoning_effort", body["reasoning_effort"], readEffort],
     ["/reasoning/effort", of(reasoning, "effort"), readEffort],
     ["/reasoning/enabled", of(reasoning, "enabled"), readSwitch],
@@ -265,7 +272,7 @@ export function readThinking(body: Fields): Result<Thinking | undefined> {
     ["/chat_template_kwargs/enable_thinking", of(kwargs, "enable_thinking"), readSwitch],
     ["/chat_template_kwargs/thinking", of(kwargs, "thinking"), readSwitch],
     ["/chat_template_kwargs/reasoning_effort", of(kwargs, "reasoning_effort"), readEffort],
-  ]; // prettier-ignore
+  ];
   for (const [path, value, read] of all) if (!isAbsent(value)) return read(path, value);
   return ok(undefined);
 }

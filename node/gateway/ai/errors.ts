@@ -22,7 +22,10 @@ export function wireOf({ url = "", headers }: Pick<IncomingMessage, "url" | "hea
 
 /** `/messages/0/role` → `messages[0].role`, as these interfaces name a parameter. */
 const paramOf = (path: string): string =>
-  path.replaceAll(/\/(\d+)(?=\/|$)/g, "[$1]").slice(1).replaceAll("/", "."); // prettier-ignore
+  path
+    .replaceAll(/\/(\d+)(?=\/|$)/g, "[$1]")
+    .slice(1)
+    .replaceAll("/", ".");
 
 /** Everything that is known, in a sentence, and the parameter that it is about. */
 function told(reason: Failure): { readonly message: string; readonly param: string | null } {

@@ -9,8 +9,10 @@ const imageRequest = Type.Object({
   model: Type.String({ maxLength: 200 }),
   prompt: Type.String(),
   n: maybe(Type.Integer({ minimum: 1, maximum: 10 })),
-  size: maybe(Type.String({ pattern: "^(auto|[1-9][0-9]{1,3}x[1-9][0-9]{1,3})$", description: "auto, or like 512x512" })),
-}); // prettier-ignore
+  size: maybe(
+    Type.String({ pattern: "^(auto|[1-9][0-9]{1,3}x[1-9][0-9]{1,3})$", description: "auto, or like 512x512" }),
+  ),
+});
 
 /** Adds it. */
 export function addImages(surface: Surface): void {

@@ -27,7 +27,16 @@ import type { Surface } from "./surface.ts";
 /** Adds all of them. */
 export function addAiRoutes(app: FastifyInstance, at: GatewayContext): Responses {
   const surface: Surface = { app, at, calls: createCalls(at), models: createModels(at) };
-  for (const add of [addChat, addCompletions, addEmbeddings, addClassification, addAudio, addImages, addAnthropic, addOllama])
+  for (const add of [
+    addChat,
+    addCompletions,
+    addEmbeddings,
+    addClassification,
+    addAudio,
+    addImages,
+    addAnthropic,
+    addOllama,
+  ])
     add(surface);
   return addResponses(surface);
-} // prettier-ignore
+}

@@ -41,9 +41,8 @@ export function createKept<Value>(
     count(user, -bytes);
   };
   const removeOldest = (user?: string): void => {
-    for (const [id, entry] of entries)
-      if (user === undefined || entry.user === user) return remove(id, entry);
-  }; // prettier-ignore
+    for (const [id, entry] of entries) if (user === undefined || entry.user === user) return remove(id, entry);
+  };
   const sweep = (): void => {
     for (const [id, entry] of entries)
       if (entry.untilMs <= nowMs()) remove(id, entry);

@@ -74,11 +74,14 @@ export interface Models {
 }
 
 /** What is called so but for capital letters, as Ollama and Hugging Face find names; undefined: nothing is, or several are. */
-function onlyAlike(all: readonly (readonly [name: string | undefined, of: string])[], wanted: string): string | undefined {
+function onlyAlike(
+  all: readonly (readonly [name: string | undefined, of: string])[],
+  wanted: string,
+): string | undefined {
   const alike = new Set(all.flatMap(([name, of]) => (name?.toLowerCase() === wanted.toLowerCase() ? [of] : [])));
   const [only] = alike;
   return alike.size === 1 ? only : undefined;
-} // prettier-ignore
+}
 
 /** Makes it. */
 export function createModels(at: GatewayContext): Models {

@@ -189,9 +189,7 @@ const readThink = (think: unknown): Thinking =>
     : refuse("/think", "must be true, false, low, medium or high");
 
 const readImages = (path: string, given: readonly string[] | null | undefined, reader: MediaReader): readonly Media[] =>
-  (given ?? []).map((data, index) =>
-    demand(reader.base64(`${path}/${index}`, { mediaType: imageType(data), data })),
-  ); // prettier-ignore
+  (given ?? []).map((data, index) => demand(reader.base64(`${path}/${index}`, { mediaType: imageType(data), data })));
 
 /** Calls have no ids on this wire: an answer belongs to the first open call of its tool, or to the first open one. */
 function readMessages(
@@ -236,12 +234,21 @@ function readMessages(
         return refuse(`${path}/role`, "must be system, user, assistant or tool");
     }
   });
-} // prettier-ignore
+}
 
 const logprobsOf = (told: readonly TokenLogprob[] | undefined) =>
   told === undefined || told.length === 0
     ? {}
-    : { logprobs: told.map(({ logprob, top = [], ...named }) => ({ token: nameOf(named), logprob, bytes: bytesOf(named), ...(top.length > 0 && { top_logprobs: top.map((one) => ({ token: nameOf(one), logprob: one.logprob, bytes: bytesOf(one) })) }) })) }; // prettier-ignore
+    : {
+        logprobs: told.map(({ logprob, top = [], ...named }) => ({
+          token: nameOf(named),
+          logprob,
+          bytes: bytesOf(named),
+          ...(top.length > 0 && {
+            top_logprobs: top.map((one) => ({ token: nameOf(one), logprob: one.logprob, bytes: bytesOf(one) })),
+          }),
+        })),
+      };
 
 const callOf = ({ name, arguments: text }: ToolCall) => ({ function: { name, arguments: writtenArguments(text) } });
 
@@ -259,13 +266,21 @@ const detailsOf = (info: ModelInfo | undefined) => ({
   parameter_size: "",
   quantization_level: "",
 });
-const words: Readonly<Record<string, string>> = { chat: "completion", tools: "tools", vision: "vision", embed: "embedding", hearing: "audio" }; // prettier-ignore
+const words: Readonly<Record<string, string>> = {
+  chat: "completion",
+  tools: "tools",
+  vision: "vision",
+  embed: "embedding",
+  hearing: "audio",
+};
 
 /** Without encryption only where that is asked for, and only what can be asked so. */
 function checkProtocol(source: string, insecure: boolean): void {
-  if (source.startsWith("ollama:http://") && !insecure) refuse("/model", "insecure protocol http: it takes the field insecure");
-  if (insecure && !/^(?:ollama:)?http:\/\//.test(source)) refuse("/insecure", "only a name with http:// is asked for without encryption");
-} // prettier-ignore
+  if (source.startsWith("ollama:http://") && !insecure)
+    refuse("/model", "insecure protocol http: it takes the field insecure");
+  if (insecure && !/^(?:ollama:)?http:\/\//.test(source))
+    refuse("/insecure", "only a name with http:// is asked for without encryption");
+}
 
 /** Adds it. */
 export function addOllama(surface: Surface): void {

@@ -36,8 +36,10 @@ export interface StreamForm {
 const eventStream = {
   contentType: "text/event-stream; charset=utf-8",
   note: (facts: Readonly<Record<string, string>>) =>
-    `${Object.entries(facts).map(([name, value]) => `: ${name}: ${value}\n`).join("")}\n`,
-}; // prettier-ignore
+    `${Object.entries(facts)
+      .map(([name, value]) => `: ${name}: ${value}\n`)
+      .join("")}\n`,
+};
 
 /** The forms there are. */
 export const streams = {
@@ -160,9 +162,13 @@ class StreamedAnswer implements Outgoing {
       if (value !== undefined) raw.setHeader(name, value);
     raw.on("error", () => undefined);
     // A proxy that buffers would turn the stream into one late answer.
-    raw.writeHead(200, { "content-type": this.#form.contentType, "cache-control": "no-cache", "x-accel-buffering": "no" });
+    raw.writeHead(200, {
+      "content-type": this.#form.contentType,
+      "cache-control": "no-cache",
+      "x-accel-buffering": "no",
+    });
     this.#saidAtMs = this.#at.clock.monotonicMs();
     this.#listen();
     return raw;
-  } // prettier-ignore
+  }
 }

@@ -5,7 +5,15 @@
  *  Whole responses are made by the same steps, with nobody to tell. */
 import { parseWithin, type Failure, type GenerationAnswer, type GenerationPart } from "../../../protocols/index.ts";
 import { logprobOf } from "./chat.ts";
-import { add, nothingWritten, warningsOf, type AddedPiece, type Fields, type Wanted, type WrittenCall } from "./conversation.ts"; // prettier-ignore
+import {
+  add,
+  nothingWritten,
+  warningsOf,
+  type AddedPiece,
+  type Fields,
+  type Wanted,
+  type WrittenCall,
+} from "./conversation.ts";
 import { responseError } from "./errors.ts";
 
 /** A response as clients see it. */

@@ -124,7 +124,11 @@ const roles: Readonly<Record<string, ChatMessage["role"]>> = {
 const textTypes = new Set(["input_text", "output_text", "text"]);
 
 /** Reads the parts of an item's content. */
-function readParts(path: string, content: unknown, reader: MediaReader): { readonly text: string; readonly media: readonly Media[] } {
+function readParts(
+  path: string,
+  content: unknown,
+  reader: MediaReader,
+): { readonly text: string; readonly media: readonly Media[] } {
   if (typeof content === "string") return { text: demand(readText(path, content)), media: [] };
   if (!Array.isArray(content)) return refuse(path, "must be a text or parts");
   const media: Media[] = [];
@@ -137,11 +141,15 @@ function readParts(path: string, content: unknown, reader: MediaReader): { reado
     else if (type === "refusal" && typeof part["refusal"] === "string") text += demand(readText(at, part["refusal"]));
     else if (type === "input_image" && typeof url === "string") media.push(demand(reader.url(`${at}/image_url`, url)));
     else if (type === "input_audio" && isFields(sound) && typeof sound["data"] === "string")
-      media.push(demand(reader.base64(`${at}/input_audio`, { mediaType: `audio/${String(sound["format"])}`, data: sound["data"] })));
+      media.push(
+        demand(
+          reader.base64(`${at}/input_audio`, { mediaType: `audio/${String(sound["format"])}`, data: sound["data"] }),
+        ),
+      );
     else refuse(at, `${String(type)} is not supported; only texts, input_image with a data: URL and input_audio are`);
   }
   return { text, media };
-} // prettier-ignore
+}
 
 /** Reads items into messages of the port. Calls that follow each other, or a text of the assistant, are one message there. */
 function readItems(items: readonly Item[], reader: MediaReader): readonly ChatMessage[] {
@@ -166,7 +174,8 @@ function readItems(items: readonly Item[], reader: MediaReader): readonly ChatMe
         made.add(id);
         const call: ToolCall = demand(readCall(path, { id, name, arguments: text }));
         const last = messages.at(-1);
-        if (last?.role === "assistant") messages[messages.length - 1] = { ...last, calls: [...(last.calls ?? []), call] };
+        if (last?.role === "assistant")
+          messages[messages.length - 1] = { ...last, calls: [...(last.calls ?? []), call] };
         else messages.push({ role: "assistant", content: "", calls: [call] });
         break;
       }
@@ -186,11 +195,14 @@ function readItems(items: readonly Item[], reader: MediaReader): readonly ChatMe
       case "reasoning":
         break;
       default:
-        return refuse(`${path}/type`, `${typeof type === "string" ? type : "this"} is not supported; only messages, calls of functions and their outputs are`);
+        return refuse(
+          `${path}/type`,
+          `${typeof type === "string" ? type : "this"} is not supported; only messages, calls of functions and their outputs are`,
+        );
     }
   }
   return messages;
-} // prettier-ignore
+}
 
 /** One that says nothing of itself but its id is a reference. */
 const sortOf = ({ type, role, content, id }: Item): unknown =>
@@ -206,16 +218,20 @@ async function resolved(
 ): Promise<readonly Item[]> {
   const isBefore = new Set(before.map(({ id }) => String(id)));
   const beside = new Map(given.filter((one) => !isReference(one)).map((one) => [String(one["id"]), one]));
-  const asked = given.filter(isReference).map(({ id }) => String(id)).filter((id) => !isBefore.has(id) && !beside.has(id)); // prettier-ignore
+  const asked = given
+    .filter(isReference)
+    .map(({ id }) => String(id))
+    .filter((id) => !isBefore.has(id) && !beside.has(id));
   const kept = asked.length === 0 ? new Map<string, Item>() : await find([...new Set(asked)]);
   return given.flatMap((one, index) => {
     if (!isReference(one)) return [one];
     const id = String(one["id"]);
     if (isBefore.has(id)) return [];
-    const missing = "no item of this id is kept: responses are kept for a while, by the node that answered, which has to be up; send the item itself";
+    const missing =
+      "no item of this id is kept: responses are kept for a while, by the node that answered, which has to be up; send the item itself";
     return [kept.get(id) ?? beside.get(id) ?? refuse(`/input/${index}/id`, missing)];
   });
-} // prettier-ignore
+}
 
 /** What was kept comes along to the engine: together with what is new it has the bounds of a request that says all of it. */
 function checkContinued({ messages, ...others }: Wanted, at: GatewayContext): void {

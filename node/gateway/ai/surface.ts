@@ -69,7 +69,8 @@ export function addPost<S extends TSchema>(
     (request, reply) =>
       whileAsked(request, reply, (asking) => {
         checkFields(path, request.body as Fields, reply, betasOf(request));
-        const work = (asked: Asking): Promise<unknown> => serve({ body: request.body as Static<S>, asking: asked, request, reply }); // prettier-ignore
+        const work = (asked: Asking): Promise<unknown> =>
+          serve({ body: request.body as Static<S>, asking: asked, request, reply });
         return about.isMedia === true ? work(asking) : answeredWhole(asking, reply, at, work);
       }),
   );
@@ -99,11 +100,15 @@ const ignored = (names: readonly string[]): string =>
   names.map((name) => encodeURIComponent(name.slice(0, 64).toWellFormed())).join(", ");
 
 /** Refuses a request whose texts are more than one message between nodes takes beside its media. */
-export function checkTexts({ request }: { readonly request: Pick<FastifyRequest, "bodyBytes"> }, at: GatewayContext, media?: MediaReader): void {
+export function checkTexts(
+  { request }: { readonly request: Pick<FastifyRequest, "bodyBytes"> },
+  at: GatewayContext,
+  media?: MediaReader,
+): void {
   const max = at.limits.completionBytesMax;
   if (request.bodyBytes - (media?.chars ?? 0) > max)
     throw new PlexusError(failure("TOO_LARGE", { limit: "completionBytesMax", max }));
-} // prettier-ignore
+}
 
 /** Refuses a conversation of too many messages. */
 export function checkMessages(count: number, at: GatewayContext): void {

@@ -77,4 +77,4 @@ export async function answeredWhole<Answer = unknown>(
   } finally {
     stop?.();
   }
-} // prettier-ignore
+}

@@ -161,7 +161,12 @@ function read<T>(
     const excess = protoExcess(type, bytes, bounds);
     return excess === undefined ? ok(make(plainOf(type, bytes))) : refused(excessFailure(excess, bounds));
   } catch (error) {
-    return refused(failure("BAD_REQUEST", { path: "", problem: `not a message of this method: ${String((error as Error).message).slice(0, 100)}` })); // prettier-ignore
+    return refused(
+      failure("BAD_REQUEST", {
+        path: "",
+        problem: `not a message of this method: ${String((error as Error).message).slice(0, 100)}`,
+      }),
+    );
   }
 }
 
@@ -250,7 +255,9 @@ function routeCallOf({ method, path, query = [], body }: RouteRow, fields: Recor
   };
 }
 
-const routeRows = JSON.parse(readFileSync(join(protoPath, "../routes.json"), "utf8")) as Readonly<Record<string, RouteRow>>; // prettier-ignore
+const routeRows = JSON.parse(readFileSync(join(protoPath, "../routes.json"), "utf8")) as Readonly<
+  Record<string, RouteRow>
+>;
 
 /** Every route of admins that answers JSON. */
 export const adminMethods: readonly AdminMethod[] = Object.entries(routeRows).map(([name, row]) => {

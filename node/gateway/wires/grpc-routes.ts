@@ -61,7 +61,8 @@ export async function askRoute(
     return bad("/path", `not a path below ${apiPrefix}/`);
   if (call.isOver()) return refused(failure("ASK_TIMEOUT"));
   const { request, socket } = call;
-  const pass = at.control !== undefined && socket !== undefined && isControl(call) ? at.control.pass(socket) : undefined; // prettier-ignore
+  const pass =
+    at.control !== undefined && socket !== undefined && isControl(call) ? at.control.pass(socket) : undefined;
   try {
     const answer = await app.inject({
       method: method as "GET",

@@ -100,7 +100,8 @@ export class ResponseSocket {
   #streamOf(named: Named): Stream {
     const { responseSocketWaitingMax, responseSocketStreamsMax } = this.#at.limits;
     const all = [...this.#streams.values()];
-    const limited = (limit: string, max: number) => new PlexusError(failure("RATE_LIMITED", { limit, max, retryAfterMs: 1_000 }));
+    const limited = (limit: string, max: number) =>
+      new PlexusError(failure("RATE_LIMITED", { limit, max, retryAfterMs: 1_000 }));
     if (all.reduce((sum, { line }) => sum + line.length, 0) >= responseSocketWaitingMax)
       throw limited("responseSocketWaitingMax", responseSocketWaitingMax);
     const name = named.stream_id;
@@ -115,7 +116,7 @@ export class ResponseSocket {
     this.#streams.delete(name);
     this.#streams.set(name, stream);
     return stream;
-  } // prettier-ignore
+  }
 
   async #work(stream: Stream): Promise<void> {
     stream.isBusy = true;
@@ -191,7 +192,9 @@ function namedIn(said: Heard["said"] | null): Named {
   const id = said?.["stream_id"];
   if (id === undefined || id === null) return {};
   if (typeof id === "string" && id !== "" && id.length <= streamIdCharsMax) return { stream_id: id };
-  throw new PlexusError(failure("BAD_REQUEST", { path: "/stream_id", problem: `must be a text of 1 to ${streamIdCharsMax} characters` })); // prettier-ignore
+  throw new PlexusError(
+    failure("BAD_REQUEST", { path: "/stream_id", problem: `must be a text of 1 to ${streamIdCharsMax} characters` }),
+  );
 }
 
 /** Listens to a connection. */

@@ -61,7 +61,14 @@ export function readHeader(bytes: Uint8Array, shardBytes: number): Result<ShardH
   if (shardBytes > codingLimits.shardBytesMax) return damaged("it is larger than any shard");
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, headerBytes);
   if (!magic.equals(view.subarray(0, magic.length))) return damaged("it does not begin as a shard does");
-  const [written, type, number, k, m, ...zeros] = view.subarray(4, 12) as unknown as readonly [number, number, number, number, number, ...number[]]; // prettier-ignore
+  const [written, type, number, k, m, ...zeros] = view.subarray(4, 12) as unknown as readonly [
+    number,
+    number,
+    number,
+    number,
+    number,
+    ...number[],
+  ];
   if (written !== version) return damaged(`its format has version ${written}; this node knows ${version}`);
   const check = checkOf(checkTag, view.subarray(0, checkedBytes)).subarray(0, checkBytes);
   if (!view.subarray(checkedBytes, headerBytes).equals(check)) return damaged("its header has changed");
@@ -75,7 +82,6 @@ export function readHeader(bytes: Uint8Array, shardBytes: number): Result<ShardH
     partBytes(scheme, stripeBytes) !== partLength ||
     view.readUInt32LE(12) !== partLength
   )
-    // prettier-ignore
     return damaged("its length is not the one that its header says");
   const id = view.toString("hex", 24, checkedBytes);
   return ok({ id, scheme, number, stripeBytes });

@@ -88,13 +88,16 @@ function plain(value: unknown, depth: number): unknown {
   if (Array.isArray(value)) return value.map((item) => plain(item, depth - 1));
   const from = value as Readonly<Record<string, unknown>>;
   const keys = Object.keys(from);
-  const isInOrder = keys.every((key, at) => key[0] !== "$" && key !== "__proto__" && (at === 0 || (keys[at - 1] as string) < key)); // prettier-ignore
+  const isInOrder = keys.every(
+    (key, at) => key[0] !== "$" && key !== "__proto__" && (at === 0 || (keys[at - 1] as string) < key),
+  );
   const made: Record<string, unknown> = isInOrder ? {} : (Object.create(null) as Record<string, unknown>);
   if (isInOrder) for (const key of keys) made[key] = plain(from[key], depth - 1);
   else {
     const pairs = keys.map((key): readonly [string, unknown] => [key.startsWith("$") ? `$${key}` : key, from[key]]);
     // Without a prototype, `__proto__` is a key like any other.
-    for (const [key, item] of pairs.toSorted(([one], [other]) => (one < other ? -1 : 1))) made[key] = plain(item, depth - 1); // prettier-ignore
+    for (const [key, item] of pairs.toSorted(([one], [other]) => (one < other ? -1 : 1)))
+      made[key] = plain(item, depth - 1);
   }
   return made;
 }

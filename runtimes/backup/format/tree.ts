@@ -40,7 +40,16 @@ export interface UnitEntry {
 }
 
 /** What the fragments of a unit are bound to. */
-export const contextOfUnit = ({ name, id, epoch, start }: Pick<UnitEntry, "name" | "id" | "epoch" | "start">): UnitContext => ({ ...(start === undefined ? name : sharedName(name)), id, epoch }); // prettier-ignore
+export const contextOfUnit = ({
+  name,
+  id,
+  epoch,
+  start,
+}: Pick<UnitEntry, "name" | "id" | "epoch" | "start">): UnitContext => ({
+  ...(start === undefined ? name : sharedName(name)),
+  id,
+  epoch,
+});
 
 /** A node below another one. */
 export interface TreeChild {
@@ -133,7 +142,20 @@ function readInner(value: unknown, level: number, cluster: string): TreeNode {
   return { level, children: read };
 }
 
-const unitFields = ["name", "id", "epoch", "sealedKey", "hash", "bytes", "rows", "first", "last", "fromMs", "toMs", "fragments"] as const; // prettier-ignore
+const unitFields = [
+  "name",
+  "id",
+  "epoch",
+  "sealedKey",
+  "hash",
+  "bytes",
+  "rows",
+  "first",
+  "last",
+  "fromMs",
+  "toMs",
+  "fragments",
+] as const;
 const sharedFields = [...unitFields, "start"] as const;
 
 function readLeaf(value: unknown, cluster: string): TreeNode {

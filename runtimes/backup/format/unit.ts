@@ -36,7 +36,14 @@ export const tenantOf = ({ person, thread }: Pick<UnitName, "person" | "thread">
   person === "" ? thread : person;
 
 /** The name that is bound to the fragments of several units of one actor which are sealed as one: no unit has it. */
-export const sharedName = ({ cluster, person, thread }: UnitName): UnitName => ({ cluster, person, thread, type: "", bucket: "", part: 0 }); // prettier-ignore
+export const sharedName = ({ cluster, person, thread }: UnitName): UnitName => ({
+  cluster,
+  person,
+  thread,
+  type: "",
+  bucket: "",
+  part: 0,
+});
 
 /** All that is bound to a unit's fragments beside their bytes. */
 export interface UnitContext extends UnitName {

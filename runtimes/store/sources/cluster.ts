@@ -19,7 +19,12 @@ export const cluster: Source = {
       // The person who pulled it there has seen the licence.
       accepted: model.acceptedBy ?? "cluster",
       ...(licence !== undefined && { licence: { name: licence } }),
-      files: model.files.map(({ path, size, digest, tree }) => ({ path, size, sha256: digest, from: { via: "peers", nodes, tree } })), // prettier-ignore
+      files: model.files.map(({ path, size, digest, tree }) => ({
+        path,
+        size,
+        sha256: digest,
+        from: { via: "peers", nodes, tree },
+      })),
     };
   },
 };

@@ -16,7 +16,11 @@ export const folder: Source = {
     const about = await stat(path).catch((error: NodeJS.ErrnoException) => {
       throw new PlexusError(failure("NOT_FOUND", { path, reason: reasonOf(error, path) }), error);
     });
-    const one = (file: string, size: number, under: string): OfferedFile => ({ path: under, size, from: { via: "file", path: file } }); // prettier-ignore
+    const one = (file: string, size: number, under: string): OfferedFile => ({
+      path: under,
+      size,
+      from: { via: "file", path: file },
+    });
     const name = nameFrom(basename(path));
     const partAt = async (part: string): Promise<OfferedFile> => {
       const file = join(dirname(path), part);

@@ -30,23 +30,36 @@ export function chooseFiles(
   const { path, quantisation } = asked;
   // Of a split model one part is asked for, and all are needed.
   const wanted = new Set(path === undefined ? [] : partNames(path));
-  const under = path === undefined ? all : all.filter((file) => wanted.has(file.path) || file.path.startsWith(`${path}/`)); // prettier-ignore
+  const under =
+    path === undefined ? all : all.filter((file) => wanted.has(file.path) || file.path.startsWith(`${path}/`));
   const files = under.filter((file) => isPlainPath(within(path, file.path)) && isWelcome(file.path));
   const ggufs = files.filter(
     (file) => /\.gguf$/i.test(file.path) && (path !== undefined || !/mmproj/i.test(file.path)),
   );
   if (ggufs.length > 0) {
-    const named = (words: string) => ggufs.filter((file) => new RegExp(`(?:^|[-._/])${escape(words)}(?:[-._/]|$)`, "i").test(file.path)); // prettier-ignore
+    const named = (words: string) =>
+      ggufs.filter((file) => new RegExp(`(?:^|[-._/])${escape(words)}(?:[-._/]|$)`, "i").test(file.path));
     const stemOf = (file: TreeFile): string => file.path.replace(/-\d{5}-of-\d{5}\.gguf$/i, "").replace(/\.gguf$/i, "");
-    const candidates = quantisation === undefined ? (preferred.map(named).find((found) => found.length > 0) ?? ggufs) : named(quantisation); // prettier-ignore
+    const candidates =
+      quantisation === undefined
+        ? (preferred.map(named).find((found) => found.length > 0) ?? ggufs)
+        : named(quantisation);
     const [first] = candidates.toSorted((one, other) => (one.path < other.path ? -1 : 1));
     return first === undefined ? [] : candidates.filter((file) => stemOf(file) === stemOf(first));
   }
-  const graphs = graphsOf(files.filter((file) => /\.onnx$/i.test(file.path)), quantisation);
+  const graphs = graphsOf(
+    files.filter((file) => /\.onnx$/i.test(file.path)),
+    quantisation,
+  );
   if (graphs.length === 0) return [];
   // Settings and vocabulary, and the graphs' own tensors.
-  return files.filter((file) => graphs.includes(file) || graphs.some(({ path: graph }) => file.path.startsWith(`${graph}_data`)) || /\.(?:json|txt|model|jinja)$/i.test(file.path));
-} // prettier-ignore
+  return files.filter(
+    (file) =>
+      graphs.includes(file) ||
+      graphs.some(({ path: graph }) => file.path.startsWith(`${graph}_data`)) ||
+      /\.(?:json|txt|model|jinja)$/i.test(file.path),
+  );
+}
 
 /** Where a file is in the folder that is asked for: the folders above it are nobody's here. */
 const within = (folder: string | undefined, path: string): string =>
@@ -62,14 +75,15 @@ const halves = [
 /** The graphs of one ONNX model: its halves, or the one. Pure. */
 function graphsOf(graphs: readonly TreeFile[], quantisation: string | undefined): readonly TreeFile[] {
   const ending = `${quantisation === undefined ? "" : `_${quantisation.toLowerCase()}`}.onnx`;
-  const named = (name: string) => graphs.find(({ path }) => path === name + ending || path.endsWith(`/${name}${ending}`));
+  const named = (name: string) =>
+    graphs.find(({ path }) => path === name + ending || path.endsWith(`/${name}${ending}`));
   for (const names of halves) {
     const found = names.map(named).filter((one) => one !== undefined);
     if (found.length === names.length) return found;
   }
   const one = named("model") ?? (quantisation === undefined ? graphs[0] : undefined);
   return one === undefined ? [] : [one];
-} // prettier-ignore
+}
 
 const escape = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 
@@ -90,8 +104,13 @@ export const huggingFace: Source = {
     const all = await listTree(`${place}/api/models/${repo}/tree/${commit}?recursive=true`, tools, secret);
     const files = chooseFiles(all, asked);
     if (files.length === 0) {
-      const there = all.map((file) => file.path).filter((name) => /\.(?:gguf|onnx)$/i.test(name)).slice(0, 20); // prettier-ignore
-      throw new PlexusError(failure("NOT_FOUND", { repository: repo, wanted: path ?? quantisation ?? "a GGUF or ONNX model", there })); // prettier-ignore
+      const there = all
+        .map((file) => file.path)
+        .filter((name) => /\.(?:gguf|onnx)$/i.test(name))
+        .slice(0, 20);
+      throw new PlexusError(
+        failure("NOT_FOUND", { repository: repo, wanted: path ?? quantisation ?? "a GGUF or ONNX model", there }),
+      );
     }
     const [, title = repo] = repo.split("/");
     const first = files[0] as TreeFile;
@@ -124,7 +143,9 @@ function readAbout(value: unknown, revision: string): { readonly commit: string;
   const { sha, cardData, tags } = (value ?? {}) as Readonly<Record<string, unknown>>;
   const commit = typeof sha === "string" && /^[0-9a-f]{7,64}$/.test(sha) ? sha : revision;
   const card = (typeof cardData === "object" && cardData !== null ? cardData : {}) as Readonly<Record<string, unknown>>;
-  const tag = (Array.isArray(tags) ? tags : []).find((one): one is string => typeof one === "string" && one.startsWith("license:")); // prettier-ignore
+  const tag = (Array.isArray(tags) ? tags : []).find(
+    (one): one is string => typeof one === "string" && one.startsWith("license:"),
+  );
   const said = [card["license_name"], card["license"], tag?.slice("license:".length)];
   const name = said.find((one): one is string => typeof one === "string" && one !== "");
   const link = card["license_link"];

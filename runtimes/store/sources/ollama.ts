@@ -48,7 +48,11 @@ export const ollama: Source = {
     if (model === undefined) throw new PlexusError(sourceFailure(place, "its manifest names no weights"));
     const more = layers.find(({ type }) => [layerType("adapter"), layerType("projector")].includes(type));
     if (weights.length > 1 || more !== undefined)
-      throw new PlexusError(failure("MODEL_REFUSED", { reason: "it consists of several files (adapters or projectors) that are not put together here" })); // prettier-ignore
+      throw new PlexusError(
+        failure("MODEL_REFUSED", {
+          reason: "it consists of several files (adapters or projectors) that are not put together here",
+        }),
+      );
     const texts: string[] = [];
     for (const { type, sha256, size } of layers)
       if (type === layerType("license") && size <= storeLimits.aboutBytesMax)
@@ -59,7 +63,14 @@ export const ollama: Source = {
       ...(licence !== "" && {
         licence: { name: licence.trim().split("\n")[0]?.trim().slice(0, 100) ?? "", text: licence },
       }),
-      files: [{ path: "model.gguf", size: model.size, sha256: model.sha256, from: { via: "http", url: `${place}/blobs/sha256:${model.sha256}` } }], // prettier-ignore
+      files: [
+        {
+          path: "model.gguf",
+          size: model.size,
+          sha256: model.sha256,
+          from: { via: "http", url: `${place}/blobs/sha256:${model.sha256}` },
+        },
+      ],
     };
   },
 };

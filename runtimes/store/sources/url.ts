@@ -11,7 +11,9 @@ export const url: Source = {
   async resolve(text) {
     const parsed = URL.parse(text);
     if (parsed === null || parsed.username !== "" || parsed.password !== "")
-      throw new PlexusError(failure("BAD_REQUEST", { field: "source", reason: "it must be a web address without a password" })); // prettier-ignore
+      throw new PlexusError(
+        failure("BAD_REQUEST", { field: "source", reason: "it must be a web address without a password" }),
+      );
     const file = decoded(/[^/]*$/.exec(parsed.pathname)?.[0] ?? "");
     const path = /\.(?:gguf|onnx)$/i.test(file) ? file.replaceAll(/[^\w.-]+/g, "-") : "model.gguf";
     const parts = partNames(path);

@@ -31,8 +31,13 @@ export const draftsOf = (answering: readonly RoomAnswering[] = []): RoomDrafts =
 /** After one more message: what it answers is over, and whom it mentions is asked. */
 export function draftsAfter(drafts: RoomDrafts, message: RoomMessage): RoomDrafts {
   const { seq, author, answers, generation, mentions = [] } = message;
-  const over = new Set([...(answers === undefined ? [] : [keyOf(author, answers)]), ...(generation === undefined ? [] : [generation])]); // prettier-ignore
-  const left = Object.entries(drafts).filter(([key, draft]) => !over.has(key) && (generation === undefined || draft.generation !== generation)); // prettier-ignore
+  const over = new Set([
+    ...(answers === undefined ? [] : [keyOf(author, answers)]),
+    ...(generation === undefined ? [] : [generation]),
+  ]);
+  const left = Object.entries(drafts).filter(
+    ([key, draft]) => !over.has(key) && (generation === undefined || draft.generation !== generation),
+  );
   const asked = author.startsWith("user/") ? mentions.filter((one) => one.startsWith("agent/")) : [];
   const begun = asked.map((agent) => [
     keyOf(agent, seq),

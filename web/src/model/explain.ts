@@ -73,7 +73,8 @@ const shownMessage = ({ message }: Failure): string =>
     .replace(/[;:,]\s*$/, ".")
     .trim() || "This was refused: something in it is not valid.";
 
-const sentenceOf = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`; // prettier-ignore
+const sentenceOf = (text: string): string =>
+  `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
 /** What people call the field at a path: `displayName` is the display name. */
 function nameOfField(path: string): string {

@@ -160,7 +160,10 @@ export function foldRoom(room: RoomModel, input: RoomInput): RoomModel {
     case "counted":
       return foldCounted(room, input.unread);
     case "threadSeen":
-      return { ...room, threads: threadsAfterRead(room.threads, input.root, input.seq, apartOf(room, input.root, input.seq)) }; // prettier-ignore
+      return {
+        ...room,
+        threads: threadsAfterRead(room.threads, input.root, input.seq, apartOf(room, input.root, input.seq)),
+      };
     case "refused":
       return { ...room, status: "refused", refusal: input.reason };
   }

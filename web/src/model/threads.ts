@@ -47,7 +47,10 @@ export function threadsAfterChange(threads: Threads, message: RoomMessage, me: s
   const last = thread.last.seq === message.seq ? lineOf(message) : thread.last;
   const { own } = thread;
   const isTold = message.threadOnly === true && mentions(message, me) && message.seq > (own?.readSeq ?? Infinity);
-  return { ...threads, [thread.root]: { ...thread, last, ...(own && { own: { ...own, mentioned: own.mentioned || isTold } }) } }; // prettier-ignore
+  return {
+    ...threads,
+    [thread.root]: { ...thread, last, ...(own && { own: { ...own, mentioned: own.mentioned || isTold } }) },
+  };
 }
 
 /** The threads after the person has read one up to a position. `behind`: what is known to come after it. */

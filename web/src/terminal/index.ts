@@ -50,7 +50,13 @@ function themeNow(): ITheme {
   const style = getComputedStyle(document.documentElement);
   const of = (name: string): string => style.getPropertyValue(name).trim();
   const [background, foreground] = [of("--code"), of("--text")];
-  return { background, foreground, cursor: of("--accent"), cursorAccent: background, selectionBackground: `${of("--accent")}66` }; // prettier-ignore
+  return {
+    background,
+    foreground,
+    cursor: of("--accent"),
+    cursorAccent: background,
+    selectionBackground: `${of("--accent")}66`,
+  };
 }
 
 /** Opens one in `place`. */

@@ -5,8 +5,17 @@ import { useFaces } from "./faces.ts";
 
 // Dark enough for white letters (contrast 4.5 or more), far enough apart to tell ten people from each other.
 const colours = [
-  "#4f46e5", "#0f766e", "#b0372c", "#8a5200", "#1d66b8", "#9333a8", "#3f6f1c", "#b3256b", "#4a5a73", "#7a4bc2",
-]; // prettier-ignore
+  "#4f46e5",
+  "#0f766e",
+  "#b0372c",
+  "#8a5200",
+  "#1d66b8",
+  "#9333a8",
+  "#3f6f1c",
+  "#b3256b",
+  "#4a5a73",
+  "#7a4bc2",
+];
 
 /** A picture, or letters on a colour that belongs to the name; round for agents. Decorative where the name stands beside it. */
 export const Avatar = memo(function Avatar({

@@ -44,7 +44,8 @@ function labelOf(field: Field): string {
   return label.replace(/\s*\*$/, "").trim();
 }
 
-const valueOf = (field: Field): string => (field.type === "checkbox" ? String((field as HTMLInputElement).checked) : field.value); // prettier-ignore
+const valueOf = (field: Field): string =>
+  field.type === "checkbox" ? String((field as HTMLInputElement).checked) : field.value;
 
 /** Makes a field say something, as if somebody had typed or chosen it. */
 function fill(field: Field, text: string): void {
@@ -53,7 +54,12 @@ function fill(field: Field, text: string): void {
     const all = field.form?.querySelectorAll<HTMLInputElement>(`input[name="${CSS.escape(field.name)}"]`) ?? [];
     return [...all].find(({ value }) => value === text)?.click();
   }
-  const kind = field instanceof HTMLTextAreaElement ? HTMLTextAreaElement : field instanceof HTMLSelectElement ? HTMLSelectElement : HTMLInputElement; // prettier-ignore
+  const kind =
+    field instanceof HTMLTextAreaElement
+      ? HTMLTextAreaElement
+      : field instanceof HTMLSelectElement
+        ? HTMLSelectElement
+        : HTMLInputElement;
   // By the browser's own setter: the library that draws the page would take another for its own doing.
   Object.getOwnPropertyDescriptor(kind.prototype, "value")?.set?.call(field, text);
   field.dispatchEvent(new Event(field instanceof HTMLSelectElement ? "change" : "input", { bubbles: true }));
@@ -198,7 +204,10 @@ export function useKeptForm(place: string | undefined, isRefused: boolean) {
   const refused = useRef(isRefused);
   refused.current = isRefused;
   const [came, tell] = useState<CameBack>();
-  const memory = useMemo(() => (kept === undefined || place === undefined ? undefined : new FormMemory(kept, place, tell)), [kept, place]); // prettier-ignore
+  const memory = useMemo(
+    () => (kept === undefined || place === undefined ? undefined : new FormMemory(kept, place, tell)),
+    [kept, place],
+  );
   // After each time it is drawn: fields come and go.
   useEffect(() => {
     if (form.current !== null) memory?.look(form.current);

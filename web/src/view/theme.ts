@@ -1,13 +1,31 @@
 import { createTheme, type MantineColorsTuple } from "@mantine/core";
 
 const violet: MantineColorsTuple = [
-  "#eef0ff", "#dfe2fe", "#c3c8fc", "#a4abf9", "#8a90f5", "#7277f0", "#6160ea", "#4f46e5", "#4339ca", "#372fa6",
-]; // prettier-ignore
+  "#eef0ff",
+  "#dfe2fe",
+  "#c3c8fc",
+  "#a4abf9",
+  "#8a90f5",
+  "#7277f0",
+  "#6160ea",
+  "#4f46e5",
+  "#4339ca",
+  "#372fa6",
+];
 
 // Bluish greys, so that Mantine's fields and menus match the surfaces of `style.css`.
 const dark: MantineColorsTuple = [
-  "#e7e9ee", "#c3c8d2", "#a0a8b7", "#8b93a3", "#3a414e", "#2b303a", "#20242c", "#181b21", "#14161b", "#0f1115",
-]; // prettier-ignore
+  "#e7e9ee",
+  "#c3c8d2",
+  "#a0a8b7",
+  "#8b93a3",
+  "#3a414e",
+  "#2b303a",
+  "#20242c",
+  "#181b21",
+  "#14161b",
+  "#0f1115",
+];
 
 // What is written decides which way it runs.
 const written = { defaultProps: { attributes: { input: { dir: "auto" } } } };

@@ -108,7 +108,7 @@ const refusals = new Map<string, readonly Refusal[]>(
       .filter((row) => row.fate === "refused" && !row.path.endsWith(")"))
       .map((row) => ({ ...row, steps: stepsOf(row.path), known: besideOf(row, rows) })),
   ]),
-); // prettier-ignore
+);
 
 /** The words that stand where a row has a `*`. */
 function besideOf({ path }: FieldRow, rows: readonly FieldRow[]): ReadonlySet<string> {

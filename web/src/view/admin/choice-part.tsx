@@ -18,7 +18,10 @@ export function ChoicePart() {
   });
   const [text, setText] = useState("");
   // Where a call goes is the same for all that a model does on a node.
-  const rows = useMemo(() => [...Map.groupBy(data ?? [], ({ model, node }) => JSON.stringify([model, node])).values()], [data]); // prettier-ignore
+  const rows = useMemo(
+    () => [...Map.groupBy(data ?? [], ({ model, node }) => JSON.stringify([model, node])).values()],
+    [data],
+  );
   const found = rows.filter(([row]) => finder(text)(row?.model, row?.node));
   const { shown, trail, next } = usePaged(found, pageRows, text);
   if (rows.length === 0) return null;

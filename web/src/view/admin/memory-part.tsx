@@ -50,14 +50,16 @@ function MemoryList({ nodes }: { readonly nodes: readonly NodeInference[] }) {
   const { shown, trail, next } = usePaged(found, pageNodes, text);
   return (
     <>
-      {nodes.length > pageNodes && <SearchField label="Search in memory" placeholder="Node or model" text={text} onText={setText} />}
+      {nodes.length > pageNodes && (
+        <SearchField label="Search in memory" placeholder="Node or model" text={text} onText={setText} />
+      )}
       {shown.map((one) => (
         <NodeRows key={one.node} one={one} alone={nodes.length === 1} />
       ))}
       <Pager trail={trail} next={next} waits={false} back="Previous" on="Next" />
     </>
   );
-} // prettier-ignore
+}
 
 function NodeRows({ one, alone }: { readonly one: NodeInference; readonly alone: boolean }) {
   const { node, error, memory, threads, models } = one;

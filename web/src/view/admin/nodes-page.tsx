@@ -129,13 +129,16 @@ function Voters({ summary }: { readonly summary: ClusterSummary }) {
     const question = {
       title: `Have ${wanted === 1 ? "one node keep" : `${wanted} nodes keep`} the directory?`,
       body: fewer ? (
-        <p>Then the cluster survives fewer failures: {(wanted - 1) / 2 || "none"} of the nodes that keep it. Nodes leave one after the other.</p>
+        <p>
+          Then the cluster survives fewer failures: {(wanted - 1) / 2 || "none"} of the nodes that keep it. Nodes leave
+          one after the other.
+        </p>
       ) : (
         <p>Nodes are added one after the other, as long as there are nodes with the role manager.</p>
       ),
       action: "Change",
       grave: fewer,
-    }; // prettier-ignore
+    };
     const changedBy = ({ code, details }: Failure): boolean => {
       if (code !== "CHANGED_MEANWHILE") return false;
       notices.show(

@@ -56,10 +56,25 @@ export function Pager(props: {
 }
 
 /** Where a list of many is searched. */
-export function SearchField(props: { readonly label?: string; readonly placeholder?: string; readonly text: string; readonly onText: (text: string) => void }) {
+export function SearchField(props: {
+  readonly label?: string;
+  readonly placeholder?: string;
+  readonly text: string;
+  readonly onText: (text: string) => void;
+}) {
   const { label = "Search", placeholder = "Name", text, onText } = props;
-  return <TextInput className="narrow" label={label} placeholder={placeholder} value={text} maxLength={64} autoCapitalize="none" onChange={(event) => onText(event.currentTarget.value.trim())} />;
-} // prettier-ignore
+  return (
+    <TextInput
+      className="narrow"
+      label={label}
+      placeholder={placeholder}
+      value={text}
+      maxLength={64}
+      autoCapitalize="none"
+      onChange={(event) => onText(event.currentTarget.value.trim())}
+    />
+  );
+}
 
 /** A page of rows that are all here: so many are in the document. Of another list (`of`) it begins at the first page. */
 export function usePaged<Row>(

@@ -37,21 +37,39 @@ export function standingOfShards({ groups, nodes }: Pick<ShardsView, "groups" | 
   const rows = groups.flatMap((group) => group.holders.map((row) => ({ row, ...troublesOf(row, group) })));
   const lost = sum(rows, (one) => one.lost);
   const silent = rows.filter(({ row }) => row.error !== undefined || row.status === "down" || row.status === "blocked");
-  const shared = groups.filter(({ open, holders }) => open && holders.some((row) => troublesOf(row, { holders }).besides.length > 0)); // prettier-ignore
+  const shared = groups.filter(
+    ({ open, holders }) => open && holders.some((row) => troublesOf(row, { holders }).besides.length > 0),
+  );
   const faults = [
     ...(takers.length < takersMin
-      ? [`${counted(takers.length, "node")} can store new data. Unless the configuration says otherwise (shardSchemes), at least ${takersMin} are needed. Invite one with plexus invite --role storage.`]
+      ? [
+          `${counted(takers.length, "node")} can store new data. Unless the configuration says otherwise (shardSchemes), at least ${takersMin} are needed. Invite one with plexus invite --role storage.`,
+        ]
       : []),
-    ...(away.length > 0 ? [`${named(away)} down. The cluster waits for ${away.length === 1 ? "it" : "them"}, then rebuilds the shards on other nodes.`] : []),
-    ...(lost > 0 ? [`${counted(lost, "shard")} missing or damaged. The cluster rebuilds each from the other shards of its stripe.`] : []),
-    ...(suspects.length > 0 ? [`${named(suspects)} not trusted: audits found that shards were missing or not sent.`] : []),
-    ...(silent.length > 0 ? [`${counted(silent.length, "holder")} ${silent.length === 1 ? "does" : "do"} not answer.`] : []),
+    ...(away.length > 0
+      ? [
+          `${named(away)} down. The cluster waits for ${away.length === 1 ? "it" : "them"}, then rebuilds the shards on other nodes.`,
+        ]
+      : []),
+    ...(lost > 0
+      ? [`${counted(lost, "shard")} missing or damaged. The cluster rebuilds each from the other shards of its stripe.`]
+      : []),
+    ...(suspects.length > 0
+      ? [`${named(suspects)} not trusted: audits found that shards were missing or not sent.`]
+      : []),
+    ...(silent.length > 0
+      ? [`${counted(silent.length, "holder")} ${silent.length === 1 ? "does" : "do"} not answer.`]
+      : []),
     ...(takers.length >= takersMin && shared.length > 0 && away.length === 0
       ? ["Some nodes have two shards of a stripe: one more node with the role storage makes this safer."]
       : []),
-  ]; // prettier-ignore
+  ];
   const tone = takers.length === 0 ? "bad" : faults.length > 0 ? "warn" : "good";
-  const titles = { good: "All shards are where they should be", warn: "Shards can be read, but something needs attention", bad: "No new shards are kept" }; // prettier-ignore
+  const titles = {
+    good: "All shards are where they should be",
+    warn: "Shards can be read, but something needs attention",
+    bad: "No new shards are kept",
+  };
   return {
     tone,
     title: lost > 0 && tone === "warn" ? "Shards are being repaired" : titles[tone],

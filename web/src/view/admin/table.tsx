@@ -20,7 +20,8 @@ export function Table<Row>(props: {
   readonly busy?: boolean;
 }) {
   const { label, columns, rows, keyOf, nothing, busy } = props;
-  const styleOf = ({ align, wide }: Column<Row>): string => `${align === "end" ? "end" : ""} ${wide === true ? "wide-only" : ""}`;
+  const styleOf = ({ align, wide }: Column<Row>): string =>
+    `${align === "end" ? "end" : ""} ${wide === true ? "wide-only" : ""}`;
   return (
     <div className="table-frame" tabIndex={0} role="group" aria-label={label} aria-busy={busy === true}>
       <table className="data-table">
@@ -60,4 +61,4 @@ export function Table<Row>(props: {
       </table>
     </div>
   );
-} // prettier-ignore
+}

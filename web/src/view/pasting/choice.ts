@@ -3,7 +3,8 @@
 /** Longer documents are pasted as their text: a message has no room for what they say. */
 const htmlCharsMax = 1_000_000;
 
-const marking = /<(?:a|ul|ol|table|h[1-6]|pre|code|kbd|samp|tt|blockquote|b|strong|i|em|del|s|strike|hr)[\s>/]|mso-list/i; // prettier-ignore
+const marking =
+  /<(?:a|ul|ol|table|h[1-6]|pre|code|kbd|samp|tt|blockquote|b|strong|i|em|del|s|strike|hr)[\s>/]|mso-list/i;
 const markingStyle = /font-weight:\s*(?:bold|[6-9]00)|font-style:\s*italic|line-through/i;
 
 /** Whether something in it would be lost in its text. */

@@ -48,7 +48,6 @@ export function pastingInto(
   field: () => HTMLTextAreaElement | null,
   onFiles: ((files: readonly File[]) => void) | undefined,
 ) {
-  // prettier-ignore
   // Ctrl+Shift+V means the text alone, also where a browser still offers more.
   let isPlain = false;
   const take = (event: { preventDefault(): void }, given: Given): boolean => {

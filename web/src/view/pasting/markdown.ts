@@ -28,23 +28,44 @@ function service(): Turndown {
   made.remove(["script", "style", "title", "noscript", "button", "textarea", "select"]);
   const rule = (name: string, is: (piece: Piece) => boolean, write: (content: string, piece: Piece) => string) =>
     made.addRule(name, { filter: (node) => is(node), replacement: (content, node) => write(content, node) });
-  const named = (...names: readonly string[]) => (piece: Piece): boolean => names.includes(piece.nodeName); // prettier-ignore
-  rule("line end", named("BR"), (_, piece) => (around(piece, named("TD", "TH", "H1", "H2", "H3", "H4", "H5", "H6", "A")) ? " " : "\n")); // prettier-ignore
-  rule("heading", (piece) => /^H[1-6]$/.test(piece.nodeName), (content, piece) => {
-    const text = oneLine(content);
-    return text === "" ? "" : `\n\n${"#".repeat(Number(piece.nodeName.slice(1)))} ${text}\n\n`;
-  }); // prettier-ignore
+  const named =
+    (...names: readonly string[]) =>
+    (piece: Piece): boolean =>
+      names.includes(piece.nodeName);
+  rule("line end", named("BR"), (_, piece) =>
+    around(piece, named("TD", "TH", "H1", "H2", "H3", "H4", "H5", "H6", "A")) ? " " : "\n",
+  );
+  rule(
+    "heading",
+    (piece) => /^H[1-6]$/.test(piece.nodeName),
+    (content, piece) => {
+      const text = oneLine(content);
+      return text === "" ? "" : `\n\n${"#".repeat(Number(piece.nodeName.slice(1)))} ${text}\n\n`;
+    },
+  );
   rule("marks", isInline, (content, piece) => marked(content, piece));
   rule("code word", named("CODE", "KBD", "SAMP", "TT"), (_, piece) => codeWord(piece.textContent ?? ""));
   rule("code", named("PRE"), (_, piece) => codeBlock(piece));
-  rule("link", (piece) => named("A")(piece), (content, piece) => link(content, piece)); // prettier-ignore
+  rule(
+    "link",
+    (piece) => named("A")(piece),
+    (content, piece) => link(content, piece),
+  );
   // Pictures are not loaded from elsewhere; what they show is said.
   rule("picture", named("IMG"), (_, piece) => oneLine(attributeOf(piece, "alt")));
   rule("unsaid", isUnsaid, () => "");
-  rule("box", (piece) => piece.nodeName === "INPUT", (_, piece) => box(piece)); // prettier-ignore
-  rule("list", named("UL", "OL"), (content, piece) => (piece.parentNode?.nodeName === "LI" ? `\n${content}\n` : `\n\n${content}\n\n`)); // prettier-ignore
+  rule(
+    "box",
+    (piece) => piece.nodeName === "INPUT",
+    (_, piece) => box(piece),
+  );
+  rule("list", named("UL", "OL"), (content, piece) =>
+    piece.parentNode?.nodeName === "LI" ? `\n${content}\n` : `\n\n${content}\n\n`,
+  );
   rule("entry", named("LI"), (content, piece) => entry(content, piece));
-  rule("cell", named("TD", "TH"), (content, piece) => (isTable(tableOf(piece)) ? `${inCell(content)}${cellEnd}` : `\n\n${content}\n\n`)); // prettier-ignore
+  rule("cell", named("TD", "TH"), (content, piece) =>
+    isTable(tableOf(piece)) ? `${inCell(content)}${cellEnd}` : `\n\n${content}\n\n`,
+  );
   rule("row", named("TR"), (content, piece) => (isTable(tableOf(piece)) ? content : `\n${content.trim()}\n`));
   rule("rows", named("THEAD", "TBODY", "TFOOT"), (content) => content);
   rule("unneeded", named("COLGROUP", "COL", "CAPTION"), () => "");
@@ -72,7 +93,9 @@ const isUnsaid = (piece: Piece): boolean =>
   /\b(?:rich-target|rich-info|edited)\b/.test(attributeOf(piece, "class")) ||
   ["SVG", "svg", "META", "LINK", "O:P"].includes(piece.nodeName);
 
-const inlineNames: ReadonlySet<string> = new Set("B STRONG I EM DEL S STRIKE SPAN FONT U MARK SMALL CITE DFN VAR".split(" ")); // prettier-ignore
+const inlineNames: ReadonlySet<string> = new Set(
+  "B STRONG I EM DEL S STRIKE SPAN FONT U MARK SMALL CITE DFN VAR".split(" "),
+);
 const isInline = (piece: Piece): boolean => inlineNames.has(piece.nodeName) && !isUnsaid(piece);
 
 interface Marks {
@@ -108,7 +131,10 @@ function marked(content: string, piece: Piece): string {
     !(mark === "bold" && around(piece, (one) => headings.has(one.nodeName)) !== undefined);
   const set = markNames.filter(has);
   if (set.length === 0 || !canMark(content, piece)) return content;
-  return set.reduce((text, mark) => text.replaceAll(/^(\s*)([^\n]+?)(\s*)$/gm, `$1${marks[mark]}$2${marks[mark]}$3`), content); // prettier-ignore
+  return set.reduce(
+    (text, mark) => text.replaceAll(/^(\s*)([^\n]+?)(\s*)$/gm, `$1${marks[mark]}$2${marks[mark]}$3`),
+    content,
+  );
 }
 
 /** Marks beside punctuation inside, and a letter outside, are read as signs: there the words stay without. */
@@ -139,8 +165,11 @@ function codeWord(text: string): string {
 /** Code of its own lines; the language where the page says it. */
 function codeBlock(piece: Piece): string {
   const text = linesOf(piece).replace(/\n$/, "");
-  const classes = [piece, ...insideOf(piece, "CODE"), piece.parentNode].map((one) => (one === null ? "" : attributeOf(one, "class"))); // prettier-ignore
-  const language = /\b(?:language-|lang-|highlight-source-|highlight-text-|brush:\s*)([\w+#-]+)/.exec(classes.join(" "))?.[1] ?? ""; // prettier-ignore
+  const classes = [piece, ...insideOf(piece, "CODE"), piece.parentNode].map((one) =>
+    one === null ? "" : attributeOf(one, "class"),
+  );
+  const language =
+    /\b(?:language-|lang-|highlight-source-|highlight-text-|brush:\s*)([\w+#-]+)/.exec(classes.join(" "))?.[1] ?? "";
   const longest = Math.max(2, ...(text.match(/`{3,}/g) ?? []).map(({ length }) => length));
   const fence = "`".repeat(longest + 1);
   return text.trim() === "" ? "" : `\n\n${fence}${language}\n${text}\n${fence}\n\n`;
@@ -162,7 +191,9 @@ function link(content: string, piece: Piece): string {
   if (text === "" || !reachable.test(href) || content.includes("\n\n")) return content;
   const address = href.replaceAll(/[\s()<>]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
   const plain = oneLine(piece.textContent ?? "");
-  const isSame = [plain, `http://${plain}`, `https://${plain}`, `mailto:${plain}`].some((one) => one === href || `${one}/` === href); // prettier-ignore
+  const isSame = [plain, `http://${plain}`, `https://${plain}`, `mailto:${plain}`].some(
+    (one) => one === href || `${one}/` === href,
+  );
   // What is an address already is read as a link.
   if (isSame) return /^mailto:/i.test(href) ? plain : plain.startsWith("http") ? plain : href;
   return isBalanced(text) ? `[${text}](${address})` : `${text} (${href})`;
@@ -179,7 +210,8 @@ function isBalanced(text: string): boolean {
 }
 
 function box(piece: Piece): string {
-  if (attributeOf(piece, "type") !== "checkbox" || around(piece, ({ nodeName }) => nodeName === "LI") === undefined) return ""; // prettier-ignore
+  if (attributeOf(piece, "type") !== "checkbox" || around(piece, ({ nodeName }) => nodeName === "LI") === undefined)
+    return "";
   const isDone = (piece as unknown as { readonly checked?: boolean }).checked === true || isSaid(piece, "checked");
   return isDone ? "[x] " : "[ ] ";
 }
@@ -211,7 +243,8 @@ const isTable = (piece: Piece | undefined): boolean =>
   insideOf(piece, ...notInCells).length === 0 &&
   insideOf(piece, "TR").some((row) => cellsOf(row).length > 1);
 
-const cellsOf = (row: Piece): readonly Piece[] => elementsOf(row).filter(({ nodeName }) => nodeName === "TD" || nodeName === "TH"); // prettier-ignore
+const cellsOf = (row: Piece): readonly Piece[] =>
+  elementsOf(row).filter(({ nodeName }) => nodeName === "TD" || nodeName === "TH");
 
 /** A cell that spans others counts as often; the others are empty. */
 const spanOf = (cell: Piece, name: "colspan" | "rowspan"): number => {

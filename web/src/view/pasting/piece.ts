@@ -44,4 +44,7 @@ export function around(piece: Piece, is: (one: Piece) => boolean): Piece | undef
 
 /** A property of the style that is written at an element itself. */
 export const styleOf = (piece: Piece, property: string): string =>
-  new RegExp(`(?:^|[;\\s"'])${property}\\s*:\\s*([^;]+)`, "i").exec(attributeOf(piece, "style"))?.[1]?.trim().toLowerCase() ?? ""; // prettier-ignore
+  new RegExp(`(?:^|[;\\s"'])${property}\\s*:\\s*([^;]+)`, "i")
+    .exec(attributeOf(piece, "style"))?.[1]
+    ?.trim()
+    .toLowerCase() ?? "";

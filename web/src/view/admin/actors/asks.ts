@@ -72,4 +72,4 @@ export const changes = {
   },
   letGoOfActor: (actor: string) => call("cluster.releaseActor", placeOf(actor)),
   release: (actor: string, redeliver: boolean) => call("actors.release", { ...placeOf(actor), redeliver }),
-}; // prettier-ignore
+};

@@ -24,13 +24,20 @@ export const takersOf = ({ owner, role }: Movable, { nodes }: ClusterSummary): r
     .toSorted((one, other) => one.slotsOwned - other.slotsOwned || (one.name < other.name ? -1 : 1));
 
 /** Asks where something is to go, with what comes of it. Undefined: nowhere. */
-export function useChoiceOfNode(summary: ClusterSummary | undefined): (movable: Movable) => Promise<string | undefined> {
+export function useChoiceOfNode(
+  summary: ClusterSummary | undefined,
+): (movable: Movable) => Promise<string | undefined> {
   const { ask } = useDialogs();
   return async (movable) => {
     const takers = summary === undefined ? [] : takersOf(movable, summary);
     const [first] = takers;
     if (first === undefined) {
-      const body = <p>No other node that is up, takes what others give away and has the role {movable.role} can have it. Invite one, or end its drain.</p>;
+      const body = (
+        <p>
+          No other node that is up, takes what others give away and has the role {movable.role} can have it. Invite one,
+          or end its drain.
+        </p>
+      );
       await ask({ title: `Nowhere to move ${movable.name}`, body, action: "Understood" });
       return undefined;
     }
@@ -38,7 +45,7 @@ export function useChoiceOfNode(summary: ClusterSummary | undefined): (movable: 
     const body = <Choose movable={movable} takers={takers} onChoose={(node) => (chosen = node)} />;
     return (await ask({ title: `Move ${movable.name}?`, body, action: "Move" })) ? chosen : undefined;
   };
-} // prettier-ignore
+}
 
 function Choose(props: {
   readonly movable: Movable;
@@ -69,7 +76,8 @@ function Choose(props: {
       {target !== undefined && (
         <ul className="faults">
           <li>
-            {target.name} owns {counted(target.slotsOwned, "slot")} and has {counted(target.slotsReplicated, "copy", "copies")}
+            {target.name} owns {counted(target.slotsOwned, "slot")} and has{" "}
+            {counted(target.slotsReplicated, "copy", "copies")}
             {target.turnsPerSecond !== undefined && `, takes ${rate(target.turnsPerSecond)} messages a second`}
             {target.diskFreeBytes !== undefined && `, and has ${bytes(target.diskFreeBytes)} of disk free`}.
           </li>
@@ -84,4 +92,4 @@ function Choose(props: {
       )}
     </>
   );
-} // prettier-ignore
+}

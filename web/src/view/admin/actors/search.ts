@@ -20,11 +20,14 @@ export function before(prefix: string): string {
 }
 
 /** How a list of actors is asked for: a text is the beginning of an id, with its kind or without. */
-export function queryOf({ text, kind, status }: ActorSearch, after: string | undefined): { readonly query: OperationInput<"actors.list">; readonly prefix: string } {
+export function queryOf(
+  { text, kind, status }: ActorSearch,
+  after: string | undefined,
+): { readonly query: OperationInput<"actors.list">; readonly prefix: string } {
   const [begun = ""] = text.split("/");
   const own = text.includes("/") && (kinds as readonly string[]).includes(begun) ? begun : kind;
   const prefix = text === "" || text.includes("/") ? text : own === "" ? text : `${own}/${text}`;
   const from = after ?? before(prefix);
   const named = Object.entries({ kind: own, status, after: from }).filter(([, value]) => value !== "");
   return { query: { limit: pageActors, ...Object.fromEntries(named) }, prefix };
-} // prettier-ignore
+}

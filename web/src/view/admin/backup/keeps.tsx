@@ -20,7 +20,9 @@ const usual: Kept = { daily: "7", weekly: "8", monthly: "12" };
 /** What a schedule keeps; what is usual, where there is none. */
 export const keptIn = (wish: BackupWish | undefined): Kept =>
   wish?.sort === "prune"
-    ? Object.fromEntries(periods.flatMap((period) => (wish.keep[period] === undefined ? [] : [[period, String(wish.keep[period])]]))) // prettier-ignore
+    ? Object.fromEntries(
+        periods.flatMap((period) => (wish.keep[period] === undefined ? [] : [[period, String(wish.keep[period])]])),
+      )
     : usual;
 
 export const keepOf = (kept: Kept): Keep =>

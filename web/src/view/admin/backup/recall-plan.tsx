@@ -12,7 +12,7 @@ import { bytes } from "../bytes.ts";
 import { changes, fetchDownload, useAct, useTasks } from "./asks.tsx";
 import { Choice } from "./choice.tsx";
 import type { Query } from "./recall.tsx";
-import { foundText, placeText, queryText, spanText, taskText, type PlaceResult, type RecallResult } from "./words.ts"; // prettier-ignore
+import { foundText, placeText, queryText, spanText, taskText, type PlaceResult, type RecallResult } from "./words.ts";
 
 /** What a query comes to: it is fetched as an archive, or brought back into place. */
 export function Plan({ plan, query }: { readonly plan: RecallResult; readonly query: Query }) {

@@ -48,7 +48,8 @@ function After({ wish, task }: { readonly wish: Place; readonly task: ClusterBac
     act(
       () => changes.start(wish),
       ({ code }) => {
-        if (code === "APPROVAL_NEEDED") notices.show("It shows what others wrote in private: continue under Approvals, or ask again."); // prettier-ignore
+        if (code === "APPROVAL_NEEDED")
+          notices.show("It shows what others wrote in private: continue under Approvals, or ask again.");
         return code === "APPROVAL_NEEDED";
       },
     );

@@ -164,7 +164,8 @@ export function standingOf({ snapshots, tasks, schedules, keys, places }: Known,
   if (newest === undefined) {
     if (keys.root !== undefined) warn.push(usable ? "There is no backup yet. Make the first one below." : "There is no backup yet, and no place for one. What to do stands below."); // prettier-ignore
   } else {
-    if (isDatedAhead(newest.atMs, nowMs)) warn.push(`The newest backup is dated in the future: a clock was ahead. Look at the clocks of the nodes.`); // prettier-ignore
+    if (isDatedAhead(newest.atMs, nowMs))
+      warn.push(`The newest backup is dated in the future: a clock was ahead. Look at the clocks of the nodes.`);
     if (newest.lostUnits !== undefined)
       bad.push(`${counted(newest.lostUnits, "part")} of the newest backup cannot be brought back. Run a backup now: it stores again what still exists.`); // prettier-ignore
     for (const folder of places.folders)
@@ -233,7 +234,7 @@ export function wishText(wish: BackupWish): string {
   const where = whereText(wish);
   if (wish.sort === "verify")
     return `${name}${wish.snapshot === undefined ? " of all snapshots" : ` of snapshot ${wish.snapshot}`}${where}, ${depths[wish.depth]}`;
-  if (wish.sort === "place") return `${name} of ${queryText(wish.query)}${wish.dryRun === true ? ", a preview" : ""}`; // prettier-ignore
+  if (wish.sort === "place") return `${name} of ${queryText(wish.query)}${wish.dryRun === true ? ", a preview" : ""}`;
   if (wish.sort === "recall" || wish.sort === "withdraw") return `${name} of ${queryText(wish.query)}`;
   if (wish.sort === "prune") return `${name}${where}${wish.apply === true ? "" : ", a preview"}`;
   return `${name}${where}`;
@@ -386,7 +387,14 @@ export function placeText({
   const sum = `${counted(restored, "message")} of ${counted(threads, "conversation")}, ${bytes(amount)}`;
   const before = found.done === 0 ? "" : ` ${found.done.toLocaleString("en")} had come back before.`;
   const not = [
-    ...(failed.total === 0 ? [] : [` ${counted(failed.total, "conversation")} took no more messages: ${failed.named.slice(0, 3).map(({ thread, error }) => `${thread} (${reasonOf(error)})`).join(", ")}.`]), // prettier-ignore
+    ...(failed.total === 0
+      ? []
+      : [
+          ` ${counted(failed.total, "conversation")} took no more messages: ${failed.named
+            .slice(0, 3)
+            .map(({ thread, error }) => `${thread} (${reasonOf(error)})`)
+            .join(", ")}.`,
+        ]),
     ...(lost.total === 0 ? [] : [` ${counted(lost.total, "part")} cannot be read.`]),
   ].join("");
   const shown = files === 0 ? "" : ` ${counted(files, "file")} came with them.`;

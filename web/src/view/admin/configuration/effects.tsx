@@ -7,7 +7,10 @@ const shownMax = 50;
 const when: Readonly<Record<string, string>> = { now: "at once", restart: "after its next start" };
 
 function effectText({ key, before, after, takes, why }: SettingEffectAtNode): string {
-  const what = takes === "none" ? `${key} stays as it is` : `${key}: ${valueText(before)} → ${valueText(after)}, ${when[takes] ?? takes}`; // prettier-ignore
+  const what =
+    takes === "none"
+      ? `${key} stays as it is`
+      : `${key}: ${valueText(before)} → ${valueText(after)}, ${when[takes] ?? takes}`;
   return why === undefined ? what : `${what} (${why})`;
 }
 

@@ -139,7 +139,10 @@ function SecretForm(props: {
   });
   const rests = useSeen(faults, known, (of) => `Somebody else has set ${of} in the meantime.`);
   const send = async () => {
-    const list = places.split(",").map((one) => one.trim()).filter((one) => one !== ""); // prettier-ignore
+    const list = places
+      .split(",")
+      .map((one) => one.trim())
+      .filter((one) => one !== "");
     // It stays in the page no longer than it is needed.
     const how = { seen: rests.of(name), on: fixed === undefined ? rests.take(name) : faults.take };
     if (!(await onSend(name, value, list, how))) return;

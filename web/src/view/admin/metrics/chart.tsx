@@ -44,7 +44,11 @@ export function Chart(props: {
     const make = () => {
       if (!isNear) return;
       shown.current?.destroy();
-      shown.current = new UPlot(optionsOf(JSON.parse(labels) as string[], { at, bars: bars === true, say }), data.current, at);
+      shown.current = new UPlot(
+        optionsOf(JSON.parse(labels) as string[], { at, bars: bars === true, say }),
+        data.current,
+        at,
+      );
     };
     // One that nobody has scrolled to is not drawn: a screen has two dozen of them.
     const near = new IntersectionObserver(
@@ -76,7 +80,7 @@ export function Chart(props: {
       <div ref={frame} role="img" aria-label={`${title}. ${spoken(lines, text)}`} />
     </figure>
   );
-} // prettier-ignore
+}
 
 /** The newest and the highest value of each line, in words. */
 export function spoken(lines: readonly ChartLine[], text: (value: number) => string): string {
@@ -103,13 +107,22 @@ const stepsFor = (say: (value: number) => string): { readonly incrs?: number[] }
 const distinct = (texts: readonly string[]): string[] => texts.map((text, at) => (text === texts[at - 1] ? "" : text));
 
 function newestOf(values: UPlot.AlignedData[number] | undefined): number | undefined {
-  for (let at = (values?.length ?? 0) - 1; at >= 0; at -= 1) if (typeof values?.[at] === "number") return values[at] ?? undefined;
+  for (let at = (values?.length ?? 0) - 1; at >= 0; at -= 1)
+    if (typeof values?.[at] === "number") return values[at] ?? undefined;
   return undefined;
-} // prettier-ignore
+}
 
 function optionsOf(
   labels: readonly string[],
-  { at, bars, say }: { readonly at: HTMLElement; readonly bars: boolean; readonly say: { readonly current: (value: number) => string } },
+  {
+    at,
+    bars,
+    say,
+  }: {
+    readonly at: HTMLElement;
+    readonly bars: boolean;
+    readonly say: { readonly current: (value: number) => string };
+  },
 ): UPlot.Options {
   const scheme = document.documentElement.getAttribute("data-mantine-color-scheme") === "dark" ? "dark" : "light";
   const css = getComputedStyle(document.documentElement);
@@ -154,4 +167,4 @@ function optionsOf(
       }),
     ],
   };
-} // prettier-ignore
+}

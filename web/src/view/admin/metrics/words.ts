@@ -45,12 +45,18 @@ export function chartsOf(view: HistoryView): readonly ChartPlan[] {
   return view.series.flatMap((series): ChartPlan[] => {
     if (done.has(series.name)) return [];
     const shared = together.find(({ names }) => series.name in names);
-    const group = shared === undefined ? [series] : view.series.filter(({ name, unit }) => name in shared.names && unit === series.unit);
+    const group =
+      shared === undefined
+        ? [series]
+        : view.series.filter(({ name, unit }) => name in shared.names && unit === series.unit);
     for (const { name } of group) done.add(name);
-    const lines = group.map(({ name, title }) => ({ label: shared?.names[name] ?? title, values: first.values[name] ?? [] }));
+    const lines = group.map(({ name, title }) => ({
+      label: shared?.names[name] ?? title,
+      values: first.values[name] ?? [],
+    }));
     return [{ title: shared?.title ?? series.title, unit: series.unit, lines }];
   });
-} // prettier-ignore
+}
 
 /** A node has the same colour in each chart: its line is always at the same place. */
 function byNode(series: HistorySeries, rows: readonly HistoryRow[]): ChartPlan {
@@ -59,5 +65,9 @@ function byNode(series: HistorySeries, rows: readonly HistoryRow[]): ChartPlan {
 }
 
 /** The ends of the steps, in seconds since 1970. */
-export const timesOf = ({ endMs, stepMs, points }: Pick<HistoryView, "endMs" | "stepMs" | "points">): readonly number[] =>
-  Array.from({ length: points }, (_, index) => (endMs - (points - 1 - index) * stepMs) / 1_000); // prettier-ignore
+export const timesOf = ({
+  endMs,
+  stepMs,
+  points,
+}: Pick<HistoryView, "endMs" | "stepMs" | "points">): readonly number[] =>
+  Array.from({ length: points }, (_, index) => (endMs - (points - 1 - index) * stepMs) / 1_000);

@@ -31,7 +31,8 @@ export const changes = {
     call("cluster.setRoles", { node, roles: [...roles], seen: [...known] }),
   plan: (change: SupposedChange) => call("cluster.plan", change),
   planSettings: (wish: Settings) => request<SettingsPlan>("POST", "/api/v1/admin/configuration/plan", wish),
-  setSettings: (wish: Settings & { readonly revision: number }) => request<SettingsPlan>("PUT", "/api/v1/admin/configuration", wish), // prettier-ignore
+  setSettings: (wish: Settings & { readonly revision: number }) =>
+    request<SettingsPlan>("PUT", "/api/v1/admin/configuration", wish),
   voters: (wanted: number, known: number) => call("cluster.setVoters", { wanted, seen: known }),
   invite: (terms: {
     readonly roles: readonly Role[];

@@ -112,7 +112,10 @@ export function Invite() {
   };
   const fault = made && invitationFault(made);
   return (
-    <Part title="Invite a node" about="A node joins with a token that works once. Three nodes with the role manager keep working when any one of them fails.">
+    <Part
+      title="Invite a node"
+      about="A node joins with a token that works once. Three nodes with the role manager keep working when any one of them fails."
+    >
       <Form id="invite-node" faults={faults} className="backup-form" label="Invite a node" onSubmit={invite}>
         <Roles chosen={chosen} onChosen={setChosen} />
         <div className="row field-row">
@@ -156,5 +159,5 @@ export function Invite() {
         </div>
       )}
     </Part>
-  ); // prettier-ignore
+  );
 }

@@ -98,7 +98,13 @@ export function NodeRow(props: {
 }
 
 /** Roles that a running node gets or gives up. */
-function ChooseRoles({ of, onChoose }: { readonly of: readonly Role[]; readonly onChoose: (roles: readonly Role[]) => void }) {
+function ChooseRoles({
+  of,
+  onChoose,
+}: {
+  readonly of: readonly Role[];
+  readonly onChoose: (roles: readonly Role[]) => void;
+}) {
   const [chosen, setChosen] = useState(of);
   const choose = (role: Role, on: boolean) => {
     const next = roles.filter((one) => (one === role ? on : chosen.includes(one)));
@@ -107,19 +113,26 @@ function ChooseRoles({ of, onChoose }: { readonly of: readonly Role[]; readonly 
   };
   return (
     <>
-      <p>It changes while the node runs. When you take a role away, its data moves to other nodes with that role. Nothing is lost.</p>
+      <p>
+        It changes while the node runs. When you take a role away, its data moves to other nodes with that role. Nothing
+        is lost.
+      </p>
       <fieldset className="node-roles">
         <legend>Roles</legend>
         {roles.map((role) => (
           <label key={role} className="row">
-            <input type="checkbox" checked={chosen.includes(role)} onChange={(event) => choose(role, event.currentTarget.checked)} />
+            <input
+              type="checkbox"
+              checked={chosen.includes(role)}
+              onChange={(event) => choose(role, event.currentTarget.checked)}
+            />
             {role}
           </label>
         ))}
       </fieldset>
     </>
   );
-} // prettier-ignore
+}
 
 const factsOf = ({ roles, labels, weight, version, url, models }: ClusterNodeRow): readonly string[] => [
   roles.join(", "),
@@ -151,11 +164,13 @@ function DrainProgress({ node, summary }: { readonly node: ClusterNodeRow; reado
   most.current = Math.max(most.current, held);
   return (
     <>
-      {held > 0 && <progress value={most.current - held} max={most.current} aria-label={`How far ${node.name} is drained`} />}
+      {held > 0 && (
+        <progress value={most.current - held} max={most.current} aria-label={`How far ${node.name} is drained`} />
+      )}
       <p className="node-warn break">{drainText(node, summary)}</p>
     </>
   );
-} // prettier-ignore
+}
 
 /** How far a drain is, or what may be done at its end. */
 function drainText(node: ClusterNodeRow, summary: ClusterSummary): string {
@@ -177,7 +192,10 @@ async function drainQuestion(node: ClusterNodeRow, summary: ClusterSummary) {
     title: `Drain ${node.name}?`,
     body: (
       <>
-        <p>Other nodes take over its rooms, accounts and agents, one by one. People hardly notice. You can undo it at any time.</p>
+        <p>
+          Other nodes take over its rooms, accounts and agents, one by one. People hardly notice. You can undo it at any
+          time.
+        </p>
         {warnings.map((warning) => (
           <p key={warning}>{warning}</p>
         ))}
@@ -185,7 +203,7 @@ async function drainQuestion(node: ClusterNodeRow, summary: ClusterSummary) {
     ),
     action: "Drain",
     grave: stuck.length > 0,
-  }; // prettier-ignore
+  };
 }
 
 /** Evicts, and where slots hold the node back asks whether they are to be given up. */

@@ -170,11 +170,15 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
 type Wish = SupposedChange;
 
 /** The change of the configuration that a wish is; undefined: it is none. */
-function settingsOf({ weights, replicas, minInSync }: Wish): { readonly set: Readonly<Record<string, number>>; readonly node?: string } | undefined {
+function settingsOf({
+  weights,
+  replicas,
+  minInSync,
+}: Wish): { readonly set: Readonly<Record<string, number>>; readonly node?: string } | undefined {
   const [weight] = Object.entries(weights ?? {});
   if (weight !== undefined) return { node: weight[0], set: { weight: weight[1] } };
   return replicas === undefined || minInSync === undefined ? undefined : { set: { replicas, minInSync } };
-} // prettier-ignore
+}
 
 function Planned({ plan }: { readonly plan: ClusterPlan }) {
   const shown = plan.nodes

@@ -48,7 +48,13 @@ export function findings({ summary, status, alerts, quarantined }: Seen): readon
     if (share === undefined || share >= diskShares.warn) return [];
     const free = bytes(node.diskFreeBytes ?? 0);
     const tone = share < diskShares.bad ? "bad" : "warn";
-    return [{ tone, text: `The disk of ${node.name} is nearly full: ${free} are free. Make room, or drain the node.`, page: "nodes" }];
+    return [
+      {
+        tone,
+        text: `The disk of ${node.name} is nearly full: ${free} are free. Make room, or drain the node.`,
+        page: "nodes",
+      },
+    ];
   });
   const faulty = status?.slots.quarantined ?? [];
   const ofSlots: readonly Finding[] =
@@ -69,25 +75,24 @@ export function findings({ summary, status, alerts, quarantined }: Seen): readon
       : [
           {
             tone: "bad",
-            text: `${ill.length}${quarantined?.more === true ? " or more" : ""} ${ill.length === 1 && quarantined?.more !== true ? "actor takes" : "actors take"} no messages, because ${ill.length === 1 ? "it" : "each"} failed again and again: ${ill.map(({ actor }) => actor).slice(0, 3).join(", ")}. Look at the reason, then release ${ill.length === 1 ? "it" : "them"}.`,
+            text: `${ill.length}${quarantined?.more === true ? " or more" : ""} ${ill.length === 1 && quarantined?.more !== true ? "actor takes" : "actors take"} no messages, because ${ill.length === 1 ? "it" : "each"} failed again and again: ${ill
+              .map(({ actor }) => actor)
+              .slice(0, 3)
+              .join(", ")}. Look at the reason, then release ${ill.length === 1 ? "it" : "them"}.`,
             page: "actors",
             search: { status: "quarantined" },
           },
         ];
-  const ofAlerts = (alerts?.alerts ?? []).map(
-    ({ severity, title, about }): Finding => ({
-      tone: severity === "critical" ? "bad" : "warn",
-      text: `Alert: ${title} (${about})`,
-      page: "alerts",
-    }),
-  );
-  const ofProxies = (status?.unnamedProxies ?? []).map(
-    (address): Finding => ({
-      tone: "warn",
-      text: `Requests of others come from ${address}, so all of them count as one visitor. If it is your proxy, start the node with --trusted-proxy ${address}.`,
-      page: "nodes",
-    }),
-  );
+  const ofAlerts = (alerts?.alerts ?? []).map(({ severity, title, about }): Finding => ({
+    tone: severity === "critical" ? "bad" : "warn",
+    text: `Alert: ${title} (${about})`,
+    page: "alerts",
+  }));
+  const ofProxies = (status?.unnamedProxies ?? []).map((address): Finding => ({
+    tone: "warn",
+    text: `Requests of others come from ${address}, so all of them count as one visitor. If it is your proxy, start the node with --trusted-proxy ${address}.`,
+    page: "nodes",
+  }));
   const all = [...ofCluster, ...ofSlots, ...ofActors, ...ofDisks, ...ofAlerts, ...ofProxies];
   return [...all.filter(({ tone }) => tone === "bad"), ...all.filter(({ tone }) => tone === "warn")];
-} // prettier-ignore
+}

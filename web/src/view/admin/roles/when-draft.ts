@@ -20,7 +20,9 @@ export function draftOf(when: GrantWhen | undefined): WhenDraft {
     from: hours?.from ?? "",
     to: hours?.to ?? "",
     days: hours?.days ?? [],
-    labels: Object.entries(labels).map(([name, value]) => `${name}=${value}`).join(", "), // prettier-ignore
+    labels: Object.entries(labels)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(", "),
   };
 }
 

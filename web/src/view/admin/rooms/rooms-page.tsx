@@ -56,9 +56,13 @@ const columns: readonly Column<AdminRoomRow>[] = [
   { head: "People", align: "end", cell: ({ memberCount }) => whole(memberCount) },
   { head: "Messages", align: "end", cell: ({ messageSeq }) => whole(messageSeq) },
   { head: "Owners", wide: true, cell: ({ owners = [] }) => owners.map((who) => who.replace(/^user\//, "")).join(", ") },
-  { head: "Node", cell: ({ node, status }) => (status === "quarantined" ? <span className="state-bad">{node} · in quarantine</span> : (node ?? "")) },
+  {
+    head: "Node",
+    cell: ({ node, status }) =>
+      status === "quarantined" ? <span className="state-bad">{node} · in quarantine</span> : (node ?? ""),
+  },
   { head: "Newest message", wide: true, cell: ({ lastAtMs }) => lastAtMs !== undefined && momentOf(lastAtMs) },
-]; // prettier-ignore
+];
 
 function Rooms() {
   const { text: wanted = "" } = route.useSearch();
@@ -101,7 +105,9 @@ function Rooms() {
         onChange={(event) => setText(event.currentTarget.value.trim())}
       />
       {error !== null && <Note tone="bad">{error.message}</Note>}
-      {data?.unanswered !== undefined && <Note tone="warn">This is not all: {data.unanswered.join(", ")} did not answer.</Note>}
+      {data?.unanswered !== undefined && (
+        <Note tone="warn">This is not all: {data.unanswered.join(", ")} did not answer.</Note>
+      )}
       <Table
         label="Rooms"
         columns={columns}
@@ -113,4 +119,4 @@ function Rooms() {
       <Pager trail={trail} next={data?.next} waits={isPlaceholderData} back="Previous" on="Next" />
     </Part>
   );
-} // prettier-ignore
+}

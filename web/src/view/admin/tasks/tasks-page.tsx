@@ -48,13 +48,15 @@ function State({ task }: { readonly task: AdminTask }) {
   return (
     <>
       <span className={stateTone[state]}>{state}</span>
-      {share !== undefined && !isTaskOver(task) && <progress className="block" value={share} max={1} aria-label={`${task.what}: ${Math.floor(share * 100)} %`} />}
+      {share !== undefined && !isTaskOver(task) && (
+        <progress className="block" value={share} max={1} aria-label={`${task.what}: ${Math.floor(share * 100)} %`} />
+      )}
       {!isTaskOver(task) && <span className="dim block">{progressWords(task)}</span>}
       {state === "failed" && error !== undefined && <span className="state-bad block">{explain(error, "look")}</span>}
       {advice !== undefined && <span className="state-warn block">{withoutSigns(advice)}</span>}
     </>
   );
-} // prettier-ignore
+}
 
 function Ends({ task }: { readonly task: AdminTask }) {
   const act = useActOn(key);
@@ -66,7 +68,13 @@ function Ends({ task }: { readonly task: AdminTask }) {
     const isDrain = task.kind === "drain";
     const question = {
       title: isDrain ? "Undo this drain?" : "Cancel this task?",
-      body: <p>{isDrain ? `${task.node ?? "The node"} takes its share again.` : `“${task.what}” stops as soon as it can. What it has done so far stays.`}</p>,
+      body: (
+        <p>
+          {isDrain
+            ? `${task.node ?? "The node"} takes its share again.`
+            : `“${task.what}” stops as soon as it can. What it has done so far stays.`}
+        </p>
+      ),
       action: isDrain ? "Undo" : "Cancel task",
       grave: !isDrain,
     };
@@ -92,7 +100,7 @@ function Ends({ task }: { readonly task: AdminTask }) {
       )}
     </div>
   );
-} // prettier-ignore
+}
 
 const columns: readonly Column<AdminTask>[] = [
   {

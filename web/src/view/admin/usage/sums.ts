@@ -40,20 +40,34 @@ export interface UsageSum {
 }
 
 /** Sums by person, team, model or provider, the most of a measure first. */
-export function sumsBy(rows: readonly UsageDayRow[], by: UsageBy, measure: UsageMeasure, teams: ReadonlyMap<string, readonly string[]>): readonly UsageSum[] {
+export function sumsBy(
+  rows: readonly UsageDayRow[],
+  by: UsageBy,
+  measure: UsageMeasure,
+  teams: ReadonlyMap<string, readonly string[]>,
+): readonly UsageSum[] {
   const sums = new Map<string, UsageSum>();
   for (const row of rows)
     for (const name of namesOf(row, by, teams)) {
       const before = sums.get(name) ?? { name, tokens: 0, calls: 0, cost: 0 };
-      sums.set(name, { name, tokens: before.tokens + amountOf(row, "tokens"), calls: before.calls + row.calls, cost: before.cost + amountOf(row, "cost") });
+      sums.set(name, {
+        name,
+        tokens: before.tokens + amountOf(row, "tokens"),
+        calls: before.calls + row.calls,
+        cost: before.cost + amountOf(row, "cost"),
+      });
     }
   return [...sums.values()].sort((one, other) => other[measure] - one[measure] || (one.name < other.name ? -1 : 1));
-} // prettier-ignore
+}
 
 const dayMs = 86_400_000;
 
 /** A measure, and how many people there were, for each day of a stretch of time up to one. */
-export function byDay(rows: readonly UsageDayRow[], measure: UsageMeasure, { days, nowMs }: { readonly days: number; readonly nowMs: number }): { readonly times: readonly number[]; readonly amounts: readonly number[]; readonly people: readonly number[] } {
+export function byDay(
+  rows: readonly UsageDayRow[],
+  measure: UsageMeasure,
+  { days, nowMs }: { readonly days: number; readonly nowMs: number },
+): { readonly times: readonly number[]; readonly amounts: readonly number[]; readonly people: readonly number[] } {
   const today = Math.floor(nowMs / dayMs);
   const amounts = Array.from({ length: days }, () => 0);
   const people = Array.from({ length: days }, () => new Set<string>());
@@ -65,11 +79,33 @@ export function byDay(rows: readonly UsageDayRow[], measure: UsageMeasure, { day
   }
   const times = amounts.map((_, at) => ((today - (days - 1 - at)) * dayMs) / 1_000);
   return { times, amounts, people: people.map((one) => one.size) };
-} // prettier-ignore
+}
 
 /** The rows as CSV. */
 export const csvOfRows = (rows: readonly UsageDayRow[]): string =>
   csvOf(
-    ["day", "person", "model", "provider", "calls", "promptTokens", "cachedTokens", "completionTokens", "seconds", "cost"],
-    rows.map((row) => [row.day, row.person ?? "", row.model, row.provider, row.calls, row.promptTokens, row.cachedTokens, row.completionTokens, row.ms / 1_000, row.cost / 1_000_000]),
-  ); // prettier-ignore
+    [
+      "day",
+      "person",
+      "model",
+      "provider",
+      "calls",
+      "promptTokens",
+      "cachedTokens",
+      "completionTokens",
+      "seconds",
+      "cost",
+    ],
+    rows.map((row) => [
+      row.day,
+      row.person ?? "",
+      row.model,
+      row.provider,
+      row.calls,
+      row.promptTokens,
+      row.cachedTokens,
+      row.completionTokens,
+      row.ms / 1_000,
+      row.cost / 1_000_000,
+    ]),
+  );
