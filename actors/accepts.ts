@@ -1,5 +1,5 @@
-/** What is a message of a kind at all. The gateway checks what people send, and the code what actors do; what another node sends
- *  may be anything, and must not be taken for a fault of the actor. */
+/** What is a message of a kind at all. The gateway checks what people send, and the code what actors do; what another
+ *  node sends may be anything, and must not be taken for a fault of the actor. */
 import { Type } from "typebox";
 import { Compile, type Validator } from "typebox/compile";
 import { maySend, powerNeeded, refusalOfShown, type CommandTable, type Shown } from "../protocols/index.ts";

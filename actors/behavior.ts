@@ -73,9 +73,9 @@ export type PartSignal = {
   };
 }[EngineName];
 
-/** Calls an engine (`protocols/engine.ts`). Any number of `part` arrive, then exactly one `answered`, all with the tag, which names
- *  the call within its actor. It dies with the activation, and nothing of it arrives after that: what must come about is in
- *  the state, `pending` says so, and `recover` calls again. So it happens at least once. */
+/** Calls an engine (`protocols/engine.ts`). Any number of `part` arrive, then exactly one `answered`, all with the tag,
+ *  which names the call within its actor. It dies with the activation, and nothing of it arrives after that: what must
+ *  come about is in the state, `pending` says so, and `recover` calls again. So it happens at least once. */
 export type CallEffect = {
   [Name in EngineName]: {
     readonly type: "call";
@@ -97,8 +97,9 @@ export type Signal =
   | { readonly type: "reminded"; readonly id: string; readonly dueMs: number };
 
 export type Effect<Event = unknown, Note = unknown> =
-  /** Appends the event to the journal and evolves the state. All events of a turn are one append. Only an operation that
-   *  persisted something is remembered with its answer; one that was refused and changed nothing is decided anew. */
+  /** Appends the event to the journal and evolves the state. All events of a turn are one append. Only an operation
+   *  that persisted something is remembered with its answer; one that was refused and changed nothing is decided
+   *  anew. */
   | { readonly type: "persist"; readonly event: Event }
   /** Changes the notes: gone when the actor leaves memory. */
   | { readonly type: "note"; readonly note: Note }
@@ -125,8 +126,8 @@ export type Effect<Event = unknown, Note = unknown> =
   | CallEffect
   /** Asks a call of this actor to end: `answered` comes all the same. */
   | { readonly type: "cancel"; readonly tag: string }
-  /** Durable: at `dueMs` or soon after, `reminded` arrives, also after a crash. The same id replaces. It repeats, with a
-   *  growing delay, until it is forgotten or replaced. */
+  /** Durable: at `dueMs` or soon after, `reminded` arrives, also after a crash. The same id replaces. It repeats, with
+   *  a growing delay, until it is forgotten or replaced. */
   | { readonly type: "remind"; readonly id: string; readonly dueMs: number }
   | { readonly type: "forget"; readonly id: string }
   /** Reads records as they are once everything this turn could see is durable; they arrive as `records`. */
@@ -156,10 +157,12 @@ export interface Behavior<State, Incoming extends { readonly type: string }, Eve
   recover?(state: State, turn: Turn<Notes>): readonly Effect<Event, Note>[];
   /** Invariant: when this is true the kernel brings the actor into memory at start, so that `recover` runs. */
   pending?(state: State): boolean;
-  /** Names of the blobs that belong to the actor: they are kept where its journal is, and are in its backups. Absent: none. */
+  /** Names of the blobs that belong to the actor: they are kept where its journal is, and are in its backups. Absent:
+   *  none. */
   blobs?(state: State): readonly string[];
   readonly notes?: { initial(): Notes; evolve(notes: Notes, note: Note): Notes };
-  /** The state with which an actor goes on in a cluster that was restored from a backup (`leap.ts`). Absent: the same. */
+  /** The state with which an actor goes on in a cluster that was restored from a backup (`leap.ts`). Absent: the
+   *  same. */
   restored?(state: State): State;
 }
 

@@ -11,9 +11,9 @@
  *      node ──► backup                 what is to be done with backups, and how far it is
  *      node ──► watch                  what detectors have read and found
  *
- *  A kind is a behavior (`behavior.ts`): pure functions over data. Kinds know each other's messages (`protocols`), never
- *  each other's code. What several kinds do alike has one home: `stream.ts` (the event stream that clients resume) and
- *  `outbox.ts` (messages to other actors that survive a crash).
+ *  A kind is a behavior (`behavior.ts`): pure functions over data. Kinds know each other's messages (`protocols`),
+ *  never each other's code. What several kinds do alike has one home: `stream.ts` (the event stream that clients
+ *  resume) and `outbox.ts` (messages to other actors that survive a crash).
  *
  *  Read `behavior.ts`, then `room/index.ts`. */
 import { activity } from "./activity/index.ts";

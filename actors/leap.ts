@@ -1,9 +1,10 @@
 /** What becomes of an actor's numbers when a cluster begins anew from a backup.
  *
- *  The old cluster went on after the backup was taken: clients know positions, and other actors know mail, that the restored actor has never
- *  given out. If it counted on from where the backup ends, it would give the same numbers to other things: a client would take a new event
- *  for one that it has, and a receiver new mail for old. So numbers that others remember leap, farther than the old cluster can have come. A
- *  client's position is then behind the window of kept events: `CURSOR_EXPIRED`, and it loads the state anew. */
+ *  The old cluster went on after the backup was taken: clients know positions, and other actors know mail, that the
+ *  restored actor has never given out. If it counted on from where the backup ends, it would give the same numbers to
+ *  other things: a client would take a new event for one that it has, and a receiver new mail for old. So numbers that
+ *  others remember leap, farther than the old cluster can have come. A client's position is then behind the window of
+ *  kept events: `CURSOR_EXPIRED`, and it loads the state anew. */
 import type { Outbox } from "./outbox.ts";
 
 /** How far. A million restores fit into what numbers can hold. */

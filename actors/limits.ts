@@ -29,7 +29,8 @@ export const actorLimits = {
   roomRecallOpenMax: 1_000,
   /** Positions that are looked at together when a recall is taken back. */
   roomWithdrawnAtOnce: 50,
-  /** Threads of which a room knows who has read how much; of the one that was not written in for longest nothing is unread any more. */
+  /** Threads of which a room knows who has read how much; of the one that was not written in for longest nothing is
+   *  unread any more. */
   roomThreadsKept: 50,
   /** People who follow one thread; who comes into it later is not told of what is unread in it. */
   threadReadersMax: 200,
@@ -37,8 +38,8 @@ export const actorLimits = {
   countedAtOnce: 200,
   /** Messages that are counted one by one when a read marker moves; what is behind them counts as read. */
   countedMax: 20_000,
-  /** Messages that are looked at for one page of a room without the answers that are in threads only; the page ends there, and says that there
-   *  are more. */
+  /** Messages that are looked at for one page of a room without the answers that are in threads only; the page ends
+   *  there, and says that there are more. */
   historyScannedMax: 4_000,
   /** “Is typing” holds this long unless repeated.
    *
@@ -146,8 +147,8 @@ export const actorLimits = {
   roomSummariesMax: 16,
   /** Times the context is halved when the model finds it too long; then the answer fails with `CONTEXT_TOO_LONG`. */
   contextHalvingsMax: 8,
-  /** An answer whose model neither reads nor writes for so long, waiting for a place included, fails with `GENERATION_TIMEOUT`. As long as it does, it
-   *  may take a day.
+  /** An answer whose model neither reads nor writes for so long, waiting for a place included, fails with
+   *  `GENERATION_TIMEOUT`. As long as it does, it may take a day.
    *
    *  Waiting on a slow machine where others are answered. */
   generationSilenceMs: 10 * 60_000,
@@ -238,8 +239,8 @@ export const actorLimits = {
   /** Rows of a page of the catalog when the asker names no number. */
   catalogPageDefault: 50,
 
-  /** Rows of a ledger's day, and of its month: one for each person or key, and model. What others take is added to one row
-   *  `others`. */
+  /** Rows of a ledger's day, and of its month: one for each person or key, and model. What others take is added to one
+   *  row `others`. */
   usageRowsPerPeriodMax: 4_096,
   /** Days that a ledger keeps; older ones are deleted. */
   usageDaysKept: 400,
@@ -261,17 +262,19 @@ export const actorLimits = {
   activityStoredMs: 2 * 24 * 3_600_000,
   /** A share of a budget whose node has told nothing for so long is given to others. */
   leaseMs: 10 * 60_000,
-  /** A node that needs a share of a budget gets what it needs, or one part in so many of what is left, if that is more. */
+  /** A node that needs a share of a budget gets what it needs, or one part in so many of what is left, if that is
+   *  more. */
   leaseShare: 8,
 
-  /** Stripes whose last changes a holder remembers, so that it knows a record which is older; of one that changed before, the record
-   *  is read again. */
+  /** Stripes whose last changes a holder remembers, so that it knows a record which is older; of one that changed
+   *  before, the record is read again. */
   shardChangesKept: 128,
   /** Owners that refer to one stripe; one more is refused with `LIMIT_REACHED`. */
   shardOwnersMax: 64,
   /** Owners of which a holder remembers that they let go of one stripe; the one that did so first is forgotten. */
   shardReleasesMax: 64,
-  /** Stripes of which a holder remembers who let go of them; of more, the first are forgotten at the next collection. */
+  /** Stripes of which a holder remembers who let go of them; of more, the first are forgotten at the next
+   *  collection. */
   shardsReleasedMax: 1_000_000,
   /** Owners whose shards of the last minute a holder counts; the one that began longest ago is forgotten. */
   shardOwnersCounted: 1_000,
@@ -288,13 +291,16 @@ export const actorLimits = {
   sessionLifeMsMax: 30 * 24 * 3_600_000,
   /** No server that answers a call later makes an agent wait for longer. */
   generationRetryMsMax: 3_600_000,
-  /** No link that was sent by mail, or made by an admin, holds for longer. One that seems to was made while a clock was ahead. */
+  /** No link that was sent by mail, or made by an admin, holds for longer. One that seems to was made while a clock was
+   *  ahead. */
   linkLifeMsMax: 24 * 3_600_000,
-  /** No deletion of an account waits for longer: one that seems to was asked for while a clock was ahead, and waits for so long from now. */
+  /** No deletion of an account waits for longer: one that seems to was asked for while a clock was ahead, and waits for
+   *  so long from now. */
   deletionWaitMsMax: 14 * 24 * 3_600_000,
   /** Schedules of backups; making one more is refused with `LIMIT_REACHED`. */
   backupSchedulesMax: 32,
-  /** Tasks with backups that wait or are under way; one more is refused with `LIMIT_REACHED`, and a schedule's is left out. */
+  /** Tasks with backups that wait or are under way; one more is refused with `LIMIT_REACHED`, and a schedule's is left
+   *  out. */
   backupTasksOpenMax: 16,
   /** Folders with backups that are remembered; the one that was looked at the longest ago is forgotten. */
   backupFoldersMax: 64,
@@ -316,8 +322,8 @@ export const actorLimits = {
   backupHoldsMax: 200,
   /** Persons and actors whose keys are destroyed at once; one more is refused with `LIMIT_REACHED`. */
   backupErasuresMax: 20,
-  /** No hold is set for so long that would keep keys which somebody is destroying and of whom nothing is heard: several times as long as the directory may
-   *  take for it. */
+  /** No hold is set for so long that would keep keys which somebody is destroying and of whom nothing is heard: several
+   *  times as long as the directory may take for it. */
   backupErasureMs: 60_000,
   /** How long a recall of private things may be approved, and then begun; after that it has to be asked for anew. */
   recallApprovalMs: 24 * 3_600_000,

@@ -1,7 +1,8 @@
 import { sameJson } from "../protocols/index.ts";
 
-/** What a write has against it: of the parts that it changes and whose state the writer has seen, those that are neither as seen nor already
- *  as wanted. Undefined: nothing. A writer that does not say what it saw writes over whatever is there. */
+/** What a write has against it: of the parts that it changes and whose state the writer has seen, those that are
+ *  neither as seen nor already as wanted. Undefined: nothing. A writer that does not say what it saw writes over
+ *  whatever is there. */
 export function changedSince<State extends object>(
   seen: Partial<State> | undefined,
   now: State,

@@ -16,8 +16,8 @@ export interface ActorFilter {
   readonly limit: number;
 }
 
-/** `plexus actors list`: pages until `limit` rows are printed. With --json one line per actor. Which nodes did not answer is
- *  said beside it, so that nobody takes a part for the whole. */
+/** `plexus actors list`: pages until `limit` rows are printed. With --json one line per actor. Which nodes did not
+ *  answer is said beside it, so that nobody takes a part for the whole. */
 export async function listActors(flags: AdminFlags, filter: ActorFilter, output: Output): Promise<number> {
   const target = await findNode(flags);
   const rows: ActorRow[] = [];

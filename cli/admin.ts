@@ -20,7 +20,8 @@ export interface AdminFlags {
   readonly credentials?: Pick<Target, "token" | "ca" | "cert" | "key">;
 }
 
-/** With `--endpoint` a control token or a client certificate is used, or the session of `plexus chat`; without, the control file of the data folder. */
+/** With `--endpoint` a control token or a client certificate is used, or the session of `plexus chat`; without, the
+ *  control file of the data folder. */
 export async function findNode(flags: AdminFlags): Promise<Target> {
   if (flags.url !== undefined) {
     const { credentials } = flags;
@@ -61,8 +62,8 @@ async function isReadable(url: string): Promise<boolean> {
   return address?.protocol === "http:" && !isLoopback(address.hostname);
 }
 
-/** What asks for a fresh sign-in: a code where the account has a second factor, asked for on the terminal; else the password, which comes from
- *  PLEXUS_PASSWORD, or is asked for. */
+/** What asks for a fresh sign-in: a code where the account has a second factor, asked for on the terminal; else the
+ *  password, which comes from PLEXUS_PASSWORD, or is asked for. */
 async function confirmSession(target: Target, user: string): Promise<Result<unknown>> {
   const factors = await callNode<FactorsView>(target, "GET", "/api/v1/me/factors");
   if (factors.ok && (factors.value.totp !== undefined || factors.value.passkeys.length > 0)) {

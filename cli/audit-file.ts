@@ -60,7 +60,8 @@ export async function exportAudit(
   return exitCodes.ok;
 }
 
-/** The lines of a file, divided at line feeds alone: to readers of text more is the end of a line. Error: BAD_REQUEST, not UTF-8. */
+/** The lines of a file, divided at line feeds alone: to readers of text more is the end of a line. Error: BAD_REQUEST,
+ *  not UTF-8. */
 async function* linesOf(path: string): AsyncGenerator<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let rest = "";

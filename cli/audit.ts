@@ -9,8 +9,8 @@ import { exitCodes, paint, type Output } from "./output.ts";
 import { renderTable } from "./table.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 
-/** `plexus audit`: what was done to the cluster, the newest first. Pages until `limit` entries are printed. With --json one
- *  line per entry. */
+/** `plexus audit`: what was done to the cluster, the newest first. Pages until `limit` entries are printed. With --json
+ *  one line per entry. */
 export async function showAudit(flags: AdminFlags, limit: number, output: Output): Promise<number> {
   const target = await findNode(flags);
   const entries: AuditEntry[] = [];

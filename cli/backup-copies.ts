@@ -63,8 +63,9 @@ export async function drillBackup(
   return done === undefined ? exitCodes.unknown : shown(done, { flags, opened: "byNode" }, output);
 }
 
-/** The same, and the shares of the kit beside it: whether they make the cluster's root, and it opens every epoch. The root stays in this process, and is
- *  forgotten. Errors: those of `openRoot`, KIT_MISSING, KEY_REFUSED (an epoch that it does not open). */
+/** The same, and the shares of the kit beside it: whether they make the cluster's root, and it opens every epoch. The
+ *  root stays in this process, and is forgotten. Errors: those of `openRoot`, KIT_MISSING, KEY_REFUSED (an epoch that
+ *  it does not open). */
 export async function drillBackupAndKit(
   flags: AdminFlags,
   { scratch, snapshot, ...kit }: { readonly scratch: string; readonly snapshot: number | undefined } & KitSource,

@@ -1,4 +1,5 @@
-/** `plexus backup requests|approve|decline` and `plexus backup holds|hold|lift`: what guards backups beside permissions. */
+/** `plexus backup requests|approve|decline` and `plexus backup holds|hold|lift`: what guards backups beside
+ *  permissions. */
 import type { BackupHold, HeldThing, RecallRequest } from "../protocols/index.ts";
 import { operate, type AdminFlags } from "./admin.ts";
 import { actorNamed } from "./backups.ts";

@@ -1,4 +1,5 @@
-/** `plexus backup keys`, `rotate`, `erase` and `kit trust`: how the cluster's keys stand, and what changes them without the root. */
+/** `plexus backup keys`, `rotate`, `erase` and `kit trust`: how the cluster's keys stand, and what changes them without
+ *  the root. */
 import { kitName, rootWords } from "../node/keys/index.ts";
 import { failure, PlexusError } from "../protocols/errors.ts";
 import type { KeysStatus } from "../protocols/index.ts";

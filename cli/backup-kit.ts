@@ -1,4 +1,5 @@
-/** `plexus backup kit make|check|restore` and `plexus disk recover`. The root of the keys is made, split, joined and forgotten here, and nowhere else. */
+/** `plexus backup kit make|check|restore` and `plexus disk recover`. The root of the keys is made, split, joined and
+ *  forgotten here, and nowhere else. */
 import { mkdir, open, readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import {
@@ -195,7 +196,7 @@ export async function restoreKit(
   return exitCodes.ok;
 }
 
-// --- shares and sheets ---------------------------------------------------------------------------------------------------
+// --- shares and sheets -----------------------------------------------------------------------------------------------
 
 async function write(file: string, content: string): Promise<void> {
   const written = await open(file, "wx", 0o600);
@@ -232,7 +233,8 @@ async function readSheet(file: string): Promise<KitSheet> {
   return sheet;
 }
 
-/** What says of which kit shares are: the file that is named, the cluster, or, where no node runs, the `kit.json` that was made beside the shares. */
+/** What says of which kit shares are: the file that is named, the cluster, or, where no node runs, the `kit.json` that
+ *  was made beside the shares. */
 async function sheetOf(flags: AdminFlags, file: string | undefined, shares: readonly string[] = []): Promise<KitSheet> {
   if (file !== undefined) return readSheet(file);
   const asked = await findNode(flags).then(

@@ -1,4 +1,5 @@
-/** Tasks with backups: begun, looked at, ended; and the schedules that begin them (`plexus backup tasks|cancel|schedule`). */
+/** Tasks with backups: begun, looked at, ended; and the schedules that begin them (`plexus backup
+ *  tasks|cancel|schedule`). */
 import { setTimeout as sleep } from "node:timers/promises";
 import { failure, passingCodes, PlexusError } from "../protocols/errors.ts";
 import { isWholeTask } from "../protocols/backups.ts";
@@ -27,8 +28,8 @@ const isOver = ({ state }: TaskView): boolean => state !== "waiting" && state !=
 /** What begins each sort of task. */
 type Begins = { readonly [Sort in keyof BackupResults]: OperationInput<`backups.${Sort}`> };
 
-/** Begins a task, shows how far it is, and answers with what it came to. Ctrl-C cancels one of a folder; one of the cluster goes on, and the answer
- *  is undefined. */
+/** Begins a task, shows how far it is, and answers with what it came to. Ctrl-C cancels one of a folder; one of the
+ *  cluster goes on, and the answer is undefined. */
 export async function finished<Sort extends keyof BackupResults>(
   target: Target,
   sort: Sort,

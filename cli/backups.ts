@@ -1,4 +1,5 @@
-/** `plexus backup run|list|show|verify|recall|prune`: the backups of the cluster, or those in a folder on the node's machine. */
+/** `plexus backup run|list|show|verify|recall|prune`: the backups of the cluster, or those in a folder on the node's
+ *  machine. */
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import { isDatedAhead } from "../protocols/backup-dates.ts";
@@ -26,7 +27,8 @@ import { renderTable } from "./table.ts";
 const within = (name: "from" | "to", folder: string | undefined) =>
   folder === undefined ? {} : { [name]: resolve(folder) };
 
-/** `plexus backup run`. Ends with an error when a slot of the node, or a file, could not be read, or something of the snapshot cannot be brought back. */
+/** `plexus backup run`. Ends with an error when a slot of the node, or a file, could not be read, or something of the
+ *  snapshot cannot be brought back. */
 export async function runBackup(
   flags: AdminFlags,
   { to, full }: { readonly to: string | undefined; readonly full: boolean },
@@ -287,7 +289,8 @@ export async function placeBackup(
   return done.lost.total + done.failed.total === 0 ? exitCodes.ok : exitCodes.failed;
 }
 
-/** What came back into the rooms, or would, and what did not and why; what else could come by which rule, but for the rules that were given. */
+/** What came back into the rooms, or would, and what did not and why; what else could come by which rule, but for the
+ *  rules that were given. */
 export function describePlace(
   done: BackupResults["place"],
   color: boolean,

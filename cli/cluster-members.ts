@@ -31,8 +31,8 @@ export async function listNodes(flags: AdminFlags, output: Output): Promise<numb
   return exitCodes.ok;
 }
 
-/** Does the same to several nodes, one after the other. What is refused for one is told, and does not keep the others from it;
- *  of one alone it is thrown. Resolves with the worst exit code. */
+/** Does the same to several nodes, one after the other. What is refused for one is told, and does not keep the others
+ *  from it; of one alone it is thrown. Resolves with the worst exit code. */
 async function toEach(
   nodes: readonly string[],
   at: { readonly flags: AdminFlags; readonly output: Output },

@@ -78,8 +78,8 @@ export interface SlotFilter {
   readonly pinned: boolean;
 }
 
-/** The id of the node that is called so, by name or id, or by the beginning of one if that is enough to tell: a member, or
- *  one that was and is still in a slot's record. */
+/** The id of the node that is called so, by name or id, or by the beginning of one if that is enough to tell: a member,
+ *  or one that was and is still in a slot's record. */
 export function findMember(names: NodeNames, slots: readonly ClusterSlotRow[], text: string): Result<string> {
   const ids = [...new Set([...names.keys(), ...slots.flatMap((slot) => nodesOf(slot))])];
   const exact = ids.find((id) => id === text) ?? ids.find((id) => names.get(id) === text);

@@ -4,8 +4,8 @@ import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { callNode, forLook, type Target } from "./node-client.ts";
 
-/** What a running node leaves in its data folder, for its owner only (0600): with it, admin commands on the same machine
- *  need no sign-in. A person who can read the file can read the data as well, so it gives away nothing new. */
+/** What a running node leaves in its data folder, for its owner only (0600): with it, admin commands on the same
+ *  machine need no sign-in. A person who can read the file can read the data as well, so it gives away nothing new. */
 export interface ControlFile {
   readonly url: string;
   /** Its control endpoint; absent: it has none, and admin commands go to the gateway. */
@@ -55,8 +55,9 @@ export function removeControlFile(dataFolder: string): void {
   rmSync(controlPath(dataFolder), { force: true });
 }
 
-/** Where admin commands on the same machine go. What they send does not leave it, and the secret is of this one run: so a certificate for another name, or
- *  of an authority that this machine does not know, is none that has to be checked. */
+/** Where admin commands on the same machine go. What they send does not leave it, and the secret is of this one run: so
+ *  a certificate for another name, or of an authority that this machine does not know, is none that has to be
+ *  checked. */
 export const localTarget = ({ url, controlUrl, controlToken }: ControlFile): Target => ({
   url: controlUrl ?? url,
   token: controlToken,

@@ -17,8 +17,9 @@ type TryAddress = (address: string) => Promise<TriedAddress>;
 
 const name = "Addresses";
 
-/** Tries where the nodes of a cluster look for each other. Connections that last hide an address that is wrong, until they end: then the node is not found
- *  again, and neither is one whose own address is gone. A node alone is looked for by nobody. */
+/** Tries where the nodes of a cluster look for each other. Connections that last hide an address that is wrong, until
+ *  they end: then the node is not found again, and neither is one whose own address is gone. A node alone is looked for
+ *  by nobody. */
 export async function addressChecks(
   { nodes }: ClusterSummary,
   attempt: TryAddress = tryAddress,

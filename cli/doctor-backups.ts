@@ -9,7 +9,8 @@ import { withoutControls } from "./printable.ts";
 
 const name = "Backups";
 
-/** Whether something of the cluster's backups is known to be lost, and whether they are as new as their schedules allow. Nothing is said where none can be listed. */
+/** Whether something of the cluster's backups is known to be lost, and whether they are as new as their schedules
+ *  allow. Nothing is said where none can be listed. */
 export async function backupChecks(control: ControlFile | undefined): Promise<readonly Check[]> {
   if (control === undefined) return [];
   const call = callsTo(localTarget(control));
@@ -61,7 +62,8 @@ const lateText: Record<Late["sort"], (age: string) => string> = {
   drill: (age) => `a restore was rehearsed ${age} ago`,
 };
 
-/** Judges when what schedules make was made last, what the last rehearsal has shown, and the time zones in which schedules and retention count. */
+/** Judges when what schedules make was made last, what the last rehearsal has shown, and the time zones in which
+ *  schedules and retention count. */
 export function scheduleChecksOf(known: Done, nowMs: number): readonly Check[] {
   const late = latesOf(known, nowMs).map(({ sort, ageMs, dueMs }): Check => ({
     name,
@@ -87,7 +89,8 @@ export function scheduleChecksOf(known: Done, nowMs: number): readonly Check[] {
   return [...late, ...drill, ...known.schedules.flatMap(zoneChecksOf)];
 }
 
-/** A zone that this machine does not know stops a schedule here; without one a retention counts days that may be nobody's. */
+/** A zone that this machine does not know stops a schedule here; without one a retention counts days that may be
+ *  nobody's. */
 function zoneChecksOf({ name: of, timeZone, wish }: BackupSchedule): readonly Check[] {
   const called = withoutControls(of);
   const own = wish.sort === "prune" ? wish.timeZone : undefined;

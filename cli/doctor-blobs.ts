@@ -1,4 +1,5 @@
-/** Reads the blobs in a data folder and compares each with its name. Nothing is written, so a node may be at work on it. */
+/** Reads the blobs in a data folder and compares each with its name. Nothing is written, so a node may be at work on
+ *  it. */
 import { stat } from "node:fs/promises";
 import { openBlobStore } from "../node/blobs/index.ts";
 import { blobFolder, diskKeyFile } from "../node/data-folder/index.ts";

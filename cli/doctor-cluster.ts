@@ -45,7 +45,8 @@ async function stateChecks(control: ControlFile | undefined): Promise<readonly C
 
 const clusterName = "Cluster";
 
-/** Judges what a node says of its cluster: a directory that does not answer, or takes no change, is bad, whatever else goes on. */
+/** Judges what a node says of its cluster: a directory that does not answer, or takes no change, is bad, whatever else
+ *  goes on. */
 export function stateChecksOf(summary: ClusterSummary): readonly Check[] {
   const advice = adviceOn(summary);
   const voters = votersChecksOf(summary);
@@ -65,7 +66,8 @@ function votersChecksOf(summary: ClusterSummary): readonly Check[] {
   return [{ name, state: survivesNext(summary) ? "good" : "warning", says }];
 }
 
-/** Whether the directory has the root of the keys that the node knows. Nothing is said where a node runs that knows none. */
+/** Whether the directory has the root of the keys that the node knows. Nothing is said where a node runs that knows
+ *  none. */
 async function keyChecks(control: ControlFile | undefined): Promise<readonly Check[]> {
   if (control === undefined) return [];
   const target = localTarget(control);
@@ -188,8 +190,8 @@ async function holdingOf(endpoint: string, { cluster, node, generation }: Member
   }
 }
 
-/** Each member of etcd has a page that says whether it takes writes. Where the cluster's directory is in etcd, each has to
- *  hold it as well. */
+/** Each member of etcd has a page that says whether it takes writes. Where the cluster's directory is in etcd, each has
+ *  to hold it as well. */
 async function directoryChecks({ directory }: Config, member: Member | undefined): Promise<readonly Check[]> {
   const endpoints = directory.kind === "etcd" ? directory.endpoints : (member?.endpoints ?? []);
   return await Promise.all(

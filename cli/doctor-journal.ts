@@ -1,4 +1,5 @@
-/** Looks at everything in a journal that no node has open, and names each part that is damaged: one must not hide another. */
+/** Looks at everything in a journal that no node has open, and names each part that is damaged: one must not hide
+ *  another. */
 import { createEmbeddedDirectory, loadVoter } from "../node/directory/index.ts";
 import { diskKeyFile, journalFolder, markFile, tracesOf } from "../node/data-folder/index.ts";
 import { openSealedStore, readDiskKey } from "../node/keys/index.ts";
@@ -12,8 +13,8 @@ import type { Check } from "./doctor.ts";
 
 type Damage = Readonly<Record<string, unknown>>;
 
-/** Checks the files below the journal, whose it is, every entry and record of every slot, and the directory. Nothing is opened
- *  for writing. Errors: DATA_FORMAT_UNKNOWN; the system's, when it refuses to open what is whole. */
+/** Checks the files below the journal, whose it is, every entry and record of every slot, and the directory. Nothing is
+ *  opened for writing. Errors: DATA_FORMAT_UNKNOWN; the system's, when it refuses to open what is whole. */
 export async function journalCheck(data: string, keyFile = diskKeyFile(data)): Promise<Check> {
   const name = "Journal";
   const { creating, node } = await tracesOf(data).catch(() => ({ creating: false, node: false }));
@@ -61,7 +62,8 @@ async function findAll(data: string, keyFile: string): Promise<typeof nothing & 
   return { ...inside, damaged, inFiles: files.length + lost.length > 0 };
 }
 
-/** Which cluster's node a folder is that no node has open; undefined in one that is new. The errors of `journalCheck`. */
+/** Which cluster's node a folder is that no node has open; undefined in one that is new. The errors of
+ *  `journalCheck`. */
 export async function readMember(
   data: string,
   keyFile = diskKeyFile(data),

@@ -29,7 +29,8 @@ export interface SecurityFacts {
   readonly nowMs: number;
   /** Whether the process may do anything on this machine. */
   readonly isRoot: boolean;
-  /** What others than the owner may read or change in the data folder, worst first. Undefined: there is no folder yet. */
+  /** What others than the owner may read or change in the data folder, worst first. Undefined: there is no folder
+   *  yet. */
   readonly exposed: readonly { readonly path: string; readonly mode: number }[] | undefined;
   /** As a running node says; undefined: none runs on this folder. */
   readonly keys: KeysStatus | undefined;
@@ -40,7 +41,8 @@ export interface SecurityFacts {
 }
 
 const dayMs = 24 * 3_600_000;
-/** Keys of backups that are older should be rotated. NIST SP 800-57 lets keys that encrypt data be used for up to two years. */
+/** Keys of backups that are older should be rotated. NIST SP 800-57 lets keys that encrypt data be used for up to two
+ *  years. */
 const epochDaysMax = 365;
 /** Ranges of proxies that are wider than this contain clients. */
 const proxyBitsMin = { 4: 16, 6: 48 } as const;

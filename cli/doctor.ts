@@ -383,7 +383,8 @@ function judgeModel(
   return { name: "Model", state: "bad", says: `${model.model}: ${says}` };
 }
 
-/** Asks the node that runs how its models are: it was started with other flags than the doctor, and has their memory. */
+/** Asks the node that runs how its models are: it was started with other flags than the doctor, and has their
+ *  memory. */
 async function runningModels(control: ControlFile): Promise<readonly Check[]> {
   const answer = await callsTo(localTarget(control))("inference.list");
   const status = await callsTo(localTarget(control))("node.status");

@@ -10,8 +10,8 @@ import type { Target } from "./node-client.ts";
 import { openRequest } from "./node-request.ts";
 import { describeRefusal } from "./output.ts";
 
-/** Writes it into a new file that nobody else on this machine may read, or to the standard output. Errors: those of the node, UNREACHABLE,
- *  BAD_REQUEST (the file cannot be written). */
+/** Writes it into a new file that nobody else on this machine may read, or to the standard output. Errors: those of the
+ *  node, UNREACHABLE, BAD_REQUEST (the file cannot be written). */
 export async function download(target: Target, path: string, file: string | undefined): Promise<void> {
   let answer = await ask(target, path);
   if (!answer.ok && answer.error.code === "SIGN_IN_AGAIN" && target.confirm !== undefined) {

@@ -5,8 +5,8 @@ import { failure, PlexusError } from "../protocols/errors.ts";
 import { installation } from "./installation.ts";
 import { describeRefusal } from "./output.ts";
 
-/** Whether there is something at the path of each model that the configuration names: a node would say that it is ready, and answer nothing.
- *  Error: CONFIG_INVALID. */
+/** Whether there is something at the path of each model that the configuration names: a node would say that it is
+ *  ready, and answer nothing. Error: CONFIG_INVALID. */
 export async function checkModels({ models, roles }: Pick<Config, "models" | "roles">): Promise<void> {
   if (!roles.includes("ai")) return;
   for (const [index, { name, path }] of models.entries()) {

@@ -1,8 +1,8 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 
-/** Where a person's things are on this machine. Apart from settings.ts, so that a command that only needs to find a node does
- *  not load what a configuration is checked with. */
+/** Where a person's things are on this machine. Apart from settings.ts, so that a command that only needs to find a
+ *  node does not load what a configuration is checked with. */
 
 /** Where a node keeps its data when nobody says otherwise (XDG base directories). */
 export function defaultDataFolder(environment: NodeJS.ProcessEnv): string {
@@ -16,7 +16,8 @@ export function userConfigFolder(environment: NodeJS.ProcessEnv): string {
   return join(base !== undefined && base !== "" ? base : join(homedir(), ".config"), "plexus");
 }
 
-/** The data folder of the node that is meant: what was typed, else what a node started in this environment would use. */
+/** The data folder of the node that is meant: what was typed, else what a node started in this environment would
+ *  use. */
 export async function dataFolderOf(typed: string | undefined, environment: NodeJS.ProcessEnv): Promise<string> {
   const named = typed ?? given(environment["PLEXUS_DATA"]);
   if (named !== undefined) return resolve(named);

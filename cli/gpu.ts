@@ -1,5 +1,5 @@
-/** `plexus gpu`: puts the builds of llama.cpp for graphics cards into this installation, which comes without them because
- *  they are large, and takes them out again. */
+/** `plexus gpu`: puts the builds of llama.cpp for graphics cards into this installation, which comes without them
+ *  because they are large, and takes them out again. */
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -47,8 +47,9 @@ export function showGpu(output: Output, place: PackagePlace = thisInstallation):
   return exitCodes.ok;
 }
 
-/** `plexus gpu install`: fetches the packages beside the installed ones, then puts them in their places. Nothing is changed when
- *  it fails or is broken off. Errors: BAD_REQUEST where there is no such build, DISK_FULL, SOURCE_FAILED. */
+/** `plexus gpu install`: fetches the packages beside the installed ones, then puts them in their places. Nothing is
+ *  changed when it fails or is broken off. Errors: BAD_REQUEST where there is no such build, DISK_FULL,
+ *  SOURCE_FAILED. */
 export async function installGpu(
   kind: string,
   output: Output,

@@ -1,4 +1,5 @@
-/** How a command finds this machine: by its addresses. A machine on a network without IPv4 may have nothing that resolves `localhost`. */
+/** How a command finds this machine: by its addresses. A machine on a network without IPv4 may have nothing that
+ *  resolves `localhost`. */
 import { lookup, type LookupAddress } from "node:dns";
 import type { LookupFunction } from "node:net";
 

@@ -98,7 +98,8 @@ export function describeProvider({
 
 const plainMark = (fingerprint: string): string => fingerprint.replaceAll(/[^0-9a-f]/gi, "").toUpperCase();
 
-/** Whether somebody vouches for the certificates that an address gave: by their fingerprints, or by saying so on a terminal where they are shown. */
+/** Whether somebody vouches for the certificates that an address gave: by their fingerprints, or by saying so on a
+ *  terminal where they are shown. */
 export async function isTrusted(
   marks: readonly CertificateMark[],
   fingerprints: readonly string[] | undefined,

@@ -26,7 +26,8 @@ export interface KitSource {
   readonly token?: TokenFlags | undefined;
 }
 
-/** The keys of a sheet's root. Errors: SHARE_WRONG, SHARES_TOO_FEW, TOKEN_UNUSABLE; KEY_REFUSED (the sheet says other keys than the root has). */
+/** The keys of a sheet's root. Errors: SHARE_WRONG, SHARES_TOO_FEW, TOKEN_UNUSABLE; KEY_REFUSED (the sheet says other
+ *  keys than the root has). */
 export async function openRoot(sheet: KitSheet, { files, token }: KitSource, output: Output): Promise<RootKeys> {
   const { root, cluster } = sheet;
   let keys: RootKeys;
@@ -55,7 +56,8 @@ export async function openRoot(sheet: KitSheet, { files, token }: KitSource, out
   return keys;
 }
 
-/** The keys of the root, from files or from what is typed. Without a sheet the shares say by themselves what they are of. */
+/** The keys of the root, from files or from what is typed. Without a sheet the shares say by themselves what they are
+ *  of. */
 export async function joinShares(
   sheet: KitSheet | undefined,
   files: readonly string[],

@@ -1,5 +1,6 @@
-/** The root in a PKCS#11 token: sealed by an AES key that the token made and never gives away. Nodes have what is sealed; the token and its PIN are needed
- *  to open it. `pkcs11js`, a binding that is compiled where it is installed, is no dependency: who has a token installs it.
+/** The root in a PKCS#11 token: sealed by an AES key that the token made and never gives away. Nodes have what is
+ *  sealed; the token and its PIN are needed to open it. `pkcs11js`, a binding that is compiled where it is installed,
+ *  is no dependency: who has a token installs it.
  *
  *      token:  AES-256 key, sensitive, not extractable, labelled  plexus <cluster> <kit>
  *      record: { label of the token, id of the key, nonce 12 │ AES-256-GCM(root) │ tag 16 }   with cluster and commitment as associated data */
@@ -271,7 +272,8 @@ function loadBinding(): Pkcs11 {
   return new binding.PKCS11();
 }
 
-/** The PIN, from a file or descriptor, or typed without an echo. Never an argument, and never in the environment: others can see those. */
+/** The PIN, from a file or descriptor, or typed without an echo. Never an argument, and never in the environment:
+ *  others can see those. */
 async function readPin({ pinFile }: TokenFlags, label: string, output: Output): Promise<string> {
   if (pinFile !== undefined) {
     const pin = (await readFile(pinFile, "utf8")).split(/\r?\n/, 1)[0] ?? "";

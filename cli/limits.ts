@@ -44,8 +44,8 @@ export const cliLimits = {
   topIntervalMs: 1_000,
   /** `plexus top`: busiest actors, and slots that are not ok, that are shown. */
   topRowsMax: 10,
-  /** `plexus demo`: from the start of the first node until all have joined and everything has its copies; then the demo says
-   *  what is missing and ends. */
+  /** `plexus demo`: from the start of the first node until all have joined and everything has its copies; then the demo
+   *  says what is missing and ends. */
   demoStartMs: 300_000,
   /** `plexus demo`: a node that has not ended so long after the signal is killed. */
   demoStopMs: 15_000,

@@ -18,7 +18,8 @@ export interface LogWish {
 
 const tints = { debug: "gray", info: "green", warn: "yellow", error: "red" } as const;
 
-/** Shows lines of the logs of all nodes, the oldest first; with `follow` what comes, until Ctrl-C. With --json one line a line. */
+/** Shows lines of the logs of all nodes, the oldest first; with `follow` what comes, until Ctrl-C. With --json one line
+ *  a line. */
 export async function showLogs(flags: AdminFlags, wish: LogWish, output: Output): Promise<number> {
   const target = { ...(await findNode(flags)), timeoutMs: cliLimits.requestTimeoutMs + cliLimits.logWaitMs };
   const { node, level, name, about, since, limit, follow } = wish;

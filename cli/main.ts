@@ -12,9 +12,9 @@
  *
  *  What each command and flag is called is in commands/, one file per command.
  *
- *  Exit codes follow the outcome of the error: 0 done, 1 failed, 2 the command line is wrong, 3 not started (try again),
- *  4 unknown (it may have happened). With `--json` standard output carries JSON only and errors are JSON lines on
- *  standard error. */
+ *  Exit codes follow the outcome of the error: 0 done, 1 failed, 2 the command line is wrong, 3 not started (try
+ *  again), 4 unknown (it may have happened). With `--json` standard output carries JSON only and errors are JSON lines
+ *  on standard error. */
 import { CommanderError, type Command } from "commander";
 import { failure, PlexusError, type Failure } from "../protocols/errors.ts";
 import { readVersion } from "./installation.ts";

@@ -209,7 +209,8 @@ const readCount = (text: string, form: string): number => {
   return Number(text);
 };
 
-/** A route of steps and options. Error: BAD_REQUEST. What only the node can judge (names of balances, bounds) it is sent as it is. */
+/** A route of steps and options. Error: BAD_REQUEST. What only the node can judge (names of balances, bounds) it is
+ *  sent as it is. */
 export function readRoute(steps: readonly string[], flags: RouteFlags): Body {
   if (steps.length === 0) throw wrong("", "NAME STEP..., or NAME --file FILE");
   const shadow = flags.shadow === undefined ? undefined : readNumbered(flags.shadow, "MODEL:PERCENT");
@@ -266,8 +267,8 @@ function readCache({ cache, cacheAlways, cacheShared, semantic }: RouteFlags): C
 const kindForm = "NAME: CONDITION; CONDITION => STEP | STEP";
 const flagsOfRule = { code: "code", tools: "tools", media: "media", json: "json" } as const;
 
-/** `code: code; longer 2000 => coder`: a name, what must hold, and the models. What an expression matches stands last, since it may hold
- *  anything but ` => `. */
+/** `code: code; longer 2000 => coder`: a name, what must hold, and the models. What an expression matches stands last,
+ *  since it may hold anything but ` => `. */
 export function readKind(text: string): QuestionKind {
   const match = /^([^:]{1,64}):\s*(.+?)\s*=>\s*(.+)$/s.exec(text);
   if (match === null) throw wrong(text, kindForm);

@@ -39,7 +39,8 @@ const columns: readonly Column[] = [
   { head: "Licence", leaves: 1 },
 ];
 
-/** Models that the cluster serves without a file in this node's store: from a path of `--model`, on another node, or on another server. */
+/** Models that the cluster serves without a file in this node's store: from a path of `--model`, on another node, or on
+ *  another server. */
 export function describeServed({ models }: ModelsView, serving: readonly ServingRow[]): string {
   const stored = new Set(models.map(({ name }) => name));
   const names = new Map(
@@ -279,7 +280,7 @@ async function changeWanted(
   return exitCodes.ok;
 }
 
-// --- without a node ------------------------------------------------------------------------------------------------------
+// --- without a node --------------------------------------------------------------------------------------------------
 
 const other =
   "Use a version of the model in TQ2_0 or TQ1_0: publishers offer them beside i2_s, and `plexus models pull hf:OWNER/REPO:TQ2_0` finds them. convert_hf_to_gguf.py of llama.cpp (--outtype tq2_0) makes one of the original weights.";
@@ -329,7 +330,8 @@ export async function convertModel(
   return exitCodes.ok;
 }
 
-/** Errors: NOT_FOUND where there is no such file, or this person may not look; BAD_REQUEST where it is something else. */
+/** Errors: NOT_FOUND where there is no such file, or this person may not look; BAD_REQUEST where it is something
+ *  else. */
 export function demandFile(path: string): void {
   try {
     accessSync(path, constants.R_OK);

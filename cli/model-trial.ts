@@ -1,5 +1,5 @@
-/** What becomes of a file of a model: it is loaded and asked, as a node does it with a file that it does not know, first in a process of its own;
- *  and what the node of this machine remembers against it. */
+/** What becomes of a file of a model: it is loaded and asked, as a node does it with a file that it does not know,
+ *  first in a process of its own; and what the node of this machine remembers against it. */
 import { trialsFile } from "../node/data-folder/index.ts";
 import { createClock, keptText } from "../node/platform/index.ts";
 import { keptStrikes, runtimeLimits, startInferenceHost, type Strikes } from "../runtimes/index.ts";

@@ -7,7 +7,8 @@ import { describeBytes, describeDuration, exitCodes, paint, type Output } from "
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable, type Column } from "./table.ts";
 
-/** `plexus models`: which node would serve which model, and why; and what models take of each node. With --json one line a row. */
+/** `plexus models`: which node would serve which model, and why; and what models take of each node. With --json one
+ *  line a row. */
 export async function showModels(flags: AdminFlags, output: Output): Promise<number> {
   const target = forLook(await findNode(flags));
   const { serving } = demand(await callsTo(target)("engines.list"));
@@ -55,7 +56,8 @@ export function describeModels(serving: readonly ServingRow[], color: boolean, w
   return renderTable(columns, rows, { color, columns: width });
 }
 
-/** A model that serves several engines on a node is one line, at the place of the first: where a call goes is the same for all. */
+/** A model that serves several engines on a node is one line, at the place of the first: where a call goes is the same
+ *  for all. */
 function byModelAndNode(
   serving: readonly ServingRow[],
 ): readonly (ServingRow & { readonly engines: readonly string[] })[] {

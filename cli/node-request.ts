@@ -1,4 +1,5 @@
-/** One request of a command on its way to a node, by HTTP. Apart from `node-client.ts`, because a page has another way (`page/`). */
+/** One request of a command on its way to a node, by HTTP. Apart from `node-client.ts`, because a page has another way
+ *  (`page/`). */
 import type { ClientRequest } from "node:http";
 import type { RequestOptions } from "node:https";
 import { hostname } from "node:os";
@@ -21,8 +22,8 @@ export type Exchanged =
   | { readonly type: "late" }
   | { readonly type: "lost"; readonly wasSent: boolean; readonly reason: string };
 
-/** `node:http` and not `fetch`, whose first use loads more than all the rest of a command. Each request has a connection of its
- *  own: none that has idled can be lost under it. */
+/** `node:http` and not `fetch`, whose first use loads more than all the rest of a command. Each request has a
+ *  connection of its own: none that has idled can be lost under it. */
 export async function exchange(
   target: Target & { readonly timeoutMs: number },
   method: Method,

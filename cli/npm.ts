@@ -1,5 +1,5 @@
-/** npm, for the packages that Plexus comes without because they are large: they are fetched into a folder of their own and moved to
- *  their places when they are whole. */
+/** npm, for the packages that Plexus comes without because they are large: they are fetched into a folder of their own
+ *  and moved to their places when they are whole. */
 import { start } from "../runtimes/children.ts";
 import { mkdir, mkdtemp, rename, rm, statfs } from "node:fs/promises";
 import { existsSync } from "node:fs";
@@ -31,8 +31,8 @@ export interface Fetched {
   readonly name: string;
 }
 
-/** Fetches packages beside the installed ones, then puts what `fetch` names in its place. Nothing is changed when it fails or is
- *  broken off. Errors: DISK_FULL, SOURCE_FAILED. */
+/** Fetches packages beside the installed ones, then puts what `fetch` names in its place. Nothing is changed when it
+ *  fails or is broken off. Errors: DISK_FULL, SOURCE_FAILED. */
 export async function addPackages(
   { modules, environment }: PackagePlace,
   neededBytes: number,

@@ -1,6 +1,6 @@
-/** `plexus onnx`: puts ONNX Runtime into this installation, which comes without it because it is large, and takes it out again. Which
- *  packages, and what their bytes are, `runtimes/onnx/packages` says. They have a folder of their own (`runtimes/onnx/library.ts` looks
- *  there), so that their versions are nobody else's. */
+/** `plexus onnx`: puts ONNX Runtime into this installation, which comes without it because it is large, and takes it
+ *  out again. Which packages, and what their bytes are, `runtimes/onnx/packages` says. They have a folder of their own
+ *  (`runtimes/onnx/library.ts` looks there), so that their versions are nobody else's. */
 import { existsSync } from "node:fs";
 import { copyFile, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -27,8 +27,8 @@ export function showOnnx(output: Output, place: PackagePlace = thisInstallation)
   return exitCodes.ok;
 }
 
-/** `plexus onnx install`. Nothing is changed when it fails or is broken off. Errors: BAD_REQUEST where there is no build for this
- *  machine, DISK_FULL, SOURCE_FAILED. */
+/** `plexus onnx install`. Nothing is changed when it fails or is broken off. Errors: BAD_REQUEST where there is no
+ *  build for this machine, DISK_FULL, SOURCE_FAILED. */
 export async function installOnnx(output: Output, place: PackagePlace = thisInstallation): Promise<number> {
   if (!platforms.includes(place.platform)) {
     const reason = `Plexus runs ONNX Runtime on ${platforms.join(" and ")}, and this is ${place.platform}`;

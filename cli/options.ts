@@ -66,7 +66,8 @@ export const duration =
     return durationMs;
   };
 
-/** A moment, as milliseconds since 1970: `2026-11-23`, `2026-11-23T09:30`, of this machine's time zone unless it names one; or `7d`, so long ago. */
+/** A moment, as milliseconds since 1970: `2026-11-23`, `2026-11-23T09:30`, of this machine's time zone unless it names
+ *  one; or `7d`, so long ago. */
 export const moment =
   (name: string, nowMs: () => number = Date.now) =>
   (text: string): number => {
@@ -186,7 +187,8 @@ export function remoteFlags(): readonly Option[] {
 
 const ofAdmins = new WeakSet<Command>();
 
-/** Gives a command the flags for another machine, where they were typed before it or behind it. A command that acts on this machine refuses them. */
+/** Gives a command the flags for another machine, where they were typed before it or behind it. A command that acts on
+ *  this machine refuses them. */
 export function handDown(called: Command): void {
   const remote: Record<string, unknown> = {};
   for (let above: Command | null = called; above !== null; above = above.parent)
@@ -214,8 +216,8 @@ export interface AdminOptions {
   readonly json?: boolean;
 }
 
-/** Adds them, below the flags that the command has of its own. Those for another machine stand in the help of `plexus` itself; where the command has
- *  one of that name, they stand before it only. */
+/** Adds them, below the flags that the command has of its own. Those for another machine stand in the help of `plexus`
+ *  itself; where the command has one of that name, they stand before it only. */
 export function withAdminFlags(command: Command): Command {
   ofAdmins.add(command);
   command.addOption(data()).addOption(url());
@@ -248,7 +250,8 @@ export function tokenOf({ pkcs11: module, token: label, pinFile }: TokenOptions)
   throw new PlexusError(failure("BAD_REQUEST", { field: "--pkcs11", reason: "the module of the token is missing" }));
 }
 
-/** A command for admins below another one: its argument, its flags with `more` of its own, its examples, and what runs. */
+/** A command for admins below another one: its argument, its flags with `more` of its own, its examples, and what
+ *  runs. */
 export interface AdminCommand<Options extends AdminOptions> {
   readonly name: string;
   readonly says: string;
@@ -272,7 +275,8 @@ export const adminCommands =
       });
   };
 
-/** The addresses that were named; none where a data folder was typed and the address is only one that the environment has. */
+/** The addresses that were named; none where a data folder was typed and the address is only one that the environment
+ *  has. */
 export function urlsTyped<Url extends string | readonly string[]>(options: {
   readonly data?: string;
   readonly url?: Url;

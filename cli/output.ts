@@ -46,7 +46,8 @@ export function reportFailure(output: Output, thrown: unknown, json: boolean): n
   return exitCodes[failure.outcome];
 }
 
-/** What the table says with operation ids, which programs give and nobody names at a terminal; then where an operator looks. */
+/** What the table says with operation ids, which programs give and nobody names at a terminal; then where an operator
+ *  looks. */
 const saidHere: Readonly<Partial<Record<ErrorCode, readonly [what: string, look: string]>>> = {
   APPEND_FAILED: ["The disk refused a write.", "`plexus status` at that node names the reason."],
   ASK_TIMEOUT: ["No answer in time.", "`plexus nodes` names the nodes that are down."],

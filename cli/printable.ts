@@ -1,7 +1,7 @@
-/** What may reach a terminal. Text from other people must not move the cursor, change colours, answer as the keyboard, run the
- *  wrong way or hide: neither as it is, nor in a table, nor in a line of JSON. Everything that is printed goes through here
- *  (`Output`, `Screen`); what comes over the wire also where it becomes part of a text, since from then on it can not be told
- *  from colours of our own. */
+/** What may reach a terminal. Text from other people must not move the cursor, change colours, answer as the keyboard,
+ *  run the wrong way or hide: neither as it is, nor in a table, nor in a line of JSON. Everything that is printed goes
+ *  through here (`Output`, `Screen`); what comes over the wire also where it becomes part of a text, since from then on
+ *  it can not be told from colours of our own. */
 import { printable } from "../protocols/printable.ts";
 
 export { printable, withoutControls } from "../protocols/printable.ts";

@@ -2,8 +2,8 @@ import { Command } from "commander";
 import { commandRows, type CommandContext } from "./commands/index.ts";
 import { examples, handDown, remoteFlags } from "./options.ts";
 
-/** The command line of `plexus`, as far as `words` need it: of every command its name and what it is for, and of the one that
- *  is named the rest. Without words it is the whole tree. */
+/** The command line of `plexus`, as far as `words` need it: of every command its name and what it is for, and of the
+ *  one that is named the rest. Without words it is the whole tree. */
 export async function createProgram(
   version: string,
   context: CommandContext,
@@ -38,14 +38,15 @@ export async function createProgram(
   return program;
 }
 
-/** The command that is named: the first word that is neither a flag nor what stands behind one of the flags before all commands. */
+/** The command that is named: the first word that is neither a flag nor what stands behind one of the flags before all
+ *  commands. */
 function commandIn(words: readonly string[]): string | undefined {
   const taking: readonly (string | undefined)[] = remoteFlags().map(({ long }) => long);
   return words.find((word, at) => !word.startsWith("-") && word !== "help" && !taking.includes(words[at - 1]));
 }
 
-/** `plexus nodes drian`: a command that works by itself and has subcommands takes a wrong one for an argument too many, and
- *  commander would only say so. */
+/** `plexus nodes drian`: a command that works by itself and has subcommands takes a wrong one for an argument too many,
+ *  and commander would only say so. */
 function refuseStrayWords(command: Command): void {
   const names = command.commands.map((inner) => inner.name());
   if (names.length === 0 || command.registeredArguments.length > 0) return;

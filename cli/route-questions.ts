@@ -12,7 +12,8 @@ interface KnownQuestion {
   readonly kind?: string | null;
 }
 
-/** `plexus routes explain NAME --questions FILE`: how many questions of a file the rules find the sort of, with the models that they ask and without. */
+/** `plexus routes explain NAME --questions FILE`: how many questions of a file the rules find the sort of, with the
+ *  models that they ask and without. */
 export async function countRoute(flags: AdminFlags, name: string, file: string, output: Output): Promise<number> {
   const call = callsTo(forLook(await findNode(flags)));
   const counts = { questions: 0, right: 0, rightByRulesAlone: 0, asked: 0, askedMs: 0, failed: 0 };

@@ -48,14 +48,16 @@ export const thisMachine: ServicePlace = {
 
 const unitName = "plexus.service";
 
-/** One word of a command line as systemd reads it: quoted, and none of its own signs has a meaning (systemd.service, systemd.unit). */
+/** One word of a command line as systemd reads it: quoted, and none of its own signs has a meaning (systemd.service,
+ *  systemd.unit). */
 export function unitWord(word: string): string {
   if (/[\n\r\0]/.test(word)) throw new PlexusError(failure("BAD_REQUEST", { reason: "a flag has a line break in it" }));
   return `"${word.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("%", "%%").replaceAll("$", "$$$$")}"`;
 }
 
-/** What only the manager of the machine can do: one of a person has no right to change mounts. Not taken: MemoryDenyWriteExecute, as JavaScript is
- *  compiled while it runs; PrivateDevices, which would hide graphics cards; PrivateNetwork. */
+/** What only the manager of the machine can do: one of a person has no right to change mounts. Not taken:
+ *  MemoryDenyWriteExecute, as JavaScript is compiled while it runs; PrivateDevices, which would hide graphics cards;
+ *  PrivateNetwork. */
 const walls = [
   "ProtectSystem=strict",
   "ProtectHome=true",
@@ -137,7 +139,8 @@ async function complaintOf(text: string, user: boolean, place: ServicePlace): Pr
   }
 }
 
-/** `plexus service install`: writes the unit, and has systemd start the node now and with the machine. Error: BAD_REQUEST. */
+/** `plexus service install`: writes the unit, and has systemd start the node now and with the machine. Error:
+ *  BAD_REQUEST. */
 export async function installService(
   asked: Omit<ServicePlan, "program"> & { readonly dryRun: boolean; readonly start: boolean },
   output: Output,
@@ -177,7 +180,8 @@ export async function installService(
   return exitCodes.ok;
 }
 
-/** `plexus service uninstall`: ends the node and takes the unit away. The data stays. Errors: NOT_FOUND, BAD_REQUEST. */
+/** `plexus service uninstall`: ends the node and takes the unit away. The data stays. Errors: NOT_FOUND,
+ *  BAD_REQUEST. */
 export async function uninstallService(
   user: boolean,
   output: Output,

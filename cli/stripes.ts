@@ -1,5 +1,6 @@
-/** `plexus shards put|get|show|verify|drop|heal`: files on the nodes with the role storage. A file is cut into pieces, each encrypted under
- *  the file's own key before it leaves this process, and each kept as a stripe. The key is in the reference alone. */
+/** `plexus shards put|get|show|verify|drop|heal`: files on the nodes with the role storage. A file is cut into pieces,
+ *  each encrypted under the file's own key before it leaves this process, and each kept as a stripe. The key is in the
+ *  reference alone. */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open, readFile, rename, rm } from "node:fs/promises";

@@ -1,5 +1,5 @@
-/** What somebody meant who typed a name that does not exist. Commands and flags are commander's own matter; this is for what only
- *  a node knows: nodes, actors, rooms. */
+/** What somebody meant who typed a name that does not exist. Commands and flags are commander's own matter; this is for
+ *  what only a node knows: nodes, actors, rooms. */
 import { folded, sought } from "../protocols/names.ts";
 
 /** How many are named at most. */
@@ -29,8 +29,8 @@ export function distance(one: string, other: string): number {
 /** Names are short; what is longer is none, and comparing it would cost. */
 const nameLettersMax = 128;
 
-/** The names that look most like what was typed, the nearest first: those that differ in a third of their letters at most, or
- *  go on where it ends. */
+/** The names that look most like what was typed, the nearest first: those that differ in a third of their letters at
+ *  most, or go on where it ends. */
 export function nearest(typed: string, names: Iterable<string>): readonly string[] {
   if (typed.length > nameLettersMax) return [];
   const wanted = sought(typed);

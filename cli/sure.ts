@@ -23,7 +23,8 @@ export async function isTyped(question: string, word: string): Promise<boolean> 
   }
 }
 
-/** Asks for a password on the terminal, which does not show it; undefined where there is none, or nothing was entered. */
+/** Asks for a password on the terminal, which does not show it; undefined where there is none, or nothing was
+ *  entered. */
 export async function askPassword(prompt: string): Promise<string | undefined> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
   process.stderr.write(prompt);

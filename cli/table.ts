@@ -28,8 +28,8 @@ const padding = 2;
 /** Padding, two letters and `…`: less says nothing. */
 const columnWidthMin = padding + 3;
 
-/** What `room` characters show of columns that would be `width` wide. Columns leave by their rank until the others fit; when
- *  no more may leave, the widest are shortened, as far as that goes. */
+/** What `room` characters show of columns that would be `width` wide. Columns leave by their rank until the others fit;
+ *  when no more may leave, the widest are shortened, as far as that goes. */
 export function fitColumns(
   columns: readonly (Pick<Column, "leaves"> & { readonly width: number })[],
   room: number,

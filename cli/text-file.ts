@@ -11,7 +11,8 @@ export const textIn = (file: string): Promise<string> =>
     throw new PlexusError(failure("BAD_REQUEST", { path: file, problem: describeRefusal(error) }), error);
   });
 
-/** A secret in a file, without the end of its line: a command line is seen by everybody on the machine. Error: BAD_REQUEST. */
+/** A secret in a file, without the end of its line: a command line is seen by everybody on the machine. Error:
+ *  BAD_REQUEST. */
 export const secretIn = async (file: string): Promise<string> => (await textIn(file)).replace(/[\r\n]+$/, "");
 
 /** A file with JSON. Error: BAD_REQUEST. */

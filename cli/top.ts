@@ -13,7 +13,8 @@ import { counted, describeBytes, exitCodes, paint, wrap, type Output } from "./o
 import { fitColumns } from "./table.ts";
 import { fitting, jsonLine, withoutControls } from "./printable.ts";
 
-/** `plexus top`: the cluster at a glance, again and again. Reading, drawing (`topFrame`, pure) and the terminal are apart. */
+/** `plexus top`: the cluster at a glance, again and again. Reading, drawing (`topFrame`, pure) and the terminal are
+ *  apart. */
 
 /** What one frame shows. */
 export interface TopData {

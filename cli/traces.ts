@@ -65,7 +65,8 @@ function warnOf({ silent }: Pick<TracePage, "silent">, output: Output): void {
   output.printError(`${paint(output.color, "yellow", "warning")} No answer from ${away}: their steps are missing.`);
 }
 
-/** The steps of a trace for people. One whose cause is not known, because its node has forgotten it, stands at the left. */
+/** The steps of a trace for people. One whose cause is not known, because its node has forgotten it, stands at the
+ *  left. */
 export function waterfall({ spans }: Pick<TraceView, "spans">, color: boolean): string {
   const lines = stepsOf(spans).map(({ span: one, depth, from, wide }) => {
     const start = Math.min(barChars - 1, Math.floor((from / 100) * barChars));

@@ -123,7 +123,8 @@ function endOverdueStart(config: Config, log: LevelledLog, ready: AbortSignal): 
   ready.addEventListener("abort", () => clearTimeout(overdue));
 }
 
-/** What the system refused because of how the node is configured, as an error that names the field and says what to do. */
+/** What the system refused because of how the node is configured, as an error that names the field and says what to
+ *  do. */
 function explainStart(thrown: unknown, config: Config): unknown {
   const { code, syscall } = thrown as NodeJS.ErrnoException;
   if (code === undefined) return explainFailure(thrown);
@@ -312,7 +313,8 @@ async function drain(
   }
 }
 
-/** Starts it. What the cluster has set never keeps a node from starting: where a start fails because of such a value, the next try leaves it out. */
+/** Starts it. What the cluster has set never keeps a node from starting: where a start fails because of such a value,
+ *  the next try leaves it out. */
 async function startWithout<T>(
   settings: Settings,
   log: LevelledLog,

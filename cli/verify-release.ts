@@ -9,8 +9,8 @@ import { readPublicKey, verifyArchive, verifyFolder, type Verdict } from "./rele
 /** Paths that are named; the rest is counted. */
 const namedMax = 20;
 
-/** `plexus verify-release`: whether an archive, or the files of an installation, are what was signed. Exit code 1 when they are not, or
- *  nobody can say. */
+/** `plexus verify-release`: whether an archive, or the files of an installation, are what was signed. Exit code 1 when
+ *  they are not, or nobody can say. */
 export async function verifyRelease(
   flags: {
     readonly path: string | undefined;

@@ -1,5 +1,5 @@
-/** Typed calls of the node's operations: what a call takes and what it is answered follow from its row (`protocols/operations`), so no caller writes a path
- *  or says the type of an answer.
+/** Typed calls of the node's operations: what a call takes and what it is answered follow from its row
+ *  (`protocols/operations`), so no caller writes a path or says the type of an answer.
  *
  *      const call = callsBy(send);
  *      const set = await call("prices.set", { model: "small", input: 1, output: 2 });

@@ -19,8 +19,8 @@ import { Topics, type Follower } from "./topics.ts";
 /** How a client stands, for the program that shows it. */
 export type Link =
   | Exclude<ConnectionStatus, { readonly status: "open" }>
-  /** `late`: something that was sent has not been answered for a while. `away`: the node that has what was asked for, which
-   *  does not answer this one. `degraded`: the node in use is cut off from what it needs. */
+  /** `late`: something that was sent has not been answered for a while. `away`: the node that has what was asked for,
+   *  which does not answer this one. `degraded`: the node in use is cut off from what it needs. */
   | {
       readonly status: "open";
       readonly hello: Hello;
@@ -42,8 +42,8 @@ export interface ClientOptions {
   readonly answerTimeoutMs?: number;
 }
 
-/** A client of a Plexus cluster: commands that are answered once, topics that go on where they were after any loss, and a link
- *  that says how things stand. */
+/** A client of a Plexus cluster: commands that are answered once, topics that go on where they were after any loss, and
+ *  a link that says how things stand. */
 export class Client {
   readonly #ports: ClientPorts;
   readonly #connection: Connection;
@@ -120,9 +120,10 @@ export class Client {
     return () => this.#activityListeners.delete(listener);
   }
 
-  /** Sends a command and brings its answer, however often the connection is lost meanwhile. `to` is the key of the room, agent
-   *  or user. What changes something is made at most once: every repetition has the same operation id, and who asks for the same
-   *  change later may name it. A best-effort command (typing) is dropped when it cannot be sent at once. */
+  /** Sends a command and brings its answer, however often the connection is lost meanwhile. `to` is the key of the
+   *  room, agent or user. What changes something is made at most once: every repetition has the same operation id, and
+   *  who asks for the same change later may name it. A best-effort command (typing) is dropped when it cannot be sent
+   *  at once. */
   call<Name extends CommandName>(
     name: Name,
     to: string,
@@ -145,8 +146,8 @@ export class Client {
     });
   }
 
-  /** Follows a topic: its state, then every event after it; call what it gives to end that. `after`: the position of the last
-   *  event that is known; then the events after it come, and no state. */
+  /** Follows a topic: its state, then every event after it; call what it gives to end that. `after`: the position of
+   *  the last event that is known; then the events after it come, and no state. */
   follow<Kind extends keyof Streams>(
     topic: `${Kind}/${string}`,
     follower: Follower<Streams[Kind]["state"], Streams[Kind]["event"], Streams[Kind]["signal"]>,
@@ -161,7 +162,8 @@ export class Client {
     this.#topics.reload(topic);
   }
 
-  /** The program woke up or the network came back: connects at once, or makes sure that the open connection still lives. */
+  /** The program woke up or the network came back: connects at once, or makes sure that the open connection still
+   *  lives. */
   wake(): void {
     this.#connection.wake();
   }

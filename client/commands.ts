@@ -21,8 +21,8 @@ export interface Streams {
   readonly user: { readonly state: UserView; readonly event: UserEvent; readonly signal: UserSignal | ThreadSignal };
 }
 
-/** The commands that change nothing, with what their rows say: the compiler compares. The rows themselves would bring every
- *  schema to the page. */
+/** The commands that change nothing, with what their rows say: the compiler compares. The rows themselves would bring
+ *  every schema to the page. */
 const harmless: { readonly [Name in CommandName as EffectOf<Name> extends "changes" ? never : Name]: EffectOf<Name> } =
   {
     "room.describe": "reads",
@@ -46,7 +46,7 @@ const harmless: { readonly [Name in CommandName as EffectOf<Name> extends "chang
     "catalog.find": "reads",
   };
 
-/** What a command leaves behind, and so whether it may be sent twice as it is (`reads`), only under an operation id (`changes`),
- *  or not at all (`signals`: it is for this moment). */
+/** What a command leaves behind, and so whether it may be sent twice as it is (`reads`), only under an operation id
+ *  (`changes`), or not at all (`signals`: it is for this moment). */
 export const effectOf = (name: CommandName): CommandEffect =>
   (harmless as Readonly<Record<string, CommandEffect>>)[name] ?? "changes";

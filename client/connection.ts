@@ -19,8 +19,8 @@ export type ConnectionStatus =
   | { readonly status: "connecting"; readonly attempt: number }
   /** `degraded`: the node is cut off from what it needs. */
   | { readonly status: "open"; readonly hello: Hello; readonly degraded: Degraded | undefined }
-  /** `tried`: every known node has had its turn since there was a connection; `reason`: why the last attempt failed, rather
-   *  one that may pass. */
+  /** `tried`: every known node has had its turn since there was a connection; `reason`: why the last attempt failed,
+   *  rather one that may pass. */
   | {
       readonly status: "waiting";
       readonly retryAtMs: number;
@@ -52,8 +52,8 @@ const ends: ReadonlySet<string> = new Set(["UNAUTHENTICATED", "BAD_FRAME"]);
  *      connecting ──► open ──► waiting ──► connecting …       offline: waits for the network
  *                                                             ended: the session is over; only signing in helps
  *
- *  A client that `roams` tries all nodes in turn. It leaves a node that is cut off as soon as another one has said hello, never
- *  before, and returns when the first is well again:
+ *  A client that `roams` tries all nodes in turn. It leaves a node that is cut off as soon as another one has said
+ *  hello, never before, and returns when the first is well again:
  *
  *      open ──degraded──► looks elsewhere ──hello of a better one──► open there ──hello of the first, well again──► open */
 export class Connection {
@@ -127,7 +127,8 @@ export class Connection {
     return true;
   }
 
-  /** The program woke up or the network came back: connects at once, or makes sure that the open connection still lives. */
+  /** The program woke up or the network came back: connects at once, or makes sure that the open connection still
+   *  lives. */
   wake(): void {
     const { status } = this.#status;
     if (status === "waiting" || status === "offline") this.#connect();
@@ -146,7 +147,7 @@ export class Connection {
     this.#on.status(status);
   }
 
-  // --- one socket ------------------------------------------------------------------------------------------------------
+  // --- one socket ----------------------------------------------------------------------------------------------------
 
   /** Opens a socket, and takes it into use when it says a `hello` that `isWanted`; else `failed` is told why not. */
   #dial(url: string, isWanted: (hello: Hello) => boolean, failed: (reason: Failure) => void): void {
@@ -207,7 +208,7 @@ export class Connection {
     else if (this.#status.status === "waiting") this.#set({ ...this.#status, reason });
   }
 
-  // --- the one in use --------------------------------------------------------------------------------------------------
+  // --- the one in use ------------------------------------------------------------------------------------------------
 
   #connect(): void {
     if (this.#closed) return;
@@ -332,7 +333,7 @@ export class Connection {
     this.send({ id: 0, do: "ping" });
   }
 
-  // --- a node that is cut off ------------------------------------------------------------------------------------------
+  // --- a node that is cut off ----------------------------------------------------------------------------------------
 
   #degraded(degraded: Degraded | undefined): void {
     if (this.#status.status !== "open") return;

@@ -13,8 +13,8 @@
  *        commands.ts     what commands take and answer, from the rows in `protocols/`
  *      people.ts       how people are called
  *
- *  Socket, clock, chance and storage are ports (`ports.ts`): `standard.ts` has them for browsers and for Node, tests simulate them.
- *  Why it repeats what it repeats: docs/decisions/0024-one-client-library.md. */
+ *  Socket, clock, chance and storage are ports (`ports.ts`): `standard.ts` has them for browsers and for Node, tests
+ *  simulate them. Why it repeats what it repeats: docs/decisions/0024-one-client-library.md. */
 export { Client, type Activity, type ClientOptions, type Link } from "./client.ts";
 export type { Streams } from "./commands.ts";
 export type { At } from "./connection.ts";

@@ -55,11 +55,10 @@ const loaded: ReadonlySet<string> = new Set(["RATE_LIMITED", "MAILBOX_FULL", "OV
  *        ▲         │ ├─refused for what may pass─► pausing ──► out
  *        └──lost───┘ └─too late─► sent once more under its operation id ──► over, perhaps unknown
  *
- *  Invariant: each is answered exactly once.
- *  Invariant: one whose outcome is unknown is only sent again if it has an operation id or changes nothing. Every change has one:
- *  `client.ts` sees to it, and what is `once` is never repeated.
- *  Invariant: nothing is sent after its time. Timers alone do not keep this: they stand still while a machine sleeps, and a node
- *  that has forgotten the operation by then would do it a second time. */
+ *  Invariant: each is answered exactly once. Invariant: one whose outcome is unknown is only sent again if it has an
+ *  operation id or changes nothing. Every change has one: `client.ts` sees to it, and what is `once` is never repeated.
+ *  Invariant: nothing is sent after its time. Timers alone do not keep this: they stand still while a machine sleeps,
+ *  and a node that has forgotten the operation by then would do it a second time. */
 export class Outbox {
   readonly #ports: ClientPorts;
   readonly #way: Way;
@@ -199,8 +198,8 @@ export class Outbox {
     const { frame, once, asksAgain, phase } = waiting;
     if (phase.is === "out") waiting.mayHaveRun = true;
     const leftMs = this.#leftMs(waiting);
-    // Before it is given up as unknown the node is asked once more what became of it, or does it now: under its operation
-    // id that is the same.
+    // Before it is given up as unknown the node is asked once more what became of it, or does it now: under its
+    // operation id that is the same.
     const asks = waiting.mayHaveRun && frame.operationId !== undefined && !once && !asksAgain && leftMs > 0;
     if (!asks) return this.#giveUp(waiting);
     waiting.asksAgain = true;
@@ -247,8 +246,8 @@ export class Outbox {
     return silentMs;
   }
 
-  /** Looks again when the oldest unanswered command will be late, and once more when a timer comes a moment early: those of a browser
-   *  count in whole milliseconds, and its clock does not. */
+  /** Looks again when the oldest unanswered command will be late, and once more when a timer comes a moment early:
+   *  those of a browser count in whole milliseconds, and its clock does not. */
   #watch(): void {
     this.#cancelLate();
     if (!this.#way.isOpen) return;

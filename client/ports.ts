@@ -1,9 +1,10 @@
 import type { Failure, NodePlace } from "../protocols/index.ts";
 
-/** What a client needs of the world, so that its rules can be tested without one. `standard.ts` has all of it for browsers and
- *  for Node. */
+/** What a client needs of the world, so that its rules can be tested without one. `standard.ts` has all of it for
+ *  browsers and for Node. */
 export interface ClientPorts {
-  /** Opens a WebSocket to the node at `url` (an http or https address) and calls back until `closed`, which may say why. */
+  /** Opens a WebSocket to the node at `url` (an http or https address) and calls back until `closed`, which may say
+   *  why. */
   open(
     url: string,
     on: {
@@ -22,12 +23,13 @@ export interface ClientPorts {
   chance(): number;
   /** A fresh id under which a change is made at most once. */
   operationId(): string;
-  /** Asks in another way why the node at `url` does not have us: to many sockets a refused upgrade looks like a node that is
-   *  down. Undefined: nobody knows. Absent: `closed` says it. */
+  /** Asks in another way why the node at `url` does not have us: to many sockets a refused upgrade looks like a node
+   *  that is down. Undefined: nobody knows. Absent: `closed` says it. */
   refusal?(url: string): Promise<Failure | undefined>;
   /** False: there is no network, and no use in trying. Absent: nobody can say. */
   online?(): boolean;
-  /** Keeps what a node said about others: it is needed when the node can no longer be asked. Absent: nothing is kept. */
+  /** Keeps what a node said about others: it is needed when the node can no longer be asked. Absent: nothing is
+   *  kept. */
   readonly storage?: NodeStorage;
 }
 

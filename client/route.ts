@@ -1,7 +1,7 @@
 import { otherNodes, placeOf, type NodePlace } from "../protocols/nodes.ts";
 
-/** Where a client connects to: the addresses it knows, the one in use first, and how many attempts were made in turn since it
- *  was last connected. */
+/** Where a client connects to: the addresses it knows, the one in use first, and how many attempts were made in turn
+ *  since it was last connected. */
 export interface Route {
   readonly addresses: readonly string[];
   readonly attempts: number;
@@ -10,8 +10,8 @@ export interface Route {
 /** The addresses that somebody gave, each once. */
 export const routeOf = (given: readonly string[]): Route => ({ addresses: distinct(given), attempts: 0 });
 
-/** What is known once a node has answered at `address`: that one, the others it names, and those that were given. `chance` in
- *  [0, 1) says with which of the others to begin, so that the clients of a node that dies spread. */
+/** What is known once a node has answered at `address`: that one, the others it names, and those that were given.
+ *  `chance` in [0, 1) says with which of the others to begin, so that the clients of a node that dies spread. */
 export function routeFrom(
   address: string,
   known: { readonly nodes: readonly NodePlace[]; readonly given: readonly string[]; readonly chance: number },

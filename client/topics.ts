@@ -35,8 +35,8 @@ const steps = { first: 2, last: 6 };
 
 /** The topics that a program follows.
  *
- *  Invariant: a follower sees each durable event once and in order, across any number of connections. The cursor moves with
- *  each event, a subscription resumes from it, and an event at or before it is dropped. */
+ *  Invariant: a follower sees each durable event once and in order, across any number of connections. The cursor moves
+ *  with each event, a subscription resumes from it, and an event at or before it is dropped. */
 export class Topics {
   readonly #ports: ClientPorts;
   readonly #send: (

@@ -1,5 +1,6 @@
-/** Whether addresses that the schema takes can be addresses at all. It is asked before a node does anything: an invitation that is
- *  redeemed for a node that cannot listen then is used up, and leaves a member in the list that never comes. */
+/** Whether addresses that the schema takes can be addresses at all. It is asked before a node does anything: an
+ *  invitation that is redeemed for a node that cannot listen then is used up, and leaves a member in the list that
+ *  never comes. */
 import { isIP } from "node:net";
 
 /** Where a node listens for others, and what it tells them. */
@@ -10,8 +11,8 @@ interface MeshPlaces {
   readonly peers?: readonly string[];
 }
 
-/** The host to listen at or to go to for a name that is typed. `localhost` is this machine whether or not something resolves it: a machine
- *  on a network without IPv4 may have no entry for it. */
+/** The host to listen at or to go to for a name that is typed. `localhost` is this machine whether or not something
+ *  resolves it: a machine on a network without IPv4 may have no entry for it. */
 export const hostAddress = (host: string): string => (/^localhost\.?$/i.test(host) ? "127.0.0.1" : host);
 
 /** Whether a listener at this host takes connections to every address of its machine. */

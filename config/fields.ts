@@ -14,7 +14,8 @@ export interface Field {
   readonly says: string;
   /** Why only the node itself can be told, not by the cluster. Absent: admins can set it for all nodes or for one. */
   readonly own?: string;
-  /** It decides who may come in, who may do what, or where things are sent: setting it for the cluster takes what doing that by hand takes. */
+  /** It decides who may come in, who may do what, or where things are sent: setting it for the cluster takes what doing
+   *  that by hand takes. */
   readonly needs?: Permission;
 }
 
@@ -22,7 +23,8 @@ const machine = "it says where the node is on its machine";
 const early = "the node needs it before it knows its cluster";
 const reach = "with a wrong one the node would not find its cluster";
 
-/** Every field of the configuration. `docs/operate/configuration.md` shows this table; a test compares it with the schema. */
+/** Every field of the configuration. `docs/operate/configuration.md` shows this table; a test compares it with the
+ *  schema. */
 export const fields: readonly Field[] = [
   { name: "data", variable: "PLEXUS_DATA", form: "text", live: false, says: "data folder", own: early },
   {

@@ -51,7 +51,8 @@ export interface ClusterValues {
 export interface Explained {
   readonly config: Config;
   readonly sources: ReadonlyMap<string, SettingSource>;
-  /** Values of the cluster that cannot be taken here, by the set and the name: why. They count as if nobody had set them. */
+  /** Values of the cluster that cannot be taken here, by the set and the name: why. They count as if nobody had set
+   *  them. */
   readonly refused: ReadonlyMap<string, string>;
 }
 
@@ -61,12 +62,14 @@ export const refusedKey = (of: keyof ClusterValues, name: string): string => `${
 /** Nothing that admins have set. */
 export const noClusterValues: ClusterValues = { all: {}, node: {} };
 
-/** Checks the layers and merges them into one configuration. Throws CONFIG_INVALID, details `{ field, from, reason }`. */
+/** Checks the layers and merges them into one configuration. Throws CONFIG_INVALID, details `{ field, from, reason
+ *  }`. */
 export const parseConfig = (layers: ConfigLayers, context: ConfigContext): Config =>
   explainConfig(layers, context, noClusterValues).config;
 
-/** The same, with what the cluster says: over the file, below environment and flags. Only what the node itself is told is an error; what is wrong
- *  with the cluster's values is told, and they are left out (`failed`: those with which a start has failed, and why). */
+/** The same, with what the cluster says: over the file, below environment and flags. Only what the node itself is told
+ *  is an error; what is wrong with the cluster's values is told, and they are left out (`failed`: those with which a
+ *  start has failed, and why). */
 export function explainConfig(
   layers: ConfigLayers,
   context: ConfigContext,

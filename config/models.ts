@@ -99,8 +99,8 @@ function addressProblem(text: string): string | undefined {
     : undefined;
 }
 
-/** Reads `PATH[,NAME]` or `ADAPTER+URL[#MODEL][,NAME[,KEY]]`, where KEY is `env:VARIABLE` or a file. Without a name the model
- *  is called like its file, or as the server calls it. */
+/** Reads `PATH[,NAME]` or `ADAPTER+URL[#MODEL][,NAME[,KEY]]`, where KEY is `env:VARIABLE` or a file. Without a name the
+ *  model is called like its file, or as the server calls it. */
 export function modelFromText(text: string): ModelEntry {
   const [, adapter, url = "", there] = /^([a-z]+)\+(https?:\/\/[^#,]*)(?:#([^,]*))?/.exec(text) ?? [];
   if (adapter === undefined) {

@@ -176,7 +176,8 @@ const tlsSchema = schema.object({
   clientCa: Type.Optional(path),
 });
 
-/** Where a control endpoint listens: `HOST:PORT`, `PORT` on this machine alone, `unix:/path`. Undefined: nowhere that could be. */
+/** Where a control endpoint listens: `HOST:PORT`, `PORT` on this machine alone, `unix:/path`. Undefined: nowhere that
+ *  could be. */
 export function parseControl(
   text: string,
 ): { readonly host: string; readonly port: number } | { readonly path: string } | undefined {
@@ -246,11 +247,13 @@ export const configSchema = schema.object({
   /** The first one is the default. Empty: the node serves no model. */
   models: Type.Array(modelEntry, { maxItems: 64 }),
   gpu: Type.Union([Type.Literal("off"), Type.Literal("auto")]),
-  /** Which of several nodes with a model is asked first: the fastest, the cheapest, the cluster's own; `balanced`: the one with the fewest calls. */
+  /** Which of several nodes with a model is asked first: the fastest, the cheapest, the cluster's own; `balanced`: the
+   *  one with the fewest calls. */
   prefer: Type.Union([Type.Literal("balanced"), Type.Literal("speed"), Type.Literal("cost"), Type.Literal("local")]),
   /** What all models together may take; 0: four fifths of the machine's memory, or what its control group allows. */
   modelMemoryMiB: Type.Integer({ minimum: 0, maximum: 16_777_216 }),
-  /** On how many threads all models together may compute; 0: all cores but one, within the quota of the control group. */
+  /** On how many threads all models together may compute; 0: all cores but one, within the quota of the control
+   *  group. */
   modelThreads: Type.Integer({ minimum: 0, maximum: 1_024 }),
   /** On how many threads they compute at least, however busy the node is with other work. */
   modelThreadsMin: Type.Integer({ minimum: 1, maximum: 1_024 }),
@@ -347,8 +350,8 @@ export function settingSchema(name: string): Readonly<Record<string, unknown>> {
   return JSON.parse(JSON.stringify(node ?? {})) as Readonly<Record<string, unknown>>;
 }
 
-/** What holds when nobody says otherwise. The data folder, the name and the bundled model depend on the machine: the cli
- *  knows them. The port for other nodes follows the port for people, see `meshPortFor`. */
+/** What holds when nobody says otherwise. The data folder, the name and the bundled model depend on the machine: the
+ *  cli knows them. The port for other nodes follows the port for people, see `meshPortFor`. */
 export const configDefaults = {
   /** This machine only: a node that others can reach is a decision, not an accident. */
   host: "127.0.0.1",

@@ -32,7 +32,8 @@ export interface SettingEffect {
   readonly key: string;
   readonly before?: unknown;
   readonly after?: unknown;
-  /** `now`: a running node takes it; `restart`: it counts from the next start on; `none`: nothing changes, and `why`. */
+  /** `now`: a running node takes it; `restart`: it counts from the next start on; `none`: nothing changes, and
+   *  `why`. */
   readonly takes: "now" | "restart" | "none";
   readonly why?: string;
 }
@@ -49,7 +50,8 @@ export interface Settings {
   take(cluster: ClusterValues): ReloadPlan;
   /** File, environment or flags are others now. Throws CONFIG_INVALID, and keeps what was. */
   reread(layers: ConfigLayers): ReloadPlan;
-  /** The node did not start with a value. True: it is the cluster's, and is left out from now on, until it is another one. */
+  /** The node did not start with a value. True: it is the cluster's, and is left out from now on, until it is another
+   *  one. */
   leaveOut(key: string, reason: string): boolean;
   /** Called when a running node is to take something. */
   onChange(listener: (config: Config) => void): () => void;

@@ -67,8 +67,9 @@ export interface StoreRange {
 export interface StoreView {
   get(key: string): Promise<Uint8Array | undefined>;
   range(range: StoreRange): Promise<readonly (readonly [key: string, value: Uint8Array])[]>;
-  /** All of a range in order, in pages of about `bytes`, or of fewer where `now` says so before one is read: for who reads much. What cannot be read is told at the end at the latest, so what was
-   *  given is not all before that. Absent: pages of `range` do the same. */
+  /** All of a range in order, in pages of about `bytes`, or of fewer where `now` says so before one is read: for who
+   *  reads much. What cannot be read is told at the end at the latest, so what was given is not all before that.
+   *  Absent: pages of `range` do the same. */
   scan?(range: Pick<StoreRange, "gte" | "lt">, bytes: number, now?: () => number): AsyncGenerator<StorePage, void>;
   close(): Promise<void>;
 }
@@ -77,8 +78,8 @@ export interface StoreView {
 export type StorePage = readonly (readonly [key: string, value: Uint8Array])[];
 
 /** An ordered key-value store. A batch is atomic; with `sync` it is on disk when the promise resolves. When `batch`
- *  rejects, its outcome is unknown, and what is written after it is as durable as if it had never been. Keys are ASCII and compare by code unit. The bytes of
- *  a batch belong to the store until it settles. */
+ *  rejects, its outcome is unknown, and what is written after it is as durable as if it had never been. Keys are ASCII
+ *  and compare by code unit. The bytes of a batch belong to the store until it settles. */
 export interface Store {
   batch(ops: readonly StoreOp[], options: { readonly sync: boolean }): Promise<void>;
   get(key: string): Promise<Uint8Array | undefined>;
@@ -90,9 +91,11 @@ export interface Store {
   view(): StoreView;
   /** Where the bytes are, for error messages. */
   readonly location: string;
-  /** What is left of the disk is needed to go on reading: nothing more may be begun that ends in a write. Absent: it never is. */
+  /** What is left of the disk is needed to go on reading: nothing more may be begun that ends in a write. Absent: it
+   *  never is. */
   isFull?(): boolean;
-  /** Rewrites what lies on the disk, so that nothing is left there of values that were replaced. Takes its time, and room. */
+  /** Rewrites what lies on the disk, so that nothing is left there of values that were replaced. Takes its time, and
+   *  room. */
   compact?(): Promise<void>;
   close(): Promise<void>;
 }
@@ -107,12 +110,14 @@ export interface FileWriter {
 
 export interface FileReader {
   readonly size: number;
-  /** The bytes from `position` on, fewer at the end of the file; in `into` where that is given, which has room for them. */
+  /** The bytes from `position` on, fewer at the end of the file; in `into` where that is given, which has room for
+   *  them. */
   read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
-/** Plain files below one folder; paths are relative to it, with `/`. What the system refuses rejects with its code (ENOSPC). */
+/** Plain files below one folder; paths are relative to it, with `/`. What the system refuses rejects with its code
+ *  (ENOSPC). */
 export interface Files {
   readonly location: string;
   /** Makes a folder, which may be there. That it was made is on the disk once the folder above it is synced. */
@@ -146,7 +151,8 @@ export interface BlobRange {
   readonly end: number;
 }
 
-/** Shows that a blob has a leaf: the leaf's bytes and the hashes beside its way to the root. `isProven` in `node/blobs` judges it. */
+/** Shows that a blob has a leaf: the leaf's bytes and the hashes beside its way to the root. `isProven` in `node/blobs`
+ *  judges it. */
 export interface LeafProof {
   readonly leaf: number;
   readonly size: number;
@@ -154,19 +160,21 @@ export interface LeafProof {
   readonly path: readonly Uint8Array[];
 }
 
-/** A node's own disk of immutable bytes, each blob named by what it consists of. What `put` has resolved with is on the disk, and what
- *  a read gives is what was put, or it rejects. Errors of all: OVERLOADED (too many at a time); the system's. */
+/** A node's own disk of immutable bytes, each blob named by what it consists of. What `put` has resolved with is on the
+ *  disk, and what a read gives is what was put, or it rejects. Errors of all: OVERLOADED (too many at a time); the
+ *  system's. */
 export interface BlobStore {
-  /** Takes bytes until the stream ends, no faster than the disk. Errors: TOO_LARGE (more than `bytesMax`), BAD_REQUEST (not what
-   *  `expected` names), DISK_FULL; what the stream throws. After an error nothing of it is left. */
+  /** Takes bytes until the stream ends, no faster than the disk. Errors: TOO_LARGE (more than `bytesMax`), BAD_REQUEST
+   *  (not what `expected` names), DISK_FULL; what the stream throws. After an error nothing of it is left. */
   put(
     stream: AsyncIterable<Uint8Array>,
     options?: { readonly bytesMax?: number; readonly expected?: BlobHash },
   ): Promise<{ readonly hash: BlobHash; readonly size: number }>;
   /** Its size; undefined: it is not here. Says nothing of whether it can still be read: see `check`. */
   has(hash: BlobHash): Promise<number | undefined>;
-  /** A blob or a part of it, read as it is asked for and compared leaf by leaf. With `reused` a piece is overwritten when the next is
-   *  asked for: who copies it anyway spares the garbage collector all of them. Errors, also while it is read: NOT_FOUND, DATA_DAMAGED. */
+  /** A blob or a part of it, read as it is asked for and compared leaf by leaf. With `reused` a piece is overwritten
+   *  when the next is asked for: who copies it anyway spares the garbage collector all of them. Errors, also while it
+   *  is read: NOT_FOUND, DATA_DAMAGED. */
   open(
     hash: BlobHash,
     range?: BlobRange,
@@ -205,23 +213,27 @@ export interface OwnedBlobs {
   isFor(hash: BlobHash, actor: ActorId): boolean;
   has(hash: BlobHash): boolean;
   reference(pair: Pair): Reference | undefined;
-  /** Stores a blob for an actor; when it resolves, it is on the disk. Errors: LIMIT_REACHED, and those of `BlobStore.put`. */
+  /** Stores a blob for an actor; when it resolves, it is on the disk. Errors: LIMIT_REACHED, and those of
+   *  `BlobStore.put`. */
   take(pair: Pair, stream: AsyncIterable<Uint8Array>, bytesMax: number): Promise<void>;
   /** A blob that is here already is here for this actor, too. False: it is not here, or damaged. */
   adopt(pair: Pair): Promise<boolean>;
   /** The actor refers to it now, as is known, or will. False: it is not here for it. */
   seen(pair: Pair): Promise<boolean>;
-  /** Forgets that a blob is here for an actor, unless it was put for it or seen since; the last one takes it along. False: it stays. */
+  /** Forgets that a blob is here for an actor, unless it was put for it or seen since; the last one takes it along.
+   *  False: it stays. */
   drop(pair: Pair, reference: Reference): Promise<boolean>;
 }
 
 /** Small blobs that belong to actors, kept at the nodes that hold the actors' slots. */
 export interface ActorBlobs {
-  /** Stores bytes for an actor and lets `commit` make that a fact; resolves with its answer when every node in sync with the actor's
-   *  slot has them. May be repeated. Errors: TOO_LARGE, DISK_FULL, LIMIT_REACHED, SLOT_UNAVAILABLE (a node in sync cannot be
-   *  reached), those of `commit`; after `commit` ASK_TIMEOUT: the fact stands, and not every node has the bytes yet. */
+  /** Stores bytes for an actor and lets `commit` make that a fact; resolves with its answer when every node in sync
+   *  with the actor's slot has them. May be repeated. Errors: TOO_LARGE, DISK_FULL, LIMIT_REACHED, SLOT_UNAVAILABLE (a
+   *  node in sync cannot be reached), those of `commit`; after `commit` ASK_TIMEOUT: the fact stands, and not every
+   *  node has the bytes yet. */
   put<T>(actor: ActorId, bytes: Uint8Array, commit: (hash: BlobHash) => Promise<Result<T>>): Promise<Result<T>>;
-  /** The bytes that an actor refers to, from whichever node has them. Errors: NOT_FOUND (nobody who can be asked has them), OVERLOADED. */
+  /** The bytes that an actor refers to, from whichever node has them. Errors: NOT_FOUND (nobody who can be asked has
+   *  them), OVERLOADED. */
   read(actor: ActorId, hash: BlobHash): Promise<Result<Uint8Array>>;
 }
 
@@ -236,8 +248,8 @@ export interface Stripes {
     bytes: Uint8Array,
     how: { readonly class: string; readonly owner: ActorId; readonly lifeMs?: number },
   ): Promise<Result<StripeRef>>;
-  /** Any k shards give it; asks for more when some are slow. Errors: STRIPE_LOST (names the shards), SLOT_UNAVAILABLE (holders that may have
-   *  enough do not answer), OVERLOADED. */
+  /** Any k shards give it; asks for more when some are slow. Errors: STRIPE_LOST (names the shards), SLOT_UNAVAILABLE
+   *  (holders that may have enough do not answer), OVERLOADED. */
   read(ref: StripeRef): Promise<Result<Uint8Array>>;
   /** The shards that suffice, each compared with its hash. `without`: the number of one that is not asked for. */
   gather(ref: StripeRef, without?: number): Promise<Result<ReadonlyMap<number, Uint8Array>>>;
@@ -248,11 +260,13 @@ export interface Stripes {
   /** Resolves when all holders have answered of which a `keep` that was begun before this did not wait, or are to be
    *  told as those are that were away. */
   told(): Promise<void>;
-  /** One owner refers to it no longer: collected after the grace when nobody does. May be repeated, and must be after an error. */
+  /** One owner refers to it no longer: collected after the grace when nobody does. May be repeated, and must be after
+   *  an error. */
   release(ref: StripeRef, owner: ActorId): Promise<Result<null>>;
   /** How it stands. `deep`: each shard is read whole where it is. */
   inspect(ref: StripeRef, deep?: boolean): Promise<Result<StripeHealth>>;
-  /** The ids of those that enough holders say they have, a few questions for all; of the others nothing is known. No shard is read. */
+  /** The ids of those that enough holders say they have, a few questions for all; of the others nothing is known. No
+   *  shard is read. */
   standing(refs: readonly StripeRef[]): Promise<ReadonlySet<string>>;
   /** What an owner refers to without an end, each stripe once; holders that do not answer are left out. */
   referred(owner: ActorId): AsyncIterable<StripeRef>;
@@ -261,7 +275,8 @@ export interface Stripes {
 /** Shards as admins see them. */
 export interface ShardControl {
   readonly stripes: Pick<Stripes, "put" | "read" | "release" | "inspect">;
-  /** Tells every node with the role `storage` to make good at once what it lacks. One that does not answer is there with the reason. */
+  /** Tells every node with the role `storage` to make good at once what it lacks. One that does not answer is there
+   *  with the reason. */
   heal(): Promise<readonly NodeHealed[]>;
   /** Whether storage nodes could take a stripe of this class now. Errors: HOLDERS_TOO_FEW, DISK_FULL. */
   canPlace(what: string): Result<null>;
@@ -273,8 +288,8 @@ export type NodeId = string;
 /** The owner of a slot, as the directory remembers it.
  *
  *  `epoch` and `owner` change together: by the controller when the owner is gone, by the owner when it hands the slot
- *  over or has restarted. `inSync` and `learners` are changed by the owner alone, `want` by the controller alone: it says
- *  where the slot should be, and the owner works towards it. */
+ *  over or has restarted. `inSync` and `learners` are changed by the owner alone, `want` by the controller alone: it
+ *  says where the slot should be, and the owner works towards it. */
 export interface SlotRecord {
   readonly slot: SlotId;
   readonly epoch: number;
@@ -289,7 +304,8 @@ export interface SlotRecord {
   /** Where an operator put it: there it stays as long as that node may own it. Written by the node that carries out the
    *  move. */
   readonly held?: NodeId;
-  /** Of a shard-holder: the node that should own it, and has its bytes or gets them. It stays when others own the slot for a moment. */
+  /** Of a shard-holder: the node that should own it, and has its bytes or gets them. It stays when others own the slot
+   *  for a moment. */
   readonly home?: NodeId;
   /** Set for the slot of a pinned actor, which is named like the actor: the slot it was split from. */
   readonly splitFrom?: SlotId;
@@ -311,7 +327,8 @@ export interface MemberRecord {
   readonly labels: Readonly<Record<string, string>>;
   /** The labels it was last started with. */
   readonly labelsConfigured?: Readonly<Record<string, string>>;
-  /** What its engines offer; none without the role `ai`. Absent: it has not said so since it started, or its version cannot. */
+  /** What its engines offer; none without the role `ai`. Absent: it has not said so since it started, or its version
+   *  cannot. */
   readonly offers?: readonly Offer[];
   /** The models that serve now, by name. Nobody decides by it: it is for people, and for versions before `offers`. */
   readonly models: readonly string[];
@@ -337,8 +354,8 @@ export interface MemberRecord {
 }
 
 /** A row of the directory: any plain data under a key, with a revision that rises with each change. Keys in use:
- *  `slot/<slot>` SlotRecord, `member/<node>` MemberRecord, `invitation/<id>`, `route/<name>` ModelRoute, `cluster`, `policy` and
- *  `models` (those that the cluster wants). */
+ *  `slot/<slot>` SlotRecord, `member/<node>` MemberRecord, `invitation/<id>`, `route/<name>` ModelRoute, `cluster`,
+ *  `policy` and `models` (those that the cluster wants). */
 export interface DirectoryRow<Value = unknown> {
   readonly key: string;
   readonly value: Value;
@@ -355,8 +372,8 @@ export interface DirectoryWatcher {
 }
 
 /** The cluster's memory of who belongs to it and who owns what. Correctness rests on compare-and-set alone, never on a
- *  clock or a lease. Error of every operation: DIRECTORY_UNAVAILABLE; for a compare-and-set its outcome is then unknown, unless
- *  the details say `asked: false`. */
+ *  clock or a lease. Error of every operation: DIRECTORY_UNAVAILABLE; for a compare-and-set its outcome is then
+ *  unknown, unless the details say `asked: false`. */
 export interface Directory {
   read(key: string): Promise<DirectoryRow | undefined>;
   /** Writes `value` (undefined: deletes) if the stored revision is still `revision` (0: absent) and, with `guard`, that
@@ -369,7 +386,8 @@ export interface Directory {
   ): Promise<{ readonly applied: boolean; readonly row: DirectoryRow | undefined }>;
   /** Every row whose key starts with `prefix`, as they were at one moment. */
   list(prefix: string): Promise<readonly DirectoryRow[]>;
-  /** Tells of every change under `prefix`, in the order of revisions, from a `reset` on. The returned function ends it. */
+  /** Tells of every change under `prefix`, in the order of revisions, from a `reset` on. The returned function ends
+   *  it. */
   watch(prefix: string, watcher: DirectoryWatcher): () => void;
 }
 
@@ -410,7 +428,8 @@ export interface Membership {
   isUp(node: NodeId): boolean;
   /** Whether a member is up and has not said that its process stops: only such a one is given anything. */
   isStaying(node: NodeId): boolean;
-  /** Whether a member's disk is far slower than those of the others: it should own nothing, and nobody should wait for its copies. */
+  /** Whether a member's disk is far slower than those of the others: it should own nothing, and nobody should wait for
+   *  its copies. */
   isSlow(node: NodeId): boolean;
   /** Calls back after any change of the list, of who is up, of who stops or of whose disk is slow. */
   onChange(listener: () => void): () => void;
@@ -454,7 +473,8 @@ export interface Span {
 export interface Tracer {
   /** A request comes in, perhaps with a trace of its own (W3C `traceparent`). Undefined: it is not traced. */
   enter(name: string, traceparent: string | undefined, facts: SpanFacts): Span | undefined;
-  /** A step below another one, which may have been at another node. `sinceMs`: when it began by the monotonic clock, if that is not now. */
+  /** A step below another one, which may have been at another node. `sinceMs`: when it began by the monotonic clock, if
+   *  that is not now. */
   under(parent: TraceContext, name: string, facts: SpanFacts, sinceMs?: number): Span | undefined;
 }
 
@@ -512,7 +532,8 @@ export interface ActivityPort {
 
 /** Sends mail. */
 export interface Outbound {
-  /** Puts a letter into the queue. Nobody waits for its end, which the log and the metrics say. Errors: MAIL_OFF (links have no address), OVERLOADED. */
+  /** Puts a letter into the queue. Nobody waits for its end, which the log and the metrics say. Errors: MAIL_OFF (links
+   *  have no address), OVERLOADED. */
   post(wish: MailWish): Result<unknown>;
   /** Sends one now, once, past the queue. Errors: MAIL_OFF, MAIL_REFUSED, MAIL_AWAY, MAIL_UNKNOWN. */
   send(wish: MailWish): Promise<Result<unknown>>;
@@ -543,10 +564,11 @@ export interface TaskControl {
 
 /** The models in the memory of all nodes, for admins. */
 export interface InferenceControl {
-  /** Every node that has models in memory, or `node` alone; one that does not answer is there with the reason. Error: NOT_FOUND. */
+  /** Every node that has models in memory, or `node` alone; one that does not answer is there with the reason. Error:
+   *  NOT_FOUND. */
   view(node?: string): Promise<Result<readonly NodeInference[]>>;
-  /** Errors: NOT_FOUND (no such node), MODEL_NOT_FOUND, MODEL_BUSY, MODEL_UNAVAILABLE (the node does not have the role ai), FORBIDDEN (it is pinned), STOPPING,
-   *  and those of the way to another node. */
+  /** Errors: NOT_FOUND (no such node), MODEL_NOT_FOUND, MODEL_BUSY, MODEL_UNAVAILABLE (the node does not have the role
+   *  ai), FORBIDDEN (it is pinned), STOPPING, and those of the way to another node. */
   order(wish: OrderWish): Promise<Result<ModelInMemory>>;
   /** Which models fit a node's machine. Error: NOT_FOUND, and those of the way to it. */
   suggest(wish: { readonly node?: string; readonly measure: boolean }): Promise<Result<Suggestions>>;

@@ -1,5 +1,5 @@
-/** Waiting that ends, and waiting before what failed is tried again: the same rule for slots, actors, reminders, connections
- *  and messages. */
+/** Waiting that ends, and waiting before what failed is tried again: the same rule for slots, actors, reminders,
+ *  connections and messages. */
 import type { ActWish, Result } from "../protocols/index.ts";
 import type { Clock, Random, TaskControl } from "./ports.ts";
 
@@ -24,7 +24,8 @@ export async function within<Value>(clock: Clock, delayMs: number, work: Promise
   }
 }
 
-/** 2 ** 32 milliseconds are fifty days, beyond every longest wait: the exponent stays bounded however often it fails. */
+/** 2 ** 32 milliseconds are fifty days, beyond every longest wait: the exponent stays bounded however often it
+ *  fails. */
 const doublingsMax = 32;
 
 /** The wait before the next try: the first one, doubled for each failure before the last, up to the longest. */

@@ -19,7 +19,8 @@ const day = Type.String({ pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description: 
 const sumFields = {
   /** Messages in rooms, and to agents. */
   messages: position,
-  /** Calls of models, tokens that they read and wrote, and what that cost: millionths of the unit in which prices are. */
+  /** Calls of models, tokens that they read and wrote, and what that cost: millionths of the unit in which prices
+   *  are. */
   calls: position,
   tokens: position,
   cost: position,
@@ -40,7 +41,8 @@ export type ActivityOf = Static<typeof activityOf>;
 
 /** Commands to `activity/cluster`. */
 export const activityCommands = {
-  /** What came about at a node since it told last. `seq` counts up from 1 for each `reporter`: one that comes again changes nothing. */
+  /** What came about at a node since it told last. `seq` counts up from 1 for each `reporter`: one that comes again
+   *  changes nothing. */
   tell: command({
     params: {
       reporter: Type.String({ minLength: 1, maxLength: 256 }),

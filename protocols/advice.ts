@@ -1,7 +1,7 @@
 import type { Role } from "./ids.ts";
 
-/** What helps after a refusal, in the failure's detail `advice`: a code with its facts. Each client says it in its own words;
- *  one that does not know a code leaves it out. */
+/** What helps after a refusal, in the failure's detail `advice`: a code with its facts. Each client says it in its own
+ *  words; one that does not know a code leaves it out. */
 export type Advice =
   /** The directory is on the node: move it to etcd first. */
   | { readonly code: "migrateDirectory" }

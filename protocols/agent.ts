@@ -36,7 +36,8 @@ const settings = {
   sampling: Type.Optional(sampling),
   tools: Type.Optional(tools),
 };
-/** The settings that the writer has seen. What is changed and is another by now stays: CHANGED_MEANWHILE, with the settings of now. */
+/** The settings that the writer has seen. What is changed and is another by now stays: CHANGED_MEANWHILE, with the
+ *  settings of now. */
 const seen = Type.Optional(object({ ...settings, model: Type.Optional(line(limits.modelCharsMax, 0)) }));
 
 /** What somebody thinks of an answer. */
@@ -79,7 +80,8 @@ export const sound = object({
   text: Type.String(),
 });
 export type Sound = Static<typeof sound>;
-/** The recall that brings it, for turns that came back. It takes nobody's place: where the agent keeps as many as it may, it is refused with LIMIT_REACHED. */
+/** The recall that brings it, for turns that came back. It takes nobody's place: where the agent keeps as many as it
+ *  may, it is refused with LIMIT_REACHED. */
 const broughtBy = Type.Optional(recallId);
 
 /** What an agent keeps of pictures and sounds. */
@@ -265,7 +267,8 @@ export const agentCommands = {
     answers: "page",
   }),
   resume: follow<Resumed<AgentState, AgentEvent>>("Resumed"),
-  /** `context` is the recent conversation, oldest first, the mention last; `thread` the message that its thread begins with. */
+  /** `context` is the recent conversation, oldest first, the mention last; `thread` the message that its thread begins
+   *  with. */
   mentioned: command({
     params: {
       room: Type.String(),
@@ -337,8 +340,8 @@ export const agentCommands = {
     summary: "Turns by their numbers",
     answers: "page",
   }),
-  /** Adds turns of a backup behind the newest, in their order, without those that the same recall has brought. Errors: NOT_FOUND, BAD_REQUEST
-   *  (the recall was withdrawn). */
+  /** Adds turns of a backup behind the newest, in their order, without those that the same recall has brought. Errors:
+   *  NOT_FOUND, BAD_REQUEST (the recall was withdrawn). */
   restore: command({
     params: {
       recall: recallId,
@@ -392,7 +395,8 @@ export interface AgentRated {
   readonly before?: Thumb;
 }
 
-/** The answer being written now: its text so far. `turn` is the number it will have in the conversation; absent in rooms. */
+/** The answer being written now: its text so far. `turn` is the number it will have in the conversation; absent in
+ *  rooms. */
 export interface Draft extends AnswerStage {
   readonly generation: string;
   readonly turn?: number;
@@ -456,7 +460,8 @@ export interface AgentWithdrawn {
   readonly more: boolean;
 }
 
-/** What an agent's runs of one model took on one day, its answers in rooms included. A run that failed says no figures. */
+/** What an agent's runs of one model took on one day, its answers in rooms included. A run that failed says no
+ *  figures. */
 export interface AgentUsageRow {
   /** `2026-05-04`, in UTC. */
   readonly day: string;
@@ -488,7 +493,8 @@ export type AgentEvent =
       /** Tools were called: the run that starts now reads their results. */
       readonly round?: ToolRound;
     }
-  /** The answer, or the new answer in place of the old one with the same `turn.turn`; the same one once it was rated, of no generation. */
+  /** The answer, or the new answer in place of the old one with the same `turn.turn`; the same one once it was rated,
+   *  of no generation. */
   | { readonly type: "answered"; readonly generation: string; readonly turn: ConversationTurn }
   /** Turns came back from a backup, behind the newest. */
   | { readonly type: "restored"; readonly recall: string; readonly turns: readonly ConversationTurn[] }
@@ -503,8 +509,8 @@ export type AgentEvent =
   | { readonly type: "cleared" }
   | { readonly type: "deleted" };
 
-/** Best-effort: a piece of the draft, perhaps an empty one that only says how far the answer is. `text` starts at UTF-16 unit `offset`; a gap
- *  means: resume. */
+/** Best-effort: a piece of the draft, perhaps an empty one that only says how far the answer is. `text` starts at
+ *  UTF-16 unit `offset`; a gap means: resume. */
 export interface AgentSignal extends AnswerStage {
   readonly type: "draft";
   readonly generation: string;

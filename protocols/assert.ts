@@ -1,7 +1,7 @@
-/** What happens when a promise that the code makes to itself is broken: memory is not to be trusted any more; what is durable
- *  is. So the process ends, whatever the code in between makes of errors. `BrokenInvariant` is thrown, so that nothing goes on
- *  from there, and thrown once more where no `catch` can be. A `catch` need not tell it from other errors, and an answer or a
- *  line in the log that it makes of it is the last thing that it does.
+/** What happens when a promise that the code makes to itself is broken: memory is not to be trusted any more; what is
+ *  durable is. So the process ends, whatever the code in between makes of errors. `BrokenInvariant` is thrown, so that
+ *  nothing goes on from there, and thrown once more where no `catch` can be. A `catch` need not tell it from other
+ *  errors, and an answer or a line in the log that it makes of it is the last thing that it does.
  *
  *  The exception is code that has a supervisor of its own: an actor's behavior, which runs `contained`. */
 
@@ -27,8 +27,8 @@ export function contained<Value>(work: () => Value): Value {
   }
 }
 
-/** `contained` without a closure, which is felt where each turn of each actor passes: what runs until `leaveContainer`, which has
- *  to be in the `finally` of what comes next. */
+/** `contained` without a closure, which is felt where each turn of each actor passes: what runs until `leaveContainer`,
+ *  which has to be in the `finally` of what comes next. */
 export function enterContainer(): void {
   containers += 1;
 }
@@ -37,7 +37,8 @@ export function leaveContainer(): void {
   containers -= 1;
 }
 
-/** Throws BrokenInvariant when a promise that the code makes to itself is broken. Bytes from outside are refused, not asserted. */
+/** Throws BrokenInvariant when a promise that the code makes to itself is broken. Bytes from outside are refused, not
+ *  asserted. */
 export function assert(condition: boolean, promise: string): asserts condition {
   if (!condition) breakOff(promise);
 }

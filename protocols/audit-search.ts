@@ -62,7 +62,8 @@ export interface AuditLogs {
 /** A page of what was found, the newest first. */
 export interface AuditFound {
   readonly entries: readonly AuditRecord[];
-  /** Where the next page begins; absent: that was all. A page may be empty and not the last: a search looks at so many entries at a time. */
+  /** Where the next page begins; absent: that was all. A page may be empty and not the last: a search looks at so many
+   *  entries at a time. */
   readonly next?: string;
   /** The node that this comes from, where the one that was asked has no copies of all logs. */
   readonly from?: string;

@@ -22,8 +22,9 @@ export const setAuditSink = object({
   ca: Type.Optional(Type.String({ minLength: 64, maxLength: 16_384 })),
   /** Entries before this time are not sent. Absent: everything that is there; of a sink that is there, what it says. */
   sinceMs: Type.Optional(timeMs),
-  /** Where each log is sent from: from its beginning (or `sinceMs`), from now on, or on from what was confirmed. Absent: a new address, or another
-   *  `sinceMs`, begins at the start, since another receiver has nothing yet; else what was confirmed stays confirmed. */
+  /** Where each log is sent from: from its beginning (or `sinceMs`), from now on, or on from what was confirmed.
+   *  Absent: a new address, or another `sinceMs`, begins at the start, since another receiver has nothing yet; else
+   *  what was confirmed stays confirmed. */
   begin: Type.Optional(Type.Union([Type.Literal("start"), Type.Literal("now"), Type.Literal("kept")])),
 });
 export type SetAuditSink = Static<typeof setAuditSink>;
@@ -42,7 +43,8 @@ export interface AuditSink {
   readonly sinceMs: number;
 }
 
-/** Whose cursors a sink has once it is set, and from when on entries are sent to it. `fresh`: an id that nothing has yet. */
+/** Whose cursors a sink has once it is set, and from when on entries are sent to it. `fresh`: an id that nothing has
+ *  yet. */
 export function beginOf(
   before: Pick<AuditSink, "id" | "url" | "sinceMs"> | undefined,
   { url, sinceMs, begin }: Pick<SetAuditSink, "url" | "sinceMs" | "begin">,

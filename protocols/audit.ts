@@ -1,7 +1,7 @@
 /** What the audit says: one row an action, the event that a part of a node writes, and the entry that it becomes.
  *
- *  The audit is the record of every act that matters for security: who did what, on what, from where, and how it ended. How entries are
- *  chained, sealed and kept is the node's (`node/audit`). */
+ *  The audit is the record of every act that matters for security: who did what, on what, from where, and how it ended.
+ *  How entries are chained, sealed and kept is the node's (`node/audit`). */
 
 import type { Power } from "./permissions.ts";
 
@@ -246,7 +246,8 @@ export interface AuditEvent {
 
 /** Where parts of a node tell what happened. */
 export interface AuditWriter {
-  /** Resolves when the entry is on this node's disk. Acts of power wait for it; refusals do not. Rejects when the disk refuses. */
+  /** Resolves when the entry is on this node's disk. Acts of power wait for it; refusals do not. Rejects when the disk
+   *  refuses. */
   write(event: AuditEvent): Promise<void>;
 }
 

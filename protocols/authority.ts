@@ -134,8 +134,8 @@ export const needsFresh = (permission: Permission): boolean => powerOf(permissio
 /** The caller. */
 export interface Subject {
   readonly roles: readonly string[];
-  /** `control`: a control token, or a client certificate that stands for one. It has what it is for, without a sign-in that could be fresh; but
-   *  nothing that gives. */
+  /** `control`: a control token, or a client certificate that stands for one. It has what it is for, without a sign-in
+   *  that could be fresh; but nothing that gives. */
   readonly kind: "session" | "key" | "control";
   /** Of a key that was narrowed. Absent: all that keys may. */
   readonly scopes?: readonly string[];
@@ -157,8 +157,8 @@ export interface Circumstances {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-/** Whether a caller has a permission now: the role that gives it, or why not. Errors: FORBIDDEN; SIGN_IN_AGAIN where a newer proof is
- *  all that is missing. */
+/** Whether a caller has a permission now: the role that gives it, or why not. Errors: FORBIDDEN; SIGN_IN_AGAIN where a
+ *  newer proof is all that is missing. */
 export function mayDo(
   { roles, kind, scopes }: Subject,
   permission: Permission,
@@ -223,8 +223,8 @@ function isWithin({ from, to, days }: NonNullable<GrantWhen["hours"]>, nowMs: nu
   return from <= to ? from <= time && time < to : from <= time || time < to;
 }
 
-/** Why nobody with these roles may give or take what is granted: the first permission that they have not, or have under narrower
- *  conditions. Undefined: they have all of it. */
+/** Why nobody with these roles may give or take what is granted: the first permission that they have not, or have under
+ *  narrower conditions. Undefined: they have all of it. */
 export function beyond(roles: readonly string[], grants: readonly Grant[], table: RoleTable): string | undefined {
   const covers = ({ permission, when }: Grant): boolean =>
     roles.some((role) =>
@@ -246,7 +246,8 @@ export function mayLetInto(into: readonly string[], by: readonly string[], table
   return isWithin && (isMembers || beyond(into, grantsOf(by, table), table) !== undefined);
 }
 
-/** Whether whatever meets `when` meets `own`, as far as that can be read from them: each condition of `own` stands in it as it is. */
+/** Whether whatever meets `when` meets `own`, as far as that can be read from them: each condition of `own` stands in
+ *  it as it is. */
 const isNarrower = (when: GrantWhen | undefined, own: GrantWhen): boolean =>
   Object.entries(own).every(
     ([condition, value]) =>

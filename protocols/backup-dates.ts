@@ -10,5 +10,6 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
-/** Whether a snapshot is dated so far in the future that a clock was wrong: by more than clocks of one cluster may differ. */
+/** Whether a snapshot is dated so far in the future that a clock was wrong: by more than clocks of one cluster may
+ *  differ. */
 export const isDatedAhead = (atMs: number, nowMs: number): boolean => atMs - nowMs > wireLimits.snapshotAheadMs;

@@ -1,5 +1,5 @@
-/** What guards the backups of the cluster beside permissions: legal holds, and recalls of private things that a second admin has to agree to
- *  (docs/decisions/0058-who-may-back-up-and-recall.md). */
+/** What guards the backups of the cluster beside permissions: legal holds, and recalls of private things that a second
+ *  admin has to agree to (docs/decisions/0058-who-may-back-up-and-recall.md). */
 import { Type, type Static } from "typebox";
 import { backupCommands, backupWish, type BackupWish, type ClusterBackupTask } from "./backup.ts";
 import { backupQuery } from "./backups.ts";
@@ -14,7 +14,8 @@ const reason = line(limits.backupReasonCharsMax);
 /** An actor whose records backups have. */
 const thread = Type.String({ pattern: `^[a-z][a-z-]{0,31}/${keyText}$`, maxLength: 128 });
 
-/** What a hold keeps: a snapshot of the cluster's, or whatever snapshots contain a person's things, or those of an actor. */
+/** What a hold keeps: a snapshot of the cluster's, or whatever snapshots contain a person's things, or those of an
+ *  actor. */
 export const heldThing = Type.Union([
   object({ snapshot: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) }),
   object({ person: Type.String({ pattern: `^user/${keyText}$`, maxLength: 104, description: "`user/ada`" }) }),
@@ -51,7 +52,8 @@ const request = { result: answer<RecallRequest>("RecallRequest"), from: ["gatewa
 /** Whose keys. */
 const tenant = Type.String({ minLength: 1, maxLength: 256 });
 
-/** Commands to `backup/cluster` about holds and approvals. The gateway has checked permissions, and that the sign-in is fresh. */
+/** Commands to `backup/cluster` about holds and approvals. The gateway has checked permissions, and that the sign-in is
+ *  fresh. */
 export const backupGuardCommands = {
   /** The same `id` again is the same hold. Errors: LIMIT_REACHED; BACKUP_CHANGED while a prune is under way. */
   hold: command({
@@ -76,7 +78,8 @@ export const backupGuardCommands = {
     summary: "The legal holds",
     answers: "list",
   }),
-  /** From then on no hold is set that would keep them, until `erased` is told, or for a minute. Errors: UNDER_HOLD, LIMIT_REACHED (too many at once). */
+  /** From then on no hold is set that would keep them, until `erased` is told, or for a minute. Errors: UNDER_HOLD,
+   *  LIMIT_REACHED (too many at once). */
   mayErase: command({
     params: { ...shownField, tenant },
     result: object({}),
@@ -94,8 +97,8 @@ export const backupGuardCommands = {
     permission: "backup.prune",
     summary: "Says that keys are destroyed, or are not going to be",
   }),
-  /** `approvers`: who administers the cluster now, without who asks; when nobody does, the operator decides. The same `id` again is the same
-   *  request. Errors: BAD_REQUEST (this brings nothing back), LIMIT_REACHED. */
+  /** `approvers`: who administers the cluster now, without who asks; when nobody does, the operator decides. The same
+   *  `id` again is the same request. Errors: BAD_REQUEST (this brings nothing back), LIMIT_REACHED. */
   askRecall: command({
     ...request,
     params: {
@@ -186,8 +189,8 @@ export interface RecallRequests {
   readonly requests: readonly RecallRequest[];
 }
 
-/** Whether a task brings something back. One that only names what, or is a dry run, says how much it is; but how much has some words in it would tell what
- *  was said. Taking back shows nothing. */
+/** Whether a task brings something back. One that only names what, or is a dry run, says how much it is; but how much
+ *  has some words in it would tell what was said. Taking back shows nothing. */
 export const bringsBack = (wish: BackupWish): boolean =>
   (wish.sort === "recall" && wish.as !== undefined) ||
   (wish.sort === "place" && (wish.dryRun !== true || wish.query.text !== undefined));

@@ -27,8 +27,8 @@ import { shownField } from "./power/shown.ts";
 /** The one actor of its kind. */
 export const backupActor: ActorId = "backup/cluster";
 
-/** What a sort of task does to backups. `changes`: it makes the next head, and one such task runs at a time. `removes`: it also takes away what
- *  others may read, and runs alone. `reads`: it runs beside all that remove nothing. */
+/** What a sort of task does to backups. `changes`: it makes the next head, and one such task runs at a time. `removes`:
+ *  it also takes away what others may read, and runs alone. `reads`: it runs beside all that remove nothing. */
 export type BackupEffect = "changes" | "removes" | "reads";
 
 const snapshot = Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }));
@@ -42,8 +42,9 @@ export type BackupFolder = Static<typeof backupFolder>;
 /** Absent: the backups of the cluster, on its storage nodes. */
 const folder = Type.Optional(backupFolder);
 
-/** The sorts of tasks: what each does, what who asks for it needs, and what it is told. `resumes`: one that failed or was cancelled can go on from what
- *  was kept of it. A recall into place goes on under its own id instead, and what only says how much there is begins anew. */
+/** The sorts of tasks: what each does, what who asks for it needs, and what it is told. `resumes`: one that failed or
+ *  was cancelled can go on from what was kept of it. A recall into place goes on under its own id instead, and what
+ *  only says how much there is begins anew. */
 export const backupSorts = {
   run: {
     does: "changes",
@@ -152,7 +153,8 @@ export const scheduleSeen = seenOf(object({ ...scheduleTime, wish: backupWish })
 const needsFor = ({ wish: { sort } }: Pick<BackupSchedule, "wish">): Permission => backupSorts[sort].needs;
 
 export const backupCommands = {
-  /** Makes a schedule, or changes the one of this name. Errors: BAD_REQUEST (no such time ever comes), LIMIT_REACHED, CHANGED_MEANWHILE. */
+  /** Makes a schedule, or changes the one of this name. Errors: BAD_REQUEST (no such time ever comes), LIMIT_REACHED,
+   *  CHANGED_MEANWHILE. */
   putSchedule: command({
     params: { ...shownField, name: key, ...scheduleTime, wish: backupWish, by, seen: scheduleSeen },
     result: answer<BackupSchedule>("BackupSchedule"),
@@ -180,8 +182,8 @@ export const backupCommands = {
     summary: "The schedules",
     answers: "list",
   }),
-  /** Adds a task; it begins when no other one is in its way. `private`: it shows what others wrote in private, which needs an approval, but not of
-   *  the operator. Errors: APPROVAL_NEEDED, LIMIT_REACHED (so many are waiting). */
+  /** Adds a task; it begins when no other one is in its way. `private`: it shows what others wrote in private, which
+   *  needs an approval, but not of the operator. Errors: APPROVAL_NEEDED, LIMIT_REACHED (so many are waiting). */
   start: command({
     params: { ...shownField, wish: backupWish, by, private: Type.Optional(Type.Boolean()) },
     result: answer<ClusterBackupTask>("ClusterBackupTask"),
@@ -221,8 +223,9 @@ export const backupCommands = {
     summary: "Ends a task",
     answers: "list",
   }),
-  /** Goes on with a task that failed or was cancelled, from what was kept of it: under its number, in the next turn. Errors: NOT_FOUND (nothing is kept
-   *  of it: it went too long ago, another run has begun since, or it never kept anything), LIMIT_REACHED. */
+  /** Goes on with a task that failed or was cancelled, from what was kept of it: under its number, in the next turn.
+   *  Errors: NOT_FOUND (nothing is kept of it: it went too long ago, another run has begun since, or it never kept
+   *  anything), LIMIT_REACHED. */
   resume: command({
     params: { task, by },
     result: answer<ClusterBackupTask>("ClusterBackupTask"),
@@ -232,8 +235,9 @@ export const backupCommands = {
     summary: "Goes on with a task that failed or was cancelled",
     answers: "list",
   }),
-  /** The runner asks for work: a task that may begin now, or one that another runner had. `holds`: the tasks that this one is busy with. `node`: it
-   *  works on those in folders of this node alone; without it on all that are in no folder. */
+  /** The runner asks for work: a task that may begin now, or one that another runner had. `holds`: the tasks that this
+   *  one is busy with. `node`: it works on those in folders of this node alone; without it on all that are in no
+   *  folder. */
   take: command({
     params: {
       node: Type.Optional(nodeId),
@@ -245,8 +249,9 @@ export const backupCommands = {
     effect: "changes",
     summary: "Gives the runner a task, with how far it is and the next turn's number",
   }),
-  /** How far the runner is. `checkpoint` replaces the one before; pieces stay until the task ends, each under its key. Without these it
-   *  is not remembered across a failover. Errors: TASK_TAKEN (another turn has begun, or the task has ended), LIMIT_REACHED (pieces). */
+  /** How far the runner is. `checkpoint` replaces the one before; pieces stay until the task ends, each under its key.
+   *  Without these it is not remembered across a failover. Errors: TASK_TAKEN (another turn has begun, or the task has
+   *  ended), LIMIT_REACHED (pieces). */
   advance: command({
     params: {
       task,
@@ -307,7 +312,8 @@ export const backupCommands = {
     effect: "changes",
     summary: "Says how fast stripes were read for a recall",
   }),
-  /** Ends a task: with `error` it has failed, or was cancelled where that says so. May be repeated. Error: TASK_TAKEN. */
+  /** Ends a task: with `error` it has failed, or was cancelled where that says so. May be repeated. Error:
+   *  TASK_TAKEN. */
   finish: command({
     params: {
       task,

@@ -132,8 +132,8 @@ export interface BackupSnapshot {
   readonly units: number;
   /** Of plaintext. */
   readonly bytes: number;
-  /** Slots that were not read: what the snapshot before had of them is there, or nothing. Files that were not there to be read:
-   *  `agent/ada.helper/files/…`. */
+  /** Slots that were not read: what the snapshot before had of them is there, or nothing. Files that were not there to
+   *  be read: `agent/ada.helper/files/…`. */
   readonly missed: readonly string[];
   /** Units of it that cannot be brought back, as the last check or run found; absent: none is known. */
   readonly lostUnits?: number;
@@ -181,7 +181,8 @@ export interface HeadHolders {
   readonly current: number;
   /** Those that do not, or have an older head, or did not answer. */
   readonly behind: readonly string[];
-  /** Those that have a later head than the directory, or another one of its number: the directory went back to an older state. Absent: none. */
+  /** Those that have a later head than the directory, or another one of its number: the directory went back to an older
+   *  state. Absent: none. */
   readonly ahead?: readonly string[];
 }
 
@@ -200,7 +201,8 @@ export interface BackupResults {
   };
   readonly verify: {
     readonly snapshots: number;
-    /** Of those that have lost any, how many units cannot be brought back. Absent in what an older version has found. */
+    /** Of those that have lost any, how many units cannot be brought back. Absent in what an older version has
+     *  found. */
     readonly damaged?: readonly { readonly snapshot: number; readonly units: number }[];
     readonly units: number;
     readonly stripes: number;
@@ -238,9 +240,11 @@ export interface BackupResults {
     readonly dryRun: boolean;
     /** Rooms and conversations with agents. */
     readonly threads: number;
-    /** Entries of the backup: their place has it in no form; as it was; edited, deleted since; back by an earlier recall; by this one before. */
+    /** Entries of the backup: their place has it in no form; as it was; edited, deleted since; back by an earlier
+     *  recall; by this one before. */
     readonly found: Readonly<Record<"fresh" | "same" | "edited" | "deleted" | "back" | "done", number>>;
-    /** What came back now, or would, the bytes of its texts, and how long that takes: reading, and the time that people are given. */
+    /** What came back now, or would, the bytes of its texts, and how long that takes: reading, and the time that people
+     *  are given. */
     readonly restored: number;
     readonly bytes: number;
     readonly takesMs: number;
@@ -259,7 +263,8 @@ export interface BackupResults {
     readonly removed: readonly number[];
     readonly stripes: number;
     readonly bytes: number;
-    /** A snapshot that stays has lost nodes: what nobody leads to stays with it, since they may have led there. Absent: none has. */
+    /** A snapshot that stays has lost nodes: what nobody leads to stays with it, since they may have led there. Absent:
+     *  none has. */
     readonly torn?: boolean;
     /** What killed runs have left in a folder. */
     readonly leftovers?: { readonly files: number; readonly bytes: number };
@@ -297,7 +302,8 @@ export interface BackupResults {
     readonly wrong: Losses<LostUnit>;
     /** Slots of which there is nothing or something older, and files that were gone already. */
     readonly missing: Losses<string>;
-    /** Of the cluster's backups: how many storage nodes have the newest head and the keys on their disks, for a restore without any node. */
+    /** Of the cluster's backups: how many storage nodes have the newest head and the keys on their disks, for a restore
+     *  without any node. */
     readonly holders?: HeadHolders;
     /** The node that was started of it. Nodes of former versions started none. */
     readonly started?: DrillStarted;
@@ -349,7 +355,8 @@ export interface TaskView<Sort extends keyof BackupResults = keyof BackupResults
   readonly result?: BackupResults[Sort];
 }
 
-/** Whether a task that is done did all of what it was for; undefined: it is not done. What is not whole is in its result. */
+/** Whether a task that is done did all of what it was for; undefined: it is not done. What is not whole is in its
+ *  result. */
 export function isWholeTask({ sort, state, result }: Pick<TaskView, "sort" | "state" | "result">): boolean | undefined {
   if (state !== "done" || result === undefined) return undefined;
   const found = result as Partial<

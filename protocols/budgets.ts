@@ -3,8 +3,9 @@ import { Type, type Static } from "typebox";
 import { measures, periods, type Measure, type PeriodName } from "./ledger.ts";
 import { object, seenOf } from "./schema.ts";
 
-/** Whose calls a budget counts. `person`, `key`, `agent`: those of each one that is named, or of each there is, by itself. `team`: those
- *  of the people who are named, together. `model`, `provider`: those of all that are named, together. `cluster`: all. */
+/** Whose calls a budget counts. `person`, `key`, `agent`: those of each one that is named, or of each there is, by
+ *  itself. `team`: those of the people who are named, together. `model`, `provider`: those of all that are named,
+ *  together. `cluster`: all. */
 export const budgetSubjects = ["person", "key", "agent", "team", "model", "provider", "cluster"] as const;
 export type BudgetSubject = (typeof budgetSubjects)[number];
 
@@ -70,5 +71,6 @@ export type SetPrice = Static<typeof setPrice>;
 /** Body of the route. */
 export const setPriceBody = object({ ...setPrice.properties, seen: seenOf(setPrice) });
 
-/** What a model costs. A name that ends with `*` stands for all models whose names begin so; the longest that fits counts. */
+/** What a model costs. A name that ends with `*` stands for all models whose names begin so; the longest that fits
+ *  counts. */
 export type Price = SetPrice & { readonly name: string };

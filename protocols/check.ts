@@ -1,4 +1,5 @@
-/** Whether something from outside fits a schema. Not in the index: clients check nothing, and load nothing that checks. */
+/** Whether something from outside fits a schema. Not in the index: clients check nothing, and load nothing that
+ *  checks. */
 import type { Static, TSchema } from "typebox";
 import { Compile, type Validator } from "typebox/compile";
 import type { TLocalizedValidationError } from "typebox/error";
@@ -10,8 +11,8 @@ export interface Check<Value = unknown> {
   Errors(value: unknown): TLocalizedValidationError[];
 }
 
-/** The check of a schema. The code of it is made at the first look: a node has hundreds of schemas, needs few of them to start, and
- *  making the code of all of them would be a good part of what a start costs. */
+/** The check of a schema. The code of it is made at the first look: a node has hundreds of schemas, needs few of them
+ *  to start, and making the code of all of them would be a good part of what a start costs. */
 export function checkOf<const Schema extends TSchema>(schema: Schema): Check<Static<Schema>> {
   let made: Validator | undefined;
   const validator = () => (made ??= Compile(schema) as unknown as Validator);
@@ -21,8 +22,8 @@ export function checkOf<const Schema extends TSchema>(schema: Schema): Check<Sta
   };
 }
 
-/** Values that are looked at to say what is wrong: to say it of one takes a thousand times as long as to check it. What is wrong behind
- *  them is not named. */
+/** Values that are looked at to say what is wrong: to say it of one takes a thousand times as long as to check it. What
+ *  is wrong behind them is not named. */
 const explainedValuesMax = 4_096;
 /** An object with more fields is a table, of which the beginning will do. */
 const explainedFieldsMax = 256;

@@ -1,4 +1,5 @@
-/** A claim on a name from outside: a mail address belongs to one account of the cluster. `claim/mail.HASH` says to which. */
+/** A claim on a name from outside: a mail address belongs to one account of the cluster. `claim/mail.HASH` says to
+ *  which. */
 import { Type } from "typebox";
 import { answer, command } from "./command.ts";
 import { nothing, userName } from "./schema.ts";

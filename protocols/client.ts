@@ -21,13 +21,14 @@ import type { Factor } from "./sign-in.ts";
  *                { topic: "room/lobby", at: 42, event: {…} }        durable: gapless, once, in order
  *                { topic: "room/lobby", event: {…} }                best effort: typing, drafts
  *
- *  Besides the commands that clients may send (`kinds.ts`) a connection knows `subscribe`, `unsubscribe` (`to` is a topic),
- *  `watch` (from now on `activity` frames for those rooms of the user that this connection does not follow) and `ping`.
+ *  Besides the commands that clients may send (`kinds.ts`) a connection knows `subscribe`, `unsubscribe` (`to` is a
+ *  topic), `watch` (from now on `activity` frames for those rooms of the user that this connection does not follow) and
+ *  `ping`.
  *
- *  Without `cursor` the answer to subscribe carries `state` at `head` instead. The first frame is `hello`; a node that is cut
- *  off from the others says `degraded`, and `degraded: null` once it is not; before the node closes a connection for a reason
- *  it sends `bye`. A malformed frame gets `bye` and the connection's end; a
- *  well-formed command that is refused gets its error and the connection goes on. */
+ *  Without `cursor` the answer to subscribe carries `state` at `head` instead. The first frame is `hello`; a node that
+ *  is cut off from the others says `degraded`, and `degraded: null` once it is not; before the node closes a connection
+ *  for a reason it sends `bye`. A malformed frame gets `bye` and the connection's end; a well-formed command that is
+ *  refused gets its error and the connection goes on. */
 
 /** A frame from a client. `with` is checked against the named command's schema. */
 export const clientFrame = object({
@@ -63,9 +64,9 @@ export type NodeFrame =
         readonly thread?: number;
       };
     }
-  /** This node cannot reach what it needs, from now on; `null`: it does again. The `hello` of a connection that is made in
-   *  between says it. The connection stays open, and what the node can still do it does. A client that does not know this
-   *  frame stays, and waits. */
+  /** This node cannot reach what it needs, from now on; `null`: it does again. The `hello` of a connection that is made
+   *  in between says it. The connection stays open, and what the node can still do it does. A client that does not know
+   *  this frame stays, and waits. */
   | { readonly degraded: Degraded | null }
   | { readonly bye: Failure };
 
@@ -73,8 +74,8 @@ export type NodeFrame =
 export interface Degraded {
   /** NODE_DEGRADED. */
   readonly reason: Failure;
-  /** The cluster's other nodes that serve clients, whether they are up or not: from here that cannot be told. Each begins
-   *  with another one. */
+  /** The cluster's other nodes that serve clients, whether they are up or not: from here that cannot be told. Each
+   *  begins with another one. */
   readonly nodes: readonly NodePlace[];
 }
 
@@ -84,8 +85,8 @@ export interface Hello {
   readonly user: string;
   readonly admin: boolean;
   readonly heartbeatMs: number;
-  /** Where else the client may go on when this node is gone, cursors and operationIds included: the nodes that are up and
-   *  serve clients, this one first. An older node does not say. */
+  /** Where else the client may go on when this node is gone, cursors and operationIds included: the nodes that are up
+   *  and serve clients, this one first. An older node does not say. */
   readonly nodes?: readonly NodePlace[];
   /** What the frame `degraded` said last, while it holds. */
   readonly degraded?: Degraded;
@@ -168,8 +169,8 @@ export interface ApiKeyMade extends Session {
   readonly key: string;
 }
 
-/** Answer to a sign-in that is not finished: status 202. The next step is sent with `attempt`, by programs in the body, by browsers in
- *  the cookie that came with it. */
+/** Answer to a sign-in that is not finished: status 202. The next step is sent with `attempt`, by programs in the body,
+ *  by browsers in the cookie that came with it. */
 export interface SignInNeeds {
   readonly attempt: string;
   /** Any one of them is the next step. */
@@ -223,8 +224,8 @@ export interface NodeStatus {
   /** What people call it. Absent: a node of an older version. */
   readonly name?: string;
   readonly url: string;
-  /** Where it listens for other nodes, each address with the peer id that answers there, as `--peer` takes it. Absent: a node
-   *  of an older version, or one that does not listen yet. */
+  /** Where it listens for other nodes, each address with the peer id that answers there, as `--peer` takes it. Absent:
+   *  a node of an older version, or one that does not listen yet. */
   readonly mesh?: readonly string[];
   readonly startedAtMs: number;
   readonly uptimeMs: number;
@@ -247,8 +248,8 @@ export interface NodeStatus {
     }[];
   };
   readonly connections: number;
-  /** Addresses from which requests were passed on for others, and that no `trustedProxies` names: all clients behind one count as
-   *  one. Absent: none was seen, or a node of an older version. */
+  /** Addresses from which requests were passed on for others, and that no `trustedProxies` names: all clients behind
+   *  one count as one. Absent: none was seen, or a node of an older version. */
   readonly unnamedProxies?: readonly string[];
   readonly journal: { readonly entries: number; readonly bytes: number; readonly location: string };
   readonly eventLoopLagMs: number;

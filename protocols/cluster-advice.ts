@@ -55,7 +55,8 @@ export function describeAway(summary: ClusterSummary): readonly string[] {
   ];
 }
 
-/** That the directory takes no change although it answers, why, and what to type. Nothing where it does not answer either: that is said. */
+/** That the directory takes no change although it answers, why, and what to type. Nothing where it does not answer
+ *  either: that is said. */
 export function describeRefusal({ directoryAway, directoryRefuses }: ClusterSummary): readonly string[] {
   if (directoryRefuses === undefined || directoryAway !== undefined) return [];
   return [
@@ -77,7 +78,8 @@ function describeOlder({ directory, directoryOlder, nodes }: ClusterSummary): re
   ];
 }
 
-/** That the node that was asked is none of the members that the directory tells, or has not joined: it serves nothing then, whatever else is well. */
+/** That the node that was asked is none of the members that the directory tells, or has not joined: it serves nothing
+ *  then, whatever else is well. */
 export function describeOutside({ nodes, directoryAway }: ClusterSummary): readonly string[] {
   const self = nodes.find((node) => node.self);
   if (directoryAway !== undefined) return [];
@@ -248,8 +250,8 @@ export function describeFilled({ nodes }: ClusterSummary): readonly string[] {
   return [`${facts} ${what} ${stays} ${advice}`];
 }
 
-/** Whether something stands still, rather than only being worse than it could be: slots that take no commands, a directory that tells or takes nothing,
- *  a node that serves nothing. */
+/** Whether something stands still, rather than only being worse than it could be: slots that take no commands, a
+ *  directory that tells or takes nothing, a node that serves nothing. */
 export const standsStill = (summary: ClusterSummary): boolean =>
   !takesChanges(summary) || describeOutside(summary).length > 0 || summary.slots.blocked + summary.slots.down > 0;
 

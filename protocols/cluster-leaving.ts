@@ -4,7 +4,8 @@ import { isTaker, madeBy } from "./cluster-advice.ts";
 import { counted } from "./amounts.ts";
 import { withoutControls } from "./printable.ts";
 
-/** How a node leaves a cluster as text: `plexus nodes drain`, `plexus nodes evict`. The page of nodes says the same. Pure. */
+/** How a node leaves a cluster as text: `plexus nodes drain`, `plexus nodes evict`. The page of nodes says the same.
+ *  Pure. */
 
 /** The roles that a node has, or owns slots of, and no other node can take over. */
 export function rolesWithoutTaker(
@@ -72,8 +73,8 @@ export function partInDirectory(
   return { directory: stays, votes: votes && !stays };
 }
 
-/** That the directory shrinks to one node when a manager goes; undefined where enough others can vote, or one node keeps
- *  it anyhow. The voters may have changed since the node began to drain. `node` is an id. */
+/** That the directory shrinks to one node when a manager goes; undefined where enough others can vote, or one node
+ *  keeps it anyhow. The voters may have changed since the node began to drain. `node` is an id. */
 export function describeVotesLeft({ directory, nodes }: ClusterSummary, node: string): string | undefined {
   const own = nodes.find((one) => one.node === node && one.roles.includes("manager"));
   if (directory.kind !== "replicated" || own === undefined) return undefined;

@@ -1,4 +1,5 @@
-/** What would follow from a change of the cluster: body and answer of `POST /api/v1/admin/cluster/plan`. Nothing is changed by it. */
+/** What would follow from a change of the cluster: body and answer of `POST /api/v1/admin/cluster/plan`. Nothing is
+ *  changed by it. */
 import { Type, type Static } from "typebox";
 import { chosenRoles, nodeLabels, nodeName } from "./cluster.ts";
 import type { Role } from "./ids.ts";

@@ -1,5 +1,6 @@
-/** How a cluster is, in words: `plexus nodes`, `plexus top` and the page of nodes say the same. Pure; what comes from other nodes is shown
- *  without control characters. What is wrong and what to do: `cluster-advice.ts`; how a node leaves: `cluster-leaving.ts`. */
+/** How a cluster is, in words: `plexus nodes`, `plexus top` and the page of nodes say the same. Pure; what comes from
+ *  other nodes is shown without control characters. What is wrong and what to do: `cluster-advice.ts`; how a node
+ *  leaves: `cluster-leaving.ts`. */
 import { counted, describeBytes, describeDuration } from "./amounts.ts";
 import { isTaker } from "./cluster-advice.ts";
 import type { ClusterNodeRow, ClusterSummary, InvitationIssued, StorageTerms } from "./cluster.ts";
@@ -44,7 +45,8 @@ export function describeDirectory({ directory, directoryAway, directoryRefuses, 
   return `Directory: ${describeVoters(directory, nodes, nameOf)}${directoryAway === undefined ? "" : ". It does not answer"}`;
 }
 
-/** Whether the directory of voters goes on when one more of them dies; a single one is as it was chosen, or as it has to be. */
+/** Whether the directory of voters goes on when one more of them dies; a single one is as it was chosen, or as it has
+ *  to be. */
 export function survivesNext({ directory, nodes }: ClusterSummary): boolean {
   if (directory.kind !== "replicated" || directory.voters.length === 1) return true;
   const { needed, up } = quorumOf(directory, (voter) => nodes.find(({ node }) => node === voter)?.up === true);
@@ -82,7 +84,8 @@ function describeVoters(
   return `${counted(voters.length, "voter")}: ${names}${coming}. Up: ${up} of ${voters.length}; ${survives}`;
 }
 
-/** `plexus directory voters`: who votes, how many should, and what comes of that. `summary`: to call nodes by their names. */
+/** `plexus directory voters`: who votes, how many should, and what comes of that. `summary`: to call nodes by their
+ *  names. */
 export function describeVotersWanted({ directory, wanted }: DirectoryVoters, summary: ClusterSummary): string {
   const managers = summary.nodes.filter(({ roles, state }) => roles.includes("manager") && state === "active");
   const generation = directory.kind === "replicated" ? [`Generation: ${directory.generation}`] : [];
@@ -118,8 +121,8 @@ export function describeSlotCounts(summary: ClusterSummary): string {
   return `${counted(slots.total, "slot")}${when}: ${counts.join(", ")} (${wish})`;
 }
 
-/** Why slots may have fewer copies than are wanted: as many as there are nodes up for them, and the one with the directory
- *  is none of those once there are two others. */
+/** Why slots may have fewer copies than are wanted: as many as there are nodes up for them, and the one with the
+ *  directory is none of those once there are two others. */
 function describeRoom({ nodes, replicas, minInSync, directory }: ClusterSummary): string {
   const usable = nodes.filter(isTaker);
   const keeper = usable.find(({ node }) => node === soleKeeper(directory));

@@ -156,8 +156,8 @@ export interface ClusterNodeRow {
   readonly drain?: DrainBegun;
   /** As the answering node sees it. */
   readonly up: boolean;
-  /** It is there, and the two refuse each other: VERSION_UNSUPPORTED, with what the answering node speaks (`ours`) and what
-   *  this one does (`theirs`), each `{ major, minor }`. */
+  /** It is there, and the two refuse each other: VERSION_UNSUPPORTED, with what the answering node speaks (`ours`) and
+   *  what this one does (`theirs`), each `{ major, minor }`. */
   readonly refused?: Failure;
   /** It answers. */
   readonly self: boolean;
@@ -165,7 +165,8 @@ export interface ClusterNodeRow {
   readonly joined?: boolean;
   /** Its disk took nothing a moment ago, so it is given nothing. */
   readonly diskRefuses?: boolean;
-  /** Its disk is far slower than those of the others: it owns nothing that others can, and nobody waits for its copies. */
+  /** Its disk is far slower than those of the others: it owns nothing that others can, and nobody waits for its
+   *  copies. */
   readonly diskSlow?: boolean;
   /** It keeps the embedded directory. */
   readonly directory: boolean;
@@ -200,12 +201,12 @@ export interface ClusterSlotRow {
   readonly held?: string;
   /** Where it should be, when that differs. */
   readonly want?: { readonly owner: string; readonly replicas: readonly string[] };
-  /** `moving`: on its way to what is wanted. `short`: fewer in sync than there would be with all nodes up. `blocked`: takes
-   *  no commands, because a copy in sync is down and cannot be left out without the directory, or fewer are in sync than
-   *  `minInSync`. `down`: its owner is. */
+  /** `moving`: on its way to what is wanted. `short`: fewer in sync than there would be with all nodes up. `blocked`:
+   *  takes no commands, because a copy in sync is down and cannot be left out without the directory, or fewer are in
+   *  sync than `minInSync`. `down`: its owner is. */
   readonly status: "ok" | "moving" | "short" | "blocked" | "down";
-  /** It is `down` for good, though nodes that have everything are up: none of them has this role, which an operator may give
-   *  to one. */
+  /** It is `down` for good, though nodes that have everything are up: none of them has this role, which an operator may
+   *  give to one. */
   readonly stranded?: Role;
   /** Messages that its actors took lately, in a second; absent where that is next to none, or not known. */
   readonly turnsPerSecond?: number;

@@ -1,12 +1,13 @@
 import { addExtension, Packr } from "msgpackr";
 import { wireLimits } from "./limits.ts";
 
-// Plain msgpack (no shared structures): every value can be read alone, years later, by any msgpack reader. An integer of 64
-// bits becomes the nearest number: JSON and sums throw at a BigInt.
+// Plain msgpack (no shared structures): every value can be read alone, years later, by any msgpack reader. An integer
+// of 64 bits becomes the nearest number: JSON and sums throw at a BigInt.
 const packr = new Packr({ useRecords: false, mapsAsObjects: true, encodeUndefinedAsNil: false, int64AsType: "number" });
 
-// What msgpackr reads beyond plain data: BigInt, bundled strings, Error, references (with them, cycles), Set, typed arrays,
-// RegExp, Date. `encode` is never given any of it, so somebody else wrote such bytes. Extension 0, undefined, stays.
+// What msgpackr reads beyond plain data: BigInt, bundled strings, Error, references (with them, cycles), Set, typed
+// arrays, RegExp, Date. `encode` is never given any of it, so somebody else wrote such bytes. Extension 0, undefined,
+// stays.
 for (const type of [0x42, 0x62, 0x65, 0x69, 0x70, 0x73, 0x74, 0x78, 0xff]) {
   addExtension({
     type,
@@ -16,12 +17,14 @@ for (const type of [0x42, 0x62, 0x65, 0x69, 0x70, 0x73, 0x74, 0x78, 0xff]) {
   });
 }
 
-/** Encodes plain data (objects, arrays, strings, numbers, booleans, null, bytes). Throws where it is nested so deep that the
- *  stack ends: more than a thousand levels, of which clients may send 16 and nodes send `peerMessageDepthMax`. */
+/** Encodes plain data (objects, arrays, strings, numbers, booleans, null, bytes). Throws where it is nested so deep
+ *  that the stack ends: more than a thousand levels, of which clients may send 16 and nodes send
+ *  `peerMessageDepthMax`. */
 export const encode = (value: unknown): Uint8Array => packr.pack(value);
 
-/** Decodes what `encode` wrote. Throws on anything else, and where it is nested so deep that the stack ends; callers that read
- *  bytes from outside catch and refuse. What it reads may be nested deeper than `encode` can go: `encodedBytesMax` tells. */
+/** Decodes what `encode` wrote. Throws on anything else, and where it is nested so deep that the stack ends; callers
+ *  that read bytes from outside catch and refuse. What it reads may be nested deeper than `encode` can go:
+ *  `encodedBytesMax` tells. */
 export const decode = (bytes: Uint8Array): unknown => packr.unpack(bytes);
 
 /** The same of what a peer sends: what holds more lists and objects than any message is not decoded. */
@@ -101,8 +104,8 @@ const heads: readonly (readonly [fixed: number, sized: number])[] = [
   [1, 4],
 ];
 
-/** How many bytes `encode` makes of plain data at most, and seldom many fewer, without encoding it. Infinity when it is nested
- *  deeper than what peers take. */
+/** How many bytes `encode` makes of plain data at most, and seldom many fewer, without encoding it. Infinity when it is
+ *  nested deeper than what peers take. */
 export function encodedBytesMax(value: unknown, depthMax: number = wireLimits.peerMessageDepthMax): number {
   switch (typeof value) {
     case "string":

@@ -1,6 +1,6 @@
-/** A command is one row: what it takes and answers, who may send it, what it does, which permission it needs, where it is in
- *  REST. What the gateway opens, the routes, the page's and the terminal's calls, `CONTRACT.txt` and `docs/commands.md` follow
- *  from it (docs/decisions/0021-one-row-per-command.md). */
+/** A command is one row: what it takes and answers, who may send it, what it does, which permission it needs, where it
+ *  is in REST. What the gateway opens, the routes, the page's and the terminal's calls, `CONTRACT.txt` and
+ *  `docs/commands.md` follow from it (docs/decisions/0021-one-row-per-command.md). */
 import { Type, type Static, type TObject, type TProperties, type TSchema, type TUnsafe } from "typebox";
 import type { Permission } from "./permissions.ts";
 import { object, position } from "./schema.ts";
@@ -10,13 +10,13 @@ import { object, position } from "./schema.ts";
  *  actor. `gateway`: the gateway itself, which has checked a password or a code. `node`: the node itself. */
 export type Source = "client" | "follower" | "agent" | "actor" | "gateway" | "node";
 
-/** What a command leaves behind. `reads`: nothing, so it may be repeated blindly. `changes`: it is repeated only under its
- *  operation id. `signals`: nothing but what others see in that moment, so it is not repeated at all. */
+/** What a command leaves behind. `reads`: nothing, so it may be repeated blindly. `changes`: it is repeated only under
+ *  its operation id. `signals`: nothing but what others see in that moment, so it is not repeated at all. */
 export type CommandEffect = "reads" | "changes" | "signals";
 
-/** A REST route of a command, below the prefix that the gateway adds. A parameter of the path with the name of the kind is the
- *  actor's key; the others are fields. The other fields come from the query of GET and DELETE, else from the body, and so does
- *  the key where neither the path nor the kind nor the route says it. */
+/** A REST route of a command, below the prefix that the gateway adds. A parameter of the path with the name of the kind
+ *  is the actor's key; the others are fields. The other fields come from the query of GET and DELETE, else from the
+ *  body, and so does the key where neither the path nor the kind nor the route says it. */
 export interface Route {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: `/${string}`;
@@ -45,7 +45,8 @@ export interface Command<
   readonly needsFor?: (message: never) => Permission | undefined;
   readonly http?: readonly Route[];
   readonly summary: string;
-  /** An answer that may be large: a page of entries, or a list as long as a room or an account has. Absent: few bytes. */
+  /** An answer that may be large: a page of entries, or a list as long as a room or an account has. Absent: few
+   *  bytes. */
   readonly answers?: "page" | "list";
 }
 

@@ -1,4 +1,5 @@
-/** The configuration of the cluster, as admins see and change it (docs/decisions/0092-configuration-of-the-cluster.md). */
+/** The configuration of the cluster, as admins see and change it
+ *  (docs/decisions/0092-configuration-of-the-cluster.md). */
 import { Type, type Static } from "typebox";
 import { object } from "./schema.ts";
 

@@ -35,7 +35,8 @@ function readable(colour: string, end: string, grounds: readonly string[]): stri
 /** The surfaces of the page that text stands on, in each look (`web/src/view/style.css`). */
 const grounds = { light: ["#ffffff", "#f3f4f8"], dark: ["#121419", "#181b21", "#20242c"] } as const;
 
-/** What a chosen colour becomes: text and lines in the light and in the dark, and the ground of buttons with white text. */
+/** What a chosen colour becomes: text and lines in the light and in the dark, and the ground of buttons with white
+ *  text. */
 export const coloursOf = (colour: string) => ({
   light: readable(colour, "#000000", grounds.light),
   dark: readable(colour, "#ffffff", grounds.dark),

@@ -1,4 +1,5 @@
-/** The control endpoint on the wire: tokens that open it, and who a caller is there (docs/decisions/0087-control-endpoint.md). */
+/** The control endpoint on the wire: tokens that open it, and who a caller is there
+ *  (docs/decisions/0087-control-endpoint.md). */
 import { Type, type Static } from "typebox";
 import { wireLimits as limits } from "./limits.ts";
 import { keyScope, roleName } from "./roles.ts";
@@ -50,7 +51,8 @@ export interface ControlTokensView {
   readonly tokens: readonly ControlTokenView[];
 }
 
-/** Answer to `POST /api/v1/admin/control/tokens`: the only time that the secret is seen. Without `token` it is known by its certificate. */
+/** Answer to `POST /api/v1/admin/control/tokens`: the only time that the secret is seen. Without `token` it is known by
+ *  its certificate. */
 export type ControlTokenMade = ControlTokenView & { readonly token?: string };
 
 /** Answer to `GET /api/v1/admin/control/self`. */

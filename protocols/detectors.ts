@@ -1,4 +1,5 @@
-/** The detectors of the watch: what each reads and finds, from when on it is too much, and what thresholds may be set to. */
+/** The detectors of the watch: what each reads and finds, from when on it is too much, and what thresholds may be set
+ *  to. */
 import { Type, type Static } from "typebox";
 import { object } from "./schema.ts";
 
@@ -134,7 +135,8 @@ export type DetectorOf<Stream extends DetectorRow["stream"]> = {
   [Name in DetectorName]: (typeof detectors)[Name]["stream"] extends Stream ? Name : never;
 }[DetectorName];
 
-/** What a threshold may be set to. One that could never be reached would be a detector that is off and does not say so. */
+/** What a threshold may be set to. One that could never be reached would be a detector that is off and does not say
+ *  so. */
 export interface ThresholdBounds {
   readonly min: number;
   readonly max: number;
@@ -175,7 +177,8 @@ export const watchedCounts = [
 ] as const;
 export type WatchedCount = (typeof watchedCounts)[number];
 
-/** What nodes measure that detectors read, beside what they count. `model_places_free`: in the busiest moment of the last hour. */
+/** What nodes measure that detectors read, beside what they count. `model_places_free`: in the busiest moment of the
+ *  last hour. */
 export const watchedFigures = [
   "disk_free_bytes",
   "disk_bytes",

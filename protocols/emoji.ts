@@ -1,5 +1,6 @@
-/** Reactions: what looks the same is one. An emoji has one normal form, the one that Unicode calls fully qualified: U+FE0F stands
- *  after each character that is a sign of text otherwise, and nowhere else. Colours of skin and what joiners join stay.
+/** Reactions: what looks the same is one. An emoji has one normal form, the one that Unicode calls fully qualified:
+ *  U+FE0F stands after each character that is a sign of text otherwise, and nowhere else. Colours of skin and what
+ *  joiners join stay.
  *
  *  Why so: docs/decisions/0124-one-reader-of-text.md. */
 
@@ -19,8 +20,8 @@ const spelled = (text: string): string => text.replaceAll(selectors, "").replace
 /** Emoji, and the people who reacted with each. */
 export type Reactions = Readonly<Record<string, readonly string[]>>;
 
-/** Reactions with one entry for all that look the same, each person once in it. What was taken before as a reaction and is no emoji
- *  stays as it is. The same object where there is nothing to change. */
+/** Reactions with one entry for all that look the same, each person once in it. What was taken before as a reaction and
+ *  is no emoji stays as it is. The same object where there is nothing to change. */
 export function joinedReactions<Known extends Reactions>(reactions: Known): Known | Record<string, string[]> {
   const all = Object.entries(reactions);
   if (all.every(([emoji]) => (normalEmoji(emoji) ?? emoji) === emoji)) return reactions;

@@ -22,8 +22,8 @@ export const endpointName = Type.String({
 });
 const address = Type.String({ minLength: 1, maxLength: 2_000, description: "Like http://10.0.0.5:11434" });
 
-/** Where the key is, on each node that asks, or what the cluster calls it; one of the three. An admin of the cluster is not the operator of its machines: no other variable
- *  and no other file can be named. */
+/** Where the key is, on each node that asks, or what the cluster calls it; one of the three. An admin of the cluster is
+ *  not the operator of its machines: no other variable and no other file can be named. */
 const keyPlace = Type.Refine(
   object({
     env: Type.Optional(
@@ -99,9 +99,9 @@ export interface EndpointView extends Omit<Endpoint, "key"> {
   readonly from: "configuration" | "cluster" | "found";
   /** Where its key is: `env OPENAI_API_KEY`, `file openai`. */
   readonly key?: string;
-  /** `asking`: for the first time. `failing`: it answers and refuses, or its answer makes no sense. `away`: it is not reached, and its
-   *  models are offered no more. `unasked`: one model of the configuration, which is asked when it is called. `elsewhere`: this
-   *  node is none of those that ask it. */
+  /** `asking`: for the first time. `failing`: it answers and refuses, or its answer makes no sense. `away`: it is not
+   *  reached, and its models are offered no more. `unasked`: one model of the configuration, which is asked when it is
+   *  called. `elsewhere`: this node is none of those that ask it. */
   readonly state: "asking" | "ready" | "failing" | "away" | "unasked" | "elsewhere";
   readonly server?: ServerKind | undefined;
   readonly models: readonly EndpointModel[];

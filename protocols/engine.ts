@@ -1,5 +1,5 @@
-/** Engines: sorts of work that do not fit into an actor's turn. What an engine is asked, what it says meanwhile and how it
- *  answers is one row of `EngineTable`; the form between nodes is its row in `mesh/engine.ts`. */
+/** Engines: sorts of work that do not fit into an actor's turn. What an engine is asked, what it says meanwhile and how
+ *  it answers is one row of `EngineTable`; the form between nodes is its row in `mesh/engine.ts`. */
 import type { TraceContext } from "./traces.ts";
 import type { Result } from "./errors.ts";
 import type { Balance, Preference } from "./model-route.ts";
@@ -65,8 +65,8 @@ export interface EngineTraits<Name extends EngineName = EngineName> {
 
 const nothing = (): readonly [] => [];
 
-/** A part that says nothing but that there is work: a model reads its prompt, or the server that it is relayed from has said that it is there. It keeps a call
- *  alive, crosses nodes, and goes to nobody who asked. */
+/** A part that says nothing but that there is work: a model reads its prompt, or the server that it is relayed from has
+ *  said that it is there. It keeps a call alive, crosses nodes, and goes to nobody who asked. */
 export const signOfLife: GenerationPart = { text: "", tokens: 0 };
 
 /** Whether a part is a sign of life alone. */
@@ -173,8 +173,8 @@ export type Said<Name extends EngineName = EngineName> =
   | { readonly type: "part"; readonly part: EngineTable[Name]["part"] }
   | { readonly type: "answered"; readonly result: Result<EngineAnswer<Name>> };
 
-/** Where a call is that its model says nothing of yet. `queued`: others come first, so many as `ahead` says, where that is known; `loading`: the
- *  model is brought into memory; `reading`: the model has it. */
+/** Where a call is that its model says nothing of yet. `queued`: others come first, so many as `ahead` says, where that
+ *  is known; `loading`: the model is brought into memory; `reading`: the model has it. */
 export interface CallPlace {
   readonly stage: "queued" | "loading" | "reading";
   readonly ahead?: number;
@@ -195,7 +195,8 @@ export interface CallRequest {
   readonly model?: string;
   /** From the request to the answer, queueing included. */
   readonly timeoutMs: number;
-  /** How long it may go without a part of its answer, queueing included: each part begins it anew. Absent: only the whole has a limit. */
+  /** How long it may go without a part of its answer, queueing included: each part begins it anew. Absent: only the
+   *  whole has a limit. */
   readonly silenceMs?: number;
   /** The person who caused it, `user/ada`: people take turns. Those of nobody take theirs together. */
   readonly person?: string;
@@ -203,14 +204,16 @@ export interface CallRequest {
   readonly key?: string;
   /** From 0, which is usual, to 3: a larger number waits behind smaller ones. It is for work that nobody waits for. */
   readonly priority?: number;
-  /** How long the model stays in memory after it: negative, until its room is needed. Default: as long as the node says. */
+  /** How long the model stays in memory after it: negative, until its room is needed. Default: as long as the node
+   *  says. */
   readonly keepAliveMs?: number;
-  /** What a route that keeps answers does: `use`, also where chance has a part in the answer; `renew`, asks again and keeps that; `skip`,
-   *  neither. Absent: as the route says. The asking node's own: no other node is told. */
+  /** What a route that keeps answers does: `use`, also where chance has a part in the answer; `renew`, asks again and
+   *  keeps that; `skip`, neither. Absent: as the route says. The asking node's own: no other node is told. */
   readonly cache?: CacheWish;
   /** How nodes that have the model share the calls. Absent: the fewest calls. The asking node's own, too. */
   readonly balance?: Balance;
-  /** What counts before that, of nodes that have the model. Absent: what the node prefers. The asking node's own as well. */
+  /** What counts before that, of nodes that have the model. Absent: what the node prefers. The asking node's own as
+   *  well. */
   readonly prefer?: Preference;
 }
 

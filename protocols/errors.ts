@@ -1,7 +1,8 @@
 /** What is known about a command that was refused:
  *  - `not_started`: it had no effect; sending it again is safe.
  *  - `failed`: it had no effect; sending it again helps only when something else has changed.
- *  - `unknown`: it may have had its effect, or may still take effect later; send it again only with the same operationId. */
+ *  - `unknown`: it may have had its effect, or may still take effect later; send it again only with the same
+ *    operationId. */
 export type Outcome = "not_started" | "failed" | "unknown";
 
 interface Row {
@@ -534,8 +535,8 @@ export interface Failure {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-/** How a command is refused while its actor is on its way to another node, or the node that has it is away: soon, or once
- *  that is mended, the same command is taken. Clients send it again by themselves, with the same operationId. */
+/** How a command is refused while its actor is on its way to another node, or the node that has it is away: soon, or
+ *  once that is mended, the same command is taken. Clients send it again by themselves, with the same operationId. */
 export const passingCodes: ReadonlySet<string> = new Set<ErrorCode>([
   "MOVED",
   "SLOT_UNAVAILABLE",
@@ -561,15 +562,16 @@ export function unreachedNodes({ details }: Failure): readonly string[] {
   return Array.isArray(away) ? away.filter((name): name is string => typeof name === "string") : [];
 }
 
-/** Names, in a failure for want of the directory, the nodes that it waits for. They say more than what a call to them came to. */
+/** Names, in a failure for want of the directory, the nodes that it waits for. They say more than what a call to them
+ *  came to. */
 export function withAwaited(reason: Failure, awaited: string | undefined): Failure {
   const isAbout = reason.code === "DIRECTORY_AWAY" || reason.code === "DIRECTORY_UNAVAILABLE";
   if (!isAbout || awaited === undefined) return reason;
   return { ...reason, details: { ...reason.details, because: awaited } };
 }
 
-/** What is said of a command that was sent again and again and is given up: why it was refused last, unless another sending
- *  of it may have had its effect. */
+/** What is said of a command that was sent again and again and is given up: why it was refused last, unless another
+ *  sending of it may have had its effect. */
 export function givenUp(last: Failure | undefined, mayHaveRun: boolean): Failure {
   if (last === undefined) return failure("ASK_TIMEOUT");
   if (!mayHaveRun || last.outcome !== "not_started") return last;

@@ -1,4 +1,5 @@
-/** Numbers of JSON as they were written, and what is reckoned with them: compared, divided, rounded, in decimal and exactly. Pure. */
+/** Numbers of JSON as they were written, and what is reckoned with them: compared, divided, rounded, in decimal and
+ *  exactly. Pure. */
 import { parseReplacing, parseToWrite } from "./written.ts";
 
 /** A number that no number of the language is: it has more digits, or is too large. */
@@ -68,7 +69,8 @@ export const isWhole = (value: number | ExactNumber): boolean => {
   return digits.length <= before;
 };
 
-/** A number as a whole number of steps of ten to the power of `-places`; undefined: it is too long to be reckoned with. */
+/** A number as a whole number of steps of ten to the power of `-places`; undefined: it is too long to be reckoned
+ *  with. */
 function scaled(value: Digits, places: number): bigint | undefined {
   const zeros = value.before - value.digits.length + places;
   if (zeros > digitsMax || value.digits.length > digitsMax) return undefined;

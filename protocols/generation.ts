@@ -6,9 +6,11 @@ import type { AnswerFrom } from "./model-route.ts";
 
 /** What a model can do, in words of this list.
  *
- *  - `chat` writes text: the engine `generate`. With it: `tools` calls functions, `json` keeps to a JSON schema, `logprobs` tells how
+ *  - `chat` writes text: the engine `generate`. With it: `tools` calls functions, `json` keeps to a JSON schema,
+ *    `logprobs` tells how
  *    likely tokens were, `vision` reads images, `hearing` reads sounds, `continue` goes on with an answer that is half there.
- *  - `embed`, `rerank`, `classify`, `transcribe`, `speak`, `draw`, `tokenize`: the engine of that name. With `embed`: `image-embed` takes images into
+ *  - `embed`, `rerank`, `classify`, `transcribe`, `speak`, `draw`, `tokenize`: the engine of that name. With `embed`:
+ *    `image-embed` takes images into
  *    the same space as text. */
 export const capabilities = [
   "chat",
@@ -54,8 +56,8 @@ export interface ToolCall {
   readonly arguments: string;
 }
 
-/** A piece of a call as it is written. The first of a call has its id and name; the arguments of its pieces, one behind the other, are those
- *  of the call. The pieces of a call are said before those of the next. */
+/** A piece of a call as it is written. The first of a call has its id and name; the arguments of its pieces, one behind
+ *  the other, are those of the call. The pieces of a call are said before those of the next. */
 export interface CallPiece {
   /** Which call of the answer, from 0. */
   readonly index: number;
@@ -77,7 +79,8 @@ export interface ChatMessage {
   readonly calls?: readonly ToolCall[];
   /** The call that this answers. Of tools only. */
   readonly callId?: string;
-  /** The answer begins with it: what is said goes on behind it. Of an assistant's without calls, as the last message only. */
+  /** The answer begins with it: what is said goes on behind it. Of an assistant's without calls, as the last message
+   *  only. */
   readonly continues?: true;
 }
 
@@ -87,10 +90,11 @@ export interface Tool {
   readonly description?: string;
   /** JSON schema of an object; absent: no parameters. */
   readonly parameters?: Readonly<Record<string, unknown>>;
-  /** The same as JSON, where a number in it was written in another form than it would be now: with more digits than a number has, or `1.10`. */
+  /** The same as JSON, where a number in it was written in another form than it would be now: with more digits than a
+   *  number has, or `1.10`. */
   readonly written?: string;
-  /** Arguments fit the schema, or there is no answer; one that cannot be promised is refused. Else what can be kept to is, and what does
-   *  not fit is named with the answer. */
+  /** Arguments fit the schema, or there is no answer; one that cannot be promised is refused. Else what can be kept to
+   *  is, and what does not fit is named with the answer. */
   readonly strict?: true;
 }
 
@@ -128,13 +132,15 @@ export interface GenerationRequest extends CallRequest {
   readonly thinking?: Thinking;
 }
 
-/** Whether a model thinks before it answers, or how much: where it thinks, and where its template or its server can be told. */
+/** Whether a model thinks before it answers, or how much: where it thinks, and where its template or its server can be
+ *  told. */
 export type Thinking = boolean | "low" | "medium" | "high";
 
 /** How likely a token was. */
 export interface TokenLogprob {
   readonly token: string;
-  /** Where it is no text by itself: a piece of a character. Those of all tokens together are the bytes of the answer. */
+  /** Where it is no text by itself: a piece of a character. Those of all tokens together are the bytes of the
+   *  answer. */
   readonly bytes?: Uint8Array;
   /** Natural logarithm. */
   readonly logprob: number;
@@ -158,7 +164,8 @@ export interface GenerationPart {
   readonly from?: AnswerFrom;
 }
 
-/** `calls`: the model waits for what the functions answer. `length`: it was not through. `stopped`: it was cancelled. */
+/** `calls`: the model waits for what the functions answer. `length`: it was not through. `stopped`: it was
+ *  cancelled. */
 export type GenerationEnd = "complete" | "length" | "stopped" | "calls";
 
 /** What of an answer does not fit a schema that it was asked to have. */
@@ -340,7 +347,8 @@ export interface ModelInfo {
   readonly capabilities: readonly string[];
   readonly contextTokens: number;
   readonly sizeBytes: number;
-  /** What tells it apart from what had its name before: the beginning of its files' digest. Absent: nothing is known. */
+  /** What tells it apart from what had its name before: the beginning of its files' digest. Absent: nothing is
+   *  known. */
   readonly version?: string;
   /** Where it was pulled from, without secrets: the person who pulled it may call it by that. Absent: it was not
    *  pulled, or by a longer name than members are told. */
@@ -348,7 +356,8 @@ export interface ModelInfo {
   /** It has a label, and no model to work with is behind it. */
   readonly demonstration: boolean;
   readonly label?: ModelLabel;
-  /** `idle`: known and not in memory; a call loads it. A state that a node does not know, of a later version, is taken for `idle`. */
+  /** `idle`: known and not in memory; a call loads it. A state that a node does not know, of a later version, is taken
+   *  for `idle`. */
   readonly state: "idle" | "loading" | "ready" | "failed";
   /** What it runs on, once it is loaded: `cpu`, or the kind of graphics interface. */
   readonly device?: string;

@@ -1,4 +1,5 @@
-/** Servers that say who somebody is: as admins set them, as they are shown, and what they say. How one is asked is `node/identity`. */
+/** Servers that say who somebody is: as admins set them, as they are shown, and what they say. How one is asked is
+ *  `node/identity`. */
 import { Type, type Static } from "typebox";
 import { wireLimits as limits } from "./limits.ts";
 import type { Registration } from "./registration.ts";
@@ -53,7 +54,8 @@ const samlServer = object({
   mailAttribute: Type.Optional(line(256)),
   nameAttribute: Type.Optional(line(256)),
   displayNameAttribute: Type.Optional(line(256)),
-  /** The directory behind the server gives people their mail addresses, and they cannot choose them: they count as confirmed. */
+  /** The directory behind the server gives people their mail addresses, and they cannot choose them: they count as
+   *  confirmed. */
   trustMail: Type.Optional(Type.Boolean()),
 });
 
@@ -64,7 +66,8 @@ export const setIdentityProvider = object({
   label: line(40),
   /** Write-only: the client secret. Absent: the one of before stays. */
   secret: Type.Optional(Type.String({ minLength: 1, maxLength: 1_024 })),
-  /** Whose accounts are made. `create`: of everybody whom the server names; `invitation`: of who has an invitation; `link-only`: nobody's. */
+  /** Whose accounts are made. `create`: of everybody whom the server names; `invitation`: of who has an invitation;
+   *  `link-only`: nobody's. */
   registration: Type.Union([Type.Literal("create"), Type.Literal("invitation"), Type.Literal("link-only")]),
   /** With `create`: only people with a confirmed mail address of these domains. */
   mailDomains: Type.Optional(words(32)),
@@ -72,7 +75,8 @@ export const setIdentityProvider = object({
   groupClaim: Type.Optional(line(128)),
   /** Roles of the cluster by groups of the server, given and taken with each sign-in. */
   roles: Type.Optional(Type.Array(object({ group: line(256), role: roleName }), { maxItems: limits.providerRolesMax })),
-  /** By what the server says that it asked for two factors: any of these methods (`amr`), or one of these classes (`acr`). Absent: never. */
+  /** By what the server says that it asked for two factors: any of these methods (`amr`), or one of these classes
+   *  (`acr`). Absent: never. */
   trustTwo: Type.Optional(object({ amr: Type.Optional(words(16)), acr: Type.Optional(words(16)) })),
   /** A person who signs out here does so there. Absent: no. */
   signOut: Type.Optional(Type.Boolean()),
@@ -110,8 +114,8 @@ export interface IdentityProviderReport {
   readonly back: string;
 }
 
-/** All of a server by which its word counts: another one, or one with another key, may say something else of the same people. What is hashed of it stands in the
- *  link of an account. */
+/** All of a server by which its word counts: another one, or one with another key, may say something else of the same
+ *  people. What is hashed of it stands in the link of an account. */
 export const vouchedOf = ({ server, trustTwo }: Pick<SetIdentityProvider, "server" | "trustTwo">): string =>
   JSON.stringify([
     server.kind,
@@ -122,7 +126,8 @@ export const vouchedOf = ({ server, trustTwo }: Pick<SetIdentityProvider, "serve
     [...(trustTwo?.acr ?? [])].toSorted(),
   ]);
 
-/** How the people of a server come to have accounts, as a rule for `registrationState`. Nobody, where the cluster is closed. */
+/** How the people of a server come to have accounts, as a rule for `registrationState`. Nobody, where the cluster is
+ *  closed. */
 export function registrationBy(
   cluster: Registration,
   { registration, mailDomains = [] }: Pick<SetIdentityProvider, "registration" | "mailDomains">,
@@ -132,7 +137,8 @@ export function registrationBy(
   return { rule: mailDomains.length === 0 ? "open" : "domain", domains: mailDomains.map((one) => one.toLowerCase()) };
 }
 
-/** The roles of somebody who signs in by a server: those that its map names are as the groups say, and others stay as they are. */
+/** The roles of somebody who signs in by a server: those that its map names are as the groups say, and others stay as
+ *  they are. */
 export function mappedRoles(
   current: readonly string[],
   map: NonNullable<SetIdentityProvider["roles"]>,

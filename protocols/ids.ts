@@ -4,8 +4,8 @@ import { assert } from "./assert.ts";
 export const roles = ["gateway", "chat", "ai", "storage", "manager"] as const;
 export type Role = (typeof roles)[number];
 
-/** What a newcomer is invited to do when nobody says otherwise: everything. The third manager is who makes the death of any one node survived, the
- *  first included, so nobody should have to know of the role. */
+/** What a newcomer is invited to do when nobody says otherwise: everything. The third manager is who makes the death of
+ *  any one node survived, the first included, so nobody should have to know of the role. */
 export const newcomerRoles: readonly Role[] = roles;
 
 /** The kinds of actors. Their commands are in `kinds.ts`, their behaviors in `actors/index.ts`. */

@@ -1,9 +1,9 @@
 /** The words that nodes, actors and clients share: ids, messages with their schemas, the error table, wire limits.
  *  No I/O, no clock; everything here also runs in a browser.
  *
- *  Read in this order: `ids.ts` (what is addressed), `errors.ts` (what can go wrong), `command.ts` (how a command is declared),
- *  `room.ts`, `user.ts`, `agent.ts` (the commands), `kinds.ts` (all of them, and the types of calls), `client.ts` (the frames
- *  that carry them). */
+ *  Read in this order: `ids.ts` (what is addressed), `errors.ts` (what can go wrong), `command.ts` (how a command is
+ *  declared), `room.ts`, `user.ts`, `agent.ts` (the commands), `kinds.ts` (all of them, and the types of calls),
+ *  `client.ts` (the frames that carry them). */
 export * from "./advice.ts";
 export * from "./agent.ts";
 export * from "./api.ts";

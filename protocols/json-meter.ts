@@ -1,11 +1,11 @@
-/** What JSON is made of, counted before it is parsed: a text of some megabytes may be a million values, which take many times its size
- *  in memory and in time. One pass over the bytes as they arrive, which keeps nothing. Pure.
+/** What JSON is made of, counted before it is parsed: a text of some megabytes may be a million values, which take many
+ *  times its size in memory and in time. One pass over the bytes as they arrive, which keeps nothing. Pure.
  *
  *  It finds out nothing else: whether the text is JSON at all says `JSON.parse`. */
 import { wireLimits } from "./limits.ts";
 
-/** What a text may be made of: how deep lists and objects lie in each other; values of all sorts with keys; lists and objects among them; bytes
- *  of a key as it is written. */
+/** What a text may be made of: how deep lists and objects lie in each other; values of all sorts with keys; lists and
+ *  objects among them; bytes of a key as it is written. */
 export type JsonBounds = Readonly<Record<"depthMax" | "valuesMax" | "containersMax" | "keyBytesMax", number>>;
 
 /** Which bound a text goes beyond. */
@@ -150,7 +150,8 @@ export function innerExcess(text: string): string | undefined {
   return excess && `${excessWords[excess]} ${innerBounds[excess]}`;
 }
 
-/** The value of JSON within a text of JSON, or of one that a model wrote. Throws where it is none, and where it is made of too much. */
+/** The value of JSON within a text of JSON, or of one that a model wrote. Throws where it is none, and where it is made
+ *  of too much. */
 export function parseWithin(text: string, parse: (text: string) => unknown = JSON.parse): unknown {
   const excess = innerExcess(text);
   if (excess !== undefined) throw new TooMuch(excess);

@@ -67,7 +67,8 @@ export interface KeysStatus {
   /** The recovery kit; absent: there is none, and no backup can be made. */
   readonly root?: Static<typeof rootRecord>;
   readonly epochs: readonly Static<typeof epochRecord>[];
-  /** The directory says something else of the root or the epochs, for which nobody vouched: this node goes on with `root`. */
+  /** The directory says something else of the root or the epochs, for which nobody vouched: this node goes on with
+   *  `root`. */
   readonly refused?: {
     readonly reason: string;
     /** What the directory has for the root; absent where that is none, or none that can be read. */
@@ -79,7 +80,8 @@ export interface KeysStatus {
   readonly rotation?: { readonly epoch: number; readonly done: number; readonly total: number };
   /** Epochs whose keys may be in the wrong hands: what they encrypted is to be encrypted anew. */
   readonly reencrypt?: readonly number[];
-  /** Units of these epochs that snapshots still refer to, by where the backups are, as far as runs have counted since. */
+  /** Units of these epochs that snapshots still refer to, by where the backups are, as far as runs have counted
+   *  since. */
   readonly reencryptLeft?: Readonly<Record<string, number>>;
   /** Keys that the node is to have are sealed to it. */
   readonly receiver: string;

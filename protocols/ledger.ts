@@ -1,4 +1,5 @@
-/** What people took of models, and what they may take: the commands of ledgers, and budgets and prices as admins set them. */
+/** What people took of models, and what they may take: the commands of ledgers, and budgets and prices as admins set
+ *  them. */
 import { Type, type Static } from "typebox";
 import { answer, command } from "./command.ts";
 import type { ActorId } from "./ids.ts";
@@ -78,8 +79,8 @@ export type LeaseAsked = Static<typeof leaseAsked>;
 
 /** Commands to a ledger: of a person (`ledger/ada`), or of everybody (`ledger/all.people`). */
 export const ledgerCommands = {
-  /** A node tells what calls took since its last one, and takes or gives back shares of budgets. `seq` counts up from 1 for each
-   *  `reporter`: one that comes again is answered again and changes nothing. */
+  /** A node tells what calls took since its last one, and takes or gives back shares of budgets. `seq` counts up from 1
+   *  for each `reporter`: one that comes again is answered again and changes nothing. */
   settle: command({
     params: {
       reporter: Type.String({ minLength: 1, maxLength: 256 }),

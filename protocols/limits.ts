@@ -50,7 +50,8 @@ export const wireLimits = {
    *
    *  An empty one is a byte there, and eighty in memory. */
   peerContainersMax: 524_288,
-  /** How deep JSON of another server, or of a file of others, may be nested; what is deeper counts as damaged, as do the following. */
+  /** How deep JSON of another server, or of a file of others, may be nested; what is deeper counts as damaged, as do
+   *  the following. */
   documentDepthMax: 256,
   /** Values and keys of such JSON.
    *
@@ -62,7 +63,8 @@ export const wireLimits = {
   documentContainersMax: 1_000_000,
   /** Bytes of a key of such JSON. */
   documentKeyBytesMax: 64 * 1024,
-  /** How deep JSON within a text of JSON may be nested, as the arguments of a call are; what is deeper is no JSON, as are the following. */
+  /** How deep JSON within a text of JSON may be nested, as the arguments of a call are; what is deeper is no JSON, as
+   *  are the following. */
   innerDepthMax: 64,
   /** Values and keys of such JSON: as many as a body with a conversation may have. */
   innerValuesMax: 400_000,
@@ -130,14 +132,15 @@ export const wireLimits = {
   avatarBytesMax: 64 * 1024,
   /** A picture with more pixels on a side is refused with `TOO_LARGE`. The page sends 256 by 256. */
   avatarSideMax: 512,
-  /** A larger picture in a conversation with an agent is refused with `TOO_LARGE`. The page draws larger ones smaller. */
+  /** A larger picture in a conversation with an agent is refused with `TOO_LARGE`. The page draws larger ones
+   *  smaller. */
   pictureBytesMax: 512 * 1024,
   /** A picture with more pixels on a side is refused with `TOO_LARGE`. The page sends at most 1,536. */
   pictureSideMax: 4_096,
   /** Pictures of one message to an agent. */
   picturesPerMessageMax: 4,
-  /** A larger sound in a conversation with an agent is refused with `TOO_LARGE`. The page makes 16,000 samples a second of it, and 8,000 of
-   *  one that is longer than 30 seconds. */
+  /** A larger sound in a conversation with an agent is refused with `TOO_LARGE`. The page makes 16,000 samples a second
+   *  of it, and 8,000 of one that is longer than 30 seconds. */
   soundBytesMax: 1024 * 1024,
   /** A longer one is refused with `TOO_LARGE`, too. */
   soundMsMax: 60_000,
@@ -169,7 +172,8 @@ export const wireLimits = {
   votersPerPollMax: 5_000,
   /** Further mentions in a message stay text and notify nobody. */
   mentionsPerMessageMax: 20,
-  /** Those whom an edited message mentioned and does no more: an edit that mentions more people than this in all tells the further ones nothing. */
+  /** Those whom an edited message mentioned and does no more: an edit that mentions more people than this in all tells
+   *  the further ones nothing. */
   mentionsOfEditsMax: 100,
   /** Times that an agent calls tools for one message of a room. */
   toolRoundsPerMessageMax: 16,

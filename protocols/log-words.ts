@@ -4,7 +4,8 @@
 export const logLevels = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** Names under which a fact of a log would be a secret. Callers do not log them; leaving them out is the second lock. */
+/** Names under which a fact of a log would be a secret. Callers do not log them; leaving them out is the second
+ *  lock. */
 export const secretFacts: readonly string[] = [
   "password",
   "token",

@@ -1,5 +1,5 @@
-/** What an admin may order of a model on a node: one row each. Route, command, and the audit's name follow from it. Apart from the schemas, so
- *  that a command which talks to people loads none. */
+/** What an admin may order of a model on a node: one row each. Route, command, and the audit's name follow from it.
+ *  Apart from the schemas, so that a command which talks to people loads none. */
 export const modelOrders = {
   load: {
     audit: "loadModel",

@@ -1,5 +1,5 @@
-/** Names that stand for several models, as admins set them: which model answers what, together with which others, and which answers are
- *  kept. `node/routing/model-routes.ts` follows them. */
+/** Names that stand for several models, as admins set them: which model answers what, together with which others, and
+ *  which answers are kept. `node/routing/model-routes.ts` follows them. */
 import { Type, type Static } from "typebox";
 import { wireLimits as limits } from "./limits.ts";
 import { line, object } from "./schema.ts";
@@ -69,8 +69,8 @@ export const questionRule = object({
   words: Type.Optional(Type.Array(line(64), { minItems: 1, maxItems: 64 })),
   /** An expression that is found in the last message (`node/cluster/pattern.ts`). */
   pattern: Type.Optional(line(256)),
-  /** One of these classes is what a model of the engine `classify` says of the last message, with at least so much (default 0.5). Where the model
-   *  does not say anything in time, the rule does not hold. */
+  /** One of these classes is what a model of the engine `classify` says of the last message, with at least so much
+   *  (default 0.5). Where the model does not say anything in time, the rule does not hold. */
   classified: Type.Optional(
     object({
       model,
@@ -99,7 +99,8 @@ export const setModelRoute = object({
   steps,
   shadow: Type.Optional(object({ model, percent: Type.Integer({ minimum: 0, maximum: 100 }) })),
   balance: Type.Optional(choice(balances)),
-  /** How models of a step come before others, and the nodes of a model: those that are alike share the calls by `balance`. */
+  /** How models of a step come before others, and the nodes of a model: those that are alike share the calls by
+   *  `balance`. */
   prefer: Type.Optional(choice(preferences)),
   /** The first whose rule a question meets answers it; none: `steps`. */
   kinds: Type.Optional(Type.Array(questionKind, { maxItems: 16 })),
@@ -147,7 +148,8 @@ export const explainModelRoute = object({
   rulesOnly: Type.Optional(Type.Boolean()),
 });
 
-/** What a route does with a question: which sort it is, and which models are tried in which order, each with the reason. */
+/** What a route does with a question: which sort it is, and which models are tried in which order, each with the
+ *  reason. */
 export interface RouteExplanation {
   readonly route: string;
   /** The name of the rule that it meets. Absent: none. */

@@ -1,10 +1,12 @@
-/** How a name is looked for: what is typed is compared with names in a folded form, so that `muller` finds Müller, `lodz` finds
- *  Łódź, `istanbul` finds İstanbul, `ＡＢＣ` is abc, and `@ben` finds ben. Only for finding: who somebody is, is their account.
+/** How a name is looked for: what is typed is compared with names in a folded form, so that `muller` finds Müller,
+ *  `lodz` finds Łódź, `istanbul` finds İstanbul, `ＡＢＣ` is abc, and `@ben` finds ben. Only for finding: who somebody is,
+ *  is their account.
  *
  *  Why so: docs/decisions/0124-one-reader-of-text.md. */
 
 const latin = /[^\p{ASCII}\P{Script=Latin}]/gu;
-// Marks that are put on letters. The signs of vowels in scripts of India and Thailand are marks too, and are no accents.
+// Marks that are put on letters. The signs of vowels in scripts of India and Thailand are marks too, and are no
+// accents.
 const accents = /[[\p{Script=Inherited}\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Cyrillic}]&&\p{M}]/gv;
 const unseen = /\p{Default_Ignorable_Code_Point}/gu;
 const ascii = /^\p{ASCII}*$/u;
@@ -12,7 +14,8 @@ const ascii = /^\p{ASCII}*$/u;
 const byBase = new Intl.Collator("und", { sensitivity: "base", usage: "search" });
 const bases = ["ae", "oe", ...Array.from("abcdefghijklmnopqrstuvwxyz")];
 
-/** Letters of which no mark can be taken away, such as ł and ø, by what Unicode's order of letters takes them for. There are not many. */
+/** Letters of which no mark can be taken away, such as ł and ø, by what Unicode's order of letters takes them for.
+ *  There are not many. */
 const basesKnown = new Map<string, string>();
 
 function baseOf(letter: string): string {

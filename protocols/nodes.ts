@@ -5,7 +5,8 @@ export interface NodePlace {
   readonly url: string;
 }
 
-/** What is at `path` of the node whose address is `place`. A proxy may have put the node below a path: then its address ends with that. */
+/** What is at `path` of the node whose address is `place`. A proxy may have put the node below a path: then its address
+ *  ends with that. */
 export function urlAt(place: string, path: string): URL {
   const { origin, pathname } = new URL(place);
   return new URL(`${origin}${pathname.replace(/\/+$/, "")}${path}`);
@@ -14,9 +15,9 @@ export function urlAt(place: string, path: string): URL {
 /** A node's address as one text, however it was written: what tells two nodes apart. */
 export const placeOf = (place: string): string => urlAt(place, "").href.replace(/\/$/, "");
 
-/** Of the nodes that a node has listed, those at which a client that reached it at `current` may go on: it will send its
- *  session there. So none where the way there is weaker (plain HTTP after HTTPS), and no loopback address learned from a
- *  node elsewhere: on this machine somebody else may listen there. The address in use is left out. */
+/** Of the nodes that a node has listed, those at which a client that reached it at `current` may go on: it will send
+ *  its session there. So none where the way there is weaker (plain HTTP after HTTPS), and no loopback address learned
+ *  from a node elsewhere: on this machine somebody else may listen there. The address in use is left out. */
 export function otherNodes(nodes: readonly NodePlace[], current: string): readonly NodePlace[] {
   const from = webAddress(current);
   if (from === undefined) return [];
@@ -45,8 +46,9 @@ function webAddress(text: string): URL | undefined {
 export const isLoopback = (hostname: string): boolean =>
   /^(?:localhost|.+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
 
-/** Whether an IP address is of this machine or of a network that the internet does not route to: loopback, link-local, private, unique
- *  local, and the range of carriers, which overlay networks use. What is no address is none of these. */
+/** Whether an IP address is of this machine or of a network that the internet does not route to: loopback, link-local,
+ *  private, unique local, and the range of carriers, which overlay networks use. What is no address is none of
+ *  these. */
 export function isPrivateAddress(address: string): boolean {
   const text = address.toLowerCase().replace(/^::ffff:(?=\d+\.)/, "");
   if (text.includes(":")) return text === "::" || text === "::1" || /^(?:f[cd]|fe[89ab])[0-9a-f]{0,2}:/.test(text);

@@ -34,7 +34,8 @@ function backupText({ action, facts }: Notice, me: string): string | undefined {
   }
 }
 
-/** What all admins read of what has power: who did what, and to whom or what. Its words come with it, so that a page of an older version has them. */
+/** What all admins read of what has power: who did what, and to whom or what. Its words come with it, so that a page of
+ *  an older version has them. */
 function powerText({ by, does, session: _session, ...facts }: Notice["facts"]): string | undefined {
   if (does === undefined) return undefined;
   const what = Object.entries(facts)

@@ -1,5 +1,6 @@
-/** What callers may do: one row a permission. Every command that clients send names one (`command.ts`), and the actor that gets
- *  the command checks it. Exceptions that need more than the holder's name or rank are told in the row, and are the actor's. */
+/** What callers may do: one row a permission. Every command that clients send names one (`command.ts`), and the actor
+ *  that gets the command checks it. Exceptions that need more than the holder's name or rank are told in the row, and
+ *  are the actor's. */
 
 /** The people who have a permission: everybody who is signed in; members of the room, its moderators, its owners, each
  *  with those above them; the author of the thing in question; the person whose account or agent it is; admins of the
@@ -21,9 +22,10 @@ export const isAtLeast = (power: Power, other: Power): boolean => powers.indexOf
 /** One permission. */
 export interface PermissionRow {
   readonly has: readonly Holder[];
-  /** The most that comes of any operation that needs it. Where it is not `none`, a session is asked for that has proved its person a short
-   *  while ago (`freshSignInMs`): neither a leaked API key nor a browser that somebody left open is enough. All admins are told what was
-   *  done. What gives something (`within`, `everything`) only people have: a control token, whose maker nobody sees, may take and not give. */
+  /** The most that comes of any operation that needs it. Where it is not `none`, a session is asked for that has proved
+   *  its person a short while ago (`freshSignInMs`): neither a leaked API key nor a browser that somebody left open is
+   *  enough. All admins are told what was done. What gives something (`within`, `everything`) only people have: a
+   *  control token, whose maker nobody sees, may take and not give. */
   readonly power: Power;
   /** False: API keys have it not, though nothing comes of it. */
   readonly apiKeys?: false;

@@ -2,7 +2,8 @@ import { counted } from "./amounts.ts";
 import type { ClusterPlan, PlanFault, PlannedNode } from "./cluster-plan.ts";
 import { withoutControls } from "./printable.ts";
 
-/** What would follow from a change of the cluster, as text: `plexus nodes plan`. The page of nodes says the same. Pure. */
+/** What would follow from a change of the cluster, as text: `plexus nodes plan`. The page of nodes says the same.
+ *  Pure. */
 
 /** What all of it amounts to. */
 export function describePlanned({ slots, copies, atOnce, moving }: ClusterPlan): string {

@@ -1,4 +1,5 @@
-/** Playbooks of the watch: what is done by itself when there is an alert, what of it is kept and shown, and what came of it. */
+/** Playbooks of the watch: what is done by itself when there is an alert, what of it is kept and shown, and what came
+ *  of it. */
 import { Type, type Static } from "typebox";
 import { auditTexts } from "./audit.ts";
 import { alertSeverity } from "./detectors.ts";
@@ -9,8 +10,9 @@ import { roleName } from "./roles.ts";
 import { line, object, position, seenOf } from "./schema.ts";
 import type { Alert } from "./watch.ts";
 
-/** What a playbook can do. `perHourMax`: so often in an hour, in the whole cluster; what is beyond is left to people, so that nobody
- *  has everybody suspended by making up alerts. `of`: whom an alert must be about. `needs`: what who switches it on must be allowed to do. */
+/** What a playbook can do. `perHourMax`: so often in an hour, in the whole cluster; what is beyond is left to people,
+ *  so that nobody has everybody suspended by making up alerts. `of`: whom an alert must be about. `needs`: what who
+ *  switches it on must be allowed to do. */
 export const playbookActs = {
   revokeSessions: {
     of: "user",

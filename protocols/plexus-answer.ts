@@ -1,4 +1,5 @@
-/** Whether what answers at an address is a Plexus node. A status of 200 says nothing: proxies, portals and other programs answer everything with it. */
+/** Whether what answers at an address is a Plexus node. A status of 200 says nothing: proxies, portals and other
+ *  programs answer everything with it. */
 import { failure, type Failure, type Result } from "./errors.ts";
 
 /** The header that every answer of a node's HTTP interface has. */
@@ -9,7 +10,8 @@ const outcomes: readonly unknown[] = ["not_started", "failed", "unknown"];
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** A refusal as a node writes it; undefined: somebody else's. A newer node may have codes that are not in the table here. */
+/** A refusal as a node writes it; undefined: somebody else's. A newer node may have codes that are not in the table
+ *  here. */
 export function refusalIn(content: unknown): Failure | undefined {
   const error = isObject(content) ? content["error"] : undefined;
   if (!isObject(error)) return undefined;
@@ -20,8 +22,8 @@ export function refusalIn(content: unknown): Failure | undefined {
     : undefined;
 }
 
-/** What a node at `url` has said, by status, text and whether the answer has the mark of a node. UNREACHABLE with the reason and what to do: it is no node
- *  of Plexus. */
+/** What a node at `url` has said, by status, text and whether the answer has the mark of a node. UNREACHABLE with the
+ *  reason and what to do: it is no node of Plexus. */
 export function readAnswer<T>(
   url: string,
   heard: {

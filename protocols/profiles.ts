@@ -1,5 +1,6 @@
-/** Profiles of nodes: where a node's main thread spends its time, and which of its code made what is on its heap. Bodies and answers of
- *  `/api/v1/admin/profiles`. They have names of functions and files, and nothing that those worked on. */
+/** Profiles of nodes: where a node's main thread spends its time, and which of its code made what is on its heap.
+ *  Bodies and answers of `/api/v1/admin/profiles`. They have names of functions and files, and nothing that those
+ *  worked on. */
 import { Type, type Static } from "typebox";
 import { nodeName } from "./cluster.ts";
 import { object } from "./schema.ts";
@@ -31,7 +32,8 @@ export interface ProfileFrame {
   readonly at: string;
 }
 
-/** Calls as a tree. A row is `[frame, parent, self]`: indexes into `frames` and, -1 for the root's children, into the rows before; what it has by itself. */
+/** Calls as a tree. A row is `[frame, parent, self]`: indexes into `frames` and, -1 for the root's children, into the
+ *  rows before; what it has by itself. */
 export interface ProfileTree {
   /** `microseconds` or `bytes`. */
   readonly unit: "microseconds" | "bytes";

@@ -3,7 +3,8 @@ import { Type, type Static } from "typebox";
 import { periods, type PeriodName } from "./ledger.ts";
 import { object } from "./schema.ts";
 
-/** What a quota counts: messages that a person posts in rooms; bytes of pictures and sounds that a person uploads; tokens of models. */
+/** What a quota counts: messages that a person posts in rooms; bytes of pictures and sounds that a person uploads;
+ *  tokens of models. */
 export const quotaMeasures = ["messages", "bytes", "tokens"] as const;
 export type QuotaMeasure = (typeof quotaMeasures)[number];
 
@@ -26,8 +27,8 @@ export type Quota = Static<typeof quotaParams> & Static<typeof setQuota> & { rea
 export const quotaName = ({ role, measure, per }: Pick<Quota, "role" | "measure" | "per">): string =>
   `${role}.${measure}.${per}`;
 
-/** The quotas that count for a person with these roles: of each measure and period the widest. A role without one is without limit, and so
- *  is a person who has it. */
+/** The quotas that count for a person with these roles: of each measure and period the widest. A role without one is
+ *  without limit, and so is a person who has it. */
 export function quotasFor(quotas: readonly Quota[], roles: readonly string[], measure: QuotaMeasure): readonly Quota[] {
   return periods.flatMap((per) => {
     const own = roles.map((role) =>

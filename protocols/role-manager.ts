@@ -9,8 +9,8 @@ import { roleNames } from "./user.ts";
 
 const role = Type.Union(roles.map((name) => Type.Literal(name)));
 
-/** Commands to `role-manager/cluster`: which node may do what, and who administers the cluster. Admins reach them through the
- *  gateway, which has routes of its own for them. */
+/** Commands to `role-manager/cluster`: which node may do what, and who administers the cluster. Admins reach them
+ *  through the gateway, which has routes of its own for them. */
 export const roleManagerCommands = {
   /** Every node sends it when it starts. `adminCodeHash` is used only while no admin exists. */
   nodeStarted: command({
@@ -50,8 +50,8 @@ export const roleManagerCommands = {
     permission: "roles.manage",
     summary: "Makes a user an admin, or ends that",
   }),
-  /** In place of those before; none: those of a member. The gateway has checked that the asker has what these grant and granted.
-   *  Errors: NOT_FOUND, FORBIDDEN (the last owner), LIMIT_REACHED. */
+  /** In place of those before; none: those of a member. The gateway has checked that the asker has what these grant and
+   *  granted. Errors: NOT_FOUND, FORBIDDEN (the last owner), LIMIT_REACHED. */
   setRoles: command({
     params: {
       ...shownField,
@@ -167,7 +167,8 @@ export interface NodeRecord {
 export interface ClusterView {
   readonly nodes: readonly NodeRecord[];
   readonly admins: readonly string[];
-  /** Those of them who have been one for a day, and so may agree to what another asks for. An older node does not say: nobody. */
+  /** Those of them who have been one for a day, and so may agree to what another asks for. An older node does not say:
+   *  nobody. */
   readonly secondAdmins?: readonly string[];
   /** True while no admin exists: the first account needs the printed code. */
   readonly adminNeeded: boolean;

@@ -1,4 +1,5 @@
-/** Roles of the cluster as they are set, kept and shown (docs/decisions/0074-roles-and-conditions.md); `authority.ts` decides by them. */
+/** Roles of the cluster as they are set, kept and shown (docs/decisions/0074-roles-and-conditions.md); `authority.ts`
+ *  decides by them. */
 import { Type, type Static } from "typebox";
 import { wireLimits as limits } from "./limits.ts";
 import { line, object, seenOf } from "./schema.ts";

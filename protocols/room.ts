@@ -49,10 +49,12 @@ export const recalledMessage = object({
 });
 export type RecalledMessage = Static<typeof recalledMessage>;
 
-/** The state of a message that an edit rests on: its `editedAtMs` as the author saw it, 0 where there was none. If the message was edited
- *  since then, nothing is done: CHANGED_MEANWHILE. Without it, an edit takes the place of whatever is there. */
+/** The state of a message that an edit rests on: its `editedAtMs` as the author saw it, 0 where there was none. If the
+ *  message was edited since then, nothing is done: CHANGED_MEANWHILE. Without it, an edit takes the place of whatever
+ *  is there. */
 const seenState = Type.Optional(Type.Integer({ minimum: 0 }));
-/** The text that the writer has seen. If it is another by now, nothing is done: CHANGED_MEANWHILE, with the text of now. */
+/** The text that the writer has seen. If it is another by now, nothing is done: CHANGED_MEANWHILE, with the text of
+ *  now. */
 const seenText = (maxLength: number) => Type.Optional(line(maxLength, 0));
 
 /** One message as every reader sees it. `seq` counts a room's messages from 1 and never changes. */
@@ -77,7 +79,8 @@ export const roomMessage = object({
   mentionedBefore: Type.Optional(Type.Array(principal)),
   pinned: Type.Optional(Type.Literal(true)),
   poll: Type.Optional(poll),
-  /** An agent's message: the mention that it answers, or refuses. In a thread that is not the message that `replyTo` names. */
+  /** An agent's message: the mention that it answers, or refuses. In a thread that is not the message that `replyTo`
+   *  names. */
   answers: Type.Optional(position),
   /** The agent did not take the mention, or could not answer: the code of the reason, which the text tells in words. */
   refused: Type.Optional(Type.String({ maxLength: 64 })),
@@ -235,7 +238,8 @@ export const roomCommands = {
     http: ["POST", "/rooms/:room/messages"],
     summary: "Posts a message",
   }),
-  /** For who wrote the message, the agent's owner, and moderators. Where nobody answers it any more, nothing is done. Errors: FORBIDDEN, NOT_FOUND. */
+  /** For who wrote the message, the agent's owner, and moderators. Where nobody answers it any more, nothing is done.
+   *  Errors: FORBIDDEN, NOT_FOUND. */
   stop: command({
     params: { seq: position, agent: Type.Optional(principal) },
     result: nothing,
@@ -310,8 +314,9 @@ export const roomCommands = {
     http: ["POST", "/rooms/:room/polls"],
     summary: "Asks the room a question with options to choose from",
   }),
-  /** `choices` are places in the list of options, from 0, and replace an earlier vote; none takes it back. Members see who
-   *  votes for what; once the poll is closed, only the counts are kept. Errors: NOT_FOUND, FORBIDDEN, LIMIT_REACHED. */
+  /** `choices` are places in the list of options, from 0, and replace an earlier vote; none takes it back. Members see
+   *  who votes for what; once the poll is closed, only the counts are kept. Errors: NOT_FOUND, FORBIDDEN,
+   *  LIMIT_REACHED. */
   vote: command({
     params: {
       seq: position,
@@ -347,8 +352,8 @@ export const roomCommands = {
     http: ["GET", "/rooms/:room/polls/:seq"],
     summary: "The counts of a poll, the caller's own vote, and while it is open who votes for what",
   }),
-  /** Only the reader hears of it: on the own topic, as `roomRead`. With `thread`, the marker is that of the thread, and the reader
-   *  hears `threadRead`. */
+  /** Only the reader hears of it: on the own topic, as `roomRead`. With `thread`, the marker is that of the thread, and
+   *  the reader hears `threadRead`. */
   markRead: command({
     params: { seq: position, thread: Type.Optional(position) },
     result: answer<RoomRead>("RoomRead"),
@@ -358,7 +363,8 @@ export const roomCommands = {
     http: ["PUT", "/rooms/:room/read"],
     summary: "Moves the caller's read marker forward, of the room or of a thread",
   }),
-  /** The marker moves back before the message, if it is not there already. The reader hears of it as `roomRead`. Error: NOT_FOUND. */
+  /** The marker moves back before the message, if it is not there already. The reader hears of it as `roomRead`. Error:
+   *  NOT_FOUND. */
   markUnread: command({
     params: { seq: position },
     result: answer<RoomRead>("RoomRead"),
@@ -436,7 +442,8 @@ export const roomCommands = {
     effect: "reads",
     summary: "What a room is, for admins",
   }),
-  /** `by`: who wants a guest to come in, who then has to be somebody who may invite; without it the operator, for public rooms. Error: FORBIDDEN. */
+  /** `by`: who wants a guest to come in, who then has to be somebody who may invite; without it the operator, for
+   *  public rooms. Error: FORBIDDEN. */
   guestWanted: command({
     params: { by: Type.Optional(principal) },
     result: nothing,
@@ -491,8 +498,8 @@ export const roomCommands = {
     summary: "Messages by their positions",
     answers: "page",
   }),
-  /** Adds messages of a backup as new entries, without those that the same recall has brought. Errors: LIMIT_REACHED, BAD_REQUEST (it was
-   *  taken back), NOT_FOUND (`root`). */
+  /** Adds messages of a backup as new entries, without those that the same recall has brought. Errors: LIMIT_REACHED,
+   *  BAD_REQUEST (it was taken back), NOT_FOUND (`root`). */
   restore: command({
     params: {
       recall,
@@ -581,7 +588,8 @@ export interface AdminRoomRow extends Partial<RoomFacts> {
 /** A page of rooms of the whole cluster, by name. */
 export interface AdminRoomPage {
   readonly rooms: readonly AdminRoomRow[];
-  /** Where the next page begins; absent: this is the last. A page that found less than it was asked for need not be the last. */
+  /** Where the next page begins; absent: this is the last. A page that found less than it was asked for need not be the
+   *  last. */
   readonly next?: string;
   /** Nodes that have rooms and did not answer: theirs are missing. */
   readonly unanswered?: readonly string[];
@@ -606,7 +614,8 @@ export interface RoomBans {
   readonly bans: readonly RoomBan[];
 }
 
-/** How much a member has to read: messages of others behind the marker, without the answers that are in their threads only. */
+/** How much a member has to read: messages of others behind the marker, without the answers that are in their threads
+ *  only. */
 export interface RoomUnread {
   readonly messageSeq: number;
   readonly readSeq: number;
@@ -697,7 +706,8 @@ export interface PollResults {
   readonly votes?: readonly { readonly member: string; readonly choices: readonly number[] }[];
 }
 
-/** A page. `more`: there are more messages in the direction that was asked for; of a page around a message, older ones. */
+/** A page. `more`: there are more messages in the direction that was asked for; of a page around a message, older
+ *  ones. */
 export interface RoomHistory {
   readonly messages: readonly RoomMessage[];
   readonly more: boolean;
@@ -755,7 +765,8 @@ export type RoomEvent =
   | { readonly type: "topicSet"; readonly topic: string; readonly by: string }
   /** `root` is the answered message with its new reply count, when `message` answers one. */
   | { readonly type: "posted"; readonly message: RoomMessage; readonly root?: RoomMessage }
-  /** Messages came back from a backup, as new entries behind one another. Nobody is mentioned in them. `root` as of `posted`. */
+  /** Messages came back from a backup, as new entries behind one another. Nobody is mentioned in them. `root` as of
+   *  `posted`. */
   | {
       readonly type: "restored";
       readonly recall: string;
@@ -787,8 +798,9 @@ export type RoomEvent =
 /** Best-effort events: no position, not resumed. */
 export type RoomSignal =
   | { readonly type: "typing"; readonly member: string; readonly untilMs: number }
-  /** An agent's answer while it is awaited or written. `text` starts at UTF-16 unit `offset` of the draft; offset 0 starts it anew, behind the tools
-   *  of `rounds`. It ends with the `posted` message of the same `generation`, or with `done`. */
+  /** An agent's answer while it is awaited or written. `text` starts at UTF-16 unit `offset` of the draft; offset 0
+   *  starts it anew, behind the tools of `rounds`. It ends with the `posted` message of the same `generation`, or with
+   *  `done`. */
   | {
       readonly type: "draft";
       readonly agent: string;

@@ -1,4 +1,5 @@
-/** Whether two values are the same JSON, in whatever order their fields are: what somebody has seen comes back from another program. */
+/** Whether two values are the same JSON, in whatever order their fields are: what somebody has seen comes back from
+ *  another program. */
 export const sameJson = (one: unknown, other: unknown): boolean => ordered(one) === ordered(other);
 
 const ordered = (value: unknown): string =>

@@ -3,7 +3,8 @@ import { keyText } from "./ids.ts";
 import { wireLimits as limits } from "./limits.ts";
 import { textFault, type TextKind } from "./text.ts";
 
-/** Pieces that the schemas of several kinds share. A schema is JSON Schema: HTTP, WebSocket, OpenAPI and tools use the same. */
+/** Pieces that the schemas of several kinds share. A schema is JSON Schema: HTTP, WebSocket, OpenAPI and tools use the
+ *  same. */
 
 export const object = <P extends Record<string, TSchema>>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
@@ -63,8 +64,8 @@ export const seenOf = <Seen extends TSchema>(seen: Seen) => Type.Optional(Type.U
 export const nothing = object({});
 export type Nothing = Static<typeof nothing>;
 
-/** The answer to `resume`. Without `after`: `state` at `head`. With it: the events after it, oldest first, `more` when the
- *  page was not enough (ask again from the last one's position). Errors: CURSOR_INVALID, CURSOR_EXPIRED. */
+/** The answer to `resume`. Without `after`: `state` at `head`. With it: the events after it, oldest first, `more` when
+ *  the page was not enough (ask again from the last one's position). Errors: CURSOR_INVALID, CURSOR_EXPIRED. */
 export interface Resumed<State, Event> {
   readonly head: number;
   readonly state?: State;

@@ -1,4 +1,5 @@
-/** The commands of shard-holders: which shards one has, for whom, and how long (docs/decisions/0048-groups-of-holders.md). */
+/** The commands of shard-holders: which shards one has, for whom, and how long
+ *  (docs/decisions/0048-groups-of-holders.md). */
 import { Type } from "typebox";
 import { answer, command } from "./command.ts";
 import type { ClusterSlotRow, StorageTerms } from "./cluster.ts";
@@ -16,15 +17,17 @@ import {
   type TrustState,
 } from "./shards.ts";
 
-/** The number of what somebody does with a stripe: later operations of the same owner have higher ones. The time by the clock of who begins it,
- *  raised above what it must follow. */
+/** The number of what somebody does with a stripe: later operations of the same owner have higher ones. The time by the
+ *  clock of who begins it, raised above what it must follow. */
 export const shardOperation = position;
-/** For how long an owner refers to a stripe, counted from when the holder hears of it: the clocks of two nodes may differ by years. */
+/** For how long an owner refers to a stripe, counted from when the holder hears of it: the clocks of two nodes may
+ *  differ by years. */
 export const shardLife = Type.Integer({ minimum: 1, maximum: limits.shardGraceMsMax });
 
 const some = Type.Array(stripeId, { minItems: 1, maxItems: limits.shardsNamedMax });
 
-/** What a holder may take, as the node that owns it says with each shard: the actor reads neither directory nor disk. */
+/** What a holder may take, as the node that owns it says with each shard: the actor reads neither directory nor
+ *  disk. */
 export const holderTerms = object({
   /** Whether the group takes new stripes; true also for the late shards of a stripe that was begun before. */
   open: Type.Boolean(),
@@ -34,12 +37,14 @@ export const holderTerms = object({
   ownerBytesPerMinute: position,
 });
 
-/** Commands to `shard-holder/GROUP.INDEX`. The node that owns the holder sends those that change something: the bytes are its business. */
+/** Commands to `shard-holder/GROUP.INDEX`. The node that owns the holder sends those that change something: the bytes
+ *  are its business. */
 export const shardHolderCommands = {
-  /** A shard is synced at the owner's node: its stripe, its number in the code, and who refers to it by which operation. May be repeated; a
-   *  reference ends by the holder's clock at the latest of all ends that were named for it, and never where none was. Errors: BAD_REQUEST (another group's, or another
-   *  holder's shard), ALREADY_DONE (somebody refers to other shards of this stripe; details have their descriptor as `held`), RELEASED (the owner
-   *  let go of the stripe by this or a later operation; details have that one), LIMIT_REACHED (`bytesMax`, `shardsMax`,
+  /** A shard is synced at the owner's node: its stripe, its number in the code, and who refers to it by which
+   *  operation. May be repeated; a reference ends by the holder's clock at the latest of all ends that were named for
+   *  it, and never where none was. Errors: BAD_REQUEST (another group's, or another holder's shard), ALREADY_DONE
+   *  (somebody refers to other shards of this stripe; details have their descriptor as `held`), RELEASED (the owner let
+   *  go of the stripe by this or a later operation; details have that one), LIMIT_REACHED (`bytesMax`, `shardsMax`,
    *  `shardOwnersMax`), FORBIDDEN (the group takes no new stripes), RATE_LIMITED, OVERLOADED. */
   hold: command({
     params: {
@@ -55,8 +60,8 @@ export const shardHolderCommands = {
     effect: "changes",
     summary: "Takes a shard that is synced at the holder's node into the inventory",
   }),
-  /** One owner refers to a stripe no longer, whether it is here or not: what that owner began before it and comes late is refused. May be repeated.
-   *  A reference of a later operation stays, and is told. */
+  /** One owner refers to a stripe no longer, whether it is here or not: what that owner began before it and comes late
+   *  is refused. May be repeated. A reference of a later operation stays, and is told. */
   release: command({
     params: { stripe: stripeId, owner: shardOwner, operation: shardOperation },
     result: answer<ShardReleased>("ShardReleased"),
@@ -64,7 +69,8 @@ export const shardHolderCommands = {
     effect: "changes",
     summary: "Ends an owner's reference to a stripe",
   }),
-  /** The shards of some stripes, whole, and who let go of these. Those that are not here are left out. Error: OVERLOADED. */
+  /** The shards of some stripes, whole, and who let go of these. Those that are not here are left out. Error:
+   *  OVERLOADED. */
   describe: command({
     params: { stripes: some },
     result: answer<HeldShards>("HeldShards"),
@@ -74,7 +80,8 @@ export const shardHolderCommands = {
     summary: "The shards that the holder has of some stripes",
     answers: "page",
   }),
-  /** All shards in the order of their hashes, or only the lost ones, those in the trash, or those with certain bytes. */
+  /** All shards in the order of their hashes, or only the lost ones, those in the trash, or those with certain
+   *  bytes. */
   list: command({
     params: {
       /** Absent: all that are held, the lost ones included, without those in the trash. */
@@ -115,7 +122,8 @@ export const shardHolderCommands = {
     effect: "changes",
     summary: "Says that bytes of some shards are there again",
   }),
-  /** Where the bytes are: the node that owns the holder, and how many of the inventory's shards it does not have yet. */
+  /** Where the bytes are: the node that owns the holder, and how many of the inventory's shards it does not have
+   *  yet. */
   report: command({
     params: { node: Type.String({ minLength: 1, maxLength: 128 }), missing: position },
     result: nothing,
@@ -123,9 +131,9 @@ export const shardHolderCommands = {
     effect: "changes",
     summary: "Says where the holder's bytes are, and how many shards are missing there",
   }),
-  /** Takes one step of the collection: shards that nobody has referred to for `graceMs` go into the trash, those that have been there
-   *  for `trashMs` leave the inventory, and their bytes may be deleted, if `list` with their hash finds nothing else.
-   *  Owners that released a stripe `rememberMs` ago are forgotten. */
+  /** Takes one step of the collection: shards that nobody has referred to for `graceMs` go into the trash, those that
+   *  have been there for `trashMs` leave the inventory, and their bytes may be deleted, if `list` with their hash finds
+   *  nothing else. Owners that released a stripe `rememberMs` ago are forgotten. */
   collect: command({
     params: {
       graceMs: Type.Integer({ minimum: 0, maximum: limits.shardGraceMsMax }),
@@ -153,7 +161,8 @@ export interface ShardReference {
   readonly owner: ActorId;
   /** The last operation by which it began to. */
   readonly operation: number;
-  /** When it ends by the holder's clock, and how long it was to last then: one that lies further ahead is over (`holdsAt`). */
+  /** When it ends by the holder's clock, and how long it was to last then: one that lies further ahead is over
+   *  (`holdsAt`). */
   readonly expiresAtMs?: number;
   readonly lifeMs?: number;
 }
@@ -165,7 +174,8 @@ export interface HeldShard {
   readonly shard: number;
   readonly heldSinceMs: number;
   readonly references: readonly ShardReference[];
-  /** From then on nobody refers to it: in the past, or when the last reference ends. Absent: somebody does without an end. */
+  /** From then on nobody refers to it: in the past, or when the last reference ends. Absent: somebody does without an
+   *  end. */
   readonly freeFromMs?: number;
   /** Its bytes are not at the owner's node, as that node said. */
   readonly lost?: { readonly why: "missing" | "damaged"; readonly sinceMs: number };
@@ -300,7 +310,8 @@ export interface StorageNodeRow {
   /** What audits have shown of it, and since when it stands so. */
   readonly trust: TrustState;
   readonly sinceMs?: number;
-  /** What shards take on its disk, what they may still take, and what its operator gives them at the most. Absent while it is down. */
+  /** What shards take on its disk, what they may still take, and what its operator gives them at the most. Absent while
+   *  it is down. */
   readonly usedBytes?: number;
   readonly roomBytes?: number;
   readonly quotaBytes?: number;

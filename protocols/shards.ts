@@ -1,4 +1,5 @@
-/** Bulk that outlives nodes: stripes, their shards, and the groups of holders that keep them (docs/decisions/0044-shards.md). */
+/** Bulk that outlives nodes: stripes, their shards, and the groups of holders that keep them
+ *  (docs/decisions/0044-shards.md). */
 import { Type, type Static } from "typebox";
 import { addressText, actorId, type ActorId } from "./ids.ts";
 import { wireLimits as limits } from "./limits.ts";
@@ -19,8 +20,9 @@ export type Scheme = Static<typeof scheme>;
 export const shardsOf = (how: Scheme): { readonly all: number; readonly enough: number } =>
   how.type === "copies" ? { all: how.copies, enough: 1 } : { all: how.k + how.m, enough: how.k };
 
-/** The schemes that a text names, like `8+4/4+4/3`: each k + m, or a number of copies, the widest first. Undefined: one of them is none, is
- *  wider than any group, or would never be taken after the one before it, which needs no more holders. */
+/** The schemes that a text names, like `8+4/4+4/3`: each k + m, or a number of copies, the widest first. Undefined: one
+ *  of them is none, is wider than any group, or would never be taken after the one before it, which needs no more
+ *  holders. */
 export function schemesFrom(text: string): readonly Scheme[] | undefined {
   const schemes: Scheme[] = [];
   let width = limits.groupHoldersMax + 1;
@@ -63,7 +65,8 @@ export const stripeRef = object({
 });
 export type StripeRef = Static<typeof stripeRef>;
 
-/** How one shard stands. `coming`: its bytes are on their way, after an upload, a move or a death. `unknown`: its holder does not answer. */
+/** How one shard stands. `coming`: its bytes are on their way, after an upload, a move or a death. `unknown`: its
+ *  holder does not answer. */
 export type ShardState = "well" | "missing" | "damaged" | "coming" | "unknown";
 
 /** How a stripe stands. */
@@ -98,8 +101,8 @@ export const holderGroup = Type.Object({
 });
 export type HolderGroup = Readonly<Static<typeof holderGroup>>;
 
-/** What audits have shown of a node with the role `storage`. `new`: nothing yet; `probation`: too little; `suspect`: it does not have, or does not
- *  give, what it should. */
+/** What audits have shown of a node with the role `storage`. `new`: nothing yet; `probation`: too little; `suspect`: it
+ *  does not have, or does not give, what it should. */
 export const trustStates = ["new", "probation", "trusted", "suspect"] as const;
 export type TrustState = (typeof trustStates)[number];
 

@@ -1,5 +1,6 @@
-/** Sign-in as one pure machine: what is proven goes in, what is still needed comes out. Gateways ask it after each proof, and the person's
- *  actor asks it again before it opens a session: no combination skips a factor, whatever a gateway says.
+/** Sign-in as one pure machine: what is proven goes in, what is still needed comes out. Gateways ask it after each
+ *  proof, and the person's actor asks it again before it opens a session: no combination skips a factor, whatever a
+ *  gateway says.
  *
  *      first proof     password · passkey with user verification · identity of another server
  *           │
@@ -17,8 +18,8 @@ import { key, line, object, timeMs } from "./schema.ts";
 /** What a server calls somebody, or is called itself. */
 const told = line(512);
 
-/** Somebody as another server knows them. `label`: what people call that, such as a mail address; `claim`: the actor that says whose it is;
- *  `vouched`: a hash of the server as it was set when this was linked: `vouchedOf`. */
+/** Somebody as another server knows them. `label`: what people call that, such as a mail address; `claim`: the actor
+ *  that says whose it is; `vouched`: a hash of the server as it was set when this was linked: `vouchedOf`. */
 export const identity = object({
   provider: told,
   issuer: told,
@@ -31,8 +32,9 @@ export type Identity = Static<typeof identity>;
 
 /** Something that was proven, and when. The code that makes a fact has checked it: nothing here looks into it.
  *
- *  `passkey`: `verified` says that the device has made sure who holds it (by fingerprint, face or PIN), so that it is two factors.
- *  `identity`: a server that the cluster trusts says who it is; `two`: and that server is trusted to have asked for two factors. */
+ *  `passkey`: `verified` says that the device has made sure who holds it (by fingerprint, face or PIN), so that it is
+ *  two factors. `identity`: a server that the cluster trusts says who it is; `two`: and that server is trusted to have
+ *  asked for two factors. */
 export const fact = Type.Union([
   object({ type: Type.Literal("password"), atMs: timeMs }),
   object({ type: Type.Literal("passkey"), atMs: timeMs, credential: told, verified: Type.Boolean() }),
@@ -50,7 +52,8 @@ export const fact = Type.Union([
 ]);
 export type Fact = Static<typeof fact>;
 
-/** A way to prove who somebody is. `totp`: a one-time code by the time; `recovery`: a code of the sheet for when it is lost. */
+/** A way to prove who somebody is. `totp`: a one-time code by the time; `recovery`: a code of the sheet for when it is
+ *  lost. */
 export type Factor = Fact["type"];
 
 /** What an account can be proven by. */
@@ -76,7 +79,8 @@ export interface SignInDemands {
 /** What holds where nobody has demanded anything. */
 export const noDemands: SignInDemands = { second: false, passwords: true };
 
-/** Where a sign-in stands. `needs`: any one of them is the next step; `setUp`: the same, for a factor that the account gets first. */
+/** Where a sign-in stands. `needs`: any one of them is the next step; `setUp`: the same, for a factor that the account
+ *  gets first. */
 export type SignInState =
   | { readonly type: "done"; readonly proofs: readonly Fact[] }
   | { readonly type: "needs"; readonly of: readonly Factor[] }
@@ -89,8 +93,8 @@ export const identityOf = ({ issuer, subject }: { readonly issuer: string; reado
 /** Whether the account has anything that a second proof could be made with. */
 export const hasSecond = ({ totp, passkeys }: Factors): boolean => totp || passkeys > 0;
 
-/** Whether a fact is one of this account. Recovery codes are for those who have lost their second factor; the one that proved it may have
- *  been the last. */
+/** Whether a fact is one of this account. Recovery codes are for those who have lost their second factor; the one that
+ *  proved it may have been the last. */
 function fits(fact: Fact, factors: Factors): boolean {
   switch (fact.type) {
     case "password":

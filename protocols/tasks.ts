@@ -1,5 +1,6 @@
-/** What takes longer than a moment, whatever it is: one view of backups, pulls of models and drains of nodes, for the page, the terminal and
- *  people's programs. Each stays where it is kept: the actor of the backups, the node that does it, the directory. Pure.
+/** What takes longer than a moment, whatever it is: one view of backups, pulls of models and drains of nodes, for the
+ *  page, the terminal and people's programs. Each stays where it is kept: the actor of the backups, the node that does
+ *  it, the directory. Pure.
  *
  *  A kind of task is one function here that makes its view, and one source that lists it (`node/gateway/tasks.ts`). */
 import { Type, type Static } from "typebox";
@@ -16,9 +17,10 @@ import { isTaskOver } from "./task-words.ts";
 
 export { isTaskOver } from "./task-words.ts";
 
-/** Where a task is kept, which its id begins with. `backup`: the cluster's backups; `folder`: backups in a folder of a node's machine; `pull`: a
- *  model that a node fetches; `drain`: a node that gives away what it holds; `search`: a node that looks for servers with models; `act`: what a request to a node
- *  does that takes long; `profile`: a node that looks at what it does. */
+/** Where a task is kept, which its id begins with. `backup`: the cluster's backups; `folder`: backups in a folder of a
+ *  node's machine; `pull`: a model that a node fetches; `drain`: a node that gives away what it holds; `search`: a node
+ *  that looks for servers with models; `act`: what a request to a node does that takes long; `profile`: a node that
+ *  looks at what it does. */
 export const taskKinds = ["backup", "folder", "pull", "drain", "search", "act", "profile"] as const;
 export type TaskKind = (typeof taskKinds)[number];
 

@@ -1,5 +1,5 @@
-/** Text that people and models write: what is taken at the entrances. The schema types `line`, `text` and `prompt` ask here, so
- *  no command can forget it; what a model wrote goes through `cleaned` before it is kept.
+/** Text that people and models write: what is taken at the entrances. The schema types `line`, `text` and `prompt` ask
+ *  here, so no command can forget it; what a model wrote goes through `cleaned` before it is kept.
  *
  *  Why so: docs/decisions/0014-text-and-mentions.md. */
 
@@ -26,7 +26,8 @@ interface Fault {
   readonly problem: string;
 }
 
-/** What is wrong with a text, for the person who sent it; undefined: nothing. An empty text is for the schema's length. */
+/** What is wrong with a text, for the person who sent it; undefined: nothing. An empty text is for the schema's
+ *  length. */
 export function textFault(text: string, kind: TextKind): string | undefined {
   const first = text.search(refused[kind]);
   if (first >= 0) return `${nameOf(text, first)} at position ${first}`;
@@ -35,7 +36,8 @@ export function textFault(text: string, kind: TextKind): string | undefined {
   return kind !== "prompt" && text !== "" && !visible.test(text) ? "has nothing visible in it" : undefined;
 }
 
-/** The text with U+FFFD in the place of what would be refused; directional controls without their counterpart are left out. */
+/** The text with U+FFFD in the place of what would be refused; directional controls without their counterpart are left
+ *  out. */
 export function cleaned(text: string, kind: TextKind): string {
   const replaced = text.replace(refused[kind], "\ufffd");
   const unmatched = kind === "lines" ? unmatchedIn(replaced) : [];
@@ -48,8 +50,8 @@ export function cleaned(text: string, kind: TextKind): string {
     .join("");
 }
 
-/** What is sent of what somebody wrote: without the whole blank lines before and after it, and with every other space, so that
- *  code keeps its indentation. Every client sends this. Nothing but space is "". */
+/** What is sent of what somebody wrote: without the whole blank lines before and after it, and with every other space,
+ *  so that code keeps its indentation. Every client sends this. Nothing but space is "". */
 export function asWritten(text: string): string {
   const lines = text.split("\n");
   const isWritten = (line: string): boolean => line.trim() !== "";
@@ -76,8 +78,8 @@ function nameOf(text: string, at: number): string {
     : `has the control character ${name}`;
 }
 
-/** Directional embeddings, overrides and isolates that are not closed in their line, and what closes none. What follows the
- *  text on the same line of a terminal or a list would be turned round by them. */
+/** Directional embeddings, overrides and isolates that are not closed in their line, and what closes none. What follows
+ *  the text on the same line of a terminal or a list would be turned round by them. */
 function unmatchedIn(text: string): readonly Fault[] {
   if (!directional.test(text)) return [];
   const faults: Fault[] = [];

@@ -67,7 +67,8 @@ export interface TracePage {
   readonly silent: readonly NodeSilent[];
 }
 
-/** All steps of a trace that the nodes still have, by the time at which they began. Clocks of nodes may differ by a few milliseconds. */
+/** All steps of a trace that the nodes still have, by the time at which they began. Clocks of nodes may differ by a few
+ *  milliseconds. */
 export interface TraceView {
   readonly trace: string;
   readonly spans: readonly (TraceSpan & { readonly node: string })[];

@@ -102,8 +102,9 @@ export const userCommands = {
     effect: "reads",
     summary: "What is needed to check proofs of who somebody is",
   }),
-  /** Only the token's hash arrives here. A session is opened only when its proofs finish a sign-in of this account (`sign-in.ts`); a gateway
-   *  that names none has checked the password. Errors: SIGN_IN_UNFINISHED, LIMIT_REACHED, NAME_TAKEN. */
+  /** Only the token's hash arrives here. A session is opened only when its proofs finish a sign-in of this account
+   *  (`sign-in.ts`); a gateway that names none has checked the password. Errors: SIGN_IN_UNFINISHED, LIMIT_REACHED,
+   *  NAME_TAKEN. */
   openSession: command({
     ...byGateway,
     needsFor: ({ kind, byAdmin }: Asked) =>
@@ -142,8 +143,8 @@ export const userCommands = {
     effect: "reads",
     summary: "Whose this session is, if it is still open",
   }),
-  /** The gateway has checked these proofs of the session's person again; where it names none, the password. Errors: NOT_FOUND,
-   *  SIGN_IN_UNFINISHED (the account has something stronger). */
+  /** The gateway has checked these proofs of the session's person again; where it names none, the password. Errors:
+   *  NOT_FOUND, SIGN_IN_UNFINISHED (the account has something stronger). */
   confirmSession: command({
     ...byGateway,
     params: { id: key, proofs: Type.Optional(proofs) },
@@ -187,7 +188,8 @@ export const userCommands = {
     result: nothing,
     summary: "Lets an identity of another server in no more",
   }),
-  /** Keeps the seed of one-time codes, sealed, until a code has shown that the person's device has it. Error: ALREADY_DONE. */
+  /** Keeps the seed of one-time codes, sealed, until a code has shown that the person's device has it. Error:
+   *  ALREADY_DONE. */
   beginTotp: command({
     ...secured,
     params: { ...shownField, sealed: Type.String({ minLength: 1, maxLength: 512 }) },
@@ -235,7 +237,8 @@ export const userCommands = {
     result: nothing,
     summary: "Adds a passkey",
   }),
-  /** A right answer of the passkey, with its counter. Errors: NOT_FOUND; PASSKEY_REFUSED: the counter does not rise, so there are two of it. */
+  /** A right answer of the passkey, with its counter. Errors: NOT_FOUND; PASSKEY_REFUSED: the counter does not rise, so
+   *  there are two of it. */
   usePasskey: command({
     ...byGateway,
     params: { id: passkey.properties.id, counter: position },
@@ -330,7 +333,8 @@ export const userCommands = {
     result: answer<MailSet>("MailSet"),
     summary: "Removes the mail address",
   }),
-  /** All sessions and API keys end. After `waitMs` the account is gone; 0 means at once. Errors: FORBIDDEN (an admin), OVERLOADED. */
+  /** All sessions and API keys end. After `waitMs` the account is gone; 0 means at once. Errors: FORBIDDEN (an admin),
+   *  OVERLOADED. */
   beginDeletion: command({
     ...byGateway,
     needsFor: ({ byAdmin }: Asked) => (byAdmin === true ? "people.manage" : "account.secure"),
@@ -420,7 +424,8 @@ export const userCommands = {
     params: {
       displayName: Type.Optional(line(limits.titleCharsMax)),
       theme: Type.Optional(Type.Union([Type.Literal("system"), Type.Literal("light"), Type.Literal("dark")])),
-      /** What the writer has seen. If it is changed and is another by now, nothing is done: CHANGED_MEANWHILE, with what it is now. */
+      /** What the writer has seen. If it is changed and is another by now, nothing is done: CHANGED_MEANWHILE, with
+       *  what it is now. */
       seen: Type.Optional(object({ displayName: Type.Optional(line(limits.titleCharsMax, 0)) })),
     },
     result: answer<UserView>("UserView"),
@@ -563,8 +568,8 @@ export interface Credentials {
   readonly totp?: string;
   readonly totpBegun?: string;
   readonly passkeys?: readonly Passkey[];
-  /** How long ago somebody came in by a way that somebody else may have made: a link for the password, a server that was set since. Absent: never, or before
-   *  that was kept. */
+  /** How long ago somebody came in by a way that somebody else may have made: a link for the password, a server that
+   *  was set since. Absent: never, or before that was kept. */
   readonly linkUsedAgoMs?: number;
 }
 
@@ -662,7 +667,8 @@ export interface UserSessions {
   readonly roles?: readonly string[];
 }
 
-/** Answer to `listSessions`: an account, as those see it who look after it. An older node says only what a person sees of themselves. */
+/** Answer to `listSessions`: an account, as those see it who look after it. An older node says only what a person sees
+ *  of themselves. */
 export interface PersonView extends UserSessions {
   readonly displayName?: string;
   readonly createdAtMs?: number;
@@ -686,8 +692,8 @@ export interface Authenticated {
   readonly scopes?: readonly string[];
   /** The key's last use is long ago or unknown: `keyUsed` is wanted. */
   readonly useDue?: boolean;
-  /** How long ago the session proved who it is by the strongest factor of the account, by one clock; an API key never did, and an older
-   *  node does not say. */
+  /** How long ago the session proved who it is by the strongest factor of the account, by one clock; an API key never
+   *  did, and an older node does not say. */
   readonly provedAgoMs?: number;
   /** How long ago it was noted that the session is in use. */
   readonly usedAgoMs?: number;
@@ -719,7 +725,8 @@ export interface UserSignal {
   readonly unread?: RoomUnread;
 }
 
-/** The same of the marker of a thread: `in` is its room, `of` the message that it answers. To older pages a `room` says that the room was read. */
+/** The same of the marker of a thread: `in` is its room, `of` the message that it answers. To older pages a `room` says
+ *  that the room was read. */
 export interface ThreadSignal {
   readonly type: "threadRead";
   readonly in: string;

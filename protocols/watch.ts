@@ -42,7 +42,8 @@ export const alertSource = Type.String({ pattern: `^(detector|rule|watch)/${keyT
 export const finding = object({
   source: alertSource,
   severity: alertSeverity,
-  /** Whom or what it is about: `user/ada`, `address/192.0.2.7`, `node/b`. What is found of it again is the same alert. */
+  /** Whom or what it is about: `user/ada`, `address/192.0.2.7`, `node/b`. What is found of it again is the same
+   *  alert. */
   about: name,
   title: text,
   atMs: position,
@@ -71,14 +72,16 @@ export interface AlertPage {
   readonly more: boolean;
 }
 
-/** One step of a rule: so many entries of an action, or of an area of actions, with an outcome (`done`, `refused`, a code). */
+/** One step of a rule: so many entries of an action, or of an area of actions, with an outcome (`done`, `refused`, a
+ *  code). */
 export const ruleStep = object({
   action: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
   outcome: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
   count: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.watchRuleCountMax })),
 });
 
-/** A rule over events: entries about the same person, from the same address or done to the same thing, within a time. */
+/** A rule over events: entries about the same person, from the same address or done to the same thing, within a
+ *  time. */
 export const ruleBody = object({
   note: Type.Optional(line(limits.alertNoteCharsMax)),
   severity: alertSeverity,
@@ -159,8 +162,8 @@ const managed = { from: ["gateway"], effect: "changes", permission: "alerts.mana
 
 /** Commands to `watch/cluster`. */
 export const watchCommands = {
-  /** The node that owns the actor takes the watch; the one before hears TASK_TAKEN. A watch that never was begins where the logs were when
-   *  the node first asked for it: `ends`, and `sinceMs`, without which it is now. */
+  /** The node that owns the actor takes the watch; the one before hears TASK_TAKEN. A watch that never was begins where
+   *  the logs were when the node first asked for it: `ends`, and `sinceMs`, without which it is now. */
   take: command({
     ...fromNode,
     params: { runner: name, ends: Type.Array(cursor, { maxItems: 1_024 }), sinceMs: Type.Optional(position) },
@@ -177,7 +180,8 @@ export const watchCommands = {
     summary: "What detectors remember",
     answers: "page",
   }),
-  /** How far was read, what is remembered of it and what was found, in one step. The same step again changes nothing. Error: TASK_TAKEN. */
+  /** How far was read, what is remembered of it and what was found, in one step. The same step again changes nothing.
+   *  Error: TASK_TAKEN. */
   advance: command({
     ...fromNode,
     params: {

@@ -1,5 +1,5 @@
-/** JSON as it was written. Reading and writing it anew rounds long numbers, and changes spaces, escapes and the order of keys: what one
- *  model or tool says to another is carried as the text that it was. Pure. */
+/** JSON as it was written. Reading and writing it anew rounds long numbers, and changes spaces, escapes and the order
+ *  of keys: what one model or tool says to another is carried as the text that it was. Pure. */
 
 /** The texts of values in a text of JSON, by the names and places that lead to them. */
 export type WrittenTexts = ReadonlyMap<string, string | WrittenTexts>;
@@ -9,7 +9,8 @@ export type WrittenPath = readonly string[];
 
 const none: WrittenTexts = new Map();
 
-/** Finds the texts of the values at these paths. The text is JSON: it was parsed before. Read once, whatever is in it. */
+/** Finds the texts of the values at these paths. The text is JSON: it was parsed before. Read once, whatever is in
+ *  it. */
 export function writtenTexts(json: string, paths: readonly WrittenPath[]): WrittenTexts {
   const found = new Scanner(json).value(paths);
   return typeof found === "string" ? none : found;
@@ -117,7 +118,8 @@ class Scanner {
   }
 }
 
-/** What JSON.parse tells of where a value came from, and a number as it was written: the language's library has no types for them yet. */
+/** What JSON.parse tells of where a value came from, and a number as it was written: the language's library has no
+ *  types for them yet. */
 interface WrittenJson {
   parse(text: string, keep: (key: string, value: unknown, context: { readonly source?: string }) => unknown): unknown;
   rawJSON(text: string): unknown;
@@ -154,8 +156,8 @@ export function stringifyWritten(value: unknown): string {
   return texts.length === 0 ? text : text.replaceAll(/"\\u0061(\d+)"/g, (_mark, at: string) => texts[Number(at)] ?? "");
 }
 
-/** The value of a text of JSON, to be written again: those numbers that would come out in another form keep theirs. Throws as
- *  `JSON.parse` does. */
+/** The value of a text of JSON, to be written again: those numbers that would come out in another form keep theirs.
+ *  Throws as `JSON.parse` does. */
 export const parseToWrite = (text: string): unknown =>
   parseReplacing(text, (source) => (JSON as unknown as WrittenJson).rawJSON(source));
 
@@ -173,7 +175,8 @@ const mayBeOdd = /[:[,]\s*-?(?:\d{16}|\d+\.\d{15}|\d+\.\d*0(?!\d)|\d+(?:\.\d+)?[
 /** The numbers that came in another form than they would be written in, by what holds them. */
 const oddNumbers = new WeakMap<object, Map<string, string>>();
 
-/** The value of a text of JSON, as `JSON.parse` gives it. `writtenOf` tells of each list and object in it what its numbers looked like. */
+/** The value of a text of JSON, as `JSON.parse` gives it. `writtenOf` tells of each list and object in it what its
+ *  numbers looked like. */
 export function parseNoting(text: string): unknown {
   if (!mayBeOdd.test(text)) return JSON.parse(text) as unknown;
   const json = JSON as unknown as WrittenJson;
@@ -188,7 +191,8 @@ export function parseNoting(text: string): unknown {
   });
 }
 
-/** The JSON of something that was parsed in this way, with its numbers as they came; undefined: they are what they were. */
+/** The JSON of something that was parsed in this way, with its numbers as they came; undefined: they are what they
+ *  were. */
 export function writtenOf(value: object): string | undefined {
   if (!oddNumbers.has(value)) return undefined;
   const json = JSON as unknown as WrittenJson;

@@ -1,8 +1,8 @@
 import semver from "semver";
 import type { Package } from "./lock.ts";
 
-/** A known fault of packages: a record of the Open Source Vulnerability format (https://ossf.github.io/osv-schema/), as far as it is
- *  read here. `advisories.json` has a list of them. */
+/** A known fault of packages: a record of the Open Source Vulnerability format (https://ossf.github.io/osv-schema/), as
+ *  far as it is read here. `advisories.json` has a list of them. */
 export interface Advisory {
   readonly id: string;
   readonly summary: string;
@@ -100,7 +100,8 @@ export function onlineFindings(packages: readonly Package[], answer: OnlineAudit
   );
 }
 
-/** What people have to do: findings without an exception that holds on `day`, and exceptions that are over, too long or of nothing. */
+/** What people have to do: findings without an exception that holds on `day`, and exceptions that are over, too long or
+ *  of nothing. */
 export function auditProblems(
   findings: readonly Finding[],
   exceptions: readonly Exception[],

@@ -1,8 +1,10 @@
-/** Compares the packages with known faults: those of `advisories.json`, and, where it can be asked, those that the registry knows.
+/** Compares the packages with known faults: those of `advisories.json`, and, where it can be asked, those that the
+ *  registry knows.
  *
  *      npm run audit
  *
- *  Exit code 0: nothing is open. 1: something is. When the registry could not be asked it says so and why, and only the file counts. */
+ *  Exit code 0: nothing is open. 1: something is. When the registry could not be asked it says so and why, and only the
+ *  file counts. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { advisoryFindings, auditProblems, onlineFindings, type Finding, type OnlineAudit } from "./advisories.ts";

@@ -1,9 +1,10 @@
-/** Makes a release of the commit that is checked out: an archive, a list of its packages, and signed statements about both.
+/** Makes a release of the commit that is checked out: an archive, a list of its packages, and signed statements about
+ *  both.
  *
  *      npm run release -- --key key.pem [--out DIR]       key: openssl genpkey -algorithm ed25519 -out key.pem
  *
- *  It refuses a working tree with changes, packages with a licence that is not allowed, and known faults without an exception. Run it after
- *  `npm ci`: the manifest has a digest of each package as it is installed. */
+ *  It refuses a working tree with changes, packages with a licence that is not allowed, and known faults without an
+ *  exception. Run it after `npm ci`: the manifest has a digest of each package as it is installed. */
 import { execFileSync } from "node:child_process";
 import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

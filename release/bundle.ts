@@ -1,4 +1,5 @@
-/** The server as the archive has it: JavaScript, our own files where they are in the sources, and of each package one file with what is used of it.
+/** The server as the archive has it: JavaScript, our own files where they are in the sources, and of each package one
+ *  file with what is used of it.
  *
  *      node/kernel/index.ts ─► node/kernel/index.js          paths between our files, and to workers and data, stay as they are
  *      fastify, 40 files    ─► packages/fastify.js           what nobody imports is left out
@@ -17,7 +18,8 @@ const sources = "{actors/**,cli/**,client,config/**,node/**,protocols/**,runtime
 /** The package that is taken over file by file. */
 export const vendored = "node-llama-cpp";
 
-/** Packages that stay as they are: those with native code, and those that start workers or read files from beside their code. */
+/** Packages that stay as they are: those with native code, and those that start workers or read files from beside their
+ *  code. */
 const apart: readonly RegExp[] = [
   /^piscina$/,
   /^pino(-pretty)?$/,
@@ -36,7 +38,8 @@ const apart: readonly RegExp[] = [
 
 /** Packages that code asks for by a name of its own, and not by an import. */
 const required: readonly string[] = ["@napi-rs/blake-hash"];
-/** What a vendored package can do without: builds that are named as optional packages, and copies that share blocks of the disk. */
+/** What a vendored package can do without: builds that are named as optional packages, and copies that share blocks of
+ *  the disk. */
 const dispensable = /^@(node-llama-cpp|reflink)\//;
 
 /** The package of a specifier: `@scope/name/file` is of `@scope/name`. */

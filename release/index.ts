@@ -1,13 +1,13 @@
-/** What a release is made of and what is known of it: which packages it stands on, by which licences, with which known faults, and
- *  the archive that is signed.
+/** What a release is made of and what is known of it: which packages it stands on, by which licences, with which known
+ *  faults, and the archive that is signed.
  *
  *      package-lock.json ─► lock.ts ─┬─► sbom.ts        what is in it, as CycloneDX
  *                                    ├─► licences.ts    by which licence; one that is not allowed fails the check
  *                                    └─► advisories.ts  known faults; one without a reviewed exception fails the check
  *      git archive, the page ────────────► build.ts       the archive, the manifest of its files, both signed (`npm run release`)
  *
- *  The data that people review lie beside it: `licences.json`, `advisories.json`, `exceptions.json`. What an installation checks a
- *  release with is part of the `plexus` command: `cli/release/`. */
+ *  The data that people review lie beside it: `licences.json`, `advisories.json`, `exceptions.json`. What an
+ *  installation checks a release with is part of the `plexus` command: `cli/release/`. */
 export {
   advisoryFindings,
   auditProblems,

@@ -7,7 +7,8 @@ export interface LicenceRules {
   readonly allowed: readonly string[];
   /** Also of what only tests and tools use, and no release has. */
   readonly allowedForDevelopment: readonly string[];
-  /** Packages whose licence the lock does not know, or that are allowed for a reason: by name, or by a prefix that ends in `*`. */
+  /** Packages whose licence the lock does not know, or that are allowed for a reason: by name, or by a prefix that ends
+   *  in `*`. */
   readonly reviewed: readonly { readonly package: string; readonly licence: string; readonly reason: string }[];
 }
 

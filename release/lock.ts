@@ -37,7 +37,8 @@ export interface LockFile {
   readonly packages: Readonly<Record<string, Locked>>;
 }
 
-/** All packages of a lock file, and what the root (its path is empty) needs. Throws on a lock file of another version. */
+/** All packages of a lock file, and what the root (its path is empty) needs. Throws on a lock file of another
+ *  version. */
 export function packagesOf(lock: LockFile): { readonly root: Package; readonly packages: readonly Package[] } {
   if (lock.lockfileVersion !== 3) throw new Error(`package-lock.json has version ${lock.lockfileVersion}, not 3`);
   const packageAt = (path: string, locked: Locked): Package => {
@@ -72,8 +73,8 @@ function resolve(lock: LockFile, from: string, name: string): string | undefined
   }
 }
 
-/** The same packages, those that the page has in it counted as shipped: the page is built of packages for development. `names`: what
- *  its sources import. */
+/** The same packages, those that the page has in it counted as shipped: the page is built of packages for development.
+ *  `names`: what its sources import. */
 export function withPage(packages: readonly Package[], names: ReadonlySet<string>): readonly Package[] {
   const byPath = new Map(packages.map((one) => [one.path, one]));
   const shipped = new Set([...names].map((name) => `node_modules/${name}`));

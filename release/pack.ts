@@ -4,8 +4,9 @@
  *      npm run release:pack -- --without-llama     dist/plexus-without-llama-VERSION.tgz, for nodes without models of their own
  *      npm run release:pack -- --sizes             installs what was made into an empty folder, and prints what it takes
  *
- *  Node strips no types below a `node_modules`, so the server goes in as JavaScript (`bundle.ts`). Packages that it still needs are in
- *  `npm-shrinkwrap.json` with the versions of the lock; builds of llama.cpp and Node itself are optional packages. */
+ *  Node strips no types below a `node_modules`, so the server goes in as JavaScript (`bundle.ts`). Packages that it
+ *  still needs are in `npm-shrinkwrap.json` with the versions of the lock; builds of llama.cpp and Node itself are
+ *  optional packages. */
 import { execFileSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { existsSync, lstatSync, readdirSync } from "node:fs";
@@ -34,7 +35,8 @@ const shipped = [
   "CHANGELOG.md",
   "npm-shrinkwrap.json",
 ];
-/** Builds of llama.cpp for processors, and for graphics cards where they come with the system; `plexus gpu install` fetches others. */
+/** Builds of llama.cpp for processors, and for graphics cards where they come with the system; `plexus gpu install`
+ *  fetches others. */
 const builds = ["linux-x64", "linux-arm64", "mac-arm64-metal", "mac-x64"].map((name) => `@node-llama-cpp/${name}`);
 
 type Versions = Readonly<Record<string, string>>;

@@ -34,8 +34,8 @@ function componentOf(one: Package, type: Enums.ComponentType, rules: LicenceRule
   return component;
 }
 
-/** The list of all packages (a software bill of materials) as CycloneDX 1.6 JSON. The same lock file gives the same text: it has no time
- *  and no number of its own. */
+/** The list of all packages (a software bill of materials) as CycloneDX 1.6 JSON. The same lock file gives the same
+ *  text: it has no time and no number of its own. */
 export function sbomOf(
   { root, packages }: { readonly root: Package; readonly packages: readonly Package[] },
   rules: LicenceRules,

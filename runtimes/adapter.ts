@@ -2,8 +2,8 @@
  *
  *      inspect (reads the file's head) ─► plan (decides, pure) ─► load (in the model's own thread) ─► generate … unload
  *
- *  The worker (`host/worker.ts`) calls a loaded model; it reports over a `Flow` and knows nothing of processes, queues and
- *  timeouts. */
+ *  The worker (`host/worker.ts`) calls a loaded model; it reports over a `Flow` and knows nothing of processes, queues
+ *  and timeouts. */
 import type {
   Capability,
   EngineAnswer,
@@ -49,13 +49,15 @@ export interface ModelSpec {
   readonly gpuLayers?: number;
   /** Adapters (LoRA) that are put on the model. One without them is another model by another name, of the same file. */
   readonly lora?: readonly LoraSpec[];
-  /** The file of a smaller model of the same vocabulary: it guesses ahead, and the model checks several guesses at once. */
+  /** The file of a smaller model of the same vocabulary: it guesses ahead, and the model checks several guesses at
+   *  once. */
   readonly draft?: string;
   /** How finely keys and values of the context are kept. Default `f16`; `q8_0` takes half the memory of it. */
   readonly cacheType?: CacheType;
   /** Default: where model and device allow it, which a finer `cacheType` needs. */
   readonly flashAttention?: boolean;
-  /** How long it stays in memory after its last call: 0, it leaves at once; negative (default), until its room is needed. */
+  /** How long it stays in memory after its last call: 0, it leaves at once; negative (default), until its room is
+   *  needed. */
   readonly keepAliveMs?: number;
   /** It stays in memory whatever else needs the room. */
   readonly pinned?: boolean;
@@ -82,8 +84,8 @@ export interface Adapter<Found = unknown> {
   readonly name: string;
   /** What a call may need of its models, as far as it is known before one is loaded. */
   readonly capabilities: readonly Capability[];
-  /** Of an adapter whose models run native code: they keep processor threads busy, so they share the machine with each other, and they
-   *  share a host that goes down whole. */
+  /** Of an adapter whose models run native code: they keep processor threads busy, so they share the machine with each
+   *  other, and they share a host that goes down whole. */
   readonly native?: NativeCode;
   /** Whether a configured model is this adapter's. The first row that says so has it. */
   claims(entry: Pick<ModelSpec, "name" | "path">): boolean;
@@ -199,17 +201,20 @@ export type Ended<Name extends EngineName = EngineName> = Result<EngineAnswer<Na
 
 /** The way of one call out of its adapter. */
 export interface Flow<Name extends EngineName = EngineName> {
-  /** True once the asker wants no more: end within one token, with the engine's answer for that (`stopped`), or CANCELLED. */
+  /** True once the asker wants no more: end within one token, with the engine's answer for that (`stopped`), or
+   *  CANCELLED. */
   readonly cancelled: boolean;
   part(part: EnginePart<Name>): void;
   /** Undefined when there is room for more parts, else resolves when there is, or the asker has cancelled. */
   ready(): Promise<void> | undefined;
   onCancel(callback: () => void): void;
-  /** What the thread does from now on, said before it does it: a model is not blamed for what is not its native code. */
+  /** What the thread does from now on, said before it does it: a model is not blamed for what is not its native
+   *  code. */
   doing?(what: Doing): void;
 }
 
-/** What a call of a model in native code is at: our own code makes a form, renders a prompt or checks an answer, or native code runs. */
+/** What a call of a model in native code is at: our own code makes a form, renders a prompt or checks an answer, or
+ *  native code runs. */
 export type Doing = "form" | "prompt" | "native" | "check";
 
 /** The settings of a model with their defaults, or why they make no sense. */

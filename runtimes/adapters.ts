@@ -71,7 +71,8 @@ export function modelSpec(
 /** Looks at a model's file, without native code. Throws what the file system throws. */
 export const inspectModel = (spec: ModelSpec): Inspection => adapterOf(spec).inspect(spec);
 
-/** How a model would be loaded on this machine, and what it would take; or why it could not be. Throws what the file system throws. */
+/** How a model would be loaded on this machine, and what it would take; or why it could not be. Throws what the file
+ *  system throws. */
 export function estimateModel(spec: ModelSpec, machine: Machine = readMachine()): LoadVerdict {
   const adapter = adapterOf(spec);
   const inspected = adapter.inspect(spec);

@@ -4,13 +4,14 @@
  *                     │ cancel, timeout, stop, displaced                 │ its own end, timeout, fault
  *                     └────────────────────────► ended ◄─────────────────┘
  *
- *  A model is shared by everybody: a person's generations take turns with those of others, and within them those of one key
- *  with those of another (`fair-queue.ts`), after those of an earlier class (`class-queue.ts`). When all places are
+ *  A model is shared by everybody: a person's generations take turns with those of others, and within them those of one
+ *  key with those of another (`fair-queue.ts`), after those of an earlier class (`class-queue.ts`). When all places are
  *  taken, the youngest call of the person with most calls makes room. A caller that finds no place is told when to come
  *  again, from what calls took; so is a call that surely cannot begin in its time.
  *
- *  Behind it is an `Executor`, told to begin and to cancel, which reports texts and ends. A generation that timed out has
- *  ended for its asker, yet keeps its slot until the executor lets go, so that slots never count more than there are. */
+ *  Behind it is an `Executor`, told to begin and to cancel, which reports texts and ends. A generation that timed out
+ *  has ended for its asker, yet keeps its slot until the executor lets go, so that slots never count more than there
+ *  are. */
 import {
   isSignOfLife,
   assert,
@@ -240,7 +241,8 @@ export class Admission {
     this.#reportIdle();
   }
 
-  /** The executor of these models is gone (of all, if none are named), and all that ran in it. Those who wait go on waiting. */
+  /** The executor of these models is gone (of all, if none are named), and all that ran in it. Those who wait go on
+   *  waiting. */
   fault(details: Readonly<Record<string, unknown>>, models?: ReadonlySet<string>): void {
     for (const run of this.#running.values()) {
       if (models?.has(run.lane.model) === false) continue;

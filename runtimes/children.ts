@@ -1,9 +1,9 @@
 /** Starts other programs so that nothing of this process is open in them but what they are given.
  *
- *  Node closes its own descriptors when another program begins; native libraries do not: LevelDB's lock, log and manifest stay open in every child,
- *  and a child that reads files of strangers could write there. Every child process is started here. Each descriptor
- *  that would stay open is replaced by the null device in the child, before its program begins; a child of ours closes
- *  those, too (`closed.ts`).
+ *  Node closes its own descriptors when another program begins; native libraries do not: LevelDB's lock, log and
+ *  manifest stay open in every child, and a child that reads files of strangers could write there. Every child process
+ *  is started here. Each descriptor that would stay open is replaced by the null device in the child, before its
+ *  program begins; a child of ours closes those, too (`closed.ts`).
  *
  *  Only Linux says which descriptors stay open. Elsewhere a child is started as the system does it. */
 import { fork, spawn, spawnSync, type ChildProcess, type StdioOptions } from "node:child_process";
@@ -66,7 +66,8 @@ export function closePrograms(): void {
   isClosed = true;
 }
 
-/** Calls `begin` with the descriptors of a child: those that it is given, and the null device in place of each that would stay open. */
+/** Calls `begin` with the descriptors of a child: those that it is given, and the null device in place of each that
+ *  would stay open. */
 function withNull<Begun>(begin: (stdio: StdioOptions) => Begun, given: readonly (Stream | "ipc")[]): Begun {
   if (isClosed) throw new Error("this process begins no programs");
   const open = staysOpen().filter((descriptor) => descriptor >= given.length);

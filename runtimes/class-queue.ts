@@ -4,8 +4,8 @@
  *      class 1   cyd …          ─┼─────────────► then one of a later class, if any waits there
  *      class 2   …              ─┘
  *
- *  An earlier class goes first, and still nobody waits for ever: every ninth turn is given on. Places are for all classes together: who
- *  comes to a full queue takes the place of somebody of a later class before one of its own. */
+ *  An earlier class goes first, and still nobody waits for ever: every ninth turn is given on. Places are for all
+ *  classes together: who comes to a full queue takes the place of somebody of a later class before one of its own. */
 import { FairQueue, type FairQueueLimits, type Joined } from "./fair-queue.ts";
 import { runtimeLimits } from "./limits.ts";
 

@@ -1,5 +1,6 @@
-/** The first thing that a child of ours imports: closes what it was given in place of its parent's descriptors, and what slipped in because a
- *  library opened it between the parent's look and the start. Nothing of ours is open yet: what is a file is not ours. */
+/** The first thing that a child of ours imports: closes what it was given in place of its parent's descriptors, and
+ *  what slipped in because a library opened it between the parent's look and the start. Nothing of ours is open yet:
+ *  what is a file is not ours. */
 import { closeSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 function descriptors(): readonly number[] {

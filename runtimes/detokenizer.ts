@@ -1,8 +1,8 @@
 /** Turns tokens into text one by one, though a character may be spread over several tokens, and a token may end one
  *  character and begin another.
  *
- *  What is incomplete at the end reads as U+FFFD. It is at most three bytes, so at most three marks are held back; what is
- *  before them is final, garbage included. */
+ *  What is incomplete at the end reads as U+FFFD. It is at most three bytes, so at most three marks are held back; what
+ *  is before them is final, garbage included. */
 export type Detokenize<Token> = (tokens: readonly Token[], before: readonly Token[]) => string;
 
 export interface Detokenizer<Token> {

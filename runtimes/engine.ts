@@ -16,8 +16,8 @@ import type { Shares } from "./sharing.ts";
 /** The port of an engine. Adapters and the inference host implement it, and routing makes one of those of all nodes;
  *  `test/conformance` runs one suite on them all.
  *
- *  Invariant: what is said of a call arrives in order and ends with exactly one `answered`, whatever dies meanwhile. Nothing is
- *  said inside the call of `call` itself. */
+ *  Invariant: what is said of a call arrives in order and ends with exactly one `answered`, whatever dies meanwhile.
+ *  Nothing is said inside the call of `call` itself. */
 export interface Engine<Name extends EngineName = EngineName> {
   /** The models that it serves now, the default one first. */
   models(): readonly ModelInfo[];
@@ -28,8 +28,8 @@ export interface Engine<Name extends EngineName = EngineName> {
   call(request: EngineRequest<Name>, hear: (said: Said<Name>) => void): Running;
 }
 
-/** The model that an unnamed one means: of those that can do what is asked the first that serves, else the first that may soon. Empty:
- *  there is none. */
+/** The model that an unnamed one means: of those that can do what is asked the first that serves, else the first that
+ *  may soon. Empty: there is none. */
 export function defaultOf(all: readonly ModelInfo[], needs: readonly string[]): string {
   const working = all.filter(({ state }) => state !== "failed");
   const able = working.filter(({ capabilities }) => needs.every((need) => capabilities.includes(need)));
@@ -43,7 +43,8 @@ export interface LocalEngine<Name extends EngineName = EngineName> extends Engin
   stop(deadlineMs: number): Promise<void>;
 }
 
-/** The models of one process, for all engines: what an adapter's models can do decides which engines they are models of. */
+/** The models of one process, for all engines: what an adapter's models can do decides which engines they are models
+ *  of. */
 export interface LocalModels {
   models(): readonly ModelInfo[];
   watch(listener: () => void): () => void;
@@ -54,13 +55,14 @@ export interface LocalModels {
   memory(): { readonly usedBytes: number; readonly budgetBytes: number };
   /** What models may have of the machine now, and why so much. */
   shares(): Pick<Shares, "threads" | "memory">;
-  /** Knows one more model, which a call or `load` brings into memory, with `preload` at once if there is room. Errors: NAME_TAKEN,
-   *  LIMIT_REACHED, STOPPING. */
+  /** Knows one more model, which a call or `load` brings into memory, with `preload` at once if there is room. Errors:
+   *  NAME_TAKEN, LIMIT_REACHED, STOPPING. */
   add(spec: ModelSpec, how?: { readonly preload?: boolean }): Result<void>;
-  /** Forgets a model: those who wait for it are refused with MODEL_NOT_FOUND, what it runs goes on to its end. Resolves when it is
-   *  out of memory. Errors: MODEL_NOT_FOUND. */
+  /** Forgets a model: those who wait for it are refused with MODEL_NOT_FOUND, what it runs goes on to its end. Resolves
+   *  when it is out of memory. Errors: MODEL_NOT_FOUND. */
   remove(name: string): Promise<Result<void>>;
-  /** Brings a model into memory, also one that failed. Errors: MODEL_NOT_FOUND, MODEL_LOAD_FAILED, MODEL_UNAVAILABLE, STOPPING. */
+  /** Brings a model into memory, also one that failed. Errors: MODEL_NOT_FOUND, MODEL_LOAD_FAILED, MODEL_UNAVAILABLE,
+   *  STOPPING. */
   load(name: string): Promise<Result<void>>;
   /** Takes a model out of memory when what it runs has ended; a call loads it again. Errors: MODEL_NOT_FOUND. */
   unload(name: string): Promise<Result<void>>;

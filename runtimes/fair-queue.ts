@@ -9,8 +9,9 @@
  *  newcomer stands behind one turn of each other share at most, however much those have waiting: each takes its next
  *  turn from the end of the ring.
  *
- *  Places are bounded in all and for each share, and given out so that the smallest have most: when none is left, who has at
- *  least two more than the newcomer would gives up its youngest. So `n` shares have `max / n` places each, whatever they ask for. */
+ *  Places are bounded in all and for each share, and given out so that the smallest have most: when none is left, who
+ *  has at least two more than the newcomer would gives up its youngest. So `n` shares have `max / n` places each,
+ *  whatever they ask for. */
 
 /** Places, in all and for each share. */
 export interface FairQueueLimits {
@@ -50,7 +51,8 @@ export class FairQueue<Item> {
     return this.#shares.size;
   }
 
-  /** Turns that surely come before the one that a newcomer would have: those of its lane, and as many of every other. */
+  /** Turns that surely come before the one that a newcomer would have: those of its lane, and as many of every
+   *  other. */
   turnsBefore(share: string, lane: string): number {
     const lanes = this.#shares.get(share)?.lanes;
     const ahead = lanes?.get(lane)?.length ?? 0;

@@ -1,4 +1,5 @@
-/** Folders as file systems have them: what a volume puts into its own topmost folder, and file systems that cannot sync a folder. */
+/** Folders as file systems have them: what a volume puts into its own topmost folder, and file systems that cannot sync
+ *  a folder. */
 import { open, readdir, type FileHandle } from "node:fs/promises";
 
 /** What a file system says that knows no sync of a folder: some shares (SMB, older NAS devices, FUSE). */
@@ -22,9 +23,10 @@ export function hearUnsynced(tell: (unsynced: UnsyncedFolder) => void): void {
   for (const one of untold.splice(0)) tell(one);
 }
 
-/** What was made, renamed or removed in a folder last is on the disk when it resolves. Where the file system knows no sync of a folder, when a
- *  name is there for good is the server's or the driver's affair: the bytes of each file are synced all the same, and a name that a power loss
- *  takes away is one that is missing, never half a file. Errors: the system's, all others. */
+/** What was made, renamed or removed in a folder last is on the disk when it resolves. Where the file system knows no
+ *  sync of a folder, when a name is there for good is the server's or the driver's affair: the bytes of each file are
+ *  synced all the same, and a name that a power loss takes away is one that is missing, never half a file. Errors: the
+ *  system's, all others. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path);
   try {
@@ -63,7 +65,8 @@ const ofVolumes: readonly RegExp[] = [
 /** Whether a name is one that a volume brings, and nobody has put there. */
 export const isOfVolume = (name: string): boolean => ofVolumes.some((pattern) => pattern.test(name));
 
-/** What somebody has put into a folder, in order; nothing where there is no such folder. A folder is empty where this is. Errors: the system's. */
+/** What somebody has put into a folder, in order; nothing where there is no such folder. A folder is empty where this
+ *  is. Errors: the system's. */
 export async function namesPut(folder: string): Promise<readonly string[]> {
   try {
     return (await readdir(folder)).filter((name) => !isOfVolume(name)).toSorted();

@@ -1,5 +1,6 @@
-/** Whether what a model says of itself can be: its values against each other, against its tensors, and against what llama.cpp asserts. Native code
- *  ends the process at most of what is refused here, some of it only when the model is called. Pure.
+/** Whether what a model says of itself can be: its values against each other, against its tensors, and against what
+ *  llama.cpp asserts. Native code ends the process at most of what is refused here, some of it only when the model is
+ *  called. Pure.
  *
  *  Only what is said is judged: what llama.cpp misses it says by itself. */
 import type { GgufFact, GgufTensor } from "./gguf.ts";
@@ -211,7 +212,8 @@ const experts: Rule = (asked) => {
   return undefined;
 };
 
-/** How far a layer that keeps a state looks back. Where the tensor says otherwise, a load of one architecture does not end. */
+/** How far a layer that keeps a state looks back. Where the tensor says otherwise, a load of one architecture does not
+ *  end. */
 const states: Rule = (asked) => {
   const tensor = asked.tensors.find(({ name }) => /^blk\.\d+\.ssm_conv1d\.weight$/.test(name));
   const said = asked.one("ssm.conv_kernel");
@@ -219,7 +221,8 @@ const states: Rule = (asked) => {
   return `its ${asked.key("ssm.conv_kernel")} is ${said}, and tensor ${tensor.name} has ${tensor.dimensions[0]}`;
 };
 
-/** A text of people has any character: of one without a token each byte is one, which llama.cpp looks up without asking whether it is there. */
+/** A text of people has any character: of one without a token each byte is one, which llama.cpp looks up without asking
+ *  whether it is there. */
 const everyByte: Rule = (_asked, { facts, byteMissing }) => {
   const model = facts.get("tokenizer.ggml.model");
   const isOfPieces = model !== undefined && "value" in model && model.value === "llama";

@@ -188,7 +188,8 @@ export function keyValueBytes(header: GgufHeader, contextTokens: number, sequenc
   return 2 * header.layers * header.keyWidth * 2 * contextTokens * sequences;
 }
 
-/** A value of the metadata, with its type as a number of GGUF. Of a long list only its length and the type of its values are kept. */
+/** A value of the metadata, with its type as a number of GGUF. Of a long list only its length and the type of its
+ *  values are kept. */
 export type GgufFact =
   | { readonly type: number; readonly value: string | number }
   | {
@@ -285,15 +286,16 @@ const encoders = /^(?:.*bert.*|gemma-embedding|t5encoder)$/;
 /** `LLAMA_POOLING_TYPE_RANK`. */
 const rankPooling = 4;
 
-/** A number or a text that the file says; of a list the largest number: what differs from layer to layer is counted as the most. */
+/** A number or a text that the file says; of a list the largest number: what differs from layer to layer is counted as
+ *  the most. */
 function valueOf(facts: Facts, key: string): string | number | undefined {
   const fact = facts.get(key);
   if (fact === undefined) return undefined;
   return "value" in fact ? fact.value : fact.numbers.length > 0 ? Math.max(...fact.numbers) : undefined;
 }
 
-/** Why what a file says of itself as a part is nothing that `gguf-split` writes: `split.no` and `split.count` as u16, `split.tensors.count` as
- *  i32. llama.cpp ends the process that reads another type. */
+/** Why what a file says of itself as a part is nothing that `gguf-split` writes: `split.no` and `split.count` as u16,
+ *  `split.tensors.count` as i32. llama.cpp ends the process that reads another type. */
 function partFault(facts: Facts): string | undefined {
   const types = { "split.no": 2, "split.count": 2, "split.tensors.count": 5 } as const;
   for (const [key, type] of Object.entries(types)) {

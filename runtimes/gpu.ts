@@ -1,4 +1,5 @@
-/** Which graphics cards there are for models, found out in a process of its own: a driver that crashes takes only that along. */
+/** Which graphics cards there are for models, found out in a process of its own: a driver that crashes takes only that
+ *  along. */
 import { readdirSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { forkOurs } from "./children.ts";

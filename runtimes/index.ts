@@ -1,4 +1,5 @@
-/** Engines: work that does not fit into an actor's turn, behind one port. The one there is now, `generate`, writes text with models.
+/** Engines: work that does not fit into an actor's turn, behind one port. The one there is now, `generate`, writes text
+ *  with models.
  *
  *      node ──► Engine (engine.ts): models, call, stop
  *                 │
@@ -14,21 +15,21 @@
  *
  *  Servers with models are offered whole by `remote/catalogue.ts`, tried by `remote/trial.ts`, and found by `finding/`.
  *
- *  Why a process: ending a thread, or exiting, while a native call runs aborts the whole process, and so does a fault in
- *  native code. Such a fault costs the host, never the node, nor what other adapters do in theirs; the host is started again and
- *  loads its models anew. The detour costs nothing measurable.
+ *  Why a process: ending a thread, or exiting, while a native call runs aborts the whole process, and so does a fault
+ *  in native code. Such a fault costs the host, never the node, nor what other adapters do in theirs; the host is
+ *  started again and loads its models anew. The detour costs nothing measurable.
  *
- *  `admission.ts` is the part every adapter shares: a bounded queue per model in which people take turns, timeouts from the moment
- *  of asking, and the promise that each generation ends exactly once. Beyond it, all that decides is pure and apart from processes:
- *  `fair-queue.ts`, `class-queue.ts`, `memory.ts`, `stop-strings.ts`, `coalescer.ts`, `answer.ts`, `gguf.ts`, `machine.ts`,
- *  `host/supervision.ts`, `llama/plan.ts`, `measure.ts`, `detokenizer.ts`, `schema.ts`, `wrong-request.ts`,
- *  `llama/grammar.ts`, `llama/calls.ts`, `llama/form.ts`, `llama/thoughts.ts`.
+ *  `admission.ts` is the part every adapter shares: a bounded queue per model in which people take turns, timeouts from
+ *  the moment of asking, and the promise that each generation ends exactly once. Beyond it, all that decides is pure
+ *  and apart from processes: `fair-queue.ts`, `class-queue.ts`, `memory.ts`, `stop-strings.ts`, `coalescer.ts`,
+ *  `answer.ts`, `gguf.ts`, `machine.ts`, `host/supervision.ts`, `llama/plan.ts`, `measure.ts`, `detokenizer.ts`,
+ *  `schema.ts`, `wrong-request.ts`, `llama/grammar.ts`, `llama/calls.ts`, `llama/form.ts`, `llama/thoughts.ts`.
  *
- *  Cancelling is a message and takes effect within one token. A thread is never ended while it works; a host that does not
- *  obey is killed whole.
+ *  Cancelling is a message and takes effect within one token. A thread is never ended while it works; a host that does
+ *  not obey is killed whole.
  *
- *  Where next: `engine.ts`, `adapter.ts`, `admission.ts`, `residency.ts`, `host/host.ts`, `host/process.ts`, `host/child.ts`,
- *  `host/worker.ts`, `llama/llama.ts`, `llama/writer.ts`, `remote/adapter.ts`. */
+ *  Where next: `engine.ts`, `adapter.ts`, `admission.ts`, `residency.ts`, `host/host.ts`, `host/process.ts`,
+ *  `host/child.ts`, `host/worker.ts`, `llama/llama.ts`, `llama/writer.ts`, `remote/adapter.ts`. */
 export type { ModelSpec } from "./adapter.ts";
 export { estimateModel, inspectModel, modelSpec } from "./adapters.ts";
 export { createEchoRuntime, type EchoOptions, type EchoRuntime } from "./echo/echo.ts";

@@ -35,7 +35,8 @@ export const runtimeLimits = {
   stopStringsMax: 8,
   /** Length of one stop string; a longer one is refused with `BAD_REQUEST`. */
   stopStringCharsMax: 64,
-  /** Parts of the JSON schemas of one request that a grammar is made of; what is beyond is checked when the answer is there.
+  /** Parts of the JSON schemas of one request that a grammar is made of; what is beyond is checked when the answer is
+   *  there.
    *
    *  A grammar has about one rule a part. */
   schemaShapesMax: 2_000,
@@ -51,7 +52,8 @@ export const runtimeLimits = {
   patternCharsSumMax: 65_536,
   /** How deep its groups may be, likewise. */
   patternDepthMax: 64,
-  /** Steps in which a text is compared with a regular expression; one that takes more is not compared, and the answer says so. */
+  /** Steps in which a text is compared with a regular expression; one that takes more is not compared, and the answer
+   *  says so. */
   patternStepsMax: 200_000,
   /** Letters that a grammar says of a regular expression; what has more is checked when the answer is there. */
   patternSizeMax: 2_000,
@@ -65,8 +67,8 @@ export const runtimeLimits = {
   grammarRepeatsSumMax: 20_000,
   /** Characters of the rules of one grammar; what a schema says beyond it is checked when the answer is there. */
   grammarCharsMax: 1024 * 1024,
-  /** Optional members of an object, one after the other, that come in their order. More may come in any order, and one that came
-   *  twice counts once. */
+  /** Optional members of an object, one after the other, that come in their order. More may come in any order, and one
+   *  that came twice counts once. */
   grammarRunMax: 64,
   /** Ways that a choice of a schema leaves open at once; of one with more it is checked at the end which it was.
    *
@@ -77,7 +79,8 @@ export const runtimeLimits = {
    *
    *  Each is a rule within a rule, which llama.cpp follows down. */
   grammarDepthMax: 64,
-  /** Texts, and numbers, of a choice that are told from each other; where there are more, any is allowed, and checked at the end. */
+  /** Texts, and numbers, of a choice that are told from each other; where there are more, any is allowed, and checked
+   *  at the end. */
   grammarAlikeMax: 16,
   /** Functions that one request may offer; more are refused with `BAD_REQUEST`. */
   toolsPerRequestMax: 128,
@@ -109,13 +112,16 @@ export const runtimeLimits = {
   prefillSliceSharedMax: 128,
   /** More prompt tokens are evaluated in one go as long as that takes no longer than this: others wait meanwhile.
    *
-   *  A pause that a reader does not notice. Each slice costs a token of all who write: fewer of them, and the first token comes earlier. */
+   *  A pause that a reader does not notice. Each slice costs a token of all who write: fewer of them, and the first
+   *  token comes earlier. */
   prefillSliceMs: 150,
-  /** Tokens of a prompt that are copied from an answer under way, when no other sequence has as many; fewer are read again.
+  /** Tokens of a prompt that are copied from an answer under way, when no other sequence has as many; fewer are read
+   *  again.
    *
    *  To copy moves the whole context in memory, which takes about as long as to read so many. */
   copiedTokensMin: 64,
-  /** Turns of promises that a batch waits for texts that are about to ask for their next token; then it goes without them.
+  /** Turns of promises that a batch waits for texts that are about to ask for their next token; then it goes without
+   *  them.
    *
    *  Measured: they need three. */
   batchPutOffMax: 16,
@@ -131,7 +137,8 @@ export const runtimeLimits = {
   templateStepsMin: 20_000,
   /** Characters, and values of lists, that the steps of a template make together; the same.
    *
-   *  What is within several blocks counts for each of them, and what goes through a list for 16 of each of its values. */
+   *  What is within several blocks counts for each of them, and what goes through a list for 16 of each of its
+   *  values. */
   templateMadeMax: 268_435_456,
   /** Numbers that one `range` of a template may have; the same. */
   templateRangeMax: 100_000,
@@ -171,8 +178,8 @@ export const runtimeLimits = {
    *
    *  Measured: 45 to 50 MiB a worker. */
   workerBytes: 50 * 1024 * 1024,
-  /** What a host may grow by during a load beyond the estimate before the model is counted with more: the native library,
-   *  which stays, and what other calls take meanwhile.
+  /** What a host may grow by during a load beyond the estimate before the model is counted with more: the native
+   *  library, which stays, and what other calls take meanwhile.
    *
    *  Measured: 30 to 90 MiB with the first model. */
   growthSlackBytes: 128 * 1024 * 1024,
@@ -210,7 +217,8 @@ export const runtimeLimits = {
   sharingLookMs: 1_000,
   /** What a node is given beyond the cores that it used. */
   coresSpare: 0.25,
-  /** Looks in a row that need fewer cores, or less memory, for the node before models get a core, or a step of memory, back. */
+  /** Looks in a row that need fewer cores, or less memory, for the node before models get a core, or a step of memory,
+   *  back. */
   calmLooksMin: 5,
   /** Memory kept for the node itself, at least. */
   nodeMemoryBytesMin: 256 * 1024 * 1024,
@@ -233,7 +241,8 @@ export const runtimeLimits = {
   healthyAfterMs: 30_000,
   /** Hosts that may die while they load the same model; then the model has failed and is left out. */
   loadAttemptsMax: 2,
-  /** Hosts that calls of one model may end, by an assertion or because they do not end; then it has failed until somebody loads it. */
+  /** Hosts that calls of one model may end, by an assertion or because they do not end; then it has failed until
+   *  somebody loads it. */
   hostsEndedMax: 2,
   /** Context of a model that is tried in a process of its own. */
   trialContextTokens: 512,

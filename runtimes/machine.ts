@@ -19,9 +19,9 @@ export interface Machine {
   readonly memoryMaxBytes?: number;
 }
 
-/** One core stays free for the event loops: with as many threads as cores the barriers of llama.cpp spin against them and
- *  a 100M model fell from 44.6 to 0.66 tokens a second. For the same reason `models` that may run at the same time share the
- *  others. A small model is fastest on one thread. */
+/** One core stays free for the event loops: with as many threads as cores the barriers of llama.cpp spin against them
+ *  and a 100M model fell from 44.6 to 0.66 tokens a second. For the same reason `models` that may run at the same time
+ *  share the others. A small model is fastest on one thread. */
 export function threadCount(machine: Machine, parameters: number, models: number): number {
   if (parameters < runtimeLimits.parametersPerExtraThreadMin) return 1;
   return Math.max(1, Math.floor(threadsToShare(machine) / Math.max(1, models)));
@@ -32,8 +32,8 @@ export function threadsToShare({ cores, quotaCores = cores, threadsMax = Infinit
   return Math.max(1, Math.min(cores - 1, Math.floor(quotaCores) - 1, threadsMax));
 }
 
-/** Shares threads among models that run at the same time, each of which can use `most`: nobody gets more than that, the rest is
- *  the others', and everybody gets one. */
+/** Shares threads among models that run at the same time, each of which can use `most`: nobody gets more than that, the
+ *  rest is the others', and everybody gets one. */
 export function threadShares(threads: number, most: readonly number[]): readonly number[] {
   const shares = most.map(() => 1);
   let left = threads - shares.length;

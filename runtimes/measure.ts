@@ -1,16 +1,16 @@
 /** Whether a text has more tokens than there is room for, found without reading more of it than that takes.
  *
- *  To read a megabyte of text as tokens takes the model's thread up to two seconds, in which nobody else's answer goes on. So a
- *  text is counted in pieces, with a pause after each, and no further than to the first token too many. Where a piece ends in
- *  the middle of a word, the count is a few tokens more than that of the whole text: so much is forgiven, and what is close
- *  is counted whole in the end. */
+ *  To read a megabyte of text as tokens takes the model's thread up to two seconds, in which nobody else's answer goes
+ *  on. So a text is counted in pieces, with a pause after each, and no further than to the first token too many. Where
+ *  a piece ends in the middle of a word, the count is a few tokens more than that of the whole text: so much is
+ *  forgiven, and what is close is counted whole in the end. */
 import { runtimeLimits } from "./limits.ts";
 
 /** Tokens that the end of a piece may add. */
 const tokensPerCut = 8;
 
-/** How many tokens the texts have at least, as soon as that is more than `tokensMax`; undefined when they may have fewer.
- *  `count` counts those of one piece, `pause` lets others go on. */
+/** How many tokens the texts have at least, as soon as that is more than `tokensMax`; undefined when they may have
+ *  fewer. `count` counts those of one piece, `pause` lets others go on. */
 export async function tokensBeyond(
   texts: readonly string[],
   tokensMax: number,
@@ -32,8 +32,8 @@ export async function tokensBeyond(
   return undefined;
 }
 
-/** The longest beginning of a text that has at most so many tokens. `count` counts those of a whole text, with what the model wants
- *  around it; `pause` lets others go on. */
+/** The longest beginning of a text that has at most so many tokens. `count` counts those of a whole text, with what the
+ *  model wants around it; `pause` lets others go on. */
 export async function cutToFit(
   text: string,
   tokensMax: number,

@@ -43,14 +43,15 @@ export type Room =
   /** It does not fit beside what is pinned, or at all. */
   | { readonly type: "never"; readonly mostBytes: number };
 
-/** Until when a model is not to be unloaded for another one: otherwise two that do not fit together would only be loaded. */
+/** Until when a model is not to be unloaded for another one: otherwise two that do not fit together would only be
+ *  loaded. */
 export const staysUntilMs = ({ loadedMs, loadTookMs }: Pick<Tenant, "loadedMs" | "loadTookMs">): number =>
   loadedMs === undefined
     ? Infinity
     : loadedMs + Math.min(Math.max(loadTookMs, runtimeLimits.residencyMsMin), runtimeLimits.residencyMsMax);
 
-/** Makes room for what is needed. The least recently used of those at rest leave; if they are not enough, those with calls that have
- *  been in memory for longest. Nobody leaves unless that makes the room. */
+/** Makes room for what is needed. The least recently used of those at rest leave; if they are not enough, those with
+ *  calls that have been in memory for longest. Nobody leaves unless that makes the room. */
 export function whatToUnload(
   tenants: readonly Tenant[],
   { need, budgetBytes, nowMs }: { readonly need: Taken; readonly budgetBytes: number; readonly nowMs: number },

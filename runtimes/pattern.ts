@@ -1,6 +1,6 @@
-/** Regular expressions of schemas, as data: a grammar is made of them, and texts are compared with them in a number of steps that is
- *  bounded. The language's own would hold everybody up for as long as the author of the schema likes. Pure.
- *  Source: https://json-schema.org/draft/2020-12/json-schema-core#name-regular-expressions */
+/** Regular expressions of schemas, as data: a grammar is made of them, and texts are compared with them in a number of
+ *  steps that is bounded. The language's own would hold everybody up for as long as the author of the schema likes.
+ *  Pure. Source: https://json-schema.org/draft/2020-12/json-schema-core#name-regular-expressions */
 import { runtimeLimits } from "./limits.ts";
 import { OutOfSteps, Steps } from "./steps.ts";
 
@@ -28,8 +28,8 @@ export function readPattern(source: string, steps: Steps = new Steps()): Pattern
   steps.take(readSteps * source.length);
   try {
     const properties = new Map<string, RegExp>();
-    // Whether it is one at all is a question for the language, which makes a table of each property of letters, wherever
-    // it stands. So each is asked for once, and a digit stands in its place.
+    // Whether it is one at all is a question for the language, which makes a table of each property of letters,
+    // wherever it stands. So each is asked for once, and a digit stands in its place.
     const plain = source.replaceAll(/\\(?:[pP]\{[^}]{1,64}\}|[^])/gu, (escape) => {
       if (escape.length < 4) return escape;
       if (!properties.has(escape)) {

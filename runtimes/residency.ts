@@ -1,17 +1,17 @@
-/** Which models are in memory, and when: they come when they are called, and leave when nobody called for a while, or another
- *  one needs the room.
+/** Which models are in memory, and when: they come when they are called, and leave when nobody called for a while, or
+ *  another one needs the room.
  *
  *      idle ──call, load()──► wanted ──► inspecting ──► fitting ──► loading ──► ready ──► draining ──► unloading ──► idle
  *                               │           │             │           │        (serves)  (ends what
  *                               └───────────┴─ failed ◄───┴───────────┘                   it runs)
  *
- *  Models get in line for memory in the order in which they were asked for, those of each host by themselves; the first in line
- *  makes room (`memory.ts`) and is loaded, then the next. What makes the calls wait, run and end is `admission.ts`; what has the
- *  models is a `Carrier`: the host processes, or the one of the simulation.
+ *  Models get in line for memory in the order in which they were asked for, those of each host by themselves; the first
+ *  in line makes room (`memory.ts`) and is loaded, then the next. What makes the calls wait, run and end is
+ *  `admission.ts`; what has the models is a `Carrier`: the host processes, or the one of the simulation.
  *
- *  Invariants: a model is loaded once, however many ask for it. One whose calls run is not unloaded. What is in memory, on its way in
- *  and on its way out is within the budget whenever a load begins. A model in line waits for no more than what runs,
- *  and one residency of each model before it. */
+ *  Invariants: a model is loaded once, however many ask for it. One whose calls run is not unloaded. What is in memory,
+ *  on its way in and on its way out is within the budget whenever a load begins. A model in line waits for no more than
+ *  what runs, and one residency of each model before it. */
 import {
   assert,
   failure,
@@ -148,8 +148,8 @@ export class Residency {
     return this.#admission.stats(hostRestarts);
   }
 
-  /** Knows one more model. It is loaded when it is called, or with `load`; with `preload` now, if there is room. Errors:
-   *  NAME_TAKEN, LIMIT_REACHED, STOPPING. */
+  /** Knows one more model. It is loaded when it is called, or with `load`; with `preload` now, if there is room.
+   *  Errors: NAME_TAKEN, LIMIT_REACHED, STOPPING. */
   add(spec: ModelSpec, { preload = false }: { readonly preload?: boolean } = {}): Result<void> {
     if (this.#stopped) return refused(failure("STOPPING"));
     if (this.#models.has(spec.name)) return refused(failure("NAME_TAKEN", { model: spec.name }));
@@ -162,8 +162,8 @@ export class Residency {
     return ok(undefined);
   }
 
-  /** Forgets a model: those who wait for it are refused, what it runs goes on to its end. Resolves when it is out of memory.
-   *  Errors: MODEL_NOT_FOUND. */
+  /** Forgets a model: those who wait for it are refused, what it runs goes on to its end. Resolves when it is out of
+   *  memory. Errors: MODEL_NOT_FOUND. */
   remove(name: string): Promise<Result<void>> {
     const model = this.#known(name);
     if (model === undefined) return Promise.resolve(refused(failure("MODEL_NOT_FOUND", { model: name })));
@@ -306,8 +306,9 @@ export class Residency {
     this.#advance();
   }
 
-  /** A worker is gone, or the whole host, and these models with it. What ran has ended, what waits goes on waiting. `unsure`: the host, and calls
-   *  ran in it that may have ended it as well as a load. `out`: models that are taken out, and why. */
+  /** A worker is gone, or the whole host, and these models with it. What ran has ended, what waits goes on waiting.
+   *  `unsure`: the host, and calls ran in it that may have ended it as well as a load. `out`: models that are taken
+   *  out, and why. */
   lost(
     names: readonly string[],
     how: string,

@@ -1,4 +1,5 @@
-/** One model of a node: where it is, and what is told of it. `residency.ts` moves it; here it is put into words. Pure. */
+/** One model of a node: where it is, and what is told of it. `residency.ts` moves it; here it is put into words.
+ *  Pure. */
 import type { Failure, ModelInMemory, Result } from "../protocols/index.ts";
 import type { LoadPlan, ModelSpec } from "./adapter.ts";
 import type { MeasuredCalls } from "./admission.ts";

@@ -1,4 +1,5 @@
-/** Checks a value with a JSON schema, all of it, and names what does not fit: for schemas of which a grammar says a part only. Pure.
+/** Checks a value with a JSON schema, all of it, and names what does not fit: for schemas of which a grammar says a
+ *  part only. Pure.
  *
  *  It takes a number of steps that is bounded, whatever the schema and the value; what it cannot tell it names, too.
  *  Source: https://json-schema.org/draft/2020-12/json-schema-validation */
@@ -33,7 +34,8 @@ export function faultsOf(schema: unknown, value: unknown, steps = new Steps()): 
 /** Steps to begin a comparison with a pattern. */
 const compareSteps = 1_000;
 
-/** Places between a value and the schema that it is compared with; a schema that refers to itself has no end otherwise. */
+/** Places between a value and the schema that it is compared with; a schema that refers to itself has no end
+ *  otherwise. */
 const depthMax = 256;
 
 type Rule = (schema: Keywords, value: unknown, at: string, depth: number) => void;

@@ -30,7 +30,8 @@ const notes: ReadonlySet<string> = new Set([
 export const isBare = (schema: Keywords, but?: string): boolean =>
   Object.keys(schema).every((keyword) => keyword === but || notes.has(keyword) || keyword.startsWith("x-"));
 
-/** What a reference leads to within its document, and its name: one for all spellings. Undefined: nothing, or it is elsewhere. */
+/** What a reference leads to within its document, and its name: one for all spellings. Undefined: nothing, or it is
+ *  elsewhere. */
 export function pointed(
   document: unknown,
   reference: unknown,

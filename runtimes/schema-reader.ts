@@ -1,5 +1,5 @@
-/** Reads JSON schemas as shapes. Whatever a shape cannot say is left: the shape allows more there, and the list of what is left says
- *  where. So every schema has a shape, and a caller that needs a promise looks at the list. Pure.
+/** Reads JSON schemas as shapes. Whatever a shape cannot say is left: the shape allows more there, and the list of what
+ *  is left says where. So every schema has a shape, and a caller that needs a promise looks at the list. Pure.
  *
  *  What only describes (titles, examples, unknown keywords) is passed over, as the specification has it.
  *  Source: https://json-schema.org/draft/2020-12/json-schema-validation */
@@ -258,7 +258,8 @@ class Reader {
     for (const key of more)
       if (other !== undefined) add(key, other, "additionalProperties");
       else if (required.has(key)) this.#leave(`${place}/required`, `${key} has to be there, and may not`, true);
-    // Unsaid, a model is held to what is described: that is of the schema, too. Where more is described than is read, members may be anything.
+    // Unsaid, a model is held to what is described: that is of the schema, too. Where more is described than is read,
+    // members may be anything.
     const isClosed = other === undefined || names.length > 0 || (additional === undefined && members.length > 0);
     if (isCut) this.#leave(`${place}/properties`, tooMany, true);
     const patterns = isRecord(schema["patternProperties"])

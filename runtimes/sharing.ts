@@ -1,14 +1,16 @@
-/** How a node shares its cores and its memory between its models and all else that it does: one decision, looked at again each second. Pure.
+/** How a node shares its cores and its memory between its models and all else that it does: one decision, looked at
+ *  again each second. Pure.
  *
  *      cores that the node's own process used, and some to spare ─► cores kept for it: at least one
  *      event loop always busy, so that it may have been kept waiting ─► one more
  *      memory of the node's own process, and some to spare ─► memory kept for it, in steps
  *
- *  More is kept at the first look that asks for it; it is given back in steps, each after some looks in a row that need less. So work that
- *  comes and goes takes once, and models do not change their threads with each breath of the node.
+ *  More is kept at the first look that asks for it; it is given back in steps, each after some looks in a row that need
+ *  less. So work that comes and goes takes once, and models do not change their threads with each breath of the node.
  *
- *  Invariants: models have at least `threadsMin` threads and at most `threadsMax`, within what cores and quota leave when one stays free. From the
- *  same state more load never gives models more. A load that stays the same ends in shares that stay the same. */
+ *  Invariants: models have at least `threadsMin` threads and at most `threadsMax`, within what cores and quota leave
+ *  when one stays free. From the same state more load never gives models more. A load that stays the same ends in
+ *  shares that stay the same. */
 import { describeBytes } from "../protocols/amounts.ts";
 import { runtimeLimits } from "./limits.ts";
 import { threadsToShare, type Machine } from "./machine.ts";

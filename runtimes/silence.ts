@@ -13,7 +13,8 @@ export interface Silence {
   stop(): void;
 }
 
-/** Calls back once, when nothing was heard for `silenceMs`, or `wholeMs` are over. What is heard often costs no timer each time. */
+/** Calls back once, when nothing was heard for `silenceMs`, or `wholeMs` are over. What is heard often costs no timer
+ *  each time. */
 export function limitSilence(
   clock: SilenceClock,
   {

@@ -1,5 +1,6 @@
-/** Steps that the schemas of one request may take: to be read, to be said as a grammar, and to be compared with the answer. Each step has
- *  a size that nobody chooses: what goes through a list, a text or a number takes as many as that has, and takes them before. Pure. */
+/** Steps that the schemas of one request may take: to be read, to be said as a grammar, and to be compared with the
+ *  answer. Each step has a size that nobody chooses: what goes through a list, a text or a number takes as many as that
+ *  has, and takes them before. Pure. */
 import { runtimeLimits } from "./limits.ts";
 
 /** There are no more. What is not done by then is left open, and said. */

@@ -1,7 +1,7 @@
 /** Which tokens an answer is made of, told with its text: their bytes together are the bytes of the answer. Pure.
  *
- *  A character may be several tokens, and a token the end of one and the beginning of the next. What was thought before the answer is
- *  none of it, nor is what a text that ends it takes away. */
+ *  A character may be several tokens, and a token the end of one and the beginning of the next. What was thought before
+ *  the answer is none of it, nor is what a text that ends it takes away. */
 import type { TokenLogprob } from "../protocols/index.ts";
 
 /** Tokens on their way out. */

@@ -1,8 +1,8 @@
-/** What functions answered, in the order that models and their servers know: each result right behind the calls of its turn, and no
- *  id used twice. Pure.
+/** What functions answered, in the order that models and their servers know: each result right behind the calls of its
+ *  turn, and no id used twice. Pure.
  *
- *  Clients count their ids from one in every turn, and people write while a function still runs. Templates and other servers know
- *  neither, and would give a result to another call, or refuse the conversation. */
+ *  Clients count their ids from one in every turn, and people write while a function still runs. Templates and other
+ *  servers know neither, and would give a result to another call, or refuse the conversation. */
 import type { ChatMessage, ToolCall } from "../protocols/index.ts";
 
 /** The calls of one message that wait for their results, by the id that they came with. */
@@ -11,8 +11,8 @@ interface Turn {
   readonly ids: string[];
 }
 
-/** The same conversation in that order. A result belongs to the nearest open call before it that has its id; one without such a call
- *  stays where it is. */
+/** The same conversation in that order. A result belongs to the nearest open call before it that has its id; one
+ *  without such a call stays where it is. */
 export function withResultsInPlace(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   if (!messages.some(({ role }) => role === "tool")) return messages;
   const names = createNames(messages);

@@ -1,4 +1,5 @@
-/** Schemas whose numbers were written in another form than the language has them: as they are sent, and as answers are compared with them. Pure. */
+/** Schemas whose numbers were written in another form than the language has them: as they are sent, and as answers are
+ *  compared with them. Pure. */
 import { parseExact } from "../protocols/exact-number.ts";
 import { parseToWrite } from "../protocols/written.ts";
 

@@ -1,10 +1,12 @@
-/** What people did, `activity/cluster`: messages, active people, what was taken of models, what is kept; by day, of everybody and of teams.
+/** What people did, `activity/cluster`: messages, active people, what was taken of models, what is kept; by day, of
+ *  everybody and of teams.
  *
  *      nodes ─ tell ─► today's and this month's sums, who is counted in them ─► a record a day
  *      gateway ─ days ─► records, months
  *
- *  A node's message is counted once: it has a number, and is repeated until it is answered. Names are kept as long as they are needed to count each
- *  once: for the month. docs/decisions/0102-usage-costs-and-reports.md has the invariants.
+ *  A node's message is counted once: it has a number, and is repeated until it is answered. Names are kept as long as
+ *  they are needed to count each once: for the month. docs/decisions/0102-usage-costs-and-reports.md has the
+ *  invariants.
  *
  *  Read `state.ts`. */
 import {

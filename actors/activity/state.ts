@@ -1,5 +1,5 @@
-/** What is known of what people did: today's and this month's sums, who has been counted in them, and what nodes keep. Days that are over are
- *  records of sums. */
+/** What is known of what people did: today's and this month's sums, who has been counted in them, and what nodes keep.
+ *  Days that are over are records of sums. */
 import type {
   ActivityCount,
   ActivityDay,
@@ -93,7 +93,8 @@ const added = <Counts extends ActivityCount>(counts: Counts, more: ActivitySums,
   people: counts.people + people,
 });
 
-/** A period with what a person did more. `isFirst`: for the first time in it. Of more teams than are kept nothing is said. */
+/** A period with what a person did more. `isFirst`: for the first time in it. Of more teams than are kept nothing is
+ *  said. */
 function withOne<Period extends ActivityPeriod>(period: Period, one: ActivityOf, isFirst: boolean): Period {
   const teams = [...period.teams];
   for (const team of new Set(one.teams)) {

@@ -4,8 +4,8 @@
  *                                               │           └─► a fact: up to here the summary stands for what was said
  *                                               └─ failed ─► after the next answer again; when no room is left, a fact without it
  *
- *  The run's prompt begins as the conversation's does, so the model has mostly read it already. Nothing waits for it: an answer that
- *  is begun meanwhile reads what it would have read without it. */
+ *  The run's prompt begins as the conversation's does, so the model has mostly read it already. Nothing waits for it:
+ *  an answer that is begun meanwhile reads what it would have read without it. */
 import {
   cleaned,
   cut,

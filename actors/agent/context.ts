@@ -1,5 +1,5 @@
-/** What the model gets to read: the persona, what is left of what fell out, then as much of the newest conversation as fits, then the
- *  tools that were called for this answer.
+/** What the model gets to read: the persona, what is left of what fell out, then as much of the newest conversation as
+ *  fits, then the tools that were called for this answer.
  *
  *      [persona, summary] [line …………………………… line] [calls, results]        grows line by line, so that what the model has read is kept
  *               ▲             └─ oldest ──┘
@@ -68,7 +68,8 @@ export interface Reading {
   readonly hears?: boolean;
 }
 
-/** With the newest pictures and sounds, as far as they are kept and a request has room for them; what others are stands in the text. */
+/** With the newest pictures and sounds, as far as they are kept and a request has room for them; what others are stands
+ *  in the text. */
 function shownIn(
   messages: readonly ChatMessage[],
   { pictures = [] }: Life,
@@ -99,8 +100,8 @@ export function inWords(message: ChatMessage): ChatMessage {
   return attached === undefined ? message : words;
 }
 
-/** The messages for a job. `halvings` says how often the model has found the context too long already; without tools a model cannot
- *  read what tools answered either. */
+/** The messages for a job. `halvings` says how often the model has found the context too long already; without tools a
+ *  model cannot read what tools answered either. */
 export function contextFor(
   life: Life,
   job: Job,
@@ -167,7 +168,8 @@ export function roomFor(life: Life): number {
   return Math.min(limits.contextChars, Math.floor((contextTokens - answer) / perChar));
 }
 
-/** What a run tells: the model's context, and how many tokens it took so many characters for. Short prompts are mostly template. */
+/** What a run tells: the model's context, and how many tokens it took so many characters for. Short prompts are mostly
+ *  template. */
 export function measured(
   { measure, model }: Life,
   { contextTokens, promptTokens }: GenerationAnswer,

@@ -5,9 +5,9 @@
  *                   │ ▲ ▲ └─too long──► running with half the context
  *             failed└─► reminder ──► running, attempt + 1      after the last attempt: a turn that says so
  *
- *  The text so far is memory, and a fact now and then. The next attempt goes on behind it where its model can; else it begins anew, and
- *  the answer is marked. When memory is lost, `recover` does the same with what is a fact. A new run has a new tag, and what is said
- *  of any other run is ignored. */
+ *  The text so far is memory, and a fact now and then. The next attempt goes on behind it where its model can; else it
+ *  begins anew, and the answer is marked. When memory is lost, `recover` does the same with what is a fact. A new run
+ *  has a new tag, and what is said of any other run is ignored. */
 import {
   cleaned,
   cut,
@@ -226,8 +226,8 @@ function onText(job: Job, now: Run, piece: string, { nowMs }: Here): Effects {
   return [...(isDue ? [persist(fact)] : []), next, draft(job, offset, text, isWriting), ...tooLong];
 }
 
-/** Shows a piece of the draft where the answer will stand, and how far it is; at its beginning with what was called before, which followers of a
- *  conversation have from its events. */
+/** Shows a piece of the draft where the answer will stand, and how far it is; at its beginning with what was called
+ *  before, which followers of a conversation have from its events. */
 export function draft(job: Job, offset: number, text: string, place: AnswerStage): Effect<never, never> {
   const { generation, source, rounds } = job;
   if (source.type === "conversation") return publish(signalOf(job, source.turn, { offset, text, place }));
@@ -361,7 +361,8 @@ interface Ending {
   readonly end: NonNullable<ConversationTurn["end"]>;
   readonly text: string;
   readonly tokens?: number;
-  /** The model that wrote it, where that is known better than by the agent's settings: it has none, or a route or a budget named another. */
+  /** The model that wrote it, where that is known better than by the agent's settings: it has none, or a route or a
+   *  budget named another. */
   readonly model?: string;
   readonly error?: string;
   readonly code?: ErrorCode;

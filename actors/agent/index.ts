@@ -6,9 +6,9 @@
  *  Only the owner reads the conversation or changes the agent: that is checked before anything else, so that others do
  *  not even learn whether it exists. Rooms send `mentioned`, nothing more.
  *
- *  Read `state.ts`, then `generation.ts` (how an answer comes about), `context.ts` (what the model reads), `condensing.ts` (what
- *  becomes of what it does not read any more), `tools.ts` (what it may
- *  call), `usage.ts` (what all of it took). */
+ *  Read `state.ts`, then `generation.ts` (how an answer comes about), `context.ts` (what the model reads),
+ *  `condensing.ts` (what becomes of what it does not read any more), `tools.ts` (what it may call), `usage.ts` (what
+ *  all of it took). */
 import {
   wireLimits,
   agentCommands,
@@ -259,7 +259,7 @@ const signalsOf = (life: Life | null, turn: Here): readonly AgentSignal[] =>
         job.source.type === "room" ? [] : [signalOf(job, job.source.turn, { offset: 0, text, place })],
       );
 
-// --- life --------------------------------------------------------------------------------------------------------------
+// --- life ------------------------------------------------------------------------------------------------------------
 
 function create(state: AgentState, { persona, model }: Of<"create">, turn: Here): Effects {
   if (state.life !== null) return [reply(viewOf(state, state.life, turn.key))];
@@ -321,7 +321,7 @@ function erase(state: AgentState, turn: Here): Effects {
 const goOnErasing = (state: AgentState, turn: Here): Effects =>
   erasure(state) === null ? [] : [{ type: "tell", to: turn.self, message: { type: "erase" } }];
 
-// --- the conversation --------------------------------------------------------------------------------------------------
+// --- the conversation ------------------------------------------------------------------------------------------------
 
 const isFull = (life: Life): boolean => life.jobs.length > limits.agentQueueMax;
 const nameOf = (state: AgentState, turn: Here): string => `${turn.self}#${state.generations + 1}`;
@@ -378,7 +378,8 @@ function factsOf<One extends Uploaded>(kept: One): One {
   return facts as One;
 }
 
-/** Something for a message to come, or of a turn that a recall brought back. Its bytes have been stored for the agent. */
+/** Something for a message to come, or of a turn that a recall brought back. Its bytes have been stored for the
+ *  agent. */
 function attach(
   { life }: AgentState,
   { type: _type, recall, ...picture }: Of<"attach" | "attachSound">,
@@ -497,7 +498,7 @@ function owe(state: AgentState, job: Job, turn: Here): Effects {
   return [persist(change), ...startNext(after, turn), ...tellWaiting(after)];
 }
 
-// --- reading -----------------------------------------------------------------------------------------------------------
+// --- reading ---------------------------------------------------------------------------------------------------------
 
 interface HistoryTag {
   readonly type: "history";

@@ -1,12 +1,12 @@
-/** The loop of tools, the same for the owner's conversation and for rooms: the model calls, the agent runs the calls in its own turn, the
- *  model reads what came of them and goes on.
+/** The loop of tools, the same for the owner's conversation and for rooms: the model calls, the agent runs the calls in
+ *  its own turn, the model reads what came of them and goes on.
  *
  *      run ──calls──► is anything left? ──yes──► they are run and kept as a round, in one fact ──► run
  *                            └──no──► the answer ends there, and says so
  *
- *  Invariant: a round is a fact before the model reads it, and no round is run again: after a failover the next run begins behind it. A
- *  tool is given what the model wrote and the turn's time, nothing else: so it reads nothing that the person who asked,
- *  or a reader of the room, may not read. What is called in a room is shown there. */
+ *  Invariant: a round is a fact before the model reads it, and no round is run again: after a failover the next run
+ *  begins behind it. A tool is given what the model wrote and the turn's time, nothing else: so it reads nothing that
+ *  the person who asked, or a reader of the room, may not read. What is called in a room is shown there. */
 import {
   cleaned,
   cut,
@@ -34,7 +34,8 @@ const isLeft = ({ rounds = [], toolTokens = 0 }: Job): boolean =>
   roundChars(rounds) < limits.toolRoundsCharsMax &&
   toolTokens < limits.toolTokensMax;
 
-/** What a request says of tools: those that the owner allows, and that none may be called where nothing is left of them. */
+/** What a request says of tools: those that the owner allows, and that none may be called where nothing is left of
+ *  them. */
 export function toolsFor({ tools }: Life, job: Job): Pick<GenerationRequest, "tools" | "toolChoice"> {
   const all = declared(tools);
   return all.length === 0 ? {} : { tools: all, ...(!isLeft(job) && { toolChoice: "none" as const }) };

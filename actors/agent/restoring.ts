@@ -1,7 +1,7 @@
 /** Turns of a conversation that a backup brings back: new turns behind the newest, each marked with what it was.
  *
- *  The model reads them where they stand now. Nothing is answered anew. The agent knows of each recall up to which old turn it has brought
- *  them: they come in their order, so none comes twice. */
+ *  The model reads them where they stand now. Nothing is answered anew. The agent knows of each recall up to which old
+ *  turn it has brought them: they come in their order, so none comes twice. */
 import type {
   AgentEntries,
   AgentEvent,

@@ -113,7 +113,8 @@ export interface Life {
   readonly uploads?: readonly Uploaded[];
   /** Those of messages. */
   readonly pictures?: readonly Kept[];
-  /** What recalls have brought, the newest last: in their order, up to the old turn `through`, as turns from `first` to `last`. */
+  /** What recalls have brought, the newest last: in their order, up to the old turn `through`, as turns from `first` to
+   *  `last`. */
   readonly recalls?: readonly AgentRecall[];
   /** The newest turns, by number. */
   readonly recent: readonly ConversationTurn[];
@@ -141,7 +142,8 @@ type Streamed = Positioned<AgentEvent> & {
   readonly used?: Used;
   readonly measure?: Measure;
   readonly condensed?: RoomSummary;
-  /** What was called for an answer in a room. The event does not have it: it is the room's, and the owner need not be there. */
+  /** What was called for an answer in a room. The event does not have it: it is the room's, and the owner need not be
+   *  there. */
   readonly round?: ToolRound;
 };
 
@@ -153,7 +155,8 @@ export type AgentChange =
   | { readonly type: "owed"; readonly job: Job }
   /** A picture or a sound is there, for a message to come. */
   | { readonly type: "attached"; readonly picture: Uploaded; readonly recall?: string }
-  /** The answer that is being written: behind so many characters it goes on like this. Nobody is told, who follows it has it. */
+  /** The answer that is being written: behind so many characters it goes on like this. Nobody is told, who follows it
+   *  has it. */
   | {
       readonly type: "wrote";
       readonly generation: string;

@@ -61,15 +61,16 @@ const charsByTool = Object.fromEntries(
   agentTools.map((name) => [name, JSON.stringify(rows[name].tool).length]),
 ) as Readonly<Record<AgentTool, number>>;
 
-/** Characters of these declarations as JSON, with what is around and between them. Of each answer it is asked several times. */
+/** Characters of these declarations as JSON, with what is around and between them. Of each answer it is asked several
+ *  times. */
 export const declaredChars = (allowed: readonly AgentTool[] = agentTools): number =>
   Math.max(
     2,
     agentTools.reduce((sum, name) => (allowed.includes(name) ? sum + charsByTool[name] + 1 : sum), 1),
   );
 
-/** Runs the calls of one time, as many as may be; the first that is too many is told so for all of them. What a model wrote is not
- *  trusted: a call that is not right is told so. */
+/** Runs the calls of one time, as many as may be; the first that is too many is told so for all of them. What a model
+ *  wrote is not trusted: a call that is not right is told so. */
 export const runCalls = (
   calls: readonly ToolCall[],
   allowed: readonly AgentTool[] | undefined,

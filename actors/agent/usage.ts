@@ -19,7 +19,8 @@ export const usedBy = (model: string, answer: GenerationAnswer, sinceMs: number,
   ms: Math.max(0, atMs - sinceMs),
 });
 
-/** The rows with one run more, oldest day first. A clock that was set back adds to days that are there, and drops none. */
+/** The rows with one run more, oldest day first. A clock that was set back adds to days that are there, and drops
+ *  none. */
 export function addUsage(rows: readonly AgentUsageRow[] = [], used: Used): readonly AgentUsageRow[] {
   const is = (row: AgentUsageRow): boolean => row.day === used.day && row.model === used.model;
   const known = rows.find(is);

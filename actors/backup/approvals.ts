@@ -1,4 +1,5 @@
-/** Recalls that show what others wrote in private: asked for with a reason, approved by somebody else, begun within a day.
+/** Recalls that show what others wrote in private: asked for with a reason, approved by somebody else, begun within a
+ *  day.
  *
  *      askRecall ─► waiting ─approve─► approved ─beginRecall─► a task
  *                      │                   └─(a day)─► expired

@@ -1,5 +1,5 @@
-/** Legal holds: set and lifted by who may, and what they keep from erasure. What they keep from a prune is found where the snapshots are read
- *  (`node/backup/holds.ts`). */
+/** Legal holds: set and lifted by who may, and what they keep from erasure. What they keep from a prune is found where
+ *  the snapshots are read (`node/backup/holds.ts`). */
 import type { BackupHold, CommandOf, backupGuardCommands } from "../../protocols/index.ts";
 import { persist, refuse, reply, type Effect, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
@@ -58,8 +58,9 @@ export function erased(state: GuardState, { tenant }: Of<"erased">, { nowMs }: P
 const erasingNow = ({ erasing = [] }: GuardState, nowMs: number): readonly Erasing[] =>
   erasing.filter(({ untilMs }) => holdsAt(nowMs, untilMs, limits.backupErasureMs));
 
-/** A destroyed key makes what it encrypts unreadable in every snapshot. So a held snapshot keeps all keys; a held person keeps the person's, those of the
- *  person's agents, and those of rooms, in which the person may have written; a held actor keeps its own, and those of whose it is. */
+/** A destroyed key makes what it encrypts unreadable in every snapshot. So a held snapshot keeps all keys; a held
+ *  person keeps the person's, those of the person's agents, and those of rooms, in which the person may have written; a
+ *  held actor keeps its own, and those of whose it is. */
 function keeps(on: BackupHold["on"], tenant: string): boolean {
   if ("snapshot" in on) return true;
   if ("thread" in on) return tenant === on.thread || tenant === ownerOf(on.thread);

@@ -1,4 +1,5 @@
-/** The backups of the whole cluster, `backup/cluster`: when they are taken, what is to be done with them, and how far it is.
+/** The backups of the whole cluster, `backup/cluster`: when they are taken, what is to be done with them, and how far
+ *  it is.
  *
  *      schedule ─(its time)─┐
  *      start ───────────────┴─► waiting ─take─► under way ─finish─► ended: done, failed, cancelled
@@ -6,12 +7,12 @@
  *                          ▲                       └───┘ advance: checkpoint, pieces; take: another runner, the next turn
  *                          └─resume─ failed or cancelled, and something was kept (docs/decisions/0158-tasks-that-go-on.md)
  *
- *  It decides and does nothing itself: the runner is at the node that owns its slot (`node/backup`). What a runner says counts only in the
- *  turn that it was given; so of two runners, one of which is slow to notice that it has lost the slot, the later one's words count.
- *  docs/decisions/0054-backups-of-the-cluster.md has the invariants.
+ *  It decides and does nothing itself: the runner is at the node that owns its slot (`node/backup`). What a runner says
+ *  counts only in the turn that it was given; so of two runners, one of which is slow to notice that it has lost the
+ *  slot, the later one's words count. docs/decisions/0054-backups-of-the-cluster.md has the invariants.
  *
- *  Read `state.ts`; `tasks.ts` is what people ask for, `turns.ts` what a runner does, `schedules.ts` with `times.ts` what begins by itself;
- *  `holds.ts` and `approvals.ts` are what guards backups beside permissions. */
+ *  Read `state.ts`; `tasks.ts` is what people ask for, `turns.ts` what a runner does, `schedules.ts` with `times.ts`
+ *  what begins by itself; `holds.ts` and `approvals.ts` are what guards backups beside permissions. */
 import { allBackupCommands, wireLimits, type CommandOf } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
 import { refuse, reply, type Behavior, type Signal } from "../behavior.ts";

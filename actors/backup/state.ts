@@ -1,5 +1,5 @@
-/** What the actor of the backups remembers: schedules and the tasks that have not ended. Tasks that have, and the pieces of those that
- *  have not, are records. */
+/** What the actor of the backups remembers: schedules and the tasks that have not ended. Tasks that have, and the
+ *  pieces of those that have not, are records. */
 import {
   type BackupFolderSeen,
   type BackupSchedule,
@@ -140,13 +140,14 @@ const withTask = (state: BackupState, id: string, change: (task: OpenTask) => Op
   open: state.open.map((task) => (task.id === id ? change(task) : task)),
 });
 
-// --- records -------------------------------------------------------------------------------------------------------------
+// --- records ---------------------------------------------------------------------------------------------------------
 
 const padded = (number: number): string => String(number).padStart(16, "0");
 const taskKey = (number: number): string => `task/${padded(number)}`;
 const piecesOf = (task: string): string => `piece/${padded(Number(task))}/`;
 
-/** Each task that ends pushes out the one that is too old, and takes its pieces along, unless somebody may go on with it. */
+/** Each task that ends pushes out the one that is too old, and takes its pieces along, unless somebody may go on with
+ *  it. */
 export function record(change: BackupChange): readonly RecordOp[] {
   if (change.type === "advanced")
     return (change.pieces ?? []).map(({ key, value }) => ({ put: `${piecesOf(change.task)}${key}`, value }));

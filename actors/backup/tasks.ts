@@ -20,7 +20,8 @@ type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;
 
 export const isFull = (state: BackupState): boolean => state.open.length >= limits.backupTasksOpenMax;
 
-/** Days that a retention counts are those of its schedule, where it names no others; without one, those of the first schedule that names a zone. */
+/** Days that a retention counts are those of its schedule, where it names no others; without one, those of the first
+ *  schedule that names a zone. */
 function inZone(wish: BackupWish, { schedules }: BackupState, own: string | undefined): BackupWish {
   if (wish.sort !== "prune" || wish.timeZone !== undefined) return wish;
   const zones = [...schedules.filter((one) => one.wish.sort === "prune"), ...schedules];

@@ -2,7 +2,8 @@
 import { Cron } from "croner";
 import type { BackupSchedule } from "../../protocols/index.ts";
 
-/** The first moment after `afterMs` that a schedule names; undefined: none comes. Throws an error that says what is wrong with the schedule. */
+/** The first moment after `afterMs` that a schedule names; undefined: none comes. Throws an error that says what is
+ *  wrong with the schedule. */
 export function nextTime(
   { cron, timeZone = "UTC" }: Pick<BackupSchedule, "cron" | "timeZone">,
   afterMs: number,

@@ -33,8 +33,8 @@ function mayMeet(one: OpenTask, other: OpenTask): boolean {
   return !both.includes("removes") && both.includes("reads");
 }
 
-/** The task that this runner should have now: first those that another one had, or that it has forgotten; then the first that is in nobody's way,
- *  also not in that of one which waits before it. */
+/** The task that this runner should have now: first those that another one had, or that it has forgotten; then the
+ *  first that is in nobody's way, also not in that of one which waits before it. */
 function choose({ open: all }: BackupState, { runner, holds, node }: Of<"take">): OpenTask | undefined {
   const open = all.filter(({ wish }) => folderOf(wish)?.node === node);
   const running = open.filter(({ startedAtMs }) => startedAtMs !== undefined);
@@ -71,7 +71,8 @@ export function take(state: BackupState, message: Of<"take">, turn: BackupTurn):
   return [persist<BackupChange>({ ...change, ...(forgets.length > 0 && { forgets }) }), reply({ task: taken })];
 }
 
-/** Whether what is kept of a task outlives its early end. A run of a schedule comes again by itself, and what it stored is given up at once. */
+/** Whether what is kept of a task outlives its early end. A run of a schedule comes again by itself, and what it stored
+ *  is given up at once. */
 const leavesOf = ({ wish, schedule }: OpenTask): boolean =>
   backupSorts[wish.sort].resumes && (wish.sort !== "run" || schedule === undefined);
 

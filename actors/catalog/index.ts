@@ -1,7 +1,7 @@
 /** A catalog: a list that can be searched. `catalog/rooms` has the public rooms, `catalog/users` the people.
  *
- *  Each row belongs to the actor it describes, and only that actor writes it. Rows are records, so a catalog may hold any
- *  number of them; a search reads them page by page, other messages take their turns in between. */
+ *  Each row belongs to the actor it describes, and only that actor writes it. Rows are records, so a catalog may hold
+ *  any number of them; a search reads them page by page, other messages take their turns in between. */
 import {
   catalogCommands,
   unreachable,

@@ -1,10 +1,11 @@
-/** Claims: which account a mail address belongs to. One actor for each address, named by its hash, so that of two accounts that want
- *  one at the same moment one gets it, and an account is found by its address.
+/** Claims: which account a mail address belongs to. One actor for each address, named by its hash, so that of two
+ *  accounts that want one at the same moment one gets it, and an account is found by its address.
  *
  *      free ──take──► held ──keep, by the person's actor──► kept ──release──► free
  *                       └──────── nobody keeps it in time ────────────────────┘
  *
- *  `take` is the gateway's, which has seen that the person reads what comes there. What nobody keeps was for an account that was not made. */
+ *  `take` is the gateway's, which has seen that the person reads what comes there. What nobody keeps was for an account
+ *  that was not made. */
 import { claimCommands, type ClaimHolder, type ClaimTaken, type CommandOf } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
 import { persist, refuse, reply, type Behavior, type Effect, type Signal, type Turn } from "../behavior.ts";

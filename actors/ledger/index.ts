@@ -1,11 +1,12 @@
-/** A ledger: what a person took of models (`ledger/ada`), or everybody together (`ledger/all.people`), and who holds which share
- *  of the budgets that count it.
+/** A ledger: what a person took of models (`ledger/ada`), or everybody together (`ledger/all.people`), and who holds
+ *  which share of the budgets that count it.
  *
  *      node ──settle(rows, leases)──► sums, shares ──► what the node holds now, what was spent
  *
- *  Nodes sum up what calls took and tell it every few seconds; before a call they take what it may need out of the shares that
- *  they hold (`node/usage`). A ledger knows no budgets: the nodes, which have them as rows of the directory, say with each message
- *  what to count and how much there may be. docs/decisions/0039-usage-and-budgets.md has the invariants.
+ *  Nodes sum up what calls took and tell it every few seconds; before a call they take what it may need out of the
+ *  shares that they hold (`node/usage`). A ledger knows no budgets: the nodes, which have them as rows of the
+ *  directory, say with each message what to count and how much there may be. docs/decisions/0039-usage-and-budgets.md
+ *  has the invariants.
  *
  *  Read `state.ts`. */
 import {
@@ -156,7 +157,7 @@ const spent = (state: LedgerState, { counts }: Of<"spent">, turn: Turn) =>
     resetsInMs: resetsInMs(per, turn.nowMs),
   }));
 
-// --- reading -----------------------------------------------------------------------------------------------------------
+// --- reading ---------------------------------------------------------------------------------------------------------
 
 interface DaysTag {
   readonly to: ReplyTo | undefined;

@@ -83,7 +83,8 @@ const nothing: UsageSums = { calls: 0, promptTokens: 0, cachedTokens: 0, complet
 export const rowId = ({ person = "", key = "", model, provider }: UsageRow): string =>
   JSON.stringify([person, key, model, provider]);
 
-/** The state at this time: what a period that is over had is gone from it. A clock that was set back begins no new one. */
+/** The state at this time: what a period that is over had is gone from it. A clock that was set back begins no new
+ *  one. */
 export function at(state: LedgerState, atMs: number): LedgerState {
   const [day, month] = [dayOf(atMs), monthOf(atMs)];
   if (day <= state.day.id && month <= state.month.id) return state;
@@ -94,8 +95,8 @@ export function at(state: LedgerState, atMs: number): LedgerState {
   };
 }
 
-/** The rows of the day that these sums change, as they are afterwards. Where there is no room for another row, sums go to the row
- *  of all others. */
+/** The rows of the day that these sums change, as they are afterwards. Where there is no room for another row, sums go
+ *  to the row of all others. */
 export function changedRows(day: UsagePeriod, told: readonly UsageRow[]): LedgerChange["rows"] {
   const places = new Map(day.rows.map((row, n) => [rowId(row), n]));
   const changed = new Map<number, UsageRow>();
@@ -183,8 +184,8 @@ export const heldElsewhere = ({ reporters }: LedgerState, id: string, reporter: 
     0,
   );
 
-/** How much of a budget a node may hold from now on. It keeps what it has. What it wants it gets, and of what is left then an
- *  eighth more, so that the next calls need not ask; near the end it gets what there is.
+/** How much of a budget a node may hold from now on. It keeps what it has. What it wants it gets, and of what is left
+ *  then an eighth more, so that the next calls need not ask; near the end it gets what there is.
  *
  *  Invariant: what was spent, and what all nodes hold, are together no more than the limit, or nothing was granted. */
 export function granted({ keep, want, limit }: LeaseAsked, spent: number, elsewhere: number): number {

@@ -5,9 +5,9 @@
  *  here, and only while there is no admin; it makes the owner. People who got or lost roles are told through the
  *  outbox. There is always an owner.
  *
- *  What was done to the cluster is written down here, in records of which the newest are kept. It is a memory, not a switch:
- *  what holds now are rows of the directory, which the planner must be able to read when this actor is on a node that died.
- *  docs/decisions/0010-placement.md says more. */
+ *  What was done to the cluster is written down here, in records of which the newest are kept. It is a memory, not a
+ *  switch: what holds now are rows of the directory, which the planner must be able to read when this actor is on a
+ *  node that died. docs/decisions/0010-placement.md says more. */
 import {
   defaultRole,
   isAdminBy,
@@ -59,10 +59,11 @@ export interface ClusterState {
   readonly nodes: readonly NodeRecord[];
   /** People with the role admin or owner, the longest first. */
   readonly admins: readonly string[];
-  /** Since when each of them is one without a break, by this actor's clock. Absent: nobody has looked since an older version made them one. */
+  /** Since when each of them is one without a break, by this actor's clock. Absent: nobody has looked since an older
+   *  version made them one. */
   readonly adminsSince?: Readonly<Record<string, number>>;
-  /** Roles of everybody who has other ones than a member's. Absent in a state from before there were roles, and of people whom an older
-   *  version made admins: see `rolesIn`. */
+  /** Roles of everybody who has other ones than a member's. Absent in a state from before there were roles, and of
+   *  people whom an older version made admins: see `rolesIn`. */
   readonly roles?: Readonly<Record<string, readonly string[]>>;
   /** Hash of the code that makes the first admin; null when there is none, or an admin already. */
   readonly adminCodeHash: string | null;
@@ -156,7 +157,8 @@ function nodeStarted(
   return [persist(change), reply(viewOf(next, turn)), ...crown(next, turn)];
 }
 
-/** Says what there is. Of admins whom an older version made nobody knows since when: their day begins when this version first sees them. */
+/** Says what there is. Of admins whom an older version made nobody knows since when: their day begins when this version
+ *  first sees them. */
 function describe(state: ClusterState, turn: Turn): Effects {
   const unknown = state.admins.filter((user) => !Object.hasOwn(state.adminsSince ?? {}, user));
   const changes = unknown.map((user): ClusterChange => ({
@@ -347,7 +349,8 @@ export interface AuditQuery {
 
 const pageEntries = ({ limit }: AuditQuery): number => limit ?? wireLimits.pageEntriesDefault;
 
-/** The records that a page is made of, wherever there is a copy of them: one more than it shows tells whether there is more. */
+/** The records that a page is made of, wherever there is a copy of them: one more than it shows tells whether there is
+ *  more. */
 export const auditRange = (query: AuditQuery) => ({
   from: "audit/",
   to: query.before === undefined ? auditEnd : auditKey(query.before),

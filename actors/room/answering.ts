@@ -4,8 +4,9 @@
  *                                                   │
  *      draft of the agent ──► progress (memory) ────┴──► what a reader is shown
  *
- *  Invariant: what is shown is owed. That an answer is waited for is part of the room's state, so it moves with it and ends with the event
- *  that ends it; how far it is, is memory only, and a room that comes into memory asks the agents to tell it anew. */
+ *  Invariant: what is shown is owed. That an answer is waited for is part of the room's state, so it moves with it and
+ *  ends with the event that ends it; how far it is, is memory only, and a room that comes into memory asks the agents
+ *  to tell it anew. */
 import {
   cut,
   wireLimits,

@@ -6,7 +6,8 @@
  *  In memory are the settings, the members and the newest messages; everything said is a record. A command on an older
  *  message reads the record first and goes on when it arrives (`posting.ts`).
  *
- *  Read `state.ts` (what a room is), then `posting.ts`, `answering.ts`, `threads.ts`, `polls.ts`, `membership.ts`, `reading.ts`, `unread.ts`, `restoring.ts`. */
+ *  Read `state.ts` (what a room is), then `posting.ts`, `answering.ts`, `threads.ts`, `polls.ts`, `membership.ts`,
+ *  `reading.ts`, `unread.ts`, `restoring.ts`. */
 import { roomCommands, type CommandOf, type RoomMessage, type RoomSignal } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
 import { publish, refuse, reply, type Behavior, type Effect, type Signal, type Turn } from "../behavior.ts";

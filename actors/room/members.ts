@@ -7,7 +7,8 @@ import {
   type Visibility,
 } from "../../protocols/index.ts";
 
-/** A member as the room keeps it. `own` counts the member's messages after the read marker, and restored ones: they are not unread. */
+/** A member as the room keeps it. `own` counts the member's messages after the read marker, and restored ones: they are
+ *  not unread. */
 export interface Member extends RoomMember {
   readonly own: number;
   /** Of the answers that were posted into threads only: how many there were up to the read marker. */
@@ -20,8 +21,8 @@ export interface Member extends RoomMember {
   readonly invited: boolean;
 }
 
-/** Values by the name of a member, in buckets by the hash of the name. A change copies one bucket, not thousands of entries: in
- *  a large room every post and every read marker changes one. Plain data, so that it can be snapshotted. */
+/** Values by the name of a member, in buckets by the hash of the name. A change copies one bucket, not thousands of
+ *  entries: in a large room every post and every read marker changes one. Plain data, so that it can be snapshotted. */
 export interface Table<Value> {
   readonly size: number;
   readonly buckets: readonly Readonly<Record<string, Value>>[];

@@ -63,7 +63,8 @@ const listing = (room: Pick<Room, "visibility" | "title" | "topic">, turn: Turn)
       ]
     : [];
 
-/** Tag of the question whether the creator's list has a place, and then, for a direct room, whether there is anybody to talk to. */
+/** Tag of the question whether the creator's list has a place, and then, for a direct room, whether there is anybody to
+ *  talk to. */
 export interface CreateTag {
   readonly type: "create";
   readonly asked: "creator" | "other";
@@ -83,7 +84,8 @@ function wanted(user: Sender, tag: CreateTag, turn: Turn): Effects[number] {
   return { type: "ask", to: user as Mail["to"], message, tag, timeoutMs: limits.roomWantedTimeoutMs };
 }
 
-/** The creator's list has a place, or is full. A creator that cannot be asked now gets the room and hears of it later. */
+/** The creator's list has a place, or is full. A creator that cannot be asked now gets the room and hears of it
+ *  later. */
 export function onWantedAnswered(room: RoomState, tag: CreateTag, result: Result<unknown>, here: Turn): Effects {
   const { command, from, to, asked } = tag;
   const code = result.ok ? undefined : result.error.code;
@@ -237,7 +239,8 @@ export function depart(room: Room, turn: Turn): Effects {
   return [...happen(room, turn, lostEvents(room, turn.from, turn.from, turn.nowMs)), reply({})];
 }
 
-/** The sender goes; agents of theirs go with them. A direct room cannot be left. Errors: LAST_OWNER, NOT_FOUND, FORBIDDEN. */
+/** The sender goes; agents of theirs go with them. A direct room cannot be left. Errors: LAST_OWNER, NOT_FOUND,
+ *  FORBIDDEN. */
 export function leave(room: Room, { successor }: Of<"leave">, turn: Turn): Effects {
   if (room.visibility === "direct") return [refuse("FORBIDDEN", { reason: "a direct room cannot be left" })];
   const isOwner = roleOf(room, turn.from) === "owner";
@@ -388,9 +391,9 @@ export function rename(room: Room, command: Of<"setTitle"> | Of<"setTopic">, tur
   return change(room, turn, [event], listing(now, turn));
 }
 
-/** What could not be delivered, for good. Somebody invited who does not exist, or whose list is full, goes again; so does
- *  an agent that was deleted. A person who came by themselves exists: the gateway has seen them. A mention that its
- *  agent did not take is refused in the room. */
+/** What could not be delivered, for good. Somebody invited who does not exist, or whose list is full, goes again; so
+ *  does an agent that was deleted. A person who came by themselves exists: the gateway has seen them. A mention that
+ *  its agent did not take is refused in the room. */
 export function undeliverable(
   room: Room,
   { to, message }: OutboxEntry,

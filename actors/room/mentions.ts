@@ -68,7 +68,8 @@ export const saidIn = (message: RoomMessage, root: RoomMessage | undefined): Pos
   ...(root && { root: { ...root, replies: { count: (root.replies?.count ?? 0) + 1, lastAtMs: message.atMs } } }),
 });
 
-/** Only people summon agents: agents that summon each other would talk for ever. `refusals` are of those for whom too much waits. */
+/** Only people summon agents: agents that summon each other would talk for ever. `refusals` are of those for whom too
+ *  much waits. */
 export function summons(
   room: Room,
   message: RoomMessage,

@@ -1,4 +1,5 @@
-/** What happens to polls: voted in, closed, read. They are asked by a message (`posting.ts`); votes are kept in `votes.ts`.
+/** What happens to polls: voted in, closed, read. They are asked by a message (`posting.ts`); votes are kept in
+ *  `votes.ts`.
  *
  *  Invariant: the counts in an open poll's message are the counts of its votes. */
 import {

@@ -23,8 +23,8 @@ type Command = CommandOf<typeof roomCommands>;
 type Post = Extract<Command, { type: "post" }>;
 type Edit = Extract<Command, { type: "edit" }>;
 
-/** A post in a thread. `answers` is the message that an agent answers; the thread's first one may be another. `asked`: that one is shown in
- *  its thread only. */
+/** A post in a thread. `answers` is the message that an agent answers; the thread's first one may be another. `asked`:
+ *  that one is shown in its thread only. */
 type Reply = Post & { readonly replyTo: number; readonly answers?: number; readonly asked?: "inThread" };
 /** The answer of an agent that was removed meanwhile. */
 type Late = { readonly type: "late"; readonly generation: string };
@@ -146,8 +146,8 @@ export function onMessage(room: Room, command: Targeted, seq: number, turn: Turn
   return [{ type: "read", range: { from: messageKey(seq), to: messageKey(seq + 1), limit: 1 }, tag }];
 }
 
-/** The read message arrived. Memory knows better if the message changed meanwhile; if more changed than memory holds, the
- *  record may be old and is read again. */
+/** The read message arrived. Memory knows better if the message changed meanwhile; if more changed than memory holds,
+ *  the record may be old and is read again. */
 export function onMessageRead(room: Room, tag: MessageTag, message: RoomMessage | undefined, here: Turn): Effects {
   const turn: Turn = { ...here, from: tag.from, ...(tag.to && { replyTo: tag.to }) };
   const maybeOld = room.changes - tag.changes > limits.roomChangedMessages;

@@ -41,7 +41,8 @@ export interface HistoryTag extends Stretch {
   readonly asker: ReplyTo | undefined;
 }
 
-/** A page of messages: around one, forward from `after`, else backward from `before` or the end; always answered oldest first. */
+/** A page of messages: around one, forward from `after`, else backward from `before` or the end; always answered oldest
+ *  first. */
 export function history(room: Room, command: History, turn: Turn): Effects {
   const { thread, around } = command;
   if (around !== undefined && (command.before ?? command.after) !== undefined)

@@ -1,4 +1,5 @@
-/** Messages that a backup brings back: new entries at the end, each marked with what it was. A position that was given out stays what it is.
+/** Messages that a backup brings back: new entries at the end, each marked with what it was. A position that was given
+ *  out stays what it is.
  *
  *      node ── remake ──► the room is there again, when it was gone
  *           ── entries ─► what lives at the old positions, and what was brought back of them before
@@ -79,7 +80,8 @@ export function entries({ of, from, to, limit }: Of<"entries">, turn: Turn): Eff
   return [{ type: "read", range: { from: keyOf(from), to: keyOf(to), limit: limit + 1 }, tag }];
 }
 
-/** Adds what a recall brings and has not brought yet; `root` is the message that all of it answers. Errors: LIMIT_REACHED, BAD_REQUEST. */
+/** Adds what a recall brings and has not brought yet; `root` is the message that all of it answers. Errors:
+ *  LIMIT_REACHED, BAD_REQUEST. */
 export function restore(room: Room, command: Of<"restore">, root: RoomMessage | undefined, turn: Turn): Effects {
   const { recall, snapshot, backupAtMs, messages } = command;
   const known = room.recalls?.find(({ id }) => id === recall);

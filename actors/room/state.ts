@@ -137,7 +137,8 @@ export const messageKey = (seq: number): string => `message/${padded(seq)}`;
 /** Record key of a message in a thread; the root stands in its own thread once it has an answer. */
 export const threadKey = (root: number, seq: number): string => `thread/${padded(root)}/${padded(seq)}`;
 
-/** Record key of a message that came back, by the position that it had; without `seq` the beginning of all that had it. */
+/** Record key of a message that came back, by the position that it had; without `seq` the beginning of all that had
+ *  it. */
 export const restoredKey = (was: number, seq?: number): string =>
   `restored/${padded(was)}${seq === undefined ? "" : `/${padded(seq)}`}`;
 
@@ -351,7 +352,8 @@ const withoutMentions = (room: Room, { seq, mentions = [] }: RoomMessage): Membe
       });
     }, room.members);
 
-/** Whether a message is none for this member to read: their own, or restored. Those that are in threads only are counted apart. */
+/** Whether a message is none for this member to read: their own, or restored. Those that are in threads only are
+ *  counted apart. */
 export const isOwn = ({ author, restored, threadOnly }: RoomMessage, principal: string): boolean =>
   threadOnly !== true && (author === principal || restored !== undefined);
 

@@ -1,10 +1,11 @@
 /** Threads that were written in lately, and their followers: people who began one, wrote in it, or are mentioned in it.
  *
- *  A thread's messages are messages of the room. What stands here is what a reader of the room needs to know of them: how many there are,
- *  which is the newest, and what is unread. A person who reads a thread older than these counts it as read.
+ *  A thread's messages are messages of the room. What stands here is what a reader of the room needs to know of them:
+ *  how many there are, which is the newest, and what is unread. A person who reads a thread older than these counts it
+ *  as read.
  *
- *  Invariant: `quiet` counts the answers that are in the thread only, and each reader's `read` is what it was at the reader's marker. So what
- *  is unread is a difference, and nothing counts it up and down. */
+ *  Invariant: `quiet` counts the answers that are in the thread only, and each reader's `read` is what it was at the
+ *  reader's marker. So what is unread is a difference, and nothing counts it up and down. */
 import { cut, type RoomMessage, type RoomThread, type ThreadUnread } from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
 
@@ -64,8 +65,8 @@ export function withAnswer(threads: Threads, root: RoomMessage, message: RoomMes
   return [...others, thread].slice(-limits.roomThreadsKept);
 }
 
-/** The threads after an answer was changed or deleted: what is shown of it is what it says now, and whom it mentions is told. `behind`: so
- *  many quiet ones there are from it on. */
+/** The threads after an answer was changed or deleted: what is shown of it is what it says now, and whom it mentions is
+ *  told. `behind`: so many quiet ones there are from it on. */
 export function withChanged(threads: Threads, message: RoomMessage, behind: number): Threads {
   if (message.replyTo === undefined) return threads;
   return threads?.map((thread) => {

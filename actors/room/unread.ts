@@ -3,9 +3,9 @@
  *      1 … ● readSeq … ○ ○ · ○ · ○ messageSeq       ○ unread: of others, and a line of the room
  *                                                   · not: the member's own, restored, or in its thread only
  *
- *  What is unread is computed: all messages behind the marker without those that do not count. How many these are is known for each member
- *  (`own`) and for the room (`quiet`). Where the marker moves among messages that are not in memory, the records between are read and
- *  counted, so a marker may go far back and the count stays right. */
+ *  What is unread is computed: all messages behind the marker without those that do not count. How many these are is
+ *  known for each member (`own`) and for the room (`quiet`). Where the marker moves among messages that are not in
+ *  memory, the records between are read and counted, so a marker may go far back and the count stays right. */
 import type { ActorId, CommandOf, RoomMessage, RoomRead, RoomUnread, roomCommands } from "../../protocols/index.ts";
 import { persist, refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
@@ -30,8 +30,8 @@ export interface CountTag {
   readonly to: ReplyTo | undefined;
 }
 
-/** Moves the sender's read marker forward, of the room or of a thread; back it does not go. Other members do not hear of it: in a busy
- *  room there is a marker for every reader of every message. The reader does, on every device. */
+/** Moves the sender's read marker forward, of the room or of a thread; back it does not go. Other members do not hear
+ *  of it: in a busy room there is a marker for every reader of every message. The reader does, on every device. */
 export function markRead(room: Room, { seq, thread }: MarkRead, turn: Turn): Effects {
   if (seq > room.messageSeq) return [refuse("BAD_REQUEST", { field: "seq", messageSeq: room.messageSeq })];
   if (thread !== undefined) return markThread(room, thread, seq, turn);

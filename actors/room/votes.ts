@@ -1,6 +1,6 @@
-/** The votes of polls that are open. The counts stand in the poll's message; who has voted for what is kept here, so that a vote
- *  can be changed, until the poll is closed. A person who leaves the room keeps the vote, and so has no second one
- *  after coming back. */
+/** The votes of polls that are open. The counts stand in the poll's message; who has voted for what is kept here, so
+ *  that a vote can be changed, until the poll is closed. A person who leaves the room keeps the vote, and so has no
+ *  second one after coming back. */
 import type { RoomEvent } from "../../protocols/index.ts";
 import { emptyTable, entryOf, withEntry, withoutEntry, type Table } from "./members.ts";
 

@@ -1,15 +1,17 @@
-/** A shard-holder, `shard-holder/GROUP.INDEX`: which shards lie at the node that owns it, of which stripes, for whom and how long.
+/** A shard-holder, `shard-holder/GROUP.INDEX`: which shards lie at the node that owns it, of which stripes, for whom
+ *  and how long.
  *
  *      hold ─► held ──(last reference ends)──► free ──grace──► trash ──time──► gone
  *                ▲                              │                │
  *                └──────────────── hold ────────┴────────────────┘
  *
- *  Each `hold` and `release` has the number of its operation, which rises: who let go of a stripe is remembered with it for a while, so that
- *  an upload or a letter of an operation before that, which comes late, brings nothing back.
+ *  Each `hold` and `release` has the number of its operation, which rises: who let go of a stripe is remembered with it
+ *  for a while, so that an upload or a letter of an operation before that, which comes late, brings nothing back.
  *
- *  The bytes are the business of that node (`node/shards`): it says what it has, and what it has not. The inventory grows, so it is
- *  records; a command on a stripe reads its record first and decides when that has come. The state has the stripes that changed last:
- *  a record that may be older than the state is read again. docs/decisions/0048-groups-of-holders.md has the invariants.
+ *  The bytes are the business of that node (`node/shards`): it says what it has, and what it has not. The inventory
+ *  grows, so it is records; a command on a stripe reads its record first and decides when that has come. The state has
+ *  the stripes that changed last: a record that may be older than the state is read again.
+ *  docs/decisions/0048-groups-of-holders.md has the invariants.
  *
  *  Read `state.ts`. */
 import {
@@ -140,7 +142,7 @@ function decide(state: HolderState, message: Incoming | Signal, turn: HolderTurn
 
 const unique = (names: readonly string[]): readonly string[] => [...new Set(names)];
 
-// --- commands on stripes, whose records are read one after the other ---------------------------------------------------
+// --- commands on stripes, whose records are read one after the other -------------------------------------------------
 
 /** A command whose stripes are looked up: those that are left, the next one first. */
 interface Walk {
@@ -215,7 +217,7 @@ function marked(command: Of<"lost" | "found">, held: HeldShard, nowMs: number): 
     : { ...rest, lost: { why, sinceMs: lost?.sinceMs ?? nowMs } };
 }
 
-// --- holding and releasing ---------------------------------------------------------------------------------------------
+// --- holding and releasing -------------------------------------------------------------------------------------------
 
 /** The refusal of a shard that cannot be this holder's. */
 function holdFault({ stripe, shard }: Of<"hold">, turn: HolderTurn): Effects | undefined {
@@ -365,14 +367,14 @@ const sameReferences = (one: readonly ShardReference[], other: readonly ShardRef
     ),
   );
 
-// --- where the bytes are -----------------------------------------------------------------------------------------------
+// --- where the bytes are ---------------------------------------------------------------------------------------------
 
 function report({ at }: HolderState, { node, missing }: Of<"report">, { nowMs }: HolderTurn): Effects {
   if (at?.node === node && at.missing === missing) return [reply({})];
   return [persist({ type: "reported", at: { node, missing, sinceMs: nowMs } }), reply({})];
 }
 
-// --- collection --------------------------------------------------------------------------------------------------------
+// --- collection ------------------------------------------------------------------------------------------------------
 
 /** What lies further ahead than it may is looked at first, one sort of records after the other. */
 interface AheadTag {
@@ -504,7 +506,7 @@ function forget(state: HolderState, tag: CollectTag, records: readonly ActorReco
   return stripes.length > 0 ? [persist(change), answer] : [answer];
 }
 
-// --- pages -------------------------------------------------------------------------------------------------------------
+// --- pages -----------------------------------------------------------------------------------------------------------
 
 interface ListTag {
   readonly type: "list";

@@ -89,18 +89,21 @@ export const briefOf = (held: HeldShard): Brief => ({
   ...(held.freeFromMs !== undefined && { freeFromMs: held.freeFromMs }),
 });
 
-/** Whether a reference is over. One that ends later than it was to last was begun while this holder's clock was ahead. */
+/** Whether a reference is over. One that ends later than it was to last was begun while this holder's clock was
+ *  ahead. */
 export const isOver = ({ expiresAtMs, lifeMs = wireLimits.shardGraceMsMax }: ShardReference, nowMs: number): boolean =>
   expiresAtMs !== undefined && !holdsAt(nowMs, expiresAtMs, lifeMs);
 
-/** From when on nobody refers to a stripe, without references from `sinceMs` on. Undefined: somebody does without an end. */
+/** From when on nobody refers to a stripe, without references from `sinceMs` on. Undefined: somebody does without an
+ *  end. */
 export function freeFrom(references: readonly ShardReference[], sinceMs: number): number | undefined {
   if (references.length === 0) return sinceMs;
   const last = Math.max(...references.map(({ expiresAtMs }) => expiresAtMs ?? Infinity));
   return last === Infinity ? undefined : last;
 }
 
-/** Whether what a read says of a stripe may be older than the state: the stripe changed after there had been `changes`. */
+/** Whether what a read says of a stripe may be older than the state: the stripe changed after there had been
+ *  `changes`. */
 export function isOld({ changes, changed }: HolderState, since: number, stripe: string): boolean {
   const more = changes - since;
   return more > changed.length || (more > 0 && changed.slice(-more).includes(stripe));
@@ -169,8 +172,9 @@ export const dueRange = (prefix: "free" | "trash" | "released", untilMs: number)
   to: timeKey(prefix, Math.max(0, untilMs + 1)),
 });
 
-/** The keys of records whose time lies further ahead than their rule allows: of a shard that becomes free, later than what is usual; of what
- *  has happened, at all. A clock that was ahead may have said so. The furthest one comes first; `before`: where the last page ended. */
+/** The keys of records whose time lies further ahead than their rule allows: of a shard that becomes free, later than
+ *  what is usual; of what has happened, at all. A clock that was ahead may have said so. The furthest one comes first;
+ *  `before`: where the last page ended. */
 export const aheadRange = (prefix: "free" | "trash" | "released", nowMs: number, before = `${prefix}0`) => ({
   from: timeKey(prefix, nowMs + clocksApartMs + (prefix === "free" ? limits.shardLifeUsualMs : 0)),
   to: before,

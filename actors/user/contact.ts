@@ -1,4 +1,5 @@
-/** The mail address of an account: set by the person, confirmed by a link that came there, one account's alone (`claim`). */
+/** The mail address of an account: set by the person, confirmed by a link that came there, one account's alone
+ *  (`claim`). */
 import { unreachable, type CommandOf, type MailOf, type userCommands } from "../../protocols/index.ts";
 import { persist, refuse, reply, type Turn } from "../behavior.ts";
 import { dispatch, type Mail } from "../outbox.ts";

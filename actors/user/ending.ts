@@ -1,11 +1,13 @@
-/** How an account ends: a deletion that waits for its time and can be called off, the end of a guest's time, and what is left then.
+/** How an account ends: a deletion that waits for its time and can be called off, the end of a guest's time, and what
+ *  is left then.
  *
  *      account ──beginDeletion──► deletion waits ──its time──► erased: a name that nobody gets again
  *         ▲                            │
  *         └── the person signs in ─────┘ an admin calls it off
  *
- *  What the person wrote stays where it was read, under a name that leads to nobody. All else goes: what the person proved themselves with,
- *  sessions, keys, agents with their conversations, the mail address, the picture, the places in rooms. */
+ *  What the person wrote stays where it was read, under a name that leads to nobody. All else goes: what the person
+ *  proved themselves with, sessions, keys, agents with their conversations, the mail address, the picture, the places
+ *  in rooms. */
 import { unreachable, type AccountExport, type CommandOf, type userCommands } from "../../protocols/index.ts";
 import { persist, refuse, reply, type Turn } from "../behavior.ts";
 import { dispatch, fits, type Mail } from "../outbox.ts";
@@ -103,7 +105,8 @@ function stillWaits(
   return [persist({ type: "factorSet", set }), { type: "remind", id, dueMs: soonerMs }];
 }
 
-/** Everything that others keep of the person is taken back, and the account is gone. Undefined: there is no room to owe that now. */
+/** Everything that others keep of the person is taken back, and the account is gone. Undefined: there is no room to owe
+ *  that now. */
 function erase(state: UserState, account: Account, turn: Turn<UserNotes>): Effects | undefined {
   const mail: readonly Mail[] = [
     ...account.rooms.map((room): Mail => ({ to: `room/${room}`, message: { type: "depart" } })),

@@ -1,5 +1,6 @@
-/** What an account can be proven by beside its password: one-time codes, recovery codes, passkeys; resets of the password; suspension.
- *  The gateway has checked codes and signatures; what only one turn can say is said here: that a code was not used before. */
+/** What an account can be proven by beside its password: one-time codes, recovery codes, passkeys; resets of the
+ *  password; suspension. The gateway has checked codes and signatures; what only one turn can say is said here: that a
+ *  code was not used before. */
 import {
   firstFactors,
   hasSecond,

@@ -1,7 +1,7 @@
 /** A user: account, sessions, agents and the list of rooms.
  *
- *  Three sorts of senders come here, each with its own commands: the gateway, which has checked a password or code; other
- *  actors that report a fact (rooms, the role-manager); and the user. Everybody else is refused.
+ *  Three sorts of senders come here, each with its own commands: the gateway, which has checked a password or code;
+ *  other actors that report a fact (rooms, the role-manager); and the user. Everybody else is refused.
  *
  *  Read `state.ts`, then `own.ts`, `sessions.ts`, `contact.ts`, `ending.ts`, `profile.ts`, `agents.ts`,
  *  `rooms.ts`; `notes.ts` holds who waits for an answer. */

@@ -16,7 +16,8 @@ export interface RoomsRound {
 export interface UserNotes {
   readonly rounds: number;
   readonly round: RoomsRound | null;
-  /** Those who asked while a round was under way wait for the next one: an answer must not be older than its question. */
+  /** Those who asked while a round was under way wait for the next one: an answer must not be older than its
+   *  question. */
   readonly next: readonly ReplyTo[];
   /** Callers that wait for an agent to be created or deleted. */
   readonly forAgent: Readonly<Record<string, readonly ReplyTo[]>>;

@@ -158,8 +158,9 @@ export function personView(state: UserState, account: Account, nowMs: number): P
 /** What a gateway has checked that does not say what. */
 const passwordAlone = (nowMs: number): readonly Fact[] => [{ type: "password", atMs: nowMs }];
 
-/** Opens a session or key. What the cluster demands beyond the account's own factors is the gateway's to know. Expired ones go first, then the oldest session; a key is never dropped for another, because a
- *  program depends on it. Errors: SIGN_IN_UNFINISHED, LIMIT_REACHED, NAME_TAKEN (the id is in use). */
+/** Opens a session or key. What the cluster demands beyond the account's own factors is the gateway's to know. Expired
+ *  ones go first, then the oldest session; a key is never dropped for another, because a program depends on it. Errors:
+ *  SIGN_IN_UNFINISHED, LIMIT_REACHED, NAME_TAKEN (the id is in use). */
 export function openSession(
   state: UserState,
   account: Account,
@@ -232,7 +233,8 @@ export function authenticate(state: UserState, tokenHash: string, turn: Turn<Use
   );
 }
 
-/** The same of a session by its id: a gateway has verified a short-lived token that names it. Error: UNAUTHENTICATED. */
+/** The same of a session by its id: a gateway has verified a short-lived token that names it. Error:
+ *  UNAUTHENTICATED. */
 export function authenticateSession(state: UserState, id: string, turn: Turn<UserNotes>): Effects {
   return authenticated(
     state,
@@ -399,7 +401,8 @@ const vouched = (held: HeldIdentity, as: string | undefined, linkUsedAtMs?: numb
   }),
 ];
 
-/** Somebody comes in by it. Errors: NOT_FOUND; FORBIDDEN: the server was set anew by somebody who may not let this person in. */
+/** Somebody comes in by it. Errors: NOT_FOUND; FORBIDDEN: the server was set anew by somebody who may not let this
+ *  person in. */
 export function vouchIdentity(account: Account, message: Of<"vouchIdentity">, { nowMs }: Turn<UserNotes>): Effects {
   const held = account.identities?.find((one) => identityOf(one) === identityOf(message));
   if (held === undefined) return [refuse("NOT_FOUND")];

@@ -100,7 +100,8 @@ export interface Account {
   readonly endsAtMs?: number;
   readonly avatar?: Avatar;
   readonly notices?: readonly Notice[];
-  /** When somebody came in by what may have been made by somebody else: a link for the password, a server that was set since. */
+  /** When somebody came in by what may have been made by somebody else: a link for the password, a server that was set
+   *  since. */
   readonly linkUsedAtMs?: number;
   readonly sessions: readonly HeldSession[];
   readonly agents: readonly HeldAgent[];

@@ -1,11 +1,13 @@
-/** The watch over the whole cluster, `watch/cluster`: how far the audit was read, what was found, and who has taken note of it.
+/** The watch over the whole cluster, `watch/cluster`: how far the audit was read, what was found, and who has taken
+ *  note of it.
  *
  *      the watcher (node/watch) ─ take ─► its turn, cursors ─ rows ─► what detectors remember
  *                               └ advance: cursors, rows, findings ─► one append: nothing is read twice, nothing found is lost
  *      admins ─ alerts, acknowledge ─► open alerts in the state, acknowledged ones as records
  *
- *  It reads no audit itself: the watcher does, at the node that owns this actor's slot. What a watcher says counts only in its turn, so of two
- *  the later one's words count. docs/decisions/0083-watching-for-trouble.md has the invariants. */
+ *  It reads no audit itself: the watcher does, at the node that owns this actor's slot. What a watcher says counts only
+ *  in its turn, so of two the later one's words count. docs/decisions/0083-watching-for-trouble.md has the
+ *  invariants. */
 import {
   wireLimits,
   watchCommands,

@@ -1,5 +1,5 @@
-/** Which playbooks run for an alert, and which of their acts may be done: a pure function of the alert, the playbooks and what was done in the last
- *  hour. */
+/** Which playbooks run for an alert, and which of their acts may be done: a pure function of the alert, the playbooks
+ *  and what was done in the last hour. */
 import {
   alertSeverities,
   playbookActs,
@@ -44,8 +44,8 @@ const placeOf = (act: Playbook["acts"][number]): string | undefined => {
   return "role" in act ? `role ${act.role}` : act.to.slice(act.to.lastIndexOf("@"));
 };
 
-/** The runs that new alerts begin. Those that find no room, because so many wait, are counted. Invariant: of no act more are planned than its
- *  `perHourMax`, with those of the last hour. */
+/** The runs that new alerts begin. Those that find no room, because so many wait, are counted. Invariant: of no act
+ *  more are planned than its `perHourMax`, with those of the last hour. */
 export function runsOf(
   at: {
     readonly playbooks: readonly Playbook[];

@@ -1,5 +1,5 @@
-/** What the actor of the watch remembers: how far the audit was read, the alerts that nobody has acknowledged, and as records what detectors
- *  remember of each subject, and the alerts that somebody has. */
+/** What the actor of the watch remembers: how far the audit was read, the alerts that nobody has acknowledged, and as
+ *  records what detectors remember of each subject, and the alerts that somebody has. */
 import type { Alert, Finding, Playbook, PlaybookRun, WatchCursor, WatchRow } from "../../protocols/index.ts";
 import type { RecordOp, RecordRange } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
@@ -125,8 +125,8 @@ const cursorsWith = (
   ...Object.fromEntries(more.map(({ log, seq }) => [log, Math.max(seq, cursors[log] ?? 0)])),
 });
 
-/** The open alerts with what was found: a finding of an open alert's source and subject is counted there, another one is an alert of its own,
- *  and what is beyond the most that are kept open is counted in one. Pure. */
+/** The open alerts with what was found: a finding of an open alert's source and subject is counted there, another one
+ *  is an alert of its own, and what is beyond the most that are kept open is counted in one. Pure. */
 export function found(
   state: WatchState,
   findings: readonly Finding[],
@@ -190,7 +190,7 @@ function evidenceOf(before: readonly string[], more: readonly string[]): string[
   return all.length <= max ? all : [...all.slice(0, max / 2), ...all.slice(-max / 2)];
 }
 
-// --- records -------------------------------------------------------------------------------------------------------------
+// --- records ---------------------------------------------------------------------------------------------------------
 
 const padded = (id: string): string => id.padStart(16, "0");
 const runKey = (id: string): string => `run/${padded(id)}`;

@@ -123,7 +123,7 @@ export function createConversation(options: {
     screen.setPrompt(`${node}${place}> `);
   }
 
-  // --- where the person is ---------------------------------------------------------------------------------------------
+  // --- where the person is -------------------------------------------------------------------------------------------
 
   async function goTo(place: Place): Promise<Step> {
     visit?.leave();
@@ -189,7 +189,7 @@ export function createConversation(options: {
     return absent(step.failure, says.flat().join(" "));
   }
 
-  // --- what is asked there ---------------------------------------------------------------------------------------------
+  // --- what is asked there -------------------------------------------------------------------------------------------
 
   async function ask(asked: Request | Wrong): Promise<Step> {
     if ("wrong" in asked) return wrong(asked);

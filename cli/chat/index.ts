@@ -45,8 +45,8 @@ export async function chat(flags: ChatFlags, output: Output): Promise<number> {
   }
 }
 
-/** Resolves when the client is connected. What may pass is outlasted: on a terminal until the person has had enough of it, piped
- *  as long as one command would be. Errors: why no node has us. */
+/** Resolves when the client is connected. What may pass is outlasted: on a terminal until the person has had enough of
+ *  it, piped as long as one command would be. Errors: why no node has us. */
 function connected(client: Client, screen: Screen): Promise<void> {
   return new Promise((resolve, reject) => {
     const startMs = performance.now();

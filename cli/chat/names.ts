@@ -34,7 +34,8 @@ interface Meant {
   readonly isPart?: boolean;
 }
 
-/** Names as people see them, in a terminal: what is printed has the names of now, and what is typed calls people by them. */
+/** Names as people see them, in a terminal: what is printed has the names of now, and what is typed calls people by
+ *  them. */
 export class Names implements Callers {
   readonly #people: People;
   /** Programs read accounts. */
@@ -103,8 +104,8 @@ export class Names implements Callers {
     return blocks === undefined ? text : withNames(text, blocks, { mentions, members: {}, nameFor: this.who });
   };
 
-  /** The text that is sent for what was typed to these: accounts in the places of names. `several`: names that more than one of them has, which
-   *  call nobody. */
+  /** The text that is sent for what was typed to these: accounts in the places of names. `several`: names that more
+   *  than one of them has, which call nobody. */
   async sent(
     text: string,
     members: readonly string[],

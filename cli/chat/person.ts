@@ -15,7 +15,8 @@ export function namesPerson({ name, rest }: Command): boolean {
   return ofPeople.has(name) && rest !== "" && !isAgent;
 }
 
-/** The line with an account in the place of the name that somebody shows. A name that nobody has, or several, is wrong. */
+/** The line with an account in the place of the name that somebody shows. A name that nobody has, or several, is
+ *  wrong. */
 export async function withAccount(line: Command, names: Pick<Names, "meant">): Promise<Command | Wrong> {
   const { name, rest } = line;
   const { accounts, like, isPart } = await names.meant(rest);

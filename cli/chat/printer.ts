@@ -2,7 +2,8 @@ import { paint } from "../output.ts";
 import { jsonLine } from "../printable.ts";
 import type { Screen } from "./screen.ts";
 
-/** Prints for a person, or with --json for a program: then each entry is one line, and remarks have no place between them. */
+/** Prints for a person, or with --json for a program: then each entry is one line, and remarks have no place between
+ *  them. */
 export interface Printer {
   readonly color: boolean;
   readonly dim: (text: string) => string;

@@ -10,7 +10,8 @@ export interface Screen {
   readonly interactive: boolean;
   readonly color: boolean;
   print(text: string): void;
-  /** Shows how far an answer is, and the end of its draft, above the prompt; undefined takes it away. Nothing happens when piped. */
+  /** Shows how far an answer is, and the end of its draft, above the prompt; undefined takes it away. Nothing happens
+   *  when piped. */
   showDraft(says: string, text: string | undefined): void;
   /** On a terminal: asked at Ctrl-C. True: it did something, and the chat goes on. */
   onInterrupt(handle: () => boolean): void;

@@ -40,7 +40,8 @@ export interface KeptSession extends SavedSession {
   readonly keptFor: string;
 }
 
-/** A session in the cluster: one kept from last time, or a new one after asking. Errors: those of sign-in and sign-up. */
+/** A session in the cluster: one kept from last time, or a new one after asking. Errors: those of sign-in and
+ *  sign-up. */
 export async function signIn(options: SignInOptions, screen: Screen): Promise<KeptSession> {
   for (const url of options.signUp ? [] : options.urls) {
     const saved = await savedSession(url, Date.now());

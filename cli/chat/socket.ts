@@ -8,8 +8,8 @@ import { lookupHere } from "../here.ts";
 import { plexusMark, readAnswer, stranger } from "../../protocols/plexus-answer.ts";
 import { cliLimits } from "../limits.ts";
 
-/** The ports of a client on `ws`: unlike the WebSocket that Node has built in, it shows what a node answers instead of the
- *  upgrade, and so why it does not have us. */
+/** The ports of a client on `ws`: unlike the WebSocket that Node has built in, it shows what a node answers instead of
+ *  the upgrade, and so why it does not have us. */
 export function terminalPorts(token: string): ClientPorts {
   return {
     ...standardPorts({ token }),

@@ -38,7 +38,8 @@ import {
   type Look,
 } from "./view.ts";
 
-/** One stay in a room or with an agent: it is followed from `enter` to `leave`, and everything of it is printed once. */
+/** One stay in a room or with an agent: it is followed from `enter` to `leave`, and everything of it is printed
+ *  once. */
 export class Visit implements Here {
   readonly place: Place;
   readonly #user: string;
@@ -291,10 +292,10 @@ export class Visit implements Here {
       });
   }
 
-  // --- what is shown ---------------------------------------------------------------------------------------------------
+  // --- what is shown -------------------------------------------------------------------------------------------------
 
-  /** What a state shows: where it was loaded anew, all that came since; at first its end to a person, and nothing to a pipe, whose
-   *  reader has asked for what comes from now on (`/history` is for the rest). */
+  /** What a state shows: where it was loaded anew, all that came since; at first its end to a person, and nothing to a
+   *  pipe, whose reader has asked for what comes from now on (`/history` is for the rest). */
   #unseen<Entry>(entries: readonly Entry[], number: (entry: Entry) => number): readonly Entry[] {
     const shown = this.#newest;
     this.#newest = Math.max(shown ?? 0, ...entries.map(number));
@@ -432,7 +433,8 @@ export class Visit implements Here {
     else this.#owe(-1);
   }
 
-  /** Why models cannot be used, below an answer that failed. The node tells it to those who may see the cluster, and to nobody else. */
+  /** Why models cannot be used, below an answer that failed. The node tells it to those who may see the cluster, and to
+   *  nobody else. */
   async #showCauses(): Promise<void> {
     const answer = await this.#models();
     if (!answer.ok) return;

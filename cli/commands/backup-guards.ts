@@ -1,4 +1,5 @@
-/** `plexus backup requests`, `approve`, `decline`, `holds`, `hold` and `lift`: what guards backups beside permissions. */
+/** `plexus backup requests`, `approve`, `decline`, `holds`, `hold` and `lift`: what guards backups beside
+ *  permissions. */
 import type { Command } from "commander";
 import { failure, PlexusError } from "../../protocols/errors.ts";
 import { adminCommands, wholeNumber, type AdminOptions } from "../options.ts";

@@ -1,6 +1,6 @@
-/** What `plexus` can be told: one row per command, and one file that says what its flags are called and what runs. A command's
- *  file is loaded when it is typed, and what does its work when it runs: on a busy machine what is loaded for nothing is most
- *  of what a command costs. */
+/** What `plexus` can be told: one row per command, and one file that says what its flags are called and what runs. A
+ *  command's file is loaded when it is typed, and what does its work when it runs: on a busy machine what is loaded for
+ *  nothing is most of what a command costs. */
 import type { Command } from "commander";
 import type { Output } from "../output.ts";
 

@@ -4,9 +4,10 @@
  *      guide.ts     what a person is told                          (pure)
  *      children.ts  the processes: started, watched, ended
  *
- *  The first node starts alone with the directory, which is on all three when they are there; each other one joins with an invitation of its own, as it would on
- *  another machine. Then an account, a room and an agent are made over the API, as a person would. A node that ends is
- *  reported and not started again: seeing what goes on without it is the point. */
+ *  The first node starts alone with the directory, which is on all three when they are there; each other one joins with
+ *  an invitation of its own, as it would on another machine. Then an account, a room and an agent are made over the
+ *  API, as a person would. A node that ends is reported and not started again: seeing what goes on without it is the
+ *  point. */
 import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -217,7 +218,8 @@ async function furnish(
   }
 }
 
-/** Asks until it is answered or refused for good: in the first moments of a cluster slots are still finding their place. */
+/** Asks until it is answered or refused for good: in the first moments of a cluster slots are still finding their
+ *  place. */
 async function persistently<T>(ask: () => Promise<Result<T>>, deadlineMs: number): Promise<Result<T>> {
   for (;;) {
     const answer = await ask();

@@ -26,8 +26,8 @@ export interface DemoPlan {
   readonly agent: string;
 }
 
-/** All are managers, so that the directory is on all three and any of them may die. Two hold rooms and run the model, so that either
- *  can die and people and agents go on. */
+/** All are managers, so that the directory is on all three and any of them may die. Two hold rooms and run the model,
+ *  so that either can die and people and agents go on. */
 const cast: readonly Pick<DemoNode, "name" | "roles" | "says">[] = [
   { name: "node-a", roles: ["manager", "gateway"], says: "keeps the directory with the others; holds no rooms" },
   {

@@ -4,9 +4,10 @@
  *                                       │ node:fs, process, …
  *                                       └─► machine/: there is no file, no environment, no other node
  *
- *  `web/commands.ts` bundles it, and puts a module of `machine/` in the place of each module of Node and of each file of `cli/` that speaks to a machine. So a
- *  command can do here what its person can do by requests, under the permissions, proofs and entries of the audit that those have, and nothing else: there is
- *  nothing else in a page. What is not listed there does not get bundled, or breaks the build. */
+ *  `web/commands.ts` bundles it, and puts a module of `machine/` in the place of each module of Node and of each file
+ *  of `cli/` that speaks to a machine. So a command can do here what its person can do by requests, under the
+ *  permissions, proofs and entries of the audit that those have, and nothing else: there is nothing else in a page.
+ *  What is not listed there does not get bundled, or breaks the build. */
 import { CommanderError } from "commander";
 import { failure, PlexusError } from "../../protocols/errors.ts";
 import { exitCodes, reportFailure, type Output } from "../output.ts";

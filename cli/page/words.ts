@@ -1,4 +1,5 @@
-/** A line of the terminal in a page as words. There is no shell: quotes and backslashes hold words together, and nothing is ever expanded. */
+/** A line of the terminal in a page as words. There is no shell: quotes and backslashes hold words together, and
+ *  nothing is ever expanded. */
 import { failure, refused, ok, type Result } from "../../protocols/errors.ts";
 
 /** Signs by which a shell would do more than call one command, where they are not quoted. */

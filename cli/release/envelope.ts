@@ -44,8 +44,8 @@ export function sealEnvelope(body: Uint8Array, key: KeyObject): Envelope {
   };
 }
 
-/** The document in an envelope; undefined where no signature is this key's, or it is of another type. The name of a key in the envelope
- *  counts for nothing: it is not signed. */
+/** The document in an envelope; undefined where no signature is this key's, or it is of another type. The name of a key
+ *  in the envelope counts for nothing: it is not signed. */
 export function openEnvelope(text: string, key: KeyObject): Buffer | undefined {
   let envelope: Partial<Envelope>;
   try {

@@ -28,8 +28,9 @@ export async function filesBelow(folder: string, skip: (path: string) => boolean
   return found.toSorted();
 }
 
-/** The digest of an installed package: all its files, without packages that lie in it. Go's `dirhash.Hash1`: the SHA-256 of a list with one
- *  line a file, its SHA-256 and its name. A link counts as a file that has its target as text. */
+/** The digest of an installed package: all its files, without packages that lie in it. Go's `dirhash.Hash1`: the
+ *  SHA-256 of a list with one line a file, its SHA-256 and its name. A link counts as a file that has its target as
+ *  text. */
 export async function digestOfPackage(folder: string): Promise<Subject["digest"]> {
   const list = createHash("sha256");
   for (const path of await filesBelow(folder, (below) => /(?:^|\/)node_modules$/.test(below))) {
@@ -44,7 +45,8 @@ export async function digestOfPackage(folder: string): Promise<Subject["digest"]
   return { dirHash: list.digest("hex") };
 }
 
-/** Folders of an installation that no release ships: packages are digests of their own, the rest is made where it runs. */
+/** Folders of an installation that no release ships: packages are digests of their own, the rest is made where it
+ *  runs. */
 const unshipped = new Set(["node_modules", ".git", "coverage", ".plexus", "dist"]);
 
 /** Whether a path of an installation is part of what a release ships. */
@@ -53,7 +55,8 @@ export const isShipped = (path: string): boolean => {
   return !unshipped.has(first) && !(first === "client" && second === "dist") && !path.endsWith(".log");
 };
 
-/** All installed packages below a folder, by their paths from it: `node_modules/a`, `node_modules/@b/c/node_modules/d`. */
+/** All installed packages below a folder, by their paths from it: `node_modules/a`,
+ *  `node_modules/@b/c/node_modules/d`. */
 export async function packagesBelow(folder: string): Promise<readonly string[]> {
   const found: string[] = [];
   const walk = async (below: string): Promise<void> => {

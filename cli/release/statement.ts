@@ -1,7 +1,8 @@
 /** A thing that a statement is about. */
 export interface Subject {
   readonly name: string;
-  /** `sha256` of a file; `dirHash` of a folder: the directory hash of Go's modules, in hex. Both are of in-toto's list. */
+  /** `sha256` of a file; `dirHash` of a folder: the directory hash of Go's modules, in hex. Both are of in-toto's
+   *  list. */
   readonly digest: { readonly sha256: string } | { readonly dirHash: string };
 }
 
@@ -23,8 +24,8 @@ interface Statement {
 const statementType = "https://in-toto.io/Statement/v1";
 const predicateType = "https://slsa.dev/provenance/v1";
 
-/** What is signed: in-toto's Statement v1 about these things, with a provenance in the shape of SLSA 1. It has no time of day, so that
- *  the same commit gives the same bytes. */
+/** What is signed: in-toto's Statement v1 about these things, with a provenance in the shape of SLSA 1. It has no time
+ *  of day, so that the same commit gives the same bytes. */
 export function statementOf(subjects: readonly Subject[], { version, commit, nodeVersion }: Provenance): Buffer {
   const statement: Statement = {
     _type: statementType,

@@ -42,9 +42,10 @@ function subjectsBy(text: string, key: KeyObject): ReadonlyMap<string, Subject["
 const sameDigest = (one: Subject["digest"], other: Subject["digest"]): boolean =>
   JSON.stringify(one) === JSON.stringify(other);
 
-/** Compares what lies in the folder of an installation with the manifest of its release. `key`: the key that must have signed it; absent,
- *  the one that came with the release. A package that is not there is one that this platform, or running alone, does not need. One that the
- *  manifest does not have and the lock file has is one of another platform, which npm compared with the lock file when it was installed. */
+/** Compares what lies in the folder of an installation with the manifest of its release. `key`: the key that must have
+ *  signed it; absent, the one that came with the release. A package that is not there is one that this platform, or
+ *  running alone, does not need. One that the manifest does not have and the lock file has is one of another platform,
+ *  which npm compared with the lock file when it was installed. */
 export async function verifyFolder(folder: string, key?: KeyObject): Promise<Verdict> {
   const manifest = await readOptional(join(folder, releasePaths.manifest));
   if (manifest === undefined)

@@ -2,10 +2,10 @@
  *
  *      PLEXUS_KEY=plxk_… node dice.ts --url http://127.0.0.1:7070 --room lobby
  *
- *  It answers each message once, whatever happens to the node or to itself. A node that restarts costs it nothing: the library
- *  comes back and goes on after the last event. When the bot itself is restarted, the file has the position up to which it has
- *  answered. A message that was answered, but whose position did not reach the file, is answered again under the same operation id,
- *  and the node makes no second message of it. */
+ *  It answers each message once, whatever happens to the node or to itself. A node that restarts costs it nothing: the
+ *  library comes back and goes on after the last event. When the bot itself is restarted, the file has the position up
+ *  to which it has answered. A message that was answered, but whose position did not reach the file, is answered again
+ *  under the same operation id, and the node makes no second message of it. */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { connect, type Streams } from "plexus-client";

@@ -151,8 +151,8 @@ export class AuditBook {
     return rows.map(([, value]) => JSON.parse(textOf(value)) as AuditHead);
   }
 
-  /** Adds lines that continue a log; on the disk when it resolves. What does not continue it is told, and nothing is added. Heads among the
-   *  lines must say what they come to. Only one call at a time for a log. */
+  /** Adds lines that continue a log; on the disk when it resolves. What does not continue it is told, and nothing is
+   *  added. Heads among the lines must say what they come to. Only one call at a time for a log. */
   async append(
     log: string,
     lines: readonly string[],
@@ -195,8 +195,8 @@ export class AuditBook {
     return undefined;
   }
 
-  /** Keeps a head of a log that is here, which was compared with its entries. The newest stays, and one of each day: up to there it can be
-   *  removed what is older. */
+  /** Keeps a head of a log that is here, which was compared with its entries. The newest stays, and one of each day: up
+   *  to there it can be removed what is older. */
   async addHead(head: AuditHead): Promise<void> {
     const { log } = head;
     const newest = this.#logs.get(log)?.head;

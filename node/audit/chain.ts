@@ -168,7 +168,8 @@ export const stateOfHead = ({ seq, hash, peaks, atMs }: AuditHead): ChainState =
 
 const isHash = (said: unknown): said is string => typeof said === "string" && /^[0-9a-f]{64}$/.test(said);
 
-/** Whether what somebody says is a head could be one: its root is that of its peaks, of which it has as many as a log of that length. */
+/** Whether what somebody says is a head could be one: its root is that of its peaks, of which it has as many as a log
+ *  of that length. */
 export function isHeadSound(said: unknown): said is AuditHead {
   const { log, seq, hash, peaks, root, atMs, peer, signature } = (said ?? {}) as Partial<
     Record<keyof AuditHead, unknown>

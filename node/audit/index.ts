@@ -1,5 +1,5 @@
-/** The audit of a node: an append-only log of every act that matters for security, which cannot be altered, shortened or reordered without being
- *  found. docs/decisions/0073-audit.md says why it is as it is.
+/** The audit of a node: an append-only log of every act that matters for security, which cannot be altered, shortened
+ *  or reordered without being found. docs/decisions/0073-audit.md says why it is as it is.
  *
  *      parts of the node ── write ──► own log (writer.ts) ──► store (book.ts) ◄── copies of other nodes' logs
  *                                        │ chained by hashes, sealed by signed heads (chain.ts)        ▲

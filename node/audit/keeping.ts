@@ -1,5 +1,5 @@
-/** Copies of logs at other nodes. Every keeper has a copy of every log; keepers are the members with the role manager, and where there are few of
- *  them, other members too.
+/** Copies of logs at other nodes. Every keeper has a copy of every log; keepers are the members with the role manager,
+ *  and where there are few of them, other members too.
  *
  *      writer ── audit.grown ──► keeper          there is more (also every half minute, for what was missed)
  *      writer ◄── audit.read ── keeper           lines after what the copy has, and the heads among them
@@ -7,7 +7,8 @@
  *                                  └ they do not ─► the copy stays, the keeper's own log and the admins are told, and the writer
  *                                                   begins another log
  *
- *  Of a node that is gone, keepers give one another what it has signed: a signature needs no trust in who passes it on. */
+ *  Of a node that is gone, keepers give one another what it has signed: a signature needs no trust in who passes it
+ *  on. */
 import { failure, ok, refused } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Log, Membership, MemberRecord, NodeId } from "../ports.ts";

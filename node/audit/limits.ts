@@ -37,7 +37,8 @@ export const auditLimits = {
   logBytesMax: 1024 * 1024 * 1024,
   /** How often is looked for what may be removed. */
   pruneEveryMs: 3_600_000,
-  /** Logs that a node has a copy of. A node has one, and one more for each time that its disk went back to an older state. */
+  /** Logs that a node has a copy of. A node has one, and one more for each time that its disk went back to an older
+   *  state. */
   logsMax: 1_024,
   /** Entries of one batch to a system of others. What comes on top is in the next. */
   pushEntries: 500,
@@ -57,10 +58,11 @@ export const auditLimits = {
   pushTakeOverMs: 10 * 60_000,
   /** What is not confirmed for so long is told to admins. */
   pushBehindMs: 15 * 60_000,
-  /** Entries that a sink has not confirmed are kept for so much longer than the rules of retention say; then they go, and an alert says so. Bytes: until
-   *  the log is twice as large as it may be. */
+  /** Entries that a sink has not confirmed are kept for so much longer than the rules of retention say; then they go,
+   *  and an alert says so. Bytes: until the log is twice as large as it may be. */
   unsentKeptMs: 30 * 24 * 3_600_000,
-  /** Entries that one look for what may be removed reads of a log: where rules differ by area, the first that is to stay is looked for. */
+  /** Entries that one look for what may be removed reads of a log: where rules differ by area, the first that is to
+   *  stay is looked for. */
   pruneLooksMax: 200_000,
 } as const;
 

@@ -34,7 +34,8 @@ export function bodyOf(
   return Buffer.concat(frames.flatMap((frame) => [Buffer.from(`${frame.length} `), frame]));
 }
 
-/** What HTTP says beside a batch. The signature is over time and body, so that an old batch cannot be sent again as a new one. */
+/** What HTTP says beside a batch. The signature is over time and body, so that an old batch cannot be sent again as a
+ *  new one. */
 export function headersOf(
   { format, auth }: Pick<AuditSink, "format" | "auth">,
   at: { readonly body: Uint8Array; readonly secret: string | undefined; readonly nowMs: number },

@@ -1,5 +1,5 @@
-/** How far each log has been confirmed by each sink, in memory and on the disk. A cursor belongs to the sink's id: another receiver is another id, and so
- *  begins where its row says. A node that loses a cursor sends again. */
+/** How far each log has been confirmed by each sink, in memory and on the disk. A cursor belongs to the sink's id:
+ *  another receiver is another id, and so begins where its row says. A node that loses a cursor sends again. */
 import type { AuditSink } from "../../protocols/index.ts";
 import type { AuditBook } from "./book.ts";
 import type { Sent } from "./keeping.ts";

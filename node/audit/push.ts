@@ -1,5 +1,6 @@
-/** Sends logs to systems of others (SIEM). There is no queue: what is to be sent is read from the log after the cursor of the sink, one batch at a time, and
- *  the cursor moves when the receiver has confirmed. So whatever was cut is sent again, and a receiver that is away costs nothing but its lag.
+/** Sends logs to systems of others (SIEM). There is no queue: what is to be sent is read from the log after the cursor
+ *  of the sink, one batch at a time, and the cursor moves when the receiver has confirmed. So whatever was cut is sent
+ *  again, and a receiver that is away costs nothing but its lag.
  *
  *      wake ─► sink 1: batch ─► confirmed ─► cursor ─► batch …          own logs; and copies of logs whose writer is gone, where this
  *           └► sink 2: batch ─► refused ──► pause, twice as long …      node is the first keeper that is up */

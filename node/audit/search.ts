@@ -1,5 +1,5 @@
-/** Entries of all logs as one list by time, the newest first, and those among them that somebody looks for. Times never fall within a log, so a
- *  time is found in it by halving. */
+/** Entries of all logs as one list by time, the newest first, and those among them that somebody looks for. Times never
+ *  fall within a log, so a time is found in it by halving. */
 import {
   auditActionOf,
   type AuditFilter,

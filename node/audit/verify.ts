@@ -1,4 +1,5 @@
-/** An export of the audit, and its proof offline: which entry is the first that was altered, dropped or put in another order.
+/** An export of the audit, and its proof offline: which entry is the first that was altered, dropped or put in another
+ *  order.
  *
  *      {"audit":1, …}                                       header
  *      {"log":…, "from":…, "start":head|null}                 a log: what its entries continue
@@ -6,8 +7,9 @@
  *      {"head":{…}} … {"witness":{…}} …                     what the writer has signed, and what others have
  *      {"end":…,"lines":…,"digest":…,"by":…,"signature":…}    digest of every byte before, signed by the node that exported
  *
- *  What the file proves by itself is that its parts fit together and were signed by the keys that it names. That these are the nodes' keys, and that
- *  the file is not an old one, is compared with what one has from elsewhere: an earlier export, or the heads of another node. */
+ *  What the file proves by itself is that its parts fit together and were signed by the keys that it names. That these
+ *  are the nodes' keys, and that the file is not an old one, is compared with what one has from elsewhere: an earlier
+ *  export, or the heads of another node. */
 import { createHash } from "node:crypto";
 import {
   chainStart,
@@ -81,7 +83,8 @@ const parsed = (line: string): Record<string, unknown> | undefined => {
   }
 };
 
-/** An entry as it was written, and its hash: the line is made of them, so that the bytes that were hashed are at hand. */
+/** An entry as it was written, and its hash: the line is made of them, so that the bytes that were hashed are at
+ *  hand. */
 function entryLine(line: string): { readonly entry: string; readonly hash: string } | undefined {
   const parts = /^\{"entry":(\{.*\}),"hash":"([0-9a-f]{64})"\}$/.exec(line);
   return parts === null ? undefined : { entry: parts[1] as string, hash: parts[2] as string };

@@ -76,8 +76,8 @@ export class Batch {
     return this.#rows;
   }
 
-  /** Takes a task whose rows were read; resolves when there is room for the next of the same actor: what is cut at once is sealed together. Error: that of
-   *  anything that was taken before. */
+  /** Takes a task whose rows were read; resolves when there is room for the next of the same actor: what is cut at once
+   *  is sealed together. Error: that of anything that was taken before. */
   async add(one: Gathered): Promise<void> {
     this.#gathered.push(one);
     if (this.rows.bytes >= this.#limits.batchBytesMax) await this.#send();

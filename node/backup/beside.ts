@@ -1,5 +1,5 @@
-/** What lies beside the bytes of a backup in a folder: the head, and the keys that it carries. The same in a folder of backups and in the folder of a
- *  node's shards, so one reader reads both. */
+/** What lies beside the bytes of a backup in a folder: the head, and the keys that it carries. The same in a folder of
+ *  backups and in the folder of a node's shards, so one reader reads both. */
 import { failure, parseDocument, PlexusError } from "../../protocols/index.ts";
 import type { Files } from "../ports.ts";
 
@@ -53,7 +53,8 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Says it on a disk that may be full. All heads but the newest go first: nothing needs them, and each has had the room that this takes. */
+/** Says it on a disk that may be full. All heads but the newest go first: nothing needs them, and each has had the room
+ *  that this takes. */
 export async function writeLeaving(files: Files, numbers: readonly number[]): Promise<void> {
   await keepNewestHeads(files, 1);
   await replace(files, leavingFile, Buffer.from(`${JSON.stringify(numbers)}\n`), "");
@@ -80,7 +81,8 @@ export const readKeysFile = (files: Files, bytesMax: number): Promise<Uint8Array
 /** Writes them, in place of what there was. */
 export const writeKeysFile = (files: Files, bytes: Uint8Array): Promise<void> => replace(files, keysFile, bytes, "");
 
-/** What is known to be lost of its snapshots; undefined: nothing was noted. Error: BACKUP_DAMAGED (longer than it may be). */
+/** What is known to be lost of its snapshots; undefined: nothing was noted. Error: BACKUP_DAMAGED (longer than it may
+ *  be). */
 export const readLossesFile = (files: Files, bytesMax: number): Promise<Uint8Array | undefined> =>
   readWhole(files, lossesFile, { object: "losses", bytesMax });
 

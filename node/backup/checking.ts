@@ -22,8 +22,8 @@ import type { BackupPorts } from "./ports.ts";
 import type { Repository } from "./repository.ts";
 import { isGone, lostUnitsOf } from "./survey.ts";
 
-/** How deep a check goes: `manifest` reads all that leads to the data, and asks whether the shards are there; `shards` has each shard read and
- *  compared where it is; `data` reads and decrypts everything as a recall does. */
+/** How deep a check goes: `manifest` reads all that leads to the data, and asks whether the shards are there; `shards`
+ *  has each shard read and compared where it is; `data` reads and decrypts everything as a recall does. */
 export type VerifyDepth = "manifest" | "shards" | "data";
 
 /** What a check found. Of what is lost it names the first. */
@@ -47,7 +47,8 @@ export interface VerifyOptions {
   readonly signal: AbortSignal;
   readonly progress: (at: { readonly stripes: number; readonly stripesDone: number }) => void;
   readonly pace: (bytes: number) => Promise<void>;
-  /** How far an earlier turn came. Of other snapshots, or of trees that were written anew, it is worth nothing, and the check begins anew. */
+  /** How far an earlier turn came. Of other snapshots, or of trees that were written anew, it is worth nothing, and the
+   *  check begins anew. */
   readonly mark?: VerifyMark | undefined;
   /** Remembers how far the check is. */
   keep?(mark: VerifyMark): Promise<void>;
@@ -57,7 +58,8 @@ export interface VerifyOptions {
 export interface VerifyMark {
   /** Depth, snapshots and their trees. */
   readonly of: string;
-  /** Nodes with units whose units were opened, the first unit of the last of them, and how many nodes before it could not be read. */
+  /** Nodes with units whose units were opened, the first unit of the last of them, and how many nodes before it could
+   *  not be read. */
   readonly opened: { readonly nodes: number; readonly last: string; readonly unread: number };
   readonly lostUnits: Losses<LostName>;
   /** All units were opened, and of so many stripes, in the order of their ids, those up to this one were looked at. */
@@ -83,7 +85,8 @@ interface LostName {
 /** A mark that does not fit what is read now: nodes came or went. */
 class Misfit extends Error {}
 
-/** Checks snapshots, each object once however many share it. Errors: BACKUP_DAMAGED (of head or catalog: nothing can be said of the rest), those of `keep`. */
+/** Checks snapshots, each object once however many share it. Errors: BACKUP_DAMAGED (of head or catalog: nothing can be
+ *  said of the rest), those of `keep`. */
 export async function verify(
   ports: BackupPorts,
   repository: Repository,

@@ -1,13 +1,13 @@
-/** A backup of the whole cluster: the owners of all slots are asked for their parts, some slots at a time; each part's list is kept in the task's
- *  checkpoint; then they become one snapshot.
+/** A backup of the whole cluster: the owners of all slots are asked for their parts, some slots at a time; each part's
+ *  list is kept in the task's checkpoint; then they become one snapshot.
  *
  *      slots, by owner ─ backup.part ─► part lists (pieces of the task) ─► one tree ─► the mark (checkpoint) ─► head
  *
- *  Before the first question, and again before the head, holders are asked whether they have what the newest snapshot refers to (`survey.ts`): what is
- *  lost the owners store again.
+ *  Before the first question, and again before the head, holders are asked whether they have what the newest snapshot
+ *  refers to (`survey.ts`): what is lost the owners store again.
  *
- *  A runner that takes over asks for the slots that no piece has, and goes on. If the newest snapshot carries this run's
- *  mark, the previous runner committed it. */
+ *  A runner that takes over asks for the slots that no piece has, and goes on. If the newest snapshot carries this
+ *  run's mark, the previous runner committed it. */
 import {
   failure,
   failureOf,
@@ -66,12 +66,13 @@ interface Sums {
 interface Checkpoint {
   /** The snapshot that the run began from; 0: none. */
   readonly base: number;
-  /** What a snapshot of this run alone has, for each time that one was about to be committed: one of them may be there. */
+  /** What a snapshot of this run alone has, for each time that one was about to be committed: one of them may be
+   *  there. */
   readonly marks: readonly string[];
 }
 
-/** Failures of a whole part after which its slots are asked for again; the others end the run. A node that is still starting says BAD_REQUEST: it
- *  has no answer yet. */
+/** Failures of a whole part after which its slots are asked for again; the others end the run. A node that is still
+ *  starting says BAD_REQUEST: it has no answer yet. */
 const againCodes: ReadonlySet<string> = new Set([
   ...passingCodes,
   "UNREACHABLE",
@@ -105,14 +106,17 @@ class ClusterRun {
   /** How far the parts under way are. */
   readonly #running = new Map<string, PartProgress & { readonly workPercent?: number }>();
   readonly #missed = new Map<SlotId, Missed>();
-  /** Slots that a node is asked for. One that moves meanwhile is not asked for elsewhere: two parts of it would not fit together. */
+  /** Slots that a node is asked for. One that moves meanwhile is not asked for elsewhere: two parts of it would not fit
+   *  together. */
   readonly #busy = new Set<SlotId>();
   #slots = 0;
   #asked = 0;
-  /** Stripes of other nodes: another runner may need them, so only the commit and the end of the task decide about them. */
+  /** Stripes of other nodes: another runner may need them, so only the commit and the end of the task decide about
+   *  them. */
   readonly #adopted = new Set<string>();
-  /** Of each actor that parts have changed the last list that has it. One that moved to another slot is in two of them: each says what became of the
-   *  units of the snapshot before, and units that one has put together the other may have left as they were. */
+  /** Of each actor that parts have changed the last list that has it. One that moved to another slot is in two of them:
+   *  each says what became of the units of the snapshot before, and units that one has put together the other may have
+   *  left as they were. */
   readonly #lastOf = new Map<string, OpenedList>();
   #isCommitted = false;
   #mayBeCommitted = false;
@@ -204,7 +208,7 @@ class ClusterRun {
     });
   }
 
-  // --- parts -------------------------------------------------------------------------------------------------------------
+  // --- parts ---------------------------------------------------------------------------------------------------------
 
   /** Asks until each slot is in a part, or could not be read for too long. */
   async #ask(base: number, ground: Ground): Promise<void> {
@@ -323,7 +327,7 @@ class ClusterRun {
     }
   }
 
-  // --- the snapshot ------------------------------------------------------------------------------------------------------
+  // --- the snapshot --------------------------------------------------------------------------------------------------
 
   /** The lists of all parts; undefined: some are lost, and their slots are asked for again. */
   async #open(): Promise<readonly OpenedList[] | undefined> {
@@ -437,7 +441,8 @@ class ClusterRun {
     if (this.#isCommitted) return;
     // Somebody may go on with it, unless another snapshot came meanwhile. What nobody goes on with expires.
     const isLeft = this.#at.task.leaves === true && failureOf(error).code !== "BACKUP_CHANGED";
-    // Once a commit was tried, the head may lead to what the parts have, however late that is heard. Without it they expire.
+    // Once a commit was tried, the head may lead to what the parts have, however late that is heard. Without it they
+    // expire.
     if (this.#mayBeCommitted || isLeft || isHandedOn(this.#at, error))
       return this.#repository.abandon(({ id }) => !this.#adopted.has(id));
     for (const { turn, part, list } of this.#parts.values()) {

@@ -51,7 +51,8 @@ export interface ClusterBackupsOptions extends Omit<PartPorts, "limits"> {
 export interface ClusterBackups {
   /** Tells the cluster how fast stripes were read for a recall. */
   measured(rate: ReadRate): void;
-  /** The snapshots, the oldest first; none before the first backup. Errors: KIT_MISSING, KEY_MISSING, BACKUP_DAMAGED, those of stripes. */
+  /** The snapshots, the oldest first; none before the first backup. Errors: KIT_MISSING, KEY_MISSING, BACKUP_DAMAGED,
+   *  those of stripes. */
   list(): Promise<readonly BackupSnapshot[]>;
   /** Looks for work at once, if it is for this node. */
   wake(): void;

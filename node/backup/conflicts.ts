@@ -3,11 +3,12 @@ import type { RoomMessage } from "../../protocols/index.ts";
 
 /** How a message of a backup stands to the room as it is now.
  *
- *  `fresh`: the room has it in no form. `same`: it lives as it was. `edited`, `deleted`: it was changed since. `back`: an earlier recall brought it, and
- *  that lives. `done`: this recall has brought it, whatever became of that. */
+ *  `fresh`: the room has it in no form. `same`: it lives as it was. `edited`, `deleted`: it was changed since. `back`:
+ *  an earlier recall brought it, and that lives. `done`: this recall has brought it, whatever became of that. */
 export type Verdict = "fresh" | "same" | "edited" | "deleted" | "back" | "done";
 
-/** What comes back of what lives. `skip`: nothing. `edited`: also what was edited since, as it was. `again`: everything. */
+/** What comes back of what lives. `skip`: nothing. `edited`: also what was edited since, as it was. `again`:
+ *  everything. */
 export type Existing = "skip" | "edited" | "again";
 
 /** Compares a message of a backup with what the room has at its position, and with what came back of it. */

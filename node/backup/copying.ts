@@ -1,5 +1,6 @@
-/** Copies of backups elsewhere: every stripe that the head leads to, by the stripe's id, and the head last. So a copy has no scheme of its own and no
- *  shards, only bytes whose name says what they are; what is there already is not read again, and a copy that was broken off goes on.
+/** Copies of backups elsewhere: every stripe that the head leads to, by the stripe's id, and the head last. So a copy
+ *  has no scheme of its own and no shards, only bytes whose name says what they are; what is there already is not read
+ *  again, and a copy that was broken off goes on.
  *
  *      head ─► catalog, trees, packs ─(not there yet)─► read, compared with their names, written ─► head: the copy's commit */
 import { failure, failureOf, PlexusError, type Failure, type StripeRef } from "../../protocols/index.ts";
@@ -38,7 +39,8 @@ export interface CopyOptions {
 /** What the original will not give the next time either, as far as is known now. */
 const gone: ReadonlySet<string> = new Set(["STRIPE_LOST", "DATA_DAMAGED", "BACKUP_DAMAGED"]);
 
-/** Copies all snapshots. Errors: BACKUP_CHANGED (a removal went on meanwhile), CANCELLED, those of reading and of the target. */
+/** Copies all snapshots. Errors: BACKUP_CHANGED (a removal went on meanwhile), CANCELLED, those of reading and of the
+ *  target. */
 export async function copyBackups(
   ports: Pick<BackupPorts, "heads" | "stripes">,
   repository: Repository,

@@ -1,11 +1,13 @@
-/** Files of actors (pictures, sounds) as units: what an actor refers to at the cut, each file cut into pieces of bounded size.
+/** Files of actors (pictures, sounds) as units: what an actor refers to at the cut, each file cut into pieces of
+ *  bounded size.
  *
  *      the actor's state at the cut ─► names of its files ─┬─ in the snapshot before: stays, and is not read
  *                                                          ├─ new: read, cut, sealed
  *                                                          └─ not there any more: missed, by name
  *
- *  A file never changes, so it may be read after the cut. Its units are of the type `.blob` and of no day: in place of the day stands the file's
- *  name, and `part` counts the pieces. `first` is the piece's key, `last` that of the file's last piece: so a file is known to be whole. */
+ *  A file never changes, so it may be read after the cut. Its units are of the type `.blob` and of no day: in place of
+ *  the day stands the file's name, and `part` counts the pieces. `first` is the piece's key, `last` that of the file's
+ *  last piece: so a file is known to be whole. */
 import { failureOf, parseActorId, type ActorId, type Failure } from "../../protocols/index.ts";
 import {
   SharedMemory,
@@ -54,7 +56,8 @@ export class FileMemory {
   readonly made = new SharedMemory();
 }
 
-/** Cuts and seals the files that an actor refers to and the snapshot before lacks. `gone` is what it refers to no longer, by place. */
+/** Cuts and seals the files that an actor refers to and the snapshot before lacks. `gone` is what it refers to no
+ *  longer, by place. */
 export async function cutFiles(
   { cluster, limits, keys, sealer }: Pick<BackupPorts, "cluster" | "limits" | "keys" | "sealer">,
   view: SlotView,

@@ -1,5 +1,6 @@
-/** Stripes in folders: each folder holds a shard of each stripe, like a holder of a group. So a backup in one folder, or on several disks, is the
- *  same backup as one at the cluster's holders, and with several it stands the loss of some. */
+/** Stripes in folders: each folder holds a shard of each stripe, like a holder of a group. So a backup in one folder,
+ *  or on several disks, is the same backup as one at the cluster's holders, and with several it stands the loss of
+ *  some. */
 import {
   failure,
   failureOf,
@@ -61,7 +62,8 @@ async function compared(store: BlobStore | undefined, hash: string): Promise<Sha
   }
 }
 
-/** Stripes of this scheme, a shard in each of the stores, whose number is the scheme's. Each shard that is written or compared is a piece of work. */
+/** Stripes of this scheme, a shard in each of the stores, whose number is the scheme's. Each shard that is written or
+ *  compared is a piece of work. */
 export function createFolderStripes(
   stores: readonly BlobStore[],
   coder: Coder,
@@ -162,7 +164,8 @@ const storedIn = (store: BlobStore): StoredFiles => ({
   remove: ({ name }) => store.delete(name),
 });
 
-/** Stripes by their ids, as copies have them: one file each, whatever scheme the original has. What is not there `others` may have. */
+/** Stripes by their ids, as copies have them: one file each, whatever scheme the original has. What is not there
+ *  `others` may have. */
 export function createCopiedStripes(store: BlobStore, others: BackupStripes): BackupStripes {
   return {
     ...others,
@@ -208,8 +211,8 @@ export function createCopyTarget(store: BlobStore, files: Files): CopyTarget {
   };
 }
 
-/** Heads in folders, each one in all of them. The newest that any has counts. One process writes at a time: who lets several write has
- *  something that compares and sets (the directory). */
+/** Heads in folders, each one in all of them. The newest that any has counts. One process writes at a time: who lets
+ *  several write has something that compares and sets (the directory). */
 export function createFolderHeads(folders: readonly Files[]): Heads {
   const newest = async (): Promise<number> => Math.max(0, ...(await Promise.all(folders.map(headNumbers))).flat());
   const read = async (): Promise<Uint8Array | undefined> => {

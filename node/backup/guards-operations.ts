@@ -97,7 +97,8 @@ async function known<Answer>(at: GuardParts, to: ActorId, type: string): Promise
   return answer.value as Answer;
 }
 
-/** Lets an admin agree who is somebody else: nobody made them an admin for it, and nobody came in as them by a link. Error: FORBIDDEN. */
+/** Lets an admin agree who is somebody else: nobody made them an admin for it, and nobody came in as them by a link.
+ *  Error: FORBIDDEN. */
 async function demandOther(at: GuardParts, user: string): Promise<void> {
   const forbidden = (reason: string) => new PlexusError(failure("FORBIDDEN", { reason }));
   if (!(await secondAdmins(at)).includes(user)) throw forbidden("an admin of less than a day cannot approve a recall");

@@ -1,5 +1,6 @@
-/** Where the head of the cluster's backups is: a row of the directory, which every node reads and only a compare-and-set changes. The hash chain
- *  and the signature are what vouches for it; the row's number is there so that nobody needs keys to tell which one is next. */
+/** Where the head of the cluster's backups is: a row of the directory, which every node reads and only a
+ *  compare-and-set changes. The hash chain and the signature are what vouches for it; the row's number is there so that
+ *  nobody needs keys to tell which one is next. */
 import { failure, PlexusError } from "../../protocols/index.ts";
 import type { Directory } from "../ports.ts";
 import { noLosses } from "./known-losses.ts";

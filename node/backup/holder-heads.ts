@@ -1,5 +1,5 @@
-/** Keeps the newest heads of the cluster's backups, and the keys that they need, beside the shards of this node: so the disks of storage nodes and the
- *  recovery kit suffice when everything else is gone.
+/** Keeps the newest heads of the cluster's backups, and the keys that they need, beside the shards of this node: so the
+ *  disks of storage nodes and the recovery kit suffice when everything else is gone.
  *
  *      rows of head and keys change ─► settle ─► head, verified ─┬─ newer than what is here ─► keys.json ─► heads/N        an error: again, later
  *                                                                └─ older, or of another history ─► nothing is replaced, and it is said
@@ -39,8 +39,8 @@ export interface HolderHeads {
   stop(): void;
 }
 
-/** Whether a head may take the newest place beside another that was kept: it is that one, or a later one. Of two with the same number one is of
- *  another history. */
+/** Whether a head may take the newest place beside another that was kept: it is that one, or a later one. Of two with
+ *  the same number one is of another history. */
 const mayFollow = (kept: NamedHead, head: NamedHead): boolean =>
   head.hash === kept.hash || head.epoch > kept.epoch || (head.epoch === kept.epoch && head.number > kept.number);
 type NamedHead = Pick<BackupHead, "epoch" | "number"> & { readonly hash: string };

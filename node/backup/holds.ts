@@ -1,4 +1,5 @@
-/** Which snapshots a legal hold keeps: the one that it names, or each that contains the person or actor that it names. */
+/** Which snapshots a legal hold keeps: the one that it names, or each that contains the person or actor that it
+ *  names. */
 import { failureOf, type ActorId, type BackupHold } from "../../protocols/index.ts";
 import type { Snapshot } from "../../runtimes/backup/index.ts";
 import { subjectOf } from "./part.ts";
@@ -14,8 +15,8 @@ function rangeOf({ on }: Held): UnitRange | undefined {
   return { person: subjectOf("", on.thread as ActorId, "").person, thread: on.thread };
 }
 
-/** The numbers of the snapshots that holds keep. Of each tree a few nodes are read for each hold. What is lost of one might be held: it stays. Errors:
- *  those of nodes that cannot be read now. */
+/** The numbers of the snapshots that holds keep. Of each tree a few nodes are read for each hold. What is lost of one
+ *  might be held: it stays. Errors: those of nodes that cannot be read now. */
 export async function heldSnapshots(
   nodes: Pick<TreeNodes, "load">,
   snapshots: readonly Snapshot[],

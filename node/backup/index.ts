@@ -1,5 +1,5 @@
-/** Backups of the cluster: taken from the journals without stopping anybody, kept as stripes that no holder can read, and brought back whole or
- *  piece by piece.
+/** Backups of the cluster: taken from the journals without stopping anybody, kept as stripes that no holder can read,
+ *  and brought back whole or piece by piece.
  *
  *      sources.ts: slots at one moment each ─► part.ts: what changed ─► (runtimes/backup: units, sealed) ─► packer.ts ─► stripes
  *                                  run.ts: └─► tree.ts: the manifest ─► repository.ts: the head, the only commit
@@ -11,13 +11,13 @@
  *      backup/cluster (actor) ─ take ─► runner.ts ─► cluster-run.ts ─ backup.part ─► owner.ts at each slots' owner ─► part.ts ─► part-list.ts
  *                                           └─► other sorts of tasks (cluster.ts)        └──────── lists ────────► one snapshot (run.ts)
  *
- *  `files.ts` is what a part does with pictures and the like, whose bytes are not in the journals. `heads.ts` keeps the head in the directory,
- *  `folders.ts` heads and stripes in folders. `holder-heads.ts` keeps the head beside each storage node's shards, `surviving.ts` reads those disks when no
- *  node runs. The formats are in `runtimes/backup/format`, and in docs/backup/README.md; why they
- *  are as they are is decision 0051.
+ *  `files.ts` is what a part does with pictures and the like, whose bytes are not in the journals. `heads.ts` keeps the
+ *  head in the directory, `folders.ts` heads and stripes in folders. `holder-heads.ts` keeps the head beside each
+ *  storage node's shards, `surviving.ts` reads those disks when no node runs. The formats are in
+ *  `runtimes/backup/format`, and in docs/backup/README.md; why they are as they are is decision 0051.
  *
- *  Invariants: nothing that a snapshot refers to is given up while the snapshot is there; a snapshot is there with everything that it
- *  refers to, or not at all; of two changes at the same time one is refused (BACKUP_CHANGED).
+ *  Invariants: nothing that a snapshot refers to is given up while the snapshot is there; a snapshot is there with
+ *  everything that it refers to, or not at all; of two changes at the same time one is refused (BACKUP_CHANGED).
  *
  *  Read sources.ts, part.ts, run.ts, tree.ts, repository.ts, recall.ts, cluster.ts. */
 export { fileType, type MissedFile } from "./files.ts";

@@ -1,12 +1,13 @@
-/** Recall into place: what people said in a snapshot comes back into its rooms and conversations, as new entries that say what they were.
+/** Recall into place: what people said in a snapshot comes back into its rooms and conversations, as new entries that
+ *  say what they were.
  *
  *      query ─► units ─► messages, turns, in order ─► what lives there ─► verdict, rule (conflicts.ts) ─► lots ─► room, agent
  *                                  place-room.ts, place-agent.ts                                        place.ts
  *
- *  A stream keeps its promise: nothing comes at an old position, and followers see one event for each lot. Nothing comes twice in one recall:
- *  the actor remembers what it brought (`restoring.ts` of its kind), and is asked before. So a recall that was broken
- *  off is begun again under the same id. A mark of an earlier turn only saves what is known already, and keeps the
- *  sums. */
+ *  A stream keeps its promise: nothing comes at an old position, and followers see one event for each lot. Nothing
+ *  comes twice in one recall: the actor remembers what it brought (`restoring.ts` of its kind), and is asked before. So
+ *  a recall that was broken off is begun again under the same id. A mark of an earlier turn only saves what is known
+ *  already, and keeps the sums. */
 import { failureOf, type ActorId, type FailedThread, type Failure, type RoomWithdrawn } from "../../protocols/index.ts";
 import { decodeRows, type Row, type Snapshot, type UnitEntry } from "../../runtimes/backup/index.ts";
 import { FileParts, fileType } from "./files.ts";
@@ -58,7 +59,8 @@ const firstMark = ({ number }: Snapshot, sums: PlaceSums): PlaceMark => ({
   sums,
 });
 
-/** Brings entries back into their places. Errors: NOT_FOUND (no such snapshot), CANCELLED, those of reading the manifest. */
+/** Brings entries back into their places. Errors: NOT_FOUND (no such snapshot), CANCELLED, those of reading the
+ *  manifest. */
 export async function recallIntoPlace(
   ports: BackupPorts,
   repository: Repository,
@@ -189,7 +191,8 @@ export interface WithdrawReport {
   readonly failed: PlaceSums["failed"];
 }
 
-/** Takes back what a recall brought into the threads of a query. May be repeated. Errors: NOT_FOUND (no such snapshot), CANCELLED. */
+/** Takes back what a recall brought into the threads of a query. May be repeated. Errors: NOT_FOUND (no such snapshot),
+ *  CANCELLED. */
 export async function withdrawRecall(
   ports: BackupPorts,
   repository: Repository,

@@ -1,5 +1,6 @@
-/** What is remembered of losses, beside the head: snapshots are marked by it, and a run does not trust what a check could not read. It is a note and
- *  no proof: every run and check looks anew, and what they find takes the place of what was noted. */
+/** What is remembered of losses, beside the head: snapshots are marked by it, and a run does not trust what a check
+ *  could not read. It is a note and no proof: every run and check looks anew, and what they find takes the place of
+ *  what was noted. */
 import { failureOf } from "../../protocols/index.ts";
 import type { Snapshot } from "../../runtimes/backup/index.ts";
 import type { BackupPorts, KnownLosses } from "./ports.ts";

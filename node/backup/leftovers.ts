@@ -1,9 +1,10 @@
-/** What killed runs and removals have left where one writer puts files: nobody wrote down that it is there, and no head leads to it.
+/** What killed runs and removals have left where one writer puts files: nobody wrote down that it is there, and no head
+ *  leads to it.
  *
  *      list ─► head ─► all that its snapshots lead to ─► what was listed and is not of that ─► goes, while the head is the same
  *
- *  The list comes first: what a run puts there meanwhile is not on it. Nothing goes where anything of the manifest cannot be read: that might
- *  refer to all of it. */
+ *  The list comes first: what a run puts there meanwhile is not on it. Nothing goes where anything of the manifest
+ *  cannot be read: that might refer to all of it. */
 import { failure, PlexusError } from "../../protocols/index.ts";
 import { hashOfHead, type StripeName } from "../../runtimes/backup/index.ts";
 import type { BackupPorts, StoredFile } from "./ports.ts";
@@ -22,7 +23,8 @@ export function leftIn(
   return listed.filter(({ name }) => !names.has(name));
 }
 
-/** Removes leftovers that were found while this was the head. Errors: BACKUP_CHANGED (it is not any more), CANCELLED, the system's. */
+/** Removes leftovers that were found while this was the head. Errors: BACKUP_CHANGED (it is not any more), CANCELLED,
+ *  the system's. */
 export async function removeLeft(
   { stripes: { stored }, heads }: At,
   left: readonly StoredFile[],

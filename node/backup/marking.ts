@@ -2,7 +2,8 @@
 import type { NodeLink, Snapshot, StripeName, TreeNode } from "../../runtimes/backup/index.ts";
 import { walkTree, type TreeNodes } from "./tree.ts";
 
-/** Every stripe that some snapshots refer to, with the nodes of their trees, each visited once however many share it. */
+/** Every stripe that some snapshots refer to, with the nodes of their trees, each visited once however many share
+ *  it. */
 export async function markStripes(
   repository: Pick<TreeNodes, "load">,
   snapshots: readonly Pick<Snapshot, "root" | "cursors">[],

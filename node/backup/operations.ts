@@ -1,5 +1,6 @@
-/** What the operations on backups do. Where no folder is named, they are about the backups of the cluster: tasks of its actor, for who has the
- *  permission. A folder on the machine of this node is its operator's, but for those that the operator lets admins use. */
+/** What the operations on backups do. Where no folder is named, they are about the backups of the cluster: tasks of its
+ *  actor, for who has the permission. A folder on the machine of this node is its operator's, but for those that the
+ *  operator lets admins use. */
 import {
   acted,
   apiPrefix,
@@ -60,7 +61,8 @@ export interface BackupControl {
   prune(wish: PruneBackup & { readonly from: string }): Result<BackupTask>;
   copy(wish: CopyBackup): Result<BackupTask>;
   drill(wish: DrillBackup & { readonly scratch: string }): Result<BackupTask>;
-  /** Writes an archive of what a query names in the cluster's backups. Errors: NOT_FOUND, KEY_MISSING, those of the archive. */
+  /** Writes an archive of what a query names in the cluster's backups. Errors: NOT_FOUND, KEY_MISSING, those of the
+   *  archive. */
   archive(query: RecallBackup["query"], out: (bytes: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void>;
   task(id: string): Result<BackupTask>;
   cancel(id: string): Result<BackupTask>;
@@ -97,23 +99,25 @@ const asks =
   async <Answer>(message: Message) =>
     (await kernel.ask({ to: backupActor, from: "gateway", message, timeoutMs: limits.askTimeoutMs })) as Result<Answer>;
 
-/** A folder on the machine is for who can use the machine: an admin, or a program with a control token, could else write and read there as the node,
- *  beyond all that their permissions say. Admins have the folders that the operator has named, to make, check, list and prune backups: what is in
- *  one comes back by the operator alone. */
+/** A folder on the machine is for who can use the machine: an admin, or a program with a control token, could else
+ *  write and read there as the node, beyond all that their permissions say. Admins have the folders that the operator
+ *  has named, to make, check, list and prune backups: what is in one comes back by the operator alone. */
 const inFolder = <Value>(asker: Asker, use: () => Result<Value>): Result<Value> =>
   forOperator(asker, use, {
     reason: "folders on the node's machine are for its operator, whatever a role or a control token grants",
     hint: "run the command on that machine, with the node's --data folder; or name no folder: then it is about the backups of the cluster, for which permissions count",
   });
 
-/** How a task is begun: as one of the cluster, in a folder that is offered, or by the operator in any folder of this machine. */
+/** How a task is begun: as one of the cluster, in a folder that is offered, or by the operator in any folder of this
+ *  machine. */
 function beginsOf(at: BackupParts, ask: Ask) {
   /** The folder as admins may use it, in a task of the cluster; undefined: it is the operator's. */
   const offered = ({ kind }: Asker, path: string): BackupFolder | undefined => {
     const { node, offered: folders } = at.backups.places();
     return kind !== "operator" && folders.includes(path) ? { node: node.id, path } : undefined;
   };
-  /** Begins a task with the backups of the cluster. Errors: APPROVAL_NEEDED, LIMIT_REACHED, those of the actor's slot. */
+  /** Begins a task with the backups of the cluster. Errors: APPROVAL_NEEDED, LIMIT_REACHED, those of the actor's
+   *  slot. */
   const start = async (asker: Asker, wish: BackupWish): Promise<Result<TaskView>> => {
     const isPrivate = await isPrivateRecall(at, wish, personWho(asker));
     return ask<ClusterBackupTask>({ type: "start", wish, ...(isPrivate && { private: true }), ...asker.said });
@@ -121,7 +125,8 @@ function beginsOf(at: BackupParts, ask: Ask) {
   return {
     offered,
     start,
-    /** The same, or in the folder at `path`: as a task of the cluster where admins may use it, else as the operator's. */
+    /** The same, or in the folder at `path`: as a task of the cluster where admins may use it, else as the
+     *  operator's. */
     within: async (
       asker: Asker,
       path: string | undefined,
@@ -238,7 +243,8 @@ async function download(
   return { result: ok({ path }), facts, told: { action, facts, tell: { people: [], admins: true } } };
 }
 
-/** What the asker may have, and who agreed to it. Errors: APPROVAL_NEEDED, those of the actor and of the room that is asked. */
+/** What the asker may have, and who agreed to it. Errors: APPROVAL_NEEDED, those of the actor and of the room that is
+ *  asked. */
 async function allowed(at: BackupParts, ask: Ask, { query, request: id }: Asked, asker: Asker) {
   const wish: Recall = { sort: "recall", query, as: "download" };
   if (id !== undefined) {

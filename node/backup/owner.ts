@@ -1,5 +1,5 @@
-/** The parts of runs of other nodes, and of this one: slots that this node owns, read, sealed and stored here. A part is requested until it is
- *  done. No owner's part is skipped. */
+/** The parts of runs of other nodes, and of this one: slots that this node owns, read, sealed and stored here. A part
+ *  is requested until it is done. No owner's part is skipped. */
 import { failure, failureOf, PlexusError, refused, type Result, type SlotId } from "../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../protocols/mesh/index.ts";
 import type { Cursor } from "../../runtimes/backup/index.ts";
@@ -27,7 +27,8 @@ export interface PartPorts {
   readonly source: Pick<SlotSource, "open">;
   /** Lets the work through; absent: all of it at once. */
   readonly pacing?: Pick<Pacing, "piece" | "part" | "percent">;
-  /** Opens what a backup needs of the node, and closes it afterwards; with `piece` it steps back behind people. Error: KEY_MISSING. */
+  /** Opens what a backup needs of the node, and closes it afterwards; with `piece` it steps back behind people. Error:
+   *  KEY_MISSING. */
   use<Answer>(work: (ports: BackupPorts) => Promise<Answer>, piece?: Piece): Promise<Answer>;
 }
 

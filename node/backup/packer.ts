@@ -48,7 +48,8 @@ export class Packer {
     this.#packs = this.#opened();
   }
 
-  /** Takes a unit's fragments, which are copied; resolves when there is room for the next. Error: that of storing any pack. */
+  /** Takes a unit's fragments, which are copied; resolves when there is room for the next. Error: that of storing any
+   *  pack. */
   async add({ bytes, lengths }: Fragments, stored: Stored): Promise<void> {
     assert(lengths.length === this.#packs.length, "a unit has a fragment for each pack");
     const order = shuffled(lengths.length, this.#random);

@@ -1,4 +1,5 @@
-/** Reads units out of packs: in the order in which they are stored, so that each pack is read about once, and many at a time in the pool.
+/** Reads units out of packs: in the order in which they are stored, so that each pack is read about once, and many at a
+ *  time in the pool.
  *
  *      units ─ asStored ─► those of the same packs together ─ openUnits ─► packs, each once ─► opened in the pool, the next lot meanwhile */
 import {
@@ -47,8 +48,9 @@ interface Group {
   readonly packs: ReadonlySet<string>;
 }
 
-/** Units, a lot at a time, in such an order that those of the same packs follow one another: else many small units of many people would read each
- *  pack again and again. The units of one thread and type stay together, and in their order. */
+/** Units, a lot at a time, in such an order that those of the same packs follow one another: else many small units of
+ *  many people would read each pack again and again. The units of one thread and type stay together, and in their
+ *  order. */
 export async function* asStored(
   units: AsyncIterable<UnitEntry> | Iterable<UnitEntry>,
   { recalledUnits, packsKept }: Pick<BackupLimits, "recalledUnits" | "packsKept">,
@@ -70,7 +72,8 @@ export async function* asStored(
   yield* chained(groups, packsKept);
 }
 
-/** Always next: the group that lacks the fewest packs of those that were read last. One that lies in two sets of packs leads from one to the other. */
+/** Always next: the group that lacks the fewest packs of those that were read last. One that lies in two sets of packs
+ *  leads from one to the other. */
 function* chained(lists: readonly (readonly UnitEntry[])[], packsKept: number): Generator<UnitEntry> {
   const groups = lists.map((units): Group => {
     const packs = new Set(units.flatMap(({ fragments }) => fragments.map(({ stripe }) => stripe.id)));
@@ -119,7 +122,8 @@ interface LotMemory {
 }
 const lotMemory = (): LotMemory => ({ fragments: new SharedPieces(), contents: new SharedMemory() });
 
-/** Opens units, in their order, a lot at a time: the next one while the one before is used. A content is there until the next lot begins. */
+/** Opens units, in their order, a lot at a time: the next one while the one before is used. A content is there until
+ *  the next lot begins. */
 export async function* openUnits(
   ports: OpenPorts,
   packs: PackCache,

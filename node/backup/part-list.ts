@@ -1,5 +1,5 @@
-/** A part list: what one node made of slots that it owns, as the node that makes the snapshot gets it. Where it is and its key, sealed, are all
- *  that goes over the mesh and into the task's checkpoint. */
+/** A part list: what one node made of slots that it owns, as the node that makes the snapshot gets it. Where it is and
+ *  its key, sealed, are all that goes over the mesh and into the task's checkpoint. */
 import type { StripeRef } from "../../protocols/index.ts";
 import {
   partFormat,

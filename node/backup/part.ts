@@ -1,11 +1,12 @@
-/** One part of a backup: what one node does for slots that it owns. What changed in each since its cursor is cut into units, sealed, packed and
- *  stored; what becomes of the tree is given to the node that makes it, slot by slot.
+/** One part of a backup: what one node does for slots that it owns. What changed in each since its cursor is cut into
+ *  units, sealed, packed and stored; what becomes of the tree is given to the node that makes it, slot by slot.
  *
  *      slot, since its cursor ─► changed actors ─► rows from the first changed key on ─► cut, seal (in the pool)
  *           ├─ a unit as it was: stays where it is
  *           └─ another: packs ─► a change of the tree
  *
- *  Writers are not stopped: each slot is read as it was at one position of its log. A slot that cannot be read is named, and changes nothing. */
+ *  Writers are not stopped: each slot is read as it was at one position of its log. A slot that cannot be read is
+ *  named, and changes nothing. */
 import { failureOf, type ActorId, type Failure, type SlotId, type StripeRef } from "../../protocols/index.ts";
 import {
   cutFromStart,
@@ -46,7 +47,8 @@ export interface PartOptions {
   tree(): Tree;
   /** What may not be referred to again: it is lost, or, with `full`, all of it. */
   readonly ground: Pick<Survey, "lost"> & { readonly full: boolean; readonly isAnew: boolean };
-  /** Whether who reads the changes knows of units that are sealed together: the node that makes the snapshot may be of an older version. */
+  /** Whether who reads the changes knows of units that are sealed together: the node that makes the snapshot may be of
+   *  an older version. */
   readonly together: boolean;
   /** Stores a pack. */
   put(pack: Uint8Array): Promise<StripeRef>;
@@ -306,7 +308,8 @@ class Part {
     await this.#pages(pages, first, read);
   }
 
-  /** Cuts rows of an actor's type to their end, with those of its other types: what is cut at once is sealed together. */
+  /** Cuts rows of an actor's type to their end, with those of its other types: what is cut at once is sealed
+   *  together. */
   async #tail({ task, take, end }: Pages): Promise<void> {
     await this.#batch.add({
       task: { ...task, final: true },
@@ -322,7 +325,8 @@ class Part {
     return count < pageRows && bytes < pageBytes;
   }
 
-  /** Cuts rows of which there are many, a page at a time; the last two pages with those of the actor's other types, since these say the same. */
+  /** Cuts rows of which there are many, a page at a time; the last two pages with those of the actor's other types,
+   *  since these say the same. */
   async #pages(pages: Pages, first: RowList, read: (from: string, into: RowSink) => Promise<void>): Promise<void> {
     const { task, take } = pages;
     let { state } = task;
@@ -393,7 +397,8 @@ export function subjectOf(cluster: string, actor: ActorId, type: string): Subjec
   return { cluster, person: actor.startsWith("agent/") ? "" : ownerOf(actor), thread: actor, type };
 }
 
-/** How many units before a change stay as they are without a look. Behind them are those that what is new may become one with. */
+/** How many units before a change stay as they are without a look. Behind them are those that what is new may become
+ *  one with. */
 function untouchedOf(inOrder: readonly UnitEntry[], from: string, unitBytes: number): number {
   let count = inOrder.findIndex(({ last }) => last >= from);
   if (count === -1) count = inOrder.length;

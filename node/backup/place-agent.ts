@@ -39,7 +39,8 @@ export class AgentPlace implements Place {
     if (this.#waiting.length >= this.#at.limits.placeStretch) await this.finish();
   }
 
-  /** Brings the pictures and sounds of the newest turns that this recall has brought, as many as the agent has room for. */
+  /** Brings the pictures and sounds of the newest turns that this recall has brought, as many as the agent has room
+   *  for. */
   async end(): Promise<void> {
     const { wish } = this.#at;
     if (wish.dryRun) return;

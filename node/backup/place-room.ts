@@ -1,4 +1,5 @@
-/** Messages that come back into a room: by stretches, each compared with what lives at its positions; answers find their threads. */
+/** Messages that come back into a room: by stretches, each compared with what lives at its positions; answers find
+ *  their threads. */
 import type { RecalledMessage, RoomHistory, RoomMessage, RoomRestored } from "../../protocols/index.ts";
 import { verdictOf } from "./conflicts.ts";
 import { lotsOf, type Place, type PlaceActor } from "./place.ts";
@@ -26,7 +27,8 @@ export class RoomPlace implements Place {
     if (this.#stretch.length >= this.#at.limits.placeStretch) await this.finish();
   }
 
-  /** Brings back what is wanted of a stretch: what stands in the room itself first, then the answers, thread by thread. */
+  /** Brings back what is wanted of a stretch: what stands in the room itself first, then the answers, thread by
+   *  thread. */
   async finish(): Promise<void> {
     const stretch = this.#stretch;
     this.#stretch = [];

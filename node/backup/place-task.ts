@@ -26,7 +26,8 @@ export interface PlaceAt {
 
 type Wanted<Sort extends "place" | "withdraw"> = Omit<BackupWish<Sort>, "sort">;
 
-/** Brings entries of a backup back into their places, or says what would come. Errors: those of `recallIntoPlace`, and of `keep`. */
+/** Brings entries of a backup back into their places, or says what would come. Errors: those of `recallIntoPlace`, and
+ *  of `keep`. */
 export async function place(
   ports: BackupPorts,
   repository: Repository,

@@ -33,10 +33,11 @@ export interface PlaceWish {
 export interface PlaceTarget {
   /** Asks an actor, as the node. */
   ask(to: ActorId, message: { readonly type: string }, operationId?: string): Promise<Result<unknown>>;
-  /** Makes an actor anew, from its rows in a backup that are no records. Error: NOT_FOUND (there was none then, or nobody has it now). */
+  /** Makes an actor anew, from its rows in a backup that are no records. Error: NOT_FOUND (there was none then, or
+   *  nobody has it now). */
   remake(actor: ActorId, rows: readonly Row[]): Promise<Result<unknown>>;
-  /** Stores a file for an actor, and has the actor refer to it by a command. Errors: BACKUP_DAMAGED (the bytes are another file's), those of storing and of
-   *  the command. */
+  /** Stores a file for an actor, and has the actor refer to it by a command. Errors: BACKUP_DAMAGED (the bytes are
+   *  another file's), those of storing and of the command. */
   file(actor: ActorId, hash: string, bytes: Uint8Array, message: { readonly type: string }): Promise<Result<unknown>>;
 }
 
@@ -51,7 +52,8 @@ export interface PlaceOptions {
   keep?(mark: PlaceMark): Promise<void>;
 }
 
-/** How far a recall into place is: a place in the units of its snapshot, which always come in the same order, and what it came to so far. */
+/** How far a recall into place is: a place in the units of its snapshot, which always come in the same order, and what
+ *  it came to so far. */
 export interface PlaceMark {
   readonly snapshot: number;
   /** The sort of records; so many of its units are settled, and so many rows of the next one. */
@@ -185,14 +187,15 @@ export class PlaceActor {
     this.#options.signal.throwIfAborted();
   }
 
-  /** Asks the actor; what it has done already it does not do twice. `operation` names the question within the recall. */
+  /** Asks the actor; what it has done already it does not do twice. `operation` names the question within the
+   *  recall. */
   ask(message: { readonly type: string }, operation?: string): Promise<Result<unknown>> {
     const id = operation === undefined ? undefined : `${this.wish.recall}.${operation}`.slice(0, 64);
     return askAgain(this.#target, this.#options, this.actor, message, { id, tries: this.limits.placeTries });
   }
 
-  /** The answer to a question that leaves nothing behind; an actor that is gone is made anew first, where that was asked for. Undefined: it is
-   *  gone, and this is a dry run. Error: NOT_FOUND. */
+  /** The answer to a question that leaves nothing behind; an actor that is gone is made anew first, where that was
+   *  asked for. Undefined: it is gone, and this is a dry run. Error: NOT_FOUND. */
   async look<Answer>(message: { readonly type: string }): Promise<Answer | undefined> {
     if (this.isGone && this.wish.dryRun) return undefined;
     const answer = await this.ask(message);
@@ -202,8 +205,8 @@ export class PlaceActor {
     return this.look(message);
   }
 
-  /** Brings those of its files that are named, each by the command that has the actor refer to it. Where it takes no more, the others stay away. Errors: those
-   *  of asking, and of reading the manifest. */
+  /** Brings those of its files that are named, each by the command that has the actor refer to it. Where it takes no
+   *  more, the others stay away. Errors: those of asking, and of reading the manifest. */
   async bringFiles(named: ReadonlyMap<string, { readonly type: string }>): Promise<void> {
     let isFull = false;
     await this.#files(async (hash, bytes) => {

@@ -4,7 +4,8 @@ import type { HeadKeys, Sealer, StripeName } from "../../runtimes/backup/index.t
 import type { Clock, Log, Random } from "../ports.ts";
 import type { BackupLimits } from "./limits.ts";
 
-/** Where packs and the manifest are kept: the stripes of the cluster, or folders (`folders.ts`). Each method as of `Stripes`. */
+/** Where packs and the manifest are kept: the stripes of the cluster, or folders (`folders.ts`). Each method as of
+ *  `Stripes`. */
 export interface BackupStripes {
   put(
     bytes: Uint8Array,
@@ -18,7 +19,8 @@ export interface BackupStripes {
   inspect(ref: StripeRef, deep?: boolean): Promise<Result<StripeHealth>>;
   /** Those that are there, as far as a few questions say; of the others nothing is known. Absent: each is inspected. */
   standing?(refs: readonly StripeRef[]): Promise<ReadonlySet<string>>;
-  /** Stripes that an owner refers to without an end, as far as holders answer. Absent: nothing is known but what snapshots refer to. */
+  /** Stripes that an owner refers to without an end, as far as holders answer. Absent: nothing is known but what
+   *  snapshots refer to. */
   referred?(owner: ActorId): AsyncIterable<StripeRef>;
   /** What lies there, of every writer. Only one may write at a time. Absent: files that nothing refers to go by
    *  themselves. */
@@ -43,7 +45,8 @@ export interface StoredFile {
 export interface Heads {
   /** The newest; undefined: there is no backup yet. */
   read(): Promise<Uint8Array | undefined>;
-  /** Makes a head the newest when it is the one after the newest, or is that already. False: another one is there. An error: nobody knows. */
+  /** Makes a head the newest when it is the one after the newest, or is that already. False: another one is there. An
+   *  error: nobody knows. */
   commit(head: Uint8Array, number: number): Promise<boolean>;
   /** Up to which head all that was committed is kept without an end. Absent: what is put stays. */
   readonly settled?: {
@@ -52,8 +55,9 @@ export interface Heads {
     /** Up to this one, if it is still the newest. */
     tell(number: number): Promise<void>;
   };
-  /** Snapshots that are as good as gone although the newest head names them: what they alone need may be removed already. Written where there is no
-   *  room for the head that leaves them out; that head, when it is there, ends it. A head that was made before it was written is refused. Absent: a head is always written first. */
+  /** Snapshots that are as good as gone although the newest head names them: what they alone need may be removed
+   *  already. Written where there is no room for the head that leaves them out; that head, when it is there, ends it. A
+   *  head that was made before it was written is refused. Absent: a head is always written first. */
   readonly leaving?: {
     read(): Promise<readonly number[]>;
     /** While the head has this number. Makes the room that it needs itself. Error: BACKUP_CHANGED. */

@@ -49,7 +49,8 @@ export interface RecallPorts {
 export const personWho = ({ kind, by }: Pick<Asker, "kind" | "by">) =>
   kind === "operator" || kind === "control" ? null : { user: by, actor: actorId("user", by) };
 
-/** Asks the room, where it is one's. A room that is no more cannot say who was in it. Errors: those of the room's slot: nothing is known then. */
+/** Asks the room, where it is one's. A room that is no more cannot say who was in it. Errors: those of the room's slot:
+ *  nothing is known then. */
 export async function isPrivateRecall(
   { kernel, limits }: RecallPorts,
   wish: BackupWish,

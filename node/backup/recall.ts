@@ -44,8 +44,8 @@ export interface RecallPlan {
   readonly stripeBytes: number;
 }
 
-/** Takes what is brought back: units of one thread and type come one after the other. Only BACKUP_DAMAGED is the unit's fault; any other error ends
- *  the recall. */
+/** Takes what is brought back: units of one thread and type come one after the other. Only BACKUP_DAMAGED is the unit's
+ *  fault; any other error ends the recall. */
 export interface RecallSink {
   /** `place`: the unit's number among those of the query, from 0; the same in each recall of it. */
   write(unit: UnitEntry, content: Uint8Array, place: number): Promise<void>;
@@ -76,8 +76,8 @@ export function snapshotFor(snapshots: readonly Snapshot[], { snapshot, atMs }: 
   return found;
 }
 
-/** The units that may have rows of a query; those of one thread and type in the order of their rows, which a clock that was set back makes
- *  another than that of their days. Error: as of reading stripes. */
+/** The units that may have rows of a query; those of one thread and type in the order of their rows, which a clock that
+ *  was set back makes another than that of their days. Error: as of reading stripes. */
 export async function* unitsFor(
   repository: Repository,
   { root, units, bytes }: Snapshot,
@@ -205,7 +205,8 @@ export interface RecallOptions {
   readonly behind?: number;
 }
 
-/** Brings back what a query names. Errors: NOT_FOUND, BACKUP_DAMAGED, KEY_MISSING, those of reading stripes and of the sink, CANCELLED. */
+/** Brings back what a query names. Errors: NOT_FOUND, BACKUP_DAMAGED, KEY_MISSING, those of reading stripes and of the
+ *  sink, CANCELLED. */
 export async function recall(
   ports: BackupPorts,
   repository: Repository,

@@ -1,6 +1,6 @@
-/** Making anew what keys have encrypted that may be in the wrong hands: units of such epochs are read from where they lie, sealed with the keys of
- *  now, and put in the place of what they were. It needs no journal, so what is no longer in one is made anew, too. A unit whose tenant's keys were
- *  erased is nobody's any more, and goes. */
+/** Making anew what keys have encrypted that may be in the wrong hands: units of such epochs are read from where they
+ *  lie, sealed with the keys of now, and put in the place of what they were. It needs no journal, so what is no longer
+ *  in one is made anew, too. A unit whose tenant's keys were erased is nobody's any more, and goes. */
 import { failureOf } from "../../protocols/index.ts";
 import {
   contextOfUnit,

@@ -87,7 +87,8 @@ async function eachUnit(
   }
 }
 
-/** The packs of the next round: the emptiest of those with too much waste, while so many live bytes are copied at the most. */
+/** The packs of the next round: the emptiest of those with too much waste, while so many live bytes are copied at the
+ *  most. */
 function chosenOf(
   uses: Iterable<Use>,
   stuck: ReadonlySet<string>,
@@ -106,7 +107,8 @@ function chosenOf(
   return chosen;
 }
 
-/** What would be freed: how much of all packs nothing refers to, where that is more than is left alone. Errors: those of reading trees. */
+/** What would be freed: how much of all packs nothing refers to, where that is more than is left alone. Errors: those
+ *  of reading trees. */
 export async function repackable(
   { limits }: Pick<BackupPorts, "limits">,
   repository: Repository,
@@ -117,7 +119,8 @@ export async function repackable(
   return waste > limits.wasteMax * bytes ? waste : 0;
 }
 
-/** Writes packs anew until the share of waste is below the limit. Errors: BACKUP_CHANGED, CANCELLED, those of reading trees and of storing. */
+/** Writes packs anew until the share of waste is below the limit. Errors: BACKUP_CHANGED, CANCELLED, those of reading
+ *  trees and of storing. */
 export async function repack(
   ports: BackupPorts,
   repository: Repository,
@@ -181,7 +184,8 @@ async function round(
   }
 }
 
-/** Copies the fragments of units into new packs. `left` are packs of which something could not be copied: it stays where it is. */
+/** Copies the fragments of units into new packs. `left` are packs of which something could not be copied: it stays
+ *  where it is. */
 async function move(
   ports: BackupPorts,
   repository: Repository,
@@ -223,7 +227,8 @@ async function move(
 
 const lost: ReadonlySet<string> = new Set(["STRIPE_LOST", "DATA_DAMAGED", "BACKUP_DAMAGED", "NOT_FOUND"]);
 
-/** The trees of snapshots with the new places of units; nodes that several share are made anew once, and shared again. */
+/** The trees of snapshots with the new places of units; nodes that several share are made anew once, and shared
+ *  again. */
 async function placed(
   repository: Repository,
   snapshots: readonly Snapshot[],

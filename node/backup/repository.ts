@@ -1,5 +1,5 @@
-/** One cluster's backups: the head, the snapshots that it leads to, and how the next head is made. Everything is stored before the head is;
- *  taking the next number is the only commit. */
+/** One cluster's backups: the head, the snapshots that it leads to, and how the next head is made. Everything is stored
+ *  before the head is; taking the next number is the only commit. */
 import { failure, failureOf, ok, PlexusError, type Result, type StripeRef } from "../../protocols/index.ts";
 import {
   demandSuccession,
@@ -26,7 +26,8 @@ import type { BackupPorts } from "./ports.ts";
 import { isGone } from "./survey.ts";
 import { walkTree, type TreeNodes } from "./tree.ts";
 
-/** The keys of the catalog, and of what nodes tell each other of a run, are those of this tenant, which nobody erases. */
+/** The keys of the catalog, and of what nodes tell each other of a run, are those of this tenant, which nobody
+ *  erases. */
 export const catalogTenant = "backup";
 const catalogContext = ({ number, epoch }: Pick<BackupHead, "number" | "epoch">) => ({
   tenant: catalogTenant,
@@ -46,7 +47,8 @@ export interface BackupState {
 export interface Repository extends TreeNodes {
   /** Errors: BACKUP_DAMAGED, KEY_MISSING, those of reading stripes. */
   state(): Promise<BackupState>;
-  /** Makes the next head, with other snapshots. `change` is called again when another head was there first. Error: BACKUP_CHANGED. */
+  /** Makes the next head, with other snapshots. `change` is called again when another head was there first. Error:
+   *  BACKUP_CHANGED. */
   commit(change: (state: BackupState, number: number) => readonly Snapshot[]): Promise<BackupState>;
   saveCursors(cursors: ReadonlyMap<string, Cursor>): Promise<NodeLink>;
   loadCursors(link: NodeLink): Promise<ReadonlyMap<string, Cursor>>;
@@ -98,12 +100,13 @@ function marked(ref: StripeRef, sort: keyof typeof classes): StripeRef {
   return ref;
 }
 
-/** What nobody else has put. Two prunes at once may make the same pack of the same fragments, and the head may lead to the
- *  other's by now: one reference is both's. In a folder nobody else writes. */
+/** What nobody else has put. Two prunes at once may make the same pack of the same fragments, and the head may lead to
+ *  the other's by now: one reference is both's. In a folder nobody else writes. */
 const ownOf = (given: readonly StripeRef[], { stored }: BackupPorts["stripes"]): readonly StripeRef[] =>
   given.filter((ref) => stored !== undefined || !copies.has(ref));
 
-/** `begins`: a list of snapshots that is lost is an empty one, which the next commit follows. For a run: everything else ends there. */
+/** `begins`: a list of snapshots that is lost is an empty one, which the next commit follows. For a run: everything
+ *  else ends there. */
 export function openRepository(ports: BackupPorts, { begins = false }: { readonly begins?: boolean } = {}): Repository {
   const { cluster, stripes, heads, keys, clock, random, limits, owner } = ports;
   const settling = createSettling(ports);
@@ -164,8 +167,8 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
     return result;
   };
 
-  /** Whether a head is the newest now. An answer that was lost is asked for again; when none comes, it may be or not: then nothing is given up
-   *  that it would lead to. */
+  /** Whether a head is the newest now. An answer that was lost is asked for again; when none comes, it may be or not:
+   *  then nothing is given up that it would lead to. */
   const take = async (head: Uint8Array, number: number): Promise<boolean> => {
     for (let tries = 1; ; tries += 1) {
       try {

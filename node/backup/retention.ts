@@ -1,11 +1,13 @@
 /** Which snapshots stay: a pure rule over their times. What any line keeps, stays; the newest always does.
  *
- *  Hours, days, weeks, months and years are those of a time zone, over its changes of the clock. A snapshot that is dated in the future was made while
- *  a clock was ahead: it takes no other's place. It stays, marked, until one with a right date follows it; then nothing but a hold keeps it. */
+ *  Hours, days, weeks, months and years are those of a time zone, over its changes of the clock. A snapshot that is
+ *  dated in the future was made while a clock was ahead: it takes no other's place. It stays, marked, until one with a
+ *  right date follows it; then nothing but a hold keeps it. */
 import { isDatedAhead } from "../../protocols/index.ts";
 import type { Snapshot } from "../../runtimes/backup/index.ts";
 
-/** How many to keep of each. Of an hour, day, week, month or year the newest snapshot in it counts, and the newest periods that have one. */
+/** How many to keep of each. Of an hour, day, week, month or year the newest snapshot in it counts, and the newest
+ *  periods that have one. */
 export interface Retention {
   readonly last?: number;
   readonly hourly?: number;
@@ -57,8 +59,8 @@ const periods: readonly Period[] = ["hourly", "daily", "weekly", "monthly", "yea
 
 type Dated = Pick<Snapshot, "number" | "atMs">;
 
-/** The snapshots whose dates count, the newest first, none dated after one that was made later; and those that are dated ahead while none that was made
- *  later is dated rightly. */
+/** The snapshots whose dates count, the newest first, none dated after one that was made later; and those that are
+ *  dated ahead while none that was made later is dated rightly. */
 function sortByDate(
   newestFirst: readonly Dated[],
   nowMs: number,

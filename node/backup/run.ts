@@ -4,8 +4,9 @@
  *
  *  A slot that could not be read is named in the snapshot, and stays there as in the one before.
  *
- *  Nothing is trusted to be there because an earlier snapshot refers to it: its holders are asked first, what is lost is stored again where it still
- *  lives, and they are asked once more before the head is committed (`survey.ts`). Decision 0120. */
+ *  Nothing is trusted to be there because an earlier snapshot refers to it: its holders are asked first, what is lost
+ *  is stored again where it still lives, and they are asked once more before the head is committed (`survey.ts`).
+ *  Decision 0120. */
 import { failure, PlexusError, type RunLosses } from "../../protocols/index.ts";
 import type { Cursor, NodeLink, Snapshot, TreeNode } from "../../runtimes/backup/index.ts";
 import { readPart, type Missed, type MissedFiles, type PartProgress } from "./part.ts";
@@ -107,7 +108,8 @@ export interface SnapshotDraft {
   /** How far the one before read each slot; nothing, where everything is read from its beginning. */
   readonly cursors: ReadonlyMap<string, Cursor>;
   change(changes: readonly UnitChange[]): Promise<void>;
-  /** Asks whether all of it is there, and makes it the newest. Errors: BACKUP_CHANGED (another snapshot came meanwhile), CANCELLED, those of storing. */
+  /** Asks whether all of it is there, and makes it the newest. Errors: BACKUP_CHANGED (another snapshot came
+   *  meanwhile), CANCELLED, those of storing. */
   commit(
     ports: Pick<BackupPorts, "clock" | "stripes" | "heads" | "limits" | "log">,
     cursors: ReadonlyMap<string, Cursor>,
@@ -197,7 +199,8 @@ async function treeOfRest(repository: Repository, torn: Tree, changesMax: number
   return changeTree(repository, tree, waiting);
 }
 
-/** What of a snapshot that was just made cannot be brought back; it is noted, of the older ones as well where something was lost before. */
+/** What of a snapshot that was just made cannot be brought back; it is noted, of the older ones as well where something
+ *  was lost before. */
 async function lossesIn(
   ports: Pick<BackupPorts, "heads" | "limits" | "log">,
   repository: Repository,
@@ -212,8 +215,8 @@ async function lossesIn(
   return { before: before.lost.size, units: sum, stripes: unread.size, ...(before.isListLost && { list: true }) };
 }
 
-/** Gives up what was stored and is not in the tree: nodes that later changes of the same run have replaced, packs of slots that could not be
- *  read to their ends. */
+/** Gives up what was stored and is not in the tree: nodes that later changes of the same run have replaced, packs of
+ *  slots that could not be read to their ends. */
 async function dropNeedless(repository: Repository, tree: Tree): Promise<void> {
   const made = new Set(repository.unfinished.map(({ id }) => id));
   const needed = new Set<string>();

@@ -3,8 +3,8 @@
  *      each two seconds, while the slot is here ─ take ─► a task, its checkpoint, the turn ─► the work of its sort ─ finish ─►
  *                                                                 └─ each two seconds ─ advance ─► is it to end?
  *
- *  What counts is decided by the actor: a runner that has lost the slot, or was thought to, hears TASK_TAKEN and leaves everything as it is, for
- *  the one that has the next turn. */
+ *  What counts is decided by the actor: a runner that has lost the slot, or was thought to, hears TASK_TAKEN and leaves
+ *  everything as it is, for the one that has the next turn. */
 import type { Message } from "../../actors/behavior.ts";
 import {
   failure,
@@ -33,7 +33,8 @@ export interface Piece {
 /** A task in the hands of its work. */
 export interface TaskAt<Sort extends BackupSort = BackupSort> {
   readonly task: TakenTask<Sort>;
-  /** Ended with CANCELLED: somebody wants it to end; with TASK_TAKEN or STOPPING: another runner goes on from what was kept. */
+  /** Ended with CANCELLED: somebody wants it to end; with TASK_TAKEN or STOPPING: another runner goes on from what was
+   *  kept. */
   readonly signal: AbortSignal;
   readonly progress: (at: Readonly<Record<string, number>>) => void;
   /** Keeps a checkpoint, or pieces, across a failover. Errors: TASK_TAKEN, LIMIT_REACHED. */

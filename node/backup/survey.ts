@@ -1,4 +1,5 @@
-/** What a snapshot refers to, and whether it is there: asked before a run trusts it, and again before a head is committed that leads to it.
+/** What a snapshot refers to, and whether it is there: asked before a run trusts it, and again before a head is
+ *  committed that leads to it.
  *
  *      tree ─► stripes ─┬─ a check called it lost ────────────► read ─┬─► lost: stored again, from what lives
  *                       └─ holders: have you got your shards? ─ no ─► ┘   away: its holders do not answer; it is waited for
@@ -24,7 +25,8 @@ export interface Survey {
   readonly lost: ReadonlySet<string>;
   /** Stripes that cannot be read now: too few of their holders answer. */
   readonly away: ReadonlySet<string>;
-  /** Something that leads to units, or says how far slots were read, is among the lost: which units there were nobody knows. */
+  /** Something that leads to units, or says how far slots were read, is among the lost: which units there were nobody
+   *  knows. */
   readonly isTorn: boolean;
 }
 
@@ -110,7 +112,8 @@ export const tornNodes = ({ load }: Pick<TreeNodes, "load">): Pick<TreeNodes, "l
   },
 });
 
-/** How many units of each snapshot cannot be brought back when these stripes cannot be read. Each node is looked at once. */
+/** How many units of each snapshot cannot be brought back when these stripes cannot be read. Each node is looked at
+ *  once. */
 export async function lostUnitsOf(
   nodes: Pick<TreeNodes, "load">,
   snapshots: readonly Snapshot[],

@@ -1,9 +1,11 @@
-/** What the disks of storage nodes still give when no node runs: stripes of the shards that are there, and the newest head that the cluster signed.
+/** What the disks of storage nodes still give when no node runs: stripes of the shards that are there, and the newest
+ *  head that the cluster signed.
  *
  *      heads of all folders ─ verified ─► ranked ─► the first whose snapshots can be read
  *      descriptor ─► shards by their hashes, in whichever folder ─ compared ─► any that suffice ─► the stripe
  *
- *  Nothing is written. What is missing, damaged or false is remembered, so that a restore can name it. Decision 0063. */
+ *  Nothing is written. What is missing, damaged or false is remembered, so that a restore can name it. Decision
+ *  0063. */
 import {
   failure,
   failureOf,
@@ -126,7 +128,8 @@ export interface SignedHead {
 export interface HeadChain {
   /** Numbers between the oldest that was found and the one that was taken, of which no folder has a head. */
   readonly gaps: readonly { readonly from: number; readonly to: number }[];
-  /** Heads that the cluster signed, and that the one that was taken does not come from: of a directory that went back, or of who left with old keys. */
+  /** Heads that the cluster signed, and that the one that was taken does not come from: of a directory that went back,
+   *  or of who left with old keys. */
   readonly strangers: readonly SignedHead[];
 }
 
@@ -159,8 +162,8 @@ export interface RefusedHead {
   readonly error: Failure;
 }
 
-/** Which heads count, the first choice first. A later epoch comes before a higher number: who left with old keys can sign any number with them. Of two
- *  with the same number the one that more folders have comes first. */
+/** Which heads count, the first choice first. A later epoch comes before a higher number: who left with old keys can
+ *  sign any number with them. Of two with the same number the one that more folders have comes first. */
 export function rankHeads(
   found: readonly (HeadFile & { readonly folder: string })[],
   { cluster, keys }: { readonly cluster: string; readonly keys: Pick<HeadKeys, "verify"> },

@@ -1,5 +1,5 @@
-/** Reads and changes the tree of a snapshot's units. A change makes a new tree, which shares with the old one all nodes that it does not
- *  touch; nothing is ever written over. */
+/** Reads and changes the tree of a snapshot's units. A change makes a new tree, which shares with the old one all nodes
+ *  that it does not touch; nothing is ever written over. */
 import { assert } from "../../protocols/index.ts";
 import {
   compareUnits,

@@ -1,4 +1,5 @@
-/** What keeps backups in order: what they refer to, whether it is there and right, and giving up what no snapshot needs. */
+/** What keeps backups in order: what they refer to, whether it is there and right, and giving up what no snapshot
+ *  needs. */
 import { failure, failureOf, PlexusError, type BackupHold, type Failure } from "../../protocols/index.ts";
 import type { NodeLink, Snapshot, StripeName } from "../../runtimes/backup/index.ts";
 import { heldSnapshots } from "./holds.ts";
@@ -65,7 +66,8 @@ async function look(
   retention: Retention,
   { signal, holds = [], mark, timeZone = "UTC" }: PruneOptions,
 ) {
-  // Before the head is read: what lies there, or is referred to without an end, by then has been led to, so what this head does not lead to nobody needs.
+  // Before the head is read: what lies there, or is referred to without an end, by then has been led to, so what this
+  // head does not lead to nobody needs.
   const listed = (await ports.stripes.stored?.list()) ?? [];
   const referred: StripeName[] = [];
   for await (const stripe of ports.stripes.referred?.(ports.owner) ?? []) referred.push(stripe);
@@ -102,9 +104,10 @@ async function look(
   return { head, kept, staying, going, needless, left, plan, isTorn };
 }
 
-/** Removes the snapshots that neither a retention nor a hold keeps, gives up what earlier removals and commits have left, and writes packs anew in
- *  which little is left. Where an earlier turn has removed them, nothing more is removed, and the report is of that. It needs no free room. Errors:
- *  BACKUP_CHANGED, CANCELLED, STRIPE_LOST (of the list of snapshots), those of nodes that are away and not lost (then nothing is removed), DISK_FULL (not even a few
+/** Removes the snapshots that neither a retention nor a hold keeps, gives up what earlier removals and commits have
+ *  left, and writes packs anew in which little is left. Where an earlier turn has removed them, nothing more is
+ *  removed, and the report is of that. It needs no free room. Errors: BACKUP_CHANGED, CANCELLED, STRIPE_LOST (of the
+ *  list of snapshots), those of nodes that are away and not lost (then nothing is removed), DISK_FULL (not even a few
  *  hundred bytes can be written). */
 export async function prune(
   ports: BackupPorts,
@@ -160,8 +163,9 @@ export async function prune(
   return { kept, timeZone, removed, stripes, bytes, unheard, isTorn, leftovers, repacked };
 }
 
-/** Makes the head that leaves them out. Where there is no room for it, it is said first that they are leaving, in as much room as old heads had;
- *  then what they alone need goes, and the head comes last; where there is no room for it still, the next one leaves them out. */
+/** Makes the head that leaves them out. Where there is no room for it, it is said first that they are leaving, in as
+ *  much room as old heads had; then what they alone need goes, and the head comes last; where there is no room for it
+ *  still, the next one leaves them out. */
 async function removeSnapshots(
   { heads: { leaving } }: BackupPorts,
   repository: Repository,
@@ -204,7 +208,8 @@ async function repackAfter(
   }
 }
 
-/** Removes what a run has left that was killed. Errors: as of reading the manifest, then nothing is removed; CANCELLED. */
+/** Removes what a run has left that was killed. Errors: as of reading the manifest, then nothing is removed;
+ *  CANCELLED. */
 export async function sweepFolder(ports: BackupPorts, repository: Repository, signal: AbortSignal): Promise<void> {
   const listed = (await ports.stripes.stored?.list()) ?? [];
   const { head, snapshots } = await repository.state();

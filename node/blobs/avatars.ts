@@ -5,7 +5,8 @@ import { createBlobCopies, type BlobCopies, type CopiesOptions } from "./copies.
 import { blobLimits } from "./limits.ts";
 import { openBlobStore } from "./store.ts";
 
-/** The blobs of a node's actors, on its disk and on those of the others: pictures of people, and those that agents are shown. Errors: the system's, DATA_DAMAGED. */
+/** The blobs of a node's actors, on its disk and on those of the others: pictures of people, and those that agents are
+ *  shown. Errors: the system's, DATA_DAMAGED. */
 export async function openActorBlobs({
   files,
   kernel,

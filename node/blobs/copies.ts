@@ -7,8 +7,8 @@
  *
  *  Which blob is here for which actor is in rows, `blob/<hash>/<actor>` (`owned.ts`).
  *
- *  Invariant: a blob is deleted only when its actor has answered that it refers to something else, or when every node in sync
- *  with the actor's slot, of which this one is none, has said that it has it. */
+ *  Invariant: a blob is deleted only when its actor has answered that it refers to something else, or when every node
+ *  in sync with the actor's slot, of which this one is none, has said that it has it. */
 import {
   assert,
   failure,
@@ -114,7 +114,7 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
       return Buffer.concat(parts);
     });
 
-  // --- putting -----------------------------------------------------------------------------------------------------------
+  // --- putting -------------------------------------------------------------------------------------------------------
 
   /** Stores a blob at one node. */
   const storeAt = (to: NodeId, actor: ActorId, hash: BlobHash, bytes: Uint8Array): Promise<Result<null>> =>
@@ -150,7 +150,7 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
     }
   }
 
-  // --- reading -----------------------------------------------------------------------------------------------------------
+  // --- reading -------------------------------------------------------------------------------------------------------
 
   function remember(hash: BlobHash, bytes: Uint8Array): void {
     if (bytes.length > limits.cacheBytesMax || cache.has(hash)) return;
@@ -213,7 +213,7 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
     return work;
   }
 
-  // --- looking after -----------------------------------------------------------------------------------------------------
+  // --- looking after -------------------------------------------------------------------------------------------------
 
   /** The nodes that should have what belongs to an actor; none where that is not known. */
   function placesOf(actor: ActorId): readonly NodeId[] {

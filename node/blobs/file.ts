@@ -3,8 +3,8 @@
  *      stream ─► piece ─ hash leaves ─► write            one piece is filled and hashed while the one before is written
  *      read ─► piece ─ compare leaves ─► who asked       one piece is read ahead while the one before is compared and used
  *
- *  A piece has many leaves: asking the system for each leaf takes longer than to hash it. So what a put or a read holds in memory is
- *  two pieces, and nothing goes faster than its slowest end. */
+ *  A piece has many leaves: asking the system for each leaf takes longer than to hash it. So what a put or a read holds
+ *  in memory is two pieces, and nothing goes faster than its slowest end. */
 import { assert, failure, PlexusError } from "../../protocols/index.ts";
 import type { BlobHash, BlobRange, FileReader, FileWriter } from "../ports.ts";
 import { hashBytes, hashLeavesIn, hashOfLeaves, leafBytes, leavesOf } from "./tree.ts";
@@ -41,7 +41,8 @@ function giveBack(rooms: Iterable<Buffer>): void {
 
 const firstBytes = 4 * leafBytes;
 
-/** Writes a stream and its leaves' hashes, and syncs them. Errors: TOO_LARGE, DISK_FULL, the system's, what the stream throws. */
+/** Writes a stream and its leaves' hashes, and syncs them. Errors: TOO_LARGE, DISK_FULL, the system's, what the stream
+ *  throws. */
 export async function writeBlob(
   writer: FileWriter,
   stream: AsyncIterable<Uint8Array>,
@@ -157,7 +158,8 @@ async function* pieces(
   }
 }
 
-/** Reads the leaves' hashes and compares them with the name. Where they are wrong and the bytes are not, they are made anew. */
+/** Reads the leaves' hashes and compares them with the name. Where they are wrong and the bytes are not, they are made
+ *  anew. */
 export async function readTree(
   reader: FileReader,
   hash: BlobHash,

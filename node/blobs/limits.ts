@@ -6,8 +6,8 @@ export const blobLimits = {
   blobBytesMax: 64 * 1024 * 1024,
   /** Blobs that are written or read at a time, each with one open file; one more is refused with `OVERLOADED`. */
   openMax: 64,
-  /** What is read or written of a blob at once; each put and each read holds two such pieces. Before each that is written there must be
-   *  room for it, and twice what the journal keeps free: else `DISK_FULL`.
+  /** What is read or written of a blob at once; each put and each read holds two such pieces. Before each that is
+   *  written there must be room for it, and twice what the journal keeps free: else `DISK_FULL`.
    *
    *  With less more time goes by between reads than in them; with more nothing gets faster. */
   pieceBytes: 512 * 1024,
@@ -34,7 +34,8 @@ export const blobLimits = {
   fetchesMax: 64,
   /** From a change of a slot's nodes until its blobs go to the new ones: many slots change at once. */
   spreadDelayMs: 1_000,
-  /** Pause between two rounds, in which copies that lack or are damaged are made anew, and blobs that nobody refers to go. */
+  /** Pause between two rounds, in which copies that lack or are damaged are made anew, and blobs that nobody refers to
+   *  go. */
   roundEveryMs: 10 * 60_000,
   /** Actors that a round asks at a time. */
   asksAtOnce: 8,

@@ -1,7 +1,8 @@
 /** Blobs on this node's disk, and for which actors they are there.
  *
- *  For each blob and actor there is a row in the node's store, `<prefix><hash>/<actor>`, on the disk before the blob is. So there is no
- *  blob without a row, and what a row is for can always be asked. Of one blob one thing happens at a time. */
+ *  For each blob and actor there is a row in the node's store, `<prefix><hash>/<actor>`, on the disk before the blob
+ *  is. So there is no blob without a row, and what a row is for can always be asked. Of one blob one thing happens at a
+ *  time. */
 import { failure, PlexusError, type ActorId } from "../../protocols/index.ts";
 import { seal, unseal } from "../data-folder/seal.ts";
 import type { BlobHash, BlobStore, Clock, OwnedBlobs, Pair, Reference, Store } from "../ports.ts";

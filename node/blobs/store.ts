@@ -3,8 +3,9 @@
  *      temporary/<number>            being written
  *      <two digits>/<64 digits>      a blob: its bytes, then the hashes of its leaves
  *
- *  A file gets its name when all of it is on the disk, and is not changed after that. What is in `temporary` at the start was never
- *  acknowledged, and goes. The size of a blob is not written down: that of its file says it, and the name has it in it. */
+ *  A file gets its name when all of it is on the disk, and is not changed after that. What is in `temporary` at the
+ *  start was never acknowledged, and goes. The size of a blob is not written down: that of its file says it, and the
+ *  name has it in it. */
 import { assert, failure, PlexusError } from "../../protocols/index.ts";
 import type { BlobHash, BlobRange, BlobStore, FileReader, Files, Meter } from "../ports.ts";
 import { isWell, readBlob, readTree, sizeIn, writeBlob, type Damage, type Tree } from "./file.ts";

@@ -6,8 +6,9 @@
  *          ┌───┴───┐
  *       leaf 0   leaf 1 = H(0, bytes)    16 KiB each, the last one less
  *
- *  H is BLAKE3 (https://github.com/BLAKE3-team/BLAKE3-specs) with a first byte for each sort of input, so that no leaf passes for a node.
- *  The size is in the name: it says how many leaves there are, and so which place in the tree a leaf has. */
+ *  H is BLAKE3 (https://github.com/BLAKE3-team/BLAKE3-specs) with a first byte for each sort of input, so that no leaf
+ *  passes for a node. The size is in the name: it says how many leaves there are, and so which place in the tree a leaf
+ *  has. */
 import { assert } from "../../protocols/index.ts";
 import type { BlobHash, LeafProof } from "../ports.ts";
 import { hash, taggedHash } from "./hash.ts";
@@ -23,7 +24,8 @@ export const hashLeaf = (bytes: Uint8Array): Uint8Array => {
   assert(bytes.length <= leafBytes, "a leaf has its size");
   return tagged(leafTag, bytes);
 };
-/** Hashes of the leaves of bytes that lie behind one free byte. Where they lie, without a copy: the byte before a leaf is its tag for a moment. */
+/** Hashes of the leaves of bytes that lie behind one free byte. Where they lie, without a copy: the byte before a leaf
+ *  is its tag for a moment. */
 export function hashLeavesIn(room: Uint8Array): Uint8Array[] {
   return Array.from({ length: leavesOf(room.length - 1) }, (_, leaf) => {
     const at = leaf * leafBytes;

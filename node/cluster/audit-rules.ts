@@ -125,7 +125,8 @@ export function watchAuditRules(directory: Directory): AuditRules {
   let rules: AuditRetention | undefined;
   const take = (row: DirectoryRow | undefined): void => {
     if (row === undefined) rules = undefined;
-    // A row that says nothing is passed over: removing by rules that nobody understood would be worse than by the last ones.
+    // A row that says nothing is passed over: removing by rules that nobody understood would be worse than by the last
+    // ones.
     else if (row.key === retentionKey && isRetention.Check(row.value)) rules = row.value as AuditRetention;
   };
   const stop = directory.watch(retentionKey, {

@@ -1,7 +1,8 @@
-/** Control tokens as every node knows them: rows of the directory, of which all nodes hear at once. Of a secret there is its hash alone.
+/** Control tokens as every node knows them: rows of the directory, of which all nodes hear at once. Of a secret there
+ *  is its hash alone.
  *
- *  Invariant: who revokes one revokes it at every node that hears of the directory, as soon as it hears; one that hears nothing any more lets nobody in by
- *  them after `controlBlindMs`. */
+ *  Invariant: who revokes one revokes it at every node that hears of the directory, as soon as it hears; one that hears
+ *  nothing any more lets nobody in by them after `controlBlindMs`. */
 import { Type } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
 import { failure, ok, refused, type ControlTokenView, type Result } from "../../protocols/index.ts";

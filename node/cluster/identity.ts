@@ -1,12 +1,13 @@
-/** Whether nodes ask one another to prove for whom they send: one row of the directory, which is written once and says nothing else
- *  (docs/decisions/0079-identity-over-the-mesh.md). */
+/** Whether nodes ask one another to prove for whom they send: one row of the directory, which is written once and says
+ *  nothing else (docs/decisions/0079-identity-over-the-mesh.md). */
 import type { Directory, MemberRecord } from "../ports.ts";
 import { identityKey, isRow } from "./records.ts";
 
 /** What the row says, and how it comes to be there. */
 export interface IdentityRule {
   required(): boolean;
-  /** Writes the row, if every member can do what it asks for and it is not there. Rejects with DIRECTORY_UNAVAILABLE. */
+  /** Writes the row, if every member can do what it asks for and it is not there. Rejects with
+   *  DIRECTORY_UNAVAILABLE. */
   settle(members: readonly MemberRecord[]): Promise<void>;
   stop(): void;
 }

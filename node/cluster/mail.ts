@@ -17,7 +17,8 @@ export interface MailSettings {
   kept(): Promise<
     { readonly server: MailServer; readonly sealed?: string; readonly context: readonly string[] } | undefined
   >;
-  /** `password` absent: the one that is there stays, as long as host and user do: it is not sent to another server. Errors: BAD_REQUEST, OVERLOADED. */
+  /** `password` absent: the one that is there stays, as long as host and user do: it is not sent to another server.
+   *  Errors: BAD_REQUEST, OVERLOADED. */
   set(server: MailServer, password: string | undefined): Promise<Result<unknown>>;
   /** Errors: NOT_FOUND, OVERLOADED. */
   remove(): Promise<Result<unknown>>;

@@ -32,17 +32,17 @@ export interface MemoryParts {
   readonly limits: { readonly askTimeoutMs: number; readonly directoryAwayTimeoutMs: number };
 }
 
-/** Asks it. Errors: what it refuses; while no node has it that can answer, SLOT_UNAVAILABLE with what an operator can do,
- *  or DIRECTORY_AWAY. */
+/** Asks it. Errors: what it refuses; while no node has it that can answer, SLOT_UNAVAILABLE with what an operator can
+ *  do, or DIRECTORY_AWAY. */
 export async function askClusterMemory(at: MemoryParts, message: Message): Promise<Result<unknown>> {
   const to = "role-manager/cluster";
   const away = at.cluster?.directoryAnswers() === false;
   const stranded = away ? undefined : at.cluster?.stranded(to);
   const timeoutMs = away || stranded ? at.limits.directoryAwayTimeoutMs : at.limits.askTimeoutMs;
   const answer = await at.kernel.ask({ to, from: "gateway", message, timeoutMs });
-  // This node is up; the node with the cluster's memory, which the answer names, does not answer. While the directory is
-  // away, too, the answer names the directory: without it no other node can take over. A question that was lost on the
-  // way has changed nothing.
+  // This node is up; the node with the cluster's memory, which the answer names, does not answer. While the directory
+  // is away, too, the answer names the directory: without it no other node can take over. A question that was lost on
+  // the way has changed nothing.
   const names = !answer.ok && answer.error.code === "SLOT_UNAVAILABLE" && answer.error.details?.["node"] !== undefined;
   const late = message.type !== "setAdmin" && !answer.ok && answer.error.code === "ASK_TIMEOUT";
   if (stranded && (late || names)) {

@@ -25,7 +25,8 @@ export interface SecretUse {
 export interface SecretsControl {
   readonly named: Pick<NamedSecrets, "list" | "set" | "rotate" | "remove">;
   uses(): Promise<readonly SecretUse[]>;
-  /** Makes what a setting keeps by itself a secret of that name, to which the setting refers from then on. Errors: NOT_FOUND, NAME_TAKEN, OVERLOADED. */
+  /** Makes what a setting keeps by itself a secret of that name, to which the setting refers from then on. Errors:
+   *  NOT_FOUND, NAME_TAKEN, OVERLOADED. */
   adopt(name: string, from: string, author: SecretAuthor): Promise<Result<SecretRow>>;
 }
 

@@ -1,5 +1,5 @@
-/** Expressions that admins write and every question is compared with. JavaScript's own go back when a way fails, and take exponential
- *  time for some; these follow all ways at once, so that the time is at most steps × characters.
+/** Expressions that admins write and every question is compared with. JavaScript's own go back when a way fails, and
+ *  take exponential time for some; these follow all ways at once, so that the time is at most steps × characters.
  *
  *      abc  .  [a-z]  [^a-z]  \d \w \s \b (and \D \W \S \B)  \. \n \t  ( ) (?: )  |  * + ? {2} {2,} {2,5}  ^ $      (?i) first: any case
  *
@@ -16,7 +16,8 @@ const depthMax = 32;
 /** Whether the expression is found in a text. */
 export type Pattern = (text: string) => boolean;
 
-/** A character of a text, with what classes ask of it: found out once for a text, as each step of an expression asks it again. */
+/** A character of a text, with what classes ask of it: found out once for a text, as each step of an expression asks it
+ *  again. */
 interface Char {
   readonly code: number;
   /** In small and in capital letters. */

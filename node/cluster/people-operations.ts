@@ -1,4 +1,5 @@
-/** What the operations on people do: what roles grant, who has them, devices, accounts of programs, suspension and the end of accounts. */
+/** What the operations on people do: what roles grant, who has them, devices, accounts of programs, suspension and the
+ *  end of accounts. */
 import {
   actorId,
   builtInRoles,
@@ -289,8 +290,9 @@ const saidBy = ({ uses, expiresAtMs, note, guest }: SignUpInvitation) => ({
 
 const emptied = (result: Result<unknown>): Result<Record<never, never>> => (result.ok ? ok({}) : result);
 
-/** Whether this is what a command left behind that was broken off before the account had its role: no way leads in, none ever did, and it has no role.
- *  Nobody's account is like that: a person's has a password or an identity from its first event on. */
+/** Whether this is what a command left behind that was broken off before the account had its role: no way leads in,
+ *  none ever did, and it has no role. Nobody's account is like that: a person's has a password or an identity from its
+ *  first event on. */
 async function isHalfMade({ ask }: Pick<PeopleParts, "ask">, user: string): Promise<boolean> {
   const found = await ask(actorId("user", user), { type: "listSessions" });
   if (!found.ok) return false;
@@ -318,7 +320,8 @@ function refusalToReplace(asker: Asker, roles: readonly ClusterRole[], next: Clu
   return asker.mayGive([...before, ...next.grants]);
 }
 
-/** What a change of somebody's roles was, for the audit. Both are said, also where they are the same: a report goes by them. */
+/** What a change of somebody's roles was, for the audit. Both are said, also where they are the same: a report goes by
+ *  them. */
 const rolesChange = (before: readonly string[], after: readonly string[]) => ({
   "before.roles": before.join(" "),
   "after.roles": after.join(" "),

@@ -34,7 +34,8 @@ export async function rolesWithin(
   return reason === undefined ? ok(roles) : refused(reason);
 }
 
-/** The same, of a way into their account that is being made. Error: FORBIDDEN also where they may do as much: see `mayLetInto`. */
+/** The same, of a way into their account that is being made. Error: FORBIDDEN also where they may do as much: see
+ *  `mayLetInto`. */
 export async function rolesLetInto(
   at: RolesParts,
   asker: Pick<Asker, "kind" | "actor" | "roles" | "mayGive">,

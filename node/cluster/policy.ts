@@ -1,7 +1,7 @@
 /** What the operators want of every slot: one row of the directory, the same for all nodes.
  *
- *  The manager that begins to act as controller writes there what its configuration says. Until a node has read the row,
- *  its own configuration holds. */
+ *  The manager that begins to act as controller writes there what its configuration says. Until a node has read the
+ *  row, its own configuration holds. */
 import { failure, PlexusError } from "../../protocols/index.ts";
 import type { Directory } from "../ports.ts";
 import { asPolicy, policyKey, type Policy } from "./records.ts";

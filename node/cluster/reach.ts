@@ -2,28 +2,31 @@
  *
  *      slot table, membership, directory ──► serviceOf, for each slot ──► sight ──► next (with patience) ──► degraded?
  *
- *  What counts is service and not company: of the two sides of a cut the one with the directory takes the slots over and
- *  serves them, be it one node of five, and on the other most of what is asked for waits, however many its nodes are. So a
- *  node is degraded while more than half of the slots that people need are served by nobody that it reaches. After a failover, or once the
- *  members that are gone were evicted, it is not. Whether others are better off it cannot know; its clients find out.
+ *  What counts is service and not company: of the two sides of a cut the one with the directory takes the slots over
+ *  and serves them, be it one node of five, and on the other most of what is asked for waits, however many its nodes
+ *  are. So a node is degraded while more than half of the slots that people need are served by nobody that it reaches.
+ *  After a failover, or once the members that are gone were evicted, it is not. Whether others are better off it cannot
+ *  know; its clients find out.
  *
  *  Nothing that must never be wrong rests on it: who is told needlessly looks around and stays. */
 import { failure, type Failure } from "../../protocols/index.ts";
 import type { Clock, Log, Membership, Meter, NodeId, SlotRecord } from "../ports.ts";
 import { roleOf, type SlotTable } from "./slot-table.ts";
 
-/** How long a node has been without before it says so: a failover that takes its time is no news, and a person waits longer
- *  than this before he wonders. */
+/** How long a node has been without before it says so: a failover that takes its time is no news, and a person waits
+ *  longer than this before he wonders. */
 export const degradedAfterMs = 500;
-/** How long the node has been well again before it says so: a client that comes back at once should not be sent away again. */
+/** How long the node has been well again before it says so: a client that comes back at once should not be sent away
+ *  again. */
 export const restoredAfterMs = 2_000;
 /** Facts that change without an event, such as the state of the directory, are looked at this often. */
 export const lookEveryMs = 250;
 /** Names in one failure. */
 const namedMax = 8;
 
-/** Whether a slot is served, as far as this node can see. `down`: its owner is. `blocked`: its owner cannot have what it
- *  writes acknowledged by the copies that must have it, nor leave out those that are down, or too few copies are left. */
+/** Whether a slot is served, as far as this node can see. `down`: its owner is. `blocked`: its owner cannot have what
+ *  it writes acknowledged by the copies that must have it, nor leave out those that are down, or too few copies are
+ *  left. */
 export type Service = "served" | "blocked" | "down";
 
 /** The facts that decide whether a slot is served. */
@@ -54,8 +57,8 @@ export interface Sight {
   readonly away: readonly string[];
 }
 
-/** The slots that people need: managers' have what the cluster keeps of itself (roles, alerts, usage, backups), and who talks goes on without. Where
- *  there are no others, those count. */
+/** The slots that people need: managers' have what the cluster keeps of itself (roles, alerts, usage, backups), and who
+ *  talks goes on without. Where there are no others, those count. */
 export function neededOf<Row extends Pick<SlotRecord, "slot" | "splitFrom">>(records: readonly Row[]): readonly Row[] {
   const others = records.filter((record) => roleOf(record) !== "manager");
   return others.length > 0 ? others : records;
@@ -69,8 +72,8 @@ export interface Reach {
 
 export const wellReached: Reach = { degraded: false, doubtSinceMs: undefined };
 
-/** Whether a sight by itself would make a node say that it is degraded; `degraded`: it says so now. Back takes more than
- *  there: with half of the slots lost and found in turn it would go back and forth. */
+/** Whether a sight by itself would make a node say that it is degraded; `degraded`: it says so now. Back takes more
+ *  than there: with half of the slots lost and found in turn it would go back and forth. */
 export function lacks({ amongMany, joined, slots, unserved }: Sight, degraded: boolean): boolean {
   if (!amongMany) return false;
   if (!joined) return true;

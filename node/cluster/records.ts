@@ -1,4 +1,5 @@
-/** The directory's rows with their types: slots, members, invitations, policy, roles, model routes, endpoints, budgets, prices, quotas, groups of holders, trust in nodes. The only place that knows under which key each lies. */
+/** The directory's rows with their types: slots, members, invitations, policy, roles, model routes, endpoints, budgets,
+ *  prices, quotas, groups of holders, trust in nodes. The only place that knows under which key each lies. */
 import { Type, type Static } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
 import {
@@ -58,8 +59,8 @@ export const tokenKeysKey = (node: NodeId): string => `${tokenKeysPrefix}${node}
 export const trustKey = (node: NodeId): string => `${trustPrefix}${node}`;
 export const routeKey = (name: string): string => `${routePrefix}${name}`;
 
-// Fields that later versions add to a row stay in it, so the schemas are open. The fields here hold for every version: readers
-// count on them, so the directory refuses a row that breaks them, and no node reads it.
+// Fields that later versions add to a row stay in it, so the schemas are open. The fields here hold for every version:
+// readers count on them, so the directory refuses a row that breaks them, and no node reads it.
 const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const node = Type.String({ minLength: 1, maxLength: 128 });
 const nodes = Type.Array(node, { maxItems: 64 });
@@ -80,7 +81,8 @@ const isSlotRecord = checkOf(
   }),
 );
 
-// A later version may have other roles and states: their words are open, and nobody here acts on one that he does not know.
+// A later version may have other roles and states: their words are open, and nobody here acts on one that he does not
+// know.
 const word = Type.String({ maxLength: 64 });
 const words = Type.Array(word, { maxItems: 64 });
 // A node has those of its configuration, of its first start and of its invitation: 128 at most.
@@ -210,7 +212,8 @@ const isMail = checkOf(
   Type.Object({ ...mailServer.properties, sealed: Type.Optional(Type.String({ maxLength: 2_048 })) }),
 );
 
-// Permissions and conditions of later versions are kept: a condition that this version does not know must not be met here (`asRoles`).
+// Permissions and conditions of later versions are kept: a condition that this version does not know must not be met
+// here (`asRoles`).
 const isRoles = checkOf(
   Type.Object({
     roles: Type.Array(
@@ -422,7 +425,8 @@ export const isSound = ({
 
 const isUnique = (nodes: readonly NodeId[]): boolean => new Set(nodes).size === nodes.length;
 
-/** Whether two lists of a record say the same: nodes and roles stand in them once each, and their order says nothing. */
+/** Whether two lists of a record say the same: nodes and roles stand in them once each, and their order says
+ *  nothing. */
 export const sameSet = (one: readonly string[], other: readonly string[]): boolean =>
   one.length === other.length && one.every((item) => other.includes(item));
 
@@ -457,8 +461,8 @@ export const asWanted = ({ key, value }: DirectoryRow): readonly WantedModel[] |
   key === wantedKey && isRow(key, value) ? (value as { readonly models: readonly WantedModel[] }).models : undefined;
 const isWhen = checkOf(grantWhen);
 
-/** The cluster's own roles, as a row says. Undefined: it says none. A grant under a condition that this version does not know is left out: it
- *  would hold always. */
+/** The cluster's own roles, as a row says. Undefined: it says none. A grant under a condition that this version does
+ *  not know is left out: it would hold always. */
 export const asRoles = ({ key, value }: DirectoryRow): readonly ClusterRole[] | undefined => {
   if (key !== rolesKey || !isRow(key, value)) return undefined;
   const { roles } = value as { readonly roles: readonly ClusterRole[] };
@@ -474,8 +478,8 @@ export const asRoute = ({ key, value }: DirectoryRow): ModelRoute | undefined =>
 
 const isSetEndpoint = checkOf(setEndpoint);
 
-/** The endpoint that a row says. Undefined: it says none that this version knows how to ask, or one that no admin can have set here: etcd takes
- *  anything, and a key of an endpoint is sent to its address. */
+/** The endpoint that a row says. Undefined: it says none that this version knows how to ask, or one that no admin can
+ *  have set here: etcd takes anything, and a key of an endpoint is sent to its address. */
 export const asEndpoint = ({ key, value }: DirectoryRow): Endpoint | undefined => {
   if (!key.startsWith(endpointPrefix) || !isRow(key, value)) return undefined;
   const { name, ...set } = value as Endpoint;
@@ -514,13 +518,15 @@ export const asTokenKeys = ({ key, value }: DirectoryRow): TokenKeysRow | undefi
 export const readSlot = async (directory: Directory, slot: SlotId): Promise<SlotRow | undefined> =>
   asSlot(await directory.read(slotKey(slot)));
 
-/** Whether a compare-and-set that failed in this way surely changed nothing: it was refused, or never sent (`asked: false`). */
+/** Whether a compare-and-set that failed in this way surely changed nothing: it was refused, or never sent (`asked:
+ *  false`). */
 export function changedNothing(thrown: unknown): boolean {
   const { code, outcome, details } = failureOf(thrown);
   return code === "DIRECTORY_UNAVAILABLE" ? details?.["asked"] === false : outcome !== "unknown";
 }
 
-/** Changes a slot's record if it is still at `revision`, and with `guard` if that row is, too. `applied` says whether `row` is `next`. */
+/** Changes a slot's record if it is still at `revision`, and with `guard` if that row is, too. `applied` says whether
+ *  `row` is `next`. */
 export async function changeSlot(
   directory: Directory,
   next: SlotRecord,
@@ -540,8 +546,8 @@ export const listSlots = async (directory: Directory): Promise<readonly SlotRow[
 export const listMembers = async (directory: Directory): Promise<readonly MemberRecord[]> =>
   (await directory.list(memberPrefix)).flatMap((row) => asMember(row) ?? []);
 
-/** Makes sure that nobody comes in as this node again with an invitation that it came with. That it was admitted may not stand
- *  there yet: its member row is written first, and then the answer may be lost. */
+/** Makes sure that nobody comes in as this node again with an invitation that it came with. That it was admitted may
+ *  not stand there yet: its member row is written first, and then the answer may be lost. */
 export async function spendInvitations(directory: Directory, node: NodeId): Promise<void> {
   for (const row of await directory.list(invitationPrefix)) {
     const invitation = asInvitation(row);

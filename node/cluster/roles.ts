@@ -8,7 +8,8 @@ export interface ClusterRoles {
   current(): readonly ClusterRole[];
   /** What every role grants, the built-in ones among them. */
   table(): RoleTable;
-  /** Changes what lies there. Errors: those of `change`; OVERLOADED when others keep writing it. Rejects with DIRECTORY_UNAVAILABLE. */
+  /** Changes what lies there. Errors: those of `change`; OVERLOADED when others keep writing it. Rejects with
+   *  DIRECTORY_UNAVAILABLE. */
   change(change: (roles: readonly ClusterRole[]) => Result<readonly ClusterRole[]>): Promise<Result<unknown>>;
   stop(): void;
 }

@@ -1,5 +1,5 @@
-/** Secrets with names: rows of the directory, sealed with the cluster's key, each for the places that it may be sent to. Settings refer to them as
- *  `secret:NAME` where they would otherwise have a sealed value of their own.
+/** Secrets with names: rows of the directory, sealed with the cluster's key, each for the places that it may be sent
+ *  to. Settings refer to them as `secret:NAME` where they would otherwise have a sealed value of their own.
  *
  *      row keys/secret/NAME: sealed(value; name, for) ◄── set, rotate       mail, identity-provider/…, audit-sink/…, endpoint/…: secret:NAME
  *                                     └── open(secret:NAME, to host:port) ◄─┘    nothing comes out for another place

@@ -1,5 +1,5 @@
-/** What admins have set of the configuration, as every node knows it: a row of the directory for all nodes, and one for each node that differs. A row
- *  has its own history, so what was set and who set it change together or not at all. */
+/** What admins have set of the configuration, as every node knows it: a row of the directory for all nodes, and one for
+ *  each node that differs. A row has its own history, so what was set and who set it change together or not at all. */
 import { Type } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
 import {
@@ -74,8 +74,8 @@ export interface ClusterSettings {
   /** False until the directory has said what is set. */
   isKnown(): boolean;
   onChange(listener: () => void): () => void;
-  /** Changes a row to other values. Errors: CONFIG_CHANGED (somebody was faster), ALREADY_DONE, TOO_LARGE, OVERLOADED. Rejects with
-   *  DIRECTORY_UNAVAILABLE. */
+  /** Changes a row to other values. Errors: CONFIG_CHANGED (somebody was faster), ALREADY_DONE, TOO_LARGE, OVERLOADED.
+   *  Rejects with DIRECTORY_UNAVAILABLE. */
   change(
     wish: SettingsWish,
     to: (row: SettingsRow) => Result<Readonly<Record<string, unknown>>>,

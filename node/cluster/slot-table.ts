@@ -1,5 +1,5 @@
-/** The owners of all slots as this node knows them: one watch of the directory, shared by all parts. The table may be behind; code
- *  that acts on it finds out by a MOVED, a FENCED or a failed compare-and-set. */
+/** The owners of all slots as this node knows them: one watch of the directory, shared by all parts. The table may be
+ *  behind; code that acts on it finds out by a MOVED, a FENCED or a failed compare-and-set. */
 import { hash32, ownSlot, slotOf, type ActorId, type Role, type SlotId } from "../../protocols/index.ts";
 import type { Directory, DirectoryRow, MemberRecord, Membership, NodeId, SlotRecord } from "../ports.ts";
 import { asSlot, readSlot, slotPrefix, type SlotRow } from "./records.ts";
@@ -9,7 +9,8 @@ export interface SlotTable {
   rows(): IterableIterator<SlotRow>;
   /** Takes over a row that came otherwise, such as a compare-and-set's answer, if it is newer. */
   learn(row: SlotRow): void;
-  /** Resolves when the watch has told of everything up to this revision. Rows that came otherwise may be ahead of it. */
+  /** Resolves when the watch has told of everything up to this revision. Rows that came otherwise may be ahead of
+   *  it. */
   reached(revision: number): Promise<void>;
   /** Resolves when the directory has been read once. */
   ready(): Promise<void>;
@@ -17,7 +18,8 @@ export interface SlotTable {
   readonly current: boolean;
   /** Calls back for every row that changed or went away (`row` undefined), after it is in the table. */
   onChange(listener: (slot: SlotId, row: SlotRow | undefined) => void): () => void;
-  /** A slot of which the directory tells an older row now than it told before: it lies on an older copy of its data. Undefined: none is known. */
+  /** A slot of which the directory tells an older row now than it told before: it lies on an older copy of its data.
+   *  Undefined: none is known. */
   older(): SlotId | undefined;
   /** Calls back whenever all rows have been read anew, after they are in the table. */
   onRead(listener: () => void): void;
@@ -139,13 +141,13 @@ export function slotOfActor(table: Pick<SlotTable, "get">, role: Role, actor: Ac
   return table.get(own) === undefined ? slotOf(role, actor) : own;
 }
 
-/** The role whose nodes may own a slot; an actor's own slot says by its record where it was split from. Of one without a
- *  record this is the actor's kind, and so no node's role. */
+/** The role whose nodes may own a slot; an actor's own slot says by its record where it was split from. Of one without
+ *  a record this is the actor's kind, and so no node's role. */
 export const roleOf = ({ slot, splitFrom }: Pick<SlotRecord, "slot" | "splitFrom">): Role =>
   (splitFrom ?? slot).split("/")[0] as Role;
 
-/** Nodes in the order in which they should hold a slot: weighted rendezvous hashing (Thaler and Ravishankar 1998; weights
- *  by −w / ln h). Adding or removing a node moves only what it gains or loses. */
+/** Nodes in the order in which they should hold a slot: weighted rendezvous hashing (Thaler and Ravishankar 1998;
+ *  weights by −w / ln h). Adding or removing a node moves only what it gains or loses. */
 export function rankNodes<Node extends Pick<MemberRecord, "node" | "weight">>(
   slot: SlotId,
   nodes: readonly Node[],

@@ -1,13 +1,13 @@
-/** The public keys that the cluster's short-lived tokens are verified with: one row for each node that has signed any. A private key never leaves its
- *  node's memory. Rows of nodes that are no members any more count for nothing. */
+/** The public keys that the cluster's short-lived tokens are verified with: one row for each node that has signed any.
+ *  A private key never leaves its node's memory. Rows of nodes that are no members any more count for nothing. */
 import { failure, holdsAt, PlexusError } from "../../protocols/index.ts";
 import type { Directory, NodeId } from "../ports.ts";
 import { asTokenKeys, tokenKeysKey, tokenKeysPrefix, type TokenKey } from "./records.ts";
 
 export type { TokenKey } from "./records.ts";
 
-/** Keys of one node that are known at once. A node makes one when it signs for the first time since its start, and then each day: with more, the oldest
- *  goes, and tokens that it signed end early. */
+/** Keys of one node that are known at once. A node makes one when it signs for the first time since its start, and then
+ *  each day: with more, the oldest goes, and tokens that it signed end early. */
 export const tokenKeysPerNodeMax = 16;
 /** No key is good for longer: for a day in which it signs, and for as long as the longest token. */
 export const tokenKeyLifeMs = 3 * 24 * 3_600_000;

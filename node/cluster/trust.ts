@@ -1,4 +1,5 @@
-/** What audits have shown of the nodes that keep shards, as every node knows it. The controller writes it (`node/placement/trusting.ts`). */
+/** What audits have shown of the nodes that keep shards, as every node knows it. The controller writes it
+ *  (`node/placement/trusting.ts`). */
 import type { TrustState } from "../../protocols/index.ts";
 import type { Directory, NodeId } from "../ports.ts";
 import { watchNamedRows, type NamedRows } from "./named-rows.ts";

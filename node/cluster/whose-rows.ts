@@ -14,7 +14,8 @@ import {
   tokenKeysPrefix,
 } from "./records.ts";
 
-/** What another member may change in a row: draining, eviction, roles, what it may keep. All else a node says of itself. */
+/** What another member may change in a row: draining, eviction, roles, what it may keep. All else a node says of
+ *  itself. */
 const ofOthers: ReadonlySet<string> = new Set(["state", "leaving", "drain", "roles", "storage"]);
 
 /** What ids of nodes look like, also those that were drawn: of the node that began the cluster. */

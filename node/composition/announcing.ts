@@ -1,10 +1,11 @@
-/** Where this node listens, as the other nodes are told: at its start, and again when its machine has other addresses. */
+/** Where this node listens, as the other nodes are told: at its start, and again when its machine has other
+ *  addresses. */
 import { isLocal } from "./web-address.ts";
 import type { Clock, Log } from "../ports.ts";
 import { announceLimits } from "./limits.ts";
 
-/** Tells the addresses now, and again when they have changed. A machine without a network keeps those of before: nobody reaches it anyway, and when the
- *  network is back they are most likely the same. Returns what ends it. */
+/** Tells the addresses now, and again when they have changed. A machine without a network keeps those of before: nobody
+ *  reaches it anyway, and when the network is back they are most likely the same. Returns what ends it. */
 export function announce(ports: {
   readonly clock: Pick<Clock, "after">;
   readonly log: Log;

@@ -5,7 +5,8 @@ import { contained, parseActorId, type ActorId } from "../../protocols/index.ts"
 import { foldRestored, foldState } from "../kernel/index.ts";
 import type { Entry } from "../storage/index.ts";
 
-/** Rows of an actor's state, as they are in its units: `snapshot` is `[seq, body]`, `entry/…` an entry of the journal. */
+/** Rows of an actor's state, as they are in its units: `snapshot` is `[seq, body]`, `entry/…` an entry of the
+ *  journal. */
 export type StateRows = readonly (readonly [key: string, value: unknown])[];
 
 /** What folds an actor; undefined: of a kind that this version does not know. */
@@ -31,7 +32,8 @@ function partsOf(rows: StateRows) {
 
 const keyOf = (actor: ActorId): string => (parseActorId(actor) ?? { key: "" }).key;
 
-/** What an actor was. Throws what the behavior throws: an actor that cannot be folded is its supervisor's to quarantine, and ends no node here. */
+/** What an actor was. Throws what the behavior throws: an actor that cannot be folded is its supervisor's to
+ *  quarantine, and ends no node here. */
 export function stateOf(actor: ActorId, rows: StateRows): unknown {
   const behavior = behaviorOf(actor);
   return behavior && contained((): unknown => foldState(behavior, keyOf(actor), partsOf(rows)));

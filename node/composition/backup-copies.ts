@@ -27,8 +27,8 @@ const named = <Row>(rows: readonly Row[]): Losses<Row> => ({
   named: rows.slice(0, commandLimits.lostNamedMax),
 });
 
-/** Copies backups into a folder, which becomes, or goes on to be, a copy of this cluster's. Errors: BAD_REQUEST (it is something else), those of
- *  `copyBackups`. */
+/** Copies backups into a folder, which becomes, or goes on to be, a copy of this cluster's. Errors: BAD_REQUEST (it is
+ *  something else), those of `copyBackups`. */
 export async function copyInto(
   folder: string,
   {

@@ -56,7 +56,8 @@ export const wrong = (reason: string): PlexusError =>
 /** These blobs are not the node's: its figures do not count them. */
 export const noMeter: Meter = { count: () => undefined, gauge: () => undefined, observeMs: () => undefined };
 
-/** Refuses a folder in a node's data: there its copies would be lost with it, and its names are the node's. Error: BAD_REQUEST. */
+/** Refuses a folder in a node's data: there its copies would be lost with it, and its names are the node's. Error:
+ *  BAD_REQUEST. */
 export function demandOutside(data: string, folder: string): void {
   const path = relative(data, folder);
   if (path === "" || !(path.startsWith("..") || path.startsWith("/")))
@@ -86,8 +87,8 @@ const folderFull = (folder: string, cause?: unknown): PlexusError =>
     cause,
   );
 
-/** Files of a folder of backups, whose errors name the folder. `frees`: somebody makes room there, and may use what else is left to the node's journal
- *  where the folder is on its disk. */
+/** Files of a folder of backups, whose errors name the folder. `frees`: somebody makes room there, and may use what
+ *  else is left to the node's journal where the folder is on its disk. */
 function filesOfFolder(files: Files, folder: string, frees: boolean): Files {
   const told = async <T>(work: Promise<T>): Promise<T> => {
     try {
@@ -119,8 +120,8 @@ function filesOfFolder(files: Files, folder: string, frees: boolean): Files {
 /** What a folder of backups is opened for. Only who writes may clean up: others may be beside somebody who does. */
 export type FolderUse = "looking" | "writing" | "freeing";
 
-/** Opens a folder of backups. `begins`: whose it becomes where it is empty or absent. `piece` does each shard when its time has come. Errors:
- *  BAD_REQUEST; DISK_FULL (of the folder); the system's. */
+/** Opens a folder of backups. `begins`: whose it becomes where it is empty or absent. `piece` does each shard when its
+ *  time has come. Errors: BAD_REQUEST; DISK_FULL (of the folder); the system's. */
 export async function openBackupFolder(
   folder: string,
   begins?: FolderMark,

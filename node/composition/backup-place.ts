@@ -1,4 +1,5 @@
-/** What a recall into place needs of a running node: its living actors, and how those that are gone are made anew by their rows in a backup. */
+/** What a recall into place needs of a running node: its living actors, and how those that are gone are made anew by
+ *  their rows in a backup. */
 import type { Message, Sender } from "../../actors/behavior.ts";
 import { remaking, settingsOf } from "../../actors/index.ts";
 import { failure, parseActorId, refused, type ActorId, type Result } from "../../protocols/index.ts";

@@ -1,5 +1,5 @@
-/** What the cluster's directory says that is no node's: budgets, prices, routes, servers with models, the models that are wanted. A backup
- *  reads it as one more slot, with one actor whose records are the rows. */
+/** What the cluster's directory says that is no node's: budgets, prices, routes, servers with models, the models that
+ *  are wanted. A backup reads it as one more slot, with one actor whose records are the rows. */
 import { createHash } from "node:crypto";
 import { encode, failure, failureOf, PlexusError, refused, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { SlotSource, SlotView } from "../backup/index.ts";
@@ -10,8 +10,8 @@ export const settingsActor: ActorId = "directory/settings";
 /** The same as a slot. */
 export const settingsSlot = settingsActor as SlotId;
 
-/** What is a node's, or of one life of the cluster: who is a member and who owns what; keys are carried apart (`keys/carried.ts`); the head of
- *  backups is where the backup itself is. */
+/** What is a node's, or of one life of the cluster: who is a member and who owns what; keys are carried apart
+ *  (`keys/carried.ts`); the head of backups is where the backup itself is. */
 const nodeBound = ["slot/", "member/", "invitation/", "group/", "keys/", "backup/"] as const;
 
 const isSetting = ({ key }: DirectoryRow): boolean => !nodeBound.some((prefix) => key.startsWith(prefix));

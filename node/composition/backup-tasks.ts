@@ -86,7 +86,8 @@ export class BackupTasks {
     return [...this.#tasks.values()].find(({ task }) => task.state === "running");
   }
 
-  /** Does a task of the cluster when no other is under way here; no task begins meanwhile. Errors: CANCELLED, those of the work. */
+  /** Does a task of the cluster when no other is under way here; no task begins meanwhile. Errors: CANCELLED, those of
+   *  the work. */
   async whenFree<Done>(
     { sort, folder, signal }: { readonly sort: string; readonly folder: string; readonly signal: AbortSignal },
     work: () => Promise<Done>,

@@ -89,7 +89,8 @@ export interface FolderWorks {
 /** What an operator does with backups. One task at a time; errors of what begins one: LIMIT_REACHED, STOPPING. */
 export interface Backups {
   readonly works: FolderWorks;
-  /** Does one thing with backups when no task is under way here; none begins meanwhile. Errors: those of the work, CANCELLED. */
+  /** Does one thing with backups when no task is under way here; none begins meanwhile. Errors: those of the work,
+   *  CANCELLED. */
   whenFree<Done>(
     task: { readonly sort: string; readonly folder: string; readonly signal: AbortSignal },
     work: () => Promise<Done>,
@@ -106,7 +107,8 @@ export interface Backups {
   prune(wish: InFolder<PruneBackup>): Result<BackupTask<"prune">>;
   copy(wish: CopyBackup): Result<BackupTask<"copy">>;
   drill(wish: DrillBackup & { readonly scratch: string }): Result<BackupTask<"drill">>;
-  /** Writes an archive of what a query names in the cluster's backups, as it is read. Errors: NOT_FOUND, KEY_MISSING, those of `out`. */
+  /** Writes an archive of what a query names in the cluster's backups, as it is read. Errors: NOT_FOUND, KEY_MISSING,
+   *  those of `out`. */
   archive(query: RecallBackup["query"], out: (bytes: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void>;
   task(id: string): Result<BackupTask>;
   /** The newest first. */
@@ -140,7 +142,8 @@ export interface BackupsAt {
   measured(rate: ReadRate): void;
   /** What no prune takes away. */
   holds(): Promise<Result<readonly BackupHold[]>>;
-  /** Tells the cluster what is in a folder of this node's machine. A cluster that does not hear it shows what it heard before. */
+  /** Tells the cluster what is in a folder of this node's machine. A cluster that does not hear it shows what it heard
+   *  before. */
   noteFolder(path: string, snapshots: number, newest: BackupSnapshot | undefined): Promise<void>;
   /** All slots of the cluster. */
   slots(): Iterable<OwnedSlot>;
@@ -390,7 +393,8 @@ export function createBackups(at: BackupsAt): Backups {
   };
 }
 
-/** Writes what there is; what cannot be brought back is named, and the rest follows. In a folder where the same recall was begun it goes on. */
+/** Writes what there is; what cannot be brought back is named, and the rest follows. In a folder where the same recall
+ *  was begun it goes on. */
 async function writeRecall(
   ports: BackupPorts,
   repository: Repository,

@@ -1,4 +1,5 @@
-/** The backups of the whole cluster at this node, on the real ports: keys, stripes of the storage nodes, the head in the directory. */
+/** The backups of the whole cluster at this node, on the real ports: keys, stripes of the storage nodes, the head in
+ *  the directory. */
 import { backupActor, PlexusError, type HeadHolders } from "../../protocols/index.ts";
 import { createSealer } from "../../runtimes/backup/index.ts";
 import {
@@ -23,7 +24,8 @@ import { commandLimits } from "./limits.ts";
 import type { Machine } from "./machine.ts";
 import type { Peer } from "./peer.ts";
 
-/** Uses what a backup needs of the node, and closes it afterwards; with `piece` it steps back behind people. Error: KEY_MISSING. */
+/** Uses what a backup needs of the node, and closes it afterwards; with `piece` it steps back behind people. Error:
+ *  KEY_MISSING. */
 export type UseBackup = <Answer>(work: (ports: BackupPorts) => Promise<Answer>, piece?: Piece) => Promise<Answer>;
 
 /** Opens them. `use` opens the cluster's backups for a reader at this node. */

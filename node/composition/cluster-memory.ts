@@ -20,8 +20,8 @@ import type { Journal } from "../storage/index.ts";
 
 const askTimeoutMs = 10_000;
 
-/** Tells it that this node has started, with what, until it has heard: it may be away now, or too few copies be in sync.
- *  `attempted` is of the first attempt, and rejects with why it failed. */
+/** Tells it that this node has started, with what, until it has heard: it may be away now, or too few copies be in
+ *  sync. `attempted` is of the first attempt, and rejects with why it failed. */
 export function registerNode(
   at: { readonly kernel: Pick<Kernel, "ask">; readonly clock: Pick<Clock, "after"> },
   facts: { readonly row: MemberRecord; readonly config: Config; readonly adminCodeHash: string | undefined },
@@ -58,7 +58,8 @@ export function registerNode(
 /** Longest text of an entry of the audit; see `roleManagerCommands.audit`. */
 const auditTextMax = { by: 128, fact: 256, facts: 16 };
 
-/** Of what has power all admins are told who did it, and what that is, whichever way it was done (docs/decisions/0109-power-is-a-column.md). */
+/** Of what has power all admins are told who did it, and what that is, whichever way it was done
+ *  (docs/decisions/0109-power-is-a-column.md). */
 function toldOf<
   Entry extends {
     readonly action: string;
@@ -100,8 +101,9 @@ export function audit(
   });
 }
 
-/** A page of the audit as the copy on this node has it, or undefined where this node is no copy in sync, as far as it knows. A
- *  copy in sync has all that was acknowledged; but one that is cut off does not know what came after. Error: DATA_DAMAGED. */
+/** A page of the audit as the copy on this node has it, or undefined where this node is no copy in sync, as far as it
+ *  knows. A copy in sync has all that was acknowledged; but one that is cut off does not know what came after. Error:
+ *  DATA_DAMAGED. */
 export async function auditInCopy(
   at: { readonly journal: Journal; readonly table: SlotTable; readonly node: string },
   query: AuditQuery,
@@ -120,14 +122,15 @@ export async function auditInCopy(
 
 /** What a node knows of the cluster's first admin. */
 export interface FirstAdmin {
-  /** Whether the first account is still to come. Error: SLOT_UNAVAILABLE when this node does not know, and who does is away. */
+  /** Whether the first account is still to come. Error: SLOT_UNAVAILABLE when this node does not know, and who does is
+   *  away. */
   needed(): Promise<boolean>;
   stop(): void;
 }
 
-/** A cluster that has an admin keeps one (actors/role-manager). So that none is needed holds for good: it is kept, also on
- *  the disk, and nobody is asked again, and people come in while the role-manager is on a node that died. Until then the
- *  node looks by itself, so that it knows before that node dies. */
+/** A cluster that has an admin keeps one (actors/role-manager). So that none is needed holds for good: it is kept, also
+ *  on the disk, and nobody is asked again, and people come in while the role-manager is on a node that died. Until then
+ *  the node looks by itself, so that it knows before that node dies. */
 export function followFirstAdmin(at: {
   readonly kernel: Pick<Kernel, "ask">;
   readonly clock: Pick<Clock, "after">;

@@ -1,5 +1,6 @@
-/** Whether what a data folder has is what its node had last. A copy of it from before lacks what was acknowledged since, and
- *  that must not be forgotten before its slots were made anew from others, however often the process starts. */
+/** Whether what a data folder has is what its node had last. A copy of it from before lacks what was acknowledged
+ *  since, and that must not be forgotten before its slots were made anew from others, however often the process
+ *  starts. */
 import { failureOf, type SlotId } from "../../protocols/index.ts";
 import type { Log, NodeId } from "../ports.ts";
 import type { Replication } from "../replication/index.ts";
@@ -35,8 +36,8 @@ export class AgeCheck {
     this.#distrusted = new Set(age?.distrusted);
   }
 
-  /** The node is about to have incarnation `next`; the directory says that it had `last`. Only when that is judged and kept,
-   *  slots may be served. Rejects when it cannot be kept. */
+  /** The node is about to have incarnation `next`; the directory says that it had `last`. Only when that is judged and
+   *  kept, slots may be served. Rejects when it cannot be kept. */
   async starting(
     { next, last }: { readonly next: number; readonly last: number },
     replication: Pick<Replication, "distrust" | "allow">,

@@ -1,14 +1,16 @@
-/** Whether the directory is as new as what the cluster's nodes know of it. A node that keeps it may have come back on an older copy of its folder, and then it
- *  would give out epochs a second time and name copies that lack what was acknowledged since.
+/** Whether the directory is as new as what the cluster's nodes know of it. A node that keeps it may have come back on
+ *  an older copy of its folder, and then it would give out epochs a second time and name copies that lack what was
+ *  acknowledged since.
  *
  *      a node that knows                                             the node that keeps it
  *        told revision 412, or a log fenced for epoch 7 of a slot ──►  412 ≤ its own revision, 7 ≤ its own epoch?
  *                                                                       yes: changes may begin
  *                                                                       no:  it answers nothing more, and says why
  *
- *  A node asks whenever it has read all slots anew: after its start, and after each time that the directory was away. What it knows is in its memory if it ran
- *  meanwhile, and in its journal if it did not. The keeper lets nobody change anything before all others have asked, or for a short while: until then
- *  nothing has been given out, so the comparison misses nothing. */
+ *  A node asks whenever it has read all slots anew: after its start, and after each time that the directory was away.
+ *  What it knows is in its memory if it ran meanwhile, and in its journal if it did not. The keeper lets nobody change
+ *  anything before all others have asked, or for a short while: until then nothing has been given out, so the
+ *  comparison misses nothing. */
 import { failureOf, ok, PlexusError, refused, type SlotId } from "../../protocols/index.ts";
 import { isOfEarlier } from "../cluster/generation.ts";
 import { readSlot } from "../cluster/records.ts";

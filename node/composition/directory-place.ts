@@ -1,5 +1,5 @@
-/** The cluster's directory as one node reaches it, wherever it is: in this node, in another, with voters, in etcd, and on the move from one to
- *  the other.
+/** The cluster's directory as one node reaches it, wherever it is: in this node, in another, with voters, in etcd, and
+ *  on the move from one to the other.
  *
  *      embedded { host } ──third manager──► replicated { generation, voters }
  *          │                                          ▲ │
@@ -64,8 +64,8 @@ export interface PlacedDirectory {
   readonly opened: () => Promise<void>;
   /** Sees from now on that the voters are those that should be, where this node leads. */
   readonly keepVoters: (members: VoterMembers) => void;
-  /** Moves it to etcd, or without endpoints from there to the managers, whichever node is asked. Errors: ALREADY_DONE; NO_CANDIDATE, no manager is up; those
-   *  of the move. */
+  /** Moves it to etcd, or without endpoints from there to the managers, whichever node is asked. Errors: ALREADY_DONE;
+   *  NO_CANDIDATE, no manager is up; those of the move. */
   readonly migrate: (endpoints?: readonly string[]) => Promise<Result<{ readonly rows: number }>>;
   /** Lets another node lead, if this one does. */
   readonly leave: () => Promise<void>;
@@ -141,7 +141,7 @@ export function openDirectory(
   let stopKeeping = (): void => undefined;
   let listed: VoterMembers | undefined;
 
-  // --- where it is ------------------------------------------------------------------------------------------------------
+  // --- where it is ---------------------------------------------------------------------------------------------------
 
   const embedded: EmbeddedDirectory | undefined =
     place?.kind === "embedded" && place.host === node ? createEmbeddedDirectory({ store, clock, limits }) : undefined;
@@ -226,7 +226,7 @@ export function openDirectory(
   if (place?.kind === "replicated") part.learn(place);
   if (place?.kind === "etcd" && place.generation !== undefined) part.learn({ ...place, generation: place.generation });
 
-  // --- for the others -----------------------------------------------------------------------------------------------------
+  // --- for the others ------------------------------------------------------------------------------------------------
 
   /** What this node keeps for them. Errors: DIRECTORY_MOVED, DIRECTORY_UNAVAILABLE. */
   const kept = (): Directory => {
@@ -259,7 +259,7 @@ export function openDirectory(
       { accepts: isRow, refusal: (change) => refusalOfChange(kept(), change) },
     );
 
-  // --- who votes ----------------------------------------------------------------------------------------------------------
+  // --- who votes -----------------------------------------------------------------------------------------------------
 
   const keepVoters = (those: VoterMembers): void => {
     listed = those;
@@ -333,7 +333,7 @@ export function openDirectory(
     );
   };
 
-  // --- to etcd, and from there ----------------------------------------------------------------------------------------------
+  // --- to etcd, and from there ---------------------------------------------------------------------------------------
 
   /** What moves, where this node keeps it. */
   const departing = (): Departs | undefined => {

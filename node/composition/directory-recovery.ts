@@ -2,9 +2,10 @@
  *
  *      folder ─► what it has: all rows, with every entry of its log ─► what is left out ─► somebody agrees ─► generation + 1, in one batch
  *
- *  What the lost majority committed and this voter had not yet is gone. So nothing that rests on it may go on: every row has a new revision and every
- *  slot a new epoch, above all that earlier generations gave out, and the voters of those do not hear this one. Slots go to copies that were in sync;
- *  those that have none any more begin again with what their new owner has. */
+ *  What the lost majority committed and this voter had not yet is gone. So nothing that rests on it may go on: every
+ *  row has a new revision and every slot a new epoch, above all that earlier generations gave out, and the voters of
+ *  those do not hear this one. Slots go to copies that were in sync; those that have none any more begin again with
+ *  what their new owner has. */
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { failure, PlexusError, type SlotId } from "../../protocols/index.ts";
@@ -56,8 +57,9 @@ export interface Recovery {
   close(): Promise<void>;
 }
 
-/** Opens the folder of a node that is stopped, and says what a recovery would do. Nothing is changed by it. Errors: NOT_FOUND (no node's folder, no
- *  such member), CONFIG_INVALID (it cannot be recovered here; the details say what to do), DATA_FOLDER_IN_USE, DATA_DAMAGED, KEY_MISSING; the system's. */
+/** Opens the folder of a node that is stopped, and says what a recovery would do. Nothing is changed by it. Errors:
+ *  NOT_FOUND (no node's folder, no such member), CONFIG_INVALID (it cannot be recovered here; the details say what to
+ *  do), DATA_FOLDER_IN_USE, DATA_DAMAGED, KEY_MISSING; the system's. */
 export async function openRecovery(data: string, choice: RecoveryChoice, keyFile: string): Promise<Recovery> {
   if (!(await tracesOf(data)).node)
     throw new PlexusError(failure("NOT_FOUND", { folder: data, reason: "this folder is not a node's data folder" }));

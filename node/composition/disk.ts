@@ -31,8 +31,8 @@ export const partsOf = async (journal: Pick<Journal, "slots">): Promise<readonly
   { name: "the rest", ranges: [everything] },
 ];
 
-/** The key that a disk is to be encrypted with: that of the file, or a new one. Error: KEY_MISSING (something is sealed with a key that is not there: a new
- *  one would take its place, and what it had sealed would be lost). */
+/** The key that a disk is to be encrypted with: that of the file, or a new one. Error: KEY_MISSING (something is sealed
+ *  with a key that is not there: a new one would take its place, and what it had sealed would be lost). */
 export async function keyForDisk(at: {
   readonly store: Store;
   readonly cluster: string;

@@ -6,9 +6,11 @@ import type { Log, MembershipEnd, NodeId } from "../ports.ts";
 export interface Ending {
   /** Why, once it has begun. */
   readonly why: MembershipEnd | undefined;
-  /** Rejects when the membership has ended: NOT_A_PEER, or DATA_FOLDER_IN_USE where another process runs as this node. */
+  /** Rejects when the membership has ended: NOT_A_PEER, or DATA_FOLDER_IN_USE where another process runs as this
+   *  node. */
   readonly ended: Promise<never>;
-  /** Ends the membership. The first reason counts. `generation`: the one in which the directory was recovered without this node. */
+  /** Ends the membership. The first reason counts. `generation`: the one in which the directory was recovered without
+   *  this node. */
   begin(why: MembershipEnd, generation?: number): void;
   /** Calls back at once when it begins: nothing may be served from then on. */
   onBegin(listener: () => void): void;

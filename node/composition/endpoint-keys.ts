@@ -1,5 +1,6 @@
-/** Keys of endpoints that the cluster keeps as secrets: opened here and held as variables of this process, which the threads that call a server read. A
- *  variable has the version of its secret in its name, so a rotated key is another variable and whatever uses it is loaded anew. */
+/** Keys of endpoints that the cluster keeps as secrets: opened here and held as variables of this process, which the
+ *  threads that call a server read. A variable has the version of its secret in its name, so a rotated key is another
+ *  variable and whatever uses it is loaded anew. */
 import { mayBeSentTo, type Endpoint } from "../../protocols/index.ts";
 import type { ClusterEndpoints } from "../cluster/endpoints.ts";
 import { destinationOf, type NamedSecrets } from "../cluster/secrets.ts";

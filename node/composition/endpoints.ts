@@ -1,5 +1,5 @@
-/** Servers with models, as this node uses them: those of its configuration, those of the cluster, and what it found if its operator accepts
- *  that. It asks them as long as it has the role `ai`, or the configuration names them.
+/** Servers with models, as this node uses them: those of its configuration, those of the cluster, and what it found if
+ *  its operator accepts that. It asks them as long as it has the role `ai`, or the configuration names them.
  *
  *  Each sort has names of its own; where two are the same, the configuration counts, then the cluster. */
 import { join } from "node:path";
@@ -225,7 +225,8 @@ export function openEndpoints(
   }
 }
 
-/** What may be used without a question: what tells its models to everybody, and was not found by a search that somebody asked for. */
+/** What may be used without a question: what tells its models to everybody, and was not found by a search that somebody
+ *  asked for. */
 const isAcceptable = ({ needsKey, by }: EndpointCandidate): boolean => !needsKey && by !== "range";
 
 const keyView = (key: Endpoint["key"]): { readonly key?: string } =>

@@ -1,5 +1,6 @@
-/** Tasks of the cluster with backups in folders of this node's machine. Only folders that the operator has named (`backupFolders`) are written:
- *  a person who may begin backups chooses among them, and can name no other, whatever is in a task or a schedule. */
+/** Tasks of the cluster with backups in folders of this node's machine. Only folders that the operator has named
+ *  (`backupFolders`) are written: a person who may begin backups chooses among them, and can name no other, whatever is
+ *  in a task or a schedule. */
 import { resolve } from "node:path";
 import {
   backupActor,

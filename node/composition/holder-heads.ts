@@ -1,4 +1,5 @@
-/** The head of the cluster's backups and their keys beside the shards of this node, on the real ports; and what other nodes ask of either. */
+/** The head of the cluster's backups and their keys beside the shards of this node, on the real ports; and what other
+ *  nodes ask of either. */
 import {
   failure,
   failureOf,
@@ -36,7 +37,8 @@ export interface HolderHeadsAt {
   readonly keys: Pick<ClusterKeys, "carried">;
 }
 
-/** Keeps them here where this node has the role storage, gives other nodes what they need for it, and asks all of them how they stand. */
+/** Keeps them here where this node has the role storage, gives other nodes what they need for it, and asks all of them
+ *  how they stand. */
 export function openHolderHeads(at: HolderHeadsAt): Pick<HolderHeads, "stop"> & { survey(): Promise<HeadHolders> } {
   const { clock, log } = at.machine;
   const { node, cluster } = at.identity;

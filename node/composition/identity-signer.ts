@@ -1,6 +1,6 @@
-/** The keys of nodes, as proofs of whom they send for are signed and checked (node/routing/identity.ts), and as shares of the key of secrets
- *  are received (node/keys/secrets-key.ts). At once, because what is
- *  presented has to count for the envelope behind it. */
+/** The keys of nodes, as proofs of whom they send for are signed and checked (node/routing/identity.ts), and as shares
+ *  of the key of secrets are received (node/keys/secrets-key.ts). At once, because what is presented has to count for
+ *  the envelope behind it. */
 import { createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
 import type { NodeId } from "../ports.ts";
 import { deriveKey, recipientOf, type SecretsReceiver } from "../keys/index.ts";
@@ -9,8 +9,8 @@ import type { IdentitySigner } from "../routing/index.ts";
 /** Keys of other members that are kept read. */
 const keysKeptMax = 256;
 
-/** Reads this node's key, once somebody else is there to prove anything to: a node alone does not load what the mesh needs. Error:
- *  DATA_DAMAGED. */
+/** Reads this node's key, once somebody else is there to prove anything to: a node alone does not load what the mesh
+ *  needs. Error: DATA_DAMAGED. */
 export async function openIdentitySigner(
   folder: string,
   at: { readonly node: NodeId; peerOf(node: NodeId): string | undefined },

@@ -113,8 +113,8 @@ export async function openIdentity(
   };
 }
 
-/** etcd may have moved to other machines since the last start; what the cluster has there is under the same prefix. An address
- *  is remembered when that was seen there: a wrong one would be in the way of every start after this one. */
+/** etcd may have moved to other machines since the last start; what the cluster has there is under the same prefix. An
+ *  address is remembered when that was seen there: a wrong one would be in the way of every start after this one. */
 const placeOf = ({ directory }: Home, config: Config): DirectoryPlace =>
   directory.kind === "etcd" && config.directory.kind === "etcd"
     ? { ...directory, endpoints: config.directory.endpoints }

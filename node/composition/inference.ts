@@ -1,11 +1,13 @@
-/** This node's own inference: hosts with models in memory while the node has the role `ai`, and nothing while it has not.
+/** This node's own inference: hosts with models in memory while the node has the role `ai`, and nothing while it has
+ *  not.
  *
  *      off ──serve(true)──► on: host processes, models load ──serve(false)──► ending: its generations end, then it
  *       ▲                                                                     │
  *       └─────────────────────────────────────────────────────────────────────┘
  *
  *  A new host starts only when the last one has ended: two at once would each take the memory that is there for models.
- *  A generation that loses its host this way ends like one whose node went away, so that its agent asks again elsewhere. */
+ *  A generation that loses its host this way ends like one whose node went away, so that its agent asks again
+ *  elsewhere. */
 import { isDeepStrictEqual } from "node:util";
 import { failure, ok, refused, type Failure, type Result, type Said, type Suggestions } from "../../protocols/index.ts";
 import {
@@ -33,7 +35,8 @@ export interface InferenceOptions {
 export interface Inference extends Omit<LocalModels, "add" | "remove"> {
   /** Starts a host, or ends it. Errors of the generations that end with it: MODEL_UNAVAILABLE. */
   serve(wanted: boolean): void;
-  /** There are other models: new ones are loaded as far as there is room, those that are gone end what they run and leave. */
+  /** There are other models: new ones are loaded as far as there is room, those that are gone end what they run and
+   *  leave. */
   reload(): void;
   /** Resolves when no model is loading. */
   settled(): Promise<void>;

@@ -7,8 +7,8 @@ import { readFormat } from "../storage/index.ts";
 import { nodeIdOf } from "./node-id.ts";
 import { patientMesh } from "./patience.ts";
 
-/** Redeems the invitation in the configuration, unless this folder is a member already: the same command starts a node for
- *  the first time and ever after. Errors: INVITATION_INVALID, CONFIG_INVALID (a folder of another cluster). */
+/** Redeems the invitation in the configuration, unless this folder is a member already: the same command starts a node
+ *  for the first time and ever after. Errors: INVITATION_INVALID, CONFIG_INVALID (a folder of another cluster). */
 export async function joinIfAsked(
   config: Config,
   at: { readonly store: Store; readonly clock: Clock; readonly log: Log; readonly version: string },

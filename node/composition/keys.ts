@@ -1,4 +1,5 @@
-/** The cluster's keys at this node: on its disk, in the directory, and at the other nodes, which give a member what it lacks. */
+/** The cluster's keys at this node: on its disk, in the directory, and at the other nodes, which give a member what it
+ *  lacks. */
 import type { Config } from "../../config/index.ts";
 import {
   auditDone,
@@ -57,7 +58,8 @@ const mayHave = ({ membership }: Pick<Peer, "membership">, node: string): boolea
 /** What this node knows of the root, and tells the others of it. */
 export type KnownKeys = ReturnType<typeof openKnownRoot>;
 
-/** Opens what this node knows of the root. A root that nobody vouched for is told to the admins, once for the whole cluster. */
+/** Opens what this node knows of the root. A root that nobody vouched for is told to the admins, once for the whole
+ *  cluster. */
 export function openKnownKeys({ machine, identity, peer }: At): KnownKeys {
   const { cluster, store, node } = identity;
   const { directory, exchange, membership, kernel } = peer;
@@ -92,7 +94,8 @@ export function openKnownKeys({ machine, identity, peer }: At): KnownKeys {
   return known;
 }
 
-/** Opens them. What the node lacks it asks of the others when it is needed. That keys are opened, given and taken is in the audit. */
+/** Opens them. What the node lacks it asks of the others when it is needed. That keys are opened, given and taken is in
+ *  the audit. */
 export function openKeys(
   config: Pick<Config, "data" | "diskKey" | "name">,
   at: At & { readonly audit: AuditWriter },
@@ -209,8 +212,9 @@ function whereKeysAre(membership: Peer["membership"], node: string): string {
 const listed = (names: readonly string[], word: "or" | "and"): string =>
   new Intl.ListFormat("en", { type: word === "or" ? "disjunction" : "conjunction" }).format(names);
 
-/** Counts uses: the first of a key is told at once; those that follow within so long are a number that the next one tells. A backup of the cluster opens
- *  the keys for each of its parts, and its task is in the audit by itself. Only the last `usesKeysMax` keys are counted. */
+/** Counts uses: the first of a key is told at once; those that follow within so long are a number that the next one
+ *  tells. A backup of the cluster opens the keys for each of its parts, and its task is in the audit by itself. Only
+ *  the last `usesKeysMax` keys are counted. */
 export function createUses(clock: Pick<Clock, "monotonicMs">, everyMs: number): (key: string) => number | undefined {
   const held = new Map<string, { readonly atMs: number; readonly untold: number }>();
   return (key) => {
@@ -227,8 +231,8 @@ export function createUses(clock: Pick<Clock, "monotonicMs">, everyMs: number): 
   };
 }
 
-/** Tells of the root that counts at this node, now and when the directory's row of it changes; and where nobody could be asked of it, when somebody
- *  is up. Returns how to end it. */
+/** Tells of the root that counts at this node, now and when the directory's row of it changes; and where nobody could
+ *  be asked of it, when somebody is up. Returns how to end it. */
 export function watchRoot(
   { directory, membership }: Pick<Peer, "directory" | "membership">,
   known: KnownKeys,

@@ -11,8 +11,8 @@ export const startLimits = {
 
 /** The commands of backups at one node. */
 export const commandLimits = {
-  /** Tasks (runs, checks, recalls, removals) that a node remembers, the running one among them; of older ones `NOT_FOUND` is said. One runs
-   *  at a time: another is refused with `LIMIT_REACHED`. */
+  /** Tasks (runs, checks, recalls, removals) that a node remembers, the running one among them; of older ones
+   *  `NOT_FOUND` is said. One runs at a time: another is refused with `LIMIT_REACHED`. */
   backupTasksKept: 16,
   /** What is lost is named so often in the answer of a check or recall; of more there is the number. */
   lostNamedMax: 50,
@@ -24,7 +24,8 @@ export const commandLimits = {
   placeTimeoutMs: 10_000,
   /** Threads that compress and encrypt for a task; they are not the node's own. */
   sealerThreads: 1,
-  /** Bytes of a recall that are gathered before they are written into its folder; as many are being written meanwhile. */
+  /** Bytes of a recall that are gathered before they are written into its folder; as many are being written
+   *  meanwhile. */
   writtenBytes: 1024 * 1024,
   /** Parts of files that are gathered before. */
   writtenParts: 512,
@@ -48,7 +49,8 @@ export const commandLimits = {
 
 /** Roles of people, for quotas of calls that come with no session. */
 export const roleLimits = {
-  /** An answer of a person's actor counts for so long: a role that was given or taken is felt by quotas of models as late. */
+  /** An answer of a person's actor counts for so long: a role that was given or taken is felt by quotas of models as
+   *  late. */
   rolesKeptMs: 30_000,
   /** People whose roles are remembered; beyond it the one who was asked longest ago is asked again. */
   rolesKeptMax: 4_096,

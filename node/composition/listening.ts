@@ -10,8 +10,8 @@ import type { Machine } from "./machine.ts";
 import { patientMesh } from "./patience.ts";
 import type { Peer } from "./peer.ts";
 
-/** Starts the mesh of a peer. The mesh is loaded late: it is a large part of the program, and a node alone answers sooner
- *  without it. Errors: CONFIG_INVALID, DATA_DAMAGED (the key). */
+/** Starts the mesh of a peer. The mesh is loaded late: it is a large part of the program, and a node alone answers
+ *  sooner without it. Errors: CONFIG_INVALID, DATA_DAMAGED (the key). */
 export async function listenForNodes(
   config: Config,
   at: {
@@ -87,8 +87,8 @@ export async function listenForNodes(
     },
   };
   const listenAt = (port: number): Promise<Mesh> => startMesh({ ...options, listen: { host: config.mesh.host, port } });
-  // A node that is to choose a port takes the one of the last start: there the others look for it, and when all were down
-  // nobody could tell them another.
+  // A node that is to choose a port takes the one of the last start: there the others look for it, and when all were
+  // down nobody could tell them another.
   const port = config.mesh.port === 0 ? home.now.meshPort : config.mesh.port;
   const mesh = await listenAt(port ?? 0).catch((error: unknown) => {
     if (config.mesh.port !== 0 || port === undefined || !isPortRefused(error)) throw error;

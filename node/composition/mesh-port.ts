@@ -2,8 +2,8 @@ import type { Mesh } from "../mesh/index.ts";
 import type { Failure } from "../../protocols/index.ts";
 import type { NodeId, Transport, TransportListener } from "../ports.ts";
 
-/** A mesh's place before the mesh is there: a peer is made on it, and the mesh needs what the peer knows. Until the mesh is
- *  open nobody can be sent to, and nobody is refused. */
+/** A mesh's place before the mesh is there: a peer is made on it, and the mesh needs what the peer knows. Until the
+ *  mesh is open nobody can be sent to, and nobody is refused. */
 export interface MeshPort {
   readonly transport: Transport;
   /** The mesh once it is open. */

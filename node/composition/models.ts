@@ -1,5 +1,5 @@
-/** The models of this node: those of the configuration, and those of its store. What is pulled is served without a restart, and what other
- *  nodes lack they may have from here. */
+/** The models of this node: those of the configuration, and those of its store. What is pulled is served without a
+ *  restart, and what other nodes lack they may have from here. */
 import type { Config } from "../../config/index.ts";
 import { everyModel, type StoredModel } from "../../protocols/index.ts";
 import { modelSpec, type ModelSpec } from "../../runtimes/index.ts";
@@ -24,7 +24,8 @@ export interface NodeModels {
   readonly store: ModelStore;
   /** What the inference host loads now. */
   specs(): readonly ModelSpec[];
-  /** From now on what is pulled is served by `inference`, shared with the others, and what the cluster wants is kept. */
+  /** From now on what is pulled is served by `inference`, shared with the others, and what the cluster wants is
+   *  kept. */
   join(
     peer: Peer,
     inference: Inference,
@@ -94,7 +95,8 @@ export async function openModels(
   };
 }
 
-/** What is loaded: the models of the configuration first, and those of servers that are offered whole, and those of the store whose name is free. */
+/** What is loaded: the models of the configuration first, and those of servers that are offered whole, and those of the
+ *  store whose name is free. */
 export function servedModels(
   config: Pick<Config, "models" | "contextTokens" | "gpu">,
   store: Pick<ModelStore, "list" | "damaged" | "pathOf">,

@@ -1,7 +1,9 @@
-/** How long a node waits for other nodes, on machines that are slower than most: the limits that grow with `limits.patience`.
+/** How long a node waits for other nodes, on machines that are slower than most: the limits that grow with
+ *  `limits.patience`.
  *
- *  Only waits are here whose end says that something is lost: a peer, a copy, an answer. Pauses between attempts, and how often a node is heard of,
- *  stay what they are: a patient node notices a death later, and otherwise works as fast as any. */
+ *  Only waits are here whose end says that something is lost: a peer, a copy, an answer. Pauses between attempts, and
+ *  how often a node is heard of, stay what they are: a patient node notices a death later, and otherwise works as fast
+ *  as any. */
 import { directoryLimits, type DirectoryLimits } from "../directory/index.ts";
 import { gatewayLimits, type GatewayLimits } from "../gateway/index.ts";
 import { kernelLimits, type KernelLimits } from "../kernel/index.ts";

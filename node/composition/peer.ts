@@ -1,11 +1,11 @@
-/** One peer of the cluster on its ports: everything of a node but its network card, its web server and its models. `index.ts`
- *  runs it on the real ports, the simulation on simulated ones.
+/** One peer of the cluster on its ports: everything of a node but its network card, its web server and its models.
+ *  `index.ts` runs it on the real ports, the simulation on simulated ones.
  *
  *      transport ─► exchange ─► directory ─► slot table, membership ─► replication ─► kernel ⇄ routing
  *                                                        └─► controller, control
  *
- *  Started in this order, stopped in reverse. A single node is a cluster of one: the same slots, epochs, fences and journal,
- *  with itself as the only replica and the embedded directory. */
+ *  Started in this order, stopped in reverse. A single node is a cluster of one: the same slots, epochs, fences and
+ *  journal, with itself as the only replica and the embedded directory. */
 import type { AnyBehavior, Message } from "../../actors/behavior.ts";
 import {
   activityActor,
@@ -223,8 +223,8 @@ export interface Peer {
   directoryAway(): DirectoryAway;
   /** Why the directory takes no change although it answers, and what to type; undefined while it takes them. */
   directoryRefusal(): string | undefined;
-  /** Joins under `record`, then serves. `found`: this node may make its own member row, being the first. Errors: NOT_A_PEER,
-   *  DATA_DAMAGED, STOPPING (also when `stopAsked` resolves before it has joined). */
+  /** Joins under `record`, then serves. `found`: this node may make its own member row, being the first. Errors:
+   *  NOT_A_PEER, DATA_DAMAGED, STOPPING (also when `stopAsked` resolves before it has joined). */
   start(
     record: OwnRecord,
     options: { readonly found: boolean; readonly stopAsked?: Promise<unknown> },
@@ -265,7 +265,7 @@ export function createPeer(options: PeerOptions): Peer {
   });
   const { directory } = placed;
 
-  // --- who is here, who owns what -------------------------------------------------------------------------------------
+  // --- who is here, who owns what ------------------------------------------------------------------------------------
 
   const table = watchSlots(directory);
   placed.age.follow(table, () => journal.fences());
@@ -341,7 +341,7 @@ export function createPeer(options: PeerOptions): Peer {
     discarded: (slot) => age.discarded(slot),
   });
 
-  // --- actors ---------------------------------------------------------------------------------------------------------
+  // --- actors --------------------------------------------------------------------------------------------------------
 
   const asks = new OpenAsks(random);
   const routing: RoutingPart = createRouting({
@@ -478,7 +478,7 @@ export function createPeer(options: PeerOptions): Peer {
     ...(limits.routing && { limits: limits.routing }),
   });
 
-  // --- placement ------------------------------------------------------------------------------------------------------
+  // --- placement -----------------------------------------------------------------------------------------------------
 
   const placement = servePlacement({ exchange, kernel, clock, journal });
   /** The node where the directory is; where none is named by that, the managers that are up, in order: two at once only race. */

@@ -1,5 +1,5 @@
-/** Whether a node can listen where it is to, asked before anything depends on it: before an invitation is redeemed, and before a model is
- *  loaded. What is free now may be taken a moment later; then the listener itself says so. */
+/** Whether a node can listen where it is to, asked before anything depends on it: before an invitation is redeemed, and
+ *  before a model is loaded. What is free now may be taken a moment later; then the listener itself says so. */
 import { hostAddress, parseControl, type Config } from "../../config/index.ts";
 import { failure, PlexusError } from "../../protocols/index.ts";
 import { refusalToListen } from "../platform/index.ts";

@@ -1,4 +1,5 @@
-/** What is recalled as one archive (tar, in POSIX's pax format), which is written while it is read: nothing of it lies on a disk of the node.
+/** What is recalled as one archive (tar, in POSIX's pax format), which is written while it is read: nothing of it lies
+ *  on a disk of the node.
  *
  *      room/lobby/message/2026-11-23.0.jsonl     a line `[key, record]` for each record, in order
  *      room/lobby/files/HASH                     a file, under the name by which records name it
@@ -66,7 +67,8 @@ export function createArchive(out: (bytes: Uint8Array) => Promise<void>, atMs: n
   };
 }
 
-/** Writes an archive of what a query names, as it is read, and says how fast that was. What cannot be read is named in it. Errors: NOT_FOUND, those of `out`. */
+/** Writes an archive of what a query names, as it is read, and says how fast that was. What cannot be read is named in
+ *  it. Errors: NOT_FOUND, those of `out`. */
 export async function writeArchive(
   ports: BackupPorts,
   query: RecallQuery,

@@ -1,11 +1,12 @@
-/** What a recall writes into its folder while it is under way, so that the same recall goes on there after whatever ended it.
+/** What a recall writes into its folder while it is under way, so that the same recall goes on there after whatever
+ *  ended it.
  *
  *      recall.begun    {"plexus":"recall","version":1, whose it is, of which snapshot}
  *                      {"begins":["room/lobby/message.jsonl"]}      before these files are made
  *                      {"units":120,"open":{…}, …}                  up to here everything is whole, and synced
  *
- *  What was begun behind the last mark is removed by who goes on, and the file that was open then is cut to its length. A file that no line names is
- *  somebody else's: the folder is refused (docs/decisions/0158-tasks-that-go-on.md). */
+ *  What was begun behind the last mark is removed by who goes on, and the file that was open then is cut to its length.
+ *  A file that no line names is somebody else's: the folder is refused (docs/decisions/0158-tasks-that-go-on.md). */
 import { createHash } from "node:crypto";
 import { open, readdir, readFile, rename, rm, truncate, type FileHandle } from "node:fs/promises";
 import { join, relative } from "node:path";
@@ -62,7 +63,8 @@ export const orderOf = (
 const wrong = (folder: string, why: string): PlexusError =>
   new PlexusError(failure("BAD_REQUEST", { field: "folder", reason: `${folder} ${why}` }));
 
-/** Looks whether this recall was begun in a folder. Errors: BAD_REQUEST (another recall was, or something else is in it), the system's. */
+/** Looks whether this recall was begun in a folder. Errors: BAD_REQUEST (another recall was, or something else is in
+ *  it), the system's. */
 export async function readBegun(folder: string, name: RecallName): Promise<BegunRecall | undefined> {
   const text = await readFile(join(folder, begunFile), "utf8").catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
@@ -119,8 +121,8 @@ export interface BegunLog {
   close(): Promise<void>;
 }
 
-/** Begins, or goes on: then the folder has afterwards what it had at the mark. Errors: BAD_REQUEST (a file is in it that this recall has not made), the
- *  system's. */
+/** Begins, or goes on: then the folder has afterwards what it had at the mark. Errors: BAD_REQUEST (a file is in it
+ *  that this recall has not made), the system's. */
 export async function openBegunLog(
   folder: string,
   { name, snapshot, order }: { readonly name: RecallName; readonly snapshot: number; readonly order: string },

@@ -1,5 +1,6 @@
-/** The folder that a recall is written into: a folder for each actor, in it a file of JSON lines for each type of its records, and in `files` its files under
- *  the names by which the records name them. While it is under way, `recall.begun` says how far it is (`recall-begun.ts`). */
+/** The folder that a recall is written into: a folder for each actor, in it a file of JSON lines for each type of its
+ *  records, and in `files` its files under the names by which the records name them. While it is under way,
+ *  `recall.begun` says how far it is (`recall-begun.ts`). */
 import { SharedPieces, type FilePart, type Sealer, type UnitEntry } from "../../runtimes/backup/index.ts";
 import { namesPut, unsyncedCodes } from "../../runtimes/folders.ts";
 import { fileType, type RecallSink } from "../backup/index.ts";
@@ -77,8 +78,8 @@ export interface SinkRecall {
   readonly keptBytes?: number;
 }
 
-/** What is recalled is gathered, and written by one thread while more is read. Without `recall` it cannot go on. Errors: BAD_REQUEST (it is not empty, and this recall did
- *  not begin there); the system's. */
+/** What is recalled is gathered, and written by one thread while more is read. Without `recall` it cannot go on.
+ *  Errors: BAD_REQUEST (it is not empty, and this recall did not begin there); the system's. */
 export async function openFolderSink(
   folder: string,
   sealer: Pick<Sealer, "write">,

@@ -1,4 +1,5 @@
-/** Whether a new journal has what the backup has: read back from its disk, unit by unit, and compared with the hashes of the manifest. */
+/** Whether a new journal has what the backup has: read back from its disk, unit by unit, and compared with the hashes
+ *  of the manifest. */
 import type { ActorId, SlotId } from "../../protocols/index.ts";
 import { encodeRows, hashOfUnit, type Row, type Snapshot, type UnitEntry } from "../../runtimes/backup/index.ts";
 import { fileType, unitsFor, type Repository } from "../backup/index.ts";
@@ -53,7 +54,8 @@ function createIndex() {
   };
 }
 
-/** Compares. `slotOf`: where an actor of this source was written; undefined: nowhere. `lacks`: the unit could not be brought back, which is known. */
+/** Compares. `slotOf`: where an actor of this source was written; undefined: nowhere. `lacks`: the unit could not be
+ *  brought back, which is known. */
 export async function checkRestored(
   { target, blobs }: { readonly target: Store; readonly blobs: BlobStore },
   sources: readonly {

@@ -1,4 +1,5 @@
-/** A restore's source where no node and no folder of backups is left: the disks of storage nodes, or copies of the folders of their shards.
+/** A restore's source where no node and no folder of backups is left: the disks of storage nodes, or copies of the
+ *  folders of their shards.
  *
  *      --from DIR, DIR … ─► shards, heads, keys.json of each ─► one place ─► (restore.ts) */
 import { readdir, stat } from "node:fs/promises";
@@ -62,7 +63,8 @@ export interface HoldersUsed {
 
 const shardName = /^[0-9a-f]{2}$/;
 
-/** Opens a node's data folder, its folder of shards, or a copy of that. Undefined: there are no shards there. Errors: the system's. */
+/** Opens a node's data folder, its folder of shards, or a copy of that. Undefined: there are no shards there. Errors:
+ *  the system's. */
 export async function openHolderFolder(name: string): Promise<HolderFolder | undefined> {
   if (await isBackupFolder(name)) return undefined;
   const within = shardFolder(name);
@@ -84,8 +86,9 @@ export async function openHolderFolder(name: string): Promise<HolderFolder | und
   };
 }
 
-/** Opens the newest snapshot, or the one that is wanted, that several holders' folders still give. `used` says at any time what was found.
- *  Errors: NOT_FOUND (no head, no such snapshot), BACKUP_DAMAGED (no head is the cluster's), STRIPE_LOST (what leads to the snapshots lacks shards). */
+/** Opens the newest snapshot, or the one that is wanted, that several holders' folders still give. `used` says at any
+ *  time what was found. Errors: NOT_FOUND (no head, no such snapshot), BACKUP_DAMAGED (no head is the cluster's),
+ *  STRIPE_LOST (what leads to the snapshots lacks shards). */
 export async function openHolders(
   folders: readonly HolderFolder[],
   wish: Pick<RestoreWish, "snapshot" | "atMs">,

@@ -25,8 +25,8 @@ export interface FoundKeys {
   readonly carried: CarriedKeys;
 }
 
-/** What folders of backups and of lost nodes' shards say of the keys, the newest first. Errors: BAD_REQUEST (no backups, of several clusters),
- *  BACKUP_DAMAGED (of a folder of backups), NOT_FOUND. */
+/** What folders of backups and of lost nodes' shards say of the keys, the newest first. Errors: BAD_REQUEST (no
+ *  backups, of several clusters), BACKUP_DAMAGED (of a folder of backups), NOT_FOUND. */
 export async function findCarried(folders: readonly string[]): Promise<readonly FoundKeys[]> {
   const found: FoundKeys[] = [];
   const clusters = new Set<string>();
@@ -50,7 +50,8 @@ export async function findCarried(folders: readonly string[]): Promise<readonly 
   throw new PlexusError(failure("NOT_FOUND", { folder: folders[0], reason }));
 }
 
-/** Opens the newest of them that the root opens, and says which ones it does not. Errors: those of `openCarried` for the newest, where it opens none. */
+/** Opens the newest of them that the root opens, and says which ones it does not. Errors: those of `openCarried` for
+ *  the newest, where it opens none. */
 export async function openNewest(
   found: readonly FoundKeys[],
   root: RootKeys,

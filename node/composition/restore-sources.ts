@@ -47,7 +47,8 @@ export async function openSource(
   return { name, ports: of, repository, snapshot: taken, cursors };
 }
 
-/** Of each slot the newest that any folder has: the higher epoch, and of one epoch the longer log. The settings are those of the newest snapshot. */
+/** Of each slot the newest that any folder has: the higher epoch, and of one epoch the longer log. The settings are
+ *  those of the newest snapshot. */
 export function chooseSlots(sources: readonly Source[]): {
   readonly chosen: Map<SlotId, Choice>;
   readonly missing: readonly string[];

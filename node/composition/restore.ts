@@ -1,13 +1,14 @@
-/** Makes a data folder of backups alone, when the cluster is gone: the recovery kit and folders of backups suffice, or disks of storage nodes.
+/** Makes a data folder of backups alone, when the cluster is gone: the recovery kit and folders of backups suffice, or
+ *  disks of storage nodes.
  *
  *      folders ─► keys.json, opened by the kit ─► head ─► snapshot ─► units ─► actors, folded ─► slots ─► a directory that names them
  *
- *  The new node is the only one of a cluster with the old one's name, keys and content. It takes the place of no old node: it has a name and a key
- *  of its own, and all slots in epochs that no owner had. Numbers that clients and other actors remember leap (`actors/leap.ts`). What was bound
- *  to nodes is not there: `leftOut` names it.
+ *  The new node is the only one of a cluster with the old one's name, keys and content. It takes the place of no old
+ *  node: it has a name and a key of its own, and all slots in epochs that no owner had. Numbers that clients and other
+ *  actors remember leap (`actors/leap.ts`). What was bound to nodes is not there: `leftOut` names it.
  *
- *  `restoring` is in the folder until all of it is; the row that says whose the folder is comes last. So a restore that was broken off does
- *  not start, and begins again. */
+ *  `restoring` is in the folder until all of it is; the row that says whose the folder is comes last. So a restore that
+ *  was broken off does not start, and begins again. */
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { failure, failureOf, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
@@ -100,8 +101,8 @@ export interface RestorePorts {
   progress(done: { readonly units: number; readonly unitsOf: number; readonly bytes: number }): void;
 }
 
-/** Builds the folder. `root`: of the kit. Errors: those of `findCarried`; KEY_REFUSED (another kit), NOT_FOUND (no such snapshot), CONFIG_INVALID
- *  (`to` is not empty), DISK_FULL; the system's. */
+/** Builds the folder. `root`: of the kit. Errors: those of `findCarried`; KEY_REFUSED (another kit), NOT_FOUND (no such
+ *  snapshot), CONFIG_INVALID (`to` is not empty), DISK_FULL; the system's. */
 export async function restore(
   { from, ...wish }: RestoreWish & { readonly from: readonly string[] },
   root: RootKeys,

@@ -2,9 +2,9 @@
  *
  *      files ─► rows that LevelDB's checksums vouch for ─► rows that our own do ─► slots that open ─► a directory that names them
  *
- *  Alone, the node stays who it is. One of many does not: what it lacks now it has acknowledged, and a node that went back on
- *  that would make the others wrong. So of its rows a cluster of its own is made, with a new identity that none of the others
- *  takes for a member; it comes back to them by joining with an empty folder.
+ *  Alone, the node stays who it is. One of many does not: what it lacks now it has acknowledged, and a node that went
+ *  back on that would make the others wrong. So of its rows a cluster of its own is made, with a new identity that none
+ *  of the others takes for a member; it comes back to them by joining with an empty folder.
  *
  *  The row that says whose the folder is comes last: one that was not finished does not start. */
 import { mkdir, writeFile } from "node:fs/promises";
@@ -82,8 +82,9 @@ export interface SalvagePorts {
   progress(done: { readonly rows: number; readonly bytes: number }): void;
 }
 
-/** Copies what can be read of the data folder `from` into `to`, which must be empty or absent. Errors: NOT_FOUND (there is nothing
- *  to be read), CONFIG_INVALID (`to` is not empty), DATA_FORMAT_UNKNOWN, KEY_MISSING (it is encrypted); the system's. */
+/** Copies what can be read of the data folder `from` into `to`, which must be empty or absent. Errors: NOT_FOUND (there
+ *  is nothing to be read), CONFIG_INVALID (`to` is not empty), DATA_FORMAT_UNKNOWN, KEY_MISSING (it is encrypted); the
+ *  system's. */
 export async function salvage(
   from: string,
   to: string,
@@ -158,7 +159,7 @@ async function writeKey(to: string, key: Uint8Array): Promise<void> {
   await syncFolder(to);
 }
 
-// --- whose it is -------------------------------------------------------------------------------------------------------
+// --- whose it is -----------------------------------------------------------------------------------------------------
 
 interface Owner {
   readonly kept: boolean;
@@ -232,7 +233,7 @@ async function listed(source: Store, prefix: string): Promise<readonly string[]>
   return rows.map(({ key }) => key.slice(prefix.length));
 }
 
-// --- its slots ---------------------------------------------------------------------------------------------------------
+// --- its slots -------------------------------------------------------------------------------------------------------
 
 /** Every slot of which there is any row. */
 async function slotsIn(source: Store): Promise<readonly SlotId[]> {
@@ -378,7 +379,7 @@ function snapshotSeq(key: string, value: Uint8Array): number | undefined {
   return typeof seq === "number" ? seq : undefined;
 }
 
-// --- the directory -----------------------------------------------------------------------------------------------------
+// --- the directory ---------------------------------------------------------------------------------------------------
 
 /** Makes a directory in which the node owns every slot that it has. What operators wanted of all slots is kept. */
 async function writeDirectory(
@@ -406,8 +407,9 @@ async function writeDirectory(
   );
 }
 
-/** Copies the cluster's keys: they are in the directory alone, but for what the recovery kit has. They are bound to the cluster's name, so they are of
- *  no use to another one. `wrapped`: those of epochs are there, wrapped by the disk's key; `lost`: some are not there. */
+/** Copies the cluster's keys: they are in the directory alone, but for what the recovery kit has. They are bound to the
+ *  cluster's name, so they are of no use to another one. `wrapped`: those of epochs are there, wrapped by the disk's
+ *  key; `lost`: some are not there. */
 async function copyKeys(
   source: Store,
   target: Store,

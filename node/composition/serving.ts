@@ -236,8 +236,8 @@ function directoryWords(peer: Peer): { readonly directory?: string } {
   return refusal === undefined ? {} : { directory: `takes no change: ${refusal}` };
 }
 
-/** Ready once it has joined, while no slot that it owns is known to be unavailable: failed here, or waiting for a copy that
- *  is down. Not less so while the directory is away: what is placed goes on. */
+/** Ready once it has joined, while no slot that it owns is known to be unavailable: failed here, or waiting for a copy
+ *  that is down. Not less so while the directory is away: what is placed goes on. */
 async function readiness(peer: Peer, node: string): Promise<Result<{ readonly directory?: string }>> {
   const { kernel, control, membership } = peer;
   if (!membership.joined) {

@@ -119,7 +119,8 @@ export function openSettings(
   };
 }
 
-/** What a node remembers of the cluster's values from its last run. What cannot be read is nothing: the directory says it again. */
+/** What a node remembers of the cluster's values from its last run. What cannot be read is nothing: the directory says
+ *  it again. */
 export async function rememberedSettings(data: string): Promise<ClusterValues> {
   try {
     const text = await keptText(settingsFile(data), settingsLimits.settingsFileBytesMax).read();

@@ -1,4 +1,5 @@
-/** The shards of this node: their bytes in a folder of their own, beside the holders that it owns; and stripes over all nodes. */
+/** The shards of this node: their bytes in a folder of their own, beside the holders that it owns; and stripes over all
+ *  nodes. */
 import { schemesFrom } from "../../protocols/index.ts";
 import type { Pacing } from "../backup/index.ts";
 import { parseSizeBytes, type Config } from "../../config/index.ts";

@@ -42,7 +42,8 @@ export function tellEnded(task: AdminTask, told: Told, cancelledBy?: string): vo
   told("taskEnded", facts, by, { people: [by], admins: false });
 }
 
-/** Tells of a task with the cluster's backups, which this node has just ended. A schedule's person hears of it only when it failed. */
+/** Tells of a task with the cluster's backups, which this node has just ended. A schedule's person hears of it only
+ *  when it failed. */
 export async function tellBackupEnded(kernel: Pick<Kernel, "ask">, id: string, told: Told): Promise<void> {
   const message = { type: "task", task: id };
   const answer = await kernel.ask({ to: backupActor, from: "node", message, timeoutMs: commandLimits.holdsTimeoutMs });

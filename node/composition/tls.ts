@@ -1,4 +1,5 @@
-/** The certificates of this node: read at its start, and again while it runs, so that what was renewed is shown without a restart. */
+/** The certificates of this node: read at its start, and again while it runs, so that what was renewed is shown without
+ *  a restart. */
 import type { Config } from "../../config/index.ts";
 import { failure, PlexusError } from "../../protocols/index.ts";
 import type { TlsPort } from "../gateway/index.ts";
@@ -15,8 +16,8 @@ export interface NodeTls extends TlsPort {
   stop(): void;
 }
 
-/** Reads them. `clientCa`: the file with the authorities of clients, as it is configured now: it may be named, and taken away, while the node runs.
- *  Undefined: none are configured. Error: CONFIG_INVALID. */
+/** Reads them. `clientCa`: the file with the authorities of clients, as it is configured now: it may be named, and
+ *  taken away, while the node runs. Undefined: none are configured. Error: CONFIG_INVALID. */
 export async function openTls(
   { tls }: Pick<Config, "tls">,
   { clock, log, meter }: { readonly clock: Clock; readonly log: Log; readonly meter: Meter },

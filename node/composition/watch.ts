@@ -82,7 +82,8 @@ export function openWatch(
   const watcher = createWatcher({
     runner: `${at.node}.${start}`,
     counts: countsOf(at, start),
-    // Also where nobody has asked the actor anything yet: its slot comes about with the first question, which is the watcher's.
+    // Also where nobody has asked the actor anything yet: its slot comes about with the first question, which is the
+    // watcher's.
     owns: () => routing.ownerOf(watchActor) === at.node,
     ask: (message, timeoutMs) => kernel.ask({ to: watchActor, from: "node", message, timeoutMs }),
     audit: at.audit,
@@ -140,7 +141,8 @@ const runFacts = ({ run }: PlaybookOrder, steps: readonly PlaybookStep[]): Reado
   steps: steps.map(({ do: what, status }) => `${what} ${status}`).join(", "),
 });
 
-/** Asks every node that is up for what it has counted, and answers others for this one. A node is called what the list of members calls it. */
+/** Asks every node that is up for what it has counted, and answers others for this one. A node is called what the list
+ *  of members calls it. */
 function countsOf(
   { node, peer, totals, machine, data }: WatchParts,
   start: string,
@@ -172,7 +174,8 @@ function countsOf(
 /** How often the watch asks, in an hour. */
 const looksAnHour = Math.ceil(3_600_000 / watchLimits.countsEveryMs);
 
-/** What this node has left: of its disk, of memory as far as the system would give it, and of places of models, in the busiest moment of the last hour. */
+/** What this node has left: of its disk, of memory as far as the system would give it, and of places of models, in the
+ *  busiest moment of the last hour. */
 function figuresOf(at: Pick<WatchParts, "node" | "data"> & { readonly peer: Pick<Peer, "membership"> }) {
   const { membership } = at.peer;
   const busy: number[] = [];

@@ -2,10 +2,10 @@ import { isEverywhere } from "../../config/index.ts";
 import { isLoopback, type NodePlace } from "../../protocols/index.ts";
 import type { MemberRecord } from "../ports.ts";
 
-/** The address of a node's page and API as others reach it. A gateway that listens everywhere calls itself by a loopback address, which
- *  leads nowhere from another machine: the first address at which the node's mesh is announced takes its place, else one of the machine's own.
- *  A machine that has none is reached by itself alone. A gateway that only its own machine reaches is behind a proxy where the node itself has a
- *  public address: others reach it there. */
+/** The address of a node's page and API as others reach it. A gateway that listens everywhere calls itself by a
+ *  loopback address, which leads nowhere from another machine: the first address at which the node's mesh is announced
+ *  takes its place, else one of the machine's own. A machine that has none is reached by itself alone. A gateway that
+ *  only its own machine reaches is behind a proxy where the node itself has a public address: others reach it there. */
 export function webAddressFor(
   url: string,
   at: {
@@ -14,7 +14,8 @@ export function webAddressFor(
     readonly mesh: readonly string[];
     /** The machine's, without those of the loopback. */
     readonly own: readonly string[];
-    /** Where people find the page, as this node's own configuration says; that of the whole cluster says nothing of one node. */
+    /** Where people find the page, as this node's own configuration says; that of the whole cluster says nothing of one
+     *  node. */
     readonly publicUrl?: string | undefined;
   },
 ): string {
@@ -36,9 +37,9 @@ export function placeFor(place: string, at: Omit<Parameters<typeof webAddressFor
   return webAddressFor(`grpc://${here}`, { ...at, everywhere: isEverywhere(host) }).slice("grpc://".length);
 }
 
-/** Where clients may go on, of these members: those that serve clients, take new ones, and can be reached at their address. One
- *  that listens on its own machine only is named while all of its mesh is on one machine; elsewhere its address would lead a
- *  client, and its session with it, to a stranger. */
+/** Where clients may go on, of these members: those that serve clients, take new ones, and can be reached at their
+ *  address. One that listens on its own machine only is named while all of its mesh is on one machine; elsewhere its
+ *  address would lead a client, and its session with it, to a stranger. */
 export const placesOf = (members: readonly MemberRecord[]): readonly NodePlace[] =>
   members
     .filter(({ roles, state }) => state === "active" && roles.includes("gateway"))

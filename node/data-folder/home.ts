@@ -1,4 +1,5 @@
-/** What a node remembers of its cluster between two starts: which one it is, where its directory is, and who belonged to it. */
+/** What a node remembers of its cluster between two starts: which one it is, where its directory is, and who belonged
+ *  to it. */
 import type { SlotId } from "../../protocols/index.ts";
 import type { Log, MemberRecord, NodeId, Store, StoreOp } from "../ports.ts";
 import { homeLimits } from "./limits.ts";
@@ -27,8 +28,9 @@ export interface Home {
   readonly members: readonly MemberRecord[];
   /** Starts of this node so far. */
   readonly starts: number;
-  /** The incarnation this node has in the directory, or is about to have. A folder that knows of fewer than the directory
-   *  is a copy from before: what it acknowledged since is not in it. Absent in folders from before this was kept. */
+  /** The incarnation this node has in the directory, or is about to have. A folder that knows of fewer than the
+   *  directory is a copy from before: what it acknowledged since is not in it. Absent in folders from before this was
+   *  kept. */
   readonly incarnation?: number;
   /** Copies that this folder had when it was found to be one from before, and that were not made anew since. */
   readonly distrusted?: readonly SlotId[];
@@ -61,7 +63,8 @@ export function withMembers(home: Home, members: readonly MemberRecord[]): Pick<
   };
 }
 
-/** The home once a member was reached at an address; undefined when that is nothing new. Of who is no member nothing is kept. */
+/** The home once a member was reached at an address; undefined when that is nothing new. Of who is no member nothing is
+ *  kept. */
 export function withReached(
   { members, reached = {} }: Home,
   peer: string,

@@ -14,9 +14,10 @@
  *      disk.key.sealed the same, as the recovery kit opens it
  *      disk.key        what the journal and the blobs are encrypted with, where they are (`node/keys`)
  *
- *  A folder that lacks what it had is not a new one: a node that began anew there would be another node, of another cluster,
- *  and what it writes would replace what could still be saved. So `creating` is on the disk before anything else is, and
- *  goes when the journal says whose folder it is; only with it, or where there is no trace of a node, one is begun. */
+ *  A folder that lacks what it had is not a new one: a node that began anew there would be another node, of another
+ *  cluster, and what it writes would replace what could still be saved. So `creating` is on the disk before anything
+ *  else is, and goes when the journal says whose folder it is; only with it, or where there is no trace of a node, one
+ *  is begun. */
 import { createPrivateKey, createPublicKey } from "node:crypto";
 import { chmod, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -53,8 +54,8 @@ export interface DataFolder {
   begun(): Promise<void>;
 }
 
-/** Makes the folder where it is absent, and looks at what is in it. Errors: DATA_DAMAGED (the key is none), CONFIG_INVALID (others
- *  can read the key, or other things than a node's are in it); the system's. */
+/** Makes the folder where it is absent, and looks at what is in it. Errors: DATA_DAMAGED (the key is none),
+ *  CONFIG_INVALID (others can read the key, or other things than a node's are in it); the system's. */
 export async function openDataFolder(data: string, log: Log): Promise<DataFolder> {
   hearUnsynced(({ folder, code }) =>
     log.warn("folder.sync.missing", { folder, code, help: "docs/backup/backups.md, Shares that do not sync folders" }),
@@ -82,7 +83,7 @@ export const notNew = (data: string): PlexusError =>
     }),
   );
 
-// --- a new one ---------------------------------------------------------------------------------------------------------
+// --- a new one -------------------------------------------------------------------------------------------------------
 
 /** Names in `journal/` that only a store leaves there. */
 const ofStore = /^(?:CURRENT|MANIFEST.*|.*\.(?:ldb|log))$/;
@@ -104,7 +105,8 @@ const ownNames = new Set(
 /** So many of the others are named. */
 const namedMax = 3;
 
-/** A folder with other things in it, such as a home, is not spread over. What begins with a dot is passed over: systems leave that anywhere. */
+/** A folder with other things in it, such as a home, is not spread over. What begins with a dot is passed over: systems
+ *  leave that anywhere. */
 async function refuseOthers(data: string): Promise<void> {
   const names = await readdir(data).catch(whereNone);
   // A start that came as far as this was told nothing before: its folder goes on being one.
@@ -146,7 +148,7 @@ async function end(data: string): Promise<void> {
   await syncFolder(data);
 }
 
-// --- who may read it ---------------------------------------------------------------------------------------------------
+// --- who may read it -------------------------------------------------------------------------------------------------
 
 const forOthers = 0o077;
 const writableByOthers = 0o022;
@@ -163,8 +165,8 @@ export async function exposureOf(data: string): Promise<{ readonly says: string;
 
 const modeOf = async (path: string): Promise<number | undefined> => (await stat(path).catch(() => undefined))?.mode;
 
-/** The journal is this node's alone, so it is closed to others again. The folder around it may be somebody's who has more in it,
- *  or a mount: what is open there is told. */
+/** The journal is this node's alone, so it is closed to others again. The folder around it may be somebody's who has
+ *  more in it, or a mount: what is open there is told. */
 async function narrow(data: string, log: Log): Promise<void> {
   const exposed = await exposureOf(data);
   if (exposed) log.warn("data.folder.exposed", { folder: data, says: exposed.says, help: exposed.hint });
@@ -182,7 +184,7 @@ async function narrow(data: string, log: Log): Promise<void> {
   });
 }
 
-// --- the key -----------------------------------------------------------------------------------------------------------
+// --- the key ---------------------------------------------------------------------------------------------------------
 
 /** How libp2p writes an Ed25519 key: two fields, type and data. The data are seed and public key. */
 const keyHead = Buffer.from("08011240", "hex");
@@ -202,8 +204,8 @@ export const keyGone = (data: string): PlexusError =>
     }),
   );
 
-/** Looks at the key, if there is one, without what the mesh needs to use it: a start that cannot succeed ends here. Errors:
- *  DATA_DAMAGED, CONFIG_INVALID; the system's. */
+/** Looks at the key, if there is one, without what the mesh needs to use it: a start that cannot succeed ends here.
+ *  Errors: DATA_DAMAGED, CONFIG_INVALID; the system's. */
 async function checkKey(data: string): Promise<boolean> {
   const file = keyFile(data);
   const mode = await modeOf(file);

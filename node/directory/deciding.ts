@@ -41,8 +41,8 @@ export interface Room {
   readonly growthBytesMax: number;
 }
 
-/** Rows that grow in a cluster to which nothing is added: a node that starts again says more of itself, a slot that fails
- *  over is in a later epoch, and a member that is taken out is marked first. */
+/** Rows that grow in a cluster to which nothing is added: a node that starts again says more of itself, a slot that
+ *  fails over is in a later epoch, and a member that is taken out is marked first. */
 const growing = /^(?:member|slot|token-keys)\//;
 
 /** `same`: nothing changes. `full`: there may be no more rows, or no more bytes. */

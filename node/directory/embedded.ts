@@ -34,8 +34,8 @@ interface Waiting extends Change {
   readonly reject: (error: unknown) => void;
 }
 
-/** Opens with the first operation. With a clock, a store that could not be read is read again by itself; without one, by
- *  the next operation. */
+/** Opens with the first operation. With a clock, a store that could not be read is read again by itself; without one,
+ *  by the next operation. */
 export function createEmbeddedDirectory(ports: {
   readonly store: Store;
   readonly clock?: Pick<Clock, "after">;

@@ -22,8 +22,8 @@ export interface EtcdLink {
 
 /** The members of an etcd cluster, one of them preferred. Every call has a deadline. Error: DIRECTORY_UNAVAILABLE. */
 export interface EtcdServers {
-  /** A linearizable read. When a member does not answer, or `accept` throws at its answer, another member is asked: one of them may
-   *  belong to another cluster. */
+  /** A linearizable read. When a member does not answer, or `accept` throws at its answer, another member is asked: one
+   *  of them may belong to another cluster. */
   look(request: TxnRequest, accept: Accept): Promise<TxnResponse>;
   /** Asks once: when it fails, or `accept` throws, the outcome is unknown. */
   transact(request: TxnRequest, accept: Accept): Promise<TxnResponse>;

@@ -1,8 +1,9 @@
 /** One member of etcd by gRPC: etcd's own calls (`etcd.proto`), each asked once and with a deadline.
  *
- *  Nothing is repeated here but a call that etcd refused before it looked at it, because the token of the sign-in had ended. A connection on
- *  which a call failed or had no answer in time is left: what is on its way there may end well, the next call has a new one. So a link that is
- *  cut off without a word costs one deadline, and not the quarter of an hour that TCP would wait. */
+ *  Nothing is repeated here but a call that etcd refused before it looked at it, because the token of the sign-in had
+ *  ended. A connection on which a call failed or had no answer in time is left: what is on its way there may end well,
+ *  the next call has a new one. So a link that is cut off without a word costs one deadline, and not the quarter of an
+ *  hour that TCP would wait. */
 import { isIP } from "node:net";
 import { checkServerIdentity } from "node:tls";
 import type { Client, ClientDuplexStream, ServiceError, serialize, deserialize } from "@grpc/grpc-js";
@@ -99,8 +100,8 @@ export interface EtcdMember {
   /** `deadlineMs` on the wall clock, as gRPC wants it. */
   txn(request: TxnRequest, deadlineMs: number): Promise<TxnResponse>;
   status(deadlineMs: number): Promise<EtcdStatus>;
-  /** A stream on a connection of its own, which `close` ends. The deadline is that of a sign-in; a token that is over is found by the calls, one
-   *  of which comes before every stream. */
+  /** A stream on a connection of its own, which `close` ends. The deadline is that of a sign-in; a token that is over
+   *  is found by the calls, one of which comes before every stream. */
   watch(deadlineMs: number): Promise<{ readonly stream: WatchStream; readonly close: () => void }>;
   close(): void;
 }
@@ -129,7 +130,8 @@ interface Methods {
   readonly authenticate: Method<{ readonly name: string; readonly password: string }, { readonly token: string }>;
 }
 
-/** Loads what speaks to etcd. It is a tenth of all that a node loads, and most clusters keep their directory themselves. */
+/** Loads what speaks to etcd. It is a tenth of all that a node loads, and most clusters keep their directory
+ *  themselves. */
 export async function loadEtcdWire() {
   const [grpc, { loadSync }] = await Promise.all([import("@grpc/grpc-js"), import("@grpc/proto-loader")]);
   const definition = loadSync(`${import.meta.dirname}/etcd.proto`, {
@@ -247,8 +249,8 @@ export async function loadEtcdWire() {
   }
 }
 
-/** Whether etcd refused a call before it did anything, since it does not know the token any more: it was started again, the token was not
- *  used for five minutes, or who may do what has been changed. */
+/** Whether etcd refused a call before it did anything, since it does not know the token any more: it was started again,
+ *  the token was not used for five minutes, or who may do what has been changed. */
 function isTokenOver(error: unknown): boolean {
   const text = error instanceof Error ? error.message : "";
   return text.includes("invalid auth token") || text.includes("revision of auth store is old");

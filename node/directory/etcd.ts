@@ -30,13 +30,14 @@ export function isSupportedEtcd(version: string): boolean {
  *      <prefix>row/<key>  value
  *      <prefix>left       { head }, while the rows are copied to a voter; then { home }: it is with voters. There is a head, or this
  *
- *  A row's revision is etcd's mod_revision plus `base`: the last revision of the embedded directory it was moved from (0
- *  if it never was). So revisions go on rising through the move, and what was read before it matches nothing after it.
+ *  A row's revision is etcd's mod_revision plus `base`: the last revision of the embedded directory it was moved from
+ *  (0 if it never was). So revisions go on rising through the move, and what was read before it matches nothing after
+ *  it.
  *
- *  An etcd without the head is not this directory, whatever it answers: it is another one, or has lost its data. It counts
- *  as one that is away, and nothing is begun in it but by the first node of a new cluster. So does one that has gone back
- *  behind what it told this process: a process that knows more than the rows must not go on from them. Every question
- *  carries the first condition, every answer is measured by the second.
+ *  An etcd without the head is not this directory, whatever it answers: it is another one, or has lost its data. It
+ *  counts as one that is away, and nothing is begun in it but by the first node of a new cluster. So does one that has
+ *  gone back behind what it told this process: a process that knows more than the rows must not go on from them. Every
+ *  question carries the first condition, every answer is measured by the second.
  *
  *      head ──► left { head }: no change fits any more ──► copied ──► left { home }: the one moment of the move
  *        ▲──── the copy failed, or its node is silent for `leaveMs` ──────────┘
@@ -51,11 +52,12 @@ export interface EtcdDirectory extends Directory {
   trouble(): string | undefined;
   /** Why it takes no change while it tells what it has, and what to type; undefined while it takes them. */
   refusal(): string | undefined;
-  /** Takes over the rows of another directory, all or nothing: until the last one is there, it serves nobody. `source` says
-   *  whose they are. May be repeated after a failure. Error: ALREADY_DONE (it is another one's, or in use). */
+  /** Takes over the rows of another directory, all or nothing: until the last one is there, it serves nobody. `source`
+   *  says whose they are. May be repeated after a failure. Error: ALREADY_DONE (it is another one's, or in use). */
   fill(source: string, rows: readonly DirectoryRow[], base: number): Promise<void>;
-  /** Gives all rows away for good, to voters of a generation that nobody was given before. Nothing changes while `copy` runs; if it fails, things go on as
-   *  before. From then on every operation ends with DIRECTORY_MOVED. Errors: those of `copy`; DIRECTORY_UNAVAILABLE: it is being moved, or nobody knows. */
+  /** Gives all rows away for good, to voters of a generation that nobody was given before. Nothing changes while `copy`
+   *  runs; if it fails, things go on as before. From then on every operation ends with DIRECTORY_MOVED. Errors: those
+   *  of `copy`; DIRECTORY_UNAVAILABLE: it is being moved, or nobody knows. */
   handOver(
     voters: readonly string[],
     copy: (generation: number, rows: readonly DirectoryRow[], revision: number) => Promise<void>,
@@ -348,8 +350,8 @@ export function createEtcdDirectory(ports: EtcdPorts): EtcdDirectory {
         // Newer rows than these: the filling node has been replaced, and its successors have moved.
         if (found.head.source !== source || found.head.base > from)
           throw new PlexusError(failure("ALREADY_DONE", { reason: "another directory lies here", prefix }));
-        // All rows were here, and only the last step was missing. Rows with another base were left by an earlier attempt: no node
-        // was ever sent to them, and the rows have changed since.
+        // All rows were here, and only the last step was missing. Rows with another base were left by an earlier
+        // attempt: no node was ever sent to them, and the rows have changed since.
         if (found.head.state === "ready" && found.head.base === from) return;
       }
       const mine = await writeHead({ state: "copying", source, base: from }, found?.revision ?? 0);

@@ -1,5 +1,5 @@
-/** The directory: the cluster's small memory of who belongs to it and who owns what. Everything else rests on its rows being
- *  changed by compare-and-set, so it is the one place where a promise is kept by asking a single authority.
+/** The directory: the cluster's small memory of who belongs to it and who owns what. Everything else rests on its rows
+ *  being changed by compare-and-set, so it is the one place where a promise is kept by asking a single authority.
  *
  *      createEmbeddedDirectory   on the manager's own store; one node is a cluster of one
  *      serveDirectory   ─┐       the same, for the other nodes
@@ -12,12 +12,16 @@
  *
  *  Of all of them holds (test/conformance/directory.ts):
  *
- *  - **Revisions** only rise, over all rows and over every life of a row, also through a migration. So a change that was
+ *  - **Revisions** only rise, over all rows and over every life of a row, also through a migration. So a change that
+ *    was
  *    prepared on an old row never fits a later one, and of two rows of one key the higher is the later.
- *  - **A change is asked for once.** No connection, no answer in time, a disk that fails: DIRECTORY_UNAVAILABLE, and the
+ *  - **A change is asked for once.** No connection, no answer in time, a disk that fails: DIRECTORY_UNAVAILABLE, and
+ *    the
  *    outcome is unknown. It may even come about later. A caller that needs to know reads the row again.
- *  - **Reads are of now**: a row that was read was on disk, and was the newest at some moment between question and answer.
- *  - **Watches may be behind**, but tell everything in order. What could not be told (a broken connection, a slow watcher,
+ *  - **Reads are of now**: a row that was read was on disk, and was the newest at some moment between question and
+ *    answer.
+ *  - **Watches may be behind**, but tell everything in order. What could not be told (a broken connection, a slow
+ *    watcher,
  *    a compacted history) is announced by `stale` and made good by a `reset`, which replaces all that was known.
  *  - **No clock, no lease.** Time only says how long to wait before asking again.
  *

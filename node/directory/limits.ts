@@ -27,7 +27,8 @@ export const directoryLimits = {
   changesWaitingMax: 65_536,
   /** Rows read at a time from the store and from etcd. */
   scanRowsMax: 256,
-  /** A node that keeps the directory and starts lets nobody change it before all others have compared what they know, or for this long. */
+  /** A node that keeps the directory and starts lets nobody change it before all others have compared what they know,
+   *  or for this long. */
   ageWaitMs: 2_000,
   /** An embedded directory that could not read its store tries again after this. */
   reloadMs: 500,

@@ -3,10 +3,10 @@ import type { EmbeddedDirectory } from "./embedded.ts";
 import type { EtcdDirectory } from "./etcd.ts";
 import type { EtcdHome } from "./row.ts";
 
-/** Moves a running cluster's directory to etcd, from a node's store or from voters. `source` says from which. If it fails, everything
- *  goes on as before and it may be tried again; if the process dies, the next start is either before the move or after it.
- *  Errors: ALREADY_DONE (the prefix is in use), DIRECTORY_MOVED (it was moved before), UNREACHABLE (etcd does not answer),
- *  DIRECTORY_UNAVAILABLE (where it is now it does not, or another voter leads).
+/** Moves a running cluster's directory to etcd, from a node's store or from voters. `source` says from which. If it
+ *  fails, everything goes on as before and it may be tried again; if the process dies, the next start is either before
+ *  the move or after it. Errors: ALREADY_DONE (the prefix is in use), DIRECTORY_MOVED (it was moved before),
+ *  UNREACHABLE (etcd does not answer), DIRECTORY_UNAVAILABLE (where it is now it does not, or another voter leads).
  *
  *      changes wait ──► fill etcd ──► on disk, or committed by the voters: "moved to …" ──► changes and readers are sent there
  *                                                   ▲ the one moment of the move

@@ -11,7 +11,8 @@ import type { Clock, Directory, DirectoryRow, DirectoryWatcher, NodeId } from ".
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
 import { checkKey, decodeRow, encodeValue, homeIn, unavailable, type DirectoryHome } from "./row.ts";
 
-/** The codes with which the keeper refuses a request itself; every other code means that the keeper could not be asked. */
+/** The codes with which the keeper refuses a request itself; every other code means that the keeper could not be
+ *  asked. */
 const callersFault: readonly string[] = [
   "BAD_REQUEST",
   "TOO_LARGE",
@@ -46,12 +47,14 @@ interface Watch {
 export interface RemoteDirectory extends Directory {
   /** Another node keeps it now: watches begin there at once. */
   hostChanged(): void;
-  /** What the keeper said when it refused the last call; undefined after one that it answered, and where it said nothing. */
+  /** What the keeper said when it refused the last call; undefined after one that it answered, and where it said
+   *  nothing. */
   trouble(): string | undefined;
 }
 
 /** The directory that another node keeps (`serveDirectory`). `host` says which one; asked each time. `onMoved` hears
- *  once where the directory went, when the keeper says that it no longer has it; `onAway`, that a call did not reach a keeper. */
+ *  once where the directory went, when the keeper says that it no longer has it; `onAway`, that a call did not reach a
+ *  keeper. */
 export function createRemoteDirectory(
   exchange: Exchange,
   host: () => NodeId | undefined,

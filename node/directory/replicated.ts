@@ -37,7 +37,8 @@ export interface ReplicatedPart {
   /** Whether this node leads. */
   readonly leads: boolean;
   state(): VoterState | undefined;
-  /** Opens the voter of the disk, if it has one of the generation that is known. Errors: DATA_DAMAGED, DATA_FORMAT_UNKNOWN. */
+  /** Opens the voter of the disk, if it has one of the generation that is known. Errors: DATA_DAMAGED,
+   *  DATA_FORMAT_UNKNOWN. */
   opened(): Promise<void>;
   /** Begins a generation on this node's disk; its voter opens when the generation is `learn`ed. */
   found(founding: Founding): Promise<void>;

@@ -22,14 +22,15 @@ export interface VotersHome {
 /** Where a directory that was moved is kept now. */
 export type DirectoryHome = EtcdHome | VotersHome;
 
-/** Refuses a key that cannot be one, before the node that keeps the directory sees it: that node would end the connection. Error:
- *  BAD_REQUEST. */
+/** Refuses a key that cannot be one, before the node that keeps the directory sees it: that node would end the
+ *  connection. Error: BAD_REQUEST. */
 export function checkKey(key: string): void {
   if (!keyPattern.test(key)) throw new PlexusError(failure("BAD_REQUEST", { reason: "not a directory key", key }));
 }
 
 /** The bytes of a value; undefined for a deletion. What others could not read again must not become a row: every node
- *  would fail at it. Errors: BAD_REQUEST for a key that cannot be one, and for a value that is no plain data; TOO_LARGE. */
+ *  would fail at it. Errors: BAD_REQUEST for a key that cannot be one, and for a value that is no plain data;
+ *  TOO_LARGE. */
 export function encodeValue(key: string, value: unknown): Uint8Array | undefined {
   checkKey(key);
   if (value === undefined) return undefined;
@@ -68,8 +69,9 @@ export interface Size {
   readonly bytes: number;
 }
 
-/** The directory does not answer, or its disk does not. `node`: the node that was asked, or was to be asked. `asked: false`: the
- *  request never left this node, or was refused: nothing was done. `refuses`: it answers, and takes no change. */
+/** The directory does not answer, or its disk does not. `node`: the node that was asked, or was to be asked. `asked:
+ *  false`: the request never left this node, or was refused: nothing was done. `refuses`: it answers, and takes no
+ *  change. */
 export function unavailable(
   because: string,
   cause?: unknown,

@@ -17,8 +17,9 @@ interface Watch {
   stop: () => void;
 }
 
-/** Begins with `first`. An operation that the old directory refused because it had moved is asked of the new one, if the
- *  switch has happened by then; else it ends with DIRECTORY_UNAVAILABLE, like any other that failed. Every change waits for `mayChange`. */
+/** Begins with `first`. An operation that the old directory refused because it had moved is asked of the new one, if
+ *  the switch has happened by then; else it ends with DIRECTORY_UNAVAILABLE, like any other that failed. Every change
+ *  waits for `mayChange`. */
 export function createSwitchingDirectory(
   first: Directory,
   mayChange: () => Promise<void> | undefined = () => undefined,

@@ -33,7 +33,8 @@ export type VotersStep =
   | { readonly type: "learn" | "vote" | "leave"; readonly node: NodeId; readonly members: Members }
   | { readonly type: "handOver"; readonly to: NodeId };
 
-/** How many voters there should be among so many managers: two cannot stand in for each other, so fewer than three have one. */
+/** How many voters there should be among so many managers: two cannot stand in for each other, so fewer than three have
+ *  one. */
 export const votersFor = (wanted: number, managers: number): number => {
   const most = Math.min(wanted, managers, 7);
   return most < 3 ? 1 : most - ((most + 1) % 2);
@@ -77,7 +78,8 @@ export function planVoters(input: VotersInput): VotersStep | undefined {
   return leaver === self ? handOver(input, chosen) : leave(input, leaver);
 }
 
-/** Of two voters one leaves where a third is not ready: alone, the other is one node whose death would stop everything, and not one of two. */
+/** Of two voters one leaves where a third is not ready: alone, the other is one node whose death would stop everything,
+ *  and not one of two. */
 function backToOne(input: VotersInput, chosen: readonly NodeId[]): VotersStep | undefined {
   const { self, members } = input;
   const other = members.voters.find((node) => node !== self) as NodeId;
@@ -104,7 +106,8 @@ function leave({ self, members, hears }: VotersInput, node: NodeId): VotersStep 
   return here * 2 > voters.length ? { type: "leave", node, members: { ...members, voters } } : undefined;
 }
 
-/** Those who should vote in the end: an odd number of whom most are up, or nobody. Voters stay unless there is a reason. */
+/** Those who should vote in the end: an odd number of whom most are up, or nobody. Voters stay unless there is a
+ *  reason. */
 function chooseVoters(input: VotersInput): readonly NodeId[] {
   const { self, members, candidates, wanted, voterAwayMs } = input;
   const isUp = upOf(input);
@@ -154,7 +157,8 @@ function spread(chosen: VoterCandidate[], spares: readonly VoterCandidate[], sel
   }
 }
 
-/** Grows with the zones that the voters are in, and among as many zones with their machines. What is not known counts as no place. */
+/** Grows with the zones that the voters are in, and among as many zones with their machines. What is not known counts
+ *  as no place. */
 function placesOf(voters: readonly VoterCandidate[]): number {
   const places = (what: "zone" | "host"): number => new Set(voters.flatMap((one) => one[what] ?? [])).size;
   return places("zone") * 8 + places("host");

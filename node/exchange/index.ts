@@ -1,12 +1,14 @@
-/** Typed messages between nodes, on top of the Transport port: every message is a row of `protocols/mesh`, is checked when
- *  it arrives, and goes to the one part that registered for it. Some are calls, which have an answer and a deadline.
+/** Typed messages between nodes, on top of the Transport port: every message is a row of `protocols/mesh`, is checked
+ *  when it arrives, and goes to the one part that registered for it. Some are calls, which have an answer and a
+ *  deadline.
  *
  *      part ─ send / call ─► [name, call, body] ─► Transport ─► check ─► handler
  *        ▲                                                                  │
  *        └──── check ◄──── Transport ◄──── ["", call, answer] ◄─────────────┘
  *
- *  A peer that sends what is no message or no answer loses its connection; nothing else is touched. A peer of a later version may say
- *  more than the rows here know: its fields are left out, its messages are not taken, and the connection stays. */
+ *  A peer that sends what is no message or no answer loses its connection; nothing else is touched. A peer of a later
+ *  version may say more than the rows here know: its fields are left out, its messages are not taken, and the
+ *  connection stays. */
 import {
   assert,
   encodedBytesMax,
@@ -45,10 +47,10 @@ export interface Exchange {
   send<Name extends MeshName>(to: NodeId, name: Name, body: MeshBody<Name>): boolean;
   /** Lets messages of the kind that was sent leave now, see `Transport.flush`. */
   flush(to: NodeId, name: MeshName): void;
-  /** Sends and waits for the answer. Never rejects. Errors beside those of the handler: UNREACHABLE (not_started: there was
-   *  no connection), TOO_LARGE (the body, or the answer), PEER_LOST (unknown: it ended, or no answer came in time),
-   *  VERSION_UNSUPPORTED (the peer's version does not know this message), BAD_FRAME (what the peer answered is no answer; its
-   *  connection is ended). */
+  /** Sends and waits for the answer. Never rejects. Errors beside those of the handler: UNREACHABLE (not_started: there
+   *  was no connection), TOO_LARGE (the body, or the answer), PEER_LOST (unknown: it ended, or no answer came in time),
+   *  VERSION_UNSUPPORTED (the peer's version does not know this message), BAD_FRAME (what the peer answered is no
+   *  answer; its connection is ended). */
   call<Name extends MeshCall>(
     to: NodeId,
     name: Name,
@@ -81,8 +83,8 @@ export function createExchange(ports: {
   const listeners: { connected?(peer: NodeId): void; disconnected?(peer: NodeId): void }[] = [];
   const open = new Map<number, OpenCall>();
   const perPeer = new Map<NodeId, number>();
-  /** Counts the connections with each peer: what was asked over one is not answered over another, where the number of the
-   *  call may be somebody else's. */
+  /** Counts the connections with each peer: what was asked over one is not answered over another, where the number of
+   *  the call may be somebody else's. */
   const connections = new Map<NodeId, number>();
   const unknownNames = new Set<string>();
   let nextCall = 0;
@@ -221,7 +223,8 @@ export function createExchange(ports: {
   };
 }
 
-/** Why a body that others made must not be sent: its receiver would take this node for none of the cluster, and end the connection. */
+/** Why a body that others made must not be sent: its receiver would take this node for none of the cluster, and end the
+ *  connection. */
 export function misfit(name: MeshName, body: unknown): Failure | undefined {
   return fits(name, body)
     ? undefined

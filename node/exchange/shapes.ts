@@ -29,8 +29,8 @@ function fitting({ schema, check }: Shape, said: unknown): unknown {
   return check.Check(known) ? known : undefined;
 }
 
-/** A body without the fields that a schema does not know and is closed to. Lists are left as they are: what stands in them
- *  is told by its place. */
+/** A body without the fields that a schema does not know and is closed to. Lists are left as they are: what stands in
+ *  them is told by its place. */
 function knownFields(schema: object, body: unknown): unknown {
   const { properties, additionalProperties } = schema as {
     readonly properties?: Readonly<Record<string, object>>;
@@ -47,7 +47,8 @@ function knownFields(schema: object, body: unknown): unknown {
 /** The channel of a message; undefined for one of a later version. */
 export const channelOf = (name: string): Channel | undefined => rows.get(name)?.channel;
 
-/** What a peer said in a message, without the fields that a later version may have added; undefined when it does not fit. */
+/** What a peer said in a message, without the fields that a later version may have added; undefined when it does not
+ *  fit. */
 export function saidIn(name: string, body: unknown): unknown {
   const row = rows.get(name);
   return row && fitting(row.body, body);

@@ -117,26 +117,27 @@ export interface Accounts {
     },
     from: Origin,
   ): Promise<Result<Progress>>;
-  /** Errors: SIGN_IN_FAILED, whether the name or the password is wrong; DIRECTORY_AWAY while nobody can say whether there is
-   *  such an account. */
+  /** Errors: SIGN_IN_FAILED, whether the name or the password is wrong; DIRECTORY_AWAY while nobody can say whether
+   *  there is such an account. */
   signIn(account: { name: string; password: string }, from: Origin): Promise<Result<Progress>>;
   /** The one way to a session: takes what is proven of an account, each fact checked by the caller, and either opens a
    *  session or begins the attempt that goes on. `attempt`: the one before, taken. Errors: SIGN_IN_FAILED (there is no
    *  such account). */
   prove(user: string, facts: readonly Fact[], from: Origin, attempt?: Attempt): Promise<Result<Progress>>;
-  /** Begins an attempt: one in which nothing is proven yet, such as one at another server, or one that was taken, with what its next step is
-   *  asked with. Gives its secret. */
+  /** Begins an attempt: one in which nothing is proven yet, such as one at another server, or one that was taken, with
+   *  what its next step is asked with. Gives its secret. */
   begin(attempt: Omit<Attempt, "untilMs"> & { readonly untilMs?: number }, from: Origin): string;
   /** What was begun under this secret; `take` ends it. Error: SIGN_IN_EXPIRED. */
   find(secret: string): Result<Attempt>;
-  /** What the step after was asked with, by the name of the attempt; undefined: there is none. `keep` says it where it is known only now. */
+  /** What the step after was asked with, by the name of the attempt; undefined: there is none. `keep` says it where it
+   *  is known only now. */
   awaited(name: string): unknown;
   keep(secret: string, asked: unknown): void;
   /** What a sign-in under way still needs. Error: SIGN_IN_EXPIRED. */
   standing(secret: string): Promise<Result<Unfinished>>;
   take(secret: string): Result<Attempt>;
-  /** Error: UNAUTHENTICATED; RATE_LIMITED after many bad tokens from one address. `timeoutMs`: of the user's actor, where
-   *  that is not the usual time. */
+  /** Error: UNAUTHENTICATED; RATE_LIMITED after many bad tokens from one address. `timeoutMs`: of the user's actor,
+   *  where that is not the usual time. */
   authenticate(token: string, address: string, timeoutMs?: number): Promise<Result<Caller>>;
   /** Whose token it is, if its actor said so a moment ago; see trust.ts. */
   trusted(token: string): Caller | undefined;
@@ -151,7 +152,8 @@ export interface Accounts {
     from: Origin & { readonly session?: string },
     verify: () => Promise<Result<boolean>>,
   ): Promise<Result<boolean>>;
-  /** Makes the session a fresh one by proofs that were checked. Error: SIGN_IN_UNFINISHED: the account has something stronger. */
+  /** Makes the session a fresh one by proofs that were checked. Error: SIGN_IN_UNFINISHED: the account has something
+   *  stronger. */
   confirmBy(caller: Caller, facts: readonly Fact[]): Promise<Result<unknown>>;
   /** Sets the password by a link. Errors: LINK_INVALID, PASSWORD_LEAKED, RATE_LIMITED. */
   reset(user: string, secret: string, password: string, from: Origin): Promise<Result<unknown>>;
@@ -418,8 +420,8 @@ export function createAccounts(at: GatewayContext): Accounts {
     return stored;
   }
 
-  /** Counts an attempt before it is checked; the wrong ones stay counted. Strangers share what may be guessed of a name; a device on
-   *  which somebody signed in before has a count of its own, as a session has. */
+  /** Counts an attempt before it is checked; the wrong ones stay counted. Strangers share what may be guessed of a
+   *  name; a device on which somebody signed in before has a count of its own, as a session has. */
   async function counted(
     name: string,
     { exists, known }: Proofs,

@@ -7,8 +7,8 @@ export interface Addresses {
   of(request: IncomingMessage): string;
   /** Whether a proxy that the operator named has this address. */
   isProxy(address: string): boolean;
-  /** Looks whether a request was passed on by a proxy that nobody named. Then all its clients count as one, and one of them can
-   *  use up what all may do; so it is told, once of each. */
+  /** Looks whether a request was passed on by a proxy that nobody named. Then all its clients count as one, and one of
+   *  them can use up what all may do; so it is told, once of each. */
   look(request: IncomingMessage): void;
   /** Those seen so far. */
   unnamed(): readonly string[];
@@ -41,8 +41,8 @@ export function createAddressRule(entries: readonly string[]): (address: string)
  *      X-Forwarded-For: 198.51.100.1, 203.0.113.9, 10.0.0.2     and 10.0.0.3 is connected; 10.0.0.0/8 is trusted
  *                                     ▲ the answer  ◄── read from the right, as far as trusted proxies go
  *
- *  Each proxy adds its peer at the right, so what is left of the first stranger is only what he says. Entries of the list
- *  are addresses and ranges as the configuration checks them. */
+ *  Each proxy adds its peer at the right, so what is left of the first stranger is only what he says. Entries of the
+ *  list are addresses and ranges as the configuration checks them. */
 export function createAddresses(trustedProxies: readonly string[], tell?: (proxy: string) => void): Addresses {
   const unnamed = new Set<string>();
   const isTrusted = trustedProxies.length === 0 ? () => false : createAddressRule(trustedProxies);

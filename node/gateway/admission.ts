@@ -17,7 +17,8 @@ export interface Asked {
   readonly route: string;
 }
 
-/** Why somebody is not let in; undefined: they are. It counts against their rate, and the audit hears of a refusal for lack of a right. */
+/** Why somebody is not let in; undefined: they are. It counts against their rate, and the audit hears of a refusal for
+ *  lack of a right. */
 export function admit(at: GatewayContext, caller: Caller, asked: Asked): Failure | undefined {
   if (asked.personOnly && caller.kind !== "session")
     return failure("FORBIDDEN", { reason: "this needs a signed-in session; API keys may not do it" });

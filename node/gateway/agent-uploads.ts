@@ -96,8 +96,9 @@ async function hear(
   }
 }
 
-/** Adds the routes for pictures and sounds in conversations with agents: their bytes are blobs of the agent, and only its owner may have
- *  them. What is said in a sound is written down as it comes, so that every model can be told of it. */
+/** Adds the routes for pictures and sounds in conversations with agents: their bytes are blobs of the agent, and only
+ *  its owner may have them. What is said in a sound is written down as it comes, so that every model can be told of
+ *  it. */
 export function addAgentUploadRoutes(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs): void {
   const calls = createCalls(at);
   const picture: Sort = {

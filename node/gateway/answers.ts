@@ -1,5 +1,5 @@
-/** Answers of actors that the gateway reads itself, instead of passing them on. To the mesh they are plain data, and the node
- *  that has the actor may be any member: so their form is checked here. */
+/** Answers of actors that the gateway reads itself, instead of passing them on. To the mesh they are plain data, and
+ *  the node that has the actor may be any member: so their form is checked here. */
 import { Type, type Static, type TSchema } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
 import {
@@ -68,7 +68,8 @@ type Command = keyof typeof answers;
 
 const checks = Object.fromEntries(Object.entries(answers).map(([command, answer]) => [command, checkOf(answer)]));
 
-/** The answer to a command, if it is one; refused INTERNAL when it is none: whose fault that is, nobody here can know. */
+/** The answer to a command, if it is one; refused INTERNAL when it is none: whose fault that is, nobody here can
+ *  know. */
 export function answerTo<Name extends Command>(
   command: Name,
   result: Result<unknown>,

@@ -3,8 +3,9 @@
  *      /openapi.json, /api/v1/openapi.json    OpenAPI 3.1; at the control endpoint the routes that are there
  *      /api-docs                              Swagger UI, for admins; at the control endpoint for all who reach it
  *
- *  Swagger UI is loaded when somebody asks for it: most nodes never show it. It is served under the page's own policy (protection.ts), asks no other host, and
- *  sends the browser's session at the gateway; at the control endpoint one enters a token. */
+ *  Swagger UI is loaded when somebody asks for it: most nodes never show it. It is served under the page's own policy
+ *  (protection.ts), asks no other host, and sends the browser's session at the gateway; at the control endpoint one
+ *  enters a token. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
@@ -93,7 +94,8 @@ const refusedSchema = {
   },
 } as const;
 
-/** What routes answer, as test/tidy/answers.ts has read it from the types of their handlers. A star stands for a part of a path. */
+/** What routes answer, as test/tidy/answers.ts has read it from the types of their handlers. A star stands for a part
+ *  of a path. */
 interface Answers {
   readonly routes: Readonly<Record<string, object | null>>;
   readonly schemas: Readonly<Record<string, object>>;
@@ -112,7 +114,8 @@ function answerFinder({ routes }: Answers): (method: string, path: string) => ob
   };
 }
 
-/** A schema with references to the types that it names. A row names the type of an answer; what the type says is read by the compiler. */
+/** A schema with references to the types that it names. A row names the type of an answer; what the type says is read
+ *  by the compiler. */
 function referring(schema: Json, schemas: Answers["schemas"]): object {
   const { title } = schema;
   if (title !== undefined && title in schemas) return { $ref: `#/components/schemas/${title}` };

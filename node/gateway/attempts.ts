@@ -38,7 +38,8 @@ const secretBytes = 32;
 /** By what others may know an attempt: it tells nothing of the secret. */
 export const attemptName = (secret: string): string => sha256(secret);
 
-/** Makes the table. Beyond its bounds the oldest of the same address goes, then the oldest of all: it is begun again. */
+/** Makes the table. Beyond its bounds the oldest of the same address goes, then the oldest of all: it is begun
+ *  again. */
 export function createAttempts(
   limits: Pick<GatewayLimits, "attemptMs" | "attemptsMax" | "attemptsPerAddressMax">,
   clock: Clock,

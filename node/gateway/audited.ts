@@ -1,5 +1,6 @@
-/** What admins do leaves an entry in the audit, and a line in the log of the node that was asked: `audit.cluster` with `action`, `by`, `address`,
- *  `outcome`. A caller who is no admin is turned away before (`http.ts`), and leaves the same. */
+/** What admins do leaves an entry in the audit, and a line in the log of the node that was asked: `audit.cluster` with
+ *  `action`, `by`, `address`, `outcome`. A caller who is no admin is turned away before (`http.ts`), and leaves the
+ *  same. */
 import type { FastifyRequest } from "fastify";
 import {
   assert,
@@ -117,15 +118,16 @@ export const quietly = ({
 /** As many facts as a notice has. */
 const toldFactsMax = 12;
 
-/** Whether a way into somebody's account is one to power: some role of theirs grants more than what is for everybody. */
+/** Whether a way into somebody's account is one to power: some role of theirs grants more than what is for
+ *  everybody. */
 const isPowerful = (at: Pick<GatewayContext, "rights">, roles: readonly string[]): boolean =>
   grantsOf(roles, at.rights.table()).some(
     ({ permission }) =>
       Object.hasOwn(permissions, permission) && permission !== "account.secure" && needsFresh(permission as Permission),
   );
 
-/** Writes that somebody did something with an account, or tried to: who it is by is proven where it was done, or where the request is
- *  signed in. What was done is waited for; a refusal is not. */
+/** Writes that somebody did something with an account, or tried to: who it is by is proven where it was done, or where
+ *  the request is signed in. What was done is waited for; a refusal is not. */
 export async function noteAccount(
   at: Pick<GatewayContext, "log" | "audit" | "changed" | "rights">,
   request: FastifyRequest,
@@ -203,14 +205,15 @@ export function noteCommand(
   return undefined;
 }
 
-/** Waits for what is done, writes the entry, and answers with the value or the refusal. What was done is on this node's disk before anybody is
- *  told so. Where what is done depends on the body, the facts name the action. */
+/** Waits for what is done, writes the entry, and answers with the value or the refusal. What was done is on this node's
+ *  disk before anybody is told so. Where what is done depends on the body, the facts name the action. */
 export async function audited<T>(
   at: Pick<GatewayContext, "log" | "audit" | "changed">,
   request: FastifyRequest,
   facts: Readonly<Record<string, unknown>>,
   done: Promise<Result<T>>,
-  /** What is known only when it is done: what differs from before. Actions that change something that stays say it (`auditActions`). */
+  /** What is known only when it is done: what differs from before. Actions that change something that stays say it
+   *  (`auditActions`). */
   change?: (value: T) => AuditFacts,
 ): Promise<T> {
   const result = await done;

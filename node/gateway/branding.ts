@@ -1,5 +1,5 @@
-/** How the cluster looks to people: seen by everybody, also at the sign-in page, and set by admins. A logo is a raster whose bytes are looked at; SVG is a
- *  document that can do things, and is refused. */
+/** How the cluster looks to people: seen by everybody, also at the sign-in page, and set by admins. A logo is a raster
+ *  whose bytes are looked at; SVG is a document that can do things, and is refused. */
 import { createHash } from "node:crypto";
 import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
@@ -51,7 +51,8 @@ const viewOf = ({ name, colour, logo }: BrandingRow): BrandingView => ({
   ...(logo !== undefined && { logo: logo.hash }),
 });
 
-/** The row after a change, if what changes is as its writer has seen it, or is there already. Errors: those of a logo, CHANGED_MEANWHILE. */
+/** The row after a change, if what changes is as its writer has seen it, or is there already. Errors: those of a logo,
+ *  CHANGED_MEANWHILE. */
 function changed(row: BrandingRow, { seen, ...next }: Static<typeof setBrandingBody>): Result<BrandingRow> {
   const now = viewOf(row);
   const parts = Object.keys(next) as (keyof BrandingView)[];

@@ -11,14 +11,15 @@ export const deviceCookie = "plexus_device";
 /** The cookie with the secret of a sign-in under way. */
 export const attemptCookie = "plexus_sign_in";
 
-/** A token and how it came: cookies are sent by browsers on their own, so they need proof of where the request began. */
+/** A token and how it came: cookies are sent by browsers on their own, so they need proof of where the request
+ *  began. */
 export interface Presented {
   readonly token: string;
   readonly by: "bearer" | "cookie" | "query";
 }
 
-/** The token a request carries, if any. A bearer token wins, because somebody chose to send it. Anthropic's clients send theirs as
- *  `x-api-key`, which no browser sends on its own either. */
+/** The token a request carries, if any. A bearer token wins, because somebody chose to send it. Anthropic's clients
+ *  send theirs as `x-api-key`, which no browser sends on its own either. */
 export function presentedToken(request: IncomingMessage, query?: string): Presented | undefined {
   const bearer = /^bearer +(\S{1,2048})$/i.exec(request.headers.authorization ?? "")?.[1];
   if (bearer !== undefined) return { token: bearer, by: "bearer" };

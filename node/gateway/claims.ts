@@ -1,4 +1,5 @@
-/** Claims on mail addresses and identities, as the gateway takes them for accounts. An account keeps its own by itself (`actors/claim`). */
+/** Claims on mail addresses and identities, as the gateway takes them for accounts. An account keeps its own by itself
+ *  (`actors/claim`). */
 import {
   actorId,
   failure,

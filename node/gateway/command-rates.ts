@@ -11,7 +11,8 @@ export interface CommandRates {
   take(caller: Pick<Caller, "user" | "kind" | "session">): number;
   /** Counts what is said in a room, by whomever. Error: RATE_LIMITED. */
   said(to: string, type: string): Result<undefined> | undefined;
-  /** What became of something that `said` let pass. What was refused was not said: strangers use up nothing of a room. */
+  /** What became of something that `said` let pass. What was refused was not said: strangers use up nothing of a
+   *  room. */
   settled(to: string, type: string, result: Result<unknown>): void;
 }
 

@@ -28,7 +28,8 @@ export interface CommandRoute extends NamedCommand {
   readonly route: Route;
 }
 
-/** Every route that is one command. The others (sign-in, keys, lists made of many answers) have handlers of their own. */
+/** Every route that is one command. The others (sign-in, keys, lists made of many answers) have handlers of their
+ *  own. */
 export const commandRoutes: readonly CommandRoute[] = allCommands.flatMap((command) =>
   (command.row.http ?? []).map((route) => ({ ...command, route })),
 );

@@ -1,4 +1,5 @@
-/** The configuration of the cluster, for admins: every key at every node, what a change would do, changes, their history, and the way back. */
+/** The configuration of the cluster, for admins: every key at every node, what a change would do, changes, their
+ *  history, and the way back. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { checkSetting, fields, settingSchema, shownSetting, type ClusterValues } from "../../config/index.ts";
 import {

@@ -1,4 +1,5 @@
-/** Control tokens: made, listed and revoked by those who have `control.manage`, and who one is at the control endpoint. */
+/** Control tokens: made, listed and revoked by those who have `control.manage`, and who one is at the control
+ *  endpoint. */
 import type { FastifyInstance } from "fastify";
 import { Type, type Static } from "typebox";
 import {

@@ -1,11 +1,12 @@
-/** The control endpoint: a listener for admins and their programs, beside the one for people, with an authority of its own.
+/** The control endpoint: a listener for admins and their programs, beside the one for people, with an authority of its
+ *  own.
  *
  *      people, pages  ──► gateway listener ──┐                       ┌─► chat, page, sign-in …
  *                                            ├─► one table of routes ┼─► /api/v1/admin/*, health
  *      admins, CLI    ──► control listener ──┘   (http.ts: `enter`)  ┘   the control listener reaches these alone
  *
- *  Its requests go through the same hooks and handlers. What differs is who is let in: besides an admin's token, a control token or a client certificate that
- *  stands for one; and never a cookie, which browsers send on their own.
+ *  Its requests go through the same hooks and handlers. What differs is who is let in: besides an admin's token, a
+ *  control token or a client certificate that stands for one; and never a cookie, which browsers send on their own.
  *
  *  Invariant: a request of this listener reaches no route but those of admins, and those that say `control: "open"`. */
 import {
@@ -46,9 +47,11 @@ export interface ControlDoor {
   has(request: IncomingMessage): boolean;
   /** Whether it is a socket of the file system, whose requests come from this machine and have no address. */
   readonly isLocal: boolean;
-  /** Lets a request pass that came by a listener of another wire, with the authority of this one: it carries these headers until its `end`. */
+  /** Lets a request pass that came by a listener of another wire, with the authority of this one: it carries these
+   *  headers until its `end`. */
   pass(socket: Socket): { readonly headers: Readonly<Record<string, string>>; end(): void };
-  /** Whom a control token, or a client certificate without any token, stands for. Undefined: neither was shown. Errors: UNAUTHENTICATED, DIRECTORY_AWAY. */
+  /** Whom a control token, or a client certificate without any token, stands for. Undefined: neither was shown. Errors:
+   *  UNAUTHENTICATED, DIRECTORY_AWAY. */
   caller(request: IncomingMessage): Result<Caller> | undefined;
 }
 
@@ -126,7 +129,8 @@ export function createControlDoor(at: {
   };
 }
 
-/** The subject of the certificate that a client has shown; undefined: it has shown none. Error: UNAUTHENTICATED (of another authority, not valid now). */
+/** The subject of the certificate that a client has shown; undefined: it has shown none. Error: UNAUTHENTICATED (of
+ *  another authority, not valid now). */
 function certificateOf(socket: Socket, nowMs: number): Result<string> | undefined {
   const secure = socket as Partial<TLSSocket> & { authorizationError?: unknown };
   if (typeof secure.getPeerCertificate !== "function") return undefined;
@@ -196,14 +200,15 @@ export async function listenForControl(
   };
 }
 
-/** Where a listener is reached from its own machine. A wildcard address is where we listen, not where anybody can go; and a name would have
- *  to be resolved, which not every machine does for `localhost`. */
+/** Where a listener is reached from its own machine. A wildcard address is where we listen, not where anybody can go;
+ *  and a name would have to be resolved, which not every machine does for `localhost`. */
 export function urlOf({ address, port }: AddressInfo, isSecure: boolean): string {
   const host = address === "0.0.0.0" ? "127.0.0.1" : address === "::" ? "::1" : address;
   return `${isSecure ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-/** Removes the socket of a process that has died. Error: CONFIG_INVALID: something else lies there, or somebody listens. */
+/** Removes the socket of a process that has died. Error: CONFIG_INVALID: something else lies there, or somebody
+ *  listens. */
 async function makeRoom(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;

@@ -10,13 +10,15 @@ import type { GatewayContext } from "./options.ts";
 export interface BackupArchives {
   /** What a ticket is for, which the session has that began it; undefined: it was fetched already, or too late. */
   take(id: string, session: string | undefined): RecallBackup["query"] | undefined;
-  /** Writes an archive of what a query names in the cluster's backups. Errors: NOT_FOUND, KEY_MISSING, those of the archive. */
+  /** Writes an archive of what a query names in the cluster's backups. Errors: NOT_FOUND, KEY_MISSING, those of the
+   *  archive. */
   archive(query: RecallBackup["query"], out: (bytes: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void>;
 }
 
 const named = schema.object({ id: schema.key });
 
-/** Adds the route under /api/v1/admin/backups/downloads: what a query names, as an archive that is written while the backups are read. */
+/** Adds the route under /api/v1/admin/backups/downloads: what a query names, as an archive that is written while the
+ *  backups are read. */
 export function addDownloads(app: FastifyInstance, at: GatewayContext, archives: BackupArchives): void {
   const { log, clock } = at;
   const tags = ["admin"];

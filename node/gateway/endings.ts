@@ -1,4 +1,5 @@
-/** How accounts end, and what they take with them: deletion, by the person or by an admin, and the export of what an account has. */
+/** How accounts end, and what they take with them: deletion, by the person or by an admin, and the export of what an
+ *  account has. */
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { Type, type Static } from "typebox";

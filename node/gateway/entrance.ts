@@ -19,12 +19,13 @@ import { addressKey } from "./rates.ts";
  *  at once, and a connection that only holds a place loses it. A connection that is being answered is never ended for
  *  that.
  *
- *  Behind a trusted proxy all connections are the proxy's. There the addresses that it names have so many requests at once. */
+ *  Behind a trusted proxy all connections are the proxy's. There the addresses that it names have so many requests at
+ *  once. */
 export interface Entrance {
   /** TCP connections that are open. */
   connections(): number;
-  /** Counts a request or a WebSocket against the address that a trusted proxy names for it; call what it gives when that is over.
-   *  Undefined: who is connected directly is counted already. Errors: OVERLOADED, ADDRESS_BLOCKED. */
+  /** Counts a request or a WebSocket against the address that a trusted proxy names for it; call what it gives when
+   *  that is over. Undefined: who is connected directly is counted already. Errors: OVERLOADED, ADDRESS_BLOCKED. */
   enter(request: IncomingMessage, address: string): Result<(() => void) | undefined>;
   /** The connection is a WebSocket now. */
   upgraded(stream: Duplex): void;

@@ -64,7 +64,8 @@ export interface Watcher {
   posted(topic: string, message: Static<typeof seen>): void;
   /** An edit has made a message mention these, who were not told of it before. */
   edited(topic: string, message: Static<typeof seen>, told: readonly string[]): void;
-  /** The newest message of a topic, of which events may have been missed; undefined when all is read. Asked of its actor. */
+  /** The newest message of a topic, of which events may have been missed; undefined when all is read. Asked of its
+   *  actor. */
   newest(topic: string): Promise<Result<(Static<typeof seen> & { readonly atMs: number }) | undefined>>;
 }
 
@@ -88,8 +89,8 @@ interface Feed {
 
 /** Live events of topics, from the hub to everybody who follows them, on whatever wire. */
 export interface Feeds {
-  /** Answers and sends events from then on: those after `cursor`, or without one those after the state of the answer. Replaces the
-   *  subscriber's older subscription. */
+  /** Answers and sends events from then on: those after `cursor`, or without one those after the state of the answer.
+   *  Replaces the subscriber's older subscription. */
   subscribe(
     subscriber: Subscriber,
     topic: string,
@@ -191,8 +192,8 @@ export function createFeeds(
     }
   }
 
-  /** Asks a question that a gap has brought up, a few at a time: from all that follow the topic at once they would fill its
-   *  actor's mailbox, and people's posts would be refused. */
+  /** Asks a question that a gap has brought up, a few at a time: from all that follow the topic at once they would fill
+   *  its actor's mailbox, and people's posts would be refused. */
   async function inTurn<T>(feed: Feed, question: () => Promise<T>): Promise<T> {
     while (feed.asking >= limits.gapQuestionsMax) await new Promise<void>((resolve) => void feed.waiting.push(resolve));
     feed.asking += 1;

@@ -1,7 +1,7 @@
 import type { RateLimit } from "./rates.ts";
 
-/** Counts guesses before anybody looks whether they are right: a thousand at once are not looked up before the first is known to
- *  be wrong. One that was right counts for nothing. */
+/** Counts guesses before anybody looks whether they are right: a thousand at once are not looked up before the first is
+ *  known to be wrong. One that was right counts for nothing. */
 export interface Guesses {
   /** Resolves with 0 when it may be looked up, else with the wait in milliseconds. */
   begin(key: string): Promise<number>;
@@ -17,7 +17,8 @@ interface Open {
   readonly waiting: ((waitMs: number) => void)[];
 }
 
-/** Makes the count. Beyond `guessesWaitingMax` waiting of one key, one more waits for `window / count`, as if those before it were wrong. */
+/** Makes the count. Beyond `guessesWaitingMax` waiting of one key, one more waits for `window / count`, as if those
+ *  before it were wrong. */
 export function createGuesses(limit: RateLimit, guessesWaitingMax: number): Guesses {
   /** Only keys with something under way. */
   const open = new Map<string, Open>();

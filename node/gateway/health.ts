@@ -39,7 +39,8 @@ export function addHealthRoutes(app: FastifyInstance, at: GatewayContext): void 
       config: {
         access: "admin",
         permission: "cluster.see",
-        // Also on this machine: a proxy there may add no header that gives it away. Without a token there is `metricsListen`.
+        // Also on this machine: a proxy there may add no header that gives it away. Without a token there is
+        // `metricsListen`.
         hint: "send the token of an admin, or read metrics at the address of `plexus up --metrics-listen`",
       },
       schema: { summary: "Metrics in the Prometheus text format", tags },

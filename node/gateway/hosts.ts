@@ -9,11 +9,12 @@ export type HostCheck = (request: IncomingMessage) => Result<undefined>;
 /** Refused names that the log tells of, so that an operator sees what to allow and a flood fills no disk. */
 const toldMax = 16;
 
-/** Makes the guard against DNS rebinding: a page on a name of a stranger, who lets that name lead to this machine, is for the
- *  browser one site with this node and reads what it answers. The name is in `Host`, and no page can change that.
+/** Makes the guard against DNS rebinding: a page on a name of a stranger, who lets that name lead to this machine, is
+ *  for the browser one site with this node and reads what it answers. The name is in `Host`, and no page can change
+ *  that.
  *
- *  Allowed are addresses, which nobody can lead elsewhere, names of the machine itself, and `names`; one with a dot in front
- *  stands for all below it as well. A client that sends no `Host` is no browser. */
+ *  Allowed are addresses, which nobody can lead elsewhere, names of the machine itself, and `names`; one with a dot in
+ *  front stands for all below it as well. A client that sends no `Host` is no browser. */
 export function createHostCheck(names: readonly string[], log: Log): HostCheck {
   const exact = new Set(["localhost"]);
   const above = [".localhost"];

@@ -56,7 +56,8 @@ declare module "fastify" {
     access?: Access;
     /** What the audit calls it, where a request changes the cluster. */
     audit?: AuditAction;
-    /** It carries a proof of its own (a password, a code, a link that was sent), so no guard stands before what it gives. */
+    /** It carries a proof of its own (a password, a code, a link that was sent), so no guard stands before what it
+     *  gives. */
     proves?: true;
     /** Open to everybody who reaches the control endpoint, even where the gateway restricts it. */
     control?: "open";
@@ -130,8 +131,8 @@ function checkPower(config: FastifyContextConfig, method: string, url: string): 
   );
 }
 
-/** What lines of the log call a request: itself, its trace, and who asked. The same names are in every line that has such an id; `actor` is the one
- *  that a line is about. */
+/** What lines of the log call a request: itself, its trace, and who asked. The same names are in every line that has
+ *  such an id; `actor` is the one that a line is about. */
 export function idsOf({ id, span, caller }: FastifyRequest): { requestId: string; trace?: string; by?: string } {
   const trace = traceIdOf(span?.context);
   return { requestId: id, ...(trace !== undefined && { trace }), ...(caller !== null && { by: caller.actor }) };
@@ -143,7 +144,8 @@ export const originOf = (request: FastifyRequest): Origin => ({
   label: request.headers["user-agent"] ?? "unknown device",
 });
 
-/** The paths of REST had no version before there was `/api/v1`. Until 1.0 they lead to the same routes; Ollama's were never among them. */
+/** The paths of REST had no version before there was `/api/v1`. Until 1.0 they lead to the same routes; Ollama's were
+ *  never among them. */
 export const versionedUrl = (url: string): string =>
   /^\/api\/(?!v\d+(?:[/?]|$))/.test(url) && !isOllamaPath(url) ? `${apiPrefix}${url.slice("/api".length)}` : url;
 
@@ -162,8 +164,8 @@ function sendFailure(request: FastifyRequest, reply: FastifyReply, reason: Failu
   return reply.code(statusOf(reason)).send(wire === undefined ? { error: reason } : errorBody[wire](reason));
 }
 
-/** What checks a part of a request. Of a body nothing is converted, and a command without parameters may be sent without one; all else
- *  arrives as text. */
+/** What checks a part of a request. Of a body nothing is converted, and a command without parameters may be sent
+ *  without one; all else arrives as text. */
 const validatorOf: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const check = checkOf(schema);
   return (said: unknown) => {
@@ -183,11 +185,11 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
   const { limits, log, meter } = at;
   const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const { reason, fault } = refusalOf(error, request.routeOptions.config.bytesMax ?? limits.bodyBytesMax);
-    // A connection that is closed while its body still arrives is reset, and the caller never reads why. The rest is read and
-    // thrown away instead, for `requestTimeoutMs` at most.
+    // A connection that is closed while its body still arrives is reset, and the caller never reads why. The rest is
+    // read and thrown away instead, for `requestTimeoutMs` at most.
     if (!request.raw.complete) reply.removeHeader("connection");
-    // Who signs in may do so by an address alone: of a caller that is known a GET changes nothing.
-    // Nobody is there where somebody signs in, and where the operator or a program with a control token asks what admins do.
+    // Who signs in may do so by an address alone: of a caller that is known a GET changes nothing. Nobody is there
+    // where somebody signs in, and where the operator or a program with a control token asks what admins do.
     const { access, audit } = request.routeOptions.config;
     const reads = isSafeMethod(request.method) && (request.caller !== null || access === "admin") && audit === undefined;
     if (!fault) return sendFailure(request, reply, toldOf(reason, { reads, awaited: at.cluster?.awaited() }));

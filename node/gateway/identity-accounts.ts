@@ -1,5 +1,5 @@
-/** Whose account an identity of another server lets in: finding it, linking it, making one, and the roles that come with it. Nothing here opens a
- *  session: `accounts.prove` does, of the fact. */
+/** Whose account an identity of another server lets in: finding it, linking it, making one, and the roles that come
+ *  with it. Nothing here opens a session: `accounts.prove` does, of the fact. */
 import {
   accountNames,
   actorId,
@@ -42,10 +42,11 @@ export interface Named {
 
 /** Identities and the accounts they belong to. */
 export interface IdentityAccounts {
-  /** The account, which is made where there is none and the rules let it be. With the roles that the groups give. Errors: IDENTITY_UNKNOWN, those of sign-up, FORBIDDEN
-   *  (the account may do more than whoever set the server). */
+  /** The account, which is made where there is none and the rules let it be. With the roles that the groups give.
+   *  Errors: IDENTITY_UNKNOWN, those of sign-up, FORBIDDEN (the account may do more than whoever set the server). */
   settle(named: Named): Promise<Result<{ readonly user: string; readonly isNew: boolean }>>;
-  /** The server's word counts for an account that has the identity. Error: FORBIDDEN: somebody set the server anew who may not let this person in. */
+  /** The server's word counts for an account that has the identity. Error: FORBIDDEN: somebody set the server anew who
+   *  may not let this person in. */
   vouch(named: Named, user: string): Promise<Result<unknown>>;
   /** Errors: IDENTITY_TAKEN, LIMIT_REACHED. */
   link(named: Named, user: string, said: WithShown): Promise<Result<unknown>>;

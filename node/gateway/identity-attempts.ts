@@ -1,4 +1,5 @@
-/** Sign-ins that are under way at another server: begun here, kept while the browser is away, and taken up when it comes back.
+/** Sign-ins that are under way at another server: begun here, kept while the browser is away, and taken up when it
+ *  comes back.
  *
  *      begin ──► attempt (cookie) ──► the other server ──► cameBack ──► the claims let somebody in
  *                                                              └─► prove ──► provenOf, when the page says yes: link, confirm
@@ -81,7 +82,8 @@ export interface CameBack {
   readonly form: Form | undefined;
 }
 
-/** A path of the page itself, from what a request said; else its beginning. Browsers read `\` as `/`, and drop tabs and line ends. */
+/** A path of the page itself, from what a request said; else its beginning. Browsers read `\` as `/`, and drop tabs and
+ *  line ends. */
 export function pathOfPage(said: string | undefined): string {
   if (said === undefined || !/^\/(?![/\\])[\x21-\x7e]*$/.test(said) || said.includes("\\")) return "/";
   const { origin, pathname, search } = new URL(said, "http://page.invalid");

@@ -1,7 +1,8 @@
-/** What somebody does with other servers who is signed in: linking an identity and taking the link away, proving anew, signing out there.
+/** What somebody does with other servers who is signed in: linking an identity and taking the link away, proving anew,
+ *  signing out there.
  *
- *  The session's cookie does not come from another site's page (SameSite=Strict). So linking and proving anew end with a request of the page itself: it
- *  shows whose identity was proven, and asks. */
+ *  The session's cookie does not come from another site's page (SameSite=Strict). So linking and proving anew end with
+ *  a request of the page itself: it shows whose identity was proven, and asks. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { Type, type Static } from "typebox";
 import {

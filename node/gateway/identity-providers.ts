@@ -35,7 +35,8 @@ const sealedFor = (name: string): readonly string[] => ["identity-provider", nam
 const serverOf = ({ issuer = "https://github.com" }: { readonly issuer?: string }) =>
   URL.canParse(issuer) ? destinationOf(issuer) : undefined;
 
-/** The page's address, without a slash at its end: as it is configured, since other servers know that one alone; else as the browser that asks has it. */
+/** The page's address, without a slash at its end: as it is configured, since other servers know that one alone; else
+ *  as the browser that asks has it. */
 export const addressOfPage = (at: Pick<GatewayContext, "publicUrl">, request: FastifyRequest): string =>
   at.publicUrl?.() ?? `${isSecure(request) ? "https" : "http"}://${request.headers.host ?? ""}${request.mount}`;
 
@@ -43,8 +44,8 @@ export const addressOfPage = (at: Pick<GatewayContext, "publicUrl">, request: Fa
 export const backOf = (at: Pick<GatewayContext, "publicUrl">, request: FastifyRequest, provider: string): string =>
   `${addressOfPage(at, request)}/api/v1/sign-in/back/${provider}`;
 
-/** The provider of a row, with its secret. Errors: BAD_REQUEST (this version has no such kind), IDENTITY_PROVIDER_AWAY (the secret cannot be opened),
- *  DIRECTORY_UNAVAILABLE. */
+/** The provider of a row, with its secret. Errors: BAD_REQUEST (this version has no such kind), IDENTITY_PROVIDER_AWAY
+ *  (the secret cannot be opened), DIRECTORY_UNAVAILABLE. */
 export async function openedProvider(
   { identities, secrets }: Pick<GatewayContext, "identities" | "secrets">,
   { name, label, server, sealed, groupClaim, trustTwo, roles = [] }: IdentityProviderRow,

@@ -3,8 +3,8 @@
  *      GET /sign-in/with/NAME ──► attempt (cookie) ──► the other server ──► GET /sign-in/back/NAME ──► the page
  *                                                            └─ by a form ─► POST /sign-in/back/NAME ─┘
  *
- *  What is answered to a browser is a redirect to the page, with a code of the error table where it failed. How an attempt is kept meanwhile is
- *  `identity-attempts.ts`; what somebody does who is signed in is `identity-links.ts`. */
+ *  What is answered to a browser is a redirect to the page, with a code of the error table where it failed. How an
+ *  attempt is kept meanwhile is `identity-attempts.ts`; what somebody does who is signed in is `identity-links.ts`. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { Type, type Static } from "typebox";
 import {

@@ -6,17 +6,19 @@
  *                                                                  │                   ▼
  *      a thousand subscribers ◄── one shared frame ◄── feeds.ts ◄──┴───────────────── hub
  *
- *  What stays connected is a subscriber (subscriber.ts), admitted by subscribers.ts, on a wire that nothing but this file knows:
- *  a WebSocket (wires/sockets.ts), a stream of gRPC (wires/grpc.ts), or server-sent events (wires/events.ts). A further wire is a file there and its line here.
+ *  What stays connected is a subscriber (subscriber.ts), admitted by subscribers.ts, on a wire that nothing but this
+ *  file knows: a WebSocket (wires/sockets.ts), a stream of gRPC (wires/grpc.ts), or server-sent events
+ *  (wires/events.ts). A further wire is a file there and its line here.
  *
- *  Admins and their programs have a listener of their own (control.ts), which leads to the same routes. Both speak TLS where the operator gives
- *  certificates (tls.ts).
+ *  Admins and their programs have a listener of their own (control.ts), which leads to the same routes. Both speak TLS
+ *  where the operator gives certificates (tls.ts).
  *
  *  It holds no truth. Who somebody is, who may read a room, what was said: actors answer that, and the gateway carries
  *  the question with the name it has checked. What it owns is the edge: tokens and passwords (accounts.ts), schemas
- *  (commands.ts, refusals.ts), its own name (hosts.ts), limits (limits.ts, rates.ts, shared-rates.ts, guesses.ts, addresses.ts), and the promise that a
- *  client's event stream has no gap and no duplicate across reconnects (feeds.ts). Nobody can take from others what they need:
- *  connections have one governor (entrance.ts), and so has what waits to be read (outflow.ts).
+ *  (commands.ts, refusals.ts), its own name (hosts.ts), limits (limits.ts, rates.ts, shared-rates.ts, guesses.ts,
+ *  addresses.ts), and the promise that a client's event stream has no gap and no duplicate across reconnects
+ *  (feeds.ts). Nobody can take from others what they need: connections have one governor (entrance.ts), and so has what
+ *  waits to be read (outflow.ts).
  *
  *  Read http.ts for one request's way in, then feeds.ts for one event's way out. */
 import type { Server as SecureServer } from "node:https";

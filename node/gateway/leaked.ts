@@ -1,5 +1,6 @@
-/** The list of leaked passwords that an operator gives as a file: one password a line, or lines as haveibeenpwned.com has them, `SHA-1:COUNT`.
- *  Kept are eight bytes of each hash, sorted: a million passwords take 8 MB, and a password that is not in the list is refused once in 10^13. */
+/** The list of leaked passwords that an operator gives as a file: one password a line, or lines as haveibeenpwned.com
+ *  has them, `SHA-1:COUNT`. Kept are eight bytes of each hash, sorted: a million passwords take 8 MB, and a password
+ *  that is not in the list is refused once in 10^13. */
 import { createHash } from "node:crypto";
 
 const bytesKept = 8;

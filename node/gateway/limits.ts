@@ -31,15 +31,18 @@ export const gatewayLimits = {
   attemptsMax: 4_096,
   /** The same of one address. */
   attemptsPerAddressMax: 64,
-  /** Forms of other servers that wait for their browser, which comes at once; the oldest is lost, and its sign-in begun again. */
+  /** Forms of other servers that wait for their browser, which comes at once; the oldest is lost, and its sign-in begun
+   *  again. */
   identityFormsMax: 64,
   /** A longer form of another server is refused with `TOO_LARGE`. */
   identityFormBytesMax: 256 * 1024,
   /** A link with which a password is set anew holds for so long, and for one time; then `LINK_INVALID`. */
   resetLinkMs: 24 * 3_600_000,
-  /** A link by mail with which a forgotten password is set anew holds for so long, and for one time; then `LINK_INVALID`. */
+  /** A link by mail with which a forgotten password is set anew holds for so long, and for one time; then
+   *  `LINK_INVALID`. */
   mailResetMs: 3_600_000,
-  /** A link by mail that confirms an address, or lets somebody make an account, holds for so long; then `LINK_INVALID`. */
+  /** A link by mail that confirms an address, or lets somebody make an account, holds for so long; then
+   *  `LINK_INVALID`. */
   mailLinkMs: 24 * 3_600_000,
   /** Messages to one mail address, and about one account, from all people together; more are not sent, and nobody is
    *  told.
@@ -87,16 +90,18 @@ export const gatewayLimits = {
   guessesWaitingMax: 256,
   /** Tokens remembered as good; beyond it the one used longest ago is counted again when it comes. */
   tokensKnownMax: 32_768,
-  /** A token that is used again and again is asked about so often; requests in between trust the answer, unless an event of its person
-   *  or a gap in these events ends that. Longest time in which a revoked token may still be used.
+  /** A token that is used again and again is asked about so often; requests in between trust the answer, unless an
+   *  event of its person or a gap in these events ends that. Longest time in which a revoked token may still be used.
    *
-   *  Only where any signed-in person may do it: what needs an admin or a session, and each new WebSocket, is asked about each time. */
+   *  Only where any signed-in person may do it: what needs an admin or a session, and each new WebSocket, is asked
+   *  about each time. */
   tokenTrustMs: 1_000,
-  /** A connection whose person's actor could not be asked for so long, since events of the person may be missing, is closed: `bye`
-   *  `SLOT_UNAVAILABLE`. With what noticing and the last question take, the longest time in which a node that is cut off serves an open connection
-   *  whose session was revoked. */
+  /** A connection whose person's actor could not be asked for so long, since events of the person may be missing, is
+   *  closed: `bye` `SLOT_UNAVAILABLE`. With what noticing and the last question take, the longest time in which a node
+   *  that is cut off serves an open connection whose session was revoked. */
   sessionUnconfirmedMs: 60_000,
-  /** People who are followed for that; beyond it the one whose token was asked about longest ago is followed no more. */
+  /** People who are followed for that; beyond it the one whose token was asked about longest ago is followed no
+   *  more. */
   tokensTrustedMax: 4_096,
   /** A person whose tokens were not asked about for so long is followed no more. */
   tokenFollowedMs: 10_000,
@@ -114,7 +119,8 @@ export const gatewayLimits = {
   signInsFailedNamesMax: 1_024,
   /** Commands of one user, over HTTP and WebSocket together; more get `RATE_LIMITED`. */
   commandRate: { count: 600, windowMs: 10_000 },
-  /** Commands of one API key; more get `RATE_LIMITED`. Less than its person has, so that a program leaves some to them. */
+  /** Commands of one API key; more get `RATE_LIMITED`. Less than its person has, so that a program leaves some to
+   *  them. */
   keyRate: { count: 450, windowMs: 10_000 },
   /** Posts in one room, of everybody in it; more get `RATE_LIMITED`. */
   roomRate: { count: 6_000, windowMs: 10_000 },
@@ -134,7 +140,8 @@ export const gatewayLimits = {
   rateTellMs: 1_000,
   /** The same of a key that is about to wait for that; it is refused for so long with `RATE_LIMITED`. */
   rateTellSoonMs: 50,
-  /** A node that does not answer for so long has not heard; then what it was told counts against this gateway's share. */
+  /** A node that does not answer for so long has not heard; then what it was told counts against this gateway's
+   *  share. */
   rateTellTimeoutMs: 1_000,
   /** Part of its share of a rate that each gateway lets pass without telling the others: the error of shared limits. */
   rateSilentShare: 0.25,
@@ -170,8 +177,8 @@ export const gatewayLimits = {
   deviceLifeMs: 400 * 24 * 3_600_000,
   /** JSON nested deeper is refused: `BAD_REQUEST` over HTTP, `BAD_FRAME` and the connection's end over WebSocket. */
   jsonDepthMax: 16,
-  /** Values and keys of such JSON. More are refused as soon as they have arrived: `TOO_LARGE`, with the rest of the body unread; over
-   *  WebSocket `BAD_FRAME` and the connection's end.
+  /** Values and keys of such JSON. More are refused as soon as they have arrived: `TOO_LARGE`, with the rest of the
+   *  body unread; over WebSocket `BAD_FRAME` and the connection's end.
    *
    *  A value of two bytes takes some fifty in memory. */
   jsonValuesMax: 16_384,
@@ -187,8 +194,8 @@ export const gatewayLimits = {
   bodyBytesMax: wireLimits.frameBytesMax,
   /** The same for keys that a recovery kit gives back: those of a thousand epochs. */
   keysBodyBytesMax: 8 * 1024 * 1024,
-  /** The same for the interfaces of OpenAI, Ollama and Anthropic, whose requests carry whole conversations with their images and
-   *  sounds. */
+  /** The same for the interfaces of OpenAI, Ollama and Anthropic, whose requests carry whole conversations with their
+   *  images and sounds. */
   aiRequestBytesMax: 6 * 1024 * 1024,
   /** Such a request without its images and sounds; a larger one is refused with `TOO_LARGE`.
    *
@@ -198,7 +205,8 @@ export const gatewayLimits = {
   mediaBytesMax: 3 * 1024 * 1024,
   /** How deep JSON may be nested there: schemas of tools are deep. Deeper is refused with `BAD_REQUEST`. */
   aiJsonDepthMax: 64,
-  /** Values and keys there, and in what a recovery kit gives back; more are refused with `TOO_LARGE`, with the rest of the body unread.
+  /** Values and keys there, and in what a recovery kit gives back; more are refused with `TOO_LARGE`, with the rest of
+   *  the body unread.
    *
    *  A text to embed may be numbers: as many as `completionBytesMax` has room for. */
   wideJsonValuesMax: 400_000,
@@ -216,17 +224,18 @@ export const gatewayLimits = {
   choicesMax: 8,
   /** Texts of one request for vectors, or documents to rank; more are refused with `TOO_LARGE`. */
   embeddingInputsMax: 2_048,
-  /** Calls of one person's requests at engines at once; further ones wait at the gateway, where the person's keys take turns.
+  /** Calls of one person's requests at engines at once; further ones wait at the gateway, where the person's keys take
+   *  turns.
    *
    *  Fewer than wait for one model for one person. */
   callsPerPersonMax: 8,
-  /** Calls of one person that wait so; one more takes the place of one of a key that has at least two more waiting, or is refused with
-   *  `RATE_LIMITED`. */
+  /** Calls of one person that wait so; one more takes the place of one of a key that has at least two more waiting, or
+   *  is refused with `RATE_LIMITED`. */
   callsWaitingPerPersonMax: 64,
   /** A response of `/v1/responses` is kept so long, on the node that answered. */
   responseLifeMs: 24 * 3_600_000,
-  /** Bytes of one person's kept responses, each with the conversation before it; the oldest are forgotten for new ones. A larger one
-   *  is not kept. */
+  /** Bytes of one person's kept responses, each with the conversation before it; the oldest are forgotten for new ones.
+   *  A larger one is not kept. */
   responsePersonBytesMax: 16 * 1024 * 1024,
   /** The same for all people of a node. */
   responseBytesMax: 128 * 1024 * 1024,
@@ -236,27 +245,31 @@ export const gatewayLimits = {
    *
    *  As the specification has it. */
   responseSocketLifeMs: 3_600_000,
-  /** Requests that wait on one such connection for the response before them in their stream, of all streams together; one more is refused with `RATE_LIMITED`. */
+  /** Requests that wait on one such connection for the response before them in their stream, of all streams together;
+   *  one more is refused with `RATE_LIMITED`. */
   responseSocketWaitingMax: 8,
   /** Nodes that are asked for items of responses that are referred to. */
   responseNodesMax: 64,
-  /** Streams of one such connection. One more takes the place of the one that was used longest ago and is idle, with what is kept for it; where all are
-   *  busy it is refused with `RATE_LIMITED`. */
+  /** Streams of one such connection. One more takes the place of the one that was used longest ago and is idle, with
+   *  what is kept for it; where all are busy it is refused with `RATE_LIMITED`. */
   responseSocketStreamsMax: 8,
-  /** A completion that waits for its place, or goes without a part of its answer, for longer fails with `GENERATION_TIMEOUT`. One that goes on is not cut off. */
+  /** A completion that waits for its place, or goes without a part of its answer, for longer fails with
+   *  `GENERATION_TIMEOUT`. One that goes on is not cut off. */
   completionTimeoutMs: 300_000,
   /** Nothing takes longer than this, whatever it writes. */
   completionWholeMs: 24 * 3_600_000,
-  /** A streamed answer begins, with status and headers, when its call has had its place for so long and nothing was said yet; what is refused before
-   *  has a status of its own.
+  /** A streamed answer begins, with status and headers, when its call has had its place for so long and nothing was
+   *  said yet; what is refused before has a status of its own.
    *
    *  Nearly all refusals come within milliseconds; a client that waits for headers, and a proxy, are told soon. */
   beginAfterMs: 2_000,
-  /** A stream that said nothing for so long says that it is still there: streamed answers of models, events of topics, models and pulls.
+  /** A stream that said nothing for so long says that it is still there: streamed answers of models, events of topics,
+   *  models and pulls.
    *
    *  A quarter of the minute after which proxies cut what is silent. */
   beatMs: 15_000,
-  /** An answer that is not streamed begins when a call of it had its place so long ago: 200, headers, and white space at each beat. What fails later has no status of its own. */
+  /** An answer that is not streamed begins when a call of it had its place so long ago: 200, headers, and white space
+   *  at each beat. What fails later has no status of its own. */
   wholeBeginsMs: 45_000,
   /** Larger HTTP headers are refused with `TOO_LARGE` and the connection is closed. */
   headerBytesMax: 16 * 1024,
@@ -268,8 +281,8 @@ export const gatewayLimits = {
   requestSweepMs: 1_000,
   /** A connection that reads nothing of its answer for so long is closed. */
   stalledAnswerMs: 30_000,
-  /** TCP connections; fewer where the [process](node-platform.md#the-process) may have fewer descriptors. A new connection replaces
-   *  the oldest that has sent no request; if all are in use, the new one is closed. */
+  /** TCP connections; fewer where the [process](node-platform.md#the-process) may have fewer descriptors. A new
+   *  connection replaces the oldest that has sent no request; if all are in use, the new one is closed. */
   tcpConnectionsMax: 24_000,
   /** Share of these connections that one address (IPv6: one /64) may have; beyond it a new connection replaces one
    *  of the same address. Behind a trusted proxy: requests at once of an address that it names; then `OVERLOADED`.
@@ -278,7 +291,8 @@ export const gatewayLimits = {
   addressShare: 0.5,
   /** Connections at `grpc`; a new one takes the place of the oldest that has asked nothing yet, or is closed. */
   grpcConnectionsMax: 4_096,
-  /** Calls of gRPC at once on one connection, streams included; what is asked beyond it waits at the client, or is refused by HTTP/2. */
+  /** Calls of gRPC at once on one connection, streams included; what is asked beyond it waits at the client, or is
+   *  refused by HTTP/2. */
   grpcStreamsPerConnectionMax: 128,
   /** A connection of gRPC without a call for so long is closed. */
   grpcIdleMs: 300_000,
@@ -290,8 +304,8 @@ export const gatewayLimits = {
   metricsConnectionsMax: 16,
   /** Pause between two warnings in the log that places run out. */
   entranceWarningMs: 10_000,
-  /** WebSockets and streams of events of the node, and at most five sixths of the TCP connections; one more is refused with
-   *  `OVERLOADED`. */
+  /** WebSockets and streams of events of the node, and at most five sixths of the TCP connections; one more is refused
+   *  with `OVERLOADED`. */
   connectionsMax: 20_000,
   /** WebSockets and streams of events of one user; one more is refused with `LIMIT_REACHED`. */
   connectionsPerUserMax: 64,
@@ -353,7 +367,8 @@ export const gatewayLimits = {
   closeTimeoutMs: 2_000,
   /** Streams of the progress of pulls; one more is refused with `OVERLOADED`. */
   modelStreamsMax: 16,
-  /** How often it is looked whether who reads such a stream is still an admin with a session that holds; else it ends. */
+  /** How often it is looked whether who reads such a stream is still an admin with a session that holds; else it
+   *  ends. */
   streamCheckMs: 1_000,
   /** Names that one request for rooms looks at; the answer says where to go on. */
   adminRoomsScanned: 2_000,

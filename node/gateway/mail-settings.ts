@@ -7,8 +7,8 @@ import type { GatewayContext } from "./options.ts";
 
 const test = schema.object({ to: mailAddress });
 
-/** Adds how the cluster sends mail. A person who sets it can have links for new passwords sent to an address of theirs, and so
- *  become anybody: that is for owners, like making them. */
+/** Adds how the cluster sends mail. A person who sets it can have links for new passwords sent to an address of theirs,
+ *  and so become anybody: that is for owners, like making them. */
 export function addMailSettings(app: FastifyInstance, at: GatewayContext, mail: MailPort): void {
   const { settings, outbound } = mail;
   const tags = ["admin"];

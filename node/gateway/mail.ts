@@ -1,7 +1,9 @@
-/** Mail at the gateway: its settings, the addresses of people, forgotten passwords, and links that let people make an account.
+/** Mail at the gateway: its settings, the addresses of people, forgotten passwords, and links that let people make an
+ *  account.
  *
- *  Whoever is signed out learns nothing here about who has an account: what they ask for is answered before anybody looks. Links lead to
- *  `publicUrl` and never to what a request calls the node: who sends a request with another `Host` would get links that lead to himself. */
+ *  Whoever is signed out learns nothing here about who has an account: what they ask for is answered before anybody
+ *  looks. Links lead to `publicUrl` and never to what a request calls the node: who sends a request with another `Host`
+ *  would get links that lead to himself. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { Type, type Static } from "typebox";
 import {

@@ -1,4 +1,5 @@
-/** The path below which people reach this node, where a proxy in front serves it under one: `https://example.org/plexus`.
+/** The path below which people reach this node, where a proxy in front serves it under one:
+ *  `https://example.org/plexus`.
  *
  *      browser ──► /plexus/api/v1/me ──► proxy ──► /api/v1/me or /plexus/api/v1/me ──► node
  *
@@ -22,8 +23,8 @@ const mountPattern = /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]{1,64}){1,8}$/;
 const isBelow = (url: string, path: string): boolean =>
   path !== "" && url.startsWith(path) && (url.length === path.length || /[/?]/.test(url[path.length] as string));
 
-/** The rule: `X-Forwarded-Prefix` of a proxy that the operator named; else the path of `publicUrl`, for requests below it and for those that
- *  were sent to its host. A request that came past the proxy has no such path. */
+/** The rule: `X-Forwarded-Prefix` of a proxy that the operator named; else the path of `publicUrl`, for requests below
+ *  it and for those that were sent to its host. A request that came past the proxy has no such path. */
 export function createMounts(at: {
   readonly publicUrl: () => string | undefined;
   readonly isProxy: (address: string) => boolean;

@@ -1,4 +1,5 @@
-/** What is noted of a command that was done, beside the audit: that its person is active, that a message was posted, what somebody thinks of an answer. */
+/** What is noted of a command that was done, beside the audit: that its person is active, that a message was posted,
+ *  what somebody thinks of an answer. */
 import { parseActorId, type AgentRated, type Result } from "../../protocols/index.ts";
 import type { GatewayContext } from "./options.ts";
 
@@ -24,7 +25,8 @@ export function noteDone(
   if (kind === "agent" && message.type === "rate") noteRating(at, asked, result.value as AgentRated);
 }
 
-/** Thumbs are kept by the agent, with the answer; what counts them by model is told here, once the agent has taken one. */
+/** Thumbs are kept by the agent, with the answer; what counts them by model is told here, once the agent has taken
+ *  one. */
 function noteRating(
   { quality }: Pick<GatewayContext, "quality">,
   { to, operationId }: { readonly to: string; readonly operationId: string | undefined },

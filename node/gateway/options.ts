@@ -59,7 +59,8 @@ export interface GatewayOptions {
   readonly engines: Engines;
   /** What the roles of people grant; absent: the built-in ones grant what they do everywhere. */
   readonly clusterRoles?: ClusterRoles;
-  /** Told of each token that was found good: resolves when other nodes can be shown that its person is signed in here. Absent: there are none. */
+  /** Told of each token that was found good: resolves when other nodes can be shown that its person is signed in here.
+   *  Absent: there are none. */
   signedIn?(user: string, tokenHash: string): Promise<void>;
   /** Labels of this node. Absent: it has none. */
   labels?(): Readonly<Record<string, string>>;
@@ -126,7 +127,8 @@ export interface GatewayOptions {
   readonly signUpDomains?: readonly string[];
   /** Invitations to make an account where sign-up asks for one. Absent: there are none. */
   readonly invitations?: SignUpInvitations;
-  /** Where people find the page: where other servers send browsers back to. Absent: wherever the browser that asks has found it. */
+  /** Where people find the page: where other servers send browsers back to. Absent: wherever the browser that asks has
+   *  found it. */
   publicUrl?(): string | undefined;
   /** Where others reach what listens at this address of the machine; absent: there. */
   outwardUrl?(url: string): string;
@@ -151,7 +153,8 @@ export interface GatewayOptions {
   readonly adminCodeHash: string | undefined;
   /** Facts for `GET /api/v1/admin/status`; the gateway adds its url and connections. */
   status(): OwnStatus | Promise<OwnStatus>;
-  /** Whether every slot that this node owns can be served, for /readyz. `directory`: what is wrong with the directory, which makes it no less ready. */
+  /** Whether every slot that this node owns can be served, for /readyz. `directory`: what is wrong with the directory,
+   *  which makes it no less ready. */
   readiness(): Result<Ready> | Promise<Result<Ready>>;
   metricsText(): Promise<{ readonly contentType: string; readonly body: string }>;
   /** The operator's secret: as a bearer token it opens /api/v1/admin/* and /metrics, and nothing else. */
@@ -176,7 +179,8 @@ export interface GatewayOptions {
   readonly watch?: {
     tryRule(rule: RuleBody, sinceMs: number): Promise<RuleTried>;
   };
-  /** For the durable audit: what an admin did by this gateway itself, who it was, and who is told of it. Absent: the log alone has it. */
+  /** For the durable audit: what an admin did by this gateway itself, who it was, and who is told of it. Absent: the
+   *  log alone has it. */
   changed?(action: string, facts: Readonly<Record<string, string>>, by: string, tell?: Noticed): void;
   /** The gateways with which rates are counted; absent: this one counts alone. */
   readonly ratePeers?: RatePeers;
@@ -189,7 +193,8 @@ export interface GatewayOptions {
   readonly limits?: Partial<GatewayLimits>;
 }
 
-/** Responses of `/v1/responses` on other nodes. Errors of a call: NOT_FOUND, TOO_LARGE, those of the way (UNREACHABLE, PEER_LOST). */
+/** Responses of `/v1/responses` on other nodes. Errors of a call: NOT_FOUND, TOO_LARGE, those of the way (UNREACHABLE,
+ *  PEER_LOST). */
 export interface ResponsePeers {
   /** The other members. */
   nodes(): readonly string[];
@@ -206,7 +211,8 @@ export interface ResponsePeers {
 
 /** Quotas and budgets, as they stand before what they count. */
 interface BudgetGuard {
-  /** Reserves of the quotas that count for somebody with these roles. Errors: QUOTA_EXCEEDED, QUOTA_UNKNOWN, OVERLOADED. */
+  /** Reserves of the quotas that count for somebody with these roles. Errors: QUOTA_EXCEEDED, QUOTA_UNKNOWN,
+   *  OVERLOADED. */
   admit(
     person: string,
     roles: readonly string[],

@@ -7,14 +7,14 @@ import type { GatewayLimits } from "./limits.ts";
  *                 │ waits while what its person has, or all have, is too much       │
  *                 └─────────────────────────────────────◄──────────────────────────┘
  *
- *  Refuse before work: a reader that does not read stops being asked for, because nothing is begun for him whose answer would
- *  have to wait. So each person has so many bytes here and all together have; what is asked for counts by what it may become,
- *  what is queued by what it is. Waiting requests are served in order, people by turns. What cannot be held back
- *  (events of a topic) counts as well: beyond the bound the person with most bytes waiting is cut, and resumes by their
- *  cursors when they read again. */
+ *  Refuse before work: a reader that does not read stops being asked for, because nothing is begun for him whose answer
+ *  would have to wait. So each person has so many bytes here and all together have; what is asked for counts by what it
+ *  may become, what is queued by what it is. Waiting requests are served in order, people by turns. What cannot be held
+ *  back (events of a topic) counts as well: beyond the bound the person with most bytes waiting is cut, and resumes by
+ *  their cursors when they read again. */
 export interface Outflow {
-  /** Room for an answer of up to `bytes`. Undefined: there was none for as long as an ask may take. `over` is called when the
-   *  room is given back, or the answer has taken too long to keep it. */
+  /** Room for an answer of up to `bytes`. Undefined: there was none for as long as an ask may take. `over` is called
+   *  when the room is given back, or the answer has taken too long to keep it. */
   admit(user: string, bytes: number, over?: () => void): Promise<Permit | undefined>;
   /** The same, now or not at all. */
   tryAdmit(user: string, bytes: number, over?: () => void): Permit | undefined;

@@ -1,5 +1,5 @@
-/** A thread that hashes passwords. It has less priority than the node's own: who signs in waits for those who are in, and not the other way
- *  round. What it is given and answers is for `passwords.ts`. */
+/** A thread that hashes passwords. It has less priority than the node's own: who signs in waits for those who are in,
+ *  and not the other way round. What it is given and answers is for `passwords.ts`. */
 import { constants, setPriority } from "node:os";
 import { isMainThread } from "node:worker_threads";
 import { hashSync, verifySync } from "@node-rs/argon2";

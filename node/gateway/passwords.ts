@@ -5,16 +5,17 @@ import type { Clock, Random } from "../ports.ts";
 import type { GatewayLimits } from "./limits.ts";
 import runHere, { type HashTask } from "./password-thread.ts";
 
-/** Whose turn it is. A flood of new accounts, or of guesses, must not keep those out who were here before: the three take turns,
- *  each with places of its own, and within each the addresses do. */
+/** Whose turn it is. A flood of new accounts, or of guesses, must not keep those out who were here before: the three
+ *  take turns, each with places of its own, and within each the addresses do. */
 export interface Waiter {
   /** `known`: signed in, or on a device on which somebody signed in with the right password. */
   readonly share: "known" | "signIn" | "signUp";
   readonly address: string;
 }
 
-/** Slow hashes, a bounded number at once, on threads of their own. Both answer OVERLOADED when too many wait, with the wait after which a
- *  place is likely free: each who is refused has another time, so that they do not come again together. */
+/** Slow hashes, a bounded number at once, on threads of their own. Both answer OVERLOADED when too many wait, with the
+ *  wait after which a place is likely free: each who is refused has another time, so that they do not come again
+ *  together. */
 export interface Passwords {
   hash(password: string, waiter: Waiter): Promise<Result<string>>;
   /** Without a hash (nobody by this name) it takes as long and answers false. */

@@ -18,7 +18,8 @@ export const takePictures = (scope: FastifyInstance): void => {
   scope.addContentTypeParser([...pictureTypes], { parseAs: "buffer" }, (_request, body, done) => done(null, body));
 };
 
-/** What every upload route has: how large a picture may be, and who uploads too often is refused before a byte of it is taken. */
+/** What every upload route has: how large a picture may be, and who uploads too often is refused before a byte of it is
+ *  taken. */
 export function pictureUpload(
   at: Pick<GatewayContext, "rates" | "budgets">,
   {

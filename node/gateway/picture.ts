@@ -1,4 +1,5 @@
-/** What a picture is, by its first bytes and its last. Nothing is decoded here: a decoder is for the browser, which has walls around it. */
+/** What a picture is, by its first bytes and its last. Nothing is decoded here: a decoder is for the browser, which has
+ *  walls around it. */
 
 /** What can be told of a picture. */
 export interface Picture {
@@ -38,7 +39,8 @@ function pngIn(view: Buffer): Picture | undefined {
   return undefined;
 }
 
-/** https://www.w3.org/Graphics/JPEG/itu-t81.pdf, annex B: segments up to the scan; the one of the frame has the size. */
+/** https://www.w3.org/Graphics/JPEG/itu-t81.pdf, annex B: segments up to the scan; the one of the frame has the
+ *  size. */
 function jpegIn(view: Buffer): Picture | undefined {
   if (view.readUInt16BE(view.length - 2) !== 0xffd9) return undefined;
   for (let at = 2; at + 9 < view.length;) {

@@ -1,5 +1,6 @@
-/** Playbooks, for admins: what is done by itself when there is an alert. The address of a page is often a secret: it is written and never read, and
- *  neither the audit nor anybody who looks gets more than its host. Of a mail's address the audit has the domain. */
+/** Playbooks, for admins: what is done by itself when there is an alert. The address of a page is often a secret: it is
+ *  written and never read, and neither the audit nor anybody who looks gets more than its host. Of a mail's address the
+ *  audit has the domain. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { Type, type Static } from "typebox";
 import type { Message } from "../../actors/behavior.ts";

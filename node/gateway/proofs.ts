@@ -1,5 +1,6 @@
-/** Proofs beside the password: one-time codes, recovery codes, passkeys. Each is checked here as far as a gateway can, and then used up by the
- *  person's actor, which alone knows whether it was used before. What comes out are facts (`protocols/sign-in.ts`). */
+/** Proofs beside the password: one-time codes, recovery codes, passkeys. Each is checked here as far as a gateway can,
+ *  and then used up by the person's actor, which alone knows whether it was used before. What comes out are facts
+ *  (`protocols/sign-in.ts`). */
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import type {
@@ -50,7 +51,8 @@ export interface ProofChecks {
   confirmTotp(user: string, code: string, from: From, said: WithShown): Promise<Result<Fact>>;
   /** A new sheet, for a session that has proved the second factor. Errors: FORBIDDEN without one, SIGN_IN_AGAIN. */
   recovery(user: string, said: WithShown): Promise<Result<readonly string[]>>;
-  /** What a browser is asked with. Without `user`: any passkey of this page. Error: FORBIDDEN: the page has no name that passkeys can be for. */
+  /** What a browser is asked with. Without `user`: any passkey of this page. Error: FORBIDDEN: the page has no name
+   *  that passkeys can be for. */
   ask(page: Page, user: string | undefined, from: Origin): Promise<Result<PublicKeyCredentialRequestOptionsJSON>>;
   /** Error: PASSKEY_REFUSED. */
   passkey(

@@ -3,8 +3,8 @@ import { ok, type QuotaMeasure, type Result } from "../../protocols/index.ts";
 import type { Caller } from "./accounts.ts";
 import type { Admission, GatewayContext } from "./options.ts";
 
-/** Whether somebody's quotas have room for so much; reserves it. Undefined in the result: nothing counts it. At once where no ledger has to
- *  be asked. */
+/** Whether somebody's quotas have room for so much; reserves it. Undefined in the result: nothing counts it. At once
+ *  where no ledger has to be asked. */
 export function admitQuota(
   { budgets }: Pick<GatewayContext, "budgets">,
   { user, roles }: Pick<Caller, "user" | "roles">,

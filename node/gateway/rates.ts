@@ -16,8 +16,8 @@ export interface RateLimit {
 export interface SharedRateLimit extends RateLimit {
   /** Acts of a key at another gateway; fewer than none: so many were taken back there. */
   heard(key: string, count: number): void;
-  /** What the others have to hear, of so many keys at most. It is told from now on: what not all have heard counts as untold, and is not
-   *  told again, because some may have heard it. */
+  /** What the others have to hear, of so many keys at most. It is told from now on: what not all have heard counts as
+   *  untold, and is not told again, because some may have heard it. */
   news(max: number): readonly News[];
   hasNews(): boolean;
   /** All of them have heard it. */
@@ -33,8 +33,9 @@ export interface News {
   readonly row: number;
 }
 
-/** What becomes of acts of which other gateways cannot be told. `waits`: they fit into this gateway's share, and no more: for guesses. `passes`:
- *  they go on at the whole rate, so that no node that is silent or away slows people down. */
+/** What becomes of acts of which other gateways cannot be told. `waits`: they fit into this gateway's share, and no
+ *  more: for guesses. `passes`: they go on at the whole rate, so that no node that is silent or away slows people
+ *  down. */
 export type Unheard = "waits" | "passes";
 
 /** How a limit is shared between gateways. */
@@ -73,8 +74,8 @@ const behindMax = 4;
  *  its limit; the hash is salted, so that nobody can choose whom to meet. It answers at once and not by a promise,
  *  because commands of one connection must keep their order.
  *
- *  A shared limit has a second number a key: by when the acts are forgotten of which no other gateway has heard. They must fit into this
- *  gateway's share of the burst. */
+ *  A shared limit has a second number a key: by when the acts are forgotten of which no other gateway has heard. They
+ *  must fit into this gateway's share of the burst. */
 export function createRateLimit(rate: Rate, rows: number, clock: Clock, random: Random): RateLimit;
 export function createRateLimit(
   rate: Rate,

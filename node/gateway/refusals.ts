@@ -41,7 +41,8 @@ interface Thrown {
   readonly message?: unknown;
 }
 
-/** The failure that answers whatever a handler, a parser or the framework threw; `fault` when only the log knows more. */
+/** The failure that answers whatever a handler, a parser or the framework threw; `fault` when only the log knows
+ *  more. */
 export function refusalOf(
   thrown: unknown,
   bodyBytesMax: number,
@@ -73,13 +74,13 @@ export function rawAnswer(reason: Failure): string {
   ].join("\r\n");
 }
 
-/** Details that only matter to the nodes that asked the directory; among them the id of the one that was asked, where it
- *  is said which node to start. */
+/** Details that only matter to the nodes that asked the directory; among them the id of the one that was asked, where
+ *  it is said which node to start. */
 const betweenNodes: ReadonlySet<string> = new Set(["asked", "askedMs", "refuses"]);
 const isId = (value: unknown): boolean => typeof value === "string" && /^[0-9a-f]{16}$/.test(value);
 
-/** What a caller is told of a failure. `reads`: the request could change nothing, so whatever became of it, nothing was. `awaited`: the nodes that the
- *  directory waits for. What only matters between nodes is left out. */
+/** What a caller is told of a failure. `reads`: the request could change nothing, so whatever became of it, nothing
+ *  was. `awaited`: the nodes that the directory waits for. What only matters between nodes is left out. */
 export function toldOf(
   reason: Failure,
   { reads, awaited }: { readonly reads: boolean; readonly awaited?: string | undefined },

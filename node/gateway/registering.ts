@@ -1,6 +1,7 @@
-/** What lets somebody make an account, taken in order and given back when the account is not made: `registrationState` (protocols) says what is needed;
- *  here it is looked for. A mail address is proven by what a link says, sealed with the cluster's key: nothing is kept
- *  for a person who has not come yet, so there is nothing that strangers could fill. */
+/** What lets somebody make an account, taken in order and given back when the account is not made: `registrationState`
+ *  (protocols) says what is needed; here it is looked for. A mail address is proven by what a link says, sealed with
+ *  the cluster's key: nothing is kept for a person who has not come yet, so there is nothing that strangers could
+ *  fill. */
 import {
   holdsAt,
   actorId,
@@ -84,7 +85,8 @@ export const registrationAt = ({
   domains: signUpDomains,
 });
 
-/** Looks whether somebody may make an account, before anything is taken. Errors: SIGN_UP_CLOSED, SIGN_UP_NEEDS, MAIL_DOMAIN_REFUSED, LINK_INVALID. */
+/** Looks whether somebody may make an account, before anything is taken. Errors: SIGN_UP_CLOSED, SIGN_UP_NEEDS,
+ *  MAIL_DOMAIN_REFUSED, LINK_INVALID. */
 export async function mayRegister(at: GatewayContext, { invitation, mail, named }: Bringing): Promise<Result<Allowed>> {
   const opened = mail === undefined ? undefined : await openMail(at, mail);
   if (opened?.ok === false) return opened;
@@ -106,7 +108,8 @@ interface Newcomer {
   readonly identity?: Identity & { readonly claim: string };
 }
 
-/** Makes the account of somebody who may have one. Errors: MAIL_TAKEN, IDENTITY_TAKEN, SIGN_UP_INVITATION_INVALID, and those of the command `create`. */
+/** Makes the account of somebody who may have one. Errors: MAIL_TAKEN, IDENTITY_TAKEN, SIGN_UP_INVITATION_INVALID, and
+ *  those of the command `create`. */
 export async function register(
   at: GatewayContext,
   who: Newcomer,
@@ -128,8 +131,8 @@ export async function register(
   return created;
 }
 
-/** Takes what lets somebody in: their address and identity for their name, so that of two browsers at once one makes an account; a use of the
- *  invitation. */
+/** Takes what lets somebody in: their address and identity for their name, so that of two browsers at once one makes an
+ *  account; a use of the invitation. */
 async function takeFor(
   at: GatewayContext,
   { name, invitation: code, identity }: Newcomer,

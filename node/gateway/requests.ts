@@ -21,8 +21,8 @@ import type { Subscribers } from "./subscribers.ts";
 export interface Requests {
   /** Reads what a client sent, and takes it; ends who sent something malformed, or whose session is over. */
   hear(subscriber: Subscriber, heard: Heard): void;
-  /** Handles a frame, or lets it and all behind it wait until this client reads what was asked before and its person has room:
-   *  its wire is not read meanwhile, so it is the client that waits. */
+  /** Handles a frame, or lets it and all behind it wait until this client reads what was asked before and its person
+   *  has room: its wire is not read meanwhile, so it is the client that waits. */
   take(subscriber: Subscriber, frame: ClientFrame): void;
 }
 

@@ -1,5 +1,5 @@
-/** Whether somebody who is signed in may do what they ask for: the permission, the cluster's roles, and where the request comes
- *  from. Every wire asks here; what the request is about, the actor checks. */
+/** Whether somebody who is signed in may do what they ask for: the permission, the cluster's roles, and where the
+ *  request comes from. Every wire asks here; what the request is about, the actor checks. */
 import { BlockList, isIP } from "node:net";
 import type { FastifyRequest } from "fastify";
 import {

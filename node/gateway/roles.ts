@@ -17,8 +17,8 @@ export function refusalToGive(
   });
 }
 
-/** Why somebody may not do what needs one permission more than its route has: the other direction of it gives something. Undefined: they may;
- *  the operator always. */
+/** Why somebody may not do what needs one permission more than its route has: the other direction of it gives
+ *  something. Undefined: they may; the operator always. */
 export const refusalOf = (
   at: Pick<GatewayContext, "rights">,
   { caller, address }: Pick<FastifyRequest, "caller" | "address">,

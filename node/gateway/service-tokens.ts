@@ -1,11 +1,12 @@
-/** Short-lived tokens for services: JWTs, signed with Ed25519 by whichever node was asked, good at every node, and readable by others with the keys at
- *  `/.well-known/jwks.json`.
+/** Short-lived tokens for services: JWTs, signed with Ed25519 by whichever node was asked, good at every node, and
+ *  readable by others with the keys at `/.well-known/jwks.json`.
  *
  *      session or API key ─► POST /tokens ─► JWT: who, for whom, of which session, until when
  *      JWT ─► signature, algorithm, type, audience, time ─► the person's actor: is that session still open? ─► caller
  *
- *  Each node signs with a key of its own, which is made in memory, changed each day, and gone with the process; its public half is in the directory until
- *  the last token that it signed has ended. So there is no key that nodes share, and none to steal from a disk.
+ *  Each node signs with a key of its own, which is made in memory, changed each day, and gone with the process; its
+ *  public half is in the directory until the last token that it signed has ended. So there is no key that nodes share,
+ *  and none to steal from a disk.
  *
  *  Invariant: a token says nothing of rights. It names a session, and may do what that session's account may do now, as
  *  an API key of that account could. With the session the token ends. */

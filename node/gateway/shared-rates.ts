@@ -1,23 +1,24 @@
-/** Limits that hold for the cluster, however many gateways somebody asks: each gateway counts at once and alone, and tells the others of
- *  keys that are near their limit.
+/** Limits that hold for the cluster, however many gateways somebody asks: each gateway counts at once and alone, and
+ *  tells the others of keys that are near their limit.
  *
  *      take ─► own bucket (all acts that this gateway knows of) ─► share (own acts that others do not know of) ─► go on
  *                    ▲                                                │ above a quarter of the share
  *                    └──────── rates.tell of others ◄─────────────────┴─► rates.tell to all, once a second or soon
  *
- *  What others have not heard of fits into this gateway's share: of n gateways one n-th of the burst, and a quarter of one n-th of the
- *  rate. So no key passes more often, in any time T and at all gateways together, than
+ *  What others have not heard of fits into this gateway's share: of n gateways one n-th of the burst, and a quarter of
+ *  one n-th of the rate. So no key passes more often, in any time T and at all gateways together, than
  *
  *      1.25 × rate × T  +  2 bursts  +  n
  *
- *  where one gateway alone lets pass rate × T + 1 burst (docs/decisions/0082-limits-of-the-cluster.md has the proof, and
- *  test/unit/gateway/shared-rates.test.ts tries to break it). A key that is used at one gateway has all of its rate there. Keys that are far
- *  from their limit cost no message.
+ *  where one gateway alone lets pass rate × T + 1 burst (docs/decisions/0082-limits-of-the-cluster.md has the proof,
+ *  and test/unit/gateway/shared-rates.test.ts tries to break it). A key that is used at one gateway has all of its rate
+ *  there. Keys that are far from their limit cost no message.
  *
- *  That holds also where gateways are silent or cut off for what is guessed (passwords, tokens, new accounts): a gateway that does not reach
- *  most of the others has one n-th of each rate and burst, which no other can use up, and so has one beside a gateway that seems to be up and
- *  does not answer. What people do who are signed in must not become slow by a node that is silent or lies: there, each gateway that cannot
- *  be told goes on at the whole rate, and the bound has one rate and one burst more for it. */
+ *  That holds also where gateways are silent or cut off for what is guessed (passwords, tokens, new accounts): a
+ *  gateway that does not reach most of the others has one n-th of each rate and burst, which no other can use up, and
+ *  so has one beside a gateway that seems to be up and does not answer. What people do who are signed in must not
+ *  become slow by a node that is silent or lies: there, each gateway that cannot be told goes on at the whole rate, and
+ *  the bound has one rate and one burst more for it. */
 import type { Result } from "../../protocols/index.ts";
 import type { Clock, Meter, Random } from "../ports.ts";
 import type { GatewayLimits, Rate } from "./limits.ts";

@@ -1,5 +1,6 @@
-/** Sign-in over HTTP beyond the password: what is answered after each proof, the proofs themselves, and how people set up and remove what they
- *  prove themselves with. What a step needs of the one before is in the attempt (`attempts.ts`). */
+/** Sign-in over HTTP beyond the password: what is answered after each proof, the proofs themselves, and how people set
+ *  up and remove what they prove themselves with. What a step needs of the one before is in the attempt
+ *  (`attempts.ts`). */
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from "@simplewebauthn/server";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import encodeQR from "qr";

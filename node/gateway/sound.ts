@@ -7,7 +7,8 @@ export interface SoundFile {
 
 const pcm = 1;
 
-/** A WAV file of 16 bits, whole, with one or two channels. Undefined: it is none, or not all of one, or there is something behind it.
+/** A WAV file of 16 bits, whole, with one or two channels. Undefined: it is none, or not all of one, or there is
+ *  something behind it.
  *
  *  Source: Microsoft and IBM, "Multimedia Programming Interface and Data Specifications 1.0", 1991. */
 export function soundIn(bytes: Uint8Array): SoundFile | undefined {

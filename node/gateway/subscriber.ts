@@ -59,8 +59,8 @@ export class Encoded {
   }
 }
 
-/** One client of one user, on whatever wire: what it follows and how far, what waits to be read, what it is still to be answered.
- *  It has no timers of its own: a thousand idle ones are a thousand of these.
+/** One client of one user, on whatever wire: what it follows and how far, what waits to be read, what it is still to be
+ *  answered. It has no timers of its own: a thousand idle ones are a thousand of these.
  *
  *      open ──bye──► closing (nothing is written any more) ──handshake, or the sweep──► gone */
 export class Subscriber {
@@ -121,7 +121,8 @@ export class Subscriber {
     return this.wire.stream.writableLength > this.limits.sendBufferSoftBytes;
   }
 
-  /** Writes whole frames. What counts is what waited before: one large answer to a prompt reader is no fault of its own. */
+  /** Writes whole frames. What counts is what waited before: one large answer to a prompt reader is no fault of its
+   *  own. */
   write(frames: Encoded): void {
     if (!this.open) return;
     const { stream } = this.wire;
@@ -140,8 +141,8 @@ export class Subscriber {
     this.wire.topicLost();
   }
 
-  /** Tells the outflow what waits, and watches a stream of which too much does: who reads nothing for a while is cut. Memory is
-   *  for those who read. */
+  /** Tells the outflow what waits, and watches a stream of which too much does: who reads nothing for a while is cut.
+   *  Memory is for those who read. */
   readonly #count = (): void => {
     const { stream } = this.wire;
     const waiting = stream.destroyed ? 0 : stream.writableLength;
@@ -160,7 +161,8 @@ export class Subscriber {
     else if (this.congested) this.cut();
   };
 
-  /** Ends it because it reads too slowly. It is told why if it reads on soon; it goes on from its cursors when it comes back. */
+  /** Ends it because it reads too slowly. It is told why if it reads on soon; it goes on from its cursors when it comes
+   *  back. */
   cut(): void {
     if (!this.open) return;
     this.#outflow.slow();
@@ -191,7 +193,8 @@ export class Subscriber {
     while (this.open && this.congested) await this.#change();
   }
 
-  /** Resolves when it can be answered: drained, and where the answer may be large, with no other such answer to come. */
+  /** Resolves when it can be answered: drained, and where the answer may be large, with no other such answer to
+   *  come. */
   async ready(large: boolean): Promise<void> {
     while (this.open && (this.congested || (large && this.#large))) await this.#change();
   }

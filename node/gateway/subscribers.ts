@@ -24,8 +24,8 @@ export interface Subscribers {
   readonly people: People;
   /** How many there are. */
   count(): number;
-  /** Somebody asks to come in: checks who it is, and whether there is room. Call `seat` or `leave` of what it gives. Errors:
-   *  UNAUTHENTICATED, SLOT_UNAVAILABLE, OVERLOADED, LIMIT_REACHED, STOPPING. */
+  /** Somebody asks to come in: checks who it is, and whether there is room. Call `seat` or `leave` of what it gives.
+   *  Errors: UNAUTHENTICATED, SLOT_UNAVAILABLE, OVERLOADED, LIMIT_REACHED, STOPPING. */
   enter(token: string, address: string): Promise<Result<Entry>>;
   /** The wire of a subscriber is gone. */
   gone(subscriber: Subscriber): void;

@@ -37,7 +37,8 @@ export const secureOptions = (files: TlsFiles, limits: GatewayLimits, clients: C
   ...(clients === "asks" && files.clientCa !== undefined && { requestCert: true, rejectUnauthorized: false }),
 });
 
-/** Follows the files. New connections get the new certificate; where clients are asked for theirs, the open ones end. */
+/** Follows the files. New connections get the new certificate; where clients are asked for theirs, the open ones
+ *  end. */
 export function followFiles(server: Server, tls: TlsPort, clients: Clients): () => void {
   let before = tls.current();
   return tls.onChange(() => {

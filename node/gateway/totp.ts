@@ -1,5 +1,5 @@
-/** One-time codes by the time: RFC 6238 with what every authenticator takes (SHA-1, six digits, 30 seconds). It is an HMAC and a division,
- *  so `node:crypto` is enough: a library would be larger than this file. */
+/** One-time codes by the time: RFC 6238 with what every authenticator takes (SHA-1, six digits, 30 seconds). It is an
+ *  HMAC and a division, so `node:crypto` is enough: a library would be larger than this file. */
 import { createHmac } from "node:crypto";
 import { sameSecret } from "./tokens.ts";
 

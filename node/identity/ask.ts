@@ -8,8 +8,8 @@ const away = (reason: string): PlexusError => new PlexusError(identityAway(reaso
 /** Statuses whose answers have no body. */
 const bare = new Set([101, 103, 204, 205, 304]);
 
-/** A `fetch` whose answers are here as a whole, or not at all. Rejects with IDENTITY_PROVIDER_AWAY. It follows no redirect: a secret goes
- *  where it was meant to. */
+/** A `fetch` whose answers are here as a whole, or not at all. Rejects with IDENTITY_PROVIDER_AWAY. It follows no
+ *  redirect: a secret goes where it was meant to. */
 export function boundedFetch(send: typeof fetch): typeof fetch {
   return async (input, init) => {
     const signal = AbortSignal.timeout(limits.answerTimeoutMs);

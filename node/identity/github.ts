@@ -1,7 +1,9 @@
-/** GitHub: OAuth 2 with PKCE and state, which says who somebody is by its API. It signs nothing, so what counts is that the API is asked over TLS with
- *  a token that came for a code of this sign-in. Organisations are groups, and so are teams: `octo`, `octo/core`.
+/** GitHub: OAuth 2 with PKCE and state, which says who somebody is by its API. It signs nothing, so what counts is that
+ *  the API is asked over TLS with a token that came for a code of this sign-in. Organisations are groups, and so are
+ *  teams: `octo`, `octo/core`.
  *
- *  Source: docs.github.com, “Authorizing OAuth apps” and “REST API endpoints for users, emails, organizations, teams”. */
+ *  Source: docs.github.com, “Authorizing OAuth apps” and “REST API endpoints for users, emails, organizations,
+ *  teams”. */
 import { isSafeServer, ok, refused, type Result } from "../../protocols/index.ts";
 import type { CustomFetch } from "openid-client";
 import { boundedFetch } from "./ask.ts";

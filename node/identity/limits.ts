@@ -22,6 +22,7 @@ export const identityLimits = {
   samlSkewMs: 60_000,
   /** An assertion that was used is remembered for so long. After that its sign-in is over anyway. */
   samlUsedMs: 60 * 60_000,
-  /** Used assertions that are remembered of one server; beyond it the oldest is forgotten, and its sign-in is still good only once. */
+  /** Used assertions that are remembered of one server; beyond it the oldest is forgotten, and its sign-in is still
+   *  good only once. */
   samlAssertionsMax: 10_000,
 } as const;

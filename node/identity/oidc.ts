@@ -1,7 +1,7 @@
-/** OpenID Connect by `openid-client`: the authorization code flow with PKCE (S256), state and nonce. What the library checks of an answer: `iss`
- *  (RFC 9207, against mix-up), state, the token's issuer, audience, age and nonce; and its signature by the published keys, since
- *  `enableNonRepudiationChecks` asks for that. Only asymmetric signatures are taken: a token that is signed with the client secret, or not at all, is refused
- *  before. */
+/** OpenID Connect by `openid-client`: the authorization code flow with PKCE (S256), state and nonce. What the library
+ *  checks of an answer: `iss` (RFC 9207, against mix-up), state, the token's issuer, audience, age and nonce; and its
+ *  signature by the published keys, since `enableNonRepudiationChecks` asks for that. Only asymmetric signatures are
+ *  taken: a token that is signed with the client secret, or not at all, is refused before. */
 import { isSafeServer, ok, PlexusError, refused, type Failure, type Result } from "../../protocols/index.ts";
 import type { authorizationCodeGrant, Configuration, CustomFetch, ServerMetadata } from "openid-client";
 import { boundedFetch } from "./ask.ts";
@@ -28,7 +28,8 @@ const secretBytes = 32;
 /** It is loaded when somebody signs in by it. */
 const library = () => import("openid-client");
 
-/** What was thrown by the library, in the words of the table. What the other server wrote is shown only where it is a word. */
+/** What was thrown by the library, in the words of the table. What the other server wrote is shown only where it is a
+ *  word. */
 export function refusalOf(error: unknown, otherwise: (reason: string) => Failure): Failure {
   for (let at = error, depth = 0; at !== undefined && depth < 5; depth += 1) {
     if (at instanceof PlexusError) return at.failure;

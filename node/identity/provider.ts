@@ -1,13 +1,15 @@
-/** The port of servers that say who somebody is. An adapter of each kind (`adapters.ts`) makes one of a row of the directory.
+/** The port of servers that say who somebody is. An adapter of each kind (`adapters.ts`) makes one of a row of the
+ *  directory.
  *
  *      begin(asked) ─► url, where the browser is sent; kept, which stays in the attempt at this node
  *                           │   the person signs in there
  *                           ▼
  *      finish(back, kept) ─► claims, or why not
  *
- *  The gateway has made sure before `finish` that the browser that comes back is the one that began: it holds the secret of the attempt, and
- *  `state` is the hash of that secret. What comes back by a form of another site (POST) waits in the attempt that its `state` names, and is finished
- *  when the browser comes again by GET, with its cookie. The adapter checks all else: signature, audience, age, nonce, what it was an answer to. */
+ *  The gateway has made sure before `finish` that the browser that comes back is the one that began: it holds the
+ *  secret of the attempt, and `state` is the hash of that secret. What comes back by a form of another site (POST)
+ *  waits in the attempt that its `state` names, and is finished when the browser comes again by GET, with its cookie.
+ *  The adapter checks all else: signature, audience, age, nonce, what it was an answer to. */
 import type { IdentityProviderReport, IdentityServer, ProviderKind, Result } from "../../protocols/index.ts";
 
 /** What a sign-in is begun with. */
@@ -54,14 +56,16 @@ export interface Claims {
   readonly two?: boolean;
 }
 
-/** A server of identities. Errors of its calls: IDENTITY_REFUSED (what came back is not right), IDENTITY_PROVIDER_AWAY. */
+/** A server of identities. Errors of its calls: IDENTITY_REFUSED (what came back is not right),
+ *  IDENTITY_PROVIDER_AWAY. */
 export interface IdentityProvider {
   readonly name: string;
   readonly label: string;
   readonly kind: ProviderKind;
   begin(asked: BeginSignIn): Promise<Result<{ readonly url: string; readonly kept: Kept }>>;
   finish(come: ComeBack, kept: Kept): Promise<Result<Claims>>;
-  /** Where the browser is sent to sign out there; undefined: there is no such address. `back`: where it comes back to. */
+  /** Where the browser is sent to sign out there; undefined: there is no such address. `back`: where it comes back
+   *  to. */
   signOut?(who: { readonly subject: string; readonly back: string }): Promise<string | undefined>;
   /** What the server is given of this cluster, as a file; absent: the address to come back to is all that it needs. */
   metadata?(back: string): Promise<string>;

@@ -14,7 +14,8 @@ const redirect = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
 /** What the row of a server needs, from its metadata. */
 export type SamlMetadata = Pick<ServerOf<"saml">, "issuer" | "entryPoint" | "certificates" | "logoutUrl">;
 
-/** What an admin of the server is given of this cluster: its name there, where answers come to, and that assertions are to be signed. */
+/** What an admin of the server is given of this cluster: its name there, where answers come to, and that assertions are
+ *  to be signed. */
 export async function ownSamlMetadata(server: Pick<ServerOf<"saml">, "clientId">, back: string): Promise<string> {
   const { generateServiceProviderMetadata } = await import("@node-saml/node-saml");
   return generateServiceProviderMetadata({
@@ -47,8 +48,8 @@ export function readSamlMetadata(text: string): Result<SamlMetadata> {
   return ok({ issuer, entryPoint, certificates, ...(logoutUrl !== undefined && { logoutUrl }) });
 }
 
-/** Asks for metadata once. What comes may be another's where the connection is not to whom it seems, so who sets it compares the certificates. Errors: BAD_REQUEST
- *  (no https, and not this machine), IDENTITY_PROVIDER_AWAY. */
+/** Asks for metadata once. What comes may be another's where the connection is not to whom it seems, so who sets it
+ *  compares the certificates. Errors: BAD_REQUEST (no https, and not this machine), IDENTITY_PROVIDER_AWAY. */
 export async function fetchSamlMetadata(url: string, send: typeof fetch): Promise<Result<string>> {
   if (!isSafeServer(url))
     return refused(

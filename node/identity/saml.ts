@@ -1,11 +1,13 @@
-/** SAML 2.0, the profile for browsers: a request by redirect, the answer by a form (POST). `@node-saml/node-saml` checks the signature and gives the assertion
- *  that was signed; all that is decided here is decided by that assertion and nothing beside it.
+/** SAML 2.0, the profile for browsers: a request by redirect, the answer by a form (POST). `@node-saml/node-saml`
+ *  checks the signature and gives the assertion that was signed; all that is decided here is decided by that assertion
+ *  and nothing beside it.
  *
  *      form ─► xml.ts: no entities, comments, depth; algorithms of the list alone ─► library: signature of the assertion, audience, InResponseTo
  *           ─► signed assertion: issuer, recipient, request, time, used once ─► claims
  *
- *  Invariants: (a) Claims come from an assertion that a certificate of the row signed, not from what lies around it. (b) It is an answer to the request of
- *  this attempt, for this address and this audience, within its time. (c) An assertion is good once.
+ *  Invariants: (a) Claims come from an assertion that a certificate of the row signed, not from what lies around it.
+ *  (b) It is an answer to the request of this attempt, for this address and this audience, within its time. (c) An
+ *  assertion is good once.
  *
  *  Sources: SAML V2.0 Profiles, section 4.1; Somorovsky and others, “On Breaking SAML” (signature wrapping), 2012. */
 import { X509Certificate } from "node:crypto";
@@ -23,7 +25,8 @@ const bearer = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
 const transient = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
 const unspecified = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
 
-/** What may be named in a signature: no SHA-1, no HMAC (whose key would be the public one), no transformation that leaves out parts. */
+/** What may be named in a signature: no SHA-1, no HMAC (whose key would be the public one), no transformation that
+ *  leaves out parts. */
 const algorithms: ReadonlySet<string> = new Set([
   "http://www.w3.org/2001/10/xml-exc-c14n#",
   "http://www.w3.org/2000/09/xmldsig#enveloped-signature",
@@ -35,7 +38,8 @@ const algorithms: ReadonlySet<string> = new Set([
   "http://www.w3.org/2001/04/xmldsig-more#sha384",
 ]);
 
-/** Names that servers give an attribute, where the row names none: the plain one, its object identifier (X.500, LDAP), Microsoft's. */
+/** Names that servers give an attribute, where the row names none: the plain one, its object identifier (X.500, LDAP),
+ *  Microsoft's. */
 const usual = {
   mail: [
     "mail",

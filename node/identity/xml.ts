@@ -1,5 +1,6 @@
-/** XML as it may come from strangers: looked at before a parser sees it. What SAML never needs and attacks live on is not taken at all: document types and
- *  entities, comments (two readers that treat one differently read two names), CDATA, instructions, deep nesting.
+/** XML as it may come from strangers: looked at before a parser sees it. What SAML never needs and attacks live on is
+ *  not taken at all: document types and entities, comments (two readers that treat one differently read two names),
+ *  CDATA, instructions, deep nesting.
  *
  *  This reads tags, no trees, and proves nothing. What is proven the library says (`saml.ts`). */
 import { identityLimits as limits } from "./limits.ts";

@@ -219,7 +219,8 @@ export class Activation {
   }
 
   /** A caller that may name actors may name any number that never were. An actor of which nothing is written, noted or
-   *  counted would  be loaded again just as it is: it leaves as soon as it has answered, so that such names take no memory. */
+   *  counted would be loaded again just as it is: it leaves as soon as it has answered, so that such names take no
+   *  memory. */
   #dismissIfBlank(): void {
     const blank = this.#folded && this.#history.empty && this.#notes === this.#noNotes;
     if (blank && this.status === "active" && this.#failuresAtMs.length === 0 && this.idle) this.#services.dismiss(this);
@@ -269,8 +270,9 @@ export class Activation {
     return this.#services.tracer?.under(trace, "turn", { actor: this.id, message: message.type, from }, sinceMs);
   }
 
-  /** Whether the disk has no room for the changes of an ask. An append that fails takes the whole slot away from its readers, so it is
-   *  not tried where no other node can take the slot over. Tells and signals go on: they are few, and there is room left for them. */
+  /** Whether the disk has no room for the changes of an ask. An append that fails takes the whole slot away from its
+   *  readers, so it is not tried where no other node can take the slot over. Tells and signals go on: they are few, and
+   *  there is room left for them. */
   #lacksRoom(envelope: Envelope, plan: Plan): boolean {
     if (envelope.type !== "ask") return false;
     return (plan.events.length > 0 || plan.side.length > 0) && this.#services.diskFull(this.host.slot);
@@ -284,8 +286,8 @@ export class Activation {
     return true;
   }
 
-  /** Ends this activation: nothing of it runs or leaves any more. Messages not begun go back with `error`; the senders of those
-   *  whose append is under way learn that the outcome is unknown. */
+  /** Ends this activation: nothing of it runs or leaves any more. Messages not begun go back with `error`; the senders
+   *  of those whose append is under way learn that the outcome is unknown. */
   close(error: Failure): void {
     if (this.status === "closed") return;
     this.#become("closed");
@@ -306,8 +308,8 @@ export class Activation {
 
   // --- one turn ------------------------------------------------------------------------------------------------------
 
-  /** What the behavior decides. Throws what the behavior throws, its broken promises as well: it runs contained, so that the
-   *  actor fails by them and not the node. */
+  /** What the behavior decides. Throws what the behavior throws, its broken promises as well: it runs contained, so
+   *  that the actor fails by them and not the node. */
   #decide(envelope: Envelope): Plan {
     const turn = this.#turn(envelope.from, envelope.type === "ask" ? envelope.replyTo : undefined);
     enterContainer();
@@ -438,7 +440,7 @@ export class Activation {
     }
   }
 
-  // --- loading and failure ----------------------------------------------------------------------------------------------
+  // --- loading and failure -------------------------------------------------------------------------------------------
 
   #fold(recovered: Recovered): void {
     const { snapshot, entries } = recovered;
@@ -522,7 +524,8 @@ export class Activation {
     this.#bury([...kept, ...waiting.filter(({ type }) => type === "tell")], reason ?? "quarantined");
   }
 
-  /** One entry a dead letter: together they could be larger than an entry may be. A node that sent one has it off its hands. */
+  /** One entry a dead letter: together they could be larger than an entry may be. A node that sent one has it off its
+   *  hands. */
   #bury(envelopes: readonly Envelope[], reason: string): void {
     const { clock, meter } = this.#services;
     meter.count("dead_letters", envelopes.length);

@@ -1,4 +1,5 @@
-/** What the operations on actors do, and on rooms as admins see them: which there are, how large, and where. Nothing of what is said in them. */
+/** What the operations on actors do, and on rooms as admins see them: which there are, how large, and where. Nothing of
+ *  what is said in them. */
 import {
   acted,
   actorId,

@@ -38,7 +38,8 @@ export class AnswerWindow {
     this.#bounds = bounds;
   }
 
-  /** Between half of `answersMax` and all of it, once so many were given: an operation is remembered for at least so long. */
+  /** Between half of `answersMax` and all of it, once so many were given: an operation is remembered for at least so
+   *  long. */
   get size(): number {
     return this.#young.size + this.#old.size;
   }

@@ -16,8 +16,8 @@ import type { Ask, Outgoing, Tell, Undelivered } from "./mailbox.ts";
 
 export type { Ask, Envelope, Outgoing, Tell, Undelivered } from "./mailbox.ts";
 
-/** The log of a slot that this node serves under one epoch. Entries that it calls durable are on the disk of every replica the
- *  slot needs. */
+/** The log of a slot that this node serves under one epoch. Entries that it calls durable are on the disk of every
+ *  replica the slot needs. */
 export interface ServedLog
   extends
     Pick<
@@ -50,9 +50,9 @@ export interface ServedLog
   /** Asks every replica the slot needs, from now on, whether this epoch still stands. `done` without an error: it did
    *  after this call. Many calls share one question. */
   confirm(done: (error: Failure | undefined) => void): void;
-  /** Gives one actor a slot of its own, named like the actor, with everything it has: one durable entry. The actor must be
-   *  idle and snapshotted. Resolves once the new slot exists in the directory: owned by `to` if that node has a copy, else by
-   *  this one. */
+  /** Gives one actor a slot of its own, named like the actor, with everything it has: one durable entry. The actor must
+   *  be idle and snapshotted. Resolves once the new slot exists in the directory: owned by `to` if that node has a
+   *  copy, else by this one. */
   split(actor: ActorId, to?: NodeId): Promise<SplitOff>;
 }
 
@@ -82,12 +82,12 @@ export interface Routing {
   /** The slot of an actor: its role's share, or its own when it was split off. */
   slotOf(role: string, actor: ActorId): SlotId;
   /** Whether messages for this slot must be sent, in their order, through `send`: earlier ones still wait there, or
-   *  another node owns it. `here`: the kernel has it open or is about to; then it keeps what comes until the slot ends, lest
-   *  new messages overtake those that wait here, and only earlier ones are a reason. */
+   *  another node owns it. `here`: the kernel has it open or is about to; then it keeps what comes until the slot ends,
+   *  lest new messages overtake those that wait here, and only earlier ones are a reason. */
   takes(slot: SlotId, here: boolean): boolean;
   /** Sends to the owner, again and again as the error allows, until answered or past the deadline (of the monotonic
-   *  clock). Settles exactly once; a tell settles when its turn took effect. `after`: this node tried to serve it, and this
-   *  came of it. */
+   *  clock). Settles exactly once; a tell settles when its turn took effect. `after`: this node tried to serve it, and
+   *  this came of it. */
   send(
     slot: SlotId,
     envelope: Outgoing,
@@ -107,8 +107,8 @@ export interface OpenAsk {
   readonly target: NodeId;
   /** When the table ends it with an error; undefined: its opener sees to that. */
   readonly deadlineMs: number | undefined;
-  /** Its answer, and that of an acknowledged tell. `refusals` is above 0 when there was no room for it: then the target counts
-   *  such refusals. */
+  /** Its answer, and that of an acknowledged tell. `refusals` is above 0 when there was no room for it: then the target
+   *  counts such refusals. */
   answered(result: Result<unknown>, refusals: number): void;
   /** Its slot is not served there, or ceased to be before it was handled. */
   unserved(error: Failure): void;
@@ -158,8 +158,8 @@ export interface ClusterActors {
 }
 
 export interface Kernel {
-  /** Opens the slots that hold pending work, so that it goes on; then, in the background, all others that hold anything,
-   *  so that damage shows. */
+  /** Opens the slots that hold pending work, so that it goes on; then, in the background, all others that hold
+   *  anything, so that damage shows. */
   start(): Promise<void>;
   /** Sends and waits for the answer. Never rejects: every ending is a Result. */
   ask(request: Request): Promise<Result<unknown>>;
@@ -176,25 +176,26 @@ export interface Kernel {
     readonly slotsOpen: number;
     readonly slotsQuarantined: readonly { readonly slot: string; readonly reason: string; readonly failure: Failure }[];
   };
-  /** Takes a message of another node, or of routing here. The sender hears the answer, or that it was not delivered: here through
-   *  the table of open asks, elsewhere through `Routing`. */
+  /** Takes a message of another node, or of routing here. The sender hears the answer, or that it was not delivered:
+   *  here through the table of open asks, elsewhere through `Routing`. */
   receive(slot: SlotId, envelope: Ask | Tell): void;
   /** The slot of an actor; undefined for an id of no known kind. */
   slotOf(actor: ActorId): SlotId | undefined;
-  /** An actor has left a slot for one of its own, as the table says: messages that wait for it in the old slot go to the new one,
-   *  before anything newer does. */
+  /** An actor has left a slot for one of its own, as the table says: messages that wait for it in the old slot go to
+   *  the new one, before anything newer does. */
   left(slot: SlotId, actor: ActorId): void;
   /** Brings a slot that this node owns into service, so that pending work goes on without a message. */
   serve(slot: SlotId): void;
-  /** Before the slot moves: finishes turns and appends under way, starts no other, keeps queueing. An actor's open asks and calls of
-   *  engines die with the move; `recover` takes them up at the new owner. Rejects, and goes on, when it
+  /** Before the slot moves: finishes turns and appends under way, starts no other, keeps queueing. An actor's open asks
+   *  and calls of engines die with the move; `recover` takes them up at the new owner. Rejects, and goes on, when it
    *  takes longer than `deadlineMs`. */
   drain(slot: SlotId, deadlineMs: number): Promise<void>;
   /** The move did not happen: goes on where `drain` stopped. */
   resume(slot: SlotId): void;
   /** Gives an actor of a slot served here a slot of its own, at `to` if it can be (see `ServedLog.split`). */
   split(actor: ActorId, to?: NodeId): Promise<Result<{ readonly slot: SlotId }>>;
-  /** Load of the slots served here since the last call, for placement: turns and bytes appended, and the busiest actors. */
+  /** Load of the slots served here since the last call, for placement: turns and bytes appended, and the busiest
+   *  actors. */
   load(): readonly {
     readonly slot: SlotId;
     readonly actors: number;

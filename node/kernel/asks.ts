@@ -8,8 +8,9 @@ import { assert, refused, type Failure } from "../../protocols/index.ts";
 import type { Random } from "../ports.ts";
 import type { AskTable, OpenAsk } from "./api.ts";
 
-/** Numbers begin below this, somewhere else at each start: an answer meant for an earlier process of the node finds no ask,
- *  and not another one. They are small enough to take five bytes between nodes for the first three thousand million. */
+/** Numbers begin below this, somewhere else at each start: an answer meant for an earlier process of the node finds no
+ *  ask, and not another one. They are small enough to take five bytes between nodes for the first three thousand
+ *  million. */
 const firstNumberMax = 2 ** 30;
 
 /** See `AskTable`. */

@@ -1,5 +1,5 @@
-/** Keeps the log of one slot short: once it is long, every actor that still needs its oldest entries gets a snapshot, and then
- *  they are dropped.
+/** Keeps the log of one slot short: once it is long, every actor that still needs its oldest entries gets a snapshot,
+ *  and then they are dropped.
  *
  *      long, or large ─► snapshot each actor below the trim point ─► trim ─► not before it has grown by another slack */
 import { assert, type ActorId } from "../../protocols/index.ts";
@@ -64,8 +64,8 @@ export class Compaction {
       const activation = present || slot.hasRoom() ? slot.activate(actor) : undefined;
       if (activation?.status === "loading") await slot.untilLoaded(activation);
       if (!slot.serves(log)) return;
-      // No room, a history that cannot be folded, or a split under way, whose entry no snapshot has: the actor keeps its
-      // entries, and the log its length, for now.
+      // No room, a history that cannot be folded, or a split under way, whose entry no snapshot has: the actor keeps
+      // its entries, and the log its length, for now.
       if (activation?.splitting === true || !activation?.snapshot())
         through = Math.min(through, log.firstNeeded(actor) - 1);
     }
@@ -79,9 +79,9 @@ export class Compaction {
     });
   }
 
-  /** For an actor that is not of this slot: where it belongs it may be in memory, so it is not brought there here. Its snapshot
-   *  is stored anew after entries that have changed nothing, as those are with which it has left. False: others need it to
-   *  be folded. */
+  /** For an actor that is not of this slot: where it belongs it may be in memory, so it is not brought there here. Its
+   *  snapshot is stored anew after entries that have changed nothing, as those are with which it has left. False:
+   *  others need it to be folded. */
   async #carryOver(log: ServedLog, actor: ActorId): Promise<boolean> {
     const { snapshot, entries } = await log.recover(actor);
     const last = entries.at(-1);

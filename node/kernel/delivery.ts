@@ -1,10 +1,12 @@
-/** The way of a message: to an actor here or through routing, and back to where it came from, with an answer or without.
+/** The way of a message: to an actor here or through routing, and back to where it came from, with an answer or
+ *  without.
  *
  *      ask, send ─┬─ the slot is here ─► SlotHost ─► answer ──────────────┬─► an ask of this node: the table of open asks
  *                 │                         └──────► undelivered ─────────┤
  *                 └─ elsewhere, or waits ─► Routing                       └─► an ask of another: Routing
  *
- *  A message whose slot ends before it was handled is not its sender's trouble: it goes through `Routing` until its deadline. */
+ *  A message whose slot ends before it was handled is not its sender's trouble: it goes through `Routing` until its
+ *  deadline. */
 import { failure, refused, type ActorId, type Failure, type Result, type SlotId } from "../../protocols/index.ts";
 import type { ReplyTo } from "../../actors/behavior.ts";
 import type { Clock, Log, Meter, NodeId } from "../ports.ts";
@@ -102,7 +104,8 @@ export class Delivery {
       routing.send(slot, { type: "ask", to, from, message, operation, chain, trace }, deadlineMs, settle);
       return;
     }
-    // A message that may have to be sent twice has an operation id. On a node alone no other takes over, and nothing is sent twice.
+    // A message that may have to be sent twice has an operation id. On a node alone no other takes over, and nothing is
+    // sent twice.
     const operation = named ?? (present?.host.alone === true ? undefined : this.#madeUp(from, number));
     const replyTo = operation === undefined ? { node, correlation: number } : { node, correlation: number, operation };
     const envelope: Ask = { type: "ask", to, from, message, operation, replyTo, chain, trace };

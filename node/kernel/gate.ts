@@ -5,10 +5,11 @@
  *                                  confirmed by every replica, asked after the turn began      │
  *      nothing of it can be stale ► every append before it is durable ─────────────────────────┘
  *
- *  Invariant 1, with the rules of the model check: turns are pipelined, so outputs wait for every append their turn could
- *  see (R2); and a node that no longer owns the slot does not know, so an answer that rests on memory alone needs proof
- *  that no other node served meanwhile. The commit of an append that was made at or after the turn is such proof: every
- *  replica has taken this epoch for current after the turn began. Otherwise the replicas are asked, unless there is none. */
+ *  Invariant 1, with the rules of the model check: turns are pipelined, so outputs wait for every append their turn
+ *  could see (R2); and a node that no longer owns the slot does not know, so an answer that rests on memory alone needs
+ *  proof that no other node served meanwhile. The commit of an append that was made at or after the turn is such proof:
+ *  every replica has taken this epoch for current after the turn began. Otherwise the replicas are asked, unless there
+ *  is none. */
 import { assert, type ActorId, type Failure, type TraceContext } from "../../protocols/index.ts";
 import type { Output } from "./plan.ts";
 
@@ -31,8 +32,8 @@ export interface GatePorts {
   failed(error: Failure): void;
 }
 
-/** Whether an output says something about the actor's state to a reader that could know better. Best-effort events may be
- *  stale by their nature; the others stay within this node. */
+/** Whether an output says something about the actor's state to a reader that could know better. Best-effort events may
+ *  be stale by their nature; the others stay within this node. */
 function needsProof(output: Output): boolean {
   switch (output.type) {
     case "publish":

@@ -7,9 +7,9 @@
  *
  *  Which node serves a slot is not decided here: `Slots` gives out logs and ends them, `Routing` knows the way.
  *
- *  Read `api.ts` (what others use), `activation.ts` (one actor), `gate.ts` (what may leave), `outstanding.ts`
- *  (what comes back), `slot-host.ts` (one slot), `delivery.ts` (the way of a message), `turns.ts` (the order of turns), then this
- *  file. */
+ *  Read `api.ts` (what others use), `activation.ts` (one actor), `gate.ts` (what may leave), `outstanding.ts` (what
+ *  comes back), `slot-host.ts` (one slot), `delivery.ts` (the way of a message), `turns.ts` (the order of turns), then
+ *  this file. */
 import {
   assert,
   failure,

@@ -56,8 +56,9 @@ export class Intake {
     slot.changed();
   }
 
-  /** An actor has a slot of its own. Messages that wait here for it go there now, ahead of messages that are sent there from now on.
-   *  While the actor is in memory here, its mailbox comes first: that ends with the slot, or when the actor has left it. */
+  /** An actor has a slot of its own. Messages that wait here for it go there now, ahead of messages that are sent there
+   *  from now on. While the actor is in memory here, its mailbox comes first: that ends with the slot, or when the
+   *  actor has left it. */
   left(actor: ActorId): void {
     if (this.#slot.activations.has(actor) || this.#waiting.length === 0) return;
     const gone = this.#waiting.filter(({ to }) => to === actor);
@@ -71,15 +72,16 @@ export class Intake {
     for (const envelope of this.#waiting.splice(0)) this.#services.undelivered(envelope, "unserved", error);
   }
 
-  /** Puts a message into its actor's mailbox: the slot is open. `full`: actors that had no room for something that waited
-   *  before this; they have none for anything younger. */
+  /** Puts a message into its actor's mailbox: the slot is open. `full`: actors that had no room for something that
+   *  waited before this; they have none for anything younger. */
   admit(envelope: Envelope, full?: Map<ActorId, Failure>): void {
     const { limits, schedule, meter, undelivered } = this.#services;
     const { to } = envelope;
     const outdated = this.#outdated(envelope);
     if (outdated !== undefined) return undelivered(envelope, "unserved", outdated);
     if (!this.#slot.activations.has(to)) {
-      // It was of this slot when the message came; but that has waited, and the actor was given a slot of its own meanwhile.
+      // It was of this slot when the message came; but that has waited, and the actor was given a slot of its own
+      // meanwhile.
       if (!this.#slot.isOf(to)) return undelivered(envelope, "unserved", failure("MOVED", { slot: to }));
       const noRoom = full?.get(to);
       if (noRoom !== undefined || !this.#slot.hasRoom()) {
@@ -102,8 +104,8 @@ export class Intake {
     }
   }
 
-  /** Why an envelope of another node is not for this epoch. This node will learn the epoch that the sender knows: a sender that was
-   *  told of an epoch and asks for its first state must not be answered by the epoch before. */
+  /** Why an envelope of another node is not for this epoch. This node will learn the epoch that the sender knows: a
+   *  sender that was told of an epoch and asks for its first state must not be answered by the epoch before. */
   #outdated(envelope: Envelope): Failure | undefined {
     if (envelope.type !== "ask" && envelope.type !== "tell") return undefined;
     const { slot, epoch } = this.#slot;

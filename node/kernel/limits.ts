@@ -64,7 +64,8 @@ export const kernelLimits = {
   reminderRetryMs: 1_000,
   /** Longest pause between two repetitions of a reminder. */
   reminderRetryMaxMs: 3_600_000,
-  /** A reminder that is further off rings once in this time all the same, so that its actor notices a time that a wrong clock has set. */
+  /** A reminder that is further off rings once in this time all the same, so that its actor notices a time that a wrong
+   *  clock has set. */
   reminderCheckMs: 3_600_000,
   /** Between two such rings, where many come at the same time: a slot opens, or the clock was set back. */
   reminderGapMs: 20,

@@ -32,8 +32,8 @@ export interface Tell {
   readonly trace?: TraceContext | undefined;
 }
 
-/** A message of the kernel to an actor: the result of an ask or a call of the actor (at most as many as it may have open), or a
- *  reminder that is due. */
+/** A message of the kernel to an actor: the result of an ask or a call of the actor (at most as many as it may have
+ *  open), or a reminder that is due. */
 export interface SignalEnvelope {
   readonly type: "signal";
   readonly to: ActorId;
@@ -59,16 +59,17 @@ export interface Redelivery {
 /** A message with its addresses. */
 export type Envelope = Ask | Tell | SignalEnvelope | Redelivery;
 
-/** An envelope that may go to another node, where its operation makes it safe to send again. Its reply address is made for
- *  each attempt. */
+/** An envelope that may go to another node, where its operation makes it safe to send again. Its reply address is made
+ *  for each attempt. */
 export type Outgoing = (Omit<Ask, "replyTo"> | Tell) & { readonly operation: string };
 
-/** Why an envelope was not delivered. `unserved`: the slot is not served here, or ceased to be before the envelope was handled;
- *  its sender may try again where the slot is served now. `noRoom`: its sender is told, and what the sender has already
- *  sent behind it finds no room either. `refused`: its sender is told, and that is final. */
+/** Why an envelope was not delivered. `unserved`: the slot is not served here, or ceased to be before the envelope was
+ *  handled; its sender may try again where the slot is served now. `noRoom`: its sender is told, and what the sender
+ *  has already sent behind it finds no room either. `refused`: its sender is told, and that is final. */
 export type Undelivered = "unserved" | "noRoom" | "refused";
 
-/** The address that hears the end of an envelope: the answer of an ask; of an acknowledged tell that its turn took effect. */
+/** The address that hears the end of an envelope: the answer of an ask; of an acknowledged tell that its turn took
+ *  effect. */
 export function waiterOf(envelope: Envelope): ReplyTo | undefined {
   if (envelope.type === "ask") return envelope.replyTo;
   return envelope.type === "tell" ? envelope.receipt : undefined;

@@ -38,8 +38,8 @@ export class Memory {
     return this.#activations.values();
   }
 
-  /** An actor that gets a slot of its own may be here twice for a moment. While the old slot still holds messages, new ones have to
-   *  go behind those. */
+  /** An actor that gets a slot of its own may be here twice for a moment. While the old slot still holds messages, new
+   *  ones have to go behind those. */
   entered(activation: Activation): void {
     if (this.#activations.get(activation.id)?.splitting !== true) this.#activations.set(activation.id, activation);
   }
@@ -63,8 +63,8 @@ export class Memory {
     this.#ports.meter.count("passivations");
   }
 
-  /** Whether one more actor may come into memory. When it is full, looks at the longest untouched ones for an idle one that
-   *  may leave. */
+  /** Whether one more actor may come into memory. When it is full, looks at the longest untouched ones for an idle one
+   *  that may leave. */
   hasRoom(): boolean {
     if (this.#activations.size < this.#ports.limits.activationsMax) return true;
     let looks = 0;

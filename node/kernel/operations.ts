@@ -1,5 +1,5 @@
-/** The operations of one actor: those that it has answered, with their first answers, and those that it has begun, with all
- *  senders that wait for the answer.
+/** The operations of one actor: those that it has answered, with their first answers, and those that it has begun, with
+ *  all senders that wait for the answer.
  *
  *      begin ─► open ─(repeated: waits too)─► answered: all that wait hear it, and the window remembers it
  *

@@ -33,7 +33,8 @@ export interface OperatorPorts {
   hostOf(slot: SlotId): SlotHost;
 }
 
-/** Which ids a slot is asked for: `from` ≤ id < `to`. Those that are only in a snapshot are read from the disk if `stored`. */
+/** Which ids a slot is asked for: `from` ≤ id < `to`. Those that are only in a snapshot are read from the disk if
+ *  `stored`. */
 interface Listed {
   readonly from: string;
   readonly to: string;

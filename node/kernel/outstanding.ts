@@ -2,8 +2,8 @@
  *
  *      effect ─► kernel, log or engine ─► signal into the mailbox, unless that incarnation is over by then
  *
- *  What comes back belongs to the incarnation of the actor that asked: one that was loaded again has folded its state anew and
- *  never asked. Asks and calls are bounded: beyond that they fail at once. */
+ *  What comes back belongs to the incarnation of the actor that asked: one that was loaded again has folded its state
+ *  anew and never asked. Asks and calls are bounded: beyond that they fail at once. */
 import {
   failure,
   failureOf,

@@ -1,5 +1,5 @@
-/** The troubles of some actors of one slot: quarantines, and dead letters (messages that no turn handled). All of it is also in the
- *  log, by the side operations that these functions give back. */
+/** The troubles of some actors of one slot: quarantines, and dead letters (messages that no turn handled). All of it is
+ *  also in the log, by the side operations that these functions give back. */
 import { encodedBytesMax, type ActorId, type DeadLetter } from "../../protocols/index.ts";
 import type { Message, Sender } from "../../actors/behavior.ts";
 import type { SideOp } from "../storage/index.ts";
@@ -123,8 +123,8 @@ export class Quarantines {
     else this.#deadLetters.delete(actor);
   }
 
-  /** Ends a quarantine. The dead letters are ended with it, but for those that are to be delivered again: each stays a dead
-   *  letter until the turn that handles it is durable. Those whose sender was answered are not delivered again. */
+  /** Ends a quarantine. The dead letters are ended with it, but for those that are to be delivered again: each stays a
+   *  dead letter until the turn that handles it is durable. Those whose sender was answered are not delivered again. */
   end(actor: ActorId, redeliver: boolean): { readonly side: readonly SideOp[]; readonly again: readonly Redelivery[] } {
     const side: SideOp[] = [{ space: "quarantine", delete: "since" }];
     const again: Redelivery[] = [];

@@ -1,7 +1,8 @@
 /** Durable reminders of the open slots: rings each at its due time, again and again until it is forgotten.
  *
- *  A clock that is wrong once leaves due times that are years off. So a reminder whose time is far off rings in between, too: soon after its slot
- *  opens, then again and again, and all ring once when the clock is found to have gone back. An actor compares its own time with now at each ring. */
+ *  A clock that is wrong once leaves due times that are years off. So a reminder whose time is far off rings in
+ *  between, too: soon after its slot opens, then again and again, and all ring once when the clock is found to have
+ *  gone back. An actor compares its own time with now at each ring. */
 import type { ActorId, SlotId } from "../../protocols/index.ts";
 import { backoffMs } from "../waiting.ts";
 import type { Clock } from "../ports.ts";
@@ -52,14 +53,16 @@ export class Reminders {
   set(slot: SlotId, actor: ActorId, id: string, dueMs: number): void {
     if (!Number.isFinite(dueMs)) return this.forget(actor, id);
     const nowMs = this.#clock.nowMs();
-    // Else a clock that was ahead for less than a sleep would not have been seen ahead, and what was reckoned by it would come years later.
+    // Else a clock that was ahead for less than a sleep would not have been seen ahead, and what was reckoned by it
+    // would come years later.
     this.#noticeStep(nowMs);
     const ringAtMs = Math.min(dueMs, nowMs + this.#pauses.reminderCheckMs);
     this.#put({ slot, actor, id, dueMs, ringAtMs, rings: 0 });
     this.#arm();
   }
 
-  /** Those of a slot that opens: by which clock they were set is not known, so those that are far off ring soon, one after another. */
+  /** Those of a slot that opens: by which clock they were set is not known, so those that are far off ring soon, one
+   *  after another. */
   load(
     slot: SlotId,
     reminders: readonly { readonly actor: ActorId; readonly id: string; readonly dueMs: number }[],

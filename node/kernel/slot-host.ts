@@ -8,8 +8,8 @@
  *        └──(backoff)── failed                            no epoch, no disk, no quorum
  *                       quarantined                       damaged data: waits for `serve` or an operator
  *
- *  Whether this node may serve the slot, and under which epoch, is the business of `Slots`. When a log ends, for whatever
- *  reason, every activation of the slot is thrown away: what the log holds is what happened.
+ *  Whether this node may serve the slot, and under which epoch, is the business of `Slots`. When a log ends, for
+ *  whatever reason, every activation of the slot is thrown away: what the log holds is what happened.
  *
  *  How messages come in is `intake.ts`, what becomes of a long log `compaction.ts`, how an actor leaves `split.ts`. */
 import { assert, failure, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
@@ -36,8 +36,8 @@ export interface SlotPorts {
   readonly services: KernelServices;
   knows(actor: ActorId): boolean;
   behaviorOf(actor: ActorId): AnyBehavior;
-  /** Whether an actor belongs to a slot, as far as this node knows: it may have been given one of its own. None of a kind that
-   *  this node does not know does. */
+  /** Whether an actor belongs to a slot, as far as this node knows: it may have been given one of its own. None of a
+   *  kind that this node does not know does. */
   isOf(actor: ActorId, slot: SlotId): boolean;
   /** Whether one more actor may come into memory. */
   hasRoom(): boolean;
@@ -160,8 +160,8 @@ export class SlotHost implements ActivationHost {
     return this.open();
   }
 
-  /** Shortens what the next owner has to read, then stops taking turns and waits until nothing is on its way to the disk
-   *  or waits to leave; messages queue. Goes on, and rejects with SLOT_UNAVAILABLE, when that takes longer than
+  /** Shortens what the next owner has to read, then stops taking turns and waits until nothing is on its way to the
+   *  disk or waits to leave; messages queue. Goes on, and rejects with SLOT_UNAVAILABLE, when that takes longer than
    *  `deadlineMs` or the slot ends meanwhile. */
   async drain(deadlineMs: number): Promise<void> {
     const { clock } = this.#ports.services;
@@ -192,8 +192,8 @@ export class SlotHost implements ActivationHost {
     this.intake.flush();
   }
 
-  /** Gives an actor a slot of its own; its messages wait and then look for it there. Returns the owner of that slot, which is
-   *  `to` if that node has a copy. */
+  /** Gives an actor a slot of its own; its messages wait and then look for it there. Returns the owner of that slot,
+   *  which is `to` if that node has a copy. */
   async split(
     actor: ActorId,
     { to, deadlineMs }: { readonly to?: NodeId; readonly deadlineMs: number },
@@ -267,8 +267,8 @@ export class SlotHost implements ActivationHost {
     this.changed();
   }
 
-  /** Ends a quarantine durably. With `redeliver` the dead letters whose senders were not answered are handled again, in order;
-   *  each stays a dead letter until the turn that handles it is durable. Error: APPEND_FAILED. */
+  /** Ends a quarantine durably. With `redeliver` the dead letters whose senders were not answered are handled again, in
+   *  order; each stays a dead letter until the turn that handles it is durable. Error: APPEND_FAILED. */
   release(actor: ActorId, redeliver: boolean): Promise<{ readonly redelivered: number }> {
     const log = this.#log;
     assert(log !== undefined && this.status === "open", "a slot is open when an actor is released");
@@ -358,9 +358,9 @@ export class SlotHost implements ActivationHost {
     }
     const damaged = error.code === "DATA_DAMAGED";
     this.status = damaged ? "quarantined" : "failed";
-    // Askers learn the code and the entry; where the files lie is for the operator: log, status, doctor. Where the details
-    // say why (`because`), that says more than the code; those of damage never do. A node that is named here was asked for
-    // help: under that name the asking node would mistake it for the slot's owner.
+    // Askers learn the code and the entry; where the files lie is for the operator: log, status, doctor. Where the
+    // details say why (`because`), that says more than the code; those of damage never do. A node that is named here
+    // was asked for help: under that name the asking node would mistake it for the slot's owner.
     const { file: _file, node: _node, ...shown } = error.details ?? {};
     this.reason = failure("SLOT_UNAVAILABLE", { slot: this.slot, because: error.code, ...shown });
     this.cause = error;
@@ -425,8 +425,8 @@ export class SlotHost implements ActivationHost {
     }
   }
 
-  /** Rows of actors that are not of this slot do nothing: an actor that has left has them where it is now, and any other was
-   *  put here by an owner that had no right to. */
+  /** Rows of actors that are not of this slot do nothing: an actor that has left has them where it is now, and any
+   *  other was put here by an owner that had no right to. */
   #warnOfForeign(actors: ReadonlySet<ActorId>): void {
     const { log } = this.#ports.services;
     const known: ActorId[] = [];

@@ -6,8 +6,8 @@ import type { ServedLog, SplitOff } from "./api.ts";
 import type { Conditions } from "./condition.ts";
 import type { SlotHost } from "./slot-host.ts";
 
-/** Brings an actor to rest and gives it a slot of its own, under the log's next entry. Its messages wait meanwhile. Error:
- *  SLOT_UNAVAILABLE, and the actor goes on. */
+/** Brings an actor to rest and gives it a slot of its own, under the log's next entry. Its messages wait meanwhile.
+ *  Error: SLOT_UNAVAILABLE, and the actor goes on. */
 export async function splitOff(
   slot: SlotHost,
   log: ServedLog,

@@ -2,8 +2,8 @@
  *
  *      add ─► [ room/lobby, user/ada, … ] ─► up to `turnsPerVisit` turns each ─► to the end, while there is more to do
  *
- *  After `turnsPerSlice` turns the rest of the process has its chance: connections, timers, the disk. And while the disk is
- *  too far behind no actor takes a turn at all, because each may append. */
+ *  After `turnsPerSlice` turns the rest of the process has its chance: connections, timers, the disk. And while the
+ *  disk is too far behind no actor takes a turn at all, because each may append. */
 import type { SlotId } from "../../protocols/index.ts";
 import type { Clock, Meter } from "../ports.ts";
 import type { Activation } from "./activation.ts";

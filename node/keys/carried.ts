@@ -1,9 +1,10 @@
-/** What a backup carries of the keys, so that its bytes and the recovery kit suffice: the records, which are public, and the key ring.
+/** What a backup carries of the keys, so that its bytes and the recovery kit suffice: the records, which are public,
+ *  and the key ring.
  *
  *      { form, cluster, madeAtMs, root, epochs, under, ring }        ring: zstd of JSON, sealed by the key of epoch `under`
  *
- *  It lies beside the snapshots and not in them, and each new one takes the place of the last: what was erased from the ring is not in it
- *  any more, however old the snapshots are that it opens. */
+ *  It lies beside the snapshots and not in them, and each new one takes the place of the last: what was erased from the
+ *  ring is not in it any more, however old the snapshots are that it opens. */
 import { promisify } from "node:util";
 import { zstdCompress, zstdDecompress } from "node:zlib";
 import { failure, ok, parseDocument, refused, type Result } from "../../protocols/index.ts";
@@ -53,7 +54,8 @@ export async function writeCarried(
 
 const damaged = (reason: string) => refused(failure("BACKUP_DAMAGED", { object: "keys", reason }));
 
-/** What everybody may read of the bytes. Nothing of it is vouched for before a kit has opened it. Error: BACKUP_DAMAGED. */
+/** What everybody may read of the bytes. Nothing of it is vouched for before a kit has opened it. Error:
+ *  BACKUP_DAMAGED. */
 export function readCarried(bytes: Uint8Array): Result<CarriedKeys> {
   let read: CarriedKeys;
   try {
@@ -81,7 +83,8 @@ export const sheetOf = ({ cluster, root, epochs }: CarriedKeys): KitSheet => ({
   epochs,
 });
 
-/** Opens it by the root of the kit. Errors: KEY_REFUSED (of another kit, or not made by this cluster), BACKUP_DAMAGED. */
+/** Opens it by the root of the kit. Errors: KEY_REFUSED (of another kit, or not made by this cluster),
+ *  BACKUP_DAMAGED. */
 export async function openCarried(carried: CarriedKeys, by: RootKeys): Promise<Result<OpenedKeys>> {
   const { cluster, root, epochs, under } = carried;
   // An attacker who can write the backup's folder could put records of their own there: the root itself says which it

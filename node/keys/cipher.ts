@@ -1,5 +1,5 @@
-/** How everything here is encrypted: XAES-256-GCM, AES-256-GCM with a nonce of 24 bytes. Random nonces are safe for any number of
- *  values under one key. Source: https://c2sp.org/XAES-256-GCM. */
+/** How everything here is encrypted: XAES-256-GCM, AES-256-GCM with a nonce of 24 bytes. Random nonces are safe for any
+ *  number of values under one key. Source: https://c2sp.org/XAES-256-GCM. */
 import { createCipheriv, createDecipheriv, hkdfSync, randomFillSync } from "node:crypto";
 
 /** Of every symmetric key. */
@@ -9,7 +9,8 @@ const tagBytes = 16;
 /** What a sealed value has beyond its bytes. */
 export const sealedOverhead = nonceBytes + tagBytes;
 
-/** Nonces that are drawn from the system at once: asking for one takes as long as asking for many. They are no secrets. */
+/** Nonces that are drawn from the system at once: asking for one takes as long as asking for many. They are no
+ *  secrets. */
 const drawn = Buffer.alloc(256 * nonceBytes);
 let used = drawn.length;
 function drawNonce(): Uint8Array {

@@ -1,10 +1,11 @@
-/** The cluster's keys as one of its nodes uses them: public records and the key ring in the directory (`rows.ts`, `ring.ts`), of which counts what the node
- *  has verified (`known.ts`), and the keys of epochs on the node's own disk (`own-keys.ts`).
+/** The cluster's keys as one of its nodes uses them: public records and the key ring in the directory (`rows.ts`,
+ *  `ring.ts`), of which counts what the node has verified (`known.ts`), and the keys of epochs on the node's own disk
+ *  (`own-keys.ts`).
  *
- *  Order: an epoch's key is on this node's disk before its record is published, and published before anything is encrypted with it. A crash in
- *  between leaves a key that nobody knows of. A root vouches for the one that follows before the directory names that one. While a new kit takes over,
- *  each epoch's key is sealed to the old root and to the new one; the row of the root decides which of them counts, and the other one is dropped
- *  afterwards. */
+ *  Order: an epoch's key is on this node's disk before its record is published, and published before anything is
+ *  encrypted with it. A crash in between leaves a key that nobody knows of. A root vouches for the one that follows
+ *  before the directory names that one. While a new kit takes over, each epoch's key is sealed to the old root and to
+ *  the new one; the row of the root decides which of them counts, and the other one is dropped afterwards. */
 import {
   failure,
   ok,
@@ -51,14 +52,15 @@ const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64u
 export const sealEpochTo = (cluster: string, receiver: Uint8Array, epoch: number, key: Uint8Array): Uint8Array =>
   sealTo(receiver, key, nodeContext(cluster, epoch));
 
-/** What a backup encrypts and signs with. Keys that were erased meanwhile are forgotten within `keyLimits.ringLookMs`. */
+/** What a backup encrypts and signs with. Keys that were erased meanwhile are forgotten within
+ *  `keyLimits.ringLookMs`. */
 export interface BackupKeys extends UnitKeys {
   /** Epochs before this one whose keys may be in the wrong hands: what they have encrypted is made anew. */
   readonly anew?: ReadonlySet<number>;
   /** Takes in how many units of these epochs the snapshots at some place refer to.*/
   counted?(place: string, units: ReadonlyMap<number, number>): Promise<unknown>;
-  /** Makes sure that these tenants have a key of this epoch. Errors: KEY_MISSING, OVERLOADED, ROOT_UNVOUCHED (no kit that this node knows opens the
-   *  epoch); the directory's. */
+  /** Makes sure that these tenants have a key of this epoch. Errors: KEY_MISSING, OVERLOADED, ROOT_UNVOUCHED (no kit
+   *  that this node knows opens the epoch); the directory's. */
   ensure(tenants: readonly string[]): Promise<void>;
   readonly head: {
     sign(bytes: Uint8Array): Uint8Array;
@@ -70,27 +72,34 @@ export interface BackupKeys extends UnitKeys {
 export interface Takeover {
   /** The signature of the one that there is (`vouchFor`). */
   readonly voucher?: string | undefined;
-  /** There is none, as the former kit is lost: this node trusts the new one all the same, each other one when its operator says so. */
+  /** There is none, as the former kit is lost: this node trusts the new one all the same, each other one when its
+   *  operator says so. */
   readonly lost?: boolean | undefined;
 }
 
 /** How a node uses and changes the cluster's keys. */
 export interface ClusterKeys {
   status(): Promise<KeysStatus>;
-  /** Answers with the records that the root of a new kit signs for, the last of them new. Errors: KEY_MISSING (an epoch's key is not here), KEY_REFUSED. */
+  /** Answers with the records that the root of a new kit signs for, the last of them new. Errors: KEY_MISSING (an
+   *  epoch's key is not here), KEY_REFUSED. */
   beginKit(to: RecoveryKey): Promise<Result<readonly EpochRecord[]>>;
-  /** Errors: KEY_REFUSED (it does not vouch for what was begun), ROOT_UNVOUCHED, OVERLOADED (another node changed the keys). */
+  /** Errors: KEY_REFUSED (it does not vouch for what was begun), ROOT_UNVOUCHED, OVERLOADED (another node changed the
+   *  keys). */
   confirmKit(root: RootRecord, by?: Takeover): Promise<Result<KeysStatus>>;
-  /** Says which root counts here, by its words: the directory's, or the one that this node knows, which the directory gets again. Errors: NOT_FOUND (neither
-   *  has these words), KEY_REFUSED (it does not vouch for the epochs), OVERLOADED. */
+  /** Says which root counts here, by its words: the directory's, or the one that this node knows, which the directory
+   *  gets again. Errors: NOT_FOUND (neither has these words), KEY_REFUSED (it does not vouch for the epochs),
+   *  OVERLOADED. */
   trust(words: string): Promise<Result<KeysStatus>>;
-  /** Begins an epoch and wraps the ring anew; goes on with what was broken off. Errors: KIT_MISSING, KEY_MISSING, KEY_REFUSED, OVERLOADED. */
+  /** Begins an epoch and wraps the ring anew; goes on with what was broken off. Errors: KIT_MISSING, KEY_MISSING,
+   *  KEY_REFUSED, OVERLOADED. */
   rotate(options: { readonly compromised: boolean }): Promise<Result<KeysStatus>>;
   /** Takes keys that a kit has opened. Errors: KEY_REFUSED. */
   restore(told: RestoreKeys): Promise<Result<KeysStatus>>;
-  /** Destroys the keys of a tenant: whatever they have encrypted is unreadable for good. Resolves with how many there were. */
+  /** Destroys the keys of a tenant: whatever they have encrypted is unreadable for good. Resolves with how many there
+   *  were. */
   erase(tenant: string): Promise<Result<number>>;
-  /** Errors: KIT_MISSING, KEY_MISSING (the newest epoch's key is not here), KEY_REFUSED (the epochs are not the root's). */
+  /** Errors: KIT_MISSING, KEY_MISSING (the newest epoch's key is not here), KEY_REFUSED (the epochs are not the
+   *  root's). */
   backupKeys(): Promise<Result<BackupKeys>>;
   /** The keys of epochs, sealed for another node of the cluster. Whether it may have them is the caller's to know. */
   sealFor(publicKey: Uint8Array): Promise<{ epoch: number; sealed: Uint8Array }[]>;
@@ -173,7 +182,7 @@ export function createClusterKeys(ports: ClusterKeysPorts): ClusterKeys {
     };
   };
 
-  // --- the kit -----------------------------------------------------------------------------------------------------------
+  // --- the kit -------------------------------------------------------------------------------------------------------
 
   const beginKit: ClusterKeys["beginKit"] = async (to) => {
     const now = await known.demand();
@@ -287,7 +296,7 @@ export function createClusterKeys(ports: ClusterKeysPorts): ClusterKeys {
     return trusted.ok ? ok(await status()) : trusted;
   };
 
-  // --- rotation ----------------------------------------------------------------------------------------------------------
+  // --- rotation ------------------------------------------------------------------------------------------------------
 
   /** Goes on with a rotation that was broken off. */
   const rewrap = async (records: readonly EpochRecord[]): Promise<Result<null>> => {
@@ -325,7 +334,7 @@ export function createClusterKeys(ports: ClusterKeysPorts): ClusterKeys {
     return done.ok ? ok(await status()) : done;
   };
 
-  // --- using them --------------------------------------------------------------------------------------------------------
+  // --- using them ----------------------------------------------------------------------------------------------------
 
   const backupKeys: ClusterKeys["backupKeys"] = async () => {
     const now = await known.demand();

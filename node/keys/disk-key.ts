@@ -37,7 +37,8 @@ const heading = "plexus disk key 1";
 const forOthers = 0o077;
 const checkOf = (text: string): string => createHash("sha256").update(`${heading} ${text}`).digest("hex").slice(0, 8);
 
-/** The key in a file; undefined where there is no file. Errors: DATA_DAMAGED (it is none), CONFIG_INVALID (others can read it); the system's. */
+/** The key in a file; undefined where there is no file. Errors: DATA_DAMAGED (it is none), CONFIG_INVALID (others can
+ *  read it); the system's. */
 export async function readDiskKey(file: string): Promise<DiskKey | undefined> {
   const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
@@ -57,10 +58,12 @@ export async function readDiskKey(file: string): Promise<DiskKey | undefined> {
   return diskKeyOf(bytes);
 }
 
-/** Writes a key to a file that is not there: a new one, or one that the recovery kit gave back. It is on the disk when it resolves. Errors: the system's (EEXIST). */
+/** Writes a key to a file that is not there: a new one, or one that the recovery kit gave back. It is on the disk when
+ *  it resolves. Errors: the system's (EEXIST). */
 export async function writeDiskKey(file: string, bytes: Uint8Array = randomBytes(keyBytes)): Promise<DiskKey> {
   const text = Buffer.from(bytes).toString("base64url");
-  // Whole or not at all: half a key would stand in the way of a whole one. A name of its own: another writer's key does not get into it.
+  // Whole or not at all: half a key would stand in the way of a whole one. A name of its own: another writer's key does
+  // not get into it.
   const part = `${file}.${randomUUID()}.part`;
   try {
     const written = await open(part, "wx", 0o600);
@@ -97,7 +100,8 @@ async function place(part: string, file: string): Promise<void> {
 /** Keys that this process is making, by their files. */
 const making = new Map<string, Promise<DiskKey>>();
 
-/** The key in a file, which is made where there is none. All who ask at once get the same. Errors: those of `readDiskKey`. */
+/** The key in a file, which is made where there is none. All who ask at once get the same. Errors: those of
+ *  `readDiskKey`. */
 export function readOrMakeDiskKey(file: string): Promise<DiskKey> {
   const made = making.get(file) ?? readOrWrite(file).finally(() => making.delete(file));
   making.set(file, made);

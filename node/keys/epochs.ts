@@ -1,12 +1,13 @@
-/** Epochs: the keys that nodes share for a while, and the public records by which somebody who has only the root knows them again.
+/** Epochs: the keys that nodes share for a while, and the public records by which somebody who has only the root knows
+ *  them again.
  *
  *      root ── signs ──► anchor: the hash of one record
  *                             │
  *      record 1 ◄─ hash ─ record 2 ◄─ hash ─ record 3 ─ signed by 3 ─► record 4 …
  *
- *  A record before the anchor is known by its hash; one behind it by the signature of the epoch before. A new root only needs
- *  a new anchor. The sealed key is not part of what is hashed, so that it can be sealed to a new root: the commitment tells
- *  whether what comes out of it is the key. */
+ *  A record before the anchor is known by its hash; one behind it by the signature of the epoch before. A new root only
+ *  needs a new anchor. The sealed key is not part of what is hashed, so that it can be sealed to a new root: the
+ *  commitment tells whether what comes out of it is the key. */
 import { createHash, randomBytes } from "node:crypto";
 import { failure, ok, refused, type Result } from "../../protocols/index.ts";
 import { contextBytes, deriveKey, keyBytes } from "./cipher.ts";
@@ -81,7 +82,8 @@ const epochCommitment = (key: Uint8Array): string => text(deriveKey(key, "commit
 /** To whom keys of epochs are sealed. */
 export type RecoveryKey = Pick<RootRecord, "commitment" | "recoveryKey">;
 
-/** Begins the epoch after `last`, whose key signs for it. Resolves nothing: the caller publishes the record first, then uses the key. */
+/** Begins the epoch after `last`, whose key signs for it. Resolves nothing: the caller publishes the record first, then
+ *  uses the key. */
 export function createEpoch(
   cluster: string,
   to: RecoveryKey,

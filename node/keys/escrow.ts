@@ -1,4 +1,5 @@
-/** A disk's key, sealed to the recovery key, in a file beside the data: the recovery kit opens the disk of a node whose key is lost. */
+/** A disk's key, sealed to the recovery key, in a file beside the data: the recovery kit opens the disk of a node whose
+ *  key is lost. */
 import { open, readFile, rename } from "node:fs/promises";
 import { failure, ok, PlexusError, refused, type Result } from "../../protocols/index.ts";
 import { diskKeyOf, type DiskKey } from "./disk-key.ts";

@@ -7,13 +7,15 @@
  *
  *      disk key (each node's own) ── `disk-key.ts`; `sealed-store.ts` and `sealed-files.ts` are the disk seen through it
  *
- *  `known.ts` says which root and epochs count at a node, whatever the directory has; `succession.ts`, by which vouchers one root follows on another.
+ *  `known.ts` says which root and epochs count at a node, whatever the directory has; `succession.ts`, by which
+ *  vouchers one root follows on another.
  *
- *  The root is at no node: commands make it, split it, and forget it. `cipher.ts`, `x-wing.ts` and `signing.ts` are what everything here is
- *  encrypted and signed with, on `node:crypto` alone. A sealed key opens only with the whole context that it was sealed for.
+ *  The root is at no node: commands make it, split it, and forget it. `cipher.ts`, `x-wing.ts` and `signing.ts` are
+ *  what everything here is encrypted and signed with, on `node:crypto` alone. A sealed key opens only with the whole
+ *  context that it was sealed for.
  *
- *  JavaScript promises neither that keys leave memory nor that arithmetic takes the same time whatever the key: who reads a running
- *  node's memory has its keys. Decision 0052. */
+ *  JavaScript promises neither that keys leave memory nor that arithmetic takes the same time whatever the key: who
+ *  reads a running node's memory has its keys. Decision 0052. */
 export {
   createClusterKeys,
   type KeysElsewhere,

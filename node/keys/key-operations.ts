@@ -31,7 +31,8 @@ export interface KeysControl {
   erase(tenant: string): Promise<Result<number>>;
 }
 
-/** Only a person with access to the machine decides which root its node trusts: that somebody is an admin is only what members say. */
+/** Only a person with access to the machine decides which root its node trusts: that somebody is an admin is only what
+ *  members say. */
 const operatorAlone = {
   reason: "this is for the node's operator: run the command on its machine, with its data folder",
 };

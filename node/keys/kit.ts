@@ -1,5 +1,6 @@
-/** The recovery kit: shares as people keep them, on paper. A share is seven lines of seven words, the last of each a check of its line, so that a
- *  wrong word, and two words or lines in the wrong order, name their line; and the same bytes as a code, for a camera or a file.
+/** The recovery kit: shares as people keep them, on paper. A share is seven lines of seven words, the last of each a
+ *  check of its line, so that a wrong word, and two words or lines in the wrong order, name their line; and the same
+ *  bytes as a code, for a camera or a file.
  *
  *      57 bytes ─► 42 words of 11 bits ─► 7 lines of 6 + 1
  *
@@ -46,7 +47,8 @@ export const shareCode = (share: Uint8Array): string => codeHead + Buffer.from(s
 
 const wrong = (details: object, reason: string): Failure => failure("SHARE_WRONG", { ...details, reason });
 
-/** The lines of a text that may be a share's words, without their numbers. On a page with a code other lines are sentences; those have a number. */
+/** The lines of a text that may be a share's words, without their numbers. On a page with a code other lines are
+ *  sentences; those have a number. */
 const wordLines = (text: string): readonly string[] => {
   const isPage = text.includes(codeHead);
   return text
@@ -86,7 +88,8 @@ function faultInWords(lines: readonly string[], share: Uint8Array): Failure | un
   return undefined;
 }
 
-/** Reads a share from what was typed, scanned, or is in a share's file. Error: SHARE_WRONG (which line and word, and why). */
+/** Reads a share from what was typed, scanned, or is in a share's file. Error: SHARE_WRONG (which line and word, and
+ *  why). */
 export function shareFromText(text: string): Result<Uint8Array> {
   const [, hex] = new RegExp(`${codeHead}([0-9A-Fa-f]+)`).exec(text) ?? [];
   const lines = wordLines(text);

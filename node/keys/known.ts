@@ -1,5 +1,5 @@
-/** What of the directory's keys counts at this node: the root and the newest epoch that it has verified are on its own disk. The directory, which
- *  any member can write, can only go on from there.
+/** What of the directory's keys counts at this node: the root and the newest epoch that it has verified are on its own
+ *  disk. The directory, which any member can write, can only go on from there.
  *
  *      (the store) meta/known-root   { root, epoch, hash }
  *
@@ -10,8 +10,8 @@
  *      epochs that go on from the newest known one     they
  *      epochs before it alone, or others               none: what is made anew would be sealed for who left, or for a stranger
  *
- *  A node that knows none yet asks the other nodes with keys: it takes the one that there is, unless one of them knows another, and once one of them
- *  could be asked. */
+ *  A node that knows none yet asks the other nodes with keys: it takes the one that there is, unless one of them knows
+ *  another, and once one of them could be asked. */
 import { failure, failureOf, ok, refused, type Failure, type Result } from "../../protocols/index.ts";
 import { seal as withChecksum, unseal as withoutChecksum } from "../data-folder/seal.ts";
 import type { Log, Store } from "../ports.ts";
@@ -54,7 +54,8 @@ export interface KnownRoot {
   hash(): Promise<string | undefined>;
   /** Error: KEY_REFUSED (the epochs are not the root's). */
   demand(): Promise<Result<Known>>;
-  /** From now on this root counts here, with the epochs that there are. Error: KEY_REFUSED (it does not vouch for them). */
+  /** From now on this root counts here, with the epochs that there are. Error: KEY_REFUSED (it does not vouch for
+   *  them). */
   trust(root: RootRecord): Promise<Result<null>>;
 }
 

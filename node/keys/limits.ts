@@ -18,17 +18,20 @@ export const keyLimits = {
   sealingRetryMs: 30_000,
   /** From the beginning of a recovery kit to its end; later it is refused with `KEY_REFUSED`, and made again. */
   kitMs: 600_000,
-  /** Roots that followed on one another since a node has last looked; beyond that its operator says which it trusts (`ROOT_UNVOUCHED`). */
+  /** Roots that followed on one another since a node has last looked; beyond that its operator says which it trusts
+   *  (`ROOT_UNVOUCHED`). */
   successionMax: 16,
   /** A task that uses keys of tenants looks so often at the key ring for what was erased meanwhile. */
   ringLookMs: 60_000,
-  /** Where the directory does not answer, it uses the keys that it has for so long; then they are refused with `KEY_MISSING`. */
+  /** Where the directory does not answer, it uses the keys that it has for so long; then they are refused with
+   *  `KEY_MISSING`. */
   ringOldMs: 600_000,
   /** Places with backups whose units of compromised epochs are counted; the one that was counted first is forgotten. */
   placesMax: 64,
   /** A node that has no share of the key of secrets waits so long for one; then `KEY_MISSING`. */
   shareWaitMs: 5_000,
-  /** Between members that may give a share, in the order of their ids: the next does it where the one before has not. */
+  /** Between members that may give a share, in the order of their ids: the next does it where the one before has
+   *  not. */
   shareTurnMs: 1_000,
   /** A member that had no receiver, or a directory that did not answer, is looked at again after this. */
   shareRetryMs: 30_000,

@@ -4,7 +4,8 @@ import { ok, type diskOperations, type DiskStatus, type HandlersOf, type Result 
 /** What admins see and change of a node's disk. */
 export interface DiskControl {
   status(): DiskStatus;
-  /** Begins to encrypt it, or to decrypt. Resolves when what is written from now on is so. Errors: KEY_MISSING; the system's, of the key's file. */
+  /** Begins to encrypt it, or to decrypt. Resolves when what is written from now on is so. Errors: KEY_MISSING; the
+   *  system's, of the key's file. */
   set(encrypted: boolean): Promise<Result<DiskStatus>>;
 }
 

@@ -2,8 +2,8 @@
  *
  *      meta/epoch-keys   { keys: [epoch, sealed][] }
  *
- *  A key lies here before its epoch is published, and another node may be the one that publishes this epoch. So there can be several of one
- *  epoch, and only the one that the published record commits to is ever used. */
+ *  A key lies here before its epoch is published, and another node may be the one that publishes this epoch. So there
+ *  can be several of one epoch, and only the one that the published record commits to is ever used. */
 import { failure, PlexusError } from "../../protocols/index.ts";
 import { seal as withChecksum, unseal as withoutChecksum } from "../data-folder/seal.ts";
 import type { Log, Store } from "../ports.ts";
@@ -36,7 +36,8 @@ type Keyed = readonly [epoch: number, key: Uint8Array];
 export interface OwnKeys {
   /** Those that the records commit to. An epoch that lacks is to be taken from another node, or from the kit. */
   of(records: readonly EpochRecord[]): Promise<EpochKeys>;
-  /** They are on the disk when it resolves. `anew`: every key that was here is among them, so a lost disk key may be replaced. Error: KEY_MISSING (the disk's). */
+  /** They are on the disk when it resolves. `anew`: every key that was here is among them, so a lost disk key may be
+   *  replaced. Error: KEY_MISSING (the disk's). */
   remember(added: readonly Keyed[], options?: { readonly anew: boolean }): Promise<void>;
 }
 

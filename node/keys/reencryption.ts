@@ -1,5 +1,6 @@
-/** What is to be encrypted anew, as a row of the directory: epochs, and how many units of them each place with backups still refers to. Places tell after each run
- *  and removal; an epoch goes when at least one place has told, and none of those that did has a unit of it.
+/** What is to be encrypted anew, as a row of the directory: epochs, and how many units of them each place with backups
+ *  still refers to. Places tell after each run and removal; an epoch goes when at least one place has told, and none of
+ *  those that did has a unit of it.
  *
  *      keys/reencrypt   { epochs, left: { place: { epoch: units } } } */
 import { Type } from "typebox";

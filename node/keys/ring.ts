@@ -107,7 +107,8 @@ export function ringOf(directory: Directory, { change }: Pick<KeyRows, "change">
   };
 }
 
-/** The ring as a task uses it, which looks at it again now and then: what was erased is not used for longer than the limits say. Error of `units`: KEY_MISSING. */
+/** The ring as a task uses it, which looks at it again now and then: what was erased is not used for longer than the
+ *  limits say. Error of `units`: KEY_MISSING. */
 export async function keptRing(
   ring: Ring,
   at: {

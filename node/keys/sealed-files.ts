@@ -1,9 +1,10 @@
-/** The Files port, encrypted: a file is a head and pieces of 16 KiB, each sealed by itself and bound to its place, so that a part is read without
- *  the rest. What is not whole, or in another order, does not open.
+/** The Files port, encrypted: a file is a head and pieces of 16 KiB, each sealed by itself and bound to its place, so
+ *  that a part is read without the rest. What is not whole, or in another order, does not open.
  *
  *      mark 8 │ salt 32 │ tag 16 ║ piece 16 KiB + 16 │ … │ last piece
  *
- *  The key of a file is made of the disk's key and the salt. The tag tells a sealed file from one that only begins like one. */
+ *  The key of a file is made of the disk's key and the salt. The tag tells a sealed file from one that only begins like
+ *  one. */
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
 import type { FileReader, Files, FileWriter } from "../ports.ts";
 import type { DiskKey } from "./disk-key.ts";
@@ -128,7 +129,8 @@ export class SealedFiles implements Files {
     }
   }
 
-  /** A file that was begun otherwise than files are now is rewritten before it gets its name: no walk may come by any more. */
+  /** A file that was begun otherwise than files are now is rewritten before it gets its name: no walk may come by any
+   *  more. */
   async #move(from: string, to: string): Promise<void> {
     await this.#rewritten(to);
     while (this.#made.has(from) && this.#made.get(from)?.id !== this.#by?.id) {
@@ -145,7 +147,8 @@ export class SealedFiles implements Files {
     this.#made.delete(path);
   }
 
-  /** Rewrites the files in a folder that are not as they should be: each is replaced when its new one is on the disk. Resolves with how many were. */
+  /** Rewrites the files in a folder that are not as they should be: each is replaced when its new one is on the disk.
+   *  Resolves with how many were. */
   async convert(folder: string): Promise<number> {
     const at = (name: string): string => (folder === "" ? name : `${folder}/${name}`);
     let count = 0;

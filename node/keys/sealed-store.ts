@@ -1,16 +1,18 @@
-/** The Store port, encrypted: each value by itself, bound to its key. Keys stay readable, so ranges and order are what they were; all above sees
- *  the values that it wrote, so checksums, chains and Merkle rows compare between nodes whose disks have other keys.
+/** The Store port, encrypted: each value by itself, bound to its key. Keys stay readable, so ranges and order are what
+ *  they were; all above sees the values that it wrote, so checksums, chains and Merkle rows compare between nodes whose
+ *  disks have other keys.
  *
  *      plain ──── seal() ────► sealing: new values are sealed, the old ones are rewritten, part by part ────► sealed
  *        ▲                                                                                                     │
  *        └──────────────────── opening: the other way ◄──────────────── open() ───────────────────────────────┘
  *
- *  A value tells by itself whether it is sealed, so a crash leaves nothing half done. What begins a sealed value can begin no other:
- *  as a chunk of the log it would say that its first entry has 1.4 GB, as a row with a checksum it would go on with a byte that MessagePack
- *  never writes.
+ *  A value tells by itself whether it is sealed, so a crash leaves nothing half done. What begins a sealed value can
+ *  begin no other: as a chunk of the log it would say that its first entry has 1.4 GB, as a row with a checksum it
+ *  would go on with a byte that MessagePack never writes.
  *
- *  A value that does not open is given as it lies. For the same reason every check above takes it for damage, names its place, and heals it
- *  from a copy, as it does with any other. Once everything is sealed, a value that is not is taken for damage, too. */
+ *  A value that does not open is given as it lies. For the same reason every check above takes it for damage, names its
+ *  place, and heals it from a copy, as it does with any other. Once everything is sealed, a value that is not is taken
+ *  for damage, too. */
 import { assert, failure, PlexusError } from "../../protocols/index.ts";
 import { isSealed, seal as withChecksum, unseal as withoutChecksum } from "../data-folder/seal.ts";
 import type { Store, StoreOp, StorePage, StoreRange, StoreView } from "../ports.ts";
@@ -149,8 +151,8 @@ export class SealedStore implements Store {
     await this.#raw.compact?.();
   }
 
-  /** Seals or opens everything in it, from where an earlier run ended. New values are written so from the first moment on. `done` is called
-   *  after each part. Rejects with what the store rejects with; then it may be called again. */
+  /** Seals or opens everything in it, from where an earlier run ended. New values are written so from the first moment
+   *  on. `done` is called after each part. Rejects with what the store rejects with; then it may be called again. */
   async convert(
     to: "sealed" | "plain",
     at: {
@@ -198,7 +200,7 @@ export class SealedStore implements Store {
     });
   }
 
-  // --- one value -------------------------------------------------------------------------------------------------------
+  // --- one value -----------------------------------------------------------------------------------------------------
 
   /** How the store is at this moment. */
   get #now(): Moment {
@@ -241,7 +243,7 @@ export class SealedStore implements Store {
     }
   }
 
-  // --- rewriting -------------------------------------------------------------------------------------------------------
+  // --- rewriting -----------------------------------------------------------------------------------------------------
 
   /** Does something behind what batches wait for, in order. */
   #behind<T>(work: () => Promise<T>): Promise<T> {
@@ -303,8 +305,8 @@ export class SealedStore implements Store {
 
 const stateContext = (state: SealedState, after: string): Uint8Array => contextBytes(["state", state, after]);
 
-/** Opens a store with the disk's key, which is asked for where the store needs it. `whatever is left`: also without the row that says how it is
- *  encrypted. Errors: KEY_MISSING (there is none, or it is another disk's), DATA_DAMAGED. */
+/** Opens a store with the disk's key, which is asked for where the store needs it. `whatever is left`: also without the
+ *  row that says how it is encrypted. Errors: KEY_MISSING (there is none, or it is another disk's), DATA_DAMAGED. */
 export async function openSealedStore(
   raw: Store,
   key: () => Promise<DiskKey | undefined>,

@@ -21,8 +21,8 @@ export interface DiskSealing {
   status(): SealingStatus;
   /** What the disk is to become, or is. */
   readonly wanted: "sealed" | "plain";
-  /** Begins to seal, or to open; what is under way the other way turns round. Resolves when new values are written so, or when the status says
-   *  why they are not yet, or when somebody wants it otherwise. */
+  /** Begins to seal, or to open; what is under way the other way turns round. Resolves when new values are written so,
+   *  or when the status says why they are not yet, or when somebody wants it otherwise. */
   begin(to: "sealed" | "plain", key: DiskKey): Promise<void>;
   /** Resolves when nothing is under way any more. */
   settled(): Promise<void>;

@@ -1,4 +1,5 @@
-/** The key of the cluster's secrets: in the directory only as sealed to each member (docs/decisions/0107-the-key-of-secrets.md).
+/** The key of the cluster's secrets: in the directory only as sealed to each member
+ *  (docs/decisions/0107-the-key-of-secrets.md).
  *
  *      keys/secrets             { key: "sealed", id }                    which key counts
  *      keys/secrets-for/NODE    { receiver, signature, id?, sealed? }    a member's public key, and its share
@@ -226,7 +227,7 @@ export function keepSecretsKey(ports: {
     return known;
   };
 
-  // --- passing it on -----------------------------------------------------------------------------------------------------
+  // --- passing it on -------------------------------------------------------------------------------------------------
 
   /** What the directory has, as it was told last. */
   const rows = new Map<string, DirectoryRow>();

@@ -1,7 +1,8 @@
-/** Secrets that the cluster's own actors and rows keep, and that are used as they are: seeds of one-time codes, passwords for other servers. They are
- *  sealed before they are in a journal or a row.
+/** Secrets that the cluster's own actors and rows keep, and that are used as they are: seeds of one-time codes,
+ *  passwords for other servers. They are sealed before they are in a journal or a row.
  *
- *  The key is kept by `secrets-key.ts`. So a journal, a copy of one, the directory, or all of them without the key of a node shows no secret. */
+ *  The key is kept by `secrets-key.ts`. So a journal, a copy of one, the directory, or all of them without the key of a
+ *  node shows no secret. */
 import { contextBytes, deriveKey, sealerOf, type Sealer } from "./cipher.ts";
 import type { SecretsKey } from "./secrets-key.ts";
 

@@ -2,10 +2,13 @@
  *
  *      share   form 1 │ t 1 │ n 1 │ number 1 │ commitment to the root 16 │ the piece 33 │ check 4        57 bytes
  *
- *  The library below makes _some_ secret of any t pieces, and does not say when it is a wrong one. So a share has what tells it:
+ *  The library below makes _some_ secret of any t pieces, and does not say when it is a wrong one. So a share has what
+ *  tells it:
  *  - its check, over all that it consists of: a share that was copied with a mistake says so itself;
- *  - the commitment: a share of another root is told from the others, and a root that does not fit it is never returned;
- *  - its digest, in the kit's public sheet: a share that was made up by somebody is told, also when there are just t. Without the sheet,
+ *  - the commitment: a share of another root is told from the others, and a root that does not fit it is never
+ *    returned;
+ *  - its digest, in the kit's public sheet: a share that was made up by somebody is told, also when there are just t.
+ *    Without the sheet,
  *    and with more than t shares, sets are tried until one fits: what does not lie in its polynomial is wrong. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { combine, split } from "shamir-secret-sharing";
@@ -80,8 +83,8 @@ export interface ShareSheet {
   readonly digests: readonly Uint8Array[];
 }
 
-/** Makes the root of its shares; whether they are in order, and one is there twice, does not matter. Errors: SHARE_WRONG (which), SHARES_TOO_FEW (which
- *  are there, how many are needed). */
+/** Makes the root of its shares; whether they are in order, and one is there twice, does not matter. Errors:
+ *  SHARE_WRONG (which), SHARES_TOO_FEW (which are there, how many are needed). */
 export async function combineShares(shares: readonly Uint8Array[], sheet?: ShareSheet): Promise<Result<Uint8Array>> {
   const byNumber = new Map<number, Share>();
   const read: Share[] = [];

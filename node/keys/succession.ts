@@ -1,5 +1,5 @@
-/** Which root follows on which. A node that has verified a root takes another one only where the former signed for it, directly or over others
- *  in between: so nobody who can write the directory can put a root of his own there.
+/** Which root follows on which. A node that has verified a root takes another one only where the former signed for it,
+ *  directly or over others in between: so nobody who can write the directory can put a root of his own there.
  *
  *      root A ── signs ──► voucher for B ── B signs ──► voucher for C        `keys/vouched/<hash of the new root>`
  */

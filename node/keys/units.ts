@@ -1,5 +1,6 @@
-/** Keys of tenants and of units. A tenant is what can be erased alone: a person, a room. Each has a key of its own for each epoch, which the
- *  key ring keeps wrapped; each unit has a key of its own, which its entry in the manifest has, wrapped by the tenant's. */
+/** Keys of tenants and of units. A tenant is what can be erased alone: a person, a room. Each has a key of its own for
+ *  each epoch, which the key ring keeps wrapped; each unit has a key of its own, which its entry in the manifest has,
+ *  wrapped by the tenant's. */
 import { randomBytes } from "node:crypto";
 import { failure, PlexusError } from "../../protocols/index.ts";
 import { contextBytes, keyBytes, sealerOf, type Sealer } from "./cipher.ts";
@@ -66,7 +67,8 @@ function openTenantKey(epochs: EpochKeys, { sealed, ...place }: TenantKey): Uint
 export const rewrapTenantKey = (epochs: EpochKeys, entry: TenantKey, under: number): TenantKey =>
   wrapTenantKey(epochs, { tenant: entry.tenant, epoch: entry.epoch, under }, openTenantKey(epochs, entry));
 
-/** Wraps with the keys of these tenants. What is not among them is KEY_MISSING. Errors: KEY_MISSING (an epoch's key), KEY_REFUSED. */
+/** Wraps with the keys of these tenants. What is not among them is KEY_MISSING. Errors: KEY_MISSING (an epoch's key),
+ *  KEY_REFUSED. */
 export function createUnitKeys(epochs: EpochKeys, epoch: number, entries: readonly TenantKey[]): UnitKeys {
   const place = (tenant: string, of: number): string => `${of}/${tenant}`;
   const wrapped = new Map(entries.map((entry) => [place(entry.tenant, entry.epoch), entry]));

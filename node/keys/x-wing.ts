@@ -1,5 +1,5 @@
-/** X-Wing: X25519 and ML-KEM-768 together. A secret that was sent to a key of this sort stays one as long as either of the two holds.
- *  Source: draft-connolly-cfrg-xwing-kem-10. */
+/** X-Wing: X25519 and ML-KEM-768 together. A secret that was sent to a key of this sort stays one as long as either of
+ *  the two holds. Source: draft-connolly-cfrg-xwing-kem-10. */
 import {
   createHash,
   createPrivateKey,

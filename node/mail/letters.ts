@@ -1,4 +1,5 @@
-/** What the cluster writes to people. Text and HTML say the same; what is put into HTML is escaped, and nothing in it is loaded from anywhere. */
+/** What the cluster writes to people. Text and HTML say the same; what is put into HTML is escaped, and nothing in it
+ *  is loaded from anywhere. */
 
 import { withoutControls } from "../../protocols/index.ts";
 import type { MailWish } from "../ports.ts";

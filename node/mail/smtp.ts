@@ -8,8 +8,8 @@ export interface SmtpServer extends MailServer {
   readonly password?: string;
 }
 
-/** Sends one letter. `id` is the same in each try, so that a receiver that got it twice can tell. Errors: MAIL_REFUSED (for good), MAIL_AWAY
- *  (nothing was sent), MAIL_UNKNOWN. */
+/** Sends one letter. `id` is the same in each try, so that a receiver that got it twice can tell. Errors: MAIL_REFUSED
+ *  (for good), MAIL_AWAY (nothing was sent), MAIL_UNKNOWN. */
 export type SendMail = (server: SmtpServer, letter: Letter, id: string) => Promise<Result<unknown>>;
 
 type SmtpFault = Error & { readonly responseCode?: number; readonly code?: string; readonly command?: string };
@@ -24,7 +24,8 @@ const said = (text: string): string =>
 /** Whether a connection never leaves this machine. */
 const staysHere = ({ host }: Pick<SmtpServer, "host">): boolean => host === "::1" || isLoopback(host);
 
-/** How a connection is protected: TLS that is verified, but on this machine, or where the settings say `plain` by name. */
+/** How a connection is protected: TLS that is verified, but on this machine, or where the settings say `plain` by
+ *  name. */
 export const protectionOf = (server: Pick<SmtpServer, "host" | "security">) => ({
   secure: server.security === "tls",
   requireTLS: server.security === "starttls" && !staysHere(server),
@@ -32,8 +33,8 @@ export const protectionOf = (server: Pick<SmtpServer, "host" | "security">) => (
   tls: { minVersion: "TLSv1.2" as const, rejectUnauthorized: !staysHere(server) },
 });
 
-/** Hears of one thing that nodemailer tells its log alone: that the whole message was handed to the connection. All else is dropped: it has
- *  addresses, links and what was signed in with. */
+/** Hears of one thing that nodemailer tells its log alone: that the whole message was handed to the connection. All
+ *  else is dropped: it has addresses, links and what was signed in with. */
 function listener(handedOver: () => void) {
   const nothing = (): void => undefined;
   const info = (facts: unknown): void => {
@@ -82,8 +83,8 @@ export const sendBySmtp =
     }
   };
 
-/** What a failure means: a server that answered has refused for good (5xx) or for now (4xx); one that fell silent after it had the message
- *  may have taken it; anything before that came to nothing. */
+/** What a failure means: a server that answered has refused for good (5xx) or for now (4xx); one that fell silent after
+ *  it had the message may have taken it; anything before that came to nothing. */
 export function faultOf({ responseCode, code, message }: SmtpFault, handedOver: boolean): Failure {
   const reason = said(message);
   // A password that is wrong stays wrong, and a server without TLS gets none: an admin has to look.

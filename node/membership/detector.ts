@@ -9,9 +9,10 @@
  *  distributed, and it is down once a gap this long had a chance below 10⁻⁸. Solved for the gap that is a timeout,
  *  `mean + 5.61 deviations`, with a floor and a ceiling.
  *
- *  A process that was itself stopped, or is short of its own time, knows nothing about others: what they sent lies unread
- *  in its sockets, and connections that closed were closed because of it. After such a stall every peer has its full time
- *  again, and until that is over a closed connection counts as mere silence. Smaller lags lengthen every timeout. */
+ *  A process that was itself stopped, or is short of its own time, knows nothing about others: what they sent lies
+ *  unread in its sockets, and connections that closed were closed because of it. After such a stall every peer has its
+ *  full time again, and until that is over a closed connection counts as mere silence. Smaller lags lengthen every
+ *  timeout. */
 import type { NodeId } from "../ports.ts";
 import type { MembershipLimits } from "./limits.ts";
 
@@ -97,7 +98,8 @@ export class Detector {
     peer.forgivenUntilMs = nowMs + patienceMs;
   }
 
-  /** Takes a beat. False: it is from an earlier life of the peer than was heard since it connected, and nothing was learned. */
+  /** Takes a beat. False: it is from an earlier life of the peer than was heard since it connected, and nothing was
+   *  learned. */
   heard(name: NodeId, incarnation: number, nowMs: number): boolean {
     this.#alive(nowMs);
     const peer = this.#peers.get(name);

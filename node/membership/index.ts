@@ -4,25 +4,25 @@
  *      exchange   connections, beats ──►  detector (an opinion) ─┴──►  members(), isUp(), onChange()
  *
  *  The list is what the directory says: a node belongs while its row is there. Its number, the view, is the highest
- *  revision of a change to it, so that nodes can compare. While the directory is away the last known list stands; at start
- *  that is the `seed` the node kept. A node that finds its own row gone was evicted, and is told so, if others are still there:
- *  an empty member list cannot come from this cluster, because the evicting node would be in it. A directory with an empty
- *  list counts as away. A node that finds in its row a later start than its own is not this node any more: another process is, on
- *  a copy of its data folder. The directory counts starts, and the last one holds; no clock and no answer could tell an
- *  earlier one that hangs from one that ended.
+ *  revision of a change to it, so that nodes can compare. While the directory is away the last known list stands; at
+ *  start that is the `seed` the node kept. A node that finds its own row gone was evicted, and is told so, if others
+ *  are still there: an empty member list cannot come from this cluster, because the evicting node would be in it. A
+ *  directory with an empty list counts as away. A node that finds in its row a later start than its own is not this
+ *  node any more: another process is, on a copy of its data folder. The directory counts starts, and the last one
+ *  holds; no clock and no answer could tell an earlier one that hangs from one that ended.
  *
  *  Which members are up is an opinion (`detector.ts`) that every node forms for itself and that may be wrong: it
  *  decides when a failover is tried, never whether it is safe. Every node beats to every member it is connected with. A
  *  beat carries the sender's incarnation, so that one from before its restart is ignored, that its process stops when
  *  it does, and now and then what it is busy with.
  *
- *  Two nodes that moved while each was down know only where the other was. Then the list does not help: the directory may be
- *  one of the two. So a node has the members that it is connected with pass on where it listens (`whereabouts`), to those it
- *  is not connected with.
+ *  Two nodes that moved while each was down know only where the other was. Then the list does not help: the directory
+ *  may be one of the two. So a node has the members that it is connected with pass on where it listens (`whereabouts`),
+ *  to those it is not connected with.
  *
- *  `join` writes this node's own row anew at each start: a higher incarnation, new addresses. What admins decided stays:
- *  whether it drains, its roles, unless it was started with others than the last time, and the labels of its invitation,
- *  except those that it names itself. */
+ *  `join` writes this node's own row anew at each start: a higher incarnation, new addresses. What admins decided
+ *  stays: whether it drains, its roles, unless it was started with others than the last time, and the labels of its
+ *  invitation, except those that it names itself. */
 import { failure, failureOf, ok, refused, type Result } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
@@ -72,13 +72,13 @@ export interface MembershipPart extends Membership {
   silentMs(): number | undefined;
   /** The last beat of a member; for this node, the beat it would send now. Undefined: none yet. */
   heard(node: NodeId): Heard | undefined;
-  /** Writes this node's own row for this start of its process, and asks again while the directory is away or has nonsense
-   *  there. `found`: it may make the row, being the first node of a new cluster; others got theirs when they were admitted.
-   *  Errors: NOT_A_PEER (there is no row), STOPPING. */
+  /** Writes this node's own row for this start of its process, and asks again while the directory is away or has
+   *  nonsense there. `found`: it may make the row, being the first node of a new cluster; others got theirs when they
+   *  were admitted. Errors: NOT_A_PEER (there is no row), STOPPING. */
   join(record: OwnRecord, options?: { readonly found?: boolean }): Promise<Result<MemberRecord>>;
-  /** Changes fields of this node's own row, and asks again while the directory is away or others keep changing it: nobody would say them anew
-   *  before the next start. A join that comes later has them, too.
-   *  Errors: NOT_A_PEER, DATA_DAMAGED (it is nonsense), STOPPING. */
+  /** Changes fields of this node's own row, and asks again while the directory is away or others keep changing it:
+   *  nobody would say them anew before the next start. A join that comes later has them, too. Errors: NOT_A_PEER,
+   *  DATA_DAMAGED (it is nonsense), STOPPING. */
   update(change: Partial<Omit<MemberRecord, "node" | "incarnation">>): Promise<Result<MemberRecord>>;
   /** Tells all others that this process stops. */
   stopping(): void;
@@ -159,7 +159,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     for (const listener of listeners) listener();
   };
 
-  // --- which nodes are up ------------------------------------------------------------------------------------------------
+  // --- which nodes are up --------------------------------------------------------------------------------------------
 
   const isUp = (other: NodeId): boolean => members.has(other) && (other === node || detector.isUp(other));
 
@@ -249,7 +249,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     if (from === by && to !== node && members.has(to) && connected.includes(to)) exchange.send(to, "whereabouts", body);
   });
 
-  // --- the list ----------------------------------------------------------------------------------------------------------
+  // --- the list ------------------------------------------------------------------------------------------------------
 
   const end = (why: MembershipEnd): void => {
     if (ended) return;
@@ -344,7 +344,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     if (!stopped) beat();
   });
 
-  // --- this node's own row -----------------------------------------------------------------------------------------------
+  // --- this node's own row -------------------------------------------------------------------------------------------
 
   /** Reads the own row, makes the next one of it, and writes that if nothing came between. */
   const change = async (

@@ -1,5 +1,5 @@
-/** Whose disk is far slower than those of the others. Every node says with its load what a synced write takes at its disk, and every node judges by
- *  the same rule, so they agree but for a moment.
+/** Whose disk is far slower than those of the others. Every node says with its load what a synced write takes at its
+ *  disk, and every node judges by the same rule, so they agree but for a moment.
  *
  *      well ── far slower, some looks in a row ──► slow ── nearly as fast again, more looks in a row ──► well
  *

@@ -16,8 +16,8 @@ export class FrameReader {
     this.#payloadBytesMax = payloadBytesMax;
   }
 
-  /** Hands each whole frame to `take`, which says whether to go on. The payload shares memory with the chunk. False: this
-   *  is no frame, and nothing after it can be one. */
+  /** Hands each whole frame to `take`, which says whether to go on. The payload shares memory with the chunk. False:
+   *  this is no frame, and nothing after it can be one. */
   read(chunk: Uint8Array, take: (payload: Uint8Array) => boolean): boolean {
     let bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     if (this.#heldBytes > 0) {

@@ -1,5 +1,6 @@
-/** The wall around the mesh: who may connect at all. Identity is proven by noise before it is asked for a name; until then a
- *  connection has a place among those that are pending, and who is no member has one among the strangers after that:
+/** The wall around the mesh: who may connect at all. Identity is proven by noise before it is asked for a name; until
+ *  then a connection has a place among those that are pending, and who is no member has one among the strangers after
+ *  that:
  *
  *      TCP ──► pending ──noise──► member  ──control stream──► claimed by a link
  *                 │       ├─────► evicted ──told so──► gone
@@ -17,8 +18,8 @@ export interface Gate {
   opened(connection: Connection): void;
   /** The connection belongs to a link, which watches it from now on. */
   claimed(connection: Connection): void;
-  /** A stranger has said all that it may say, and is to be answered. `trusted`: it knows an invitation's secret, so its place
-   *  is its own until then. */
+  /** A stranger has said all that it may say, and is to be answered. `trusted`: it knows an invitation's secret, so its
+   *  place is its own until then. */
   asked(connection: Connection, trusted: boolean): void;
   /** The connection is gone. */
   closed(connection: Connection): void;
@@ -36,8 +37,8 @@ interface Known {
 /** A connection before it has a peer, as far as the gate needs it. */
 type Raw = Pick<MultiaddrConnection, "remoteAddr" | "abort" | "addEventListener">;
 
-/** Members come in. Strangers come in only while there is an invitation to redeem, a few at a time and not for long. An evicted
- *  node comes in to be told so, and seldom: the answer costs more than turning it away. */
+/** Members come in. Strangers come in only while there is an invitation to redeem, a few at a time and not for long. An
+ *  evicted node comes in to be told so, and seldom: the answer costs more than turning it away. */
 export function createGate(ports: {
   readonly clock: Clock;
   readonly meter: Meter;

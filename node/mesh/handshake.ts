@@ -9,8 +9,8 @@
  *      connected
  *        ◄─ credit: the window of each lane ─►
  *
- *  `dial()` of libp2p resolves although the other side is about to refuse: only a welcome says that one is in. Hello and
- *  welcome are read by other versions, so they take fields they do not know, and no field ever goes away. */
+ *  `dial()` of libp2p resolves although the other side is about to refuse: only a welcome says that one is in. Hello
+ *  and welcome are read by other versions, so they take fields they do not know, and no field ever goes away. */
 import { Type, type Static } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
 import { failure, ok, refused, type Failure, type Result } from "../../protocols/index.ts";
@@ -151,7 +151,8 @@ export function meshVersion(version: string): Result<Introduction["version"]> {
   return ok({ major: Number(major), minor: Number(minor) });
 }
 
-/** Nodes work together when they are at most one minor version apart, so that a cluster can be upgraded node by node. */
+/** Nodes work together when they are at most one minor version apart, so that a cluster can be upgraded node by
+ *  node. */
 export const speaksWith = (ours: Introduction["version"], theirs: Introduction["version"]): boolean =>
   ours.major === theirs.major && Math.abs(ours.minor - theirs.minor) <= 1;
 

@@ -9,8 +9,8 @@
  *  is turned away before a byte of ours is spoken, except that it may redeem an invitation (`join.ts`), and that an
  *  evicted node is told so.
  *
- *  What is sent in one turn of the event loop leaves together. Each lane has a bounded queue in the sender and a window of
- *  credit from the receiver, so a peer that stops reading fills its own queue and nothing else; after a while its
+ *  What is sent in one turn of the event loop leaves together. Each lane has a bounded queue in the sender and a window
+ *  of credit from the receiver, so a peer that stops reading fills its own queue and nothing else; after a while its
  *  connection ends. So does that of a peer that breaks the rules: a frame that is none, a stream too many, a message
  *  before the handshake. Nothing else is touched, and it may come again, later each time.
  *

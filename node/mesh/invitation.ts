@@ -3,9 +3,10 @@
  *      unused ──(compare-and-set: used by this node and key)──► used ──(member row written)──► admitted
  *
  *  The directory keeps a hash of the secret, so reading the directory is not enough to join. The first compare-and-set
- *  decides who the one user is. That user may come again until it has its answer; once it is admitted, the invitation is
- *  worth nothing: a node that was evicted cannot come back with it, also when the last step was lost (`spendInvitations`). Expiry is read from the clock of the node that
- *  redeems; it limits how long a lost token is dangerous, and no promise rests on it. */
+ *  decides who the one user is. That user may come again until it has its answer; once it is admitted, the invitation
+ *  is worth nothing: a node that was evicted cannot come back with it, also when the last step was lost
+ *  (`spendInvitations`). Expiry is read from the clock of the node that redeems; it limits how long a lost token is
+ *  dangerous, and no promise rests on it. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { Type, type Static } from "typebox";
@@ -101,8 +102,8 @@ const hashOf = (secret: Uint8Array): string => createHash("sha256").update(secre
 const sameHash = (one: string, other: string): boolean =>
   one.length === other.length && timingSafeEqual(Buffer.from(one), Buffer.from(other));
 
-/** Writes an invitation and returns its token, which is shown once and kept nowhere. Errors: BAD_REQUEST, LIMIT_REACHED,
- *  DIRECTORY_UNAVAILABLE. */
+/** Writes an invitation and returns its token, which is shown once and kept nowhere. Errors: BAD_REQUEST,
+ *  LIMIT_REACHED, DIRECTORY_UNAVAILABLE. */
 export async function createInvitation(
   directory: Directory,
   offer: {
@@ -192,11 +193,11 @@ export interface Admitted {
 export interface Admission {
   /** Whether there is an invitation that someone may come with, so that strangers are to be listened to at all. */
   open(): boolean;
-  /** Whether somebody knows an invitation's secret, as far as that can be told without asking the directory. It opens nothing;
-   *  it is for who may wait while others crowd in. */
+  /** Whether somebody knows an invitation's secret, as far as that can be told without asking the directory. It opens
+   *  nothing; it is for who may wait while others crowd in. */
   knows(id: string, secret: Uint8Array): boolean;
-  /** Makes a member of the node that proved to be `peer` and knows the secret. Error: INVITATION_INVALID (unknown, forged,
-   *  expired, used by another, or not for this), DIRECTORY_UNAVAILABLE, OVERLOADED. */
+  /** Makes a member of the node that proved to be `peer` and knows the secret. Error: INVITATION_INVALID (unknown,
+   *  forged, expired, used by another, or not for this), DIRECTORY_UNAVAILABLE, OVERLOADED. */
   redeem(id: string, secret: Uint8Array, peer: string, facts: JoiningNode): Promise<Result<Admitted>>;
   stop(): void;
 }
@@ -326,7 +327,8 @@ async function admit(
   };
   const written = await directory.compareAndSet(memberKey(member.node), member, 0, claimed);
   if (!written.applied || written.row === undefined) return undefined;
-  // Two nodes that join at once may both have found the name free. The one that sees the other takes a name that no third can want.
+  // Two nodes that join at once may both have found the name free. The one that sees the other takes a name that no
+  // third can want.
   const others = (await listMembers(directory)).filter(({ node }) => node !== member.node);
   if (!others.some((other) => other.name === member.name)) return member;
   const renamed = { ...member, name: `${name}-${member.node}`.slice(0, 64) };

@@ -5,8 +5,8 @@
  *        request {version, invitation, secret, node} ─►    redeems the invitation
  *        ◄─ answer: admitted, or refused
  *
- *  Noise has proven the member to be the peer that the token names before the secret is sent, and the newcomer's own key
- *  to the member. So nobody else ever sees the secret, and what is recorded cannot be played back. */
+ *  Noise has proven the member to be the peer that the token names before the secret is sent, and the newcomer's own
+ *  key to the member. So nobody else ever sees the secret, and what is recorded cannot be played back. */
 import type { Connection, Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import { Type } from "typebox";
@@ -61,7 +61,8 @@ export interface JoinHost {
   directoryInfo(): unknown;
 }
 
-/** One whole message after the other on a stream, and no more than this side waits for: the other side may be anybody. */
+/** One whole message after the other on a stream, and no more than this side waits for: the other side may be
+ *  anybody. */
 class Talk {
   readonly #stream: Stream;
   readonly #arrived: unknown[] = [];
@@ -205,14 +206,14 @@ export interface JoinOptions {
   readonly again?: (error: Failure, leftMs: number) => void;
 }
 
-/** Whether another attempt may end otherwise: no answer came, or the directory was between two leaders. A directory that says
- *  that it takes no changes says so for longer. */
+/** Whether another attempt may end otherwise: no answer came, or the directory was between two leaders. A directory
+ *  that says that it takes no changes says so for longer. */
 const mayPass = ({ code, details }: Failure): boolean =>
   code === "PEER_LOST" || (code === "DIRECTORY_UNAVAILABLE" && details?.["refuses"] === undefined);
 
-/** Redeems a token: afterwards this node is a member, and can start its mesh. May be repeated with the same node and key
- *  when the answer was lost. Errors: INVITATION_INVALID, VERSION_UNSUPPORTED, UNREACHABLE, PEER_LOST (unknown: repeat),
- *  CONFIG_INVALID (the version), and those of the directory. */
+/** Redeems a token: afterwards this node is a member, and can start its mesh. May be repeated with the same node and
+ *  key when the answer was lost. Errors: INVITATION_INVALID, VERSION_UNSUPPORTED, UNREACHABLE, PEER_LOST (unknown:
+ *  repeat), CONFIG_INVALID (the version), and those of the directory. */
 export async function joinCluster(options: JoinOptions): Promise<Result<Joined>> {
   const { clock, limits = meshLimits } = options;
   const read = readToken(options.token);

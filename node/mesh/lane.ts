@@ -5,9 +5,9 @@
  *                 ▲                                                            │
  *                 └──────────────── grant, over the control lane ◄─────────────┘
  *
- *  A frame may begin while there is any credit and is then sent to its end, so the receiver holds at most one window and
- *  one frame. Urgent frames (credit itself, the handshake, last words) wait for no credit: two nodes that both wait for
- *  it would wait for ever. */
+ *  A frame may begin while there is any credit and is then sent to its end, so the receiver holds at most one window
+ *  and one frame. Urgent frames (credit itself, the handshake, last words) wait for no credit: two nodes that both wait
+ *  for it would wait for ever. */
 import type { Stream } from "@libp2p/interface";
 import { decodeFromPeer, failure, type Failure } from "../../protocols/index.ts";
 import type { Channel, Clock } from "../ports.ts";
@@ -87,8 +87,8 @@ export class Lane {
     this.#schedule();
   }
 
-  /** Takes credit from the receiver: first the size of its window, from then on the bytes it has taken. False: it gives back
-   *  more than it was sent. */
+  /** Takes credit from the receiver: first the size of its window, from then on the bytes it has taken. False: it gives
+   *  back more than it was sent. */
   grant(bytes: number): boolean {
     this.#windowBytes ??= bytes;
     this.#credit += bytes;
@@ -100,8 +100,8 @@ export class Lane {
     return this.#queuedBytes;
   }
 
-  /** Whether frames have waited since the last call and none was written. Urgent frames go ahead without credit: they say nothing
-   *  of frames that wait for it. */
+  /** Whether frames have waited since the last call and none was written. Urgent frames go ahead without credit: they
+   *  say nothing of frames that wait for it. */
   stalled(): boolean {
     const waits = this.#queuedBytes > 0 || this.#rest !== undefined;
     const stalled = waits ? !this.#moved : this.#urgent.length > 0 && !this.#urgentMoved;

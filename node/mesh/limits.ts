@@ -4,8 +4,8 @@ import type { Channel } from "../ports.ts";
 export interface ChannelLimits {
   /** Bytes under way that the receiver has not yet taken. Each node tells its peers its own. */
   readonly windowBytes: number;
-  /** Bytes, with their bookkeeping, that wait in the sender. From there on `send` returns false; the frame that goes past
-   *  it is the last that is taken. */
+  /** Bytes, with their bookkeeping, that wait in the sender. From there on `send` returns false; the frame that goes
+   *  past it is the last that is taken. */
   readonly queueBytesMax: number;
   /** Bytes that are written at once. */
   readonly pieceBytes: number;

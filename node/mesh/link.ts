@@ -114,7 +114,8 @@ export class Link {
     return bytes;
   }
 
-  /** Queues a message. False: the queue is full, or the message is larger than any frame, which its sender should know. */
+  /** Queues a message. False: the queue is full, or the message is larger than any frame, which its sender should
+   *  know. */
   send(channel: Channel, message: unknown): boolean {
     const { meter, limits } = this.#options;
     const lane = this.#lanes.get(channel);
@@ -184,10 +185,10 @@ export class Link {
     }
   }
 
-  /** Whether the process behind the link lives while an earlier start of its node asks for its place. That start may come from
-   *  a restored folder, and this link may be all that is left of a process that was lost with its machine. So only bytes that
-   *  arrive a whole sweep after the first request prove life: earlier ones may have been under way. A process that asks again
-   *  finds the proof, or at last, when the silence has ended the link, the place. */
+  /** Whether the process behind the link lives while an earlier start of its node asks for its place. That start may
+   *  come from a restored folder, and this link may be all that is left of a process that was lost with its machine. So
+   *  only bytes that arrive a whole sweep after the first request prove life: earlier ones may have been under way. A
+   *  process that asks again finds the proof, or at last, when the silence has ended the link, the place. */
   outlives(incarnation: number): boolean {
     if (this.#rival?.incarnation !== incarnation) this.#rival = { incarnation, sinceSweep: this.#sweeps };
     if (this.#heardInSweep <= this.#rival.sinceSweep + 1) return false;
@@ -208,8 +209,8 @@ export class Link {
     this.#options.listener.ended(this, reason, theirs);
   }
 
-  /** Closes the connections, once the peer's last words were read or the time for it is up: a stream that is closed with unread bytes
-   *  is reset, and loses the bytes that were just written. */
+  /** Closes the connections, once the peer's last words were read or the time for it is up: a stream that is closed
+   *  with unread bytes is reset, and loses the bytes that were just written. */
   async #closeAll(theirs: boolean): Promise<void> {
     const { clock, limits } = this.#options;
     const aborted = new AbortController();

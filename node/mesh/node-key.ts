@@ -1,4 +1,5 @@
-/** The key that proves a node's identity. A process with the key is that node, so the key never leaves the data folder. */
+/** The key that proves a node's identity. A process with the key is that node, so the key never leaves the data
+ *  folder. */
 import { open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from "@libp2p/crypto/keys";

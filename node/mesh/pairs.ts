@@ -3,8 +3,8 @@
  *  The node with the lower peer id dials. The other does too when nothing has come of that for a moment, so that a pair
  *  of which only one can reach the other still meets. When both dial at once, the link dialled by the lower one stands:
  *  it refuses the other's hello, the other drops its own attempt. A link that becomes ready replaces an older one that
- *  was: the peer would not have dialled unless it had lost that. Only an earlier start of the node has to wait until the
- *  link of the later one is over, and is told that it is a duplicate once that proves to live. */
+ *  was: the peer would not have dialled unless it had lost that. Only an earlier start of the node has to wait until
+ *  the link of the later one is over, and is told that it is a duplicate once that proves to live. */
 import type { Connection, Libp2p, Stream } from "@libp2p/interface";
 import { multiaddr, type Multiaddr } from "@multiformats/multiaddr";
 import { failure, type Failure } from "../../protocols/index.ts";
@@ -200,8 +200,8 @@ export class Pairs {
     }));
   }
 
-  /** The members without a link that are there and speak a version which this node does not, with the refusal in this node's
-   *  words. One that has not come for as long as silence may last is gone. */
+  /** The members without a link that are there and speak a version which this node does not, with the refusal in this
+   *  node's words. One that has not come for as long as silence may last is gone. */
   refusals(): ReadonlyMap<NodeId, Failure> {
     const { clock, limits } = this.#options;
     const sinceMs = clock.monotonicMs() - limits.silenceTimeoutMs;
@@ -531,8 +531,8 @@ export class Pairs {
     }
   }
 
-  /** Where a peer may be, each address with the id that must answer there. Each is the first to be tried in its turn: one
-   *  where nothing answers, not even a refusal, takes the time of those behind it. */
+  /** Where a peer may be, each address with the id that must answer there. Each is the first to be tried in its turn:
+   *  one where nothing answers, not even a refusal, takes the time of those behind it. */
   #addresses(pair: Pair): Multiaddr[] {
     const { log, limits } = this.#options;
     const { addresses, peer, node } = pair.member;

@@ -56,7 +56,8 @@ export class Places<Guest> {
     if (beside?.size === 0) this.#guests.delete(address);
   }
 
-  /** Those of the address that has most; of a known one only if somebody from a known one comes and there are no others. */
+  /** Those of the address that has most; of a known one only if somebody from a known one comes and there are no
+   *  others. */
   #crowded(comesKnown: boolean): ReadonlySet<Guest> {
     let most: ReadonlySet<Guest> = new Set();
     let mostKnown: ReadonlySet<Guest> = new Set();
@@ -70,8 +71,8 @@ export class Places<Guest> {
 
 const oldest = <Guest>(guests: ReadonlySet<Guest>): Guest | undefined => guests.values().next().value;
 
-/** Where somebody comes from, as far as that tells people apart: an IPv4 address, or the first half of an IPv6 address, of
- *  which everybody has as many as he likes. Undefined: the multiaddr begins with no IP address. */
+/** Where somebody comes from, as far as that tells people apart: an IPv4 address, or the first half of an IPv6 address,
+ *  of which everybody has as many as he likes. Undefined: the multiaddr begins with no IP address. */
 export function addressKey(multiaddr: string): string | undefined {
   const [, protocol, host = ""] = /^\/(ip4|ip6)\/([^/]+)/.exec(multiaddr) ?? [];
   if (protocol === undefined) return undefined;

@@ -49,8 +49,8 @@ export function listenAddress(host: string, port: number): string {
   return `/ip${family}/${address}/tcp/${port}`;
 }
 
-/** Looks around by mDNS. Not as libp2p's own peer discovery, which would keep every stranger that ever announced itself,
- *  and tell of each peer only once. */
+/** Looks around by mDNS. Not as libp2p's own peer discovery, which would keep every stranger that ever announced
+ *  itself, and tell of each peer only once. */
 const lookout =
   (found: (peer: string, addresses: readonly string[]) => void) =>
   (components: MulticastDNSComponents): Startable => {
@@ -59,8 +59,8 @@ const lookout =
     return { start: () => start(discovery), stop: () => stop(discovery) };
   };
 
-/** Noise hands its lengths, texts and tags on one by one, and the transport makes a system call of each, which without delay
- *  is a packet of each. Joined, a message alone costs a fifth less. */
+/** Noise hands its lengths, texts and tags on one by one, and the transport makes a system call of each, which without
+ *  delay is a packet of each. Joined, a message alone costs a fifth less. */
 const noiseInOnePiece: ReturnType<typeof noise> = (components) => {
   const encrypter = noise()(components);
   const inbound = encrypter.secureInbound.bind(encrypter);
@@ -77,8 +77,8 @@ export function inOnePiece<S extends Pick<MessageStream, "send">>(stream: S): S 
   return stream;
 }
 
-/** Yamux holds back a frame until it has arrived whole, whatever length it claims, and looks at its window only then. An
- *  honest one is never longer than that. */
+/** Yamux holds back a frame until it has arrived whole, whatever length it claims, and looks at its window only then.
+ *  An honest one is never longer than that. */
 const yamuxInBounds: ReturnType<typeof yamux> = () => {
   const factory = yamux({
     enableKeepAlive: false,
@@ -152,7 +152,8 @@ export function createSwarm(options: {
   });
 }
 
-/** Why something failed, as text. libp2p and the streams do not always reject with an error: also with events and lists. */
+/** Why something failed, as text. libp2p and the streams do not always reject with an error: also with events and
+ *  lists. */
 export function textOf(thrown: unknown): string {
   if (thrown instanceof AggregateError && thrown.errors.length > 0)
     return [...new Set(thrown.errors.map(textOf))].join("; ");
@@ -169,8 +170,8 @@ export function cut(connection: Connection, reason: string): void {
   try {
     connection.abort(error);
   } catch {
-    // Yamux wants to say goodbye on a connection that is already closed, and throws before the socket is let go. It tries
-    // that only once.
+    // Yamux wants to say goodbye on a connection that is already closed, and throws before the socket is let go. It
+    // tries that only once.
     connection.abort(error);
   }
 }

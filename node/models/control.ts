@@ -2,7 +2,8 @@
  *
  *      admin ─► gateway ─► this node's models, or inference.view / inference.order ══► another node's
  *
- *  An order is answered at once with the model as it is then: a load takes as long as its file is large, and who waits looks again. */
+ *  An order is answered at once with the model as it is then: a load takes as long as its file is large, and who waits
+ *  looks again. */
 import {
   assert,
   failure,

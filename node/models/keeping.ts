@@ -1,5 +1,5 @@
-/** Carries out this node's share of the plan: looks now and then, and when something has changed; pulls what it lacks; after a failure waits
- *  longer each time. */
+/** Carries out this node's share of the plan: looks now and then, and when something has changed; pulls what it lacks;
+ *  after a failure waits longer each time. */
 import { withoutSecrets, type StoredModel, type WantedModel } from "../../protocols/index.ts";
 import type { ModelStore } from "../../runtimes/store/port.ts";
 import type { WantedModels } from "../cluster/wanted.ts";

@@ -44,7 +44,8 @@ export function handleInference(control: InferenceControl, node: string): Handle
 /** Servers with models, as this node uses them. */
 export interface EndpointsPort {
   view(): Omit<EndpointsView, "node">;
-  /** For the whole cluster. Errors: BAD_REQUEST, NAME_TAKEN, LIMIT_REACHED, OVERLOADED. Rejects with DIRECTORY_UNAVAILABLE. */
+  /** For the whole cluster. Errors: BAD_REQUEST, NAME_TAKEN, LIMIT_REACHED, OVERLOADED. Rejects with
+   *  DIRECTORY_UNAVAILABLE. */
   set(endpoint: Endpoint, seen?: SetEndpoint | null): Promise<Result<Endpoint>>;
   /** Errors: NOT_FOUND, OVERLOADED. */
   remove(name: string): Promise<Result<Endpoint>>;

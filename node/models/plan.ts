@@ -1,5 +1,5 @@
-/** Which node keeps which wanted model: a pure function of the row and of what members advertise. Every node computes the same and does its
- *  own share, so nobody has to be asked.
+/** Which node keeps which wanted model: a pure function of the row and of what members advertise. Every node computes
+ *  the same and does its own share, so nobody has to be asked.
  *
  *      candidates: role ai, not draining, there, labels match
  *      those that have it first, then by rendezvous hashing of (model, node): the first `nodes` of them keep it

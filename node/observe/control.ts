@@ -284,7 +284,8 @@ const ofNodes = (said: readonly (readonly [Member, { readonly spans: readonly Tr
 /** As the mesh's schema types it: lists that it could change. */
 const plain = (page: ReturnType<Lines["read"]>) => ({ ...page, lines: [...page.lines] });
 
-/** The beginning of a node's id: enough to tell the nodes of a cluster apart in a position, where each has its place. */
+/** The beginning of a node's id: enough to tell the nodes of a cluster apart in a position, where each has its
+ *  place. */
 const shortOf = (node: NodeId): string => node.replaceAll(/[^0-9A-Za-z]/g, "").slice(0, 12);
 
 /** In a position: where a node begins that has no place of its own in it. */

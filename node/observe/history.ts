@@ -3,8 +3,8 @@
  *      meter ─► counters and observations of a step ─┐
  *      readings (processor, memory, disk) ───────────┴─► a figure each 15 s, for an hour ─► one each 2 min, for a day
  *
- *  Steps end at whole multiples of their length, so that those of several nodes lie beside each other. A step that nobody looked at, because the
- *  process stood still, has no figures. */
+ *  Steps end at whole multiples of their length, so that those of several nodes lie beside each other. A step that
+ *  nobody looked at, because the process stood still, has no figures. */
 import type { HistoryRange, HistorySeries, HistoryValues } from "../../protocols/index.ts";
 import type { Clock, Meter } from "../ports.ts";
 import { observeLimits } from "./limits.ts";
@@ -25,7 +25,8 @@ export interface HistoryOfNode {
   readonly values: HistoryValues;
 }
 
-/** Upper ends of the classes that observations are counted in: from 0.1 ms on, four to each doubling; a figure is off by a fifth at most. */
+/** Upper ends of the classes that observations are counted in: from 0.1 ms on, four to each doubling; a figure is off
+ *  by a fifth at most. */
 const classes = Array.from({ length: 84 }, (_, at) => 0.1 * 2 ** (at / 4));
 const classOf = (valueMs: number): number =>
   Math.min(classes.length - 1, Math.max(0, Math.ceil(Math.log2(Math.max(valueMs, 0.1) / 0.1) * 4)));

@@ -1,5 +1,5 @@
-/** What a node remembers of itself, so that an admin sees what happens without any other system: lines of its log, figures over a day, and steps of
- *  traces.
+/** What a node remembers of itself, so that an admin sees what happens without any other system: lines of its log,
+ *  figures over a day, and steps of traces.
  *
  *      log   ─► lines.ts    the newest lines, in memory ──────────┐
  *      meter ─► history.ts  figures of an hour and a day, by the  ├─► control.ts: an admin asks one node, which asks all of them
@@ -8,8 +8,9 @@
  *      V8    ─► profiles.ts where time was spent, when an admin asks ─┤
  *      spans ─► spans.ts    the newest steps of traces ───────────┘
  *
- *  `tracer.ts` is the Tracer port by OpenTelemetry; it is loaded only where something is traced. All of it is bounded, and gone when the process ends: what must stay is printed, scraped or exported. Nothing here has a message's text, because
- *  no log line and no metric has one. docs/decisions/0090-seeing-what-happens.md has the choice. */
+ *  `tracer.ts` is the Tracer port by OpenTelemetry; it is loaded only where something is traced. All of it is bounded,
+ *  and gone when the process ends: what must stay is printed, scraped or exported. Nothing here has a message's text,
+ *  because no log line and no metric has one. docs/decisions/0090-seeing-what-happens.md has the choice. */
 export { handleObserve } from "./operations.ts";
 export { handleProfiles } from "./profile-operations.ts";
 export { createObserveControl, type OwnMemory } from "./control.ts";

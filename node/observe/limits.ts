@@ -12,7 +12,8 @@ export const observeLimits = {
   pageCharsMax: 1024 * 1024,
   /** Spans of traces that a node keeps in memory; the oldest go. */
   spansMax: 10_000,
-  /** Spans of one trace that a node tells, and that an answer has of all nodes together; the earliest, and the answer says that there are more. */
+  /** Spans of one trace that a node tells, and that an answer has of all nodes together; the earliest, and the answer
+   *  says that there are more. */
   traceSpansMax: 1_000,
   /** Spans that wait to be sent to where traces are gathered; further ones are not sent. */
   exportSpansMax: 2_048,

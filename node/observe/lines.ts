@@ -13,8 +13,8 @@ import { observeLimits, type ObserveLimits } from "./limits.ts";
 /** A log whose lines are kept as well as printed. */
 export interface Lines {
   readonly log: Log;
-  /** Lines that fit, the oldest first: behind `after`, or without it the newest. `last` is the number of the newest line that was looked at: what
-   *  is behind it was not. */
+  /** Lines that fit, the oldest first: behind `after`, or without it the newest. `last` is the number of the newest
+   *  line that was looked at: what is behind it was not. */
   readonly read: (filter: LogFilter, page: { readonly after?: number; readonly limit: number }) => LinesPage;
 }
 
@@ -54,7 +54,8 @@ export function keepLines(
   };
   const keep = (level: LogLevel, event: string, facts: Facts = {}): void => {
     const atMs = Math.max(0, Math.floor(clock.nowMs()));
-    // Numbers that rise over the starts of a process without a place where they are kept: microseconds, at most one line in each.
+    // Numbers that rise over the starts of a process without a place where they are kept: microseconds, at most one
+    // line in each.
     last = Math.max(last + 1, atMs * 1_000);
     const plain = plainFacts(facts, limits);
     const line = { seq: last, atMs, level, event: event.slice(0, 200), facts: plain.facts };

@@ -98,7 +98,8 @@ export function heapTree(head: HeapNode, folder: string): ProfileTree {
   return flat(top, "bytes");
 }
 
-/** Rows, of which there are not more than allowed: what is smaller than a part of the whole is put together under its caller. */
+/** Rows, of which there are not more than allowed: what is smaller than a part of the whole is put together under its
+ *  caller. */
 function flat(top: Call, unit: ProfileTree["unit"]): ProfileTree {
   const order: Call[] = [];
   const left = [top];

@@ -1,10 +1,11 @@
-/** Profiles of nodes (docs/decisions/0103-profiles.md): any node's main thread is looked at for some seconds, and its admin reads the result at any other.
+/** Profiles of nodes (docs/decisions/0103-profiles.md): any node's main thread is looked at for some seconds, and its
+ *  admin reads the result at any other.
  *
  *      request ─► take ─► profile.take at the node ─► V8's profiler ─► profile-tree.ts: bounded, without paths ─► kept there
  *                 read ─► profile.read ◄──────────────────────────────────────────────────────────────────┘
  *
- *  One runs at a time on a node. It is a task of that node (node/tasks), with its progress, and is ended like any other. Results are in the memory of
- *  the node, the newest few. */
+ *  One runs at a time on a node. It is a task of that node (node/tasks), with its progress, and is ended like any
+ *  other. Results are in the memory of the node, the newest few. */
 import {
   failure,
   failureOf,
@@ -34,7 +35,8 @@ export interface Profiles {
   list(at: TaskPlace): readonly AdminTask[];
   /** Ends one early; what was seen so far is kept. Undefined: there is none. */
   cancel(own: string): Result<unknown> | undefined;
-  /** Begins one; without `node` here. Errors: NOT_FOUND, LIMIT_REACHED (one runs there); of the way to the node: UNREACHABLE, PEER_LOST. */
+  /** Begins one; without `node` here. Errors: NOT_FOUND, LIMIT_REACHED (one runs there); of the way to the node:
+   *  UNREACHABLE, PEER_LOST. */
   take(wish: TakeProfile, by: string): Promise<Result<{ readonly id: string }>>;
   /** Error: NOT_FOUND, also of one that is being taken. */
   read(id: string): Promise<Result<Profile>>;

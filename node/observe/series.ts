@@ -3,8 +3,8 @@ import type { HistorySeries } from "../../protocols/index.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
-/** Where a figure comes from: how much a counter grew in a second; the number of observations in a second, their mean, or what 99 of 100 stayed
- *  below; the newest value of a gauge, or of a figure that the node reads itself. */
+/** Where a figure comes from: how much a counter grew in a second; the number of observations in a second, their mean,
+ *  or what 99 of 100 stayed below; the newest value of a gauge, or of a figure that the node reads itself. */
 type Source =
   | {
       readonly take: "rate" | "observed" | "mean" | "p99";

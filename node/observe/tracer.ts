@@ -1,5 +1,5 @@
-/** The Tracer port by OpenTelemetry's SDK: it draws the ids, decides what is traced, and gives each span that has ended to the ring here and to an
- *  exporter, if there is one. */
+/** The Tracer port by OpenTelemetry's SDK: it draws the ids, decides what is traced, and gives each span that has ended
+ *  to the ring here and to an exporter, if there is one. */
 import {
   ROOT_CONTEXT,
   SpanKind,
@@ -33,8 +33,8 @@ export interface RunningTracer extends Tracer {
   stop(): Promise<void>;
 }
 
-/** Makes it. `ratio` of the requests that come without a trace of their own are traced; one that comes with a trace is traced when its sender says
- *  so. */
+/** Makes it. `ratio` of the requests that come without a trace of their own are traced; one that comes with a trace is
+ *  traced when its sender says so. */
 export function createTracer(ports: {
   readonly node: string;
   readonly name: string;

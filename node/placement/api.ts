@@ -1,6 +1,6 @@
-/** What admins can do to the cluster, whichever node they speak to. Nodes are named by name or id. `by`: who it is, for the
- *  audit. Errors beside those named: DIRECTORY_AWAY (before anything was changed), DIRECTORY_UNAVAILABLE (it may have been),
- *  NOT_FOUND (no such node). */
+/** What admins can do to the cluster, whichever node they speak to. Nodes are named by name or id. `by`: who it is, for
+ *  the audit. Errors beside those named: DIRECTORY_AWAY (before anything was changed), DIRECTORY_UNAVAILABLE (it may
+ *  have been), NOT_FOUND (no such node). */
 import type {
   TrustState,
   ActorId,
@@ -30,10 +30,11 @@ export interface ClusterControl {
   preview(wish: SupposedChange): Promise<Result<ClusterPlan>>;
   /** Whether rows can be changed, as far as this node knows. */
   directoryAnswers(): boolean;
-  /** Which nodes must come back for the directory to answer, or else why it does not, in words; undefined while it answers. */
+  /** Which nodes must come back for the directory to answer, or else why it does not, in words; undefined while it
+   *  answers. */
   awaited(): string | undefined;
-  /** Why an actor is away for good, where an operator can help: nodes that are up have all that it holds, and none of them the
-   *  role. `advice`: the change of roles that helps. */
+  /** Why an actor is away for good, where an operator can help: nodes that are up have all that it holds, and none of
+   *  them the role. `advice`: the change of roles that helps. */
   stranded(
     actor: ActorId,
   ): { readonly role: Role; readonly nodes: readonly string[]; readonly advice: Advice } | undefined;
@@ -47,16 +48,18 @@ export interface ClusterControl {
     },
     by?: string,
   ): Promise<Result<InvitationIssued>>;
-  /** Ends a node's membership: it is told, its connections are cut, and it is refused from then on. `node` is its whole name
-   *  or id. FORBIDDEN for the node that alone keeps the directory, for one that votes on it and cannot be spared, for the node that is asked, and unless `force` for one that
-   *  holds the last copy of a slot or owns one and is up. NO_CANDIDATE for the last manager, and unless `force` for the last
-   *  node of a role that has slots. */
+  /** Ends a node's membership: it is told, its connections are cut, and it is refused from then on. `node` is its whole
+   *  name or id. FORBIDDEN for the node that alone keeps the directory, for one that votes on it and cannot be spared,
+   *  for the node that is asked, and unless `force` for one that holds the last copy of a slot or owns one and is up.
+   *  NO_CANDIDATE for the last manager, and unless `force` for the last node of a role that has slots. */
   evict(node: string, force: boolean, by?: string): Promise<Result<Evicted>>;
   /** A draining node gives away everything it holds; ending it makes it take its share again. */
   setDraining(node: string, draining: boolean, by?: string): Promise<Result<{ readonly node: string }>>;
-  /** Notes in its row that a node has given away all. ALREADY_DONE: another has noted it, or it does not drain any more. */
+  /** Notes in its row that a node has given away all. ALREADY_DONE: another has noted it, or it does not drain any
+   *  more. */
   drainEnded(node: string): Promise<Result<{ readonly node: string }>>;
-  /** NO_CANDIDATE when a role would be left without a node that holds its slots. CHANGED_MEANWHILE when it has other roles than `seen`. */
+  /** NO_CANDIDATE when a role would be left without a node that holds its slots. CHANGED_MEANWHILE when it has other
+   *  roles than `seen`. */
   setRoles(
     node: string,
     roles: readonly Role[],

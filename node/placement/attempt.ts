@@ -11,9 +11,10 @@ export interface Attempt {
   readonly changes: () => void;
 }
 
-/** Runs a command. Never rejects. While the directory is away its refusal says whether that is safe: DIRECTORY_AWAY when this
- *  run has made no change, nor one that may have come about, DIRECTORY_UNAVAILABLE otherwise; DIRECTORY_REFUSES in place of the first where it
- *  answers and takes no change. Other commands of the same moment have no say in it. */
+/** Runs a command. Never rejects. While the directory is away its refusal says whether that is safe: DIRECTORY_AWAY
+ *  when this run has made no change, nor one that may have come about, DIRECTORY_UNAVAILABLE otherwise;
+ *  DIRECTORY_REFUSES in place of the first where it answers and takes no change. Other commands of the same moment have
+ *  no say in it. */
 export async function attempt<T>(
   directory: Directory,
   command: (at: Attempt) => Promise<Result<T>>,

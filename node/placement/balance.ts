@@ -1,8 +1,8 @@
 /** Moves for balance: owners within each role, copies among all, one hot actor at a time.
  *
  *  A node's fullness is what it has by its weight. A move goes from a fuller node to an emptier one and must leave the
- *  emptier one emptier than the fuller one was, by a margin: so the fullest of the two gets less full with each move, no
- *  sequence of moves comes back to where it began, and noise moves nothing. */
+ *  emptier one emptier than the fuller one was, by a margin: so the fullest of the two gets less full with each move,
+ *  no sequence of moves comes back to where it began, and noise moves nothing. */
 import type { SlotId } from "../../protocols/index.ts";
 import type { NodeId } from "../ports.ts";
 import { rankNodes, roleOf } from "../cluster/slot-table.ts";
@@ -103,7 +103,8 @@ function balanceRole(round: Round, owners: readonly Candidate[], before: number)
       );
       looks -= slots.length;
       if (looks < 0) return false;
-      // First moves that need no copying, then moves to where hashing would place the slot, then moves of the most load at once.
+      // First moves that need no copying, then moves to where hashing would place the slot, then moves of the most load
+      // at once.
       const key = ({ record }: Placed): number =>
         (record.inSync.includes(to.node) ? 0 : 2) + (rankNodes(record.slot, [from, to])[0] === to ? 0 : 1);
       slots.sort((one, other) => key(one) - key(other) || costOf(other.record.slot) - costOf(one.record.slot));

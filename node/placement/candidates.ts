@@ -27,7 +27,8 @@ export interface PlanInput {
   readonly awaited?: ReadonlySet<NodeId>;
   /** Members that are up and whose disk takes no writes: other members get their slots. */
   readonly refusing?: ReadonlySet<NodeId>;
-  /** Members whose disk is far slower than the others': they own nothing while others can, and are the last to get copies. */
+  /** Members whose disk is far slower than the others': they own nothing while others can, and are the last to get
+   *  copies. */
   readonly slow?: ReadonlySet<NodeId>;
   readonly slots: readonly SlotRecord[];
   /** The own slots of all shard-holders, also those that are not planned now. Absent: those among `slots`. */
@@ -64,8 +65,9 @@ interface Merits {
 export const zoneOf = ({ node, labels }: Candidate): string =>
   labels["zone"] === undefined ? `=${node}` : labels["zone"];
 
-/** Whether a member is there for copies of a role's slots. A backup node, which has the role `storage` alone, is there to hold what it
- *  cannot read: of what people write it has copies only while writes would wait without them, like a node that drains. */
+/** Whether a member is there for copies of a role's slots. A backup node, which has the role `storage` alone, is there
+ *  to hold what it cannot read: of what people write it has copies only while writes would wait without them, like a
+ *  node that drains. */
 const mayCopy = ({ roles }: Candidate, role: Role): boolean =>
   role === "storage" || roles.length !== 1 || roles[0] !== "storage";
 
@@ -104,8 +106,8 @@ export class Candidates {
     return this.#input.slow?.has(node) === true;
   }
 
-  /** Nodes that should own slots of a role: not those with a slow disk; not the one that keeps the directory once there are two others, of which
-   *  those that are away for a moment count. */
+  /** Nodes that should own slots of a role: not those with a slow disk; not the one that keeps the directory once there
+   *  are two others, of which those that are away for a moment count. */
   owners(role: Role): readonly Candidate[] {
     const known = this.#owners.get(role);
     if (known !== undefined) return known;
@@ -217,7 +219,8 @@ export class Candidates {
     return { owner, replicas: [...chosen, ...leaving] };
   }
 
-  /** The owner, and from each tier in turn the cheapest, in zones without a chosen one first; of equal ones the first. */
+  /** The owner, and from each tier in turn the cheapest, in zones without a chosen one first; of equal ones the
+   *  first. */
   #pick(
     owner: NodeId,
     tiers: readonly (readonly Candidate[])[],
@@ -289,7 +292,8 @@ export class Candidates {
     return lastingCopies(this.#input.policy.minInSync);
   }
 
-  /** Whether writes of a set of copies wait for a slow disk: its owner's, or another's where too few others are fast. */
+  /** Whether writes of a set of copies wait for a slow disk: its owner's, or another's where too few others are
+   *  fast. */
   waitsForSlow({ owner, replicas }: Want): boolean {
     const slow = replicas.filter((node) => this.isSlow(node));
     return this.isSlow(owner) || (slow.length > 0 && replicas.length - slow.length < this.#leastFast);
@@ -326,7 +330,8 @@ export class Candidates {
     return leavers;
   }
 
-  /** How far a node is from having a copy that counts; one in sync that may be given nothing is as far as one on its way. */
+  /** How far a node is from having a copy that counts; one in sync that may be given nothing is as far as one on its
+   *  way. */
   #distance(record: SlotRecord, node: NodeId): number {
     const far = distanceOf(record, node);
     return far === 0 && !this.isUsable(node) ? 1 : far;

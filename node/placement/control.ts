@@ -1,5 +1,6 @@
 /** What admins do to the cluster, from whichever node they speak to. Every command is a change of a directory row, by
- *  compare-and-set like everybody else's; then the controller, the owners and the nodes themselves do what follows from it.
+ *  compare-and-set like everybody else's; then the controller, the owners and the nodes themselves do what follows from
+ *  it.
  *
  *      names ─► attempt ─► members, eviction, moves, pins ─► directory rows ─► audit
  *      overview ◄─ slot table, membership, beats, survey

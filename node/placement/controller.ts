@@ -4,9 +4,9 @@
  *                             └─► soon  ──► plan ────────┴─► changes, a bounded number at a time ──► directory
  *      every round: load of all nodes ──► plan
  *
- *  It keeps nothing that matters: everything is in the directory, so any node can be the controller at any time, and two
- *  at once only race: the loser of a compare-and-set reads again and plans anew. While the directory cannot be watched it
- *  is quiet, since what it sees may be old.
+ *  It keeps nothing that matters: everything is in the directory, so any node can be the controller at any time, and
+ *  two at once only race: the loser of a compare-and-set reads again and plans anew. While the directory cannot be
+ *  watched it is quiet, since what it sees may be old.
  *
  *  A fresh controller moves nothing for `settleMs`: connections come up first. It only adds copies where there are too
  *  few. It does not wait with the failover of a node
@@ -105,8 +105,8 @@ export function createController(options: ControllerOptions): Controller {
   /** Epochs as last seen, and when a slot was given to a node that this one sees down. */
   const epochs = new Map<SlotId, number>();
   const disputed = new Map<SlotId, number>();
-  /** Slots whose row in the directory is malformed or missing. The table may never learn more of them, so they are not tried again
-   *  before the next round. */
+  /** Slots whose row in the directory is malformed or missing. The table may never learn more of them, so they are not
+   *  tried again before the next round. */
   const unread = new Set<SlotId>();
   let stopped = false;
 
@@ -118,7 +118,7 @@ export function createController(options: ControllerOptions): Controller {
     cancels.add(cancel);
   };
 
-  // --- observing ---------------------------------------------------------------------------------------------------------
+  // --- observing -----------------------------------------------------------------------------------------------------
 
   /** For so long an owner must be dead before this node fails its slots over; undefined: it never does. */
   const patienceMs = (): number | undefined => {
@@ -222,7 +222,7 @@ export function createController(options: ControllerOptions): Controller {
   const isDead = (member: NodeId): boolean =>
     !membership.isUp(member) && (seenUp.has(member) || clock.monotonicMs() - startedMs >= limits.settleMs);
 
-  // --- deciding ----------------------------------------------------------------------------------------------------------
+  // --- deciding ------------------------------------------------------------------------------------------------------
 
   const failOver = (): void => {
     failoversDue = false;
@@ -243,8 +243,8 @@ export function createController(options: ControllerOptions): Controller {
     enqueue(changes);
   };
 
-  /** Before this controller has seen which nodes are up: a slot with too few copies, all of them up, gets more. Otherwise the
-   *  death of one node could take entries of a cluster's first seconds with it. */
+  /** Before this controller has seen which nodes are up: a slot with too few copies, all of them up, gets more.
+   *  Otherwise the death of one node could take entries of a cluster's first seconds with it. */
   function growOnly(): void {
     const short = ({ want, inSync }: SlotRecord): boolean =>
       want === undefined && inSync.length < policy.current().replicas && inSync.every((one) => membership.isUp(one));
@@ -290,7 +290,7 @@ export function createController(options: ControllerOptions): Controller {
     planSoon();
   }
 
-  // --- acting ------------------------------------------------------------------------------------------------------------
+  // --- acting --------------------------------------------------------------------------------------------------------
 
   const enqueue = (changes: readonly Change[]): void => {
     const jobs: Record<Change["type"], Job[]> = { failover: [], want: [], pin: [] };
@@ -379,15 +379,15 @@ export function createController(options: ControllerOptions): Controller {
     const row = await readSlot(directory, ownSlot(actor));
     if (row === undefined) return;
     table.learn(row);
-    // An owner that split the actor off has the new slot, or has given it to `to`. A slot of another owner is not moved on this
-    // owner's word.
+    // An owner that split the actor off has the new slot, or has given it to `to`. A slot of another owner is not moved
+    // on this owner's word.
     if (row.record.owner !== owner || row.record.splitFrom !== slot) return;
     const want = { owner: to, replicas: [to, ...row.record.inSync.filter((one) => one !== to)] };
     const moved = await changeSlot(directory, { ...row.record, want }, row.revision);
     if (moved.row !== undefined) table.learn(moved.row);
   };
 
-  // --- the round ---------------------------------------------------------------------------------------------------------
+  // --- the round -----------------------------------------------------------------------------------------------------
 
   const askLoad = async (): Promise<void> => {
     const asked = membership.members().members.flatMap((member) => (membership.isUp(member.node) ? [member.node] : []));

@@ -2,10 +2,10 @@
  *
  *      needed? held back? ──► draining, leaving ──► votes no more ──► (force: last copies given up) ──► held back? ──► invitations spent ──► gone
  *
- *  The member drains from before the last look: an owner creates a slot under its own row as it read it, so none is created
- *  between that look and the end. It is `leaving`, so that it does not become the last to hold a slot in this time either. Its
- *  row goes last: what broke off can be asked for again. While it votes on the directory it is waited for, whether it is up or not: two voters
- *  that went at once could leave the others without a majority. */
+ *  The member drains from before the last look: an owner creates a slot under its own row as it read it, so none is
+ *  created between that look and the end. It is `leaving`, so that it does not become the last to hold a slot in this
+ *  time either. Its row goes last: what broke off can be asked for again. While it votes on the directory it is waited
+ *  for, whether it is up or not: two voters that went at once could leave the others without a majority. */
 import {
   failure,
   ok,
@@ -40,8 +40,8 @@ export interface EvictionPorts {
   readonly clock: Clock;
 }
 
-/** Evicts a member: one whose slots do not hold it back, or with `force` any, whose last copies are given up. Errors: see
- *  `ClusterControl.evict`. */
+/** Evicts a member: one whose slots do not hold it back, or with `force` any, whose last copies are given up. Errors:
+ *  see `ClusterControl.evict`. */
 export async function evict(
   { directory }: Attempt,
   ports: EvictionPorts,
@@ -113,8 +113,8 @@ function needed(ports: EvictionPorts, { node, roles }: MemberRecord, force: bool
   return role && failure("NO_CANDIDATE", { role, reason: "it is the last node of a role that has slots" });
 }
 
-/** Why a member may not go because of these slots: it has the last copy of some, or owns some and is up, so that clients of those
- *  would wait for a failover that a drain spares them. */
+/** Why a member may not go because of these slots: it has the last copy of some, or owns some and is up, so that
+ *  clients of those would wait for a failover that a drain spares them. */
 function heldBack(
   { membership, limits, names }: EvictionPorts,
   node: NodeId,

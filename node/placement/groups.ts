@@ -1,9 +1,9 @@
 /** Which groups of shard-holders there should be. Pure.
  *
- *  There are as many open holders as nodes that may own some, in as few groups of `groupHoldersMax` at the most as that takes, as even as
- *  possible. A group's width never changes: a stripe's descriptor names holders by their numbers. So where another width is wanted a
- *  closed group of that width opens again, else one is made, and what is not wanted takes no new stripes. A group that has been closed for
- *  long and of whose holders none has anything is removed. */
+ *  There are as many open holders as nodes that may own some, in as few groups of `groupHoldersMax` at the most as that
+ *  takes, as even as possible. A group's width never changes: a stripe's descriptor names holders by their numbers. So
+ *  where another width is wanted a closed group of that width opens again, else one is made, and what is not wanted
+ *  takes no new stripes. A group that has been closed for long and of whose holders none has anything is removed. */
 import { wireLimits, type HolderGroup } from "../../protocols/index.ts";
 import type { Candidate } from "./candidates.ts";
 import type { PlacementLimits } from "./limits.ts";
@@ -18,7 +18,8 @@ export function widthsFor(nodes: number): readonly number[] {
   return Array.from({ length: groups }, (_, index) => Math.ceil((nodes - index) / groups));
 }
 
-/** The rows to write, in this order: what opens comes before what closes. None: it is as it should be, or there is no room for one more. */
+/** The rows to write, in this order: what opens comes before what closes. None: it is as it should be, or there is no
+ *  room for one more. */
 export function planGroups(
   nodes: number,
   groups: readonly HolderGroup[],
@@ -49,16 +50,16 @@ export function planGroups(
   return groups.length + made > groupsMax ? [] : [...opening, ...closing];
 }
 
-/** Which closed groups may be removed once their holders say that they have nothing: those that were closed so long ago that nothing comes late
- *  any more. */
+/** Which closed groups may be removed once their holders say that they have nothing: those that were closed so long ago
+ *  that nothing comes late any more. */
 export const removableGroups = (
   groups: readonly HolderGroup[],
   nowMs: number,
   groupRemovedMs: number,
 ): readonly HolderGroup[] => groups.filter(({ open, closedAtMs = 0 }) => !open && nowMs - closedAtMs >= groupRemovedMs);
 
-/** For so long the same change must be wanted before it is made, so that nodes that come and go make none: the first group soon, a wider
- *  one when the nodes that come together have come, a narrower one late. */
+/** For so long the same change must be wanted before it is made, so that nodes that come and go make none: the first
+ *  group soon, a wider one when the nodes that come together have come, a narrower one late. */
 export function patienceMs(
   nodes: number,
   groups: readonly HolderGroup[],

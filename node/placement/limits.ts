@@ -55,7 +55,8 @@ export const placementLimits = {
    *
    *  A restart with a large data folder takes less. */
   replaceAfterMs: 60_000,
-  /** A node that is down for longer is home to no shard-holder any more: they get another home, with their bytes made anew there.
+  /** A node that is down for longer is home to no shard-holder any more: they get another home, with their bytes made
+   *  anew there.
    *
    *  A machine that is repaired or restarted takes less, and has its bytes. */
   homeAfterMs: 15 * 60_000,
@@ -87,7 +88,8 @@ export const placementLimits = {
   groupLookMs: 3_600_000,
   /** A node that comes later than this after the cluster began to keep shards is on probation first. */
   trustFoundingMs: 24 * 3_600_000,
-  /** Nodes that must be trusted before one that comes is on probation: with fewer there is nobody to compare it with. */
+  /** Nodes that must be trusted before one that comes is on probation: with fewer there is nobody to compare it
+   *  with. */
   trustFoundersMin: 3,
   /** How long a probation takes at the least. */
   probationMs: 24 * 3_600_000,

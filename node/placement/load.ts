@@ -1,4 +1,5 @@
-/** How busy slots and actors are, and whose disk takes nothing: every node knows its own, the controller asks all of them. */
+/** How busy slots and actors are, and whose disk takes nothing: every node knows its own, the controller asks all of
+ *  them. */
 import { actorOf, failureOf, isRoleSlot, ok, refused, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { LoadReport } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
@@ -17,9 +18,9 @@ export interface LoadFigures {
 /** How long one measurement is good for. */
 const sampleMs = 1_000;
 
-/** Answers the questions of the controller and of admins' commands. To be called once on each node. `figures` is for the
- *  beats: `Kernel.load` counts since it was last called, so only this may call it. Reports may be asked for at any rate: they are
- *  of the last measurement. */
+/** Answers the questions of the controller and of admins' commands. To be called once on each node. `figures` is for
+ *  the beats: `Kernel.load` counts since it was last called, so only this may call it. Reports may be asked for at any
+ *  rate: they are of the last measurement. */
 export function servePlacement(ports: {
   readonly exchange: Exchange;
   readonly kernel: Pick<Kernel, "load" | "split">;
@@ -91,8 +92,8 @@ export function servePlacement(ports: {
   };
 }
 
-/** The part of a report about slots that its node owns, and about actors in them. Other rows are left out: they could lead to
- *  moves of slots that are placed well. */
+/** The part of a report about slots that its node owns, and about actors in them. Other rows are left out: they could
+ *  lead to moves of slots that are placed well. */
 export function ofOwnSlots(node: NodeId, report: LoadReport, table: Pick<SlotTable, "get">): LoadReport {
   const owns = (slot: SlotId): boolean => table.get(slot)?.record.owner === node;
   const livesIn = (actor: ActorId, slot: SlotId): boolean =>
@@ -108,8 +109,8 @@ export function ofOwnSlots(node: NodeId, report: LoadReport, table: Pick<SlotTab
 export class LoadBook {
   readonly #reports = new Map<NodeId, LoadReport>();
 
-  /** Takes a node's report of the slots that it owns now. A slot that moves on keeps its figures until the node is asked
-   *  again: its new owner has not been asked yet, and the slot is not idle. */
+  /** Takes a node's report of the slots that it owns now. A slot that moves on keeps its figures until the node is
+   *  asked again: its new owner has not been asked yet, and the slot is not idle. */
   take(node: NodeId, report: LoadReport, table: Pick<SlotTable, "get">): void {
     this.#reports.set(node, ofOwnSlots(node, report, table));
   }

@@ -21,7 +21,8 @@ export interface Members {
   hasOther(role: Role, member: NodeId): boolean;
   /** Whether slots of a role would be left without a node if this one went. */
   isLast(role: Role, member: NodeId): boolean;
-  /** A draining member gives away its slots; when the drain is called off (`drain` is undefined), the member is not `leaving` either. */
+  /** A draining member gives away its slots; when the drain is called off (`drain` is undefined), the member is not
+   *  `leaving` either. */
   setDraining(
     at: Attempt,
     member: MemberRecord,
@@ -29,7 +30,8 @@ export interface Members {
   ): Promise<Result<{ readonly node: string }>>;
   /** Notes that a drain has come to its end. ALREADY_DONE: somebody has, or it does not drain any more. */
   drainEnded(at: Attempt, member: NodeId, endedAtMs: number): Promise<Result<{ readonly node: string }>>;
-  /** Errors: NO_CANDIDATE, a role would be left without a node; FORBIDDEN, the node with the directory stays a manager. */
+  /** Errors: NO_CANDIDATE, a role would be left without a node; FORBIDDEN, the node with the directory stays a
+   *  manager. */
   setRoles(
     at: Attempt,
     member: MemberRecord,
@@ -38,8 +40,8 @@ export interface Members {
   ): Promise<Result<{ readonly node: string }>>;
 }
 
-/** A member's row as it is now, with its record. Errors: NOT_FOUND; DATA_DAMAGED, in an etcd that others write to as well the
- *  row says nothing any more. */
+/** A member's row as it is now, with its record. Errors: NOT_FOUND; DATA_DAMAGED, in an etcd that others write to as
+ *  well the row says nothing any more. */
 export async function readMember(
   directory: Directory,
   member: NodeId,

@@ -1,6 +1,7 @@
 /** Where an operator puts a slot. It is remembered in the slot's record (`held`), and the plan leaves the slot there.
  *
- *  A move waits until the slot table says that it happened. The table says so on every node, so no other node is asked. */
+ *  A move waits until the slot table says that it happened. The table says so on every node, so no other node is
+ *  asked. */
 import {
   failure,
   ok,
@@ -57,12 +58,13 @@ export function hold(
   });
 }
 
-/** The slot is placed like any other again. The value is its record as it was. Errors: NOT_FOUND, ALREADY_DONE, OVERLOADED. */
+/** The slot is placed like any other again. The value is its record as it was. Errors: NOT_FOUND, ALREADY_DONE,
+ *  OVERLOADED. */
 export const letGo = (at: Attempt, ports: MovePorts, slot: SlotId): Promise<Result<SlotRecord>> =>
   change(at, ports, slot, ({ held, ...record }) => (held === undefined ? failure("ALREADY_DONE", { slot }) : record));
 
-/** Changes a slot's record as `next` says of the newest one: the same record means that there is nothing to write. The value is
- *  the record as it was. */
+/** Changes a slot's record as `next` says of the newest one: the same record means that there is nothing to write. The
+ *  value is the record as it was. */
 async function change(
   { directory }: Attempt,
   { table, limits }: MovePorts,

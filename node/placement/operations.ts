@@ -26,7 +26,8 @@ interface Parts {
 
 type Handlers = HandlersOf<typeof clusterOperations>;
 
-/** The handlers. What changes nodes and the directory is in the cluster's own audit: the control writes it, and tells admins. */
+/** The handlers. What changes nodes and the directory is in the cluster's own audit: the control writes it, and tells
+ *  admins. */
 export const handleCluster = (control: ClusterControl, at: Parts): Handlers => ({
   "cluster.summary": () => control.summary(),
   "cluster.plan": (change) => control.preview(change),

@@ -6,8 +6,8 @@ import type { Clock, NodeId } from "../ports.ts";
 import type { Attempt } from "./attempt.ts";
 import type { PlacementLimits } from "./limits.ts";
 
-/** Asks the owner of `base` to give an actor a slot of its own, at `to` if that node has a copy. Looks the owner up again while
- *  it changes. Errors: NOT_FOUND, ASK_TIMEOUT, what the owner refuses for good. */
+/** Asks the owner of `base` to give an actor a slot of its own, at `to` if that node has a copy. Looks the owner up
+ *  again while it changes. Errors: NOT_FOUND, ASK_TIMEOUT, what the owner refuses for good. */
 export async function pin(
   { directory, changes }: Attempt,
   ports: {

@@ -1,7 +1,9 @@
-/** What would follow if nodes came or went, or had other weights or roles, or slots had other numbers of copies. Pure: the planner itself is asked, until
- *  it has nothing more to change, once for the cluster as it is and once for the cluster as it would be; the difference is the answer.
+/** What would follow if nodes came or went, or had other weights or roles, or slots had other numbers of copies. Pure:
+ *  the planner itself is asked, until it has nothing more to change, once for the cluster as it is and once for the
+ *  cluster as it would be; the difference is the answer.
  *
- *  What is on its way counts as there. Actors that are hot now move or not by how they are then, so they are left out. */
+ *  What is on its way counts as there. Actors that are hot now move or not by how they are then, so they are left
+ *  out. */
 import {
   ok,
   failure,
@@ -36,7 +38,8 @@ export interface PreviewInput extends Omit<PlanInput, "members" | "balance" | "h
   readonly moving: number;
 }
 
-/** The cluster once everything that the planner wants has come about. Bounded: each round moves a slot at least, and there are not so many rounds. */
+/** The cluster once everything that the planner wants has come about. Bounded: each round moves a slot at least, and
+ *  there are not so many rounds. */
 export function settled(input: PreviewInput): readonly SlotRecord[] {
   const { limits, load } = input;
   // Nothing is gained by small steps where nothing is copied.
@@ -109,8 +112,8 @@ function supposed(
 /** What a node is called that is only supposed. */
 const newName = (index: number): string => `new ${index + 1}`;
 
-/** What would follow. `find` gives the member with a name or an id. Errors: NOT_FOUND, BAD_REQUEST (a name that several begin with; nothing is supposed;
- *  more copies in sync than copies). */
+/** What would follow. `find` gives the member with a name or an id. Errors: NOT_FOUND, BAD_REQUEST (a name that several
+ *  begin with; nothing is supposed; more copies in sync than copies). */
 export function preview(
   input: PreviewInput,
   wish: SupposedChange,

@@ -1,11 +1,14 @@
-/** Keeps the owners of one group's shard-holders apart: on distinct nodes first, then in distinct zones, then by weight. Pure.
+/** Keeps the owners of one group's shard-holders apart: on distinct nodes first, then in distinct zones, then by
+ *  weight. Pure.
  *
- *  A holder has a home: the node that should own it, and so has its bytes or gets them. It is in the slot's record, because a node that stops or
- *  dies gives its slots away in a moment, and its bytes are still there when it comes back. So a holder returns to a home that is
- *  expected back, and has another only when that one is gone, or when it stands too close to others.
+ *  A holder has a home: the node that should own it, and so has its bytes or gets them. It is in the slot's record,
+ *  because a node that stops or dies gives its slots away in a moment, and its bytes are still there when it comes
+ *  back. So a holder returns to a home that is expected back, and has another only when that one is gone, or when it
+ *  stands too close to others.
  *
- *  Every move makes the group's squares of holders by node smaller, or leaves them and makes those by zone smaller, or leaves
- *  both and makes those of all holders by weight smaller. So moves come to an end, and a plan that was carried out is followed by an empty one. */
+ *  Every move makes the group's squares of holders by node smaller, or leaves them and makes those by zone smaller, or
+ *  leaves both and makes those of all holders by weight smaller. So moves come to an end, and a plan that was carried
+ *  out is followed by an empty one. */
 import { holderAt, type SlotId } from "../../protocols/index.ts";
 import type { NodeId, SlotRecord } from "../ports.ts";
 import { rankNodes } from "../cluster/slot-table.ts";
@@ -56,7 +59,8 @@ export class Spread {
       const { held, want, owner } = record;
       const isHeld = held !== undefined && candidates.mayOwn(held, role);
       const home = isHeld ? held : (record.home ?? want?.owner ?? owner);
-      // Without an owner that is up it goes nowhere before its failover; a home that is away for a moment is waited for.
+      // Without an owner that is up it goes nowhere before its failover; a home that is away for a moment is waited
+      // for.
       const waits = !candidates.isUp(owner) || candidates.isAwaited(home, role);
       if (!waits && !candidates.mayOwn(home, role)) homeless.push(record);
       else this.#settle({ record, home, stays: isHeld || waits });
@@ -92,7 +96,7 @@ export class Spread {
     return undefined;
   }
 
-  // --- homes -------------------------------------------------------------------------------------------------------------
+  // --- homes ---------------------------------------------------------------------------------------------------------
 
   #settle(holder: Holder): void {
     this.#holders.set(holder.record.slot, holder);
@@ -170,8 +174,8 @@ export class Spread {
     return this.#ranked(record, this.#nodes)[0];
   }
 
-  /** The nodes in the order in which they should get it: those with the fewest of its group, in the emptiest zone, emptiest by weight, with a
-   *  copy of the inventory. */
+  /** The nodes in the order in which they should get it: those with the fewest of its group, in the emptiest zone,
+   *  emptiest by weight, with a copy of the inventory. */
   #ranked(record: SlotRecord, nodes: readonly Candidate[]): readonly Candidate[] {
     const group = groupOf(record.slot) ?? "";
     const facts = (one: Candidate): readonly number[] => [
@@ -205,7 +209,8 @@ export class OwnerCounts {
   }
 }
 
-/** Of nodes that could take a slot over, those that own the fewest holders of its group; all where it is no holder's. */
+/** Of nodes that could take a slot over, those that own the fewest holders of its group; all where it is no
+ *  holder's. */
 export function fewestOfGroup(slot: SlotId, nodes: readonly Candidate[], owners: OwnerCounts): readonly Candidate[] {
   const group = groupOf(slot);
   if (group === undefined) return nodes;

@@ -4,8 +4,8 @@
  *                                               ▲                                                          │
  *                                               └──(it answers well again)── suspect ◄──(it does not)──────┘
  *
- *  What one node says of another is its word alone: so many count that one that lies can neither make a node trusted nor suspect, unless
- *  there are no others. */
+ *  What one node says of another is its word alone: so many count that one that lies can neither make a node trusted
+ *  nor suspect, unless there are no others. */
 import type { TrustState } from "../../protocols/index.ts";
 import type { TrustRow } from "../cluster/records.ts";
 import type { NodeId } from "../ports.ts";

@@ -1,4 +1,5 @@
-/** Writes down which nodes may be trusted with shards: asks all of them what their audits have shown, and decides (`trust.ts`). */
+/** Writes down which nodes may be trusted with shards: asks all of them what their audits have shown, and decides
+ *  (`trust.ts`). */
 import { failureOf } from "../../protocols/index.ts";
 import { asTrust, trustKey, type TrustRow } from "../cluster/records.ts";
 import type { Trust } from "../cluster/trust.ts";

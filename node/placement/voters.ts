@@ -25,7 +25,8 @@ export async function setWanted(
   return refused(failure("OVERLOADED", { row: votersKey }));
 }
 
-/** Which nodes must come back for the directory to answer, in words; undefined where enough are up, and where no node keeps it. */
+/** Which nodes must come back for the directory to answer, in words; undefined where enough are up, and where no node
+ *  keeps it. */
 export function awaitedKeepers(
   directory: ClusterSummary["directory"],
   at: { readonly isUp: (node: NodeId) => boolean; readonly nameOf: (node: NodeId) => string },

@@ -1,4 +1,5 @@
-/** An admin vouches for a node that keeps shards: its probation ends now. Audits go on, and what they find counts as for every other. */
+/** An admin vouches for a node that keeps shards: its probation ends now. Audits go on, and what they find counts as
+ *  for every other. */
 import { failure, ok, refused, type Result, type TrustState } from "../../protocols/index.ts";
 import { asTrust, trustKey, type TrustRow } from "../cluster/records.ts";
 import type { MemberRecord } from "../ports.ts";

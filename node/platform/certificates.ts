@@ -19,7 +19,8 @@ type Read =
   | { readonly ok: true; readonly value: Certificates }
   | { readonly ok: false; readonly field: Field; readonly file: string; readonly reason: string };
 
-/** Reads a certificate, its key, and the authorities of clients, and looks whether they can be used together. Never says what is in the key. */
+/** Reads a certificate, its key, and the authorities of clients, and looks whether they can be used together. Never
+ *  says what is in the key. */
 export async function readCertificates(files: {
   readonly cert: string;
   readonly key: string;

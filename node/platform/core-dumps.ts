@@ -1,5 +1,6 @@
-/** Core dumps: when a process dies of a signal, the system may write all of its memory to the disk, with the keys and texts in it. `bin/plexus`
- *  forbids that for what it starts; a node that was started in another way says that it may happen. */
+/** Core dumps: when a process dies of a signal, the system may write all of its memory to the disk, with the keys and
+ *  texts in it. `bin/plexus` forbids that for what it starts; a node that was started in another way says that it may
+ *  happen. */
 import { readFileSync } from "node:fs";
 
 /** Whether the limits of this process allow a core dump. Where the system tells nothing, nothing is said. */

@@ -51,8 +51,8 @@ export function readDescriptorLimit(limitsFile = "/proc/self/limits"): number {
   return Number.isInteger(limit) ? Math.min(limit, processLimits.descriptorsCounted) : processLimits.descriptorsCounted;
 }
 
-/** Memory that the process has in use, as the system counts it. Asking takes a descriptor, so the system may refuse: then it is
- *  what was seen last. */
+/** Memory that the process has in use, as the system counts it. Asking takes a descriptor, so the system may refuse:
+ *  then it is what was seen last. */
 export function createMemoryReading(read: () => number = () => process.memoryUsage.rss()): () => number {
   let last = 0;
   return () => {

@@ -58,7 +58,8 @@ export function diskOf(folder: string): { readonly diskBytes: number; readonly d
   }
 }
 
-/** How many bytes the files of a folder have, and of those in it; of no more than so many files. What goes while it is counted counts for nothing. */
+/** How many bytes the files of a folder have, and of those in it; of no more than so many files. What goes while it is
+ *  counted counts for nothing. */
 export async function bytesIn(folder: string, filesMax: number): Promise<number> {
   let [bytes, files] = [0, 0];
   const folders = [folder];
@@ -76,8 +77,8 @@ export async function bytesIn(folder: string, filesMax: number): Promise<number>
   return bytes;
 }
 
-/** Whole bytes that may be written on a disk. Twice what the journal keeps is left: it goes on when nothing more fits here. Undefined: the disk does
- *  not say how large it is. */
+/** Whole bytes that may be written on a disk. Twice what the journal keeps is left: it goes on when nothing more fits
+ *  here. Undefined: the disk does not say how large it is. */
 export function freeBytesOn(disk: {
   readonly bavail: number;
   readonly blocks: number;

@@ -34,8 +34,8 @@ export function createClock(): Clock {
   };
 }
 
-/** Random bytes that are drawn from the system at once. Asking for a few takes as long as asking for many: three ids a request were a tenth of
- *  what a request costs. */
+/** Random bytes that are drawn from the system at once. Asking for a few takes as long as asking for many: three ids a
+ *  request were a tenth of what a request costs. */
 const drawnBytes = 4_096;
 
 /** The machine's randomness. `bytes` is fit for secrets, `number` is not. */
@@ -59,7 +59,8 @@ export function createRandom(): Random {
   };
 }
 
-/** The share of a time in which the event loop had work, from 0 to 1, and cores' worth of time that the process took. */
+/** The share of a time in which the event loop had work, from 0 to 1, and cores' worth of time that the process
+ *  took. */
 export interface ProcessorUse {
   readonly busyShare: number;
   readonly cores: number;
@@ -68,7 +69,8 @@ export interface ProcessorUse {
 export interface Metrics {
   readonly meter: Meter;
   text(): Promise<{ readonly contentType: string; readonly body: string }>;
-  /** What these counters came to since the start, with all their labels together; one that nothing was counted of yet is 0. */
+  /** What these counters came to since the start, with all their labels together; one that nothing was counted of yet
+   *  is 0. */
   totals(names: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** 99th percentile of the event loop's delay since the last call. */
   lagMs(): number;

@@ -1,6 +1,6 @@
-/** Looks at LevelDB's files without LevelDB: it compares them with the checksums that LevelDB wrote beside them, which LevelDB
- *  itself does not do here, or keeps to itself (`level-store.ts` says why), and tells what LevelDB would drop or delete
- *  without a word. Nothing here writes. */
+/** Looks at LevelDB's files without LevelDB: it compares them with the checksums that LevelDB wrote beside them, which
+ *  LevelDB itself does not do here, or keeps to itself (`level-store.ts` says why), and tells what LevelDB would drop
+ *  or delete without a word. Nothing here writes. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
@@ -20,8 +20,8 @@ import {
   type Manifest,
 } from "./level-format.ts";
 
-/** What is wrong with a file: it is not there, the system refuses to read it, with this code, or a part of it is not what was
- *  written. */
+/** What is wrong with a file: it is not there, the system refuses to read it, with this code, or a part of it is not
+ *  what was written. */
 export type FileDamage =
   | { readonly file: string; readonly missing: true }
   | { readonly file: string; readonly unreadable: string }
@@ -30,24 +30,24 @@ export type FileDamage =
 export interface PartDamage {
   readonly offset: number;
   readonly length: number;
-  /** Its rows have keys behind `after`, if there is any row before, and up to `through`. Absent: the part is of a log, or of
-   *  a table and says where its other parts are; LevelDB believes it, and asking for as much memory as it says may end the
-   *  process. */
+  /** Its rows have keys behind `after`, if there is any row before, and up to `through`. Absent: the part is of a log,
+   *  or of a table and says where its other parts are; LevelDB believes it, and asking for as much memory as it says
+   *  may end the process. */
   readonly rows?: { readonly after?: string; readonly through: string };
 }
 
 /** What the system says of files that are whole. */
 const denied: ReadonlySet<string> = new Set(["EACCES", "EPERM", "EMFILE", "ENFILE"]);
 
-/** The code with which the system says that a file is not what it was; undefined when a file is gone. What says nothing of
- *  the file is thrown. */
+/** The code with which the system says that a file is not what it was; undefined when a file is gone. What says nothing
+ *  of the file is thrown. */
 export function damageIn(thrown: unknown): string | undefined {
   const { code } = thrown as NodeJS.ErrnoException;
   if (code === undefined || denied.has(code)) throw thrown;
   return code === "ENOENT" ? undefined : code;
 }
 
-// --- which files there are ---------------------------------------------------------------------------------------------
+// --- which files there are -------------------------------------------------------------------------------------------
 
 /** The files of a Level store, and which of them hold what the store holds. */
 export interface LevelFiles {
@@ -90,8 +90,8 @@ export async function listLevelFiles(folder: string): Promise<LevelFiles> {
   };
 }
 
-/** Those that count: a table that was being written when the process ended, say, is of no use to anybody and removed at the
- *  next start. Where no manifest can be read, all count. */
+/** Those that count: a table that was being written when the process ended, say, is of no use to anybody and removed at
+ *  the next start. Where no manifest can be read, all count. */
 export function whatCounts({ tables, logs, manifest }: Omit<LevelFiles, "manifests" | "current">): {
   readonly tables: readonly number[];
   readonly logs: readonly number[];
@@ -109,10 +109,10 @@ export function whatCounts({ tables, logs, manifest }: Omit<LevelFiles, "manifes
   };
 }
 
-// --- what is wrong with them -------------------------------------------------------------------------------------------
+// --- what is wrong with them -----------------------------------------------------------------------------------------
 
-/** All that is wrong with the files of a Level store. What a power loss may leave at the end of a log is not: nobody was told
- *  that it is durable. Errors: the system's, when this user or process may not read. */
+/** All that is wrong with the files of a Level store. What a power loss may leave at the end of a log is not: nobody
+ *  was told that it is durable. Errors: the system's, when this user or process may not read. */
 export async function findFileDamage(folder: string): Promise<readonly FileDamage[]> {
   const files = await listLevelFiles(folder);
   const { tables, logs, missing } = whatCounts(files);
@@ -174,7 +174,7 @@ function* damagedBlocks(bytes: Buffer): Iterable<PartDamage> {
 
 const damagedRecords = (bytes: Buffer): Iterable<PartDamage> => damagedParts(partsOf(bytes));
 
-// --- what opening it would lose ----------------------------------------------------------------------------------------
+// --- what opening it would lose --------------------------------------------------------------------------------------
 
 /** What is known of a store before LevelDB opens it. */
 export interface Survey {
@@ -193,8 +193,8 @@ export interface Loss {
   readonly leavesRest: boolean;
 }
 
-/** Looks at what LevelDB believes without a word: where CURRENT is missing it begins anew and deletes all tables, a log that is
- *  missing was never there, and a batch that is damaged is skipped. Errors: the system's. */
+/** Looks at what LevelDB believes without a word: where CURRENT is missing it begins anew and deletes all tables, a log
+ *  that is missing was never there, and a batch that is damaged is skipped. Errors: the system's. */
 export async function surveyLevel(folder: string): Promise<Survey> {
   const files = await listLevelFiles(folder);
   const { current, manifest } = files;

@@ -7,12 +7,12 @@
  *      MANIFEST-NNNNNN  which tables and which log count; named by CURRENT. It and the logs are made of
  *        checksum u32 · length u16 · type u8 · part of a record        none of them across a multiple of 32 KiB
  *
- *  A handle is two varints, offset and length. Index: for each data block a key that is not before its last, and its handle.
- *  Each operation has a sequence number, one more than the one before it. The key of a row in a table ends with
+ *  A handle is two varints, offset and length. Index: for each data block a key that is not before its last, and its
+ *  handle. Each operation has a sequence number, one more than the one before it. The key of a row in a table ends with
  *  sequence << 8 | type, type 1 for a value and 0 for a deletion: of several rows with one key the highest counts.
  *
- *  Source: doc/table_format.md, doc/log_format.md, db/dbformat.h, db/write_batch.cc and db/version_edit.cc of LevelDB 1.20;
- *  format_description.txt of snappy. */
+ *  Source: doc/table_format.md, doc/log_format.md, db/dbformat.h, db/write_batch.cc and db/version_edit.cc of LevelDB
+ *  1.20; format_description.txt of snappy. */
 
 /** A part of a file. */
 export interface Handle {
@@ -28,7 +28,7 @@ export interface LevelRow {
   readonly value: Uint8Array | undefined;
 }
 
-// --- tables ------------------------------------------------------------------------------------------------------------
+// --- tables ----------------------------------------------------------------------------------------------------------
 
 export const footerBytes = 48;
 const magic = Buffer.from("57fb808b247547db", "hex");
@@ -96,7 +96,7 @@ export function rowsOf(block: Buffer): readonly LevelRow[] {
 
 const textOf = (bytes: Buffer): string => bytes.toString();
 
-// --- logs --------------------------------------------------------------------------------------------------------------
+// --- logs ------------------------------------------------------------------------------------------------------------
 
 const pageBytes = 32 * 1024;
 const headerBytes = 7;
@@ -130,8 +130,8 @@ export function* partsOf(bytes: Buffer): Iterable<Part> {
   }
 }
 
-/** What is damaged, and not only torn by a power loss: a record is begun when the one before it is on the disk, so another
- *  one begins behind it. */
+/** What is damaged, and not only torn by a power loss: a record is begun when the one before it is on the disk, so
+ *  another one begins behind it. */
 export function* damagedParts(parts: Iterable<Part>): Iterable<Handle> {
   let waiting: Handle[] = [];
   for (const { offset, length, type, bytes } of parts) {
@@ -180,7 +180,7 @@ export function* operationsOf(batch: Buffer): Iterable<LevelRow> {
   }
 }
 
-// --- the manifest ------------------------------------------------------------------------------------------------------
+// --- the manifest ----------------------------------------------------------------------------------------------------
 
 /** What stands behind the number of each field of a change: `n` a number, `t` a text. */
 const fields = new Map(Object.entries({ 1: "t", 2: "n", 3: "n", 4: "n", 5: "nt", 6: "nn", 7: "nnntt", 9: "n" }));
@@ -195,8 +195,9 @@ export interface Manifest {
   readonly lastSequence: number;
 }
 
-/** Reads a manifest: changes of what counts, in their order. Tables that were made (field 7) or went (6), each behind its
- *  level, the first log (2) and the last sequence number (4). Undefined when a part of it is damaged, or nothing is in it. */
+/** Reads a manifest: changes of what counts, in their order. Tables that were made (field 7) or went (6), each behind
+ *  its level, the first log (2) and the last sequence number (4). Undefined when a part of it is damaged, or nothing is
+ *  in it. */
 export function readManifest(bytes: Buffer): Manifest | undefined {
   const tables = new Set<number>();
   const firstKeys = new Map<number, string>();
@@ -230,7 +231,7 @@ export function readManifest(bytes: Buffer): Manifest | undefined {
   return changes === 0 ? undefined : { tables, firstKeys, firstLog, lastSequence };
 }
 
-// --- bytes -------------------------------------------------------------------------------------------------------------
+// --- bytes -----------------------------------------------------------------------------------------------------------
 
 class Reader {
   #at = 0;

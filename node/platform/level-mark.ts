@@ -1,5 +1,5 @@
-/** The number of the last write that is durable, in a file of its own, outside the folder of the Level store: only so can be
- *  told that the newest files of that folder are gone. It is behind what is stored, never ahead. */
+/** The number of the last write that is durable, in a file of its own, outside the folder of the Level store: only so
+ *  can be told that the newest files of that folder are gone. It is behind what is stored, never ahead. */
 import { open, readFile, rename } from "node:fs/promises";
 import { platformLimits } from "./limits.ts";
 

@@ -1,6 +1,6 @@
-/** The Store port on the files of a Level store, for reading only: LevelDB cannot open a store without writing its files anew,
- *  dropping what it cannot read and deleting what it does not know. This opens nothing for writing, and needs no room on the
- *  disk. The folder must be at rest.
+/** The Store port on the files of a Level store, for reading only: LevelDB cannot open a store without writing its
+ *  files anew, dropping what it cannot read and deleting what it does not know. This opens nothing for writing, and
+ *  needs no room on the disk. The folder must be at rest.
  *
  *      CURRENT ─► manifest ─► tables, logs ─► sources in key order ─► the newest version of each row
  *
@@ -38,8 +38,9 @@ import {
 /** Called with what cannot be read; what it returns from is left out. */
 export type OnDamage = (damage: FileDamage) => void;
 
-/** Opens a Level store for reading. With `salvage` what is damaged is told and left out, and where CURRENT or the manifest is
- *  gone every file counts; without it that is an error. Errors: DATA_DAMAGED; the store's own: DATA_DAMAGED; the system's. */
+/** Opens a Level store for reading. With `salvage` what is damaged is told and left out, and where CURRENT or the
+ *  manifest is gone every file counts; without it that is an error. Errors: DATA_DAMAGED; the store's own:
+ *  DATA_DAMAGED; the system's. */
 export async function openLevelReader(folder: string, salvage?: OnDamage): Promise<Store> {
   const told = salvage ?? refuse(folder, "");
   const files = await listLevelFiles(folder);
@@ -88,7 +89,7 @@ async function lastManifest(
   return undefined;
 }
 
-// --- the files ---------------------------------------------------------------------------------------------------------
+// --- the files -------------------------------------------------------------------------------------------------------
 
 interface Table {
   readonly file: string;
@@ -182,7 +183,7 @@ function chained(tables: readonly Table[]): readonly (readonly Table[])[] {
   return chains;
 }
 
-// --- reading -----------------------------------------------------------------------------------------------------------
+// --- reading ---------------------------------------------------------------------------------------------------------
 
 interface Content {
   readonly chains: readonly (readonly Table[])[];

@@ -1,20 +1,25 @@
 /** The Store port on LevelDB.
  *
- *  What notices that bytes on the disk are not those that were written (counts: one table of small rows, each place tried):
+ *  What notices that bytes on the disk are not those that were written (counts: one table of small rows, each place
+ *  tried):
  *
- *  - LevelDB guards each block of a table by a checksum and does not look at it: `verify_checksums` and `paranoid_checks` are
+ *  - LevelDB guards each block of a table by a checksum and does not look at it: `verify_checksums` and
+ *    `paranoid_checks` are
  *    off by default, and classic-level passes on neither, so opening a store checks no table. It says "Corruption" of a block
  *    that it cannot take apart, when somebody reads it: all lost sectors, and half of all single flipped bits. Here that
  *    becomes DATA_DAMAGED. It may be said of a range beside the block as well: it reads ahead to where a range ends.
- *  - What LevelDB hands on in spite of a wrong byte, the seals and the chain of the journal find: in values, and in the keys
+ *  - What LevelDB hands on in spite of a wrong byte, the seals and the chain of the journal find: in values, and in the
+ *    keys
  *    of entries. A wrong byte in another row's key can hide that row, and nobody misses it: one flipped bit in seven.
  *  - `level-files.ts` compares LevelDB's checksums itself and finds all of these. `plexus doctor` does it.
- *  - The newest writes lie in LevelDB's log. It checks that when it opens, goes on without a batch that is wrong, or without the
+ *  - The newest writes lie in LevelDB's log. It checks that when it opens, goes on without a batch that is wrong, or
+ *    without the
  *    whole log, and tells only its own file `LOG`. Where CURRENT is gone it begins anew, and deletes every table. So
  *    `surveyLevel` looks first, and what it misses is compared with a mark outside the folder (`level-mark.ts`).
  *
- *  Nothing of this mends: a block that cannot be read cannot be deleted either. LevelDB comes upon it when it tidies up,
- *  whatever deletions stand before it, and then refuses all writes. Only a new folder helps: docs/operate/trouble.md. */
+ *  Nothing of this mends: a block that cannot be read cannot be deleted either. LevelDB comes upon it when it tidies
+ *  up, whatever deletions stand before it, and then refuses all writes. Only a new folder helps:
+ *  docs/operate/trouble.md. */
 import { statfsSync } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -39,9 +44,9 @@ export interface LevelOptions {
   readonly trusted?: boolean;
 }
 
-/** Opens a Level store in a folder, which is made when absent. LevelDB is let in only where it loses nothing that it would not
- *  tell: see `surveyLevel`. Errors: DATA_FOLDER_IN_USE, DATA_DAMAGED; the store's own: DATA_DAMAGED. What the system refuses,
- *  for example because the disk is full, has the system's code: ENOSPC. */
+/** Opens a Level store in a folder, which is made when absent. LevelDB is let in only where it loses nothing that it
+ *  would not tell: see `surveyLevel`. Errors: DATA_FOLDER_IN_USE, DATA_DAMAGED; the store's own: DATA_DAMAGED. What the
+ *  system refuses, for example because the disk is full, has the system's code: ENOSPC. */
 export async function openLevelStore(folder: string, options: LevelOptions = {}): Promise<Store> {
   await makeFolder(folder);
   const mark = options.mark === undefined ? undefined : new HighWaterMark(options.mark);
@@ -75,13 +80,13 @@ async function checked(folder: string, mark: HighWaterMark | undefined, options:
   throw new PlexusError(failure("DATA_DAMAGED", { file, reason, ...hint }));
 }
 
-/** What a Level store has lost that LevelDB would not tell, or would make worse. The mark is where the number of the last durable
- *  write is kept. Errors: the system's. */
+/** What a Level store has lost that LevelDB would not tell, or would make worse. The mark is where the number of the
+ *  last durable write is kept. Errors: the system's. */
 export const findLoss = async (folder: string, markFile: string): Promise<Loss | undefined> =>
   (await lookForLoss(folder, new HighWaterMark(markFile), true)).loss;
 
-/** While a process is at work on the folder a file may seem to be missing: then it is another one at the next look, or none,
- *  and LevelDB says who has the folder. */
+/** While a process is at work on the folder a file may seem to be missing: then it is another one at the next look, or
+ *  none, and LevelDB says who has the folder. */
 async function lookForLoss(
   folder: string,
   mark: HighWaterMark | undefined,
@@ -111,8 +116,8 @@ function lossBelow(
   return { file: folder, reason, leavesRest: true };
 }
 
-/** Makes a folder and those above it. Node's own `recursive` never ends where a folder that is there takes none, and says
- *  that it is not there: as /proc does. */
+/** Makes a folder and those above it. Node's own `recursive` never ends where a folder that is there takes none, and
+ *  says that it is not there: as /proc does. */
 export async function makeFolder(path: string): Promise<void> {
   const make = async (): Promise<void> => {
     try {
@@ -134,10 +139,10 @@ export async function makeFolder(path: string): Promise<void> {
 
 type Snapshot = ReturnType<Level<string, Uint8Array>["snapshot"]>;
 
-/** After a failed write LevelDB's log may hold a torn record: what it writes behind it reads well now and is gone at the
- *  next start. So one batch is under way at a time, and after a failure the database is opened again, which starts a new
- *  log, before anything else is written. While the disk does not let it, because it is full, say, reads go to the files
- *  themselves: they hold what the database will when it is open. */
+/** After a failed write LevelDB's log may hold a torn record: what it writes behind it reads well now and is gone at
+ *  the next start. So one batch is under way at a time, and after a failure the database is opened again, which starts
+ *  a new log, before anything else is written. While the disk does not let it, because it is full, say, reads go to the
+ *  files themselves: they hold what the database will when it is open. */
 function levelStore(
   level: Level<string, Uint8Array>,
   folder: string,
@@ -251,8 +256,8 @@ function levelStore(
     if (snapshot === undefined) await whole();
     await level.keys({ ...(reverse === true ? { gte: end, lt } : { gte, lte: end }), snapshot }).all();
   };
-  /** A table's filter that is damaged denies rows that are there; iterators do not ask it. A head that is not found would
-   *  be a slot without a fence. */
+  /** A table's filter that is damaged denies rows that are there; iterators do not ask it. A head that is not found
+   *  would be a slot without a fence. */
   const get = async (key: string, snapshot?: Snapshot): Promise<Uint8Array | undefined> => {
     const value = await level.get(key, { snapshot });
     if (value !== undefined) return value;
@@ -389,8 +394,8 @@ function levelStore(
 export const roomKept = ({ blocks, bsize }: { readonly blocks: number; readonly bsize: number }): number =>
   Math.min(platformLimits.roomBytes, blocks * bsize * platformLimits.roomShare);
 
-/** Whether a disk has less room than LevelDB may need to be opened and to tidy up. Asked of the system now and then: others
- *  write to the disk as well. */
+/** Whether a disk has less room than LevelDB may need to be opened and to tidy up. Asked of the system now and then:
+ *  others write to the disk as well. */
 function roomGauge(folder: string): () => boolean {
   let atMs = -Infinity;
   let full = false;
@@ -447,7 +452,8 @@ function isDamage(thrown: unknown): boolean {
   return code === "LEVEL_IO_ERROR" && message.endsWith(".ldb: Invalid argument");
 }
 
-/** What the system refuses although the files are whole, in the words of the C library, which are all that LevelDB passes on. */
+/** What the system refuses although the files are whole, in the words of the C library, which are all that LevelDB
+ *  passes on. */
 const refusals: Readonly<Record<string, string>> = {
   "No space left on device": "ENOSPC",
   "Disk quota exceeded": "EDQUOT",
@@ -457,7 +463,8 @@ const refusals: Readonly<Record<string, string>> = {
   "Read-only file system": "EROFS",
   "Too many open files": "EMFILE",
   "Too many open files in system": "ENFILE",
-  // A file system that cannot sync a folder, or a file: LevelDB needs both. Of a table's block it would be damage, which is told apart before.
+  // A file system that cannot sync a folder, or a file: LevelDB needs both. Of a table's block it would be damage,
+  // which is told apart before.
   "Invalid argument": "EINVAL",
   "Operation not supported": "EOPNOTSUPP",
   "Function not implemented": "ENOSYS",

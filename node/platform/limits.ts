@@ -19,11 +19,13 @@ export const platformLimits = {
   scanRows: 4_096,
   /** Rows that are read at first by who wants few bytes at a time, while nothing is known of how large they are. */
   scanRowsFirst: 16,
-  /** Before the journal's tables are merged, for an encrypted disk, what reads older rows gets so long to end. Then it is tried again later. */
+  /** Before the journal's tables are merged, for an encrypted disk, what reads older rows gets so long to end. Then it
+   *  is tried again later. */
   looksWaitMs: 10_000,
   /** Rows that are written at a time so that tables are merged with them. The largest have 3 MiB. */
   touchRows: 8,
-  /** Looks for files of replaced rows that are still there; then the merge counts as failed, and is tried again later. */
+  /** Looks for files of replaced rows that are still there; then the merge counts as failed, and is tried again
+   *  later. */
   mergeLooks: 4,
   /** Time for one message with spans of traces; then they are given up. */
   traceSendTimeoutMs: 10_000,

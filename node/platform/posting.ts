@@ -1,5 +1,5 @@
-/** Posts a text to an address, and gives the status of the answer, which is not read. It follows no redirection: where a text goes is the
- *  operator's word. Rejects where nobody answers in time. */
+/** Posts a text to an address, and gives the status of the answer, which is not read. It follows no redirection: where
+ *  a text goes is the operator's word. Rejects where nobody answers in time. */
 export async function postText(
   url: string,
   body: string,

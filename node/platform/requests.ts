@@ -1,7 +1,8 @@
 /** Asks a node of Plexus by HTTP, as its clients do. */
 import { plexusMark } from "../../protocols/index.ts";
 
-/** One request with a body in JSON, if any. It follows no redirection. Rejects where nobody answers in time, and with `signal`. */
+/** One request with a body in JSON, if any. It follows no redirection. Rejects where nobody answers in time, and with
+ *  `signal`. */
 export async function requestText(
   url: URL,
   asked: {

@@ -18,8 +18,8 @@ export interface Delivery {
 /** How long a receiver that was sent everything may still end by itself, which says that it did not take all of it. */
 const settleMs = 100;
 
-/** Resolves when the receiver has confirmed a batch; rejects with the reason why it is not known to have it. The reason names no secret and nothing that the
- *  receiver said. */
+/** Resolves when the receiver has confirmed a batch; rejects with the reason why it is not known to have it. The reason
+ *  names no secret and nothing that the receiver said. */
 export function deliver(delivery: Delivery): Promise<void> {
   return /^https?:/.test(delivery.url) ? post(delivery) : stream(delivery);
 }

@@ -1,7 +1,8 @@
 import { createReadStream } from "node:fs";
 
-/** Reads the text of a file, or of what is behind an `http:` or `https:` URL. Rejects beyond so many bytes, after so long, and where the server
- *  answers anything but 200. A URL leads nowhere else: where a list lies is the operator's word. */
+/** Reads the text of a file, or of what is behind an `http:` or `https:` URL. Rejects beyond so many bytes, after so
+ *  long, and where the server answers anything but 200. A URL leads nowhere else: where a list lies is the operator's
+ *  word. */
 export async function readSource(
   source: string,
   { bytesMax, timeoutMs }: { readonly bytesMax: number; readonly timeoutMs: number },

@@ -6,8 +6,8 @@
  *                       other nodes ──quality.read──► sums of all nodes ─► `worsened` (series.ts) ─► view of admins
  *                                                     own sums, each minute ─► a line of the log and a metric, once for each change
  *
- *  A crash loses what was counted since the last write. A figure is no more than what was seen: a node that called a model twice
- *  says nothing of it. docs/decisions/0040-answers-of-several-models.md has the choice. */
+ *  A crash loses what was counted since the last write. A figure is no more than what was seen: a node that called a
+ *  model twice says nothing of it. docs/decisions/0040-answers-of-several-models.md has the choice. */
 import { Type } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
 import {

@@ -1,4 +1,5 @@
-/** What is counted of a model's answers, by the hour, and whether the last hours are worse than those before: pure functions. */
+/** What is counted of a model's answers, by the hour, and whether the last hours are worse than those before: pure
+ *  functions. */
 import type { QualityAlert, QualitySums } from "../../protocols/index.ts";
 import type { QualityLimits } from "./limits.ts";
 
@@ -93,7 +94,8 @@ export interface Hour {
 /** How many hours are newest, and how many there may be. */
 type Windows = Pick<QualityLimits, "hoursMax" | "recentHours" | "thumbHours">;
 
-/** The sums of this hour, for something to be counted in; hours that are too old go. A clock that was set back counts in the newest. */
+/** The sums of this hour, for something to be counted in; hours that are too old go. A clock that was set back counts
+ *  in the newest. */
 export function sumsAt(hours: Hour[], hour: number, { hoursMax }: Pick<QualityLimits, "hoursMax">): Counting {
   const last = hours.at(-1);
   if (last !== undefined && last.hour >= hour) return last.sums;
@@ -194,7 +196,8 @@ export function worsened(now: QualitySums, before: QualitySums): readonly Qualit
   return alerts;
 }
 
-/** How answers begin that refuse what was asked. A heuristic of a few languages: what it counts is compared with itself only. */
+/** How answers begin that refuse what was asked. A heuristic of a few languages: what it counts is compared with itself
+ *  only. */
 const refusals =
   /^(?:(?:i['’]?m |i am )?(?:so |very )?sorry\b.{0,80}\b(?:can['’]?t|cannot|unable|not able|won['’]?t)\b|i (?:can['’]?t|cannot|can not|won['’]?t|must decline|am unable|am not able)\b|i['’]m (?:unable|not able)\b|as an ai\b.{0,80}\b(?:can['’]?t|cannot|unable)\b|unfortunately,? i\b.{0,40}\b(?:can['’]?t|cannot)\b|(?:es )?tut mir leid\b.{0,80}\bnicht\b|ich kann (?:dir |ihnen |das |dabei )?.{0,40}\bnicht\b|(?:je suis )?désolé.{0,80}\bpas\b|je ne peux pas\b|lo siento\b.{0,80}\bno\b|no puedo\b|mi dispiace\b.{0,80}\bnon\b|non posso\b|desculpe\b.{0,80}\bnão\b|não posso\b|het spijt me\b.{0,80}\bniet\b)/i;
 /** Characters of an answer that are looked at for it. */

@@ -1,4 +1,5 @@
-/** Appends of one epoch on their way to the replicas, in the order of their seqs, and how far all that must have them do. */
+/** Appends of one epoch on their way to the replicas, in the order of their seqs, and how far all that must have them
+ *  do. */
 import { assert, type Failure } from "../../protocols/index.ts";
 
 interface Waiting {
@@ -20,7 +21,8 @@ export class Acknowledgements {
     return this.#waiting.length;
   }
 
-  /** `done` is called when `seq` is committed. `isCertain`: the append was given its seq, and is not about to be refused. */
+  /** `done` is called when `seq` is committed. `isCertain`: the append was given its seq, and is not about to be
+   *  refused. */
   add(seq: number, done: (error: Failure | undefined) => void, isCertain: boolean): void {
     const before = this.#waiting.at(-1)?.seq ?? this.#committed;
     assert(seq > before || !isCertain, "appends are acknowledged in the order of their seqs");

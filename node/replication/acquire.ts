@@ -28,7 +28,8 @@ export interface AcquisitionPorts {
   readonly log: Log;
   readonly limits: ReplicationLimits;
   readonly healing: Pick<Healing, "damage" | "damaged">;
-  /** Resolves when the directory's keeper has seen that it is not older than this epoch of a slot. Error: DIRECTORY_UNAVAILABLE. */
+  /** Resolves when the directory's keeper has seen that it is not older than this epoch of a slot. Error:
+   *  DIRECTORY_UNAVAILABLE. */
   vouch(newer: readonly [slot: SlotId, epoch: number]): Promise<void>;
   /** Begins the epoch of a row, whose fence is on disk. */
   begin(row: SlotRow, slotLog: SlotLog): Ownership;
@@ -110,8 +111,8 @@ export class Acquisition {
         throw new PlexusError(failure("MOVED", { slot, owner: record.owner, epoch: record.epoch }));
       slotLog = await this.#whole(record, slotLog);
       if (mayStepUp(node, record, slotLog)) {
-        // Which actors have left this slot for slots of their own must be known before it is served. A row that came with an
-        // answer may be newer than the watch.
+        // Which actors have left this slot for slots of their own must be known before it is served. A row that came
+        // with an answer may be newer than the watch.
         await this.#reached(row.revision);
         this.#acquired.set(slot, this.claims(slot) + 1);
         await slotLog.raise(record.epoch, record.inSync.length === 1);
@@ -143,7 +144,8 @@ export class Acquisition {
     }
   }
 
-  /** The log that the record gives this node; a slot that was given up begins with an empty log. Error: DATA_DAMAGED, there is none. */
+  /** The log that the record gives this node; a slot that was given up begins with an empty log. Error: DATA_DAMAGED,
+   *  there is none. */
   async #whole({ slot, epoch, abandoned }: SlotRecord, slotLog: SlotLog): Promise<SlotLog> {
     const { healing, journal, log } = this.#ports;
     let whole = slotLog;
@@ -157,7 +159,8 @@ export class Acquisition {
       await whole.startEmpty();
     }
     if (whole.exists) return whole;
-    // The directory says that this node has a copy, and the disk has no trace of one: this disk is not the one that acknowledged.
+    // The directory says that this node has a copy, and the disk has no trace of one: this disk is not the one that
+    // acknowledged.
     const gone = failure("DATA_DAMAGED", { slot, reason: "nothing of it is on this disk" });
     healing.damaged(slot, gone);
     throw new PlexusError(gone);

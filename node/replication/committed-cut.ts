@@ -5,8 +5,9 @@ import type { Cut } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import type { Ownership } from "./ownership.ts";
 
-/** Takes a cut of a slot that this node owns, and waits until every copy that must have it has all of it. What is appended meanwhile is not in
- *  it. The caller closes its view. Errors: SLOT_UNAVAILABLE (not served here in time; an entry is not committed in time), DATA_DAMAGED. */
+/** Takes a cut of a slot that this node owns, and waits until every copy that must have it has all of it. What is
+ *  appended meanwhile is not in it. The caller closes its view. Errors: SLOT_UNAVAILABLE (not served here in time; an
+ *  entry is not committed in time), DATA_DAMAGED. */
 export async function committedCut(
   slot: SlotId,
   ports: {

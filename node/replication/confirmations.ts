@@ -1,5 +1,5 @@
-/** "Does my epoch still stand?", asked for many slots at once. Per peer there is one question under way; slots that are asked for
- *  meanwhile go into the next, so that every answer is younger than the request that it answers. */
+/** "Does my epoch still stand?", asked for many slots at once. Per peer there is one question under way; slots that are
+ *  asked for meanwhile go into the next, so that every answer is younger than the request that it answers. */
 import { assert, type SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, NodeId } from "../ports.ts";
@@ -22,8 +22,8 @@ export interface Confirmations {
     needed: (node: NodeId) => boolean,
     settle: (fence: number | undefined) => void,
   ): void;
-  /** Asks all of several peers. `settle` is called once: without a fence when each has confirmed or is not needed any more;
-   *  with the first fence; and without one when the question is pointless (`goesOn`). */
+  /** Asks all of several peers. `settle` is called once: without a fence when each has confirmed or is not needed any
+   *  more; with the first fence; and without one when the question is pointless (`goesOn`). */
   askAll(
     nodes: readonly NodeId[],
     question: {

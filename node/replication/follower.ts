@@ -63,8 +63,9 @@ export class Follower {
   #snapshotsDue = false;
   #ended = false;
   readonly #ports: FollowerPorts;
-  /** Actors whose stored snapshots it gets apart from the stream, without which it could not trim, and the seq that each must
-   *  be of at least: those whose entries it was sent from disk, those with a large snapshot, and those it has named itself. */
+  /** Actors whose stored snapshots it gets apart from the stream, without which it could not trim, and the seq that
+   *  each must be of at least: those whose entries it was sent from disk, those with a large snapshot, and those it has
+   *  named itself. */
   #fed = new Map<ActorId, number>();
 
   constructor(node: NodeId, ports: FollowerPorts) {
@@ -311,8 +312,8 @@ export class Follower {
     this.#fed.clear();
   }
 
-  /** Makes sure that it has the stored snapshot of an actor, if that is of `atLeast`. Resolves with the seq it is of; 0: there
-   *  is none. Rejects when the replica does not answer, or nothing can be read here. */
+  /** Makes sure that it has the stored snapshot of an actor, if that is of `atLeast`. Resolves with the seq it is of;
+   *  0: there is none. Rejects when the replica does not answer, or nothing can be read here. */
   async giveSnapshot(actor: ActorId, atLeast = 0): Promise<number> {
     let given = 0;
     const { log, exchange, epoch, limits } = this.#ports;
@@ -345,8 +346,8 @@ export class Follower {
     return given;
   }
 
-  /** A copy that was fed from disk has all entries, but not the snapshots made meanwhile. The copy names a snapshot that does not
-   *  reach it when it next has to keep entries for want of it. */
+  /** A copy that was fed from disk has all entries, but not the snapshots made meanwhile. The copy names a snapshot
+   *  that does not reach it when it next has to keep entries for want of it. */
   async #sendSnapshots(): Promise<void> {
     this.#snapshotsDue = true;
     if (this.#sendingSnapshots) return;

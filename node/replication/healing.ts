@@ -1,5 +1,5 @@
-/** Copies here that cannot go on: those that are rotten, and those whose disk failed. Somebody else goes on, if there is
- *  somebody who has everything; the last copy is never given up, and says so.
+/** Copies here that cannot go on: those that are rotten, and those whose disk failed. Somebody else goes on, if there
+ *  is somebody who has everything; the last copy is never given up, and says so.
  *
  *      rotten ──► the owner's here: given to a successor ──► out of the set ──► thrown away ──► a new copy from the owner
  *      failed ──► given to a successor, and stays in the set if it is whole
@@ -107,8 +107,8 @@ export function createHealing(ports: HealingPorts): Healing {
     if (inSync.includes(node)) return; // its owner removes it, because it does not answer for the slot
     if (clock.monotonicMs() < damage.againMs) return;
     if (learners.includes(node)) {
-      // A change that adds this learner may be on its way: it fails, because its row is not the newest any more. No other change
-      // follows, since this copy answers every question with its damage.
+      // A change that adds this learner may be on its way: it fails, because its row is not the newest any more. No
+      // other change follows, since this copy answers every question with its damage.
       const left = { ...row.record, learners: learners.filter((name) => name !== node) };
       const changed = await changeSlot(directory, left, row.revision);
       if (changed.row) table.learn(changed.row);

@@ -7,13 +7,14 @@
  *            ▼
  *      replica.ts: fence, write, acknowledge
  *
- *  PacificA with the directory as configuration manager: an append is committed when all replicas in sync have it on disk,
- *  so any of them may become the owner. Safety rests on the fence that every copy keeps with its log, and on
+ *  PacificA with the directory as configuration manager: an append is committed when all replicas in sync have it on
+ *  disk, so any of them may become the owner. Safety rests on the fence that every copy keeps with its log, and on
  *  compare-and-set; never on a clock. Clocks only decide when to give up on somebody.
  *
- *  Read `rules.ts` (the decisions), `acquire.ts` (how a slot becomes this node's), `ownership.ts` (one slot owned), `replica-set.ts` (who holds it, and changes of that),
- *  `acknowledgements.ts` (what is committed), `followers.ts` and `follower.ts` (the copies as their owner sees them), `replica.ts` and `parts.ts` (the copies here), `transfer.ts`, `healing.ts` (when one of
- *  them cannot go on). docs/protocol-model.md maps the model check to these files. */
+ *  Read `rules.ts` (the decisions), `acquire.ts` (how a slot becomes this node's), `ownership.ts` (one slot owned),
+ *  `replica-set.ts` (who holds it, and changes of that), `acknowledgements.ts` (what is committed), `followers.ts` and
+ *  `follower.ts` (the copies as their owner sees them), `replica.ts` and `parts.ts` (the copies here), `transfer.ts`,
+ *  `healing.ts` (when one of them cannot go on). docs/protocol-model.md maps the model check to these files. */
 import { failure, PlexusError, type Failure, type Role, type SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { ServedLog, Slots } from "../kernel/api.ts";
@@ -88,8 +89,8 @@ export interface Replication extends Slots {
   start(): void;
   /** From now on slots may be acquired: this node's data is known to be the data it last had. */
   allow(): void;
-  /** This node's copies of these slots lack entries that it acknowledged: they step out of their sets, then heal from the
-   *  others. */
+  /** This node's copies of these slots lack entries that it acknowledged: they step out of their sets, then heal from
+   *  the others. */
   distrust(slots: Iterable<SlotId>, reason: string): void;
   status(): readonly OwnedSlot[];
   /** See `committedCut`. */
@@ -266,8 +267,8 @@ export function createReplication(ports: ReplicationPorts): Replication {
     if (healing.damage(slot)) void healing.heal(slot);
     else if (owner === node && !slots.has(slot)) ports.owned(slot);
   };
-  /** The directory has no such row any more, as when it was recovered from an older state: others may begin the slot anew. A list that is older than
-   *  an answer may lack the row, too; so it is asked for. */
+  /** The directory has no such row any more, as when it was recovered from an older state: others may begin the slot
+   *  anew. A list that is older than an answer may lack the row, too; so it is asked for. */
   const forgotten = async (slot: SlotId): Promise<void> => {
     const ownership = slots.get(slot)?.ownership;
     const row = ownership && (await readSlot(directory, slot).catch(() => undefined));

@@ -48,8 +48,8 @@ export const replicationLimits = {
   transferRetryMaxMs: 30_000,
   /** Merkle leaves compared in one question. */
   leavesPerQuestionMax: 256,
-  /** How long a backup waits for a slot to be in service and its last entries to be on every copy; then it goes on without the slot, and says
-   *  so. */
+  /** How long a backup waits for a slot to be in service and its last entries to be on every copy; then it goes on
+   *  without the slot, and says so. */
   cutWaitMs: 5_000,
   /** How often it looks. */
   cutLookMs: 20,

@@ -1,5 +1,6 @@
-/** How a new owner comes to the longest log of its set. Every acknowledged entry is in that log: an earlier owner needed
- *  every copy of the set for each acknowledgement, so any of them has them all. Entries beyond were acknowledged to nobody. */
+/** How a new owner comes to the longest log of its set. Every acknowledged entry is in that log: an earlier owner
+ *  needed every copy of the set for each acknowledgement, so any of them has them all. Entries beyond were acknowledged
+ *  to nobody. */
 import { failure, failureOf, PlexusError, type Failure } from "../../protocols/index.ts";
 import type { Standing } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
@@ -29,7 +30,8 @@ export function longest(
  *  the beginning of the other; or the other node's entries cannot be used, and why. */
 export type Fetched = "whole" | "gone" | "diverged" | { readonly unusable: Failure };
 
-/** Appends the entries that only the other log has. Rejects with failures of this disk, never with those of the other node. */
+/** Appends the entries that only the other log has. Rejects with failures of this disk, never with those of the other
+ *  node. */
 export async function fetchLongest(
   other: OtherLog,
   ports: {

@@ -3,12 +3,11 @@
  *      reconciling ──► serving ⇄ draining ──► handing ──► ended
  *           └──────────────┴──────────┴──────────┘
  *
- *  reconciling: asks every replica in sync how it stands (which raises its fence), takes the longest log, and brings all to
- *  exactly that log; who does not answer is removed by compare-and-set. Only then are actors activated.
- *  serving: an append is committed when every required replica has it on disk (`committedSeq`, R1).
- *  draining, handing: on the way to another owner; from the moment the change is sent nothing is served until its outcome
- *  is known (R5).
- *  ended: for good. A new epoch is a new Ownership. */
+ *  reconciling: asks every replica in sync how it stands (which raises its fence), takes the longest log, and brings
+ *  all to exactly that log; who does not answer is removed by compare-and-set. Only then are actors activated. serving:
+ *  an append is committed when every required replica has it on disk (`committedSeq`, R1). draining, handing: on the
+ *  way to another owner; from the moment the change is sent nothing is served until its outcome is known (R5). ended:
+ *  for good. A new epoch is a new Ownership. */
 import {
   assert,
   failure,
@@ -70,8 +69,8 @@ export interface OwnershipPorts {
   /** The kernel's part of a hand-over. */
   readonly drain: (slot: SlotId, deadlineMs: number) => Promise<void>;
   readonly resume: (slot: SlotId) => void;
-  /** Whether a slot may go to the node where it is wanted: what belongs to it and is in no journal may have to be there first. Asked
-   *  again at each tick. */
+  /** Whether a slot may go to the node where it is wanted: what belongs to it and is in no journal may have to be there
+   *  first. Asked again at each tick. */
   readonly mayHandOver: (slot: SlotId, to: NodeId) => boolean;
   /** Told once, when this epoch is over for this node. */
   ended(ownership: Ownership, error: Failure): void;
@@ -462,8 +461,8 @@ export class Ownership implements ServedLog {
     this.#followers.feed(this.record);
   }
 
-  /** This copy is not the beginning of the longest log of the set, so something is wrong with it: the node with that log goes on,
-   *  and this copy leaves the set. */
+  /** This copy is not the beginning of the longest log of the set, so something is wrong with it: the node with that
+   *  log goes on, and this copy leaves the set. */
   async #yieldTo(owner: NodeId): Promise<void> {
     const { node, log } = this.#ports;
     const { inSync, learners } = this.record;

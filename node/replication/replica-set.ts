@@ -5,8 +5,8 @@
  *                               │   ▲
  *                               └───┘ retry: sent again, on the same revision
  *
- *  R3: what a compare-and-set answers, or that it fails, says nothing of what became of the change; a conflict may be with
- *  the change itself, sent before. Only a newer revision does, however it became known. */
+ *  R3: what a compare-and-set answers, or that it fails, says nothing of what became of the change; a conflict may be
+ *  with the change itself, sent before. Only a newer revision does, however it became known. */
 import { assert } from "../../protocols/index.ts";
 import type { Clock, Directory, DirectoryRow, NodeId, SlotRecord } from "../ports.ts";
 import { asMember, changedNothing, changeSlot, isSound, type SlotRow } from "../cluster/records.ts";
@@ -70,8 +70,8 @@ export class ReplicaSet {
     return this.#proposed === undefined ? this.#row : undefined;
   }
 
-  /** Takes in a row that became known. If it is newer and of this epoch, it decides the change under way. A row of another epoch
-   *  is ignored. */
+  /** Takes in a row that became known. If it is newer and of this epoch, it decides the change under way. A row of
+   *  another epoch is ignored. */
   learn(row: SlotRow): "known" | "changed" | "another epoch" {
     if (row.revision <= this.#row.revision) return "known";
     if (row.record.epoch !== this.record.epoch) return "another epoch";
@@ -107,8 +107,8 @@ export class ReplicaSet {
       .finally(() => (this.#asking = false));
   }
 
-  /** Under the owner's own row: one that was taken out of the cluster and does not know it yet must not leave others out, or it
-   *  would be the last to hold the slot. */
+  /** Under the owner's own row: one that was taken out of the cluster and does not know it yet must not leave others
+   *  out, or it would be the last to hold the slot. */
   async #change({ inSync, learners }: Proposal): Promise<void> {
     const { directory, answered, goesOn, member } = this.#ports;
     const { record, revision } = this.#row;
@@ -126,9 +126,9 @@ export class ReplicaSet {
     }
   }
 
-  /** Makes another node the owner in the next epoch, however often it has to be sent; returns when the outcome is known, or
-   *  "unasked" when no sending has reached the directory. Only on the row it was made of: another attempt may be under way
-   *  by the time a pause is over. */
+  /** Makes another node the owner in the next epoch, however often it has to be sent; returns when the outcome is
+   *  known, or "unasked" when no sending has reached the directory. Only on the row it was made of: another attempt may
+   *  be under way by the time a pause is over. */
   async giveUp(change: Partial<SlotRecord>): Promise<"known" | "unasked"> {
     const { directory, clock, limits, answered, goesOn } = this.#ports;
     const { record, revision } = this.#row;

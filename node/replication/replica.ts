@@ -74,8 +74,8 @@ export function serveReplicas(ports: ReplicaPorts): {
     try {
       row = await readSlot(directory, slot);
     } catch (error) {
-      // With the directory away no new epoch can be claimed; an epoch that this copy has accepted stands. Its owner is known,
-      // unless this node has started since.
+      // With the directory away no new epoch can be claimed; an epoch that this copy has accepted stands. Its owner is
+      // known, unless this node has started since.
       const known = [table.get(slot)?.record, owners.get(slot)].some((one) => one !== undefined && one.epoch >= epoch);
       const away = failureOf(error).code === "DIRECTORY_UNAVAILABLE";
       if (away && (isOwner(from, slot, epoch) || (!known && (await opened(slot)).fence === epoch))) return undefined;
@@ -393,7 +393,8 @@ async function answered<T>(work: () => Promise<Result<T>>): Promise<Result<T>> {
   }
 }
 
-/** Whether a run of keys lies within one slot. The key ranges of a slot: log, snapshots, and each space of side values. */
+/** Whether a run of keys lies within one slot. The key ranges of a slot: log, snapshots, and each space of side
+ *  values. */
 function belongs(slot: SlotId, from: string, to: string): boolean {
   const prefix = /^(?:log|snap|side\/[a-z]+)\//.exec(from)?.[0];
   if (prefix === undefined) return false;

@@ -1,5 +1,5 @@
-/** The protocol's decisions, pure. R1–R6 are the rules that a model check showed to be needed; docs/protocol-model.md says
- *  which function is which step. */
+/** The protocol's decisions, pure. R1–R6 are the rules that a model check showed to be needed; docs/protocol-model.md
+ *  says which function is which step. */
 import { assert } from "../../protocols/index.ts";
 import type { NodeId, SlotRecord } from "../ports.ts";
 import { sameSet } from "../cluster/records.ts";
@@ -23,8 +23,8 @@ export interface FollowerView {
   readonly caughtUp: boolean;
 }
 
-/** R1: while the outcome of a proposal is unknown, commits and confirmations need the old set and the new one. Without the
- *  owner itself. */
+/** R1: while the outcome of a proposal is unknown, commits and confirmations need the old set and the new one. Without
+ *  the owner itself. */
 export function required(
   record: Pick<SlotRecord, "inSync" | "owner">,
   proposed: Proposal | undefined,
@@ -34,9 +34,9 @@ export function required(
   return [...all];
 }
 
-/** Whether a node may throw away its copy of a slot: the node has no share in the slot, and the slot lacks no copy that it is to
- *  have or that writes need. A node that lost its place because it could not be reached keeps its copy until another node has
- *  taken the place: it may be the only one beside the owner's. */
+/** Whether a node may throw away its copy of a slot: the node has no share in the slot, and the slot lacks no copy that
+ *  it is to have or that writes need. A node that lost its place because it could not be reached keeps its copy until
+ *  another node has taken the place: it may be the only one beside the owner's. */
 export function mayDiscard(record: SlotRecord, node: NodeId, minInSync: number): boolean {
   const { owner, inSync, learners, want } = record;
   const wanted = want?.replicas ?? [];
@@ -55,8 +55,9 @@ export function committedSeq(ownSeq: number, acknowledged: readonly (number | un
   return seq;
 }
 
-/** The next change of the replica set, if one is due. Failing replicas leave first, then slow ones while enough stay; then those that caught up
- *  enter, slow ones only while there are too few; then those that are not wanted leave, and only once all that are wanted are in. */
+/** The next change of the replica set, if one is due. Failing replicas leave first, then slow ones while enough stay;
+ *  then those that caught up enter, slow ones only while there are too few; then those that are not wanted leave, and
+ *  only once all that are wanted are in. */
 export function nextProposal(
   record: SlotRecord,
   followers: ReadonlyMap<NodeId, FollowerView>,

@@ -1,8 +1,8 @@
 /** Compares the copies of a slot with its owner's, by Merkle leaves, from a moment that all can name.
  *
- *  Each copy has been read alone before and every row in it is whole; but a row may be lost, be of yesterday, or have come
- *  back after it was deleted. Then more copies that agree are believed, and where as many say one thing as another, the
- *  owner: of two copies nobody can say which is the rotten one. */
+ *  Each copy has been read alone before and every row in it is whole; but a row may be lost, be of yesterday, or have
+ *  come back after it was deleted. Then more copies that agree are believed, and where as many say one thing as
+ *  another, the owner: of two copies nobody can say which is the rotten one. */
 import { failure, PlexusError } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import { leavesOf, slotRanges, type Leaf, type SlotLog } from "../storage/index.ts";
@@ -22,8 +22,8 @@ export interface ScrubPorts {
 }
 
 /** Returns the copies that differ; who was not in the stream, or was written to meanwhile, is left for the next time.
- *  `mark` names the moment; `pace` is awaited after every so many bytes read. Error: DATA_DAMAGED, the owner's own copy is
- *  the one that differs. */
+ *  `mark` names the moment; `pace` is awaited after every so many bytes read. Error: DATA_DAMAGED, the owner's own copy
+ *  is the one that differs. */
 export async function differingCopies(
   mark: number,
   pace: (bytes: number) => Promise<void>,
@@ -35,7 +35,8 @@ export async function differingCopies(
   const at = { epoch: head.lastEpoch, seq: head.lastSeq, checksum: head.lastChecksum };
   const marked = [...ports.followers].filter((follower) => follower.mark(mark));
   const differing = new Set<Follower>();
-  /** The digests that a copy has in place of the leaves that differ, by their indexes. Undefined: the copy does not say. */
+  /** The digests that a copy has in place of the leaves that differ, by their indexes. Undefined: the copy does not
+   *  say. */
   const ask = async (follower: Follower, leaves: readonly Leaf[]): Promise<Digests | undefined> => {
     if (!ports.goesOn() || follower.standing === undefined) return undefined;
     const question = {
@@ -87,8 +88,8 @@ export async function differingCopies(
 
 type Digests = ReadonlyMap<number, string>;
 
-/** Whether more copies agree with one another than with the owner, by the digest that each has in place of the owner's leaf;
- *  undefined: the owner's own. */
+/** Whether more copies agree with one another than with the owner, by the digest that each has in place of the owner's
+ *  leaf; undefined: the owner's own. */
 export function isOutvoted(others: readonly (string | undefined)[]): boolean {
   const votes = new Map<string | undefined, number>([[undefined, 1]]);
   for (const digest of others) votes.set(digest, (votes.get(digest) ?? 0) + 1);

@@ -11,7 +11,8 @@
  *  does the actor wait for it.
  *
  *  The copies that may be in the new slot's set are on every replica that was in sync before and after. A node that
- *  takes the old slot from then on changes its revision, and then the new one cannot come into being behind its back. */
+ *  takes the old slot from then on changes its revision, and then the new one cannot come into being behind its
+ *  back. */
 import { failure, ownSlot, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { SplitOff } from "../kernel/api.ts";
 import type { Clock, Directory, NodeId, SlotRecord } from "../ports.ts";
@@ -46,8 +47,8 @@ interface Holder {
 }
 
 /** Resolves when the actor's own slot is on record: owned by `to` if that node has a copy, else by this one. Errors:
- *  TOO_LARGE; DIRECTORY_UNAVAILABLE when it could not be asked, SLOT_UNAVAILABLE while the slot's copies change (the actor goes
- *  on where it is); SLOT_UNAVAILABLE or FENCED when the epoch ends. */
+ *  TOO_LARGE; DIRECTORY_UNAVAILABLE when it could not be asked, SLOT_UNAVAILABLE while the slot's copies change (the
+ *  actor goes on where it is); SLOT_UNAVAILABLE or FENCED when the epoch ends. */
 export async function splitOff(actor: ActorId, to: NodeId | undefined, ports: SplitPorts): Promise<SplitOff> {
   const { log, clock, limits } = ports;
   if ((await log.reader.actorBytes(actor, limits.splitBytesMax)) > limits.splitBytesMax)
@@ -70,8 +71,8 @@ const holdersNow = (ports: SplitPorts): readonly Holder[] =>
 const pause = ({ clock }: SplitPorts, delayMs: number): Promise<void> =>
   new Promise((resolve) => void clock.after(delayMs, resolve));
 
-/** Each copy makes the new slot from its own rows, so every replica has the snapshot before the entry comes. Tried again
- *  while a replica is behind: it catches up or leaves the set. */
+/** Each copy makes the new slot from its own rows, so every replica has the snapshot before the entry comes. Tried
+ *  again while a replica is behind: it catches up or leaves the set. */
 async function giveSnapshotToAll(actor: ActorId, ports: SplitPorts): Promise<readonly Holder[]> {
   const { clock, limits } = ports;
   const endMs = clock.monotonicMs() + limits.drainTimeoutMs;
@@ -118,7 +119,8 @@ async function record(
     const there = await changeSlot(directory, next, 0, guard).then(
       (changed) => changed.row,
       (error: unknown) => {
-        // Refused, or the directory is away: the actor goes on where it is. But not while an earlier request may still come about.
+        // Refused, or the directory is away: the actor goes on where it is. But not while an earlier request may still
+        // come about.
         mayCome ||= !changedNothing(error);
         if (!mayCome) throw error;
         return undefined;

@@ -1,4 +1,5 @@
-/** Appends of one epoch that are traced: a step until all that must have them do, and below it one until this node's own disk has them. */
+/** Appends of one epoch that are traced: a step until all that must have them do, and below it one until this node's
+ *  own disk has them. */
 import type { SlotId, TraceContext } from "../../protocols/index.ts";
 import type { Span, Tracer } from "../ports.ts";
 

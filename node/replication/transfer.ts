@@ -1,6 +1,6 @@
-/** Gives a node that has nothing usable a copy of a slot: a cut of the owner's, compared by Merkle leaves, so that rows that the
- *  node has already are not sent again. A transfer that ends half-way is begun anew and finds most rows there. Rows are checked
- *  before they are sent: rot of one copy must not spread to all. */
+/** Gives a node that has nothing usable a copy of a slot: a cut of the owner's, compared by Merkle leaves, so that rows
+ *  that the node has already are not sent again. A transfer that ends half-way is begun anew and finds most rows there.
+ *  Rows are checked before they are sent: rot of one copy must not spread to all. */
 import { encode, failure, failureOf, PlexusError, type Failure, type Result } from "../../protocols/index.ts";
 import type { Standing } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
@@ -44,8 +44,8 @@ export class Transfers {
     return Math.min(...this.#holds.values());
   }
 
-  /** Begins to give a copy to a follower that has said how it stands, if one more transfer may run. The follower is told how
-   *  it ended. */
+  /** Begins to give a copy to a follower that has said how it stands, if one more transfer may run. The follower is
+   *  told how it ended. */
   begin(follower: Follower): void {
     const { standing, node } = follower;
     if (standing === undefined) return;
@@ -74,8 +74,8 @@ export class Transfers {
       });
   }
 
-  /** To a follower whose copy is of `incarnation`. Resolves with how that stands then, and the bytes sent. Rejects with the
-   *  reason when it was not finished. */
+  /** To a follower whose copy is of `incarnation`. Resolves with how that stands then, and the bytes sent. Rejects with
+   *  the reason when it was not finished. */
   async #transfer(follower: Follower, incarnation: number): Promise<{ now: Standing; bytes: number }> {
     const { exchange, meter, limits, slotLog, epoch } = this.#ports;
     const { slot } = slotLog;

@@ -1,5 +1,6 @@
-/** Work in the background: reads every copy now and then to find rot before the copy is needed, compares copies with their owner's,
- *  and throws away slots in which this node has no share any more. The rate is bounded, so that people do not notice. */
+/** Work in the background: reads every copy now and then to find rot before the copy is needed, compares copies with
+ *  their owner's, and throws away slots in which this node has no share any more. The rate is bounded, so that people
+ *  do not notice. */
 import { failureOf, type Failure, type SlotId } from "../../protocols/index.ts";
 import type { Clock, Directory, Log, Meter, NodeId, Random } from "../ports.ts";
 import { readSlot } from "../cluster/records.ts";

@@ -49,7 +49,7 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
   const limits: RoutingLimits = { ...routingLimits, ...options.limits };
   let listing = 0;
 
-  // --- for others --------------------------------------------------------------------------------------------------------
+  // --- for others ----------------------------------------------------------------------------------------------------
 
   /** Why an actor is not to be looked for here. The kernel would find out as well, but might make the slot for it. */
   const notHere = (actor: ActorId): Failure | undefined => {
@@ -78,7 +78,7 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
     return reason === undefined ? kernel.release(actor, redeliver) : refused(reason);
   });
 
-  // --- for admins --------------------------------------------------------------------------------------------------------
+  // --- for admins ----------------------------------------------------------------------------------------------------
 
   const nameOf = (id: NodeId): string => membership.members().members.find((one) => one.node === id)?.name ?? id;
 
@@ -162,9 +162,9 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
   };
 }
 
-/** One page of the answers of several nodes to the same question, in the order of ids. Beyond the last row of a node that has
- *  more rows nothing is given out: that node's next rows are not known yet. An actor that two nodes name has just moved: its
- *  owner's row counts. */
+/** One page of the answers of several nodes to the same question, in the order of ids. Beyond the last row of a node
+ *  that has more rows nothing is given out: that node's next rows are not known yet. An actor that two nodes name has
+ *  just moved: its owner's row counts. */
 export function mergePages(
   pages: readonly NodePage[],
   filter: Pick<ActorFilter, "after" | "limit">,

@@ -1,9 +1,11 @@
-/** Answers that routes keep and give again. In memory, of this node alone: a restart loses them, and another node makes its own.
+/** Answers that routes keep and give again. In memory, of this node alone: a restart loses them, and another node makes
+ *  its own.
  *
  *      request ─► key (whose, route, everything that makes the answer) ─► kept ─► said again
  *                    └► frame (the same without the question) + vector ─► the most alike that is kept, if alike enough
  *
- *  Invariant: an answer is given to its person only, unless the route says `shared`. A semantic one is never given to another. */
+ *  Invariant: an answer is given to its person only, unless the route says `shared`. A semantic one is never given to
+ *  another. */
 import { createHash } from "node:crypto";
 import {
   traitsOf,
@@ -38,8 +40,8 @@ export interface Kept {
 /** Engines whose models say the same when they are asked the same. */
 const sure: ReadonlySet<EngineName> = new Set<EngineName>(["embed", "rerank", "classify", "tokenize"]);
 
-/** Whether an answer may be given again: chance has no part in it (no temperature, or a seed), or the route or the caller wants it all the same.
- *  What is asked for nobody is never kept. */
+/** Whether an answer may be given again: chance has no part in it (no temperature, or a seed), or the route or the
+ *  caller wants it all the same. What is asked for nobody is never kept. */
 export function mayCache(row: CacheRow, engine: EngineName, request: EngineRequest): boolean {
   if (request.cache === "skip" || (request.person === undefined && row.shared !== true)) return false;
   if (sure.has(engine)) return true;
@@ -66,8 +68,8 @@ const hashOf = (value: unknown): string =>
     .update(JSON.stringify(normal(value)))
     .digest("base64url");
 
-/** The key of a request. It has everything of the request but who asks, when, and how long they wait, and everything of the route: a
- *  route that was changed gives no answers from before. */
+/** The key of a request. It has everything of the request but who asks, when, and how long they wait, and everything of
+ *  the route: a route that was changed gives no answers from before. */
 export function keyOf(route: ModelRoute, engine: EngineName, request: EngineRequest): CacheKey {
   const {
     id: _id,

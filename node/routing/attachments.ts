@@ -1,4 +1,5 @@
-/** Pictures and sounds on their way to a model: an actor names them, and the node that asks the model puts their bytes into the request. */
+/** Pictures and sounds on their way to a model: an actor names them, and the node that asks the model puts their bytes
+ *  into the request. */
 import {
   refused,
   type ActorId,
@@ -13,8 +14,8 @@ import type { BlobHash } from "../ports.ts";
 /** The bytes of what an actor refers to. */
 export type ReadAttachment = (of: ActorId, hash: BlobHash) => Promise<Result<Uint8Array>>;
 
-/** Engines that are given the bytes of what is named. One that is gone is told in words, as the message says it; another failure ends
- *  the call. */
+/** Engines that are given the bytes of what is named. One that is gone is told in words, as the message says it;
+ *  another failure ends the call. */
 export const withAttachments = (inner: Engines, read: ReadAttachment): Engines => ({
   ...inner,
   generate: seeing(inner.generate, read),

@@ -6,8 +6,9 @@
  *                     ▼                   └─ parts, coalesced; result ──┘   connection lost: one RUNTIME_FAULT, outcome unknown
  *      nobody: MODEL_NOT_FOUND; nobody now: MODEL_UNAVAILABLE
  *
- *  A call is served by one other node at most: what comes from a peer goes to the own engine only, so calls cannot go round in
- *  circles. What members offer stands in their rows (`offers.ts` keeps this node's), and what they are busy with comes with their beats. */
+ *  A call is served by one other node at most: what comes from a peer goes to the own engine only, so calls cannot go
+ *  round in circles. What members offer stands in their rows (`offers.ts` keeps this node's), and what they are busy
+ *  with comes with their beats. */
 import {
   isSignOfLife,
   engineNames,
@@ -234,8 +235,8 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     one.place = undefined;
     if (parts.length === 0 && result === undefined && place === undefined) return;
     const said = { run, parts, ...(place && parts.length === 0 && { place }), ...(result && { result }) };
-    // An adapter makes the answer from the words of a model or of another server. An answer that no message can carry must neither be
-    // tried for ever nor cost the connection that all calls share.
+    // An adapter makes the answer from the words of a model or of another server. An answer that no message can carry
+    // must neither be tried for ever nor cost the connection that all calls share.
     const wrong = misfit(`engine.${one.engine}.said`, said);
     if (wrong === undefined && exchange.send(to, `engine.${one.engine}.said`, said as never)) {
       if (result !== undefined) end(to, run);

@@ -25,7 +25,8 @@ export interface Wanted {
   readonly prefer?: Preference;
   /** What the model costs with a server that takes money; 0: nothing, or nobody has said. */
   readonly price?: number;
-  /** Whose conversation it is, for `affine`; the call's own name, for `weighted`; how many calls there were, for `round-robin`. */
+  /** Whose conversation it is, for `affine`; the call's own name, for `weighted`; how many calls there were, for
+   *  `round-robin`. */
   readonly affinity?: string;
   readonly id?: string;
   readonly turn?: number;
@@ -74,7 +75,8 @@ const fewerCalls: Rule = [
   ({ standing: { here, calls }, offer }) => (here ? Math.max(0, calls + 1 - (offer.places ?? Infinity)) : calls),
 ];
 
-/** Whole steps of twice as fast: what is nearly as fast is as fast. What was not measured yet may be the fastest, and is asked to find out. */
+/** Whole steps of twice as fast: what is nearly as fast is as fast. What was not measured yet may be the fastest, and
+ *  is asked to find out. */
 const paceOf = ({ offer: { tokensPerSecond } }: Candidate): number =>
   tokensPerSecond === undefined || tokensPerSecond <= 0 ? Infinity : Math.floor(Math.log2(tokensPerSecond));
 
@@ -236,7 +238,8 @@ function rowOf(engine: string, { member, calls }: Standing, offer: Offer | undef
   return { ...about, model, state, runtime, contextTokens, ...known };
 }
 
-/** Why nobody serves it. That there is no such model is said only when everybody who might have it has said what they offer. */
+/** Why nobody serves it. That there is no such model is said only when everybody who might have it has said what they
+ *  offer. */
 function refusalOf({ engine, needs }: Wanted, model: string, standings: readonly Standing[]): Failure {
   const is = (offer: Offer): boolean => offer.engine === engine && (model === "" || offer.model === model);
   const servers = standings.filter(has);

@@ -54,7 +54,8 @@ function asJson(text: string): string | undefined {
   }
 }
 
-/** What an answer says, however it is written: without case, marks at its ends and room between its words; JSON and calls by value. */
+/** What an answer says, however it is written: without case, marks at its ends and room between its words; JSON and
+ *  calls by value. */
 export function ballotOf({ parts }: Pick<Candidate, "parts">): string {
   const calls = parts.flatMap((part) => part.calls ?? []);
   if (calls.length > 0)
@@ -146,7 +147,8 @@ export interface EnsemblePorts {
   readonly limits: Pick<RoutingLimits, "ensembleMs" | "ensembleGraceMs" | "judgedCharsMax" | "memberCharsMax">;
 }
 
-/** Asks all members and says the one answer. `instead` takes the call when too few of them answered, with what is left of its time. */
+/** Asks all members and says the one answer. `instead` takes the call when too few of them answered, with what is left
+ *  of its time. */
 export function callEnsemble(
   { row, members, route }: { readonly row: EnsembleRow; readonly members: readonly Member[]; readonly route: string },
   asked: GenerationRequest,

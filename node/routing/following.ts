@@ -29,8 +29,8 @@ interface Topic {
   fresh: boolean;
   /** The owner has confirmed this following. */
   confirmed: boolean;
-  /** Its number; 0: the owner has to be asked anew. Asked again, it keeps it: an answer that takes longer than the pause
-   *  between two questions is an answer. */
+  /** Its number; 0: the owner has to be asked anew. Asked again, it keeps it: an answer that takes longer than the
+   *  pause between two questions is an answer. */
   following: number;
   /** The newest epoch of which an event was heard. */
   epoch: number;
@@ -121,7 +121,8 @@ export class Following {
     if (at === undefined && epoch < topic.epoch && epoch !== topic.slotEpoch) return;
     const newest = Math.max(topic.epoch, topic.slotEpoch, 1);
     topic.epoch = Math.max(topic.epoch, epoch);
-    // The table is behind: events that the new epoch found in the log may never have been sent, whichever event arrives first.
+    // The table is behind: events that the new epoch found in the log may never have been sent, whichever event arrives
+    // first.
     if (epoch > newest) this.#gap(topic);
     for (const follower of topic.followers) follower.hear(event, at);
   }
@@ -215,8 +216,8 @@ export class Following {
     return pending;
   }
 
-  /** A request that does not go out is made again: followings are confirmed, and events of topics that are not followed lead to
-   *  another request to end them. */
+  /** A request that does not go out is made again: followings are confirmed, and events of topics that are not followed
+   *  lead to another request to end them. */
   #sendPending(): void {
     const { exchange } = this.#ports;
     const { batchItemsMax } = this.#limits;

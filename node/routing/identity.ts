@@ -6,9 +6,9 @@
  *         ├── present: assertion ─► owner of room/lobby: signer owns user/ada? this gateway? signature? not over? ─► kept for the line
  *         └── envelopes from user/ada ─► served; without it IDENTITY_UNPROVEN, and the gateway sends them again
  *
- *  Invariant: while the cluster asks for it, nothing from `user/X` is served that came from another node than the owner of X, or from
- *  one whose assertion for X holds, and nothing from the role-manager that came from another than its owner.
- *  docs/decisions/0079-identity-over-the-mesh.md says what this does not stop. */
+ *  Invariant: while the cluster asks for it, nothing from `user/X` is served that came from another node than the owner
+ *  of X, or from one whose assertion for X holds, and nothing from the role-manager that came from another than its
+ *  owner. docs/decisions/0079-identity-over-the-mesh.md says what this does not stop. */
 import { encode, failure, ok, refused, type ActorId, type Authenticated, type Result } from "../../protocols/index.ts";
 import type { Assertion } from "../../protocols/mesh/index.ts";
 import type { NodeId } from "../ports.ts";
@@ -30,7 +30,8 @@ export const assertionBytes = (said: Omit<Assertion, "signature">): Uint8Array =
   return encode(["plexus identity 1", user, session, roles, gateway, signer, expiresAtMs]);
 };
 
-/** Why an assertion that a peer presents counts for nothing; undefined: it holds. The signature is looked at last, because it costs. */
+/** Why an assertion that a peer presents counts for nothing; undefined: it holds. The signature is looked at last,
+ *  because it costs. */
 export function faultOf(
   said: Assertion,
   at: {
@@ -88,7 +89,8 @@ export class Identities {
     });
   }
 
-  /** A token of this person was found good here. Resolves when others can be shown that, or nobody vouches for it now. */
+  /** A token of this person was found good here. Resolves when others can be shown that, or nobody vouches for it
+   *  now. */
   async hold(user: string, tokenHash: string): Promise<void> {
     if (this.#ports.identity === undefined) return;
     const before = this.#held.get(user);

@@ -1,11 +1,12 @@
 /** What other nodes send here, and the answers that go back to them.
  *
- *  Invariant 7, the receiver's share: of one session of one peer, nothing is served after the first envelope that was not.
- *  The peer begins a new session with that one, so nothing overtakes it. Where the peer has not proven whom an envelope is from, this
- *  holds for that sender alone: the question that proves it may be behind the envelope.
+ *  Invariant 7, the receiver's share: of one session of one peer, nothing is served after the first envelope that was
+ *  not. The peer begins a new session with that one, so nothing overtakes it. Where the peer has not proven whom an
+ *  envelope is from, this holds for that sender alone: the question that proves it may be behind the envelope.
  *
- *  What there was no room for is answered, and so the session goes on; but the peer may never hear that answer, and then it
- *  sends that envelope again. So until it has said that it heard, the same actor has no room for anything younger either. */
+ *  What there was no room for is answered, and so the session goes on; but the peer may never hear that answer, and
+ *  then it sends that envelope again. So until it has said that it heard, the same actor has no room for anything
+ *  younger either. */
 import {
   actorOf,
   assert,
@@ -39,8 +40,8 @@ interface Session {
   readonly full: Map<ActorId, number>;
   /** Whom the peer has not proven to be there: nothing of them is served in this session. */
   readonly unproven: Set<string>;
-  /** The connection over which it came. A request of an ended connection is not answered: the peer asks again, and in its next process
-   *  the number of an attempt belongs to another request. */
+  /** The connection over which it came. A request of an ended connection is not answered: the peer asks again, and in
+   *  its next process the number of an attempt belongs to another request. */
   readonly connection: Connection;
 }
 
@@ -71,7 +72,8 @@ interface AnswerQueue {
   half: number;
 }
 
-/** A number of the table of open asks as it is written between nodes: below zero, where earlier versions look for it. */
+/** A number of the table of open asks as it is written between nodes: below zero, where earlier versions look for
+ *  it. */
 export const toWire = (number: number): number => -number;
 export const fromWire = (number: number): number => -number;
 
@@ -253,14 +255,16 @@ export class Inbound {
       this.#ports.meter.count("routing_answers_dropped", dropped);
     }
     queue.given += 1;
-    // The peer goes on with these while the others are worked out; with all of them at once, one would wait for the other.
+    // The peer goes on with these while the others are worked out; with all of them at once, one would wait for the
+    // other.
     if (queue.given === queue.half) this.#write(to, queue);
     if (queue.scheduled) return;
     queue.scheduled = true;
     this.#ports.clock.soon(() => this.#flush(to, queue));
   }
 
-  /** An answer as it can be sent: one that fits no message would hold up all behind it, so its asker is told that instead. */
+  /** An answer as it can be sent: one that fits no message would hold up all behind it, so its asker is told that
+   *  instead. */
   #sendable(wireNumber: number, result: Result<unknown>, served: boolean, refusal: number): Omit<Waiting, "session"> {
     const { peerMessageBytesMax } = wireLimits;
     const answerBytes = encodedBytesMax(result);

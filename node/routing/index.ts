@@ -8,13 +8,14 @@
  *      kernel, gateway ─ call ─► Calls ════════════════► a member whose engine offers what is asked
  *      admins ─ list, show, release ─► actors.ts ══════► the owners
  *
- *  What users must not see is dealt with here: a slot that moves, an owner that dies, a connection that breaks. An envelope
- *  stays in its outbox until it is answered or its deadline has passed, and is sent again to the slot's owner of that time.
- *  That is safe because it names its operation, and keeps the order because of the rules in `outbound.ts` and `inbound.ts`.
- *  A tell is answered too, once its turn took effect. Nothing rests on the slot table being current: the worst that an old
- *  one does is a bounce.
+ *  What users must not see is dealt with here: a slot that moves, an owner that dies, a connection that breaks. An
+ *  envelope stays in its outbox until it is answered or its deadline has passed, and is sent again to the slot's owner
+ *  of that time. That is safe because it names its operation, and keeps the order because of the rules in `outbound.ts`
+ *  and `inbound.ts`. A tell is answered too, once its turn took effect. Nothing rests on the slot table being current:
+ *  the worst that an old one does is a bounce.
  *
- *  Read `outbound.ts`, `inbound.ts`, then `relay.ts`, `calls.ts` with `choice.ts`, `identity.ts` and `actors.ts`, which stand alone. */
+ *  Read `outbound.ts`, `inbound.ts`, then `relay.ts`, `calls.ts` with `choice.ts`, `identity.ts` and `actors.ts`, which
+ *  stand alone. */
 import type { ActorId, Preference, Result, Role, SlotId } from "../../protocols/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
 import type { Exchange } from "../exchange/index.ts";
@@ -86,7 +87,8 @@ export interface RoutingPart extends Routing {
   readonly hub: Hub;
   /** The engines of this node and of the others, as one. */
   readonly calls: Omit<Calls, "stop">;
-  /** The node that has an actor, or would be given it: nobody may have asked for it yet. Undefined: there is none, or no such kind. */
+  /** The node that has an actor, or would be given it: nobody may have asked for it yet. Undefined: there is none, or
+   *  no such kind. */
   ownerOf(actor: ActorId): NodeId | undefined;
   /** A token of a person was found good at this node. Resolves when other nodes can be shown that. */
   signedIn(user: string, tokenHash: string): Promise<void>;

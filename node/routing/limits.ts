@@ -106,7 +106,8 @@ export const routingLimits = {
   identityLifeMs: 60_000,
   /** How far the clocks of two nodes may differ; what holds at the signer may be over elsewhere beyond that. */
   identitySkewMs: 30_000,
-  /** People for whom a gateway holds a proof, and as many that each peer has shown; beyond it the one used longest ago is asked for again. */
+  /** People for whom a gateway holds a proof, and as many that each peer has shown; beyond it the one used longest ago
+   *  is asked for again. */
   identitiesHeldMax: 50_000,
   /** Tokens of a person that a gateway remembers for that, by their hashes; the oldest is forgotten. */
   identityTokensMax: 8,

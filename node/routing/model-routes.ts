@@ -202,7 +202,7 @@ class Router {
     this.#taken.set(route, counts.set(model, (counts.get(model) ?? 0) + 1));
   }
 
-  // --- answers that are kept -------------------------------------------------------------------------------------------
+  // --- answers that are kept -----------------------------------------------------------------------------------------
 
   #callRoute(engine: EngineName, route: ModelRoute, request: EngineRequest, hear: Hear): Running {
     const { cache: wish, ...rest } = request;
@@ -264,7 +264,8 @@ class Router {
     });
   }
 
-  /** A call before the call: that of the question itself comes after it, with what is left of its time, and not at all when it was cancelled. */
+  /** A call before the call: that of the question itself comes after it, with what is left of its time, and not at all
+   *  when it was cancelled. */
   #after<T>(
     engine: EngineName,
     asked: EngineRequest,
@@ -289,7 +290,7 @@ class Router {
     };
   }
 
-  // --- sorts of questions ----------------------------------------------------------------------------------------------
+  // --- sorts of questions --------------------------------------------------------------------------------------------
 
   /** The model that a rule needs to know of a question. */
   #unknown(route: ModelRoute, question: Question | undefined, said: Classified): string | undefined {
@@ -364,7 +365,7 @@ class Router {
     };
   }
 
-  // --- models ----------------------------------------------------------------------------------------------------------
+  // --- models --------------------------------------------------------------------------------------------------------
 
   #ask(
     engine: EngineName,
@@ -500,7 +501,8 @@ const before = (
   ...(key !== undefined && { key }),
 });
 
-/** Not what a fault of the day made: what was stopped, came from another model than the first choice, or lacks members. */
+/** Not what a fault of the day made: what was stopped, came from another model than the first choice, or lacks
+ *  members. */
 function isWorthKeeping(answer: EngineAnswer): boolean {
   const { end, from } = answer as Partial<GenerationAnswer>;
   const judged = new Set(["complete", "length", "calls", "judged"]);

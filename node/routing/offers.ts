@@ -25,8 +25,8 @@ const advertised = (engines: Engines): Required<Pick<MemberRecord, "offers" | "m
   };
 };
 
-/** Starts to keep the row: it is looked at when the engines or the list of members change, and a row that cannot be written is tried
- *  again. The returned function ends that. */
+/** Starts to keep the row: it is looked at when the engines or the list of members change, and a row that cannot be
+ *  written is tried again. The returned function ends that. */
 export function advertise(ports: {
   readonly engines: Engines;
   readonly membership: Pick<Membership, "self" | "members" | "onChange"> & {

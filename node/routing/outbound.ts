@@ -1,24 +1,27 @@
-/** What this node sends to actors elsewhere: one outbox of envelopes for each slot, in which each stays until it is answered.
+/** What this node sends to actors elsewhere: one outbox of envelopes for each slot, in which each stays until it is
+ *  answered.
  *
  *      send ─► outbox: [ sent, sent, sent │ unsent, unsent ] ─► target, in one session
  *                                         ▲
  *              not served / peer lost / owner changed: all go back behind this mark, and a new session begins
  *
- *  Invariant 7 holds through every move because of four rules. An outbox has one target at a time, and a session one epoch.
- *  When anything of a session was not served, its connection ended, or a new epoch is known, all that is unanswered is sent
- *  again, oldest first, before anything new. The receiver serves nothing of a session after the first that it did not serve
- *  (`inbound.ts`), so that what was already under way cannot overtake. And it serves nothing that was sent under an earlier
- *  epoch than its own: while that was under way the slot may have been elsewhere and served what is younger. (Nor under a
- *  later one, of which it has not heard yet, so that an answer is never of an earlier epoch than the one its asker knows of.)
- *  What waits at the receiver for its slot is looked at only when that is served: so all of a session must fare alike.
+ *  Invariant 7 holds through every move because of four rules. An outbox has one target at a time, and a session one
+ *  epoch. When anything of a session was not served, its connection ended, or a new epoch is known, all that is
+ *  unanswered is sent again, oldest first, before anything new. The receiver serves nothing of a session after the
+ *  first that it did not serve (`inbound.ts`), so that what was already under way cannot overtake. And it serves
+ *  nothing that was sent under an earlier epoch than its own: while that was under way the slot may have been elsewhere
+ *  and served what is younger. (Nor under a later one, of which it has not heard yet, so that an answer is never of an
+ *  earlier epoch than the one its asker knows of.) What waits at the receiver for its slot is looked at only when that
+ *  is served: so all of a session must fare alike.
  *
- *  What was not served because its sender is not proven to be here (`identity.ts`) holds up that sender alone: the session goes on for
- *  all others, and ends a moment later, when the proof may have been shown.
+ *  What was not served because its sender is not proven to be here (`identity.ts`) holds up that sender alone: the
+ *  session goes on for all others, and ends a moment later, when the proof may have been shown.
  *
- *  What was turned away for want of room (MAILBOX_FULL) is settled by that answer and holds nothing up. A move may lose the
- *  answer, and then it is sent again; so until this node has said that it heard, nothing younger finds room there.
+ *  What was turned away for want of room (MAILBOX_FULL) is settled by that answer and holds nothing up. A move may lose
+ *  the answer, and then it is sent again; so until this node has said that it heard, nothing younger finds room there.
  *
- *  Sending again is safe because every envelope names its operation: the node that handled it gives the first answer again. */
+ *  Sending again is safe because every envelope names its operation: the node that handled it gives the first answer
+ *  again. */
 import {
   actorOf,
   assert,
@@ -251,7 +254,8 @@ export class Outbound {
     outbox.hops = 0;
     outbox.tries = 0;
     if (entry.refusal?.code === "IDENTITY_UNPROVEN") outbox.unproven = 0;
-    // A refusal for want of room says nothing of earlier attempts; the answer of a turn does, because it knows of operations.
+    // A refusal for want of room says nothing of earlier attempts; the answer of a turn does, because it knows of
+    // operations.
     if (!result.ok && result.error.outcome === "not_started") this.#decided(entry);
     this.#settle(entry, result.ok ? result : this.#verdict(entry, result.error));
   }
@@ -328,8 +332,8 @@ export class Outbound {
     if (from !== undefined && actor !== undefined) this.#ports.kernel().left(from, actor);
   }
 
-  /** Hands over envelopes of actors that have a slot of their own now, or no longer. Done in the moment in which the table
-   *  says so, before anything new is sent there. */
+  /** Hands over envelopes of actors that have a slot of their own now, or no longer. Done in the moment in which the
+   *  table says so, before anything new is sent there. */
   #moveSplit(outbox: Outbox): void {
     const before = outbox.entries.size;
     for (const entry of outbox.entries) {
@@ -440,8 +444,8 @@ export class Outbound {
   #pump(outbox: Outbox): void {
     if (outbox.pause) return;
     const { node } = this.#ports;
-    // This node's kernel gives the messages back that it has taken when it no longer serves the slot, and with them those that came
-    // to it directly and are younger. Until then no message may go elsewhere and overtake them.
+    // This node's kernel gives the messages back that it has taken when it no longer serves the slot, and with them
+    // those that came to it directly and are younger. Until then no message may go elsewhere and overtake them.
     const kept = outbox.target === node && outbox.unsent.length < outbox.entries.size;
     const target = kept ? node : this.#targets.owner(outbox);
     if (target === undefined || (target !== node && !this.#connected.has(target))) {

@@ -1,7 +1,8 @@
-/** What sort of question a request is: rules, in order, each a pure function of the request and of what models said of it that classify.
+/** What sort of question a request is: rules, in order, each a pure function of the request and of what models said of
+ *  it that classify.
  *
- *  Rules come first: a model is asked only where all else of a rule holds, and no rule before it does. It costs a call before the call;
- *  whether it is worth that, `plexus routes explain --questions` counts. */
+ *  Rules come first: a model is asked only where all else of a rule holds, and no rule before it does. It costs a call
+ *  before the call; whether it is worth that, `plexus routes explain --questions` counts. */
 import type {
   ChatMessage,
   GenerationRequest,

@@ -6,12 +6,13 @@
  *                            ├──────────── followed ◄──────────────┤   from here on nothing is missed
  *                            └──────────── events ◄────────────────┘   batched a tick
  *
- *  Invariant 8 is kept by the gateway's cursors, which need to know one thing: when something may have been missed. That
- *  is a gap: a following began or began anew, events were dropped, or the slot has a new epoch (its last owner may have
- *  written an event and died before it was sent). At a gap the gateway asks the actor for what comes after each cursor.
+ *  Invariant 8 is kept by the gateway's cursors, which need to know one thing: when something may have been missed.
+ *  That is a gap: a following began or began anew, events were dropped, or the slot has a new epoch (its last owner may
+ *  have written an event and died before it was sent). At a gap the gateway asks the actor for what comes after each
+ *  cursor.
  *
- *  Best-effort events carry the epoch of the actor that published them; those of an owner before are dropped. Durable ones
- *  have a position, by which the gateway knows them. */
+ *  Best-effort events carry the epoch of the actor that published them; those of an owner before are dropped. Durable
+ *  ones have a position, by which the gateway knows them. */
 import type { Hub } from "../ports.ts";
 import { Following } from "./following.ts";
 import type { RoutingPorts } from "./index.ts";

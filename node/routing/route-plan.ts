@@ -1,5 +1,5 @@
-/** Which models of a route a call goes to, in which order, and why: pure functions of the route, of the question, and of what the asking node
- *  knows. */
+/** Which models of a route a call goes to, in which order, and why: pure functions of the route, of the question, and
+ *  of what the asking node knows. */
 import {
   hash32,
   type Balance,
@@ -60,8 +60,8 @@ export const affinityOf = ({ person = "", key = "", id }: Pick<EngineRequest, "p
 /** Places of a model whose server does not say how many it has. */
 const placesUnsaid = 16;
 
-/** The chance of something in a draw of its own, weighted: the largest wins as often as the weights say, and a change of weights moves only what
- *  it must. */
+/** The chance of something in a draw of its own, weighted: the largest wins as often as the weights say, and a change
+ *  of weights moves only what it must. */
 export function draw(of: string, among: string, weight: number): number {
   // In (0, 1]: the logarithm of 0 would be lost.
   const chance = (hash32(`${of}\n${among}`) + 1) / 2 ** 32;

@@ -123,7 +123,8 @@ export class Serving {
     takeOut(this.#bySlot, served.slot, topic);
   }
 
-  /** Gives up those of these topics that another node owns now, and tells their followers, each of all its own at once. */
+  /** Gives up those of these topics that another node owns now, and tells their followers, each of all its own at
+   *  once. */
   #stopServingMoved(topics: readonly ActorId[]): void {
     const { table, node, exchange } = this.#ports;
     const told = new Map<NodeId, [ActorId, number][]>();

@@ -1,5 +1,5 @@
-/** Where the envelopes of a slot go: to its owner by the slot table, or to the one that a refusal has named and the table does
- *  not know yet. */
+/** Where the envelopes of a slot go: to its owner by the slot table, or to the one that a refusal has named and the
+ *  table does not know yet. */
 import { failure, type Failure, type SlotId } from "../../protocols/index.ts";
 import type { Outgoing } from "../kernel/api.ts";
 import { roleOf, type SlotTable } from "../cluster/slot-table.ts";
@@ -13,8 +13,9 @@ export interface MovedTo {
   readonly epoch: number;
 }
 
-/** An owner that one node has named and that is not confirmed. The hint holds until the table says anything new of the slot,
- *  the named owner is no member or cannot be reached, or does not know of it either: the node that named it may be wrong. */
+/** An owner that one node has named and that is not confirmed. The hint holds until the table says anything new of the
+ *  slot, the named owner is no member or cannot be reached, or does not know of it either: the node that named it may
+ *  be wrong. */
 interface Hint extends MovedTo {
   /** Of the slot's row in the table when it was said. */
   readonly revision: number | undefined;
@@ -58,9 +59,9 @@ export class Targets {
     return isNews;
   }
 
-  /** Whether an envelope that was not served may be served later. Damaged data heals where there is another copy. An owner that
-   *  is away is replaced in moments, or comes back; a slot without an owner waits for the directory, and the sender of an ask
-   *  should know that soon. */
+  /** Whether an envelope that was not served may be served later. Damaged data heals where there is another copy. An
+   *  owner that is away is replaced in moments, or comes back; a slot without an owner waits for the directory, and the
+   *  sender of an ask should know that soon. */
   worthTrying(slot: SlotId, { envelope, sinceMs }: Waiting, error: Failure): boolean {
     const { table, clock } = this.#ports;
     const record = table.get(slot)?.record;
@@ -92,8 +93,8 @@ export function movedTo({ details }: Failure): MovedTo | undefined {
   return typeof owner === "string" && isEpoch ? { owner, epoch: epoch as number } : undefined;
 }
 
-/** The failure while a slot's owner is away and no other node has taken over. `node` is the owner's name, not that of the node
- *  that was asked. */
+/** The failure while a slot's owner is away and no other node has taken over. `node` is the owner's name, not that of
+ *  the node that was asked. */
 export function ownerAway(slot: SlotId, owner: NodeId, membership: Membership): Failure {
   const node = membership.members().members.find((member) => member.node === owner)?.name ?? owner;
   const reason = membership.isUp(owner)
@@ -102,8 +103,8 @@ export function ownerAway(slot: SlotId, owner: NodeId, membership: Membership): 
   return failure("SLOT_UNAVAILABLE", { slot, node, reason });
 }
 
-/** The failure while nobody has a slot: none is up that could have its first copy, or the directory, which would say or settle who has it, does
- *  not answer. Names the nodes that are to be started. */
+/** The failure while nobody has a slot: none is up that could have its first copy, or the directory, which would say or
+ *  settle who has it, does not answer. Names the nodes that are to be started. */
 export function ownerless(
   slot: SlotId,
   { membership, table }: { readonly membership: Membership; readonly table: Pick<SlotTable, "current"> },

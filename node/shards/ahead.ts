@@ -22,7 +22,8 @@ import { isHolder, moved, type ShardPorts } from "./parts.ts";
 const parts = 256;
 
 export interface Ahead {
-  /** Whether a slot may be handed over to a node now. Begins to bring the bytes there when not; asked again and again. */
+  /** Whether a slot may be handed over to a node now. Begins to bring the bytes there when not; asked again and
+   *  again. */
   mayHandOver(slot: SlotId, to: NodeId): boolean;
   stop(): void;
 }

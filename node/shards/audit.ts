@@ -1,14 +1,16 @@
 /** What is asked of other holders to see that they have what they say, and what an answer means. Pure.
  *
- *  Each holder walks through its own inventory, all of it within a stated time and in an order that is drawn, and asks one other holder of each stripe for a leaf that is
- *  drawn at random: in one walk each shard is asked for by the holder of the shard before it, in the next one by the one before that. So
- *  a holder cannot know who asks when, nor which leaf, and every shard is asked for in every walk. */
+ *  Each holder walks through its own inventory, all of it within a stated time and in an order that is drawn, and asks
+ *  one other holder of each stripe for a leaf that is drawn at random: in one walk each shard is asked for by the
+ *  holder of the shard before it, in the next one by the one before that. So a holder cannot know who asks when, nor
+ *  which leaf, and every shard is asked for in every walk. */
 import { shardsOf, type StripeRef } from "../../protocols/index.ts";
 import { contentTree } from "../blobs/index.ts";
 
-/** `failed`: it gave a leaf that is not the shard's, or said that its bytes are damaged. `missing`: it says that it has none. `lacking`: so does
- *  the holder's inventory, which everybody can read: after a death the holder wakes without the bytes. That is no lie, and no reason for many more shards. `offline`:
- *  its node is not there. `slow`: no answer in time. `unknown`: too few holders of the stripe answer, or the node is too busy: nobody is blamed. */
+/** `failed`: it gave a leaf that is not the shard's, or said that its bytes are damaged. `missing`: it says that it has
+ *  none. `lacking`: so does the holder's inventory, which everybody can read: after a death the holder wakes without
+ *  the bytes. That is no lie, and no reason for many more shards. `offline`: its node is not there. `slow`: no answer
+ *  in time. `unknown`: too few holders of the stripe answer, or the node is too busy: nobody is blamed. */
 export type AuditResult = "ok" | "failed" | "missing" | "lacking" | "offline" | "slow" | "unknown";
 
 /** Whose shard is asked for by the holder of shard `own`, in its walk number `round`. */
@@ -71,7 +73,7 @@ export function deadlineFor(
 export const challengesFor = (share: number, certainty: number): number =>
   Math.ceil(Math.log(1 - certainty) / Math.log(1 - share));
 
-// --- the walk through an inventory ------------------------------------------------------------------------------------
+// --- the walk through an inventory -----------------------------------------------------------------------------------
 
 /** Where the walk through a holder's inventory is. Its order is drawn anew for each round, and known to nobody else:
  *
@@ -137,7 +139,7 @@ export function stepOf<Line extends { readonly hash: string; readonly stripe: st
   };
 }
 
-// --- what audits say of a node ----------------------------------------------------------------------------------------
+// --- what audits say of a node ---------------------------------------------------------------------------------------
 
 /** What this node's audits have shown of another one. */
 export interface Opinion {

@@ -22,8 +22,9 @@ export interface Patience {
 export const marginOf = ({ stripe, others }: Pick<Sick, "stripe" | "others">): number =>
   others - shardsOf(stripe.scheme).enough;
 
-/** When a shard is made anew of others. Bytes that are damaged will not come back: at once. Those of a node that is away may: it is waited
- *  for, the less the more of the stripe is missing, so that a node that restarts moves no bytes. */
+/** When a shard is made anew of others. Bytes that are damaged will not come back: at once. Those of a node that is
+ *  away may: it is waited for, the less the more of the stripe is missing, so that a node that restarts moves no
+ *  bytes. */
 export function dueMs(sick: Sick, { absenceMs, absenceMsMin }: Patience): number {
   if (sick.why === "damaged") return sick.sinceMs;
   const { all, enough } = shardsOf(sick.stripe.scheme);
@@ -33,7 +34,8 @@ export function dueMs(sick: Sick, { absenceMs, absenceMsMin }: Patience): number
   return sick.sinceMs + absenceMsMin + (absenceMs - absenceMsMin) * share;
 }
 
-/** The stripe that can lose fewest first; then what has been so for longest. What cannot be made now comes last: others must return. */
+/** The stripe that can lose fewest first; then what has been so for longest. What cannot be made now comes last: others
+ *  must return. */
 export function bySickness(one: Sick, other: Sick): number {
   const rank = (sick: Sick): number => {
     const margin = marginOf(sick);

@@ -6,12 +6,14 @@
  *      keeper.ts   inventory and disk compared, shards read and asked for, garbage collected       ahead.ts     before a holder moves
  *         └► mending.ts   what lacks: taken from who has it, else made of the others, the most endangered first
  *
- *  What a holder has is said by its inventory (`actors/shard-holder`), which is replicated like every journal. The bytes are only at its
- *  owner's node, and everything here is about the two being the same. Decisions 0044 and 0049 say what is promised.
+ *  What a holder has is said by its inventory (`actors/shard-holder`), which is replicated like every journal. The
+ *  bytes are only at its owner's node, and everything here is about the two being the same. Decisions 0044 and 0049 say
+ *  what is promised.
  *
- *  Read parts.ts (what all share), intake.ts (bytes that come and go), links.ts (the other end), stripes.ts with writing.ts and reading.ts (put,
- *  read), referred.ts (what an owner keeps), placing.ts (where), healing.ts and audit.ts (decisions), keeper.ts, auditing.ts, mending.ts,
- *  ahead.ts; memory.ts and messenger.ts (what a restart must not forget). */
+ *  Read parts.ts (what all share), intake.ts (bytes that come and go), links.ts (the other end), stripes.ts with
+ *  writing.ts and reading.ts (put, read), referred.ts (what an owner keeps), placing.ts (where), healing.ts and
+ *  audit.ts (decisions), keeper.ts, auditing.ts, mending.ts, ahead.ts; memory.ts and messenger.ts (what a restart must
+ *  not forget). */
 import type { Message } from "../../actors/behavior.ts";
 import { ok, type ActorId, type Result, type Scheme, type SlotId, type TrustState } from "../../protocols/index.ts";
 import type { NodeId, ShardControl, Stripes } from "../ports.ts";

@@ -4,8 +4,8 @@
  *      each minute    ─► read some shards, ask others for leaves (audit.ts) ─► damaged here: lost; there: its node is told
  *      each ten       ─► collect: gone from the inventory, then from the disk; bytes that no inventory names, after a grace
  *
- *  Invariant: bytes are deleted only when the holder itself has said, after they were last seen to be named, that it does not name them; or
- *  when its owner's node has read the same bytes whole. */
+ *  Invariant: bytes are deleted only when the holder itself has said, after they were last seen to be named, that it
+ *  does not name them; or when its owner's node has read the same bytes whole. */
 import {
   failureOf,
   ownSlot,
@@ -85,7 +85,7 @@ export function createKeeper(ports: KeeperPorts): Keeper {
     return answer.ok ? answer.value.shards.length > 0 : undefined;
   }
 
-  // --- comparing ---------------------------------------------------------------------------------------------------------
+  // --- comparing -----------------------------------------------------------------------------------------------------
 
   /** Compares a holder's whole inventory with what is here. False: the holder did not answer to all of it. */
   async function survey(holder: ActorId): Promise<boolean> {
@@ -163,8 +163,8 @@ export function createKeeper(ports: KeeperPorts): Keeper {
       const { owner } = record ?? {};
       const known = away.get(holder);
       if (known?.owner !== owner) away.set(holder, { owner, sinceMs: clock.monotonicMs() });
-      // On its way here, or here; or it came to its owner just now, and what that has may not be its own yet: two nodes that give it to
-      // each other must not both delete.
+      // On its way here, or here; or it came to its owner just now, and what that has may not be its own yet: two nodes
+      // that give it to each other must not both delete.
       const isSettled =
         known?.owner === owner && known !== undefined && clock.monotonicMs() - known.sinceMs > limits.movedMs;
       if (owner === node || record?.want?.owner === node || !isSettled) continue;
@@ -205,7 +205,7 @@ export function createKeeper(ports: KeeperPorts): Keeper {
     return isPastGrace && (await isNamed(holder, hash)) === false ? "unnamed" : undefined;
   }
 
-  // --- collecting --------------------------------------------------------------------------------------------------------
+  // --- collecting ----------------------------------------------------------------------------------------------------
 
   async function collect(holder: ActorId): Promise<void> {
     for (let more = true; more && !stopped && epochOf(holder) !== undefined;) {
@@ -225,7 +225,7 @@ export function createKeeper(ports: KeeperPorts): Keeper {
     }
   }
 
-  // --- audits ------------------------------------------------------------------------------------------------------------
+  // --- audits --------------------------------------------------------------------------------------------------------
 
   /** Reads a shard here. False: it was not well, and is looked after. */
   async function checkOwn(holder: ActorId, stripe: string, hash: BlobHash): Promise<boolean> {
@@ -242,7 +242,7 @@ export function createKeeper(ports: KeeperPorts): Keeper {
 
   const auditing = createAuditing({ ...ports, checkOwn });
 
-  // --- when --------------------------------------------------------------------------------------------------------------
+  // --- when ----------------------------------------------------------------------------------------------------------
 
   function came(holder: ActorId): void {
     const epoch = epochOf(holder);

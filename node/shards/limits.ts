@@ -33,7 +33,8 @@ export const shardLimits = {
   stripeBytesMax: 64 * 1024 * 1024,
   /** How long an upload may take until enough holders have their shards; then `HOLDERS_TOO_FEW`, or what they said. */
   putTimeoutMs: 120_000,
-  /** Times that an upload begins again because a holder has other shards of the same bytes, or remembers a later release. */
+  /** Times that an upload begins again because a holder has other shards of the same bytes, or remembers a later
+   *  release. */
   putTriesMax: 4,
   /** A group that is closed takes shards of uploads that were begun so long after that: clocks differ. */
   closedGraceMs: 10 * 60_000,
@@ -92,7 +93,8 @@ export const shardLimits = {
    *
    *  A machine that restarts is back by then. */
   absenceMsMin: 5 * 60_000,
-  /** Letters of which holders are to be told what; further shards are found by an audit, and who lets go of a stripe is refused. */
+  /** Letters of which holders are to be told what; further shards are found by an audit, and who lets go of a stripe is
+   *  refused. */
   tellingMax: 4_096,
   /** Pause before a node that did not hear it is told again. */
   tellRetryMs: 10_000,
@@ -148,7 +150,8 @@ export const shardLimits = {
   /** Bytes of a holder that has moved away stay for so long after the new owner has them. */
   movedMs: 3_600_000,
 
-  /** How long a hand-over of a holder waits for its bytes to be at the new owner. Then it goes on, and the rest is fetched. */
+  /** How long a hand-over of a holder waits for its bytes to be at the new owner. Then it goes on, and the rest is
+   *  fetched. */
   aheadMsMax: 24 * 3_600_000,
   /** A hand-over that nobody asked for during this time is a new one. */
   aheadGapMs: 60_000,

@@ -17,14 +17,16 @@ export interface Links {
     body: MeshBody<Name>,
     timeoutMs?: number,
   ): Promise<Result<MeshAnswer<Name>>>;
-  /** Brings a holder's shard to a node; when it resolves well, it is synced there and was compared with the hash. `had`: it was there. */
+  /** Brings a holder's shard to a node; when it resolves well, it is synced there and was compared with the hash.
+   *  `had`: it was there. */
   give(
     to: NodeId,
     shard: { readonly holder: ActorId; readonly hash: BlobHash; readonly sizeBytes: number; readonly bytes: Bytes },
   ): Promise<Result<"sent" | "had">>;
   /** The bytes of a shard at a node, as they come; not compared with anything yet. Throws what the node says. */
   stream(from: NodeId, shard: { readonly hash: BlobHash; readonly sizeBytes: number }): AsyncGenerator<Uint8Array>;
-  /** The same, whole and compared with the hash. Errors: TOO_LARGE (than any shard), DATA_DAMAGED (it gave something else), those of the node. */
+  /** The same, whole and compared with the hash. Errors: TOO_LARGE (than any shard), DATA_DAMAGED (it gave something
+   *  else), those of the node. */
   whole(from: NodeId, shard: { readonly hash: BlobHash; readonly sizeBytes: number }): Promise<Result<Uint8Array>>;
 }
 

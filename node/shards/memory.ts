@@ -1,6 +1,6 @@
-/** What a node knows about shards beside the shards: whom it must still tell of what, where its audits are, what they have shown, and what others
- *  have signed. Small rows in the node's store, read when it starts, and most of them
- *  never waited for: what a crash takes along is told, asked and found again.
+/** What a node knows about shards beside the shards: whom it must still tell of what, where its audits are, what they
+ *  have shown, and what others have signed. Small rows in the node's store, read when it starts, and most of them never
+ *  waited for: what a crash takes along is told, asked and found again.
  *
  *      shards/letter/…   shards/walk/HOLDER   shards/opinion/NODE   shards/receipt/HASH/HOLDER */
 import { seal, unseal } from "../data-folder/seal.ts";

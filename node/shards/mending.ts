@@ -4,8 +4,8 @@
  *          ─► here under another holder's name, or at another node: taken ─┐
  *          └► nowhere, and waited for long enough: made of k others ───────┴► compared with the hash, synced ─► found
  *
- *  The list is in the journal, so nothing is forgotten when this node ends. No key is needed. Invariant: what is said to be found was
- *  compared with its hash while it was written. */
+ *  The list is in the journal, so nothing is forgotten when this node ends. No key is needed. Invariant: what is said
+ *  to be found was compared with its hash while it was written. */
 import {
   failure,
   failureOf,
@@ -35,7 +35,8 @@ export interface Mending {
   wake(): void;
   /** Looks at everything once, now, and waits for no node that is away. */
   hurry(): Promise<{ readonly mended: number; readonly lost: number }>;
-  /** A shard that its holder here should have, and of which the holder knows nothing. False: too many are known already. */
+  /** A shard that its holder here should have, and of which the holder knows nothing. False: too many are known
+   *  already. */
   adopt(wanted: Wanted): boolean;
   /** An owner wants a stripe no longer. */
   forget(stripe: string, owner: ActorId): void;
@@ -93,8 +94,9 @@ export function createMending(ports: MendingPorts): Mending {
     });
   }
 
-  /** Since when what a holder lacks is waited for: the clock of the node before may have been another. One time for all its shards: what is
-   *  remembered of each is forgotten when there are many. Not by epoch, which a replica's return changes, too. */
+  /** Since when what a holder lacks is waited for: the clock of the node before may have been another. One time for all
+   *  its shards: what is remembered of each is forgotten when there are many. Not by epoch, which a replica's return
+   *  changes, too. */
   function sinceOf(holder: ActorId): number {
     const known = since.get(holder) ?? clock.monotonicMs();
     since.set(holder, known);

@@ -1,5 +1,6 @@
-/** Tells the holders of shards what they must know, until they have heard it: that a shard is not as it should be, that somebody refers to it
- *  or no longer does. A holder that is away hears it later, also when this node was restarted meanwhile. */
+/** Tells the holders of shards what they must know, until they have heard it: that a shard is not as it should be, that
+ *  somebody refers to it or no longer does. A holder that is away hears it later, also when this node was restarted
+ *  meanwhile. */
 import { ok, refused, failure, holdsAt, type ActorId, type Failure } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { Rows } from "./memory.ts";
@@ -17,14 +18,15 @@ export interface Release {
 /** What is still to be told, and until when that is tried. */
 export type Letter = { readonly untilMs: number } & ({ readonly wanted: Wanted } | { readonly release: Release });
 
-/** What became of a shard that somebody says is wanted: `released` is the operation by which its owner has let go of it. */
+/** What became of a shard that somebody says is wanted: `released` is the operation by which its owner has let go of
+ *  it. */
 export type Suspected = "done" | "later" | { readonly released: number };
 
 export interface Messenger {
   /** A shard may be missing or damaged, or its holder not know of somebody who refers to it. */
   tell(wanted: Wanted): void;
-  /** A holder has not heard that somebody let go of a stripe. True: it will, also if this node ends before. False: there is no room to
-   *  remember it. */
+  /** A holder has not heard that somebody let go of a stripe. True: it will, also if this node ends before. False:
+   *  there is no room to remember it. */
   tellRelease(release: Release): Promise<boolean>;
   /** Nobody is told any more that an owner wants a stripe: it does not. */
   forget(stripe: string, owner: ActorId): void;

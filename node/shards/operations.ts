@@ -1,4 +1,5 @@
-/** What the operations on shards do: the groups of holders are shown, and admins put stripes by hand, to try new nodes. */
+/** What the operations on shards do: the groups of holders are shown, and admins put stripes by hand, to try new
+ *  nodes. */
 import {
   acted,
   againOf,

@@ -74,8 +74,8 @@ export const leftOf = (
       ? Math.min(expiresAtMs - nowMs, lifeMs)
       : 0;
 
-/** Whether what a holder knows of is enough for somebody who refers to it for so long. Half suffices: two holders that hear of one reference one
- *  after the other would lengthen it by turns. */
+/** Whether what a holder knows of is enough for somebody who refers to it for so long. Half suffices: two holders that
+ *  hear of one reference one after the other would lengthen it by turns. */
 export function lasts(known: ShardReference, lifeMs: number | undefined, nowMs: number): boolean {
   const leftMs = leftOf(known, nowMs);
   return leftMs === undefined || (lifeMs !== undefined && leftMs >= lifeMs / 2);

@@ -1,4 +1,5 @@
-/** Where a new stripe goes: the group with the most independent holders, the scheme for so many, and the holders that draw highest. */
+/** Where a new stripe goes: the group with the most independent holders, the scheme for so many, and the holders that
+ *  draw highest. */
 import {
   failure,
   ok,
@@ -38,8 +39,8 @@ const nodesOf = (candidates: readonly Candidate[], bytes = 0): number =>
     candidates.flatMap(({ node, isTrusted, freeBytes }) => (isTrusted === true && freeBytes >= bytes ? node : [])),
   ).size;
 
-/** Chooses among the open groups as they are now. Errors: HOLDERS_TOO_FEW (`untrusted`: nodes that do not count yet, or no more), DISK_FULL (there
- *  would be enough, with more room). */
+/** Chooses among the open groups as they are now. Errors: HOLDERS_TOO_FEW (`untrusted`: nodes that do not count yet, or
+ *  no more), DISK_FULL (there would be enough, with more room). */
 export function choosePlace(
   ports: Pick<ShardPorts, "table" | "membership" | "groups"> & {
     conditionOf(node: NodeId): NodeCondition;

@@ -1,4 +1,5 @@
-/** What a node's operator gives to shards, and what the cluster allows of it: beyond either none is taken, from other nodes or from this one. */
+/** What a node's operator gives to shards, and what the cluster allows of it: beyond either none is taken, from other
+ *  nodes or from this one. */
 import { failure, PlexusError, type Failure, type StorageTerms } from "../../protocols/index.ts";
 import { namesOfClass } from "./coding/index.ts";
 import type { OwnedBlobs } from "../ports.ts";

@@ -1,5 +1,6 @@
-/** How stripes are read: the holders that were fastest are asked first, one that is late is doubled by the next, and each shard is compared with
- *  its hash before it counts. Before a stripe is called lost every node that keeps shards is asked. */
+/** How stripes are read: the holders that were fastest are asked first, one that is late is doubled by the next, and
+ *  each shard is compared with its hash before it counts. Before a stripe is called lost every node that keeps shards
+ *  is asked. */
 import { failure, ok, refused, type Failure, type Result, type StripeRef } from "../../protocols/index.ts";
 import type { NodeId } from "../ports.ts";
 import { countsOf } from "./coding/index.ts";

@@ -1,8 +1,8 @@
 /** Receipts: the node of a holder signs what it has taken. Pure but for the signature.
  *
- *  A receipt proves to anybody that this node said that it had these bytes then, for this owner. It proves neither that it had them nor that it
- *  has them still: that is asked by audits, and nothing counts as kept for a receipt alone. With a failed audit beside it, it shows a lie, or
- *  a loss that the node must own to. */
+ *  A receipt proves to anybody that this node said that it had these bytes then, for this owner. It proves neither that
+ *  it had them nor that it has them still: that is asked by audits, and nothing counts as kept for a receipt alone.
+ *  With a failed audit beside it, it shows a lie, or a loss that the node must own to. */
 import { encode, type ShardReceipt } from "../../protocols/index.ts";
 import type { NodeId } from "../ports.ts";
 

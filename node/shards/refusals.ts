@@ -22,7 +22,8 @@ export interface Again {
   readonly without: ReadonlySet<number>;
 }
 
-/** What refusals of holders say that another attempt can do better: a later operation, other holders. Undefined: nothing. */
+/** What refusals of holders say that another attempt can do better: a later operation, other holders. Undefined:
+ *  nothing. */
 export function learnedFrom(
   stripe: StripeRef,
   operation: number,

@@ -1,4 +1,5 @@
-/** Which of many stripes can be read, as their holders and the disks below these say: a few questions to each holder, however many stripes there are.
+/** Which of many stripes can be read, as their holders and the disks below these say: a few questions to each holder,
+ *  however many stripes there are.
  *
  *      stripes ─ by holder ─► describe: what its inventory has, and what its audits called lost ─► shard.lacks: is the file there ─► counted
  *

@@ -4,7 +4,8 @@
  *      read  k holders, the fastest first ─► one is slow or has nothing: one more ─► each compared with its hash ─► k of them: decoded
  *                                                                                                                              (reading.ts)
  *
- *  Invariant: a receipt counts only when the holder's node had the bytes synced under the hash that the descriptor names. */
+ *  Invariant: a receipt counts only when the holder's node had the bytes synced under the hash that the descriptor
+ *  names. */
 import { failure, ok, refused, type Result, type StripeRef } from "../../protocols/index.ts";
 import type { Stripes } from "../ports.ts";
 import { isAsCoded, readStripe } from "./coding/index.ts";

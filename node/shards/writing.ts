@@ -45,8 +45,8 @@ export interface Writing {
   readonly coming: ReadonlySet<BlobHash>;
 }
 
-/** On how many nodes the shards must be that `enough` counts: after a failover two holders may share one, and its disk is one disk.
- *  Where fewer nodes than `enough` have holders of the group now, all of these. */
+/** On how many nodes the shards must be that `enough` counts: after a failover two holders may share one, and its disk
+ *  is one disk. Where fewer nodes than `enough` have holders of the group now, all of these. */
 function nodesNeeded(ports: StripesPorts, { group, scheme, shards }: StripeRef): number {
   const known = ports.groups().find(({ name }) => name === group);
   const holders = known ? holdersOf(known) : shards.map(({ index }) => holderOf(group, index));
@@ -69,7 +69,8 @@ export function createWriting(
   const logged = (event: string) => (error: unknown) => log.error(event, { error });
   const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
 
-  /** Brings one shard to its holder and into the inventory, however often it moves, while it `goesOn`. Gives the node that has it. */
+  /** Brings one shard to its holder and into the inventory, however often it moves, while it `goesOn`. Gives the node
+   *  that has it. */
   async function place(
     { stripe, shard, owner, operation, lifeMs }: Wanted,
     bytes: Bytes,
@@ -108,8 +109,8 @@ export function createWriting(
     return refused(last);
   }
 
-  /** Whether a stripe is kept: enough receipts, from enough nodes. `more` may still come. Receipts of nodes on probation do not count, as long
-   *  as enough of the stripe's holders are at others. */
+  /** Whether a stripe is kept: enough receipts, from enough nodes. `more` may still come. Receipts of nodes on
+   *  probation do not count, as long as enough of the stripe's holders are at others. */
   function suffices(stripe: StripeRef, receipts: readonly NodeId[], more = 0): boolean {
     const { scheme, shards } = stripe;
     const counted = receipts.filter((one) => ports.counts(one));

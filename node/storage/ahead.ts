@@ -1,5 +1,5 @@
-/** Reads a range of a view once and in order, for who asks for one part of it after the other: an iterator for each part takes longer than
- *  to read it.
+/** Reads a range of a view once and in order, for who asks for one part of it after the other: an iterator for each
+ *  part takes longer than to read it.
  *
  *      asked:   a …… b        c … d              what lies before a part is given up when there is no room for what follows
  *      held:            │ rows of some pages │ ◄─ the next page, when a part goes beyond it */
@@ -27,7 +27,8 @@ export class AheadReader {
     this.#pages = view.scan?.(range, storageReads.aheadBytes) ?? pagesOf(view, range);
   }
 
-  /** The rows of a part, up to the one with which there are so many, or so many bytes; undefined: it was given up already. */
+  /** The rows of a part, up to the one with which there are so many, or so many bytes; undefined: it was given up
+   *  already. */
   async take(part: {
     readonly gte: string;
     readonly lt: string;

@@ -2,8 +2,8 @@
  *
  *      add(item) … ──► finish() ──► ops of one atomic, synced batch
  *
- *  Pure but for what it has to read: range deletions, splits and held trims depend on what is stored. The result does not
- *  depend on which items share a batch, so a copy that groups them otherwise comes to the same bytes. */
+ *  Pure but for what it has to read: range deletions, splits and held trims depend on what is stored. The result does
+ *  not depend on which items share a batch, so a copy that groups them otherwise comes to the same bytes. */
 import { crc32 } from "node:zlib";
 import { assert, failure, ownSlot, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { Store, StoreOp } from "../ports.ts";
@@ -232,8 +232,8 @@ export class BatchDraft {
     this.head = { ...head, lastEpoch, lastSeq, lastChecksum, continues: epoch };
   }
 
-  /** A copy never acknowledges a snapshot that it could not read, that is of no actor of the slot, or that names another entry
-   *  than it holds: entries are trimmed because a snapshot covers them. */
+  /** A copy never acknowledges a snapshot that it could not read, that is of no actor of the slot, or that names
+   *  another entry than it holds: entries are trimmed because a snapshot covers them. */
   #checkSealed(snapshots: Piece["snapshots"]): void {
     const refused = (because: string, actor: string) =>
       new PlexusError(failure("LOG_GAP", { slot: this.#slot, because, actor }));
@@ -302,8 +302,8 @@ export class BatchDraft {
     for (const { rows } of this.effects) for (const row of rows) if (row) this.ops.push(row);
   }
 
-  /** As above, with operations on ranges: they see the store as the operations before them in this batch leave it, so that
-   *  the result does not depend on how items are grouped into batches. */
+  /** As above, with operations on ranges: they see the store as the operations before them in this batch leave it, so
+   *  that the result does not depend on how items are grouped into batches. */
   async #addSideRanged(): Promise<void> {
     const { effects, ops } = this;
     const batched = new Map<string, StoreOp>();
@@ -350,8 +350,8 @@ export class BatchDraft {
     return [...keys].sort().slice(0, keysMax);
   }
 
-  /** Copies everything an actor has into a slot of its own, named like the actor. Its log begins after entry `seq`. Nothing
-   *  when that slot is there already. */
+  /** Copies everything an actor has into a slot of its own, named like the actor. Its log begins after entry `seq`.
+   *  Nothing when that slot is there already. */
   async #split(
     actor: ActorId,
     { epoch, seq }: { readonly epoch: number; readonly seq: number },
@@ -384,7 +384,8 @@ export class BatchDraft {
         const copied = `${sideKey(space, slot, actor, "")}${key.slice(prefix.length)}`;
         if (stored) ops.push({ type: "put", key: copied, value: seal(copied, unseal(key, stored, location)) });
       }
-    // Another entry that split the same actor makes another slot: the copies of an earlier try must not pass for this one.
+    // Another entry that split the same actor makes another slot: the copies of an earlier try must not pass for this
+    // one.
     const checksum = crc32(`${this.#slot} ${epoch} ${seq}`, genesisChecksum(slot));
     const at = { lastSeq: seq, baseSeq: seq, lastChecksum: checksum, baseChecksum: checksum };
     const kept = { fence: present?.fence ?? 0, incarnation: (present?.incarnation ?? 0) + 1 };
@@ -407,7 +408,8 @@ export class BatchDraft {
 
   // --- finishing -----------------------------------------------------------------------------------------------------
 
-  /** Adds the operations that depend on the whole batch. `before` is called when the log's part is settled, ahead of anything slow. */
+  /** Adds the operations that depend on the whole batch. `before` is called when the log's part is settled, ahead of
+   *  anything slow. */
   finish(before: () => void): Promise<void> | undefined {
     this.#closeChunk();
     const held = this.#trimWished > this.#trimThrough && this.#needed() <= this.#trimWished;

@@ -1,5 +1,5 @@
-/** Group commit: one synced batch at a time; while it is under way, the next one collects. Every slot and every actor of
- *  the node shares the same sync. */
+/** Group commit: one synced batch at a time; while it is under way, the next one collects. Every slot and every actor
+ *  of the node shares the same sync. */
 import { assert, failure, PlexusError, type Failure, type SlotId } from "../../protocols/index.ts";
 import type { Clock, Log, Meter, Store, StoreOp } from "../ports.ts";
 import type { JournalLimits } from "./limits.ts";
@@ -76,8 +76,8 @@ export class Committer {
     return this.#refusedAtMs;
   }
 
-  /** What a synced batch takes at this disk: the lower quartile of the last ones, which neither a single stall nor a busy process
-   *  raises. Undefined before the first. */
+  /** What a synced batch takes at this disk: the lower quartile of the last ones, which neither a single stall nor a
+   *  busy process raises. Undefined before the first. */
   get syncMs(): number | undefined {
     return this.#tookMs.toSorted((one, other) => one - other)[Math.floor(this.#tookMs.length / 4)];
   }

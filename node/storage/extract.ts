@@ -1,5 +1,5 @@
-/** Reads what a slot has at a cut, as it is stored and for something outside the journal: a backup. Every row is checked, none is decoded but
- *  entries of the log. This file only reads. */
+/** Reads what a slot has at a cut, as it is stored and for something outside the journal: a backup. Every row is
+ *  checked, none is decoded but entries of the log. This file only reads. */
 import type { ActorId } from "../../protocols/index.ts";
 import { isSealed } from "../data-folder/seal.ts";
 import type { StorePage } from "../ports.ts";
@@ -21,7 +21,8 @@ import { damagedAt, readEntries, type Cut } from "./log-check.ts";
 /** A value as the codec wrote it, under its key within the actor. */
 export type ExtractedRow = readonly [key: string, value: Uint8Array];
 
-/** What is asked of an actor's records: with `from` ≤ key < `to`, up to the row with which there are so many, or so many bytes. */
+/** What is asked of an actor's records: with `from` ≤ key < `to`, up to the row with which there are so many, or so
+ *  many bytes. */
 export interface RecordPart {
   readonly from: string;
   readonly to: string;
@@ -29,7 +30,8 @@ export interface RecordPart {
   readonly bytes: number;
 }
 
-/** Takes records in the order of their keys: of each key what stands from `keyStart` on, of each value the bytes from `start` on, which it copies. */
+/** Takes records in the order of their keys: of each key what stands from `keyStart` on, of each value the bytes from
+ *  `start` on, which it copies. */
 export interface ExtractSink {
   add(key: string, value: Uint8Array, start: number, keyStart: number): void;
 }
@@ -76,8 +78,8 @@ export class SlotExtract {
     return last?.epoch === since.epoch ? this.#entries.slice(since.seq - baseSeq) : undefined;
   }
 
-  /** The actors that have anything, in the order in which they are read fastest. From now on what is read is read ahead. Some may have nothing but
-   *  records: `passedBy` names them at the end. Error: DATA_DAMAGED. */
+  /** The actors that have anything, in the order in which they are read fastest. From now on what is read is read
+   *  ahead. Some may have nothing but records: `passedBy` names them at the end. Error: DATA_DAMAGED. */
   async actors(): Promise<readonly ActorId[]> {
     const { slot, view } = this.#cut;
     const snapshots = `snap/${slot}/`;

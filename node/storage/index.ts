@@ -58,12 +58,12 @@ export interface Journal {
   readonly format: Format;
   /** The one log of a slot on this node, checked when it is first asked for. Error: DATA_DAMAGED. */
   openSlot(slot: SlotId): Promise<SlotLog>;
-  /** Reads a log again after it failed: the disk decides what happened. The old object writes nothing more. With `failed`, a log
-   *  that another caller has already reopened is left alone, and returned. */
+  /** Reads a log again after it failed: the disk decides what happened. The old object writes nothing more. With
+   *  `failed`, a log that another caller has already reopened is left alone, and returned. */
   reopen(slot: SlotId, failed?: SlotLog): Promise<SlotLog>;
-  /** Throws away the node's copy of a slot, for good: only a fence stays, and a new incarnation (rule R6). `still` is asked in
-   *  the very moment of the write; false: nothing happens. Resolves with whether the copy was thrown away. Until then no
-   *  caller gets the slot's log. */
+  /** Throws away the node's copy of a slot, for good: only a fence stays, and a new incarnation (rule R6). `still` is
+   *  asked in the very moment of the write; false: nothing happens. Resolves with whether the copy was thrown away.
+   *  Until then no caller gets the slot's log. */
   discard(slot: SlotId, fence: number, still?: () => boolean): Promise<boolean>;
   /** Whether the disk has more of a slot than its head, as after a transfer or a discard that broke off. */
   holdsRows(slot: SlotId): Promise<boolean>;
@@ -76,7 +76,8 @@ export interface Journal {
   readonly queuedBytes: number;
   /** Whether the disk has so little room left that nothing more may be begun that ends in a write. */
   readonly full: boolean;
-  /** When the disk refused the last batch, or would have, on the clock that only runs forward; undefined when it took it. */
+  /** When the disk refused the last batch, or would have, on the clock that only runs forward; undefined when it took
+   *  it. */
   readonly refusedAtMs: number | undefined;
   /** What a synced write takes at this disk, in milliseconds; undefined before the first. */
   readonly syncMs: number | undefined;
@@ -260,8 +261,8 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
   }
 }
 
-/** Checks every entry of every slot without changing anything, for `plexus doctor`. Error: DATA_DAMAGED, when not even the
- *  slots can be listed. */
+/** Checks every entry of every slot without changing anything, for `plexus doctor`. Error: DATA_DAMAGED, when not even
+ *  the slots can be listed. */
 export async function verifyJournal(store: Store): Promise<{
   readonly entries: number;
   readonly slots: number;
@@ -313,8 +314,9 @@ async function readHead(store: Store, slot: SlotId): Promise<Head | undefined> {
   return whole;
 }
 
-/** The identity row of this folder; undefined for a folder that is empty. It is the first row that is ever written: a folder that
- *  has other rows has lost it, and must not become another node. Errors: DATA_FORMAT_UNKNOWN, DATA_DAMAGED. */
+/** The identity row of this folder; undefined for a folder that is empty. It is the first row that is ever written: a
+ *  folder that has other rows has lost it, and must not become another node. Errors: DATA_FORMAT_UNKNOWN,
+ *  DATA_DAMAGED. */
 export async function readFormat(store: Store): Promise<Format | undefined> {
   const bytes = await store.get(formatKey);
   if (bytes === undefined) {

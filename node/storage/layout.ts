@@ -6,7 +6,7 @@
  *      snap/<slot>/<actor>             folded state
  *      side/<space>/<slot>/<actor>/…   what entries put beside the log: records, reminders, …
  *
- *  A chunk is frames, each  length u32 · checksum u32 · payload.  The checksum of an entry continues the checksum of the
+ *  A chunk is frames, each length u32 · checksum u32 · payload. The checksum of an entry continues the checksum of the
  *  entry before it, so a missing, swapped or foreign entry is found as surely as a flipped bit. Every other value is
  *  sealed: checksum u32 (seeded by its key) · payload. */
 import { crc32 } from "node:zlib";
@@ -118,7 +118,8 @@ export function headFault({ fence, continues, lastEpoch, baseSeq, lastSeq }: Hea
   return continues > fence ? "the log would continue an epoch beyond the fence" : undefined;
 }
 
-/** The checksum that the first entry of a log continues. It differs by slot, so that a chunk of another slot never fits. */
+/** The checksum that the first entry of a log continues. It differs by slot, so that a chunk of another slot never
+ *  fits. */
 export const genesisChecksum = (slot: SlotId): number => crc32(slot);
 
 /** How deep in an event a value is looked for that is kept beside the log too. */
@@ -202,14 +203,14 @@ function decodeEntry(payload: Uint8Array): Entry {
   };
 }
 
-/** Whether an actor of this slot can have this name. A slot is a role's share, or one actor's own and named like the actor.
- *  Which kinds belong to a role, and which actors have left for slots of their own, is not known here. */
+/** Whether an actor of this slot can have this name. A slot is a role's share, or one actor's own and named like the
+ *  actor. Which kinds belong to a role, and which actors have left for slots of their own, is not known here. */
 export const mayHold = (slot: SlotId, actor: unknown): boolean =>
   typeof actor === "string" && parseActorId(actor) !== undefined && (isRoleSlot(slot) || actor === slot);
 
-/** Why no owner of the slot can have appended this entry in `epoch` or before; undefined: an owner can have. Entries of another
- *  node are judged by this before any operation of theirs is done, because side operations reach the keys and slots that they
- *  name. */
+/** Why no owner of the slot can have appended this entry in `epoch` or before; undefined: an owner can have. Entries of
+ *  another node are judged by this before any operation of theirs is done, because side operations reach the keys and
+ *  slots that they name. */
 export function misfitOf(entry: Entry, slot: SlotId, epoch: number): string | undefined {
   const { actor, atMs, events, answers } = entry;
   if (!mayHold(slot, actor)) return "an entry of no actor of this slot";
@@ -303,8 +304,8 @@ export interface LooseEntry {
   readonly checksum: number;
 }
 
-/** The entries of a chunk that can be read, each by itself: those behind one that cannot be as well. `before` is the checksum
- *  that the first continues, where it is known. */
+/** The entries of a chunk that can be read, each by itself: those behind one that cannot be as well. `before` is the
+ *  checksum that the first continues, where it is known. */
 export function looseEntries(chunk: Uint8Array, firstSeq: number, before: number | undefined): readonly LooseEntry[] {
   const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   const entries: LooseEntry[] = [];

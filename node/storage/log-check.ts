@@ -38,8 +38,8 @@ export function damagedAt({ slot, location }: Omit<Place, "pageRows">, seq: numb
   return new PlexusError(failure("DATA_DAMAGED", { slot, seq, file, reason }));
 }
 
-/** Reads and checks everything of a slot: the log's chain, snapshots, side values. `pace` is told how much was read, a page
- *  at a time, and may hold the reading back. Error: DATA_DAMAGED. */
+/** Reads and checks everything of a slot: the log's chain, snapshots, side values. `pace` is told how much was read, a
+ *  page at a time, and may hold the reading back. Error: DATA_DAMAGED. */
 export async function verifySlot(cut: Cut, pace?: Pace): Promise<void> {
   // A transfer is under way: its rows are thrown away or sent again.
   if (cut.head.incomplete) return;
@@ -61,8 +61,8 @@ export function verifyRow({ slot, location }: Omit<Place, "pageRows">, key: stri
   if (!key.startsWith(logPrefix(slot))) unseal(key, value, location);
 }
 
-/** The index of the log with this head, every entry checked. With `copiedIn` the entries came from an owner of that epoch, and an
- *  entry that no owner of this slot can have appended is damage, too. Error: DATA_DAMAGED. */
+/** The index of the log with this head, every entry checked. With `copiedIn` the entries came from an owner of that
+ *  epoch, and an entry that no owner of this slot can have appended is damage, too. Error: DATA_DAMAGED. */
 export async function indexLog(
   rows: Pick<StoreView, "range">,
   place: Place,

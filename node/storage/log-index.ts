@@ -1,5 +1,5 @@
-/** Where the entries of a slot's log are: which chunks there are, and which of them an actor still needs. In memory only;
- *  rebuilt by reading the log. */
+/** Where the entries of a slot's log are: which chunks there are, and which of them an actor still needs. In memory
+ *  only; rebuilt by reading the log. */
 import { assert, type ActorId } from "../../protocols/index.ts";
 
 /** Where the entries of one chunk are, and what the chunk continues. */

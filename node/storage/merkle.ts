@@ -4,8 +4,8 @@
  *            ┌────────┴────────┐
  *          leaf              leaf  …            a run of consecutive keys and a digest of them with their values
  *
- *  Leaves end where the data says (so many rows or bytes), so two equal copies have the same leaves, and a difference stays
- *  within the leaf it is in when the other side digests the same run of keys. */
+ *  Leaves end where the data says (so many rows or bytes), so two equal copies have the same leaves, and a difference
+ *  stays within the leaf it is in when the other side digests the same run of keys. */
 import { createHash } from "node:crypto";
 import type { SlotId } from "../../protocols/index.ts";
 import type { StoreView } from "../ports.ts";
@@ -20,16 +20,16 @@ export interface Leaf {
   readonly bytes: number;
 }
 
-/** A leaf ends after so many rows or bytes: small enough to be sent again for one bad byte, large enough that the digests
- *  are a thousandth of the data. */
+/** A leaf ends after so many rows or bytes: small enough to be sent again for one bad byte, large enough that the
+ *  digests are a thousandth of the data. */
 const leafRowsMax = 256;
 const leafBytesMax = 64 * 1024;
 const digestBytes = 16;
 const pageRowsMax = 256;
 
-/** The key ranges of a slot. `all`: the rows that a transfer brings. `side`: the rows that copies with the same last entry must share
- *  to the byte. The logs of two such copies may be trimmed differently, and a snapshot may come later; log and snapshots have
- *  checksums of their own. */
+/** The key ranges of a slot. `all`: the rows that a transfer brings. `side`: the rows that copies with the same last
+ *  entry must share to the byte. The logs of two such copies may be trimmed differently, and a snapshot may come later;
+ *  log and snapshots have checksums of their own. */
 export function slotRanges(
   slot: SlotId,
   what: "all" | "side",
@@ -77,8 +77,8 @@ export const rowsOf = (
   { from, to }: { readonly from: string; readonly to: string },
 ): Promise<readonly (readonly [string, Uint8Array])[]> => view.range({ gte: from, lt: to });
 
-/** The digest of everything in [from, to), a page in memory at a time: the rows between two keys may be one leaf at the sender and
- *  many here. */
+/** The digest of everything in [from, to), a page in memory at a time: the rows between two keys may be one leaf at the
+ *  sender and many here. */
 export async function digestOf(
   view: Pick<StoreView, "range">,
   run: { readonly from: string; readonly to: string },

@@ -1,6 +1,6 @@
-/** Saves the readable part of a slot's log in which entries are missing or damaged. An entry that is gone leaves an empty one in its
- *  place, so that all others keep their numbers: snapshots name those, and actors name them to each other. The result is
- *  a new chain: no other copy of the slot has it, so it may only lie in the slot's only folder. */
+/** Saves the readable part of a slot's log in which entries are missing or damaged. An entry that is gone leaves an
+ *  empty one in its place, so that all others keep their numbers: snapshots name those, and actors name them to each
+ *  other. The result is a new chain: no other copy of the slot has it, so it may only lie in the slot's only folder. */
 import type { ActorId, SlotId } from "../../protocols/index.ts";
 import { emptied } from "./batch-draft.ts";
 import { encodeChunk, encodeEntry, looseEntries, type Head, type LooseEntry } from "./layout.ts";

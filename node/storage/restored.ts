@@ -1,12 +1,13 @@
-/** Rows of a slot that begins anew from a backup: at the position where the backup read it, without the log before it. Every actor
- *  has a snapshot there. */
+/** Rows of a slot that begins anew from a backup: at the position where the backup read it, without the log before it.
+ *  Every actor has a snapshot there. */
 import type { ActorId, SlotId } from "../../protocols/index.ts";
 import { seal } from "../data-folder/seal.ts";
 import type { StoreOp } from "../ports.ts";
 import { emptied } from "./batch-draft.ts";
 import { headKey, sealSnapshot, sideKey, snapshotKey, type Head, type Space } from "./layout.ts";
 
-/** The head of a slot that goes on after `seq`, in an epoch that no owner had. It is a log of its own: no other copy continues it. */
+/** The head of a slot that goes on after `seq`, in an epoch that no owner had. It is a log of its own: no other copy
+ *  continues it. */
 export function restoredHead(
   slot: SlotId,
   { epoch, seq, incarnation }: { readonly epoch: number; readonly seq: number; readonly incarnation: number },

@@ -1,12 +1,12 @@
-/** The log of one slot on this node's disk, whether the node owns the slot or copies it: what is written to it, in which
- *  order. `slot-reader.ts` reads it, `log-check.ts` checks it.
+/** The log of one slot on this node's disk, whether the node owns the slot or copies it: what is written to it, in
+ *  which order. `slot-reader.ts` reads it, `log-check.ts` checks it.
  *
- *  An owner appends entries; those that share a batch form one chunk, which is shipped to the replicas as it is (`onWrite`).
- *  A replica applies what it is shipped: the same chunks, with the same effect on snapshots and side values. So two logs
- *  that end at the same position are the same, and so is everything beside them.
+ *  An owner appends entries; those that share a batch form one chunk, which is shipped to the replicas as it is
+ *  (`onWrite`). A replica applies what it is shipped: the same chunks, with the same effect on snapshots and side
+ *  values. So two logs that end at the same position are the same, and so is everything beside them.
  *
- *  Invariant 3: nothing of an epoch other than the fence's is written, and the head that carries the fence is rewritten in
- *  the very batch that appends. Rule R4: an append fits only where the log ends, by seq and chained checksum. */
+ *  Invariant 3: nothing of an epoch other than the fence's is written, and the head that carries the fence is rewritten
+ *  in the very batch that appends. Rule R4: an append fits only where the log ends, by seq and chained checksum. */
 import { assert, failure, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
 import type { Store, StoreOp } from "../ports.ts";
 import { BatchDraft, emptied, endOf, fenced, type Pending, type Piece, type Position } from "./batch-draft.ts";
@@ -140,7 +140,8 @@ export class SlotLog implements CommitSink {
     return this.#index.bytes;
   }
 
-  /** Set once a batch failed: its outcome is unknown, so this log takes no more. `Journal.reopen` reads the disk again. */
+  /** Set once a batch failed: its outcome is unknown, so this log takes no more. `Journal.reopen` reads the disk
+   *  again. */
   get failed(): Failure | undefined {
     return this.#broken;
   }
@@ -185,8 +186,8 @@ export class SlotLog implements CommitSink {
     return this.#exists ? Promise.resolve() : this.#changeHead((head) => head);
   }
 
-  /** Persists `epoch` as the fence. From then on nothing of an older epoch is written here. With `lead`, for an owner that
-   *  has nobody to ask, its log is that of the epoch at once. Error: FENCED. */
+  /** Persists `epoch` as the fence. From then on nothing of an older epoch is written here. With `lead`, for an owner
+   *  that has nobody to ask, its log is that of the epoch at once. Error: FENCED. */
   async raise(epoch: number, lead = false): Promise<void> {
     if (!lead && epoch === this.#head.fence && this.#nextHead.fence === epoch) return;
     await this.#changeHead((head) => {
@@ -251,16 +252,16 @@ export class SlotLog implements CommitSink {
 
   // --- a replica's writes --------------------------------------------------------------------------------------------
 
-  /** Applies a piece that an owner of `epoch` shipped. `done` is called when the piece is on disk. Errors, which change nothing:
-   *  FENCED, the fence is another epoch; LOG_GAP, the piece does not fit where the log ends, or holds an entry that no owner of
-   *  this slot can have written. */
+  /** Applies a piece that an owner of `epoch` shipped. `done` is called when the piece is on disk. Errors, which change
+   *  nothing: FENCED, the fence is another epoch; LOG_GAP, the piece does not fit where the log ends, or holds an entry
+   *  that no owner of this slot can have written. */
   apply(epoch: number, piece: Piece, done: (error: Failure | undefined) => void): void {
     const bytes = piece.chunks.reduce((sum, [, chunk]) => sum + chunk.length, 0);
     this.#submit({ type: "piece", epoch, piece }, bytes, done);
   }
 
-  /** Stores a snapshot that came apart from its entries. `done` with LOG_GAP: the entries are not here yet, or the snapshot is damaged
-   *  or of no actor of this slot. */
+  /** Stores a snapshot that came apart from its entries. `done` with LOG_GAP: the entries are not here yet, or the
+   *  snapshot is damaged or of no actor of this slot. */
   applySnapshot(
     epoch: number,
     copy: { readonly actor: ActorId; readonly seq: number; readonly sealed: Uint8Array },
@@ -269,7 +270,8 @@ export class SlotLog implements CommitSink {
     this.#submit({ type: "copied", epoch, ...copy }, copy.sealed.length, done);
   }
 
-  /** Actors whose snapshots this copy lacked when its owner last trimmed, so that it had to keep entries; once each time. */
+  /** Actors whose snapshots this copy lacked when its owner last trimmed, so that it had to keep entries; once each
+   *  time. */
   takeLacking(): readonly ActorId[] {
     const lacking = this.#lacking;
     this.#lacking = [];

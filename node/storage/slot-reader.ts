@@ -1,7 +1,8 @@
-/** Reads one slot while its log is written: the entries that an actor is rebuilt from, side values, the chunks that a copy lacks.
+/** Reads one slot while its log is written: the entries that an actor is rebuilt from, side values, the chunks that a
+ *  copy lacks.
  *
- *  A read and a batch may cross. The index says which chunks there are, and each read of a chunk that is gone looks again once
- *  the batches before it are done: trimmed meanwhile, or lost. */
+ *  A read and a batch may cross. The index says which chunks there are, and each read of a chunk that is gone looks
+ *  again once the batches before it are done: trimmed meanwhile, or lost. */
 import { PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
 import { unseal } from "../data-folder/seal.ts";
 import type { Store } from "../ports.ts";
@@ -58,18 +59,21 @@ export class SlotReader {
 
   // --- for actors ----------------------------------------------------------------------------------------------------
 
-  /** Reads the snapshot and entries that an actor is rebuilt from. Call while none of its appends is under way. Error: DATA_DAMAGED. */
+  /** Reads the snapshot and entries that an actor is rebuilt from. Call while none of its appends is under way. Error:
+   *  DATA_DAMAGED. */
   async recover(actor: ActorId): Promise<Recovered> {
     for (;;) {
       const { baseSeq: base, fence, incarnation } = this.#log.head;
-      // Before the snapshot is read: a snapshot that becomes durable meanwhile only makes some of these entries needless.
+      // Before the snapshot is read: a snapshot that becomes durable meanwhile only makes some of these entries
+      // needless.
       const chunks = this.#index.tailOf(actor);
       const snapshot = await this.#snapshotOf(actor);
       // A snapshot of an earlier incarnation does not belong to the log that is here by now.
       if (snapshot && this.#log.head.incarnation === incarnation) {
         // Another node may have made the snapshot: its body names the last entry it covers.
         if (snapshot.seq > this.#log.lastSeq) {
-          // A log that was opened anew while this read was on its way goes on, and has snapshots of what this one never had.
+          // A log that was opened anew while this read was on its way goes on, and has snapshots of what this one never
+          // had.
           if (this.#log.failed) throw new PlexusError(this.#log.failed);
           throw this.#damaged(this.#log.lastSeq, "a snapshot of what is not in the log");
         }
@@ -91,8 +95,8 @@ export class SlotReader {
         if (own.length > 0) tailBytes += Math.ceil((bytes.length * own.length) / read.entries.length);
       }
       if (missing === undefined) return { snapshot, entries, tailBytes };
-      // Trimmed between the two reads, perhaps by a batch that is on disk but not yet reported: then a newer snapshot is
-      // there. Otherwise the entry is lost.
+      // Trimmed between the two reads, perhaps by a batch that is on disk but not yet reported: then a newer snapshot
+      // is there. Otherwise the entry is lost.
       await this.#batchesDone();
       if (this.#log.head.fence !== fence) throw fenced(this.#log.slot, fence, this.#log.head.fence);
       if (this.#log.head.baseSeq === base) throw this.#damaged(missing, "entry missing");
@@ -156,8 +160,8 @@ export class SlotReader {
     return last === undefined || last.epoch === at.epoch;
   }
 
-  /** Chunks after `at`, as far as they are on disk; undefined when they have been trimmed meanwhile. Errors: DATA_DAMAGED, a
-   *  chunk is missing; that of a batch that failed. */
+  /** Chunks after `at`, as far as they are on disk; undefined when they have been trimmed meanwhile. Errors:
+   *  DATA_DAMAGED, a chunk is missing; that of a batch that failed. */
   async read(at: Position, bytesMax: number): Promise<Piece | undefined> {
     if (!this.holds(at)) return undefined;
     const chunks: [number, Uint8Array][] = [];
@@ -174,8 +178,8 @@ export class SlotReader {
     return { from: at, chunks, snapshots: [], trim: 0 };
   }
 
-  /** Where a log ends that had `piece` added to it, whose entries those are, and whether one of them splits an actor off.
-   *  Error: DATA_DAMAGED. */
+  /** Where a log ends that had `piece` added to it, whose entries those are, and whether one of them splits an actor
+   *  off. Error: DATA_DAMAGED. */
   inspect(piece: Piece): { readonly at: Position; readonly actors: ReadonlySet<ActorId>; readonly splits: boolean } {
     let { seq, checksum, epoch } = piece.from;
     let splits = false;

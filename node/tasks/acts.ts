@@ -1,5 +1,6 @@
-/** Long acts of a node that are no task of their own kind: a request begins one, waits for it, and may give up waiting. Meanwhile, and for a while
- *  afterwards, it is in the list of tasks, and the person who asked is told how it ended when that took long. */
+/** Long acts of a node that are no task of their own kind: a request begins one, waits for it, and may give up waiting.
+ *  Meanwhile, and for a while afterwards, it is in the list of tasks, and the person who asked is told how it ended
+ *  when that took long. */
 import {
   failureOf,
   refused,

@@ -1,4 +1,5 @@
-/** What the nodes are busy with: pulls of models, backups in folders of their machines, searches for servers, and long acts like moving the directory. An admin asks any node and hears of all.
+/** What the nodes are busy with: pulls of models, backups in folders of their machines, searches for servers, and long
+ *  acts like moving the directory. An admin asks any node and hears of all.
  *
  *      own sources ─► list ◄─ task.list of every other member
  *

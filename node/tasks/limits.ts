@@ -6,7 +6,8 @@ export const taskLimits = {
   askedAtOnceMax: 16,
   /** A node that has not said what it does after this long does not answer. */
   callTimeoutMs: 3_000,
-  /** Long acts (moves of the directory, repairs of shards and the like) that a node follows and remembers. More are done and not listed. */
+  /** Long acts (moves of the directory, repairs of shards and the like) that a node follows and remembers. More are
+   *  done and not listed. */
   actsMax: 32,
   /** The person who began a long act is told of its end by a notice when it took so long: they may have given up
    *  waiting. */

@@ -29,8 +29,8 @@ function v6Groups(address: string): readonly number[] {
   return [...left, ...Array<string>(middle).fill("0"), ...right].map((group) => Number.parseInt(group, 16));
 }
 
-/** The key of an address among those of its family: a number, or 32 digits. Both are in the order of the addresses. Undefined: it is none. An
- *  IPv4 address that is written as IPv6 is the IPv4 address. */
+/** The key of an address among those of its family: a number, or 32 digits. Both are in the order of the addresses.
+ *  Undefined: it is none. An IPv4 address that is written as IPv6 is the IPv4 address. */
 export function parseAddress(text: string): number | string | undefined {
   // As a listener for both families names every IPv4 client.
   if (text.startsWith("::ffff:") && isIP(text.slice(7)) === 4) return v4Number(text.slice(7));
@@ -47,7 +47,8 @@ export function parseAddress(text: string): number | string | undefined {
 
 const bigOf = (key: number | string): bigint => BigInt(typeof key === "number" ? key : `0x${key}`);
 
-/** A range as lists write it: `203.0.113.0/24`, `2001:db8::/32`, or one address. Undefined: it is none. Bits behind the prefix count as 0. */
+/** A range as lists write it: `203.0.113.0/24`, `2001:db8::/32`, or one address. Undefined: it is none. Bits behind the
+ *  prefix count as 0. */
 export function parseRange(text: string): Range | undefined {
   const [address = "", length, more] = text.split("/");
   if (more !== undefined || (length !== undefined && !/^\d{1,3}$/.test(length))) return undefined;
@@ -75,7 +76,8 @@ interface Stretches<Key extends number | string> {
   readonly blocked: readonly boolean[];
 }
 
-/** Prefixes either lie in each other or apart, so one walk in their order, with a stack of those that are open, cuts all. */
+/** Prefixes either lie in each other or apart, so one walk in their order, with a stack of those that are open, cuts
+ *  all. */
 function cut<Key extends number | string>(
   ranges: readonly (Range & { readonly blocks: boolean })[],
   family: 4 | 6,

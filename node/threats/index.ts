@@ -8,10 +8,11 @@
  *  that allows counts above a wider one that blocks: the longest prefix decides. Loopback is never blocked, so that no
  *  list locks an operator out of his own machine.
  *
- *  Lists that admins set for the cluster are read by every node. One that cannot reach the URL takes the text that most members have read
- *  there (sharing.ts).
+ *  Lists that admins set for the cluster are read by every node. One that cannot reach the URL takes the text that most
+ *  members have read there (sharing.ts).
  *
- *  A list that cannot be read, or not whole, changes nothing: what was read of it before stays in force, and the log says so. */
+ *  A list that cannot be read, or not whole, changes nothing: what was read of it before stays in force, and the log
+ *  says so. */
 export { createAddressSet, parseAddress, parseRange, type AddressSet, type Range } from "./address-set.ts";
 export { watchThreats, type Threats, type ThreatSource } from "./feeds.ts";
 export { readIndicators, type Indicators } from "./indicators.ts";

@@ -35,8 +35,8 @@ function take(draft: Draft, text: string): boolean {
   return true;
 }
 
-/** A plain list: one entry a line, the rest of the line and what follows `#` or `;` says something about it. `!` in front of an address allows
- *  it. A line of a hosts file (`0.0.0.0 bad.example`) names the host. */
+/** A plain list: one entry a line, the rest of the line and what follows `#` or `;` says something about it. `!` in
+ *  front of an address allows it. A line of a hosts file (`0.0.0.0 bad.example`) names the host. */
 function readPlain(text: string, draft: Draft): void {
   for (const line of text.split("\n")) {
     const [first = "", second] = line
@@ -58,8 +58,8 @@ function readPlain(text: string, draft: Draft): void {
 const comparison =
   /^\s*(ipv4-addr:value|ipv6-addr:value|domain-name:value|file:hashes\.(?:'[A-Za-z0-9-]+'|[A-Za-z0-9]+))\s*(=|ISSUBSET)\s*'([^'\\]{1,512})'\s*/;
 
-/** The values of a pattern of STIX 2.1 that any one of which is enough; undefined for a pattern that says more: AND, FOLLOWEDBY, NOT, times,
- *  other things. To read “A and B” as “A or B” would block whom nobody accused. */
+/** The values of a pattern of STIX 2.1 that any one of which is enough; undefined for a pattern that says more: AND,
+ *  FOLLOWEDBY, NOT, times, other things. To read “A and B” as “A or B” would block whom nobody accused. */
 export function valuesOfPattern(pattern: string): readonly string[] | undefined {
   const values: string[] = [];
   let rest = pattern;

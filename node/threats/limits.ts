@@ -8,7 +8,8 @@ export const threatLimits = {
   feedTimeoutMs: 30_000,
   /** How often each list is read again. */
   feedReloadMs: 60_000,
-  /** A list of the cluster whose text takes more, compressed, is not given to other nodes: those that cannot read it do without. */
+  /** A list of the cluster whose text takes more, compressed, is not given to other nodes: those that cannot read it do
+   *  without. */
   sharedBytesMax: 8 * 1024 * 1024,
   /** Bytes of one piece that is given to another node. */
   pieceBytes: 256 * 1024,

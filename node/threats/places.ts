@@ -25,7 +25,8 @@ const coordinate = (text: string | undefined, most: number): number | undefined 
 
 /** Reads such a file. Lines that begin with `#` are comments; of two equal ranges the later one counts. */
 export function readPlaces(text: string): AddressPlaces {
-  /** By family and length, by the first address: ranges of one length do not overlap, so a look-up asks once for each length that is there. */
+  /** By family and length, by the first address: ranges of one length do not overlap, so a look-up asks once for each
+   *  length that is there. */
   const byLength = new Map<string, Map<string, AddressPlace>>();
   const lengths = { 4: new Set<number>(), 6: new Set<number>() };
   let [ranges, skipped] = [0, 0];

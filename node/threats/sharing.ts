@@ -1,5 +1,6 @@
-/** Lists of the cluster between nodes: a node that cannot read one where it lies takes the text that most of the others have read there, by its
- *  digest. It believes the members, as nodes do; what it takes is what was asked for, or nothing. */
+/** Lists of the cluster between nodes: a node that cannot read one where it lies takes the text that most of the others
+ *  have read there, by its digest. It believes the members, as nodes do; what it takes is what was asked for, or
+ *  nothing. */
 import { createHash } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { failure, ok, refused } from "../../protocols/index.ts";
@@ -26,7 +27,8 @@ export function packed(text: string): Uint8Array | undefined {
   return bytes.length <= threatLimits.sharedBytesMax ? bytes : undefined;
 }
 
-/** The digest that most have read; of those that equally many have, the first by its text, so that all who ask choose the same. Pure. */
+/** The digest that most have read; of those that equally many have, the first by its text, so that all who ask choose
+ *  the same. Pure. */
 export function mostHad(offers: readonly { readonly digest: string }[]): string | undefined {
   const counts = new Map<string, number>();
   for (const { digest } of offers) counts.set(digest, (counts.get(digest) ?? 0) + 1);

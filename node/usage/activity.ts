@@ -4,7 +4,8 @@
  *      calls of models ─────────────┴─► by person ─ every few seconds, one message at a time ─► activity/cluster
  *      bytes on the disk, now and then ────────────────┘
  *
- *  A message without an answer is sent again as it was, with its number: it is counted once. What was not told is lost when the node dies. */
+ *  A message without an answer is sent again as it was, with its number: it is counted once. What was not told is lost
+ *  when the node dies. */
 import { wireLimits, type ActivityOf, type ActivitySums, type Budget, type Result } from "../../protocols/index.ts";
 import type { ActivityPort, Clock, Log, Meter } from "../ports.ts";
 import { usageLimits, type UsageLimits } from "./limits.ts";

@@ -121,7 +121,8 @@ export const namedBudgets = (budgets: readonly Budget[]): readonly Counted[] =>
     }));
   });
 
-/** Those who took most of a budget that is for each person, as everybody's ledger has them; and how many more there are. */
+/** Those who took most of a budget that is for each person, as everybody's ledger has them; and how many more there
+ *  are. */
 export function eachPerson(
   budget: Budget,
   budgets: readonly Budget[],

@@ -5,14 +5,16 @@
  *                                reserve before (share.ts) ◄── teller ◄──► ledger/ada, ledger/all.people
  *                                rows after                ──►
  *
- *  `counted` is below the routes, so that it sees the model that is really called: each attempt of a route is a call by itself, and a
- *  route goes on to its next model when the budget of one is used up. Without budgets a call costs a few additions here. What was
- *  summed up is told every few seconds: that is what a node that dies loses (docs/decisions/0039-usage-and-budgets.md).
+ *  `counted` is below the routes, so that it sees the model that is really called: each attempt of a route is a call by
+ *  itself, and a route goes on to its next model when the budget of one is used up. Without budgets a call costs a few
+ *  additions here. What was summed up is told every few seconds: that is what a node that dies loses
+ *  (docs/decisions/0039-usage-and-budgets.md).
  *
  *  What people do at all, and how much is kept, is told beside that, by day and without models (`activity.ts`,
  *  docs/decisions/0102-usage-costs-and-reports.md).
  *
- *  Read `counting.ts` (which budgets count a call), `taken.ts` (what a call takes), `share.ts` (the arithmetic), `teller.ts`. */
+ *  Read `counting.ts` (which budgets count a call), `taken.ts` (what a call takes), `share.ts` (the arithmetic),
+ *  `teller.ts`. */
 import {
   everybody,
   failure,
@@ -108,8 +110,8 @@ export interface Usage {
   placed(routed: Engines): Engines;
   /** What came about with a call of this node, until it was answered. */
   noticesOf(callId: string): CallNotices | undefined;
-  /** Reserves so much of the quotas of a person with these roles; undefined: none counts it. At once where nobody has to be asked. Errors:
-   *  QUOTA_EXCEEDED, QUOTA_UNKNOWN. */
+  /** Reserves so much of the quotas of a person with these roles; undefined: none counts it. At once where nobody has
+   *  to be asked. Errors: QUOTA_EXCEEDED, QUOTA_UNKNOWN. */
   admit(
     person: string,
     roles: readonly string[],

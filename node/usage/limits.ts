@@ -4,8 +4,8 @@ export const usageLimits = {
    *
    *  Long enough that a busy person costs a ledger one write for hundreds of calls. */
   settleIntervalMs: 5_000,
-  /** A ledger that does not answer in time is told the same again with the next round; a call that waits for a share of a budget
-   *  is refused. */
+  /** A ledger that does not answer in time is told the same again with the next round; a call that waits for a share of
+   *  a budget is refused. */
   settleTimeoutMs: 5_000,
   /** Ledgers that are told at once; the others wait for their turn. */
   settlesMax: 16,
@@ -13,7 +13,8 @@ export const usageLimits = {
    *
    *  A ledger remembers what it was told for a week. */
   settleGiveUpMs: 24 * 3_600_000,
-  /** Rows that wait for one ledger; what comes beyond them while it does not answer is told as of the model `others`. */
+  /** Rows that wait for one ledger; what comes beyond them while it does not answer is told as of the model
+   *  `others`. */
   rowsPerLedgerMax: 500,
   /** Shares of budgets in one message; those of which something is held or wanted go first. */
   leasesPerMessageMax: 256,
@@ -37,7 +38,8 @@ export const usageLimits = {
    *
    *  Well before the ledger gives it to others (`leaseMs`). */
   shareTrustMs: 5 * 60_000,
-  /** People of whom a node remembers what they did until it is told, and whom it has told of today; what others do is counted without them. */
+  /** People of whom a node remembers what they did until it is told, and whom it has told of today; what others do is
+   *  counted without them. */
   activityPeopleMax: 20_000,
   /** A node looks so often how much it keeps on its disk. */
   storedEveryMs: 15 * 60_000,

@@ -1,7 +1,8 @@
 /** Quotas by role, counted as budgets are: by leases of a ledger.
  *
- *  A person's tokens are in `ledger/ada`, with all else that models took. Messages and bytes are in `ledger/quota.ada`, which only quotas use, so
- *  that usage shows models alone. Nothing is written for a post: what was counted is told every few seconds, with one append for all of it. */
+ *  A person's tokens are in `ledger/ada`, with all else that models took. Messages and bytes are in `ledger/quota.ada`,
+ *  which only quotas use, so that usage shows models alone. Nothing is written for a post: what was counted is told
+ *  every few seconds, with one append for all of it. */
 import {
   failure,
   ledgerOf,

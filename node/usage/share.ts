@@ -25,8 +25,8 @@ export const settled = ({ free, reserved }: Share, amount: number, used: number)
   reserved: reserved - amount,
 });
 
-/** What is told to the ledger as kept, together with all that was used. What calls took beyond the share is in what was used, so the
- *  share begins anew at nothing. With `giveBack`, what is free is not kept. */
+/** What is told to the ledger as kept, together with all that was used. What calls took beyond the share is in what was
+ *  used, so the share begins anew at nothing. With `giveBack`, what is free is not kept. */
 export function kept({ free, reserved }: Share, giveBack: boolean): { readonly keep: number; readonly share: Share } {
   const share = { free: Math.max(giveBack ? Math.min(free, 0) : free, 0 - reserved), reserved };
   return { keep: share.free + share.reserved, share };

@@ -122,8 +122,8 @@ export class Teller {
     return { ok: true, amount: need };
   }
 
-  /** Reserves, and asks the ledger for more where the share has not enough. What is left when the ledger has no more is enough for one
-   *  call: who is the last goes beyond the budget, and nobody is refused while there is something. */
+  /** Reserves, and asks the ledger for more where the share has not enough. What is left when the ledger has no more is
+   *  enough for one call: who is the last goes beyond the budget, and nobody is refused while there is something. */
   async reserve(counted: Counted, need: number): Promise<Reserved> {
     const taken = this.take(counted, need);
     if (taken !== undefined) return taken;

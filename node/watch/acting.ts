@@ -1,5 +1,5 @@
-/** Does what a playbook is to do. What may be done at all is decided before (`actors/watch/playbooks.ts`); here is what has to be asked first: nothing
- *  is done to the account of the last owner who can sign in. */
+/** Does what a playbook is to do. What may be done at all is decided before (`actors/watch/playbooks.ts`); here is what
+ *  has to be asked first: nothing is done to the account of the last owner who can sign in. */
 import { createHmac } from "node:crypto";
 import {
   auditDone,
@@ -54,8 +54,8 @@ interface Outcome {
 const done: Outcome = { status: "done" };
 const skipped = (reason: string): Outcome => ({ status: "skipped", reason });
 
-/** Does the planned steps of a run, one after the other; one that fails stops none of the others. Each run is in the audit, a rehearsal too. What was
- *  seen goes with pages and mails: who gets them may not be able to read the audit. */
+/** Does the planned steps of a run, one after the other; one that fails stops none of the others. Each run is in the
+ *  audit, a rehearsal too. What was seen goes with pages and mails: who gets them may not be able to read the audit. */
 export async function actOn(ports: ActingPorts, order: PlaybookOrder): Promise<RunDone> {
   const { run, alert, acts } = order;
   const seen = await ports.entries(alert.evidence).catch(() => []);

@@ -1,8 +1,8 @@
 /** Detectors over what nodes count. A node says how much it has counted since it started, so what lies between two of
  *  its reports is counted once, however many reports were lost between them, and whichever node read them.
  *
- *  Of a node is remembered: how far its counts were, what came in this window of time and, of the windows before, a running median as in
- *  `mix.ts`. Source of the thresholds: `test/unit/watch/compare.ts`. */
+ *  Of a node is remembered: how far its counts were, what came in this window of time and, of the windows before, a
+ *  running median as in `mix.ts`. Source of the thresholds: `test/unit/watch/compare.ts`. */
 import type { CountSample, DetectorOf, Forecast, ScarceThing, WatchedCount } from "../../protocols/index.ts";
 import type { Step, StepContext } from "./detectors.ts";
 import { forecastOf, remembered, thingsIn, type ScarceRow, type ThingRow } from "./forecast.ts";
@@ -45,7 +45,8 @@ const learned = (median: number, windows: number, count: number): number => {
   return median + step * (windows === 0 ? off : Math.max(-stepMax, Math.min(stepMax, off)));
 };
 
-/** The row with a sample more. What came over a longer time than a window, because nobody could read it, counts by its rate. */
+/** The row with a sample more. What came over a longer time than a window, because nobody could read it, counts by its
+ *  rate. */
 export function countedIn(
   row: CountRow | undefined,
   total: number,

@@ -1,9 +1,9 @@
-/** The detectors. Each is a fold that is kept apart for each subject: `subjects` says whom an entry is about, and `step` what is remembered of that
- *  subject with it, and whether something was found. Both are pure. What each reads, finds and takes for too much is in the table
- *  `detectors` (`protocols/watch.ts`).
+/** The detectors. Each is a fold that is kept apart for each subject: `subjects` says whom an entry is about, and
+ *  `step` what is remembered of that subject with it, and whether something was found. Both are pure. What each reads,
+ *  finds and takes for too much is in the table `detectors` (`protocols/watch.ts`).
  *
- *  Entries of one node come in their order, those of several nodes nearly so: a step sorts what it remembers by time and judges by the entry's
- *  own time, never by a clock. */
+ *  Entries of one node come in their order, those of several nodes nearly so: a step sorts what it remembers by time
+ *  and judges by the entry's own time, never by a clock. */
 import { auditActionOf, type AuditFacts, type AuditRecord, type DetectorOf } from "../../protocols/index.ts";
 import { watchLimits } from "./limits.ts";
 import { unusualActs } from "./mix.ts";
@@ -180,8 +180,8 @@ interface Gain {
   readonly acts: number;
 }
 
-/** Whether an entry says that its target has more power now, and got it from somebody. The first owner, whom the code makes that the node
- *  printed, sets the cluster up at once. */
+/** Whether an entry says that its target has more power now, and got it from somebody. The first owner, whom the code
+ *  makes that the node printed, sets the cluster up at once. */
 function isGain({ facts = {} }: AuditRecord): boolean {
   if (facts["reason"] === "admin code") return false;
   if (facts["admin"] !== undefined) return facts["admin"] === true || facts["admin"] === "true";

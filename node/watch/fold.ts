@@ -1,4 +1,5 @@
-/** Folds entries of the audit, and what nodes have counted: every detector's rows, what of them has changed, and what was found. */
+/** Folds entries of the audit, and what nodes have counted: every detector's rows, what of them has changed, and what
+ *  was found. */
 import {
   auditTexts,
   detectors,
@@ -71,7 +72,8 @@ export const placeOf = ({ atMs, log, seq }: Pick<AuditRecord, "atMs" | "log" | "
 
 const rowKey = (source: string, subject: string): string => `${source}|${subject}`.slice(0, 256);
 
-/** The rows of all readers. Invariant: rows and what was handed out by `changes` are what the entries so far come to. */
+/** The rows of all readers. Invariant: rows and what was handed out by `changes` are what the entries so far come
+ *  to. */
 export class Fold {
   readonly #limits: WatchLimits;
   #readers: readonly Reader[];
@@ -154,7 +156,8 @@ export class Fold {
     return this.#changed.size;
   }
 
-  /** All rows that have changed since they were asked for; where there is room, rows that nobody reads any more go with them. */
+  /** All rows that have changed since they were asked for; where there is room, rows that nobody reads any more go with
+   *  them. */
   changes(): readonly WatchRow[] {
     const rows = [...this.#changed].map(([key, value]): WatchRow => ({ key, value }));
     this.#changed.clear();

@@ -1,10 +1,11 @@
 /** When something of a node runs out, by how it went so far. Pure.
  *
- *  What is free is remembered as a share of all there is, once an hour for three days and once a day, the least of it, for two months. The trend over a
- *  span of that is the median of the slopes between all pairs of its points (Theil and Sen), which no single large file and no bad hour moves. It
- *  counts as a trend where three of four pairs fall. And it is followed no further ahead than it was seen: over 12 hours a disk that fills now is
- *  found, over three days one that fills all week, over two months one that fills slowly. Memory and places of models come and go within a
- *  day, so of these 12 hours say nothing. */
+ *  What is free is remembered as a share of all there is, once an hour for three days and once a day, the least of it,
+ *  for two months. The trend over a span of that is the median of the slopes between all pairs of its points (Theil and
+ *  Sen), which no single large file and no bad hour moves. It counts as a trend where three of four pairs fall. And it
+ *  is followed no further ahead than it was seen: over 12 hours a disk that fills now is found, over three days one
+ *  that fills all week, over two months one that fills slowly. Memory and places of models come and go within a day, so
+ *  of these 12 hours say nothing. */
 import {
   scarceThings,
   type CountSample,

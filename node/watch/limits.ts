@@ -10,8 +10,8 @@ export const watchLimits = {
   stepEntries: 500,
   /** How often nodes are asked for what they have counted. */
   countsEveryMs: 10_000,
-  /** A node that does not say so long what it has counted is asked again the next time: counts go on from the start of its process, so none
-   *  is lost. */
+  /** A node that does not say so long what it has counted is asked again the next time: counts go on from the start of
+   *  its process, so none is lost. */
   countsTimeoutMs: 3_000,
   /** Nodes whose counts one step brings; those of others come with the next. */
   stepSamples: 16,
@@ -19,7 +19,8 @@ export const watchLimits = {
   runsAtOnceMax: 4,
   /** People to whom one act of a playbook sends a mail; the names that come first in the alphabet. */
   mailHoldersMax: 20,
-  /** Subjects (people, addresses) that one detector or rule remembers; the one that was heard of longest ago is forgotten. */
+  /** Subjects (people, addresses) that one detector or rule remembers; the one that was heard of longest ago is
+   *  forgotten. */
   subjectsMax: 10_000,
   /** Entries that one trial of a rule looks at. */
   triedEntries: 200_000,

@@ -1,8 +1,9 @@
-/** How far what somebody does in an hour is from what they do otherwise: robust z-scores of the counts of acts by area, kept for each person alone.
+/** How far what somebody does in an hour is from what they do otherwise: robust z-scores of the counts of acts by area,
+ *  kept for each person alone.
  *
- *  For each feature the row has a running median and a running deviation, which one odd hour moves by one small step. An hour in which somebody did
- *  nothing says nothing. Source of the running median: M. Blum and others call it stochastic approximation of a quantile; here the step is a part of
- *  the deviation. */
+ *  For each feature the row has a running median and a running deviation, which one odd hour moves by one small step.
+ *  An hour in which somebody did nothing says nothing. Source of the running median: M. Blum and others call it
+ *  stochastic approximation of a quantile; here the step is a part of the deviation. */
 import { auditActionOf, type AuditArea, type AuditRecord } from "../../protocols/index.ts";
 import type { Detector } from "./detectors.ts";
 

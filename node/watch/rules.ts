@@ -1,8 +1,9 @@
-/** Rules over events as detectors: entries that match a rule's steps, about one person, from one address or done to one thing, within a time.
+/** Rules over events as detectors: entries that match a rule's steps, about one person, from one address or done to one
+ *  thing, within a time.
  *
- *  A step that asks for several entries is as many steps of one. In order: of each step it is remembered when, at the latest, a match of the rule up to
- *  that step began; so the newest possible beginning is known, and a match is found when there is one. In any order: the newest times of each
- *  step. */
+ *  A step that asks for several entries is as many steps of one. In order: of each step it is remembered when, at the
+ *  latest, a match of the rule up to that step began; so the newest possible beginning is known, and a match is found
+ *  when there is one. In any order: the newest times of each step. */
 import { auditActionOf, type AuditRecord, type WatchRule } from "../../protocols/index.ts";
 import type { Detector } from "./detectors.ts";
 
@@ -31,7 +32,8 @@ export function subjectOf(by: WatchRule["by"], entry: AuditRecord): string | und
   }
 }
 
-/** In order: when a match up to each step began, at the latest; null: there is none. In any order: the newest times of each step. */
+/** In order: when a match up to each step began, at the latest; null: there is none. In any order: the newest times of
+ *  each step. */
 type RuleRow = readonly (number | null)[] | readonly (readonly number[])[];
 
 /** The detector of a rule. */

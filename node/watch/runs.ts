@@ -1,7 +1,9 @@
-/** Does the runs of playbooks beside the reading of the audit: an address that answers slowly delays the acts behind it, and nothing else.
+/** Does the runs of playbooks beside the reading of the audit: an address that answers slowly delays the acts behind
+ *  it, and nothing else.
  *
- *  The queue is the actor's: its open runs, so many at most, which every step names again until they are over. Here a few of them are done at
- *  once. A run that is over and of which the actor did not hear is told again, and not done again. */
+ *  The queue is the actor's: its open runs, so many at most, which every step names again until they are over. Here a
+ *  few of them are done at once. A run that is over and of which the actor did not hear is told again, and not done
+ *  again. */
 import { failureOf, type PlaybookOrder, type PlaybookStep, type SeenEntry } from "../../protocols/index.ts";
 import type { Log, Meter } from "../ports.ts";
 

@@ -1,6 +1,7 @@
-/** Reads the audit of all nodes, and what they count, where this node owns the slot of `watch/cluster`, and tells the actor in steps how far it has
- *  come, what is remembered of it and what was found. A step is sent again until it is answered; so nothing is skipped, and nothing counts
- *  twice. Counts are read beside the audit: a node that does not answer delays nothing. */
+/** Reads the audit of all nodes, and what they count, where this node owns the slot of `watch/cluster`, and tells the
+ *  actor in steps how far it has come, what is remembered of it and what was found. A step is sent again until it is
+ *  answered; so nothing is skipped, and nothing counts twice. Counts are read beside the audit: a node that does not
+ *  answer delays nothing. */
 import type { Message } from "../../actors/behavior.ts";
 import {
   failureOf,

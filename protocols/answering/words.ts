@@ -1,6 +1,7 @@
 import type { AnswerStage } from "../agent.ts";
 
-/** How far an answer is, in words that go on from "its agent is". Without a stage it was asked for, and nothing is known yet. */
+/** How far an answer is, in words that go on from "its agent is". Without a stage it was asked for, and nothing is
+ *  known yet. */
 export function stageWords({ stage, ahead }: AnswerStage): string {
   switch (stage) {
     case "queued":

@@ -1,12 +1,13 @@
-/** Times that schedules name, and whether what they make is older than they allow: for the page and the doctor. Not in the entrance of protocols, which every page
- *  loads: it needs a library. */
+/** Times that schedules name, and whether what they make is older than they allow: for the page and the doctor. Not in
+ *  the entrance of protocols, which every page loads: it needs a library. */
 import { Cron } from "croner";
 import { isDatedAhead } from "../backup-dates.ts";
 import type { BackupSchedule, ClusterBackupTask } from "../backup.ts";
 import type { BackupResults, BackupSnapshot } from "../backups.ts";
 import type { Failure } from "../errors.ts";
 
-/** The first moments after `afterMs` that five fields of cron name. Throws an error that says what is wrong with them, or with the time zone. */
+/** The first moments after `afterMs` that five fields of cron name. Throws an error that says what is wrong with them,
+ *  or with the time zone. */
 export function timesAfter(
   { cron, timeZone = "UTC" }: Pick<BackupSchedule, "cron" | "timeZone">,
   afterMs: number,
@@ -46,8 +47,8 @@ export interface Late {
   readonly dueMs: number;
 }
 
-/** What was done last twice as long ago as its schedules allow, or more; one that is dated in the future says nothing of its age. What was never done counts from when it
- *  was first asked for. */
+/** What was done last twice as long ago as its schedules allow, or more; one that is dated in the future says nothing
+ *  of its age. What was never done counts from when it was first asked for. */
 export function latesOf({ schedules, snapshots, tasks }: Done, nowMs: number): readonly Late[] {
   return watchedSorts.flatMap((sort) => {
     const dueMs = Math.min(

@@ -1,4 +1,5 @@
-/** Logs of the audit, for the nodes that keep copies of them (`node/audit/keeping.ts`). What is passed on is signed by who wrote it. */
+/** Logs of the audit, for the nodes that keep copies of them (`node/audit/keeping.ts`). What is passed on is signed by
+ *  who wrote it. */
 import { Type } from "typebox";
 import { call, closed, count, message, node } from "./parts.ts";
 
@@ -56,7 +57,8 @@ export const auditMessages = {
       heads: Type.Array(head, { maxItems: 64 }),
     }),
   ),
-  /** What the asked node wrote is not what the asking keeper had a copy of, up to `seq`. `noted`: up to where it knows of that now. */
+  /** What the asked node wrote is not what the asking keeper had a copy of, up to `seq`. `noted`: up to where it knows
+   *  of that now. */
   "audit.forked": call("control", { log, seq: count }, closed({ noted: count })),
   /** How far the asked node has sent logs to systems of others; as in `protocols/audit-sinks.ts`. */
   "audit.push": call(
@@ -64,7 +66,8 @@ export const auditMessages = {
     {},
     closed({ states: Type.Unsafe<object[]>(Type.Array(Type.Object({}), { maxItems: 16 })) }),
   ),
-  /** A page of what a search finds at the asked node; query and page are as in `protocols/audit-search.ts`. Errors: BAD_REQUEST. */
+  /** A page of what a search finds at the asked node; query and page are as in `protocols/audit-search.ts`. Errors:
+   *  BAD_REQUEST. */
   "audit.search": call(
     "message",
     { query: Type.Unsafe<object>(Type.Object({})) },

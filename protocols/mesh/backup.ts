@@ -1,4 +1,5 @@
-/** Backups between nodes (node/backup): the node that makes a snapshot asks the owners of slots for their parts of it. */
+/** Backups between nodes (node/backup): the node that makes a snapshot asks the owners of slots for their parts of
+ *  it. */
 import { Type } from "typebox";
 import { stripeRef } from "../shards.ts";
 import { actor, bytes, call, closed, count, done, failed, slot } from "./parts.ts";
@@ -30,10 +31,10 @@ const partDone = closed({
 });
 
 export const backupMessages = {
-  /** Reads slots of the asked node since the snapshot `base` (0: from the start), and stores what changed. The answer comes within seconds; without
-   *  `done` the part is under way, and the same question asks again. A part that nobody asks for is given up. Errors: BACKUP_CHANGED (the
-   *  newest snapshot is another one), OVERLOADED (so many parts are under way here), KEY_MISSING, TASK_TAKEN (a later turn was here), those of
-   *  storing. */
+  /** Reads slots of the asked node since the snapshot `base` (0: from the start), and stores what changed. The answer
+   *  comes within seconds; without `done` the part is under way, and the same question asks again. A part that nobody
+   *  asks for is given up. Errors: BACKUP_CHANGED (the newest snapshot is another one), OVERLOADED (so many parts are
+   *  under way here), KEY_MISSING, TASK_TAKEN (a later turn was here), those of storing. */
   "backup.part": call(
     "message",
     {
@@ -42,7 +43,8 @@ export const backupMessages = {
       slots: Type.Array(slot, { minItems: 1, maxItems: 64 }),
       /** The asking node reads units that are sealed together. */
       together: Type.Optional(Type.Boolean()),
-      /** The slots are read from their beginnings, and what lies in these stripes, or with `full` all, is stored anew: it is lost. */
+      /** The slots are read from their beginnings, and what lies in these stripes, or with `full` all, is stored anew:
+       *  it is lost. */
       anew: Type.Optional(
         closed({ lost: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 1_024 }), full: Type.Boolean() }),
       ),
@@ -51,8 +53,9 @@ export const backupMessages = {
   ),
   /** The part is not asked for again: what is under way of it is given up. */
   "backup.end": call("message", part, done),
-  /** What a backup carries of the keys, in pieces. `madeAtMs` of the first piece is 0, of the others what the first answer said. Errors: NOT_FOUND (that one
-   *  is not kept any more: begin again), FORBIDDEN (for who keeps no shards), KEY_MISSING. */
+  /** What a backup carries of the keys, in pieces. `madeAtMs` of the first piece is 0, of the others what the first
+   *  answer said. Errors: NOT_FOUND (that one is not kept any more: begin again), FORBIDDEN (for who keeps no shards),
+   *  KEY_MISSING. */
   "backup.keys": call(
     "message",
     { madeAtMs: count, start: count },

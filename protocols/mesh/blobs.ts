@@ -4,8 +4,8 @@ import { blobHash as hash } from "../schema.ts";
 import { actor, bytes, call, closed, count, done } from "./parts.ts";
 
 export const blobMessages = {
-  /** Stores a blob for an actor; answered when it is on the disk. Errors: TOO_LARGE, BAD_REQUEST (these bytes have another hash),
-   *  LIMIT_REACHED, DISK_FULL, OVERLOADED. */
+  /** Stores a blob for an actor; answered when it is on the disk. Errors: TOO_LARGE, BAD_REQUEST (these bytes have
+   *  another hash), LIMIT_REACHED, DISK_FULL, OVERLOADED. */
   "blob.put": call("bulk", { for: actor, hash, bytes }, done),
   /** Which of these the asked node does not have for these actors, by their places in the list. */
   "blob.lacks": call(

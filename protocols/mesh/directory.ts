@@ -1,5 +1,5 @@
-/** How nodes read, change and watch the directory that one of them keeps (node/directory). Values of rows travel as bytes:
- *  only those who use a row know what is in it.
+/** How nodes read, change and watch the directory that one of them keeps (node/directory). Values of rows travel as
+ *  bytes: only those who use a row know what is in it.
  *
  *      watcher                                   keeper
  *        │ directory.watch 7, "slot/" ──────────►│  snapshot
@@ -22,8 +22,8 @@ const change = Type.Union([row, Type.Tuple([key, count])]);
 export type DirectoryWireRow = Static<typeof row>;
 export type DirectoryWireChange = Static<typeof change>;
 
-/** `generation` 0: the sender knows of no replicated directory. Without a leader: of none in this term. `etcd`: this generation is there, and
- *  nobody votes. */
+/** `generation` 0: the sender knows of no replicated directory. Without a leader: of none in this term. `etcd`: this
+ *  generation is there, and nobody votes. */
 const lead = {
   generation: count,
   term: count,
@@ -57,7 +57,8 @@ export const directoryMessages = {
   "directory.seen": message("control", { watch: count, number: count }),
   /** From the keeper: nothing more will come for this watch. */
   "directory.ended": message("control", { watch: count }),
-  /** From one voter of a replicated directory to another (node/directory/raft). One that is too large for this goes in parts. */
+  /** From one voter of a replicated directory to another (node/directory/raft). One that is too large for this goes in
+   *  parts. */
   "directory.vote": message("control", { generation: count, bytes }),
   /** The bytes from `start` on of a message with so many. Each sender sends one at a time. */
   "directory.part": message("bulk", { generation: count, bytes, start: count, size: count }),
@@ -66,8 +67,8 @@ export const directoryMessages = {
   "directory.leads": message("control", lead),
   /** Asks for it. */
   "directory.leader": call("control", {}, closed(lead)),
-  /** What the sender was told: the newest revision, and an epoch of a slot that it knows and the directory does not tell. Answered with that
-   *  revision, and refused with why if the keeper knows less. */
+  /** What the sender was told: the newest revision, and an epoch of a slot that it knows and the directory does not
+   *  tell. Answered with that revision, and refused with why if the keeper knows less. */
   "directory.known": call(
     "control",
     { revision: count, newer: Type.Optional(Type.Tuple([slot, count])) },

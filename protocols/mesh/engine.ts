@@ -1,5 +1,5 @@
-/** Calls of engines on other nodes (node/routing): what is said of one travels beside messages and in order, and ends with its
- *  answer, or with the connection. One row an engine. */
+/** Calls of engines on other nodes (node/routing): what is said of one travels beside messages and in order, and ends
+ *  with its answer, or with the connection. One row an engine. */
 import { Type, type TSchema, type TUnsafe } from "typebox";
 import { sampling } from "../agent.ts";
 import { engineNames, type EngineAnswer, type EngineName, type EnginePart, type EngineRequest } from "../engine.ts";
@@ -73,8 +73,8 @@ const call = {
   keepAliveMs: Type.Optional(Type.Number()),
 };
 
-/** Requests are closed; what is said is open: fields of a later version are not known to be left out of lists and choices.
- *  `sampling` is bounded as it is for people, since the engine is given it as it is. */
+/** Requests are closed; what is said is open: fields of a later version are not known to be left out of lists and
+ *  choices. `sampling` is bounded as it is for people, since the engine is given it as it is. */
 const wires: {
   readonly [Name in EngineName]: { readonly request: TSchema; readonly part: TSchema; readonly answer: TSchema };
 } = {

@@ -1,5 +1,5 @@
-/** How a node proves that somebody is signed in at it, to nodes that have what the person asks for (node/routing/identity.ts,
- *  docs/decisions/0079-identity-over-the-mesh.md). */
+/** How a node proves that somebody is signed in at it, to nodes that have what the person asks for
+ *  (node/routing/identity.ts, docs/decisions/0079-identity-over-the-mesh.md). */
 import { Type, type Static } from "typebox";
 import { bytes, call, closed, count, message, node } from "./parts.ts";
 
@@ -20,8 +20,8 @@ export const assertion = closed({
 export type Assertion = Static<typeof assertion>;
 
 export const identityMessages = {
-  /** To the owner of the person's slot, which asks the person's actor whose token has this hash. Errors: MOVED, UNAUTHENTICATED,
-   *  and those of asking an actor. */
+  /** To the owner of the person's slot, which asks the person's actor whose token has this hash. Errors: MOVED,
+   *  UNAUTHENTICATED, and those of asking an actor. */
   "identity.vouch": call(
     "message",
     { user: assertion.properties.user, tokenHash: Type.String({ minLength: 1, maxLength: 256 }) },

@@ -1,4 +1,5 @@
-/** Keys of the cluster's backups, for members that may have them (node/composition/keys.ts). They travel sealed to the asking node. */
+/** Keys of the cluster's backups, for members that may have them (node/composition/keys.ts). They travel sealed to the
+ *  asking node. */
 import { Type } from "typebox";
 import { bytes, call, closed, count } from "./parts.ts";
 

@@ -25,7 +25,8 @@ export const membershipMessages = {
           memoryBytes: count,
           /** Calls of engines that run or wait at the sender. */
           calls: Type.Optional(count),
-          /** What shards take on the sender's disk, what they may still take, and what its operator gives them at the most. */
+          /** What shards take on the sender's disk, what they may still take, and what its operator gives them at the
+           *  most. */
           shardBytes: Type.Optional(count),
           shardRoomBytes: Type.Optional(count),
           shardQuotaBytes: Type.Optional(count),

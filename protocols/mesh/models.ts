@@ -41,7 +41,8 @@ export const modelMessages = {
   "inference.view": call("control", {}, closed({ inference })),
   /** Which models fit the node's machine; with `measure` after a short run, once for all who ask. */
   "inference.suggest": call("control", { measure: Type.Boolean() }, closed({ suggestions })),
-  /** Answered at once with the model as it is then. Errors: MODEL_NOT_FOUND, MODEL_BUSY, MODEL_UNAVAILABLE, FORBIDDEN (pinned), STOPPING. */
+  /** Answered at once with the model as it is then. Errors: MODEL_NOT_FOUND, MODEL_BUSY, MODEL_UNAVAILABLE, FORBIDDEN
+   *  (pinned), STOPPING. */
   "inference.order": call(
     "control",
     { model: Type.String({ minLength: 1, maxLength: 200 }), order, drain: Type.Boolean() },

@@ -3,8 +3,8 @@ import { Type } from "typebox";
 import type { ActorId, SlotId } from "../ids.ts";
 import { actor, call, closed, count, endpoint, node, slot } from "./parts.ts";
 
-/** How busy a node is: turns a second of slots that it owns and of actors in them, the busiest first; what is not named is
- *  idle. */
+/** How busy a node is: turns a second of slots that it owns and of actors in them, the busiest first; what is not named
+ *  is idle. */
 export interface LoadReport {
   readonly slots: readonly (readonly [slot: SlotId, turnsPerSecond: number])[];
   readonly actors: readonly (readonly [actor: ActorId, slot: SlotId, turnsPerSecond: number])[];
@@ -22,8 +22,8 @@ const load = Type.Unsafe<LoadReport>(
 );
 
 export const placementMessages = {
-  /** To the owner of an actor's slot: give the actor a slot of its own. `to`: who shall own it from the beginning, if that node
-   *  has a copy; otherwise the asked node does. Errors: MOVED, and those of `Kernel.pin`. */
+  /** To the owner of an actor's slot: give the actor a slot of its own. `to`: who shall own it from the beginning, if
+   *  that node has a copy; otherwise the asked node does. Errors: MOVED, and those of `Kernel.pin`. */
   "placement.pin": call("control", { actor, to: Type.Optional(node) }, closed({ slot })),
   /** To the node that keeps or leads the directory: move it to etcd. Answered by how many rows were moved. */
   "placement.migrate": call(

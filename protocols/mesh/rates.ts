@@ -1,4 +1,5 @@
-/** What gateways tell one another of keys that are near a limit (node/gateway/shared-rates.ts, docs/decisions/0082-limits-of-the-cluster.md). */
+/** What gateways tell one another of keys that are near a limit (node/gateway/shared-rates.ts,
+ *  docs/decisions/0082-limits-of-the-cluster.md). */
 import { Type } from "typebox";
 import { call, closed, done } from "./parts.ts";
 
@@ -6,7 +7,8 @@ import { call, closed, done } from "./parts.ts";
 const countMax = 1_000_000_000;
 
 export const rateMessages = {
-  /** So often the key acted at the gateway that says so; fewer than none: so many were taken back. A limit that is not known is passed over. */
+  /** So often the key acted at the gateway that says so; fewer than none: so many were taken back. A limit that is not
+   *  known is passed over. */
   "rates.tell": call(
     "message",
     {

@@ -29,8 +29,8 @@ export type Standing = Static<typeof standing>;
 export const replicationMessages = {
   /** Raises and persists the asked node's fence. Errors: FENCED, DATA_DAMAGED. */
   "replica.query": call("message", { slot, epoch: count }, standing),
-  /** What one batch of the owner added, or a part of the log that the replica lacks. The first one of an epoch also says
-   *  that the owner's log begins with everything the replica has. Answered by `synced` or `refused`. */
+  /** What one batch of the owner added, or a part of the log that the replica lacks. The first one of an epoch also
+   *  says that the owner's log begins with everything the replica has. Answered by `synced` or `refused`. */
   "replica.append": message("message", {
     slot,
     epoch: count,
@@ -44,9 +44,9 @@ export const replicationMessages = {
     /** Steps of traces that wait for entries of this piece. */
     traces: Type.Optional(Type.Array(traceContext, { maxItems: 256 })),
   }),
-  /** Everything up to here is on disk, as the beginning of this epoch's log. `gap`: a piece did not fit and was dropped;
-   *  nothing is acknowledged by it. `lacks`: actors whose stored snapshots it does not have, and so keeps entries that the
-   *  owner has trimmed. */
+  /** Everything up to here is on disk, as the beginning of this epoch's log. `gap`: a piece did not fit and was
+   *  dropped; nothing is acknowledged by it. `lacks`: actors whose stored snapshots it does not have, and so keeps
+   *  entries that the owner has trimmed. */
   "replica.synced": message("message", {
     slot,
     epoch: count,

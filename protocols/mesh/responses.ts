@@ -1,4 +1,5 @@
-/** Responses of `/v1/responses` for other nodes: each is kept by the node that answered, whichever node is asked for it. */
+/** Responses of `/v1/responses` for other nodes: each is kept by the node that answered, whichever node is asked for
+ *  it. */
 import { Type } from "typebox";
 import { bytes, call, closed, done } from "./parts.ts";
 

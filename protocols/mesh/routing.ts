@@ -1,5 +1,6 @@
-/** How messages, answers and events travel between nodes (node/routing). All of them on one channel, so that what is sent
- *  first arrives first; only what admins ask of actors goes beside them, because it must not wait behind a full queue. */
+/** How messages, answers and events travel between nodes (node/routing). All of them on one channel, so that what is
+ *  sent first arrives first; only what admins ask of actors goes beside them, because it must not wait behind a full
+ *  queue. */
 import { Type } from "typebox";
 import type { ActorDetail, ActorRow } from "../client.ts";
 import type { Result } from "../errors.ts";
@@ -60,14 +61,15 @@ const detail = Type.Unsafe<ActorDetail>(
 const following = Type.Tuple([actor, count]);
 
 export const routingMessages = {
-  /** Envelopes for actors of one slot, in order. A session is one unbroken series of them under one epoch: once one of it was
-   *  not served, none that follows may be. Answered by `routing.answers`, each for itself. */
+  /** Envelopes for actors of one slot, in order. A session is one unbroken series of them under one epoch: once one of
+   *  it was not served, none that follows may be. Answered by `routing.answers`, each for itself. */
   "routing.envelopes": message("message", {
     slot,
     /** Rises with each session of the sending node. */
     session: count,
     /** The slot's epoch as its sender knows it, 1 without a record. Under a later one they are not served: the slot was
-     *  elsewhere meanwhile, where younger ones may have been. Nor under an earlier one: the sender knows more than that. */
+     *  elsewhere meanwhile, where younger ones may have been. Nor under an earlier one: the sender knows more than
+     *  that. */
     epoch: count,
     /** The last refusal of this session that its sender has heard of; see `routing.answers`. */
     refusals: count,
@@ -78,9 +80,9 @@ export const routingMessages = {
     /** Those of the envelopes that are traced, by their place: the step that sent it. */
     traces: Type.Optional(Type.Array(Type.Tuple([count, traceContext]), { maxItems: 1_024 })),
   }),
-  /** `served` false: the envelope was not handled to its end here; its sender may try again. The last is not 0 where there
-   *  was no room for it, and then numbers these refusals within the session: what is sent to the same actor before its
-   *  sender has heard of this one is refused as well. */
+  /** `served` false: the envelope was not handled to its end here; its sender may try again. The last is not 0 where
+   *  there was no room for it, and then numbers these refusals within the session: what is sent to the same actor
+   *  before its sender has heard of this one is refused as well. */
   "routing.answers": message("message", {
     answers: Type.Array(Type.Tuple([correlation, result, Type.Boolean(), count]), { minItems: 1, maxItems: 1_024 }),
   }),
@@ -93,8 +95,8 @@ export const routingMessages = {
     topics: Type.Array(following, { maxItems: 1_024 }),
     refused: Type.Array(following, { maxItems: 1_024 }),
   }),
-  /** Events, in the order published: topic, position (null: best effort), epoch of the publisher. `gaps`: topics of which
-   *  events were dropped. */
+  /** Events, in the order published: topic, position (null: best effort), epoch of the publisher. `gaps`: topics of
+   *  which events were dropped. */
   "routing.events": message("message", {
     events: Type.Array(Type.Tuple([actor, Type.Union([count, Type.Null()]), count, event]), {
       maxItems: 1_024,

@@ -18,7 +18,8 @@ const proof = closed({
   path: Type.Array(bytes, { maxItems: 64 }),
 });
 
-/** What is asked of the node that owns a holder. `for`: who refers to the stripe; `lifeMs`: for how long, from when the holder hears of it, by its own clock. */
+/** What is asked of the node that owns a holder. `for`: who refers to the stripe; `lifeMs`: for how long, from when the
+ *  holder hears of it, by its own clock. */
 const holding = {
   holder,
   stripe: stripeRef,
@@ -29,13 +30,15 @@ const holding = {
 };
 
 export const shardMessages = {
-  /** Announces bytes for a holder. `has`: they are here, and need not come. Errors: MOVED (the node neither owns the holder nor is to), OVERLOADED,
-   *  TOO_LARGE. */
+  /** Announces bytes for a holder. `has`: they are here, and need not come. Errors: MOVED (the node neither owns the
+   *  holder nor is to), OVERLOADED, TOO_LARGE. */
   "shard.begin": call("bulk", { upload, holder, hash, sizeBytes: count }, closed({ has: Type.Boolean() })),
-  /** The next bytes, answered when the disk keeps up; the last ones when all is synced and was compared with the hash. Errors:
-   *  NOT_FOUND (no such upload), BAD_REQUEST (not what the hash names), DISK_FULL, LIMIT_REACHED, OVERLOADED. */
+  /** The next bytes, answered when the disk keeps up; the last ones when all is synced and was compared with the hash.
+   *  Errors: NOT_FOUND (no such upload), BAD_REQUEST (not what the hash names), DISK_FULL, LIMIT_REACHED,
+   *  OVERLOADED. */
   "shard.chunk": call("bulk", { upload, start: count, bytes }, done),
-  /** Takes a shard into the inventory whose bytes are here; the receipt is signed by the node. Errors: MOVED, NOT_FOUND (the bytes are not here), those of the holder. */
+  /** Takes a shard into the inventory whose bytes are here; the receipt is signed by the node. Errors: MOVED, NOT_FOUND
+   *  (the bytes are not here), those of the holder. */
   "shard.hold": call(
     "message",
     holding,
@@ -53,15 +56,16 @@ export const shardMessages = {
   "shard.read": call("bulk", { hash, start: count, end: count }, closed({ bytes, sizeBytes: count })),
   /** Proves one leaf. Errors: NOT_FOUND, DATA_DAMAGED, OVERLOADED. */
   "shard.prove": call("message", { holder, hash, leaf: count }, closed({ proof })),
-  /** Compares what a holder should have with what is here for it: which of the 256 parts differ. Error: MOVED (the asked node is not to
-   *  own the holder). */
+  /** Compares what a holder should have with what is here for it: which of the 256 parts differ. Error: MOVED (the
+   *  asked node is not to own the holder). */
   "shard.compare": call(
     "message",
     { holder, parts: bytes },
     closed({ differs: Type.Array(Type.Integer({ minimum: 0, maximum: 255 }), { maxItems: 256 }) }),
   ),
-  /** A shard that its holder should have and has not, or not whole: it looks after it at once. With what it needs to rebuild a shard of which
-   *  its inventory says nothing. Answered when the asked node has taken note. Errors: MOVED, OVERLOADED, RELEASED. */
+  /** A shard that its holder should have and has not, or not whole: it looks after it at once. With what it needs to
+   *  rebuild a shard of which its inventory says nothing. Answered when the asked node has taken note. Errors: MOVED,
+   *  OVERLOADED, RELEASED. */
   "shard.mend": call("message", holding, done),
   /** Looks for what is lost here and makes it good, without waiting for nodes that are away. */
   "shard.heal": call("control", {}, closed({ holders: count, mended: count, lost: count })),

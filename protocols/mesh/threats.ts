@@ -5,7 +5,8 @@ import { bytes, call, closed, count } from "./parts.ts";
 const digest = Type.String({ pattern: "^[0-9a-f]{64}$" });
 
 export const threatMessages = {
-  /** What the asked node has itself read of a list: the digest of its text, and how many bytes that is, compressed. Error: NOT_FOUND. */
+  /** What the asked node has itself read of a list: the digest of its text, and how many bytes that is, compressed.
+   *  Error: NOT_FOUND. */
   "threats.has": call("control", { source: Type.String({ maxLength: 2_048 }) }, closed({ digest, packedBytes: count })),
   /** A piece of such a text, compressed. Error: NOT_FOUND. */
   "threats.read": call("bulk", { digest, offset: count }, closed({ bytes })),

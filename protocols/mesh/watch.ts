@@ -3,7 +3,8 @@ import { Type } from "typebox";
 import { call, closed, count } from "./parts.ts";
 
 export const watchMessages = {
-  /** What the asked node has counted since its process started, which `start` names. A count that is not known is passed over. */
+  /** What the asked node has counted since its process started, which `start` names. A count that is not known is
+   *  passed over. */
   "watch.counts": call(
     "control",
     {},

@@ -111,7 +111,8 @@ type Operations = typeof operations;
 /** What answers them all. A node has one for each row; one that no row has does not compile. */
 export type OperationHandlers = HandlersOf<Operations>;
 
-/** What the gateway itself answers, because it needs what the gateway makes: accounts, attempts, cookies, connections. */
+/** What the gateway itself answers, because it needs what the gateway makes: accounts, attempts, cookies,
+ *  connections. */
 export type GatewayOperation = Extract<
   OperationName,
   "branding.show" | "branding.set" | "node.status" | "people.addKey"

@@ -1,4 +1,5 @@
-/** Models: names that stand for several of them, how good their answers are, what is in the memory of nodes, and servers that have some. */
+/** Models: names that stand for several of them, how good their answers are, what is in the memory of nodes, and
+ *  servers that have some. */
 import { answer } from "../command.ts";
 import {
   endpointParams,

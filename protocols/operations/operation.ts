@@ -1,6 +1,7 @@
-/** An operation of the node is one row: what it takes and answers, which permission it needs, what the audit says of it. The REST route, its description in
- *  OpenAPI and gRPC, the entry of the audit, the typed calls of page and terminal, and `CONTRACT.txt` follow from it
- *  (docs/decisions/0177-one-row-per-operation.md). What an actor answers is a command (`command.ts`).
+/** An operation of the node is one row: what it takes and answers, which permission it needs, what the audit says of
+ *  it. The REST route, its description in OpenAPI and gRPC, the entry of the audit, the typed calls of page and
+ *  terminal, and `CONTRACT.txt` follow from it (docs/decisions/0177-one-row-per-operation.md). What an actor answers is
+ *  a command (`command.ts`).
  *
  *      routes.ts    "budgets.set": "PUT /admin/budgets/:budget"
  *      budgets.ts   "budgets.set": changes({ params, body, answer, permission, action, facts, … })       the row
@@ -28,8 +29,9 @@ interface Said {
   readonly errors?: readonly ErrorCode[];
   /** Programs keep what it answers, and ask whether that has changed. */
   readonly cached?: true;
-  /** Asked again under the same `idempotency-key` it gets its first answer: its only change is one ask of an actor, which is given
-   *  `asker.operation`. Not of what answers with a secret that the node makes: the actor would answer beside another. */
+  /** Asked again under the same `idempotency-key` it gets its first answer: its only change is one ask of an actor,
+   *  which is given `asker.operation`. Not of what answers with a secret that the node makes: the actor would answer
+   *  beside another. */
   readonly once?: true;
   readonly summary: string;
   readonly description?: string;
@@ -39,7 +41,8 @@ interface Said {
   readonly code?: 202;
 }
 
-/** The fields of a request: those of the path, and those of the query (GET and DELETE) or of the body (PUT and POST). */
+/** The fields of a request: those of the path, and those of the query (GET and DELETE) or of the body (PUT and
+ *  POST). */
 interface Takes<Params extends TSchema, Fields extends TSchema> {
   readonly params: Params;
   /** Absent: nothing is looked at. `nothing`: a body without fields is taken, and no other. */
@@ -51,8 +54,8 @@ interface Audited<Input> {
   readonly action: AuditAction;
   /** What it was done to, and whatever else the entry says beside what differs. */
   readonly facts: (input: Input) => Readonly<Record<string, unknown>>;
-  /** What the durable memory of the cluster says of it; absent: nothing beyond what all admins are told of what has power. `facts` are those of the
-   *  entry. */
+  /** What the durable memory of the cluster says of it; absent: nothing beyond what all admins are told of what has
+   *  power. `facts` are those of the entry. */
   readonly remembers?: (input: Input, facts: AuditFacts) => Readonly<Record<string, string>>;
 }
 
@@ -146,7 +149,8 @@ export interface Asker {
   readonly address: string;
   /** Stands in each message of power: who it is by, and what they have shown to the gateway. */
   readonly said: { readonly by: string } & WithShown;
-  /** Of an operation that may be asked again: what this request is called, by asker and operation. Absent: it has no key. */
+  /** Of an operation that may be asked again: what this request is called, by asker and operation. Absent: it has no
+   *  key. */
   readonly operation?: string;
   /** The page's address as the asker has it, without a slash at its end. */
   readonly page: string;
@@ -172,8 +176,9 @@ export interface Done<Answer> {
   readonly facts?: Readonly<Record<string, unknown>>;
   /** What the audit calls it, in place of what the row says: where that depends on the fields. */
   readonly action?: AuditAction;
-  /** Who hears of it. Absent: all admins, where it has power, and the cluster's memory, where the row says what it remembers. `false`: nobody, because
-   *  nothing was done, or because what did it tells by itself. Else what the memory is told, and who beside. */
+  /** Who hears of it. Absent: all admins, where it has power, and the cluster's memory, where the row says what it
+   *  remembers. `false`: nobody, because nothing was done, or because what did it tells by itself. Else what the memory
+   *  is told, and who beside. */
   readonly told?: false | Told;
 }
 
@@ -186,8 +191,8 @@ export interface Told {
   readonly tell?: Noticed;
 }
 
-/** An act that leaves nothing of which there is a before. A refusal that is given back is in the audit; what is thrown is not, as what the schema
- *  refuses. */
+/** An act that leaves nothing of which there is a before. A refusal that is given back is in the audit; what is thrown
+ *  is not, as what the schema refuses. */
 export const acted = <Answer>(result: Result<Answer>, facts?: Done<Answer>["facts"]): Done<Answer> => ({
   result,
   ...(facts && { facts }),

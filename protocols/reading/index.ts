@@ -1,17 +1,18 @@
-/** The one reader of what people write: room, page, composer and terminal ask it which words are code, quoted, a link or prose.
- *  `mentions.ts` finds in its prose who is called.
+/** The one reader of what people write: room, page, composer and terminal ask it which words are code, quoted, a link
+ *  or prose. `mentions.ts` finds in its prose who is called.
  *
- *  A message is what somebody sent, so no reader may see less of it than was written. HTML is text: `Map<String, List<T>>` is
- *  about types, and `<nav>` is a word. So is whatever Markdown would take away to use elsewhere or not at all: definitions of
- *  links, entities, footnotes, comments. The parser does not know these (`withoutSwallowing`), and the few places that are
- *  left where characters are put aside are shown: the word behind a code fence, the number of a list's entry, the destination
- *  of a link, closing `#`. What remains unseen are the marks themselves, where they mark something.
+ *  A message is what somebody sent, so no reader may see less of it than was written. HTML is text: `Map<String,
+ *  List<T>>` is about types, and `<nav>` is a word. So is whatever Markdown would take away to use elsewhere or not at
+ *  all: definitions of links, entities, footnotes, comments. The parser does not know these (`withoutSwallowing`), and
+ *  the few places that are left where characters are put aside are shown: the word behind a code fence, the number of a
+ *  list's entry, the destination of a link, closing `#`. What remains unseen are the marks themselves, where they mark
+ *  something.
  *
  *  That is not left to trust. Each block is compared with its source (`shown`): one that lacks a character, or in which
  *  nothing can be seen, is shown as it was written.
  *
- *  There is no HTML on the way at all: the parser's tree becomes blocks (`tree.ts`), and these become elements. So there is
- *  nothing to sanitise, and the only thing a message can bring in is the address of a link.
+ *  There is no HTML on the way at all: the parser's tree becomes blocks (`tree.ts`), and these become elements. So
+ *  there is nothing to sanitise, and the only thing a message can bring in is the address of a link.
  *
  *  Since nothing in a text can change the meaning of what stands lines before it, a block with a blank line and another
  *  one behind it is settled. An answer that grows is read on from there (`known`). */
@@ -107,8 +108,8 @@ export interface Reading {
 export const readText = (text: string): readonly Block[] =>
   isPlain(text) ? readPlain(text) : readMarkdown(text).blocks;
 
-/** Reads a text with the parser. `known` is what was read of its beginning: its settled blocks stay, and stay the same objects. `close`
- *  adds the marks that a text lacks which may end in the middle of a word that is marked. */
+/** Reads a text with the parser. `known` is what was read of its beginning: its settled blocks stay, and stay the same
+ *  objects. `close` adds the marks that a text lacks which may end in the middle of a word that is marked. */
 export function readMarkdown(
   text: string,
   { known, close }: { known?: Reading | undefined; close?: (written: string) => string } = {},
@@ -138,8 +139,9 @@ function readFrom(
   const source: Source = { text: closed.startsWith(written) ? closed : written, base: start, quoted: false };
   const nodes = fromMarkdown(source.text, { extensions, mdastExtensions }).children;
   const blocks = [...before, ...nodes.map((node) => toBlock(node, source))];
-  // The last line may become something else as it grows, and then belong to the block above it: `##` to `##<`. And only a
-  // blank line parts two blocks for good, unless one of them is indented code: the parser reads that, and what follows it, differently at the start of a text.
+  // The last line may become something else as it grows, and then belong to the block above it: `##` to `##<`. And only
+  // a blank line parts two blocks for good, unless one of them is indented code: the parser reads that, and what
+  // follows it, differently at the start of a text.
   const lastLine = lineStart(source.text, written.length);
   const starts = nodes.map((node) => lineStart(source.text, node.position?.start.offset ?? 0));
   const open = Math.max(
@@ -180,7 +182,8 @@ const literal = (written: string, source: Source, from = 0): Block => ({
 
 const signs = /[@＠﹫]/g;
 
-/** Text that was made of a stretch of the source, with the places of its signs: each is still there, in the same order. */
+/** Text that was made of a stretch of the source, with the places of its signs: each is still there, in the same
+ *  order. */
 function said(text: string, written: string, source: Source, from: number): Inline {
   if (source.quoted) return { kind: "text", text };
   const places = [...written.matchAll(signs)].map(({ index }) => source.base + from + index);
@@ -243,7 +246,8 @@ function convert(node: Nodes, source: Source): Block | undefined {
     }
     case "code": {
       const fenced = fence.exec(sliceOf(node, source));
-      // Blank lines at the end of indented code are none of it. The parser leaves them there if nothing stands above the code.
+      // Blank lines at the end of indented code are none of it. The parser leaves them there if nothing stands above
+      // the code.
       const text = fenced === null ? node.value.replace(/(?:\n[ \t]*)+$/, "") : node.value;
       return { kind: "code", info: fenced?.[1]?.trim() ?? "", text };
     }

@@ -1,5 +1,6 @@
-/** Whom a text calls. The reader says where signs stand in prose; here is found whose name stands behind one: the longest that is one
- *  person's. Names are compared folded. What is stored and sent has accounts; people type and see the names that are shown.
+/** Whom a text calls. The reader says where signs stand in prose; here is found whose name stands behind one: the
+ *  longest that is one person's. Names are compared folded. What is stored and sent has accounts; people type and see
+ *  the names that are shown.
  *
  *  A text comes from outside and may be built to be slow: the work at each sign is bounded, and so are the signs.
  *
@@ -60,7 +61,8 @@ export function titleForm(name: string): string {
 const withLetter = (all: string, letter: string): string =>
   blank.test(letter) ? (all === "" || all.endsWith(" ") ? all : `${all} `) : all + folded(letter);
 
-// Words of these scripts stand without blanks beside what is not theirs. After letters of another, a sign is within an address.
+// Words of these scripts stand without blanks beside what is not theirs. After letters of another, a sign is within an
+// address.
 const spacedLetter =
   /[[\p{L}\p{M}\p{N}]--[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Bopomofo}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー]]/v;
 const mark = /\p{M}/u;
@@ -166,8 +168,9 @@ export function calledWords(blocks: readonly Block[], called: Caller): readonly 
   return [...new Set(words)];
 }
 
-/** The text with accounts in the places of the names that are shown: so it is sent, and so it holds when somebody is renamed. Where that
- *  would make a link or code of what was none, it stays as it was typed. `read` gives undefined while there is no parser. */
+/** The text with accounts in the places of the names that are shown: so it is sent, and so it holds when somebody is
+ *  renamed. Where that would make a link or code of what was none, it stays as it was typed. `read` gives undefined
+ *  while there is no parser. */
 export function withAccounts(
   text: string,
   read: (text: string) => readonly Block[] | undefined,
@@ -220,7 +223,8 @@ const marksOfInline = (inline: Inline): readonly string[] => {
   return [...link, ...inline.children.flatMap(marksOfInline)];
 };
 
-/** Whether an account would become part of an address of mail that the name was no part of, or part it from what becomes an address. */
+/** Whether an account would become part of an address of mail that the name was no part of, or part it from what
+ *  becomes an address. */
 const isBesideAddress = (text: string, at: number, end: number): boolean =>
   /[\w.+-]$|<[^\s<>]*$/.test(text.slice(Math.max(0, at - limits.nameCharsMax), at)) ||
   /^(?:[\w.+-]*@|www\.)/i.test(text.slice(end, end + limits.nameCharsMax));

@@ -1,5 +1,5 @@
-/** Names as people see them: in the places of accounts, in any client that shows a text or takes one. The room finds accounts only
- *  (`mentions.ts`). */
+/** Names as people see them: in the places of accounts, in any client that shows a text or takes one. The room finds
+ *  accounts only (`mentions.ts`). */
 import { callerOf, mentionsIn, titleForm, type Caller, type People } from "./mentions.ts";
 import type { Block } from "./tree.ts";
 
@@ -25,7 +25,8 @@ export const peopleAmong = (some: readonly Mentionable[]): People => {
 /** What is shown in the places of mentions: by where their signs stand. */
 export type Named = ReadonlyMap<number, { readonly said: string; readonly name: string }>;
 
-/** How the mentions of a message are shown. `mentions` are those whom the room has found; undefined while it has not read the text. */
+/** How the mentions of a message are shown. `mentions` are those whom the room has found; undefined while it has not
+ *  read the text. */
 export interface Calling {
   readonly mentions: readonly string[] | undefined;
   readonly members: Readonly<Record<string, unknown>>;

@@ -10,7 +10,8 @@ export type Inline =
 export interface Prose {
   readonly kind: "text";
   readonly text: string;
-  /** Where in the message its signs (`@`) stand, each in turn. Absent where there is none, and where nobody is called: in quotations and addresses. */
+  /** Where in the message its signs (`@`) stand, each in turn. Absent where there is none, and where nobody is called:
+   *  in quotations and addresses. */
   readonly signs?: readonly number[];
 }
 
@@ -55,7 +56,8 @@ export type Block =
     }
   | { readonly kind: "rule" };
 
-/** What a reader of these blocks sees, in the order of the text; what is drawn (a rule, a bullet, a box) has no characters. */
+/** What a reader of these blocks sees, in the order of the text; what is drawn (a rule, a bullet, a box) has no
+ *  characters. */
 export function visibleText(blocks: readonly Block[]): string {
   return blocks.map((block) => visible(block)).join("\n");
 }
@@ -100,8 +102,8 @@ const spoken = (children: readonly Inline[]): string =>
 const rightToLeft =
   /^[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}\p{Script=Mandaic}\p{Script=Samaritan}\p{Script=Hanifi_Rohingya}\p{Script=Mende_Kikakui}]/u;
 
-/** The direction of the first letter, as `dir="auto"` finds it. What has children with a direction of their own, such as a
- *  list, can not ask the browser, which leaves these out. */
+/** The direction of the first letter, as `dir="auto"` finds it. What has children with a direction of their own, such
+ *  as a list, can not ask the browser, which leaves these out. */
 export function directionOf(text: string): Direction {
   const letter = /\p{L}/u.exec(text)?.[0];
   return letter !== undefined && rightToLeft.test(letter) ? "rtl" : "ltr";

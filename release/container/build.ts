@@ -5,7 +5,8 @@
  *                              │
  *                  passwd ─────┘
  *
- *  It is made of Debian's packages and npm's alone: no base image is fetched, so it works where no registry of images can be reached. */
+ *  It is made of Debian's packages and npm's alone: no base image is fetched, so it works where no registry of images
+ *  can be reached. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -47,7 +47,8 @@ function abilitiesIn(row: unknown): readonly Capability[] {
   return provider.capabilities.filter((one) => !(isBlind && one === "vision"));
 }
 
-/** The tool whose input is the text, where the text must be JSON: older models know no other way to be held to a schema. */
+/** The tool whose input is the text, where the text must be JSON: older models know no other way to be held to a
+ *  schema. */
 const answerTool = "final_answer";
 
 /** How Anthropic is asked for text. */

@@ -1,13 +1,16 @@
-/** Where one unit ends and the next begins: a pure rule, so that a run that reads the same rows again comes to the same units.
+/** Where one unit ends and the next begins: a pure rule, so that a run that reads the same rows again comes to the same
+ *  units.
  *
  *      units that there are   │ 0 │ 1 │ 2 │3│                    each keeps its rows, whatever comes before it or behind it
  *      rows that are new                    │ a little │  ─► 3 and these become one unit; of much it would be a unit of its own
  *
- *  Rows of one actor and type come in the order of their keys. A unit has rows of one day, and so many bytes; a larger row is alone in one.
- *  Of an actor's state, the entries of the log and what is behind them are in different units: new entries come between them.
- *  A row that names no time is of the day of the row before it. A change in the middle changes the unit that it is in. What is added between two units, or at the
- *  end, is a unit of its own; where three units of the day before it are each no more than twice as large, these and it become one. So a row is written anew as
- *  seldom as a day's bytes grow fourfold. And a day has few units: of each unit and three before it one is more than twice as large as the last. */
+ *  Rows of one actor and type come in the order of their keys. A unit has rows of one day, and so many bytes; a larger
+ *  row is alone in one. Of an actor's state, the entries of the log and what is behind them are in different units: new
+ *  entries come between them. A row that names no time is of the day of the row before it. A change in the middle
+ *  changes the unit that it is in. What is added between two units, or at the end, is a unit of its own; where three
+ *  units of the day before it are each no more than twice as large, these and it become one. So a row is written anew
+ *  as seldom as a day's bytes grow fourfold. And a day has few units: of each unit and three before it one is more than
+ *  twice as large as the last. */
 
 /** What decides of rows. */
 export interface Measured {
@@ -56,7 +59,8 @@ export const cutFromStart: CutState = { bucket: "", parts: {} };
 /** So many units before it become one with what is new, where each of them is no more than so many times as large. */
 const [takenAtOnce, takenTimes] = [3, 2];
 
-/** Cuts rows into units. Without `final`, more rows follow these, so the last unit stays open: its rows are not in any piece. */
+/** Cuts rows into units. Without `final`, more rows follow these, so the last unit stays open: its rows are not in any
+ *  piece. */
 export function cutRows(
   rows: Measured,
   state: CutState,
@@ -108,7 +112,8 @@ interface Stretch {
   readonly unit?: Standing | undefined;
 }
 
-/** All rows, in stretches. New ones become one with three units before them that are small beside them, up to so many bytes. */
+/** All rows, in stretches. New ones become one with three units before them that are small beside them, up to so many
+ *  bytes. */
 function stretchesOf(
   rows: Measured,
   standing: readonly Standing[],
@@ -181,7 +186,8 @@ export function timeOf(value: unknown): number | undefined {
   return typeof at === "number" && Number.isSafeInteger(at) && at > 0 ? at : undefined;
 }
 
-/** Whether a row is a person's, as it says: the author of a message, who did what an event tells, or whom it is about. */
+/** Whether a row is a person's, as it says: the author of a message, who did what an event tells, or whom it is
+ *  about. */
 export function isOf(value: unknown, person: string): boolean {
   const fields = fieldsIn(value);
   const author = fieldsIn(fields?.["message"])?.["author"];

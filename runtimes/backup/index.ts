@@ -2,7 +2,8 @@
  *
  *      journal's rows ─► cutting.ts: units ─► format/: sealed fragments ─► (node/backup: packs, stripes, manifest, head)
  *
- *  `format/` is the bytes. `thread.ts` runs in the pool of `sealer.ts`: compressing and encrypting would hold up a node's own thread. */
+ *  `format/` is the bytes. `thread.ts` runs in the pool of `sealer.ts`: compressing and encrypting would hold up a
+ *  node's own thread. */
 export * from "./format/index.ts";
 export { parted, SharedMemory, SharedPieces, type Joined } from "./memory.ts";
 export { cutFromStart, unitPlace, type CutState } from "./cutting.ts";

@@ -1,9 +1,10 @@
-/** Writes rows as a unit has them straight from the bytes that the journal has: MessagePack in, canonical JSON out, and no object in between.
+/** Writes rows as a unit has them straight from the bytes that the journal has: MessagePack in, canonical JSON out, and
+ *  no object in between.
  *
  *      journal's bytes ─► spans of a map's keys and values ─► in the order of the keys ─► the line
  *
- *  What is written is, byte for byte, what `encodeRow` makes of the decoded value. Whatever is not what rows usually consist of (keys that
- *  are numbers or begin with `$`, extensions, numbers that JSON has not) is left to that. */
+ *  What is written is, byte for byte, what `encodeRow` makes of the decoded value. Whatever is not what rows usually
+ *  consist of (keys that are numbers or begin with `$`, extensions, numbers that JSON has not) is left to that. */
 import { isUtf8 } from "node:buffer";
 import { decode } from "../../protocols/codec.ts";
 import { timeOf } from "./cutting.ts";
@@ -37,7 +38,8 @@ const unusual = Symbol("unusual");
 const hex = "0123456789abcdef";
 /** How control characters are written: by one letter, or by number. */
 const letters: Readonly<Record<number, number>> = { 8: 0x62, 9: 0x74, 10: 0x6e, 12: 0x66, 13: 0x72 };
-/** The same byte four times: what is compared with four bytes at once. A borrow into a byte's highest bit only makes it be looked at alone. */
+/** The same byte four times: what is compared with four bytes at once. A borrow into a byte's highest bit only makes it
+ *  be looked at alone. */
 const [ones, quotes, backslashes, highs] = [0x01010101, 0x22222222, 0x5c5c5c5c, 0x80808080 | 0];
 const [quote, backslash, comma, colon, minus] = [0x22, 0x5c, 0x2c, 0x3a, 0x2d] as const;
 

@@ -1,5 +1,5 @@
-/** Memory that threads share and that is used again. What is made anew for each message between threads comes back only when garbage is collected, which
- *  threads with little on their heaps do seldom: that was a quarter of a backup. */
+/** Memory that threads share and that is used again. What is made anew for each message between threads comes back only
+ *  when garbage is collected, which threads with little on their heaps do seldom: that was a quarter of a backup. */
 
 const firstBytes = 64 * 1024;
 

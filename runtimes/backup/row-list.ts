@@ -1,5 +1,5 @@
-/** Rows of the journal one behind the other, in memory that a thread reads where it lies: an object for each of them would be most of the work of a
- *  backup. Beside it is the room for what the thread makes of them. */
+/** Rows of the journal one behind the other, in memory that a thread reads where it lies: an object for each of them
+ *  would be most of the work of a backup. Beside it is the room for what the thread makes of them. */
 import { SharedMemory } from "./memory.ts";
 
 const firstBytes = 64 * 1024;
@@ -8,7 +8,8 @@ const endBytes = Uint32Array.BYTES_PER_ELEMENT;
 
 /** Takes rows in the order of their keys. */
 export interface RowSink {
-  /** Takes a row, which is copied: of its key what stands from `keyStart` on, of its value the bytes from `start` on. */
+  /** Takes a row, which is copied: of its key what stands from `keyStart` on, of its value the bytes from `start`
+   *  on. */
   add(key: string, value: Uint8Array, start?: number, keyStart?: number): void;
 }
 

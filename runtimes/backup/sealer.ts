@@ -1,4 +1,5 @@
-/** The pool of threads that computes what a backup takes, so that the node's own thread goes on with what people wait for. */
+/** The pool of threads that computes what a backup takes, so that the node's own thread goes on with what people wait
+ *  for. */
 import { Piscina } from "piscina";
 import { failureOf, PlexusError } from "../../protocols/errors.ts";
 import type { RowList } from "./row-list.ts";
@@ -15,7 +16,8 @@ import {
 } from "./thread.ts";
 import type { WriteFault, WriteTask } from "./writing.ts";
 
-/** Cuts and seals, opens, and writes what was opened. The memory that a task brings is not to change before the answer is used, which lies in it. */
+/** Cuts and seals, opens, and writes what was opened. The memory that a task brings is not to change before the answer
+ *  is used, which lies in it. */
 export interface Sealer {
   /** Many small tasks at once take less than one by one. */
   cut(rows: RowList, tasks: readonly CutTask[], how: CutHow): Promise<CutAnswers>;
@@ -52,7 +54,8 @@ export function createSealer({ threads, idleMs, piece = (work) => work() }: Seal
     // Callers wait for each answer before they give more; this is for a caller that does not.
     maxQueue: threads * 4,
     execArgv: [],
-    // What it makes is short-lived and lies outside of the heap: with the usual 16 MB it would keep three times that for nothing.
+    // What it makes is short-lived and lies outside of the heap: with the usual 16 MB it would keep three times that
+    // for nothing.
     resourceLimits: { maxYoungGenerationSizeMb: youngMegabytes },
   });
   /** Handing over so little takes longer than doing it. */

@@ -1,5 +1,5 @@
-/** A thread that does what a backup computes: cutting, compressing and encrypting, and all of it backwards. It has keys only while a task
- *  runs. What its tasks and answers are is for `sealer.ts`, which gives them. */
+/** A thread that does what a backup computes: cutting, compressing and encrypting, and all of it backwards. It has keys
+ *  only while a task runs. What its tasks and answers are is for `sealer.ts`, which gives them. */
 import { randomFillSync } from "node:crypto";
 import { constants, setPriority } from "node:os";
 import { isMainThread } from "node:worker_threads";
@@ -214,7 +214,8 @@ export const stateType = ".state";
 /** Behind the keys of all entries. */
 const entriesEnd = "entry0";
 
-/** So many times the bytes of a unit are sealed as one. Zstandard looks back two megabytes, and what is the same lies nearer: in the order of times. */
+/** So many times the bytes of a unit are sealed as one. Zstandard looks back two megabytes, and what is the same lies
+ *  nearer: in the order of times. */
 const unitsTogether = 8;
 
 /** One for all tasks of this thread: its memory is used again. */
@@ -315,8 +316,8 @@ function cutTask(
   return { units, state, taken: pieces.at(-1)?.to ?? 0 };
 }
 
-/** Seals those of some units of one actor that changed: those of a day as one, so that what several of them say (a message, the event that tells of it, the
- *  entry of the log) is stored once. */
+/** Seals those of some units of one actor that changed: those of a day as one, so that what several of them say (a
+ *  message, the event that tells of it, the entry of the log) is stored once. */
 function sealCut(written: readonly Written[], how: CutHow & Making): readonly CutUnit[] {
   const all = lines.bytes;
   const units = written.map(
@@ -344,8 +345,9 @@ function sealCut(written: readonly Written[], how: CutHow & Making): readonly Cu
   return units.map(({ unit }) => unit);
 }
 
-/** Which units are sealed as one: those of a day, and with those of the last day what is of none, like the state; in the order of their times, up to
- *  so many bytes that what is the same in them is found. Units of one type say different things: each of them is lost and read by itself. */
+/** Which units are sealed as one: those of a day, and with those of the last day what is of none, like the state; in
+ *  the order of their times, up to so many bytes that what is the same in them is found. Units of one type say
+ *  different things: each of them is lost and read by itself. */
 function togetherOf<Unit extends { readonly unit: CutUnit; readonly plaintext: Uint8Array }>(
   units: readonly Unit[],
   { together, unitBytes }: CutHow,

@@ -1,5 +1,6 @@
-/** Writes many files one after the other, each with calls that wait. It is for a thread of its own: several that make names in the same folders at once wait for
- *  one another in the kernel, which took more of the processor than everything else of a recall. */
+/** Writes many files one after the other, each with calls that wait. It is for a thread of its own: several that make
+ *  names in the same folders at once wait for one another in the kernel, which took more of the processor than
+ *  everything else of a recall. */
 import { closeSync, fsyncSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 

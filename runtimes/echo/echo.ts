@@ -1,4 +1,5 @@
-/** The echo as a runtime in this process: deterministic, on an injected clock, for simulations, tests and demonstrations. */
+/** The echo as a runtime in this process: deterministic, on an injected clock, for simulations, tests and
+ *  demonstrations. */
 import {
   failure,
   refused,

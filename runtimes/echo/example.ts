@@ -1,4 +1,5 @@
-/** The smallest value that a JSON schema allows: what the echo writes where a form is asked for. The same schema gives the same value. */
+/** The smallest value that a JSON schema allows: what the echo writes where a form is asked for. The same schema gives
+ *  the same value. */
 
 import { isRecord as isFields } from "../schema.ts";
 

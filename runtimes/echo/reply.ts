@@ -1,4 +1,5 @@
-/** What the echo answers: the last message again, in the form that is asked for. Of the same request it makes the same answer. */
+/** What the echo answers: the last message again, in the form that is asked for. Of the same request it makes the same
+ *  answer. */
 import type { ChatMessage, GenerationRequest, Tool, ToolCall } from "../../protocols/index.ts";
 import { parseWithin } from "../../protocols/json-meter.ts";
 import { exactSchema } from "../written-schema.ts";
@@ -49,8 +50,9 @@ export function echoAnswer(messages: readonly ChatMessage[]): string {
 
 /** What it answers to a request.
  *
- *  It calls a tool when it must, when the last message has a line `call NAME {json}`, or when a word of the tool's name is in
- *  that message. Arguments that are not given are the smallest that the tool's schema allows. What a tool answered it repeats. */
+ *  It calls a tool when it must, when the last message has a line `call NAME {json}`, or when a word of the tool's name
+ *  is in that message. Arguments that are not given are the smallest that the tool's schema allows. What a tool
+ *  answered it repeats. */
 export function replyTo(request: GenerationRequest): Reply {
   const { messages, format } = request;
   const calls = callsOf(request);

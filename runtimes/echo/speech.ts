@@ -34,7 +34,8 @@ export function speak(request: GenerationRequest, options: SpeechOptions, listen
   const tokens = echoTokens(whole);
   const answer = createAnswer(request.stop ?? [], tokensMax);
   let position = 0;
-  /** Tokens that were taken and not said yet, as they may begin a stop text. Only who wants their probabilities has to know which. */
+  /** Tokens that were taken and not said yet, as they may begin a stop text. Only who wants their probabilities has to
+   *  know which. */
   const held: string[] | undefined = request.logprobs === undefined ? undefined : [];
 
   let over = false;

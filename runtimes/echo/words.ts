@@ -1,4 +1,5 @@
-/** What the echo makes of words: vectors, scores, numbers and tones. Nothing of it means anything, all of it is the same every time. */
+/** What the echo makes of words: vectors, scores, numbers and tones. Nothing of it means anything, all of it is the
+ *  same every time. */
 import { bytesOfFloats, type TokenLogprob } from "../../protocols/generation.ts";
 import { hash32 } from "../../protocols/ids.ts";
 import { echoTokens, wordsOf } from "./reply.ts";
@@ -6,7 +7,8 @@ import { echoTokens, wordsOf } from "./reply.ts";
 /** Numbers of a vector. */
 export const vectorLength = 64;
 
-/** A vector of length 1: the sum of its words' directions. Equal texts have equal ones, and texts that share words are nearer. */
+/** A vector of length 1: the sum of its words' directions. Equal texts have equal ones, and texts that share words are
+ *  nearer. */
 export function vectorOf(text: string): Uint8Array {
   const sum = new Float64Array(vectorLength);
   const words = wordsOf(text);

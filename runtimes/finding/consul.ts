@@ -1,5 +1,5 @@
-/** Services of Consul's catalogue that pass their checks, over HTTP (https://developer.hashicorp.com/consul/api-docs). Consul's DNS is DNS:
- *  `dns-sd.ts`. */
+/** Services of Consul's catalogue that pass their checks, over HTTP (https://developer.hashicorp.com/consul/api-docs).
+ *  Consul's DNS is DNS: `dns-sd.ts`. */
 import { Call } from "../remote/call.ts";
 import { at, listAt, numberAt, textAt } from "../remote/json.ts";
 import { findingLimits } from "./limits.ts";

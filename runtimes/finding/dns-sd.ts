@@ -1,5 +1,5 @@
-/** Services by unicast DNS (RFC 6763, RFC 2782): what a domain offers, what an instance is, or the bare SRV records of a name, as Consul's DNS
- *  has them. */
+/** Services by unicast DNS (RFC 6763, RFC 2782): what a domain offers, what an instance is, or the bare SRV records of
+ *  a name, as Consul's DNS has them. */
 import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { Resolver } from "node:dns/promises";
@@ -10,7 +10,8 @@ import { factsOf, serviceTypes, type Service } from "./service.ts";
 
 /** Which names are asked, and which servers. */
 export interface DnsPlaces {
-  /** Domains (`example.org`), whose usual services are asked for, and names with their type (`_ollama._tcp.example.org`). */
+  /** Domains (`example.org`), whose usual services are asked for, and names with their type
+   *  (`_ollama._tcp.example.org`). */
   readonly names: readonly string[];
   /** Addresses of DNS servers, `10.0.0.1` or `127.0.0.1:8600`; none: those of the machine. */
   readonly servers: readonly string[];
@@ -70,8 +71,8 @@ async function addressOf(resolver: Resolver, host: string): Promise<string> {
   return six ?? host;
 }
 
-/** What is asked for; nothing where there is none of it. `odd` asks for a name that only services have: `my box._ollama._tcp.…`, which Node's resolver
- *  takes for none. Throws what the way to the server does. */
+/** What is asked for; nothing where there is none of it. `odd` asks for a name that only services have: `my
+ *  box._ollama._tcp.…`, which Node's resolver takes for none. Throws what the way to the server does. */
 async function records<T>(
   asking: Promise<readonly T[]>,
   odd: () => Promise<readonly T[]> = () => Promise.resolve([]),

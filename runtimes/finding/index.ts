@@ -5,8 +5,9 @@
  *                                                               ├─► detect (remote/detect.ts) ─► candidates
  *      range.ts, search.ts: a range that an admin names ────────┘
  *
- *  A candidate is an opinion of this node and is kept in its memory. Nothing is sent there but the questions who it is, until somebody accepts it
- *  (`node/composition/endpoints.ts`). What decides is pure and apart: `range.ts`, `service.ts`, `candidatesAfter`. */
+ *  A candidate is an opinion of this node and is kept in its memory. Nothing is sent there but the questions who it is,
+ *  until somebody accepts it (`node/composition/endpoints.ts`). What decides is pure and apart: `range.ts`,
+ *  `service.ts`, `candidatesAfter`. */
 import {
   failure,
   failureOf,
@@ -50,7 +51,8 @@ export interface FinderOptions {
 export interface Finder {
   candidates(): readonly EndpointCandidate[];
   search(): EndpointSearch | undefined;
-  /** Begins a search: of a range, or of all ways again. Errors: BAD_REQUEST, TOO_LARGE, LIMIT_REACHED while one is under way. */
+  /** Begins a search: of a range, or of all ways again. Errors: BAD_REQUEST, TOO_LARGE, LIMIT_REACHED while one is
+   *  under way. */
   begin(wish: SearchEndpoints): Result<EndpointSearch>;
   /** Ends the search. Errors: NOT_FOUND. */
   cancel(id: string): Result<EndpointSearch>;

@@ -48,8 +48,8 @@ function addressesOf(range: string, max: number): Result<readonly string[]> {
 
 const notPrivate = "must be of a private network, like 192.168.1.0/24: other people's machines are not searched";
 
-/** Private, and not where clouds keep the secrets of machines. The whole of a range is private when its ends are: private networks are
- *  ranges themselves, and larger ones than a search may be. */
+/** Private, and not where clouds keep the secrets of machines. The whole of a range is private when its ends are:
+ *  private networks are ranges themselves, and larger ones than a search may be. */
 function isSearchable(address: string): boolean {
   return isPrivateAddress(address) && !/^(?:0\.|169\.254\.|fe[89ab])|^::$/i.test(address);
 }

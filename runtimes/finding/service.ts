@@ -45,8 +45,8 @@ export function factsOf(strings: readonly string[]): Readonly<Record<string, str
   return Object.fromEntries(facts);
 }
 
-/** Whether an address that somebody in the local network named may be asked: it must not lead out of that network, nor back into this
- *  machine unless the word came from this machine. */
+/** Whether an address that somebody in the local network named may be asked: it must not lead out of that network, nor
+ *  back into this machine unless the word came from this machine. */
 export function mayBeNamed(address: string, by: string): boolean {
   const isLoopback = (text: string): boolean => /^127\.|^::1$/.test(text);
   if (isLoopback(address)) return isLoopback(by);

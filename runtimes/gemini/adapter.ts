@@ -123,7 +123,8 @@ export function contentMapping(
   return { ask: { path, body }, read: createReader(request.id, at0) };
 }
 
-/** A budget of tokens up to the second family, a level from the third on. The large ones cannot do without: they think the least they can. */
+/** A budget of tokens up to the second family, a level from the third on. The large ones cannot do without: they think
+ *  the least they can. */
 function thinkingIn(model: string, thinking: Thinking = true): object {
   const isLarge = /pro/.test(model);
   const isNewer = isSigned(model);

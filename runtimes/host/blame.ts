@@ -1,7 +1,9 @@
-/** Which models an end of the process of native models is counted against: those that it was in the native code of. What the thread of a model
- *  does in our own code (forms, prompts, checks) has budgets of its own, and the caller chose what it did there: nobody is struck for it. Pure.
+/** Which models an end of the process of native models is counted against: those that it was in the native code of.
+ *  What the thread of a model does in our own code (forms, prompts, checks) has budgets of its own, and the caller
+ *  chose what it did there: nobody is struck for it. Pure.
  *
- *  A worker says what it does before it does it, over the channel of the call. What it said last is what its one thread is at. */
+ *  A worker says what it does before it does it, over the channel of the call. What it said last is what its one thread
+ *  is at. */
 import type { Doing } from "../adapter.ts";
 import { isOwnFault } from "./supervision.ts";
 import type { Question } from "./trial.ts";

@@ -2,9 +2,10 @@
  *
  *      node ──IPC── host (this file) ──one pool of one thread per model in memory── worker.ts
  *
- *  The host relays, and does as it is told with one model after the other. The host of native code ends whole when something cannot be
- *  repaired, and the node starts a new one; by SIGKILL where a native call may be running, as an orderly exit would abort with a
- *  core dump. In the other host a worker that is gone is said to be `lost`, and nothing else is touched. */
+ *  The host relays, and does as it is told with one model after the other. The host of native code ends whole when
+ *  something cannot be repaired, and the node starts a new one; by SIGKILL where a native call may be running, as an
+ *  orderly exit would abort with a core dump. In the other host a worker that is gone is said to be `lost`, and nothing
+ *  else is touched. */
 import "../closed.ts";
 import { readFileSync } from "node:fs";
 import { flushCompileCache } from "node:module";

@@ -5,9 +5,9 @@
  *                   ▼                                                  │
  *               HostProcess native (llama.cpp …)    HostProcess light (echo, remote servers)
  *
- *  A fault in native code ends the process it happens in; what other adapters do then goes on, in the other one. When a host dies,
- *  what ran in it ends with RUNTIME_FAULT (its outcome is unknown); what still waits here has not started, and goes on
- *  waiting for the next host. */
+ *  A fault in native code ends the process it happens in; what other adapters do then goes on, in the other one. When a
+ *  host dies, what ran in it ends with RUNTIME_FAULT (its outcome is unknown); what still waits here has not started,
+ *  and goes on waiting for the next host. */
 import {
   unreachable,
   type Capability,
@@ -46,7 +46,8 @@ export interface InferenceHostOptions {
   readonly onEvent?: (event: RuntimeEvent) => void;
   readonly queuedPerModelMax?: number;
   readonly queuedPerPersonMax?: number;
-  /** How long a model stays in memory after its last call, if it does not say itself. Default: until its room is needed. */
+  /** How long a model stays in memory after its last call, if it does not say itself. Default: until its room is
+   *  needed. */
   readonly keepAliveMs?: number;
   /** What the node itself took since the last call: models give cores and memory to a node that needs them. */
   readonly nodeLoad?: () => NodeLoad;
@@ -65,7 +66,8 @@ export interface InferenceHost extends LocalModels {
   settled(): Promise<void>;
 }
 
-/** Starts the hosts and the loading of their models. Returns at once: generations asked of a model that is still loading wait. */
+/** Starts the hosts and the loading of their models. Returns at once: generations asked of a model that is still
+ *  loading wait. */
 export function startInferenceHost(options: InferenceHostOptions): InferenceHost {
   return new Host(options);
 }
@@ -494,7 +496,8 @@ class Host implements InferenceHost {
     );
   }
 
-  /** Counts against each model whose calls may have ended the host that they did. True: it may have been one that was being loaded as well. */
+  /** Counts against each model whose calls may have ended the host that they did. True: it may have been one that was
+   *  being loaded as well. */
   #blame(kind: HostKind, how: string): boolean {
     const stuck = kind === "native" ? this.#abandoned : undefined;
     if (kind === "native") this.#abandoned = undefined;
@@ -517,7 +520,8 @@ class Host implements InferenceHost {
     this.#residency.lost([...lost], how, by, new Map(out));
   }
 
-  /** Models that write now share the cores that are for models: with more threads than cores they would wait for each other. */
+  /** Models that write now share the cores that are for models: with more threads than cores they would wait for each
+   *  other. */
   #shareThreads(): void {
     const most = new Map(
       this.#residency.residents().flatMap(({ spec, facts }) => (facts ? [[spec.name, facts.threads] as const] : [])),

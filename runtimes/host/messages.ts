@@ -40,7 +40,8 @@ export type ToHost =
     }
   /** Nothing of it runs. Answered by `unloaded`. */
   | { readonly type: "unload"; readonly model: string }
-  /** Ends the model's worker whatever it does; in the host of native code, the host. Answered by `lost`, or the exit. */
+  /** Ends the model's worker whatever it does; in the host of native code, the host. Answered by `lost`, or the
+   *  exit. */
   | { readonly type: "abandon"; readonly model: string; readonly reason: string }
   | { readonly type: "threads"; readonly model: string; readonly threads: number }
   /** Answered by `identified`, with the hash of what is in the files. */

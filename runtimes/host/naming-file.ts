@@ -1,8 +1,9 @@
 import type { ModelSpec } from "../adapter.ts";
 import { originOf } from "../remote/endpoint.ts";
 
-/** A reason that names what it is about: the model's file, unless it names one of its files already; of a model of another server, its address, and
- *  the file of its key where it is about that. It reaches those who may see the cluster, and nobody else: the gateway takes it away from others. Pure. */
+/** A reason that names what it is about: the model's file, unless it names one of its files already; of a model of
+ *  another server, its address, and the file of its key where it is about that. It reaches those who may see the
+ *  cluster, and nobody else: the gateway takes it away from others. Pure. */
 export function namingFile(reason: string, { path, lora = [], draft = "", endpoint }: ModelSpec): string {
   const files = [path, draft, ...lora.map((one) => one.path)].filter((file) => file !== "");
   if (path !== "") return files.some((file) => reason.includes(file)) ? reason : `${reason}: ${path}`;

@@ -11,7 +11,8 @@ export interface Strikes {
   readonly says: string;
 }
 
-/** What a node remembers against a file, under whatever name it was called; undefined: nothing. Throws what the file system throws. */
+/** What a node remembers against a file, under whatever name it was called; undefined: nothing. Throws what the file
+ *  system throws. */
 export async function keptStrikes(spec: ModelSpec, kept: KeptTrials): Promise<Strikes | undefined> {
   const silent = (): void => undefined;
   const ended = await new Tried(kept, { debug: silent, info: silent, warn: silent, error: silent }).strikesOf(spec);

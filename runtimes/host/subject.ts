@@ -1,4 +1,5 @@
-/** What a trial is of, and what a strike is counted against: a model by what is in its files, whatever it is called and wherever they lie. */
+/** What a trial is of, and what a strike is counted against: a model by what is in its files, whatever it is called and
+ *  wherever they lie. */
 import { createHash } from "node:crypto";
 import { createReadStream, readFileSync, statSync } from "node:fs";
 import type { ModelSpec } from "../adapter.ts";

@@ -21,6 +21,7 @@ export function isSilent(missedBeats: number, up: boolean): boolean {
   return missedBeats > runtimeLimits.missedBeatsMax * (up ? 1 : 3);
 }
 
-/** Whether a host ended by what ran in it, and not by somebody who ended it: by an assertion of native code, or an address that is none. */
+/** Whether a host ended by what ran in it, and not by somebody who ended it: by an assertion of native code, or an
+ *  address that is none. */
 export const isOwnFault = (how: string): boolean =>
   /^(?:SIG(?:ABRT|SEGV|BUS|ILL|FPE|TRAP|SYS)|exit code [1-9]\d*)$/.test(how);

@@ -1,6 +1,6 @@
-/** Which models are at fault when the process of native models ends by what runs in it. Nobody can tell where in a process native code failed: all
- *  whose calls ran are suspects. One that was alone is at fault. Of several, each is asked the same again in a process of its own: one that ends
- *  that, too, is at fault, and the others are not.
+/** Which models are at fault when the process of native models ends by what runs in it. Nobody can tell where in a
+ *  process native code failed: all whose calls ran are suspects. One that was alone is at fault. Of several, each is
+ *  asked the same again in a process of its own: one that ends that, too, is at fault, and the others are not.
  *
  *      ended ─┬─ one suspect   ─► at fault
  *             └─ several ─► each alone: the same calls ─┬─ the process ends ─► at fault, in this and what follows
@@ -39,7 +39,8 @@ export const strikesSaid = (ended: Ended): string =>
 export const whyOut = (model: string, ended: Ended): string =>
   `${strikesSaid(ended)}, so it is taken out until somebody loads it: plexus models load ${model}`;
 
-/** Asks a model what it was asked, in a process of its own, and tells whether that ended the process. The returned function ends the trial. */
+/** Asks a model what it was asked, in a process of its own, and tells whether that ended the process. The returned
+ *  function ends the trial. */
 export type Retry = (model: string, asked: readonly Question[], tell: (ended: boolean) => void) => () => void;
 
 /** Counts what models ended. */
@@ -55,7 +56,8 @@ export class Suspects {
     this.#strikes = strikes;
   }
 
-  /** The process has ended like that while these calls of these models ran. `others`: whether there was more in it that may have ended it. */
+  /** The process has ended like that while these calls of these models ran. `others`: whether there was more in it that
+   *  may have ended it. */
   blame(
     asked: ReadonlyMap<string, readonly Question[]>,
     { how, others }: { readonly how: string; readonly others: boolean },

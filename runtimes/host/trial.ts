@@ -1,5 +1,5 @@
-/** Loads a model in a process of its own and asks it, before the process that has everybody's native models sees its file; and again, with what
- *  it was asked, when that process ended and nobody can tell by whom.
+/** Loads a model in a process of its own and asks it, before the process that has everybody's native models sees its
+ *  file; and again, with what it was asked, when that process ended and nobody can tell by whom.
  *
  *      up ─► identify ─► identified ─► load ─► loaded ─► calls ─► ended ─► passed
  *       │                    └─ known: what came of it before
@@ -19,7 +19,8 @@ import { whyOut } from "./suspects.ts";
 import type { Found } from "./tried.ts";
 import { hostVariables } from "./variables.ts";
 
-/** What came of a trial. `content`: what the files are known by, unless it was known already what comes of them. `ended`: native code ended the process, so another trial of them ends as well. */
+/** What came of a trial. `content`: what the files are known by, unless it was known already what comes of them.
+ *  `ended`: native code ended the process, so another trial of them ends as well. */
 export type TrialVerdict = { readonly content?: string } & (
   { readonly type: "passed" } | { readonly type: "failed"; readonly error: Failure; readonly ended: boolean }
 );

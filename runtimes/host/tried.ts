@@ -1,5 +1,6 @@
-/** Which models were tried, and what came of it, and how many processes the calls of each have ended since: known by what is in their files and
- *  the version of what loads them, and what came of a trial also by how they were loaded. It is kept beyond a restart.
+/** Which models were tried, and what came of it, and how many processes the calls of each have ended since: known by
+ *  what is in their files and the version of what loads them, and what came of a trial also by how they were loaded. It
+ *  is kept beyond a restart.
  *
  *      disk      what the disk knows the files by ─► content      so that a file is read through once, and not at every start
  *      found     content, how it is loaded        ─► verdict
@@ -24,7 +25,8 @@ export interface KeptTrials {
 /** What came of a trial: nothing, or why the model cannot be used. */
 export type Verdict = { readonly type: "passed" } | { readonly type: "failed"; readonly reason: string };
 
-/** What is known of files: what came of their trial, or that their calls have ended as many processes as a model may end. */
+/** What is known of files: what came of their trial, or that their calls have ended as many processes as a model may
+ *  end. */
 export type Found = Verdict | { readonly type: "struck"; readonly ended: Ended };
 
 const digest = Type.String({ pattern: "^[0-9a-f]{64}$" });

@@ -1,5 +1,5 @@
-/** What a host process sees of the node's environment: little, since native code and other people's models run in it, and the node may have been
- *  given secrets that way. Pure. */
+/** What a host process sees of the node's environment: little, since native code and other people's models run in it,
+ *  and the node may have been given secrets that way. Pure. */
 import type { ModelSpec } from "../adapter.ts";
 import type { HostKind } from "./messages.ts";
 

@@ -1,7 +1,7 @@
 /** The one thread of a model's pool: it holds the model and runs its generations.
  *
- *  Nothing here ends the thread: ending it during a native call aborts the whole process. A load that fails gives back what
- *  it took, a generation ends by message. */
+ *  Nothing here ends the thread: ending it during a native call aborts the whole process. A load that fails gives back
+ *  what it took, a generation ends by message. */
 import { flushCompileCache } from "node:module";
 import type { MessagePort } from "node:worker_threads";
 import { engines, traitsOf, type EngineName, type EngineRequest } from "../../protocols/engine.ts";

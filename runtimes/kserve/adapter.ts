@@ -1,5 +1,5 @@
-/** Servers of KServe's Open Inference Protocol, version 2, over HTTP: Triton, TorchServe, OpenVINO, MLServer, KServe itself.
- *  https://github.com/kserve/open-inference-protocol, and Triton's extension of it that streams text.
+/** Servers of KServe's Open Inference Protocol, version 2, over HTTP: Triton, TorchServe, OpenVINO, MLServer, KServe
+ *  itself. https://github.com/kserve/open-inference-protocol, and Triton's extension of it that streams text.
  *
  *  Such a server knows tensors and not what they are for. The metadata decides:
  *
@@ -8,8 +8,8 @@
  *      one input of BYTES, one output of FP32 (or 16, 64)
  *        of the shape [texts, numbers]                    embeds
  *
- *  Inputs beside it that such models commonly have (`max_tokens`, `temperature`, `stream` …) are filled; a model that needs others is
- *  refused. */
+ *  Inputs beside it that such models commonly have (`max_tokens`, `temperature`, `stream` …) are filled; a model that
+ *  needs others is refused. */
 import { failure, PlexusError } from "../../protocols/errors.ts";
 import type { ChatMessage, EmbedRequest, GenerationRequest } from "../../protocols/index.ts";
 import { remoteAdapter, type At, type Described, type Provider } from "../remote/adapter.ts";
@@ -126,7 +126,8 @@ function settingsOf({ sampling, stop = [] }: GenerationRequest): Readonly<Record
 const definedOf = (values: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 
-/** How a server that streams text is asked. A setting that is an input of the model is one here; any other is a parameter. */
+/** How a server that streams text is asked. A setting that is an input of the model is one here; any other is a
+ *  parameter. */
 export function streamMapping(request: GenerationRequest, model: string, shape: Shape): TextMapping {
   const wanted = { ...settingsOf(request), stream: true };
   const isInput = ([name]: readonly [string, unknown]): boolean => shape.settings.some((one) => one.name === name);

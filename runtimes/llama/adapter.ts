@@ -57,7 +57,8 @@ export const llama: Adapter<LlamaFound> = {
       : undefined,
 };
 
-/** The version of node-llama-cpp, and which of its builds for graphics cards are here. An archive has the package among its own files. */
+/** The version of node-llama-cpp, and which of its builds for graphics cards are here. An archive has the package among
+ *  its own files. */
 function libraryVersion(): string {
   const at = (path: string): URL => new URL(`../../${path}`, import.meta.url);
   const manifests = ["node_modules", "vendor"].map((place) => at(`${place}/node-llama-cpp/package.json`));
@@ -73,7 +74,8 @@ function libraryVersion(): string {
 /** The usual choice of chat servers: lively, seldom wrong. */
 const usualTemperature = 0.7;
 
-/** Looks at all files of a model. Adapters are compared with it, and their numbers read, before native code adds them up. */
+/** Looks at all files of a model. Adapters are compared with it, and their numbers read, before native code adds them
+ *  up. */
 function inspectFiles({ path, lora = [], draft }: ModelSpec): Inspection<LlamaFound> {
   const model = inspectOne(path);
   if (model.type === "refused") return model;

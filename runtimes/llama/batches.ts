@@ -1,12 +1,13 @@
 /** Which tokens the next batch of a context evaluates, and in which order. Pure, but for a count of who writes.
  *
- *  The library begins a batch as soon as all tokens of the one before are chosen. The text whose token was chosen last is then still on its
- *  way back through promises and misses the batch, and so on: of four texts three were in each batch, of sixteen fifteen, for the price of all.
- *  So a batch that lacks some of those who write is put off, by a turn of promises at a time, until they are there.
+ *  The library begins a batch as soon as all tokens of the one before are chosen. The text whose token was chosen last
+ *  is then still on its way back through promises and misses the batch, and so on: of four texts three were in each
+ *  batch, of sixteen fifteen, for the price of all. So a batch that lacks some of those who write is put off, by a turn
+ *  of promises at a time, until they are there.
  *
- *  llama.cpp cuts a batch into passes over the weights: it follows the batch and takes those places into a pass whose number is by one
- *  greater than that of the place before. 0, 1, 2, 3 are one pass, 3, 2, 1, 0 are four, and 0, 1, 3 are two. So a batch is in the order of the
- *  places, and a text gets a place beside those that are busy. */
+ *  llama.cpp cuts a batch into passes over the weights: it follows the batch and takes those places into a pass whose
+ *  number is by one greater than that of the place before. 0, 1, 2, 3 are one pass, 3, 2, 1, 0 are four, and 0, 1, 3
+ *  are two. So a batch is in the order of the places, and a text gets a place beside those that are busy. */
 import type { BatchItem as LibraryItem, EvaluationPriority } from "node-llama-cpp";
 import { runtimeLimits } from "../limits.ts";
 
@@ -23,8 +24,8 @@ export interface Chosen<Item> {
   readonly processAmount: number;
 }
 
-/** The number of a sequence in its context, as the library carries it to where batches are made: nothing else of a sequence comes there, and
- *  nobody but `choose` reads it. */
+/** The number of a sequence in its context, as the library carries it to where batches are made: nothing else of a
+ *  sequence comes there, and nobody but `choose` reads it. */
 export const placeMark = (place: number): { readonly evaluationPriority: EvaluationPriority } => ({
   evaluationPriority: place as EvaluationPriority,
 });
@@ -39,7 +40,8 @@ export class Batches {
     return this.#writing > 0;
   }
 
-  /** A text asks for its next token in this turn of the event loop, and for the one after in the turn in which it gets it. */
+  /** A text asks for its next token in this turn of the event loop, and for the one after in the turn in which it gets
+   *  it. */
   join(): void {
     this.#writing += 1;
   }
@@ -82,8 +84,8 @@ export interface FreePlace {
   readonly held: number;
 }
 
-/** Which of these a text gets: the one that holds most of its prompt; of those that hold about as much, the one that makes the fewest passes
- *  with those who write; then the first. There is at least one. */
+/** Which of these a text gets: the one that holds most of its prompt; of those that hold about as much, the one that
+ *  makes the fewest passes with those who write; then the first. There is at least one. */
 export function bestPlace(free: readonly FreePlace[], places: number): FreePlace {
   const isFree = new Set(free.map(({ place }) => place));
   const isBusy = (place: number): boolean => place >= 0 && place < places && !isFree.has(place);

@@ -1,5 +1,6 @@
-/** How a model writes that it wants functions called, as data: what opens a call, what is around the name and the arguments, what is
- *  between two calls. Grammar and reader are made of the same data, so that what the one lets through the other understands. Pure.
+/** How a model writes that it wants functions called, as data: what opens a call, what is around the name and the
+ *  arguments, what is between two calls. Grammar and reader are made of the same data, so that what the one lets
+ *  through the other understands. Pure.
  *
  *      …text <opening> name <middle> {arguments} <closing> <between> <opening> name …
  */
@@ -43,8 +44,8 @@ export interface WrittenCall {
   readonly arguments: string;
 }
 
-/** What a call begins with in text that is written freely: enough to know it by. A model may leave out white space that its
- *  template has, so it is as much of the opening as has none. */
+/** What a call begins with in text that is written freely: enough to know it by. A model may leave out white space that
+ *  its template has, so it is as much of the opening as has none. */
 export function triggersOf({ section, opening, alternatives }: CallSyntax): readonly string[] {
   const known = [section.trim() === "" ? opening : section, ...alternatives].map((text) => {
     const trimmed = text.trim();
@@ -57,7 +58,8 @@ export function triggersOf({ section, opening, alternatives }: CallSyntax): read
 /** So short a text occurs in answers that are none. */
 const triggerCharsMin = 4;
 
-/** The grammar of calls behind the first opening. `instead`: words of the grammar that stand for the whole text instead. */
+/** The grammar of calls behind the first opening. `instead`: words of the grammar that stand for the whole text
+ *  instead. */
 export function callsGrammar(
   syntax: CallSyntax,
   tools: readonly Callable[],
@@ -96,7 +98,8 @@ export interface CallReader {
   push(text: string): readonly WrittenPiece[];
 }
 
-/** A reader of a text that was written by that grammar. However the text is cut into pieces, the arguments are the same. */
+/** A reader of a text that was written by that grammar. However the text is cut into pieces, the arguments are the
+ *  same. */
 export function createCallReader(syntax: CallSyntax, tools: readonly Callable[]): CallReader {
   // Of two names that begin alike, the longer one first.
   const longestFirst = tools.toSorted((one, other) => other.name.length - one.name.length);

@@ -2,8 +2,8 @@
 import type { Capability } from "../../protocols/index.ts";
 import type { Purpose } from "../gguf.ts";
 
-/** What models of each purpose can do. Those that write keep to a grammar, whatever they were trained on: so they all have tools
- *  and JSON. */
+/** What models of each purpose can do. Those that write keep to a grammar, whatever they were trained on: so they all
+ *  have tools and JSON. */
 export const capabilitiesBy: { readonly [Each in Purpose]: readonly Capability[] } = {
   write: ["chat", "tools", "json", "logprobs", "continue", "tokenize"],
   embed: ["embed", "tokenize"],

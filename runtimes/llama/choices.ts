@@ -1,9 +1,9 @@
 /** What a grammar says of a choice, so that the engine that follows it has few ways open at once. Pure.
  *
- *  llama.cpp follows all ways that are open side by side, each over the whole vocabulary. Two objects to choose from that begin alike
- *  stay open until they differ; where one holds the other again, they double at each level. So a choice is left as it stands where its
- *  parts are told apart at once, or where the ways in all of them are few. Else they are said as one that allows what each
- *  allows, and the check at the end tells them apart. */
+ *  llama.cpp follows all ways that are open side by side, each over the whole vocabulary. Two objects to choose from
+ *  that begin alike stay open until they differ; where one holds the other again, they double at each level. So a
+ *  choice is left as it stands where its parts are told apart at once, or where the ways in all of them are few. Else
+ *  they are said as one that allows what each allows, and the check at the end tells them apart. */
 import { runtimeLimits } from "../limits.ts";
 import type { Schema, Shape } from "../schema.ts";
 import type { Steps } from "../steps.ts";
@@ -103,8 +103,8 @@ export class Choices {
     return parts.reduce((sum, part) => sum + this.#waysOf(part, this.#ways!), 0);
   }
 
-  /** Ways that are open at once within each named shape: counted again until no count grows. One that holds itself among parts that
-   *  begin alike grows beyond what is allowed. */
+  /** Ways that are open at once within each named shape: counted again until no count grows. One that holds itself
+   *  among parts that begin alike grows beyond what is allowed. */
   #waysOfNamed(): Map<string, number> {
     const ways = new Map<string, number>();
     for (let grew = true; grew;) {
@@ -152,8 +152,8 @@ export class Choices {
 const few = (parts: readonly Shape[], all: Shape): readonly Shape[] =>
   parts.length > runtimeLimits.grammarAlikeMax ? [all] : parts;
 
-/** Whether shapes are told apart before there is a value within one: by their first letter, or objects by their first member, which
- *  each has to have. */
+/** Whether shapes are told apart before there is a value within one: by their first letter, or objects by their first
+ *  member, which each has to have. */
 function areApart(shapes: readonly Shape[], steps: Steps): boolean {
   const begun = new Set<string>();
   const take = (start: string): boolean => begun.size < begun.add(start).size;

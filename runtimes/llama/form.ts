@@ -1,5 +1,5 @@
-/** What form an answer is to have, read from the request before any work: text, JSON, or calls of functions. That the request makes
- *  sense was seen before it came here (`wrong-request.ts`). Pure. */
+/** What form an answer is to have, read from the request before any work: text, JSON, or calls of functions. That the
+ *  request makes sense was seen before it came here (`wrong-request.ts`). Pure. */
 import { failure, type Failure } from "../../protocols/errors.ts";
 import type { GenerationRequest } from "../../protocols/index.ts";
 import { callsGrammar, type Callable, type CallSyntax } from "./calls.ts";
@@ -25,8 +25,8 @@ export type Form =
       readonly grammar: string;
     };
 
-/** A schema, and how it is kept to: one that is strict by its grammar, all of it; of any other the grammar says what it can, and what the
- *  answer has otherwise is named at the end. */
+/** A schema, and how it is kept to: one that is strict by its grammar, all of it; of any other the grammar says what it
+ *  can, and what the answer has otherwise is named at the end. */
 export interface Kept {
   readonly schema: Schema;
   /** As it came. */
@@ -112,7 +112,8 @@ function createKeeper(model: string, steps: Steps): (document: unknown, place: P
   };
 }
 
-/** The objects of a schema, which arguments are; undefined: it has none. One that says nothing at all is a function without parameters. */
+/** The objects of a schema, which arguments are; undefined: it has none. One that says nothing at all is a function
+ *  without parameters. */
 function objectOf(schema: Schema, isWhole: boolean): Schema | undefined {
   const { root, named } = schema;
   const seen = new Set<Shape>();

@@ -1,7 +1,8 @@
 /** Lets the generations of one context pause between two tokens while another changes the context itself.
  *
- *  The library holds the context's lock for as long as tokens are queued, and generations queue the next token at once: to
- *  erase a sequence took until another generation ended (2 s in a test with three). Paused, they leave the lock for it. */
+ *  The library holds the context's lock for as long as tokens are queued, and generations queue the next token at once:
+ *  to erase a sequence took until another generation ended (2 s in a test with three). Paused, they leave the lock for
+ *  it. */
 export class Gate {
   #closed = 0;
   #waiting: (() => void)[] = [];

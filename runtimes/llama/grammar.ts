@@ -1,9 +1,10 @@
 /** Makes grammars (GBNF, as llama.cpp reads it) of schemas and of function calls. Pure.
  *
- *  White space is at most one space, or a line's end and its indentation: a model that wanders cannot fill its answer with it. What a
- *  grammar cannot say, or only at great length, it leaves open, and `fits` of `schema.ts` says it at the end. So a grammar is bounded
- *  whatever the schema: its text, what it counts to, and the ways that are open at once while it is followed (`choices.ts`).
- *  Source: https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md */
+ *  White space is at most one space, or a line's end and its indentation: a model that wanders cannot fill its answer
+ *  with it. What a grammar cannot say, or only at great length, it leaves open, and `fits` of `schema.ts` says it at
+ *  the end. So a grammar is bounded whatever the schema: its text, what it counts to, and the ways that are open at
+ *  once while it is followed (`choices.ts`). Source:
+ *  https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md */
 import { compareNumbers, ExactNumber, wholeFrom } from "../../protocols/exact-number.ts";
 import { runtimeLimits } from "../limits.ts";
 import {
@@ -101,7 +102,8 @@ interface Said {
   readonly words: string;
 }
 
-/** What may follow in an object: the words behind the quote that begins a key, if there is any, and whether there has to be one. */
+/** What may follow in an object: the words behind the quote that begins a key, if there is any, and whether there has
+ *  to be one. */
 interface Rest {
   readonly keys: string | undefined;
   readonly must: boolean;
@@ -226,7 +228,8 @@ class Sayer {
     return this.#object(members, others);
   }
 
-  /** The elements of a list: those that are said one by one, as many as a grammar counts to, then the others. It is said from the last one on, as an object is. */
+  /** The elements of a list: those that are said one by one, as many as a grammar counts to, then the others. It is
+   *  said from the last one on, as an object is. */
   #elements({ first, items, min, max = Infinity }: Shape & { type: "list" }): string {
     const places = Math.min(first.length, max, runtimeLimits.grammarRepeatsMax, this.#room.repeats);
     this.#room.repeats -= places;
@@ -249,7 +252,8 @@ class Sayer {
     return min > 0 ? words : `(${words})?`;
   }
 
-  /** An object whose members come in their order. It is said from the last one on: each is said once, with what may follow. */
+  /** An object whose members come in their order. It is said from the last one on: each is said once, with what may
+   *  follow. */
   #object(members: readonly Member[], others: string | undefined): string {
     const chars = members.reduce((sum, { key }) => sum + key.length + memberChars, 0);
     this.#room.steps.take(chars);
@@ -271,8 +275,8 @@ class Sayer {
     return this.#add(`"{" ws ${must || keys === undefined ? words : `(${words})?`} ws "}"`);
   }
 
-  /** Members that may be missing: in their order, or where they are many in any, as each place of an order has as many ways on as
-   *  there are members behind it. */
+  /** Members that may be missing: in their order, or where they are many in any, as each place of an order has as many
+   *  ways on as there are members behind it. */
   #optional(run: readonly Said[], rest: Rest): string {
     if (run.length > runtimeLimits.grammarRunMax)
       return this.#loop((next) => {

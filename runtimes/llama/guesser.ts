@@ -2,8 +2,9 @@
  *
  *      evaluate a token ─► predictTokens: bring the small model to the text, guess token by token ─► the large one reads the guesses ─► …
  *
- *  It guesses only when it is asked, and what it does has ended when it answers. The library's own predictor guesses ahead in the background, and a
- *  text that asked while such a run was being ended was never answered: it wrote nothing more, whether it was cancelled or not. */
+ *  It guesses only when it is asked, and what it does has ended when it answers. The library's own predictor guesses
+ *  ahead in the background, and a text that asked while such a run was being ended was never answered: it wrote nothing
+ *  more, whether it was cancelled or not. */
 import { TokenPredictor, type LlamaContextSequence, type SequenceEvaluateOptions, type Token } from "node-llama-cpp";
 import { runtimeLimits } from "../limits.ts";
 import type { Gate } from "./gate.ts";
@@ -59,7 +60,8 @@ export class Guesser extends TokenPredictor {
     return guesses;
   }
 
-  /** Brings the small model to the text but for its last slice, which guesses begin with. False: nobody wants it any more. */
+  /** Brings the small model to the text but for its last slice, which guesses begin with. False: nobody wants it any
+   *  more. */
   async #read(text: Token[]): Promise<boolean> {
     const sequence = this.#sequence;
     const held = Math.min(sequence.compareContextTokens(text).firstDifferentIndex, text.length - 1);

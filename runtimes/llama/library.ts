@@ -62,8 +62,8 @@ async function openKnown(options: LlamaOptions, known: string | undefined): Prom
   });
 }
 
-/** Whether a file is of the library's own packages. The process that says where it is has read a model of strangers, and
- *  what it names runs in every later load. */
+/** Whether a file is of the library's own packages. The process that says where it is has read a model of strangers,
+ *  and what it names runs in every later load. */
 function isOfLibrary(path: string): boolean {
   const parts = dirname(fileURLToPath(import.meta.resolve("node-llama-cpp"))).split(sep);
   const packages = parts.slice(0, parts.lastIndexOf("node-llama-cpp")).join(sep);

@@ -1,5 +1,5 @@
-/** Loads a model of llama.cpp, on node-llama-cpp's low-level evaluation, and says what it can do. Runs in the one thread of a
- *  model's pool. */
+/** Loads a model of llama.cpp, on node-llama-cpp's low-level evaluation, and says what it can do. Runs in the one
+ *  thread of a model's pool. */
 import { setTimeout } from "node:timers/promises";
 import {
   LlamaLogLevel,
@@ -34,8 +34,8 @@ const logStepMs = 20;
 const noBuild =
   "this installation has no build of llama.cpp for this machine: install the archive that has them, or let the node use models of another server (`plexus endpoints add`)";
 
-/** Loads a model into this thread. What fails comes back as a reason, and nothing of it stays in memory. `temperature` is for
- *  those who name none; `known` is what an earlier load found out about the library. */
+/** Loads a model into this thread. What fails comes back as a reason, and nothing of it stays in memory. `temperature`
+ *  is for those who name none; `known` is what an earlier load found out about the library. */
 export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: number, known?: string): Promise<Load> {
   // The library says only "Failed to load model"; the reason is in its log.
   const errors: string[] = [];
@@ -94,7 +94,8 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
       await setTimeout(logStepMs);
     // Waits for the model that failed to let go of the library, which that never does once it was garbage collected.
     await Promise.race([llama?.dispose(), setTimeout(runtimeLimits.disposeWaitMs)]);
-    // Now and then they never come. The list is the library's own and may lag behind it: good for a reason, not to refuse.
+    // Now and then they never come. The list is the library's own and may lag behind it: good for a reason, not to
+    // refuse.
     const known = new Set(Object.values(architectures));
     const { architecture } = plan;
     if (errors.length === 0 && !known.has(architecture)) errors.push(`unknown model architecture: '${architecture}'`);

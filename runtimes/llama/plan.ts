@@ -54,8 +54,8 @@ export function planLoad({
   return { type: "fine", plan };
 }
 
-/** What of a graphics card's memory a model does not take that may have `limitBytes` of it: the library is told so, and puts fewer layers
- *  there. Never less than what it keeps free by itself: 8 %, at most 1.6 GiB. */
+/** What of a graphics card's memory a model does not take that may have `limitBytes` of it: the library is told so, and
+ *  puts fewer layers there. Never less than what it keeps free by itself: 8 %, at most 1.6 GiB. */
 export const keptOfCard =
   (limitBytes: number) =>
   (totalBytes: number): number =>

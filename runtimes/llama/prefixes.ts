@@ -1,5 +1,5 @@
-/** Many texts as one choice that is read letter by letter: what they begin with alike is said once. So a choice of thousands has at
- *  each letter as many ways on as there are letters, not thousands. Pure. */
+/** Many texts as one choice that is read letter by letter: what they begin with alike is said once. So a choice of
+ *  thousands has at each letter as many ways on as there are letters, not thousands. Pure. */
 import { runtimeLimits } from "../limits.ts";
 import type { Steps } from "../steps.ts";
 import type { Rules } from "./grammar.ts";

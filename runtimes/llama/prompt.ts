@@ -1,5 +1,5 @@
-/** Renders a conversation with the model's own chat template. What people wrote is never read as a control token, whatever
- *  it contains; nothing is added that the template does not add, no default system prompt in particular. */
+/** Renders a conversation with the model's own chat template. What people wrote is never read as a control token,
+ *  whatever it contains; nothing is added that the template does not add, no default system prompt in particular. */
 import {
   GeneralChatWrapper,
   JinjaTemplateChatWrapper,
@@ -157,7 +157,8 @@ const functionsOf = (tools: readonly Tool[], marks: Marks): ChatModelFunctions =
 /** What the library makes of a conversation, less what is not looked at. */
 type Rendered = Pick<ChatWrapperGeneratedContextState, "contextText" | "stopGenerationTriggers">;
 
-/** Renders a conversation, with the arguments and results of its calls, and the numbers of its tools, as they were written. */
+/** Renders a conversation, with the arguments and results of its calls, and the numbers of its tools, as they were
+ *  written. */
 function rendered(wrapper: ChatWrapper, messages: readonly ChatMessage[], tools: readonly Tool[]): Rendered {
   const marks = createMarks();
   const ask = {
@@ -195,8 +196,8 @@ async function promptOf(
 const described = (tools: readonly Tool[]): readonly string[] =>
   tools.flatMap(({ name, description }) => (description === undefined ? [name] : [name, description]));
 
-/** The conversation as the library has it: a call and what came of it are parts of what the model said, and what it says behind
- *  the call goes on in the same turn. */
+/** The conversation as the library has it: a call and what came of it are parts of what the model said, and what it
+ *  says behind the call goes on in the same turn. */
 function historyOf(messages: readonly ChatMessage[], marks: Marks): ChatHistoryItem[] {
   const results = new Map(messages.flatMap(({ callId, content }) => (callId === undefined ? [] : [[callId, content]])));
   const history: ChatHistoryItem[] = [];
@@ -255,8 +256,8 @@ function chooseWrappers(
   return [resolveChatWrapper(about) ?? new GeneralChatWrapper()];
 }
 
-/** The model's template as it is; then, for templates that insist on turns by turns, with neighbours of one role joined. Throws what is
- *  wrong with the template. */
+/** The model's template as it is; then, for templates that insist on turns by turns, with neighbours of one role
+ *  joined. Throws what is wrong with the template. */
 export function templateWrappers(
   template: string,
   {

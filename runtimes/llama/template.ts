@@ -1,6 +1,8 @@
-/** Renders the template of a model, which is a program of a stranger: with a budget of steps and of what it makes, and never by native code.
+/** Renders the template of a model, which is a program of a stranger: with a budget of steps and of what it makes, and
+ *  never by native code.
  *
- *  The interpreter evaluates each part of a template by one method, which calls itself for the parts within: that is where steps are counted. */
+ *  The interpreter evaluates each part of a template by one method, which calls itself for the parts within: that is
+ *  where steps are counted. */
 import * as jinja from "@huggingface/jinja";
 import { templateFault } from "../gguf-values.ts";
 import { runtimeLimits } from "../limits.ts";
@@ -123,7 +125,8 @@ export function boundedTemplate(text: string): BoundedTemplate {
   };
 }
 
-/** Where the library asks for the template of a wrapper: it has this option for itself, and would render by code without a budget. */
+/** Where the library asks for the template of a wrapper: it has this option for itself, and would render by code
+ *  without a budget. */
 export function boundedEngine(): { readonly _cachedJinjaEngine: unknown } {
   const read = new Map<string, BoundedTemplate>();
   return {

@@ -5,7 +5,8 @@
  *      …assistant\n<think>\n\n</think>\n  it has thought already: nothing
  *      …assistant\n</think>               the same
  *
- *  A template that is told what is wanted (`variablesOf`) may write the one or the other; what it does not do is done here. */
+ *  A template that is told what is wanted (`variablesOf`) may write the one or the other; what it does not do is done
+ *  here. */
 import { isLlamaText, LlamaText, SpecialTokensText, type ChatWrapper } from "node-llama-cpp";
 import type { Thinking } from "../../protocols/index.ts";
 import type { ThoughtMarks } from "./thoughts.ts";

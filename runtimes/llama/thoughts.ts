@@ -1,4 +1,5 @@
-/** Tells what a model thinks from what it answers: thoughts come first, between marks of its template, or not at all. Pure. */
+/** Tells what a model thinks from what it answers: thoughts come first, between marks of its template, or not at all.
+ *  Pure. */
 
 /** How a model marks its thoughts. */
 export interface ThoughtMarks {

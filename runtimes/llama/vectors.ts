@@ -1,7 +1,7 @@
 /** Models that read: vectors of texts, and how well documents answer a query.
  *
- *  The library evaluates one text at a time in such a context. Calls take turns text by text, so that a long list of one keeps a
- *  short one of another waiting for a text and no longer. */
+ *  The library evaluates one text at a time in such a context. Calls take turns text by text, so that a long list of
+ *  one keeps a short one of another waiting for a text and no longer. */
 import { setImmediate } from "node:timers/promises";
 import type { LlamaEmbeddingContext, LlamaModel, LlamaRankingContext } from "node-llama-cpp";
 import { failure, ok, refused, type Failure } from "../../protocols/errors.ts";

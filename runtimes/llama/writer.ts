@@ -2,9 +2,10 @@
  *
  *      read the request ─► render the prompt ─► borrow a sequence ─► prefill in slices ─► token by token ─► answer
  *
- *  A context has a fixed number of sequences, evaluated together in one batch; a generation borrows one. Its tokens stay in
- *  the sequence, so the next turn of the same conversation evaluates only what is new. A request with a seed starts from an
- *  empty sequence instead: reused numbers differ in their last bits, and a seed asks for the same answer again. */
+ *  A context has a fixed number of sequences, evaluated together in one batch; a generation borrows one. Its tokens
+ *  stay in the sequence, so the next turn of the same conversation evaluates only what is new. A request with a seed
+ *  starts from an empty sequence instead: reused numbers differ in their last bits, and a seed asks for the same answer
+ *  again. */
 import {
   LlamaGrammar,
   LlamaGrammarEvaluationState,
@@ -136,8 +137,8 @@ export class Writer {
     }
   }
 
-  /** The free sequence that already holds most of these tokens, or about as many beside those who write. The node sends no more
-   *  generations than there are sequences; waiting covers the moment between an end and the next begin. */
+  /** The free sequence that already holds most of these tokens, or about as many beside those who write. The node sends
+   *  no more generations than there are sequences; waiting covers the moment between an end and the next begin. */
   async #borrow(tokens: Token[], anew: boolean): Promise<LlamaContextSequence> {
     while (this.#free.length === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     const free = this.#free.map((sequence) => ({ place: this.#placeOf(sequence), held: heldOf(sequence, tokens) }));
@@ -263,7 +264,8 @@ export class Writer {
     return sequence.evaluateWithMetadata(tokens, { probabilities: true }, { ...options, ...whole });
   }
 
-  /** Takes back what was written of an opening, puts it there as the template has it, and returns what is left to evaluate. */
+  /** Takes back what was written of an opening, puts it there as the template has it, and returns what is left to
+   *  evaluate. */
   async #rewind(sequence: LlamaContextSequence, prompt: Token[], written: Written): Promise<Token[]> {
     const wanted = [...prompt, ...written.beforeOpening(), ...this.#parts.renderer.opening()];
     const kept = Math.min(sequence.compareContextTokens(wanted).firstDifferentIndex, wanted.length - 1);
@@ -271,8 +273,8 @@ export class Writer {
     return wanted.slice(sequence.nextTokenIndex);
   }
 
-  /** Evaluates the prompt but for its end, in slices, so that other sequences of the batch wait for a slice only. Returns
-   *  the tokens that are left to evaluate: at least one, since the next token is sampled from its output. */
+  /** Evaluates the prompt but for its end, in slices, so that other sequences of the batch wait for a slice only.
+   *  Returns the tokens that are left to evaluate: at least one, since the next token is sampled from its output. */
   async #prefill(
     sequence: LlamaContextSequence,
     tokens: Token[],

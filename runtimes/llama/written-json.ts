@@ -1,6 +1,7 @@
-/** Texts that a template is to show as they were written: it gets marks in their place, and the marks are replaced in what it made.
- *  So no number is rounded on its way, no escape is read and written anew, and nothing in the texts is taken for a control token.
- *  Templates that look into an object get none that way: the library shows them one with the text as its only member. */
+/** Texts that a template is to show as they were written: it gets marks in their place, and the marks are replaced in
+ *  what it made. So no number is rounded on its way, no escape is read and written anew, and nothing in the texts is
+ *  taken for a control token. Templates that look into an object get none that way: the library shows them one with the
+ *  text as its only member. */
 import { LlamaText, SpecialTokensText } from "node-llama-cpp";
 import { randomBytes } from "node:crypto";
 

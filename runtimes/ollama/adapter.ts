@@ -62,7 +62,8 @@ const provider: Provider = {
 /** The row of Ollama. */
 export const ollama = remoteAdapter(provider);
 
-/** What Ollama shows of a model. It gives a model 4,096 tokens of context unless it is asked for more, which takes memory. */
+/** What Ollama shows of a model. It gives a model 4,096 tokens of context unless it is asked for more, which takes
+ *  memory. */
 export function describedBy(
   shown: unknown,
   at0: { readonly endpoint: { readonly model: string }; readonly contextTokens?: number; readonly version: string },

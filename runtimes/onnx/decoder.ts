@@ -1,5 +1,5 @@
-/** A graph that continues a row of tokens: it is given tokens and tells how likely each one is to follow. What it has read stays in
- *  its cache, where it has one; without one it reads the whole row again each time.
+/** A graph that continues a row of tokens: it is given tokens and tells how likely each one is to follow. What it has
+ *  read stays in its cache, where it has one; without one it reads the whole row again each time.
  *
  *      takes   input_ids · past_key_values.0.decoder.key …  (use_cache_branch, encoder_hidden_states)
  *      gives   logits · present.0.decoder.key …                                                             */

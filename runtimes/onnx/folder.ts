@@ -87,7 +87,8 @@ export function lookAt(path: string): Look {
   return { type: "fine", found, fileBytes };
 }
 
-/** Every file that a load of the model reads: its graphs, what is beside them of their numbers, and all settings. Throws what the file system throws. */
+/** Every file that a load of the model reads: its graphs, what is beside them of their numbers, and all settings.
+ *  Throws what the file system throws. */
 export function filesOf(path: string): readonly string[] {
   const look = lookAt(path);
   if (look.type === "refused") throw new Error(look.reason);
@@ -240,7 +241,8 @@ export const vectorOutputs = ["sentence_embedding", "last_hidden_state", "token_
 /** What the graphs of texts and of images give, of a model that has both in one space. */
 export const seenOutputs = { text: "text_embeds", vision: "image_embeds" } as const;
 
-/** JSON of a model's folder; undefined: there is no such file. Throws what the file system throws, and where it is not an object. */
+/** JSON of a model's folder; undefined: there is no such file. Throws what the file system throws, and where it is not
+ *  an object. */
 export function readSettings(path: string, bytesMax: number = onnxLimits.configBytesMax): Settings | undefined {
   if (!existsSync(path)) return undefined;
   if (statSync(path).size > bytesMax) throw new Error(`${basename(path)} is larger than any`);

@@ -1,7 +1,9 @@
-/** ONNX Runtime, its tokenizers, and what reads images, as far as they are used here. They are large, so Plexus comes without them:
- *  `plexus onnx install` puts them beside the other packages. Their types are written down here, because the code has to be checked without them, too.
+/** ONNX Runtime, its tokenizers, and what reads images, as far as they are used here. They are large, so Plexus comes
+ *  without them: `plexus onnx install` puts them beside the other packages. Their types are written down here, because
+ *  the code has to be checked without them, too.
  *
- *  Sources: https://onnxruntime.ai/docs/api/js/, https://github.com/huggingface/tokenizers.js, https://sharp.pixelplumbing.com */
+ *  Sources: https://onnxruntime.ai/docs/api/js/, https://github.com/huggingface/tokenizers.js,
+ *  https://sharp.pixelplumbing.com */
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";

@@ -1,7 +1,7 @@
 /** Loads an ONNX model into the one thread of its pool, and says what it can do.
  *
- *  ONNX Runtime computes on this thread, and on others of its own within one run. A run cannot be broken off, so all that is long is done
- *  in several: what is cancelled ends after the one that runs. */
+ *  ONNX Runtime computes on this thread, and on others of its own within one run. A run cannot be broken off, so all
+ *  that is long is done in several: what is cancelled ends after the one that runs. */
 import { basename } from "node:path";
 import type { Load, LoadedModel, LoadPlan, ModelSpec } from "../adapter.ts";
 import {
@@ -64,7 +64,8 @@ export async function loadOnnx(spec: ModelSpec, plan: LoadPlan): Promise<Load> {
   }
 }
 
-/** Threads that wait for work sleep: others need the cores. Warnings of the library are about speed and are for those who made the graph. */
+/** Threads that wait for work sleep: others need the cores. Warnings of the library are about speed and are for those
+ *  who made the graph. */
 const optionsFor = ({ threads }: LoadPlan): object => ({
   executionProviders: ["cpu"],
   intraOpNumThreads: threads,

@@ -7,7 +7,8 @@ import { onnxLimits } from "./limits.ts";
 
 const floatBytes = 4;
 
-/** Threads and memory of a model. The library keeps the weights, and what one run computes: it does not give that back. */
+/** Threads and memory of a model. The library keeps the weights, and what one run computes: it does not give that
+ *  back. */
 export function planLoad({ spec, found, fileBytes, machine, models, freeBytes }: LoadInquiry<OnnxFound>): LoadVerdict {
   const settings = settingsOf(spec);
   if ("refused" in settings) return { type: "refused", reason: settings.refused };
@@ -22,7 +23,8 @@ export function planLoad({ spec, found, fileBytes, machine, models, freeBytes }:
       `${mebibytes(Math.max(0, freeBytes))} MiB are free for models; use a smaller model or more memory`;
     return { type: "refused", reason };
   }
-  // What reads has many tokens for each weight at once, so that threads pay off sooner than for what writes one after the other.
+  // What reads has many tokens for each weight at once, so that threads pay off sooner than for what writes one after
+  // the other.
   const work = found.purpose === "write" ? found.parameters : found.parameters * onnxLimits.batchTextsMax;
   const threads = threadCount(machine, work, models);
   const architecture = wordIn(found.config, "model_type") ?? found.purpose;

@@ -1,6 +1,7 @@
 /** Sounds as numbers: WAV files in and out, and other rates. Pure.
  *
- *  Source: Microsoft and IBM, "Multimedia Programming Interface and Data Specifications 1.0", 1991; RFC 2361 for the formats. */
+ *  Source: Microsoft and IBM, "Multimedia Programming Interface and Data Specifications 1.0", 1991; RFC 2361 for the
+ *  formats. */
 
 /** A sound of one channel, from -1 to 1. */
 export interface Sound {
@@ -120,11 +121,13 @@ export function pcmOf(samples: Float32Array): Uint8Array {
 /** Zero crossings of the filter on each side: what is above half of the lower rate is 60 dB down. */
 const crossings = 16;
 
-/** Places between two samples that are told apart: of a rate that has nothing in common with the other there would be thousands, each with weights
- *  of its own. What a sound is off by is further down than what the filter lets through. */
+/** Places between two samples that are told apart: of a rate that has nothing in common with the other there would be
+ *  thousands, each with weights of its own. What a sound is off by is further down than what the filter lets
+ *  through. */
 const phasesMax = 1_024;
 
-/** Makes a function that tells a stretch of a sound at another rate: `count` samples from `from` on, silence behind its end. */
+/** Makes a function that tells a stretch of a sound at another rate: `count` samples from `from` on, silence behind its
+ *  end. */
 export function resampler({ rate, samples }: Sound, wanted: number): (from: number, count: number) => Float32Array {
   const divisor = greatestCommon(rate, wanted);
   const [up, down] = [wanted / divisor, rate / divisor];

@@ -1,7 +1,7 @@
 /** What Whisper's models hear: how loud each of some bands of pitch is, a hundred times a second. Pure.
  *
- *  Sources: A. Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022, section 2.2; M. Slaney,
- *  "Auditory Toolbox", 1998, for the bands. */
+ *  Sources: A. Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022, section 2.2; M.
+ *  Slaney, "Auditory Toolbox", 1998, for the bands. */
 
 /** Samples a second that these models hear. */
 export const heardRate = 16_000;
@@ -100,7 +100,8 @@ const turns = {
   imaginary: Float64Array.from({ length: window }, (_none, at) => -Math.sin((2 * Math.PI * at) / window)),
 };
 
-/** The discrete Fourier transform of `window` numbers, by splitting it into as many equal ones as its smallest factor says. */
+/** The discrete Fourier transform of `window` numbers, by splitting it into as many equal ones as its smallest factor
+ *  says. */
 function transform(real: Float64Array, imaginary: Float64Array): readonly [Float64Array, Float64Array] {
   const out = [new Float64Array(window), new Float64Array(window)] as const;
   const partReal = new Float64Array(5);

@@ -1,9 +1,10 @@
 /** What a model of Whisper's family may write next, and what it has written. Pure.
  *
- *  Of a stretch it writes segments, each between two times: `<|0.00|> Hello.<|1.20|><|1.20|> …<|4.50|>`. A segment that is still open at the
- *  end of the stretch is heard again, with the next one.
+ *  Of a stretch it writes segments, each between two times: `<|0.00|> Hello.<|1.20|><|1.20|> …<|4.50|>`. A segment that
+ *  is still open at the end of the stretch is heard again, with the next one.
  *
- *  Source: A. Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022, sections 2.3 and 4.5. */
+ *  Source: A. Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022, sections 2.3 and
+ *  4.5. */
 import { sumOfLikelihoods } from "./decoder.ts";
 import { stretchSeconds } from "./spectrum.ts";
 

@@ -1,7 +1,7 @@
 /** Models that read: vectors of texts, how well documents answer a query, and which classes texts are of.
  *
- *  A few texts are read in one run, and between two runs those of other calls are: a long list of one keeps a short one of another
- *  waiting for a run and no longer. */
+ *  A few texts are read in one run, and between two runs those of other calls are: a long list of one keeps a short one
+ *  of another waiting for a run and no longer. */
 import { join } from "node:path";
 import { failure, ok, refused, type Failure } from "../../protocols/errors.ts";
 import {
@@ -37,7 +37,8 @@ export interface Reading {
   readonly output: string;
 }
 
-/** How the vectors of tokens become one: the mean of all, the first one's, the last one's, or the largest of each number. */
+/** How the vectors of tokens become one: the mean of all, the first one's, the last one's, or the largest of each
+ *  number. */
 export type Pooling = "mean" | "first" | "last" | "max";
 
 /** Looks at what the graph takes and gives. Throws what makes it none that reads. */
@@ -182,7 +183,8 @@ interface BatchOutput {
   readonly at: readonly number[];
 }
 
-/** All are measured before the first is read: what is refused has cost nobody anything. Returns how many tokens there were. */
+/** All are measured before the first is read: what is refused has cost nobody anything. Returns how many tokens there
+ *  were. */
 async function readAll<Name extends EngineName>(
   texts: readonly (readonly [text: string, pair?: string])[],
   flow: Flow<Name>,
@@ -209,7 +211,8 @@ async function readAll<Name extends EngineName>(
 
 const unfit = (reason: string): Failure => failure("OUTPUT_UNFIT", { reason });
 
-/** One vector of those of a text's tokens. `values` is [texts, tokens, width]; what fills a text up does not count. Pure. */
+/** One vector of those of a text's tokens. `values` is [texts, tokens, width]; what fills a text up does not count.
+ *  Pure. */
 export function pool(
   values: Float32Array,
   {
@@ -235,7 +238,8 @@ export function pool(
   return pooled;
 }
 
-/** How the model was trained to have it, where its folder says; else the mean, as most are. Throws what is wrong with the file. */
+/** How the model was trained to have it, where its folder says; else the mean, as most are. Throws what is wrong with
+ *  the file. */
 export function poolingIn(root: string): Pooling {
   const said = readSettings(join(root, "1_Pooling", "config.json"));
   if (said === undefined) return "mean";

@@ -17,8 +17,8 @@ export function readTokenizer(root: string, { tokenizers }: Library): Tokenizer 
   return new tokenizers.Tokenizer(vocabulary, readSettings(join(root, "tokenizer_config.json")) ?? {});
 }
 
-/** What a text, or a pair of them, is to the model, with the tokens that the model wants around it; or why it does not fit. Texts
- *  that are far too long are not read to their end. */
+/** What a text, or a pair of them, is to the model, with the tokens that the model wants around it; or why it does not
+ *  fit. Texts that are far too long are not read to their end. */
 export async function measure(
   [text, pair]: readonly [text: string, pair?: string],
   { tokenizer, contextTokens }: { readonly tokenizer: Tokenizer; readonly contextTokens: number },

@@ -2,9 +2,9 @@
  *
  *      text ─► sentences ─► phonemes ─► their numbers in the voice's own map ─► one run ─► sound
  *
- *  A voice was trained on phonemes of espeak-ng, or on letters (`phoneme_type`). The first needs the program `espeak-ng`; where
- *  it is not installed, letters are taken for phonemes: most have a sound in the map, and few languages sound right. `[[…]]` in a text
- *  is phonemes already, for those who know better.
+ *  A voice was trained on phonemes of espeak-ng, or on letters (`phoneme_type`). The first needs the program
+ *  `espeak-ng`; where it is not installed, letters are taken for phonemes: most have a sound in the map, and few
+ *  languages sound right. `[[…]]` in a text is phonemes already, for those who know better.
  *
  *  Source: https://github.com/rhasspy/piper/blob/master/TRAINING.md */
 import { start } from "../children.ts";
@@ -162,8 +162,8 @@ export async function phonemesOf(sentence: string, phonemize: Phonemize | undefi
   return phonemes.replaceAll(/\s+/gu, " ").trim();
 }
 
-/** The numbers of a row of phonemes: with a mark at both ends, and a pause behind each. Those that the voice does not know are left
- *  out; undefined: it knows none. */
+/** The numbers of a row of phonemes: with a mark at both ends, and a pause behind each. Those that the voice does not
+ *  know are left out; undefined: it knows none. */
 export function idsOf(
   phonemes: string,
   numbers: ReadonlyMap<string, readonly number[]>,

@@ -2,7 +2,8 @@
  *
  *      messages ─► the model's own template ─► tokens ─► read in slices ─► token by token ─► answer
  *
- *  Each answer has a row of its own, and rows take turns token by token: they are not batched, as those of llama.cpp are. */
+ *  Each answer has a row of its own, and rows take turns token by token: they are not batched, as those of llama.cpp
+ *  are. */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { failure, failureOf, ok, PlexusError, refused } from "../../protocols/errors.ts";
@@ -130,7 +131,8 @@ export function choose(
   const best = likeliest(logits);
   if (temperature === 0 || topP === 0) return best;
   const most = logits[best]!;
-  // What is less likely than one in a million of the likeliest is never taken. `minP` is a share before the temperature, as llama.cpp has it.
+  // What is less likely than one in a million of the likeliest is never taken. `minP` is a share before the
+  // temperature, as llama.cpp has it.
   const likely: { readonly token: number; readonly weight: number }[] = [];
   for (let token = 0; token < logits.length; token += 1) {
     const weight = Math.exp((logits[token]! - most) / temperature);
@@ -177,7 +179,8 @@ const here = "\uE001";
 /** How most templates mark thoughts. */
 const thought = { begins: "<think>", ends: "</think>" } as const;
 
-/** The end of a prompt, with which a model that would think has thought already. What a template does not do of that is done here. */
+/** The end of a prompt, with which a model that would think has thought already. What a template does not do of that is
+ *  done here. */
 function withoutThought(prompt: string, template: string): string {
   const end = prompt.trimEnd();
   if (!template.includes(thought.ends) || end.endsWith(thought.ends)) return prompt;
@@ -187,8 +190,8 @@ function withoutThought(prompt: string, template: string): string {
 /** Where a text is cut, so that what looks like a control token in it is none. It is taken out of what people write. */
 const cut = "\uE000";
 
-/** Makes the function that writes a conversation as the model was trained to read it. The pieces are read one by one: what people wrote is
- *  never a control token. Throws what is wrong with the template. */
+/** Makes the function that writes a conversation as the model was trained to read it. The pieces are read one by one:
+ *  what people wrote is never a control token. Throws what is wrong with the template. */
 function createRenderer(
   root: string,
   settings: Settings,
@@ -234,7 +237,8 @@ function createRenderer(
   };
 }
 
-/** The template, in a file of its own or in the settings; undefined: there is none, and the texts stand one after the other. */
+/** The template, in a file of its own or in the settings; undefined: there is none, and the texts stand one after the
+ *  other. */
 function templateIn(root: string, { chat_template: said }: Settings): string | undefined {
   const path = join(root, "chat_template.jinja");
   if (existsSync(path)) {

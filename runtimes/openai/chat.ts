@@ -121,7 +121,8 @@ const strictKeywords: ReadonlySet<string> = new Set([
   "description",
 ]);
 
-/** Whether OpenAI can hold a model to a schema: it has no other keywords, and every object names all that it has, and demands it. */
+/** Whether OpenAI can hold a model to a schema: it has no other keywords, and every object names all that it has, and
+ *  demands it. */
 export function isStrict(schema: unknown): boolean {
   if (!isRecord(schema) || Object.keys(schema).some((keyword) => !strictKeywords.has(keyword))) return false;
   const { properties = {}, $defs = {}, definitions = {}, items, anyOf = [] } = schema;
@@ -219,7 +220,8 @@ function signatureIn(event: unknown, id: string): { readonly signature?: string 
   return signature === undefined ? {} : { signature };
 }
 
-/** Mistral gives content as a list of parts, whose thoughts have parts of their own. What refers to a source says nothing. */
+/** Mistral gives content as a list of parts, whose thoughts have parts of their own. What refers to a source says
+ *  nothing. */
 function partsIn(content: unknown): { readonly text?: string; readonly thought?: string } {
   if (!Array.isArray(content)) return {};
   let [text, thought] = ["", ""];

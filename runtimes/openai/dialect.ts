@@ -1,5 +1,5 @@
-/** Which of the servers that speak like OpenAI one is, where their ways differ: how a beginning is continued, how thinking is switched
- *  on and off, and what they take beyond OpenAI's own fields. Pure. */
+/** Which of the servers that speak like OpenAI one is, where their ways differ: how a beginning is continued, how
+ *  thinking is switched on and off, and what they take beyond OpenAI's own fields. Pure. */
 import { failure, PlexusError } from "../../protocols/errors.ts";
 import type { Capability, GenerationRequest, Thinking, ToolCall } from "../../protocols/index.ts";
 import { isSigned, noSignature, type Kept } from "../remote/kept.ts";
@@ -36,8 +36,8 @@ export function dialectOf({ hostname }: URL, owner?: unknown): Dialect {
   return known ?? (owner === "vllm" || owner === "llamacpp" || owner === "plexus" ? owner : "other");
 }
 
-/** What those offer that go on with an answer which was begun elsewhere; the others begin another one behind it. Another
- *  Plexus says it itself. */
+/** What those offer that go on with an answer which was begun elsewhere; the others begin another one behind it.
+ *  Another Plexus says it itself. */
 export const continuing = (dialect: Dialect): readonly Capability[] =>
   ["mistral", "openrouter", "vllm", "llamacpp"].includes(dialect) ? ["continue"] : [];
 
@@ -59,7 +59,8 @@ export function furtherSampling({ sampling: { topK, minP } }: GenerationRequest,
   return asked;
 }
 
-/** The fields that say whether it thinks, and how much. A model that does not think there is asked as if nothing had been said. */
+/** The fields that say whether it thinks, and how much. A model that does not think there is asked as if nothing had
+ *  been said. */
 export function thinkingFields(thinking: Thinking | undefined, dialect: Dialect, model: string): object {
   if (thinking === undefined) return {};
   const effort = typeof thinking === "string" ? thinking : undefined;
@@ -104,8 +105,8 @@ export interface GivenBack {
   readonly message: (calls: readonly ToolCall[]) => object;
 }
 
-/** Gemini wants its signature with the first of calls that were made together, DeepSeek what was thought before them. Both refuse a
- *  conversation without. */
+/** Gemini wants its signature with the first of calls that were made together, DeepSeek what was thought before them.
+ *  Both refuse a conversation without. */
 export function givenBack(
   dialect: Dialect,
   kept: Kept,

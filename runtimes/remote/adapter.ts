@@ -1,4 +1,5 @@
-/** Adapters of models on other servers: a provider is data and pure mappings, and this makes a row of the table of adapters from it.
+/** Adapters of models on other servers: a provider is data and pure mappings, and this makes a row of the table of
+ *  adapters from it.
  *
  *      remote/endpoint.ts   where the server is, the key          remote/events.ts    bytes to events
  *      remote/call.ts       one request, limits, pauses           remote/text.ts      deltas to parts and an answer

@@ -47,7 +47,8 @@ export interface CallOptions {
   readonly timeoutMs: number;
   /** How long the call itself may be without anything from the server. Absent: as long as it may take. */
   readonly quietMs?: number | undefined;
-  /** How long the server may be silent. Absent: as long as the call may take; a model that reads a long prompt says nothing meanwhile. */
+  /** How long the server may be silent. Absent: as long as the call may take; a model that reads a long prompt says
+   *  nothing meanwhile. */
   readonly silenceMs?: number;
   readonly clock?: RuntimeClock;
   /** What is read of the answer; a longer one is refused. */

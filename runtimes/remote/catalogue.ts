@@ -1,5 +1,5 @@
-/** The models of servers that are offered whole, and whether the servers are there. An entry whose model is `*` stands for all that its server
- *  lists, each by the name `ENTRY/MODEL`. The servers are asked again and again.
+/** The models of servers that are offered whole, and whether the servers are there. An entry whose model is `*` stands
+ *  for all that its server lists, each by the name `ENTRY/MODEL`. The servers are asked again and again.
  *
  *      asking ──list──► ready ◄──list── failing ◄── it answers and refuses
  *         │               │                │

@@ -1,4 +1,5 @@
-/** What answers at an address: asked without a key, at the paths where servers of models say who they are. What it does not say is not guessed. */
+/** What answers at an address: asked without a key, at the paths where servers of models say who they are. What it does
+ *  not say is not guessed. */
 import { failure, failureOf, type RemoteAdapter, type ServerKind } from "../../protocols/index.ts";
 import { Call } from "./call.ts";
 import { at, listAt, textAt } from "./json.ts";

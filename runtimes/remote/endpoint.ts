@@ -40,7 +40,8 @@ export function readKey({
   }
 }
 
-/** The text of a file that only its owner may read. Asked of the open file, so that no other takes its place meanwhile. */
+/** The text of a file that only its owner may read. Asked of the open file, so that no other takes its place
+ *  meanwhile. */
 function readPrivate(path: string): string {
   const file = openSync(path, "r");
   try {
@@ -55,7 +56,8 @@ function readPrivate(path: string): string {
   }
 }
 
-/** Refuses to send anything unencrypted to where the internet is. A name is asked each time: what it stands for may change. */
+/** Refuses to send anything unencrypted to where the internet is. A name is asked each time: what it stands for may
+ *  change. */
 export async function demandPrivacy({ protocol, hostname }: URL, model: string): Promise<void> {
   if (protocol === "https:") return;
   const host = hostname.replaceAll(/[[\]]/g, "");

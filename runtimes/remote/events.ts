@@ -73,7 +73,8 @@ export interface EventReader {
   end(): readonly string[];
 }
 
-/** Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). What no empty line follows is no event. */
+/** Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). What no empty line follows is
+ *  no event. */
 export function createSseReader(): EventReader {
   const lines = new LineReader();
   let data: string[] = [];

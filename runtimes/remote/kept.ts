@@ -1,5 +1,6 @@
-/** What a server wants back with the calls that it made, in the next turns of their conversations, and what no client has a place for: signatures, and
- *  what was thought before a call. Kept for each loaded model; another node does not have it. */
+/** What a server wants back with the calls that it made, in the next turns of their conversations, and what no client
+ *  has a place for: signatures, and what was thought before a call. Kept for each loaded model; another node does not
+ *  have it. */
 import { remoteLimits } from "./limits.ts";
 
 /** What is kept of a call. */

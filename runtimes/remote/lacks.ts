@@ -1,5 +1,5 @@
-/** What interfaces of other servers have no word for, so that it means nothing to a model there. Whatever else can be asked of a model reaches its server,
- *  or is refused by name; a test sends each. */
+/** What interfaces of other servers have no word for, so that it means nothing to a model there. Whatever else can be
+ *  asked of a model reaches its server, or is refused by name; a test sends each. */
 
 /** By the server's interface and what is asked for: why it is so. */
 export const relayLacks: Readonly<Record<string, Readonly<Record<string, string>>>> = {

@@ -2,8 +2,8 @@
 export const remoteLimits = {
   /** Attempts of a call that the server has no room for; then it ends with `MODEL_BUSY`. */
   attemptsMax: 3,
-  /** Longest pause before the next attempt. A server that asks for more, or for longer than the call has left, is not waited for:
-   *  `MODEL_BUSY`, with what it asked for in `retryAfterMs`. */
+  /** Longest pause before the next attempt. A server that asks for more, or for longer than the call has left, is not
+   *  waited for: `MODEL_BUSY`, with what it asked for in `retryAfterMs`. */
   waitMsMax: 20_000,
   /** Pause where the server does not say how long; doubles each time. */
   waitMsDefault: 1_000,
@@ -53,7 +53,8 @@ export const remoteLimits = {
   trialTokens: 64,
   /** An answer with more calls is refused: `PROVIDER_FAILED`. */
   callsMax: 128,
-  /** A call whose function has a longer name is refused with `PROVIDER_FAILED`; one with a longer id is given another. */
+  /** A call whose function has a longer name is refused with `PROVIDER_FAILED`; one with a longer id is given
+   *  another. */
   nameCharsMax: 128,
   /** Alternatives to a token that are passed on. */
   likeliestMax: 20,

@@ -1,4 +1,5 @@
-/** Text as it comes from a server, as parts and one answer. What all providers share; what differs is how an event becomes deltas. */
+/** Text as it comes from a server, as parts and one answer. What all providers share; what differs is how an event
+ *  becomes deltas. */
 import { randomUUID } from "node:crypto";
 import type {
   CallPiece as ToldPiece,
@@ -34,8 +35,8 @@ export interface Delta {
   readonly stoppedBy?: string | undefined;
 }
 
-/** A piece of a call. Servers give calls that are made together one index: another id, or a name behind arguments that are whole, begins
- *  another call. */
+/** A piece of a call. Servers give calls that are made together one index: another id, or a name behind arguments that
+ *  are whole, begins another call. */
 export interface CallPiece {
   readonly index: number;
   readonly id?: string | undefined;
@@ -329,8 +330,8 @@ export function argumentsOf({ arguments: text }: Pick<ToolCall, "arguments">): o
   }
 }
 
-/** The arguments in an event: a text, as most servers give it; the text of an object, which the call has put in its place; or an object
- *  that came in another way. */
+/** The arguments in an event: a text, as most servers give it; the text of an object, which the call has put in its
+ *  place; or an object that came in another way. */
 export const argumentsIn = (value: unknown): string | undefined =>
   typeof value === "string" ? value : value === undefined || value === null ? undefined : JSON.stringify(value);
 

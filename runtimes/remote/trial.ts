@@ -1,4 +1,5 @@
-/** Tries an endpoint as a node would use it: its key, its list, one model, a few tokens. Each step says what is wrong and what helps. */
+/** Tries an endpoint as a node would use it: its key, its list, one model, a few tokens. Each step says what is wrong
+ *  and what helps. */
 import { randomUUID } from "node:crypto";
 import {
   everyModel,

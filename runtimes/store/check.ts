@@ -1,5 +1,5 @@
-/** Reads a whole file once: both its names, the hashes of its leaves, and what it is. It takes as long as the file is large, so the node
- *  runs it in a thread (`node/composition/model-check.ts`). */
+/** Reads a whole file once: both its names, the hashes of its leaves, and what it is. It takes as long as the file is
+ *  large, so the node runs it in a thread (`node/composition/model-check.ts`). */
 import { createHash } from "node:crypto";
 import { withFile } from "./bytes.ts";
 import { inspectFile, type Found } from "./inspect.ts";
@@ -15,7 +15,8 @@ export interface Checked {
   readonly found: Found;
 }
 
-/** Checks a file called `name` that lies at `path`. `look` false: only its names are wanted. Throws what the file system throws. */
+/** Checks a file called `name` that lies at `path`. `look` false: only its names are wanted. Throws what the file
+ *  system throws. */
 export function checkFile(path: string, name: string, tree: ContentTree, look = true): Checked {
   // Before it is hashed: most of what is refused is refused by its first bytes.
   const found: Found = look ? inspectFile(path, name) : { type: "beside" };

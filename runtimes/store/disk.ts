@@ -1,5 +1,5 @@
-/** The store's folder: who writes what in which order, so that a crash at any moment leaves whole models and things that the next start
- *  removes.
+/** The store's folder: who writes what in which order, so that a crash at any moment leaves whole models and things
+ *  that the next start removes.
  *
  *      adopt:    partial file ─ fsync ─► content/<sha256> ─ fsync folder        (held until a manifest names it)
  *      publish:  hard links in sets/<digest>/ ─ fsync ─► names/<name>.json by temporary, fsync, rename, fsync folder

@@ -3,7 +3,8 @@
  *      64 KiB there ─► look ─ more ─► 256 KiB there ─► look ─ … ─► fine: nothing more to do
  *                       └ refused ─► the fetch ends with MODEL_REFUSED
  *
- *  A look never holds the fetch up: it runs beside it. All of the file is checked when it is there, whatever was said before. */
+ *  A look never holds the fetch up: it runs beside it. All of the file is checked when it is there, whatever was said
+ *  before. */
 import type { EarlyLook } from "./inspect.ts";
 import { storeLimits } from "./limits.ts";
 

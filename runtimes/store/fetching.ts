@@ -30,8 +30,8 @@ interface Kept {
   readonly validator?: string;
 }
 
-/** Fetches a file to `path`, going on with what is there. Errors: SOURCE_FAILED, NOT_FOUND, TOO_LARGE, DISK_FULL; the system's; the reason of
- *  the signal. */
+/** Fetches a file to `path`, going on with what is there. Errors: SOURCE_FAILED, NOT_FOUND, TOO_LARGE, DISK_FULL; the
+ *  system's; the reason of the signal. */
 export async function fetchFile(file: OfferedFile, path: string, ports: FetchPorts): Promise<void> {
   if ((file.size ?? 0) > storeLimits.fileBytesMax) throw tooLarge();
   switch (file.from.via) {
@@ -75,7 +75,7 @@ async function openTarget(path: string, from: number, total: number | undefined,
   };
 }
 
-// --- over HTTP -----------------------------------------------------------------------------------------------------------
+// --- over HTTP -------------------------------------------------------------------------------------------------------
 
 type From<Via extends OfferedFile["from"]["via"]> = OfferedFile & {
   readonly from: Extract<OfferedFile["from"], { readonly via: Via }>;
@@ -105,7 +105,8 @@ async function attempt(file: From<"http">, path: string, ports: FetchPorts): Pro
   const { signal } = ports;
   const notes = `${path}.json`;
   const kept = await readKept(notes);
-  // Bytes of another address, or of a version that cannot be told from the present one, are worth nothing; a digest tells in the end.
+  // Bytes of another address, or of a version that cannot be told from the present one, are worth nothing; a digest
+  // tells in the end.
   const isSame = kept?.url === url && (kept.validator !== undefined || file.sha256 !== undefined);
   const have = isSame ? await fetchedBytes(path) : 0;
   if (have > 0 && have === file.size) return ports.progress(have, file.size);
@@ -149,7 +150,7 @@ async function readKept(path: string): Promise<Kept | undefined> {
   }
 }
 
-// --- from a path ---------------------------------------------------------------------------------------------------------
+// --- from a path -----------------------------------------------------------------------------------------------------
 
 async function copy(from: string, { size }: OfferedFile, path: string, ports: FetchPorts): Promise<void> {
   const target = await openTarget(path, 0, size, ports);
@@ -165,7 +166,7 @@ async function copy(from: string, { size }: OfferedFile, path: string, ports: Fe
     throw new PlexusError(failure("SOURCE_FAILED", { path: from, reason: "it changed while it was read" }));
 }
 
-// --- from other nodes ----------------------------------------------------------------------------------------------------
+// --- from other nodes ------------------------------------------------------------------------------------------------
 
 /** Leaves that are hashed before others have their turn: two milliseconds' worth. */
 const leavesPerTurn = 8;

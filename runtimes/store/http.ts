@@ -1,4 +1,5 @@
-/** HTTP as a store needs it: what an answer means for a file of which some bytes are here (pure), and requests that end.
+/** HTTP as a store needs it: what an answer means for a file of which some bytes are here (pure), and requests that
+ *  end.
  *
  *      have 0 bytes   200 ► all of it                           have n, with a validator   206 from n ► the rest
  *                     everything else ► refused                                            200 ► all of it, anew
@@ -104,8 +105,8 @@ const shown = (text: string): string => text.replaceAll(/[^\x20-\x7e]/g, "?").sl
 export const sourceFailure = (url: URL | string, reason: string, lasting = false): Failure =>
   failure("SOURCE_FAILED", { url: shownUrl(url), reason, ...(lasting && { lasting }) });
 
-/** Makes a request and follows its redirects; resolves with the headers there, and the body to read. `secret` headers go to the first host
- *  alone. Rejects with SOURCE_FAILED, or what `signal` was aborted with. */
+/** Makes a request and follows its redirects; resolves with the headers there, and the body to read. `secret` headers
+ *  go to the first host alone. Rejects with SOURCE_FAILED, or what `signal` was aborted with. */
 export async function request(
   address: string,
   options: {

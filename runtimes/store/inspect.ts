@@ -60,8 +60,8 @@ export function inspectFile(path: string, name: string): Found {
 export type EarlyLook =
   { readonly type: "fine" } | { readonly type: "more" } | { readonly type: "refused"; readonly reason: string };
 
-/** Looks at as much of a file as is there. `total`: how long it will be, where that is known. Nothing is refused here that would not be refused
- *  when all of it is there. Throws what the file system throws. */
+/** Looks at as much of a file as is there. `total`: how long it will be, where that is known. Nothing is refused here
+ *  that would not be refused when all of it is there. Throws what the file system throws. */
 export function inspectBeginning(path: string, name: string, total: number | undefined): EarlyLook {
   return withFile(path, (bytes): EarlyLook => {
     const magic = bytes.read(0, 4);
@@ -96,7 +96,8 @@ function inspectJson(name: string, size: number, read: () => Buffer): Found {
   }
 }
 
-/** Why an adapter in a file may not be put on the model in another; undefined: it may. Throws what the file system throws. */
+/** Why an adapter in a file may not be put on the model in another; undefined: it may. Throws what the file system
+ *  throws. */
 export function adapterFault(adapterPath: string, basePath: string): string | undefined {
   const read = (path: string): ReadGguf | string => {
     const { verdict } = inspectGgufFile(path);
@@ -148,8 +149,8 @@ export function planModel(
 
 const numberOf = ({ part }: GgufHeader): number => part?.number ?? 0;
 
-/** Why files, in the order of their numbers, are not the parts of one model as llama.cpp looks for them: `name-00001-of-00003.gguf` and its
- *  others, each of which says the same of all of them. Undefined: they are. Pure. */
+/** Why files, in the order of their numbers, are not the parts of one model as llama.cpp looks for them:
+ *  `name-00001-of-00003.gguf` and its others, each of which says the same of all of them. Undefined: they are. Pure. */
 export function partsFault(
   parts: readonly { readonly path: string; readonly header: GgufHeader }[],
 ): { readonly path: string; readonly reason: string } | undefined {
@@ -186,7 +187,8 @@ const suffixOf = (number: number, count: number): string =>
   `-${String(number + 1).padStart(5, "0")}-of-${String(count).padStart(5, "0")}.gguf`;
 const partName = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;
 
-/** Where the other parts of a model lie whose first part is at `path`, by the name that llama.cpp looks for; the first included. Pure. */
+/** Where the other parts of a model lie whose first part is at `path`, by the name that llama.cpp looks for; the first
+ *  included. Pure. */
 export function partPaths(path: string, { parts, part }: Pick<GgufHeader, "parts" | "part">): readonly string[] {
   const [, stem] = partName.exec(path) ?? [];
   if (part === undefined || stem === undefined) return [path];
@@ -195,7 +197,8 @@ export function partPaths(path: string, { parts, part }: Pick<GgufHeader, "parts
   );
 }
 
-/** The names of all parts of the model of which a file of this name is one, by its name alone; else the name itself. Pure. */
+/** The names of all parts of the model of which a file of this name is one, by its name alone; else the name itself.
+ *  Pure. */
 export function partNames(path: string): readonly string[] {
   const [, stem, number, of] = partName.exec(path) ?? [];
   const parts = Number(of);

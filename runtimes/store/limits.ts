@@ -20,7 +20,8 @@ export const storeLimits = {
   connectTimeoutMs: 30_000,
   /** No byte for so long: the attempt has failed. */
   stallTimeoutMs: 30_000,
-  /** Attempts in a row that bring nothing; then the pull fails with `SOURCE_FAILED`. What came stays for the next pull. */
+  /** Attempts in a row that bring nothing; then the pull fails with `SOURCE_FAILED`. What came stays for the next
+   *  pull. */
   attemptsMax: 5,
   /** Pause before the second attempt; doubles each time. */
   retryMsMin: 500,
@@ -48,12 +49,13 @@ export const storeLimits = {
   manifestBytesMax: 256 * 1024,
   /** Files that are hashed and looked into at a time, each in a thread of its own; others wait. */
   checksAtOnceMax: 1,
-  /** When so much of a file is there it is looked at for the first time; again at four times as much, until its head is whole. What is no
-   *  model is fetched no further: `MODEL_REFUSED`. */
+  /** When so much of a file is there it is looked at for the first time; again at four times as much, until its head is
+   *  whole. What is no model is fetched no further: `MODEL_REFUSED`. */
   earlyLookBytes: 64 * 1024,
   /** Numbers that are quantised in one go: so much of a file is in memory, and not more. */
   quantisedNumbers: 1_048_576,
-  /** Checks of whole models that admins ask for, at a time; one more is refused with `OVERLOADED`. Those who ask for the same share one. */
+  /** Checks of whole models that admins ask for, at a time; one more is refused with `OVERLOADED`. Those who ask for
+   *  the same share one. */
   verifiesAtOnceMax: 4,
   /** A file of a model whose look takes longer is refused with `MODEL_REFUSED`. */
   checkMsMax: 60 * 60_000,

@@ -1,4 +1,5 @@
-/** Whether an adapter (a LoRA in GGUF) may be put on a model: native code adds its numbers to the model's without a look.
+/** Whether an adapter (a LoRA in GGUF) may be put on a model: native code adds its numbers to the model's without a
+ *  look.
  *
  *      weight of the base [in, out]   <weight>.lora_a [in, rank]   <weight>.lora_b [rank, out]
  *      the table of tokens [in, out]  <weight>.lora_a [rank, out]   <weight>.lora_b [rank, in]

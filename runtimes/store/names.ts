@@ -1,13 +1,13 @@
-/** How models are named: the texts of sources, and what Ollama's clients call a model, as Ollama reads it: which texts are names, and which names are of
- *  the same model. Pure, and apart from the sources, which fetch.
+/** How models are named: the texts of sources, and what Ollama's clients call a model, as Ollama reads it: which texts
+ *  are names, and which names are of the same model. Pure, and apart from the sources, which fetch.
  *
  *      [http(s)://]HOST[:PORT]/NAMESPACE/MODEL[:TAG]      of a registry
  *                              NAMESPACE/MODEL[:TAG]      of Ollama's
  *                                        MODEL[:TAG]      of Ollama's library
  *
- *  What is missing is `registry.ollama.ai`, `library` and `latest`. Capital letters tell nothing apart. A digest behind the name (`@sha256:…`) makes
- *  no name of it: Ollama has taken that out.
- *  Source: https://github.com/ollama/ollama, types/model/name.go and internal/modelref/modelref.go */
+ *  What is missing is `registry.ollama.ai`, `library` and `latest`. Capital letters tell nothing apart. A digest behind
+ *  the name (`@sha256:…`) makes no name of it: Ollama has taken that out. Source: https://github.com/ollama/ollama,
+ *  types/model/name.go and internal/modelref/modelref.go */
 
 /** The parts of a name. */
 export interface OllamaName {
@@ -111,8 +111,8 @@ export function plainSource(text: string): string {
   return name === undefined ? text : `ollama:${shortestOf(name)}`;
 }
 
-/** The source that a name leads to, as Ollama's clients write it: its registry, another one by its host, or Hugging Face as `hf.co/OWNER/REPO`; or a
- *  source as it is written here. Hugging Face has no tag `latest`. */
+/** The source that a name leads to, as Ollama's clients write it: its registry, another one by its host, or Hugging
+ *  Face as `hf.co/OWNER/REPO`; or a source as it is written here. Hugging Face has no tag `latest`. */
 export function sourceOfName(name: string): string {
   const text = plainName(name);
   const untagged = text.replace(/:latest$/i, "");

@@ -5,8 +5,8 @@
  *      NodeProto    4 op_type · 5 attribute            AttributeProto   5 t · 6 g · 10 tensors · 11 graphs
  *      TensorProto  13 external_data { 1 key · 2 value } · 14 data_location
  *
- *  Every length is compared with what it lies in, so nothing that the library is told reaches beyond the file. A tensor may lie in
- *  another file, and what such a path may be is decided here: a plain name beside the model, nothing else.
+ *  Every length is compared with what it lies in, so nothing that the library is told reaches beyond the file. A tensor
+ *  may lie in another file, and what such a path may be is decided here: a plain name beside the model, nothing else.
  *
  *  Source: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
 import type { FileBytes } from "./bytes.ts";

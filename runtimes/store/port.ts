@@ -7,16 +7,18 @@ export interface ModelStore {
   /** By name. */
   list(): readonly StoredModel[];
   get(name: string): StoredModel | undefined;
-  /** Names that are there and cannot be used: the manifest or a file of it is damaged or missing. Pulling again mends that. */
+  /** Names that are there and cannot be used: the manifest or a file of it is damaged or missing. Pulling again mends
+   *  that. */
   damaged(): readonly string[];
   refused(): readonly RefusedModel[];
   /** The file that an adapter opens. */
   pathOf(model: StoredModel): string;
   /** Those that wait, run, and ended a while ago, the newest first. */
   pulls(): readonly PullView[];
-  /** Begins a pull, or finds the one of the same source and name that is under way; `by` accepts the licence. Errors: QUEUE_FULL, LIMIT_REACHED,
-   *  BAD_REQUEST (no source has this form), NAME_TAKEN (another source is pulled under this name), STOPPING. Those of the pull itself
-   *  are in its view: LICENCE_NOT_ACCEPTED, SOURCE_FAILED, MODEL_REFUSED, NOT_FOUND, DISK_FULL, TOO_LARGE. */
+  /** Begins a pull, or finds the one of the same source and name that is under way; `by` accepts the licence. Errors:
+   *  QUEUE_FULL, LIMIT_REACHED, BAD_REQUEST (no source has this form), NAME_TAKEN (another source is pulled under this
+   *  name), STOPPING. Those of the pull itself are in its view: LICENCE_NOT_ACCEPTED, SOURCE_FAILED, MODEL_REFUSED,
+   *  NOT_FOUND, DISK_FULL, TOO_LARGE. */
   pull(request: PullModel, by: string): Result<PullView>;
   /** Resolves with the view of a pull when it has ended. Error: NOT_FOUND. */
   ended(id: string): Promise<Result<PullView>>;
@@ -24,8 +26,8 @@ export interface ModelStore {
   cancel(id: string): Result<PullView>;
   /** Error: NOT_FOUND. */
   remove(name: string): Promise<Result<null>>;
-  /** Reads all files of a model. What is not what it should be is put with the refused files. Errors: NOT_FOUND (also when it is removed meanwhile),
-   *  OVERLOADED, STOPPING, SOURCE_FAILED (the system cannot read a file). */
+  /** Reads all files of a model. What is not what it should be is put with the refused files. Errors: NOT_FOUND (also
+   *  when it is removed meanwhile), OVERLOADED, STOPPING, SOURCE_FAILED (the system cannot read a file). */
   verify(name: string): Promise<Result<VerifiedModel>>;
   /** Calls back when models changed, or pulls went on. The returned function ends that. */
   watch(listener: (what: "models" | "pulls") => void): () => void;

@@ -1,4 +1,5 @@
-/** The thread that quantises a file: a tensor after the other, a few megabytes of it at a time. No native code: it may be ended at any moment. */
+/** The thread that quantises a file: a tensor after the other, a few megabytes of it at a time. No native code: it may
+ *  be ended at any moment. */
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
 import type { MessagePort } from "node:worker_threads";
 import { inspectGgufFile } from "../gguf.ts";

@@ -1,10 +1,11 @@
-/** Smaller weights: F32, F16 and BF16 become Q8_0 or Q4_0, as llama.cpp reads them. Which tensors, and how; no files here.
+/** Smaller weights: F32, F16 and BF16 become Q8_0 or Q4_0, as llama.cpp reads them. Which tensors, and how; no files
+ *  here.
  *
  *      Q8_0: 32 numbers = scale (half), 32 signed bytes           number = scale × byte
  *      Q4_0: 32 numbers = scale (half), 16 bytes of two halves    number = scale × (nibble − 8); byte j has number j below and j + 16 above
  *
- *  Source: block_q8_0 and block_q4_0 of ggml-common.h, and what ggml documents of them. The scale of Q8_0 maps the largest number to 127, that of
- *  Q4_0 the largest with its sign to −8. */
+ *  Source: block_q8_0 and block_q4_0 of ggml-common.h, and what ggml documents of them. The scale of Q8_0 maps the
+ *  largest number to 127, that of Q4_0 the largest with its sign to −8. */
 import { tensorTypes, type GgufTensor } from "../gguf.ts";
 
 /** What weights can be made. */
@@ -64,7 +65,7 @@ export function planQuantised(
 /** A weight that is no number, or too large: with it a model says nothing. */
 export class BadWeight extends Error {}
 
-// --- numbers -------------------------------------------------------------------------------------------------------------
+// --- numbers ---------------------------------------------------------------------------------------------------------
 
 const float = new Float32Array(1);
 const bits = new Uint32Array(float.buffer);

@@ -16,8 +16,8 @@ export interface QuantiseWish {
   readonly progress: (at: QuantiseProgress) => void;
 }
 
-/** Quantises a file; returns the size of the new one. Nothing is left of one that did not end. Errors: MODEL_REFUSED (it cannot be quantised),
- *  BAD_REQUEST (the new file is there already), DISK_FULL, CANCELLED; the system's. */
+/** Quantises a file; returns the size of the new one. Nothing is left of one that did not end. Errors: MODEL_REFUSED
+ *  (it cannot be quantised), BAD_REQUEST (the new file is there already), DISK_FULL, CANCELLED; the system's. */
 export async function quantise({ from, to, target, signal, progress }: QuantiseWish): Promise<number> {
   if ((await stat(to).catch(() => undefined)) !== undefined)
     throw new PlexusError(failure("BAD_REQUEST", { field: "--out", file: to, reason: "there is a file of this name" }));

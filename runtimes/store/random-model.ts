@@ -1,7 +1,8 @@
 /** Writes a model of random weights, to measure a machine with: it says nothing, at the speed of one that does. */
 import { closeSync, openSync, writeSync } from "node:fs";
 
-/** About 57 million numbers in Q8_0: large enough that reading them is most of the work, small enough to be made in a moment. */
+/** About 57 million numbers in Q8_0: large enough that reading them is most of the work, small enough to be made in a
+ *  moment. */
 const shape = { width: 512, layers: 16, feedForward: 1_536, heads: 8, contextTokens: 512 } as const;
 const alignment = 32;
 const block = { numbers: 32, bytes: 34 } as const;
@@ -51,7 +52,8 @@ export function writeRandomModel(path: string): number {
   }
 }
 
-/** Blocks of Q8_0: a scale that is small, and 32 signed bytes. The same ones for each tensor: nobody reads what it says. */
+/** Blocks of Q8_0: a scale that is small, and 32 signed bytes. The same ones for each tensor: nobody reads what it
+ *  says. */
 function randomBlocks(bytes: number): Buffer {
   const made = Buffer.alloc(Math.ceil(bytes / block.bytes) * block.bytes);
   let state = 1;

@@ -37,7 +37,8 @@ import { sourceOf, sources, type OfferedFile, type OfferedModel, type SourcePlac
 
 /** Reads whole files; in a thread, because that takes long. */
 export interface FileChecks {
-  /** `look` false: only what it is named by is wanted. Rejects with the reason of the signal, the system's errors, MODEL_REFUSED (too slow). */
+  /** `look` false: only what it is named by is wanted. Rejects with the reason of the signal, the system's errors,
+   *  MODEL_REFUSED (too slow). */
   check(
     path: string,
     name: string,
@@ -143,7 +144,7 @@ class Store implements ModelStore {
     return this.#pulls.map((pull) => this.#viewOf(pull)).toReversed();
   }
 
-  // --- pulling -------------------------------------------------------------------------------------------------------------
+  // --- pulling -------------------------------------------------------------------------------------------------------
 
   pull(request: PullModel, by: string): Result<PullView> {
     if (this.#stopped) return refused(failure("STOPPING"));
@@ -461,7 +462,7 @@ class Store implements ModelStore {
     };
   }
 
-  // --- what is there -------------------------------------------------------------------------------------------------------
+  // --- what is there -------------------------------------------------------------------------------------------------
 
   async remove(name: string): Promise<Result<null>> {
     const was = await this.#disk.remove(name);

@@ -1,8 +1,10 @@
-/** Which models fit a machine: a small table of models that are known to run here, and what they need. Pure but for the table.
+/** Which models fit a machine: a small table of models that are known to run here, and what they need. Pure but for the
+ *  table.
  *
  *      tokens a second ≈ 1 / (overhead of a token + bytes of the weights / bytes a second)
  *
- *  Writing text reads all weights once a token, so what a machine reads in a second, measured with one model, says how fast another is. */
+ *  Writing text reads all weights once a token, so what a machine reads in a second, measured with one model, says how
+ *  fast another is. */
 import type { SuggestedModel } from "../../protocols/index.ts";
 import { runtimeLimits } from "../limits.ts";
 import { memoryBudgetBytes, type Machine } from "../machine.ts";

@@ -1,4 +1,5 @@
-/** `cli/node-request.ts` in a page: the only door of its commands. It leads to the interface of the node that served the page. */
+/** `cli/node-request.ts` in a page: the only door of its commands. It leads to the interface of the node that served
+ *  the page. */
 import type { Method, Target } from "../../node-client.ts";
 import type { Exchanged } from "../../node-request.ts";
 import { failure, PlexusError } from "../../../protocols/errors.ts";
@@ -6,7 +7,8 @@ import { elsewhere } from "./folders.ts";
 import { hereUrl } from "./control.ts";
 import { never, running } from "./run.ts";
 
-/** Whether a path is one of the interface, written as it is read: a name with `..` in it must not lead to another route. */
+/** Whether a path is one of the interface, written as it is read: a name with `..` in it must not lead to another
+ *  route. */
 export const isRoute = (path: string): boolean => {
   const [place = ""] = path.split("?");
   const climbs = place.split("/").some((part) => /^(?:\.|%2e){1,2}$/i.test(part));

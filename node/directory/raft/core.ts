@@ -1,17 +1,17 @@
-/** Consensus of the voters, as a machine that steps: it is told of ticks, messages and writes that are done, and says what to write, to send and to
- *  apply. It has no clock, no disk, no network and no chance but its seed; a driver has those.
+/** Consensus of the voters, as a machine that steps: it is told of ticks, messages and writes that are done, and says
+ *  what to write, to send and to apply. It has no clock, no disk, no network and no chance but its seed; a driver has
+ *  those.
  *
  *      tick, receive, propose, read, stored ──► Core ──► take(): write, send, sendStored, apply, reads
  *
  *      follower ──silence──► asks whether it might win (`asking`) ──► candidate ──► leader        a higher term makes each a follower
  *
- *  Invariants (each is checked by test/simulation/raft):
- *  (a) What a message promises is on disk before it leaves: votes, and `appended`.
- *  (b) One leader a term. A leader has every committed entry.
- *  (c) A leader commits by counting only entries of its own term; those before come with them.
- *  (d) Members change by one voter at a time, and not before the last change and an entry of the leader's term are committed.
- *  (e) A read is answered from no older state than there was when it was asked: a majority has said since that it leads.
- *  (f) Nothing rests on time: ticks decide only when to try. */
+ *  Invariants (each is checked by test/simulation/raft): (a) What a message promises is on disk before it leaves:
+ *  votes, and `appended`. (b) One leader a term. A leader has every committed entry. (c) A leader commits by counting
+ *  only entries of its own term; those before come with them. (d) Members change by one voter at a time, and not before
+ *  the last change and an entry of the leader's term are committed. (e) A read is answered from no older state than
+ *  there was when it was asked: a majority has said since that it leads. (f) Nothing rests on time: ticks decide only
+ *  when to try. */
 import { assert } from "../../../protocols/index.ts";
 import { matched, newFollower, wasRefused, type Follower } from "./followers.ts";
 import { RaftLog } from "./log.ts";
@@ -369,8 +369,9 @@ export class Core<Data, State> {
     return Math.floor(this.members.voters.length / 2) + 1;
   }
 
-  /** One that is to go leads as long as its going is not committed: the others may need its log for that (4.2.2). So does one that is to come, where a
-   *  voter counts it already and has an older log: that voter waits for its voice, which it cannot give. */
+  /** One that is to go leads as long as its going is not committed: the others may need its log for that (4.2.2). So
+   *  does one that is to come, where a voter counts it already and has an older log: that voter waits for its voice,
+   *  which it cannot give. */
   get #mayLead(): boolean {
     if (this.#called || this.members.voters.includes(this.#self)) return true;
     const { index } = this.#log.members;
@@ -415,7 +416,8 @@ export class Core<Data, State> {
     this.#elapsed = 0;
   }
 
-  /** `ask`: whether a majority would vote for this node; only then it begins a term, so that one that was cut off deposes nobody (9.6). */
+  /** `ask`: whether a majority would vote for this node; only then it begins a term, so that one that was cut off
+   *  deposes nobody (9.6). */
   #campaign(how: "ask" | "stand" | "forced"): void {
     this.#elapsed = 0;
     this.#patience = this.#drawPatience();
@@ -472,7 +474,7 @@ export class Core<Data, State> {
     this.#send.push({ to: heir, message: { type: "lead", term: this.term } });
   }
 
-  // --- what is committed -----------------------------------------------------------------------------------------------
+  // --- what is committed ---------------------------------------------------------------------------------------------
 
   #add(body: EntryBody<Data>): Mark {
     const entry = { index: this.#log.last.index + 1, term: this.term, body };
@@ -515,7 +517,7 @@ export class Core<Data, State> {
     this.#asked = undefined;
   }
 
-  // --- what is to be done ------------------------------------------------------------------------------------------------
+  // --- what is to be done --------------------------------------------------------------------------------------------
 
   /** What is to be done since the last time. */
   take(): Ready<Data, State> {
@@ -533,7 +535,8 @@ export class Core<Data, State> {
     const write = isWrite
       ? { ...(this.#promised && { promise: this.#promise }), ...(restore && { snapshot: restore }), entries, last }
       : undefined;
-    // Entries of an earlier write may have been replaced by what is in this one: then the disk is behind the log until then.
+    // Entries of an earlier write may have been replaced by what is in this one: then the disk is behind the log until
+    // then.
     const upTo = Math.min(this.#commit, this.#durable);
     const apply = upTo > this.#applied ? this.#log.slice(this.#applied + 1, upTo + 1) : [];
     this.#applied = Math.max(this.#applied, upTo);

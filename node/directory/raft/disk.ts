@@ -5,7 +5,8 @@
  *      replicated/entry/N    { term, body }
  *      replicated/row/KEY    { value, revision }      all entries up to `applied` are in them
  *
- *  Each is sealed. Rows are written in one batch with the head, and may be behind the log: then entries are applied again. */
+ *  Each is sealed. Rows are written in one batch with the head, and may be behind the log: then entries are applied
+ *  again. */
 import { failure, PlexusError } from "../../../protocols/index.ts";
 import { seal, unseal } from "../../data-folder/seal.ts";
 import type { DirectoryRow, Store, StoreOp } from "../../ports.ts";
@@ -37,7 +38,8 @@ export interface Head {
 const put = (key: string, value: unknown): StoreOp => ({ type: "put", key, value: seal(key, value) });
 const headOp = (head: Head): StoreOp => put(headKey, { version, ...head });
 
-/** What a voter begins with. Without an image: with nothing, before any entry, so that it is given everything by the others. */
+/** What a voter begins with. Without an image: with nothing, before any entry, so that it is given everything by the
+ *  others. */
 export interface Founding {
   readonly generation: number;
   readonly begun?: { readonly members: Members; readonly image: RowsImage };
@@ -74,7 +76,8 @@ async function readHead(store: Store): Promise<Head | undefined> {
   return head;
 }
 
-/** Says nothing new. After a write that failed, what reads well may not be on the disk: a synced write takes it along, and then it counts. */
+/** Says nothing new. After a write that failed, what reads well may not be on the disk: a synced write takes it along,
+ *  and then it counts. */
 export const keepingOps = ({ promise }: Restored<Asked>): readonly StoreOp[] => [promiseOp(promise)];
 
 const promiseOp = ({ term, vote }: Vow): StoreOp => put(promiseKey, { term, vote: vote ?? null });
@@ -166,7 +169,8 @@ export class VoterDisk {
     return ops;
   }
 
-  /** Rows with all entries up to `applied`; entries up to the base are needed no more. `all`: keys of rows that are there now. */
+  /** Rows with all entries up to `applied`; entries up to the base are needed no more. `all`: keys of rows that are
+   *  there now. */
   rowsOps(
     head: Omit<Head, "generation">,
     rows: readonly (readonly [string, DirectoryRow | undefined])[],

@@ -4,8 +4,8 @@ import { loadVoter } from "./disk.ts";
 import type { Mark, Members } from "./messages.ts";
 import { ReplicatedRows, type RowsImage } from "./rows.ts";
 
-/** Rows with every entry of the log applied, also those of which this voter never heard that they were committed: somebody may have been told that they
- *  were. */
+/** Rows with every entry of the log applied, also those of which this voter never heard that they were committed:
+ *  somebody may have been told that they were. */
 export interface LastKnown {
   readonly generation: number;
   /** The highest term that it knew of. */
@@ -15,7 +15,8 @@ export interface LastKnown {
   readonly image: RowsImage;
 }
 
-/** Undefined: the store is no voter's, or of one that was given nothing yet. Errors: DATA_DAMAGED, DATA_FORMAT_UNKNOWN. */
+/** Undefined: the store is no voter's, or of one that was given nothing yet. Errors: DATA_DAMAGED,
+ *  DATA_FORMAT_UNKNOWN. */
 export async function readLastKnown(store: Store): Promise<LastKnown | undefined> {
   const loaded = await loadVoter(store);
   if (loaded === undefined) return undefined;

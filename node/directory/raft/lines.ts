@@ -1,4 +1,5 @@
-/** The lines between voters, over the mesh. What is too large for one message goes in parts, beside the others: a part that is lost loses the whole. */
+/** The lines between voters, over the mesh. What is too large for one message goes in parts, beside the others: a part
+ *  that is lost loses the whole. */
 import { failure } from "../../../protocols/index.ts";
 import type { Exchange } from "../../exchange/index.ts";
 import type { Clock, NodeId } from "../../ports.ts";

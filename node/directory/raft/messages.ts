@@ -1,5 +1,5 @@
-/** What voters keep and what they say to one another: plain data. `Data` is what a change is made of, `State` what all changes up to an
- *  entry have come to. Raft as in Ongaro's dissertation; the sections named below are its. */
+/** What voters keep and what they say to one another: plain data. `Data` is what a change is made of, `State` what all
+ *  changes up to an entry have come to. Raft as in Ongaro's dissertation; the sections named below are its. */
 
 /** A node that may be a voter, by its id. */
 export type Voter = string;
@@ -11,7 +11,8 @@ export interface Members {
   readonly learners: readonly Voter[];
 }
 
-/** `begin`: the first entry of a leader, which commits what earlier terms left (3.6.2). Members count from the moment the entry is in the log (4.1). */
+/** `begin`: the first entry of a leader, which commits what earlier terms left (3.6.2). Members count from the moment
+ *  the entry is in the log (4.1). */
 export type EntryBody<Data> =
   | { readonly type: "data"; readonly data: Data }
   | { readonly type: "members"; readonly members: Members }
@@ -42,7 +43,8 @@ export interface Snapshot<State> extends Mark {
   readonly state: State;
 }
 
-/** Each has the sender's term; `vote` with `pre`, and a granted answer to it, the term that the sender would begin (9.6). */
+/** Each has the sender's term; `vote` with `pre`, and a granted answer to it, the term that the sender would begin
+ *  (9.6). */
 export type RaftMessage<Data, State> =
   /** `forced`: the leader asked for this election (3.10). */
   | {
@@ -53,7 +55,8 @@ export type RaftMessage<Data, State> =
       readonly last: Mark;
     }
   | { readonly type: "voted"; readonly term: number; readonly pre: boolean; readonly granted: boolean }
-  /** The entries behind `previous`; none: a heartbeat. `round` counts the leader's questions whether it still leads (6.4). */
+  /** The entries behind `previous`; none: a heartbeat. `round` counts the leader's questions whether it still leads
+   *  (6.4). */
   | {
       readonly type: "append";
       readonly term: number;

@@ -12,7 +12,8 @@ export interface RowsImage {
   readonly home?: EtcdHome;
 }
 
-/** The move to another place, as an entry. It comes about if no row has changed since `revision`, at which the rows were copied. */
+/** The move to another place, as an entry. It comes about if no row has changed since `revision`, at which the rows
+ *  were copied. */
 export interface Departure {
   readonly home: EtcdHome;
   readonly revision: number;

@@ -60,8 +60,8 @@ const check = checkOf(
 
 const asked = checkOf(Type.Union([change, departure]));
 
-/** Whether other voters take it. What they do not must never be in a log: it would be sent to them for ever, and they would take its sender for none
- *  of them each time. */
+/** Whether other voters take it. What they do not must never be in a log: it would be sent to them for ever, and they
+ *  would take its sender for none of them each time. */
 export const isTaken = (proposed: Asked): boolean => asked.Check(proposed);
 
 type WireRow = readonly [key: string, revision: number, value: Uint8Array];

@@ -6,7 +6,8 @@
  *                            ▲ └──► messages ═══► the other voters
  *      read ─► a majority says that this node leads ─► everything until then is applied ─► answer
  *
- *  A disk that fails ends the voter's life: what it holds is unknown, so the voter forgets everything and reads the disk anew. */
+ *  A disk that fails ends the voter's life: what it holds is unknown, so the voter forgets everything and reads the
+ *  disk anew. */
 import { failure, failureOf, PlexusError } from "../../../protocols/index.ts";
 import type { Clock, Directory, DirectoryRow, Log, NodeId, Store, StoreOp } from "../../ports.ts";
 import type { Change } from "../deciding.ts";
@@ -43,7 +44,8 @@ export interface VoterPorts {
   /** For the lengths of waits. */
   readonly seed: number;
   readonly limits?: DirectoryLimits;
-  /** Told of every change of a row in the order in which they were decided; after a start, of some again. Without a value: removed. */
+  /** Told of every change of a row in the order in which they were decided; after a start, of some again. Without a
+   *  value: removed. */
   readonly decided?: (key: string, revision: number, value: unknown) => void;
 }
 
@@ -73,9 +75,10 @@ export interface Voter {
   changeMembers(members: Members): Promise<void>;
   /** Lets another voter lead, if this node does and the other has everything. */
   handOver(to: NodeId): void;
-  /** Gives the rows away for good, if this node leads. Changes wait while `copy` runs; if it fails, things go on as before. From the entry on that says
-   *  so every operation ends with DIRECTORY_MOVED. Errors: those of `copy`; ALREADY_DONE, the directory is being moved; DIRECTORY_MOVED; DIRECTORY_UNAVAILABLE:
-   *  another leads, and it is moved or not. */
+  /** Gives the rows away for good, if this node leads. Changes wait while `copy` runs; if it fails, things go on as
+   *  before. From the entry on that says so every operation ends with DIRECTORY_MOVED. Errors: those of `copy`;
+   *  ALREADY_DONE, the directory is being moved; DIRECTORY_MOVED; DIRECTORY_UNAVAILABLE: another leads, and it is moved
+   *  or not. */
   depart(home: EtcdHome, copy: (rows: readonly DirectoryRow[], revision: number) => Promise<void>): Promise<void>;
   /** Calls back when it is known here that the rows were moved; at once if that was long ago. */
   onMoved(listener: (home: EtcdHome) => void): void;
@@ -91,7 +94,8 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Opens it, and founds it where the store is not a voter's of this generation. Errors: DATA_DAMAGED, DATA_FORMAT_UNKNOWN; those of the store. */
+/** Opens it, and founds it where the store is not a voter's of this generation. Errors: DATA_DAMAGED,
+ *  DATA_FORMAT_UNKNOWN; those of the store. */
 export async function openVoter(ports: VoterPorts, founding: Founding): Promise<Voter> {
   const voter = new RunningVoter(ports, founding);
   await voter.open();

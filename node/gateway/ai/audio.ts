@@ -112,7 +112,8 @@ const transcripts: Readonly<Record<string, TranscriptForm>> = {
   vtt: { type: "text", contentType: "text/vtt; charset=utf-8", tell: vttOf, soFar: vttOf, beat: "NOTE\n\n" },
 };
 
-/** The fields of a form as those of a body in JSON: lists are written with brackets, and numbers and truths as texts. */
+/** The fields of a form as those of a body in JSON: lists are written with brackets, and numbers and truths as
+ *  texts. */
 function fieldsIn(form: FormData): Fields {
   const names = new Set(form.keys());
   const valueOf = (one: string | File): unknown =>

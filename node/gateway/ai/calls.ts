@@ -57,7 +57,8 @@ export type Asked<Name extends EngineName> = Omit<
 
 /** Runs calls. */
 export interface Calls {
-  /** Runs one to its end. Rejects with a PlexusError. What another node says counts, too, and may be more than any answer: TOO_LARGE. */
+  /** Runs one to its end. Rejects with a PlexusError. What another node says counts, too, and may be more than any
+   *  answer: TOO_LARGE. */
   run<Name extends EngineName>(
     asking: Asking,
     engine: Name,

@@ -65,8 +65,8 @@ const part = Type.Object({
   input_audio: Type.Optional(Type.Object({ data: Type.String(), format: Type.String({ maxLength: 32 }) })),
 });
 
-/** The fields of OpenAI's chat request that mean something here. Of the others, those in `unsupported` are refused; the rest is
- *  ignored, as its clients send ever new ones. */
+/** The fields of OpenAI's chat request that mean something here. Of the others, those in `unsupported` are refused; the
+ *  rest is ignored, as its clients send ever new ones. */
 export const chatRequest = Type.Object({
   model: Type.String({ maxLength: 200 }),
   messages: Type.Array(

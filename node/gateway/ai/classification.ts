@@ -1,4 +1,5 @@
-/** Which classes texts are of, in the form that vLLM has it; and, of models whose classes are sorts of harm, OpenAI's moderations. */
+/** Which classes texts are of, in the form that vLLM has it; and, of models whose classes are sorts of harm, OpenAI's
+ *  moderations. */
 import { Type } from "typebox";
 import { failure, floatsOf, PlexusError, type EngineAnswer } from "../../../protocols/index.ts";
 import { maybe } from "./conversation.ts";
@@ -22,7 +23,8 @@ export function harmsAmong(labels: readonly string[]): readonly string[] {
   return others.some((label) => harms.test(label)) ? others : [];
 }
 
-/** What of a text's scores makes it flagged: a class by itself from a half on, or the likeliest one where they exclude each other. */
+/** What of a text's scores makes it flagged: a class by itself from a half on, or the likeliest one where they exclude
+ *  each other. */
 export function judged(
   { labels, exclusive }: EngineAnswer<"classify">,
   scores: ArrayLike<number>,

@@ -1,8 +1,8 @@
-/** Long conversations made short (`/v1/responses/compact` of the Open Responses specification): a model writes down what matters of one, and
- *  that is one item, which stands for the conversation in later requests.
+/** Long conversations made short (`/v1/responses/compact` of the Open Responses specification): a model writes down
+ *  what matters of one, and that is one item, which stands for the conversation in later requests.
  *
- *  The item's `encrypted_content` is encoded, so that nobody takes it for a text of the conversation, and not encrypted: it is the client's
- *  own, it is kept nowhere, and every node reads it. */
+ *  The item's `encrypted_content` is encoded, so that nobody takes it for a text of the conversation, and not
+ *  encrypted: it is the client's own, it is kept nowhere, and every node reads it. */
 import { ok, parseDocument, type ChatMessage, type Result } from "../../../protocols/index.ts";
 import { isFields, type Fields } from "./conversation.ts";
 import { wrong } from "./media.ts";

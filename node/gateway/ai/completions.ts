@@ -40,7 +40,8 @@ const completionRequest = Type.Object({
   ...dialectFields,
 });
 
-/** Where the tokens of one answer begin, in its characters (code points): one that goes on with a character begins where that does. */
+/** Where the tokens of one answer begin, in its characters (code points): one that goes on with a character begins
+ *  where that does. */
 function createOffsets(): (one: TokenLogprob) => number {
   let begun = 0;
   return (one) => {

@@ -1,4 +1,5 @@
-/** What a request asks of `generate`, whatever its wire: pieces that the surfaces read with, and what they make of the parts. */
+/** What a request asks of `generate`, whatever its wire: pieces that the surfaces read with, and what they make of the
+ *  parts. */
 import { Type, type Static, type TSchema } from "typebox";
 import {
   failure,
@@ -64,7 +65,8 @@ export const placesOf = (tools: readonly Tool[], pathOf: (place: number) => stri
   format,
 });
 
-/** A field that would make another answer and that nothing here can follow: its name, the values that ask for nothing, what to say to others. */
+/** A field that would make another answer and that nothing here can follow: its name, the values that ask for nothing,
+ *  what to say to others. */
 export type Unsupported = readonly [name: string, asksNothing: (value: unknown, body: Fields) => boolean, says: string];
 
 /** Refuses the first of these that asks for something. */
@@ -190,8 +192,8 @@ function readSchema(path: string, schema: unknown, strict?: unknown): Result<For
   return ok({ type: "schema", schema, ...(typeof strict === "boolean" && { strict }) });
 }
 
-/** The fields of vLLM, and of other servers that speak like OpenAI, in which their clients ask for a form, for less of what is likely, and for
- *  no thoughts. */
+/** The fields of vLLM, and of other servers that speak like OpenAI, in which their clients ask for a form, for less of
+ *  what is likely, and for no thoughts. */
 export const dialectFields = {
   top_k: maybe(Type.Integer({ minimum: -1, maximum: 2 ** 31 - 1 })),
   min_p: maybe(Type.Number({ minimum: 0, maximum: 1 })),
@@ -221,7 +223,8 @@ function schemaIn(text: string): unknown {
   }
 }
 
-/** What is wanted, with those schemas as texts whose numbers are none of the language: more digits than it has, or another form. */
+/** What is wanted, with those schemas as texts whose numbers are none of the language: more digits than it has, or
+ *  another form. */
 export function withNumbers(wanted: Wanted): Wanted {
   const { tools, format } = wanted;
   const noted = (schema: object | undefined): { readonly written?: string } => {
@@ -254,7 +257,8 @@ export function readEffort(path: string, effort: unknown): Result<Thinking | und
   return known === undefined ? wrong(path, `must be ${Object.keys(efforts).join(", ")}`) : ok(known);
 }
 
-/** Whether the model is to think, in the ways in which clients of servers like OpenAI's say it. The first that says it counts. */
+/** Whether the model is to think, in the ways in which clients of servers like OpenAI's say it. The first that says it
+ *  counts. */
 export function readThinking(body: Fields): Result<Thinking | undefined> {
   const { thinking, reasoning, chat_template_kwargs: kwargs } = body as Readonly<Record<string, unknown>>;
   const of = (holder: unknown, name: string): unknown => (isFields(holder) ? holder[name] : undefined);
@@ -290,7 +294,8 @@ const readWord = (path: string, value: unknown): Result<Thinking | undefined> =>
     ? ok(value === "auto" ? undefined : value === "enabled")
     : wrong(path, "must be enabled or disabled");
 
-/** A conversation whose last message is the assistant's: the answer has been begun with it. An empty beginning is none. */
+/** A conversation whose last message is the assistant's: the answer has been begun with it. An empty beginning is
+ *  none. */
 export function begunIn(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   const last = messages.at(-1);
   if (last?.role !== "assistant" || last.calls !== undefined || messages.length === 1) return messages;
@@ -338,7 +343,8 @@ export const nothingWritten = (): Written => ({ text: "", thought: "", calls: []
 
 const noPieces: readonly AddedPiece[] = [];
 
-/** Adds a part, and gives it as it counts: without the calls that are too many, and with each call in pieces, however it came. */
+/** Adds a part, and gives it as it counts: without the calls that are too many, and with each call in pieces, however
+ *  it came. */
 export function add(written: Written, part: GenerationPart, wanted: Pick<Wanted, "parallel">): Added {
   written.text += part.text;
   if (part.thought !== undefined) written.thought += part.thought;

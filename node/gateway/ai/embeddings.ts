@@ -33,7 +33,8 @@ export function readInputs(path: string, input: unknown, max: number): readonly 
   );
 }
 
-/** Clients that cut texts for OpenAI's models send the numbers of tokens in those models' vocabularies; which of them, nothing says. */
+/** Clients that cut texts for OpenAI's models send the numbers of tokens in those models' vocabularies; which of them,
+ *  nothing says. */
 const tokenNumbers =
   "numbers of tokens are of the vocabulary of another model; send texts (LangChain: check_embedding_ctx_length=False)";
 
@@ -47,7 +48,8 @@ export function checkDimensions(wanted: number | null | undefined, vector: Uint8
     refuse("/dimensions", `the vectors of this model have ${has} dimensions; leave it out`);
 }
 
-/** Texts and images: `"a cat"`, `{ "text": "a cat" }`, `{ "image": "data:image/png;base64,…" }`. Errors: BAD_REQUEST, TOO_LARGE. */
+/** Texts and images: `"a cat"`, `{ "text": "a cat" }`, `{ "image": "data:image/png;base64,…" }`. Errors: BAD_REQUEST,
+ *  TOO_LARGE. */
 function readMixed(input: unknown, media: MediaReader, max: number): readonly (string | Media)[] {
   const inputs: readonly unknown[] = Array.isArray(input) ? input : [input];
   const imageOf = (path: string, image: string): Media => {

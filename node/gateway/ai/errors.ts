@@ -6,7 +6,8 @@ import { statusOf } from "../refusals.ts";
 /** Whose interface a request speaks. */
 export type Wire = "openai" | "ollama" | "anthropic";
 
-/** Words of Ollama's interface under `/api/`. REST never had one of them, so that its old paths without a version do not meet these. */
+/** Words of Ollama's interface under `/api/`. REST never had one of them, so that its old paths without a version do
+ *  not meet these. */
 const ollamaPaths =
   /^\/api\/(?:tags|show|ps|pull|generate|chat|embed|embeddings|version|create|copy|delete|push|blobs)(?:[/?]|$)/;
 

@@ -4,10 +4,10 @@
  *                   └─► calls.ts: a place of its person, the engine, the end; cancelled when the client is gone
  *                          └─► parts ─► the surface's wire again, whole or streamed (outgoing.ts)
  *
- *  A surface is a file: it reads its own wire, refuses by name what would change the answer and cannot be followed, and writes its
- *  own wire. What all of them need is beside it: names (models.ts), bytes in JSON (media.ts), what a conversation asks for
- *  (conversation.ts), a watched route (surface.ts), the shape of a refusal by path (errors.ts), browsers of other origins (origins.ts).
- *  A further interface is one more file and its line here. */
+ *  A surface is a file: it reads its own wire, refuses by name what would change the answer and cannot be followed, and
+ *  writes its own wire. What all of them need is beside it: names (models.ts), bytes in JSON (media.ts), what a
+ *  conversation asks for (conversation.ts), a watched route (surface.ts), the shape of a refusal by path (errors.ts),
+ *  browsers of other origins (origins.ts). A further interface is one more file and its line here. */
 import type { FastifyInstance } from "fastify";
 import type { GatewayContext } from "../options.ts";
 import { addAnthropic } from "./anthropic.ts";

@@ -1,4 +1,5 @@
-/** Whether anybody still wants an answer. An AbortSignal would say the same; it costs a request more than everything else that a call needs. */
+/** Whether anybody still wants an answer. An AbortSignal would say the same; it costs a request more than everything
+ *  else that a call needs. */
 export class Interest {
   #lost = false;
   #losers: Set<() => void> | undefined;

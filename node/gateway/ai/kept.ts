@@ -1,5 +1,6 @@
-/** Responses that may be asked for again or continued: in this node's memory, for a while. Each person has so many bytes, all together
- *  have so many; when there are more, the oldest go. A restart loses them. Other nodes ask this one (responses-kept.ts). */
+/** Responses that may be asked for again or continued: in this node's memory, for a while. Each person has so many
+ *  bytes, all together have so many; when there are more, the oldest go. A restart loses them. Other nodes ask this one
+ *  (responses-kept.ts). */
 import type { GatewayLimits } from "../limits.ts";
 
 interface Entry<Value> {

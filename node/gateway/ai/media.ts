@@ -20,7 +20,8 @@ export interface MediaReader {
 
 const isBase64 = /^[A-Za-z0-9+/_-]*={0,2}$/;
 
-/** One reader. Each request has its own, also where it has no media: a class, because an object with a getter costs a microsecond. */
+/** One reader. Each request has its own, also where it has no media: a class, because an object with a getter costs a
+ *  microsecond. */
 class Reader implements MediaReader {
   chars = 0;
   #bytes = 0;

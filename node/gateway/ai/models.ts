@@ -38,9 +38,9 @@ export interface Listed {
 /** Engines that no path of these interfaces leads to. */
 const unreachable: readonly string[] = ["tokenize"];
 
-/** What is told of a model to those who would have to guess: what it can be asked for here, how much it reads, and whether it is only passed on
- *  from somewhere else. A cluster that offers the models of this one leaves out those that are passed on: two clusters
- *  that offer each other's would go round. */
+/** What is told of a model to those who would have to guess: what it can be asked for here, how much it reads, and
+ *  whether it is only passed on from somewhere else. A cluster that offers the models of this one leaves out those that
+ *  are passed on: two clusters that offer each other's would go round. */
 export function factsOf({ info }: Pick<Listed, "info">): object {
   if (info === undefined) return {};
   const { capabilities, contextTokens, runtime, demonstration } = info;
@@ -73,7 +73,8 @@ export interface Models {
   resolve(caller: Caller, name: string): Resolved | Promise<Resolved>;
 }
 
-/** What is called so but for capital letters, as Ollama and Hugging Face find names; undefined: nothing is, or several are. */
+/** What is called so but for capital letters, as Ollama and Hugging Face find names; undefined: nothing is, or several
+ *  are. */
 function onlyAlike(
   all: readonly (readonly [name: string | undefined, of: string])[],
   wanted: string,

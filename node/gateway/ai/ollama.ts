@@ -150,8 +150,8 @@ function readKeepAlive(given: string | number | null | undefined): { readonly ke
   return { keepAliveMs: sign === "" ? Math.round(ms) : -1 };
 }
 
-/** What all requests for text share. Options that Plexus has not are passed over, as Ollama does with those that a model has not:
- *  its clients send all of them always. */
+/** What all requests for text share. Options that Plexus has not are passed over, as Ollama does with those that a
+ *  model has not: its clients send all of them always. */
 function readCommon(
   body: Common,
 ): Pick<Wanted, "thinking" | "sampling" | "stop" | "format" | "logprobs" | "keepAliveMs"> {

@@ -1,5 +1,5 @@
-/** Browsers on pages of other origins: they may use these interfaces when an admin named the origin. No cookie counts there, as a page
- *  cannot send one along with a key: what is allowed is to read the answer. */
+/** Browsers on pages of other origins: they may use these interfaces when an admin named the origin. No cookie counts
+ *  there, as a page cannot send one along with a key: what is allowed is to read the answer. */
 import type { FastifyInstance } from "fastify";
 import { wireOf } from "./errors.ts";
 

@@ -20,7 +20,8 @@ export interface Outgoing {
   readonly begun: boolean;
   /** Says a text as it is. */
   write(text: string): void;
-  /** Calls back in the place of the first beat, if nothing was said by then: for words that stand at the beginning of every stream. */
+  /** Calls back in the place of the first beat, if nothing was said by then: for words that stand at the beginning of
+   *  every stream. */
   opens(opening: () => void): void;
 }
 
@@ -47,7 +48,8 @@ export const streams = {
   events: { ...eventStream, beat: ":\n\n" },
   /** Anthropic has an event for it. */
   anthropic: { ...eventStream, beat: 'event: ping\ndata: {"type":"ping"}\n\n' },
-  /** White space before the next line's JSON, which every reader of JSON skips. An empty line would be one that is no JSON. */
+  /** White space before the next line's JSON, which every reader of JSON skips. An empty line would be one that is no
+   *  JSON. */
   lines: { contentType: "application/x-ndjson", beat: " " },
 } as const satisfies Readonly<Record<string, StreamForm>>;
 
@@ -58,8 +60,8 @@ export interface Streaming {
   readonly at: Pick<GatewayContext, "clock" | "limits">;
 }
 
-/** Runs `work`, which says the stream. What fails before the stream has begun is thrown; later, `ending` makes the last words of it.
- *  The stream may begin as soon as `placed` of what `work` is given was called. */
+/** Runs `work`, which says the stream. What fails before the stream has begun is thrown; later, `ending` makes the last
+ *  words of it. The stream may begin as soon as `placed` of what `work` is given was called. */
 export async function streamed(
   { asking, reply, at }: Streaming,
   form: StreamForm,

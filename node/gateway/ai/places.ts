@@ -1,5 +1,5 @@
-/** What of a failure of engines is not for everybody: where something is, and what somebody else's software said. Who may see the cluster is told all.
- *  Pure. */
+/** What of a failure of engines is not for everybody: where something is, and what somebody else's software said. Who
+ *  may see the cluster is told all. Pure. */
 import { failure, type ErrorCode, type Failure } from "../../../protocols/index.ts";
 
 /** Details that name a node, a file, a server or an address. */
@@ -15,7 +15,8 @@ const placing: ReadonlySet<string> = new Set([
   "url",
 ]);
 
-/** Failures whose reason is about the request, or says how it is in words of ours. That of any other is thrown text, or names a file. */
+/** Failures whose reason is about the request, or says how it is in words of ours. That of any other is thrown text, or
+ *  names a file. */
 const plainReasons: ReadonlySet<ErrorCode> = new Set([
   "BAD_REQUEST",
   "CONTEXT_TOO_LONG",
@@ -26,7 +27,8 @@ const plainReasons: ReadonlySet<ErrorCode> = new Set([
   "TOO_LARGE",
 ]);
 
-/** Whether these are kinds of refusals, as servers name them: `content_filter`. No name of a host has such a line in it. */
+/** Whether these are kinds of refusals, as servers name them: `content_filter`. No name of a host has such a line in
+ *  it. */
 const isKind = (said: unknown): boolean =>
   typeof said === "string" && /^(?:(?:refusal|safety|other|[a-z]{1,20}(?:_[a-z]{1,20}){1,4})(?: |$)){1,4}$/i.test(said);
 

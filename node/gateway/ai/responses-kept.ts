@@ -1,5 +1,5 @@
-/** Responses that may be asked for again, continued or ended, whichever node a program speaks to: the one that answered keeps them, and
- *  a response's id says which node that was.
+/** Responses that may be asked for again, continued or ended, whichever node a program speaks to: the one that answered
+ *  keeps them, and a response's id says which node that was.
  *
  *      resp_<8 hexadecimal digits of the node>_<random>
  *
@@ -33,9 +33,11 @@ export interface KeptResponses {
   put(user: string, one: KeptResponse): void;
   /** Forgets one of this node's own. */
   drop(user: string, id: string): void;
-  /** Errors: NOT_FOUND (also where it is another connection's), UNREACHABLE (its node is away), TOO_LARGE for the way between nodes. */
+  /** Errors: NOT_FOUND (also where it is another connection's), UNREACHABLE (its node is away), TOO_LARGE for the way
+   *  between nodes. */
   find(user: string, id: string, by?: object): Promise<KeptResponse>;
-  /** The items with these ids of a person's responses, wherever they are kept. One whose node is away is not among them. Error: TOO_LARGE for the way between nodes. */
+  /** The items with these ids of a person's responses, wherever they are kept. One whose node is away is not among
+   *  them. Error: TOO_LARGE for the way between nodes. */
   items(user: string, ids: readonly string[]): Promise<ReadonlyMap<string, Fields>>;
   /** Ends it if it is under way; with `forget` nothing of it is kept. Errors as of `find`. */
   end(user: string, id: string, forget: boolean): Promise<void>;

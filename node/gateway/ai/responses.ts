@@ -1,4 +1,5 @@
-/** OpenAI: responses, whole, streamed or in the background; those before can be continued (the Open Responses specification). */
+/** OpenAI: responses, whole, streamed or in the background; those before can be continued (the Open Responses
+ *  specification). */
 import { Type, type Static } from "typebox";
 import {
   failure,
@@ -151,7 +152,8 @@ function readParts(
   return { text, media };
 }
 
-/** Reads items into messages of the port. Calls that follow each other, or a text of the assistant, are one message there. */
+/** Reads items into messages of the port. Calls that follow each other, or a text of the assistant, are one message
+ *  there. */
 function readItems(items: readonly Item[], reader: MediaReader): readonly ChatMessage[] {
   const messages: ChatMessage[] = [];
   const made = new Set<string>();
@@ -210,7 +212,8 @@ const sortOf = ({ type, role, content, id }: Item): unknown =>
 
 const isReference = ({ type }: Item): boolean => type === "item_reference";
 
-/** Items in the place of references to them, of the request itself and of responses that are kept. One that is in the conversation already is there once. */
+/** Items in the place of references to them, of the request itself and of responses that are kept. One that is in the
+ *  conversation already is there once. */
 async function resolved(
   given: readonly Item[],
   before: readonly Item[],
@@ -233,7 +236,8 @@ async function resolved(
   });
 }
 
-/** What was kept comes along to the engine: together with what is new it has the bounds of a request that says all of it. */
+/** What was kept comes along to the engine: together with what is new it has the bounds of a request that says all of
+ *  it. */
 function checkContinued({ messages, ...others }: Wanted, at: GatewayContext): void {
   const max = at.limits.completionBytesMax;
   const texts = messages.map(({ media: _media, ...said }) => said);

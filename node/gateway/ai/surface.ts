@@ -1,4 +1,5 @@
-/** What every surface stands on: a route whose client is watched, whose media are counted, and whose model is looked up. */
+/** What every surface stands on: a route whose client is watched, whose media are counted, and whose model is looked
+ *  up. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Static, TSchema } from "typebox";
 import {
@@ -161,7 +162,8 @@ function located(error: unknown, places: Places | undefined): unknown {
   return new PlexusError({ ...failureOf(error), details: { ...others, path: `${path}${place}`, problem: reason } });
 }
 
-/** What a further choice is asked: the same seed would make the same choice again, and one that was kept would be the first one. */
+/** What a further choice is asked: the same seed would make the same choice again, and one that was kept would be the
+ *  first one. */
 function further(first: Asked<"generate">, index: number): Asked<"generate"> {
   const { seed } = first.sampling;
   const other = seed === undefined ? {} : { seed: (seed + index) & 0x7fffffff };

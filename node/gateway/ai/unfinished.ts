@@ -2,7 +2,8 @@
 import type { AsWritten } from "../../../protocols/index.ts";
 import { parsedArguments, writtenArguments, type Fields } from "./conversation.ts";
 
-/** The object that a text is, or was going to be: with the value that was being written as far as it came, where that is one. */
+/** The object that a text is, or was going to be: with the value that was being written as far as it came, where that
+ *  is one. */
 export function objectSoFar(text: string): Fields | AsWritten {
   const { ends, safe } = endsOf(text);
   if (ends === "") return writtenArguments(text);

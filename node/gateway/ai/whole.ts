@@ -4,9 +4,10 @@
  *         └── `wholeBeginsMs` of silence ──► 200, headers, what has come or a beat, again and again ──► the rest
  *                                                                     └── a failure: the connection is cut
  *
- *  What beats is the form's own: white space before JSON is JSON, a note between captions is one. Where a form has nothing that says nothing, what has come of the answer goes out as it comes, and the answer begins
- *  with that. A request that is refused by then has the status of the refusal. A later failure can have no status any
- *  more: the answer breaks off without its end, so that no client takes it for a whole one. */
+ *  What beats is the form's own: white space before JSON is JSON, a note between captions is one. Where a form has
+ *  nothing that says nothing, what has come of the answer goes out as it comes, and the answer begins with that. A
+ *  request that is refused by then has the status of the refusal. A later failure can have no status any more: the
+ *  answer breaks off without its end, so that no client takes it for a whole one. */
 import type { FastifyReply } from "fastify";
 import { failureOf, stringifyWritten, type Failure } from "../../../protocols/index.ts";
 import type { GatewayContext } from "../options.ts";

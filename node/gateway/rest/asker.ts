@@ -26,8 +26,8 @@ export const operationOf = (request: FastifyRequest): string | undefined => {
   return typeof value === "string" ? value : undefined;
 };
 
-/** What actors hear that a request is called. All operations of the node are asked in the gateway's name, so the key alone would give one
- *  person the answer of another: the name is of who asks, of what, and of the key. */
+/** What actors hear that a request is called. All operations of the node are asked in the gateway's name, so the key
+ *  alone would give one person the answer of another: the name is of who asks, of what, and of the key. */
 export const operationIdOf = (actor: string, name: OperationName, key: string): string =>
   hash("sha256", JSON.stringify([actor, name, key]), "base64url");
 

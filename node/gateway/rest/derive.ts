@@ -1,5 +1,5 @@
-/** The routes of operations, each made of its row (`protocols/operations`): what is asked is checked, what the caller needs is the row's, and what was
- *  changed leaves an entry in the audit with what differs, and is told.
+/** The routes of operations, each made of its row (`protocols/operations`): what is asked is checked, what the caller
+ *  needs is the row's, and what was changed leaves an entry in the audit with what differs, and is told.
  *
  *      row ──► method, path, schemas, permission ──► handler ──► audit: before, after ──► answer */
 import { hash } from "node:crypto";

@@ -20,8 +20,8 @@ import { demand } from "../refusals.ts";
 import { Encoded, type Subscriber, type Wire, type WireStream } from "../subscriber.ts";
 import type { Subscribers } from "../subscribers.ts";
 
-/** A frame as a server-sent event (WHATWG HTML, section 9.2). A durable event has no name and the position as its id, so that a
- *  client which comes back says by itself, in `Last-Event-ID`, where it was. */
+/** A frame as a server-sent event (WHATWG HTML, section 9.2). A durable event has no name and the position as its id,
+ *  so that a client which comes back says by itself, in `Last-Event-ID`, where it was. */
 function eventOf(frame: NodeFrame): Buffer {
   const named = (name: string, data: unknown) => Buffer.from(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
   if ("event" in frame) {
@@ -153,8 +153,8 @@ export function addEvents(
   at: GatewayContext,
   { subscribers }: { readonly subscribers: Subscribers },
 ): void {
-  /** Follows, and resolves when the stream has begun, or cannot. A position that has expired is no error to a client that cannot
-   *  forget it: the state comes anew. */
+  /** Follows, and resolves when the stream has begun, or cannot. A position that has expired is no error to a client
+   *  that cannot forget it: the state comes anew. */
   function follow(stream: Stream, topic: string, after: number | undefined): Promise<Result<Subscribed>> {
     return new Promise((resolve) =>
       subscribers.feeds.subscribe(stream.subscriber, topic, after, (answer) => {

@@ -1,7 +1,7 @@
 /** WebSocket frames of a server, made once and shared by every socket that gets them (RFC 6455, section 5.2).
  *
- *  A frame from a server is not masked and without compression depends on nothing of its connection: header and text are
- *  the same bytes for everybody. So an event is encoded once and each socket gets one write of the same buffer.
+ *  A frame from a server is not masked and without compression depends on nothing of its connection: header and text
+ *  are the same bytes for everybody. So an event is encoded once and each socket gets one write of the same buffer.
  *
  *      FIN + text | length 7 bits | or 126 and 16 bits | or 127 and 64 bits | text, UTF-8 */
 export function frameOf(value: unknown): Buffer {

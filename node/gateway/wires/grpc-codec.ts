@@ -1,6 +1,7 @@
 /** What gRPC has on the wire: messages of `protocols/grpc/plexus.proto`, and plain values inside.
  *
- *  `google.protobuf.Struct` and `Value` are read from and written to plain values at once: protobufjs would make an object of each. */
+ *  `google.protobuf.Struct` and `Value` are read from and written to plain values at once: protobufjs would make an
+ *  object of each. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
@@ -132,11 +133,13 @@ function plainly(
 plainly("Struct", (value: Plain, writer) => writeStruct(value, writer), readStruct);
 plainly("Value", (value: unknown, writer) => writeValue(value, writer), readValue);
 
-/** A message as a plain object, with what a sender leaves out because it is the default. What may be absent is absent. */
+/** A message as a plain object, with what a sender leaves out because it is the default. What may be absent is
+ *  absent. */
 const plainOf = (type: protobuf.Type, bytes: Uint8Array): Record<string, unknown> =>
   unwrapped(type, type.toObject(type.decode(bytes), { longs: Number, defaults: true }));
 
-/** Takes away what protobuf alone has: lists that may be absent have a message around them, and what is absent is null. */
+/** Takes away what protobuf alone has: lists that may be absent have a message around them, and what is absent is
+ *  null. */
 function unwrapped(type: protobuf.Type, value: Record<string, unknown>): Record<string, unknown> {
   for (const [name, of] of Object.entries(value)) {
     if (of === null) delete value[name];
@@ -363,7 +366,8 @@ const codes: Readonly<Record<number, status>> = {
   507: status.RESOURCE_EXHAUSTED,
 };
 
-/** The code that carries a failure. What may have happened is never UNAVAILABLE: libraries of clients can be told to repeat that blindly. */
+/** The code that carries a failure. What may have happened is never UNAVAILABLE: libraries of clients can be told to
+ *  repeat that blindly. */
 export function codeOf(reason: Failure): status {
   const code = codes[statusOf(reason)] ?? status.UNKNOWN;
   return reason.outcome === "unknown" && code === status.UNAVAILABLE ? status.UNKNOWN : code;

@@ -1,7 +1,9 @@
-/** What a message of gRPC is made of, counted from its bytes before anything of it is made: as `JsonMeter` does for JSON. Pure.
+/** What a message of gRPC is made of, counted from its bytes before anything of it is made: as `JsonMeter` does for
+ *  JSON. Pure.
  *
- *  Fields, elements of packed lists and members of `google.protobuf.Struct` are values; messages other than `Value`, which stands around each of them, are lists and
- *  objects. A field that is said again counts again: it is made again. */
+ *  Fields, elements of packed lists and members of `google.protobuf.Struct` are values; messages other than `Value`,
+ *  which stands around each of them, are lists and objects. A field that is said again counts again: it is made
+ *  again. */
 import protobuf from "protobufjs";
 import type { JsonBounds, JsonExcess } from "../../../protocols/index.ts";
 
@@ -11,7 +13,8 @@ const groupStart = 3;
 /** A level of JSON is up to four messages there: an object, a member, its value, the object in it. */
 const messagesPerLevel = 4;
 
-/** Which bound a message goes beyond; undefined: none. Throws where it is cut off, or has groups, which no description here has. */
+/** Which bound a message goes beyond; undefined: none. Throws where it is cut off, or has groups, which no description
+ *  here has. */
 export function protoExcess(of: protobuf.Type, bytes: Uint8Array, bounds: JsonBounds): JsonExcess | undefined {
   const reader = Reader.create(bytes);
   let values = 0;

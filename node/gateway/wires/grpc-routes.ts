@@ -1,4 +1,5 @@
-/** The routes of REST, by gRPC: a request is given to the same router, within this process, so that rights, audit, limits, traces and errors cannot differ.
+/** The routes of REST, by gRPC: a request is given to the same router, within this process, so that rights, audit,
+ *  limits, traces and errors cannot differ.
  *
  *      AdminService.PutClusterNodesByNodeRoles ─┐
  *      RouteService.Call                       ─┴─► the router ─► JSON ─► a message

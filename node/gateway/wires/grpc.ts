@@ -1,4 +1,5 @@
-/** The wire of gRPC: a listener of its own, and on it one stream with everything, each command by itself, and the routes of REST.
+/** The wire of gRPC: a listener of its own, and on it one stream with everything, each command by itself, and the
+ *  routes of REST.
  *
  *      connection ──entrance──► HTTP/2 ─► StreamService.Connect ─► a subscriber, as a WebSocket is one (requests.ts, feeds.ts)
  *                                      ─► RoomService.Post …    ─► calls.ts, as REST
@@ -6,8 +7,8 @@
  *                                      ─► RouteService.Call     ─► any route, the same way
  *                                      ─► health, reflection    ─► for anybody
  *
- *  It decides nothing: who somebody is, what they may do, how often and how much at once say the same parts as on every wire. An error is
- *  the row of the error table, as a status of gRPC with the failure as its details (grpc-codec.ts).
+ *  It decides nothing: who somebody is, what they may do, how often and how much at once say the same parts as on every
+ *  wire. An error is the row of the error table, as a status of gRPC with the failure as its details (grpc-codec.ts).
  *
  *  Sockets are accepted here and given to `@grpc/grpc-js`, so that the entrance counts them before anything is read. */
 import type { IncomingHttpHeaders, IncomingMessage, Server as HttpServer } from "node:http";
@@ -105,7 +106,8 @@ function statusFor(reason: Failure): Pick<ServerErrorResponse, "code" | "details
   return { code: codeOf(reason), details: reason.message, metadata };
 }
 
-/** What of a call the rest of the gateway looks at: who is connected, for whom a proxy speaks, which name and token were given. */
+/** What of a call the rest of the gateway looks at: who is connected, for whom a proxy speaks, which name and token
+ *  were given. */
 function requestOf(call: AnyCall): IncomingMessage {
   const given = (name: string): string | undefined => call.metadata.get(name)[0]?.toString();
   const headers: IncomingHttpHeaders = { host: call.getHost() };
@@ -118,7 +120,8 @@ function requestOf(call: AnyCall): IncomingMessage {
   return { headers, rawHeaders: [], socket: { remoteAddress } } as unknown as IncomingMessage;
 }
 
-/** What reflection tells: all files, by one of the messages in them. Each message has all of the files with it, and they would be read anew for each. */
+/** What reflection tells: all files, by one of the messages in them. Each message has all of the files with it, and
+ *  they would be read anew for each. */
 function described(): PackageDefinition {
   const all = Object.entries(loadSync([protoPath, healthPath]));
   return Object.fromEntries(all.filter(([, one]) => "fileDescriptorProtos" in one).slice(0, 1));

@@ -1,14 +1,15 @@
-/** Responses over one WebSocket, turn by turn (the Open Responses specification, "WebSocket Transport"), in several streams beside each other (OpenAI's
- *  WebSocket mode).
+/** Responses over one WebSocket, turn by turn (the Open Responses specification, "WebSocket Transport"), in several
+ *  streams beside each other (OpenAI's WebSocket mode).
  *
  *      message `response.create` ─► the line of its stream ─► admitted, checked, begun ─► the events, a message each ─► the next in line
  *                                              └── refused ─► { type: "error", status, error }
  *
- *  A message may name its stream (`stream_id`); each message about it names it too. What names none is a stream as well. In a stream one turn runs at a
- *  time, in the order of the messages; streams run beside each other, as far as their person's calls may.
+ *  A message may name its stream (`stream_id`); each message about it names it too. What names none is a stream as
+ *  well. In a stream one turn runs at a time, in the order of the messages; streams run beside each other, as far as
+ *  their person's calls may.
  *
- *  What is not stored can be continued on its connection alone, from any stream: of each stream the newest such response is kept, and forgotten with the
- *  connection, or when a turn of the stream that goes on from it fails. */
+ *  What is not stored can be continued on its connection alone, from any stream: of each stream the newest such
+ *  response is kept, and forgotten with the connection, or when a turn of the stream that goes on from it fails. */
 import type { WebSocket } from "ws";
 import { checkOf } from "../../../protocols/check.ts";
 import { failure, failureOf, PlexusError, type Failure } from "../../../protocols/index.ts";

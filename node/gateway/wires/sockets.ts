@@ -234,8 +234,8 @@ export function addSockets(
     if (!isHere) leave();
   }
 
-  /** After an upgrade nobody but us watches over the socket: it is read to its end, so that its closing is seen, and cut
-   *  when the peer does not close in time. */
+  /** After an upgrade nobody but us watches over the socket: it is read to its end, so that its closing is seen, and
+   *  cut when the peer does not close in time. */
   function refuseUpgrade(stream: Duplex, reason: Failure): void {
     unsettled.add(stream);
     const cancelCut = clock.after(limits.closeTimeoutMs, () => stream.destroy());

@@ -5,7 +5,8 @@
  *  uniform draw). The highest are taken. So each gets stripes in proportion to its weight, and a holder that comes or
  *  goes changes only what it gets or had.
  *
- *  Shards of a stripe are on distinct nodes, and no zone has more of them than it must. A node without a zone is alone in its own. */
+ *  Shards of a stripe are on distinct nodes, and no zone has more of them than it must. A node without a zone is alone
+ *  in its own. */
 import { assert, failure, hash32, ok, refused, type Result, type Scheme } from "../../../protocols/index.ts";
 import type { NodeId } from "../../ports.ts";
 import { countsOf, enoughOf, widthOf } from "./scheme.ts";
@@ -20,7 +21,8 @@ export interface Candidate {
   /** Which part of the time it has answered well: 0 to 1. One with 0 gets nothing. */
   readonly reliability: number;
   readonly freeBytes: number;
-  /** False: its node is on probation. Of one stripe at most one such holder gets a shard, and only one that the acknowledgement does not need. */
+  /** False: its node is on probation. Of one stripe at most one such holder gets a shard, and only one that the
+   *  acknowledgement does not need. */
   readonly isTrusted?: boolean;
 }
 

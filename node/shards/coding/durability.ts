@@ -3,11 +3,12 @@
  *      shards lost:   0 ──nλ──► 1 ──(n−1)λ──► 2 ── … ──(n−m)λ──► m + 1: the stripe is lost
  *                       ◄──μ──    ◄───2μ────                     n = k + m, λ losses of a node a year, μ = 1 / time of a repair
  *
- *  The mean time until a stripe is lost is that of this birth and death process (Angus, "On computing MTBF for a k-out-of-n:G repairable
- *  system", 1988). For the usual rates it depends on the mean time of a repair alone, not on how that is distributed.
+ *  The mean time until a stripe is lost is that of this birth and death process (Angus, "On computing MTBF for a
+ *  k-out-of-n:G repairable system", 1988). For the usual rates it depends on the mean time of a repair alone, not on
+ *  how that is distributed.
  *
- *  Nodes are taken to be lost independently. Fires, floods and faults of software are not: what is computed ranks schemes, and is no
- *  promise. `test/simulation/durability.ts` simulates the same node by node. */
+ *  Nodes are taken to be lost independently. Fires, floods and faults of software are not: what is computed ranks
+ *  schemes, and is no promise. `test/simulation/durability.ts` simulates the same node by node. */
 import { assert, type Scheme } from "../../../protocols/index.ts";
 import { countsOf, widthOf } from "./scheme.ts";
 
@@ -39,5 +40,6 @@ export function meanYearsToLoss(scheme: Scheme, { lossesPerYear, repairYears }: 
 export const lossWithinYear = (scheme: Scheme, circumstances: Circumstances): number =>
   -Math.expm1(-1 / meanYearsToLoss(scheme, circumstances));
 
-/** How likely any of so many stripes is lost, each by itself with this chance: a unit of a backup needs all of its stripes, a snapshot all that it has. */
+/** How likely any of so many stripes is lost, each by itself with this chance: a unit of a backup needs all of its
+ *  stripes, a snapshot all that it has. */
 export const lossOfAny = (loss: number, stripes: number): number => -Math.expm1(stripes * Math.log1p(-loss));

@@ -9,9 +9,9 @@
  *       9  zeros, 3 bytes
  *      12  bytes of the shard's part, 4 bytes
  *
- *  The header says all that is needed to read a stripe whose descriptor is lost: shards of one id, as many as k. Its own check finds a
- *  changed header. A changed part is found by the shard's name, which is its tree (`node/blobs/tree.ts`), or, when that is lost too, by the
- *  stripe's id, which is the tree of what was coded. */
+ *  The header says all that is needed to read a stripe whose descriptor is lost: shards of one id, as many as k. Its
+ *  own check finds a changed header. A changed part is found by the shard's name, which is its tree
+ *  (`node/blobs/tree.ts`), or, when that is lost too, by the stripe's id, which is the tree of what was coded. */
 import { assert, failure, ok, refused, type Result, type Scheme } from "../../../protocols/index.ts";
 import { taggedHash } from "../../blobs/hash.ts";
 import { codingLimits } from "./limits.ts";

@@ -3,8 +3,8 @@
  *      bytes ─ schemeFor ─► scheme ─ codeStripe ─► shards ─ chooseHolders ─► who gets which
  *      shards, any that suffice ─ readStripe ─► bytes                 ─ remakeShard ─► the one that is lost
  *
- *  `field.ts` and `kernel.ts` compute, `reed-solomon.ts` is the code, `mask.ts` makes copies differ, `header.ts` is the format of a shard,
- *  `stripe.ts` puts these together. `scheme.ts` and `choose.ts` decide how and where.
+ *  `field.ts` and `kernel.ts` compute, `reed-solomon.ts` is the code, `mask.ts` makes copies differ, `header.ts` is the
+ *  format of a shard, `stripe.ts` puts these together. `scheme.ts` and `choose.ts` decide how and where.
  *
  *  Read scheme.ts, stripe.ts, header.ts, choose.ts. */
 

@@ -1,13 +1,15 @@
-/** Sums of products in the field with 256 elements, over many bytes at once: a WebAssembly module that is assembled here.
+/** Sums of products in the field with 256 elements, over many bytes at once: a WebAssembly module that is assembled
+ *  here.
  *
  *      memory:  │ tables │ sources, a block each │ targets, a block each │
  *
  *      sums of one to four targets:   target r = Σ factor(r, s) · source s   over all sources s, 32 bytes at a time
  *
- *  A product with a fixed factor is two look-ups in tables of 16 bytes, one for each half of the byte, and SIMD looks 16 bytes up at a
- *  time (Plank, Greenan, Miller, "Screaming Fast Galois Field Arithmetic", FAST 2013). The sources are read once for up to four targets,
- *  whose sums stay in registers. There is no compiled file to trust: the instructions are below, the test compares every product with
- *  the table of `field.ts`, and any thread may make its own. Decision 0050 has the figures. */
+ *  A product with a fixed factor is two look-ups in tables of 16 bytes, one for each half of the byte, and SIMD looks
+ *  16 bytes up at a time (Plank, Greenan, Miller, "Screaming Fast Galois Field Arithmetic", FAST 2013). The sources are
+ *  read once for up to four targets, whose sums stay in registers. There is no compiled file to trust: the instructions
+ *  are below, the test compares every product with the table of `field.ts`, and any thread may make its own. Decision
+ *  0050 has the figures. */
 import { assert } from "../../../protocols/index.ts";
 import { product, type Row } from "./field.ts";
 
@@ -37,7 +39,8 @@ const op = {
   load: (offset: number) => [0xfd, 0x00, 0, ...unsigned(offset)],
   store: (offset: number) => [0xfd, 0x0b, 0, ...unsigned(offset)],
   vector: (bytes: readonly number[]) => [0xfd, 0x0c, ...bytes],
-  // "Relaxed" means that an index of 16 or more may give anything, and saves an instruction: there is no such index here.
+  // "Relaxed" means that an index of 16 or more may give anything, and saves an instruction: there is no such index
+  // here.
   lookUp: [0xfd, ...unsigned(0x100)],
   and: [0xfd, 0x4e],
   xor: [0xfd, 0x51],
@@ -147,7 +150,8 @@ const { exports } = new Instance(new Module(assembled()));
 const memory = new Uint8Array((exports["memory"] as { readonly buffer: ArrayBuffer }).buffer);
 const sums = Array.from({ length: rowsMax }, (_, row) => exports[`sum${row + 1}`] as Sum);
 
-/** Fills each target with the sum of all sources, each times its factor in the target's row. All have the same length. */
+/** Fills each target with the sum of all sources, each times its factor in the target's row. All have the same
+ *  length. */
 export function sumProducts(
   rows: readonly Row[],
   sources: readonly Uint8Array[],

@@ -4,9 +4,10 @@
  *
  *      BLAKE3( 3, stripe's id, number of the copy )        3: one byte; the id: 32 bytes; the number: one byte
  *
- *  So a disk below that keeps equal blocks once keeps each copy, and the proof of one copy proves nothing of another. The key is no
- *  secret, since repair must do without any: a mask hides nothing, and does not stop a holder that fetches another's copy when it is asked.
- *  The deadline of a challenge makes that hard, and what holders may read of one another. */
+ *  So a disk below that keeps equal blocks once keeps each copy, and the proof of one copy proves nothing of another.
+ *  The key is no secret, since repair must do without any: a mask hides nothing, and does not stop a holder that
+ *  fetches another's copy when it is asked. The deadline of a challenge makes that hard, and what holders may read of
+ *  one another. */
 import { createCipheriv } from "node:crypto";
 import { assert } from "../../../protocols/index.ts";
 import { taggedHash } from "../../blobs/hash.ts";

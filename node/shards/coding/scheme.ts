@@ -25,7 +25,8 @@ export function schemeOf(
 /** Shards of a stripe. */
 export const widthOf = (scheme: Scheme): number => countsOf(scheme).k + countsOf(scheme).m;
 
-/** How many shards must be on disks before an upload is acknowledged: half of what may be lost later may be lost already. */
+/** How many shards must be on disks before an upload is acknowledged: half of what may be lost later may be lost
+ *  already. */
 export const enoughOf = (scheme: Scheme): number => countsOf(scheme).k + Math.ceil(countsOf(scheme).m / 2);
 
 /** The bytes of one shard's part of a stripe. */
@@ -47,16 +48,19 @@ export interface ClassSettings {
 const copies = (count: number): Scheme => ({ type: "copies", copies: count });
 const rs = (k: number, m: number): Scheme => ({ type: "rs", k, m });
 
-/** For what is not set otherwise. With 4 holders 2 + 2 would survive as much as 3 copies and take less room; but any one copy is read by itself. */
+/** For what is not set otherwise. With 4 holders 2 + 2 would survive as much as 3 copies and take less room; but any
+ *  one copy is read by itself. */
 export const usualSchemes: readonly Scheme[] = [rs(8, 4), rs(4, 4), rs(4, 2), rs(3, 2), copies(3), copies(2)];
 
-/** The names under which settings for a class are looked for, the nearest first: those of `backup` are for `backup.pack`, too. */
+/** The names under which settings for a class are looked for, the nearest first: those of `backup` are for
+ *  `backup.pack`, too. */
 export const namesOfClass = (name: string): readonly string[] => {
   const parts = name.split(".");
   return [...parts.map((_, at) => parts.slice(0, parts.length - at).join(".")), "default"];
 };
 
-/** What is usual for a class. Manifests of backups, without which nothing is found, are on at least five nodes, or on all there are. */
+/** What is usual for a class. Manifests of backups, without which nothing is found, are on at least five nodes, or on
+ *  all there are. */
 export const usualOf = (name: string): readonly Scheme[] =>
   name === "backup.manifest" ? [rs(8, 4), rs(4, 4), rs(4, 2), rs(3, 2), copies(4), copies(3), copies(2)] : usualSchemes;
 
@@ -74,7 +78,8 @@ export function problemOf({ name, schemes }: ClassSettings): string | undefined 
   return undefined;
 }
 
-/** The scheme for a class with so many independent holders: on nodes of their own, that take new shards. Error: HOLDERS_TOO_FEW. */
+/** The scheme for a class with so many independent holders: on nodes of their own, that take new shards. Error:
+ *  HOLDERS_TOO_FEW. */
 export function schemeFor(settings: ClassSettings, holders: number): Result<Scheme> {
   assert(problemOf(settings) === undefined, "settings are checked where they are read");
   const scheme = settings.schemes.find((each) => widthOf(each) <= holders);

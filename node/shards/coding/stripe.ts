@@ -3,8 +3,8 @@
  *      bytes ─ part 0 │ part 1 │ … │ part k−1, zeros at its end ─► parity ─► a header before each ─► shards       (rs)
  *            ─ masked for each copy ──────────────────────────────────────► a header before each ─► shards       (copies)
  *
- *  Its id is the name that its bytes would have as a blob. So who has read a stripe knows that it is what was coded, whichever shards it
- *  came from, and the same bytes coded again are the same shards. */
+ *  Its id is the name that its bytes would have as a blob. So who has read a stripe knows that it is what was coded,
+ *  whichever shards it came from, and the same bytes coded again are the same shards. */
 import { assert, failure, ok, refused, type Result, type Scheme, type StripeRef } from "../../../protocols/index.ts";
 import { hashOf } from "../../blobs/tree.ts";
 import { headerBytes, readShard, writeHeader } from "./header.ts";
@@ -24,15 +24,17 @@ export const stripeBytesMax = (scheme: Scheme): number =>
 export const codedBytes = (scheme: Scheme, stripeBytes: number): number =>
   widthOf(scheme) * (headerBytes + partBytes(scheme, stripeBytes));
 
-/** Whether a descriptor has as many shards as its scheme, of the size that its bytes make. What others say is allocated only then. */
+/** Whether a descriptor has as many shards as its scheme, of the size that its bytes make. What others say is allocated
+ *  only then. */
 export function isAsCoded({ scheme, sizeBytes, shards }: Pick<StripeRef, "scheme" | "sizeBytes" | "shards">): boolean {
   if (shards.length !== widthOf(scheme) || sizeBytes > stripeBytesMax(scheme)) return false;
   const shardBytes = headerBytes + partBytes(scheme, sizeBytes);
   return shards.every((shard) => shard.sizeBytes === shardBytes);
 }
 
-/** The shards of some bytes, in the order of the code. They lie in `memory` where that is given and large enough: new memory for each
- *  stripe takes longer than to code it, so who codes many gives the same again once its shards are away. Error: TOO_LARGE. */
+/** The shards of some bytes, in the order of the code. They lie in `memory` where that is given and large enough: new
+ *  memory for each stripe takes longer than to code it, so who codes many gives the same again once its shards are
+ *  away. Error: TOO_LARGE. */
 export function codeStripe(
   bytes: Uint8Array,
   scheme: Scheme,

@@ -2,10 +2,11 @@
  *
  *      canonical JSON of the head, newline, base64 of the signature, newline
  *
- *  What is signed is `plexus backup head 1`, newline, and the JSON. The head names the catalog, whose key is sealed like a unit's; the
- *  catalog names the snapshots that there are. A change of any of it is the next head, and it is made by the writer
- *  that gets that number: a compare-and-set of the head is the only commit of a backup. A reader that remembers the
- *  number and hash of a head notices if an older one, or one of another history, is put in its place. */
+ *  What is signed is `plexus backup head 1`, newline, and the JSON. The head names the catalog, whose key is sealed
+ *  like a unit's; the catalog names the snapshots that there are. A change of any of it is the next head, and it is
+ *  made by the writer that gets that number: a compare-and-set of the head is the only commit of a backup. A reader
+ *  that remembers the number and hash of a head notices if an older one, or one of another history, is put in its
+ *  place. */
 import { createHash } from "node:crypto";
 import { demand } from "./damaged.ts";
 import { decodeValue, encodeValue } from "./rows.ts";

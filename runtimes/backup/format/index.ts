@@ -8,9 +8,9 @@
  *
  *      part.ts: what one node has read of its slots, for the node that makes the tree
  *
- *  Every object says the version of its format, and is bound to what it is for: bytes that are another object, or that object changed,
- *  are refused with BACKUP_DAMAGED. `test/unit/runtimes/backup/format-1.json` has objects of version 1, which all versions to come read.
- *  docs/backup/README.md tells how to read a backup by hand. */
+ *  Every object says the version of its format, and is bound to what it is for: bytes that are another object, or that
+ *  object changed, are refused with BACKUP_DAMAGED. `test/unit/runtimes/backup/format-1.json` has objects of version 1,
+ *  which all versions to come read. docs/backup/README.md tells how to read a backup by hand. */
 export {
   catalogFormat,
   readCatalog,

@@ -5,8 +5,9 @@
  *      index        for each fragment, in order: its length 4
  *      tail 32      SHA-256 of head and index
  *
- *  Numbers are little-endian. The fragments' own tags guard their bytes, the tail guards the rest. The index needs no key: who collects
- *  can take living fragments over into another pack without being able to read any. Which fragments belong to one unit is not in it. */
+ *  Numbers are little-endian. The fragments' own tags guard their bytes, the tail guards the rest. The index needs no
+ *  key: who collects can take living fragments over into another pack without being able to read any. Which fragments
+ *  belong to one unit is not in it. */
 import { createHash } from "node:crypto";
 import { demand } from "./damaged.ts";
 import { backupFormat } from "./unit.ts";
@@ -73,8 +74,9 @@ export class PackWriter {
     this.#ends.push(end);
   }
 
-  /** The pack with its fragments in an order, which names them by the numbers in which they came. It lies in `memory` where that is large enough: to get
-   *  new memory of the system takes a hundred times longer than to write a pack into it. */
+  /** The pack with its fragments in an order, which names them by the numbers in which they came. It lies in `memory`
+   *  where that is large enough: to get new memory of the system takes a hundred times longer than to write a pack into
+   *  it. */
   finish(order: ArrayLike<number>, memory?: Buffer): WrittenPack {
     const size = this.bytes;
     const count = this.#ends.length;
@@ -117,7 +119,8 @@ function writeHead(bytes: Buffer, fragments: number): void {
 const tailOf = (bytes: Buffer, index: number, end: number): Uint8Array =>
   createHash("sha256").update(bytes.subarray(0, headBytes)).update(bytes.subarray(index, end)).digest();
 
-/** The places of a pack's fragments, in order. Error: BACKUP_DAMAGED, for whatever no pack can be. Says nothing of the fragments' bytes. */
+/** The places of a pack's fragments, in order. Error: BACKUP_DAMAGED, for whatever no pack can be. Says nothing of the
+ *  fragments' bytes. */
 export function readPack(pack: Uint8Array): readonly Place[] {
   const bytes = Buffer.from(pack.buffer, pack.byteOffset, pack.byteLength);
   demand(bytes.length >= packOverhead(0) && bytes.length <= packFormat.bytesMax, "pack", "no pack has this size");

@@ -2,9 +2,10 @@
  *
  *      ["message/000000000012",{"atMs":1700000000000,"author":"user/ada","text":"hi"}]
  *
- *  One value has one encoding: there is no space, and keys of objects are in order (whole numbers first, as JavaScript has them). Bytes are `{"$bytes":"<base64>"}`; a key that
- *  begins with `$` gets one more. Numbers that JSON has not (NaN, infinities, −0) are `{"$number":"NaN"}`. `undefined` is what the
- *  codec of journals keeps too: `{"$undefined":true}`. */
+ *  One value has one encoding: there is no space, and keys of objects are in order (whole numbers first, as JavaScript
+ *  has them). Bytes are `{"$bytes":"<base64>"}`; a key that begins with `$` gets one more. Numbers that JSON has not
+ *  (NaN, infinities, −0) are `{"$number":"NaN"}`. `undefined` is what the codec of journals keeps too:
+ *  `{"$undefined":true}`. */
 import { isUtf8 } from "node:buffer";
 import { jsonExcess, type JsonBounds } from "../../../protocols/json-meter.ts";
 import { wireLimits } from "../../../protocols/limits.ts";

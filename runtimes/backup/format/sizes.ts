@@ -1,5 +1,6 @@
-/** Sizes that give little away: Padmé (Nikitin and others, "Reducing metadata leakage from encrypted files and communication with
- *  PURBs", 2019). A size has no more significant bits than its exponent has bits: 12 % more at the most, less the larger it is. */
+/** Sizes that give little away: Padmé (Nikitin and others, "Reducing metadata leakage from encrypted files and
+ *  communication with PURBs", 2019). A size has no more significant bits than its exponent has bits: 12 % more at the
+ *  most, less the larger it is. */
 
 /** The size that a body of so many bytes is brought to. */
 export function paddedSize(bytes: number, least: number): number {

@@ -1,4 +1,5 @@
-/** All or nothing: of bytes that went through this, a part reveals nothing of the whole, even to who has the key of that part.
+/** All or nothing: of bytes that went through this, a part reveals nothing of the whole, even to who has the key of
+ *  that part.
  *
  *      body ─ AES-256-CTR, fresh key K ─► body'          result = body' ‖ (K ⊕ SHA-256(body'))
  *
@@ -15,7 +16,8 @@ const cipher = "aes-256-ctr";
 /** The key is used once, so the counter may begin anywhere. */
 const firstCounter = new Uint8Array(16);
 
-/** Makes a body all or nothing, in the memory that `allocate` gives. `key` is 32 random bytes, used for nothing else. */
+/** Makes a body all or nothing, in the memory that `allocate` gives. `key` is 32 random bytes, used for nothing
+ *  else. */
 export function transform(
   body: Uint8Array,
   key: Uint8Array,
@@ -40,7 +42,8 @@ function masked(key: Uint8Array, body: Uint8Array): Uint8Array {
   return digest.map((byte, at) => byte ^ (key[at] as number));
 }
 
-/** Pieces one after the other, the sizes as equal as can be: piece `i` of `count` holds the bytes from ⌊i·n/count⌋ on. */
+/** Pieces one after the other, the sizes as equal as can be: piece `i` of `count` holds the bytes from ⌊i·n/count⌋
+ *  on. */
 export function split(bytes: Uint8Array, count: number): readonly Uint8Array[] {
   const at = (piece: number): number => Math.floor((piece * bytes.length) / count);
   return Array.from({ length: count }, (_, piece) => bytes.subarray(at(piece), at(piece + 1)));

@@ -2,8 +2,8 @@
  *
  *      head ─► catalog ─► snapshot ─► inner node ─► inner node ─► leaf: units, and where their fragments are
  *
- *  A change writes the nodes on its way anew and shares all others with the snapshot before. A reader that wants one thread loads the
- *  nodes on the way to it alone. Nodes have `treeFormat.entriesMax` entries at most. */
+ *  A change writes the nodes on its way anew and shares all others with the snapshot before. A reader that wants one
+ *  thread loads the nodes on the way to it alone. Nodes have `treeFormat.entriesMax` entries at most. */
 import { demand } from "./damaged.ts";
 import type { NodeLink } from "./node.ts";
 import { readLink } from "./node.ts";
@@ -28,7 +28,8 @@ export interface UnitEntry {
   readonly hash: string;
   readonly bytes: number;
   readonly rows: number;
-  /** Where it begins in what it is sealed with: other units of its actor, with the same id and fragments. Absent: it is sealed alone. */
+  /** Where it begins in what it is sealed with: other units of its actor, with the same id and fragments. Absent: it is
+   *  sealed alone. */
   readonly start?: number;
   /** Keys of its first and last row. */
   readonly first: string;

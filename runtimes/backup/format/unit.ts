@@ -2,18 +2,18 @@
  *
  *      plaintext ─ zstd ─► frame ─ pad ─► transform ─► split in s ─► each: AES-256-GCM, own key, whole context ─► fragments
  *
- *  A frame is `codec (1) | data length (4) | plaintext length (4) | data | zeros`, numbers little-endian. Codec 0: the data is the
- *  plaintext; 1: Zstandard (RFC 8878). The keys of the fragments are HKDF-SHA-512 of the unit's key (no salt, info
- *  `plexus backup fragments 1`, 32 bytes a fragment). A unit's key is drawn anew for each sealing, also of the same unit after a
- *  failure: so each fragment's key encrypts once, and its nonce is zero. */
+ *  A frame is `codec (1) | data length (4) | plaintext length (4) | data | zeros`, numbers little-endian. Codec 0: the
+ *  data is the plaintext; 1: Zstandard (RFC 8878). The keys of the fragments are HKDF-SHA-512 of the unit's key (no
+ *  salt, info `plexus backup fragments 1`, 32 bytes a fragment). A unit's key is drawn anew for each sealing, also of
+ *  the same unit after a failure: so each fragment's key encrypts once, and its nonce is zero. */
 import { createCipheriv, createDecipheriv, hash, hkdfSync } from "node:crypto";
 import { damaged, demand } from "./damaged.ts";
 import { paddedSize } from "./sizes.ts";
 import { split, transform, transformBytes, untransform } from "./transform.ts";
 import { packInto, packedRoom, unpackInto } from "./zstd.ts";
 
-/** What these formats are: all objects name it, so that another may come beside. Suite 1: Zstandard, AES-256-GCM and -CTR,
- *  SHA-256, HKDF-SHA-512, Ed25519. */
+/** What these formats are: all objects name it, so that another may come beside. Suite 1: Zstandard, AES-256-GCM and
+ *  -CTR, SHA-256, HKDF-SHA-512, Ed25519. */
 export const backupFormat = { version: 1, suite: 1 } as const;
 
 /** What a unit holds: a stretch of one actor's records of one type and day. Recalling picks by these. */
@@ -86,8 +86,8 @@ const nonce = new Uint8Array(12);
 /** Gives memory for some bytes. */
 export type Room = (bytes: number) => Buffer;
 
-/** Memory of a unit on its way, used again for the next: buffers are given back only when garbage is collected, which a thread with little of it
- *  on its heap does seldom. */
+/** Memory of a unit on its way, used again for the next: buffers are given back only when garbage is collected, which a
+ *  thread with little of it on its heap does seldom. */
 const scratch = { frame: reusable(), transformed: reusable() };
 
 function reusable(): Room {
@@ -102,8 +102,8 @@ const ownMemory: Room = (bytes) => Buffer.allocUnsafe(bytes);
 
 export const hashOfUnit = (plaintext: Uint8Array): string => hash("sha256", plaintext, "hex");
 
-/** Seals a unit. `random` is `unitFormat.randomBytes` of secret randomness that nothing else ever sees; `hash` is the plaintext's, where it is
- *  known already. The fragments lie one behind the other in the memory that `room` gives. */
+/** Seals a unit. `random` is `unitFormat.randomBytes` of secret randomness that nothing else ever sees; `hash` is the
+ *  plaintext's, where it is known already. The fragments lie one behind the other in the memory that `room` gives. */
 export function sealUnit(
   plaintext: Uint8Array,
   context: UnitContext,
@@ -158,7 +158,8 @@ export function unitIn(
 const demandUnit = (plaintext: Uint8Array, expected: string): void =>
   demand(hashOfUnit(plaintext) === expected, "unit", "not the plaintext that the manifest names");
 
-/** What was sealed, from all its fragments in order, in the memory that `room` gives. Error: BACKUP_DAMAGED, which names the fragment that does not fit. */
+/** What was sealed, from all its fragments in order, in the memory that `room` gives. Error: BACKUP_DAMAGED, which
+ *  names the fragment that does not fit. */
 export function openSealed(
   fragments: readonly Uint8Array[],
   context: UnitContext,
@@ -214,7 +215,8 @@ function opened(fragment: Uint8Array, key: Uint8Array, context: Uint8Array, at: 
   return piece;
 }
 
-/** The frame of a body, padded so that with the transform's bytes it is of a size that many have. It lies where the next one will. */
+/** The frame of a body, padded so that with the transform's bytes it is of a size that many have. It lies where the
+ *  next one will. */
 export function framed(plaintext: Uint8Array): Uint8Array {
   const most = paddedFrame(packedRoom(plaintext.length));
   const frame = scratch.frame(most);

@@ -1,8 +1,9 @@
 /** Zstandard with one context for all that a thread packs, and one for all that it unpacks.
  *
- *  `zstdCompressSync` makes a context for each call: of a unit of 4 KB that is nine tenths of the work, and the memory of each is given back only when
- *  garbage is collected. Node has no public way to use a context again. So a call goes straight to the handle of a stream, as Node's own synchronous calls
- *  do; with a whole input at once it gives the same bytes as they do, which a test compares. A context that has refused something is not used again. */
+ *  `zstdCompressSync` makes a context for each call: of a unit of 4 KB that is nine tenths of the work, and the memory
+ *  of each is given back only when garbage is collected. Node has no public way to use a context again. So a call goes
+ *  straight to the handle of a stream, as Node's own synchronous calls do; with a whole input at once it gives the same
+ *  bytes as they do, which a test compares. A context that has refused something is not used again. */
 import { constants, createZstdCompress, createZstdDecompress } from "node:zlib";
 
 interface Context {
@@ -25,8 +26,8 @@ interface Context {
 
 const level = { [constants.ZSTD_c_compressionLevel]: 3 };
 
-/** What a context makes of a whole input in some memory: how many bytes; undefined: it refuses, there was no room for all, or it is not as much as is
- *  wanted. */
+/** What a context makes of a whole input in some memory: how many bytes; undefined: it refuses, there was no room for
+ *  all, or it is not as much as is wanted. */
 function once(make: () => unknown): (input: Uint8Array, into: Uint8Array, wanted?: number) => number | undefined {
   let context: Context | undefined;
   return (input, into, wanted) => {
@@ -59,7 +60,8 @@ export function packInto(bytes: Uint8Array, memory: Uint8Array): number {
   return made;
 }
 
-/** Decompresses so many bytes, into memory that has room for one more. False: it is not what so many bytes were made into. */
+/** Decompresses so many bytes, into memory that has room for one more. False: it is not what so many bytes were made
+ *  into. */
 export function unpackInto(packed: Uint8Array, bytes: number, memory: Uint8Array): boolean {
   return unpack(packed, memory.subarray(0, bytes + 1), bytes) === bytes;
 }

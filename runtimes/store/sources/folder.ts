@@ -1,4 +1,5 @@
-/** A file, or a folder with the files of one model, on the node's own machine. It is copied: what is content must not change. */
+/** A file, or a folder with the files of one model, on the node's own machine. It is copied: what is content must not
+ *  change. */
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -3,9 +3,9 @@
  *      GET /v2/<name>/manifests/<tag>      layers, each with media type, size and SHA-256
  *      GET /v2/<name>/blobs/sha256:<hex>   the bytes of one
  *
- *  Of the layers only the weights are a file here; the licence is shown. A layer with an adapter or a projector beside them is refused: the
- *  weights alone would be another model than the name says.
- *  Source: https://distribution.github.io/distribution/spec/api/ and the media types of Ollama's manifests. */
+ *  Of the layers only the weights are a file here; the licence is shown. A layer with an adapter or a projector beside
+ *  them is refused: the weights alone would be another model than the name says. Source:
+ *  https://distribution.github.io/distribution/spec/api/ and the media types of Ollama's manifests. */
 import { failure, PlexusError } from "../../../protocols/index.ts";
 import { jsonAt, sourceFailure, textAt } from "../http.ts";
 import { storeLimits } from "../limits.ts";

@@ -1,7 +1,7 @@
 import { hashKey, type Query, type QueryCacheNotifyEvent, type QueryClient, type QueryKey } from "@tanstack/query-core";
 
-/** What a fact is after a piece of news. Undefined: the news do not say enough, and the node is asked again. News that are told twice change
- *  nothing the second time. */
+/** What a fact is after a piece of news. Undefined: the news do not say enough, and the node is asked again. News that
+ *  are told twice change nothing the second time. */
 export type Change<Fact> = (known: Fact) => Fact | undefined;
 
 /** More pieces of news than this during one question, and it is asked again. */
@@ -37,8 +37,9 @@ class Meanwhile {
 
 /** What the page knows both by answers of the node (queries) and by news of it (events, signals).
  *
- *  Invariant: news that came after a question was asked are not lost by its answer. An answer shows how things were at any moment since the
- *  question, and it may come late; so the news that came meanwhile are put on top of it, or the node is asked again. */
+ *  Invariant: news that came after a question was asked are not lost by its answer. An answer shows how things were at
+ *  any moment since the question, and it may come late; so the news that came meanwhile are put on top of it, or the
+ *  node is asked again. */
 export class Facts {
   readonly #queries: QueryClient;
   /** By the hashes of their keys: of each question that is under way, what came meanwhile. */

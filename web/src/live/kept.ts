@@ -1,7 +1,8 @@
 import { useCallback, useSyncExternalStore } from "react";
 import { useSession } from "./session.ts";
 
-/** What the person has made at a place and not finished, or `none`; the same in every tab, and there again after a reload. */
+/** What the person has made at a place and not finished, or `none`; the same in every tab, and there again after a
+ *  reload. */
 export function useKept<Value>(
   place: string,
   isValue: (value: unknown) => value is Value,

@@ -107,7 +107,8 @@ export class RoomStore {
     return this.store.latest.pending.some((post) => post.status !== "accepted");
   }
 
-  /** Shows the message at once and sends it. Messages of one room go out one after the other, so that they keep their order. */
+  /** Shows the message at once and sends it. Messages of one room go out one after the other, so that they keep their
+   *  order. */
   post(written: string, replyTo?: number, alsoInRoom = false): void {
     const operationId = newOperationId();
     // What was pasted may hold what no message may.
@@ -148,8 +149,8 @@ export class RoomStore {
     return this.#kept.places(beginning).map((place) => Number(place.slice(beginning.length)));
   }
 
-  /** Saves an edit that rests on a state of the message: when it was edited last, or 0. Where it is another by now, nothing is saved,
-   *  and the message as it is comes as news. */
+  /** Saves an edit that rests on a state of the message: when it was edited last, or 0. Where it is another by now,
+   *  nothing is saved, and the message as it is comes as news. */
   async edit(seq: number, text: string, seenMs: number): Promise<Result<RoomMessage>> {
     const parameters = { seq, text: cleaned(text, "lines"), seen: seenMs };
     const result = await this.#client.call("room.edit", this.room, parameters);
@@ -242,8 +243,8 @@ export class RoomStore {
     return this.#client.call("room.history", this.room, query);
   }
 
-  /** All up to `seq` was in view. The page shows it as read at once; the node hears of it once per second at most, because
-   *  each marker is an append, and in a busy room there is one for every reader. */
+  /** All up to `seq` was in view. The page shows it as read at once; the node hears of it once per second at most,
+   *  because each marker is an append, and in a busy room there is one for every reader. */
   markRead(me: string, seq: number): void {
     if (this.#isHeld) return;
     // What was read before may have been edited since, and mention the reader.

@@ -227,7 +227,8 @@ export class Session {
     if (store === undefined) this.#tellRooms((rooms) => listAfterRead(rooms, signal));
   }
 
-  /** Asks the node what is unread in a room that this page does not follow; what comes meanwhile is answered together. */
+  /** Asks the node what is unread in a room that this page does not follow; what comes meanwhile is answered
+   *  together. */
   async #recount(room: string): Promise<void> {
     if (this.#recounting.has(room)) return;
     this.#recounting.add(room);

@@ -1,6 +1,7 @@
 import { useSyncExternalStore } from "react";
 
-/** A model that is folded at once and shown once per animation frame, so that a hundred tokens a second cost sixty renders. */
+/** A model that is folded at once and shown once per animation frame, so that a hundred tokens a second cost sixty
+ *  renders. */
 export class TopicStore<Model, Input> {
   readonly #fold: (model: Model, input: Input) => Model;
   #latest: Model;
@@ -43,7 +44,8 @@ export class TopicStore<Model, Input> {
   }
 }
 
-/** Part of a store's model; renders again only when that part changes. `select` returns a part, it does not build one. */
+/** Part of a store's model; renders again only when that part changes. `select` returns a part, it does not build
+ *  one. */
 export function useShown<Model, Part>(store: TopicStore<Model, never>, select: (model: Model) => Part): Part {
   return useSyncExternalStore(store.subscribe, () => select(store.shown()));
 }

@@ -4,8 +4,8 @@ import { pageLimits } from "../wire/limits.ts";
 
 /** The messages of one room or conversation that the node has not taken, kept until it has.
  *
- *  One that is sent again has its operation id, and the node takes it once. What is older than a node surely remembers is not sent
- *  unasked: the person sees that it may not have been sent. */
+ *  One that is sent again has its operation id, and the node takes it once. What is older than a node surely remembers
+ *  is not sent unasked: the person sees that it may not have been sent. */
 export class UnsentStore<Pending extends PendingPost | PendingSay> {
   readonly #kept: Kept;
   readonly #beginning: string;

@@ -31,8 +31,8 @@ export interface AgentModel {
   /** False once a page of history came back as the last one. */
   readonly older: boolean;
   readonly pending: readonly PendingSay[];
-  /** The answer that is being written. `attempt` counts from 1: above it, a host failed. What there is of the text comes
-   *  again, if the answer goes on with it. */
+  /** The answer that is being written. `attempt` counts from 1: above it, a host failed. What there is of the text
+   *  comes again, if the answer goes on with it. */
   readonly draft: (Draft & { readonly attempt: number; readonly rounds: readonly ToolRound[] }) | undefined;
   /** The first of the conversation's answers that wait behind others of the agent. */
   readonly behind: AnswerStage | undefined;
@@ -131,7 +131,8 @@ function changePending(agent: AgentModel, operationId: string, change: Partial<P
   return { ...agent, pending };
 }
 
-/** Drops what the conversation now holds: each later turn of the owner with the same text stands for one pending say. */
+/** Drops what the conversation now holds: each later turn of the owner with the same text stands for one pending
+ *  say. */
 function settle(agent: AgentModel): AgentModel {
   if (agent.pending.length === 0) return agent;
   const taken = new Set<number>();

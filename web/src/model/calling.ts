@@ -1,4 +1,5 @@
-/** Whom a text calls, for those who write and read it here. The reader and the rule are the room's: `protocols/reading`. */
+/** Whom a text calls, for those who write and read it here. The reader and the rule are the room's:
+ *  `protocols/reading`. */
 import { callerOf, calledWords, mayCall, mentionsIn, proseOf, titleForm } from "../../../protocols/reading/mentions.ts";
 import { peopleAmong, type Mentionable } from "../../../protocols/reading/shown.ts";
 import type { Block } from "../../../protocols/reading/tree.ts";
@@ -13,7 +14,8 @@ export {
   type Named,
 } from "../../../protocols/reading/shown.ts";
 
-/** The mention that is being typed at the caret: the part after the sign, which may have blanks, and where it starts. */
+/** The mention that is being typed at the caret: the part after the sign, which may have blanks, and where it
+ *  starts. */
 export function mentionAt(text: string, caret: number): { readonly start: number; readonly part: string } | undefined {
   const near = Math.max(0, caret - typedCharsMax);
   const found = text.slice(near, caret).search(/[@＠﹫][^@＠﹫\n]*$/);

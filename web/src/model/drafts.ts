@@ -1,7 +1,8 @@
 /** Answers of agents that a room waits for, as the page knows them. */
 import type { AnswerStage, RoomAnswering, RoomMessage, RoomSignal, ToolRound } from "../../../protocols/index.ts";
 
-/** An answer an agent is asked for, or is writing into the room. `text` is undefined after a gap: then the page only says that it writes. */
+/** An answer an agent is asked for, or is writing into the room. `text` is undefined after a gap: then the page only
+ *  says that it writes. */
 export interface RoomDraft extends AnswerStage {
   readonly agent: string;
   /** Undefined: its agent has not said anything of it. */

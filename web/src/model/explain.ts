@@ -13,8 +13,8 @@ export interface Unconfirmed {
 export const nameUnsent = ({ status, failure }: Unconfirmed): string =>
   status !== "failed" ? "Sending" : failure?.outcome === "unknown" ? "May not have been sent" : "Not sent";
 
-/** A failure in words for the person: what the error table says, and the detail that names the cause. `asked`: what it is
- *  that failed. Only of a change it matters that it may take effect later. */
+/** A failure in words for the person: what the error table says, and the detail that names the cause. `asked`: what it
+ *  is that failed. Only of a change it matters that it may take effect later. */
 export const explain = (reason: Failure, asked: "change" | "look" = "change"): string =>
   withoutSigns(inWords(reason, asked));
 

@@ -1,9 +1,9 @@
 /** What the page knows, as data, and the rules that change it: no DOM, no clock, no network.
  *
- *  `foldRoom` and `foldAgent` turn a topic's state and events, and what this page itself sent, into the model that is shown;
- *  `window.ts` is which of a room's lines are loaded; `timelineRows` turns them into rows; `room-list.ts` keeps the unread counts; `text.ts` knows names and previews,
- *  `calling.ts` mentions;
- *  `explain.ts` says failures in words; `kept.ts` is what one account has not finished, in this browser. */
+ *  `foldRoom` and `foldAgent` turn a topic's state and events, and what this page itself sent, into the model that is
+ *  shown; `window.ts` is which of a room's lines are loaded; `timelineRows` turns them into rows; `room-list.ts` keeps
+ *  the unread counts; `text.ts` knows names and previews, `calling.ts` mentions; `explain.ts` says failures in words;
+ *  `kept.ts` is what one account has not finished, in this browser. */
 export * from "./agent.ts";
 export * from "./calling.ts";
 export * from "./drafts.ts";

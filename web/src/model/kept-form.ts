@@ -23,7 +23,8 @@ export function fieldsAfter(fields: KeptFields, label: string, field: KeptField)
   return Object.keys(next).length === 0 ? undefined : next;
 }
 
-/** What a field is to say that says `shown` when it comes: what was typed before, and whether it was changed elsewhere since. */
+/** What a field is to say that says `shown` when it comes: what was typed before, and whether it was changed elsewhere
+ *  since. */
 export function fieldBack(
   field: KeptField | undefined,
   shown: string,

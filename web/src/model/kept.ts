@@ -6,14 +6,16 @@ export interface Shelf {
   names(): readonly string[];
 }
 
-/** Places of one account with something in them, at most. Beyond it the one that was left alone for longest is dropped. */
+/** Places of one account with something in them, at most. Beyond it the one that was left alone for longest is
+ *  dropped. */
 export const keptPlacesMax = 500;
 
-/** What one account made in this browser and has not finished: unsent texts, half-done edits and forms, messages that wait.
+/** What one account made in this browser and has not finished: unsent texts, half-done edits and forms, messages that
+ *  wait.
  *
- *  Invariant: the shelf is the truth. What is made is on it before anything shows it, and every tab shows what is on it: the
- *  newer of two tabs wins, whatever the order in which they hear of each other.
- *  Invariant: nothing is read or written under the name of another account, and nothing at all after `close`. */
+ *  Invariant: the shelf is the truth. What is made is on it before anything shows it, and every tab shows what is on
+ *  it: the newer of two tabs wins, whatever the order in which they hear of each other. Invariant: nothing is read or
+ *  written under the name of another account, and nothing at all after `close`. */
 export class Kept {
   readonly #shelf: Shelf;
   readonly #prefix: string;

@@ -1,5 +1,6 @@
-/** The language in which the page writes numbers and times. Some systems give the browser a name of one that is none (`en-US@posix`): whatever asks
- *  `Intl` for it throws, libraries as they are loaded. So what the browser says is checked once, here, and corrected for all. */
+/** The language in which the page writes numbers and times. Some systems give the browser a name of one that is none
+ *  (`en-US@posix`): whatever asks `Intl` for it throws, libraries as they are loaded. So what the browser says is
+ *  checked once, here, and corrected for all. */
 
 /** The first of these names that is one, or becomes one without what a system has put behind it. */
 export function localeFrom(names: readonly (string | undefined)[]): string {

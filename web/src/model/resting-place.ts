@@ -8,9 +8,9 @@ export interface Stretch {
 const leastPx = 64;
 
 /** Where the notices stand: the lowest free stretch of the screen that has room for them, otherwise the highest one, in
- *  which they scroll. `taken` is what they must not cover: where one writes, and what sends it. They never take more than
- *  a third of the screen. Where everything is taken, as by a menu full of buttons, they stand at the bottom: what cannot be
- *  read is of no use. */
+ *  which they scroll. `taken` is what they must not cover: where one writes, and what sends it. They never take more
+ *  than a third of the screen. Where everything is taken, as by a menu full of buttons, they stand at the bottom: what
+ *  cannot be read is of no use. */
 export function restingPlace(screen: Stretch, wantedPx: number, taken: readonly Stretch[]): Stretch {
   const heightPx = Math.min(wantedPx, heightOf(screen) / 3);
   const free = freeOf(screen, taken);

@@ -15,8 +15,8 @@ export interface RoomNews {
   readonly thread?: number;
 }
 
-/** The list after a piece of news; undefined when the list must be loaded anew: the room is not in it, or messages came that were no news (out of a
- *  backup, or more than the connection took), of which the node knows what is unread. */
+/** The list after a piece of news; undefined when the list must be loaded anew: the room is not in it, or messages came
+ *  that were no news (out of a backup, or more than the connection took), of which the node knows what is unread. */
 export function listAfterNews(
   list: readonly RoomSummary[],
   news: RoomNews,
@@ -43,8 +43,8 @@ export function listAfterNews(
   });
 }
 
-/** The list after the user read a room, perhaps on another device; the same list when nothing shown changed. Undefined when the list must be
- *  loaded anew: the count is older than messages of the list. */
+/** The list after the user read a room, perhaps on another device; the same list when nothing shown changed. Undefined
+ *  when the list must be loaded anew: the count is older than messages of the list. */
 export function listAfterRead(
   list: readonly RoomSummary[],
   signal: UserSignal | ThreadSignal,
@@ -71,7 +71,8 @@ export function listAfterRead(
   });
 }
 
-/** The list after its node was asked for one room; undefined when the list must be loaded anew: it is newer than the answer. */
+/** The list after its node was asked for one room; undefined when the list must be loaded anew: it is newer than the
+ *  answer. */
 export function listAfterSummary(
   list: readonly RoomSummary[],
   summary: RoomSummary,
@@ -119,7 +120,8 @@ export interface RoomGroups {
   readonly direct: readonly RoomSummary[];
 }
 
-/** The list in the order it is shown: rooms by title, which keeps them where the eye expects them; people by last contact. */
+/** The list in the order it is shown: rooms by title, which keeps them where the eye expects them; people by last
+ *  contact. */
 export function groupRooms(list: readonly RoomSummary[]): RoomGroups {
   const rooms = list.filter((room) => room.visibility !== "direct");
   const direct = list.filter((room) => room.visibility === "direct");

@@ -120,11 +120,12 @@ export const emptyRoom: RoomModel = {
   typing: {},
 };
 
-// A member who types says so every 3 seconds; twice that bridges one lost signal. The node's `untilMs` is on the node's clock,
-// which a phone does not share, so only the moment of arrival counts.
+// A member who types says so every 3 seconds; twice that bridges one lost signal. The node's `untilMs` is on the node's
+// clock, which a phone does not share, so only the moment of arrival counts.
 const typingShownMs = 6_000;
 
-/** What the room looks like after one more input. Pure; unchanged parts keep their identity, so that rows can be memoised. */
+/** What the room looks like after one more input. Pure; unchanged parts keep their identity, so that rows can be
+ *  memoised. */
 export function foldRoom(room: RoomModel, input: RoomInput): RoomModel {
   switch (input.type) {
     case "state":
@@ -275,8 +276,9 @@ export const isDraftOfRoom = (room: RoomModel, { replyTo }: RoomDraft): boolean 
 export const isDraftOfThread = (room: RoomModel, { replyTo }: RoomDraft, root: number): boolean =>
   replyTo === root || (replyTo !== undefined && messageAt(room, replyTo)?.replyTo === root);
 
-/** The pending posts to show: those whose own message is not in the window yet. The event may come before the answer that
- *  says which seq it got, so a waiting post also counts as shown when a later message of the same author has its text. */
+/** The pending posts to show: those whose own message is not in the window yet. The event may come before the answer
+ *  that says which seq it got, so a waiting post also counts as shown when a later message of the same author has its
+ *  text. */
 export function pendingShown(room: RoomModel, me: string): readonly PendingPost[] {
   if (room.pending.length === 0) return room.pending;
   const taken = new Set<number>();

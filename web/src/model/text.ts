@@ -18,7 +18,8 @@ const foldedLines = 16;
 const foldedRest = 600;
 const foldedRestLines = 8;
 
-/** Where a long text is cut until somebody wants all of it; undefined for one that is not long. At the end of a line, or else of a word. */
+/** Where a long text is cut until somebody wants all of it; undefined for one that is not long. At the end of a line,
+ *  or else of a word. */
 export function foldedAt(text: string): number | undefined {
   let end = text.length;
   let at = -1;
@@ -38,8 +39,8 @@ export function foldedAt(text: string): number | undefined {
   return /[\uD800-\uDBFF]/.test(text.charAt(last - 1)) ? last - 1 : last;
 }
 
-/** Text for a preview of one line. Only marks that set something apart are left out; what is only seen in lines of their own,
- *  such as bullets, stays, as does everything that marks nothing. */
+/** Text for a preview of one line. Only marks that set something apart are left out; what is only seen in lines of
+ *  their own, such as bullets, stays, as does everything that marks nothing. */
 export const plainLine = (text: string): string =>
   text
     .replaceAll(/^[^\S\n]*#{1,6}[^\S\n]+(?=\S)/gm, "")

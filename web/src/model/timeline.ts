@@ -13,7 +13,8 @@ export type TimelineRow =
 // Five minutes: after a longer pause the reader wants to see when it went on.
 const groupGapMs = 5 * 60_000;
 
-/** The rows of a timeline, oldest first. Pending posts and drafts come last, because nothing can come before what is newest. */
+/** The rows of a timeline, oldest first. Pending posts and drafts come last, because nothing can come before what is
+ *  newest. */
 export function timelineRows(from: {
   readonly messages: readonly RoomMessage[];
   readonly pending: readonly PendingPost[];

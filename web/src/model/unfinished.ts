@@ -23,7 +23,8 @@ export function editIn(value: unknown): HalfEdit | undefined {
   return { text, was, seenMs };
 }
 
-/** What was kept of a message that waits for its node. Fit to be sent again: under its operation id the node takes it once. */
+/** What was kept of a message that waits for its node. Fit to be sent again: under its operation id the node takes it
+ *  once. */
 export function unsentIn<Pending extends PendingPost | PendingSay>(value: unknown): Pending | undefined {
   const { operationId, text, atMs, afterSeq, status } = (value ?? {}) as Partial<Record<keyof Pending, unknown>>;
   const isWhole =

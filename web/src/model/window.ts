@@ -2,7 +2,8 @@
  *
  *      1 … older … │ from ── lines ── to │ … newer … │ tail: what came while the window was not at the end │
  *
- *  Lines that came are kept behind it, so that the window reaches the end without a hole when what is between was loaded. */
+ *  Lines that came are kept behind it, so that the window reaches the end without a hole when what is between was
+ *  loaded. */
 import type { RoomMessage } from "../../../protocols/index.ts";
 import type { RoomModel } from "./room.ts";
 
@@ -22,7 +23,8 @@ export function withApart(room: RoomModel, page: readonly RoomMessage[]): RoomMo
   return apart.length === 0 ? room : { ...room, changed: keptApart(room.changed, apart) };
 }
 
-/** A page of messages as the room knows them: it has heard of all that changed since it knows one, and an answer may be older. */
+/** A page of messages as the room knows them: it has heard of all that changed since it knows one, and an answer may be
+ *  older. */
 export function asKnown(room: RoomModel, page: readonly RoomMessage[]): readonly RoomMessage[] {
   const apart = Object.values(room.changed);
   const known = new Map([...apart, ...room.messages, ...room.tail].map((message) => [message.seq, message]));
@@ -88,7 +90,8 @@ export const hasOlder = (room: RoomModel): boolean => room.older;
 export const newestLine = (room: RoomModel): RoomMessage | undefined =>
   room.tail.at(-1) ?? (room.newer ? undefined : room.messages.at(-1));
 
-/** Whether all lines behind the read marker are in the window, up to where it ends: what one sees there was reached by reading. */
+/** Whether all lines behind the read marker are in the window, up to where it ends: what one sees there was reached by
+ *  reading. */
 export const reachesMarker = (room: RoomModel): boolean =>
   !room.older || (room.messages[0]?.seq ?? Infinity) <= room.unread.readSeq + 1 || room.from <= room.unread.readSeq + 1;
 

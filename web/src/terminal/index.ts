@@ -1,5 +1,5 @@
-/** The terminal in the page: xterm.js draws, `line.ts` is the line that is typed, and the commands are those of `plexus`, as `cli/page/` runs them in
- *  the browser. Everything here is loaded when somebody opens it.
+/** The terminal in the page: xterm.js draws, `line.ts` is the line that is typed, and the commands are those of
+ *  `plexus`, as `cli/page/` runs them in the browser. Everything here is loaded when somebody opens it.
  *
  *  It takes the keyboard as a terminal does. The way out is Escape, then Tab. */
 import { FitAddon } from "@xterm/addon-fit";

@@ -115,7 +115,8 @@ const keys: ReadonlyMap<string, (line: Line) => Line | Asked> = new Map<string, 
   ["\u001b[B", (line) => recalled(line, line.at + 1)],
 ]);
 
-/** What came from the keyboard, as the terminal writes it, makes another line of it or asks for something. Keys that mean nothing do nothing. */
+/** What came from the keyboard, as the terminal writes it, makes another line of it or asks for something. Keys that
+ *  mean nothing do nothing. */
 export function pressed(line: Line, data: string): Line | Asked {
   const key = keys.get(data);
   if (key !== undefined) return key(line);
@@ -127,8 +128,8 @@ const wide =
   /^(?:[\u1100-\u115f\u2e80-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation})/u;
 const widthOf = (sign: string): number => (wide.test(sign) ? 2 : 1);
 
-/** One row with as much of the line as it has room for around the cursor, and the column of the cursor, from 1 on. A row that never wraps stays right
- *  however the window is resized. */
+/** One row with as much of the line as it has room for around the cursor, and the column of the cursor, from 1 on. A
+ *  row that never wraps stays right however the window is resized. */
 export function drawn(line: Line, prompt: string, columns: number): { readonly row: string; readonly column: number } {
   // The last column is left free: a terminal would wrap there.
   const room = Math.max(4, columns - prompt.length - 1);

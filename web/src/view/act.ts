@@ -11,8 +11,8 @@ export type Act = <Value>(
   on?: (refusal: Failure) => boolean,
 ) => Promise<Value | undefined>;
 
-/** How to send something: the person proves again who it is where the node wants that, and what hangs on it is loaded anew. `stale` must be
- *  the same array each time. */
+/** How to send something: the person proves again who it is where the node wants that, and what hangs on it is loaded
+ *  anew. `stale` must be the same array each time. */
 export function useActOn(stale: QueryKey): Act {
   const { ask } = useDialogs();
   const queries = useQueryClient();

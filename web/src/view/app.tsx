@@ -18,7 +18,8 @@ function confirmationIn(hash: string): { readonly user: string; readonly secret:
 }
 
 const loadChat = () => import("./signed-in.tsx");
-// Asked for at once: the screen for signing in does not wait for the chat, and the chat is there when somebody has signed in.
+// Asked for at once: the screen for signing in does not wait for the chat, and the chat is there when somebody has
+// signed in.
 loadChat().catch(() => {
   // Asked for again, and told, when it is needed.
 });

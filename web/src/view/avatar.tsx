@@ -17,7 +17,8 @@ const colours = [
   "#7a4bc2",
 ];
 
-/** A picture, or letters on a colour that belongs to the name; round for agents. Decorative where the name stands beside it. */
+/** A picture, or letters on a colour that belongs to the name; round for agents. Decorative where the name stands
+ *  beside it. */
 export const Avatar = memo(function Avatar({
   principal,
   label,

@@ -1,7 +1,8 @@
 import { Button } from "@mantine/core";
 import { Component, type ReactNode } from "react";
 
-/** Whether a part of the page could not be loaded. It stays so for this document: browsers and React remember that it failed. */
+/** Whether a part of the page could not be loaded. It stays so for this document: browsers and React remember that it
+ *  failed. */
 const isLostPart = (error: unknown): boolean =>
   error instanceof Error &&
   /dynamically imported module|Importing a module script failed|Unable to preload CSS/i.test(error.message);

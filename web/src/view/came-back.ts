@@ -17,6 +17,7 @@ export function leaveOff(): void {
   history.replaceState(null, "", location.pathname + (query === "" ? "" : `?${query}`) + location.hash);
 }
 
-/** A code of the address as a failure. The address is anybody's to write: what is no code of ours is nothing more than a failure. */
+/** A code of the address as a failure. The address is anybody's to write: what is no code of ours is nothing more than
+ *  a failure. */
 export const failureOf = (code: string): Failure =>
   failure(Object.hasOwn(errorTable, code) ? (code as ErrorCode) : "INTERNAL");

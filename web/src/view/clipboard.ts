@@ -1,8 +1,8 @@
 import { useEffect, useState } from "react";
 import { notices } from "../live/index.ts";
 
-/** Copies a text. Browsers give the clipboard to secure pages only, and a node in the home network is reached over plain
- *  HTTP: there the old way still works. */
+/** Copies a text. Browsers give the clipboard to secure pages only, and a node in the home network is reached over
+ *  plain HTTP: there the old way still works. */
 export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);

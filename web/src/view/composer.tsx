@@ -28,7 +28,8 @@ const counted = new Intl.NumberFormat("en");
 const lengthText = (left: number): string =>
   `${counted.format(Math.abs(left))} ${Math.abs(left) === 1 ? "character" : "characters"} ${left < 0 ? "too long" : "left"}`;
 
-/** The field one writes in. Enter sends, Shift+Enter breaks the line, ↑ in the empty field asks for the last message. */
+/** The field one writes in. Enter sends, Shift+Enter breaks the line, ↑ in the empty field asks for the last
+ *  message. */
 export function Composer(props: {
   /** Names the place whose unsent text this is; it is kept there until it is sent. */
   readonly place: string;

@@ -166,7 +166,8 @@ function CatalogRows(props: Catalog) {
 }
 
 interface RoomForm {
-  /** A name that somebody has chosen, or that was proposed because the other is taken; the next title has a name of its own. */
+  /** A name that somebody has chosen, or that was proposed because the other is taken; the next title has a name of its
+   *  own. */
   readonly chosen?: { readonly of: string; readonly name: string } | undefined;
   readonly title: string;
   readonly topic: string;

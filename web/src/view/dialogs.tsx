@@ -2,7 +2,8 @@ import { createContext, useContext, type ReactNode } from "react";
 import { Icon } from "./icons.tsx";
 import { useRooms } from "./lists.ts";
 
-/** What the shell can open: the drawer on a phone, the quick switcher, the list of keys, and what makes or finds something. */
+/** What the shell can open: the drawer on a phone, the quick switcher, the list of keys, and what makes or finds
+ *  something. */
 export type Opened = "menu" | "switcher" | "help" | "findRoom" | "createRoom" | "findPerson" | "createAgent";
 
 /** Something that is asked before it is done. */

@@ -1,4 +1,5 @@
-/** Pictures as they are sent: small enough, drawn anew. What the file says beside its pixels (place, camera, date) stays here. */
+/** Pictures as they are sent: small enough, drawn anew. What the file says beside its pixels (place, camera, date)
+ *  stays here. */
 import { wireLimits } from "../../../protocols/limits.ts";
 
 /** Twice what the largest place on the page shows of it, for fine screens. */

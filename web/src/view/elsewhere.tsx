@@ -2,8 +2,9 @@ import { useEffect, useReducer } from "react";
 import { ownPath, refreshNodes, rememberedNodes } from "../wire/index.ts";
 import { urlAt } from "../../../protocols/nodes.ts";
 
-/** Links to the same place on the pages of other nodes, for when this one does not answer; nothing where there are none. A
- *  session holds at every node, but a browser keeps its cookie for each host: there one may have to sign in once.
+/** Links to the same place on the pages of other nodes, for when this one does not answer; nothing where there are
+ *  none. A session holds at every node, but a browser keeps its cookie for each host: there one may have to sign in
+ *  once.
  *
  *  `away`: a node that is known not to answer. `ask`: this node may, and says then which others are up by now. */
 export function Elsewhere({ away, ask = false }: { readonly away?: string | undefined; readonly ask?: boolean }) {

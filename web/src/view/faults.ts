@@ -11,7 +11,8 @@ export interface Faults {
   readonly whole: string | undefined;
   /** Something is wrong. */
   readonly stands: boolean;
-  /** Takes a refusal to its field, or below the form. It always has a place there: nothing is told at the edge of the page. */
+  /** Takes a refusal to its field, or below the form. It always has a place there: nothing is told at the edge of the
+   *  page. */
   readonly take: (reason: Failure) => true;
   /** What the form itself found: at a field, or about the whole. */
   readonly say: (text: string, field?: string) => void;
@@ -22,7 +23,8 @@ export interface Faults {
 const whole = "";
 const noRules: FieldRules = {};
 
-/** Keeps the refusals of a form in it. They go when the next try begins. `rules`: what each field takes, as a sentence. */
+/** Keeps the refusals of a form in it. They go when the next try begins. `rules`: what each field takes, as a
+ *  sentence. */
 export function useFaults(rules: FieldRules = noRules): Faults {
   const [fault, setFault] = useState<FieldFault>();
   const at = (field: string): string | undefined => (fault?.field === field ? fault.text : undefined);

@@ -44,8 +44,8 @@ const counted = new Intl.NumberFormat("en");
 
 /** A list that grows at both ends: rows of unknown height, the newest at the bottom.
  *
- *  At the end it stays at the end, also while the last row grows; anywhere else nothing moves, neither when history arrives
- *  above nor when messages arrive below. Only the rows near the view exist in the document. */
+ *  At the end it stays at the end, also while the last row grows; anywhere else nothing moves, neither when history
+ *  arrives above nor when messages arrive below. Only the rows near the view exist in the document. */
 export function Feed<Row extends FeedRow>(props: {
   readonly label: string;
   readonly rows: readonly Row[];
@@ -240,9 +240,9 @@ export function Feed<Row extends FeedRow>(props: {
             const left = current.scrollSize - viewPx() - offset;
             const size = `${current.scrollSize} ${viewPx()}`;
             if (left <= 4 && !hasNewer) stuck.current = true;
-            // Away from the end and upwards, and neither a row nor the view has changed its height: a person did that. Rows
-            // that turn out lower than expected move the view up as well, so does a view that grows, and growth below makes
-            // `left` larger.
+            // Away from the end and upwards, and neither a row nor the view has changed its height: a person did that.
+            // Rows that turn out lower than expected move the view up as well, so does a view that grows, and growth
+            // below makes `left` larger.
             else if (left > endSlackPx && offset < offsetBefore.current && size === sizeBefore.current)
               stuck.current = false;
             offsetBefore.current = offset;

@@ -3,8 +3,9 @@ import type { Faults } from "./faults.ts";
 import { useKeptForm, type CameBack } from "./kept-form.ts";
 import { Note } from "./note.tsx";
 
-/** A form: the only way to one. What was wrong goes when somebody types or tries again; a refusal stands at its field, or below the form.
- *  `id` is its own among all forms of the page: by it a test finds each, and provokes what it refuses.
+/** A form: the only way to one. What was wrong goes when somebody types or tries again; a refusal stands at its field,
+ *  or below the form. `id` is its own among all forms of the page: by it a test finds each, and provokes what it
+ *  refuses.
  *
  *  What is typed is kept until it was sent (`kept-form.ts`). */
 export function Form(props: {

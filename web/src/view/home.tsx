@@ -25,8 +25,8 @@ function Start({ rooms }: { readonly rooms: readonly RoomSummary[] }) {
   const { kept } = useSession();
   const brand = useBrand();
   const titleOf = useRoomTitle();
-  // Decided once. A room that appears later was somebody else's doing, and so was a conversation that was never opened here:
-  // both stand in the list, and nobody is taken to them.
+  // Decided once. A room that appears later was somebody else's doing, and so was a conversation that was never opened
+  // here: both stand in the list, and nobody is taken to them.
   const [last] = useState(
     () => rooms.find((room) => room.room === kept.read("room")) ?? rooms.find((room) => room.visibility !== "direct"),
   );

@@ -1,5 +1,6 @@
-/** What forms keep of what is typed into them: every field but passwords, codes and files, with each key that is pressed. It comes back
- *  into its field, after a reload too, until it was sent; of two tabs the newer one wins, and the other one says so. */
+/** What forms keep of what is typed into them: every field but passwords, codes and files, with each key that is
+ *  pressed. It comes back into its field, after a reload too, until it was sent; of two tabs the newer one wins, and
+ *  the other one says so. */
 import { useContext, useEffect, useMemo, useRef, useState } from "react";
 import { SessionContext } from "../live/index.ts";
 import { fieldBack, fieldsAfter, keptFieldsIn, type Kept, type KeptFields } from "../model/index.ts";

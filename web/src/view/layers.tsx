@@ -1,8 +1,8 @@
 import { Menu, Modal } from "@mantine/core";
 import { useLayoutEffect, useRef, useState, type ReactElement, type ReactNode } from "react";
 
-/** What lies over the page, dialogs and menus: one at a time. What opens closes what was open, and when nothing is open any
- *  more the focus goes back to where it was before the first of them. */
+/** What lies over the page, dialogs and menus: one at a time. What opens closes what was open, and when nothing is open
+ *  any more the focus goes back to where it was before the first of them. */
 class Layers {
   #open: { readonly close: () => void } | undefined;
   /** What had the focus before, and what stands around it: what opened a dialog may be gone when the dialog closes. */

@@ -19,14 +19,15 @@ export interface SharedField {
   readonly take: (now: string) => void;
 }
 
-/** What an open form rests on. What somebody else saves meanwhile takes its place where nothing was typed; where something was, both texts are
- *  shown, and the person chooses before anything is saved. */
+/** What an open form rests on. What somebody else saves meanwhile takes its place where nothing was typed; where
+ *  something was, both texts are shown, and the person chooses before anything is saved. */
 export interface MeanwhileOf<Name extends string> {
   /** What a write has to say that it has seen. */
   readonly seen: Readonly<Record<Name, string>>;
   /** Something waits for a choice: nothing is saved before. */
   readonly stands: boolean;
-  /** Takes a refusal that says so; false: it says something else. `names`: as the node calls the fields that were sent. */
+  /** Takes a refusal that says so; false: it says something else. `names`: as the node calls the fields that were
+   *  sent. */
   readonly take: (refusal: Failure, names: readonly Name[]) => boolean;
   readonly notes: ReactNode;
 }

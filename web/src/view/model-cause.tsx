@@ -3,7 +3,8 @@ import type { ModelInfo } from "../../../protocols/index.ts";
 import { useModels } from "./lists.ts";
 import { useRights } from "./rights.ts";
 
-/** Why models cannot be used, under an answer that failed: for those who can do something about it. Others see nothing of it. */
+/** Why models cannot be used, under an answer that failed: for those who can do something about it. Others see nothing
+ *  of it. */
 export function ModelCause({ model = "" }: { readonly model?: string | undefined }) {
   const rights = useRights();
   const models = useModels();

@@ -4,8 +4,8 @@ import { Icon } from "./icons.tsx";
 
 /** A field, and below it what fits the text: arrow keys choose, Enter takes.
  *
- *  Enter takes what is chosen; without a choice, the only one that is left. One that comes while the list for this text is
- *  still on its way counts when the list is there, if it leaves no doubt. */
+ *  Enter takes what is chosen; without a choice, the only one that is left. One that comes while the list for this text
+ *  is still on its way counts when the list is there, if it leaves no doubt. */
 export function PickList<Item>(props: {
   readonly label: string;
   readonly listLabel: string;

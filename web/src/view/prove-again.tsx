@@ -9,7 +9,8 @@ import { Note } from "./note.tsx";
 
 const to = "/api/v1/me/session/confirm";
 
-/** Has the person prove again who it is, by the strongest way that the account has, until it is right; false: it was not proven. */
+/** Has the person prove again who it is, by the strongest way that the account has, until it is right; false: it was
+ *  not proven. */
 export async function proveAgain(ask: Dialogs["ask"]): Promise<boolean> {
   const found = await request<FactorsView>("GET", "/api/v1/me/factors");
   const factors = found.ok ? found.value : undefined;

@@ -35,7 +35,8 @@ export function toSend(typed: string, mentionable: readonly Mentionable[] = none
   return blocks && asWritten(withAccounts(typed, readNow, peopleAmong(mentionable)));
 }
 
-/** A message's text for the field of an edit, with names in the places of accounts; as it is, where these names would not call the same. */
+/** A message's text for the field of an edit, with names in the places of accounts; as it is, where these names would
+ *  not call the same. */
 export function toEdit(text: string, calling: Calling, mentionable: readonly Mentionable[]): string {
   const shown = withNames(text, readNow(text) ?? none, calling);
   return toSend(shown, mentionable) === text ? shown : text;

@@ -67,8 +67,8 @@ export interface Recording {
   stop(): Promise<Blob>;
 }
 
-/** Begins to record. It ends by itself with the longest sound that may be sent: then `onEnd` is called, and `stop` has it. Errors: UnfitSound,
- *  with what to do. */
+/** Begins to record. It ends by itself with the longest sound that may be sent: then `onEnd` is called, and `stop` has
+ *  it. Errors: UnfitSound, with what to do. */
 export async function record(onEnd: () => void): Promise<Recording> {
   // Browsers lend the microphone to pages over https, and of this machine.
   if (!("mediaDevices" in navigator) || !("MediaRecorder" in globalThis))

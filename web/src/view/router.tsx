@@ -14,7 +14,8 @@ export interface RoomSearch {
   readonly at?: number;
 }
 
-/** What a screen of the administration shows; part of the address, so that back and links lead to it. Each screen knows its own names. */
+/** What a screen of the administration shows; part of the address, so that back and links lead to it. Each screen knows
+ *  its own names. */
 export type AdminSearch = Readonly<Record<string, string>>;
 
 const texts = (search: Record<string, unknown>): AdminSearch =>

@@ -21,10 +21,12 @@ const stepOf: Readonly<Record<string, Step>> = { ArrowUp: "previous", ArrowDown:
  *                             ▼  │
  *                           its links and buttons ◄─ Left, Right ─►
  *
- *  All of it is about the document and not about what draws the rows: whatever appears inside an article is taken out of the
- *  order of Tab when it appears, and when what has the focus disappears the focus goes to its article, never to the body.
+ *  All of it is about the document and not about what draws the rows: whatever appears inside an article is taken out
+ *  of the order of Tab when it appears, and when what has the focus disappears the focus goes to its article, never to
+ *  the body.
  *
- *  `step` moves to another article where not all are in the document; without it those that are there are gone through. */
+ *  `step` moves to another article where not all are in the document; without it those that are there are gone
+ *  through. */
 export function useRoving(
   list: RefObject<HTMLElement | null>,
   on: { readonly step?: (from: HTMLElement, direction: Step) => void; readonly leave: () => void },

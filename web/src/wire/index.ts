@@ -1,9 +1,9 @@
 /** The wire between the page and its node: nothing else in the page opens a socket or calls `fetch`.
  *
- *  `openClient` is the client library (`client/`) on the browser: commands that are answered once, topics that go on where they
- *  were after any loss, and a `Link` that says how things stand. The page stays with its own node, because its session belongs to
- *  its origin; it remembers where else to go. `request` is for the few HTTP calls that belong to no actor: accounts, keys,
- *  search. */
+ *  `openClient` is the client library (`client/`) on the browser: commands that are answered once, topics that go on
+ *  where they were after any loss, and a `Link` that says how things stand. The page stays with its own node, because
+ *  its session belongs to its origin; it remembers where else to go. `request` is for the few HTTP calls that belong to
+ *  no actor: accounts, keys, search. */
 import { Client, standardPorts } from "../../../client/index.ts";
 import { pageLimits } from "./limits.ts";
 import { ownPlace } from "./place.ts";

@@ -11,7 +11,8 @@ export const pageLimits = {
   requestTimeoutMs: 20_000,
   /** The same for the upload of a sound, which a model writes down. */
   soundTimeoutMs: 90_000,
-  /** A message that the node has not taken is sent again unasked for so long, also after a reload; then its author decides.
+  /** A message that the node has not taken is sent again unasked for so long, also after a reload; then its author
+   *  decides.
    *
    *  A node forgets an answer after an hour at the earliest, and would take the message a second time. */
   unsentMaxMs: 600_000,

@@ -10,7 +10,8 @@ export function rememberNodes(nodes: readonly NodePlace[]): void {
   shelf.write(storageKey, JSON.stringify(nodes));
 }
 
-/** Has the node say which others are up by now. One that does not answer says nothing, and what is remembered stands. */
+/** Has the node say which others are up by now. One that does not answer says nothing, and what is remembered
+ *  stands. */
 export async function refreshNodes(): Promise<void> {
   const answer = await request<{ readonly nodes?: unknown }>("GET", "/api/v1/nodes");
   if (answer.ok && Array.isArray(answer.value.nodes)) rememberNodes(answer.value.nodes.filter(isPlace));

@@ -2,7 +2,8 @@
 import type { PageAnswer } from "../../../cli/page/terminal.ts";
 import { at } from "./mount.ts";
 
-/** One request to the node that served the page, with the session in its cookie. Rejects when there is no answer, or it is longer than `bytesMax`. */
+/** One request to the node that served the page, with the session in its cookie. Rejects when there is no answer, or it
+ *  is longer than `bytesMax`. */
 export async function exchange(
   method: string,
   path: string,

@@ -6,8 +6,8 @@ import { refusalIn } from "../../../protocols/plexus-answer.ts";
 import { pageLimits } from "./limits.ts";
 import { at } from "./mount.ts";
 
-/** One request to the node that served the page, with a body of JSON or a blob of its own type. The session travels in its cookie.
- *  A node that hangs is given up: UNREACHABLE, or ASK_TIMEOUT where it may still do what was asked. */
+/** One request to the node that served the page, with a body of JSON or a blob of its own type. The session travels in
+ *  its cookie. A node that hangs is given up: UNREACHABLE, or ASK_TIMEOUT where it may still do what was asked. */
 export async function request<Answer>(
   method: "GET" | "POST" | "PUT" | "DELETE",
   path: string,

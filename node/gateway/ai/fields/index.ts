@@ -1,5 +1,5 @@
-/** What becomes of the fields of requests: one table, by path. A request is refused by it, by name, before anything else is read of it; what
- *  nobody knows of its own fields is named in a header of the answer. */
+/** What becomes of the fields of requests: one table, by path. A request is refused by it, by name, before anything
+ *  else is read of it; what nobody knows of its own fields is named in a header of the answer. */
 import { isAbsent, isEmpty, isFields, type Fields } from "../conversation.ts";
 import { refuse } from "../media.ts";
 import { countFields, messageFields } from "./anthropic.ts";

@@ -1,7 +1,8 @@
 /** The fields of OpenAI's interface, and of the servers that speak like it. */
 import { rowsOf, type FieldRow } from "./rows.ts";
 
-/** What clients of vLLM, SGLang, llama-server, LM Studio, OpenRouter, DeepSeek and Groq say beyond OpenAI's own fields. */
+/** What clients of vLLM, SGLang, llama-server, LM Studio, OpenRouter, DeepSeek and Groq say beyond OpenAI's own
+ *  fields. */
 const dialects = `
 used top_k min_p guided_json structured_outputs.json reasoning_effort reasoning.effort reasoning.enabled enable_thinking think thinking.type
 used chat_template_kwargs.enable_thinking chat_template_kwargs.thinking chat_template_kwargs.reasoning_effort

@@ -1,5 +1,5 @@
-/** What becomes of each field of a request, as rows: `docs/fields.md` is made of them, requests are refused by them, and a test compares
- *  them with the types of the packages that send requests.
+/** What becomes of each field of a request, as rows: `docs/fields.md` is made of them, requests are refused by them,
+ *  and a test compares them with the types of the packages that send requests.
  *
  *      used                            it changes what the model is asked, or the answer
  *      whole                           the same; it is passed on as it is, with all that is in it
@@ -8,8 +8,8 @@
  *
  *      messages(user).content(image_url).image_url.detail
  *
- *  is a field of an object whose `role` is `user`, in one of its `content` whose `type` is `image_url`; lists are not written. A `*` stands
- *  for every other word there. */
+ *  is a field of an object whose `role` is `user`, in one of its `content` whose `type` is `image_url`; lists are not
+ *  written. A `*` stands for every other word there. */
 
 /** What becomes of a field. */
 export type Fate = "used" | "whole" | "refused" | "nothing";

@@ -37,7 +37,8 @@ export function placesOf(rows: readonly FieldRow[]): Place {
 /** Words that a place is known by. */
 const words = ["role", "type"] as const;
 
-/** The first ones of those fields, with what they are in: `messages.mood`. A word that nobody knows is refused where it is read. */
+/** The first ones of those fields, with what they are in: `messages.mood`. A word that nobody knows is refused where it
+ *  is read. */
 export function unknownIn(root: Place, body: Fields, most: number): readonly string[] {
   const found = new Set<string>();
   const look = (value: unknown, at: Place, path: string): void => {

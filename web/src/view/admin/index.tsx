@@ -1,4 +1,5 @@
-/** The administration of the cluster, at `/admin`: everything of it is a part of the page that people who chat never load.
+/** The administration of the cluster, at `/admin`: everything of it is a part of the page that people who chat never
+ *  load.
  *
  *      router.tsx ─ /admin, /admin/PAGE, /admin/PAGE/ITEM ─► index.tsx ─► one screen, loaded on its own
  *                                                                             │
@@ -6,9 +7,10 @@
  *                │
  *                └─► /api/v1/admin/…: the same routes that `plexus` and other programs use
  *
- *  A screen is a line of `places.ts`, one below, and a component in an `AdminPage` (frame.tsx). What it shows is part of the address, so back, links and
- *  reloading lead to it. Lists are pages, or have only what is on the screen in the document (`table.tsx`). What it changes asks first, says what
- *  comes of it, and asks for a fresh proof of who it is where the node wants one. */
+ *  A screen is a line of `places.ts`, one below, and a component in an `AdminPage` (frame.tsx). What it shows is part
+ *  of the address, so back, links and reloading lead to it. Lists are pages, or have only what is on the screen in the
+ *  document (`table.tsx`). What it changes asks first, says what comes of it, and asks for a fresh proof of who it is
+ *  where the node wants one. */
 import { Navigate, useParams } from "@tanstack/react-router";
 import { lazy, Suspense, type ComponentType } from "react";
 import { AdminHeader, NoPlace } from "./frame.tsx";

@@ -28,7 +28,8 @@ import "./nodes/nodes.css";
 /** Nodes in the document at a time. */
 const pageNodes = 25;
 
-/** The nodes of the cluster, for admins: how each is, who keeps the directory, what is wrong, and how nodes come and go. */
+/** The nodes of the cluster, for admins: how each is, who keeps the directory, what is wrong, and how nodes come and
+ *  go. */
 export function NodesPage() {
   return (
     <AdminPage title="Nodes" needs="cluster.see" refusal="Only admins see the nodes of the cluster.">

@@ -76,7 +76,8 @@ export function SearchField(props: {
   );
 }
 
-/** A page of rows that are all here: so many are in the document. Of another list (`of`) it begins at the first page. */
+/** A page of rows that are all here: so many are in the document. Of another list (`of`) it begins at the first
+ *  page. */
 export function usePaged<Row>(
   rows: readonly Row[],
   size: number,

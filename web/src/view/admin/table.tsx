@@ -9,7 +9,8 @@ export interface Column<Row> {
   readonly wide?: true;
 }
 
-/** Rows of a page, as a table: a narrow screen shows fewer columns, and what is still too wide is scrolled. The first column names the row. */
+/** Rows of a page, as a table: a narrow screen shows fewer columns, and what is still too wide is scrolled. The first
+ *  column names the row. */
 export function Table<Row>(props: {
   readonly label: string;
   readonly columns: readonly Column<Row>[];

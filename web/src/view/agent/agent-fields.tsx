@@ -8,7 +8,8 @@ interface Values {
   readonly model: string | null;
 }
 
-/** Persona and model of an agent: the same when it is made and when it is changed. `hasModel`: it has one, and may have another, but not none. */
+/** Persona and model of an agent: the same when it is made and when it is changed. `hasModel`: it has one, and may have
+ *  another, but not none. */
 export const AgentFields = ({
   values,
   onChange,

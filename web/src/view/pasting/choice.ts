@@ -11,8 +11,8 @@ const markingStyle = /font-weight:\s*(?:bold|[6-9]00)|font-style:\s*italic|line-
 export const isWorthReading = (html: string): boolean =>
   html !== "" && html.length <= htmlCharsMax && (marking.test(html) || markingStyle.test(html));
 
-/** Editors of code colour what they copy: its text is the code. They say so, or write one block whose font is theirs; browsers
- *  write more about a block of a page. */
+/** Editors of code colour what they copy: its text is the code. They say so, or write one block whose font is theirs;
+ *  browsers write more about a block of a page. */
 export function isFromEditor(types: readonly string[], html: string): boolean {
   if (types.some((type) => type.includes("vscode-editor-data"))) return true;
   const inside = html

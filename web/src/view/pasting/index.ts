@@ -43,7 +43,8 @@ export function refuseFiles(): void {
   notices.show("Files cannot be sent here. Pictures can be sent to an agent, in its own conversation.", "bad");
 }
 
-/** What a field does with what is pasted into it or dropped on it. `onFiles` takes files; without it they are refused in words. */
+/** What a field does with what is pasted into it or dropped on it. `onFiles` takes files; without it they are refused
+ *  in words. */
 export function pastingInto(
   field: () => HTMLTextAreaElement | null,
   onFiles: ((files: readonly File[]) => void) | undefined,

@@ -1,6 +1,6 @@
-/** A pasted document as the Markdown that `protocols/reading` reads: links, lists, tables, headings, code, quotations and words that are
- *  marked. Turndown walks the document; the rules here write this dialect, which knows few escapes, no HTML and no hard breaks.
- *  Loaded with the first paste that has something to keep. */
+/** A pasted document as the Markdown that `protocols/reading` reads: links, lists, tables, headings, code, quotations
+ *  and words that are marked. Turndown walks the document; the rules here write this dialect, which knows few escapes,
+ *  no HTML and no hard breaks. Loaded with the first paste that has something to keep. */
 import Turndown from "turndown";
 import { around, attributeOf, elementsOf, insideOf, styleOf, type Piece } from "./piece.ts";
 import { tidy } from "./tidied.ts";

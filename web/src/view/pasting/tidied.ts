@@ -1,5 +1,5 @@
-/** Documents of programs, made into what they mean: Word's lists are paragraphs, lists of Google Docs stand beside the entry they belong
- *  to, and lines of a text whose blanks count are parted by nothing but line ends. */
+/** Documents of programs, made into what they mean: Word's lists are paragraphs, lists of Google Docs stand beside the
+ *  entry they belong to, and lines of a text whose blanks count are parted by nothing but line ends. */
 import { around, attributeOf, childrenOf, elementsOf, isElement, isText, styleOf, type Piece } from "./piece.ts";
 
 /** Changes the document in place. */
@@ -23,7 +23,8 @@ const wordEntry = (piece: Piece): { readonly list: string; readonly level: numbe
   return list === undefined ? undefined : { list, level: Number(level) };
 };
 
-/** Word writes an entry of a list as a paragraph whose style says so, with the bullet or the number as its first words. */
+/** Word writes an entry of a list as a paragraph whose style says so, with the bullet or the number as its first
+ *  words. */
 function listWordsParagraphs(body: Piece): void {
   // The lists that are open, outermost first.
   let open: Piece[] = [];

@@ -20,8 +20,8 @@ export function useEdits(room: RoomStore): {
   return { editing, setEditing };
 }
 
-/** The field in place of a message that its author changes. What is typed is kept at once; a message that changed meanwhile is shown
- *  beside it, and the author chooses. */
+/** The field in place of a message that its author changes. What is typed is kept at once; a message that changed
+ *  meanwhile is shown beside it, and the author chooses. */
 export function EditField({
   message,
   room,

@@ -13,7 +13,8 @@ const askedMax = 5;
 const typingPauseMs = 250;
 const none: readonly never[] = [];
 
-/** True when this member may bring others in; a public room is joined by people themselves, so anybody may point one out. */
+/** True when this member may bring others in; a public room is joined by people themselves, so anybody may point one
+ *  out. */
 export function mayInvite(view: RoomView, me: string): boolean {
   const role = view.members[me]?.role;
   if (role === undefined || view.visibility === "direct") return false;

@@ -19,7 +19,8 @@ import { callingIn } from "./calling-in.ts";
 import { NamedLine, useNamedLine } from "./named-line.tsx";
 import { ThreadLink } from "./thread-link.tsx";
 
-/** What can be done with a message; the same object for all rows of a room, so that rows are not rendered again for it. */
+/** What can be done with a message; the same object for all rows of a room, so that rows are not rendered again for
+ *  it. */
 export interface MessageActions {
   readonly me: string;
   readonly room: RoomStore;

@@ -18,8 +18,8 @@ export function useOpensAt(): readonly [OpensAt, (next: OpensAt) => void] {
   return [chosen, choose];
 }
 
-/** Where a room opens: at the message that a link names, at the first unread one, or at the newest. What is needed for it is loaded before
- *  anything is shown. */
+/** Where a room opens: at the message that a link names, at the first unread one, or at the newest. What is needed for
+ *  it is loaded before anything is shown. */
 export function useOpening(
   store: RoomStore,
   at: number | undefined,

@@ -93,7 +93,8 @@ export function RoomPage() {
   );
 }
 
-/** There is none, or it is private: nobody who is not in it is told which. A node of an older version says that it is forbidden. */
+/** There is none, or it is private: nobody who is not in it is told which. A node of an older version says that it is
+ *  forbidden. */
 const isUnknown = ({ code }: Failure): boolean => code === "NOT_FOUND" || code === "FORBIDDEN";
 
 function refusedTitle({ code }: Failure): string {

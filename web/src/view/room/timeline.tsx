@@ -157,7 +157,8 @@ function startOf(
   return rows.some(({ kind }) => kind === "unread") ? { key: "unread", align: "start" } : undefined;
 }
 
-/** Behind which message the line of what is new stands. It stays where it was when the room was opened: reading must not move it away. */
+/** Behind which message the line of what is new stands. It stays where it was when the room was opened: reading must
+ *  not move it away. */
 function useUnreadLine(store: RoomStore, answering: boolean, me: string): number | undefined {
   const unread = useShown(store.store, (model: RoomModel) => model.unread);
   const newest = useShown(store.store, (model: RoomModel) => (model.newer ? undefined : model.messages.at(-1)));
@@ -184,7 +185,8 @@ function quotedOf(model: RoomModel, message: RoomMessage): RoomMessage | undefin
 
 const isArticle = ({ kind }: TimelineRow): boolean => kind === "message" || kind === "pending" || kind === "draft";
 
-/** The drafts that exist among the room's lines, as one text: it changes when one begins or ends, not with every token. */
+/** The drafts that exist among the room's lines, as one text: it changes when one begins or ends, not with every
+ *  token. */
 const draftKeys = (model: RoomModel): string =>
   Object.entries(model.drafts)
     .filter(([, draft]) => isDraftOfRoom(model, draft))

@@ -3,8 +3,8 @@ import type { BudgetView, UsagePeriod, UsageRow, UsageView } from "../../../../p
 import { fetched, seen } from "../../wire/index.ts";
 import { Part } from "./part.tsx";
 
-/** What the user took of models, and what is left of the budgets that count it. It grows while the page is open, and is looked at now and
- *  then. */
+/** What the user took of models, and what is left of the budgets that count it. It grows while the page is open, and is
+ *  looked at now and then. */
 export function Usage() {
   const used = useQuery({
     queryKey: ["usage"],

@@ -8,7 +8,8 @@ import { useSeen } from "../../seen.ts";
 /** Takes a refusal to the form. */
 export type OnRefusal = (refusal: Failure) => boolean;
 
-/** A thing with a name that is written as JSON: the same text as in the files of `plexus rules` and `plexus playbooks`. */
+/** A thing with a name that is written as JSON: the same text as in the files of `plexus rules` and `plexus
+ *  playbooks`. */
 export function JsonForm(props: {
   /** What it is: rule. */
   readonly what: string;

@@ -6,7 +6,8 @@ import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
 import { changes, useAct, useKeys } from "./asks.tsx";
 
-/** The recovery kit, the epochs of keys, and what is still to be wrapped or encrypted anew. The root of the keys never comes to a page. */
+/** The recovery kit, the epochs of keys, and what is still to be wrapped or encrypted anew. The root of the keys never
+ *  comes to a page. */
 export function BackupKeys() {
   const act = useAct();
   const { ask } = useDialogs();

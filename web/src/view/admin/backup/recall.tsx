@@ -103,7 +103,8 @@ function faultIn({ of, replies, from, to }: Fields): keyof typeof rules | undefi
   return from !== "" && to !== "" && msOf(from) >= msOf(to) ? "fromMs" : undefined;
 }
 
-/** Brings back a room, a thread, a person's things, a kind of record, a stretch of time: first what it comes to, then all of it. */
+/** Brings back a room, a thread, a person's things, a kind of record, a stretch of time: first what it comes to, then
+ *  all of it. */
 export function Recall() {
   const act = useAct();
   const { data } = useTasks();
@@ -341,7 +342,8 @@ function Thread({ room, value, onChange, fault }: Picked & { readonly room: stri
   );
 }
 
-/** A person: the first on the list and those that fit what is typed are offered; any can be named, also one that is gone. */
+/** A person: the first on the list and those that fit what is typed are offered; any can be named, also one that is
+ *  gone. */
 function Person({ label, value, onChange, fault }: Picked & { readonly label: string }) {
   const first = usePeople().map(({ key }) => key);
   const found = useCatalog("users", value.trim()).data?.rows.map(({ key }) => key) ?? [];

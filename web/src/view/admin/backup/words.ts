@@ -34,7 +34,7 @@ export function spanText(span: number): string {
   return counted(Math.floor(span / dayMs), "day");
 }
 
-// --- times of schedules ------------------------------------------------------------------------------------------------
+// --- times of schedules ----------------------------------------------------------------------------------------------
 
 const weekdays = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const names: Readonly<Record<string, string>> = {
@@ -114,7 +114,7 @@ export function nextTimes(
 const faultText = ({ error }: { readonly error?: Failure } | { readonly error: Failure | undefined }): string =>
   error === undefined ? "the reason is not known." : explain(error, "look");
 
-// --- how it stands -----------------------------------------------------------------------------------------------------
+// --- how it stands ---------------------------------------------------------------------------------------------------
 
 /** What is known of the backups. */
 export interface Known {
@@ -216,7 +216,7 @@ export const nextRunMs = (schedules: readonly BackupSchedule[]): number | undefi
   return times.length === 0 ? undefined : Math.min(...times);
 };
 
-// --- tasks -------------------------------------------------------------------------------------------------------------
+// --- tasks -----------------------------------------------------------------------------------------------------------
 
 const sorts: Readonly<Record<string, string>> = {
   run: "Backup",

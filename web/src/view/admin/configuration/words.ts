@@ -48,7 +48,8 @@ export const fieldText = (value: unknown): string =>
         ? value
         : JSON.stringify(value);
 
-/** What is written in the field, as the key takes it. What is none is sent as it is: the node says what is wrong with it. */
+/** What is written in the field, as the key takes it. What is none is sent as it is: the node says what is wrong with
+ *  it. */
 export function valueFrom({ type }: Shape, text: string): unknown {
   const plain = text.trim();
   switch (type) {

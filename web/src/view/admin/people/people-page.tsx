@@ -64,7 +64,8 @@ function List() {
   useEffect(() => {
     if (text === wanted) return undefined;
     const search: PeopleSearch = { ...(text !== "" && { text }), ...(show !== "all" && { show }) };
-    // Not with every letter: each is a question to the node. And not any more once somebody is on the way to another page.
+    // Not with every letter: each is a question to the node. And not any more once somebody is on the way to another
+    // page.
     const timer = setTimeout(() => {
       if (router.latestLocation.pathname === "/admin/people")
         void navigate({ to: "/admin/$page", params: { page: "people" }, search, replace: true });

@@ -22,7 +22,8 @@ export function totalsOf({ rows }: ProfileTree): readonly number[] {
   return totals;
 }
 
-/** The picture of a tree, or of what is below one of its rows: a call lies below its caller, as wide as its share. Pure. */
+/** The picture of a tree, or of what is below one of its rows: a call lies below its caller, as wide as its share.
+ *  Pure. */
 export function boxesOf(tree: ProfileTree, from = -1): readonly Box[] {
   const totals = totalsOf(tree);
   const whole = from < 0 ? tree.total : (totals[from] ?? 0);
