@@ -1,5 +1,5 @@
-/** How far a test goes that could go on for ever. `npm test` and `npm run test:all` run what shows each claim; `npm run test:long` more seeds,
- *  more rounds and more examples of the same. */
+/** How far a test goes that could go on for ever. `npm test` and `npm run test:all` run what shows each claim; `npm run
+ *  test:long` more seeds, more rounds and more examples of the same. */
 const isLong = process.env["PLEXUS_TEST_LONG"] !== undefined;
 
 /** Whether this is `npm run test:all` or `npm run test:long`. */

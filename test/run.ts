@@ -7,9 +7,10 @@
  *      … -- --profile                says in the end what each file took
  *      … -- --measure                writes down what each phase took, for later runs to go by
  *
- *  Each phase is a process of its own under a guard (`runner/guard.ts`), so a hang, an endless loop or a crash costs one phase and names its
- *  test. What computes runs on all processors; then what starts real processes runs, one phase after the other, with nothing beside it.
- *  Failures are printed in full, everything else is one line per phase. The last line is always `N passed, N failed, N skipped`. */
+ *  Each phase is a process of its own under a guard (`runner/guard.ts`), so a hang, an endless loop or a crash costs
+ *  one phase and names its test. What computes runs on all processors; then what starts real processes runs, one phase
+ *  after the other, with nothing beside it. Failures are printed in full, everything else is one line per phase. The
+ *  last line is always `N passed, N failed, N skipped`. */
 import { rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { checkCoverage, coverageFolder } from "./runner/coverage.ts";
@@ -74,7 +75,8 @@ class Report {
   }
 }
 
-/** What a phase may use. At full depth that is not known. Tests of real processes wait for these as many times longer as the machine is slow. */
+/** What a phase may use. At full depth that is not known. Tests of real processes wait for these as many times longer
+ *  as the machine is slow. */
 function limitsOf(name: string, extent: Extent, slowness = 1): GuardLimits {
   const usual = usualSeconds(name, extent, readUsual());
   const secondsMax = usual === undefined ? undefined : Math.max(secondsAtLeast, usualFactor * usual);

@@ -1,9 +1,11 @@
 /** Waiting for what happens outside of the test: in another process, on a socket, in a browser.
  *
- *  No wait ends by the clock. A wait counts the turns that this process was free to take, so a machine that stalls uses none of them up, and a slow
- *  machine uses them up slowly. The limits are there to name what a broken program never does, and are far above what a working one takes. */
+ *  No wait ends by the clock. A wait counts the turns that this process was free to take, so a machine that stalls uses
+ *  none of them up, and a slow machine uses them up slowly. The limits are there to name what a broken program never
+ *  does, and are far above what a working one takes. */
 
-/** By how much each limit exceeds what its caller names, which is already ample on a machine with nothing else to do. */
+/** By how much each limit exceeds what its caller names, which is already ample on a machine with nothing else to
+ *  do. */
 export const patience = 5;
 
 const turnMs = 25;
@@ -11,7 +13,8 @@ const turnMs = 25;
 /** The limit where the caller names none, before `patience`. */
 export const usualLimitMs = 60_000;
 
-/** What Playwright waits for anything on a page. It counts by the clock, so this is longer than a slow machine takes for the slowest page. */
+/** What Playwright waits for anything on a page. It counts by the clock, so this is longer than a slow machine takes
+ *  for the slowest page. */
 export const pageWaitMs = patience * usualLimitMs;
 
 export const sleep = (delayMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, delayMs));
@@ -37,7 +40,8 @@ export async function within<T>(promise: Promise<T>, what: string, limitMs = usu
   return Promise.race([promise, expired]).finally(() => stop());
 }
 
-/** Tries until `attempt` does not throw, and gives what it gave. In the end it throws `what`, with what the last attempt threw. */
+/** Tries until `attempt` does not throw, and gives what it gave. In the end it throws `what`, with what the last
+ *  attempt threw. */
 export async function until<T>(what: string, attempt: () => T | Promise<T>, limitMs = usualLimitMs): Promise<T> {
   let isOver = false;
   const stop = expireAfter(limitMs, () => (isOver = true));

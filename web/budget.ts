@@ -62,7 +62,9 @@ export function pageSizeKiB(files: readonly BuiltFile[]): PageSizeKiB {
       for (const name of file.loads) load(byName.get(name));
     };
     for (const source of sources) {
-      const found = files.filter((built) => source.endsWith("/") ? built.source?.includes(source) : built.source?.endsWith(source)); // prettier-ignore
+      const found = files.filter((built) =>
+        source.endsWith("/") ? built.source?.includes(source) : built.source?.endsWith(source),
+      );
       if (found.length === 0) throw new Error(`nothing was built from ${source}`);
       found.forEach(load);
     }

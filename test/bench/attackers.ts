@@ -1,4 +1,5 @@
-/** Attackers beside a measurement: a process of their own, which does to a node what `test/fixtures/attackers.ts` knows. */
+/** Attackers beside a measurement: a process of their own, which does to a node what `test/fixtures/attackers.ts`
+ *  knows. */
 import type { Attacked, Tally } from "../fixtures/attackers.ts";
 import { startServed } from "./benchmark.ts";
 

@@ -17,7 +17,8 @@ export interface Target {
 
 /** What is printed as one line. */
 export interface RowPlan {
-  /** `benchmark/peer` or `benchmark/peer/figure`; arguments of the bench select by this path or a part before a slash. */
+  /** `benchmark/peer` or `benchmark/peer/figure`; arguments of the bench select by this path or a part before a
+   *  slash. */
   readonly row: string;
   readonly unit: string;
   readonly better: "higher" | "lower";
@@ -49,7 +50,8 @@ export interface Benchmark {
   readonly rows: readonly RowPlan[];
 }
 
-/** One finished line. `ours` and `peer` are medians; `figures` are the medians of everything the two targets measured. */
+/** One finished line. `ours` and `peer` are medians; `figures` are the medians of everything the two targets
+ *  measured. */
 export interface Row extends Comparison {
   readonly row: string;
   readonly unit: string;
@@ -65,8 +67,8 @@ export interface Row extends Comparison {
   readonly notes?: Readonly<Record<string, string>>;
 }
 
-/** Runs the targets that the chosen rows need: warm-ups, then the rounds, there and back so that no target is always first.
- *  As often as `isEnough` says no of the rows so far, as many rounds follow again. */
+/** Runs the targets that the chosen rows need: warm-ups, then the rounds, there and back so that no target is always
+ *  first. As often as `isEnough` says no of the rows so far, as many rounds follow again. */
 export async function runBenchmark(
   benchmark: Benchmark,
   chosen: readonly RowPlan[],
@@ -176,10 +178,12 @@ export async function startServed(file: string, args: readonly string[] = []): P
     new Promise((resolve, reject) => {
       if (ended !== undefined) return reject(ended);
       const late = setTimeout(() => reject(new Error(`${file} did not answer in ${callTimeoutMs} ms`)), callTimeoutMs);
-      const settle = <Value>(end: (value: Value) => void) => (value: Value) => {
-        clearTimeout(late);
-        end(value);
-      };
+      const settle =
+        <Value>(end: (value: Value) => void) =>
+        (value: Value) => {
+          clearTimeout(late);
+          end(value);
+        };
       open.set(id, { resolve: settle(resolve), reject: settle(reject) });
     });
   const call = (name: string, given: unknown = {}) => {
@@ -204,7 +208,7 @@ export async function startServed(file: string, args: readonly string[] = []): P
       await ended;
     },
   };
-} // prettier-ignore
+}
 
 /** A target that makes the same call in every round. */
 export async function servedTarget(

@@ -4,24 +4,26 @@
  *      npm run bench:gate -- --write          keeps what was measured; part of a change that is meant to move a row
  *      npm run bench:gate -- durable-sequential/level     some of the rows
  *
- *  Times say nothing on another machine, or on the same one an hour later. So the gate keeps and compares *ratios*: Plexus
- *  against a peer that was measured in the same round, as the rows of the bench are. Each row is the median of its rounds'
- *  ratios, with a *noise*: how far that median may be from the truth (`medianNoise`), measured by the same rounds. A row with too
- *  much noise is measured again and again, until the rounds of all its measurements together say enough, or are `roundsMax`.
+ *  Times say nothing on another machine, or on the same one an hour later. So the gate keeps and compares *ratios*:
+ *  Plexus against a peer that was measured in the same round, as the rows of the bench are. Each row is the median of
+ *  its rounds' ratios, with a *noise*: how far that median may be from the truth (`medianNoise`), measured by the same
+ *  rounds. A row with too much noise is measured again and again, until the rounds of all its measurements together say
+ *  enough, or are `roundsMax`.
  *
  *  A row fails when it is worse than the kept ratio by more than 5 % and the noise of both measurements:
  *
  *      worse  >  1.05 × (1 + √(noise now² + noise kept²))         worse = kept ÷ now where more is better, else now ÷ kept
  *
- *  Each noise is the end of a 95 % interval, and they are independent, so their squares add up. A row that did not change
- *  hardly ever fails; one that is slower by 5 % and no more fails about once in forty runs; one that is slower by 5 % and the
- *  noise, every second time; by 5 % and twice the noise, practically always. Therefore a row with more noise than 10 % is
- *  *unsure*: it did not fail, but it shows little. Then the machine is busy, and the gate says so instead of passing.
+ *  Each noise is the end of a 95 % interval, and they are independent, so their squares add up. A row that did not
+ *  change hardly ever fails; one that is slower by 5 % and no more fails about once in forty runs; one that is slower
+ *  by 5 % and the noise, every second time; by 5 % and twice the noise, practically always. Therefore a row with more
+ *  noise than 10 % is *unsure*: it did not fail, but it shows little. Then the machine is busy, and the gate says so
+ *  instead of passing.
  *
  *  `--write` keeps no row with so much noise either: what is kept decides about every later run.
  *
- *  Exit code: 0 all rows held, or all were kept; 1 a row is worse or was not measured; 2 no row is worse, and some are unsure or
- *  not kept yet. */
+ *  Exit code: 0 all rows held, or all were kept; 1 a row is worse or was not measured; 2 no row is worse, and some are
+ *  unsure or not kept yet. */
 import { readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
@@ -67,7 +69,8 @@ const toleranceShare = 0.05;
 const noiseShareMax = 0.1;
 /** Of 15 rounds four at each end may be disturbed before the noise grows. */
 const roundsMin = 15;
-/** The noise falls with the root of the rounds: a row is asked for half of what it was after the first ones, and no more. */
+/** The noise falls with the root of the rounds: a row is asked for half of what it was after the first ones, and no
+ *  more. */
 const roundsMax = 60;
 
 /** Compares one row with what is kept of it. */

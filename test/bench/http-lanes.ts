@@ -1,4 +1,5 @@
-/** Clients that ask one HTTP server again and again, as cheaply as a socket can be read: what is measured is the server. */
+/** Clients that ask one HTTP server again and again, as cheaply as a socket can be read: what is measured is the
+ *  server. */
 import { connect, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 

@@ -1,6 +1,6 @@
-/** `llama-server`, to be compared with: built once from the source of llama.cpp that is inside the package node-llama-cpp, for this machine's
- *  processor, without its page and without downloads. It is kept in the user's cache, so that neither a run nor another checkout builds it
- *  again. */
+/** `llama-server`, to be compared with: built once from the source of llama.cpp that is inside the package
+ *  node-llama-cpp, for this machine's processor, without its page and without downloads. It is kept in the user's
+ *  cache, so that neither a run nor another checkout builds it again. */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { hash } from "node:crypto";
@@ -25,8 +25,8 @@ const settings = [
   "LLAMA_OPENSSL=OFF",
 ] as const;
 
-/** GCC before 13 takes eight bytes of a tile's configuration for all that is read of it and leaves the others out: the first multiplication
- *  on a processor with AMX ends the program. Told that all of it is read, it writes all of it. */
+/** GCC before 13 takes eight bytes of a tile's configuration for all that is read of it and leaves the others out: the
+ *  first multiplication on a processor with AMX ends the program. Told that all of it is read, it writes all of it. */
 const tiles = {
   file: "ggml/src/ggml-cpu/amx/mmq.cpp",
   before: "    _tile_loadconfig(&tc);",

@@ -5,10 +5,10 @@
  *      npm run bench -- --json                    one JSON line a row
  *      npm run bench -- --against v0.3.0          this tree next to another revision of Plexus, in place of the peers
  *
- *  A *row* compares two *targets*: ours and a peer. Each target is a process of its own (or several) that lives as long as its
- *  *benchmark*. A round measures every target once, one after the other, so what disturbs the machine disturbs all of them; the
- *  ratio is taken within a round, and a row is the median of the ratios with the lowest and the highest. Rows count what
- *  was answered, and each target checks afterwards that it really happened.
+ *  A *row* compares two *targets*: ours and a peer. Each target is a process of its own (or several) that lives as long
+ *  as its *benchmark*. A round measures every target once, one after the other, so what disturbs the machine disturbs
+ *  all of them; the ratio is taken within a round, and a row is the median of the ratios with the lowest and the
+ *  highest. Rows count what was answered, and each target checks afterwards that it really happened.
  *
  *  Read `benchmark.ts` (how it runs), `benchmarks/` (what is compared), `targets/` (what runs in the processes),
  *  `statistics.ts` (the arithmetic). docs/benchmarks.md says what the rows mean. */
@@ -151,14 +151,18 @@ async function main(): Promise<number> {
   if (unknown.length > 0) {
     console.error(`No such row: ${unknown.join(", ")}. \`npm run bench -- --list\` names them.`);
     return 2;
-  } // prettier-ignore
+  }
 
   const say = progress();
   const other = values.against === undefined ? undefined : await layOut(values.against);
   if (other === undefined) await installPeers(say);
   let failed = 0;
   /** The chosen rows of each, measured by `run`; what cannot be measured does not keep the others from it. */
-  const measure = async <Plan extends { readonly row: string }, Of extends { readonly name: string; readonly rows: readonly Plan[] }, Done>(
+  const measure = async <
+    Plan extends { readonly row: string },
+    Of extends { readonly name: string; readonly rows: readonly Plan[] },
+    Done,
+  >(
     all: readonly Of[],
     run: (one: Of, chosen: readonly Plan[]) => Promise<readonly Done[]>,
   ): Promise<Done[]> => {
@@ -178,7 +182,7 @@ async function main(): Promise<number> {
       if (values.json) for (const row of finished) console.log(JSON.stringify(row));
     }
     return done;
-  }; // prettier-ignore
+  };
   const rows = await measure<RowPlan, Benchmark, Row>(benchmarks, (one, chosen) =>
     runBenchmark(...(other ? beside(one, chosen, other) : ([one, chosen] as const)), rounds ?? one.rounds, say),
   );

@@ -1,5 +1,5 @@
-/** The packages that are only here to be compared with. They are no dependencies of Plexus: the bench installs them beside
- *  itself, from its own lock file, the first time and whenever that file changes. */
+/** The packages that are only here to be compared with. They are no dependencies of Plexus: the bench installs them
+ *  beside itself, from its own lock file, the first time and whenever that file changes. */
 import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,8 @@ const run = promisify(execFile);
 const folder = new URL("./", import.meta.url);
 const installed = new URL("node_modules/.installed-lock.json", folder);
 
-/** Makes `node_modules` here what the lock file says. No install scripts run: nothing is compiled or fetched elsewhere. */
+/** Makes `node_modules` here what the lock file says. No install scripts run: nothing is compiled or fetched
+ *  elsewhere. */
 export async function installPeers(say: (text: string) => void): Promise<void> {
   const lock = await readFile(new URL("package-lock.json", folder), "utf8");
   const present = await readFile(installed, "utf8").catch(() => undefined);

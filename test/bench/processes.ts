@@ -6,7 +6,8 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** In the machine's temporary folder; it is also the temporary folder of every target, so all targets share a file system. */
+/** In the machine's temporary folder; it is also the temporary folder of every target, so all targets share a file
+ *  system. */
 export const workspace = mkdtempSync(join(tmpdir(), "plexus-bench-"));
 const children = new Set<ChildProcess>();
 
@@ -33,7 +34,8 @@ const tree = new AsyncLocalStorage<string>();
 /** What is started meanwhile is of another tree of Plexus. */
 export const inTree = <Result>(root: string, work: () => Result): Result => tree.run(root, work);
 
-/** Where the other tree has a file of this folder: under the same path, or in another folder beside its bench, where it was once. */
+/** Where the other tree has a file of this folder: under the same path, or in another folder beside its bench, where it
+ *  was once. */
 function fileIn(tree: string, file: string): string {
   const bench = join(tree, "test/bench");
   const same = join(bench, file);
@@ -81,12 +83,16 @@ function limitedNode(descriptorsMax: number): string {
 }
 
 /** A load generator: processes that do nothing but turn, so many for each processor. They begin paused. */
-export async function startSpinners(timesOvercommitted: number): Promise<{ spin(): void; pause(): void; stop(): void }> {
-  const spinners = Array.from({ length: timesOvercommitted * availableParallelism() }, () => startProcess("targets/spin.ts"));
+export async function startSpinners(
+  timesOvercommitted: number,
+): Promise<{ spin(): void; pause(): void; stop(): void }> {
+  const spinners = Array.from({ length: timesOvercommitted * availableParallelism() }, () =>
+    startProcess("targets/spin.ts"),
+  );
   const all = (signal: NodeJS.Signals): void => {
     for (const spinner of spinners) spinner.kill(signal);
   };
   await Promise.all(spinners.map((spinner) => new Promise((resolve) => spinner.once("spawn", resolve))));
   all("SIGSTOP");
   return { spin: () => all("SIGCONT"), pause: () => all("SIGSTOP"), stop: () => all("SIGKILL") };
-} // prettier-ignore
+}

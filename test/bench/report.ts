@@ -89,9 +89,12 @@ export function gateTable(verdicts: readonly Verdict[]): string {
 
 /** Benchmarks and their rows, for `--list`. */
 export function listing(
-  benchmarks: readonly { readonly about: string; readonly rows: readonly { readonly row: string; readonly unit: string }[] }[],
+  benchmarks: readonly {
+    readonly about: string;
+    readonly rows: readonly { readonly row: string; readonly unit: string }[];
+  }[],
 ): string {
   return benchmarks
     .map(({ about, rows }) => [about, ...rows.map(({ row, unit }) => `  ${row} (${unit})`)].join("\n"))
     .join("\n\n");
-} // prettier-ignore
+}

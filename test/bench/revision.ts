@@ -1,8 +1,8 @@
-/** Another revision of Plexus beside this one: `npm run bench -- --against REVISION`. Both are ours, measured in the same rounds,
- *  so the ratio is what changed between them; every peer is left out.
+/** Another revision of Plexus beside this one: `npm run bench -- --against REVISION`. Both are ours, measured in the
+ *  same rounds, so the ratio is what changed between them; every peer is left out.
  *
- *  The other one's files lie in the run's folder, with the packages that are installed here. It runs its own targets, which
- *  have to answer the calls of this bench: what it does not understand is said to be not measured. */
+ *  The other one's files lie in the run's folder, with the packages that are installed here. It runs its own targets,
+ *  which have to answer the calls of this bench: what it does not understand is said to be not measured. */
 import { execFile, spawn } from "node:child_process";
 import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -33,7 +33,8 @@ export async function layOut(asked: string): Promise<Revision> {
   return { name, folder };
 }
 
-/** The benchmark, and its chosen rows, with the other revision in place of every peer: one row for each figure of each target. */
+/** The benchmark, and its chosen rows, with the other revision in place of every peer: one row for each figure of each
+ *  target. */
 export function beside(
   benchmark: Benchmark,
   chosen: readonly RowPlan[],

@@ -25,7 +25,8 @@ export const p99 = (values: readonly number[]): number =>
 export interface Comparison {
   readonly ours: number;
   readonly peer: number;
-  /** Median of the ratios of the rounds, which is not the ratio of the medians: a slow round slows both of its targets. */
+  /** Median of the ratios of the rounds, which is not the ratio of the medians: a slow round slows both of its
+   *  targets. */
   readonly ratio: number;
   /** Lowest and highest ratio of a round. */
   readonly spread: readonly [lowest: number, highest: number];
@@ -47,14 +48,15 @@ export function compare(ours: readonly number[], peer: readonly number[]): Compa
   };
 }
 
-/** The noise of a median of positive values, as a share of it: how far the ends of its 95 % confidence interval are away.
+/** The noise of a median of positive values, as a share of it: how far the ends of its 95 % confidence interval are
+ *  away.
  *
- *  The interval is between two of the values themselves, chosen by their order (the sign test): each value is above the true
- *  median with probability 1/2, so the number of values above it is binomial, whatever distribution the values have. Of n
- *  values in order the k-th from below and the k-th from above enclose the true median with at least 95 %, where k is the
- *  largest number for which fewer than k of n tosses of a coin are heads with at most 2.5 %. Rounds of a bench are not normal:
- *  a disturbance makes one far too slow and none far too fast. With fewer than six values there is no such interval, and
- *  the lowest and the highest value stand for it. */
+ *  The interval is between two of the values themselves, chosen by their order (the sign test): each value is above the
+ *  true median with probability 1/2, so the number of values above it is binomial, whatever distribution the values
+ *  have. Of n values in order the k-th from below and the k-th from above enclose the true median with at least 95 %,
+ *  where k is the largest number for which fewer than k of n tosses of a coin are heads with at most 2.5 %. Rounds of a
+ *  bench are not normal: a disturbance makes one far too slow and none far too fast. With fewer than six values there
+ *  is no such interval, and the lowest and the highest value stand for it. */
 export function medianNoise(values: readonly number[]): number {
   const sorted = values.toSorted((one, other) => one - other);
   const count = sorted.length;
@@ -70,7 +72,8 @@ export function medianNoise(values: readonly number[]): number {
   return Math.max(middle / low, high / middle) - 1;
 }
 
-/** Index of the list with the best median. Among variants of a peer the best one is the peer, chosen once for all rounds. */
+/** Index of the list with the best median. Among variants of a peer the best one is the peer, chosen once for all
+ *  rounds. */
 export function bestOf(lists: readonly (readonly number[])[], better: "higher" | "lower"): number {
   const sign = better === "higher" ? 1 : -1;
   const scores = lists.map((values) => sign * median(values));

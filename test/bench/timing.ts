@@ -1,5 +1,5 @@
-/** A benchmark without a peer: things that take a time of their own, measured many times, next to the noise of the machine
- *  they were measured on. */
+/** A benchmark without a peer: things that take a time of their own, measured many times, next to the noise of the
+ *  machine they were measured on. */
 import { startServed } from "./benchmark.ts";
 import { quantile } from "./statistics.ts";
 

@@ -176,7 +176,8 @@ describe("blobs and a power loss", () => {
             ({ hash }) => acknowledged.set(hash, bytes),
             () => undefined,
           );
-          // One that was acknowledged, so that nobody is still putting it. Whether it is there after the power loss is open.
+          // One that was acknowledged, so that nobody is still putting it. Whether it is there after the power loss is
+          // open.
           if (acknowledged.size > 0 && dice.chance(0.2)) {
             const victim = dice.pick([...acknowledged.keys()]);
             acknowledged.delete(victim);

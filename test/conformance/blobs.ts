@@ -13,7 +13,8 @@ export interface BlobFixture {
   /** Paths of all files. */
   paths(): readonly string[];
   flipBit(path: string, bit: number): void;
-  /** Where a byte of the blob lies in its file, where that is not its own place. The pieces of such a file are whole or damaged. */
+  /** Where a byte of the blob lies in its file, where that is not its own place. The pieces of such a file are whole or
+   *  damaged. */
   placeOf?(at: number): number;
   truncate(path: string, length: number): void;
   /** Puts a file where nothing is. */
@@ -80,7 +81,6 @@ export function blobConformance(name: string, make: () => BlobFixture): void {
         [5, 3 * leafBytes],
         [bytes.length - 1, bytes.length],
       ] as const)
-        // prettier-ignore
         expect((await readAll(store, hash, { start, end })).equals(bytes.subarray(start, end))).to.equal(true);
       expect(await codeOf(store.open(hash, { start: 0, end: bytes.length + 1 }))).to.equal("BAD_REQUEST");
     });
@@ -321,15 +321,18 @@ export function blobConformance(name: string, make: () => BlobFixture): void {
             // At once, or when a few pieces are written: what the journal needs stays free.
             return full !== "room" && !(full === "room later" && looks > 3) && files.hasRoom(bytes);
           },
-          create: (path) => (full === "create" ? Promise.reject(new Error()).catch(refuse) : files.create(path).then((writer) => ({
-            ...writer,
-            write: async (bytes: Uint8Array) => (full === "write" ? refuse() : writer.write(bytes)),
-            sync: async () => (full === "sync" ? refuse() : writer.sync()),
-          }))),
+          create: (path) =>
+            full === "create"
+              ? Promise.reject(new Error()).catch(refuse)
+              : files.create(path).then((writer) => ({
+                  ...writer,
+                  write: async (bytes: Uint8Array) => (full === "write" ? refuse() : writer.write(bytes)),
+                  sync: async () => (full === "sync" ? refuse() : writer.sync()),
+                })),
           makeFolder: async (path) => (full === "folder" ? refuse() : files.makeFolder(path)),
           rename: async (from, to) => (full === "rename" ? refuse() : files.rename(from, to)),
         })),
-      ); // prettier-ignore
+      );
       const kept = await settle(store.put(pieces(someBytes(3 * leafBytes, 5))));
       const before = fixture.paths();
       for (const place of ["room", "room later", "create", "write", "sync", "folder", "rename"]) {

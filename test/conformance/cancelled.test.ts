@@ -1,5 +1,6 @@
-/** Texts that are cancelled together, on models that are made of everything a model can be made of: each is free within one token, and its
- *  place serves the next one. The model is in this process, so that what comes after the cancellation can be counted. */
+/** Texts that are cancelled together, on models that are made of everything a model can be made of: each is free within
+ *  one token, and its place serves the next one. The model is in this process, so that what comes after the
+ *  cancellation can be counted. */
 import { expect } from "chai";
 import fc from "fast-check";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -21,11 +22,14 @@ const drafts = ["none", "same", "other"] as const;
 const forms: readonly Partial<GenerationRequest>[] = [
   {},
   { format: { type: "schema", schema: { type: "array", items: { type: "integer" } } } },
-  { tools: [{ name: "clock", parameters: { type: "object", properties: { zone: { type: "string" } } } }], toolChoice: "required" }, // prettier-ignore
+  {
+    tools: [{ name: "clock", parameters: { type: "object", properties: { zone: { type: "string" } } } }],
+    toolChoice: "required",
+  },
   { tools: [{ name: "clock" }] },
   { logprobs: 2 },
   { stop: ["never said"] },
-]; // prettier-ignore
+];
 
 /** The way of one text, which its test cancels. */
 class Heard implements Flow<"generate"> {
@@ -73,15 +77,20 @@ describe("texts that are cancelled together", function () {
     return load.model;
   }
 
-  /** Begins a text in each place, cancels all when they have written so many tokens together, and waits for all of them. */
+  /** Begins a text in each place, cancels all when they have written so many tokens together, and waits for all of
+   *  them. */
   async function cancelled(model: LoadedModel, begun: readonly Partial<GenerationRequest>[], atTokens: number) {
     const reached = Promise.withResolvers<void>();
-    const flows = begun.map(() => new Heard(() => {
-      if (flows.reduce((sum, one) => sum + one.tokens, 0) >= atTokens) reached.resolve();
-    })); // prettier-ignore
+    const flows = begun.map(
+      () =>
+        new Heard(() => {
+          if (flows.reduce((sum, one) => sum + one.tokens, 0) >= atTokens) reached.resolve();
+        }),
+    );
     const texts = begun.map((fields, index) => write(model, flows[index]!, fields));
     const all = Promise.all(texts);
-    // What is asked for with a grammar is held back until it is whole: a text that writes nothing visible is one of many here.
+    // What is asked for with a grammar is held back until it is whole: a text that writes nothing visible is one of
+    // many here.
     await Promise.race([reached.promise, all]);
     for (const flow of flows) flow.cancelled = true;
     return { ends: await all, flows };
@@ -121,7 +130,8 @@ describe("texts that are cancelled together", function () {
             fc.integer({ min: 1, max: 400 }),
             async (others, atTokens) => {
               const { ends, flows } = await cancelled(model, [{}, ...others.slice(1)], atTokens);
-              for (const end of ends) expect(end.ok || end.error.code === "OUTPUT_UNFIT", JSON.stringify(end)).to.equal(true); // prettier-ignore
+              for (const end of ends)
+                expect(end.ok || end.error.code === "OUTPUT_UNFIT", JSON.stringify(end)).to.equal(true);
               for (const { after } of flows) expect(after).to.be.at.most(1);
               // Each place writes what it wrote before.
               const again = others.map(() => new Heard(() => undefined));

@@ -1,9 +1,9 @@
 /** Writes a GGUF model whose answer is known: each token is followed by one certain other.
  *
  *  The layers add nothing (their weights are zero), so the last token's embedding reaches the output unchanged, and the
- *  output row of token B is the embedding of the token before it. Random embeddings of 128 numbers are nearly orthogonal:
- *  the right successor scores about 128, any other less than 50. So llama.cpp runs all its real code on a model that says
- *  exactly what a test wants, byte by byte. */
+ *  output row of token B is the embedding of the token before it. Random embeddings of 128 numbers are nearly
+ *  orthogonal: the right successor scores about 128, any other less than 50. So llama.cpp runs all its real code on a
+ *  model that says exactly what a test wants, byte by byte. */
 import { writeFileSync } from "node:fs";
 
 export interface ChainModel {
@@ -16,8 +16,8 @@ export interface ChainModel {
   readonly template?: string;
   /** Written into the file as the type of the first tensor, to make files that must be refused. */
   readonly tensorType?: number;
-  /** A model that reads: a text's vector is the mean of its tokens' vectors; or the more often `likes` is in what it reads, the better
-   *  it answers. */
+  /** A model that reads: a text's vector is the mean of its tokens' vectors; or the more often `likes` is in what it
+   *  reads, the better it answers. */
   readonly reads?: { readonly type: "embed" } | { readonly type: "rerank"; readonly likes: string };
 }
 

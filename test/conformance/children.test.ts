@@ -1,5 +1,5 @@
-/** What is open in processes that are started while a journal is open: nothing of it, and nothing but what they are given and what their own
- *  libraries opened. */
+/** What is open in processes that are started while a journal is open: nothing of it, and nothing but what they are
+ *  given and what their own libraries opened. */
 import { expect } from "chai";
 import { once } from "node:events";
 import {
@@ -24,7 +24,8 @@ import { listen } from "./runtime.ts";
 
 const isLinux = process.platform === "linux";
 
-/** What a process has open from number three on, without what Node itself has: pipes, sockets, what watches them, and the null device. */
+/** What a process has open from number three on, without what Node itself has: pipes, sockets, what watches them, and
+ *  the null device. */
 const openIn = (pid: number): readonly string[] =>
   readdirSync(`/proc/${pid}/fd`)
     .filter((name) => Number(name) > 2)
@@ -59,12 +60,15 @@ const openIn = (pid: number): readonly string[] =>
   const leaks = (): readonly string[] =>
     readdirSync("/proc/self/fd").flatMap((name) => {
       try {
-        const flags = Number.parseInt(/^flags:\s*(\d+)/mu.exec(readFileSync(`/proc/self/fdinfo/${name}`, "latin1"))?.[1] ?? "", 8);
+        const flags = Number.parseInt(
+          /^flags:\s*(\d+)/mu.exec(readFileSync(`/proc/self/fdinfo/${name}`, "latin1"))?.[1] ?? "",
+          8,
+        );
         return Number(name) > 2 && (flags & 0o2_000_000) === 0 ? [readlinkSync(`/proc/self/fd/${name}`)] : [];
       } catch {
         return [];
       }
-    }); // prettier-ignore
+    });
 
   it("would have the journal open, if it were started as Node does it", () => {
     expect(leaks().filter((target) => target.startsWith(join(folder, "journal")))).to.have.length.greaterThan(2);
@@ -98,7 +102,10 @@ const openIn = (pid: number): readonly string[] =>
 
   it("has nothing of it, whether it is one of our programs", async () => {
     const program = join(folder, "ours.ts");
-    writeFileSync(program, `import ${JSON.stringify(join(import.meta.dirname, "../../runtimes/closed.ts"))}; process.on("message", () => undefined); process.send("up");`); // prettier-ignore
+    writeFileSync(
+      program,
+      `import ${JSON.stringify(join(import.meta.dirname, "../../runtimes/closed.ts"))}; process.on("message", () => undefined); process.send("up");`,
+    );
     const child = forkOurs(new URL(`file://${program}`), [], { env: process.env, streams: ["ignore", "pipe", "pipe"] });
     try {
       const [said] = (await once(child, "message")) as [unknown];

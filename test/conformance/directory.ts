@@ -340,8 +340,8 @@ const plannedChange: fc.Arbitrary<PlannedChange> = fc.record({
   guard: fc.option(fc.integer({ min: 0, max: 2 }), { nil: undefined }),
 });
 
-/** Runs one plan per client at once; then replays the changes in the order of revisions, and asks of every answer whether
- *  it is right at its place. */
+/** Runs one plan per client at once; then replays the changes in the order of revisions, and asks of every answer
+ *  whether it is right at its place. */
 async function checkAgainstModel(
   clients: readonly Directory[],
   prefix: string,

@@ -1,4 +1,5 @@
-/** What llama.cpp promises beyond the port: what it remembers, what it can be loaded with, and calls that a model makes by itself. */
+/** What llama.cpp promises beyond the port: what it remembers, what it can be loaded with, and calls that a model makes
+ *  by itself. */
 import { expect } from "chai";
 import fc from "fast-check";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -102,7 +103,8 @@ describe("llama.cpp", function () {
     contextTokens: 512,
     ...fields,
   });
-  /** One host has the models of one test after the other: a process of its own for each test would take longer than most tests. */
+  /** One host has the models of one test after the other: a process of its own for each test would take longer than
+   *  most tests. */
   let shared: InferenceHost | undefined;
   after(() => shared?.stop(5_000));
   async function started(...models: readonly ModelSpec[]): Promise<InferenceHost> {
@@ -191,7 +193,10 @@ describe("llama.cpp", function () {
     );
     const heard = ask(host, {});
     await heard.last;
-    const thoughts = (from: Heard): string => parts(from).map(({ thought = "" }) => thought).join(""); // prettier-ignore
+    const thoughts = (from: Heard): string =>
+      parts(from)
+        .map(({ thought = "" }) => thought)
+        .join("");
     expect([thoughts(heard), heard.text()]).to.deep.equal(["I see.", "Hi."]);
     const calling = ask(host, { model: "thinks-and-calls", tools: [clock], sampling: { maxTokens: 300 } });
     expect(answerOf(await calling.last).end).to.equal("calls");
@@ -377,7 +382,8 @@ describe("llama.cpp", function () {
       const sequences = [0, 1, 2].map(() => context.getSequence());
       expect(sequences).to.have.nested.property("2._sequenceId", 2);
       const tokens = library.tokenize("Hello", false);
-      const evaluate = (place: number) => sequences[place]!.evaluateWithoutGeneratingNewTokens(tokens, placeMark(place)); // prettier-ignore
+      const evaluate = (place: number) =>
+        sequences[place]!.evaluateWithoutGeneratingNewTokens(tokens, placeMark(place));
       await Promise.all([2, 0, 1].map(evaluate));
       expect(batches).to.deep.equal([[0, 1, 2]]);
     } finally {

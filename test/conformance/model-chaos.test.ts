@@ -1,5 +1,5 @@
-/** Models on real processes that are killed, stopped, run out of memory or lose their files: nothing hangs, every call ends once, and memory
- *  comes back. */
+/** Models on real processes that are killed, stopped, run out of memory or lose their files: nothing hangs, every call
+ *  ends once, and memory comes back. */
 import { expect } from "chai";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

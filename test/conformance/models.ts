@@ -1,7 +1,9 @@
-/** What the models of an adapter promise by their capabilities, as one suite: each is asked for everything that it says it can do, and has to
- *  refuse the rest with `MODEL_UNSUPPORTED`. A model that claims too much fails, and so does one that does what it does not claim.
+/** What the models of an adapter promise by their capabilities, as one suite: each is asked for everything that it says
+ *  it can do, and has to refuse the rest with `MODEL_UNSUPPORTED`. A model that claims too much fails, and so does one
+ *  that does what it does not claim.
  *
- *  A new adapter takes part with one subject in `runtime.test.ts`. Tests of what none of its models can do are reported as skipped. */
+ *  A new adapter takes part with one subject in `runtime.test.ts`. Tests of what none of its models can do are reported
+ *  as skipped. */
 import { expect } from "chai";
 import {
   capabilities,
@@ -90,8 +92,8 @@ const person = {
   required: ["name", "age", "sort"],
 };
 
-/** The suite. `start` is called once; the models are stopped by the last test. `lacks`: what none of the models can do, of what others
- *  are tested in more depth for. */
+/** The suite. `start` is called once; the models are stopped by the last test. `lacks`: what none of the models can do,
+ *  of what others are tested in more depth for. */
 export function describeModels(
   name: string,
   start: () => Promise<ModelsSubject>,

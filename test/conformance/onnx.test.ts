@@ -1,4 +1,5 @@
-/** What ONNX models promise: those of the port, and that what is damaged, missing or unknown is refused with a reason. */
+/** What ONNX models promise: those of the port, and that what is damaged, missing or unknown is refused with a
+ *  reason. */
 import { expect } from "chai";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -91,14 +92,16 @@ describe("ONNX", function () {
     asked: Asked<Name>,
     at = host,
   ): Promise<Result<EngineAnswer<Name>> & { readonly parts: readonly EnginePart<Name>[] }> => {
-    const { promise, resolve } = Promise.withResolvers<Result<EngineAnswer<Name>> & { readonly parts: readonly EnginePart<Name>[] }>();
+    const { promise, resolve } = Promise.withResolvers<
+      Result<EngineAnswer<Name>> & { readonly parts: readonly EnginePart<Name>[] }
+    >();
     const parts: EnginePart<Name>[] = [];
     at.call(engine, { ...asked, id: "test", timeoutMs: ampleMs } as EngineRequest<Name>, (said) => {
       if (said.type === "part") parts.push(said.part as EnginePart<Name>);
       else resolve({ ...(said.result as Result<EngineAnswer<Name>>), parts });
     });
     return promise;
-  }; // prettier-ignore
+  };
   const fine = async <Name extends EngineName>(engine: Name, asked: Asked<Name>, at = host) => {
     const result = await ask(engine, asked, at);
     if (!result.ok) throw new Error(JSON.stringify(result.error));
@@ -113,9 +116,9 @@ describe("ONNX", function () {
 
   describe("that embeds", () => {
     it("reads the folder or its graph, and joins the tokens' vectors as the model was trained to", async () => {
-      expect(host.models().map(({ model: name, state, contextTokens }) => [name, state, contextTokens])).to.deep.include.members(
-        ["mean", "first", "graph"].map((name) => [name, "ready", 256]),
-      );
+      expect(
+        host.models().map(({ model: name, state, contextTokens }) => [name, state, contextTokens]),
+      ).to.deep.include.members(["mean", "first", "graph"].map((name) => [name, "ready", 256]));
       const vectors = async (name: string) =>
         (await fine("embed", { model: name, inputs: ["one", "another one", "three"] })).vectors.map(floatsOf);
       const [one, another] = await vectors("first");
@@ -124,7 +127,7 @@ describe("ONNX", function () {
       expect(await vectors("graph")).to.deep.equal(await vectors("first"));
       const means = await vectors("mean");
       expect(means[0]).to.not.deep.equal(means[1]);
-    }); // prettier-ignore
+    });
 
     it("gives each text its own vector, however many there are and however long", async () => {
       const texts = Array.from({ length: 70 }, (_none, at) => `${"x".repeat((at * 37) % 200)} ${at}`);
@@ -138,8 +141,15 @@ describe("ONNX", function () {
   });
 
   it("has texts and images in one space, whatever size the images have", async () => {
-    const image = (size: number, colour: readonly number[]): Media => ({ type: "image", mediaType: "image/png", bytes: png(size, size + 5, { colourOf: () => colour }) }); // prettier-ignore
-    const [red, blue] = [[250, 10, 10], [10, 10, 250]] as const; // prettier-ignore
+    const image = (size: number, colour: readonly number[]): Media => ({
+      type: "image",
+      mediaType: "image/png",
+      bytes: png(size, size + 5, { colourOf: () => colour }),
+    });
+    const [red, blue] = [
+      [250, 10, 10],
+      [10, 10, 250],
+    ] as const;
     const inputs = ["rrr", image(30, red), "bbb", image(9, blue), image(60, red)];
     const { vectors } = await fine("embed", { model: "sees", inputs });
     const likeness = (one: number, other: number): number => {
@@ -152,19 +162,25 @@ describe("ONNX", function () {
     expect(likeness(0, 3)).to.be.lessThan(0.5);
     const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
     for (const bytes of [svg, image(30, red).bytes.subarray(0, 40)])
-      expect(await refusal("embed", { model: "sees", inputs: [{ type: "image", mediaType: "image/png", bytes }] })).to.equal("BAD_REQUEST failed inputs"); // prettier-ignore
+      expect(
+        await refusal("embed", { model: "sees", inputs: [{ type: "image", mediaType: "image/png", bytes }] }),
+      ).to.equal("BAD_REQUEST failed inputs");
   });
 
   it("writes what its template asks for, and what looks like a control token in a text is none", async () => {
     const asked = async (content: string) => {
-      const { parts, promptTokens } = await fine("generate", { model: "writes", messages: [{ role: "user", content }], sampling: {} });
+      const { parts, promptTokens } = await fine("generate", {
+        model: "writes",
+        messages: [{ role: "user", content }],
+        sampling: {},
+      });
       expect(parts.map(({ text }) => text).join("")).to.equal("fine");
       return promptTokens;
     };
     const plain = await asked("");
     // Three control tokens of the template, and each byte of the text.
     expect([plain, await asked("<|end|>"), await asked("a\uE000b")]).to.deep.equal([3, 3 + 7, 3 + 2]);
-  }); // prettier-ignore
+  });
 
   it("does not think where that is switched off, whatever its template does of it", async () => {
     const switched =
@@ -251,7 +267,9 @@ describe("ONNX", function () {
       const audio = tones([300, 1]);
       const noSound = { ...audio, bytes: Buffer.from("ID3 is how MP3 begins") };
       expect(await refusal("transcribe", { model: "hears", audio: noSound })).to.equal("BAD_REQUEST failed audio");
-      expect(await refusal("transcribe", { model: "hears", audio, language: "tlh" })).to.equal("BAD_REQUEST failed language"); // prettier-ignore
+      expect(await refusal("transcribe", { model: "hears", audio, language: "tlh" })).to.equal(
+        "BAD_REQUEST failed language",
+      );
     });
   });
 
@@ -309,7 +327,9 @@ describe("ONNX", function () {
     ];
     const others = await started(cut, noWords, wrongWords, half, nonsense, model("classes", countingModel({ a: "a" }, { id2label: { 0: "a", 1: "a" } })), model("fewer", countingModel({ a: "a", b: "b" }, { id2label: { 0: "a", 1: "b", 2: "c" } })), ...broken); // prettier-ignore
     try {
-      const reasons = Object.fromEntries(others.models().map(({ model: name, state, reason = "" }) => [name, `${state} ${reason}`])); // prettier-ignore
+      const reasons = Object.fromEntries(
+        others.models().map(({ model: name, state, reason = "" }) => [name, `${state} ${reason}`]),
+      );
       expect(reasons["cut"]).to.match(/failed .*cut off/);
       expect(reasons["no-words"]).to.match(/failed its file tokenizer\.json is missing/);
       expect(reasons["wrong-words"]).to.match(/failed tokenizer\.json is not JSON/);
@@ -318,7 +338,9 @@ describe("ONNX", function () {
       expect(reasons["nonsense"]?.endsWith(`: ${nonsense.path}`)).to.equal(true);
       expect(reasons["classes"]).to.match(/failed id2label in config\.json does not name each/);
       expect(reasons["fewer"]).to.equal("ready ");
-      expect(await refusal("classify", { model: "fewer", inputs: ["a"] }, others)).to.match(/^OUTPUT_UNFIT failed it gives another number of classes/); // prettier-ignore
+      expect(await refusal("classify", { model: "fewer", inputs: ["a"] }, others)).to.match(
+        /^OUTPUT_UNFIT failed it gives another number of classes/,
+      );
       expect(reasons["broken"]).to.equal("ready ");
       expect(await refusal("embed", { model: "cut", inputs: ["x"] }, others)).to.match(/^MODEL_LOAD_FAILED/);
       // Of these letters something else than numbers comes out, and of everything that has them.

@@ -21,7 +21,11 @@ describe("a model that was quantised here", function () {
     for (const one of made) await quantise({ ...one, from, signal, progress: () => undefined });
     const sizes = [from, ...made.map(({ to }) => to)].map((path) => statSync(path).size);
     expect(sizes).to.deep.equal(sizes.toSorted((one, other) => other - one));
-    const models = [from, ...made.map(({ to }) => to)].map((path, index): ModelSpec => ({ name: `m${index}`, adapter: "llama", path })); // prettier-ignore
+    const models = [from, ...made.map(({ to }) => to)].map((path, index): ModelSpec => ({
+      name: `m${index}`,
+      adapter: "llama",
+      path,
+    }));
     const host = startInferenceHost({ models, clock: realClock(), log: keptLog(), trials: sharedTrials });
     try {
       await host.settled();

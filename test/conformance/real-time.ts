@@ -14,8 +14,8 @@ export function realClock(speed = 1): RuntimeClock {
 
 let trialsText: string | undefined;
 
-/** What all tests of this process remember of the models that were tried, as a node does it over its starts: a file that several of them load is tried
- *  by the first. Tests of trials have a memory of their own. */
+/** What all tests of this process remember of the models that were tried, as a node does it over its starts: a file
+ *  that several of them load is tried by the first. Tests of trials have a memory of their own. */
 export const sharedTrials: NonNullable<InferenceHostOptions["trials"]> = {
   read: () => Promise.resolve(trialsText),
   write(text) {

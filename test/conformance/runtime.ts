@@ -1,5 +1,5 @@
-/** What every engine that writes text promises, as one suite. `runtime.test.ts` runs it on the echo, on the echo in an inference host and
- *  on llama.cpp in one. */
+/** What every engine that writes text promises, as one suite. `runtime.test.ts` runs it on the echo, on the echo in an
+ *  inference host and on llama.cpp in one. */
 import { expect } from "chai";
 import {
   errorTable,
@@ -45,8 +45,8 @@ export type Ask = Partial<GenerationRequest> & { readonly question?: string };
 /** Far more than any call takes, on a machine of any speed. Tests of the time that a call may take name their own. */
 export const ampleMs = 600_000;
 
-/** Asks and listens. The likeliest token is taken, where the test does not say otherwise: what is sampled without a seed is another text each time,
- *  which may end otherwise now and then. */
+/** Asks and listens. The likeliest token is taken, where the test does not say otherwise: what is sampled without a
+ *  seed is another text each time, which may end otherwise now and then. */
 export function listen(runtime: Pick<LocalEngine<"generate">, "call">, ask: Ask): Heard {
   const said: Spoken[] = [];
   const last = Promise.withResolvers<Ended>();
@@ -208,7 +208,8 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeSubjec
       expect(heard.said).to.have.length(1);
     });
 
-    // How much is written behind it is counted where the model is in the test's process (`cancelled.test.ts`): a process writes on until it hears of it.
+    // How much is written behind it is counted where the model is in the test's process (`cancelled.test.ts`): a
+    // process writes on until it hears of it.
     it("stops when it is cancelled in the middle, also twice", async () => {
       const heard = askLengthy();
       await heard.firstText;

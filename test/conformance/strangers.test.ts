@@ -1,4 +1,5 @@
-/** Files of strangers: each is refused with its reason, or loads and answers; none of them ends the process that has everybody's native models. */
+/** Files of strangers: each is refused with its reason, or loads and answers; none of them ends the process that has
+ *  everybody's native models. */
 import { expect } from "chai";
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -118,7 +119,9 @@ describe("files of strangers", function () {
     const trials = { read: async () => kept, write: async (text: string) => void (kept = text) };
     const spec: ModelSpec = { name: "bad", adapter: "llama", path: join(folder, "asserts.gguf") };
     writeSmallModel(spec.path, "deepseek2");
-    const bad = [...changesOf(readFileSync(spec.path))].find(({ key, to }) => key.endsWith("expert_gating_func") && to === "absurd");
+    const bad = [...changesOf(readFileSync(spec.path))].find(
+      ({ key, to }) => key.endsWith("expert_gating_func") && to === "absurd",
+    );
     writeFileSync(spec.path, bad!.bytes);
     const first = await startedWith({ models: [spec], trials });
     const ended = /in a process of its own it ended with SIGABRT/u;
@@ -129,7 +132,7 @@ describe("files of strangers", function () {
     expect(again.models()[0]?.reason).to.match(/it is remembered that it ended/u);
     expect((await again.load("bad")).ok).to.equal(false);
     expect(again.models()[0]?.reason).to.match(ended);
-  }); // prettier-ignore
+  });
 
   it("are not blamed for what another one ended: each suspect is asked the same again, alone", async () => {
     const host = await started(good("culprit"), good("other", "abd"));
@@ -141,7 +144,10 @@ describe("files of strangers", function () {
       const died = log.next("inference.host_died");
       process.kill(host.pids.native!, "SIGABRT");
       await died;
-      expect((await Promise.all(heard.map(({ last }) => last))).map(codeOf)).to.deep.equal(["RUNTIME_FAULT", "RUNTIME_FAULT"]);
+      expect((await Promise.all(heard.map(({ last }) => last))).map(codeOf)).to.deep.equal([
+        "RUNTIME_FAULT",
+        "RUNTIME_FAULT",
+      ]);
     };
     const before = new Set(childrenOf(process.pid));
     const fault = log.next("model.at_fault");
@@ -156,7 +162,7 @@ describe("files of strangers", function () {
     const next = (model: string) => listen(enginesOf(host).generate, { model, sampling: { maxTokens: 3 } }).last;
     expect(codeOf(await next("culprit"))).to.equal("MODEL_LOAD_FAILED");
     expect(endOf(await next("other"))).to.equal("length");
-  }); // prettier-ignore
+  });
 
   it("are taken out when their calls have ended the process twice, whenever that was and whatever they are called, and come back when somebody loads them", async () => {
     let kept: string | undefined;
@@ -201,7 +207,8 @@ describe("files of strangers", function () {
   }); // prettier-ignore
 });
 
-/** Processes that another one has started, the oldest first. Their numbers do not tell: the system begins again with the first ones. */
+/** Processes that another one has started, the oldest first. Their numbers do not tell: the system begins again with
+ *  the first ones. */
 const childrenOf = (pid: number): readonly number[] =>
   readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))

@@ -1,4 +1,5 @@
-/** Templates of models that think, as their makers wrote them: the source of llama.cpp, which comes with the library, has them. */
+/** Templates of models that think, as their makers wrote them: the source of llama.cpp, which comes with the library,
+ *  has them. */
 import { expect } from "chai";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -38,7 +39,9 @@ describe("templates of models that think", () => {
     folder = mkdtempSync(join(tmpdir(), "plexus-templates-"));
     const library = dirname(dirname(createRequire(import.meta.url).resolve("node-llama-cpp")));
     try {
-      execFileSync("git", ["clone", "-q", "--no-checkout", join(library, "llama/gitRelease.bundle"), folder], { stdio: "ignore" }); // prettier-ignore
+      execFileSync("git", ["clone", "-q", "--no-checkout", join(library, "llama/gitRelease.bundle"), folder], {
+        stdio: "ignore",
+      });
     } catch {
       this.skip();
     }
@@ -80,7 +83,11 @@ describe("templates of models that think", () => {
 
   it("leave an answer that was begun as it is", () => {
     const wrappers = wrappersOf("Qwen-QwQ-32B");
-    const { context } = contextOf([...hello, { role: "assistant", content: "He", continues: true }], { tools: [], thinking: false }, wrappers); // prettier-ignore
+    const { context } = contextOf(
+      [...hello, { role: "assistant", content: "He", continues: true }],
+      { tools: [], thinking: false },
+      wrappers,
+    );
     expect(context.contextText.values.at(-1)).to.equal("He");
   });
 });

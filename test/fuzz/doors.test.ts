@@ -1,5 +1,6 @@
-/** Every door through which structured data of strangers comes, and what is made of too much: deep, wide, long keys, many keys, many values. Each refuses it by
- *  counting, and nothing of it stays in memory. A new door is a line more in the list. */
+/** Every door through which structured data of strangers comes, and what is made of too much: deep, wide, long keys,
+ *  many keys, many values. Each refuses it by counting, and nothing of it stays in memory. A new door is a line more in
+ *  the list. */
 import { expect } from "chai";
 import fc from "fast-check";
 import { createServer, type Server } from "node:http";
@@ -58,13 +59,15 @@ function protoOf(shape: Shape, count: number): Uint8Array {
   const { Writer } = protobuf;
   const empty = (tag: number): Buffer => Buffer.from([tag, 0]);
   const list = (items: Uint8Array): Uint8Array => Writer.create().uint32(50).bytes(items).finish();
-  const member = (key: string): Uint8Array => Writer.create().uint32(10).fork().uint32(10).string(key).ldelim().finish();
+  const member = (key: string): Uint8Array =>
+    Writer.create().uint32(10).fork().uint32(10).string(key).ldelim().finish();
   const struct = (members: readonly Uint8Array[]): Uint8Array =>
     Writer.create().uint32(42).bytes(Buffer.concat(members)).finish();
   switch (shape) {
     case "deep": {
       let value: Uint8Array = new Uint8Array();
-      for (let level = 0; level < Math.min(count, 4_000); level += 1) value = list(Writer.create().uint32(10).bytes(value).finish());
+      for (let level = 0; level < Math.min(count, 4_000); level += 1)
+        value = list(Writer.create().uint32(10).bytes(value).finish());
       return value;
     }
     case "wide":
@@ -79,11 +82,14 @@ function protoOf(shape: Shape, count: number): Uint8Array {
     case "longKey":
       return struct([member("k".repeat(count))]);
   }
-} // prettier-ignore
+}
 
 /** A whole request whose field `at` is such a value. */
 const requestOf = (at: number, shape: Shape, count: number): Uint8Array =>
-  protobuf.Writer.create().uint32(at * 8 + 2).bytes(protoOf(shape, count)).finish(); // prettier-ignore
+  protobuf.Writer.create()
+    .uint32(at * 8 + 2)
+    .bytes(protoOf(shape, count))
+    .finish();
 
 /** The same as a packed message, but for its encoder, which goes no deeper than its stack. */
 function packedOf(shape: Shape, count: number): Uint8Array {
@@ -107,7 +113,11 @@ function ggufOf(shape: Shape, count: number): Buffer {
     case "deep":
     case "wide":
       // Lists of lists.
-      return Buffer.concat([head(1), arrayOf(9), ...Array.from({ length: 10_000 }, () => Buffer.concat([u32(9), u64(1)]))]);
+      return Buffer.concat([
+        head(1),
+        arrayOf(9),
+        ...Array.from({ length: 10_000 }, () => Buffer.concat([u32(9), u64(1)])),
+      ]);
     case "objects":
     case "values":
       return Buffer.concat([head(1), arrayOf(8), Buffer.alloc(Math.min(count, 4_000_000) * 8)]);
@@ -116,7 +126,7 @@ function ggufOf(shape: Shape, count: number): Buffer {
     case "longKey":
       return Buffer.concat([head(1), u64(count), Buffer.alloc(Math.min(count, 4_000_000), 0x6b)]);
   }
-} // prettier-ignore
+}
 
 /** A door: what comes through it, and whether it is taken. What is refused throws, or is no value. */
 interface Door {
@@ -132,7 +142,8 @@ interface Door {
 /** Refused by its size, and not for what it is. */
 const counted = /Max|nested deeper|longer than|lists and objects|claims|unknown type|not a token/;
 
-const { documentContainersMax, documentDepthMax, documentKeyBytesMax, documentValuesMax, peerContainersMax } = wireLimits; // prettier-ignore
+const { documentContainersMax, documentDepthMax, documentKeyBytesMax, documentValuesMax, peerContainersMax } =
+  wireLimits;
 const usual = jsonBounds(gatewayLimits);
 const wide = wideJsonBounds(gatewayLimits);
 const boundsOf = (bounds: typeof usual) => ({
@@ -338,7 +349,11 @@ describe("fuzz: doors for structured data of strangers", () => {
       const send = async (parts: number): Promise<{ readonly status: number; readonly said: string }> => {
         const part = '--x\r\ncontent-disposition: form-data; name="a"\r\n\r\n1\r\n';
         const headers = { authorization: `Bearer ${token}`, "content-type": 'multipart/form-data; boundary="x"' };
-        const answer = await fetch(`${fixture.url}/v1/audio/transcriptions`, { method: "POST", headers, body: `\r\n${part.repeat(parts)}--x--\r\n` }); // prettier-ignore
+        const answer = await fetch(`${fixture.url}/v1/audio/transcriptions`, {
+          method: "POST",
+          headers,
+          body: `\r\n${part.repeat(parts)}--x--\r\n`,
+        });
         return { status: answer.status, said: await answer.text() };
       };
       const { formPartsMax } = gatewayLimits;

@@ -152,7 +152,7 @@ describe("fuzz: the gateway", () => {
       ["PATCH", "/api/v1/me"], ["POST", "/api/v1/me/keys"], ["PUT", "/api/v1/me/password"], ["POST", "/api/v1/claim-admin"],
       ["POST", "/api/v1/agents"], ["PATCH", "/api/v1/agents/ada.helper"], ["POST", "/api/v1/admin/actors/room/lobby/release"],
       ["PUT", "/api/v1/admin/users/bob"],
-    ); // prettier-ignore
+    );
     const body = fc.oneof(odd.map((value) => JSON.stringify(value) ?? "?"), fc.string({ unit: "binary", maxLength: 100 }));
     await fc.assert(
       fc.asyncProperty(routes, body, async ([method, path], text) => {
@@ -267,15 +267,19 @@ describe("fuzz: the gateway", () => {
     );
     await fc.assert(
       fc.asyncProperty(forged, async (text) => {
-        // The last character of base64 holds bits that mean nothing; the hash is over the text, so it matters all the same.
+        // The last character of base64 holds bits that mean nothing; the hash is over the text, so it matters all the
+        // same.
         const reply = await fixture.request("GET", "/api/v1/me", { token: text });
         expect(reply.status, text).to.equal(401);
-        const refusal = await connectClient(fixture.url, text).then((client: Client) => client.socket.close(), (error: { status?: number }) => error.status);
+        const refusal = await connectClient(fixture.url, text).then(
+          (client: Client) => client.socket.close(),
+          (error: { status?: number }) => error.status,
+        );
         expect(refusal, text).to.equal(401);
       }),
       runs(60),
     );
-  }); // prettier-ignore
+  });
 
   /** Writes raw bytes, then gives what came back until the node closed, or after the writer hung up. */
   function raw(pieces: readonly (string | Uint8Array)[], hangUp = false): Promise<string> {
@@ -297,7 +301,8 @@ describe("fuzz: the gateway", () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 200 }), fc.boolean(), fc.boolean(), async (bytes, pipelined, hangUp) => {
         const text = await raw(pipelined ? [good, bytes, "\r\n\r\n"] : [bytes, "\r\n\r\n"], hangUp);
-        // Garbage in one packet with a request may be noticed before that is answered; then the refusal is all there is.
+        // Garbage in one packet with a request may be noticed before that is answered; then the refusal is all there
+        // is.
         if (!hangUp && pipelined) expect(text).to.match(/"alive":true|"code":"BAD_REQUEST"/);
         for (const [, status] of text.matchAll(/HTTP\/1\.1 (\d{3})/g)) expect(Number(status)).to.be.oneOf([200, 400, 401, 404, 408, 413]);
       }),
@@ -306,7 +311,8 @@ describe("fuzz: the gateway", () => {
   }); // prettier-ignore
 
   it("refuses half-open, odd and unauthenticated upgrades with a typed error, and hang-ups with nothing", async () => {
-    const head = (...lines: string[]) => `GET /ws HTTP/1.1\r\nHost: localhost\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n`;
+    const head = (...lines: string[]) =>
+      `GET /ws HTTP/1.1\r\nHost: localhost\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n`;
     const upgrade = ["Connection: Upgrade", "Upgrade: websocket"];
     const signed = [...upgrade, `Authorization: Bearer ${token}`];
     const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
@@ -331,7 +337,7 @@ describe("fuzz: the gateway", () => {
     settled.socket.terminate();
     await settled.closed;
     expect(fixture.gateway.connections()).to.be.at.most(before + 1);
-  }); // prettier-ignore
+  });
 
   it("lets no header of a client become a header or a line of its own", async () => {
     const evil = encodeURIComponent("x\r\nSet-Cookie: plexus_session=evil");

@@ -1,5 +1,5 @@
-/** Bodies by their shape: deep, wide, long keys, many keys. Each is answered by a row of the table that names the limit, before the rest of it
- *  is read, and nothing of it stays in memory. */
+/** Bodies by their shape: deep, wide, long keys, many keys. Each is answered by a row of the table that names the
+ *  limit, before the rest of it is read, and nothing of it stays in memory. */
 import { expect } from "chai";
 import fc from "fast-check";
 import { connect } from "node:net";

@@ -1,6 +1,6 @@
-/** The protocol's models, in small bounds: every state of the decided protocol is safe, and every known mistake is found.
- *  What was checked as it is now is not checked again, but in `npm run test:long`, and but for one of each kind, which show
- *  that checks still run. `node test/model/run.ts --large` goes further. */
+/** The protocol's models, in small bounds: every state of the decided protocol is safe, and every known mistake is
+ *  found. What was checked as it is now is not checked again, but in `npm run test:long`, and but for one of each kind,
+ *  which show that checks still run. `node test/model/run.ts --large` goes further. */
 import { expect } from "chai";
 import { availableParallelism } from "node:os";
 import { depth } from "../depth.ts";

@@ -1,5 +1,5 @@
-/** Which configurations were checked and ended as they should, as they are now. A check is the same whenever it runs: only what
- *  has changed since has to be checked again. `npm run test:long` checks everything all the same. */
+/** Which configurations were checked and ended as they should, as they are now. A check is the same whenever it runs:
+ *  only what has changed since has to be checked again. `npm run test:long` checks everything all the same. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fingerprint, type Configuration } from "./spin.ts";

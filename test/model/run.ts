@@ -1,8 +1,8 @@
 /** `node test/model/run.ts` checks every configuration of the suite and prints a table; `--large` those that take
  *  minutes, `--all` both; `--model NAME` those of one model; `--trail NAME` prints the steps that lead to a mutation's
- *  harm. The table has the bounds, and the longest way that was followed. `--record` notes in checked.json
- *  what ended as it should, so that `npm test` need not check it again until the model changes. Exit code 1 when one does
- *  not end as it should. */
+ *  harm. The table has the bounds, and the longest way that was followed. `--record` notes in checked.json what ended
+ *  as it should, so that `npm test` need not check it again until the model changes. Exit code 1 when one does not end
+ *  as it should. */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { baselines, mutations } from "./configurations.ts";

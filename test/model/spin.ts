@@ -14,8 +14,8 @@ export interface Configuration {
   /** Bounds, and rules that are replaced. */
   readonly define: Readonly<Record<string, number | true>>;
   readonly violations?: readonly number[];
-  /** `shortest`: breadth first, so that a trail is short. `deep`: depth first, where that finds it sooner. `compact`: states
-   *  as hashes, which may miss some. Otherwise exact. */
+  /** `shortest`: breadth first, so that a trail is short. `deep`: depth first, where that finds it sooner. `compact`:
+   *  states as hashes, which may miss some. Otherwise exact. */
   readonly search?: "shortest" | "compact" | "deep";
   readonly large?: boolean;
 }

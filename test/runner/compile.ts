@@ -1,5 +1,6 @@
-/** Makes the server that tests start, and has Node keep the compiled code of all that a node loads: starts one, which has every role, and ends it in
- *  order. Only a process that ends by itself leaves its code behind, and most nodes of the tests are killed: each would compile everything. */
+/** Makes the server that tests start, and has Node keep the compiled code of all that a node loads: starts one, which
+ *  has every role, and ends it in order. Only a process that ends by itself leaves its code behind, and most nodes of
+ *  the tests are killed: each would compile everything. */
 import { existsSync } from "node:fs";
 import { cp, mkdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-/** When a phase is ended before it is over. Nothing is decided by the clock: a machine that is slow, or stalls, ends nothing.
+/** When a phase is ended before it is over. Nothing is decided by the clock: a machine that is slow, or stalls, ends
+ *  nothing.
  *
  *      every second or later ──►  look: processor seconds of the phase's processes, and whether a test has ended
  *                                   │
@@ -8,7 +9,8 @@
 
 /** What was seen of a phase. */
 export interface Look {
-  /** Processor seconds of its processes that are there, with what they have waited for; undefined where the system does not tell. */
+  /** Processor seconds of its processes that are there, with what they have waited for; undefined where the system does
+   *  not tell. */
   readonly seconds: number | undefined;
   /** Changes whenever a test or a hook begins or ends. */
   readonly progress: number;

@@ -1,4 +1,5 @@
-/** How patient the nodes are that tests start: how many times slower this machine is at the moment than one that does nothing else. */
+/** How patient the nodes are that tests start: how many times slower this machine is at the moment than one that does
+ *  nothing else. */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 
@@ -29,6 +30,8 @@ export function patienceFor(tookMs: number): number {
 export async function measurePatience(): Promise<number> {
   const startedMs = performance.now();
   const threads = Array.from({ length: availableParallelism() }, () => new Worker(work, { eval: true }));
-  await Promise.all(threads.map((thread) => new Promise((resolve, reject) => thread.once("exit", resolve).once("error", reject)))); // prettier-ignore
+  await Promise.all(
+    threads.map((thread) => new Promise((resolve, reject) => thread.once("exit", resolve).once("error", reject))),
+  );
   return patienceFor(performance.now() - startedMs);
 }

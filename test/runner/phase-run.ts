@@ -22,9 +22,9 @@ export interface Ending {
   readonly problem?: string;
 }
 
-/** How V8 collects what is made and thrown away at once, in what computes. The young generation has more room, which saves a tenth of the
- *  processor seconds. Buffers count as part of the heap: by themselves they would have V8 mark the whole heap at each 64 MiB of them, which takes a
- *  sixth of the processor seconds of backups. */
+/** How V8 collects what is made and thrown away at once, in what computes. The young generation has more room, which
+ *  saves a tenth of the processor seconds. Buffers count as part of the heap: by themselves they would have V8 mark the
+ *  whole heap at each 64 MiB of them, which takes a sixth of the processor seconds of backups. */
 const collection = ["--max-semi-space-size=64", "--external-memory-accounted-in-global-limit"];
 
 /** For programs in Go: more threads take more processor seconds for the same. */

@@ -25,22 +25,25 @@ export const bin = (name: string): string => join(root, "node_modules", ".bin", 
 /** What commands remember from run to run. */
 export const cached = (name: string): string => join(root, "node_modules", ".cache", "plexus-tests", name);
 
-/** Where Node keeps compiled code, as `bin/plexus` has it keep that of an operator's: a node is up in half of the time. */
+/** Where Node keeps compiled code, as `bin/plexus` has it keep that of an operator's: a node is up in half of the
+ *  time. */
 export const compiledFolder = cached("compiled");
 
-/** Where the suite makes the server, as the archive has it: below the packages, which it finds there. A node is up with a third less work. */
+/** Where the suite makes the server, as the archive has it: below the packages, which it finds there. A node is up with
+ *  a third less work. */
 export const serverFolder = cached("server");
 
 const made = process.env["PLEXUS_TEST_SERVER"];
 
-/** What tests start as the command: of the server that the suite made; of the sources, where a test is run by itself. */
+/** What tests start as the command: of the server that the suite made; of the sources, where a test is run by
+ *  itself. */
 export const plexusMain = made === undefined ? join(root, "cli/main.ts") : join(made, "cli/main.js");
 
 const within = (folder: string): string => `test/${folder}/**/*.test.ts`;
 const mutations = "test/simulation/mutations.test.ts";
 
-/** Several threads would each check in part what the others check: nearly twice the processor seconds. What is remembered of an earlier run goes by
- *  the content of the files: a fresh clone checks everything. */
+/** Several threads would each check in part what the others check: nearly twice the processor seconds. What is
+ *  remembered of an earlier run goes by the content of the files: a fresh clone checks everything. */
 const types = (remembered: string, ...project: readonly string[]): readonly string[] => [
   bin("tsc"), "--noEmit", "--singleThreaded", ...project, "--incremental", "--tsBuildInfoFile", cached(remembered),
 ]; // prettier-ignore

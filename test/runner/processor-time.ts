@@ -1,4 +1,5 @@
-/** What tests cost in processor time, with everything that they start. Linux tells it; elsewhere nothing is measured. */
+/** What tests cost in processor time, with everything that they start. Linux tells it; elsewhere nothing is
+ *  measured. */
 import { readdirSync, readFileSync } from "node:fs";
 
 interface Usage {
@@ -15,7 +16,8 @@ const ticksPerSecond = 100;
 function usageOf(pid: number | "self"): Usage | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // Behind the name, which may have anything in it: state, parent, group, … user and system time, the same of children.
+    // Behind the name, which may have anything in it: state, parent, group, … user and system time, the same of
+    // children.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const seconds = (first: number): number => (Number(fields[first]) + Number(fields[first + 1])) / ticksPerSecond;
     return { parent: Number(fields[1]), group: Number(fields[2]), own: seconds(11), waited: seconds(13) };
@@ -38,7 +40,8 @@ const isTold = usageOf("self") !== undefined;
 
 /** Measures a process group whose leader is a child of this process. */
 export interface GroupMeasure {
-  /** Processor seconds of those that are there, with what they have waited for; undefined where the system does not tell. */
+  /** Processor seconds of those that are there, with what they have waited for; undefined where the system does not
+   *  tell. */
   look(): number | undefined;
   /** The leader has ended and was waited for. */
   ended(): void;
@@ -74,7 +77,8 @@ export function groupSeconds(leader: number): GroupMeasure {
   };
 }
 
-/** Processor seconds of this process and of all that descend from it, ended or not. What a killed process leaves behind is lost. */
+/** Processor seconds of this process and of all that descend from it, ended or not. What a killed process leaves behind
+ *  is lost. */
 export function treeSeconds(): number {
   if (!isTold) return 0;
   const all = everybody();

@@ -16,7 +16,8 @@ export interface Counts {
   readonly slowest: readonly Timing[];
   /** With `--profile`: what each test and hook took, in their order. */
   readonly costs?: readonly Cost[];
-  /** What the process still held when it should have ended: types of open resources, each with the test or hook that has opened it. */
+  /** What the process still held when it should have ended: types of open resources, each with the test or hook that
+   *  has opened it. */
   readonly leftOpen?: readonly string[];
   readonly failures: readonly FailedTest[];
 }
@@ -59,7 +60,8 @@ const lingerMs = Number(process.env["PLEXUS_TEST_LINGER_MS"] ?? patience * 15_00
 /** In the place of a test, while files are loaded. */
 const loading = "the loading of files";
 
-/** Who opened what is open: for each type of resource, who raised its count to one, to two and so on, and was followed by nobody who lowered it. */
+/** Who opened what is open: for each type of resource, who raised its count to one, to two and so on, and was followed
+ *  by nobody who lowered it. */
 export function createOpened(): {
   look(title: string, resources: readonly string[]): void;
   left(resources: readonly string[]): readonly string[];
@@ -79,7 +81,8 @@ export function createOpened(): {
         const opener = openers.get(type)?.[resources.slice(0, at).filter((one) => one === type).length];
         return { opener, told: opener === undefined ? type : `${type} of: ${opener}` };
       });
-      // What was there before the tests, such as the process's own output, holds nothing where a test has left something.
+      // What was there before the tests, such as the process's own output, holds nothing where a test has left
+      // something.
       const ofTests = found.filter(({ opener }) => opener !== loading);
       return (ofTests.length > 0 ? ofTests : found).map(({ told }) => told);
     },

@@ -1,5 +1,6 @@
-/** Tests of real processes that failed are repeated, each alone, when everything else has ended. One that passes then is unsteady: a fault of the
- *  test or of the product that is to be mended like any other. It is said, and counted by itself. */
+/** Tests of real processes that failed are repeated, each alone, when everything else has ended. One that passes then
+ *  is unsteady: a fault of the test or of the product that is to be mended like any other. It is said, and counted by
+ *  itself. */
 import type { Ending } from "./phase-run.ts";
 import type { FailedTest } from "./reporter.ts";
 

@@ -38,7 +38,7 @@ const mix = (chain: number, text: string): number => {
 /** The chain of a ledger that holds these tokens in this order: equal chains mean equal histories. */
 export const chainOf = (tokens: readonly string[]): number => tokens.reduce(mix, 0);
 
-// --- ledger: an ordered list; the oracle for durability, order, dedup and streams --------------------------------------
+// --- ledger: an ordered list; the oracle for durability, order, dedup and streams ------------------------------------
 
 interface LedgerState {
   readonly count: number;
@@ -166,7 +166,7 @@ function ledger(probe: Probe): Behavior<LedgerState, LedgerMessage, LedgerEvent,
   };
 }
 
-// --- relay: asks and tells others --------------------------------------------------------------------------------------
+// --- relay: asks and tells others ------------------------------------------------------------------------------------
 
 type RelayMessage =
   | { readonly type: "forward"; readonly token: string; readonly to: ActorId; readonly timeoutMs: number }
@@ -223,7 +223,7 @@ function relay(): Behavior<number, RelayMessage, RelayEvent> {
   };
 }
 
-// --- alarm: reminders --------------------------------------------------------------------------------------------------
+// --- alarm: reminders ------------------------------------------------------------------------------------------------
 
 /** `delayMs`: as far ahead as it may be. */
 interface Armed {
@@ -319,7 +319,7 @@ function alarm(probe: Probe): Behavior<AlarmState, AlarmMessage, AlarmEvent> {
   };
 }
 
-// --- writer: calls of an engine ---------------------------------------------------------------------------------------
+// --- writer: calls of an engine --------------------------------------------------------------------------------------
 
 interface WriterState {
   readonly open: Readonly<Record<string, { readonly prompt: string; readonly attempt: number }>>;

@@ -1,5 +1,6 @@
-/** Invariant 9, as far as it shows from outside: what a node holds, writes and says, against its limits. A node alone and a
- *  node of many are looked at in the same way. What only a part itself knows is left to the tests of that part. */
+/** Invariant 9, as far as it shows from outside: what a node holds, writes and says, against its limits. A node alone
+ *  and a node of many are looked at in the same way. What only a part itself knows is left to the tests of that
+ *  part. */
 import type { ActorId } from "../../protocols/index.ts";
 import { kernelLimits, type Kernel, type KernelLimits } from "../../node/kernel/index.ts";
 import { directoryLimits } from "../../node/directory/limits.ts";
@@ -99,8 +100,9 @@ export class BoundsWatch {
     };
   }
 
-  /** The journal's queue, when a batch has left it. Turns pause beyond its limit; what a visit to one actor still appends, and
-   *  the snapshots of a compaction, come on top. `copies`: what other owners may have sent here beside it. */
+  /** The journal's queue, when a batch has left it. Turns pause beyond its limit; what a visit to one actor still
+   *  appends, and the snapshots of a compaction, come on top. `copies`: what other owners may have sent here beside
+   *  it. */
   queue(node: NodeId, journal: Journal, copies = 0): void {
     const above = (turnsPerVisit + snapshotsAtOnce) * (this.#largest.get(node) ?? 0);
     const max = this.#journal.pendingBytesMax + above + copies * (this.#replication.unackedBytesMax + above);
@@ -178,7 +180,8 @@ export class BoundsWatch {
       this.#acknowledged(`${to} ${by.life} ${from} ${body.slot}`, body, name);
   }
 
-  /** An owner stops sending once more than the limit is not acknowledged: what it sent before this piece was within it. */
+  /** An owner stops sending once more than the limit is not acknowledged: what it sent before this piece was within
+   *  it. */
   #appended(key: string, { epoch = 0, incarnation = 0, from, chunks = [] }: Body): void {
     const known = this.#unacked.get(key);
     const unacked =

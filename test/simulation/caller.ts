@@ -48,7 +48,8 @@ export async function paced(
   }
 }
 
-/** How a client talks to the node: with deadlines, and again under the same operationId while the outcome is not known. */
+/** How a client talks to the node: with deadlines, and again under the same operationId while the outcome is not
+ *  known. */
 export class Caller {
   readonly name: string;
   readonly sender: Sender;

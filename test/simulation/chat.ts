@@ -342,7 +342,8 @@ export class Person {
     await this.#auditAnswers();
   }
 
-  /** Reads the agent's events from the beginning, where they are kept: each answer ends once, with the rounds that it went through. */
+  /** Reads the agent's events from the beginning, where they are kept: each answer ends once, with the rounds that it
+   *  went through. */
   async #auditAnswers(): Promise<void> {
     const rounds = new Map<string, ToolRound[]>();
     const ended = new Set<string>();

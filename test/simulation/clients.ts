@@ -134,8 +134,8 @@ export class Client {
     for (const result of results) if (result !== undefined) this.#appended(ledger, tokens, operationId, result);
   }
 
-  /** Several commands without waiting and without repeating, at once or one after the other: what was taken was taken in the
-   *  order sent. */
+  /** Several commands without waiting and without repeating, at once or one after the other: what was taken was taken
+   *  in the order sent. */
   async #burst(ledger: ActorId): Promise<void> {
     const { world, ledgers } = this.#around;
     const { dice } = world;
@@ -278,7 +278,7 @@ export class Client {
     if (world.dice.chance(0.2)) await this.#caller.once(writer, { type: "cancel", id });
   }
 
-  // --- the end: what must be there ------------------------------------------------------------------------------------
+  // --- the end: what must be there -----------------------------------------------------------------------------------
 
   /** Alarms that must ring and texts that must end, whether anybody asks for them or not. */
   expected(): readonly string[] {

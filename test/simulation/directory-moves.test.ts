@@ -78,7 +78,10 @@ async function filled(directory: Directory): Promise<void> {
 const contents = (rows: readonly DirectoryRow[]): readonly string[] =>
   rows.map(({ key, value }) => `${key} ${JSON.stringify(value)}`).toSorted();
 const whole = (changed: boolean): readonly string[] =>
-  Array.from({ length: rowsMade }, (_, at) => `slot/chat/${at} ${JSON.stringify({ at: changed && at === 3 ? "later" : at })}`).toSorted(); // prettier-ignore
+  Array.from(
+    { length: rowsMade },
+    (_, at) => `slot/chat/${at} ${JSON.stringify({ at: changed && at === 3 ? "later" : at })}`,
+  ).toSorted();
 
 /** A change that somebody makes who does not know of the move. */
 async function changes(cluster: Cluster, directory: Directory): Promise<void> {
@@ -142,7 +145,7 @@ describe("a move of the directory whose mover dies", () => {
     } while (found === "DIRECTORY_UNAVAILABLE" && tries < 6);
     expect(found, `${how} ${number}`).to.be.oneOf(["done", "DIRECTORY_MOVED"]);
     if (found === "DIRECTORY_MOVED")
-      expect(contents(copies.at(-1) ?? []), "who has it now has all").to.deep.equal(whole(false)); // prettier-ignore
+      expect(contents(copies.at(-1) ?? []), "who has it now has all").to.deep.equal(whole(false));
     else {
       expect(said, "nobody was told that it moved").to.not.equal("done");
       expect(contents(await cluster.world.settle(other.list("")))).to.deep.equal(whole(false));

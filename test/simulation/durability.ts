@@ -1,9 +1,10 @@
 /** How long a stripe lasts, simulated node by node: what `node/shards/coding/durability.ts` computes.
  *
- *  `plainly` lets nodes fail and be repaired, event by event. What happens once in a million years it would never see, so `rarely` makes
- *  failures as frequent as repairs, and counts each path for as much less as it is less likely in truth (importance sampling by failure
- *  biasing; Heidelberger, "Fast simulation of rare events in queueing and reliability models", 1995). A path begins and ends with all shards
- *  well, or ends with the stripe lost; the chance of the latter gives the mean time until it happens. */
+ *  `plainly` lets nodes fail and be repaired, event by event. What happens once in a million years it would never see,
+ *  so `rarely` makes failures as frequent as repairs, and counts each path for as much less as it is less likely in
+ *  truth (importance sampling by failure biasing; Heidelberger, "Fast simulation of rare events in queueing and
+ *  reliability models", 1995). A path begins and ends with all shards well, or ends with the stripe lost; the chance of
+ *  the latter gives the mean time until it happens. */
 import { backupLimits } from "../../node/backup/index.ts";
 import { countsOf, lossOfAny, lossWithinYear, meanYearsToLoss, overheadOf, schemeText, widthOf, type Circumstances } from "../../node/shards/coding/index.ts"; // prettier-ignore
 import type { Scheme } from "../../protocols/index.ts";
@@ -22,7 +23,8 @@ function meanOf(samples: number, sum: number, squares: number): Estimate {
   return { value, deviation: Math.sqrt(Math.max(0, squares / samples - value * value) / samples) };
 }
 
-/** The mean time until a stripe is lost, in years, from `lives` stripes. A repair takes the same time always, or an exponential one. */
+/** The mean time until a stripe is lost, in years, from `lives` stripes. A repair takes the same time always, or an
+ *  exponential one. */
 export function plainly(
   scheme: Scheme,
   { lossesPerYear, repairYears }: Circumstances,
@@ -36,7 +38,10 @@ export function plainly(
   let [sum, squares] = [0, 0];
   for (let life = 0; life < lives; life += 1) {
     // For each node when it is lost next, or when its shard is there again.
-    const nodes = Array.from({ length: widthOf(scheme) }, () => ({ atYears: exponential(dice, 1 / lossesPerYear), well: true })); // prettier-ignore
+    const nodes = Array.from({ length: widthOf(scheme) }, () => ({
+      atYears: exponential(dice, 1 / lossesPerYear),
+      well: true,
+    }));
     let years = 0;
     for (let lost = 0; lost <= countsOf(scheme).m;) {
       const next = nodes.reduce((first, node) => (node.atYears < first.atYears ? node : first));
@@ -146,9 +151,15 @@ export function unitTable(): string {
   const [unit, snapshot] = [of(backupLimits.fragments), of(snapshotStripes)];
   const rows = schemesShown.map((scheme) => {
     const whole = snapshot(scheme);
-    return `| ${schemeText(scheme)} of a backup | ${unit(scheme).map((nine, at) => `${nine}, ${whole[at]}`).join(" | ")} |`; // prettier-ignore
+    return `| ${schemeText(scheme)} of a backup | ${unit(scheme)
+      .map((nine, at) => `${nine}, ${whole[at]}`)
+      .join(" | ")} |`;
   });
-  return [`| a unit, a snapshot | ${Object.keys(shown).join(" | ")} |`, `| --- |${" --- |".repeat(Object.keys(shown).length)}`, ...rows].join("\n"); // prettier-ignore
+  return [
+    `| a unit, a snapshot | ${Object.keys(shown).join(" | ")} |`,
+    `| --- |${" --- |".repeat(Object.keys(shown).length)}`,
+    ...rows,
+  ].join("\n");
 }
 
 /** How often a unit is lost when a stripe is lost with this chance: stripes drawn one by one. */

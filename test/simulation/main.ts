@@ -71,7 +71,8 @@ const [replayed] = command.processedArgs as [seed: number | undefined];
 /** Runs one life. */
 type Life = (seed: number, options: { readonly trace?: boolean }) => Promise<Verdict>;
 
-/** Lives of parts, by the flag that asks for them. Only what is asked for is loaded: for a short search that is most of what it takes. */
+/** Lives of parts, by the flag that asks for them. Only what is asked for is loaded: for a short search that is most of
+ *  what it takes. */
 const partLives = {
   backups: async (): Promise<Life> => (await import("./backups/run.ts")).runBackupsSeed,
   blobs: async (): Promise<Life> => (await import("./blobs/run.ts")).runBlobSeed,
@@ -139,8 +140,8 @@ async function runShare(): Promise<number> {
   return 0;
 }
 
-/** Runs the seeds in several processes until all are done, the time is over, enough have failed, or Ctrl-C. Failures are
- *  printed as they come. */
+/** Runs the seeds in several processes until all are done, the time is over, enough have failed, or Ctrl-C. Failures
+ *  are printed as they come. */
 async function runSeeds(): Promise<number> {
   const jobs = Math.min(values.jobs, values.seeds);
   const startedMs = performance.now();

@@ -13,8 +13,8 @@ export interface Mentions {
 
 type FaultIn = (answer: RoomMessage, prompt: string) => string | undefined;
 
-/** Judges all messages of a room, oldest first: a person's mention of an agent is settled by one message of that agent, which
- *  answers it or refuses it for all to see. `faultIn` says what is wrong with the answer to a prompt. */
+/** Judges all messages of a room, oldest first: a person's mention of an agent is settled by one message of that agent,
+ *  which answers it or refuses it for all to see. `faultIn` says what is wrong with the answer to a prompt. */
 export function judgeMentions(messages: readonly RoomMessage[], faultIn: FaultIn): Mentions {
   const settled = new Map<string, RoomMessage>();
   let wrong: string | undefined;

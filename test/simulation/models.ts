@@ -1,10 +1,11 @@
-/** The life of one node's models: the real residency, admission and queue (`runtimes/residency.ts`) on simulated hosts that crash, stall
- *  and take more memory than they said, with people who have more work than there is room for, and an admin.
- *  Some of what they ask is of routes (`node/routing/model-routes.ts`), which ask several models, or none.
+/** The life of one node's models: the real residency, admission and queue (`runtimes/residency.ts`) on simulated hosts
+ *  that crash, stall and take more memory than they said, with people who have more work than there is room for, and an
+ *  admin. Some of what they ask is of routes (`node/routing/model-routes.ts`), which ask several models, or none.
  *
  *      plan ─► faults ─► calm ─► audit
  *
- *  The hosts are the witnesses: they know what they were told to load, run and unload, and check every order themselves. */
+ *  The hosts are the witnesses: they know what they were told to load, run and unload, and check every order
+ *  themselves. */
 import { routedEngines } from "../../node/routing/index.ts";
 import {
   bytesOfFloats,
@@ -30,8 +31,8 @@ import { judge, type Simulated, type Verdict } from "./verdict.ts";
 
 const mebibyte = 1024 * 1024;
 const lifeMs = 240_000;
-/** Turns of all before it, a residency and a load of each model, and what a stuck host costs: a call of the first class that waits for
- *  longer is forgotten. */
+/** Turns of all before it, a residency and a load of each model, and what a stuck host costs: a call of the first class
+ *  that waits for longer is forgotten. */
 const starvedAfterMs = 300_000;
 /** After the faults, all that was asked is answered within this. */
 const calmMs = 900_000;

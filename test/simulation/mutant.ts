@@ -1,4 +1,5 @@
-/** Loaded before the simulation: from then on one module of Plexus has a deliberate fault. PLEXUS_MUTATION is the fault's name. */
+/** Loaded before the simulation: from then on one module of Plexus has a deliberate fault. PLEXUS_MUTATION is the
+ *  fault's name. */
 import { readFileSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { join } from "node:path";

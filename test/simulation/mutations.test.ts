@@ -73,7 +73,8 @@ function simulate(
   });
 }
 
-/** Looks for faults, as many at once as there are processors: for the one that is asked for, and for a few that follow it in the list. */
+/** Looks for faults, as many at once as there are processors: for the one that is asked for, and for a few that follow
+ *  it in the list. */
 class Search {
   readonly #over = new AbortController();
   readonly #found = new Map<Mutation, Promise<Tally>>();

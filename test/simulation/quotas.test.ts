@@ -13,8 +13,10 @@ describe("the simulation of nodes that count calls and hold budgets", () => {
     const seeds = depth(20, 2_000);
     for (let seed = 1; seed <= seeds; seed += 1) {
       const { violations } = await runQuotasSeed(seed);
-      const found = violations.map(({ checker, detail }) => `npm run simulate -- --quotas ${seed}: ${checker}: ${detail}`);
+      const found = violations.map(
+        ({ checker, detail }) => `npm run simulate -- --quotas ${seed}: ${checker}: ${detail}`,
+      );
       expect(found).to.deep.equal([]);
     }
   });
-}); // prettier-ignore
+});

@@ -1,9 +1,11 @@
-/** Nodes that count calls and hold budgets: the real counting (`node/usage`) and the real ledgers (`actors/ledger`), with engines that refuse and
- *  fail, nodes that die and come back, and messages that are lost, late, or have their answers lost.
+/** Nodes that count calls and hold budgets: the real counting (`node/usage`) and the real ledgers (`actors/ledger`),
+ *  with engines that refuse and fail, nodes that die and come back, and messages that are lost, late, or have their
+ *  answers lost.
  *
  *      plan ─► faults ─► calm ─► audit
  *
- *  The engines are the witness of what was taken. What a ledger has is compared with them at every message, and in the end. */
+ *  The engines are the witness of what was taken. What a ledger has is compared with them at every message, and in the
+ *  end. */
 import { everybody, failure, ledgerOf, ok, type Budget, type Result } from "../../protocols/index.ts";
 import { actorLimits } from "../../actors/limits.ts";
 import { spentOf } from "../../actors/ledger/state.ts";
@@ -151,9 +153,12 @@ class QuotasLife implements Simulated {
       .end.then((said) => {
         life.calls -= 1;
         this.replies += 1;
-        this.#world.note(() => `${life.name} for ${person}: ${said.type === "answered" && !said.result.ok ? said.result.error.code : "ok"}`);
+        this.#world.note(
+          () =>
+            `${life.name} for ${person}: ${said.type === "answered" && !said.result.ok ? said.result.error.code : "ok"}`,
+        );
       });
-  } // prettier-ignore
+  }
 
   /** What the model does, and what the witness notes of it. */
   #script(life: Life, { person = "" }: Parameters<Script>[0]): ReturnType<Script> {
@@ -162,15 +167,18 @@ class QuotasLife implements Simulated {
     const afterMs = dice.between(5, 1_500);
     if (!this.#calm && dice.chance(this.#weather.refuse)) return { afterMs, says: [failed(failure("MODEL_BUSY"))] };
     const isBroken = !this.#calm && dice.chance(this.#weather.fail);
-    const says = isBroken ? [text("half"), failed(failure("PROVIDER_FAILED"))] : [took(0, dice.below(callTokensMax + 1))];
+    const says = isBroken
+      ? [text("half"), failed(failure("PROVIDER_FAILED"))]
+      : [took(0, dice.below(callTokensMax + 1))];
     const ends = says.length * afterMs;
     this.#world.after(ends, () => {
       // Timers of a node are a little late; this is before the call has ended, so what is told before is not of it.
       if (!life.pulse.alive) return;
-      for (const ledger of [everybody, person.slice("user/".length)]) this.#toldOf(life, ledger).endedMs.push(this.#world.nowMs);
+      for (const ledger of [everybody, person.slice("user/".length)])
+        this.#toldOf(life, ledger).endedMs.push(this.#world.nowMs);
     });
     return { afterMs, says };
-  } // prettier-ignore
+  }
 
   #toldOf({ told }: Life, ledger: string): Told {
     const known = told.get(ledger) ?? { endedMs: [], known: 0 };
@@ -246,8 +254,11 @@ class QuotasLife implements Simulated {
         const isAlive = [...alive].some((name) => reporter.startsWith(`${name}.`));
         const sum = Object.values(held).reduce((total, amount) => total + amount, 0);
         if (isAlive && sum > 0)
-          this.#world.violate("liveness", `${reporter} holds ${sum} of ${ledger} ${usageLimits.shareIdleMs} ms after its last call`);
+          this.#world.violate(
+            "liveness",
+            `${reporter} holds ${sum} of ${ledger} ${usageLimits.shareIdleMs} ms after its last call`,
+          );
       }
     }
-  } // prettier-ignore
+  }
 }

@@ -347,7 +347,8 @@ class Simulation implements Entrance, Simulated {
     for (const follower of this.#followers) if (follower.stream.topic === topic) follower.connected();
   }
 
-  /** Whether a live stream may leave an event out: its append failed with an unknown outcome, and is there after all. */
+  /** Whether a live stream may leave an event out: its append failed with an unknown outcome, and is there after
+   *  all. */
   #mayGap(): boolean {
     const { disk } = this.#plan;
     return disk.batchErrorChance + disk.readErrorChance > 0 || this.rotten();
@@ -372,7 +373,8 @@ class Simulation implements Entrance, Simulated {
     const all = [...this.#clients, ...this.#people];
     await until(() => all.every((client) => client.finished));
     if (!this.rotten()) {
-      // Nobody asks: what is pending must come by itself, also after a crash. A process that goes on has seen its clock go back.
+      // Nobody asks: what is pending must come by itself, also after a crash. A process that goes on has seen its clock
+      // go back.
       if (!this.#plan.clockYears || world.dice.chance(0.5)) this.#crash();
       await until(() => this.#clients.every((client) => client.expected().every((id) => this.#heard.has(id))));
     }

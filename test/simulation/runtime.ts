@@ -19,8 +19,9 @@ const failures: readonly ErrorCode[] = [
 export const simulatedText = (prompt: string): string[] =>
   Array.from({ length: 2 + (prompt.length % 5) }, (_, index) => `${prompt}.${index} `);
 
-/** How often the simulated model calls a tool before it answers a prompt. `always`: it does so even when it may not. `never`: it is
- *  one that cannot call any, and its node leaves tools out. Decided by the prompt, so that every attempt at an answer has the same fate. */
+/** How often the simulated model calls a tool before it answers a prompt. `always`: it does so even when it may not.
+ *  `never`: it is one that cannot call any, and its node leaves tools out. Decided by the prompt, so that every attempt
+ *  at an answer has the same fate. */
 export function simulatedCalls(prompt: string): number | "always" | "never" {
   const sum = hashOf(prompt);
   return sum % 8 === 7 ? "always" : sum % 8 === 6 ? "never" : sum % 4;
@@ -32,8 +33,8 @@ const hashOf = (prompt: string): number =>
 /** Whether the simulated model can go on with an answer to this prompt that others have begun. */
 const continues = (prompt: string): boolean => hashOf(prompt) % 3 !== 0;
 
-/** The longest pause between two tokens of an answer to this prompt: some that need no tools take long enough to be noted before
- *  their end. */
+/** The longest pause between two tokens of an answer to this prompt: some that need no tools take long enough to be
+ *  noted before their end. */
 const pauseMs = (prompt: string, tokenMs: number): number =>
   simulatedCalls(prompt) === 0 && hashOf(prompt) % 10 === 0 ? 2_000 : 2 * tokenMs;
 

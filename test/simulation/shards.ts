@@ -1,10 +1,10 @@
-/** Stripes on five to seven nodes whose holders move and die, whose disks rot, fill up and are lost: what was acknowledged can be read,
- *  what somebody refers to is never collected, and in the end everything is whole again.
+/** Stripes on five to seven nodes whose holders move and die, whose disks rot, fill up and are lost: what was
+ *  acknowledged can be read, what somebody refers to is never collected, and in the end everything is whole again.
  *
  *      plan ─► faults ─► calm ─► audit
  *
- *  Faults stay within what is promised: of every acknowledged stripe as many shards stay whole on some disk as suffice. Beyond
- *  that, a shard that nothing has happened to must be on some disk at any time (`shard-kept`). */
+ *  Faults stay within what is promised: of every acknowledged stripe as many shards stay whole on some disk as suffice.
+ *  Beyond that, a shard that nothing has happened to must be on some disk at any time (`shard-kept`). */
 import { failure, holderOf, shardsOf, type ActorId, type StripeRef } from "../../protocols/index.ts";
 import type { NodeId } from "../../node/ports.ts";
 import { enoughOf } from "../../node/shards/coding/index.ts";
@@ -32,7 +32,8 @@ interface Kept {
   readonly released: Set<ActorId>;
 }
 
-/** The same bytes may be kept in two ways, where none of the holders of the one can be asked when the other is chosen. */
+/** The same bytes may be kept in two ways, where none of the holders of the one can be asked when the other is
+ *  chosen. */
 const keyOf = (ref: StripeRef): string => JSON.stringify(ref);
 
 /** Thrown where a violation ends a run. */
@@ -57,7 +58,9 @@ class ShardsLife implements Simulated {
     this.#world = world;
     const { dice } = world;
     const nodes = 5 + dice.below(3);
-    const zones = dice.chance(0.3) ? new Map(Array.from({ length: nodes }, (_, index) => [`n${index + 1}`, `z${index % 3}`])) : new Map<NodeId, string>(); // prettier-ignore
+    const zones = dice.chance(0.3)
+      ? new Map(Array.from({ length: nodes }, (_, index) => [`n${index + 1}`, `z${index % 3}`]))
+      : new Map<NodeId, string>();
     this.#fixture = new Fixture(world, { nodes, zones, syncErrorChance: dice.chance(0.25) ? 0.005 : 0 });
     this.#fixture.network.weather.breakChance = dice.chance(0.3) ? 0.002 : 0;
     this.#fixture.holders.weather.lostAnswers = dice.chance(0.4) ? 0.03 : 0;
@@ -137,7 +140,7 @@ class ShardsLife implements Simulated {
     for (const { shards } of fixture.machines) shards?.stop();
   }
 
-  // --- people ------------------------------------------------------------------------------------------------------------
+  // --- people --------------------------------------------------------------------------------------------------------
 
   #someNode(): NodeId | undefined {
     const up = this.#fixture.machines.filter(({ shards }) => shards !== undefined);
@@ -185,7 +188,9 @@ class ShardsLife implements Simulated {
         "shard-acknowledged",
         `${ref.id} is acknowledged with ${there.length} of ${enough} shards on disks`,
       );
-    const named = ref.shards.filter(({ index }) => this.#fixture.holders.inventory(holderOf(ref.group, index)).some(({ stripe }) => stripe.id === ref.id)); // prettier-ignore
+    const named = ref.shards.filter(({ index }) =>
+      this.#fixture.holders.inventory(holderOf(ref.group, index)).some(({ stripe }) => stripe.id === ref.id),
+    );
     if (named.length < enough)
       this.#violate("shard-acknowledged", `${ref.id} is acknowledged and in ${named.length} of ${enough} inventories`);
   }
@@ -234,7 +239,7 @@ class ShardsLife implements Simulated {
     }
   }
 
-  // --- faults ------------------------------------------------------------------------------------------------------------
+  // --- faults --------------------------------------------------------------------------------------------------------
 
   #start(node: NodeId): void {
     this.lives += 1;
@@ -249,8 +254,10 @@ class ShardsLife implements Simulated {
       if (this.#isOver(kept)) continue;
       const { ref } = kept;
       const left = ref.shards.filter(({ hash }) =>
-        this.#fixture.machines.some(({ node, files }) => files.isDurable(pathOf(hash)) && files.isSound(pathOf(hash)) && !lost(node, hash)),
-      ); // prettier-ignore
+        this.#fixture.machines.some(
+          ({ node, files }) => files.isDurable(pathOf(hash)) && files.isSound(pathOf(hash)) && !lost(node, hash),
+        ),
+      );
       if (left.length < shardsOf(ref.scheme).enough) return false;
     }
     return true;
@@ -259,9 +266,13 @@ class ShardsLife implements Simulated {
   /** Something has happened to what is lost: until it is made good it may be nowhere. */
   #forget(lost: (node: NodeId, hash: string) => boolean): void {
     for (const hash of this.#sound)
-      if (!this.#fixture.machines.some(({ node, files }) => files.isDurable(pathOf(hash)) && files.isSound(pathOf(hash)) && !lost(node, hash)))
+      if (
+        !this.#fixture.machines.some(
+          ({ node, files }) => files.isDurable(pathOf(hash)) && files.isSound(pathOf(hash)) && !lost(node, hash),
+        )
+      )
         this.#sound.delete(hash);
-  } // prettier-ignore
+  }
 
   #crash(node: NodeId, wipes: boolean): void {
     const { dice } = this.#world;
@@ -291,7 +302,9 @@ class ShardsLife implements Simulated {
   /** The node that is up and owns fewest holders. */
   #heir(without: NodeId): NodeId | undefined {
     const up = this.#fixture.machines.filter(({ node, shards }) => node !== without && shards !== undefined);
-    return up.toSorted((one, other) => this.#fixture.holdersAt(one.node).length - this.#fixture.holdersAt(other.node).length)[0]?.node; // prettier-ignore
+    return up.toSorted(
+      (one, other) => this.#fixture.holdersAt(one.node).length - this.#fixture.holdersAt(other.node).length,
+    )[0]?.node;
   }
 
   #give(holder: ActorId, to: NodeId): void {
@@ -307,7 +320,11 @@ class ShardsLife implements Simulated {
     const crowded = fixture.machines.toSorted(
       (one, other) => fixture.holdersAt(other.node).length - fixture.holdersAt(one.node).length,
     );
-    const holder = dice.pick(fixture.holdersAt((dice.chance(0.7) ? crowded[0] : dice.pick(fixture.machines))?.node ?? "n1").concat(fixture.all().slice(0, 1))); // prettier-ignore
+    const holder = dice.pick(
+      fixture
+        .holdersAt((dice.chance(0.7) ? crowded[0] : dice.pick(fixture.machines))?.node ?? "n1")
+        .concat(fixture.all().slice(0, 1)),
+    );
     const from = fixture.ownerOf(holder);
     const to = this.#heir(from);
     if (to === undefined || !fixture.isUp(from)) return;
@@ -337,7 +354,8 @@ class ShardsLife implements Simulated {
     for (const { stripe, shard, heldSinceMs, lost, trashedAtMs } of this.#fixture.holders.inventory(holder)) {
       const hash = stripe.shards[shard]?.hash ?? "";
       if (heldSinceMs > settledMs || lost !== undefined || trashedAtMs !== undefined) continue;
-      const had = old.owned?.isFor(hash, holder) === true && old.files.isDurable(pathOf(hash)) && old.files.isSound(pathOf(hash)); // prettier-ignore
+      const had =
+        old.owned?.isFor(hash, holder) === true && old.files.isDurable(pathOf(hash)) && old.files.isSound(pathOf(hash));
       if (
         had &&
         this.#isOld(old.owned?.reference([hash, holder])?.atMs, settledMs) &&
@@ -380,7 +398,7 @@ class ShardsLife implements Simulated {
     this.#world.after(this.#world.dice.between(500, 4_000), () => (machine.lies = false));
   }
 
-  // --- checkers ----------------------------------------------------------------------------------------------------------
+  // --- checkers ------------------------------------------------------------------------------------------------------
 
   /** An inventory names only what is on some disk for good. */
   #checkInventory(holder: ActorId, change: HolderChange): void {
@@ -408,7 +426,8 @@ class ShardsLife implements Simulated {
         const isKept = this.#fixture.isKept(hash);
         if (this.#isOver(kept)) this.#sound.delete(hash);
         else if (isKept) this.#sound.add(hash);
-        else if (this.#sound.has(hash)) this.#violate("shard-kept", `${hash} of ${ref.id} was deleted, and ${[...owners].join()} refers to it`); // prettier-ignore
+        else if (this.#sound.has(hash))
+          this.#violate("shard-kept", `${hash} of ${ref.id} was deleted, and ${[...owners].join()} refers to it`);
       }
     }
     if (this.#world.violations.length > 0) throw over;
@@ -420,7 +439,8 @@ class ShardsLife implements Simulated {
       for (const { index } of ref.shards) {
         const held = fixture.holders.inventory(holderOf(ref.group, index)).find(({ stripe }) => stripe.id === ref.id);
         const back = held?.references.find(({ owner }) => released.has(owner));
-        if (back !== undefined) this.#violate("shard-released", `${back.owner} let go of ${ref.id}, and refers to it at ${index} in the end`); // prettier-ignore
+        if (back !== undefined)
+          this.#violate("shard-released", `${back.owner} let go of ${ref.id}, and refers to it at ${index} in the end`);
       }
     const wanted = new Set<string>();
     for (const { ref, bytes, owners } of this.#kept.values()) {

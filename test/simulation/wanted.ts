@@ -1,10 +1,12 @@
-/** The life of models that a cluster wants ("two nodes of zone a keep this one"): the real plan and its carrying out (`node/models`) on several nodes, each
- *  with the real residency, which loads what was pulled. Nodes die for a while or for good, lose their disks, drain, and hear of each other late; the source
- *  is away at times; an admin wants other things.
+/** The life of models that a cluster wants ("two nodes of zone a keep this one"): the real plan and its carrying out
+ *  (`node/models`) on several nodes, each with the real residency, which loads what was pulled. Nodes die for a while
+ *  or for good, lose their disks, drain, and hear of each other late; the source is away at times; an admin wants other
+ *  things.
  *
  *      plan ─► faults ─► calm ─► steady ─► audit
  *
- *  The witness is the life itself: it knows which nodes live and what is on their disks, and judges each pull by that. */
+ *  The witness is the life itself: it knows which nodes live and what is on their disks, and judges each pull by
+ *  that. */
 import type { WantedModels } from "../../node/cluster/wanted.ts";
 import { keepWanted, type ModelLimits } from "../../node/models/index.ts";
 import type { MemberRecord, Membership } from "../../node/ports.ts";
@@ -29,7 +31,8 @@ const limits: Partial<ModelLimits> = {
 /** Longest time of a pull, of hearing of another node, and of a load. */
 const pullMsMax = 60_000;
 const heardMsMax = 8_000;
-/** After the faults: who is gone for good is given up, whoever should wait has waited, and two pulls in a row follow, each after a failed one. */
+/** After the faults: who is gone for good is given up, whoever should wait has waited, and two pulls in a row follow,
+ *  each after a failed one. */
 const calmMs = 60_000 + 120_000 + 2 * (40_000 + pullMsMax) + 3 * 30_000;
 /** As long as nothing is pulled that is not needed. */
 const steadyMs = 120_000;
@@ -78,7 +81,11 @@ class WantedLife implements Simulated {
       const id = `n${index}`;
       return {
         id,
-        member: memberRecord(id, { roles: dice.chance(0.9) ? ["ai"] : ["chat"], labels: { zone: dice.pick(["a", "a", "b"]) }, offers: [] }), // prettier-ignore
+        member: memberRecord(id, {
+          roles: dice.chance(0.9) ? ["ai"] : ["chat"],
+          labels: { zone: dice.pick(["a", "a", "b"]) },
+          offers: [],
+        }),
         up: false,
         gone: false,
         life: 0,
@@ -155,7 +162,10 @@ class WantedLife implements Simulated {
       this.#names += 1;
       this.#wanted.push({ name: `m${this.#names}`, source: `hf:owner/m${this.#names}`, nodes, ...labels });
     }
-    this.#world.note(() => `wanted: ${this.#wanted.map((one) => `${one.name} on ${one.nodes} ${one.labels?.["zone"] ?? ""}`).join(", ")}`); // prettier-ignore
+    this.#world.note(
+      () =>
+        `wanted: ${this.#wanted.map((one) => `${one.name} on ${one.nodes} ${one.labels?.["zone"] ?? ""}`).join(", ")}`,
+    );
     for (const node of this.#nodes) this.#hear(node);
   }
 
@@ -340,7 +350,7 @@ class WantedLife implements Simulated {
       this.#world.violate("wanted-no-more", `${node.id} pulls ${name}, which ${keep} of ${one?.nodes ?? 0} nodes keep`);
     }
     // What all have heard of for a while is known to everybody.
-    const known = has.length > 0 && restedMs > 2 * heardMsMax && has.every(({ member }) => member.offers?.some(({ model }) => model === name)); // prettier-ignore
+    const known = has.length > 0 && restedMs > 2 * heardMsMax && has.every(({ member }) => member.offers?.some(({ model }) => model === name));
     if (!source.startsWith("cluster:") && known && !node.failed.has(name))
       this.#world.violate("source-asked-once", `${node.id} asks the source for ${name}, which ${has[0]?.id} has`);
     node.pulls.add(name);

@@ -51,13 +51,16 @@ describe("the client library as a package", () => {
   before(async function () {
     folder = await mkdtemp(join(tmpdir(), "plexus-package-"));
     await writeFile(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
-    const npm = async (words: readonly string[], cwd: string) => (await run("npm", [...words, "--loglevel=error"], { cwd })).stdout;
-    const packed = JSON.parse(await npm(["run", "--silent", "client", "--", "--json", "--pack-destination", folder], root)) as [{ filename: string }];
+    const npm = async (words: readonly string[], cwd: string) =>
+      (await run("npm", [...words, "--loglevel=error"], { cwd })).stdout;
+    const packed = JSON.parse(
+      await npm(["run", "--silent", "client", "--", "--json", "--pack-destination", folder], root),
+    ) as [{ filename: string }];
     // Nothing is fetched: the one package that it depends on is here already.
     const typebox = join(root, "node_modules/typebox");
     await npm(["install", "--offline", "--no-audit", "--no-fund", join(folder, packed[0].filename), typebox], folder);
     await cp(join(folder, "node_modules", name, "examples/dice.ts"), join(folder, "dice.ts"));
-  }); // prettier-ignore
+  });
   after(() => rm(folder, { recursive: true, force: true }));
 
   it("tells a program's compiler what commands take and answer, and what is wrong", async () => {

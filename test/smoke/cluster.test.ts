@@ -25,7 +25,11 @@ async function heard(url: string, token: string, texts: string[], signal: AbortS
 // Everything else that can happen to nodes: test/machines/cluster.
 describe("three real nodes, two of which joined by token", () => {
   it("lose and repeat no post when the room's owner is killed, for a writer at one and a reader of events at another", async () => {
-    await using cluster = await ClusterProcesses.start([{ name: "one", roles }, { ...worker("two"), roles }, { ...worker("three"), roles }]); // prettier-ignore
+    await using cluster = await ClusterProcesses.start([
+      { name: "one", roles },
+      { ...worker("two"), roles },
+      { ...worker("three"), roles },
+    ]);
     const token = await cluster.first.signUp("ada");
     const made = await cluster.first.http("POST", "/api/v1/rooms", { room: "den", title: "Den" }, token);
     expect(made.status).to.equal(200);

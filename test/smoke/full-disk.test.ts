@@ -27,7 +27,8 @@ interface Writing {
   readonly heard?: (what: string, pid: number) => Promise<void>;
 }
 
-/** Lets a process write until its disk has refused often enough, and some more, and kills it. Returns what was acknowledged. */
+/** Lets a process write until its disk has refused often enough, and some more, and kills it. Returns what was
+ *  acknowledged. */
 async function writeUntilKilled({ data, launcher, code, heard }: Writing): Promise<readonly number[]> {
   const writer = join(import.meta.dirname, "../fixtures/processes/full-disk-writer.ts");
   const [program, ...words] = [...launcher, process.execPath, writer, "--data", data];

@@ -11,8 +11,12 @@ import { collected } from "../unit/cli/fixture.ts";
 
 const lock = {
   lockfileVersion: 3,
-  packages: { "": { name: "plexus", version: "1.0.0" }, "node_modules/a": { version: "1.0.0", license: "MIT" }, "node_modules/other-platform": { version: "1.0.0", license: "MIT", optional: true } },
-}; // prettier-ignore
+  packages: {
+    "": { name: "plexus", version: "1.0.0" },
+    "node_modules/a": { version: "1.0.0", license: "MIT" },
+    "node_modules/other-platform": { version: "1.0.0", license: "MIT", optional: true },
+  },
+};
 const rules = { allowed: ["MIT"], allowedForDevelopment: [], reviewed: [] };
 const files = {
   "package.json": "{}",
@@ -73,7 +77,10 @@ describe("a release", () => {
     expect((await verifyArchive(archive, other.publicKey)).type).to.equal("forged");
     const { payload } = JSON.parse(await readFile(`${archive}.intoto.json`, "utf8"));
     const statement = JSON.parse(Buffer.from(payload, "base64").toString());
-    expect(statement).to.include({ _type: "https://in-toto.io/Statement/v1", predicateType: "https://slsa.dev/provenance/v1" }); // prettier-ignore
+    expect(statement).to.include({
+      _type: "https://in-toto.io/Statement/v1",
+      predicateType: "https://slsa.dev/provenance/v1",
+    });
     expect(statement.predicate.buildDefinition.resolvedDependencies[0].digest.gitCommit).to.equal("ab".repeat(20));
     await appendFile(again, "x");
     expect(await verifyArchive(again, publicKey)).to.deep.include({ changed: ["plexus-1.0.0.tar.gz"] });
@@ -93,13 +100,21 @@ describe("a release", () => {
   });
 
   it("is found changed: a file, a file of a package, code that nobody signed, a package inside another, something that is gone", async () => {
-    expect(await verdictAfter((copy) => appendFile(join(copy, "cli/main.ts"), "evil()"))).to.deep.include({ changed: ["cli/main.ts"] }); // prettier-ignore
-    expect(await verdictAfter((copy) => appendFile(join(copy, "node_modules/a/lib/b.js"), "evil()"))).to.deep.include({ changed: ["node_modules/a"] }); // prettier-ignore
+    expect(await verdictAfter((copy) => appendFile(join(copy, "cli/main.ts"), "evil()"))).to.deep.include({
+      changed: ["cli/main.ts"],
+    });
+    expect(await verdictAfter((copy) => appendFile(join(copy, "node_modules/a/lib/b.js"), "evil()"))).to.deep.include({
+      changed: ["node_modules/a"],
+    });
     expect(await verdictAfter((copy) => fill(copy, { "cli/evil.ts": "" }))).to.deep.include({ added: ["cli/evil.ts"] });
-    expect(await verdictAfter((copy) => fill(copy, { "node_modules/a/node_modules/b/index.js": "" }))).to.deep.include({ added: ["node_modules/a/node_modules/b"] }); // prettier-ignore
+    expect(await verdictAfter((copy) => fill(copy, { "node_modules/a/node_modules/b/index.js": "" }))).to.deep.include({
+      added: ["node_modules/a/node_modules/b"],
+    });
     expect(await verdictAfter((copy) => rm(join(copy, "bin/plexus")))).to.deep.include({ missing: ["bin/plexus"] });
     // A package of another platform, as npm installed it there.
-    expect(await verdictAfter((copy) => fill(copy, { "node_modules/other-platform/x.node": "" }))).to.deep.include({ added: [] }); // prettier-ignore
+    expect(await verdictAfter((copy) => fill(copy, { "node_modules/other-platform/x.node": "" }))).to.deep.include({
+      added: [],
+    });
   });
 
   it("is no release without its manifest, and forged when somebody else signed it", async () => {
@@ -124,7 +139,9 @@ describe("a release", () => {
     const flags = { path: installed, key: undefined, fingerprint: undefined, json: false };
     const output = collected();
     expect(await verifyRelease(flags, output)).to.equal(0);
-    expect(output.out.join("\n")).to.include("8 things as signed").and.include(`Compare its fingerprint with the published one: ${fingerprintOf(publicKey)}`); // prettier-ignore
+    expect(output.out.join("\n"))
+      .to.include("8 things as signed")
+      .and.include(`Compare its fingerprint with the published one: ${fingerprintOf(publicKey)}`);
     expect(await verifyRelease({ ...flags, fingerprint: fingerprintOf(publicKey) }, collected())).to.equal(0);
     const wrong = collected();
     expect(await verifyRelease({ ...flags, fingerprint: fingerprintOf(other.publicKey) }, wrong)).to.equal(1);

@@ -11,7 +11,8 @@ import { repeat } from "../runner/unsteady.ts";
 
 const limits = { secondsMax: 5, idleLooks: 15, idleSeconds: 0.2, silentLooks: 600 };
 
-/** What CI believes must itself be believed: the runner's counts, what it says of tests that never end, and its last line. */
+/** What CI believes must itself be believed: the runner's counts, what it says of tests that never end, and its last
+ *  line. */
 describe("the test runner", () => {
   let folder: string;
   before(() => {

@@ -1,11 +1,12 @@
-/** What routes answer, as JSON Schema, made from the types of their handlers: `protocols/answers.json`. The description of the interface
- *  (`/openapi.json`) and the typed calls of gRPC (proto.ts) are made of it.
+/** What routes answer, as JSON Schema, made from the types of their handlers: `protocols/answers.json`. The description
+ *  of the interface (`/openapi.json`) and the typed calls of gRPC (proto.ts) are made of it.
  *
  *      app.get("/admin/tasks", …, async (): Promise<AdminTasks> => …) ──compiler──► "GET /admin/tasks": { "$ref": "AdminTasks" }
  *                                                                                    "AdminTasks": { type: "object", properties: … }
  *
- *  Types leave nothing at run time, and a schema by hand beside each would say the same twice, until it does not. The compiler is asked instead: what it
- *  checked is what is described. A handler that answers with a file or a stream has null.
+ *  Types leave nothing at run time, and a schema by hand beside each would say the same twice, until it does not. The
+ *  compiler is asked instead: what it checked is what is described. A handler that answers with a file or a stream has
+ *  null.
  *
  *      node test/tidy/answers.ts            prints it as it should be
  *      node test/tidy/answers.ts --write    writes it */
@@ -117,9 +118,11 @@ class Schemas {
     const sorts = [...new Set(words.map((value) => typeof value))];
     const all = [
       ...(both ? [{ type: "boolean" }] : []),
-      ...(words.length === 0 ? [] : [words.length === 1 ? { const: words[0] } : { ...(sorts.length === 1 && { type: sorts[0] }), enum: words }]),
+      ...(words.length === 0
+        ? []
+        : [words.length === 1 ? { const: words[0] } : { ...(sorts.length === 1 && { type: sorts[0] }), enum: words }]),
       ...rest,
-    ]; // prettier-ignore
+    ];
     return all.length === 1 ? (all[0] as Schema) : { anyOf: all };
   }
 
@@ -135,9 +138,10 @@ class Schemas {
       const schema = this.of(of);
       const says = this.#says(property);
       properties[name] = { ...schema, ...(says !== "" && { description: says }) };
-      const mayBeAbsent = isOptional(property) || (of.isUnionType() && of.getTypes().some(({ flags }) => flags & TypeFlags.Undefined));
+      const mayBeAbsent =
+        isOptional(property) || (of.isUnionType() && of.getTypes().some(({ flags }) => flags & TypeFlags.Undefined));
       if (!mayBeAbsent) required.push(name);
-    } // prettier-ignore
+    }
     const [index] = this.#checker.getIndexInfosOfType(type);
     return {
       type: "object",
@@ -159,7 +163,9 @@ class Schemas {
     if (returned === undefined) return null;
     const parts = returned.isUnionType() ? returned.getTypes() : [returned];
     const values = parts.flatMap((part) => (part.getSymbol()?.name === "Promise" ? this.#argumentsOf(part) : [part]));
-    const sent = values.filter((one) => one.getSymbol()?.name !== "FastifyReply" && !(one.flags & (TypeFlags.Never | TypeFlags.Void))); // prettier-ignore
+    const sent = values.filter(
+      (one) => one.getSymbol()?.name !== "FastifyReply" && !(one.flags & (TypeFlags.Never | TypeFlags.Void)),
+    );
     if (sent.length === 0) return null;
     return sent.length === 1 ? this.of(sent[0] as Type) : this.#union(sent);
   }
@@ -171,7 +177,9 @@ class Schemas {
     const symbol = module && this.#checker.getSymbolAtLocation(module);
     const found = symbol && this.#checker.getExportsOfModule(symbol).find((one) => one.name === name);
     if (found === undefined) return false;
-    const type = this.#checker.getDeclaredTypeOfSymbol(found.flags & aliasFlag ? this.#checker.getAliasedSymbol(found) : found); // prettier-ignore
+    const type = this.#checker.getDeclaredTypeOfSymbol(
+      found.flags & aliasFlag ? this.#checker.getAliasedSymbol(found) : found,
+    );
     if (!this.named.has(name)) this.named.set(name, {});
     this.#types.set(name, type);
     this.named.set(name, this.#inline(type));
@@ -179,7 +187,8 @@ class Schemas {
   }
 }
 
-/** `SymbolFlags.Optional` and `SymbolFlags.Alias`, which the compiler's own names for are not exported as values everywhere. */
+/** `SymbolFlags.Optional` and `SymbolFlags.Alias`, which the compiler's own names for are not exported as values
+ *  everywhere. */
 const optionalFlag = 1 << 24;
 const aliasFlag = 1 << 21;
 const isOptional = ({ flags }: Symbol): boolean => (flags & optionalFlag) !== 0;
@@ -237,7 +246,9 @@ export function readAnswers(): Answers {
 /** One line for each, so that a change is read as one. */
 export function answersText({ routes, schemas }: Answers): string {
   const lines = (all: Readonly<Record<string, unknown>>): string =>
-    Object.entries(all).map(([name, of]) => `    ${JSON.stringify(name)}: ${JSON.stringify(of)}`).join(",\n"); // prettier-ignore
+    Object.entries(all)
+      .map(([name, of]) => `    ${JSON.stringify(name)}: ${JSON.stringify(of)}`)
+      .join(",\n");
   return `{\n  "routes": {\n${lines(routes)}\n  },\n  "schemas": {\n${lines(schemas)}\n  }\n}\n`;
 }
 

@@ -1,15 +1,15 @@
-/** Whether programs written against the last release still work: the description of REST and the wire contract as they were
- *  released, compared with what the code says now. Additions pass.
+/** Whether programs written against the last release still work: the description of REST and the wire contract as they
+ *  were released, compared with what the code says now. Additions pass.
  *
- *  What a program sends and what it is answered are compared in opposite directions, by one question: does every value that
- *  fits the *inner* schema fit the *outer* one, too?
+ *  What a program sends and what it is answered are compared in opposite directions, by one question: does every value
+ *  that fits the *inner* schema fit the *outer* one, too?
  *
  *      sent:      inner = released, outer = now     what was accepted is still accepted
  *      answered:  inner = now, outer = released     what is answered is what was promised
  *
- *  A program has to pass over fields that it does not know, and over values of an enumeration that it does not know: docs/api.md
- *  says so. What nodes say to each other holds in both directions, because both versions send and receive; they, too, pass over
- *  fields that they do not know, but take no value that they do not know. */
+ *  A program has to pass over fields that it does not know, and over values of an enumeration that it does not know:
+ *  docs/api.md says so. What nodes say to each other holds in both directions, because both versions send and receive;
+ *  they, too, pass over fields that they do not know, but take no value that they do not know. */
 
 /** As much of JSON Schema as the interfaces use. */
 export interface Schema {
@@ -30,7 +30,8 @@ export type Direction = "sent" | "answered";
 
 interface Way {
   readonly direction: Direction;
-  /** Nodes pass over fields that they do not know, also as receivers; programs pass over values that they do not know, too. */
+  /** Nodes pass over fields that they do not know, also as receivers; programs pass over values that they do not know,
+   *  too. */
   readonly between: "programs" | "nodes";
 }
 
@@ -104,7 +105,8 @@ function fieldMisfits(where: string, inner: Schema, outer: Schema, way: Way): re
   const sent = way.direction === "sent";
   const [before, after] = sent ? [mine, theirs] : [theirs, mine];
   const gone = Object.keys(before).filter((name) => !(name in after));
-  // Sent in vain, a field is refused where unknown ones are. Not answered any more, it is missed: by nodes only if it had to be there.
+  // Sent in vain, a field is refused where unknown ones are. Not answered any more, it is missed: by nodes only if it
+  // had to be there.
   const missed = gone.filter((name) =>
     way.between === "nodes"
       ? !sent && (outer.required ?? []).includes(name)
@@ -227,7 +229,8 @@ export function contractFindings(before: string, after: string): readonly string
   });
 }
 
-/** Names with a slash are between nodes. Commands are lower-case with a dot; everything else is what clients are answered. */
+/** Names with a slash are between nodes. Commands are lower-case with a dot; everything else is what clients are
+ *  answered. */
 function waysOf(name: string): readonly Way[] {
   if (/^[a-z-]+\//.test(name) || name === "handshake")
     return (["sent", "answered"] as const).map((direction) => ({ direction, between: "nodes" }));

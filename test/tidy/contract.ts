@@ -1,8 +1,9 @@
-/** The wire as a list: every message with every field, one per line, sorted by where it stands: what clients say, what nodes
- *  say to each other (`CHANNEL/MESSAGE`; `answer/`: what they are answered; `frame/`: kinds of frames below that), and what
- *  lies in the directory (`row/`). `route/`: REST routes of commands and operations, below the gateway's
- *  prefix. `protocols/CONTRACT.txt` holds the list as released; a field that went away stays there as a `RETIRED` line, because old
- *  clients and nodes still send it. What may change in a version: docs/decisions/0008-mesh.md.
+/** The wire as a list: every message with every field, one per line, sorted by where it stands: what clients say, what
+ *  nodes say to each other (`CHANNEL/MESSAGE`; `answer/`: what they are answered; `frame/`: kinds of frames below
+ *  that), and what lies in the directory (`row/`). `route/`: REST routes of commands and operations, below the
+ *  gateway's prefix. `protocols/CONTRACT.txt` holds the list as released; a field that went away stays there as a
+ *  `RETIRED` line, because old clients and nodes still send it. What may change in a version:
+ *  docs/decisions/0008-mesh.md.
  *
  *      node test/tidy/contract.ts            prints the list as it should be
  *      node test/tidy/contract.ts --write    writes it to protocols/CONTRACT.txt, and the rows to docs/commands.md */
@@ -137,7 +138,8 @@ function shape(schema: Schema): string {
   return bounds.length === 0 ? inner : `${inner} (${bounds.join(", ")})`;
 }
 
-/** Fields of exported interfaces and of exported unions of objects, from the source: types leave no trace at run time. */
+/** Fields of exported interfaces and of exported unions of objects, from the source: types leave no trace at run
+ *  time. */
 export function declarationLines(text: string): readonly string[] {
   const code = blank(text, { strings: true }).replaceAll(/\breadonly |\bimport\("[^"]*"\)\./g, "");
   const found: string[] = [];

@@ -1,4 +1,5 @@
-/** What becomes of the fields of requests, as a page: `docs/fields.md`, made of the table by which requests are refused.
+/** What becomes of the fields of requests, as a page: `docs/fields.md`, made of the table by which requests are
+ *  refused.
  *
  *      node test/tidy/fields.ts            prints it as it should be
  *      node test/tidy/fields.ts --write    writes it */

@@ -1,9 +1,11 @@
-/** The routes of admins as gRPC has them: a method of `AdminService` for each, made of the description of REST (`/openapi.json`), so that both say the same.
+/** The routes of admins as gRPC has them: a method of `AdminService` for each, made of the description of REST
+ *  (`/openapi.json`), so that both say the same.
  *
  *      PUT /api/v1/admin/cluster/nodes/{node}/roles ──► rpc PutClusterNodesByNodeRoles(AdminPutClusterNodesByNodeRolesRequest)
  *
- *  A method has the name of its route, which never changes. What is in the path, the query and the body are the fields of one request; `protocols/grpc/routes.json`
- *  says which is where. Routes that answer with a file or a stream are none of gRPC's. */
+ *  A method has the name of its route, which never changes. What is in the path, the query and the body are the fields
+ *  of one request; `protocols/grpc/routes.json` says which is where. Routes that answer with a file or a stream are
+ *  none of gRPC's. */
 import type { Schema } from "./answers.ts";
 
 /** A route, and what becomes of it. */
@@ -69,7 +71,9 @@ export function adminRoutes({ paths }: OpenApi): readonly AdminRoute[] {
       const inBody = said && fieldsOf(said);
       const taken = new Set([...inPath, ...inQuery].map(({ name }) => name));
       const isFlat = inBody !== undefined && Object.keys(inBody).every((name) => !taken.has(name) && name !== "body");
-      const named = [...inPath, ...inQuery].map((one) => [one.name, { ...one.schema, ...(one.description && { description: one.description }) }] as const); // prettier-ignore
+      const named = [...inPath, ...inQuery].map(
+        (one) => [one.name, { ...one.schema, ...(one.description && { description: one.description }) }] as const,
+      );
       const body = said === undefined ? [] : isFlat ? Object.keys(inBody) : ("body" as const);
       const properties = {
         ...Object.fromEntries(named),
@@ -116,8 +120,9 @@ export async function readOpenApi(): Promise<OpenApi> {
 
 /** Where what of a request goes: `routes.json`, one line for each. */
 export function routesText(routes: readonly AdminRoute[]): string {
-  const lines = routes.map(({ name, method, path, query, body }) =>
-    `  ${JSON.stringify(name)}: ${JSON.stringify({ method, path, ...(query.length > 0 && { query }), ...(body.length > 0 && { body }) })}`,
-  ); // prettier-ignore
+  const lines = routes.map(
+    ({ name, method, path, query, body }) =>
+      `  ${JSON.stringify(name)}: ${JSON.stringify({ method, path, ...(query.length > 0 && { query }), ...(body.length > 0 && { body }) })}`,
+  );
   return `{\n${lines.join(",\n")}\n}\n`;
 }

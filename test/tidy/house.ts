@@ -1,5 +1,5 @@
-/** What the house has too much of, counted: functions longer than a screen, circles of imports, answers that are cast, routes written by hand, lines
- *  that are too long. What there is stands in `house.json`, and may only become less:
+/** What the house has too much of, counted: functions longer than a screen, circles of imports, answers that are cast,
+ *  routes written by hand, lines that are too long. What there is stands in `house.json`, and may only become less:
  *
  *      node test/tidy/house.ts --write        writes down what there is now, where it is less
  *
@@ -40,12 +40,16 @@ const patterns: readonly Pattern[] = [
     files: /^node\//,
     pattern: /\b(?:app|scope)\.(?:get|post|put|delete|patch|route|head|options|all)[<(]/g,
   },
-  { name: "answers that are cast", files: /^(?:cli|client|web)\//, pattern: /\b(?:callNode|askNode|request|look|useLook)</g },
+  {
+    name: "answers that are cast",
+    files: /^(?:cli|client|web)\//,
+    pattern: /\b(?:callNode|askNode|request|look|useLook)</g,
+  },
   { name: "prettier-ignore", files: /./, pattern: /prettier-ignore/g },
   { name: "lines of more than 120 columns", files: /./, pattern: /^.{121,}$/gmu },
   { name: "whoever", files: /./, pattern: /\bwhoever\b/gi },
   { name: "wish", files: /./, pattern: /\bwish(?:es|ed)?\b/gi },
-]; // prettier-ignore
+];
 
 /** How often each pattern stands in some sources. Pure. */
 export const countsOf = (sources: readonly Source[]): Readonly<Record<string, number>> =>

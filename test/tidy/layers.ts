@@ -177,7 +177,8 @@ export const layers: readonly Layer[] = [
   { folder: "cli/release", values: [], nodeModules: true, world: false },
   // What makes one.
   { folder: "release", values: ["cli/release"], nodeModules: true, world: true },
-  // Single files, here and on the page: the index brings schemas and the codec, which would make the page larger for nothing.
+  // Single files, here and on the page: the index brings schemas and the codec, which would make the page larger for
+  // nothing.
   { folder: "client", values: ["protocols"], insides: ["protocols"], nodeModules: false, world: false },
   { folder: "client/standard.ts", values: ["protocols", "client"], insides: ["protocols", "client"], nodeModules: false, world: true }, // prettier-ignore
   // What people start from: it sees what they see, the package.

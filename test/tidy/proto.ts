@@ -1,12 +1,12 @@
-/** The interface of gRPC, made from the rows of commands: `protocols/grpc/plexus.proto`, and `numbers.json`, which keeps the number that
- *  each field was once given.
+/** The interface of gRPC, made from the rows of commands: `protocols/grpc/plexus.proto`, and `numbers.json`, which
+ *  keeps the number that each field was once given.
  *
  *      row of a command ──params──► message RoomPost { to, operation_id, … } ──► rpc RoomService.Post, and ClientFrame.room_post
  *                       ──result──► message Posted, from the TypeScript interface of that name
  *
- *  A field keeps its number for ever. One that goes away, or gets another type, leaves its number and name reserved: an old client
- *  reads nothing wrong. What has no form in protobuf (unions of objects, values of any type) is a `google.protobuf.Value`.
- *  docs/decisions/0088-grpc.md says why it looks as it does.
+ *  A field keeps its number for ever. One that goes away, or gets another type, leaves its number and name reserved: an
+ *  old client reads nothing wrong. What has no form in protobuf (unions of objects, values of any type) is a
+ *  `google.protobuf.Value`. docs/decisions/0088-grpc.md says why it looks as it does.
  *
  *      node test/tidy/proto.ts            prints it as it should be
  *      node test/tidy/proto.ts --write    writes both files */
@@ -73,7 +73,9 @@ const aliases = new Map(
   ),
 );
 const saysOf = (name: string): string => {
-  const found = sources.map((text) => new RegExp(`/\\*\\* ([^\\n]*?)(?: \\*/)?\\n(?: \\*[^\\n]*\\n)*export (?:interface|type) ${name}\\b`).exec(text)); // prettier-ignore
+  const found = sources.map((text) =>
+    new RegExp(`/\\*\\* ([^\\n]*?)(?: \\*/)?\\n(?: \\*[^\\n]*\\n)*export (?:interface|type) ${name}\\b`).exec(text),
+  );
   return found.find((match) => match !== null)?.[1] ?? "";
 };
 
@@ -88,7 +90,8 @@ class Messages {
     this.all.set(name, make());
   }
 
-  /** The fields of an object. In a request an absent list is another than an empty one, so it has a message around it. */
+  /** The fields of an object. In a request an absent list is another than an empty one, so it has a message around
+   *  it. */
   fieldsOf(schema: Schema, owner: string, isRequest: boolean): readonly Field[] {
     const required = new Set((schema["required"] as readonly string[] | undefined) ?? []);
     return Object.entries((schema["properties"] as Readonly<Record<string, Schema>> | undefined) ?? {}).map(
@@ -135,7 +138,8 @@ class Messages {
   schema(schema: Schema, hint: string, isRequest: boolean): Typed {
     if (typeof schema["$ref"] === "string") return this.referred(schema["$ref"].slice("#/components/schemas/".length));
     if (typeof schema["title"] === "string") return this.named(schema["title"]);
-    if ("const" in schema) return scalar({ string: "string", number: "int64", boolean: "bool" }[typeof schema["const"] as "string"]); // prettier-ignore
+    if ("const" in schema)
+      return scalar({ string: "string", number: "int64", boolean: "bool" }[typeof schema["const"] as "string"]);
     const choices = schema["anyOf"] as readonly Schema[] | undefined;
     if (choices !== undefined)
       return choices.every((choice) => typeof choice["const"] === "string") ? scalar("string") : value;
@@ -218,7 +222,10 @@ class Messages {
 
   /** A type as it is written. */
   text(written: string, hint: string): Typed {
-    const type = written.replaceAll("readonly ", "").replace(/^\((.*)\)$/s, "$1").trim(); // prettier-ignore
+    const type = written
+      .replaceAll("readonly ", "")
+      .replace(/^\((.*)\)$/s, "$1")
+      .trim();
     const choices = splitAt(type, "|");
     if (choices.length > 1) return choices.every((choice) => /^"[^"]*"$/.test(choice)) ? scalar("string") : value;
     const parts = splitAt(type, "&");
@@ -233,7 +240,8 @@ class Messages {
     }
     const record = /^(?:Readonly<)?Record<string, (.+?)>{1,2}$/s.exec(type)?.[1];
     if (record !== undefined) return record === "unknown" ? struct : mapOf(this.text(record, hint));
-    if (/^"[^"]*"$/.test(type) || /^\(?typeof \w+\)?\[number\]$/.test(type) || type.startsWith("keyof ")) return scalar("string"); // prettier-ignore
+    if (/^"[^"]*"$/.test(type) || /^\(?typeof \w+\)?\[number\]$/.test(type) || type.startsWith("keyof "))
+      return scalar("string");
     const field = /^(\w+)\["(\w+)"\]$/.exec(type);
     if (field !== null) {
       const { type: of } = this.named(field[1] as string);
@@ -241,7 +249,9 @@ class Messages {
     }
     const local = /^Static<typeof (\w+)>$/.exec(type)?.[1];
     if (local !== undefined)
-      return sources.some((text) => new RegExp(`const ${local} = Type\\.Union\\(\\[Type\\.Literal\\("`).test(text)) ? scalar("string") : value; // prettier-ignore
+      return sources.some((text) => new RegExp(`const ${local} = Type\\.Union\\(\\[Type\\.Literal\\("`).test(text))
+        ? scalar("string")
+        : value;
     // Numbers of interfaces are counts, positions and times: a fraction is a schema's, which says so.
     const known: Readonly<Record<string, string>> = {
       string: "string",
@@ -309,7 +319,11 @@ const wireMessages: Readonly<Record<string, Message>> = {
         field("event", "Event"),
         field("lost", "Lost"),
         field("activity", "Activity"),
-        field("degraded", "Degraded", "The node cannot reach what it needs, from now on; without `reason`: it does again."), // prettier-ignore
+        field(
+          "degraded",
+          "Degraded",
+          "The node cannot reach what it needs, from now on; without `reason`: it does again.",
+        ),
         field("bye", "Failure"),
       ],
     },
@@ -342,7 +356,8 @@ export function protoMessages(openApi: OpenApi): ReadonlyMap<string, Message> {
   for (const { kind, name, row } of clientCommands) {
     const message = `${pascal(kind)}${pascal(name)}Request`;
     const fields = messages.fieldsOf(row.params as unknown as Schema, message.replace(/Request$/, ""), true);
-    if (fields.some((one) => one.name === "to" || one.name === "operationId")) throw new Error(`${message} names what all commands have`); // prettier-ignore
+    if (fields.some((one) => one.name === "to" || one.name === "operationId"))
+      throw new Error(`${message} names what all commands have`);
     messages.all.set(message, {
       says: `${row.summary}.${row.permission === undefined ? "" : ` Needs ${row.permission}.`}`,
       fields: [
@@ -413,8 +428,9 @@ export const answersIn = (proto: string): ReadonlyMap<string, string> =>
     ),
   );
 
-/** The numbers that were given, with those of answers that have got another name since: an old client reads the answer of a method by its numbers,
- *  whatever it is called. Errors: an answer that is another message now, which has other numbers. Pure. */
+/** The numbers that were given, with those of answers that have got another name since: an old client reads the answer
+ *  of a method by its numbers, whatever it is called. Errors: an answer that is another message now, which has other
+ *  numbers. Pure. */
 export function inherited(
   messages: ReadonlyMap<string, Message>,
   before: Numbers,
@@ -443,11 +459,12 @@ export function inherited(
   return result;
 }
 
-const comment = (says: string | undefined, indent = ""): string => (says ? `${indent}// ${says.replaceAll("\n", " ")}\n` : ""); // prettier-ignore
+const comment = (says: string | undefined, indent = ""): string =>
+  says ? `${indent}// ${says.replaceAll("\n", " ")}\n` : "";
 
 function messageText(name: string, message: Message, { fields: numbers, was = {} }: Numbers[string]): string {
   const line = (one: Field, indent = "  "): string => {
-    const plain = `${one.label === "repeated" ? "repeated " : ""}${one.type} ${snake(one.name)} = ${numbers[one.name]?.split(" ", 1)[0]};`; // prettier-ignore
+    const plain = `${one.label === "repeated" ? "repeated " : ""}${one.type} ${snake(one.name)} = ${numbers[one.name]?.split(" ", 1)[0]};`;
     const isScalar = /^(?:string|bool|int64|double)$/.test(one.type);
     // As `optional` is on the wire: older compilers of protobuf do not take that word.
     return one.label === "optional" && isScalar
@@ -477,17 +494,18 @@ export function protoText(
   routes: readonly AdminRoute[] = [],
   components: Readonly<Record<string, Schema>> = {},
 ): string {
-  // prettier-ignore
   const kinds = [...new Set(clientCommands.map(({ kind }) => kind))];
   const services = kinds.map((kind) => {
     // Within a service the name of a method hides a message of that name.
     const hidden = new Set(clientCommands.filter((one) => one.kind === kind).map(({ name }) => pascal(name)));
     const typeName = (name: string): string => (hidden.has(name) ? `.plexus.v1.${name}` : name);
-    const calls = clientCommands.filter((one) => one.kind === kind).map(({ name, row }) => {
-      const message = `${pascal(kind)}${pascal(name)}Request`;
-      const answer = new Messages().answer(row.result as unknown as Schema, message);
-      return `${comment(row.summary, "  ")}  rpc ${pascal(name)}(${message}) returns (${typeName(answer)});\n`;
-    }); // prettier-ignore
+    const calls = clientCommands
+      .filter((one) => one.kind === kind)
+      .map(({ name, row }) => {
+        const message = `${pascal(kind)}${pascal(name)}Request`;
+        const answer = new Messages().answer(row.result as unknown as Schema, message);
+        return `${comment(row.summary, "  ")}  rpc ${pascal(name)}(${message}) returns (${typeName(answer)});\n`;
+      });
     return `// Commands to the kind ${kind}, one by one.\nservice ${pascal(kind)}Service {\n${calls.join("")}}\n`;
   });
   const methods = routes.map(({ name, says, answer }) => {

@@ -1,10 +1,10 @@
-/** What programs and nodes of the last release know of the interfaces: `protocols/released/` has the description of REST and the
- *  wire contract as they were released, and the differences since then that were made on purpose.
+/** What programs and nodes of the last release know of the interfaces: `protocols/released/` has the description of
+ *  REST and the wire contract as they were released, and the differences since then that were made on purpose.
  *
  *      npm run release:contract            writes what is now; part of a release, never of a change
  *
- *  `compatible.ts` says which differences count. One that is made on purpose is a line of `accepted.txt`, word for word, and a
- *  line of the changelog. */
+ *  `compatible.ts` says which differences count. One that is made on purpose is a line of `accepted.txt`, word for
+ *  word, and a line of the changelog. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { format } from "prettier";
@@ -16,7 +16,8 @@ import { contractLines } from "./contract.ts";
 const folder = join(import.meta.dirname, "../../protocols/released");
 const read = (name: string): string => readFileSync(join(folder, name), "utf8");
 
-/** The description of REST as a node gives it. There is no node behind the gateway: describing its routes asks no actor. */
+/** The description of REST as a node gives it. There is no node behind the gateway: describing its routes asks no
+ *  actor. */
 export async function describeRest(): Promise<Description> {
   const unused: unknown = {};
   const gateway = await createGateway({

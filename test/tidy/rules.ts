@@ -1,5 +1,5 @@
-/** The rules that keep the architecture true. Each takes sources and returns what is wrong, one line per finding, so that
- *  a test can plant a violation and see it found. */
+/** The rules that keep the architecture true. Each takes sources and returns what is wrong, one line per finding, so
+ *  that a test can plant a violation and see it found. */
 import { posix } from "node:path";
 import { entrances, layers, type Layer } from "./layers.ts";
 import { blank, importsOf, type Source } from "./source.ts";
@@ -80,8 +80,8 @@ export function worldViolations(sources: readonly Source[]): readonly string[] {
   });
 }
 
-/** Where tests may look at the clock or set one: what waits for all of them, what simulates or measures time, what retries as a client does, and what
- *  is not run by `npm test`. */
+/** Where tests may look at the clock or set one: what waits for all of them, what simulates or measures time, what
+ *  retries as a client does, and what is not run by `npm test`. */
 const clockFolders = ["test/world/", "test/runner/", "test/bench/", "test/machines/"];
 const clockFiles: ReadonlySet<string> = new Set([
   "test/run.ts",
@@ -98,7 +98,8 @@ const clockFiles: ReadonlySet<string> = new Set([
   "test/unit/observe/profiled-thread.ts",
 ]);
 
-/** Why these unit tests have the machine's clock, and not `test/world`'s: a library has one of its own, by which the test has to go. */
+/** Why these unit tests have the machine's clock, and not `test/world`'s: a library has one of its own, by which the
+ *  test has to go. */
 const machineClockFiles: ReadonlyMap<string, string> = new Map([
   ...["grpc.test.ts", "grpc-admin.test.ts", "grpc-client.ts", "grpc-limits.test.ts"].map((name) => [`test/unit/gateway/${name}`, "deadlines of gRPC"] as const),
   ...["cli/identity.test.ts", "cli/remote.test.ts", "composition/tls.test.ts", "gateway/control.test.ts"].map((name) => [`test/unit/${name}`, "certificates of OpenSSL"] as const),
@@ -108,7 +109,8 @@ const machineClockFiles: ReadonlyMap<string, string> = new Map([
   ...["conversation.test.ts", "sign-in.test.ts"].map((name) => [`test/unit/cli/${name}`, "the command line, which is no part of a node"] as const),
 ]); // prettier-ignore
 
-/** Unit tests that have the machine's clock without a reason that is known here, and reasons that nobody needs any more. */
+/** Unit tests that have the machine's clock without a reason that is known here, and reasons that nobody needs any
+ *  more. */
 export function machineClockViolations(sources: readonly Source[]): readonly string[] {
   const found = new Map(
     sources
@@ -147,20 +149,24 @@ export function pageWaitViolations(sources: readonly Source[]): readonly string[
     );
 }
 
-/** Tests that may go otherwise on the same sources: they draw without a seed, or give a call of a real process a deadline that a slow machine misses. */
+/** Tests that may go otherwise on the same sources: they draw without a seed, or give a call of a real process a
+ *  deadline that a slow machine misses. */
 export function chanceViolations(sources: readonly Source[]): readonly string[] {
   return sources
     .filter(({ path }) => path.startsWith("test/") && !chanceFiles.has(path))
     .filter(({ path }) => !clockFolders.some((folder) => path.startsWith(folder)))
     .flatMap(({ path, text }) => {
-      const deadlines = path.startsWith("test/conformance/") ? [...text.matchAll(/\btimeoutMs: (?!600_000)\d[\d_]{3,}/g)] : [];
+      const deadlines = path.startsWith("test/conformance/")
+        ? [...text.matchAll(/\btimeoutMs: (?!600_000)\d[\d_]{3,}/g)]
+        : [];
       return [...blank(text, { strings: false }).matchAll(/\bMath\.random\b/g), ...deadlines].map(
         (match) => `${path}:${lineOf(text, match.index)} uses ${match[0]}`,
       );
     });
-} // prettier-ignore
+}
 
-/** What draws here is a free port, or the names of an attacker and of an assertion, of which only that they differ counts. */
+/** What draws here is a free port, or the names of an attacker and of an assertion, of which only that they differ
+ *  counts. */
 const chanceFiles: ReadonlySet<string> = new Set([
   "test/fixtures/attackers.ts",
   "test/fixtures/ports.ts",
@@ -175,19 +181,22 @@ export function processViolations(sources: readonly Source[]): readonly string[]
     .map(({ path }) => `${path} starts processes`);
 }
 
-/** Whoever starts a process in what is shipped does it by `runtimes/children.ts`, which keeps this process's descriptors out of it. */
+/** Whoever starts a process in what is shipped does it by `runtimes/children.ts`, which keeps this process's
+ *  descriptors out of it. */
 export function startViolations(sources: readonly Source[]): readonly string[] {
   return sources
     .filter(({ path }) => /^(?:actors|cli|client|config|node|protocols|runtimes)\//.test(path))
     .filter(({ path }) => path !== "runtimes/children.ts")
     .filter(({ text }) =>
-      importsOf(text).some(({ specifier, typeOnly }) => !typeOnly && /^(?:node:)?(?:child_process|cluster)$/.test(specifier)),
+      importsOf(text).some(
+        ({ specifier, typeOnly }) => !typeOnly && /^(?:node:)?(?:child_process|cluster)$/.test(specifier),
+      ),
     )
     .map(({ path }) => `${path} starts processes by itself`);
-} // prettier-ignore
+}
 
-/** Names by which lines of the log do not call a request, a trace or an actor: there is one for each (`requestId`, `trace`, `actor`, `by`), so that
- *  whoever looks for an id finds all lines that have it. */
+/** Names by which lines of the log do not call a request, a trace or an actor: there is one for each (`requestId`,
+ *  `trace`, `actor`, `by`), so that whoever looks for an id finds all lines that have it. */
 const otherNames = new Set(["request", "reqId", "traceId", "traceparent", "span", "caller", "author", "user", "person", "who", "principal"]); // prettier-ignore
 
 /** Lines of the log that name an id otherwise, or have a whole traceparent where the id of the trace is meant. */
@@ -260,7 +269,8 @@ export function strayTests(paths: readonly string[], run: ReadonlySet<string>): 
     .map((path) => `${path} is in no phase of test/runner/phases.ts`);
 }
 
-/** Packages used but not declared: `dependencies` for what runs, `devDependencies` too for tests, the page and the making of releases. */
+/** Packages used but not declared: `dependencies` for what runs, `devDependencies` too for tests, the page and the
+ *  making of releases. */
 export function packageViolations(
   sources: readonly Source[],
   declared: { readonly dependencies: readonly string[]; readonly devDependencies: readonly string[] },

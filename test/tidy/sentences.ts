@@ -117,12 +117,17 @@ const privateWords: readonly (readonly [RegExp, RegExp])[] = [
   [/\bslots?\b/i, /actors|nodes|overview|move|agent-page/],
 ];
 
-/** What is wrong with a sentence, one line for each fault. The page has no signs of code and few private words; commands may name both. */
+/** What is wrong with a sentence, one line for each fault. The page has no signs of code and few private words;
+ *  commands may name both. */
 export function stumblesIn({ at, text }: Sentence): readonly string[] {
   const ofPage = at.startsWith("web/");
   return [
     ...shapes.filter(([shape]) => shape.test(text)).map(([, why]) => why),
     ...(ofPage ? code.filter(([shape]) => shape.test(text)).map(([, what]) => `it has ${what}`) : []),
-    ...(ofPage ? privateWords.filter(([word, where]) => word.test(text) && !where.test(at)).map(([word]) => `a private word, ${word.source}`) : []),
-  ].map((why) => `${at}: ${text} (${why})`); // prettier-ignore
+    ...(ofPage
+      ? privateWords
+          .filter(([word, where]) => word.test(text) && !where.test(at))
+          .map(([word]) => `a private word, ${word.source}`)
+      : []),
+  ].map((why) => `${at}: ${text} (${why})`);
 }

@@ -14,8 +14,8 @@ export interface Import {
 /** Which parts of a text are kept by `blank`. */
 type Keep = { readonly strings: boolean };
 
-/** The text with comments (and, unless kept, the insides of strings) replaced by spaces, so that line numbers hold. There
- *  is no parser to call: TypeScript 7 has no JavaScript interface. */
+/** The text with comments (and, unless kept, the insides of strings) replaced by spaces, so that line numbers hold.
+ *  There is no parser to call: TypeScript 7 has no JavaScript interface. */
 export function blank(text: string, keep: Keep): string {
   let out = "";
   let index = 0;

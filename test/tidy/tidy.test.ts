@@ -1,5 +1,5 @@
-/** What keeps the architecture true: who imports whom, where the world is read, and that the documents say what the code
- *  says. `test/tidy/` holds the rules; here they run on the repository, and on planted violations. */
+/** What keeps the architecture true: who imports whom, where the world is read, and that the documents say what the
+ *  code says. `test/tidy/` holds the rules; here they run on the repository, and on planted violations. */
 import { execFileSync } from "node:child_process";
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -134,8 +134,10 @@ describe("the repository", () => {
     const clean: House = { counts: {}, circular: [], longFunctions: {} };
     expect(houseViolations(now, now)).to.deep.equal([]);
     expect(houseViolations(now, clean)).to.have.length(4);
-    expect(houseViolations(now, { ...now, longFunctions: { "node/x.ts f": 79 } })).to.deep.equal(["node/x.ts f: 80 lines, at most 79"]);
-  }); // prettier-ignore
+    expect(houseViolations(now, { ...now, longFunctions: { "node/x.ts f": 79 } })).to.deep.equal([
+      "node/x.ts f: 80 lines, at most 79",
+    ]);
+  });
   it("has no file whose name says nothing", () => none(nameViolations(codePaths)));
   it("calls what tests start or fill fixtures", () => none(fixtureNameViolations(codePaths)));
 
@@ -253,10 +255,12 @@ describe("the documents", () => {
     );
     const inCode = code
       .filter(({ path }) => path === "node/data-folder/index.ts" || path === "cli/control.ts")
-      .flatMap(({ text }) => [...text.matchAll(/\bjoin\((?:data|dataFolder), "([\w.]+)"/g)].map(([, name = ""]) => name));
+      .flatMap(({ text }) =>
+        [...text.matchAll(/\bjoin\((?:data|dataFolder), "([\w.]+)"/g)].map(([, name = ""]) => name),
+      );
     expect(inCode).to.include.members(["journal", "control.json"]);
     none(inCode.filter((name) => !page.includes(name) && !page.some((one) => name.startsWith(`${one}.`))));
-  }); // prettier-ignore
+  });
 
   it("list every field of the configuration", () => {
     const page = tableRows(documentText("docs/operate/configuration.md")).map((cells) => cells.slice(0, 2).join(" "));
@@ -264,7 +268,9 @@ describe("the documents", () => {
   });
 
   it("are found from docs/README.md, and none on operating or backups is longer than 3,000 words", () => {
-    const pages = new Map(documents.filter(({ path }) => path.startsWith("docs/")).map(({ path, text }) => [path, text]));
+    const pages = new Map(
+      documents.filter(({ path }) => path.startsWith("docs/")).map(({ path, text }) => [path, text]),
+    );
     const found = new Set<string>();
     const next = ["docs/README.md"];
     for (let page = next.pop(); page !== undefined; page = next.pop()) {
@@ -278,7 +284,7 @@ describe("the documents", () => {
     const read = [...pages].filter(([path]) => /^docs\/(?:operate|backup)\//.test(path));
     expect(read).to.have.length.above(10);
     none(read.filter(([, text]) => words(text) > 3_000).map(([path, text]) => `${path}: ${words(text)} words`));
-  }); // prettier-ignore
+  });
 
   it("link only to what exists", () => none(linkViolations(documents, (path) => existsSync(join(root, path)))));
 

@@ -7,7 +7,8 @@ export interface FilesWeather {
   syncMs: number;
   /** No space left: what would be written rejects, after a part of it was. */
   full: boolean;
-  /** Probability that a sync rejects. What it was to bring to the disk is then lost at a power loss, whatever later syncs say. */
+  /** Probability that a sync rejects. What it was to bring to the disk is then lost at a power loss, whatever later
+   *  syncs say. */
   syncErrorChance: number;
 }
 
@@ -29,8 +30,8 @@ interface Renaming {
 
 const folderOf = (path: string): string => (path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : "");
 
-/** Plain files that a power loss takes back to what was synced: of a file's bytes any beginning may be there, and of a folder's
- *  changes any of them, so that a name may be in two folders, or in none. */
+/** Plain files that a power loss takes back to what was synced: of a file's bytes any beginning may be there, and of a
+ *  folder's changes any of them, so that a name may be in two folders, or in none. */
 export class FileDisk {
   readonly weather: FilesWeather;
   readonly #world: World;
@@ -186,7 +187,8 @@ export class FileDisk {
     return inode !== undefined && inode.synced === inode.bytes.length && this.#folders.has(folderOf(path));
   }
 
-  /** Whether nothing has rotted in it: neither in the file that is read, nor in the one that a power loss would leave. */
+  /** Whether nothing has rotted in it: neither in the file that is read, nor in the one that a power loss would
+   *  leave. */
   isSound(path: string): boolean {
     return this.#names.get(path)?.rotten !== true && this.#onDisk.get(path)?.rotten !== true;
   }

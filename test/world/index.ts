@@ -7,11 +7,12 @@
  *      await world.settle(part.work());                        as long as it takes
  *      await world.until(() => part.isReady);
  *
- *  Nothing else moves time, and nothing in it waits for the machine: a test takes as long as it computes, and comes to the same
- *  end wherever it runs. `Disk` is the Store port and `FileDisk` the Files port, with whatever disks do to those who trust them;
- *  `Network` is the Transport port between nodes, with its weather; `Links` is one without. Lives of processes (`Pulse`) end, stop
- *  and go on; the simulation in `test/simulation` builds nodes and clusters of these, and unit tests single parts. What must hold
- *  of the ports on real disks and networks is shown by `test/conformance`. */
+ *  Nothing else moves time, and nothing in it waits for the machine: a test takes as long as it computes, and comes to
+ *  the same end wherever it runs. `Disk` is the Store port and `FileDisk` the Files port, with whatever disks do to
+ *  those who trust them; `Network` is the Transport port between nodes, with its weather; `Links` is one without. Lives
+ *  of processes (`Pulse`) end, stop and go on; the simulation in `test/simulation` builds nodes and clusters of these,
+ *  and unit tests single parts. What must hold of the ports on real disks and networks is shown by
+ *  `test/conformance`. */
 export { Dice } from "./dice.ts";
 export { Disk, type DiskWatcher, type DiskWeather, type Lens } from "./disk.ts";
 export { FileDisk, type FilesWeather } from "./files.ts";

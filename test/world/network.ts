@@ -16,8 +16,8 @@ export interface NetworkWeather {
   queueBytesMax: number;
   /** Probability, per look at a connection, that it breaks for no reason. */
   breakChance: number;
-  /** Probability, per message that was delivered, that its connection breaks in that moment: whoever sent it has no answer,
-   *  sends it again over the next one, and it arrives twice. */
+  /** Probability, per message that was delivered, that its connection breaks in that moment: whoever sent it has no
+   *  answer, sends it again over the next one, and it arrives twice. */
   breakAfterChance: number;
   /** How long a silent path goes unnoticed at most; each end notices in its own time, or not at all. */
   silenceMs: number;
@@ -58,7 +58,8 @@ interface End {
 
 /** The Transport port between simulated nodes. A connection keeps the order within each channel; channels overtake one
  *  another. A cut path swallows nothing and says nothing: what was sent waits, until the path is there again or one end
- *  gives up; then a prefix of each channel may still arrive. Nothing is shared: every message is encoded and decoded. */
+ *  gives up; then a prefix of each channel may still arrive. Nothing is shared: every message is encoded and
+ *  decoded. */
 export class Network {
   readonly weather: NetworkWeather;
   readonly #world: World;

@@ -15,8 +15,8 @@ export interface Violation {
 }
 
 /** Simulated time: a queue of happenings, run one at a time in the order (time, insertion). Between two of them all
- *  promises settle, so everything that can follow from one happening has followed before the next one. Nothing else moves
- *  time, and every choice is drawn from `dice`: the same seed gives the same life. */
+ *  promises settle, so everything that can follow from one happening has followed before the next one. Nothing else
+ *  moves time, and every choice is drawn from `dice`: the same seed gives the same life. */
 export class World {
   readonly seed: number;
   readonly dice: Dice;
@@ -76,9 +76,10 @@ export class World {
     return this.violations.length > 0 ? "violated" : "done";
   }
 
-  /** Lets time pass by itself, for tests that wait for promises: whenever nothing else is to be done, the next thing happens. So a wait is
-   *  never too short for a slow machine. Where a test waits for sockets or threads as well, `msPerTurn` is the most that passes with one turn of the
-   *  event loop: what they bring then comes at about the time at which it was sent. The returned function ends it. */
+  /** Lets time pass by itself, for tests that wait for promises: whenever nothing else is to be done, the next thing
+   *  happens. So a wait is never too short for a slow machine. Where a test waits for sockets or threads as well,
+   *  `msPerTurn` is the most that passes with one turn of the event loop: what they bring then comes at about the time
+   *  at which it was sent. The returned function ends it. */
   flow(msPerTurn = Number.POSITIVE_INFINITY): () => Promise<void> {
     let isOver = false;
     const over = (async () => {
@@ -200,11 +201,13 @@ export class World {
 const earlier = (one: Happening, other: Happening): boolean =>
   one.atMs < other.atMs || (one.atMs === other.atMs && one.order < other.order);
 
-/** Resolves when every promise that can settle has settled: microtasks run before the event loop reaches `setImmediate`. */
+/** Resolves when every promise that can settle has settled: microtasks run before the event loop reaches
+ *  `setImmediate`. */
 export const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
-/** One life of a node's process. What belongs to a dead one never happens: no timer fires, no promise resolves. A stopped
- *  one (SIGSTOP, a virtual machine that is moved) misses nothing: everything happens late, at once, when it goes on. */
+/** One life of a node's process. What belongs to a dead one never happens: no timer fires, no promise resolves. A
+ *  stopped one (SIGSTOP, a virtual machine that is moved) misses nothing: everything happens late, at once, when it
+ *  goes on. */
 export interface Pulse {
   readonly life: number;
   alive: boolean;

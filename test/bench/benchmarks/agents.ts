@@ -22,7 +22,8 @@ async function asQuestions(starting: Promise<Target>): Promise<Target> {
 const level = (weight: number) => () =>
   asQuestions(servedTarget("level.ts", "durable", { lanes, outstanding: 1, durationMs, weight }));
 
-/** As many durable turns as questions take, of actors that only count: what journal and kernel allow on this machine. */
+/** As many durable turns as questions take, of actors that only count: what journal and kernel allow on this
+ *  machine. */
 const turns = () => asQuestions(servedTarget("kernel.ts", "durable", { lanes, outstanding: 1, durationMs }));
 
 const peers = ["level 1×64", "level 1×512"] as const;

@@ -107,7 +107,7 @@ export const underAttack: Timing = {
     { row: "under-attack/posts", unit: "ms", samples: "attacked", noise: "quiet" },
     { row: "under-attack/disk", unit: "ms", samples: "quiet", noise: idleDisk },
   ],
-}; // prettier-ignore
+};
 
 /** People who sign in at once. */
 const stormPeople = 1_000;
@@ -115,7 +115,8 @@ const stormPeople = 1_000;
 const stormAccounts = 50;
 const stormPauseMs = 500;
 
-/** One sign-in from an address of this machine, again until the node takes it. Resolves with how often it was sent back. */
+/** One sign-in from an address of this machine, again until the node takes it. Resolves with how often it was sent
+ *  back. */
 async function signInUntilIn(port: number, person: number): Promise<number> {
   const body = JSON.stringify({ name: `bench${1 + (person % stormAccounts)}`, password: "correct horse battery" });
   const localAddress = `127.0.${20 + Math.floor(person / 200)}.${1 + (person % 200)}`;
@@ -174,4 +175,4 @@ export const signInStorm: Timing = {
     { row: "sign-in-storm", unit: "of the quiet p99", samples: "ratio", noise: "none", aim: { share: 0.5, atMost: 2 } },
     { row: "sign-in-storm/posts", unit: "ms", samples: "stormed", noise: "quiet" },
   ],
-}; // prettier-ignore
+};

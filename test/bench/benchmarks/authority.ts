@@ -14,7 +14,8 @@ import { Person } from "./attack.ts";
 
 const postsPerRound = 60;
 
-/** A post over a WebSocket to a real node, which is the leanest way to it, until it is answered. All rows divide by it. */
+/** A post over a WebSocket to a real node, which is the leanest way to it, until it is answered. All rows divide by
+ *  it. */
 async function posts(): Promise<Target> {
   const folder = await createNodeFolder({ models: false });
   const server = await folder.start();
@@ -34,7 +35,8 @@ async function posts(): Promise<Target> {
   };
 }
 
-/** Two gateways in one process, one with the audit and one without, that act in turns. Either side of a round asks for the round of both once. */
+/** Two gateways in one process, one with the audit and one without, that act in turns. Either side of a round asks for
+ *  the round of both once. */
 function twins(): Readonly<Record<"audited" | "unaudited", () => Promise<Target>>> {
   let served: Promise<Served> | undefined;
   let open = 0;
@@ -72,7 +74,8 @@ const row = (name: string, figure: string, ours: string, peer: string, aimRatio?
 
 export const authority: Benchmark = {
   name: "authority",
-  about: "the check of rights and the counts of rates, as a share of a durable post; admin commands and sign-ins with and without the audit",
+  about:
+    "the check of rights and the counts of rates, as a share of a durable post; admin commands and sign-ins with and without the audit",
   warmUps: 1,
   rounds: 9,
   targets: {
@@ -93,4 +96,4 @@ export const authority: Benchmark = {
     row("audit/sign-in", "signInMs", "audited", "unaudited"),
     row("audit/sign-in/cpu", "signInCpuMs", "audited", "unaudited"),
   ],
-}; // prettier-ignore
+};

@@ -22,7 +22,8 @@ const filledMegabytes = Number(process.env["BENCH_BACKUP_MB"] ?? 40);
 const textBytes = 6_000;
 const base = "/api/v1/admin/backups";
 
-/** Posts of everybody at a fixed rate, each to a room of one's own, for so long. Gives milliseconds until each is answered. */
+/** Posts of everybody at a fixed rate, each to a room of one's own, for so long. Gives milliseconds until each is
+ *  answered. */
 async function posts(clients: readonly ChatClient[], forMs: number): Promise<number[]> {
   const startMs = performance.now();
   const tooks: number[] = [];

@@ -1,8 +1,10 @@
-/** Backups beside Debian's restic and borg: the same records, ours from a journal and its attachments into six folders of which two may be lost,
- *  theirs from files into one. Each operation is a process of its own. Of theirs all of it is counted, since each call starts one; of ours the
- *  operation alone, since a node runs already. restic comes as Debian's package, unpacked; borg needs Python: `apt-get install borgbackup`.
+/** Backups beside Debian's restic and borg: the same records, ours from a journal and its attachments into six folders
+ *  of which two may be lost, theirs from files into one. Each operation is a process of its own. Of theirs all of it is
+ *  counted, since each call starts one; of ours the operation alone, since a node runs already. restic comes as
+ *  Debian's package, unpacked; borg needs Python: `apt-get install borgbackup`.
  *
- *  Memory is what the processes had for themselves at most (`RssAnon`): files that LevelDB has mapped are the system's to take away. */
+ *  Memory is what the processes had for themselves at most (`RssAnon`): files that LevelDB has mapped are the system's
+ *  to take away. */
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +18,8 @@ import { workspace } from "../processes.ts";
 const megabytes = Number(process.env["BENCH_BACKUP_MB"] ?? 500);
 const program = fileURLToPath(new URL("../targets/backup-program.ts", import.meta.url));
 /** What `bin/plexus` gives Node: ours is started as a node is. */
-const [, launched = ""] = /^exec "\$node" (.*) "\$home/m.exec(readFileSync(new URL("../../../bin/plexus", import.meta.url), "utf8")) ?? []; // prettier-ignore
+const [, launched = ""] =
+  /^exec "\$node" (.*) "\$home/m.exec(readFileSync(new URL("../../../bin/plexus", import.meta.url), "utf8")) ?? [];
 const started = [process.execPath, ...launched.split(" "), program];
 
 /** The data that all are given, made once. */
@@ -128,8 +131,8 @@ function targetOf(tool: string, operations: Operations): () => Promise<Target> {
 const storedRuns = 8;
 const storedKilobytes = { atOnce: 4_000, each: 100 } as const;
 
-/** What is stored of a message that is a record, an event for followers and an entry of the log: in the first backup of many, and in small ones that
- *  follow one another. */
+/** What is stored of a message that is a record, an event for followers and an entry of the log: in the first backup of
+ *  many, and in small ones that follow one another. */
 const storedOf = (how: "together" | "apart") => async (): Promise<Target> => {
   const folder = mkdtempSync(join(workspace, "stored-"));
   const run = (...args: readonly string[]) => costOf([...started, folder, ...args]);
@@ -203,7 +206,11 @@ const borg: Operations = {
     rmSync(join(folder, "borg"), { recursive: true, force: true });
     await costOf(["borg", "init", "-e", "repokey-blake2", join(folder, "borg")], borg.env?.(folder));
   },
-  env: (folder) => ({ BORG_PASSPHRASE: "bench", BORG_BASE_DIR: join(folder, "borg-base"), BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK: "yes" }), // prettier-ignore
+  env: (folder) => ({
+    BORG_PASSPHRASE: "bench",
+    BORG_BASE_DIR: join(folder, "borg-base"),
+    BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK: "yes",
+  }),
   command(operation, folder) {
     const repository = join(folder, "borg");
     const inFolder = (name: string, ...paths: readonly string[]): readonly string[] =>

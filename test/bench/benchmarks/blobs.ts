@@ -39,7 +39,8 @@ export const blobs: Benchmark = {
 
 export const coding: Benchmark = {
   name: "coding",
-  about: "4 + 4 shards made, and one made anew, for each second of a processor; the peers are AES-256-GCM and BLAKE3 of the same bytes",
+  about:
+    "4 + 4 shards made, and one made anew, for each second of a processor; the peers are AES-256-GCM and BLAKE3 of the same bytes",
   warmUps: 1,
   rounds: 5,
   targets: {
@@ -53,4 +54,4 @@ export const coding: Benchmark = {
       row({ row: `coding/${peer}/${ours}`, unit: "MB/cpu-s", figure: "perCpuSecond", ours, peers: [peer] }),
     ),
   ),
-}; // prettier-ignore
+};

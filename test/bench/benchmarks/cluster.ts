@@ -87,7 +87,8 @@ const migration = (name: string, about: string, filled: boolean): Timing => ({
           number
         >;
         await writer.call("verify");
-        // The first move also pins the actor, and the slot it leaves behind, which still has its history, finds its place.
+        // The first move also pins the actor, and the slot it leaves behind, which still has its history, finds its
+        // place.
         if (round === 0) await writer.call("settled", { replicas: 2 });
         return round === 0 ? {} : { pause: [pauseMs], calm: [calmGapMs], move: [moveMs] };
       },

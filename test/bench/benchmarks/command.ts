@@ -8,14 +8,16 @@ import type { Target, Benchmark } from "../benchmark.ts";
 const run = promisify(execFile);
 const launcher = fileURLToPath(new URL("../../../bin/plexus", import.meta.url));
 
-/** User and system time of a program and of all that it started; on a busy machine a clock tells of its neighbours. Of ten runs,
- *  because the system counts in hundredths of a second. */
+/** User and system time of a program and of all that it started; on a busy machine a clock tells of its neighbours. Of
+ *  ten runs, because the system counts in hundredths of a second. */
 async function timed(program: string, args: readonly string[]): Promise<{ readonly cpuMs: number }> {
   const each = 'i=0; while [ $i -lt 10 ]; do "$@" >/dev/null || exit; i=$((i + 1)); done; times';
   const { stdout } = await run("sh", ["-c", each, "sh", program, ...args]);
   // The shell's own times, then those of what it ran: `0m0.050000s 0m0.010000s`.
   const [, children = ""] = stdout.trim().split("\n");
-  const seconds = [...children.matchAll(/(\d+)m([\d.]+)s/g)].map(([, minutes, rest]) => Number(minutes) * 60 + Number(rest)); // prettier-ignore
+  const seconds = [...children.matchAll(/(\d+)m([\d.]+)s/g)].map(
+    ([, minutes, rest]) => Number(minutes) * 60 + Number(rest),
+  );
   return { cpuMs: (seconds.reduce((sum, some) => sum + some, 0) / 10) * 1_000 };
 }
 

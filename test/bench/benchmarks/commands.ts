@@ -82,7 +82,7 @@ export const volatileAsk: Benchmark = {
     perSecond({ row: "volatile-ask/nact", unit: "asks/s", ours: "plexus", peers: ["nact"] }),
     perSecond({ row: "volatile-ask/nact/x64", unit: "asks/s", ours: "plexus x64", peers: ["nact x64"] }),
   ],
-}; // prettier-ignore
+};
 
 export const volatileTell: Benchmark = {
   name: "volatile-tell",
@@ -93,10 +93,8 @@ export const volatileTell: Benchmark = {
     plexus: () => servedTarget("kernel.ts", "tell", tells),
     nact: () => servedTarget("nact.mjs", "tell", tells),
   },
-  rows: [
-    perSecond({ row: "volatile-tell/nact", unit: "tells/s", ours: "plexus", peers: ["nact"] }),
-  ],
-}; // prettier-ignore
+  rows: [perSecond({ row: "volatile-tell/nact", unit: "tells/s", ours: "plexus", peers: ["nact"] })],
+};
 
 const firstCalls = { lanes: 64, outstanding: 1, durationMs: 400 };
 

@@ -65,7 +65,11 @@ async function fanOutPeer(): Promise<Target> {
   const load = await startServed("load.ts");
   const plan = { port: server.port, greetings: 0 };
   await load.call("read", { ...plan, path: "/ws", members: [{ count: readers }] });
-  await load.call("post", { plan: { ...plan, path: "/post", members: [{ count: 1 }] }, text: eventOf("{n}"), answered: false });
+  await load.call("post", {
+    plan: { ...plan, path: "/post", members: [{ count: 1 }] },
+    text: eventOf("{n}"),
+    answered: false,
+  });
   return {
     round: () => fanOutRound(server, load),
     async stop() {
@@ -73,7 +77,7 @@ async function fanOutPeer(): Promise<Target> {
       await server.stop();
     },
   };
-} // prettier-ignore
+}
 
 export const fanOut: Benchmark = {
   name: "fan-out",

@@ -1,4 +1,5 @@
-/** Whether people notice requests that are small, or not large, and made to cost much: schemas, their patterns, and bodies of a million values. */
+/** Whether people notice requests that are small, or not large, and made to cost much: schemas, their patterns, and
+ *  bodies of a million values. */
 import { request } from "node:http";
 import { startAttackers } from "../attackers.ts";
 import { familyOf, residentBytes } from "../proc.ts";

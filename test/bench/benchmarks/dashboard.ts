@@ -26,7 +26,9 @@ export const dashboard: Timing = {
     const [mine = ""] = await signUpPeople(server, 3, "lobby");
     await openRoom(server, mine, room);
     const person = await Person.connect(server.port, mine);
-    const { controlToken } = JSON.parse(await readFile(join(folder.data, "control.json"), "utf8")) as { controlToken: string }; // prettier-ignore
+    const { controlToken } = JSON.parse(await readFile(join(folder.data, "control.json"), "utf8")) as {
+      controlToken: string;
+    };
     const open = await startServed("dashboard.ts");
     return {
       async round(): Promise<Samples> {
@@ -38,7 +40,8 @@ export const dashboard: Timing = {
           await new Promise((resolve) => setTimeout(resolve, warmUpMs));
           watched.push(...(await person.post(room, postsPerStretch)));
           const { answered, refused } = (await open.call("end")) as { answered: number; refused: object };
-          if (answered === 0 || Object.keys(refused).length > 0) throw new Error(`dashboards: ${JSON.stringify({ answered, refused })}`); // prettier-ignore
+          if (answered === 0 || Object.keys(refused).length > 0)
+            throw new Error(`dashboards: ${JSON.stringify({ answered, refused })}`);
           if (process.env["BENCH_LOG"] !== undefined) console.error({ answered });
         }
         return { quiet, watched, ratio: [p99(watched) / p99(quiet)] };
@@ -56,4 +59,4 @@ export const dashboard: Timing = {
     { row: "dashboard/posts", unit: "ms", samples: "watched", noise: "quiet" },
     { row: "dashboard/disk", unit: "ms", samples: "quiet", noise: idleDisk },
   ],
-}; // prettier-ignore
+};

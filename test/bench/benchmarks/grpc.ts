@@ -166,7 +166,10 @@ async function target(connect: (listening: Listening) => Promise<Person>, unary:
   };
 }
 
-const row = (name: string, unit: string, figure: string) => ({ ...perSecond({ row: `grpc/websocket/${name}`, unit, ours: "grpc", peers: ["websocket"] }), figure }); // prettier-ignore
+const row = (name: string, unit: string, figure: string) => ({
+  ...perSecond({ row: `grpc/websocket/${name}`, unit, ours: "grpc", peers: ["websocket"] }),
+  figure,
+});
 
 export const grpc: Benchmark = {
   name: "grpc",

@@ -1,5 +1,5 @@
-/** What the inference host costs, and what it saves, next to the library that it runs on: the same file of a hundred million random weights,
- *  the same threads. */
+/** What the inference host costs, and what it saves, next to the library that it runs on: the same file of a hundred
+ *  million random weights, the same threads. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -48,7 +48,8 @@ const row = (name: string, plan: Pick<RowPlan, "unit" | "better" | "figure"> & P
 /** Texts of one process, 1, 4 and 16 at once. */
 export const generate: Benchmark = {
   name: "generate",
-  about: "texts of a model of 100 million random weights in an inference host, and by the library alone: 1, 4 and 16 at once",
+  about:
+    "texts of a model of 100 million random weights in an inference host, and by the library alone: 1, 4 and 16 at once",
   warmUps: 1,
   rounds: 5,
   targets: { host: () => target("host"), library: () => target("library") },
@@ -58,7 +59,7 @@ export const generate: Benchmark = {
     row("x16", { unit: "tokens/s", better: "higher", figure: "x16 perSecond", aimRatio: 0.97 }),
     row("ten-turns", { unit: "tokens read", better: "lower", figure: "readTokens", aimRatio: 0.2 }),
   ],
-}; // prettier-ignore
+};
 
 /** What others notice of texts that are written, and how soon one is over that nobody wants any more. */
 export const generating: Timing = {
@@ -85,7 +86,10 @@ export const generating: Timing = {
 
 async function readingTarget(kind: "host" | "library"): Promise<Target> {
   const file = modelFile("reader", { ...hundredMillion, embeds: true });
-  const files = [modelFile("first", { ...hundredMillion, letters: true }), modelFile("second", { ...hundredMillion, letters: true })];
+  const files = [
+    modelFile("first", { ...hundredMillion, letters: true }),
+    modelFile("second", { ...hundredMillion, letters: true }),
+  ];
   const served = await startServed("inference.ts", [kind]);
   let swaps = 0;
   /** A model stays in memory as long as it took to get there, and that is no part of the way of the next one. */
@@ -104,7 +108,7 @@ async function readingTarget(kind: "host" | "library"): Promise<Target> {
     },
     stop: () => served.stop(),
   };
-} // prettier-ignore
+}
 
 /** Vectors of texts, and one model in place of another. */
 export const reading: Benchmark = {

@@ -92,8 +92,5 @@ export const openAi: Benchmark = {
   warmUps: 2,
   rounds: 7,
   targets: { plexus, fastify: bare },
-  rows: [
-    row("request", "requests/s", "requestsPerSecond"),
-    row("stream", "tokens/s", "tokensPerSecond"),
-  ],
-}; // prettier-ignore
+  rows: [row("request", "requests/s", "requestsPerSecond"), row("stream", "tokens/s", "tokensPerSecond")],
+};

@@ -16,8 +16,8 @@ interface Remote {
   readonly load: object;
 }
 
-/** A keeps the directory and asks; the actors are at B, without copies: the question goes there and back, and B asks nobody
- *  whether it still owns them. */
+/** A keeps the directory and asks; the actors are at B, without copies: the question goes there and back, and B asks
+ *  nobody whether it still owns them. */
 async function members({ call, load }: Remote): Promise<Target> {
   const cluster = await BenchCluster.start({ nodes: { a: ["manager", "gateway"], b: ["chat"] }, replicas: 1 });
   const asking = cluster.member("a");
@@ -99,7 +99,8 @@ const events: Remote = { call: "events", load: { ...bursts, outstanding: 1, acto
 
 export const remoteTell: Benchmark = {
   name: "remote-tell",
-  about: "bursts of 256 messages to an actor on another node, two bursts under way, each confirmed by one question behind it",
+  about:
+    "bursts of 256 messages to an actor on another node, two bursts under way, each confirmed by one question behind it",
   warmUps: 3,
   rounds: 9,
   targets: {
@@ -112,7 +113,7 @@ export const remoteTell: Benchmark = {
     perSecond({ row: "remote-tell/exchange", unit: "tells/s", ours: "plexus", peers: ["exchange"] }),
     perSecond({ row: "remote-tell/exchange-tcp", unit: "messages/s", ours: "exchange", peers: ["tcp"] }),
   ],
-}; // prettier-ignore
+};
 
 export const remoteEvents: Benchmark = {
   name: "remote-events",
@@ -120,7 +121,5 @@ export const remoteEvents: Benchmark = {
   warmUps: 3,
   rounds: 9,
   targets: { plexus: () => members(events), tcp: () => peer("tcp.ts", events) },
-  rows: [
-    perSecond({ row: "remote-events/tcp", unit: "events/s", ours: "plexus", peers: ["tcp"] }),
-  ],
-}; // prettier-ignore
+  rows: [perSecond({ row: "remote-events/tcp", unit: "events/s", ours: "plexus", peers: ["tcp"] })],
+};

@@ -8,8 +8,8 @@ const sequential: Load = { lanes: 1, outstanding: 1, durationMs: 400 };
 /** Long: the first and the last of 6,400 outstanding have no company. */
 const crowd: Load = { lanes: 100, outstanding: 64, durationMs: 3_000 };
 
-/** The first node keeps the directory and makes the load; the actors are spread over the other three, and each has a copy
- *  of everything. */
+/** The first node keeps the directory and makes the load; the actors are spread over the other three, and each has a
+ *  copy of everything. */
 async function members(load: Load): Promise<Target> {
   const cluster = await BenchCluster.start({
     nodes: { manager: ["manager", "gateway"], one: ["chat"], two: ["chat"], three: ["chat"] },
@@ -70,8 +70,8 @@ export async function etcdClient(client: EtcdClient, load: Load | WatchLoad, cal
   }
 }
 
-/** The more that etcd has outstanding, the more it commits at once, until its client is what is slow. So it may have as few
- *  as serve it best. */
+/** The more that etcd has outstanding, the more it commits at once, until its client is what is slow. So it may have as
+ *  few as serve it best. */
 const etcds = (client: EtcdClient, load: Load, outstanding: readonly number[]): Benchmark["targets"] =>
   Object.fromEntries(
     outstanding.map((count) => [

@@ -1,5 +1,6 @@
-/** A model behind OpenAI's interface: a gateway with an inference host as a node has them, beside the server of llama.cpp. The same file of
- *  a hundred million random weights, the same threads, the same sequences, the same requests. */
+/** A model behind OpenAI's interface: a gateway with an inference host as a node has them, beside the server of
+ *  llama.cpp. The same file of a hundred million random weights, the same threads, the same sequences, the same
+ *  requests. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -141,7 +142,10 @@ const threads = threadCount(readMachine(), 100e6, 1);
 
 async function plexus(): Promise<Target> {
   const served = await startServed("openai.ts");
-  const { url, key } = (await served.call("listen", { model: { path: model(), sequences, contextTokens } })) as { readonly url: string; readonly key: string }; // prettier-ignore
+  const { url, key } = (await served.call("listen", { model: { path: model(), sequences, contextTokens } })) as {
+    readonly url: string;
+    readonly key: string;
+  };
   const place = { port: Number(new URL(url).port), key, pids: familyOf(served.pid) };
   const kind = libraryOf(place.pids, "libggml-cpu-", ".so");
   return {
@@ -211,7 +215,8 @@ const tokens = { unit: "tokens/s", better: "higher" } as const;
 
 export const serveModel: Benchmark = {
   name: "serve",
-  about: "a model of 100 million random weights behind OpenAI's interface, beside llama-server: 1, 4 and 16 texts at once; the first token under load",
+  about:
+    "a model of 100 million random weights behind OpenAI's interface, beside llama-server: 1, 4 and 16 texts at once; the first token under load",
   warmUps: 1,
   rounds: 5,
   targets: { plexus, "llama-server": peer },
@@ -219,7 +224,9 @@ export const serveModel: Benchmark = {
     row("x1", { ...tokens, figure: "x1 perSecond", aimRatio: 0.97 }),
     row("x4", { ...tokens, figure: "x4 perSecond", aimRatio: 1 }),
     row("x16", { ...tokens, figure: "x16 perSecond", aimRatio: 1 }),
-    ...[1, 4, sequences].map((count) => row(`x${count}/cpu`, { unit: "µs of CPU/token", better: "lower", figure: `x${count} cpuUs` })),
+    ...[1, 4, sequences].map((count) =>
+      row(`x${count}/cpu`, { unit: "µs of CPU/token", better: "lower", figure: `x${count} cpuUs` }),
+    ),
     row("first-token", { unit: "ms", better: "lower", figure: "firstMs" }),
   ],
-}; // prettier-ignore
+};

@@ -1,5 +1,5 @@
-/** Texts of a cluster: three nodes with a model beside one. The model waits instead of computing, so that the machine's cores are not what is
- *  measured: whether the calls of one node keep the places of all nodes busy. */
+/** Texts of a cluster: three nodes with a model beside one. The model waits instead of computing, so that the machine's
+ *  cores are not what is measured: whether the calls of one node keep the places of all nodes busy. */
 import { BenchCluster } from "../cluster.ts";
 import type { Role } from "../../../protocols/index.ts";
 import type { Benchmark, Figures, Target } from "../benchmark.ts";

@@ -36,10 +36,15 @@ const swapping = (name: string, about: string, load: Load): Benchmark => ({
   rows: [perSecond({ row: name, unit: "changes/s", ours: "plexus", peers: ["etcd"], aimRatio: 0.5 })],
 });
 
-export const swapOne = swapping("swap-sequential", "one compare-and-set after the other, with three voters, and with three members of etcd", one); // prettier-ignore
+export const swapOne = swapping(
+  "swap-sequential",
+  "one compare-and-set after the other, with three voters, and with three members of etcd",
+  one,
+);
 export const swapMany = swapping("swap-64", "the same for 64 rows at a time", many);
 
-/** Our directory in etcd and what it speaks by, next to the package that it used to speak by, and to a client that could hardly do less. */
+/** Our directory in etcd and what it speaks by, next to the package that it used to speak by, and to a client that
+ *  could hardly do less. */
 const inEtcd = (name: string, about: string, load: Load): Benchmark => ({
   name,
   about,
@@ -67,7 +72,11 @@ const inEtcd = (name: string, about: string, load: Load): Benchmark => ({
   ],
 });
 
-export const etcdOne = inEtcd("etcd-sequential", "one compare-and-set after the other of our directory in etcd, and of other clients of the same etcd", one); // prettier-ignore
+export const etcdOne = inEtcd(
+  "etcd-sequential",
+  "one compare-and-set after the other of our directory in etcd, and of other clients of the same etcd",
+  one,
+);
 export const etcdMany = inEtcd("etcd-64", "the same for 64 rows at a time", many);
 
 /** Kills whoever leads, and starts it again. */

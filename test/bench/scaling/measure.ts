@@ -1,5 +1,6 @@
-/** The constants of docs/scaling.md, measured on this machine: `node --expose-gc test/bench/scaling/measure.ts [name …]`. Each is
- *  taken from the product's own code. Times are of one core that others may share, so they are the best of a few. */
+/** The constants of docs/scaling.md, measured on this machine: `node --expose-gc test/bench/scaling/measure.ts [name
+ *  …]`. Each is taken from the product's own code. Times are of one core that others may share, so they are the best of
+ *  a few. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -101,7 +102,7 @@ async function withFolder(work: (folder: string) => Promise<void>): Promise<void
   }
 }
 
-// --- rows and messages ---------------------------------------------------------------------------------------------------
+// --- rows and messages -----------------------------------------------------------------------------------------------
 
 function sizes(): void {
   const three = [nodeName(1), nodeName(2), nodeName(3)];
@@ -136,7 +137,7 @@ function sizes(): void {
   );
 }
 
-// --- memory --------------------------------------------------------------------------------------------------------------
+// --- memory ----------------------------------------------------------------------------------------------------------
 
 async function tables(): Promise<void> {
   const silentDirectory = (rows: readonly SlotRecord[]): Directory => ({
@@ -306,7 +307,7 @@ async function connections(): Promise<void> {
   await Promise.all([hub, ...others].map(async (node) => node.stop()));
 }
 
-// --- work ----------------------------------------------------------------------------------------------------------------
+// --- work ------------------------------------------------------------------------------------------------------------
 
 function beats(): void {
   let listener: TransportListener | undefined;

@@ -1,6 +1,7 @@
-/** Clusters that do not fit on this machine, as numbers: `node test/bench/scaling/simulate.ts [nodes …]`. Deterministic: no clock,
- *  no chance but a seeded one. What is simulated runs the product's own decisions (failure detector, ranking, limits); what
- *  they cost are the constants below, which test/bench/scaling/measure.ts prints. docs/scaling.md reads the tables. */
+/** Clusters that do not fit on this machine, as numbers: `node test/bench/scaling/simulate.ts [nodes …]`.
+ *  Deterministic: no clock, no chance but a seeded one. What is simulated runs the product's own decisions (failure
+ *  detector, ranking, limits); what they cost are the constants below, which test/bench/scaling/measure.ts prints.
+ *  docs/scaling.md reads the tables. */
 import { directoryLimits } from "../../../node/directory/index.ts";
 import { Detector, membershipLimits } from "../../../node/membership/index.ts";
 import { placementLimits } from "../../../node/placement/index.ts";
@@ -22,8 +23,8 @@ const measured = {
   ownedSlotBytes: 5_097,
   copiedSlotBytes: 848,
   connectPairMs: 14.5,
-  /** One synced batch of the embedded directory: 467 changes a second, one at a time. A batch takes what waits, and of 64
-   *  at a time none takes longer. */
+  /** One synced batch of the embedded directory: 467 changes a second, one at a time. A batch takes what waits, and of
+   *  64 at a time none takes longer. */
   directoryBatchMs: 1_000 / 467,
   /** A plan for 1,280 slots with one node gone, by the nodes of the cluster. */
   planMs: [
@@ -49,7 +50,7 @@ const slotsTotal = roles.length * slotCount;
 const nodeNames = (count: number): readonly { readonly node: string; readonly weight: number }[] =>
   Array.from({ length: count }, (_, index) => ({ node: `node-${index}`, weight: 1 }));
 
-// --- heartbeats --------------------------------------------------------------------------------------------------------
+// --- heartbeats ------------------------------------------------------------------------------------------------------
 
 /** How long a node that was stopped is thought to be up: the real detector, fed with beats that are late by chance. */
 function detectionMs(nodes: number): { readonly heartbeatMs: number; readonly silentMs: number } {
@@ -95,7 +96,7 @@ function heartbeats(nodes: number): readonly string[] {
   ];
 }
 
-// --- memory and connections ----------------------------------------------------------------------------------------------
+// --- memory and connections ------------------------------------------------------------------------------------------
 
 function memory(nodes: number): readonly string[] {
   const mesh = (nodes - 1) * measured.pairResidentBytes;
@@ -115,7 +116,7 @@ function memory(nodes: number): readonly string[] {
   ];
 }
 
-// --- how slots spread ------------------------------------------------------------------------------------------------------
+// --- how slots spread ------------------------------------------------------------------------------------------------
 
 /** Owners of one role's slots over nodes that all have the role: by rank alone, and levelled out. */
 function spread(nodes: number, slotsPerRole: number): readonly string[] {
@@ -136,7 +137,7 @@ function spread(nodes: number, slotsPerRole: number): readonly string[] {
   ];
 }
 
-// --- a node dies -----------------------------------------------------------------------------------------------------------
+// --- a node dies -----------------------------------------------------------------------------------------------------
 
 /** Between two sizes that were measured, and beyond the largest, on a straight line; and in proportion to the slots. */
 function planMs(nodes: number, slots: number): number {
@@ -157,8 +158,8 @@ interface Step {
 function death(nodes: number, slots: number): readonly string[] {
   const owned = Math.ceil(slots / nodes);
   const copied = owned * (Math.min(assumed.replicas, nodes) - 1);
-  // The controller takes slots over at once, then (a plan later) says where new copies go; owners take the dead node out,
-  // take a learner in, and make it a copy.
+  // The controller takes slots over at once, then (a plan later) says where new copies go; owners take the dead node
+  // out, take a learner in, and make it a copy.
   const removals = owned + copied;
   const replacements = nodes > assumed.replicas ? 3 * (owned + copied) : 0;
   const changes = owned + removals + replacements;
@@ -185,7 +186,8 @@ function death(nodes: number, slots: number): readonly string[] {
     freeMs = toldMs + oneEachMs;
     tellingMs += 2 * oneEachMs;
     const knownMs = toldMs + oneWayMs;
-    // The new owner: fence on disk, questions, fences there, answers. Then the dead node is taken out by one more change.
+    // The new owner: fence on disk, questions, fences there, answers. Then the dead node is taken out by one more
+    // change.
     const removalOf = ({ owner }: Step): Step => {
       const takenUpMs = Math.max(knownMs, ownersFreeMs[owner] ?? 0) + assumed.takeUpMs;
       ownersFreeMs[owner] = takenUpMs;
@@ -210,10 +212,10 @@ function death(nodes: number, slots: number): readonly string[] {
   ];
 }
 
-// --- a node comes ------------------------------------------------------------------------------------------------------------
+// --- a node comes ----------------------------------------------------------------------------------------------------
 
-/** Copies to make when a node joins or is replaced: slots on their way, a tick at a time, within the limits of placement and
- *  replication. Returns seconds. */
+/** Copies to make when a node joins or is replaced: slots on their way, a tick at a time, within the limits of
+ *  placement and replication. Returns seconds. */
 function fillSeconds(nodes: number, slots: number, bytesPerSlot: number): number {
   let waiting = Math.ceil((slots * Math.min(assumed.replicas, nodes)) / (nodes + 1));
   const flying: number[] = [];
@@ -261,7 +263,7 @@ function newcomer(nodes: number, actors: number): readonly string[] {
   ];
 }
 
-// --- the tables ----------------------------------------------------------------------------------------------------------------
+// --- the tables ------------------------------------------------------------------------------------------------------
 
 function table(title: string, columns: readonly string[], rows: readonly (readonly string[])[]): void {
   console.log(`\n${title}\n`);

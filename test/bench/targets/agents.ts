@@ -1,4 +1,5 @@
-/** Agents of a node alone that are asked and answer: the real kernel, journal, Level store and agents, and the echo as their model. */
+/** Agents of a node alone that are asked and answer: the real kernel, journal, Level store and agents, and the echo as
+ *  their model. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

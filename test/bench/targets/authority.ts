@@ -1,4 +1,5 @@
-/** What stands between a person and an act: the check of rights, the counts of rates, and the audit of a whole gateway on a real disk. */
+/** What stands between a person and an act: the check of rights, the counts of rates, and the audit of a whole gateway
+ *  on a real disk. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ledger } from "../../../actors/ledger/index.ts";
@@ -45,8 +46,8 @@ function rights(): object {
   return { memberMs: check("member"), officeMs: check("office") };
 }
 
-/** A thousand people with a key each, in a hundred rooms, far from every limit, as one of so many gateways. Time passes as if each sent a
- *  command in ten seconds. */
+/** A thousand people with a key each, in a hundred rooms, far from every limit, as one of so many gateways. Time passes
+ *  as if each sent a command in ten seconds. */
 function limits(gateways: number): { per(): number } {
   let aheadMs = 0;
   let told = 0;
@@ -187,7 +188,8 @@ const [what] = process.argv.slice(2);
 const [alone, five] = [limits(1), limits(5)];
 const pair = what === "pair" ? [await gateway(true), await gateway(false)] : [];
 
-/** Both gateways act in turns. `extra`: how much longer the audited one took than its twin a moment before or after; of the other, what one synced write takes. */
+/** Both gateways act in turns. `extra`: how much longer the audited one took than its twin a moment before or after; of
+ *  the other, what one synced write takes. */
 async function pairs(): Promise<object> {
   const [audited, plain] = pair;
   if (audited === undefined || plain === undefined) throw new Error("there is no pair");

@@ -1,5 +1,6 @@
-/** One operation of a backup in a process of its own, as restic and borg are: on the journal of a node, with six folders as holders. It prints
- *  what the operation took: a node runs already when it makes backups, so its start and the opening of the journal are not counted.
+/** One operation of a backup in a process of its own, as restic and borg are: on the journal of a node, with six
+ *  folders as holders. It prints what the operation took: a node runs already when it makes backups, so its start and
+ *  the opening of the journal are not counted.
  *
  *      backup-program.ts WORKSPACE make MEGABYTES | more KILOBYTES | backup | verify | restore FOLDER | thread ACTOR FOLDER | chat alone | chat beside | chat unpaced */
 import { createPrivateKey, createPublicKey, randomBytes, sign, verify as isSigned } from "node:crypto";
@@ -57,7 +58,8 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-/** The same in a journal with attachments and in files: rooms with messages, people whose state is 4 KB, and media that cannot be compressed. */
+/** The same in a journal with attachments and in files: rooms with messages, people whose state is 4 KB, and media that
+ *  cannot be compressed. */
 async function make(megabytes: number): Promise<void> {
   const { store, journal } = await openOwn();
   const files = join(workspace, "files");
@@ -151,7 +153,8 @@ const roomsWritten = 4;
 /** Entries of a room until it is folded. */
 const foldedEvery = 256;
 
-/** Messages of some more kilobytes in a few rooms, each as a room has it: an entry of the log, a message, and the event for who follows. */
+/** Messages of some more kilobytes in a few rooms, each as a room has it: an entry of the log, a message, and the event
+ *  for who follows. */
 async function more(kilobytes: number): Promise<void> {
   const { store, journal } = await openOwn();
   const slots = (await journal.slots()).filter((slot) => slot !== chatSlot).slice(0, roomsWritten);
@@ -172,7 +175,9 @@ async function more(kilobytes: number): Promise<void> {
         { space: "record", put: `event/${number}`, value: event },
       ];
       const entry = { atMs, actor, events: [event], answers: [], side };
-      await new Promise<void>((resolve, reject) => log.append(log.head.fence, entry, (error) => (error ? reject(new Error(error.message)) : resolve()))); // prettier-ignore
+      await new Promise<void>((resolve, reject) =>
+        log.append(log.head.fence, entry, (error) => (error ? reject(new Error(error.message)) : resolve())),
+      );
       if (messages % foldedEvery === 0) log.snapshot(log.head.fence, { actor, seq: log.lastSeq, body: { state: { newest: message }, answers: [] } }, () => undefined); // prettier-ignore
     }
   }
@@ -285,7 +290,8 @@ const chatSeconds = 10;
 /** People are there before a backup begins. */
 const secondsBefore = 3;
 
-/** Messages at a fixed rate into the journal of the same node, each synced, alone or while a backup is made. What is counted begins with the backup. */
+/** Messages at a fixed rate into the journal of the same node, each synced, alone or while a backup is made. What is
+ *  counted begins with the backup. */
 async function chat(ports: BackupPorts, isBeside: boolean): Promise<void> {
   const { store, journal } = await openOwn();
   const source = await sourceOf(journal);

@@ -1,4 +1,5 @@
-/** Bytes on a disk and in memory: the blob store, plain files, and what bytes are computed with. One of them for each process. */
+/** Bytes on a disk and in memory: the blob store, plain files, and what bytes are computed with. One of them for each
+ *  process. */
 import { spawnSync } from "node:child_process";
 import { createCipheriv, randomBytes } from "node:crypto";
 import { mkdtemp, open, rename, rm } from "node:fs/promises";

@@ -1,5 +1,5 @@
-/** The peer of the fan-out: a bare `ws` server that sends what comes in on `/post` to everybody on `/ws`, as the broadcast
- *  example in the documentation of `ws` does. */
+/** The peer of the fan-out: a bare `ws` server that sends what comes in on `/post` to everybody on `/ws`, as the
+ *  broadcast example in the documentation of `ws` does. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocketServer, type WebSocket } from "ws";

@@ -1,4 +1,5 @@
-/** The actor of all our targets: it counts what it is told, in its journal or in memory, and can say how much that was. */
+/** The actor of all our targets: it counts what it is told, in its journal or in memory, and can say how much that
+ *  was. */
 import { note, persist, publish, reply, type Behavior, type RecordOp } from "../../../actors/behavior.ts";
 import type { Kernel } from "../../../node/kernel/index.ts";
 import type { ActorId } from "../../../protocols/index.ts";

@@ -1,5 +1,5 @@
-/** What screens of the dashboard ask for, and how often: the first twenty are open where a bench has open dashboards. `test/machines/browser/cluster.test.ts` compares
- *  this with what a browser asks for. */
+/** What screens of the dashboard ask for, and how often: the first twenty are open where a bench has open dashboards.
+ *  `test/machines/browser/cluster.test.ts` compares this with what a browser asks for. */
 export interface DashboardScreen {
   readonly page: string;
   readonly asks: readonly { readonly path: string; readonly everyMs: number }[];

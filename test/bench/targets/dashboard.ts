@@ -1,4 +1,5 @@
-/** Open dashboards without their browsers, in a process of their own: each asks the node for what its screen asks for, as often. */
+/** Open dashboards without their browsers, in a process of their own: each asks the node for what its screen asks for,
+ *  as often. */
 import { Agent, request } from "node:http";
 import { dashboardScreens } from "./dashboard-screens.ts";
 import { serve } from "./serve.ts";

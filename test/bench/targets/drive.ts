@@ -1,5 +1,5 @@
-/** A closed loop: so many lanes, so many commands outstanding in each, for so long. What is counted is what was answered;
- *  the clock stops at the last answer. */
+/** A closed loop: so many lanes, so many commands outstanding in each, for so long. What is counted is what was
+ *  answered; the clock stops at the last answer. */
 import { quantile } from "../statistics.ts";
 
 export interface Load {
@@ -20,7 +20,8 @@ export interface Driven {
   readonly operations: number;
 }
 
-/** Latencies kept of one round; beyond it the oldest go, so that keeping them costs the same however fast the target is. */
+/** Latencies kept of one round; beyond it the oldest go, so that keeping them costs the same however fast the target
+ *  is. */
 const latenciesKept = 65_536;
 
 /** Issues again in a lane whenever one of its commands is answered, until the time is over; then waits for the rest. */

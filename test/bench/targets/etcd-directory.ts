@@ -1,4 +1,5 @@
-/** Our directory in etcd: a process that changes rows by compare-and-set. Arguments: the leader's address, and what its keys begin with. */
+/** Our directory in etcd: a process that changes rows by compare-and-set. Arguments: the leader's address, and what its
+ *  keys begin with. */
 import { createEtcdDirectory } from "../../../node/directory/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import { quietLog as log } from "../../fixtures/quiet.ts";

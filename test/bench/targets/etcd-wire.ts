@@ -1,5 +1,5 @@
-/** What our directory in etcd speaks by, alone: the same changes as the package `etcd3` makes. Arguments: the leader's address, and what its keys
- *  begin with. */
+/** What our directory in etcd speaks by, alone: the same changes as the package `etcd3` makes. Arguments: the leader's
+ *  address, and what its keys begin with. */
 import { loadEtcdWire } from "../../../node/directory/etcd-wire.ts";
 import { drive, payload, type Load } from "./drive.ts";
 import { serve } from "./serve.ts";

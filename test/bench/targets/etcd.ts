@@ -1,5 +1,6 @@
-/** The peer etcd: a process that puts, by gRPC frames on one HTTP/2 session of Node's own: the leanest client there is here. All puts go to
- *  the leader, which spares the others a hop. Arguments: the leader's address, and what its keys begin with. */
+/** The peer etcd: a process that puts, by gRPC frames on one HTTP/2 session of Node's own: the leanest client there is
+ *  here. All puts go to the leader, which spares the others a hop. Arguments: the leader's address, and what its keys
+ *  begin with. */
 import { connect, constants, type IncomingHttpHeaders } from "node:http2";
 import { setTimeout } from "node:timers/promises";
 import { drive, payload, type Driven, type Load } from "./drive.ts";
@@ -17,12 +18,13 @@ const keyOf = (lane: number): string => `${prefix}/k${lane}`;
 
 /** `PutRequest { key = 1, value = 2 }` of etcd's rpc.proto, in a gRPC frame that is not compressed. */
 const frameOf = (lane: number): Buffer => {
-  const field = (tag: number, text: string): Buffer => Buffer.concat([Buffer.from([tag, text.length]), Buffer.from(text)]);
+  const field = (tag: number, text: string): Buffer =>
+    Buffer.concat([Buffer.from([tag, text.length]), Buffer.from(text)]);
   const body = Buffer.concat([field(0x0a, keyOf(lane)), field(0x12, payload)]);
   const header = Buffer.alloc(5);
   header.writeUInt32BE(body.length, 1);
   return Buffer.concat([header, body]);
-}; // prettier-ignore
+};
 const frames: Buffer[] = [];
 const { HTTP2_HEADER_METHOD, HTTP2_HEADER_PATH, HTTP2_HEADER_CONTENT_TYPE, HTTP2_HEADER_TE } = constants;
 const headers = {
@@ -97,8 +99,9 @@ const watchedKey = `${prefix}/watched`;
 /** Called whenever a watcher is told of a change. */
 let told = (): void => undefined;
 
-/** Watches one key so often, all on one stream, as clients of etcd do: a `WatchRequest` with one `WatchCreateRequest` each. Resolves when all are there.
- *  Each answer is a frame of its own: first that a watcher was made, then one for each watcher and change. */
+/** Watches one key so often, all on one stream, as clients of etcd do: a `WatchRequest` with one `WatchCreateRequest`
+ *  each. Resolves when all are there. Each answer is a frame of its own: first that a watcher was made, then one for
+ *  each watcher and change. */
 function watch(count: number): Promise<void> {
   const key = Buffer.from(watchedKey);
   const create = Buffer.concat([Buffer.from([0x0a, key.length]), key]);

@@ -1,5 +1,5 @@
-/** Texts of a model of random weights: written by an inference host as a node has it, or by the library alone in this process. Both have
- *  the same file, the same threads and the same sequences. */
+/** Texts of a model of random weights: written by an inference host as a node has it, or by the library alone in this
+ *  process. Both have the same file, the same threads and the same sequences. */
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -44,7 +44,8 @@ const another = (): string => `${(texts += 1)}. ${question}`;
 interface Side {
   /** Writes so many texts at once; resolves with their tokens. */
   write(count: number): Promise<number>;
-  /** Cancels a text some share of a token's time behind a token; resolves with the time to its end, as a share of a token's. */
+  /** Cancels a text some share of a token's time behind a token; resolves with the time to its end, as a share of a
+   *  token's. */
   cancel?(share: number): Promise<number>;
   /** A conversation of ten turns, a token of answer each; resolves with the tokens of its prompts that were read. */
   converse(): Promise<number>;
@@ -157,11 +158,15 @@ const clock = {
 /** An inference host with these models in memory. */
 async function hostOf(options: Pick<InferenceHostOptions, "models" | "machine">): Promise<InferenceHost> {
   const nothing = (): void => undefined;
-  const host = startInferenceHost({ ...options, clock, log: { debug: nothing, info: nothing, warn: nothing, error: nothing } });
+  const host = startInferenceHost({
+    ...options,
+    clock,
+    log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
+  });
   await host.settled();
   stops.push(() => host.stop(10_000));
   return host;
-} // prettier-ignore
+}
 
 const threads = threadCount(readMachine(), 100e6, 1);
 let loaded: Promise<Llama> | undefined;
@@ -186,8 +191,11 @@ async function runtimeAlone(folder: string): Promise<Embed> {
     const texts = inputs.map((input) => tokenizer.encode(input).ids);
     const length = Math.max(...texts.map((ids) => ids.length));
     const filled = new BigInt64Array(texts.length * length);
-    for (const [row, ids] of texts.entries()) for (const [at, id] of ids.entries()) filled[row * length + at] = BigInt(id);
-    const output = (await session.run({ input_ids: new Tensor("int64", filled, [texts.length, length]) }))["last_hidden_state"]!;
+    for (const [row, ids] of texts.entries())
+      for (const [at, id] of ids.entries()) filled[row * length + at] = BigInt(id);
+    const output = (await session.run({ input_ids: new Tensor("int64", filled, [texts.length, length]) }))[
+      "last_hidden_state"
+    ]!;
     const values = output.data as Float32Array;
     const width = values.length / filled.length;
     return texts.map((ids, row) => {
@@ -200,16 +208,19 @@ async function runtimeAlone(folder: string): Promise<Embed> {
   };
   return async (inputs) => {
     const vectors: Float32Array[] = [];
-    for (let at = 0; at < inputs.length; at += runtimeTexts) vectors.push(...(await readSome(inputs.slice(at, at + runtimeTexts))));
+    for (let at = 0; at < inputs.length; at += runtimeTexts)
+      vectors.push(...(await readSome(inputs.slice(at, at + runtimeTexts))));
     return vectors;
   };
-} // prettier-ignore
+}
 
 /** Of a GGUF file, or of the folder of an ONNX model. */
 async function embedder(file: string): Promise<Embed> {
   const adapter = file.endsWith(".gguf") ? "llama" : "onnx";
   if (kind === "host") {
-    const { embed: engine } = enginesOf(await hostOf({ models: [{ name: "reader", adapter, path: file, contextTokens: readerTokens }] })); // prettier-ignore
+    const { embed: engine } = enginesOf(
+      await hostOf({ models: [{ name: "reader", adapter, path: file, contextTokens: readerTokens }] }),
+    );
     return (inputs) =>
       new Promise((resolve, reject) => {
         engine.call({ id: "bench", model: "", inputs, timeoutMs: 120_000 }, (said) => {
@@ -232,7 +243,10 @@ let swap: Swap | undefined;
 async function swapper(files: readonly string[]): Promise<Swap> {
   const messages = [{ role: "user", content: question }] as const;
   if (kind === "host") {
-    const models = files.map((file, at) => ({ name: `m${at}`, adapter: "llama", path: file, sequences: 1, contextTokens: swapTokens }) as const); // prettier-ignore
+    const models = files.map(
+      (file, at) =>
+        ({ name: `m${at}`, adapter: "llama", path: file, sequences: 1, contextTokens: swapTokens }) as const,
+    );
     // Room for one.
     const machine = { ...readMachine(), memoryMaxBytes: statSync(files[0]!).size * 1.5 + 100e6 };
     const { generate } = enginesOf(await hostOf({ models, machine }));
@@ -268,7 +282,10 @@ serve({
     }
     const model = await (await library()).loadModel({ modelPath: path, gpuLayers: 0 });
     const context = await model.createContext({ contextSize: contextTokens, sequences, threads });
-    side = alone(model, Array.from({ length: sequences }, () => context.getSequence()));
+    side = alone(
+      model,
+      Array.from({ length: sequences }, () => context.getSequence()),
+    );
   },
   async write({ count }: { readonly count: number }) {
     const startMs = performance.now();
@@ -312,4 +329,4 @@ serve({
     for (const stop of stops) await stop();
     await (await loaded)?.dispose();
   },
-}); // prettier-ignore
+});

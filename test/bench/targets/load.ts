@@ -1,7 +1,8 @@
-/** The load generator of the fan-out: many WebSocket clients in one process, so cheap that the server is what is measured.
+/** The load generator of the fan-out: many WebSocket clients in one process, so cheap that the server is what is
+ *  measured.
  *
- *  They are bare sockets that walk over frame headers (RFC 6455, section 5.2); one client reads every frame in full. All
- *  clients must get the same number of frames and bytes; so a frame lost, doubled or cut anywhere is found. */
+ *  They are bare sockets that walk over frame headers (RFC 6455, section 5.2); one client reads every frame in full.
+ *  All clients must get the same number of frames and bytes; so a frame lost, doubled or cut anywhere is found. */
 import { connect as connectSocket, type Socket } from "node:net";
 import { payload } from "./drive.ts";
 import { serve } from "./serve.ts";
@@ -70,12 +71,14 @@ class Client {
       const short = (bytes[offset + 1] as number) & 0x7f;
       const header = short < 126 ? 2 : short === 126 ? 4 : 10;
       if (offset + header > bytes.length) break;
-      const length = short < 126 ? short : short === 126 ? bytes.readUInt16BE(offset + 2) : bytes.readUInt32BE(offset + 6);
+      const length =
+        short < 126 ? short : short === 126 ? bytes.readUInt16BE(offset + 2) : bytes.readUInt32BE(offset + 6);
       const end = offset + header + length;
       if (end > bytes.length) break;
       const opcode = (bytes[offset] as number) & 0x0f;
       if (opcode === 9) this.socket.write(frameOf(bytes.toString("utf8", offset + header, end), 10));
-      else if (opcode === 8) throw new Error(`closed by the server: ${bytes.toString("utf8", offset + header + 2, end)}`);
+      else if (opcode === 8)
+        throw new Error(`closed by the server: ${bytes.toString("utf8", offset + header + 2, end)}`);
       else {
         this.frames += 1;
         this.bytes += length;
@@ -85,7 +88,7 @@ class Client {
       offset = end;
     }
     if (offset < bytes.length) this.#rest = bytes.subarray(offset);
-  } // prettier-ignore
+  }
 }
 
 let readers: Client[] = [];
@@ -149,7 +152,10 @@ async function burst(posts: number, atOnce: number): Promise<number> {
   const startMs = performance.now();
   let sent = 0;
   await new Promise<void>((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error(`${total - before} of ${posts * perPost} frames came`)), roundTimeoutMs);
+    const late = setTimeout(
+      () => reject(new Error(`${total - before} of ${posts * perPost} frames came`)),
+      roundTimeoutMs,
+    );
     const step = (): void => {
       const complete = Math.floor((total - before) / perPost);
       while (sent < posts && sent < complete + atOnce) {
@@ -168,7 +174,7 @@ async function burst(posts: number, atOnce: number): Promise<number> {
     step();
   });
   return performance.now() - startMs;
-} // prettier-ignore
+}
 
 let answersPosts = false;
 

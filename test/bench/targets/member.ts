@@ -126,13 +126,17 @@ const me = (): Member => {
   return member;
 };
 
-async function until(holds: () => boolean | Promise<boolean>, what: () => string, limitMs = settleTimeoutMs): Promise<void> {
+async function until(
+  holds: () => boolean | Promise<boolean>,
+  what: () => string,
+  limitMs = settleTimeoutMs,
+): Promise<void> {
   const endMs = clock.monotonicMs() + limitMs;
   while (!(await holds())) {
     if (clock.monotonicMs() > endMs) throw new Error(`${node} waited in vain: ${what()}`);
     await sleep(lookEveryMs);
   }
-} // prettier-ignore
+}
 
 const rowOf = (actor: string) => {
   const slot = me().peer.kernel.slotOf(actor as ActorId);
@@ -273,7 +277,7 @@ serve({
         new Promise<void>((resolve, reject) => {
           texts += 1;
           const sampling = { maxTokens: tokens };
-          const request = { id: `${node}.${texts}`, model: "echo", messages, sampling, timeoutMs: settleTimeoutMs, person: `user/p${lane}` } as const; // prettier-ignore
+          const request = { id: `${node}.${texts}`, model: "echo", messages, sampling, timeoutMs: settleTimeoutMs, person: `user/p${lane}` } as const;
           generate.call(request, (said) => {
             if (said.type !== "answered") return;
             if (said.result.ok && said.result.value.completionTokens === tokens) resolve();

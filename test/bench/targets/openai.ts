@@ -1,5 +1,6 @@
-/** OpenAI's interface under load: a gateway with all that stands before an engine, and an engine that only says so many tokens, one in
- *  each turn of the event loop. With `bare`: a fastify server that says the same bytes in the same turns, and does nothing else. */
+/** OpenAI's interface under load: a gateway with all that stands before an engine, and an engine that only says so many
+ *  tokens, one in each turn of the event loop. With `bare`: a fastify server that says the same bytes in the same
+ *  turns, and does nothing else. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fastify, type FastifyReply } from "fastify";
@@ -58,8 +59,7 @@ async function gateway(model?: Model): Promise<{ readonly url: string; readonly 
   const store = await openLevelStore(folder);
   const clock = createClock();
   const random = createRandom();
-  const host =
-    model && startInferenceHost({ models: [{ name: "random", adapter: "llama", ...model }], clock, log });
+  const host = model && startInferenceHost({ models: [{ name: "random", adapter: "llama", ...model }], clock, log });
   await host?.settled();
   const engines = host === undefined ? everyEngine({ generate: engine }) : enginesOf(host);
   const { peer } = await startAlone({ store, behaviors: [room, user, agent], engines, clock, random, log, meter });
@@ -85,7 +85,11 @@ async function gateway(model?: Model): Promise<{ readonly url: string; readonly 
     limits: { commandRate: plenty, keyRate: plenty, callsPerPersonMax: 1_000 },
   });
   const body = JSON.stringify({ name: "ada", password: "correct horse" });
-  const answer = await fetch(`${opened.url}/api/v1/sign-up`, { method: "POST", headers: { "content-type": "application/json" }, body });
+  const answer = await fetch(`${opened.url}/api/v1/sign-up`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body,
+  });
   const { token: key } = (await answer.json()) as SignedIn;
   return {
     url: opened.url,
@@ -98,7 +102,7 @@ async function gateway(model?: Model): Promise<{ readonly url: string; readonly 
       await rm(folder, { recursive: true });
     },
   };
-} // prettier-ignore
+}
 
 /** What the gateway answered: the bare server says it again. */
 interface Sample {

@@ -1,5 +1,5 @@
-/** What every process of ours is given, beside its disk and its clock: nothing is logged but what went wrong, and nothing
- *  is generated. */
+/** What every process of ours is given, beside its disk and its clock: nothing is logged but what went wrong, and
+ *  nothing is generated. */
 import { everyEngine } from "../../../runtimes/index.ts";
 import type { Log } from "../../../node/ports.ts";
 import type { Engines } from "../../../runtimes/engine.ts";

@@ -1,4 +1,5 @@
-/** A gateway with rooms on a real disk; with `bare`, a fastify server that says the same JSON, and to a post when it is on the disk. */
+/** A gateway with rooms on a real disk; with `bare`, a fastify server that says the same JSON, and to a post when it is
+ *  on the disk. */
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fastify } from "fastify";

@@ -1,5 +1,5 @@
-/** The limit of everything that goes over a socket: messages in msgpack with their length before them, each written when
- *  it is made. One process listens, another one asks. */
+/** The limit of everything that goes over a socket: messages in msgpack with their length before them, each written
+ *  when it is made. One process listens, another one asks. */
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { Packr } from "msgpackr";
 import { drive, driveAll, payload, type Load } from "./drive.ts";

@@ -17,7 +17,9 @@ describe("accounts of people", function () {
     ["phone", { width: 390, height: 844 }, "cleo"],
   ] as const)
     it(`are deleted after a question that says what stays, and it can be called off, on a ${screen}`, async () => {
-      const { page, close } = await fixture.person("ada", { viewport }).then((ada) => ({ page: ada.page, close: () => ada.close() })); // prettier-ignore
+      const { page, close } = await fixture
+        .person("ada", { viewport })
+        .then((ada) => ({ page: ada.page, close: () => ada.close() }));
       const person = await fixture.account(name);
       await page.goto(`${fixture.node.url}/admin/people/${name}`);
       const access = part(page, "Access");

@@ -5,7 +5,8 @@ import { openPages, type Person, type Fixture } from "../../fixtures/page/index.
 
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true };
 
-/** Has the node think that everybody proved who they are long ago, until they do it again: nobody waits ten minutes here. */
+/** Has the node think that everybody proved who they are long ago, until they do it again: nobody waits ten minutes
+ *  here. */
 async function asIfLater(page: Page, path: string): Promise<void> {
   const error = { code: "SIGN_IN_AGAIN", outcome: "not_started", message: "again" };
   await page.route(path, (route) =>
@@ -205,7 +206,11 @@ describe("the administration", function () {
   it("searches the audit, shows an entry whole with before and after, says how it is proven, and exports it", async () => {
     await page.goto(`${fixture.node.url}/admin/people/cyd`);
     await page.getByRole("link", { name: "What they did" }).click();
-    await part(page, "Entries").getByText("Nothing was found.").or(part(page, "Entries").getByRole("button", { name: /user\/cyd/ })).first().waitFor(); // prettier-ignore
+    await part(page, "Entries")
+      .getByText("Nothing was found.")
+      .or(part(page, "Entries").getByRole("button", { name: /user\/cyd/ }))
+      .first()
+      .waitFor();
     await page.getByRole("button", { name: "Show all" }).click();
     await page.getByRole("combobox", { name: "What" }).selectOption("setRoles");
     await page.getByRole("textbox", { name: "Done to" }).fill("user/cyd");

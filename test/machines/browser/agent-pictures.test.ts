@@ -9,7 +9,8 @@ import type { Double } from "../../fixtures/providers/double.ts";
 /** How long the browser may take from a key to its dialog; then the key has gone elsewhere. */
 const dialogMs = 10_000;
 
-/** Presses a button that asks for a file, again where the key has gone to the text: the page gives that the focus when it has come. */
+/** Presses a button that asks for a file, again where the key has gone to the text: the page gives that the focus when
+ *  it has come. */
 async function chooseFile(
   page: Page,
   button: Locator,

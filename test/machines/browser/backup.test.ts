@@ -10,7 +10,8 @@ import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
 import { pageWaitMs, until } from "../../waits.ts";
 
-/** Has the node think that everybody gave the password long ago, until it is given again: nobody waits ten minutes here. */
+/** Has the node think that everybody gave the password long ago, until it is given again: nobody waits ten minutes
+ *  here. */
 async function asIfLater(page: Page): Promise<void> {
   const error = { code: "SIGN_IN_AGAIN", outcome: "not_started", message: "again" };
   await page.route("**/api/v1/admin/backups/holds", (route) =>
@@ -98,8 +99,14 @@ describe("the backups of a cluster", function () {
     await schedules.getByRole("combobox", { name: "What it does" }).selectOption("Rehearses a restore");
     await schedules.getByRole("button", { name: "Add" }).click();
     await schedules.getByText("rehearsal Rehearses a restore").waitFor();
-    const kept = (await ada.api("GET", "/api/v1/admin/backups/schedules")) as { schedules: { name: string; wish: object }[] }; // prettier-ignore
-    expect(kept.schedules.find(({ name }) => name === "tidy")?.wish).to.deep.equal({ sort: "prune", apply: true, keep: { last: 3, daily: 7, weekly: 8, monthly: 12 } }); // prettier-ignore
+    const kept = (await ada.api("GET", "/api/v1/admin/backups/schedules")) as {
+      schedules: { name: string; wish: object }[];
+    };
+    expect(kept.schedules.find(({ name }) => name === "tidy")?.wish).to.deep.equal({
+      sort: "prune",
+      apply: true,
+      keep: { last: 3, daily: 7, weekly: 8, monthly: 12 },
+    });
     await part(page, "State").getByText("Backups are fine").waitFor();
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
@@ -116,7 +123,11 @@ describe("the backups of a cluster", function () {
         /^Snapshot 1 comes back whole, in .*: [0-9,]+ parts? compared\. A node was started of it: .* signed in and read/,
       )
       .waitFor();
-    await ada.api("PUT", "/api/v1/admin/backups/schedules/often", { cron: "* * * * *", timeZone: "UTC", wish: { sort: "drill" } }); // prettier-ignore
+    await ada.api("PUT", "/api/v1/admin/backups/schedules/often", {
+      cron: "* * * * *",
+      timeZone: "UTC",
+      wish: { sort: "drill" },
+    });
     const task = await until(
       "the schedule rehearses",
       async () => {
@@ -160,7 +171,9 @@ describe("the backups of a cluster", function () {
     await recall.getByRole("combobox", { name: "Bring back" }).selectOption("A thread of a room");
     await recall.getByRole("combobox", { name: "In which room" }).fill("kitchen");
     const message = recall.getByRole("combobox", { name: "Its first message" });
-    await recall.locator('option[value="1"][label^="2 replies, the last by ada: Bread goes"]').waitFor({ state: "attached" }); // prettier-ignore
+    await recall
+      .locator('option[value="1"][label^="2 replies, the last by ada: Bread goes"]')
+      .waitFor({ state: "attached" });
     await message.fill("first");
     await show.click();
     await recall.getByText("The number of a message: a thread is named by its first one.").waitFor();
@@ -178,7 +191,11 @@ describe("the backups of a cluster", function () {
     await recall.getByText(/^Days and times are in your time zone, \w+/).waitFor();
     await recall.getByRole("combobox", { name: "Written by" }).fill("eve");
     await show.click();
-    await recall.getByText(/room\/kitchen, message 1 and its replies, the data and messages of eve, from .* 2020.*, before .* 2090.*, as it was on .* 2080/).waitFor(); // prettier-ignore
+    await recall
+      .getByText(
+        /room\/kitchen, message 1 and its replies, the data and messages of eve, from .* 2020.*, before .* 2090.*, as it was on .* 2080/,
+      )
+      .waitFor();
     const folderOfShots = process.env["PLEXUS_TEST_SHOTS"];
     for (const width of [1280, 390]) {
       await page.setViewportSize({ width, height: 844 });
@@ -188,7 +205,10 @@ describe("the backups of a cluster", function () {
       expect(wider, `wider than ${width}`).to.equal(0);
     }
     await page.setViewportSize({ width: 1280, height: 800 });
-    const [download] = await Promise.all([page.waitForEvent("download"), recall.getByRole("button", { name: "Download" }).click()]); // prettier-ignore
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      recall.getByRole("button", { name: "Download" }).click(),
+    ]);
     const archive = await readFile((await download.path())!, "latin1");
     expect(archive).to.include("Soup with leeks");
     for (const other of ["What shall we cook?", "Bread goes with it", "not of the thread"])
@@ -212,7 +232,7 @@ describe("the backups of a cluster", function () {
     expect(await rules.getByRole("button", { name: /^Bring back/ }).count(), "it stays deleted").to.equal(0);
     await rules.getByRole("combobox", { name: "What was deleted since then" }).selectOption("comes back as well");
     await rules.getByRole("button", { name: "What would come back?" }).click();
-    await rules.getByText(/^1 message of 1 conversation, 19 bytes would come back\. It takes about/).waitFor(); // prettier-ignore
+    await rules.getByText(/^1 message of 1 conversation, 19 bytes would come back\. It takes about/).waitFor();
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
       expect(await faults(page), colorScheme).to.deep.equal([]);

@@ -161,8 +161,12 @@ describe("the dashboard of a cluster of three nodes", function () {
   });
 
   it("moves a slot to a node that is chosen, says what comes of it, and lets go of it again", async () => {
-    const { nodes } = (await ada.api("GET", "/api/v1/admin/cluster/summary")) as { nodes: { name: string; node: string }[] }; // prettier-ignore
-    const { slots } = (await ada.api("GET", "/api/v1/admin/cluster/slots")) as { slots: { slot: string; owner: string }[] }; // prettier-ignore
+    const { nodes } = (await ada.api("GET", "/api/v1/admin/cluster/summary")) as {
+      nodes: { name: string; node: string }[];
+    };
+    const { slots } = (await ada.api("GET", "/api/v1/admin/cluster/slots")) as {
+      slots: { slot: string; owner: string }[];
+    };
     const { slot = "", owner } = slots.find((one) => one.slot.startsWith("chat/")) ?? {};
     const other = nodes.find(({ node, name }) => node !== owner && name !== "third")?.name ?? "";
     await go(page, `slots?text=${slot}`);
@@ -344,14 +348,18 @@ describe("the dashboard of a cluster of three nodes", function () {
     await third.end("SIGKILL");
     await yes("Drain");
     await row.getByText("down, draining").waitFor();
-    await region(page, "State").getByText(/^Down: third\. Start it again/).waitFor(); // prettier-ignore
+    await region(page, "State")
+      .getByText(/^Down: third\. Start it again/)
+      .waitFor();
     await row.getByRole("button", { name: "Undo the drain of third" }).waitFor();
     // What is set for it counts when it is back.
     await row.getByRole("button", { name: "Roles of third" }).click();
     await page.getByRole("dialog").getByRole("checkbox", { name: "storage" }).check();
     await yes("Change");
     await page.getByText(/^third has the roles .*storage.* now\./).waitFor();
-    const { scopes } = (await ada.api("GET", "/api/v1/admin/configuration?node=third")) as { scopes: { node?: string; revision: number }[] }; // prettier-ignore
+    const { scopes } = (await ada.api("GET", "/api/v1/admin/configuration?node=third")) as {
+      scopes: { node?: string; revision: number }[];
+    };
     const revision = scopes.find(({ node }) => node === "third")?.revision ?? 0;
     await ada.api("PUT", "/api/v1/admin/configuration", { node: "third", revision, set: { "log.level": "debug" } });
     await go(page, "configuration");
@@ -382,7 +390,9 @@ describe("the dashboard of a cluster of three nodes", function () {
     await go(page, "nodes");
     const row = rows().filter({ hasText: "third" });
     await others.named("third").end("SIGKILL");
-    await region(page, "State").getByText(/^Down: third\. Start it again/).waitFor(); // prettier-ignore
+    await region(page, "State")
+      .getByText(/^Down: third\. Start it again/)
+      .waitFor();
     await row.getByRole("button", { name: "Evict third" }).click();
     await page.getByText("If it can be started again with its data, do that instead.").waitFor();
     await yes("Evict");

@@ -277,7 +277,8 @@ for (const [device, viewport] of [
       await save.click();
       await there.getByText("Settings saved.").waitFor();
       expect(await ada.api("GET", "/api/v1/agents/ada.helper")).to.include({ persona: "By the other." });
-      // Its slider and its tools: one was changed here, another there, and both stay; the same in both is chosen, also after a reload.
+      // Its slider and its tools: one was changed here, another there, and both stay; the same in both is chosen, also
+      // after a reload.
       await there.getByRole("button", { name: "Agent settings" }).click();
       const clock = there.getByRole("checkbox", { name: /^Clock/ });
       await clock.uncheck();

@@ -83,7 +83,8 @@ describe("the page of a node that does not come back", function () {
       .to.have.nested.property("body.error.details.reason")
       .that.includes("only the directory can place it");
 
-    // What another node has waits while that one is away and nobody lets a third take over, and it is that one that is named.
+    // What another node has waits while that one is away and nobody lets a third take over, and it is that one that is
+    // named.
     await page.goto(`${two.url}/room/far`);
     const far = page.getByRole("textbox", { name: "Message #Far" });
     await far.fill("to the dead");

@@ -7,7 +7,10 @@ import { openPages, type Person, type Fixture } from "../../fixtures/page/index.
 /** The seed as people type it, back to bytes. */
 function seedOf(typed: string): Buffer {
   const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-  const bits = typed.replaceAll(" ", "").split("").map((one) => letters.indexOf(one).toString(2).padStart(5, "0")); // prettier-ignore
+  const bits = typed
+    .replaceAll(" ", "")
+    .split("")
+    .map((one) => letters.indexOf(one).toString(2).padStart(5, "0"));
   return Buffer.from((bits.join("").match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)));
 }
 

@@ -171,7 +171,9 @@ for (const [device, options] of [
         "2024",
       ];
       const line = (parts: readonly string[]): string => `| ${parts.join(" | ")} |`;
-      await bob.api("POST", "/api/v1/rooms/hall/messages", { text: [line(head), line(head.map(() => "---")), line(cells), line(cells)].join("\n") }); // prettier-ignore
+      await bob.api("POST", "/api/v1/rooms/hall/messages", {
+        text: [line(head), line(head.map(() => "---")), line(cells), line(cells)].join("\n"),
+      });
       await go("/room/hall");
       const table = page.getByRole("group", { name: /^Table: Name, Where it runs/ });
       await table.waitFor();

@@ -5,7 +5,8 @@ import { screens } from "../../fixtures/page/admin-screens.ts";
 
 const settings = ["profile", "devices", "factors", "account", "keys", "usage"];
 
-/** Every place of the page, with a picture of each where `PLEXUS_TEST_SHOTS` names a folder. Nothing lies beyond the screen, in any place and look. */
+/** Every place of the page, with a picture of each where `PLEXUS_TEST_SHOTS` names a folder. Nothing lies beyond the
+ *  screen, in any place and look. */
 describe("every place of the page", () => {
   let fixture: Fixture;
   before(async () => {
@@ -13,12 +14,14 @@ describe("every place of the page", () => {
     const ada = await fixture.account("ada");
     await ada.api("POST", "/api/v1/rooms", { room: "lobby", title: "Lobby" });
     await ada.api("POST", "/api/v1/agents", { name: "helper" });
-    await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "| Day | Who | What |\n| --- | --- | --- |\n| Monday | Hans Müller | prepares the release of the new version |\n| Tuesday | 健太 | tests it |" }); // prettier-ignore
+    await ada.api("POST", "/api/v1/rooms/lobby/messages", {
+      text: "| Day | Who | What |\n| --- | --- | --- |\n| Monday | Hans Müller | prepares the release of the new version |\n| Tuesday | 健太 | tests it |",
+    });
     await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "Read this. ".repeat(800) });
     await ada.api("POST", "/api/v1/rooms/lobby/messages", {
       text: "Shall we meet? ❤ `npm test` and https://example.org/a/very/long/address/that/does/not/fit/on/a/phone/at/all",
     });
-    await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "A reply in the thread", replyTo: 3 }); // prettier-ignore
+    await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "A reply in the thread", replyTo: 3 });
     // What an agent called for its answer, in the room and in its conversation.
     const calls = 'call calculator {"expression":"(2 + 3) * 4"}\ncall clock {"timeZone":"Nowhere"}';
     await ada.api("PUT", "/api/v1/rooms/lobby/members/agent%2Fada.helper");
@@ -44,9 +47,14 @@ describe("every place of the page", () => {
           "(({ scrollWidth, clientWidth, scrollHeight, clientHeight }) => [scrollWidth - clientWidth, scrollHeight - clientHeight])(document.documentElement)",
         );
         if (right > 0 || below > 0) beyond.push(`${place}: ${right} ${below}`);
-        if (folder !== undefined) await page.screenshot({ path: `${folder}/${place.replaceAll("/", "-") || "home"}-${name.replace(" ", "-")}.png`, fullPage: true }); // prettier-ignore
+        if (folder !== undefined)
+          await page.screenshot({
+            path: `${folder}/${place.replaceAll("/", "-") || "home"}-${name.replace(" ", "-")}.png`,
+            fullPage: true,
+          });
       };
-      for (const place of ["", "room/lobby", "agent/ada.helper", ...settings.map((one) => `settings/${one}`)]) await look(place); // prettier-ignore
+      for (const place of ["", "room/lobby", "agent/ada.helper", ...settings.map((one) => `settings/${one}`)])
+        await look(place);
       for (const { page: place } of screens) await look(`admin/${place}`);
       for (const place of ["admin/people/ada", "admin/roles/member", "admin/profiles", "nowhere"]) await look(place);
       await person.close();

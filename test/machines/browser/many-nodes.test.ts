@@ -13,7 +13,8 @@ const workMs = 36;
 /** An answer that is asked for again and again is no larger. */
 const answerBytesMax = 250_000;
 
-/** Work of the kind that pages do: it says how fast this machine is now. In a task of its own, since what a debugger evaluates does not count. */
+/** Work of the kind that pages do: it says how fast this machine is now. In a task of its own, since what a debugger
+ *  evaluates does not count. */
 const work = `new Promise((done) => setTimeout(() => {
   let sum = 0;
   for (let round = 0; round < 6; round += 1) {
@@ -38,8 +39,10 @@ interface Screen {
 }
 
 const region = (page: Page, name: string) => page.getByRole("region", { name, exact: true }).first();
-const row = (page: Page, list: string) => page.getByRole("list", { name: list, exact: true }).getByRole("listitem").first(); // prettier-ignore
-const line = (page: Page, table: string) => page.getByRole("group", { name: table, exact: true }).getByRole("row").nth(1); // prettier-ignore
+const row = (page: Page, list: string) =>
+  page.getByRole("list", { name: list, exact: true }).getByRole("listitem").first();
+const line = (page: Page, table: string) =>
+  page.getByRole("group", { name: table, exact: true }).getByRole("row").nth(1);
 
 const screens: readonly Screen[] = [
   { page: "overview", sees: (page) => region(page, "Figures").getByText("of 200").first().waitFor(), asks: "cluster/summary" },
@@ -73,7 +76,10 @@ describe("the dashboard of a cluster of 200 nodes", function () {
     page.on("response", (response) => {
       const path = new URL(response.url()).pathname;
       if (path.startsWith("/api/v1/admin/"))
-        void response.body().then((body) => answers.push({ path, bytes: body.length }), () => undefined); // prettier-ignore
+        void response.body().then(
+          (body) => answers.push({ path, bytes: body.length }),
+          () => undefined,
+        );
     });
     cdp = await context.newCDPSession(page);
     // The processor time of the page's thread: what else the machine does is not in it.

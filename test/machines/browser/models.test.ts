@@ -72,7 +72,11 @@ describe("the models of a node", function () {
     const { page } = ada;
     const source = `${server.url}/free.gguf`;
     const model = { name: "free", title: "A small model", purpose: "chat", parameters: 1, quantisation: "Q8_0", fileBytes: 1_048_576, memoryBytes: 2_097_152, licence: "apache-2.0", fits: true, tokensPerSecond: 12, source, command: "" }; // prettier-ignore
-    const suggestions = { node: "node", measured: true, models: [model, { ...model, name: "huge", title: "A huge model", fits: false }] }; // prettier-ignore
+    const suggestions = {
+      node: "node",
+      measured: true,
+      models: [model, { ...model, name: "huge", title: "A huge model", fits: false }],
+    };
     // The node would measure itself for seconds.
     await page.route("**/suggestions*", (route) => route.fulfill({ json: suggestions }));
     await page.getByRole("button", { name: "Suggest models" }).click();

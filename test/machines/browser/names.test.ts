@@ -31,7 +31,9 @@ for (const [device, viewport] of [
     });
     after(() => fixture.close());
     const last = async (): Promise<{ seq: number; text: string; mentions?: readonly string[] }> => {
-      const { messages } = (await ada.api("GET", "/api/v1/rooms/den/messages")) as { messages: Awaited<ReturnType<typeof last>>[] }; // prettier-ignore
+      const { messages } = (await ada.api("GET", "/api/v1/rooms/den/messages")) as {
+        messages: Awaited<ReturnType<typeof last>>[];
+      };
       const newest = messages.at(-1);
       if (newest === undefined) throw new Error("there is no message");
       return newest;

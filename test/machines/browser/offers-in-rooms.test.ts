@@ -28,7 +28,9 @@ describe("what rooms offer", function () {
       }
       expect(said[0]).to.equal(said[1]);
       const seen = async (room: string): Promise<string> =>
-        bob.api("POST", `/api/v1/rooms/${room}/join`, {}).catch((error: unknown) => String(error).replaceAll(room, "ROOM")) as Promise<string>; // prettier-ignore
+        bob
+          .api("POST", `/api/v1/rooms/${room}/join`, {})
+          .catch((error: unknown) => String(error).replaceAll(room, "ROOM")) as Promise<string>;
       expect(await seen("vault")).to.equal(await seen("never"));
       for (const colorScheme of ["light", "dark"] as const) {
         await page.emulateMedia({ colorScheme });
@@ -72,7 +74,10 @@ describe("what rooms offer", function () {
   }
 
   it("shows who votes for what, as it says before a poll is asked", async () => {
-    const { seq } = (await ada.api("POST", "/api/v1/rooms/lobby/polls", { question: "Where?", options: ["Here", "There"] })) as { seq: number }; // prettier-ignore
+    const { seq } = (await ada.api("POST", "/api/v1/rooms/lobby/polls", {
+      question: "Where?",
+      options: ["Here", "There"],
+    })) as { seq: number };
     await bob.api("PUT", `/api/v1/rooms/lobby/polls/${seq}/vote`, { choices: [1] });
     for (const [screen, viewport] of screens) {
       const { page } = ada;

@@ -34,7 +34,9 @@ describe("sign-in by another server in the page", function () {
       server.person = { sub: what, preferred_username: what.slice(2), name: `Somebody with ${what}` };
       await page.getByRole("link", { name: "Sign in with Company" }).click();
       await page.getByText("Welcome to Plexus").waitFor();
-      expect(await page.evaluate("fetch('/api/v1/me').then((answer) => answer.json()).then((me) => me.user)")).to.contain(what.slice(2)); // prettier-ignore
+      expect(
+        await page.evaluate("fetch('/api/v1/me').then((answer) => answer.json()).then((me) => me.user)"),
+      ).to.contain(what.slice(2));
     });
 
   it("links an identity to an account when its person says yes, and removes it again", async () => {

@@ -203,7 +203,8 @@ for (const [device, viewport] of [
       await go("/agent/ada.helper");
       const text = field(page, "Message helper");
       await text.waitFor();
-      const notice = (says: string | RegExp) => page.getByRole("alert").or(page.getByRole("status")).getByText(says).first(); // prettier-ignore
+      const notice = (says: string | RegExp) =>
+        page.getByRole("alert").or(page.getByRole("status")).getByText(says).first();
       await drop(text, [{ name: "a.txt", type: "text/plain", bytes: "aGVsbG8=" }]);
       await notice("This file is not a picture that your browser can read.").waitFor();
       await drop(
@@ -227,7 +228,7 @@ for (const [device, viewport] of [
       await says.waitFor();
       await page.reload();
       await field(page).waitFor();
-      expect(await drop(page.locator(".feed-scroller"), [file("a.png", 1)])).to.equal(true); // prettier-ignore
+      expect(await drop(page.locator(".feed-scroller"), [file("a.png", 1)])).to.equal(true);
       await says.waitFor();
       await page.reload();
       await field(page).press("ArrowUp");

@@ -42,7 +42,8 @@ const screens = [
 
 /** Forms that keep nothing: they only search, prove who somebody is, or take one sign. */
 const forgetful: ReadonlySet<string> = new Set(["reaction", "proof", "audit-search", "log-search"]);
-const written = "input:not([type=checkbox]):not([type=radio]):not([type=file]):not([type=color]):not([type=hidden]):not([readonly]):not([data-choice]), textarea:not([readonly])"; // prettier-ignore
+const written =
+  "input:not([type=checkbox]):not([type=radio]):not([type=file]):not([type=color]):not([type=hidden]):not([readonly]):not([data-choice]), textarea:not([readonly])";
 
 /** Types into every field of a form, and says what stands in it then: whether it is a secret, and its text. */
 async function typeInto(form: Locator): Promise<readonly (readonly [isSecret: boolean, text: string])[]> {
@@ -156,7 +157,8 @@ describe("what forms refuse, and keep", function () {
         : typed.map(([isSecret, text], index) => [isSecret, isSecret ? (empty[index]?.[1] ?? "") : text]);
       await until("what was typed", async () => expect(await textsIn(form)).to.deep.equal(kept));
       const secrets = typed.filter(([isSecret, text]) => isSecret && text.length > 1);
-      if (secrets.length > 0) expect(await page.evaluate("JSON.stringify(localStorage)")).not.to.match(/"The secret|Password|Code/); // prettier-ignore
+      if (secrets.length > 0)
+        expect(await page.evaluate("JSON.stringify(localStorage)")).not.to.match(/"The secret|Password|Code/);
       await ada.close();
     });
 
@@ -193,7 +195,10 @@ async function refusedForReal(form: Locator, row: FormRow): Promise<void> {
       .first()
       .waitFor()
       .catch(async (error: unknown) => {
-        throw new Error(`${JSON.stringify(type)} is to say ${String(says)}; the form says: ${(await said.allInnerTexts()).join(" | ")}`, { cause: error }); // prettier-ignore
+        throw new Error(
+          `${JSON.stringify(type)} is to say ${String(says)}; the form says: ${(await said.allInnerTexts()).join(" | ")}`,
+          { cause: error },
+        );
       });
   }
 }
@@ -204,7 +209,11 @@ async function refusedInPlaceOfTheNode(page: Page, form: Locator, row: FormRow):
   for (const error of answers) {
     const answer = { status: 400, json: { error: { ...error, outcome: "failed" } } };
     const isWrite = (url: URL): boolean => url.pathname.startsWith("/api/v1/");
-    await page.route(isWrite, (route) => (route.request().method() === "GET" || /\/(list|try)$/.test(new URL(route.request().url()).pathname) ? route.fallback() : route.fulfill(answer))); // prettier-ignore
+    await page.route(isWrite, (route) =>
+      route.request().method() === "GET" || /\/(list|try)$/.test(new URL(route.request().url()).pathname)
+        ? route.fallback()
+        : route.fulfill(answer),
+    );
     await fill(form, row.filled ?? {});
     await send(form, row, row.filled ?? {});
     await form.locator(".form-fault, [class*='InputWrapper-error']").first().waitFor();

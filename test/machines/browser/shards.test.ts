@@ -24,7 +24,11 @@ describe("the page of shards of three nodes that keep them", function () {
   const region = (name: string) => page.getByRole("region", { name, exact: true });
   /** A figure of the glance, as soon as it says so; the page is never loaded again. */
   const says = async (figure: string, text: RegExp) =>
-    region("State").locator("div", { has: page.getByText(figure, { exact: true }) }).locator("dd", { hasText: text }).first().waitFor(); // prettier-ignore
+    region("State")
+      .locator("div", { has: page.getByText(figure, { exact: true }) })
+      .locator("dd", { hasText: text })
+      .first()
+      .waitFor();
   const isWell = () => region("State").getByText("All shards are where they should be").waitFor();
   const groupOf = () => region(`Group ${stripe.group}`);
   const holderOn = (node: string) =>
@@ -43,14 +47,18 @@ describe("the page of shards of three nodes that keep them", function () {
   async function looked(name: string): Promise<void> {
     await small.page.goto(`${fixture.node.url}/admin/shards`);
     await small.page.getByRole("region", { name: "State", exact: true }).waitFor();
-    for (const [at, width] of [[page, "wide"], [small.page, "phone"]] as const) {
+    for (const [at, width] of [
+      [page, "wide"],
+      [small.page, "phone"],
+    ] as const) {
       const folderOfShots = process.env["PLEXUS_TEST_SHOTS"];
-      if (folderOfShots !== undefined) await at.screenshot({ path: `${folderOfShots}/shards-${name}-${width}.png`, fullPage: true });
+      if (folderOfShots !== undefined)
+        await at.screenshot({ path: `${folderOfShots}/shards-${name}-${width}.png`, fullPage: true });
       expect(await axeFaults(at, { within: "main" }), name).to.deep.equal([]);
       const wider = await at.locator(".settings-body").evaluate((body) => body.scrollWidth - body.clientWidth);
       expect(wider, `${name} is wider than the screen`).to.equal(0);
     }
-  } // prettier-ignore
+  }
 
   before(async () => {
     fixture = await openPages(["--name", "first", "--model", "echo", "--role", "manager,chat,gateway,storage"]);
@@ -110,7 +118,9 @@ describe("the page of shards of three nodes that keep them", function () {
 
   it("says what is not known while a node is down, and is well when it is back", async () => {
     await others.named("third").end("SIGKILL");
-    await region("State").getByText("third is down. The cluster waits for it, then rebuilds the shards on other nodes.").waitFor(); // prettier-ignore
+    await region("State")
+      .getByText("third is down. The cluster waits for it, then rebuilds the shards on other nodes.")
+      .waitFor();
     await region("Nodes").getByRole("listitem").filter({ hasText: "third" }).getByText("It is down.").waitFor();
     await says("Nodes that keep shards", /^2 of 3 up$/);
     // Another node takes the holder over, without its bytes.
@@ -130,7 +140,10 @@ describe("the page of shards of three nodes that keep them", function () {
 
   it("says the same as the terminal", async () => {
     const listed = await plexus(fixture.node, "shards", "list", "--json");
-    const rows = listed.trim().split("\n").map((line) => JSON.parse(line) as HolderRow & { readonly group: string }); // prettier-ignore
+    const rows = listed
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as HolderRow & { readonly group: string });
     const mine = rows.filter(({ group }) => group === stripe.group);
     expect(mine.map(({ sums }) => sums?.held.shards)).to.deep.equal([1, 1, 1]);
     const mended = mine.reduce((sum, { sums }) => sum + (sums?.mended?.shards ?? 0), 0);
@@ -166,7 +179,9 @@ describe("the page of shards of three nodes that keep them", function () {
     await row
       .getByText("room for 61 MiB · at most 61 MiB · invited for at most 61 MiB of shards, of backup alone · ")
       .waitFor();
-    expect(await plexus(fixture.node, "shards", "list")).to.match(/fourth .*61 MiB .*61 MiB \(invited for at most 61 MiB of shards, of backup alone\)/); // prettier-ignore
+    expect(await plexus(fixture.node, "shards", "list")).to.match(
+      /fourth .*61 MiB .*61 MiB \(invited for at most 61 MiB of shards, of backup alone\)/,
+    );
     // Once more from its data: what it may keep stays.
     await others.named("fourth").end("SIGKILL");
     await row.getByText("It is down.").waitFor();

@@ -35,7 +35,11 @@ describe("the page of nodes of three managers that keep the directory together",
     await page.getByText("With fewer than three one node keeps it: two would both be needed").waitFor();
     await joins("third");
     await says(/^Directory: 3 voters: .*\(leads\).*\. Up: 3 of 3; the next death is survived\.$/);
-    for (const name of ["first", "second", "third"]) await node(name).getByText(/\bvot(?:er|es)|leads/).first().waitFor(); // prettier-ignore
+    for (const name of ["first", "second", "third"])
+      await node(name)
+        .getByText(/\bvot(?:er|es)|leads/)
+        .first()
+        .waitFor();
   });
 
   it("says that the next death would not be survived once one is down, and that it would when it is back", async () => {
@@ -49,7 +53,9 @@ describe("the page of nodes of three managers that keep the directory together",
   it("shows what it knew, and where to ask, when two are down, and goes on by itself when one is back", async () => {
     await others.killAll();
     // Whose account it is nobody can tell then: accounts are actors, and those take no commands without the directory.
-    await page.getByText(/The page shows older figures; plexus nodes at a machine that is up says how it is now\.$/).waitFor(); // prettier-ignore
+    await page
+      .getByText(/The page shows older figures; plexus nodes at a machine that is up says how it is now\.$/)
+      .waitFor();
     await others.named("second").start();
     await says(/Up: 2 of 3; the next death of a voter would stop it: start those that are down\.$/);
     await others.named("third").start();

@@ -102,7 +102,8 @@ describe("a cluster of real processes whose only manager is dead", () => {
     });
     await cluster.first.end("SIGKILL");
 
-    /** Not with the end of the command's own time, which would be ASK_TIMEOUT: after the patience with a directory that is away. */
+    /** Not with the end of the command's own time, which would be ASK_TIMEOUT: after the patience with a directory that
+     *  is away. */
     const refusedSoon = async (method: string, path: string, body?: unknown, by?: string): Promise<void> => {
       const answer = await one.http(method, path, body, by);
       expect(answer.body, path).to.have.nested.property("error.code", "DIRECTORY_AWAY");

@@ -28,7 +28,8 @@ const others = (cluster: ClusterProcesses, bad: BadMember, phase: string): Promi
 
 type Lie = { readonly [Name in MeshName]: readonly [Name, MeshBody<Name>] }[MeshName];
 
-/** What only the owner of a slot, or one of its copies, may say: with an epoch that is over, that holds, or that is far ahead. */
+/** What only the owner of a slot, or one of its copies, may say: with an epoch that is over, that holds, or that is far
+ *  ahead. */
 function liesOf({ slot, epoch: now }: ClusterSlotRow): readonly Lie[] {
   const body = { slot: slot as SlotId };
   const at = { epoch: now, seq: 1_000_000, checksum: 1 };
@@ -37,7 +38,10 @@ function liesOf({ slot, epoch: now }: ClusterSlotRow): readonly Lie[] {
     return [
       ...(epoch < now ? [["replica.query", { ...body, epoch }] as const] : []),
       ["replica.append", { ...copy, from: at, chunks: [[1, new Uint8Array(40)]], snapshots: [], trim: 0, mark: 0 }],
-      ["replica.append", { ...copy, from: { epoch: 0, seq: 0, checksum: 0 }, chunks: [], snapshots: [], trim: 9_999_999, mark: 0 }], // prettier-ignore
+      [
+        "replica.append",
+        { ...copy, from: { epoch: 0, seq: 0, checksum: 0 }, chunks: [], snapshots: [], trim: 9_999_999, mark: 0 },
+      ],
       ["replica.synced", { ...copy, at, gap: false }],
       ["replica.refused", { ...body, epoch, fence: 1_000_000, reason: "no" }],
       ["replica.fetch", { ...body, epoch, after: { epoch: 0, seq: 0, checksum: 0 } }],
@@ -91,8 +95,9 @@ function liesAbout(room: string): readonly Lie[] {
   ] as Lie[];
 }
 
-/** Sends what was acknowledged before once more, as somebody would who has recorded it: twice in one session, and in another. Nobody vouches
- *  for the writer at that member, so it is refused; before the cluster asks for that, it gets the first answer. */
+/** Sends what was acknowledged before once more, as somebody would who has recorded it: twice in one session, and in
+ *  another. Nobody vouches for the writer at that member, so it is refused; before the cluster asks for that, it gets
+ *  the first answer. */
 async function replay(cluster: ClusterProcesses, load: Load, bad: BadMember): Promise<void> {
   const writer = "ada";
   const room = rooms[0];

@@ -174,7 +174,9 @@ describe("the role ai in a cluster of real processes", () => {
     expect(told, "the answer was not through").to.deep.equal([]);
     await setRoles("north", "manager,chat,gateway,ai");
     const answer = await until("the whole answer", async () => {
-      const turns = (client.seen.get("agent/ada.helper") ?? []).flatMap(({ event }) => (event.type === "answered" ? [event["turn"] as ConversationTurn] : [])); // prettier-ignore
+      const turns = (client.seen.get("agent/ada.helper") ?? []).flatMap(({ event }) =>
+        event.type === "answered" ? [event["turn"] as ConversationTurn] : [],
+      );
       const last = turns.at(-1);
       if (last?.text.includes("word699.") !== true) throw new Error(JSON.stringify(last).slice(0, 200));
       return last;

@@ -13,7 +13,8 @@ const pauseMs = 50;
 /** Noticing takes 2 s. Whoever waits for so long has waited until the node itself gave up. */
 const waitMsMax = gatewayLimits.askTimeoutMs;
 
-/** Posts again and again, one after the other was acknowledged, as a person at one node does; how long each had to wait. */
+/** Posts again and again, one after the other was acknowledged, as a person at one node does; how long each had to
+ *  wait. */
 class Person {
   readonly #client: Client;
   readonly waits: number[] = [];

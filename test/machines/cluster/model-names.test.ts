@@ -1,4 +1,5 @@
-/** A model that one node has pulled is called at another node, which has none of its files, by every name that it was or could have been pulled by. */
+/** A model that one node has pulled is called at another node, which has none of its files, by every name that it was
+ *  or could have been pulled by. */
 import { expect } from "chai";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -35,7 +35,8 @@ describe("a cluster of real processes whose nodes take any port", () => {
     expect(await Promise.all(cluster.nodes.map((node) => meshPort(cluster, node)))).to.deep.equal(ports);
     for (const node of cluster.nodes)
       await until(`a post at ${node.name}`, async () => expect((await post(node, "after")).status).to.equal(200));
-    // As fast as this machine is: to find one another takes a few times what a start takes, and no round of rare attempts.
+    // As fast as this machine is: to find one another takes a few times what a start takes, and no round of rare
+    // attempts.
     expect(tookMs, "once they were there they met soon").to.be.below(10 * (startedMs - beganMs));
 
     const [first = 0] = ports;

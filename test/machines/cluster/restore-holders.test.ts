@@ -57,7 +57,7 @@ inDepth?.("a cluster of which some disks are left", function () {
         for (let n = 0; n < 40; n += 1) {
           const author = people[n % 2] as string;
           const text = `${room} ${n} ${"Grüße 👋 ".repeat(n * 7)}`.trim();
-          const sent = await node.http("POST", `/api/v1/rooms/${room}/messages`, { text }, tokens.get(author)); // prettier-ignore
+          const sent = await node.http("POST", `/api/v1/rooms/${room}/messages`, { text }, tokens.get(author));
           expect(sent.status, JSON.stringify(sent.body)).to.be.below(300);
         }
       }
@@ -65,7 +65,11 @@ inDepth?.("a cluster of which some disks are left", function () {
         const bytes = png(64 + 64 * index, 64);
         pictures.set(person, bytes);
         const headers = { authorization: `Bearer ${tokens.get(person)}`, "content-type": "image/png" };
-        const put = await fetch(`${cluster.node(index + 1).url}/api/v1/me/avatar`, { method: "PUT", headers, body: new Uint8Array(bytes) }); // prettier-ignore
+        const put = await fetch(`${cluster.node(index + 1).url}/api/v1/me/avatar`, {
+          method: "PUT",
+          headers,
+          body: new Uint8Array(bytes),
+        });
         expect(put.status).to.equal(200);
       }
       await plexus(cluster.first, "backup", "kit", "make", "--to", at("kit"), "--shares", "3", "--needed", "2");
@@ -76,7 +80,9 @@ inDepth?.("a cluster of which some disks are left", function () {
       }
       // The rest of each stripe follows its acknowledgement, and each node fetches the head.
       await until("every shard is on its disk", async () => {
-        const checked = JSON.parse(await plexus(cluster.first, "backup", "verify", "--json")) as BackupResults["verify"]; // prettier-ignore
+        const checked = JSON.parse(
+          await plexus(cluster.first, "backup", "verify", "--json"),
+        ) as BackupResults["verify"];
         expect([checked.weak, checked.lost.total], JSON.stringify(checked)).to.deep.equal([0, 0]);
       });
       // More of every pack is lost than may be: what lives is stored again by the next run, which says so.
@@ -89,13 +95,19 @@ inDepth?.("a cluster of which some disks are left", function () {
       expect(mended.stdout).to.match(/of the snapshot before (is|are) lost\. What still lives/);
       await plexus(cluster.first, "backup", "recall", "--room", "mill", "--to", at("recalled"));
       const { snapshots } = JSON.parse(await plexus(cluster.first, "backup", "list", "--json")) as BackupList;
-      expect(snapshots.map(({ number, lostUnits = 0 }) => [number, lostUnits > 0])).to.deep.equal([[1, true], [2, false]]); // prettier-ignore
+      expect(snapshots.map(({ number, lostUnits = 0 }) => [number, lostUnits > 0])).to.deep.equal([
+        [1, true],
+        [2, false],
+      ]);
       await until("every shard of the new snapshot is on its disk", async () => {
-        const checked = JSON.parse(await plexus(cluster.first, "backup", "verify", "--snapshot", "2", "--json")) as BackupResults["verify"]; // prettier-ignore
+        const checked = JSON.parse(
+          await plexus(cluster.first, "backup", "verify", "--snapshot", "2", "--json"),
+        ) as BackupResults["verify"];
         expect([checked.weak, checked.lost.total], JSON.stringify(checked)).to.deep.equal([0, 0]);
       });
       await until("every node has the head", async () => {
-        for (const { data } of cluster.nodes) expect(await readdir(join(data, "shards", "heads"))).to.include("0000000002"); // prettier-ignore
+        for (const { data } of cluster.nodes)
+          expect(await readdir(join(data, "shards", "heads"))).to.include("0000000002");
       });
       const share = (number: number): string => join(at("kit"), `share-${number}-of-3.txt`);
       const drill = await plexus(cluster.first, "backup", "drill", "--scratch", at("scratch"), "--kit", share(1), share(3)); // prettier-ignore
@@ -137,14 +149,17 @@ inDepth?.("a cluster of which some disks are left", function () {
     // Without Plexus, by the programs on the page.
     if (spawnSync("python3", ["--version"]).status === 0) {
       const records = threadByHand(at("work"), "room/mill", { folders: survivors, shares });
-      const byHand = records.flatMap(([key, record]) => (key.startsWith("message/") ? [record as { seq: number; author: string; text?: string }] : [])); // prettier-ignore
+      const byHand = records.flatMap(([key, record]) =>
+        key.startsWith("message/") ? [record as { seq: number; author: string; text?: string }] : [],
+      );
       expect(byHand.map(({ seq, author, text }) => [seq, author, text])).to.deep.equal(histories.get("mill"));
     }
     expect(await readFile(join(at("two"), "keys.json"), "utf8")).not.to.contain("Grüße");
   });
 });
 
-/** Removes three shards of every pack from five folders of shards, as when disks were lost; says how many packs there are. */
+/** Removes three shards of every pack from five folders of shards, as when disks were lost; says how many packs there
+ *  are. */
 async function losePacks(folders: readonly string[]): Promise<number> {
   const stripes = new Map<
     string,
@@ -162,7 +177,10 @@ async function losePacks(folders: readonly string[]): Promise<number> {
     }
   let packs = 0;
   for (const [id, shards] of stripes) {
-    const stripe = readStripe({ id, scheme: { type: "rs", k: 3, m: 2 }, sizeBytes: shards[0]?.sizeBytes ?? 0 }, shards.map(({ shard }) => shard)); // prettier-ignore
+    const stripe = readStripe(
+      { id, scheme: { type: "rs", k: 3, m: 2 }, sizeBytes: shards[0]?.sizeBytes ?? 0 },
+      shards.map(({ shard }) => shard),
+    );
     if (!stripe.ok || Buffer.from(stripe.value.subarray(0, 8)).toString() !== "PLEXPACK") continue;
     packs += 1;
     for (const { file } of shards.slice(0, 3)) await rm(file);

@@ -10,8 +10,8 @@ import type { NodeProcess } from "../../fixtures/processes/node-process.ts";
 const names = [manager.name, "one", "two", "three", "four"];
 /** Clicks; each closes one session that is open at every node. */
 const rounds = depth(6, 60);
-/** A session lives so long at most at a node that cannot ask (docs/security.md): the assertion of 0079, the difference of clocks, and what
- *  noticing takes. */
+/** A session lives so long at most at a node that cannot ask (docs/security.md): the assertion of 0079, the difference
+ *  of clocks, and what noticing takes. */
 const cutOffMsMax = 95_000;
 
 const missing = missingForProxies();
@@ -104,7 +104,9 @@ async function revoke(): Promise<void> {
   }
   tookMs.sort((one, other) => one - other);
   const at = (share: number): number => Math.round(tookMs[Math.ceil(share * tookMs.length) - 1] ?? 0);
-  console.log(`      from the acknowledged click to the closed socket: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${tookMs.length} sockets`); // prettier-ignore
+  console.log(
+    `      from the acknowledged click to the closed socket: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${tookMs.length} sockets`,
+  );
   expect(at(0.99)).to.be.at.most(1_000);
 
   // The node that is cut off: it may not learn of the click. Until then it may honour the session, and no longer.
@@ -119,7 +121,9 @@ async function revoke(): Promise<void> {
     await sleep(500);
   }
   const isClosed = await Promise.race([atCutOff.closed, sleep(1)]);
-  console.log(`      the node that is cut off answered with the session for ${Math.round(honouredMs)} ms after the cut; click ${Math.round(farRevokedAtMs - cutAtMs)} ms after it; its socket is ${isClosed === undefined ? "open, and gets nothing" : "closed"}`); // prettier-ignore
+  console.log(
+    `      the node that is cut off answered with the session for ${Math.round(honouredMs)} ms after the cut; click ${Math.round(farRevokedAtMs - cutAtMs)} ms after it; its socket is ${isClosed === undefined ? "open, and gets nothing" : "closed"}`,
+  );
   cluster.named("three").signal("SIGCONT");
   links.mend();
   const healedAtMs = performance.now();

@@ -75,7 +75,9 @@ describe("five real nodes that keep bulk", () => {
       await until("everything is whole again", async () => {
         const { code, stdout, stderr } = await runPlexus("shards", "heal", "--data", cluster.first.data);
         expect(code, stdout + stderr).to.equal(0);
-        expect(await plexus(cluster.first, "shards", "verify", reference)).to.match(/: whole/).and.not.match(/lost|damaged|missing/); // prettier-ignore
+        expect(await plexus(cluster.first, "shards", "verify", reference))
+          .to.match(/: whole/)
+          .and.not.match(/lost|damaged|missing/);
       });
       for (const name of names) await get(cluster.named(name));
     },
@@ -121,7 +123,8 @@ describe("five real nodes that keep bulk", () => {
       const lines = (await readFile(join(to, "room", room, "message.jsonl"), "utf8")).trimEnd().split("\n");
       const recalled = lines.map((line) => (JSON.parse(line) as [string, { seq: number; text: string }])[1]);
       const history = await readHistory(load.writer("ada"), room);
-      // A stretch from the first one on is what the room had at some moment: behind all that was acknowledged before the run, and before its end.
+      // A stretch from the first one on is what the room had at some moment: behind all that was acknowledged before
+      // the run, and before its end.
       expect(recalled.length, room).to.be.within(before.get(room) ?? 0, history.length);
       expect(recalled.map(({ seq, text }) => [seq, text])).to.deep.equal(
         history.slice(0, recalled.length).map(({ seq, text }) => [seq, text]),

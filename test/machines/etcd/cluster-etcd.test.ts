@@ -88,7 +88,8 @@ if ("missing" in etcd) {
       }
     });
 
-    // Its moves and its leader's death are below and above; that nothing is begun anew is shown without processes, too (`etcd.test.ts`).
+    // Its moves and its leader's death are below and above; that nothing is begun anew is shown without processes, too
+    // (`etcd.test.ts`).
     depth(undefined, it)?.(
       "goes on when etcd has lost its data or is another one: no node ends, and all is whole when the right one is back",
       async function () {

@@ -43,7 +43,8 @@ else
         await using cluster = await ClusterProcesses.start([founder, manager("one"), worker("two"), worker("three")]);
         using load = await Load.begin(cluster);
         await progress(load, 50, "the start");
-        const { slot = "" } = (await healthy(cluster, "before etcd is full")).find(({ slot: one }) => one.startsWith("chat/")) ?? {}; // prettier-ignore
+        const { slot = "" } =
+          (await healthy(cluster, "before etcd is full")).find(({ slot: one }) => one.startsWith("chat/")) ?? {};
         const [first, two] = [cluster.first, cluster.named("two")];
         const id = (await cluster.members()).find(({ name }) => name === "two")?.node ?? "";
         await fill(etcd);

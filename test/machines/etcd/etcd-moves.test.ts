@@ -54,7 +54,11 @@ if ("missing" in etcd) {
       const homes: VotersHome[] = [];
       const [near, far] = [connectTo(prefix), connectTo(prefix, (home) => homes.push(home))];
       const keys = Array.from({ length: 600 }, (_, index) => `slot/chat/${index}`);
-      await near.fill("keeper", keys.map((key) => ({ key, value: key, revision: 1 })), 1_000); // prettier-ignore
+      await near.fill(
+        "keeper",
+        keys.map((key) => ({ key, value: key, revision: 1 })),
+        1_000,
+      );
       const watching = new Watching();
       far.watch("", watching);
       await watching.until(() => watching.current);
@@ -84,15 +88,18 @@ if ("missing" in etcd) {
         highest = revision;
       });
       expect([home, given]).to.deep.equal([{ generation: 2, voters: ["a"] }, [1, 2]]);
-      const byKey = (one: { readonly key: string }, other: { readonly key: string }): number => (one.key < other.key ? -1 : 1); // prettier-ignore
+      const byKey = (one: { readonly key: string }, other: { readonly key: string }): number =>
+        one.key < other.key ? -1 : 1;
       const changed = [...rows.filter(({ key }) => key !== "slot/chat/7"), now.row as (typeof rows)[0]];
       expect(copied).to.deep.equal(changed.toSorted(byKey));
       expect(highest).to.be.greaterThan(now.row?.revision ?? Infinity);
       for (const directory of [near, far]) {
         expect(await codeOf(directory.read("slot/chat/7"))).to.equal("DIRECTORY_MOVED");
-        expect(await codeOf(directory.compareAndSet("slot/chat/7", "late", now.row?.revision ?? 0))).to.equal("DIRECTORY_MOVED");
+        expect(await codeOf(directory.compareAndSet("slot/chat/7", "late", now.row?.revision ?? 0))).to.equal(
+          "DIRECTORY_MOVED",
+        );
         expect(await codeOf(directory.list(""))).to.equal("DIRECTORY_MOVED");
-      } // prettier-ignore
+      }
       await watching.until(() => !watching.current);
       expect(homes).to.deep.include(home);
       // Whoever comes later is told, and begins nothing there.
@@ -181,7 +188,8 @@ if ("missing" in etcd) {
       const begun = { members: { voters: ["a"], learners: [] }, image: { revision: 250, rows } };
       await foundVoter(store, { generation: 1, begun });
       const place = { kind: "replicated", generation: 1, voters: ["a"] } as const;
-      // What an earlier attempt left there says that it is whole, and is not: nothing of it counts before the voters say so.
+      // What an earlier attempt left there says that it is whole, and is not: nothing of it counts before the voters
+      // say so.
       const prefix = etcdPrefix(`c${lastPrefix}`, 2);
       const dying = connectTo(prefix);
       await dying.fill("voters/1", rows.slice(0, 120), 250);
@@ -189,7 +197,9 @@ if ("missing" in etcd) {
       const { directory, places } = await nodeAt(store, place);
       await until("it leads", async () => {
         const row = await directory.directory.read("slot/chat/7");
-        expect((await directory.directory.compareAndSet("slot/chat/7", "later", row?.revision ?? 0)).applied).to.equal(true); // prettier-ignore
+        expect((await directory.directory.compareAndSet("slot/chat/7", "later", row?.revision ?? 0)).applied).to.equal(
+          true,
+        );
       });
       expect(directory.info()).to.include({ kind: "replicated", generation: 1 });
       expect(await directory.migrate(cluster.endpoints)).to.deep.equal({ ok: true, value: { rows: 250 } });

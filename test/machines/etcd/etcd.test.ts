@@ -287,7 +287,9 @@ if ("missing" in etcd) {
       expect(wrong).not.to.include("horse");
       expect(await refused({ auth })).to.match(/DIRECTORY_UNAVAILABLE.*certificate/);
       const stranger = makeCertificate("another.example", Date.now());
-      expect(await refused({ auth, credentials: { rootCertificate: Buffer.from(stranger.pem) } })).to.include("certificate"); // prettier-ignore
+      expect(await refused({ auth, credentials: { rootCertificate: Buffer.from(stranger.pem) } })).to.include(
+        "certificate",
+      );
 
       const directory = signedIn({ credentials, auth }, prefix);
       const watching = new Watching();

@@ -16,13 +16,21 @@ if (depth(false, true))
     it("starts, serves the page and the bundled model, and is within its sizes", async function () {
       const work = await mkdtemp(join(tmpdir(), "plexus-archive-"));
       try {
-        const packed = await run(process.execPath, [join(root, "release/pack.ts"), "--out", work, "--sizes"], { maxBuffer: 1 << 26 }); // prettier-ignore
+        const packed = await run(process.execPath, [join(root, "release/pack.ts"), "--out", work, "--sizes"], {
+          maxBuffer: 1 << 26,
+        });
         const [archive = "", ...sizes] = packed.stdout.trim().split("\n");
         const besideNodeMB = Number(/besides Node +([\d.]+)/.exec(sizes.join("\n"))?.[1]);
         expect(besideNodeMB).to.be.within(20, 220);
         const prefix = join(work, "prefix");
-        await run("npm", ["install", "--global", "--prefix", prefix, archive, "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: work, maxBuffer: 1 << 26 }); // prettier-ignore
-        const node = spawn(join(prefix, "bin/plexus"), ["up", "--json", "--data", join(work, "data"), "--port", "0"], { stdio: ["ignore", "pipe", "ignore"] }); // prettier-ignore
+        await run(
+          "npm",
+          ["install", "--global", "--prefix", prefix, archive, "--ignore-scripts", "--no-audit", "--no-fund"],
+          { cwd: work, maxBuffer: 1 << 26 },
+        );
+        const node = spawn(join(prefix, "bin/plexus"), ["up", "--json", "--data", join(work, "data"), "--port", "0"], {
+          stdio: ["ignore", "pipe", "ignore"],
+        });
         try {
           const line = await new Promise<string>((resolve, reject) => {
             createInterface(node.stdout).once("line", resolve);
@@ -38,7 +46,11 @@ if (depth(false, true))
             return (await answer.json()) as Record<string, unknown>;
           };
           const { token } = await post("/api/v1/sign-up", { name: "ada", password: "correct horse", adminCode });
-          const said = await post("/v1/chat/completions", { model: "plexus-tiny", messages: [{ role: "user", content: "Hello" }] }, String(token)); // prettier-ignore
+          const said = await post(
+            "/v1/chat/completions",
+            { model: "plexus-tiny", messages: [{ role: "user", content: "Hello" }] },
+            String(token),
+          );
           expect(JSON.stringify(said)).to.include('"content":"');
         } finally {
           const ended = new Promise((resolve) => node.once("exit", resolve));

@@ -1,5 +1,5 @@
-/** Everything that was found to hurt a node, done to one at once: it lives, and somebody who is signed in is served. How much
- *  slower that is, `npm run bench -- under-attack` says. */
+/** Everything that was found to hurt a node, done to one at once: it lives, and somebody who is signed in is served.
+ *  How much slower that is, `npm run bench -- under-attack` says. */
 import { expect } from "chai";
 import { readFile } from "node:fs/promises";
 import { attack } from "../../fixtures/attackers.ts";

@@ -19,7 +19,8 @@ const base = "/api/v1/admin/backups";
 const member = (name: string) => ({ name, roles: "manager,chat,storage,gateway" });
 
 describe("backups of real nodes onto each other", () => {
-  // Backups of the cluster whose runner dies are simulated; real nodes are backed up, restored and recalled from in other files.
+  // Backups of the cluster whose runner dies are simulated; real nodes are backed up, restored and recalled from in
+  // other files.
   depth(undefined, it)?.(
     "end at another node when the runner is killed, and give every room back byte for byte",
     async () => {
@@ -43,7 +44,11 @@ describe("backups of real nodes onto each other", () => {
           "idempotency-key": `${room}-${texts.get(room)?.length ?? 0}`,
         };
         await until(`a message in ${room}`, async () => {
-          const { status } = await fetch(`${cluster.first.url}${at}`, { method: "POST", headers, body: JSON.stringify({ text }) }); // prettier-ignore
+          const { status } = await fetch(`${cluster.first.url}${at}`, {
+            method: "POST",
+            headers,
+            body: JSON.stringify({ text }),
+          });
           expect(status).to.be.below(300);
         });
         texts.set(room, [...(texts.get(room) ?? []), text]);
@@ -57,14 +62,15 @@ describe("backups of real nodes onto each other", () => {
         (await cluster.admin("GET", `${base}/tasks/${id}`)) as ClusterBackupTask;
       const isOver = ({ state }: ClusterBackupTask): boolean => state !== "waiting" && state !== "running";
 
-      // A run may be over before its runner is: then there is another one. The actor of the backups is moved to a node that may be killed,
-      // so that nothing has to be looked up between seeing the runner and killing it.
+      // A run may be over before its runner is: then there is another one. The actor of the backups is moved to a node
+      // that may be killed, so that nothing has to be looked up between seeing the runner and killing it.
       const slot = slotOf("manager", "backup/cluster");
       // A slot is placed when something is first asked of it.
       await cluster.admin("GET", `${base}/tasks`);
       let turns = 0;
       for (let round = 0; round < 6 && turns < 2; round += 1) {
-        for (const room of rooms) for (let count = 0; count < 4; count += 1) await post(room, `${round} ${count} ${"ö".repeat(2_000)}`); // prettier-ignore
+        for (const room of rooms)
+          for (let count = 0; count < 4; count += 1) await post(room, `${round} ${count} ${"ö".repeat(2_000)}`);
         const name = ["a", "b", "c"][round % 3] as string;
         const runner = cluster.named(name);
         await until(`the backups' actor is at ${name}`, () =>
@@ -75,11 +81,15 @@ describe("backups of real nodes onto each other", () => {
           expect((await look(begun.id)).runner).to.be.a("string");
         });
         await runner.end("SIGKILL");
-        const task = await until("the run ends", async () => {
-        const now = await look(begun.id);
-        expect(isOver(now), JSON.stringify(now)).to.equal(true);
-        return now;
-      }, 180_000); // prettier-ignore
+        const task = await until(
+          "the run ends",
+          async () => {
+            const now = await look(begun.id);
+            expect(isOver(now), JSON.stringify(now)).to.equal(true);
+            return now;
+          },
+          180_000,
+        );
         expect(task.error, JSON.stringify(task.error)).to.equal(undefined);
         expect((task.result as BackupResults["run"]).missed).to.deep.equal([]);
         turns = task.turn;

@@ -16,7 +16,8 @@ describe("a recall into place at a real node", function () {
     const room = "/api/v1/rooms/harbour";
     await node.http("POST", "/api/v1/rooms", { room: "harbour" }, ada);
     await node.http("POST", `${room}/join`, {}, bob);
-    const post = (text: string, token: string, more: object = {}) => node.http("POST", `${room}/messages`, { text, ...more }, token); // prettier-ignore
+    const post = (text: string, token: string, more: object = {}) =>
+      node.http("POST", `${room}/messages`, { text, ...more }, token);
     for (let n = 1; n <= 120; n += 1) await post(`@bob message ${n}`, n % 2 === 0 ? bob : ada);
     await post("an answer", bob, { replyTo: 3 });
     await plexus(node, "backup", "kit", "make", "--to", join(outside.path, "kit"));
@@ -56,13 +57,16 @@ describe("a recall into place at a real node", function () {
     expect((await back())[0]?.mentions).to.equal(undefined);
     expect((await messages()).slice(0, lived.length)).to.deep.equal(lived);
     expect((await place("--deleted", "--existing", "edited")).restored).to.equal(0);
-    expect(await plexus(node, ...words.filter((word) => word !== "--into-place"), "--undo", first.recall)).to.match(/2 messages of the recall .* removed/); // prettier-ignore
+    expect(await plexus(node, ...words.filter((word) => word !== "--into-place"), "--undo", first.recall)).to.match(
+      /2 messages of the recall .* removed/,
+    );
     expect((await back()).every(({ deletedAtMs }) => deletedAtMs !== undefined)).to.equal(true);
 
     // Everything again, as a copy behind the rest: the node is killed when the first of it is there.
     const again = ["--existing", "again", "--deleted", "--id", "again0001"];
     const dying = runPlexus(...words, ...again, "--data", node.data);
-    const count = async (): Promise<number> => (await back()).filter(({ restored }) => restored?.recall === "again0001").length; // prettier-ignore
+    const count = async (): Promise<number> =>
+      (await back()).filter(({ restored }) => restored?.recall === "again0001").length;
     while ((await count()) === 0) await sleep(20);
     await node.end("SIGKILL");
     expect((await dying).code).to.not.equal(0);
@@ -72,7 +76,9 @@ describe("a recall into place at a real node", function () {
     const rest = await place(...again);
     expect(rest.restored).to.equal(121 - there);
     const copies = (await back()).filter(({ restored }) => restored?.recall === "again0001");
-    expect(copies.map(({ restored }) => restored?.seq).toSorted((one = 0, other = 0) => one - other)).to.deep.equal(Array.from({ length: 121 }, (_, n) => n + 1)); // prettier-ignore
+    expect(copies.map(({ restored }) => restored?.seq).toSorted((one = 0, other = 0) => one - other)).to.deep.equal(
+      Array.from({ length: 121 }, (_, n) => n + 1),
+    );
     const root = copies.find(({ restored }) => restored?.seq === 3);
     expect(copies.find(({ text }) => text === "an answer")?.replyTo).to.equal(root?.seq);
 

@@ -118,7 +118,8 @@ describe("plexus demo", function () {
     });
     const home = part(/Kill (\S+), the node that the room is on/);
     const away = part(/The room continues on (\S+), and the agent answers there/);
-    const [top, show, kill, restart, moveAway, moveHome, drain, undo, killFirst, look, ...more] = guide.match(/(?<=^ {6})\S.*$/gm) ?? []; // prettier-ignore
+    const [top, show, kill, restart, moveAway, moveHome, drain, undo, killFirst, look, ...more] =
+      guide.match(/(?<=^ {6})\S.*$/gm) ?? [];
     expect(more).to.deep.equal([]);
     const urlOf = (wanted: string): string => nodes.find(({ name }) => name === wanted)?.url ?? "";
 
@@ -143,7 +144,9 @@ describe("plexus demo", function () {
     // What the question has made, such as the agent's memory of it, is copied as well.
     const kept = /--data (\S+)/.exec(restart ?? "")?.[1] ?? "";
     await until("all is copied", async () => {
-      const { stdout } = await promisify(execFile)(process.execPath, [main, "slots", "--data", kept, "--json"], { env: environment }); // prettier-ignore
+      const { stdout } = await promisify(execFile)(process.execPath, [main, "slots", "--data", kept, "--json"], {
+        env: environment,
+      });
       for (const line of stdout.trim().split("\n")) expect(JSON.parse(line)).to.include({ status: "ok" });
     });
 
@@ -167,7 +170,9 @@ describe("plexus demo", function () {
     });
     await type(killFirst ?? "");
     await until("its end is noticed", async () => {
-      expect(await type(there(look))).to.match(/node-a +│ down, voter/).and.include("Up: 2 of 3; the next death of a voter would stop it"); // prettier-ignore
+      expect(await type(there(look)))
+        .to.match(/node-a +│ down, voter/)
+        .and.include("Up: 2 of 3; the next death of a voter would stop it");
     });
     await until("what needs the directory is done without the first node", async () => {
       expect(await type(there(moveAway))).to.match(new RegExp(`^room/lobby is on ${away} now`));

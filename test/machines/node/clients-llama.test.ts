@@ -1,6 +1,6 @@
-/** The official clients of models on llama.cpp and the small model that comes with Plexus: the cases of `clients.test.ts` that do not depend on what
- *  the echo would say. It draws, hears and calls nothing; what it cannot do its clients are told. Under another file name it is a model like others,
- *  which may be made to call. */
+/** The official clients of models on llama.cpp and the small model that comes with Plexus: the cases of
+ *  `clients.test.ts` that do not depend on what the echo would say. It draws, hears and calls nothing; what it cannot
+ *  do its clients are told. Under another file name it is a model like others, which may be made to call. */
 import { expect } from "chai";
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -38,7 +38,7 @@ describe("clients of models, unchanged, on llama.cpp", () => {
     await host.settled();
     fixture = await startFixture({ engines: enginesOf(host) });
     where = { url: fixture.url, token: (await fixture.signUp("ada")).token };
-  }); // prettier-ignore
+  });
   after(async () => {
     await fixture.stop();
     await host.stop(0);

@@ -1,5 +1,5 @@
-/** The official clients of models, unchanged and of the newest version, each asked for the same over real sockets: what one of them may do
- *  with its own server it may do with a node. */
+/** The official clients of models, unchanged and of the newest version, each asked for the same over real sockets: what
+ *  one of them may do with its own server it may do with a node. */
 import { expect } from "chai";
 import type { EngineName, EngineRequest } from "../../../protocols/index.ts";
 import { createEchoRuntime, type EchoRuntime } from "../../../runtimes/index.ts";
@@ -34,9 +34,12 @@ describe("clients of models, unchanged", () => {
   before(async () => {
     const world = createWorld();
     runtime = createEchoRuntime({ clock: world.clock() });
-    fixture = await startFixture({ world, engines: seeing(runtime, (engine, request) => asked.push({ engine, request })) });
+    fixture = await startFixture({
+      world,
+      engines: seeing(runtime, (engine, request) => asked.push({ engine, request })),
+    });
     where = { url: fixture.url, token: (await fixture.signUp("ada")).token };
-  }); // prettier-ignore
+  });
   beforeEach(() => void asked.splice(0));
   after(() => fixture.stop());
 
@@ -101,11 +104,13 @@ describe("clients of models, unchanged", () => {
       it("is told of a model that is not there, and of a wrong key, whole and as a stream", async () => {
         for (const work of [of().chat("gpt-none", "hello"), allOf(of().stream("gpt-none", "hello"))]) {
           const { status, message } = await failureOf(of(), work);
-          expect([status, message]).to.satisfy(([code, text]: [number, string]) => code === 404 && text.includes("gpt-none"));
+          expect([status, message]).to.satisfy(
+            ([code, text]: [number, string]) => code === 404 && text.includes("gpt-none"),
+          );
         }
         const stranger = make({ ...where, token: "plxk_wrong" });
         expect((await failureOf(stranger, stranger.chat("echo", "hello"))).status).to.equal(401);
-      }); // prettier-ignore
+      });
 
       it("ends the model's work when it is aborted", async () => {
         const world = createWorld();

@@ -33,7 +33,8 @@ interface Loaded {
   readonly builtin: readonly string[];
 }
 
-// What a command costs is nearly all loading: on a busy machine, seconds. So it is what is loaded that is looked at, and no clock.
+// What a command costs is nearly all loading: on a busy machine, seconds. So it is what is loaded that is looked at,
+// and no clock.
 describe("a command of plexus loads", function () {
   let fixture: ClusterFixture;
   let folder: string;

@@ -25,11 +25,13 @@ describe("completion, by the shells themselves", () => {
   function offered(shell: Shell, lines: readonly (readonly string[])[]): readonly string[][] {
     const quoted = (words: readonly string[]): string => words.map((word) => `'${word}'`).join(" ");
     const ask: Record<Shell, (words: readonly string[]) => string> = {
-      bash: (words) => `COMP_WORDS=(${quoted(words)}); COMP_CWORD=${words.length - 1}; _plexus; echo "\${COMPREPLY[@]}"`,
+      bash: (words) =>
+        `COMP_WORDS=(${quoted(words)}); COMP_CWORD=${words.length - 1}; _plexus; echo "\${COMPREPLY[@]}"`,
       zsh: (words) => `words=(${quoted(words)}); CURRENT=${words.length}; said=(); _plexus; echo "\${said[@]}"`,
       fish: (words) => `echo (complete -C '${words.join(" ")}' | string split -f1 \\t)`,
     };
-    // The completion system of zsh works inside its line editor only; the three functions it gives are all that is used.
+    // The completion system of zsh works inside its line editor only; the three functions it gives are all that is
+    // used.
     const fixture = `compdef() { :; }; compadd() { shift; said+=("$@"); }; _files() { said+=(FILES); }
       _describe() { local row; for row in "\${(@P)2}"; do said+=("\${row%%:*}"); done; }`;
     const text = [...(shell === "zsh" ? [fixture] : []), completionScript(shell, program), ...lines.map(ask[shell])];
@@ -40,7 +42,7 @@ describe("completion, by the shells themselves", () => {
     const said = execFileSync(shell, [...quiet[shell], file], { cwd: folder, env: environment, encoding: "utf8" });
     const answers = said.split("\n").slice(0, lines.length);
     return answers.map((line) => line.split(" ").filter((word) => word !== ""));
-  } // prettier-ignore
+  }
 
   for (const shell of shells)
     it(`offers every subcommand and flag of every command, in ${shell}`, function () {

@@ -24,7 +24,9 @@ if (depth(false, true))
 
     it("starts without rights, answers with the page and the bundled model, and ends clean", async function () {
       const words = ["/opt/plexus/bin/plexus", "up", "--json", "--data", "/data", "--port", "0"];
-      const node = spawn("buildah", [...isolation, "run", "--isolation", "chroot", container, "--", ...words], { stdio: ["ignore", "pipe", "ignore"] }); // prettier-ignore
+      const node = spawn("buildah", [...isolation, "run", "--isolation", "chroot", container, "--", ...words], {
+        stdio: ["ignore", "pipe", "ignore"],
+      });
       const ended = new Promise<number | null>((resolve) => node.once("exit", resolve));
       const line = await new Promise<string>((resolve, reject) => {
         createInterface(node.stdout).once("line", resolve);
@@ -35,7 +37,9 @@ if (depth(false, true))
       expect(await (await fetch(url)).text()).to.include('id="page"');
       expect(JSON.stringify(model ?? "")).to.not.include("could not be loaded");
       // The youngest: buildah has processes of these words as well.
-      const pid = execFileSync("pgrep", ["--newest", "--full", "--uid", "10001", "up --json --data /data"], { encoding: "utf8" }); // prettier-ignore
+      const pid = execFileSync("pgrep", ["--newest", "--full", "--uid", "10001", "up --json --data /data"], {
+        encoding: "utf8",
+      });
       process.kill(Number(pid), "SIGTERM");
       expect(await ended).to.equal(0);
     });

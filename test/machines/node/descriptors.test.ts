@@ -10,7 +10,8 @@ const descriptorsMax = 1_024;
 const few = ["bash", "-c", `ulimit -n ${descriptorsMax} && exec "$@"`, "bash"];
 
 /** What makes a node load a file of this folder before all else. */
-/** Opens silent connections, a few at a time, from one address of this machine; resolves when all are open or refused. */
+/** Opens silent connections, a few at a time, from one address of this machine; resolves when all are open or
+ *  refused. */
 async function openSilent(url: string, count: number, from: string, first = ""): Promise<Socket[]> {
   const { hostname: host, port } = new URL(url);
   const sockets: Socket[] = [];
@@ -40,7 +41,8 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
 }
 
 describe("a node with few descriptors", function () {
-  /** How long a node lets somebody say nothing, half a header and half a body; begun before the other tests, which take as long. */
+  /** How long a node lets somebody say nothing, half a header and half a body; begun before the other tests, which take
+   *  as long. */
   let livesMs: Promise<readonly number[]>;
   let patient: NodeProcess;
   let patientFolder: Awaited<ReturnType<typeof createDataFolder>>;
@@ -93,20 +95,19 @@ describe("a node with few descriptors", function () {
     const token = await node.signUp("ada");
     const sockets: Socket[] = [];
     try {
-      for (const from of ["127.0.0.2", "127.0.0.3", "127.0.0.4"]) sockets.push(...(await openSilent(node.url, 400, from)));
+      for (const from of ["127.0.0.2", "127.0.0.3", "127.0.0.4"])
+        sockets.push(...(await openSilent(node.url, 400, from)));
       await until(() => sockets.filter((socket) => socket.destroyed || socket.readableEnded).length >= 1);
       expect((await node.http("GET", "/api/v1/me", undefined, token)).status).to.equal(200);
     } finally {
       for (const socket of sockets) socket.destroy();
     }
     expect(node.isUp).to.equal(true);
-  }); // prettier-ignore
+  });
 
   it("goes on when it has no descriptor left, and serves again when it has", async () => {
     await using folder = await createDataFolder();
-    await using node = new NodeProcess(folder.path, undefined, [
-      "env", loading("descriptor-hoarder.ts"), ...few,
-    ]); // prettier-ignore
+    await using node = new NodeProcess(folder.path, undefined, ["env", loading("descriptor-hoarder.ts"), ...few]);
     await node.start();
     const token = await node.signUp("ada");
     const create = async (room: string) =>

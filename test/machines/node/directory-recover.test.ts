@@ -30,11 +30,15 @@ inDepth?.("a directory whose majority is lost for good", () => {
     const texts = ["the first", "the second", "the third"];
     for (const text of texts)
       expect((await one.http("POST", "/api/v1/rooms/den/messages", { text }, token)).status).to.equal(200);
-    await until("every slot has three copies", async () => {
-      const slots = await cluster.slots();
-      expect(slots.length).to.be.above(0);
-      for (const { slot, inSync } of slots) expect(inSync, slot).to.have.length(3);
-    }, limitMs); // prettier-ignore
+    await until(
+      "every slot has three copies",
+      async () => {
+        const slots = await cluster.slots();
+        expect(slots.length).to.be.above(0);
+        for (const { slot, inSync } of slots) expect(inSync, slot).to.have.length(3);
+      },
+      limitMs,
+    );
 
     await Promise.all([one, two].map((node) => node.end("SIGKILL")));
     await rm(one.data, { recursive: true });

@@ -18,8 +18,9 @@ const killedAt = (step: number, folder: string): readonly string[] => [
 /** Steps that are tried at a time. */
 const lanes = 2;
 
-/** Starts a node that is killed at one step after the other, or at every so-manieth, each time in a new folder, until there are
- *  no more of them; `check` gets every folder. Returns how many there were, and how many starts were not killed. */
+/** Starts a node that is killed at one step after the other, or at every so-manieth, each time in a new folder, until
+ *  there are no more of them; `check` gets every folder. Returns how many there were, and how many starts were not
+ *  killed. */
 async function killAtEach(
   stride: number,
   flags: () => Promise<readonly string[]>,

@@ -1,4 +1,5 @@
-/** The keys of a backup are had of the kit's shares without Plexus: by the program in docs/backup/by-hand.md, which knows nothing of this one. */
+/** The keys of a backup are had of the kit's shares without Plexus: by the program in docs/backup/by-hand.md, which
+ *  knows nothing of this one. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,7 +27,11 @@ describe("the keys of a backup, by the program on the page", () => {
     const ring = [rewrapTenantKey(epochs, createTenantKey(epochs, "user/ada", 1), 2)];
     const key = Buffer.alloc(32, 5);
     const sealed = createUnitKeys(epochs, 1, ring).seal({ tenant: "user/ada", unit: "u1", epoch: 1 }, key);
-    const carried = await writeCarried({ cluster: "c", madeAtMs: 7, root: record, epochs: [first.record, second.record] }, ring, second.key); // prettier-ignore
+    const carried = await writeCarried(
+      { cluster: "c", madeAtMs: 7, root: record, epochs: [first.record, second.record] },
+      ring,
+      second.key,
+    );
     const shares = await splitRoot(root, { needed: 3, of: 5 });
     if (!shares.ok) return expect.fail(shares.error.code);
     const folder = mkdtempSync(join(tmpdir(), "plexus-keys-by-hand-"));

@@ -20,7 +20,8 @@ import { findSoftHsm, Tokens } from "../../fixtures/processes/softhsm.ts";
 
 const root = join(import.meta.dirname, "../../..");
 
-/** Everything that somebody at the machine, who is not the node's user, sees of processes: arguments; and what the node's user does, the environment. */
+/** Everything that somebody at the machine, who is not the node's user, sees of processes: arguments; and what the
+ *  node's user does, the environment. */
 class Watched {
   readonly seen = new Set<string>();
   async look(pid: number): Promise<void> {
@@ -123,7 +124,11 @@ describe("the keys of a real node", function () {
     await node.http("POST", "/api/v1/rooms", { room: "harbour" }, ada);
     await node.http("POST", "/api/v1/rooms/harbour/messages", { text: "hello" }, ada);
     const watched = new Watched();
-    const [first, second, folder] = ["kit", "kit-2", "backups"].map((name) => join(outside.path, name)) as [string, string, string]; // prettier-ignore
+    const [first, second, folder] = ["kit", "kit-2", "backups"].map((name) => join(outside.path, name)) as [
+      string,
+      string,
+      string,
+    ];
     await done(node, ["kit", "make", "--to", first], { watched });
     await done(node, ["run", "--to", folder], { watched });
     await done(node, ["rotate", "--compromised"], { watched });
@@ -142,7 +147,9 @@ describe("the keys of a real node", function () {
     // The kit that there is signs for the one that takes its place; without it nothing is made.
     const unsigned = await typed(node, ["kit", "make", "--to", join(outside.path, "none"), "--yes"], { watched });
     expect(unsigned.stderr).to.match(/SHARES_TOO_FEW/);
-    await done(node, ["kit", "make", "--to", second, "--yes", "--former", ...(await sharesIn(first)).slice(0, 3)], { watched }); // prettier-ignore
+    await done(node, ["kit", "make", "--to", second, "--yes", "--former", ...(await sharesIn(first)).slice(0, 3)], {
+      watched,
+    });
     const wrong = await typed(node, ["kit", "check", ...(await sharesIn(first))], { watched });
     expect(wrong.stderr)
       .to.match(/SHARE_WRONG/)
@@ -181,7 +188,11 @@ describe("the keys of a real node", function () {
     await ask("PUT", "/api/v1/admin/mail", { ...server, password: "secret:smtp" });
     // One that is the key of a server with models: the node holds it while it runs.
     await set(["set", "models", "--for", "127.0.0.1:9"], named);
-    await ask("PUT", "/api/v1/admin/endpoints/box", { adapter: "openai", url: "http://127.0.0.1:9/v1", key: { secret: "models" } }); // prettier-ignore
+    await ask("PUT", "/api/v1/admin/endpoints/box", {
+      adapter: "openai",
+      url: "http://127.0.0.1:9/v1",
+      key: { secret: "models" },
+    });
     await ask("POST", "/api/v1/admin/endpoints/test", { name: "box", speed: false });
     await ask("GET", "/api/v1/admin/endpoints");
     await ask("GET", "/api/v1/admin/mail");

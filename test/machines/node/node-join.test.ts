@@ -119,8 +119,8 @@ describe("real nodes that join one cluster", () => {
     expect(await statusOf(second)).to.include({ name: "manager-2" });
   });
 
-  /** Ends both nodes. Started again, each listens for the other at a port where nobody looks for it: one that it is told, since
-   *  by itself it would take that of its last start. */
+  /** Ends both nodes. Started again, each listens for the other at a port where nobody looks for it: one that it is
+   *  told, since by itself it would take that of its last start. */
   const move = async (): Promise<void> => {
     await Promise.all([cluster.first, second].map((node) => node.end("SIGKILL")));
   };

@@ -97,10 +97,15 @@ describe("Debian's Prometheus", function () {
         return data?.result?.[0] === undefined ? undefined : Number(data.result[0].value[1]);
       };
       const alerts = async (): Promise<readonly string[]> =>
-        ((await ask("alerts"))?.alerts ?? []).filter((one: { state: string }) => one.state === "firing").map((one: { labels: { alertname: string } }) => one.labels.alertname); // prettier-ignore
+        ((await ask("alerts"))?.alerts ?? [])
+          .filter((one: { state: string }) => one.state === "firing")
+          .map((one: { labels: { alertname: string } }) => one.labels.alertname);
 
       await until("the node is read", async () => (await value("up")) === 1);
-      await until("it has figures of the node", async () => (await value("plexus_process_start_time_seconds or plexus_actors_in_memory")) !== undefined); // prettier-ignore
+      await until(
+        "it has figures of the node",
+        async () => (await value("plexus_process_start_time_seconds or plexus_actors_in_memory")) !== undefined,
+      );
       const { groups } = await ask("rules");
       const all = groups.flatMap((group: { rules: readonly { name: string; health: string }[] }) => group.rules);
       expect(all.length).to.be.above(10);

@@ -1,4 +1,5 @@
-/** What is stored can be read without Plexus: by the programs in docs/backup/by-hand.md, which know nothing of this one. */
+/** What is stored can be read without Plexus: by the programs in docs/backup/by-hand.md, which know nothing of this
+ *  one. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

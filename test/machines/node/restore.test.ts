@@ -29,7 +29,11 @@ describe("a cluster that is gone", function () {
         authorization: `Bearer ${token}`,
         ...(operation && { "idempotency-key": operation }),
       };
-      const sent = await fetch(`${of.url}/api/v1/rooms/harbour/messages`, { method: "POST", headers, body: JSON.stringify({ text }) }); // prettier-ignore
+      const sent = await fetch(`${of.url}/api/v1/rooms/harbour/messages`, {
+        method: "POST",
+        headers,
+        body: JSON.stringify({ text }),
+      });
       expect(sent.status, await sent.text()).to.be.below(300);
     };
     await old("POST", "/api/v1/rooms", { room: "harbour" }, ada);
@@ -98,7 +102,11 @@ describe("a cluster that is gone", function () {
     await back.start();
     expect(back.adminCode).to.equal(undefined);
     const signIn = async (name: string) =>
-      ((await back.http("POST", "/api/v1/sign-in", { name, password: `password of ${name}` })).body as { token: string }).token; // prettier-ignore
+      (
+        (await back.http("POST", "/api/v1/sign-in", { name, password: `password of ${name}` })).body as {
+          token: string;
+        }
+      ).token;
     const [adaBack, bobBack] = [await signIn("ada"), await signIn("bob")];
     expect(await history(back, bobBack)).to.deep.equal(written);
     expect((await back.http("GET", "/api/v1/admin/prices", undefined, adaBack)).body).to.deep.equal(prices);

@@ -137,7 +137,9 @@ describe("a node with readers that do not read", function () {
       socket.pause();
       // What all connections of one person may send at once.
       for (let id = 1; id <= 600 / connectionsEach; id += 1)
-        socket.send(JSON.stringify({ id, do: "room.history", to: "library", with: { limit: wireLimits.pageEntriesMax } })); // prettier-ignore
+        socket.send(
+          JSON.stringify({ id, do: "room.history", to: "library", with: { limit: wireLimits.pageEntriesMax } }),
+        );
     }
     const wereCut = async (): Promise<boolean> =>
       /^plexus_gateway_slow_readers_total [1-9]/m.test(await node.metrics());

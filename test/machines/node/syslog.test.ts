@@ -1,4 +1,5 @@
-/** The audit is sent to a real rsyslog, by RFC 5424 over TCP with octet counting. In the long tests only: the program is fetched from Debian. */
+/** The audit is sent to a real rsyslog, by RFC 5424 over TCP with octet counting. In the long tests only: the program
+ *  is fetched from Debian. */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -36,13 +37,20 @@ function findRsyslog(): Rsyslog | { readonly missing: string } {
   if ("missing" in own) return own;
   const [module] = globSync(join(own.path, "usr", "lib", "*", "rsyslog", "imtcp.so"));
   if (module === undefined) return { missing: "the package rsyslog has no imtcp" };
-  const found = { path: join(own.path, "usr", "sbin", "rsyslogd"), modules: dirname(module), libraries: libraries.join(":") }; // prettier-ignore
-  const { status, error, stderr } = spawnSync(found.path, ["-v"], { encoding: "utf8", env: { LD_LIBRARY_PATH: found.libraries } }); // prettier-ignore
+  const found = {
+    path: join(own.path, "usr", "sbin", "rsyslogd"),
+    modules: dirname(module),
+    libraries: libraries.join(":"),
+  };
+  const { status, error, stderr } = spawnSync(found.path, ["-v"], {
+    encoding: "utf8",
+    env: { LD_LIBRARY_PATH: found.libraries },
+  });
   return status === 0 ? found : { missing: `rsyslogd does not run here: ${error?.message ?? stderr.trim()}` };
 }
 
-/** Lives of one rsyslog, on one port, into one file. `queued`: as it is by default, with what it has read in memory for a moment; else each message is in the
- *  file before the next is read. */
+/** Lives of one rsyslog, on one port, into one file. `queued`: as it is by default, with what it has read in memory for
+ *  a moment; else each message is in the file before the next is read. */
 class Receiver {
   readonly folder = mkdtempSync(join(tmpdir(), "plexus-rsyslog-"));
   readonly #program: Rsyslog;
@@ -59,7 +67,7 @@ class Receiver {
       // What came, as it came: the frame's count is not part of it.
       `template(name="whole" type="string" string="%rawmsg%\\n")`,
       `input(type="imtcp" address="127.0.0.1" port="${port}" ruleset="taken")`,
-      `ruleset(name="taken") { action(type="omfile" file="${join(this.folder, "taken")}" template="whole" flushOnTXEnd="on") }`, // prettier-ignore
+      `ruleset(name="taken") { action(type="omfile" file="${join(this.folder, "taken")}" template="whole" flushOnTXEnd="on") }`,
     ];
     writeFileSync(join(this.folder, "conf"), `${lines.join("\n")}\n`);
   }

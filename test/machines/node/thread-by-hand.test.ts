@@ -1,4 +1,5 @@
-/** A whole thread is had of a folder of backups and the shares without Plexus: by the programs in docs/backup/by-hand.md. */
+/** A whole thread is had of a folder of backups and the shares without Plexus: by the programs in
+ *  docs/backup/by-hand.md. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect } from "chai";
@@ -40,13 +41,22 @@ describe("a thread of a backup, by the programs on the page", () => {
       ["backups", [1, 3]],
       ["copy", [2, 3]],
     ] as const) {
-      const records = threadByHand(at(`work-${folder}`), "room/den", { folders: [at(folder)], shares: shares.map(share) }); // prettier-ignore
+      const records = threadByHand(at(`work-${folder}`), "room/den", {
+        folders: [at(folder)],
+        shares: shares.map(share),
+      });
       const messages = records.filter(([key]) => key.startsWith("message/")).map(([, record]) => record as Message);
-      expect(messages.map(({ text }) => text), folder).to.deep.equal(texts); // prettier-ignore
+      expect(
+        messages.map(({ text }) => text),
+        folder,
+      ).to.deep.equal(texts);
       const events = records
         .filter(([key]) => key.startsWith("event/"))
         .map(([, event]) => event as { readonly message?: Message });
-      expect(events.flatMap(({ message }) => message?.text ?? []), "the events that told of them").to.deep.equal(texts); // prettier-ignore
+      expect(
+        events.flatMap(({ message }) => message?.text ?? []),
+        "the events that told of them",
+      ).to.deep.equal(texts);
       expect(new Set(messages.map(({ author }) => author))).to.deep.equal(new Set(["user/ada"]));
     }
   });

@@ -1,6 +1,6 @@
-/** What browsers, pages of other sites, and proxies in front are used for against a node, tried on a real one: forged requests, foreign
- *  WebSockets, redirects, scripts in every text field, and requests that two programs read differently. It ends each as a row of the
- *  error table says, and serves meanwhile. */
+/** What browsers, pages of other sites, and proxies in front are used for against a node, tried on a real one: forged
+ *  requests, foreign WebSockets, redirects, scripts in every text field, and requests that two programs read
+ *  differently. It ends each as a row of the error table says, and serves meanwhile. */
 import { connect } from "node:net";
 import { expect } from "chai";
 import { WebSocket } from "ws";
@@ -30,7 +30,8 @@ describe("attacks by way of browsers and proxies", function () {
     expect((await node.http("POST", "/api/v1/rooms/lobby/messages", { text: "still here" }, ada)).status).to.equal(200);
   });
 
-  /** Bytes on a connection of their own; all that comes back until the node ends it, or it has said nothing more for a while. */
+  /** Bytes on a connection of their own; all that comes back until the node ends it, or it has said nothing more for a
+   *  while. */
   const raw = (bytes: string, quietMs = 400): Promise<{ readonly text: string; readonly ended: boolean }> =>
     new Promise((resolve, reject) => {
       const socket = connect(Number(new URL(node.url).port), "127.0.0.1");
@@ -52,7 +53,8 @@ describe("attacks by way of browsers and proxies", function () {
         error.code === "ECONNRESET" ? settle(true) : reject(error),
       );
     });
-  const statuses = (text: string): readonly string[] => [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status = ""]) => status); // prettier-ignore
+  const statuses = (text: string): readonly string[] =>
+    [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status = ""]) => status);
 
   it("take no request that two programs could read differently: it is refused, and its connection ends with it", async () => {
     const inner = `POST /api/v1/rooms HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${ada}\r\nContent-Type: application/json\r\nContent-Length: 19\r\n\r\n{"room":"smuggled"}`;
@@ -61,7 +63,10 @@ describe("attacks by way of browsers and proxies", function () {
       `POST /api/v1/sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${lines.join("\r\n")}\r\n\r\n`;
     const vectors: readonly (readonly [string, string])[] = [
       ["both lengths", head(`Content-Length: ${inner.length + 5}`, "Transfer-Encoding: chunked") + `0\r\n\r\n${inner}`],
-      ["both lengths, the other way", head("Transfer-Encoding: chunked", "Content-Length: 4") + `5c\r\n${inner}\r\n0\r\n\r\n`],
+      [
+        "both lengths, the other way",
+        head("Transfer-Encoding: chunked", "Content-Length: 4") + `5c\r\n${inner}\r\n0\r\n\r\n`,
+      ],
       ["two lengths", head("Content-Length: 0", `Content-Length: ${inner.length}`) + inner],
       ["a list of lengths", head(`Content-Length: 0, ${inner.length}`) + inner],
       ["a length with a sign", head("Content-Length: +0") + inner],
@@ -76,7 +81,7 @@ describe("attacks by way of browsers and proxies", function () {
       ["a chunk that is too long for a number", head("Transfer-Encoding: chunked") + `10000000000000000\r\n${inner}`],
       ["lines that end with LF alone", head("Transfer-Encoding: chunked").replaceAll("\r\n", "\n") + `0\n\n${inner}`],
       ["a NUL in a header", head("X-A: a\u0000b", "Content-Length: 0") + inner],
-    ]; // prettier-ignore
+    ];
     for (const [name, bytes] of vectors) {
       const { text, ended } = await raw(bytes + victim);
       expect(statuses(text), name).to.deep.equal(["400"]);
@@ -85,7 +90,8 @@ describe("attacks by way of browsers and proxies", function () {
     }
     const room = await node.http("GET", "/api/v1/rooms/smuggled/summary", undefined, ada);
     expect(room.status, "nothing was smuggled in").to.equal(404);
-    // Of two hosts a proxy may have gone by the other. Here both agree where the request ends, so the next one is served.
+    // Of two hosts a proxy may have gone by the other. Here both agree where the request ends, so the next one is
+    // served.
     const twoHosts = await raw(`GET /healthz HTTP/1.1\r\nHost: localhost\r\nhost: evil.example\r\n\r\n${victim}`);
     expect(statuses(twoHosts.text)).to.deep.equal(["400", "200"]);
     // What is right is answered as often as it was asked, on one connection.
@@ -108,7 +114,6 @@ describe("attacks by way of browsers and proxies", function () {
       `${node.url}.evil.example`,
       node.url.replace("http://", "http://evil@"),
     ])
-      // prettier-ignore
       expect(await post({ origin }), origin).to.deep.equal([403, "FORBIDDEN"]);
     // What a form can send without being asked for leave.
     for (const type of ["text/plain", "application/x-www-form-urlencoded"])
@@ -117,7 +122,10 @@ describe("attacks by way of browsers and proxies", function () {
     // A link or a picture asks with GET: nothing is changed by one, and no leave is given to read the answer.
     const got = await fetch(`${node.url}/api/v1/me`, { headers: { cookie, origin: "https://evil.example" } });
     expect(got.headers.get("access-control-allow-origin")).to.equal(null);
-    const preflight = await fetch(`${node.url}/api/v1/rooms`, { method: "OPTIONS", headers: { origin: "https://evil.example", "access-control-request-method": "POST" } }); // prettier-ignore
+    const preflight = await fetch(`${node.url}/api/v1/rooms`, {
+      method: "OPTIONS",
+      headers: { origin: "https://evil.example", "access-control-request-method": "POST" },
+    });
     expect(preflight.headers.get("access-control-allow-origin")).to.equal(null);
     expect((await node.http("GET", "/api/v1/rooms/forged/summary", undefined, ada)).status).to.equal(404);
   });
@@ -125,7 +133,9 @@ describe("attacks by way of browsers and proxies", function () {
   it("open no WebSocket for a page of another site", async () => {
     const open = (headers: Record<string, string>): Promise<string> =>
       new Promise((resolve) => {
-        const socket = new WebSocket(`${node.url.replace("http", "ws")}/ws`, { headers: { cookie: `plexus_session=${ada}`, ...headers } }); // prettier-ignore
+        const socket = new WebSocket(`${node.url.replace("http", "ws")}/ws`, {
+          headers: { cookie: `plexus_session=${ada}`, ...headers },
+        });
         socket.on("open", () => {
           socket.terminate();
           resolve("open");
@@ -141,7 +151,6 @@ describe("attacks by way of browsers and proxies", function () {
       { origin: "null" },
       { origin: node.url, "sec-fetch-site": "cross-site" },
     ])
-      // prettier-ignore
       expect(await open(headers as Record<string, string>), JSON.stringify(headers)).to.equal("403");
     expect(await open({ origin: node.url })).to.equal("open");
   });
@@ -172,7 +181,10 @@ describe("attacks by way of browsers and proxies", function () {
         const policy = answer.headers.get("content-security-policy") ?? "";
         const sources = /script-src ([^;]*)/.exec(policy)?.[1] ?? "";
         expect(sources.trim(), path).to.equal("'self'");
-        expect(policy, path).to.include("object-src 'none'").and.include("base-uri 'none'").and.include("frame-ancestors 'none'"); // prettier-ignore
+        expect(policy, path)
+          .to.include("object-src 'none'")
+          .and.include("base-uri 'none'")
+          .and.include("frame-ancestors 'none'");
       }
   });
 
@@ -180,11 +192,15 @@ describe("attacks by way of browsers and proxies", function () {
     const calls: readonly (readonly [string, string, object])[] = [
       ["PATCH", "/api/v1/me", { displayName: script }],
       ["POST", "/api/v1/rooms", { room: "stored", title: script, topic: script, visibility: "public" }],
-      ["POST", "/api/v1/rooms/lobby/messages", { text: `${script} [x](javascript:alert(1)) ![x](x"onerror="alert(1))` }],
+      [
+        "POST",
+        "/api/v1/rooms/lobby/messages",
+        { text: `${script} [x](javascript:alert(1)) ![x](x"onerror="alert(1))` },
+      ],
       ["POST", "/api/v1/agents", { name: "helper", persona: script, title: script }],
       ["POST", "/api/v1/me/keys", { label: script }],
       ["POST", "/api/v1/rooms/lobby/polls", { question: script, options: [script, "b"] }],
-    ]; // prettier-ignore
+    ];
     for (const [method, path, body] of calls) {
       const { status } = await node.http(method, path, body, ada);
       expect(status, `${method} ${path}`).to.be.oneOf([200, 201, 400, 404, 405]);
@@ -193,7 +209,9 @@ describe("attacks by way of browsers and proxies", function () {
     const reads = ["/api/v1/me", "/api/v1/rooms/lobby/messages?limit=50", "/api/v1/catalog/rooms", "/api/v1/agents", "/api/v1/me/sessions"]; // prettier-ignore
     let seen = 0;
     for (const path of reads) {
-      const answer = await fetch(`${node.url}${path}`, { headers: { accept: "text/html", authorization: `Bearer ${ada}` } }); // prettier-ignore
+      const answer = await fetch(`${node.url}${path}`, {
+        headers: { accept: "text/html", authorization: `Bearer ${ada}` },
+      });
       const text = await answer.text();
       if (text.includes("hacked")) seen += 1;
       expect(answer.headers.get("content-type"), path).to.match(/^application\/json/);

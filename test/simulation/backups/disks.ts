@@ -21,7 +21,9 @@ export function fewestOf(scene: Scene, stripes: Iterable<StripeRef>): readonly M
   let left = scene.fixture.machines;
   const isEnough = (some: readonly Machine[]): boolean =>
     needed.every(({ scheme, shards }) => {
-      const there = shards.filter(({ hash }) => some.some(({ files }) => files.isDurable(pathOf(hash)) && files.isSound(pathOf(hash)))); // prettier-ignore
+      const there = shards.filter(({ hash }) =>
+        some.some(({ files }) => files.isDurable(pathOf(hash)) && files.isSound(pathOf(hash))),
+      );
       return there.length >= shardsOf(scheme).enough;
     });
   for (const { node } of scene.fixture.machines.toSorted(() => dice.between(-1, 1))) {
@@ -46,7 +48,8 @@ async function folderOf({ node, files: disk }: Machine): Promise<HolderFolder> {
 const madeAt = ({ keys }: HolderFolder): number =>
   keys === undefined ? 0 : (JSON.parse(Buffer.from(keys).toString()) as { madeAtMs: number }).madeAtMs;
 
-/** What is wrong with what these machines' disks bring back, which should be this snapshot. One of them gives old heads, where there are several. */
+/** What is wrong with what these machines' disks bring back, which should be this snapshot. One of them gives old
+ *  heads, where there are several. */
 export async function faultOnDisks(scene: Scene, machines: readonly Machine[], newest: Living): Promise<string | undefined> {
   const { world } = scene;
   const folders = await Promise.all(machines.map((machine) => folderOf(machine)));

@@ -1,5 +1,5 @@
-/** Slots with real journals whose actors go on writing, and what each slot had at every position of its log, which nothing of the code under
- *  test has told. The journals are always there; who owns a slot changes. */
+/** Slots with real journals whose actors go on writing, and what each slot had at every position of its log, which
+ *  nothing of the code under test has told. The journals are always there; who owns a slot changes. */
 import { journalSource } from "../../../node/composition/backup-source.ts";
 import type { SlotSource } from "../../../node/backup/index.ts";
 import type { NodeId } from "../../../node/ports.ts";
@@ -168,8 +168,8 @@ export class Journals {
     return [...(this.#had(slot, cursors.get(slot)?.seq ?? 0).get(actor)?.records ?? [])];
   }
 
-  /** What is wrong with what was brought back of the slots at these positions; `contents` are units, by actor and type, in order.
-   *  `may` says of which units nothing has come, as it had to be. */
+  /** What is wrong with what was brought back of the slots at these positions; `contents` are units, by actor and type,
+   *  in order. `may` says of which units nothing has come, as it had to be. */
   faultOf(
     cursors: ReadonlyMap<string, Cursor>,
     contents: ReadonlyMap<string, readonly Uint8Array[]>,

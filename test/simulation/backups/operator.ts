@@ -1,4 +1,5 @@
-/** What goes wrong around backups: processes end, disks rot, fill up and are lost, holders and slots move. What is promised survives all of it. */
+/** What goes wrong around backups: processes end, disks rot, fill up and are lost, holders and slots move. What is
+ *  promised survives all of it. */
 import type { NodeId } from "../../../node/ports.ts";
 import { shardsOf, type ActorId, type StripeRef } from "../../../protocols/index.ts";
 import { pathOf } from "../../unit/shards/fixture.ts";
@@ -42,7 +43,7 @@ export class Operator {
         const member = new Member(this.#scene.world, machine, this.#scene.directory.open(machine.pulse));
         member.serve(this.#scene);
         member.keepHeads(this.#scene);
-        this.#scene.members = [...this.#scene.members.filter((member) => member.node !== node), member]; // prettier-ignore
+        this.#scene.members = [...this.#scene.members.filter((member) => member.node !== node), member];
       }),
     );
   }
@@ -62,7 +63,9 @@ export class Operator {
 
   #hasSound(hash: string, lost: (node: NodeId, hash: string) => boolean): boolean {
     const path = pathOf(hash);
-    return this.#scene.fixture.machines.some(({ node, files }) => !lost(node, hash) && files.isDurable(path) && files.isSound(path)); // prettier-ignore
+    return this.#scene.fixture.machines.some(
+      ({ node, files }) => !lost(node, hash) && files.isDurable(path) && files.isSound(path),
+    );
   }
 
   #forget(lost: (node: NodeId, hash: string) => boolean): void {
@@ -94,7 +97,9 @@ export class Operator {
   /** The node that is up and owns fewest holders. */
   #heir(without: NodeId): NodeId | undefined {
     const up = this.#scene.fixture.machines.filter(({ node, shards }) => node !== without && shards !== undefined);
-    return up.toSorted((one, other) => this.#scene.fixture.holdersAt(one.node).length - this.#scene.fixture.holdersAt(other.node).length)[0]?.node; // prettier-ignore
+    return up.toSorted(
+      (one, other) => this.#scene.fixture.holdersAt(one.node).length - this.#scene.fixture.holdersAt(other.node).length,
+    )[0]?.node;
   }
 
   #give(holder: ActorId, to: NodeId): void {

@@ -1,5 +1,6 @@
-/** Living rooms that recalls bring messages back into: the real room, in memory. Whatever goes wrong around a recall, each message comes once and is
- *  marked, what people post stays as it is, and what others wrote comes only when a second person agreed. */
+/** Living rooms that recalls bring messages back into: the real room, in memory. Whatever goes wrong around a recall,
+ *  each message comes once and is marked, what people post stays as it is, and what others wrote comes only when a
+ *  second person agreed. */
 import type { Message } from "../../../actors/behavior.ts";
 import type { PlaceTarget } from "../../../node/backup/index.ts";
 import { failure, refused, type ActorId, type BackupResults, type BackupWish, type ClusterBackupTask, type RoomMessage } from "../../../protocols/index.ts"; // prettier-ignore
@@ -65,25 +66,30 @@ export class Rooms {
     this.#posted.get(room)?.set(seq, text);
   }
 
-  /** Somebody has a room brought back, or goes on with what was broken off; others' things only when somebody else agrees, which it tries without, too.
-   *  The task's number; undefined: there is none, or nobody has heard of it. */
+  /** Somebody has a room brought back, or goes on with what was broken off; others' things only when somebody else
+   *  agrees, which it tries without, too. The task's number; undefined: there is none, or nobody has heard of it. */
   async wish(member: Member): Promise<string | undefined> {
     const { dice } = this.#scene.world;
     const ask = (message: Message) =>
       member.ask(this.#scene, { ...message, shown: { as: "operator" } } as Message, 1_000, "gateway");
     const begun = [...this.#agreed.values()];
     // In the end what is asked for must come: an earlier one may be of a snapshot that is gone.
-    if (!this.#scene.isCalm && begun.length > 0 && dice.chance(0.3)) return idIn(await ask({ type: "start", wish: dice.pick(begun), by: "operator", private: true })); // prettier-ignore
+    if (!this.#scene.isCalm && begun.length > 0 && dice.chance(0.3))
+      return idIn(await ask({ type: "start", wish: dice.pick(begun), by: "operator", private: true }));
     const recall = `recall${String((this.#count += 1)).padStart(6, "0")}`;
     const number = [...this.#scene.watch.living.keys()].at(-1);
-    const query = { ...(dice.chance(0.7) && { thread: dice.pick(rooms) }), ...(number !== undefined && { snapshot: number }) }; // prettier-ignore
+    const query = {
+      ...(dice.chance(0.7) && { thread: dice.pick(rooms) }),
+      ...(number !== undefined && { snapshot: number }),
+    };
     const wish: Place = { sort: "place", query, recall, existing: "again" };
     if (this.#scene.isCalm || dice.chance(0.5)) {
       this.#agreed.set(recall, wish);
       return idIn(await ask({ type: "start", wish, by: "operator", private: true }));
     }
     const id = recall;
-    if (!(await ask({ type: "askRecall", id, wish, reason: "lost", by: "ada", approvers: ["bob"] })).ok) return undefined; // prettier-ignore
+    if (!(await ask({ type: "askRecall", id, wish, reason: "lost", by: "ada", approvers: ["bob"] })).ok)
+      return undefined;
     if (dice.chance(0.4)) await ask({ type: "answerRecall", id, approve: true, by: "ada" });
     else if (dice.chance(0.7)) {
       this.#agreed.set(recall, wish);
@@ -94,7 +100,8 @@ export class Rooms {
 
   #demandAgreed(message: { readonly type: string; readonly recall?: string }): void {
     const { type, recall = "" } = message;
-    if (type === "restore" && !this.#agreed.has(recall)) this.#scene.violate("recall-agreed", `${recall} brings back what nobody agreed to`); // prettier-ignore
+    if (type === "restore" && !this.#agreed.has(recall))
+      this.#scene.violate("recall-agreed", `${recall} brings back what nobody agreed to`);
   }
 
   #messages(room: ActorId): readonly RoomMessage[] {
@@ -107,7 +114,8 @@ export class Rooms {
     const came = new Set<string>();
     for (const { seq, text, author, restored } of messages) {
       if (restored === undefined) {
-        if (this.#posted.get(room)?.get(seq) !== text) this.#scene.violate("recall-once", `${seq} of ${room} was not posted so: ${text}`); // prettier-ignore
+        if (this.#posted.get(room)?.get(seq) !== text)
+          this.#scene.violate("recall-once", `${seq} of ${room} was not posted so: ${text}`);
         continue;
       }
       const place = `${restored.recall} ${restored.seq}`;
@@ -120,7 +128,8 @@ export class Rooms {
         this.#scene.violate("recall-once", `${place} of ${room} is not what snapshot ${restored.snapshot} has`);
     }
     for (const seq of this.#posted.get(room)?.keys() ?? [])
-      if (!messages.some((one) => one.seq === seq && one.restored === undefined)) this.#scene.violate("recall-once", `${seq} of ${room} is gone`); // prettier-ignore
+      if (!messages.some((one) => one.seq === seq && one.restored === undefined))
+        this.#scene.violate("recall-once", `${seq} of ${room} is gone`);
   }
 
   /** The messages that a snapshot has of a room, by their positions; undefined: the snapshot is gone. */
@@ -142,11 +151,18 @@ export class Rooms {
       const then = this.#snapshotOf(snapshot.number, room);
       if (then === undefined) return;
       all += then.size;
-      const back = new Set(this.#messages(room).flatMap(({ restored }) => (restored?.recall === wish.recall ? [restored.seq] : []))); // prettier-ignore
-      for (const seq of then.keys()) if (!back.has(seq)) this.#scene.violate("recall-whole", `task ${id} is done without ${seq} of ${room}`); // prettier-ignore
+      const back = new Set(
+        this.#messages(room).flatMap(({ restored }) => (restored?.recall === wish.recall ? [restored.seq] : [])),
+      );
+      for (const seq of then.keys())
+        if (!back.has(seq)) this.#scene.violate("recall-whole", `task ${id} is done without ${seq} of ${room}`);
     }
     const counted = Object.values(found).reduce((sum, count) => sum + count, 0);
-    if (counted !== all) this.#scene.violate("recall-whole", `task ${id} has counted ${counted} of ${all} messages: ${JSON.stringify(found)}`); // prettier-ignore
+    if (counted !== all)
+      this.#scene.violate(
+        "recall-whole",
+        `task ${id} has counted ${counted} of ${all} messages: ${JSON.stringify(found)}`,
+      );
     this.done += 1;
   }
 }

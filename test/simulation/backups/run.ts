@@ -1,11 +1,13 @@
-/** Backups on five to seven nodes whose shard-holders move and die, whose disks rot, fill up and are lost, while people go on writing.
+/** Backups on five to seven nodes whose shard-holders move and die, whose disks rot, fill up and are lost, while people
+ *  go on writing.
  *
  *      plan ─► faults ─► calm ─► audit ─► disks alone ─► loss
  *
- *  Nodes take backups, at times two at once, prune, verify and recall; epochs begin, tenants are erased; clocks jump, disks are slow. Faults stay within what is promised:
- *  of every stripe that somebody was told of as many shards stay whole as suffice. So each snapshot brings back what each slot
- *  had at one position of its log. In the end more is lost than is promised, and everything that this makes unreadable is named, nothing else;
- *  then the next run stores it again, and what it says is done a recall brings back. */
+ *  Nodes take backups, at times two at once, prune, verify and recall; epochs begin, tenants are erased; clocks jump,
+ *  disks are slow. Faults stay within what is promised: of every stripe that somebody was told of as many shards stay
+ *  whole as suffice. So each snapshot brings back what each slot had at one position of its log. In the end more is
+ *  lost than is promised, and everything that this makes unreadable is named, nothing else; then the next run stores it
+ *  again, and what it says is done a recall brings back. */
 import type { RunReport, VerifyReport } from "../../../node/backup/index.ts";
 import { rootKeysOf } from "../../../node/keys/index.ts";
 import { holderOf, shardsOf, type StripeRef } from "../../../protocols/index.ts";
@@ -122,13 +124,16 @@ class BackupsLife implements Simulated {
 
   async #found(): Promise<void> {
     for (;;) {
-      const done = await this.#scene.someMember()?.found(root).catch(() => undefined); // prettier-ignore
+      const done = await this.#scene
+        .someMember()
+        ?.found(root)
+        .catch(() => undefined);
       if (done?.ok === true) return;
       await this.#scene.world.sleep(300);
     }
   }
 
-  // --- the end -------------------------------------------------------------------------------------------------------------
+  // --- the end -------------------------------------------------------------------------------------------------------
 
   async #calmDown(): Promise<void> {
     const fixture = this.#scene.fixture;
@@ -169,7 +174,8 @@ class BackupsLife implements Simulated {
       await this.#tasks.backup(last);
     };
     const before = this.#tasks.done;
-    if (!(await this.#scene.wait(isDone(), 60_000)) || this.#tasks.done === before) this.#scene.violate("liveness", "no backup can be taken"); // prettier-ignore
+    if (!(await this.#scene.wait(isDone(), 60_000)) || this.#tasks.done === before)
+      this.#scene.violate("liveness", "no backup can be taken");
     for (let passed = 0; passed < limits.unfinishedMs + 40_000; passed += 4_000) {
       await this.#scene.pass(4_000);
       this.#scene.check();
@@ -181,10 +187,12 @@ class BackupsLife implements Simulated {
     for (const living of this.#scene.watch.living.values()) {
       let whole = false;
       const recalled = this.#tasks.recall(member, living).then((done) => void (whole = done));
-      if (!(await this.#scene.wait(recalled, 30_000)) || !whole) this.#scene.violate("backup-kept", `snapshot ${living.snapshot.number} is not brought back in the end`); // prettier-ignore
+      if (!(await this.#scene.wait(recalled, 30_000)) || !whole)
+        this.#scene.violate("backup-kept", `snapshot ${living.snapshot.number} is not brought back in the end`);
     }
     await this.#demandNamed(member, new Set());
-    // What others have left is collected by the next ones that remove anything. Audits may bring a reference back that was released meanwhile.
+    // What others have left is collected by the next ones that remove anything. Audits may bring a reference back that
+    // was released meanwhile.
     for (let rounds = 0; rounds < 4 && this.#scene.watch.left().length > 0; rounds += 1) {
       await this.#scene.wait(this.#tasks.prune(member, { last: 1_000 }), 60_000);
       await this.#scene.pass(5_000);
@@ -194,7 +202,8 @@ class BackupsLife implements Simulated {
     if (this.#scene.world.violations.length > 0) throw over;
   }
 
-  /** Of all nodes as few disks are left as suffice, and no directory: with the kit they bring back the newest snapshot. */
+  /** Of all nodes as few disks are left as suffice, and no directory: with the kit they bring back the newest
+   *  snapshot. */
   async #burn(): Promise<void> {
     // Behind a head of the same epoch.
     await this.#scene.wait(this.#tasks.backup(this.#scene.someMember() as Member), 60_000);
@@ -209,7 +218,11 @@ class BackupsLife implements Simulated {
       faultOnDisks(this.#scene, machines, newest).then((found) => void (fault = found)),
       30_000,
     );
-    if (fault !== undefined) this.#scene.violate("backup-disks", `${machines.map(({ node }) => node).join()} do not bring back snapshot ${newest.snapshot.number}: ${fault}`); // prettier-ignore
+    if (fault !== undefined)
+      this.#scene.violate(
+        "backup-disks",
+        `${machines.map(({ node }) => node).join()} do not bring back snapshot ${newest.snapshot.number}: ${fault}`,
+      );
     if (this.#scene.world.violations.length > 0) throw over;
   }
 
@@ -222,7 +235,9 @@ class BackupsLife implements Simulated {
     if (all.length === 0) return;
     const stripe = dice.pick(all);
     const keeps = dice.below(shardsOf(stripe.scheme).enough);
-    const spared = new Set(dice.chance(0.5) ? stripe.shards.slice(0, keeps) : stripe.shards.slice(stripe.shards.length - keeps)); // prettier-ignore
+    const spared = new Set(
+      dice.chance(0.5) ? stripe.shards.slice(0, keeps) : stripe.shards.slice(stripe.shards.length - keeps),
+    );
     this.#scene.world.note(
       () => `${stripe.id} is lost at ${stripe.shards.map(({ index }) => holderOf(stripe.group, index)).join()}`,
     );
@@ -248,21 +263,30 @@ class BackupsLife implements Simulated {
       await this.#tasks.wish(member);
       while (!(await this.#tasks.ended(member))) await this.#scene.world.sleep(500);
     };
-    if (!(await this.#scene.wait(isDone(), 120_000))) return this.#scene.violate("liveness", "a run behind losses does not end"); // prettier-ignore
+    if (!(await this.#scene.wait(isDone(), 120_000)))
+      return this.#scene.violate("liveness", "a run behind losses does not end");
     await this.#scene.watch.settled();
     const newest = [...this.#scene.watch.living.values()].at(-1);
-    if (newest === undefined || this.#scene.watch.seen.size === size) return this.#scene.violate("liveness", "a run behind losses makes no snapshot"); // prettier-ignore
-    if (newest.stripes.has(lost)) this.#scene.violate("backup-true", `snapshot ${newest.snapshot.number} refers to ${lost}, which is lost`); // prettier-ignore
+    if (newest === undefined || this.#scene.watch.seen.size === size)
+      return this.#scene.violate("liveness", "a run behind losses makes no snapshot");
+    if (newest.stripes.has(lost))
+      this.#scene.violate("backup-true", `snapshot ${newest.snapshot.number} refers to ${lost}, which is lost`);
     let whole = false;
     const recalled = this.#tasks.recall(member, newest).then((done) => void (whole = done));
-    if (!(await this.#scene.wait(recalled, 30_000)) || !whole) this.#scene.violate("backup-true", `snapshot ${newest.snapshot.number} is done, and is not brought back`); // prettier-ignore
+    if (!(await this.#scene.wait(recalled, 30_000)) || !whole)
+      this.#scene.violate("backup-true", `snapshot ${newest.snapshot.number} is done, and is not brought back`);
   }
 
-  /** A pack is lost while a run is under way that has just found it to be there: it says of how many units it cannot bring back. */
+  /** A pack is lost while a run is under way that has just found it to be there: it says of how many units it cannot
+   *  bring back. */
   async #loseMeanwhile(member: Member): Promise<void> {
     const { watch, world } = this.#scene;
     const newest = [...watch.living.values()].at(-1);
-    const packs = [...new Map(newest?.units.flatMap(({ fragments }) => fragments.map(({ stripe }) => [stripe.id, stripe as StripeRef])))]; // prettier-ignore
+    const packs = [
+      ...new Map(
+        newest?.units.flatMap(({ fragments }) => fragments.map(({ stripe }) => [stripe.id, stripe as StripeRef])),
+      ),
+    ];
     if (packs.length === 0) return;
     const [id, { shards }] = world.dice.pick(packs);
     const lose = async (): Promise<void> => {
@@ -278,9 +302,14 @@ class BackupsLife implements Simulated {
     );
     await watch.settled();
     const made = watch.living.get(report?.snapshot.number ?? 0);
-    if (!done || report === undefined || made === undefined) return this.#scene.violate("liveness", "a run beside a loss does not end"); // prettier-ignore
+    if (!done || report === undefined || made === undefined)
+      return this.#scene.violate("liveness", "a run beside a loss does not end");
     const gone = made.units.filter((unit) => watch.isSpoiled(unit)).length;
-    if (report.lost.units !== gone) this.#scene.violate("backup-true", `snapshot ${made.snapshot.number} is said to lack ${report.lost.units} units, and lacks ${gone}`); // prettier-ignore
+    if (report.lost.units !== gone)
+      this.#scene.violate(
+        "backup-true",
+        `snapshot ${made.snapshot.number} is said to lack ${report.lost.units} units, and lacks ${gone}`,
+      );
   }
 
   /** A check down to the data names what is lost, and exactly that. */
@@ -294,7 +323,8 @@ class BackupsLife implements Simulated {
         if ("children" in node) for (const { link } of node.children) walk(link.stripe.id);
         else
           for (const unit of node.units)
-            if (!opens(unit) || unit.fragments.some(({ stripe }) => lost.has(stripe.id))) unreadable.add(JSON.stringify(unit.name)); // prettier-ignore
+            if (!opens(unit) || unit.fragments.some(({ stripe }) => lost.has(stripe.id)))
+              unreadable.add(JSON.stringify(unit.name));
       };
       if (snapshot.root !== null) walk(snapshot.root.stripe.id);
     }
@@ -305,8 +335,15 @@ class BackupsLife implements Simulated {
     );
     if (!done || found === undefined)
       return this.#scene.violate("backup-named", `${member.node} cannot check what there is`);
-    const named = { stripes: [...new Set(found.lost.named.map(({ stripe }) => stripe))].sort(), units: [...new Set(found.lostUnits.named.map(({ name }) => JSON.stringify(name)))].sort() }; // prettier-ignore
+    const named = {
+      stripes: [...new Set(found.lost.named.map(({ stripe }) => stripe))].sort(),
+      units: [...new Set(found.lostUnits.named.map(({ name }) => JSON.stringify(name)))].sort(),
+    };
     const expected = { stripes: [...lost].sort(), units: [...unreadable].sort() };
-    if (JSON.stringify(named) !== JSON.stringify(expected)) this.#scene.violate("backup-named", `${JSON.stringify(named)} is called lost, which is ${JSON.stringify(expected)}`); // prettier-ignore
+    if (JSON.stringify(named) !== JSON.stringify(expected))
+      this.#scene.violate(
+        "backup-named",
+        `${JSON.stringify(named)} is called lost, which is ${JSON.stringify(expected)}`,
+      );
   }
 }

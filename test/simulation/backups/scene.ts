@@ -1,4 +1,5 @@
-/** What everything in one life of a cluster's backups shares: the world, its machines, the slots, the directory, and who sees it all. */
+/** What everything in one life of a cluster's backups shares: the world, its machines, the slots, the directory, and
+ *  who sees it all. */
 import { backup } from "../../../actors/index.ts";
 import type { NodeId } from "../../../node/ports.ts";
 import type { RootKeys } from "../../../node/keys/index.ts";
@@ -34,7 +35,9 @@ export class Scene {
     this.world = world;
     const { dice } = world;
     const nodes = 5 + dice.below(3);
-    const zones = dice.chance(0.3) ? new Map(Array.from({ length: nodes }, (_, index) => [`n${index + 1}`, `z${index % 3}`])) : new Map<NodeId, string>(); // prettier-ignore
+    const zones = dice.chance(0.3)
+      ? new Map(Array.from({ length: nodes }, (_, index) => [`n${index + 1}`, `z${index % 3}`]))
+      : new Map<NodeId, string>();
     this.fixture = new Fixture(world, {
       nodes,
       zones,

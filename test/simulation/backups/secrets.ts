@@ -1,4 +1,5 @@
-/** Secrets that follow from the seed: where a shard lies depends on every key and nonce, so a seed would else never be the same run twice. */
+/** Secrets that follow from the seed: where a shard lies depends on every key and nonce, so a seed would else never be
+ *  the same run twice. */
 import crypto, { createCipheriv, createHash } from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 import { sealerOf } from "../../../node/keys/index.ts";
@@ -8,7 +9,11 @@ import { seal } from "../../../runtimes/backup/thread.ts";
 /** Runs something whose random bytes are those of a seed. Nothing else may draw any meanwhile. */
 export async function withSecretsOf<Answer>(seed: number, work: () => Promise<Answer>): Promise<Answer> {
   const { randomBytes, randomFillSync } = crypto;
-  const stream = createCipheriv("aes-256-ctr", createHash("sha256").update(`secrets ${seed}`).digest(), Buffer.alloc(16)); // prettier-ignore
+  const stream = createCipheriv(
+    "aes-256-ctr",
+    createHash("sha256").update(`secrets ${seed}`).digest(),
+    Buffer.alloc(16),
+  );
   const draw = (count: number): Buffer => Buffer.from(stream.update(Buffer.alloc(count)));
   let filled = 0;
   const fill = (into: Buffer): Buffer => {

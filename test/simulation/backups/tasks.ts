@@ -82,14 +82,17 @@ export class Tasks {
       this.done += 1;
       this.#scene.world.note(() => `${member.node} has backed up: snapshot ${report.snapshot.number}`);
       await this.#scene.watch.settled();
-      if (committed !== report.snapshot.number || this.#scene.watch.headNumber < committed) this.#scene.violate("backup-whole", `${member.node} says that there is snapshot ${report.snapshot.number}`); // prettier-ignore
+      if (committed !== report.snapshot.number || this.#scene.watch.headNumber < committed)
+        this.#scene.violate("backup-whole", `${member.node} says that there is snapshot ${report.snapshot.number}`);
       return report;
     } catch (error) {
       const code = codeOf(error);
       this.#scene.world.note(() => `${member.node} has not backed up: ${code} ${JSON.stringify(error)}`);
-      if (committed !== undefined && !unknown) this.#scene.violate("backup-whole", `${member.node} says ${code} of snapshot ${committed}, which is there`); // prettier-ignore
+      if (committed !== undefined && !unknown)
+        this.#scene.violate("backup-whole", `${member.node} says ${code} of snapshot ${committed}, which is there`);
       const isAborted = stop.signal.aborted;
-      if (!isAborted && code !== "BACKUP_CHANGED" && !passing.has(code)) this.#scene.violate("no-stray-error", `a backup: ${code}: ${(error as Error).stack} ${JSON.stringify(error)}`); // prettier-ignore
+      if (!isAborted && code !== "BACKUP_CHANGED" && !passing.has(code))
+        this.#scene.violate("no-stray-error", `a backup: ${code}: ${(error as Error).stack} ${JSON.stringify(error)}`);
       return undefined;
     } finally {
       this.#changing.delete(task);
@@ -109,7 +112,10 @@ export class Tasks {
     const { id } = asked.value as { id: string };
     world.note(() => `task ${id} is to be done`);
     if (!this.#scene.isCalm && world.dice.chance(0.15))
-      world.after(world.dice.between(0, 3_000), () => void member.ask(this.#scene, { type: "cancel", task: id, by: "operator" }, 1_000)); // prettier-ignore
+      world.after(
+        world.dice.between(0, 3_000),
+        () => void member.ask(this.#scene, { type: "cancel", task: id, by: "operator" }, 1_000),
+      );
     return true;
   }
 
@@ -120,7 +126,10 @@ export class Tasks {
     if (id === undefined) return;
     world.note(() => `task ${id} is to bring messages back`);
     if (!isCalm && world.dice.chance(0.15))
-      world.after(world.dice.between(0, 3_000), () => void member.ask(this.#scene, { type: "cancel", task: id, by: "operator" }, 1_000)); // prettier-ignore
+      world.after(
+        world.dice.between(0, 3_000),
+        () => void member.ask(this.#scene, { type: "cancel", task: id, by: "operator" }, 1_000),
+      );
   }
 
   /** Each task has ended, and what it says of a snapshot is true. */
@@ -133,9 +142,11 @@ export class Tasks {
       const number = (result as { snapshot?: { number: number } } | undefined)?.snapshot?.number ?? 0;
       this.#scene.world.note(() => `task ${id}: ${state} ${number} ${JSON.stringify(error)}`);
       this.#scene.rooms.demandWhole(task);
-      if (state === "done" && !this.#scene.watch.seen.has(number)) this.#scene.violate("backup-whole", `task ${id} says that there is snapshot ${number}`); // prettier-ignore
+      if (state === "done" && !this.#scene.watch.seen.has(number))
+        this.#scene.violate("backup-whole", `task ${id} says that there is snapshot ${number}`);
       const code = error?.code;
-      if (code !== undefined && !["CANCELLED", "BACKUP_CHANGED"].includes(code) && !passing.has(code)) this.#scene.violate("no-stray-error", `task ${id}: ${JSON.stringify(error)}`); // prettier-ignore
+      if (code !== undefined && !["CANCELLED", "BACKUP_CHANGED"].includes(code) && !passing.has(code))
+        this.#scene.violate("no-stray-error", `task ${id}: ${JSON.stringify(error)}`);
     }
     return true;
   }
@@ -157,15 +168,23 @@ export class Tasks {
         if (newer > 0 && all.some((one) => one.atMs > nowMs)) return true;
         // None counts as made after one that was made later: the clock of that one may have been behind.
         const madeAtMs = Math.min(atMs, ...all.filter((one) => one.number > number).map((one) => one.atMs));
-        return newer >= Math.max(1, retention.last ?? 1) && (retention.withinMs === undefined || nowMs - madeAtMs > retention.withinMs); // prettier-ignore
+        return (
+          newer >= Math.max(1, retention.last ?? 1) &&
+          (retention.withinMs === undefined || nowMs - madeAtMs > retention.withinMs)
+        );
       };
       this.#scene.watch.mayGo.add(may);
-      const { removed } = await prune(ports, openRepository(ports), retention, { apply: true, signal: new AbortController().signal, progress: () => undefined }); // prettier-ignore
+      const { removed } = await prune(ports, openRepository(ports), retention, {
+        apply: true,
+        signal: new AbortController().signal,
+        progress: () => undefined,
+      });
       this.#scene.watch.mayGo.delete(may);
       this.#scene.world.note(() => `${member.node} has pruned ${removed.join()}`);
     } catch (error) {
       const code = codeOf(error);
-      if (code !== "BACKUP_CHANGED" && !passing.has(code)) this.#scene.violate("no-stray-error", `a prune: ${code}: ${(error as Error).stack} ${JSON.stringify(error)}`); // prettier-ignore
+      if (code !== "BACKUP_CHANGED" && !passing.has(code))
+        this.#scene.violate("no-stray-error", `a prune: ${code}: ${(error as Error).stack} ${JSON.stringify(error)}`);
     } finally {
       this.#changing.delete(task);
     }
@@ -207,7 +226,11 @@ export class Tasks {
     const bad = codes.find(
       (code) => !passing.has(code) || code === "DATA_DAMAGED" || (this.#scene.isCalm && broken === undefined),
     );
-    if (bad !== undefined) this.#scene.violate("backup-kept", `snapshot ${number} is brought back at ${member.node} with ${bad} ${JSON.stringify(broken)}`); // prettier-ignore
+    if (bad !== undefined)
+      this.#scene.violate(
+        "backup-kept",
+        `snapshot ${number} is brought back at ${member.node} with ${bad} ${JSON.stringify(broken)}`,
+      );
     if (codes.length > 0) return false;
     this.#demandErased(contents, erased);
     const fault = this.#scene.watch.faultIn(chosen, contents, (actor) => this.#scene.watch.isGone(actor));
@@ -244,7 +267,8 @@ export class Tasks {
       return await verify(ports, repository, snapshots, { depth, signal, progress: () => undefined, pace: async () => undefined }); // prettier-ignore
     } catch (error) {
       const code = codeOf(error);
-      if (!passing.has(code) && code !== "STRIPE_LOST") this.#scene.violate("no-stray-error", `a check: ${code}: ${(error as Error).stack}`); // prettier-ignore
+      if (!passing.has(code) && code !== "STRIPE_LOST")
+        this.#scene.violate("no-stray-error", `a check: ${code}: ${(error as Error).stack}`);
       return undefined;
     }
   }
@@ -261,7 +285,8 @@ export class Tasks {
     }
   }
 
-  /** A person leaves: what the person has is deleted, then the keys are destroyed, again until that is known. No backup is taken meanwhile. */
+  /** A person leaves: what the person has is deleted, then the keys are destroyed, again until that is known. No backup
+   *  is taken meanwhile. */
   async erase(): Promise<void> {
     const { dice } = this.#scene.world;
     const tenant = dice.pick(people.slice(0, 2));
@@ -272,7 +297,9 @@ export class Tasks {
     for (;;) {
       const member = this.#scene.someMember();
       // A process that dies never answers.
-      const done = member && (await Promise.race([member.keys.erase(tenant).catch(() => undefined), this.#scene.world.sleep(2_000)])); // prettier-ignore
+      const done =
+        member &&
+        (await Promise.race([member.keys.erase(tenant).catch(() => undefined), this.#scene.world.sleep(2_000)]));
       if (typeof done === "object" && done.ok) break;
       await this.#scene.world.sleep(300);
     }

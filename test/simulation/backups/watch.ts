@@ -1,5 +1,6 @@
-/** Sees everything of the backups at once: rows of the directory as they change, bytes on disks, inventories. What a head leads to is read as soon
- *  as it is committed, compared with what the slots had, and from then on every shard of it has to stay. */
+/** Sees everything of the backups at once: rows of the directory as they change, bytes on disks, inventories. What a
+ *  head leads to is read as soon as it is committed, compared with what the slots had, and from then on every shard of
+ *  it has to stay. */
 import { headRow, openRepository, type BackupKeys, type BackupPorts } from "../../../node/backup/index.ts";
 import { openUnits, PackCache } from "../../../node/backup/packs.ts";
 import {
@@ -98,8 +99,11 @@ export class BackupWatch {
     this.#reading = this.#reading
       .then(() => this.#committed(number))
       .catch((error: unknown) =>
-        this.violate("backup-true", `head ${number} cannot be read: ${JSON.stringify(failureOf(error))} ${(error as Error).stack}`),
-      ); // prettier-ignore
+        this.violate(
+          "backup-true",
+          `head ${number} cannot be read: ${JSON.stringify(failureOf(error))} ${(error as Error).stack}`,
+        ),
+      );
   }
 
   #head(): Uint8Array | undefined {
@@ -146,7 +150,7 @@ export class BackupWatch {
   #keysIn(rows: ReadonlyMap<string, unknown>): BackupKeys {
     const records = this.#recordsIn(rows);
     const epochs = new Map(records.map((record) => [record.epoch, this.epochKey(record)]));
-    const ring = [...rows].filter(([key]) => key.startsWith("keys/ring/")).flatMap(([, part]) => tenantKeysIn(part)); // prettier-ignore
+    const ring = [...rows].filter(([key]) => key.startsWith("keys/ring/")).flatMap(([, part]) => tenantKeysIn(part));
     const units = createUnitKeys(epochs, records.length, ring);
     const never = (): never => {
       throw new Error("a checker only reads");
@@ -188,7 +192,9 @@ export class BackupWatch {
   #bytesOf(ref: StripeRef) {
     const shards: Uint8Array[] = [];
     for (const { hash, sizeBytes } of ref.shards) {
-      const machine = this.#fixture.machines.find(({ files }) => files.isDurable(pathOf(hash)) && files.isSound(pathOf(hash))); // prettier-ignore
+      const machine = this.#fixture.machines.find(
+        ({ files }) => files.isDurable(pathOf(hash)) && files.isSound(pathOf(hash)),
+      );
       const bytes = machine?.files.contentOf(pathOf(hash));
       if (bytes !== undefined) shards.push(bytes.subarray(0, sizeBytes));
     }
@@ -201,19 +207,23 @@ export class BackupWatch {
     const ports = this.#ports();
     const repository = openRepository(ports);
     const { head, snapshots } = await repository.state();
-    if (head?.number !== number) return this.violate("backup-chain", `head ${head?.number} is there as number ${number}`); // prettier-ignore
+    if (head?.number !== number)
+      return this.violate("backup-chain", `head ${head?.number} is there as number ${number}`);
     this.#catalog = head.catalog.stripe;
     this.#demandKept(this.#catalog, `catalog ${number}`);
     const before = [...this.living.values()].map(({ snapshot }) => snapshot);
     for (const snapshot of before) {
       const now = snapshots.find((one) => one.number === snapshot.number);
       // Packs that were written anew are elsewhere, and so is the tree that names them.
-      if (now !== undefined && told({ ...now, root: null }) !== told({ ...snapshot, root: null })) this.violate("backup-chain", `snapshot ${snapshot.number} is another in head ${number}`); // prettier-ignore
-      if (now === undefined && ![...this.mayGo].some((may) => may(snapshot, before))) this.violate("backup-chain", `head ${number} has lost snapshot ${snapshot.number}`); // prettier-ignore
+      if (now !== undefined && told({ ...now, root: null }) !== told({ ...snapshot, root: null }))
+        this.violate("backup-chain", `snapshot ${snapshot.number} is another in head ${number}`);
+      if (now === undefined && ![...this.mayGo].some((may) => may(snapshot, before)))
+        this.violate("backup-chain", `head ${number} has lost snapshot ${snapshot.number}`);
       if (now === undefined) this.living.delete(snapshot.number);
     }
     const added = snapshots.filter((one) => !before.some((old) => old.number === one.number));
-    if (added.length > 1 || added.some((one) => one.number !== number)) this.violate("backup-chain", `head ${number} has ${added.length} snapshots more`); // prettier-ignore
+    if (added.length > 1 || added.some((one) => one.number !== number))
+      this.violate("backup-chain", `head ${number} has ${added.length} snapshots more`);
     const moved = snapshots.filter(({ number: one, root }) => {
       const old = this.living.get(one);
       return old !== undefined && told(old.snapshot.root) !== told(root);
@@ -292,7 +302,11 @@ export class BackupWatch {
         .inventory(holderOf(stripe.group, index))
         .some((held) => held.stripe.id === stripe.id && held.references.some((one) => one.owner === backupOwner && isLong(this.#fixture.ownerOf(holderOf(stripe.group, index)), one))),
     ); // prettier-ignore
-    if (keeping.length < enoughOf(stripe.scheme)) this.violate("backup-kept", `${what} is there, and ${keeping.length} of ${enoughOf(stripe.scheme)} holders keep ${stripe.id} of it`); // prettier-ignore
+    if (keeping.length < enoughOf(stripe.scheme))
+      this.violate(
+        "backup-kept",
+        `${what} is there, and ${keeping.length} of ${enoughOf(stripe.scheme)} holders keep ${stripe.id} of it`,
+      );
   }
 
   /** Where the list of snapshots is. */
@@ -315,7 +329,8 @@ export class BackupWatch {
       for (const { hash } of shards) {
         needed.add(hash);
         if (this.#fixture.isKept(hash)) this.sound.add(hash);
-        else if (this.sound.has(hash)) this.violate("backup-kept", `${hash} of ${id} was deleted, and a snapshot needs it`); // prettier-ignore
+        else if (this.sound.has(hash))
+          this.violate("backup-kept", `${hash} of ${id} was deleted, and a snapshot needs it`);
       }
     for (const hash of this.sound) if (!needed.has(hash)) this.sound.delete(hash);
   }

@@ -1,5 +1,6 @@
-/** Blobs of actors on three nodes that crash, are cut off and change their places: what was acknowledged is at every node of its
- *  slot in the end, whole, can be read from anywhere all the time that somebody can give it, and nothing else is left. */
+/** Blobs of actors on three nodes that crash, are cut off and change their places: what was acknowledged is at every
+ *  node of its slot in the end, whole, can be read from anywhere all the time that somebody can give it, and nothing
+ *  else is left. */
 import { createBlobCopies, hashOf, openBlobStore, type BlobCopies } from "../../../node/blobs/index.ts";
 import { createExchange } from "../../../node/exchange/index.ts";
 import type { BlobHash, BlobStore, Membership, NodeId, SlotRecord } from "../../../node/ports.ts";

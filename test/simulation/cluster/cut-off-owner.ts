@@ -1,5 +1,6 @@
-/** An owner that nobody hears but a client. It does not know that it is one no longer, and the client goes on reading, while
- *  others write to whoever owns the slot now: an answer that does not ask whether its epoch still stands is soon a stale one.
+/** An owner that nobody hears but a client. It does not know that it is one no longer, and the client goes on reading,
+ *  while others write to whoever owns the slot now: an answer that does not ask whether its epoch still stands is soon
+ *  a stale one.
  *
  *      client ─ read ─► owner ╳ everybody else ◄─ write ─ another client */
 import { slotOf, type ActorId } from "../../../protocols/index.ts";

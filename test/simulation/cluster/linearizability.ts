@@ -1,6 +1,6 @@
-/** Whether what clients saw of a register could have happened one operation after the other, each at some moment between
- *  its question and its answer (Herlihy and Wing 1990; the search is Wing and Gong's, with Lowe's memory of visited states,
- *  as in Porcupine). One register at a time: registers are independent, so each history is short. */
+/** Whether what clients saw of a register could have happened one operation after the other, each at some moment
+ *  between its question and its answer (Herlihy and Wing 1990; the search is Wing and Gong's, with Lowe's memory of
+ *  visited states, as in Porcupine). One register at a time: registers are independent, so each history is short. */
 
 export type RegisterCall =
   | { readonly type: "read" }

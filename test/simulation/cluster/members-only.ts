@@ -2,8 +2,8 @@ import type { Channel, MemberRecord, NodeId } from "../../../node/ports.ts";
 import type { NetworkWatcher, World } from "../../world/index.ts";
 import type { Machine } from "./machine.ts";
 
-/** Invariant 10, the mesh's half: nothing is handed to a node from a peer that is no member. Who is one, a node knows from its
- *  list; in the end every list is the directory's, so that whoever was taken off it is heard nowhere. */
+/** Invariant 10, the mesh's half: nothing is handed to a node from a peer that is no member. Who is one, a node knows
+ *  from its list; in the end every list is the directory's, so that whoever was taken off it is heard nowhere. */
 export class MembersOnly implements NetworkWatcher {
   readonly #world: World;
   readonly #machines: ReadonlyMap<NodeId, Machine>;

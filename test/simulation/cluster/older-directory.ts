@@ -1,4 +1,5 @@
-/** The directory comes back on an older copy of its data: what must be said, and what must not happen before the newest one is back. */
+/** The directory comes back on an older copy of its data: what must be said, and what must not happen before the newest
+ *  one is back. */
 import { slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import type { SlotRecord } from "../../../node/ports.ts";
 import type { Dice } from "../../world/index.ts";
@@ -13,7 +14,8 @@ export const toldMs = 1_000;
 /** Within this every node says it. */
 export const saidMsMax = 20_000;
 
-/** Whether there is a directory on disks that can be put back; on an encrypted one nobody could tell what lies where. */
+/** Whether there is a directory on disks that can be put back; on an encrypted one nobody could tell what lies
+ *  where. */
 export const bearsOlderDirectory = ({ directory, sealed }: ClusterPlan): boolean => directory !== "external" && !sealed;
 
 /** Moves some of what people use, so that the directory has changed. */

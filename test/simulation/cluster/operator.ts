@@ -21,8 +21,8 @@ export interface OperatorParts {
   readonly cutOffOwner: (forMs: number) => void;
 }
 
-/** Whoever breaks things, by accident or on purpose, and mends them again. Bounded by what the design survives: of every
- *  slot at least one copy that is in sync keeps its data. */
+/** Whoever breaks things, by accident or on purpose, and mends them again. Bounded by what the design survives: of
+ *  every slot at least one copy that is in sync keeps its data. */
 export class Operator {
   readonly #parts: OperatorParts;
   readonly #draining = new Set<NodeId>();
@@ -200,7 +200,8 @@ export class Operator {
     this.#parts.add();
   }
 
-  /** Slots of the role leave the node, and may come back. Three nodes keep every role: fewer would not hold every copy. */
+  /** Slots of the role leave the node, and may come back. Three nodes keep every role: fewer would not hold every
+   *  copy. */
   async #takeRole({ node, record }: Machine, forMs: number): Promise<void> {
     if (this.#bereft.has(node) || this.#bereft.size >= bereftMax) return;
     const { world } = this.#parts;
@@ -253,8 +254,8 @@ export class Operator {
     }
   }
 
-  /** A bit flips in what a node has of a slot: of a copy where two others in sync are whole, of the owner where one is. One
-   *  copy of a slot at a time. */
+  /** A bit flips in what a node has of a slot: of a copy where two others in sync are whole, of the owner where one is.
+   *  One copy of a slot at a time. */
   #rot(machine: Machine): void {
     const { watch, world } = this.#parts;
     const { node, disk } = machine;
@@ -332,8 +333,8 @@ export class Operator {
     await this.#undrain(node);
   }
 
-  /** A machine is lost for good, and another one takes its place. Never one whose loss would take the last whole copy of
-   *  something, nor an owner, who may be about to become the last. */
+  /** A machine is lost for good, and another one takes its place. Never one whose loss would take the last whole copy
+   *  of something, nor an owner, who may be about to become the last. */
   #wipe(machine: Machine): void {
     const { watch } = this.#parts;
     if (this.#isNeeded(machine.node) || machine.gone || this.#spares === 0) return;

@@ -43,7 +43,8 @@ export interface ClusterPlan {
   readonly storage: number;
   readonly replicas: number;
   readonly minInSync: number;
-  /** `embedded`: on the disk of the first node. `external`: as in etcd. `replicated`: every node is a manager, and some vote. */
+  /** `embedded`: on the disk of the first node. `external`: as in etcd. `replicated`: every node is a manager, and some
+   *  vote. */
   readonly directory: "embedded" | "external" | "replicated";
   readonly directoryLossChance: number;
   readonly faults: Readonly<Partial<Record<Fault, number>>>;

@@ -5,12 +5,12 @@ import type { LedgerWatch } from "../checkers.ts";
 import type { World } from "../../world/index.ts";
 import { describeOperation, emptyRegister, judge, type Operation, type RegisterCall } from "./linearizability.ts";
 
-// --- the actor ---------------------------------------------------------------------------------------------------------
+// --- the actor -------------------------------------------------------------------------------------------------------
 
 type RegisterEvent = { readonly type: "set"; readonly value: string } | { readonly type: "kept" };
 
-/** One value: read, write, exchange. An exchange that does not take place is persisted too, so that it is remembered with
- *  its answer: otherwise a late copy of a command that was answered "no" could still say "yes". */
+/** One value: read, write, exchange. An exchange that does not take place is persisted too, so that it is remembered
+ *  with its answer: otherwise a late copy of a command that was answered "no" could still say "yes". */
 const register: Behavior<string, RegisterCall, RegisterEvent> = {
   kind: "register",
   role: "chat",
@@ -38,7 +38,7 @@ const register: Behavior<string, RegisterCall, RegisterEvent> = {
 
 export const registerBehaviors: readonly AnyBehavior[] = [register];
 
-// --- what clients see of it --------------------------------------------------------------------------------------------
+// --- what clients see of it ------------------------------------------------------------------------------------------
 
 interface OpenOperation {
   readonly call: RegisterCall;

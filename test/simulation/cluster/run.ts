@@ -113,7 +113,8 @@ class ClusterSimulation implements Gates, Simulated {
   constructor(world: World, fixed: Partial<ClusterPlan> = {}) {
     this.#world = world;
     const drawn = drawClusterPlan(world.dice);
-    // Not drawn: the other seeds are the lives that they were. Which bit of an encrypted value has flipped nobody can flip back once it is written anew.
+    // Not drawn: the other seeds are the lives that they were. Which bit of an encrypted value has flipped nobody can
+    // flip back once it is written anew.
     const sealed = fixed.sealed ?? world.seed % 5 === 2;
     const { rot: _left, ...faults } = drawn.faults;
     const replicated = world.seed % 4 === 1;
@@ -351,7 +352,8 @@ class ClusterSimulation implements Gates, Simulated {
 
   // --- followers -----------------------------------------------------------------------------------------------------
 
-  /** Who follows at a node asks that node, as its gateway does: another may not know yet of the owner that it has heard of. */
+  /** Who follows at a node asks that node, as its gateway does: another may not know yet of the owner that it has heard
+   *  of. */
   #place(): Place {
     const gates = (): readonly Machine[] => this.gates().filter((machine) => machine === place.at);
     const attachment = new Attachment(this.#world, { gates, faulty: () => this.#faulty });
@@ -439,8 +441,8 @@ class ClusterSimulation implements Gates, Simulated {
     this.#phase = "done";
   }
 
-  /** While nobody reaches the directory, every slot goes on whose owner and copies are up: also when connections break and
-   *  processes stop for a while, which would change the slot's set if the directory could be asked. */
+  /** While nobody reaches the directory, every slot goes on whose owner and copies are up: also when connections break
+   *  and processes stop for a while, which would change the slot's set if the directory could be asked. */
   async #withoutDirectory(
     until: (fixture: string, done: () => boolean | Promise<boolean>) => Promise<void>,
   ): Promise<void> {
@@ -483,8 +485,8 @@ class ClusterSimulation implements Gates, Simulated {
     await until("every slot is whole with the directory", () => this.#unsettled() === undefined);
   }
 
-  /** The nodes that keep the directory come back on an older copy of it. Until the newest one is back, that is said, and nobody acts by it: the checkers
-   *  compare all that is written with the newest. */
+  /** The nodes that keep the directory come back on an older copy of it. Until the newest one is back, that is said,
+   *  and nobody acts by it: the checkers compare all that is written with the newest. */
   async #withOlderDirectory(
     until: (fixture: string, done: () => boolean | Promise<boolean>) => Promise<void>,
   ): Promise<void> {
@@ -492,7 +494,7 @@ class ClusterSimulation implements Gates, Simulated {
     const { dice } = world;
     const present = (): readonly Machine[] => [...this.#machines.values()].filter(({ gone }) => !gone);
     const keepers = this.#plan.directory === "embedded" ? present().filter(({ node }) => node === "n0") : present();
-    const copies = (): readonly ReadonlyMap<string, Uint8Array>[] => keepers.map(({ disk }) => disk.copyOf(keys)); // prettier-ignore
+    const copies = (): readonly ReadonlyMap<string, Uint8Array>[] => keepers.map(({ disk }) => disk.copyOf(keys));
     const putBack = (kept: ReturnType<typeof copies>): void =>
       keepers.forEach(({ disk }, index) => disk.putBack(keys, kept[index] ?? new Map()));
     const keys = directoryKeys(this.#plan);
@@ -555,7 +557,8 @@ class ClusterSimulation implements Gates, Simulated {
     await until("as many vote as should, after a death", () => this.#votes());
   }
 
-  /** While one disk is far slower than the others, people write, and soon nobody waits for it; when it is well again, it is as before. */
+  /** While one disk is far slower than the others, people write, and soon nobody waits for it; when it is well again,
+   *  it is as before. */
   async #withSlowDisk(
     until: (fixture: string, done: () => boolean | Promise<boolean>) => Promise<void>,
   ): Promise<void> {
@@ -657,7 +660,10 @@ class ClusterSimulation implements Gates, Simulated {
         const truth = JSON.stringify(record);
         if (known !== truth) this.#world.note(() => `${machine.node} believes ${known}, it is ${truth}`);
       }
-      this.#world.note(() => `${machine.node}: table current ${String(machine.peer?.table.current)}, peers ${machine.peer?.exchange.peers().join(",")}`); // prettier-ignore
+      this.#world.note(
+        () =>
+          `${machine.node}: table current ${String(machine.peer?.table.current)}, peers ${machine.peer?.exchange.peers().join(",")}`,
+      );
       this.#world.note(() => `${machine.node}: ready ${machine.ready} ${JSON.stringify(status)}`);
       if (!machine.ready && !machine.gone) facts.push(`${machine.node} has not started`);
     }

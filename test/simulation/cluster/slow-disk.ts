@@ -1,4 +1,5 @@
-/** One disk of the cluster becomes far slower than the others, and well again: what must be true of where slots are then. */
+/** One disk of the cluster becomes far slower than the others, and well again: what must be true of where slots are
+ *  then. */
 import type { ClusterPlan } from "./plan.ts";
 import type { MemberRecord, NodeId, SlotRecord } from "../../../node/ports.ts";
 import type { ActorId } from "../../../protocols/index.ts";

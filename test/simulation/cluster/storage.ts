@@ -24,8 +24,8 @@ function stripeAt(group: HolderGroup, index: number, number: number): StripeRef 
 const rememberMs = 60_000;
 const terms = { open: true, bytesMax: 1e9, shardsMax: 1e6, ownerBytesPerMinute: 1e9 };
 
-/** Refers to shards at holders and lets go of them, one at a time, and remembers what was acknowledged. Others do so with the same shards, and
- *  collect what nobody refers to, without any grace. */
+/** Refers to shards at holders and lets go of them, one at a time, and remembers what was acknowledged. Others do so
+ *  with the same shards, and collect what nobody refers to, without any grace. */
 export class ShardOwner {
   finished = false;
   readonly name: string;
@@ -83,7 +83,8 @@ export class ShardOwner {
     await collected;
   }
 
-  /** Again and again under one operation id: an earlier sending that comes late must not undo what was asked for after it. */
+  /** Again and again under one operation id: an earlier sending that comes late must not undo what was asked for after
+   *  it. */
   async #ask(to: ActorId, message: Message): Promise<unknown> {
     this.#serial += 1;
     const operationId = `${this.name}.${this.#serial}`;

@@ -37,8 +37,8 @@ interface Machine {
 
 const rowPrefix = "directory/row/";
 
-/** Knows the disks of all nodes, the directory as it is, and everything that was said between nodes; compares them all the
- *  time. Reads the bytes with an own small reader of the journal's layout. */
+/** Knows the disks of all nodes, the directory as it is, and everything that was said between nodes; compares them all
+ *  the time. Reads the bytes with an own small reader of the journal's layout. */
 export class ClusterWatch implements Durability, NetworkWatcher {
   readonly records = new Map<string, SlotRecord>();
   readonly members = new Map<NodeId, MemberRecord>();
@@ -58,8 +58,8 @@ export class ClusterWatch implements Durability, NetworkWatcher {
   /** Whose entry stands where: slot, then seq. The newest epoch's, where there were several. */
   readonly #actors = new Map<string, Map<number, { readonly epoch: number; readonly actor: string }>>();
   readonly #acknowledged = new Map<string, Place>();
-  /** Who had everything and lost its place, by slot: whether some record since then named every other copy that the slot is
-   *  to have, and as many as writes need, as in sync. Before that its copy may be all there is but one. */
+  /** Who had everything and lost its place, by slot: whether some record since then named every other copy that the
+   *  slot is to have, and as many as writes need, as in sync. Before that its copy may be all there is but one. */
   readonly #left = new Map<string, Map<NodeId, boolean>>();
   /** Hears that a disk has something more for good. */
   onDurable: ((node: NodeId) => void) | undefined;
@@ -342,11 +342,15 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     const known = this.#owners.get(`${slot}@${epoch}`) ?? owner;
     if (known !== owner) this.#violate("one-owner-per-epoch", `${slot} in epoch ${epoch}: ${known} and ${owner}`);
     this.#owners.set(`${slot}@${epoch}`, owner);
-    this.#world.note(() => `directory: ${slot} epoch ${epoch} owner ${owner} inSync ${inSync.join(",")} learners ${record.learners.join(",")} want ${record.want ? `${record.want.owner}: ${record.want.replicas.join(",")}` : "-"}`); // prettier-ignore
+    this.#world.note(
+      () =>
+        `directory: ${slot} epoch ${epoch} owner ${owner} inSync ${inSync.join(",")} learners ${record.learners.join(",")} want ${record.want ? `${record.want.owner}: ${record.want.replicas.join(",")}` : "-"}`,
+    );
     if (!inSync.includes(owner)) this.#violate("record-changes", `${slot}: the owner ${owner} is not in sync`);
     if (before === undefined) return;
     this.#keepLeft(slot, before, record);
-    // An operator gave the slot up, because the last node that held it is taken out: it drains, or is no member any more.
+    // An operator gave the slot up, because the last node that held it is taken out: it drains, or is no member any
+    // more.
     const givenUp = record.abandoned === epoch && inSync.length === 1 && inSync[0] === owner;
     if (
       givenUp &&
@@ -379,7 +383,8 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     const [name, , body] = message as [string, number, Partial<AppendBody> | undefined];
     if (name !== "replica.append" || body?.slot === undefined || body.epoch === undefined) return;
     const owner = this.#owners.get(`${body.slot}@${body.epoch}`);
-    if (owner !== from) this.#violate("owner-appends", `${from} appends to ${body.slot} in epoch ${body.epoch}, whose owner is ${owner}`); // prettier-ignore
+    if (owner !== from)
+      this.#violate("owner-appends", `${from} appends to ${body.slot} in epoch ${body.epoch}, whose owner is ${owner}`);
     if ((body.chunks?.length ?? 0) > 0) this.#oneLife(body.slot, body.epoch, by);
   }
 
@@ -449,8 +454,8 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     return undefined;
   }
 
-  /** What differs between the replicas in sync of some slot. How far a log is trimmed, and when an actor was snapshotted,
-   *  may differ; the entries that both have, everything beside the log and where it ends may not. */
+  /** What differs between the replicas in sync of some slot. How far a log is trimmed, and when an actor was
+   *  snapshotted, may differ; the entries that both have, everything beside the log and where it ends may not. */
   difference(): string | undefined {
     for (const [slot, { owner, inSync }] of this.records) {
       const own = this.#contentOf(owner, slot);

@@ -6,8 +6,8 @@ export const thirds = 3;
 /** Which third a commit looks for, by its hash. */
 export const thirdOf = (commit: string): number => Number.parseInt(commit.slice(0, 8) || "0", 16) % thirds;
 
-/** Those that are looked for: by `npm run test:long` all, by `npm run test:all` those that are quick, by `npm test` a third
- *  of these. */
+/** Those that are looked for: by `npm run test:long` all, by `npm run test:all` those that are quick, by `npm test` a
+ *  third of these. */
 export function chosenOf(
   all: readonly Mutation[],
   { isLong, isAll, third }: { readonly isLong: boolean; readonly isAll: boolean; readonly third: number },

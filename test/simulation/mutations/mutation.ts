@@ -2,8 +2,9 @@ import type { CheckerName } from "../checkers.ts";
 import type { ClusterPlan } from "../cluster/plan.ts";
 import type { Plan } from "../plan.ts";
 
-/** A deliberate fault in the actors, the kernel, the journal or the replication, as a change of one place in the source. The simulator must find it:
- *  each one is an argument that the simulator would find such a fault if somebody wrote it by mistake. */
+/** A deliberate fault in the actors, the kernel, the journal or the replication, as a change of one place in the
+ *  source. The simulator must find it: each one is an argument that the simulator would find such a fault if somebody
+ *  wrote it by mistake. */
 export interface Mutation {
   readonly name: string;
   readonly file: string;
@@ -20,8 +21,8 @@ export interface Mutation {
   readonly cluster?: boolean;
   /** Seeds of blobs that belong to actors. */
   readonly blobs?: boolean;
-  /** What the seeds do not draw, where few of them would show the fault: lives made for it. They stay as likely to show it when
-   *  the sources change, which the number of a seed does not. `npm run test:long` draws everything. */
+  /** What the seeds do not draw, where few of them would show the fault: lives made for it. They stay as likely to show
+   *  it when the sources change, which the number of a seed does not. `npm run test:long` draws everything. */
   readonly plan?: Partial<Plan> | Partial<ClusterPlan>;
   /** Seeds of a node's models. */
   readonly models?: boolean;

@@ -1,4 +1,5 @@
-/** What must hold of consensus, checked while it happens: Raft's five properties (figure 3.2 of the dissertation), and that reads are of now. */
+/** What must hold of consensus, checked while it happens: Raft's five properties (figure 3.2 of the dissertation), and
+ *  that reads are of now. */
 import type { Applied, Asked, ReplicatedRows, RowsImage } from "../../../node/directory/raft/rows.ts";
 import type { Core } from "../../../node/directory/raft/core.ts";
 import type { RaftLog } from "../../../node/directory/raft/log.ts";
@@ -22,7 +23,11 @@ const textOfChange = (asked: Asked): string => {
   return `${key}@${revision}=${bytes?.at(-1)} ${guard?.key}@${guard?.revision}`;
 };
 const worded = ({ term, body }: Entry<Asked>): string =>
-  body.type === "data" ? `${term} ${textOfChange(body.data)}` : body.type === "members" ? `${term} ${body.members.voters.join()}/${body.members.learners.join()}` : `${term}`; // prettier-ignore
+  body.type === "data"
+    ? `${term} ${textOfChange(body.data)}`
+    : body.type === "members"
+      ? `${term} ${body.members.voters.join()}/${body.members.learners.join()}`
+      : `${term}`;
 
 const codes = { full: 0, moved: 1e9, departed: 1e9 + 1, outdated: 1e9 + 2 } as const;
 /** What was decided, as a number: the revision that a change gave a row, or that the row kept; or one of the above. */
@@ -33,7 +38,10 @@ function codeOf(decided: Applied | undefined): number {
 }
 
 const textOfRows = ({ rows }: RowsImage): string =>
-  rows.map(({ key, revision }) => `${key}@${revision}`).sort().join(); // prettier-ignore
+  rows
+    .map(({ key, revision }) => `${key}@${revision}`)
+    .sort()
+    .join();
 
 /** What an entry says, and its hash. Nodes share entries, so each is put into words once. */
 interface Said {
@@ -59,7 +67,9 @@ const mixed = (hash: number, value: number): number => {
 
 /** As voters send it: the state is the rows alone. */
 const sentAs = (message: RaftMessage<Asked, State>): VoterMessage =>
-  message.type === "install" ? { ...message, snapshot: { ...message.snapshot, state: message.snapshot.state.image } } : message; // prettier-ignore
+  message.type === "install"
+    ? { ...message, snapshot: { ...message.snapshot, state: message.snapshot.state.image } }
+    : message;
 
 export class Checks {
   readonly violate: (checker: CheckerName, detail: string) => void;

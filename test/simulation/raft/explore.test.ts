@@ -27,7 +27,11 @@ const faults: readonly (readonly [mutation: string, scope: string, what: RegExp]
   ["says that it has entries before they are on its disk", "a write", /on its disk/],
   ["changes members again before the last change is committed", "a member goes", /before it knows/],
   ["changes several voters at once", "two voters, and a third one learns and votes", /at once/],
-  ["begins a term without asking first, so that a voter that was cut off deposes the leader", "two elections", /leader-not-deposed/], // prettier-ignore
+  [
+    "begins a term without asking first, so that a voter that was cut off deposes the leader",
+    "two elections",
+    /leader-not-deposed/,
+  ],
   ["keeps what differs from its leader's log", "two elections", /applied-same|logs-match/],
 ];
 

@@ -1,11 +1,15 @@
-/** Visits every state that a few voters can be in within bounds: whatever arrives late, twice, in another order or never, whoever dies between two writes.
+/** Visits every state that a few voters can be in within bounds: whatever arrives late, twice, in another order or
+ *  never, whoever dies between two writes.
  *
- *  - _Messages_ are a set that only grows. Each may arrive at any time, again, or never: that is loss, delay, doubling and every order.
+ *  - _Messages_ are a set that only grows. Each may arrive at any time, again, or never: that is loss, delay, doubling
+ *    and every order.
  *    An answer that changes nothing at whoever gives it is given at once: more messages take no step away, and whoever is late for it is late with it.
- *  - _Time_ is chance: whoever does not lead may ask for votes at any moment, and whoever hears a leader may have heard nothing of it for long.
+ *  - _Time_ is chance: whoever does not lead may ask for votes at any moment, and whoever hears a leader may have heard
+ *    nothing of it for long.
  *  - _Bounds_ are how often each of the other steps is taken, over all nodes.
  *  - _Symmetry_: voters that differ by name alone are one state, and so are their messages.
- *  - A state is kept as 64 bits. Two that are not the same may have the same ones: among ten million with a chance of one in 400,000.
+ *  - A state is kept as 64 bits. Two that are not the same may have the same ones: among ten million with a chance of
+ *    one in 400,000.
  *
  *  What is checked is in `Search.#check`, and at one node in `member.ts`. */
 import type { Members } from "../../../node/directory/raft/messages.ts";
@@ -42,11 +46,13 @@ export interface Scope {
   readonly nodes: readonly string[];
   readonly voters: readonly string[];
   readonly bounds: Bounds;
-  /** Writes may take long, and what was not synced when a node dies is lost. Otherwise every write is on the disk at once. */
+  /** Writes may take long, and what was not synced when a node dies is lost. Otherwise every write is on the disk at
+   *  once. */
   readonly late?: boolean;
   /** Takes minutes. */
   readonly large?: boolean;
-  /** It has more states than can be visited in minutes: so many steps are taken, depth first, and the rest is left to seeds. */
+  /** It has more states than can be visited in minutes: so many steps are taken, depth first, and the rest is left to
+   *  seeds. */
   readonly stepsMax?: number;
 }
 
@@ -152,7 +158,9 @@ interface Move {
 const describeStep = (id: string, step: Step): string =>
   step.type === "deliver"
     ? `${step.sent.from} → ${id} ${JSON.stringify(step.sent.message)}`
-    : `${id} ${Object.values(step).map((part) => (typeof part === "object" ? JSON.stringify(part) : part)).join(" ")}`; // prettier-ignore
+    : `${id} ${Object.values(step)
+        .map((part) => (typeof part === "object" ? JSON.stringify(part) : part))
+        .join(" ")}`;
 
 export class Search {
   readonly #scope: Scope;
@@ -166,7 +174,8 @@ export class Search {
     this.#scope = scope;
   }
 
-  /** Goes on until everything was visited, something does not hold, or the scope's steps are taken, or the time is over. */
+  /** Goes on until everything was visited, something does not hold, or the scope's steps are taken, or the time is
+   *  over. */
   run(limitMs = Infinity): Explored {
     const { stepsMax = Infinity } = this.#scope;
     const startedMs = performance.now();
@@ -197,7 +206,8 @@ export class Search {
       }
       const known = top.world.nodes[move.at] as Known;
       const outcome = this.#outcome(known, move);
-      if (outcome.to === known && move.takes === undefined && outcome.sent.every((one) => top.world.sent.includes(one))) continue; // prettier-ignore
+      if (outcome.to === known && move.takes === undefined && outcome.sent.every((one) => top.world.sent.includes(one)))
+        continue;
       const next = this.#moved(top.world, move, outcome);
       broken = outcome.broken ?? this.#check(top.world, next, move, outcome);
       if (broken === undefined && !this.#isNew(next)) continue;
@@ -217,14 +227,18 @@ export class Search {
     };
   }
 
-  // --- what is known of nodes, messages and steps ------------------------------------------------------------------------
+  // --- what is known of nodes, messages and steps --------------------------------------------------------------------
 
   #know(node: Member): Known {
     const key = textOf(node, String, leftOut);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     // What the node is, whatever the names: the others are alike.
-    const shape = textOf(node, (id) => (id === node.id ? "self" : this.#scope.voters.includes(id) ? "other" : id), leftOut); // prettier-ignore
+    const shape = textOf(
+      node,
+      (id) => (id === node.id ? "self" : this.#scope.voters.includes(id) ? "other" : id),
+      leftOut,
+    );
     const made = { node, outcomes: new Map<number, Kept>(), hashes: new Map<string, Hash>(), shape };
     this.#known.set(key, made);
     return made;
@@ -263,7 +277,7 @@ export class Search {
     return key;
   }
 
-  // --- what may happen -----------------------------------------------------------------------------------------------------
+  // --- what may happen -----------------------------------------------------------------------------------------------
 
   #moves({ nodes, sent, left }: World): readonly Move[] {
     const moves: Move[] = [];
@@ -279,7 +293,8 @@ export class Search {
       if (unsynced.length > 0) add({ type: "sync" });
       if (may("crashes"))
         for (let count = 0; count <= unsynced.length; count += 1) add({ type: "crash", written: count }, "crashes");
-      if (may("compacts") && unsynced.length === 0 && node.state.index > core.log.base.index) add({ type: "compact" }, "compacts"); // prettier-ignore
+      if (may("compacts") && unsynced.length === 0 && node.state.index > core.log.base.index)
+        add({ type: "compact" }, "compacts");
       if (core.role !== "leader") {
         if (may("elections")) add({ type: "election" }, "elections");
         continue;
@@ -288,8 +303,10 @@ export class Search {
       if (may("reads")) add({ type: "read", id: used("reads") }, "reads");
       if (may("beats")) add({ type: "beat" }, "beats");
       if (may("checks")) add({ type: "check" }, "checks");
-      if (may("members")) for (const members of this.#changes(core.members)) add({ type: "members", members }, "members"); // prettier-ignore
-      if (may("handOvers")) for (const heir of core.members.voters) if (heir !== id) add({ type: "handOver", heir }, "handOvers"); // prettier-ignore
+      if (may("members"))
+        for (const members of this.#changes(core.members)) add({ type: "members", members }, "members");
+      if (may("handOvers"))
+        for (const heir of core.members.voters) if (heir !== id) add({ type: "handOver", heir }, "handOvers");
     }
     return moves;
   }
@@ -298,13 +315,18 @@ export class Search {
   #changes({ voters, learners }: Members): readonly Members[] {
     const changes: Members[] = [];
     const strangers = this.#scope.nodes.filter((node) => !voters.includes(node) && !learners.includes(node));
-    for (const node of strangers) if (!this.#scope.voters.includes(node)) changes.push({ voters, learners: [...learners, node] }); // prettier-ignore
+    for (const node of strangers)
+      if (!this.#scope.voters.includes(node)) changes.push({ voters, learners: [...learners, node] });
     for (const node of learners) {
       changes.push({ voters: [...voters, node], learners: learners.filter((one) => one !== node) });
       const [gone] = voters;
-      changes.push({ voters: [...voters.filter((one) => one !== gone), node], learners: learners.filter((one) => one !== node) }); // prettier-ignore
+      changes.push({
+        voters: [...voters.filter((one) => one !== gone), node],
+        learners: learners.filter((one) => one !== node),
+      });
     }
-    for (const node of voters) if (voters.length > 1) changes.push({ voters: voters.filter((one) => one !== node), learners }); // prettier-ignore
+    for (const node of voters)
+      if (voters.length > 1) changes.push({ voters: voters.filter((one) => one !== node), learners });
     return changes;
   }
 
@@ -324,7 +346,10 @@ export class Search {
     return {
       nodes,
       sent: this.#worthHearing(all, to),
-      left: takes === undefined ? world.left : world.left.with(bounded.indexOf(takes), (world.left[bounded.indexOf(takes)] as number) - 1), // prettier-ignore
+      left:
+        takes === undefined
+          ? world.left
+          : world.left.with(bounded.indexOf(takes), (world.left[bounded.indexOf(takes)] as number) - 1),
       applied: news.length === 0 ? world.applied : [...world.applied, ...news],
       leaders: leads ? [...world.leaders, [node.core.term, node.id]] : world.leaders,
       asked: step.type === "read" ? [...world.asked, world.applied.length] : world.asked,
@@ -357,11 +382,15 @@ export class Search {
   #worthHearing(sent: readonly KnownSent[], { node }: Known): readonly KnownSent[] {
     const { term } = node.disk.promise;
     const isOver = ({ to, message }: KnownSent): boolean =>
-      to === node.id && message.term < term && message.type !== "append" && message.type !== "install" && !(message.type === "vote" && message.pre); // prettier-ignore
+      to === node.id &&
+      message.term < term &&
+      message.type !== "append" &&
+      message.type !== "install" &&
+      !(message.type === "vote" && message.pre);
     return sent.some(isOver) ? sent.filter((one) => !isOver(one)) : sent;
   }
 
-  // --- what must hold ------------------------------------------------------------------------------------------------------
+  // --- what must hold ------------------------------------------------------------------------------------------------
 
   #check(before: World, after: World, { at }: Move, outcome: Kept): string | undefined {
     const { node } = outcome.to;
@@ -380,7 +409,8 @@ export class Search {
     if (node.state.index > 0 && after.applied[node.state.index - 1]?.all !== node.state.text)
       return `applied-same: ${id} has${node.state.text}, which others have not`;
     for (const read of outcome.reads)
-      if (read.index < (before.asked[read.id] ?? 0)) return `reads-of-now: a read of ${read.index}, when ${before.asked[read.id]} was known`; // prettier-ignore
+      if (read.index < (before.asked[read.id] ?? 0))
+        return `reads-of-now: a read of ${read.index}, when ${before.asked[read.id]} was known`;
     for (const [number, other] of after.nodes.entries()) {
       const place = number === at ? undefined : this.#differ(node, other.node);
       if (place !== undefined)
@@ -420,7 +450,7 @@ export class Search {
       : `leader-not-deposed: ${from} begins term ${message.term} unasked`;
   }
 
-  // --- which states are the same -------------------------------------------------------------------------------------------
+  // --- which states are the same -------------------------------------------------------------------------------------
 
   #isNew({ nodes, sent, left, applied, leaders, asked }: World): boolean {
     const { voters } = this.#scope;

@@ -1,5 +1,5 @@
-/** A life of voters: real cores (`node/directory/raft`) on simulated disks, with messages that are lost, doubled and late, writes that are lost
- *  with their node, and members that change. What is checked is in `checks.ts`.
+/** A life of voters: real cores (`node/directory/raft`) on simulated disks, with messages that are lost, doubled and
+ *  late, writes that are lost with their node, and members that change. What is checked is in `checks.ts`.
  *
  *      steps, drawn ─► all is mended ─► a majority must come to an end with everything */
 import type { Change } from "../../../node/directory/deciding.ts";
@@ -54,7 +54,8 @@ const values = keys.map((key, at) => encode(key.padStart(2 + 20 * at)));
 const room = { rowsMax: 3, rowsBytesMax: 170, growthBytesMax: 0 };
 const nothing: State = { index: 0, hash: 0, image: { revision: 0, rows: [] } };
 const home = { endpoints: ["http://e"], prefix: "p/", generation: 2 };
-/** In a life whose rows are moved elsewhere: steps from one copy of them to the next, and the move is asked for in between. */
+/** In a life whose rows are moved elsewhere: steps from one copy of them to the next, and the move is asked for in
+ *  between. */
 const copySteps = 16;
 /** Rounds in which all is delivered, after all is mended. */
 const calmRounds = 120;
@@ -246,7 +247,10 @@ export class RaftLife {
         : { voters, learners: [...learners, id] };
     const { id: other } = this.#nodes[this.#dice.below(this.#nodes.length)] as Member;
     // Two at once are refused.
-    if (this.#dice.chance(0.2)) members.voters = members.voters.includes(other) ? members.voters.filter((one) => one !== other) : [...members.voters, other]; // prettier-ignore
+    if (this.#dice.chance(0.2))
+      members.voters = members.voters.includes(other)
+        ? members.voters.filter((one) => one !== other)
+        : [...members.voters, other];
     leader.core.changeMembers(members);
     this.#carry(leader);
   }
@@ -384,7 +388,8 @@ export class RaftLife {
     disk.entries = disk.entries.filter(({ index }) => index > base.index);
   }
 
-  /** Nothing goes wrong any more: a majority of voters must suffice for everything. In some lives the others stay dead, and are replaced. */
+  /** Nothing goes wrong any more: a majority of voters must suffice for everything. In some lives the others stay dead,
+   *  and are replaced. */
   #mend(): void {
     this.#cut = undefined;
     const dead = this.#dice.chance(0.25) ? this.#minority() : [];

@@ -1,5 +1,6 @@
-/** One node of an exploration: a machine, its disk, and what is not written yet. What a step makes of a node depends on the node alone, so it is worked
- *  out once, and kept: the search over all nodes and messages (`explore.ts`) then only looks it up. */
+/** One node of an exploration: a machine, its disk, and what is not written yet. What a step makes of a node depends on
+ *  the node alone, so it is worked out once, and kept: the search over all nodes and messages (`explore.ts`) then only
+ *  looks it up. */
 import type { Core as Machine } from "../../../node/directory/raft/core.ts";
 import type { Addressed, Entry, Mark, Members, Promise as Vow, RaftMessage, Write } from "../../../node/directory/raft/messages.ts"; // prettier-ignore
 import { Core, copyOf, get, set } from "./opened.ts";
@@ -86,7 +87,11 @@ function begun(id: string, disk: Disk): Outcome {
 }
 
 export const textOfEntry = ({ term, body }: Entry<string>): string =>
-  body.type === "data" ? `${term}${body.data}` : body.type === "members" ? `${term}[${body.members.voters.toSorted().join("")}/${body.members.learners.toSorted().join("")}]` : `${term}`; // prettier-ignore
+  body.type === "data"
+    ? `${term}${body.data}`
+    : body.type === "members"
+      ? `${term}[${body.members.voters.toSorted().join("")}/${body.members.learners.toSorted().join("")}]`
+      : `${term}`;
 
 /** What a node makes of a step. */
 export function stepped(before: Member, step: Step): Outcome {
@@ -217,18 +222,24 @@ function written(disk: Disk, write: Write<string, State> | undefined): Disk {
 /** (a): what a message promises is on the disk when it leaves. */
 function kept({ promise, base, entries }: Disk, { to, message }: Sent): string | undefined {
   const last = entries.at(-1)?.index ?? base.index;
-  if (message.type === "appended" && message.match > last) return `says that it has ${message.match}, and ${last} is on its disk`;
-  if (message.type === "vote" && !message.pre && promise.term < message.term) return `stands in term ${message.term}, which it may forget`;
+  if (message.type === "appended" && message.match > last)
+    return `says that it has ${message.match}, and ${last} is on its disk`;
+  if (message.type === "vote" && !message.pre && promise.term < message.term)
+    return `stands in term ${message.term}, which it may forget`;
   if (message.type !== "voted" || message.pre || !message.granted || promise.term > message.term) return undefined;
-  return promise.term === message.term && promise.vote === to ? undefined : `votes in term ${message.term}, which it may forget`;
-} // prettier-ignore
+  return promise.term === message.term && promise.vote === to
+    ? undefined
+    : `votes in term ${message.term}, which it may forget`;
+}
 
-/** A leader only adds to its log; and (d): members change by one voter, when the last change and an entry of its term are committed. */
+/** A leader only adds to its log; and (d): members change by one voter, when the last change and an entry of its term
+ *  are committed. */
 function changedWell(before: Machine<string, State>, after: Machine<string, State>): string | undefined {
   if (before.role !== "leader" || after.role !== "leader" || before.term !== after.term) return undefined;
   const { log } = after;
   for (let { index } = before.log.base; index <= before.log.last.index; index += 1)
-    if (index >= log.base.index && log.termAt(index) !== before.log.termAt(index)) return `leads and changes its log at ${index}`; // prettier-ignore
+    if (index >= log.base.index && log.termAt(index) !== before.log.termAt(index))
+      return `leads and changes its log at ${index}`;
   const added = log.slice(Math.max(before.log.last.index, log.base.index) + 1, log.last.index + 1);
   for (const { body } of added) {
     if (body.type !== "members") continue;

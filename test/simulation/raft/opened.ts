@@ -1,5 +1,6 @@
-/** The machine of the voters (`node/directory/raft/core.ts`) as `explore.ts` needs it: with all that it is made of in the open, so that it can be
- *  copied, compared and kept. The source is that which runs, with `_` for each `#`: nothing that somebody adds to it is forgotten here. */
+/** The machine of the voters (`node/directory/raft/core.ts`) as `explore.ts` needs it: with all that it is made of in
+ *  the open, so that it can be copied, compared and kept. The source is that which runs, with `_` for each `#`: nothing
+ *  that somebody adds to it is forgotten here. */
 import { registerHooks } from "node:module";
 import type * as CoreModule from "../../../node/directory/raft/core.ts";
 
@@ -27,7 +28,8 @@ export const { Core } = (await import(path)) as typeof CoreModule;
 
 type Fields = Record<string, unknown>;
 
-/** What is written into fields is written into the copy alone. Messages, entries and marks never change: copies share them. */
+/** What is written into fields is written into the copy alone. Messages, entries and marks never change: copies share
+ *  them. */
 export function copyOf<Machine extends object>(machine: Machine): Machine {
   const copy = Object.create(Object.getPrototypeOf(machine) as object) as Fields;
   for (const [name, value] of Object.entries(machine as Fields)) copy[name] = copyField(value);

@@ -33,8 +33,16 @@ export const scopes: readonly Scope[] = [
   ),
   // What three are followed in for so many steps only, two are in every state.
   scope("two voters, cut logs", { elections: 2, writes: 1, compacts: 1, beats: 1 }, two),
-  scope("two voters, and a third one learns and votes, a crash", { elections: 1, members: 2, crashes: 1 }, { ...grows, ...large }), // prettier-ignore
-  scope("two voters, a crash that loses what is not synced, a write", { elections: 2, writes: 1, crashes: 1 }, { ...two, ...late, ...large }), // prettier-ignore
+  scope(
+    "two voters, and a third one learns and votes, a crash",
+    { elections: 1, members: 2, crashes: 1 },
+    { ...grows, ...large },
+  ),
+  scope(
+    "two voters, a crash that loses what is not synced, a write",
+    { elections: 2, writes: 1, crashes: 1 },
+    { ...two, ...late, ...large },
+  ),
   scope(
     "two voters, a crash that loses what is not synced, a write, a member goes",
     { elections: 1, writes: 1, members: 1, crashes: 1 },
@@ -44,7 +52,11 @@ export const scopes: readonly Scope[] = [
   scope("two elections, a write", { elections: 2, writes: 1 }, large),
   scope("a write, a read", { elections: 1, writes: 1, reads: 1 }, large),
   scope("two elections, a read", { elections: 2, reads: 1 }, large),
-  scope("a write, a crash that loses what is not synced", { elections: 1, writes: 1, crashes: 1 }, { ...late, ...partly }), // prettier-ignore
+  scope(
+    "a write, a crash that loses what is not synced",
+    { elections: 1, writes: 1, crashes: 1 },
+    { ...late, ...partly },
+  ),
   scope("a member goes, a write", { elections: 1, members: 1, writes: 1 }, large),
   scope("two elections, a member goes", { elections: 2, members: 1 }, large),
   scope("a hand-over, a check", { elections: 1, handOvers: 1, checks: 1 }, large),
@@ -58,12 +70,15 @@ const texts = (bounds: Bounds): string =>
     .map(([bound, count]) => `${bound} ${count}`)
     .join(", ");
 
-/** Explores: the small ones, all, or the one of that name. False: something does not hold, or not everything was visited. */
+/** Explores: the small ones, all, or the one of that name. False: something does not hold, or not everything was
+ *  visited. */
 export function explore(
   which: string,
   { seconds, json }: { readonly seconds: number; readonly json: boolean },
 ): boolean {
-  const chosen = scopes.filter(({ name, large: isLarge = false }) => (which === "small" ? !isLarge : which === "all" || name === which)); // prettier-ignore
+  const chosen = scopes.filter(({ name, large: isLarge = false }) =>
+    which === "small" ? !isLarge : which === "all" || name === which,
+  );
   if (chosen.length === 0) {
     console.log(`there is no such scope; there are: small, all, ${scopes.map(({ name }) => `"${name}"`).join(", ")}`);
     return false;

@@ -50,7 +50,9 @@ describe("what people did", () => {
     const again = activity.decide(state, { type: "tell", reporter: "a", seq: 1, people: [one("ada")] }, turn);
     expect(again).to.deep.equal([{ type: "reply", value: { seq: 1 } }]);
     expect(at(state, noonMs - 3 * dayMs)).to.equal(state);
-    expect(activity.decide(state, { type: "tell", reporter: "a", seq: 2, people: [] }, { ...turn, from: "user/ada" })).to.deep.include({ type: "refuse", code: "FORBIDDEN" }); // prettier-ignore
+    expect(
+      activity.decide(state, { type: "tell", reporter: "a", seq: 2, people: [] }, { ...turn, from: "user/ada" }),
+    ).to.deep.include({ type: "refuse", code: "FORBIDDEN" });
   });
 
   it("adds up what nodes keep, and forgets one that says nothing for days", () => {
@@ -64,12 +66,14 @@ describe("what people did", () => {
   });
 
   it("counts what more people do than it tells apart, and says that they are more", () => {
-    const seen = Object.fromEntries(Array.from({ length: actorLimits.activityPeopleMax }, (_, n) => [`p${n}`, "2026-05-30"]));
+    const seen = Object.fromEntries(
+      Array.from({ length: actorLimits.activityPeopleMax }, (_, n) => [`p${n}`, "2026-05-30"]),
+    );
     const full = { ...tell(initial, [one("p0")]), seen };
     const more = tell(full, [one("zoe"), one("p1")]);
     expect(more.day).to.include({ people: 1, messages: 3, more: true });
     expect(Object.keys(more.seen)).to.have.length(actorLimits.activityPeopleMax);
-  }); // prettier-ignore
+  });
 
   it("keeps days as records, and deletes those that are too old", () => {
     const change = toldChange(initial, { reporter: "a", seq: 1, people: [one("ada")] }, noonMs);
@@ -88,7 +92,11 @@ describe("what people did", () => {
         const people = new Map<string, Set<string>>();
         for (const [rows, laterMs] of told) {
           atMs += laterMs;
-          state = tell(state, rows.map((sums) => one(sums.person, sums)), { atMs }); // prettier-ignore
+          state = tell(
+            state,
+            rows.map((sums) => one(sums.person, sums)),
+            { atMs },
+          );
           const month = new Date(atMs).toISOString().slice(0, 7);
           const set = people.get(month) ?? new Set();
           for (const { person: name } of rows) if (name !== "") set.add(name);

@@ -78,7 +78,11 @@ describe("the loop of an agent's tools", () => {
       expect(fixture.generation.tools?.map(({ name }) => name)).to.deep.equal([...agentTools]);
       call(fixture, sum(2), "Let me see.");
       expect(fixture.generation.messages.slice(-2)).to.deep.equal([
-        { role: "assistant", content: "Let me see.", calls: [{ id: "call00000", name: "calculator", arguments: JSON.stringify(sum(2)) }] }, // prettier-ignore
+        {
+          role: "assistant",
+          content: "Let me see.",
+          calls: [{ id: "call00000", name: "calculator", arguments: JSON.stringify(sum(2)) }],
+        },
         { role: "tool", content: "4", callId: "call00000" },
       ]);
       call(fixture, sum(4));
@@ -147,7 +151,11 @@ describe("the loop of an agent's tools", () => {
     room.ask(fixture, "all at once");
     for (let round = 0; round < 2; round += 1) {
       const { id } = fixture.generation;
-      const calls = Array.from({ length: 9 }, (_, index) => ({ id: "x", name: "calculator", arguments: JSON.stringify(sum(index)) })); // prettier-ignore
+      const calls = Array.from({ length: 9 }, (_, index) => ({
+        id: "x",
+        name: "calculator",
+        arguments: JSON.stringify(sum(index)),
+      }));
       for (const one of calls) fixture.part(id, { type: "part", part: { text: "", tokens: 1, calls: [one] } });
       fixture.part(id, ended("calls"));
     }

@@ -123,7 +123,9 @@ describe("pictures in an agent's conversation", () => {
       say(fixture, "", { hash: hash(1), text: "what time is it?" });
       expect(turns(fixture)[0]).to.deep.include({ text: "", sounds: [{ ...sound(1), text: "what time is it?" }] });
       const heard = { of: helper, hash: hash(1), mediaType: "audio/wav" };
-      expect(fixture.generation.messages).to.deep.equal([{ role: "user", content: "[Sound: what time is it?]", attached: [heard] }]); // prettier-ignore
+      expect(fixture.generation.messages).to.deep.equal([
+        { role: "user", content: "[Sound: what time is it?]", attached: [heard] },
+      ]);
       expect(kept(fixture)).to.have.members([hash(1), hash(2)]);
     });
 
@@ -131,7 +133,9 @@ describe("pictures in an agent's conversation", () => {
       const fixture = withSound();
       say(fixture, "answer it", { hash: hash(1), text: "what time is it?" });
       deaf(fixture);
-      expect(fixture.generation.messages).to.deep.equal([{ role: "user", content: "[Sound: what time is it?]\nanswer it" }]); // prettier-ignore
+      expect(fixture.generation.messages).to.deep.equal([
+        { role: "user", content: "[Sound: what time is it?]\nanswer it" },
+      ]);
       expect(fixture.generation.tools).to.have.length(2);
       fixture.answer("noon");
       expect(turns(fixture).at(-1)).to.deep.include({ text: "noon", end: "complete" });

@@ -6,7 +6,8 @@ import { inLobby, lobby, post } from "./lobby.ts";
 const helper = "agent/ada.helper";
 const den = "room/den";
 
-/** Ada's agent is in a private room of ada and cleo, which knows a secret, and in the lobby, where bob is, too. It has talked to ada alone. */
+/** Ada's agent is in a private room of ada and cleo, which knows a secret, and in the lobby, where bob is, too. It has
+ *  talked to ada alone. */
 function withSecrets(): Fixture {
   const fixture = inLobby();
   fixture.ok("user/ada", "user/ada", { type: "createAgent", name: "helper" });

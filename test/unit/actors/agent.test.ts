@@ -210,7 +210,8 @@ describe("an agent's conversation", () => {
     fixture.part(id, { type: "part", part: { text: "good", tokens: 1 } });
     const from = { model: "tiny" };
     fixture.part(id, { type: "answered", result: ok({ end: "complete", promptTokens: 1, completionTokens: 1, from }) });
-    const rate = (turn: number, thumb?: "up" | "down") => fixture.ok(ada, helper, { type: "rate", turn, ...(thumb && { thumb }) });
+    const rate = (turn: number, thumb?: "up" | "down") =>
+      fixture.ok(ada, helper, { type: "rate", turn, ...(thumb && { thumb }) });
     expect(rate(2, "up")).to.deep.equal({ turn: 2, model: "tiny", thumb: "up" });
     expect(rate(2, "up")).to.deep.equal({ turn: 2, model: "tiny", thumb: "up", before: "up" });
     // While another answer is written, which goes on.
@@ -221,9 +222,10 @@ describe("an agent's conversation", () => {
     expect(rate(2)).to.deep.equal({ turn: 2, model: "tiny", before: "down" });
     fixture.answer("and more");
     expect(lines(fixture)).to.deep.equal(["user: hello", "assistant: good", "user: more", "assistant: and more"]);
-    for (const turn of [1, 6]) expect(fixture.code(ada, helper, { type: "rate", turn, thumb: "up" })).to.equal("NOT_FOUND");
+    for (const turn of [1, 6])
+      expect(fixture.code(ada, helper, { type: "rate", turn, thumb: "up" })).to.equal("NOT_FOUND");
     expect(fixture.code("user/bob", helper, { type: "rate", turn: 2, thumb: "up" })).to.equal("FORBIDDEN");
-  }); // prettier-ignore
+  });
 
   it("is forgotten on demand: turns, events and what is being written", () => {
     const fixture = withHelper();
@@ -584,7 +586,10 @@ describe("an agent in a room", () => {
     fixture.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
     fixture.answer("Hello ada");
     const asked = () => fixture.generations.map(({ request: { person, key } }) => [person, key]);
-    expect(asked()).to.deep.equal([["user/ada", helper], ["user/bob", helper]]); // prettier-ignore
+    expect(asked()).to.deep.equal([
+      ["user/ada", helper],
+      ["user/bob", helper],
+    ]);
     fixture.answer("Hi bob");
     const context = [
       { author: "bob", text: "hi" },

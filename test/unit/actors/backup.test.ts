@@ -43,7 +43,10 @@ describe("the tasks of backups", () => {
     const second = take(fixture, "n2") as TakenTask;
     expect(second).to.deep.include({ id, turn: 2, checkpoint: "half", pieces: 2 });
     const { pieces } = fixture.ok<BackupPieces>("node", cluster, { type: "pieces", task: id, turn: 2 });
-    expect(pieces).to.deep.equal([{ key: "a", value: "1" }, { key: "b", value: "2" }]); // prettier-ignore
+    expect(pieces).to.deep.equal([
+      { key: "a", value: "1" },
+      { key: "b", value: "2" },
+    ]);
     for (const late of [{ type: "advance", checkpoint: "mine" }, { type: "pieces" }, { type: "finish", result }])
       expect(said(fixture, first, late), late.type).to.equal("TASK_TAKEN");
     expect(said(fixture, second, { type: "finish", result })).to.equal("accepted");
@@ -241,7 +244,9 @@ describe("the tasks of backups", () => {
           const task = take(fixture, runner, ...turns.keys());
           if (task === null) return false;
           turns.set(task.id, task);
-          const effects = list(fixture).filter(({ state }) => state === "running").map((one) => backupSorts[one.sort].does); // prettier-ignore
+          const effects = list(fixture)
+            .filter(({ state }) => state === "running")
+            .map((one) => backupSorts[one.sort].does);
           expect(effects.filter((does) => does !== "reads").length, effects.join()).to.be.at.most(1);
           if (effects.includes("removes")) expect(effects).to.have.length(1);
           return true;
@@ -386,7 +391,10 @@ describe("the schedules of backups", () => {
     set(fixture);
     expect(set(fixture, { cron: "0 0 * * *" }).nextAtMs).to.equal(24 * hourMs);
     for (const cron of ["0 0 30 2 *", "every day", "* * * * * *", "61 * * * *"])
-      expect(fixture.code("gateway", cluster, { type: "putSchedule", name: "x", cron, wish: wishes.run, by: "ada" }), cron).to.equal("BAD_REQUEST"); // prettier-ignore
+      expect(
+        fixture.code("gateway", cluster, { type: "putSchedule", name: "x", cron, wish: wishes.run, by: "ada" }),
+        cron,
+      ).to.equal("BAD_REQUEST");
     expect(fixture.code("gateway", cluster, { type: "putSchedule", name: "x", cron: "@daily", timeZone: "Mars/Olympus", wish: wishes.run, by: "ada" })).to.equal("BAD_REQUEST"); // prettier-ignore
     told(fixture, { type: "removeSchedule", name: "nightly" });
     fixture.pass(48 * hourMs);

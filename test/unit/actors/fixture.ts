@@ -1,6 +1,6 @@
 /** Runs actors against each other in memory, one turn at a time and always in the same order: an interpreter of effects
- *  without disk, network or clock. What a test may do besides sending commands: let time pass, cut actors off, crash one
- *  between two turns (what was durable stays, everything else is gone), and play the model.
+ *  without disk, network or clock. What a test may do besides sending commands: let time pass, cut actors off, crash
+ *  one between two turns (what was durable stays, everything else is gone), and play the model.
  *
  *  Everything persisted is checked to be plain data and is frozen, so a behavior that mutates an argument throws. */
 import { expect } from "chai";
@@ -110,7 +110,7 @@ export class Fixture {
   readonly #waiting = new Map<number, Waiting>();
   #correlation = 0;
 
-  // --- what tests do ---------------------------------------------------------------------------------------------------
+  // --- what tests do -------------------------------------------------------------------------------------------------
 
   /** Sends a command and lets everything it causes happen. */
   do(from: Sender, to: ActorId, message: Message, operation?: string): Result<unknown> {
@@ -309,7 +309,7 @@ export class Fixture {
     return [...this.#living.keys()];
   }
 
-  // --- the interpreter -------------------------------------------------------------------------------------------------
+  // --- the interpreter -----------------------------------------------------------------------------------------------
 
   #live(actor: ActorId): Living {
     const known = this.#living.get(actor);

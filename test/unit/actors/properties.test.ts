@@ -346,7 +346,8 @@ describe("whatever people do, and wherever actors crash,", function () {
         }
       }
       for (const actor of rooms) {
-        // What was deleted, or edited away, needs no answer any more; whom an edit mentions for the first time answers that.
+        // What was deleted, or edited away, needs no answer any more; whom an edit mentions for the first time answers
+        // that.
         const now = messagesFolded(eventsOf(fixture, actor));
         const said = eventsOf(fixture, actor).flatMap((event) =>
           event.type === "posted" || event.type === "edited" ? [{ message: event.message, told: toldBy(event) }] : [],

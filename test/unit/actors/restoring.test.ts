@@ -32,7 +32,11 @@ describe("what comes back into a room", () => {
     const poll = { options: [{ text: "a", votes: 2 }, { text: "b", votes: 0 }], voters: 2 }; // prettier-ignore
     const old = [was(3, { text: "@helper and @ada, look" }), was(4, { editedAtMs: 5_000 }), was(9, { poll })];
     const answer = fixture.ok<RoomRestored>("node", lobby, bring(old));
-    expect(answer.restored).to.deep.equal([[3, 2], [4, 3], [9, 4]]); // prettier-ignore
+    expect(answer.restored).to.deep.equal([
+      [3, 2],
+      [4, 3],
+      [9, 4],
+    ]);
     const origin = { recall: "recall0001", snapshot: 7, backupAtMs: 9_000 };
     const made = { author: "user/bob", atMs: fixture.nowMs };
     expect(messages(fixture).slice(1)).to.deep.equal([
@@ -45,7 +49,9 @@ describe("what comes back into a room", () => {
     expect(fixture.code("user/ada", lobby, { type: "vote", seq: 4, choices: [0] })).to.not.equal("accepted");
     // The same once more, as from a process that did not hear the answer.
     expect(fixture.ok<RoomRestored>("node", lobby, bring(old)).restored).to.deep.equal([]);
-    expect(fixture.ok<RoomRestored>("node", lobby, bring([was(9), was(12)], { from: 10 })).restored).to.deep.equal([[12, 5]]); // prettier-ignore
+    expect(fixture.ok<RoomRestored>("node", lobby, bring([was(9), was(12)], { from: 10 })).restored).to.deep.equal([
+      [12, 5],
+    ]);
     expect(fixture.ok<RoomRestored>("node", lobby, bring([was(5)], { from: 10 })).restored).to.deep.equal([]);
     expect(fixture.refold(lobby)).to.deep.equal(fixture.stateOf(lobby));
   });
@@ -64,10 +70,17 @@ describe("what comes back into a room", () => {
     const entries = (of: string, from: number, to: number) =>
       fixture.ok<{ messages: RoomMessage[] }>("node", lobby, { type: "entries", of, from, to, limit: 50 }).messages;
     expect(entries("restored", 3, 4)).to.deep.equal([at(fixture, 2)]);
-    expect(entries("restored", 3, 6).map(({ deletedAtMs }) => deletedAtMs !== undefined)).to.deep.equal([false, true, false]); // prettier-ignore
+    expect(entries("restored", 3, 6).map(({ deletedAtMs }) => deletedAtMs !== undefined)).to.deep.equal([
+      false,
+      true,
+      false,
+    ]);
     expect(entries("message", 2, 4)).to.deep.equal([at(fixture, 2), at(fixture, 3)]);
     // Taken back, what lives of it goes; a text that went stands in no event either.
-    expect(fixture.ok("node", lobby, { type: "withdraw", recall: "recall0001" })).to.deep.equal({ removed: 2, more: false }); // prettier-ignore
+    expect(fixture.ok("node", lobby, { type: "withdraw", recall: "recall0001" })).to.deep.equal({
+      removed: 2,
+      more: false,
+    });
     const { events } = fixture.ok<{ events: { event: RoomEvent }[] }>("user/ada", lobby, { type: "resume", after: 1 });
     expect(JSON.stringify(events)).to.not.match(/old \d|mine/);
     expect(JSON.stringify(events)).to.contain("an answer");
@@ -75,7 +88,8 @@ describe("what comes back into a room", () => {
 
   it("stands in the thread of a message, however old that is", () => {
     const fixture = inLobby();
-    for (let n = 0; n < actorLimits.roomRecentMessages + 5; n += 1) fixture.ok("user/ada", lobby, { type: "post", text: `${n}` }); // prettier-ignore
+    for (let n = 0; n < actorLimits.roomRecentMessages + 5; n += 1)
+      fixture.ok("user/ada", lobby, { type: "post", text: `${n}` });
     fixture.ok("user/bob", lobby, { type: "post", text: "in a thread", replyTo: 1 });
     const { restored } = fixture.ok<RoomRestored>("node", lobby, bring([was(3), was(4)], { root: 1 }));
     for (const [, seq] of restored) expect(at(fixture, seq).replyTo).to.equal(1);
@@ -93,12 +107,12 @@ describe("what comes back into a room", () => {
         { type: "withdraw", recall: "recall0001" },
         { type: "entries", of: "message", from: 1, to: 2, limit: 1 },
       ])
-        // prettier-ignore
         expect(fixture.code(from, lobby, message)).to.equal("FORBIDDEN");
     expect(fixture.code("node", lobby, { type: "withdraw", recall: "recall0001" })).to.equal("NOT_FOUND");
     let seq = 1;
     const next = () => bring(Array.from({ length: wireLimits.restoredPerEventMax }, () => was((seq += 1))));
-    for (let n = 0; n < actorLimits.roomRecallOpenMax; n += wireLimits.restoredPerEventMax) fixture.ok("node", lobby, next()); // prettier-ignore
+    for (let n = 0; n < actorLimits.roomRecallOpenMax; n += wireLimits.restoredPerEventMax)
+      fixture.ok("node", lobby, next());
     expect(fixture.code("node", lobby, next())).to.equal("LIMIT_REACHED");
     for (let more = true, rounds = 0; more; rounds += 1) {
       ({ more } = fixture.ok<{ more: boolean }>("node", lobby, { type: "withdraw", recall: "recall0001" }));

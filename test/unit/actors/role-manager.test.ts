@@ -135,7 +135,9 @@ describe("the role-manager", () => {
     const written = { type: "adminSet", user: "bob", admin: true, mail: [] } as const;
     const state = roleManager.evolve(roleManager.initial("cluster"), written);
     const at = (nowMs: number) => {
-      const turn = { from: "gateway", self: cluster, key: "cluster", nowMs, notes: undefined } as unknown as Parameters<typeof roleManager.decide>[2]; // prettier-ignore
+      const turn = { from: "gateway", self: cluster, key: "cluster", nowMs, notes: undefined } as unknown as Parameters<
+        typeof roleManager.decide
+      >[2];
       return roleManager.decide(state, { type: "describe" }, turn);
     };
     const seconds = (effects: ReturnType<typeof at>) =>
@@ -147,7 +149,7 @@ describe("the role-manager", () => {
     expect(kept).to.have.length(1);
     const known = kept.reduce((held, one) => roleManager.evolve(held, one), state);
     expect(known.adminsSince).to.deep.equal({ bob: 5 * day });
-  }); // prettier-ignore
+  });
 
   it("gives roles, says who has them, and tells the user", () => {
     const fixture = fixtureWith("ada", "bob", "eve");

@@ -217,9 +217,12 @@ type Step = "mention" | "stop" | "answer" | "write" | "fail" | "room" | "agent" 
 
 describe("whatever happens to rooms and agents", () => {
   it("an answer is shown as awaited if and only if it is owed, and each is given once", () => {
-    const steps = fc.array(fc.constantFrom<Step>("mention", "stop", "answer", "write", "fail", "room", "agent", "wait"), {
-      maxLength: 24,
-    }); // prettier-ignore
+    const steps = fc.array(
+      fc.constantFrom<Step>("mention", "stop", "answer", "write", "fail", "room", "agent", "wait"),
+      {
+        maxLength: 24,
+      },
+    );
     fc.assert(
       fc.property(steps, (all) => {
         const fixture = withHelper();

@@ -236,7 +236,8 @@ describe("a ban", () => {
   it("is one of at most bansPerRoomMax that hold; those that have ended do not count", () => {
     const fixture = inLobby();
     fixture.ok("user/ada", lobby, ban("user/short", { banForMs: wireLimits.banMsMin }));
-    for (let index = 1; index < wireLimits.bansPerRoomMax; index += 1) fixture.ok("user/ada", lobby, ban(`user/u${index}`));
+    for (let index = 1; index < wireLimits.bansPerRoomMax; index += 1)
+      fixture.ok("user/ada", lobby, ban(`user/u${index}`));
     expect(fixture.code("user/ada", lobby, ban("user/bob"))).to.equal("LIMIT_REACHED");
     expect(view(fixture).members).to.have.property("user/bob");
     expect(fixture.code("user/ada", lobby, ban("user/u1", { reason: "still" }))).to.equal("accepted");
@@ -245,7 +246,7 @@ describe("a ban", () => {
     expect(fixture.stateOf<Room>(lobby).bans).to.have.length(wireLimits.bansPerRoomMax);
     const listed = Buffer.byteLength(JSON.stringify(bans(fixture)));
     expect(listed).to.be.below(wireLimits.pageBytesMax);
-  }); // prettier-ignore
+  });
 });
 
 describe("a room's settings", () => {

@@ -132,7 +132,7 @@ describe("a room's mentions", () => {
     expect(messages.flatMap(({ answers }) => answers ?? []).toSorted((a, b) => a - b)).to.deep.equal(
       Array.from({ length: last }, (_, index) => index + 1),
     );
-  }); // prettier-ignore
+  });
 
   it("are refused in the agent's name when it is busy, with how many wait", () => {
     const fixture = withAgents();
@@ -166,7 +166,7 @@ describe("a room's mentions", () => {
       answers: second,
     });
     expect(refusals(fixture)).to.have.length(1);
-  }); // prettier-ignore
+  });
 
   it("are refused by an agent that is deleted, or was removed, before it could answer", () => {
     const fixture = withAgents();
@@ -198,13 +198,17 @@ describe("a room's mentions", () => {
     expect(refusals(fixture)).to.have.length(1);
     expect(refusals(fixture)[0]).to.deep.include({ answers: seq, refused: "SLOT_UNAVAILABLE" });
     expect(refusals(fixture)[0]).to.not.have.property("replyTo");
-    const others = Array.from({ length: actorLimits.roomMentionsMax }, (_, id) => ({ ...entry, id, to: "agent/x.y" as const }));
+    const others = Array.from({ length: actorLimits.roomMentionsMax }, (_, id) => ({
+      ...entry,
+      id,
+      to: "agent/x.y" as const,
+    }));
     const full = { ...fixture.stateOf<Room>(lobby), outbox: { next: others.length, entries: others } };
     const turn = { self: lobby, key: "lobby", nowMs: 0, from: "user/ada", notes: { progress: {} } } as const;
     const effects = room.decide(full, { type: "post", text: "@helper" }, turn);
     expect(effects.filter(({ type }) => type === "persist")).to.have.length(2);
     expect(effects.filter(({ type }) => type === "ask")).to.have.length(0);
-  }); // prettier-ignore
+  });
 
   it("are looked for behind a bounded number of signs", () => {
     const fixture = withAgents();

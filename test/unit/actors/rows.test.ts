@@ -98,7 +98,8 @@ const asked: Readonly<Record<RoomCommand, Omit<Message, "type">>> = {
   threads: {},
 };
 
-/** Somebody of each sort, and as which holder of the table they count. Elle has a rank in another room; noah was banned from this one. */
+/** Somebody of each sort, and as which holder of the table they count. Elle has a rank in another room; noah was banned
+ *  from this one. */
 const people: Readonly<Record<string, readonly Holder[]>> = {
   olga: ["person", "member", "moderator", "owner"],
   mona: ["person", "member", "moderator"],

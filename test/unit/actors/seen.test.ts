@@ -32,7 +32,11 @@ describe("a write that rests on an older state", () => {
   it("leaves a person's display name as it is; the theme goes on", () => {
     const fixture = fixtureWith("ada");
     const ada = "user/ada";
-    const set = (displayName: string, seen?: string) => ({ type: "setProfile", displayName, ...(seen !== undefined && { seen: { displayName: seen } }) }); // prettier-ignore
+    const set = (displayName: string, seen?: string) => ({
+      type: "setProfile",
+      displayName,
+      ...(seen !== undefined && { seen: { displayName: seen } }),
+    });
     const { displayName } = fixture.ok<{ displayName: string }>(ada, ada, { type: "describe" });
     fixture.ok(ada, ada, set("Countess", displayName));
     expect(details(fixture, ada, ada, set("Ada L.", displayName))).to.deep.equal([

@@ -71,7 +71,9 @@ describe("a time that was set while a clock was years ahead", () => {
     expect(fixture.code("gateway", ada, { type: "authenticate", tokenHash: "t1" })).to.equal("accepted");
     fixture.pass(1);
     expect(fixture.code("gateway", ada, { type: "authenticate", tokenHash: "t1" })).to.equal("UNAUTHENTICATED");
-    expect(fixture.code("gateway", ada, { type: "resetPassword", secretHash: "secret", passwordHash: "next" })).to.equal("LINK_INVALID"); // prettier-ignore
+    expect(
+      fixture.code("gateway", ada, { type: "resetPassword", secretHash: "secret", passwordHash: "next" }),
+    ).to.equal("LINK_INVALID");
   });
 
   it("takes nobody for freshly signed in for years", () => {
@@ -87,7 +89,8 @@ describe("a time that was set while a clock was years ahead", () => {
       fixture.ok("gateway", ada, { type: "openSession", label: "x", id: "k1", kind: "key", tokenHash: "t2" });
       fixture.ok("gateway", ada, { type: "keyUsed", id: "k1" });
     });
-    const told = (fixture: Fixture, tokenHash: string) => fixture.ok<{ useDue?: boolean; usedAgoMs: number }>("gateway", ada, { type: "authenticate", tokenHash }); // prettier-ignore
+    const told = (fixture: Fixture, tokenHash: string) =>
+      fixture.ok<{ useDue?: boolean; usedAgoMs: number }>("gateway", ada, { type: "authenticate", tokenHash });
     expect([told(right, "t2").useDue, told(wrong, "t2").useDue]).to.deep.equal([undefined, true]);
     expect([told(right, "t2").usedAgoMs, told(wrong, "t2").usedAgoMs]).to.deep.equal([0, wrong.nowMs]);
   });

@@ -40,7 +40,11 @@ class Sender {
   }
 
   async start(limits: object = {}): Promise<Audit> {
-    const audit = await openAudit({ store: this.store, clock: this.#clock, limits: { ...quick, ...limits } }, "a", (this.#starts += 40)); // prettier-ignore
+    const audit = await openAudit(
+      { store: this.store, clock: this.#clock, limits: { ...quick, ...limits } },
+      "a",
+      (this.#starts += 40),
+    );
     const membership: Membership = {
       self: idOf("a"),
       members: () => ({ view: 1, members: [] }),
@@ -84,7 +88,11 @@ class Sender {
 }
 
 const seqsOf = (messages: readonly string[]): readonly number[] =>
-  [...new Set(messages.map((message) => Number(/seq="?(\d+)/.exec(message)?.[1] ?? (JSON.parse(message) as AuditRecord).seq)))].toSorted((one, other) => one - other); // prettier-ignore
+  [
+    ...new Set(
+      messages.map((message) => Number(/seq="?(\d+)/.exec(message)?.[1] ?? (JSON.parse(message) as AuditRecord).seq)),
+    ),
+  ].toSorted((one, other) => one - other);
 const upTo = (count: number): readonly number[] => Array.from({ length: count }, (_, at) => at + 1);
 
 describe("audit: sent to systems of others", function () {
@@ -117,7 +125,11 @@ describe("audit: sent to systems of others", function () {
     const cef = receiver.messages.filter((message) => message.includes("CEF:0|Plexus|Plexus|1.2.3|setRole|"));
     expect(cef).to.have.length(3);
     const json = receiver.messages.flatMap((message) => /\] (\{.*\})$/.exec(message)?.[1] ?? []);
-    expect(json.map((text) => (JSON.parse(text) as AuditRecord).target)).to.have.members(["role/0", "role/1", "role/2"]); // prettier-ignore
+    expect(json.map((text) => (JSON.parse(text) as AuditRecord).target)).to.have.members([
+      "role/0",
+      "role/1",
+      "role/2",
+    ]);
   });
 
   it("loses nothing when connections are cut anywhere, and none twice when they are not", async () => {
@@ -167,7 +179,10 @@ describe("audit: sent to systems of others", function () {
     await sender.start();
     collector.answer(500, "cut", 302);
     const url = `http://127.0.0.1:${collector.port}/in`;
-    sender.use(sinkOf(url, { sealed: "sealed", auth: "hmac" }), sinkOf(url, { name: "other", id: "00000000000000a2", sealed: "other cluster's" })); // prettier-ignore
+    sender.use(
+      sinkOf(url, { sealed: "sealed", auth: "hmac" }),
+      sinkOf(url, { name: "other", id: "00000000000000a2", sealed: "other cluster's" }),
+    );
     await sender.write(3);
     await untilTrue("all came", () => seqsOf(collector.messages).length === 3);
     const [head = {}] = collector.heads.slice(-1);
@@ -180,7 +195,10 @@ describe("audit: sent to systems of others", function () {
     expect((await other())?.reason).to.match(/secret cannot be opened/);
     sender.use(sinkOf(url, { sealed: "sealed" }));
     await sender.write(1, 3);
-    await untilTrue("it came with the token", () => collector.heads.at(-1)?.authorization === "Bearer the secret of the sink"); // prettier-ignore
+    await untilTrue(
+      "it came with the token",
+      () => collector.heads.at(-1)?.authorization === "Bearer the secret of the sink",
+    );
   });
 
   it("tells admins when a sink is behind for long, and reports how far", async () => {
@@ -225,7 +243,11 @@ describe("audit: sent to systems of others", function () {
       return { ...before, name: fresh, url: wish.url, ...beginOf(before, wish, { nowMs, fresh }) };
     };
     // All at once, as rows of their own: the cursors belong to the ids.
-    sender.use(to(all, undefined, "00000000000000c1"), to(now, "now", "00000000000000c2"), to(moved, "kept", "00000000000000c3")); // prettier-ignore
+    sender.use(
+      to(all, undefined, "00000000000000c1"),
+      to(now, "now", "00000000000000c2"),
+      to(moved, "kept", "00000000000000c3"),
+    );
     await sender.write(2, 5);
     await untilTrue("all came", () => [all, now, moved].every(({ messages }) => seqsOf(messages).includes(7)));
     expect(seqsOf(all.messages)).to.deep.equal(upTo(7));
@@ -236,7 +258,8 @@ describe("audit: sent to systems of others", function () {
   it("begins anew where something is another that it begins by, and goes on where nothing is", () => {
     const at = { nowMs: 9.5, fresh: "f" };
     const before = { id: "a", url: "https://one/", sinceMs: 3 };
-    const of = (wish: Partial<SetAuditSink>, from: typeof before | undefined = before) => beginOf(from, { url: "https://one/", ...wish }, at); // prettier-ignore
+    const of = (wish: Partial<SetAuditSink>, from: typeof before | undefined = before) =>
+      beginOf(from, { url: "https://one/", ...wish }, at);
     expect(beginOf(undefined, { url: "https://one/" }, at)).to.deep.equal({ id: "f", sinceMs: 0 });
     expect(beginOf(undefined, { url: "https://one/", begin: "now" }, at)).to.deep.equal({ id: "f", sinceMs: 9 });
     expect(of({})).to.deep.equal({ id: "a", sinceMs: 3 });
@@ -277,7 +300,11 @@ describe("audit: what may be removed while a sink has not confirmed it", () => {
   };
   const limits = { unsentKeptMs: 30 * dayMs, pruneLooksMax: 1_000 };
   const nowMs = 1_000 * dayMs;
-  const upToOf = (at: Parameters<typeof book>, rules: { days: number; areas?: object; logBytesMax?: number }, confirmed = Infinity) => removableUpTo(book(...at), "l", { nowMs, rules: { logBytesMax: 1e9, ...rules }, limits, confirmed }); // prettier-ignore
+  const upToOf = (
+    at: Parameters<typeof book>,
+    rules: { days: number; areas?: object; logBytesMax?: number },
+    confirmed = Infinity,
+  ) => removableUpTo(book(...at), "l", { nowMs, rules: { logBytesMax: 1e9, ...rules }, limits, confirmed });
 
   it("goes by the days, the longest that fits, and keeps what comes after something that stays", async () => {
     const days = [50, 40, 30, 20, 10];
@@ -295,6 +322,9 @@ describe("audit: what may be removed while a sink has not confirmed it", () => {
     const days = [60, 40, 30, 20, 10];
     expect(await upToOf([days, nowMs], { days: 25 }, 2)).to.equal(2);
     expect(await upToOf([days, nowMs], { days: 25 }, 0), "60 days are more than 25 and 30").to.equal(1);
-    expect(await upToOf([[1, 1, 1, 1, 1, 1], nowMs], { days: 25, logBytesMax: 200 }, 1), "600 bytes of twice 200").to.equal(2); // prettier-ignore
+    expect(
+      await upToOf([[1, 1, 1, 1, 1, 1], nowMs], { days: 25, logBytesMax: 200 }, 1),
+      "600 bytes of twice 200",
+    ).to.equal(2);
   });
 });

@@ -24,7 +24,10 @@ describe("audit: the report of a period", () => {
       roles(250, "bob", "admin", "member"),
       roles(260, "dan", "member", "owner"),
     ];
-    const { power } = made(records, [{ user: "ada", roles: ["owner"] }, { user: "dan", roles: ["owner"] }]); // prettier-ignore
+    const { power } = made(records, [
+      { user: "ada", roles: ["owner"] },
+      { user: "dan", roles: ["owner"] },
+    ]);
     expect(power).to.deep.equal([
       { user: "user/ada", begin: ["owner"], end: ["owner"] },
       { user: "user/bob", begin: [], end: ["admin"] },

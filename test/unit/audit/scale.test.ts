@@ -1,5 +1,6 @@
-/** Many entries on a real store: written, searched, exported, verified; then a file that was altered, one without an entry, one with two in another order, one that
- *  was cut, and a whole log that was set back. In `npm run test:long` a million. */
+/** Many entries on a real store: written, searched, exported, verified; then a file that was altered, one without an
+ *  entry, one with two in another order, one that was cut, and a whole log that was set back. In `npm run test:long` a
+ *  million. */
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
@@ -37,7 +38,8 @@ describe(`audit: ${entries} entries`, () => {
     await out.write(chunk);
     await out.close();
   };
-  const linesOf = (path: string): AsyncIterable<string> => createInterface({ input: createReadStream(path), crlfDelay: 0 }); // prettier-ignore
+  const linesOf = (path: string): AsyncIterable<string> =>
+    createInterface({ input: createReadStream(path), crlfDelay: 0 });
   const verified = (lines: AsyncIterable<string>, anchors?: Anchors): Promise<AuditProof> =>
     verifyExport(lines, signerOf("a").isSigned.bind(undefined), anchors);
   /** The file with each line as `change` has it. */
@@ -97,7 +99,9 @@ describe(`audit: ${entries} entries`, () => {
       before = page.next;
     } while (before !== undefined);
     expect(count).to.equal(1);
-    const report = JSON.parse(await audit.report({ fromMs: 0, untilMs: Number.MAX_SAFE_INTEGER, people: [] }, "json")) as { readonly entries: number; readonly signIns: object }; // prettier-ignore
+    const report = JSON.parse(
+      await audit.report({ fromMs: 0, untilMs: Number.MAX_SAFE_INTEGER, people: [] }, "json"),
+    ) as { readonly entries: number; readonly signIns: object };
     expect(report.entries).to.equal(entries);
     expect(report.signIns).to.include({ done: entries, people: Math.min(997, entries) });
   });
@@ -109,7 +113,9 @@ describe(`audit: ${entries} entries`, () => {
 
   it("are named by position when one is altered, dropped or put elsewhere, and where a file or a log ends early", async () => {
     const at = lineOf(half);
-    expect(await found(changed((line, number) => [number === at ? line.replace("signIn", "signUp") : line]))).to.deep.equal(["altered", half]); // prettier-ignore
+    expect(
+      await found(changed((line, number) => [number === at ? line.replace("signIn", "signUp") : line])),
+    ).to.deep.equal(["altered", half]);
     expect(await found(changed((line, number) => (number === at ? [] : [line])))).to.deep.equal(["dropped", half]);
     let held = "";
     const swapped = changed((line, number) => {

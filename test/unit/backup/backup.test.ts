@@ -163,12 +163,17 @@ describe("backups", () => {
     const [backups, actors] = [backupsOf(), chat(60)];
     for (let n = 0; n < 120; n += 1) actors.change(`user/u${n}` as ActorId, { "note/1": "x".repeat(n * 3) });
     await run(backups, actors);
-    const packs = backups.store.made.filter(({ bytes }) => Buffer.from(bytes.subarray(0, 8)).equals(Buffer.from("PLEXPACK"))); // prettier-ignore
+    const packs = backups.store.made.filter(({ bytes }) =>
+      Buffer.from(bytes.subarray(0, 8)).equals(Buffer.from("PLEXPACK")),
+    );
     expect(packs.length).to.be.above(30);
     const ids = new Set(packs.map(({ ref }) => ref.id));
     let reads = 0;
     const { stripes } = backups.ports;
-    const counted = { ...stripes, read: (ref: Parameters<typeof stripes.read>[0]) => ((reads += ids.has(ref.id) ? 1 : 0), stripes.read(ref)) }; // prettier-ignore
+    const counted = {
+      ...stripes,
+      read: (ref: Parameters<typeof stripes.read>[0]) => ((reads += ids.has(ref.id) ? 1 : 0), stripes.read(ref)),
+    };
     const ports = { ...backups.ports, stripes: counted, limits: { ...backups.ports.limits, recalledUnits: 10_000 } };
     const repository = openRepository(ports);
     expect(await rowsOf({ ...backups, ports, repository })).to.deep.equal(actors.rows());
@@ -206,7 +211,11 @@ describe("backups", () => {
     expect(plan).to.include({ threads: 1 });
     expect(plan.stripeBytes).to.be.below((await planRecall(backups.repository, {})).stripeBytes);
     expect(await code(planRecall(backups.repository, { snapshot: 9 }))).to.equal("NOT_FOUND");
-    const said = (wanted: object) => planRecall(backups.repository, wanted).then(() => "", (thrown: unknown) => failureOf(thrown).message); // prettier-ignore
+    const said = (wanted: object) =>
+      planRecall(backups.repository, wanted).then(
+        () => "",
+        (thrown: unknown) => failureOf(thrown).message,
+      );
     expect(await said({ snapshot: 9 })).to.equal(
       "There is no snapshot 9. The snapshots that there are: `plexus backup list`.",
     );
@@ -366,7 +375,10 @@ describe("backups", () => {
         fc.integer({ min: 15, max: 200 }),
         fc.integer({ min: 1, max: 40 }),
         (timeZone, endMs, stepMinutes, daily) => {
-          const many = Array.from({ length: 400 }, (_, n) => ({ number: n + 1, atMs: endMs - (399 - n) * stepMinutes * 60_000 })); // prettier-ignore
+          const many = Array.from({ length: 400 }, (_, n) => ({
+            number: n + 1,
+            atMs: endMs - (399 - n) * stepMinutes * 60_000,
+          }));
           // Another way to the day: what a clock of that zone shows.
           const dayOf = (atMs: number): string => new Date(atMs).toLocaleDateString("en-CA", { timeZone });
           const newestOf = new Map(many.map(({ number, atMs }) => [dayOf(atMs), number]));
@@ -400,7 +412,10 @@ describe("backups", () => {
     fc.assert(
       fc.property(right, made, (retention, aheads) => {
         const nowMs = start + 60 * day;
-        const all = aheads.map((years, n) => ({ number: n + 1, atMs: years === null ? start + n * day : nowMs + years * 365 * day })); // prettier-ignore
+        const all = aheads.map((years, n) => ({
+          number: n + 1,
+          atMs: years === null ? start + n * day : nowMs + years * 365 * day,
+        }));
         const dated = all.filter((_, n) => aheads[n] === null);
         const lastRight = dated.at(-1)?.number ?? 0;
         const kept = keptSnapshots(all, retention, nowMs);

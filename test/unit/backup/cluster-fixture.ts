@@ -43,7 +43,8 @@ export function memoryDirectory(): Pick<Directory, "read" | "compareAndSet"> {
   };
 }
 
-/** Nodes with real shards on simulated disks and paths, the real actor of backups, and slots whose actors are maps of records. */
+/** Nodes with real shards on simulated disks and paths, the real actor of backups, and slots whose actors are maps of
+ *  records. */
 export class Cluster {
   readonly world: World;
   readonly shards: Fixture;
@@ -104,7 +105,9 @@ export class Cluster {
     this.pacings.set(node, pacing);
     const recordOf = (slot: SlotId) => {
       const owner = slot === ownSlot ? (this.believes.get(node) ?? this.owners.get(slot)) : this.owners.get(slot);
-      return owner === undefined ? undefined : { record: { slot, epoch: 1, owner, inSync: [owner], learners: [] }, revision: 1 }; // prettier-ignore
+      return owner === undefined
+        ? undefined
+        : { record: { slot, epoch: 1, owner, inSync: [owner], learners: [] }, revision: 1 };
     };
     this.backups.set(
       node,
@@ -139,7 +142,8 @@ export class Cluster {
           new Promise((resolve) => {
             world.after(3, () => {
               if (!pulse.alive) return;
-              if (!this.shards.isUp(this.owners.get(ownSlot) as NodeId)) return resolve(refused(failure("SLOT_UNAVAILABLE"))); // prettier-ignore
+              if (!this.shards.isUp(this.owners.get(ownSlot) as NodeId))
+                return resolve(refused(failure("SLOT_UNAVAILABLE")));
               this.actor.nowMs = Math.max(this.actor.nowMs, world.nowMs);
               const answer = this.actor.do("node", backupActor, message);
               if (answer.ok) this.heard(node, message.type, answer.value);
@@ -217,7 +221,7 @@ export class Cluster {
     return [...this.slots.values()]
       .flatMap((actors) =>
         [...actors.rows().values()].flatMap((rows) => rows.map(([, value]) => (value as { text: string }).text)),
-      ) // prettier-ignore
+      )
       .sort();
   }
 

@@ -139,13 +139,15 @@ describe("backups of a cluster", function () {
     const before = own(cluster.written);
     // Both are in one part, which takes longer than the next owner would to read the first again.
     for (let count = 0; count < 60; count += 1)
-      cluster.slots.get(long as SlotId)?.change("room/r4" as ActorId, { [`message/y${count}`]: { text: `4 ${"y".repeat(150)}` } }); // prettier-ignore
+      cluster.slots
+        .get(long as SlotId)
+        ?.change("room/r4" as ActorId, { [`message/y${count}`]: { text: `4 ${"y".repeat(150)}` } });
     let readers = 0;
     cluster.opened = (_, slot) => {
       if (slot === moved) readers += 1;
       if (slot !== long || cluster.owners.get(moved as SlotId) === "n2") return;
       expect(readers, "it was read before it moves").to.equal(1);
-      const late = { "message/0": { text: "0 changed" }, "message/6": { text: `0 6 ${"z".repeat(400)}` } }; // prettier-ignore
+      const late = { "message/0": { text: "0 changed" }, "message/6": { text: `0 6 ${"z".repeat(400)}` } };
       cluster.slots.get(moved as SlotId)?.change("room/r0" as ActorId, late);
       cluster.owners.set(moved as SlotId, "n2");
     };
@@ -181,7 +183,8 @@ describe("backups of a cluster", function () {
       const id = cluster.begin();
       cluster.heard = (_, type) => {
         words += type === "advance" ? 1 : 0;
-        if (words === moment && type === "advance") cluster.actor.ok("gateway", backupActor, { type: "cancel", task: id, by: "eve" }); // prettier-ignore
+        if (words === moment && type === "advance")
+          cluster.actor.ok("gateway", backupActor, { type: "cancel", task: id, by: "eve" });
       };
       const ended = await cluster.ended(id);
       if (ended.state === "done") continue;
@@ -222,7 +225,8 @@ describe("backups of a cluster", function () {
       const id = cluster.begin({ sort: "verify", depth: "data" });
       let marks = 0;
       cluster.heard = (node, type) => {
-        if (type !== "advance" || (cluster.actor.stateOf(backupActor) as BackupState).open[0]?.checkpoint === undefined) return; // prettier-ignore
+        if (type !== "advance" || (cluster.actor.stateOf(backupActor) as BackupState).open[0]?.checkpoint === undefined)
+          return;
         marks += 1;
         if (marks !== moment) return;
         if (how === "crash") cluster.crash(node, "n3");
@@ -291,7 +295,10 @@ describe("backups of a cluster", function () {
     cluster.actor.nowMs = 0;
     await cluster.start();
     await cluster.ended(cluster.begin());
-    const outcomes: readonly object[] = [{ whole: true }, { whole: false, lost: { total: 2 }, missing: { total: 0 }, wrong: { total: 0 } }]; // prettier-ignore
+    const outcomes: readonly object[] = [
+      { whole: true },
+      { whole: false, lost: { total: 2 }, missing: { total: 0 }, wrong: { total: 0 } },
+    ];
     const drills: string[] = [];
     cluster.drill = async (node) => {
       const outcome = outcomes[drills.length];
@@ -356,7 +363,10 @@ describe("the head in the directory", () => {
     await one.settled?.tell(2);
     expect(await other.settled?.read()).to.equal(2);
     expect(Buffer.from((await one.read()) ?? []).toString()).to.equal("b");
-    const away = createDirectoryHeads({ ...directory, compareAndSet: () => Promise.reject(new PlexusError(failure("DIRECTORY_UNAVAILABLE"))) }); // prettier-ignore
+    const away = createDirectoryHeads({
+      ...directory,
+      compareAndSet: () => Promise.reject(new PlexusError(failure("DIRECTORY_UNAVAILABLE"))),
+    });
     const code = await away.commit(head("c"), 3).catch((error: unknown) => failureOf(error).code);
     expect(code).to.equal("DIRECTORY_UNAVAILABLE");
   });

@@ -33,15 +33,20 @@ describe("backups in folders whose files are damaged", () => {
         const blobs = await Promise.all(opened.map((files) => openBlobStore({ files, meter: quietMeter })));
         const stripes = createFolderStripes(blobs, { bytes: codedBytes, code: codeStripe, read: readStripe }, scheme);
         const put: StripeRef[] = [];
-        const noted = { ...stripes, put: async (...of: Parameters<typeof stripes.put>) => {
-          const done = await stripes.put(...of);
-          if (done.ok) put.push(done.value);
-          return done;
-        } }; // prettier-ignore
+        const noted = {
+          ...stripes,
+          put: async (...of: Parameters<typeof stripes.put>) => {
+            const done = await stripes.put(...of);
+            if (done.ok) put.push(done.value);
+            return done;
+          },
+        };
         const ports: BackupPorts = { ...backupsOf().ports, stripes: noted, heads: createFolderHeads(opened) };
         const actors = new Actors();
         for (let n = 0; n < 24; n += 1)
-          actors.change(`room/${n % 3}` as ActorId, { [`message/${String(n).padStart(3, "0")}`]: { text: `text ${n} `.repeat(20) } }); // prettier-ignore
+          actors.change(`room/${n % 3}` as ActorId, {
+            [`message/${String(n).padStart(3, "0")}`]: { text: `text ${n} `.repeat(20) },
+          });
         await runBackup(ports, openRepository(ports), actors, idle);
         const { snapshots, head } = await openRepository(ports).state();
         const [snapshot] = snapshots;
@@ -49,7 +54,8 @@ describe("backups in folders whose files are damaged", () => {
         if ("children" in root) return expect.fail("one leaf is enough for so few");
         // Damage of the catalog leaves nothing that could be said of the rest, and is refused as such.
         const catalog = head!.catalog.stripe.id;
-        const isThere = ({ hash }: { readonly hash: string }, at: number): boolean => disks[at]!.contentOf(`${hash.slice(0, 2)}/${hash}`) !== undefined; // prettier-ignore
+        const isThere = ({ hash }: { readonly hash: string }, at: number): boolean =>
+          disks[at]!.contentOf(`${hash.slice(0, 2)}/${hash}`) !== undefined;
         const chosen = put.filter(({ id, shards }) => id !== catalog && shards.every(isThere));
         const bad = new Map<string, Set<number>>();
         for (const { stripe, shard, harm: what } of all) {
@@ -70,10 +76,15 @@ describe("backups in folders whose files are damaged", () => {
         const isWeak = (id: string): boolean => (bad.get(id)?.size ?? 0) > 0 && !isLost(id);
         const rootId = snapshot!.root!.stripe.id;
         const lostUnits = root.units.filter(({ fragments }) => fragments.some(({ stripe }) => isLost(stripe.id)));
-        const needed = new Set([rootId, snapshot!.cursors.stripe.id, ...root.units.flatMap(({ fragments }) => fragments.map(({ stripe }) => stripe.id))]); // prettier-ignore
+        const needed = new Set([
+          rootId,
+          snapshot!.cursors.stripe.id,
+          ...root.units.flatMap(({ fragments }) => fragments.map(({ stripe }) => stripe.id)),
+        ]);
         const reader = openRepository(ports);
         const found = await verify(ports, reader, snapshots, { ...idle, depth: "data" });
-        const names = (units: readonly Pick<UnitEntry, "name">[]): readonly string[] => units.map(({ name }) => JSON.stringify(name)).sort(); // prettier-ignore
+        const names = (units: readonly Pick<UnitEntry, "name">[]): readonly string[] =>
+          units.map(({ name }) => JSON.stringify(name)).sort();
         if (isLost(rootId)) {
           expect(found.lost.named.map(({ stripe }) => stripe)).to.include(rootId);
           await stop();
@@ -93,7 +104,9 @@ describe("backups in folders whose files are damaged", () => {
         expect(names(unread)).to.deep.equal(names(lostUnits));
         for (const [actor, records] of actors.records)
           for (const [key, value] of records) {
-            const isGone = lostUnits.some(({ name, first, last }) => name.thread === actor && key >= first && key <= last); // prettier-ignore
+            const isGone = lostUnits.some(
+              ({ name, first, last }) => name.thread === actor && key >= first && key <= last,
+            );
             expect(back.get(`${actor} ${key}`), key).to.deep.equal(isGone ? undefined : value);
           }
         await stop();
@@ -120,7 +133,9 @@ describe("backups in folders whose files are damaged", () => {
     const before = await ports.heads.read();
     actors.change("room/a" as ActorId, { "message/2": { text: "second" } });
     disk.weather.full = true;
-    const failed = await runBackup(ports, openRepository(ports), actors, idle).catch((error: unknown) => failureOf(error).code); // prettier-ignore
+    const failed = await runBackup(ports, openRepository(ports), actors, idle).catch(
+      (error: unknown) => failureOf(error).code,
+    );
     expect(failed).to.equal("DISK_FULL");
     disk.weather.full = false;
     expect(await ports.heads.read()).to.deep.equal(before);

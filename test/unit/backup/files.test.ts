@@ -89,7 +89,10 @@ describe("files in backups", () => {
     actors.fileReads = 0;
     const second = await run(backups, actors);
     expect([second.missedFiles.total, second.snapshot.missed, actors.fileReads]).to.deep.equal([0, [], 1]);
-    expect(Object.keys(await filesOf(backups)).toSorted()).to.deep.equal(["agent/ada.helper file1", "agent/ada.helper file2"]); // prettier-ignore
+    expect(Object.keys(await filesOf(backups)).toSorted()).to.deep.equal([
+      "agent/ada.helper file1",
+      "agent/ada.helper file2",
+    ]);
     actors.fileReads = 0;
     expect(await run(backups, actors)).to.include({ changedUnits: 0 });
     expect(actors.fileReads).to.equal(0);
@@ -125,7 +128,10 @@ describe("files in backups", () => {
     actors.refer(helper, "map");
     actors.refer(eve, "other");
     await run(backups, actors);
-    expect(Object.keys(await filesOf(backups, { person: ada })).toSorted()).to.deep.equal(["agent/ada.helper map", "user/ada face"]); // prettier-ignore
+    expect(Object.keys(await filesOf(backups, { person: ada })).toSorted()).to.deep.equal([
+      "agent/ada.helper map",
+      "user/ada face",
+    ]);
     const dated = { thread: helper, fromMs: 1_794_000_000_000, toMs: 1_796_000_000_000 };
     expect(Object.keys(await filesOf(backups, dated))).to.deep.equal(["agent/ada.helper map"]);
     const { rows } = await planRecall(backups.repository, { person: ada, type: "turn" });

@@ -84,8 +84,10 @@ class World {
     },
   };
 
-  place = (wish: PlaceWish) => recallIntoPlace(this.backups.ports, openRepository(this.backups.ports), wish, this.target, options); // prettier-ignore
-  withdraw = (wish: PlaceWish) => withdrawRecall(this.backups.ports, openRepository(this.backups.ports), wish, this.target, options); // prettier-ignore
+  place = (wish: PlaceWish) =>
+    recallIntoPlace(this.backups.ports, openRepository(this.backups.ports), wish, this.target, options);
+  withdraw = (wish: PlaceWish) =>
+    withdrawRecall(this.backups.ports, openRepository(this.backups.ports), wish, this.target, options);
 
   /** What a page that has followed from the beginning shows. */
   followed(): readonly ConversationTurn[] {
@@ -130,7 +132,9 @@ describe("a recall into a conversation with an agent", () => {
           expect([report.failed.total, report.lost.total, report.threads]).to.deep.equal([0, 0, 1]);
           const back = world.turns().slice(lived.length);
           expect(back.map(said)).to.deep.equal(then.map(said));
-          expect(back.map(({ restored }) => [restored?.seq, restored?.atMs])).to.deep.equal(then.map(({ turn, atMs }) => [turn, atMs])); // prettier-ignore
+          expect(back.map(({ restored }) => [restored?.seq, restored?.atMs])).to.deep.equal(
+            then.map(({ turn, atMs }) => [turn, atMs]),
+          );
           expect(world.turns().slice(0, lived.length)).to.deep.equal(lived);
           expect(world.followed()).to.deep.equal(world.turns());
           const again = await world.place(wish);
@@ -149,7 +153,10 @@ describe("a recall into a conversation with an agent", () => {
           expect((await world.withdraw(wish)).removed).to.equal(0);
           expect(world.turns().some(({ restored }) => restored !== undefined)).to.equal(false);
           expect(world.followed()).to.deep.equal(world.turns());
-          const { events } = world.fixture.ok<{ events: { event: AgentEvent }[] }>(owner, helper, { type: "resume", after: world.fixture.stateOf<{ eventFloor: number }>(helper).eventFloor }); // prettier-ignore
+          const { events } = world.fixture.ok<{ events: { event: AgentEvent }[] }>(owner, helper, {
+            type: "resume",
+            after: world.fixture.stateOf<{ eventFloor: number }>(helper).eventFloor,
+          });
           for (const { event } of events) if (event.type === "restored") expect(event.turns).to.deep.equal([]);
           const late = {
             type: "restore",
@@ -204,14 +211,19 @@ describe("a recall into a conversation with an agent", () => {
     world.asksLeft = Infinity;
     expect((await world.place(wish)).failed.total).to.equal(0);
     expect(world.kept().toSorted()).to.deep.equal(shown.toSorted());
-    for (const hash of shown) expect(world.fixture.ok(owner, helper, { type: "picture", hash })).to.include({ hash, size: 700 }).and.not.have.property("recall"); // prettier-ignore
+    for (const hash of shown)
+      expect(world.fixture.ok(owner, helper, { type: "picture", hash }))
+        .to.include({ hash, size: 700 })
+        .and.not.have.property("recall");
     expect((await world.place(wish)).files).to.equal(0);
     expect(world.fixture.refold(helper)).to.deep.equal(world.fixture.stateOf(helper));
     // One is shown anew: it is no longer the recall's.
     const [first = ""] = shown;
     world.fixture.ok(owner, helper, { type: "say", text: "again", pictures: [{ hash: first }] });
     world.fixture.answer("yes");
-    expect(world.turns().at(-2)?.pictures).to.deep.equal([{ hash: first, size: 700, format: "png", width: 3, height: 5, text: "" }]); // prettier-ignore
+    expect(world.turns().at(-2)?.pictures).to.deep.equal([
+      { hash: first, size: 700, format: "png", width: 3, height: 5, text: "" },
+    ]);
     await world.withdraw(wish);
     expect(world.kept()).to.deep.equal([first]);
     const late = { type: "attach", hash: shown[1], size: 700, format: "png", width: 3, height: 5, recall: wish.recall };

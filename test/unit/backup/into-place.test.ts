@@ -28,7 +28,8 @@ class World {
   readonly fixture: Fixture;
   readonly backups = backupsOf(limits);
   waitedMs = 0;
-  /** What the room may be asked until the process that asks is gone; then also how: before the room hears of it, or behind its answer. */
+  /** What the room may be asked until the process that asks is gone; then also how: before the room hears of it, or
+   *  behind its answer. */
   asksLeft = Infinity;
   heardLast = false;
 
@@ -89,7 +90,8 @@ class World {
   async recalled(query: RecallQuery): Promise<readonly unknown[]> {
     const rows: unknown[] = [];
     const { ports } = this.backups;
-    const write = async (_: unknown, content: Uint8Array) => void rows.push(...decodeRows(content).map(([, value]) => value)); // prettier-ignore
+    const write = async (_: unknown, content: Uint8Array) =>
+      void rows.push(...decodeRows(content).map(([, value]) => value));
     await recall(ports, openRepository(ports), query, { write }, idle);
     return rows;
   }
@@ -139,7 +141,11 @@ function play(world: World, steps: readonly (typeof step extends fc.Arbitrary<in
     } else {
       const target = messages[one.at];
       if (target === undefined || target.deletedAtMs !== undefined) continue;
-      world.fixture.do(target.author as ActorId, lobby, { type: one.do, seq: target.seq, ...(one.do === "edit" && { text: `${target.text}!` }) }); // prettier-ignore
+      world.fixture.do(target.author as ActorId, lobby, {
+        type: one.do,
+        seq: target.seq,
+        ...(one.do === "edit" && { text: `${target.text}!` }),
+      });
     }
   }
 }
@@ -152,7 +158,7 @@ describe("a recall of a thread of replies", () => {
         play(world, steps);
         await world.backUp();
         const shown = (root: number) =>
-          world.fixture.ok<{ messages: readonly RoomMessage[] }>("user/ada", lobby, { type: "history", thread: root, limit: 100 }).messages; // prettier-ignore
+          world.fixture.ok<{ messages: readonly RoomMessage[] }>("user/ada", lobby, { type: "history", thread: root, limit: 100 }).messages;
         for (const { seq: root } of world.messages()) {
           const rows = (await world.recalled({ thread: lobby, replies: root })) as readonly RoomMessage[];
           expect(rows.map(({ seq }) => seq)).to.deep.equal(
@@ -231,13 +237,17 @@ describe("a recall into place", () => {
           });
           const back = world.restored();
           const byWas = (one: RoomMessage, other: RoomMessage) => (one.restored?.seq ?? 0) - (other.restored?.seq ?? 0);
-          expect(back.toSorted(byWas).map(({ restored, author, text }) => [restored?.seq, restored?.atMs, author, text]))
-            .to.deep.equal(expected.map(({ seq, atMs, author, text }) => [seq, atMs, author, text])); // prettier-ignore
+          expect(
+            back.toSorted(byWas).map(({ restored, author, text }) => [restored?.seq, restored?.atMs, author, text]),
+          ).to.deep.equal(expected.map(({ seq, atMs, author, text }) => [seq, atMs, author, text]));
           expect(dry.restored).to.equal(expected.length);
           // An answer stands in the thread of what it answered, in whatever form that is there now.
           for (const { restored, replyTo } of back) {
             const root = then.find(({ seq }) => seq === then.find((was) => was.seq === restored?.seq)?.replyTo);
-            const now = root && (back.find((one) => one.restored?.seq === root.seq) ?? lived.find(({ seq, deletedAtMs }) => seq === root.seq && deletedAtMs === undefined)); // prettier-ignore
+            const now =
+              root &&
+              (back.find((one) => one.restored?.seq === root.seq) ??
+                lived.find(({ seq, deletedAtMs }) => seq === root.seq && deletedAtMs === undefined));
             expect(replyTo).to.equal(now?.seq);
           }
           // Nothing that lives is another, nobody is summoned, nothing is unread, and who follows sees what there is.
@@ -278,7 +288,11 @@ describe("a recall into place", () => {
       const marks: PlaceMark[] = [];
       const keep = async (mark: PlaceMark): Promise<void> => void marks.push(structuredClone(mark));
       const turn = (mark?: PlaceMark): Promise<PlaceReport> =>
-        recallIntoPlace(ports, openRepository(ports), wishOf({ existing: "again" }), world.target, { ...world.options, keep, mark }); // prettier-ignore
+        recallIntoPlace(ports, openRepository(ports), wishOf({ existing: "again" }), world.target, {
+          ...world.options,
+          keep,
+          mark,
+        });
       world.asksLeft = asks;
       world.heardLast = true;
       await turn();
@@ -336,7 +350,11 @@ describe("a recall into place", () => {
     const abort = new AbortController();
     const wait = async () => abort.abort(new PlexusError(failure("CANCELLED")));
     const wish = wishOf({ existing: "again", recall: "recall0002" });
-    const ended = recallIntoPlace(ports, repository, wish, world.target, { ...world.options, signal: abort.signal, wait }); // prettier-ignore
+    const ended = recallIntoPlace(ports, repository, wish, world.target, {
+      ...world.options,
+      signal: abort.signal,
+      wait,
+    });
     expect(await ended.then(() => "done", (error: unknown) => failureOf(error).code)).to.equal("CANCELLED"); // prettier-ignore
     expect(world.restored()).to.have.length(40 + limits.placeBatch);
   });
@@ -351,11 +369,17 @@ describe("a recall into place", () => {
     const from = then[2]?.atMs ?? 0;
     const texts = async (recall: string, query: PlaceWish["query"]) => {
       await world.place(wishOf({ recall, existing: "again", query }));
-      return world.restored().filter(({ restored }) => restored?.recall === recall).map(({ text }) => text); // prettier-ignore
+      return world
+        .restored()
+        .filter(({ restored }) => restored?.recall === recall)
+        .map(({ text }) => text);
     };
     expect(await texts("recall0003", { person: "user/bob" })).to.deep.equal(["m 1", "m 3", "m 5"]);
     expect(await texts("recall0005", { text: "M 4" })).to.deep.equal(["m 4"]);
     expect(await texts("recall0006", { text: "nothing" })).to.deep.equal([]);
-    expect(await texts("recall0004", { thread: lobby, fromMs: from, toMs: from + 120_000 })).to.deep.equal(["m 2", "m 3"]); // prettier-ignore
+    expect(await texts("recall0004", { thread: lobby, fromMs: from, toMs: from + 120_000 })).to.deep.equal([
+      "m 2",
+      "m 3",
+    ]);
   });
 });

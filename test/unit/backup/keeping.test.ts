@@ -56,7 +56,8 @@ function openFixture() {
   const ports: BackupPorts = { ...backups.ports, stripes, heads };
   const actors = new Actors();
   let said = 0;
-  const say = (): void => actors.change(lobby, { [`message/${String((said += 1)).padStart(4, "0")}`]: { text: `said ${said} `.repeat(40) } }); // prettier-ignore
+  const say = (): void =>
+    actors.change(lobby, { [`message/${String((said += 1)).padStart(4, "0")}`]: { text: `said ${said} `.repeat(40) } });
   const run = () => runBackup(ports, openRepository(ports), actors, idle);
   return { ...backups, ports, ends, fault, say, run, isSettled: () => settled === backups.heads.number };
 }
@@ -136,7 +137,8 @@ describe("what a head leads to", () => {
     (disks[1] as FileDisk).weather.full = false;
     expect(await heads.commit(Buffer.from("two"), 2)).to.equal(true);
     expect(await heads.commit(Buffer.from("another"), 2)).to.equal(false);
-    for (const files of folders) expect(Buffer.from((await createFolderHeads([files]).read()) ?? "").toString()).to.equal("two"); // prettier-ignore
+    for (const files of folders)
+      expect(Buffer.from((await createFolderHeads([files]).read()) ?? "").toString()).to.equal("two");
     await stop();
   });
 

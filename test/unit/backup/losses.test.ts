@@ -1,4 +1,5 @@
-/** A run trusts nothing that an earlier snapshot refers to: what is lost is stored again where it lives, and what is not is said. */
+/** A run trusts nothing that an earlier snapshot refers to: what is lost is stored again where it lives, and what is
+ *  not is said. */
 import { expect } from "chai";
 import { openRepository, prune, recall, runBackup, verify, type RunReport } from "../../../node/backup/index.ts";
 import { shownSnapshots } from "../../../node/backup/shown.ts";
@@ -14,7 +15,9 @@ class Life {
 
   constructor() {
     for (let n = 0; n < 30; n += 1)
-      this.actors.change(`room/${n % 5}` as ActorId, { [`message/${String(n).padStart(3, "0")}`]: { text: `text ${n} `.repeat(9) } }); // prettier-ignore
+      this.actors.change(`room/${n % 5}` as ActorId, {
+        [`message/${String(n).padStart(3, "0")}`]: { text: `text ${n} `.repeat(9) },
+      });
   }
 
   run(full = false): Promise<RunReport> {
@@ -58,7 +61,10 @@ class Life {
   async recalled(snapshot: number) {
     const texts: string[] = [];
     let lost = 0;
-    const sink = { write: async (_: unknown, content: Uint8Array) => void texts.push(...decodeRows(content).map(([, value]) => (value as { text: string }).text)) }; // prettier-ignore
+    const sink = {
+      write: async (_: unknown, content: Uint8Array) =>
+        void texts.push(...decodeRows(content).map(([, value]) => (value as { text: string }).text)),
+    };
     const failed = await recall(this.backups.ports, openRepository(this.backups.ports), { snapshot }, sink, {
       ...idle,
       lost: () => void (lost += 1),
@@ -70,7 +76,9 @@ class Life {
   }
 
   get living(): readonly string[] {
-    return [...this.actors.rows().values()].flatMap((rows) => rows.map(([, value]) => (value as { text: string }).text)).sort(); // prettier-ignore
+    return [...this.actors.rows().values()]
+      .flatMap((rows) => rows.map(([, value]) => (value as { text: string }).text))
+      .sort();
   }
 
   async marks(): Promise<readonly (number | undefined)[]> {
@@ -110,7 +118,11 @@ describe("backups of which something is lost", () => {
       life.lose((await life.stripes())[what]);
       const { snapshot, lost } = await life.run();
       expect(lost, what).to.deep.equal({ before: 1, units: 0, stripes: 0 });
-      expect(await life.recalled(snapshot.number), what).to.deep.equal({ texts: life.living, lost: 0, failed: undefined }); // prettier-ignore
+      expect(await life.recalled(snapshot.number), what).to.deep.equal({
+        texts: life.living,
+        lost: 0,
+        failed: undefined,
+      });
       expect((await life.marks())[0], what).to.be.above(0);
     }
   });
@@ -128,7 +140,11 @@ describe("backups of which something is lost", () => {
     life.actors.unavailable = false;
     const mended = await life.run();
     expect(mended.lost).to.include({ units: 0, stripes: 0 });
-    expect(await life.recalled(mended.snapshot.number)).to.deep.equal({ texts: life.living, lost: 0, failed: undefined }); // prettier-ignore
+    expect(await life.recalled(mended.snapshot.number)).to.deep.equal({
+      texts: life.living,
+      lost: 0,
+      failed: undefined,
+    });
   });
 
   it("read what a check called lost before they trust it, though it is there when they ask", async () => {
@@ -142,10 +158,15 @@ describe("backups of which something is lost", () => {
     Object.assign(stripes, {
       inspect: async ({ id, group, scheme }: { id: string; group: string; scheme: object }, deep = false) => {
         const well = bad.has(id) && deep ? 0 : 1;
-        return { ok: true, value: { id, group, scheme, shards: [{ index: 0, hash: id, state: "well" }], enough: 1, well } }; // prettier-ignore
+        return {
+          ok: true,
+          value: { id, group, scheme, shards: [{ index: 0, hash: id, state: "well" }], enough: 1, well },
+        };
       },
       read: async (ref: { id: string }) =>
-        bad.has(ref.id) ? { ok: false, error: { code: "STRIPE_LOST", outcome: "not-done", message: "" } } : before.read(ref as never), // prettier-ignore
+        bad.has(ref.id)
+          ? { ok: false, error: { code: "STRIPE_LOST", outcome: "not-done", message: "" } }
+          : before.read(ref as never),
     });
     expect((await life.run()).lost.before, "nobody has looked at it").to.equal(0);
     expect((await life.check()).damaged).to.have.length(2);
@@ -193,8 +214,11 @@ describe("backups of which something is lost", () => {
     await life.run();
     await life.run();
     life.lose(await life.catalog());
-    const answer = await life.check().then(() => undefined, failureOf); // prettier-ignore
-    expect([answer?.code, answer?.message]).to.deep.equal(["STRIPE_LOST", "The list of snapshots that head 2 leads to is lost. `plexus backup run` begins a new list, and stores everything again."]); // prettier-ignore
+    const answer = await life.check().then(() => undefined, failureOf);
+    expect([answer?.code, answer?.message]).to.deep.equal([
+      "STRIPE_LOST",
+      "The list of snapshots that head 2 leads to is lost. `plexus backup run` begins a new list, and stores everything again.",
+    ]);
     const { snapshot, lost } = await life.run();
     expect([snapshot.number, lost.list]).to.deep.equal([3, true]);
     expect(await life.recalled(3)).to.deep.equal({ texts: life.living, lost: 0, failed: undefined });

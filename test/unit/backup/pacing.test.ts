@@ -20,8 +20,8 @@ function numbers(seed: number): () => number {
 const percentile = (all: readonly number[], share: number): number =>
   all.toSorted((one, other) => one - other)[Math.floor(all.length * share)] ?? NaN;
 
-/** A node on which people change something `perSecond` times while a backup always has a piece to do. A change beside a piece takes longer by up to
- *  `disturbedMs`, one in so many (`disturbed`, 0 to 1). */
+/** A node on which people change something `perSecond` times while a backup always has a piece to do. A change beside a
+ *  piece takes longer by up to `disturbedMs`, one in so many (`disturbed`, 0 to 1). */
 function node(
   seed: number,
   at: {
@@ -158,7 +158,8 @@ describe("how much a backup reads at once", () => {
         }
         expect(read).to.be.at.least(400 * partBytesMin);
         const shortest = lagMs + partBytesMin / bytesPerMs;
-        // Where the shortest part is too long nothing makes it shorter; else one step of growth is too much at the most.
+        // Where the shortest part is too long nothing makes it shorter; else one step of growth is too much at the
+        // most.
         if (shortest > partMs) expect(Math.max(...tooks)).to.equal(shortest);
         else expect(Math.max(...tooks)).to.be.at.most(partMs + partBytesMore / bytesPerMs + 1e-9);
       }),

@@ -5,7 +5,8 @@ import { backupActor, type ActorId, type BackupResults, type ClusterBackupTask, 
 import { depth, isAll } from "../../depth.ts";
 import { Cluster, ownSlot } from "./cluster-fixture.ts";
 
-/** A node whose process ends at one of the steps of a prune: at a call of holders or of the directory, before it is made or once it was carried out. */
+/** A node whose process ends at one of the steps of a prune: at a call of holders or of the directory, before it is
+ *  made or once it was carried out. */
 interface Death {
   readonly step: number;
   readonly when: "before" | "behind";
@@ -91,9 +92,16 @@ describe("a prune of the cluster whose node dies", () => {
         deaths += 1;
         expect([task.state, task.turn], at).to.deep.equal(["done", 2]);
         expect((task.result as BackupResults["prune"]).removed, at).to.deep.equal([1, 2]);
-        expect((await cluster.snapshots("n3")).map(({ number }) => number), at).to.deep.equal([3]); // prettier-ignore
+        expect(
+          (await cluster.snapshots("n3")).map(({ number }) => number),
+          at,
+        ).to.deep.equal([3]);
         const checked = await cluster.ended(cluster.begin({ sort: "verify", depth: "data" }));
-        expect(checked.result, at).to.deep.include({ snapshots: 1, lost: { total: 0, named: [] }, lostUnits: { total: 0, named: [] } }); // prettier-ignore
+        expect(checked.result, at).to.deep.include({
+          snapshots: 1,
+          lost: { total: 0, named: [] },
+          lostUnits: { total: 0, named: [] },
+        });
         expect(await cluster.texts("n3"), at).to.deep.equal(cluster.written);
         // Its holder's node is back, and hears from the next prune what it missed.
         await cluster.world.settle(cluster.shards.start("n1"));

@@ -60,7 +60,8 @@ async function openFixture(top: string) {
     return { ...backupsOf().ports, stripes, heads: createFolderHeads([files]) };
   };
   const actors = new Actors();
-  const used = async (): Promise<number> => (await (await ports()).stripes.stored!.list()).reduce((sum, { bytes }) => sum + bytes, 0); // prettier-ignore
+  const used = async (): Promise<number> =>
+    (await (await ports()).stripes.stored!.list()).reduce((sum, { bytes }) => sum + bytes, 0);
   const run = async () => {
     const at = await ports();
     return runBackup(at, openRepository(at), actors, idle);
@@ -84,7 +85,9 @@ async function openFixture(top: string) {
 function change(actors: Actors, round: number): void {
   for (let n = 0; n < 40; n += 1)
     if (round === 0 || n % 8 !== 0)
-      actors.change(`room/${n}` as ActorId, { [`message/${String(n).padStart(4, "0")}`]: { text: `${round} of ${n} `.repeat(60) } }); // prettier-ignore
+      actors.change(`room/${n}` as ActorId, {
+        [`message/${String(n).padStart(4, "0")}`]: { text: `${round} of ${n} `.repeat(60) },
+      });
 }
 
 describe("room in a folder of backups", () => {
@@ -209,13 +212,20 @@ describe("room in a folder of backups", () => {
         await at.run();
       }
       at.disk.stepsLeft = steps;
-      const isWhole = await at.pruneTo(1).then(({ repacked }) => repacked.error === undefined, () => false); // prettier-ignore
+      const isWhole = await at.pruneTo(1).then(
+        ({ repacked }) => repacked.error === undefined,
+        () => false,
+      );
       at.disk.stepsLeft = Infinity;
       expect(await at.texts(), `died at step ${steps}`).to.have.length(40);
       // It goes on where that ended, and in the end nothing is there that is not needed.
       await at.pruneTo(1);
       const last = await at.pruneTo(1);
-      expect([last.leftovers.files, last.stripes, last.repacked], `died at step ${steps}`).to.deep.equal([0, 0, { packs: 0, freedBytes: 0 }]); // prettier-ignore
+      expect([last.leftovers.files, last.stripes, last.repacked], `died at step ${steps}`).to.deep.equal([
+        0,
+        0,
+        { packs: 0, freedBytes: 0 },
+      ]);
       expect(await at.texts(), `died at step ${steps}`).to.have.length(40);
       if (!isWhole) continue;
       const fresh = await openFixture(await mkdtemp(join(top, "fresh-")));

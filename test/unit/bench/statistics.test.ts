@@ -141,8 +141,11 @@ describe("the bench gate", () => {
     const { limit } = judge(row(2), kept);
     expect(limit).to.be.closeTo(1.05 * (1 + Math.SQRT2 / 100), 1e-12);
     expect([verdict(2 / (limit + 0.001)), verdict(2 / (limit - 0.001))]).to.deep.equal(["worse", "held"]);
-    expect([verdict(2 * (limit + 0.001), 0.01, "lower"), verdict(2 * (limit - 0.001), 0.01, "lower")]).to.deep.equal(["worse", "held"]);
-  }); // prettier-ignore
+    expect([verdict(2 * (limit + 0.001), 0.01, "lower"), verdict(2 * (limit - 0.001), 0.01, "lower")]).to.deep.equal([
+      "worse",
+      "held",
+    ]);
+  });
 
   it("tells what is better, what is not kept yet, and what was not measured", () => {
     expect(verdict(2.5)).to.equal("better");

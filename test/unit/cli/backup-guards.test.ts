@@ -14,7 +14,10 @@ describe("plexus backup requests and holds", () => {
       state: "waiting",
       untilMs: Date.UTC(2026, 10, 24, 12),
     };
-    const text = describeRequests([request, { ...request, id: "r2", approvers: ["eve"], state: "approved", answeredBy: "eve" }], false); // prettier-ignore
+    const text = describeRequests(
+      [request, { ...request, id: "r2", approvers: ["eve"], state: "approved", answeredBy: "eve" }],
+      false,
+    );
     expect(text).to.match(
       /r1[ │]+waiting[ │]+ada[ │]+person user\/bob, snapshot 3[ │]+.*notes[ │]+2026-11-24T12:00Z[ │]+operator/,
     );

@@ -16,7 +16,10 @@ const checked: BackupResults["verify"] = { snapshots: 2, damaged: [], units: 12,
 describe("what plexus backup says of losses", () => {
   it("has no tick where something of the snapshot cannot be brought back", () => {
     const broken = describeRun({ ...run, lost: { before: 0, units: 231, stripes: 38 } }, false);
-    expect(broken).to.include("✖ Snapshot 3").and.include("231 units of it cannot be brought back").and.not.include("✔"); // prettier-ignore
+    expect(broken)
+      .to.include("✖ Snapshot 3")
+      .and.include("231 units of it cannot be brought back")
+      .and.not.include("✔");
     const mended = describeRun({ ...run, lost: { before: 38, units: 0, stripes: 0 } }, false);
     expect(mended).to.include("✔ Snapshot 3").and.include("38 stripes of the snapshot before are lost");
     expect(describeRun(run, false)).to.not.include("lost");
@@ -29,7 +32,9 @@ describe("what plexus backup says of losses", () => {
       .and.include("845");
     const found = { ...checked, damaged: [{ snapshot: 2, units: 845 }], lost: { total: 38, named: [] } };
     expect(describeVerify(found, "data", false)).to.include("Snapshot 2 has lost 845 units");
-    const states = [snapshots, [{ ...snapshot, lostUnits: 1 }], [snapshot], []].map((rows) => backupCheckOf({ snapshots: rows }).map(({ state }) => state)); // prettier-ignore
+    const states = [snapshots, [{ ...snapshot, lostUnits: 1 }], [snapshot], []].map((rows) =>
+      backupCheckOf({ snapshots: rows }).map(({ state }) => state),
+    );
     expect(states).to.deep.equal([["warning"], ["bad"], ["good"], []]);
   });
 });
@@ -118,11 +123,19 @@ describe("plexus backup", () => {
     const place: BackupResults["place"] = { recall: "ab12cd34", snapshot, dryRun: false, threads: 2, found, restored: 2, bytes: 30, takesMs: 20, remade: 1, failed: nothing, lost: nothing }; // prettier-ignore
     const text = describePlace(place, false);
     expect(text).to.match(/^✔ 2 messages of snapshot 3 .* in 2 conversations came back as new entries\.\n/);
-    expect(text).to.match(/5: still exist unchanged/).and.match(/3: were deleted since \(--deleted/).and.match(/Made again: 1 conversation/); // prettier-ignore
+    expect(text)
+      .to.match(/5: still exist unchanged/)
+      .and.match(/3: were deleted since \(--deleted/)
+      .and.match(/Made again: 1 conversation/);
     const given = describePlace({ ...place, files: 2 }, false, { deleted: true, existing: "again" });
-    expect(given).to.match(/were deleted since\n/).and.match(/still exist unchanged\n/).and.match(/pictures and sounds 2 came back/); // prettier-ignore
+    expect(given)
+      .to.match(/were deleted since\n/)
+      .and.match(/still exist unchanged\n/)
+      .and.match(/pictures and sounds 2 came back/);
     const error = failure("NOT_FOUND", { reason: "the room is gone" });
-    expect(describePlace({ ...place, failed: { total: 1, named: [{ thread: "room/a", error }] } }, false)).to.match(/^! 2 messages/); // prettier-ignore
+    expect(describePlace({ ...place, failed: { total: 1, named: [{ thread: "room/a", error }] } }, false)).to.match(
+      /^! 2 messages/,
+    );
     const failed = { total: 3, named: [{ thread: "room/a\u001b[2J", error }] };
     const dry = describePlace({ ...place, dryRun: true, failed }, false);
     expect(dry).to.match(/^Nothing was changed\. It would bring back 2 messages .* in about 1 s\./);
@@ -140,16 +153,22 @@ describe("plexus backup", () => {
 
   it("says how far a task is once it knows", () => {
     expect(describeProgress({ sort: "run", progress: {} })).to.equal("");
-    expect(describeProgress({ sort: "run", progress: { slots: 4, slotsDone: 1, bytes: 2_048 } })).to.match(/^1 of 4 slots, 2\.0 KiB new$/); // prettier-ignore
+    expect(describeProgress({ sort: "run", progress: { slots: 4, slotsDone: 1, bytes: 2_048 } })).to.match(
+      /^1 of 4 slots, 2\.0 KiB new$/,
+    );
     const stepping = { slots: 4, slotsDone: 1, bytes: 2_048, workPercent: 12 };
-    expect(describeProgress({ sort: "run", progress: stepping })).to.match(/2\.0 KiB new, steps back for people: works 12 % of the time$/); // prettier-ignore
+    expect(describeProgress({ sort: "run", progress: stepping })).to.match(
+      /2\.0 KiB new, steps back for people: works 12 % of the time$/,
+    );
     expect(describeProgress({ sort: "verify", progress: { stripes: 4, stripesDone: 3 } })).to.equal("3 of 4 stripes");
   });
 
   it("shows tasks and schedules of the cluster, and what makes the first", () => {
     expect(describeTasks([], false)).to.match(/^There are no tasks/);
     const task: ClusterBackupTask = { id: "7", sort: "run", wish: { sort: "run" }, by: "ada", schedule: "nightly", state: "failed", addedAtMs: 0, turn: 2, progress: {}, error: failure("HOLDERS_TOO_FEW") }; // prettier-ignore
-    expect(describeTasks([task], false)).to.match(/7 .*run.*failed.*1970-01-01T00:00:00Z.*ada, schedule nightly.*HOLDERS_TOO_FEW/); // prettier-ignore
+    expect(describeTasks([task], false)).to.match(
+      /7 .*run.*failed.*1970-01-01T00:00:00Z.*ada, schedule nightly.*HOLDERS_TOO_FEW/,
+    );
     expect(describeSchedules([], false)).to.match(/plexus backup schedule set/);
     const schedule = { name: "nightly", cron: "0 3 * * *", wish: { sort: "run" }, by: "ada" } as const;
     expect(describeSchedules([schedule], false)).to.match(/nightly.*run.*0 3 \* \* \*.*UTC.*never/);

@@ -124,8 +124,10 @@ describe("the table of nodes", () => {
   });
 
   it("tells a node of another version from one that is down, and what to do", () => {
-    const refused = (minor: number) =>
-      ({ up: false, refused: failure("VERSION_UNSUPPORTED", { ours: { major: 0, minor: 1 }, theirs: { major: 0, minor } }) }); // prettier-ignore
+    const refused = (minor: number) => ({
+      up: false,
+      refused: failure("VERSION_UNSUPPORTED", { ours: { major: 0, minor: 1 }, theirs: { major: 0, minor } }),
+    });
     const nodes = [nodeRow("node-a", { self: true }), nodeRow("node-b", refused(3)), nodeRow("node-c", { up: false })];
     const text = describeNodes(summaryOf(nodes), false);
     expect(text)
@@ -229,7 +231,11 @@ describe("the table of slots", () => {
       const found = findMember(names, [...slots, slotRow("chat/3", "gone")], text);
       return found.ok ? found.value : found.error.code;
     };
-    expect([find("node-b"), find("id-of-node-b"), find("id-of-g")]).to.deep.equal(["id-of-node-b", "id-of-node-b", "id-of-gone"]); // prettier-ignore
+    expect([find("node-b"), find("id-of-node-b"), find("id-of-g")]).to.deep.equal([
+      "id-of-node-b",
+      "id-of-node-b",
+      "id-of-gone",
+    ]);
     expect(find("nope")).to.equal("NOT_FOUND");
     expect(find("node")).to.equal("BAD_REQUEST");
   });
@@ -427,7 +433,9 @@ describe("a directory that voters keep", () => {
       .and.include("Wanted: 3; 3 nodes with the role manager.");
     expect(said(5, of(["c"]))).to.include("3 nodes with the role manager, 2 up. An even number is never chosen");
     const embedded = { kind: "embedded", node: "id-of-a" } as const;
-    const two = summaryOf([nodeRow("a", { roles: ["manager"] }), nodeRow("b", { roles: ["manager"] })], { directory: embedded }); // prettier-ignore
+    const two = summaryOf([nodeRow("a", { roles: ["manager"] }), nodeRow("b", { roles: ["manager"] })], {
+      directory: embedded,
+    });
     expect(said(3, two)).to.include("two would both be needed").and.not.include("Generation");
     expect(said(1, two)).to.include("one node keeps it");
   });

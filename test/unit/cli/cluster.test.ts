@@ -413,7 +413,9 @@ describe("commands to a cluster", () => {
     expect(text.indexOf("node-4")).to.be.lessThan(text.indexOf("node-1"));
     expect(text).not.to.include("labels");
     expect((await run("audit", "--limit", "2")).text).to.include("There is more");
-    expect((await run("audit", "--json")).text.split("\n").map((line) => (JSON.parse(line) as { seq: number }).seq)).to.deep.equal([4, 3, 2, 1]); // prettier-ignore
+    expect(
+      (await run("audit", "--json")).text.split("\n").map((line) => (JSON.parse(line) as { seq: number }).seq),
+    ).to.deep.equal([4, 3, 2, 1]);
     fixture.cluster = () => ok({ entries: [], more: false });
     expect((await run("audit")).text).to.include("Nothing was changed");
     fixture.cluster = () => refused(failure("SLOT_UNAVAILABLE", { node: "n1" }));

@@ -148,7 +148,10 @@ describe("a conversation in the terminal", () => {
   it("shows why a model cannot be used below an answer that failed, where the node tells it", async () => {
     const { conversation, models, printed, topic } = openFixture(two);
     await conversation.begin({ room: "den", agent: undefined });
-    const refusal = (seq: number) => ({ type: "posted", message: { ...message(seq), author: "agent/ada.helper", refused: "MODEL_LOAD_FAILED" } }); // prettier-ignore
+    const refusal = (seq: number) => ({
+      type: "posted",
+      message: { ...message(seq), author: "agent/ada.helper", refused: "MODEL_LOAD_FAILED" },
+    });
     const broken: ModelInfo = { model: "big", node: "one", runtime: "llama.cpp", capabilities: ["chat"], contextTokens: 1, sizeBytes: 0, demonstration: false, state: "failed" }; // prettier-ignore
     // As the node tells it to somebody who may not see the cluster.
     models.push(broken);

@@ -64,12 +64,14 @@ describe("the processes of the demonstration", () => {
   it("that end before they are ready are an error with what they said", async () => {
     const [first] = nodes();
     const children = createDemoChildren(main, () => expect.fail("it was never ready"));
-    const refusal: unknown = await children.start({ ...first, name: "broken", log: join(folder, "broken.log") }).catch(failureOf);
+    const refusal: unknown = await children
+      .start({ ...first, name: "broken", log: join(folder, "broken.log") })
+      .catch(failureOf);
     expect(refusal).to.deep.include({ code: "UNREACHABLE" });
     expect((refusal as { details: object }).details).to.deep.equal({
       reason: "broken ended with 3 before it was ready",
       log: "log of broken\n",
     });
     await children.stop();
-  }); // prettier-ignore
+  });
 });

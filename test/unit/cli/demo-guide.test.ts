@@ -14,10 +14,13 @@ describe("the demonstration", () => {
     const holding = plan.nodes.filter((node) => node.roles.includes("chat"));
     expect(plan.nodes.every((node) => node.roles.includes("manager"))).to.equal(true);
     expect(holding).to.have.length(2);
-    expect(plan.nodes.filter((node) => node.roles.includes("ai")), "agents answer whichever dies").to.deep.equal(holding);
+    expect(
+      plan.nodes.filter((node) => node.roles.includes("ai")),
+      "agents answer whichever dies",
+    ).to.deep.equal(holding);
     expect(plan.nodes.every((node) => node.roles.includes("gateway"))).to.equal(true);
     expect(new Set(plan.nodes.flatMap((node) => node.roles))).to.include.all.keys(["manager", "gateway", "chat", "ai"]);
-  }); // prettier-ignore
+  });
 
   it("gives no port, name or folder twice", () => {
     const all = plan.nodes.flatMap((node) => [node.port, node.meshPort]);

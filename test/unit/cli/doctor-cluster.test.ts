@@ -39,10 +39,14 @@ describe("the doctor's look at the cluster", () => {
       .to.include("2 of the nodes a, b, c must be up, which keep the directory together: start 1 of b, c.")
       .and.not.include("is survived");
     const alone = voting([]);
-    expect(stateChecksOf({ ...alone, directory: { ...alone.directory, voters: [alone.nodes[0]?.node ?? ""] } as ClusterSummary["directory"] }).at(-1)?.says) // prettier-ignore
-      .to.equal(
-        "1 voter: a (leads). While it is down nothing fails over or joins; with three managers up three can keep it",
-      );
+    expect(
+      stateChecksOf({
+        ...alone,
+        directory: { ...alone.directory, voters: [alone.nodes[0]?.node ?? ""] } as ClusterSummary["directory"],
+      }).at(-1)?.says,
+    ).to.equal(
+      "1 voter: a (leads). While it is down nothing fails over or joins; with three managers up three can keep it",
+    );
   });
 
   it("warns while the directory is nearly full, before anything is refused", () => {

@@ -53,15 +53,23 @@ describe("the doctor's checklist of security", () => {
 
   it("finds what is open on an address that others reach", () => {
     expect(configured({ signUp: "open" })).to.deep.equal([]);
-    expect(configured({ host: "0.0.0.0", signUp: "open" })).to.deep.equal(["Sign-up warning", "Transport bad", "Admins warning"]); // prettier-ignore
-    expect(configured({ host: "10.0.0.5", trustedProxies: ["10.0.0.1"], adminAddresses: ["10.0.0.0/24"] })).to.deep.equal(["Transport warning"]); // prettier-ignore
+    expect(configured({ host: "0.0.0.0", signUp: "open" })).to.deep.equal([
+      "Sign-up warning",
+      "Transport bad",
+      "Admins warning",
+    ]);
+    expect(
+      configured({ host: "10.0.0.5", trustedProxies: ["10.0.0.1"], adminAddresses: ["10.0.0.0/24"] }),
+    ).to.deep.equal(["Transport warning"]);
     expect(configured({ trustedProxies: ["10.0.0.0/8"] })).to.deep.equal(["Proxies bad"]);
     expect(configured({ trustedProxies: ["fd00::/8"] })).to.deep.equal(["Proxies bad"]);
     expect(configured({ trustedProxies: ["127.0.0.1", "10.0.0.0/24"] })).to.deep.equal([]);
     expect(configured({ metricsListen: "[::]:9464" })).to.deep.equal(["Metrics warning"]);
     expect(configured({ metricsListen: "127.0.0.1:9464" })).to.deep.equal([]);
     expect(configured({ allowedOrigins: ["*"] })).to.deep.equal(["Origins warning"]);
-    expect(configured({ blockLists: ["http://a.example/x", "https://a.example/x", "/etc/x"] })).to.deep.equal(["Block list warning"]); // prettier-ignore
+    expect(configured({ blockLists: ["http://a.example/x", "https://a.example/x", "/etc/x"] })).to.deep.equal([
+      "Block list warning",
+    ]);
   });
 
   it("finds keys that are missing, old, or beside what they open", () => {

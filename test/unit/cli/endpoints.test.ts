@@ -6,8 +6,15 @@ const empty: EndpointsView = { node: "here", endpoints: [], candidates: [] };
 
 describe("plexus endpoints", () => {
   it("reads an address: an adapter, where it is, and one model or all", () => {
-    expect(readAddress("ollama+http://10.0.0.5:11434")).to.deep.equal({ adapter: "ollama", url: "http://10.0.0.5:11434" }); // prettier-ignore
-    expect(readAddress("openai+https://api.example.org/v1#a/b:c")).to.deep.equal({ adapter: "openai", url: "https://api.example.org/v1", model: "a/b:c" }); // prettier-ignore
+    expect(readAddress("ollama+http://10.0.0.5:11434")).to.deep.equal({
+      adapter: "ollama",
+      url: "http://10.0.0.5:11434",
+    });
+    expect(readAddress("openai+https://api.example.org/v1#a/b:c")).to.deep.equal({
+      adapter: "openai",
+      url: "https://api.example.org/v1",
+      model: "a/b:c",
+    });
     for (const text of ["10.0.0.5", "http://10.0.0.5", "/models/a.gguf", "ollama+http://a,name", ""])
       expect(() => readAddress(text), text).to.throw(/ADAPTER\+URL/u);
   });

@@ -8,7 +8,10 @@ describe("the models of a start", () => {
 
   it("that are not there end it, with what was looked for and what to do", async () => {
     const path = `${import.meta.dirname}/no-such-model.gguf`;
-    const refused = await refusal([{ name: "echo", path: "echo" }, { name: "mine", path }]); // prettier-ignore
+    const refused = await refusal([
+      { name: "echo", path: "echo" },
+      { name: "mine", path },
+    ]);
     expect(refused?.code).to.equal("CONFIG_INVALID");
     expect(refused?.message).to.include(`The model mine cannot be read at ${path}: `);
     expect(refused?.details).to.include({ field: "models.1.path", value: path });

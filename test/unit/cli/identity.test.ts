@@ -17,8 +17,11 @@ import { collected } from "./fixture.ts";
 const metadataWith = (certificates: readonly string[]): string => {
   const keys = certificates
     .map((pem) => pem.replaceAll(/-----[^-]+-----|\s/g, ""))
-    .map((text) => `<KeyDescriptor use="signing"><KeyInfo><X509Data><X509Certificate>${text}</X509Certificate></X509Data></KeyInfo></KeyDescriptor>`); // prettier-ignore
-  return `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="https://idp.example/id"><IDPSSODescriptor>${keys.join("")}<SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.example/sso"/></IDPSSODescriptor></EntityDescriptor>`; // prettier-ignore
+    .map(
+      (text) =>
+        `<KeyDescriptor use="signing"><KeyInfo><X509Data><X509Certificate>${text}</X509Certificate></X509Data></KeyInfo></KeyDescriptor>`,
+    );
+  return `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="https://idp.example/id"><IDPSSODescriptor>${keys.join("")}<SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.example/sso"/></IDPSSODescriptor></EntityDescriptor>`;
 };
 
 describe("plexus identity", function () {
@@ -84,7 +87,9 @@ describe("plexus identity", function () {
     expect(await said((output) => listProviders(flags(), output))).to.include(oidc.issuer);
     expect(await said((output) => testProvider(flags(), "company", output))).to.match(/^ok /u);
     expect(await said((output) => removeProvider(flags(), "company", output))).to.include("Nobody signs in by company");
-    expect((await removeProvider(flags(), "company", collected()).catch(failureOf)) as object).to.deep.include({ code: "NOT_FOUND" }); // prettier-ignore
+    expect((await removeProvider(flags(), "company", collected()).catch(failureOf)) as object).to.deep.include({
+      code: "NOT_FOUND",
+    });
   });
 
   it("says which flag lacks", async () => {
@@ -101,8 +106,12 @@ describe("plexus identity", function () {
     const nobody = await set("school", "saml", { metadata: pagesUrl });
     expect(nobody.code).to.deep.include({ code: "BAD_REQUEST" });
     expect(nobody.warned, "they are shown first").to.include(fingerprint).and.include("CN=idp.example");
-    expect((await set("school", "saml", { metadata: pagesUrl, fingerprint: ["AB:CD"] })).code).to.deep.include({ code: "BAD_REQUEST" }); // prettier-ignore
-    expect((await fixture.request("GET", "/api/v1/admin/identity-providers", { token: controlToken })).body.providers).to.deep.equal([]); // prettier-ignore
+    expect((await set("school", "saml", { metadata: pagesUrl, fingerprint: ["AB:CD"] })).code).to.deep.include({
+      code: "BAD_REQUEST",
+    });
+    expect(
+      (await fixture.request("GET", "/api/v1/admin/identity-providers", { token: controlToken })).body.providers,
+    ).to.deep.equal([]);
     const plain = fingerprint.replaceAll(":", "").toLowerCase();
     const done = await set("school", "saml", { metadata: pagesUrl, fingerprint: [plain] });
     expect(done.code, JSON.stringify(done.code)).to.equal(0);
@@ -140,7 +149,11 @@ describe("plexus identity", function () {
   });
 
   it("reads no key as a certificate", () => {
-    const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256", publicKeyEncoding: { type: "spki", format: "pem" }, privateKeyEncoding: { type: "pkcs8", format: "pem" } }); // prettier-ignore
+    const { publicKey } = generateKeyPairSync("ec", {
+      namedCurve: "P-256",
+      publicKeyEncoding: { type: "spki", format: "pem" },
+      privateKeyEncoding: { type: "pkcs8", format: "pem" },
+    });
     expect(marksOf([publicKey]).ok).to.equal(false);
     expect(readSamlMetadata(metadataWith([])).ok).to.equal(false);
   });

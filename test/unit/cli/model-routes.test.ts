@@ -25,7 +25,7 @@ describe("plexus routes", () => {
       name: "code",
       when: { code: true, tools: false, charsMin: 2000 },
       steps: [[{ model: "coder", weight: 2 }, { model: "b", weight: 1 }], [{ model: "c", weight: 1 }]],
-    }); // prettier-ignore
+    });
     expect(readKind("t: words a, b c; matches ^T-(\\d;|x) => m").when).to.deep.equal({
       words: ["a", "b c"],
       pattern: "^T-(\\d;|x)",
@@ -65,7 +65,9 @@ describe("plexus routes", () => {
 
   it("says whether models that rules ask are worth it", () => {
     const counts = { questions: 10, right: 9, rightByRulesAlone: 6, asked: 4, askedMs: 50, failed: 1 };
-    expect(describeCounts(counts)).to.equal("9 of 10 as expected with the models that rules ask (4 asked, 13 ms each, 1 said nothing); 6 of 10 by rules alone."); // prettier-ignore
+    expect(describeCounts(counts)).to.equal(
+      "9 of 10 as expected with the models that rules ask (4 asked, 13 ms each, 1 said nothing); 6 of 10 by rules alone.",
+    );
     expect(describeCounts({ ...counts, asked: 0 })).to.match(/No rule asked a model/);
   });
 

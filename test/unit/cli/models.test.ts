@@ -57,8 +57,9 @@ describe("plexus models, as a person reads it", () => {
 
   it("shows what is served without having been pulled, and names nothing twice", () => {
     const row = (name: string, node: string): ServingRow => ({ engine: "chat", model: name, node, because: "" });
-    expect(describeServed(empty, [row("plexus-tiny", "node-a"), row("plexus-tiny", "node-a"), row("", "node-b")]))
-      .to.equal("Served without a file here: plexus-tiny (node-a). `plexus models` says how each of them is."); // prettier-ignore
+    expect(
+      describeServed(empty, [row("plexus-tiny", "node-a"), row("plexus-tiny", "node-a"), row("", "node-b")]),
+    ).to.equal("Served without a file here: plexus-tiny (node-a). `plexus models` says how each of them is.");
     expect(describeServed({ ...empty, models: [model] }, [row("qwen", "node-a")])).to.equal("");
   });
 
@@ -104,7 +105,7 @@ describe("plexus models, as a person reads it", () => {
 
   it("says of a file what its calls have ended on this node, under whatever name, and does not call it usable when it is out", async () => {
     const [path, copy] = [join(folder, "struck-F16.gguf"), join(folder, "copy-F16.gguf")];
-    writeFileSync(path, gguf({ facts: { "general.architecture": "llama" }, tensors: [{ name: "blk.0.attn_q.weight", dimensions: [64, 64], type: 1 }] })); // prettier-ignore
+    writeFileSync(path, gguf({ facts: { "general.architecture": "llama" }, tensors: [{ name: "blk.0.attn_q.weight", dimensions: [64, 64], type: 1 }] }));
     copyFileSync(path, copy);
     const data = join(folder, "data");
     mkdirSync(data);
@@ -142,7 +143,11 @@ describe("plexus models, as a person reads it", () => {
     ).catch(failureOf);
     expect(refusal).to.include({ code: "MODEL_REFUSED" });
     expect(JSON.stringify(refusal)).to.match(/begin with F16/);
-    expect(["a/m.bf16.gguf", "m-f32.gguf", "m.gguf"].map((name) => nameOf(name, "Q4_0"))).to.deep.equal(["a/m-Q4_0.gguf", "m-Q4_0.gguf", "m-Q4_0.gguf"]); // prettier-ignore
+    expect(["a/m.bf16.gguf", "m-f32.gguf", "m.gguf"].map((name) => nameOf(name, "Q4_0"))).to.deep.equal([
+      "a/m-Q4_0.gguf",
+      "m-Q4_0.gguf",
+      "m-Q4_0.gguf",
+    ]);
   });
 });
 
@@ -161,7 +166,9 @@ describe("plexus models, of what is in memory", () => {
     expect(said).to.match(
       /qwen.*node-a.*ready.*600 MiB.*590 MiB.*cuda 20\/28 layers, 300 MiB.*2\/7.*512.*4 × 4096.*2 \+5.*12\.3.*last call: in 3 s/,
     );
-    expect(said).to.include("node-a: 600 MiB of 2.0 GiB for models (modelMemoryMiB is 2048); 2 of 7 threads (of 8 cores 6 stay free"); // prettier-ignore
+    expect(said).to.include(
+      "node-a: 600 MiB of 2.0 GiB for models (modelMemoryMiB is 2048); 2 of 7 threads (of 8 cores 6 stay free",
+    );
     expect(said).to.match(/^away: /m);
     expect(said).to.not.include("\u001B");
     expect(describeMemory([{ node: "b", models: [] }], false)).to.equal("");
@@ -177,7 +184,9 @@ describe("plexus models suggest", () => {
     const models = suggestModels(machine, speed);
     const fitting = models.filter(({ fits }) => fits);
     expect(fitting.length).to.be.within(5, models.length - 1);
-    expect(fitting.map(({ fileBytes }) => fileBytes)).to.deep.equal(fitting.map(({ fileBytes }) => fileBytes).toSorted((a, b) => b - a)); // prettier-ignore
+    expect(fitting.map(({ fileBytes }) => fileBytes)).to.deep.equal(
+      fitting.map(({ fileBytes }) => fileBytes).toSorted((a, b) => b - a),
+    );
     for (const { fits, memoryBytes } of models) expect(fits).to.equal(memoryBytes <= machine.memoryBytes * 0.8);
     expect(models.find(({ name }) => name === "qwen2.5-0.5b")?.tokensPerSecond).to.be.within(5, 7);
     expect(models.find(({ name }) => name === "nomic-embed-text")).to.not.have.property("tokensPerSecond");

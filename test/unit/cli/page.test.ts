@@ -35,7 +35,6 @@ describe("the words of a line in the page's terminal", () => {
       "nodes & nodes",
       "a\nb",
     ])
-      // prettier-ignore
       expect(words(line), line).to.match(/^this is not a shell/);
     expect(words("a 'b")).to.match(/not closed/);
     expect(words("a \\")).to.match(/backslash/);
@@ -44,7 +43,8 @@ describe("the words of a line in the page's terminal", () => {
 
 describe("the door of the commands in a page", () => {
   it("leads to routes that are read as they are written, and nowhere else", () => {
-    for (const path of ["/api/v1/admin/nodes?x=../..", "/healthz", "/api/v1/rooms/a%2Fb"]) expect(isRoute(path), path).to.equal(true); // prettier-ignore
+    for (const path of ["/api/v1/admin/nodes?x=../..", "/healthz", "/api/v1/rooms/a%2Fb"])
+      expect(isRoute(path), path).to.equal(true);
     for (const path of [
       "/api/v1/admin/users/../setup",
       "/api/v1/admin/users/%2e%2E/setup",
@@ -89,7 +89,9 @@ describe("plexus in a page", function () {
   before(async () => {
     const code = await bundleCommands();
     expect(code).to.not.match(/^import |\bfrom"node:/m);
-    const script = code.replaceAll("import.meta", "({})").replace(/export\s*\{\s*(\w+) as commands\s*\};?\s*$/, "globalThis.found = $1;"); // prettier-ignore
+    const script = code
+      .replaceAll("import.meta", "({})")
+      .replace(/export\s*\{\s*(\w+) as commands\s*\};?\s*$/, "globalThis.found = $1;");
     // All that a browser has and these commands use. No process, no require, no fetch.
     const world: { found?: PageCommands } & Record<string, unknown> = {
       URL, URLSearchParams, AbortController, AbortSignal, DOMException, setTimeout, clearTimeout, performance, TextEncoder, TextDecoder, crypto, queueMicrotask, Event, window: { dispatchEvent: () => true },
@@ -142,14 +144,16 @@ describe("plexus in a page", function () {
 
   it("asks for a fresh proof where the node does, and takes a refusal as it is", async () => {
     let asked = 0;
-    answer = () => (++asked === 1 ? says(403, { error: failure("SIGN_IN_AGAIN") }) : says(403, { error: failure("FORBIDDEN") })); // prettier-ignore
+    answer = () =>
+      ++asked === 1 ? says(403, { error: failure("SIGN_IN_AGAIN") }) : says(403, { error: failure("FORBIDDEN") });
     expect(await run("tasks cancel backup.1")).to.equal(1);
     expect(confirmed).to.equal(1);
     expect(out).to.include("FORBIDDEN");
   });
 
   it("shows no control characters of what the cluster says", async () => {
-    answer = () => says(404, { error: { ...failure("NOT_FOUND"), message: "\u001b[2J\u001b]0;title\u0007\u009b1A\u202e" } }); // prettier-ignore
+    answer = () =>
+      says(404, { error: { ...failure("NOT_FOUND"), message: "\u001b[2J\u001b]0;title\u0007\u009b1A\u202e" } });
     await run("tasks show backup.1");
     // oxlint-disable-next-line no-control-regex -- these are what must not be there
     expect(out.replaceAll(/\u001b\[(?:31|39)m/g, "")).to.not.match(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
@@ -157,7 +161,10 @@ describe("plexus in a page", function () {
 
   it("ends what follows a log when the session is revoked in the middle of it", async () => {
     let asked = 0;
-    answer = () => (++asked < 3 ? says(200, { lines: [], silent: [], next: String(asked) }) : says(401, { error: failure("UNAUTHENTICATED") })); // prettier-ignore
+    answer = () =>
+      ++asked < 3
+        ? says(200, { lines: [], silent: [], next: String(asked) })
+        : says(401, { error: failure("UNAUTHENTICATED") });
     expect(await run("logs --follow")).to.equal(1);
     expect(asked).to.equal(3);
     expect(out).to.include("Sign in again");

@@ -38,10 +38,11 @@ describe("text that is printed", () => {
   });
 
   it("is as it was where people write", () => {
-    for (const text of ["Grüße, 字 👩‍🚀 ❤️ किताब می‌خواهم", "a\n\tb", "שלום", "e\u0301\u0323"]) expect(printable(text)).to.equal(text);
+    for (const text of ["Grüße, 字 👩‍🚀 ❤️ किताब می‌خواهم", "a\n\tb", "שלום", "e\u0301\u0323"])
+      expect(printable(text)).to.equal(text);
     expect(printable("one\r\ntwo")).to.equal("one\ntwo");
     expect(printable(`z${"\u0301".repeat(500)}`), "marks piled up").to.have.lengthOf(9);
-  }); // prettier-ignore
+  });
 
   it("says the same to programs, in signs that no terminal obeys", () => {
     fc.assert(
@@ -159,6 +160,8 @@ describe("what a node tells reaches no terminal that obeys it", () => {
   it("by the first text of a node, which tells models of others", () => {
     const started = { version: "1", url: "http://x", hasPage: true, dataFolder: "/d", color: false, startCommand: "plexus up", nodesMissing: 0, joined: true, ai: true }; // prettier-ignore
     for (const state of ["ready", "failed", "loading"] as const)
-      expect(banner({ ...started, node: `n${hostile}`, models: [poisoned({ ...model, state, reason: "r", node: "n" })] })).to.not.match(controls); // prettier-ignore
+      expect(
+        banner({ ...started, node: `n${hostile}`, models: [poisoned({ ...model, state, reason: "r", node: "n" })] }),
+      ).to.not.match(controls);
   });
 });

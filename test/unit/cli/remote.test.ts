@@ -39,7 +39,8 @@ const local = [
   "completion",
 ];
 
-/** What works with folders on the node's own machine: they are for its operator, who has them anyway, and no admin's. */
+/** What works with folders on the node's own machine: they are for its operator, who has them anyway, and no
+ *  admin's. */
 const ofOperator = ["backup copy"];
 
 const disk = { state: "plain", keyFile: "/keys/disk.key" } as const;
@@ -136,7 +137,11 @@ describe("commands for another machine", function () {
     plain = await createGateway(settings);
     const plainUrl = plain.controlUrl ?? "";
     unprotected = ["--endpoint", plainUrl, "--token-file", join(folder, "token")];
-    const made = await ask(controlUrl, "/api/v1/admin/control/tokens", { method: "POST", token: controlToken, body: { name: "ops", role: "owner" } }); // prettier-ignore
+    const made = await ask(controlUrl, "/api/v1/admin/control/tokens", {
+      method: "POST",
+      token: controlToken,
+      body: { name: "ops", role: "owner" },
+    });
     await writeFile(join(folder, "token"), `${made.body.token}\n`);
     await writeFile(join(folder, "ca.pem"), authority.pem);
     await writeFile(join(folder, "some.json"), "{}");
@@ -166,7 +171,9 @@ describe("commands for another machine", function () {
     const given = command.registeredArguments
       .filter(({ required }) => required)
       .map((one) => wordFor(one.name(), path));
-    const flags = command.options.filter(({ mandatory }) => mandatory).flatMap((one: Option) => [one.long as string, wordFor(/<(\w+)/.exec(one.flags)?.[1] ?? "", path)]); // prettier-ignore
+    const flags = command.options
+      .filter(({ mandatory }) => mandatory)
+      .flatMap((one: Option) => [one.long as string, wordFor(/<(\w+)/.exec(one.flags)?.[1] ?? "", path)]);
     const yes = command.options.some(({ long }) => long === "--yes") ? ["--yes"] : [];
     return [...path.split(" "), ...given, ...flags, ...yes];
   }

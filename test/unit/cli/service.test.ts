@@ -60,7 +60,11 @@ describe("plexus service", () => {
     expect(showService(true, output, place())).to.equal(1);
     expect(await installService(asked, output, place())).to.equal(0);
     expect(readFileSync(unit(), "utf8")).to.include("WantedBy=default.target");
-    expect(ran).to.deep.equal(["systemd-analyze", "systemctl --user daemon-reload", "systemctl --user enable --now plexus.service"]); // prettier-ignore
+    expect(ran).to.deep.equal([
+      "systemd-analyze",
+      "systemctl --user daemon-reload",
+      "systemctl --user enable --now plexus.service",
+    ]);
     expect(showService(true, output, place())).to.equal(0);
     expect(await uninstallService(true, output, place())).to.equal(0);
     expect(existsSync(unit())).to.equal(false);

@@ -38,7 +38,9 @@ const shown = (...holders: readonly HolderRow[]): string =>
 describe("plexus shards", () => {
   it("says where holders are, and how they stand", () => {
     const text = shown(row(0), row(1, { owner: "b", node: "node-b", sums: sums({ lost: { shards: 7, bytes: 7 }, at: { node: "b", missing: 7, sinceMs: 1 } }) })); // prettier-ignore
-    expect(shown(row(0, { sums: sums({ mended: { shards: 3, atMs: 60_000 } }) }))).to.match(/ ok; 3 repaired, last 1970-01-01T00:01Z *│/); // prettier-ignore
+    expect(shown(row(0, { sums: sums({ mended: { shards: 3, atMs: 60_000 } }) }))).to.match(
+      / ok; 3 repaired, last 1970-01-01T00:01Z *│/,
+    );
     expect(text).to.match(/Group g1: 2 holders on 2 nodes, takes new stripes/);
     expect(text)
       .to.match(/g1\.0 .*node-a.*2\.0 KiB.* ok/)
@@ -79,8 +81,15 @@ describe("plexus shards", () => {
 
   it("shows of a stripe who has signed for which shard, and what became of it", () => {
     const shard = { index: 0, hash: "ab".repeat(32), state: "well", node: "node-a", signedAtMs: 60_000 } as const;
-    const shards = [shard, { ...shard, index: 1, state: "missing", node: "node-b\u001b[31m" }, { index: 2, hash: "cd".repeat(32), state: "unknown" }] as const; // prettier-ignore
-    const text = describeHealth({ id: "5aaaaaaa", group: "g1", scheme: { type: "copies", copies: 3 }, shards, enough: 1, well: 1 }, false); // prettier-ignore
+    const shards = [
+      shard,
+      { ...shard, index: 1, state: "missing", node: "node-b\u001b[31m" },
+      { index: 2, hash: "cd".repeat(32), state: "unknown" },
+    ] as const;
+    const text = describeHealth(
+      { id: "5aaaaaaa", group: "g1", scheme: { type: "copies", copies: 3 }, shards, enough: 1, well: 1 },
+      false,
+    );
     expect(text)
       .to.match(/3 copies: can be read; 2 to be repaired/)
       .and.match(/g1\.0 .*node-a.* signed 1970-01-01T00:01Z .* well/)

@@ -72,8 +72,14 @@ describe("signing in from a terminal", () => {
   it("takes an invitation as its link, with the node that it leads to, or as its code, and nothing else", () => {
     const code = "a1_-".padEnd(43, "x");
     expect(invitationIn(code)).to.deep.equal({ code });
-    expect(invitationIn(` https://chat.example.org/#invitation=${code} `)).to.deep.equal({ code, url: "https://chat.example.org" }); // prettier-ignore
-    expect(invitationIn(`http://10.0.0.5:7070/plexus/#invitation=${code}`)).to.deep.equal({ code, url: "http://10.0.0.5:7070/plexus" }); // prettier-ignore
+    expect(invitationIn(` https://chat.example.org/#invitation=${code} `)).to.deep.equal({
+      code,
+      url: "https://chat.example.org",
+    });
+    expect(invitationIn(`http://10.0.0.5:7070/plexus/#invitation=${code}`)).to.deep.equal({
+      code,
+      url: "http://10.0.0.5:7070/plexus",
+    });
     for (const text of [
       "",
       "https://chat.example.org/",
@@ -81,8 +87,9 @@ describe("signing in from a terminal", () => {
       `https://a.test/#reset=${code}`,
       `#invitation=${code}`,
     ])
-      // prettier-ignore
-      expect(() => invitationIn(text), text).to.throw().with.nested.property("failure.details.field", "--invitation");
+      expect(() => invitationIn(text), text)
+        .to.throw()
+        .with.nested.property("failure.details.field", "--invitation");
   });
 
   it("says that the page is the way in for who has an account at another server alone, to everybody who is refused", async () => {

@@ -18,15 +18,35 @@ describe("the columns of a table", () => {
   });
 
   it("leave one after the other by their rank, and no more of them than must", () => {
-    expect(shown(54)).to.deep.equal([[0, 10], [1, 20], [3, 12]]); // prettier-ignore
-    expect(shown(46)).to.deep.equal([[0, 10], [1, 20], [3, 12]]); // prettier-ignore
-    expect(shown(45)).to.deep.equal([[0, 10], [3, 12]]); // prettier-ignore
+    expect(shown(54)).to.deep.equal([
+      [0, 10],
+      [1, 20],
+      [3, 12],
+    ]);
+    expect(shown(46)).to.deep.equal([
+      [0, 10],
+      [1, 20],
+      [3, 12],
+    ]);
+    expect(shown(45)).to.deep.equal([
+      [0, 10],
+      [3, 12],
+    ]);
   });
 
   it("are shortened, the widest first, only when no more may leave", () => {
-    expect(shown(24)).to.deep.equal([[0, 10], [3, 11]]); // prettier-ignore
-    expect(shown(19)).to.deep.equal([[0, 8], [3, 8]]); // prettier-ignore
-    expect(shown(1)).to.deep.equal([[0, 5], [3, 5]]); // prettier-ignore
+    expect(shown(24)).to.deep.equal([
+      [0, 10],
+      [3, 11],
+    ]);
+    expect(shown(19)).to.deep.equal([
+      [0, 8],
+      [3, 8],
+    ]);
+    expect(shown(1)).to.deep.equal([
+      [0, 5],
+      [3, 5],
+    ]);
   });
 
   it("fit every terminal that can hold those that never leave", () => {

@@ -326,7 +326,10 @@ describe("a client's topic", () => {
     expect(one.last("subscribe")).to.not.have.property("cursor");
     one.say({ re: one.last("subscribe").id, ok: { head: 95, state: "U" } });
     world.pass(10);
-    expect(seen.slice(1)).to.deep.equal([["state", "T", 90], ["state", "U", 95]]); // prettier-ignore
+    expect(seen.slice(1)).to.deep.equal([
+      ["state", "T", 90],
+      ["state", "U", 95],
+    ]);
   });
 
   it("is given up when it may not be followed any more, and nothing comes after that", () => {
@@ -368,7 +371,10 @@ describe("a client's topic", () => {
     world.pass(limits.backoffMaxMs);
     one.say({ topic, at: 42, event: "after" });
     world.pass(10);
-    expect(seen).to.deep.equal([["state", "S", 41], ["after", 42]]); // prettier-ignore
+    expect(seen).to.deep.equal([
+      ["state", "S", 41],
+      ["after", 42],
+    ]);
   });
 
   it("tells nothing before its state, and passes best-effort events on after it", () => {
@@ -381,7 +387,10 @@ describe("a client's topic", () => {
     one.say({ re: one.last("subscribe").id, ok: { head: 4, state: "S" } });
     one.say({ topic, event: "draft" });
     world.pass(10);
-    expect(seen).to.deep.equal([["state", "S", 4], ["signal", "draft"]]); // prettier-ignore
+    expect(seen).to.deep.equal([
+      ["state", "S", 4],
+      ["signal", "draft"],
+    ]);
     client.reload(topic);
     one.say({ topic, event: "of before" });
     world.pass(10);
@@ -614,7 +623,10 @@ describe("a client among several nodes", () => {
     two.say({ re: two.last("room.post").id, ok: { seq: 1 } });
     world.pass(10);
     expect(await outcomeOf(answer)).to.deep.equal(["ok", 1]);
-    expect(seen).to.deep.equal([["state", "S", 5], ["six", 6]]); // prettier-ignore
+    expect(seen).to.deep.equal([
+      ["state", "S", 5],
+      ["six", 6],
+    ]);
   });
 
   it("leaves one that says it stops, and one of which not even a refusal comes, soon", () => {

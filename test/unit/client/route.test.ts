@@ -35,7 +35,7 @@ describe("the way of a client among nodes", () => {
 
   it("takes given addresses in their order at first, and keeps them behind those that its node names", () => {
     expect(attempts(routeOf([two, one]), 3)).to.deep.equal([two, one, two]);
-    const moved = routeFrom(two, { nodes: [{ name: "two", url: two }, nodes[2]!], given: [one], chance: 0 }); // prettier-ignore
+    const moved = routeFrom(two, { nodes: [{ name: "two", url: two }, nodes[2]!], given: [one], chance: 0 });
     expect(attempts(moved, 4)).to.deep.equal([two, three, one, two]);
   });
 

@@ -36,8 +36,8 @@ export interface ScriptedNode {
   die(): void;
 }
 
-/** Scripted nodes, and the machine of their clients, in one simulated world. Packets of one socket keep their order; a socket that is
- *  dropped loses what is under way, in both directions. */
+/** Scripted nodes, and the machine of their clients, in one simulated world. Packets of one socket keep their order; a
+ *  socket that is dropped loses what is under way, in both directions. */
 export class ScriptedCluster {
   readonly #world = new World(0);
   readonly #wall: WallClock = { offsetMs: 0 };

@@ -53,7 +53,7 @@ describe("an expression that questions are compared with", () => {
     const text = "αβγδ".repeat(1_024);
     for (const pattern of ["^(?:\\w*\\s*){30}x", "(?i)(?:[α-γ]\\w){20}x", "(?:\\bα|\\B.){20}x"])
       expect(asked(() => finds(pattern, text)), pattern).to.be.lessThan(3 * text.length);
-  }); // prettier-ignore
+  });
 
   it("finds what JavaScript finds", () => {
     const text = fc.string({ unit: fc.constantFrom("a", "b", "c", "A", " ", "\n", "1", ".", "é"), maxLength: 12 });

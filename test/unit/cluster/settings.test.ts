@@ -71,7 +71,10 @@ describe("the row of what admins have set", () => {
     expect(valuesAfter(row, 1)).to.have.nested.property("error.code", "NOT_FOUND");
     const large = changedRow(row, { a: "x".repeat(settingsLimits.settingsRowBytesMax * 0.47) }, by);
     expect(large.ok && large.value.history.length).to.be.lessThan(settingsLimits.settingsHistoryMax);
-    expect(changedRow(row, { a: "x".repeat(settingsLimits.settingsRowBytesMax) }, by)).to.have.nested.property("error.code", "TOO_LARGE"); // prettier-ignore
+    expect(changedRow(row, { a: "x".repeat(settingsLimits.settingsRowBytesMax) }, by)).to.have.nested.property(
+      "error.code",
+      "TOO_LARGE",
+    );
   });
 
   it("is never overwritten by somebody who has not seen it", async () => {
@@ -87,7 +90,7 @@ describe("the row of what admins have set", () => {
     expect(await set(1, "bob", { b: 1 })).to.have.property("ok", true);
     expect(await set(1, "bob", { b: 1 }), "sent again, because its answer was lost").to.have.property("ok", true);
     expect(plainValues(settings.row())).to.deep.equal(both[0]?.ok === true ? { a: 1, b: 1 } : { b: 1 });
-    expect(await set(2, "bob", { b: 1 })).to.have.nested.property("error.code", "ALREADY_DONE"); // prettier-ignore
+    expect(await set(2, "bob", { b: 1 })).to.have.nested.property("error.code", "ALREADY_DONE");
     settings.stop();
   });
 });

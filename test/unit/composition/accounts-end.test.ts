@@ -20,7 +20,9 @@ describe("accounts that end by themselves", () => {
     const { peer } = await world.settle(startAlone({ ...ports, behaviors }));
     const ask = async (user: string, type: string, more: object = {}): Promise<string> => {
       const to: ActorId = `user/${user}`;
-      const answer = await world.settle(peer.kernel.ask({ to, from: "gateway", message: { type, ...more }, timeoutMs: 5_000 })); // prettier-ignore
+      const answer = await world.settle(
+        peer.kernel.ask({ to, from: "gateway", message: { type, ...more }, timeoutMs: 5_000 }),
+      );
       return answer.ok ? "ok" : answer.error.code;
     };
     const there = async (): Promise<string> => {
@@ -38,7 +40,7 @@ describe("accounts that end by themselves", () => {
       const shown = { as: "operator" };
       expect(await ask(user, "beginDeletion", { waitMs: 14 * dayMs, byAdmin: true, shown })).to.equal("ok");
     }
-    expect(await ask("gil", "create", { passwordHash: "x", guest: { lifeMs: 3 * dayMs } })).to.equal("ok"); // prettier-ignore
+    expect(await ask("gil", "create", { passwordHash: "x", guest: { lifeMs: 3 * dayMs } })).to.equal("ok");
     await days(2);
     expect(await there()).to.equal("ada bob gil");
     await days(1);

@@ -121,7 +121,10 @@ describe("a slot that is backed up", () => {
     const entries = [...rows]
       .filter(([place]) => place.includes(" entry/"))
       .map(([place, entry]) => [place.slice(-1), (entry as readonly unknown[])[4]]);
-    expect(entries).to.deep.equal([["2", [{ text: "two" }]], ["3", [{ text: "three" }]]]); // prettier-ignore
+    expect(entries).to.deep.equal([
+      ["2", [{ text: "two" }]],
+      ["3", [{ text: "three" }]],
+    ]);
   });
 
   it("is read as it was when the run began on it, while writers go on", async () => {

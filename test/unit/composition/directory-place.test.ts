@@ -30,7 +30,11 @@ describe("the directory at its keeper", () => {
     await keeper.opened();
     const stopTime = world.flow();
     try {
-      const members: Record<string, readonly Role[]> = { chat: ["chat"], manager: ["manager", "storage"], storage: ["storage", "ai"] }; // prettier-ignore
+      const members: Record<string, readonly Role[]> = {
+        chat: ["chat"],
+        manager: ["manager", "storage"],
+        storage: ["storage", "ai"],
+      };
       for (const [node, roles] of Object.entries(members)) {
         const row = { ...memberRecord(node), roles };
         expect((await keeper.directory.compareAndSet(`member/${node}`, row, 0)).applied).to.equal(true);
@@ -128,7 +132,9 @@ describe("the directory at its keeper", () => {
     for (const one of all) await one.close();
     await stopTime();
     expect(told.map(([voters]) => voters)).to.deep.equal([1, 2, 3, 2, 1, 2, 3]);
-    const withTwoMs = told.flatMap(([voters, atMs], place) => (voters === 2 ? [(told[place + 1]?.[1] ?? Infinity) - atMs] : [])); // prettier-ignore
+    const withTwoMs = told.flatMap(([voters, atMs], place) =>
+      voters === 2 ? [(told[place + 1]?.[1] ?? Infinity) - atMs] : [],
+    );
     // A look comes each half second.
     for (const ms of withTwoMs) expect(ms).to.be.lessThan(directoryLimits.voterCheckMs / 5);
   });
@@ -167,7 +173,8 @@ describe("the directory at its keeper", () => {
         ),
       ]),
     );
-    const linkAll = (): void => nodes.forEach((node, at) => nodes.slice(0, at).forEach((other) => links.link(node, other))); // prettier-ignore
+    const linkAll = (): void =>
+      nodes.forEach((node, at) => nodes.slice(0, at).forEach((other) => links.link(node, other)));
     linkAll();
     for (const one of all.values()) {
       await one.opened();
@@ -202,17 +209,20 @@ describe("the directory at its keeper", () => {
     const clock = world.clock();
     const links = new Links(clock);
     const stopTime = world.flow();
-    const keeper = openDirectory({ kind: "embedded", host: "a" }, {
-      node: "a",
-      cluster: "c1",
-      founding: true,
-      store: new RowStore(),
-      exchange: links.exchange("a"),
-      clock,
-      random: world.dice,
-      log: quietLog,
-      placed: () => undefined,
-    }); // prettier-ignore
+    const keeper = openDirectory(
+      { kind: "embedded", host: "a" },
+      {
+        node: "a",
+        cluster: "c1",
+        founding: true,
+        store: new RowStore(),
+        exchange: links.exchange("a"),
+        clock,
+        random: world.dice,
+        log: quietLog,
+        placed: () => undefined,
+      },
+    );
     await keeper.opened();
     const wish = await keeper.directory.compareAndSet("voters", { wanted: 1 }, 0);
     const members = ["a", "b", "c"].map((node) => memberRecord(node, { roles: ["manager"] }));

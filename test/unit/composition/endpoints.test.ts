@@ -58,7 +58,11 @@ async function open(flags: ConfigInput = {}): Promise<Endpoints> {
   } as unknown as Pick<Membership, "members" | "onChange">;
   const own = openEndpoints(config, { clock: world.clock(), log: keptLog(), changed: () => undefined });
   const control = own.join({ node: "a", endpoints: cluster, membership });
-  closing.push(() => own.stop(), () => cluster.stop(), stopTime); // prettier-ignore
+  closing.push(
+    () => own.stop(),
+    () => cluster.stop(),
+    stopTime,
+  );
   return {
     own,
     stopTime,
@@ -139,7 +143,10 @@ describe("the endpoints of a node", function () {
     await fixture.until(() => stateOf(fixture, "whole") === "ready");
     expect(fixture.names()).to.include.members(["whole/echo", "one"]);
     for (const name of ["whole", "one"])
-      expect(await fixture.control.set({ ...box("http://10.0.0.5"), name })).to.have.nested.property("error.code", "NAME_TAKEN"); // prettier-ignore
+      expect(await fixture.control.set({ ...box("http://10.0.0.5"), name })).to.have.nested.property(
+        "error.code",
+        "NAME_TAKEN",
+      );
     for (const url of ["http://1.1.1.1", "ftp://10.0.0.5", "http://a:b@10.0.0.5", "http://10.0.0.5/?key=1", "nonsense"])
       expect(await fixture.control.set(box(url)), url).to.have.nested.property("error.code", "BAD_REQUEST");
     // Another node's admin may not know what this configuration says: it counts here.

@@ -44,7 +44,10 @@ describe("the folder of a recall", () => {
     // A file where a folder is to be.
     writeFileSync(join(folder, "room"), "");
     await sink.write(recalledUnit("room/lobby", "message"), Buffer.from("{}\n"), 0);
-    const refused = await sink.finish({}).then(() => undefined, (error: unknown) => (error as NodeJS.ErrnoException).code); // prettier-ignore
+    const refused = await sink.finish({}).then(
+      () => undefined,
+      (error: unknown) => (error as NodeJS.ErrnoException).code,
+    );
     await sink.close();
     expect(refused).to.be.oneOf(["ENOTDIR", "EEXIST"]);
     expect(readdirSync(folder)).to.deep.equal(["room"]);

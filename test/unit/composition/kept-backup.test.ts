@@ -1,4 +1,5 @@
-/** A folder of backups as version 1 of the format had it: made by `plexus backup run`, twice, with a rotation of keys between, and kept since. */
+/** A folder of backups as version 1 of the format had it: made by `plexus backup run`, twice, with a rotation of keys
+ *  between, and kept since. */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";

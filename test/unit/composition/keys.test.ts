@@ -181,7 +181,10 @@ describe("the keys of backups between nodes", () => {
     const two = cluster.node("n2", ["chat"]);
     cluster.down.add("n1");
     const status = await two.status();
-    expect([status.root, status.refused?.reason]).to.deep.equal([undefined, "no other node with keys could be asked yet which root it knows"]); // prettier-ignore
+    expect([status.root, status.refused?.reason]).to.deep.equal([
+      undefined,
+      "no other node with keys could be asked yet which root it knows",
+    ]);
     const refused = await two.backupKeys();
     expect(refused.ok ? "ok" : refused.error.code).to.equal("ROOT_UNVOUCHED");
     expect(cluster.told).to.deep.equal([]);
@@ -212,7 +215,10 @@ describe("the keys of backups between nodes", () => {
     await makeKit(one);
     const file = join(folder, "n2.key");
     const key = diskKeyOf(Buffer.alloc(32, 4));
-    const root = { commitment: "r", recoveryKey: Buffer.from(rootKeysOf(Buffer.alloc(32, 1)).recipient.publicKey).toString("base64url") }; // prettier-ignore
+    const root = {
+      commitment: "r",
+      recoveryKey: Buffer.from(rootKeysOf(Buffer.alloc(32, 1)).recipient.publicKey).toString("base64url"),
+    };
     await writeEscrow(escrowFile(folder), { cluster: "c1", node: "n2" }, key, root);
     const two = cluster.node("n2", ["manager"]);
     expect(await hereOf(two)).to.deep.equal([]);

@@ -44,7 +44,11 @@ describe("the stops of a node", () => {
     stops.add(part("gateway", 80));
     await stops.run(100);
     await stops.run(100);
-    expect(stopped).to.deep.equal([["gateway", 100], ["peer", 20], ["store", 0]]); // prettier-ignore
+    expect(stopped).to.deep.equal([
+      ["gateway", 100],
+      ["peer", 20],
+      ["store", 0],
+    ]);
     expect(failed).to.deep.equal(["node.stop.part.failed"]);
   });
 });
@@ -72,14 +76,21 @@ describe("a mesh's place", () => {
     const port = createMeshPort("a");
     const listener = {} as TransportListener;
     port.transport.listen(listener);
-    expect([port.transport.send("b", "control", 1), port.transport.peers(), port.refusals().size]).to.deep.equal([false, [], 0]); // prettier-ignore
+    expect([port.transport.send("b", "control", 1), port.transport.peers(), port.refusals().size]).to.deep.equal([
+      false,
+      [],
+      0,
+    ]);
     port.located("b", []);
     const [sent, heard]: [unknown[], TransportListener[]] = [[], []];
     const mesh = await port.open(() => Promise.resolve(meshOf(sent, heard, [])));
     expect(await port.opened).to.equal(mesh);
     expect(port.transport.send("b", "control", 1)).to.equal(true);
     port.located("b", ["x"]);
-    expect(sent).to.deep.equal([["b", "control", 1], ["b", ["x"]]]); // prettier-ignore
+    expect(sent).to.deep.equal([
+      ["b", "control", 1],
+      ["b", ["x"]],
+    ]);
     expect([heard, port.transport.peers(), port.refusals().size]).to.deep.equal([[listener], ["b"], 1]);
   });
 

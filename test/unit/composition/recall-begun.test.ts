@@ -92,7 +92,10 @@ describe("a recall into a folder that was begun before", () => {
     };
   };
   const reasonOf = async (work: Promise<unknown>): Promise<string> => {
-    const error = await work.then(() => undefined, (thrown: unknown) => failureOf(thrown)); // prettier-ignore
+    const error = await work.then(
+      () => undefined,
+      (thrown: unknown) => failureOf(thrown),
+    );
     return `${error?.code} ${String(error?.details?.["reason"])}`;
   };
 
@@ -104,11 +107,16 @@ describe("a recall into a folder that was begun before", () => {
     let [at, wentOn] = [1, 0];
     for (let isOver = false; !isOver; at += 1) {
       const folder = join(top, `stopped-${at}`);
-      isOver = await attempt(folder, stopping(at)).then(() => true, (error: unknown) => expect(error).to.be.instanceOf(Stop) && false); // prettier-ignore
+      isOver = await attempt(folder, stopping(at)).then(
+        () => true,
+        (error: unknown) => expect(error).to.be.instanceOf(Stop) && false,
+      );
       if (isOver) break;
       // A power loss: what no mark vouches for may be there or not, and the last line may be torn.
       if (at % 2 === 0) appendFileSync(join(folder, begunFile), '{"begins":["room/');
-      await attempt(folder, stopping(at % 7 === 0 ? 3 : Infinity)).catch((error: unknown) => expect(error).to.be.instanceOf(Stop)); // prettier-ignore
+      await attempt(folder, stopping(at % 7 === 0 ? 3 : Infinity)).catch((error: unknown) =>
+        expect(error).to.be.instanceOf(Stop),
+      );
       // The second attempt may have come to the end.
       if (!readdirSync(folder).includes("recall.json") || readdirSync(folder).includes(begunFile))
         wentOn += (await attempt(folder, () => undefined)) === undefined ? 0 : 1;
@@ -152,7 +160,9 @@ describe("a recall into a folder that was begun before", () => {
     ])
       expect(await reasonOf(readBegun(folder, other))).to.match(/BAD_REQUEST .*another recall began/);
     writeFileSync(join(folder, "room", "mine.txt"), "mine");
-    expect(await reasonOf(attempt(folder, () => undefined))).to.match(/BAD_REQUEST .*room\/mine.txt, which this recall did not write/); // prettier-ignore
+    expect(await reasonOf(attempt(folder, () => undefined))).to.match(
+      /BAD_REQUEST .*room\/mine.txt, which this recall did not write/,
+    );
     rmSync(join(folder, "room", "mine.txt"));
     expect(filesIn(folder)).to.deep.equal(before);
     await attempt(folder, () => undefined);

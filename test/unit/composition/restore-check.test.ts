@@ -44,7 +44,9 @@ describe("the check behind a restore", () => {
     expect((await changed.check()).wrong).to.deep.equal(wrong);
     expect((await changed.check(undefined, "message")).wrong).to.deep.equal([]);
     const gone = await openFixture();
-    await gone.target.batch([{ type: "del", key: restoredSide(slot, actor, { space: "record", key: "message/1", value: 0 }).key }]); // prettier-ignore
+    await gone.target.batch([
+      { type: "del", key: restoredSide(slot, actor, { space: "record", key: "message/1", value: 0 }).key },
+    ]);
     expect((await gone.check()).wrong).to.deep.equal(wrong);
     const beside = await openFixture();
     await beside.put("message/10", { text: "nobody wrote" });

@@ -67,7 +67,10 @@ describe("a restore from the disks of storage nodes", function () {
   async function cluster() {
     const shared = new RowStore();
     const directory = createEmbeddedDirectory({ store: shared });
-    const diskKey = { read: async () => diskKeyOf(Buffer.alloc(32, 9)), make: async () => diskKeyOf(Buffer.alloc(32, 9)) }; // prettier-ignore
+    const diskKey = {
+      read: async () => diskKeyOf(Buffer.alloc(32, 9)),
+      make: async () => diskKeyOf(Buffer.alloc(32, 9)),
+    };
     const keys = createClusterKeys({ cluster: "c1", directory, store: shared, diskKey, clock, log: quietLog });
     await makeKit(keys);
     const journal = await openJournal({ store: new RowStore(), clock, log: quietLog, meter: quietMeter, identity: { cluster: "c1", node: "ann" } }); // prettier-ignore
@@ -108,12 +111,19 @@ describe("a restore from the disks of storage nodes", function () {
     });
     const owned = async () => [...slots].toSorted();
     const source = withSettings(
-      journalSource({ owned, cut: async (slot) => (await journal.openSlot(slot)).cut() }, { read: async () => refused(failure("NOT_FOUND")) }),
+      journalSource(
+        { owned, cut: async (slot) => (await journal.openSlot(slot)).cut() },
+        { read: async () => refused(failure("NOT_FOUND")) },
+      ),
       directory,
-    ); // prettier-ignore
+    );
     const snapshot = async (): Promise<BackupPorts> => {
       const at = await ports();
-      await runBackup(at, openRepository(at), source, { signal: new AbortController().signal, progress: () => undefined, pace: async () => undefined }); // prettier-ignore
+      await runBackup(at, openRepository(at), source, {
+        signal: new AbortController().signal,
+        progress: () => undefined,
+        pace: async () => undefined,
+      });
       return at;
     };
     return {
@@ -133,9 +143,12 @@ describe("a restore from the disks of storage nodes", function () {
       async back() {
         const at = await snapshot();
         const { number } = readHead((await heads.read())!, at.keys.head);
-        for (const keeper of keepers) while ((await keeper.newest())?.number !== number) await new Promise((done) => setImmediate(done)); // prettier-ignore
+        for (const keeper of keepers)
+          while ((await keeper.newest())?.number !== number) await new Promise((done) => setImmediate(done));
         // The oldest one goes after the newest one came.
-        for (const index of holders) while ((await readdir(join(holder(index), "shards", "heads"))).length > headsKept) await new Promise((done) => setImmediate(done)); // prettier-ignore
+        for (const index of holders)
+          while ((await readdir(join(holder(index), "shards", "heads"))).length > headsKept)
+            await new Promise((done) => setImmediate(done));
         return number;
       },
       head: async () => (await heads.read())!,
@@ -145,7 +158,7 @@ describe("a restore from the disks of storage nodes", function () {
 
   const run = async (from: readonly string[], more: object = {}): Promise<Restored> => {
     const wish = { from, to: join(top, "new"), ...more };
-    const done = await restore(wish, root, { clock, random: createRandom(), log: quietLog, progress: () => undefined }); // prettier-ignore
+    const done = await restore(wish, root, { clock, random: createRandom(), log: quietLog, progress: () => undefined });
     await endRestore(wish.to);
     return done;
   };
@@ -226,7 +239,9 @@ describe("a restore from the disks of storage nodes", function () {
           else if (damage === "old") await appendFile(file, bytes);
           else await writeFile(file, await readFile(join(originals, `${hurt}`, other.slice(holder(hurt).length))));
         }
-        const from = holders.filter((index) => index !== lost).map((index) => (seed % 2 === 0 ? holder(index) : join(holder(index), "shards"))); // prettier-ignore
+        const from = holders
+          .filter((index) => index !== lost)
+          .map((index) => (seed % 2 === 0 ? holder(index) : join(holder(index), "shards")));
         const done = await run(from);
         expect([isWhole(done), done.holders?.head.number, done.holders?.short.stripes]).to.deep.equal([true, 2, 0]);
         expect(await rowsOf("catalog/a")).to.deep.equal(rows);
@@ -296,13 +311,17 @@ describe("a restore from the disks of storage nodes", function () {
     ]);
     expect(await rowsOf("catalog/a")).to.have.length(2);
 
-    // The list of snapshots of the newest head is gone: the one before leads to what it had, which is not all there was.
+    // The list of snapshots of the newest head is gone: the one before leads to what it had, which is not all there
+    // was.
     await again();
     const { shards } = head.catalog.stripe;
     for (const { index, hash } of shards.slice(0, 3)) await rm(join(holder(index), "shards", hash.slice(0, 2), hash));
     const older = await run([join(top, "stale"), ...[1, 2, 3, 4].map(holder)]);
     expect([older.snapshots[0]?.number, isWhole(older)]).to.deep.equal([1, false]);
-    expect(older.holders?.unreadable.map(({ number, error }) => [number, error.code])).to.deep.include([2, "STRIPE_LOST"]); // prettier-ignore
+    expect(older.holders?.unreadable.map(({ number, error }) => [number, error.code])).to.deep.include([
+      2,
+      "STRIPE_LOST",
+    ]);
     // Where no head is the cluster's nothing is begun.
     await again();
     for (const index of [2, 3]) for (const number of [1, 2]) await put(index, number, "nothing");
@@ -344,7 +363,8 @@ describe("a restore from the disks of storage nodes", function () {
       await of.back();
       heads.push((await of.directory.read(headRow))?.value);
     }
-    const filesOf = (index: number) => ["keys.json", "heads/0000000003"].map((name) => readFile(join(holder(index), "shards", name), "utf8")); // prettier-ignore
+    const filesOf = (index: number) =>
+      ["keys.json", "heads/0000000003"].map((name) => readFile(join(holder(index), "shards", name), "utf8"));
     const before = await Promise.all(holders.flatMap(filesOf));
     // A directory that lies on an older copy of its data.
     const { revision } = (await of.directory.read(headRow))!;
@@ -373,7 +393,8 @@ describe("a restore from the disks of storage nodes", function () {
     await of.write("catalog/a", "row/1");
     await of.write("catalog/b", "row/1");
     await of.back();
-    const keysIn = () => Promise.all(holders.map((index) => readFile(join(holder(index), "shards", "keys.json"), "utf8"))); // prettier-ignore
+    const keysIn = () =>
+      Promise.all(holders.map((index) => readFile(join(holder(index), "shards", "keys.json"), "utf8")));
     const before = await keysIn();
     valueIn(await of.keys.erase("catalog/b"));
     for (let now = before; now.some((one, at) => one === before[at]);) now = await keysIn();
@@ -386,7 +407,9 @@ describe("a restore from the disks of storage nodes", function () {
     const changed = JSON.parse(await readFile(file, "utf8")) as { ring: string; madeAtMs: number };
     await writeFile(file, JSON.stringify({ ...changed, madeAtMs: changed.madeAtMs + 1e6 }));
     const other = await run(holders.map(holder));
-    expect(other.refusedKeys.map(({ folder, error }) => [folder, error.code])).to.deep.equal([[holder(0), "BACKUP_DAMAGED"]]); // prettier-ignore
+    expect(other.refusedKeys.map(({ folder, error }) => [folder, error.code])).to.deep.equal([
+      [holder(0), "BACKUP_DAMAGED"],
+    ]);
     expect(await rowsOf("catalog/a")).to.have.length(1);
   });
 });

@@ -52,7 +52,10 @@ async function makeKit(keys: ClusterKeys): Promise<void> {
 
 /** What makes an account with a picture. */
 function accountWith(displayName: string, hash: string): unknown[] {
-  const profile = (more: object) => ({ type: "profileSet", view: { displayName, theme: "system", createdAtMs: 1, admin: false, ...more } }); // prettier-ignore
+  const profile = (more: object) => ({
+    type: "profileSet",
+    view: { displayName, theme: "system", createdAtMs: 1, admin: false, ...more },
+  });
   return [
     { type: "created", at: 1, passwordHash: "x", event: profile({}) },
     { type: "happened", at: 2, event: profile({ avatar: { hash } }) },
@@ -80,8 +83,11 @@ describe("a restore", () => {
   async function cluster() {
     const shared = new RowStore();
     const directory = createEmbeddedDirectory({ store: shared });
-    const diskKey = { read: async () => diskKeyOf(Buffer.alloc(32, 9)), make: async () => diskKeyOf(Buffer.alloc(32, 9)) }; // prettier-ignore
-    const keys = createClusterKeys({ cluster: "c1", directory, store: shared, diskKey, clock, log: quietLog }); // prettier-ignore
+    const diskKey = {
+      read: async () => diskKeyOf(Buffer.alloc(32, 9)),
+      make: async () => diskKeyOf(Buffer.alloc(32, 9)),
+    };
+    const keys = createClusterKeys({ cluster: "c1", directory, store: shared, diskKey, clock, log: quietLog });
     await makeKit(keys);
     const owners = new Map<SlotId, string>();
     const files = new Map<string, Uint8Array>();
@@ -159,18 +165,22 @@ describe("a restore", () => {
   }
   const wishFor = (...from: readonly string[]): Wish => ({ from, to: join(top, "new") });
   const run = async (wish: Wish, by = root): Promise<Restored> => {
-    const done = await restore(wish, by, { clock, random: createRandom(), log: quietLog, progress: () => undefined }); // prettier-ignore
+    const done = await restore(wish, by, { clock, random: createRandom(), log: quietLog, progress: () => undefined });
     await endRestore(wish.to);
     return done;
   };
-  const codeOf = async (work: Promise<unknown>) => work.then(() => "ok", (error: unknown) => failureOf(error).code); // prettier-ignore
+  const codeOf = async (work: Promise<unknown>) =>
+    work.then(
+      () => "ok",
+      (error: unknown) => failureOf(error).code,
+    );
   /** The new folder, opened. */
   async function opened<Answer>(use: (at: { journal: Journal; store: Awaited<ReturnType<typeof openLevelStore>> }) => Promise<Answer>) {
     const store = await openLevelStore(journalFolder(join(top, "new")), { mark: markFile(join(top, "new")) });
     try {
       const format = await readFormat(store);
       const identity = { cluster: format!.cluster, node: format!.node };
-      return await use({ store, journal: await openJournal({ store, clock, log: quietLog, meter: quietMeter, identity }) }); // prettier-ignore
+      return await use({ store, journal: await openJournal({ store, clock, log: quietLog, meter: quietMeter, identity }) });
     } finally {
       await store.close();
     }
@@ -219,7 +229,10 @@ describe("a restore", () => {
         await opened(async ({ journal }) => {
           for (const [actor, count] of changes) {
             const slot = slotOf("chat", actor as ActorId);
-            const [before, now] = [await contentOf(at.journal, slot, actor as ActorId), await contentOf(journal, slot, actor as ActorId)]; // prettier-ignore
+            const [before, now] = [
+              await contentOf(at.journal, slot, actor as ActorId),
+              await contentOf(journal, slot, actor as ActorId),
+            ];
             const body = now.snapshot?.body as { state: unknown; answers: DumpedAnswers };
             expect(body.state).to.deep.equal({ changes: count });
             expect(now.beside).to.deep.equal(before.beside);
@@ -301,7 +314,11 @@ describe("a restore", () => {
       const record = (await again.read(`slot/${slot}`))?.value as SlotRecord;
       expect(record).to.deep.include({ owner: done.node, inSync: [done.node] });
       expect(record.epoch).to.be.greaterThan(7);
-      expect(await readHome(store)).to.deep.include({ cluster: "c1", members: [], directory: { kind: "embedded", host: done.node } }); // prettier-ignore
+      expect(await readHome(store)).to.deep.include({
+        cluster: "c1",
+        members: [],
+        directory: { kind: "embedded", host: done.node },
+      });
       expect((await again.read("price/m"))?.value).to.deep.equal({ name: "m", input: 1, output: 2 });
       for (const key of ["policy", "member/n9"]) expect(await again.read(key)).to.equal(undefined);
       // The kit that there was is the kit, and a tenant's key is the one that it was.
@@ -398,7 +415,8 @@ describe("a restore", () => {
     const at = await node("ann");
     await at.write("catalog/a", "row/1");
     await at.back();
-    const blobs = async () => (await readdir(join(at.folder, "blobs"), { recursive: true })).filter((name) => /\/[0-9a-f]{64}$/.test(name)); // prettier-ignore
+    const blobs = async () =>
+      (await readdir(join(at.folder, "blobs"), { recursive: true })).filter((name) => /\/[0-9a-f]{64}$/.test(name));
     const old = new Set(await blobs());
     await at.write("catalog/b", "row/1");
     await at.back();

@@ -32,9 +32,10 @@ describe("a node's certificates", function () {
   };
   const config = (more: object = {}) => ({ tls: { cert: join(folder, "cert"), key: join(folder, "key"), ...more } });
   const refusal = async (more?: object): Promise<string> => {
-    const { field, value, reason } = failureOf(await openTls(config(more), { clock, log, meter }).catch((error: unknown) => error)).details ?? {};
+    const { field, value, reason } =
+      failureOf(await openTls(config(more), { clock, log, meter }).catch((error: unknown) => error)).details ?? {};
     return `${String(field)} ${String(value).slice(folder.length + 1)}: ${String(reason)}`;
-  }; // prettier-ignore
+  };
 
   beforeEach(async () => {
     logged = [];

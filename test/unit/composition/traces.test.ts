@@ -29,9 +29,9 @@ async function cluster() {
   const links = new Links(clock);
   const logged: string[] = [];
   const counted: string[] = [];
-  const write = (level: string) => (event: string, facts?: object) => void logged.push(`${level} ${event} ${JSON.stringify(facts)}`); // prettier-ignore
+  const write = (level: string) => (event: string, facts?: object) => void logged.push(`${level} ${event} ${JSON.stringify(facts)}`);
   const log: Log = { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
-  const count = (name: string, _value: number, labels?: object): void => void counted.push(`${name} ${JSON.stringify(labels)}`); // prettier-ignore
+  const count = (name: string, _value: number, labels?: object): void => void counted.push(`${name} ${JSON.stringify(labels)}`);
   const meter = { count: (name: string, by = 1, labels?: object) => count(name, by, labels), gauge: count, observeMs: count };
   const roles: Readonly<Record<string, readonly Role[]>> = { a: ["gateway", "manager"], b: ["chat"], c: ["chat", "ai"] };
   const names = Object.keys(roles);
@@ -68,7 +68,7 @@ async function cluster() {
   for (const node of names) all[node] = await make(node);
   for (const one of names) for (const other of names) if (one < other) links.link(one, other);
   const start = async (node: string): Promise<void> => {
-    const joined = await all[node]!.peer.start(ownRecord(node, { name: node, roles: roles[node]! }), { found: node === "a" }); // prettier-ignore
+    const joined = await all[node]!.peer.start(ownRecord(node, { name: node, roles: roles[node]! }), { found: node === "a" });
     if (!joined.ok) throw new Error(`${node}: ${JSON.stringify(joined.error)}`);
   };
   await start("a");
@@ -106,7 +106,9 @@ describe("traces over several nodes", () => {
       expect(by(name), `${name} in ${JSON.stringify(view.spans, undefined, 1)}`).to.have.length.at.least(1);
       return by(name)[0]!;
     };
-    const [entry, route, turn, commit, journal, copy] = ["POST post", "route", "turn", "commit", "journal", "copy"].map(one); // prettier-ignore
+    const [entry, route, turn, commit, journal, copy] = ["POST post", "route", "turn", "commit", "journal", "copy"].map(
+      one,
+    );
     expect(entry).to.include({ node: "a", entry: true }).and.to.not.have.property("parent");
     expect(route).to.include({ node: "a", parent: entry!.span });
     expect(turn!.parent).to.equal(route!.span);

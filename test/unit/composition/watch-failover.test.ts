@@ -102,7 +102,9 @@ class Cluster {
   async alerts(): Promise<AlertPage["alerts"]> {
     const [living] = this.#living;
     const peer = living?.[1].peer as Peer;
-    const answer = await this.world.settle(peer.kernel.ask({ to: watchActor, from: "node", message: { type: "alerts", limit: 100 }, timeoutMs: 10_000 })); // prettier-ignore
+    const answer = await this.world.settle(
+      peer.kernel.ask({ to: watchActor, from: "node", message: { type: "alerts", limit: 100 }, timeoutMs: 10_000 }),
+    );
     return answer.ok ? (answer.value as AlertPage).alerts : [];
   }
 
@@ -136,7 +138,9 @@ describe("the watch, when the node that watches dies", function () {
       const expected = names.map((node) => `detector/refused-person user/of-${node} 2`);
       expect(found.toSorted()).to.eql([...expected, "detector/undelivered-rise node/n0 1"].toSorted());
       for (const node of names)
-        expect(cluster.written.some(({ action, target }) => action === "alert" && target === `user/of-${node}`)).to.equal(true); // prettier-ignore
+        expect(
+          cluster.written.some(({ action, target }) => action === "alert" && target === `user/of-${node}`),
+        ).to.equal(true);
       await cluster.stop();
     });
 });

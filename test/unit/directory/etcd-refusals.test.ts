@@ -32,7 +32,8 @@ interface Op {
 }
 type Reply = (error: object | null, answer?: object) => void;
 
-/** A member of etcd by its own gRPC, which keeps rows, and takes none while its space is used up: in the words of etcd 3.5. */
+/** A member of etcd by its own gRPC, which keeps rows, and takes none while its space is used up: in the words of etcd
+ *  3.5. */
 class FullEtcd {
   full = false;
   endpoint = "";

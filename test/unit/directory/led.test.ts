@@ -14,16 +14,19 @@ describe("a part in a replicated directory", () => {
     const nodes = ["a", "b", "c", "d"];
     const parts = new Map<string, ReplicatedPart>();
     for (const node of nodes)
-      parts.set(node, createReplicatedPart({
+      parts.set(
         node,
-        store: new MemoryStore(),
-        exchange: links.exchange(node),
-        clock,
-        log: quietLog,
-        seed: () => node.charCodeAt(0),
-        others: () => nodes,
-        changed: ({ leader }) => void told.set(node, { leader, leads: parts.get(node)?.leads === true }),
-      })); // prettier-ignore
+        createReplicatedPart({
+          node,
+          store: new MemoryStore(),
+          exchange: links.exchange(node),
+          clock,
+          log: quietLog,
+          seed: () => node.charCodeAt(0),
+          others: () => nodes,
+          changed: ({ leader }) => void told.set(node, { leader, leads: parts.get(node)?.leads === true }),
+        }),
+      );
     const [a, b, c, d] = [...parts.values()] as [ReplicatedPart, ReplicatedPart, ReplicatedPart, ReplicatedPart];
     for (const one of nodes) for (const other of nodes) if (one < other) links.link(one, other);
     const begun = { members: { voters: ["a", "b", "c"], learners: [] }, image: { revision: 0, rows: [] } };
@@ -32,7 +35,8 @@ describe("a part in a replicated directory", () => {
     await world.until(() => [a, b, c].some((one) => one.leads));
     const name = nodes.find((node) => parts.get(node)?.leads === true) as string;
     const leader = parts.get(name) as ReplicatedPart;
-    // Parted from the other voters, and not aware of it yet when they have another leader; `d`, which does not vote, reaches all.
+    // Parted from the other voters, and not aware of it yet when they have another leader; `d`, which does not vote,
+    // reaches all.
     const others = ["a", "b", "c"].filter((node) => node !== name);
     for (const other of others) links.cut(name, other);
     await world.until(() => others.some((node) => parts.get(node)?.leads === true));

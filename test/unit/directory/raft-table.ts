@@ -20,7 +20,8 @@ export function coreOf({
   return new Core(options, { promise: { term: 0, vote: undefined }, base, entries: [], applied: 0, ...disk });
 }
 
-/** Voters whose messages arrive in order and at once, unless they are cut off; each step is a line of the transcript. */
+/** Voters whose messages arrive in order and at once, unless they are cut off; each step is a line of the
+ *  transcript. */
 export class Table {
   readonly cores = new Map<string, TableCore>();
   readonly applied = new Map<string, string[]>();

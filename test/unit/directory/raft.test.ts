@@ -153,7 +153,8 @@ describe("consensus of voters", () => {
     expect(table.lines).to.include("a>d entries 3@2");
     table.passes = (from, to) => from !== "a" && to !== "a";
     // What a began its term with has come to d alone, and a is dead for good.
-    const isBusy = (): boolean => !["b", "c", "d"].some((node) => table.of(node).role === "leader" && table.of(node).members.voters.includes(node)); // prettier-ignore
+    const isBusy = (): boolean =>
+      !["b", "c", "d"].some((node) => table.of(node).role === "leader" && table.of(node).members.voters.includes(node));
     for (let ticks = 0; ticks < 200 && isBusy(); ticks += 1) for (const node of ["b", "c", "d"]) table.tick(node, 1);
     expect(isBusy()).to.equal(false);
     expect(table.of("b").members.voters).to.deep.equal(["a", "b", "c"]);
@@ -314,7 +315,10 @@ describe("consensus of voters", () => {
       table.of(to).receive(from, message);
       table.settle();
     }
-    expect(["b", "c"].map((node) => [table.of(node).role, table.of(node).term])).to.deep.equal([["candidate", 2], ["candidate", 2]]); // prettier-ignore
+    expect(["b", "c"].map((node) => [table.of(node).role, table.of(node).term])).to.deep.equal([
+      ["candidate", 2],
+      ["candidate", 2],
+    ]);
     table.passes = cutOff;
     let ticks = 0;
     while (!["b", "c"].some((node) => table.of(node).role === "leader")) {
@@ -328,7 +332,8 @@ describe("consensus of voters", () => {
   it("does not take an entry of an older term for committed because a majority has it", () => {
     // Figure 3.7 of the dissertation, with three voters.
     const table = led();
-    const between = (one: string, other: string) => (from: string, to: string) => one + other === from + to || other + one === from + to; // prettier-ignore
+    const between = (one: string, other: string) => (from: string, to: string) =>
+      one + other === from + to || other + one === from + to;
     table.passes = () => false;
     table.of("a").propose("old");
     table.settle();

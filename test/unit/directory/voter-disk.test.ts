@@ -69,7 +69,7 @@ class Led {
   rows(): readonly string[] {
     return [...this.store.content.keys()].filter((key) => key.startsWith("replicated/row/"));
   }
-} // prettier-ignore
+}
 
 describe("a voter's disk", () => {
   it("keeps no row that a copy of everything lacks, also one that was being written when the copy came", async () => {
@@ -142,11 +142,15 @@ describe("the lines between voters", () => {
       members: { voters: ["a", "b"], learners: [] },
       state: {
         revision: 40,
-        rows: Array.from({ length: 40 }, (_, at) => ({ key: `k${at}`, value: "x".repeat(bytes / 40), revision: at + 1 })),
+        rows: Array.from({ length: 40 }, (_, at) => ({
+          key: `k${at}`,
+          value: "x".repeat(bytes / 40),
+          revision: at + 1,
+        })),
       },
     },
     round: 1,
-  }); // prettier-ignore
+  });
 
   function lined(): { world: World; links: Links; send: (message: VoterMessage) => void; heard: VoterMessage[] } {
     const world = new World(1);

@@ -42,7 +42,8 @@ describe("the voters of a replicated directory", () => {
         else if (what < 0.2) links.cut(name, dice.pick([...names, "client"].filter((other) => other !== name)));
         else if (what < 0.3) (voters.stores.get(name) as MemoryStore).nextFails = dice.pick(["written", "lost"]);
         else if (what < 0.5)
-          for (const one of voters.voters.keys()) for (const other of [...voters.voters.keys(), "client"]) if (one !== other) links.link(one, other); // prettier-ignore
+          for (const one of voters.voters.keys())
+            for (const other of [...voters.voters.keys(), "client"]) if (one !== other) links.link(one, other);
         await Promise.all(work);
         await world.sleep(dice.between(0, dice.pick([20, 300, 1_500])));
         await Promise.all([increment(), increment()]);
@@ -84,7 +85,9 @@ describe("the voters of a replicated directory", () => {
       await stopTime();
     }
     // Twice as long where they wait until it was silent for long enough.
-    expect(tookMs.reduce((sum, ms) => sum + ms) / tookMs.length).to.be.lessThan((directoryLimits.electionTicks * directoryLimits.tickMs) / 2); // prettier-ignore
+    expect(tookMs.reduce((sum, ms) => sum + ms) / tookMs.length).to.be.lessThan(
+      (directoryLimits.electionTicks * directoryLimits.tickMs) / 2,
+    );
   });
 
   it("put nothing into the log that another voter would not take, whatever the leader itself is asked for", async () => {
@@ -99,14 +102,21 @@ describe("the voters of a replicated directory", () => {
     // As whoever lets a node join does: the whole row that was read is the guard.
     const joined = await directory.compareAndSet("member/x", { node: "x" }, 0, row);
     expect(joined.applied).to.equal(true);
-    expect(await codeOf(directory.compareAndSet("member/y", 1, 0, { key: "k".repeat(257), revision: 0 }))).to.equal("BAD_REQUEST"); // prettier-ignore
+    expect(await codeOf(directory.compareAndSet("member/y", 1, 0, { key: "k".repeat(257), revision: 0 }))).to.equal(
+      "BAD_REQUEST",
+    );
     const many = Array.from({ length: 10 }, (_, at) => `http://e${at}:2379`);
-    expect(await codeOf((voters.voters.get(leader) as Voter).depart({ endpoints: many, prefix: "plexus/" }, async () => undefined))).to.equal("BAD_REQUEST"); // prettier-ignore
+    expect(
+      await codeOf(
+        (voters.voters.get(leader) as Voter).depart({ endpoints: many, prefix: "plexus/" }, async () => undefined),
+      ),
+    ).to.equal("BAD_REQUEST");
     expect(await codeOf(directory.compareAndSet("member/y", { at: new Date(0) }, 0))).to.equal("BAD_REQUEST");
     expect((await directory.compareAndSet("member/z", 1, 0)).applied).to.equal(true);
     await world.sleep(1_000);
     expect([...voters.voters.values()].map((voter) => voter.revision())).to.deep.equal([3, 3, 3]);
-    for (const name of names) expect(links.transport(name).peers(), name).to.include.members(names.filter((one) => one !== name)); // prettier-ignore
+    for (const name of names)
+      expect(links.transport(name).peers(), name).to.include.members(names.filter((one) => one !== name));
     await voters.stop();
     await stopTime();
   });
@@ -158,7 +168,8 @@ describe("the voters of a replicated directory", () => {
           .catch(() => undefined);
       };
       const linkAll = (): void => {
-        for (const one of voters.voters.keys()) for (const other of [...voters.voters.keys(), "client"]) if (one !== other) links.link(one, other); // prettier-ignore
+        for (const one of voters.voters.keys())
+          for (const other of [...voters.voters.keys(), "client"]) if (one !== other) links.link(one, other);
       };
       for (let round = 0; round < 30; round += 1) {
         const name = dice.pick(names);
@@ -249,11 +260,14 @@ describe("the voters of a replicated directory", () => {
     };
     const first = await leads();
     await client.compareAndSet("n", 1, 0);
-    const departing = (voters.voters.get(first) as Voter).depart({ endpoints: ["http://e"], prefix: "p/", generation: 2 }, async () => {
-      await leads(names.find((name) => name !== first));
-      expect((await client.compareAndSet("n", 2, 1)).applied).to.equal(true);
-      await leads(first);
-    }); // prettier-ignore
+    const departing = (voters.voters.get(first) as Voter).depart(
+      { endpoints: ["http://e"], prefix: "p/", generation: 2 },
+      async () => {
+        await leads(names.find((name) => name !== first));
+        expect((await client.compareAndSet("n", 2, 1)).applied).to.equal(true);
+        await leads(first);
+      },
+    );
     const said = await codeOf(departing);
     const after = await codeOf(client.compareAndSet("n", 3, 2));
     await voters.stop();

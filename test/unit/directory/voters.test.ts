@@ -50,7 +50,8 @@ function follow(table: Table): { readonly steps: readonly string[]; readonly mem
   const steps: string[] = [];
   /** Learners catch up while the plan waits, and not before. */
   const caughtUp = new Set([...members.voters, ...members.learners]);
-  // Three steps replace a node: it learns, votes, and another leaves; one more hands over, and one goes back from two voters to one.
+  // Three steps replace a node: it learns, votes, and another leaves; one more hands over, and one goes back from two
+  // voters to one.
   const stepsMax = 3 * (table.candidates.length + members.voters.length + members.learners.length) + 2;
   for (;;) {
     const step = planVoters({
@@ -74,12 +75,16 @@ function follow(table: Table): { readonly steps: readonly string[]; readonly mem
       continue;
     }
     const before = new Set(members.voters);
-    const changed = [...before].filter((node) => !step.members.voters.includes(node)).length + step.members.voters.filter((node) => !before.has(node)).length; // prettier-ignore
+    const changed =
+      [...before].filter((node) => !step.members.voters.includes(node)).length +
+      step.members.voters.filter((node) => !before.has(node)).length;
     expect(changed, "one voter at a time").to.be.at.most(1);
     expect(new Set(step.members.voters).size).to.equal(step.members.voters.length);
     expect(step.members.voters, "a leader removes no voter but others").to.include(self);
     const { voters } = step.members;
-    expect(isMost(reachable(voters, table.up), voters.length), `${wordOf(step)} of ${[...before].join()}`).to.equal(true); // prettier-ignore
+    expect(isMost(reachable(voters, table.up), voters.length), `${wordOf(step)} of ${[...before].join()}`).to.equal(
+      true,
+    );
     members = step.members;
   }
 }

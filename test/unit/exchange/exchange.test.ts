@@ -138,7 +138,6 @@ describe("The exchange", () => {
       },
       () => Promise.reject(new Error("a bug")),
     ]) {
-      // prettier-ignore
       b.on("replica.confirm", fault);
       const settled = call(a, "b");
       await wire.deliver();

@@ -39,7 +39,9 @@ describe("gateway: accounts", () => {
     const dark = await startFixture({ adminNeeded });
     await dark.signUp("ada");
     unknown = true;
-    expect(await dark.request("GET", "/api/v1/setup")).to.deep.include({ status: 200 }).and.have.nested.property("body.adminNeeded", false); // prettier-ignore
+    expect(await dark.request("GET", "/api/v1/setup"))
+      .to.deep.include({ status: 200 })
+      .and.have.nested.property("body.adminNeeded", false);
     expect((await dark.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } })).status).to.equal(200);
     const refusal = await dark.request("POST", "/api/v1/sign-up", { body: { name: "eve", password } });
     expect(refusal).to.deep.include({ status: 503, body: { error: away } });
@@ -277,8 +279,11 @@ describe("gateway: accounts", () => {
     await flooded.signUp("ada");
     const from = (address: string) => ({ "x-forwarded-for": address });
     const floods = Array.from({ length: 60 }, (_, each) =>
-      flooded.request("POST", "/api/v1/sign-up", { body: { name: `flood-${each}`, password }, headers: from(`198.51.100.${each}`) }),
-    ); // prettier-ignore
+      flooded.request("POST", "/api/v1/sign-up", {
+        body: { name: `flood-${each}`, password },
+        headers: from(`198.51.100.${each}`),
+      }),
+    );
     const body = { name: "ada", password };
     const signIns = Array.from({ length: 5 }, (_, each) =>
       flooded.request("POST", "/api/v1/sign-in", { body, headers: from(`203.0.113.${each}`) }),
@@ -331,7 +336,8 @@ describe("gateway: accounts", () => {
       steps = [];
       const startMs = world.nowMs;
       const { status, body } = await asked();
-      // A look-up takes as long as the longest usually does, and no less: what is behind it cannot be told from its time.
+      // A look-up takes as long as the longest usually does, and no less: what is behind it cannot be told from its
+      // time.
       expect(world.nowMs - startMs).to.be.within(gatewayLimits.lookUpFloorMs, gatewayLimits.lookUpFloorMs + 5);
       return { status, body, steps };
     };

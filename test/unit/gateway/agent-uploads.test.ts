@@ -30,7 +30,8 @@ describe("gateway: pictures and sounds for agents", () => {
       const part = heard;
       queueMicrotask(() => {
         if (part !== undefined) hear({ type: "part", part });
-        const result = part === undefined ? refused(failure("MODEL_NOT_FOUND")) : ok({ language: "en", durationMs: 1_000 }); // prettier-ignore
+        const result =
+          part === undefined ? refused(failure("MODEL_NOT_FOUND")) : ok({ language: "en", durationMs: 1_000 });
         hear({ type: "answered", result });
       });
       return { cancel: () => undefined };
@@ -106,13 +107,24 @@ describe("gateway: pictures and sounds for agents", () => {
     const hash = hashOf(bytes);
     heard = { text: "  what time\nis it? ", fromMs: 0, toMs: 1_000 };
     const known = { hash, size: bytes.length, format: "wav", ms: 1_000 };
-    expect((await upload(bytes, ada, "audio/wav")).body).to.deep.equal({ ...known, text: "what time is it?", language: "en" }); // prettier-ignore
+    expect((await upload(bytes, ada, "audio/wav")).body).to.deep.equal({
+      ...known,
+      text: "what time is it?",
+      language: "en",
+    });
     heard = undefined;
-    expect((await upload(bytes, ada, "audio/wav")).body).to.deep.equal({ ...known, text: "", unheard: "MODEL_NOT_FOUND" }); // prettier-ignore
+    expect((await upload(bytes, ada, "audio/wav")).body).to.deep.equal({
+      ...known,
+      text: "",
+      unheard: "MODEL_NOT_FOUND",
+    });
     const url = `${fixture.url}/api/v1/agents/ada.helper/sounds/${hash}`;
     const get_ = (token: string): Promise<Response> => fetch(url, { headers: { authorization: `Bearer ${token}` } });
     const served = await get_(ada);
-    expect([served.headers.get("content-type"), (await served.arrayBuffer()).byteLength]).to.deep.equal(["audio/wav", bytes.length]); // prettier-ignore
+    expect([served.headers.get("content-type"), (await served.arrayBuffer()).byteLength]).to.deep.equal([
+      "audio/wav",
+      bytes.length,
+    ]);
     expect((await get_(bob)).status).to.equal(403);
     expect((await get(hash)).status).to.equal(404);
   });

@@ -1,5 +1,5 @@
-/** What is done to sessions, tokens and sign-ins that are under way, at gateways as they run: each ends as its row of the error table says, and
- *  whoever is signed in is served meanwhile. */
+/** What is done to sessions, tokens and sign-ins that are under way, at gateways as they run: each ends as its row of
+ *  the error table says, and whoever is signed in is served meanwhile. */
 import { createHmac, generateKeyPairSync, sign, type KeyObject } from "node:crypto";
 import { expect } from "chai";
 import { watchTokenKeys, type TokenKeys } from "../../../node/cluster/token-keys.ts";
@@ -39,7 +39,11 @@ describe("gateway: attacks on sessions and sign-ins", () => {
   const withCookies = (path: string, body: object, cookie: string): Promise<Reply> =>
     fixture.request("POST", `/api/v1${path}`, { body, headers: { cookie, "sec-fetch-site": "same-origin" } });
   const cookieOf = ({ headers }: Reply, name: string): string | undefined =>
-    headers.getSetCookie().find((one) => one.startsWith(`${name}=`))?.split(";")[0]?.slice(name.length + 1); // prettier-ignore
+    headers
+      .getSetCookie()
+      .find((one) => one.startsWith(`${name}=`))
+      ?.split(";")[0]
+      ?.slice(name.length + 1);
 
   it("a session that was planted in a browser stays the planter's: who signs in gets another", async () => {
     const { token: mallory } = await fixture.signUp("mallory");
@@ -50,7 +54,9 @@ describe("gateway: attacks on sessions and sign-ins", () => {
     expect(session).to.equal(reply.body.token).and.to.not.equal(mallory);
     expect((await fixture.request("GET", "/api/v1/me", { token: mallory })).body.user).to.equal("mallory");
     for (const name of ["plexus_session", "plexus_device"])
-      expect(reply.headers.getSetCookie().find((one) => one.startsWith(name))).to.match(/HttpOnly/i).and.match(/SameSite=Strict/i); // prettier-ignore
+      expect(reply.headers.getSetCookie().find((one) => one.startsWith(name)))
+        .to.match(/HttpOnly/i)
+        .and.match(/SameSite=Strict/i);
     // A token in the address is none: it would be in histories and logs.
     expect((await fetch(`${fixture.url}/api/v1/me?token=${mallory}`)).status).to.equal(401);
   });
@@ -84,7 +90,10 @@ describe("gateway: attacks on sessions and sign-ins", () => {
       { cookie: `plexus_sign_in=${attempt}` },
     ] as readonly Record<string, string>[])
       expect((await fixture.request("GET", "/api/v1/me", { headers })).body.error.code).to.equal("UNAUTHENTICATED");
-    const refused = await connectClient(fixture.url, attempt).then(() => "open", (error: { status?: number }) => error.status); // prettier-ignore
+    const refused = await connectClient(fixture.url, attempt).then(
+      () => "open",
+      (error: { status?: number }) => error.status,
+    );
     expect(refused).to.equal(401);
   });
 
@@ -110,7 +119,10 @@ describe("gateway: attacks on sessions and sign-ins", () => {
     for (const url of [fixture.url, other.url])
       for (const token of tokens) {
         expect(await statusAt(url, token)).to.equal("UNAUTHENTICATED");
-        const refused = await connectClient(url, token).then(() => "open", (error: { status?: number }) => error.status); // prettier-ignore
+        const refused = await connectClient(url, token).then(
+          () => "open",
+          (error: { status?: number }) => error.status,
+        );
         expect(refused).to.equal(401);
       }
   });
@@ -119,7 +131,10 @@ describe("gateway: attacks on sessions and sign-ins", () => {
     const { body } = await fixture.request("POST", "/api/v1/tokens", { token: ada, body: {} });
     const token = body.token as string;
     expect(await statusAt(other.url, token)).to.equal("served");
-    const [header, claims] = token.split(".").slice(0, 2).map((part) => JSON.parse(Buffer.from(part, "base64url").toString())); // prettier-ignore
+    const [header, claims] = token
+      .split(".")
+      .slice(0, 2)
+      .map((part) => JSON.parse(Buffer.from(part, "base64url").toString()));
     const [key] = keys.current(fixture.world.nowMs);
     const coded = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
     const signed = (head: object, said: object, by: (text: string) => Buffer): string => {
@@ -131,7 +146,7 @@ describe("gateway: attacks on sessions and sign-ins", () => {
     const mine = ed(own.privateKey);
     const jwk = own.publicKey.export({ format: "jwk" });
     const raw = Buffer.from(key?.x ?? "", "base64url");
-    const pem = `-----BEGIN PUBLIC KEY-----\n${Buffer.concat([Buffer.from("302a300506032b6570032100", "hex"), raw]).toString("base64")}\n-----END PUBLIC KEY-----\n`; // prettier-ignore
+    const pem = `-----BEGIN PUBLIC KEY-----\n${Buffer.concat([Buffer.from("302a300506032b6570032100", "hex"), raw]).toString("base64")}\n-----END PUBLIC KEY-----\n`;
     const hmac = (secret: string | Buffer) => (text: string) => createHmac("sha256", secret).update(text).digest();
     const forged: Readonly<Record<string, string>> = {
       "no algorithm": signed({ alg: "none" }, { sub: "root" }, () => Buffer.alloc(0)),
@@ -151,7 +166,10 @@ describe("gateway: attacks on sessions and sign-ins", () => {
     };
     for (const [name, text] of Object.entries(forged)) {
       expect(await statusAt(other.url, text), name).to.equal("UNAUTHENTICATED");
-      const refused = await connectClient(fixture.url, text).then(() => "open", (error: { status?: number }) => error.status); // prettier-ignore
+      const refused = await connectClient(fixture.url, text).then(
+        () => "open",
+        (error: { status?: number }) => error.status,
+      );
       expect(refused, name).to.equal(401);
     }
     expect(await statusAt(fixture.url, token)).to.equal("served");

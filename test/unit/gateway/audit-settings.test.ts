@@ -48,7 +48,10 @@ describe("gateway: settings of the audit", () => {
   });
 
   it("ask for the secret again where a sink goes to another host, and the refusal is in the audit", async () => {
-    const { status, body } = await call("PUT", "/audit/sinks/siem", { url: "https://other.example.org/", auth: "bearer" }); // prettier-ignore
+    const { status, body } = await call("PUT", "/audit/sinks/siem", {
+      url: "https://other.example.org/",
+      auth: "bearer",
+    });
     expect([status, body.error.details.path]).to.deep.equal([400, "/secret"]);
     expect(outcome()).to.deep.equal([["setAuditSink", "sink/siem", "BAD_REQUEST", { sink: "siem" }]]);
   });
@@ -83,7 +86,9 @@ describe("gateway: settings of the audit", () => {
     const { status, body } = await call("PUT", "/audit/retention", { ...rules, days: 30 });
     lets = Number.POSITIVE_INFINITY;
     expect([status, body]).to.deep.equal([200, { ...rules, days: 30, byDefault: false, logs: [] }]);
-    expect(outcome()).to.deep.equal([["setAuditRetention", undefined, "done", { "after.days": 30, "after.logBytesMax": rules.logBytesMax }]]); // prettier-ignore
+    expect(outcome()).to.deep.equal([
+      ["setAuditRetention", undefined, "done", { "after.days": 30, "after.logBytesMax": rules.logBytesMax }],
+    ]);
     await call("DELETE", "/audit/retention");
     expect(written[0]?.facts).to.deep.include({ "before.days": 30 });
   });
@@ -91,7 +96,9 @@ describe("gateway: settings of the audit", () => {
   it("have each node read a list of threats, once it is one", async () => {
     const source = "https://lists.example.org/bad.txt";
     expect((await call("PUT", "/threats/bad", { source })).body).to.deep.equal({ name: "bad", source });
-    expect(outcome()).to.deep.equal([["setThreatList", "list/bad", "done", { list: "bad", "after.name": "bad", "after.source": source }]]); // prettier-ignore
+    expect(outcome()).to.deep.equal([
+      ["setThreatList", "list/bad", "done", { list: "bad", "after.name": "bad", "after.source": source }],
+    ]);
     expect((await call("PUT", "/threats/worse", { source: "http://[" })).body.error.details.path).to.equal("/source");
     expect((await call("GET", "/threats")).body).to.deep.equal({ lists: [{ name: "bad", source }], states: [] });
     expect((await call("DELETE", "/threats/bad")).body).to.deep.equal({ name: "bad", source });

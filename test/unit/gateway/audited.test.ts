@@ -1,5 +1,5 @@
-/** Every route of admins that changes something writes an entry of the audit: generated from the gateway's own routes and its description, so that a later route is
- *  asked as well. */
+/** Every route of admins that changes something writes an entry of the audit: generated from the gateway's own routes
+ *  and its description, so that a later route is asked as well. */
 import { expect } from "chai";
 import {
   changesSomething,
@@ -117,7 +117,9 @@ function exampleOf(schema: Schema): unknown {
       return true;
     default: {
       const { pattern, minLength = 0 } = schema;
-      const fits = texts.find((text) => text.length >= minLength && (pattern === undefined || new RegExp(pattern, "u").test(text))); // prettier-ignore
+      const fits = texts.find(
+        (text) => text.length >= minLength && (pattern === undefined || new RegExp(pattern, "u").test(text)),
+      );
       return fits ?? "nobody".padEnd(minLength, "x");
     }
   }
@@ -142,7 +144,11 @@ const refusing: unknown = new Proxy(
 const parts = {
   ...everyPart,
   cluster: refusing,
-  clusterRoles: { current: () => [], table: () => roleTable([]), change: () => Promise.resolve(refused(failure("OVERLOADED"))) }, // prettier-ignore
+  clusterRoles: {
+    current: () => [],
+    table: () => roleTable([]),
+    change: () => Promise.resolve(refused(failure("OVERLOADED"))),
+  },
   modelRoutes: refusing,
   endpoints: refusing,
   profiles: refusing,
@@ -178,9 +184,13 @@ describe("gateway: what admins change is in the audit", function () {
     fixture.gateway.routes().filter(({ method, path }) => method !== "GET" && path.startsWith("/api/v1/admin/"));
 
   it("has an action for each route, or a reason for none", () => {
-    const lacking = changing().filter(({ audit, method, path }) => audit === undefined && without[`${method} ${path}`] === undefined); // prettier-ignore
+    const lacking = changing().filter(
+      ({ audit, method, path }) => audit === undefined && without[`${method} ${path}`] === undefined,
+    );
     expect(lacking.map(({ method, path }) => `${method} ${path}`)).to.deep.equal([]);
-    const gone = Object.keys(without).filter((what) => !changing().some(({ method, path }) => `${method} ${path}` === what)); // prettier-ignore
+    const gone = Object.keys(without).filter(
+      (what) => !changing().some(({ method, path }) => `${method} ${path}` === what),
+    );
     expect(gone, "no such routes").to.deep.equal([]);
   });
 
@@ -213,7 +223,8 @@ describe("gateway: what admins change is in the audit", function () {
         token: controlToken,
         ...(binary ? { body: "bytes", headers: { "content-type": type } } : body !== undefined && { body }),
       });
-      if (written.length === 0) silent.push(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body?.error?.details)}`); // prettier-ignore
+      if (written.length === 0)
+        silent.push(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body?.error?.details)}`);
     }
     expect(silent).to.deep.equal([]);
   });
@@ -234,7 +245,10 @@ describe("gateway: what was before and what is after an admin's act", () => {
   /** What an act that is done says of the change. */
   async function changeBy(method: string, path: string, body?: object): Promise<AuditFacts> {
     written.length = 0;
-    const { status, body: answer } = await fixture.request(method, `/api/v1/admin${path}`, { token: root, ...(body && { body }) }); // prettier-ignore
+    const { status, body: answer } = await fixture.request(method, `/api/v1/admin${path}`, {
+      token: root,
+      ...(body && { body }),
+    });
     expect(status, JSON.stringify(answer)).to.be.below(300);
     const [entry] = written;
     expect(entry?.outcome).to.equal("done");
@@ -247,13 +261,19 @@ describe("gateway: what was before and what is after an admin's act", () => {
     expect(await put("0 3 * * *")).to.deep.equal({ "after.cron": "0 3 * * *", "after.wish.sort": "run" });
     expect(await put("0 4 * * *")).to.deep.equal({ "before.cron": "0 3 * * *", "after.cron": "0 4 * * *" });
     expect(await put("0 4 * * *"), "the same again").to.deep.equal({});
-    expect(await changeBy("DELETE", "/backups/schedules/nightly")).to.deep.equal({ "before.cron": "0 4 * * *", "before.wish.sort": "run" }); // prettier-ignore
+    expect(await changeBy("DELETE", "/backups/schedules/nightly")).to.deep.equal({
+      "before.cron": "0 4 * * *",
+      "before.wish.sort": "run",
+    });
   });
 
   it("is said of legal holds, which are named", async () => {
     const said = { "on.person": "user/bob", reason: "case 12", by: "root" };
-    const named = (when: string) => Object.fromEntries(Object.entries(said).map(([name, fact]) => [`${when}.${name}`, fact])); // prettier-ignore
-    expect(await changeBy("POST", "/backups/holds", { on: { person: "user/bob" }, reason: "case 12" })).to.deep.equal(named("after")); // prettier-ignore
+    const named = (when: string) =>
+      Object.fromEntries(Object.entries(said).map(([name, fact]) => [`${when}.${name}`, fact]));
+    expect(await changeBy("POST", "/backups/holds", { on: { person: "user/bob" }, reason: "case 12" })).to.deep.equal(
+      named("after"),
+    );
     const hold = written[0]?.target ?? "";
     expect(hold).to.match(/^hold\/./);
     expect(await changeBy("DELETE", `/backups/holds/${hold.slice("hold/".length)}`)).to.deep.equal(named("before"));

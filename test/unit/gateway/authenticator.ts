@@ -1,5 +1,5 @@
-/** A passkey in software: answers as a browser with an authenticator does, or wrongly where a test says so. Sources: WebAuthn Level 3, sections 6.1
- *  (authenticator data), 6.5.2 (attestation "none"), RFC 9053 (COSE keys of P-256). */
+/** A passkey in software: answers as a browser with an authenticator does, or wrongly where a test says so. Sources:
+ *  WebAuthn Level 3, sections 6.1 (authenticator data), 6.5.2 (attestation "none"), RFC 9053 (COSE keys of P-256). */
 import { createHash, createSign, generateKeyPairSync, randomBytes, type KeyObject } from "node:crypto";
 
 const sha256 = (data: Uint8Array | string): Buffer => createHash("sha256").update(data).digest();
@@ -7,7 +7,11 @@ const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64u
 
 /** As much of CBOR as is needed: text, bytes, and maps. */
 const head = (major: number, length: number): Buffer =>
-  length < 24 ? Buffer.of((major << 5) | length) : length < 256 ? Buffer.of((major << 5) | 24, length) : Buffer.of((major << 5) | 25, length >> 8, length & 255); // prettier-ignore
+  length < 24
+    ? Buffer.of((major << 5) | length)
+    : length < 256
+      ? Buffer.of((major << 5) | 24, length)
+      : Buffer.of((major << 5) | 25, length >> 8, length & 255);
 const cborText = (value: string): Buffer => Buffer.concat([head(3, Buffer.byteLength(value)), Buffer.from(value)]);
 const cborBytes = (value: Uint8Array): Buffer => Buffer.concat([head(2, value.length), value]);
 

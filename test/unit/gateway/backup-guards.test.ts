@@ -87,7 +87,8 @@ describe("gateway: holds and approvals of backups", () => {
   after(() => fixture.stop());
 
   it("know the rooms that somebody may see", async () => {
-    const bob = (await fixture.request("POST", "/api/v1/sign-in", { body: { name: "bob", password: "correct horse" } })).body; // prettier-ignore
+    const bob = (await fixture.request("POST", "/api/v1/sign-in", { body: { name: "bob", password: "correct horse" } }))
+      .body;
     const make = (room: string, visibility: string) =>
       fixture.request("POST", "/api/v1/rooms", { token: bob.token, body: { room, visibility } });
     for (const visibility of ["public", "private"]) expect((await make(visibility, visibility)).status).to.equal(200);

@@ -24,14 +24,19 @@ describe("addresses that are refused", () => {
     const threats = watchThreats({ sources: ["list"], read, clock: world.clock(), log: quietLog, meter: quietMeter });
     await threats.first;
     // Loopback is never blocked; so what is connected directly counts as another address here.
-    const seen = { isBlocked: (address: string) => threats.isBlocked(address === "127.0.0.9" ? "198.51.100.9" : address), onChange: (listener: () => void) => threats.onChange(listener) }; // prettier-ignore
+    const seen = {
+      isBlocked: (address: string) => threats.isBlocked(address === "127.0.0.9" ? "198.51.100.9" : address),
+      onChange: (listener: () => void) => threats.onChange(listener),
+    };
     const fixture = await startFixture({ world, threats: seen, trustedProxies: ["127.0.0.1"] });
     try {
       const { token } = await fixture.signUp("ada");
       const me = `${fixture.url}/api/v1/me`;
       const as = (address: string) => ({ "x-forwarded-for": address, authorization: `Bearer ${token}` });
       expect(await from("127.0.0.1", me, as("203.0.113.7"))).to.equal("403 ADDRESS_BLOCKED");
-      expect(await from("127.0.0.1", `${fixture.url}/healthz`, { "x-forwarded-for": "203.0.113.7" })).to.equal("403 ADDRESS_BLOCKED"); // prettier-ignore
+      expect(await from("127.0.0.1", `${fixture.url}/healthz`, { "x-forwarded-for": "203.0.113.7" })).to.equal(
+        "403 ADDRESS_BLOCKED",
+      );
       expect(await from("127.0.0.1", me, as("203.0.113.9"))).to.equal("200");
       expect(await from("127.0.0.1", me, as("198.51.100.1"))).to.equal("200");
       // Who is no proxy says what he likes.

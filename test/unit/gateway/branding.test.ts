@@ -48,7 +48,9 @@ describe("gateway: branding", () => {
   it("says by a tag whether it has changed, and serves the logo as the picture that it is", async () => {
     const { body } = await set({ name: "Acme", logo: png });
     const first = await fetch(`${fixture.url}/api/v1/branding`);
-    const again = await fetch(`${fixture.url}/api/v1/branding`, { headers: { "if-none-match": first.headers.get("etag") ?? "" } }); // prettier-ignore
+    const again = await fetch(`${fixture.url}/api/v1/branding`, {
+      headers: { "if-none-match": first.headers.get("etag") ?? "" },
+    });
     expect(again.status).to.equal(304);
     const logo = await fetch(`${fixture.url}/api/v1/branding/logo/${String(body.logo)}`);
     expect(logo.headers.get("content-type")).to.equal("image/png");

@@ -1,4 +1,5 @@
-/** Routes that no row makes, and why. A route that is neither of a row nor here fails `operations.test.ts`, and so does one that is here and is not there. */
+/** Routes that no row makes, and why. A route that is neither of a row nor here fails `operations.test.ts`, and so does
+ *  one that is here and is not there. */
 export const byHand: Readonly<Record<string, readonly string[]>> = {
   "a stream": [
     "GET /api/v1/admin/models/events",

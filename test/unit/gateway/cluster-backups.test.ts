@@ -49,11 +49,16 @@ describe("gateway: backups of the cluster", () => {
     expect((await fixture.request("GET", `${base}/tasks/${task.id}`, { token: ada })).body).to.deep.equal(task);
     const { body: ended } = await fixture.request("DELETE", `${base}/tasks/${task.id}`, { token: controlToken });
     expect(ended).to.deep.include({ state: "cancelled", cancelledBy: "operator" });
-    const { body: page } = (await fixture.request("GET", `${base}/tasks?limit=5`, { token: ada })) as { body: ClusterBackupTasks }; // prettier-ignore
+    const { body: page } = (await fixture.request("GET", `${base}/tasks?limit=5`, { token: ada })) as {
+      body: ClusterBackupTasks;
+    };
     expect(page.tasks.map(({ id }) => id)).to.deep.equal([task.id]);
     expect((await post("list", ada, {})).body).to.deep.equal({ snapshots: [] });
     expect((await post("run", ada, { to: "/mnt/backup" })).status).to.equal(403);
-    expect((await post("run", controlToken, { to: "/mnt/backup" })).body).to.have.nested.property("error.code", "KEY_MISSING"); // prettier-ignore
+    expect((await post("run", controlToken, { to: "/mnt/backup" })).body).to.have.nested.property(
+      "error.code",
+      "KEY_MISSING",
+    );
     expect(asked).to.deep.equal([{ to: "/mnt/backup" }]);
     for (const [what, body] of [
       ["copy", { to: "/mnt" }],
@@ -94,7 +99,10 @@ describe("gateway: backups of the cluster", () => {
         ["recall", { from: folder.path, to: other, query: {} }],
         ["recall", { from: folder.path, query: {} }],
       ] as const)
-        expect((await post(what, ada, body)).body, `${what} ${other}`).to.have.nested.property("error.code", "FORBIDDEN"); // prettier-ignore
+        expect((await post(what, ada, body)).body, `${what} ${other}`).to.have.nested.property(
+          "error.code",
+          "FORBIDDEN",
+        );
     expect(asked.length, "nothing was begun").to.equal(1);
     const { body: places } = await fixture.request("GET", `${base}/places`, { token: ada });
     expect(places).to.deep.equal({ node: { id: "n1", name: "N1" }, nodes: 1, offered: ["/mnt/named"], folders: [] });
@@ -122,14 +130,25 @@ describe("gateway: backups of the cluster", () => {
     expect(said).to.deep.include({ recall: "recall0001", existing: "edited", deleted: "true", thread: "room/harbour" });
     expect((await post("place", ada, { ...open, from: "/mnt/backup" })).status, "a folder").to.equal(403);
     expect((await post("place", ada, shut)).body).to.have.nested.property("error.code", "APPROVAL_NEEDED");
-    expect((await post("place", ada, { query: {}, ...rules })).body).to.have.nested.property("error.code", "APPROVAL_NEEDED"); // prettier-ignore
-    expect((await post("place", ada, { ...shut, dryRun: true })).body, "says how much").to.deep.include({ sort: "place" }); // prettier-ignore
+    expect((await post("place", ada, { query: {}, ...rules })).body).to.have.nested.property(
+      "error.code",
+      "APPROVAL_NEEDED",
+    );
+    expect((await post("place", ada, { ...shut, dryRun: true })).body, "says how much").to.deep.include({
+      sort: "place",
+    });
     const guess = { ...shut, query: { ...shut.query, text: "harbour" }, dryRun: true };
-    expect((await post("place", ada, guess)).body, "would say what").to.have.nested.property("error.code", "APPROVAL_NEEDED"); // prettier-ignore
+    expect((await post("place", ada, guess)).body, "would say what").to.have.nested.property(
+      "error.code",
+      "APPROVAL_NEEDED",
+    );
 
     const wish = { sort: "place", ...shut };
     const { body: asked } = (await post("requests", ada, { wish, reason: "She lost it" })) as { body: { id: string } };
-    expect((await post(`requests/${asked.id}/begin`, ada, {})).body).to.have.nested.property("error.code", "APPROVAL_NEEDED"); // prettier-ignore
+    expect((await post(`requests/${asked.id}/begin`, ada, {})).body).to.have.nested.property(
+      "error.code",
+      "APPROVAL_NEEDED",
+    );
     expect((await post(`requests/${asked.id}/approve`, ada, {})).status).to.equal(403);
     expect((await post(`requests/${asked.id}/approve`, eve, {})).status).to.equal(200);
     const { body: begun } = (await post(`requests/${asked.id}/begin`, ada, {})) as { body: ClusterBackupTask<"place"> };
@@ -137,7 +156,10 @@ describe("gateway: backups of the cluster", () => {
     expect(begun.wish).to.deep.include({ recall: "recall0002", existing: "edited", deleted: true });
     expect(begun.wish.query).to.have.property("atMs");
     const { query, recall } = shut;
-    expect((await post("withdraw", ada, { query, recall })).body, "it shows nothing").to.deep.include({ sort: "withdraw", by: "ada" }); // prettier-ignore
+    expect((await post("withdraw", ada, { query, recall })).body, "it shows nothing").to.deep.include({
+      sort: "withdraw",
+      by: "ada",
+    });
     expect((await post("place", controlToken, shut)).body).to.deep.include({ by: "operator", sort: "place" });
     expect(told.at(-1)?.[3], "admins hear of what the operator brings back").to.deep.equal({
       people: [],
@@ -154,7 +176,9 @@ describe("gateway: backups of the cluster", () => {
     expect((await put(ada, nightly)).body).to.deep.include({ ...nightly, name: "nightly", by: "ada" });
     expect((await put(ada, { ...nightly, cron: "now" })).status).to.equal(400);
     expect((await put(ada, { ...nightly, wish: { sort: "recall", query: {} } })).status).to.equal(400);
-    const { body } = (await fixture.request("GET", `${base}/schedules`, { token: ada })) as { body: { schedules: readonly BackupSchedule[] } }; // prettier-ignore
+    const { body } = (await fixture.request("GET", `${base}/schedules`, { token: ada })) as {
+      body: { schedules: readonly BackupSchedule[] };
+    };
     expect(body.schedules.map(({ cron }) => cron)).to.deep.equal(["0 3 * * *"]);
     expect((await fixture.request("DELETE", `${base}/schedules/nightly`, { token: ada })).status).to.equal(200);
     expect((await fixture.request("DELETE", `${base}/schedules/nightly`, { token: ada })).status).to.equal(404);

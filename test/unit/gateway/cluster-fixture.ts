@@ -147,7 +147,9 @@ export async function startClusterFixture(
       }),
     drainEnded: (node) => called("drainEnded", [node], async () => ok({ node })),
     preview: (wish) =>
-      called("preview", [wish], async () => ok({ nodes: [], slots: 0, copies: 0, atOnce: 64, moves: [], faults: [], moving: 0, commands: [] })), // prettier-ignore
+      called("preview", [wish], async () =>
+        ok({ nodes: [], slots: 0, copies: 0, atOnce: 64, moves: [], faults: [], moving: 0, commands: [] }),
+      ),
     groups: () => called("groups", [], () => ({ places: 0, groups: [], nodes: [] })),
     slots: () => called("slots", [], async () => ok(fixture.slots)),
     invite: (terms) =>

@@ -200,7 +200,10 @@ describe("the routes of the cluster", () => {
     const told = { code: "SLOT_UNAVAILABLE", outcome: "not_started" };
     try {
       const { error } = (await request("GET", "/audit")).body;
-      expect(error).to.include(told).and.have.nested.property("details.reason").that.includes("(m2, q2) lack the role manager"); // prettier-ignore
+      expect(error)
+        .to.include(told)
+        .and.have.nested.property("details.reason")
+        .that.includes("(m2, q2) lack the role manager");
       expect(error?.details?.["advice"]).to.deep.equal({ code: "setRoles", node: "m2", roles: ["chat", "manager"] });
       fixture.cluster = () => refused(failure("ASK_TIMEOUT"));
       expect((await request("GET", "/audit")).body.error).to.include(told);
@@ -241,7 +244,10 @@ describe("the routes of the cluster", () => {
   it("turn away who is no admin, and leave a line in the log about what they tried to change", async () => {
     fixture.cluster = () => ok({ user: "user/eve", admin: false, session: "s", kind: "session" });
     const eve = createToken("session", "eve", createRandom());
-    for (const [method, path] of [["DELETE", "/nodes/node-b"], ["PUT", "/nodes/node-b/draining"]] as const) {
+    for (const [method, path] of [
+      ["DELETE", "/nodes/node-b"],
+      ["PUT", "/nodes/node-b/draining"],
+    ] as const) {
       const { status, body } = await request(method, path, method === "PUT" ? { draining: true } : undefined, eve);
       expect(status).to.equal(403);
       expect(body.error?.code).to.equal("FORBIDDEN");
@@ -253,7 +259,7 @@ describe("the routes of the cluster", () => {
       ["audit.cluster", { action: "drain", ...tried }],
     ]);
     expect(fixture.calls).to.have.length(0);
-  }); // prettier-ignore
+  });
 
   it("answer a refusal with its own error, which is in the log as well", async () => {
     fixture.answers = { evict: async () => refused(failure("FORBIDDEN", { reason: "it keeps the directory" })) };

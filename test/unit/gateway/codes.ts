@@ -13,7 +13,8 @@ export function seedOf(secret: string): Buffer {
 /** The code that an app shows at a time. */
 export const codeAt = (seed: Uint8Array, nowMs: number): string => codeOf(seed, stepAt(nowMs));
 
-/** Makes an account with one-time codes, and begins a sign-in that has its password and still needs a code. `nowMs`: by the fixture's clock. */
+/** Makes an account with one-time codes, and begins a sign-in that has its password and still needs a code. `nowMs`: by
+ *  the fixture's clock. */
 export async function setUpCodes(
   fixture: Fixture,
   name: string,

@@ -22,7 +22,10 @@ describe("gateway: configuration", () => {
       audit: { write: async (event) => void written.push(event) },
       open(peer, { log }) {
         opened = openSettings(own, { machine: { log }, node: "test", name: "test", peer, data });
-        return Object.defineProperty({ settings: opened.control }, "signUp", { enumerable: true, get: () => own.current().signUp }); // prettier-ignore
+        return Object.defineProperty({ settings: opened.control }, "signUp", {
+          enumerable: true,
+          get: () => own.current().signUp,
+        });
       },
     });
   });

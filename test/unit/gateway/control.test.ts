@@ -91,16 +91,33 @@ describe("gateway: the control endpoint", function () {
     const wide = (await make({ name: "wide", role: "owner" })).body.token as string;
     expect(codeOf(await ask(url, "/api/v1/admin/users", { token: wide }))).to.equal("ok");
     // What takes from others it has; what gives somebody something it has not, whatever role it is for.
-    expect(codeOf(await ask(url, "/api/v1/admin/users/ada/suspended", { method: "PUT", token: wide, body: { suspended: true } }))).to.equal("ok"); // prettier-ignore
-    expect(codeOf(await ask(url, "/api/v1/admin/users/ada/suspended", { method: "PUT", token: wide, body: { suspended: false } }))).to.equal("FORBIDDEN"); // prettier-ignore
+    expect(
+      codeOf(
+        await ask(url, "/api/v1/admin/users/ada/suspended", { method: "PUT", token: wide, body: { suspended: true } }),
+      ),
+    ).to.equal("ok");
+    expect(
+      codeOf(
+        await ask(url, "/api/v1/admin/users/ada/suspended", { method: "PUT", token: wide, body: { suspended: false } }),
+      ),
+    ).to.equal("FORBIDDEN");
     expect(codeOf(await ask(url, "/api/v1/admin/users/ada/suspended", { method: "PUT", token: controlToken, body: { suspended: false } }))).to.equal("ok"); // prettier-ignore
-    ada = (await fixture.request("POST", "/api/v1/sign-in", { body: { name: "ada", password: "correct horse" } })).body.token; // prettier-ignore
-    expect(codeOf(await ask(url, "/api/v1/admin/users/ada/roles", { method: "PUT", token: wide, body: { roles: ["owner"] } }))).to.equal("FORBIDDEN"); // prettier-ignore
-    expect(codeOf(await ask(url, "/api/v1/admin/backups/requests/x/approve", { method: "POST", token: wide, body: {} }))).to.equal("FORBIDDEN"); // prettier-ignore
+    ada = (await fixture.request("POST", "/api/v1/sign-in", { body: { name: "ada", password: "correct horse" } })).body
+      .token;
+    expect(
+      codeOf(
+        await ask(url, "/api/v1/admin/users/ada/roles", { method: "PUT", token: wide, body: { roles: ["owner"] } }),
+      ),
+    ).to.equal("FORBIDDEN");
+    expect(
+      codeOf(await ask(url, "/api/v1/admin/backups/requests/x/approve", { method: "POST", token: wide, body: {} })),
+    ).to.equal("FORBIDDEN");
   });
 
   it("nobody gives more than they have, and no token makes another, nor is for what tokens never have", async () => {
-    expect((await make({ name: "maker", scopes: ["control.manage"] })).body.error.details.problem).to.match(/needs a person/); // prettier-ignore
+    expect((await make({ name: "maker", scopes: ["control.manage"] })).body.error.details.problem).to.match(
+      /needs a person/,
+    );
     const wide = await make({ name: "wide-2", role: "owner" });
     for (const body of [
       { name: "same", scopes: ["cluster.see"] },
@@ -142,7 +159,11 @@ describe("gateway: the control endpoint", function () {
 
   it("pages of other sites and other names get nowhere", async () => {
     const headers = { origin: "https://evil.example", "sec-fetch-site": "cross-site", cookie: `plexus_session=${ada}` };
-    const asked = await ask(url, "/api/v1/admin/control/tokens", { method: "POST", headers, body: { name: "x", scopes: ["read"] } }); // prettier-ignore
+    const asked = await ask(url, "/api/v1/admin/control/tokens", {
+      method: "POST",
+      headers,
+      body: { name: "x", scopes: ["read"] },
+    });
     expect(codeOf(asked)).to.equal("FORBIDDEN");
     expect(asked.headers["access-control-allow-origin"]).to.equal(undefined);
     const named = await ask(url, "/healthz", { headers: { host: "rebound.example" } });
@@ -226,11 +247,15 @@ describe("gateway: the control endpoint over TLS", function () {
     const wrong = makeCertificate("ops", nowMs, { by: makeCertificate("operators", nowMs) });
     const expired = makeCertificate("ops", nowMs, { by: ca, lifeMs: -60_000 });
     const alone = makeCertificate("ops", nowMs);
-    for (const [bad, why] of [[wrong, "another authority"], [expired, "expired"], [alone, "signed by itself"]] as const) {
+    for (const [bad, why] of [
+      [wrong, "another authority"],
+      [expired, "expired"],
+      [alone, "signed by itself"],
+    ] as const) {
       const shown = { cert: bad.pem, key: bad.keyPem };
       expect(codeOf(await ask(url, self, shown)), why).to.equal("UNAUTHENTICATED");
       expect(codeOf(await ask(url, self, { ...shown, token: controlToken })), why).to.equal("UNAUTHENTICATED");
-    } // prettier-ignore
+    }
   });
 
   it("a browser that shows its certificate by itself is not led to change anything by another site", async () => {
@@ -292,7 +317,10 @@ describe("gateway: the control endpoint at a socket of the file system", () => {
         "operator",
       );
       const second = await startFixture({ controlListen: { path } }).catch((error: Error) => error);
-      expect(failureOf(second).details).to.include({ field: "control", reason: "another process listens there; name another path" }); // prettier-ignore
+      expect(failureOf(second).details).to.include({
+        field: "control",
+        reason: "another process listens there; name another path",
+      });
       await fixture.stop();
       await writeFile(path, "no socket");
       const third = await startFixture({ controlListen: { path } }).catch((error: Error) => error);

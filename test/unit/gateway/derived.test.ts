@@ -1,4 +1,5 @@
-/** What the gateway makes of rows of operations: who a handler sees asking, who is let in, what the audit says and who is told. */
+/** What the gateway makes of rows of operations: who a handler sees asking, who is let in, what the audit says and who
+ *  is told. */
 import { expect } from "chai";
 import { Type } from "typebox";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
@@ -167,7 +168,10 @@ describe("gateway: an operation and its handler", () => {
     expect([operator.by, operator.kind, operator.actor, operator.roles]).to.deep.equal(["operator", "operator", undefined, []]); // prettier-ignore
     expect(operator.said).to.deep.equal({ by: "operator", shown: { as: "operator" } });
     expect(operator.page).to.equal("https://plexus.example");
-    expect([operator.may("cluster.own"), operator.mayGive([{ permission: "cluster.own" }])]).to.deep.equal([undefined, undefined]); // prettier-ignore
+    expect([operator.may("cluster.own"), operator.mayGive([{ permission: "cluster.own" }])]).to.deep.equal([
+      undefined,
+      undefined,
+    ]);
 
     const ann = await fixture.signUp("ann");
     const person = await list(ann.token);
@@ -193,7 +197,10 @@ describe("gateway: an operation and its handler", () => {
   it("writes down a refusal that a handler gives back, and none that it throws, as of a body that is wrong", async () => {
     const wrong = failure("BAD_REQUEST", { path: "/input", problem: "for a test" });
     const given = await set(() => acted(refused(failure("OVERLOADED"))));
-    expect([given.status, written.map(({ action, outcome }) => [action, outcome])]).to.deep.equal([503, [["setPrice", "OVERLOADED"]]]); // prettier-ignore
+    expect([given.status, written.map(({ action, outcome }) => [action, outcome])]).to.deep.equal([
+      503,
+      [["setPrice", "OVERLOADED"]],
+    ]);
     expect(told).to.deep.equal([]);
     written.length = 0;
     const thrown = await set(() => {

@@ -20,7 +20,10 @@ describe("gateway: how accounts end", () => {
   const codeOf = ({ status, body }: Reply): string => (status < 300 ? "ok" : body.error.code);
   const signIn = (name: string) => call("POST", "/sign-in", { name, password });
   const again = async (name: string): Promise<string> => (await signIn(name)).body.token as string;
-  const member = (room: string, user: string) => fixture.kernel.ask({ to: `room/${room}`, from: "user/root", message: { type: "describe" }, timeoutMs: 5_000 }).then((told) => told.ok && Object.hasOwn((told.value as { members: object }).members, `user/${user}`)); // prettier-ignore
+  const member = (room: string, user: string) =>
+    fixture.kernel
+      .ask({ to: `room/${room}`, from: "user/root", message: { type: "describe" }, timeoutMs: 5_000 })
+      .then((told) => told.ok && Object.hasOwn((told.value as { members: object }).members, `user/${user}`));
   /** Until it is so: what an account owes to others is delivered a moment later. */
   const until = async (is: () => Promise<boolean>): Promise<void> => {
     while (!(await is())) await new Promise((resolve) => setImmediate(resolve));
@@ -62,7 +65,9 @@ describe("gateway: how accounts end", () => {
   it("is begun by admins, whom signing in does not undo, and called off by them", async () => {
     await fixture.signUp("cyd");
     const set = (body: object, token = controlToken) => call("PUT", "/admin/users/cyd/deletion", body, token);
-    const waits = async () => ((await call("GET", "/admin/users/cyd/sessions", undefined, controlToken)).body as { deletesAtMs?: number }).deletesAtMs; // prettier-ignore
+    const waits = async () =>
+      ((await call("GET", "/admin/users/cyd/sessions", undefined, controlToken)).body as { deletesAtMs?: number })
+        .deletesAtMs;
     expect(await waits()).to.equal(undefined);
     const begun = await set({ deleted: true });
     expect(codeOf(begun)).to.equal("ok");
@@ -92,10 +97,18 @@ describe("gateway: how accounts end", () => {
     root = await again("root");
     await call("POST", "/rooms/den/join", {}, root);
     await call("POST", "/rooms/den/messages", { text: "not mine" }, root);
-    const rows = (reply: Reply) => String(reply.body).trimEnd().split("\n").map((line) => JSON.parse(line) as { type: string }); // prettier-ignore
+    const rows = (reply: Reply) =>
+      String(reply.body)
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as { type: string });
     const own = await call("GET", "/me/export", undefined, token);
     expect(rows(own).map(({ type }) => type)).to.deep.equal(["export", "account", "room", "message", "end"]);
-    expect(own.body).to.include("mine").and.not.include("not mine").and.not.include("argon2").and.not.include("tokenHash"); // prettier-ignore
+    expect(own.body)
+      .to.include("mine")
+      .and.not.include("not mine")
+      .and.not.include("argon2")
+      .and.not.include("tokenHash");
     const admins = await call("GET", "/admin/users/eve/export", undefined, root);
     expect(rows(admins).map(({ type }) => type)).to.deep.equal(["export", "account", "room", "end"]);
     expect(admins.body).to.not.include("argon2");
@@ -135,9 +148,11 @@ describe("gateway: how accounts end", () => {
       ["GET", "/catalog/users", undefined],
       ["POST", "/agents", { name: "x" }],
     ] as const)
-      // prettier-ignore
       expect(codeOf(await call(method, path, body, token)), path).to.equal("FORBIDDEN");
-    expect(codeOf(await call("POST", "/sign-up", { name: "hal", password, invitation: made.body.code })), "once").to.equal("SIGN_UP_INVITATION_INVALID"); // prettier-ignore
+    expect(
+      codeOf(await call("POST", "/sign-up", { name: "hal", password, invitation: made.body.code })),
+      "once",
+    ).to.equal("SIGN_UP_INVITATION_INVALID");
     shiftMs += 3 * dayMs;
     expect(codeOf(await call("GET", "/me", undefined, token))).to.equal("UNAUTHENTICATED");
     expect(codeOf(await signIn("gil"))).to.equal("SUSPENDED");

@@ -74,13 +74,15 @@ describe("gateway: the entrance", () => {
     const held: Socket[] = [];
     for (let count = 0; count < 7; count += 1) {
       const socket = await open(fixture, "127.0.0.2");
-      socket.write("POST /api/v1/sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\nContent-Type: application/json\r\n\r\n{");
+      socket.write(
+        "POST /api/v1/sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\nContent-Type: application/json\r\n\r\n{",
+      );
       held.push(socket);
     }
     await closed(held[0] as Socket);
     for (const socket of held) socket.destroy();
     await fixture.stop();
-  }); // prettier-ignore
+  });
 
   it("keeps places for requests when all WebSockets there may be are open", async () => {
     const fixture = await startFixture({ descriptors: 24 });

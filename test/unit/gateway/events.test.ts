@@ -97,7 +97,8 @@ describe("gateway: server-sent events", () => {
   }
   const post = (token: string, text: string) =>
     fixture.request("POST", "/api/v1/rooms/den/messages", { token, body: { text } });
-  const texts = (said: readonly Said[]) => said.flatMap(({ data, event }) => (event === undefined && data.type === "posted" ? [data.message.text] : [])); // prettier-ignore
+  const texts = (said: readonly Said[]) =>
+    said.flatMap(({ data, event }) => (event === undefined && data.type === "posted" ? [data.message.text] : []));
   const refusal = async (events: Events): Promise<readonly unknown[]> => {
     let text = "";
     for await (const piece of events.response) text += piece;
@@ -135,12 +136,15 @@ describe("gateway: server-sent events", () => {
     await again.until(({ said }) => said.length >= 2);
     await post(token, "live");
     const said = await again.until(({ said: all }) => all.length >= 3);
-    expect(said.map(({ event }) => event), "no state").to.deep.equal([undefined, undefined, undefined]);
+    expect(
+      said.map(({ event }) => event),
+      "no state",
+    ).to.deep.equal([undefined, undefined, undefined]);
     expect(texts(said)).to.deep.equal(["missed", "missed too", "live"]);
     const lost = await follow("/api/v1/rooms/den/events", token, { "last-event-id": "999999" });
     const [anew] = await lost.until(({ said: all }) => all.length > 0);
-    expect(anew).to.deep.include({ event: "state", id: (said.at(-1)?.id ?? 0) });
-  }); // prettier-ignore
+    expect(anew).to.deep.include({ event: "state", id: said.at(-1)?.id ?? 0 });
+  });
 
   it("are refused with the status of the error table before they begin", async () => {
     const token = await startWith({ limits: { connectionsPerUserMax: 1 } });
@@ -185,7 +189,9 @@ describe("gateway: server-sent events", () => {
   });
 
   it("cut a client that reads nothing, which finds on its return what it missed", async () => {
-    const token = await startWith({ limits: { sendBufferSoftBytes: 16 * 1024, slowReaderGraceMs: 100, sendBufferBytesMax: 256 * 1024 } });
+    const token = await startWith({
+      limits: { sendBufferSoftBytes: 16 * 1024, slowReaderGraceMs: 100, sendBufferBytesMax: 256 * 1024 },
+    });
     const events = await follow("/api/v1/rooms/den/events", token);
     await events.until(({ said }) => said.length > 0);
     events.response.pause();
@@ -198,15 +204,21 @@ describe("gateway: server-sent events", () => {
     expect(fixture.gateway.connections()).to.equal(0);
     events.response.resume();
     const read = await events.end();
-    const again = await follow("/api/v1/rooms/den/events", token, { "last-event-id": String(read.findLast(({ id }) => id !== undefined)?.id) });
+    const again = await follow("/api/v1/rooms/den/events", token, {
+      "last-event-id": String(read.findLast(({ id }) => id !== undefined)?.id),
+    });
     const head = (read[0]?.id ?? 0) + posted;
     const rest = await again.until(({ said }) => said.at(-1)?.id === head);
     const ids = [...read, ...rest].flatMap(({ id }) => id ?? []);
     expect(ids).to.deep.equal(ids.map((_, index) => (read[0]?.id ?? 0) + index));
-  }); // prettier-ignore
+  });
 
   it("let a client go that reads nothing when its access ends", async () => {
-    const limits = { sendBufferSoftBytes: 8 * 1024 * 1024, sendBufferBytesMax: 16 * 1024 * 1024, slowReaderGraceMs: 20_000 };
+    const limits = {
+      sendBufferSoftBytes: 8 * 1024 * 1024,
+      sendBufferBytesMax: 16 * 1024 * 1024,
+      slowReaderGraceMs: 20_000,
+    };
     const token = await startWith({ limits: { ...limits, closeTimeoutMs: 50, sweepMs: 10 } });
     const bob = (await fixture.signUp("bob")).token;
     await fixture.request("POST", "/api/v1/rooms/den/join", { token: bob });
@@ -222,5 +234,5 @@ describe("gateway: server-sent events", () => {
     while (fixture.gateway.connections() > 0) await new Promise((resolve) => setImmediate(resolve));
     events.response.resume();
     await gone;
-  }); // prettier-ignore
+  });
 });

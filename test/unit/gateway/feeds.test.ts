@@ -108,7 +108,7 @@ class World {
       // Whatever waits for a promise goes on.
       for (let count = 0; count < 10; count += 1) await Promise.resolve();
     }
-  } // prettier-ignore
+  }
 }
 
 /** What a feed needs of a subscriber; remembers what was written. */
@@ -120,7 +120,11 @@ function createListener(user = "ada") {
     congested: false,
     subscriptions: undefined,
     write(written: Encoded) {
-      const lines = written.by((frame) => Buffer.from(`${JSON.stringify(frame)}\n`)).toString().trim().split("\n"); // prettier-ignore
+      const lines = written
+        .by((frame) => Buffer.from(`${JSON.stringify(frame)}\n`))
+        .toString()
+        .trim()
+        .split("\n");
       frames.push(...lines.map((line) => JSON.parse(line) as NodeFrame));
     },
     lost: (name: string, reason: Failure) => void frames.push({ topic: name, lost: reason }),
@@ -406,7 +410,6 @@ describe("gateway: feeds", () => {
       { ...message, mentions: 7 },
       { ...message, author: {} },
     ])
-      // prettier-ignore
       world.append({ type: "posted", message: nonsense }, false);
     world.append({ type: "posted", message }, false);
     // Of edits only those whom they mention for the first time.

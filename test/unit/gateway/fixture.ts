@@ -55,7 +55,8 @@ const cheap: Partial<GatewayLimits> = {
   rateRows: 1_024,
 };
 
-/** A whole node without its process: real kernel, journal, actors and gateway, the echo runtime, on the simulated clock and disk. */
+/** A whole node without its process: real kernel, journal, actors and gateway, the echo runtime, on the simulated clock
+ *  and disk. */
 export interface Fixture {
   /** Its time passes by itself while the test waits. */
   readonly world: World;
@@ -360,8 +361,12 @@ export function connectClient(url: string, token: string, options: ClientOptions
     socket.once("unexpected-response", (_request, response) => {
       let text = "";
       response.on("data", (piece: Buffer) => (text += piece.toString()));
-      response.on("end", () => refused(Object.assign(new Error(`refused ${response.statusCode}: ${text}`), { status: response.statusCode, text })));
+      response.on("end", () =>
+        refused(
+          Object.assign(new Error(`refused ${response.statusCode}: ${text}`), { status: response.statusCode, text }),
+        ),
+      );
     });
     client.next((frame) => frame.hello !== undefined, "hello").then(() => resolve(client), refused);
-  }); // prettier-ignore
+  });
 }

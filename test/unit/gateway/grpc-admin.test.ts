@@ -22,7 +22,10 @@ const grpcListen = { host: "127.0.0.1", port: 0 } as const;
 
 /** Gives a control token, or a name to a certificate. */
 async function makeToken(fixture: Fixture, name: string, more: object): Promise<string> {
-  const made = await fixture.request("POST", "/api/v1/admin/control/tokens", { token: controlToken, body: { name, ...more } }); // prettier-ignore
+  const made = await fixture.request("POST", "/api/v1/admin/control/tokens", {
+    token: controlToken,
+    body: { name, ...more },
+  });
   expect(made.status, JSON.stringify(made.body)).to.equal(200);
   return made.body.token as string;
 }
@@ -47,7 +50,11 @@ describe("gateway: what admins do, by gRPC", () => {
 
   it("has a method for each route of admins that this gateway has and that answers JSON", () => {
     const methods = new Set(adminMethods.map(({ path }) => path.split("/").at(-1)));
-    const word = (text: string) => text.split("-").map((part) => part.charAt(0).toUpperCase() + part.slice(1)).join(""); // prettier-ignore
+    const word = (text: string) =>
+      text
+        .split("-")
+        .map((part) => part.charAt(0).toUpperCase() + part.slice(1))
+        .join("");
     const files = /export$|report$|downloads\/:id$|models\/events$/;
     const missing = fixture.gateway
       .routes()
@@ -60,7 +67,7 @@ describe("gateway: what admins do, by gRPC", () => {
             .split("/")
             .map((part) => (part.startsWith(":") ? `By${word(part.slice(1))}` : word(part)))
             .join(""),
-      ) // prettier-ignore
+      )
       .filter((name) => !methods.has(name));
     expect(missing).to.deep.equal([]);
   });
@@ -184,7 +191,8 @@ describe("gateway: the description of the interface", () => {
     try {
       const { body: described } = await fixture.request("GET", "/openapi.json");
       const { schemas } = described.components;
-      const inlined = (schema: unknown): unknown => JSON.parse(JSON.stringify(schema).replaceAll("#/components/schemas/", "#/$defs/")); // prettier-ignore
+      const inlined = (schema: unknown): unknown =>
+        JSON.parse(JSON.stringify(schema).replaceAll("#/components/schemas/", "#/$defs/"));
       let asked = 0;
       for (const [path, { get }] of Object.entries(described.paths as Record<string, { get?: { responses: Record<string, { content?: Record<string, { schema: object }> }> } }>)) {
         const schema = get?.responses["200"]?.content?.["application/json"]?.schema;

@@ -101,12 +101,14 @@ describe("gateway: the name it is called by", () => {
 
     it("upgrades nothing for it, also where its origin is the same", async () => {
       const origin = `http://${rebound.host}`;
-      const refused = await fixture.connect(token, { headers: { ...rebound, origin, cookie: `plexus_session=${token}` } }).then(
-        () => undefined,
-        (error: { status: number }) => error,
-      );
+      const refused = await fixture
+        .connect(token, { headers: { ...rebound, origin, cookie: `plexus_session=${token}` } })
+        .then(
+          () => undefined,
+          (error: { status: number }) => error,
+        );
       expect(refused?.status).to.equal(421);
-    }); // prettier-ignore
+    });
 
     it("serves the names it has", async () => {
       for (const host of [hostname(), "chat.example.org", "localhost:1", "[::1]:7070"])

@@ -400,7 +400,10 @@ describe("gateway: HTTP", () => {
 
   it("rejects when its address is taken", async () => {
     const port = Number(new URL(fixture.url).port);
-    const second = await startFixture({ port }).then(() => undefined, (error: { code: string }) => error.code);
+    const second = await startFixture({ port }).then(
+      () => undefined,
+      (error: { code: string }) => error.code,
+    );
     expect(second).to.equal("EADDRINUSE");
-  }); // prettier-ignore
+  });
 });

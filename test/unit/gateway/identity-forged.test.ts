@@ -25,7 +25,8 @@ describe("gateway: sign-in by servers that lie", () => {
     await fixture.signUp("root");
     const { publicKey, privateKey } = await generateKeyPair("RS256", { extractable: true });
     const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: "k", alg: "RS256", use: "sig" }] };
-    const sign = (claims: JWTPayload) => new SignJWT(claims).setProtectedHeader({ alg: "RS256", kid: "k" }).sign(privateKey); // prettier-ignore
+    const sign = (claims: JWTPayload) =>
+      new SignJWT(claims).setProtectedHeader({ alg: "RS256", kid: "k" }).sign(privateKey);
     const nonces = new Map<string, string>();
     const answer = async (request: IncomingMessage): Promise<{ status: number; body?: object; location?: string }> => {
       const url = new URL(request.url ?? "/", issuer);
@@ -46,7 +47,10 @@ describe("gateway: sign-in by servers that lie", () => {
       if (url.pathname === "/jwks") return { status: 200, body: jwks };
       if (url.pathname === "/authorize") {
         nonces.set("code", url.searchParams.get("nonce") ?? "");
-        return { status: 302, location: `${url.searchParams.get("redirect_uri")}?code=code&state=${url.searchParams.get("state")}` }; // prettier-ignore
+        return {
+          status: 302,
+          location: `${url.searchParams.get("redirect_uri")}?code=code&state=${url.searchParams.get("state")}`,
+        };
       }
       const nowS = Math.floor(Date.now() / 1_000);
       const honest = { iss: issuer, aud: clientId, sub: "somebody", iat: nowS, exp: nowS + 60, nonce: nonces.get("code") ?? "", name: "Some Body", email: "s@example.org" }; // prettier-ignore
@@ -95,11 +99,13 @@ describe("gateway: sign-in by servers that lie", () => {
       return `${head}.${part({ ...honest, sub: "root" })}.${signature}`;
     },
     "one for another client": (honest, sign) => sign({ ...honest, aud: "another" }),
-    "one for others as well, that does not say for whom": (honest, sign) => sign({ ...honest, aud: [clientId, "another"] }), // prettier-ignore
+    "one for others as well, that does not say for whom": (honest, sign) =>
+      sign({ ...honest, aud: [clientId, "another"] }),
     "one of another issuer": (honest, sign) => sign({ ...honest, iss: "https://accounts.google.com" }),
     "one with another nonce": (honest, sign) => sign({ ...honest, nonce: "another" }),
     "one without a nonce": ({ nonce: _nonce, ...honest }, sign) => sign(honest),
-    "one that is over": (honest, sign) => sign({ ...honest, exp: (honest.exp ?? 0) - 600, iat: (honest.iat ?? 0) - 600 }), // prettier-ignore
+    "one that is over": (honest, sign) =>
+      sign({ ...honest, exp: (honest.exp ?? 0) - 600, iat: (honest.iat ?? 0) - 600 }),
     "one that names nobody": ({ sub: _sub, ...honest }, sign) => sign(honest),
     "one that names somebody with a line end": (honest, sign) => sign({ ...honest, sub: "a\nb" }),
   };
@@ -110,17 +116,28 @@ describe("gateway: sign-in by servers that lie", () => {
     });
 
   it("says that a server is away, and what a test found", async () => {
-    const body = { server: { kind: "oidc", issuer: "http://127.0.0.1:9", clientId }, label: "Away", registration: "create" }; // prettier-ignore
+    const body = {
+      server: { kind: "oidc", issuer: "http://127.0.0.1:9", clientId },
+      label: "Away",
+      registration: "create",
+    };
     await fixture.request("PUT", "/api/v1/admin/identity-providers/away", { token: controlToken, body });
     const { url } = await new Browser().go(`${fixture.url}/api/v1/sign-in/with/away`);
     expect(url.searchParams.get("signIn")).to.equal("IDENTITY_PROVIDER_AWAY");
-    const tested = await fixture.request("POST", "/api/v1/admin/identity-providers/away/test", { token: controlToken, body: {} }); // prettier-ignore
+    const tested = await fixture.request("POST", "/api/v1/admin/identity-providers/away/test", {
+      token: controlToken,
+      body: {},
+    });
     expect(tested.body.ok).to.equal(false);
     expect(tested.body.found[0].says).to.contain("IDENTITY_PROVIDER_AWAY");
   });
 
   it("asks nobody without TLS who is not on this machine", async () => {
-    const body = { server: { kind: "oidc", issuer: "http://sso.example.org", clientId }, label: "Plain", registration: "create" }; // prettier-ignore
+    const body = {
+      server: { kind: "oidc", issuer: "http://sso.example.org", clientId },
+      label: "Plain",
+      registration: "create",
+    };
     const set = await fixture.request("PUT", "/api/v1/admin/identity-providers/plain", { token: controlToken, body });
     expect(set.body.error.details.problem).to.contain("https");
   });

@@ -142,7 +142,9 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
     expect((await me(browser)).user).to.equal("cy");
     const used = new Browser();
     server.person = { sub: "33", preferred_username: "cyril" };
-    expect((await begin(used, "invited", `?invitation=${encodeURIComponent(made.body.code)}`)).url.search).to.contain("SIGN_UP_INVITATION_INVALID"); // prettier-ignore
+    expect((await begin(used, "invited", `?invitation=${encodeURIComponent(made.body.code)}`)).url.search).to.contain(
+      "SIGN_UP_INVITATION_INVALID",
+    );
   });
 
   it("still asks for the account's own second factor, unless the server is trusted to have asked for two", async () => {
@@ -159,7 +161,9 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
     expect(browser.cookie(fixture.url, "plexus_session")).to.equal(undefined);
     const standing = await browser.ask(fixture.url, "GET", "/api/v1/sign-in/attempt");
     expect(standing.body.needs).to.deep.equal(["totp", "recovery"]);
-    const done = await browser.ask(fixture.url, "POST", "/api/v1/sign-in/code", { code: codeAt(seed, Date.now() + 30_000) });
+    const done = await browser.ask(fixture.url, "POST", "/api/v1/sign-in/code", {
+      code: codeAt(seed, Date.now() + 30_000),
+    });
     expect(done.status, JSON.stringify(done.body)).to.equal(200);
 
     server.person = { sub: "4", preferred_username: "dora", amr: ["pwd", "mfa"] };
@@ -168,7 +172,7 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
     expect((await me(trusted)).user).to.equal("dora");
     const untrusted = new Browser();
     expect((await begin(untrusted, "main")).url.searchParams.get("signIn")).to.equal("step");
-  }); // prettier-ignore
+  });
 
   it("gives and takes the roles of a map with each sign-in, and leaves others", async () => {
     server.person = { sub: "5", preferred_username: "eve", groups: ["helpers"] };
@@ -176,7 +180,10 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
     await begin(browser, "roled");
     const roles = async () => ((await fixture.request("GET", "/api/v1/admin/users", { token: controlToken })).body.people as { user: string; roles: string[] }[]).find(({ user }) => user === "eve")?.roles; // prettier-ignore
     expect(await roles()).to.deep.equal(["member", "moderator"]);
-    await fixture.request("PUT", "/api/v1/admin/users/eve/roles", { token: controlToken, body: { roles: ["guest", "moderator"] } }); // prettier-ignore
+    await fixture.request("PUT", "/api/v1/admin/users/eve/roles", {
+      token: controlToken,
+      body: { roles: ["guest", "moderator"] },
+    });
     server.person = { sub: "5", preferred_username: "eve", groups: [] };
     await begin(new Browser(), "roled");
     expect(await roles()).to.deep.equal(["guest"]);
@@ -197,7 +204,9 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
     const shown = await browser.ask(fixture.url, "GET", "/api/v1/me/identities/proven");
     expect(shown.body).to.deep.equal({ purpose: "link", provider: "linked", issuer: server.issuer, label: "fay@example.org" }); // prettier-ignore
     expect((await browser.ask(fixture.url, "POST", "/api/v1/me/identities/proven", {})).status).to.equal(200);
-    expect((await browser.ask(fixture.url, "POST", "/api/v1/me/identities/proven", {})).body.error.code).to.equal("SIGN_IN_EXPIRED"); // prettier-ignore
+    expect((await browser.ask(fixture.url, "POST", "/api/v1/me/identities/proven", {})).body.error.code).to.equal(
+      "SIGN_IN_EXPIRED",
+    );
     const in_ = new Browser();
     await begin(in_, "linked");
     expect((await me(in_)).user).to.equal("fay");
@@ -207,7 +216,9 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
     taker.plant(fixture.url, "plexus_session", other.token);
     const taking = await taker.ask(fixture.url, "POST", "/api/v1/me/identities/with/linked", {});
     await taker.go(taking.body.url);
-    expect((await taker.ask(fixture.url, "POST", "/api/v1/me/identities/proven", {})).body.error.code).to.equal("IDENTITY_TAKEN"); // prettier-ignore
+    expect((await taker.ask(fixture.url, "POST", "/api/v1/me/identities/proven", {})).body.error.code).to.equal(
+      "IDENTITY_TAKEN",
+    );
 
     const { body } = await browser.ask(fixture.url, "GET", "/api/v1/me/factors");
     const [{ claim: id }] = body.identities;
@@ -299,7 +310,10 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
       victim.plant(fixture.url, "plexus_sign_in", planted);
       // Signed in as hal: nothing of the attacker's is linked, whatever the page is made to ask.
       await victim.go(stolen.href, { from: "https://evil.example" });
-      expect((await victim.ask(fixture.url, "POST", "/api/v1/me/identities/proven", {})).body.error.code).to.be.oneOf(["SIGN_IN_EXPIRED", "UNAUTHENTICATED"]); // prettier-ignore
+      expect((await victim.ask(fixture.url, "POST", "/api/v1/me/identities/proven", {})).body.error.code).to.be.oneOf([
+        "SIGN_IN_EXPIRED",
+        "UNAUTHENTICATED",
+      ]);
     });
 
     it("by another site that begins a sign-in", async () => {
@@ -320,7 +334,6 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
         "/.//evil.example",
         "/x/..//evil.example",
       ])
-        // prettier-ignore
         expect(pathOfPage(bad), bad).to.equal("/");
       expect(pathOfPage("/room/lobby?a=b")).to.equal("/room/lobby?a=b");
       const browser = new Browser();
@@ -329,7 +342,10 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
     });
 
     it("by another name of the host: the server knows no such address", async () => {
-      const response = await fetch(`${fixture.url}/api/v1/sign-in/with/main`, { headers: { host: "evil.example" }, redirect: "manual" }).catch(() => undefined); // prettier-ignore
+      const response = await fetch(`${fixture.url}/api/v1/sign-in/with/main`, {
+        headers: { host: "evil.example" },
+        redirect: "manual",
+      }).catch(() => undefined);
       if (response !== undefined) expect(response.headers.get("location") ?? "").to.not.contain("evil.example");
     });
 
@@ -339,7 +355,10 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
         const browser = new Browser();
         const back = (await browser.go(`${fixture.url}/api/v1/sign-in/with/main`, { until: isBack })).url;
         const moved = { server: { kind: "oidc", issuer: evil.issuer, clientId } } as const;
-        const without = await fixture.request("PUT", "/api/v1/admin/identity-providers/main", { token: controlToken, body: { ...base(), ...moved, secret: undefined } }); // prettier-ignore
+        const without = await fixture.request("PUT", "/api/v1/admin/identity-providers/main", {
+          token: controlToken,
+          body: { ...base(), ...moved, secret: undefined },
+        });
         expect(without.body.error.details.path, "the secret must not go there").to.equal("/secret");
         expect((await set("main", moved)).status).to.equal(200);
         expect((await browser.go(back.href)).url.search).to.contain("SIGN_IN_EXPIRED");
@@ -377,7 +396,10 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
     it("by an admin who sets a server to come in as another: the link counts as its person made it", async () => {
       const admins = ["ida", "kim"].map(async (name) => {
         const { token } = await fixture.signUp(name);
-        await fixture.request("PUT", `/api/v1/admin/users/${name}/roles`, { token: controlToken, body: { roles: ["admin"] } }); // prettier-ignore
+        await fixture.request("PUT", `/api/v1/admin/users/${name}/roles`, {
+          token: controlToken,
+          body: { roles: ["admin"] },
+        });
         return token;
       });
       const [ida = "", kim = ""] = await Promise.all(admins);
@@ -413,7 +435,9 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
       expect([await comeIn(), await isYoung()], "set by an owner, it is noted").to.deep.equal(["kim", true]);
       const reset = await fixture.request("POST", "/api/v1/admin/users/kim/reset", { token: ida, body: {} });
       expect(reset.body.error.code, "an equal's password").to.equal("FORBIDDEN");
-      expect((await fixture.request("POST", "/api/v1/admin/users/kim/reset", { token: owner, body: {} })).status).to.equal(200); // prettier-ignore
+      expect(
+        (await fixture.request("POST", "/api/v1/admin/users/kim/reset", { token: owner, body: {} })).status,
+      ).to.equal(200);
       await set("main", { signOut: true });
     });
 
@@ -422,7 +446,10 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
       expect(body.providers).to.have.length.above(3);
       expect(JSON.stringify(body)).to.not.contain(clientSecret).and.not.contain("sealed");
       expect(body.providers[0].hasSecret).to.equal(true);
-      const tested = await fixture.request("POST", "/api/v1/admin/identity-providers/main/test", { token: controlToken, body: {} }); // prettier-ignore
+      const tested = await fixture.request("POST", "/api/v1/admin/identity-providers/main/test", {
+        token: controlToken,
+        body: {},
+      });
       expect(tested.body).to.deep.include({ ok: true, back: `${fixture.url}/api/v1/sign-in/back/main` });
       expect(JSON.stringify(fixture.troubles)).to.not.contain(clientSecret);
     });

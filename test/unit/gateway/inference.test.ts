@@ -28,14 +28,21 @@ describe("the routes of models in memory", () => {
   });
 
   async function request(method: string, path: string, body?: unknown, token = controlToken) {
-    const headers = { authorization: `Bearer ${token}`, ...(body !== undefined && { "content-type": "application/json" }) }; // prettier-ignore
+    const headers = {
+      authorization: `Bearer ${token}`,
+      ...(body !== undefined && { "content-type": "application/json" }),
+    };
     const response = await fetch(`${fixture.gateway.url}/api/v1/admin/inference${path}`, {
       method,
       headers,
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     const { headers: answered, status } = response;
-    return { status, retryAfter: answered.get("retry-after"), body: (await response.json()) as { readonly error?: { readonly code: string } } }; // prettier-ignore
+    return {
+      status,
+      retryAfter: answered.get("retry-after"),
+      body: (await response.json()) as { readonly error?: { readonly code: string } },
+    };
   }
 
   it("show all nodes, or one", async () => {

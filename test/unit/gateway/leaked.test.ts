@@ -22,7 +22,9 @@ describe("the list of leaked passwords", () => {
     const change = { current: "correct horse", password: "password1" };
     const changed = await fixture.request("PUT", "/api/v1/me/password", { token, body: change });
     expect(changed.body.error.code).to.equal("PASSWORD_LEAKED");
-    expect((await fixture.request("POST", "/api/v1/sign-in", { body: { name: "ada", password: "correct horse" } })).status).to.equal(200); // prettier-ignore
+    expect(
+      (await fixture.request("POST", "/api/v1/sign-in", { body: { name: "ada", password: "correct horse" } })).status,
+    ).to.equal(200);
     await fixture.stop();
   });
 });

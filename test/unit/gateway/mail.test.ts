@@ -34,7 +34,11 @@ describe("gateway: mail", () => {
       openMail(at) {
         const settings = mailSettings(at.directory, at.secrets);
         const known = () => settings.current();
-        return { settings, publicUrl, outbound: createOutbound({ ...at, server: known, send: sendBySmtp(), publicUrl, node: "test" }) }; // prettier-ignore
+        return {
+          settings,
+          publicUrl,
+          outbound: createOutbound({ ...at, server: known, send: sendBySmtp(), publicUrl, node: "test" }),
+        };
       },
     });
   });
@@ -70,7 +74,9 @@ describe("gateway: mail", () => {
     expect(shown.body as MailView).to.deep.include({ hasPassword: true, publicUrl, waiting: 0 });
     expect(JSON.stringify(shown.body)).to.not.include("secret");
     expect(codeOf(await setMail({ user: "plexus" })), "the password stays with server and user").to.equal("ok");
-    expect(codeOf(await setMail({ user: "plexus", host: "localhost" })), "and goes to no other server").to.equal("BAD_REQUEST"); // prettier-ignore
+    expect(codeOf(await setMail({ user: "plexus", host: "localhost" })), "and goes to no other server").to.equal(
+      "BAD_REQUEST",
+    );
     expect(codeOf(await setMail())).to.equal("ok");
     expect((await call("GET", "/setup")).body.mail).to.equal(true);
     expect(codeOf(await post("/admin/mail/test", { to: "x@example.org" }, controlToken))).to.equal("ok");
@@ -94,9 +100,16 @@ describe("gateway: mail", () => {
 
     await post("/sign-up/mail", { mail: "bob@example.org" });
     const proof = linkIn(await server.next(({ to }) => to === "bob@example.org")).replace("account=", "");
-    expect(codeOf(await post("/sign-up", { name: "ada", password, mail: proof })), "the name is taken").to.equal("NAME_TAKEN"); // prettier-ignore
-    expect(codeOf(await post("/sign-up", { name: "bob", password, mail: proof })), "the address is still free").to.equal("ok"); // prettier-ignore
-    expect(codeOf(await post("/sign-up", { name: "bob2", password, mail: proof })), "the link is used up").to.equal("MAIL_TAKEN"); // prettier-ignore
+    expect(codeOf(await post("/sign-up", { name: "ada", password, mail: proof })), "the name is taken").to.equal(
+      "NAME_TAKEN",
+    );
+    expect(
+      codeOf(await post("/sign-up", { name: "bob", password, mail: proof })),
+      "the address is still free",
+    ).to.equal("ok");
+    expect(codeOf(await post("/sign-up", { name: "bob2", password, mail: proof })), "the link is used up").to.equal(
+      "MAIL_TAKEN",
+    );
     await post("/sign-up/mail", { mail: "cyd@example.org" });
     const late = linkIn(await server.next(({ to }) => to === "cyd@example.org")).replace("account=", "");
     shift(25 * 3_600_000);
@@ -108,13 +121,18 @@ describe("gateway: mail", () => {
     const answers = [];
     for (const account of ["dan", "DAN@example.org", "nobody", "nobody@example.org", "root"])
       answers.push(await post("/sign-in/forgot", { account }));
-    expect(answers.map(({ status, body }) => ({ status, body }))).to.deep.equal(answers.map(() => ({ status: 200, body: {} }))); // prettier-ignore
+    expect(answers.map(({ status, body }) => ({ status, body }))).to.deep.equal(
+      answers.map(() => ({ status: 200, body: {} })),
+    );
     const first = linkIn(await server.next(({ to }) => to === "dan@example.org"));
     const second = linkIn(await server.next(({ to }) => to === "dan@example.org"));
     expect(server.arrived, "nothing went anywhere else").to.deep.equal([]);
     const [, user = "", secret = ""] = /^reset=(\w+)\.(.+)$/.exec(first) ?? [];
     const next = "another password";
-    expect(codeOf(await post("/sign-in/reset", { user, secret, password: next })), "the earlier link holds, too").to.equal("ok"); // prettier-ignore
+    expect(
+      codeOf(await post("/sign-in/reset", { user, secret, password: next })),
+      "the earlier link holds, too",
+    ).to.equal("ok");
     expect((await server.next()).text).to.include("was changed with a link");
     expect(codeOf(await post("/sign-in/reset", { user, secret, password: next }))).to.equal("LINK_INVALID");
     const other = second.slice("reset=dan.".length);
@@ -147,7 +165,9 @@ describe("gateway: mail", () => {
   it("floods nobody: an address gets a few an hour, and links that were sent keep holding", async () => {
     await join("flo");
     for (let count = 0; count < 10; count += 1)
-      expect(codeOf(await post("/sign-in/forgot", { account: count % 2 === 0 ? "flo" : "flo@example.org" }))).to.equal("ok"); // prettier-ignore
+      expect(codeOf(await post("/sign-in/forgot", { account: count % 2 === 0 ? "flo" : "flo@example.org" }))).to.equal(
+        "ok",
+      );
     const links = [];
     // One was for the account itself.
     for (let count = 0; count < 2; count += 1)
@@ -156,7 +176,9 @@ describe("gateway: mail", () => {
     await server.next(({ to }) => to === "ada@example.org");
     expect(server.arrived.filter(({ to }) => to === "flo@example.org")).to.deep.equal([]);
     const secret = links[0]?.slice("reset=flo.".length);
-    expect(codeOf(await post("/sign-in/reset", { user: "flo", secret: secret ?? "", password: "another password" }))).to.equal("ok"); // prettier-ignore
+    expect(
+      codeOf(await post("/sign-in/reset", { user: "flo", secret: secret ?? "", password: "another password" })),
+    ).to.equal("ok");
     await server.next(({ to }) => to === "flo@example.org");
   });
 
@@ -165,12 +187,16 @@ describe("gateway: mail", () => {
     const ivy = await join("ivy");
     expect(codeOf(await call("PUT", "/me/mail", { mail: "new@example.com" }, gus))).to.equal("ok");
     const sent = linkIn(await server.next(({ to }) => to === "new@example.com"));
-    expect(((await call("GET", "/me/factors", undefined, gus)).body as FactorsView).mail?.address, "not yet").to.equal("gus@example.org"); // prettier-ignore
+    expect(((await call("GET", "/me/factors", undefined, gus)).body as FactorsView).mail?.address, "not yet").to.equal(
+      "gus@example.org",
+    );
     const secret = sent.slice("mail=gus.".length);
     expect(codeOf(await post("/mail/confirm", { user: "ivy", secret })), "another's link").to.equal("LINK_INVALID");
     expect(codeOf(await post("/mail/confirm", { user: "gus", secret }))).to.equal("ok");
     expect(codeOf(await post("/mail/confirm", { user: "gus", secret })), "once").to.equal("LINK_INVALID");
-    expect((await server.next(({ to }) => to === "gus@example.org")).text).to.include("does not use this mail address any more"); // prettier-ignore
+    expect((await server.next(({ to }) => to === "gus@example.org")).text).to.include(
+      "does not use this mail address any more",
+    );
 
     await call("PUT", "/me/mail", { mail: "NEW@example.com" }, ivy);
     const taken = linkIn(await server.next(({ to }) => to === "NEW@example.com")).slice("mail=ivy.".length);
@@ -179,13 +205,16 @@ describe("gateway: mail", () => {
     await server.next(({ to }) => to === "new@example.com");
     expect(codeOf(await post("/mail/confirm", { user: "ivy", secret: taken })), "free again").to.equal("ok");
     shift(11 * 60_000);
-    expect(codeOf(await call("PUT", "/me/mail", { mail: "x@example.org" }, gus)), "a proof is needed").to.equal("SIGN_IN_AGAIN"); // prettier-ignore
+    expect(codeOf(await call("PUT", "/me/mail", { mail: "x@example.org" }, gus)), "a proof is needed").to.equal(
+      "SIGN_IN_AGAIN",
+    );
   });
 
   it("tells of a deletion that has begun, and of none that was refused", async () => {
     const lea = await join("lea");
     await call("PUT", "/admin/users/lea/roles", { roles: ["admin"] }, controlToken);
-    while ((await call("GET", "/me", undefined, lea)).body.admin !== true) await new Promise((resolve) => setImmediate(resolve)); // prettier-ignore
+    while ((await call("GET", "/me", undefined, lea)).body.admin !== true)
+      await new Promise((resolve) => setImmediate(resolve));
     expect(codeOf(await post("/me/deletion", {}, lea))).to.equal("FORBIDDEN");
     const max = await join("max");
     expect(codeOf(await post("/me/deletion", {}, max))).to.equal("ok");

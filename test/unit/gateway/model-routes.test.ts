@@ -51,14 +51,18 @@ describe("gateway: names that stand for several models", () => {
       headers,
     });
   const fromOf = ({ headers }: Awaited<ReturnType<typeof ask>>) =>
-    Object.fromEntries(["model", "cache", "members", "instead"].flatMap((name) => (headers.get(`x-plexus-${name}`) === null ? [] : [[name, headers.get(`x-plexus-${name}`)]]))); // prettier-ignore
+    Object.fromEntries(
+      ["model", "cache", "members", "instead"].flatMap((name) =>
+        headers.get(`x-plexus-${name}`) === null ? [] : [[name, headers.get(`x-plexus-${name}`)]],
+      ),
+    );
 
   it("are set and explained by admins, and refused with the place of what is wrong", async () => {
     const kinds = [{ name: "code", when: { code: true }, steps: steps("none") }];
     expect((await admin("PUT", "model-routes/sorted", { steps: steps("echo"), kinds })).status).to.equal(200);
     const told = await admin("POST", "model-routes/sorted/explain", { text: "const x = 1;\nf(x);" });
     expect(told.body).to.deep.include({ kind: "code", models: [{ model: "none", because: "alone in its step" }] });
-    const asks = (count: number) => Array.from({ length: count }, (_, index) => ({ name: `${index}`, when: { classified: { model: `m${index === 0 ? "" : index}`.replace(/^m$/, "echo"), labels: ["question"] } }, steps: steps("none") })); // prettier-ignore
+    const asks = (count: number) => Array.from({ length: count }, (_, index) => ({ name: `${index}`, when: { classified: { model: `m${index === 0 ? "" : index}`.replace(/^m$/, "echo"), labels: ["question"] } }, steps: steps("none") }));
     expect((await admin("PUT", "model-routes/asking", { steps: steps("echo"), kinds: asks(1) })).status).to.equal(200);
     const asked = await admin("POST", "model-routes/asking/explain", { text: "Is it?" });
     expect(asked.body).to.deep.include({ kind: "0", models: [{ model: "none", because: "alone in its step" }] });

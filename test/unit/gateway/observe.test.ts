@@ -9,13 +9,19 @@ describe("gateway: what nodes remember of themselves", () => {
   const observe: ObserveControl = {
     logs(query) {
       asked.push(query);
-      return Promise.resolve(query.node === "nobody" ? refused(failure("NOT_FOUND", { node: "nobody" })) : ok({ lines: [], next: "", more: false, silent: [] })); // prettier-ignore
+      return Promise.resolve(
+        query.node === "nobody"
+          ? refused(failure("NOT_FOUND", { node: "nobody" }))
+          : ok({ lines: [], next: "", more: false, silent: [] }),
+      );
     },
     traces: () => Promise.resolve(ok({ traces: [], silent: [] })),
     trace: (id) => Promise.resolve(refused(failure("NOT_FOUND", { trace: id }))),
     history(query) {
       asked.push(query);
-      return Promise.resolve(ok({ range: "hour", endMs: 0, stepMs: 1, points: 0, series: [], rows: [], more: false, silent: [] })); // prettier-ignore
+      return Promise.resolve(
+        ok({ range: "hour", endMs: 0, stepMs: 1, points: 0, series: [], rows: [], more: false, silent: [] }),
+      );
     },
   };
   before(async () => {
@@ -26,7 +32,9 @@ describe("gateway: what nodes remember of themselves", () => {
 
   it("passes on what is asked for, as what it is", async () => {
     asked.length = 0;
-    expect((await get("logs?level=warn&name=mesh.&about=r1&sinceMs=5&after=a.1-b.2&limit=7&waitMs=1000&node=b")).status).to.equal(200); // prettier-ignore
+    expect(
+      (await get("logs?level=warn&name=mesh.&about=r1&sinceMs=5&after=a.1-b.2&limit=7&waitMs=1000&node=b")).status,
+    ).to.equal(200);
     expect((await get("metrics/history?range=day&series=turns,cores&per=node")).status).to.equal(200);
     expect(asked).to.deep.equal([
       { level: "warn", name: "mesh.", about: "r1", sinceMs: 5, after: "a.1-b.2", limit: 7, waitMs: 1_000, node: "b" },
@@ -44,7 +52,6 @@ describe("gateway: what nodes remember of themselves", () => {
       "metrics/history?range=year",
       "metrics/history?series=a%20b",
     ])
-      // prettier-ignore
       expect((await get(path)).body.error.code, path).to.equal("BAD_REQUEST");
   });
 });

@@ -1,8 +1,9 @@
-/** Somebody who knows every id of what is another's, and asks for all of it: each route and each command, as the description of the interface has
- *  it, with ids of Ada's and with fields that would be right if Ada asked. Nothing of hers comes back, and nothing of hers is changed.
+/** Somebody who knows every id of what is another's, and asks for all of it: each route and each command, as the
+ *  description of the interface has it, with ids of Ada's and with fields that would be right if Ada asked. Nothing of
+ *  hers comes back, and nothing of hers is changed.
  *
- *  Routes and commands that are new are asked for, too. One whose path or fields name something that this file has no sample of fails the
- *  test: give it one of Ada's. */
+ *  Routes and commands that are new are asked for, too. One whose path or fields name something that this file has no
+ *  sample of fails the test: give it one of Ada's. */
 import { expect } from "chai";
 import { clientCommands, type Passkey } from "../../../protocols/index.ts";
 import { everyPart } from "./permission-table.ts";
@@ -125,12 +126,17 @@ describe("gateway: what is another's", () => {
       names = true;
       return encodeURIComponent(typeof value === "string" ? value : JSON.stringify(value));
     });
-    const query = (operation?.parameters ?? []).filter((one) => one.in === "query" && (one.required === true || one.name in samples)); // prettier-ignore
-    const search = query.map(({ name, schema }) => `${name}=${encodeURIComponent(String(valueOf(schema, name, samples)))}`).join("&"); // prettier-ignore
+    const query = (operation?.parameters ?? []).filter(
+      (one) => one.in === "query" && (one.required === true || one.name in samples),
+    );
+    const search = query
+      .map(({ name, schema }) => `${name}=${encodeURIComponent(String(valueOf(schema, name, samples)))}`)
+      .join("&");
     const shape = operation?.requestBody?.content["application/json"]?.schema;
     const body =
       method === "GET" || method === "DELETE" ? undefined : valueOf(shape ?? { type: "object" }, "", samples);
-    if (Object.keys((body as object | undefined) ?? {}).some((field) => field in samples) || query.length > 0) names = true; // prettier-ignore
+    if (Object.keys((body as object | undefined) ?? {}).some((field) => field in samples) || query.length > 0)
+      names = true;
     return { name: `${method} ${path}`, method, path: search === "" ? filled : `${filled}?${search}`, body, names };
   }
 
@@ -146,7 +152,10 @@ describe("gateway: what is another's", () => {
     const isStream = (response.headers.get("content-type") ?? "").startsWith("text/event-stream");
     const text = isStream ? "" : await response.text();
     ending.abort();
-    return { code: response.ok ? "done" : (/"(?:code|type)":"([A-Za-z_]+)"/.exec(text)?.[1] ?? String(response.status)), text }; // prettier-ignore
+    return {
+      code: response.ok ? "done" : (/"(?:code|type)":"([A-Za-z_]+)"/.exec(text)?.[1] ?? String(response.status)),
+      text,
+    };
   }
 
   before(async function () {
@@ -186,7 +195,8 @@ describe("gateway: what is another's", () => {
     // Those of admins nobody else reaches, whatever they name: permissions.txt has them.
     const routes = fixture.gateway.routes().filter(({ path }) => !path.startsWith("/api/v1/admin/"));
     calls = routes.map(({ method, path }) =>
-      callOf(method, path, paths[path.replaceAll(/:(\w+)/g, "{$1}")]?.[method.toLowerCase()] as Operation | undefined)); // prettier-ignore
+      callOf(method, path, paths[path.replaceAll(/:(\w+)/g, "{$1}")]?.[method.toLowerCase()] as Operation | undefined),
+    );
   });
   after(() => fixture.stop());
 
@@ -199,7 +209,10 @@ describe("gateway: what is another's", () => {
       // What everybody may search has nothing of one person's.
       if (kind === "catalog") return [];
       const shape = row.params as Shape;
-      const about = shape.properties?.["id"] === undefined ? [{}] : [ids["sessions"], ids["keys"], ids["passkeys"]].map((id) => ({ id })); // prettier-ignore
+      const about =
+        shape.properties?.["id"] === undefined
+          ? [{}]
+          : [ids["sessions"], ids["keys"], ids["passkeys"]].map((id) => ({ id }));
       return about.map((more) => ({
         name: `${kind}.${name}`,
         to,

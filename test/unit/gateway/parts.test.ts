@@ -238,7 +238,7 @@ describe("gateway: guesses", () => {
   });
 
   it("end each exactly once, whatever comes of them", async () => {
-    const step = fc.oneof(fc.constant("begin" as const), fc.constant("right" as const), fc.constant("wrong" as const), fc.integer({ min: 1, max: 2_000 })); // prettier-ignore
+    const step = fc.oneof(fc.constant("begin" as const), fc.constant("right" as const), fc.constant("wrong" as const), fc.integer({ min: 1, max: 2_000 }));
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
         const { world, guesses, waits, begin, settle } = set();

@@ -1,8 +1,9 @@
-/** Who gets past the door of what: every route and every command of the wires, asked for by every sort of caller at a real gateway.
+/** Who gets past the door of what: every route and every command of the wires, asked for by every sort of caller at a
+ *  real gateway.
  *
- *  What is asked for cannot be understood (a body of no known type, fields that no command has), so nothing is done; a refusal
- *  for lack of a right comes before that. `permissions.txt` is the table as it should be.
- *  Run the test with PERMISSIONS_WRITE=1 to write it anew, and read the difference. */
+ *  What is asked for cannot be understood (a body of no known type, fields that no command has), so nothing is done; a
+ *  refusal for lack of a right comes before that. `permissions.txt` is the table as it should be. Run the test with
+ *  PERMISSIONS_WRITE=1 to write it anew, and read the difference. */
 import { join } from "node:path";
 import type { ServiceError } from "@grpc/grpc-js";
 import { clientCommands } from "../../../protocols/index.ts";
@@ -12,9 +13,9 @@ import type { Client, Fixture, FixtureOptions } from "./fixture.ts";
 
 export const tablePath = join(import.meta.dirname, "permissions.txt");
 
-/** Sorts of callers, as the columns have them. `revoked` has the token of a session that was ended, `suspended` that of an account that was; `pending` has
- *  given a password where a code is needed too, and shows the secret of that sign-in as if it were a token. Who has a rank in another room
- *  is asked in `others.test.ts`. */
+/** Sorts of callers, as the columns have them. `revoked` has the token of a session that was ended, `suspended` that of
+ *  an account that was; `pending` has given a password where a code is needed too, and shows the secret of that sign-in
+ *  as if it were a token. Who has a rank in another room is asked in `others.test.ts`. */
 export const callers = [
   "stranger",
   "revoked",
@@ -98,17 +99,24 @@ export async function signInAll(
   tokens.owner = (await fixture.request("POST", "/api/v1/sign-in", again)).body.token as string;
   for (const sort of ["guest", "member", "service", "moderator", "admin", "revoked"] as const) await named(sort);
   for (const role of ["guest", "service", "moderator", "admin"] as const) {
-    const given = await fixture.request("PUT", `/api/v1/admin/users/${role}/roles`, { token: controlToken, body: { roles: [role] } }); // prettier-ignore
+    const given = await fixture.request("PUT", `/api/v1/admin/users/${role}/roles`, {
+      token: controlToken,
+      body: { roles: [role] },
+    });
     if (given.status !== 200) throw new Error(`${role}: ${JSON.stringify(given.body)}`);
   }
   await fixture.request("POST", "/api/v1/sign-out", { token: tokens.revoked as string, body: {} });
   await named("suspended");
-  await fixture.request("PUT", "/api/v1/admin/users/suspended/suspended", { token: controlToken, body: { suspended: true } }); // prettier-ignore
+  await fixture.request("PUT", "/api/v1/admin/users/suspended/suspended", {
+    token: controlToken,
+    body: { suspended: true },
+  });
   return { ...tokens, stranger: undefined, operator: controlToken } as Readonly<Record<CallerSort, string | undefined>>;
 }
 
 /** Fixtures for what a path names. */
-const pathOf = (path: string): string => path.replaceAll(/:(\w+)/g, (_, name) => (name === "hash" ? "0".repeat(64) : "nobody")); // prettier-ignore
+const pathOf = (path: string): string =>
+  path.replaceAll(/:(\w+)/g, (_, name) => (name === "hash" ? "0".repeat(64) : "nobody"));
 
 /** The table as it is at a gateway. */
 export async function readTable(
@@ -179,7 +187,8 @@ export async function readTable(
     const outcomes = await Promise.all(
       callers.map(async (sort) => {
         const socket = sockets.get(sort);
-        const own = topic === "user/nobody" ? `user/${sort.endsWith("-key") || sort === "stale-owner" ? "owner" : sort}` : topic; // prettier-ignore
+        const own =
+          topic === "user/nobody" ? `user/${sort.endsWith("-key") || sort === "stale-owner" ? "owner" : sort}` : topic;
         return socket === undefined ? "-" : markOf((await socket.ask("subscribe", own)).error?.code);
       }),
     );

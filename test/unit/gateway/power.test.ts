@@ -28,7 +28,8 @@ describe("gateway: what gives or takes power", () => {
     expect(code(await call("operator", "PUT", `/admin/roles/${name}`, role))).to.equal(ok);
     expect(code(await call("operator", "PUT", `/admin/users/${name}/roles`, { roles: [name] }))).to.equal(ok);
   };
-  const noticesOf = async (name: string): Promise<readonly Notice[]> => (await call(name, "GET", "/me")).body.notices ?? []; // prettier-ignore
+  const noticesOf = async (name: string): Promise<readonly Notice[]> =>
+    (await call(name, "GET", "/me")).body.notices ?? [];
 
   /** How many eve has, once nothing is under way: the last act of whoever asks is among them. */
   const counted = async (): Promise<number> => {
@@ -86,7 +87,9 @@ describe("gateway: what gives or takes power", () => {
       expect([notice.action, notice.facts["by"]], path).to.deep.equal([action, by]);
       expect(noticeText(notice, "eve"), path).to.match(by === "operator" ? /^The operator: / : /^ada: /);
     }
-    expect((await noticesOf("ada")).length, "also whoever did it: somebody may do it in their name").to.equal((await noticesOf("eve")).length); // prettier-ignore
+    expect((await noticesOf("ada")).length, "also whoever did it: somebody may do it in their name").to.equal(
+      (await noticesOf("eve")).length,
+    );
     expect(noticeText((await noticesOf("eve"))[1] as Notice, "eve")).to.equal(
       "ada: A person gets or loses roles of the cluster (user bob, roles moderator). See plexus audit.",
     );
@@ -113,11 +116,14 @@ describe("gateway: what gives or takes power", () => {
     await withRole("warden", "people.manage", "people.see", "account.use", "account.see", "account.revoke", "account.secure", "room.see", "room.read", "room.leave", "room.post", "room.edit", "room.delete", "room.close", "room.pin"); // prettier-ignore
     expect(code(await call("operator", "PUT", "/admin/users/bob/roles", { roles: ["guest"] }))).to.equal(ok);
     const invite = { uses: 1, expiresInMs: 60_000 };
-    expect(code(await call("porter", "POST", "/admin/sign-up-invitations", invite)), "a member may do more").to.equal(FORBIDDEN); // prettier-ignore
+    expect(code(await call("porter", "POST", "/admin/sign-up-invitations", invite)), "a member may do more").to.equal(
+      FORBIDDEN,
+    );
     expect(code(await call("eve", "POST", "/admin/sign-up-invitations", invite))).to.equal(ok);
     await withRole("linker", "identity.manage");
     const server = { server: { kind: "oidc", issuer: "http://127.0.0.1:9", clientId: "c" }, label: "Mine" };
-    const link = (registration: string) => call("linker", "PUT", "/admin/identity-providers/mine", { ...server, registration }); // prettier-ignore
+    const link = (registration: string) =>
+      call("linker", "PUT", "/admin/identity-providers/mine", { ...server, registration });
     expect(code(await link("create")), "its server would make members").to.equal(FORBIDDEN);
     expect(code(await link("invitation")), "who has an invitation has it from somebody who may").to.equal(ok);
     expect(code(await call("warden", "PUT", "/admin/users/bob/suspended", { suspended: true }))).to.equal(ok);
@@ -130,7 +136,7 @@ describe("gateway: what gives or takes power", () => {
 
   it("is not had by rules that set off a playbook: who sets one may do by hand what it does", async () => {
     await withRole("watcher", "alerts.manage", "alerts.read");
-    const rule = { severity: "warning", by: "user", steps: [{ action: "signIn" }], withinMinutes: 5, on: true }; // prettier-ignore
+    const rule = { severity: "warning", by: "user", steps: [{ action: "signIn" }], withinMinutes: 5, on: true };
     const set = (by: string, name: string) => call(by, "PUT", `/admin/rules/${name}`, rule);
     const first = await set("watcher", "mine");
     expect(code(first), JSON.stringify(first.body)).to.equal(ok);
@@ -151,7 +157,8 @@ describe("gateway: what gives or takes power", () => {
     const { token } = (await call("operator", "POST", "/admin/control/tokens", { name: "tuning", scopes: ["config.manage", "config.read"] })).body; // prettier-ignore
     const url = fixture.gateway.controlUrl ?? "";
     const byToken = async (body: object) => ask(url, "/api/v1/admin/configuration", { method: "PUT", token, body });
-    const set = (by: string, key: string, value: unknown, revision: number) => call(by, "PUT", "/admin/configuration", { set: { [key]: value }, revision }); // prettier-ignore
+    const set = (by: string, key: string, value: unknown, revision: number) =>
+      call(by, "PUT", "/admin/configuration", { set: { [key]: value }, revision });
     expect(code(await set("tuner", "contextTokens", 512, 0))).to.equal(ok);
     for (const [key, value, needed] of [
       ["signUp", "open", "people.admit"],
@@ -164,7 +171,9 @@ describe("gateway: what gives or takes power", () => {
       const refused = await byToken({ set: { [key]: value }, revision: 1 });
       expect(refused.body.error.details.permission, `token: ${key}`).to.equal(needed);
     }
-    expect(code(await set("opener", "signUp", "open", 1)), "a member may do more than whoever opens the door").to.equal(FORBIDDEN); // prettier-ignore
+    expect(code(await set("opener", "signUp", "open", 1)), "a member may do more than whoever opens the door").to.equal(
+      FORBIDDEN,
+    );
     expect((await byToken({ set: { contextTokens: 256 }, revision: 1 })).status).to.equal(200);
     expect(code(await set("eve", "signUp", "closed", 2))).to.equal(ok);
     // The way back is a way there.

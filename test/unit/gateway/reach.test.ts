@@ -65,7 +65,8 @@ const waysIntoOthers = [
   // Links for forgotten passwords go where it says.
   "PUT /api/v1/admin/mail",
 ];
-/** What gives rights, things or ways, and none into an account of others: the own account, a new one, what is in backups. */
+/** What gives rights, things or ways, and none into an account of others: the own account, a new one, what is in
+ *  backups. */
 const waysElsewhere = [
   "DELETE /api/v1/me/mail",
   "GET /api/v1/admin/users/:user/export",
@@ -100,7 +101,9 @@ const tokenFor = (...scopes: readonly string[]): Credential => ({ kind: "control
 const wordsOf = ({ kind, isFresh, roles, scopes }: Credential): string =>
   `${isFresh ? "fresh" : "stale"} ${kind} of ${roles.join()}${scopes ? ` for ${scopes.join()}` : ""}`;
 
-const commands = new Set(allCommands.flatMap(({ row: { http = [] } }) => http.map(({ method, path }) => `${method} /api/v1${path}`))); // prettier-ignore
+const commands = new Set(
+  allCommands.flatMap(({ row: { http = [] } }) => http.map(({ method, path }) => `${method} /api/v1${path}`)),
+);
 
 describe("gateway: what can be reached", () => {
   let fixture: Fixture;
@@ -129,9 +132,13 @@ describe("gateway: what can be reached", () => {
       ...builtInRoles.flatMap(({ name }) => startsOf([name])),
       ...names.map((name) => tokenFor(name)),
       ...Object.keys(scopeSets).map((set) => tokenFor(set)),
-      ...builtInRoles.filter(({ name }) => !isAdminBy([name])).map(({ name }): Credential => ({ kind: "session", isFresh: true, roles: [name] })),
-    ]; // prettier-ignore
-    const reached = starts.flatMap((start) => [...beyondStart(start)].map(([what, way]) => `${wordsOf(start)} reaches ${what} by ${way.join(", ")}`)); // prettier-ignore
+      ...builtInRoles
+        .filter(({ name }) => !isAdminBy([name]))
+        .map(({ name }): Credential => ({ kind: "session", isFresh: true, roles: [name] })),
+    ];
+    const reached = starts.flatMap((start) =>
+      [...beyondStart(start)].map(([what, way]) => `${wordsOf(start)} reaches ${what} by ${way.join(", ")}`),
+    );
     expect(reached).to.deep.equal([]);
   });
 
@@ -158,7 +165,11 @@ describe("gateway: what can be reached", () => {
     const sessions: Guard = { ...open, keys: false };
     const closed: Guard = { ...sessions, fresh: true };
     const before = new Map<Permission, Guard>([["cluster.administer", open], ["account.use", sessions], ["people.manage", sessions], ["roles.manage", closed], ["control.manage", closed]]); // prettier-ignore
-    const old = (what: string, needs: Permission, action: AuditAction): Operation => ({ what, needs: [needs], power: auditActionOf(action)?.power ?? "none" }); // prettier-ignore
+    const old = (what: string, needs: Permission, action: AuditAction): Operation => ({
+      what,
+      needs: [needs],
+      power: auditActionOf(action)?.power ?? "none",
+    });
     const search = createSearch({
       guard: (permission) => before.get(permission) ?? guardOf(permission),
       operations: [
@@ -173,9 +184,18 @@ describe("gateway: what can be reached", () => {
     const first = (start: Credential, what: Permission) => search.beyondStart(start).get(what)?.join(", ");
     const [key, , , , , stale] = startsOf(["admin"]) as [Credential, ...Credential[]];
     expect(first(key, "cluster.own"), "an admin's key owns the cluster").to.equal("invite a node");
-    expect(first(stale as Credential, "backup.recall"), "an open browser").to.be.oneOf(["invite a node", "link for a password"]); // prettier-ignore
-    expect(first({ kind: "control", isFresh: true, roles: ["admin"] }, "backup.approve"), "a token agrees for its maker").to.be.a("string"); // prettier-ignore
-    expect(first({ kind: "session", isFresh: false, roles: ["moderator"] }, "people.admit"), "a moderator's browser").to.equal("link for a password"); // prettier-ignore
+    expect(first(stale as Credential, "backup.recall"), "an open browser").to.be.oneOf([
+      "invite a node",
+      "link for a password",
+    ]);
+    expect(
+      first({ kind: "control", isFresh: true, roles: ["admin"] }, "backup.approve"),
+      "a token agrees for its maker",
+    ).to.be.a("string");
+    expect(
+      first({ kind: "session", isFresh: false, roles: ["moderator"] }, "people.admit"),
+      "a moderator's browser",
+    ).to.equal("link for a password");
   });
 
   it("is found wherever one guard is missing", () => {
@@ -199,7 +219,9 @@ describe("gateway: what can be reached", () => {
     expect(unsaid.toSorted()).to.deep.equal(harmless);
     // Of admins' operations each is there that gives or takes; others are done by nodes, or in the same request.
     const routed = new Set(routes.flatMap(({ audit }) => audit ?? []));
-    const elsewhere = Object.entries(auditActions).filter(([action, { power }]) => power !== "none" && !routed.has(action as AuditAction)).map(([action]) => action); // prettier-ignore
+    const elsewhere = Object.entries(auditActions)
+      .filter(([action, { power }]) => power !== "none" && !routed.has(action as AuditAction))
+      .map(([action]) => action);
     expect(elsewhere.toSorted()).to.deep.equal(["isolate", "join", "migrate", "recallPrivate", "restoreUser", "revokeSessions", "runPlaybook", "setBlocklist", "setSignIn", "signInStep"]); // prettier-ignore
   });
 
@@ -228,7 +250,9 @@ describe("gateway: what can be reached", () => {
     const found = searchTakeovers(before);
     expect(found).to.include("admin comes in as admin by PUT /api/v1/admin/identity-providers/:provider");
     expect(found).to.include("admin agrees with itself as admin by PUT /api/v1/admin/identity-providers/:provider");
-    expect(searchTakeovers({ ...before, waysIntoOthers: waysIntoOthers.slice(1, 2) })).to.include("admin comes in as admin by POST /api/v1/admin/users/:user/reset"); // prettier-ignore
+    expect(searchTakeovers({ ...before, waysIntoOthers: waysIntoOthers.slice(1, 2) })).to.include(
+      "admin comes in as admin by POST /api/v1/admin/users/:user/reset",
+    );
   });
 
   it("needs a fresh session at the real doors: HTTP, the control endpoint and gRPC, for each operation that gives or takes", async () => {
@@ -241,7 +265,9 @@ describe("gateway: what can be reached", () => {
     const grpc = grpcClient(fixture.gateway.grpcAddress ?? "");
     const refusals = ["FORBIDDEN", "SIGN_IN_AGAIN", "UNAUTHENTICATED"];
     const doorOf = (code: string): string => (refusals.includes(code) ? code : "in");
-    const concerned = routes.filter(({ permission }) => permission !== undefined && permissionOf(permission).power !== "none"); // prettier-ignore
+    const concerned = routes.filter(
+      ({ permission }) => permission !== undefined && permissionOf(permission).power !== "none",
+    );
     expect(concerned.length).to.be.greaterThan(60);
     for (const { method, path, permission } of concerned) {
       const to = path.replaceAll(/:\w+/g, "nobody");
@@ -250,13 +276,17 @@ describe("gateway: what can be reached", () => {
       /** What nobody can understand, so that nothing is done; a refusal for lack of a right comes before that. */
       const headers = method === "GET" ? {} : { "content-type": "application/x-unknown" };
       const gateway = async (token: string) => doorOf(codeOf(await ask(fixture.url, to, { method, token, headers })));
-      const control = async (token: string) => doorOf(codeOf(await ask(fixture.gateway.controlUrl ?? "", to, { method, token, headers }))); // prettier-ignore
+      const control = async (token: string) =>
+        doorOf(codeOf(await ask(fixture.gateway.controlUrl ?? "", to, { method, token, headers })));
       // The body can be understood there: who is refused by what is done, and for no permission, is in.
       const byGrpc = async (token: string): Promise<string> =>
         grpc.call("RouteService", "Call", { method, path: to, body: Buffer.from("?") }, { token }).then(
           () => "in",
-          (error: ServiceError) => (String(error.metadata.get("grpc-status-details-bin")[0]).includes(String(permission)) ? doorOf(String(error.metadata.get("plexus-code")[0] ?? "")) : "in"),
-        ); // prettier-ignore
+          (error: ServiceError) =>
+            String(error.metadata.get("grpc-status-details-bin")[0]).includes(String(permission))
+              ? doorOf(String(error.metadata.get("plexus-code")[0] ?? ""))
+              : "in",
+        );
       for (const [door, name] of [
         [gateway, "gateway"],
         [control, "control"],
@@ -267,7 +297,10 @@ describe("gateway: what can be reached", () => {
         expect(await door(first), `${what}: stale, ${name}`).to.equal("SIGN_IN_AGAIN");
         expect(await door(fresh), `${what}: fresh, ${name}`).to.equal("in");
         if (door === gateway) expect(await door(ops), `${what}: token, ${name}`).to.equal("UNAUTHENTICATED");
-        else expect(await door(ops), `${what}: token, ${name}`).to.equal(isForTokens(permission as Permission) ? "in" : "FORBIDDEN"); // prettier-ignore
+        else
+          expect(await door(ops), `${what}: token, ${name}`).to.equal(
+            isForTokens(permission as Permission) ? "in" : "FORBIDDEN",
+          );
       }
     }
     grpc.close();

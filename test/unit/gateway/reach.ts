@@ -1,4 +1,5 @@
-/** What can be reached: a search over everything that can be asked of a gateway, from what somebody has at the start, in any number of steps.
+/** What can be reached: a search over everything that can be asked of a gateway, from what somebody has at the start,
+ *  in any number of steps.
  *
  *      a credential (session, key or control token; fresh or not; roles) ─► what it may do ─► what comes of that: further credentials ─► …
  *
@@ -51,8 +52,8 @@ export const guardOf = (permission: Permission): Guard => ({
   fresh: needsFresh(permission),
 });
 
-/** What every route does that says it, and every key of the configuration that does something more. What carries its own proof is none of it: nobody has
- *  that who was not given it. */
+/** What every route does that says it, and every key of the configuration that does something more. What carries its
+ *  own proof is none of it: nobody has that who was not given it. */
 export const operationsOf = (routes: readonly GatewayRoute[]): readonly Operation[] => [
   ...routes.flatMap(({ method, path, permission, audit, proves }): Operation[] =>
     permission === undefined || proves === true
@@ -60,9 +61,11 @@ export const operationsOf = (routes: readonly GatewayRoute[]): readonly Operatio
       : [{ what: `${method} ${path}`, needs: [permission], power: auditActionOf(audit ?? "")?.power ?? "none" }],
   ),
   ...fields.flatMap(({ name, needs }): Operation[] =>
-    needs === undefined ? [] : [{ what: `configuration ${name}`, needs: ["config.manage", needs], power: permissionOf(needs).power }],
+    needs === undefined
+      ? []
+      : [{ what: `configuration ${name}`, needs: ["config.manage", needs], power: permissionOf(needs).power }],
   ),
-]; // prettier-ignore
+];
 
 const names = Object.keys(permissions) as Permission[];
 const freshMs = 600_000;
@@ -89,7 +92,8 @@ export function createSearch(at: {
   };
   /** All that a credential may do by itself. */
   const rightsOf = (by: Credential): ReadonlySet<Permission> => new Set(names.filter((name) => may(by, name)));
-  /** What comes of an operation: an account freshly signed in, with all that whoever does it may give, or with everything. */
+  /** What comes of an operation: an account freshly signed in, with all that whoever does it may give, or with
+   *  everything. */
   const comesOf = ({ power }: Operation, by: Credential): readonly Credential[] => {
     if (power === "none" || power === "takes") return [];
     const fresh = { kind: "session", isFresh: true } as const;
@@ -131,9 +135,10 @@ interface Held {
   readonly agrees: boolean;
 }
 
-/** Searches what accounts of others somebody can come into, in any number of steps, who has one account of these roles: by the operations that make a way into
- *  accounts of others, and by accounts that come of it. `mayLetInto`: for whom a way may be made; `startsAnew`: whether whoever came in by it is no second
- *  admin at once. Each finding says whose account it was and by what. */
+/** Searches what accounts of others somebody can come into, in any number of steps, who has one account of these roles:
+ *  by the operations that make a way into accounts of others, and by accounts that come of it. `mayLetInto`: for whom a
+ *  way may be made; `startsAnew`: whether whoever came in by it is no second admin at once. Each finding says whose
+ *  account it was and by what. */
 export function searchTakeovers(at: {
   readonly operations: readonly Operation[];
   readonly waysIntoOthers: readonly string[];
@@ -164,11 +169,12 @@ export function searchTakeovers(at: {
           const holdsPower = beyond(["member"], grantsOf(into, table), table) !== undefined;
           if (holdsPower && !isBelow(into, roles)) found.add(`${roles.join()} comes in as ${into.join()} by ${what}`);
           const agrees = !at.startsAnew(what);
-          if (agrees && mayBy(into, ["backup.approve"])) found.add(`${roles.join()} agrees with itself as ${into.join()} by ${what}`);
+          if (agrees && mayBy(into, ["backup.approve"]))
+            found.add(`${roles.join()} agrees with itself as ${into.join()} by ${what}`);
           queue.push({ roles: into, isOwn: false, agrees });
         }
       }
     }
   }
   return [...found];
-} // prettier-ignore
+}

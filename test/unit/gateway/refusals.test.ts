@@ -22,7 +22,10 @@ describe("what a caller is told of a failure", () => {
   it("names the nodes that the directory waits for, in place of what a call to them came to, in every failure for want of it", () => {
     const awaited = "start a again, on its own data folder";
     for (const code of ["DIRECTORY_AWAY", "DIRECTORY_UNAVAILABLE"] as const)
-      expect(toldOf(failure(code, { because: "UNREACHABLE", askedMs: 3 }), { reads: true, awaited }).details, code).to.deep.equal({ because: awaited }); // prettier-ignore
+      expect(
+        toldOf(failure(code, { because: "UNREACHABLE", askedMs: 3 }), { reads: true, awaited }).details,
+        code,
+      ).to.deep.equal({ because: awaited });
     const called = failure("DIRECTORY_UNAVAILABLE", { node: "c0b77030d0ecb5f7", asked: false, because: "UNREACHABLE" });
     expect(toldOf(called, { reads: false, awaited }).details, "nobody types an id").to.deep.equal({ because: awaited });
     const read = toldOf(failure("DIRECTORY_UNAVAILABLE"), { reads: true, awaited });

@@ -43,7 +43,10 @@ describe("gateway: roles", () => {
     expect(code(await set(["member"], "member", "moderator"))).to.equal("ok");
     const late = await set(["member"], "member", "guest");
     expect(late.status).to.equal(409);
-    expect(late.body.error).to.deep.include({ code: "CHANGED_MEANWHILE", details: { user: "eve", now: ["member", "moderator"] } }); // prettier-ignore
+    expect(late.body.error).to.deep.include({
+      code: "CHANGED_MEANWHILE",
+      details: { user: "eve", now: ["member", "moderator"] },
+    });
     expect(code(await set(["member"], "member", "moderator")), "its own write, sent again").to.equal("ok");
     expect(code(await set(["moderator", "member"], "member"))).to.equal("ok");
 
@@ -81,9 +84,13 @@ describe("gateway: roles", () => {
     const elsewhere = [{ permission: "cluster.see", when: { labels: { zone: "b" } } }];
     await admin("operator", "PUT", "/roles/watcher", { grants: elsewhere });
     expect(code(await admin("eve", "GET", "/status"))).to.equal("FORBIDDEN");
-    await admin("bob", "PUT", "/roles/watcher", { grants: [{ permission: "cluster.see", when: { addresses: ["127.0.0.0/8", "::1"] } }] }); // prettier-ignore
+    await admin("bob", "PUT", "/roles/watcher", {
+      grants: [{ permission: "cluster.see", when: { addresses: ["127.0.0.0/8", "::1"] } }],
+    });
     expect(code(await admin("eve", "GET", "/status"))).to.equal("ok");
-    await admin("bob", "PUT", "/roles/watcher", { grants: [{ permission: "cluster.see", when: { addresses: ["10.0.0.0/8"] } }] }); // prettier-ignore
+    await admin("bob", "PUT", "/roles/watcher", {
+      grants: [{ permission: "cluster.see", when: { addresses: ["10.0.0.0/8"] } }],
+    });
     expect(code(await admin("eve", "GET", "/status"))).to.equal("FORBIDDEN");
     expect(code(await admin("bob", "DELETE", "/roles/watcher"))).to.equal("ok");
     expect(code(await admin("bob", "DELETE", "/roles/watcher"))).to.equal("NOT_FOUND");
@@ -96,12 +103,17 @@ describe("gateway: roles", () => {
     expect(code(await set("ada", "owner", []))).to.equal("FORBIDDEN");
     expect(code(await set("ada", "x", [{ permission: "room.dance" }]))).to.equal("BAD_REQUEST");
     expect(code(await set("ada", "x", [{ permission: "room.post", when: {} }]))).to.equal("BAD_REQUEST");
-    expect(code(await set("ada", "x", [{ permission: "room.post", when: { addresses: ["10.0.0.0/33"] } }]))).to.equal("BAD_REQUEST"); // prettier-ignore
+    expect(code(await set("ada", "x", [{ permission: "room.post", when: { addresses: ["10.0.0.0/33"] } }]))).to.equal(
+      "BAD_REQUEST",
+    );
     expect(code(await set("mod", "x", []))).to.equal("FORBIDDEN");
   });
 
   it("are felt by open connections: what is not allowed any more is refused, and what is followed ends", async () => {
-    await fixture.request("POST", "/api/v1/rooms", { token: tokens["eve"] as string, body: { room: "den", visibility: "public" } }); // prettier-ignore
+    await fixture.request("POST", "/api/v1/rooms", {
+      token: tokens["eve"] as string,
+      body: { room: "den", visibility: "public" },
+    });
     const client = await fixture.connect(tokens["eve"] as string);
     expect((await client.ask("subscribe", "room/den")).error).to.equal(undefined);
     expect((await client.ask("room.post", "den", { text: "hi" })).error).to.equal(undefined);
@@ -121,6 +133,8 @@ describe("gateway: roles", () => {
     expect(body.sessions).to.have.length(1);
     expect(code(await admin("mod", "DELETE", `/users/eve/sessions/${body.sessions[0].id}`))).to.equal("ok");
     await client.closed;
-    expect(code(await fixture.request("GET", "/api/v1/me", { token: tokens["eve"] as string }))).to.equal("UNAUTHENTICATED"); // prettier-ignore
+    expect(code(await fixture.request("GET", "/api/v1/me", { token: tokens["eve"] as string }))).to.equal(
+      "UNAUTHENTICATED",
+    );
   });
 });

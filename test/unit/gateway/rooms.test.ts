@@ -13,7 +13,10 @@ describe("gateway: rooms as admins see them", () => {
       await fixture.request("POST", "/api/v1/rooms", { token: ada, body: { room, title: `The ${room}` } });
     await fixture.request("POST", "/api/v1/rooms/alpha/join", { token: bob, body: {} });
     await fixture.request("POST", "/api/v1/rooms/alpha/messages", { token: bob, body: { text: "a secret of theirs" } });
-    await fixture.request("POST", "/api/v1/rooms", { token: ada, body: { room: "hidden", title: "Hidden", visibility: "private" } }); // prettier-ignore
+    await fixture.request("POST", "/api/v1/rooms", {
+      token: ada,
+      body: { room: "hidden", title: "Hidden", visibility: "private" },
+    });
   });
   after(() => fixture.stop());
 

@@ -27,9 +27,16 @@ describe("gateway: secrets", () => {
       open(peer, at) {
         named = watchSecrets(peer.directory, at.secrets);
         mail = mailSettings(peer.directory, named);
-        rows = async () => JSON.stringify(await Promise.all(["", "keys/", "mail", "endpoint/"].map((prefix) => peer.directory.list(prefix)))); // prettier-ignore
+        rows = async () =>
+          JSON.stringify(
+            await Promise.all(["", "keys/", "mail", "endpoint/"].map((prefix) => peer.directory.list(prefix))),
+          );
         const outbound = createOutbound({ ...at, server: () => mail.current(), send: async () => ok({}), publicUrl, node: "test" }); // prettier-ignore
-        return { secrets: named, namedSecrets: secretsControl(named, { peer, mail }), mail: { settings: mail, outbound, publicUrl } }; // prettier-ignore
+        return {
+          secrets: named,
+          namedSecrets: secretsControl(named, { peer, mail }),
+          mail: { settings: mail, outbound, publicUrl },
+        };
       },
     });
   });

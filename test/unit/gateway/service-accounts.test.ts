@@ -28,7 +28,9 @@ describe("gateway: accounts of programs", () => {
     expect(body).to.deep.include({ displayName: "Robot", roles: ["service"] });
     expect(body.factors).to.deep.include({ password: false, passkeys: 0 });
     expect(body.sessions).to.have.length(1);
-    expect(code(await admin("ada", "POST", "/admin/users/robot/reset", {})), "no link gives it a password").to.equal("FORBIDDEN"); // prettier-ignore
+    expect(code(await admin("ada", "POST", "/admin/users/robot/reset", {})), "no link gives it a password").to.equal(
+      "FORBIDDEN",
+    );
   });
 
   it("are made whole where the command was broken off, and of nobody else's account", async () => {
@@ -48,7 +50,9 @@ describe("gateway: accounts of programs", () => {
   it("are none of people: nobody makes keys for those", async () => {
     expect(code(await admin("ada", "POST", "/admin/users/bob/keys", { label: "x" }))).to.equal("FORBIDDEN");
     await admin("ada", "PUT", "/admin/users/bob/roles", { roles: ["service"] });
-    expect(code(await admin("ada", "POST", "/admin/users/bob/keys", { label: "x" })), "with a password").to.equal("FORBIDDEN"); // prettier-ignore
+    expect(code(await admin("ada", "POST", "/admin/users/bob/keys", { label: "x" })), "with a password").to.equal(
+      "FORBIDDEN",
+    );
   });
 
   it("everybody is told what they may do now, and whether somebody is suspended", async () => {

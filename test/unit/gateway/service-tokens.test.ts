@@ -13,7 +13,11 @@ import { createWorld, startFixture, type Fixture } from "./fixture.ts";
 
 const base64 = (value: unknown): string =>
   Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
-const partsOf = (token: string) => token.split(".").slice(0, 2).map((part) => JSON.parse(Buffer.from(part, "base64url").toString())); // prettier-ignore
+const partsOf = (token: string) =>
+  token
+    .split(".")
+    .slice(0, 2)
+    .map((part) => JSON.parse(Buffer.from(part, "base64url").toString()));
 
 async function directory(): Promise<Directory> {
   const made = createEmbeddedDirectory({ store: new MemoryStore() });
@@ -161,8 +165,10 @@ describe("the routes of short-lived tokens", () => {
   before(async () => {
     keys = watchTokenKeys(await directory(), { node: "test", isMember: () => true });
     fixture = await startFixture({ serviceTokens: { node: "test", keys } });
-    await fixture.request("POST", "/api/v1/sign-up", { body: { name: "root", password: "correct horse", adminCode: "ABCD-EFGH-JKLM" } });
-  }); // prettier-ignore
+    await fixture.request("POST", "/api/v1/sign-up", {
+      body: { name: "root", password: "correct horse", adminCode: "ABCD-EFGH-JKLM" },
+    });
+  });
 
   const issue = async (token: string, body: object = {}) => fixture.request("POST", "/api/v1/tokens", { token, body });
 
@@ -173,13 +179,17 @@ describe("the routes of short-lived tokens", () => {
     expect(asked.body).to.deep.include({ user: "ada" });
     expect(asked.body.session.kind).to.equal("key");
     // Nothing that needs a person, and no token of a token.
-    expect((await fixture.request("POST", "/api/v1/me/keys", { token: body.token, body: { label: "x" } })).status).to.equal(403);
+    expect(
+      (await fixture.request("POST", "/api/v1/me/keys", { token: body.token, body: { label: "x" } })).status,
+    ).to.equal(403);
     expect((await issue(body.token)).body.error.code).to.equal("FORBIDDEN");
     const client = await fixture.connect(body.token);
     await fixture.request("POST", "/api/v1/sign-out", { token: session });
     await client.closed;
-    expect((await fixture.request("GET", "/api/v1/me", { token: body.token })).body.error.code).to.equal("UNAUTHENTICATED");
-  }); // prettier-ignore
+    expect((await fixture.request("GET", "/api/v1/me", { token: body.token })).body.error.code).to.equal(
+      "UNAUTHENTICATED",
+    );
+  });
 
   it("give a token that is narrower, if that is asked for, and never one that is wider than what asks", async () => {
     const { token: session } = await fixture.signUp("narrow");

@@ -73,7 +73,9 @@ function openFixture(nodes: number, delayMs: () => number = () => 1): Fixture {
       listeners[gateway]?.();
     },
     cut(one, other, isCut) {
-      for (const way of [`${one} ${other}`, `${other} ${one}`]) if (isCut) lost.add(way); else lost.delete(way); // prettier-ignore
+      for (const way of [`${one} ${other}`, `${other} ${one}`])
+        if (isCut) lost.add(way);
+        else lost.delete(way);
     },
     async pass(ms) {
       for (let left = ms; left > 0; left -= 25) {

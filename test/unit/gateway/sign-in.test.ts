@@ -43,7 +43,8 @@ describe("gateway: sign-in with more than a password", () => {
     fixture.request("POST", `/api/v1${path}`, { body, ...(token !== undefined && { token }) });
   const signIn = (name: string): Promise<Reply> => post("/sign-in", { name, password });
   const code = (seed: Buffer): string => codeAt(seed, nowMs);
-  const factors = async (token: string): Promise<FactorsView> => (await fixture.request("GET", "/api/v1/me/factors", { token })).body; // prettier-ignore
+  const factors = async (token: string): Promise<FactorsView> =>
+    (await fixture.request("GET", "/api/v1/me/factors", { token })).body;
 
   async function withCodes(name: string): Promise<{ token: string; seed: Buffer; recovery: string[] }> {
     const { token } = await fixture.signUp(name);
@@ -68,7 +69,9 @@ describe("gateway: sign-in with more than a password", () => {
     const { attempt, needs } = begun.body as SignInNeeds;
     expect(needs).to.deep.equal(["totp", "recovery"]);
     expect(begun.body).to.not.have.property("token");
-    expect(begun.headers.get("set-cookie")).to.match(/plexus_sign_in=.*HttpOnly.*SameSite=Lax/).and.not.contain("plexus_session"); // prettier-ignore
+    expect(begun.headers.get("set-cookie"))
+      .to.match(/plexus_sign_in=.*HttpOnly.*SameSite=Lax/)
+      .and.not.contain("plexus_session");
 
     const wrong = await post("/sign-in/code", { attempt, code: code(seed) === "000000" ? "000001" : "000000" });
     expect(wrong.body.error.code).to.equal("CODE_WRONG");
@@ -138,7 +141,9 @@ describe("gateway: sign-in with more than a password", () => {
       const sent = request(url, { method: "POST", headers }, (response) => {
         let said = "";
         response.on("data", (piece: Buffer) => (said += piece.toString()));
-        response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: new Headers(), body: JSON.parse(said) })); // prettier-ignore
+        response.on("end", () =>
+          resolve({ status: response.statusCode ?? 0, headers: new Headers(), body: JSON.parse(said) }),
+        );
       });
       sent.on("error", reject);
       sent.end(JSON.stringify(body));
@@ -162,7 +167,10 @@ describe("gateway: sign-in with more than a password", () => {
     const begun = await fromPage("/sign-in/passkey/options", {});
     expect(begun.body.options.userVerification).to.equal("required");
     expect(begun.body.options.allowCredentials ?? []).to.deep.equal([]);
-    const alone = await fromPage("/sign-in/passkey", { attempt: begun.body.attempt, passkey: passkey.answer(begun.body.options) }); // prettier-ignore
+    const alone = await fromPage("/sign-in/passkey", {
+      attempt: begun.body.attempt,
+      passkey: passkey.answer(begun.body.options),
+    });
     expect(alone.body, JSON.stringify(alone.body)).to.deep.include({ user: "eve" });
 
     const first = await signIn("eve");
@@ -188,7 +196,9 @@ describe("gateway: sign-in with more than a password", () => {
     };
     expect(await ask({})).to.equal("entered");
     expect(await ask({ origin: "https://evil.example" })).to.equal("PASSKEY_REFUSED");
-    expect(await ask({ origin: page.origin.replace("http:", "https:").replace("localhost", "evil.localhost") })).to.equal("PASSKEY_REFUSED"); // prettier-ignore
+    expect(
+      await ask({ origin: page.origin.replace("http:", "https:").replace("localhost", "evil.localhost") }),
+    ).to.equal("PASSKEY_REFUSED");
     expect(await ask({ host: "evil.example" })).to.equal("PASSKEY_REFUSED");
     expect(await ask({ challenge: "AAAA" })).to.equal("PASSKEY_REFUSED");
     expect(await ask({ counter: 1 }), "a counter that does not rise").to.equal("PASSKEY_REFUSED");
@@ -197,9 +207,13 @@ describe("gateway: sign-in with more than a password", () => {
     const { options, attempt } = (await fromPage("/sign-in/passkey/options", {})).body;
     const answer = passkey.answer(options);
     expect((await fromPage("/sign-in/passkey", { attempt, passkey: answer })).status).to.equal(200);
-    expect((await fromPage("/sign-in/passkey", { attempt, passkey: answer })).body.error.code).to.equal("SIGN_IN_EXPIRED"); // prettier-ignore
+    expect((await fromPage("/sign-in/passkey", { attempt, passkey: answer })).body.error.code).to.equal(
+      "SIGN_IN_EXPIRED",
+    );
     const other = (await fromPage("/sign-in/passkey/options", {})).body;
-    expect((await fromPage("/sign-in/passkey", { attempt: other.attempt, passkey: answer })).body.error.code).to.equal("PASSKEY_REFUSED"); // prettier-ignore
+    expect((await fromPage("/sign-in/passkey", { attempt: other.attempt, passkey: answer })).body.error.code).to.equal(
+      "PASSKEY_REFUSED",
+    );
   });
 
   it("lets in by a passkey nobody but whose it is, and of two answers with one counter one", async () => {
@@ -207,15 +221,27 @@ describe("gateway: sign-in with more than a password", () => {
     const { passkey: joes } = await withPasskey("joe");
     const begun = await signIn("ivy");
     const asked = await fromPage("/sign-in/passkey/options", { attempt: begun.body.attempt });
-    const stolen = await fromPage("/sign-in/passkey", { attempt: asked.body.attempt, passkey: joes.answer(asked.body.options) }); // prettier-ignore
+    const stolen = await fromPage("/sign-in/passkey", {
+      attempt: asked.body.attempt,
+      passkey: joes.answer(asked.body.options),
+    });
     expect(stolen.body.error?.code, "another's, as the second factor").to.equal("PASSKEY_REFUSED");
     const lone = (await fromPage("/sign-in/passkey/options", {})).body;
     const renamed = { ...ivys.answer(lone.options), id: (joes.answer(lone.options) as { id: string }).id };
-    expect((await fromPage("/sign-in/passkey", { attempt: lone.attempt, passkey: renamed })).body.error?.code).to.equal("PASSKEY_REFUSED"); // prettier-ignore
+    expect((await fromPage("/sign-in/passkey", { attempt: lone.attempt, passkey: renamed })).body.error?.code).to.equal(
+      "PASSKEY_REFUSED",
+    );
 
-    const [one, two] = [(await fromPage("/sign-in/passkey/options", {})).body, (await fromPage("/sign-in/passkey/options", {})).body]; // prettier-ignore
+    const [one, two] = [
+      (await fromPage("/sign-in/passkey/options", {})).body,
+      (await fromPage("/sign-in/passkey/options", {})).body,
+    ];
     const counter = ivys.counter + 10;
-    const both = await Promise.all([one, two].map(({ options, attempt }) => fromPage("/sign-in/passkey", { attempt, passkey: ivys.answer(options, { counter }) }))); // prettier-ignore
+    const both = await Promise.all(
+      [one, two].map(({ options, attempt }) =>
+        fromPage("/sign-in/passkey", { attempt, passkey: ivys.answer(options, { counter }) }),
+      ),
+    );
     expect(both.filter(({ body }) => body.user === "ivy")).to.have.length(1);
     expect(both.filter(({ body }) => body.error?.code === "PASSKEY_REFUSED")).to.have.length(1);
   });
@@ -259,7 +285,9 @@ describe("gateway: sign-in with more than a password", () => {
     const closed = await startFixture({ signUp: "invitation" });
     await closed.signUp("root");
     const signUp = (name: string, invitation?: string): Promise<Reply> =>
-      closed.request("POST", "/api/v1/sign-up", { body: { name, password, ...(invitation !== undefined && { invitation }) } }); // prettier-ignore
+      closed.request("POST", "/api/v1/sign-up", {
+        body: { name, password, ...(invitation !== undefined && { invitation }) },
+      });
     expect((await signUp("ada")).body.error).to.deep.include({
       code: "SIGN_UP_NEEDS",
       details: { needs: ["invitation"] },

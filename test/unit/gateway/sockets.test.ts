@@ -48,11 +48,14 @@ describe("gateway: WebSocket", () => {
 
   it("refuses an upgrade without a good token before accepting it", async () => {
     for (const token of ["", "plx_YWRh.xxx", ada.slice(0, -2) + "xx", `${"plx_"}${"A".repeat(400)}`]) {
-      const refusal = await fixture.connect(token).then(() => undefined, (error: { status: number; text: string }) => error);
+      const refusal = await fixture.connect(token).then(
+        () => undefined,
+        (error: { status: number; text: string }) => error,
+      );
       expect(refusal?.status, token).to.equal(401);
       expect(JSON.parse(refusal?.text ?? "").error.code).to.equal("UNAUTHENTICATED");
     }
-  }); // prettier-ignore
+  });
 
   it("says of a user whose slot nobody serves that it is so, before the client gives up", async () => {
     const lost = await startClusterFixture();
@@ -72,7 +75,10 @@ describe("gateway: WebSocket", () => {
       const token = createToken("session", "ada", createRandom());
       for (const [answer, details] of answers) {
         said = answer;
-        const refusal = await connectClient(lost.gateway.url, token).then(() => undefined, (error: { status: number; text: string }) => error);
+        const refusal = await connectClient(lost.gateway.url, token).then(
+          () => undefined,
+          (error: { status: number; text: string }) => error,
+        );
         expect(refusal?.status).to.equal(503);
         const error = { code: "SLOT_UNAVAILABLE", details: { actor: "user/ada", ...details } };
         expect(JSON.parse(refusal?.text ?? "").error).to.deep.include(error);
@@ -82,7 +88,7 @@ describe("gateway: WebSocket", () => {
       await lost.stop();
     }
     expect(gatewayLimits.upgradeTimeoutMs).to.be.lessThan(clientLimits.handshakeAmongManyMs);
-  }); // prettier-ignore
+  });
 
   it("refuses what a node answers for an actor and is no answer, and goes on", async () => {
     const lost = await startClusterFixture();
@@ -99,7 +105,7 @@ describe("gateway: WebSocket", () => {
       lost.cluster = ({ type }) => ok(type === "authenticate" ? caller : said);
       const client = await connectClient(url, token);
       const event = { at: 1, event: { type: "posted" } };
-      for (said of [undefined, null, 7, {}, { head: -1 }, { head: 1, events: 7 }, { head: 1, events: [null] }, { head: 1, events: [{ ...event, event: null }] }]) // prettier-ignore
+      for (said of [undefined, null, 7, {}, { head: -1 }, { head: 1, events: 7 }, { head: 1, events: [null] }, { head: 1, events: [{ ...event, event: null }] }])
         expect((await client.ask("subscribe", "room/lobby")).error?.code, JSON.stringify(said)).to.equal("INTERNAL");
       for (said of [undefined, null, {}, { rooms: 7 }, { rooms: [null] }, { rooms: ["../lobby"] }])
         expect((await client.ask("watch")).error?.code, JSON.stringify(said)).to.equal("INTERNAL");
@@ -347,10 +353,13 @@ describe("gateway: WebSocket", () => {
     const { token } = await small.signUp("ada");
     await small.connect(token);
     await small.connect(token);
-    const third = await small.connect(token).then(() => undefined, (error: { status: number }) => error.status);
+    const third = await small.connect(token).then(
+      () => undefined,
+      (error: { status: number }) => error.status,
+    );
     expect(third).to.equal(409);
     await small.stop();
-  }); // prettier-ignore
+  });
 
   it("limits how often one user may ask, over all connections", async () => {
     const small = await startFixture({ limits: { commandRate: { count: 5, windowMs: 60_000 } } });
@@ -671,8 +680,11 @@ describe("gateway: connections that end by themselves", () => {
     const fixture = await startFixture({ limits: { connectionsMax: 1 } });
     const { token } = await fixture.signUp("ada");
     await fixture.connect(token);
-    const refusal = await fixture.connect(token).then(() => undefined, (error: { status: number }) => error.status);
+    const refusal = await fixture.connect(token).then(
+      () => undefined,
+      (error: { status: number }) => error.status,
+    );
     expect(refusal).to.equal(503);
     await fixture.stop();
-  }); // prettier-ignore
+  });
 });

@@ -34,7 +34,11 @@ describe("tasks: one view of what takes long", () => {
     expect(taskOfPull(pull("fetching"), place)).to.deep.include({ id: "pull.n2.a1", state: "running", share: 0.25, canCancel: true }); // prettier-ignore
     const failed = taskOfPull(pull("failed", { name: "tiny", error: failure("MODEL_NOT_FOUND") }), place);
     expect(failed).to.deep.include({ state: "failed", canCancel: false });
-    expect(failed.again).to.deep.equal({ method: "POST", path: "/api/v1/admin/models/pulls", body: { source: "hf:plexus/tiny", name: "tiny" } }); // prettier-ignore
+    expect(failed.again).to.deep.equal({
+      method: "POST",
+      path: "/api/v1/admin/models/pulls",
+      body: { source: "hf:plexus/tiny", name: "tiny" },
+    });
     expect(taskOfPull(pull("done"), place).again).to.equal(undefined);
   });
 
@@ -89,14 +93,15 @@ describe("tasks: long acts of a node", () => {
 
   it("are bounded: what is over makes room, and what finds none is done all the same", async () => {
     const { acts } = timed();
-    for (let count = 0; count < 2 * taskLimits.actsMax; count += 1) await acts.follow({ what: "x", by: "ada" }, Promise.resolve(ok(count)));
+    for (let count = 0; count < 2 * taskLimits.actsMax; count += 1)
+      await acts.follow({ what: "x", by: "ada" }, Promise.resolve(ok(count)));
     expect(acts.list(at)).to.have.length(taskLimits.actsMax);
     const never = new Promise<Result<number>>(() => undefined);
     for (let count = 0; count < taskLimits.actsMax; count += 1) void acts.follow({ what: "open", by: "ada" }, never);
     expect(await acts.follow({ what: "one more", by: "ada" }, Promise.resolve(ok(7)))).to.deep.equal(ok(7));
     expect(acts.list(at).map(({ what }) => what)).to.not.include("one more");
     expect(acts.list(at).length).to.be.at.most(taskLimits.actsMax);
-  }); // prettier-ignore
+  });
 });
 
 describe("tasks: drains", () => {

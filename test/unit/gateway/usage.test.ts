@@ -108,9 +108,11 @@ describe("gateway: usage and budgets", () => {
       const answer = await say(bob, { stream });
       expect([answer.status, answer.headers.get("x-plexus-model")]).to.deep.equal([200, "echo"]);
     }
-    const { budgets } = (await fixture.request("GET", "/api/v1/admin/budgets", { token: admin })).body as { budgets: readonly BudgetView[] };
+    const { budgets } = (await fixture.request("GET", "/api/v1/admin/budgets", { token: admin })).body as {
+      budgets: readonly BudgetView[];
+    };
     expect(budgets[0]?.spent[0]).to.include({ name: "bob" });
-  }); // prettier-ignore
+  });
 
   it("lets nobody but admins set them, and refuses nonsense", async () => {
     const fine = { of: "person", measure: "tokens", limit: 1, per: "day", ending: "stop" };

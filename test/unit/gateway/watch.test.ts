@@ -27,7 +27,11 @@ describe("gateway: detectors, rules and playbooks", () => {
       } as NonNullable<GatewayOptions["secrets"]>,
       openMail(at) {
         secrets = at.secrets;
-        return { settings: { isSet: () => mailIsSet }, outbound: {}, publicUrl: undefined } as unknown as GatewayOptions["mail"]; // prettier-ignore
+        return {
+          settings: { isSet: () => mailIsSet },
+          outbound: {},
+          publicUrl: undefined,
+        } as unknown as GatewayOptions["mail"];
       },
     });
     for (const name of ["ada", "aud"]) tokens[name] = (await fixture.signUp(name)).token;
@@ -46,7 +50,9 @@ describe("gateway: detectors, rules and playbooks", () => {
     expect(newest()).to.deep.include({ action: "setRule", target: "detector/refused-person" });
     expect(newest().facts).to.include({ "before.settings.count": 10, "after.settings.count": 20 });
     expect(newest().facts).to.not.have.property("before.settings.minutes");
-    const view = (await call("aud", "GET", "/detectors")).body.detectors.find(({ name }: { name: string }) => name === "refused-person"); // prettier-ignore
+    const view = (await call("aud", "GET", "/detectors")).body.detectors.find(
+      ({ name }: { name: string }) => name === "refused-person",
+    );
     expect(view).to.deep.include({ now: { count: 20, minutes: 15 }, settings: { count: 10, minutes: 15 }, off: false });
     for (const [settings, problem] of [
       [{ count: 101 }, /from 1 to 100/],
@@ -67,7 +73,10 @@ describe("gateway: detectors, rules and playbooks", () => {
     expect(codeOf(await set({ seen: null }))).to.equal("ok");
     expect(codeOf(await set({ seen: rule, withinMinutes: 9 }))).to.equal("ok");
     const late = await set({ seen: rule, on: true });
-    expect(late.body.error).to.deep.include({ code: "CHANGED_MEANWHILE", details: { rule: "late", now: { name: "late", ...rule, withinMinutes: 9 } } }); // prettier-ignore
+    expect(late.body.error).to.deep.include({
+      code: "CHANGED_MEANWHILE",
+      details: { rule: "late", now: { name: "late", ...rule, withinMinutes: 9 } },
+    });
   });
 
   it("let one person try so many rules, and a node one at a time, and refuse before any entry is read", async () => {
@@ -97,11 +106,16 @@ describe("gateway: detectors, rules and playbooks", () => {
     expect(JSON.stringify([answers.map((one) => one.body), written])).to.not.include("s3cret");
     expect(JSON.stringify(written)).to.not.include(set.body.secret);
     expect(newest().facts?.["after.acts"]).to.include("hooks.example.net");
-    expect(codeOf(await call("ada", "PUT", "/playbooks/bad", body([{ do: "page", url: "https://[/x" }])))).to.equal("BAD_REQUEST"); // prettier-ignore
+    expect(codeOf(await call("ada", "PUT", "/playbooks/bad", body([{ do: "page", url: "https://[/x" }])))).to.equal(
+      "BAD_REQUEST",
+    );
   });
 
   it("keep the address of a page of which the host alone is given, with its secret", async () => {
-    const kept = await call("ada", "PUT", "/playbooks/tell", { ...body([{ do: "page", host: "hooks.example.net:8443" }, { do: "backup" }]), note: "x" }); // prettier-ignore
+    const kept = await call("ada", "PUT", "/playbooks/tell", {
+      ...body([{ do: "page", host: "hooks.example.net:8443" }, { do: "backup" }]),
+      note: "x",
+    });
     expect(codeOf(kept)).to.equal("ok");
     expect(kept.body).to.not.have.property("secret");
     const all = await fixture.kernel.ask({ to: "watch/cluster", from: "gateway", message: { type: "playbooks" }, timeoutMs: 5_000 }); // prettier-ignore
@@ -120,7 +134,9 @@ describe("gateway: detectors, rules and playbooks", () => {
     expect(codeOf(await set({ role: "nobody" }))).to.equal("BAD_REQUEST");
     expect(codeOf(await set({ role: "owner" }))).to.equal("ok");
     expect((await set({ to: "ops@example.org" })).body.acts).to.eql([{ do: "mail", to: "ops@example.org" }]);
-    const seen = (await call("aud", "GET", "/playbooks")).body.playbooks.find(({ name }: { name: string }) => name === "mail"); // prettier-ignore
+    const seen = (await call("aud", "GET", "/playbooks")).body.playbooks.find(
+      ({ name }: { name: string }) => name === "mail",
+    );
     expect(seen.acts).to.eql([{ do: "mail", to: "@example.org" }]);
     expect(JSON.stringify(written)).to.not.include("ops@");
     mailIsSet = false;
@@ -131,7 +147,10 @@ describe("gateway: detectors, rules and playbooks", () => {
   it("are switched on with the acts that were seen, and not with others", async () => {
     const mode = (acts: readonly object[]) => call("operator", "POST", "/playbooks/mail/mode", { mode: "on", acts });
     expect(codeOf(await mode([{ do: "backup" }]))).to.equal("ALREADY_DONE");
-    expect((await mode([{ do: "mail", to: "ops@example.org" }])).body).to.include({ mode: "on", switchedBy: "operator" }); // prettier-ignore
+    expect((await mode([{ do: "mail", to: "ops@example.org" }])).body).to.include({
+      mode: "on",
+      switchedBy: "operator",
+    });
     expect(newest().facts).to.include({ "before.mode": "dryRun", "after.mode": "on" });
     const acts = [{ do: "mail", to: "ops@example.org" }];
     const set = (more: object) => call("ada", "PUT", "/playbooks/mail", { ...body(acts), seen: null, ...more });

@@ -1,9 +1,11 @@
-/** A SAML identity provider that signs for real, by `samlify`; and the same with everything wrong that a test asks for. */
+/** A SAML identity provider that signs for real, by `samlify`; and the same with everything wrong that a test asks
+ *  for. */
 import { createRequire } from "node:module";
 import { inflateRawSync } from "node:zlib";
 import type { Certificate } from "../../fixtures/certificates.ts";
 
-/** As much of it as is used. Its own types bring those of a browser's page with them, which would count for the whole program. */
+/** As much of it as is used. Its own types bring those of a browser's page with them, which would count for the whole
+ *  program. */
 interface Samlify {
   setSchemaValidator(validator: { validate(): Promise<string> }): void;
   readonly Constants: {

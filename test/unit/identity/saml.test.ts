@@ -54,7 +54,9 @@ describe("identity: SAML", () => {
     const form = await idp.respond({ inResponseTo: id, ...said });
     const changed = Buffer.from(change(Buffer.from(form, "base64").toString())).toString("base64");
     const claims = await provider.finish(come(changed), kept);
-    return claims.ok ? `in as ${claims.value.subject}` : `${claims.error.code}: ${String(claims.error.details?.["reason"])}`; // prettier-ignore
+    return claims.ok
+      ? `in as ${claims.value.subject}`
+      : `${claims.error.code}: ${String(claims.error.details?.["reason"])}`;
   }
 
   it("sends people to the server with a request, and reads from its answer who they are", async () => {
@@ -124,7 +126,11 @@ describe("identity: SAML", () => {
     const { kept, id } = await begin();
     const claims = await provider.finish(come(await evil.respond({ inResponseTo: id })), kept);
     expect(claims.ok, "the key of another server, which comes with its certificate").to.equal(false);
-    const hmac = (xml: string) => xml.replace(/SignatureMethod Algorithm="[^"]+"/, 'SignatureMethod Algorithm="http://www.w3.org/2000/09/xmldsig#hmac-sha1"'); // prettier-ignore
+    const hmac = (xml: string) =>
+      xml.replace(
+        /SignatureMethod Algorithm="[^"]+"/,
+        'SignatureMethod Algorithm="http://www.w3.org/2000/09/xmldsig#hmac-sha1"',
+      );
     expect(await outcome({}, hmac)).to.match(refusedAs);
   });
 

@@ -1,4 +1,5 @@
-/** A kernel on a simulated clock and disk, with kinds made for the tests. Its time passes by itself, whenever nothing else is to be done. */
+/** A kernel on a simulated clock and disk, with kinds made for the tests. Its time passes by itself, whenever nothing
+ *  else is to be done. */
 import { everyEngine } from "../../../runtimes/index.ts";
 import {
   note,

@@ -364,7 +364,9 @@ describe("kernel", () => {
       const all = await fixture.kernel.listActors({ limit: 3 * stored });
       expect(all.rows).to.have.length(2 * stored + 1);
       expect(all.rows.map(({ actor }) => actor)).to.deep.equal(all.rows.map(({ actor }) => actor).toSorted());
-      expect((await fixture.kernel.listActors({ limit: 1, after: nameOf("other", stored - 1) })).rows).to.have.nested.property("[0].actor", nameOf("pad", 0)); // prettier-ignore
+      expect(
+        (await fixture.kernel.listActors({ limit: 1, after: nameOf("other", stored - 1) })).rows,
+      ).to.have.nested.property("[0].actor", nameOf("pad", 0));
     });
 
     it("snapshots, trims the log, and rebuilds from what is left", async () => {
@@ -469,7 +471,10 @@ describe("kernel", () => {
       expect((await fixture.ask("pad/a", "lines")).ok).to.equal(true);
     };
     const topics = (): string[] => fixture.published.map(({ topic }) => topic);
-    const marked = { events: [{ type: "marked", open: true }], side: [{ space: "wake", put: "pending", value: true }] } as const; // prettier-ignore
+    const marked = {
+      events: [{ type: "marked", open: true }],
+      side: [{ space: "wake", put: "pending", value: true }],
+    } as const;
 
     it("bring nobody into memory, and its own are taken up", async () => {
       fixture = await createFixture();
@@ -510,7 +515,10 @@ describe("kernel", () => {
       fixture = await createFixture();
       const value = { atMs: 1, reason: "made up" };
       const letter = { id: 1, from: "node", message: { type: "add" }, operation: null, atMs: 1, reason: "made up", answered: false }; // prettier-ignore
-      const side = [{ space: "quarantine", put: "since", value }, { space: "dead", put: "1", value: letter }] as const; // prettier-ignore
+      const side = [
+        { space: "quarantine", put: "since", value },
+        { space: "dead", put: "1", value: letter },
+      ] as const;
       await write({ actor: elsewhere, events: [], side });
       await open();
       expect(fixture.kernel.status().quarantined).to.equal(0);
@@ -535,7 +543,9 @@ describe("kernel", () => {
       fixture.routing.split.add(pinned);
       await open();
       expect(topics()).to.not.include(pinned);
-      expect((await fixture.kernel.listActors({ limit: 10, status: "active" })).rows.map(({ actor }) => actor)).to.deep.equal(["pad/a"]); // prettier-ignore
+      expect(
+        (await fixture.kernel.listActors({ limit: 10, status: "active" })).rows.map(({ actor }) => actor),
+      ).to.deep.equal(["pad/a"]);
       // In its own slot they are taken up.
       const own = await fixture.journal.openSlot(ownSlot(pinned));
       await own.raise(1, true);
@@ -570,7 +580,10 @@ describe("kernel", () => {
         await fill();
         expect(topics()).to.not.include(elsewhere);
         expect(log.length).to.be.below(30);
-        expect(await log.reader.recover(elsewhere)).to.deep.include({ snapshot: { seq: 2, body: { state: "folded", answers: [] } }, entries: [] }); // prettier-ignore
+        expect(await log.reader.recover(elsewhere)).to.deep.include({
+          snapshot: { seq: 2, body: { state: "folded", answers: [] } },
+          entries: [],
+        });
       });
     });
   });

@@ -156,7 +156,11 @@ describe("slots that move", () => {
     fixture.kernel.receive(slot, tellTo("pad/a", 3, "boom"));
     await fixture.eventually("answered", () => fixture.routing.answered.length === 3);
     const answers = fixture.routing.answered.map(({ correlation, result }) => [correlation, valueOf(result)]);
-    expect(answers).to.have.deep.members([[1, null], [2, null], [3, null]]); // prettier-ignore
+    expect(answers).to.have.deep.members([
+      [1, null],
+      [2, null],
+      [3, null],
+    ]);
     const detail = await fixture.kernel.showActor("pad/a");
     expect(detail.ok && detail.value.deadLetters).to.have.length(1);
   });
@@ -213,7 +217,10 @@ describe("slots that move", () => {
 
   it("send on what an actor had in front of its own slot before anything newer, though they wait to move", async () => {
     const asked = await askWhileSplitting(splitsHere);
-    expect(sentOn()).to.deep.equal([["pad/a", "one"], ["pad/a", "two"]]); // prettier-ignore
+    expect(sentOn()).to.deep.equal([
+      ["pad/a", "one"],
+      ["pad/a", "two"],
+    ]);
     for (const sent of fixture.routing.sent) sent.settle({ ok: true, value: "there" });
     expect(await Promise.all(asked)).to.deep.equal(asked.map(() => ({ ok: true, value: "there" })));
   });
@@ -232,7 +239,10 @@ describe("slots that move", () => {
       return Promise.resolve();
     };
     expect((await fixture.kernel.split("pad/a")).ok).to.equal(true);
-    expect(sentOn()).to.deep.equal([["pad/a", "one"], ["pad/a", "told"]]); // prettier-ignore
+    expect(sentOn()).to.deep.equal([
+      ["pad/a", "one"],
+      ["pad/a", "told"],
+    ]);
     for (const sent of fixture.routing.sent) sent.settle({ ok: true, value: "there" });
     await Promise.all(asked);
   });
@@ -260,7 +270,10 @@ describe("slots that move", () => {
       asked.push(fixture.ask("pad/a", "add", { text: "two" }));
     };
     expect((await fixture.kernel.split("pad/a")).ok).to.equal(true);
-    expect(sentOn()).to.deep.equal([[own, "one"], [own, "two"]]); // prettier-ignore
+    expect(sentOn()).to.deep.equal([
+      [own, "one"],
+      [own, "two"],
+    ]);
     for (const sent of fixture.routing.sent) sent.settle({ ok: true, value: "there" });
     await Promise.all(asked);
     expect(fixture.kernel.status().active).to.equal(1);

@@ -203,7 +203,9 @@ describe("the keys of a cluster", () => {
       expect((await keys.sealFor(winner.receiver)).map(({ epoch }) => epoch)).to.deep.equal([1]);
       expect(codeOf(await keys.rotate({ compromised: false }))).to.equal("KEY_MISSING");
       expect(codeOf(await keys.backupKeys())).to.equal("KEY_MISSING");
-      expect(codeOf(await makeKit(keys, rootKeysOf(Buffer.alloc(32, 9))).catch(() => keys.backupKeys()))).to.equal("KEY_MISSING"); // prettier-ignore
+      expect(codeOf(await makeKit(keys, rootKeysOf(Buffer.alloc(32, 9))).catch(() => keys.backupKeys()))).to.equal(
+        "KEY_MISSING",
+      );
     }
     expect(await loser.take(await winner.sealFor(loser.receiver))).to.equal(1);
     expect((await nodeOn(store).status()).here).to.deep.equal([1, 2]);

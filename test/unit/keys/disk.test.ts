@@ -122,7 +122,10 @@ describe("an encrypted journal", () => {
         async (writes, ends, andBack) => {
           const memory = new Memory();
           const expected = new Map<string, string>();
-          const parts = ["log/0", "log/1", "log/2", "log/3"].map((gte) => ({ name: gte, ranges: [{ gte, lt: `${gte}~` }] })); // prettier-ignore
+          const parts = ["log/0", "log/1", "log/2", "log/3"].map((gte) => ({
+            name: gte,
+            ranges: [{ gte, lt: `${gte}~` }],
+          }));
           parts.push({ name: "rest", ranges: [everything] });
           const queue = [...writes];
           const put = async (store: Store): Promise<void> => {
@@ -155,7 +158,8 @@ describe("an encrypted journal", () => {
           const rows = await store.range({ gte: "log/", lt: "log0" });
           const found = rows.map(([name, value]) => [name, Buffer.from(value).toString()] as const);
           expect(new Map(found)).to.deep.equal(expected);
-          for (const [name, value] of memory.rows) expect(value[0] === 0xff && value[4] === 0xc1 || name === sealedKey).to.equal(!andBack); // prettier-ignore
+          for (const [name, value] of memory.rows)
+            expect((value[0] === 0xff && value[4] === 0xc1) || name === sealedKey).to.equal(!andBack);
         },
       ),
       { numRuns: depth(60, 2_000) },
@@ -169,7 +173,10 @@ describe("a disk that is encrypted while the node runs", () => {
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
   const onDisk = async () => {
     const memory = new Memory();
-    const puts = Array.from({ length: 40 }, (_, row) => ({ type: "put", key: `log/${row}`, value: Buffer.from(`${said} ${row}`) }) as const); // prettier-ignore
+    const puts = Array.from(
+      { length: 40 },
+      (_, row) => ({ type: "put", key: `log/${row}`, value: Buffer.from(`${said} ${row}`) }) as const,
+    );
     await memory.batch(puts);
     const store = await openSealedStore(memory, async () => key);
     const used: string[] = [];
@@ -208,7 +215,11 @@ describe("a disk that is encrypted while the node runs", () => {
     await sealing.settled();
     const before = new SealedStore(new RowStore(memory.rows), { state: "sealed", key });
     const view = before.view();
-    for (const [to, by] of [["plain", key], ["sealed", other]] as const) await before.convert(to, { key: by, parts: whole }); // prettier-ignore
+    for (const [to, by] of [
+      ["plain", key],
+      ["sealed", other],
+    ] as const)
+      await before.convert(to, { key: by, parts: whole });
     expect(Buffer.from((await view.get("log/7"))!).toString()).to.equal(`${said} 7`);
     await sealing.begin("plain", key);
     await sealing.settled();
@@ -304,7 +315,10 @@ describe("the key of a disk whose file is lost", () => {
     const file = join(folder, "disk.key.sealed");
     const [root, later] = [1, 2].map((seed) => rootKeysOf(Buffer.alloc(32, seed)));
     const of = { cluster: "c1", node: "n1" };
-    const to = (keys: RootKeys) => ({ commitment: keys.commitment, recoveryKey: Buffer.from(keys.recipient.publicKey).toString("base64url") }); // prettier-ignore
+    const to = (keys: RootKeys) => ({
+      commitment: keys.commitment,
+      recoveryKey: Buffer.from(keys.recipient.publicKey).toString("base64url"),
+    });
     expect(await codeOf(demandEscrow(file))).to.equal("NOT_FOUND");
     await writeEscrow(file, of, key, to(root!));
     const escrow = await demandEscrow(file);
@@ -316,7 +330,10 @@ describe("the key of a disk whose file is lost", () => {
       expect(openEscrow({ ...escrow, ...wrong }, root!).ok, JSON.stringify(wrong)).to.equal(false);
     // Another kit takes its place.
     await writeEscrow(file, of, key, to(later!));
-    expect([openEscrow(await demandEscrow(file), later!).ok, openEscrow(await demandEscrow(file), root!).ok]).to.deep.equal([true, false]); // prettier-ignore
+    expect([
+      openEscrow(await demandEscrow(file), later!).ok,
+      openEscrow(await demandEscrow(file), root!).ok,
+    ]).to.deep.equal([true, false]);
   });
 });
 
@@ -348,7 +365,6 @@ describe("encrypted blobs", () => {
       [true, 0],
       [false, 4],
     ] as const) {
-      // prettier-ignore
       files.use(key, seals);
       const folders = (await raw.names("")).filter((name) => name.length === 2);
       const reading = bytes.map(async (one) => read((await blobs.open(hashOf(one))).bytes));

@@ -108,14 +108,18 @@ describe("X-Wing", () => {
 });
 
 describe("shares of a root", () => {
-  const sizes = fc.integer({ min: 2, max: 7 }).chain((of) => fc.record({ of: fc.constant(of), needed: fc.integer({ min: 2, max: of }) })); // prettier-ignore
+  const sizes = fc
+    .integer({ min: 2, max: 7 })
+    .chain((of) => fc.record({ of: fc.constant(of), needed: fc.integer({ min: 2, max: of }) }));
 
   it("make it again, any that are enough, in any order; fewer make nothing and say how many are missing", async () => {
     await fc.assert(
       fc.asyncProperty(sizes, fc.infiniteStream(fc.nat()), async ({ of, needed }, chance) => {
         const root = createRoot();
         const shares = valueOf(await splitRoot(root, { needed, of }));
-        const mixed = shares.map((share) => [chance.next().value, share] as const).toSorted(([a], [b]) => Number(a) - Number(b)); // prettier-ignore
+        const mixed = shares
+          .map((share) => [chance.next().value, share] as const)
+          .toSorted(([a], [b]) => Number(a) - Number(b));
         const some = mixed.map(([, share]) => share);
         expect(valueOf(await combineShares(some.slice(0, needed)))).to.deep.equal(new Uint8Array(root));
         expect(valueOf(await combineShares([...some, some[0]!]))).to.deep.equal(new Uint8Array(root));
@@ -172,7 +176,6 @@ describe("shares of a root", () => {
       [2, 17],
       [2.5, 4],
     ])
-      // prettier-ignore
       expect(errorOf(await splitRoot(createRoot(), { needed: needed!, of: of! })).code).to.equal("BAD_REQUEST");
   });
 });

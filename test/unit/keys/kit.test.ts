@@ -86,7 +86,8 @@ describe("a printed share", () => {
     const data = new Uint8Array(size * size * 4).fill(255);
     for (let y = 0; y < size; y += 1)
       for (let x = 0; x < size; x += 1)
-        if (rows[Math.floor(y / scale)]![Math.floor(x / scale)] === true) data.fill(0, (y * size + x) * 4, (y * size + x) * 4 + 3); // prettier-ignore
+        if (rows[Math.floor(y / scale)]![Math.floor(x / scale)] === true)
+          data.fill(0, (y * size + x) * 4, (y * size + x) * 4 + 3);
     expect(read(decodeQR({ width: size, height: size, data }))).to.equal(hex);
   });
 

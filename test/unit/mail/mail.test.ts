@@ -96,7 +96,8 @@ describe("mail to a real SMTP server", () => {
     for (const one of servers) await one.stop();
   });
   const to = ({ port }: MailServerFixture, more: Partial<SmtpServer> = {}): SmtpServer => ({ host: "127.0.0.1", port, security: "starttls", from: "plexus@example.org", fromName: 'Plexus "<x@y.org>', ...more }); // prettier-ignore
-  // The library counts by the machine's clock: what is to arrive has as long as it takes, and what is never answered ends soon.
+  // The library counts by the machine's clock: what is to arrive has as long as it takes, and what is never answered
+  // ends soon.
   const send = sendBySmtp({ connectTimeoutMs: usualLimitMs, silenceTimeoutMs: usualLimitMs });
   const hastily = sendBySmtp({ connectTimeoutMs: usualLimitMs, silenceTimeoutMs: 1_000 });
   const code = (result: Result<unknown>) => (result.ok ? "sent" : result.error.code);

@@ -85,7 +85,8 @@ class Rows implements Directory {
 const codeOf = (result: Result<unknown>): string => (result.ok ? "ok" : result.error.code);
 const reasonOf = (result: Result<unknown>): unknown => (result.ok ? "ok" : result.error.details?.["reason"]);
 
-/** Strangers at the port of a mesh who come again whenever they are closed on. They want nothing, and hold what they get. */
+/** Strangers at the port of a mesh who come again whenever they are closed on. They want nothing, and hold what they
+ *  get. */
 class Crowd {
   readonly #ends: (() => unknown)[] = [];
   #stopped = false;
@@ -98,7 +99,9 @@ class Crowd {
     const happened = new Happenings();
     const hold = async (swarm: Libp2p): Promise<void> => {
       while (!this.#stopped) {
-        const connection = await swarm.dial(multiaddr(`${address}/p2p/${target.key.peer}`), { force: true }).catch(() => undefined);
+        const connection = await swarm
+          .dial(multiaddr(`${address}/p2p/${target.key.peer}`), { force: true })
+          .catch(() => undefined);
         this.came += 1;
         happened.tell();
         await new Promise<void>((resolve) => {
@@ -133,10 +136,12 @@ class Crowd {
       const localAddress = `127.0.2.${(index % addresses) + 1}`;
       const socket = connectTo({ host: "127.0.0.1", port, localAddress });
       sockets.add(socket);
-      socket.on("error", () => undefined).on("connect", () => {
-        this.came += 1;
-        happened.tell();
-      });
+      socket
+        .on("error", () => undefined)
+        .on("connect", () => {
+          this.came += 1;
+          happened.tell();
+        });
       socket.on("close", () => {
         sockets.delete(socket);
         clock.after(20, () => come(index));
@@ -151,7 +156,7 @@ class Crowd {
     this.#stopped = true;
     for (const end of this.#ends) await end();
   }
-} // prettier-ignore
+}
 
 describe("joining the mesh", () => {
   let directory: Rows;
@@ -518,7 +523,10 @@ describe("joining the mesh", () => {
       if (said.length === 7) void directory.compareAndSet(key, row.value, 0);
     };
     const limits = { ...meshLimits, backoffMinMs: 1, backoffMaxMs: 5 };
-    const joined = await within(joinCluster({ token, key: await newKey(), node: facts("newcomer"), clock, limits, again }), "an answer"); // prettier-ignore
+    const joined = await within(
+      joinCluster({ token, key: await newKey(), node: facts("newcomer"), clock, limits, again }),
+      "an answer",
+    );
     expect(codeOf(joined)).to.equal("ok");
     expect(said).to.deep.equal(Array.from({ length: 7 }, () => "INVITATION_INVALID"));
   });
@@ -529,7 +537,10 @@ describe("joining the mesh", () => {
     const limits = { ...meshLimits, backoffMinMs: 1, backoffMaxMs: 5 };
     const join = async (name: string, details: Readonly<Record<string, unknown>>): Promise<string> => {
       const token = await invite();
-      directory.intrude = { prefix: "invitation/", run: () => Promise.reject(new PlexusError(failure("DIRECTORY_UNAVAILABLE", details))) };
+      directory.intrude = {
+        prefix: "invitation/",
+        run: () => Promise.reject(new PlexusError(failure("DIRECTORY_UNAVAILABLE", details))),
+      };
       const options = { token, key: await newKey(), node: facts(name), clock, limits, again };
       return codeOf(await within(joinCluster(options), "an answer"));
     };
@@ -537,7 +548,7 @@ describe("joining the mesh", () => {
     expect(said).to.deep.equal(["DIRECTORY_UNAVAILABLE"]);
     expect(await join("two", { refuses: "space" })).to.equal("DIRECTORY_UNAVAILABLE");
     expect(said).to.have.length(1);
-  }); // prettier-ignore
+  });
 
   it("is refused with what is no token, with a version that is none, and by a node of another cluster", async () => {
     const read = readToken(await invite());
@@ -547,10 +558,13 @@ describe("joining the mesh", () => {
     expect(codeOf(await attempt("plexus-join-nonsense", key, facts("lost")))).to.equal("INVITATION_INVALID");
     expect(codeOf(await attempt(token, key, facts("lost", { version: "newest" })))).to.equal("CONFIG_INVALID");
     const elsewhere = await attempt(writeToken({ ...read.value, cluster: "cluster-two" }), key, facts("lost"));
-    expect([codeOf(elsewhere), reasonOf(elsewhere)]).to.deep.equal(["INVITATION_INVALID", "that node belongs to another cluster"]);
+    expect([codeOf(elsewhere), reasonOf(elsewhere)]).to.deep.equal([
+      "INVITATION_INVALID",
+      "that node belongs to another cluster",
+    ]);
     expect(directory.rows.has(memberKey("lost"))).to.equal(false);
     expect(codeOf(await attempt(token, key, facts("lost"))), "nothing was used up").to.equal("ok");
-  }); // prettier-ignore
+  });
 
   it("says so when nobody is at the address", async () => {
     const read = readToken(await invite());

@@ -23,7 +23,8 @@ const resident = (name: string, fields: Partial<Resident> = {}): Resident => ({
   ...fields,
 });
 
-/** Three nodes on real exchanges: each has models as the test says, and notes what it is told. `away` has no connection. */
+/** Three nodes on real exchanges: each has models as the test says, and notes what it is told. `away` has no
+ *  connection. */
 function openFixture(models: Readonly<Record<string, readonly Resident[]>>) {
   const told: string[] = [];
   const world = new World(1);
@@ -35,7 +36,10 @@ function openFixture(models: Readonly<Record<string, readonly Resident[]>>) {
     const own = {
       residents: () => models[name] ?? [],
       memory: () => ({ usedBytes: 100 * mebibyte, budgetBytes: 1_000 * mebibyte }),
-      shares: () => ({ threads: { now: 3, most: 7, because: "the node is busy" }, memory: { budgetBytes: 1, mostBytes: 1, because: "80 %" } }), // prettier-ignore
+      shares: () => ({
+        threads: { now: 3, most: 7, because: "the node is busy" },
+        memory: { budgetBytes: 1, mostBytes: 1, because: "80 %" },
+      }),
       suggest: (measure: boolean) => Promise.resolve({ models: [], measured: measure && name === "b" }),
       load: order("load"),
       unload: order("unload"),
@@ -61,7 +65,11 @@ describe("models in the memory of a cluster's nodes", () => {
     const { control } = openFixture({ a: [one], b: [one] });
     const view = await control.view();
     if (!view.ok) throw new Error(view.error.code);
-    expect(view.value.map(({ node, error }) => [node, error?.code])).to.deep.equal([["a", undefined], ["b", undefined], ["away", "UNREACHABLE"]]); // prettier-ignore
+    expect(view.value.map(({ node, error }) => [node, error?.code])).to.deep.equal([
+      ["a", undefined],
+      ["b", undefined],
+      ["away", "UNREACHABLE"],
+    ]);
     // What another node says arrives whole.
     expect(view.value[1]?.models).to.deep.equal(view.value[0]?.models);
     expect(view.value[0]?.models[0]).to.deep.include({ device: "cuda", layers: facts.onCard.layers, gpuBytes: mebibyte, batchTokens: 512, places: 4, contextTokens: 4_096, tokensPerSecond: 12.3, leavesInMs: 100 }); // prettier-ignore
@@ -83,8 +91,13 @@ describe("models in the memory of a cluster's nodes", () => {
   it("are suggested for the machine of the node that is named", async () => {
     const { control } = openFixture({});
     expect(await control.suggest({ measure: true })).to.deep.equal(ok({ node: "a", models: [], measured: false }));
-    expect(await control.suggest({ node: "b", measure: true })).to.deep.equal(ok({ node: "b", models: [], measured: true })); // prettier-ignore
-    expect(await control.suggest({ node: "away", measure: false })).to.have.nested.property("error.code", "UNREACHABLE"); // prettier-ignore
+    expect(await control.suggest({ node: "b", measure: true })).to.deep.equal(
+      ok({ node: "b", models: [], measured: true }),
+    );
+    expect(await control.suggest({ node: "away", measure: false })).to.have.nested.property(
+      "error.code",
+      "UNREACHABLE",
+    );
   });
 
   it("take orders at the node that is named, by its name or its id", async () => {
@@ -97,7 +110,10 @@ describe("models in the memory of a cluster's nodes", () => {
     expect(unknown).to.have.nested.property("error.code", "MODEL_NOT_FOUND");
     expect(unknown).to.have.deep.nested.property("error.details.models", ["x"]);
     expect(unknown).to.have.nested.property("error.details.node", "b");
-    expect(await control.order({ model: "x", order: "load", node: "away" })).to.have.nested.property("error.code", "UNREACHABLE"); // prettier-ignore
+    expect(await control.order({ model: "x", order: "load", node: "away" })).to.have.nested.property(
+      "error.code",
+      "UNREACHABLE",
+    );
   });
 
   it("are not unloaded while they are called or pinned, and the refusal says what to do", async () => {

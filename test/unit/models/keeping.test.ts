@@ -154,7 +154,9 @@ describe("models between nodes", () => {
       "error.code",
       "SOURCE_FAILED",
     );
-    expect(await peersOf({ leavesOf: async () => Buffer.alloc(5) }).leaves("other", file, signal)).to.have.nested.property("error.code", "SOURCE_FAILED"); // prettier-ignore
+    expect(
+      await peersOf({ leavesOf: async () => Buffer.alloc(5) }).leaves("other", file, signal),
+    ).to.have.nested.property("error.code", "SOURCE_FAILED");
     expect(await peers.chunk("other", { digest, start: 0, end: 3 })).to.deep.equal(ok(Buffer.from("abc")));
     expect(await peers.chunk("other", { digest, start: 0, end: 2 ** 30 })).to.have.nested.property(
       "error.code",

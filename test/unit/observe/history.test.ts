@@ -63,7 +63,8 @@ describe("figures of a node over time", () => {
 
   it("keep an hour and a day, and nothing for a time in which nobody looked", async () => {
     const { world, meter, read } = openFixture();
-    const known = async (query: HistoryQuery) => (await read({ node: "a", series: "turns", ...query })).rows[0]!.values["turns"]!; // prettier-ignore
+    const known = async (query: HistoryQuery) =>
+      (await read({ node: "a", series: "turns", ...query })).rows[0]!.values["turns"]!;
     world.elapse(2 * 3_600_000);
     meter.count("turns", 15);
     world.elapse(fineStepMs);
@@ -94,7 +95,10 @@ describe("figures of a node over time", () => {
     expect(whole.rows[0]!.values["cores"]!.at(-1), "a sum").to.equal(3);
     expect(whole.rows[0]!.values["requestMeanMs"]!.at(-1), "the worst").to.equal(50);
     const each = await read({ series: "cores", per: "node" });
-    expect(each.rows.map(({ node, values }) => [node, values["cores"]!.at(-1)])).to.deep.equal([["a", 1], ["b", 2]]); // prettier-ignore
+    expect(each.rows.map(({ node, values }) => [node, values["cores"]!.at(-1)])).to.deep.equal([
+      ["a", 1],
+      ["b", 2],
+    ]);
     links.cut("id-of-a", "id-of-b");
     const alone = await read({ series: "cores" });
     expect(alone.silent.map(({ node }) => node)).to.deep.equal(["b"]);
@@ -105,7 +109,8 @@ describe("figures of a node over time", () => {
     const names = Array.from({ length: 70 }, (_, at) => `n${String(at).padStart(2, "0")}`);
     const { world, control } = observedNodes(names, (name) => ({ cores: Number(name.slice(1)) }));
     world.elapse(fineStepMs);
-    const read = async (query: HistoryQuery) => viewOf(await world.settle(control["n00"]!.history({ per: "node", ...query })));
+    const read = async (query: HistoryQuery) =>
+      viewOf(await world.settle(control["n00"]!.history({ per: "node", ...query })));
     const nodesOf = ({ rows }: HistoryView) => rows.map(({ node }) => node);
     const top = await read({ top: 3, by: "cores" });
     expect(nodesOf(top)).to.deep.equal(["n69", "n68", "n67"]);
@@ -115,7 +120,10 @@ describe("figures of a node over time", () => {
     expect(unknown.ok || unknown.error.code).to.equal("BAD_REQUEST");
 
     const whole = await read({});
-    const figures = whole.rows.reduce((sum, { values }) => sum + Object.values(values).reduce((of, one) => of + one.length, 0), 0);
+    const figures = whole.rows.reduce(
+      (sum, { values }) => sum + Object.values(values).reduce((of, one) => of + one.length, 0),
+      0,
+    );
     expect(figures).to.be.at.most(observeLimits.historyFiguresMax);
     const seen = [...nodesOf(whole)];
     for (let next = whole.next; next !== undefined;) {
@@ -124,7 +132,7 @@ describe("figures of a node over time", () => {
       next = page.next;
     }
     expect(seen).to.deep.equal(names);
-  }); // prettier-ignore
+  });
 
   it("are fewer and longer steps where somebody wants fewer, with the same worst case", async () => {
     const { world, clock, meter, read } = openFixture();

@@ -16,7 +16,11 @@ const pageOf = (answer: Result<LogPage>): LogPage => {
 describe("lines of the log that a node keeps", () => {
   it("are printed as they were, and kept from the level on at which they are printed", () => {
     const printed: string[] = [];
-    const inner: Log = { ...quietLog, debug: (event) => void printed.push(event), warn: (event) => void printed.push(event) };
+    const inner: Log = {
+      ...quietLog,
+      debug: (event) => void printed.push(event),
+      warn: (event) => void printed.push(event),
+    };
     let level: LogLevel | "silent" = "info";
     const { log, read } = keepLines(inner, { clock: still, level: () => level });
     log.debug("a");
@@ -27,7 +31,7 @@ describe("lines of the log that a node keeps", () => {
     log.error("d");
     expect(printed).to.deep.equal(["a", "b", "c"]);
     expect(eventsOf(read({}, { limit: 10 }))).to.deep.equal(["b", "c"]);
-  }); // prettier-ignore
+  });
 
   it("have no secret, however deep it lies, and no fact that is not plain or without end", () => {
     const { log, read } = keepLines(quietLog, { clock: still });
@@ -65,7 +69,10 @@ describe("lines of the log that a node keeps", () => {
   });
 
   it("are read page by page without gap or repetition, whatever is logged meanwhile", () => {
-    const step = fc.oneof(fc.record({ add: fc.integer({ min: 1, max: 5 }) }), fc.record({ read: fc.integer({ min: 1, max: 4 }) }));
+    const step = fc.oneof(
+      fc.record({ add: fc.integer({ min: 1, max: 5 }) }),
+      fc.record({ read: fc.integer({ min: 1, max: 4 }) }),
+    );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const { log, read } = keepLines(quietLog, { clock: still });
@@ -89,7 +96,7 @@ describe("lines of the log that a node keeps", () => {
         expect(seen).to.deep.equal(written);
       }),
     );
-  }); // prettier-ignore
+  });
 });
 
 describe("the logs of all nodes", () => {

@@ -36,7 +36,10 @@ describe("profiles", () => {
       rows: [[0, -1, 1_000], [1, 0, 3_000]],
       idle: 6_000,
     }); // prettier-ignore
-    expect(hottest(tree, 2).map(({ name, self, total }) => [name, self, total])).to.deep.equal([["work", 3_000, 3_000], ["main", 1_000, 4_000]]); // prettier-ignore
+    expect(hottest(tree, 2).map(({ name, self, total }) => [name, self, total])).to.deep.equal([
+      ["work", 3_000, 3_000],
+      ["main", 1_000, 4_000],
+    ]);
     expect(JSON.stringify(cpuTree(cpu, "/elsewhere"))).to.not.include("/srv");
   });
 
@@ -92,7 +95,10 @@ describe("profiles", () => {
     const openFixture = () => {
       const world = new World(1);
       const handlers = new Map<string, (body: never) => unknown>();
-      const exchange = { on: (name: string, handler: (body: never) => unknown) => void handlers.set(name, handler), call: () => Promise.reject(new Error("nobody is asked")) } as unknown as Exchange; // prettier-ignore
+      const exchange = {
+        on: (name: string, handler: (body: never) => unknown) => void handlers.set(name, handler),
+        call: () => Promise.reject(new Error("nobody is asked")),
+      } as unknown as Exchange;
       const ended: AdminTask[] = [];
       const profiler: Profiler = {
         cpu: async (_, over) => (await over, cpu),

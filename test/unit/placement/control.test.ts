@@ -228,7 +228,10 @@ describe("the cluster's control", () => {
     const late = await cluster.settle(control.setRoles("b", ["gateway"], "ada", ["ai"]));
     expect(late, "somebody was faster").to.have.nested.property("error.code", "CHANGED_MEANWHILE");
     await cluster.settle(control.setRoles("b", ["ai"]));
-    await cluster.until(() => Array.from({ length: 9 }, (_, index) => cluster.record(chat(index))).every(({ owner }) => owner === "a"), 20_000); // prettier-ignore
+    await cluster.until(
+      () => Array.from({ length: 9 }, (_, index) => cluster.record(chat(index))).every(({ owner }) => owner === "a"),
+      20_000,
+    );
     const last = await cluster.settle(control.setRoles("a", ["ai"]));
     expect(last).to.have.nested.property("error.code", "NO_CANDIDATE");
     expect(cluster.notes).to.deep.equal(["drain c node-c by operator", "roles b node-b ai"]);
@@ -237,7 +240,8 @@ describe("the cluster's control", () => {
   it("waits until a voter that goes votes no more, and lets none go that alone keeps the directory", async () => {
     const cluster = new Placed(14);
     const { control, directory } = await cluster.open(["a", "b", "c"]);
-    const votedBy = (...voters: readonly string[]) => ({ kind: "replicated", generation: 1, voters, leader: "a" }) as const; // prettier-ignore
+    const votedBy = (...voters: readonly string[]) =>
+      ({ kind: "replicated", generation: 1, voters, leader: "a" }) as const;
     cluster.directoryInfo = votedBy("a", "b", "c");
     const evicted = control.evict("c", false);
     await cluster.pass(5_000);
@@ -271,7 +275,9 @@ describe("the cluster's control", () => {
     for (const state of [undefined, "new", "probation", "trusted"] as const)
       expect(await trust(state), state ?? "nothing").to.deep.equal(["trusted", "trusted"]);
     expect(await trust("suspect")).to.deep.equal(["FORBIDDEN", "suspect"]);
-    expect(cluster.notes.filter((note) => note.startsWith("trust"))).to.have.length(4).and.include("trust b node-b by ada"); // prettier-ignore
+    expect(cluster.notes.filter((note) => note.startsWith("trust")))
+      .to.have.length(4)
+      .and.include("trust b node-b by ada");
   });
 
   it("takes a wish for voters, tells it, and names the voters that are awaited", async () => {
@@ -298,7 +304,9 @@ describe("the cluster's control", () => {
     cluster.external.setDown(true);
     await cluster.pass(500);
     const refusal = await cluster.settle(control.setVoters({ wanted: 3 }));
-    expect(refusal).to.have.nested.property("error.details.because").that.equals("2 of 3 voters must be up, and node-b, node-c are not: start them again"); // prettier-ignore
+    expect(refusal)
+      .to.have.nested.property("error.details.because")
+      .that.equals("2 of 3 voters must be up, and node-b, node-c are not: start them again");
   });
 
   it("writes down for the audit what was done, by whom, and nothing of what was refused", async () => {
@@ -350,7 +358,10 @@ describe("the cluster's control", () => {
     (cluster.members.get("b") as Member).refusedAtMs = cluster.life("b").clock.monotonicMs();
     const summary = await cluster.settle(control.summary());
     const rows = summary.ok ? summary.value.nodes.map(({ node, diskRefuses }) => [node, diskRefuses]) : [];
-    expect(rows).to.deep.equal([["a", undefined], ["b", true]]); // prettier-ignore
+    expect(rows).to.deep.equal([
+      ["a", undefined],
+      ["b", true],
+    ]);
   });
 
   it("names the busiest actors of all nodes, and leaves out who does not answer", async () => {
@@ -358,7 +369,9 @@ describe("the cluster's control", () => {
     const { control } = await cluster.open(["a", "b", "c"]);
     const home = (actor: ActorId): SlotId => slotOf("chat", actor);
     await cluster.put(...["a", "b", "c"].map((node) => ({ ...fresh(home(`room/${node}`), node), held: node })));
-    const busy = (actor: ActorId, turns: number): Loads => [{ slot: home(actor), actors: 1, turns, busiest: { actor, turns } }]; // prettier-ignore
+    const busy = (actor: ActorId, turns: number): Loads => [
+      { slot: home(actor), actors: 1, turns, busiest: { actor, turns } },
+    ];
     // One names what is another's, too: nobody believes that it lives there.
     const loads = {
       a: [...busy("room/a", 20), ...busy("room/b", 9_000)],
@@ -372,7 +385,11 @@ describe("the cluster's control", () => {
     };
     await cluster.pass(5_000);
     const named = await busiest();
-    expect(named.map(({ actor, node }) => [actor, node])).to.deep.equal([["room/c", "c"], ["room/b", "b"], ["room/a", "a"]]); // prettier-ignore
+    expect(named.map(({ actor, node }) => [actor, node])).to.deep.equal([
+      ["room/c", "c"],
+      ["room/b", "b"],
+      ["room/a", "a"],
+    ]);
     for (const { turnsPerSecond } of named) expect(turnsPerSecond).to.be.greaterThan(0);
     expect(await busiest(), "asked again at once").to.equal(named);
     cluster.kill("c");
@@ -390,7 +407,10 @@ describe("the cluster's control", () => {
   it("calls slots blocked that take no commands: their copy is down, and the directory cannot leave it out", async () => {
     const cluster = new Placed(18);
     const { control } = await cluster.open(["a", "b", "c"]);
-    await cluster.put({ ...fresh(chat(0), "a", ["a", "b"]), held: "a" }, { ...fresh(chat(1), "a", ["a", "c"]), held: "a" }); // prettier-ignore
+    await cluster.put(
+      { ...fresh(chat(0), "a", ["a", "b"]), held: "a" },
+      { ...fresh(chat(1), "a", ["a", "c"]), held: "a" },
+    );
     const statuses = async (): Promise<readonly string[]> => {
       const listed = await cluster.settle(control.slots());
       return listed.ok ? listed.value.map(({ status }) => status) : [];
@@ -531,7 +551,11 @@ describe("the cluster's control", () => {
     await cluster.pass(100);
     const summary = await cluster.settle(control.summary());
     expect(summary).to.have.property("value").that.deep.includes({ cluster: "c1", replicas: 2, minInSync: 1 });
-    const { nodes, slots } = (summary as unknown as { value: { nodes: { name: string; up: boolean; self: boolean; slotsOwned: number }[]; slots: { total: number } } }).value; // prettier-ignore
+    const { nodes, slots } = (
+      summary as unknown as {
+        value: { nodes: { name: string; up: boolean; self: boolean; slotsOwned: number }[]; slots: { total: number } };
+      }
+    ).value;
     expect(nodes.map(({ name, up, self }) => [name, up, self])).to.deep.equal([
       ["node-a", true, true],
       ["node-b", true, false],

@@ -40,7 +40,8 @@ describe("the controller", () => {
     await cluster.open(["a", "b", "c"]);
     await cluster.put(...Array.from({ length: 64 }, (_, index) => fresh(chat(index), "b", ["b", "c"])));
     await cluster.pass(3_000);
-    const ownedByB = (): number => Array.from({ length: 64 }, (_, index) => cluster.record(chat(index))).filter(({ owner }) => owner === "b").length; // prettier-ignore
+    const ownedByB = (): number =>
+      Array.from({ length: 64 }, (_, index) => cluster.record(chat(index))).filter(({ owner }) => owner === "b").length;
     expect(ownedByB()).to.be.greaterThan(15);
     cluster.kill("b");
     const isUp = (): boolean => cluster.life("a").membership.isUp("b");

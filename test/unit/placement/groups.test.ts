@@ -21,7 +21,10 @@ const written = (groups: readonly HolderGroup[], nodes: number): readonly Holder
   return [...rows.values()];
 };
 const openWidths = (groups: readonly HolderGroup[]): readonly number[] =>
-  groups.filter(({ open }) => open).map(({ width }) => width).toSorted((one, other) => other - one); // prettier-ignore
+  groups
+    .filter(({ open }) => open)
+    .map(({ width }) => width)
+    .toSorted((one, other) => other - one);
 
 describe("groups of shard-holders", () => {
   it("are as wide as there are nodes, and beyond twelve the fewest that are as even as can be", () => {
@@ -72,14 +75,19 @@ describe("groups of shard-holders", () => {
   });
 
   it("wait long before they are narrower, shorter before they are wider, and shortest when there is none", () => {
-    const waits = [patienceMs(3, [], placementLimits), patienceMs(4, [group("g1", 3)], placementLimits), patienceMs(2, [group("g1", 3)], placementLimits)]; // prettier-ignore
+    const waits = [
+      patienceMs(3, [], placementLimits),
+      patienceMs(4, [group("g1", 3)], placementLimits),
+      patienceMs(2, [group("g1", 3)], placementLimits),
+    ];
     expect(waits).to.deep.equal(waits.toSorted((one, other) => one - other));
   });
 });
 
 const holder = (name: string, index: number, owner: NodeId, more: Partial<SlotRecord> = {}): SlotRecord =>
   fresh(ownSlot(holderOf(name, index)), owner, { splitFrom: "storage/1", ...more });
-const storage = (node: NodeId, more: Partial<Candidate> = {}): Candidate => member(node, { roles: ["chat", "storage"], ...more }); // prettier-ignore
+const storage = (node: NodeId, more: Partial<Candidate> = {}): Candidate =>
+  member(node, { roles: ["chat", "storage"], ...more });
 const holders = (state: Cluster, name: string): readonly SlotRecord[] =>
   [...state.slots.values()].filter(({ slot }) => groupOf(slot) === name);
 const countOf = (records: readonly SlotRecord[], node: NodeId): number =>
@@ -115,7 +123,10 @@ describe("the spread of shard-holders", () => {
   });
 
   it("lets the heir own that owns the fewest holders of the group, and brings the holder home when its node is back", () => {
-    const state = cluster(names(3).map((name) => storage(name)), onFirst("g1", 3)); // prettier-ignore
+    const state = cluster(
+      names(3).map((name) => storage(name)),
+      onFirst("g1", 3),
+    );
     converge(state);
     const before = [...state.slots.values()].map(({ slot, owner }) => [slot, owner]);
     state.up.delete("n1");
@@ -160,7 +171,11 @@ describe("the spread of shard-holders", () => {
     const state = cluster(six(), onFirst("g1", 3));
     converge(state);
     const [one, other] = holders(state, "g1") as [SlotRecord, SlotRecord];
-    state.slots.set(one.slot, { ...one, held: other.owner, want: { owner: other.owner, replicas: [other.owner, ...one.inSync] } }); // prettier-ignore
+    state.slots.set(one.slot, {
+      ...one,
+      held: other.owner,
+      want: { owner: other.owner, replicas: [other.owner, ...one.inSync] },
+    });
     converge(state);
     expect(state.slots.get(one.slot)?.owner).to.equal(other.owner);
   });
@@ -196,9 +211,13 @@ describe("the spread of shard-holders", () => {
     })
     .map(({ nodes, widths, owners, homes, replicas }) => {
       const nameAt = (index: number): NodeId => `n${index % nodes.length}`;
-      const members = nodes.map(
-        ({ roles, zone, weight, draining }, index) =>
-      member(`n${index}`, { roles, weight, labels: zone === undefined ? {} : { zone }, state: draining ? "draining" : "active" }), // prettier-ignore
+      const members = nodes.map(({ roles, zone, weight, draining }, index) =>
+        member(`n${index}`, {
+          roles,
+          weight,
+          labels: zone === undefined ? {} : { zone },
+          state: draining ? "draining" : "active",
+        }),
       );
       const records = widths.flatMap((width, g) =>
         Array.from({ length: width }, (_, index) => {
@@ -216,8 +235,11 @@ describe("the spread of shard-holders", () => {
       fc.property(anyHolders, (state) => {
         converge(state);
         expect(think(state).changes).to.deep.equal([]);
-        const able = state.members.filter(({ node, roles, state: is }) => is === "active" && roles.includes("storage") && state.up.has(node)); // prettier-ignore
-        const zoneOf = (node: NodeId): string => state.members.find((one) => one.node === node)?.labels["zone"] ?? `=${node}`; // prettier-ignore
+        const able = state.members.filter(
+          ({ node, roles, state: is }) => is === "active" && roles.includes("storage") && state.up.has(node),
+        );
+        const zoneOf = (node: NodeId): string =>
+          state.members.find((one) => one.node === node)?.labels["zone"] ?? `=${node}`;
         for (const name of new Set([...state.slots.keys()].map((slot) => groupOf(slot) ?? ""))) {
           const all = holders(state, name);
           // Those of a node that is down have another owner for a while, or none: their home is what counts.
@@ -260,7 +282,10 @@ describe("the controller and groups", () => {
   const groupRows = (placed: Placed): readonly HolderGroup[] =>
     (placed.members.get("a")?.groups.current() ?? []).map(({ name, width, open }) => group(name, width, open));
   const owners = (placed: Placed, name: string, width: number): readonly (NodeId | undefined)[] =>
-    Array.from({ length: width }, (_, index) => placed.members.get("a")?.table.get(ownSlot(holderOf(name, index)))?.record.owner); // prettier-ignore
+    Array.from(
+      { length: width },
+      (_, index) => placed.members.get("a")?.table.get(ownSlot(holderOf(name, index)))?.record.owner,
+    );
 
   const closed = (placed: Placed, name: string, withinMs: number): Promise<number> =>
     placed.until(() => groupRows(placed).some((row) => row.name === name && !row.open), withinMs);
@@ -268,7 +293,10 @@ describe("the controller and groups", () => {
   it("makes a group, gives each holder a slot of its own on another node, and makes a wider one when a node has come", async () => {
     const placed = new Placed(21);
     await placed.open(["a", "b", "c"], { roles: ["chat", "storage"] });
-    await placed.until(() => new Set(owners(placed, "g1", 3)).size === 3 && !owners(placed, "g1", 3).includes(undefined), 60_000); // prettier-ignore
+    await placed.until(
+      () => new Set(owners(placed, "g1", 3)).size === 3 && !owners(placed, "g1", 3).includes(undefined),
+      60_000,
+    );
     expect(groupRows(placed)).to.deep.equal([group("g1", 3)]);
     const seed = placed.life("a").membership.members().members;
     const life = placed.start("d", { seed });
@@ -276,7 +304,10 @@ describe("the controller and groups", () => {
     placed.add("d");
     await closed(placed, "g1", 60_000);
     expect(groupRows(placed)).to.deep.equal([group("g1", 3, false), group("g2", 4)]);
-    await placed.until(() => new Set(owners(placed, "g2", 4)).size === 4 && !owners(placed, "g2", 4).includes(undefined), 60_000); // prettier-ignore
+    await placed.until(
+      () => new Set(owners(placed, "g2", 4)).size === 4 && !owners(placed, "g2", 4).includes(undefined),
+      60_000,
+    );
     // Each holder began once: nobody made its slot a second time.
     const begun = placed.history.filter(({ slot, epoch }) => groupOf(slot) !== undefined && epoch === 1);
     const first = new Map<string, string>();

@@ -55,8 +55,14 @@ describe("load", () => {
     expect(served.figures()).to.deep.equal({ actors: 6, turnsPerSecond: 600 });
     served.figures();
     expect(await report()).to.deep.equal({
-      slots: [["chat/2", 500], ["chat/1", 100]], // prettier-ignore
-      actors: [["room/b", "chat/2", 400], ["room/a", "chat/1", 60]], // prettier-ignore
+      slots: [
+        ["chat/2", 500],
+        ["chat/1", 100],
+      ],
+      actors: [
+        ["room/b", "chat/2", 400],
+        ["room/a", "chat/1", 60],
+      ],
     });
     expect(asked()).to.equal(1);
     rows.length = 0;

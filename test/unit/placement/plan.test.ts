@@ -40,9 +40,13 @@ const anyCluster = fc
     directory: fc.option(fc.nat(), { nil: undefined }),
   })
   .map(({ nodes, slots, replicas, minInSync, directory }) => {
-    const members = nodes.map(
-      ({ roles, zone, weight, draining }, index) =>
-      member(`n${index}`, { roles, weight, labels: zone === undefined ? {} : { zone }, state: draining ? "draining" : "active" }), // prettier-ignore
+    const members = nodes.map(({ roles, zone, weight, draining }, index) =>
+      member(`n${index}`, {
+        roles,
+        weight,
+        labels: zone === undefined ? {} : { zone },
+        state: draining ? "draining" : "active",
+      }),
     );
     const nameAt = (index: number): NodeId => `n${index % members.length}`;
     const records = slots.map(({ role, owner, inSync, pinned, held }, index) => {
@@ -309,13 +313,17 @@ describe("the plan", () => {
 
   it("names for what no failover brings back the fewest nodes that could, with the role", () => {
     const members = [member("manager", { roles: ["manager"] }), member("dead", { roles: ["manager", "chat"] }), member("x"), member("y")]; // prettier-ignore
-    const stuck = (index: number, ...others: NodeId[]) => fresh(slot(index, "manager"), "dead", { inSync: ["dead", ...others] }); // prettier-ignore
+    const stuck = (index: number, ...others: NodeId[]) =>
+      fresh(slot(index, "manager"), "dead", { inSync: ["dead", ...others] });
     const slots = [stuck(1, "x", "y"), stuck(2, "y"), stuck(3), stuck(4, "manager", "x"), fresh(slot(5), "dead", { inSync: ["dead", "x"] })]; // prettier-ignore
     const find = (records: readonly SlotRecord[], ...up: NodeId[]) => {
       const state = cluster(members, records, { up: new Set(up) });
       const input = { ...state, slots: records, balance: false, limits: placementLimits };
       const found = findStranded(records, new Candidates(input));
-      expect(found.flatMap((row) => row.slots), "the plan's opinion").to.deep.equal(plan(input).stranded); // prettier-ignore
+      expect(
+        found.flatMap((row) => row.slots),
+        "the plan's opinion",
+      ).to.deep.equal(plan(input).stranded);
       return found;
     };
     const both = { role: "manager", slots: ["manager/1", "manager/2"], nodes: ["y"] };
@@ -527,7 +535,8 @@ describe("the plan", () => {
     state.up.delete("n1");
     state.expected.add("n1");
     converge(state);
-    for (const { want, inSync } of state.slots.values()) if (want?.replicas.includes("n1")) expect(inSync).to.have.length(2); // prettier-ignore
+    for (const { want, inSync } of state.slots.values())
+      if (want?.replicas.includes("n1")) expect(inSync).to.have.length(2);
     state.expected.clear();
     converge(state);
     for (const { inSync } of state.slots.values()) expect(inSync).to.have.length(3).and.not.include("n1");
@@ -575,11 +584,17 @@ describe("the plan", () => {
     state.load = { slots: new Map(busy.map((record) => [record.slot, 500])), actors: [] };
     converge(state);
     const turnsOn = (node: NodeId): number =>
-      [...state.slots.values()].reduce((sum, { slot: name, owner }) => sum + (owner === node ? (state.load?.slots.get(name) ?? 0) : 0), 0); // prettier-ignore
+      [...state.slots.values()].reduce(
+        (sum, { slot: name, owner }) => sum + (owner === node ? (state.load?.slots.get(name) ?? 0) : 0),
+        0,
+      );
     expect(Math.max(...["n0", "n1", "n2"].map(turnsOn))).to.be.at.most(1_000);
 
     const [hot, other] = [...state.slots.values()].filter(({ owner }) => owner === "n1") as [SlotRecord, SlotRecord];
-    const load = new Map([[hot.slot, 900], [other.slot, 350]]); // prettier-ignore
+    const load = new Map([
+      [hot.slot, 900],
+      [other.slot, 350],
+    ]);
     const actors = [{ actor: "room/hot" as const, slot: hot.slot, turnsPerSecond: 600 }];
     state.slots = new Map([...state.slots].map(([name, record]) => [name, { ...record, held: record.owner }]));
     state.load = { slots: load, actors };

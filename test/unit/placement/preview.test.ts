@@ -89,7 +89,9 @@ describe("a preview of the plan", () => {
         fc.nat({ max: 60 }),
         fc.integer({ min: 1, max: 4 }),
         (nodes, count, replicas) => {
-          const members = nodes.map(({ weight, zone, leaves }, index) => member(`n${index}`, { weight, labels: { zone }, state: leaves ? "draining" : "active" })); // prettier-ignore
+          const members = nodes.map(({ weight, zone, leaves }, index) =>
+            member(`n${index}`, { weight, labels: { zone }, state: leaves ? "draining" : "active" }),
+          );
           const state = cluster(
             members,
             manySlots((index) => `n${index % members.length}`, count),
@@ -118,7 +120,11 @@ describe("a preview of the plan", () => {
         state.up.add(`new-${index + 1}`);
       }
       const weights = new Map(Object.entries(wish.weights ?? {}));
-      state.members = state.members.map((one) => ({ ...one, weight: weights.get(one.node) ?? one.weight, state: wish.remove?.includes(one.node) === true ? "draining" : "active" })); // prettier-ignore
+      state.members = state.members.map((one) => ({
+        ...one,
+        weight: weights.get(one.node) ?? one.weight,
+        state: wish.remove?.includes(one.node) === true ? "draining" : "active",
+      }));
       if (wish.replicas !== undefined) state.policy = { ...state.policy, replicas: wish.replicas };
       converge(state);
       for (const { name, after } of said.nodes) {
@@ -132,11 +138,12 @@ describe("a preview of the plan", () => {
   });
 
   it("names what would be worse than now", () => {
-    const zoned = (node: string, zone: string, more: Partial<Candidate> = {}) => member(node, { labels: { zone }, roles: ["chat", "manager"], ...more }); // prettier-ignore
-    const state = resting([zoned("n0", "a"), zoned("n1", "a"), zoned("n2", "b"), member("n3", { roles: ["ai", "storage"] })], [
-      ...manySlots(() => "n0", 20),
-      ...Array.from({ length: 4 }, (_, index) => fresh(slot(index, "ai"), "n3")),
-    ]); // prettier-ignore
+    const zoned = (node: string, zone: string, more: Partial<Candidate> = {}) =>
+      member(node, { labels: { zone }, roles: ["chat", "manager"], ...more });
+    const state = resting(
+      [zoned("n0", "a"), zoned("n1", "a"), zoned("n2", "b"), member("n3", { roles: ["ai", "storage"] })],
+      [...manySlots(() => "n0", 20), ...Array.from({ length: 4 }, (_, index) => fresh(slot(index, "ai"), "n3"))],
+    );
     const members = state.members.map((one) => ({ ...named(one), models: one.node === "n3" ? ["tiny"] : [] }));
     const about = { members, voters: { now: 3, wanted: 3 }, groups: [1] };
     const faults = (wish: SupposedChange) => ask(state, wish, about).faults;
@@ -148,7 +155,9 @@ describe("a preview of the plan", () => {
     expect(faults({ minInSync: 3, remove: ["n0", "n1"] }).map(({ type }) => type)).to.include("writes");
     expect(faults({ add: [{ roles: ["ai"] }] })).to.deep.equal([]);
     const down = { ...state, up: new Set(["n0", "n1", "n2"]) };
-    down.slots = new Map([...state.slots].map(([name, record]) => [name, name.startsWith("ai/") ? { ...record, inSync: ["n3"] } : record])); // prettier-ignore
+    down.slots = new Map(
+      [...state.slots].map(([name, record]) => [name, name.startsWith("ai/") ? { ...record, inSync: ["n3"] } : record]),
+    );
     expect(ask(down, { remove: ["n3"] }, about).faults).to.deep.include({ type: "only", node: "n3", slots: 4 });
     expect(ask(state, { remove: ["n0"] }, { ...about, directoryNode: "n0" }).faults).to.deep.include({
       type: "keeper",

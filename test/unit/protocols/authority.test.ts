@@ -50,7 +50,9 @@ describe("authority: the built-in roles", () => {
   it("owner has everything, admin everything but making owners", () => {
     for (const name of names) {
       expect(code(session("owner"), name, circumstances()), name).to.equal("owner");
-      expect(code(session("admin"), name, circumstances()), name).to.equal(name === "cluster.own" ? "FORBIDDEN" : "admin"); // prettier-ignore
+      expect(code(session("admin"), name, circumstances()), name).to.equal(
+        name === "cluster.own" ? "FORBIDDEN" : "admin",
+      );
     }
   });
 
@@ -83,7 +85,9 @@ describe("authority: permissions and conditions", () => {
     for (const name of names) {
       const { apiKeys, power } = rowOf(name);
       const fresh = power !== "none";
-      expect(code(key(undefined, "owner"), name, circumstances()), name).to.equal(apiKeys === false || fresh ? "FORBIDDEN" : "owner"); // prettier-ignore
+      expect(code(key(undefined, "owner"), name, circumstances()), name).to.equal(
+        apiKeys === false || fresh ? "FORBIDDEN" : "owner",
+      );
       const stale = circumstances([], { provedAgoMs: freshMs + 1 });
       expect(code(session("owner"), name, stale), name).to.equal(fresh ? "SIGN_IN_AGAIN" : "owner");
     }
@@ -147,7 +151,9 @@ describe("authority: giving", () => {
     expect(beyond(["admin"], grants("owner"), table)).to.equal("cluster.own");
     expect(beyond(["moderator"], grants("admin"), table)).to.be.a("string");
     expect(beyond(["helper"], [{ permission: "people.see" }], table)).to.equal("people.see");
-    expect(beyond(["helper"], [{ permission: "people.see", when: { labels: { zone: "b" } } }], table)).to.equal("people.see"); // prettier-ignore
+    expect(beyond(["helper"], [{ permission: "people.see", when: { labels: { zone: "b" } } }], table)).to.equal(
+      "people.see",
+    );
     const narrower: GrantWhen = { labels: { zone: "a" }, provedWithinMinutes: 5 };
     expect(beyond(["helper"], [{ permission: "people.see", when: narrower }], table)).to.equal(undefined);
     expect(beyond(["admin"], [{ permission: "later.word" }], table)).to.equal("later.word");

@@ -25,9 +25,11 @@ describe("a packed message of a peer", () => {
       const bytes = (more: number): Uint8Array =>
         encode([sample, Array.from({ length: peerContainersMax - 2 - containers + more }, () => [])]);
       expect(decodeFromPeer(bytes(0))).to.have.length(2);
-      expect(() => decodeFromPeer(bytes(1)), JSON.stringify(sample).slice(0, 80)).to.throw(`more than ${peerContainersMax}`);
+      expect(() => decodeFromPeer(bytes(1)), JSON.stringify(sample).slice(0, 80)).to.throw(
+        `more than ${peerContainersMax}`,
+      );
     }
-  }); // prettier-ignore
+  });
 
   it("is refused or read whatever its bytes are", () => {
     fc.assert(

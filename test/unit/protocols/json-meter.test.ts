@@ -14,7 +14,11 @@ interface Counted {
 }
 
 /** The same counts, of a value. */
-function countsOf(value: unknown, depth = 0, counted: Counted = { values: 0, containers: 0, depth: 0, keyBytes: 0 }): Counted {
+function countsOf(
+  value: unknown,
+  depth = 0,
+  counted: Counted = { values: 0, containers: 0, depth: 0, keyBytes: 0 },
+): Counted {
   counted.values += 1;
   if (typeof value !== "object" || value === null) return counted;
   counted.containers += 1;
@@ -27,7 +31,7 @@ function countsOf(value: unknown, depth = 0, counted: Counted = { values: 0, con
     countsOf(one, depth + 1, counted);
   }
   return counted;
-} // prettier-ignore
+}
 
 describe("the count of JSON before it is parsed", () => {
   it("is that of the value, whatever is in its texts, and however its bytes are cut", () => {

@@ -31,8 +31,9 @@ const written = oneof(
   { weight: 1, arbitrary: string({ unit: "grapheme", maxLength: 60 }) },
 );
 
-/** Pieces of which a text is made that would keep a parser busy: without limits the first of these took 11 s, the second no time at all: it ended the
- *  stack. A mark of several characters, each of which may begin or end something, took a minute where each by itself took none. */
+/** Pieces of which a text is made that would keep a parser busy: without limits the first of these took 11 s, the
+ *  second no time at all: it ended the stack. A mark of several characters, each of which may begin or end something,
+ *  took a minute where each by itself took none. */
 const busyPieces = [
   ..."> |>|- |[|![|[a](|*a |*|_|a*b_|~~a |<a |*_~~`[|[a](b)|1. |*_|a*_~~`[*_~~`[b|[[`_|_*[~~".split("|"),
   "|",
@@ -92,9 +93,9 @@ describe("Markdown in messages", () => {
   });
 
   it("still reads Markdown", () => {
-    expect(kinds("# T\n\np **b** *e* ~~d~~ `c`\n\n> q\n\n- a\n- b\n\n```js\n1\n```\n\n---\n\n| a |\n|-|\n| 1 |")).to.deep.equal([
-      "heading", "paragraph", "quote", "list", "code", "rule", "table",
-    ]); // prettier-ignore
+    expect(
+      kinds("# T\n\np **b** *e* ~~d~~ `c`\n\n> q\n\n- a\n- b\n\n```js\n1\n```\n\n---\n\n| a |\n|-|\n| 1 |"),
+    ).to.deep.equal(["heading", "paragraph", "quote", "list", "code", "rule", "table"]);
     expect(readMarkdown("p **b** *e* ~~d~~ `c`").blocks).to.deep.equal([
       {
         kind: "paragraph",
@@ -162,9 +163,12 @@ describe("Markdown in messages", () => {
   });
 
   it("shows exactly what was written where no mark is", () => {
-    const types = array(constantFrom("<", ">", "/", "</", "/>", "a", "List", " ", ", ", "&", "&lt;", ";", "=", '"', "'", "?", "{", "}"), {
-      maxLength: 20,
-    }); // prettier-ignore
+    const types = array(
+      constantFrom("<", ">", "/", "</", "/>", "a", "List", " ", ", ", "&", "&lt;", ";", "=", '"', "'", "?", "{", "}"),
+      {
+        maxLength: 20,
+      },
+    );
     property(
       forAll(types, (parts) => {
         const text = `T${parts.join("")}`;

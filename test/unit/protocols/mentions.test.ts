@@ -65,7 +65,10 @@ const written = oneof(
 );
 
 /** Texts of such pieces are built to keep a reader busy. */
-const busy = [..."@|@ada |*@|_@|> @a|- @a\n|[@a](@|*@a |**@a*|*_@|\n- @|`a``b```c@|@a.b.c.d.|[[`@_|http://a.b/@ |@健太".split("|"), "|@"]; // prettier-ignore
+const busy = [
+  ..."@|@ada |*@|_@|> @a|- @a\n|[@a](@|*@a |**@a*|*_@|\n- @|`a``b```c@|@a.b.c.d.|[[`@_|http://a.b/@ |@健太".split("|"),
+  "|@",
+];
 const sizes = [2_500, wireLimits.messageCharsMax] as const;
 const stepsOfCalls = stepsOf(import.meta.url, (index) => {
   const size = sizes[index % sizes.length] ?? 0;
@@ -170,7 +173,10 @@ describe("a mention", () => {
         const inRoom = ["user/ada", "user/bob", "user/cleo"].map((principal) => someone(principal));
         const accounts = peopleAmong(inRoom);
         // The room, which reads what is sent.
-        const asSent = sent(text.toWellFormed(), { ...accounts, titles: [["user/bob", "健太"], ...here.flatMap(({ label }) => [["user/cleo", label] as const])] }); // prettier-ignore
+        const asSent = sent(text.toWellFormed(), {
+          ...accounts,
+          titles: [["user/bob", "健太"], ...here.flatMap(({ label }) => [["user/cleo", label] as const])],
+        });
         const { seq } = post(fixture, "cleo", asSent);
         const page = fixture.ok<Page>("user/ada", lobby, { type: "history", after: seq - 1 });
         const room = page.messages[0]?.mentions ?? [];

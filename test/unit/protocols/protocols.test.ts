@@ -109,9 +109,13 @@ describe("errors", () => {
     const away = failure("SLOT_UNAVAILABLE", { node: "two", reason: "the node that has it is down" });
     expect(awayNode(away)).to.equal("two");
     expect(awayNode(failure("ASK_TIMEOUT", { because: "SLOT_UNAVAILABLE", node: "two" }))).to.equal("two");
-    const others = [failure("SLOT_UNAVAILABLE"), failure("ASK_TIMEOUT", { node: "two" }), failure("PEER_LOST", { node: "two" })];
+    const others = [
+      failure("SLOT_UNAVAILABLE"),
+      failure("ASK_TIMEOUT", { node: "two" }),
+      failure("PEER_LOST", { node: "two" }),
+    ];
     for (const other of others) expect(awayNode(other)).to.equal(undefined);
-  }); // prettier-ignore
+  });
 
   it("say of a command that is given up that nothing was done only when no sending of it may have done it", () => {
     const away = failure("SLOT_UNAVAILABLE", { node: "two", reason: "the node that has it is down" });
@@ -258,7 +262,6 @@ describe("the codec", () => {
       "d4650092a161a162",
       "d6ff00000000",
     ])
-      // prettier-ignore
       expect(() => decode(Buffer.from(bytes, "hex")), bytes).to.throw("is no plain data");
     expect(decode(encode([undefined]))).to.deep.equal([undefined]);
   });

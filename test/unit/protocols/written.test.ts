@@ -15,12 +15,14 @@ const { value } = fc.letrec<{ value: string }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 3 },
     fc.constantFrom("1.10", "1e400", "-0", "2512292042121000001", "true", "null", '"\\u00e9\\"]},"', '"x"', "{}", "[]"),
-    fc.array(fc.tuple(space, tie("value"), space), { maxLength: 3 }).map((all) => `[${all.map((one) => one.join("")).join(",")}]`),
+    fc
+      .array(fc.tuple(space, tie("value"), space), { maxLength: 3 })
+      .map((all) => `[${all.map((one) => one.join("")).join(",")}]`),
     fc
       .array(fc.tuple(fc.constantFrom('"x"', '"\\u0078"', '"y"', '"__proto__"'), space, tie("value")), { maxLength: 3 })
       .map((all) => `{${all.map(([key, gap, one]) => `${gap}${key}${gap}:${gap}${one}${gap}`).join(",")}}`),
   ),
-})); // prettier-ignore
+}));
 
 describe("JSON as it was written", () => {
   it("is found wherever it stands, whatever is around it", () =>
@@ -32,7 +34,7 @@ describe("JSON as it was written", () => {
           expect(writtenAt(found, ["a", String(place), "x"]), json).to.equal(two);
         expect(writtenAt(found, ["a", String(rows.length), "x"])).to.equal(undefined);
       }),
-    )); // prettier-ignore
+    ));
 
   it("is that of the member that counts, where one comes twice", () => {
     const json = '{"a":{"x":1,"y":0},"a":{"y":{"x":3}},"b":{"x":1.0,"\\u0078":2.0}}';

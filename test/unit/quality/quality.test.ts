@@ -139,11 +139,13 @@ describe("the quality of models", () => {
     expect((await second.quality.view()).rows[0]?.now.calls).to.equal(3);
     for (const text of ["", "{", "[]", '{"form":2,"series":[]}', '{"form":1,"series":[{"model":"m"}]}'])
       expect(readSeries(text, qualityLimits), text).to.deep.equal([]);
-    const broken = openFixture({ file: { read: () => Promise.reject(new Error("gone")), write: () => Promise.reject(new Error("full")) } });
+    const broken = openFixture({
+      file: { read: () => Promise.reject(new Error("gone")), write: () => Promise.reject(new Error("full")) },
+    });
     broken.quality.start();
     await broken.ask(1);
     await broken.pass(qualityLimits.writeMs);
     expect(broken.logged).to.deep.equal(["model.quality.unwritten"]);
     await broken.quality.stop();
-  }); // prettier-ignore
+  });
 });

@@ -59,8 +59,10 @@ describe("whether a model got worse", () => {
     expect(whats(sums(100, { tokens: 4_000 }), before)).to.deep.equal(["length"]);
     expect(whats(sums(100, { tokens: 30_000 }), before)).to.deep.equal(["length"]);
     // What got better is no alert.
-    expect(whats(sums(100, { first: scaleOf(100, 100) }), sums(1_000, { failed: 300, first: scaleOf(900, 1_000) }))).to.deep.equal([]);
-  }); // prettier-ignore
+    expect(
+      whats(sums(100, { first: scaleOf(100, 100) }), sums(1_000, { failed: 300, first: scaleOf(900, 1_000) })),
+    ).to.deep.equal([]);
+  });
 
   it("is never said of the same figures, or of too few", () => {
     fc.assert(
@@ -103,13 +105,16 @@ describe("whether a model got worse", () => {
     sumsAt(hours, 900, qualityLimits).calls += 1;
     expect(hours.length).to.equal(qualityLimits.hoursMax);
     const { recent, past } = windowsOf(hours, 1_399, qualityLimits);
-    expect([recent.calls, past.calls]).to.deep.equal([qualityLimits.recentHours + 1, qualityLimits.hoursMax - qualityLimits.recentHours]);
+    expect([recent.calls, past.calls]).to.deep.equal([
+      qualityLimits.recentHours + 1,
+      qualityLimits.hoursMax - qualityLimits.recentHours,
+    ]);
     const thumbs: Hour[] = [];
     sumsAt(thumbs, 1_380, qualityLimits).down += 1;
     sumsAt(thumbs, 1_399, qualityLimits).calls += 1;
     const rated = windowsOf(thumbs, 1_399, qualityLimits);
     expect([rated.recent.down, rated.recent.calls, rated.past.down]).to.deep.equal([1, 1, 0]);
-  }); // prettier-ignore
+  });
 
   it("knows how refusals begin", () => {
     for (const text of ["I'm sorry, but I can't help with that.", "I cannot assist", "Sorry, I am unable to do this", "As an AI language model, I cannot", "Es tut mir leid, das kann ich nicht", "Je ne peux pas répondre", "No puedo ayudarte"])

@@ -29,7 +29,10 @@ describe("the archive for npm", () => {
     expect(made).to.have.deep.property("dependencies", { level: "10.0.0" });
     expect(made).to.not.have.any.keys("devDependencies", "scripts", "overrides", "private");
     expect(made).to.have.nested.property("optionalDependencies.@node-llama-cpp/linux-x64", "3.0.0");
-    expect(archiveManifest(described, {}, undefined)).to.have.deep.property("optionalDependencies", described.optionalDependencies); // prettier-ignore
+    expect(archiveManifest(described, {}, undefined)).to.have.deep.property(
+      "optionalDependencies",
+      described.optionalDependencies,
+    );
   });
 
   it("knows the package that a file is of", () => {

@@ -76,7 +76,10 @@ describe("the packages of a release", () => {
     expect(change("MPL-2.0")).to.have.length(1);
     expect(change("SEE LICENSE IN x")[0]).to.include("no SPDX expression");
     expect(change(undefined)[0]).to.include("no licence that is known");
-    const reviewed = [{ package: "a", licence: "MIT", reason: "read" }, { package: "gone", licence: "MIT", reason: "" }]; // prettier-ignore
+    const reviewed = [
+      { package: "a", licence: "MIT", reason: "read" },
+      { package: "gone", licence: "MIT", reason: "" },
+    ];
     expect(licenceProblems(all.packages, { ...rules, reviewed })).to.deep.equal([
       '"reviewed" names gone, which is not used',
     ]);
@@ -111,7 +114,11 @@ describe("the packages of a release", () => {
     expect(advisoryFindings(all.packages, [advisory])).to.deep.equal([
       { id: "GHSA-1", package: "b", version: "2.0.0", summary: "b: it breaks", development: false },
     ]);
-    expect(advisoryFindings(all.packages, [{ ...advisory, affected: [{ ...advisory.affected[0]!, ranges: [], versions: ["1.0.0"] }] }])).to.have.length(1); // prettier-ignore
+    expect(
+      advisoryFindings(all.packages, [
+        { ...advisory, affected: [{ ...advisory.affected[0]!, ranges: [], versions: ["1.0.0"] }] },
+      ]),
+    ).to.have.length(1);
   });
 
   it("may have a fault that people let pass, for a reason, for a while, and not for longer", () => {

@@ -136,13 +136,16 @@ describe("questions about epochs", () => {
 
   it("settle exactly once, truly, by a call begun after they were asked, whatever is lost", async () => {
     const anyRound = fc.record({
-      asks: fc.array(fc.record({ slot: fc.constantFrom<SlotId>("chat/1", "chat/2"), epoch: fc.integer({ min: 1, max: 3 }) }), {
-        maxLength: 4,
-      }),
+      asks: fc.array(
+        fc.record({ slot: fc.constantFrom<SlotId>("chat/1", "chat/2"), epoch: fc.integer({ min: 1, max: 3 }) }),
+        {
+          maxLength: 4,
+        },
+      ),
       lost: fc.boolean(),
       /** The peer's fence moves to this. */
       fence: fc.integer({ min: 0, max: 3 }),
-    }); // prettier-ignore
+    });
     await fc.assert(
       fc.asyncProperty(fc.array(anyRound, { minLength: 1, maxLength: 8 }), async (rounds) => {
         const desk = new Desk();

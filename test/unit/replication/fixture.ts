@@ -1,5 +1,5 @@
-/** Nodes that replicate and do nothing else: journals on simulated disks, a simulated network, one directory. The test plays
- *  the kernel. */
+/** Nodes that replicate and do nothing else: journals on simulated disks, a simulated network, one directory. The test
+ *  plays the kernel. */
 import { createEmbeddedDirectory, createRemoteDirectory, serveDirectory } from "../../../node/directory/index.ts";
 import { createExchange } from "../../../node/exchange/index.ts";
 import type { ServedLog } from "../../../node/kernel/api.ts";

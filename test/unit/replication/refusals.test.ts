@@ -51,7 +51,8 @@ describe("an owner", () => {
   });
 });
 
-/** What a copy says to messages that are late, wrong or meant for somebody else: no, and nothing on its disk changes. */
+/** What a copy says to messages that are late, wrong or meant for somebody else: no, and nothing on its disk
+ *  changes. */
 describe("a copy refuses", () => {
   let cluster: Cluster;
   /** A stranger in the mesh that says what it likes. */
@@ -148,7 +149,6 @@ describe("a copy refuses", () => {
       ["a", a],
       ["b", b],
     ] as const)
-      // prettier-ignore
       for (const epoch of [2, 3]) {
         const answer = await cluster.settle(as.call(to, "replica.query", { slot, epoch }, 10_000));
         expect(answer.ok ? "ok" : answer.error.code, to).to.equal("DIRECTORY_UNAVAILABLE");
@@ -194,14 +194,21 @@ describe("a copy refuses", () => {
   it("to confirm an epoch above which it is fenced, or a slot that nobody has asked it for", async () => {
     await own(5);
     await valueOf("replica.query", { slot, epoch: 5 });
-    const slots: [SlotId, number][] = [[slot, 4], [slot, 5], [neighbour, 1]]; // prettier-ignore
+    const slots: [SlotId, number][] = [
+      [slot, 4],
+      [slot, 5],
+      [neighbour, 1],
+    ];
     expect(await valueOf("replica.confirm", { slots })).to.deep.equal({ gone: [[slot, 5], [neighbour, 0]] }); // prettier-ignore
   });
 
   it("appends of another epoch, of another incarnation, and what does not fit", async () => {
     const piece = { slot, epoch: 2, incarnation: standing.incarnation, from: standing.at, chunks: [], snapshots: [], trim: 0, mark: 0 }; // prettier-ignore
     const before = disk();
-    const [, [, chunk]] = Object.entries(before).filter(([key]) => key.startsWith("log/")) as [[string, string], [string, string]]; // prettier-ignore
+    const [, [, chunk]] = Object.entries(before).filter(([key]) => key.startsWith("log/")) as [
+      [string, string],
+      [string, string],
+    ];
     const bytes = Buffer.from(chunk, "base64");
     stranger.send("b", "replica.append", { ...piece, epoch: 1 });
     stranger.send("b", "replica.append", { ...piece, epoch: 3 });
@@ -215,7 +222,11 @@ describe("a copy refuses", () => {
     await cluster.until(() => acknowledged.length === 2);
     stranger.send("b", "replica.append", { ...piece, from: { ...standing.at, seq: 7 } });
     await cluster.until(() => acknowledged.length === 3);
-    expect(acknowledged.map(({ gap, at }) => [gap, at.seq])).to.deep.equal([[true, 2], [true, 2], [true, 2]]); // prettier-ignore
+    expect(acknowledged.map(({ gap, at }) => [gap, at.seq])).to.deep.equal([
+      [true, 2],
+      [true, 2],
+      [true, 2],
+    ]);
     expect(disk()).to.deep.equal(before);
   });
 
@@ -338,7 +349,10 @@ describe("a copy refuses", () => {
       encode([[run.from, "not bytes"]]),
       encode([[7, new Uint8Array(1)]]),
       encode([[`head/${slot}`, new Uint8Array(1)]]),
-      encode([[`${run.from}k`, new Uint8Array(1)], [run.to, new Uint8Array(1)]]), // prettier-ignore
+      encode([
+        [`${run.from}k`, new Uint8Array(1)],
+        [run.to, new Uint8Array(1)],
+      ]),
       encode([[`side/record/${slot}/`, new Uint8Array(1)]]),
     ];
     for (const data of wrong)

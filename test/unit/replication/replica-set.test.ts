@@ -19,7 +19,8 @@ describe("the replica set of an epoch", () => {
   let directory: Directory;
   let replicas: ReplicaSet;
   let answers: (SlotRow | undefined)[];
-  /** How often the directory was asked, when it gets to that, what happens before it does, and whether it then does it and whether it answers. */
+  /** How often the directory was asked, when it gets to that, what happens before it does, and whether it then does it
+   *  and whether it answers. */
   let asked: number;
   let held: Promise<void>;
   let meanwhile: () => Promise<void>;

@@ -17,7 +17,8 @@ import {
 const nodes = ["a", "b", "c", "d", "e"] as const;
 const anySome = fc.subarray<NodeId>([...nodes]);
 
-/** A record as the owner, the controller and restarts may leave it: the owner is in sync, nobody is in sync and learning. */
+/** A record as the owner, the controller and restarts may leave it: the owner is in sync, nobody is in sync and
+ *  learning. */
 const anyRecord: fc.Arbitrary<SlotRecord> = fc
   .record({
     owner: fc.constantFrom<NodeId>(...nodes),

@@ -7,7 +7,8 @@ import { Cluster, slot } from "./fixture.ts";
 const holders = ["a", "b", "c"] as const;
 const actors: readonly ActorId[] = ["pad/x", "pad/y"];
 
-/** What clients were told and what a kernel would keep: per actor the texts in the order in which they were appended. */
+/** What clients were told and what a kernel would keep: per actor the texts in the order in which they were
+ *  appended. */
 class Storm {
   readonly cluster: Cluster;
   readonly acknowledged = new Map<ActorId, string[]>(actors.map((actor) => [actor, []]));

@@ -149,7 +149,9 @@ describe("a list of the cluster's actors", () => {
   it("asks no node for more than a page", async () => {
     const fixture = await three({ actorRowsMax: 1 });
     const page = await fixture.list({ limit: 100 });
-    expect(Object.values(fixture.hosts).flatMap(({ filters }) => filters.map(({ limit }) => limit))).to.deep.equal([1, 1, 1]); // prettier-ignore
+    expect(Object.values(fixture.hosts).flatMap(({ filters }) => filters.map(({ limit }) => limit))).to.deep.equal([
+      1, 1, 1,
+    ]);
     expect([ids(page.rows), page.more]).to.deep.equal([["room/a"], true]);
   });
 
@@ -238,7 +240,11 @@ describe("pages of several nodes", () => {
   });
 
   it("believe the owner about an actor that two of them have", () => {
-    const page = (node: NodeId, mailbox: number): NodePage => ({ node, rows: [rowOf("room/a", { mailbox })], more: false }); // prettier-ignore
+    const page = (node: NodeId, mailbox: number): NodePage => ({
+      node,
+      rows: [rowOf("room/a", { mailbox })],
+      more: false,
+    });
     for (const pages of [[page("a", 1), page("b", 2)], [page("b", 2), page("a", 1)]])
       expect(mergePages(pages, { limit: 5 }, () => "b").rows).to.deep.equal([{ ...rowOf("room/a", { mailbox: 2 }), node: "b" }]); // prettier-ignore
   });

@@ -146,7 +146,7 @@ describe("answers that are kept", () => {
 
   describe("of questions that mean the same", () => {
     const alike: ModelRoute = { ...route, cache: { seconds: 60, semantic: { model: "vec", threshold: 0.9 } } };
-    const vectors = { "hi": [1, 0], "hello": [0.95, 0.1], "bye": [0, 1] }; // prettier-ignore
+    const vectors = { hi: [1, 0], hello: [0.95, 0.1], bye: [0, 1] };
     const of = (content: string, more: Partial<GenerationRequest> = {}) => asked(content, more);
 
     it("are given to the same person in the same place of a conversation, and say so", async () => {
@@ -193,7 +193,11 @@ describe("answers that are kept", () => {
         const cache = new AnswerCache(limits);
         const bytes = new Map<string, number>();
         for (const { person, question, chars, alike } of all) {
-          const key = { scope: person, exact: `${person}/${question}`, ...(alike && { alike: { frame: person, question: "" } }) }; // prettier-ignore
+          const key = {
+            scope: person,
+            exact: `${person}/${question}`,
+            ...(alike && { alike: { frame: person, question: "" } }),
+          };
           const before = cache.bytes;
           const parts = [{ text: "x".repeat(chars), tokens: 1 }];
           const answer = { end: "complete", promptTokens: 1, completionTokens: 1 } as const;
@@ -219,7 +223,11 @@ describe("answers that are kept", () => {
     const cache = new AnswerCache(limits);
     const answer = { end: "complete", promptTokens: 1, completionTokens: 1 } as const;
     const keep = (person: string, index: number) =>
-      cache.keep({ scope: person, exact: `${person}${index}` }, { engine: "generate", parts: [{ text: "x".repeat(500), tokens: 1 }], answer }, 1_000); // prettier-ignore
+      cache.keep(
+        { scope: person, exact: `${person}${index}` },
+        { engine: "generate", parts: [{ text: "x".repeat(500), tokens: 1 }], answer },
+        1_000,
+      );
     keep("bob", 0);
     for (let index = 0; index < 50; index += 1) keep("ada", index);
     expect(cache.exact({ scope: "bob", exact: "bob0" }, 0), "another's answer went for them").to.not.equal(undefined);

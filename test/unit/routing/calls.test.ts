@@ -140,7 +140,9 @@ describe("routing: calls of engines", () => {
     const { own, one, pass } = createCluster({ n1: ["small"], n2: ["large"] });
     const heardOf: unknown[] = [];
     for (const model of ["small", "large"])
-      one.call({ ...request(model), onPlace: (place) => heardOf.push([model, place]) }, ({ type }) => heardOf.push([model, type])); // prettier-ignore
+      one.call({ ...request(model), onPlace: (place) => heardOf.push([model, place]) }, ({ type }) =>
+        heardOf.push([model, type]),
+      );
     await pass(50);
     for (const { runs } of own.slice(0, 2)) {
       runs[0]?.request.onPlace?.({ stage: "queued", ahead: 2 });
@@ -162,26 +164,33 @@ describe("routing: calls of engines", () => {
     one.call({ ...request("large"), person: "user/ada", key: "key/k1" }, () => undefined);
     net.exchange("n3").send("n2", "engine.generate", { run: 1, request: request("large") });
     await pass(50);
-    expect(own[1]?.runs.map(({ request: { person, key } }) => [person, key])).to.have.deep.members([["user/ada", "key/k1"], ["node/n3", undefined]]); // prettier-ignore
+    expect(own[1]?.runs.map(({ request: { person, key } }) => [person, key])).to.have.deep.members([
+      ["user/ada", "key/k1"],
+      ["node/n3", undefined],
+    ]);
   });
 
   it("of one person are bounded, so that others find a place", async () => {
     const { own, one, pass } = createCluster({ n2: ["large"] });
     const refused: unknown[] = [];
     const ask = (person: string) =>
-      one.call({ ...request("large"), person }, (said) => void (said.type === "answered" && !said.result.ok && refused.push(said.result.error.details)));
+      one.call(
+        { ...request("large"), person },
+        (said) => void (said.type === "answered" && !said.result.ok && refused.push(said.result.error.details)),
+      );
     for (let each = 0; each <= routingLimits.callsPerPersonMax; each += 1) ask("user/mallory");
     ask("user/ada");
     await pass(50);
     expect(refused).to.deep.equal([{ callsPerPersonMax: routingLimits.callsPerPersonMax }]);
     expect(own[1]?.runs.at(-1)?.request.person).to.equal("user/ada");
-  }); // prettier-ignore
+  });
 
   it("that no member would take as a message are refused here, and cost no connection", async () => {
     const able = offers(["large"], { capabilities: ["chat", "vision", "tools"] });
     const { own, one, net, pass } = createCluster({ n2: ["large"] }, { n2: { offers: able } });
     const said: Spoken[] = [];
-    const ask = (more: Partial<GenerationRequest>) => one.call({ ...request("large"), ...more }, (part) => said.push(part));
+    const ask = (more: Partial<GenerationRequest>) =>
+      one.call({ ...request("large"), ...more }, (part) => said.push(part));
     one.call(request("large"), (part) => said.push(part));
     const call = { id: "c", name: "f", arguments: "{}" };
     const image = { type: "image", mediaType: "image/png", bytes: new Uint8Array(1) } as const;
@@ -193,8 +202,11 @@ describe("routing: calls of engines", () => {
     await pass(50);
     expect(said.map(endOf)).to.deep.equal(["BAD_REQUEST", "BAD_REQUEST", "BAD_REQUEST"]);
     expect(net.cutOff).to.deep.equal([]);
-    expect(own[1]?.runs.map((run) => [run.request.timeoutMs, run.cancelled])).to.deep.equal([[10_000, false], [0, false]]);
-  }); // prettier-ignore
+    expect(own[1]?.runs.map((run) => [run.request.timeoutMs, run.cancelled])).to.deep.equal([
+      [10_000, false],
+      [0, false],
+    ]);
+  });
 
   it("of an unnamed model go to a member when this node has none", async () => {
     const { own, two, pass } = createCluster({ n3: ["only"] });

@@ -82,19 +82,25 @@ describe("the choice of the node that serves a call", () => {
     const pace = (tokensPerSecond: number | undefined, more: Partial<Offer> = {}) => [
       offer("m", { ...more, ...(tokensPerSecond !== undefined && { tokensPerSecond }) }),
     ];
-    const bought = (more: Partial<Offer> = {}) => [offer("m", { runtime: "openai", provider: "api.example.org", ...more })]; // prettier-ignore
+    const bought = (more: Partial<Offer> = {}) => [
+      offer("m", { runtime: "openai", provider: "api.example.org", ...more }),
+    ];
     const prefer = (preference: Preference, standings: readonly Standing[], more: object = {}) =>
       chooseServer({ engine: "generate", model: "m", needs: [], prefer: preference, ...more }, standings).rows.map(
         ({ node, because }) => `${node}: ${because}`,
       );
 
     it("tells nodes apart that are alike otherwise: who is twice as fast, or may be, and only then who has a card", () => {
-      expect(order(here({ offers: pace(10) }), standing("b", { offers: pace(45) }))[0]).to.equal("1 b: measured to be faster"); // prettier-ignore
+      expect(order(here({ offers: pace(10) }), standing("b", { offers: pace(45) }))[0]).to.equal(
+        "1 b: measured to be faster",
+      );
       expect(order(here({ offers: pace(10) }), standing("b", { offers: pace(15) }))[0]).to.equal("1 me: no way to go");
       expect(order(here({ offers: pace(10) }), standing("b"))[0]).to.equal("1 b: measured to be faster");
       const card = pace(10, { device: "cuda" });
       expect(order(here({ offers: pace(12) }), standing("b", { offers: card }))[0]).to.equal("1 b: a graphics card");
-      expect(order(standing("b", { offers: pace(45), calls: 1 }), here({ offers: pace(10) }))[0]).to.equal("1 me: fewer calls"); // prettier-ignore
+      expect(order(standing("b", { offers: pace(45), calls: 1 }), here({ offers: pace(10) }))[0]).to.equal(
+        "1 me: fewer calls",
+      );
     });
 
     it("asks the fastest first where speed is preferred, by what is under way there; one that nobody has measured, to find out", () => {
@@ -107,7 +113,9 @@ describe("the choice of the node that serves a call", () => {
       const two = [standing("c"), standing("d"), here()];
       expect(prefer("speed", two)[0]).to.equal("me: no way to go");
       // It never waits for memory because of it.
-      expect(prefer("speed", [slow, standing("b", { offers: pace(900, { state: "idle" }) })])[0]).to.equal("me: the model is in memory"); // prettier-ignore
+      expect(prefer("speed", [slow, standing("b", { offers: pace(900, { state: "idle" }) })])[0]).to.equal(
+        "me: the model is in memory",
+      );
     });
 
     it("asks what is the cluster's own where cost or the cluster is preferred, however busy it is", () => {
@@ -124,7 +132,7 @@ describe("the choice of the node that serves a call", () => {
 
     it("is an order: whoever is asked, in whatever order, the same comes first, whatever the figures", () => {
       const speeds = fc.option(fc.constantFrom(0, 0.5, 3, 40, 1e9), { nil: undefined });
-      const nodes = fc.uniqueArray(fc.record({ node: fc.constantFrom("a", "b", "c", "d"), speed: speeds, calls: fc.nat(9), away: fc.boolean() }), { selector: ({ node }) => node, minLength: 1 }); // prettier-ignore
+      const nodes = fc.uniqueArray(fc.record({ node: fc.constantFrom("a", "b", "c", "d"), speed: speeds, calls: fc.nat(9), away: fc.boolean() }), { selector: ({ node }) => node, minLength: 1 });
       fc.assert(
         fc.property(nodes, fc.constantFrom(...preferences, undefined), fc.option(fc.nat(50), { nil: undefined }), (all, preference, price) => {
           const standings = all.map(({ node, speed, calls, away }) => standing(node, { calls, offers: pace(speed, away ? { provider: "x" } : {}) }));
@@ -230,7 +238,7 @@ describe("the choice of the node that serves a call", () => {
       here(),
       standing("b", { offers: [offer("m"), offer("big")] }),
       standing("c", { offers: undefined }),
-    ]); // prettier-ignore
+    ]);
     expect(rows.map(({ model, node, rank }) => [model, node, rank])).to.deep.equal([
       ["m", "me", 1],
       ["m", "b", 2],

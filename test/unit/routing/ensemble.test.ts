@@ -122,8 +122,11 @@ describe("answers of several models", () => {
   it("are one that the judge writes, as it writes it", async () => {
     const judge = [text("both "), text("of them"), ended("complete", 5, 50)];
     const { said, from, heard, asked } = await run(jury({ form: "merge", judge: "judge" }), {
-      a: says("one"), b: says("two"), c: no("QUEUE_FULL"), judge,
-    }); // prettier-ignore
+      a: says("one"),
+      b: says("two"),
+      c: no("QUEUE_FULL"),
+      judge,
+    });
     expect([said, from?.model, tokens(heard)]).to.deep.equal(["both of them", "judge", [7, 70]]);
     expect(heard.map(({ type }) => type)).to.deep.equal(["part", "part", "answered"]);
     expect(heard[0]).to.have.nested.property("part.from.model", "judge");
@@ -154,8 +157,11 @@ describe("answers of several models", () => {
       ended("calls"),
     ];
     const { heard, asked } = await run(jury({ form: "merge", judge: "judge" }), {
-      a: call('{"x":1}'), b: call('{"y":1,"x":2}'), c: call('{"x": 2, "y": 1}'), judge: says("no"),
-    }); // prettier-ignore
+      a: call('{"x":1}'),
+      b: call('{"y":1,"x":2}'),
+      c: call('{"x": 2, "y": 1}'),
+      judge: says("no"),
+    });
     expect(heard[0]).to.have.nested.property("part.calls[0].arguments", '{"y":1,"x":2}');
     expect(asked.some(({ model }) => model === "judge")).to.equal(false);
   });
@@ -175,7 +181,6 @@ describe("answers of several models", () => {
       ['{"a":1,"b":[2]}', '```json\n{ "b": [2], "a": 1 }\n```'],
       ["ﬁne", "fine"],
     ] as const)
-      // prettier-ignore
       expect(ballot(one), one).to.equal(ballot(other));
     for (const [one, other] of [
       ["4.2", "42"],
@@ -212,7 +217,11 @@ describe("answers of several models", () => {
       says: list.flatMap((one): readonly Spoken[] =>
         one === "part" ? [text("x")] : one === "deaf" ? [] : one === "complete" || one === "length" ? [ended(one)] : no(one as ErrorCode)), // prettier-ignore
     }));
-    const form = fc.constantFrom<EnsembleRow>({ form: "vote" }, { form: "best-of", judge: "judge" }, { form: "merge", judge: "judge" }); // prettier-ignore
+    const form = fc.constantFrom<EnsembleRow>(
+      { form: "vote" },
+      { form: "best-of", judge: "judge" },
+      { form: "merge", judge: "judge" },
+    );
     await fc.assert(
       fc.asyncProperty(
         fc.record({ a: said, b: said, c: said, judge: said, d: said }),

@@ -49,9 +49,13 @@ class Cluster {
 
   constructor() {
     for (const node of this.net.nodes) this.#start(node);
-    for (const [actor, owner] of [["user/ada", "home"], ["user/bob", "home"], ["room/den", "rooms"]] as const)
+    for (const [actor, owner] of [
+      ["user/ada", "home"],
+      ["user/bob", "home"],
+      ["room/den", "rooms"],
+    ] as const)
       this.net.own(slotOf("chat", actor), owner, {}, this.net.nodes);
-  } // prettier-ignore
+  }
 
   #start(node: NodeId): void {
     const { net } = this;
@@ -159,7 +163,10 @@ describe("identity over the mesh", () => {
   it("keeps what each sends in order, whenever each is proven and wherever people's slots are", () =>
     fc.assert(
       fc.asyncProperty(
-        fc.array(fc.tuple(fc.constantFrom("send", "send", "send", "signIn", "move", "pass"), fc.nat(2), fc.nat(60)), { minLength: 5, maxLength: 40 }), // prettier-ignore
+        fc.array(fc.tuple(fc.constantFrom("send", "send", "send", "signIn", "move", "pass"), fc.nat(2), fc.nat(60)), {
+          minLength: 5,
+          maxLength: 40,
+        }),
         async (steps) => {
           const cluster = new Cluster();
           const names = ["user/ada", "user/bob", "gateway"] as const;

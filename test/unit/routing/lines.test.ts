@@ -29,8 +29,8 @@ type Envelope = AskEnvelope | Tell;
 /** What an actor's journal holds, wherever it is served: operations in the order in which they were first applied. */
 type Applied = Map<ActorId, string[]>;
 
-/** A kernel as routing knows it: serves slots it owns, one message at a time, and refuses the rest in order. What comes while
- *  a slot is not served waits, or is refused at once. */
+/** A kernel as routing knows it: serves slots it owns, one message at a time, and refuses the rest in order. What comes
+ *  while a slot is not served waits, or is refused at once. */
 class Host {
   readonly node: NodeId;
   readonly routing: RoutingPart;
@@ -181,7 +181,8 @@ class Host {
     for (const envelope of queue) this.#undelivered(envelope, "unserved", error);
   }
 
-  /** An actor gets a slot of its own: what waits for it goes back. Its neighbours lose their place, too, which is allowed. */
+  /** An actor gets a slot of its own: what waits for it goes back. Its neighbours lose their place, too, which is
+   *  allowed. */
   split(actor: ActorId, splitFrom: SlotId): void {
     this.#net.own(ownSlot(actor), this.node, { splitFrom }, [this.node]);
     this.#close(splitFrom, failure("MOVED"));
@@ -370,8 +371,8 @@ describe("routing: lines", () => {
     const sessions: number[] = [];
     let isStuck = true;
     let answers = 0;
-    // Answers to the first session come when the second is under way, of which no more than one envelope was sent; those to
-    // the second come too late.
+    // Answers to the first session come when the second is under way, of which no more than one envelope was sent;
+    // those to the second come too late.
     net.onSend = (from, _to, message) => {
       const [, , { session }] = message as [string, number, { session?: number }];
       if (session !== undefined) {

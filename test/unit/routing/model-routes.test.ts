@@ -161,7 +161,9 @@ describe("model routes", () => {
       ],
     };
     const answers = (name: string): readonly Spoken[] => [text(name), ended("complete")];
-    const script = Object.fromEntries(["big", "small", "tiny", "code", "angry", "sad"].map((name) => [name, answers(name)])); // prettier-ignore
+    const script = Object.fromEntries(
+      ["big", "small", "tiny", "code", "angry", "sad"].map((name) => [name, answers(name)]),
+    );
     const mood = (said: string) => ({ anger: said.includes("!") ? 0.8 : 0.6, grief: said.includes("(") ? 0.55 : 0.1 });
     const asks = (content: string) => ({ messages: [{ role: "user" as const, content }] });
     const at = (more: FixtureOptions = {}) => openFixture(moody, script, { classes: { mood }, ...more });
@@ -178,7 +180,8 @@ describe("model routes", () => {
         one.call(asks(content));
         await one.pass(100);
         expect([textOf(one.heard), one.classified.length], content).to.deep.equal([model, asked]);
-        for (const { inputs, person } of one.classified) expect([inputs[0]!.length <= 1_000, person]).to.deep.equal([true, "user/ada"]); // prettier-ignore
+        for (const { inputs, person } of one.classified)
+          expect([inputs[0]!.length <= 1_000, person]).to.deep.equal([true, "user/ada"]);
         // What it took of the time is gone.
         expect(one.asked[0]!.timeoutMs < 1_000).to.equal(asked > 0);
       }
@@ -204,7 +207,9 @@ describe("model routes", () => {
       const plain = engines.explain("smart", asks("No!!!"), { rulesOnly: true });
       await pass(100);
       const { classified = [], ...rest } = (await told) ?? {};
-      expect(classified.map(({ model, said, ms }) => [model, said, ms > 0])).to.deep.equal([["mood", "anger 0.60", true]]); // prettier-ignore
+      expect(classified.map(({ model, said, ms }) => [model, said, ms > 0])).to.deep.equal([
+        ["mood", "anger 0.60", true],
+      ]);
       expect(rest).to.deep.include({
         passed: [
           { kind: "code", because: "there is no code in it" },

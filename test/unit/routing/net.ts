@@ -133,11 +133,14 @@ export class Net {
     const link = this.#link(one, other);
     if (!link.up) return;
     link.up = false;
-    for (const [node, peer] of [[one, other], [other, one]] as const) {
+    for (const [node, peer] of [
+      [one, other],
+      [other, one],
+    ] as const) {
       this.#listeners.get(node)?.disconnected(peer);
       for (const listener of this.#members.get(node) ?? []) listener();
     }
-  } // prettier-ignore
+  }
 
   join(one: NodeId, other: NodeId): void {
     const link = this.#link(one, other);
@@ -145,11 +148,14 @@ export class Net {
     link.up = true;
     link.life += 1;
     link.lastMs.clear();
-    for (const [node, peer] of [[one, other], [other, one]] as const) {
+    for (const [node, peer] of [
+      [one, other],
+      [other, one],
+    ] as const) {
       this.#listeners.get(node)?.connected(peer);
       for (const listener of this.#members.get(node) ?? []) listener();
     }
-  } // prettier-ignore
+  }
 
   /** A message that no exchange would make. */
   forge(from: NodeId, to: NodeId, frame: unknown): void {

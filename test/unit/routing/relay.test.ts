@@ -138,7 +138,10 @@ describe("routing: events", () => {
     one.publish(topic, "late", undefined, 1);
     two.publish(topic, "older", undefined, 1);
     await pass(100);
-    expect(far.heard).to.deep.equal([["typing", undefined], ["posted", 1]]); // prettier-ignore
+    expect(far.heard).to.deep.equal([
+      ["typing", undefined],
+      ["posted", 1],
+    ]);
     net.own(slot, "n3");
     await pass(200);
     expect(far.gaps).to.equal(3);
@@ -239,7 +242,10 @@ describe("routing: events", () => {
     const texts = ["before", "語".repeat(meshLimits.frameBytesMax / 2), "after"];
     for (const [index, text] of texts.entries()) one.publish(topic, text, index + 1, 1);
     await pass(100);
-    expect(far.heard).to.deep.equal([["before", 1], ["after", 3]]); // prettier-ignore
+    expect(far.heard).to.deep.equal([
+      ["before", 1],
+      ["after", 3],
+    ]);
     expect(far.gaps).to.equal(2);
   });
 
@@ -316,7 +322,8 @@ describe("routing: events", () => {
       net.full = dice.pick([0, 0.1]);
       net.own(slot, "n1", {}, nodes);
       let written = 0;
-      // The last position each follower has or has asked for: a gap makes it ask the actor for everything written by then.
+      // The last position each follower has or has asked for: a gap makes it ask the actor for everything written by
+      // then.
       const followers = parts.map(({ hub }) => {
         const follower = { has: 0, missing: undefined as string | undefined };
         hub.follow(

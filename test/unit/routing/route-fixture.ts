@@ -25,7 +25,8 @@ export interface FixtureOptions {
   readonly limits?: Partial<RoutingLimits>;
   /** Vectors of texts; of others there is none. */
   readonly vectors?: Readonly<Record<string, readonly number[]>>;
-  /** What each model that classifies says of a text: its labels with how much of each. Of other models it says nothing until it is cancelled. */
+  /** What each model that classifies says of a text: its labels with how much of each. Of other models it says nothing
+   *  until it is cancelled. */
   readonly classes?: Readonly<Record<string, (text: string) => Readonly<Record<string, number>>>>;
   /** Models that do not hear that they are cancelled. */
   readonly deaf?: ReadonlySet<string>;

@@ -225,8 +225,14 @@ describe("admission", () => {
     const others = Array.from({ length: 2 }, () => ask({ person: "user/oscar" }));
     const late = ask({ person: "user/ada" });
     world.elapse(0);
-    expect(greedy[6]?.parts[0]).to.deep.nested.include({ "result.error.code": "MODEL_BUSY", "result.error.details.queuedPerPersonMax": 6 }); // prettier-ignore
-    expect(greedy[5]?.parts[0]).to.deep.nested.include({ "result.error.code": "MODEL_BUSY", "result.error.details.queuedPerModelMax": 8 }); // prettier-ignore
+    expect(greedy[6]?.parts[0]).to.deep.nested.include({
+      "result.error.code": "MODEL_BUSY",
+      "result.error.details.queuedPerPersonMax": 6,
+    });
+    expect(greedy[5]?.parts[0]).to.deep.nested.include({
+      "result.error.code": "MODEL_BUSY",
+      "result.error.details.queuedPerModelMax": 8,
+    });
     for (const one of [...greedy.slice(0, 5), ...others, late]) expect(one.parts).to.deep.equal([]);
     expect(admission.stats(0)).to.include({ queued: 8, failed: 2 });
   });
@@ -239,7 +245,10 @@ describe("admission", () => {
     const long = ask({ messages: [...words(max).messages, ...words(1).messages] });
     const fits = ask(words(max));
     world.elapse(0);
-    expect(long.parts[0]).to.deep.nested.include({ "result.error.code": "CONTEXT_TOO_LONG", "result.error.details": { contextTokens: 100, promptChars: max + 1, max } }); // prettier-ignore
+    expect(long.parts[0]).to.deep.nested.include({
+      "result.error.code": "CONTEXT_TOO_LONG",
+      "result.error.details": { contextTokens: 100, promptChars: max + 1, max },
+    });
     expect(begun).to.have.length(1);
     expect(fits.parts).to.deep.equal([]);
   });

@@ -38,7 +38,11 @@ describe("a queue of classes", () => {
   });
 
   it("counts what surely comes before a newcomer, and never more than does", () => {
-    const any = fc.record({ priority: fc.nat({ max: 2 }), share: fc.constantFrom("a", "b", "c"), lane: fc.constantFrom("x", "y") }); // prettier-ignore
+    const any = fc.record({
+      priority: fc.nat({ max: 2 }),
+      share: fc.constantFrom("a", "b", "c"),
+      lane: fc.constantFrom("x", "y"),
+    });
     fc.assert(
       fc.property(fc.array(any, { maxLength: 30 }), any, (others, mine) => {
         const queue = new ClassQueue<number>();

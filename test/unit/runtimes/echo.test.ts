@@ -177,7 +177,10 @@ describe("the echo", () => {
   it("tells questions from statements by their last mark", async () => {
     const { labels, scores, exclusive } = await answerOf("classify", { inputs: ["Is it? ", "It is."] });
     expect([labels, exclusive]).to.deep.equal([["statement", "question"], true]);
-    expect(scores.map((one) => [...floatsOf(one)])).to.deep.equal([[0, 1], [1, 0]]); // prettier-ignore
+    expect(scores.map((one) => [...floatsOf(one)])).to.deep.equal([
+      [0, 1],
+      [1, 0],
+    ]);
   });
 
   it("numbers tokens: as many as it counts", async () => {
@@ -208,7 +211,10 @@ describe("the echo", () => {
 
   it("stops a call that is under way when it is cancelled", async () => {
     const world = new World(1);
-    const echo = createEchoRuntime({ clock: simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true }), tokenDelayMs: 100 }); // prettier-ignore
+    const echo = createEchoRuntime({
+      clock: simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true }),
+      tokenDelayMs: 100,
+    });
     const ends: unknown[] = [];
     const asked = {
       id: "t",

@@ -72,9 +72,12 @@ function run(
     for (const share of ["a", "b", "c", "d", "e"])
       expect(queue.waitingOf(share)).to.equal(waiting.filter((item) => item.share === share).length);
   }
-  expect(queue.takeAll().map((item) => item.number).toSorted((x, y) => x - y)).to.deep.equal(
-    waiting.map((item) => item.number),
-  ); // prettier-ignore
+  expect(
+    queue
+      .takeAll()
+      .map((item) => item.number)
+      .toSorted((x, y) => x - y),
+  ).to.deep.equal(waiting.map((item) => item.number));
 }
 
 const countOf = (items: readonly Item[], share: string, lane?: string) =>

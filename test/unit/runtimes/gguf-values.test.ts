@@ -1,4 +1,5 @@
-/** Each number of a valid file, changed to what it cannot be. What is not found here meets the process of its own (`test/conformance`). */
+/** Each number of a valid file, changed to what it cannot be. What is not found here meets the process of its own
+ *  (`test/conformance`). */
 import { expect } from "chai";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -62,14 +63,16 @@ describe("the values of a model", () => {
     const of = (architecture: string, key: string): string => {
       const path = join(folder, `${architecture}.gguf`);
       writeSmallModel(path, architecture);
-      const found = [...changesOf(readFileSync(path))].find((one) => one.key === `${architecture}.${key}` && one.to === "zero");
+      const found = [...changesOf(readFileSync(path))].find(
+        (one) => one.key === `${architecture}.${key}` && one.to === "zero",
+      );
       return found === undefined ? "it cannot be changed" : reasonOf(found.bytes);
     };
     expect(of("mamba", "ssm.conv_kernel")).to.match(/conv_kernel is 0, and tensor blk\.0\.ssm_conv1d\.weight has 4/);
     for (const architecture of ["llama", "qwen2", "gemma3"])
       expect(of(architecture, "rope.dimension_count")).to.match(/dimension_count is 0/);
     rmSync(folder, { recursive: true });
-  }); // prettier-ignore
+  });
 
   it("are refused when a text of people has a byte for which there is no token", () => {
     const folder = mkdtempSync(join(tmpdir(), "plexus-values-"));
@@ -84,7 +87,9 @@ describe("the values of a model", () => {
 
   it("are refused when a token is there twice", () => {
     const pair = Buffer.from(whole);
-    const [first, second] = ["a", "b"].map((letter) => pair.indexOf(Buffer.from([1, 0, 0, 0, 0, 0, 0, 0, letter.charCodeAt(0)]))); // prettier-ignore
+    const [first, second] = ["a", "b"].map((letter) =>
+      pair.indexOf(Buffer.from([1, 0, 0, 0, 0, 0, 0, 0, letter.charCodeAt(0)])),
+    );
     expect([first! > 0, second! > 0]).to.deep.equal([true, true]);
     pair.write("a", second! + 8, "latin1");
     expect(reasonOf(pair)).to.match(/vocabulary has the token "a" twice/);

@@ -1,4 +1,5 @@
-/** Whatever the schema, its grammar is made in few steps, is small, and has few ways open at once while it is followed. */
+/** Whatever the schema, its grammar is made in few steps, is small, and has few ways open at once while it is
+ *  followed. */
 import { expect } from "chai";
 import fc from "fast-check";
 import { exampleOf } from "../../../runtimes/echo/example.ts";
@@ -261,20 +262,26 @@ describe("the check of a value", () => {
     expect(all / first).to.be.lessThan(25);
     const [few = 0, much = 0] = await readPatterns(60, 400);
     expect(much / few).to.be.lessThan(3);
-    expect(understand(wordPatterns(400)).left[0]).to.deep.include({ problem: "it is not a regular expression that is known here, and is not checked" });
-  }); // prettier-ignore
+    expect(understand(wordPatterns(400)).left[0]).to.deep.include({
+      problem: "it is not a regular expression that is known here, and is not checked",
+    });
+  });
 
   it("reads what a name stands for once, however the name is written", () => {
     const spelled = (at: number): string =>
-      Array.from("abcdefgh").map((letter, bit) => ((at >> bit) & 1 ? `%${letter.charCodeAt(0).toString(16)}` : letter)).join("");
+      Array.from("abcdefgh")
+        .map((letter, bit) => ((at >> bit) & 1 ? `%${letter.charCodeAt(0).toString(16)}` : letter))
+        .join("");
     const schema = {
       $defs: { abcdefgh: { enum: times(100, (at) => at) } },
       anyOf: times(256, (at) => ({ $ref: `#/$defs/${spelled(at)}` })),
     };
     const understood = understand(schema);
     expect(understood.schema.named.size).to.equal(1);
-    expect(understand({ $ref: "#/%" }).left).to.deep.equal([{ place: "/$ref", problem: "there is nothing at #/%", wrong: true }]);
-  }); // prettier-ignore
+    expect(understand({ $ref: "#/%" }).left).to.deep.equal([
+      { place: "/$ref", problem: "there is nothing at #/%", wrong: true },
+    ]);
+  });
 });
 
 describe("the example of a schema", () => {

@@ -32,7 +32,9 @@ describe("the environment of an inference host", () => {
 
   it("has the key of a model's server for that model alone", () => {
     const endpoint = { url: "https://h", model: "m" };
-    expect(keyVariables({ endpoint: { ...endpoint, key: { env: "OPENAI_API_KEY" } } }, all)).to.deep.equal({ OPENAI_API_KEY: "sk-1" }); // prettier-ignore
+    expect(keyVariables({ endpoint: { ...endpoint, key: { env: "OPENAI_API_KEY" } } }, all)).to.deep.equal({
+      OPENAI_API_KEY: "sk-1",
+    });
     expect(keyVariables({ endpoint: { ...endpoint, key: { env: "UNSET" } } }, all)).to.deep.equal({});
     expect(keyVariables({ endpoint: { ...endpoint, key: { file: "/key" } } }, all)).to.deep.equal({});
     expect(keyVariables({}, all)).to.deep.equal({});

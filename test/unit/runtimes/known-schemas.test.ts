@@ -1,4 +1,5 @@
-/** Schemas as programs write them: the tools of servers that speak MCP, and what zod makes of its own. None refuses a request. */
+/** Schemas as programs write them: the tools of servers that speak MCP, and what zod makes of its own. None refuses a
+ *  request. */
 import { expect } from "chai";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,9 +14,12 @@ import { readGbnf } from "../../fixtures/gbnf.ts";
 const recorded = (name: string): unknown =>
   JSON.parse(readFileSync(join(import.meta.dirname, `../../fixtures/schemas/${name}.json`), "utf8"));
 const toolsOf = (name: string): readonly Tool[] =>
-  (recorded(`mcp-${name}`) as { readonly tools: readonly { readonly name: string; readonly inputSchema: object }[] }).tools.map(
-    ({ name: called, inputSchema }) => ({ name: called, parameters: inputSchema as NonNullable<Tool["parameters"]> }),
-  ); // prettier-ignore
+  (
+    recorded(`mcp-${name}`) as { readonly tools: readonly { readonly name: string; readonly inputSchema: object }[] }
+  ).tools.map(({ name: called, inputSchema }) => ({
+    name: called,
+    parameters: inputSchema as NonNullable<Tool["parameters"]>,
+  }));
 const { schemas } = recorded("zod") as { readonly schemas: Readonly<Record<string, unknown>> };
 
 const syntax: CallSyntax = { section: "", opening: "<call>", middle: ":", closing: "</call>", between: "", alternatives: [] }; // prettier-ignore
@@ -78,7 +82,9 @@ describe("schemas of other programs", () => {
 
   for (const [name, schema] of Object.entries(schemas))
     it(`of zod refuse no request: ${name}`, () => {
-      expect(form({ format: { type: "schema", schema: schema as object as Readonly<Record<string, unknown>> } }).type).to.equal("fine");
+      expect(
+        form({ format: { type: "schema", schema: schema as object as Readonly<Record<string, unknown>> } }).type,
+      ).to.equal("fine");
       const tool = { name: "t", parameters: { type: "object", properties: { x: schema } } };
       expect(form({ tools: [tool] }).type).to.equal("fine");
       const [fine, not] = values[name] ?? [undefined, undefined];
@@ -93,7 +99,7 @@ describe("schemas of other programs", () => {
       expect(faultsOf(schema, not), "what is wrong is named").not.to.deep.equal([]);
       // What is said whole, and is no choice of one alone, the grammar says.
       if (left.length === 0 && name !== "xor") expect(says(not), "the grammar lets no other through").to.equal(false);
-    }); // prettier-ignore
+    });
 
   it("of which a part is strict and cannot be said refuse that part, by its path", () => {
     const [mail] = [{ name: "mail", parameters: { type: "object", properties: { to: schemas["emoji"] } } }];

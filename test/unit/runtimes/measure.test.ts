@@ -37,16 +37,23 @@ describe("the measure of a prompt", () => {
   });
 
   it("never calls a text too long that fits, wherever its pieces end", async () => {
-    const words = fc.array(fc.string({ unit: fc.constantFrom("a", "é", "漢", "😀", " ", "\n", "-"), minLength: 1, maxLength: 40 }), { minLength: 50, maxLength: 200 }); // prettier-ignore
+    const words = fc.array(
+      fc.string({ unit: fc.constantFrom("a", "é", "漢", "😀", " ", "\n", "-"), minLength: 1, maxLength: 40 }),
+      { minLength: 50, maxLength: 200 },
+    );
     await fc.assert(
-      fc.asyncProperty(fc.array(words, { minLength: 1, maxLength: 3 }), fc.integer({ min: 1, max: 8 }), async (parts, times) => {
-        const texts = parts.map((part) => part.join("").repeat(times));
-        const whole = texts.reduce((sum, text) => sum + count(text), 0);
-        expect((await measure(texts, whole)).beyond).to.equal(undefined);
-        const { beyond } = await measure(texts, Math.floor(whole / 2));
-        if (texts.join("").length > 2 * piece) expect(beyond).to.be.within(Math.floor(whole / 2) + 1, whole);
-      }),
+      fc.asyncProperty(
+        fc.array(words, { minLength: 1, maxLength: 3 }),
+        fc.integer({ min: 1, max: 8 }),
+        async (parts, times) => {
+          const texts = parts.map((part) => part.join("").repeat(times));
+          const whole = texts.reduce((sum, text) => sum + count(text), 0);
+          expect((await measure(texts, whole)).beyond).to.equal(undefined);
+          const { beyond } = await measure(texts, Math.floor(whole / 2));
+          if (texts.join("").length > 2 * piece) expect(beyond).to.be.within(Math.floor(whole / 2) + 1, whole);
+        },
+      ),
       { numRuns: 60 },
-    ); // prettier-ignore
+    );
   });
 });

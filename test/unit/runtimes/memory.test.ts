@@ -71,7 +71,10 @@ describe("room for a model", () => {
     expect(room(tenants, 46)).to.deep.equal({ type: "unload", models: ["base", "law"] });
     const pinned = [tenant("base", 5, { shares: [base], pinned: true })];
     const large = { bytes: 60, shares: [base] };
-    expect(whatToUnload(pinned, { need: large, budgetBytes: 100, nowMs })).to.deep.equal({ type: "never", mostBytes: 95 }); // prettier-ignore
+    expect(whatToUnload(pinned, { need: large, budgetBytes: 100, nowMs })).to.deep.equal({
+      type: "never",
+      mostBytes: 95,
+    });
   });
 
   it("lets a model stay as long as it took to load, within bounds", () => {

@@ -21,8 +21,9 @@ const known: Readonly<Record<string, readonly string[]>> = {
 describe("a regular expression of a schema", () => {
   it("means what it means to the language", () => {
     for (const [source, texts] of Object.entries(known))
-      for (const text of texts) expect(has(source, text), `${source} and ${text}`).to.equal(new RegExp(source, "u").test(text));
-  }); // prettier-ignore
+      for (const text of texts)
+        expect(has(source, text), `${source} and ${text}`).to.equal(new RegExp(source, "u").test(text));
+  });
 
   it("means so whatever it is made of", () => {
     const { any } = fc.letrec<{ any: string }>((tie) => ({

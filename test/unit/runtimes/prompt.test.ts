@@ -1,4 +1,5 @@
-/** What a model reads of a conversation, in the chat templates of several makers: the ways in which they show calls and results. */
+/** What a model reads of a conversation, in the chat templates of several makers: the ways in which they show calls and
+ *  results. */
 import { expect } from "chai";
 import fc from "fast-check";
 import type { LlamaModel } from "node-llama-cpp";
@@ -6,7 +7,8 @@ import type { ChatMessage, Tool } from "../../../protocols/index.ts";
 import { createPromptRenderer } from "../../../runtimes/llama/prompt.ts";
 import { withResultsInPlace } from "../../../runtimes/tool-turns.ts";
 
-/** Enough of a model to render with: its tokens are the units of the text, those of the template's own words negative. */
+/** Enough of a model to render with: its tokens are the units of the text, those of the template's own words
+ *  negative. */
 const modelOf = (template: string): LlamaModel => {
   const tokenize = (text: string, special: boolean | "BOS" = false): number[] =>
     special === "BOS" ? [] : Array.from({ length: text.length }, (_none, at) => (special ? -1 : 1) * text.charCodeAt(at));
@@ -18,13 +20,16 @@ const modelOf = (template: string): LlamaModel => {
 /** How templates of several makers write a call and what came of it. */
 const written = {
   "makes JSON of the arguments": "{{ call.function.arguments | tojson }}",
-  "looks whether they are text": "{% if call.function.arguments is string %}{{ call.function.arguments }}{% else %}{{ call.function.arguments | tojson }}{% endif %}",
+  "looks whether they are text":
+    "{% if call.function.arguments is string %}{{ call.function.arguments }}{% else %}{{ call.function.arguments | tojson }}{% endif %}",
   "writes them as they are": "{{ call.function.arguments }}",
-} as const; // prettier-ignore
+} as const;
 const turns = (call: string, content = "{{ m.content }}"): string =>
-  "{%- for m in messages %}{{ '<|' + m.role + '|>' }}{%- if m.content %}" + content + "{%- endif %}" +
+  "{%- for m in messages %}{{ '<|' + m.role + '|>' }}{%- if m.content %}" +
+  content +
+  "{%- endif %}" +
   `{%- for call in (m.tool_calls or []) %}<call>{"name": "{{ call.function.name }}", "arguments": ${call}}</call>{%- endfor %}` +
-  "{{ '<|end|>' }}{%- endfor %}{%- if add_generation_prompt %}<|assistant|>{%- endif %}"; // prettier-ignore
+  "{{ '<|end|>' }}{%- endfor %}{%- if add_generation_prompt %}<|assistant|>{%- endif %}";
 /** Each member between marks of its own, as the templates of some makers have it; a text is not taken for arguments. */
 const looking = turns(
   "{% if call.function.arguments is mapping %}{% for key, value in call.function.arguments | items %}" +
@@ -60,7 +65,9 @@ const { value: anyJson, object: anyObject } = fc.letrec<{ value: string; object:
     fc.constantFrom('"\\u00e9"', '"\\ud83d\\ude00"', '"é😀"', '"\\/"', '"<|end|>"', '"\\u003c"', '"a\\"b"'),
   ),
   object: fc
-    .array(fc.tuple(fc.oneof(tie("text"), fc.constantFrom('"a"', '"2"', '"1"')), space, tie("value"), space), { maxLength: 4 })
+    .array(fc.tuple(fc.oneof(tie("text"), fc.constantFrom('"a"', '"2"', '"1"')), space, tie("value"), space), {
+      maxLength: 4,
+    })
     .map((all) => `{${all.map(([key, one, value, other]) => `${one}${key}${other}:${one}${value}`).join(",")}}`),
   value: fc.oneof(
     { maxDepth: 3 },
@@ -68,9 +75,11 @@ const { value: anyJson, object: anyObject } = fc.letrec<{ value: string; object:
     tie("text"),
     fc.constantFrom("true", "false", "null"),
     tie("object"),
-    fc.array(fc.tuple(space, tie("value")), { maxLength: 3 }).map((all) => `[${all.map(([one, value]) => one + value).join(",")} ]`),
+    fc
+      .array(fc.tuple(space, tie("value")), { maxLength: 3 })
+      .map((all) => `[${all.map(([one, value]) => one + value).join(",")} ]`),
   ),
-})); // prettier-ignore
+}));
 
 describe("the prompt of a conversation with calls", () => {
   for (const [name, call] of Object.entries(written))
@@ -81,9 +90,11 @@ describe("the prompt of a conversation with calls", () => {
           expect(all).to.contain(`"arguments": ${given}}</call>`);
           expect(all).to.contain(`<|tool|>${result}<|end|>`);
           // What somebody else wrote is no control token.
-          expect(own.split("<|end|>").length).to.equal(all.split("<|end|>").length - (given + result).split("<|end|>").length + 1);
+          expect(own.split("<|end|>").length).to.equal(
+            all.split("<|end|>").length - (given + result).split("<|end|>").length + 1,
+          );
         }),
-      )); // prettier-ignore
+      ));
 
   it("has them in a template that takes nothing but an object, and none of them as a control token", async () => {
     const given = '{"id":2512292042121000001,"price": 1.10,"big":1e400,"name":"<|end|>","deep":{"x":[1.0,"\\u00e9"]}}';
@@ -138,7 +149,8 @@ describe("the prompt of a conversation with calls", () => {
     const places = ["} </call>", "1}</call>", "first", "2}</call>", "second", "quick", "3}</call>", "third", "careful"];
     const found = places.slice(1).map((one) => all.indexOf(one));
     expect(found, all).not.to.include(-1);
-    // A template that shows a call's result behind it, or those of a turn behind all of its calls: never before, never in another turn.
+    // A template that shows a call's result behind it, or those of a turn behind all of its calls: never before, never
+    // in another turn.
     expect(found[1]).to.be.greaterThan(found[0]!);
     expect(found[3]).to.be.greaterThan(found[2]!);
     for (const [before, behind] of [["first", "quick"], ["second", "quick"], ["quick", "3}</call>"], ["third", "careful"]] as const)

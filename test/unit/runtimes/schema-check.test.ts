@@ -62,8 +62,10 @@ const schema = fc.letrec<{ schema: unknown }>((tie) => {
   // A few at a time: with all of them nothing fits.
   const some = fc.tuple(record, fc.array(fc.nat(), { minLength: 1, maxLength: 3 })).map(([all, picks]) => {
     const entries = Object.entries(all);
-    return Object.fromEntries(picks.map((pick) => entries[pick % Math.max(1, entries.length)]).filter((one) => one !== undefined));
-  }); // prettier-ignore
+    return Object.fromEntries(
+      picks.map((pick) => entries[pick % Math.max(1, entries.length)]).filter((one) => one !== undefined),
+    );
+  });
   return { schema: fc.oneof({ maxDepth: 3 }, fc.boolean(), some) };
 }).schema;
 
@@ -84,17 +86,21 @@ describe("the check of a value with a schema", () => {
   it("names where, by which keyword, and why", () => {
     const about = {
       $defs: { mail: { type: "string", pattern: "^[^@]+@[^@]+$" } },
-      properties: { people: { items: { properties: { "a/b": { $ref: "#/$defs/mail" } }, required: ["name"] } }, day: { format: "date" } },
+      properties: {
+        people: { items: { properties: { "a/b": { $ref: "#/$defs/mail" } }, required: ["name"] } },
+        day: { format: "date" },
+      },
     };
     expect(faultsOf(about, { people: [{ name: "x", "a/b": "x@y" }, { "a/b": "none" }], day: "today" })).to.deep.equal([
       { at: "/people/1", keyword: "required", problem: "name is missing" },
       { at: "/people/1/a~1b", keyword: "pattern", problem: "it does not match ^[^@]+@[^@]+$" },
       { at: "/day", keyword: "format", problem: "it is no date" },
     ]);
-  }); // prettier-ignore
+  });
 
   it("names what it cannot tell", () => {
-    const keywords = (one: unknown, other: unknown): readonly string[] => faultsOf(one, other).map(({ keyword }) => keyword);
+    const keywords = (one: unknown, other: unknown): readonly string[] =>
+      faultsOf(one, other).map(({ keyword }) => keyword);
     expect(keywords({ pattern: "(?<=a)b" }, "ab")).to.deep.equal(["pattern"]);
     expect(keywords({ pattern: "^(a+)+$" }, `${"a".repeat(60)}b`)).to.deep.equal(["pattern"]);
     expect(keywords({ $ref: "https://example.org/schema" }, 1)).to.deep.equal(["$ref"]);
@@ -105,8 +111,10 @@ describe("the check of a value with a schema", () => {
     for (let depth = 0; depth < 100; depth += 1) deep = { a: deep };
     expect(keywords({ $defs: { a: { oneOf: [again, again] } }, $ref: "#/$defs/a" }, deep)).to.deep.equal(["$schema"]);
     expect(keywords({ multipleOf: 0.1 }, 0.3)).to.deep.equal([]);
-    expect(keywords({ type: "nonsense", minimum: "x", properties: 3, items: 4, required: {} }, { a: [1] })).to.deep.equal([]);
-  }); // prettier-ignore
+    expect(
+      keywords({ type: "nonsense", minimum: "x", properties: 3, items: 4, required: {} }, { a: [1] }),
+    ).to.deep.equal([]);
+  });
 
   it("names a few of many", () =>
     void expect(

@@ -217,7 +217,8 @@ const made = fc.record({
   count: fc.integer({ min: 300, max: 400 }),
   by: fc.integer({ min: 1, max: 5 }),
 });
-/** Each keyword by itself, and in what else may hold it; and some of other sizes. The counting thread draws the same. */
+/** Each keyword by itself, and in what else may hold it; and some of other sizes. The counting thread draws the
+ *  same. */
 const drawn = [
   ...Object.keys(widened).flatMap((keyword) =>
     Object.keys(around).map((holder) => ({ keyword, holder, count: 256, by: 3 })),

@@ -71,7 +71,7 @@ describe("a JSON schema", () => {
       [{ $defs: { a: { anyOf: [{ $ref: "#/$defs/a" }] } }, $ref: "#/$defs/a" }, ["/$defs/a"], 1],
       [1, [""], 1],
       [{ type: "string", pattern: "(" }, ["/pattern"], "x"],
-    ]; // prettier-ignore
+    ];
     for (const [schema, left, value] of rows) {
       const understood = understand(schema);
       expect(understood.left.map(({ place }) => place), JSON.stringify(schema)).to.deep.equal(left);

@@ -62,7 +62,11 @@ describe("a node that shares its machine with its models", () => {
     expect(shareNode({ ...machine, threadsMin: 5 }, { ...busy, cores: 6 }).threads.because).to.include(
       "modelThreadsMin",
     );
-    expect(shareNode({ ...machine, threadsMax: 2 }, idle).threads).to.deep.equal({ now: 2, most: 2, because: "modelThreads is 2" }); // prettier-ignore
+    expect(shareNode({ ...machine, threadsMax: 2 }, idle).threads).to.deep.equal({
+      now: 2,
+      most: 2,
+      because: "modelThreads is 2",
+    });
     expect(shareNode({ ...machine, quotaCores: 2.5 }, idle).threads.because).to.match(/grants 2.5 of 8 cores/);
     expect(shareNode({ ...machine, cores: 1 }, busy).threads).to.include({ now: 1, because: "there is one core" });
     expect(shareNode({ ...machine, memoryMaxBytes: 512 * mebibyte }, idle).memory).to.include({
@@ -91,7 +95,9 @@ describe("a node that shares its machine with its models", () => {
           expect(shared.now).to.be.at.most(Math.min(granted, on.threadsMax ?? Infinity));
           expect(shared.now).to.be.at.least(Math.min(granted, on.threadsMin ?? 1, on.threadsMax ?? Infinity));
           expect(memory.budgetBytes).to.be.within(0, memory.mostBytes);
-          expect(memory.mostBytes).to.be.at.most(Math.min(on.memoryBytes, on.groupMemoryBytes ?? Infinity, on.memoryMaxBytes ?? Infinity)); // prettier-ignore
+          expect(memory.mostBytes).to.be.at.most(
+            Math.min(on.memoryBytes, on.groupMemoryBytes ?? Infinity, on.memoryMaxBytes ?? Infinity),
+          );
         }
       }),
     );
@@ -113,7 +119,10 @@ describe("a node that shares its machine with its models", () => {
         let shares = less;
         for (let look = 0; look < steps; look += 1) shares = shareNode(on, one, shares);
         const next = shareNode(on, one, shares);
-        expect([next.threads.now, next.memory.budgetBytes]).to.deep.equal([shares.threads.now, shares.memory.budgetBytes]); // prettier-ignore
+        expect([next.threads.now, next.memory.budgetBytes]).to.deep.equal([
+          shares.threads.now,
+          shares.memory.budgetBytes,
+        ]);
       }),
       { numRuns: 50 },
     );

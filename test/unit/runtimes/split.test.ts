@@ -21,7 +21,8 @@ describe("a model that is split into several files", () => {
   after(() => rmSync(folder, { recursive: true }));
 
   let count = 0;
-  const written = (how: Split): readonly string[] => writeSplit(join(folder, `m${(count += 1)}`), splitAsTool(whole, how)); // prettier-ignore
+  const written = (how: Split): readonly string[] =>
+    writeSplit(join(folder, `m${(count += 1)}`), splitAsTool(whole, how));
   const planOf = (paths: readonly string[]) =>
     planModel(
       paths.map((path) => ({

@@ -2,11 +2,15 @@ import { expect } from "chai";
 import { templateFault } from "../../../runtimes/gguf-values.ts";
 import { boundedTemplate } from "../../../runtimes/llama/template.ts";
 
-const render = (text: string, values: Readonly<Record<string, unknown>> = {}): string => boundedTemplate(text).render(values); // prettier-ignore
+const render = (text: string, values: Readonly<Record<string, unknown>> = {}): string =>
+  boundedTemplate(text).render(values);
 
 describe("the template of a model", () => {
   it("is rendered as the library does it, with what templates call", () => {
-    const messages = [{ role: "user", content: "hi" }, { role: "assistant", content: "you" }]; // prettier-ignore
+    const messages = [
+      { role: "user", content: "hi" },
+      { role: "assistant", content: "you" },
+    ];
     const text =
       "{%- for m in messages %}{{ '<|' ~ m.role ~ '|>' + m['content'] }}{%- endfor %}{% if not none %}.{% endif %}";
     expect(render(text, { messages })).to.equal("<|user|>hi<|assistant|>you.");
@@ -44,11 +48,14 @@ describe("the template of a model", () => {
   });
 
   it("has room for what templates do with a long conversation", () => {
-    const messages = Array.from({ length: 4_096 }, (_none, at) => ({ role: at % 2 ? "assistant" : "user", content: `<think>${"x".repeat(100)}</think>${at}` }));
+    const messages = Array.from({ length: 4_096 }, (_none, at) => ({
+      role: at % 2 ? "assistant" : "user",
+      content: `<think>${"x".repeat(100)}</think>${at}`,
+    }));
     const text =
       "{% for m in messages %}{% if loop.index0 > 0 and messages[loop.index0 - 1].role in ['user', 'tool'] %}a{% endif %}{% if messages | length > 1 %}{{ m.content.split('</think>')[-1] }}{% endif %}{% endfor %}";
     expect(render(text, { messages }).length).to.be.greaterThan(4_096);
-  }); // prettier-ignore
+  });
 
   it("ends when it asks for too many numbers", () => {
     expect(() => render("{{ range(0, 10, 0) }}")).to.throw(/too many numbers/u);

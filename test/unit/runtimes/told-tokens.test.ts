@@ -8,7 +8,10 @@ const bytesOf = (told: readonly TokenLogprob[]): Buffer =>
 
 /** A text cut into tokens at any byte, with what a detokenizer makes of each: the characters that are whole with it. */
 const cutText = fc
-  .tuple(fc.string({ unit: fc.constantFrom("a", "é", "€", "😀", " "), minLength: 1, maxLength: 12 }), fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 60, maxLength: 60 }))
+  .tuple(
+    fc.string({ unit: fc.constantFrom("a", "é", "€", "😀", " "), minLength: 1, maxLength: 12 }),
+    fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 60, maxLength: 60 }),
+  )
   .map(([text, sizes]) => {
     const bytes = Buffer.from(text);
     const tokens: { readonly bytes: Buffer; readonly text: string }[] = [];
@@ -19,7 +22,7 @@ const cutText = fc
       at += piece.length;
     }
     return { text, tokens };
-  }); // prettier-ignore
+  });
 
 describe("the tokens of an answer", () => {
   it("have the bytes of the answer together, wherever they cut its characters, and whatever is thought before or cut off behind", () =>
@@ -40,9 +43,10 @@ describe("the tokens of an answer", () => {
         }
         all.push(...told.rest());
         expect(bytesOf(all).toString()).to.equal(cut.text.slice(from, to));
-        for (const one of all) expect(one.bytes === undefined || !Buffer.from(one.token).equals(one.bytes)).to.equal(true);
+        for (const one of all)
+          expect(one.bytes === undefined || !Buffer.from(one.token).equals(one.bytes)).to.equal(true);
       }),
-    )); // prettier-ignore
+    ));
 
   it("come with the text that they are, one by one", () => {
     const told = createToldTokens();

@@ -11,8 +11,10 @@ const user = (content: string): ChatMessage => ({ role: "user", content });
 /** Who answered what, in order. */
 const pairs = (messages: readonly ChatMessage[]): readonly string[] => {
   const names = new Map(messages.flatMap(({ calls = [] }) => calls.map(({ id, name }) => [id, name])));
-  return messages.flatMap(({ role, callId = "", content }) => (role === "tool" ? [`${names.get(callId)}=${content}`] : []));
-}; // prettier-ignore
+  return messages.flatMap(({ role, callId = "", content }) =>
+    role === "tool" ? [`${names.get(callId)}=${content}`] : [],
+  );
+};
 
 describe("results of calls", () => {
   it("belong to the nearest open call before them, where an id comes again", () => {

@@ -154,7 +154,8 @@ describe("models that are suspected", () => {
     const tryAll = (): void => {
       for (let end = ends.shift(); end !== undefined; end = ends.shift()) end();
     };
-    const blame = (...models: readonly string[]) => all.blame(new Map(models.map((model) => [model, [ask(model), ask(model)]])), { how: "SIGABRT", others: false }); // prettier-ignore
+    const blame = (...models: readonly string[]) =>
+      all.blame(new Map(models.map((model) => [model, [ask(model), ask(model)]])), { how: "SIGABRT", others: false });
     const guilty = (of = all) => [...of.guilty(["a", "b", "c"])].map(([model, ended]) => [model, endedBy(ended)]);
     return { all, blame, tryAll, trials, guilty, counts, retry };
   }

@@ -183,7 +183,9 @@ describe("stripes", () => {
     expect(new Set(shards.map((shard) => hashOf(shard.subarray(headerBytes)))).size).to.equal(5);
     // The same bytes in another stripe: other masks.
     const other = valueOf(codeStripe(new Uint8Array(1_001), { type: "copies", copies: 1 })).shards[0] as Uint8Array;
-    expect(other.subarray(headerBytes, headerBytes + 16)).to.not.deep.equal(shards[0]?.subarray(headerBytes, headerBytes + 16)); // prettier-ignore
+    expect(other.subarray(headerBytes, headerBytes + 16)).to.not.deep.equal(
+      shards[0]?.subarray(headerBytes, headerBytes + 16),
+    );
   });
 
   it("are never read wrong: with any byte of a shard changed the answer is a refusal, or the right bytes from the others", () => {

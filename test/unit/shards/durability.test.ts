@@ -32,9 +32,10 @@ describe("durability", () => {
     // One copy: the first loss is the end. Two, never repaired: the first of two, then the other.
     expect(meanYearsToLoss(copies(1), { lossesPerYear: 0.5, repairYears: day })).to.be.closeTo(2, 1e-12);
     expect(meanYearsToLoss(copies(2), { lossesPerYear: 1, repairYears: 1e12 })).to.be.closeTo(1.5, 1e-9);
-    // Repairs that take no time to speak of: λ losses of n nodes, and another of the rest in the time of a repair, and so on.
+    // Repairs that take no time to speak of: λ losses of n nodes, and another of the rest in the time of a repair, and
+    // so on.
     const rare: Circumstances = { lossesPerYear: 0.01, repairYears: 1e-5 };
-    expect(lossWithinYear(rs(4, 2), rare) / (6 * 5 * 4 * 0.01 ** 3 * (1e-5) ** 2 / 2)).to.be.closeTo(1, 1e-4); // prettier-ignore
+    expect(lossWithinYear(rs(4, 2), rare) / ((6 * 5 * 4 * 0.01 ** 3 * 1e-5 ** 2) / 2)).to.be.closeTo(1, 1e-4);
   });
 
   it("is more with more parity, with fewer losses and with faster repairs", () => {
@@ -49,11 +50,19 @@ describe("durability", () => {
   it("agrees with nodes that are simulated one by one, where losses are frequent", () => {
     const often: Circumstances = { lossesPerYear: 2, repairYears: 30 * day };
     for (const [seed, scheme] of [copies(2), copies(3), rs(3, 2), rs(4, 2), rs(4, 4)].entries())
-      expectNear(plainly(scheme, often, { seed, lives: 2_000, repairs: "exponential" }), meanYearsToLoss(scheme, often), 3.5); // prettier-ignore
+      expectNear(
+        plainly(scheme, often, { seed, lives: 2_000, repairs: "exponential" }),
+        meanYearsToLoss(scheme, often),
+        3.5,
+      );
     // The length of repairs matters by its mean, the less else the rarer losses are.
     const seldom: Circumstances = { lossesPerYear: 1, repairYears: 4 * day };
     for (const scheme of [copies(2), rs(3, 1)])
-      expectNear(plainly(scheme, seldom, { seed: 5, lives: 1_500, repairs: "fixed" }), meanYearsToLoss(scheme, seldom), 3.5); // prettier-ignore
+      expectNear(
+        plainly(scheme, seldom, { seed: 5, lives: 1_500, repairs: "fixed" }),
+        meanYearsToLoss(scheme, seldom),
+        3.5,
+      );
   });
 
   it("agrees with the simulation of what is rare, down to once in 10¹⁴ years", () => {

@@ -1,5 +1,5 @@
-/** Nodes with shards on simulated disks and paths, and the real holders: their journals are there as long as anything is, and what the
- *  directory says everybody knows at once. How journals survive is the simulation of clusters. */
+/** Nodes with shards on simulated disks and paths, and the real holders: their journals are there as long as anything
+ *  is, and what the directory says everybody knows at once. How journals survive is the simulation of clusters. */
 import { shardHolder } from "../../../actors/shard-holder/index.ts";
 import type { HolderChange } from "../../../actors/shard-holder/state.ts";
 import type { AnyBehavior, Effect, Message, ReplyTo, Sender, Signal } from "../../../actors/behavior.ts";
@@ -137,7 +137,7 @@ export class Holders {
     const journal = this.#journal(holder);
     const key = holder.slice(holder.indexOf("/") + 1);
     const nowMs = Math.max(0, Math.floor(this.#world.nowMs + this.offsetOf(holder)));
-    const turn = { self: holder, key, nowMs, from, notes: journal.notes as never, ...(replyTo && { replyTo }) }; // prettier-ignore
+    const turn = { self: holder, key, nowMs, from, notes: journal.notes as never, ...(replyTo && { replyTo }) };
     for (const effect of this.#behaviorOf(holder).decide(journal.state as never, message as never, turn as never))
       this.#carryOut(holder, journal, effect as Effect<HolderChange>, replyTo);
   }
@@ -338,7 +338,6 @@ export class Fixture {
       readonly others?: readonly AnyBehavior[];
     },
   ) {
-    // prettier-ignore
     this.world = world;
     this.network = new Network(world);
     this.holders = new Holders(world, options.others);
@@ -462,7 +461,10 @@ export class Fixture {
       membership,
       owned,
       clock,
-      random: { number: () => world.dice.between(0, 1), bytes: (count) => Uint8Array.from({ length: count }, () => world.dice.below(256)) }, // prettier-ignore
+      random: {
+        number: () => world.dice.between(0, 1),
+        bytes: (count) => Uint8Array.from({ length: count }, () => world.dice.below(256)),
+      },
       log,
       meter,
       limits,

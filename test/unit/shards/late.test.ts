@@ -77,7 +77,11 @@ describe("shards beside a holder that answers late", () => {
   });
 
   it("are stored as soon as enough of the others have them, and the late one follows", async () => {
-    const { fixture, world, put } = await fixtureOf(2, { callTimeoutMs: 30_000, restTimeoutMs: 120_000, putTimeoutMs: 60_000 }); // prettier-ignore
+    const { fixture, world, put } = await fixtureOf(2, {
+      callTimeoutMs: 30_000,
+      restTimeoutMs: 120_000,
+      putTimeoutMs: 60_000,
+    });
     fixture.machine("n4").cheat = lateBy(world, lateMs);
     const startedMs = world.nowMs;
     const ref = await put();
@@ -335,7 +339,9 @@ describe("links that are cut", () => {
     let cuts = 0;
     for (let nth = 1; ; nth += depth(2, 1)) {
       const { fixture, world, put, read } = await fixtureOf(10 + nth);
-      const seen = atMessage(fixture, "n3", ["shard.begin", "shard.chunk", "shard.hold"], nth, () => cutOff(fixture, "n3", 9_000)); // prettier-ignore
+      const seen = atMessage(fixture, "n3", ["shard.begin", "shard.chunk", "shard.hold"], nth, () =>
+        cutOff(fixture, "n3", 9_000),
+      );
       const ref = await put();
       await world.pass(12_000);
       if (seen.count < nth) break;
@@ -408,8 +414,12 @@ describe("a holder's collection whose node dies", () => {
       await world.settle(fixture.start(dies));
       await world.pass(60_000);
       for (const { hash } of gone.shards)
-        for (const { files } of fixture.machines) expect(files.contentOf(pathOf(hash)), `died at ${step}`).to.equal(undefined); // prettier-ignore
-      expect(kept.shards.every(({ hash }) => fixture.isKept(hash)), `died at ${step}`).to.equal(true); // prettier-ignore
+        for (const { files } of fixture.machines)
+          expect(files.contentOf(pathOf(hash)), `died at ${step}`).to.equal(undefined);
+      expect(
+        kept.shards.every(({ hash }) => fixture.isKept(hash)),
+        `died at ${step}`,
+      ).to.equal(true);
       await read(kept, "n5");
     }
     expect(deaths).to.be.above(1);

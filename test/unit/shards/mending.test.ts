@@ -60,7 +60,8 @@ describe("mending of shards", () => {
     const ask = holders.ask.bind(holders);
     holders.ask = async (to, message, timeoutMs) => {
       const answer = await ask(to, message, timeoutMs);
-      if (to === holder && message.type === "list" && message["only"] === "lost" && message["after"] === undefined) walked.resolve(); // prettier-ignore
+      if (to === holder && message.type === "list" && message["only"] === "lost" && message["after"] === undefined)
+        walked.resolve();
       return answer;
     };
     await world.settle(walked.promise);
@@ -80,7 +81,8 @@ describe("mending of shards", () => {
     fixture.crash(node, { power: false });
     expect((await world.settle(at("n1").stripes.keep(ref, "user/bob"))).ok).to.equal(true);
     await world.settle(fixture.start(node));
-    const heard = (): boolean => fixture.holders.inventory(holder)[0]?.references.some(({ owner }) => owner === "user/bob") ?? false; // prettier-ignore
+    const heard = (): boolean =>
+      fixture.holders.inventory(holder)[0]?.references.some(({ owner }) => owner === "user/bob") ?? false;
     await world.until(heard, 60_000);
     await world.pass(5_000);
     expect(fixture.counts.get("shards_rebuilt") ?? 0).to.equal(0);
@@ -102,7 +104,9 @@ describe("mending of shards", () => {
     await world.pass(100);
     expect(await missing()).to.equal(1);
     const healed = await world.settle(at("n1").heal());
-    expect(healed.flatMap((one) => ("mended" in one ? [one.mended] : [])).reduce((sum, one) => sum + one, 0)).to.equal(1); // prettier-ignore
+    expect(healed.flatMap((one) => ("mended" in one ? [one.mended] : [])).reduce((sum, one) => sum + one, 0)).to.equal(
+      1,
+    );
     expect(await missing()).to.equal(0);
   });
 });

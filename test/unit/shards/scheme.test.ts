@@ -191,11 +191,19 @@ describe("what a cluster allows of nodes", () => {
   it("is the smaller of what is given and what is allowed, and does not rest on the room that a node says it has", () => {
     expect(allowedBytes(undefined, undefined)).to.equal(undefined);
     expect(allowedBytes(5, { classes: ["backup"] })).to.equal(5);
-    expect([allowedBytes(5, { quotaBytes: 7 }), allowedBytes(9, { quotaBytes: 7 }), allowedBytes(undefined, { quotaBytes: 7 })]).to.deep.equal([5, 7, 7]); // prettier-ignore
+    expect([
+      allowedBytes(5, { quotaBytes: 7 }),
+      allowedBytes(9, { quotaBytes: 7 }),
+      allowedBytes(undefined, { quotaBytes: 7 }),
+    ]).to.deep.equal([5, 7, 7]);
     expect(roomAt({ shardRoomBytes: 1e12, shardBytes: 60 }, { quotaBytes: 100 })).to.equal(40);
     expect(roomAt({ shardRoomBytes: 1e12, shardBytes: 600 }, { quotaBytes: 100 })).to.equal(0);
     expect(roomAt({ shardRoomBytes: 10, shardBytes: 60 }, { quotaBytes: 100 })).to.equal(10);
-    expect([roomAt({}, undefined), roomAt({ shardRoomBytes: 3 }, undefined), roomAt({}, { quotaBytes: 9 })]).to.deep.equal([undefined, 3, 9]); // prettier-ignore
+    expect([
+      roomAt({}, undefined),
+      roomAt({ shardRoomBytes: 3 }, undefined),
+      roomAt({}, { quotaBytes: 9 }),
+    ]).to.deep.equal([undefined, 3, 9]);
   });
 });
 

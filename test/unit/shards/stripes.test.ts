@@ -52,7 +52,10 @@ describe("stripes", () => {
     const alone = await fixtureOf(1);
     const refused = await alone.world.settle(alone.at("n1").put(someBytes(10), { class: "test", owner: "user/ada" }));
     expect(refused).to.deep.include({ ok: false });
-    expect((refused as { error: { code: string; details: object } }).error).to.deep.include({ code: "HOLDERS_TOO_FEW", details: { class: "test", holders: 1, needed: 2 } }); // prettier-ignore
+    expect((refused as { error: { code: string; details: object } }).error).to.deep.include({
+      code: "HOLDERS_TOO_FEW",
+      details: { class: "test", holders: 1, needed: 2 },
+    });
   });
 
   it("come to their end where nodes store at each other while people are at all of them, and each makes room", async () => {
@@ -128,7 +131,10 @@ describe("stripes", () => {
     await world.pass(1_000);
     fixture.change(holderOf("g", 2), { owner: "n1", epoch: 2, inSync: ["n1"] });
     fixture.crash("n3");
-    await world.until(() => ref.shards.every(({ index, hash }) => index === 1 || fixture.machine("n1").files.isDurable(pathOf(hash))), 60_000); // prettier-ignore
+    await world.until(
+      () => ref.shards.every(({ index, hash }) => index === 1 || fixture.machine("n1").files.isDurable(pathOf(hash))),
+      60_000,
+    );
     fixture.network.cut("n1", "n2");
     fixture.network.cut("n2", "n1");
     const why = (done: { ok: boolean; error?: { code: string } }) => (done.ok ? "done" : done.error?.code);

@@ -98,7 +98,9 @@ describe("a put of bytes that somebody has put in another way", () => {
     const ask = fixture.holders.ask.bind(fixture.holders);
     let deaf = true;
     fixture.holders.ask = (to, message, timeoutMs) =>
-      deaf && message.type === "describe" ? Promise.resolve(refused(failure("SLOT_UNAVAILABLE"))) : ask(to, message, timeoutMs); // prettier-ignore
+      deaf && message.type === "describe"
+        ? Promise.resolve(refused(failure("SLOT_UNAVAILABLE")))
+        : ask(to, message, timeoutMs);
     world.after(300, () => (deaf = false));
     fixture.trust.set("n3", "suspect");
     const other = await put(bytes, "user/bob", "n2").catch(() => undefined);
@@ -126,7 +128,9 @@ describe("a put of bytes that somebody has put in another way", () => {
       shards: ref.shards.map((shard, at) => ({ ...shard, index: (index + at) % 7 })),
     };
     const message = { type: "hold", stripe, shard: 0, owner: "user/eve", operation: 1, terms };
-    expect(codeOf(await other.world.settle(other.fixture.holders.ask(holderOf("g", index), message, 1_000)))).to.equal("ok"); // prettier-ignore
+    expect(codeOf(await other.world.settle(other.fixture.holders.ask(holderOf("g", index), message, 1_000)))).to.equal(
+      "ok",
+    );
     const put2 = await other.put(bytes);
     expect(put2.shards.map((shard) => shard.index)).to.not.include(index);
     await other.world.pass(1_000);
@@ -143,7 +147,9 @@ describe("nodes that keep shards", () => {
     const { world } = fixture;
     const stripes = (fixture.machine("n1").shards as Shards).stripes;
     for (let salt = 0; salt < 4; salt += 1)
-      expect(codeOf(await world.settle(stripes.put(someBytes(20_000, salt), { class: "test", owner: "user/ada" })))).to.equal("ok"); // prettier-ignore
+      expect(
+        codeOf(await world.settle(stripes.put(someBytes(20_000, salt), { class: "test", owner: "user/ada" }))),
+      ).to.equal("ok");
     await world.pass(1_000);
     expect(fixture.machine("n6").blobs?.usedBytes()).to.be.above(0).and.at.most(9_000);
     expect(fixture.holders.inventory(holderOf("g", 5))).to.have.length(1);
@@ -236,7 +242,10 @@ describe("a node that cheats", () => {
     await world.until(() => machine.found.some((result) => results.includes(result)), 120_000);
     expect(asked).to.be.at.most(challengesFor(share, 0.999));
     if (results.includes("slow")) return;
-    await world.until(() => fixture.noted.some(({ action, node }) => action === "shards.audit.failed" && node === "node-n6"), 60_000); // prettier-ignore
+    await world.until(
+      () => fixture.noted.some(({ action, node }) => action === "shards.audit.failed" && node === "node-n6"),
+      60_000,
+    );
     expect(at("n1")).to.not.equal(undefined);
   }
 
@@ -355,7 +364,8 @@ describe("what a node must make good", () => {
         "shard.lacks": (honest) => (asked.set(machine.node, (asked.get(machine.node) ?? 0) + 1), honest()),
       };
     await world.settle(fixture.start("n6"));
-    const lost = (): number => fixture.holders.inventory(holderOf("g", 5)).filter(({ lost: why }) => why !== undefined).length; // prettier-ignore
+    const lost = (): number =>
+      fixture.holders.inventory(holderOf("g", 5)).filter(({ lost: why }) => why !== undefined).length;
     await world.until(() => lost() === 12, 60_000);
     asked.clear();
     await world.pass(60_000);

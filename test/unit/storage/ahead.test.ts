@@ -55,7 +55,10 @@ describe("a range that is read ahead", () => {
     const store = await openLevelStore(folder);
     try {
       const keys = Array.from({ length: 5_000 }, (_, n) => `side/${String(n).padStart(5, "0")}`);
-      await store.batch(keys.map((key) => ({ type: "put", key, value: Buffer.from(key) })), { sync: false }); // prettier-ignore
+      await store.batch(
+        keys.map((key) => ({ type: "put", key, value: Buffer.from(key) })),
+        { sync: false },
+      );
       const view = store.view();
       await store.batch([{ type: "put", key: "side/00000x", value: Buffer.from("later") }], { sync: false });
       const found: string[] = [];

@@ -394,7 +394,11 @@ describe("what no owner of a slot can have appended", () => {
     let deep: unknown = 1;
     for (let depth = 0; depth < 1_000; depth += 1) deep = [deep];
     // Deeper than can be encoded: so many arrays of one item, around a number.
-    const veryDeep = Buffer.concat([encode(withSide(["record", 0, "k", 7])).subarray(0, -1), Buffer.alloc(8_000, 0x91), encode(7)]); // prettier-ignore
+    const veryDeep = Buffer.concat([
+      encode(withSide(["record", 0, "k", 7])).subarray(0, -1),
+      Buffer.alloc(8_000, 0x91),
+      encode(7),
+    ]);
     return expectRefused([
       ["no key", withSide(["record", 0])],
       ["a number for a key", withSide(["record", 0, 7, 1])],
@@ -447,7 +451,9 @@ describe("what no owner of a slot can have appended", () => {
     const outcomes = await Promise.all([wrong, right].map((each) => apply(copy.log, each, 1)));
     expect(outcomes.map((outcome) => outcome?.code)).to.deep.equal(["LOG_GAP", undefined]);
     expect(copy.log.position.seq).to.equal(1);
-    expect(Object.keys(copy.store.dump(/./)).filter((key) => !(key in before))).to.deep.equal([`log/${slot}/0000000000000001`]); // prettier-ignore
+    expect(Object.keys(copy.store.dump(/./)).filter((key) => !(key in before))).to.deep.equal([
+      `log/${slot}/0000000000000001`,
+    ]);
   });
 
   it("is anything of another actor in a slot that is one actor's own", async () => {
@@ -470,7 +476,9 @@ describe("what no owner of a slot can have appended", () => {
     const before = copy.store.dump(/./);
     for (const actor of ["", "pad", "pad/A", "pad/a/b", "../chat/30/pad/a"]) {
       const sealed = seal(`snap/${slot}/${actor}`, [1, "state"]);
-      expect((await apply(copy.log, piece(copy.log.position, { snapshots: [[actor, 1, sealed]] }), 1))?.code).to.equal("LOG_GAP"); // prettier-ignore
+      expect((await apply(copy.log, piece(copy.log.position, { snapshots: [[actor, 1, sealed]] }), 1))?.code).to.equal(
+        "LOG_GAP",
+      );
       const alone = { actor: actor as ActorId, seq: 1, sealed };
       const outcome = await new Promise<unknown>((resolve) => copy.log.applySnapshot(1, alone, resolve));
       expect(outcome).to.include({ code: "LOG_GAP" });

@@ -33,7 +33,9 @@ class Nodes {
       on: (message: string, handler: (body: unknown) => unknown) => void handlers.set(message, handler),
       call: (to: string, message: string, body: unknown): Promise<Result<unknown>> => {
         const handler = this.down.has(to) ? undefined : this.#handlers.get(to)?.get(message);
-        return Promise.resolve(handler === undefined ? refused(failure("UNREACHABLE", { node: to })) : (handler(body) as Result<unknown>)); // prettier-ignore
+        return Promise.resolve(
+          handler === undefined ? refused(failure("UNREACHABLE", { node: to })) : (handler(body) as Result<unknown>),
+        );
       },
     } as unknown as Exchange;
     const membership = {
@@ -70,7 +72,11 @@ describe("threats: lists of the cluster", () => {
     await reader.first;
     const other = nodes.start("b", undefined);
     await other.first;
-    expect([other.isBlocked("192.0.2.7"), other.hasDomain("www.bad.example"), other.hasFile(digest)]).to.deep.equal([true, true, true]); // prettier-ignore
+    expect([other.isBlocked("192.0.2.7"), other.hasDomain("www.bad.example"), other.hasFile(digest)]).to.deep.equal([
+      true,
+      true,
+      true,
+    ]);
     expect(other.states()[0]).to.include({ source: url, from: "node-a", entries: 10_003 });
     expect(other.states()[0]?.digest).to.equal(reader.states()[0]?.digest);
   });

@@ -10,7 +10,10 @@ const nowMs = Date.UTC(2026, 10, 24);
 
 describe("a set of addresses", () => {
   it("answers by the longest prefix, for IPv4, IPv6, and IPv4 that is written as IPv6", () => {
-    const set = createAddressSet(ranges("10.0.0.0/8", "10.1.2.3", "2001:db8::/32", "203.0.113.7"), ranges("10.1.0.0/16", "2001:db8:1::/48")); // prettier-ignore
+    const set = createAddressSet(
+      ranges("10.0.0.0/8", "10.1.2.3", "2001:db8::/32", "203.0.113.7"),
+      ranges("10.1.0.0/16", "2001:db8:1::/48"),
+    );
     const has = (address: string) => set.has(address);
     expect(["10.0.0.0", "10.255.255.255", "10.1.2.3", "203.0.113.7", "::ffff:10.2.0.1", "2001:db8::1", "2001:DB8:2::", "fe80::1%eth0"].map(has)).to.deep.equal([true, true, true, true, true, true, true, false]); // prettier-ignore
     expect(["9.255.255.255", "11.0.0.0", "10.1.2.2", "10.1.2.4", "203.0.113.8", "2001:db8:1::5", "2001:db9::", "", "nonsense"].filter(has)).to.deep.equal([]); // prettier-ignore
@@ -30,7 +33,6 @@ describe("a set of addresses", () => {
       "01.2.3.4",
       "::ffff:1.2.3.4/90",
     ])
-      // prettier-ignore
       expect(parseRange(bad), bad).to.equal(undefined);
     expect(parseRange("10.9.9.9/8")).to.deep.equal(parseRange("10.0.0.0/8"));
     expect(parseRange("::ffff:192.0.2.9/120")).to.deep.equal(parseRange("192.0.2.0/24"));
@@ -44,7 +46,8 @@ describe("a set of addresses", () => {
     });
     fc.assert(
       fc.property(fc.array(range, { maxLength: 12 }), fc.array(address, { maxLength: 8 }), (all, asked) => {
-        const of = (blocks: boolean) => all.filter((one) => one.blocks === blocks).map(({ at, bits }) => parseRange(`${at}/${bits}`)!); // prettier-ignore
+        const of = (blocks: boolean) =>
+          all.filter((one) => one.blocks === blocks).map(({ at, bits }) => parseRange(`${at}/${bits}`)!);
         const set = createAddressSet(of(true), of(false));
         for (const one of [...asked, ...all.map(({ at }) => at)]) {
           // An IPv4 address is in no range of IPv6.
@@ -59,7 +62,9 @@ describe("a set of addresses", () => {
           if (isMapped || all.some(({ at }) => at.includes(":") && parseRange(at)?.family === 4)) continue;
           const longest = Math.max(-1, ...holds.map(({ bits }) => bits));
           const last = holds.filter(({ bits }) => bits === longest);
-          expect(set.has(one), `${one} in ${JSON.stringify(all)}`).to.equal(last.length > 0 && last.every(({ blocks }) => blocks)); // prettier-ignore
+          expect(set.has(one), `${one} in ${JSON.stringify(all)}`).to.equal(
+            last.length > 0 && last.every(({ blocks }) => blocks),
+          );
         }
       }),
       { seed: 7, numRuns: 500 },
@@ -115,7 +120,6 @@ describe("a threat feed", () => {
       "[ipv4-addr:value = '1.1.1.1' OR url:value = 'y']",
       "[domain-name:value ISSUBSET 'x.example']",
     ])
-      // prettier-ignore
       expect(valuesOfPattern(more), more).to.equal(undefined);
     fc.assert(
       fc.property(fc.string({ maxLength: 80 }), (text) => {
@@ -126,7 +130,10 @@ describe("a threat feed", () => {
   });
 
   it("is read again while the node runs; one that cannot be read leaves in force what it said before", async () => {
-    const lists: Record<string, string | Error> = { one: "203.0.113.1\n127.0.0.1\n0.0.0.0/1\n!100.64.0.0/10", two: new Error("away") }; // prettier-ignore
+    const lists: Record<string, string | Error> = {
+      one: "203.0.113.1\n127.0.0.1\n0.0.0.0/1\n!100.64.0.0/10",
+      two: new Error("away"),
+    };
     const turns: (() => void)[] = [];
     const said: string[] = [];
     const log = { debug() {}, info: (event: string) => void said.push(event), warn: (event: string, facts?: object) => void said.push(`${event} ${JSON.stringify(facts)}`), error() {} }; // prettier-ignore
@@ -140,7 +147,9 @@ describe("a threat feed", () => {
     let changes = 0;
     threats.onChange(() => (changes += 1));
     await threats.reload();
-    expect(["203.0.113.1", "9.9.9.9", "100.64.1.1", "127.0.0.1", "::1", "192.0.2.1"].map((one) => threats.isBlocked(one))).to.deep.equal([true, true, false, false, false, false]); // prettier-ignore
+    expect(
+      ["203.0.113.1", "9.9.9.9", "100.64.1.1", "127.0.0.1", "::1", "192.0.2.1"].map((one) => threats.isBlocked(one)),
+    ).to.deep.equal([true, true, false, false, false, false]);
     expect(said.join()).to.include("away");
     lists["one"] = new Error("gone");
     lists["two"] = "192.0.2.1\nbad.example\n";

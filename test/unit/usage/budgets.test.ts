@@ -61,13 +61,17 @@ describe("which budgets count a call", () => {
   });
 
   it("is asked once for what all share, and for each that is named", () => {
-    const all = [budget({ names: ["ada", "bob"] }), budget({ name: "t", of: "team", names: ["ada", "bob"] }), budget({ name: "each" })];
+    const all = [
+      budget({ names: ["ada", "bob"] }),
+      budget({ name: "t", of: "team", names: ["ada", "bob"] }),
+      budget({ name: "each" }),
+    ];
     expect(namedBudgets(all).map(({ ledger, own }) => [ledger, own])).to.deep.equal([
       ["ledger/ada", "ada"],
       ["ledger/bob", "bob"],
       ["ledger/all.people", undefined],
     ]);
-  }); // prettier-ignore
+  });
 });
 
 describe("what a call costs", () => {
@@ -277,13 +281,15 @@ describe("a budget", () => {
     });
     const codes = [];
     for (let index = 0; index < 4; index += 1) {
-      codes.push(codeOf(await until(world, call({ model: "api.example/large", person: `user/p${index}`, ...exact(100) }).end)));
+      codes.push(
+        codeOf(await until(world, call({ model: "api.example/large", person: `user/p${index}`, ...exact(100) }).end)),
+      );
       await pass(world, 6_000);
     }
     expect(codes).to.deep.equal([undefined, undefined, "QUOTA_EXCEEDED", "QUOTA_EXCEEDED"]);
     expect(codeOf(await until(world, call(exact(100)).end)), "of another provider").to.equal(undefined);
     expect(ledgers.rows().map(({ model, cost }) => [model, cost])[0]).to.deep.equal(["api.example/large", 2_000]);
-  }); // prettier-ignore
+  });
 
   it("refuses what it cannot know, and gives back what a call did not take", async () => {
     const world = new World(1);
@@ -294,13 +300,15 @@ describe("a budget", () => {
       script: ({ model }) => ({ says: [model === "m" ? took(0, 100) : failed(failure("MODEL_BUSY"))] }),
     });
     for (let index = 0; index < 20; index += 1) await until(world, call({ model: "small", ...exact(900) }).end);
-    expect(codeOf(await until(world, call(exact(900)).end)), "calls that did not begin took nothing").to.equal(undefined);
+    expect(codeOf(await until(world, call(exact(900)).end)), "calls that did not begin took nothing").to.equal(
+      undefined,
+    );
     away = true;
     expect(codeOf(await until(world, call({ person: "user/bob" }).end))).to.equal("QUOTA_UNKNOWN");
     away = false;
     await pass(world, 30_000);
     expect(codeOf(await until(world, call({ person: "user/bob", ...exact(10) }).end))).to.equal(undefined);
-  }); // prettier-ignore
+  });
 
   it("does not begin a call that was cancelled while it waited", async () => {
     const world = new World(1);

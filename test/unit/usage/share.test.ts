@@ -18,8 +18,8 @@ describe("a share of a budget", () => {
     expect(kept({ free: 30, reserved: 50 }, true)).to.deep.equal({ keep: 50, share: { free: 0, reserved: 50 } });
   });
 
-  /** Whatever happens in whatever order, with a ledger that grants no more than the limit: what was used is at most what was granted, and
-   *  what calls took beyond their reservations. */
+  /** Whatever happens in whatever order, with a ledger that grants no more than the limit: what was used is at most
+   *  what was granted, and what calls took beyond their reservations. */
   it("is never used beyond what was granted, but for what calls took beyond their reservations", () => {
     const amount = fc.integer({ min: 0, max: 300 });
     const step = fc.oneof(

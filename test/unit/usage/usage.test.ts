@@ -67,8 +67,10 @@ describe("usage of models", () => {
     call();
     call({ model: "small" });
     await pass(world, 2 * settleIntervalMs);
-    expect(ledgers.rows("ada").map(({ model, calls, completionTokens }) => [model, calls, completionTokens])).to.deep.equal([["m", 1, 2]]);
-  }); // prettier-ignore
+    expect(
+      ledgers.rows("ada").map(({ model, calls, completionTokens }) => [model, calls, completionTokens]),
+    ).to.deep.equal([["m", 1, 2]]);
+  });
 
   it("is told once though answers are lost, and in the end though the ledger was away", async () => {
     const world = new World(1);

@@ -1,4 +1,5 @@
-/** Compares ways to find that somebody does what they never do, at equal false alarms, on made-up traffic with attacks in it:
+/** Compares ways to find that somebody does what they never do, at equal false alarms, on made-up traffic with attacks
+ *  in it:
  *
  *      node test/unit/watch/compare.ts          prints the table of docs/decisions/0083-watching-for-trouble.md */
 import type { AuditRecord } from "../../../protocols/index.ts";
@@ -14,7 +15,10 @@ const sum = (counts: readonly number[]): number => counts.reduce((total, count) 
 /** Areas as `mix.ts` counts them: signIn, power, cluster, models, backups, keys, data, audit, settings. */
 const ways: Readonly<Record<string, (learn: readonly MixRow[]) => Score>> = {
   "acts in an hour": () => (row) => sum(withoutNight(row).slice(1)),
-  "acts on power, keys, data, settings in an hour": () => ({ counts }) => (counts[1] ?? 0) + (counts[5] ?? 0) + (counts[6] ?? 0) + (counts[8] ?? 0), // prettier-ignore
+  "acts on power, keys, data, settings in an hour":
+    () =>
+    ({ counts }) =>
+      (counts[1] ?? 0) + (counts[5] ?? 0) + (counts[6] ?? 0) + (counts[8] ?? 0),
   "acts outside of the hours of day":
     () =>
     ({ counts }) =>
@@ -23,8 +27,8 @@ const ways: Readonly<Record<string, (learn: readonly MixRow[]) => Score>> = {
   "robust z-scores of the own past": () => (row) => (row.hours < 20 ? 0 : mixScore(row)),
 };
 
-/** Half-space trees over the counts of all people (S. C. Tan, K. M. Ting, T. F. Liu: Fast anomaly detection for streaming data, IJCAI 2011),
- *  with one window to learn from. */
+/** Half-space trees over the counts of all people (S. C. Tan, K. M. Ting, T. F. Liu: Fast anomaly detection for
+ *  streaming data, IJCAI 2011), with one window to learn from. */
 function halfSpaceTrees(learn: readonly MixRow[], { trees = 25, depth = 10 } = {}): Score {
   const random = numbersOf(7);
   const features = learn[0]?.counts.length ?? 0;
@@ -89,7 +93,9 @@ export interface Compared {
 /** Compares all ways on one seed. */
 export function compare(seed: number, trials = 40): readonly Compared[] {
   const admins = 20;
-  const byPerson = Map.groupBy(normalTraffic({ seed, people, admins, days }), ({ by, target }) => (by === "stranger" ? String(target) : by));
+  const byPerson = Map.groupBy(normalTraffic({ seed, people, admins, days }), ({ by, target }) =>
+    by === "stranger" ? String(target) : by,
+  );
   const learnedMs = startMs + learnedDays * dayMs;
   const learn: MixRow[] = [];
   const judged: MixRow[][] = [];
@@ -129,7 +135,8 @@ export function compare(seed: number, trials = 40): readonly Compared[] {
           const bad: readonly Said[] = attack(by, atMs);
           const firstMs = Math.min(...bad.map((one) => one.atMs));
           const all = numbered([...(byPerson.get(by) ?? []).filter((one) => one.by !== "stranger"), ...bad]);
-          for (const [entry, row] of rowsOf(all)) if (entry.atMs >= firstMs && entry.atMs <= firstMs + 3 * 3_600_000 && score(row) > threshold) return true;
+          for (const [entry, row] of rowsOf(all))
+            if (entry.atMs >= firstMs && entry.atMs <= firstMs + 3 * 3_600_000 && score(row) > threshold) return true;
           return false;
         });
         return [name, caught.length / trials] as const;
@@ -137,7 +144,7 @@ export function compare(seed: number, trials = 40): readonly Compared[] {
       return { way, budget, threshold, found: Object.fromEntries(found) };
     });
   });
-} // prettier-ignore
+}
 
 if (import.meta.main) {
   const seeds = [1, 2, 3, 4, 5];
@@ -146,7 +153,8 @@ if (import.meta.main) {
   console.log(`| way | false alarms a day | threshold | ${names.join(" | ")} |`);
   console.log(`| --- | --- | --- |${" --- |".repeat(names.length)}`);
   for (const [index, { way, budget }] of (all[0] ?? []).entries()) {
-    const mean = (pick: (one: Compared) => number): number => all.reduce((total, one) => total + pick(one[index] as Compared), 0) / all.length; // prettier-ignore
+    const mean = (pick: (one: Compared) => number): number =>
+      all.reduce((total, one) => total + pick(one[index] as Compared), 0) / all.length;
     const found = names.map((name) => `${Math.round(100 * mean((one) => one.found[name] ?? 0))} %`);
     console.log(`| ${way} | ${budget} | ${mean(({ threshold }) => threshold).toFixed(1)} | ${found.join(" | ")} |`);
   }

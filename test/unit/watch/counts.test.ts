@@ -27,14 +27,20 @@ describe("detectors over counts", () => {
   it("find dead letters that rise, and false claims of who somebody is, once in a window", () => {
     const rising = (name: "dead_letters" | "routing_identities_refused", by: number) =>
       findings(Array.from({ length: 9 }, (_, at) => sample(at, { [name]: 1_000 + at * by })));
-    expect(rising("dead_letters", 10).map(({ source, about }) => [source, about])).to.eql([["detector/undelivered-rise", "node/a"]]); // prettier-ignore
+    expect(rising("dead_letters", 10).map(({ source, about }) => [source, about])).to.eql([
+      ["detector/undelivered-rise", "node/a"],
+    ]);
     expect(rising("dead_letters", 5)).to.eql([]);
     expect(rising("routing_identities_refused", 1).map(({ source }) => source)).to.eql(["detector/false-identities"]);
   });
 
   it("say nothing of what a node counted before it was first read, and count on from nothing when its process starts again", () => {
     expect(findings([sample(0, { dead_letters: 5_000 }), sample(1, { dead_letters: 5_010 })])).to.eql([]);
-    const restarted = [sample(0, { dead_letters: 5_000 }), sample(1, { dead_letters: 30 }, { start: "2" }), sample(2, { dead_letters: 60 }, { start: "2" })]; // prettier-ignore
+    const restarted = [
+      sample(0, { dead_letters: 5_000 }),
+      sample(1, { dead_letters: 30 }, { start: "2" }),
+      sample(2, { dead_letters: 60 }, { start: "2" }),
+    ];
     expect(findings(restarted)[0]?.facts).to.include({ counted: 60 });
   });
 
@@ -50,7 +56,9 @@ describe("detectors over counts", () => {
       // The last one is always heard.
       if (at < all.length - 1 && random() < 0.6) continue;
       found.push(...fold.takeCounts(one));
-      for (const { key, value } of fold.changes()) if (value === null) rows.delete(key); else rows.set(key, value); // prettier-ignore
+      for (const { key, value } of fold.changes())
+        if (value === null) rows.delete(key);
+        else rows.set(key, value);
       fold = new Fold(detectorReaders());
       fold.load([...rows].map(([key, value]) => ({ key, value })));
     }
@@ -93,7 +101,11 @@ describe("detectors over counts", () => {
   it("remember a row of a bounded size", () => {
     let row: CountRow | undefined;
     for (let at = 0; at < 500; at += 1) {
-      const step = countSteps["refusals-rise"].step(row, sample(at, { sign_ins_failed: at * 12_345 }), { subject: "node/a", settings: detectors["refusals-rise"].settings, place: () => undefined }); // prettier-ignore
+      const step = countSteps["refusals-rise"].step(row, sample(at, { sign_ins_failed: at * 12_345 }), {
+        subject: "node/a",
+        settings: detectors["refusals-rise"].settings,
+        place: () => undefined,
+      });
       row = (step.row ?? row) as CountRow;
       expect(JSON.stringify(row).length).to.be.below(300);
     }

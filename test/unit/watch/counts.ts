@@ -1,5 +1,5 @@
-/** Made-up counts of nodes: months of refused sign-ins and connections by seed, attacks that are put into them, and ways to find these compared at
- *  equal false alarms:
+/** Made-up counts of nodes: months of refused sign-ins and connections by seed, attacks that are put into them, and
+ *  ways to find these compared at equal false alarms:
  *
  *      node test/unit/watch/counts.ts          prints the table of docs/decisions/0083-watching-for-trouble.md */
 import type { CountSample } from "../../../protocols/index.ts";
@@ -15,14 +15,18 @@ export interface MadeNode {
   readonly windows: readonly number[];
 }
 
-/** Nodes that refuse between one in an hour and one in ten seconds, by day more than at night, with heaps: a program with an old password,
- *  somebody who looks for open doors. */
+/** Nodes that refuse between one in an hour and one in ten seconds, by day more than at night, with heaps: a program
+ *  with an old password, somebody who looks for open doors. */
 export function normalNodes(seed: number, { nodes = 10, days = 60 } = {}): readonly MadeNode[] {
   const random = numbersOf(seed);
   const exponential = (mean: number): number => -mean * Math.log(1 - random());
   const poisson = (mean: number): number => {
     // Near enough to the normal distribution, and a thousand times as fast.
-    if (mean > 40) return Math.max(0, Math.round(mean + Math.sqrt(mean) * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()))); // prettier-ignore
+    if (mean > 40)
+      return Math.max(
+        0,
+        Math.round(mean + Math.sqrt(mean) * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())),
+      );
     let [count, product] = [0, random()];
     for (const limit = Math.exp(-mean); product > limit; product *= random()) count += 1;
     return count;
@@ -34,8 +38,12 @@ export function normalNodes(seed: number, { nodes = 10, days = 60 } = {}): reado
     for (let index = 0; index < (days * dayMs) / windowMs; index += 1) {
       const hour = (index / 6) % 24;
       const day = Math.floor(index / 144);
-      const rhythm = (hour > 7 && hour < 19 ? 1 : 0.25) * (day % 7 >= 5 ? 0.5 : 1) * (day % 7 === 0 && hour > 8 && hour < 10 ? 2 : 1); // prettier-ignore
-      if (heapLeft === 0 && random() < 1 / (144 * 7)) [heap, heapLeft] = [5 + exponential(15) + exponential(base), 1 + Math.floor(random() * 12)]; // prettier-ignore
+      const rhythm =
+        (hour > 7 && hour < 19 ? 1 : 0.25) *
+        (day % 7 >= 5 ? 0.5 : 1) *
+        (day % 7 === 0 && hour > 8 && hour < 10 ? 2 : 1);
+      if (heapLeft === 0 && random() < 1 / (144 * 7))
+        [heap, heapLeft] = [5 + exponential(15) + exponential(base), 1 + Math.floor(random() * 12)];
       heapLeft = Math.max(0, heapLeft - 1);
       // The rate itself goes up and down: counts of people are more scattered than coins.
       const mean = base * rhythm * (0.5 + exponential(0.5)) + (heapLeft > 0 ? heap : 0);
@@ -68,8 +76,9 @@ export function* samplesOf({ name, windows }: MadeNode, extra: ReadonlyMap<numbe
 const ways: Readonly<Record<string, (row: CountRow) => number>> = {
   "refusals in ten minutes": ({ counted }) => counted,
   "refusals, in parts of the node's usual": (row) => row.counted / Math.max(1, usualOf(row)),
-  "both: 60 refusals at least, in parts of the usual": (row) => (row.counted < 60 ? 0 : row.counted / Math.max(1, usualOf(row))),
-}; // prettier-ignore
+  "both: 60 refusals at least, in parts of the usual": (row) =>
+    row.counted < 60 ? 0 : row.counted / Math.max(1, usualOf(row)),
+};
 const learnedWindows = 144 * 7;
 const budgets = [0.2, 0.05] as const;
 
@@ -134,7 +143,8 @@ if (import.meta.main) {
   console.log(`| way | false alarms a day | threshold | ${names.join(" | ")} |`);
   console.log(`| --- | --- | --- |${" --- |".repeat(names.length)}`);
   for (const [index, { way, budget }] of (all[0] ?? []).entries()) {
-    const mean = (pick: (one: ComparedCounts) => number): number => all.reduce((total, one) => total + pick(one[index] as ComparedCounts), 0) / all.length; // prettier-ignore
+    const mean = (pick: (one: ComparedCounts) => number): number =>
+      all.reduce((total, one) => total + pick(one[index] as ComparedCounts), 0) / all.length;
     const found = names.map((name) => `${Math.round(100 * mean((one) => one.found[name] ?? 0))} %`);
     console.log(`| ${way} | ${budget} | ${mean(({ threshold }) => threshold).toFixed(1)} | ${found.join(" | ")} |`);
   }

@@ -9,13 +9,20 @@ const hourMs = 3_600_000;
 const gb = 1e9;
 /** What is remembered of a thing that was measured each hour. */
 const rowOf = (free: readonly number[], total = 1_000 * gb): ThingRow =>
-  free.reduce<ThingRow | undefined>((row, one, at) => remembered(row, { free: one, total }, startMs + at * hourMs), undefined) as ThingRow; // prettier-ignore
+  free.reduce<ThingRow | undefined>(
+    (row, one, at) => remembered(row, { free: one, total }, startMs + at * hourMs),
+    undefined,
+  ) as ThingRow;
 const hours = (count: number, at: (hour: number) => number): readonly number[] =>
   Array.from({ length: count }, (_, hour) => at(hour));
 const disk = (free: readonly number[]) => forecastOf("a", "disk", rowOf(free));
 
-/** A node's day: what is used goes up and down by the hour, drifts, and now and then somebody puts a large file there. */
-function madeNode(random: () => number, { days, drift, swing }: { readonly days: number; readonly drift: number; readonly swing: number }): readonly number[] {
+/** A node's day: what is used goes up and down by the hour, drifts, and now and then somebody puts a large file
+ *  there. */
+function madeNode(
+  random: () => number,
+  { days, drift, swing }: { readonly days: number; readonly drift: number; readonly swing: number },
+): readonly number[] {
   let [free, heap] = [450 + random() * 400, 0];
   return hours(days * 24, (hour) => {
     if (random() < 1 / 200) heap = heap > 0 ? 0 : random() * 60;
@@ -23,7 +30,7 @@ function madeNode(random: () => number, { days, drift, swing }: { readonly days:
     const daily = swing * Math.sin((hour / 24) * 2 * Math.PI);
     return Math.max(0, Math.min(1_000, free - heap - daily)) * gb;
   });
-} // prettier-ignore
+}
 
 describe("a forecast of what runs out", () => {
   it("says when a disk is full that fills evenly, within how it was seen", () => {
@@ -45,7 +52,10 @@ describe("a forecast of what runs out", () => {
     expect(disk(hours(5, () => 500 * gb)).says).to.equal("unknown");
     expect(disk(hours(72, () => 500 * gb)).says).to.equal("steady");
     expect(disk(hours(72, (hour) => (500 + hour) * gb)).says).to.equal("steady");
-    const larger = [...hours(40, (hour) => 300 - 7 * hour)].reduce<ThingRow | undefined>((row, free, at) => remembered(row, { free: free * gb, total: 1_000 * gb }, startMs + at * hourMs), undefined); // prettier-ignore
+    const larger = [...hours(40, (hour) => 300 - 7 * hour)].reduce<ThingRow | undefined>(
+      (row, free, at) => remembered(row, { free: free * gb, total: 1_000 * gb }, startMs + at * hourMs),
+      undefined,
+    );
     expect(
       forecastOf("a", "disk", remembered(larger, { free: 1_020 * gb, total: 2_000 * gb }, startMs + 40 * hourMs)).says,
     ).to.equal("unknown");
@@ -56,7 +66,8 @@ describe("a forecast of what runs out", () => {
     expect(file.says).to.equal("steady");
     const away = hours(30, (hour) => (340 - 10 * hour) * gb);
     let row: ThingRow | undefined;
-    for (const [at, free] of away.entries()) if (at < 10 || at > 14) row = remembered(row, { free, total: 1_000 * gb }, startMs + at * hourMs); // prettier-ignore
+    for (const [at, free] of away.entries())
+      if (at < 10 || at > 14) row = remembered(row, { free, total: 1_000 * gb }, startMs + at * hourMs);
     const said = forecastOf("a", "disk", row as ThingRow);
     expect(said.says).to.equal("ends");
     expect(said.daysLeft?.likely).to.be.closeTo(5 / 24, 0.1);

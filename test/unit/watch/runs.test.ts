@@ -108,12 +108,18 @@ describe("mails of playbooks", () => {
 
   it("say what was found and seen, on one line each, whatever names are in it", () => {
     const bad = { ...alert, about: "user/x\r\nBcc: all@example.org", title: "<b>bold</b>" };
-    const letter = letterOf({ what: "alert", to: "ops@example.org", alert: bad, seen, playbook: "lock" }, { publicUrl: "https://chat.example.org", node: "a" }); // prettier-ignore
+    const letter = letterOf(
+      { what: "alert", to: "ops@example.org", alert: bad, seen, playbook: "lock" },
+      { publicUrl: "https://chat.example.org", node: "a" },
+    );
     expect(letter.subject).to.not.match(/[\r\n]/);
     expect(letter.html).to.not.include("<b>");
     expect(letter.text).to.include("https://chat.example.org/admin/alerts");
     expect(letter.text).to.include("signIn SIGN_IN_FAILED by stranger on user/ada from 192.0.2.7");
-    const linkless = letterOf({ what: "alert", to: "o@example.org", alert, seen: [], playbook: "p" }, { publicUrl: "", node: "a" }); // prettier-ignore
+    const linkless = letterOf(
+      { what: "alert", to: "o@example.org", alert, seen: [], playbook: "p" },
+      { publicUrl: "", node: "a" },
+    );
     expect(linkless.text).to.not.include("https:");
   });
 });
@@ -175,16 +181,26 @@ describe("the queue of runs", () => {
   const finding = (about: string): Finding => ({ source: "detector/refused-person", severity: "warning", about, title: "t", atMs: startMs, evidence: [] }); // prettier-ignore
 
   it("is bounded: what finds no room is counted, and is an alert in the same append", () => {
-    let state: WatchState = { ...initial, playbooks: [{ name: "lock", when: {}, acts: named, mode: "on", setBy: "ada", switchedBy: "eve" }] }; // prettier-ignore
+    let state: WatchState = {
+      ...initial,
+      playbooks: [{ name: "lock", when: {}, acts: named, mode: "on", setBy: "ada", switchedBy: "eve" }],
+    };
     const send = (message: object): Record<string, unknown> => {
       const effects = watch.decide(state, message as never, { self: "watch/cluster", key: "cluster", nowMs: startMs, from: "node", notes: undefined }) as readonly Effect[]; // prettier-ignore
       for (const effect of effects) if (effect.type === "persist") state = watch.evolve(state, effect.event as never);
-      return effects.flatMap((effect) => (effect.type === "reply" ? [effect.value as Record<string, unknown>] : []))[0] ?? {}; // prettier-ignore
+      return (
+        effects.flatMap((effect) => (effect.type === "reply" ? [effect.value as Record<string, unknown>] : []))[0] ?? {}
+      );
     };
     send({ type: "take", runner: "a", ends: [] });
-    const step = (number: number, about: string) => send({ type: "advance", turn: 1, step: number, version: 0, cursors: [], rows: [], findings: [finding(about)] }); // prettier-ignore
-    for (let at = 1; at <= actorLimits.playbookRunsOpenMax; at += 1) expect(step(at, `user/p${at}`)).to.include({ dropped: 0 }); // prettier-ignore
-    expect(state.runs[0]?.run).to.deep.include({ switchedBy: "eve", steps: [{ do: "mail", to: "@example.org", status: "planned" }] }); // prettier-ignore
+    const step = (number: number, about: string) =>
+      send({ type: "advance", turn: 1, step: number, version: 0, cursors: [], rows: [], findings: [finding(about)] });
+    for (let at = 1; at <= actorLimits.playbookRunsOpenMax; at += 1)
+      expect(step(at, `user/p${at}`)).to.include({ dropped: 0 });
+    expect(state.runs[0]?.run).to.deep.include({
+      switchedBy: "eve",
+      steps: [{ do: "mail", to: "@example.org", status: "planned" }],
+    });
     const beyond = actorLimits.playbookRunsOpenMax + 1;
     expect(step(beyond, "user/late")).to.include({ dropped: 1 });
     expect(step(beyond, "user/late")).to.include({ dropped: 0 });
@@ -192,7 +208,11 @@ describe("the queue of runs", () => {
     expect(state.runs).to.have.length(actorLimits.playbookRunsOpenMax);
     step(beyond + 1, "user/later");
     expect(state.open.find(({ source }) => source === "watch/playbooks")).to.include({ count: 2 });
-    const { runs, dropped } = runsOf({ playbooks: state.playbooks, acted: [], runs: 0, open: 63 }, [alert, alert, alert], startMs); // prettier-ignore
+    const { runs, dropped } = runsOf(
+      { playbooks: state.playbooks, acted: [], runs: 0, open: 63 },
+      [alert, alert, alert],
+      startMs,
+    );
     expect([runs.length, dropped]).to.eql([1, 2]);
   });
 });

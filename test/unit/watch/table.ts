@@ -12,8 +12,10 @@ const [begin, end] = ["<!-- detectors -->", "<!-- /detectors -->"] as const;
 export const tableLines = (): readonly string[] =>
   (Object.entries(detectors) as [string, DetectorRow][]).map(
     ([name, { severity, input, finds, settings, falseAlarmsPerDay }]) =>
-      `${name}: ${finds} (${Object.entries(settings).map(([one, value]) => `${one} ${value}`).join(", ")}). Reads ${input}. ${severity}; at most ${falseAlarmsPerDay} a day without cause.`,
-  ); // prettier-ignore
+      `${name}: ${finds} (${Object.entries(settings)
+        .map(([one, value]) => `${one} ${value}`)
+        .join(", ")}). Reads ${input}. ${severity}; at most ${falseAlarmsPerDay} a day without cause.`,
+  );
 
 /** The part of the page that is made of it, and the page without. */
 export function readTable(): { readonly before: string; readonly table: string; readonly after: string } {
@@ -23,7 +25,10 @@ export function readTable(): { readonly before: string; readonly table: string; 
 }
 
 /** It as it should be. */
-export const madeTable = (): string => `\n\n${tableLines().map((line) => `- ${line.replace(/^([a-z-]+):/, "**$1**:")}`).join("\n")}\n\n`; // prettier-ignore
+export const madeTable = (): string =>
+  `\n\n${tableLines()
+    .map((line) => `- ${line.replace(/^([a-z-]+):/, "**$1**:")}`)
+    .join("\n")}\n\n`;
 
 if (import.meta.main && process.argv.includes("--write")) {
   const { before, after } = readTable();

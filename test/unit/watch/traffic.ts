@@ -1,4 +1,5 @@
-/** Made-up traffic of a cluster: months of people who sign in, mistype, travel and work, by seed; and attacks that are put into it. */
+/** Made-up traffic of a cluster: months of people who sign in, mistype, travel and work, by seed; and attacks that are
+ *  put into it. */
 import type { AuditAction, AuditRecord } from "../../../protocols/index.ts";
 
 /** A small generator of numbers in [0, 1): the same seed gives the same (mulberry32, T. Ettinger). */
@@ -113,13 +114,19 @@ export function normalTraffic({ seed, people, admins, days }: Traffic): Said[] {
 /** One attack of each sort, by somebody whose past is in the traffic. */
 export const attacks = {
   /** Everything that can be taken, at once. */
-  smash: (by: string, atMs: number): Said[] => spread(by, atMs, ["exportAudit", "downloadBackup", "exportUser", "createKey"], 24, 60_000), // prettier-ignore
+  smash: (by: string, atMs: number): Said[] =>
+    spread(by, atMs, ["exportAudit", "downloadBackup", "exportUser", "createKey"], 24, 60_000),
   /** A few acts that this person never does. */
-  strange: (by: string, atMs: number): Said[] => spread(by, atMs, ["makeKit", "downloadBackup", "eraseKeys"], 4, 300_000), // prettier-ignore
+  strange: (by: string, atMs: number): Said[] =>
+    spread(by, atMs, ["makeKit", "downloadBackup", "eraseKeys"], 4, 300_000),
   /** Acts of an admin at night. */
-  night: (by: string, atMs: number): Said[] => spread(by, atMs - (atMs % dayMs) + 2 * hourMs, ["setRoles", "createKey", "setSignIn"], 6, 120_000), // prettier-ignore
+  night: (by: string, atMs: number): Said[] =>
+    spread(by, atMs - (atMs % dayMs) + 2 * hourMs, ["setRoles", "createKey", "setSignIn"], 6, 120_000),
   /** Feeling the way: what is refused, and what is not. */
-  probe: (by: string, atMs: number): Said[] => spread(by, atMs, ["refused", "exportAudit", "setRoles"], 9, 100_000).map((one, at) => (at % 3 === 2 ? one : { ...one, outcome: "FORBIDDEN" })), // prettier-ignore
+  probe: (by: string, atMs: number): Said[] =>
+    spread(by, atMs, ["refused", "exportAudit", "setRoles"], 9, 100_000).map((one, at) =>
+      at % 3 === 2 ? one : { ...one, outcome: "FORBIDDEN" },
+    ),
 } as const;
 
 const spread = (by: string, atMs: number, actions: readonly AuditAction[], count: number, everyMs: number): Said[] =>

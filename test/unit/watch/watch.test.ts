@@ -44,7 +44,8 @@ const sources = (said: readonly Said[]): readonly string[] => [
 ];
 
 const act = (by: string, action: Said["action"], atMs: number, more: Partial<Said> = {}): Said => ({ by, action, outcome: "done", atMs: startMs + atMs, address: "10.0.1.1", ...more }); // prettier-ignore
-const wrong = (target: string, atMs: number, address = "10.0.1.1"): Said => act("stranger", "signIn", atMs, { target, outcome: "SIGN_IN_FAILED", address }); // prettier-ignore
+const wrong = (target: string, atMs: number, address = "10.0.1.1"): Said =>
+  act("stranger", "signIn", atMs, { target, outcome: "SIGN_IN_FAILED", address });
 const times = <T>(count: number, make: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at));
 
 describe("detectors", () => {
@@ -55,7 +56,9 @@ describe("detectors", () => {
     for (const seed of seeds) {
       const traffic = normalTraffic({ seed, people: falseAlarmPeople, admins: 20, days });
       // While an alert is open, which is a day here, what is found again is counted there.
-      const alerts = new Set(findingsOf(traffic).map(({ source, about, atMs }) => `${source} ${about} ${Math.floor(atMs / 86_400_000)}`)); // prettier-ignore
+      const alerts = new Set(
+        findingsOf(traffic).map(({ source, about, atMs }) => `${source} ${about} ${Math.floor(atMs / 86_400_000)}`),
+      );
       for (const alert of alerts) {
         const [source = ""] = alert.split(" ");
         perDay.set(source, (perDay.get(source) ?? 0) + 1 / (days * seeds.length));
@@ -76,7 +79,9 @@ describe("detectors", () => {
   });
 
   it("find many refused sign-ins to an account, and from an address", () => {
-    expect(sources(times(10, (at) => wrong("user/ada", at * minuteMs, `10.1.0.${at}`)))).to.eql(["detector/refused-person"]); // prettier-ignore
+    expect(sources(times(10, (at) => wrong("user/ada", at * minuteMs, `10.1.0.${at}`)))).to.eql([
+      "detector/refused-person",
+    ]);
     expect(sources(times(10, (at) => wrong(`user/p${at}`, at * minuteMs)))).to.eql(["detector/refused-address"]);
     expect(sources(times(9, (at) => wrong("user/ada", at * minuteMs)))).to.eql([]);
     expect(sources(times(12, (at) => wrong("user/ada", at * 20 * minuteMs)))).to.eql([]);
@@ -85,7 +90,9 @@ describe("detectors", () => {
   it("find sign-ins that are too far apart, but not between places where the person is every day", () => {
     const trip = [act("user/ada", "signIn", 0), act("user/ada", "signIn", 30 * minuteMs, { address: "10.4.0.1" })];
     expect(sources(trip)).to.eql(["detector/impossible-travel"]);
-    expect(sources([act("user/ada", "signIn", 0), act("user/ada", "signIn", 15 * 60 * minuteMs, { address: "10.4.0.1" })])).to.eql([]); // prettier-ignore
+    expect(
+      sources([act("user/ada", "signIn", 0), act("user/ada", "signIn", 15 * 60 * minuteMs, { address: "10.4.0.1" })]),
+    ).to.eql([]);
     const daily = times(10, (day) => trip.map((one) => ({ ...one, atMs: one.atMs + day * 1_440 * minuteMs }))).flat();
     const found = findingsOf(daily).filter(({ source }) => source === "detector/impossible-travel");
     expect(found.length).to.be.within(1, 6);
@@ -94,8 +101,12 @@ describe("detectors", () => {
   it("find exports soon after a sign-in from a new address, and power that is used at once", () => {
     const exports = times(3, (at) => act("user/ada", "downloadBackup", (100 + at) * minuteMs, { address: "10.0.9.9" }));
     const before = act("user/ada", "signIn", 0);
-    expect(sources([before, act("user/ada", "signIn", 99 * minuteMs, { address: "10.0.9.9" }), ...exports])).to.include("detector/new-place-exports"); // prettier-ignore
-    expect(sources([before, act("user/ada", "signIn", 99 * minuteMs), ...exports])).to.not.include("detector/new-place-exports"); // prettier-ignore
+    expect(sources([before, act("user/ada", "signIn", 99 * minuteMs, { address: "10.0.9.9" }), ...exports])).to.include(
+      "detector/new-place-exports",
+    );
+    expect(sources([before, act("user/ada", "signIn", 99 * minuteMs), ...exports])).to.not.include(
+      "detector/new-place-exports",
+    );
     const gain = act("user/eve", "setRoles", 0, { target: "user/bob", facts: { roles: "admin" } });
     const uses = times(2, (at) => act("user/bob", "endSession", (at + 1) * minuteMs));
     expect(sources([gain, ...uses])).to.eql(["detector/power-used-at-once"]);
@@ -116,7 +127,9 @@ describe("detectors", () => {
     for (const [at, entry] of entries.entries()) {
       expect(part.take(entry)).to.eql(whole.take(entry));
       if (at % 37 !== 0) continue;
-      for (const { key, value } of part.changes()) if (value === null) rows.delete(key); else rows.set(key, value); // prettier-ignore
+      for (const { key, value } of part.changes())
+        if (value === null) rows.delete(key);
+        else rows.set(key, value);
       part = newFold();
       part.load([...rows].map(([key, value]) => ({ key, value })));
     }
@@ -158,10 +171,16 @@ describe("rules over events", () => {
           const said = { action, by: "user/ada", outcome: "done", atMs };
           since.push(said);
           const ends = (upTo: number, left: number, fromMs: number): boolean =>
-            left < 0 ? atMs - fromMs <= 10 * minuteMs : since.slice(0, upTo).some((one, at) => one.action === single[left] && ends(at, left - 1, one.atMs)); // prettier-ignore
+            left < 0
+              ? atMs - fromMs <= 10 * minuteMs
+              : since.slice(0, upTo).some((one, at) => one.action === single[left] && ends(at, left - 1, one.atMs));
           const last = single.length - 1;
           const expected = action === single[last] && ends(since.length - 1, last - 1, atMs);
-          const got = detector.step(row, numbered([said])[0] as AuditRecord, { subject: "user/ada", settings: {}, place: () => undefined }); // prettier-ignore
+          const got = detector.step(row, numbered([said])[0] as AuditRecord, {
+            subject: "user/ada",
+            settings: {},
+            place: () => undefined,
+          });
           expect(got.found !== undefined).to.equal(expected);
           row = got.row === null ? undefined : got.row;
           if (expected) since = [];
@@ -172,7 +191,10 @@ describe("rules over events", () => {
   });
 
   it("are tried on the past, and say what they would have found", async () => {
-    const entries = numbered([...times(3, (at) => wrong("user/bob", at * minuteMs)), act("user/bob", "signIn", 4 * minuteMs)]); // prettier-ignore
+    const entries = numbered([
+      ...times(3, (at) => wrong("user/bob", at * minuteMs)),
+      act("user/bob", "signIn", 4 * minuteMs),
+    ]);
     async function* past(): AsyncGenerator<AuditRecord> {
       yield* entries;
     }
@@ -209,7 +231,10 @@ describe("the actor of the watch", () => {
     const { send, state } = openFixture();
     send({ type: "take", runner: "a", ends: [] });
     send(advance(1, 1, [finding("user/ada"), finding("user/bob"), finding("user/ada")]));
-    expect(state().open.map(({ id, about, count }) => [id, about, count])).to.eql([["1", "user/ada", 2], ["2", "user/bob", 1]]); // prettier-ignore
+    expect(state().open.map(({ id, about, count }) => [id, about, count])).to.eql([
+      ["1", "user/ada", 2],
+      ["2", "user/bob", 1],
+    ]);
     send({ type: "acknowledge", id: "1", by: "ada", note: "it was me" }, "gateway");
     send(advance(1, 2, [finding("user/ada")]));
     expect(state().open.map(({ id }) => id)).to.eql(["2", "3"]);
@@ -251,7 +276,9 @@ describe("the actor of the watch", () => {
     const told = send(advance(1, 1, [finding("user/ada")])).value as { orders: PlaybookOrder[] };
     expect(told.orders[0]?.run.steps).to.eql([{ do: "suspend", status: "rehearsed" }]);
     const other = [{ do: "backup" }];
-    expect(send({ type: "switchPlaybook", name: "lock", mode: "on", acts: other, by: "ada" }, "gateway").code).to.equal("ALREADY_DONE"); // prettier-ignore
+    expect(send({ type: "switchPlaybook", name: "lock", mode: "on", acts: other, by: "ada" }, "gateway").code).to.equal(
+      "ALREADY_DONE",
+    );
     send({ type: "switchPlaybook", name: "lock", mode: "on", acts: body.acts, by: "ada" }, "gateway");
     expect(state().playbooks[0]?.mode).to.equal("on");
     send({ type: "setPlaybook", name: "lock", playbook: body, by: "ada" }, "gateway");
@@ -271,12 +298,18 @@ describe("playbooks", () => {
         const done: number[] = [];
         for (const [at, gap] of gaps.entries()) {
           nowMs += gap * minuteMs;
-          const began = runsOf({ playbooks: [playbook()], acted, runs: at, open: 0 }, [alertOf(finding(`user/p${at}`))], nowMs); // prettier-ignore
+          const began = runsOf(
+            { playbooks: [playbook()], acted, runs: at, open: 0 },
+            [alertOf(finding(`user/p${at}`))],
+            nowMs,
+          );
           ({ acted } = began);
           if (began.runs[0]?.steps[0]?.status === "planned") done.push(nowMs);
         }
         for (const from of done)
-          expect(done.filter((one) => one >= from && one < from + 60 * minuteMs).length).to.be.at.most(playbookActs.suspend.perHourMax); // prettier-ignore
+          expect(done.filter((one) => one >= from && one < from + 60 * minuteMs).length).to.be.at.most(
+            playbookActs.suspend.perHourMax,
+          );
       }),
     );
   });
@@ -286,7 +319,11 @@ describe("playbooks", () => {
     expect(isFor(playbook({ when: { sources: ["detector/*"], severity: "warning" } }), alert)).to.equal(true);
     expect(isFor(playbook({ when: { sources: ["rule/*"] } }), alert)).to.equal(false);
     expect(isFor(playbook({ when: { severity: "critical" } }), alert)).to.equal(false);
-    const [run] = runsOf({ playbooks: [playbook()], acted: [], runs: 0, open: 0 }, [alertOf(finding("address/192.0.2.7"))], startMs).runs; // prettier-ignore
+    const [run] = runsOf(
+      { playbooks: [playbook()], acted: [], runs: 0, open: 0 },
+      [alertOf(finding("address/192.0.2.7"))],
+      startMs,
+    ).runs;
     expect(run?.steps[0]).to.include({ status: "skipped" });
   });
 
@@ -314,7 +351,10 @@ describe("playbooks", () => {
       suspend: call("suspend"),
       drain: call("drain"),
       backup: call("backup"),
-      post: (url, body, headers) => (calls.push(`post ${url} ${headers["x-plexus-signature"] === signatureOf("secret", startMs, body)}`), Promise.resolve(204)), // prettier-ignore
+      post: (url, body, headers) => (
+        calls.push(`post ${url} ${headers["x-plexus-signature"] === signatureOf("secret", startMs, body)}`),
+        Promise.resolve(204)
+      ),
       open: () => Promise.resolve(sealedPageText({ url: "https://pager.example/a/secret/path", secret: "secret" })),
       write: (event) => (written.push(event), Promise.resolve()),
       nowMs: () => startMs,
@@ -345,7 +385,10 @@ describe("playbooks", () => {
       { do: "page", status: "done" },
     ]);
     expect(calls).to.eql(["post https://pager.example/a/secret/path true"]);
-    expect(written.map(({ action, outcome }) => [action, outcome])).to.eql([["isolate", "NO_CANDIDATE"], ["runPlaybook", "failed"]]); // prettier-ignore
+    expect(written.map(({ action, outcome }) => [action, outcome])).to.eql([
+      ["isolate", "NO_CANDIDATE"],
+      ["runPlaybook", "failed"],
+    ]);
     expect(JSON.stringify(written)).to.not.include("secret");
   });
 });
@@ -374,7 +417,8 @@ describe("the watcher", () => {
         },
         audit: {
           logs: () => Promise.resolve(logs.map((log) => ({ log, from: 1, seq: Math.min(open, 60) }))),
-          readLog: (log, after, limit) => Promise.resolve((entries[logs.indexOf(log)] ?? []).slice(after, Math.min(after + limit, open))), // prettier-ignore
+          readLog: (log, after, limit) =>
+            Promise.resolve((entries[logs.indexOf(log)] ?? []).slice(after, Math.min(after + limit, open))),
         },
         tell: ({ id }) => (told.push(id), Promise.resolve()),
         act: () => Promise.resolve({ steps: [], seen: [] }),
@@ -400,7 +444,10 @@ describe("the watcher", () => {
 describe("a playbook whose address answers slowly", () => {
   it("delays no reading of the audit, and no alert", async () => {
     const log = "aaaaaaaaaaaaaaaa-00000001";
-    const entries = numbered(times(40, (at) => wrong(`user/${at < 20 ? "ada" : "bob"}`, at * 1_000, `10.1.0.${at}`)), log); // prettier-ignore
+    const entries = numbered(
+      times(40, (at) => wrong(`user/${at < 20 ? "ada" : "bob"}`, at * 1_000, `10.1.0.${at}`)),
+      log,
+    );
     const { send, state } = openFixture();
     send({ type: "take", runner: "before", ends: [] });
     send({ type: "setPlaybook", name: "tell", playbook: { when: {}, acts: [{ do: "backup" }] }, by: "ada" }, "gateway");
@@ -435,7 +482,10 @@ describe("a playbook whose address answers slowly", () => {
     there = entries.length;
     await watcher.look();
     await watcher.look();
-    expect(state().open.map(({ about, count }) => [about, count])).to.eql([["user/ada", 2], ["user/bob", 2]]); // prettier-ignore
+    expect(state().open.map(({ about, count }) => [about, count])).to.eql([
+      ["user/ada", 2],
+      ["user/bob", 2],
+    ]);
     expect(state().runs.map(({ run }) => run.id)).to.eql(["1", "2"]);
     slow.resolve();
     await watcher.stop();
@@ -449,7 +499,10 @@ describe("the beginning of the watch", () => {
   it("is when its node first asks for it, however late that is answered", async () => {
     const clock = new TestClock();
     clock.ms = startMs;
-    const entries = numbered([...times(3, () => wrong("user/old", -minuteMs)), ...times(12, (at) => wrong("user/ada", at * 1_000))], log); // prettier-ignore
+    const entries = numbered(
+      [...times(3, () => wrong("user/old", -minuteMs)), ...times(12, (at) => wrong("user/ada", at * 1_000))],
+      log,
+    );
     let there = 3;
     let isAway = true;
     const { send, state } = openFixture();
@@ -493,7 +546,9 @@ describe("the beginning of the watch", () => {
 
 describe("places of addresses", () => {
   it("are those of the longest prefix", () => {
-    const read = readPlaces("10.0.0.0/8,1,2,All\n# a comment\n10.1.0.0/16,3,4,\"Some, where\"\n2001:db8::/32,5,6,Six\nnonsense\n10.0.0.0/8,99,0,Nowhere"); // prettier-ignore
+    const read = readPlaces(
+      '10.0.0.0/8,1,2,All\n# a comment\n10.1.0.0/16,3,4,"Some, where"\n2001:db8::/32,5,6,Six\nnonsense\n10.0.0.0/8,99,0,Nowhere',
+    );
     expect(read).to.include({ ranges: 3, skipped: 2 });
     expect(read.find("10.1.2.3")?.name).to.equal("Some, where");
     expect(read.find("10.2.2.3")?.name).to.equal("All");

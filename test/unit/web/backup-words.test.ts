@@ -78,7 +78,11 @@ describe("how backups stand, in words", () => {
   const standing = (more: Partial<Known>) => standingOf({ ...well, ...more }, nowMs);
 
   it("are not well when a check or a rehearsal is late, or the last rehearsal was not whole", () => {
-    const each = (sort: "verify" | "drill"): BackupSchedule => ({ ...nightly, name: sort, wish: sort === "drill" ? { sort } : { sort, depth: "shards" } }); // prettier-ignore
+    const each = (sort: "verify" | "drill"): BackupSchedule => ({
+      ...nightly,
+      name: sort,
+      wish: sort === "drill" ? { sort } : { sort, depth: "shards" },
+    });
     const days = (n: number, more: object) =>
       task({ endedAtMs: nowMs - n * 24 * hour, addedAtMs: nowMs - n * 24 * hour, ...more });
     const schedules = [nightly, each("verify"), each("drill")];
@@ -97,7 +101,9 @@ describe("how backups stand, in words", () => {
       result: { whole: false, lost: { total: 2 }, missing: { total: 0 }, wrong: { total: 0 } },
     };
     expect(standing({ tasks: [days(0, torn), days(1, drill)] })).to.deep.include({ tone: "bad", faults: ["The last rehearsal of a restore showed that not everything would come back: 2 parts are missing, 0 parts came back changed. The task has their names."] }); // prettier-ignore
-    expect(standing({ tasks: [days(0, { sort: "drill", state: "failed", error: failure("DISK_FULL") })] }).faults[0]).to.match(/^The last rehearsal of a restore failed: /); // prettier-ignore
+    expect(
+      standing({ tasks: [days(0, { sort: "drill", state: "failed", error: failure("DISK_FULL") })] }).faults[0],
+    ).to.match(/^The last rehearsal of a restore failed: /);
   });
 
   it("are not well when a schedule waits for a time of a wrong clock, or only a snapshot dated in the future is young", () => {
@@ -117,8 +123,12 @@ describe("how backups stand, in words", () => {
     const alone: BackupPlaces = { ...places, nodes: 1, storage };
     const none = { snapshots: [], schedules: [], places: alone };
     expect(placesToUse(alone)).to.deep.equal([]);
-    expect(standing(none).faults).to.deep.equal(["There is no backup yet, and no place for one. What to do stands below."]); // prettier-ignore
-    expect(storageText(alone)).to.equal("This cluster has one node. The cluster can keep backups itself when 2 nodes with the role storage are up."); // prettier-ignore
+    expect(standing(none).faults).to.deep.equal([
+      "There is no backup yet, and no place for one. What to do stands below.",
+    ]);
+    expect(storageText(alone)).to.equal(
+      "This cluster has one node. The cluster can keep backups itself when 2 nodes with the role storage are up.",
+    );
     const offered = { ...alone, offered: ["/mnt/backup"] };
     expect(placesToUse(offered)).to.deep.equal(["/mnt/backup"]);
     expect(placesToUse(places)).to.deep.equal([""]);

@@ -30,21 +30,29 @@ describe("what the page says of a failure", () => {
     expect(explain(failure("RATE_LIMITED", { retryAfterMs: 2_400 }))).to.equal("Too fast: try again in 3 s.");
     expect(explain(failure("RATE_LIMITED", { retryAfterMs: 10 }))).to.include("in 1 s");
     expect(explain(failure("RATE_LIMITED"))).to.not.include("Too fast");
-    expect(explain(failure("BAD_REQUEST", { path: "/with/title", problem: "is too long" }))).to.equal("The field “title” is too long.");
+    expect(explain(failure("BAD_REQUEST", { path: "/with/title", problem: "is too long" }))).to.equal(
+      "The field “title” is too long.",
+    );
     expect(explain(failure("BAD_REQUEST", { path: "", problem: "is no JSON" }))).to.equal("The request is no JSON.");
-    expect(explain(failure("FORBIDDEN", { reason: "only admins may do this" }))).to.match(/ Reason: only admins may do this\.$/);
+    expect(explain(failure("FORBIDDEN", { reason: "only admins may do this" }))).to.match(
+      / Reason: only admins may do this\.$/,
+    );
     expect(explain(failure("NAME_TAKEN", { field: "name" }))).to.match(/\(name\)$/);
-  }); // prettier-ignore
+  });
 
   it("says of what is away why, as far as anybody knows", () => {
-    expect(explain(failure("SLOT_UNAVAILABLE", { reason: "the slot is moving" }))).to.equal("Not available now: the slot is moving.");
+    expect(explain(failure("SLOT_UNAVAILABLE", { reason: "the slot is moving" }))).to.equal(
+      "Not available now: the slot is moving.",
+    );
     expect(explain(failure("SLOT_UNAVAILABLE"))).to.include("on a node that is away");
     expect(explain(failure("DIRECTORY_AWAY"))).to.include("What exists keeps working");
     expect(explain(failure("UNREACHABLE"))).to.equal("The node does not answer. Is it running?");
-    expect(explain(failure("APPEND_FAILED"))).to.equal("The disk of the node that has it refused a write; it may still take effect.");
+    expect(explain(failure("APPEND_FAILED"))).to.equal(
+      "The disk of the node that has it refused a write; it may still take effect.",
+    );
     expect(explain(failure("PEER_LOST"), "look")).to.match(/ended\. Try again later\.$/);
     expect(explain(failure("ADMIN_CODE_WRONG"))).to.include("at its latest start");
-  }); // prettier-ignore
+  });
 
   it("names who banned, until when and why, as far as it is told", () => {
     expect(explain(failure("BANNED"))).to.equal("Banned until it is lifted.");
@@ -61,7 +69,10 @@ describe("what the page says of a failure", () => {
   it("has no pattern, no sign of code, no word of schemas and no “details” in it, whatever any row, command or form refuses", () => {
     const jargon =
       /`|\\|\^|\$"|\[[A-Za-z0-9]-|\bpattern\b|\bschema\b|anyOf|oneOf|\bdetails?\b|must (NOT|match)|\bproperties\b/;
-    for (const code of Object.keys(errorTable) as ErrorCode[]) expect(explain(failure(code)), code).to.not.match(jargon).and.not.equal(""); // prettier-ignore
+    for (const code of Object.keys(errorTable) as ErrorCode[])
+      expect(explain(failure(code)), code)
+        .to.not.match(jargon)
+        .and.not.equal("");
     // Each command's fields with what does not fit them, in the words of the check that the node has.
     const wrong = [
       "",
@@ -86,7 +97,10 @@ describe("what the page says of a failure", () => {
           for (const value of wrong)
             for (const { instancePath: path, message: problem } of check.Errors({ [field]: value })) {
               refusals += 1;
-              expect(explain(failure("BAD_REQUEST", { path, problem })).replace(/“.*?”/, ""), `${kind}.${type} ${field}: ${problem}`).to.not.match(jargon); // prettier-ignore
+              expect(
+                explain(failure("BAD_REQUEST", { path, problem })).replace(/“.*?”/, ""),
+                `${kind}.${type} ${field}: ${problem}`,
+              ).to.not.match(jargon);
             }
       }
     expect(refusals).to.be.greaterThan(1_000);
@@ -104,7 +118,9 @@ describe("what the page says of a failure", () => {
     );
     expect(faultAt(failure("SIGN_IN_FAILED"), { current: "" })?.text).to.equal("This is not your password.");
     expect(faultAt(failure("NAME_TAKEN"), rules)?.field).to.equal("name");
-    expect(faultAt(failure("BAD_REQUEST", { field: "name", reason: "`x` is no name" }), rules)?.text).to.equal("X is no name."); // prettier-ignore
+    expect(faultAt(failure("BAD_REQUEST", { field: "name", reason: "`x` is no name" }), rules)?.text).to.equal(
+      "X is no name.",
+    );
     expect(faultAt(failure("BAD_REQUEST", { path: "/other", problem: "is wrong" }), rules)).to.equal(undefined);
     expect(faultAt(failure("FORBIDDEN"), rules)).to.equal(undefined);
   });

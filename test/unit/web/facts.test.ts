@@ -126,14 +126,19 @@ describe("facts that come by answers and by news", () => {
     const { facts, questions, shown, answer, close } = page();
     await answer(["a"]);
     const part = Promise.withResolvers<string>();
-    const put = (list: List, name: string): List | undefined => (list.rooms.length > 3 ? undefined : { rooms: [...list.rooms, name] }); // prettier-ignore
+    const put = (list: List, name: string): List | undefined =>
+      list.rooms.length > 3 ? undefined : { rooms: [...list.rooms, name] };
     const asked = facts.part(key, () => part.promise, put);
     facts.tell(key, with_("news"));
     part.resolve("part");
     await asked;
     await turns();
     expect(shown.at(-1)).to.equal("a,news,part");
-    await facts.part(key, () => Promise.resolve("late"), () => undefined); // prettier-ignore
+    await facts.part(
+      key,
+      () => Promise.resolve("late"),
+      () => undefined,
+    );
     expect(questions).to.have.length(2);
     close();
   });

@@ -7,10 +7,11 @@ const sources = globSync("web/src/**/*.tsx").map((path) => ({ path, text: readFi
 /** The names of all forms, as the source has them. */
 function formsInSource(): readonly string[] {
   const names = sources.flatMap(({ text }) =>
-    [...text.matchAll(/<(?:Form|JsonForm)\s+(?:id|what)=(?:"([^"]+)"|\{([^}]+)\})/g)].flatMap(([, plain, chosen = ""]) =>
-      plain === undefined ? [...chosen.matchAll(/"([^"]+)"/g)].map(([, one = ""]) => one) : [plain],
+    [...text.matchAll(/<(?:Form|JsonForm)\s+(?:id|what)=(?:"([^"]+)"|\{([^}]+)\})/g)].flatMap(
+      ([, plain, chosen = ""]) =>
+        plain === undefined ? [...chosen.matchAll(/"([^"]+)"/g)].map(([, one = ""]) => one) : [plain],
     ),
-  ); // prettier-ignore
+  );
   return names.toSorted();
 }
 

@@ -31,7 +31,8 @@ describe("the one rule for keys", () => {
     expect(main.indexOf("keepComposing(window)")).to.be.within(1, main.indexOf("createRoot(place)"));
     const listening =
       /onKey(?:Down|Up)(?:Capture)?=|onKeyDown:|"keydown"|"keyup"|useHotkeys\(|attachCustomKeyEventHandler/;
-    // Each of these sends, takes, leaves or moves by a key, behind the rule. A new one belongs in this list, and in the browser's test.
+    // Each of these sends, takes, leaves or moves by a key, behind the rule. A new one belongs in this list, and in the
+    // browser's test.
     expect(
       files
         .filter(({ text }) => listening.test(text))

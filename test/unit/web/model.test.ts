@@ -65,7 +65,10 @@ describe("a poll in the page", () => {
     const asked = message(4, { poll });
     const voted = message(4, { poll: { ...poll, voters: 2 } });
     const before = [{ type: "state", state: { ...state(3), votes: { 2: [1] } } } as const, posted(asked)];
-    const shown = [...before, { type: "event", event: { type: "voted", message: voted, by: bob, choices: [0] } } as const].reduce(foldRoom, emptyRoom); // prettier-ignore
+    const shown = [
+      ...before,
+      { type: "event", event: { type: "voted", message: voted, by: bob, choices: [0] } } as const,
+    ].reduce(foldRoom, emptyRoom);
     expect(messageAt(shown, 4)?.poll?.voters).to.equal(2);
     expect(shown.votes).to.deep.equal({ 2: [1] });
     const mine = foldRoom(shown, { type: "chose", seq: 4, choices: [0] });
@@ -190,16 +193,21 @@ describe("what happens in a room that the page follows", () => {
     const left = foldRoom(promoted, event({ type: "left", member: "user/eve", ...by }));
     expect(Object.keys(left.view?.members ?? {})).to.deep.equal([ada, bob]);
     // The event may be older than the state that the page has: nobody comes back by it.
-    expect(foldRoom(left, event({ type: "roleSet", member: "user/eve", role: "owner", ...by })).view).to.equal(left.view);
-  }); // prettier-ignore
+    expect(foldRoom(left, event({ type: "roleSet", member: "user/eve", role: "owner", ...by })).view).to.equal(
+      left.view,
+    );
+  });
 
   it("takes the room's texts, and the whole of a room that is made", () => {
-    const texts = room(event({ type: "titled", title: "Hall", ...by }), event({ type: "topicSet", topic: "News", ...by }));
+    const texts = room(
+      event({ type: "titled", title: "Hall", ...by }),
+      event({ type: "topicSet", topic: "News", ...by }),
+    );
     expect(texts.view).to.include({ title: "Hall", topic: "News" });
     const { messages, ...view } = state(2);
     expect(messages).to.have.length(2);
     expect(room(event({ type: "created", view: { ...view, title: "Anew" }, by: ada })).view?.title).to.equal("Anew");
-  }); // prettier-ignore
+  });
 
   it("leaves bans to the list that is asked for when it is shown", () => {
     const before = room();
@@ -237,8 +245,12 @@ describe("what happens in a room that the page follows", () => {
     const holes = { ...whole, messages: [message(1), message(5)] };
     expect(messageAt(holes, 5)?.seq).to.equal(5);
     const changed = { ...emptyRoom, changed: { 7: message(7) } };
-    expect([messageAt(changed, 7)?.seq, messageAt(changed, 8), messageAt(whole, 99)]).to.deep.equal([7, undefined, undefined]);
-  }); // prettier-ignore
+    expect([messageAt(changed, 7)?.seq, messageAt(changed, 8), messageAt(whole, 99)]).to.deep.equal([
+      7,
+      undefined,
+      undefined,
+    ]);
+  });
 
   it("shows nothing as pending where nothing is, and two equal posts as two", () => {
     expect(pendingShown(room(), ada)).to.deep.equal([]);
@@ -608,11 +620,13 @@ describe("what happens in a conversation that the page follows", () => {
   });
 
   it("takes new settings, and leaves what was answered in a room to the room", () => {
-    expect(agent(event({ type: "updated", view: { ...view, persona: "Kind" } } as never)).view?.persona).to.equal("Kind");
+    expect(agent(event({ type: "updated", view: { ...view, persona: "Kind" } } as never)).view?.persona).to.equal(
+      "Kind",
+    );
     const before = agent();
     expect(foldAgent(before, event({ type: "roomAnswered", generation: "r" } as never))).to.equal(before);
     expect(foldAgent(before, signal({ turn: undefined }))).to.equal(before);
-  }); // prettier-ignore
+  });
 
   it("begins a draft with its first piece when the page came in the middle, and with no later one", () => {
     expect(agent(signal({})).draft).to.deep.equal({ generation: "g", turn: 7, attempt: 1, rounds: [], text: "x" });

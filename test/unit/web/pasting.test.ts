@@ -59,7 +59,10 @@ describe("what is pasted from a document", () => {
       forAll(array(piece, { minLength: 1, maxLength: 5 }), (pieces) => {
         const html = pieces.map(({ tag, text }) => wrapped(tag, escapeHtml(text))).join("");
         const seen = visibleText(readText(pasted(html))).replaceAll(/[^\p{L}\p{N}]/gu, "");
-        const meant = pieces.map(({ text }) => text).join("").replaceAll(/[^\p{L}\p{N}]/gu, ""); // prettier-ignore
+        const meant = pieces
+          .map(({ text }) => text)
+          .join("")
+          .replaceAll(/[^\p{L}\p{N}]/gu, "");
         for (const letter of meant) expect(seen).to.contain(letter);
         expect(seen.replaceAll(/1/g, "").replaceAll("httpsxtest", "")).to.equal(meant.replaceAll(/1/g, ""));
       }),

@@ -58,7 +58,10 @@ describe("how shards stand, on their page", () => {
     expect(toRepair(standing)).to.equal("nothing known, not counting 1 holder without an answer");
     expect(toRepair({ lost: 2, silent: 3 })).to.equal("2 shards, not counting 3 holders without an answer");
     const minuteMs = 60_000;
-    const mended = [holder(0, "ann", {}, { mended: { shards: 2, atMs: minuteMs } }), holder(1, "bob", {}, { mended: { shards: 1, atMs: 3 * minuteMs } })]; // prettier-ignore
+    const mended = [
+      holder(0, "ann", {}, { mended: { shards: 2, atMs: minuteMs } }),
+      holder(1, "bob", {}, { mended: { shards: 1, atMs: 3 * minuteMs } }),
+    ];
     const repaired = standingOfShards({ nodes: three, groups: [group(...mended)] }).mended;
     expect(repairedText(repaired, 5 * minuteMs)).to.equal("3 shards, last 2 minutes ago");
     expect(repairedText(standing.mended, 0)).to.equal("nothing yet");
@@ -69,7 +72,10 @@ describe("how shards stand, on their page", () => {
     expect(alone.tone).to.equal("warn");
     expect(alone.faults[0]).to.match(/^1 node can store new data\./);
     expect(standingOfShards({ nodes: [node("ann", { up: false })], groups: [] }).tone).to.equal("bad");
-    const shared = standingOfShards({ nodes: three.slice(0, 2), groups: [group(holder(0, "ann"), holder(1, "bob"), holder(2, "ann"))] }); // prettier-ignore
+    const shared = standingOfShards({
+      nodes: three.slice(0, 2),
+      groups: [group(holder(0, "ann"), holder(1, "bob"), holder(2, "ann"))],
+    });
     expect(shared.faults).to.deep.equal([
       "Some nodes have two shards of a stripe: one more node with the role storage makes this safer.",
     ]);

@@ -192,7 +192,8 @@ describe("the window of a room", () => {
           else if ("around" in one)
             held.push({ end: "placed", at: model.placed, history: room.history({ around: one.around }) });
           else if (model[one.ask]) {
-            const [at, query] = one.ask === "older" ? [model.from, { before: model.from }] : [model.to, { after: model.to }]; // prettier-ignore
+            const [at, query] =
+              one.ask === "older" ? [model.from, { before: model.from }] : [model.to, { after: model.to }];
             held.push({ end: one.ask, at, history: room.history(query) });
           }
           for (const shown of model.messages) expect(shown).to.deep.equal(room.messages[shown.seq - 1]);

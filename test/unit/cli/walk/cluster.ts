@@ -1,4 +1,5 @@
-/** A cluster of whole peers in one process, each with a gateway, and the real command line that is typed at one of them. */
+/** A cluster of whole peers in one process, each with a gateway, and the real command line that is typed at one of
+ *  them. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,7 +25,8 @@ import { operationsOf } from "../../../../node/composition/operations.ts";
 import { RowStore } from "../../storage/fixture.ts";
 import { collected } from "../fixture.ts";
 
-/** So much of the simulated time passes with a turn of the event loop while a command runs: what a node waits for takes seconds of it. */
+/** So much of the simulated time passes with a turn of the event loop while a command runs: what a node waits for takes
+ *  seconds of it. */
 const msPerTurn = 20;
 
 /** Nodes by their names. The first one founds the cluster and keeps its directory. */
@@ -118,7 +120,8 @@ export class WalkedCluster {
     this.#backUp(name);
   }
 
-  /** The node works on backups as a node does. There is no recovery kit, so a run comes to an end before it looks for storage. */
+  /** The node works on backups as a node does. There is no recovery kit, so a run comes to an end before it looks for
+   *  storage. */
   #backUp(name: string): void {
     const { peer, pulse, store } = this.#living.get(name) as Living;
     const clock = simulatedClock(this.world, { offsetMs: 0 }, pulse);

@@ -11,7 +11,8 @@ interface State {
   readonly nodes: Nodes;
   readonly asked: string;
   readonly bring?: (cluster: WalkedCluster) => Promise<void>;
-  /** What every refusal for want of something has to name: the cause, or the node that helps. Absent: each operation has its own. */
+  /** What every refusal for want of something has to name: the cause, or the node that helps. Absent: each operation
+   *  has its own. */
   readonly cause?: RegExp;
 }
 
@@ -130,7 +131,8 @@ function commandsIn(text: string): readonly (readonly string[])[] {
   return [...quoted, ...said].map((command) => command.trim().split(/\s+/).slice(1).map(filled));
 }
 
-/** A command of an advice with a name in the place of its placeholder, if it can be tried in the simulation; looks and changes of members are. */
+/** A command of an advice with a name in the place of its placeholder, if it can be tried in the simulation; looks and
+ *  changes of members are. */
 function tryable(words: readonly string[]): readonly string[] | undefined {
   const [name, inner] = words;
   if (words.some((word) => /^[A-Z…]+$|…/.test(word)) || words.includes("--wait")) return undefined;

@@ -23,12 +23,20 @@ describe("gateway: Anthropic's client, unchanged", () => {
   beforeEach(() => void asked.splice(0));
   after(() => fixture.stop());
 
-  const refusalOf = (work: Promise<unknown>): Promise<unknown> => work.then(() => undefined, (error: unknown) => error); // prettier-ignore
+  const refusalOf = (work: Promise<unknown>): Promise<unknown> =>
+    work.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
   const base = { model: "echo", max_tokens: 100, messages: [{ role: "user" as const, content: "hello" }] };
   const tools: Anthropic.Tool[] = [
-    { name: "get_weather", description: "The weather", input_schema: { type: "object", properties: { city: { type: "string", minLength: 1 } }, required: ["city"] } },
+    {
+      name: "get_weather",
+      description: "The weather",
+      input_schema: { type: "object", properties: { city: { type: "string", minLength: 1 } }, required: ["city"] },
+    },
     { name: "clock", input_schema: { type: "object" } },
-  ]; // prettier-ignore
+  ];
 
   it("gets a whole message with its usage", async () => {
     const message = await client.messages.create({ ...base, system: [{ type: "text", text: "Be brief." }], temperature: 0.5, stop_sequences: ["These"] } as Anthropic.MessageCreateParamsNonStreaming); // prettier-ignore
@@ -88,7 +96,9 @@ describe("gateway: Anthropic's client, unchanged", () => {
 
   it("must, must not or may call", async () => {
     const names = async (more: Partial<Anthropic.MessageCreateParamsNonStreaming>) =>
-      (await client.messages.create({ ...base, tools, ...more })).content.flatMap((block) => (block.type === "tool_use" ? [block.name] : [])); // prettier-ignore
+      (await client.messages.create({ ...base, tools, ...more })).content.flatMap((block) =>
+        block.type === "tool_use" ? [block.name] : [],
+      );
     const both = [{ role: "user" as const, content: "call clock\ncall get_weather" }];
     expect(await names({ tool_choice: { type: "any" } })).to.deep.equal(["get_weather"]);
     expect(await names({ tool_choice: { type: "tool", name: "clock" } })).to.deep.equal(["clock"]);
@@ -110,9 +120,12 @@ describe("gateway: Anthropic's client, unchanged", () => {
 
   it("gets JSON of a schema", async () => {
     const schema = { type: "object", properties: { a: { type: "boolean" } }, required: ["a"] };
-    const { content } = await client.messages.create({ ...base, output_config: { format: { type: "json_schema", schema } } });
+    const { content } = await client.messages.create({
+      ...base,
+      output_config: { format: { type: "json_schema", schema } },
+    });
     expect(content).to.deep.equal([{ type: "text", text: '{"a":false}' }]);
-  }); // prettier-ignore
+  });
 
   it("counts tokens, and lists models in its own shape", async () => {
     const { input_tokens: few } = await client.messages.countTokens({ model: "echo", messages: base.messages });

@@ -1,4 +1,5 @@
-/** What clients ask for in words of their own reaches the model, or is refused by name: the ways that several interfaces have for one wish. */
+/** What clients ask for in words of their own reaches the model, or is refused by name: the ways that several
+ *  interfaces have for one wish. */
 import { expect } from "chai";
 import type { EngineRequest, GenerationRequest } from "../../../../protocols/index.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";
@@ -55,7 +56,9 @@ describe("gateway: what is asked of models", () => {
     ] as const)
       expect((await reached(path, fields)).thinking, `${path} ${JSON.stringify(fields)}`).to.equal(false);
     expect((await reached("/v1/chat/completions", { reasoning_effort: "high" })).thinking).to.equal("high");
-    expect((await reached("/v1/messages", { thinking: { type: "enabled", budget_tokens: 2_000 } })).thinking).to.equal("low"); // prettier-ignore
+    expect((await reached("/v1/messages", { thinking: { type: "enabled", budget_tokens: 2_000 } })).thinking).to.equal(
+      "low",
+    );
     expect((await reached("/api/chat", { think: "medium" })).thinking).to.equal("medium");
     expect(await reached("/v1/chat/completions", {})).to.not.have.property("thinking");
     const refused = await post("/v1/chat/completions", { reasoning_effort: "extreme" });

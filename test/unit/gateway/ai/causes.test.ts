@@ -1,4 +1,5 @@
-/** Why a model cannot be used names nodes and paths of files: it is told to people who may see the cluster, and to nobody else. */
+/** Why a model cannot be used names nodes and paths of files: it is told to people who may see the cluster, and to
+ *  nobody else. */
 import { expect } from "chai";
 import { withoutPlaces } from "../../../../node/gateway/ai/places.ts";
 import { errorTable, failure, refused, type ErrorCode } from "../../../../protocols/index.ts";
@@ -39,7 +40,10 @@ describe("gateway: why a model cannot be used", () => {
       for (const name of ["ada", "ada's key", "bob", "bob's key"]) {
         const asked = fixture.request("POST", path, { token: tokens[name] ?? "", body: { model: "told", ...fields } });
         const call = await told.next();
-        call.say({ type: "answered", result: refused(failure("MODEL_LOAD_FAILED", { model: "told", node: "north", reason })) }); // prettier-ignore
+        call.say({
+          type: "answered",
+          result: refused(failure("MODEL_LOAD_FAILED", { model: "told", node: "north", reason })),
+        });
         const { body } = await asked;
         const text = JSON.stringify(body);
         expect(text, name).to.include("The model could not be loaded");

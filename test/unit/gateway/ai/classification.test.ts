@@ -31,7 +31,10 @@ describe("moderation", () => {
       category_scores: { hate: 0.4, violence: 0.3 },
     });
     expect(of(true, ["safe", "hate"], [0.6, 0.4]).flagged).to.equal(false);
-    expect(of(false, ["toxic", "insult"], [0.5, 0.2])).to.deep.include({ flagged: true, categories: { toxic: true, insult: false } }); // prettier-ignore
+    expect(of(false, ["toxic", "insult"], [0.5, 0.2])).to.deep.include({
+      flagged: true,
+      categories: { toxic: true, insult: false },
+    });
     expect(of(false, ["toxic", "insult"], [0.4, 0.2]).flagged).to.equal(false);
   });
 });

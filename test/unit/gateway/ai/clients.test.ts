@@ -1,4 +1,5 @@
-/** Programs that people point at an endpoint, as they use it: the AI SDK, and the chat pages Open WebUI and LibreChat. */
+/** Programs that people point at an endpoint, as they use it: the AI SDK, and the chat pages Open WebUI and
+ *  LibreChat. */
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { embedMany, generateText, jsonSchema, stepCountIs, streamText, tool, Output } from "ai";
 import { expect } from "chai";
@@ -50,7 +51,10 @@ describe("gateway: the AI SDK, unchanged", () => {
   }); // prettier-ignore
 
   it("is told what is wrong", async () => {
-    const refusal: unknown = await generateText({ model: provider("gpt-none"), prompt: "hello", maxRetries: 0 }).then(() => undefined, (error: unknown) => error); // prettier-ignore
+    const refusal: unknown = await generateText({ model: provider("gpt-none"), prompt: "hello", maxRetries: 0 }).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
     expect(refusal).to.include({ statusCode: 404 });
     expect((refusal as Error).message).to.match(/model: gpt-none/);
   });
@@ -66,7 +70,10 @@ describe("gateway: the way of chat pages", () => {
   after(() => fixture.stop());
   const post = (path: string, body: object, headers = {}) => fixture.request("POST", path, { token, body, headers });
   const lines = (text: string): readonly unknown[] =>
-    text.split("\n").filter((line) => line.startsWith("data: {")).map((line) => JSON.parse(line.slice(6)) as unknown); // prettier-ignore
+    text
+      .split("\n")
+      .filter((line) => line.startsWith("data: {"))
+      .map((line) => JSON.parse(line.slice(6)) as unknown);
 
   it("Open WebUI: models by both interfaces, a stream with usage, a title, tools, vectors and ranks for documents", async () => {
     const { body: list } = await fixture.request("GET", "/v1/models", { token });

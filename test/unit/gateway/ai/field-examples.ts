@@ -1,4 +1,5 @@
-/** Requests in which each field can be tried: one that has all that fields belong to, and values that ask for something. */
+/** Requests in which each field can be tried: one that has all that fields belong to, and values that ask for
+ *  something. */
 import { Buffer } from "node:buffer";
 import type { FieldRow } from "../../../../node/gateway/ai/fields/index.ts";
 import { pixel } from "./seeing.ts";
@@ -207,7 +208,9 @@ const common: Readonly<Record<string, unknown>> = {
   metadata: { a: "b" },
   top_p: 0.5,
 };
-const options = Object.fromEntries(Object.entries({ ...numbers, num_predict: 2, stop: ["said"] }).map(([name, value]) => [`options.${name}`, value])); // prettier-ignore
+const options = Object.fromEntries(
+  Object.entries({ ...numbers, num_predict: 2, stop: ["said"] }).map(([name, value]) => [`options.${name}`, value]),
+);
 const ofText = { ...common, ...options, think: false, format: "json", keep_alive: "7m", options: { num_ctx: 7 }, images: [picture] }; // prettier-ignore
 
 const ofMessages: Body = {
@@ -300,7 +303,7 @@ export const examples: Readonly<Record<string, Readonly<Record<string, unknown>>
     output_config: { effort: "low" },
   },
   "/api/generate": { ...ofText, prompt: "other", context: [1, 2] },
-  "/api/chat": { ...ofText, "messages.tool_calls.function.arguments": { far: true }, "tools.function.parameters": schema, "messages.images": [picture], "messages.tool_name": "wait", "messages.tool_call_id": "elsewhere", "messages.tool_calls.id": "elsewhere" }, // prettier-ignore
+  "/api/chat": { ...ofText, "messages.tool_calls.function.arguments": { far: true }, "tools.function.parameters": schema, "messages.images": [picture], "messages.tool_name": "wait", "messages.tool_call_id": "elsewhere", "messages.tool_calls.id": "elsewhere" },
   "/api/embed": { input: "other", truncate: "elsewhere", keep_alive: "7m", dimensions: 8, model: "none" },
   "/api/embeddings": { prompt: "other", keep_alive: "7m", model: "none" },
   // A licence is accepted where one is asked for: of the tests of pulls.
@@ -312,7 +315,10 @@ export const examples: Readonly<Record<string, Readonly<Record<string, unknown>>
 /** The body with the row's field set: in the first object that it may belong to, or in a new one. */
 export function withField(body: Body, { path, fate }: FieldRow, example: unknown): Body {
   const value = example ?? (fate === "refused" ? 7 : "other");
-  const steps = [...path.matchAll(/([^.()]+)(?:\(([^)]*)\))?/g)].map(([, name = "", tag]) => ({ name: name === "*" ? "telepathy" : name, tag: tag === "*" ? "telepathy" : tag })); // prettier-ignore
+  const steps = [...path.matchAll(/([^.()]+)(?:\(([^)]*)\))?/g)].map(([, name = "", tag]) => ({
+    name: name === "*" ? "telepathy" : name,
+    tag: tag === "*" ? "telepathy" : tag,
+  }));
   const copy = structuredClone(body) as Record<string, unknown>;
   set(copy, steps, value);
   return copy;
@@ -352,6 +358,10 @@ function set(holder: Record<string, unknown>, [step, ...rest]: readonly Step[], 
 /** Whether an object has all that a field belongs to. */
 function isThere(one: Record<string, unknown>, [step, ...rest]: readonly Step[]): boolean {
   if (step === undefined || (rest.length === 0 && step.tag === undefined)) return true;
-  const all = [one[step.name]].flat().filter((held): held is Record<string, unknown> => typeof held === "object" && held !== null);
-  return all.some((held) => (step.tag === undefined || (held["role"] ?? held["type"]) === step.tag) && isThere(held, rest));
-} // prettier-ignore
+  const all = [one[step.name]]
+    .flat()
+    .filter((held): held is Record<string, unknown> => typeof held === "object" && held !== null);
+  return all.some(
+    (held) => (step.tag === undefined || (held["role"] ?? held["type"]) === step.tag) && isThere(held, rest),
+  );
+}

@@ -1,5 +1,6 @@
-/** Every field of every interface changes what the model is asked or the answer, or is refused by name, or is on the list of those that mean
- *  nothing here. The fields are those of the packages that send requests: a new version's new field is on no list yet. */
+/** Every field of every interface changes what the model is asked or the answer, or is refused by name, or is on the
+ *  list of those that mean nothing here. The fields are those of the packages that send requests: a new version's new
+ *  field is on no list yet. */
 import { expect } from "chai";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -143,13 +144,15 @@ describe("gateway: fields of requests", () => {
             expect(came.status, shown).to.equal(400);
             // It is named.
             const names = row.path.split(/[.()*]+/).filter((name) => name !== "");
-            expect(JSON.stringify(came.body), shown).to.satisfy((text: string) => names.some((name) => text.includes(name)));
+            expect(JSON.stringify(came.body), shown).to.satisfy((text: string) =>
+              names.some((name) => text.includes(name)),
+            );
             return;
           }
           expect(came.status, shown).to.be.lessThan(row.fate === "nothing" ? 300 : 500);
           if (row.fate === "nothing") expect(came.reached, shown).to.equal(without.reached);
           else expect(came.plain, shown).to.not.equal(without.plain);
-        }); // prettier-ignore
+        });
       }
 
     it("are all sent, but those that another test sends, and one interface that serves nobody", () => {

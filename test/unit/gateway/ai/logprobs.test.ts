@@ -1,4 +1,5 @@
-/** Tokens that are pieces of characters, on every interface that tells of them: their bytes are those of the answer, and offsets count characters. */
+/** Tokens that are pieces of characters, on every interface that tells of them: their bytes are those of the answer,
+ *  and offsets count characters. */
 import { expect } from "chai";
 import { ok, type EnginePart, type GenerationRequest, type Said } from "../../../../protocols/index.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";
@@ -58,12 +59,19 @@ describe("gateway: how likely tokens were", () => {
 
   const post = async (path: string, body: object): Promise<string> => {
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
-    const answer = await fetch(`${fixture.url}${path}`, { method: "POST", headers, body: JSON.stringify({ model: "echo", ...body }) });
+    const answer = await fetch(`${fixture.url}${path}`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify({ model: "echo", ...body }),
+    });
     expect(answer.status).to.equal(200);
     return answer.text();
-  }; // prettier-ignore
+  };
   const events = <T>(said: string): readonly T[] =>
-    said.split("\n").filter((line) => line.startsWith("data: {")).map((line) => JSON.parse(line.slice(6)) as T); // prettier-ignore
+    said
+      .split("\n")
+      .filter((line) => line.startsWith("data: {"))
+      .map((line) => JSON.parse(line.slice(6)) as T);
   const expectRows = (rows: readonly Row[]): void => {
     expect(Buffer.from(rows.flatMap(({ bytes }) => bytes)).toString()).to.equal(text);
     expect(rows.map((row) => row.token)).to.deep.equal([
@@ -80,18 +88,22 @@ describe("gateway: how likely tokens were", () => {
 
   it("comes with the bytes of the answer in chat completions, whole and as a stream", async () => {
     const asked = { messages, logprobs: true, top_logprobs: 2 };
-    const whole = JSON.parse(await post("/v1/chat/completions", asked)) as { readonly choices: readonly { readonly logprobs: { readonly content: readonly Row[] } }[] };
+    const whole = JSON.parse(await post("/v1/chat/completions", asked)) as {
+      readonly choices: readonly { readonly logprobs: { readonly content: readonly Row[] } }[];
+    };
     expectRows(whole.choices[0]!.logprobs.content);
     type Chunk = { readonly choices: readonly { readonly logprobs: { readonly content: readonly Row[] } | null }[] };
     const chunks = events<Chunk>(await post("/v1/chat/completions", { ...asked, stream: true }));
     expectRows(chunks.flatMap(({ choices }) => choices[0]?.logprobs?.content ?? []));
-  }); // prettier-ignore
+  });
 
   it("comes with it in responses", async () => {
     const said = await post("/v1/responses", { input: "go", top_logprobs: 2 });
-    const { output } = JSON.parse(said) as { readonly output: readonly { readonly content: readonly { readonly logprobs: readonly Row[] }[] }[] };
+    const { output } = JSON.parse(said) as {
+      readonly output: readonly { readonly content: readonly { readonly logprobs: readonly Row[] }[] }[];
+    };
     expectRows(output[0]!.content[0]!.logprobs);
-  }); // prettier-ignore
+  });
 
   it("comes with it in Ollama's chat", async () => {
     const said = await post("/api/chat", { messages, stream: false, logprobs: true, top_logprobs: 2 });

@@ -51,8 +51,10 @@ describe("gateway: Ollama's client, unchanged", () => {
     expect(shown.capabilities).to.deep.equal(["completion", "tools", "embedding"]);
     expect(shown.model_info).to.have.property("plexus.context_length", 4_096);
     expect((await client.version()).version).to.match(/^\d+\.\d+\.\d+$/);
-    expect((await client.generate({ model: "agent:ada.helper", prompt: "hi", stream: false })).response).to.contain("hi");
-  }); // prettier-ignore
+    expect((await client.generate({ model: "agent:ada.helper", prompt: "hi", stream: false })).response).to.contain(
+      "hi",
+    );
+  });
 
   it("generates, whole and as a stream, with counts and times", async () => {
     const whole = await client.generate({ model: "echo", prompt: "hello", system: "Be brief.", options: { seed: 7, num_predict: 3, num_ctx: 2_048, top_k: 40 } }); // prettier-ignore
@@ -86,18 +88,19 @@ describe("gateway: Ollama's client, unchanged", () => {
       [-1, -1],
       ["1.5s", 1_500],
     ] as const) {
-      // prettier-ignore
       await client.generate({ model: "echo", prompt: "hi", keep_alive: given });
       expect(asked.at(-1)!.request.keepAliveMs, String(given)).to.equal(ms);
     }
-    expect((await refusalOf(client.generate({ model: "echo", prompt: "hi", keep_alive: "soon" }))).message).to.match(/keep_alive/); // prettier-ignore
+    expect((await refusalOf(client.generate({ model: "echo", prompt: "hi", keep_alive: "soon" }))).message).to.match(
+      /keep_alive/,
+    );
   });
 
   it("chats with tools, whole and as a stream", async () => {
     const tools = [weather];
     const first = await client.chat({ model: "echo", messages: [user('call get_weather {"city":"Rome"}')], tools });
     expect(first.message.tool_calls).to.deep.equal([{ function: { name: "get_weather", arguments: { city: "Rome" } } }]);
-    const messages = [user("the weather?"), first.message, { role: "tool", tool_name: "get_weather", content: "20 degrees" }]; // prettier-ignore
+    const messages = [user("the weather?"), first.message, { role: "tool", tool_name: "get_weather", content: "20 degrees" }];
     const second = await client.chat({ model: "echo", messages, tools });
     expect(second.message.content).to.equal("The tool said: 20 degrees");
     const calls: unknown[] = [];
@@ -263,7 +266,9 @@ describe("gateway: Ollama's client, unchanged", () => {
       expect((await refusalOf(fetches(model, true))).message).to.match(/^insecure: only/);
     // Of a model that another node has, its row among the members says the source.
     stored = [];
-    expect((await admin.chat({ model: "hf.co/elsewhere/model:Q4_0", messages: [user("hi")] })).message.content).to.contain("hi"); // prettier-ignore
+    expect(
+      (await admin.chat({ model: "hf.co/elsewhere/model:Q4_0", messages: [user("hi")] })).message.content,
+    ).to.contain("hi");
     const unread = sources.splice(3).length;
     expect(unread).to.equal(5);
     const other = await of("bob");

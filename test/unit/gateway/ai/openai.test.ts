@@ -68,7 +68,10 @@ describe("gateway: OpenAI's client, unchanged", () => {
   });
 
   it("lists models and the caller's agents, and writes as an agent without touching its conversation", async () => {
-    const made = await fixture.request("POST", "/api/v1/agents", { token, body: { name: "helper", persona: "A pirate." } });
+    const made = await fixture.request("POST", "/api/v1/agents", {
+      token,
+      body: { name: "helper", persona: "A pirate." },
+    });
     expect(made.status, JSON.stringify(made.body)).to.equal(200);
     const ids: string[] = [];
     for await (const model of client.models.list()) ids.push(model.id);
@@ -83,11 +86,12 @@ describe("gateway: OpenAI's client, unchanged", () => {
     expect(view.body.turns).to.equal(0);
     const other = await fixture.signUp("bob");
     const stranger = new OpenAI({ apiKey: other.token, baseURL: `${fixture.url}/v1`, maxRetries: 0 });
-    const refusal = await stranger.chat.completions
-      .create({ model: "agent:ada.helper", messages })
-      .then(() => undefined, (error: { status: number }) => error);
+    const refusal = await stranger.chat.completions.create({ model: "agent:ada.helper", messages }).then(
+      () => undefined,
+      (error: { status: number }) => error,
+    );
     expect(refusal?.status).to.be.oneOf([403, 404]);
-  }); // prettier-ignore
+  });
 
   it("that is gone before its agent has answered has nothing written for it", async () => {
     await fixture.request("POST", "/api/v1/agents", { token, body: { name: "slow", persona: "" } });
@@ -333,11 +337,14 @@ describe("gateway: OpenAI's client, unchanged", () => {
   for (const [fields, param, message] of refusedFields)
     it(`is refused ${JSON.stringify(fields).slice(0, 80)}, with the parameter and what to do in the message`, async () => {
       const work = client.chat.completions.create(parameters(fields));
-      const refusal: unknown = await work.then(() => undefined, (error: unknown) => error);
+      const refusal: unknown = await work.then(
+        () => undefined,
+        (error: unknown) => error,
+      );
       expect(refusal).to.be.instanceOf(OpenAI.BadRequestError);
       expect(refusal).to.include({ param, type: "invalid_request_error", code: "bad_request" });
       expect((refusal as Error).message).to.match(message);
-    }); // prettier-ignore
+    });
 
   it("may send what asks for nothing, and what does not change the answer", async () => {
     const answer = await client.chat.completions.create(
@@ -375,10 +382,13 @@ describe("gateway: OpenAI's client, unchanged", () => {
     const ids: string[] = [];
     for await (const model of reader.models.list()) ids.push(model.id);
     expect(ids).to.deep.equal(["the loading one", "the ready one"]);
-    const refusal: unknown = await reader.models.retrieve("the failed one").then(() => undefined, (error: unknown) => error);
+    const refusal: unknown = await reader.models.retrieve("the failed one").then(
+      () => undefined,
+      (error: unknown) => error,
+    );
     expect(refusal).to.be.instanceOf(OpenAI.NotFoundError);
     await broken.stop();
-  }); // prettier-ignore
+  });
 
   it("cancels the generation when it goes away", async () => {
     const slow = await startFixture({ tokenDelayMs: 20 });

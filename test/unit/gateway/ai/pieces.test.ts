@@ -1,5 +1,5 @@
-/** Calls of tools while they are written: on every interface that has a form for it what is told of arguments is, one behind the other, the
- *  arguments, and what was written of a call that is cut off is there. */
+/** Calls of tools while they are written: on every interface that has a form for it what is told of arguments is, one
+ *  behind the other, the arguments, and what was written of a call that is cut off is there. */
 import { expect } from "chai";
 import type { CallPiece, GenerationEnd, ToolCall } from "../../../../protocols/index.ts";
 import { ended, text, type Spoken } from "../../../fixtures/said.ts";
@@ -17,7 +17,11 @@ interface Seen {
 const user = { role: "user", content: "go" };
 const named = { name: "look", parameters: { type: "object" } };
 const dataOf = (body: string): Any[] =>
-  body.split("\n\n").flatMap((frame) => frame.split("\n")).filter((line) => line.startsWith("data: {")).map((line) => JSON.parse(line.slice(6)) as Any); // prettier-ignore
+  body
+    .split("\n\n")
+    .flatMap((frame) => frame.split("\n"))
+    .filter((line) => line.startsWith("data: {"))
+    .map((line) => JSON.parse(line.slice(6)) as Any);
 
 /** How an interface is asked, and what a stream and a whole answer of it say. */
 interface Row {

@@ -43,7 +43,8 @@ class Turns {
 
   /** The messages of one turn, to its end. */
   async turn(): Promise<Any[]> {
-    const isEnd = ({ type }: Any): boolean => /^(?:error|response\.(?:completed|incomplete|failed))$/.test(type as string);
+    const isEnd = ({ type }: Any): boolean =>
+      /^(?:error|response\.(?:completed|incomplete|failed))$/.test(type as string);
     for (;;) {
       const at = this.#said.findIndex(isEnd);
       if (at >= 0) return this.#said.splice(0, at + 1);
@@ -57,7 +58,7 @@ class Turns {
     const last = (await this.turn()).at(-1);
     return last.response ?? last;
   }
-} // prettier-ignore
+}
 
 const missing = { status: 400, code: "previous_response_not_found", param: "previous_response_id" };
 const errorOf = ({ type, status, error }: Any) =>
@@ -70,10 +71,13 @@ describe("gateway: responses over a WebSocket", () => {
   before(async () => {
     const world = createWorld();
     const runtime = createEchoRuntime({ clock: world.clock() });
-    const engines = seeing(runtime, (engine, request) => engine === "generate" && asked.push(request as EngineRequest<"generate">));
+    const engines = seeing(
+      runtime,
+      (engine, request) => engine === "generate" && asked.push(request as EngineRequest<"generate">),
+    );
     fixture = await startFixture({ world, engines });
     token = (await fixture.signUp("ada")).token;
-  }); // prettier-ignore
+  });
   after(() => fixture.stop());
   const open = (): Promise<Turns> => Turns.open(fixture, token);
   const saidOf = (request: EngineRequest<"generate"> | undefined): string[] =>
@@ -91,12 +95,15 @@ describe("gateway: responses over a WebSocket", () => {
       expect(ids.size, "nothing of another turn is between").to.equal(1);
       expect(events.at(-1).response.output[0].content[0].text).to.contain(`You said: ${word}`);
     }
-    const streamed = await fixture.request("POST", "/v1/responses", { token, body: { model: "echo", input: "one", stream: true } });
+    const streamed = await fixture.request("POST", "/v1/responses", {
+      token,
+      body: { model: "echo", input: "one", stream: true },
+    });
     turns.create({ input: "one" });
     const types = (await turns.turn()).map(({ type }) => type as string);
     expect(types).to.deep.equal([...(streamed.body as string).matchAll(/^event: (.*)$/gm)].map(([, type]) => type));
     turns.socket.close();
-  }); // prettier-ignore
+  });
 
   it("continues what is not stored on its connection, and nowhere else", async () => {
     const turns = await open();
@@ -278,7 +285,8 @@ describe("gateway: conversations made short", () => {
     expect(task?.content).to.match(/\n\nKeep numbers\.$/);
     expect(whole).to.deep.equal({
       role: "user",
-      content: 'User: Remember: slate.\n\nAssistant called: look {"id":2512292042121000001}\n\nTool: 1.10\n\nAssistant: OK.',
+      content:
+        'User: Remember: slate.\n\nAssistant called: look {"id":2512292042121000001}\n\nTool: 1.10\n\nAssistant: OK.',
     });
     asked.say(text("The word is slate;"), text(" 1.10 was seen."), ended("complete", 30, 8));
     const { status, body } = await compacting;
@@ -299,10 +307,12 @@ describe("gateway: conversations made short", () => {
     const response = (await going).body;
     const again = post("/compact", { previous_response_id: response.id });
     const third = await told.next();
-    expect(third.request.messages[1]?.content).to.match(/The word is slate; 1\.10 was seen\.\n\nUser: Which word\?\n\nAssistant: slate$/);
+    expect(third.request.messages[1]?.content).to.match(
+      /The word is slate; 1\.10 was seen\.\n\nUser: Which word\?\n\nAssistant: slate$/,
+    );
     third.say(ended("complete"));
     expect((await again).status).to.equal(200);
-  }); // prettier-ignore
+  });
 
   it("what makes no sense is refused", async () => {
     const rows: readonly (readonly [string, object, number, string | null])[] = [

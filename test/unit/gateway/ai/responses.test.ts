@@ -1,4 +1,5 @@
-/** The cases of the Open Responses specification, made from what its OpenAPI description demands, and OpenAI's client on top. */
+/** The cases of the Open Responses specification, made from what its OpenAPI description demands, and OpenAI's client
+ *  on top. */
 import { expect } from "chai";
 import { randomBytes } from "node:crypto";
 import OpenAI from "openai";
@@ -25,10 +26,8 @@ const outputText = Type.Object({
   type: Type.Literal("output_text"),
   text: Type.String(),
   annotations: Type.Array(Type.Unknown()),
-  logprobs: Type.Array(
-    Type.Intersect([logprob, Type.Object({ top_logprobs: Type.Array(logprob) })]),
-  ),
-}); // prettier-ignore
+  logprobs: Type.Array(Type.Intersect([logprob, Type.Object({ top_logprobs: Type.Array(logprob) })])),
+});
 const reasoningText = Type.Object({ type: Type.Literal("reasoning_text"), text: Type.String() });
 const contentPart = Type.Union([outputText, reasoningText]);
 const message = Type.Object({
@@ -166,7 +165,10 @@ describe("gateway: responses", () => {
   };
   /** Streams, and checks each event, their order and what the specification says of the ending. */
   async function stream(body: object): Promise<{ readonly events: Any[]; readonly response: Any }> {
-    const answer = await fixture.request("POST", "/v1/responses", { token, body: { model: "echo", ...body, stream: true } });
+    const answer = await fixture.request("POST", "/v1/responses", {
+      token,
+      body: { model: "echo", ...body, stream: true },
+    });
     expect(answer.headers.get("content-type")).to.match(/^text\/event-stream/);
     const frames = (answer.body as string).trim().split("\n\n");
     expect(frames.pop()).to.equal("data: [DONE]");
@@ -179,7 +181,7 @@ describe("gateway: responses", () => {
     });
     expect(all.map((event) => event.sequence_number as number)).to.deep.equal([...all.keys()]);
     return { events: all, response: all.at(-1).response };
-  } // prettier-ignore
+  }
   const messages = (): Any => (asked.at(-1)!.request as EngineRequest<"generate">).messages;
   const user = (content: unknown) => ({ type: "message", role: "user", content });
   const weather = {
@@ -300,7 +302,8 @@ describe("gateway: responses", () => {
   it("takes no more text with what it remembers than without", async () => {
     const own = await startFixture({ limits: { completionBytesMax: 3_000 } });
     const ada = (await own.signUp("ada")).token;
-    const ask = (body: object) => own.request("POST", "/v1/responses", { token: ada, body: { model: "echo", max_output_tokens: 1, ...body } });
+    const ask = (body: object) =>
+      own.request("POST", "/v1/responses", { token: ada, body: { model: "echo", max_output_tokens: 1, ...body } });
     const [half, all] = ["x".repeat(1_600), "x".repeat(3_200)];
     const first = await ask({ input: half });
     expect(first.status).to.equal(200);
@@ -309,7 +312,7 @@ describe("gateway: responses", () => {
     expect((await ask({ input: half, previous_response_id: first.body.id })).status).to.equal(413);
     expect((await ask({ input: all, previous_response_id: first.body.id })).status).to.equal(413);
     await own.stop();
-  }); // prettier-ignore
+  });
 
   it("keeps one person's responses from others", async () => {
     const { id } = await create({ input: "a secret" });
@@ -320,7 +323,6 @@ describe("gateway: responses", () => {
       ["POST", "/cancel"],
       ["GET", "/input_items"],
     ] as const)
-      // prettier-ignore
       expect((await fixture.request(method, `/v1/responses/${id}${path}`, { token: other })).status).to.equal(404);
     const body = { model: "echo", input: "x", previous_response_id: id };
     expect((await fixture.request("POST", "/v1/responses", { token: other, body })).status).to.equal(400);
@@ -357,7 +359,10 @@ describe("gateway: responses", () => {
     const reader = new OpenAI({ apiKey: (await own.signUp("ada")).token, baseURL: `${own.url}/v1`, maxRetries: 0 });
     const short = await reader.responses.create({ model: "echo", input: "hi", background: true });
     expect(short).to.include({ status: "in_progress", background: true });
-    const follow = await reader.responses.create({ model: "echo", input: "x", previous_response_id: short.id }).then(() => "", (error: Error) => error.message);
+    const follow = await reader.responses.create({ model: "echo", input: "x", previous_response_id: short.id }).then(
+      () => "",
+      (error: Error) => error.message,
+    );
     expect(follow).to.match(/not complete yet/);
     let polled = short;
     while (polled.status === "in_progress") polled = await reader.responses.retrieve(short.id);
@@ -368,14 +373,15 @@ describe("gateway: responses", () => {
     while (slow.stats().running > 0) await new Promise((resolve) => setImmediate(resolve));
     expect((await reader.responses.retrieve(long.id)).status).to.equal("cancelled");
     await own.stop();
-  }); // prettier-ignore
+  });
 
   it("forgets for good what is deleted while it is under way, and begins nothing in the background that it could not keep", async () => {
     const world = createWorld();
     const slow = createEchoRuntime({ clock: world.clock(), tokenDelayMs: 20 });
     const own = await startFixture({ world, engines: slow.engines, limits: { responsePersonBytesMax: 20_000 } });
     const ada = (await own.signUp("ada")).token;
-    const ask = (input: string) => own.request("POST", "/v1/responses", { token: ada, body: { model: "echo", input, background: true } });
+    const ask = (input: string) =>
+      own.request("POST", "/v1/responses", { token: ada, body: { model: "echo", input, background: true } });
     const { body } = await ask("word ".repeat(500));
     expect((await own.request("DELETE", `/v1/responses/${body.id}`, { token: ada })).status).to.equal(200);
     while (slow.stats().running > 0) await new Promise((resolve) => setImmediate(resolve));
@@ -384,7 +390,7 @@ describe("gateway: responses", () => {
     expect((await ask("x".repeat(20_000))).status).to.equal(413);
     expect(slow.stats().started).to.equal(started);
     await own.stop();
-  }); // prettier-ignore
+  });
 
   it("ends a stream that fails in the middle with what failed", async () => {
     const call = runtime.call.bind(runtime);
@@ -499,7 +505,7 @@ describe("gateway: responses that other nodes keep", () => {
     expect(await found("two", "eve")).to.deep.equal([]);
     away.add("one");
     expect(await found("two")).to.deep.equal([]);
-  }); // prettier-ignore
+  });
 
   it("are ended where they are under way, and refused when they are too large for the way", async () => {
     const { nodes } = pair();
@@ -533,6 +539,10 @@ describe("gateway: responses that are kept", () => {
     expect(all.get("ada", "a4")).to.equal(undefined);
     expect(all.put("bob", "b1", "again", 10)).to.equal(true);
     expect(all.get("bob", "b1")).to.equal("again");
-    expect([all.delete("ada", "b1"), all.delete("bob", "b1"), all.delete("bob", "b1")]).to.deep.equal([false, true, false]);
-  }); // prettier-ignore
+    expect([all.delete("ada", "b1"), all.delete("bob", "b1"), all.delete("bob", "b1")]).to.deep.equal([
+      false,
+      true,
+      false,
+    ]);
+  });
 });

@@ -1,4 +1,5 @@
-/** Schemas on every interface: what is strict is passed on and refused by its path, what does not fit is named beside the answer. */
+/** Schemas on every interface: what is strict is passed on and refused by its path, what does not fit is named beside
+ *  the answer. */
 import { expect } from "chai";
 import { failure, ok, refused, type GenerationRequest, type Said } from "../../../../protocols/index.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";

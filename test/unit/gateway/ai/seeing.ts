@@ -1,11 +1,15 @@
-/** Engines as a node with more models has them: the echo, and `seeing`, which sees, hears, writes down and draws by rote. */
+/** Engines as a node with more models has them: the echo, and `seeing`, which sees, hears, writes down and draws by
+ *  rote. */
 import { ok, type EngineName, type EngineRequest, type ModelInfo, type Said } from "../../../../protocols/index.ts";
 import { engineOf, everyEngine, type EchoRuntime, type Engine, type Engines } from "../../../../runtimes/index.ts";
 
 /** A picture of one pixel. */
 export const pixel = Uint8Array.from(
-  Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64"),
-); // prettier-ignore
+  Buffer.from(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+    "base64",
+  ),
+);
 
 const name = "seeing";
 

@@ -24,22 +24,22 @@ export function toldEngines(): { readonly engines: Engines; next(): Promise<Told
     state: "ready",
   };
   const told: Engines["generate"] = {
-      models: () => [info],
-      watch: () => () => undefined,
-      call(request, hear) {
-        const call = { request, cancelled: false, say: (...said: readonly Spoken[]) => said.forEach((one) => hear(one)) };
-        const take = waiting.shift();
-        if (take === undefined) calls.push(call);
-        else take(call);
-        return {
-          cancel() {
-            call.cancelled = true;
-            const error: Said = { type: "answered", result: refused(failure("CANCELLED")) };
-            setImmediate(() => hear(error as Spoken));
-          },
-        };
-      },
-    }; // prettier-ignore
+    models: () => [info],
+    watch: () => () => undefined,
+    call(request, hear) {
+      const call = { request, cancelled: false, say: (...said: readonly Spoken[]) => said.forEach((one) => hear(one)) };
+      const take = waiting.shift();
+      if (take === undefined) calls.push(call);
+      else take(call);
+      return {
+        cancel() {
+          call.cancelled = true;
+          const error: Said = { type: "answered", result: refused(failure("CANCELLED")) };
+          setImmediate(() => hear(error as Spoken));
+        },
+      };
+    },
+  };
   // What it writes down and speaks it is told in the same way.
   const engines = everyEngine({
     generate: told,

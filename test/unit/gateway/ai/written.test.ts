@@ -6,7 +6,8 @@ import { createEchoRuntime } from "../../../../runtimes/index.ts";
 import { createWorld, startFixture, type Fixture, type Reply } from "../fixture.ts";
 import { seeing } from "./seeing.ts";
 
-/** Each interface, with a body that tells of one call and its result. The arguments are a text of JSON in two of them, and JSON in two. */
+/** Each interface, with a body that tells of one call and its result. The arguments are a text of JSON in two of them,
+ *  and JSON in two. */
 const bodies: Readonly<Record<string, (given: string, result: string) => string>> = {
   "/v1/chat/completions": (given, result) =>
     `{"model":"echo","messages":[{"role":"user","content":"go"},{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"look","arguments":${JSON.stringify(given)}}}]},{"role":"tool","tool_call_id":"c","content":${JSON.stringify(result)}}]}`,
@@ -16,7 +17,7 @@ const bodies: Readonly<Record<string, (given: string, result: string) => string>
     `{"model":"echo","max_tokens":99,"messages":[{"role":"user","content":"go"},{"role":"assistant","content":[{"type":"text","text":"well"},{"type":"tool_use","id":"c","name":"look","input": ${given} }]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c","content":${JSON.stringify(result)}}]}]}`,
   "/api/chat": (given, result) =>
     `{"model":"echo","stream":false,"messages":[{"role":"user","content":"go"},{"role":"assistant","tool_calls":[{"function":{"name":"look","arguments":\n${given}}}]},{"role":"tool","tool_name":"look","content":${JSON.stringify(result)}}]}`,
-}; // prettier-ignore
+};
 
 describe("gateway: calls and results, as they were written", () => {
   let fixture: Fixture;
@@ -48,16 +49,20 @@ describe("gateway: calls and results, as they were written", () => {
   for (const [path, bodyOf] of Object.entries(bodies))
     it(`come character by character through ${path}`, () =>
       fc.assert(
-        fc.asyncProperty(anyGiven, fc.oneof(anyGiven, fc.string({ unit: fc.constantFrom("é", "\n", '"', "1.10", "<") })), async (given, result) => {
-          asked = [];
-          const answer = await post(path, bodyOf(given, result));
-          expect(answer.status, JSON.stringify(answer.body)).to.equal(200);
-          const { messages } = asked[0]!;
-          expect(messages.flatMap(({ calls = [] }) => calls.map((call) => call.arguments))).to.deep.equal([given]);
-          expect(messages.find(({ role }) => role === "tool")?.content).to.equal(result);
-        }),
+        fc.asyncProperty(
+          anyGiven,
+          fc.oneof(anyGiven, fc.string({ unit: fc.constantFrom("é", "\n", '"', "1.10", "<") })),
+          async (given, result) => {
+            asked = [];
+            const answer = await post(path, bodyOf(given, result));
+            expect(answer.status, JSON.stringify(answer.body)).to.equal(200);
+            const { messages } = asked[0]!;
+            expect(messages.flatMap(({ calls = [] }) => calls.map((call) => call.arguments))).to.deep.equal([given]);
+            expect(messages.find(({ role }) => role === "tool")?.content).to.equal(result);
+          },
+        ),
         { numRuns: 40 },
-      )); // prettier-ignore
+      ));
 
   it("are offered with the numbers of their schemas as they were written, and so is a form", async () => {
     const schema = '{"type":"object","properties":{"id":{"const":2512292042121000001,"enum":[1.10,7]}}}';

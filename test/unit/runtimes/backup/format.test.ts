@@ -35,7 +35,8 @@ import { bytesOf, context, frozenFile, frozenFileSample, frozenPartSample, froze
 
 const runs = { numRuns: depth(60, 2_000) };
 
-/** What a reader says of bytes: their content, or the code of its refusal. Anything else that it throws fails the test. */
+/** What a reader says of bytes: their content, or the code of its refusal. Anything else that it throws fails the
+ *  test. */
 function outcome<T>(read: () => T): T | "refused" {
   try {
     return read();
@@ -64,9 +65,12 @@ const plain: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
     fc.constantFrom(null, undefined, "\ud800", -0, { $bytes: "no" }, { $$: 1 }),
     fc.uint8Array({ maxLength: 9 }),
     fc.array(tie("value"), { maxLength: 4 }),
-    fc.dictionary(fc.oneof(fc.string(), fc.constantFrom("$bytes", "$", "__proto__", "7")), tie("value"), { maxKeys: 4, noNullPrototype: true }),
+    fc.dictionary(fc.oneof(fc.string(), fc.constantFrom("$bytes", "$", "__proto__", "7")), tie("value"), {
+      maxKeys: 4,
+      noNullPrototype: true,
+    }),
   ),
-})).value; // prettier-ignore
+})).value;
 
 describe("the formats of a backup", () => {
   const samples = makeSamples();
@@ -118,14 +122,18 @@ describe("the formats of a backup", () => {
       const { units, plaintexts } = makeTogetherSample();
       const leaf = readTreeNode(openNode(node, of, nodeKey), of.cluster);
       if (!("units" in leaf)) expect.fail("a leaf");
-      expect(leaf.units.map(({ start, bytes: own }) => [start, own])).to.deep.equal(units.map(({ start, bytes: own }) => [start, own])); // prettier-ignore
+      expect(leaf.units.map(({ start, bytes: own }) => [start, own])).to.deep.equal(
+        units.map(({ start, bytes: own }) => [start, own]),
+      );
       for (const [at, unit] of leaf.units.entries()) {
         const own = unit.fragments.map((place) => fragmentAt(pack, place));
         const whole = openSealed(own, contextOfUnit(unit), unit.sealedKey);
         const plaintext = unitIn(whole, { ...unit, start: unit.start ?? 0 });
         expect(Buffer.from(plaintext).equals(plaintexts[at] as Uint8Array)).to.equal(true);
         // Its own name opens nothing, and another stretch of the same bytes is not it.
-        expect(outcome(() => openSealed(own, { ...unit.name, id: unit.id, epoch: unit.epoch }, unit.sealedKey))).to.equal("refused"); // prettier-ignore
+        expect(
+          outcome(() => openSealed(own, { ...unit.name, id: unit.id, epoch: unit.epoch }, unit.sealedKey)),
+        ).to.equal("refused");
         expect(outcome(() => unitIn(whole, { ...unit, start: (unit.start ?? 0) + 1 }))).to.equal("refused");
       }
       expect(node[8]).to.equal(2);
@@ -146,8 +154,12 @@ describe("the formats of a backup", () => {
         expect(outcome(() => openNode(part, { cluster, sort }, nodeKey))).to.equal("refused");
       fc.assert(
         fc.property(anywhere, change, (at, by) => {
-          expect(outcome(() => openNode(withByte(part, at, by), { cluster, sort: "part" }, nodeKey))).to.equal("refused"); // prettier-ignore
-          expect(outcome(() => openNode(withByte(changed, at, by), { cluster, sort: "changes" }, nodeKey))).to.equal("refused"); // prettier-ignore
+          expect(outcome(() => openNode(withByte(part, at, by), { cluster, sort: "part" }, nodeKey))).to.equal(
+            "refused",
+          );
+          expect(outcome(() => openNode(withByte(changed, at, by), { cluster, sort: "changes" }, nodeKey))).to.equal(
+            "refused",
+          );
         }),
         runs,
       );

@@ -21,7 +21,7 @@ const value: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
     { depthSize: "small" },
     fc.string({ unit: "binary" }),
     fc.string({ maxLength: 400 }),
-    fc.constantFrom("\n\"\\\u0001\u001f\u007f", "\u2028 é 👋", "\ud800", "x".repeat(70_000)),
+    fc.constantFrom('\n"\\\u0001\u001f\u007f', "\u2028 é 👋", "\ud800", "x".repeat(70_000)),
     fc.double(),
     fc.integer(),
     fc.bigInt({ min: 0n, max: 2n ** 53n }).map(Number),
@@ -30,9 +30,12 @@ const value: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
     fc.uint8Array({ maxLength: 300 }),
     fc.array(tie("value"), { maxLength: 20 }),
     fc.dictionary(key, tie("value"), { maxKeys: 20, noNullPrototype: true }),
-    fc.record({ atMs: time, message: fc.record({ atMs: time, text: fc.string() }, { requiredKeys: [] }) }, { requiredKeys: [] }),
+    fc.record(
+      { atMs: time, message: fc.record({ atMs: time, text: fc.string() }, { requiredKeys: [] }) },
+      { requiredKeys: [] },
+    ),
   ),
-})).value; // prettier-ignore
+})).value;
 
 describe("rows as lines", () => {
   it("are written from the journal's bytes as they are from decoded values, with the times that they name", () => {

@@ -1,7 +1,8 @@
 /** Objects of a backup made of known keys, and the file of those that are frozen.
  *
- *  `node test/unit/runtimes/backup/samples.ts N` writes those of a new version of the format, with `file` for N a file's, with `part` what nodes tell each
- *  other, with `together` units that are sealed as one; what is there is never written again. */
+ *  `node test/unit/runtimes/backup/samples.ts N` writes those of a new version of the format, with `file` for N a
+ *  file's, with `part` what nodes tell each other, with `together` units that are sealed as one; what is there is never
+ *  written again. */
 import { createHash, createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -74,8 +75,11 @@ export const context: UnitContext = {
 
 export const rows = [
   ["message/000000000001", { seq: 1, author: "user/ada", atMs: 1_795_000_000_000, text: "Grüße 👋", $odd: -0 }],
-  ["message/000000000002", { seq: 2, author: "user/bob", atMs: 1_795_000_001_000, bytes: Uint8Array.of(0, 255), un: undefined }],
-] as const; // prettier-ignore
+  [
+    "message/000000000002",
+    { seq: 2, author: "user/bob", atMs: 1_795_000_001_000, bytes: Uint8Array.of(0, 255), un: undefined },
+  ],
+] as const;
 
 export const stripe: StripeName = {
   id: "stripe-1",
@@ -182,7 +186,11 @@ export function makeTogetherSample() {
     encodeRows(rows.slice(0, 1)),
   ];
   const names = ["event", "message"].map((type) => ({ ...context, type }));
-  const sealed = sealUnit(Buffer.concat(plaintexts), { ...context, ...sharedName(context) }, { fragments: 2, random: bytesOf("together", 64) }); // prettier-ignore
+  const sealed = sealUnit(
+    Buffer.concat(plaintexts),
+    { ...context, ...sharedName(context) },
+    { fragments: 2, random: bytesOf("together", 64) },
+  );
   const pack = packOf(sealed.fragments);
   let start = 0;
   const units = names.map(({ id, epoch, ...name }, at): UnitEntry => {

@@ -14,7 +14,9 @@ const unpacked = (bytes: Uint8Array, length: number): Uint8Array | undefined => 
 };
 const content = fc.oneof(
   fc.uint8Array({ maxLength: 5_000 }),
-  fc.tuple(fc.string({ maxLength: 40 }), fc.nat(9_000)).map(([text, times]) => new Uint8Array(Buffer.from(text.repeat(times)))), // prettier-ignore
+  fc
+    .tuple(fc.string({ maxLength: 40 }), fc.nat(9_000))
+    .map(([text, times]) => new Uint8Array(Buffer.from(text.repeat(times)))),
 );
 
 describe("Zstandard with one context", () => {

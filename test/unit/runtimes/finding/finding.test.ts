@@ -1,4 +1,5 @@
-/** Servers with models are found by what DNS, mDNS and Consul say: real packets on the loopback, and doubles of the servers. */
+/** Servers with models are found by what DNS, mDNS and Consul say: real packets on the loopback, and doubles of the
+ *  servers. */
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -36,7 +37,11 @@ async function dnsServer(records: readonly Answer[]): Promise<string> {
     const answers = records.filter(({ name, type }) => name === question?.name && type === question.type);
     // RCODE 3: there is no such name.
     const rcode = records.some(({ name }) => name === question?.name) ? 0 : 3;
-    socket.send(encode({ type: "response", id: id ?? 0, flags: 0x84_00 | rcode, questions, answers }), from.port, from.address); // prettier-ignore
+    socket.send(
+      encode({ type: "response", id: id ?? 0, flags: 0x84_00 | rcode, questions, answers }),
+      from.port,
+      from.address,
+    );
   });
   socket.bind(0, "127.0.0.1");
   await once(socket, "listening");
@@ -70,7 +75,10 @@ describe("finding by DNS", () => {
       { name: "b.node.consul", type: "A", data: "10.0.0.2" },
     ]);
     const found = await findByDns({ names: [name], servers: [server] });
-    expect(found.map(({ label, host, port }) => `${label} ${host} ${port}`)).to.have.members(["a 10.0.0.1 1", "b 10.0.0.2 2"]); // prettier-ignore
+    expect(found.map(({ label, host, port }) => `${label} ${host} ${port}`)).to.have.members([
+      "a 10.0.0.1 1",
+      "b 10.0.0.2 2",
+    ]);
   });
 
   it("gives nothing where there is nothing, and fails where nobody answers", async () => {
@@ -99,7 +107,9 @@ describe("finding by mDNS", () => {
     ).map((record) => ({ record, by }));
 
   it("gives services of the local network, and none that somebody there says is elsewhere", () => {
-    expect(servicesIn(records("192.168.1.5", "192.168.1.5"))).to.deep.equal([{ label: "den", host: "192.168.1.5", port: 11_434, facts: { a: "b" } }]); // prettier-ignore
+    expect(servicesIn(records("192.168.1.5", "192.168.1.5"))).to.deep.equal([
+      { label: "den", host: "192.168.1.5", port: 11_434, facts: { a: "b" } },
+    ]);
     for (const address of ["8.8.8.8", "127.0.0.1", "169.254.169.254", "0.0.0.0"])
       expect(servicesIn(records("", "192.168.1.5", address)), address).to.deep.equal([]);
     expect(servicesIn(records("", "127.0.0.1", "127.0.0.1"))).to.have.length(1);
@@ -114,7 +124,8 @@ describe("finding by mDNS", () => {
     await once(responder, "ready");
     const name = "quiet den._openai._tcp.local";
     responder.on("query", ({ questions = [] }) => {
-      const wants = (type: string, of: string): boolean => questions.some((one) => one.type === type && one.name === of); // prettier-ignore
+      const wants = (type: string, of: string): boolean =>
+        questions.some((one) => one.type === type && one.name === of);
       if (wants("PTR", "_openai._tcp.local"))
         responder.respond({ answers: [{ name: "_openai._tcp.local", type: "PTR", data: name }] });
       if (wants("SRV", name))
@@ -136,7 +147,10 @@ describe("finding by mDNS", () => {
 describe("finding by Consul", () => {
   const services = { consul: [], web: ["http"], "team-llm": ["gpu", "ollama"], vllm: [] };
   const healthy = [
-    { Node: { Node: "box", Address: "10.0.0.5" }, Service: { Service: "team-llm", Address: "", Port: 11_434, Meta: { path: "/v1" } } }, // prettier-ignore
+    {
+      Node: { Node: "box", Address: "10.0.0.5" },
+      Service: { Service: "team-llm", Address: "", Port: 11_434, Meta: { path: "/v1" } },
+    },
   ];
   it("gives the instances that pass their checks, of services that are called or tagged like servers with models", async () => {
     const consul = await serve(({ path }, response) => {
@@ -204,7 +218,8 @@ describe("what records say", () => {
 });
 
 describe("candidates", () => {
-  const detected = (url: string) => ({ adapter: "ollama", url, server: { kind: "ollama" }, models: [], needsKey: false }) as const; // prettier-ignore
+  const detected = (url: string) =>
+    ({ adapter: "ollama", url, server: { kind: "ollama" }, models: [], needsKey: false }) as const;
 
   it("keep their names, are few, and are those that were seen last", () => {
     let known = candidatesAfter([], { detected: detected("http://a"), by: "dns", label: "box", atMs: 1 }, new Set());
@@ -215,7 +230,11 @@ describe("candidates", () => {
       ["box-2", "http://b", "mdns", 2],
     ]);
     for (let index = 0; index < 500; index += 1)
-      known = candidatesAfter(known, { detected: detected(`http://c${index}`), by: "dns", label: "", atMs: 10 + index }, new Set()); // prettier-ignore
+      known = candidatesAfter(
+        known,
+        { detected: detected(`http://c${index}`), by: "dns", label: "", atMs: 10 + index },
+        new Set(),
+      );
     expect(known).to.have.length(findingLimits.candidatesMax);
     expect(known.some(({ url }) => url === "http://c499")).to.equal(true);
   });

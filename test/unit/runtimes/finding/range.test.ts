@@ -21,7 +21,10 @@ describe("a range that an admin has asked", () => {
     expect(addressesOf(" 10.0.0.5 ")).to.deep.equal(["10.0.0.5"]);
     expect(addressesOf("fd00::5")).to.deep.equal(["fd00::5"]);
     expect(addressesOf("192.168.1.77/24")).to.have.length(254).and.include("192.168.1.254");
-    expect(targetsOf("10.0.0.5")).to.deep.equal({ ok: true, value: usualPorts.map((port) => ({ address: "10.0.0.5", port })) }); // prettier-ignore
+    expect(targetsOf("10.0.0.5")).to.deep.equal({
+      ok: true,
+      value: usualPorts.map((port) => ({ address: "10.0.0.5", port })),
+    });
   });
 
   it("is private: other people's machines are not searched, nor where clouds keep secrets", () => {
@@ -52,7 +55,10 @@ describe("a range that an admin has asked", () => {
         expect(value.length).to.be.within(1, findingLimits.searchTargetsMax);
         expect(new Set(value.map(({ address, port }: Target) => `${address} ${port}`)).size).to.equal(value.length);
         const bitsOf = (address: string): string =>
-          address.split(".").map((part) => Number(part).toString(2).padStart(8, "0")).join(""); // prettier-ignore
+          address
+            .split(".")
+            .map((part) => Number(part).toString(2).padStart(8, "0"))
+            .join("");
         const network = bitsOf(`${a}.${b}.${c}.${d}`).slice(0, bits);
         for (const { address } of value) {
           if (!isIPv4(address) || !isPrivateAddress(address) || !bitsOf(address).startsWith(network))

@@ -38,7 +38,10 @@ describe("the graphs of an ONNX model", () => {
     const all = ["decoder_model.onnx", "decoder_model_merged.onnx", "encoder_model.onnx", ...pair];
     expect(chosen("/m", ...all)).to.deep.equal(["encoder_model.onnx", "decoder_model_merged.onnx"]);
     expect(chosen("/m/decoder_model_merged_q8.onnx", ...all)).to.deep.equal(pair);
-    expect(chosen("/m", "encoder_model.onnx", "decoder_model.onnx")).to.deep.equal(["encoder_model.onnx", "decoder_model.onnx"]); // prettier-ignore
+    expect(chosen("/m", "encoder_model.onnx", "decoder_model.onnx")).to.deep.equal([
+      "encoder_model.onnx",
+      "decoder_model.onnx",
+    ]);
     expect(chosen("/m", "decoder_model_merged.onnx")).to.match(/half/);
     expect(chosen("/m", "model.onnx", "text_model.onnx", "vision_model.onnx")).to.deep.equal([
       "text_model.onnx",
@@ -117,8 +120,10 @@ describe("the row of ONNX", () => {
       expect(verdict.plan).to.include({ contextTokens: 256, threads: 1, architecture: "bert" });
       expect(verdict.plan.memoryBytes).to.be.greaterThan(50e6 + verdict.plan.sizeBytes);
     }
-    expect(estimateModel(model, { ...machine, memoryBytes: 30e6 })).to.have.property("reason").that.contains("MiB are free");
-  }); // prettier-ignore
+    expect(estimateModel(model, { ...machine, memoryBytes: 30e6 }))
+      .to.have.property("reason")
+      .that.contains("MiB are free");
+  });
 
   it("finds what is missing or too short beside a graph", () => {
     const look = (files: ModelFiles, path = "") => {
@@ -128,6 +133,8 @@ describe("the row of ONNX", () => {
     expect(look(voiceModel())).to.equal("speak");
     rmSync(join(folder, "voice.onnx.json"));
     expect(look({}, "voice.onnx")).to.match(/takes input, input_lengths, scales and gives output/);
-    expect(() => look({ ...embeddingModel(), "config.json": Buffer.from("[]") }, "onnx/model.onnx")).to.throw(/config\.json is not an object/); // prettier-ignore
+    expect(() => look({ ...embeddingModel(), "config.json": Buffer.from("[]") }, "onnx/model.onnx")).to.throw(
+      /config\.json is not an object/,
+    );
   });
 });

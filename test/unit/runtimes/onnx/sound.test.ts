@@ -51,7 +51,9 @@ describe("a WAV file", () => {
 
   it("is one channel, the mean of all, and what else is in it is passed over", () => {
     const list = Buffer.concat([Buffer.from("LIST"), Buffer.from([3, 0, 0, 0]), Buffer.from("abc\0")]);
-    expect(samplesOf(wav({ tag: 1, bits: 8, channels: 2 }, Buffer.from([0, 128, 255, 129]), list))).to.deep.equal([-0.5, 0.5]); // prettier-ignore
+    expect(samplesOf(wav({ tag: 1, bits: 8, channels: 2 }, Buffer.from([0, 128, 255, 129]), list))).to.deep.equal([
+      -0.5, 0.5,
+    ]);
   });
 
   it("is refused with what is wrong with it, and never read beyond its end", () => {

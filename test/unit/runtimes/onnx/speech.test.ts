@@ -44,7 +44,10 @@ describe("what may be written next", () => {
 
   it("is cut into segments, and the one that is open is heard again", () => {
     const heard = (...written: readonly number[]) => segmentsOf(written, marks);
-    expect(heard(time(0), 1, 2, time(2))).to.deep.equal({ segments: [{ tokens: [1, 2], from: 0, to: 2 }], heardSeconds: 30 }); // prettier-ignore
+    expect(heard(time(0), 1, 2, time(2))).to.deep.equal({
+      segments: [{ tokens: [1, 2], from: 0, to: 2 }],
+      heardSeconds: 30,
+    });
     const open = heard(time(0), 1, time(2), time(2.5), 3);
     expect(open).to.deep.equal({ segments: [{ tokens: [1], from: 0, to: 2 }], heardSeconds: 2 });
     expect(heard(time(0.5), 4)).to.deep.equal({ segments: [{ tokens: [4], from: 0.5, to: 30 }], heardSeconds: 30 });

@@ -24,7 +24,10 @@ describe("the choice of a token", () => {
   });
 
   it("is never one that is impossible", () => {
-    const numbers = fc.array(fc.oneof(fc.double({ min: -50, max: 50, noNaN: true }), fc.constant(-Infinity)), { minLength: 1, maxLength: 20 }); // prettier-ignore
+    const numbers = fc.array(fc.oneof(fc.double({ min: -50, max: 50, noNaN: true }), fc.constant(-Infinity)), {
+      minLength: 1,
+      maxLength: 20,
+    });
     fc.assert(
       fc.property(numbers, fc.double({ min: 0, max: 2, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }), (levels, temperature, topP, point) => {
         const all = Float32Array.from([...levels, 0]);

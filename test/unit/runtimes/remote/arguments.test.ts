@@ -16,7 +16,8 @@ const messages: readonly ChatMessage[] = [
   { role: "tool", callId: "c1", content: "1.10" },
 ];
 
-/** Each with the path of a call, the type of its stream, and an event that holds a call with its arguments as an object. */
+/** Each with the path of a call, the type of its stream, and an event that holds a call with its arguments as an
+ *  object. */
 const servers: readonly (readonly [adapter: "openai" | "ollama" | "gemini" | "anthropic", script: Script, path: RegExp, event: string])[] = [
   ["openai", openAiDouble(), /completions/, `data: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"look","arguments": ${spaced} }}]},"finish_reason":"tool_calls"}]}\n\n`],
   ["ollama", ollamaDouble(), /chat/, `{"message":{"role":"assistant","content":"","tool_calls":[{"function":{"name":"look","arguments": ${spaced} }}]},"done":true}\n`],
@@ -35,7 +36,9 @@ describe("arguments of calls", () => {
         // The keys of the doubles are of no matter here.
         Object.assign(asked.headers, { "x-api-key": "key", "x-goog-api-key": "key" });
         if (!path.test(asked.path)) return void script(asked, response);
-        response.writeHead(200, { "content-type": adapter === "ollama" ? "application/x-ndjson" : "text/event-stream" });
+        response.writeHead(200, {
+          "content-type": adapter === "ollama" ? "application/x-ndjson" : "text/event-stream",
+        });
         response.end(event);
       });
       try {
@@ -49,7 +52,7 @@ describe("arguments of calls", () => {
       } finally {
         await double.close();
       }
-    }); // prettier-ignore
+    });
 });
 
 describe("schemas", () => {
@@ -75,5 +78,5 @@ describe("schemas", () => {
       } finally {
         await double.close();
       }
-    }); // prettier-ignore
+    });
 });

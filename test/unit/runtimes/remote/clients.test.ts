@@ -1,4 +1,5 @@
-/** The doubles of the providers are understood by the providers' own clients: so what our adapters read of them is what there is to read. */
+/** The doubles of the providers are understood by the providers' own clients: so what our adapters read of them is what
+ *  there is to read. */
 import Anthropic from "@anthropic-ai/sdk";
 import { expect } from "chai";
 import { Ollama } from "ollama";

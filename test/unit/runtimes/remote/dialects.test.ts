@@ -1,4 +1,5 @@
-/** Servers that speak like OpenAI, where their ways differ: what is asked of each, and endings that are none. What they write is in `transcripts.test.ts`. */
+/** Servers that speak like OpenAI, where their ways differ: what is asked of each, and endings that are none. What they
+ *  write is in `transcripts.test.ts`. */
 import { expect } from "chai";
 import { readChat } from "../../../../runtimes/openai/chat.ts";
 import { continuation, dialectOf, furtherSampling, thinkingFields } from "../../../../runtimes/openai/dialect.ts";
@@ -52,10 +53,15 @@ describe("servers that speak like OpenAI, each in its own way", () => {
     double.script = ({ path }, response) => {
       if (path === "/v1/models") return json(response, { data: [{ id: "m" }] });
       response.writeHead(200, { "content-type": "text/event-stream" });
-      for (const event of events) response.write(typeof event === "string" ? `${event}\n\n` : `data: ${JSON.stringify(event)}\n\n`); // prettier-ignore
+      for (const event of events)
+        response.write(typeof event === "string" ? `${event}\n\n` : `data: ${JSON.stringify(event)}\n\n`);
       return response.end("data: [DONE]\n\n");
     };
-    const { model } = await loadRemote({ adapter: "openai", endpoint: { url: `${double.url}/v1`, model: "m" }, capabilities: ["chat", "tools"] }); // prettier-ignore
+    const { model } = await loadRemote({
+      adapter: "openai",
+      endpoint: { url: `${double.url}/v1`, model: "m" },
+      capabilities: ["chat", "tools"],
+    });
     const heard = ask(model, "generate", { stop });
     const ended = await heard.ended;
     if (!ended.ok) throw new Error(JSON.stringify(ended.error));
@@ -82,7 +88,8 @@ describe("servers that speak like OpenAI, each in its own way", () => {
 
   it("an ending that is none is a failure, and so is a part that nobody knows", () => {
     expect(() => readChat(end("content_filter"))).to.throw("PROVIDER_REFUSED");
-    for (const reason of ["error", "abort", "insufficient_system_resource"]) expect(() => readChat(end(reason)), reason).to.throw("PROVIDER_FAILED"); // prettier-ignore
+    for (const reason of ["error", "abort", "insufficient_system_resource"])
+      expect(() => readChat(end(reason)), reason).to.throw("PROVIDER_FAILED");
     expect(() => readChat(chunk({ content: [{ type: "smell", smell: "mint" }] }))).to.throw("PROVIDER_FAILED");
   });
 

@@ -1,4 +1,5 @@
-/** What is asked of a model on another server reaches that server, or is refused by name, or is on the list of what its interface has not. */
+/** What is asked of a model on another server reaches that server, or is refused by name, or is on the list of what its
+ *  interface has not. */
 import { expect } from "chai";
 import { Kept } from "../../../../runtimes/remote/kept.ts";
 import type { GenerationRequest } from "../../../../protocols/index.ts";
@@ -20,7 +21,8 @@ const base: GenerationRequest = {
 };
 const sampled = (sampling: GenerationRequest["sampling"]) => ({ sampling });
 
-/** Each wish of the port. Logprobs, tools, forms and beginnings are also capabilities: a model without them is not asked. */
+/** Each wish of the port. Logprobs, tools, forms and beginnings are also capabilities: a model without them is not
+ *  asked. */
 const wishes: Readonly<Record<string, Partial<GenerationRequest>>> = {
   temperature: sampled({ temperature: 0.3 }),
   topP: sampled({ topP: 0.5 }),
@@ -40,13 +42,15 @@ const wishes: Readonly<Record<string, Partial<GenerationRequest>>> = {
 
 const shape = { input: "text_input", output: "text_output", makes: "stream", settings: [] } as const;
 const servers: Readonly<Record<string, { readonly map: (request: GenerationRequest) => TextMapping }>> = {
-  "vLLM": { map: (request) => chatMapping(request, { model: "m", dialect: "vllm" }) },
-  "OpenAI": { map: (request) => chatMapping(request, { model: "gpt-5.1", dialect: "openai" }) },
-  "Ollama": { map: (request) => ollamaMapping(request, { model: "m", contextTokens: 100, facts: { thinks: true } }) },
-  "Anthropic": { map: (request) => messagesMapping(request, { model: "m", contextTokens: 4_096 }) },
-  "Gemini": { map: (request) => contentMapping(request, { model: "gemini-2.5-flash", facts: { thinks: true }, kept: new Kept() }) },
-  "Triton": { map: (request) => streamMapping(request, "m", shape) },
-}; // prettier-ignore
+  vLLM: { map: (request) => chatMapping(request, { model: "m", dialect: "vllm" }) },
+  OpenAI: { map: (request) => chatMapping(request, { model: "gpt-5.1", dialect: "openai" }) },
+  Ollama: { map: (request) => ollamaMapping(request, { model: "m", contextTokens: 100, facts: { thinks: true } }) },
+  Anthropic: { map: (request) => messagesMapping(request, { model: "m", contextTokens: 4_096 }) },
+  Gemini: {
+    map: (request) => contentMapping(request, { model: "gemini-2.5-flash", facts: { thinks: true }, kept: new Kept() }),
+  },
+  Triton: { map: (request) => streamMapping(request, "m", shape) },
+};
 
 describe("what is asked of a model on another server", () => {
   const bodyOf = (map: (request: GenerationRequest) => TextMapping, fields: Partial<GenerationRequest>): string => {

@@ -76,7 +76,10 @@ describe("what answers at an address", () => {
     expect(found?.models).to.have.length(32);
     for (const model of found?.models ?? []) expect(model).to.match(/^[^\p{Cc}]{1,90}$/u);
     for (const odd of [null, 7, [], "x", { data: 7 }, { data: [null] }, { data: [{ id: 7 }] }])
-      expect(recognise({ ...none, models: { type: "json", body: odd } }, "http://10.0.0.5"), JSON.stringify(odd)).to.equal(undefined); // prettier-ignore
+      expect(
+        recognise({ ...none, models: { type: "json", body: odd } }, "http://10.0.0.5"),
+        JSON.stringify(odd),
+      ).to.equal(undefined);
   });
 });
 

@@ -1,4 +1,5 @@
-/** What models on other servers do when the server is hostile, gone, busy or slow: one typed ending each, and no connection left. */
+/** What models on other servers do when the server is hostile, gone, busy or slow: one typed ending each, and no
+ *  connection left. */
 import { expect } from "chai";
 import { withoutPlaces } from "../../../../node/gateway/ai/places.ts";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -106,7 +106,6 @@ describe("the look at an ONNX file", () => {
         fc.nat({ max: 255 }),
         fc.nat({ max: whole.length }),
         (at, value, length) => {
-          // prettier-ignore
           const damaged = Buffer.from(whole);
           damaged[at] = value;
           expect(verdictOf(damaged.subarray(0, length)).type).to.be.oneOf(["fine", "refused"]);
@@ -137,7 +136,10 @@ describe("a LoRA and its base", () => {
 
   it("fit when architecture and shapes do", () => {
     expect(faultOf(pair())).to.equal(undefined);
-    const embedding = [tensor("token_embd.weight.lora_a", 4, 64, f32(256)), tensor("token_embd.weight.lora_b", 4, 32, f32(128))]; // prettier-ignore
+    const embedding = [
+      tensor("token_embd.weight.lora_a", 4, 64, f32(256)),
+      tensor("token_embd.weight.lora_b", 4, 32, f32(128)),
+    ];
     expect(faultOf([...pair(), ...embedding])).to.equal(undefined);
   });
 
@@ -164,7 +166,11 @@ describe("a LoRA and its base", () => {
 });
 
 describe("the plan of a model", () => {
-  const look = (path: string, bytes: Buffer): LookedInto => ({ path, size: bytes.length, found: inspectFile(written("any", bytes), path) }); // prettier-ignore
+  const look = (path: string, bytes: Buffer): LookedInto => ({
+    path,
+    size: bytes.length,
+    found: inspectFile(written("any", bytes), path),
+  });
   const arch = { "general.architecture": "llama" };
   const reasonOf = (files: readonly LookedInto[]): string => {
     const plan = planModel(files);
@@ -181,7 +187,9 @@ describe("the plan of a model", () => {
   it("says what an ONNX model can do, by its graphs and its settings", () => {
     const cardOf = (files: ModelFiles) => {
       const plan = planModel(
-        Object.entries(files).map(([name, content]) => look(name, Buffer.isBuffer(content) ? content : Buffer.from(JSON.stringify(content)))), // prettier-ignore
+        Object.entries(files).map(([name, content]) =>
+          look(name, Buffer.isBuffer(content) ? content : Buffer.from(JSON.stringify(content))),
+        ),
       );
       return "card" in plan ? [plan.card.family, plan.card.capabilities] : plan.refused;
     };

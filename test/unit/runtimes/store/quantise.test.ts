@@ -10,7 +10,11 @@ import { quantise, type QuantiseWish } from "../../../../runtimes/store/quantisi
 import { gguf } from "../../../fixtures/model-files.ts";
 
 /** Halves as the engine of JavaScript has them: another source than ours. */
-const Half = (globalThis as unknown as { Float16Array: new (values: readonly number[] | ArrayBuffer) => ArrayLike<number> & { buffer: ArrayBuffer } }).Float16Array; // prettier-ignore
+const Half = (
+  globalThis as unknown as {
+    Float16Array: new (values: readonly number[] | ArrayBuffer) => ArrayLike<number> & { buffer: ArrayBuffer };
+  }
+).Float16Array;
 const halfBits = (value: number): number => new Uint16Array(new Half([value]).buffer)[0] ?? 0;
 const halfValue = (bits: number): number => new Half(Uint16Array.of(bits).buffer)[0] ?? 0;
 
@@ -96,7 +100,8 @@ describe("a model that is quantised", function () {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  const floats = (count: number): Buffer => Buffer.from(Float32Array.from({ length: count }, (_none, index) => Math.sin(index)).buffer); // prettier-ignore
+  const floats = (count: number): Buffer =>
+    Buffer.from(Float32Array.from({ length: count }, (_none, index) => Math.sin(index)).buffer);
   const facts = { "general.architecture": "llama", "general.name": "m", "llama.context_length": 64 };
   const tensors = [
     { name: "token_embd.weight", dimensions: [64, 8], type: 0, data: floats(64 * 8) },
@@ -116,7 +121,11 @@ describe("a model that is quantised", function () {
     if (verdict.type !== "fine") throw new Error(JSON.stringify(verdict));
     return verdict;
   };
-  const codeOf = (done: Promise<unknown>): Promise<unknown> => done.then(() => "done", (thrown: unknown) => failureOf(thrown).code); // prettier-ignore
+  const codeOf = (done: Promise<unknown>): Promise<unknown> =>
+    done.then(
+      () => "done",
+      (thrown: unknown) => failureOf(thrown).code,
+    );
 
   it("says what it is, keeps what is not weights, and has each number in its block", async () => {
     const seenBytes: number[] = [];
@@ -151,7 +160,9 @@ describe("a model that is quantised", function () {
     });
     const { to, done } = made({ bytes: spoiled });
     expect(await codeOf(done)).to.equal("MODEL_REFUSED");
-    const done8 = made({ bytes: gguf({ facts, tensors: [{ name: "blk.0.attn_q.weight", dimensions: [64, 64], type: 8 }] }) }).done; // prettier-ignore
+    const done8 = made({
+      bytes: gguf({ facts, tensors: [{ name: "blk.0.attn_q.weight", dimensions: [64, 64], type: 8 }] }),
+    }).done;
     expect(await codeOf(done8)).to.equal("MODEL_REFUSED");
     expect(await codeOf(made({ bytes: Buffer.from("<html>") }).done)).to.equal("MODEL_REFUSED");
     expect(existsSync(to)).to.equal(false);

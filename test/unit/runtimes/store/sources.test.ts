@@ -59,7 +59,9 @@ describe("the table of sources", () => {
     const hears = list("onnx/decoder_model.onnx", ...halves, "onnx/encoder_model_q4.onnx", "config.json");
     expect(paths(chooseFiles(hears, any))).to.have.members([...halves, "config.json"]);
     expect(chooseFiles(hears, { ...any, quantisation: "q4" })).to.deep.equal([]);
-    const voices = ["amy/low", "amy/medium"].flatMap((voice) => ["x.onnx", "x.onnx.json", "MODEL_CARD"].map((name) => `en/en_US/${voice}/${name}`)); // prettier-ignore
+    const voices = ["amy/low", "amy/medium"].flatMap((voice) =>
+      ["x.onnx", "x.onnx.json", "MODEL_CARD"].map((name) => `en/en_US/${voice}/${name}`),
+    );
     const voice = paths(chooseFiles(list("voices.json", ...voices), { ...any, path: "en/en_US/amy/low" }));
     expect(voice).to.deep.equal(["en/en_US/amy/low/x.onnx", "en/en_US/amy/low/x.onnx.json"]);
   });
@@ -86,11 +88,13 @@ describe("names, as Ollama's clients write them", () => {
     fc.tuple(of(first), fc.array(of(more), { maxLength: most - 1 })).map(([one, others]) => one + others.join(""));
   const word = "abcXYZ0189_";
   const parts = fc.record({
-    host: fc.option(fc.tuple(fc.constantFrom("", "http://", "https://"), some(word, `${word}.-:`, 20)), { nil: undefined }),
+    host: fc.option(fc.tuple(fc.constantFrom("", "http://", "https://"), some(word, `${word}.-:`, 20)), {
+      nil: undefined,
+    }),
     namespace: some(word, `${word}-`, 80),
     model: some(word, `${word}.-`, 80),
     tag: fc.option(some(word, `${word}.-`, 80), { nil: undefined }),
-  }); // prettier-ignore
+  });
 
   it("are taken apart into what they were made of, whatever is missing", () => {
     fc.assert(
@@ -107,7 +111,7 @@ describe("names, as Ollama's clients write them", () => {
         });
       }),
     );
-  }); // prettier-ignore
+  });
 
   it("are the same name again when they are written as short as they can be", () => {
     fc.assert(
@@ -176,7 +180,11 @@ describe("what an answer is worth", () => {
   });
 
   it("never goes on at another byte than the next", () => {
-    const header = fc.oneof(fc.constant("bytes 4-9/10"), fc.string(), fc.tuple(fc.nat(20), fc.nat(20), fc.nat(20)).map(([a, b, c]) => `bytes ${a}-${b}/${c}`)); // prettier-ignore
+    const header = fc.oneof(
+      fc.constant("bytes 4-9/10"),
+      fc.string(),
+      fc.tuple(fc.nat(20), fc.nat(20), fc.nat(20)).map(([a, b, c]) => `bytes ${a}-${b}/${c}`),
+    );
     fc.assert(
       fc.property(
         fc.constantFrom(200, 206, 416, 500),
@@ -184,7 +192,6 @@ describe("what an answer is worth", () => {
         fc.nat(20),
         fc.option(fc.nat(20), { nil: undefined }),
         (status, range, have, size) => {
-          // prettier-ignore
           const headers = { get: (name: string) => (name === "content-range" ? range : null) };
           const made = planAnswer({ status, headers }, { have, size });
           if (made.type !== "take") return;

@@ -234,11 +234,21 @@ describe("the model store", function () {
       };
       expect(await ask((_, response) => (response.writeHead(404).end(), true))).to.match(/NOT_FOUND/);
       expect(await ask((_, response) => (response.writeHead(403).end(), true))).to.match(/SOURCE_FAILED HTTP 403/);
-      expect(await ask((_, response) => (response.writeHead(302, { location: "/m.gguf" }).end(), true))).to.match(/redirects more than/); // prettier-ignore
-      expect(await ask((_, response) => (response.writeHead(302, { location: "file:///etc/passwd" }).end(), true))).to.match(/not a web address/); // prettier-ignore
-      expect(await ask((_, response) => (response.writeHead(206, { "content-range": "bytes 5-9/10" }).end("abcde"), true))).to.match(/nobody asked for/); // prettier-ignore
-      expect(await ask((_, response) => (response.writeHead(200, { "content-length": 2 ** 45 }).write("x"), true))).to.match(/are the limit/); // prettier-ignore
-      expect(await ask((_, response) => (response.writeHead(200, { "content-encoding": "gzip" }).end("x"), true))).to.match(/encoded/); // prettier-ignore
+      expect(await ask((_, response) => (response.writeHead(302, { location: "/m.gguf" }).end(), true))).to.match(
+        /redirects more than/,
+      );
+      expect(
+        await ask((_, response) => (response.writeHead(302, { location: "file:///etc/passwd" }).end(), true)),
+      ).to.match(/not a web address/);
+      expect(
+        await ask((_, response) => (response.writeHead(206, { "content-range": "bytes 5-9/10" }).end("abcde"), true)),
+      ).to.match(/nobody asked for/);
+      expect(
+        await ask((_, response) => (response.writeHead(200, { "content-length": 2 ** 45 }).write("x"), true)),
+      ).to.match(/are the limit/);
+      expect(
+        await ask((_, response) => (response.writeHead(200, { "content-encoding": "gzip" }).end("x"), true)),
+      ).to.match(/encoded/);
       expect(things()).to.deep.equal(empty);
     });
 
@@ -256,11 +266,15 @@ describe("the model store", function () {
     });
 
     it("and puts apart what is no model, with the reason, and keeps few of those", async () => {
-      const files = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`${index}.gguf`, Buffer.from(`<html>${index}`)])); // prettier-ignore
+      const files = Object.fromEntries(
+        Array.from({ length: 10 }, (_, index) => [`${index}.gguf`, Buffer.from(`<html>${index}`)]),
+      );
       const server = serving(await serveFiles(files));
       const store = await opened();
       for (const name of Object.keys(files))
-        expect(reasonOf(await pulled(store, { source: `${server.url}/${name}` }))).to.match(/MODEL_REFUSED this is not a GGUF file/); // prettier-ignore
+        expect(reasonOf(await pulled(store, { source: `${server.url}/${name}` }))).to.match(
+          /MODEL_REFUSED this is not a GGUF file/,
+        );
       expect(store.refused()).to.have.length(storeLimits.refusedKeptMax);
       expect(store.refused()[0]).to.deep.include({ file: "9.gguf", source: `${server.url}/9.gguf` });
       expect(inFolder("refused")).to.have.length(storeLimits.refusedKeptMax);
@@ -273,7 +287,11 @@ describe("the model store", function () {
       // A server that sends the beginning, and then nothing more: only who looks early knows in time.
       const beginnings: Readonly<Record<string, Buffer>> = {
         "page.gguf": Buffer.alloc(2 * storeLimits.earlyLookBytes, "<html>"),
-        "old.gguf": gguf({ facts, tensors: [{ name: "w", dimensions: [256, 1_024], type: 36 }], data: 300_000 }).subarray(0, 200_000), // prettier-ignore
+        "old.gguf": gguf({
+          facts,
+          tensors: [{ name: "w", dimensions: [256, 1_024], type: 36 }],
+          data: 300_000,
+        }).subarray(0, 200_000),
         "page.onnx": Buffer.alloc(2 * storeLimits.earlyLookBytes, "<html>"),
       };
       const server = createServer((asked, response) => {
@@ -282,7 +300,10 @@ describe("the model store", function () {
         response.write(bytes);
       });
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      servers.push({ url: "", close: async () => void (server.closeAllConnections(), server.close()) } as unknown as ModelServer); // prettier-ignore
+      servers.push({
+        url: "",
+        close: async () => void (server.closeAllConnections(), server.close()),
+      } as unknown as ModelServer);
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
       const store = await opened();
       const reasons: Readonly<Record<string, RegExp>> = {
@@ -436,12 +457,19 @@ describe("the model store", function () {
   describe("pulls from a registry", () => {
     it("the weights, and shows the licence", async () => {
       const bytes = model();
-      const layers = { model: bytes, license: Buffer.from("Community licence\nof many words"), template: Buffer.from("{{ .Prompt }}") }; // prettier-ignore
+      const layers = {
+        model: bytes,
+        license: Buffer.from("Community licence\nof many words"),
+        template: Buffer.from("{{ .Prompt }}"),
+      };
       const server = serving(await serveRegistry("tiny", "1b", layers));
       const store = await opened({ places: { huggingFace: "", ollama: server.url } });
       const asked = await pulled(store, { source: "ollama:tiny:1b" });
       expect(asked.error?.details).to.include({ text: "Community licence\nof many words" });
-      expect(await pulled(store, { source: "ollama:tiny:1b", acceptLicence: true })).to.include({ state: "done", name: "tiny:1b" }); // prettier-ignore
+      expect(await pulled(store, { source: "ollama:tiny:1b", acceptLicence: true })).to.include({
+        state: "done",
+        name: "tiny:1b",
+      });
       expect(store.get("tiny:1b")?.card.licence).to.equal("Community licence");
     });
 
@@ -503,7 +531,11 @@ describe("the model store", function () {
 
   describe("pulls from other nodes", () => {
     it("from several at once, and no more from one that gives other bytes", async () => {
-      const bytes = gguf({ facts, tensors: [{ name: "w", dimensions: [256, 5_000], type: 0, data: Buffer.alloc(5_120_000, 7) }], data: 6e6 }); // prettier-ignore
+      const bytes = gguf({
+        facts,
+        tensors: [{ name: "w", dimensions: [256, 5_000], type: 0, data: Buffer.alloc(5_120_000, 7) }],
+        data: 6e6,
+      });
       const path = join(folder, "origin.gguf");
       writeFileSync(path, bytes);
       const { sha256, tree, size, leaves: hashes } = checkFile(path, "origin.gguf", contentTree);
@@ -514,7 +546,8 @@ describe("the model store", function () {
         hashes.subarray(leaf * 32, leaf * 32 + 32),
       );
       const peers: ModelPeers = {
-        find: async (name) => (name === "m" ? ok({ model: manifest, nodes: Object.keys(gave) }) : refused(failure("NOT_FOUND"))), // prettier-ignore
+        find: async (name) =>
+          name === "m" ? ok({ model: manifest, nodes: Object.keys(gave) }) : refused(failure("NOT_FOUND")),
         leaves: async () => ok(leaves),
         async chunk(node, { start, end }) {
           gave[node] = (gave[node] ?? 0) + 1;
