@@ -42,12 +42,9 @@ const silenceMin = 0.6;
 const meanLikelihoodMax = -1;
 
 /** Makes the function that writes down what is said. Throws what makes the model none that does. */
-export function createHearing(
-  parts: Parts,
-): (request: TranscribeRequest, flow: Flow<"transcribe">) => Promise<Ended<"transcribe">> {
+export function createHearing(parts: Parts): (request: TranscribeRequest, flow: Flow<"transcribe">) => Promise<Ended<"transcribe">> {
   const { root, config, library, encoder, decoder, tokenizer } = parts;
-  if (typeOf(encoder, "input_features") !== "float32")
-    throw new Error("its encoder takes numbers of another sort than those of 32 bits");
+  if (typeOf(encoder, "input_features") !== "float32") throw new Error("its encoder takes numbers of another sort than those of 32 bits");
   const [heardName = ""] = encoder.outputNames;
   const begin = createRows(decoder, library, ["encoder_hidden_states"]);
   const preparing = readSettings(join(root, "preprocessor_config.json"));
@@ -70,11 +67,7 @@ export function createHearing(
     return known.toSorted(([, one], [, other]) => logits![other]! - logits![one]!)[0]?.[0];
   }
 
-  async function write(
-    heard: Tensors,
-    prompt: readonly number[],
-    flow: Flow<"transcribe">,
-  ): Promise<readonly number[] | undefined> {
+  async function write(heard: Tensors, prompt: readonly number[], flow: Flow<"transcribe">): Promise<readonly number[] | undefined> {
     const row: Row = begin(heard);
     const rows = await row.read(prompt, prompt.length - prompt.indexOf(marks.start));
     let logits = rows.at(-1)!;
@@ -101,18 +94,12 @@ export function createHearing(
     const sound = readWav(request.audio.bytes);
     if ("refused" in sound) return refused(failure("BAD_REQUEST", { field: "audio", reason: sound.refused }));
     const durationMs = Math.round((1_000 * sound.samples.length) / sound.rate);
-    if (durationMs > onnxLimits.soundMsMax)
-      return refused(failure("TOO_LARGE", { field: "audio", max: onnxLimits.soundMsMax }));
+    if (durationMs > onnxLimits.soundMsMax) return refused(failure("TOO_LARGE", { field: "audio", max: onnxLimits.soundMsMax }));
     const wrong = wrongOrder(request, orders);
     if (wrong !== undefined) return refused(wrong);
     const stretchAt = resampler(sound, heardRate);
     const samples = Math.ceil((sound.samples.length * heardRate) / sound.rate);
-    const spoken =
-      request.prompt === undefined || orders.before === undefined
-        ? []
-        : tokenizer
-            .encode(` ${request.prompt.trim()}`, { add_special_tokens: false })
-            .ids.slice(-Math.floor(contextTokens / 2) + 1);
+    const spoken = request.prompt === undefined || orders.before === undefined ? [] : tokenizer.encode(` ${request.prompt.trim()}`, { add_special_tokens: false }).ids.slice(-Math.floor(contextTokens / 2) + 1);
     let language = request.language?.toLowerCase();
     try {
       for (let from = 0; from < samples;) {
@@ -122,20 +109,13 @@ export function createHearing(
         language ??= orders.languages.size > 0 ? await languageOf(heard) : undefined;
         const task = request.translate === true ? orders.translate : orders.transcribe;
         const told = language === undefined || orders.languages.size === 0 ? undefined : orders.languages.get(language);
-        const prompt = [
-          ...(spoken.length > 0 ? [orders.before!, ...spoken] : []),
-          marks.start,
-          ...[told, told === undefined ? undefined : task].filter((one) => one !== undefined),
-        ];
+        const prompt = [...(spoken.length > 0 ? [orders.before!, ...spoken] : []), marks.start, ...[told, told === undefined ? undefined : task].filter((one) => one !== undefined)];
         const written = await write(heard, prompt, flow);
         if (written === undefined) return refused(failure("CANCELLED"));
         const { segments, heardSeconds } = segmentsOf(written, marks);
         const fromMs = (1_000 * from) / heardRate;
         for (const segment of segments) {
-          const text = tokenizer.decode(segment.tokens, {
-            skip_special_tokens: true,
-            clean_up_tokenization_spaces: false,
-          });
+          const text = tokenizer.decode(segment.tokens, { skip_special_tokens: true, clean_up_tokenization_spaces: false });
           const at = (seconds: number): number => Math.min(durationMs, Math.round(fromMs + 1_000 * seconds));
           if (text.trim() !== "") flow.part({ text, fromMs: at(segment.from), toMs: at(segment.to) });
         }
@@ -147,7 +127,7 @@ export function createHearing(
     }
     return ok({ durationMs, ...(language !== undefined && { language }) });
   };
-}
+} // prettier-ignore
 
 function wrongOrder({ language, translate }: TranscribeRequest, orders: Orders): Failure | undefined {
   if (translate === true && (orders.translate === undefined || orders.languages.size === 0))
@@ -184,14 +164,7 @@ function tokensIn(
   };
   const never = Array.from({ length: Math.max(0, times - end - 1) }, (_none, at) => end + 1 + at);
   return {
-    marks: {
-      end,
-      start,
-      never,
-      times,
-      suppressed: idsIn("suppress_tokens"),
-      suppressedFirst: idsIn("begin_suppress_tokens"),
-    },
+    marks: { end, start, never, times, suppressed: idsIn("suppress_tokens"), suppressedFirst: idsIn("begin_suppress_tokens") }, // prettier-ignore
     orders: { translate, transcribe, before: find("startofprev"), silence: find("nospeech", "nocaptions"), languages },
   };
 }

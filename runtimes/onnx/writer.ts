@@ -33,19 +33,14 @@ interface Parts {
 const usualTemperature = 0.7;
 
 /** Makes the function that writes. Throws what makes the model none that does. */
-export function createWriter(
-  parts: Parts,
-): (request: GenerationRequest, flow: Flow<"generate">) => Promise<Ended<"generate">> {
+export function createWriter(parts: Parts): (request: GenerationRequest, flow: Flow<"generate">) => Promise<Ended<"generate">> {
   const { root, config, library, session, tokenizer, contextTokens } = parts;
   const begin = createRows(session, library, []);
   const settings = readSettings(join(root, "tokenizer_config.json")) ?? {};
   const render = createRenderer(root, settings, library);
   const ends = endsIn(tokenizer, [readSettings(join(root, "generation_config.json")) ?? {}, config], settings);
   const encode = (text: string): readonly number[] => tokenizer.encode(text, { add_special_tokens: false }).ids;
-  const decode = (tokens: readonly number[]): string =>
-    tokens.length === 0
-      ? ""
-      : tokenizer.decode(tokens, { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+  const decode = (tokens: readonly number[]): string => tokens.length === 0 ? "" : tokenizer.decode(tokens, { skip_special_tokens: true, clean_up_tokenization_spaces: false });
 
   return async (request, wide) => {
     const flow = flowOf(request, wide);
@@ -57,21 +52,12 @@ export function createWriter(
       return refused(failure("BAD_REQUEST", { field: "messages", reason: String(thrown) }));
     }
     const count = (piece: string): number => encode(piece).length;
-    const beyond = await tokensBeyond(
-      pieces,
-      contextTokens - 1,
-      count,
-      () => new Promise((resolve) => setImmediate(resolve)),
-    );
+    const beyond = await tokensBeyond(pieces, contextTokens - 1, count, () => new Promise((resolve) => setImmediate(resolve)));
     const prompt = beyond === undefined ? pieces.flatMap(encode) : [];
     const promptTokens = beyond ?? prompt.length;
-    if (promptTokens === 0 || promptTokens >= contextTokens)
-      return refused(failure("CONTEXT_TOO_LONG", { promptTokens, contextTokens }));
+    if (promptTokens === 0 || promptTokens >= contextTokens) return refused(failure("CONTEXT_TOO_LONG", { promptTokens, contextTokens }));
     const { sampling } = request;
-    const answer = createAnswer(
-      request.stop ?? [],
-      Math.min(sampling.maxTokens ?? wireLimits.maxTokensMax, contextTokens - promptTokens),
-    );
+    const answer = createAnswer(request.stop ?? [], Math.min(sampling.maxTokens ?? wireLimits.maxTokensMax, contextTokens - promptTokens));
     const chance = chanceOf(sampling.seed ?? Math.floor(Math.random() * 2 ** 31));
     const words = createDetokenizer<number>(
       (tokens, before) => decode([...before, ...tokens]).slice(decode(before).length),
@@ -117,7 +103,7 @@ export function createWriter(
       throw thrown;
     }
   };
-}
+} // prettier-ignore
 
 /** What `choose` goes by. */
 type Choice = Pick<Sampling, "topP" | "topK" | "minP"> & { readonly temperature: number };
@@ -192,32 +178,20 @@ const cut = "\uE000";
 
 /** Makes the function that writes a conversation as the model was trained to read it. The pieces are read one by one:
  *  what people wrote is never a control token. Throws what is wrong with the template. */
-function createRenderer(
-  root: string,
-  settings: Settings,
-  library: Library,
-): (request: GenerationRequest) => readonly string[] {
+function createRenderer(root: string, settings: Settings, library: Library): (request: GenerationRequest) => readonly string[] {
   const template = templateIn(root, settings);
   const compiled: Template | undefined = template === undefined ? undefined : library.template(template);
   const vocabulary = readSettings(join(root, "tokenizer.json"), onnxLimits.tokenizerBytesMax) ?? {};
   const added = Array.isArray(vocabulary["added_tokens"]) ? (vocabulary["added_tokens"] as readonly unknown[]) : [];
-  const controls = added.flatMap((one) =>
-    isRecord(one) && typeof one["content"] === "string" && one["content"].length > 1 ? [one["content"]] : [],
-  );
+  const controls = added.flatMap((one) => (isRecord(one) && typeof one["content"] === "string" && one["content"].length > 1 ? [one["content"]] : []));
   const nameOf = (name: string): string => {
     const value = settings[name];
     return typeof value === "string" ? value : ((isRecord(value) ? wordIn(value, "content") : undefined) ?? "");
   };
   const harmless = (text: string): string =>
-    controls.reduce(
-      (left, control) => left.replaceAll(control, control[0]! + cut + control.slice(1)),
-      text.replaceAll(cut, "").replaceAll(here, ""),
-    );
+    controls.reduce((left, control) => left.replaceAll(control, control[0]! + cut + control.slice(1)), text.replaceAll(cut, "").replaceAll(here, ""));
   const rendered = ({ messages, thinking }: GenerationRequest): string => {
-    const told = messages.map(({ role, content, continues }) => ({
-      role,
-      content: harmless(content) + (continues === true ? here : ""),
-    }));
+    const told = messages.map(({ role, content, continues }) => ({ role, content: harmless(content) + (continues === true ? here : "") }));
     if (compiled === undefined) return `${told.map(({ content }) => content).join("\n\n")}\n`;
     const isBegun = messages.at(-1)?.continues === true;
     const text = compiled.render({
@@ -235,7 +209,7 @@ function createRenderer(
     const end = text.lastIndexOf(here);
     return (end < 0 ? text : text.slice(0, end).trimEnd()).split(cut).filter((piece) => piece !== "");
   };
-}
+} // prettier-ignore
 
 /** The template, in a file of its own or in the settings; undefined: there is none, and the texts stand one after the
  *  other. */

@@ -199,9 +199,12 @@ export function splitAt(text: string, mark: string): readonly string[] {
 }
 
 /** The new content of the file: what is, and as RETIRED what was in `before` and is no more. */
-export function contractText(lines: readonly string[], before: string): string {
+export function contractText(written: readonly string[], before: string): string {
+  // The formatter ends the last field with a semicolon where it stands in a line of its own.
+  const plain = (line: string): string => line.replaceAll("; }", " }");
+  const lines = written.map(plain);
   const now = new Set(lines);
-  const old = before.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  const old = before.split("\n").flatMap((line) => (line === "" || line.startsWith("#") ? [] : [plain(line)]));
   const retired = old.map((line) => line.replace(/^RETIRED /, "")).filter((line) => !now.has(line));
   const head =
     "# The wire, field by field; what may change: docs/decisions/0008-mesh.md. Written by: node test/tidy/contract.ts --write";

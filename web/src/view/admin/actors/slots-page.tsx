@@ -49,19 +49,10 @@ function Slots() {
   const { data: summary } = useSummary();
   const { may } = useRights();
   const trail = useTrail(`${show} ${node} ${text} ${order}`);
-  const { data, error, isPlaceholderData } = useSlots({
-    show,
-    node,
-    text,
-    order,
-    limit: String(pageSlots),
-    from: trail.from ?? "",
-  });
+  const { data, error, isPlaceholderData } = useSlots({ show, node, text, order, limit: String(pageSlots), from: trail.from ?? "" });
   const next = data?.next === undefined ? undefined : String(data.next);
   const set = (change: Readonly<Record<string, string>>) => {
-    const search = Object.entries({ show, node, text, order, ...change }).filter(
-      ([name, value]) => value !== "" && value !== { show: "all", order: "name" }[name],
-    );
+    const search = Object.entries({ show, node, text, order, ...change }).filter(([name, value]) => value !== "" && value !== { show: "all", order: "name" }[name]);
     void navigate({ to: "/admin/$page", params: { page: "slots" }, search: Object.fromEntries(search), replace: true });
   };
   const columns = useColumns(summary, may("cluster.administer"));
@@ -85,19 +76,13 @@ function Slots() {
         <Choice
           label="On the node"
           value={node}
-          data={[
-            { value: "", label: "Any" },
-            ...(summary?.nodes ?? []).map((one) => ({ value: one.node, label: one.name })),
-          ]}
+          data={[{ value: "", label: "Any" }, ...(summary?.nodes ?? []).map((one) => ({ value: one.node, label: one.name }))]}
           onChange={(value) => set({ node: value })}
         />
         <Choice
           label="Order"
           value={order}
-          data={[
-            { value: "name", label: "By number" },
-            { value: "load", label: "Busiest first" },
-          ]}
+          data={[{ value: "name", label: "By number" }, { value: "load", label: "Busiest first" }]}
           onChange={(value) => set({ order: value })}
         />
       </div>
@@ -113,9 +98,7 @@ function Slots() {
         columns={columns}
         rows={data?.slots ?? []}
         keyOf={({ slot }) => slot}
-        nothing={
-          data === undefined ? "Loading …" : show === "faulty" ? "Every slot is as it should be." : "There are none."
-        }
+        nothing={data === undefined ? "Loading …" : show === "faulty" ? "Every slot is as it should be." : "There are none."}
         busy={data === undefined}
       />
       <div className="row">
@@ -124,22 +107,10 @@ function Slots() {
       </div>
     </Part>
   );
-}
+} // prettier-ignore
 
-const tones: Readonly<Record<ClusterSlotRow["status"], string>> = {
-  ok: "state-good",
-  moving: "state-warn",
-  short: "state-warn",
-  blocked: "state-bad",
-  down: "state-bad",
-};
-const statusText: Readonly<Record<ClusterSlotRow["status"], string>> = {
-  ok: "all right",
-  moving: "moving",
-  short: "too few copies",
-  blocked: "takes no commands",
-  down: "owner is down",
-};
+const tones: Readonly<Record<ClusterSlotRow["status"], string>> = { ok: "state-good", moving: "state-warn", short: "state-warn", blocked: "state-bad", down: "state-bad" }; // prettier-ignore
+const statusText: Readonly<Record<ClusterSlotRow["status"], string>> = { ok: "all right", moving: "moving", short: "too few copies", blocked: "takes no commands", down: "owner is down" }; // prettier-ignore
 
 function useColumns(summary: ClusterSummary | undefined, mayChange: boolean): readonly Column<ClusterSlotRow>[] {
   const act = useAct();
@@ -153,8 +124,7 @@ function useColumns(summary: ClusterSummary | undefined, mayChange: boolean): re
     if (moved !== undefined) notices.show(`${slot} is on ${nameOf(moved.owner)} now.`);
   };
   const letGo = async ({ slot }: ClusterSlotRow) => {
-    if ((await act(() => changes.letGoOfSlot(slot))) !== undefined)
-      notices.show(`${slot} is placed by the cluster again.`);
+    if ((await act(() => changes.letGoOfSlot(slot))) !== undefined) notices.show(`${slot} is placed by the cluster again.`);
   };
   return [
     { head: "Slot", cell: ({ slot }) => slot },
@@ -174,21 +144,13 @@ function useColumns(summary: ClusterSummary | undefined, mayChange: boolean): re
       wide: true,
       cell: ({ owner, inSync, learners }) => (
         <>
-          {inSync
-            .filter((node) => node !== owner)
-            .map(nameOf)
-            .join(", ") || <span className="dim">none</span>}
+          {inSync.filter((node) => node !== owner).map(nameOf).join(", ") || <span className="dim">none</span>}
           {learners.length > 0 && <span className="dim block">catching up: {learners.map(nameOf).join(", ")}</span>}
         </>
       ),
     },
     { head: "Epoch", align: "end", wide: true, cell: ({ epoch }) => epoch },
-    {
-      head: "Messages/s",
-      align: "end",
-      wide: true,
-      cell: ({ turnsPerSecond }) => (turnsPerSecond === undefined ? "" : rate(turnsPerSecond)),
-    },
+    { head: "Messages/s", align: "end", wide: true, cell: ({ turnsPerSecond }) => (turnsPerSecond === undefined ? "" : rate(turnsPerSecond)) },
     ...(mayChange
       ? [
           {
@@ -198,12 +160,7 @@ function useColumns(summary: ClusterSummary | undefined, mayChange: boolean): re
               isOfRole(row.slot) ? (
                 <span className="row">
                   {row.held !== undefined && (
-                    <Button
-                      variant="default"
-                      size="xs"
-                      aria-label={`Unpin ${row.slot}`}
-                      onClick={() => void letGo(row)}
-                    >
+                    <Button variant="default" size="xs" aria-label={`Unpin ${row.slot}`} onClick={() => void letGo(row)}>
                       Unpin
                     </Button>
                   )}
@@ -216,4 +173,4 @@ function useColumns(summary: ClusterSummary | undefined, mayChange: boolean): re
         ]
       : []),
   ];
-}
+} // prettier-ignore
