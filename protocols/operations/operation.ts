@@ -149,8 +149,8 @@ export interface Asker {
   readonly address: string;
   /** Stands in each message of power: who it is by, and what they have shown to the gateway. */
   readonly said: { readonly by: string } & WithShown;
-  /** Of an operation that may be asked again: what this request is called, by asker and operation. Absent: it has no
-   *  key. */
+  /** Of an operation that may be asked again: what this request is called, by asker, operation and fields. Absent: it
+   *  has no key. */
   readonly operation?: string;
   /** The page's address as the asker has it, without a slash at its end. */
   readonly page: string;

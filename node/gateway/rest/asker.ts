@@ -2,13 +2,13 @@
 import { hash } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
-import { wireLimits, type Asker, type OperationName } from "../../../protocols/index.ts";
+import { orderedJson, wireLimits, type Asker, type OperationName } from "../../../protocols/index.ts";
 import { askedBy, whoIs } from "../audited.ts";
 import { addressOfPage } from "../identity-providers.ts";
 import type { GatewayContext } from "../options.ts";
 import { refusalOf, refusalToGive } from "../roles.ts";
 
-/** The header of what may be asked again. */
+/** The header of a command that may be asked again: its actor hears the key itself. */
 export const operationHeader = Type.Object({
   "idempotency-key": Type.Optional(
     Type.String({
@@ -20,6 +20,14 @@ export const operationHeader = Type.Object({
   ),
 });
 
+/** The same of a row that may be asked again. Its actor hears a name of a fixed length (`operationIdOf`), so the key may
+ *  be any text: programs send one with each request. */
+export const keyHeader = Type.Object({
+  "idempotency-key": Type.Optional(
+    Type.String({ description: "Makes the same request idempotent: the first answer is given again" }),
+  ),
+});
+
 /** What a request says that it is called; undefined: nothing. */
 export const operationOf = (request: FastifyRequest): string | undefined => {
   const value = request.headers["idempotency-key"];
@@ -27,23 +35,25 @@ export const operationOf = (request: FastifyRequest): string | undefined => {
 };
 
 /** What actors hear that a request is called. All operations of the node are asked in the gateway's name, so the key
- *  alone would give one person the answer of another: the name is of who asks, of what, and of the key. */
-export const operationIdOf = (actor: string, name: OperationName, key: string): string =>
-  hash("sha256", JSON.stringify([actor, name, key]), "base64url");
+ *  alone would give one person the answer of another, and one thing the answer about another: the name is of who asks,
+ *  of what, with which fields, and of the key. */
+export const operationIdOf = (actor: string, name: OperationName, input: object, key: string): string =>
+  hash("sha256", orderedJson([actor, name, input, key]), "base64url");
 
-/** Makes it of a request. `once`: the operation, if it may be asked again. */
+/** Makes it of a request. `once`: the operation and its fields, if it may be asked again. */
 export function askerOf(
   at: Pick<GatewayContext, "clock" | "rights" | "publicUrl">,
   request: FastifyRequest,
-  once?: OperationName,
+  once?: { readonly name: OperationName; readonly input: object },
 ): Asker {
   const { caller, address } = request;
   const key = once && operationOf(request);
+  const actor = caller?.actor ?? "operator";
   return {
     by: whoIs(request),
     ...(caller !== null && { actor: caller.actor, session: caller.session }),
     kind: caller?.kind ?? "operator",
-    ...(once && key !== undefined && { operation: operationIdOf(caller?.actor ?? "operator", once, key) }),
+    ...(once && key && { operation: operationIdOf(actor, once.name, once.input, key) }),
     roles: caller?.roles ?? [],
     address,
     // Most handlers never ask for these.

@@ -26,7 +26,7 @@ import { wideJsonBounds } from "../json.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
 import { demand } from "../refusals.ts";
-import { askerOf, operationHeader } from "./asker.ts";
+import { askerOf, keyHeader } from "./asker.ts";
 
 type Input = Readonly<Record<string, unknown>>;
 type Handler = (input: Input, asker: Asker, wire: Wire) => Promise<Result<unknown> | Done<unknown>>;
@@ -65,7 +65,7 @@ export function addOperations(
         if (handler === undefined)
           throw new PlexusError(failure("NOT_FOUND", { reason: "this node is in no cluster" }));
         const input = inputOf(operation, request);
-        const answered = await handler(input, askerOf(at, request, row.once && name), { request, reply });
+        const answered = await handler(input, askerOf(at, request, row.once && { name, input }), { request, reply });
         const isChange = "result" in answered;
         const answer = await (isChange ? changedBy(at, request, { row, input, done: answered }) : demand(answered));
         if (row.code !== undefined) void reply.code(row.code);
@@ -149,7 +149,7 @@ export function schemaOf(operation: NamedOperation): object {
     operationId: name,
     tags,
     ...(row.permission === "anyone" && { security: [] }),
-    ...(row.once && { headers: operationHeader }),
+    ...(row.once && { headers: keyHeader }),
     ...(!isEmpty(params) && { params }),
     ...(place !== undefined && { [place === "query" ? "querystring" : place]: fields }),
     response: { 200: answer },
