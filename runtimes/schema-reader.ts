@@ -157,10 +157,15 @@ class Reader {
         if (keyword === "anyOf" && "oneOf" in rest)
           this.#leave(`${place}/oneOf`, "beside anyOf it is checked at the end");
         const { oneOf: _other, ...base } = rest;
-        const of = this.#list(schema, keyword, place).map((part, index) =>
-          within(isBare(base) ? part : { allOf: [base, part] }, `${keyword}/${index}`),
-        );
-        if (of.length > 0) return { type: "some", of, exactlyOne: keyword === "oneOf" };
+        // Asked once: it goes through all that stands beside the choice.
+        const alone = isBare(base);
+        const parts = this.#list(schema, keyword, place);
+        const of: Shape[] = [];
+        for (let index = 0; index < parts.length && this.#allowance.parts >= 0; index += 1)
+          of.push(within(alone ? parts[index] : { allOf: [base, parts[index]] }, `${keyword}/${index}`));
+        // The last one of a choice that is cut is anything, whatever else fits.
+        const isCut = this.#allowance.parts < 0;
+        if (of.length > 0) return { type: "some", of, exactlyOne: keyword === "oneOf" && !isCut };
       }
     const of = this.#types(schema, place).map((type) => this.#typed(type, schema, place, within));
     return of.length === 1 ? of[0]! : { type: "some", of, exactlyOne: false };
@@ -253,7 +258,7 @@ class Reader {
     for (const [key, part] of this.#steps.charged(Object.entries(properties)))
       if (!isNothing(part) || required.has(key)) add(key, part, `properties/${key}`);
     // What has to be there and is not described is one of the others; so is each of the names that others may have.
-    const names = this.#steps.charged(namesIn(schema["propertyNames"]));
+    const names = namesIn(schema["propertyNames"], this.#steps);
     const more = [...new Set([...required, ...names])].filter((key) => !Object.hasOwn(properties, key));
     for (const key of more)
       if (other !== undefined) add(key, other, "additionalProperties");
@@ -344,7 +349,8 @@ function asksNothing(schema: Keywords, keyword: string, steps: Steps): boolean {
   if (keyword === "propertyNames")
     return (
       value === true ||
-      (isRecord(value) && (namesIn(value).length > 0 || isBare(value, value["type"] === "string" ? "type" : undefined)))
+      (isRecord(value) &&
+        (namesIn(value, steps).length > 0 || isBare(value, value["type"] === "string" ? "type" : undefined)))
     );
   if (keyword === "if") return !("then" in schema) && !("else" in schema);
   return isEmpty(value) && keyword !== "not";
@@ -361,10 +367,12 @@ function isEmpty(value: unknown): boolean {
 }
 
 /** The names that members may have, where they are told one by one. */
-function namesIn(schema: unknown): readonly string[] {
+function namesIn(schema: unknown, steps: Steps): readonly string[] {
   if (!isRecord(schema)) return [];
-  const names = "const" in schema ? [schema["const"]] : schema["enum"];
-  return Array.isArray(names) && names.every((name) => typeof name === "string") ? (names as string[]) : [];
+  const names: unknown = "const" in schema ? [schema["const"]] : schema["enum"];
+  if (!Array.isArray(names)) return [];
+  const all = steps.charged(names as readonly unknown[]);
+  return all.every((name) => typeof name === "string") ? (all as readonly string[]) : [];
 }
 
 /** Whether the values of a name are those of the name itself, with nothing around them. */

@@ -124,6 +124,10 @@ const widened: Readonly<Record<string, (count: number) => Case>> = {
     },
     value: {},
   }),
+  "propertyNames of a part beside others": (count) => ({
+    schema: { type: "object", propertyNames: { enum: names(count) }, anyOf: times(64, () => ({ const: {} })) },
+    value: {},
+  }),
   propertyNames: (count) => ({ schema: { type: "object", propertyNames: { enum: names(count) } }, value: { n1: 1 } }),
   additionalProperties: (count) => ({
     schema: { type: "object", additionalProperties: text },
@@ -137,6 +141,26 @@ const widened: Readonly<Record<string, (count: number) => Case>> = {
   "anyOf beside others": (count) => ({
     schema: { type: "object", anyOf: times(count, (at) => ({ required: [`n${at}`] })) },
     value: {},
+  }),
+  "anyOf beside notes": (count) => ({
+    schema: {
+      ...record(
+        times(count, (at) => `x-${at}`),
+        () => 0,
+      ),
+      anyOf: times(count, () => true),
+    },
+    value: 1,
+  }),
+  "oneOf beside notes": (count) => ({
+    schema: {
+      ...record(
+        times(count, (at) => `x-${at}`),
+        () => 0,
+      ),
+      oneOf: times(count, () => true),
+    },
+    value: 1,
   }),
   oneOf: (count) => ({ schema: { oneOf: times(count, () => text) }, value: "x" }),
   allOf: (count) => ({ schema: { allOf: times(count, (at) => ({ maxLength: at + 1 })) }, value: "" }),
@@ -299,6 +323,9 @@ describe("the work that the schemas of a request make", () => {
       runtimeLimits.schemaShapesMax,
     );
     expect(unsaid.at(-1)).to.deep.equal({ place: "/properties", problem: "it has more than 2000 parts", wrong: true });
+    // A choice of too many allows anything, also where exactly one of them has to fit.
+    const choice = { oneOf: times(3_000, (at) => ({ const: at })) };
+    expect(fits(understand(choice).schema, 1)).to.equal(true);
     const rules = createRules();
     const grammar = rules.grammar(rules.value(schema));
     expect(grammar.length).to.be.lessThan(runtimeLimits.grammarCharsMax);
