@@ -66,6 +66,8 @@ class NodePacing implements Pacing {
   /** Rest that is owed. It is taken when it is long enough for a timer. */
   #owedMs = 0;
   #restUntilMs = -Infinity;
+  /** Since when the first piece that waits has been the first. */
+  #firstMs: number | undefined;
   #places = 1;
   #cancel: (() => void) | undefined;
   #stopped = false;
@@ -131,10 +133,10 @@ class NodePacing implements Pacing {
     this.#next();
   }
 
-  /** What is left of the rest, for somebody who would begin now. */
-  #restLeftMs(): number {
-    const nowMs = this.#clock.monotonicMs();
-    return this.#stopped || this.#pacer.isAlone(nowMs) ? 0 : Math.max(0, this.#restUntilMs - nowMs);
+  /** What is left of the rest for work that waits since then: what other nodes bring meanwhile prolongs the rest, and nothing may wait for ever. */
+  #restLeftMs(nowMs: number, sinceMs: number): number {
+    if (this.#stopped || this.#pacer.isAlone(nowMs)) return 0;
+    return Math.max(0, Math.min(this.#restUntilMs, sinceMs + this.#limits.restMsMax) - nowMs);
   }
 
   #next(): void {
@@ -143,19 +145,22 @@ class NodePacing implements Pacing {
     while (this.#waiting.length > 0) {
       const nowMs = this.#clock.monotonicMs();
       if (this.#running > 0 && !this.#stopped && !this.#pacer.isAlone(nowMs)) return;
-      const leftMs = this.#restLeftMs();
+      this.#firstMs ??= nowMs;
+      const leftMs = this.#restLeftMs(nowMs, this.#firstMs);
       if (leftMs > 0) {
         this.#cancel = this.#clock.after(leftMs, () => this.#next());
         return;
       }
       if (this.#running === 0) this.#beganMs = nowMs;
       this.#running += 1;
+      this.#firstMs = undefined;
       this.#waiting.shift()?.();
     }
   }
 
   async #rest(): Promise<void> {
-    const leftMs = this.#restLeftMs();
+    const nowMs = this.#clock.monotonicMs();
+    const leftMs = this.#restLeftMs(nowMs, nowMs);
     if (leftMs === 0) return;
     await new Promise<void>((over) => {
       const cancel = this.#clock.after(leftMs, goOn);

@@ -36,7 +36,7 @@ import { shareLists, watchThreats, type Threats } from "../threats/index.ts";
 import { isHolder, type Shards } from "../shards/index.ts";
 import { qualityLimits } from "../quality/index.ts";
 import { usageLimits } from "../usage/index.ts";
-import type { ActorBlobs, Directory, Log, Membership, MembershipEnd, Random } from "../ports.ts";
+import type { ActorBlobs, Directory, Log, MembershipEnd, Random } from "../ports.ts";
 import { within } from "../waiting.ts";
 import { createPacing, type Pacing } from "../backup/index.ts";
 import { runFolderTasks } from "./folder-tasks.ts";
@@ -159,9 +159,14 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
 
 /** A post comes through a gateway, and waits for its room's owner and the other copies: tells the pacing how many nodes
  *  that is. */
-function countPlaces(pacing: Pacing, membership: Membership, { replicas }: Config): void {
-  const count = (): void => pacing.among(Math.min(replicas + 1, membership.members().members.length));
+function countPlaces(pacing: Pacing, { membership, policy }: Pick<Peer, "membership" | "policy">): void {
+  const count = (): void => {
+    const { members } = membership.members();
+    const serving = members.filter(({ roles }) => roles.includes("chat") || roles.includes("gateway"));
+    pacing.among(Math.max(1, Math.min(policy.current().replicas + 1, serving.length)));
+  };
   membership.onChange(count);
+  policy.onChange(count);
   count();
 }
 
@@ -377,7 +382,7 @@ async function start(
   };
   peer.membership.onChange(followRoles);
   followRoles();
-  countPlaces(pacing, peer.membership, config);
+  countPlaces(pacing, peer);
 
   // The cluster's role-manager may be elsewhere, and away for now: a node of many starts without it. So does the first one
   // of many, without which the others cannot come. Before clients come: whether an admin exists decides what sign-up asks for.

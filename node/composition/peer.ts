@@ -185,7 +185,7 @@ export interface Peer {
   readonly control: ClusterControl;
   readonly controller: Controller;
   /** Takes what this node's configuration says of copies from now on. */
-  readonly policy: Pick<ClusterPolicy, "configure">;
+  readonly policy: Pick<ClusterPolicy, "configure" | "current" | "onChange">;
   /** Whether this node reaches what it needs. */
   readonly reach: ReachWatch;
   /** The engines of all nodes, as one. */

@@ -14,6 +14,7 @@ import {
   type watchOperations,
   type WatchRow,
   type WatchRule,
+  type WithShown,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 
@@ -29,7 +30,7 @@ interface Parts {
 const saidBy = (view: Pick<DetectorView, "now" | "off"> | undefined) => view && { settings: view.now, off: view.off };
 
 /** What the asker has shown, without who it is: the actor is told that by nobody. */
-const shownBy = ({ said: { by: _, ...shown } }: Asker) => shown;
+const shownBy = ({ said: { shown } }: Asker): WithShown => (shown === undefined ? {} : { shown });
 
 /** The handlers. */
 export function handleWatch({ ask, forecasts, forecastPagesMax }: Parts): HandlersOf<typeof watchOperations> {

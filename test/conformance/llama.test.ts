@@ -429,7 +429,9 @@ describe("llama.cpp", function () {
       writeChainLora(lora, { begins: "n", width: 256 });
       const host = await started({ ...chain("narrow"), lora: [{ path: lora }] });
       expect(host.models()[0]).to.include({ state: "failed" });
-      expect(host.models()[0]?.reason).to.match(/^wide\.gguf: /u);
+      expect(host.models()[0]?.reason)
+        .to.match(/^the adapter: /u)
+        .and.to.include(lora);
     });
 
     it("from several files, as the tool of llama.cpp splits a model, with tensors in the first of them or without", async () => {

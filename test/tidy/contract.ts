@@ -76,8 +76,11 @@ export function contractLines(): readonly string[] {
     .filter((path) => !notOnWire.has(path))
     .toSorted()
     .flatMap((path) => declarationLines(sourceOf(path)));
-  return [...commands, ...operations, ...bodies, ...declared, ...nodeLines()];
+  return [...commands, ...operations, ...bodies, ...declared, ...nodeLines()].map(plain);
 }
+
+/** The formatter ends the last field of a type with a semicolon where it stands in a line of its own. */
+const plain = (line: string): string => line.replaceAll("; }", " }");
 
 /** What nodes say to each other, and leave to each other in the directory. */
 function nodeLines(): readonly string[] {
@@ -199,10 +202,7 @@ export function splitAt(text: string, mark: string): readonly string[] {
 }
 
 /** The new content of the file: what is, and as RETIRED what was in `before` and is no more. */
-export function contractText(written: readonly string[], before: string): string {
-  // The formatter ends the last field with a semicolon where it stands in a line of its own.
-  const plain = (line: string): string => line.replaceAll("; }", " }");
-  const lines = written.map(plain);
+export function contractText(lines: readonly string[], before: string): string {
   const now = new Set(lines);
   const old = before.split("\n").flatMap((line) => (line === "" || line.startsWith("#") ? [] : [plain(line)]));
   const retired = old.map((line) => line.replace(/^RETIRED /, "")).filter((line) => !now.has(line));

@@ -279,6 +279,29 @@ describe("the pacing of backups", () => {
     await fourth;
   });
 
+  it("does its own pieces, however much other nodes bring: none waits longer than the longest rest", async () => {
+    const pacing = createPacing({ clock });
+    const began: number[] = [];
+    let ends = false;
+    const lane = async (next: () => Promise<void>): Promise<void> => {
+      while (!ends) await next();
+    };
+    const takes = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
+    const lanes = [150, 350, 550].map((ms) => lane(() => pacing.guest(() => takes(ms))));
+    const own = lane(() => pacing.piece(() => (began.push(nowMs), takes(20))));
+    for (let n = 0; n < 1_200; n += 1) {
+      pacing.heard(1);
+      await pass(100);
+    }
+    const gaps = began.slice(1).map((atMs, n) => atMs - (began[n] ?? 0));
+    expect(began.length).to.be.at.least(120_000 / (paceLimits.restMsMax + 50));
+    expect(Math.max(...gaps)).to.be.at.most(paceLimits.restMsMax + 100);
+    ends = true;
+    pacing.stop();
+    await pass(1_000);
+    await Promise.all([...lanes, own]);
+  });
+
   it("goes on at once when people leave, or the node stops", async () => {
     const pacing = createPacing({ clock, limits });
     people(pacing);
