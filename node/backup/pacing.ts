@@ -133,7 +133,8 @@ class NodePacing implements Pacing {
     this.#next();
   }
 
-  /** What is left of the rest for work that waits since then: what other nodes bring meanwhile prolongs the rest, and nothing may wait for ever. */
+  /** What is left of the rest for work that waits since then: what other nodes bring meanwhile prolongs the rest, and
+   *  nothing may wait for ever. */
   #restLeftMs(nowMs: number, sinceMs: number): number {
     if (this.#stopped || this.#pacer.isAlone(nowMs)) return 0;
     return Math.max(0, Math.min(this.#restUntilMs, sinceMs + this.#limits.restMsMax) - nowMs);
