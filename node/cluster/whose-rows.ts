@@ -1,6 +1,7 @@
 /** What a member may write into the directory under another's name: rules that the node which keeps the directory has
  *  for the others. They are a fence against a member in bad hands, not a wall: what every gateway writes, every member
  *  writes (docs/decisions/0166-ways-into-an-account.md). */
+import { actorOf, placeOfSlot, slotOf, type Role } from "../../protocols/index.ts";
 import type { DirectoryRow, MemberRecord, NodeId, SlotRecord } from "../ports.ts";
 import {
   asMember,
@@ -9,10 +10,12 @@ import {
   memberKey,
   memberPrefix,
   sameSet,
+  slotKey,
   slotPrefix,
   tokenKeysKey,
   tokenKeysPrefix,
 } from "./records.ts";
+import { roleOf } from "./slot-table.ts";
 
 /** What another member may change in a row: draining, eviction, roles, what it may keep. All else a node says of
  *  itself. */
@@ -28,15 +31,17 @@ export interface RowChange {
   readonly before: DirectoryRow | undefined;
   readonly next: unknown;
   readonly from: NodeId;
-  /** Whether a node is no member, or is being taken out. */
-  readonly isLeaving: (node: NodeId) => boolean;
+  /** Another row as it is. Read only where the rule asks for it: each costs the voters a round. */
+  readonly read: (key: string) => Promise<DirectoryRow | undefined>;
+  /** The role whose nodes have the actors of a kind; undefined: this version knows no such kind. */
+  readonly roleOfKind: (kind: string) => Role | undefined;
   /** The id of a node that joins with this key. */
   readonly idOf: (newcomer: MemberRecord) => NodeId;
 }
 
 /** Why a member may not make a change of a row; undefined: nothing here forbids it. The name in the row of a node that
  *  never started is its admitter's: of two nodes that join at once one gets another name. */
-export function refusalOfRow(change: RowChange): string | undefined {
+export async function refusalOfRow(change: RowChange): Promise<string | undefined> {
   const { key, before, next, from } = change;
   if (key.startsWith(tokenKeysPrefix))
     return key === tokenKeysKey(from) ? undefined : "only the node itself says which keys it signs with";
@@ -70,18 +75,64 @@ function refusalOfNewcomer({ idOf }: RowChange, newcomer: MemberRecord | undefin
 }
 
 /** Only its owner says which node owns a slot and which have all of it, and the node that keeps the directory: it sees
- *  to failovers itself, so none comes from another. What nobody has any more may begin anew elsewhere. */
-function refusalOfSlot({ before, next, from, isLeaving }: RowChange): string | undefined {
+ *  to failovers itself, so none comes from another. What nobody has any more may begin anew elsewhere. Who is named by
+ *  another than the owner has the slot's role. */
+async function refusalOfSlot(change: RowChange): Promise<string | undefined> {
+  const { key, before, next, from } = change;
   const was = asSlot(before)?.record;
-  if (before === undefined || was === undefined || was.owner === from) return undefined;
-  const is = asSlot(next === undefined ? undefined : { ...before, value: next })?.record;
+  if (was?.owner === from) return undefined;
+  const is = asSlot(next === undefined ? undefined : { key, value: next, revision: 0 })?.record;
   if (is === undefined) return next === undefined ? "a slot's row is not removed" : undefined;
-  if (isSamePlace(was, is) || (is.abandoned === is.epoch && was.inSync.every(isLeaving))) return undefined;
-  return "only its owner, and who keeps the directory, say who owns a slot and who has all of it";
+  if (before === undefined) return refusalOfNewSlot(is, change);
+  // A row that cannot be read is nobody's.
+  if (was === undefined) return undefined;
+  const isBegunAnew = is.abandoned === is.epoch && was.splitFrom === is.splitFrom && !isSamePlace(was, is);
+  if (!isSamePlace(was, is) && !(isBegunAnew && (await haveAllLeft(was.inSync, change)))) return onlyItsOwner;
+  const named = new Set([is.owner, is.want?.owner, is.held, is.home].filter((node) => node !== undefined));
+  for (const node of [was.owner, was.want?.owner, was.held, was.home]) if (node !== undefined) named.delete(node);
+  for (const node of named)
+    if (!(await hasRole(node, roleOf(is), change))) return "a slot goes only to members that have its role";
+  return undefined;
+}
+
+const onlyItsOwner = "only its owner, and who keeps the directory, say who owns a slot and who has all of it";
+
+/** A share of a role begins at a member that has the role. The slot of one actor is split from the share that has this
+ *  actor, by the owner of that share. */
+async function refusalOfNewSlot(is: SlotRecord, change: RowChange): Promise<string | undefined> {
+  const { from, read, roleOfKind } = change;
+  const actor = actorOf(is.slot);
+  if (actor === undefined)
+    return is.owner === from && is.splitFrom === undefined && (await hasRole(from, roleOf(is), change))
+      ? undefined
+      : "a share of a role begins at the member that asks for it and has the role";
+  const role = placeOfSlot(is.splitFrom ?? "")?.role;
+  const hasActor = role !== undefined && is.splitFrom === slotOf(role, actor);
+  const kindRole = roleOfKind(actor.slice(0, actor.indexOf("/")));
+  const parent =
+    is.splitFrom && hasActor && (kindRole ?? role) === role ? asSlot(await read(slotKey(is.splitFrom))) : undefined;
+  return parent?.record.owner === from ? undefined : "an actor gets a slot of its own from the owner of its share";
+}
+
+async function haveAllLeft(nodes: readonly NodeId[], { read }: RowChange): Promise<boolean> {
+  for (const node of nodes) {
+    const row = await read(memberKey(node));
+    if (row && asMember(row)?.leaving !== true) return false;
+  }
+  return true;
+}
+
+async function hasRole(node: NodeId, role: Role, { read }: RowChange): Promise<boolean> {
+  const row = await read(memberKey(node));
+  return row !== undefined && asMember(row)?.roles.includes(role) === true;
 }
 
 const isSamePlace = (was: SlotRecord, is: SlotRecord): boolean =>
-  was.owner === is.owner && was.epoch === is.epoch && was.abandoned === is.abandoned && sameSet(was.inSync, is.inSync);
+  was.owner === is.owner &&
+  was.epoch === is.epoch &&
+  was.abandoned === is.abandoned &&
+  was.splitFrom === is.splitFrom &&
+  sameSet(was.inSync, is.inSync);
 
 /** Names of the fields that differ. */
 const differing = (one: MemberRecord, other: MemberRecord): readonly string[] =>

@@ -4,8 +4,8 @@
  *      embedded { host } ──third manager──► replicated { generation, voters }
  *          │                                          ▲ │
  *          └───────────── migrate ────────► etcd ◄────┴─┘ migrate, each time in the next generation */
-import { failure, failureOf, ok, refused, type ClusterSummary, type Result } from "../../protocols/index.ts";
-import { asMember, asSlot, isRow, memberKey, slotPrefix, votersKey, wantedVotersIn } from "../cluster/records.ts";
+import { failure, failureOf, ok, refused, type ClusterSummary, type Result, type Role } from "../../protocols/index.ts";
+import { asMember, isRow, memberKey, votersKey, wantedVotersIn } from "../cluster/records.ts";
 import { refusalOfRow } from "../cluster/whose-rows.ts";
 import { etcdPrefix, type DirectoryPlace } from "../data-folder/home.ts";
 import {
@@ -92,17 +92,13 @@ const isDirectory = (place: DirectoryPlace | Directory): place is Directory => "
 async function refusalOfChange(
   kept: Directory,
   { key, next, revision, from }: AskedChange,
+  roleOfKind: (kind: string) => Role | undefined,
 ): Promise<string | undefined> {
   const before = await kept.read(key);
   // The row is newer than what the change rests on: it is not made, and its member looks again.
   if (before !== undefined && before.revision > revision) return undefined;
-  const stay = new Set<NodeId>();
-  const holders = key.startsWith(slotPrefix) ? asSlot(before)?.record.inSync : undefined;
-  for (const node of holders ?? []) {
-    const row = await kept.read(memberKey(node));
-    if (row && asMember(row)?.leaving !== true) stay.add(node);
-  }
-  const reason = refusalOfRow({ key, before, next, from, isLeaving: (node) => !stay.has(node), idOf: nodeIdOf });
+  const read = (other: string) => kept.read(other);
+  const reason = await refusalOfRow({ key, before, next, from, read, roleOfKind, idOf: nodeIdOf });
   if (reason !== undefined || (!key.startsWith(keysPrefix) && !key.startsWith(auditRowsPrefix))) return reason;
   const row = await kept.read(memberKey(from));
   return row && hasKeyRole(asMember(row)?.roles ?? []) ? undefined : "this member may not change this row";
@@ -130,6 +126,8 @@ export function openDirectory(
     readonly trusted?: boolean;
     /** This node leads from now on. */
     readonly leads?: () => void;
+    /** The role whose nodes have the actors of a kind. */
+    readonly roleOfKind?: (kind: string) => Role | undefined;
     /** Told of every change that this node's voter knows to be decided. */
     readonly decided?: VoterPorts["decided"];
   },
@@ -256,7 +254,7 @@ export function openDirectory(
         },
       },
       undefined,
-      { accepts: isRow, refusal: (change) => refusalOfChange(kept(), change) },
+      { accepts: isRow, refusal: (change) => refusalOfChange(kept(), change, ports.roleOfKind ?? (() => undefined)) },
     );
 
   // --- who votes -----------------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 /** What a member may write into the directory under another's name, as the node that keeps it sees it. */
 import { expect } from "chai";
 import { identityKey, isRow, memberKey, slotKey, tokenKeysKey } from "../../../node/cluster/records.ts";
-import { refusalOfRow } from "../../../node/cluster/whose-rows.ts";
+import { refusalOfRow, type RowChange } from "../../../node/cluster/whose-rows.ts";
 import { nodeIdOf } from "../../../node/composition/node-id.ts";
+import { ownSlot, slotOf, type SlotId } from "../../../protocols/index.ts";
 import type { MemberRecord, SlotRecord } from "../../../node/ports.ts";
 
 const member = (more: object = {}): MemberRecord => ({
@@ -22,41 +23,47 @@ const member = (more: object = {}): MemberRecord => ({
   ...more,
 });
 const before = { key: memberKey("n1"), value: member(), revision: 7 };
+/** What the rule is asked with, beside the change. */
+const around = (rows: Readonly<Record<string, unknown>> = {}): Pick<RowChange, "read" | "roleOfKind" | "idOf"> => ({
+  read: async (key) => (key in rows ? { key, value: rows[key], revision: 1 } : undefined),
+  roleOfKind: (kind) => (kind === "room" ? "chat" : kind === "role-manager" ? "manager" : undefined),
+  idOf: nodeIdOf,
+});
 /** Why `from` may not make the row this. */
-const refusal = (from: string, next: unknown, row: typeof before | undefined = before): string | undefined => {
+const refusal = (from: string, next: unknown, row: typeof before | undefined = before): Promise<string | undefined> => {
   if (next !== undefined) expect(isRow(memberKey("n1"), next)).to.equal(true);
-  return refusalOfRow({ key: memberKey("n1"), before: row, next, from, isLeaving: () => false, idOf: nodeIdOf });
+  return refusalOfRow({ key: memberKey("n1"), before: row, next, from, ...around() });
 };
 
 describe("rows of one member, and the others", () => {
-  it("a node changes all of its own row; others drain it, give it roles and take it out", () => {
-    expect(refusal("n1", member({ peer: "peer-2", url: "http://other", incarnation: 4 }))).to.equal(undefined);
+  it("a node changes all of its own row; others drain it, give it roles and take it out", async () => {
+    expect(await refusal("n1", member({ peer: "peer-2", url: "http://other", incarnation: 4 }))).to.equal(undefined);
     for (const more of [
       { state: "draining", leaving: true },
       { drain: { by: "ada", sinceMs: 1 } },
       { roles: ["chat"] },
     ])
-      expect(refusal("n2", member(more))).to.equal(undefined);
-    expect(refusal("n2", member({ roles: ["manager", "chat"] }))).to.equal(undefined);
-    expect(refusal("n2", undefined), "evicted").to.equal(undefined);
-    expect(refusal("n2", member(), undefined as never), "admitted").to.equal(undefined);
+      expect(await refusal("n2", member(more))).to.equal(undefined);
+    expect(await refusal("n2", member({ roles: ["manager", "chat"] }))).to.equal(undefined);
+    expect(await refusal("n2", undefined), "evicted").to.equal(undefined);
+    expect(await refusal("n2", member(), undefined as never), "admitted").to.equal(undefined);
   });
 
-  it("what the cluster allows of a node others say, not the node itself, unless it is a manager", () => {
+  it("what the cluster allows of a node others say, not the node itself, unless it is a manager", async () => {
     const storage = { quotaBytes: 100, classes: ["backup"] };
     const row = { ...before, value: member({ roles: ["storage"], storage }) };
     const changed = (from: string, more: object) => refusal(from, member({ roles: ["storage"], ...more }), row);
     for (const more of [{}, { storage: { ...storage, quotaBytes: 200 } }, { storage: { quotaBytes: 100 } }])
-      expect([changed("n2", more), changed("n1", more)], JSON.stringify(more)).to.deep.equal([
+      expect([await changed("n2", more), await changed("n1", more)], JSON.stringify(more)).to.deep.equal([
         undefined,
         "what it may keep, its invitation says, and not the node itself",
       ]);
-    expect(changed("n1", { storage: { ...storage }, url: "http://other" })).to.equal(undefined);
+    expect(await changed("n1", { storage: { ...storage }, url: "http://other" })).to.equal(undefined);
     const manager = { ...before, value: member({ roles: ["manager", "storage"], storage }) };
-    expect(refusal("n1", member({ roles: ["manager", "storage"] }), manager)).to.equal(undefined);
+    expect(await refusal("n1", member({ roles: ["manager", "storage"] }), manager)).to.equal(undefined);
   });
 
-  it("nobody else says where a node is, who it is, or what it has", () => {
+  it("nobody else says where a node is, who it is, or what it has", async () => {
     const forged: Readonly<Record<string, object>> = {
       peer: { peer: "peer-2" },
       addresses: { addresses: ["/ip4/10.6.6.6/tcp/4"] },
@@ -71,49 +78,74 @@ describe("rows of one member, and the others", () => {
       vouches: { vouches: true },
       later: { later: "a field of a later version" },
     };
-    for (const [name, more] of Object.entries(forged)) expect(refusal("n2", member(more)), name).to.contain(name);
+    for (const [name, more] of Object.entries(forged)) expect(await refusal("n2", member(more)), name).to.contain(name);
     const begun = { ...before, value: member({ incarnation: 0 }) };
-    expect(refusal("n2", member({ incarnation: 0, name: "two" }), begun), "of two that join at once").to.equal(
+    expect(await refusal("n2", member({ incarnation: 0, name: "two" }), begun), "of two that join at once").to.equal(
       undefined,
     );
   });
 
-  it("nobody else says which keys a node signs with, or takes back that members prove whom they act for", () => {
+  it("nobody else says which keys a node signs with, or takes back that members prove whom they act for", async () => {
     const keys = (node: string, from: string, next?: unknown) =>
-      refusalOfRow({ key: tokenKeysKey(node), before: undefined, next, from, isLeaving: () => false, idOf: nodeIdOf });
-    expect(keys("n1", "n1", { node: "n1", keys: [] })).to.equal(undefined);
-    expect(keys("n1", "n2", { node: "n1", keys: [] })).to.be.a("string");
-    expect(keys("n1", "n2")).to.be.a("string");
+      refusalOfRow({ key: tokenKeysKey(node), before: undefined, next, from, ...around() });
+    expect(await keys("n1", "n1", { node: "n1", keys: [] })).to.equal(undefined);
+    expect(await keys("n1", "n2", { node: "n1", keys: [] })).to.be.a("string");
+    expect(await keys("n1", "n2")).to.be.a("string");
     const identity = (row: typeof before | undefined, next: unknown) =>
-      refusalOfRow({ key: identityKey, before: row, next, from: "n2", isLeaving: () => false, idOf: nodeIdOf });
-    expect(identity(undefined, { required: true })).to.equal(undefined);
-    expect(identity({ ...before, key: identityKey }, undefined)).to.be.a("string");
+      refusalOfRow({ key: identityKey, before: row, next, from: "n2", ...around() });
+    expect(await identity(undefined, { required: true })).to.equal(undefined);
+    expect(await identity({ ...before, key: identityKey }, undefined)).to.be.a("string");
   });
 
-  it("nobody admits another node under an id that was somebody's", () => {
+  it("nobody admits another node under an id that was somebody's", async () => {
     const admits = (node: string, peer: string) =>
       refusalOfRow({
         key: memberKey(node),
         before: undefined,
         next: member({ node, peer }),
         from: "n2",
-        isLeaving: () => true,
-        idOf: nodeIdOf,
+        ...around(),
       });
-    expect(admits(nodeIdOf({ peer: "peer-1" }), "peer-1")).to.equal(undefined);
-    expect(admits(nodeIdOf({ peer: "peer-1" }), "peer-2"), "evicted, and another in its place").to.contain("its key");
-    expect(admits("0123456789abcdef", "peer-2"), "the id was drawn").to.contain("its key");
+    expect(await admits(nodeIdOf({ peer: "peer-1" }), "peer-1")).to.equal(undefined);
+    expect(await admits(nodeIdOf({ peer: "peer-1" }), "peer-2"), "evicted, and another in its place").to.contain(
+      "its key",
+    );
+    expect(await admits("0123456789abcdef", "peer-2"), "the id was drawn").to.contain("its key");
   });
 
-  it("nobody but its owner says who owns a slot, or who has all of it", () => {
-    const slot: SlotRecord = { slot: "manager/7", epoch: 4, owner: "n1", inSync: ["n1", "n3"], learners: ["n4"] };
-    const key = slotKey(slot.slot);
-    const write = (from: string, more: Partial<SlotRecord> | undefined, gone: readonly string[] = []) => {
-      const next = more && { ...slot, ...more };
-      if (next !== undefined) expect(isRow(key, next)).to.equal(true);
-      const row = { key, value: slot, revision: 7 };
-      return refusalOfRow({ key, before: row, next, from, isLeaving: (node) => gone.includes(node), idOf: nodeIdOf });
-    };
+  const held = (node: string, roles: readonly string[], more: object = {}) => ({
+    [memberKey(node)]: member({ node, roles, ...more }),
+  });
+  const members = {
+    ...held("n1", ["chat", "manager"]),
+    ...held("n2", ["manager"]),
+    ...held("n3", ["manager"]),
+    ...held("n4", ["chat"]),
+  };
+  const slot: SlotRecord = { slot: "manager/7", epoch: 4, owner: "n1", inSync: ["n1", "n3"], learners: ["n4"] };
+  const gone = (...nodes: readonly string[]): object =>
+    Object.assign({}, ...nodes.map((node) => held(node, ["manager"], { leaving: true })));
+  /** Why `from` may not write this into the row of a slot. */
+  const write = (from: string, more: Partial<SlotRecord> | undefined, rows: object = {}, was: SlotRecord = slot) => {
+    const key = slotKey(was.slot);
+    const next = more && { ...was, ...more };
+    if (next !== undefined) expect(isRow(key, next)).to.equal(true);
+    return refusalOfRow({
+      key,
+      before: { key, value: was, revision: 7 },
+      next,
+      from,
+      ...around({ ...members, ...rows }),
+    });
+  };
+  /** Why `from` may not create the row of a slot. */
+  const create = (from: string, record: SlotRecord, rows: object = {}) => {
+    const key = slotKey(record.slot);
+    expect(isRow(key, record)).to.equal(true);
+    return refusalOfRow({ key, before: undefined, next: record, from, ...around({ ...members, ...rows }) });
+  };
+
+  it("nobody but its owner says who owns a slot, or who has all of it", async () => {
     const taken = { owner: "n2", inSync: ["n2"], epoch: 5 };
     const forged: readonly (Partial<SlotRecord> | undefined)[] = [
       taken,
@@ -122,28 +154,103 @@ describe("rows of one member, and the others", () => {
       { inSync: ["n1"] },
       { owner: "n3", epoch: 5 },
       { epoch: 9 },
+      { splitFrom: "chat/7" },
       undefined,
     ];
     for (const more of forged) {
-      expect(write("n2", more), JSON.stringify(more)).to.be.a("string");
-      expect(write("n3", more), `with a copy: ${JSON.stringify(more)}`).to.be.a("string");
-      expect(write("n1", more), "its owner").to.equal(undefined);
+      expect(await write("n2", more), JSON.stringify(more)).to.be.a("string");
+      expect(await write("n3", more), `with a copy: ${JSON.stringify(more)}`).to.be.a("string");
+      expect(await write("n1", more), "its owner").to.equal(undefined);
     }
-    expect(write("n2", { want: { owner: "n2", replicas: ["n2"] }, held: "n2" }), "a move is asked for").to.equal(
-      undefined,
-    );
-    expect(write("n4", { learners: [] }), "who copied it no longer does").to.equal(undefined);
-    expect(write("n2", { ...taken, abandoned: 5 }, ["n1", "n3"]), "all who had it are taken out").to.equal(undefined);
-    expect(write("n2", { ...taken, abandoned: 5 }, ["n1"]), "one who has it stays").to.be.a("string");
-    const begins = { ...slot, owner: "n2", inSync: ["n2"] };
-    const created = refusalOfRow({
-      key,
-      before: undefined,
-      next: begins,
-      from: "n2",
-      isLeaving: () => false,
-      idOf: nodeIdOf,
+    expect(await write("n4", { learners: [] }), "who copied it no longer does").to.equal(undefined);
+    const anew = { ...taken, abandoned: 5 };
+    expect(await write("n2", anew, gone("n1", "n3")), "all who had it are taken out").to.equal(undefined);
+    expect(await write("n2", anew, gone("n1")), "one who has it stays").to.be.a("string");
+  });
+
+  it("a slot goes to members with its role, whoever else asks", async () => {
+    const asked = (node: string): readonly Partial<SlotRecord>[] => [
+      { want: { owner: node, replicas: [node, "n3"] } },
+      { held: node },
+      { home: node },
+    ];
+    for (const more of asked("n2")) expect(await write("n4", more), JSON.stringify(more)).to.equal(undefined);
+    for (const node of ["n4", "stranger"])
+      for (const more of asked(node))
+        expect(await write("n4", more), JSON.stringify(more)).to.equal(
+          "a slot goes only to members that have its role",
+        );
+    const anew = { owner: "n4", inSync: ["n4"], learners: [], epoch: 5, abandoned: 5 };
+    expect(await write("n4", anew, gone("n1", "n3")), "begun anew").to.contain("its role");
+    const stays: SlotRecord = {
+      ...slot,
+      owner: "n4",
+      inSync: ["n4"],
+      learners: [],
+      want: { owner: "n4", replicas: ["n4"] },
+    };
+    expect(await write("n2", { held: "n4" }, {}, stays), "it is there, whatever its roles are now").to.equal(undefined);
+  });
+
+  it("a share begins at a member with the role; an actor's own slot comes from the owner of its share", async () => {
+    const begun = (from: string, more: Partial<SlotRecord> = {}) =>
+      create(from, { slot: "manager/9", epoch: 1, owner: from, inSync: [from], learners: [], ...more });
+    expect(await begun("n2")).to.equal(undefined);
+    for (const refused of [
+      await begun("n4"),
+      await begun("n2", { owner: "n3", inSync: ["n3"] }),
+      await begun("n2", { splitFrom: "manager/7" }),
+    ])
+      expect(refused).to.equal("a share of a role begins at the member that asks for it and has the role");
+
+    const actor = "role-manager/cluster";
+    const [share, ofChat] = [slotOf("manager", actor), slotOf("chat", actor)];
+    const own = (splitFrom?: SlotId) => ({
+      slot: ownSlot(actor),
+      epoch: 900,
+      owner: "n2",
+      inSync: ["n2"],
+      learners: [],
+      ...(splitFrom && { splitFrom }),
     });
-    expect(created, "nobody used it yet").to.equal(undefined);
+    const owns = (slot: SlotId, owner: string) => ({
+      [slotKey(slot)]: { slot, epoch: 3, owner, inSync: [owner], learners: [] },
+    });
+    expect(await create("n2", own(share), owns(share, "n2")), "its share's owner").to.equal(undefined);
+    const forged: Readonly<Record<string, [SlotRecord, object]>> = {
+      "of another's share": [own(share), owns(share, "n1")],
+      "of a share that nobody owns": [own(share), {}],
+      "of no share": [own(), owns(share, "n2")],
+      "of a share that has other actors": [own("manager/7"), owns("manager/7", "n2")],
+      "of another role's share": [own(ofChat), owns(ofChat, "n2")],
+    };
+    expect(share).to.not.equal("manager/7");
+    for (const [what, [record, rows]] of Object.entries(forged))
+      expect(await create("n2", record, rows), what).to.equal(
+        "an actor gets a slot of its own from the owner of its share",
+      );
+  });
+
+  it("rows of members are read only where the rule asks for them", async () => {
+    const reads: string[] = [];
+    const key = slotKey(slot.slot);
+    const asked = async (next: object, from = "n2") => {
+      reads.length = 0;
+      const read = async (other: string) => (reads.push(other), around(members).read(other));
+      await refusalOfRow({
+        key,
+        before: { key, value: slot, revision: 7 },
+        next: { ...slot, ...next },
+        from,
+        ...around(),
+        read,
+      });
+      return [...reads];
+    };
+    expect(await asked({ learners: [] })).to.deep.equal([]);
+    expect(await asked({ owner: "n2", epoch: 5 })).to.deep.equal([]);
+    expect(await asked({ epoch: 5 }, "n1")).to.deep.equal([]);
+    expect(await asked({ want: { owner: "n3", replicas: ["n3"] } })).to.deep.equal([memberKey("n3")]);
+    expect(await asked({ owner: "n2", inSync: ["n2"], epoch: 5, abandoned: 5 })).to.deep.equal([memberKey("n1")]);
   });
 });
