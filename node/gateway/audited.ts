@@ -20,10 +20,14 @@ import {
 import { hasPower, idsOf } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
-import { shownBy } from "./rights.ts";
+import { isOperator, shownBy } from "./rights.ts";
 
-/** A caller with the control token is the operator. */
-export const whoIs = (request: FastifyRequest): string => request.caller?.user ?? "operator";
+/** Who asks where no account is known: the operator, or a stranger. */
+export const withoutAccount = (request: FastifyRequest): "operator" | "stranger" =>
+  isOperator(request) ? "operator" : "stranger";
+
+/** What the caller is called: an account, a control token, `operator`, `stranger`. */
+export const whoIs = (request: FastifyRequest): string => request.caller?.user ?? withoutAccount(request);
 
 /** The caller of a request that gives or takes, as actors hear it: the name, and what the caller has shown. */
 export const askedBy = (at: Pick<GatewayContext, "clock">, request: FastifyRequest) => ({
@@ -32,8 +36,12 @@ export const askedBy = (at: Pick<GatewayContext, "clock">, request: FastifyReque
 });
 
 /** The caller, as the audit says it: what an entry needs of a request whose caller is known. */
-export const auditBy = ({ caller, address }: FastifyRequest): Pick<AuditEvent, "by" | "session" | "address"> =>
-  caller === null ? { by: "operator", address } : { by: caller.actor, session: caller.session, address };
+export function auditBy(request: FastifyRequest): Pick<AuditEvent, "by" | "session" | "address"> {
+  const { caller, address } = request;
+  return caller === null
+    ? { by: withoutAccount(request), address }
+    : { by: caller.actor, session: caller.session, address };
+}
 
 /** A route that changes the cluster, what the audit calls that, and who may do it. */
 export const audits = (action: AuditAction, permission: Permission = "cluster.administer") =>

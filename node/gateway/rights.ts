@@ -37,12 +37,18 @@ const provedAgo = (
     ? undefined
     : provedAgoMs + Math.max(0, clock.monotonicMs() - (askedAtMs ?? clock.monotonicMs()));
 
+/** Whether the operator asks: with the operator's token, which is nobody's account. Routes of admins alone look at it;
+ *  who comes without an account to any other route is a stranger. */
+export const isOperator = ({ caller, routeOptions }: Pick<FastifyRequest, "caller" | "routeOptions">): boolean =>
+  caller === null && routeOptions.config.access === "admin";
+
 /** What the gateway says of its caller when it sends a command of power: the owner of the state looks at it itself. */
 export function shownBy(
   { clock }: { readonly clock: Clock },
-  { caller }: Pick<FastifyRequest, "caller">,
-): { readonly shown: Shown } {
-  if (caller === null) return { shown: { as: "operator" } };
+  request: Pick<FastifyRequest, "caller" | "routeOptions">,
+): { readonly shown?: Shown } {
+  const { caller } = request;
+  if (caller === null) return isOperator(request) ? { shown: { as: "operator" } } : {};
   if (caller.kind !== "session") return { shown: { as: caller.kind === "control" ? "token" : "key" } };
   const agoMs = provedAgo(caller, clock);
   return {

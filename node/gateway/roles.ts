@@ -2,13 +2,16 @@
 import type { FastifyRequest } from "fastify";
 import { beyond, failure, type Failure, type Grant, type Permission } from "../../protocols/index.ts";
 import type { GatewayContext } from "./options.ts";
+import { isOperator } from "./rights.ts";
 
 /** Why somebody may not give or take this: they have not all of it. Undefined: they may; the operator always. */
 export function refusalToGive(
   at: Pick<GatewayContext, "rights">,
-  { caller }: Pick<FastifyRequest, "caller">,
+  request: Pick<FastifyRequest, "caller" | "routeOptions">,
   grants: readonly Grant[],
 ): Failure | undefined {
+  const { caller } = request;
+  if (caller === null && !isOperator(request)) return failure("UNAUTHENTICATED");
   const permission = caller === null ? undefined : beyond(caller.roles, grants, at.rights.table(caller));
   if (permission === undefined) return undefined;
   return failure("FORBIDDEN", {
@@ -21,6 +24,9 @@ export function refusalToGive(
  *  something. Undefined: they may; the operator always. */
 export const refusalOf = (
   at: Pick<GatewayContext, "rights">,
-  { caller, address }: Pick<FastifyRequest, "caller" | "address">,
+  request: Pick<FastifyRequest, "caller" | "address" | "routeOptions">,
   permission: Permission,
-): Failure | undefined => (caller === null ? undefined : at.rights.refusal(caller, permission, address));
+): Failure | undefined => {
+  if (request.caller !== null) return at.rights.refusal(request.caller, permission, request.address);
+  return isOperator(request) ? undefined : failure("UNAUTHENTICATED");
+};

@@ -137,26 +137,30 @@ export const listOf = <Item extends TSchema>(item: Item): TUnsafe<readonly Stati
 
 /** Who asks, as a handler sees it. */
 export interface Asker {
-  /** The name of the account, of the control token (`control/robot`), or `operator`. */
+  /** The name of the account, of the control token (`control/robot`), `operator`, or `stranger`. */
   readonly by: string;
-  /** `user/ann`, `control/robot`. Absent: the operator. */
+  /** `user/ann`, `control/robot`. Absent: the operator, or a stranger. */
   readonly actor?: string;
-  readonly kind: "session" | "key" | "control" | "operator";
+  /** `stranger`: everybody who asks what is open to anyone. No token is looked at there. */
+  readonly kind: "session" | "key" | "control" | "operator" | "stranger";
   /** The id of the session or the key. */
   readonly session?: string;
   readonly roles: readonly string[];
   /** Where the request comes from. */
   readonly address: string;
-  /** Stands in each message of power: who it is by, and what they have shown to the gateway. */
+  /** Stands in each message of power: who it is by, and what they have shown to the gateway. A stranger has shown
+   *  nothing, so no actor takes it. */
   readonly said: { readonly by: string } & WithShown;
   /** Of an operation that may be asked again: what this request is called, by asker, operation and fields. Absent: it
    *  has no key. */
   readonly operation?: string;
   /** The page's address as the asker has it, without a slash at its end. */
   readonly page: string;
-  /** Why they may not do this as well; undefined: they may. The operator always. Errors: FORBIDDEN, SIGN_IN_AGAIN. */
+  /** Why they may not do this as well; undefined: they may. The operator always. Errors: FORBIDDEN, SIGN_IN_AGAIN;
+   *  UNAUTHENTICATED to a stranger. */
   may(permission: Permission): Failure | undefined;
-  /** Why they may not give or take this; undefined: they may. The operator always. Error: FORBIDDEN. */
+  /** Why they may not give or take this; undefined: they may. The operator always. Errors: FORBIDDEN;
+   *  UNAUTHENTICATED to a stranger. */
   mayGive(grants: readonly Grant[]): Failure | undefined;
 }
 

@@ -3,7 +3,7 @@ import { hash } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { orderedJson, wireLimits, type Asker, type OperationName } from "../../../protocols/index.ts";
-import { askedBy, whoIs } from "../audited.ts";
+import { askedBy, whoIs, withoutAccount } from "../audited.ts";
 import { addressOfPage } from "../identity-providers.ts";
 import type { GatewayContext } from "../options.ts";
 import { refusalOf, refusalToGive } from "../roles.ts";
@@ -20,8 +20,8 @@ export const operationHeader = Type.Object({
   ),
 });
 
-/** The same of a row that may be asked again. Its actor hears a name of a fixed length (`operationIdOf`), so the key may
- *  be any text: programs send one with each request. */
+/** The same of a row that may be asked again. Its actor hears a name of a fixed length (`operationIdOf`), so the key
+ *  may be any text: programs send one with each request. */
 export const keyHeader = Type.Object({
   "idempotency-key": Type.Optional(
     Type.String({ description: "Makes the same request idempotent: the first answer is given again" }),
@@ -47,13 +47,14 @@ export function askerOf(
   once?: { readonly name: OperationName; readonly input: object },
 ): Asker {
   const { caller, address } = request;
-  const key = once && operationOf(request);
-  const actor = caller?.actor ?? "operator";
+  const kind = caller?.kind ?? withoutAccount(request);
+  // One stranger would get the answer of another.
+  const key = once && kind !== "stranger" && operationOf(request);
   return {
     by: whoIs(request),
     ...(caller !== null && { actor: caller.actor, session: caller.session }),
-    kind: caller?.kind ?? "operator",
-    ...(once && key && { operation: operationIdOf(actor, once.name, once.input, key) }),
+    kind,
+    ...(once && key && { operation: operationIdOf(caller?.actor ?? kind, once.name, once.input, key) }),
     roles: caller?.roles ?? [],
     address,
     // Most handlers never ask for these.

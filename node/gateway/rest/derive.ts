@@ -52,8 +52,9 @@ export function addOperations(
   app: FastifyInstance,
   at: OperationContext,
   handlers: Partial<ComposedHandlers & OwnHandlers>,
+  operations: readonly NamedOperation[] = allOperations,
 ): void {
-  for (const operation of allOperations) {
+  for (const operation of operations) {
     const { name, method, path, row } = operation;
     const handler = handlers[name as keyof typeof handlers] as Handler | undefined;
     app.route({

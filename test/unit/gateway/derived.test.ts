@@ -1,10 +1,12 @@
 /** What the gateway makes of rows of operations: who a handler sees asking, who is let in, what the audit says and who
  *  is told. */
 import { expect } from "chai";
+import { fastify } from "fastify";
 import { Type } from "typebox";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
+import { createRights } from "../../../node/gateway/rights.ts";
 import { operationIdOf } from "../../../node/gateway/rest/asker.ts";
-import { doorOf, schemaOf } from "../../../node/gateway/rest/derive.ts";
+import { addOperations, doorOf, schemaOf } from "../../../node/gateway/rest/derive.ts";
 import { handleAlerts } from "../../../node/watch/index.ts";
 import {
   acted,
@@ -84,7 +86,7 @@ describe("the door of an operation", () => {
 describe("gateway: an operation that may be asked again", () => {
   const one = { id: "7" };
 
-  it("has a name that is the asker's own and of what is asked, so that nobody is given the answer about another", () => {
+  it("has a name that is the asker's own and of what is asked, so nobody is given the answer about another", () => {
     const mine = operationIdOf("user/ada", "alerts.acknowledge", one, "k1");
     expect(mine).to.match(/^[\w-]{43}$/);
     expect(operationIdOf("user/ada", "alerts.acknowledge", { ...one }, "k1")).to.equal(mine);
@@ -164,6 +166,44 @@ describe("gateway: an operation that may be asked again", () => {
   });
 });
 
+describe("gateway: an operation for anyone", () => {
+  it("is asked by a stranger, who may do nothing, has shown nothing, and is in the audit as that", async () => {
+    const row = changes({
+      ...said,
+      permission: "anyone",
+      proves: true,
+      action: "signIn",
+      facts: () => ({ user: "ann" }),
+      once: true,
+    });
+    const askers: Asker[] = [];
+    const written: AuditEvent[] = [];
+    const fixture = await startFixture({ audit: { write: async (event) => void written.push(event) } });
+    const app = fastify();
+    app.decorateRequest("caller", null);
+    app.decorateRequest("isNoted", false);
+    app.decorateRequest("address", { getter: () => "192.0.2.7" });
+    const handlers = {
+      "prices.list": async (_: object, asker: Asker) => (askers.push(asker), acted(ok({ prices: [] }))),
+    };
+    const at = { ...fixture.settings, rights: createRights({ clock: fixture.settings.clock, limits: gatewayLimits }) };
+    addOperations(app, at as never, handlers as never, [{ name: "prices.list", method: "POST", path: "/in", row }]);
+    const headers = { "idempotency-key": "k1" };
+    expect((await app.inject({ method: "POST", url: "/in", headers })).statusCode).to.equal(200);
+    const [asker] = askers;
+    expect(asker).to.deep.include({ kind: "stranger", by: "stranger", roles: [] });
+    expect(asker).to.not.have.any.keys("actor", "operation", "session");
+    expect(asker?.said).to.deep.equal({ by: "stranger" });
+    expect(asker?.may("account.use")?.code).to.equal("UNAUTHENTICATED");
+    expect(asker?.mayGive([{ permission: "cluster.own" }])?.code).to.equal("UNAUTHENTICATED");
+    expect(asker?.mayGive([])?.code).to.equal("UNAUTHENTICATED");
+    const what = { action: "signIn", target: "user/ann", outcome: "done", facts: { user: "ann" } };
+    expect(written).to.deep.equal([{ ...what, by: "stranger", address: "192.0.2.7" }]);
+    await app.close();
+    await fixture.stop();
+  });
+});
+
 describe("gateway: an operation and its handler", () => {
   let fixture: Fixture;
   const askers: Asker[] = [];
@@ -225,7 +265,7 @@ describe("gateway: an operation and its handler", () => {
   it("does for the operator alone what is the operator's", () => {
     const why = { reason: "on the machine" };
     expect(forOperator({ kind: "operator" }, () => ok(1), why)).to.deep.equal(ok(1));
-    for (const kind of ["session", "key", "control"] as const)
+    for (const kind of ["session", "key", "control", "stranger"] as const)
       expect(forOperator({ kind }, () => ok(1), why)).to.deep.nested.include({ "error.code": "FORBIDDEN" });
   });
 
