@@ -33,9 +33,15 @@ export function putSchedule(state: BackupState, message: Of<"putSchedule">, turn
   const wanted = { name, cron, ...(timeZone !== undefined && { timeZone }), wish, by };
   const before = state.schedules.find((schedule) => schedule.name === name);
   const now = before && shapeOf(before);
-  if (before !== undefined && sameJson(shapeOf(wanted), now)) return [reply(before)];
+  const isThere = before !== undefined && sameJson(shapeOf(wanted), now);
+  if (isThere && before.by === by) return [reply(before)];
   if (seen !== undefined && !sameJson(seen ?? undefined, now))
     return [refuse("CHANGED_MEANWHILE", { schedule: name, now: now ?? null })];
+  if (isThere) {
+    // Whose it is hears of its failures.
+    const schedule = { ...before, by };
+    return [persist({ type: "scheduled", schedule }), reply(schedule)];
+  }
   if (before === undefined && state.schedules.length >= limits.backupSchedulesMax)
     return [refuse("LIMIT_REACHED", { limit: "backupSchedulesMax", max: limits.backupSchedulesMax })];
   let nextAtMs: number | undefined;

@@ -319,4 +319,5 @@ const saidBy = (schedule: BackupSchedule | undefined) =>
     cron: schedule.cron,
     ...(schedule.timeZone !== undefined && { timeZone: schedule.timeZone }),
     wish: schedule.wish,
+    by: schedule.by,
   };

@@ -386,6 +386,22 @@ describe("the schedules of backups", () => {
     expect(put("0 3 * * *")).to.equal("accepted");
   });
 
+  it("become another's who saves one as it is, and keep when they begin; a stale look takes nothing over", () => {
+    const fixture = new Fixture();
+    const was = set(fixture, { by: "ann" });
+    const shown = { cron: was.cron, wish: was.wish };
+    const stale = { ...shown, cron: "0 9 * * *" };
+    const take = { type: "putSchedule", name: "nightly", ...shown, by: "bob" };
+    expect(fixture.code("gateway", cluster, { ...take, seen: stale })).to.equal("CHANGED_MEANWHILE");
+    expect(schedules(fixture)).to.deep.equal([was]);
+    expect(told(fixture, { ...take, seen: shown })).to.deep.equal({ ...was, by: "bob" });
+    expect(schedules(fixture)).to.deep.equal([{ ...was, by: "bob" }]);
+    // Sent again because its answer was lost.
+    expect(told(fixture, { ...take, seen: stale })).to.deep.equal({ ...was, by: "bob" });
+    fixture.pass(hourMs);
+    expect(list(fixture)[0]).to.deep.include({ schedule: "nightly", by: "bob" });
+  });
+
   it("are changed and removed, and refused when their time never comes or is none", () => {
     const fixture = new Fixture();
     set(fixture);

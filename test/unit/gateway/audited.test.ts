@@ -258,11 +258,13 @@ describe("gateway: what was before and what is after an admin's act", () => {
 
   it("is said of schedules of backups", async () => {
     const put = (cron: string) => changeBy("PUT", "/backups/schedules/nightly", { cron, wish: { sort: "run" } });
-    expect(await put("0 3 * * *")).to.deep.equal({ "after.cron": "0 3 * * *", "after.wish.sort": "run" });
+    const first = { "after.cron": "0 3 * * *", "after.wish.sort": "run", "after.by": "root" };
+    expect(await put("0 3 * * *")).to.deep.equal(first);
     expect(await put("0 4 * * *")).to.deep.equal({ "before.cron": "0 3 * * *", "after.cron": "0 4 * * *" });
     expect(await put("0 4 * * *"), "the same again").to.deep.equal({});
     expect(await changeBy("DELETE", "/backups/schedules/nightly")).to.deep.equal({
       "before.cron": "0 4 * * *",
+      "before.by": "root",
       "before.wish.sort": "run",
     });
   });
