@@ -5,6 +5,7 @@
  *          │                                          ▲ │
  *          └───────────── migrate ────────► etcd ◄────┴─┘ migrate, each time in the next generation */
 import { failure, failureOf, ok, refused, type ClusterSummary, type Result, type Role } from "../../protocols/index.ts";
+import { behaviors } from "../../actors/index.ts";
 import { asMember, isRow, memberKey, votersKey, wantedVotersIn } from "../cluster/records.ts";
 import { refusalOfRow } from "../cluster/whose-rows.ts";
 import { etcdPrefix, type DirectoryPlace } from "../data-folder/home.ts";
@@ -88,11 +89,12 @@ const changesAtOnceMax = 28;
 
 const isDirectory = (place: DirectoryPlace | Directory): place is Directory => "compareAndSet" in place;
 
+const roleOfKind = (kind: string): Role | undefined => behaviors.find((one) => one.kind === kind)?.role;
+
 /** Looked at in the row as it is: where that changes meanwhile, the change is of an older revision, and is not made. */
 async function refusalOfChange(
   kept: Directory,
   { key, next, revision, from }: AskedChange,
-  roleOfKind: (kind: string) => Role | undefined,
 ): Promise<string | undefined> {
   const before = await kept.read(key);
   // The row is newer than what the change rests on: it is not made, and its member looks again.
@@ -126,8 +128,6 @@ export function openDirectory(
     readonly trusted?: boolean;
     /** This node leads from now on. */
     readonly leads?: () => void;
-    /** The role whose nodes have the actors of a kind. */
-    readonly roleOfKind?: (kind: string) => Role | undefined;
     /** Told of every change that this node's voter knows to be decided. */
     readonly decided?: VoterPorts["decided"];
   },
@@ -254,7 +254,7 @@ export function openDirectory(
         },
       },
       undefined,
-      { accepts: isRow, refusal: (change) => refusalOfChange(kept(), change, ports.roleOfKind ?? (() => undefined)) },
+      { accepts: isRow, refusal: (change) => refusalOfChange(kept(), change) },
     );
 
   // --- who votes -----------------------------------------------------------------------------------------------------

@@ -243,7 +243,6 @@ const directoryWaitMs = 3_000;
 export function createPeer(options: PeerOptions): Peer {
   const { node, cluster, store, journal, transport, behaviors, clock, random, log, meter, limits = {} } = options;
   const exchange = createExchange({ transport, clock, log, meter });
-  const roleOfKind = (kind: string): Role | undefined => behaviors.find((behavior) => behavior.kind === kind)?.role;
 
   // --- directory -----------------------------------------------------------------------------------------------------
 
@@ -261,7 +260,6 @@ export function createPeer(options: PeerOptions): Peer {
     placed: (place) => options.placed?.(place),
     // It acts as the controller: what died with the leader before it waits for that.
     leads: () => controller.wake(),
-    roleOfKind,
     ...(limits.directory && { limits: limits.directory }),
     ...(options.decided && { decided: options.decided }),
   });
@@ -537,7 +535,7 @@ export function createPeer(options: PeerOptions): Peer {
     policy,
     groups,
     trust,
-    roleOfKind,
+    roleOfKind: (kind) => behaviors.find((behavior) => behavior.kind === kind)?.role,
     heard: (other) => membership.heard(other),
     version: () => version,
     ...(options.refusals && { refusals: options.refusals }),

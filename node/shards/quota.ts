@@ -5,22 +5,37 @@ import { namesOfClass } from "./coding/index.ts";
 import type { OwnedBlobs } from "../ports.ts";
 
 /** Why so many bytes more may not be taken; undefined: they may. */
-export function quotaFault({ blobs }: OwnedBlobs, quotaBytes: number | undefined, bytes: number): Failure | undefined {
+export function quotaFault(
+  { blobs }: Pick<OwnedBlobs, "blobs">,
+  quotaBytes: number | undefined,
+  bytes: number,
+): Failure | undefined {
   const usedBytes = blobs.usedBytes();
   if (quotaBytes === undefined || usedBytes + bytes <= quotaBytes) return undefined;
   return failure("DISK_FULL", { limit: "shardQuota", quotaBytes, usedBytes });
 }
 
-/** The same blobs, of which none is taken beyond the quota as it is then. What is there already takes no more. */
-export const withinQuota = (owned: OwnedBlobs, quotaBytes: () => number | undefined): OwnedBlobs =>
-  Object.assign(Object.create(owned) as OwnedBlobs, {
-    take: async (...[pair, stream, bytesMax]: Parameters<OwnedBlobs["take"]>) => {
-      const fault =
-        (await owned.blobs.has(pair[0])) === undefined ? quotaFault(owned, quotaBytes(), bytesMax) : undefined;
-      if (fault !== undefined) throw new PlexusError(fault);
-      await owned.take(pair, stream, bytesMax);
-    },
+/** The same blobs, of which none is taken beyond the quota as it is then: what is being taken counts as if it were
+ *  there. What is there already takes no more. */
+export function withinQuota(owned: OwnedBlobs, quotaBytes: () => number | undefined): OwnedBlobs {
+  let comingBytes = 0;
+  const { blobs } = owned;
+  const counted = Object.assign(Object.create(blobs) as OwnedBlobs["blobs"], {
+    usedBytes: () => blobs.usedBytes() + comingBytes,
   });
+  const take: OwnedBlobs["take"] = async (pair, stream, bytesMax) => {
+    if ((await blobs.has(pair[0])) !== undefined) return owned.take(pair, stream, bytesMax);
+    const fault = quotaFault({ blobs: counted }, quotaBytes(), bytesMax);
+    if (fault !== undefined) throw new PlexusError(fault);
+    comingBytes += bytesMax;
+    try {
+      await owned.take(pair, stream, bytesMax);
+    } finally {
+      comingBytes -= bytesMax;
+    }
+  };
+  return Object.assign(Object.create(owned) as OwnedBlobs, { blobs: counted, take });
+}
 
 /** The smaller of what its operator gives and what the cluster allows; undefined: as much as there is. */
 export function allowedBytes(given: number | undefined, allowed: StorageTerms | undefined): number | undefined {

@@ -17,8 +17,9 @@ import {
   type Candidate,
 } from "../../../node/shards/coding/index.ts";
 import { choosePlace, type NodeCondition } from "../../../node/shards/placing.ts";
-import { allowedBytes, roomAt } from "../../../node/shards/quota.ts";
-import { schemesFrom, type Scheme } from "../../../protocols/index.ts";
+import { allowedBytes, roomAt, withinQuota } from "../../../node/shards/quota.ts";
+import type { BlobHash, OwnedBlobs } from "../../../node/ports.ts";
+import { failure, failureOf, PlexusError, schemesFrom, type Scheme } from "../../../protocols/index.ts";
 
 const rs = (k: number, m: number): Scheme => ({ type: "rs", k, m });
 const copies = (count: number): Scheme => ({ type: "copies", copies: count });
@@ -204,6 +205,40 @@ describe("what a cluster allows of nodes", () => {
       roomAt({ shardRoomBytes: 3 }, undefined),
       roomAt({}, { quotaBytes: 9 }),
     ]).to.deep.equal([undefined, 3, 9]);
+  });
+
+  it("is not passed by what arrives at once, and what fails or is there already takes nothing of it", async () => {
+    const kept = new Map<BlobHash, number>();
+    const ends = new Map<BlobHash, (isWell: boolean) => void>();
+    const total = (): number => [...kept.values()].reduce((sum, bytes) => sum + bytes, 0);
+    const blobs = { usedBytes: total, has: async (hash: BlobHash) => kept.get(hash) };
+    const take: OwnedBlobs["take"] = async ([hash], _stream, bytes) => {
+      const isWell = await new Promise<boolean>((resolve) => ends.set(hash, resolve));
+      if (!isWell) throw new PlexusError(failure("PEER_LOST", { node: "sender" }));
+      kept.set(hash, bytes);
+    };
+    const owned = withinQuota({ blobs, take } as OwnedBlobs, () => 64);
+    const offer = (name: string): Promise<string> =>
+      owned.take([name, "shard-holder/g.1"], (async function* () {})(), 8).then(
+        () => "kept",
+        (error: unknown) => failureOf(error).code,
+      );
+    /** Lets what was begun come as far as it comes. */
+    const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+    const offered = Array.from({ length: 32 }, (_, index) => offer(`blob-${index}`));
+    await turn();
+    expect([ends.size, owned.blobs.usedBytes(), total()]).to.deep.equal([8, 64, 0]);
+    ends.get("blob-0")?.(false);
+    for (let index = 1; index < 8; index += 1) ends.get(`blob-${index}`)?.(true);
+    const ended = await Promise.all(offered);
+    expect(ended.slice(0, 8)).to.deep.equal(["PEER_LOST", ...Array<string>(7).fill("kept")]);
+    expect(new Set(ended.slice(8))).to.deep.equal(new Set(["DISK_FULL"]));
+    expect([total(), owned.blobs.usedBytes()]).to.deep.equal([56, 56]);
+    const again = [offer("blob-1"), offer("blob-40"), offer("blob-41")];
+    await turn();
+    for (const name of ["blob-1", "blob-40", "blob-41"]) ends.get(name)?.(true);
+    expect(await Promise.all(again)).to.deep.equal(["kept", "kept", "DISK_FULL"]);
+    expect(total()).to.equal(64);
   });
 });
 
