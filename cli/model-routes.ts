@@ -1,5 +1,6 @@
 /** `plexus routes`: names that stand for several models. */
 import { readFile } from "node:fs/promises";
+import { callWritten } from "../client/call.ts";
 import { failure, PlexusError } from "../protocols/errors.ts";
 import type {
   Balance,
@@ -55,7 +56,8 @@ export async function setRoute(
   output: Output,
 ): Promise<number> {
   const body = options.file === undefined ? readRoute(steps, options) : await readRouteFile(options.file, steps);
-  const route = await operate(flags, "routes.set", { ...body, route: name });
+  const call = callsTo(await findNode(flags));
+  const route = demand(await callWritten(call, "routes.set", { route: name }, body));
   output.print(flags.json ? jsonLine(route) : `${withoutControls(name)} stands for ${wordsOf(route)} now.`);
   return exitCodes.ok;
 }

@@ -1,5 +1,6 @@
 /** `plexus rules` and `plexus playbooks`: what is watched for beside the detectors, and what is done about it. */
-import type { OperationInput, PlaybookRun, RuleTried } from "../protocols/index.ts";
+import { callWritten } from "../client/call.ts";
+import type { PlaybookRun, RuleTried } from "../protocols/index.ts";
 import {
   describeActs,
   describeJoin,
@@ -8,7 +9,7 @@ import {
   describeWhen,
   type ShownPlaybook,
 } from "../protocols/watch-words.ts";
-import { askNode, operate, type AdminFlags } from "./admin.ts";
+import { askNode, callsTo, demand, findNode, operate, type AdminFlags } from "./admin.ts";
 import { exitCodes, timeText, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
@@ -48,8 +49,8 @@ export async function setRule(
   output: Output,
 ): Promise<number> {
   const body = { ...(await jsonIn(told.file)), on: told.on === true };
-  // As it stands in a file: the node refuses what does not fit.
-  const rule = await operate(flags, "rules.set", { rule: told.name, ...body } as OperationInput<"rules.set">);
+  const call = callsTo(await findNode(flags));
+  const rule = demand(await callWritten(call, "rules.set", { rule: told.name }, body));
   if (flags.json) output.print(jsonLine(rule));
   else
     output.print(

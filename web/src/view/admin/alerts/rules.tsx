@@ -1,8 +1,9 @@
 import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { callWritten } from "../../../../../client/call.ts";
 import { counted } from "../../../../../protocols/amounts.ts";
-import type { Failure, OperationInput, RuleTried, WatchRule } from "../../../../../protocols/index.ts";
+import type { Failure, RuleTried, WatchRule } from "../../../../../protocols/index.ts";
 import { describeJoin, describeSteps } from "../../../../../protocols/watch-words.ts";
 import { call, request, seen } from "../../../wire/index.ts";
 import { useActOn } from "../../act.ts";
@@ -32,8 +33,8 @@ const example = {
   ],
 };
 
-/** Sets a rule as somebody has written it: the node refuses what does not fit. */
-const put = (name: string, body: object) => call("rules.set", { rule: name, ...body } as OperationInput<"rules.set">);
+/** Sets a rule as somebody has written it. */
+const put = (name: string, body: object) => callWritten(call, "rules.set", { rule: name }, body);
 
 /** A rule as it is on show, without its name. */
 function ruleIn(rules: readonly WatchRule[], name: string): object | null {
