@@ -7,6 +7,7 @@ import {
   asMember,
   asSlot,
   identityKey,
+  invitationPrefix,
   memberKey,
   memberPrefix,
   sameSet,
@@ -47,25 +48,45 @@ export async function refusalOfRow(change: RowChange): Promise<string | undefine
     return key === tokenKeysKey(from) ? undefined : "only the node itself says which keys it signs with";
   if (key === identityKey && before !== undefined) return "members prove whom they act for, and nobody takes that back";
   if (key.startsWith(slotPrefix)) return refusalOfSlot(change);
-  if (!key.startsWith(memberPrefix) || next === undefined) return undefined;
+  if (key.startsWith(invitationPrefix) && before === undefined) return refusalOfBounded(change);
   if (key === memberKey(from)) return refusalOfOwn(change);
-  if (before === undefined) return refusalOfNewcomer(change, asMember({ key, value: next, revision: 0 }));
+  if (!key.startsWith(memberPrefix) || next === undefined) return undefined;
+  if (before === undefined)
+    return refusalOfNewcomer(change, asMember({ key, value: next, revision: 0 })) ?? refusalOfBounded(change);
   const [was, is] = [asMember(before), asMember({ ...before, value: next })];
   if (was === undefined || is === undefined) return undefined;
+  if (!isSame(was.roles, is.roles) || !isSame(was.storage, is.storage)) {
+    const reason = await refusalOfBounded(change);
+    if (reason !== undefined) return reason;
+  }
   const changed = differing(was, is).filter(
     (name) => !ofOthers.has(name) && !(name === "name" && was.incarnation === 0),
   );
   return changed.length === 0 ? undefined : `only the node itself changes this in its row: ${changed.join(", ")}`;
 }
 
-/** A node says everything of itself but what the cluster allows of it. Managers decide that for all. */
+/** A node says everything of itself but what the cluster allows of it. Managers decide that for all. Where an invitation
+ *  bounds a node, the node gives itself no role and ends its own row never: either would free it of the bounds. Nobody
+ *  admits itself. */
 function refusalOfOwn({ before, next }: RowChange): string | undefined {
   const was = before && asMember(before);
-  if (before === undefined || was?.storage === undefined || was.roles.includes("manager")) return undefined;
+  if (before === undefined) return next === undefined ? undefined : "a node is admitted by another, not by itself";
+  if (was?.storage === undefined || was.roles.includes("manager")) return undefined;
   const is = asMember({ ...before, value: next });
-  return isSame(was.storage, is?.storage)
+  if (is === undefined) return "what its invitation bounds is taken out by another, not by itself";
+  const added = is.roles.filter((role) => !was.roles.includes(role));
+  if (added.length > 0) return `its invitation bounds it: another gives it roles (${added.join(", ")})`;
+  return isSame(was.storage, is.storage) ? undefined : "what it may keep, its invitation says, and not the node itself";
+}
+
+/** Who is bounded by an invitation, and neither manages nor is where admins work, lets nobody in under other bounds:
+ *  it could come in again so, or free another. */
+async function refusalOfBounded({ from, read }: RowChange): Promise<string | undefined> {
+  const row = await read(memberKey(from));
+  const member = row && asMember(row);
+  return member?.storage === undefined || member.roles.some((role) => role === "manager" || role === "gateway")
     ? undefined
-    : "what it may keep, its invitation says, and not the node itself";
+    : "its invitation bounds this member: it lets nobody in, and says nothing of what others may do";
 }
 
 /** A node that is admitted under an id has the key that the id is made from. */

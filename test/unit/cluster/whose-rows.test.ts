@@ -1,6 +1,13 @@
 /** What a member may write into the directory under another's name, as the node that keeps it sees it. */
 import { expect } from "chai";
-import { identityKey, isRow, memberKey, slotKey, tokenKeysKey } from "../../../node/cluster/records.ts";
+import {
+  identityKey,
+  invitationPrefix,
+  isRow,
+  memberKey,
+  slotKey,
+  tokenKeysKey,
+} from "../../../node/cluster/records.ts";
 import { refusalOfRow, type RowChange } from "../../../node/cluster/whose-rows.ts";
 import { nodeIdOf } from "../../../node/composition/node-id.ts";
 import { ownSlot, slotOf, type SlotId } from "../../../protocols/index.ts";
@@ -61,6 +68,42 @@ describe("rows of one member, and the others", () => {
     expect(await changed("n1", { storage: { ...storage }, url: "http://other" })).to.equal(undefined);
     const manager = { ...before, value: member({ roles: ["manager", "storage"], storage }) };
     expect(await refusal("n1", member({ roles: ["manager", "storage"] }), manager)).to.equal(undefined);
+  });
+
+  it("whom an invitation bounds frees neither itself nor another, in however many writes", async () => {
+    const storage = { quotaBytes: 100, classes: ["backup"] };
+    const guest = member({ roles: ["storage"], storage });
+    const row = { ...before, value: guest };
+    const says = (next: unknown, was: typeof before | null = row) =>
+      refusalOfRow({ key: memberKey("n1"), before: was ?? undefined, next, from: "n1", ...around() });
+    expect(await says({ ...guest, roles: ["storage", "manager"] })).to.contain("another gives it roles (manager)");
+    expect(await says({ ...guest, roles: ["storage", "gateway"] })).to.contain("(gateway)");
+    expect(await says({ ...guest, roles: [], url: "http://other" }), "fewer").to.equal(undefined);
+    expect(await says(undefined)).to.contain("taken out by another");
+    expect(await says(member({ roles: ["storage"] }), null)).to.contain("admitted by another");
+    expect(await says(undefined, { ...before, value: member({ roles: ["storage"] }) }), "without bounds").to.equal(
+      undefined,
+    );
+
+    const peer = "peer-7";
+    const newcomer = member({ node: nodeIdOf({ peer }), peer, roles: ["storage"] });
+    const invitation = `${invitationPrefix}0123456789abcdef`;
+    const others = { ...before, value: member({ roles: ["storage"], storage }) };
+    const changes: Readonly<Record<string, Pick<RowChange, "key" | "before" | "next">>> = {
+      admits: { key: memberKey(newcomer.node), before: undefined, next: newcomer },
+      invites: { key: invitation, before: undefined, next: {} },
+      roles: { key: memberKey("n1"), before: others, next: member({ roles: ["storage", "manager"], storage }) },
+      storage: { key: memberKey("n1"), before: others, next: member({ roles: ["storage"] }) },
+    };
+    const asks = (change: (typeof changes)[string], roles: readonly string[]) =>
+      refusalOfRow({ ...change, from: "n2", ...around({ [memberKey("n2")]: member({ node: "n2", roles, storage }) }) });
+    for (const [what, change] of Object.entries(changes)) {
+      expect(await asks(change, ["storage", "ai"]), what).to.contain("bounds this member");
+      for (const role of ["manager", "gateway"])
+        expect(await asks(change, ["storage", role]), `${what} as ${role}`).to.equal(undefined);
+    }
+    const drained = { ...changes["roles"], next: { ...others.value, state: "draining" } } as (typeof changes)[string];
+    expect(await asks(drained, ["storage"]), "drains another").to.equal(undefined);
   });
 
   it("nobody else says where a node is, who it is, or what it has", async () => {
