@@ -83,6 +83,8 @@ export interface Audit extends AuditWriter {
   onEntry(listener: (record: AuditRecord) => void): () => void;
   /** How long entries are kept, and what is here. */
   retention(): Promise<AuditRetentionView>;
+  /** How long entries are kept. No log is looked at. */
+  rules(): AuditRetention;
   /** How far each node has sent its log, and whose answer is missing. */
   pushed(): Promise<{ readonly states: readonly AuditSinkState[]; readonly unanswered: readonly string[] }>;
   /** Sends one message that stands for no entry. Error: UNREACHABLE, with the reason. */
@@ -249,6 +251,7 @@ export async function createAudit(ports: AuditPorts): Promise<Audit> {
       const rows = book.logs().map(async ({ log: of, from, end }) => ({ log: of, from, end: end.seq, bytes: await book.bytes(of) })); // prettier-ignore
       return { ...rulesNow(), byDefault: peers?.retention?.() === undefined, logs: await Promise.all(rows) };
     },
+    rules: rulesNow,
     async pushed() {
       const states = [...((await push?.states()) ?? [])];
       const unanswered: string[] = [];

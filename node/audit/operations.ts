@@ -27,7 +27,7 @@ import type { Clock, Random } from "../ports.ts";
 import type { Audit } from "./audit.ts";
 
 /** The audit of all nodes, as admins look at it. */
-export type AuditViews = Pick<Audit, "search" | "stand" | "retention" | "pushed" | "testSink">;
+export type AuditViews = Pick<Audit, "search" | "stand" | "retention" | "rules" | "pushed" | "testSink">;
 
 /** What the handlers stand on. */
 export interface AuditParts {
@@ -49,12 +49,11 @@ export function handleAudit(at: AuditParts): Omit<Operations, "cluster.audit"> {
   /** Sets the rules, and answers with what they come to. */
   async function keep(rows: AuditRetention | undefined): Promise<Done<AuditRetentionView>> {
     const before = retention.current();
-    const seen = await views.retention();
     const done = await retention.set(rows);
     if (!done.ok) return { result: done };
-    // It is done and has to be in the audit, whatever can be read now.
-    const result = ok(await views.retention().catch(() => ({ ...seen, ...rows, byDefault: rows === undefined })));
-    return { result, before, after: rows };
+    // It is done and has to be in the audit, though a log may be one that cannot be measured.
+    const unmeasured = () => ({ ...views.rules(), ...rows, byDefault: rows === undefined, logs: [] });
+    return { result: ok(await views.retention().catch(unmeasured)), before, after: rows };
   }
   return {
     "audit.search": async (query) => ok(await views.search(query)),
