@@ -137,8 +137,8 @@ export const runtimeLimits = {
   templateStepsMin: 20_000,
   /** Characters, and values of lists, that the steps of a template make together; the same.
    *
-   *  What is within several blocks counts for each of them, and what goes through a list for 16 of each of its
-   *  values. */
+   *  What is within several blocks counts for each of them, and what goes through a list or a dictionary for 16 or more
+   *  of each of its values (`llama/template-weights.ts`). */
   templateMadeMax: 268_435_456,
   /** Numbers that one `range` of a template may have; the same. */
   templateRangeMax: 100_000,

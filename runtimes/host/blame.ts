@@ -1,6 +1,6 @@
-/** Which models an end of the process of native models is counted against: those that it was in the native code of.
- *  What the thread of a model does in our own code (forms, prompts, checks) has budgets of its own, and the caller
- *  chose what it did there: nobody is struck for it. Pure.
+/** Which models an end of the process of native models is counted against: those that it was in the native code of, or
+ *  in the template, which is a program of the model's file. What the thread of a model does in our own code (forms,
+ *  checks) has budgets of its own, and the caller chose what it did there: nobody is struck for it. Pure.
  *
  *  A worker says what it does before it does it, over the channel of the call. What it said last is what its one thread
  *  is at. */
@@ -62,15 +62,17 @@ export interface Blame {
   readonly unsure: boolean;
 }
 
+/** What is done by the model's file: its native code, and its template, behind which text is read as tokens. */
+const ofTheFile: ReadonlySet<Doing> = new Set<Doing>(["native", "prompt"]);
 const nobody: ReadonlyMap<string, readonly Question[]> = new Map();
 
 /** The calls and models that are to blame for it. */
 export function blameOf({ how, stuck, ran, loads }: End, doings: Doings): Blame {
   // It was no load, which is what `unsure` says to those that were loading.
   if (stuck !== undefined)
-    return { asked: stuck.doing === "native" ? new Map([[stuck.model, []]]) : nobody, others: false, unsure: true };
+    return { asked: ofTheFile.has(stuck.doing) ? new Map([[stuck.model, []]]) : nobody, others: false, unsure: true };
   if (!isOwnFault(how)) return { asked: nobody, others: false, unsure: false };
-  const native = [...ran].filter(([run]) => doings.of(run) === "native").map(([, call]) => call);
-  const asked = new Map(native.map(({ model }) => [model, native.filter((call) => call.model === model)] as const));
+  const calls = [...ran].filter(([run]) => ofTheFile.has(doings.of(run))).map(([, call]) => call);
+  const asked = new Map(calls.map(({ model }) => [model, calls.filter((call) => call.model === model)] as const));
   return { asked, others: loads, unsure: asked.size > 0 };
 }

@@ -6,6 +6,7 @@
 import * as jinja from "@huggingface/jinja";
 import { templateFault } from "../gguf-values.ts";
 import { runtimeLimits } from "../limits.ts";
+import { printedParts, Weights, type Part, type Value } from "./template-weights.ts";
 
 /** A template that was read. */
 export interface BoundedTemplate {
@@ -17,68 +18,63 @@ export interface BoundedTemplate {
 interface Library {
   readonly Environment: new () => { set(name: string, value: unknown): unknown };
   readonly Interpreter: new (environment: unknown) => {
-    run(program: unknown): { readonly value: unknown };
-    evaluate(part: unknown, environment: unknown): { readonly value: unknown };
+    run(program: unknown): Value;
+    evaluate(part: unknown, environment: unknown): Value;
   };
   readonly Template: new (text: string) => { readonly parsed: unknown; render(values: object): string };
 }
 const { Environment, Interpreter, Template } = jinja as unknown as Library;
 
-/** What is looked at of a part of a template. */
-interface Part {
-  readonly type?: string;
-  readonly operator?: { readonly value?: string };
-  readonly filter?: { readonly value?: string; readonly callee?: { readonly value?: string } };
-  readonly property?: { readonly value?: string };
-}
-
-/** Filters that look at nothing but how long a list is, or at its ends. */
-const briefFilters: ReadonlySet<string> = new Set(["length", "count", "first", "last", "default", "d"]);
-/** Operations that go through a list, or copy it: a value of it takes as long as so many characters. */
-const listWeight = 16;
-/** A text that is cut may have as many parts as letters. */
-const cutWeight = 64;
-
-/** What a value costs in what it is an operand of. */
-function weightOf({ type, operator, filter, property }: Part, value: string | readonly unknown[]): number {
-  if (typeof value === "string") return type === "MemberExpression" && property?.value === "split" ? cutWeight : 1;
-  if (type === "BinaryExpression") return operator?.value === "and" || operator?.value === "or" ? 1 : listWeight;
-  if (type === "FilterExpression")
-    return briefFilters.has(filter?.value ?? filter?.callee?.value ?? "") ? 1 : listWeight;
-  return 1;
-}
-
 /** A template that has used up its budget: the library tries a dozen variants of one conversation. */
 class Exhausted extends Error {}
 
+/** A part that is evaluated, and the first value that a part of it gave. */
+interface Frame {
+  readonly part: Part;
+  first?: Value;
+}
+
 class Bounded extends Interpreter {
   readonly #stepsMax: number;
+  readonly #weights: Weights;
   #steps = 0;
   #made = 0;
   /** What the part that is evaluated is in. */
-  #above: Part | undefined;
+  #above: Frame | undefined;
 
-  constructor(environment: unknown, stepsMax: number) {
+  constructor(environment: unknown, stepsMax: number, printed: ReadonlySet<unknown>) {
     super(environment);
     this.#stepsMax = stepsMax;
+    this.#weights = new Weights(printed);
   }
 
-  override evaluate(part: unknown, environment: unknown): { readonly value: unknown } {
+  override evaluate(part: unknown, environment: unknown): Value {
     this.#steps += 1;
     if (this.#steps > this.#stepsMax) throw new Exhausted(`the template takes more than ${this.#stepsMax} steps`);
     const above = this.#above;
-    this.#above = part as Part;
-    const made = super.evaluate(part, environment);
-    this.#above = above;
-    const { value } = made;
+    const frame: Frame = { part: (part ?? {}) as Part };
+    this.#above = frame;
+    let made: Value;
+    try {
+      made = super.evaluate(part, environment);
+    } finally {
+      // A loop goes on behind a part that was left by a break.
+      this.#above = above;
+    }
     // Charged before what it is in goes through it.
-    if (typeof value === "string" || Array.isArray(value))
-      this.#made += value.length * (above === undefined ? 1 : weightOf(above, value));
+    this.#made += this.#weights.made(frame.part, made, frame.first);
+    if (above !== undefined) {
+      this.#made += this.#weights.operand(above.part, { part, value: made, first: above.first });
+      above.first ??= made;
+    }
     if (this.#made > runtimeLimits.templateMadeMax)
       throw new Exhausted(`the template makes more than ${runtimeLimits.templateMadeMax} characters`);
     return made;
   }
 }
+
+/** A text, a number or a word of the language; of anything larger, only what sort it is. */
+const plainText = (value: unknown): string => (typeof value === "object" && value !== null ? "object" : String(value));
 
 /** What templates may call, as the library has it. */
 const globals: Readonly<Record<string, unknown>> = {
@@ -89,9 +85,12 @@ const globals: Readonly<Record<string, unknown>> = {
   none: null,
   None: null,
   raise_exception(reason: unknown): never {
-    throw new Error(String(reason));
+    throw new Error(plainText(reason));
   },
   range(from: number, to?: number, step: number = 1): number[] {
+    // The language would make a text of a list, and a number of that.
+    if ([from, to, step].some((one) => one !== undefined && typeof one !== "number"))
+      throw new Error("range takes numbers");
     const [first, end] = to === undefined ? [0, from] : [from, to];
     const count = Math.ceil((end - first) / step);
     if (!(count <= runtimeLimits.templateRangeMax)) throw new Error(`range(${from}, ${to}) has too many numbers`);
@@ -99,7 +98,7 @@ const globals: Readonly<Record<string, unknown>> = {
   },
   // The library keeps its own to itself.
   strftime_now: (format: unknown): string =>
-    new Template("{{ strftime_now(format) }}").render({ format: String(format) }),
+    new Template("{{ strftime_now(format) }}").render({ format: plainText(format) }),
 };
 
 /** Reads a template. Throws why it is none, or none that is read here. */
@@ -107,13 +106,14 @@ export function boundedTemplate(text: string): BoundedTemplate {
   const fault = templateFault(text);
   if (fault !== undefined) throw new Error(`the template ${fault}`);
   const { parsed } = new Template(text);
+  const printed = printedParts(parsed);
   let stepsMax: number = runtimeLimits.templateStepsMax;
   return {
     render(values = {}) {
       const environment = new Environment();
       for (const [name, value] of Object.entries({ ...globals, ...values })) environment.set(name, value);
       try {
-        const made = String(new Bounded(environment, stepsMax).run(parsed).value);
+        const made = String(new Bounded(environment, stepsMax, printed).run(parsed).value);
         stepsMax = runtimeLimits.templateStepsMax;
         return made;
       } catch (thrown) {

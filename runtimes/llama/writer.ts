@@ -32,7 +32,7 @@ import { runtimeLimits } from "../limits.ts";
 import { Steps } from "../steps.ts";
 import { createStopMatcher } from "../stop-strings.ts";
 import { bestPlace, placeMark, type Batches } from "./batches.ts";
-import { createCallReader, faultsIn, faultsOfJson, triggersOf, type CallReader } from "./calls.ts";
+import { createCallReader, faultsIn, faultsOfJson, triggersOf, type CallReader, type CallSyntax } from "./calls.ts";
 import { createDetokenizer } from "../detokenizer.ts";
 import { formOf, type Form, type Kept } from "./form.ts";
 import { Gate } from "./gate.ts";
@@ -92,7 +92,14 @@ export class Writer {
     const flow = flowOf(request, wide);
     const steps = new Steps();
     flow.doing?.("form");
-    const understood = formOf(request, () => renderer.callSyntax(), steps);
+    // The syntax of calls is found by rendering the template.
+    const syntax = (): CallSyntax => {
+      flow.doing?.("prompt");
+      const found = renderer.callSyntax();
+      flow.doing?.("form");
+      return found;
+    };
+    const understood = formOf(request, syntax, steps);
     if (understood.type === "refused") return refused(understood.error);
     const { form } = understood;
     const tools = form.type === "calls" ? (request.tools ?? []) : [];
@@ -474,8 +481,9 @@ class Written {
 
   /** Says what was held back. Returns how it ended, or why it counts for nothing. */
   finish(end: GenerationEnd): GenerationEnd | Failure {
-    this.#task.flow.doing?.("check");
+    // Native code, too.
     const rest = this.#detokenizer.flush();
+    this.#task.flow.doing?.("check");
     if (this.inCalls) return this.#finishCalls(end, rest);
     const last = [this.#thoughts.push(rest), this.#thoughts.flush()];
     const thought = last.map((one) => one.thought).join("");

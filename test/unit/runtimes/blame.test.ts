@@ -10,10 +10,12 @@ const ranOf = (...models: readonly string[]): ReadonlyMap<number, Ran> =>
 const doings: readonly Doing[] = ["form", "prompt", "native", "check"];
 
 describe("an end of the process of native models", () => {
-  it("is no strike of a model whose thread was in our own code, however often it is asked for", () => {
+  it("is no strike of a model whose thread was in our own code, and one where it rendered the template", () => {
     for (const doing of doings) {
       const end = { how: "SIGKILL", stuck: { model: "m", doing }, ran: ranOf("m"), loads: false };
-      expect([...blameOf(end, new Doings()).asked.keys()], doing).to.deep.equal(doing === "native" ? ["m"] : []);
+      expect([...blameOf(end, new Doings()).asked.keys()], doing).to.deep.equal(
+        doing === "native" || doing === "prompt" ? ["m"] : [],
+      );
     }
   });
 
@@ -45,10 +47,11 @@ describe("an end of the process of native models", () => {
     told.told("a", { run: 0, doing: "form", at: 1 });
     told.told("b", { run: 1, doing: "native", at: 1 });
     told.told("d", { run: 3, doing: "check", at: 1 });
-    const end = { how: "SIGSEGV", stuck: undefined, ran: ranOf("a", "b", "c", "d"), loads: false };
-    // The third has said nothing: its engine has native code and no other.
+    told.told("e", { run: 4, doing: "prompt", at: 1 });
+    const end = { how: "SIGSEGV", stuck: undefined, ran: ranOf("a", "b", "c", "d", "e"), loads: false };
+    // The third has said nothing: its engine has native code and no other. The last one reads a prompt as tokens.
     const { asked, others, unsure } = blameOf(end, told);
-    expect([[...asked.keys()], others, unsure]).to.deep.equal([["b", "c"], false, true]);
+    expect([[...asked.keys()], others, unsure]).to.deep.equal([["b", "c", "e"], false, true]);
     expect(blameOf({ ...end, loads: true }, told).others).to.equal(true);
     expect(blameOf({ ...end, how: "SIGKILL" }, told).asked.size).to.equal(0);
     expect(blameOf({ ...end, ran: ranOf("a") }, told).unsure).to.equal(false);

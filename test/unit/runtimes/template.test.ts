@@ -47,6 +47,39 @@ describe("the template of a model", () => {
       expect(() => render(text), text.slice(0, 80)).to.throw(/makes more than \d+ characters/u);
   });
 
+  it("ends when it goes through more than that, whatever goes through it", () => {
+    const list = "{% set l = range(100000) %}{% for i in range(650) %}";
+    const entries = Object.fromEntries(Array.from({ length: 20_000 }, (_none, at) => [`k${at}`, at]));
+    const doubled = "{% set n = namespace(l=[1]) %}{% for i in range(60) %}{% set n.l = [n.l, n.l] %}{% endfor %}";
+    const through = [
+      `${list}{% for k in l %}{% break %}{% endfor %}{% endfor %}`,
+      "{% for i in range(200) %}{{ d | dictsort | length }}{% endfor %}",
+      "{% for i in range(900) %}{% for k in d %}{% break %}{% endfor %}{% endfor %}",
+      "{% for i in range(900) %}{{ d.items() | length }}{% endfor %}",
+      "{% set f = d.keys %}{% for i in range(900) %}{{ f() | length }}{% endfor %}",
+      "{% set f = s.split %}{% for i in range(20) %}{{ f('y') | length }}{% endfor %}",
+      "{% for i in range(20) %}{{ s['spl' + 'it']('y') | length }}{% endfor %}",
+      "{% for i in range(20) %}{{ (s | join('y'))[0] }}{{ s[0:1] }}{% endfor %}",
+      "{% for i in range(20) %}{{ [s, s, s] | sort | length }}{% endfor %}",
+      // What holds the same twice, sixty times over, is as long as it would be written.
+      `${doubled}{{ n.l | tojson }}`,
+      `${doubled}{{ n.l }}`,
+      `${doubled}{% macro m() %}{{ n.l }}{% endmacro %}{{ m() }}`,
+      `${doubled}{{ n.l ~ '' }}`,
+      `${doubled}{{ '' + n.l }}`,
+      `${doubled}{{ n.l + '' }}`,
+      `${doubled}{{ n.l == '' }}`,
+      `${doubled}{{ {'a': n.l} | string }}`,
+      `${doubled}{{ [n] }}`,
+    ];
+    for (const text of through)
+      expect(() => render(text, { d: entries, s: "x".repeat(1_000_000) }), text).to.throw(
+        /makes more than \d+ characters/u,
+      );
+    for (const text of [`${doubled}{{ raise_exception(n.l) }}`, `${doubled}{{ range(n.l) }}`])
+      expect(() => render(text), text).to.throw(/object|range takes numbers/u);
+  });
+
   it("has room for what templates do with a long conversation", () => {
     const messages = Array.from({ length: 4_096 }, (_none, at) => ({
       role: at % 2 ? "assistant" : "user",
