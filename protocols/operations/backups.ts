@@ -89,6 +89,7 @@ export const backupOperations = {
     permission: "backup.recall",
     action: "recallBackup",
     facts: ({ from, to, query }) => textsOf({ folder: from, to, ...query }),
+    quiet: "trial",
     summary: "Begins to bring back what a query names, into a folder as JSON lines; answers with the task",
     description: "Without `to` the task only says how much it is.",
     tags,
@@ -99,6 +100,7 @@ export const backupOperations = {
     permission: "backup.recall",
     action: "placeBackup",
     facts: ({ from, query, ...rules }) => textsOf({ folder: from, ...rules, ...query }),
+    quiet: "trial",
     summary: "Begins to bring messages of a backup back into their rooms, as new entries; answers with the task",
     description:
       "Nothing that lives is changed, and a recall brings nothing twice: under its id it goes on where it was broken off. Of the cluster's backups it is a task of the cluster; what shows others' private things needs a request that was approved. Of a folder it is the operator's.",
@@ -120,6 +122,7 @@ export const backupOperations = {
     action: "pruneBackup",
     facts: ({ from, keep, timeZone: zone, apply = false }) =>
       textsOf({ folder: from, keep: JSON.stringify(keep), timeZone: zone, apply }),
+    quiet: "trial",
     summary: "Begins to remove the snapshots that are not to be kept; answers with the task",
     tags,
   }),

@@ -57,6 +57,9 @@ interface Audited<Input> {
   /** What the durable memory of the cluster says of it; absent: nothing beyond what all admins are told of what has
    *  power. `facts` are those of the entry. */
   readonly remembers?: (input: Input, facts: AuditFacts) => Readonly<Record<string, string>>;
+  /** Why its handler may say `told: false` of what has power: what does it tells all admins by itself, or some requests
+   *  only try. Absent: all admins are told, whatever the handler says. */
+  readonly quiet?: "tellsByItself" | "trial";
 }
 
 /** A row. `audit` stands in those of operations that change something. */
@@ -98,13 +101,18 @@ export const changes = <Answer extends TSchema, Params extends TSchema = None, F
   action,
   facts,
   remembers,
+  quiet,
   ...row
 }: Declared<Params, Fields, Answer> & Audited<Static<Params> & Static<Fields>>): Operation<
   Params,
   Fields,
   Answer,
   "changes"
-> => ({ ...taking(row), does: "changes", audit: { action, facts, ...(remembers && { remembers }) } });
+> => ({
+  ...taking(row),
+  does: "changes",
+  audit: { action, facts, ...(remembers && { remembers }), ...(quiet && { quiet }) },
+});
 
 /** What a row does not say of its path is nothing. */
 const taking = <Params extends TSchema, Row extends { readonly params?: Params }>(
@@ -181,8 +189,9 @@ export interface Done<Answer> {
   /** What the audit calls it, in place of what the row says: where that depends on the fields. */
   readonly action?: AuditAction;
   /** Who hears of it. Absent: all admins, where it has power, and the cluster's memory, where the row says what it
-   *  remembers. `false`: nobody, because nothing was done, or because what did it tells by itself. Else what the memory
-   *  is told, and who beside. */
+   *  remembers. `false`: nobody, because nothing was done, or because what did it tells by itself; of what has power the
+   *  row must say so (`quiet`). Else what the memory is told, and who beside; all admins hear of what has power also
+   *  where they are not named. */
   readonly told?: false | Told;
 }
 
@@ -191,7 +200,7 @@ export interface Told {
   /** Absent: what the audit calls it. */
   readonly action?: AuditAction;
   readonly facts: Readonly<Record<string, string>>;
-  /** Who is told of it at once. Absent: nobody. */
+  /** Who is told of it at once. Absent: nobody, or all admins where it has power. */
   readonly tell?: Noticed;
 }
 

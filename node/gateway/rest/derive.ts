@@ -6,6 +6,7 @@ import { hash } from "node:crypto";
 import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import {
   allOperations,
+  auditActionOf,
   failure,
   isForKeys,
   permissionOf,
@@ -94,12 +95,14 @@ async function changedBy(
   const { result, before, after, action, told } = done;
   // The table has typed both by the row's own fields.
   const facts = { ...audit.facts(input as never), ...done.facts, ...(action && { action }) };
-  const by = told === undefined ? at : quietly(at);
+  const named = action ?? audit.action;
+  const isQuiet = told === false && (audit.quiet !== undefined || auditActionOf(named)?.power === "none");
+  const heard = told === false ? undefined : told;
+  const by = isQuiet || heard?.tell?.admins === true ? quietly(at) : at;
   const answer = await audited(by, request, facts, Promise.resolve(result), () => changeOf(before, after));
-  if (told === false) return answer;
-  const remembered = told?.facts ?? audit.remembers?.(input as never, plainFacts(facts));
-  if (remembered !== undefined)
-    at.changed?.(told?.action ?? action ?? audit.action, remembered, whoIs(request), told?.tell);
+  if (isQuiet) return answer;
+  const remembered = heard?.facts ?? audit.remembers?.(input as never, plainFacts(facts));
+  if (remembered !== undefined) at.changed?.(heard?.action ?? named, remembered, whoIs(request), heard?.tell);
   return answer;
 }
 

@@ -10,6 +10,7 @@ import { addOperations, doorOf, schemaOf } from "../../../node/gateway/rest/deri
 import { handleAlerts } from "../../../node/watch/index.ts";
 import {
   acted,
+  allOperations,
   failure,
   forOperator,
   ok,
@@ -298,6 +299,38 @@ describe("gateway: an operation and its handler", () => {
       told: { action: "removePrice", facts: { model: "x" }, tell },
     }));
     expect(told).to.deep.equal([["removePrice", { model: "x" }, "operator", tell]]);
+  });
+
+  it("has all admins hear of what has power, whatever its handler says, unless its row says why not", async () => {
+    const given = { result: ok(price), action: "setRoles" } as const;
+    const admins = { people: [], admins: true };
+    const heard = () => told.splice(0).map(([action, , , tell]) => [action, tell]);
+    await set(() => ({ ...given, told: false }));
+    expect(heard()).to.deep.include(["setRoles", admins]);
+    await set(() => ({ ...given, told: { facts: { model: "x" } } }));
+    expect(heard()).to.deep.equal([
+      ["setRoles", admins],
+      ["setRoles", undefined],
+    ]);
+    const more = { people: ["eve"], admins: false };
+    await set(() => ({ ...given, told: { facts: { model: "x" }, tell: more } }));
+    expect(heard()).to.deep.equal([
+      ["setRoles", admins],
+      ["setRoles", more],
+    ]);
+    await set(() => ({ ...given, told: { facts: { model: "x" }, tell: { ...more, admins: true } } }));
+    expect(heard()).to.deep.equal([["setRoles", { ...more, admins: true }]]);
+    const quiet = allOperations.flatMap(({ name, row: { audit } }) => (audit?.quiet ? [`${name} ${audit.quiet}`] : []));
+    expect(quiet).to.deep.equal([
+      "backups.place trial",
+      "backups.prune trial",
+      "backups.recall trial",
+      "cluster.evict tellsByItself",
+      "cluster.invite tellsByItself",
+      "cluster.migrateDirectory tellsByItself",
+      "cluster.setRoles tellsByItself",
+      "cluster.setVoters tellsByItself",
+    ]);
   });
 
   it("calls in the audit what was done by its own name, where that depends on the fields", async () => {
