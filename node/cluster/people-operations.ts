@@ -270,8 +270,10 @@ export function handleInvitations(
       const expiresAtMs = nowMs + expiresInMs;
       const invitation = { id: sha256(code), uses, expiresAtMs, by: asker.by, note, ...(guest && { guest }) };
       const made = await invitations.make(invitation, nowMs);
-      if (!made.ok) return { result: made };
-      return { result: ok({ ...made.value, code, path: `/#invitation=${code}` }), after: saidBy(made.value) };
+      // Whose guest it would be is in the audit of a refusal, too.
+      const facts = guest && { guest };
+      const result = made.ok ? ok({ ...made.value, code, path: `/#invitation=${code}` }) : made;
+      return { result, after: made.ok ? saidBy(made.value) : undefined, ...(facts && { facts }) };
     },
     "signUpInvitations.end": async ({ id }) => {
       const ended = await invitations.remove(id);

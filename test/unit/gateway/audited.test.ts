@@ -291,6 +291,26 @@ describe("gateway: what was before and what is after an admin's act", () => {
     expect(written[0]).to.deep.include({ action: "restoreUser", target: "user/bob" });
   });
 
+  it("is said of invitations of guests, also where they are refused: whose guest it would be", async () => {
+    const entries: AuditEvent[] = [];
+    const full = await startFixture({
+      audit: { write: (event) => Promise.resolve(void entries.push(event)) },
+      invitations: {
+        list: async () => [],
+        make: async () => refused(failure("LIMIT_REACHED")),
+        remove: async () => refused(failure("NOT_FOUND")),
+        use: async () => refused(failure("SIGN_UP_INVITATION_INVALID")),
+      },
+    });
+    const { token } = await full.signUp("ann");
+    const body = { uses: 1, expiresInMs: 60_000, guest: { lifeMs: 3_600_000 } };
+    await full.request("POST", "/api/v1/admin/sign-up-invitations", { token, body });
+    const found = entries.filter(({ action }) => action === "inviteAccount");
+    const facts = { uses: 1, "guest.lifeMs": 3_600_000, "guest.by": "user/ann" };
+    expect(found.map((one) => [one.outcome, one.facts])).to.deep.equal([["LIMIT_REACHED", facts]]);
+    await full.stop();
+  });
+
   it("is said of invitations, without their codes", async () => {
     const made = await changeBy("POST", "/sign-up-invitations", { uses: 2, expiresInMs: 60_000, note: "for Eve" });
     expect(made).to.deep.include({ "after.uses": 2, "after.note": "for Eve" });
