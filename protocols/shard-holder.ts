@@ -116,7 +116,11 @@ export const shardHolderCommands = {
   }),
   /** Bytes that were lost and are synced at the owner's node again. */
   found: command({
-    params: { stripes: some },
+    params: {
+      stripes: some,
+      /** They were brought or made again; absent: they were there all the time. */
+      mended: Type.Optional(Type.Literal(true)),
+    },
     result: nothing,
     from: ["node"],
     effect: "changes",

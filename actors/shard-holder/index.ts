@@ -199,7 +199,7 @@ function onWalked(
     case "found": {
       const after = held === undefined ? undefined : marked(command, held, turn.nowMs);
       if (held === undefined || after === undefined) return next(state, { ...walk, left });
-      const mended = command.type === "found" && { mendedAtMs: turn.nowMs };
+      const mended = command.type === "found" && command.mended === true && { mendedAtMs: turn.nowMs };
       const change: HolderChange = { type: "changed", shards: [{ before: briefOf(held), after }], ...mended };
       return [persist(change), ...next(evolve(state, change), { ...walk, left })];
     }

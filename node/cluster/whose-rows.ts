@@ -65,9 +65,9 @@ export async function refusalOfRow(change: RowChange): Promise<string | undefine
   return changed.length === 0 ? undefined : `only the node itself changes this in its row: ${changed.join(", ")}`;
 }
 
-/** A node says everything of itself but what the cluster allows of it. Managers decide that for all. Where an invitation
- *  bounds a node, the node gives itself no role and ends its own row never: either would free it of the bounds. Nobody
- *  admits itself. */
+/** A node says everything of itself but what the cluster allows of it. Managers decide that for all. Where an
+ *  invitation bounds a node, the node gives itself no role and ends its own row never: either would free it of the
+ *  bounds. Nobody admits itself. */
 function refusalOfOwn({ before, next }: RowChange): string | undefined {
   const was = before && asMember(before);
   if (before === undefined) return next === undefined ? undefined : "a node is admitted by another, not by itself";

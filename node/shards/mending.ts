@@ -163,18 +163,18 @@ export function createMending(ports: MendingPorts): Mending {
     return { patients: counted, has };
   }
 
-  /** Brings one shard's bytes here. Undefined: they are; else why not, or `"later"`. */
-  async function bring(patient: Patient, has: readonly NodeId[]): Promise<"done" | "later"> {
+  /** Brings one shard's bytes here, unless they are. */
+  async function bring(patient: Patient, has: readonly NodeId[]): Promise<"here" | "brought" | "later"> {
     const { holder, hash, sizeBytes, stripe, shard, why } = patient;
     // One that the holder knows nothing of may well be here: only somebody who refers to it is new.
     const mayBeHere = has.includes(node) && (why === "missing" || patient.wanted !== undefined);
-    if (mayBeHere && (await owned.adopt([hash, holder]))) return "done";
+    if (mayBeHere && (await owned.adopt([hash, holder]))) return "here";
     for (const other of has) {
       if (other === node) continue;
       try {
         await owned.take([hash, holder], links.stream(other, { hash, sizeBytes }), sizeBytes);
         meter.count("shards_fetched");
-        return "done";
+        return "brought";
       } catch (thrown) {
         const reason = failureOf(thrown);
         if (["DISK_FULL", "LIMIT_REACHED", "STOPPING"].includes(reason.code)) throw thrown;
@@ -191,23 +191,21 @@ export function createMending(ports: MendingPorts): Mending {
       throw new PlexusError(failure("DATA_DAMAGED", { stripe: stripe.id, reason: "what its shards give is not what its descriptor names" })); // prettier-ignore
     await owned.take([hash, holder], once(made.value), sizeBytes);
     meter.count("shards_rebuilt");
-    return "done";
+    return "brought";
   }
 
   async function mend(patient: Patient, has: readonly NodeId[]): Promise<void> {
     const { hash, holder, stripe, sizeBytes, wanted } = patient;
     try {
-      if ((await bring(patient, has)) === "later") {
-        // Not asked for again with every look: those that may have it would be asked all the time.
-        put(hash, tries.get(hash)?.tries ?? 0, limits.mendEveryMs);
-        return;
-      }
+      const outcome = await bring(patient, has);
+      // Not asked for again with every look: those that may have it would be asked all the time.
+      if (outcome === "later") return void put(hash, tries.get(hash)?.tries ?? 0, limits.mendEveryMs);
       if (wanted !== undefined) {
         const held = await ports.hold(wanted);
         if (held === "later") return;
         adopted.delete(hash);
         if (held === "released") return;
-      } else if (!(await ports.ask(holder, { type: "found", stripes: [stripe.id] }, limits.holderTimeoutMs)).ok) return;
+      } else if (!(await ports.ask(holder, foundOf(stripe, outcome), limits.holderTimeoutMs)).ok) return;
       tries.delete(hash);
       mended += 1;
       log.info("shard.mended", { holder, stripe: stripe.id, hash, why: patient.why });
@@ -339,6 +337,12 @@ export function createMending(ports: MendingPorts): Mending {
     },
   };
 }
+
+const foundOf = ({ id }: Patient["stripe"], outcome: "here" | "brought") => ({
+  type: "found" as const,
+  stripes: [id],
+  ...(outcome === "brought" && { mended: true as const }),
+});
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;

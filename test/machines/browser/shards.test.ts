@@ -134,7 +134,8 @@ describe("the page of shards of three nodes that keep them", function () {
     await others.named("third").start();
     await isWell();
     await says("Kept", /^3 shards, /);
-    await says("Repaired so far", /^3 shards, last just now$/);
+    // Where its holder went home no byte was brought; where it stayed, they were copied from the node that is back.
+    await says("Repaired so far", /^[23] shards, last /);
     expect(fixture.complaints).to.deep.equal([]);
   });
 
@@ -149,7 +150,7 @@ describe("the page of shards of three nodes that keep them", function () {
     const mended = mine.reduce((sum, { sums }) => sum + (sums?.mended?.shards ?? 0), 0);
     await untilTrue("the page says the same", async () => {
       const text = await region("State").innerText();
-      return text.includes(`${mended} shards, last`) && mended === 3;
+      return text.includes(`${mended} shards, last`) && mended >= 2;
     });
     expect((await view()).nodes.map(({ name }) => name)).to.have.members(["first", "second", "third"]);
   });

@@ -232,8 +232,16 @@ describe("a shard-holder", () => {
     ]);
     expect(holder.sums().mended).to.equal(undefined);
     fixture.nowMs += 5_000;
-    for (let times = 0; times < 2; times += 1) holder.ok({ type: "found", stripes: [idOf(1)] } as { type: string });
+    const found = { type: "found", stripes: [idOf(1)], mended: true };
+    for (let times = 0; times < 2; times += 1) holder.ok(found);
     expect(holder.sums().mended).to.deep.equal({ shards: 1, atMs: fixture.nowMs });
+    // It was there all the time: its node was away.
+    holder.ok({ type: "lost", shards: [{ stripe: idOf(3), why: "missing" }] } as { type: string });
+    holder.ok({ type: "found", stripes: [idOf(3)] } as { type: string });
+    expect(holder.sums()).to.deep.include({
+      mended: { shards: 1, atMs: fixture.nowMs },
+      lost: { shards: 1, bytes: sizeBytes },
+    });
     fixture.nowMs += 5_000;
     for (let times = 0; times < 2; times += 1) holder.ok(hold(2));
     expect(holder.sums().mended).to.deep.equal({ shards: 2, atMs: fixture.nowMs });

@@ -89,6 +89,28 @@ describe("mending of shards", () => {
     expect(fixture.counts.get("shards_fetched") ?? 0).to.equal(0);
   });
 
+  it("is counted where bytes were brought or made again, not where a node was away and came back", async () => {
+    const { fixture, world, holder } = await fixtureOf(3, { surveyEveryMs: 1e9, auditEveryMs: 1e9 });
+    const sums = async (): Promise<HolderSums> => {
+      const answer = await world.settle(fixture.holders.ask(holder, { type: "sums" }, 1_000));
+      return (answer.ok ? answer.value : {}) as HolderSums;
+    };
+    const node = fixture.ownerOf(holder);
+    const other = node === "n3" ? "n4" : "n3";
+    fixture.crash(node, { power: false });
+    fixture.change(holder, { owner: other, epoch: 2, inSync: [other] });
+    await world.until(() => fixture.holders.inventory(holder).every(({ lost }) => lost?.why === "missing"), 60_000);
+    fixture.change(holder, { owner: node, epoch: 3, inSync: [node] });
+    await world.settle(fixture.start(node));
+    await world.until(() => fixture.holders.inventory(holder).every(({ lost }) => lost === undefined), 60_000);
+    await world.pass(5_000);
+    expect((await sums()).mended, "nothing was repaired").to.equal(undefined);
+    await loseDiskOf(fixture, holder);
+    await world.until(() => fixture.holders.inventory(holder).every(({ lost }) => lost !== undefined), 60_000);
+    await world.until(() => fixture.holders.inventory(holder).every(({ lost }) => lost === undefined), 600_000);
+    expect((await sums()).mended?.shards).to.equal(3);
+  });
+
   it("begins also where the holder did not answer when it came, and what was healed is reported", async () => {
     const { fixture, world, at, holder } = await fixtureOf(1, { surveyEveryMs: 1e9, auditEveryMs: 1e9, absenceMs: 1e9, absenceMsMin: 1e9 }); // prettier-ignore
     const { isServed } = fixture.holders;
