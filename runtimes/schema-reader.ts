@@ -42,14 +42,24 @@ export interface Understood {
 export interface Allowance {
   readonly steps: Steps;
   parts: number;
-  /** Characters of regular expressions. */
+  /** Characters of regular expressions, each of which is read once. */
   patternChars: number;
+  readonly patterns: Map<string, PatternRead | undefined>;
+}
+
+/** A regular expression that was read. */
+interface PatternRead {
+  readonly pattern: Pattern;
+  readonly isPlain: boolean;
+  /** What a grammar says of it, if it says anything. */
+  readonly said: Pattern | undefined;
 }
 
 export const allowanceOf = (steps = new Steps()): Allowance => ({
   steps,
   parts: runtimeLimits.schemaShapesMax,
   patternChars: runtimeLimits.patternCharsSumMax,
+  patterns: new Map(),
 });
 
 /** Reads a schema, and takes from what is left for it. */
@@ -76,6 +86,8 @@ const beyond: ReadonlySet<string> = new Set([
 ]);
 
 const any: Shape = { type: "any" };
+const unknownPattern = "it is not a regular expression that is known here, and is not checked";
+const noRoomForPattern = `the patterns of the request have more than ${runtimeLimits.patternCharsSumMax} characters together, and it is not checked`;
 const tooMany = `it has more than ${runtimeLimits.schemaShapesMax} parts`;
 type Within = (part: unknown, name: string) => Shape;
 
@@ -212,31 +224,38 @@ class Reader {
     }
   }
 
-  /** What is made of all of them is bounded before it is made. */
-  #pattern(source: string): Pattern | undefined {
-    if (source.length > this.#allowance.patternChars) return undefined;
-    this.#allowance.patternChars -= source.length;
-    return readPattern(source, this.#steps);
+  /** What is made of all of them is bounded before it is made; the same one again costs what it takes to find it.
+   *  Else what is wrong with it. */
+  #pattern(source: unknown): PatternRead | string {
+    if (typeof source !== "string") return unknownPattern;
+    const { patterns } = this.#allowance;
+    this.#steps.take(source.length);
+    if (!patterns.has(source)) {
+      if (source.length > this.#allowance.patternChars) return noRoomForPattern;
+      this.#allowance.patternChars -= source.length;
+      const pattern = readPattern(source, this.#steps);
+      const said = pattern && withoutLooking(pattern);
+      patterns.set(
+        source,
+        pattern && { pattern, isPlain: isPlain(pattern), said: said && isPlain(said) ? said : undefined },
+      );
+    }
+    return patterns.get(source) ?? unknownPattern;
   }
 
   #text(schema: Keywords, place: string): Shape {
     const { format, pattern: source } = schema;
     const kept = typeof format === "string" && Object.hasOwn(formats, format) ? (format as TextFormat) : undefined;
-    const pattern = typeof source === "string" ? this.#pattern(source) : undefined;
-    if (source !== undefined && pattern === undefined)
-      this.#leave(
-        `${place}/pattern`,
-        "it is not a regular expression that is known here, and is not checked",
-        typeof source !== "string",
-      );
-    else if (pattern !== undefined && !isPlain(pattern)) this.#leave(`${place}/pattern`, "it is checked at the end");
-    const said = pattern && withoutLooking(pattern);
+    const read = source === undefined ? undefined : this.#pattern(source);
+    if (typeof read === "string") this.#leave(`${place}/pattern`, read, typeof source !== "string");
+    else if (read?.isPlain === false) this.#leave(`${place}/pattern`, "it is checked at the end");
+    const known = typeof read === "object" ? read : undefined;
     return {
       type: "text",
       ...this.#counts(schema, place, ["minLength", "maxLength"]),
       ...(kept && { format: kept }),
-      ...(pattern && { pattern }),
-      ...(said !== undefined && isPlain(said) && { said }),
+      ...(known && { pattern: known.pattern }),
+      ...(known?.said && { said: known.said }),
     };
   }
 

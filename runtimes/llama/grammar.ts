@@ -16,9 +16,10 @@ import {
   type Shape,
   type TextFormat,
 } from "../schema.ts";
+import type { Pattern } from "../pattern.ts";
 import { Steps, within } from "../steps.ts";
 import { Choices } from "./choices.ts";
-import { patternWords } from "./pattern-words.ts";
+import { patternRepeats, patternWords } from "./pattern-words.ts";
 import { choiceOf, type Branch } from "./prefixes.ts";
 
 /** Rules of one grammar, which grow as shapes are said in them. */
@@ -64,7 +65,12 @@ export function createRules(steps = new Steps()): Rules {
   const rules: string[] = [];
   let sayers = 0;
   let charsLeft: number = runtimeLimits.grammarCharsMax;
-  const room: Room = { repeats: runtimeLimits.grammarRepeatsSumMax, steps, hasRoomFor: (chars) => charsLeft >= chars };
+  const room: Room = {
+    repeats: runtimeLimits.grammarRepeatsSumMax,
+    patterns: new Map(),
+    steps,
+    hasRoomFor: (chars) => charsLeft >= chars,
+  };
   const add = (words: string, name = `r${rules.length}`): string => {
     rules.push(`${name} ::= ${words}`);
     charsLeft -= words.length;
@@ -91,6 +97,8 @@ export function createRules(steps = new Steps()): Rules {
 /** What is left of what one grammar may have. */
 interface Room {
   repeats: number;
+  /** The words of patterns, which are found once, and what they count to. */
+  readonly patterns: Map<Pattern, { readonly words: string; readonly repeats: number }>;
   readonly steps: Steps;
   /** Else what is said now is the rest, as briefly as it can be. */
   hasRoomFor(chars: number): boolean;
@@ -151,7 +159,7 @@ class Sayer {
       case "literal":
         return this.#values(shape.values);
       case "text":
-        if (shape.said !== undefined) return this.#once(patternWords(shape.said));
+        if (shape.said !== undefined) return this.#pattern(shape.said);
         return shape.format === undefined ? `"\\"" ${this.#repeated("char", shape)} "\\""` : formatWords[shape.format];
       case "number":
         this.#room.steps.take(numberSteps + digitSteps(...Object.values(shape.bounds)));
@@ -165,6 +173,19 @@ class Sayer {
       case "named":
         return this.#name(shape.name);
     }
+  }
+
+  /** The words for a text of a pattern; any text, where it counts further than there is room for. */
+  #pattern(pattern: Pattern): string {
+    const { patterns } = this.#room;
+    const said = patterns.get(pattern) ?? { words: patternWords(pattern), repeats: patternRepeats(pattern) };
+    patterns.set(pattern, said);
+    const { words, repeats } = said;
+    const known = this.#rules.get(words);
+    if (known !== undefined) return known;
+    if (repeats > this.#room.repeats) return "string";
+    this.#room.repeats -= repeats;
+    return this.#once(words);
   }
 
   #name(name: string): string {

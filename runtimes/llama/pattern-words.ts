@@ -10,6 +10,16 @@ export function patternWords(pattern: Pattern): string {
   return `"\\"" (${[...new Set(ways)].map((words) => words || '""').join(" | ")}) "\\""`;
 }
 
+/** What its words count to: a grammar has a rule for each time. */
+export function patternRepeats(pattern: Pattern): number {
+  if (pattern.type === "sequence" || pattern.type === "ways")
+    return pattern.of.reduce((sum, one) => sum + patternRepeats(one), 0);
+  if (pattern.type !== "repeat") return 0;
+  const { min, max } = pattern;
+  const times = max > runtimeLimits.grammarRepeatsMax ? Math.max(1, min) : max;
+  return times * Math.max(1, patternRepeats(pattern.of));
+}
+
 function wordsOf(pattern: Pattern): string {
   switch (pattern.type) {
     case "letter":

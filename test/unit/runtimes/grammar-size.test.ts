@@ -225,6 +225,30 @@ describe("the grammar of a schema", () => {
     expect(many.follow(`${truths(grammarRepeatsMax).slice(0, -1)},1]`).ends).to.equal(true);
   });
 
+  it("counts what patterns count to in its one sum, and each pattern once", () => {
+    const counting = (at: number) => String.raw`^\d{0,250}x\d{0,250}y\d{0,250}${at}$`;
+    const named = (count: number, of: (at: number) => string) =>
+      schemaOf({
+        type: "object",
+        properties: Object.fromEntries(times(count, (at) => [`n${at}`, { type: "string", pattern: of(at) }])),
+      });
+    const counted = (text: string): number =>
+      [...text.matchAll(/\{\d*,?(\d+)\}/gu)].reduce((sum, [, count]) => sum + Number(count), 0);
+    const textOf = (schema: ReturnType<typeof schemaOf>): string => {
+      const rules = createRules();
+      return rules.grammar(rules.value(schema));
+    };
+    const many = textOf(named(700, counting));
+    expect(counted(many)).to.be.lessThan(runtimeLimits.grammarRepeatsSumMax + 100);
+    expect(readGbnf(many).follow('{"n0":"1x2y30"').begins).to.equal(true);
+    expect(readGbnf(many).follow('{"n0":"z').begins).to.equal(false);
+    // Any text is left for those behind.
+    expect(readGbnf(many).follow('{"n699":"z"}').ends).to.equal(true);
+    const same = textOf(named(700, () => counting(0)));
+    expect(readGbnf(same).follow('{"n699":"z').begins).to.equal(false);
+    expect(counted(same)).to.be.lessThan(1_000);
+  });
+
   it("ends within its size: what is left is any JSON, and arguments stay an object", () => {
     const rules = createRules();
     const big = schemaOf({ type: "object", properties: { a: { const: "x".repeat(600_000) } } });
@@ -263,7 +287,7 @@ describe("the check of a value", () => {
     const [few = 0, much = 0] = await readPatterns(60, 400);
     expect(much / few).to.be.lessThan(3);
     expect(understand(wordPatterns(400)).left[0]).to.deep.include({
-      problem: "it is not a regular expression that is known here, and is not checked",
+      problem: "the patterns of the request have more than 65536 characters together, and it is not checked",
     });
   });
 

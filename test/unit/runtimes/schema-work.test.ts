@@ -335,10 +335,38 @@ describe("the work that the schemas of a request make", () => {
     const ladder = { enum: times(1_000, (at) => "a".repeat(at)) };
     const words = createRules().value(understand(ladder).schema);
     expect(words).to.equal("any");
-    const first = { pattern: `^${"a".repeat(4_000)}$` };
     const read = allowanceOf();
-    const patterns = times(40, () => understand(first, read).left[0]?.problem);
-    expect(patterns.filter((problem) => problem?.startsWith("it is not a regular expression")).length).to.equal(24);
+    const patternOf = (at: number) => ({ pattern: `^${"a".repeat(4_000)}${10 + at}$` });
+    const patterns = times(40, (at) => understand(patternOf(at), read).left[0]?.problem);
+    expect(patterns.filter((problem) => problem?.startsWith("the patterns of the request")).length).to.equal(24);
+    // Those that were read are known, as often as they come.
+    const again = times(40, () => understand(patternOf(0), read).left[0]?.problem);
+    expect(new Set(again)).to.deep.equal(new Set(["it is checked at the end"]));
+  });
+
+  it("has room for a pattern beside each time of many strict tools, as zod writes it", () => {
+    const days = String.raw`((\d\d[2468][048]|\d\d[13579][26]|\d\d0[48]|[02468][048]00|[13579][26]00)-02-29|\d{4}-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|(02)-(0[1-9]|1\d|2[0-8])))`;
+    const time = {
+      type: "string",
+      format: "date-time",
+      pattern: String.raw`^${days}T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?(Z|([+-]([01]\d|2[0-3]):[0-5]\d))$`,
+    };
+    expect(time.pattern.length).to.be.greaterThan(250);
+    const tools = times(128, (at) => ({
+      name: `t${at}`,
+      strict: true,
+      parameters: {
+        type: "object",
+        properties: { from: time, to: time },
+        required: ["from", "to"],
+        additionalProperties: false,
+      },
+    }));
+    const verdict = formOf({ model: "m", messages: [], sampling: {}, tools } as never, () => syntax, new Steps());
+    if (verdict.type !== "fine" || verdict.form.type !== "calls") throw new Error(JSON.stringify(verdict));
+    const grammar = readGbnf(verdict.form.grammar);
+    const called = (at: string) => grammar.follow(`t127 {"from":"2024-02-29T10:00:00Z","to":"${at}"}</call>`).ends;
+    expect([called("2024-02-29T10:00:00Z"), called("2023-02-29T10:00:00Z")]).to.deep.equal([true, false]);
   });
 
   it("knows each property of letters once, however often a pattern names it", () => {
