@@ -10,7 +10,7 @@ import {
 } from "../budgets.ts";
 import { answer } from "../command.ts";
 import { quotaName, quotaParams, setQuota, type Quota } from "../quotas.ts";
-import { changes, fieldsOf, listOf, reads } from "./operation.ts";
+import { changes, fieldsOf, listOf, ofActors, ofDirectory, reads } from "./operation.ts";
 
 const tags = ["admin"];
 const budgets = fieldsOf({ budgets: listOf(answer<BudgetView>("BudgetView")) });
@@ -19,12 +19,14 @@ export const budgetOperations = {
   "budgets.mine": reads({
     answer: budgets,
     permission: "account.use",
+    errors: ofActors,
     summary: "The budgets that may stop the caller's calls of models, and how much of each is used",
     tags: ["ledger"],
   }),
   "budgets.list": reads({
     answer: budgets,
     permission: "cluster.see",
+    errors: ofActors,
     summary: "Budgets, and how much of each is used",
     tags,
   }),
@@ -33,6 +35,7 @@ export const budgetOperations = {
     fields: setBudget,
     answer: answer<Budget>("Budget"),
     permission: "cluster.administer",
+    errors: ["LIMIT_REACHED", ...ofDirectory],
     action: "setBudget",
     facts: ({ budget }) => ({ budget }),
     remembers: ({ budget, of: subject, names = [], measure, limit, per, ending }) => ({
@@ -50,6 +53,7 @@ export const budgetOperations = {
     params: budgetParams,
     answer: answer<Budget>("Budget"),
     permission: "cluster.administer",
+    errors: ["NOT_FOUND", ...ofDirectory],
     action: "removeBudget",
     facts: ({ budget }) => ({ budget }),
     remembers: ({ budget }) => ({ budget }),
@@ -59,6 +63,7 @@ export const budgetOperations = {
   "prices.list": reads({
     answer: fieldsOf({ prices: listOf(answer<Price>("Price")) }),
     permission: "cluster.see",
+    errors: [],
     summary: "What models cost",
     tags,
   }),
@@ -67,6 +72,7 @@ export const budgetOperations = {
     fields: setPriceBody,
     answer: answer<Price>("Price"),
     permission: "cluster.administer",
+    errors: ["LIMIT_REACHED", ...ofDirectory],
     action: "setPrice",
     facts: ({ model }) => ({ model }),
     remembers: ({ model, seen: _seen, ...rates }) => ({
@@ -82,6 +88,7 @@ export const budgetOperations = {
     params: priceParams,
     answer: answer<Price>("Price"),
     permission: "cluster.administer",
+    errors: ["NOT_FOUND", ...ofDirectory],
     action: "removePrice",
     facts: ({ model }) => ({ model }),
     remembers: ({ model }) => ({ model: model.slice(0, 256) }),
@@ -91,6 +98,7 @@ export const budgetOperations = {
   "quotas.list": reads({
     answer: fieldsOf({ quotas: listOf(answer<Quota>("Quota")) }),
     permission: "cluster.see",
+    errors: [],
     summary: "Quotas of roles",
     tags,
   }),
@@ -99,6 +107,7 @@ export const budgetOperations = {
     fields: setQuota,
     answer: answer<Quota>("Quota"),
     permission: "cluster.administer",
+    errors: ["LIMIT_REACHED", ...ofDirectory],
     action: "setQuota",
     facts: ({ limit, ...of }) => ({ quota: quotaName(of), limit: String(limit) }),
     summary: "Says how much people of a role may use in a day or a month",
@@ -110,6 +119,7 @@ export const budgetOperations = {
     params: quotaParams,
     answer: answer<Quota>("Quota"),
     permission: "cluster.administer",
+    errors: ["NOT_FOUND", ...ofDirectory],
     action: "removeQuota",
     facts: (of) => ({ quota: quotaName(of) }),
     summary: "Ends a quota; answers with it as it was",

@@ -9,6 +9,7 @@ export const diskOperations = {
   "disk.show": reads({
     answer: answer<DiskStatus>("DiskStatus"),
     permission: "cluster.see",
+    errors: ["NOT_FOUND"],
     summary: "Whether this node's disk is encrypted, and how far it is",
     tags,
   }),
@@ -16,6 +17,7 @@ export const diskOperations = {
     fields: setDisk,
     answer: answer<DiskStatus>("DiskStatus"),
     permission: "keys.manage",
+    errors: ["NOT_FOUND", "KEY_MISSING", "CONFIG_INVALID", "DATA_DAMAGED"],
     action: "setDisk",
     facts: ({ encrypted }) => ({ encrypted }),
     summary: "Encrypts this node's disk, or decrypts it, while the node runs",

@@ -7,6 +7,7 @@ export const nodeOperations = {
   "node.status": reads({
     answer: answer<NodeStatus>("NodeStatus"),
     permission: "cluster.see",
+    errors: [],
     summary: "The status of this node",
     tags: ["admin"],
   }),

@@ -132,6 +132,7 @@ export const ofActors = [
 /** What a change of the directory's rows may refuse. */
 export const ofDirectory = [
   "DIRECTORY_UNAVAILABLE",
+  "DIRECTORY_FULL",
   "OVERLOADED",
   "CHANGED_MEANWHILE",
 ] as const satisfies readonly ErrorCode[];

@@ -8,7 +8,7 @@ import {
   type SecretsView,
   type SecretView,
 } from "../secrets.ts";
-import { changes, reads } from "./operation.ts";
+import { changes, ofDirectory, reads } from "./operation.ts";
 
 const tags = ["admin"];
 const one = answer<SecretView>("SecretView");
@@ -17,6 +17,7 @@ export const secretOperations = {
   "secrets.list": reads({
     answer: answer<SecretsView>("SecretsView"),
     permission: "secrets.read",
+    errors: ["NOT_FOUND", "DIRECTORY_UNAVAILABLE"],
     summary:
       "The secrets of the cluster without what they are: where they may be sent, what uses them, who set them last",
     description: "`own`: settings that keep a secret by themselves.",
@@ -27,6 +28,7 @@ export const secretOperations = {
     fields: setSecretBody,
     answer: one,
     permission: "secrets.manage",
+    errors: ["NOT_FOUND", "LIMIT_REACHED", ...ofDirectory],
     action: "setSecret",
     facts: ({ secret, for: places }) => ({ secret, for: places }),
     summary: "Sets a secret, in place of the one of that name",
@@ -39,6 +41,7 @@ export const secretOperations = {
     fields: rotateSecret,
     answer: one,
     permission: "secrets.manage",
+    errors: ["NOT_FOUND", "LIMIT_REACHED", ...ofDirectory],
     action: "rotateSecret",
     facts: ({ secret }) => ({ secret }),
     summary: "Replaces the value of a secret; whatever uses it takes the new one",
@@ -49,6 +52,7 @@ export const secretOperations = {
     fields: adoptSecret,
     answer: one,
     permission: "secrets.manage",
+    errors: ["NOT_FOUND", "ALREADY_DONE", "NAME_TAKEN", "LIMIT_REACHED", ...ofDirectory],
     action: "setSecret",
     facts: ({ secret, from }) => ({ secret, from }),
     summary:
@@ -59,6 +63,7 @@ export const secretOperations = {
     params: secretParams,
     answer: one,
     permission: "secrets.manage",
+    errors: ["NOT_FOUND", ...ofDirectory],
     action: "removeSecret",
     facts: ({ secret }) => ({ secret }),
     summary: "Removes a secret that nothing uses",

@@ -4,7 +4,7 @@ import { activityQuery, type ActivityView } from "../activity.ts";
 import { answer } from "../command.ts";
 import { ledgerCommands, type UsageView } from "../ledger.ts";
 import { object, userName } from "../schema.ts";
-import { reads } from "./operation.ts";
+import { ofActors, reads } from "./operation.ts";
 
 const tags = ["admin"];
 
@@ -17,6 +17,7 @@ export const usageOperations = {
     }),
     answer: answer<UsageView>("UsageView"),
     permission: "cluster.see",
+    errors: ofActors,
     summary: "How much people used models, today, this month, and by day",
     description:
       "Rows are by person, model and provider; with `person`, by that person's keys and agents. `cost` is in millionths of the unit in which prices are.",
@@ -26,6 +27,7 @@ export const usageOperations = {
     fields: activityQuery,
     answer: answer<ActivityView>("ActivityView"),
     permission: "cluster.see",
+    errors: ofActors,
     summary: "What people did by day: messages, active people, use of models, data kept",
     description:
       "The newest first; days are those of UTC. `people` are those who did anything, each once a day and once a month. `teams` are budgets that name several people, as they were that day. `cost` is in millionths of the unit in which prices are.",

@@ -4,7 +4,7 @@ import { detectorBody, type DetectorView } from "../detectors.ts";
 import type { Forecasts } from "../forecast.ts";
 import { key, object } from "../schema.ts";
 import { setRuleBody, type WatchRule } from "../watch.ts";
-import { changes, fieldsOf, listOf, reads } from "./operation.ts";
+import { changes, fieldsOf, listOf, ofActors, reads } from "./operation.ts";
 
 const tags = ["admin"];
 const ruleParams = object({ rule: key });
@@ -13,6 +13,7 @@ export const watchOperations = {
   "detectors.list": reads({
     answer: fieldsOf({ detectors: listOf(answer<DetectorView>("DetectorView")) }),
     permission: "alerts.read",
+    errors: ofActors,
     summary: "What is watched for, and from when on it is too much",
     tags,
   }),
@@ -21,6 +22,7 @@ export const watchOperations = {
     fields: detectorBody,
     answer: answer<DetectorView>("DetectorView"),
     permission: "alerts.manage",
+    errors: ["NOT_FOUND", "CHANGED_MEANWHILE", "SIGN_IN_AGAIN", ...ofActors],
     action: "setRule",
     facts: ({ detector, settings, off }) => ({ detector, ...settings, off: off === true }),
     summary: "Sets thresholds of a detector, or switches it off",
@@ -31,6 +33,7 @@ export const watchOperations = {
   "rules.list": reads({
     answer: fieldsOf({ rules: listOf(answer<WatchRule>("WatchRule")) }),
     permission: "alerts.read",
+    errors: ofActors,
     summary: "The rules over events",
     tags,
   }),
@@ -39,6 +42,7 @@ export const watchOperations = {
     fields: setRuleBody,
     answer: answer<WatchRule>("WatchRule"),
     permission: "alerts.manage",
+    errors: ["CHANGED_MEANWHILE", "LIMIT_REACHED", "SIGN_IN_AGAIN", ...ofActors],
     action: "setRule",
     facts: ({ rule }) => ({ rule }),
     summary: "Makes a rule over events, or changes it",
@@ -50,6 +54,7 @@ export const watchOperations = {
     params: ruleParams,
     answer: answer<WatchRule>("WatchRule"),
     permission: "alerts.manage",
+    errors: ["NOT_FOUND", "SIGN_IN_AGAIN", ...ofActors],
     action: "removeRule",
     facts: ({ rule }) => ({ rule }),
     summary: "Removes a rule over events; answers with it",
@@ -58,6 +63,7 @@ export const watchOperations = {
   "forecasts.list": reads({
     answer: answer<Forecasts>("Forecasts"),
     permission: "cluster.see",
+    errors: ofActors,
     summary: "When disk, memory and places of models of each node run out, if it goes on like so far",
     description:
       "By what the watch measured each hour: `ends` says that nothing is left within as long as the trend was seen. What ends first comes first. Nodes that are new are `unknown` for some hours.",

@@ -127,7 +127,7 @@ describe("gateway: the routes of operations", () => {
 
   it("answer NOT_FOUND where a node has no part that does it", async () => {
     const alone = await startFixture({ operations: {} });
-    const { status, body } = await alone.request("GET", "/api/v1/admin/prices", { token: controlToken });
+    const { status, body } = await alone.request("GET", "/api/v1/admin/audit/sinks", { token: controlToken });
     expect([status, body.error.details.reason]).to.deep.equal([404, "this node is in no cluster"]);
     await alone.stop();
   });
