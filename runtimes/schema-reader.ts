@@ -87,7 +87,9 @@ const beyond: ReadonlySet<string> = new Set([
 
 const any: Shape = { type: "any" };
 const unknownPattern = "it is not a regular expression that is known here, and is not checked";
-const noRoomForPattern = `the patterns of the request have more than ${runtimeLimits.patternCharsSumMax} characters together, and it is not checked`;
+const noRoomForPattern =
+  `the patterns of the request have more than ${runtimeLimits.patternCharsSumMax} characters together, ` +
+  "and it is not checked";
 const tooMany = `it has more than ${runtimeLimits.schemaShapesMax} parts`;
 type Within = (part: unknown, name: string) => Shape;
 

@@ -6,9 +6,10 @@ import { originOf } from "../remote/endpoint.ts";
  *  cluster, and nobody else: the gateway takes it away from others. Pure. */
 export function namingFile(reason: string, { path, lora = [], draft = "", endpoint }: ModelSpec): string {
   const files = [path, draft, ...lora.map((one) => one.path)].filter((file) => file !== "");
-  if (path !== "") return files.some((file) => reason.includes(file)) ? reason : `${reason}: ${path}`;
+  if (path !== "") return files.some((file) => reason.includes(file)) ? reason : `${reason} (${path})`;
   if (endpoint === undefined) return reason;
   const { file } = endpoint.key ?? {};
-  const places = [...(file !== undefined && reason.includes("key") ? [file] : []), originOf(endpoint)];
-  return [reason, ...places.filter((place) => !reason.includes(place))].join(": ");
+  const places = [...(file !== undefined && /\bkey\b/.test(reason) ? [file] : []), originOf(endpoint)];
+  const unnamed = places.filter((place) => !reason.includes(place));
+  return unnamed.length === 0 ? reason : `${reason} (${unnamed.join(", ")})`;
 }

@@ -212,7 +212,11 @@ export class Call {
 
   /** An error within its stream; undefined where the event is none. Like a refusal, it tells nobody the key. */
   errorIn(event: unknown): PlexusError | undefined {
-    return errorIn(event, () => ({ model: this.model, key: this.#key() }));
+    return errorIn(event, () => this.#asked());
+  }
+
+  #asked() {
+    return { model: this.model, key: this.#key(), at: originOf(this.#options.endpoint) };
   }
 
   async #refusalOf(response: Response): Promise<ReturnType<typeof judge>> {
@@ -223,7 +227,7 @@ export class Call {
     }
     const body = fromJson(await this.#text(remoteLimits.refusalBytesMax).catch(() => ""));
     const retryAfterMs = retryAfterMsOf(headers, Date.now());
-    return judge({ status, body, retryAfterMs }, { model: this.model, key: this.#key() });
+    return judge({ status, body, retryAfterMs }, this.#asked());
   }
 
   /** How long to wait before the next attempt; undefined: there is none. */

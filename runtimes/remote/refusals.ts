@@ -15,19 +15,30 @@ export interface Refusal {
   readonly retryAfterMs?: number | undefined;
 }
 
-/** A server's refusal as a failure; `again`: the same request may be sent again. */
+/** What was asked for, with which key, and where. */
+interface Asked {
+  readonly model: string;
+  readonly key?: string | undefined;
+  /** The server's address. */
+  readonly at?: string;
+}
+
+/** A server's refusal as a failure, with its own words and address for those who run it; `again`: the same request may
+ *  be sent again. */
 export function judge(
   { status, body, retryAfterMs = retryInfoMs(body) }: Refusal,
-  asked: { readonly model: string; readonly key?: string | undefined },
+  asked: Asked,
 ): { readonly failure: Failure; readonly again: boolean } {
-  const { model } = asked;
+  const { model, at: address } = asked;
   const fatal = (judged: Failure) => ({ failure: judged, again: false });
   const { kind, message } = wordsOf(body);
-  const facts = { model, status, ...(kind !== "" && { said: passable(kind, asked.key) }) };
+  const reason = passable(message, asked.key);
+  const words = { ...(reason !== "" && { reason }), ...(address !== undefined && { at: address }) };
+  const facts = { model, status, ...(kind !== "" && { said: passable(kind, asked.key) }), ...words };
   // Some servers say 429 for what no waiting helps against.
   if (/insufficient_quota|billing|credit/i.test(kind)) return fatal(failure("PROVIDER_REFUSED", facts));
   // Nor does it where one request alone is over a limit of tokens a minute, as Groq says it.
-  if (status === 413) return fatal(failure("CONTEXT_TOO_LONG", { model }));
+  if (status === 413) return fatal(failure("CONTEXT_TOO_LONG", { model, status, ...words }));
   if (status === 429 || status === 503 || status === 529 || /overloaded|rate_limit/i.test(kind))
     return {
       failure: failure("MODEL_BUSY", { ...facts, ...(retryAfterMs !== undefined && { retryAfterMs }) }),
@@ -35,22 +46,15 @@ export function judge(
     };
   if ([401, 402, 403, 407].includes(status)) return fatal(failure("PROVIDER_REFUSED", facts));
   if (ofItself.has(status) && noTools.test(message))
-    return fatal(failure("MODEL_UNSUPPORTED", { model, capability: "tools" }));
-  if (status === 404) return fatal(failure("MODEL_NOT_FOUND", { model }));
-  if (status >= 500 || status < 400) return fatal(failure("PROVIDER_FAILED", { ...facts, reason: "it failed" }));
-  if (tooLong.test(kind) || tooLong.test(message)) return fatal(failure("CONTEXT_TOO_LONG", { model }));
+    return fatal(failure("MODEL_UNSUPPORTED", { model, capability: "tools", status, ...words }));
+  if (status === 404) return fatal(failure("MODEL_NOT_FOUND", { model, status, ...words }));
+  if (status >= 500 || status < 400) return fatal(failure("PROVIDER_FAILED", { reason: "it failed", ...facts }));
+  if (tooLong.test(kind) || tooLong.test(message))
+    return fatal(failure("CONTEXT_TOO_LONG", { model, status, ...words }));
   if (noAccess.test(message) || filtered.test(kind)) return fatal(failure("PROVIDER_REFUSED", facts));
-  if (failedModel.test(kind))
-    return fatal(failure("PROVIDER_FAILED", { ...facts, reason: passable(message, asked.key) }));
+  if (failedModel.test(kind)) return fatal(failure("PROVIDER_FAILED", facts));
   const field = fieldOf(body);
-  return fatal(
-    failure("BAD_REQUEST", {
-      model,
-      status,
-      ...(field !== undefined && { field }),
-      reason: passable(message, asked.key),
-    }),
-  );
+  return fatal(failure("BAD_REQUEST", { model, status, ...(field !== undefined && { field }), ...words, reason }));
 }
 
 /** The parameter that OpenAI's form of an error is about. */
@@ -126,10 +130,7 @@ function retryInfoMs(body: unknown): number | undefined {
 
 /** An error within a stream, after the server had begun to answer; undefined where the event is none.
  *  `asked` reads the key, and is only called then. */
-export function errorIn(
-  event: unknown,
-  asked: () => { readonly model: string; readonly key?: string | undefined },
-): PlexusError | undefined {
+export function errorIn(event: unknown, asked: () => Asked): PlexusError | undefined {
   const said = unlisted(event);
   const error = at(said, "error") ?? (at(said, "object") === "error" ? said : undefined);
   if (error === undefined || error === null) return undefined;

@@ -40,14 +40,20 @@ describe("the reason why a model could not be loaded", () => {
   it("names the file of what says none, and the server of a model that has none", () => {
     const local = { name: "m", path: at("main.gguf") } as ModelSpec;
     const reasons = ["it needs about 9 MiB", "its calls ended the process", "in a process of its own it ended"];
-    for (const reason of reasons) expect(namingFile(reason, local)).to.equal(`${reason}: ${local.path}`);
+    for (const reason of reasons) expect(namingFile(reason, local)).to.equal(`${reason} (${local.path})`);
     // Once is enough, wherever it was said first.
-    expect(namingFile(namingFile("it is damaged", local), local)).to.equal(`it is damaged: ${local.path}`);
+    expect(namingFile(namingFile("it is damaged", local), local)).to.equal(`it is damaged (${local.path})`);
+    // What a reason ends with can be copied: a command stays the command.
+    const command = "it is taken out until somebody loads it: plexus models load m";
+    expect(namingFile(command, local)).to.equal(`${command} (${local.path})`);
     const endpoint = { url: "http://user:word@10.0.0.5:8000/v1?key=x", model: "m", key: { file: "/keys/a" } };
     const remote = { name: "m", path: "", endpoint } as ModelSpec;
-    expect(namingFile("the server has no model m", remote)).to.equal("the server has no model m: http://10.0.0.5:8000");
+    expect(namingFile("the server has no model m", remote)).to.equal(
+      "the server has no model m (http://10.0.0.5:8000)",
+    );
+    expect(namingFile("the server has no model monkey-7b", remote)).not.to.include("/keys/a");
     expect(namingFile("the key file is empty", remote)).to.equal(
-      "the key file is empty: /keys/a: http://10.0.0.5:8000",
+      "the key file is empty (/keys/a, http://10.0.0.5:8000)",
     );
   });
 });

@@ -287,7 +287,7 @@ describe("models in memory", () => {
     world.elapse(100);
     expect(states()).to.equal("a ready, b failed");
     // Admins are told which file it is, beside why.
-    expect(residency.residents()[1]?.because).to.match(/^the inference host died \d times .*: \/models\/b\.gguf$/u);
+    expect(residency.residents()[1]?.because).to.match(/^the inference host died \d times .* \(\/models\/b\.gguf\)$/u);
     const loaded = residency.load("b");
     world.elapse(100);
     expect(await loaded).to.deep.equal(ok(undefined));

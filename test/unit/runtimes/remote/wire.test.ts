@@ -127,9 +127,34 @@ describe("a model on another server", function () {
     for (const [status, body, code] of rows) {
       const failure = await endOf((_asked, response) => json(response, body, status));
       expect(failure.code, String(status)).to.equal(code);
-      expect(JSON.stringify(failure)).to.not.include("Traceback");
+      expect(JSON.stringify(failure)).to.not.include(secret);
     }
     await answers();
+  });
+
+  it("tells those who run it what the server said, and which one", async () => {
+    const said = (status: number, message: string) =>
+      endOf((_asked, response) => json(response, { error: { message } }, status));
+    const rows: readonly (readonly [number, string])[] = [
+      [500, "model requires more system memory (8.4 GiB) than is available (5.1 GiB)"],
+      [403, "Your organization must be verified to use the model `m`."],
+      [401, "this token has ended"],
+      [402, "no credit is left"],
+      [404, "model 'm' not found, try pulling it first"],
+      [413, "client intended to send too large body"],
+      [400, "prompt is too long: 9 tokens > 8 maximum"],
+      [400, "gemma3 does not support tools"],
+      [422, "temperature is out of range"],
+    ];
+    for (const [status, reason] of rows) {
+      const failure = await said(status, reason);
+      expect(failure.details, reason).to.deep.include({ status, reason, at: double.url });
+      // Nobody else is told.
+      const others = JSON.stringify(withoutPlaces(failure));
+      expect(others).to.not.include(reason);
+      expect(others).to.not.include(double.url);
+    }
+    expect((await said(500, "")).details).to.include({ reason: "it failed" });
   });
 
   it("asks again when the server is busy, after the time that it names", async () => {
