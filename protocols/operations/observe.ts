@@ -11,6 +11,7 @@ export const observeOperations = {
     fields: logQuery,
     answer: answer<LogPage>("LogPage"),
     permission: "logs.read",
+    errors: ["NOT_FOUND", "OVERLOADED"],
     summary: "The newest lines of the logs of all nodes, the oldest first",
     description:
       "`next`, given as `after`, goes on behind them; with `waitMs` the answer waits for a line. `level` is the least that is wanted, `name` what the event begins with, `about` the id of a request, trace or actor. A node has the lines that its `log.level` lets pass, the newest few thousand of them. Who does not answer is in `silent`.",
@@ -20,6 +21,7 @@ export const observeOperations = {
     fields: traceQuery,
     answer: answer<TracePage>("TracePage"),
     permission: "traces.read",
+    errors: ["NOT_FOUND"],
     summary: "The newest requests that were traced, at all nodes, the newest first",
     description: "Each is the step at which the request came in. `tracing.ratio` says how many requests are traced.",
     tags,
@@ -28,6 +30,7 @@ export const observeOperations = {
     params: traceParams,
     answer: answer<TraceView>("TraceView"),
     permission: "traces.read",
+    errors: ["NOT_FOUND"],
     summary: "All steps of one trace, of all nodes, by the time at which they began",
     tags,
   }),
@@ -35,6 +38,7 @@ export const observeOperations = {
     fields: historyQuery,
     answer: answer<HistoryView>("HistoryView"),
     permission: "cluster.see",
+    errors: ["NOT_FOUND"],
     summary: "Figures of the nodes over the last hour or day",
     description:
       "`hour` has a figure for each 15 seconds, `day` one for each 2 minutes. `per=cluster` joins those of all nodes, `per=node` has a row for each. A figure is null where nothing is known: the node did not run, or nothing was measured. They are in the memory of each node, and begin again when it starts.",
