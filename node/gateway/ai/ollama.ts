@@ -35,6 +35,7 @@ import {
   nothingWritten,
   writtenArguments,
   placesOf,
+  readCall,
   readSampling,
   readStops,
   readText,
@@ -217,7 +218,8 @@ function readMessages(
           const text = typeof input === "string" ? input : (writtenAt(written, where) ?? JSON.stringify(input));
           const id = `call_${(made += 1)}`;
           open.push({ id, name, given: call.id ?? undefined });
-          return { id, name: name.slice(0, 128), arguments: text };
+          // A text of JSON has bounds of its own.
+          return demand(readCall(`${path}/tool_calls/${place}`, { id, name: name.slice(0, 128), arguments: text }));
         });
         return { role: "assistant", content, ...(calls.length > 0 && { calls }) };
       }

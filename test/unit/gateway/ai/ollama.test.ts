@@ -111,6 +111,13 @@ describe("gateway: Ollama's client, unchanged", () => {
     expect(loose.message).to.match(/answers no call of a tool/);
   }); // prettier-ignore
 
+  it("refuses arguments in a text of JSON beyond its bounds, by their place", async () => {
+    const deep = `${"[".repeat(5_000)}${"]".repeat(5_000)}`;
+    const said = { role: "assistant", content: "", tool_calls: [{ function: { name: "look", arguments: deep } }] };
+    const refusal = await refusalOf(client.chat({ model: "echo", messages: [user("look"), said as never] }));
+    expect(refusal.message).to.include("messages[1].tool_calls[0]: its arguments");
+  });
+
   it("gets JSON of a schema", async () => {
     const format = { type: "object", properties: { age: { type: "integer", minimum: 3 } }, required: ["age"] };
     const { message } = await client.chat({ model: "echo", messages: [user("hello")], format });
