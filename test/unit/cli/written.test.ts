@@ -1,4 +1,4 @@
-/** What commands send of a file that somebody has written: it is about what the command line names, and nothing else. */
+/** What commands send of a file that somebody has written: it is about what the command line names. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
