@@ -106,7 +106,7 @@ export function createIntake(ports: ShardPorts): Intake {
     const inflow = new Inflow();
     const late = giveUpAfter(limits.uploadMsMax, { from, inflow });
     coming.add(hash);
-    const { begun, done } = inTurn(from, () => owned.take([hash, holder], inflow, sizeBytes));
+    const { begun, done } = inTurn({ from, holder }, () => owned.take([hash, holder], inflow, sizeBytes));
     const stored = attempt(() => done.then(() => null)).then((result) => {
       coming.delete(hash);
       uploads.get(key)?.idle();
@@ -288,14 +288,20 @@ export function createIntake(ports: ShardPorts): Intake {
   };
 }
 
-/** What another node brings waits for its turn; what this one stores at itself had it when it was sent. Gives when it
- *  begins, too. */
+/** What another node puts here waits for its turn; what this one stores at itself had it when it was sent. What the
+ *  owner of a holder sends ahead of it waits for nothing: after a day the holder comes without what is not here. Gives
+ *  when it begins, too. */
 const turns =
-  ({ node, guest }: Pick<ShardPorts, "node" | "guest">) =>
-  (from: NodeId, take: () => Promise<void>): { readonly begun: Promise<void>; readonly done: Promise<void> } => {
+  ({ node, guest, table }: Pick<ShardPorts, "node" | "guest" | "table">) =>
+  (
+    { from, holder }: { readonly from: NodeId; readonly holder: ActorId },
+    take: () => Promise<void>,
+  ): { readonly begun: Promise<void>; readonly done: Promise<void> } => {
+    const row = table.get(ownSlot(holder))?.record;
+    const isAtOnce = from === node || (row?.owner === from && row.want?.owner === node);
     const { promise: begun, resolve } = Promise.withResolvers<void>();
     const begin = (): Promise<void> => (resolve(), take());
-    return { begun, done: from === node || guest === undefined ? begin() : guest(begin) };
+    return { begun, done: isAtOnce || guest === undefined ? begin() : guest(begin) };
   };
 
 /** A stream that is fed from outside: who gives waits until it is taken. */

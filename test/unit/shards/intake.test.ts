@@ -2,10 +2,10 @@ import { expect } from "chai";
 import { hashOf } from "../../../node/blobs/index.ts";
 import type { Exchange } from "../../../node/exchange/index.ts";
 import type { SlotTable } from "../../../node/cluster/slot-table.ts";
-import type { Membership, OwnedBlobs } from "../../../node/ports.ts";
+import type { Membership, OwnedBlobs, Stripes } from "../../../node/ports.ts";
 import type { ShardPorts } from "../../../node/shards/parts.ts";
 import { createIntake } from "../../../node/shards/intake.ts";
-import { failure, holderOf, refused, type Result } from "../../../protocols/index.ts";
+import { failure, holderOf, ownSlot, refused, type Result } from "../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { simulatedClock, World } from "../../world/index.ts";
 import { Fixture } from "./fixture.ts";
@@ -78,6 +78,28 @@ describe("the intake of shards", () => {
     expect(codeOf(await chunk("n2", 0, bytes.length))).to.equal("ok");
     const own = await intake(() => new Promise(() => undefined));
     expect(codeOf(await own.begin("n1"))).to.equal("ok");
+  });
+
+  it("lets nothing wait that its holder's owner sends ahead of the holder", async () => {
+    const world = new World(1);
+    const fixture = new Fixture(world, { nodes: 3 });
+    let waited = 0;
+    fixture.guests.set("n2", () => ((waited += 1), new Promise(() => undefined)));
+    await fixture.startAll();
+    const holder = holderOf("g", 0);
+    const stripes = fixture.machine("n1").shards?.stripes as Stripes;
+    void stripes.put(new Uint8Array(20_000).fill(3), { class: "test", owner: "user/ada" });
+    await world.pass(2_000);
+    expect(waited, "n2 has its share of the put waiting").to.equal(1);
+    expect([fixture.ownerOf(holder), fixture.holders.inventory(holder).length]).to.deep.equal(["n1", 1]);
+    fixture.change(holder, { want: { owner: "n2", replicas: ["n2"] } });
+    const mayGo = (): boolean => fixture.machine("n1").shards?.mayHandOver(ownSlot(holder), "n2") === true;
+    await world.until(mayGo, 60_000);
+    const [held] = fixture.holders.inventory(holder);
+    const hash = held?.stripe.shards[held.shard]?.hash ?? "";
+    expect(fixture.isKept(hash)).to.equal(true);
+    expect(fixture.machine("n2").owned?.isFor(hash, holder)).to.equal(true);
+    expect(waited).to.equal(1);
   });
 
   it("takes no chunk that is very small, but the last one", async () => {
