@@ -237,9 +237,7 @@ export async function createAudit(ports: AuditPorts): Promise<Audit> {
       const records = (await read()).flatMap((line) => recordOf(line) ?? []);
       return records.filter((record, at) => record.log === of && record.seq === (records[0]?.seq ?? 0) + at);
     },
-    async seal() {
-      await own.seal();
-    },
+    seal: () => own.seal().then(() => undefined),
     read: (filter) => oldestFirst(book, filter),
     async report(period, format) {
       const made = createReport({ ...period, nowMs: Math.floor(clock.nowMs()) });

@@ -103,7 +103,8 @@ export function createMending(ports: MendingPorts): Mending {
     return known;
   }
 
-  /** Remembers that a shard could not be made good. False: too many others could not either. It is tried again when its turn comes. */
+  /** Remembers that a shard could not be made good. False: too many others could not either. It is tried again when its
+   *  turn comes. */
   const noteTry = (hash: BlobHash, triesBefore: number): boolean =>
     put(
       hash,
@@ -114,7 +115,8 @@ export function createMending(ports: MendingPorts): Mending {
     const nowMs = clock.monotonicMs();
     tries.delete(hash);
     const [oldest] = tries;
-    // The lists are walked in circles: to forget one that waits for the newest would forget each before its turn comes again.
+    // The lists are walked in circles: to forget one that waits for the newest would forget each before its turn comes
+    // again.
     if (oldest !== undefined && nowMs - oldest[1].notBeforeMs > limits.mendRetryMsMax) tries.delete(oldest[0]);
     if (tries.size >= limits.mendsKnownMax) return false;
     tries.set(hash, { tries: times, notBeforeMs: nowMs + waitMs });

@@ -191,8 +191,8 @@ export interface Done<Answer> {
   readonly action?: AuditAction;
   /** Who hears of it. Absent: all admins, where it has power, and the cluster's memory, where the row says what it
    *  remembers. `false`: nobody, because nothing was done, or because what did it tells by itself; of what has power
-   *  the row must say so (`quiet`). Else what the memory is told, and who beside; all admins hear of what has power also
-   *  where they are not named. */
+   *  the row must say so (`quiet`). Else what the memory is told, and who beside; all admins hear of what has power
+   *  also where they are not named. */
   readonly told?: false | Told;
 }
 

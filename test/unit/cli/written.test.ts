@@ -1,4 +1,5 @@
-/** What commands send of a file that somebody has written: it is about what the command line names. */
+/** What commands send of a file that somebody has written: it is about what the command line names, and nothing
+ *  else. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
