@@ -190,7 +190,7 @@ describe("files of strangers", function () {
     expect((await first.remove("culprit")).ok).to.equal(true);
     await first.stop(0);
     const second = await life("renamed", "SIGSEGV");
-    const why = (name: string) => `its calls ended the process that models share 2 times (SIGSEGV), so it is taken out until somebody loads it: plexus models load ${name}`;
+    const why = (name: string) => `its calls ended the process that models share 2 times (SIGSEGV), so it is taken out until somebody loads it: plexus models load ${name} (${culprit.path})`;
     const refused = await write(second, "renamed");
     expect(refused).to.have.nested.property("error.details.reason", why("renamed"));
     expect(endOf(await write(second, "other"))).to.equal("length");
