@@ -335,7 +335,7 @@ describe("ONNX", function () {
       expect(reasons["wrong-words"]).to.match(/failed tokenizer\.json is not JSON/);
       expect(reasons["half"]).to.match(/failed .*half/);
       expect(reasons["nonsense"]).to.match(/failed model\.onnx: .*Gothic/);
-      expect(reasons["nonsense"]?.endsWith(`: ${nonsense.path}`)).to.equal(true);
+      expect(reasons["nonsense"]?.endsWith(` (${nonsense.path})`)).to.equal(true);
       expect(reasons["classes"]).to.match(/failed id2label in config\.json does not name each/);
       expect(reasons["fewer"]).to.equal("ready ");
       expect(await refusal("classify", { model: "fewer", inputs: ["a"] }, others)).to.match(
