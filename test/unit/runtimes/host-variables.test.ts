@@ -44,7 +44,7 @@ describe("the environment of an inference host", () => {
 describe("the reason of a failed load", () => {
   it("names the model's file, unless it names one of its files already", () => {
     const spec = { name: "m", adapter: "llama", path: "/srv/models/m.gguf", lora: [{ path: "/srv/models/m.lora" }] };
-    expect(namingFile("it is empty", spec)).to.equal("it is empty: /srv/models/m.gguf");
+    expect(namingFile("it is empty", spec)).to.equal("it is empty (/srv/models/m.gguf)");
     for (const named of ["/srv/models/m.gguf is cut off", "there is no such file: /srv/models/m.lora"])
       expect(namingFile(named, spec)).to.equal(named);
     expect(namingFile("no file", { ...spec, path: "" })).to.equal("no file");
