@@ -47,7 +47,7 @@ const line = (page: Page, table: string) =>
 const screens: readonly Screen[] = [
   { page: "overview", sees: (page) => region(page, "Figures").getByText("of 200").first().waitFor(), asks: "cluster/summary" },
   { page: "nodes", sees: (page) => row(page, "Nodes of the cluster").waitFor(), asks: "cluster/summary" },
-  { page: "slots", sees: (page) => page.getByText("1280 slots", { exact: true }).waitFor(), asks: "cluster/slots" },
+  { page: "slots", sees: (page) => page.getByText("1,280 slots", { exact: true }).waitFor(), asks: "cluster/slots" },
   { page: "models", sees: (page) => Promise.all([region(page, "Where calls go").getByText("on node-000").first().waitFor(), region(page, "Memory of node-000").waitFor()]), asks: "inference" },
   { page: "shards", sees: (page) => region(page, "Group g0").waitFor() },
   { page: "tasks", sees: (page) => line(page, "List of tasks").waitFor(), asks: "tasks" },
@@ -159,7 +159,7 @@ describe("the dashboard of a cluster of 200 nodes", function () {
     expect(await list.count()).to.equal(1);
     await page.goto(`${fixture.url}/admin/slots`);
     const rows = page.getByRole("group", { name: "Slots of the cluster" }).getByRole("row");
-    await page.getByText("1280 slots", { exact: true }).waitFor();
+    await page.getByText("1,280 slots", { exact: true }).waitFor();
     expect(await rows.count()).to.equal(51);
     await page.getByRole("button", { name: "Next" }).click();
     await rows.filter({ hasText: /^ai\/50/ }).waitFor();
