@@ -92,7 +92,7 @@ export async function verifyAudit(
 ): Promise<number> {
   const [{ verifyExport }, { isSignedBy }] = await Promise.all([
     import("../node/audit/index.ts"),
-    import("../node/mesh/index.ts"),
+    import("../node/cluster/mesh/index.ts"),
   ]);
   const before = flags.against === undefined ? undefined : await verifyExport(linesOf(flags.against), isSignedBy);
   if (before?.finding !== undefined) {

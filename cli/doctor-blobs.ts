@@ -1,7 +1,7 @@
 /** Reads the blobs in a data folder and compares each with its name. Nothing is written, so a node may be at work on
  *  it. */
 import { stat } from "node:fs/promises";
-import { openBlobStore } from "../node/blobs/index.ts";
+import { openBlobStore } from "../node/bulk/blobs/index.ts";
 import { blobFolder, diskKeyFile } from "../node/data-folder/index.ts";
 import { readDiskKey, SealedFiles } from "../node/keys/index.ts";
 import { openFiles } from "../node/platform/index.ts";

@@ -145,7 +145,7 @@ const evictedCheck: Check = {
 
 /** Whether an etcd that answers, and has no cluster yet, can take one. */
 async function suitability(name: string, endpoint: string): Promise<Check> {
-  const { isSupportedEtcd } = await import("../node/directory/index.ts");
+  const { isSupportedEtcd } = await import("../node/cluster/directory/index.ts");
   const signal = AbortSignal.timeout(cliLimits.etcdTimeoutMs);
   const response = await fetch(new URL("/version", endpoint), { signal });
   const { etcdserver } = (await response.json()) as { readonly etcdserver?: unknown };
@@ -158,9 +158,9 @@ async function suitability(name: string, endpoint: string): Promise<Check> {
 /** What an etcd that answers holds of the cluster. */
 async function holdingOf(endpoint: string, { cluster, node, generation }: Member): Promise<Omit<Check, "name">> {
   const [{ createEtcdDirectory }, { etcdPrefix }, { listMembers }] = await Promise.all([
-    import("../node/directory/index.ts"),
+    import("../node/cluster/directory/index.ts"),
     import("../node/data-folder/home.ts"),
-    import("../node/cluster/records.ts"),
+    import("../node/cluster/facts/records.ts"),
   ]);
   const silent = () => {};
   const log = { debug: silent, info: silent, warn: silent, error: silent };

@@ -1,6 +1,6 @@
 /** Looks at everything in a journal that no node has open, and names each part that is damaged: one must not hide
  *  another. */
-import { createEmbeddedDirectory, loadVoter } from "../node/directory/index.ts";
+import { createEmbeddedDirectory, loadVoter } from "../node/cluster/directory/index.ts";
 import { diskKeyFile, journalFolder, markFile, tracesOf } from "../node/data-folder/index.ts";
 import { openSealedStore, readDiskKey } from "../node/keys/index.ts";
 import { findFileDamage, findLoss, openLevelReader, type FileDamage } from "../node/platform/index.ts";

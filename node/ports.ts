@@ -142,7 +142,7 @@ export interface Files {
   freeBytes(): number | undefined;
 }
 
-/** The name of a blob: what it consists of, as 64 hexadecimal digits (`node/blobs/tree.ts`). */
+/** The name of a blob: what it consists of, as 64 hexadecimal digits (`node/bulk/blobs/tree.ts`). */
 export type BlobHash = string;
 
 /** A part of a blob: from `start` on, before `end`. */
@@ -151,7 +151,7 @@ export interface BlobRange {
   readonly end: number;
 }
 
-/** Shows that a blob has a leaf: the leaf's bytes and the hashes beside its way to the root. `isProven` in `node/blobs`
+/** Shows that a blob has a leaf: the leaf's bytes and the hashes beside its way to the root. `isProven` in `node/bulk/blobs`
  *  judges it. */
 export interface LeafProof {
   readonly leaf: number;

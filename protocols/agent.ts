@@ -45,7 +45,7 @@ const thumb = Type.Unsafe<Thumb>(Type.Union([Type.Literal("up"), Type.Literal("d
 /** Up: it was good. */
 export type Thumb = "up" | "down";
 const bytesOfPicture = {
-  /** Its bytes are a blob of this name (node/blobs). */
+  /** Its bytes are a blob of this name (node/bulk/blobs). */
   hash: blobHash,
   size: Type.Integer({ minimum: 1, maximum: limits.pictureBytesMax }),
   format: Type.Union([Type.Literal("png"), Type.Literal("jpeg"), Type.Literal("webp")]),

@@ -67,7 +67,7 @@ export const questionRule = object({
   json: Type.Optional(Type.Boolean()),
   /** Whole words of the last message, in whatever case. */
   words: Type.Optional(Type.Array(line(64), { minItems: 1, maxItems: 64 })),
-  /** An expression that is found in the last message (`node/cluster/pattern.ts`). */
+  /** An expression that is found in the last message (`node/cluster/facts/pattern.ts`). */
   pattern: Type.Optional(line(256)),
   /** One of these classes is what a model of the engine `classify` says of the last message, with at least so much
    *  (default 0.5). Where the model does not say anything in time, the rule does not hold. */

@@ -66,7 +66,7 @@ export interface ModelFile {
   readonly size: number;
   /** SHA-256, 64 hexadecimal digits. */
   readonly digest: string;
-  /** The name of the same bytes in the tree that other nodes prove chunks by (`node/blobs/tree.ts`). */
+  /** The name of the same bytes in the tree that other nodes prove chunks by (`node/bulk/blobs/tree.ts`). */
   readonly tree: string;
 }
 

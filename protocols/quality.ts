@@ -1,4 +1,4 @@
-/** How good the answers of models are, over time (node/quality): what is counted, and how admins see it. */
+/** How good the answers of models are, over time (node/inference/quality): what is counted, and how admins see it. */
 import { Type } from "typebox";
 import { object } from "./schema.ts";
 

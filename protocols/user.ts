@@ -24,7 +24,7 @@ import { fact, identity, type Fact, type Factors, type Identity } from "./sign-i
 import type { RoomSummary, RoomUnread } from "./room.ts";
 
 const hash = Type.String({ minLength: 1, maxLength: 256 });
-/** A picture of a person. Its bytes are a blob of this name (node/blobs). */
+/** A picture of a person. Its bytes are a blob of this name (node/bulk/blobs). */
 export const avatar = object({
   hash: blobHash,
   size: Type.Integer({ minimum: 1, maximum: limits.avatarBytesMax }),

@@ -4,7 +4,7 @@
  *      node ──settle(rows, leases)──► sums, shares ──► what the node holds now, what was spent
  *
  *  Nodes sum up what calls took and tell it every few seconds; before a call they take what it may need out of the
- *  shares that they hold (`node/usage`). A ledger knows no budgets: the nodes, which have them as rows of the
+ *  shares that they hold (`node/inference/usage`). A ledger knows no budgets: the nodes, which have them as rows of the
  *  directory, say with each message what to count and how much there may be. docs/decisions/0039-usage-and-budgets.md
  *  has the invariants.
  *

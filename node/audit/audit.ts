@@ -20,7 +20,7 @@ import {
   type SinkTested,
 } from "../../protocols/index.ts";
 import type { Clock, Log, Membership, Meter, Random, Store } from "../ports.ts";
-import type { Exchange } from "../exchange/index.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
 import { AuditBook, writerOf } from "./book.ts";
 import { exportLines, exportProof, type AuditFormat } from "./export.ts";
 import { keepersOf, keepLogs, tellGrown } from "./keeping.ts";

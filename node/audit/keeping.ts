@@ -10,7 +10,7 @@
  *  Of a node that is gone, keepers give one another what it has signed: a signature needs no trust in who passes it
  *  on. */
 import { failure, ok, refused } from "../../protocols/index.ts";
-import type { Exchange } from "../exchange/index.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
 import type { Clock, Log, Membership, MemberRecord, NodeId } from "../ports.ts";
 import { logName, writerOf, type AuditBook, type LogStand } from "./book.ts";
 import { headText, isHeadSound, recordOf, rootOf, witnessText, type AuditHead, type AuditWitness } from "./chain.ts";

@@ -21,8 +21,8 @@ import {
   type SetAuditSink,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
-import { sinkContext, sinkUrlFault, type AuditRules } from "../cluster/audit-rules.ts";
-import { destinationOf, type Seals } from "../cluster/secrets.ts";
+import { sinkContext, sinkUrlFault, type AuditRules } from "../cluster/facts/audit-rules.ts";
+import { destinationOf, type Seals } from "../cluster/facts/secrets.ts";
 import type { Clock, Random } from "../ports.ts";
 import type { Audit } from "./audit.ts";
 

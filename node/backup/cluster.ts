@@ -10,8 +10,8 @@ import {
   type Result,
   type SlotId,
 } from "../../protocols/index.ts";
-import { roleOf, slotOfActor, type SlotTable } from "../cluster/slot-table.ts";
-import type { Exchange } from "../exchange/index.ts";
+import { roleOf, slotOfActor, type SlotTable } from "../cluster/facts/slot-table.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
 import type { Clock, Log, Membership, Meter, NodeId, Random } from "../ports.ts";
 import { verify, type VerifyMark } from "./checking.ts";
 import { runCluster } from "./cluster-run.ts";

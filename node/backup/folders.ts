@@ -30,7 +30,7 @@ import { knownLossesIn, noLosses } from "./known-losses.ts";
 import { unpaced, type Piece } from "./pacing.ts";
 import type { BackupStripes, Heads, StoredFile, StoredFiles } from "./ports.ts";
 
-/** Codes bytes into shards and back: as `node/shards/coding` does. */
+/** Codes bytes into shards and back: as `node/bulk/shards/coding` does. */
 export interface Coder {
   code(
     bytes: Uint8Array,

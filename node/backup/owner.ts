@@ -3,7 +3,7 @@
 import { failure, failureOf, PlexusError, refused, type Result, type SlotId } from "../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../protocols/mesh/index.ts";
 import type { Cursor } from "../../runtimes/backup/index.ts";
-import type { Exchange } from "../exchange/index.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
 import type { Clock, Log } from "../ports.ts";
 import { within } from "../waiting.ts";
 import type { RunnerLimits } from "./limits.ts";

@@ -2,8 +2,8 @@
 import type { Config } from "../../config/index.ts";
 import { auditActionOf, auditDone, type AuditAction, type AuditWriter } from "../../protocols/index.ts";
 import { createAudit, type Audit, type AuditSigner } from "../audit/index.ts";
-import { sinkContext } from "../cluster/audit-rules.ts";
-import { destinationOf, type Seals } from "../cluster/secrets.ts";
+import { sinkContext } from "../cluster/facts/audit-rules.ts";
+import { destinationOf, type Seals } from "../cluster/facts/secrets.ts";
 import { deliver } from "../platform/index.ts";
 import { audit } from "./cluster-memory.ts";
 import type { Identity } from "./identity.ts";
@@ -65,7 +65,7 @@ export function noteOwn(
 
 /** The key of this node. What it needs is loaded when the first head is signed. */
 function signerOf(config: Config): AuditSigner {
-  const mesh = () => import("../mesh/index.ts");
+  const mesh = () => import("../cluster/mesh/index.ts");
   let own: ReturnType<Awaited<ReturnType<typeof mesh>>["openNodeKey"]> | undefined;
   const key = async () => (own ??= (await mesh()).openNodeKey(config.data));
   return {

@@ -16,11 +16,11 @@ import {
   type Heads,
   type Piece,
 } from "../backup/index.ts";
-import { openBlobStore } from "../blobs/index.ts";
+import { openBlobStore } from "../bulk/blobs/index.ts";
 import { keyLimits } from "../keys/index.ts";
 import { openFiles } from "../platform/index.ts";
 import type { Files, Meter } from "../ports.ts";
-import { codedBytes, codeStripe, readStripe } from "../shards/coding/index.ts";
+import { codedBytes, codeStripe, readStripe } from "../bulk/shards/coding/index.ts";
 
 /** Says whose backups a folder has. Not secret, and checked by nobody: the head is signed. */
 const markFile = "plexus-backup.json";

@@ -14,7 +14,7 @@ import {
 } from "../backup/index.ts";
 import type { ClusterKeys } from "../keys/index.ts";
 import type { ActorBlobs } from "../ports.ts";
-import type { Shards } from "../shards/index.ts";
+import type { Shards } from "../bulk/shards/index.ts";
 import { settingsSlot, withSettings } from "./backup-settings.ts";
 import { watchedDrill, type Drills, type Rehearse } from "./backup-copies.ts";
 import { placeTarget } from "./backup-place.ts";

@@ -15,7 +15,7 @@ import {
 import type { Kernel } from "../kernel/index.ts";
 import { startLimits } from "./limits.ts";
 import type { Clock, MemberRecord } from "../ports.ts";
-import type { SlotTable } from "../cluster/slot-table.ts";
+import type { SlotTable } from "../cluster/facts/slot-table.ts";
 import type { Journal } from "../storage/index.ts";
 
 const askTimeoutMs = 10_000;

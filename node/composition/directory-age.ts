@@ -12,11 +12,11 @@
  *  anything before all others have asked, or for a short while: until then nothing has been given out, so the
  *  comparison misses nothing. */
 import { failureOf, ok, PlexusError, refused, type SlotId } from "../../protocols/index.ts";
-import { isOfEarlier } from "../cluster/generation.ts";
-import { readSlot } from "../cluster/records.ts";
-import type { SlotTable } from "../cluster/slot-table.ts";
-import { unavailableWhere, type DirectoryLimits } from "../directory/index.ts";
-import type { Exchange } from "../exchange/index.ts";
+import { isOfEarlier } from "../cluster/facts/generation.ts";
+import { readSlot } from "../cluster/facts/records.ts";
+import type { SlotTable } from "../cluster/facts/slot-table.ts";
+import { unavailableWhere, type DirectoryLimits } from "../cluster/directory/index.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
 import type { Clock, Directory, Log, NodeId } from "../ports.ts";
 import { within } from "../waiting.ts";
 

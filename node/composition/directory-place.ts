@@ -6,8 +6,8 @@
  *          └───────────── migrate ────────► etcd ◄────┴─┘ migrate, each time in the next generation */
 import { failure, failureOf, ok, refused, type ClusterSummary, type Result, type Role } from "../../protocols/index.ts";
 import { behaviors } from "../../actors/index.ts";
-import { asMember, isRow, memberKey, votersKey, wantedVotersIn } from "../cluster/records.ts";
-import { refusalOfRow } from "../cluster/whose-rows.ts";
+import { asMember, isRow, memberKey, votersKey, wantedVotersIn } from "../cluster/facts/records.ts";
+import { refusalOfRow } from "../cluster/facts/whose-rows.ts";
 import { etcdPrefix, type DirectoryPlace } from "../data-folder/home.ts";
 import {
   createEmbeddedDirectory,
@@ -33,10 +33,10 @@ import {
   type VoterCandidate,
   type VoterPorts,
   type AskedChange,
-} from "../directory/index.ts";
-import { auditRowsPrefix } from "../cluster/audit-rules.ts";
+} from "../cluster/directory/index.ts";
+import { auditRowsPrefix } from "../cluster/facts/audit-rules.ts";
 import { keysPrefix } from "../keys/index.ts";
-import type { Exchange } from "../exchange/index.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
 import { createDirectoryAge, type DirectoryAge } from "./directory-age.ts";
 import { fitting, isOver } from "./directory-size.ts";
 import type { Clock, Directory, DirectoryWatcher, Log, MemberRecord, NodeId, Random, Store } from "../ports.ts";

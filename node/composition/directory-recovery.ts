@@ -9,12 +9,12 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { failure, PlexusError, type SlotId } from "../../protocols/index.ts";
-import { floorOf } from "../cluster/generation.ts";
-import { asInvitation, asMember, asSlot, memberKey, slotPrefix, type SlotRow } from "../cluster/records.ts";
-import { rankNodes, roleOf } from "../cluster/slot-table.ts";
+import { floorOf } from "../cluster/facts/generation.ts";
+import { asInvitation, asMember, asSlot, memberKey, slotPrefix, type SlotRow } from "../cluster/facts/records.ts";
+import { rankNodes, roleOf } from "../cluster/facts/slot-table.ts";
 import { homeRow, readHome, withMembers, type Home } from "../data-folder/home.ts";
 import { journalFolder, markFile, tracesOf } from "../data-folder/index.ts";
-import { foundVoter, readLastKnown, type LastKnown } from "../directory/index.ts";
+import { foundVoter, readLastKnown, type LastKnown } from "../cluster/directory/index.ts";
 import { openSealedStore, readDiskKey } from "../keys/index.ts";
 import { openLevelStore } from "../platform/index.ts";
 import type { DirectoryRow, MemberRecord, NodeId, SlotRecord, Store } from "../ports.ts";

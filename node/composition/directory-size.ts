@@ -1,6 +1,6 @@
 /** How full the directory is that this node keeps: said before anything is refused. */
 import { filledOf, nearlyFullFrom, type DirectorySize } from "../../protocols/index.ts";
-import { bytesOfRows, fullDirectory, type DirectoryLimits, type KeptSize } from "../directory/index.ts";
+import { bytesOfRows, fullDirectory, type DirectoryLimits, type KeptSize } from "../cluster/directory/index.ts";
 import type { DirectoryRow, Log, Meter } from "../ports.ts";
 
 /** Whether rows are more than voters may have. */

@@ -2,7 +2,7 @@
  *  be stopped, so another tells; which one is decided in the member's row, where only one can note the end. */
 import { isDrained, partInDirectory, taskOfDrain, type AdminTask } from "../../protocols/index.ts";
 import type { Clock, Membership, NodeId } from "../ports.ts";
-import type { ClusterControl } from "../placement/api.ts";
+import type { ClusterControl } from "../cluster/placement/api.ts";
 import { drainLimits } from "./limits.ts";
 
 /** Begins to look. */

@@ -2,8 +2,8 @@
  *  threads that call a server read. A variable has the version of its secret in its name, so a rotated key is another
  *  variable and whatever uses it is loaded anew. */
 import { mayBeSentTo, type Endpoint } from "../../protocols/index.ts";
-import type { ClusterEndpoints } from "../cluster/endpoints.ts";
-import { destinationOf, type NamedSecrets } from "../cluster/secrets.ts";
+import type { ClusterEndpoints } from "../cluster/facts/endpoints.ts";
+import { destinationOf, type NamedSecrets } from "../cluster/facts/secrets.ts";
 import { holdVariable } from "../platform/index.ts";
 import type { Log } from "../ports.ts";
 

@@ -15,11 +15,11 @@ import {
   type Result,
 } from "../../protocols/index.ts";
 import { createFinder, modelSpec, tryEndpoint, watchCatalogue, type ModelSpec } from "../../runtimes/index.ts";
-import type { ClusterEndpoints } from "../cluster/endpoints.ts";
-import { destinationOf, secretFault, type NamedSecrets } from "../cluster/secrets.ts";
+import type { ClusterEndpoints } from "../cluster/facts/endpoints.ts";
+import { destinationOf, secretFault, type NamedSecrets } from "../cluster/facts/secrets.ts";
 import type { EndpointKeys } from "./endpoint-keys.ts";
 import { keyFolder } from "../data-folder/index.ts";
-import type { EndpointsPort } from "../models/index.ts";
+import type { EndpointsPort } from "../inference/models/index.ts";
 import type { Clock, Log, Membership } from "../ports.ts";
 
 /** What is done with endpoints at one node. */

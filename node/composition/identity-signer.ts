@@ -15,7 +15,7 @@ export async function openIdentitySigner(
   folder: string,
   at: { readonly node: NodeId; peerOf(node: NodeId): string | undefined },
 ): Promise<IdentitySigner & SecretsReceiver> {
-  const { openNodeKey, publicKeyOf } = await import("../mesh/index.ts");
+  const { openNodeKey, publicKeyOf } = await import("../cluster/mesh/index.ts");
   const { privateKey, peer } = await openNodeKey(folder);
   const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
   const jwk = (x: Uint8Array) => ({ kty: "OKP", crv: "Ed25519", x: base64(x) });

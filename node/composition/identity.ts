@@ -11,7 +11,7 @@ import {
   type Home,
   type HomeKeeper,
 } from "../data-folder/home.ts";
-import type { OwnRecord } from "../membership/index.ts";
+import type { OwnRecord } from "../cluster/membership/index.ts";
 import { openSealedStore, readDiskKey, type SealedStore } from "../keys/index.ts";
 import { openLevelStore } from "../platform/index.ts";
 import type { NodeId } from "../ports.ts";

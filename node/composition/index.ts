@@ -24,18 +24,18 @@ import {
   type Role,
 } from "../../protocols/index.ts";
 import { enginesOf, readMachine, runtimeLimits, startInferenceHost } from "../../runtimes/index.ts";
-import { openActorBlobs } from "../blobs/index.ts";
+import { openActorBlobs } from "../bulk/blobs/index.ts";
 import { drillFolder, qualityFile, trialsFile } from "../data-folder/index.ts";
 import { adminCodeHash } from "../gateway/index.ts";
-import { createInferenceControl } from "../models/index.ts";
+import { createInferenceControl } from "../inference/models/index.ts";
 import { createObserveControl } from "../observe/index.ts";
-import { startedAgain, type NodeLoad } from "../membership/index.ts";
+import { startedAgain, type NodeLoad } from "../cluster/membership/index.ts";
 import { bytesIn, createClock, diskOf, keptText, outwardAddresses, readSource } from "../platform/index.ts";
-import { watchSecrets } from "../cluster/secrets.ts";
+import { watchSecrets } from "../cluster/facts/secrets.ts";
 import { shareLists, watchThreats, type Threats } from "../threats/index.ts";
-import { isHolder, type Shards } from "../shards/index.ts";
-import { qualityLimits } from "../quality/index.ts";
-import { usageLimits } from "../usage/index.ts";
+import { isHolder, type Shards } from "../bulk/shards/index.ts";
+import { qualityLimits } from "../inference/quality/index.ts";
+import { usageLimits } from "../inference/usage/index.ts";
 import type { ActorBlobs, Directory, Log, MembershipEnd, Random } from "../ports.ts";
 import { within } from "../waiting.ts";
 import { createPacing, type Pacing } from "../backup/index.ts";
@@ -56,7 +56,7 @@ import { createInference, createSuggestions, measureInference, type Inference } 
 import { commandLimits } from "./limits.ts";
 import { listenForNodes } from "./listening.ts";
 import { openMachine, type Machine } from "./machine.ts";
-import { openBranding } from "../cluster/branding.ts";
+import { openBranding } from "../cluster/facts/branding.ts";
 import { openMail } from "./mail.ts";
 import { createMeshPort, type MeshPort } from "./mesh-port.ts";
 import { openModels, type NodeModels } from "./models.ts";
@@ -602,7 +602,7 @@ async function issueInvitation(
     readonly meshPort: MeshPort;
   },
 ): Promise<Result<InvitationIssued>> {
-  const { createInvitation } = await import("../mesh/index.ts");
+  const { createInvitation } = await import("../cluster/mesh/index.ts");
   const mesh = await at.meshPort.opened;
   const offer = {
     roles: terms.roles ?? newcomerRoles,

@@ -17,7 +17,7 @@ export async function joinIfAsked(
 > {
   if (config.join === undefined) return undefined;
   const { store, clock, log, version } = at;
-  const { joinCluster, meshLimits, openNodeKey, readToken } = await import("../mesh/index.ts");
+  const { joinCluster, meshLimits, openNodeKey, readToken } = await import("../cluster/mesh/index.ts");
   const token = readToken(config.join);
   if (!token.ok) throw new PlexusError(token.error);
   const home = await readHome(store);

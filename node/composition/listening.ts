@@ -2,7 +2,7 @@
 import type { Config } from "../../config/index.ts";
 import { failureOf } from "../../protocols/index.ts";
 import { withReached, type DirectoryPlace } from "../data-folder/home.ts";
-import type { Mesh, MeshOptions } from "../mesh/index.ts";
+import type { Mesh, MeshOptions } from "../cluster/mesh/index.ts";
 import { audit } from "./cluster-memory.ts";
 import type { Ending } from "./ending.ts";
 import type { Identity } from "./identity.ts";
@@ -24,7 +24,7 @@ export async function listenForNodes(
     joined(facts: Readonly<Record<string, string>>): void;
   },
 ): Promise<Mesh> {
-  const { createAdmission, meshLimits, openNodeKey, startMesh } = await import("../mesh/index.ts");
+  const { createAdmission, meshLimits, openNodeKey, startMesh } = await import("../cluster/mesh/index.ts");
   const { machine, identity, peer, ending } = at;
   const { clock, random, log, meter, version, descriptors } = machine;
   const { node, cluster, home } = identity;

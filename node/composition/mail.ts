@@ -1,8 +1,8 @@
 /** Mail of a node: the settings of its cluster, what waits to be sent, and where links lead to. */
 import type { Config } from "../../config/index.ts";
-import { mailSettings } from "../cluster/mail.ts";
+import { mailSettings } from "../cluster/facts/mail.ts";
 import type { createGateway } from "../gateway/index.ts";
-import type { Seals } from "../cluster/secrets.ts";
+import type { Seals } from "../cluster/facts/secrets.ts";
 import { createOutbound, sendBySmtp } from "../mail/index.ts";
 import type { Machine } from "./machine.ts";
 import type { Peer } from "./peer.ts";

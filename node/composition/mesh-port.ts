@@ -1,4 +1,4 @@
-import type { Mesh } from "../mesh/index.ts";
+import type { Mesh } from "../cluster/mesh/index.ts";
 import type { Failure } from "../../protocols/index.ts";
 import type { NodeId, Transport, TransportListener } from "../ports.ts";
 

@@ -10,19 +10,19 @@ import type {
 } from "../../protocols/index.ts";
 import { handleAudit, handleClusterAudit, type AuditViews, type MemoryAudit } from "../audit/index.ts";
 import { handleBackups, handleGuards, type BackupControl, type Tickets } from "../backup/index.ts";
-import type { AuditRules } from "../cluster/audit-rules.ts";
-import { handleSecrets, type SecretsControl } from "../cluster/operations.ts";
-import type { Seals } from "../cluster/secrets.ts";
-import type { StoreParts } from "../cluster/wanted.ts";
+import type { AuditRules } from "../cluster/facts/audit-rules.ts";
+import { handleSecrets, type SecretsControl } from "../cluster/facts/operations.ts";
+import type { Seals } from "../cluster/facts/secrets.ts";
+import type { StoreParts } from "../cluster/facts/wanted.ts";
 import { handleDisk, handleKeys, type DiskControl, type KeysControl } from "../keys/index.ts";
-import { handleEndpoints, handleEngines, handleInference, handleStore, type EndpointsPort } from "../models/index.ts";
+import { handleEndpoints, handleEngines, handleInference, handleStore, type EndpointsPort } from "../inference/models/index.ts";
 import { handleObserve, handleProfiles } from "../observe/index.ts";
 import { handleActors, handleRooms, type ClusterActors, type Kernel } from "../kernel/index.ts";
-import { handleCluster, type ClusterControl } from "../placement/index.ts";
-import { askClusterMemory, handleMemory } from "../cluster/memory.ts";
-import { handleInvitations, handlePeople, type PeopleParts } from "../cluster/people-operations.ts";
-import type { ClusterRoles } from "../cluster/roles.ts";
-import type { SignUpInvitations } from "../cluster/sign-up-invitations.ts";
+import { handleCluster, type ClusterControl } from "../cluster/placement/index.ts";
+import { askClusterMemory, handleMemory } from "../cluster/facts/memory.ts";
+import { handleInvitations, handlePeople, type PeopleParts } from "../cluster/facts/people-operations.ts";
+import type { ClusterRoles } from "../cluster/facts/roles.ts";
+import type { SignUpInvitations } from "../cluster/facts/sign-up-invitations.ts";
 import { createIds, isRange, tellByMail, toldOf, type GatewayLimits, type MailPort } from "../gateway/index.ts";
 import type {
   Clock,
@@ -35,9 +35,9 @@ import type {
 } from "../ports.ts";
 import type { Message } from "../../actors/behavior.ts";
 import { handleModelRoutes, type ModelRouteParts } from "../routing/index.ts";
-import { handleHolders, handleStripes } from "../shards/index.ts";
+import { handleHolders, handleStripes } from "../bulk/shards/index.ts";
 import { handleThreats } from "../threats/index.ts";
-import { handleBudgets, handleUsage } from "../usage/index.ts";
+import { handleBudgets, handleUsage } from "../inference/usage/index.ts";
 import { handleTasks } from "../tasks/index.ts";
 import { handleAlerts, handleWatch } from "../watch/index.ts";
 

@@ -4,12 +4,12 @@
  *  Only waits are here whose end says that something is lost: a peer, a copy, an answer. Pauses between attempts, and
  *  how often a node is heard of, stay what they are: a patient node notices a death later, and otherwise works as fast
  *  as any. */
-import { directoryLimits, type DirectoryLimits } from "../directory/index.ts";
+import { directoryLimits, type DirectoryLimits } from "../cluster/directory/index.ts";
 import { gatewayLimits, type GatewayLimits } from "../gateway/index.ts";
 import { kernelLimits, type KernelLimits } from "../kernel/index.ts";
-import { membershipLimits, type MembershipLimits } from "../membership/index.ts";
-import type { MeshLimits } from "../mesh/index.ts";
-import { placementLimits, type PlacementLimits } from "../placement/index.ts";
+import { membershipLimits, type MembershipLimits } from "../cluster/membership/index.ts";
+import type { MeshLimits } from "../cluster/mesh/index.ts";
+import { placementLimits, type PlacementLimits } from "../cluster/placement/index.ts";
 import { replicationLimits, type ReplicationLimits } from "../replication/index.ts";
 import { routingLimits, type RoutingLimits } from "../routing/index.ts";
 

@@ -24,9 +24,9 @@ import {
   type HolderSums,
 } from "../../protocols/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
-import { createExchange, type Exchange } from "../exchange/index.ts";
+import { createExchange, type Exchange } from "../cluster/exchange/index.ts";
 import type { DirectoryPlace } from "../data-folder/home.ts";
-import { directoryLimits, type DirectoryLimits, type Lead } from "../directory/index.ts";
+import { directoryLimits, type DirectoryLimits, type Lead } from "../cluster/directory/index.ts";
 import { createKernel, OpenAsks, type ClusterActors, type Kernel, type KernelLimits } from "../kernel/index.ts";
 import {
   createMembership,
@@ -35,7 +35,7 @@ import {
   type MembershipPart,
   type NodeLoad,
   type OwnRecord,
-} from "../membership/index.ts";
+} from "../cluster/membership/index.ts";
 import {
   awaitedKeepers,
   createClusterControl,
@@ -44,7 +44,7 @@ import {
   type ClusterControl,
   type Controller,
   type PlacementLimits,
-} from "../placement/index.ts";
+} from "../cluster/placement/index.ts";
 import type {
   Clock,
   Directory,
@@ -59,21 +59,21 @@ import type {
   Tracer,
   Transport,
 } from "../ports.ts";
-import { watchControlTokens, type ControlTokens } from "../cluster/control-tokens.ts";
-import { watchTokenKeys, type TokenKeys } from "../cluster/token-keys.ts";
-import { watchEndpoints, type ClusterEndpoints } from "../cluster/endpoints.ts";
+import { watchControlTokens, type ControlTokens } from "../cluster/facts/control-tokens.ts";
+import { watchTokenKeys, type TokenKeys } from "../cluster/facts/token-keys.ts";
+import { watchEndpoints, type ClusterEndpoints } from "../cluster/facts/endpoints.ts";
 import { createRoleMemory } from "./role-memory.ts";
-import { watchBudgets, type Budgets } from "../cluster/budgets.ts";
-import { watchGroups, type Groups } from "../cluster/groups.ts";
-import { watchTrust, type Trust } from "../cluster/trust.ts";
-import { watchIdentity } from "../cluster/identity.ts";
-import { watchIdentityProviders, type IdentityProviders } from "../cluster/identity-providers.ts";
-import { watchRoles, type ClusterRoles } from "../cluster/roles.ts";
-import { watchAuditRules, type AuditRules } from "../cluster/audit-rules.ts";
-import { watchModelRoutes, type ModelRoutes } from "../cluster/model-routes.ts";
-import { watchPolicy, type ClusterPolicy } from "../cluster/policy.ts";
-import { watchReach, type ReachWatch } from "../cluster/reach.ts";
-import type { Policy } from "../cluster/records.ts";
+import { watchBudgets, type Budgets } from "../cluster/facts/budgets.ts";
+import { watchGroups, type Groups } from "../cluster/facts/groups.ts";
+import { watchTrust, type Trust } from "../cluster/facts/trust.ts";
+import { watchIdentity } from "../cluster/facts/identity.ts";
+import { watchIdentityProviders, type IdentityProviders } from "../cluster/facts/identity-providers.ts";
+import { watchRoles, type ClusterRoles } from "../cluster/facts/roles.ts";
+import { watchAuditRules, type AuditRules } from "../cluster/facts/audit-rules.ts";
+import { watchModelRoutes, type ModelRoutes } from "../cluster/facts/model-routes.ts";
+import { watchPolicy, type ClusterPolicy } from "../cluster/facts/policy.ts";
+import { watchReach, type ReachWatch } from "../cluster/facts/reach.ts";
+import type { Policy } from "../cluster/facts/records.ts";
 import { createReplication, type Replication, type ReplicationLimits } from "../replication/index.ts";
 import {
   type IdentitySigner,
@@ -87,9 +87,9 @@ import {
   withAttachments,
   type ReadAttachment,
 } from "../routing/index.ts";
-import { watchSlots, type SlotTable } from "../cluster/slot-table.ts";
-import { createQuality, type Quality, type QualityFile } from "../quality/index.ts";
-import { createActivity, createUsage, priceOf, type Activity, type Usage, type UsageLimits } from "../usage/index.ts";
+import { watchSlots, type SlotTable } from "../cluster/facts/slot-table.ts";
+import { createQuality, type Quality, type QualityFile } from "../inference/quality/index.ts";
+import { createActivity, createUsage, priceOf, type Activity, type Usage, type UsageLimits } from "../inference/usage/index.ts";
 import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
 import { AgeCheck, type DataAge } from "./data-age.ts";

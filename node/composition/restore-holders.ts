@@ -19,11 +19,11 @@ import {
   type RefusedHead,
   type SurvivingFolder,
 } from "../backup/index.ts";
-import { openBlobStore } from "../blobs/index.ts";
+import { openBlobStore } from "../bulk/blobs/index.ts";
 import { shardFolder } from "../data-folder/index.ts";
 import { keyLimits } from "../keys/index.ts";
 import { openFiles } from "../platform/index.ts";
-import { readStripe } from "../shards/coding/index.ts";
+import { readStripe } from "../bulk/shards/coding/index.ts";
 import { isBackupFolder, noMeter } from "./backup-folder.ts";
 import { commandLimits } from "./limits.ts";
 import { openSource, type BackupPlace, type RestoreWish, type Source } from "./restore-sources.ts";

@@ -15,11 +15,11 @@ import { failure, failureOf, PlexusError, type ActorId, type Failure, type SlotI
 import { createSealer } from "../../runtimes/backup/index.ts";
 import { namesPut } from "../../runtimes/folders.ts";
 import { fileType, recall, type BackupKeys } from "../backup/index.ts";
-import { actorBlobPrefix, blobLimits, openBlobStore, openOwnedBlobs } from "../blobs/index.ts";
-import { isRow, policyKey, slotKey, type Policy } from "../cluster/records.ts";
+import { actorBlobPrefix, blobLimits, openBlobStore, openOwnedBlobs } from "../bulk/blobs/index.ts";
+import { isRow, policyKey, slotKey, type Policy } from "../cluster/facts/records.ts";
 import { blobFolder, journalFolder, markFile } from "../data-folder/index.ts";
 import { homeRow } from "../data-folder/home.ts";
-import { createEmbeddedDirectory } from "../directory/index.ts";
+import { createEmbeddedDirectory } from "../cluster/directory/index.ts";
 import type { RootKeys } from "../keys/index.ts";
 import { openFiles, openLevelStore } from "../platform/index.ts";
 import type { BlobStore, Clock, Directory, Log, Random, Store, StoreOp } from "../ports.ts";

@@ -17,7 +17,7 @@ import {
 import { decodeRows, type Row, type UnitEntry, type UnitName } from "../../runtimes/backup/index.ts";
 import type { Store, StoreOp } from "../ports.ts";
 import { fileType } from "../backup/index.ts";
-import { isHolder } from "../shards/index.ts";
+import { isHolder } from "../bulk/shards/index.ts";
 import { restoredSide, restoredState, spaces, type Space } from "../storage/index.ts";
 import { behaviorOf, restoredOf } from "./backed-up-actor.ts";
 import { settingsActor } from "./backup-settings.ts";

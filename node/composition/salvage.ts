@@ -23,12 +23,12 @@ import {
 } from "../../protocols/index.ts";
 import { diskKeyFile, journalFolder, markFile, readKey, tracesOf } from "../data-folder/index.ts";
 import { namesPut, syncFolder } from "../../runtimes/folders.ts";
-import { createEmbeddedDirectory, directoryRowKey } from "../directory/index.ts";
+import { createEmbeddedDirectory, directoryRowKey } from "../cluster/directory/index.ts";
 import { homeKey, homeRow, readHome, type Home } from "../data-folder/home.ts";
 import { epochKeysRow, openSealedStore, readDiskKey } from "../keys/index.ts";
 import { findFileDamage, openLevelReader, openLevelStore, type FileDamage } from "../platform/index.ts";
 import type { Clock, Random, Store, StoreOp } from "../ports.ts";
-import { policyKey, slotKey } from "../cluster/records.ts";
+import { policyKey, slotKey } from "../cluster/facts/records.ts";
 import { isSealed, seal, unseal } from "../data-folder/seal.ts";
 import {
   everything,

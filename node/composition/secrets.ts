@@ -1,16 +1,16 @@
 /** Named secrets at one node: what uses them, and how a setting that keeps a secret by itself comes to refer to one. */
 import type { Config } from "../../config/index.ts";
 import { failure, refused, secretReference, type Result } from "../../protocols/index.ts";
-import { sinkContext } from "../cluster/audit-rules.ts";
-import type { MailSettings } from "../cluster/mail.ts";
+import { sinkContext } from "../cluster/facts/audit-rules.ts";
+import type { MailSettings } from "../cluster/facts/mail.ts";
 import {
   destinationOf,
   type Destination,
   type NamedSecrets,
   type SecretAuthor,
   type SecretRow,
-} from "../cluster/secrets.ts";
-import type { SecretsControl } from "../cluster/operations.ts";
+} from "../cluster/facts/secrets.ts";
+import type { SecretsControl } from "../cluster/facts/operations.ts";
 import { createSecrets, keepSecretsKey, type Secrets } from "../keys/index.ts";
 import type { Identity } from "./identity.ts";
 import { openIdentitySigner } from "./identity-signer.ts";

@@ -2,7 +2,7 @@
  *  is remembered for the next start, and is told to callers. */
 import { noClusterValues, type ClusterValues, type Settings } from "../../config/index.ts";
 import { failureOf, ok, type NodeEffects, type NodeSettings } from "../../protocols/index.ts";
-import { plainValues, settingsLimits, watchSettings } from "../cluster/settings.ts";
+import { plainValues, settingsLimits, watchSettings } from "../cluster/facts/settings.ts";
 import { settingsFile } from "../data-folder/index.ts";
 import type { createGateway } from "../gateway/index.ts";
 import { keptText } from "../platform/index.ts";

@@ -3,9 +3,9 @@
 import { schemesFrom } from "../../protocols/index.ts";
 import type { Pacing } from "../backup/index.ts";
 import { parseSizeBytes, type Config } from "../../config/index.ts";
-import { openBlobStore, openOwnedBlobs } from "../blobs/index.ts";
+import { openBlobStore, openOwnedBlobs } from "../bulk/blobs/index.ts";
 import { shardFolder } from "../data-folder/index.ts";
-import type { NodeLoad } from "../membership/index.ts";
+import type { NodeLoad } from "../cluster/membership/index.ts";
 import { openFiles } from "../platform/index.ts";
 import type { Files, Meter, NodeId } from "../ports.ts";
 import {
@@ -16,8 +16,8 @@ import {
   shardLimits,
   type Shards,
   type Signer,
-} from "../shards/index.ts";
-import { namesOfClass } from "../shards/coding/index.ts";
+} from "../bulk/shards/index.ts";
+import { namesOfClass } from "../bulk/shards/coding/index.ts";
 import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
 import type { Peer } from "./peer.ts";
@@ -96,7 +96,7 @@ export async function openShards(
 
 /** The keys of nodes, by which their receipts are known. What they need is loaded when the first shard comes. */
 function signerOf(config: Config, node: NodeId, { membership }: Peer): Signer {
-  const mesh = () => import("../mesh/index.ts");
+  const mesh = () => import("../cluster/mesh/index.ts");
   let own: ReturnType<Awaited<ReturnType<typeof mesh>>["openNodeKey"]> | undefined;
   const key = async () => (own ??= (await mesh()).openNodeKey(config.data));
   return {

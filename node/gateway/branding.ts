@@ -15,8 +15,8 @@ import {
   type Result,
   type SetBranding,
 } from "../../protocols/index.ts";
-import type { Branding } from "../cluster/branding.ts";
-import type { BrandingRow } from "../cluster/records.ts";
+import type { Branding } from "../cluster/facts/branding.ts";
+import type { BrandingRow } from "../cluster/facts/records.ts";
 import { readPicture } from "./picture-bodies.ts";
 import type { OwnHandlers } from "./rest/derive.ts";
 

@@ -34,7 +34,7 @@ import {
   type ClusterSettings,
   type SettingsRow,
   type SettingsWish,
-} from "../cluster/settings.ts";
+} from "../cluster/facts/settings.ts";
 import { createAddressRule } from "./addresses.ts";
 import { audited, audits, whoIs } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";

@@ -21,7 +21,7 @@ import {
   type Permission,
   type Result,
 } from "../../protocols/index.ts";
-import type { ControlToken, ControlTokens } from "../cluster/control-tokens.ts";
+import type { ControlToken, ControlTokens } from "../cluster/facts/control-tokens.ts";
 import { auditBy, audited, audits } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { refusalToGive } from "./roles.ts";

@@ -30,7 +30,7 @@ import {
   type Failure,
   type Result,
 } from "../../protocols/index.ts";
-import type { ControlToken, ControlTokens } from "../cluster/control-tokens.ts";
+import type { ControlToken, ControlTokens } from "../cluster/facts/control-tokens.ts";
 import type { Caller } from "./accounts.ts";
 import { presentedToken } from "./callers.ts";
 import type { GatewayContext } from "./options.ts";

@@ -16,7 +16,7 @@ import {
   type WithShown,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
-import { rolesWithin } from "../cluster/people.ts";
+import { rolesWithin } from "../cluster/facts/people.ts";
 import { audited, audits, noteAccount, notedAccount } from "./audited.ts";
 import type { Caller } from "./accounts.ts";
 import { callerOf } from "./http.ts";

@@ -23,7 +23,7 @@ import {
   type WithShown,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
-import type { IdentityProviderRow } from "../cluster/identity-providers.ts";
+import type { IdentityProviderRow } from "../cluster/facts/identity-providers.ts";
 import type { Claims } from "../identity/index.ts";
 import type { Accounts, Origin } from "./accounts.ts";
 import { claimsAt, identityClaim } from "./claims.ts";

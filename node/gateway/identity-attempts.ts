@@ -8,7 +8,7 @@
  *  taken, and nobody is signed in as somebody else by a link. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { failure, ok, PlexusError, refused, type Result, type Shown } from "../../protocols/index.ts";
-import type { IdentityProviderRow } from "../cluster/identity-providers.ts";
+import type { IdentityProviderRow } from "../cluster/facts/identity-providers.ts";
 import type { Claims, Kept } from "../identity/index.ts";
 import type { Accounts } from "./accounts.ts";
 import { attemptName } from "./attempts.ts";

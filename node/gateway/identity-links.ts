@@ -13,7 +13,7 @@ import {
   type FactorsView,
   type UserSessions,
 } from "../../protocols/index.ts";
-import type { IdentityProviderRow } from "../cluster/identity-providers.ts";
+import type { IdentityProviderRow } from "../cluster/facts/identity-providers.ts";
 import type { Accounts, Caller } from "./accounts.ts";
 import { notedAccount } from "./audited.ts";
 import { attemptCookie } from "./callers.ts";

@@ -19,8 +19,8 @@ import {
   type Result,
   type SetIdentityProvider,
 } from "../../protocols/index.ts";
-import type { IdentityProviderRow } from "../cluster/identity-providers.ts";
-import { destinationOf } from "../cluster/secrets.ts";
+import type { IdentityProviderRow } from "../cluster/facts/identity-providers.ts";
+import { destinationOf } from "../cluster/facts/secrets.ts";
 import type { IdentityProvider } from "../identity/index.ts";
 import { audited, audits, changeOf } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";

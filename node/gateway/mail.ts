@@ -25,7 +25,7 @@ import {
   type Result,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
-import type { MailSettings } from "../cluster/mail.ts";
+import type { MailSettings } from "../cluster/facts/mail.ts";
 import type { Kernel } from "../kernel/api.ts";
 import type { Outbound } from "../ports.ts";
 import type { Accounts } from "./accounts.ts";

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { failure, PlexusError, type Result } from "../../protocols/index.ts";
-import { viewOfStore } from "../cluster/wanted.ts";
+import { viewOfStore } from "../cluster/facts/wanted.ts";
 import type { Accounts, Caller } from "./accounts.ts";
 import { presentedToken } from "./callers.ts";
 import type { GatewayContext, GatewayOptions } from "./options.ts";

@@ -12,7 +12,7 @@ import {
   type Subject,
   type Shown,
 } from "../../protocols/index.ts";
-import type { ClusterRoles } from "../cluster/roles.ts";
+import type { ClusterRoles } from "../cluster/facts/roles.ts";
 import type { Clock } from "../ports.ts";
 import type { Caller } from "./accounts.ts";
 import { familyOf } from "./addresses.ts";

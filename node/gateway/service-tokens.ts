@@ -26,7 +26,7 @@ import {
   type Permission,
   type Result,
 } from "../../protocols/index.ts";
-import type { TokenKey, TokenKeys } from "../cluster/token-keys.ts";
+import type { TokenKey, TokenKeys } from "../cluster/facts/token-keys.ts";
 import type { Clock, Random } from "../ports.ts";
 import type { Caller } from "./accounts.ts";
 import { presentedToken } from "./callers.ts";

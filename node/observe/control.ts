@@ -18,7 +18,7 @@ import {
   type TraceSpan,
   finder,
 } from "../../protocols/index.ts";
-import type { Exchange } from "../exchange/index.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
 import type { Clock, MemberRecord, Membership, NodeId, ObserveControl } from "../ports.ts";
 import { stepsOf, thinned, toldSeries, type History } from "./history.ts";
 import { observeLimits } from "./limits.ts";

@@ -19,7 +19,7 @@ import {
   type TakeProfile,
   type TaskPlace,
 } from "../../protocols/index.ts";
-import type { Exchange } from "../exchange/index.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
 import type { Clock, Membership, NodeId } from "../ports.ts";
 import { observeLimits } from "./limits.ts";
 import { cpuTree, heapTree, type CpuProfile, type HeapNode } from "./profile-tree.ts";

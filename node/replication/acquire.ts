@@ -8,9 +8,9 @@
  *  R6: a node steps up only for an epoch above its persisted fence. */
 import { failure, failureOf, PlexusError, type Failure, type Role, type SlotId } from "../../protocols/index.ts";
 import type { Clock, Directory, Log, NodeId, SlotRecord } from "../ports.ts";
-import { firstEpoch } from "../cluster/generation.ts";
-import { asMember, changeSlot, memberKey, readSlot, type SlotRow } from "../cluster/records.ts";
-import { roleOf, type SlotTable } from "../cluster/slot-table.ts";
+import { firstEpoch } from "../cluster/facts/generation.ts";
+import { asMember, changeSlot, memberKey, readSlot, type SlotRow } from "../cluster/facts/records.ts";
+import { roleOf, type SlotTable } from "../cluster/facts/slot-table.ts";
 import type { Journal, SlotLog } from "../storage/index.ts";
 import { within } from "../waiting.ts";
 import type { Healing } from "./healing.ts";

@@ -1,7 +1,7 @@
 /** "Does my epoch still stand?", asked for many slots at once. Per peer there is one question under way; slots that are
  *  asked for meanwhile go into the next, so that every answer is younger than the request that it answers. */
 import { assert, type SlotId } from "../../protocols/index.ts";
-import type { Exchange } from "../exchange/index.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
 import type { Clock, NodeId } from "../ports.ts";
 import type { ReplicationLimits } from "./limits.ts";
 

@@ -10,7 +10,7 @@
 import { assert, failure, failureOf, PlexusError, type ActorId, type Failure } from "../../protocols/index.ts";
 import type { MeshBody, Standing } from "../../protocols/mesh/index.ts";
 import { backoffMs } from "../waiting.ts";
-import type { Exchange } from "../exchange/index.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
 import type { Clock, NodeId } from "../ports.ts";
 import type { Piece, Position, SlotLog } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";

@@ -9,8 +9,8 @@
 import { failureOf, type Failure, type SlotId } from "../../protocols/index.ts";
 import { backoffMs } from "../waiting.ts";
 import type { Clock, Directory, Log, Membership, NodeId, SlotRecord } from "../ports.ts";
-import { changeSlot, readSlot } from "../cluster/records.ts";
-import { roleOf, type SlotTable } from "../cluster/slot-table.ts";
+import { changeSlot, readSlot } from "../cluster/facts/records.ts";
+import { roleOf, type SlotTable } from "../cluster/facts/slot-table.ts";
 import type { Journal } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";
 

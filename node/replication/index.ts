@@ -16,7 +16,7 @@
  *  `follower.ts` (the copies as their owner sees them), `replica.ts` and `parts.ts` (the copies here), `transfer.ts`,
  *  `healing.ts` (when one of them cannot go on). docs/protocol-model.md maps the model check to these files. */
 import { failure, PlexusError, type Failure, type Role, type SlotId } from "../../protocols/index.ts";
-import type { Exchange } from "../exchange/index.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
 import type { ServedLog, Slots } from "../kernel/api.ts";
 import type {
   Clock,
@@ -30,8 +30,8 @@ import type {
   Store,
   Tracer,
 } from "../ports.ts";
-import { memberKey, readSlot, type SlotRow } from "../cluster/records.ts";
-import type { SlotTable } from "../cluster/slot-table.ts";
+import { memberKey, readSlot, type SlotRow } from "../cluster/facts/records.ts";
+import type { SlotTable } from "../cluster/facts/slot-table.ts";
 import type { Cut, Journal, SlotLog } from "../storage/index.ts";
 import { Acquisition } from "./acquire.ts";
 import { committedCut } from "./committed-cut.ts";

@@ -3,7 +3,7 @@
  *  to nobody. */
 import { failure, failureOf, PlexusError, type Failure } from "../../protocols/index.ts";
 import type { Standing } from "../../protocols/mesh/index.ts";
-import type { Exchange } from "../exchange/index.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
 import type { NodeId } from "../ports.ts";
 import type { Position, SlotLog } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";

@@ -19,11 +19,11 @@ import {
   type TraceContext,
 } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
-import type { Exchange } from "../exchange/index.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
 import type { ServedLog, SplitOff } from "../kernel/api.ts";
 import type { Clock, Directory, DirectoryRow, Log, Meter, NodeId, SlotRecord, Tracer } from "../ports.ts";
-import { readSlot, type SlotRow } from "../cluster/records.ts";
-import type { SlotTable } from "../cluster/slot-table.ts";
+import { readSlot, type SlotRow } from "../cluster/facts/records.ts";
+import type { SlotTable } from "../cluster/facts/slot-table.ts";
 import type { Cut, EntryDraft, Position, SlotLog } from "../storage/index.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import type { Confirmations } from "./confirmations.ts";

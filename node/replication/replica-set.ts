@@ -9,7 +9,7 @@
  *  with the change itself, sent before. Only a newer revision does, however it became known. */
 import { assert } from "../../protocols/index.ts";
 import type { Clock, Directory, DirectoryRow, NodeId, SlotRecord } from "../ports.ts";
-import { asMember, changedNothing, changeSlot, isSound, type SlotRow } from "../cluster/records.ts";
+import { asMember, changedNothing, changeSlot, isSound, type SlotRow } from "../cluster/facts/records.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import { isSettled, required, type Proposal } from "./rules.ts";
 

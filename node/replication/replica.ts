@@ -13,10 +13,10 @@ import {
   type SlotId,
 } from "../../protocols/index.ts";
 import type { MeshBody, Standing } from "../../protocols/mesh/index.ts";
-import type { Exchange } from "../exchange/index.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
 import type { Clock, Directory, Log, Meter, NodeId, Store, StoreOp, StoreView, Tracer } from "../ports.ts";
-import { readSlot, type SlotRow } from "../cluster/records.ts";
-import type { SlotTable } from "../cluster/slot-table.ts";
+import { readSlot, type SlotRow } from "../cluster/facts/records.ts";
+import type { SlotTable } from "../cluster/facts/slot-table.ts";
 import { digestOf, type Head, type Journal, type Position, type SlotLog } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import { Parts } from "./parts.ts";

@@ -2,8 +2,8 @@
  *  says which function is which step. */
 import { assert } from "../../protocols/index.ts";
 import type { NodeId, SlotRecord } from "../ports.ts";
-import { sameSet } from "../cluster/records.ts";
-import { lastingCopies } from "../cluster/slot-table.ts";
+import { sameSet } from "../cluster/facts/records.ts";
+import { lastingCopies } from "../cluster/facts/slot-table.ts";
 import type { Position } from "../storage/index.ts";
 
 /** The replica set that the owner asks the directory for. */

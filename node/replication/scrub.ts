@@ -4,7 +4,7 @@
  *  come back after it was deleted. Then more copies that agree are believed, and where as many say one thing as
  *  another, the owner: of two copies nobody can say which is the rotten one. */
 import { failure, PlexusError } from "../../protocols/index.ts";
-import type { Exchange } from "../exchange/index.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
 import { leavesOf, slotRanges, type Leaf, type SlotLog } from "../storage/index.ts";
 import type { Follower } from "./follower.ts";
 import type { ReplicationLimits } from "./limits.ts";

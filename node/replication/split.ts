@@ -16,9 +16,9 @@
 import { failure, ownSlot, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { SplitOff } from "../kernel/api.ts";
 import type { Clock, Directory, NodeId, SlotRecord } from "../ports.ts";
-import { firstEpoch } from "../cluster/generation.ts";
-import { changedNothing, changeSlot, readSlot, slotKey, type SlotRow } from "../cluster/records.ts";
-import type { SlotTable } from "../cluster/slot-table.ts";
+import { firstEpoch } from "../cluster/facts/generation.ts";
+import { changedNothing, changeSlot, readSlot, slotKey, type SlotRow } from "../cluster/facts/records.ts";
+import type { SlotTable } from "../cluster/facts/slot-table.ts";
 import type { EntryDraft, SlotLog } from "../storage/index.ts";
 import type { Follower } from "./follower.ts";
 import type { ReplicationLimits } from "./limits.ts";

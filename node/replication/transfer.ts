@@ -3,7 +3,7 @@
  *  Rows are checked before they are sent: rot of one copy must not spread to all. */
 import { encode, failure, failureOf, PlexusError, type Failure, type Result } from "../../protocols/index.ts";
 import type { Standing } from "../../protocols/mesh/index.ts";
-import type { Exchange } from "../exchange/index.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
 import type { Clock, Log, Meter, StoreView } from "../ports.ts";
 import { leavesOf, rowsOf, slotRanges, type Leaf, type SlotLog, verifyLog, verifyRow } from "../storage/index.ts";
 import type { Follower } from "./follower.ts";

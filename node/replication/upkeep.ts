@@ -3,8 +3,8 @@
  *  do not notice. */
 import { failureOf, type Failure, type SlotId } from "../../protocols/index.ts";
 import type { Clock, Directory, Log, Meter, NodeId, Random } from "../ports.ts";
-import { readSlot } from "../cluster/records.ts";
-import type { SlotTable } from "../cluster/slot-table.ts";
+import { readSlot } from "../cluster/facts/records.ts";
+import type { SlotTable } from "../cluster/facts/slot-table.ts";
 import type { Journal } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import type { Ownership } from "./ownership.ts";

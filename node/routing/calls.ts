@@ -32,7 +32,7 @@ import {
 import { engineOf, type Engine, type Engines, type Running } from "../../runtimes/engine.ts";
 import { limitSilence, type Silence } from "../../runtimes/silence.ts";
 import { askedAsAble } from "./able.ts";
-import { misfit, oversize } from "../exchange/index.ts";
+import { misfit, oversize } from "../cluster/exchange/index.ts";
 import type { NodeId } from "../ports.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";

@@ -13,7 +13,7 @@ import {
   type QualityView,
   type RouteExplanation,
 } from "../../protocols/index.ts";
-import type { ModelRoutes } from "../cluster/model-routes.ts";
+import type { ModelRoutes } from "../cluster/facts/model-routes.ts";
 
 /** What they need. */
 export interface ModelRouteParts {

@@ -10,7 +10,7 @@ import type {
   QuestionLanguage,
   QuestionRule,
 } from "../../protocols/index.ts";
-import { readPattern, type Pattern } from "../cluster/model-routes.ts";
+import { readPattern, type Pattern } from "../cluster/facts/model-routes.ts";
 
 /** What rules look at. */
 export type Question = Pick<GenerationRequest, "messages" | "tools" | "toolChoice" | "format">;

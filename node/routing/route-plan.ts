@@ -9,7 +9,7 @@ import {
   type RouteExplanation,
   type RouteSteps,
 } from "../../protocols/index.ts";
-import { ensembleMembersMax } from "../cluster/model-routes.ts";
+import { ensembleMembersMax } from "../cluster/facts/model-routes.ts";
 import { kindOf, type Classified, type Question } from "./questions.ts";
 
 /** How full the node is that would serve a model. */

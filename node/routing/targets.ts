@@ -2,7 +2,7 @@
  *  table does not know yet. */
 import { failure, type Failure, type SlotId } from "../../protocols/index.ts";
 import type { Outgoing } from "../kernel/api.ts";
-import { roleOf, type SlotTable } from "../cluster/slot-table.ts";
+import { roleOf, type SlotTable } from "../cluster/facts/slot-table.ts";
 import type { Membership, NodeId } from "../ports.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";

@@ -14,7 +14,7 @@ import {
   type Result,
   type TaskPlace,
 } from "../../protocols/index.ts";
-import type { Exchange } from "../exchange/index.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
 import type { Membership, NodeId } from "../ports.ts";
 import { taskLimits } from "./limits.ts";
 

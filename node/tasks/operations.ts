@@ -32,7 +32,7 @@ import {
   type TaskKind,
   type taskOperations,
 } from "../../protocols/index.ts";
-import type { ClusterControl } from "../placement/api.ts";
+import type { ClusterControl } from "../cluster/placement/api.ts";
 import type { TaskControl } from "../ports.ts";
 
 /** Kinds of tasks that nodes have: one question brings them all. */

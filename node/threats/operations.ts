@@ -9,7 +9,7 @@ import {
   type ThreatListState,
   type threatOperations,
 } from "../../protocols/index.ts";
-import type { ThreatLists } from "../cluster/audit-rules.ts";
+import type { ThreatLists } from "../cluster/facts/audit-rules.ts";
 
 /** The handlers. `states` says what this node has of the lists. */
 export const handleThreats = (

@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { failure, ok, refused } from "../../protocols/index.ts";
-import type { Exchange } from "../exchange/index.ts";
+import type { Exchange } from "../cluster/exchange/index.ts";
 import type { Membership } from "../ports.ts";
 import { threatLimits } from "./limits.ts";
 

@@ -1,4 +1,4 @@
-/** Blobs that belong to actors, copied between the nodes that hold their slots (node/blobs). */
+/** Blobs that belong to actors, copied between the nodes that hold their slots (node/bulk/blobs). */
 import { Type } from "typebox";
 import { blobHash as hash } from "../schema.ts";
 import { actor, bytes, call, closed, count, done } from "./parts.ts";

@@ -1,5 +1,5 @@
 /** What nodes say to each other, as data: one row a message; a call has its answer beside it. Both are checked when
- *  they arrive (`node/exchange`); a member that sends garbage loses its connection. Nodes one minor version apart work
+ *  they arrive (`node/cluster/exchange`); a member that sends garbage loses its connection. Nodes one minor version apart work
  *  together, so a row only changes as docs/decisions/0008-mesh.md allows; `protocols/CONTRACT.txt` shows each
  *  change. */
 import type { Static, TSchema } from "typebox";

@@ -1,4 +1,4 @@
-/** Messages of node/membership between nodes. */
+/** Messages of node/cluster/membership between nodes. */
 import { Type } from "typebox";
 import { count, message, node } from "./parts.ts";
 

@@ -1,4 +1,4 @@
-/** Models that a node's store has, for nodes that fetch them, and models in its memory, for admins (node/models). The
+/** Models that a node's store has, for nodes that fetch them, and models in its memory, for admins (node/inference/models). The
  *  parts of files that a node gives are compared with the tree of hashes by the node that asked. */
 import { Type } from "typebox";
 import type { ModelInMemory, NodeInference } from "../inference.ts";
@@ -48,6 +48,6 @@ export const modelMessages = {
     { model: Type.String({ minLength: 1, maxLength: 200 }), order, drain: Type.Boolean() },
     closed({ resident }),
   ),
-  /** What a node has counted of the models that it called (node/quality). */
+  /** What a node has counted of the models that it called (node/inference/quality). */
   "quality.read": call("control", {}, closed({ counts })),
 } as const;

@@ -1,4 +1,4 @@
-/** Messages of node/placement between nodes. */
+/** Messages of node/cluster/placement between nodes. */
 import { Type } from "typebox";
 import type { ActorId, SlotId } from "../ids.ts";
 import { actor, call, closed, count, endpoint, node, slot } from "./parts.ts";

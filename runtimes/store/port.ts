@@ -38,7 +38,7 @@ export interface ModelStore {
   stop(): Promise<void>;
 }
 
-/** How the bytes of a file are named for other nodes (`node/blobs/tree.ts`). */
+/** How the bytes of a file are named for other nodes (`node/bulk/blobs/tree.ts`). */
 export interface ContentTree {
   readonly leafBytes: number;
   readonly hashBytes: number;

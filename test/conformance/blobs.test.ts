@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect } from "chai";
-import { hash, isHashNative, slowHash } from "../../node/blobs/hash.ts";
-import { blobLimits, hashOf, leafBytes, openBlobStore, type BlobLimits } from "../../node/blobs/index.ts";
+import { hash, isHashNative, slowHash } from "../../node/bulk/blobs/hash.ts";
+import { blobLimits, hashOf, leafBytes, openBlobStore, type BlobLimits } from "../../node/bulk/blobs/index.ts";
 import { diskKeyOf, SealedFiles } from "../../node/keys/index.ts";
 import { openFiles } from "../../node/platform/index.ts";
 import type { Files } from "../../node/ports.ts";

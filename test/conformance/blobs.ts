@@ -1,6 +1,6 @@
 /** What every BlobStore does, on whatever disk. */
 import { expect } from "chai";
-import { hashOf, isProven, leafBytes, type BlobLimits } from "../../node/blobs/index.ts";
+import { hashOf, isProven, leafBytes, type BlobLimits } from "../../node/bulk/blobs/index.ts";
 import type { BlobStore, Files } from "../../node/ports.ts";
 import { failureOf } from "../../protocols/index.ts";
 

@@ -7,7 +7,7 @@ import {
   createRemoteDirectory,
   serveDirectory,
   type EtcdDirectory,
-} from "../../node/directory/index.ts";
+} from "../../node/cluster/directory/index.ts";
 import { createClock, openLevelStore } from "../../node/platform/index.ts";
 import type { Directory, Store } from "../../node/ports.ts";
 import { quietLog as log } from "../fixtures/quiet.ts";

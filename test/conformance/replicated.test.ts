@@ -1,6 +1,6 @@
-import { createRemoteDirectory, serveDirectory } from "../../node/directory/index.ts";
-import { createVoterWire } from "../../node/directory/raft/lines.ts";
-import { openVoter, type Voter } from "../../node/directory/raft/voter.ts";
+import { createRemoteDirectory, serveDirectory } from "../../node/cluster/directory/index.ts";
+import { createVoterWire } from "../../node/cluster/directory/raft/lines.ts";
+import { openVoter, type Voter } from "../../node/cluster/directory/raft/voter.ts";
 import { createClock } from "../../node/platform/index.ts";
 import { quietLog } from "../fixtures/quiet.ts";
 import { Links } from "../world/index.ts";

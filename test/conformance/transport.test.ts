@@ -1,4 +1,4 @@
-import { Happenings, Loopback } from "../unit/mesh/loopback.ts";
+import { Happenings, Loopback } from "../unit/cluster/mesh/loopback.ts";
 import { transportConformance } from "./transport.ts";
 
 transportConformance("libp2p on loopback", async () => {

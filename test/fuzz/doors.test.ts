@@ -14,7 +14,7 @@ import { jsonBounds, parseJson, wideJsonBounds } from "../../node/gateway/json.t
 import { gatewayLimits } from "../../node/gateway/limits.ts";
 import { readClientFrame, readRouteCall } from "../../node/gateway/wires/grpc-codec.ts";
 import { readCarried } from "../../node/keys/carried.ts";
-import { readToken } from "../../node/mesh/invitation.ts";
+import { readToken } from "../../node/cluster/mesh/invitation.ts";
 import { ballotOf } from "../../node/routing/ensemble.ts";
 import { readIndicators } from "../../node/threats/indicators.ts";
 import { decodeFromPeer, encode, wireLimits } from "../../protocols/index.ts";

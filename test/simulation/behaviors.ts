@@ -58,7 +58,7 @@ type LedgerMessage =
   | { readonly type: "resume"; readonly after: number }
   | { readonly type: "forget"; readonly through: number }
   | { readonly type: "caused"; readonly token: string }
-  /** What nodes tell of the calls that they count (node/usage): this is not their ledger. */
+  /** What nodes tell of the calls that they count (node/inference/usage): this is not their ledger. */
   | { readonly type: "settle" }
   | { readonly type: "wave" }
   | { readonly type: "decline" }

@@ -3,7 +3,7 @@
  *  part. */
 import type { ActorId } from "../../protocols/index.ts";
 import { kernelLimits, type Kernel, type KernelLimits } from "../../node/kernel/index.ts";
-import { directoryLimits } from "../../node/directory/limits.ts";
+import { directoryLimits } from "../../node/cluster/directory/limits.ts";
 import type { Channel, Meter, NodeId, StoreOp } from "../../node/ports.ts";
 import { replicationLimits, type ReplicationLimits } from "../../node/replication/index.ts";
 import { routingLimits, type RoutingLimits } from "../../node/routing/index.ts";

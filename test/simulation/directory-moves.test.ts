@@ -7,7 +7,7 @@ import {
   directoryLimits,
   migrateDirectory,
   type EtcdDirectory,
-} from "../../node/directory/index.ts";
+} from "../../node/cluster/directory/index.ts";
 import type { Directory, DirectoryRow } from "../../node/ports.ts";
 import { failureOf } from "../../protocols/index.ts";
 import { MemoryStore } from "../conformance/directory-store.ts";

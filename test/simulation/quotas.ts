@@ -1,4 +1,4 @@
-/** Nodes that count calls and hold budgets: the real counting (`node/usage`) and the real ledgers (`actors/ledger`),
+/** Nodes that count calls and hold budgets: the real counting (`node/inference/usage`) and the real ledgers (`actors/ledger`),
  *  with engines that refuse and fail, nodes that die and come back, and messages that are lost, late, or have their
  *  answers lost.
  *
@@ -9,9 +9,9 @@
 import { everybody, failure, ledgerOf, ok, type Budget, type Result } from "../../protocols/index.ts";
 import { actorLimits } from "../../actors/limits.ts";
 import { spentOf } from "../../actors/ledger/state.ts";
-import { usageLimits } from "../../node/usage/limits.ts";
+import { usageLimits } from "../../node/inference/usage/limits.ts";
 import { failed, text } from "../fixtures/said.ts";
-import { createNode, epochMs, Ledgers, took, type Script } from "../unit/usage/fixture.ts";
+import { createNode, epochMs, Ledgers, took, type Script } from "../unit/inference/usage/fixture.ts";
 import type { World } from "../world/index.ts";
 import { judge, type Simulated, type Verdict } from "./verdict.ts";
 

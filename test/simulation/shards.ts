@@ -7,9 +7,9 @@
  *  Beyond that, a shard that nothing has happened to must be on some disk at any time (`shard-kept`). */
 import { failure, holderOf, shardsOf, type ActorId, type StripeRef } from "../../protocols/index.ts";
 import type { NodeId } from "../../node/ports.ts";
-import { enoughOf } from "../../node/shards/coding/index.ts";
+import { enoughOf } from "../../node/bulk/shards/coding/index.ts";
 import type { HolderChange } from "../../actors/shard-holder/state.ts";
-import { pathOf, quickLimits, Fixture } from "../unit/shards/fixture.ts";
+import { pathOf, quickLimits, Fixture } from "../unit/bulk/shards/fixture.ts";
 import type { World } from "../world/index.ts";
 import type { CheckerName } from "./checkers.ts";
 import { judge, type Simulated, type Verdict } from "./verdict.ts";

@@ -1,5 +1,5 @@
 /** The life of models that a cluster wants ("two nodes of zone a keep this one"): the real plan and its carrying out
- *  (`node/models`) on several nodes, each with the real residency, which loads what was pulled. Nodes die for a while
+ *  (`node/inference/models`) on several nodes, each with the real residency, which loads what was pulled. Nodes die for a while
  *  or for good, lose their disks, drain, and hear of each other late; the source is away at times; an admin wants other
  *  things.
  *
@@ -7,8 +7,8 @@
  *
  *  The witness is the life itself: it knows which nodes live and what is on their disks, and judges each pull by
  *  that. */
-import type { WantedModels } from "../../node/cluster/wanted.ts";
-import { keepWanted, type ModelLimits } from "../../node/models/index.ts";
+import type { WantedModels } from "../../node/cluster/facts/wanted.ts";
+import { keepWanted, type ModelLimits } from "../../node/inference/models/index.ts";
 import type { MemberRecord, Membership } from "../../node/ports.ts";
 import { failure, ok, type PullModel, type PullView, type Result, type StoredModel, type WantedModel } from "../../protocols/index.ts"; // prettier-ignore
 import type { ModelStore } from "../../runtimes/store/port.ts";

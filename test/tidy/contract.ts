@@ -9,7 +9,7 @@
  *      node test/tidy/contract.ts --write    writes it to protocols/CONTRACT.txt, and the rows to docs/commands.md */
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { controlKind, introduction } from "../../node/mesh/handshake.ts";
+import { controlKind, introduction } from "../../node/cluster/mesh/handshake.ts";
 import * as protocols from "../../protocols/index.ts";
 import { meshMessages } from "../../protocols/mesh/index.ts";
 import { commandsPage } from "./commands.ts";
@@ -47,8 +47,8 @@ const tables: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
 const rows: Readonly<Record<string, readonly [declaration: string, path: string]>> = {
   slot: ["SlotRecord", "node/ports.ts"],
   member: ["MemberRecord", "node/ports.ts"],
-  invitation: ["InvitationRecord", "node/cluster/records.ts"],
-  policy: ["Policy", "node/cluster/records.ts"],
+  invitation: ["InvitationRecord", "node/cluster/facts/records.ts"],
+  policy: ["Policy", "node/cluster/facts/records.ts"],
 };
 
 /** What a row is and what follows from rows, and how schemas are checked: nothing that is on the wire. */

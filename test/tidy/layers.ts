@@ -32,8 +32,8 @@ const sharedFiles = [
   "node/keys/secret-text.ts",
   "node/data-folder/seal.ts",
   // What a blob is called.
-  "node/blobs/hash.ts",
-  "node/blobs/tree.ts",
+  "node/bulk/blobs/hash.ts",
+  "node/bulk/blobs/tree.ts",
 ];
 
 const clusterFacts = [
@@ -64,7 +64,7 @@ const clusterFacts = [
   "settings",
   "secrets",
   "operations",
-].map((name) => `node/cluster/${name}.ts`);
+].map((name) => `node/cluster/facts/${name}.ts`);
 
 /** What all parts of a node stand on. */
 const belowParts = ["protocols", "protocols/mesh", "config", ...sharedFiles];
@@ -72,8 +72,8 @@ const belowParts = ["protocols", "protocols/mesh", "config", ...sharedFiles];
 /** Parts of a node meet in `node/composition` only; they know each other's types at most. */
 const nodePart = (folder: string): Layer => ({
   folder,
-  values: [...belowParts, "node/exchange", "node/cluster"],
-  types: ["node/kernel/api.ts", "node/placement/api.ts", "node/storage", "node/identity"],
+  values: [...belowParts, "node/cluster/exchange", "node/cluster/facts"],
+  types: ["node/kernel/api.ts", "node/cluster/placement/api.ts", "node/storage", "node/identity"],
   nodeModules: true,
   world: false,
 });
@@ -114,17 +114,17 @@ export const layers: readonly Layer[] = [
   // The ports, and waiting on them.
   { folder: "node", values: ["protocols", "protocols/mesh"], nodeModules: false, world: false },
   { folder: "node/data-folder", values: [...belowParts, "node/platform"], nodeModules: true, world: false },
-  { folder: "node/exchange", values: belowParts, nodeModules: false, world: false },
+  { folder: "node/cluster/exchange", values: belowParts, nodeModules: false, world: false },
   // What the directory says, as every part sees it.
-  { folder: "node/cluster", values: belowParts, nodeModules: false, world: false },
-  nodePart("node/blobs"),
+  { folder: "node/cluster/facts", values: belowParts, nodeModules: false, world: false },
+  nodePart("node/bulk/blobs"),
   // What commands make a kit with, too.
   { folder: "node/keys", values: belowParts, nodeModules: true, world: false },
-  { ...nodePart("node/shards"), values: [...nodePart("").values, "node/blobs", "node/shards/coding"] },
-  nodePart("node/shards/coding"),
+  { ...nodePart("node/bulk/shards"), values: [...nodePart("").values, "node/bulk/blobs", "node/bulk/shards/coding"] },
+  nodePart("node/bulk/shards/coding"),
   nodePart("node/kernel"),
   nodePart("node/storage"),
-  nodePart("node/directory"),
+  nodePart("node/cluster/directory"),
   nodePart("node/gateway"),
   // Of the gateway, only the file that puts it together knows a wire.
   {
@@ -132,17 +132,17 @@ export const layers: readonly Layer[] = [
     insides: ["node/gateway"],
     values: [...nodePart("node/gateway").values, "node/gateway"],
   },
-  nodePart("node/mesh"),
-  nodePart("node/membership"),
+  nodePart("node/cluster/mesh"),
+  nodePart("node/cluster/membership"),
   // Replication is the journal's other half: it ships what the one writes, and reads what the other shipped.
   { ...nodePart("node/replication"), values: [...nodePart("").values, "node/storage"] },
   nodePart("node/routing"),
-  nodePart("node/placement"),
-  nodePart("node/models"),
+  nodePart("node/cluster/placement"),
+  nodePart("node/inference/models"),
   nodePart("node/tasks"),
-  nodePart("node/usage"),
+  nodePart("node/inference/usage"),
   { ...nodePart("node/backup"), values: [...nodePart("").values, "runtimes/backup"] },
-  nodePart("node/quality"),
+  nodePart("node/inference/quality"),
   nodePart("node/threats"),
   nodePart("node/identity"),
   nodePart("node/audit"),
@@ -226,7 +226,7 @@ export const entrances: readonly string[] = [
   "node/composition/restore.ts",
   "node/composition/backup-copies.ts",
   "node/kernel/api.ts",
-  "node/placement/api.ts",
+  "node/cluster/placement/api.ts",
   // Loaded only where something is traced.
   "node/observe/tracer.ts",
   "node/platform/otlp.ts",

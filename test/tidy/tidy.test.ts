@@ -80,7 +80,7 @@ describe("the repository", () => {
 
   it("loads no libp2p into simulated worlds, whose processes are many and short", () => {
     for (const name of ["libp2p", "@libp2p", "@chainsafe"]) none(reached(code, ["test/world/index.ts"], name));
-    expect(reached(code, ["node/mesh/swarm.ts"], "libp2p")).to.deep.equal(["node/mesh/swarm.ts imports libp2p"]);
+    expect(reached(code, ["node/cluster/mesh/swarm.ts"], "libp2p")).to.deep.equal(["node/cluster/mesh/swarm.ts imports libp2p"]);
   });
 
   it("reads clock, chance, environment and network only where the style guide allows", () =>
@@ -490,7 +490,7 @@ describe("the tidy rules find what is planted:", () => {
     ["an export-from past the entrance", "cli/x.ts", `export * from "../../config/layers.ts";`],
     ["a dynamic import past the entrance", "cli/x.ts", `await import("../../node/storage/layout.ts");`],
     ["a part that imports the composition", "node/gateway/x.ts", `import type { Peer } from "../composition/peer.ts";`],
-    ["a cluster fact that imports a part", "node/cluster/x.ts", `import { a } from "../storage/index.ts";`],
+    ["a cluster fact that imports a part", "node/cluster/facts/x.ts", `import { a } from "../storage/index.ts";`],
     ["a loose file that imports a part", "node/x.ts", `import { a } from "./storage/index.ts";`],
     ["a page that imports the node", "web/src/x.ts", `import { a } from "../../node/composition/index.ts";`],
     ["an import of test code", "node/x.ts", `import { a } from "../run.ts";`],

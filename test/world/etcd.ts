@@ -13,7 +13,7 @@ import type {
   WatchRequest,
   WatchResponse,
   WatchStream,
-} from "../../node/directory/etcd-wire.ts";
+} from "../../node/cluster/directory/etcd-wire.ts";
 import type { World } from "./world.ts";
 
 type Keys = ReadonlyMap<string, KeyValue>;

@@ -1,4 +1,4 @@
-import { meshLimits } from "../../node/mesh/limits.ts";
+import { meshLimits } from "../../node/cluster/mesh/limits.ts";
 import { decode, encode, type Failure } from "../../protocols/index.ts";
 import type { Channel, NodeId, Transport, TransportListener } from "../../node/ports.ts";
 import { deliver, type Pulse, type World } from "./world.ts";

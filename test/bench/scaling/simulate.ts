@@ -2,11 +2,11 @@
  *  Deterministic: no clock, no chance but a seeded one. What is simulated runs the product's own decisions (failure
  *  detector, ranking, limits); what they cost are the constants below, which test/bench/scaling/measure.ts prints.
  *  docs/scaling.md reads the tables. */
-import { directoryLimits } from "../../../node/directory/index.ts";
-import { Detector, membershipLimits } from "../../../node/membership/index.ts";
-import { placementLimits } from "../../../node/placement/index.ts";
+import { directoryLimits } from "../../../node/cluster/directory/index.ts";
+import { Detector, membershipLimits } from "../../../node/cluster/membership/index.ts";
+import { placementLimits } from "../../../node/cluster/placement/index.ts";
 import { replicationLimits } from "../../../node/replication/index.ts";
-import { rankNodes } from "../../../node/cluster/slot-table.ts";
+import { rankNodes } from "../../../node/cluster/facts/slot-table.ts";
 import { roles, slotCount, type SlotId } from "../../../protocols/index.ts";
 import { Dice } from "../../world/index.ts";
 

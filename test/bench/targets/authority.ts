@@ -11,7 +11,7 @@ import { createGateway, gatewayLimits } from "../../../node/gateway/index.ts";
 import { addressKey } from "../../../node/gateway/rates.ts";
 import { createRights, type RightsOf } from "../../../node/gateway/rights.ts";
 import { createRates } from "../../../node/gateway/shared-rates.ts";
-import { isSignedBy, openNodeKey, signWith } from "../../../node/mesh/index.ts";
+import { isSignedBy, openNodeKey, signWith } from "../../../node/cluster/mesh/index.ts";
 import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
 import { ok, roleTable, type AuditWriter } from "../../../protocols/index.ts";
 import { startAlone } from "../../fixtures/alone.ts";

@@ -21,14 +21,14 @@ import {
   type BackupPorts,
   type SlotSource,
 } from "../../../node/backup/index.ts";
-import { openBlobStore } from "../../../node/blobs/index.ts";
+import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
 import { openFolderSink } from "../../../node/composition/recall-folder.ts";
 import { journalSource } from "../../../node/composition/backup-source.ts";
 import { sealerOf } from "../../../node/keys/index.ts";
 import { createClock, createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
 import type { Store } from "../../../node/ports.ts";
 import { openJournal, type Journal, type SideOp } from "../../../node/storage/index.ts";
-import { codedBytes, codeStripe, readStripe } from "../../../node/shards/coding/index.ts";
+import { codedBytes, codeStripe, readStripe } from "../../../node/bulk/shards/coding/index.ts";
 import { ok, type ActorId, type Scheme, type SlotId } from "../../../protocols/index.ts";
 import { createSealer, type Sealer } from "../../../runtimes/backup/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openBlobStore } from "../../../node/blobs/index.ts";
+import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
 import { diskKeyOf, SealedFiles, SealedStore } from "../../../node/keys/index.ts";
 import { createClock, openFiles, openLevelStore } from "../../../node/platform/index.ts";
 import { openJournal } from "../../../node/storage/index.ts";

@@ -1,6 +1,6 @@
 /** Our directory in etcd: a process that changes rows by compare-and-set. Arguments: the leader's address, and what its
  *  keys begin with. */
-import { createEtcdDirectory } from "../../../node/directory/index.ts";
+import { createEtcdDirectory } from "../../../node/cluster/directory/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import { quietLog as log } from "../../fixtures/quiet.ts";
 import { drive, payload, type Load } from "./drive.ts";

@@ -1,6 +1,6 @@
 /** What our directory in etcd speaks by, alone: the same changes as the package `etcd3` makes. Arguments: the leader's
  *  address, and what its keys begin with. */
-import { loadEtcdWire } from "../../../node/directory/etcd-wire.ts";
+import { loadEtcdWire } from "../../../node/cluster/directory/etcd-wire.ts";
 import { drive, payload, type Load } from "./drive.ts";
 import { serve } from "./serve.ts";
 

@@ -3,8 +3,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createExchange } from "../../../node/exchange/index.ts";
-import { openNodeKey, startMesh } from "../../../node/mesh/index.ts";
+import { createExchange } from "../../../node/cluster/exchange/index.ts";
+import { openNodeKey, startMesh } from "../../../node/cluster/mesh/index.ts";
 import { createClock, createMetrics, createRandom } from "../../../node/platform/index.ts";
 import type { MemberRecord } from "../../../node/ports.ts";
 import { failure, ok, refused, type ActorId, type Result } from "../../../protocols/index.ts";

@@ -8,7 +8,7 @@ import {
   type DirectoryLimits,
   type EtcdDirectory,
   type VotersHome,
-} from "../../../node/directory/index.ts";
+} from "../../../node/cluster/directory/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import type { Directory } from "../../../node/ports.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";

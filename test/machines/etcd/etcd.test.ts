@@ -12,7 +12,7 @@ import {
   type EtcdDirectory,
   type EtcdSecurity,
   type SwitchingDirectory,
-} from "../../../node/directory/index.ts";
+} from "../../../node/cluster/directory/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import type { Directory } from "../../../node/ports.ts";
 import { failureOf } from "../../../protocols/index.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { hashOf } from "../../../node/blobs/index.ts";
+import { hashOf } from "../../../node/bulk/blobs/index.ts";
 import { slotOf } from "../../../protocols/index.ts";
 import { png } from "../../fixtures/pictures.ts";
 import { ClusterProcesses, manager, worker } from "../../fixtures/processes/cluster-processes.ts";

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
-import { readToken, writeToken } from "../../../node/mesh/invitation.ts";
+import { readToken, writeToken } from "../../../node/cluster/mesh/invitation.ts";
 import type { ClusterSummary, NodeStatus } from "../../../protocols/index.ts";
 import { multicastWorks } from "../../fixtures/multicast.ts";
 import { lastingPort } from "../../fixtures/ports.ts";

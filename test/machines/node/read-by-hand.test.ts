@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { codeStripe } from "../../../node/shards/coding/index.ts";
+import { codeStripe } from "../../../node/bulk/shards/coding/index.ts";
 import { encodeRows, fragmentAt, openNode, openUnit, readTreeNode, type UnitContext } from "../../../runtimes/backup/format/index.ts"; // prettier-ignore
 import { context, frozenFile, frozenFileSample, nodeKey, of, rows, type Frozen, type FrozenFile } from "../../unit/runtimes/backup/samples.ts"; // prettier-ignore
 

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect } from "chai";
 import type { Audit } from "../../../node/audit/index.ts";
-import type { Exchange } from "../../../node/exchange/index.ts";
+import type { Exchange } from "../../../node/cluster/exchange/index.ts";
 import type { Membership } from "../../../node/ports.ts";
 import { createClock, deliver } from "../../../node/platform/index.ts";
 import { unpackPackage } from "../../fixtures/debian.ts";

@@ -1,12 +1,12 @@
 /** Everything is gone but the disks of some nodes and the kit: what they give together. */
 import { openHolders, type HolderFolder } from "../../../node/composition/restore-holders.ts";
 import { headNumbers, readHeadFile, readKeysFile, recall } from "../../../node/backup/index.ts";
-import { openBlobStore } from "../../../node/blobs/index.ts";
+import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
 import { shardsOf, type StripeRef } from "../../../protocols/index.ts";
 import { headFormat, tenantOf } from "../../../runtimes/backup/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { plainSealer } from "../../unit/backup/world.ts";
-import { pathOf, type Machine } from "../../unit/shards/fixture.ts";
+import { pathOf, type Machine } from "../../unit/bulk/shards/fixture.ts";
 import { simulatedClock } from "../../world/index.ts";
 import { codeOf } from "./member.ts";
 import type { Scene } from "./scene.ts";

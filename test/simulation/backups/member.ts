@@ -21,7 +21,7 @@ import { backupActor, failureOf, ownSlot, type Result, type SlotId, type StripeR
 import { readHead } from "../../../runtimes/backup/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { plainSealer } from "../../unit/backup/world.ts";
-import type { Machine } from "../../unit/shards/fixture.ts";
+import type { Machine } from "../../unit/bulk/shards/fixture.ts";
 import { simulatedClock, type Pulse, type World } from "../../world/index.ts";
 import { slots } from "./journals.ts";
 import type { Scene } from "./scene.ts";

@@ -2,7 +2,7 @@
  *  promised survives all of it. */
 import type { NodeId } from "../../../node/ports.ts";
 import { shardsOf, type ActorId, type StripeRef } from "../../../protocols/index.ts";
-import { pathOf } from "../../unit/shards/fixture.ts";
+import { pathOf } from "../../unit/bulk/shards/fixture.ts";
 import { slots } from "./journals.ts";
 import type { Scene } from "./scene.ts";
 import { Member } from "./member.ts";

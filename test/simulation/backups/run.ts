@@ -11,7 +11,7 @@
 import type { RunReport, VerifyReport } from "../../../node/backup/index.ts";
 import { rootKeysOf } from "../../../node/keys/index.ts";
 import { holderOf, shardsOf, type StripeRef } from "../../../protocols/index.ts";
-import { pathOf } from "../../unit/shards/fixture.ts";
+import { pathOf } from "../../unit/bulk/shards/fixture.ts";
 import type { World } from "../../world/index.ts";
 import { judge, type Simulated, type Verdict } from "../verdict.ts";
 import { slots } from "./journals.ts";

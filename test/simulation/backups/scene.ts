@@ -4,7 +4,7 @@ import { backup } from "../../../actors/index.ts";
 import type { NodeId } from "../../../node/ports.ts";
 import type { RootKeys } from "../../../node/keys/index.ts";
 import { backupActor } from "../../../protocols/index.ts";
-import { Fixture } from "../../unit/shards/fixture.ts";
+import { Fixture } from "../../unit/bulk/shards/fixture.ts";
 import type { Pulse, World } from "../../world/index.ts";
 import type { CheckerName } from "../checkers.ts";
 import { ExternalDirectory } from "../cluster/external-directory.ts";

@@ -11,13 +11,13 @@ import {
   type RootKeys,
   type TenantKey,
 } from "../../../node/keys/index.ts";
-import { readStripe } from "../../../node/shards/coding/index.ts";
-import { enoughOf } from "../../../node/shards/coding/index.ts";
+import { readStripe } from "../../../node/bulk/shards/coding/index.ts";
+import { enoughOf } from "../../../node/bulk/shards/coding/index.ts";
 import type { NodeId } from "../../../node/ports.ts";
 import { failureOf, holderOf, ok, PlexusError, refused, type ActorId, type ShardReference, type StripeRef } from "../../../protocols/index.ts"; // prettier-ignore
 import { tenantOf, type Cursor, type NodeLink, type Snapshot, type TreeNode, type UnitEntry } from "../../../runtimes/backup/index.ts"; // prettier-ignore
 import { plainSealer, smallLimits } from "../../unit/backup/world.ts";
-import { pathOf, type Fixture } from "../../unit/shards/fixture.ts";
+import { pathOf, type Fixture } from "../../unit/bulk/shards/fixture.ts";
 import type { World } from "../../world/index.ts";
 import type { CheckerName } from "../checkers.ts";
 import { tenantOfActor, type Journals } from "./journals.ts";

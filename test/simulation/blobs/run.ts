@@ -1,10 +1,10 @@
 /** Blobs of actors on three nodes that crash, are cut off and change their places: what was acknowledged is at every
  *  node of its slot in the end, whole, can be read from anywhere all the time that somebody can give it, and nothing
  *  else is left. */
-import { createBlobCopies, hashOf, openBlobStore, type BlobCopies } from "../../../node/blobs/index.ts";
-import { createExchange } from "../../../node/exchange/index.ts";
+import { createBlobCopies, hashOf, openBlobStore, type BlobCopies } from "../../../node/bulk/blobs/index.ts";
+import { createExchange } from "../../../node/cluster/exchange/index.ts";
 import type { BlobHash, BlobStore, Membership, NodeId, SlotRecord } from "../../../node/ports.ts";
-import type { SlotTable } from "../../../node/cluster/slot-table.ts";
+import type { SlotTable } from "../../../node/cluster/facts/slot-table.ts";
 import { failure, ok, refused, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { memberRecord } from "../../fixtures/members.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";

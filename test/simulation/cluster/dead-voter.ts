@@ -1,7 +1,7 @@
 /** A voter is dead while a majority of the voters is up: that has to suffice for everything. Somebody joins, a slot
  *  moves, the dead one is replaced, and another drains. */
 import type { SlotId } from "../../../protocols/index.ts";
-import { votersFor } from "../../../node/directory/index.ts";
+import { votersFor } from "../../../node/cluster/directory/index.ts";
 import type { World } from "../../world/index.ts";
 import type { Machine } from "./machine.ts";
 import type { Operator } from "./operator.ts";

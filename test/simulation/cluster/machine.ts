@@ -3,7 +3,7 @@ import { PlexusError, type Result } from "../../../protocols/index.ts";
 import type { AnyBehavior } from "../../../actors/behavior.ts";
 import type { Request } from "../../../node/kernel/index.ts";
 import { createPeer, type Peer } from "../../../node/composition/peer.ts";
-import type { OwnRecord } from "../../../node/membership/index.ts";
+import type { OwnRecord } from "../../../node/cluster/membership/index.ts";
 import type { DirectoryPlace } from "../../../node/data-folder/home.ts";
 import { partsOf } from "../../../node/composition/disk.ts";
 import { createSealing, openSealedStore, SealedStore } from "../../../node/keys/index.ts";

@@ -10,8 +10,8 @@
 import { PlexusError, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { behaviors as chatBehaviors, shardHolder } from "../../../actors/index.ts";
 import type { MemberRecord, NodeId, SlotRecord, StoreOp } from "../../../node/ports.ts";
-import { memberKey } from "../../../node/cluster/records.ts";
-import { votersFor } from "../../../node/directory/index.ts";
+import { memberKey } from "../../../node/cluster/facts/records.ts";
+import { votersFor } from "../../../node/cluster/directory/index.ts";
 import { probeBehaviors } from "../behaviors.ts";
 import { BoundsWatch } from "../bounds.ts";
 import { Caller } from "../caller.ts";

@@ -1,6 +1,6 @@
 import { three, type Mutation } from "./mutation.ts";
 
-const raft = "node/directory/raft/core.ts";
+const raft = "node/cluster/directory/raft/core.ts";
 
 /** Consensus of a replicated directory. Each is a fault that the simulator must find (mutation.ts). */
 export const ofDirectory: readonly Mutation[] = [
@@ -126,7 +126,7 @@ export const ofDirectory: readonly Mutation[] = [
   },
   {
     name: "forgets who counts when its log is cut",
-    file: "node/directory/raft/log.ts",
+    file: "node/cluster/directory/raft/log.ts",
     find: "while (this.members.index >= from) this.#members.pop();",
     replace: "",
     caughtBy: ["one-leader", "leader-has-all", "applied-same", "logs-match", "liveness", "no-stray-error"],
@@ -136,7 +136,7 @@ export const ofDirectory: readonly Mutation[] = [
   },
   {
     name: "forgets of which revision a row is that came with a copy of everything, so that guards on it hold where they do not",
-    file: "node/directory/raft/rows.ts",
+    file: "node/cluster/directory/raft/rows.ts",
     find: "new SizedRows(rows);\n    this.#changed = new Set();",
     replace: "new SizedRows(rows.map((row) => ({ ...row, revision })));\n    this.#changed = new Set();",
     caughtBy: ["applied-same"],
@@ -145,7 +145,7 @@ export const ofDirectory: readonly Mutation[] = [
   },
   {
     name: "gives up rows that have changed since they were copied to where the directory is moved",
-    file: "node/directory/raft/rows.ts",
+    file: "node/cluster/directory/raft/rows.ts",
     find: 'if (asked.revision !== this.#revision) return { type: "outdated" };',
     replace: "",
     caughtBy: ["applied-same"],
@@ -154,7 +154,7 @@ export const ofDirectory: readonly Mutation[] = [
   },
   {
     name: "goes on with changes when the directory was moved",
-    file: "node/directory/raft/rows.ts",
+    file: "node/cluster/directory/raft/rows.ts",
     find: 'if (this.#home !== undefined) return { type: "moved", home: this.#home };',
     replace: "",
     caughtBy: ["applied-same"],
@@ -163,7 +163,7 @@ export const ofDirectory: readonly Mutation[] = [
   },
   {
     name: "finds room for a row by what is applied, without what is in its log",
-    file: "node/directory/raft/leader-room.ts",
+    file: "node/cluster/directory/raft/leader-room.ts",
     find: 'if (body.type === "data" && "key" in body.data) this.#ahead.take(body.data, roomOfLog);',
     replace: "if (body === undefined) break;",
     caughtBy: ["bounds-held"],
@@ -172,7 +172,7 @@ export const ofDirectory: readonly Mutation[] = [
   },
   {
     name: "finds room for a row by a log that another leader has changed since",
-    file: "node/directory/raft/leader-room.ts",
+    file: "node/cluster/directory/raft/leader-room.ts",
     find: "const isRight = term === this.#term && applied < this.#upTo;",
     replace: "const isRight = applied < this.#upTo;",
     caughtBy: ["bounds-held"],
@@ -181,7 +181,7 @@ export const ofDirectory: readonly Mutation[] = [
   },
   {
     name: "counts rows that are gone",
-    file: "node/directory/sized-rows.ts",
+    file: "node/cluster/directory/sized-rows.ts",
     find: "this.#bytes -= this.#sizes.get(key) ?? 0;",
     replace: "",
     caughtBy: ["rows-counted"],
@@ -208,7 +208,7 @@ export const ofDirectory: readonly Mutation[] = [
   },
   {
     name: "replaces no voter that is away",
-    file: "node/directory/voters.ts",
+    file: "node/cluster/directory/voters.ts",
     find: "awayMs >= voterAwayMs;",
     replace: "awayMs < 0;",
     caughtBy: ["liveness"],

@@ -23,7 +23,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "forgets what it has told when no answer comes",
-    file: "node/usage/teller.ts",
+    file: "node/inference/usage/teller.ts",
     find: "if (clock.monotonicMs() - message.sinceMs > limits.settleGiveUpMs) {",
     replace: "if (clock.monotonicMs() > message.sinceMs) {",
     caughtBy: ["usage-kept"],
@@ -32,7 +32,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "keeps what it reserved free for the next call",
-    file: "node/usage/share.ts",
+    file: "node/inference/usage/share.ts",
     find: "need <= free ? { free: free - need, reserved: reserved + need } : undefined;",
     replace: "need <= free ? { free, reserved: reserved + need } : undefined;",
     caughtBy: ["budget-holds"],
@@ -78,7 +78,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "never gives up a node that is down, and what it kept",
-    file: "node/models/keeping.ts",
+    file: "node/inference/models/keeping.ts",
     find: "const there = up || nowMs - (downSinceMs.get(member.node) ?? nowMs) < limits.downGraceMs;",
     replace: "const there = up || nowMs - (downSinceMs.get(member.node) ?? nowMs) < Infinity;",
     caughtBy: ["wanted-kept"],
@@ -87,7 +87,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "keeps what is wanted on every node that may",
-    file: "node/models/plan.ts",
+    file: "node/inference/models/plan.ts",
     find: "if (own === undefined || own.has.has(one.name) || !nodes.includes(self)) return [];",
     replace: "if (own === undefined || own.has.has(one.name)) return [];",
     caughtBy: ["wanted-no-more", "source-asked-once"],
@@ -96,7 +96,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "asks the source again after it failed, although another node has the model by then",
-    file: "node/models/keeping.ts",
+    file: "node/inference/models/keeping.ts",
     find: "!attempt.copyFailed;",
     replace: "attempt.failures % 2 === 0;",
     caughtBy: ["source-asked-once"],
@@ -142,7 +142,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "acknowledges a stripe when one holder has its shard",
-    file: "node/shards/writing.ts",
+    file: "node/bulk/shards/writing.ts",
     find: "if (suffices(stripe, receipts)) {",
     replace: "if (receipts.length >= 1) {",
     caughtBy: ["shard-acknowledged"],
@@ -151,7 +151,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "collects what nobody refers to without a grace",
-    file: "node/shards/keeper.ts",
+    file: "node/bulk/shards/keeper.ts",
     find: "const { collectGraceMs: graceMs, trashMs, rememberMs } = limits;",
     replace: "const { trashMs, rememberMs } = limits; const graceMs = 0;",
     caughtBy: ["shard-kept"],
@@ -160,7 +160,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "hands a holder over without comparing what is there",
-    file: "node/shards/ahead.ts",
+    file: "node/bulk/shards/ahead.ts",
     find: "if (line.length === 0) return true;",
     replace: "return true;",
     caughtBy: ["shard-moved"],
@@ -169,7 +169,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "trusts a receipt without looking which bytes it is for",
-    file: "node/shards/writing.ts",
+    file: "node/bulk/shards/writing.ts",
     find: "const isMine = receipt.hash === hash && receipt.holder === holder;",
     replace: "const isMine = receipt.holder === holder;",
     caughtBy: ["shard-acknowledged"],
@@ -178,7 +178,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "deletes the bytes of a holder that moved without reading those of its new owner",
-    file: "node/shards/keeper.ts",
+    file: "node/bulk/shards/keeper.ts",
     find: 'if (checked.ok && checked.value.well) return "moved";',
     replace: 'return "moved";',
     caughtBy: ["shard-kept"],
@@ -198,7 +198,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "names a shard whose bytes were not looked for",
-    file: "node/shards/intake.ts",
+    file: "node/bulk/shards/intake.ts",
     find: 'if (isNamed.value === undefined) return refused(failure("NOT_FOUND", { blob: hash }));',
     replace: "",
     caughtBy: ["shard-named", "shard-acknowledged"],

@@ -68,7 +68,7 @@ export const ofReplication: readonly Mutation[] = [
   },
   {
     name: "leaves slots with a node whose disk is slow",
-    file: "node/placement/candidates.ts",
+    file: "node/cluster/placement/candidates.ts",
     find: "const able = fast.length > 0 ? fast : all;",
     replace: "const able = all;",
     caughtBy: ["slow-disk-spared"],
@@ -78,7 +78,7 @@ export const ofReplication: readonly Mutation[] = [
   },
   {
     name: "leaves the second of two copies on a slow disk",
-    file: "node/placement/candidates.ts",
+    file: "node/cluster/placement/candidates.ts",
     find: "&& has.fast >= Math.min(best.fast, this.#leastFast);",
     replace: ";",
     caughtBy: ["slow-disk-spared"],
@@ -96,7 +96,7 @@ export const ofReplication: readonly Mutation[] = [
   },
   {
     name: "keeps copies off the directory's node while one of two others has a slow disk",
-    file: "node/placement/candidates.ts",
+    file: "node/cluster/placement/candidates.ts",
     find: "const helps = directoryNode !== undefined && !this.isSlow(directoryNode);",
     replace: "const helps = false;",
     caughtBy: ["slow-disk-spared"],
@@ -210,7 +210,7 @@ export const ofReplication: readonly Mutation[] = [
   },
   {
     name: "goes on talking to who is not a member any more",
-    file: "node/membership/index.ts",
+    file: "node/cluster/membership/index.ts",
     find: "if (next.delete(key.slice(memberPrefix.length)) && !isLost(next)) take(next, revision);",
     replace: "if (next.delete(key.slice(memberPrefix.length)) && !isLost(next)) take(members, revision);",
     caughtBy: ["members-only", "fully-replicated", "liveness"],
@@ -220,7 +220,7 @@ export const ofReplication: readonly Mutation[] = [
   },
   {
     name: "says for ever that it is cut off",
-    file: "node/cluster/reach.ts",
+    file: "node/cluster/facts/reach.ts",
     find: "  if (nowMs - doubtSinceMs < patienceMs) return",
     replace: "  if (before.degraded || nowMs - doubtSinceMs < patienceMs) return",
     caughtBy: ["liveness"],
@@ -230,7 +230,7 @@ export const ofReplication: readonly Mutation[] = [
   },
   {
     name: "lets holders of one group share a node while another node has none",
-    file: "node/placement/spread.ts",
+    file: "node/cluster/placement/spread.ts",
     find: "    this.#part();\n",
     replace: "",
     caughtBy: ["holders-apart"],
@@ -252,7 +252,7 @@ export const ofReplication: readonly Mutation[] = [
 
   {
     name: "acknowledges a blob that a new copy of its slot lacks",
-    file: "node/blobs/copies.ts",
+    file: "node/bulk/blobs/copies.ts",
     find: "      const late = await cover(actor, blob);",
     replace: "      const late = undefined as Failure | undefined;",
     caughtBy: ["blob-kept"],
@@ -261,7 +261,7 @@ export const ofReplication: readonly Mutation[] = [
   },
   {
     name: "throws its copy of a blob away while another node of the slot lacks it",
-    file: "node/blobs/copies.ts",
+    file: "node/bulk/blobs/copies.ts",
     find: "return lacking.every((lacks) => lacks?.size === 0);",
     replace: "return lacking.length > 0;",
     caughtBy: ["blob-kept"],

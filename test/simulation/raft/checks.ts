@@ -1,12 +1,12 @@
 /** What must hold of consensus, checked while it happens: Raft's five properties (figure 3.2 of the dissertation), and
  *  that reads are of now. */
-import type { Applied, Asked, ReplicatedRows, RowsImage } from "../../../node/directory/raft/rows.ts";
-import type { Core } from "../../../node/directory/raft/core.ts";
-import type { RaftLog } from "../../../node/directory/raft/log.ts";
-import type { Entry, RaftMessage, Snapshot, Write } from "../../../node/directory/raft/messages.ts";
-import { bytesOfRows } from "../../../node/directory/sized-rows.ts";
-import { voterMessageIn, voterMessageOut } from "../../../node/directory/raft/shape.ts";
-import type { VoterMessage } from "../../../node/directory/raft/voter.ts";
+import type { Applied, Asked, ReplicatedRows, RowsImage } from "../../../node/cluster/directory/raft/rows.ts";
+import type { Core } from "../../../node/cluster/directory/raft/core.ts";
+import type { RaftLog } from "../../../node/cluster/directory/raft/log.ts";
+import type { Entry, RaftMessage, Snapshot, Write } from "../../../node/cluster/directory/raft/messages.ts";
+import { bytesOfRows } from "../../../node/cluster/directory/sized-rows.ts";
+import { voterMessageIn, voterMessageOut } from "../../../node/cluster/directory/raft/shape.ts";
+import type { VoterMessage } from "../../../node/cluster/directory/raft/voter.ts";
 import type { CheckerName } from "../checkers.ts";
 
 /** What applying comes to: the rows, and a hash over all changes up to an index and what was decided on them. */

@@ -12,7 +12,7 @@
  *    one in 400,000.
  *
  *  What is checked is in `Search.#check`, and at one node in `member.ts`. */
-import type { Members } from "../../../node/directory/raft/messages.ts";
+import type { Members } from "../../../node/cluster/directory/raft/messages.ts";
 import { textOf } from "./opened.ts";
 import {
   newMember,

@@ -1,12 +1,12 @@
-/** A life of voters: real cores (`node/directory/raft`) on simulated disks, with messages that are lost, doubled and
+/** A life of voters: real cores (`node/cluster/directory/raft`) on simulated disks, with messages that are lost, doubled and
  *  late, writes that are lost with their node, and members that change. What is checked is in `checks.ts`.
  *
  *      steps, drawn ─► all is mended ─► a majority must come to an end with everything */
-import type { Change } from "../../../node/directory/deciding.ts";
-import { Core } from "../../../node/directory/raft/core.ts";
-import type { Addressed, Entry, Mark, Members, Promise as Vow, RaftMessage, Ready, Write } from "../../../node/directory/raft/messages.ts"; // prettier-ignore
-import { LeaderRoom } from "../../../node/directory/raft/leader-room.ts";
-import { ReplicatedRows, type Asked, type RowsImage } from "../../../node/directory/raft/rows.ts";
+import type { Change } from "../../../node/cluster/directory/deciding.ts";
+import { Core } from "../../../node/cluster/directory/raft/core.ts";
+import type { Addressed, Entry, Mark, Members, Promise as Vow, RaftMessage, Ready, Write } from "../../../node/cluster/directory/raft/messages.ts"; // prettier-ignore
+import { LeaderRoom } from "../../../node/cluster/directory/raft/leader-room.ts";
+import { ReplicatedRows, type Asked, type RowsImage } from "../../../node/cluster/directory/raft/rows.ts";
 import type { Dice } from "../../world/dice.ts";
 import type { CheckerName } from "../checkers.ts";
 import { Checks, type State } from "./checks.ts";

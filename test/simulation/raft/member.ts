@@ -1,8 +1,8 @@
 /** One node of an exploration: a machine, its disk, and what is not written yet. What a step makes of a node depends on
  *  the node alone, so it is worked out once, and kept: the search over all nodes and messages (`explore.ts`) then only
  *  looks it up. */
-import type { Core as Machine } from "../../../node/directory/raft/core.ts";
-import type { Addressed, Entry, Mark, Members, Promise as Vow, RaftMessage, Write } from "../../../node/directory/raft/messages.ts"; // prettier-ignore
+import type { Core as Machine } from "../../../node/cluster/directory/raft/core.ts";
+import type { Addressed, Entry, Mark, Members, Promise as Vow, RaftMessage, Write } from "../../../node/cluster/directory/raft/messages.ts"; // prettier-ignore
 import { Core, copyOf, get, set } from "./opened.ts";
 
 export interface State {

@@ -1,11 +1,11 @@
-/** The machine of the voters (`node/directory/raft/core.ts`) as `explore.ts` needs it: with all that it is made of in
+/** The machine of the voters (`node/cluster/directory/raft/core.ts`) as `explore.ts` needs it: with all that it is made of in
  *  the open, so that it can be copied, compared and kept. The source is that which runs, with `_` for each `#`: nothing
  *  that somebody adds to it is forgotten here. */
 import { registerHooks } from "node:module";
-import type * as CoreModule from "../../../node/directory/raft/core.ts";
+import type * as CoreModule from "../../../node/cluster/directory/raft/core.ts";
 
 const mark = "?opened";
-const isMachine = (url: string): boolean => url.includes("/node/directory/raft/");
+const isMachine = (url: string): boolean => url.includes("/node/cluster/directory/raft/");
 
 const textIn = (source: string | ArrayBuffer | NodeJS.TypedArray | undefined): string =>
   source === undefined || typeof source === "string" ? (source ?? "") : new TextDecoder().decode(source);
@@ -23,7 +23,7 @@ registerHooks({
   },
 });
 
-const path = new URL(`../../../node/directory/raft/core.ts${mark}`, import.meta.url).href;
+const path = new URL(`../../../node/cluster/directory/raft/core.ts${mark}`, import.meta.url).href;
 export const { Core } = (await import(path)) as typeof CoreModule;
 
 type Fields = Record<string, unknown>;

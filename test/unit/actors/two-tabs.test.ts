@@ -2,8 +2,8 @@
  *  is written is found in the list of commands and in that of routes, so that none can be forgotten. */
 import { expect } from "chai";
 import { array, assert as property, asyncProperty, constantFrom, record } from "fast-check";
-import { watchBudgets } from "../../../node/cluster/budgets.ts";
-import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
+import { watchBudgets } from "../../../node/cluster/facts/budgets.ts";
+import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import { allCommands, sameJson, type PeoplePage, type Result } from "../../../protocols/index.ts";
 import routes from "../../../protocols/grpc/routes.json" with { type: "json" };
 import { MemoryStore } from "../../conformance/directory-store.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { keepersOf, type Audit } from "../../../node/audit/index.ts";
-import type { Exchange } from "../../../node/exchange/index.ts";
+import type { Exchange } from "../../../node/cluster/exchange/index.ts";
 import type { MemberRecord, Membership } from "../../../node/ports.ts";
 import { failure, ok, refused, type AuditRecord, type AuditSink, type Result } from "../../../protocols/index.ts";
 import { RowStore } from "../storage/fixture.ts";

@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { expect } from "chai";
 import { removableUpTo } from "../../../node/audit/retention.ts";
 import type { Audit } from "../../../node/audit/index.ts";
-import type { Exchange } from "../../../node/exchange/index.ts";
+import type { Exchange } from "../../../node/cluster/exchange/index.ts";
 import type { Clock, Membership } from "../../../node/ports.ts";
 import { deliver } from "../../../node/platform/index.ts";
 import { beginOf, type AuditRecord, type AuditSink, type SetAuditSink } from "../../../protocols/index.ts";

@@ -7,7 +7,7 @@ import { decodeRows } from "../../../runtimes/backup/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { simulatedClock, World } from "../../world/index.ts";
 import { Fixture as ActorFixture } from "../actors/fixture.ts";
-import { Fixture } from "../shards/fixture.ts";
+import { Fixture } from "../bulk/shards/fixture.ts";
 import { Actors, plainKeys, plainSealer, smallLimits } from "./world.ts";
 
 const quick: Partial<RunnerLimits> = {

@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { createFolderHeads, createFolderStripes, openRepository, recall, runBackup, verify, type BackupPorts } from "../../../node/backup/index.ts"; // prettier-ignore
-import { openBlobStore } from "../../../node/blobs/index.ts";
-import { codedBytes, codeStripe, readStripe } from "../../../node/shards/coding/index.ts";
+import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
+import { codedBytes, codeStripe, readStripe } from "../../../node/bulk/shards/coding/index.ts";
 import { failureOf, shardsOf, type ActorId, type Scheme, type StripeRef } from "../../../protocols/index.ts";
 import { decodeRows, type UnitEntry } from "../../../runtimes/backup/index.ts";
 import { depth } from "../../depth.ts";

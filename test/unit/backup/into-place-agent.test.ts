@@ -5,7 +5,7 @@ import { openRepository, recallIntoPlace, runBackup, withdrawRecall, type PlaceT
 import { failure, failureOf, ok, PlexusError, refused, type ActorId, type AgentEvent, type AgentPictures, type AgentState, type ConversationTurn } from "../../../protocols/index.ts"; // prettier-ignore
 import { emptyAgent, foldAgent } from "../../../web/src/model/agent.ts";
 import { actorLimits } from "../../../actors/limits.ts";
-import { hashOf } from "../../../node/blobs/index.ts";
+import { hashOf } from "../../../node/bulk/blobs/index.ts";
 import { depth } from "../../depth.ts";
 import { fixtureWith, type Fixture } from "../actors/fixture.ts";
 import { Actors, backupsOf, smallLimits } from "./world.ts";

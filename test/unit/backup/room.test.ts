@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { createDirectoryHeads, createFolderHeads, createFolderStripes, openRepository, prune, recall, runBackup, sweepFolder, type BackupPorts } from "../../../node/backup/index.ts"; // prettier-ignore
-import { openBlobStore } from "../../../node/blobs/index.ts";
-import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
+import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
+import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import { openFiles } from "../../../node/platform/index.ts";
 import type { Files } from "../../../node/ports.ts";
-import { codedBytes, codeStripe, readStripe } from "../../../node/shards/coding/index.ts";
+import { codedBytes, codeStripe, readStripe } from "../../../node/bulk/shards/coding/index.ts";
 import { failure, PlexusError, type ActorId } from "../../../protocols/index.ts";
 import { decodeRows } from "../../../runtimes/backup/index.ts";
 import { hearUnsynced, namesPut, syncFolder, type UnsyncedFolder } from "../../../runtimes/folders.ts";

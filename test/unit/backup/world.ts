@@ -11,7 +11,7 @@ import {
   type StripeRef,
 } from "../../../protocols/index.ts";
 import { backupLimits, openRepository, type BackupKeys, type BackupLimits, type BackupPorts, type BackupStripes, type Heads, type KnownLosses, type SlotSource, type SlotView } from "../../../node/backup/index.ts"; // prettier-ignore
-import { headerBytes, readShard, readStripe } from "../../../node/shards/coding/index.ts";
+import { headerBytes, readShard, readStripe } from "../../../node/bulk/shards/coding/index.ts";
 import type { Sealer } from "../../../runtimes/backup/index.ts";
 import { batchOf, cut, open, seal, writeFiles } from "../../../runtimes/backup/thread.ts";
 import { headKeys } from "../runtimes/backup/samples.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { blobCheck } from "../../../cli/doctor-blobs.ts";
-import { openBlobStore } from "../../../node/blobs/index.ts";
+import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
 import { openFiles } from "../../../node/platform/index.ts";
 import { quietMeter } from "../../fixtures/quiet.ts";
 

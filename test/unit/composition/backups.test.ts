@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { createPacing } from "../../../node/backup/index.ts";
 import { pathPart } from "../../../node/composition/recall-folder.ts";
 import { createBackups, type Backups, type OwnedSlot } from "../../../node/composition/backups.ts";
-import { hashOf } from "../../../node/blobs/index.ts";
+import { hashOf } from "../../../node/bulk/blobs/index.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import { openJournal } from "../../../node/storage/index.ts";
 import {

@@ -1,9 +1,9 @@
 import { expect } from "chai";
 import { createDirectoryAge, type DirectoryAgePorts } from "../../../node/composition/directory-age.ts";
-import { floorOf } from "../../../node/cluster/generation.ts";
-import { slotKey } from "../../../node/cluster/records.ts";
-import { watchSlots } from "../../../node/cluster/slot-table.ts";
-import { createEmbeddedDirectory, createSwitchingDirectory, directoryLimits } from "../../../node/directory/index.ts";
+import { floorOf } from "../../../node/cluster/facts/generation.ts";
+import { slotKey } from "../../../node/cluster/facts/records.ts";
+import { watchSlots } from "../../../node/cluster/facts/slot-table.ts";
+import { createEmbeddedDirectory, createSwitchingDirectory, directoryLimits } from "../../../node/cluster/directory/index.ts";
 import type { SlotRecord } from "../../../node/ports.ts";
 import { failureOf, type SlotId } from "../../../protocols/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";

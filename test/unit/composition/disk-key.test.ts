@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { keyForDisk } from "../../../node/composition/disk.ts";
-import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
+import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import {
   createClusterKeys,
   rootKeysOf,

@@ -5,7 +5,7 @@ import { expect } from "chai";
 import type { Config } from "../../../config/index.ts";
 import { escrowFile } from "../../../node/data-folder/index.ts";
 import { createUses, openKeys, openKnownKeys } from "../../../node/composition/keys.ts";
-import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
+import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import {
   anchorOf,
   diskKeyOf,

@@ -1,9 +1,9 @@
 import { expect } from "chai";
 import { patientLimits, patientMesh } from "../../../node/composition/patience.ts";
-import { directoryLimits } from "../../../node/directory/index.ts";
-import { membershipLimits } from "../../../node/membership/index.ts";
-import { meshLimits } from "../../../node/mesh/index.ts";
-import { placementLimits } from "../../../node/placement/index.ts";
+import { directoryLimits } from "../../../node/cluster/directory/index.ts";
+import { membershipLimits } from "../../../node/cluster/membership/index.ts";
+import { meshLimits } from "../../../node/cluster/mesh/index.ts";
+import { placementLimits } from "../../../node/cluster/placement/index.ts";
 import { replicationLimits } from "../../../node/replication/index.ts";
 
 /** All limits of the modules that depend on each other. */

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { hashOf } from "../../../node/blobs/index.ts";
+import { hashOf } from "../../../node/bulk/blobs/index.ts";
 import { archived } from "../../fixtures/recall-archive.ts";
 
 /** Reads what the archive's format says, byte by byte, as any program would. */

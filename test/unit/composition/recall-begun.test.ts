@@ -15,7 +15,7 @@ import { begunFile, orderOf, readBegun, type FolderMark, type RecallName } from 
 import { openFolderSink } from "../../../node/composition/recall-folder.ts";
 import { failureOf } from "../../../protocols/index.ts";
 import { fileType } from "../../../node/backup/index.ts";
-import { hashOf } from "../../../node/blobs/index.ts";
+import { hashOf } from "../../../node/bulk/blobs/index.ts";
 import type { Sealer, UnitEntry } from "../../../runtimes/backup/index.ts";
 import { recalledUnit } from "../../fixtures/recalled-unit.ts";
 import { plainSealer } from "../backup/world.ts";

@@ -13,12 +13,12 @@ import {
   runBackup,
   type BackupPorts,
 } from "../../../node/backup/index.ts";
-import { openBlobStore } from "../../../node/blobs/index.ts";
+import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
 import { journalSource } from "../../../node/composition/backup-source.ts";
 import { withSettings } from "../../../node/composition/backup-settings.ts";
 import { endRestore, isWhole, restore, type Restored } from "../../../node/composition/restore.ts";
 import { journalFolder, markFile } from "../../../node/data-folder/index.ts";
-import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
+import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import {
   anchorOf,
   createClusterKeys,
@@ -28,7 +28,7 @@ import {
   type ClusterKeys,
 } from "../../../node/keys/index.ts";
 import { createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
-import { codedBytes, codeStripe, readShard, readStripe } from "../../../node/shards/coding/index.ts";
+import { codedBytes, codeStripe, readShard, readStripe } from "../../../node/bulk/shards/coding/index.ts";
 import { openJournal, readFormat } from "../../../node/storage/index.ts";
 import { failure, failureOf, ok, refused, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { createSealer, readHead, writeHead, type Sealer } from "../../../runtimes/backup/index.ts";

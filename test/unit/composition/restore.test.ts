@@ -8,8 +8,8 @@ import { createBackups, type Backups, type OwnedSlot } from "../../../node/compo
 import { endRestore, restore, type Restored } from "../../../node/composition/restore.ts";
 import { markFile, journalFolder } from "../../../node/data-folder/index.ts";
 import { readHome } from "../../../node/data-folder/home.ts";
-import { hashOf, openBlobStore } from "../../../node/blobs/index.ts";
-import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
+import { hashOf, openBlobStore } from "../../../node/bulk/blobs/index.ts";
+import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import { anchorOf, createClusterKeys, diskKeyOf, rootKeysOf, type ClusterKeys } from "../../../node/keys/index.ts";
 import { createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
 import type { SlotRecord } from "../../../node/ports.ts";

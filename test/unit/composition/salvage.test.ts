@@ -5,7 +5,7 @@ import { expect } from "chai";
 import { salvage, type Salvaged } from "../../../node/composition/salvage.ts";
 import { diskKeyFile, journalFolder, markFile } from "../../../node/data-folder/index.ts";
 import { homeRow } from "../../../node/data-folder/home.ts";
-import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
+import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import {
   anchorOf,
   createClusterKeys,

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { behaviors } from "../../../actors/index.ts";
-import { memberKey } from "../../../node/cluster/records.ts";
+import { memberKey } from "../../../node/cluster/facts/records.ts";
 import { createPeer, type Peer } from "../../../node/composition/peer.ts";
 import { createObserveControl, keepHistory, keepLines, keepSpans, type Spans } from "../../../node/observe/index.ts";
 import { createTracer } from "../../../node/observe/tracer.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { openDataFolder, readKey } from "../../../node/data-folder/index.ts";
-import { openNodeKey } from "../../../node/mesh/index.ts";
+import { openNodeKey } from "../../../node/cluster/mesh/index.ts";
 import { failureOf } from "../../../protocols/index.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
 

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { hashOf } from "../../../node/blobs/index.ts";
+import { hashOf } from "../../../node/bulk/blobs/index.ts";
 import type { ActorBlobs } from "../../../node/ports.ts";
 import { failure, ok, refused, wireLimits, type EnginePart } from "../../../protocols/index.ts";
 import { chunk, png } from "../../fixtures/pictures.ts";

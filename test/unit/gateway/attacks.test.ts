@@ -2,8 +2,8 @@
  *  the error table says, and whoever is signed in is served meanwhile. */
 import { createHmac, generateKeyPairSync, sign, type KeyObject } from "node:crypto";
 import { expect } from "chai";
-import { watchTokenKeys, type TokenKeys } from "../../../node/cluster/token-keys.ts";
-import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
+import { watchTokenKeys, type TokenKeys } from "../../../node/cluster/facts/token-keys.ts";
+import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import { createGateway, type Gateway } from "../../../node/gateway/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
 import { codeAt, setUpCodes } from "./codes.ts";

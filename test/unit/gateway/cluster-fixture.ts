@@ -3,14 +3,14 @@ import { askOf, createWorld, msPerTurn, openGateway, plainOptions, type Reply, t
 import { createHub } from "./hub.ts";
 import type { ClusterActors, Kernel, Request } from "../../../node/kernel/api.ts";
 import { handleClusterAudit } from "../../../node/audit/index.ts";
-import { askClusterMemory, handleMemory } from "../../../node/cluster/memory.ts";
-import { handlePeople } from "../../../node/cluster/people-operations.ts";
+import { askClusterMemory, handleMemory } from "../../../node/cluster/facts/memory.ts";
+import { handlePeople } from "../../../node/cluster/facts/people-operations.ts";
 import { gatewayLimits, type Gateway } from "../../../node/gateway/index.ts";
 import { handleActors } from "../../../node/kernel/index.ts";
-import { handleInference } from "../../../node/models/index.ts";
-import { handleCluster, type ClusterControl } from "../../../node/placement/index.ts";
+import { handleInference } from "../../../node/inference/models/index.ts";
+import { handleCluster, type ClusterControl } from "../../../node/cluster/placement/index.ts";
 import type { InferenceControl } from "../../../node/ports.ts";
-import { handleHolders } from "../../../node/shards/index.ts";
+import { handleHolders } from "../../../node/bulk/shards/index.ts";
 import {
   failure,
   ok,

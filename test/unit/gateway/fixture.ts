@@ -1,4 +1,4 @@
-import { openBranding } from "../../../node/cluster/branding.ts";
+import { openBranding } from "../../../node/cluster/facts/branding.ts";
 import { WebSocket, type ClientOptions } from "ws";
 import { activity } from "../../../actors/activity/index.ts";
 import { agent } from "../../../actors/agent/index.ts";
@@ -18,7 +18,7 @@ import {
   type GatewayOptions,
 } from "../../../node/gateway/index.ts";
 import { archivesOf, createTickets } from "../../../node/backup/index.ts";
-import { signUpInvitations } from "../../../node/cluster/sign-up-invitations.ts";
+import { signUpInvitations } from "../../../node/cluster/facts/sign-up-invitations.ts";
 import { operationsOf, type OperationParts, type PeerParts } from "../../../node/composition/operations.ts";
 import type { Peer } from "../../../node/composition/peer.ts";
 import { createProviders } from "../../../node/identity/index.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { mailSettings } from "../../../node/cluster/mail.ts";
+import { mailSettings } from "../../../node/cluster/facts/mail.ts";
 import { createOutbound, sendBySmtp } from "../../../node/mail/index.ts";
 import type { FactorsView, MailView } from "../../../protocols/index.ts";
 import { linkIn, startMailServer, type MailServerFixture } from "../../fixtures/mail-server.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { routeFault, type ModelRoutes } from "../../../node/cluster/model-routes.ts";
+import { routeFault, type ModelRoutes } from "../../../node/cluster/facts/model-routes.ts";
 import { routedEngines } from "../../../node/routing/index.ts";
 import { ok, refused, type ModelRoute, type QualityView } from "../../../protocols/index.ts";
 import { createEchoRuntime } from "../../../runtimes/index.ts";

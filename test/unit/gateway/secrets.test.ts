@@ -1,9 +1,9 @@
 import { expect } from "chai";
-import { mailSettings } from "../../../node/cluster/mail.ts";
-import { watchSecrets, type NamedSecrets } from "../../../node/cluster/secrets.ts";
+import { mailSettings } from "../../../node/cluster/facts/mail.ts";
+import { watchSecrets, type NamedSecrets } from "../../../node/cluster/facts/secrets.ts";
 import { secretsControl } from "../../../node/composition/secrets.ts";
 import { createOutbound } from "../../../node/mail/index.ts";
-import type { KnownServer } from "../../../node/cluster/mail.ts";
+import type { KnownServer } from "../../../node/cluster/facts/mail.ts";
 import { ok, type AuditEvent, type SecretsView } from "../../../protocols/index.ts";
 import { controlToken, startFixture, type Reply, type Fixture } from "./fixture.ts";
 

@@ -1,8 +1,8 @@
 import { createHmac, generateKeyPairSync, sign, type KeyObject } from "node:crypto";
 import { expect } from "chai";
 import { createRemoteJWKSet, jwtVerify } from "jose";
-import { watchTokenKeys, tokenKeysPerNodeMax, type TokenKeys } from "../../../node/cluster/token-keys.ts";
-import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
+import { watchTokenKeys, tokenKeysPerNodeMax, type TokenKeys } from "../../../node/cluster/facts/token-keys.ts";
+import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { createServiceTokens } from "../../../node/gateway/service-tokens.ts";
 import { createIds } from "../../../node/gateway/tokens.ts";

@@ -11,7 +11,7 @@ import {
   type DiskKeySource,
   type RootKeys,
 } from "../../../node/keys/index.ts";
-import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
+import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import type { Directory } from "../../../node/ports.ts";
 import { failure, failureOf, PlexusError, type Result } from "../../../protocols/index.ts";
 import { depth } from "../../depth.ts";

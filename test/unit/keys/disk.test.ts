@@ -19,7 +19,7 @@ import {
   writeEscrow,
   type RootKeys,
 } from "../../../node/keys/index.ts";
-import { blobLimits, hashOf, openBlobStore } from "../../../node/blobs/index.ts";
+import { blobLimits, hashOf, openBlobStore } from "../../../node/bulk/blobs/index.ts";
 import { everything, verifyJournal } from "../../../node/storage/index.ts";
 import { openFiles } from "../../../node/platform/index.ts";
 import type { Store, StoreOp } from "../../../node/ports.ts";

@@ -14,7 +14,7 @@ import {
   type Refused,
   type RootKeys,
 } from "../../../node/keys/index.ts";
-import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
+import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import type { Directory } from "../../../node/ports.ts";
 import { failureOf, type KeysStatus, type Result } from "../../../protocols/index.ts";
 import { quietLog } from "../../fixtures/quiet.ts";

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign, verify, type KeyObject } from "node:crypto";
 import { expect } from "chai";
 import fc from "fast-check";
-import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
+import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import {
   createSecrets,
   keepSecretsKey,

@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { expect } from "chai";
 import fc from "fast-check";
 import { cpuTree, createProfiles, heapTree, observeLimits, type HeapNode, type Profiler } from "../../../node/observe/index.ts"; // prettier-ignore
-import type { Exchange } from "../../../node/exchange/index.ts";
+import type { Exchange } from "../../../node/cluster/exchange/index.ts";
 import { hottest, ok, v8ProfileOf, type AdminTask, type ProfileTree } from "../../../protocols/index.ts";
 import { World } from "../../world/index.ts";
 

@@ -16,7 +16,7 @@ import { expect } from "chai";
 import { journalCheck } from "../../../cli/doctor-journal.ts";
 import { doctor } from "../../../cli/doctor.ts";
 import { parseConfig } from "../../../config/index.ts";
-import { foundVoter } from "../../../node/directory/raft/disk.ts";
+import { foundVoter } from "../../../node/cluster/directory/raft/disk.ts";
 import { findFileDamage, openLevelStore, type FileDamage } from "../../../node/platform/index.ts";
 import { writeHome, type Home } from "../../../node/data-folder/home.ts";
 import type { NodeId, Store, StoreOp, StoreView } from "../../../node/ports.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { Compile } from "typebox/compile";
-import { createExchange } from "../../../node/exchange/index.ts";
+import { createExchange } from "../../../node/cluster/exchange/index.ts";
 import type { NodeId } from "../../../node/ports.ts";
 import { Links, World } from "../../world/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import type { Exchange } from "../../../node/exchange/index.ts";
+import type { Exchange } from "../../../node/cluster/exchange/index.ts";
 import { createConfirmations, type Confirmations } from "../../../node/replication/confirmations.ts";
 import { replicationLimits } from "../../../node/replication/limits.ts";
 import { failure, ok, refused, type Result, type SlotId } from "../../../protocols/index.ts";

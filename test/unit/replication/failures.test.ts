@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { MemberRecord } from "../../../node/ports.ts";
-import { memberKey } from "../../../node/cluster/records.ts";
+import { memberKey } from "../../../node/cluster/facts/records.ts";
 import { Cluster, codeOf, slot } from "./fixture.ts";
 
 const replicas = ["a", "b", "c"];

@@ -1,13 +1,13 @@
 /** Nodes that replicate and do nothing else: journals on simulated disks, a simulated network, one directory. The test
  *  plays the kernel. */
-import { createEmbeddedDirectory, createRemoteDirectory, serveDirectory } from "../../../node/directory/index.ts";
-import { createExchange } from "../../../node/exchange/index.ts";
+import { createEmbeddedDirectory, createRemoteDirectory, serveDirectory } from "../../../node/cluster/directory/index.ts";
+import { createExchange } from "../../../node/cluster/exchange/index.ts";
 import type { ServedLog } from "../../../node/kernel/api.ts";
-import { createMembership, type MembershipPart } from "../../../node/membership/index.ts";
+import { createMembership, type MembershipPart } from "../../../node/cluster/membership/index.ts";
 import type { Directory, NodeId, SlotRecord } from "../../../node/ports.ts";
-import { changeSlot, memberKey, readSlot } from "../../../node/cluster/records.ts";
+import { changeSlot, memberKey, readSlot } from "../../../node/cluster/facts/records.ts";
 import { createReplication, type Replication, type ReplicationLimits } from "../../../node/replication/index.ts";
-import { watchSlots, type SlotTable } from "../../../node/cluster/slot-table.ts";
+import { watchSlots, type SlotTable } from "../../../node/cluster/facts/slot-table.ts";
 import { openJournal, type EntryDraft, type Journal } from "../../../node/storage/index.ts";
 import type { ActorId, Failure, PlexusError, SlotId } from "../../../protocols/index.ts";
 import { memberRecord } from "../../fixtures/members.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { Exchange } from "../../../node/exchange/index.ts";
+import type { Exchange } from "../../../node/cluster/exchange/index.ts";
 import { Follower } from "../../../node/replication/follower.ts";
 import { replicationLimits } from "../../../node/replication/limits.ts";
 import type { SlotLog } from "../../../node/storage/index.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { meshLimits } from "../../../node/mesh/limits.ts";
+import { meshLimits } from "../../../node/cluster/mesh/limits.ts";
 import { journalLimits } from "../../../node/storage/index.ts";
 import { encode } from "../../../protocols/index.ts";
 import { meshMessages } from "../../../protocols/mesh/index.ts";

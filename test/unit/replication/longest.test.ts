@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import type { Exchange } from "../../../node/exchange/index.ts";
+import type { Exchange } from "../../../node/cluster/exchange/index.ts";
 import { replicationLimits } from "../../../node/replication/limits.ts";
 import { fetchLongest, longest, type Fetched } from "../../../node/replication/longest.ts";
 import type { Piece, Position, SlotLog } from "../../../node/storage/index.ts";

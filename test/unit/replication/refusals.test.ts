@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { createExchange, type Exchange } from "../../../node/exchange/index.ts";
-import { changeSlot } from "../../../node/cluster/records.ts";
+import { createExchange, type Exchange } from "../../../node/cluster/exchange/index.ts";
+import { changeSlot } from "../../../node/cluster/facts/records.ts";
 import { replicationLimits } from "../../../node/replication/index.ts";
 import { encodeChunk, encodeEntry, genesisChecksum } from "../../../node/storage/layout.ts";
 import { decode, encode, failure, refused, type SlotId } from "../../../protocols/index.ts";

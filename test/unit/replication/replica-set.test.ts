@@ -1,7 +1,7 @@
 import { expect } from "chai";
-import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
+import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import type { Directory, MemberRecord, SlotRecord } from "../../../node/ports.ts";
-import { changeSlot, memberKey, readSlot, type SlotRow } from "../../../node/cluster/records.ts";
+import { changeSlot, memberKey, readSlot, type SlotRow } from "../../../node/cluster/facts/records.ts";
 import { memberRecord } from "../../fixtures/members.ts";
 import { replicationLimits } from "../../../node/replication/limits.ts";
 import { ReplicaSet } from "../../../node/replication/replica-set.ts";

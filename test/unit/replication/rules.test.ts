@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import type { NodeId, SlotRecord } from "../../../node/ports.ts";
-import { sameSet } from "../../../node/cluster/records.ts";
+import { sameSet } from "../../../node/cluster/facts/records.ts";
 import {
   committedSeq,
   handOverTo,

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { NodeId } from "../../../node/ports.ts";
-import { readSlot } from "../../../node/cluster/records.ts";
+import { readSlot } from "../../../node/cluster/facts/records.ts";
 import type { SlotId } from "../../../protocols/index.ts";
 import { Cluster } from "./fixture.ts";
 

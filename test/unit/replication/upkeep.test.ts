@@ -1,11 +1,11 @@
 import { expect } from "chai";
-import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
+import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import type { Meter, SlotRecord } from "../../../node/ports.ts";
-import { changeSlot } from "../../../node/cluster/records.ts";
+import { changeSlot } from "../../../node/cluster/facts/records.ts";
 import { replicationLimits } from "../../../node/replication/index.ts";
 import type { Ownership } from "../../../node/replication/ownership.ts";
 import { startUpkeep } from "../../../node/replication/upkeep.ts";
-import { watchSlots } from "../../../node/cluster/slot-table.ts";
+import { watchSlots } from "../../../node/cluster/facts/slot-table.ts";
 import { openJournal, type Journal } from "../../../node/storage/index.ts";
 import type { SlotId } from "../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";

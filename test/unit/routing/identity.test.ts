@@ -3,7 +3,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import type { Ask, Outgoing } from "../../../node/kernel/api.ts";
 import { OpenAsks } from "../../../node/kernel/index.ts";
-import type { Exchange } from "../../../node/exchange/index.ts";
+import type { Exchange } from "../../../node/cluster/exchange/index.ts";
 import type { NodeId } from "../../../node/ports.ts";
 import { assertionBytes, faultOf, type IdentitySigner } from "../../../node/routing/identity.ts";
 import { createRouting, routingLimits, type RoutingPart } from "../../../node/routing/index.ts";

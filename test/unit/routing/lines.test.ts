@@ -19,7 +19,7 @@ import type { Signal } from "../../../actors/behavior.ts";
 import type { Engines } from "../../../runtimes/engine.ts";
 import { World } from "../../world/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
-import { meshLimits } from "../../../node/mesh/index.ts";
+import { meshLimits } from "../../../node/cluster/mesh/index.ts";
 import { Net } from "./net.ts";
 
 export const noEngines: Engines = everyEngine({});

@@ -1,6 +1,6 @@
 /** Nodes joined by an exchange that delays, cuts and refuses, all from one seed; the slot table is one that each node
  *  learns late. */
-import { createExchange, type Exchange } from "../../../node/exchange/index.ts";
+import { createExchange, type Exchange } from "../../../node/cluster/exchange/index.ts";
 import type {
   Clock,
   MemberRecord,
@@ -10,8 +10,8 @@ import type {
   Transport,
   TransportListener,
 } from "../../../node/ports.ts";
-import type { SlotRow } from "../../../node/cluster/records.ts";
-import type { SlotTable } from "../../../node/cluster/slot-table.ts";
+import type { SlotRow } from "../../../node/cluster/facts/records.ts";
+import type { SlotTable } from "../../../node/cluster/facts/slot-table.ts";
 import { encode, type SlotId } from "../../../protocols/index.ts";
 import { memberRecord } from "../../fixtures/members.ts";
 import { simulatedClock, type World } from "../../world/index.ts";

@@ -1,6 +1,6 @@
 import { everyEngine } from "../../../runtimes/index.ts";
 import { expect } from "chai";
-import { meshLimits } from "../../../node/mesh/index.ts";
+import { meshLimits } from "../../../node/cluster/mesh/index.ts";
 import { OpenAsks } from "../../../node/kernel/index.ts";
 import { createRouting, type RoutingLimits, type RoutingPart } from "../../../node/routing/index.ts";
 import { slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";

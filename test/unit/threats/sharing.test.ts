@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect } from "chai";
-import type { Exchange } from "../../../node/exchange/index.ts";
+import type { Exchange } from "../../../node/cluster/exchange/index.ts";
 import type { Membership } from "../../../node/ports.ts";
 import { mostHad } from "../../../node/threats/sharing.ts";
 import { shareLists, watchThreats, type Threats } from "../../../node/threats/index.ts";

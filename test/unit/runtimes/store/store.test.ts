@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { contentTree } from "../../../../node/blobs/index.ts";
+import { contentTree } from "../../../../node/bulk/blobs/index.ts";
 import { failure, ok, refused, type PullModel, type PullView, type StoredModel } from "../../../../protocols/index.ts";
 import { checkFile } from "../../../../runtimes/store/check.ts";
 import { inspectBeginning } from "../../../../runtimes/store/inspect.ts";

@@ -1,0 +1,135 @@
+/** Tells the holders of shards what they must know, until they have heard it: that a shard is not as it should be, that
+ *  somebody refers to it or no longer does. A holder that is away hears it later, also when this node was restarted
+ *  meanwhile. */
+import { ok, refused, failure, holdsAt, type ActorId, type Failure } from "../../../protocols/index.ts";
+import type { MeshBody } from "../../../protocols/mesh/index.ts";
+import type { Rows } from "./memory.ts";
+import { moved, ownerOf, type ShardPorts } from "./parts.ts";
+import type { Wanted } from "./wanted.ts";
+
+/** Somebody lets go of a stripe. */
+export interface Release {
+  readonly holder: ActorId;
+  readonly stripe: string;
+  readonly owner: ActorId;
+  readonly operation: number;
+}
+
+/** What is still to be told, and until when that is tried. */
+export type Letter = { readonly untilMs: number } & ({ readonly wanted: Wanted } | { readonly release: Release });
+
+/** What became of a shard that somebody says is wanted: `released` is the operation by which its owner has let go of
+ *  it. */
+export type Suspected = "done" | "later" | { readonly released: number };
+
+export interface Messenger {
+  /** A shard may be missing or damaged, or its holder not know of somebody who refers to it. */
+  tell(wanted: Wanted): void;
+  /** A holder has not heard that somebody let go of a stripe. True: it will, also if this node ends before. False:
+   *  there is no room to remember it. */
+  tellRelease(release: Release): Promise<boolean>;
+  /** Nobody is told any more that an owner wants a stripe: it does not. */
+  forget(stripe: string, owner: ActorId): void;
+  stop(): void;
+}
+
+/** Makes it, and takes what others tell. */
+export function createMessenger(
+  ports: ShardPorts & {
+    readonly letters: Rows<Letter>;
+    readonly holdingOf: (wanted: Wanted) => MeshBody<"shard.mend"> | undefined;
+    /** Looks after a shard of a holder here. */
+    readonly suspect: (wanted: Wanted) => Promise<Suspected>;
+    /** The holders that this node owns hear that the owner of a reference has let go. */
+    readonly letGo: (wanted: Wanted, operation: number) => Promise<void>;
+  },
+): Messenger {
+  const { node, exchange, clock, limits, membership, log, letters } = ports;
+  let stopped = false;
+  let cancel = (): void => undefined;
+  let sending = false;
+
+  async function send(letter: Letter): Promise<Failure | undefined> {
+    if ("release" in letter) {
+      const { holder, ...release } = letter.release;
+      const told = await ports.ask(holder, { type: "release", ...release }, limits.holderTimeoutMs);
+      return told.ok ? undefined : told.error;
+    }
+    const { wanted } = letter;
+    const body = ports.holdingOf(wanted);
+    if (body === undefined) return undefined;
+    const owner = ownerOf(ports, body.holder);
+    if (owner === undefined || !membership.isUp(owner)) return failure("UNREACHABLE", { ...(owner !== undefined && { node: owner }) }); // prettier-ignore
+    if (owner === node) {
+      const taken = await ports.suspect(wanted);
+      if (typeof taken === "object") await ports.letGo(wanted, taken.released);
+      return taken === "later" ? failure("OVERLOADED") : undefined;
+    }
+    const told = await exchange.call(owner, "shard.mend", body, limits.callTimeoutMs);
+    if (told.ok) return undefined;
+    if (told.error.code !== "RELEASED") return told.error;
+    const operation = told.error.details?.["operation"];
+    if (typeof operation === "number") await ports.letGo(wanted, operation);
+    return undefined;
+  }
+
+  async function sendAll(): Promise<void> {
+    if (sending) return;
+    sending = true;
+    try {
+      for (const [key, letter] of letters.entries()) {
+        if (stopped) return;
+        // Another one may have been written meanwhile, or this one taken back.
+        if (letters.get(key) !== letter) continue;
+        const reason = await send(letter);
+        if (reason !== undefined && holdsAt(clock.nowMs(), letter.untilMs, limits.tellForMs)) continue;
+        if (letters.get(key) === letter) letters.delete(key);
+        if (reason !== undefined) log.warn("shard.not.told", { shard: key, failure: reason });
+      }
+    } finally {
+      sending = false;
+    }
+  }
+  const sendSoon = (delayMs: number): (() => void) =>
+    clock.after(delayMs, () => {
+      if (!stopped) void sendAll().catch((error: unknown) => log.error("shard.telling.failed", { error }));
+    });
+  const later = (): void => {
+    cancel = clock.after(limits.tellRetryMs, () => {
+      void sendAll()
+        .catch((error: unknown) => log.error("shard.telling.failed", { error }))
+        .finally(() => void (stopped || later()));
+    });
+  };
+  later();
+
+  exchange.on("shard.mend", async ({ holder, stripe, shard, for: owner, operation, lifeMs }) => {
+    if (ownerOf(ports, holder) !== node) return refused(moved(ports, holder));
+    const wanted = { stripe, shard, owner, operation, ...(lifeMs !== undefined && { lifeMs }) };
+    const taken = await ports.suspect(wanted);
+    if (typeof taken === "object")
+      return refused(failure("RELEASED", { stripe: stripe.id, owner, operation: taken.released }));
+    return taken === "done" ? ok(null) : refused(failure("OVERLOADED", { limit: "adoptedMax" }));
+  });
+
+  const untilMs = (): number => clock.nowMs() + limits.tellForMs;
+
+  return {
+    tell(wanted) {
+      // What does not fit is found by an audit.
+      const key = `${wanted.stripe.shards[wanted.shard]?.hash ?? ""}/${wanted.owner}`;
+      if (letters.set(key, { wanted, untilMs: untilMs() })) sendSoon(0);
+    },
+    tellRelease: async (release) =>
+      letters.keep(`${release.stripe}/${release.owner}/${release.holder}`, { release, untilMs: untilMs() }),
+    forget(stripe, owner) {
+      for (const [key, letter] of letters.entries())
+        if ("wanted" in letter && letter.wanted.stripe.id === stripe && letter.wanted.owner === owner)
+          letters.delete(key);
+    },
+    stop() {
+      stopped = true;
+      cancel();
+    },
+  };
+}

@@ -1,0 +1,47 @@
+/** What somebody wants kept, and what those that write and read stripes bring for it. */
+import { holderOf, type ActorId, type Result, type StripeRef } from "../../../protocols/index.ts";
+import type { NodeId } from "../../ports.ts";
+import type { Links } from "./links.ts";
+import type { Release } from "./messenger.ts";
+import type { Paces } from "./paces.ts";
+import type { ShardPorts } from "./parts.ts";
+import type { receiptsOf } from "./receipts.ts";
+
+/** A shard as a descriptor names it. */
+export type Shard = StripeRef["shards"][number];
+
+/** What somebody wants kept: a shard of a stripe, for whom, how long. */
+export interface Wanted {
+  readonly stripe: StripeRef;
+  readonly shard: number;
+  readonly owner: ActorId;
+  /** By which operation its owner wants it. */
+  readonly operation: number;
+  /** For how long, from when its holder hears of it; absent: until its owner lets go. */
+  readonly lifeMs?: number;
+}
+
+export interface StripesPorts extends ShardPorts, ReturnType<typeof receiptsOf> {
+  readonly links: Links;
+  readonly paces: Paces;
+  /** Where a new stripe goes, and how it is coded. Error: HOLDERS_TOO_FEW. */
+  choose(how: { readonly class: string; readonly bytes: number }): Result<Chosen>;
+  /** A shard is not as it should be: its holder is told. */
+  mend(shard: Wanted): void;
+  /** An owner lets go of a stripe: nobody is told any more that it wants it. */
+  forget(stripe: string, owner: ActorId): void;
+  /** See `Messenger.tellRelease`. */
+  tellRelease(release: Release): Promise<boolean>;
+  /** Whether what a node says it has taken counts: not while it is on probation. */
+  counts(node: NodeId): boolean;
+}
+
+/** A group, a scheme, and the holders' numbers in the order of the code. */
+export interface Chosen {
+  readonly group: string;
+  readonly scheme: StripeRef["scheme"];
+  /** `without`: holders that cannot take it, if there are enough others. Error: HOLDERS_TOO_FEW. */
+  readonly places: (id: string, shardBytes: number, without: ReadonlySet<number>) => Result<readonly number[]>;
+}
+/** The holder of one shard of a stripe. */
+export const holderOfShard = (stripe: StripeRef, { index }: Shard): ActorId => holderOf(stripe.group, index);

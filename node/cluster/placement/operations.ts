@@ -1,0 +1,136 @@
+/** What the operations on nodes and slots do. */
+import {
+  actorId,
+  againOf,
+  ok,
+  ownSlot,
+  slotPage,
+  type ActWish,
+  type clusterOperations,
+  type Done,
+  type HandlersOf,
+  type Moved,
+  type Released,
+  type Result,
+  type SlotId,
+} from "../../../protocols/index.ts";
+import { asTask, type Follows } from "../../waiting.ts";
+import type { ClusterControl } from "./api.ts";
+
+/** What the handlers are told of this node. */
+interface Parts {
+  /** How long a move may take, where nobody says it. */
+  readonly moveTimeoutMs: number;
+  readonly tasks?: Follows | undefined;
+}
+
+type Handlers = HandlersOf<typeof clusterOperations>;
+
+/** The handlers. What changes nodes and the directory is in the cluster's own audit: the control writes it, and tells
+ *  admins. */
+export const handleCluster = (control: ClusterControl, at: Parts): Handlers => ({
+  "cluster.summary": () => control.summary(),
+  "cluster.plan": (change) => control.preview(change),
+  ...handleNodes(control, at),
+  ...handleSlots(control, at),
+  ...handleDirectory(control, at),
+});
+
+function handleNodes(control: ClusterControl, { tasks }: Parts) {
+  /** What the audit has of a node before a change. */
+  const known = async (node: string) => {
+    const summary = await control.summary();
+    const found = summary.ok ? summary.value.nodes.find((one) => one.node === node || one.name === node) : undefined;
+    return found && { state: found.state, roles: found.roles };
+  };
+  return {
+    "cluster.invite": async (terms, { by }) => ({ result: await control.invite(terms, by), told: false }),
+    "cluster.evict": async ({ node, force = false }, { by }) => {
+      const before = await known(node);
+      const result = await asTask(tasks, { what: `Eviction of ${node}`, by }, control.evict(node, force, by));
+      return { result, before, told: false };
+    },
+    "cluster.setRoles": async ({ node, roles, seen }, { by }) => {
+      const before = await known(node);
+      const result = await control.setRoles(node, roles, by, seen);
+      return { result, before: before && { roles: before.roles }, after: { roles }, told: false };
+    },
+    "cluster.drain": async ({ node, draining }, { by }) => {
+      const before = await known(node);
+      const result = await control.setDraining(node, draining, by);
+      return {
+        result,
+        before: before && { state: before.state },
+        after: { state: draining ? "draining" : "active" },
+        action: draining ? "drain" : "undrain",
+      };
+    },
+    "cluster.trust": async ({ node }, { by }) => {
+      const result = await control.trustNode(node, by);
+      return { result, after: result.ok ? { trust: result.value.trust } : undefined };
+    },
+  } satisfies Partial<Handlers>;
+}
+
+function handleSlots(control: ClusterControl, { tasks, moveTimeoutMs }: Parts) {
+  /** Where somebody has put a slot by hand, and who owns it. */
+  const known = async (slot: string) => {
+    const slots = await control.slots();
+    const found = slots.ok ? slots.value.find((one) => one.slot === slot) : undefined;
+    return found && { owner: found.owner, held: found.held };
+  };
+  const move = async (
+    slot: string,
+    { to, timeoutMs = moveTimeoutMs }: { readonly to: string; readonly timeoutMs?: number },
+    { work, act }: { readonly work: (timeoutMs: number) => Promise<Result<Moved>>; readonly act: ActWish },
+  ): Promise<Done<Moved>> => {
+    const before = await known(slot);
+    return { result: await asTask(tasks, act, work(timeoutMs)), before, after: { owner: to, held: to } };
+  };
+  const release = async (slot: SlotId, by: string): Promise<Done<Released>> => {
+    const before = await known(slot);
+    return { result: await control.release(slot, by), before: before && { held: before.held } };
+  };
+  return {
+    "cluster.slots": async (query) => {
+      const slots = await control.slots();
+      return slots.ok ? ok(slotPage(slots.value, query)) : slots;
+    },
+    "cluster.moveActor": (input, { by }) => {
+      const actor = actorId(input.kind, input.key);
+      return move(ownSlot(actor), input, {
+        work: (timeoutMs) => control.moveActor(actor, input.to, timeoutMs, by),
+        act: { what: `Move of ${actor} to ${input.to}`, again: againOf("cluster.moveActor", input), by },
+      });
+    },
+    "cluster.moveSlot": (input, { by }) => {
+      const slot: SlotId = `${input.role}/${input.number}`;
+      return move(slot, input, {
+        work: (timeoutMs) => control.moveSlot(slot, input.to, timeoutMs, by),
+        act: { what: `Move of slot ${slot} to ${input.to}`, again: againOf("cluster.moveSlot", input), by },
+      });
+    },
+    "cluster.releaseSlot": ({ role, number }, { by }) => release(`${role}/${number}`, by),
+    "cluster.releaseActor": ({ kind, key }, { by }) => release(ownSlot(actorId(kind, key)), by),
+  } satisfies Partial<Handlers>;
+}
+
+function handleDirectory(control: ClusterControl, { tasks }: Parts) {
+  return {
+    "cluster.voters": () => control.voters(),
+    "cluster.setVoters": async ({ wanted, seen }, { by }) => {
+      const was = await control.voters();
+      const before = was.ok ? { wanted: was.value.wanted } : undefined;
+      return { result: await control.setVoters({ wanted, seen }, by), before, after: { wanted }, told: false };
+    },
+    "cluster.migrateDirectory": async (input, { by }) => {
+      const { endpoints } = input;
+      const summary = await control.summary();
+      const before = summary.ok ? { directory: summary.value.directory.kind } : undefined;
+      const what = `Move of the directory to ${endpoints === undefined ? "the managers" : "etcd"}`;
+      const again = againOf("cluster.migrateDirectory", input);
+      const result = await asTask(tasks, { what, again, by }, control.migrateDirectory(endpoints, by));
+      return { result, before, after: { directory: endpoints === undefined ? "replicated" : "etcd" }, told: false };
+    },
+  } satisfies Partial<Handlers>;
+}

@@ -1,0 +1,179 @@
+/** Models in the memory of any node: what they are doing, and what admins order of them.
+ *
+ *      admin ─► gateway ─► this node's models, or inference.view / inference.order ══► another node's
+ *
+ *  An order is answered at once with the model as it is then: a load takes as long as its file is large, and who waits
+ *  looks again. */
+import {
+  assert,
+  failure,
+  ok,
+  refused,
+  type ModelInMemory,
+  type NodeInference,
+  type OrderWish,
+  type Result,
+  type Suggestions,
+} from "../../../protocols/index.ts";
+import type { LocalModels } from "../../../runtimes/engine.ts";
+import type { Exchange } from "../../cluster/exchange/index.ts";
+import type { InferenceControl, Log, MemberRecord, Membership, NodeId } from "../../ports.ts";
+import { modelLimits } from "./limits.ts";
+
+type Resident = ReturnType<LocalModels["residents"]>[number];
+
+/** This node's own models. */
+export type OwnModels = Pick<LocalModels, "residents" | "shares" | "memory" | "load" | "unload" | "pin"> & {
+  /** Which models fit this machine; with `measure` after a short run, if none was made yet. */
+  suggest(measure: boolean): Promise<Pick<Suggestions, "models" | "measured">>;
+};
+
+/** Makes it, and serves this node's models to the others. */
+export function createInferenceControl(ports: {
+  readonly node: NodeId;
+  /** What people call this node. */
+  readonly name: string;
+  readonly own: OwnModels;
+  readonly exchange: Exchange;
+  readonly membership: Membership;
+  readonly log: Log;
+}): InferenceControl {
+  const { node, name, own, exchange, membership, log } = ports;
+  const ownView = (): NodeInference => viewOf(own, name);
+  exchange.on("inference.view", () => ok({ inference: ownView() }));
+  exchange.on("inference.order", ({ model, order, drain }) => {
+    const ordered = carryOut(own, { model, order, drain }, log);
+    return ordered.ok ? ok({ resident: ordered.value }) : ordered;
+  });
+
+  exchange.on("inference.suggest", async ({ measure }) =>
+    ok({ suggestions: { node: name, ...(await own.suggest(measure)) } }),
+  );
+
+  const find = (text: string): Result<Pick<MemberRecord, "node" | "name">> => {
+    if (text === node || text === name) return ok({ node, name });
+    const { members } = membership.members();
+    const found = members.find((one) => one.node === text) ?? members.find((one) => one.name === text);
+    return found === undefined ? refused(failure("NOT_FOUND", { node: text })) : ok(found);
+  };
+  const viewAt = async (member: Pick<MemberRecord, "node" | "name">): Promise<NodeInference> => {
+    if (member.node === node) return ownView();
+    const answer = await exchange.call(member.node, "inference.view", {}, modelLimits.controlTimeoutMs);
+    // What people call it, they were told by the directory, not by the node itself.
+    return answer.ok
+      ? { ...answer.value.inference, node: member.name }
+      : { node: member.name, error: answer.error, models: [] };
+  };
+  return {
+    async view(text) {
+      if (text !== undefined) {
+        const found = find(text);
+        return found.ok ? ok([await viewAt(found.value)]) : found;
+      }
+      const others = membership.members().members.filter((one) => one.node !== node && one.roles.includes("ai"));
+      const views = [ownView()];
+      for (let at = 0; at < others.length; at += modelLimits.findAtOnceMax)
+        views.push(...(await Promise.all(others.slice(at, at + modelLimits.findAtOnceMax).map(viewAt))));
+      return ok(views);
+    },
+    async suggest({ node: text = node, measure }) {
+      const found = find(text);
+      if (!found.ok) return found;
+      const about = { node: found.value.name };
+      if (found.value.node === node) return ok({ ...(await own.suggest(measure)), ...about });
+      const answer = await exchange.call(found.value.node, "inference.suggest", { measure }, modelLimits.suggestTimeoutMs);
+      return answer.ok ? ok({ ...answer.value.suggestions, ...about }) : answer;
+    },
+    async order({ node: text = node, model, order, drain = false }) {
+      const found = find(text);
+      if (!found.ok) return found;
+      const at = { node: found.value.name };
+      const ordered =
+        found.value.node === node
+          ? carryOut(own, { model, order, drain }, log)
+          : await exchange.call(found.value.node, "inference.order", { model, order, drain }, modelLimits.controlTimeoutMs);
+      if (!ordered.ok) return refused({ ...ordered.error, details: { ...ordered.error.details, ...at } });
+      return ok("resident" in ordered.value ? ordered.value.resident : ordered.value);
+    },
+  }; // prettier-ignore
+}
+
+/** Begins what is ordered of a model of this node. */
+function carryOut(
+  own: OwnModels,
+  { model, order, drain = false }: Omit<OrderWish, "node">,
+  log: Log,
+): Result<ModelInMemory> {
+  const found = own.residents().find(({ spec }) => spec.name === model);
+  if (found === undefined) {
+    const known = own
+      .residents()
+      .map(({ spec }) => spec.name)
+      .slice(0, modelLimits.namesShownMax);
+    const reason = known.length === 0 ? "this node has no models" : "this node has no such model; --node names another";
+    return refused(failure("MODEL_NOT_FOUND", { model, reason, models: known }));
+  }
+  const refusal = order === "unload" ? whyStays(found, drain) : undefined;
+  if (refusal !== undefined) return refused(refusal);
+  const settle = (done: Promise<Result<void>>): void =>
+    void done.then((ended) => {
+      if (!ended.ok) log.info("model.order.ended", { model, order, code: ended.error.code });
+    });
+  if (order === "load") settle(own.load(model));
+  else if (order === "unload") settle(own.unload(model));
+  else {
+    const pinned = own.pin(model, order === "pin");
+    if (!pinned.ok) return pinned;
+  }
+  const now = own.residents().find(({ spec }) => spec.name === model);
+  assert(now !== undefined, "an order removes no model");
+  return ok(toldOf(now));
+}
+
+/** Why a model is not unloaded now; the words say what to do. */
+function whyStays({ spec, pinned, running, waiting, state, because }: Resident, drain: boolean) {
+  const model = spec.name;
+  if (pinned) return failure("FORBIDDEN", { model, reason: "it is pinned: unpin it first" });
+  if (state === "failed") return failure("ALREADY_DONE", { model, reason: because });
+  if (drain || running + waiting === 0) return undefined;
+  const reason =
+    "calls run or wait: repeat it when they have ended, or with `drain`, which lets those that run end first";
+  return failure("MODEL_BUSY", { model, running, waiting, reason, retryAfterMs: modelLimits.busyRetryMs });
+}
+
+const viewOf = (own: OwnModels, node: string): NodeInference => {
+  const { threads, memory } = own.shares();
+  return {
+    node,
+    memory: { ...own.memory(), because: memory.because },
+    threads,
+    models: own.residents().map(toldOf),
+  };
+};
+
+/** What admins are told of a model. */
+function toldOf(one: Resident): ModelInMemory {
+  const { spec, place, because, pinned, memoryBytes, plan, facts, threads, running, waiting } = one;
+  const { keepAliveMs, leavesInMs, tokensPerSecond, strikes } = one;
+  return {
+    model: spec.name,
+    runtime: spec.adapter,
+    state: place,
+    because: (strikes === undefined ? because : `${strikes}; ${because}`).slice(0, modelLimits.reasonCharsMax),
+    pinned,
+    memoryBytes,
+    ...(plan && { estimatedBytes: plan.memoryBytes }),
+    ...(plan?.parts && { parts: plan.parts }),
+    ...(facts?.grewByBytes !== undefined && { grewByBytes: facts.grewByBytes }),
+    ...(facts && { device: facts.device, contextTokens: facts.contextTokens, places: facts.sequences }),
+    ...(facts?.onCard && { layers: facts.onCard.layers }),
+    ...(facts?.onCard?.bytes !== undefined && { gpuBytes: facts.onCard.bytes }),
+    ...(facts?.batchTokens !== undefined && { batchTokens: facts.batchTokens }),
+    ...(threads && { threads }),
+    ...(keepAliveMs !== undefined && { keepAliveMs }),
+    ...(leavesInMs !== undefined && { leavesInMs: Math.round(leavesInMs) }),
+    running,
+    waiting,
+    ...(tokensPerSecond !== undefined && { tokensPerSecond: Number(tokensPerSecond.toPrecision(3)) }),
+  };
+}

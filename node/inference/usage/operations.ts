@@ -1,0 +1,85 @@
+/** What the operations on budgets, prices and quotas do, and those that show what was taken. */
+import {
+  activityActor,
+  changed,
+  everybody,
+  failure,
+  ledgerOf,
+  ok,
+  PlexusError,
+  quotaName,
+  removed,
+  type ActivityView,
+  type ActorId,
+  type Budget,
+  type budgetOperations,
+  type BudgetView,
+  type HandlersOf,
+  type Result,
+  type usageOperations,
+  type UsageView,
+} from "../../../protocols/index.ts";
+import type { Message } from "../../../actors/behavior.ts";
+import type { Budgets } from "../../cluster/facts/budgets.ts";
+
+/** What is known of budgets beside what admins set. */
+interface Standings {
+  /** Those that may stop a person's calls. */
+  standingsOf(person: string): Promise<readonly BudgetView[]>;
+  standings(): Promise<readonly BudgetView[]>;
+}
+
+/** The handlers. */
+export function handleBudgets(
+  rows: Pick<Budgets, "budgets" | "prices" | "quotas">,
+  standings: Standings,
+): HandlersOf<typeof budgetOperations> {
+  const { budgets, prices, quotas } = rows;
+  return {
+    "budgets.mine": async (_, { by }) => ok({ budgets: await standings.standingsOf(by) }),
+    "budgets.list": async () => ok({ budgets: await standings.standings() }),
+    "budgets.set": async ({ budget: name, ...said }) => {
+      const budget: Budget = { name, names: [], warnPercent: 80, ...said };
+      checkBudget(budget);
+      return changed(named(budgets.current(), name), await budgets.set(budget));
+    },
+    "budgets.remove": async ({ budget }) => removed(await budgets.remove(budget)),
+    "prices.list": () => ok({ prices: prices.current() }),
+    "prices.set": async ({ model: name, seen, ...rates }) =>
+      changed(named(prices.current(), name), await prices.set({ name, ...rates }, seen)),
+    "prices.remove": async ({ model }) => removed(await prices.remove(model)),
+    "quotas.list": () => ok({ quotas: quotas.current() }),
+    "quotas.set": async (quota) => {
+      const name = quotaName(quota);
+      return changed(named(quotas.current(), name), await quotas.set({ name, ...quota }));
+    },
+    "quotas.remove": async (quota) => removed(await quotas.remove(quotaName(quota))),
+  };
+}
+
+/** Asks an actor, as the gateway. */
+type Ask = (to: ActorId, message: Message) => Promise<Result<unknown>>;
+
+/** The handlers that show what people took and did. What the actors answer is of their own rows. */
+export const handleUsage = (ask: Ask): HandlersOf<typeof usageOperations> => ({
+  "usage.list": ({ person, ...asked }) =>
+    ask(ledgerOf(person ?? everybody), { type: "usage", ...asked }) as Promise<Result<UsageView>>,
+  "usage.days": ({ days = 30, before }) =>
+    ask(activityActor, { type: "days", days, ...(before !== undefined && { before }) }) as Promise<
+      Result<ActivityView>
+    >,
+});
+
+const named = <Row extends { readonly name: string }>(rows: readonly Row[], name: string): Row | undefined =>
+  rows.find((row) => row.name === name);
+
+/** What the schema alone cannot say. Error: BAD_REQUEST. */
+function checkBudget({ of: subject, names, ending, instead }: Budget): void {
+  const wrong = (path: string, problem: string): PlexusError =>
+    new PlexusError(failure("BAD_REQUEST", { path, problem }));
+  const isNamed = subject === "team" || subject === "model" || subject === "provider";
+  if (isNamed && names.length === 0) throw wrong("/names", `a budget of a ${subject} has to name what it counts`);
+  if (subject === "cluster" && names.length > 0) throw wrong("/names", "the budget of the cluster counts all");
+  if ((ending === "instead") !== (instead !== undefined))
+    throw wrong("/instead", "the model that is called in place belongs to the ending `instead`, and to no other");
+}

@@ -1,0 +1,99 @@
+import { expect } from "chai";
+import { createReplicatedPart, type ReplicatedPart } from "../../../../node/cluster/directory/replicated.ts";
+import { quietLog } from "../../../fixtures/quiet.ts";
+import { Links, World } from "../../../world/index.ts";
+import { MemoryStore } from "../../../conformance/directory-store.ts";
+
+describe("a part in a replicated directory", () => {
+  it("says that it leads no more, also where it had heard before who leads instead", async () => {
+    const world = new World(1);
+    const clock = world.clock();
+    const links = new Links(clock);
+    /** What each was told: who leads, and whether it is this node. */
+    const told = new Map<string, { readonly leader: string | undefined; readonly leads: boolean }>();
+    const nodes = ["a", "b", "c", "d"];
+    const parts = new Map<string, ReplicatedPart>();
+    for (const node of nodes)
+      parts.set(
+        node,
+        createReplicatedPart({
+          node,
+          store: new MemoryStore(),
+          exchange: links.exchange(node),
+          clock,
+          log: quietLog,
+          seed: () => node.charCodeAt(0),
+          others: () => nodes,
+          changed: ({ leader }) => void told.set(node, { leader, leads: parts.get(node)?.leads === true }),
+        }),
+      );
+    const [a, b, c, d] = [...parts.values()] as [ReplicatedPart, ReplicatedPart, ReplicatedPart, ReplicatedPart];
+    for (const one of nodes) for (const other of nodes) if (one < other) links.link(one, other);
+    const begun = { members: { voters: ["a", "b", "c"], learners: [] }, image: { revision: 0, rows: [] } };
+    for (const one of [a, b, c]) await world.settle(one.found({ generation: 1, begun }));
+    for (const one of [a, b, c, d]) one.learn({ generation: 1, voters: ["a", "b", "c"] });
+    await world.until(() => [a, b, c].some((one) => one.leads));
+    const name = nodes.find((node) => parts.get(node)?.leads === true) as string;
+    const leader = parts.get(name) as ReplicatedPart;
+    // Parted from the other voters, and not aware of it yet when they have another leader; `d`, which does not vote,
+    // reaches all.
+    const others = ["a", "b", "c"].filter((node) => node !== name);
+    for (const other of others) links.cut(name, other);
+    await world.until(() => others.some((node) => parts.get(node)?.leads === true));
+    const next = others.find((node) => parts.get(node)?.leads === true);
+    // Whoever connects says who leads: before its own voter knows that it does not.
+    await world.until(() => d.lead.leader === next);
+    expect(leader.leads).to.equal(true);
+    links.cut(name, "d");
+    links.link(name, "d");
+    await world.until(() => told.get(name)?.leader === next);
+    expect(told.get(name)).to.deep.equal({ leader: next, leads: true });
+    await world.until(() => !leader.leads);
+    await world.pass(100);
+    expect(told.get(name)).to.deep.equal({ leader: next, leads: false });
+    for (const one of parts.values()) await world.settle(one.close());
+  });
+
+  it("knows of each change of the voters, also where it votes and does not lead", async () => {
+    const world = new World(1);
+    const clock = world.clock();
+    const links = new Links(clock);
+    const nodes = ["a", "b", "c"];
+    const open = (node: string): ReplicatedPart =>
+      createReplicatedPart({
+        node,
+        store: new MemoryStore(),
+        exchange: links.exchange(node),
+        clock,
+        log: quietLog,
+        seed: () => node.charCodeAt(0),
+        others: () => nodes,
+        changed: () => undefined,
+      });
+    const [a, b, c] = nodes.map(open) as [ReplicatedPart, ReplicatedPart, ReplicatedPart];
+    for (const [one, other] of [["a", "b"], ["a", "c"], ["b", "c"]] as const) links.link(one, other); // prettier-ignore
+    const begun = { members: { voters: ["a"], learners: [] }, image: { revision: 0, rows: [] } };
+    await world.settle(a.found({ generation: 1, begun }));
+    a.learn({ generation: 1, voters: ["a"] });
+    for (const one of [b, c]) one.learn({ generation: 1, voters: ["a"] });
+    await world.until(() => a.leads);
+    const voters = [["a"], ["a", "b"], ["a", "b", "c"], ["a", "b"]];
+    for (const [at, now] of voters.entries()) {
+      if (at === 0) continue;
+      const joiner = now.find((node) => !voters[at - 1]?.includes(node));
+      if (joiner !== undefined) {
+        const learning = { voters: voters[at - 1] ?? [], learners: [joiner] };
+        await world.settle(a.take({ type: "learn", node: joiner, members: learning }));
+        await world.until(() => a.state()?.others.find(({ node }) => node === joiner)?.behind === 0);
+      }
+      await world.settle(a.take({ type: joiner === undefined ? "leave" : "vote", node: joiner ?? "c", members: { voters: now, learners: [] } })); // prettier-ignore
+      await world.pass(5_000);
+      // Whoever reaches no leader asks: a voter that was removed is told by nobody.
+      if (joiner === undefined) c.ask();
+      await world.pass(1_000);
+      for (const part of [a, b, c]) expect(part.lead.leader).to.equal("a");
+      for (const part of [a, b, c]) expect(part.lead.voters).to.deep.equal(now);
+    }
+    for (const part of [a, b, c]) await world.settle(part.close());
+  });
+});
