@@ -1,5 +1,5 @@
 /** Legal holds: set and lifted by who may, and what they keep from erasure. What they keep from a prune is found where
- *  the snapshots are read (`node/backup/holds.ts`). */
+ *  the snapshots are read (`node/backup/upkeep/holds.ts`). */
 import type { BackupHold, CommandOf, backupGuardCommands } from "../../protocols/index.ts";
 import { persist, refuse, reply, type Effect, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";

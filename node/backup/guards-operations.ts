@@ -21,7 +21,7 @@ import {
   type Result,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
-import { atMoment, factsOf } from "./private-recalls.ts";
+import { atMoment, factsOf } from "./recall/private-recalls.ts";
 
 /** As many as a request names; the others cannot answer it. */
 const recallApproversMax = 100;

@@ -20,11 +20,11 @@
  *  everything that it refers to, or not at all; of two changes at the same time one is refused (BACKUP_CHANGED).
  *
  *  Read sources.ts, part.ts, run.ts, tree.ts, repository.ts, recall.ts, cluster.ts. */
-export { fileType, type MissedFile } from "./files.ts";
-export { createClusterBackups, type ClusterBackups, type ClusterBackupsOptions } from "./cluster.ts";
-export { createDirectoryHeads, headRow } from "./heads.ts";
-export { headNumbers, readHeadFile, readKeysFile, writeKeysFile, type HeadFile } from "./beside.ts";
-export { keepHolderHeads, type HolderHeads } from "./holder-heads.ts";
+export { fileType, type MissedFile } from "./format/files.ts";
+export { createClusterBackups, type ClusterBackups, type ClusterBackupsOptions } from "./run/cluster.ts";
+export { createDirectoryHeads, headRow } from "./format/heads.ts";
+export { headNumbers, readHeadFile, readKeysFile, writeKeysFile, type HeadFile } from "./format/beside.ts";
+export { keepHolderHeads, type HolderHeads } from "./folder/holder-heads.ts";
 export {
   chainOf,
   createSurvivingStripes,
@@ -34,13 +34,13 @@ export {
   type SignedHead,
   type SurvivingFaults,
   type SurvivingFolder,
-} from "./surviving.ts";
-export { comesBack, verdictOf, type Existing, type Verdict } from "./conflicts.ts";
-export { recallIntoPlace, withdrawRecall, type PlaceReport, type WithdrawReport } from "./into-place.ts";
-export type { PlaceMark, PlaceOptions, PlaceTarget, PlaceWish } from "./place.ts";
-export { place, withdraw, type PlaceAt } from "./place-task.ts";
+} from "./folder/surviving.ts";
+export { comesBack, verdictOf, type Existing, type Verdict } from "./recall/conflicts.ts";
+export { recallIntoPlace, withdrawRecall, type PlaceReport, type WithdrawReport } from "./recall/into-place.ts";
+export type { PlaceMark, PlaceOptions, PlaceTarget, PlaceWish } from "./recall/place.ts";
+export { place, withdraw, type PlaceAt } from "./recall/place-task.ts";
 export { backupLimits, holderHeadLimits, runnerLimits, type BackupLimits, type RunnerLimits } from "./limits.ts";
-export { copyBackups, type CopyReport, type CopyTarget } from "./copying.ts";
+export { copyBackups, type CopyReport, type CopyTarget } from "./upkeep/copying.ts";
 export {
   createCopiedStripes,
   createCopyTarget,
@@ -48,7 +48,7 @@ export {
   createFolderStripes,
   folderScheme,
   type Coder,
-} from "./folders.ts";
+} from "./folder/folders.ts";
 export {
   createPacing,
   pacedSource,
@@ -57,7 +57,7 @@ export {
   type Pacing,
   type Piece,
   type ReadPacing,
-} from "./pacing.ts";
+} from "./run/pacing.ts";
 export type { BackupKeys, BackupPorts, BackupStripes, Heads, KnownLosses } from "./ports.ts";
 export {
   planRecall,
@@ -69,17 +69,17 @@ export {
   type RecallPlan,
   type RecallQuery,
   type RecallSink,
-} from "./recall.ts";
-export { LossList } from "./losses.ts";
-export { createRunner, keepMark, markOf, type BackupWorks, type Runner, type TaskAt } from "./runner.ts";
+} from "./recall/recall.ts";
+export { LossList } from "./upkeep/losses.ts";
+export { createRunner, keepMark, markOf, type BackupWorks, type Runner, type TaskAt } from "./run/runner.ts";
 export { handleGuards } from "./guards-operations.ts";
 export { handleBackups, type BackupControl } from "./operations.ts";
-export { archivesOf, createTickets, type Tickets } from "./tickets.ts";
+export { archivesOf, createTickets, type Tickets } from "./recall/tickets.ts";
 export { openRepository, type BackupState, type Repository } from "./repository.ts";
-export { keptSnapshots, type Retention } from "./retention.ts";
-export { runBackup, type RunProgress, type RunReport } from "./run.ts";
+export { keptSnapshots, type Retention } from "./upkeep/retention.ts";
+export { runBackup, type RunProgress, type RunReport } from "./run/run.ts";
 export { lostUnit, shownCheck, shownPrune, shownSnapshot, shownSnapshots } from "./shown.ts";
-export type { ChangedActor, SlotSource, SlotView } from "./sources.ts";
-export { verify, type VerifyDepth, type VerifyMark, type VerifyReport } from "./checking.ts";
-export { prune, sweepFolder, type PruneReport } from "./upkeep.ts";
-export { countAnew, renewUnits, type RenewalReport } from "./renewal.ts";
+export type { ChangedActor, SlotSource, SlotView } from "./run/sources.ts";
+export { verify, type VerifyDepth, type VerifyMark, type VerifyReport } from "./upkeep/checking.ts";
+export { prune, sweepFolder, type PruneReport } from "./upkeep/upkeep.ts";
+export { countAnew, renewUnits, type RenewalReport } from "./upkeep/renewal.ts";

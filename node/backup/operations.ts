@@ -40,8 +40,8 @@ import {
   type WithdrawBackup,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
-import { factsOf, isPrivateRecall, personWho, type RecallPorts } from "./private-recalls.ts";
-import type { Tickets } from "./tickets.ts";
+import { factsOf, isPrivateRecall, personWho, type RecallPorts } from "./recall/private-recalls.ts";
+import type { Tickets } from "./recall/tickets.ts";
 
 /** The backups of a node. What takes its time is a task. */
 export interface BackupControl {

@@ -23,8 +23,8 @@ import {
   type TreeNode,
 } from "../../runtimes/backup/index.ts";
 import type { BackupPorts } from "./ports.ts";
-import { isGone } from "./survey.ts";
-import { walkTree, type TreeNodes } from "./tree.ts";
+import { isGone } from "./run/survey.ts";
+import { walkTree, type TreeNodes } from "./format/tree.ts";
 
 /** The keys of the catalog, and of what nodes tell each other of a run, are those of this tenant, which nobody
  *  erases. */

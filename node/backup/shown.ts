@@ -1,10 +1,10 @@
 /** What backups come to, as people see it. */
-import type { VerifyReport } from "./checking.ts";
+import type { VerifyReport } from "./upkeep/checking.ts";
 import type { BackupResults, BackupSnapshot, Failure, LostUnit } from "../../protocols/index.ts";
 import type { Snapshot, UnitName } from "../../runtimes/backup/index.ts";
 import type { BackupPorts } from "./ports.ts";
 import type { Repository } from "./repository.ts";
-import type { PruneReport } from "./upkeep.ts";
+import type { PruneReport } from "./upkeep/upkeep.ts";
 
 /** A snapshot, without what opens it. */
 export const shownSnapshot = ({ number, atMs, units, bytes, missed }: Snapshot): BackupSnapshot => ({

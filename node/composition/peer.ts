@@ -62,7 +62,7 @@ import type {
 import { watchControlTokens, type ControlTokens } from "../cluster/facts/control-tokens.ts";
 import { watchTokenKeys, type TokenKeys } from "../cluster/facts/token-keys.ts";
 import { watchEndpoints, type ClusterEndpoints } from "../cluster/facts/endpoints.ts";
-import { createRoleMemory } from "./role-memory.ts";
+import { createRoleMemory } from "./parts/role-memory.ts";
 import { watchBudgets, type Budgets } from "../cluster/facts/budgets.ts";
 import { watchGroups, type Groups } from "../cluster/facts/groups.ts";
 import { watchTrust, type Trust } from "../cluster/facts/trust.ts";
@@ -92,9 +92,9 @@ import { createQuality, type Quality, type QualityFile } from "../inference/qual
 import { createActivity, createUsage, priceOf, type Activity, type Usage, type UsageLimits } from "../inference/usage/index.ts";
 import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
-import { AgeCheck, type DataAge } from "./data-age.ts";
-import { openDirectory } from "./directory-place.ts";
-import { createSizeLook } from "./directory-size.ts";
+import { AgeCheck, type DataAge } from "./parts/data-age.ts";
+import { openDirectory } from "./directory/directory-place.ts";
+import { createSizeLook } from "./directory/directory-size.ts";
 
 export interface PeerOptions {
   readonly node: NodeId;

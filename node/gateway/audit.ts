@@ -13,7 +13,7 @@ import {
 } from "../../protocols/index.ts";
 import { auditBy } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
-import { demand } from "./refusals.ts";
+import { demand } from "./edge/refusals.ts";
 
 /** The audit of all nodes, as admins fetch it. */
 export interface AuditControl {

@@ -17,10 +17,10 @@ import {
   type Permission,
   type Result,
 } from "../../protocols/index.ts";
-import { hasPower, idsOf } from "./http.ts";
+import { hasPower, idsOf } from "./edge/http.ts";
 import type { GatewayContext } from "./options.ts";
-import { demand } from "./refusals.ts";
-import { isOperator, shownBy } from "./rights.ts";
+import { demand } from "./edge/refusals.ts";
+import { isOperator, shownBy } from "./identity/rights.ts";
 
 /** Who asks where no account is known: the operator, or a stranger. */
 export const withoutAccount = (request: FastifyRequest): "operator" | "stranger" =>

@@ -21,7 +21,7 @@ import {
   isForKeys,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
-import { invalid } from "./refusals.ts";
+import { invalid } from "./edge/refusals.ts";
 
 /** A REST route that is one command to one actor. */
 export interface CommandRoute extends NamedCommand {

@@ -35,11 +35,11 @@ import {
   type SettingsRow,
   type SettingsWish,
 } from "../cluster/facts/settings.ts";
-import { createAddressRule } from "./addresses.ts";
+import { createAddressRule } from "./edge/addresses.ts";
 import { audited, audits, whoIs } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
-import { demand } from "./refusals.ts";
-import { refusalOf, refusalToGive } from "./roles.ts";
+import { demand } from "./edge/refusals.ts";
+import { refusalOf, refusalToGive } from "./identity/roles.ts";
 
 /** The configuration, as a gateway has it. */
 export interface SettingsControl {

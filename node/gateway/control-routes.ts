@@ -24,8 +24,8 @@ import {
 import type { ControlToken, ControlTokens } from "../cluster/facts/control-tokens.ts";
 import { auditBy, audited, audits } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
-import { refusalToGive } from "./roles.ts";
-import { createDevice, sha256 } from "./tokens.ts";
+import { refusalToGive } from "./identity/roles.ts";
+import { createDevice, sha256 } from "./identity/tokens.ts";
 
 const nameParams = schema.object({ name: controlTokenName });
 const self = Type.Object({ by: Type.String(), permissions: Type.Array(Type.String()) });

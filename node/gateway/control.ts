@@ -31,12 +31,12 @@ import {
   type Result,
 } from "../../protocols/index.ts";
 import type { ControlToken, ControlTokens } from "../cluster/facts/control-tokens.ts";
-import type { Caller } from "./accounts.ts";
-import { presentedToken } from "./callers.ts";
+import type { Caller } from "./identity/accounts.ts";
+import { presentedToken } from "./identity/callers.ts";
 import type { GatewayContext } from "./options.ts";
-import { refuseBroken } from "./refusals.ts";
-import { secureOptions, followFiles } from "./tls.ts";
-import { sha256 } from "./tokens.ts";
+import { refuseBroken } from "./edge/refusals.ts";
+import { secureOptions, followFiles } from "./edge/tls.ts";
+import { sha256 } from "./identity/tokens.ts";
 
 /** Where the control endpoint is: `HOST:PORT`, or a socket of the file system. */
 export type ControlAddress = { readonly host: string; readonly port: number } | { readonly path: string };

@@ -28,24 +28,24 @@ import type { StoreParts } from "../cluster/facts/wanted.ts";
 import type { Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../cluster/placement/api.ts";
 import type { ActivityPort, ActorBlobs, Clock, Hub, Log, Meter, ProfileControl, Random, Tracer } from "../ports.ts";
-import type { Addresses } from "./addresses.ts";
-import type { Mounts } from "./mount.ts";
+import type { Addresses } from "./edge/addresses.ts";
+import type { Mounts } from "./edge/mount.ts";
 import type { AuditControl } from "./audit.ts";
-import type { BackupArchives } from "./downloads.ts";
+import type { BackupArchives } from "./media/downloads.ts";
 import type { ControlAddress, ControlDoor } from "./control.ts";
-import type { HostCheck } from "./hosts.ts";
+import type { HostCheck } from "./edge/hosts.ts";
 import type { GatewayLimits } from "./limits.ts";
-import type { ListenAddress } from "./metrics.ts";
+import type { ListenAddress } from "./edge/metrics.ts";
 import type { Seals } from "../cluster/facts/secrets.ts";
 import type { SettingsControl } from "./configuration.ts";
 import type { Branding } from "../cluster/facts/branding.ts";
-import type { MailPort } from "./mail.ts";
-import type { Outflow } from "./outflow.ts";
-import type { ServiceTokenOptions, ServiceTokens } from "./service-tokens.ts";
-import type { CommandRates } from "./command-rates.ts";
-import type { TlsPort } from "./tls.ts";
-import type { Rights } from "./rights.ts";
-import type { RatePeers, Rates } from "./shared-rates.ts";
+import type { MailPort } from "./identity/mail.ts";
+import type { Outflow } from "./edge/outflow.ts";
+import type { ServiceTokenOptions, ServiceTokens } from "./identity/service-tokens.ts";
+import type { CommandRates } from "./edge/command-rates.ts";
+import type { TlsPort } from "./edge/tls.ts";
+import type { Rights } from "./identity/rights.ts";
+import type { RatePeers, Rates } from "./edge/shared-rates.ts";
 
 /** What a node says that is ready. */
 interface Ready {

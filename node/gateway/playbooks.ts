@@ -26,8 +26,8 @@ import {
 } from "../../protocols/index.ts";
 import { askedBy, audited, audits, changeOf } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
-import { demand } from "./refusals.ts";
-import { shownBy } from "./rights.ts";
+import { demand } from "./edge/refusals.ts";
+import { shownBy } from "./identity/rights.ts";
 
 const playbookParams = schema.object({ playbook: schema.key });
 const runsQuery = schema.object({ before: Type.Optional(alertId), limit: Type.Optional(schema.limit) });

@@ -4,7 +4,7 @@ import type { Static } from "typebox";
 import { PlexusError, failure, profileParams, v8ProfileOf } from "../../protocols/index.ts";
 import type { ProfileControl } from "../ports.ts";
 import type { GatewayContext } from "./options.ts";
-import { demand } from "./refusals.ts";
+import { demand } from "./edge/refusals.ts";
 
 /** Adds `GET /api/v1/admin/profiles/:id/v8`. */
 export function addProfileRoutes(app: FastifyInstance, at: GatewayContext): void {

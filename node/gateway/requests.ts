@@ -11,11 +11,11 @@ import { noteCommand } from "./audited.ts";
 import { noteDone } from "./noting.ts";
 import { answerCosts, isTopicFor, permissionToFollow, readCommand, readsOnly, rowNamed } from "./commands.ts";
 import type { Admission, GatewayContext } from "./options.ts";
-import type { Permit } from "./outflow.ts";
+import type { Permit } from "./edge/outflow.ts";
 import { admitQuota } from "./quotas.ts";
-import { toldOf } from "./refusals.ts";
-import type { Subscriber } from "./subscriber.ts";
-import type { Subscribers } from "./subscribers.ts";
+import { toldOf } from "./edge/refusals.ts";
+import type { Subscriber } from "./feeds/subscriber.ts";
+import type { Subscribers } from "./feeds/subscribers.ts";
 
 /** What clients ask over wires that carry both ways: commands to actors, topics, `watch`, `ping`; in their order. */
 export interface Requests {

@@ -19,20 +19,20 @@ import {
   type UserView,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
-import type { Accounts, Caller, Progress } from "./accounts.ts";
-import { sessionCookie } from "./callers.ts";
+import type { Accounts, Caller, Progress } from "./identity/accounts.ts";
+import { sessionCookie } from "./identity/callers.ts";
 import { callCommand, type Waiting } from "./calls.ts";
 import { commandRoutes, isPersonOnly, messageOf, operationName, schemasOf } from "./commands.ts";
-import { callerOf, originOf } from "./http.ts";
+import { callerOf, originOf } from "./edge/http.ts";
 import { noteAccount, notedAccount, noteOwner } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
-import { createProofChecks } from "./proofs.ts";
-import { demand } from "./refusals.ts";
+import { createProofChecks } from "./identity/proofs.ts";
+import { demand } from "./edge/refusals.ts";
 import { operationHeader, operationOf } from "./rest/asker.ts";
-import { shownBy } from "./rights.ts";
-import { openedElsewhere, signOutElsewhere } from "./identity-links.ts";
-import { choicesOf } from "./identity-sign-in.ts";
-import { addSignInRoutes, answerSignIn, fromDevice } from "./sign-in.ts";
+import { shownBy } from "./identity/rights.ts";
+import { openedElsewhere, signOutElsewhere } from "./identity/identity-links.ts";
+import { choicesOf } from "./identity/identity-sign-in.ts";
+import { addSignInRoutes, answerSignIn, fromDevice } from "./identity/sign-in.ts";
 
 const directRoom = schema.object({ with: Type.String({ pattern: "^user/[a-z0-9][a-z0-9_-]{0,31}$" }) });
 const newPassword = schema.object({ current: credentials.properties.password, password: signUp.properties.password });

@@ -1,4 +1,4 @@
-/** What gateways tell one another of keys that are near a limit (node/gateway/shared-rates.ts,
+/** What gateways tell one another of keys that are near a limit (node/gateway/edge/shared-rates.ts,
  *  docs/decisions/0082-limits-of-the-cluster.md). */
 import { Type } from "typebox";
 import { call, closed, done } from "./parts.ts";

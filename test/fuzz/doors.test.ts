@@ -10,7 +10,7 @@ import { runInNewContext } from "node:vm";
 import protobuf from "protobufjs";
 import { readCompaction } from "../../node/gateway/ai/compaction.ts";
 import { parsedArguments, readCall, readForm, writtenArguments } from "../../node/gateway/ai/conversation.ts";
-import { jsonBounds, parseJson, wideJsonBounds } from "../../node/gateway/json.ts";
+import { jsonBounds, parseJson, wideJsonBounds } from "../../node/gateway/edge/json.ts";
 import { gatewayLimits } from "../../node/gateway/limits.ts";
 import { readClientFrame, readRouteCall } from "../../node/gateway/wires/grpc-codec.ts";
 import { readCarried } from "../../node/keys/carried.ts";

@@ -152,7 +152,7 @@ describe("the repository", () => {
 
   it("calls REST by paths with a version", () => {
     const tested = new Set([
-      "node/gateway/http.ts",
+      "node/gateway/edge/http.ts",
       "node/gateway/ai/errors.ts",
       "test/unit/gateway/http.test.ts",
       "test/unit/gateway/ai/ollama.test.ts",
@@ -483,7 +483,7 @@ describe("the tidy rules find what is planted:", () => {
     ["a kind that imports the list of kinds", "actors/room/x.ts", `import { a } from "../index.ts";`],
     ["a kernel that imports the journal's values", "node/kernel/x.ts", `import { a } from "../storage/index.ts";`],
     ["a gateway that imports the kernel", "node/gateway/x.ts", `import { a } from "../kernel/index.ts";`],
-    ["a gateway's part that knows a wire", "node/gateway/feeds.ts", `import { a } from "./wires/sockets.ts";`],
+    ["a gateway's part that knows a wire", "node/gateway/feeds/feeds.ts", `import { a } from "./wires/sockets.ts";`],
     ["a value from a types-only file", "node/gateway/x.ts", `import { a } from "../kernel/api.ts";`],
     ["configuration values in an actor", "actors/x.ts", `import { a } from "../../config/index.ts";`],
     ["an import past the entrance", "cli/x.ts", `import { a } from "../../node/kernel/activation.ts";`],

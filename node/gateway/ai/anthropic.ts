@@ -12,7 +12,7 @@ import type {
 } from "../../../protocols/index.ts";
 import { ok, writtenAt } from "../../../protocols/index.ts";
 import type { GatewayContext } from "../options.ts";
-import { demand } from "../refusals.ts";
+import { demand } from "../edge/refusals.ts";
 import {
   add,
   begunIn,

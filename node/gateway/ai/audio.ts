@@ -8,7 +8,7 @@ import {
   type EnginePart,
   type EngineRequest,
 } from "../../../protocols/index.ts";
-import { demand } from "../refusals.ts";
+import { demand } from "../edge/refusals.ts";
 import { whileAsked, type Asking } from "./calls.ts";
 import { maybe, readText, type Fields } from "./conversation.ts";
 import { openAiError } from "./errors.ts";

@@ -23,8 +23,8 @@ import {
 } from "../../../protocols/index.ts";
 import { engineOf, type Running } from "../../../runtimes/engine.ts";
 import { FairQueue } from "../../../runtimes/fair-queue.ts";
-import type { Caller } from "../accounts.ts";
-import { callerOf } from "../http.ts";
+import type { Caller } from "../identity/accounts.ts";
+import { callerOf } from "../edge/http.ts";
 import type { CallNotices, GatewayContext } from "../options.ts";
 import { Interest } from "./interest.ts";
 import { withoutPlaces } from "./places.ts";

@@ -11,9 +11,9 @@ import {
   type ToolCall,
   type ToolChoice,
 } from "../../../protocols/index.ts";
-import { callerOf } from "../http.ts";
+import { callerOf } from "../edge/http.ts";
 import type { GatewayContext } from "../options.ts";
-import { demand } from "../refusals.ts";
+import { demand } from "../edge/refusals.ts";
 import { together, type Asking } from "./calls.ts";
 import {
   add,

@@ -1,7 +1,7 @@
 /** OpenAI: completions, the older interface: a prompt in, text out. */
 import { Type } from "typebox";
 import type { GenerationAnswer, TokenLogprob } from "../../../protocols/index.ts";
-import { demand } from "../refusals.ts";
+import { demand } from "../edge/refusals.ts";
 import { together, type Asking } from "./calls.ts";
 import { bytesOf, finishOf, nameOf, usageOf } from "./chat.ts";
 import {

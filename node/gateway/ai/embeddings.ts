@@ -1,7 +1,7 @@
 /** OpenAI: embeddings. And, in the form that Jina's clients use, those of images, and reranking as Cohere's do, too. */
 import { Type } from "typebox";
 import { failure, floatsOf, PlexusError, type Media } from "../../../protocols/index.ts";
-import { demand } from "../refusals.ts";
+import { demand } from "../edge/refusals.ts";
 import { isAbsent, maybe, mediaFor, readText } from "./conversation.ts";
 import { imageType, refuse, type MediaReader } from "./media.ts";
 import { addPost, checkTexts, newId, type Surface } from "./surface.ts";

@@ -1,7 +1,7 @@
 /** How a refusal looks on each wire. Clients show the message alone, so it says all that is known. */
 import type { IncomingMessage } from "node:http";
 import type { Failure } from "../../../protocols/index.ts";
-import { statusOf } from "../refusals.ts";
+import { statusOf } from "../edge/refusals.ts";
 
 /** Whose interface a request speaks. */
 export type Wire = "openai" | "ollama" | "anthropic";

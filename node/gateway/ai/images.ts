@@ -1,6 +1,6 @@
 /** OpenAI: images of a text. */
 import { Type } from "typebox";
-import { demand } from "../refusals.ts";
+import { demand } from "../edge/refusals.ts";
 import { maybe, readText } from "./conversation.ts";
 import { refuse } from "./media.ts";
 import { addPost, checkTexts, nowSeconds, type Surface } from "./surface.ts";

@@ -20,9 +20,9 @@ import {
   shortestOf,
   sourceOfName,
 } from "../../../runtimes/store/names.ts";
-import type { Caller } from "../accounts.ts";
+import type { Caller } from "../identity/accounts.ts";
 import type { GatewayContext } from "../options.ts";
-import { demand } from "../refusals.ts";
+import { demand } from "../edge/refusals.ts";
 import { refuse } from "./media.ts";
 
 const agentPrefix = "agent:";

@@ -20,8 +20,8 @@ import {
 } from "../../../protocols/index.ts";
 import { sourceOfName } from "../../../runtimes/store/names.ts";
 import { audited } from "../audited.ts";
-import { callerOf } from "../http.ts";
-import { demand } from "../refusals.ts";
+import { callerOf } from "../edge/http.ts";
+import { demand } from "../edge/refusals.ts";
 import {
   add,
   type Added,

@@ -11,9 +11,9 @@ import {
   type Media,
   type ToolCall,
 } from "../../../protocols/index.ts";
-import { callerOf } from "../http.ts";
+import { callerOf } from "../edge/http.ts";
 import type { GatewayContext } from "../options.ts";
-import { demand } from "../refusals.ts";
+import { demand } from "../edge/refusals.ts";
 import { readChoice } from "./chat.ts";
 import { compactionItem, compactionOf, readCompaction } from "./compaction.ts";
 import {

@@ -12,7 +12,7 @@ import {
   type EnginePart,
   type WrittenPath,
 } from "../../../protocols/index.ts";
-import { wideJsonBounds } from "../json.ts";
+import { wideJsonBounds } from "../edge/json.ts";
 import type { GatewayContext } from "../options.ts";
 import { whileAsked, type Asked, type Asking, type Calls } from "./calls.ts";
 import { withNumbers, type Fields, type Places, type Wanted } from "./conversation.ts";

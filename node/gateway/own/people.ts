@@ -10,7 +10,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
 import { rolesLetInto } from "../../cluster/facts/people.ts";
-import type { Accounts } from "../accounts.ts";
+import type { Accounts } from "../identity/accounts.ts";
 import type { GatewayContext } from "../options.ts";
 import type { OwnHandlers } from "../rest/derive.ts";
 

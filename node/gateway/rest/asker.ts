@@ -4,9 +4,9 @@ import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { orderedJson, wireLimits, type Asker, type OperationName } from "../../../protocols/index.ts";
 import { askedBy, whoIs, withoutAccount } from "../audited.ts";
-import { addressOfPage } from "../identity-providers.ts";
+import { addressOfPage } from "../identity/identity-providers.ts";
 import type { GatewayContext } from "../options.ts";
-import { refusalOf, refusalToGive } from "../roles.ts";
+import { refusalOf, refusalToGive } from "../identity/roles.ts";
 
 /** The header of a command that may be asked again: its actor hears the key itself. */
 export const operationHeader = Type.Object({

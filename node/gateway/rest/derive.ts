@@ -22,11 +22,11 @@ import {
   wireLimits,
 } from "../../../protocols/index.ts";
 import { audited, changeOf, plainFacts, quietly, whoIs } from "../audited.ts";
-import type { Access } from "../http.ts";
-import { wideJsonBounds } from "../json.ts";
+import type { Access } from "../edge/http.ts";
+import { wideJsonBounds } from "../edge/json.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
-import { demand } from "../refusals.ts";
+import { demand } from "../edge/refusals.ts";
 import { askerOf, keyHeader } from "./asker.ts";
 
 type Input = Readonly<Record<string, unknown>>;

@@ -12,13 +12,13 @@ import {
   type Result,
   type Subscribed,
 } from "../../../protocols/index.ts";
-import type { Caller } from "../accounts.ts";
-import { checkSameOrigin, presentedToken } from "../callers.ts";
+import type { Caller } from "../identity/accounts.ts";
+import { checkSameOrigin, presentedToken } from "../identity/callers.ts";
 import { permissionToFollow } from "../commands.ts";
 import type { GatewayContext } from "../options.ts";
-import { demand } from "../refusals.ts";
-import { Encoded, type Subscriber, type Wire, type WireStream } from "../subscriber.ts";
-import type { Subscribers } from "../subscribers.ts";
+import { demand } from "../edge/refusals.ts";
+import { Encoded, type Subscriber, type Wire, type WireStream } from "../feeds/subscriber.ts";
+import type { Subscribers } from "../feeds/subscribers.ts";
 
 /** A frame as a server-sent event (WHATWG HTML, section 9.2). A durable event has no name and the position as its id,
  *  so that a client which comes back says by itself, in `Last-Event-ID`, where it was. */

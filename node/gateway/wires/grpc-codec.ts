@@ -19,8 +19,8 @@ import {
   type NodeFrame,
   type Result,
 } from "../../../protocols/index.ts";
-import { excessFailure } from "../json.ts";
-import { statusOf } from "../refusals.ts";
+import { excessFailure } from "../edge/json.ts";
+import { statusOf } from "../edge/refusals.ts";
 import { protoExcess } from "./grpc-meter.ts";
 
 /** Where the description is. */

@@ -18,7 +18,7 @@ import {
   type Failure,
   type Result,
 } from "../../../protocols/index.ts";
-import { presentedToken } from "../callers.ts";
+import { presentedToken } from "../identity/callers.ts";
 import type { GatewayContext } from "../options.ts";
 import type { RouteCall } from "./grpc-codec.ts";
 

@@ -1,7 +1,7 @@
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import type { Failure } from "../../../protocols/index.ts";
 import type { GatewayContext } from "../options.ts";
-import type { Wire, WireStream } from "../subscriber.ts";
+import type { Wire, WireStream } from "../feeds/subscriber.ts";
 import { encodeNodeFrame, framesIn } from "./grpc-codec.ts";
 
 /** One stream of gRPC. Silence is looked after by its connection, which many streams share. */

@@ -45,21 +45,21 @@ import {
   type Failure,
   type Result,
 } from "../../../protocols/index.ts";
-import type { Accounts, Caller } from "../accounts.ts";
-import { admit, identify } from "../admission.ts";
+import type { Accounts, Caller } from "../identity/accounts.ts";
+import { admit, identify } from "../edge/admission.ts";
 import { callCommand } from "../calls.ts";
-import { presentedToken } from "../callers.ts";
+import { presentedToken } from "../identity/callers.ts";
 import { isPersonOnly, readCommand } from "../commands.ts";
-import { createEntrance } from "../entrance.ts";
-import type { ListenAddress } from "../metrics.ts";
+import { createEntrance } from "../edge/entrance.ts";
+import type { ListenAddress } from "../edge/metrics.ts";
 import type { Span } from "../../ports.ts";
-import { jsonBounds, wideJsonBounds } from "../json.ts";
+import { jsonBounds, wideJsonBounds } from "../edge/json.ts";
 import type { GatewayContext } from "../options.ts";
-import { invalid, refusalOf } from "../refusals.ts";
+import { invalid, refusalOf } from "../edge/refusals.ts";
 import { createRequests } from "../requests.ts";
-import type { Subscriber } from "../subscriber.ts";
-import { greeting, type Subscribers } from "../subscribers.ts";
-import { secureOptions, type TlsFiles } from "../tls.ts";
+import type { Subscriber } from "../feeds/subscriber.ts";
+import { greeting, type Subscribers } from "../feeds/subscribers.ts";
+import { secureOptions, type TlsFiles } from "../edge/tls.ts";
 import { askRoute, type CallFacts, type RouteAnswer } from "./grpc-routes.ts";
 import {
   adminMethods,

@@ -13,15 +13,15 @@
 import type { WebSocket } from "ws";
 import { checkOf } from "../../../protocols/check.ts";
 import { failure, failureOf, PlexusError, type Failure } from "../../../protocols/index.ts";
-import { admit } from "../admission.ts";
+import { admit } from "../edge/admission.ts";
 import { openAiError } from "../ai/errors.ts";
 import { refuseFields } from "../ai/fields/index.ts";
 import { Interest } from "../ai/interest.ts";
 import type { Responses } from "../ai/index.ts";
-import { parseJson, wideJsonBounds } from "../json.ts";
+import { parseJson, wideJsonBounds } from "../edge/json.ts";
 import type { GatewayContext } from "../options.ts";
-import { demand, invalid, statusOf } from "../refusals.ts";
-import type { Subscriber } from "../subscriber.ts";
+import { demand, invalid, statusOf } from "../edge/refusals.ts";
+import type { Subscriber } from "../feeds/subscriber.ts";
 import { frameOf } from "./frames.ts";
 
 /** The path of it. */

@@ -14,16 +14,16 @@ import {
   type Result,
   type JsonBounds,
 } from "../../../protocols/index.ts";
-import { checkSameOrigin, presentedToken } from "../callers.ts";
+import { checkSameOrigin, presentedToken } from "../identity/callers.ts";
 import type { Responses } from "../ai/index.ts";
-import type { Entrance } from "../entrance.ts";
-import { jsonBounds, parseJson } from "../json.ts";
+import type { Entrance } from "../edge/entrance.ts";
+import { jsonBounds, parseJson } from "../edge/json.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
-import { invalid, rawAnswer } from "../refusals.ts";
+import { invalid, rawAnswer } from "../edge/refusals.ts";
 import { createRequests } from "../requests.ts";
-import type { Encode, Subscriber, Wire } from "../subscriber.ts";
-import { greeting, type Entry, type Subscribers } from "../subscribers.ts";
+import type { Encode, Subscriber, Wire } from "../feeds/subscriber.ts";
+import { greeting, type Entry, type Subscribers } from "../feeds/subscribers.ts";
 import { frameOf } from "./frames.ts";
 import { envelopeOf, responsesPath, ResponseSocket, serveResponses } from "./response-sockets.ts";
 

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { CDPSession, Page } from "playwright-core";
-import { codeOf, stepAt } from "../../../node/gateway/totp.ts";
+import { codeOf, stepAt } from "../../../node/gateway/identity/totp.ts";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
 

@@ -2,7 +2,7 @@
  *  head leads to is read as soon as it is committed, compared with what the slots had, and from then on every shard of
  *  it has to stay. */
 import { headRow, openRepository, type BackupKeys, type BackupPorts } from "../../../node/backup/index.ts";
-import { openUnits, PackCache } from "../../../node/backup/packs.ts";
+import { openUnits, PackCache } from "../../../node/backup/format/packs.ts";
 import {
   createUnitKeys,
   isHeadSigned,

@@ -24,7 +24,7 @@ export const ofBackups: readonly Mutation[] = [
   },
   {
     name: "trusts that what the snapshot before refers to is there",
-    file: "node/backup/run.ts",
+    file: "node/backup/run/run.ts",
     find: "isAnew: full || found.lost.size > 0",
     replace: "isAnew: full",
     caughtBy: ["backup-true"],
@@ -34,7 +34,7 @@ export const ofBackups: readonly Mutation[] = [
   },
   {
     name: "asks nobody whether all is there before it commits",
-    file: "node/backup/run.ts",
+    file: "node/backup/run/run.ts",
     find: "const found = await surveyStripes(ports, repository, [made], survey);",
     replace: "const found = allWell;",
     caughtBy: ["backup-true"],
@@ -44,7 +44,7 @@ export const ofBackups: readonly Mutation[] = [
   },
   {
     name: "keeps no heads beside its shards",
-    file: "node/backup/holder-heads.ts",
+    file: "node/backup/folder/holder-heads.ts",
     find: "await writeHeadFile(files, { number, bytes });",
     replace: "await Promise.resolve();",
     caughtBy: ["backup-disks"],
@@ -54,7 +54,7 @@ export const ofBackups: readonly Mutation[] = [
   },
   {
     name: "keeps no keys beside its shards",
-    file: "node/backup/holder-heads.ts",
+    file: "node/backup/folder/holder-heads.ts",
     find: "await writeKeysFile(files, await ports.carried());",
     replace: "await ports.carried();",
     caughtBy: ["backup-disks"],
@@ -64,7 +64,7 @@ export const ofBackups: readonly Mutation[] = [
   },
   {
     name: "takes an older head for the newest",
-    file: "node/backup/surviving.ts",
+    file: "node/backup/folder/surviving.ts",
     find: "other.number - one.number ||",
     replace: "one.number - other.number ||",
     caughtBy: ["backup-disks"],
@@ -104,7 +104,7 @@ export const ofBackups: readonly Mutation[] = [
   },
   {
     name: "prunes without looking at the newest head",
-    file: "node/backup/upkeep.ts",
+    file: "node/backup/upkeep/upkeep.ts",
     find: "if (now.head?.number !== head?.number) throw",
     replace: "if (state.head === undefined) throw",
     caughtBy: ["backup-chain", "backup-whole", "backup-kept"],
@@ -114,7 +114,7 @@ export const ofBackups: readonly Mutation[] = [
   },
   {
     name: "prunes what a snapshot that stays needs as well",
-    file: "node/backup/upkeep.ts",
+    file: "node/backup/upkeep/upkeep.ts",
     find: "filter(({ id }) => !needed.has(id) && id !==",
     replace: "filter(({ id }) => id !==",
     caughtBy: ["backup-kept", "backup-true"],
@@ -124,7 +124,7 @@ export const ofBackups: readonly Mutation[] = [
   },
   {
     name: "never looks for what others have left to the holders",
-    file: "node/backup/upkeep.ts",
+    file: "node/backup/upkeep/upkeep.ts",
     find: "for await (const stripe of ports.stripes.referred?.(ports.owner) ?? [])",
     replace: "for (const stripe of [] as StripeName[])",
     caughtBy: ["backup-left"],
@@ -134,7 +134,7 @@ export const ofBackups: readonly Mutation[] = [
   },
   {
     name: "commits on another snapshot than the one that it began from",
-    file: "node/backup/run.ts",
+    file: "node/backup/run/run.ts",
     find: "if (state.snapshots.at(-1)?.number !== base?.number) throw",
     replace: "if (state.snapshots.length < 0) throw",
     caughtBy: ["backup-kept", "backup-true"],
@@ -144,7 +144,7 @@ export const ofBackups: readonly Mutation[] = [
   },
   {
     name: "reads from the change on, and cuts a unit anew that begins before it",
-    file: "node/backup/part.ts",
+    file: "node/backup/run/part.ts",
     find: 'await read(last === undefined ? "" : `${last}\\0`, rows);',
     replace: "await read(from, rows);",
     caughtBy: ["backup-true"],
@@ -184,7 +184,7 @@ export const ofBackups: readonly Mutation[] = [
   },
   {
     name: "calls a stripe well that too few holders have",
-    file: "node/backup/checking.ts",
+    file: "node/backup/upkeep/checking.ts",
     find: "if (well < enough) return",
     replace: "if (well < 0) return",
     caughtBy: ["backup-named"],

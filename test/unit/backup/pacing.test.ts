@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { createPacing, type Pacing } from "../../../node/backup/index.ts";
 import { paceLimits } from "../../../node/backup/limits.ts";
-import { Pacer } from "../../../node/backup/pacer.ts";
+import { Pacer } from "../../../node/backup/run/pacer.ts";
 
 /** Numbers from 0 to 1 that are the same each time. */
 function numbers(seed: number): () => number {

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { openRepository, type BackupPorts, type BackupStripes } from "../../../node/backup/index.ts";
-import { markStripes } from "../../../node/backup/marking.ts";
+import { markStripes } from "../../../node/backup/format/marking.ts";
 import { backupActor, type ActorId, type BackupResults, type ClusterBackupTask, type SlotId } from "../../../protocols/index.ts"; // prettier-ignore
 import { depth, isAll } from "../../depth.ts";
 import { Cluster, ownSlot } from "./cluster-fixture.ts";

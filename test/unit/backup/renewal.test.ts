@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { openRepository, prune, recall, runBackup, countAnew, type BackupPorts } from "../../../node/backup/index.ts";
-import { unitsOf } from "../../../node/backup/tree.ts";
+import { unitsOf } from "../../../node/backup/format/tree.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import { anchorOf, createClusterKeys, diskKeyOf, rootKeysOf, type ClusterKeys } from "../../../node/keys/index.ts";
 import type { Directory } from "../../../node/ports.ts";

@@ -7,7 +7,7 @@ import {
   type UnitEntry,
   type UnitName,
 } from "../../../runtimes/backup/index.ts";
-import { changeTree, unitsOf, type Tree, type UnitChange } from "../../../node/backup/tree.ts";
+import { changeTree, unitsOf, type Tree, type UnitChange } from "../../../node/backup/format/tree.ts";
 import { depth } from "../../depth.ts";
 import { bytesOf, stripe } from "../runtimes/backup/samples.ts";
 

@@ -5,7 +5,7 @@ import { expect } from "chai";
 import { WebSocketServer } from "ws";
 import { terminalPorts } from "../../../cli/chat/socket.ts";
 import { Client, standardPorts, type ClientPorts } from "../../../client/index.ts";
-import { rawAnswer } from "../../../node/gateway/refusals.ts";
+import { rawAnswer } from "../../../node/gateway/edge/refusals.ts";
 import { failure, type Failure } from "../../../protocols/index.ts";
 
 const hello = { version: "1", node: "one", user: "ada", admin: false, heartbeatMs: 30_000 };

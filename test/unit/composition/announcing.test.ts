@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { announce } from "../../../node/composition/announcing.ts";
+import { announce } from "../../../node/composition/start/announcing.ts";
 import { announceLimits } from "../../../node/composition/limits.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
 import { World } from "../../world/index.ts";

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { keyForDisk } from "../../../node/composition/disk.ts";
+import { keyForDisk } from "../../../node/composition/parts/disk.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import {
   createClusterKeys,

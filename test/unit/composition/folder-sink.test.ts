@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { openFolderSink } from "../../../node/composition/recall-folder.ts";
+import { openFolderSink } from "../../../node/composition/backup/recall-folder.ts";
 import { commandLimits } from "../../../node/composition/limits.ts";
 import { createSealer, type Sealer } from "../../../runtimes/backup/index.ts";
 import { recalledUnit } from "../../fixtures/recalled-unit.ts";

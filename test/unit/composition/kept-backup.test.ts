@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect } from "chai";
-import { endRestore, restore } from "../../../node/composition/restore.ts";
+import { endRestore, restore } from "../../../node/composition/restore/restore.ts";
 import { journalFolder, markFile } from "../../../node/data-folder/index.ts";
 import { combineShares, rootKeysOf } from "../../../node/keys/index.ts";
 import { createRandom, openLevelStore } from "../../../node/platform/index.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import type { Config } from "../../../config/index.ts";
 import { escrowFile } from "../../../node/data-folder/index.ts";
-import { createUses, openKeys, openKnownKeys } from "../../../node/composition/keys.ts";
+import { createUses, openKeys, openKnownKeys } from "../../../node/composition/parts/keys.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import {
   anchorOf,

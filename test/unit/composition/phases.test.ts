@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { createEnding } from "../../../node/composition/ending.ts";
-import { createMeshPort } from "../../../node/composition/mesh-port.ts";
+import { createEnding } from "../../../node/composition/start/ending.ts";
+import { createMeshPort } from "../../../node/composition/start/mesh-port.ts";
 import { Stops } from "../../../node/composition/stops.ts";
 import { keepHome, readHome, type Home } from "../../../node/data-folder/home.ts";
 import type { Mesh } from "../../../node/cluster/mesh/index.ts";

@@ -11,8 +11,8 @@ import {
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { expect } from "chai";
-import { begunFile, orderOf, readBegun, type FolderMark, type RecallName } from "../../../node/composition/recall-begun.ts"; // prettier-ignore
-import { openFolderSink } from "../../../node/composition/recall-folder.ts";
+import { begunFile, orderOf, readBegun, type FolderMark, type RecallName } from "../../../node/composition/backup/recall-begun.ts"; // prettier-ignore
+import { openFolderSink } from "../../../node/composition/backup/recall-folder.ts";
 import { failureOf } from "../../../protocols/index.ts";
 import { fileType } from "../../../node/backup/index.ts";
 import { hashOf } from "../../../node/bulk/blobs/index.ts";

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { salvage, type Salvaged } from "../../../node/composition/salvage.ts";
+import { salvage, type Salvaged } from "../../../node/composition/restore/salvage.ts";
 import { diskKeyFile, journalFolder, markFile } from "../../../node/data-folder/index.ts";
 import { homeRow } from "../../../node/data-folder/home.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { tlsChecks } from "../../../cli/doctor.ts";
-import { openTls } from "../../../node/composition/tls.ts";
+import { openTls } from "../../../node/composition/start/tls.ts";
 import type { Clock, Log } from "../../../node/ports.ts";
 import { failureOf } from "../../../protocols/index.ts";
 import { makeCertificate } from "../../fixtures/certificates.ts";

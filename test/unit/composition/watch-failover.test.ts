@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { roleManager } from "../../../actors/role-manager/index.ts";
 import { watch } from "../../../actors/watch/index.ts";
 import type { Peer } from "../../../node/composition/peer.ts";
-import { openWatch } from "../../../node/composition/watch.ts";
+import { openWatch } from "../../../node/composition/parts/watch.ts";
 import {
   ok,
   watchActor,

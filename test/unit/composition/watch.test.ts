@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { roleManager } from "../../../actors/role-manager/index.ts";
 import { watch } from "../../../actors/watch/index.ts";
-import { openWatch } from "../../../node/composition/watch.ts";
+import { openWatch } from "../../../node/composition/parts/watch.ts";
 import { ok, type AuditEvent, type AuditRecord } from "../../../protocols/index.ts";
 import { everyEngine } from "../../../runtimes/index.ts";
 import { startAlone } from "../../fixtures/alone.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { MemberRecord } from "../../../node/ports.ts";
-import { placeFor, placesOf, webAddressFor } from "../../../node/composition/web-address.ts";
+import { placeFor, placesOf, webAddressFor } from "../../../node/composition/start/web-address.ts";
 import { memberRecord } from "../../fixtures/members.ts";
 
 const member = (changes: Partial<MemberRecord>): MemberRecord =>

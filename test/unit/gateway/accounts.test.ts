@@ -1,7 +1,7 @@
 import { everyEngine } from "../../../runtimes/index.ts";
 import { expect } from "chai";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
-import { createToken } from "../../../node/gateway/tokens.ts";
+import { createToken } from "../../../node/gateway/identity/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import type { Clock } from "../../../node/ports.ts";
 import { failure, PlexusError } from "../../../protocols/index.ts";

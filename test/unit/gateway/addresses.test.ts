@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { expect } from "chai";
 import fc from "fast-check";
-import { createAddresses } from "../../../node/gateway/addresses.ts";
+import { createAddresses } from "../../../node/gateway/edge/addresses.ts";
 import { connectClient, startFixture, type Fixture } from "./fixture.ts";
 
 const from = (remoteAddress: string | undefined, forwardedFor?: string) =>

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { createAttempts } from "../../../node/gateway/attempts.ts";
+import { createAttempts } from "../../../node/gateway/identity/attempts.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import type { Clock } from "../../../node/ports.ts";
 import type { Fact } from "../../../protocols/index.ts";

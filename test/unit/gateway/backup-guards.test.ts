@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { atMoment, closenessOf, isPrivateRecall } from "../../../node/backup/private-recalls.ts";
+import { atMoment, closenessOf, isPrivateRecall } from "../../../node/backup/recall/private-recalls.ts";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import type { KeysControl } from "../../../node/keys/index.ts";
 import { ok, wireLimits, type BackupWish, type RecallRequest } from "../../../protocols/index.ts";

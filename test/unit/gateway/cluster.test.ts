@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { failure, ok, refused, type Failure } from "../../../protocols/index.ts";
 import { gatewayLimits } from "../../../node/gateway/limits.ts";
-import { createToken } from "../../../node/gateway/tokens.ts";
+import { createToken } from "../../../node/gateway/identity/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import {
   controlToken,

@@ -1,5 +1,5 @@
 /** One-time codes as an authenticator's app makes them. */
-import { codeOf, stepAt } from "../../../node/gateway/totp.ts";
+import { codeOf, stepAt } from "../../../node/gateway/identity/totp.ts";
 import { password, type Fixture } from "./fixture.ts";
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";

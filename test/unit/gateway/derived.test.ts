@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { fastify } from "fastify";
 import { Type } from "typebox";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
-import { createRights } from "../../../node/gateway/rights.ts";
+import { createRights } from "../../../node/gateway/identity/rights.ts";
 import { operationIdOf } from "../../../node/gateway/rest/asker.ts";
 import { addOperations, doorOf, schemaOf } from "../../../node/gateway/rest/derive.ts";
 import { handleAlerts } from "../../../node/watch/index.ts";

@@ -1,9 +1,9 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { createFeeds, type Watcher } from "../../../node/gateway/feeds.ts";
+import { createFeeds, type Watcher } from "../../../node/gateway/feeds/feeds.ts";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { frameOf } from "../../../node/gateway/wires/frames.ts";
-import type { Encoded, Subscriber } from "../../../node/gateway/subscriber.ts";
+import type { Encoded, Subscriber } from "../../../node/gateway/feeds/subscriber.ts";
 import { createHub } from "./hub.ts";
 import type { Clock } from "../../../node/ports.ts";
 import {

@@ -7,7 +7,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { protoPath as healthPath } from "grpc-health-check";
 import { createGateway, type GatewayOptions, type TlsFiles } from "../../../node/gateway/index.ts";
-import { jsonBounds } from "../../../node/gateway/json.ts";
+import { jsonBounds } from "../../../node/gateway/edge/json.ts";
 import { gatewayLimits } from "../../../node/gateway/limits.ts";
 import { encodeNodeFrame, framesIn, readClientFrame, readRouteCall } from "../../../node/gateway/wires/grpc-codec.ts";
 import { makeCertificate } from "../../fixtures/certificates.ts";

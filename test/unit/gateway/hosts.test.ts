@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { request, type IncomingMessage } from "node:http";
 import { hostname } from "node:os";
-import { createHostCheck } from "../../../node/gateway/hosts.ts";
+import { createHostCheck } from "../../../node/gateway/edge/hosts.ts";
 import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };

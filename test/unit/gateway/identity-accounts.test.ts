@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import type { Accounts } from "../../../node/gateway/accounts.ts";
-import { createIdentityAccounts, type Named } from "../../../node/gateway/identity-accounts.ts";
+import type { Accounts } from "../../../node/gateway/identity/accounts.ts";
+import { createIdentityAccounts, type Named } from "../../../node/gateway/identity/identity-accounts.ts";
 import type { GatewayContext } from "../../../node/gateway/options.ts";
 import type { ActorId } from "../../../protocols/index.ts";
 import type { Message, Sender } from "../../../actors/behavior.ts";

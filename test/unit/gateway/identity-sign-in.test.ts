@@ -1,6 +1,6 @@
 import { createClock } from "../../../node/platform/index.ts";
 import { expect } from "chai";
-import { pathOfPage } from "../../../node/gateway/identity-attempts.ts";
+import { pathOfPage } from "../../../node/gateway/identity/identity-attempts.ts";
 import type { AuditEvent, Credentials, SetIdentityProvider } from "../../../protocols/index.ts";
 import { Browser } from "../../fixtures/identity/browser.ts";
 import { clientId, clientSecret, startOidcServer, type OidcServer } from "../../fixtures/identity/oidc-server.ts";

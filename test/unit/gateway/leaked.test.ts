@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect } from "chai";
-import { readLeakList } from "../../../node/gateway/leaked.ts";
+import { readLeakList } from "../../../node/gateway/identity/leaked.ts";
 import { startFixture } from "./fixture.ts";
 
 const sha1 = (text: string): string => createHash("sha1").update(text).digest("hex");

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { expect } from "chai";
 import fc from "fast-check";
-import { createMounts } from "../../../node/gateway/mount.ts";
+import { createMounts } from "../../../node/gateway/edge/mount.ts";
 
 const asked = (how: { url?: string; host?: string; prefix?: string; from?: string }) =>
   ({

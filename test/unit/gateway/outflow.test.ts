@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
-import { createOutflow, type Permit, type Reader } from "../../../node/gateway/outflow.ts";
+import { createOutflow, type Permit, type Reader } from "../../../node/gateway/edge/outflow.ts";
 import { World } from "../../world/index.ts";
 
 const meter = { count() {}, gauge() {}, observeMs() {} };

@@ -1,12 +1,12 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { addressKey, createRateLimit } from "../../../node/gateway/rates.ts";
+import { addressKey, createRateLimit } from "../../../node/gateway/edge/rates.ts";
 import { frameOf } from "../../../node/gateway/wires/frames.ts";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
-import { parseJson } from "../../../node/gateway/json.ts";
-import { createGuesses } from "../../../node/gateway/guesses.ts";
-import { createPasswords, type Waiter } from "../../../node/gateway/passwords.ts";
-import { adminCodeHash, createIds, createToken, readToken } from "../../../node/gateway/tokens.ts";
+import { parseJson } from "../../../node/gateway/edge/json.ts";
+import { createGuesses } from "../../../node/gateway/edge/guesses.ts";
+import { createPasswords, type Waiter } from "../../../node/gateway/identity/passwords.ts";
+import { adminCodeHash, createIds, createToken, readToken } from "../../../node/gateway/identity/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import { World } from "../../world/index.ts";
 

@@ -1,9 +1,9 @@
 import { expect } from "chai";
-import type { Feeds, Watcher } from "../../../node/gateway/feeds.ts";
+import type { Feeds, Watcher } from "../../../node/gateway/feeds/feeds.ts";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { createHub } from "./hub.ts";
-import { createPeople, type People, type Questions } from "../../../node/gateway/people.ts";
-import type { Subscriber } from "../../../node/gateway/subscriber.ts";
+import { createPeople, type People, type Questions } from "../../../node/gateway/feeds/people.ts";
+import type { Subscriber } from "../../../node/gateway/feeds/subscriber.ts";
 import { failure, ok, refused, type Failure } from "../../../protocols/index.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
 import { World } from "../../world/index.ts";

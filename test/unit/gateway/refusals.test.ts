@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { readsOnly } from "../../../node/gateway/commands.ts";
-import { toldOf } from "../../../node/gateway/refusals.ts";
+import { toldOf } from "../../../node/gateway/edge/refusals.ts";
 import { errorTable, failure, type ErrorCode } from "../../../protocols/index.ts";
 
 describe("what a caller is told of a failure", () => {

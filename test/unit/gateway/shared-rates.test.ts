@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
-import type { RateLimit } from "../../../node/gateway/rates.ts";
-import { createRates, type RateNews, type Rates } from "../../../node/gateway/shared-rates.ts";
+import type { RateLimit } from "../../../node/gateway/edge/rates.ts";
+import { createRates, type RateNews, type Rates } from "../../../node/gateway/edge/shared-rates.ts";
 import { failure, ok, refused, type Result } from "../../../protocols/index.ts";
 import { World } from "../../world/index.ts";
 

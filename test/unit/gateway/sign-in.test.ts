@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { base32, codeOf, stepAt, stepOf } from "../../../node/gateway/totp.ts";
+import { base32, codeOf, stepAt, stepOf } from "../../../node/gateway/identity/totp.ts";
 import type { FactorsView, SignInNeeds } from "../../../protocols/index.ts";
 import { Authenticator } from "./authenticator.ts";
 import { codeAt, seedOf } from "./codes.ts";

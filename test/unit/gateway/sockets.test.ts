@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { WebSocket } from "ws";
 import { clientLimits } from "../../../client/index.ts";
 import { gatewayLimits } from "../../../node/gateway/limits.ts";
-import { createToken } from "../../../node/gateway/tokens.ts";
+import { createToken } from "../../../node/gateway/identity/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import { failure, ok, refused, wireLimits, type Failure } from "../../../protocols/index.ts";
 import { sleep } from "../../waits.ts";

@@ -11,8 +11,8 @@ import {
   type Result,
 } from "../../../protocols/index.ts";
 import { noticeText } from "../../../protocols/notice-text.ts";
-import { watchDrains } from "../../../node/composition/drains.ts";
-import { tellBackupEnded, tellEnded } from "../../../node/composition/tasks.ts";
+import { watchDrains } from "../../../node/composition/parts/drains.ts";
+import { tellBackupEnded, tellEnded } from "../../../node/composition/parts/tasks.ts";
 import type { Clock, MemberRecord, Membership, NodeId } from "../../../node/ports.ts";
 import { createActs, taskLimits } from "../../../node/tasks/index.ts";
 import { controlToken, startFixture, type Fixture } from "./fixture.ts";

@@ -1,7 +1,7 @@
 import { expect } from "chai";
-import type { Caller } from "../../../node/gateway/accounts.ts";
+import type { Caller } from "../../../node/gateway/identity/accounts.ts";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
-import { createTrust } from "../../../node/gateway/trust.ts";
+import { createTrust } from "../../../node/gateway/identity/trust.ts";
 import { World } from "../../world/index.ts";
 import { createHub } from "./hub.ts";
 

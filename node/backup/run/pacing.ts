@@ -1,0 +1,204 @@
+/** Lets the work of backups through, piece by piece, as often as `pacer.ts` says.
+ *
+ *      piece ─► nobody is there: at once          people are: one at a time ─► rest ─► the next
+ *
+ *  A piece is short and whole: a page that is read, rows that are cut in the pool, a shard that is written and synced.
+ *  None has another one in it.
+ *
+ *  A shard that another node brings waits for the rest alone, and for no piece: two nodes that store shards at each
+ *  other would wait for each other. What it takes is rested behind as well. */
+import type { Clock } from "../../ports.ts";
+import type { SlotSource } from "./sources.ts";
+import { paceLimits, type PaceLimits } from "../limits.ts";
+import { Pacer } from "./pacer.ts";
+import type { BackupStripes } from "../ports.ts";
+
+/** Does a piece of work when its time has come. Errors: those of the work. */
+export type Piece = <Answer>(work: () => Promise<Answer>) => Promise<Answer>;
+
+/** Does it at once. */
+export const unpaced: Piece = (work) => work();
+
+/** How what is read from a journal is let through. */
+export interface ReadPacing {
+  readonly piece: Piece;
+  /** Reads as a piece the next part of something larger: of so many bytes at the most, and fewer where a part takes
+   *  long. */
+  part<Answer>(
+    most: number,
+    work: (bytes: number) => Promise<Answer>,
+    bytesOf: (answer: Answer) => number,
+  ): Promise<Answer>;
+}
+
+/** Reads all that there may be, at once. */
+export const unpacedReads: ReadPacing = { piece: unpaced, part: (most, work) => work(most) };
+
+export interface Pacing extends ReadPacing {
+  /** Does what another node's backup asks of this node: once the rest is over, which is `restMsMax` at the most. */
+  readonly guest: Piece;
+  /** Is told of each change of people's data that is on the disk now: what it took. */
+  heard(tookMs: number): void;
+  /** Is told how many nodes one change of people's data waits for: one until then. */
+  among(places: number): void;
+  /** Of the time, how much is work. 100: nobody is in its way. */
+  percent(): number;
+  /** Nothing waits any more. */
+  stop(): void;
+}
+
+/** One for a node: all that backups do there is one piece after the other. */
+export const createPacing = (options: { readonly clock: Clock; readonly limits?: PaceLimits }): Pacing =>
+  new NodePacing(options);
+
+class NodePacing implements Pacing {
+  readonly #clock: Clock;
+  readonly #limits: PaceLimits;
+  readonly #pacer: Pacer;
+  readonly #waiting: (() => void)[] = [];
+  /** What other nodes brought, and waits for the rest. */
+  readonly #resting = new Set<() => void>();
+  /** Pieces, and what other nodes brought. */
+  #running = 0;
+  #guests = 0;
+  #beganMs = -Infinity;
+  #endedMs = -Infinity;
+  /** Rest that is owed. It is taken when it is long enough for a timer. */
+  #owedMs = 0;
+  #restUntilMs = -Infinity;
+  /** Since when the first piece that waits has been the first. */
+  #firstMs: number | undefined;
+  #places = 1;
+  #cancel: (() => void) | undefined;
+  #stopped = false;
+
+  constructor({ clock, limits = paceLimits }: { readonly clock: Clock; readonly limits?: PaceLimits }) {
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#pacer = new Pacer(limits);
+  }
+
+  readonly piece: Piece = async (work) => {
+    await new Promise<void>((begin) => {
+      this.#waiting.push(begin);
+      this.#next();
+    });
+    try {
+      return await work();
+    } finally {
+      this.#running -= 1;
+      if (this.#running === 0) this.#worked(this.#beganMs);
+      this.#next();
+    }
+  };
+
+  readonly guest: Piece = async (work) => {
+    await this.#rest();
+    this.#guests += 1;
+    const sinceMs = this.#clock.monotonicMs();
+    try {
+      return await work();
+    } finally {
+      this.#guests -= 1;
+      this.#worked(sinceMs);
+    }
+  };
+
+  readonly part: Pacing["part"] = (most, work, bytesOf) =>
+    this.piece(async () => {
+      const startMs = this.#clock.monotonicMs();
+      const answer = await work(this.#pacer.partBytes(most, startMs));
+      this.#pacer.tookPart(bytesOf(answer), this.#clock.monotonicMs() - startMs);
+      return answer;
+    });
+
+  heard(tookMs: number): void {
+    const nowMs = this.#clock.monotonicMs();
+    // The disk goes on for a moment behind what it was given.
+    const isBeside = this.#running + this.#guests > 0 || this.#endedMs + this.#limits.tailMs >= nowMs - tookMs;
+    this.#pacer.heard(tookMs, nowMs, isBeside, this.#places);
+  }
+
+  among(places: number): void {
+    this.#places = places;
+  }
+
+  percent(): number {
+    return Math.ceil(100 * this.#pacer.share(this.#clock.monotonicMs()));
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const goOn of this.#resting) goOn();
+    this.#next();
+  }
+
+  /** What is left of the rest for work that waits since then: what other nodes bring meanwhile prolongs the rest, and
+   *  nothing may wait for ever. */
+  #restLeftMs(nowMs: number, sinceMs: number): number {
+    if (this.#stopped || this.#pacer.isAlone(nowMs)) return 0;
+    return Math.max(0, Math.min(this.#restUntilMs, sinceMs + this.#limits.restMsMax) - nowMs);
+  }
+
+  #next(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    while (this.#waiting.length > 0) {
+      const nowMs = this.#clock.monotonicMs();
+      if (this.#running > 0 && !this.#stopped && !this.#pacer.isAlone(nowMs)) return;
+      this.#firstMs ??= nowMs;
+      const leftMs = this.#restLeftMs(nowMs, this.#firstMs);
+      if (leftMs > 0) {
+        this.#cancel = this.#clock.after(leftMs, () => this.#next());
+        return;
+      }
+      if (this.#running === 0) this.#beganMs = nowMs;
+      this.#running += 1;
+      this.#firstMs = undefined;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  async #rest(): Promise<void> {
+    const nowMs = this.#clock.monotonicMs();
+    const leftMs = this.#restLeftMs(nowMs, nowMs);
+    if (leftMs === 0) return;
+    await new Promise<void>((over) => {
+      const cancel = this.#clock.after(leftMs, goOn);
+      const resting = this.#resting;
+      function goOn(): void {
+        cancel();
+        resting.delete(goOn);
+        over();
+      }
+      resting.add(goOn);
+    });
+  }
+
+  /** Takes in that something ended that began then. */
+  #worked(sinceMs: number): void {
+    this.#endedMs = this.#clock.monotonicMs();
+    this.#owedMs += this.#pacer.restMs(this.#endedMs - sinceMs, this.#endedMs);
+    if (this.#owedMs < this.#limits.restMsMin) return;
+    const restedMs = Math.max(this.#restUntilMs, this.#endedMs) + this.#owedMs;
+    this.#restUntilMs = Math.min(restedMs, this.#endedMs + this.#limits.restMsMax);
+    this.#owedMs = 0;
+  }
+}
+
+/** Slots that are read page by page, each a piece. */
+export const pacedSource = <Source extends Pick<SlotSource, "open">>(source: Source, pacing: ReadPacing): Source => ({
+  ...source,
+  open: (slot) => source.open(slot, pacing),
+});
+
+/** Stripes, each put or read as a piece. */
+export const pacedStripes = (stripes: BackupStripes, piece: Piece): BackupStripes => ({
+  ...stripes,
+  put: (bytes, how) => piece(() => stripes.put(bytes, how)),
+  read: (ref) => piece(() => stripes.read(ref)),
+  inspect: (ref, deep) => piece(() => stripes.inspect(ref, deep)),
+  ...(stripes.standing && {
+    standing: (refs) => piece(async () => (await stripes.standing?.(refs)) ?? new Set<string>()),
+  }),
+});

@@ -1,0 +1,58 @@
+/** What a recall into place needs of a running node: its living actors, and how those that are gone are made anew by
+ *  their rows in a backup. */
+import type { Message, Sender } from "../../../actors/behavior.ts";
+import { remaking, settingsOf } from "../../../actors/index.ts";
+import { failure, parseActorId, refused, type ActorId, type Result } from "../../../protocols/index.ts";
+import type { PlaceTarget } from "../../backup/index.ts";
+import type { ActorBlobs } from "../../ports.ts";
+import type { Kernel } from "../../kernel/api.ts";
+import { stateOf } from "./backed-up-actor.ts";
+import { commandLimits } from "../limits.ts";
+
+/** The actors of the cluster, asked as the node. */
+export const placeTarget = (kernel: Pick<Kernel, "ask">, blobs: Pick<ActorBlobs, "put">): PlaceTarget => ({
+  ask: (to, message, operationId) =>
+    kernel.ask({
+      to,
+      from: "node",
+      message,
+      timeoutMs: commandLimits.placeTimeoutMs,
+      ...(operationId && { operationId }),
+    }),
+  remake: (actor, rows) =>
+    actor.startsWith("agent/") ? remakeAgent(kernel, actor, rows) : remakeRoom(kernel, actor, rows),
+  file: (actor, hash, bytes, message) =>
+    blobs.put(actor, bytes, async (name) =>
+      name === hash
+        ? ask(kernel, actor, message)
+        : refused(failure("BACKUP_DAMAGED", { reason: "the bytes are not those of the file", file: hash })),
+    ),
+});
+
+const ask = (kernel: Pick<Kernel, "ask">, to: ActorId, message: Message, from: Sender = "node") =>
+  kernel.ask({ to, from, message, timeoutMs: commandLimits.placeTimeoutMs });
+
+type Rows = Parameters<typeof stateOf>[1];
+
+async function remakeRoom(kernel: Pick<Kernel, "ask">, room: ActorId, rows: Rows): Promise<Result<unknown>> {
+  const command = remaking(stateOf(room, rows));
+  return command === undefined ? refused(failure("NOT_FOUND", { actor: room })) : ask(kernel, room, command);
+}
+
+/** In the name of the person who owns it, who must have an account; with its instructions of then. */
+async function remakeAgent(kernel: Pick<Kernel, "ask">, agent: ActorId, rows: Rows): Promise<Result<unknown>> {
+  const settings = settingsOf(stateOf(agent, rows));
+  const { key = "" } = parseActorId(agent) ?? {};
+  const [person = "", ...name] = key.split(".");
+  const owner: ActorId = `user/${person}`;
+  if (settings === undefined) return refused(failure("NOT_FOUND", { actor: agent }));
+  const { persona, model, sampling, tools } = settings;
+  const create = { type: "createAgent", name: name.join("."), persona, ...(model !== "" && { model }) };
+  const made = await ask(kernel, owner, create, owner);
+  if (!made.ok && made.error.code === "NOT_FOUND") {
+    const reason = `${person} has no account: the person has to sign up first, then the agent can be created again`;
+    return refused(failure("NOT_FOUND", { actor: agent, reason }));
+  }
+  if (!made.ok) return made;
+  return ask(kernel, agent, { type: "update", sampling, ...(tools !== undefined && { tools }) }, owner);
+}

@@ -1,0 +1,130 @@
+/** The tasks of this node beside those of the others, and the notice that a task is over, for the person who asked for
+ *  it. */
+import {
+  backupActor,
+  isTaskOver,
+  taskOfBackup,
+  taskOfFolder,
+  taskOfPull,
+  taskOfSearch,
+  type AdminTask,
+  type ClusterBackupTask,
+  type Noticed,
+} from "../../../protocols/index.ts";
+import type { ModelStore } from "../../../runtimes/store/index.ts";
+import type { Kernel } from "../../kernel/index.ts";
+import { createActs, createNodeTasks, type Acts, type NodeTasks } from "../../tasks/index.ts";
+import { profileCpu, profileHeap } from "../../platform/index.ts";
+import { createProfiles, type Profiles } from "../../observe/index.ts";
+import type { Clock, NodeId } from "../../ports.ts";
+import type { Backups } from "../backup/backups.ts";
+import type { EndpointControl } from "../models/endpoints.ts";
+import { watchDrains } from "./drains.ts";
+import { commandLimits } from "../limits.ts";
+import type { Peer } from "../peer.ts";
+
+type Told = (action: string, facts: Readonly<Record<string, string>>, by: string, tell: Noticed) => void;
+
+/** Tells the person who asked for a task that it is over. Nobody is told of a task that they ended themselves. */
+export function tellEnded(task: AdminTask, told: Told, cancelledBy?: string): void {
+  const { id, what, by, state, node, error } = task;
+  // The operator has no account, and a node that fetches what the cluster wants asked nobody.
+  if (by === undefined || by === "operator" || by.includes("/") || by === cancelledBy) return;
+  const reason = error?.details?.["reason"] ?? error?.message;
+  const facts = {
+    task: id,
+    what,
+    state,
+    ...(node !== undefined && { node }),
+    ...(state === "failed" &&
+      error !== undefined && { code: error.code, ...(typeof reason === "string" && { reason }) }),
+  };
+  told("taskEnded", facts, by, { people: [by], admins: false });
+}
+
+/** Tells of a task with the cluster's backups, which this node has just ended. A schedule's person hears of it only
+ *  when it failed. */
+export async function tellBackupEnded(kernel: Pick<Kernel, "ask">, id: string, told: Told): Promise<void> {
+  const message = { type: "task", task: id };
+  const answer = await kernel.ask({ to: backupActor, from: "node", message, timeoutMs: commandLimits.holdsTimeoutMs });
+  if (!answer.ok) return;
+  const task = answer.value as ClusterBackupTask;
+  if (task.schedule !== undefined && task.state !== "failed") return;
+  tellEnded(taskOfBackup(task), told, task.cancelledBy);
+}
+
+/** Opens the list of tasks at this node. */
+export function openTasks(at: {
+  readonly node: NodeId;
+  readonly name: string;
+  readonly peer: Peer;
+  readonly store: ModelStore;
+  readonly backups: Pick<Backups, "tasks">;
+  readonly endpoints: Pick<EndpointControl, "view" | "cancel">;
+  readonly clock: Clock;
+  readonly told: Told;
+  /** Where the code is. */
+  readonly codeFolder: string;
+}): { readonly profiles: Profiles; readonly tasks: NodeTasks & Pick<Acts, "follow">; stop(): void } {
+  const { store, told } = at;
+  const place = { node: at.node, name: at.name };
+  const over = new Set<string>();
+  const endWatch = store.watch((what) => {
+    if (what !== "pulls") return;
+    const ended = store.pulls().filter((pull) => isTaskOver(taskOfPull(pull, place)));
+    for (const pull of ended) {
+      if (over.has(pull.id)) continue;
+      over.add(pull.id);
+      tellEnded(taskOfPull(pull, place), told);
+    }
+    // As many as the store remembers.
+    const known = new Set(ended.map(({ id }) => id));
+    for (const id of over) if (!known.has(id)) over.delete(id);
+  });
+  const acts = createActs({ clock: at.clock, place, ended: (task) => tellEnded(task, told) });
+  const drains = watchDrains({
+    node: at.node,
+    clock: at.clock,
+    membership: at.peer.membership,
+    control: at.peer.control,
+    ended: (task) => tellEnded(task, told),
+  });
+  const profiles = createProfiles({
+    place,
+    exchange: at.peer.exchange,
+    membership: at.peer.membership,
+    clock: at.clock,
+    profiler: { cpu: profileCpu, heap: profileHeap },
+    folder: at.codeFolder,
+    ended: (task) => tellEnded(task, told),
+  });
+  const tasks = createNodeTasks({
+    place,
+    exchange: at.peer.exchange,
+    membership: at.peer.membership,
+    sources: [
+      {
+        list: (here) => store.pulls().map((pull) => taskOfPull(pull, here)),
+        cancel: (id) => (store.pulls().some((pull) => pull.id === id) ? store.cancel(id) : undefined),
+      },
+      {
+        list(here) {
+          const { search } = at.endpoints.view();
+          return search === undefined ? [] : [taskOfSearch(search, here)];
+        },
+        cancel: (id) => (at.endpoints.view().search?.id === id ? at.endpoints.cancel(id) : undefined),
+      },
+      acts,
+      profiles,
+      { list: (here) => at.backups.tasks().map((task) => taskOfFolder(task, here)) },
+    ],
+  });
+  return {
+    profiles,
+    tasks: { ...tasks, follow: (wish, work) => acts.follow(wish, work) },
+    stop() {
+      endWatch();
+      drains.stop();
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import type { Mesh } from "../../cluster/mesh/index.ts";
+import type { Failure } from "../../../protocols/index.ts";
+import type { NodeId, Transport, TransportListener } from "../../ports.ts";
+
+/** A mesh's place before the mesh is there: a peer is made on it, and the mesh needs what the peer knows. Until the
+ *  mesh is open nobody can be sent to, and nobody is refused. */
+export interface MeshPort {
+  readonly transport: Transport;
+  /** The mesh once it is open. */
+  readonly mesh: Mesh | undefined;
+  /** Resolves when the mesh is open. */
+  readonly opened: Promise<Mesh>;
+  /** Opens the mesh, once. */
+  open(start: () => Promise<Mesh>): Promise<Mesh>;
+  /** See `Mesh.located`. */
+  located(node: NodeId, addresses: readonly string[]): void;
+  /** See `Mesh.refusals`. */
+  refusals(): ReadonlyMap<NodeId, Failure>;
+  /** Also ends a mesh that is being opened. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+/** Makes the place. */
+export function createMeshPort(node: NodeId): MeshPort {
+  const opened = Promise.withResolvers<Mesh>();
+  let listener: TransportListener | undefined;
+  let opening: Promise<Mesh> | undefined;
+  let mesh: Mesh | undefined;
+  const transport: Transport = {
+    node,
+    send: (to, channel, message) => mesh?.transport.send(to, channel, message) ?? false,
+    flush: (to, channel) => mesh?.transport.flush(to, channel),
+    peers: () => mesh?.transport.peers() ?? [],
+    disconnect: (peer, reason) => mesh?.transport.disconnect(peer, reason),
+    listen: (heard) => void (listener = heard),
+  };
+  return {
+    transport,
+    get mesh() {
+      return mesh;
+    },
+    opened: opened.promise,
+    async open(start) {
+      opening = start();
+      mesh = await opening;
+      if (listener !== undefined) mesh.transport.listen(listener);
+      opened.resolve(mesh);
+      return mesh;
+    },
+    located: (other, addresses) => mesh?.located(other, addresses),
+    refusals: () => mesh?.refusals() ?? new Map(),
+    stop: async (deadlineMs) => (await opening?.catch(() => undefined))?.stop(deadlineMs),
+  };
+}

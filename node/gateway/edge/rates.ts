@@ -1,0 +1,227 @@
+import { saltedHash32 } from "../../../protocols/index.ts";
+import type { Clock, Random } from "../../ports.ts";
+import type { Rate } from "../limits.ts";
+
+/** A limit on how often each key may act. Both answers are 0 (go on) or the wait in milliseconds. */
+export interface RateLimit {
+  /** Counts one act, if it is allowed now. */
+  take(key: string): number;
+  /** Says what `take` would, and counts nothing. */
+  wait(key: string): number;
+  /** Takes back one act that was counted. */
+  giveBack(key: string): void;
+}
+
+/** A limit that other gateways count with: see shared-rates.ts. */
+export interface SharedRateLimit extends RateLimit {
+  /** Acts of a key at another gateway; fewer than none: so many were taken back there. */
+  heard(key: string, count: number): void;
+  /** What the others have to hear, of so many keys at most. It is told from now on: what not all have heard counts as
+   *  untold, and is not told again, because some may have heard it. */
+  news(max: number): readonly News[];
+  hasNews(): boolean;
+  /** All of them have heard it. */
+  heardByAll(news: readonly News[]): void;
+}
+
+/** Acts of one key that other gateways have not heard of. */
+export interface News {
+  readonly key: string;
+  /** What others count: the untold acts, less those that were taken back of told ones. */
+  readonly count: number;
+  readonly acts: number;
+  readonly row: number;
+}
+
+/** What becomes of acts of which other gateways cannot be told. `waits`: they fit into this gateway's share, and no
+ *  more: for guesses. `passes`: they go on at the whole rate, so that no node that is silent or away slows people
+ *  down. */
+export type Unheard = "waits" | "passes";
+
+/** How a limit is shared between gateways. */
+export interface Sharing {
+  readonly unheard: Unheard;
+  /** How it stands now; undefined: this is the only gateway. */
+  now():
+    | {
+        /** Gateways of the cluster. */
+        readonly nodes: number;
+        /** This one reaches most of them. One that does not has its share and nothing else. */
+        readonly inTouch: boolean;
+      }
+    | undefined;
+  /** There is news. `soon`: acts are about to wait until it is told. */
+  due(soon: boolean): void;
+  readonly limits: {
+    /** Part of its share that a gateway may use up without telling. */
+    readonly rateSilentShare: number;
+    /** Keys with news, of one limit. */
+    readonly rateNewsKeysMax: number;
+    /** The wait of who has to wait until others were told. */
+    readonly rateTellSoonMs: number;
+  };
+}
+
+/** What sums of fractions of milliseconds are wrong by, and more: a wait of less is none. */
+const roundingMs = 0.01;
+
+/** Bursts that a key can be behind at most, whatever others say; more than what gateways let pass together. */
+const behindMax = 4;
+
+/** The generic cell rate algorithm (ITU-T I.371): one number a key, the time at which its burst is whole again.
+ *
+ *  The table has a fixed number of rows, so that no flood of addresses fills memory. Two keys that meet in a row share
+ *  its limit; the hash is salted, so that nobody can choose whom to meet. It answers at once and not by a promise,
+ *  because commands of one connection must keep their order.
+ *
+ *  A shared limit has a second number a key: by when the acts are forgotten of which no other gateway has heard. They
+ *  must fit into this gateway's share of the burst. */
+export function createRateLimit(rate: Rate, rows: number, clock: Clock, random: Random): RateLimit;
+export function createRateLimit(
+  rate: Rate,
+  rows: number,
+  clock: Clock,
+  random: Random,
+  sharing: Sharing | undefined,
+): SharedRateLimit;
+export function createRateLimit(
+  rate: Rate,
+  rows: number,
+  clock: Clock,
+  random: Random,
+  sharing?: Sharing,
+): SharedRateLimit {
+  const intervalMs = rate.windowMs / rate.count;
+  const fullAtMs = new Float64Array(rows);
+  const untoldUntilMs = new Float64Array(sharing === undefined ? 0 : rows);
+  /** Rows with news: whose it is, and what was taken back of what was told. */
+  const hot = new Map<number, { readonly key: string; back: number }>();
+  /** Of the untold acts of a row, those that are on their way, or that not all have heard. */
+  const sent = new Map<number, number>();
+  const salt = Buffer.from(random.bytes(4)).readUInt32LE();
+  const row = (key: string) => saltedHash32(key, salt) % rows;
+  const waitMs = (at: number, nowMs: number) =>
+    Math.max(0, Math.ceil(Math.max((fullAtMs[at] as number) - nowMs, 0) + intervalMs - rate.windowMs - roundingMs));
+
+  /** This gateway's share: of the burst, and how long an untold act counts. */
+  function share() {
+    const standing = sharing?.now();
+    if (sharing === undefined || standing === undefined) return undefined;
+    const { nodes, inTouch } = standing;
+    if (!inTouch && sharing.unheard === "passes") return undefined;
+    const burst = Math.max(1, Math.floor(rate.count / nodes));
+    return { inTouch, burst, actMs: (intervalMs * nodes) / (inTouch ? sharing.limits.rateSilentShare : 1) };
+  }
+
+  const untold = (at: number, nowMs: number, actMs: number): number =>
+    Math.max(0, (untoldUntilMs[at] as number) - nowMs) / actMs;
+
+  /** The wait until one act more of which nobody has heard fits into the share. */
+  function shareWaitMs(at: number, nowMs: number): number {
+    const own = share();
+    if (own === undefined || sharing === undefined) return 0;
+    const over = untold(at, nowMs, own.actMs) + 1 - own.burst - roundingMs;
+    if (over <= 0) return 0;
+    return own.inTouch ? sharing.limits.rateTellSoonMs : Math.ceil(over * own.actMs);
+  }
+
+  function note(at: number, key: string, soon: boolean): { back: number } | undefined {
+    if (sharing === undefined) return undefined;
+    const known = hot.get(at);
+    const one = known ?? { key, back: 0 };
+    // One key more has its share until there is room again.
+    if (known === undefined && hot.size >= sharing.limits.rateNewsKeysMax) return undefined;
+    hot.set(at, one);
+    sharing.due(soon);
+    return one;
+  }
+
+  function count(at: number, key: string, nowMs: number): void {
+    fullAtMs[at] = Math.max(fullAtMs[at] as number, nowMs) + intervalMs;
+    const own = share();
+    if (own === undefined || sharing === undefined) return;
+    untoldUntilMs[at] = Math.max(untoldUntilMs[at] as number, nowMs) + own.actMs;
+    if (!own.inTouch) return;
+    const level = untold(at, nowMs, own.actMs);
+    if (level > own.burst * sharing.limits.rateSilentShare) note(at, key, level > own.burst / 2);
+  }
+
+  return {
+    take(key) {
+      const at = row(key);
+      const nowMs = clock.monotonicMs();
+      const wait = waitMs(at, nowMs) || shareWaitMs(at, nowMs);
+      if (wait === 0) count(at, key, nowMs);
+      return wait;
+    },
+    wait(key) {
+      const at = row(key);
+      const nowMs = clock.monotonicMs();
+      return waitMs(at, nowMs) || shareWaitMs(at, nowMs);
+    },
+    giveBack(key) {
+      const at = row(key);
+      const nowMs = clock.monotonicMs();
+      fullAtMs[at] = (fullAtMs[at] as number) - intervalMs;
+      const own = share();
+      if (own === undefined) return;
+      if (untold(at, nowMs, own.actMs) - (sent.get(at) ?? 0) >= 1 - roundingMs) {
+        untoldUntilMs[at] = (untoldUntilMs[at] as number) - own.actMs;
+        return;
+      }
+      // The others count it.
+      const one = note(at, key, false);
+      if (one !== undefined) one.back += 1;
+    },
+    heard(key, acts) {
+      const at = row(key);
+      const nowMs = clock.monotonicMs();
+      const until = Math.max(fullAtMs[at] as number, acts > 0 ? nowMs : 0) + acts * intervalMs;
+      fullAtMs[at] = Math.min(until, nowMs + behindMax * rate.windowMs);
+    },
+    hasNews: () => hot.size > 0,
+    news(max) {
+      const own = share();
+      const nowMs = clock.monotonicMs();
+      const all: News[] = [];
+      // A node that is alone, or cut off, has nobody to tell.
+      if (own?.inTouch !== true) {
+        hot.clear();
+        sent.clear();
+        return all;
+      }
+      for (const at of sent.keys()) if ((untoldUntilMs[at] as number) <= nowMs) sent.delete(at);
+      for (const [at, { key, back }] of hot) {
+        if (all.length >= max) break;
+        hot.delete(at);
+        const acts = Math.floor(untold(at, nowMs, own.actMs) + roundingMs);
+        const before = Math.min(acts, sent.get(at) ?? 0);
+        if (acts > 0) sent.set(at, acts);
+        if (acts - before - back !== 0) all.push({ key, row: at, acts: acts - before, count: acts - before - back });
+      }
+      return all;
+    },
+    heardByAll(news) {
+      const own = share();
+      const nowMs = clock.monotonicMs();
+      for (const { row: at, acts } of news) {
+        const left = (sent.get(at) ?? 0) - acts;
+        if (left > 0) sent.set(at, left);
+        else sent.delete(at);
+        if (own !== undefined) untoldUntilMs[at] = Math.max(nowMs, (untoldUntilMs[at] as number) - acts * own.actMs);
+      }
+    },
+  };
+}
+
+/** The address as a key: IPv6 by its /64, because one household has 2^64 of them. */
+export function addressKey(address: string): string {
+  if (!address.includes(":")) return address;
+  const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  const [head = "", tail = ""] = address.split("::");
+  const left = head === "" ? [] : head.split(":");
+  const right = tail === "" ? [] : tail.split(":");
+  const groups = [...left, ...Array<string>(Math.max(0, 8 - left.length - right.length)).fill("0"), ...right];
+  return groups.slice(0, 4).join(":");
+}

@@ -1,0 +1,276 @@
+import {
+  failure,
+  isAdminBy,
+  isKey,
+  ok,
+  type Result,
+  type RoomSummary,
+  type Session,
+  type UserView,
+} from "../../../protocols/index.ts";
+import { backoffMs } from "../../waiting.ts";
+import type { Clock, Hub, Log } from "../../ports.ts";
+import type { Feeds, Watcher } from "./feeds.ts";
+import type { GatewayLimits } from "../limits.ts";
+import { Encoded, type Subscriber } from "./subscriber.ts";
+
+/** A user with connections here: shared by all of them, so that the user's own stream and rooms are followed once. */
+export interface Person {
+  readonly user: string;
+  readonly connections: Set<Subscriber>;
+  /** Upgrades under way; the entry is kept for them. */
+  arriving: number;
+  /** Sessions that ended while an upgrade was under way: its check may have been older. */
+  readonly revoked: Set<string>;
+  /** Events may have been missed while an upgrade was under way. */
+  missed: boolean;
+  /** Whether the actor is being asked what was missed; `again`: something more was meanwhile. */
+  looking: "no" | "yes" | "again";
+  /** Topics of the rooms watched; undefined while no connection wants `activity`. */
+  watched: Set<string> | undefined;
+  /** The rooms are being asked for, for all connections that want `activity`. */
+  describing: Promise<Result<unknown>> | undefined;
+  readonly watcher: Watcher;
+  stop: () => void;
+}
+
+/** The people who are connected. */
+export interface People {
+  /** Called before the token is checked, so that a session revoked in between is seen. */
+  arrive(user: string): Person;
+  /** Ends what `arrive` began, with the connection if there is one. */
+  arrived(person: Person, connection: Subscriber | undefined): void;
+  leave(person: Person, connection: Subscriber): void;
+  watch(person: Person, connection: Subscriber): Promise<Result<unknown>>;
+}
+
+/** What of a room's summary tells whether there is something new. */
+type RoomNews = Pick<RoomSummary, "messageSeq" | "unread" | "mentioned"> & {
+  readonly last?: Pick<NonNullable<RoomSummary["last"]>, "author" | "atMs">;
+};
+
+/** What is asked of actors in a user's name. */
+export interface Questions {
+  describe(user: string): Promise<Result<Pick<UserView, "rooms">>>;
+  sessions(
+    user: string,
+  ): Promise<Result<{ readonly sessions: readonly Pick<Session, "id">[]; readonly roles?: readonly string[] }>>;
+  summary(user: string, room: string): Promise<Result<RoomNews>>;
+}
+
+/** Makes the register. */
+export function createPeople(
+  at: { readonly hub: Hub; readonly clock: Clock; readonly log: Log; readonly limits: GatewayLimits },
+  feeds: Feeds,
+  ask: Questions,
+  rolesChanged: (connection: Subscriber) => void,
+): People {
+  const { hub, clock, log, limits } = at;
+  const people = new Map<string, Person>();
+
+  function onEvent(person: Person, event: unknown): void {
+    const { type, id, room, view } = event as { type?: unknown; id?: unknown; room?: unknown; view?: UserView };
+    if (type === "sessionRevoked" && typeof id === "string") {
+      if (person.arriving > 0) person.revoked.add(id);
+      for (const connection of person.connections)
+        if (connection.caller.session === id) connection.bye(failure("UNAUTHENTICATED"));
+    } else if (type === "profileSet") hasRoles(person, view?.roles);
+    else if (typeof room === "string" && isKey(room) && person.watched !== undefined) {
+      if (type === "roomJoined") follow(person, `room/${room}`);
+      else if (type === "roomLeft") unfollow(person, `room/${room}`);
+    }
+  }
+
+  /** What a person may do is another now, on connections that are there, too: what is followed and may not be any more ends. */
+  function hasRoles(person: Person, roles: readonly string[] | undefined): void {
+    if (roles === undefined) return;
+    for (const connection of person.connections) {
+      if (connection.caller.roles.join() === roles.join()) continue;
+      connection.caller = { ...connection.caller, roles, admin: isAdminBy(roles) };
+      rolesChanged(connection);
+    }
+  }
+
+  /** Events of the user's own stream may be missing: a session may have ended, rooms been joined and left. Asked until
+   *  it is known, or nobody is here any more: who was turned out must not stay. */
+  function onGap(person: Person): void {
+    if (person.arriving > 0) person.missed = true;
+    // A newcomer is not proven yet: questions in that name would stand in the way of the one for its identity.
+    if (person.connections.size === 0) return;
+    if (person.looking !== "no") person.looking = "again";
+    else void lookAgain(person).catch((error: unknown) => log.error("gateway.person.failed", { error }));
+  }
+
+  async function lookAgain(person: Person): Promise<void> {
+    let failures = 0;
+    let knownAtMs = clock.monotonicMs();
+    try {
+      do {
+        person.looking = "yes";
+        if (await isKnown(person)) {
+          failures = 0;
+          knownAtMs = clock.monotonicMs();
+        } else {
+          person.looking = "again";
+          // Nobody can say any more whether these sessions have ended. They come again where that can be asked.
+          if (clock.monotonicMs() - knownAtMs >= limits.sessionUnconfirmedMs)
+            for (const connection of person.connections) connection.bye(failure("SLOT_UNAVAILABLE"));
+          const waitMs = backoffMs(failures, { firstMs: limits.catchUpRetryMs, maxMs: limits.sweepMs });
+          failures += 1;
+          await new Promise<void>((resolve) => void clock.after(waitMs, resolve));
+        }
+      } while (person.looking === "again" && person.connections.size > 0);
+    } finally {
+      person.looking = "no";
+    }
+  }
+
+  /** False: nobody could say. */
+  async function isKnown(person: Person): Promise<boolean> {
+    // A client that comes later was checked later.
+    const present = [...person.connections];
+    const held = await ask.sessions(person.user);
+    if (!held.ok) return held.error.outcome === "failed";
+    hasRoles(person, held.value.roles);
+    const ids = new Set(held.value.sessions.map(({ id }) => id));
+    for (const connection of present)
+      if (!ids.has(connection.caller.session)) connection.bye(failure("UNAUTHENTICATED"));
+
+    const { watched } = person;
+    if (watched === undefined) return true;
+    const before = [...watched];
+    const view = await ask.describe(person.user);
+    if (person.watched !== watched) return true;
+    if (!view.ok) return view.error.outcome === "failed";
+    const topics = new Set(view.value.rooms.map((room) => `room/${room}`));
+    for (const topic of before) if (!topics.has(topic)) unfollow(person, topic);
+    for (const topic of topics) follow(person, topic);
+    return true;
+  }
+
+  function follow(person: Person, topic: string): void {
+    person.watched?.add(topic);
+    feeds.watch(topic, person.watcher);
+  }
+
+  function unfollow(person: Person, topic: string): void {
+    person.watched?.delete(topic);
+    feeds.unwatch(topic, person.watcher);
+  }
+
+  /** Follows the rooms of a user, once for all its connections. */
+  async function watchRooms(person: Person): Promise<Result<unknown>> {
+    const watched = new Set<string>();
+    person.watched = watched;
+    const answer = await ask.describe(person.user);
+    if (person.watched !== watched) return ok({});
+    if (!answer.ok) {
+      unwatchAll(person);
+      return answer;
+    }
+    // A room joined meanwhile came as an event. One left meanwhile may stay until the next time; that shows that
+    // something was posted there and never what.
+    for (const room of answer.value.rooms) follow(person, `room/${room}`);
+    return ok({});
+  }
+
+  function unwatchAll(person: Person): void {
+    for (const topic of person.watched ?? []) feeds.unwatch(topic, person.watcher);
+    person.watched = undefined;
+  }
+
+  function release(person: Person): void {
+    if (person.arriving === 0) {
+      person.revoked.clear();
+      person.missed = false;
+    }
+    if (person.watched !== undefined && ![...person.connections].some((connection) => connection.watching))
+      unwatchAll(person);
+    if (person.connections.size > 0 || person.arriving > 0) return;
+    person.stop();
+    people.delete(person.user);
+  }
+
+  return {
+    arrive(user) {
+      let person = people.get(user);
+      if (person === undefined) {
+        const connections = new Set<Subscriber>();
+        const tell = (
+          topic: string,
+          { seq, author, replyTo, threadOnly }: Parameters<Watcher["posted"]>[1],
+          mentions: readonly string[],
+          how: { readonly edited?: true },
+        ): void => {
+          let frame: Encoded | undefined;
+          for (const connection of connections) {
+            if (!connection.watching || connection.congested || connection.subscriptions?.has(topic)) continue;
+            const room = topic.slice("room/".length);
+            const mentioned = mentions.includes(`user/${user}`);
+            const thread = threadOnly === true && replyTo !== undefined ? { thread: replyTo } : {};
+            frame ??= Encoded.of({ activity: { room, seq, author, mentioned, ...how, ...thread } });
+            connection.write(frame);
+          }
+        };
+        const created: Person = {
+          user,
+          connections,
+          arriving: 0,
+          revoked: new Set(),
+          missed: false,
+          looking: "no",
+          watched: undefined,
+          describing: undefined,
+          stop: () => undefined,
+          watcher: {
+            posted(topic, message) {
+              tell(topic, message, message.mentions ?? [], {});
+            },
+            edited(topic, message, told) {
+              if (told.includes(`user/${user}`)) tell(topic, message, told, { edited: true });
+            },
+            async newest(topic) {
+              const told = await ask.summary(user, topic.slice("room/".length));
+              if (!told.ok) return told;
+              const { messageSeq: seq, last, unread, mentioned } = told.value;
+              if (unread === 0 || last === undefined) return ok(undefined);
+              const mentions = mentioned ? [`user/${user}`] : [];
+              return ok({ seq, author: last.author, atMs: last.atMs, mentions });
+            },
+          },
+        };
+        created.stop = hub.follow(
+          `user/${user}`,
+          (event) => onEvent(created, event),
+          () => onGap(created),
+        );
+        people.set(user, created);
+        person = created;
+      }
+      person.arriving += 1;
+      return person;
+    },
+    arrived(person, connection) {
+      person.arriving -= 1;
+      if (connection !== undefined) {
+        person.connections.add(connection);
+        if (person.revoked.has(connection.caller.session)) connection.bye(failure("UNAUTHENTICATED"));
+        if (person.missed) onGap(person);
+      }
+      release(person);
+    },
+    leave(person, connection) {
+      person.connections.delete(connection);
+      release(person);
+    },
+    async watch(person, connection) {
+      connection.watching = true;
+      if (person.watched !== undefined) return person.describing ?? ok({});
+      const describing = watchRooms(person).finally(() => {
+        if (person.describing === describing) person.describing = undefined;
+      });
+      person.describing = describing;
+      return describing;
+    },
+  };
+}

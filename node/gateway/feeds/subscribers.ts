@@ -1,0 +1,192 @@
+import {
+  failure,
+  ok,
+  refused,
+  type ActorId,
+  type ErrorCode,
+  type Failure,
+  type Hello,
+  type Result,
+} from "../../../protocols/index.ts";
+import type { Accounts, Caller } from "../identity/accounts.ts";
+import { answerTo } from "../answers.ts";
+import { permissionToFollow } from "../commands.ts";
+import type { Entrance } from "../edge/entrance.ts";
+import { createFeeds, type Feeds } from "./feeds.ts";
+import type { GatewayContext } from "../options.ts";
+import { createPeople, type People } from "./people.ts";
+import { Encoded, Subscriber, type Wire } from "./subscriber.ts";
+import { claimedUser } from "../identity/service-tokens.ts";
+
+/** Everybody who is connected for longer than one request, on whatever wire. */
+export interface Subscribers {
+  readonly feeds: Feeds;
+  readonly people: People;
+  /** How many there are. */
+  count(): number;
+  /** Somebody asks to come in: checks who it is, and whether there is room. Call `seat` or `leave` of what it gives.
+   *  Errors: UNAUTHENTICATED, SLOT_UNAVAILABLE, OVERLOADED, LIMIT_REACHED, STOPPING. */
+  enter(token: string, address: string): Promise<Result<Entry>>;
+  /** The wire of a subscriber is gone. */
+  gone(subscriber: Subscriber): void;
+  /** Takes no more and says `bye` to all. */
+  close(): void;
+  /** Cuts every one that is left. */
+  cut(): void;
+}
+
+/** Somebody who may come in. */
+export interface Entry {
+  readonly caller: Caller;
+  /** Comes in, on this wire. `first` is called before anything that others bring about. */
+  readonly seat: (wire: Wire, first?: (subscriber: Subscriber) => void) => Subscriber;
+  /** Does not come after all. */
+  readonly leave: () => void;
+}
+
+/** What a connection of many topics is told first. */
+export function greeting(at: GatewayContext, { user, admin }: Caller): Hello {
+  const degraded = at.degraded();
+  const { version, node, limits } = at;
+  return {
+    version,
+    node,
+    user,
+    admin,
+    heartbeatMs: limits.heartbeatMs,
+    nodes: at.nodes(),
+    ...(degraded && { degraded }),
+  };
+}
+
+/** Makes the register of subscribers of one gateway. */
+export function createSubscribers(
+  at: GatewayContext,
+  parts: { readonly accounts: Accounts; readonly entrance: Entrance },
+): Subscribers {
+  const { accounts, entrance } = parts;
+  const { kernel, limits, clock, meter, outflow } = at;
+  const all = new Set<Subscriber>();
+  let pending = 0;
+  let closed = false;
+
+  const askAs = (user: string, to: ActorId, type: string): Promise<Result<unknown>> =>
+    kernel.ask({ to, from: `user/${user}`, message: { type }, timeoutMs: limits.askTimeoutMs });
+  const feeds = createFeeds(at, async ({ caller }, topic, after) =>
+    answerTo(
+      "resume",
+      await kernel.ask({
+        to: topic as ActorId,
+        from: caller.actor,
+        message: { type: "resume", ...(after !== undefined && { after }) },
+        timeoutMs: limits.askTimeoutMs,
+      }),
+    ),
+  );
+  /** Ends what somebody follows and may not any more. */
+  const endUnpermitted = (subscriber: Subscriber): void => {
+    // What is taken out of a map while it is walked is not met again.
+    for (const topic of subscriber.subscriptions?.keys() ?? []) {
+      const reason = at.rights.refusal(subscriber.caller, permissionToFollow(topic), subscriber.address);
+      if (reason === undefined) continue;
+      feeds.unsubscribe(subscriber, topic);
+      subscriber.lost(topic, reason);
+    }
+  };
+  const people = createPeople(
+    at,
+    feeds,
+    {
+      describe: async (user) => answerTo("describe", await askAs(user, `user/${user}`, "describe")),
+      sessions: async (user) => answerTo("sessions", await askAs(user, `user/${user}`, "sessions")),
+      summary: async (user, room) => answerTo("summary", await askAs(user, `room/${room}`, "summary")),
+    },
+    endUnpermitted,
+  );
+
+  const sweep = (): void => {
+    const nowMs = clock.monotonicMs();
+    const wallMs = clock.nowMs();
+    for (const subscriber of all)
+      if (subscriber.closing) {
+        subscriber.cutAtMs ??= nowMs + limits.closeTimeoutMs;
+        if (nowMs >= subscriber.cutAtMs) subscriber.wire.terminate();
+      } else if (wallMs >= subscriber.caller.expiresAtMs) subscriber.bye(failure("UNAUTHENTICATED"));
+      else subscriber.wire.sweep(nowMs);
+    stopSweep = clock.after(limits.sweepMs, sweep);
+  };
+  let stopSweep = clock.after(limits.sweepMs, sweep);
+
+  // What is said is the same to everybody.
+  const stopTelling = at.reach?.onChange(() => {
+    const frame = Encoded.of({ degraded: at.degraded() ?? null });
+    for (const subscriber of all) subscriber.write(frame);
+  });
+
+  return {
+    feeds,
+    people,
+    count: () => all.size,
+    async enter(token, address) {
+      if (closed) return refused(failure("STOPPING"));
+      if (pending >= limits.upgradesPendingMax || all.size + pending >= entrance.socketsMax)
+        return refused(failure("OVERLOADED", { limit: "connectionsMax" }));
+      const user = claimedUser(token);
+      if (user === undefined) return refused(failure("UNAUTHENTICATED"));
+      pending += 1;
+      // Before the token is checked, so that a session that is revoked in between is seen.
+      const person = people.arrive(user);
+      const refuse = (reason: Failure): Result<Entry> => {
+        people.arrived(person, undefined);
+        return refused(reason);
+      };
+      const known = await accounts.authenticate(token, address, limits.upgradeTimeoutMs);
+      pending -= 1;
+      if (!known.ok)
+        return refuse(unanswered.has(known.error.code) ? unavailable(person.user, known.error) : known.error);
+      if (closed) return refuse(failure("STOPPING"));
+      const max = limits.connectionsPerUserMax;
+      if (person.connections.size >= max)
+        return refuse(failure("LIMIT_REACHED", { limit: "connectionsPerUserMax", max }));
+      const caller = known.value;
+      return ok({
+        caller,
+        seat(wire, first) {
+          const subscriber = new Subscriber({ wire, caller, address, person, limits, outflow });
+          all.add(subscriber);
+          meter.gauge("gateway_connections", all.size);
+          first?.(subscriber);
+          people.arrived(person, subscriber);
+          return subscriber;
+        },
+        leave: () => people.arrived(person, undefined),
+      });
+    },
+    gone(subscriber) {
+      if (!all.delete(subscriber)) return;
+      subscriber.gone();
+      feeds.leave(subscriber);
+      people.leave(subscriber.person, subscriber);
+      meter.gauge("gateway_connections", all.size);
+    },
+    close() {
+      closed = true;
+      stopTelling?.();
+      for (const subscriber of all) subscriber.bye(failure("STOPPING"));
+    },
+    cut() {
+      stopSweep();
+      for (const subscriber of all) subscriber.wire.terminate();
+    },
+  };
+}
+
+/** How the question who somebody is ends when the slot of that user is served nowhere. */
+const unanswered: ReadonlySet<ErrorCode> = new Set(["SLOT_UNAVAILABLE", "ASK_TIMEOUT", "PEER_LOST", "DIRECTORY_AWAY"]);
+
+function unavailable(user: string, { code, details }: Failure): Failure {
+  const actor = `user/${user}`;
+  if (code === "SLOT_UNAVAILABLE") return failure(code, { actor, ...details });
+  const node = details?.["node"];
+  return failure("SLOT_UNAVAILABLE", { actor, because: code, ...(node !== undefined && { node }) });
+}

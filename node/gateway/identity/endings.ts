@@ -1,0 +1,205 @@
+/** How accounts end, and what they take with them: deletion, by the person or by an admin, and the export of what an
+ *  account has. */
+import { Readable } from "node:stream";
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { Type, type Static } from "typebox";
+import {
+  actorId,
+  failure,
+  PlexusError,
+  schema,
+  type AccountExport,
+  type AgentHistory,
+  type AgentView,
+  type Result,
+  type RoomHistory,
+  type WithShown,
+} from "../../../protocols/index.ts";
+import type { Message } from "../../../actors/behavior.ts";
+import { rolesWithin } from "../../cluster/facts/people.ts";
+import { audited, audits, noteAccount, notedAccount } from "../audited.ts";
+import type { Caller } from "./accounts.ts";
+import { callerOf } from "../edge/http.ts";
+import { tellByMail } from "./mail.ts";
+import type { GatewayContext } from "../options.ts";
+import { demand } from "../edge/refusals.ts";
+import { shownBy } from "./rights.ts";
+import { askerOf } from "../rest/asker.ts";
+
+const deletion = schema.object({
+  /** No time in which it can be undone. */
+  atOnce: Type.Optional(Type.Boolean()),
+});
+const userParams = schema.object({ user: schema.userName });
+const pageEntries = 200;
+
+const askerAt =
+  ({ kernel, limits }: Pick<GatewayContext, "kernel" | "limits">) =>
+  async <T>(
+    to: `${string}/${string}`,
+    message: Message,
+    from: Caller["actor"] | "gateway" = "gateway",
+  ): Promise<Result<T>> =>
+    (await kernel.ask({ to, from, message, timeoutMs: limits.askTimeoutMs })) as Result<T>;
+
+/** Adds the routes. */
+export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void {
+  const { limits, clock } = at;
+  const tags = ["account"];
+  const ask = askerAt(at);
+  const accountOf = (user: string, said: WithShown & { readonly byAdmin?: true }) =>
+    ask<AccountExport>(actorId("user", user), { type: "exportAccount", ...said });
+  let exporting = 0;
+
+  /** Deletes, or says when, and tells the person by mail. */
+  async function remove(
+    user: string,
+    { atOnce, ...said }: WithShown & { readonly atOnce: boolean },
+  ): Promise<Result<{ atMs: number }>> {
+    const message = { type: "beginDeletion", waitMs: atOnce ? 0 : limits.deletionGraceMs, byAdmin: false, ...said };
+    const begun = await ask<{ atMs: number }>(actorId("user", user), message);
+    // Only what is so: an admin's account is refused. The address is there until the account is gone.
+    if (begun.ok && !atOnce) {
+      const { atMs } = begun.value;
+      await tellByMail(at, user, (to) => ({ what: "deletion", to, user, atMs, byAdmin: false })).catch(() => undefined);
+    }
+    return begun;
+  }
+
+  app.post<{ Body: Static<typeof deletion> }>(
+    "/me/deletion",
+    {
+      config: { access: "person", permission: "account.secure", audit: "deleteUser" },
+      schema: {
+        summary: "Deletes the caller's account, after a time in which signing in undoes it, or at once",
+        description:
+          "All sessions and API keys end. What the caller wrote stays, as of a deleted account; the name is nobody's any more.",
+        tags,
+        body: deletion,
+      },
+    },
+    async (request) => {
+      const { user } = callerOf(request);
+      const done = remove(user, { atOnce: request.body.atOnce ?? false, ...shownBy(at, request) });
+      return notedAccount(at, request, { action: "deleteUser", user }, done);
+    },
+  );
+
+  app.get(
+    "/me/export",
+    {
+      config: { access: "person", permission: "account.secure", audit: "exportUser" },
+      schema: {
+        summary:
+          "What the caller's account has, as JSON lines: the account, its agents with their conversations, the picture, and what the caller wrote in rooms",
+        tags,
+      },
+    },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      return send(reply, caller.user, async () => {
+        const account = demand(await accountOf(caller.user, shownBy(at, request)));
+        await noteAccount(at, request, "exportUser", caller.user);
+        return rowsOf(account, caller);
+      });
+    },
+  );
+
+  app.get<{ Params: Static<typeof userParams> }>(
+    "/admin/users/:user/export",
+    {
+      config: audits("exportUser", "people.admit"),
+      schema: {
+        summary:
+          "What a person's account has, as JSON lines, without what the person wrote or talked about with agents",
+        description:
+          "What people wrote to one another is theirs to export; admins bring it back from backups by the rules for that.",
+        tags: ["admin"],
+        params: userParams,
+      },
+    },
+    async (request, reply) => {
+      const { user } = request.params;
+      const find = async (): Promise<Result<AccountExport>> => {
+        const may = await rolesWithin(
+          { ask: (to, message) => ask(to, message), table: () => at.rights.table() },
+          askerOf(at, request),
+          user,
+        );
+        return may.ok ? accountOf(user, { byAdmin: true, ...shownBy(at, request) }) : may;
+      };
+      return send(reply, user, async () => rowsOf(await audited(at, request, { user }, find()), undefined));
+    },
+  );
+
+  /** Rows of an export. `caller`: the person, in whose name rooms and agents are asked; without, they are named and not read. */
+  async function* rowsOf(account: AccountExport, caller: Caller | undefined): AsyncGenerator<object> {
+    yield { type: "export", version: 1, of: account.user, atMs: clock.nowMs(), whole: caller !== undefined };
+    yield { type: "account", account };
+    if (account.avatar !== undefined && at.blobs !== undefined) {
+      const bytes = await at.blobs.read(actorId("user", account.user), account.avatar.hash);
+      if (bytes.ok)
+        yield { type: "picture", format: account.avatar.format, base64: Buffer.from(bytes.value).toString("base64") };
+      else yield { type: "missing", what: "picture", code: bytes.error.code };
+    }
+    for (const agent of account.agents) yield* agentRows(agent, caller);
+    for (const room of account.rooms) yield* roomRows(room, caller);
+    yield { type: "end" };
+  }
+
+  async function* agentRows(agent: string, caller: Caller | undefined): AsyncGenerator<object> {
+    const to = actorId("agent", agent);
+    if (caller === undefined) return yield { type: "agent", agent };
+    const described = await ask<AgentView>(to, { type: "describe" }, caller.actor);
+    if (!described.ok) return yield { type: "missing", what: to, code: described.error.code };
+    yield { type: "agent", agent: described.value };
+    for (let before: number | undefined; ;) {
+      const message = { type: "history", limit: pageEntries, ...(before !== undefined && { before }) };
+      const page = await ask<AgentHistory>(to, message, caller.actor);
+      if (!page.ok) return yield { type: "missing", what: to, code: page.error.code };
+      for (const turn of page.value.turns.toReversed()) yield { type: "turn", agent, turn };
+      before = page.value.turns[0]?.turn;
+      if (!page.value.more || before === undefined) return undefined;
+    }
+  }
+
+  async function* roomRows(room: string, caller: Caller | undefined): AsyncGenerator<object> {
+    yield { type: "room", room };
+    if (caller === undefined) return;
+    const to = actorId("room", room);
+    for (let before: number | undefined; ;) {
+      const message = { type: "history", limit: pageEntries, ...(before !== undefined && { before }) };
+      const page = await ask<RoomHistory>(to, message, caller.actor);
+      if (!page.ok) return yield { type: "missing", what: to, code: page.error.code };
+      for (const one of page.value.messages.toReversed())
+        if (one.author === caller.actor) yield { type: "message", room, message: one };
+      before = page.value.messages[0]?.seq;
+      if (!page.value.more || before === undefined) return undefined;
+    }
+  }
+
+  /** Sends an export. One too many is refused before anything is read for it, or written down. */
+  async function send(
+    reply: FastifyReply,
+    user: string,
+    read: () => Promise<AsyncGenerator<object>>,
+  ): Promise<FastifyReply> {
+    if (exporting >= limits.exportsMax) throw new PlexusError(failure("OVERLOADED", { exportsMax: limits.exportsMax }));
+    exporting += 1;
+    const over = (): void => void (exporting -= 1);
+    const rows = await read().catch((error: unknown) => {
+      over();
+      throw error;
+    });
+    const lines = async function* (): AsyncGenerator<string> {
+      for await (const row of rows) yield `${JSON.stringify(row)}\n`;
+    };
+    const stream = Readable.from(lines());
+    stream.once("close", over);
+    return reply
+      .header("content-type", "application/jsonl")
+      .header("content-disposition", `attachment; filename="plexus-${user}.jsonl"`)
+      .header("cache-control", "no-store")
+      .send(stream);
+  }
+}

@@ -1,0 +1,273 @@
+/** Mail at the gateway: its settings, the addresses of people, forgotten passwords, and links that let people make an
+ *  account.
+ *
+ *  Whoever is signed out learns nothing here about who has an account: what they ask for is answered before anybody
+ *  looks. Links lead to `publicUrl` and never to what a request calls the node: who sends a request with another `Host`
+ *  would get links that lead to himself. */
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { Type, type Static } from "typebox";
+import {
+  actorId,
+  failure,
+  grantsOf,
+  isMailAddress,
+  mailAddress,
+  ok,
+  plainAddress,
+  PlexusError,
+  refused,
+  schema,
+  type MailBegun,
+  type MailOf,
+  type MailSet,
+  type PeoplePage,
+  type PersonRoles,
+  type Result,
+} from "../../../protocols/index.ts";
+import type { Message } from "../../../actors/behavior.ts";
+import type { MailSettings } from "../../cluster/facts/mail.ts";
+import type { Kernel } from "../../kernel/api.ts";
+import type { Outbound } from "../../ports.ts";
+import type { Accounts } from "./accounts.ts";
+import { notedAccount } from "../audited.ts";
+import { claimsAt, mailClaim } from "./claims.ts";
+import { callerOf, originOf } from "../edge/http.ts";
+import type { GatewayContext } from "../options.ts";
+import { addressKey } from "../edge/rates.ts";
+import { demand } from "../edge/refusals.ts";
+import { shownBy } from "./rights.ts";
+import { isAdmittedAddress, sealMail } from "./registering.ts";
+import { createDevice, isUserName, sha256 } from "./tokens.ts";
+
+/** Mail, as a gateway has it. */
+export interface MailPort {
+  readonly settings: MailSettings;
+  readonly outbound: Outbound;
+  /** Where links lead to; undefined: none are sent. */
+  readonly publicUrl: string | undefined;
+}
+
+const forgotten = schema.object({ account: Type.String({ minLength: 1, maxLength: 254 }) });
+const address = schema.object({ mail: mailAddress });
+const confirmation = schema.object({ user: schema.userName, secret: Type.String({ minLength: 1, maxLength: 64 }) });
+
+/** Adds the routes. */
+export function addMailRoutes(app: FastifyInstance, at: GatewayContext, accounts: Accounts, mail: MailPort): void {
+  const { kernel, limits, rates, log } = at;
+  const tags = ["account"];
+  const open = { tags, security: [] };
+  const ways = { access: "person", permission: "account.secure", audit: "setMailAddress" } as const;
+  const perAddress = rates.limit("mail", limits.mailRate);
+  const asked = rates.limit("mailAsked", limits.mailAskedRate);
+  const claims = claimsAt(at);
+  let lookingUp = 0;
+  const ask = async <T>(to: `${string}/${string}`, message: Message): Promise<Result<T>> =>
+    (await kernel.ask({ to, from: "gateway", message, timeoutMs: limits.askTimeoutMs })) as Result<T>;
+
+  /** Sending must be possible at all, and whoever asks must not have asked too often: both say nothing about any account. */
+  function admitted(request: FastifyRequest): void {
+    demand(accounts.knock(originOf(request)));
+    if (mail.publicUrl === undefined || !mail.settings.isSet()) throw new PlexusError(failure("MAIL_OFF"));
+    const waitMs = asked.take(addressKey(request.address));
+    if (waitMs > 0) throw new PlexusError(failure("RATE_LIMITED", { retryAfterMs: waitMs }));
+  }
+
+  /** Does the rest later: the answer has gone, and its time tells nothing. */
+  function later(what: string, work: () => Promise<void>): void {
+    if (lookingUp >= limits.mailLookUpsMax) return log.warn("mail.lookup.dropped", { what });
+    lookingUp += 1;
+    void work()
+      .catch((error: unknown) =>
+        log.error("mail.lookup.failed", { what, error: String((error as Error)?.stack ?? error) }),
+      )
+      .finally(() => (lookingUp -= 1));
+  }
+
+  /** Counts one more message there: 0, or the wait in milliseconds. To strangers nobody says what is not sent. */
+  function takeMessage(keys: readonly string[], what: string): number {
+    const waitMs = Math.max(...keys.map((key) => perAddress.wait(key)));
+    if (waitMs > 0) log.info("mail.held", { what });
+    else for (const key of keys) perAddress.take(key);
+    return waitMs;
+  }
+
+  const holderOf = async (of: string): Promise<string | undefined> => {
+    const found = await claims.holder(mailClaim(of));
+    return found.ok ? found.value : undefined;
+  };
+
+  /** Whether a link in a mail may let this person in. Whoever owns the cluster says where mail goes, and to which address links lead: so of two owners neither comes
+   *  in by mail, since the other may have sent it to where he reads it. */
+  async function mayBeMailed(user: string): Promise<boolean> {
+    const table = at.rights.table();
+    const isOwner = ({ roles }: PersonRoles) => grantsOf(roles, table).some(({ permission }) => permission === "cluster.own");
+    let after = "";
+    const owners: string[] = [];
+    for (;;) {
+      const page = await ask<PeoplePage>("role-manager/cluster", { type: "people", after });
+      if (!page.ok) return false;
+      owners.push(...page.value.people.filter(isOwner).map((one) => one.user));
+      after = page.value.people.at(-1)?.user ?? "";
+      if (!page.value.more || after === "") return !owners.includes(user) || owners.length === 1;
+    }
+  } // prettier-ignore
+
+  async function sendReset(account: string): Promise<void> {
+    const user = isMailAddress(account) ? await holderOf(account) : account.toLowerCase();
+    if (user === undefined || !isUserName(user)) return;
+    const found = await ask<MailOf>(actorId("user", user), { type: "mailOf" });
+    // Who has no password comes in another way; a link must not give them one more.
+    if (!found.ok || found.value.address === undefined || !found.value.password || found.value.out) return;
+    if (!(await mayBeMailed(user)))
+      return log.info("mail.held", { what: "reset", reason: "others own the cluster too" });
+    if (takeMessage([`user ${user}`, plainAddress(found.value.address)], "reset") > 0) return;
+    const secret = createDevice(at.random);
+    const made = await ask(actorId("user", user), {
+      type: "makeReset",
+      secretHash: sha256(secret),
+      lifeMs: limits.mailResetMs,
+      byMail: true,
+    });
+    if (made.ok)
+      mail.outbound.post({ what: "reset", to: found.value.address, user, secret, lifeMs: limits.mailResetMs });
+  }
+
+  app.post<{ Body: Static<typeof forgotten> }>(
+    "/sign-in/forgot",
+    {
+      schema: {
+        ...open,
+        summary:
+          "Sends a link for a new password to the mail address of an account, which is named by its name or that address",
+        description:
+          "The answer is the same whether there is such an account or not. A second factor is still asked for afterwards.",
+        body: forgotten,
+      },
+    },
+    async (request) => {
+      admitted(request);
+      later("reset", () => sendReset(request.body.account.trim()));
+      return {};
+    },
+  );
+
+  app.post<{ Body: Static<typeof address> }>(
+    "/sign-up/mail",
+    {
+      schema: {
+        ...open,
+        summary: "Sends a link with which somebody makes an account, where sign-up asks for a mail address",
+        description:
+          "The link is `/#account=PROOF`, and the proof is `mail` of `POST /sign-up`. The answer is the same whether there is an account with this address or not.",
+        body: address,
+      },
+    },
+    async (request) => {
+      admitted(request);
+      const to = request.body.mail;
+      if (at.signUp !== "domain")
+        throw new PlexusError(failure("FORBIDDEN", { reason: "accounts are not made by mail here" }));
+      if (!isAdmittedAddress(at, to))
+        throw new PlexusError(failure("MAIL_DOMAIN_REFUSED", { domains: (at.signUpDomains ?? []).join(" ") }));
+      later("signUp", async () => {
+        if (takeMessage([plainAddress(to)], "signUp") > 0) return;
+        const user = await holderOf(to);
+        if (user !== undefined) return void mail.outbound.post({ what: "known", to, user });
+        const proof = await sealMail(at, to);
+        if (proof.ok) mail.outbound.post({ what: "signUp", to, proof: proof.value, lifeMs: limits.mailLinkMs });
+      });
+      return {};
+    },
+  );
+
+  app.put<{ Body: Static<typeof address> }>(
+    "/me/mail",
+    {
+      config: ways,
+      schema: {
+        summary: "Sets the caller's mail address, once a link that is sent there was opened",
+        tags,
+        body: address,
+      },
+    },
+    async (request) => {
+      const { user, actor } = callerOf(request);
+      admitted(request);
+      const to = request.body.mail;
+      const retryAfterMs = takeMessage([`user ${user}`, plainAddress(to)], "confirm");
+      if (retryAfterMs > 0)
+        throw new PlexusError(failure("RATE_LIMITED", { retryAfterMs, reason: "so many links were sent there already" })); // prettier-ignore
+      const secret = createDevice(at.random);
+      const untilMs = at.clock.nowMs() + limits.mailLinkMs;
+      const link = { secretHash: sha256(secret), lifeMs: limits.mailLinkMs };
+      const said = { ...link, ...shownBy(at, request) };
+      const begun = ask(actor, { type: "beginMail", address: to, claim: mailClaim(to), ...said });
+      await notedAccount(at, request, { action: "setMailAddress", user }, begun);
+      demand(mail.outbound.post({ what: "confirm", to, user, secret, lifeMs: limits.mailLinkMs }));
+      return { mail: to, untilMs };
+    },
+  );
+
+  app.delete(
+    "/me/mail",
+    { config: ways, schema: { summary: "Removes the caller's mail address", tags } },
+    async (request) => {
+      const { user, actor } = callerOf(request);
+      const { before } = await notedAccount(
+        at,
+        request,
+        { action: "setMailAddress", user },
+        ask<MailSet>(actor, { type: "removeMail", ...shownBy(at, request) }),
+      );
+      if (before !== undefined) mail.outbound.post({ what: "changed", to: before, user });
+      return {};
+    },
+  );
+
+  app.post<{ Body: Static<typeof confirmation> }>(
+    "/mail/confirm",
+    {
+      config: { audit: "confirmMailAddress", proves: true },
+      schema: {
+        ...open,
+        summary: "Confirms a mail address by the link that was sent there",
+        description: "The page takes it as `/#mail=USER.SECRET`. It opens no session.",
+        body: confirmation,
+      },
+    },
+    async (request): Promise<{ readonly user: string; readonly mail: string }> => {
+      demand(accounts.knock(originOf(request)));
+      const { user, secret } = request.body;
+      const secretHash = sha256(secret);
+      const invalid = (error: { readonly outcome: string }) => error.outcome === "failed";
+      const begun = await ask<MailBegun>(actorId("user", user), { type: "checkMail", secretHash });
+      const { claim, address } = demand(!begun.ok && invalid(begun.error) ? refused(failure("LINK_INVALID")) : begun);
+      demand(await claims.take(claim, user, "MAIL_TAKEN"));
+      const confirmed = ask<MailSet>(actorId("user", user), { type: "confirmMail", secretHash });
+      const { before } = await notedAccount(at, request, { action: "confirmMailAddress", user }, confirmed);
+      if (before !== undefined) mail.outbound.post({ what: "changed", to: before, user });
+      return { user, mail: address };
+    },
+  );
+}
+
+/** Tells a person something by mail, if there is an address and mail at all. */
+export async function tellByMail(
+  at: { readonly kernel: Pick<Kernel, "ask"> } & {
+    readonly limits: Pick<GatewayContext["limits"], "askTimeoutMs">;
+  } & Pick<GatewayContext, "mail">,
+  user: string,
+  wish: (to: string) => Parameters<Outbound["post"]>[0],
+): Promise<Result<unknown>> {
+  if (at.mail === undefined) return ok({});
+  const message = { type: "mailOf" };
+  const found = await at.kernel.ask({
+    to: actorId("user", user),
+    from: "gateway",
+    message,
+    timeoutMs: at.limits.askTimeoutMs,
+  });
+  if (!found.ok) return found;
+  const { address: to } = found.value as MailOf;
+  return to === undefined ? ok({}) : at.mail.outbound.post(wish(to));
+}

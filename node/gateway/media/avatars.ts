@@ -1,0 +1,79 @@
+import type { FastifyInstance } from "fastify";
+import { actorId, failure, PlexusError, schema, wireLimits, type UserCard } from "../../../protocols/index.ts";
+import type { ActorBlobs } from "../../ports.ts";
+import { callerOf } from "../edge/http.ts";
+import type { GatewayContext } from "../options.ts";
+import { isKnown, pictureTypes, pictureUpload, readPicture, takePictures } from "./picture-bodies.ts";
+import { demand } from "../edge/refusals.ts";
+import { untilRead } from "../calls.ts";
+import { waiting } from "../routes.ts";
+
+const { avatarBytesMax, avatarSideMax } = wireLimits;
+
+/** Adds the routes for people's pictures: their bytes are blobs, what is one's picture is in the user's journal. */
+export function addAvatarRoutes(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs): void {
+  const { kernel, limits } = at;
+  const upload = pictureUpload(at, {
+    name: "avatar",
+    rate: limits.avatarRate,
+    bytesMax: avatarBytesMax,
+    permission: "account.use",
+  });
+  const tags = ["user"];
+
+  app.register(async (scope) => {
+    takePictures(scope);
+    scope.put(
+      "/me/avatar",
+      {
+        ...upload,
+        schema: {
+          summary: "Replaces the caller's picture: a PNG, JPEG or WebP that does not move",
+          tags,
+          consumes: pictureTypes,
+        },
+      },
+      async (request) => {
+        const { actor } = callerOf(request);
+        const { size, format } = readPicture(request.body, { avatarSideMax });
+        const commit = (hash: string) =>
+          kernel.ask({
+            to: actor,
+            from: "gateway",
+            message: { type: "setAvatar", size, format, hash },
+            timeoutMs: limits.askTimeoutMs,
+          });
+        return demand(await blobs.put(actor, request.body as Buffer, commit));
+      },
+    );
+  });
+
+  app.get<{ Params: { user: string; hash: string } }>(
+    "/people/:user/avatar/:hash",
+    {
+      config: { access: "user", permission: "account.see" },
+      schema: {
+        summary: "The picture of somebody: the one that has this hash, as long as it is theirs",
+        tags,
+        params: schema.object({ user: schema.userName, hash: schema.blobHash }),
+        produces: pictureTypes,
+      },
+    },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      const { user, hash } = request.params;
+      const to = actorId("user", user);
+      const asked = await kernel.ask({
+        to,
+        from: caller.actor,
+        message: { type: "card" },
+        timeoutMs: limits.askTimeoutMs,
+      });
+      const { avatar } = demand(asked) as UserCard;
+      if (avatar?.hash !== hash) throw new PlexusError(failure("NOT_FOUND", { blob: hash }));
+      if (isKnown(request, reply, { hash, mediaType: `image/${avatar.format}`, name: `${user}.${avatar.format}` }))
+        return reply.code(304).send();
+      return reply.send(demand(await untilRead(at, waiting(reply), avatar.size, () => blobs.read(to, hash))));
+    },
+  );
+}

@@ -1,0 +1,62 @@
+/** Archives of recalls, as files: what prepares one is an operation, which gives a ticket. */
+import { once } from "node:events";
+import { PassThrough } from "node:stream";
+import type { FastifyInstance } from "fastify";
+import type { Static } from "typebox";
+import { failure, PlexusError, schema, type RecallBackup } from "../../../protocols/index.ts";
+import type { GatewayContext } from "../options.ts";
+
+/** Archives that were prepared. */
+export interface BackupArchives {
+  /** What a ticket is for, which the session has that began it; undefined: it was fetched already, or too late. */
+  take(id: string, session: string | undefined): RecallBackup["query"] | undefined;
+  /** Writes an archive of what a query names in the cluster's backups. Errors: NOT_FOUND, KEY_MISSING, those of the
+   *  archive. */
+  archive(query: RecallBackup["query"], out: (bytes: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void>;
+}
+
+const named = schema.object({ id: schema.key });
+
+/** Adds the route under /api/v1/admin/backups/downloads: what a query names, as an archive that is written while the
+ *  backups are read. */
+export function addDownloads(app: FastifyInstance, at: GatewayContext, archives: BackupArchives): void {
+  const { log, clock } = at;
+  const tags = ["admin"];
+  app.get<{ Params: Static<typeof named> }>(
+    "/admin/backups/downloads/:id",
+    {
+      config: { access: "admin" },
+      schema: {
+        summary: "The archive; its last file is recall.json, without which it is not whole",
+        tags,
+        params: named,
+      },
+    },
+    async (request, reply) => {
+      const query = archives.take(request.params.id, request.caller?.session);
+      if (query === undefined)
+        throw new PlexusError(failure("NOT_FOUND", { reason: "it was fetched already, or too late: begin it again" }));
+      const stream = new PassThrough();
+      const gone = new AbortController();
+      reply.raw.once("close", () => gone.abort(new PlexusError(failure("CANCELLED"))));
+      const out = async (bytes: Uint8Array): Promise<void> => {
+        gone.signal.throwIfAborted();
+        if (!stream.write(bytes)) await once(stream, "drain", { signal: gone.signal });
+      };
+      archives.archive(query, out, gone.signal).then(
+        () => stream.end(),
+        (error: unknown) => {
+          if (!gone.signal.aborted) log.warn("backup.downloadFailed", { error });
+          // The fetching client sees that it is not whole.
+          stream.destroy(error as Error);
+        },
+      );
+      const day = new Date(clock.nowMs()).toISOString().slice(0, 10);
+      return reply
+        .header("content-type", "application/x-tar")
+        .header("content-disposition", `attachment; filename="recall-${day}.tar"`)
+        .header("cache-control", "no-store")
+        .send(stream);
+    },
+  );
+}
