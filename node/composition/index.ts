@@ -40,10 +40,10 @@ import type { ActorBlobs, Directory, Log, MembershipEnd, Random } from "../ports
 import { within } from "../waiting.ts";
 import { createPacing, type Pacing } from "../backup/index.ts";
 import { runFolderTasks } from "./backup/folder-tasks.ts";
-import { restoredStarter, type Drills } from "./backup/backup-copies.ts";
+import { restoredStarter, type Drills } from "./backup/copies.ts";
 import { createBackups } from "./backup/backups.ts";
 import { openTasks, tellBackupEnded, type tellEnded } from "./parts/tasks.ts";
-import { openClusterBackups } from "./backup/cluster-backups.ts";
+import { openClusterBackups } from "./backup/cluster.ts";
 import { audit } from "./parts/cluster-memory.ts";
 import { joinAudit, noteOwn, openAudit } from "./parts/audit.ts";
 import { openDisk } from "./parts/disk.ts";

@@ -93,8 +93,8 @@ import { createActivity, createUsage, priceOf, type Activity, type Usage, type U
 import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
 import { AgeCheck, type DataAge } from "./parts/data-age.ts";
-import { openDirectory } from "./directory/directory-place.ts";
-import { createSizeLook } from "./directory/directory-size.ts";
+import { openDirectory } from "./directory/place.ts";
+import { createSizeLook } from "./directory/size.ts";
 
 export interface PeerOptions {
   readonly node: NodeId;

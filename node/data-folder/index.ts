@@ -6,7 +6,7 @@
  *      shards/         shards of the holders here, which are larger still (`node/bulk/shards`); beside them the heads of backups and their keys
  *      models/         models that were pulled (`runtimes/store`)
  *      journal.mark    how much that was (`platform/level-mark.ts`)
- *      drill/          a restore that is rehearsed, while one is (`node/composition/backup/backup-copies.ts`)
+ *      drill/          a restore that is rehearsed, while one is (`node/composition/backup/copies.ts`)
  *      settings.json   what the cluster has set of the configuration, for the next start (`node/composition/parts/settings.ts`)
  *      quality.json    how good the answers of models were (`node/inference/quality`)
  *      trials.json     which files of models were tried in a process of their own, and what came of it (`runtimes/host/tried.ts`)

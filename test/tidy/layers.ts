@@ -222,9 +222,9 @@ export const entrances: readonly string[] = [
   "protocols/check.ts",
   "node/data-folder/home.ts",
   "node/composition/restore/salvage.ts",
-  "node/composition/directory/directory-recovery.ts",
+  "node/composition/directory/recovery.ts",
   "node/composition/restore/restore.ts",
-  "node/composition/backup/backup-copies.ts",
+  "node/composition/backup/copies.ts",
   "node/kernel/api.ts",
   "node/cluster/placement/api.ts",
   // Loaded only where something is traced.

@@ -61,19 +61,19 @@ import {
 import type { Kernel } from "../../kernel/api.ts";
 import type { ClusterKeys } from "../../keys/index.ts";
 import type { ActorBlobs, Clock, Directory, Log, Random } from "../../ports.ts";
-import { copyInto, watchedDrill, type Drills, type Rehearse } from "./backup-copies.ts";
+import { copyInto, watchedDrill, type Drills, type Rehearse } from "./copies.ts";
 import {
   demandOutside,
   openBackupFolder,
   type BackupFolder,
   type FolderMark,
   type FolderUse,
-} from "./backup-folder.ts";
-import { placeTarget } from "./backup-place.ts";
-import { journalSource, type SlotCuts } from "./backup-source.ts";
-import { withSettings } from "./backup-settings.ts";
-import { BackupTasks, folderFailure, type TaskAt } from "./backup-tasks.ts";
-import type { UseBackup } from "./cluster-backups.ts";
+} from "./folder.ts";
+import { placeTarget } from "./place.ts";
+import { journalSource, type SlotCuts } from "./source.ts";
+import { withSettings } from "./settings.ts";
+import { BackupTasks, folderFailure, type TaskAt } from "./tasks.ts";
+import type { UseBackup } from "./cluster.ts";
 import { commandLimits } from "../limits.ts";
 import { writeArchive } from "./recall-archive.ts";
 import { orderOf, readBegun, type RecallName } from "./recall-begun.ts";

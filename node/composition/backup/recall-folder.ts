@@ -6,7 +6,7 @@ import { namesPut, unsyncedCodes } from "../../../runtimes/folders.ts";
 import { fileType, type RecallSink } from "../../backup/index.ts";
 import { openFiles } from "../../platform/index.ts";
 import type { Files } from "../../ports.ts";
-import { writeFile, wrong } from "./backup-folder.ts";
+import { writeFile, wrong } from "./folder.ts";
 import { filePieces } from "./file-pieces.ts";
 import { commandLimits } from "../limits.ts";
 import {

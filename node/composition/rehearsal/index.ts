@@ -19,7 +19,7 @@ import { forkOurs } from "../../../runtimes/children.ts";
 import { requestText } from "../../platform/index.ts";
 import type { Clock, Random } from "../../ports.ts";
 import { commandLimits } from "../limits.ts";
-import type { RestoredIndex } from "../restore/restore-check.ts";
+import type { RestoredIndex } from "../restore/check.ts";
 
 /** What the program is told. */
 export interface NodeToStart {

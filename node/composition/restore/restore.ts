@@ -24,12 +24,12 @@ import type { RootKeys } from "../../keys/index.ts";
 import { openFiles, openLevelStore } from "../../platform/index.ts";
 import type { BlobStore, Clock, Directory, Log, Random, Store, StoreOp } from "../../ports.ts";
 import { formatRow, restoredHead, verifyJournal } from "../../storage/index.ts";
-import { noMeter, openBackupFolder } from "../backup/backup-folder.ts";
-import { settingsSlot } from "../backup/backup-settings.ts";
+import { noMeter, openBackupFolder } from "../backup/folder.ts";
+import { settingsSlot } from "../backup/settings.ts";
 import { commandLimits } from "../limits.ts";
-import { checkRestored, type RestoreCheck, type RestoredIndex, type WrongUnit } from "./restore-check.ts";
-import { findCarried, openNewest, readingKeys, writeKeys, type NewFolder, type RefusedKeys } from "./restore-keys.ts";
-import { openHolderFolder, openHolders, type HolderFolder, type HoldersUsed } from "./restore-holders.ts";
+import { checkRestored, type RestoreCheck, type RestoredIndex, type WrongUnit } from "./check.ts";
+import { findCarried, openNewest, readingKeys, writeKeys, type NewFolder, type RefusedKeys } from "./keys.ts";
+import { openHolderFolder, openHolders, type HolderFolder, type HoldersUsed } from "./holders.ts";
 import {
   chooseSlots,
   openSource,
@@ -37,12 +37,12 @@ import {
   type Choice,
   type RestoreWish,
   type Source,
-} from "./restore-sources.ts";
+} from "./sources.ts";
 import { RestoredActors, type RestorePlace, type WrittenStates } from "./restored-actors.ts";
 
-export { findCarried, type FoundKeys } from "./restore-keys.ts";
-export { describeUnreadable, reasonOf } from "./restore-holders.ts";
-export type { RestoreWish } from "./restore-sources.ts";
+export { findCarried, type FoundKeys } from "./keys.ts";
+export { describeUnreadable, reasonOf } from "./holders.ts";
+export type { RestoreWish } from "./sources.ts";
 
 /** How far a restored slot's epoch is from that of the backup: farther than its owners can have come since. */
 const epochLeap = 1_000_000;

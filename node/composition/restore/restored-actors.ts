@@ -20,7 +20,7 @@ import { fileType } from "../../backup/index.ts";
 import { isHolder } from "../../bulk/shards/index.ts";
 import { restoredSide, restoredState, spaces, type Space } from "../../storage/index.ts";
 import { behaviorOf, restoredOf } from "../backup/backed-up-actor.ts";
-import { settingsActor } from "../backup/backup-settings.ts";
+import { settingsActor } from "../backup/settings.ts";
 import { filePieces } from "../backup/file-pieces.ts";
 
 /** A slot that is written. */

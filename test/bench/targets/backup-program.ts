@@ -23,7 +23,7 @@ import {
 } from "../../../node/backup/index.ts";
 import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
 import { openFolderSink } from "../../../node/composition/backup/recall-folder.ts";
-import { journalSource } from "../../../node/composition/backup/backup-source.ts";
+import { journalSource } from "../../../node/composition/backup/source.ts";
 import { sealerOf } from "../../../node/keys/index.ts";
 import { createClock, createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
 import type { Store } from "../../../node/ports.ts";

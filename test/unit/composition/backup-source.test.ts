@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { stateOf } from "../../../node/composition/backup/backed-up-actor.ts";
-import { journalSource } from "../../../node/composition/backup/backup-source.ts";
+import { journalSource } from "../../../node/composition/backup/source.ts";
 import { openRepository, pacedSource, recall, runBackup, type ReadPacing } from "../../../node/backup/index.ts";
 import { openJournal, type SideOp } from "../../../node/storage/index.ts";
 import { decode, failure, refused, type ActorId, type SlotId } from "../../../protocols/index.ts";

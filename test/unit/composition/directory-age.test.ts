@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { createDirectoryAge, type DirectoryAgePorts } from "../../../node/composition/directory/directory-age.ts";
+import { createDirectoryAge, type DirectoryAgePorts } from "../../../node/composition/directory/age.ts";
 import { floorOf } from "../../../node/cluster/facts/generation.ts";
 import { slotKey } from "../../../node/cluster/facts/records.ts";
 import { watchSlots } from "../../../node/cluster/facts/slot-table.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { openDirectory, type PlacedDirectory } from "../../../node/composition/directory/directory-place.ts";
-import { createSizeLook } from "../../../node/composition/directory/directory-size.ts";
+import { openDirectory, type PlacedDirectory } from "../../../node/composition/directory/place.ts";
+import { createSizeLook } from "../../../node/composition/directory/size.ts";
 import { seal } from "../../../node/data-folder/seal.ts";
 import { createEmbeddedDirectory, directoryLimits } from "../../../node/cluster/directory/index.ts";
 import { failureOf, type Role } from "../../../protocols/index.ts";

@@ -1,8 +1,8 @@
 /** A directory that is begun anew at one voter, on simulated time. */
 import { expect } from "chai";
 import fc from "fast-check";
-import { beginAnew, planRecovery } from "../../../node/composition/directory/directory-recovery.ts";
-import { openDirectory, type PlacedDirectory } from "../../../node/composition/directory/directory-place.ts";
+import { beginAnew, planRecovery } from "../../../node/composition/directory/recovery.ts";
+import { openDirectory, type PlacedDirectory } from "../../../node/composition/directory/place.ts";
 import { floorOf } from "../../../node/cluster/facts/generation.ts";
 import { isRow, isSound } from "../../../node/cluster/facts/records.ts";
 import { homeRow, readHome, type DirectoryPlace, type Home } from "../../../node/data-folder/home.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { checkRestored } from "../../../node/composition/restore/restore-check.ts";
+import { checkRestored } from "../../../node/composition/restore/check.ts";
 import { runBackup } from "../../../node/backup/index.ts";
 import { restoredSide } from "../../../node/storage/index.ts";
 import type { ActorId } from "../../../protocols/index.ts";

@@ -14,8 +14,8 @@ import {
   type BackupPorts,
 } from "../../../node/backup/index.ts";
 import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
-import { journalSource } from "../../../node/composition/backup/backup-source.ts";
-import { withSettings } from "../../../node/composition/backup/backup-settings.ts";
+import { journalSource } from "../../../node/composition/backup/source.ts";
+import { withSettings } from "../../../node/composition/backup/settings.ts";
 import { endRestore, isWhole, restore, type Restored } from "../../../node/composition/restore/restore.ts";
 import { journalFolder, markFile } from "../../../node/data-folder/index.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";

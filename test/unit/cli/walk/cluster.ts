@@ -10,7 +10,7 @@ import { createProgram } from "../../../../cli/program.ts";
 import type { Peer } from "../../../../node/composition/peer.ts";
 import type { MemberRecord } from "../../../../node/ports.ts";
 import { createPacing } from "../../../../node/backup/index.ts";
-import { openClusterBackups } from "../../../../node/composition/backup/cluster-backups.ts";
+import { openClusterBackups } from "../../../../node/composition/backup/cluster.ts";
 import { createClusterKeys, diskKeyOf } from "../../../../node/keys/index.ts";
 import { failure, failureOf, refused, type Failure, type Role } from "../../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../../fixtures/quiet.ts";

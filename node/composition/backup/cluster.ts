@@ -15,10 +15,10 @@ import {
 import type { ClusterKeys } from "../../keys/index.ts";
 import type { ActorBlobs } from "../../ports.ts";
 import type { Shards } from "../../bulk/shards/index.ts";
-import { settingsSlot, withSettings } from "./backup-settings.ts";
-import { watchedDrill, type Drills, type Rehearse } from "./backup-copies.ts";
-import { placeTarget } from "./backup-place.ts";
-import { journalSource } from "./backup-source.ts";
+import { settingsSlot, withSettings } from "./settings.ts";
+import { watchedDrill, type Drills, type Rehearse } from "./copies.ts";
+import { placeTarget } from "./place.ts";
+import { journalSource } from "./source.ts";
 import type { Identity } from "../start/identity.ts";
 import { commandLimits } from "../limits.ts";
 import type { Machine } from "../machine.ts";

@@ -14,8 +14,8 @@ import { copyBackups, holderHeadLimits, type BackupPorts, type Repository } from
 import type { ClusterKeys } from "../../keys/index.ts";
 import type { Clock, Log, Random } from "../../ports.ts";
 import { namesPut } from "../../../runtimes/folders.ts";
-import { openBackupFolder } from "./backup-folder.ts";
-import type { TaskAt } from "./backup-tasks.ts";
+import { openBackupFolder } from "./folder.ts";
+import type { TaskAt } from "./tasks.ts";
 import { commandLimits } from "../limits.ts";
 import { beganFile, isWhole, restoreFrom, type Restored } from "../restore/restore.ts";
 import type { StartRestored } from "../rehearsal/index.ts";

@@ -16,8 +16,8 @@ import {
   type RootKeys,
 } from "../../keys/index.ts";
 import type { Clock, Directory, Log, Store } from "../../ports.ts";
-import { openBackupFolder } from "../backup/backup-folder.ts";
-import { openHolderFolder } from "./restore-holders.ts";
+import { openBackupFolder } from "../backup/folder.ts";
+import { openHolderFolder } from "./holders.ts";
 
 /** The keys of one of the folders that a restore reads. */
 export interface FoundKeys {

@@ -37,8 +37,8 @@ import {
 import { auditRowsPrefix } from "../../cluster/facts/audit-rules.ts";
 import { keysPrefix } from "../../keys/index.ts";
 import type { Exchange } from "../../cluster/exchange/index.ts";
-import { createDirectoryAge, type DirectoryAge } from "./directory-age.ts";
-import { fitting, isOver } from "./directory-size.ts";
+import { createDirectoryAge, type DirectoryAge } from "./age.ts";
+import { fitting, isOver } from "./size.ts";
 import type { Clock, Directory, DirectoryWatcher, Log, MemberRecord, NodeId, Random, Store } from "../../ports.ts";
 import { hasKeyRole } from "../parts/keys.ts";
 import { nodeIdOf } from "../start/node-id.ts";

@@ -24,9 +24,9 @@ import { shardFolder } from "../../data-folder/index.ts";
 import { keyLimits } from "../../keys/index.ts";
 import { openFiles } from "../../platform/index.ts";
 import { readStripe } from "../../bulk/shards/coding/index.ts";
-import { isBackupFolder, noMeter } from "../backup/backup-folder.ts";
+import { isBackupFolder, noMeter } from "../backup/folder.ts";
 import { commandLimits } from "../limits.ts";
-import { openSource, type BackupPlace, type RestoreWish, type Source } from "./restore-sources.ts";
+import { openSource, type BackupPlace, type RestoreWish, type Source } from "./sources.ts";
 
 /** The shards of a storage node that is gone, with what lies beside them. */
 export interface HolderFolder extends SurvivingFolder {

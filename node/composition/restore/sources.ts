@@ -2,7 +2,7 @@
 import type { SlotId } from "../../../protocols/index.ts";
 import type { Snapshot } from "../../../runtimes/backup/index.ts";
 import { backupLimits, openRepository, snapshotFor, type BackupPorts, type Repository } from "../../backup/index.ts";
-import { settingsSlot } from "../backup/backup-settings.ts";
+import { settingsSlot } from "../backup/settings.ts";
 import type { RestorePlace } from "./restored-actors.ts";
 
 /** Where backups are: a folder, or the cluster's stripes. */
