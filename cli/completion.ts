@@ -1,6 +1,6 @@
 import type { Command, Option } from "commander";
 import { roles } from "../protocols/ids.ts";
-import { roleList } from "./options.ts";
+import { roleList } from "./terminal/options.ts";
 
 /** `plexus completion`: what a shell offers behind `plexus`, as a script for that shell. It is made of the commands
  *  themselves (`commands/`), so it can not say anything else than they do; it asks no node, so it takes no time. */

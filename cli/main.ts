@@ -17,8 +17,8 @@
  *  on standard error. */
 import { CommanderError, type Command } from "commander";
 import { failure, PlexusError, type Failure } from "../protocols/errors.ts";
-import { readVersion } from "./installation.ts";
-import { exitCodes, processOutput, reportFailure } from "./output.ts";
+import { readVersion } from "./up/installation.ts";
+import { exitCodes, processOutput, reportFailure } from "./terminal/output.ts";
 import { createProgram } from "./program.ts";
 
 async function main(argv: readonly string[]): Promise<number> {

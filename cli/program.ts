@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { commandRows, type CommandContext } from "./commands/index.ts";
-import { examples, handDown, remoteFlags } from "./options.ts";
+import { examples, handDown, remoteFlags } from "./terminal/options.ts";
 
 /** The command line of `plexus`, as far as `words` need it: of every command its name and what it is for, and of the
  *  one that is named the rest. Without words it is the whole tree. */
@@ -53,7 +53,7 @@ function refuseStrayWords(command: Command): void {
   command.allowExcessArguments().hook("preAction", async (_, called) => {
     const [word] = called.args;
     if (called !== command || word === undefined) return;
-    const { didYouMean } = await import("./suggest.ts");
+    const { didYouMean } = await import("./models/suggest.ts");
     const meant = didYouMean(word, names);
     called.error(`error: unknown command '${word}'${meant === undefined ? "" : `\n(${meant})`}`, {
       code: "commander.unknownCommand",

@@ -1,5 +1,5 @@
 import { asWritten } from "../../protocols/text.ts";
-import { nearest } from "../suggest.ts";
+import { nearest } from "../models/suggest.ts";
 
 /** One line of input, understood. Text without a slash is said to whom the conversation is with. */
 export type Line =

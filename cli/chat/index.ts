@@ -16,15 +16,15 @@
 import { Client, clientLimits, People } from "../../client/index.ts";
 import { awayNode, failureOf, ok, passingCodes, PlexusError, type Failure } from "../../protocols/errors.ts";
 import type { CatalogPage, Result } from "../../protocols/index.ts";
-import { callNode } from "../node-client.ts";
-import { describeFailure, exitCodes, paint, type Output } from "../output.ts";
-import { saveSession } from "../session.ts";
+import { callNode } from "../node/node-client.ts";
+import { describeFailure, exitCodes, paint, type Output } from "../terminal/output.ts";
+import { saveSession } from "../terminal/session.ts";
 import { createConversation } from "./conversation.ts";
 import { Names } from "./names.ts";
 import { processScreen, type Screen } from "./screen.ts";
 import { signIn, type SignInOptions } from "./sign-in.ts";
 import { terminalPorts } from "./socket.ts";
-import { jsonLine, withoutControls } from "../printable.ts";
+import { jsonLine, withoutControls } from "../terminal/printable.ts";
 
 /** What the command line of `plexus chat` says. */
 export interface ChatFlags extends SignInOptions {

@@ -1,6 +1,6 @@
 import type { Link } from "../../client/index.ts";
 import { unreachedNodes } from "../../protocols/errors.ts";
-import { withoutControls } from "../printable.ts";
+import { withoutControls } from "../terminal/printable.ts";
 
 /** A link, and the name of the node that it is to, or was to last. */
 export interface LinkAt {

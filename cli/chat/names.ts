@@ -5,7 +5,7 @@ import { titleForm, withAccounts } from "../../protocols/reading/mentions.ts";
 import { isPlain, readPlain } from "../../protocols/reading/plain.ts";
 import { peopleAmong, severalIn, withNames, type Mentionable } from "../../protocols/reading/shown.ts";
 import type { Block } from "../../protocols/reading/tree.ts";
-import { withoutControls } from "../printable.ts";
+import { withoutControls } from "../terminal/printable.ts";
 
 /** `user/ada` → `ada`, `agent/ada.helper` → `ada.helper`. */
 export const nameOf = (principal: string): string => withoutControls(principal.slice(principal.indexOf("/") + 1));

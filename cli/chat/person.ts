@@ -1,4 +1,4 @@
-import { withoutControls } from "../printable.ts";
+import { withoutControls } from "../terminal/printable.ts";
 import type { Line } from "./commands.ts";
 import type { Names } from "./names.ts";
 import type { Wrong } from "./requests.ts";

@@ -1,5 +1,5 @@
-import { paint } from "../output.ts";
-import { jsonLine } from "../printable.ts";
+import { paint } from "../terminal/output.ts";
+import { jsonLine } from "../terminal/printable.ts";
 import type { Screen } from "./screen.ts";
 
 /** Prints for a person, or with --json for a program: then each entry is one line, and remarks have no place between

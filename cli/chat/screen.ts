@@ -1,8 +1,8 @@
 import { clearScreenDown, createInterface, cursorTo, moveCursor, type Interface } from "node:readline";
 import { Writable } from "node:stream";
 import { cliLimits } from "../limits.ts";
-import { paint, wrap } from "../output.ts";
-import { guarded, printable, withoutControls } from "../printable.ts";
+import { paint, wrap } from "../terminal/output.ts";
+import { guarded, printable, withoutControls } from "../terminal/printable.ts";
 
 /** Where a chat prints and reads. On a terminal the line being typed stays at the bottom and a growing draft above it;
  *  piped, it is plain lines in and out. */

@@ -1,8 +1,8 @@
 import { failure, PlexusError, refused, type Failure, type Result } from "../../protocols/errors.ts";
 import type { RegistrationRule, SignedIn, SignInNeeds } from "../../protocols/index.ts";
-import { callNode } from "../node-client.ts";
-import { withoutControls } from "../printable.ts";
-import { savedSession, saveSession, type SavedSession } from "../session.ts";
+import { callNode } from "../node/node-client.ts";
+import { withoutControls } from "../terminal/printable.ts";
+import { savedSession, saveSession, type SavedSession } from "../terminal/session.ts";
 import type { Screen } from "./screen.ts";
 
 /** The person who wants to sign in. The password comes from PLEXUS_PASSWORD or is asked for. */

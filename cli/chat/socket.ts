@@ -4,7 +4,7 @@ import { standardPorts, type ClientPorts } from "../../client/index.ts";
 import { failure, type Failure } from "../../protocols/errors.ts";
 import { wireLimits } from "../../protocols/limits.ts";
 import { urlAt } from "../../protocols/nodes.ts";
-import { lookupHere } from "../here.ts";
+import { lookupHere } from "../node/here.ts";
 import { plexusMark, readAnswer, stranger } from "../../protocols/plexus-answer.ts";
 import { cliLimits } from "../limits.ts";
 

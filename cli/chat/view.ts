@@ -11,9 +11,9 @@ import type {
   ToolRound,
 } from "../../protocols/index.ts";
 import { cut } from "../../protocols/text.ts";
-import { counted, minuteText, paint } from "../output.ts";
+import { counted, minuteText, paint } from "../terminal/output.ts";
 import { nameOf, type Callers } from "./names.ts";
-import { printable, withoutControls } from "../printable.ts";
+import { printable, withoutControls } from "../terminal/printable.ts";
 
 /** How something is printed: with colours or without, and how people are called. */
 export interface Look extends Callers {

@@ -22,7 +22,7 @@ import type {
   RoomState,
 } from "../../protocols/index.ts";
 import { cliLimits } from "../limits.ts";
-import { withoutControls } from "../printable.ts";
+import { withoutControls } from "../terminal/printable.ts";
 import { nameOf, type Names } from "./names.ts";
 import type { Printer } from "./printer.ts";
 import type { Here, Place, Request } from "./requests.ts";

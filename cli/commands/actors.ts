@@ -8,7 +8,7 @@ import {
   withMoveFlags,
   type AdminOptions,
   type MoveOptions,
-} from "../options.ts";
+} from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 type ListOptions = AdminOptions & { readonly kind?: string; readonly status?: Status; readonly limit: number };
@@ -31,7 +31,7 @@ export const define: Define = (command, { output, onExit }) => {
         .addOption(new Option("--status <status>", "only actors with this status").choices(statuses))
         .option("--limit <number>", "at most this many", wholeNumber("The limit", 1), 100),
     async run(flags, { kind, status, limit }) {
-      const { listActors } = await import("../actors.ts");
+      const { listActors } = await import("../cluster/actors.ts");
       const filter = { limit, ...(kind !== undefined && { kind }), ...(status !== undefined && { status }) };
       return listActors(flags, filter, output);
     },
@@ -42,7 +42,7 @@ export const define: Define = (command, { output, onExit }) => {
     says: "Show one actor with its reminders and dead letters.",
     argument,
     examples: ["plexus actors show room/lobby", "plexus actors show agent/ada.helper --json"],
-    run: async (flags, _, actor) => (await import("../actors.ts")).showActor(flags, actor, output),
+    run: async (flags, _, actor) => (await import("../cluster/actors.ts")).showActor(flags, actor, output),
   });
 
   add<AdminOptions & { readonly drop?: boolean }>({
@@ -52,7 +52,7 @@ export const define: Define = (command, { output, onExit }) => {
     examples: ["plexus actors release room/lobby", "plexus actors release room/lobby --drop"],
     more: (release) => release.option("--drop", "discard its dead letters instead of delivering them again"),
     async run(flags, options, actor) {
-      const { releaseActor } = await import("../actors.ts");
+      const { releaseActor } = await import("../cluster/actors.ts");
       return releaseActor(flags, { actor, redeliver: options.drop !== true }, output);
     },
   });
@@ -67,6 +67,6 @@ export const define: Define = (command, { output, onExit }) => {
     ],
     more: withMoveFlags,
     run: async (flags, options, actor) =>
-      (await import("../cluster.ts")).moveActor(flags, moveOf(actor, options), output),
+      (await import("../cluster/cluster.ts")).moveActor(flags, moveOf(actor, options), output),
   });
 };

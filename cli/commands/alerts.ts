@@ -1,5 +1,5 @@
 import { Option } from "commander";
-import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface ListOptions extends AdminOptions {
@@ -20,7 +20,7 @@ export const define: Define = (command, { output, onExit }) => {
       .option("--acknowledged", "the acknowledged ones instead of the open ones")
       .option("--limit <number>", "at most this many", wholeNumber("The limit", 1), 50)
       .action(async (options: ListOptions) => {
-        const { listAlerts } = await import("../alerts.ts");
+        const { listAlerts } = await import("../watching/alerts.ts");
         const wanted = { acknowledged: options.acknowledged === true, limit: options.limit };
         onExit(await listAlerts(await adminFlags(options), wanted, output));
       });
@@ -45,7 +45,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus alerts show 7"))
     .action(async (id: string, options: AdminOptions) => {
-      const { showAlert } = await import("../alerts.ts");
+      const { showAlert } = await import("../watching/alerts.ts");
       onExit(await showAlert(await adminFlags(options), id, output));
     });
 
@@ -58,7 +58,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus alerts acknowledge 7 --note 'Bob forgot his password'"))
     .action(async (id: string, options: AdminOptions & { readonly note?: string }) => {
-      const { acknowledgeAlert } = await import("../alerts.ts");
+      const { acknowledgeAlert } = await import("../watching/alerts.ts");
       const told = { id, ...(options.note !== undefined && { note: options.note }) };
       onExit(await acknowledgeAlert(await adminFlags(options), told, output));
     });
@@ -72,7 +72,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus alerts detectors", "plexus alerts detectors --json"))
     .action(async (options: AdminOptions) => {
-      const { listDetectors } = await import("../detectors.ts");
+      const { listDetectors } = await import("../watching/detectors.ts");
       onExit(await listDetectors(await adminFlags(options), output));
     });
 
@@ -95,7 +95,7 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     )
     .action(async (name: string, thresholds: readonly string[], options: AdminOptions & SetOptions) => {
-      const { setDetector } = await import("../detectors.ts");
+      const { setDetector } = await import("../watching/detectors.ts");
       const { defaults, off, on } = options;
       const wish = { name, thresholds, defaults: defaults === true, ...((off ?? on) && { off: off === true }) };
       onExit(await setDetector(await adminFlags(options), wish, output));

@@ -1,6 +1,6 @@
 import { Option, type Command } from "commander";
-import { adminFlags, collect, examples, moment, wholeNumber, withAdminFlags, type AdminOptions } from "../options.ts";
-import type { RetentionFlags, SinkFlags } from "../audit-push.ts";
+import { adminFlags, collect, examples, moment, wholeNumber, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
+import type { RetentionFlags, SinkFlags } from "../watching/audit-push.ts";
 import type { CommandContext } from "./index.ts";
 
 type Globals = { optsWithGlobals(): AdminOptions };
@@ -8,7 +8,7 @@ const flagsOf = (self: Globals) => adminFlags(self.optsWithGlobals());
 
 /** `plexus audit push`, `plexus audit retention` and `plexus audit report`. */
 export function defineAuditOut(command: Command, { output, onExit }: CommandContext): void {
-  const load = () => import("../audit-push.ts");
+  const load = () => import("../watching/audit-push.ts");
   const push = command.command("push").description("Send the audit to a monitoring system (SIEM) as it is written");
   push.addHelpText(
     "after",

@@ -1,4 +1,4 @@
-import { adminFlags, examples, moment, wholeNumber, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, examples, moment, wholeNumber, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import { defineAuditOut } from "./audit-push.ts";
 import type { Define } from "./index.ts";
 
@@ -19,7 +19,7 @@ export const define: Define = (command, context) => {
       ),
     )
     .action(async (options: AdminOptions & { readonly limit: number }) => {
-      const { showAudit } = await import("../audit.ts");
+      const { showAudit } = await import("../watching/audit.ts");
       onExit(await showAudit(await adminFlags(options), options.limit, output));
     });
 
@@ -57,7 +57,7 @@ export const define: Define = (command, context) => {
       },
       self: { optsWithGlobals(): AdminOptions & { readonly limit: number } },
     ) => {
-      const { searchAudit } = await import("../audit-file.ts");
+      const { searchAudit } = await import("../watching/audit-file.ts");
       const { by, action, target, address, node, outcome, text, since: sinceMs, until: untilMs } = options;
       const wishes = { by, action, target, address, node, outcome, text, sinceMs, untilMs };
       const filter = Object.fromEntries(Object.entries(wishes).filter(([, wish]) => wish !== undefined));
@@ -81,7 +81,7 @@ export const define: Define = (command, context) => {
       options: { readonly format: string; readonly output?: string },
       self: { optsWithGlobals(): AdminOptions },
     ) => {
-      const { exportAudit } = await import("../audit-file.ts");
+      const { exportAudit } = await import("../watching/audit-file.ts");
       const how = { format: options.format, output: options.output };
       onExit(await exportAudit(await adminFlags(self.optsWithGlobals()), how, output));
     },
@@ -96,7 +96,7 @@ export const define: Define = (command, context) => {
       examples("plexus audit verify audit.jsonl", "plexus audit verify audit.jsonl --against earlier.jsonl"),
     )
     .action(async (file: string, options: { readonly against?: string }, self: { optsWithGlobals(): AdminOptions }) => {
-      const { verifyAudit } = await import("../audit-file.ts");
+      const { verifyAudit } = await import("../watching/audit-file.ts");
       onExit(await verifyAudit(file, { against: options.against, json: self.optsWithGlobals().json === true }, output));
     });
   defineAuditOut(command, context);

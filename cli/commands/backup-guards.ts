@@ -2,7 +2,7 @@
  *  permissions. */
 import type { Command } from "commander";
 import { failure, PlexusError } from "../../protocols/errors.ts";
-import { adminCommands, wholeNumber, type AdminOptions } from "../options.ts";
+import { adminCommands, wholeNumber, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface HoldOptions extends AdminOptions {
@@ -16,7 +16,7 @@ interface HoldOptions extends AdminOptions {
 /** Adds them below `plexus backup`. */
 export function defineGuards(backup: Command, { output, onExit }: Parameters<Define>[1]): void {
   const add = adminCommands(backup, onExit);
-  const load = () => import("../backup-guards.ts");
+  const load = () => import("../backup/backup-guards.ts");
 
   add({
     name: "requests",

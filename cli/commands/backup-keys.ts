@@ -9,7 +9,7 @@ import {
   withTokenFlags,
   type AdminOptions,
   type TokenOptions,
-} from "../options.ts";
+} from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface MakeOptions {
@@ -61,7 +61,7 @@ export function defineKeys(backup: Command, { output, onExit }: Parameters<Defin
         ),
     )
     .action(async (options: AdminOptions & MakeOptions & TokenOptions) => {
-      const { makeKit } = await import("../backup-kit.ts");
+      const { makeKit } = await import("../backup/backup-kit.ts");
       const { shares: of, needed, to, yes = false, former = [], lost = false, tokenOnly = false } = options;
       const told = { of, needed, to, yes, former, lost, tokenOnly, token: tokenOf(options) };
       onExit(await makeKit(await adminFlags(options), told, output));
@@ -81,7 +81,7 @@ export function defineKeys(backup: Command, { output, onExit }: Parameters<Defin
         examples("plexus backup kit trust angle-tiger-lamp-oven-zebra-quiz-noble-frog"),
     )
     .action(async (words: string, options: AdminOptions) => {
-      const { trustKit } = await import("../backup-keys.ts");
+      const { trustKit } = await import("../backup/backup-keys.ts");
       onExit(await trustKit(await adminFlags(options), words.trim().toLowerCase(), output));
     });
 
@@ -99,7 +99,7 @@ export function defineKeys(backup: Command, { output, onExit }: Parameters<Defin
       examples("plexus backup kit check share-1.txt share-4.txt share-5.txt", "plexus backup kit check"),
     )
     .action(async (files: readonly string[], options: AdminOptions & TokenOptions & { sheet?: string }) => {
-      const { checkKit } = await import("../backup-kit.ts");
+      const { checkKit } = await import("../backup/backup-kit.ts");
       const source = { files, sheet: options.sheet, token: tokenOf(options) };
       onExit(await checkKit(await adminFlags(options), source, output));
     });
@@ -122,7 +122,7 @@ export function defineKeys(backup: Command, { output, onExit }: Parameters<Defin
         ),
     )
     .action(async (files: readonly string[], options: AdminOptions & TokenOptions & { sheet?: string }) => {
-      const { restoreKit } = await import("../backup-kit.ts");
+      const { restoreKit } = await import("../backup/backup-kit.ts");
       const source = { files, sheet: options.sheet, token: tokenOf(options) };
       onExit(await restoreKit(await adminFlags(options), source, output));
     });
@@ -130,7 +130,7 @@ export function defineKeys(backup: Command, { output, onExit }: Parameters<Defin
   withAdminFlags(backup.command("keys").description("Show the kit, the epochs, and which keys the node has."))
     .addHelpText("after", examples("plexus backup keys", "plexus backup keys --json"))
     .action(async (options: AdminOptions) => {
-      const { showKeys } = await import("../backup-keys.ts");
+      const { showKeys } = await import("../backup/backup-keys.ts");
       onExit(await showKeys(await adminFlags(options), output));
     });
 
@@ -142,7 +142,7 @@ export function defineKeys(backup: Command, { output, onExit }: Parameters<Defin
   )
     .addHelpText("after", examples("plexus backup rotate", "plexus backup rotate --compromised"))
     .action(async (options: AdminOptions & { compromised?: boolean }) => {
-      const { rotateKeys } = await import("../backup-keys.ts");
+      const { rotateKeys } = await import("../backup/backup-keys.ts");
       onExit(await rotateKeys(await adminFlags(options), options.compromised ?? false, output));
     });
 
@@ -156,7 +156,7 @@ export function defineKeys(backup: Command, { output, onExit }: Parameters<Defin
   )
     .addHelpText("after", examples("plexus backup erase --person ada", "plexus backup erase --actor room/lobby --yes"))
     .action(async (options: AdminOptions & { person?: string; actor?: string; yes?: boolean }) => {
-      const { eraseKeys } = await import("../backup-keys.ts");
+      const { eraseKeys } = await import("../backup/backup-keys.ts");
       const { person, actor, yes = false } = options;
       onExit(await eraseKeys(await adminFlags(options), { person, actor, yes }, output));
     });

@@ -1,6 +1,6 @@
 /** `plexus backup recall`: its words, and what they ask for. */
 import { Option, type Command } from "commander";
-import { adminCommands, moment, recallName, wholeNumber, type AdminOptions } from "../options.ts";
+import { adminCommands, moment, recallName, wholeNumber, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface RecallOptions extends AdminOptions {
@@ -115,7 +115,7 @@ export function defineRecall(command: Command, { output, onExit }: Parameters<De
     ],
     more: (inner) => withPlace(withQuery(inner)),
     run: async (flags, options) => {
-      const { recallBackup, placeBackup, withdrawBackup, actorNamed } = await import("../backups.ts");
+      const { recallBackup, placeBackup, withdrawBackup, actorNamed } = await import("../backup/backups.ts");
       const { to, dryRun = false, room, replies, from: folder } = options;
       const { intoPlace = false, existing, deleted = false, remake = false, id, undo } = options;
       if (!dryRun && to === undefined && !intoPlace && undo === undefined)

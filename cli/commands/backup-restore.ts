@@ -1,5 +1,5 @@
 import { Option, type Command } from "commander";
-import { dataFolderOf } from "../folders.ts";
+import { dataFolderOf } from "../settings/folders.ts";
 import {
   adminCommands,
   adminFlags,
@@ -14,7 +14,7 @@ import {
   withTokenFlags,
   type AdminOptions,
   type TokenOptions,
-} from "../options.ts";
+} from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface RestoreOptions extends TokenOptions {
@@ -58,7 +58,7 @@ export function defineRestore(backup: Command, { output, onExit }: Parameters<De
         ),
     )
     .action(async (files: readonly string[], options: RestoreOptions) => {
-      const { restoreBackup } = await import("../restore.ts");
+      const { restoreBackup } = await import("../backup/restore.ts");
       const { from, snapshot, at, json: asJson = false } = options;
       const to = await dataFolderOf(options.data, process.env);
       const which = { ...(snapshot !== undefined && { snapshot }), ...(at !== undefined && { atMs: at }) };
@@ -82,7 +82,7 @@ export function defineCopies(backup: Command, { output, onExit }: Parameters<Def
       inner
         .option("--from <folder>", "a folder of backups on the node's machine (default: the backups of the cluster)")
         .requiredOption("--to <folder>", "the folder of the copy; it is made if absent"),
-    run: async (flags, { from, to }) => (await import("../backup-copies.ts")).copyBackup(flags, { from, to }, output),
+    run: async (flags, { from, to }) => (await import("../backup/backup-copies.ts")).copyBackup(flags, { from, to }, output),
   });
 
   interface DrillOptions extends AdminOptions, TokenOptions {
@@ -126,7 +126,7 @@ export function defineCopies(backup: Command, { output, onExit }: Parameters<Def
         ),
     )
     .action(async (files: readonly string[], options: DrillOptions) => {
-      const { drillBackup, drillBackupAndKit, drillWithKit } = await import("../backup-copies.ts");
+      const { drillBackup, drillBackupAndKit, drillWithKit } = await import("../backup/backup-copies.ts");
       const { from = [], scratch, snapshot, kit = false } = options;
       if (!kit && from.length > 1) backup.error("error: a node reads one folder: several --from need --kit");
       const flags = await adminFlags(options);

@@ -1,6 +1,6 @@
 import { Option, type Command } from "commander";
 import type { BackupWish, PruneBackup } from "../../protocols/index.ts";
-import { adminCommands, duration, examples, wholeNumber, type AdminOptions } from "../options.ts";
+import { adminCommands, duration, examples, wholeNumber, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 type Kept = "last" | "hourly" | "daily" | "weekly" | "monthly" | "yearly";
@@ -61,7 +61,7 @@ function wishOf(options: SetOptions, command: Command): BackupWish {
   return { sort: "prune", keep, apply: true };
 }
 
-const load = () => import("../backup-tasks.ts");
+const load = () => import("../backup/backup-tasks.ts");
 
 /** What is done to one task, by its number. */
 const changes = [

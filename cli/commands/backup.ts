@@ -1,5 +1,5 @@
 import { Option } from "commander";
-import { adminCommands, examples, type AdminOptions } from "../options.ts";
+import { adminCommands, examples, type AdminOptions } from "../terminal/options.ts";
 import { defineGuards } from "./backup-guards.ts";
 import { defineKeys } from "./backup-keys.ts";
 import { defineRecall, from, snapshot } from "./backup-recall.ts";
@@ -18,7 +18,7 @@ type PruneOptions = AdminOptions &
 /** Backups of the cluster, or in a folder on the node's machine. */
 function defineBackups(command: Parameters<Define>[0], { output, onExit }: Parameters<Define>[1]): void {
   const add = adminCommands(command, onExit);
-  const load = () => import("../backups.ts");
+  const load = () => import("../backup/backups.ts");
   add<AdminOptions & { readonly to?: string; readonly full?: boolean }>({
     name: "run",
     says: "Back up the cluster onto its storage nodes, or with --to into a folder on the node's machine: everything that this node owns. Unchanged data is not written again.",

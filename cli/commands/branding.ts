@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "commander";
-import { adminFlags, examples, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, examples, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface SetOptions extends AdminOptions {
@@ -15,7 +15,7 @@ const colourIn = (text: string): string => {
 
 /** `plexus branding`. */
 export const define: Define = (command, { output, onExit }) => {
-  const work = () => import("../branding.ts");
+  const work = () => import("../settings/branding.ts");
   const branding = withAdminFlags(command.enablePositionalOptions())
     .addHelpText(
       "after",

@@ -1,6 +1,6 @@
 import { Option } from "commander";
 import type { BudgetSubject } from "../../protocols/index.ts";
-import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface SetOptions extends AdminOptions {
@@ -26,14 +26,14 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     )
     .action(async (options: AdminOptions) => {
-      const { listBudgets } = await import("../budgets.ts");
+      const { listBudgets } = await import("../settings/budgets.ts");
       onExit(await listBudgets(await adminFlags(options), output));
     });
 
   withAdminFlags(budgets.command("list").description("Show the budgets, and how much of each is used."))
     .addHelpText("after", examples("plexus budgets list", "plexus budgets list --json"))
     .action(async (options: AdminOptions) => {
-      const { listBudgets } = await import("../budgets.ts");
+      const { listBudgets } = await import("../settings/budgets.ts");
       onExit(await listBudgets(await adminFlags(options), output));
     });
 
@@ -69,7 +69,7 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     )
     .action(async (name: string, subject: BudgetSubject, names: readonly string[], options: SetOptions) => {
-      const { setBudget } = await import("../budgets.ts");
+      const { setBudget } = await import("../settings/budgets.ts");
       onExit(await setBudget(await adminFlags(options), { name, of: subject, names, ...options }, output));
     });
 
@@ -81,7 +81,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus budgets remove daily"))
     .action(async (name: string, options: AdminOptions) => {
-      const { removeBudget } = await import("../budgets.ts");
+      const { removeBudget } = await import("../settings/budgets.ts");
       onExit(await removeBudget(await adminFlags(options), name, output));
     });
 };

@@ -1,8 +1,8 @@
 import { Option } from "commander";
-import { readControlFile } from "../control.ts";
-import { dataFolderOf } from "../folders.ts";
+import { readControlFile } from "../cluster/control.ts";
+import { dataFolderOf } from "../settings/folders.ts";
 import { failure, PlexusError } from "../../protocols/errors.ts";
-import { data, examples, json, urlsTyped, webAddresses } from "../options.ts";
+import { data, examples, json, urlsTyped, webAddresses } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface ChatOptions {
@@ -26,7 +26,7 @@ async function localUrl(data: string | undefined): Promise<string> {
   // A command that names a folder means its node, and no other one that happens to be here.
   if (data !== undefined)
     throw new PlexusError(failure("UNREACHABLE", { reason: "no node runs on this data folder", data: dataFolder }));
-  const { readSettings } = await import("../settings.ts");
+  const { readSettings } = await import("../settings/settings.ts");
   return `http://127.0.0.1:${(await readSettings({}, undefined, process.env)).port}`;
 }
 

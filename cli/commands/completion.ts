@@ -1,5 +1,5 @@
 import { Argument } from "commander";
-import { examples } from "../options.ts";
+import { examples } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 /** `plexus completion`. */

@@ -1,4 +1,4 @@
-import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Command } from "commander";
 import type { Define } from "./index.ts";
 
@@ -11,7 +11,7 @@ type Self = { optsWithGlobals(): Options };
 
 /** `plexus config`. */
 export const define: Define = (command, { output, onExit }) => {
-  const work = () => import("../config.ts");
+  const work = () => import("../settings/config.ts");
   const flagsOf = (self: Self) => adminFlags(self.optsWithGlobals());
   const wishOf = (self: Self) => {
     const { node, dryRun = false } = self.optsWithGlobals();

@@ -1,4 +1,4 @@
-import { adminFlags, collect, duration, examples, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, collect, duration, examples, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface CreateOptions extends AdminOptions {
@@ -20,7 +20,7 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     )
     .action(async (options: AdminOptions) => {
-      const { showSelf } = await import("../control-tokens.ts");
+      const { showSelf } = await import("../cluster/control-tokens.ts");
       onExit(await showSelf(await adminFlags(options), output));
     });
   const token = control
@@ -55,7 +55,7 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     )
     .action(async (name: string, { scope, role, subject, expires, ...options }: CreateOptions) => {
-      const { createToken } = await import("../control-tokens.ts");
+      const { createToken } = await import("../cluster/control-tokens.ts");
       const wish = { name, scopes: scope, role, subject, expiresInMs: expires };
       onExit(await createToken(await adminFlags(options), wish, output));
     });
@@ -63,7 +63,7 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(token.command("list").description("Show the valid tokens, and when each was last used."))
     .addHelpText("after", examples("plexus control token list", "plexus control token list --json"))
     .action(async (options: AdminOptions) => {
-      const { listTokens } = await import("../control-tokens.ts");
+      const { listTokens } = await import("../cluster/control-tokens.ts");
       onExit(await listTokens(await adminFlags(options), output));
     });
 
@@ -72,7 +72,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus control token revoke ops"))
     .action(async (name: string, options: AdminOptions) => {
-      const { revokeToken } = await import("../control-tokens.ts");
+      const { revokeToken } = await import("../cluster/control-tokens.ts");
       onExit(await revokeToken(await adminFlags(options), name, output));
     });
 };

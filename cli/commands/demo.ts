@@ -1,4 +1,4 @@
-import { examples, json } from "../options.ts";
+import { examples, json } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 /** `plexus demo`. */

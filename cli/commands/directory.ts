@@ -1,8 +1,8 @@
 import { Argument, Option, type Command } from "commander";
 import { voterCounts } from "../../protocols/directory-info.ts";
-import { dataFolderOf, diskKeyFileOf } from "../folders.ts";
+import { dataFolderOf, diskKeyFileOf } from "../settings/folders.ts";
 import { cliLimits } from "../limits.ts";
-import { adminFlags, data, etcdAddresses, examples, json, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, data, etcdAddresses, examples, json, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { CommandContext, Define } from "./index.ts";
 
 const votersHelp = `
@@ -36,7 +36,7 @@ export const define: Define = (command, context) => {
     .addHelpText("after", votersHelp)
     .addHelpText("after", examples("plexus directory voters", "plexus directory voters 5"))
     .action(async (count: string | undefined, options: AdminOptions) => {
-      const { directoryVoters } = await import("../directory-voters.ts");
+      const { directoryVoters } = await import("../cluster/directory-voters.ts");
       onExit(await directoryVoters(await adminFlags(options), count === undefined ? undefined : Number(count), output));
     });
 
@@ -59,7 +59,7 @@ export const define: Define = (command, context) => {
         examples("plexus directory recover --data /var/lib/plexus", "plexus up --data /var/lib/plexus"),
     )
     .action(async (options: RecoverOptions) => {
-      const { recoverDirectory } = await import("../directory-recovery.ts");
+      const { recoverDirectory } = await import("../cluster/directory-recovery.ts");
       const folder = await dataFolderOf(options.data, process.env);
       const flags = {
         data: folder,
@@ -100,7 +100,7 @@ function defineMigrate(directory: Command, { output, onExit }: CommandContext): 
         const { etcd, managers } = options;
         if (etcd === undefined && managers !== true)
           directory.error("error: --etcd URL… says which etcd it moves to, --managers that it comes back from there");
-        const { migrateDirectory } = await import("../cluster.ts");
+        const { migrateDirectory } = await import("../cluster/cluster.ts");
         const migration = { ...(etcd && { endpoints: etcd }), pollMs: cliLimits.pollMs, yes: options.yes === true };
         onExit(await migrateDirectory(await adminFlags(options), migration, output));
       },

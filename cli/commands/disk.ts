@@ -1,4 +1,4 @@
-import { dataFolderOf, diskKeyFileOf } from "../folders.ts";
+import { dataFolderOf, diskKeyFileOf } from "../settings/folders.ts";
 import {
   adminFlags,
   data,
@@ -8,7 +8,7 @@ import {
   withTokenFlags,
   type AdminOptions,
   type TokenOptions,
-} from "../options.ts";
+} from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface RecoverOptions extends TokenOptions {
@@ -27,7 +27,7 @@ export const define: Define = (command, { output, onExit }) => {
         examples("plexus disk", "plexus disk encrypt", "plexus disk encrypt --wait"),
     )
     .action(async (options: AdminOptions) => {
-      const { showDisk } = await import("../disk.ts");
+      const { showDisk } = await import("../disk/disk.ts");
       onExit(await showDisk(await adminFlags(options), output));
     });
 
@@ -44,7 +44,7 @@ export const define: Define = (command, { output, onExit }) => {
         examples("plexus disk encrypt", "plexus disk encrypt --url http://10.0.0.5:7070"),
     )
     .action(async (options: AdminOptions & { readonly wait?: boolean }) => {
-      const { setDisk } = await import("../disk.ts");
+      const { setDisk } = await import("../disk/disk.ts");
       onExit(await setDisk(await adminFlags(options), { encrypted: true, wait: options.wait ?? false }, output));
     });
 
@@ -65,7 +65,7 @@ export const define: Define = (command, { output, onExit }) => {
       examples("plexus disk recover share-1.txt share-3.txt share-4.txt", "plexus disk recover --data /var/lib/plexus"),
     )
     .action(async (files: readonly string[], options: RecoverOptions) => {
-      const { recoverDisk } = await import("../backup-kit.ts");
+      const { recoverDisk } = await import("../backup/backup-kit.ts");
       const folder = await dataFolderOf(options.data, process.env);
       const keyFile = await diskKeyFileOf(options.diskKey, folder, process.env);
       onExit(await recoverDisk({ folder, keyFile, files, sheet: options.sheet, token: tokenOf(options) }, output));
@@ -79,7 +79,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus disk decrypt"))
     .action(async (options: AdminOptions & { readonly wait?: boolean }) => {
-      const { setDisk } = await import("../disk.ts");
+      const { setDisk } = await import("../disk/disk.ts");
       onExit(await setDisk(await adminFlags(options), { encrypted: false, wait: options.wait ?? false }, output));
     });
 };

@@ -1,4 +1,4 @@
-import { collect, data, etcdAddresses, examples, json, wholeNumber } from "../options.ts";
+import { collect, data, etcdAddresses, examples, json, wholeNumber } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 import { upConfig, type UpOptions } from "./up.ts";
 
@@ -27,13 +27,13 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     )
     .action(async (options: UpOptions & { readonly security?: boolean }) => {
-      const { readSettings } = await import("../settings.ts");
+      const { readSettings } = await import("../settings/settings.ts");
       const config = await readSettings(upConfig(options), options.config, process.env);
       if (options.security === true) {
-        const { securityDoctor } = await import("../doctor-security.ts");
+        const { securityDoctor } = await import("../doctor/doctor-security.ts");
         return onExit(await securityDoctor(config, { json: options.json ?? false }, output));
       }
-      const { doctor } = await import("../doctor.ts");
+      const { doctor } = await import("../doctor/index.ts");
       onExit(await doctor(config, { json: options.json ?? false }, output));
     });
 };

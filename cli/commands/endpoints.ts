@@ -9,14 +9,14 @@ import {
   wholeNumber,
   withAdminFlags,
   type AdminOptions,
-} from "../options.ts";
+} from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 const port = wholeNumber("A port", 1, 65_535);
 
 /** `plexus endpoints`. */
 export const define: Define = (command, { output, onExit }) => {
-  const work = () => import("../endpoints.ts");
+  const work = () => import("../models/endpoints.ts");
   withAdminFlags(command.enablePositionalOptions())
     .addHelpText(
       "after",

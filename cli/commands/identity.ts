@@ -1,12 +1,12 @@
 import { Option } from "commander";
 import { providerKinds, type ProviderKind } from "../../protocols/identity-provider.ts";
-import { adminFlags, collect, examples, withAdminFlags, type AdminOptions } from "../options.ts";
-import type { IdentityFlags } from "../identity.ts";
+import { adminFlags, collect, examples, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
+import type { IdentityFlags } from "../people/identity.ts";
 import type { Define } from "./index.ts";
 
 /** `plexus identity`. */
 export const define: Define = (command, { output, onExit }) => {
-  const work = () => import("../identity.ts");
+  const work = () => import("../people/identity.ts");
   const list = async (options: AdminOptions): Promise<void> =>
     onExit(await (await work()).listProviders(await adminFlags(options), output));
   const google = "plexus identity set google oidc --issuer https://accounts.google.com --client-id ID --secret-file secret.txt --label Google"; // prettier-ignore

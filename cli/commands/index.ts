@@ -2,7 +2,7 @@
  *  command's file is loaded when it is typed, and what does its work when it runs: on a busy machine what is loaded for
  *  nothing is most of what a command costs. */
 import type { Command } from "commander";
-import type { Output } from "../output.ts";
+import type { Output } from "../terminal/output.ts";
 
 /** Where a command prints, and where its exit code goes. */
 export interface CommandContext {

@@ -10,7 +10,7 @@ import {
   size,
   withAdminFlags,
   type AdminOptions,
-} from "../options.ts";
+} from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 /** `plexus invite`. */
@@ -58,7 +58,7 @@ export const define: Define = (command, { output, onExit }) => {
           readonly class?: readonly string[];
         },
       ) => {
-        const { invite } = await import("../cluster.ts");
+        const { invite } = await import("../cluster/cluster.ts");
         const { role, expires, quota, class: classes } = options;
         const storage = {
           ...(quota !== undefined && { quotaBytes: quota }),

@@ -1,7 +1,7 @@
 import { Option } from "commander";
 import { logLevels } from "../../protocols/log-words.ts";
-import { adminFlags, examples, moment, wholeNumber, withAdminFlags, type AdminOptions } from "../options.ts";
-import type { LogWish } from "../logs.ts";
+import { adminFlags, examples, moment, wholeNumber, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
+import type { LogWish } from "../watching/logs.ts";
 import type { Define } from "./index.ts";
 
 /** Commander leaves a flag out that was not given. */
@@ -24,7 +24,7 @@ export const define: Define = (command, { output, onExit }) => {
       examples("plexus logs", "plexus logs --level warn --follow", "plexus logs --node nyx --name membership."),
     )
     .action(async (options: LogOptions) => {
-      const { showLogs } = await import("../logs.ts");
+      const { showLogs } = await import("../watching/logs.ts");
       onExit(await showLogs(await adminFlags(options), { ...options, follow: options.follow === true }, output));
     });
 };

@@ -1,5 +1,5 @@
 import { Option } from "commander";
-import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface SetOptions extends AdminOptions {
@@ -15,7 +15,7 @@ const ports = { starttls: 587, tls: 465, plain: 25 };
 
 /** `plexus mail`. */
 export const define: Define = (command, { output, onExit }) => {
-  const work = () => import("../mail.ts");
+  const work = () => import("../people/mail.ts");
   const mail = withAdminFlags(command.enablePositionalOptions())
     .addHelpText(
       "after",

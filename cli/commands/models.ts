@@ -1,6 +1,6 @@
 import { Option, type Command } from "commander";
 import { modelOrderNames, modelOrders } from "../../protocols/model-orders.ts";
-import { dataFolderOf } from "../folders.ts";
+import { dataFolderOf } from "../settings/folders.ts";
 import {
   adminCommands,
   adminFlags,
@@ -12,7 +12,7 @@ import {
   wholeNumber,
   withAdminFlags,
   type AdminOptions,
-} from "../options.ts";
+} from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 /** `plexus models`. */
@@ -29,13 +29,13 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     )
     .action(async (options: AdminOptions) => {
-      const { showModels } = await import("../models.ts");
+      const { showModels } = await import("../models/models.ts");
       onExit(await showModels(await adminFlags(options), output));
     });
 
   const add = adminCommands(command, onExit);
   const name = ["<name>", "name of the model"] as const;
-  const store = () => import("../model-store.ts");
+  const store = () => import("../models/model-store.ts");
 
   add({
     name: "list",
@@ -119,7 +119,7 @@ export const define: Define = (command, { output, onExit }) => {
         return inner.option("--no-wait", "do not wait until it is done");
       },
       run: async (flags, { node, drain = false, wait }, model) =>
-        (await import("../models.ts")).orderModel(flags, { model, order, node, drain, wait }, output),
+        (await import("../models/models.ts")).orderModel(flags, { model, order, node, drain, wait }, output),
     });
   addLocal(command, {
     name: "convert",
@@ -139,7 +139,7 @@ export const define: Define = (command, { output, onExit }) => {
     .addOption(json())
     .addHelpText("after", examples("plexus models quantise model-f16.gguf", "plexus models quantise model-f16.gguf --to Q4_0 --out small.gguf"))
     .action(async (path: string, { to, out, data: folder, json: asJson = false }: LocalOptions & { readonly to: "Q8_0" | "Q4_0"; readonly out?: string }) => {
-      const { quantiseModel } = await import("../model-quantise.ts");
+      const { quantiseModel } = await import("../models/model-quantise.ts");
       onExit(await quantiseModel({ path, to, out, data: await dataFolderOf(folder, process.env), json: asJson }, output));
     }); // prettier-ignore
   withAdminFlags(
@@ -151,7 +151,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus models suggest", "plexus models suggest --no-measure --json", "plexus models suggest --node node-b"))
     .action(async ({ measure, node, ...options }: AdminOptions & { readonly measure: boolean; readonly node?: string }) => {
-      const { suggest } = await import("../model-suggest.ts");
+      const { suggest } = await import("../models/model-suggest.ts");
       const of = node === undefined ? {} : { of: { node, flags: await adminFlags(options) } };
       onExit(await suggest({ measure, json: options.json ?? false, ...of }, output));
     }); // prettier-ignore

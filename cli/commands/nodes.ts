@@ -11,8 +11,8 @@ import {
   wholeNumber,
   withAdminFlags,
   type AdminOptions,
-} from "../options.ts";
-import type { PlanOptions } from "../nodes-plan.ts";
+} from "../terminal/options.ts";
+import type { PlanOptions } from "../cluster/nodes-plan.ts";
 import type { Define } from "./index.ts";
 
 /** `node-b=2` and more as a table; the last of one name wins. */
@@ -36,7 +36,7 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     )
     .action(async (options: AdminOptions) => {
-      const { listNodes } = await import("../cluster-members.ts");
+      const { listNodes } = await import("../cluster/cluster-members.ts");
       onExit(await listNodes(await adminFlags(options), output));
     });
 
@@ -59,7 +59,7 @@ export const define: Define = (command, { output, onExit }) => {
         named: readonly string[],
         options: AdminOptions & { readonly wait?: boolean; readonly undo?: boolean; readonly timeout: number },
       ) => {
-        const { drainNodes, undrainNodes } = await import("../cluster-members.ts");
+        const { drainNodes, undrainNodes } = await import("../cluster/cluster-members.ts");
         const { wait = false, undo = false, timeout: timeoutMs } = options;
         const flags = await adminFlags(options);
         const wish = { nodes: named, wait, timeoutMs, pollMs: cliLimits.pollMs };
@@ -75,7 +75,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus nodes undrain node-b", "plexus nodes undrain node-a node-b node-c"))
     .action(async (named: readonly string[], options: AdminOptions) => {
-      const { undrainNodes } = await import("../cluster-members.ts");
+      const { undrainNodes } = await import("../cluster/cluster-members.ts");
       onExit(await undrainNodes(await adminFlags(options), named, output));
     });
 
@@ -91,7 +91,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus nodes evict node-b", "plexus nodes evict node-b --force"))
     .action(async (named: readonly string[], options: AdminOptions & { readonly force?: boolean }) => {
-      const { evictNodes } = await import("../cluster-members.ts");
+      const { evictNodes } = await import("../cluster/cluster-members.ts");
       onExit(await evictNodes(await adminFlags(options), { nodes: named, force: options.force ?? false }, output));
     });
 
@@ -101,7 +101,7 @@ export const define: Define = (command, { output, onExit }) => {
       examples("plexus nodes forecast", "plexus nodes forecast --json | jq '.forecasts[] | select(.says==\"ends\")'"),
     )
     .action(async (options: AdminOptions) => {
-      const { listForecasts } = await import("../nodes-forecast.ts");
+      const { listForecasts } = await import("../cluster/nodes-forecast.ts");
       onExit(await listForecasts(await adminFlags(options), output));
     });
 
@@ -145,7 +145,7 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     )
     .action(async (options: AdminOptions & PlanOptions) => {
-      const { planNodes } = await import("../nodes-plan.ts");
+      const { planNodes } = await import("../cluster/nodes-plan.ts");
       onExit(await planNodes(await adminFlags(options), options, output));
     });
 
@@ -164,7 +164,7 @@ export const define: Define = (command, { output, onExit }) => {
     .addHelpText("after", examples("plexus nodes roles node-b chat,ai,gateway --seen chat,gateway"))
     .action(
       async (node: string, named: readonly Role[], options: AdminOptions & { readonly seen?: readonly Role[] }) => {
-        const { setNodeRoles } = await import("../cluster-members.ts");
+        const { setNodeRoles } = await import("../cluster/cluster-members.ts");
         const { seen } = options;
         onExit(await setNodeRoles(await adminFlags(options), { node, roles: named, ...(seen && { seen }) }, output));
       },

@@ -1,12 +1,12 @@
 import { Argument } from "commander";
-import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 /** `plexus playbooks`. */
 export const define: Define = (command, { output, onExit }) => {
   const listed = (one: typeof command): typeof command =>
     withAdminFlags(one).action(async (options: AdminOptions) => {
-      const { listPlaybooks } = await import("../rules.ts");
+      const { listPlaybooks } = await import("../watching/rules.ts");
       onExit(await listPlaybooks(await adminFlags(options), output));
     });
   const playbooks = listed(command.enablePositionalOptions()).addHelpText(
@@ -31,7 +31,7 @@ ${examples("plexus playbooks", "plexus playbooks set lock playbook.json", "plexu
   )
     .addHelpText("after", examples("plexus playbooks set lock playbook.json"))
     .action(async (name: string, file: string, options: AdminOptions) => {
-      const { setPlaybook } = await import("../rules.ts");
+      const { setPlaybook } = await import("../watching/rules.ts");
       onExit(await setPlaybook(await adminFlags(options), { name, file }, output));
     });
 
@@ -44,14 +44,14 @@ ${examples("plexus playbooks", "plexus playbooks set lock playbook.json", "plexu
   )
     .addHelpText("after", examples("plexus playbooks switch lock on", "plexus playbooks switch lock off"))
     .action(async (name: string, mode: string, options: AdminOptions) => {
-      const { switchPlaybook } = await import("../rules.ts");
+      const { switchPlaybook } = await import("../watching/rules.ts");
       onExit(await switchPlaybook(await adminFlags(options), { name, on: mode === "on" }, output));
     });
 
   withAdminFlags(playbooks.command("remove").description("Remove a playbook.").argument("<playbook>", "its name"))
     .addHelpText("after", examples("plexus playbooks remove lock"))
     .action(async (name: string, options: AdminOptions) => {
-      const { removePlaybook } = await import("../rules.ts");
+      const { removePlaybook } = await import("../watching/rules.ts");
       onExit(await removePlaybook(await adminFlags(options), name, output));
     });
 
@@ -63,7 +63,7 @@ ${examples("plexus playbooks", "plexus playbooks set lock playbook.json", "plexu
   )
     .addHelpText("after", examples("plexus playbooks runs"))
     .action(async (options: AdminOptions & { readonly limit: number }) => {
-      const { listRuns } = await import("../rules.ts");
+      const { listRuns } = await import("../watching/rules.ts");
       onExit(await listRuns(await adminFlags(options), options.limit, output));
     });
 };

@@ -1,4 +1,4 @@
-import { adminFlags, decimal, examples, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, decimal, examples, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface SetOptions extends AdminOptions {
@@ -15,7 +15,7 @@ export const define: Define = (command, { output, onExit }) => {
   const prices = withAdminFlags(command.enablePositionalOptions())
     .addHelpText("after", examples("plexus prices", "plexus prices set gpt-5 --in 1.25 --cached 0.125 --out 10"))
     .action(async (options: AdminOptions) => {
-      const { listPrices } = await import("../budgets.ts");
+      const { listPrices } = await import("../settings/budgets.ts");
       onExit(await listPrices(await adminFlags(options), output));
     });
 
@@ -41,7 +41,7 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     )
     .action(async (model: string, options: SetOptions) => {
-      const { setPrice } = await import("../budgets.ts");
+      const { setPrice } = await import("../settings/budgets.ts");
       const { in: input, out, cached, call } = options;
       onExit(await setPrice(await adminFlags(options), { model, input, output: out, cached, call }, output));
     });
@@ -54,7 +54,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus prices remove gpt-5"))
     .action(async (model: string, options: AdminOptions) => {
-      const { removePrice } = await import("../budgets.ts");
+      const { removePrice } = await import("../settings/budgets.ts");
       onExit(await removePrice(await adminFlags(options), model, output));
     });
 };

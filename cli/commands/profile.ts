@@ -1,5 +1,5 @@
 import { profileSecondsMax, type ProfileKind } from "../../protocols/profiles.ts";
-import { adminCommands, examples, wholeNumber, type AdminOptions } from "../options.ts";
+import { adminCommands, examples, wholeNumber, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface Options extends AdminOptions {
@@ -25,7 +25,7 @@ export const define: Define = (command, { output, onExit }) => {
           .option("--node <name>", "which node (default: the one that is asked)")
           .option("--seconds <number>", "for how long", wholeNumber("The time", 1, profileSecondsMax), 10)
           .option("--output <file>", "write the profile to this file, for the developer tools of a browser"),
-      run: async (flags, options) => (await import("../profile.ts")).takeProfile(flags, { ...options, of }, output),
+      run: async (flags, options) => (await import("../watching/profile.ts")).takeProfile(flags, { ...options, of }, output),
     });
   take("cpu", "Measure where a node spends its time. It keeps working.");
   take("heap", "Measure which code of a node fills its memory, by samples.");
@@ -33,7 +33,7 @@ export const define: Define = (command, { output, onExit }) => {
     name: "list",
     says: "Show the profiles that nodes have.",
     examples: ["plexus profile list"],
-    run: async (flags) => (await import("../profile.ts")).listProfiles(flags, output),
+    run: async (flags) => (await import("../watching/profile.ts")).listProfiles(flags, output),
   });
   add<Options>({
     name: "show",
@@ -42,6 +42,6 @@ export const define: Define = (command, { output, onExit }) => {
     examples: ["plexus profile show profile.n3k.a1"],
     more: (one) =>
       one.option("--output <file>", "write the profile to this file, for the developer tools of a browser"),
-    run: async (flags, options, id) => (await import("../profile.ts")).showProfile(flags, { ...options, id }, output),
+    run: async (flags, options, id) => (await import("../watching/profile.ts")).showProfile(flags, { ...options, id }, output),
   });
 };

@@ -1,6 +1,6 @@
 import { Argument, Option } from "commander";
 import { quotaMeasures, type PeriodName, type QuotaMeasure } from "../../protocols/index.ts";
-import { adminFlags, examples, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, examples, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface SetOptions extends AdminOptions {
@@ -17,14 +17,14 @@ export const define: Define = (command, { output, onExit }) => {
   const quotas = withAdminFlags(command.enablePositionalOptions())
     .addHelpText("after", examples("plexus quotas", "plexus quotas set guest --messages 100 --per day"))
     .action(async (options: AdminOptions) => {
-      const { listQuotas } = await import("../quotas.ts");
+      const { listQuotas } = await import("../people/quotas.ts");
       onExit(await listQuotas(await adminFlags(options), output));
     });
 
   withAdminFlags(quotas.command("list").description("Show the quotas."))
     .addHelpText("after", examples("plexus quotas list", "plexus quotas list --json"))
     .action(async (options: AdminOptions) => {
-      const { listQuotas } = await import("../quotas.ts");
+      const { listQuotas } = await import("../people/quotas.ts");
       onExit(await listQuotas(await adminFlags(options), output));
     });
 
@@ -49,7 +49,7 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     )
     .action(async (role: string, options: SetOptions) => {
-      const { setQuota } = await import("../quotas.ts");
+      const { setQuota } = await import("../people/quotas.ts");
       onExit(await setQuota(await adminFlags(options), role, options, output));
     });
 
@@ -63,7 +63,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus quotas remove guest messages --per day"))
     .action(async (role: string, measure: QuotaMeasure, options: AdminOptions & { readonly per: PeriodName }) => {
-      const { removeQuota } = await import("../quotas.ts");
+      const { removeQuota } = await import("../people/quotas.ts");
       onExit(await removeQuota(await adminFlags(options), { role, measure, per: options.per }, output));
     });
 };

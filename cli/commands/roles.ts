@@ -1,4 +1,4 @@
-import { adminFlags, collect, examples, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, collect, examples, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface SetOptions extends AdminOptions {
@@ -18,21 +18,21 @@ export const define: Define = (command, { output, onExit }) => {
       examples("plexus roles", "plexus roles show moderator", "plexus roles set support people.see people.manage"),
     )
     .action(async (options: AdminOptions) => {
-      const { listRoles } = await import("../roles.ts");
+      const { listRoles } = await import("../people/roles.ts");
       onExit(await listRoles(await adminFlags(options), output));
     });
 
   withAdminFlags(roles.command("list").description("Show the roles of the cluster."))
     .addHelpText("after", examples("plexus roles list", "plexus roles list --json"))
     .action(async (options: AdminOptions) => {
-      const { listRoles } = await import("../roles.ts");
+      const { listRoles } = await import("../people/roles.ts");
       onExit(await listRoles(await adminFlags(options), output));
     });
 
   withAdminFlags(roles.command("show").description("Show what a role allows, and when.").argument("<role>", "its name"))
     .addHelpText("after", examples("plexus roles show moderator"))
     .action(async (role: string, options: AdminOptions) => {
-      const { showRole } = await import("../roles.ts");
+      const { showRole } = await import("../people/roles.ts");
       onExit(await showRole(await adminFlags(options), role, output));
     });
 
@@ -59,7 +59,7 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     )
     .action(async (role: string, permissions: readonly string[], options: SetOptions) => {
-      const { setRole } = await import("../roles.ts");
+      const { setRole } = await import("../people/roles.ts");
       onExit(await setRole(await adminFlags(options), { role, permissions, ...options }, output));
     });
 
@@ -71,7 +71,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus roles remove support"))
     .action(async (role: string, options: AdminOptions) => {
-      const { removeRole } = await import("../roles.ts");
+      const { removeRole } = await import("../people/roles.ts");
       onExit(await removeRole(await adminFlags(options), role, output));
     });
 };

@@ -1,5 +1,5 @@
-import { adminFlags, examples, withAdminFlags, type AdminOptions } from "../options.ts";
-import type { RouteFlags } from "../model-routes.ts";
+import { adminFlags, examples, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
+import type { RouteFlags } from "../models/model-routes.ts";
 import type { Define } from "./index.ts";
 
 const collected = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
@@ -17,7 +17,7 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     )
     .action(async (options: AdminOptions) => {
-      const { listRoutes } = await import("../model-routes.ts");
+      const { listRoutes } = await import("../models/model-routes.ts");
       onExit(await listRoutes(await adminFlags(options), output));
     });
 
@@ -66,7 +66,7 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     )
     .action(async (name: string, steps: readonly string[], options: AdminOptions & RouteFlags) => {
-      const { setRoute } = await import("../model-routes.ts");
+      const { setRoute } = await import("../models/model-routes.ts");
       onExit(await setRoute(await adminFlags(options), { name, steps, options }, output));
     });
 
@@ -99,8 +99,8 @@ export const define: Define = (command, { output, onExit }) => {
           readonly questions?: string;
         },
       ) => {
-        const { explainRoute } = await import("../model-routes.ts");
-        const { countRoute } = await import("../route-questions.ts");
+        const { explainRoute } = await import("../models/model-routes.ts");
+        const { countRoute } = await import("../models/route-questions.ts");
         const flags = await adminFlags(options);
         const { questions } = options;
         if (questions !== undefined) return onExit(await countRoute(flags, name, questions, output));
@@ -112,7 +112,7 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(routes.command("quality").description("Show how good the answers of models are, and what got worse."))
     .addHelpText("after", examples("plexus routes quality", "plexus routes quality --json"))
     .action(async (options: AdminOptions) => {
-      const { showQuality } = await import("../quality.ts");
+      const { showQuality } = await import("../models/quality.ts");
       onExit(await showQuality(await adminFlags(options), output));
     });
 
@@ -124,7 +124,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus routes remove smart"))
     .action(async (name: string, options: AdminOptions) => {
-      const { removeRoute } = await import("../model-routes.ts");
+      const { removeRoute } = await import("../models/model-routes.ts");
       onExit(await removeRoute(await adminFlags(options), name, output));
     });
 };

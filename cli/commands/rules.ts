@@ -1,11 +1,11 @@
-import { adminFlags, examples, moment, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, examples, moment, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 /** `plexus rules`. */
 export const define: Define = (command, { output, onExit }) => {
   const listed = (one: typeof command): typeof command =>
     withAdminFlags(one).action(async (options: AdminOptions) => {
-      const { listRules } = await import("../rules.ts");
+      const { listRules } = await import("../watching/rules.ts");
       onExit(await listRules(await adminFlags(options), output));
     });
   const rules = listed(command.enablePositionalOptions()).addHelpText(
@@ -29,7 +29,7 @@ ${examples("plexus rules", "plexus rules try rule.json --since 2026-11-01", "ple
   )
     .addHelpText("after", examples("plexus rules try rule.json", "plexus rules try rule.json --since 2026-11-01"))
     .action(async (file: string, options: AdminOptions & { readonly since?: number }) => {
-      const { tryRule } = await import("../rules.ts");
+      const { tryRule } = await import("../watching/rules.ts");
       const told = { file, ...(options.since !== undefined && { sinceMs: options.since }) };
       onExit(await tryRule(await adminFlags(options), told, output));
     });
@@ -44,7 +44,7 @@ ${examples("plexus rules", "plexus rules try rule.json --since 2026-11-01", "ple
   )
     .addHelpText("after", examples("plexus rules set guessed rule.json", "plexus rules set guessed rule.json --on"))
     .action(async (name: string, file: string, options: AdminOptions & { readonly on?: boolean }) => {
-      const { setRule } = await import("../rules.ts");
+      const { setRule } = await import("../watching/rules.ts");
       const told = { name, file, ...(options.on !== undefined && { on: options.on }) };
       onExit(await setRule(await adminFlags(options), told, output));
     });
@@ -52,7 +52,7 @@ ${examples("plexus rules", "plexus rules try rule.json --since 2026-11-01", "ple
   withAdminFlags(rules.command("remove").description("Remove a rule.").argument("<rule>", "its name"))
     .addHelpText("after", examples("plexus rules remove guessed"))
     .action(async (name: string, options: AdminOptions) => {
-      const { removeRule } = await import("../rules.ts");
+      const { removeRule } = await import("../watching/rules.ts");
       onExit(await removeRule(await adminFlags(options), name, output));
     });
 };

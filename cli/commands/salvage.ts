@@ -1,7 +1,7 @@
 import { Option } from "commander";
 import { resolve } from "node:path";
-import { dataFolderOf } from "../folders.ts";
-import { data, examples, json } from "../options.ts";
+import { dataFolderOf } from "../settings/folders.ts";
+import { data, examples, json } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface SalvageOptions {
@@ -29,7 +29,7 @@ export const define: Define = (command, { output, onExit }) => {
         ),
     )
     .action(async (options: SalvageOptions) => {
-      const { salvageFolder } = await import("../salvage.ts");
+      const { salvageFolder } = await import("../disk/salvage.ts");
       const from = await dataFolderOf(options.data, process.env);
       onExit(
         await salvageFolder(

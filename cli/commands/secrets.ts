@@ -1,4 +1,4 @@
-import { adminFlags, collect, examples, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, collect, examples, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface Options extends AdminOptions {
@@ -10,7 +10,7 @@ type Self = { optsWithGlobals(): Options };
 
 /** `plexus secrets`. */
 export const define: Define = (command, { output, onExit }) => {
-  const work = () => import("../secrets.ts");
+  const work = () => import("../settings/secrets.ts");
   const flagsOf = (self: Self) => adminFlags(self.optsWithGlobals());
   const fileOf = (self: Self): string => self.optsWithGlobals().file ?? "-";
   const file =

@@ -1,4 +1,4 @@
-import { examples } from "../options.ts";
+import { examples } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface InstallOptions {
@@ -26,7 +26,7 @@ export const define: Define = (command, { onExit, output }) => {
         examples("plexus service install --dry-run", "plexus service install -- --port 8080 --trusted-proxy 127.0.0.1"),
     )
     .action(async (words: readonly string[], { user = false, runAs, dryRun = false, start }: InstallOptions) => {
-      const { installService } = await import("../service.ts");
+      const { installService } = await import("../up/service.ts");
       onExit(await installService({ user, words, dryRun, start, ...(runAs !== undefined && { runAs }) }, output));
     });
   command
@@ -35,7 +35,7 @@ export const define: Define = (command, { onExit, output }) => {
     .option("--user", forUser)
     .addHelpText("after", examples("plexus service uninstall"))
     .action(async ({ user = false }: { readonly user?: boolean }) => {
-      const { uninstallService } = await import("../service.ts");
+      const { uninstallService } = await import("../up/service.ts");
       onExit(await uninstallService(user, output));
     });
   command
@@ -44,7 +44,7 @@ export const define: Define = (command, { onExit, output }) => {
     .option("--user", forUser)
     .addHelpText("after", examples("plexus service status", "plexus service status --user"))
     .action(async ({ user = false }: { readonly user?: boolean }) => {
-      const { showService } = await import("../service.ts");
+      const { showService } = await import("../up/service.ts");
       onExit(showService(user, output));
     });
 };

@@ -1,5 +1,5 @@
 import { Option } from "commander";
-import { adminCommands, duration, examples, type AdminOptions } from "../options.ts";
+import { adminCommands, duration, examples, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface ListOptions extends AdminOptions {
@@ -32,13 +32,13 @@ export const define: Define = (command, { onExit, output }) => {
         ]),
       ),
     run: async (flags, { only }, holder) => {
-      const { listShards } = await import("../shards.ts");
+      const { listShards } = await import("../shards/shards.ts");
       return listShards(flags, { holder, only }, output);
     },
   });
 
   const reference = ["<reference>", "a file that `plexus shards put` has written"] as const;
-  const stripes = () => import("../stripes.ts");
+  const stripes = () => import("../shards/stripes.ts");
   add<AdminOptions & { readonly to?: string; readonly keep?: number }>({
     name: "put",
     says: "Keep a file, encrypted, on the nodes with the role storage, to try them out.",

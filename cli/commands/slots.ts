@@ -9,7 +9,7 @@ import {
   withMoveFlags,
   type AdminOptions,
   type MoveOptions,
-} from "../options.ts";
+} from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 /** `plexus slots`. */
@@ -40,7 +40,7 @@ export const define: Define = (command, { output, onExit }) => {
           readonly pinned?: boolean;
         },
       ) => {
-        const { listSlots } = await import("../cluster.ts");
+        const { listSlots } = await import("../cluster/cluster.ts");
         const { role, node, notOk = false, pinned = false } = options;
         const filter = { notOk, pinned, ...(role !== undefined && { role }), ...(node !== undefined && { node }) };
         onExit(await listSlots(await adminFlags(options), filter, output));
@@ -54,7 +54,7 @@ export const define: Define = (command, { output, onExit }) => {
     argument: ["<slot>", "role/number"],
     examples: ["plexus slots move chat/17 --to node-b"],
     more: withMoveFlags,
-    run: async (flags, options, slot) => (await import("../cluster.ts")).moveSlot(flags, moveOf(slot, options), output),
+    run: async (flags, options, slot) => (await import("../cluster/cluster.ts")).moveSlot(flags, moveOf(slot, options), output),
   });
 
   add({
@@ -62,6 +62,6 @@ export const define: Define = (command, { output, onExit }) => {
     says: "Unpin a slot or actor that was moved by hand: the cluster places it again.",
     argument: ["<slot>", "role/number, or kind/key of an actor that was moved"],
     examples: ["plexus slots release chat/17", "plexus slots release room/lobby"],
-    run: async (flags, _, slot) => (await import("../cluster.ts")).releaseSlot(flags, slot, output),
+    run: async (flags, _, slot) => (await import("../cluster/cluster.ts")).releaseSlot(flags, slot, output),
   });
 };

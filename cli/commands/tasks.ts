@@ -1,4 +1,4 @@
-import { adminFlags, examples, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, examples, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 /** `plexus tasks`. */
@@ -7,7 +7,7 @@ export const define: Define = (command, { output, onExit }) => {
     withAdminFlags(one)
       .option("--open", "only running ones")
       .action(async (options: AdminOptions & { readonly open?: boolean }) => {
-        const { listTasks } = await import("../tasks.ts");
+        const { listTasks } = await import("../cluster/tasks.ts");
         onExit(await listTasks(await adminFlags(options), { open: options.open === true }, output));
       });
   const tasks = listed(command.enablePositionalOptions()).addHelpText(
@@ -28,7 +28,7 @@ export const define: Define = (command, { output, onExit }) => {
     void withAdminFlags(tasks.command(name).description(says).argument("<task>", "its id, like backup.12"))
       .addHelpText("after", examples(example))
       .action(async (id: string, options: AdminOptions) => {
-        const does = (await import("../tasks.ts"))[run];
+        const does = (await import("../cluster/tasks.ts"))[run];
         onExit(await does(await adminFlags(options), id, output));
       });
   forOne(

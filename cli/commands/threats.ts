@@ -1,11 +1,11 @@
-import { adminFlags, examples, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, examples, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 type Globals = { optsWithGlobals(): AdminOptions };
 
 /** `plexus threats`. */
 export const define: Define = (command, { output, onExit }) => {
-  const load = () => import("../threats.ts");
+  const load = () => import("../watching/threats.ts");
   const flagsOf = (self: Globals) => adminFlags(self.optsWithGlobals());
   withAdminFlags(command)
     .addHelpText("after", examples("plexus threats", "plexus threats set drop https://lists.example/drop.txt"))

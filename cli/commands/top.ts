@@ -1,6 +1,6 @@
 import { Option } from "commander";
 import { cliLimits } from "../limits.ts";
-import { adminFlags, duration, examples, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, duration, examples, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 /** `plexus top`. */
@@ -16,7 +16,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus top", "plexus top --interval 5s", "plexus top --once"))
     .action(async (options: AdminOptions & { readonly once?: boolean; readonly interval: number }) => {
-      const { top } = await import("../top.ts");
+      const { top } = await import("../cluster/top.ts");
       const wish = { once: options.once ?? false, intervalMs: options.interval };
       onExit(await top(await adminFlags(options), wish, output));
     });

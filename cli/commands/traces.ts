@@ -1,4 +1,4 @@
-import { duration, examples, adminCommands, wholeNumber, type AdminOptions } from "../options.ts";
+import { duration, examples, adminCommands, wholeNumber, type AdminOptions } from "../terminal/options.ts";
 import { Option } from "commander";
 import type { Define } from "./index.ts";
 
@@ -29,7 +29,7 @@ export const define: Define = (command, { output, onExit }) => {
         .option("--failed", "only those that ended with an error")
         .option("--limit <number>", "at most this many", wholeNumber("The limit", 1, 200), 50),
     run: async (flags, options) => {
-      const { listTraces } = await import("../traces.ts");
+      const { listTraces } = await import("../watching/traces.ts");
       return listTraces(flags, options, output);
     },
   });
@@ -39,7 +39,7 @@ export const define: Define = (command, { output, onExit }) => {
     argument: ["<trace>", "its id, from the list"],
     examples: ["plexus traces show 4bf92f3577b34da6a3ce929d0e0e4736"],
     run: async (flags, _options, trace) => {
-      const { showTrace } = await import("../traces.ts");
+      const { showTrace } = await import("../watching/traces.ts");
       return showTrace(flags, trace, output);
     },
   });

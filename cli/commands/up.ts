@@ -12,7 +12,7 @@ import {
   namedValue,
   roleList,
   wholeNumber,
-} from "../options.ts";
+} from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 /** What the command line of `plexus up`, and of `plexus doctor`, may say. */
@@ -254,7 +254,7 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     )
     .action(async (options: UpOptions) => {
-      const { up } = await import("../up.ts");
+      const { up } = await import("../up/index.ts");
       const { json = false, quiet = false, trustData = false, config: configFile } = options;
       onExit(await up({ config: upConfig(options), json, quiet, trustData, configFile }, output));
     });

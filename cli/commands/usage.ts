@@ -1,4 +1,4 @@
-import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface UsageOptions extends AdminOptions {
@@ -32,7 +32,7 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     )
     .action(async ({ mine = false, person, days, ...options }: UsageOptions) => {
-      const { showUsage } = await import("../usage.ts");
+      const { showUsage } = await import("../watching/usage.ts");
       onExit(await showUsage(await adminFlags(options), { mine, person, days }, output));
     });
 
@@ -53,7 +53,7 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     )
     .action(async ({ days, team, csv = false, ...options }: DaysOptions) => {
-      const { showDays } = await import("../usage-days.ts");
+      const { showDays } = await import("../watching/usage-days.ts");
       onExit(await showDays(await adminFlags(options), { days, team, csv }, output));
     });
 };

@@ -1,4 +1,4 @@
-import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface InviteOptions extends AdminOptions {
@@ -24,14 +24,14 @@ export const define: Define = (command, { output, onExit }) => {
   const users = withAdminFlags(command.enablePositionalOptions())
     .addHelpText("after", examples("plexus users", "plexus users roles ada admin", "plexus users sessions ada"))
     .action(async (options: AdminOptions) => {
-      const { listUsers } = await import("../roles.ts");
+      const { listUsers } = await import("../people/roles.ts");
       onExit(await listUsers(await adminFlags(options), output));
     });
 
   withAdminFlags(users.command("list").description("Show people who have other roles than member."))
     .addHelpText("after", examples("plexus users list --json"))
     .action(async (options: AdminOptions) => {
-      const { listUsers } = await import("../roles.ts");
+      const { listUsers } = await import("../people/roles.ts");
       onExit(await listUsers(await adminFlags(options), output));
     });
 
@@ -45,7 +45,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus users roles ada admin", "plexus users roles bob member support --seen member"))
     .action(async (name: string, roles: readonly string[], options: AdminOptions & { readonly seen?: string }) => {
-      const { setUserRoles } = await import("../roles.ts");
+      const { setUserRoles } = await import("../people/roles.ts");
       const seen = options.seen?.split(",").map((role) => role.trim());
       onExit(await setUserRoles(await adminFlags(options), { user: name, roles, ...(seen && { seen }) }, output));
     }); // prettier-ignore
@@ -58,7 +58,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus users sessions ada"))
     .action(async (name: string, options: AdminOptions) => {
-      const { listSessions } = await import("../roles.ts");
+      const { listSessions } = await import("../people/roles.ts");
       onExit(await listSessions(await adminFlags(options), name, output));
     });
 
@@ -71,7 +71,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus users revoke ada", "plexus users revoke ada 3f2a"))
     .action(async (name: string, session: string | undefined, options: AdminOptions) => {
-      const { revokeSessions } = await import("../roles.ts");
+      const { revokeSessions } = await import("../people/roles.ts");
       onExit(await revokeSessions(await adminFlags(options), name, session, output));
     });
 
@@ -80,7 +80,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus users reset ada", "plexus users reset ada --url https://chat.example.org"))
     .action(async (name: string, options: AdminOptions) => {
-      const { resetPassword } = await import("../users.ts");
+      const { resetPassword } = await import("../people/users.ts");
       onExit(await resetPassword(await adminFlags(options), name, output));
     });
 
@@ -109,7 +109,7 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     )
     .action(async ({ uses, hours, note, guest, room, days, ...options }: InviteOptions) => {
-      const { inviteUsers } = await import("../users.ts");
+      const { inviteUsers } = await import("../people/users.ts");
       const asGuest = guest === true || room !== undefined ? { room, lifeMs: days * 86_400_000 } : undefined;
       const wish = { uses, expiresInMs: hours * 3_600_000, note, guest: asGuest };
       onExit(await inviteUsers(await adminFlags(options), wish, output));
@@ -125,7 +125,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus users delete ada", "plexus users delete ada --at-once --yes"))
     .action(async (user: string, { atOnce = false, yes = false, ...options }: DeleteOptions) => {
-      const { deleteUser } = await import("../users.ts");
+      const { deleteUser } = await import("../people/users.ts");
       onExit(await deleteUser(await adminFlags(options), { user, atOnce, yes }, output));
     });
 
@@ -138,7 +138,7 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus users export ada --file ada.jsonl"))
     .action(async (user: string, { file, ...options }: ExportOptions) => {
-      const { exportUser } = await import("../users.ts");
+      const { exportUser } = await import("../people/users.ts");
       onExit(await exportUser(await adminFlags(options), { user, file }, output));
     });
 
@@ -149,7 +149,7 @@ export const define: Define = (command, { output, onExit }) => {
     withAdminFlags(users.command(verb).description(says).argument("<name>"))
       .addHelpText("after", examples(`plexus users ${verb} ada`))
       .action(async (user: string, options: AdminOptions) => {
-        const { setSuspended } = await import("../users.ts");
+        const { setSuspended } = await import("../people/users.ts");
         onExit(await setSuspended(await adminFlags(options), { user, suspended }, output));
       });
 };

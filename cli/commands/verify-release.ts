@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { examples, json } from "../options.ts";
+import { examples, json } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 
 interface VerifyOptions {
@@ -26,7 +26,7 @@ export const define: Define = (command, { output, onExit }) => {
         examples("plexus verify-release", "plexus verify-release plexus-0.1.0.tar.gz --key plexus-release.pem"),
     )
     .action(async (path: string | undefined, { key, fingerprint, json: asJson = false }: VerifyOptions) => {
-      const { verifyRelease } = await import("../verify-release.ts");
+      const { verifyRelease } = await import("../release/command.ts");
       const at = path === undefined ? undefined : resolve(path);
       onExit(await verifyRelease({ path: at, key, fingerprint, json: asJson }, output));
     });

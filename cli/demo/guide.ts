@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { paint } from "../output.ts";
+import { paint } from "../terminal/output.ts";
 import type { DemoChild, DemoEnd } from "./children.ts";
 import { argumentsOf, type DemoNode, type DemoPlan } from "./plan.ts";
 

@@ -17,18 +17,18 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { failure, ok, PlexusError, refused, type ErrorCode, type Result } from "../../protocols/errors.ts";
 import type { SignedIn } from "../../protocols/index.ts";
-import { callsTo, demand } from "../admin.ts";
-import { readSlots, readSummary } from "../cluster.ts";
-import { localTarget, readControlFile } from "../control.ts";
+import { callsTo, demand } from "../node/admin.ts";
+import { readSlots, readSummary } from "../cluster/cluster.ts";
+import { localTarget, readControlFile } from "../cluster/control.ts";
 import { plexusCommand } from "../launcher.ts";
 import { cliLimits } from "../limits.ts";
-import { callNode, type Target } from "../node-client.ts";
-import { exitCodes, paint, type Output } from "../output.ts";
-import { hasPage, pageHint } from "../installation.ts";
+import { callNode, type Target } from "../node/node-client.ts";
+import { exitCodes, paint, type Output } from "../terminal/output.ts";
+import { hasPage, pageHint } from "../up/installation.ts";
 import { createDemoChildren, type DemoChild, type DemoChildren } from "./children.ts";
 import { codeOfSignal, describeEnd, guide } from "./guide.ts";
 import { demoPorts, planDemo, type DemoNode, type DemoPlan } from "./plan.ts";
-import { jsonLine } from "../printable.ts";
+import { jsonLine } from "../terminal/printable.ts";
 
 /** What the command line of `plexus demo` says. */
 export interface DemoFlags {

@@ -10,7 +10,7 @@
  *  What is not listed there does not get bundled, or breaks the build. */
 import { CommanderError } from "commander";
 import { failure, PlexusError } from "../../protocols/errors.ts";
-import { exitCodes, reportFailure, type Output } from "../output.ts";
+import { exitCodes, reportFailure, type Output } from "../terminal/output.ts";
 import { createProgram } from "../program.ts";
 import { completionOf } from "./complete.ts";
 import { isRunning, never, running, setRunning, show, type Run } from "./machine/run.ts";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Result } from "../../protocols/index.ts";
 import { enginesOf, startInferenceHost, type InferenceHost, type InferenceHostOptions, type ModelSpec } from "../../runtimes/index.ts"; // prettier-ignore
-import { trialFault } from "../../cli/model-trial.ts";
+import { trialFault } from "../../cli/models/model-trial.ts";
 import { depth, isAll } from "../depth.ts";
 import { changesOf } from "../fixtures/changed-model.ts";
 import { gguf } from "../fixtures/model-files.ts";

@@ -4,7 +4,7 @@ import type { Source } from "./source.ts";
 
 /** A text as it is in the source; where a value is put in, it has `…`. */
 export interface Sentence {
-  /** From the root of the repository, with the line: `cli/up.ts:12`. */
+  /** From the root of the repository, with the line: `cli/up/index.ts:12`. */
   readonly at: string;
   readonly text: string;
 }

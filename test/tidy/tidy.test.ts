@@ -254,7 +254,7 @@ describe("the documents", () => {
       [...cell.matchAll(/`([\w.]+)\/?(?:\w+)?`/g)].map(([, name = ""]) => name),
     );
     const inCode = code
-      .filter(({ path }) => path === "node/data-folder/index.ts" || path === "cli/control.ts")
+      .filter(({ path }) => path === "node/data-folder/index.ts" || path === "cli/cluster/control.ts")
       .flatMap(({ text }) =>
         [...text.matchAll(/\bjoin\((?:data|dataFolder), "([\w.]+)"/g)].map(([, name = ""]) => name),
       );
@@ -495,7 +495,7 @@ describe("the tidy rules find what is planted:", () => {
     ["a page that imports the node", "web/src/x.ts", `import { a } from "../../node/composition/index.ts";`],
     ["an import of test code", "node/x.ts", `import { a } from "../run.ts";`],
     ["node modules in an actor", "actors/room/x.ts", `import { dirname, join } from "node:path";`],
-    ["an import on several lines", "protocols/x.ts", `import {\n  a,\n  b,\n} from "../../cli/output.ts";`],
+    ["an import on several lines", "protocols/x.ts", `import {\n  a,\n  b,\n} from "../../cli/terminal/output.ts";`],
   ];
   for (const [what, path, text] of forbidden)
     it(what, () => expect(layerViolations(source(path, text))).to.have.length(1));
@@ -505,7 +505,7 @@ describe("the tidy rules find what is planted:", () => {
     ["types by inner marks", "node/gateway/x.ts", `import { type Kernel } from "../kernel/api.ts";`],
     ["the contract of actors", "node/kernel/x.ts", `import type { Behavior } from "../../actors/behavior.ts";`],
     ["files that all kinds share", "actors/room/x.ts", `import { actorLimits } from "../limits.ts";`],
-    ["an import in a comment", "protocols/x.ts", `// import { a } from "../../cli/output.ts";`],
+    ["an import in a comment", "protocols/x.ts", `// import { a } from "../../cli/terminal/output.ts";`],
     ["tests, which import anything", "test/unit/x.ts", `import { a } from "../../node/kernel/mailbox.ts";`],
   ];
   for (const [what, path, text] of allowed)

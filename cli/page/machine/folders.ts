@@ -1,4 +1,4 @@
-/** `cli/folders.ts` in a page: a command is for the node of the page and no other. */
+/** `cli/settings/folders.ts` in a page: a command is for the node of the page and no other. */
 import { failure, PlexusError } from "../../../protocols/errors.ts";
 
 /** Somebody named another node. */

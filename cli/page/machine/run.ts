@@ -1,7 +1,7 @@
 /** The one command that runs in a page, and what it sees of the world. Every wait and every request of a command goes
  *  through here: one that was ended stays at its next wait for ever, so it neither asks nor shows anything again. */
 import { failure, PlexusError } from "../../../protocols/errors.ts";
-import { guarded } from "../../printable.ts";
+import { guarded } from "../../terminal/printable.ts";
 import type { PageTerminal } from "../terminal.ts";
 
 /** A command that runs. */

@@ -1,4 +1,4 @@
-/** `cli/session.ts` in a page: there are no other sign-ins. */
+/** `cli/terminal/session.ts` in a page: there are no other sign-ins. */
 import { elsewhere } from "./folders.ts";
 
 export const savedSession = (): Promise<never> => Promise.reject(elsewhere("--url"));

@@ -1,5 +1,5 @@
-/** `cli/sure.ts` in a page. */
-import { withoutControls } from "../../printable.ts";
+/** `cli/terminal/sure.ts` in a page. */
+import { withoutControls } from "../../terminal/printable.ts";
 import { never, running } from "./run.ts";
 
 async function asked(prompt: string, hidden: boolean): Promise<string | undefined> {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Page } from "playwright-core";
-import { readControlFile } from "../../../cli/control.ts";
+import { readControlFile } from "../../../cli/cluster/control.ts";
 import type { BackupResults, ClusterBackupTasks, RecallRequests, ShardsView } from "../../../protocols/index.ts";
 import { plexus } from "../../fixtures/processes/plexus-command.ts";
 import { axeFaults } from "../../fixtures/page/axe.ts";

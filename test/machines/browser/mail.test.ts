@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { readControlFile } from "../../../cli/control.ts";
+import { readControlFile } from "../../../cli/cluster/control.ts";
 import { linkIn, startMailServer, type MailServerFixture } from "../../fixtures/mail-server.ts";
 import { openPages, type Fixture } from "../../fixtures/page/index.ts";
 

@@ -6,7 +6,7 @@ import { text as readAll } from "node:stream/consumers";
 import { expect } from "chai";
 import { terminalPorts } from "../../../cli/chat/socket.ts";
 import { Client } from "../../../client/index.ts";
-import type { SavedSession } from "../../../cli/session.ts";
+import type { SavedSession } from "../../../cli/terminal/session.ts";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import type { Failure } from "../../../protocols/index.ts";
 import { openCommands, type Ready } from "../../fixtures/processes/commands.ts";

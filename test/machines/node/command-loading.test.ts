@@ -9,7 +9,7 @@ import { text as readAll } from "node:stream/consumers";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { expect } from "chai";
 import { plexusMark } from "../../../protocols/index.ts";
-import { writeControlFile } from "../../../cli/control.ts";
+import { writeControlFile } from "../../../cli/cluster/control.ts";
 import { controlToken, startClusterFixture, type ClusterFixture } from "../../unit/gateway/cluster-fixture.ts";
 import { status, summary } from "../../unit/cli/fixture.ts";
 

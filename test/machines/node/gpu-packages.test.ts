@@ -5,9 +5,9 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { installGpu, removeGpu, showGpu } from "../../../cli/gpu.ts";
-import type { PackagePlace } from "../../../cli/npm.ts";
-import type { Output } from "../../../cli/output.ts";
+import { installGpu, removeGpu, showGpu } from "../../../cli/models/gpu.ts";
+import type { PackagePlace } from "../../../cli/terminal/npm.ts";
+import type { Output } from "../../../cli/terminal/output.ts";
 import { codeOf } from "../../conformance/directory.ts";
 
 /** A registry of npm with packages that have a build, or have none. */

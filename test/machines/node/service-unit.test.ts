@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { unitText } from "../../../cli/service.ts";
+import { unitText } from "../../../cli/up/service.ts";
 import { onPath } from "../../fixtures/debian.ts";
 
 describe("plexus service, as systemd has it", () => {

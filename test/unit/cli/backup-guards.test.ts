@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { describeHolds, describeRequests, heldThing } from "../../../cli/backup-guards.ts";
+import { describeHolds, describeRequests, heldThing } from "../../../cli/backup/backup-guards.ts";
 import type { BackupHold, RecallRequest } from "../../../protocols/index.ts";
 
 describe("plexus backup requests and holds", () => {

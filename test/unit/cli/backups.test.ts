@@ -1,9 +1,9 @@
 import { InvalidArgumentError } from "commander";
 import { expect } from "chai";
-import { actorNamed, describeList, describePlace, describePrune, describeRecall, describeRun, describeSnapshot, describeVerify } from "../../../cli/backups.ts"; // prettier-ignore
-import { backupCheckOf } from "../../../cli/doctor-backups.ts";
-import { describeProgress, describeSchedules, describeTasks } from "../../../cli/backup-tasks.ts";
-import { moment } from "../../../cli/options.ts";
+import { actorNamed, describeList, describePlace, describePrune, describeRecall, describeRun, describeSnapshot, describeVerify } from "../../../cli/backup/backups.ts"; // prettier-ignore
+import { backupCheckOf } from "../../../cli/doctor/doctor-backups.ts";
+import { describeProgress, describeSchedules, describeTasks } from "../../../cli/backup/backup-tasks.ts";
+import { moment } from "../../../cli/terminal/options.ts";
 import { failure } from "../../../protocols/errors.ts";
 import type { BackupResults, BackupSnapshot, ClusterBackupTask } from "../../../protocols/index.ts";
 

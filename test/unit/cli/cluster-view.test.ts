@@ -9,12 +9,12 @@ import {
   partInDirectory,
   rolesWithoutTaker,
 } from "../../../protocols/cluster-leaving.ts";
-import { chooseSlots, describeInvitation, describeNodes, describeNoSlots, describeSlots, findMember, namesOf } from "../../../cli/cluster-view.ts"; // prettier-ignore
+import { chooseSlots, describeInvitation, describeNodes, describeNoSlots, describeSlots, findMember, namesOf } from "../../../cli/cluster/cluster-view.ts"; // prettier-ignore
 import { describeVotersWanted, joinCommand } from "../../../protocols/cluster-words.ts";
 import { failure, type ClusterSlotRow, type ClusterSummary } from "../../../protocols/index.ts";
 import { nodeRow, slotRow, summaryOf } from "../gateway/cluster-fixture.ts";
 import { summary } from "./fixture.ts";
-import { describeModels } from "../../../cli/models.ts";
+import { describeModels } from "../../../cli/models/models.ts";
 
 const names = namesOf(summary);
 

@@ -3,8 +3,8 @@ import { mkdir, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { explainFolder } from "../../../cli/data-folder.ts";
-import { doctor } from "../../../cli/doctor.ts";
+import { explainFolder } from "../../../cli/disk/data-folder.ts";
+import { doctor } from "../../../cli/doctor/index.ts";
 import { parseConfig } from "../../../config/index.ts";
 import { collected } from "./fixture.ts";
 

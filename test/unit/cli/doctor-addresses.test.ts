@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { createServer, type AddressInfo } from "node:net";
-import { addressChecks, tryAddress } from "../../../cli/doctor-addresses.ts";
+import { addressChecks, tryAddress } from "../../../cli/doctor/doctor-addresses.ts";
 import { nodeRow, summaryOf } from "../gateway/cluster-fixture.ts";
 
 const at = (host: string): string => `/ip4/${host}/tcp/7071`;

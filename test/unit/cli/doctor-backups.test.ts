@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { scheduleChecksOf } from "../../../cli/doctor-backups.ts";
+import { scheduleChecksOf } from "../../../cli/doctor/doctor-backups.ts";
 import type { Done } from "../../../protocols/backup-times/index.ts";
 import { failure, type BackupSchedule, type BackupSnapshot } from "../../../protocols/index.ts";
 

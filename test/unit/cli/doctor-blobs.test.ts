@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { blobCheck } from "../../../cli/doctor-blobs.ts";
+import { blobCheck } from "../../../cli/doctor/doctor-blobs.ts";
 import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
 import { openFiles } from "../../../node/platform/index.ts";
 import { quietMeter } from "../../fixtures/quiet.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { stateChecksOf } from "../../../cli/doctor-cluster.ts";
+import { stateChecksOf } from "../../../cli/doctor/doctor-cluster.ts";
 import type { ClusterSummary } from "../../../protocols/index.ts";
 import { nodeRow, summaryOf } from "../gateway/cluster-fixture.ts";
 

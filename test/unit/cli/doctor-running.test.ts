@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { judgeRunning, portsOfRunning } from "../../../cli/doctor.ts";
+import { judgeRunning, portsOfRunning } from "../../../cli/doctor/index.ts";
 import { failure, type ModelInMemory, type NodeInference } from "../../../protocols/index.ts";
 
 const model = (name: string, state: ModelInMemory["state"], because = ""): ModelInMemory => ({

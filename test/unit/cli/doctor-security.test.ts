@@ -2,8 +2,8 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { securityChecks, securityDoctor, type SecurityFacts } from "../../../cli/doctor-security.ts";
-import { readSettings } from "../../../cli/settings.ts";
+import { securityChecks, securityDoctor, type SecurityFacts } from "../../../cli/doctor/doctor-security.ts";
+import { readSettings } from "../../../cli/settings/settings.ts";
 import { collected } from "./fixture.ts";
 
 const nowMs = Date.UTC(2026, 10, 24);

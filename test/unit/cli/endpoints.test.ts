@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { describeEndpoints, describeReport, readAddress } from "../../../cli/endpoints.ts";
+import { describeEndpoints, describeReport, readAddress } from "../../../cli/models/endpoints.ts";
 import { failure, type EndpointsView } from "../../../protocols/index.ts";
 
 const empty: EndpointsView = { node: "here", endpoints: [], candidates: [] };

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { checkModels } from "../../../cli/first-checks.ts";
+import { checkModels } from "../../../cli/up/first-checks.ts";
 import { failureOf } from "../../../protocols/errors.ts";
 
 describe("the models of a start", () => {

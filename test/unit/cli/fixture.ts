@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Output } from "../../../cli/output.ts";
+import type { Output } from "../../../cli/terminal/output.ts";
 import type { ModelInfo, NodeStatus } from "../../../protocols/index.ts";
 import { nodeRow, summaryOf } from "../gateway/cluster-fixture.ts";
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { diskKeyFileOf } from "../../../cli/folders.ts";
+import { diskKeyFileOf } from "../../../cli/settings/folders.ts";
 
 describe("where the key of a node's disk is", () => {
   let folder: string;

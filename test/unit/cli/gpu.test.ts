@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { installGpu } from "../../../cli/gpu.ts";
-import type { Output } from "../../../cli/output.ts";
+import { installGpu } from "../../../cli/models/gpu.ts";
+import type { Output } from "../../../cli/terminal/output.ts";
 import { codeOf } from "../../conformance/directory.ts";
 
 describe("plexus gpu", () => {

@@ -2,8 +2,8 @@ import { createServer } from "node:http";
 import type { AddressInfo, LookupFunction } from "node:net";
 import { expect } from "chai";
 import { plexusMark } from "../../../protocols/index.ts";
-import { lookupHere } from "../../../cli/here.ts";
-import { callNode } from "../../../cli/node-client.ts";
+import { lookupHere } from "../../../cli/node/here.ts";
+import { callNode } from "../../../cli/node/node-client.ts";
 
 const found = (name: string, options: Parameters<LookupFunction>[1]): Promise<readonly unknown[]> =>
   new Promise((resolve) => {

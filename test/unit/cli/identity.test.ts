@@ -5,8 +5,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { writeControlFile } from "../../../cli/control.ts";
-import { isTrusted, listProviders, removeProvider, setProvider, showProvider, testProvider, type IdentityFlags } from "../../../cli/identity.ts"; // prettier-ignore
+import { writeControlFile } from "../../../cli/cluster/control.ts";
+import { isTrusted, listProviders, removeProvider, setProvider, showProvider, testProvider, type IdentityFlags } from "../../../cli/people/identity.ts"; // prettier-ignore
 import { marksOf, readSamlMetadata } from "../../../node/identity/index.ts";
 import { failureOf, type ProviderKind } from "../../../protocols/index.ts";
 import { makeCertificate } from "../../fixtures/certificates.ts";

@@ -6,8 +6,8 @@ import {
   readKind,
   readRoute,
   readStep,
-} from "../../../cli/model-routes.ts";
-import { describeCounts } from "../../../cli/route-questions.ts";
+} from "../../../cli/models/model-routes.ts";
+import { describeCounts } from "../../../cli/models/route-questions.ts";
 import type { ModelRoute } from "../../../protocols/index.ts";
 
 describe("plexus routes", () => {

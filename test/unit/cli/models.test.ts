@@ -2,11 +2,11 @@ import { expect } from "chai";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { nameOf, quantiseModel } from "../../../cli/model-quantise.ts";
-import { convertModel, describeCard, describePull, describeServed, describeStore } from "../../../cli/model-store.ts";
-import { strikesAt } from "../../../cli/model-trial.ts";
-import { describeMemory } from "../../../cli/models.ts";
-import { describeSuggestions } from "../../../cli/model-suggest.ts";
+import { nameOf, quantiseModel } from "../../../cli/models/model-quantise.ts";
+import { convertModel, describeCard, describePull, describeServed, describeStore } from "../../../cli/models/model-store.ts";
+import { strikesAt } from "../../../cli/models/model-trial.ts";
+import { describeMemory } from "../../../cli/models/models.ts";
+import { describeSuggestions } from "../../../cli/models/model-suggest.ts";
 import { failure, failureOf, type ModelInMemory, type ModelsView, type NodeInference, type PullView, type ServingRow, type StoredModel } from "../../../protocols/index.ts"; // prettier-ignore
 import { trialsFile } from "../../../node/data-folder/index.ts";
 import { keptText } from "../../../node/platform/index.ts";

@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { expect } from "chai";
 import { cliLimits } from "../../../cli/limits.ts";
-import { callNode, forLook } from "../../../cli/node-client.ts";
-import { exitCodes } from "../../../cli/output.ts";
+import { callNode, forLook } from "../../../cli/node/node-client.ts";
+import { exitCodes } from "../../../cli/terminal/output.ts";
 import { failure, ok, refused } from "../../../protocols/errors.ts";
 
 /** What a peer does that has read a request. */

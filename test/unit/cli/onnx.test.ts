@@ -2,9 +2,9 @@ import { expect } from "chai";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { PackagePlace } from "../../../cli/npm.ts";
-import { installOnnx, removeOnnx, showOnnx } from "../../../cli/onnx.ts";
-import type { Output } from "../../../cli/output.ts";
+import type { PackagePlace } from "../../../cli/terminal/npm.ts";
+import { installOnnx, removeOnnx, showOnnx } from "../../../cli/models/onnx.ts";
+import type { Output } from "../../../cli/terminal/output.ts";
 import { codeOf } from "../../conformance/directory.ts";
 
 describe("plexus onnx", () => {

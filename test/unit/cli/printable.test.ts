@@ -1,14 +1,14 @@
 import { expect } from "chai";
 import { accounts, Names } from "../../../cli/chat/names.ts";
 import fc from "fast-check";
-import { banner } from "../../../cli/banner.ts";
+import { banner } from "../../../cli/up/banner.ts";
 import { People, type Follower, type Link } from "../../../client/index.ts";
 import { createConversation } from "../../../cli/chat/conversation.ts";
 import { describeRoomEvent } from "../../../cli/chat/view.ts";
-import { describeFailure, type Output } from "../../../cli/output.ts";
-import { fitting, guarded, jsonLine, printable, withoutControls } from "../../../cli/printable.ts";
+import { describeFailure, type Output } from "../../../cli/terminal/output.ts";
+import { fitting, guarded, jsonLine, printable, withoutControls } from "../../../cli/terminal/printable.ts";
 import { createProgram } from "../../../cli/program.ts";
-import { topFrame } from "../../../cli/top.ts";
+import { topFrame } from "../../../cli/cluster/top.ts";
 import { failure, failureOf, ok, refused, type RoomEvent } from "../../../protocols/index.ts";
 import { asked, controls, hostile, poisoned, startHostileNode } from "../../fixtures/hostile.ts";
 import { collected, model, summary } from "./fixture.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { alertText, describeQuality } from "../../../cli/quality.ts";
+import { alertText, describeQuality } from "../../../cli/models/quality.ts";
 import type { QualityRow } from "../../../protocols/index.ts";
 
 const row: QualityRow = {

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
-import type { Output } from "../../../cli/output.ts";
-import { installService, showService, uninstallService, unitText, unitWord, type ServicePlace } from "../../../cli/service.ts"; // prettier-ignore
+import type { Output } from "../../../cli/terminal/output.ts";
+import { installService, showService, uninstallService, unitText, unitWord, type ServicePlace } from "../../../cli/up/service.ts"; // prettier-ignore
 import { codeOf } from "../../conformance/directory.ts";
 
 /** A quoted word as systemd's manual says it is read. */

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { describeInventory, describeShards } from "../../../cli/shards.ts";
-import { describeHealth } from "../../../cli/stripes.ts";
+import { describeInventory, describeShards } from "../../../cli/shards/shards.ts";
+import { describeHealth } from "../../../cli/shards/stripes.ts";
 import type { HolderRow, HolderSums, StorageNodeRow } from "../../../protocols/index.ts";
 
 const none = { shards: 0, bytes: 0 };

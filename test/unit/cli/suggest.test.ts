@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { didYouMean, distance, nearest } from "../../../cli/suggest.ts";
+import { didYouMean, distance, nearest } from "../../../cli/models/suggest.ts";
 
 describe("a name that does not exist", () => {
   it("is followed by those that look like it, the nearest first", () => {

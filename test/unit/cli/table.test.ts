@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { auditTable } from "../../../cli/audit.ts";
-import { describeNodes } from "../../../cli/cluster-view.ts";
-import { fitColumns, renderTable, type Column } from "../../../cli/table.ts";
+import { auditTable } from "../../../cli/watching/audit.ts";
+import { describeNodes } from "../../../cli/cluster/cluster-view.ts";
+import { fitColumns, renderTable, type Column } from "../../../cli/terminal/table.ts";
 import { collected, summary } from "./fixture.ts";
 
 const sizeOf = (widths: readonly { readonly width: number }[]): number =>

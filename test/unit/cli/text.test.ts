@@ -1,9 +1,9 @@
 import { expect } from "chai";
 import { accounts } from "../../../cli/chat/names.ts";
 import fc from "fast-check";
-import { describeActor } from "../../../cli/actors.ts";
-import { describeStatus } from "../../../cli/status.ts";
-import { banner } from "../../../cli/banner.ts";
+import { describeActor } from "../../../cli/cluster/actors.ts";
+import { describeStatus } from "../../../cli/cluster/status.ts";
+import { banner } from "../../../cli/up/banner.ts";
 import { commands, describeCommands, parseLine } from "../../../cli/chat/commands.ts";
 import {
   describeMessage,
@@ -15,7 +15,7 @@ import {
   growDraft,
   describeThread,
 } from "../../../cli/chat/view.ts";
-import { describeCheck, gpuCheck, machineChecks } from "../../../cli/doctor.ts";
+import { describeCheck, gpuCheck, machineChecks } from "../../../cli/doctor/index.ts";
 import {
   describeBytes,
   describeDuration,
@@ -24,7 +24,7 @@ import {
   exitCodes,
   reportFailure,
   wrap,
-} from "../../../cli/output.ts";
+} from "../../../cli/terminal/output.ts";
 import {
   errorTable,
   failure,
@@ -34,7 +34,7 @@ import {
   type NodeStatus,
   type RoomMessage,
 } from "../../../protocols/index.ts";
-import { withoutControls } from "../../../cli/printable.ts";
+import { withoutControls } from "../../../cli/terminal/printable.ts";
 import { collected, model, status } from "./fixture.ts";
 
 const plain = { ...accounts, color: false };

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { bar, topFrame, type TopData } from "../../../cli/top.ts";
+import { bar, topFrame, type TopData } from "../../../cli/cluster/top.ts";
 import { failure } from "../../../protocols/index.ts";
 import { nodeRow, slotRow, summaryOf } from "../gateway/cluster-fixture.ts";
 import { summary } from "./fixture.ts";

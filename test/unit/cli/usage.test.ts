@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { commandOf, describeBudgets, describePrices, readCount } from "../../../cli/budgets.ts";
-import { describeUsage } from "../../../cli/usage.ts";
+import { commandOf, describeBudgets, describePrices, readCount } from "../../../cli/settings/budgets.ts";
+import { describeUsage } from "../../../cli/watching/usage.ts";
 import type { Budget, UsageRow } from "../../../protocols/index.ts";
 
 const row: UsageRow = {

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { tlsChecks } from "../../../cli/doctor.ts";
+import { tlsChecks } from "../../../cli/doctor/index.ts";
 import { openTls } from "../../../node/composition/start/tls.ts";
 import type { Clock, Log } from "../../../node/ports.ts";
 import { failureOf } from "../../../protocols/index.ts";

@@ -13,8 +13,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { journalCheck } from "../../../cli/doctor-journal.ts";
-import { doctor } from "../../../cli/doctor.ts";
+import { journalCheck } from "../../../cli/doctor/doctor-journal.ts";
+import { doctor } from "../../../cli/doctor/index.ts";
 import { parseConfig } from "../../../config/index.ts";
 import { foundVoter } from "../../../node/cluster/directory/raft/disk.ts";
 import { findFileDamage, openLevelStore, type FileDamage } from "../../../node/platform/index.ts";

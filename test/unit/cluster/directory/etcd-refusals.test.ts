@@ -8,7 +8,7 @@ import {
 } from "@grpc/grpc-js";
 import { expect } from "chai";
 import { createEtcdDirectory, directoryLimits } from "../../../../node/cluster/directory/index.ts";
-import { describeNodes } from "../../../../cli/cluster-view.ts";
+import { describeNodes } from "../../../../cli/cluster/cluster-view.ts";
 import { attempt } from "../../../../node/cluster/placement/attempt.ts";
 import { failureOf, ok, type ClusterSummary } from "../../../../protocols/index.ts";
 import { quietLog } from "../../../fixtures/quiet.ts";

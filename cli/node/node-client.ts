@@ -1,0 +1,69 @@
+import { failure, refused, type Result } from "../../protocols/errors.ts";
+import { readAnswer } from "../../protocols/plexus-answer.ts";
+import { cliLimits } from "../limits.ts";
+import { exchange } from "./node-request.ts";
+import { describeDuration } from "../terminal/output.ts";
+
+/** Which node to speak to, and as whom. */
+export interface Target {
+  readonly url: string;
+  readonly token?: string;
+  /** Authorities that its certificate may be of, beside those that the machine knows. PEM. */
+  readonly ca?: string;
+  /** The certificate by which one is known there, and its key. PEM. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** It is on this machine: whose its certificate is, is not checked. */
+  readonly isLocal?: boolean;
+  /** How long one answer may take, where that is not the usual time. */
+  readonly timeoutMs?: number;
+  /** It is asked for something, and changes nothing, whatever the method. */
+  readonly reads?: boolean;
+  /** Gives the password of the session again, where the node asks for it. Absent: nobody can. */
+  readonly confirm?: () => Promise<Result<unknown>>;
+}
+
+/** The same node, asked for what it knows by itself: a healthy one has that at once. */
+export const forLook = (target: Target): Target => ({ timeoutMs: cliLimits.lookTimeoutMs, ...target });
+
+/** What a request does. */
+export type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+/** One HTTP request to a node's API. Never throws. UNREACHABLE: it was not sent, or only meant to read; PEER_LOST and
+ *  ASK_TIMEOUT: it was sent to change something, and its answer was lost or is late. */
+export async function callNode<T>(target: Target, method: Method, path: string, body?: unknown): Promise<Result<T>> {
+  let answer = await request<T>(target, method, path, body);
+  if (!answer.ok && answer.error.code === "SIGN_IN_AGAIN" && target.confirm !== undefined) {
+    const confirmed = await target.confirm();
+    if (!confirmed.ok) return confirmed;
+    answer = await request<T>(target, method, path, body);
+  }
+  if (answer.ok || method === "GET" || target.reads === true || answer.error.outcome !== "unknown") return answer;
+  const where = path.startsWith("/api/v1/admin/cluster/") ? "; `plexus audit` shows what was done" : "";
+  const hint = `The change may have been made all the same: check before you repeat it${where}.`;
+  const { details } = answer.error;
+  return refused({ ...answer.error, details: { ...details, hint: details?.["hint"] ?? hint } });
+}
+
+async function request<T>(target: Target, method: Method, path: string, body: unknown): Promise<Result<T>> {
+  const { url } = target;
+  const timeoutMs = target.timeoutMs ?? cliLimits.requestTimeoutMs;
+  const exchanged = await exchange({ ...target, timeoutMs }, method, path, body);
+  if (exchanged.type === "late") {
+    if (method !== "GET") return refused(failure("ASK_TIMEOUT", { url }));
+    const waited = describeDuration(timeoutMs);
+    const reason = `it has not answered for ${waited}: it hangs, is overloaded, or its machine does not answer`;
+    return refused(failure("UNREACHABLE", { url, reason }));
+  }
+  if (exchanged.type === "lost") {
+    const code = method === "GET" || !exchanged.wasSent ? "UNREACHABLE" : "PEER_LOST";
+    return refused(failure(code, { url, reason: exchanged.reason }));
+  }
+  const { status } = exchanged;
+  const answer = readAnswer<T>(url, exchanged);
+  // A proxy that says 502 or 504 may have lost the answer of a node that was asked.
+  if (answer.ok || answer.error.code !== "UNREACHABLE" || method === "GET" || status < 500) return answer;
+  return answer.error.details?.["url"] === url
+    ? refused(failure("PEER_LOST", { url, reason: answer.error.details["reason"] }))
+    : answer;
+}

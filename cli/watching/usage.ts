@@ -1,0 +1,102 @@
+/** `plexus usage`: what was taken of models. */
+import { failure, PlexusError } from "../../protocols/errors.ts";
+import type { UsageDayRow, UsagePeriod, UsageRow, UsageView } from "../../protocols/index.ts";
+import { advised, callsTo, demand, findNode, type AdminFlags } from "../node/admin.ts";
+import { callNode } from "../node/node-client.ts";
+import { exitCodes, type Output } from "../terminal/output.ts";
+import { jsonLine, withoutControls } from "../terminal/printable.ts";
+import { renderTable } from "../terminal/table.ts";
+
+/** Whose usage, and of which days. */
+export interface UsageAsked {
+  readonly mine: boolean;
+  readonly person: string | undefined;
+  readonly days: number | undefined;
+}
+
+/** `plexus usage`. With --json one line a row. */
+export async function showUsage(flags: AdminFlags, asked: UsageAsked, output: Output): Promise<number> {
+  const { mine, person, days } = asked;
+  if (mine && (flags.url === undefined || person !== undefined)) {
+    const reason =
+      person === undefined ? "--mine needs --url: it is of the person who signed in there" : "--mine or --person";
+    throw new PlexusError(failure("BAD_REQUEST", { reason }));
+  }
+  const target = await findNode(flags);
+  const ask = async (before?: string): Promise<UsageView> => {
+    const some = { ...(days !== undefined && { days }), ...(before !== undefined && { before }) };
+    const query = new URLSearchParams(Object.entries(some).map(([name, value]) => [name, String(value)])).toString();
+    const answer = mine
+      ? await callNode<UsageView>(target, "GET", `/api/v1/usage?${query}`)
+      : await callsTo(target)("usage.list", { ...some, ...(person !== undefined && { person }) });
+    return demand(advised(answer, { FORBIDDEN: "only admins see what others took; --mine shows your own" }));
+  };
+  const view = await ask();
+  if (days === undefined) printPeriods(view, flags.json, output);
+  else {
+    const rows = [...(view.days ?? [])];
+    for (let { next } = view; next !== undefined;) {
+      const page = await ask(next);
+      rows.push(...(page.days ?? []));
+      ({ next } = page);
+    }
+    if (flags.json) for (const row of rows) output.print(jsonLine(row));
+    else output.print(describeUsage(rows, output.color, output.columns));
+  }
+  return exitCodes.ok;
+}
+
+function printPeriods({ day, month }: UsageView, asJson: boolean, output: Output): void {
+  if (asJson) {
+    for (const { id, rows } of [day, month]) for (const row of rows) output.print(jsonLine({ period: id, ...row }));
+    return;
+  }
+  const described = (title: string, { id, rows }: UsagePeriod): string =>
+    `${title}${id === "" ? "" : ` (${id}, UTC)`}\n${describeUsage(rows, output.color, output.columns)}`;
+  output.print(`${described("Today", day)}\n\n${described("This month", month)}`);
+}
+
+type Row = UsageRow & Partial<Pick<UsageDayRow, "day">>;
+
+const tokensOf = ({ promptTokens, completionTokens }: UsageRow): number => promptTokens + completionTokens;
+
+/** Rows as a person reads them: the largest first, days the newest first. */
+export function describeUsage(rows: readonly Row[], color: boolean, width = Infinity): string {
+  if (rows.length === 0) return "No calls of models.";
+  const sorted = rows.toSorted(
+    (one, other) =>
+      (other.day ?? "").localeCompare(one.day ?? "") ||
+      other.cost - one.cost ||
+      tokensOf(other) - tokensOf(one) ||
+      other.calls - one.calls,
+  );
+  const [first] = sorted;
+  const byDay = first?.day !== undefined;
+  const who = first?.person === undefined ? "With" : "Who";
+  const columns = [
+    ...(byDay ? [{ head: "Day" }] : []),
+    { head: who },
+    { head: "Model" },
+    { head: "Where", leaves: 2 },
+    { head: "Calls", align: "right" as const },
+    { head: "Read", align: "right" as const },
+    { head: "Cached", align: "right" as const, leaves: 3 },
+    { head: "Written", align: "right" as const },
+    { head: "Seconds", align: "right" as const, leaves: 1 },
+    { head: "Cost", align: "right" as const },
+  ];
+  const cells = sorted.map((row) => [
+    ...(byDay ? [row.day ?? ""] : []),
+    withoutControls(row.person ?? row.key ?? "") || "nobody",
+    withoutControls(row.model),
+    withoutControls(row.provider),
+    ...[row.calls, row.promptTokens, row.cachedTokens, row.completionTokens].map(String),
+    (row.ms / 1_000).toFixed(1),
+    describeCost(row.cost),
+  ]);
+  return renderTable(columns, cells, { color, columns: width });
+}
+
+/** Millionths of a unit as a number; empty where nothing has a price. */
+export const describeCost = (cost: number): string =>
+  cost === 0 ? "" : (cost / 1_000_000).toFixed(cost < 10_000 ? 6 : 2);
