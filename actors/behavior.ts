@@ -73,7 +73,7 @@ export type PartSignal = {
   };
 }[EngineName];
 
-/** Calls an engine (`protocols/engine.ts`). Any number of `part` arrive, then exactly one `answered`, all with the tag,
+/** Calls an engine (`protocols/engines/engine.ts`). Any number of `part` arrive, then exactly one `answered`, all with the tag,
  *  which names the call within its actor. It dies with the activation, and nothing of it arrives after that: what must
  *  come about is in the state, `pending` says so, and `recover` calls again. So it happens at least once. */
 export type CallEffect = {

@@ -4,7 +4,7 @@
  *      client.follow("room/lobby", { state, event, refused });
  *      const posted = await client.call("room.post", "lobby", { text: "hi" });
  *
- *  It knows the wire (`protocols/client.ts`) and nothing of a node's inside. Each part answers one question:
+ *  It knows the wire (`protocols/wire/client.ts`) and nothing of a node's inside. Each part answers one question:
  *
  *      client.ts       what callers see: commands, topics, the link
  *        connection.ts   at which node, and on which socket: attempts, silence, nodes that are gone or cut off; route.ts

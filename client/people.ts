@@ -1,6 +1,6 @@
 import type { Result } from "../protocols/errors.ts";
 import type { CatalogPage, CatalogRow } from "../protocols/index.ts";
-import { folded } from "../protocols/names.ts";
+import { folded } from "../protocols/text/names.ts";
 import { clientLimits as limits } from "./limits.ts";
 
 /** What everybody may know of a person, as lists of people have it. */

@@ -1,4 +1,4 @@
-import { otherNodes, placeOf, type NodePlace } from "../protocols/nodes.ts";
+import { otherNodes, placeOf, type NodePlace } from "../protocols/admin/nodes.ts";
 
 /** Where a client connects to: the addresses it knows, the one in use first, and how many attempts were made in turn
  *  since it was last connected. */

@@ -1,7 +1,7 @@
 import { failure, type Failure } from "../protocols/errors.ts";
-import { urlAt } from "../protocols/nodes.ts";
+import { urlAt } from "../protocols/admin/nodes.ts";
 import { Client, type ClientOptions } from "./client.ts";
-import { refusalIn } from "../protocols/plexus-answer.ts";
+import { refusalIn } from "../protocols/wire/plexus-answer.ts";
 import type { ClientPorts, NodeStorage } from "./ports.ts";
 
 /** How long a node may take to say why it refuses a connection. */

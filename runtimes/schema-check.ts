@@ -3,7 +3,7 @@
  *
  *  It takes a number of steps that is bounded, whatever the schema and the value; what it cannot tell it names, too.
  *  Source: https://json-schema.org/draft/2020-12/json-schema-validation */
-import { compareNumbers, isMultipleOf, isWhole } from "../protocols/exact-number.ts";
+import { compareNumbers, isMultipleOf, isWhole } from "../protocols/wire/exact-number.ts";
 import { hasPattern, readPattern } from "./pattern.ts";
 import { runtimeLimits } from "./limits.ts";
 import { digitSteps, formats, isNumeric, isRecord, isSame, keyOf, type Keywords, type Numeric } from "./schema.ts";

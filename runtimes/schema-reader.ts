@@ -3,7 +3,7 @@
  *
  *  What only describes (titles, examples, unknown keywords) is passed over, as the specification has it.
  *  Source: https://json-schema.org/draft/2020-12/json-schema-validation */
-import { compareNumbers } from "../protocols/exact-number.ts";
+import { compareNumbers } from "../protocols/wire/exact-number.ts";
 import { isPlain, readPattern, withoutLooking, type Pattern } from "./pattern.ts";
 import { runtimeLimits } from "./limits.ts";
 import {

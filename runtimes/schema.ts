@@ -1,6 +1,6 @@
 /** What a JSON schema allows, as data: a grammar is made of it, and what was written is checked with it.
  *  `schema-reader.ts` makes it, and says what of a schema it cannot say. Pure. */
-import { compareNumbers, ExactNumber, isWhole, normalForm } from "../protocols/exact-number.ts";
+import { compareNumbers, ExactNumber, isWhole, normalForm } from "../protocols/wire/exact-number.ts";
 import { hasPattern, type Pattern } from "./pattern.ts";
 import { Steps, within } from "./steps.ts";
 

@@ -11,7 +11,7 @@
  *  Invariants: models have at least `threadsMin` threads and at most `threadsMax`, within what cores and quota leave
  *  when one stays free. From the same state more load never gives models more. A load that stays the same ends in
  *  shares that stay the same. */
-import { describeBytes } from "../protocols/amounts.ts";
+import { describeBytes } from "../protocols/words/amounts.ts";
 import { runtimeLimits } from "./limits.ts";
 import { threadsToShare, type Machine } from "./machine.ts";
 

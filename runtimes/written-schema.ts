@@ -1,7 +1,7 @@
 /** Schemas whose numbers were written in another form than the language has them: as they are sent, and as answers are
  *  compared with them. Pure. */
-import { parseExact } from "../protocols/exact-number.ts";
-import { parseToWrite } from "../protocols/written.ts";
+import { parseExact } from "../protocols/wire/exact-number.ts";
+import { parseToWrite } from "../protocols/wire/written.ts";
 
 type Document = Readonly<Record<string, unknown>>;
 

@@ -2,7 +2,7 @@
  *  tasks|cancel|schedule`). */
 import { setTimeout as sleep } from "node:timers/promises";
 import { failure, passingCodes, PlexusError } from "../../protocols/errors.ts";
-import { isWholeTask } from "../../protocols/backups.ts";
+import { isWholeTask } from "../../protocols/admin/backups.ts";
 import type {
   BackupResults,
   BackupSchedule,

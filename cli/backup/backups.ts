@@ -2,8 +2,8 @@
  *  machine. */
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
-import { isDatedAhead } from "../../protocols/backup-dates.ts";
-import { isWholeTask } from "../../protocols/backups.ts";
+import { isDatedAhead } from "../../protocols/admin/backup-dates.ts";
+import { isWholeTask } from "../../protocols/admin/backups.ts";
 import { failure, PlexusError, type Failure } from "../../protocols/errors.ts";
 import type {
   BackupList,

@@ -1,4 +1,4 @@
-import { asWritten } from "../../protocols/text.ts";
+import { asWritten } from "../../protocols/text/text.ts";
 import { nearest } from "../models/suggest.ts";
 
 /** One line of input, understood. Text without a slash is said to whom the conversation is with. */

@@ -1,8 +1,8 @@
 import type { Activity, Client, Link } from "../../client/index.ts";
 import { failure, type Failure, type Result } from "../../protocols/errors.ts";
 import type { CatalogRow, ModelInfo, Notice } from "../../protocols/index.ts";
-import { sought } from "../../protocols/names.ts";
-import { noticeText, peopleIn } from "../../protocols/notice-text.ts";
+import { sought } from "../../protocols/text/names.ts";
+import { noticeText, peopleIn } from "../../protocols/words/notice-text.ts";
 import { cliLimits } from "../limits.ts";
 import { withoutControls } from "../terminal/printable.ts";
 import { didYouMean } from "../models/suggest.ts";

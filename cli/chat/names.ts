@@ -1,6 +1,6 @@
 import type { People } from "../../client/index.ts";
 import type { CatalogPage, Result, RoomMessage } from "../../protocols/index.ts";
-import { folded, sought } from "../../protocols/names.ts";
+import { folded, sought } from "../../protocols/text/names.ts";
 import { titleForm, withAccounts } from "../../protocols/reading/mentions.ts";
 import { isPlain, readPlain } from "../../protocols/reading/plain.ts";
 import { peopleAmong, severalIn, withNames, type Mentionable } from "../../protocols/reading/shown.ts";

@@ -1,7 +1,7 @@
 import type { CommandName as WireCommand, ParametersOf } from "../../client/index.ts";
-import { cleaned } from "../../protocols/text.ts";
-import { normalEmoji } from "../../protocols/emoji.ts";
-import { sought } from "../../protocols/names.ts";
+import { cleaned } from "../../protocols/text/text.ts";
+import { normalEmoji } from "../../protocols/text/emoji.ts";
+import { sought } from "../../protocols/text/names.ts";
 import type { CommandName, Line } from "./commands.ts";
 
 /** A room or an agent. */

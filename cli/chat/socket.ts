@@ -3,9 +3,9 @@ import WebSocket from "ws";
 import { standardPorts, type ClientPorts } from "../../client/index.ts";
 import { failure, type Failure } from "../../protocols/errors.ts";
 import { wireLimits } from "../../protocols/limits.ts";
-import { urlAt } from "../../protocols/nodes.ts";
+import { urlAt } from "../../protocols/admin/nodes.ts";
 import { lookupHere } from "../node/here.ts";
-import { plexusMark, readAnswer, stranger } from "../../protocols/plexus-answer.ts";
+import { plexusMark, readAnswer, stranger } from "../../protocols/wire/plexus-answer.ts";
 import { cliLimits } from "../limits.ts";
 
 /** The ports of a client on `ws`: unlike the WebSocket that Node has built in, it shows what a node answers instead of

@@ -10,7 +10,7 @@ import type {
   RoomThread,
   ToolRound,
 } from "../../protocols/index.ts";
-import { cut } from "../../protocols/text.ts";
+import { cut } from "../../protocols/text/text.ts";
 import { counted, minuteText, paint } from "../terminal/output.ts";
 import { nameOf, type Callers } from "./names.ts";
 import { printable, withoutControls } from "../terminal/printable.ts";

@@ -1,4 +1,4 @@
-import type { Advice } from "../../protocols/advice.ts";
+import type { Advice } from "../../protocols/words/advice.ts";
 import { withoutControls } from "../terminal/printable.ts";
 
 /** What a refusal advises, as commands; undefined for what is no advice that this version knows. */

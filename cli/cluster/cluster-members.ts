@@ -14,7 +14,7 @@ import {
   partInDirectory,
   rolesWithoutTaker,
   type DrainProgress,
-} from "../../protocols/cluster-leaving.ts";
+} from "../../protocols/words/cluster-leaving.ts";
 import { describeNodes } from "./cluster-view.ts";
 import { named, noCandidate, readSlots, readSummary, unknownNode } from "./cluster.ts";
 import { cliLimits } from "../limits.ts";

@@ -1,7 +1,7 @@
 import { failure, ok, refused, type Result } from "../../protocols/errors.ts";
 import { isRoleSlot } from "../../protocols/ids.ts";
-import { rate } from "../../protocols/amounts.ts";
-import { adviceOn, isTaker } from "../../protocols/cluster-advice.ts";
+import { rate } from "../../protocols/words/amounts.ts";
+import { adviceOn, isTaker } from "../../protocols/words/cluster-advice.ts";
 import {
   byName,
   describeDirectory,
@@ -10,8 +10,8 @@ import {
   invitationFault,
   joinCommand,
   stateOf,
-} from "../../protocols/cluster-words.ts";
-import { folded } from "../../protocols/names.ts";
+} from "../../protocols/words/cluster-words.ts";
+import { folded } from "../../protocols/text/names.ts";
 import type { ClusterSlotRow, ClusterSummary, InvitationIssued } from "../../protocols/index.ts";
 import { paint } from "../terminal/output.ts";
 import { didYouMean } from "../models/suggest.ts";
@@ -19,7 +19,7 @@ import { renderTable, type Column } from "../terminal/table.ts";
 import { withoutControls } from "../terminal/printable.ts";
 
 /** How a cluster looks as text: `plexus nodes`, `plexus slots`, `plexus invite`. Pure; what the page says as
- *  well is in `protocols/cluster-words.ts`. */
+ *  well is in `protocols/words/cluster-words.ts`. */
 
 /** Names by node id, to show slots in the words of people. */
 export type NodeNames = ReadonlyMap<string, string>;

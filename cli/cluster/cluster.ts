@@ -4,7 +4,7 @@ import { failure, ok, PlexusError, refused, type Failure, type Result } from "..
 import { parseActorId, placeOfSlot, roles as allRoles, slotCount, type Role } from "../../protocols/ids.ts";
 import type { ClusterSlotRow, ClusterSummary, Moved, StorageTerms } from "../../protocols/index.ts";
 import { actorNamed, advised, callsTo, demand, findNode, operate, type AdminFlags } from "../node/admin.ts";
-import { describeAway, describeDown } from "../../protocols/cluster-advice.ts";
+import { describeAway, describeDown } from "../../protocols/words/cluster-advice.ts";
 import {
   chooseSlots,
   describeInvitation,
@@ -15,7 +15,7 @@ import {
   namesOf,
   type SlotFilter,
 } from "./cluster-view.ts";
-import { describeDirectory, joinCommand } from "../../protocols/cluster-words.ts";
+import { describeDirectory, joinCommand } from "../../protocols/words/cluster-words.ts";
 import { plexusCommand } from "../launcher.ts";
 import { cliLimits } from "../limits.ts";
 import { forLook, type Target } from "../node/node-client.ts";

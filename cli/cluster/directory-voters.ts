@@ -1,5 +1,5 @@
 import { callsTo, demand, findNode, type AdminFlags } from "../node/admin.ts";
-import { describeVotersWanted } from "../../protocols/cluster-words.ts";
+import { describeVotersWanted } from "../../protocols/words/cluster-words.ts";
 import { readSummary } from "./cluster.ts";
 import { forLook } from "../node/node-client.ts";
 import { exitCodes, type Output } from "../terminal/output.ts";

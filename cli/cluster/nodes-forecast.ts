@@ -1,4 +1,4 @@
-import { describeForecast, describeFree, scarceAdvice, scarceNouns } from "../../protocols/forecast-words.ts";
+import { describeForecast, describeFree, scarceAdvice, scarceNouns } from "../../protocols/words/forecast-words.ts";
 import { operate, type AdminFlags } from "../node/admin.ts";
 import { exitCodes, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";

@@ -1,7 +1,7 @@
 import { failure, PlexusError } from "../../protocols/errors.ts";
 import type { Role } from "../../protocols/ids.ts";
 import type { ClusterPlan, SupposedChange } from "../../protocols/index.ts";
-import { describeFault, describePlanned, plannedRow, plannedTitles } from "../../protocols/plan-words.ts";
+import { describeFault, describePlanned, plannedRow, plannedTitles } from "../../protocols/words/plan-words.ts";
 import { callsTo, demand, findNode, type AdminFlags } from "../node/admin.ts";
 import { named } from "./cluster.ts";
 import { forLook } from "../node/node-client.ts";

@@ -1,7 +1,7 @@
 /** `plexus tasks`. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AdminTask } from "../../protocols/index.ts";
-import { isTaskOver, progressWords } from "../../protocols/task-words.ts";
+import { isTaskOver, progressWords } from "../../protocols/words/task-words.ts";
 import { callsTo, demand, findNode, operate, type AdminFlags } from "../node/admin.ts";
 import { cliLimits } from "../limits.ts";
 import { callNode, type Target } from "../node/node-client.ts";

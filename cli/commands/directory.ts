@@ -1,5 +1,5 @@
 import { Argument, Option, type Command } from "commander";
-import { voterCounts } from "../../protocols/directory-info.ts";
+import { voterCounts } from "../../protocols/admin/directory-info.ts";
 import { dataFolderOf, diskKeyFileOf } from "../settings/folders.ts";
 import { cliLimits } from "../limits.ts";
 import { adminFlags, data, etcdAddresses, examples, json, withAdminFlags, type AdminOptions } from "../terminal/options.ts";

@@ -1,5 +1,5 @@
 import { Option } from "commander";
-import { providerKinds, type ProviderKind } from "../../protocols/identity-provider.ts";
+import { providerKinds, type ProviderKind } from "../../protocols/authority/identity-provider.ts";
 import { adminFlags, collect, examples, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { IdentityFlags } from "../people/identity.ts";
 import type { Define } from "./index.ts";

@@ -1,5 +1,5 @@
 import { Option } from "commander";
-import { logLevels } from "../../protocols/log-words.ts";
+import { logLevels } from "../../protocols/words/log-words.ts";
 import { adminFlags, examples, moment, wholeNumber, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
 import type { LogWish } from "../watching/logs.ts";
 import type { Define } from "./index.ts";

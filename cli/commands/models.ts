@@ -1,5 +1,5 @@
 import { Option, type Command } from "commander";
-import { modelOrderNames, modelOrders } from "../../protocols/model-orders.ts";
+import { modelOrderNames, modelOrders } from "../../protocols/engines/model-orders.ts";
 import { dataFolderOf } from "../settings/folders.ts";
 import {
   adminCommands,

@@ -1,4 +1,4 @@
-import { profileSecondsMax, type ProfileKind } from "../../protocols/profiles.ts";
+import { profileSecondsMax, type ProfileKind } from "../../protocols/admin/profiles.ts";
 import { adminCommands, examples, wholeNumber, type AdminOptions } from "../terminal/options.ts";
 import type { Define } from "./index.ts";
 

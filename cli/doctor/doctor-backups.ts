@@ -1,4 +1,4 @@
-import { isTimeZone } from "../../protocols/backup-dates.ts";
+import { isTimeZone } from "../../protocols/admin/backup-dates.ts";
 import type { BackupList, BackupSchedule } from "../../protocols/index.ts";
 import { drillFault, latesOf, type Done, type Late } from "../../protocols/backup-times/index.ts";
 import { callsTo } from "../node/admin.ts";

@@ -1,8 +1,8 @@
 import type { Config } from "../../config/index.ts";
 import { rootWords } from "../../node/keys/index.ts";
 import { createClock } from "../../node/platform/index.ts";
-import { adviceOn, standsStill } from "../../protocols/cluster-advice.ts";
-import { describeDirectory, survivesNext } from "../../protocols/cluster-words.ts";
+import { adviceOn, standsStill } from "../../protocols/words/cluster-advice.ts";
+import { describeDirectory, survivesNext } from "../../protocols/words/cluster-words.ts";
 import { failureOf, type ClusterSummary, type KeysStatus } from "../../protocols/index.ts";
 import { callsTo } from "../node/admin.ts";
 import { readSummary } from "../cluster/cluster.ts";

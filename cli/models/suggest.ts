@@ -1,6 +1,6 @@
 /** What somebody meant who typed a name that does not exist. Commands and flags are commander's own matter; this is for
  *  what only a node knows: nodes, actors, rooms. */
-import { folded, sought } from "../../protocols/names.ts";
+import { folded, sought } from "../../protocols/text/names.ts";
 
 /** How many are named at most. */
 const namedMax = 3;

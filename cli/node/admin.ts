@@ -58,7 +58,7 @@ export async function findNode(flags: AdminFlags): Promise<Target> {
 async function isReadable(url: string): Promise<boolean> {
   const address = URL.parse(url);
   // Not loaded where a command stays on this machine.
-  const { isLoopback } = await import("../../protocols/nodes.ts");
+  const { isLoopback } = await import("../../protocols/admin/nodes.ts");
   return address?.protocol === "http:" && !isLoopback(address.hostname);
 }
 

@@ -1,5 +1,5 @@
 import { failure, refused, type Result } from "../../protocols/errors.ts";
-import { readAnswer } from "../../protocols/plexus-answer.ts";
+import { readAnswer } from "../../protocols/wire/plexus-answer.ts";
 import { cliLimits } from "../limits.ts";
 import { exchange } from "./node-request.ts";
 import { describeDuration } from "../terminal/output.ts";

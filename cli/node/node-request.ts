@@ -3,8 +3,8 @@
 import type { ClientRequest } from "node:http";
 import type { RequestOptions } from "node:https";
 import { hostname } from "node:os";
-import { urlAt } from "../../protocols/nodes.ts";
-import { plexusMark } from "../../protocols/plexus-answer.ts";
+import { urlAt } from "../../protocols/admin/nodes.ts";
+import { plexusMark } from "../../protocols/wire/plexus-answer.ts";
 import { lookupHere } from "./here.ts";
 import { cliLimits } from "../limits.ts";
 import type { Method, Target } from "./node-client.ts";

@@ -4,7 +4,7 @@ import { download } from "../terminal/download.ts";
 import { exitCodes, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { isSure } from "../terminal/sure.ts";
-import { urlAt } from "../../protocols/nodes.ts";
+import { urlAt } from "../../protocols/admin/nodes.ts";
 
 const pathOf = (user: string, what: string): string => `/api/v1/admin/users/${encodeURIComponent(user)}/${what}`;
 

@@ -1,6 +1,6 @@
 /** `plexus branding`: name, colour and logo of the cluster. */
 import { readFile } from "node:fs/promises";
-import { coloursOf } from "../../protocols/contrast.ts";
+import { coloursOf } from "../../protocols/text/contrast.ts";
 import { failure, PlexusError } from "../../protocols/errors.ts";
 import type { BrandingView, SetBranding } from "../../protocols/index.ts";
 import { operate, type AdminFlags } from "../node/admin.ts";

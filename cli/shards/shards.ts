@@ -2,8 +2,8 @@
 import { failure, PlexusError } from "../../protocols/errors.ts";
 import { troublesOf } from "../../protocols/index.ts";
 import type { HolderGroupRow, HolderRow, ShardLine, ShardsView, StorageNodeRow } from "../../protocols/index.ts";
-import { storageText } from "../../protocols/cluster-words.ts";
-import { describeAway } from "../../protocols/cluster-advice.ts";
+import { storageText } from "../../protocols/words/cluster-words.ts";
+import { describeAway } from "../../protocols/words/cluster-advice.ts";
 import { advised, callsTo, demand, findNode, type AdminFlags } from "../node/admin.ts";
 import { readSummary } from "../cluster/cluster.ts";
 import { forLook } from "../node/node-client.ts";

@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { failure, ok, PlexusError, refused, type Result } from "../../protocols/errors.ts";
-import { plexusMark, readAnswer, stranger } from "../../protocols/plexus-answer.ts";
+import { plexusMark, readAnswer, stranger } from "../../protocols/wire/plexus-answer.ts";
 import { demand } from "../node/admin.ts";
 import type { Target } from "../node/node-client.ts";
 import { openRequest } from "../node/node-request.ts";

@@ -2,7 +2,7 @@ import { Writable } from "node:stream";
 import pino from "pino";
 import type { Config } from "../../config/index.ts";
 import type { Log } from "../../node/ports.ts";
-import { secretFacts } from "../../protocols/log-words.ts";
+import { secretFacts } from "../../protocols/words/log-words.ts";
 import { guarded } from "./printable.ts";
 
 /** The node's log, and the knob that changes its level while it runs. */

@@ -159,7 +159,7 @@ export function describeRefusal(thrown: unknown): string {
 export const refusalIn = (text: string): string | undefined =>
   text.match(/\bE[A-Z]+\b/g)?.find((code) => Object.hasOwn(refusals, code));
 
-export { counted, describeBytes, describeDuration } from "../../protocols/amounts.ts";
+export { counted, describeBytes, describeDuration } from "../../protocols/words/amounts.ts";
 
 /** `2026-11-23T09:30:00Z`: what `--since` and the like read, too. */
 export const timeText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`;

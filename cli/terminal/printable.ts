@@ -2,9 +2,9 @@
  *  run the wrong way or hide: neither as it is, nor in a table, nor in a line of JSON. Everything that is printed goes
  *  through here (`Output`, `Screen`); what comes over the wire also where it becomes part of a text, since from then on
  *  it can not be told from colours of our own. */
-import { printable } from "../../protocols/printable.ts";
+import { printable } from "../../protocols/text/printable.ts";
 
-export { printable, withoutControls } from "../../protocols/printable.ts";
+export { printable, withoutControls } from "../../protocols/text/printable.ts";
 
 /** One line of JSON. What a terminal would obey is written as JSON escapes it, so that programs read the same value. */
 export const jsonLine = (value: unknown): string =>

@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { placeOf } from "../../protocols/nodes.ts";
+import { placeOf } from "../../protocols/admin/nodes.ts";
 import { userConfigFolder } from "../settings/folders.ts";
 
 /** A sign-in that is kept between runs. */

@@ -1,10 +1,10 @@
 /** `plexus profile`. */
 import { writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describeBytes } from "../../protocols/amounts.ts";
+import { describeBytes } from "../../protocols/words/amounts.ts";
 import type { Profile, ProfileKind } from "../../protocols/index.ts";
-import { hottest, v8ProfileOf } from "../../protocols/profiles.ts";
-import { isTaskOver } from "../../protocols/task-words.ts";
+import { hottest, v8ProfileOf } from "../../protocols/admin/profiles.ts";
+import { isTaskOver } from "../../protocols/words/task-words.ts";
 import { callsTo, demand, findNode, operate, type AdminFlags } from "../node/admin.ts";
 import { cliLimits } from "../limits.ts";
 import type { Target } from "../node/node-client.ts";

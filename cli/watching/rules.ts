@@ -8,7 +8,7 @@ import {
   describeSteps,
   describeWhen,
   type ShownPlaybook,
-} from "../../protocols/watch-words.ts";
+} from "../../protocols/words/watch-words.ts";
 import { askNode, callsTo, demand, findNode, operate, type AdminFlags } from "../node/admin.ts";
 import { exitCodes, timeText, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";

@@ -1,6 +1,6 @@
 /** `plexus traces`. */
 import type { TracePage, TraceView } from "../../protocols/index.ts";
-import { stepsOf } from "../../protocols/trace-steps.ts";
+import { stepsOf } from "../../protocols/words/trace-steps.ts";
 import { operate, type AdminFlags } from "../node/admin.ts";
 import { exitCodes, paint, timeText, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";

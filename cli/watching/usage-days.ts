@@ -1,7 +1,7 @@
 /** `plexus usage days`: what people did, by day. */
 import { failure, PlexusError } from "../../protocols/errors.ts";
 import { csvOfDays, type ActivityCount, type ActivityDay, type ActivityView } from "../../protocols/index.ts";
-import { describeBytes } from "../../protocols/amounts.ts";
+import { describeBytes } from "../../protocols/words/amounts.ts";
 import { operate, type AdminFlags } from "../node/admin.ts";
 import { exitCodes, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";

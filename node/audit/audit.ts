@@ -1,4 +1,4 @@
-import { checkOf } from "../../protocols/check.ts";
+import { checkOf } from "../../protocols/wire/check.ts";
 import {
   auditDone,
   auditQuery,

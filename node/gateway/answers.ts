@@ -1,7 +1,7 @@
 /** Answers of actors that the gateway reads itself, instead of passing them on. To the mesh they are plain data, and
  *  the node that has the actor may be any member: so their form is checked here. */
 import { Type, type Static, type TSchema } from "typebox";
-import { checkOf } from "../../protocols/check.ts";
+import { checkOf } from "../../protocols/wire/check.ts";
 import {
   failure,
   passkey,

@@ -1,5 +1,5 @@
 import { Type, type TObject, type TSchema } from "typebox";
-import { checkOf, type Check } from "../../protocols/check.ts";
+import { checkOf, type Check } from "../../protocols/wire/check.ts";
 import {
   actorId,
   allCommands,

@@ -9,7 +9,7 @@
  *      keys/rotation     { epoch, after }                             how far the ring is wrapped anew
  *      keys/reencrypt    { epochs, left }                             what is to be encrypted anew */
 import { randomUUID } from "node:crypto";
-import { checkOf } from "../../protocols/check.ts";
+import { checkOf } from "../../protocols/wire/check.ts";
 import { epochRecord, rootRecord } from "../../protocols/index.ts";
 import type { Directory } from "../ports.ts";
 import type { EpochRecord, RootRecord } from "./epochs.ts";

@@ -8,7 +8,7 @@
  *  stays the key. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Type, type Static } from "typebox";
-import { checkOf } from "../../protocols/check.ts";
+import { checkOf } from "../../protocols/wire/check.ts";
 import { failure, PlexusError } from "../../protocols/index.ts";
 import type { Clock, Directory, DirectoryRow, Log, NodeId, Random } from "../ports.ts";
 import { contextBytes, keyBytes } from "./cipher.ts";

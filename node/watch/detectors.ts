@@ -1,6 +1,6 @@
 /** The detectors. Each is a fold that is kept apart for each subject: `subjects` says whom an entry is about, and
  *  `step` what is remembered of that subject with it, and whether something was found. Both are pure. What each reads,
- *  finds and takes for too much is in the table `detectors` (`protocols/watch.ts`).
+ *  finds and takes for too much is in the table `detectors` (`protocols/admin/watch.ts`).
  *
  *  Entries of one node come in their order, those of several nodes nearly so: a step sorts what it remembers by time
  *  and judges by the entry's own time, never by a clock. */

@@ -1,4 +1,4 @@
-import type { AnswerStage } from "../agent.ts";
+import type { AnswerStage } from "../kinds/agent.ts";
 
 /** How far an answer is, in words that go on from "its agent is". Without a stage it was asked for, and nothing is
  *  known yet. */

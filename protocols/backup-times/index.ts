@@ -1,9 +1,9 @@
 /** Times that schedules name, and whether what they make is older than they allow: for the page and the doctor. Not in
  *  the entrance of protocols, which every page loads: it needs a library. */
 import { Cron } from "croner";
-import { isDatedAhead } from "../backup-dates.ts";
-import type { BackupSchedule, ClusterBackupTask } from "../backup.ts";
-import type { BackupResults, BackupSnapshot } from "../backups.ts";
+import { isDatedAhead } from "../admin/backup-dates.ts";
+import type { BackupSchedule, ClusterBackupTask } from "../kinds/backup.ts";
+import type { BackupResults, BackupSnapshot } from "../admin/backups.ts";
 import type { Failure } from "../errors.ts";
 
 /** The first moments after `afterMs` that five fields of cron name. Throws an error that says what is wrong with them,

@@ -60,13 +60,13 @@ export const auditMessages = {
   /** What the asked node wrote is not what the asking keeper had a copy of, up to `seq`. `noted`: up to where it knows
    *  of that now. */
   "audit.forked": call("control", { log, seq: count }, closed({ noted: count })),
-  /** How far the asked node has sent logs to systems of others; as in `protocols/audit-sinks.ts`. */
+  /** How far the asked node has sent logs to systems of others; as in `protocols/admin/audit-sinks.ts`. */
   "audit.push": call(
     "control",
     {},
     closed({ states: Type.Unsafe<object[]>(Type.Array(Type.Object({}), { maxItems: 16 })) }),
   ),
-  /** A page of what a search finds at the asked node; query and page are as in `protocols/audit-search.ts`. Errors:
+  /** A page of what a search finds at the asked node; query and page are as in `protocols/admin/audit-search.ts`. Errors:
    *  BAD_REQUEST. */
   "audit.search": call(
     "message",

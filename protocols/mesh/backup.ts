@@ -1,7 +1,7 @@
 /** Backups between nodes (node/backup): the node that makes a snapshot asks the owners of slots for their parts of
  *  it. */
 import { Type } from "typebox";
-import { stripeRef } from "../shards.ts";
+import { stripeRef } from "../admin/shards.ts";
 import { actor, bytes, call, closed, count, done, failed, slot } from "./parts.ts";
 
 const part = {

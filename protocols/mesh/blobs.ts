@@ -1,6 +1,6 @@
 /** Blobs that belong to actors, copied between the nodes that hold their slots (node/bulk/blobs). */
 import { Type } from "typebox";
-import { blobHash as hash } from "../schema.ts";
+import { blobHash as hash } from "../wire/schema.ts";
 import { actor, bytes, call, closed, count, done } from "./parts.ts";
 
 export const blobMessages = {

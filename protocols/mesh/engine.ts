@@ -1,10 +1,10 @@
 /** Calls of engines on other nodes (node/routing): what is said of one travels beside messages and in order, and ends
  *  with its answer, or with the connection. One row an engine. */
 import { Type, type TSchema, type TUnsafe } from "typebox";
-import { sampling } from "../agent.ts";
-import { engineNames, type EngineAnswer, type EngineName, type EnginePart, type EngineRequest } from "../engine.ts";
+import { sampling } from "../kinds/agent.ts";
+import { engineNames, type EngineAnswer, type EngineName, type EnginePart, type EngineRequest } from "../engines/engine.ts";
 import type { Result } from "../errors.ts";
-import { traceContext } from "../traces.ts";
+import { traceContext } from "../admin/traces.ts";
 import { bytes, closed, count, failed, message } from "./parts.ts";
 
 const short = Type.String({ maxLength: 256 });

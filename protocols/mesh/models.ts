@@ -1,12 +1,12 @@
 /** Models that a node's store has, for nodes that fetch them, and models in its memory, for admins (node/inference/models). The
  *  parts of files that a node gives are compared with the tree of hashes by the node that asked. */
 import { Type } from "typebox";
-import type { ModelInMemory, NodeInference } from "../inference.ts";
-import { modelOrderNames, type ModelOrder } from "../model-orders.ts";
-import type { StoredModel, Suggestions } from "../models.ts";
-import { qualityCount, type QualityCount } from "../quality.ts";
-import { modelName } from "../models.ts";
-import { blobHash as digest } from "../schema.ts";
+import type { ModelInMemory, NodeInference } from "../engines/inference.ts";
+import { modelOrderNames, type ModelOrder } from "../engines/model-orders.ts";
+import type { StoredModel, Suggestions } from "../engines/models.ts";
+import { qualityCount, type QualityCount } from "../engines/quality.ts";
+import { modelName } from "../engines/models.ts";
+import { blobHash as digest } from "../wire/schema.ts";
 import { bytes, call, closed, count } from "./parts.ts";
 
 /** Checked no further than this by the mesh: the asking node reads it as it reads a manifest. */

@@ -1,8 +1,8 @@
 /** What a node remembers of itself, asked for by another one for its admins (node/observe). */
 import { Type } from "typebox";
 import { wireLimits } from "../limits.ts";
-import { historyRange, logFilter, logLine, type HistoryValues, type LogLine } from "../observe.ts";
-import { spanSchema, traceFilter, type TraceSpan } from "../traces.ts";
+import { historyRange, logFilter, logLine, type HistoryValues, type LogLine } from "../admin/observe.ts";
+import { spanSchema, traceFilter, type TraceSpan } from "../admin/traces.ts";
 import { call, closed, count } from "./parts.ts";
 
 const line = Type.Unsafe<LogLine>(logLine);

@@ -1,6 +1,6 @@
 /** Profiles of a node, for admins who ask any other (node/observe). */
 import { Type } from "typebox";
-import { profileKinds, profileSecondsMax, type Profile, type ProfileKind } from "../profiles.ts";
+import { profileKinds, profileSecondsMax, type Profile, type ProfileKind } from "../admin/profiles.ts";
 import { call, closed } from "./parts.ts";
 
 const id = Type.String({ minLength: 1, maxLength: 160 });

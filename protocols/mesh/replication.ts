@@ -1,7 +1,7 @@
 /** How the owner of a slot and its replicas talk (node/replication). Every message names the epoch it is said in; a
  *  node that knows a newer one answers FENCED and nothing else happens. */
 import { Type, type Static } from "typebox";
-import { traceContext } from "../traces.ts";
+import { traceContext } from "../admin/traces.ts";
 import { bytes, call, checksum, closed, count, done, message, slot } from "./parts.ts";
 
 /** Where a log ends. Two logs with the same position are the same log, from the same base on. */

@@ -2,10 +2,10 @@
  *  sent first arrives first; only what admins ask of actors goes beside them, because it must not wait behind a full
  *  queue. */
 import { Type } from "typebox";
-import type { ActorDetail, ActorRow } from "../client.ts";
+import type { ActorDetail, ActorRow } from "../wire/client.ts";
 import type { Result } from "../errors.ts";
 import { addressText, type ActorId } from "../ids.ts";
-import { traceContext } from "../traces.ts";
+import { traceContext } from "../admin/traces.ts";
 import { actor, call, closed, count, failed, message, slot } from "./parts.ts";
 
 /** A member cannot prove the sender of a message: it is trusted to have asked. It must only be possible. */

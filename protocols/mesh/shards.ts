@@ -1,9 +1,9 @@
 /** Shards between nodes (node/bulk/shards): their bytes in chunks, what became of them, and proofs that they are there. */
 import { Type } from "typebox";
 import { wireLimits as limits } from "../limits.ts";
-import { blobHash as hash } from "../schema.ts";
-import { shardOwner, stripeId, stripeRef } from "../shards.ts";
-import { shardLife, shardOperation, type ShardReceipt } from "../shard-holder.ts";
+import { blobHash as hash } from "../wire/schema.ts";
+import { shardOwner, stripeId, stripeRef } from "../admin/shards.ts";
+import { shardLife, shardOperation, type ShardReceipt } from "../kinds/shard-holder.ts";
 import { actor, bytes, call, closed, count, done, message, node } from "./parts.ts";
 
 const holder = actor;

@@ -1,6 +1,6 @@
 /** What a node is busy with, for admins who ask any other (node/tasks). */
 import { Type } from "typebox";
-import type { AdminTask } from "../tasks.ts";
+import type { AdminTask } from "../admin/tasks.ts";
 import { call, closed, done } from "./parts.ts";
 
 /** Only shown: a later version may say more of it. */

@@ -1,8 +1,8 @@
 /** Alerts: what the watch has found. */
 import { Type } from "typebox";
-import { answer } from "../command.ts";
-import { limit, object } from "../schema.ts";
-import { acknowledgeAlert, alertId, watchCommands, type Alert, type AlertPage } from "../watch.ts";
+import { answer } from "../wire/command.ts";
+import { limit, object } from "../wire/schema.ts";
+import { acknowledgeAlert, alertId, watchCommands, type Alert, type AlertPage } from "../admin/watch.ts";
 import { changes, ofActors, reads } from "./operation.ts";
 
 const tags = ["admin"];

@@ -7,11 +7,11 @@ import {
   type AuditSinksView,
   type AuditSinkView,
   type SinkTested,
-} from "../audit-sinks.ts";
-import { auditQuery, type AuditFound, type AuditLogs } from "../audit-search.ts";
-import { answer } from "../command.ts";
-import { roleManagerCommands, type AuditPage } from "../role-manager.ts";
-import { object } from "../schema.ts";
+} from "../admin/audit-sinks.ts";
+import { auditQuery, type AuditFound, type AuditLogs } from "../admin/audit-search.ts";
+import { answer } from "../wire/command.ts";
+import { roleManagerCommands, type AuditPage } from "../kinds/role-manager.ts";
+import { object } from "../wire/schema.ts";
 import { changes, ofActors, ofDirectory, reads } from "./operation.ts";
 
 const tags = ["admin"];

@@ -1,6 +1,6 @@
 /** Backups. What takes its time is a task. */
 import { Type } from "typebox";
-import type { AuditFacts } from "../audit.ts";
+import type { AuditFacts } from "../admin/audit.ts";
 import {
   backupCommands,
   scheduleSeen,
@@ -8,8 +8,8 @@ import {
   type BackupSchedule,
   type BackupScheduleList,
   type ClusterBackupTasks,
-} from "../backup.ts";
-import { backupDownload, type BackupDownloadBegun } from "../backup-guards.ts";
+} from "../kinds/backup.ts";
+import { backupDownload, type BackupDownloadBegun } from "../admin/backup-guards.ts";
 import {
   copyBackup,
   drillBackup,
@@ -22,9 +22,9 @@ import {
   withdrawBackup,
   type BackupList,
   type TaskView,
-} from "../backups.ts";
-import { answer } from "../command.ts";
-import { limit, object } from "../schema.ts";
+} from "../admin/backups.ts";
+import { answer } from "../wire/command.ts";
+import { limit, object } from "../wire/schema.ts";
 import { changes, fieldsOf, ofActors, reads } from "./operation.ts";
 
 const tags = ["admin"];

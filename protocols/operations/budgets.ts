@@ -7,9 +7,9 @@ import {
   type Budget,
   type BudgetView,
   type Price,
-} from "../budgets.ts";
-import { answer } from "../command.ts";
-import { quotaName, quotaParams, setQuota, type Quota } from "../quotas.ts";
+} from "../admin/budgets.ts";
+import { answer } from "../wire/command.ts";
+import { quotaName, quotaParams, setQuota, type Quota } from "../authority/quotas.ts";
 import { changes, fieldsOf, listOf, ofActors, ofDirectory, reads } from "./operation.ts";
 
 const tags = ["admin"];

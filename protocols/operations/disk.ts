@@ -1,6 +1,6 @@
 /** The encryption of a node's disk. */
-import { answer } from "../command.ts";
-import { setDisk, type DiskStatus } from "../disk.ts";
+import { answer } from "../wire/command.ts";
+import { setDisk, type DiskStatus } from "../admin/disk.ts";
 import { changes, reads } from "./operation.ts";
 
 const tags = ["admin"];

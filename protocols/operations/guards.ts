@@ -1,5 +1,5 @@
 /** Holds on backups, and recalls that somebody approves. */
-import type { ClusterBackupTask } from "../backup.ts";
+import type { ClusterBackupTask } from "../kinds/backup.ts";
 import {
   holdBody,
   recallAsked,
@@ -8,9 +8,9 @@ import {
   type HeldThing,
   type RecallRequest,
   type RecallRequests,
-} from "../backup-guards.ts";
-import { answer } from "../command.ts";
-import { key, object } from "../schema.ts";
+} from "../admin/backup-guards.ts";
+import { answer } from "../wire/command.ts";
+import { key, object } from "../wire/schema.ts";
 import { changes, ofActors, reads } from "./operation.ts";
 
 const tags = ["admin"];

@@ -28,7 +28,7 @@ import { usageOperations } from "./usage.ts";
 import { watchOperations } from "./watch.ts";
 import { requestOf, routeOf, type OperationMethod, type OperationName, type operationRoutes } from "./routes.ts";
 import type { HandlersOf, InputOf, Operation } from "./operation.ts";
-import type { TaskRequest } from "../tasks.ts";
+import type { TaskRequest } from "../admin/tasks.ts";
 
 export {
   acted,

@@ -1,8 +1,8 @@
 /** The keys of the cluster's backups. They cross the wire only sealed. */
 import { Type } from "typebox";
-import { answer } from "../command.ts";
-import { beginKit, confirmKit, restoreKeys, rotateKeys, trustRoot, type KeysStatus } from "../keys.ts";
-import { object } from "../schema.ts";
+import { answer } from "../wire/command.ts";
+import { beginKit, confirmKit, restoreKeys, rotateKeys, trustRoot, type KeysStatus } from "../admin/keys.ts";
+import { object } from "../wire/schema.ts";
 import { changes, fieldsOf, listOf, reads } from "./operation.ts";
 
 const tags = ["admin"];

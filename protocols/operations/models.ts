@@ -1,6 +1,6 @@
 /** Models: names that stand for several of them, how good their answers are, what is in the memory of nodes, and
  *  servers that have some. */
-import { answer } from "../command.ts";
+import { answer } from "../wire/command.ts";
 import {
   endpointParams,
   searchEndpoints,
@@ -11,7 +11,7 @@ import {
   type EndpointReport,
   type EndpointSearch,
   type EndpointsView,
-} from "../endpoints.ts";
+} from "../engines/endpoints.ts";
 import {
   orderModel,
   orderParams,
@@ -19,17 +19,17 @@ import {
   viewInference,
   type InferenceView,
   type ModelInMemory,
-} from "../inference.ts";
-import { modelOrders, type ModelOrder } from "../model-orders.ts";
+} from "../engines/inference.ts";
+import { modelOrders, type ModelOrder } from "../engines/model-orders.ts";
 import {
   explainModelRoute,
   modelRouteParams,
   setModelRoute,
   type ModelRoute,
   type RouteExplanation,
-} from "../model-route.ts";
-import { withoutSecrets, type Suggestions } from "../models.ts";
-import type { QualityView } from "../quality.ts";
+} from "../engines/model-route.ts";
+import { withoutSecrets, type Suggestions } from "../engines/models.ts";
+import type { QualityView } from "../engines/quality.ts";
 import { changes, fieldsOf, listOf, reads } from "./operation.ts";
 
 export const modelRouteOperations = {

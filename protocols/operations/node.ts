@@ -1,6 +1,6 @@
 /** A node's own state. */
-import type { NodeStatus } from "../client.ts";
-import { answer } from "../command.ts";
+import type { NodeStatus } from "../wire/client.ts";
+import { answer } from "../wire/command.ts";
 import { reads } from "./operation.ts";
 
 export const nodeOperations = {

@@ -1,7 +1,7 @@
 /** The nodes of the cluster, and their actors. */
 import { Type } from "typebox";
-import { actorKeyParams, releaseActor, type ActorDetail, type ActorPage } from "../client.ts";
-import { supposePlan, type ClusterPlan } from "../cluster-plan.ts";
+import { actorKeyParams, releaseActor, type ActorDetail, type ActorPage } from "../wire/client.ts";
+import { supposePlan, type ClusterPlan } from "../admin/cluster-plan.ts";
 import {
   clusterNodeParams,
   clusterSlotParams,
@@ -18,16 +18,16 @@ import {
   type InvitationIssued,
   type Moved,
   type Released,
-} from "../cluster.ts";
-import { answer } from "../command.ts";
-import type { DirectoryVoters } from "../directory-info.ts";
+} from "../admin/cluster.ts";
+import { answer } from "../wire/command.ts";
+import type { DirectoryVoters } from "../admin/directory-info.ts";
 import { actorId, ownSlot } from "../ids.ts";
 import { wireLimits as limits } from "../limits.ts";
-import type { ClusterView } from "../role-manager.ts";
-import type { AdminRoomPage } from "../room.ts";
-import { key, object } from "../schema.ts";
-import type { TrustState } from "../shards.ts";
-import type { SlotPage } from "../slot-list.ts";
+import type { ClusterView } from "../kinds/role-manager.ts";
+import type { AdminRoomPage } from "../kinds/room.ts";
+import { key, object } from "../wire/schema.ts";
+import type { TrustState } from "../admin/shards.ts";
+import type { SlotPage } from "../words/slot-list.ts";
 import { changes, fieldsOf, reads } from "./operation.ts";
 
 const tags = ["cluster"];

@@ -1,7 +1,7 @@
 /** What the nodes remember of themselves: lines of their logs, traces, and figures over a day. */
-import { answer } from "../command.ts";
-import { historyQuery, logQuery, type HistoryView, type LogPage } from "../observe.ts";
-import { traceParams, traceQuery, type TracePage, type TraceView } from "../traces.ts";
+import { answer } from "../wire/command.ts";
+import { historyQuery, logQuery, type HistoryView, type LogPage } from "../admin/observe.ts";
+import { traceParams, traceQuery, type TracePage, type TraceView } from "../admin/traces.ts";
 import { reads } from "./operation.ts";
 
 const tags = ["admin"];

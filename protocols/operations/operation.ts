@@ -8,12 +8,12 @@
  *      node/inference/usage/operations.ts   "budgets.set": (input) => …                                            the handler
  *      page, terminal             call("budgets.set", { budget: "sales", … })                            the call */
 import { Type, type Static, type TObject, type TProperties, type TSchema, type TUnsafe } from "typebox";
-import type { AuditAction, AuditFacts } from "../audit.ts";
+import type { AuditAction, AuditFacts } from "../admin/audit.ts";
 import { failure, refused, type ErrorCode, type Failure, type Result } from "../errors.ts";
-import type { Noticed } from "../notice.ts";
-import type { Permission } from "../permissions.ts";
+import type { Noticed } from "../admin/notice.ts";
+import type { Permission } from "../authority/permissions.ts";
 import type { WithShown } from "../power/shown.ts";
-import type { Grant } from "../roles.ts";
+import type { Grant } from "../authority/roles.ts";
 
 /** What every row says. */
 interface Said {

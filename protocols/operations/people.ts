@@ -7,13 +7,13 @@ import {
   type ApiKeyMade,
   type SignUpInvitation,
   type SignUpInvitationMade,
-} from "../client.ts";
-import { answer } from "../command.ts";
+} from "../wire/client.ts";
+import { answer } from "../wire/command.ts";
 import { wireLimits } from "../limits.ts";
-import type { PeoplePage, PersonRoles } from "../role-manager.ts";
-import { roleName, setRole, type ClusterRole, type RolesView } from "../roles.ts";
-import { key, object, userName } from "../schema.ts";
-import { roleNames, type PersonView } from "../user.ts";
+import type { PeoplePage, PersonRoles } from "../kinds/role-manager.ts";
+import { roleName, setRole, type ClusterRole, type RolesView } from "../authority/roles.ts";
+import { key, object, userName } from "../wire/schema.ts";
+import { roleNames, type PersonView } from "../kinds/user.ts";
 import { changes, fieldsOf, listOf, ofActors, ofDirectory, reads } from "./operation.ts";
 
 const tags = ["admin"];

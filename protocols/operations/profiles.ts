@@ -1,7 +1,7 @@
 /** Profiles of a running node. */
 import { Type } from "typebox";
-import { answer } from "../command.ts";
-import { profileParams, takeProfile, type Profile } from "../profiles.ts";
+import { answer } from "../wire/command.ts";
+import { profileParams, takeProfile, type Profile } from "../admin/profiles.ts";
 import { changes, fieldsOf, reads } from "./operation.ts";
 
 const tags = ["admin"];

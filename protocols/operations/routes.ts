@@ -1,7 +1,7 @@
 /** Where each operation of the node is in REST, below the gateway's prefix. The rows (`budgets.ts` and its
  *  neighbours) say the rest; this list is apart, in one file for each package of topics, so that the page and the
  *  terminal, which only need the path, do not load every schema. */
-import { apiPrefix } from "../api.ts";
+import { apiPrefix } from "../wire/api.ts";
 import { auditRoutes } from "./paths/audit.ts";
 import { backupsRoutes } from "./paths/backups.ts";
 import { entranceRoutes } from "./paths/entrance.ts";

@@ -1,5 +1,5 @@
 /** Secrets of the cluster with names: written and never read. */
-import { answer } from "../command.ts";
+import { answer } from "../wire/command.ts";
 import {
   adoptSecret,
   rotateSecret,
@@ -7,7 +7,7 @@ import {
   setSecretBody,
   type SecretsView,
   type SecretView,
-} from "../secrets.ts";
+} from "../admin/secrets.ts";
 import { changes, ofDirectory, reads } from "./operation.ts";
 
 const tags = ["admin"];

@@ -1,6 +1,6 @@
 /** The cluster's settings. */
-import { setBrandingBody, type BrandingView } from "../branding.ts";
-import { answer } from "../command.ts";
+import { setBrandingBody, type BrandingView } from "../admin/branding.ts";
+import { answer } from "../wire/command.ts";
 import { changes, ofDirectory, reads } from "./operation.ts";
 
 export const settingsOperations = {

@@ -1,8 +1,8 @@
 /** The shards of backups. */
 import { Type } from "typebox";
-import { answer } from "../command.ts";
-import { limit, object } from "../schema.ts";
-import { holderParams, shardHolderCommands, type ShardPage, type ShardsView } from "../shard-holder.ts";
+import { answer } from "../wire/command.ts";
+import { limit, object } from "../wire/schema.ts";
+import { holderParams, shardHolderCommands, type ShardPage, type ShardsView } from "../kinds/shard-holder.ts";
 import {
   inspectStripe,
   namedStripe,
@@ -11,7 +11,7 @@ import {
   type StripeHealth,
   type StripePut,
   type StripeRead,
-} from "../shards.ts";
+} from "../admin/shards.ts";
 import { changes, fieldsOf, ofActors, reads } from "./operation.ts";
 
 const tags = ["admin"];

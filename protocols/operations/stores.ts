@@ -1,7 +1,7 @@
 /** The models on a node's disk, and which node serves which model. */
 import { Type } from "typebox";
-import { answer } from "../command.ts";
-import type { ServingRow } from "../engine.ts";
+import { answer } from "../wire/command.ts";
+import type { ServingRow } from "../engines/engine.ts";
 import {
   modelParams,
   pullModel,
@@ -12,7 +12,7 @@ import {
   type PullView,
   type StoredModel,
   type VerifiedModel,
-} from "../models.ts";
+} from "../engines/models.ts";
 import { changes, fieldsOf, listOf, reads } from "./operation.ts";
 
 const tags = ["models"];

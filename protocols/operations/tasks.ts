@@ -1,6 +1,6 @@
 /** Long work. */
-import { answer } from "../command.ts";
-import { taskParams, tasksQuery, type AdminTask, type AdminTasks } from "../tasks.ts";
+import { answer } from "../wire/command.ts";
+import { taskParams, tasksQuery, type AdminTask, type AdminTasks } from "../admin/tasks.ts";
 import { changes, fieldsOf, reads } from "./operation.ts";
 
 const tags = ["admin"];

@@ -1,7 +1,7 @@
 /** Lists of what is known to be harmful. */
-import { answer } from "../command.ts";
-import { object } from "../schema.ts";
-import { setThreatList, threatListName, type ThreatList, type ThreatListsView } from "../threat-lists.ts";
+import { answer } from "../wire/command.ts";
+import { object } from "../wire/schema.ts";
+import { setThreatList, threatListName, type ThreatList, type ThreatListsView } from "../admin/threat-lists.ts";
 import { changes, ofDirectory, reads } from "./operation.ts";
 
 const tags = ["admin"];

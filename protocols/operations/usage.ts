@@ -1,9 +1,9 @@
 /** What people took of models, and what they did by day. One's own is a command (`ledger.ts`). */
 import { Type } from "typebox";
-import { activityQuery, type ActivityView } from "../activity.ts";
-import { answer } from "../command.ts";
-import { ledgerCommands, type UsageView } from "../ledger.ts";
-import { object, userName } from "../schema.ts";
+import { activityQuery, type ActivityView } from "../admin/activity.ts";
+import { answer } from "../wire/command.ts";
+import { ledgerCommands, type UsageView } from "../kinds/ledger.ts";
+import { object, userName } from "../wire/schema.ts";
 import { ofActors, reads } from "./operation.ts";
 
 const tags = ["admin"];

@@ -1,9 +1,9 @@
 /** Detectors, rules and forecasts. */
-import { answer } from "../command.ts";
-import { detectorBody, type DetectorView } from "../detectors.ts";
-import type { Forecasts } from "../forecast.ts";
-import { key, object } from "../schema.ts";
-import { setRuleBody, type WatchRule } from "../watch.ts";
+import { answer } from "../wire/command.ts";
+import { detectorBody, type DetectorView } from "../admin/detectors.ts";
+import type { Forecasts } from "../admin/forecast.ts";
+import { key, object } from "../wire/schema.ts";
+import { setRuleBody, type WatchRule } from "../admin/watch.ts";
 import { changes, fieldsOf, listOf, ofActors, reads } from "./operation.ts";
 
 const tags = ["admin"];

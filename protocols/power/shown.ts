@@ -1,12 +1,12 @@
 /** What a caller has shown to the gateway that sends a command of power. The owner of the state looks at it itself:
  *  a gateway of an older version decides by its own permissions (docs/decisions/0153-owners-look-at-power.md). */
 import { Type, type Static } from "typebox";
-import { isForTokens, needsFresh } from "../authority.ts";
-import type { Command } from "../command.ts";
+import { isForTokens, needsFresh } from "../authority/index.ts";
+import type { Command } from "../wire/command.ts";
 import { failure, type Failure } from "../errors.ts";
 import { wireLimits } from "../limits.ts";
-import type { Permission } from "../permissions.ts";
-import { key, object } from "../schema.ts";
+import type { Permission } from "../authority/permissions.ts";
+import { key, object } from "../wire/schema.ts";
 
 /** `as`: `session` of a person, with its id and how long ago they proved who they are; `token` of the control endpoint;
  *  `operator`; `rule`, which somebody with the right has set, and nobody asks. Nothing else suffices: no `key`. */

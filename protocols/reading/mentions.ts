@@ -5,7 +5,7 @@
  *  A text comes from outside and may be built to be slow: the work at each sign is bounded, and so are the signs.
  *
  *  Why so: docs/decisions/0137-one-parser.md. */
-import { folded } from "../names.ts";
+import { folded } from "../text/names.ts";
 import { readingLimits as limits } from "./limits.ts";
 import type { Block, Inline, Prose } from "./tree.ts";
 

@@ -6,7 +6,7 @@
  *  What is written is, byte for byte, what `encodeRow` makes of the decoded value. Whatever is not what rows usually
  *  consist of (keys that are numbers or begin with `$`, extensions, numbers that JSON has not) is left to that. */
 import { isUtf8 } from "node:buffer";
-import { decode } from "../../protocols/codec.ts";
+import { decode } from "../../protocols/wire/codec.ts";
 import { timeOf } from "./cutting.ts";
 import { encodeRow } from "./format/index.ts";
 

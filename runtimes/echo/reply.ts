@@ -1,7 +1,7 @@
 /** What the echo answers: the last message again, in the form that is asked for. Of the same request it makes the same
  *  answer. */
 import type { ChatMessage, GenerationRequest, Tool, ToolCall } from "../../protocols/index.ts";
-import { parseWithin } from "../../protocols/json-meter.ts";
+import { parseWithin } from "../../protocols/wire/json-meter.ts";
 import { exactSchema } from "../written-schema.ts";
 import { exampleOf } from "./example.ts";
 

@@ -1,6 +1,6 @@
 /** What the echo makes of words: vectors, scores, numbers and tones. Nothing of it means anything, all of it is the
  *  same every time. */
-import { bytesOfFloats, type TokenLogprob } from "../../protocols/generation.ts";
+import { bytesOfFloats, type TokenLogprob } from "../../protocols/engines/generation.ts";
 import { hash32 } from "../../protocols/ids.ts";
 import { echoTokens, wordsOf } from "./reply.ts";
 

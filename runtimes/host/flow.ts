@@ -1,7 +1,7 @@
 /** The way of one call out of its worker: parts are joined into frames, and a slow receiver makes the model pause
  *  instead of filling memory. Cancellation comes in over the same channel. */
 import type { MessagePort } from "node:worker_threads";
-import { traitsOf, type EngineName, type EnginePart } from "../../protocols/engine.ts";
+import { traitsOf, type EngineName, type EnginePart } from "../../protocols/engines/engine.ts";
 import type { Doing, Ended, Flow } from "../adapter.ts";
 import { createCoalescer, type Coalescer } from "../coalescer.ts";
 import { runtimeLimits } from "../limits.ts";

@@ -6,8 +6,8 @@
  *      found     content, how it is loaded        ─► verdict
  *      strikes   content                          ─► processes that its calls ended */
 import { Type } from "typebox";
-import { checkOf } from "../../protocols/check.ts";
-import { parseDocument } from "../../protocols/json-meter.ts";
+import { checkOf } from "../../protocols/wire/check.ts";
+import { parseDocument } from "../../protocols/wire/json-meter.ts";
 import type { ModelSpec } from "../adapter.ts";
 import type { RuntimeLog } from "../environment.ts";
 import { runtimeLimits } from "../limits.ts";

@@ -4,7 +4,7 @@
  *  what it took, a generation ends by message. */
 import { flushCompileCache } from "node:module";
 import type { MessagePort } from "node:worker_threads";
-import { engines, traitsOf, type EngineName, type EngineRequest } from "../../protocols/engine.ts";
+import { engines, traitsOf, type EngineName, type EngineRequest } from "../../protocols/engines/engine.ts";
 import { failure, refused } from "../../protocols/errors.ts";
 import type { Flow, LoadedModel, LoadPlan, ModelSpec, Serve } from "../adapter.ts";
 import { adapterOf } from "../adapters.ts";

@@ -7,8 +7,8 @@
 import { createRules, literal, oneOf } from "./grammar.ts";
 import { runtimeLimits } from "../limits.ts";
 import { fits, type Schema } from "../schema.ts";
-import { parseExact } from "../../protocols/exact-number.ts";
-import { parseWithin } from "../../protocols/json-meter.ts";
+import { parseExact } from "../../protocols/wire/exact-number.ts";
+import { parseWithin } from "../../protocols/wire/json-meter.ts";
 import { faultsOf, type Fault } from "../schema-check.ts";
 import { Steps } from "../steps.ts";
 

@@ -5,7 +5,7 @@
  *  the end. So a grammar is bounded whatever the schema: its text, what it counts to, and the ways that are open at
  *  once while it is followed (`choices.ts`). Source:
  *  https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md */
-import { compareNumbers, ExactNumber, wholeFrom } from "../../protocols/exact-number.ts";
+import { compareNumbers, ExactNumber, wholeFrom } from "../../protocols/wire/exact-number.ts";
 import { runtimeLimits } from "../limits.ts";
 import {
   digitSteps,

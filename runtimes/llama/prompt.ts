@@ -17,7 +17,7 @@ import {
 } from "node-llama-cpp";
 import { setImmediate } from "node:timers/promises";
 import type { ChatMessage, Thinking, Tool } from "../../protocols/index.ts";
-import { parseReplacing } from "../../protocols/written.ts";
+import { parseReplacing } from "../../protocols/wire/written.ts";
 import type { CallSyntax } from "./calls.ts";
 import { tokensBeyond } from "../measure.ts";
 import { createSeam } from "../seam.ts";

@@ -5,7 +5,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { LlamaEmbeddingContext, LlamaModel, LlamaRankingContext } from "node-llama-cpp";
 import { failure, ok, refused, type Failure } from "../../protocols/errors.ts";
-import { bytesOfFloats, type EmbedRequest, type RerankRequest } from "../../protocols/generation.ts";
+import { bytesOfFloats, type EmbedRequest, type RerankRequest } from "../../protocols/engines/generation.ts";
 import type { Ended, Flow } from "../adapter.ts";
 import { cutToFit, tokensBeyond } from "../measure.ts";
 

@@ -15,7 +15,7 @@ import {
   type Token,
 } from "node-llama-cpp";
 import { randomUUID } from "node:crypto";
-import { signOfLife } from "../../protocols/engine.ts";
+import { signOfLife } from "../../protocols/engines/engine.ts";
 import { failure, ok, refused, type Failure } from "../../protocols/errors.ts";
 import { wireLimits } from "../../protocols/limits.ts";
 import type {

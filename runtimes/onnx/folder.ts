@@ -9,7 +9,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Capability } from "../../protocols/index.ts";
-import { parseDocument } from "../../protocols/json-meter.ts";
+import { parseDocument } from "../../protocols/wire/json-meter.ts";
 import { withFile } from "../store/bytes.ts";
 import { inspectOnnx, type OnnxFacts } from "../store/onnx.ts";
 import { onnxLimits } from "./limits.ts";

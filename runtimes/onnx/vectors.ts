@@ -10,7 +10,7 @@ import {
   type EmbedRequest,
   type Media,
   type RerankRequest,
-} from "../../protocols/generation.ts";
+} from "../../protocols/engines/generation.ts";
 import type { EngineName } from "../../protocols/index.ts";
 import type { Ended, Flow } from "../adapter.ts";
 import { readSettings, seenOutputs } from "./folder.ts";

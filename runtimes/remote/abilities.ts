@@ -1,5 +1,5 @@
 /** What a model can do, read from what its server says of it, or from its name. Pure. */
-import { capabilities, type Capability } from "../../protocols/generation.ts";
+import { capabilities, type Capability } from "../../protocols/engines/generation.ts";
 import { at, listAt } from "./json.ts";
 
 const chat: readonly Capability[] = ["chat", "tools", "json"];

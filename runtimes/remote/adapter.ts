@@ -13,7 +13,7 @@ import {
   type EngineName,
   signOfLife,
   type EngineRequest,
-} from "../../protocols/engine.ts";
+} from "../../protocols/engines/engine.ts";
 import { failure, failureOf, PlexusError, refused, ok, type Failure } from "../../protocols/errors.ts";
 import type { Capability } from "../../protocols/index.ts";
 import type { Adapter, Flow, Listed, Load, LoadedModel, ModelSpec, Serve } from "../adapter.ts";

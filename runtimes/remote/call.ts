@@ -6,11 +6,11 @@
  *
  *  The only place where models on other servers are spoken to. */
 import { failure, PlexusError, type Failure } from "../../protocols/errors.ts";
-import { DocumentMeter, TooMuch } from "../../protocols/json-meter.ts";
+import { DocumentMeter, TooMuch } from "../../protocols/wire/json-meter.ts";
 import type { RuntimeClock } from "../environment.ts";
 import { patientDispatcher } from "./dispatcher.ts";
 import { demandPrivacy, originOf, readKey, type Endpoint } from "./endpoint.ts";
-import { stringifyWritten } from "../../protocols/written.ts";
+import { stringifyWritten } from "../../protocols/wire/written.ts";
 import { createAnswerReader, eventOf, type StreamForm } from "./events.ts";
 import { fromJson } from "./json.ts";
 import { remoteLimits } from "./limits.ts";

@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { failure, PlexusError } from "../../protocols/errors.ts";
-import { isPrivateAddress } from "../../protocols/nodes.ts";
+import { isPrivateAddress } from "../../protocols/admin/nodes.ts";
 import { remoteLimits } from "./limits.ts";
 
 /** A model on another server. */

@@ -1,5 +1,5 @@
 /** Bytes to lines to events. Pure: however the bytes are cut into pieces, the events are the same. */
-import { putWritten, writtenTexts, type WrittenPath } from "../../protocols/written.ts";
+import { putWritten, writtenTexts, type WrittenPath } from "../../protocols/wire/written.ts";
 import { fromJson } from "./json.ts";
 import { damaged } from "./refusals.ts";
 import { remoteLimits } from "./limits.ts";

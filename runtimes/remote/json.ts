@@ -1,6 +1,6 @@
 /** Reading what somebody else wrote: what is not there, or is of another type, is undefined. */
 
-import { parseDocument } from "../../protocols/json-meter.ts";
+import { parseDocument } from "../../protocols/wire/json-meter.ts";
 
 /** The value at a path of names and places. */
 export function at(value: unknown, ...path: readonly (string | number)[]): unknown {

@@ -10,8 +10,8 @@ import type {
   TokenLogprob,
   ToolCall,
 } from "../../protocols/index.ts";
-import { parseWithin } from "../../protocols/json-meter.ts";
-import { AsWritten } from "../../protocols/written.ts";
+import { parseWithin } from "../../protocols/wire/json-meter.ts";
+import { AsWritten } from "../../protocols/wire/written.ts";
 import type { Flow } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
 import { createStopMatcher } from "../stop-strings.ts";

@@ -1,5 +1,5 @@
 /** Vectors and numbers as servers give them. */
-import { bytesOfFloats, floatsOf } from "../../protocols/generation.ts";
+import { bytesOfFloats, floatsOf } from "../../protocols/engines/generation.ts";
 import { damaged } from "./refusals.ts";
 
 /** A vector given as numbers, or as base64 of its bytes. Not every server gives it the length 1. */

@@ -2,7 +2,7 @@
 import { assert } from "../../protocols/assert.ts";
 import { failure, type Failure } from "../../protocols/errors.ts";
 import type { ModelCard } from "../../protocols/index.ts";
-import { parseDocument } from "../../protocols/json-meter.ts";
+import { parseDocument } from "../../protocols/wire/json-meter.ts";
 import { inspectGguf, inspectGgufFile, type GgufHeader } from "../gguf.ts";
 import { runtimeLimits } from "../limits.ts";
 import {

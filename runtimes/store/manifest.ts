@@ -1,7 +1,7 @@
 /** A model's manifest: one small file that makes it exist. Pure. */
 import { createHash } from "node:crypto";
 import { Type } from "typebox";
-import { checkOf } from "../../protocols/check.ts";
+import { checkOf } from "../../protocols/wire/check.ts";
 import { modelNamePattern, parseDocument, type ModelFile, type StoredModel } from "../../protocols/index.ts";
 import { storeLimits } from "./limits.ts";
 

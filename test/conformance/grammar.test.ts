@@ -1,7 +1,7 @@
 /** The grammars of schemas, as llama.cpp itself reads and follows them. */
 import { expect } from "chai";
 import { getLlama, LlamaGrammar, LlamaLogLevel, type Llama } from "node-llama-cpp";
-import { parseExact } from "../../protocols/exact-number.ts";
+import { parseExact } from "../../protocols/wire/exact-number.ts";
 import { createRules } from "../../runtimes/llama/grammar.ts";
 import { understand } from "../../runtimes/schema-reader.ts";
 import { readGbnf } from "../fixtures/gbnf.ts";

@@ -1,6 +1,6 @@
 /** What the inference host promises beyond the port: its death costs its generations and nothing else. */
 import { expect } from "chai";
-import { isSignOfLife } from "../../protocols/engine.ts";
+import { isSignOfLife } from "../../protocols/engines/engine.ts";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -219,7 +219,7 @@ export const entrances: readonly string[] = [
   // The reader of texts: few need its parser.
   "protocols/reading/index.ts",
   // Not in the index, which clients load, too.
-  "protocols/check.ts",
+  "protocols/wire/check.ts",
   "node/data-folder/home.ts",
   "node/composition/restore/salvage.ts",
   "node/composition/directory/recovery.ts",

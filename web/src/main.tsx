@@ -4,10 +4,10 @@ import "./view/style.css";
 import { MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createRoot } from "react-dom/client";
-import { App } from "./view/app.tsx";
-import { ScreenBoundary } from "./view/broken-screen.tsx";
-import { keepComposing } from "./view/keys.ts";
-import { theme } from "./view/theme.ts";
+import { App } from "./view/shell/app.tsx";
+import { ScreenBoundary } from "./view/shell/broken-screen.tsx";
+import { keepComposing } from "./view/parts/keys.ts";
+import { theme } from "./view/parts/theme.ts";
 
 // Before anything else listens.
 keepComposing(window);

@@ -1,6 +1,6 @@
 /** What arrives from a peer, checked against the rows of `protocols/mesh`. */
 import type { TSchema } from "typebox";
-import { checkOf, type Check } from "../../../protocols/check.ts";
+import { checkOf, type Check } from "../../../protocols/wire/check.ts";
 import { refused, type Result } from "../../../protocols/index.ts";
 import { failed, meshMessages, type Channel, type MeshCall } from "../../../protocols/mesh/index.ts";
 

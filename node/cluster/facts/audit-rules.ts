@@ -1,6 +1,6 @@
 /** What admins say about the audit and about lists of threats, as every node knows it: rows of the directory. */
 import { Type } from "typebox";
-import { checkOf } from "../../../protocols/check.ts";
+import { checkOf } from "../../../protocols/wire/check.ts";
 import {
   auditRetention,
   failure,

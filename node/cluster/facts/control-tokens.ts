@@ -4,7 +4,7 @@
  *  Invariant: who revokes one revokes it at every node that hears of the directory, as soon as it hears; one that hears
  *  nothing any more lets nobody in by them after `controlBlindMs`. */
 import { Type } from "typebox";
-import { checkOf } from "../../../protocols/check.ts";
+import { checkOf } from "../../../protocols/wire/check.ts";
 import { failure, ok, refused, type ControlTokenView, type Result } from "../../../protocols/index.ts";
 import type { Clock, Directory, DirectoryRow } from "../../ports.ts";
 import { holdsAt } from "../../../protocols/index.ts";

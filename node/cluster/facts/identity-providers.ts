@@ -2,7 +2,7 @@
  *  the prefix of keys, which only managers and chat nodes change: a node that writes one can become the people who sign
  *  in by it. */
 import { Type } from "typebox";
-import { checkOf } from "../../../protocols/check.ts";
+import { checkOf } from "../../../protocols/wire/check.ts";
 import { setIdentityProvider, type SetIdentityProvider } from "../../../protocols/index.ts";
 import type { Directory, DirectoryRow } from "../../ports.ts";
 import { watchNamedRows, type NamedRows } from "./named-rows.ts";

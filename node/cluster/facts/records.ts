@@ -1,7 +1,7 @@
 /** The directory's rows with their types: slots, members, invitations, policy, roles, model routes, endpoints, budgets,
  *  prices, quotas, groups of holders, trust in nodes. The only place that knows under which key each lies. */
 import { Type, type Static } from "typebox";
-import { checkOf } from "../../../protocols/check.ts";
+import { checkOf } from "../../../protocols/wire/check.ts";
 import {
   addressText,
   assert,

@@ -6,7 +6,7 @@
  *
  *  They lie below the prefix of keys, which only managers and chat nodes change. */
 import { Type } from "typebox";
-import { checkOf } from "../../../protocols/check.ts";
+import { checkOf } from "../../../protocols/wire/check.ts";
 import {
   failure,
   mayBeSentTo,

@@ -1,7 +1,7 @@
 /** What admins have set of the configuration, as every node knows it: a row of the directory for all nodes, and one for
  *  each node that differs. A row has its own history, so what was set and who set it change together or not at all. */
 import { Type } from "typebox";
-import { checkOf } from "../../../protocols/check.ts";
+import { checkOf } from "../../../protocols/wire/check.ts";
 import {
   failure,
   ok,

@@ -1,7 +1,7 @@
 /** Invitations of admins with which people make accounts where sign-up asks for one: rows of the directory, by the hash
  *  of their code. */
 import { Type } from "typebox";
-import { checkOf } from "../../../protocols/check.ts";
+import { checkOf } from "../../../protocols/wire/check.ts";
 import { failure, ok, refused, type Result, type SignUpInvitation } from "../../../protocols/index.ts";
 import type { Directory, DirectoryRow } from "../../ports.ts";
 import { holdsAt } from "../../../protocols/index.ts";

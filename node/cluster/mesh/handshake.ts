@@ -12,7 +12,7 @@
  *  `dial()` of libp2p resolves although the other side is about to refuse: only a welcome says that one is in. Hello
  *  and welcome are read by other versions, so they take fields they do not know, and no field ever goes away. */
 import { Type, type Static } from "typebox";
-import { checkOf } from "../../../protocols/check.ts";
+import { checkOf } from "../../../protocols/wire/check.ts";
 import { failure, ok, refused, type Failure, type Result } from "../../../protocols/index.ts";
 import type { MemberRecord, MembershipEnd, NodeId } from "../../ports.ts";
 

@@ -10,7 +10,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { Type, type Static } from "typebox";
-import { checkOf } from "../../../protocols/check.ts";
+import { checkOf } from "../../../protocols/wire/check.ts";
 import {
   decode,
   encode,

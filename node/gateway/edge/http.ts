@@ -10,7 +10,7 @@ import {
 import type { TSchema } from "typebox";
 import type { TLocalizedValidationError } from "typebox/error";
 import { Value } from "typebox/value";
-import { checkOf } from "../../../protocols/check.ts";
+import { checkOf } from "../../../protocols/wire/check.ts";
 import {
   apiPrefix,
   assert,
@@ -117,7 +117,7 @@ const powerOf = (config: FastifyContextConfig, method: string | undefined): Powe
   return permission === undefined ? "none" : permissionOf(permission).power;
 };
 
-/** Whether a request is let in by the guards of what has power (`protocols/permissions.ts`). */
+/** Whether a request is let in by the guards of what has power (`protocols/authority/permissions.ts`). */
 export const hasPower = ({ routeOptions: { config }, method }: FastifyRequest): boolean =>
   powerOf(config, method) !== "none";
 

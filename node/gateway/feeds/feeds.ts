@@ -1,5 +1,5 @@
 import { Type, type Static } from "typebox";
-import { checkOf } from "../../../protocols/check.ts";
+import { checkOf } from "../../../protocols/wire/check.ts";
 import {
   failure,
   failureOf,

@@ -1,6 +1,6 @@
 /** Proofs beside the password: one-time codes, recovery codes, passkeys. Each is checked here as far as a gateway can,
  *  and then used up by the person's actor, which alone knows whether it was used before. What comes out are facts
- *  (`protocols/sign-in.ts`). */
+ *  (`protocols/authority/sign-in.ts`). */
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import type {

@@ -32,7 +32,7 @@ import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import type { FastifyInstance } from "fastify";
 import { HealthImplementation, protoPath as healthPath } from "grpc-health-check";
-import { checkOf } from "../../../protocols/check.ts";
+import { checkOf } from "../../../protocols/wire/check.ts";
 import {
   clientFrame,
   failure,

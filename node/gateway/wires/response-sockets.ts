@@ -11,7 +11,7 @@
  *  What is not stored can be continued on its connection alone, from any stream: of each stream the newest such
  *  response is kept, and forgotten with the connection, or when a turn of the stream that goes on from it fails. */
 import type { WebSocket } from "ws";
-import { checkOf } from "../../../protocols/check.ts";
+import { checkOf } from "../../../protocols/wire/check.ts";
 import { failure, failureOf, PlexusError, type Failure } from "../../../protocols/index.ts";
 import { admit } from "../edge/admission.ts";
 import { openAiError } from "../ai/errors.ts";

@@ -9,7 +9,7 @@
  *  A crash loses what was counted since the last write. A figure is no more than what was seen: a node that called a
  *  model twice says nothing of it. docs/decisions/0040-answers-of-several-models.md has the choice. */
 import { Type } from "typebox";
-import { checkOf } from "../../../protocols/check.ts";
+import { checkOf } from "../../../protocols/wire/check.ts";
 import {
   failureOf,
   ok,

@@ -7,7 +7,7 @@
  *  (NaN, infinities, −0) are `{"$number":"NaN"}`. `undefined` is what the codec of journals keeps too:
  *  `{"$undefined":true}`. */
 import { isUtf8 } from "node:buffer";
-import { jsonExcess, type JsonBounds } from "../../../protocols/json-meter.ts";
+import { jsonExcess, type JsonBounds } from "../../../protocols/wire/json-meter.ts";
 import { wireLimits } from "../../../protocols/limits.ts";
 import { demand } from "./damaged.ts";
 

@@ -89,13 +89,13 @@ describe("a command of plexus loads", function () {
     expect(status.builtin, "fetch").to.deep.equal([]);
     expect(status.own.filter((file) => !file.startsWith("cli/"))).to.have.members([
       "protocols/errors.ts",
-      "protocols/printable.ts",
-      "protocols/amounts.ts",
+      "protocols/text/printable.ts",
+      "protocols/words/amounts.ts",
       "protocols/ids.ts",
       "protocols/assert.ts",
       // Whether a node has answered, and at which address a session is.
-      "protocols/plexus-answer.ts",
-      "protocols/nodes.ts",
+      "protocols/wire/plexus-answer.ts",
+      "protocols/admin/nodes.ts",
       "config/units.ts",
     ]);
     expect(status.own, "files of its own, however small").to.have.lengthOf.at.most(28);

@@ -8,9 +8,9 @@ import {
   describeVotesLeft,
   partInDirectory,
   rolesWithoutTaker,
-} from "../../../protocols/cluster-leaving.ts";
+} from "../../../protocols/words/cluster-leaving.ts";
 import { chooseSlots, describeInvitation, describeNodes, describeNoSlots, describeSlots, findMember, namesOf } from "../../../cli/cluster/cluster-view.ts"; // prettier-ignore
-import { describeVotersWanted, joinCommand } from "../../../protocols/cluster-words.ts";
+import { describeVotersWanted, joinCommand } from "../../../protocols/words/cluster-words.ts";
 import { failure, type ClusterSlotRow, type ClusterSummary } from "../../../protocols/index.ts";
 import { nodeRow, slotRow, summaryOf } from "../gateway/cluster-fixture.ts";
 import { summary } from "./fixture.ts";

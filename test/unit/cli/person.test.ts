@@ -4,7 +4,7 @@ import { parseLine } from "../../../cli/chat/commands.ts";
 import { Names } from "../../../cli/chat/names.ts";
 import { namesPerson, partnerIn, withAccount } from "../../../cli/chat/person.ts";
 import { failure, ok, refused } from "../../../protocols/index.ts";
-import { finder } from "../../../protocols/names.ts";
+import { finder } from "../../../protocols/text/names.ts";
 
 const people = [
   { key: "hm", title: "Hans Müller", detail: "", atMs: 0 },

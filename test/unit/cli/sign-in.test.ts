@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { plexusMark } from "../../../protocols/plexus-answer.ts";
+import { plexusMark } from "../../../protocols/wire/plexus-answer.ts";
 import type { Screen } from "../../../cli/chat/screen.ts";
 import { invitationIn, signIn, type SignInOptions } from "../../../cli/chat/sign-in.ts";
 import { failure, failureOf, type Failure } from "../../../protocols/index.ts";

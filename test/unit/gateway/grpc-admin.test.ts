@@ -1,7 +1,7 @@
 import { createClock } from "../../../node/platform/index.ts";
 import { credentials, status, type ServiceError } from "@grpc/grpc-js";
 import { expect } from "chai";
-import { checkOf } from "../../../protocols/check.ts";
+import { checkOf } from "../../../protocols/wire/check.ts";
 import { adminMethods } from "../../../node/gateway/wires/grpc-codec.ts";
 import { createGateway, type TlsFiles } from "../../../node/gateway/index.ts";
 import type { Tracer } from "../../../node/ports.ts";

@@ -2,7 +2,7 @@
 import { expect } from "chai";
 import { callsBy } from "../../../client/call.ts";
 import { commandRoutes } from "../../../node/gateway/commands.ts";
-import { checkOf } from "../../../protocols/check.ts";
+import { checkOf } from "../../../protocols/wire/check.ts";
 import {
   againOf,
   allOperations,

@@ -10,7 +10,7 @@ import {
   type PullView,
   type Result,
 } from "../../../protocols/index.ts";
-import { noticeText } from "../../../protocols/notice-text.ts";
+import { noticeText } from "../../../protocols/words/notice-text.ts";
 import { watchDrains } from "../../../node/composition/parts/drains.ts";
 import { tellBackupEnded, tellEnded } from "../../../node/composition/parts/tasks.ts";
 import type { Clock, MemberRecord, Membership, NodeId } from "../../../node/ports.ts";

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { boundedFetch } from "../../../node/identity/ask.ts";
 import { readIndicators } from "../../../node/threats/indicators.ts";
 import { decodeFromPeer, encode, wireLimits } from "../../../protocols/index.ts";
-import { parseDocument } from "../../../protocols/json-meter.ts";
+import { parseDocument } from "../../../protocols/wire/json-meter.ts";
 
 const { peerContainersMax, documentContainersMax, documentDepthMax, documentKeyBytesMax } = wireLimits;
 

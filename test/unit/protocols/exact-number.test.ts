@@ -8,8 +8,8 @@ import {
   isWhole,
   parseExact,
   wholeFrom,
-} from "../../../protocols/exact-number.ts";
-import { parseNoting, writtenOf } from "../../../protocols/written.ts";
+} from "../../../protocols/wire/exact-number.ts";
+import { parseNoting, writtenOf } from "../../../protocols/wire/written.ts";
 
 /** Whole numbers of so many tenths: what a decimal is, without a library. */
 const places = 40;

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { jsonExcess, JsonMeter, type JsonBounds } from "../../../protocols/json-meter.ts";
-import { checkOf } from "../../../protocols/check.ts";
+import { jsonExcess, JsonMeter, type JsonBounds } from "../../../protocols/wire/json-meter.ts";
+import { checkOf } from "../../../protocols/wire/check.ts";
 import { Type } from "typebox";
 
 const wide: JsonBounds = { depthMax: 1_000, valuesMax: 1_000_000, containersMax: 1_000_000, keyBytesMax: 1_000_000 };

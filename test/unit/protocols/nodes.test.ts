@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { routeOf } from "../../../client/route.ts";
 import { otherNodes } from "../../../protocols/index.ts";
-import { placeOf, urlAt } from "../../../protocols/nodes.ts";
+import { placeOf, urlAt } from "../../../protocols/admin/nodes.ts";
 
 const listed = (...urls: readonly string[]) => urls.map((url, index) => ({ name: `node-${index}`, url }));
 const others = (current: string, ...urls: readonly string[]) =>

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { failure } from "../../../protocols/errors.ts";
-import { readAnswer, refusalIn } from "../../../protocols/plexus-answer.ts";
+import { readAnswer, refusalIn } from "../../../protocols/wire/plexus-answer.ts";
 
 describe("who answers at an address", () => {
   it("is decided for any status and text: a value, a node's refusal, or no Plexus", () => {

@@ -8,7 +8,7 @@ import {
   type CallSyntax,
 } from "../../../runtimes/llama/calls.ts";
 import { Dice } from "../../world/index.ts";
-import { parseExact } from "../../../protocols/exact-number.ts";
+import { parseExact } from "../../../protocols/wire/exact-number.ts";
 import { understand } from "../../../runtimes/schema-reader.ts";
 import { anyObject } from "../../../runtimes/schema.ts";
 

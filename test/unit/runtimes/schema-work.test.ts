@@ -1,7 +1,7 @@
 /** What the schemas of one request take, whatever they are made of: steps that grow with their size, and one budget. */
 import { expect } from "chai";
 import fc from "fast-check";
-import { ExactNumber, parseExact } from "../../../protocols/exact-number.ts";
+import { ExactNumber, parseExact } from "../../../protocols/wire/exact-number.ts";
 import { runtimeLimits } from "../../../runtimes/limits.ts";
 import { faultsIn, type CallSyntax } from "../../../runtimes/llama/calls.ts";
 import { formOf } from "../../../runtimes/llama/form.ts";

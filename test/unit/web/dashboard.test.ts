@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import type { ClusterSlotRow, ClusterSummary } from "../../../protocols/index.ts";
 import { before, queryOf } from "../../../web/src/view/admin/actors/search.ts";
-import { shownSlots, slotPage } from "../../../protocols/slot-list.ts";
+import { shownSlots, slotPage } from "../../../protocols/words/slot-list.ts";
 import { findings } from "../../../web/src/view/admin/overview/findings.ts";
 
 const node = (name: string, more: Partial<ClusterSummary["nodes"][number]> = {}): ClusterSummary["nodes"][number] => ({

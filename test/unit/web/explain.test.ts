@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { checkOf } from "../../../protocols/check.ts";
+import { checkOf } from "../../../protocols/wire/check.ts";
 import { commandTables, errorTable, failure, type Command, type ErrorCode } from "../../../protocols/index.ts";
 import { faultAt } from "../../../web/src/model/field-faults.ts";
 import { explain, nameUnsent } from "../../../web/src/model/index.ts";

@@ -18,7 +18,7 @@ function formsInSource(): readonly string[] {
 describe("the forms of the page", () => {
   it("are all made by one component, which keeps refusals in the form", () => {
     const others = sources.filter(({ text }) => /<form\b/.test(text)).map(({ path }) => path);
-    expect(others).to.deep.equal(["web/src/view/form.tsx"]);
+    expect(others).to.deep.equal(["web/src/view/parts/form.tsx"]);
   });
 
   it("have names of their own, and are all on the list that the browser walks", () => {

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { globSync, readFileSync } from "node:fs";
-import { isComposing, keepComposing } from "../../../web/src/view/keys.ts";
+import { isComposing, keepComposing } from "../../../web/src/view/parts/keys.ts";
 
 const files = globSync("web/src/**/*.{ts,tsx}").map((path) => ({ path, text: readFileSync(path, "utf8") }));
 
@@ -52,7 +52,7 @@ describe("the one rule for keys", () => {
       "view/shell.tsx",
     ]);
     const asks = /isComposing|keyCode|keypress|onKeyPress/;
-    expect(files.filter(({ text }) => asks.test(text)).map(({ path }) => path)).to.deep.equal(["web/src/view/keys.ts"]);
+    expect(files.filter(({ text }) => asks.test(text)).map(({ path }) => path)).to.deep.equal(["web/src/view/parts/keys.ts"]);
   });
 });
 

@@ -8,7 +8,7 @@ import type {
   Result,
   Sound,
 } from "../../../protocols/index.ts";
-import { cleaned } from "../../../protocols/text.ts";
+import { cleaned } from "../../../protocols/text/text.ts";
 import { emptyAgent, foldAgent, type AgentInput, type AgentModel, type Kept, type PendingSay } from "../model/index.ts";
 import { newOperationId, type Client } from "../wire/index.ts";
 import { notices } from "./notices.ts";

@@ -10,7 +10,7 @@ import type {
   RoomMessage,
   RoomUnread,
 } from "../../../protocols/index.ts";
-import { cleaned } from "../../../protocols/text.ts";
+import { cleaned } from "../../../protocols/text/text.ts";
 import {
   emptyRoom,
   foldRoom,

@@ -2,7 +2,7 @@ import { createContext, useContext, useEffect, useState, useSyncExternalStore } 
 import type { QueryClient } from "@tanstack/react-query";
 import { People } from "../../../client/index.ts";
 import { failure, ok } from "../../../protocols/errors.ts";
-import { noticeText, peopleIn } from "../../../protocols/notice-text.ts";
+import { noticeText, peopleIn } from "../../../protocols/words/notice-text.ts";
 import type {
   Failure,
   AnswerOf,

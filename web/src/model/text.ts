@@ -1,5 +1,5 @@
 /** Rules about message text: names, previews, what is too long. Pure. */
-import { folded } from "../../../protocols/names.ts";
+import { folded } from "../../../protocols/text/names.ts";
 
 /** The name inside a principal: `ada` of `user/ada`, `ada.helper` of `agent/ada.helper`. */
 export const nameOf = (principal: string): string => principal.slice(principal.indexOf("/") + 1);

@@ -1,4 +1,4 @@
-import { otherNodes, type NodePlace } from "../../../protocols/nodes.ts";
+import { otherNodes, type NodePlace } from "../../../protocols/admin/nodes.ts";
 import { ownPlace } from "./place.ts";
 import { request } from "./rest.ts";
 import { shelf } from "./storage.ts";

@@ -2,7 +2,7 @@ import type { Failure, OperationAnswer, OperationName, Result } from "../../../p
 import { callsBy, type Call, type CallInput } from "../../../client/call.ts";
 import { failure } from "../../../protocols/errors.ts";
 import { explain } from "../model/explain.ts";
-import { refusalIn } from "../../../protocols/plexus-answer.ts";
+import { refusalIn } from "../../../protocols/wire/plexus-answer.ts";
 import { pageLimits } from "./limits.ts";
 import { at } from "./mount.ts";
 

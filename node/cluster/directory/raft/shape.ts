@@ -1,6 +1,6 @@
 /** What may come from another voter. A node that sends anything else is no voter, whatever it says. */
 import { Type } from "typebox";
-import { checkOf } from "../../../../protocols/check.ts";
+import { checkOf } from "../../../../protocols/wire/check.ts";
 import { decodeFromPeer, encode } from "../../../../protocols/index.ts";
 import type { Asked } from "./rows.ts";
 import type { VoterMessage } from "./voter.ts";

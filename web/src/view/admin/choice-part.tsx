@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import type { ServingRow } from "../../../../protocols/index.ts";
-import { finder } from "../../../../protocols/names.ts";
+import { finder } from "../../../../protocols/text/names.ts";
 import { seen } from "../../wire/index.ts";
 import { Part } from "../settings/part.tsx";
 import { Pager, SearchField, usePaged } from "./pages.tsx";

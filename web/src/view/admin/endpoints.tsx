@@ -12,11 +12,11 @@ import type {
 } from "../../../../protocols/index.ts";
 import { notices } from "../../live/index.ts";
 import { call, callWithin, seen } from "../../wire/index.ts";
-import { useActOn } from "../act.ts";
-import { useDialogs } from "../dialogs.tsx";
-import { nameRule, useFaults } from "../faults.ts";
-import { Form } from "../form.tsx";
-import { useSeen } from "../seen.ts";
+import { useActOn } from "../parts/act.ts";
+import { useDialogs } from "../shell/dialogs.tsx";
+import { nameRule, useFaults } from "../parts/faults.ts";
+import { Form } from "../parts/form.tsx";
+import { useSeen } from "../parts/seen.ts";
 import { Part } from "../settings/part.tsx";
 import { Pager, usePaged } from "./pages.tsx";
 

@@ -1,9 +1,9 @@
 import { Link } from "@tanstack/react-router";
 import { useLayoutEffect, useRef, type ReactNode } from "react";
 import type { Permission } from "../../../../protocols/index.ts";
-import { MenuButton } from "../dialogs.tsx";
-import { Note } from "../note.tsx";
-import { useRights } from "../rights.ts";
+import { MenuButton } from "../shell/dialogs.tsx";
+import { Note } from "../parts/note.tsx";
+import { useRights } from "../parts/rights.ts";
 import { useAdminAreas } from "./places.ts";
 import "../settings/settings.css";
 import "./admin.css";

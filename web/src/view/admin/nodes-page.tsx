@@ -1,19 +1,19 @@
 import { NativeSelect } from "@mantine/core";
 import { useState } from "react";
-import { adviceOn } from "../../../../protocols/cluster-advice.ts";
+import { adviceOn } from "../../../../protocols/words/cluster-advice.ts";
 import {
   byName,
   describeDirectory,
   describeSlotCounts,
   describeVotersWanted,
-} from "../../../../protocols/cluster-words.ts";
-import { voterCounts } from "../../../../protocols/directory-info.ts";
+} from "../../../../protocols/words/cluster-words.ts";
+import { voterCounts } from "../../../../protocols/admin/directory-info.ts";
 import type { ClusterSummary, Failure } from "../../../../protocols/index.ts";
-import { finder } from "../../../../protocols/names.ts";
+import { finder } from "../../../../protocols/text/names.ts";
 import { notices } from "../../live/index.ts";
-import { useDialogs } from "../dialogs.tsx";
+import { useDialogs } from "../shell/dialogs.tsx";
 import { withoutSigns } from "../../model/field-faults.ts";
-import { Note } from "../note.tsx";
+import { Note } from "../parts/note.tsx";
 import { Part } from "../settings/part.tsx";
 import { AdminPage } from "./frame.tsx";
 import { changes, useAct, useSummary, useVoters } from "./nodes/asks.ts";

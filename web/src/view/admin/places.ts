@@ -1,5 +1,5 @@
 import type { Permission } from "../../../../protocols/index.ts";
-import { useRights } from "../rights.ts";
+import { useRights } from "../parts/rights.ts";
 
 /** A screen of the administration: `/admin/PAGE`. */
 export interface AdminPlace {

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import type { QualityAlert, QualityRow } from "../../../../protocols/index.ts";
 import { seen } from "../../wire/index.ts";
-import { Icon } from "../icons.tsx";
+import { Icon } from "../parts/icons.tsx";
 import { Part } from "../settings/part.tsx";
 
 const refreshMs = 60_000;

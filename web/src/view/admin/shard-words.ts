@@ -1,6 +1,6 @@
 /** How the cluster's shards stand, in words. Pure. */
 import { ago } from "./backup/words.ts";
-import { counted } from "../../../../protocols/amounts.ts";
+import { counted } from "../../../../protocols/words/amounts.ts";
 import { troublesOf, type HolderSums, type ShardsView } from "../../../../protocols/index.ts";
 
 /** How all of it stands, and the figures that are looked at first. */

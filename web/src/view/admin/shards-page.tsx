@@ -11,12 +11,12 @@ import {
   type StorageNodeRow,
   type TrustState,
 } from "../../../../protocols/index.ts";
-import { counted } from "../../../../protocols/amounts.ts";
-import { storageText } from "../../../../protocols/cluster-words.ts";
-import { finder } from "../../../../protocols/names.ts";
+import { counted } from "../../../../protocols/words/amounts.ts";
+import { storageText } from "../../../../protocols/words/cluster-words.ts";
+import { finder } from "../../../../protocols/text/names.ts";
 import { notices } from "../../live/index.ts";
 import { callWithin, seen } from "../../wire/index.ts";
-import { Note } from "../note.tsx";
+import { Note } from "../parts/note.tsx";
 import { Part } from "../settings/part.tsx";
 import { bytes } from "./bytes.ts";
 import { AdminPage } from "./frame.tsx";

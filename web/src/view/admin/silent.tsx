@@ -1,4 +1,4 @@
-import { Note } from "../note.tsx";
+import { Note } from "../parts/note.tsx";
 
 const namesShown = 8;
 

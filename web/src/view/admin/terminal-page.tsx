@@ -4,10 +4,10 @@ import { useEffect, useRef, useState } from "react";
 import { failure, ok, refused } from "../../../../protocols/errors.ts";
 import { useSession } from "../../live/index.ts";
 import type { OpenTerminal } from "../../terminal/index.ts";
-import { copyText } from "../clipboard.ts";
-import { useDialogs } from "../dialogs.tsx";
-import { Note } from "../note.tsx";
-import { proveAgain } from "../prove-again.tsx";
+import { copyText } from "../parts/clipboard.ts";
+import { useDialogs } from "../shell/dialogs.tsx";
+import { Note } from "../parts/note.tsx";
+import { proveAgain } from "../shell/prove-again.tsx";
 import { AdminPage } from "./frame.tsx";
 import "./terminal.css";
 

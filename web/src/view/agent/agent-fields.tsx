@@ -1,7 +1,7 @@
 import { Select, Textarea } from "@mantine/core";
 import type { ModelInfo } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
-import type { Faults } from "../faults.ts";
+import type { Faults } from "../parts/faults.ts";
 
 interface Values {
   readonly persona: string;

@@ -4,12 +4,12 @@ import { Button, NumberInput, Slider } from "@mantine/core";
 import { useRef, useState } from "react";
 import type { AgentTool, AgentView, Failure, ModelInfo, Sampling } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
-import { sameJson } from "../../../../protocols/same-json.ts";
+import { sameJson } from "../../../../protocols/wire/same-json.ts";
 import { isText, notices, useKept, type AgentStore } from "../../live/index.ts";
 import { AgentFields } from "./agent-fields.tsx";
-import { useFaults } from "../faults.ts";
-import { Form } from "../form.tsx";
-import { useMeanwhile, type SharedField } from "../meanwhile.tsx";
+import { useFaults } from "../parts/faults.ts";
+import { Form } from "../parts/form.tsx";
+import { useMeanwhile, type SharedField } from "../parts/meanwhile.tsx";
 import { Panel } from "../room/panel.tsx";
 import { Usage } from "./usage.tsx";
 

@@ -4,8 +4,8 @@ import type { Picture, UploadedPicture } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices } from "../../live/index.ts";
 import { at, request } from "../../wire/index.ts";
-import { UnfitPicture, wholeOf } from "../drawn.ts";
-import { Icon } from "../icons.tsx";
+import { UnfitPicture, wholeOf } from "../parts/drawn.ts";
+import { Icon } from "../parts/icons.tsx";
 import { useChosen, type ChosenFiles } from "./chosen.ts";
 
 /** Where a picture of a conversation is. */

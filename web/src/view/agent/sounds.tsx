@@ -5,9 +5,9 @@ import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices } from "../../live/index.ts";
 import { pageLimits } from "../../wire/limits.ts";
 import { at, request } from "../../wire/index.ts";
-import { Icon } from "../icons.tsx";
+import { Icon } from "../parts/icons.tsx";
 import { useChosen, type ChosenFiles } from "./chosen.ts";
-import { record, soundOf, UnfitSound, type Recording } from "../recorded.ts";
+import { record, soundOf, UnfitSound, type Recording } from "../parts/recorded.ts";
 
 const soundUrl = (agent: string, hash: string): string => at(`/api/v1/agents/${agent}/sounds/${hash}`);
 

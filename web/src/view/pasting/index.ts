@@ -1,5 +1,5 @@
 /** What a field takes of a clipboard and of what is dropped on it: the one rule for composer, edits and threads. */
-import { cleaned } from "../../../../protocols/text.ts";
+import { cleaned } from "../../../../protocols/text/text.ts";
 import { notices } from "../../live/index.ts";
 import { isFromEditor, isWorthReading, mayBeMarked, parted } from "./choice.ts";
 

@@ -1,11 +1,11 @@
 import { Button, Loader } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { explain, notices, type RoomStore } from "../../live/index.ts";
-import { Avatar } from "../avatar.tsx";
-import { Dialog, type DialogProps } from "../layers.tsx";
-import { useNames } from "../lists.ts";
-import { Note } from "../note.tsx";
-import { momentOf } from "../time.ts";
+import { Avatar } from "../parts/avatar.tsx";
+import { Dialog, type DialogProps } from "../parts/layers.tsx";
+import { useNames } from "../parts/lists.ts";
+import { Note } from "../parts/note.tsx";
+import { momentOf } from "../parts/time.ts";
 
 /** The people who are kept out of the room, for moderators who can let them in again. */
 export function Bans({ store, opened, onClose }: DialogProps & { readonly store: RoomStore }) {

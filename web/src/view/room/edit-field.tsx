@@ -1,10 +1,10 @@
-import "../meanwhile.css";
+import "../parts/meanwhile.css";
 import { useState } from "react";
 import type { Result, RoomMessage } from "../../../../protocols/index.ts";
 import { editIn, startedEdit, notices, useSession, type HalfEdit, type RoomStore } from "../../live/index.ts";
-import { copyText } from "../clipboard.ts";
-import { Composer } from "../composer.tsx";
-import { toEdit, toSend } from "../reader.ts";
+import { copyText } from "../parts/clipboard.ts";
+import { Composer } from "../parts/composer.tsx";
+import { toEdit, toSend } from "../parts/reader.ts";
 import { callingIn, mentionableIn } from "./calling-in.ts";
 
 /** Which messages of a room are being edited: those whose edit was left half done come back. */

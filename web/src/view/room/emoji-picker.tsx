@@ -1,10 +1,10 @@
 import { Popover, TextInput } from "@mantine/core";
 import { useState } from "react";
-import { normalEmoji } from "../../../../protocols/emoji.ts";
-import { useFaults } from "../faults.ts";
-import { Form } from "../form.tsx";
-import { Icon } from "../icons.tsx";
-import { useLayer } from "../layers.tsx";
+import { normalEmoji } from "../../../../protocols/text/emoji.ts";
+import { useFaults } from "../parts/faults.ts";
+import { Form } from "../parts/form.tsx";
+import { Icon } from "../parts/icons.tsx";
+import { useLayer } from "../parts/layers.tsx";
 import { emojis } from "./emoji.ts";
 
 /** A button that offers emoji, and a field for any other. */

@@ -1,7 +1,7 @@
 import { useMemo, useState } from "react";
 import type { RoomMessage } from "../../../../protocols/index.ts";
 import { foldedAt } from "../../model/index.ts";
-import { RichText } from "../rich-text.tsx";
+import { RichText } from "../parts/rich-text.tsx";
 import { callingIn } from "./calling-in.ts";
 import type { MessageActions } from "./message-row.tsx";
 import { counted } from "./thread-link.tsx";

@@ -4,9 +4,9 @@ import { useState } from "react";
 import type { Failure, RoomView } from "../../../../protocols/index.ts";
 import { notices, useSession } from "../../live/index.ts";
 import { leavingOf } from "../../model/index.ts";
-import { useFaults } from "../faults.ts";
-import { Dialog, type DialogProps } from "../layers.tsx";
-import { useNames } from "../lists.ts";
+import { useFaults } from "../parts/faults.ts";
+import { Dialog, type DialogProps } from "../parts/layers.tsx";
+import { useNames } from "../parts/lists.ts";
 import { listed } from "./listed.ts";
 import { AgentsToo, Parting } from "./parting.tsx";
 

@@ -4,8 +4,8 @@ import type { CatalogPage, RoomView } from "../../../../protocols/index.ts";
 import { useSession, type RoomStore } from "../../live/index.ts";
 import { absentIn, isAgent, severalIn, unknownIn, type Mentionable } from "../../model/index.ts";
 import { fetched } from "../../wire/index.ts";
-import { useAgents, useNames, usePeople } from "../lists.ts";
-import { useRead } from "../reader.ts";
+import { useAgents, useNames, usePeople } from "../parts/lists.ts";
+import { useRead } from "../parts/reader.ts";
 import { mentionableIn } from "./calling-in.ts";
 
 // More than that is a list of names, not a message to somebody.

@@ -1,5 +1,5 @@
 import { plainLine, withNames, type Calling } from "../../model/index.ts";
-import { useRead } from "../reader.ts";
+import { useRead } from "../parts/reader.ts";
 
 /** The words of a message as a screen reader says them, people by the names that they have now. */
 export function useNamedLine(text: string, calling: Calling): string {

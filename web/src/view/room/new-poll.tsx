@@ -2,10 +2,10 @@ import { Button, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { isText, useKept, type RoomStore } from "../../live/index.ts";
-import { useFaults } from "../faults.ts";
-import { Form } from "../form.tsx";
-import { Icon } from "../icons.tsx";
-import { Dialog, type DialogProps } from "../layers.tsx";
+import { useFaults } from "../parts/faults.ts";
+import { Form } from "../parts/form.tsx";
+import { Icon } from "../parts/icons.tsx";
+import { Dialog, type DialogProps } from "../parts/layers.tsx";
 
 /** Asks the room a question with options to choose from. */
 export const NewPoll = ({ store, opened, onClose }: DialogProps & { readonly store: RoomStore }) => (

@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import { Icon } from "../icons.tsx";
+import { Icon } from "../parts/icons.tsx";
 
 /** The right-hand panel: beside the room where there is space, over it on a phone. */
 export function Panel(props: { readonly title: string; readonly onClose: () => void; readonly children: ReactNode }) {

@@ -1,7 +1,7 @@
 import { Button } from "@mantine/core";
 import { useState, type ReactNode } from "react";
-import type { Faults } from "../faults.ts";
-import { Form } from "../form.tsx";
+import type { Faults } from "../parts/faults.ts";
+import { Form } from "../parts/form.tsx";
 import { listed } from "./listed.ts";
 
 /** Asks before somebody goes, or is sent away: what follows from it, what has to be chosen, and the two answers. */

@@ -3,7 +3,7 @@ import { useEffect, useId, useState } from "react";
 import type { Poll, PollResults, RoomMessage } from "../../../../protocols/index.ts";
 import { useShown, type RoomStore } from "../../live/index.ts";
 import type { RoomModel } from "../../model/index.ts";
-import { useNames } from "../lists.ts";
+import { useNames } from "../parts/lists.ts";
 import { listed } from "./listed.ts";
 import { callingIn } from "./calling-in.ts";
 import { NamedLine } from "./named-line.tsx";

@@ -4,9 +4,9 @@ import type { Failure, RoomView } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices, useSession, type RoomStore } from "../../live/index.ts";
 import { agentsOf, isAgent, nameOf } from "../../model/index.ts";
-import { useFaults } from "../faults.ts";
-import { Dialog } from "../layers.tsx";
-import { useNames } from "../lists.ts";
+import { useFaults } from "../parts/faults.ts";
+import { Dialog } from "../parts/layers.tsx";
+import { useNames } from "../parts/lists.ts";
 import { AgentsToo, Parting } from "./parting.tsx";
 
 const hourMs = 3_600_000;

@@ -1,6 +1,6 @@
 import { TextInput } from "@mantine/core";
 import { wireLimits } from "../../../../protocols/limits.ts";
-import type { Faults } from "../faults.ts";
+import type { Faults } from "../parts/faults.ts";
 
 interface Values {
   readonly title: string;

@@ -1,8 +1,8 @@
 import type { RoomMessage, RoomThread } from "../../../../protocols/index.ts";
 import type { Calling } from "../../model/index.ts";
-import { Icon } from "../icons.tsx";
+import { Icon } from "../parts/icons.tsx";
 import { NamedLine } from "./named-line.tsx";
-import { clockTime } from "../time.ts";
+import { clockTime } from "../parts/time.ts";
 
 /** Numbers as they are read. */
 export const counted = new Intl.NumberFormat("en");

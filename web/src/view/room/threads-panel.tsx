@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { RoomMessage, RoomThread } from "../../../../protocols/index.ts";
 import { useShown, type RoomStore } from "../../live/index.ts";
 import { messageAt, threadsInOrder, type RoomModel } from "../../model/index.ts";
-import { momentOf } from "../time.ts";
+import { momentOf } from "../parts/time.ts";
 import type { MessageActions } from "./message-row.tsx";
 import { Panel } from "./panel.tsx";
 import { callingIn } from "./calling-in.ts";

@@ -14,7 +14,7 @@ import {
   type RoomModel,
   type TimelineRow,
 } from "../../model/index.ts";
-import { Feed, type FeedHandle } from "../feed.tsx";
+import { Feed, type FeedHandle } from "../parts/feed.tsx";
 import { MessageRow, type MessageActions } from "./message-row.tsx";
 import type { Goal } from "./opening.ts";
 import { DayRow, DraftRow, EmptyRoom, PendingRow, StartRow, UnreadRow } from "./rows.tsx";

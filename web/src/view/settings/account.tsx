@@ -4,13 +4,13 @@ import { useState } from "react";
 import { failure, type Failure } from "../../../../protocols/errors.ts";
 import type { FactorsView, Result } from "../../../../protocols/index.ts";
 import { at, fetched, request } from "../../wire/index.ts";
-import { useActOn } from "../act.ts";
-import { useDialogs } from "../dialogs.tsx";
-import { useFaults } from "../faults.ts";
-import { Form } from "../form.tsx";
-import { formText } from "../form-text.ts";
-import { Note } from "../note.tsx";
-import { dateOf } from "../time.ts";
+import { useActOn } from "../parts/act.ts";
+import { useDialogs } from "../shell/dialogs.tsx";
+import { useFaults } from "../parts/faults.ts";
+import { Form } from "../parts/form.tsx";
+import { formText } from "../parts/form-text.ts";
+import { Note } from "../parts/note.tsx";
+import { dateOf } from "../parts/time.ts";
 import { Part } from "./part.tsx";
 
 /** What all here hangs on. */

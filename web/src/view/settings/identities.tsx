@@ -4,10 +4,10 @@ import { useEffect } from "react";
 import type { FactorsView, SignInChoice } from "../../../../protocols/index.ts";
 import { notices } from "../../live/index.ts";
 import { fetched, request } from "../../wire/index.ts";
-import { useActOn } from "../act.ts";
-import { cameBack, leaveOff } from "../came-back.ts";
-import { useDialogs } from "../dialogs.tsx";
-import { dateOf } from "../time.ts";
+import { useActOn } from "../parts/act.ts";
+import { cameBack, leaveOff } from "../shell/came-back.ts";
+import { useDialogs } from "../shell/dialogs.tsx";
+import { dateOf } from "../parts/time.ts";
 import { Part } from "./part.tsx";
 
 const all = ["factors"];

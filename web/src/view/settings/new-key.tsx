@@ -2,8 +2,8 @@ import { Button, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { Failure } from "../../../../protocols/errors.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
-import { useFaults } from "../faults.ts";
-import { Form } from "../form.tsx";
+import { useFaults } from "../parts/faults.ts";
+import { Form } from "../parts/form.tsx";
 
 const dayMs = 24 * 3_600_000;
 const lives = [
@@ -13,7 +13,7 @@ const lives = [
   { days: 0, label: "Never" },
 ] as const;
 
-/** Sets of what a key may be narrowed to, as `protocols/authority.ts` has them. */
+/** Sets of what a key may be narrowed to, as `protocols/authority/index.ts` has them. */
 const scopes = [
   { scope: "read", label: "Reading rooms" },
   { scope: "chat", label: "Reading and writing in rooms" },

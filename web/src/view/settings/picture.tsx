@@ -3,10 +3,10 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { notices, queryKeys, useSession } from "../../live/index.ts";
 import { request } from "../../wire/index.ts";
-import { Avatar } from "../avatar.tsx";
-import { useFaces } from "../faces.ts";
-import { useNames } from "../lists.ts";
-import { squareOf, UnfitPicture } from "../drawn.ts";
+import { Avatar } from "../parts/avatar.tsx";
+import { useFaces } from "../parts/faces.ts";
+import { useNames } from "../parts/lists.ts";
+import { squareOf, UnfitPicture } from "../parts/drawn.ts";
 
 const accepted = "image/png,image/jpeg,image/webp";
 

@@ -3,12 +3,12 @@ import { useState } from "react";
 import type { Failure, UserView } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices, useSession } from "../../live/index.ts";
-import { shownNameRule, useFaults } from "../faults.ts";
-import { Form } from "../form.tsx";
-import { useProfile } from "../lists.ts";
-import { useMeanwhile } from "../meanwhile.tsx";
+import { shownNameRule, useFaults } from "../parts/faults.ts";
+import { Form } from "../parts/form.tsx";
+import { useProfile } from "../parts/lists.ts";
+import { useMeanwhile } from "../parts/meanwhile.tsx";
 import { useOpensAt, type OpensAt } from "../room/opening.ts";
-import { useSignOut } from "../sign-out.ts";
+import { useSignOut } from "../shell/sign-out.ts";
 import { Part } from "./part.tsx";
 import { Picture } from "./picture.tsx";
 

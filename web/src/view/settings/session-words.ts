@@ -1,6 +1,6 @@
 /** Devices and API keys, in words. */
 import type { Fact, Session } from "../../../../protocols/index.ts";
-import { dateOf, momentOf } from "../time.ts";
+import { dateOf, momentOf } from "../parts/time.ts";
 
 const waysNamed: Readonly<Record<Fact["type"], string>> = {
   password: "password",

@@ -1,7 +1,7 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useLayoutEffect, useRef } from "react";
-import { MenuButton } from "../dialogs.tsx";
-import { useIsAdmin } from "../rights.ts";
+import { MenuButton } from "../shell/dialogs.tsx";
+import { useIsAdmin } from "../parts/rights.ts";
 import { AccountSettings } from "./account.tsx";
 import { Devices } from "./devices.tsx";
 import { Factors } from "./factors.tsx";

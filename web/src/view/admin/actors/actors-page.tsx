@@ -1,13 +1,13 @@
 import { TextInput } from "@mantine/core";
 import { getRouteApi, Link, useNavigate, useRouter } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
-import { rate } from "../../../../../protocols/amounts.ts";
+import { rate } from "../../../../../protocols/words/amounts.ts";
 import { kinds } from "../../../../../protocols/ids.ts";
 import type { ActorRow } from "../../../../../protocols/index.ts";
-import { Icon } from "../../icons.tsx";
-import { Note } from "../../note.tsx";
+import { Icon } from "../../parts/icons.tsx";
+import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
-import { momentOf } from "../../time.ts";
+import { momentOf } from "../../parts/time.ts";
 import { Choice } from "../backup/choice.tsx";
 import { AdminPage } from "../frame.tsx";
 import { useSummary } from "../nodes/asks.ts";

@@ -2,9 +2,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { parseActorId, placeOfSlot } from "../../../../../protocols/ids.ts";
 import type { ActorPage, OperationInput } from "../../../../../protocols/index.ts";
-import type { SlotPage } from "../../../../../protocols/slot-list.ts";
+import type { SlotPage } from "../../../../../protocols/words/slot-list.ts";
 import { call, callWithin, seen } from "../../../wire/index.ts";
-import { useActOn, type Act } from "../../act.ts";
+import { useActOn, type Act } from "../../parts/act.ts";
 import { live } from "../look.ts";
 import { queryOf, type ActorSearch } from "./search.ts";
 

@@ -1,8 +1,8 @@
 import { useState, type ReactNode } from "react";
-import { counted, rate } from "../../../../../protocols/amounts.ts";
-import { isTaker } from "../../../../../protocols/cluster-advice.ts";
+import { counted, rate } from "../../../../../protocols/words/amounts.ts";
+import { isTaker } from "../../../../../protocols/words/cluster-advice.ts";
 import type { ClusterNodeRow, ClusterSummary } from "../../../../../protocols/index.ts";
-import { useDialogs } from "../../dialogs.tsx";
+import { useDialogs } from "../../shell/dialogs.tsx";
 import { bytes } from "../bytes.ts";
 
 /** What is to be moved. */

@@ -3,11 +3,11 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { DetectorView, Failure, OperationInput } from "../../../../../protocols/index.ts";
 import { call, seen } from "../../../wire/index.ts";
-import { useActOn } from "../../act.ts";
-import { useFaults } from "../../faults.ts";
-import { Form } from "../../form.tsx";
-import { Note } from "../../note.tsx";
-import { useRights } from "../../rights.ts";
+import { useActOn } from "../../parts/act.ts";
+import { useFaults } from "../../parts/faults.ts";
+import { Form } from "../../parts/form.tsx";
+import { Note } from "../../parts/note.tsx";
+import { useRights } from "../../parts/rights.ts";
 import { Part } from "../../settings/part.tsx";
 import { live } from "../look.ts";
 

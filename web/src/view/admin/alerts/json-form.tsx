@@ -1,9 +1,9 @@
 import { Button, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { Failure } from "../../../../../protocols/errors.ts";
-import { useFaults } from "../../faults.ts";
-import { Form } from "../../form.tsx";
-import { useSeen } from "../../seen.ts";
+import { useFaults } from "../../parts/faults.ts";
+import { Form } from "../../parts/form.tsx";
+import { useSeen } from "../../parts/seen.ts";
 
 /** Takes a refusal to the form. */
 export type OnRefusal = (refusal: Failure) => boolean;

@@ -1,8 +1,8 @@
 import { Link } from "@tanstack/react-router";
 import { useId, useState } from "react";
-import { auditDone } from "../../../../../protocols/audit.ts";
+import { auditDone } from "../../../../../protocols/admin/audit.ts";
 import type { AuditRecord } from "../../../../../protocols/index.ts";
-import { fullTime, momentOf } from "../../time.ts";
+import { fullTime, momentOf } from "../../parts/time.ts";
 import { actionText, outcomeText, toldBy, userOf } from "./words.ts";
 
 /** One entry: a line, and all of it when it is opened. */

@@ -5,7 +5,7 @@ import {
   auditDone,
   type AuditArea,
   type AuditFacts,
-} from "../../../../../protocols/audit.ts";
+} from "../../../../../protocols/admin/audit.ts";
 import type { AuditRecord } from "../../../../../protocols/index.ts";
 
 /** What actions are about, as the page calls it. */

@@ -2,7 +2,7 @@ import { Button } from "@mantine/core";
 import type { RecallRequest, Result } from "../../../../../protocols/index.ts";
 import { useNow, useSession } from "../../../live/index.ts";
 import { Part } from "../../settings/part.tsx";
-import { momentOf } from "../../time.ts";
+import { momentOf } from "../../parts/time.ts";
 import { changes, fetchDownload, useAct, useRequests } from "./asks.tsx";
 import { ago, wishText } from "./words.ts";
 

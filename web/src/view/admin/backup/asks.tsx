@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { CallInput } from "../../../../../client/call.ts";
 import type { BackupSort, BackupWish, OperationInput, Result } from "../../../../../protocols/index.ts";
 import { at, call, callWithin, seen } from "../../../wire/index.ts";
-import { useActOn, type Act } from "../../act.ts";
+import { useActOn, type Act } from "../../parts/act.ts";
 import { live } from "../look.ts";
 
 /** What the page of backups asks of its node, and the fresh proof that some of it asks for. */

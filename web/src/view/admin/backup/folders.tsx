@@ -1,11 +1,11 @@
 import { Button } from "@mantine/core";
-import { counted } from "../../../../../protocols/amounts.ts";
+import { counted } from "../../../../../protocols/words/amounts.ts";
 import type { BackupPlaces } from "../../../../../protocols/index.ts";
 import { useNow } from "../../../live/index.ts";
 import { Refused } from "../../../wire/index.ts";
-import { Note } from "../../note.tsx";
+import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
-import { momentOf } from "../../time.ts";
+import { momentOf } from "../../parts/time.ts";
 import { bytes } from "../bytes.ts";
 import { changes, useAct, useFolder, usePlaces } from "./asks.tsx";
 import { SnapshotText } from "./snapshots.tsx";

@@ -1,9 +1,9 @@
 import { Button } from "@mantine/core";
-import { counted } from "../../../../../protocols/amounts.ts";
-import { useDialogs } from "../../dialogs.tsx";
-import { Note } from "../../note.tsx";
+import { counted } from "../../../../../protocols/words/amounts.ts";
+import { useDialogs } from "../../shell/dialogs.tsx";
+import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
-import { momentOf } from "../../time.ts";
+import { momentOf } from "../../parts/time.ts";
 import { changes, useAct, useKeys } from "./asks.tsx";
 
 /** The recovery kit, the epochs of keys, and what is still to be wrapped or encrypted anew. The root of the keys never

@@ -1,10 +1,10 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
-import { counted } from "../../../../../protocols/amounts.ts";
-import { useDialogs } from "../../dialogs.tsx";
-import { useFaults } from "../../faults.ts";
-import { Form } from "../../form.tsx";
-import { Note } from "../../note.tsx";
+import { counted } from "../../../../../protocols/words/amounts.ts";
+import { useDialogs } from "../../shell/dialogs.tsx";
+import { useFaults } from "../../parts/faults.ts";
+import { Form } from "../../parts/form.tsx";
+import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { changes, useAct, usePlaces, useSnapshots, useTasks } from "./asks.tsx";
 import { Choice } from "./choice.tsx";

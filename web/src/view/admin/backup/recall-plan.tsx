@@ -1,13 +1,13 @@
 import { Button, TextInput } from "@mantine/core";
 import { useState } from "react";
-import { counted } from "../../../../../protocols/amounts.ts";
+import { counted } from "../../../../../protocols/words/amounts.ts";
 import type { BackupWish, Failure } from "../../../../../protocols/index.ts";
 import { wireLimits } from "../../../../../protocols/limits.ts";
 import { notices } from "../../../live/index.ts";
-import { useFaults } from "../../faults.ts";
-import { Form } from "../../form.tsx";
-import { Note } from "../../note.tsx";
-import { momentOf } from "../../time.ts";
+import { useFaults } from "../../parts/faults.ts";
+import { Form } from "../../parts/form.tsx";
+import { Note } from "../../parts/note.tsx";
+import { momentOf } from "../../parts/time.ts";
 import { bytes } from "../bytes.ts";
 import { changes, fetchDownload, useAct, useTasks } from "./asks.tsx";
 import { Choice } from "./choice.tsx";

@@ -1,11 +1,11 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
-import { isWholeTask } from "../../../../../protocols/backups.ts";
+import { isWholeTask } from "../../../../../protocols/admin/backups.ts";
 import type { BackupWish, ClusterBackupTask } from "../../../../../protocols/index.ts";
 import { notices, useNow } from "../../../live/index.ts";
-import { useDialogs } from "../../dialogs.tsx";
+import { useDialogs } from "../../shell/dialogs.tsx";
 import { Part } from "../../settings/part.tsx";
-import { fullTime } from "../../time.ts";
+import { fullTime } from "../../parts/time.ts";
 import { changes, useAct, useTasks } from "./asks.tsx";
 import { ago, partDone, spanText, taskText, wishText, type PlaceResult } from "./words.ts";
 

@@ -1,6 +1,6 @@
 /** Where backups can be made, and what helps where they cannot. Pure. */
 import type { BackupFolder, BackupPlaces, BackupWish } from "../../../../../protocols/index.ts";
-import { counted } from "../../../../../protocols/amounts.ts";
+import { counted } from "../../../../../protocols/words/amounts.ts";
 import { explain } from "../../../model/explain.ts";
 
 /** What a choice of places has for the storage nodes: no folder is called so. */

@@ -9,12 +9,12 @@ import type {
   HeldThing,
   KeysStatus,
 } from "../../../../../protocols/index.ts";
-import { counted } from "../../../../../protocols/amounts.ts";
-import { isDatedAhead, isTimeZone } from "../../../../../protocols/backup-dates.ts";
+import { counted } from "../../../../../protocols/words/amounts.ts";
+import { isDatedAhead, isTimeZone } from "../../../../../protocols/admin/backup-dates.ts";
 import { drillFault, latesOf, timesAfter } from "../../../../../protocols/backup-times/index.ts";
 import { explain } from "../../../model/explain.ts";
 import { bytes } from "../bytes.ts";
-import { momentOf } from "../../time.ts";
+import { momentOf } from "../../parts/time.ts";
 import { placesToUse, whereText } from "./where.ts";
 
 const hourMs = 3_600_000;

@@ -4,9 +4,9 @@ import type { Failure, SettingKind, SettingsPlan, SettingsView } from "../../../
 import { explain, notices } from "../../../live/index.ts";
 import { plainProblem } from "../../../model/field-faults.ts";
 import { request } from "../../../wire/index.ts";
-import { useActOn } from "../../act.ts";
-import { useFaults } from "../../faults.ts";
-import { Form } from "../../form.tsx";
+import { useActOn } from "../../parts/act.ts";
+import { useFaults } from "../../parts/faults.ts";
+import { Form } from "../../parts/form.tsx";
 import { readSettings } from "./asks.ts";
 import { Effects } from "./effects.tsx";
 import { choicesOf, configurationKey, fieldText, valueFrom, type Shape } from "./words.ts";

@@ -1,5 +1,5 @@
 import type { SettingEffectAtNode, SettingsPlan } from "../../../../../protocols/index.ts";
-import { Note } from "../../note.tsx";
+import { Note } from "../../parts/note.tsx";
 import { valueText } from "./words.ts";
 
 /** Of so many nodes each is told. */

@@ -1,11 +1,11 @@
 import { Button, TextInput } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { memo, useCallback, useEffect, useState } from "react";
-import { logLevels } from "../../../../../protocols/log-words.ts";
+import { logLevels } from "../../../../../protocols/words/log-words.ts";
 import type { LogPage } from "../../../../../protocols/index.ts";
-import { Form } from "../../form.tsx";
-import { formText } from "../../form-text.ts";
-import { Note } from "../../note.tsx";
+import { Form } from "../../parts/form.tsx";
+import { formText } from "../../parts/form-text.ts";
+import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { AdminPage } from "../frame.tsx";
 import { useSummary } from "../nodes/asks.ts";

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "react";
 import { locale } from "../../../model/locale.ts";
 import UPlot from "uplot";
-import { clockTime } from "../../time.ts";
+import { clockTime } from "../../parts/time.ts";
 import "uplot/dist/uPlot.min.css";
 
 /** One line, or one row of bars, of a chart. */

@@ -8,7 +8,7 @@ import type {
   SupposedChange,
 } from "../../../../../protocols/index.ts";
 import { call, request, seen } from "../../../wire/index.ts";
-import { useActOn, type Act } from "../../act.ts";
+import { useActOn, type Act } from "../../parts/act.ts";
 import { live } from "../look.ts";
 
 /** A change of the configuration: of a node, or of all. */

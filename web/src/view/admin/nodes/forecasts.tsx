@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
-import { describeForecast, describeFree, scarceAdvice, scarceNouns } from "../../../../../protocols/forecast-words.ts";
+import { describeForecast, describeFree, scarceAdvice, scarceNouns } from "../../../../../protocols/words/forecast-words.ts";
 import type { Forecast } from "../../../../../protocols/index.ts";
 import { seen } from "../../../wire/index.ts";
-import { Note } from "../../note.tsx";
+import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { live } from "../look.ts";
 import { Pager, usePaged } from "../pages.tsx";

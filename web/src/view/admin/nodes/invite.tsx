@@ -1,13 +1,13 @@
 import { Button, TextInput } from "@mantine/core";
 import { useState } from "react";
-import { describeInvited, invitationFault, joinCommand } from "../../../../../protocols/cluster-words.ts";
+import { describeInvited, invitationFault, joinCommand } from "../../../../../protocols/words/cluster-words.ts";
 import { roles as allRoles, type Role } from "../../../../../protocols/ids.ts";
 import type { InvitationIssued, StorageTerms } from "../../../../../protocols/index.ts";
-import { Copyable } from "../../copyable.tsx";
+import { Copyable } from "../../parts/copyable.tsx";
 import { withoutSigns } from "../../../model/field-faults.ts";
-import { useFaults } from "../../faults.ts";
-import { Form } from "../../form.tsx";
-import { Note } from "../../note.tsx";
+import { useFaults } from "../../parts/faults.ts";
+import { Form } from "../../parts/form.tsx";
+import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { changes, useAct } from "./asks.ts";
 

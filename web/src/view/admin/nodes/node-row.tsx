@@ -1,7 +1,7 @@
 import { Button } from "@mantine/core";
 import { useRef, useState } from "react";
-import { counted, rate } from "../../../../../protocols/amounts.ts";
-import { isTaker } from "../../../../../protocols/cluster-advice.ts";
+import { counted, rate } from "../../../../../protocols/words/amounts.ts";
+import { isTaker } from "../../../../../protocols/words/cluster-advice.ts";
 import {
   describeDrain,
   describeDrained,
@@ -13,12 +13,12 @@ import {
   keepsDirectory,
   partInDirectory,
   rolesWithoutTaker,
-} from "../../../../../protocols/cluster-leaving.ts";
-import { stateOf } from "../../../../../protocols/cluster-words.ts";
+} from "../../../../../protocols/words/cluster-leaving.ts";
+import { stateOf } from "../../../../../protocols/words/cluster-words.ts";
 import { roles, type Role } from "../../../../../protocols/ids.ts";
 import type { ClusterNodeRow, ClusterSummary, Failure } from "../../../../../protocols/index.ts";
 import { explain } from "../../../model/index.ts";
-import { useDialogs } from "../../dialogs.tsx";
+import { useDialogs } from "../../shell/dialogs.tsx";
 import { bytes } from "../bytes.ts";
 import { changes, readSlots, useAct } from "./asks.ts";
 

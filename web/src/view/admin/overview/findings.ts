@@ -1,6 +1,6 @@
 /** What is wrong with the cluster and what helps, from everything that the overview has asked for. Pure. */
-import { adviceOn, standsStill } from "../../../../../protocols/cluster-advice.ts";
-import { counted } from "../../../../../protocols/amounts.ts";
+import { adviceOn, standsStill } from "../../../../../protocols/words/cluster-advice.ts";
+import { counted } from "../../../../../protocols/words/amounts.ts";
 import type { AlertPage, ClusterSummary, NodeStatus } from "../../../../../protocols/index.ts";
 import { bytes } from "../bytes.ts";
 

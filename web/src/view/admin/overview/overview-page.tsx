@@ -1,12 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import { rate } from "../../../../../protocols/amounts.ts";
-import { auditDone } from "../../../../../protocols/audit.ts";
-import { Note } from "../../note.tsx";
-import { useRights } from "../../rights.ts";
+import { rate } from "../../../../../protocols/words/amounts.ts";
+import { auditDone } from "../../../../../protocols/admin/audit.ts";
+import { Note } from "../../parts/note.tsx";
+import { useRights } from "../../parts/rights.ts";
 import { Part } from "../../settings/part.tsx";
-import { momentOf } from "../../time.ts";
+import { momentOf } from "../../parts/time.ts";
 import { actionText } from "../audit/words.ts";
 import { bytes } from "../bytes.ts";
 import { AdminPage } from "../frame.tsx";

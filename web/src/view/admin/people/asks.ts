@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { wireLimits } from "../../../../../protocols/limits.ts";
 import type { CatalogPage, PeoplePage, PersonRoles } from "../../../../../protocols/index.ts";
-import { useActOn, type Act } from "../../act.ts";
+import { useActOn, type Act } from "../../parts/act.ts";
 import { seen } from "../../../wire/index.ts";
 import { live, look } from "../look.ts";
 

@@ -1,6 +1,6 @@
-import type { RoleTable } from "../../../../../protocols/authority.ts";
+import type { RoleTable } from "../../../../../protocols/authority/index.ts";
 import type { Permission } from "../../../../../protocols/index.ts";
-import { Icon } from "../../icons.tsx";
+import { Icon } from "../../parts/icons.tsx";
 import { permissionGroups, permissionText, whenText } from "./words.ts";
 
 /** What roles come to: each permission, by which role and when, or that no role gives it. */

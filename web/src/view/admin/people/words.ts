@@ -1,5 +1,5 @@
 /** Permissions and the conditions of roles, in words. Pure. */
-import { permissions, type Permission } from "../../../../../protocols/permissions.ts";
+import { permissions, type Permission } from "../../../../../protocols/authority/permissions.ts";
 import type { GrantWhen } from "../../../../../protocols/index.ts";
 
 /** Permissions by what they are about, as the page lists them. */

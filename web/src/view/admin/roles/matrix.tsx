@@ -1,6 +1,6 @@
 import { Fragment } from "react";
 import type { ClusterRole } from "../../../../../protocols/index.ts";
-import { Icon } from "../../icons.tsx";
+import { Icon } from "../../parts/icons.tsx";
 import { permissionGroups, permissionText, whenText } from "../people/words.ts";
 
 /** Every permission by every role. On a phone the names of roles stand upright, and more roles are to the side. */

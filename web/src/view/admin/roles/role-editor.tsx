@@ -1,14 +1,14 @@
 import { Button, TextInput } from "@mantine/core";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { beyond, type RoleTable } from "../../../../../protocols/authority.ts";
+import { beyond, type RoleTable } from "../../../../../protocols/authority/index.ts";
 import type { ClusterRole, Failure, Grant, GrantWhen, Permission } from "../../../../../protocols/index.ts";
 import { wireLimits } from "../../../../../protocols/limits.ts";
 import { notices } from "../../../live/index.ts";
 import { call } from "../../../wire/index.ts";
-import { useFaults } from "../../faults.ts";
-import { Form } from "../../form.tsx";
-import { Note } from "../../note.tsx";
+import { useFaults } from "../../parts/faults.ts";
+import { Form } from "../../parts/form.tsx";
+import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { useAct } from "../people/asks.ts";
 import { permissionGroups, permissionText, whenText } from "../people/words.ts";

@@ -1,7 +1,7 @@
 import { Button, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { GrantWhen } from "../../../../../protocols/index.ts";
-import { Note } from "../../note.tsx";
+import { Note } from "../../parts/note.tsx";
 import { dayNames } from "../people/words.ts";
 import { draftOf, whenOf, type WhenDraft } from "./when-draft.ts";
 

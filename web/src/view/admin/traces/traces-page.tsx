@@ -1,10 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import type { TracePage } from "../../../../../protocols/index.ts";
-import { stepsOf, type TraceStep } from "../../../../../protocols/trace-steps.ts";
-import { Note } from "../../note.tsx";
+import { stepsOf, type TraceStep } from "../../../../../protocols/words/trace-steps.ts";
+import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
-import { momentOf } from "../../time.ts";
+import { momentOf } from "../../parts/time.ts";
 import { AdminPage } from "../frame.tsx";
 import { seen } from "../../../wire/index.ts";
 import { live } from "../look.ts";

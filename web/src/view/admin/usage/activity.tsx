@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { csvOfDays, type ActivityDay, type ActivityView } from "../../../../../protocols/index.ts";
-import { Note } from "../../note.tsx";
+import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { bytes as bytesText } from "../bytes.ts";
 import { Choice } from "../backup/choice.tsx";

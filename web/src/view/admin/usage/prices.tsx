@@ -3,12 +3,12 @@ import { useQuery } from "@tanstack/react-query";
 import type { Price, SetPrice } from "../../../../../protocols/index.ts";
 import { notices } from "../../../live/index.ts";
 import { call, seen } from "../../../wire/index.ts";
-import { useActOn } from "../../act.ts";
-import { useFaults } from "../../faults.ts";
-import { Form } from "../../form.tsx";
-import { formText } from "../../form-text.ts";
-import { useRights } from "../../rights.ts";
-import { useSeen } from "../../seen.ts";
+import { useActOn } from "../../parts/act.ts";
+import { useFaults } from "../../parts/faults.ts";
+import { Form } from "../../parts/form.tsx";
+import { formText } from "../../parts/form-text.ts";
+import { useRights } from "../../parts/rights.ts";
+import { useSeen } from "../../parts/seen.ts";
 import { Part } from "../../settings/part.tsx";
 import { Table, type Column } from "../table.tsx";
 

@@ -1,0 +1,89 @@
+import type { Static, TSchema } from "typebox";
+import { activityCommands } from "../admin/activity.ts";
+import { agentCommands } from "./agent.ts";
+import { allBackupCommands } from "../admin/backup-guards.ts";
+import { catalogCommands } from "./catalog.ts";
+import { claimCommands } from "./claim.ts";
+import { isFrom, type Command, type CommandEffect, type CommandTable } from "../wire/command.ts";
+import type { Kind } from "../ids.ts";
+import { ledgerCommands } from "./ledger.ts";
+import { roleManagerCommands } from "./role-manager.ts";
+import { roomCommands } from "./room.ts";
+import { shardHolderCommands } from "./shard-holder.ts";
+import { userCommands } from "./user.ts";
+import { watchCommands } from "../admin/watch.ts";
+
+/** The commands of every kind. */
+export const commandTables = {
+  room: roomCommands,
+  user: userCommands,
+  agent: agentCommands,
+  catalog: catalogCommands,
+  "role-manager": roleManagerCommands,
+  ledger: ledgerCommands,
+  "shard-holder": shardHolderCommands,
+  backup: allBackupCommands,
+  watch: watchCommands,
+  claim: claimCommands,
+  activity: activityCommands,
+} as const satisfies Readonly<Record<Kind, CommandTable>>;
+
+/** A command with its address. */
+export interface NamedCommand {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly row: Command;
+}
+
+/** Every command, in the order of the tables. */
+export const allCommands: readonly NamedCommand[] = (Object.entries(commandTables) as [Kind, CommandTable][]).flatMap(
+  ([kind, table]) => Object.entries(table).map(([name, row]) => ({ kind, name, row })),
+);
+
+/** Those that a client may send by name, `kind.command`. */
+export const clientCommands: readonly NamedCommand[] = allCommands.filter(({ row }) => isFrom(row, "client"));
+
+/** Kinds with a stream that clients may follow. */
+export const followedKinds: ReadonlySet<string> = new Set(
+  allCommands.filter(({ row }) => isFrom(row, "follower")).map(({ kind }) => kind),
+);
+
+/** Kinds of which everybody has one actor, under the own name: clients need not say whose, and follow nobody else's. */
+export const ownKinds: ReadonlySet<string> = new Set<Kind>(["user", "ledger"]);
+
+type Tables = typeof commandTables;
+
+type RowNamed<Name extends string> = Name extends `${infer K extends Kind}.${infer C}`
+  ? C extends keyof Tables[K]
+    ? Tables[K][C]
+    : never
+  : never;
+
+type ClientNames<K extends Kind> = {
+  [C in keyof Tables[K] & string]: "client" extends SourcesOf<Tables[K][C]> ? `${K}.${C}` : never;
+}[keyof Tables[K] & string];
+type SourcesOf<Row> = Row extends { readonly from: readonly (infer From)[] } ? From : never;
+
+/** The commands that clients send, by name: `room.post`. */
+export type CommandName = { [K in Kind]: ClientNames<K> }[Kind];
+
+/** What a command takes. */
+export type ParametersOf<Name extends CommandName> =
+  RowNamed<Name> extends { readonly params: infer Params extends TSchema } ? Readonly<Static<Params>> : never;
+
+/** What it answers. */
+export type AnswerOf<Name extends CommandName> =
+  RowNamed<Name> extends { readonly result: infer Result extends TSchema } ? Readonly<Static<Result>> : never;
+
+/** What it leaves behind, and so whether it may be repeated. */
+export type EffectOf<Name extends CommandName> =
+  RowNamed<Name> extends { readonly effect: infer Does extends CommandEffect } ? Does : never;
+
+/** The commands of one kind that clients send, without the kind's name; and of these, those with this effect. */
+export type CommandsOf<K extends Kind, Does extends CommandEffect = CommandEffect> = {
+  [C in keyof Tables[K] & string]: Tables[K][C] extends { readonly effect: Does }
+    ? "client" extends SourcesOf<Tables[K][C]>
+      ? C
+      : never
+    : never;
+}[keyof Tables[K] & string];

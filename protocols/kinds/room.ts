@@ -1,0 +1,816 @@
+import { Type, type Static } from "typebox";
+import { answerStage, toolRound, type AnswerStage, type ToolRound } from "./agent.ts";
+import { answer, command, follow } from "../wire/command.ts";
+import type { Failure } from "../errors.ts";
+import { wireLimits as limits } from "../limits.ts";
+import { recallId as recall, restoredFrom } from "../admin/restored.ts";
+import { limit, line, nothing, object, position, principal, text, timeMs, type Resumed } from "../wire/schema.ts";
+
+/** Rank of a member: an owner may do all, a moderator may delete, pin, invite and remove, a member may talk. */
+export const memberRole = Type.Union([Type.Literal("owner"), Type.Literal("moderator"), Type.Literal("member")]);
+export type MemberRole = Static<typeof memberRole>;
+
+export const visibility = Type.Union([Type.Literal("public"), Type.Literal("private"), Type.Literal("direct")]);
+export type Visibility = Static<typeof visibility>;
+
+const emojiText = "^\\S+$";
+const emoji = line(32, 1, emojiText);
+const messageText = text(limits.messageCharsMax);
+
+/** A poll stands in the message that asks its question. */
+export const poll = object({
+  options: Type.Array(object({ text: Type.String({ maxLength: limits.pollOptionCharsMax }), votes: position }), {
+    minItems: 2,
+    maxItems: limits.pollOptionsMax,
+  }),
+  /** Several options may be chosen. */
+  multiple: Type.Optional(Type.Literal(true)),
+  /** How many people have voted. */
+  voters: position,
+  /** No more votes are taken since then. */
+  closedAtMs: Type.Optional(timeMs),
+});
+export type Poll = Static<typeof poll>;
+
+/** The tools that an agent called for a message, as of a turn of its conversation. */
+const rounds = Type.Optional(Type.Array(toolRound, { maxItems: limits.toolRoundsPerMessageMax }));
+
+/** A message as a backup has it, to come back. */
+export const recalledMessage = object({
+  seq: position,
+  author: principal,
+  text: Type.String({ maxLength: limits.messageCharsMax }),
+  atMs: timeMs,
+  editedAtMs: Type.Optional(timeMs),
+  poll: Type.Optional(poll),
+  rounds,
+  /** Of what answers a message: it was shown in the thread only. */
+  threadOnly: Type.Optional(Type.Literal(true)),
+});
+export type RecalledMessage = Static<typeof recalledMessage>;
+
+/** The state of a message that an edit rests on: its `editedAtMs` as the author saw it, 0 where there was none. If the
+ *  message was edited since then, nothing is done: CHANGED_MEANWHILE. Without it, an edit takes the place of whatever
+ *  is there. */
+const seenState = Type.Optional(Type.Integer({ minimum: 0 }));
+/** The text that the writer has seen. If it is another by now, nothing is done: CHANGED_MEANWHILE, with the text of
+ *  now. */
+const seenText = (maxLength: number) => Type.Optional(line(maxLength, 0));
+
+/** One message as every reader sees it. `seq` counts a room's messages from 1 and never changes. */
+export const roomMessage = object({
+  seq: position,
+  author: principal,
+  text: Type.String({ maxLength: limits.messageCharsMax }),
+  atMs: timeMs,
+  editedAtMs: Type.Optional(timeMs),
+  /** A deleted message stays as a place holder with empty text. */
+  deletedAtMs: Type.Optional(timeMs),
+  /** The message this one answers; its thread is that message and all that answer it. */
+  replyTo: Type.Optional(position),
+  replies: Type.Optional(object({ count: position, lastAtMs: timeMs })),
+  /** An answer that is shown in its thread only: in the room it is neither a line nor unread. */
+  threadOnly: Type.Optional(Type.Literal(true)),
+  reactions: Type.Optional(
+    Type.Record(Type.String({ minLength: 1, maxLength: 32, pattern: emojiText }), Type.Array(principal)),
+  ),
+  mentions: Type.Optional(Type.Array(principal)),
+  /** Of an edited message: whom it mentioned and does no more. They were told once, and are not told again. */
+  mentionedBefore: Type.Optional(Type.Array(principal)),
+  pinned: Type.Optional(Type.Literal(true)),
+  poll: Type.Optional(poll),
+  /** An agent's message: the mention that it answers, or refuses. In a thread that is not the message that `replyTo`
+   *  names. */
+  answers: Type.Optional(position),
+  /** The agent did not take the mention, or could not answer: the code of the reason, which the text tells in words. */
+  refused: Type.Optional(Type.String({ maxLength: 64 })),
+  /** The generation that wrote it, when an agent did: lets a page replace the draft by the answer. */
+  generation: Type.Optional(Type.String()),
+  /** An agent's message: somebody stopped the answer, and this is what was written until then. */
+  stopped: Type.Optional(Type.Literal(true)),
+  /** An agent's message: the tools that were called for it, and what came of them. */
+  rounds,
+  /** It came back from a backup, as a new entry: `atMs` is when. */
+  restored: Type.Optional(restoredFrom),
+});
+export type RoomMessage = Static<typeof roomMessage>;
+
+const members = ["client", "agent"] as const;
+const view = answer<RoomView>("RoomView");
+const message = answer<RoomMessage>("RoomMessage");
+
+/** Commands to a room. Those of members may come from agents, too. */
+export const roomCommands = {
+  /** Errors: NAME_TAKEN, FORBIDDEN, LIMIT_REACHED; NOT_FOUND for the other person of a direct room. */
+  create: command({
+    params: {
+      title: Type.Optional(line(limits.titleCharsMax)),
+      topic: Type.Optional(line(limits.topicCharsMax, 0)),
+      visibility: Type.Optional(visibility),
+      /** Direct rooms only: the other person. */
+      with: Type.Optional(principal),
+    },
+    result: view,
+    from: ["client"],
+    effect: "changes",
+    permission: "room.create",
+    http: ["POST", "/rooms"],
+    summary: "Creates a room",
+  }),
+  join: command({
+    params: {},
+    result: view,
+    from: ["client"],
+    effect: "changes",
+    permission: "room.join",
+    http: ["POST", "/rooms/:room/join"],
+    summary: "Joins a public room",
+  }),
+  /** The last owner of a room with other people names who owns it then. Errors: LAST_OWNER, NOT_FOUND, FORBIDDEN. */
+  leave: command({
+    params: { successor: Type.Optional(principal) },
+    result: answer<RoomLeft>("RoomLeft"),
+    from: members,
+    effect: "changes",
+    permission: "room.leave",
+    http: ["POST", "/rooms/:room/leave"],
+    summary: "Leaves the room; its last owner names a successor",
+  }),
+  /** Errors: BANNED, FORBIDDEN, LIMIT_REACHED. */
+  invite: command({
+    params: { member: principal },
+    result: view,
+    from: members,
+    effect: "changes",
+    permission: "room.invite",
+    http: ["PUT", "/rooms/:room/members/:member"],
+    summary: "Makes somebody a member",
+  }),
+  /** With `ban` the member cannot come back: for `banForMs`, or until somebody lifts it. A person who is not here can
+   *  be banned, too. Everybody in the room reads `reason`, and so does the banned. */
+  remove: command({
+    params: {
+      member: principal,
+      ban: Type.Optional(Type.Boolean()),
+      banForMs: Type.Optional(Type.Integer({ minimum: limits.banMsMin, maximum: limits.banMsMax })),
+      reason: Type.Optional(line(limits.reasonCharsMax)),
+    },
+    result: answer<RoomLeft>("RoomLeft"),
+    from: members,
+    effect: "changes",
+    permission: "room.remove",
+    http: ["DELETE", "/rooms/:room/members/:member"],
+    summary: "Removes a member; `ban` keeps them out",
+  }),
+  /** Errors: FORBIDDEN, NOT_FOUND. */
+  unban: command({
+    params: { member: principal },
+    result: view,
+    from: members,
+    effect: "changes",
+    permission: "room.remove",
+    http: ["DELETE", "/rooms/:room/bans/:member"],
+    summary: "Lifts a ban",
+  }),
+  /** The bans that hold, newest first. */
+  bans: command({
+    params: {},
+    result: answer<RoomBans>("RoomBans"),
+    from: members,
+    effect: "reads",
+    permission: "room.remove",
+    http: ["GET", "/rooms/:room/bans"],
+    summary: "Lists the people who are kept out, by whom, why and until when",
+  }),
+  /** To hand a room over: make somebody else an owner, then yourself a member. Errors: LAST_OWNER, FORBIDDEN. */
+  setRole: command({
+    params: {
+      member: principal,
+      role: memberRole,
+      /** The role that the writer has seen. If it is another by now, nothing is done: CHANGED_MEANWHILE. */
+      seen: Type.Optional(memberRole),
+    },
+    result: view,
+    from: members,
+    effect: "changes",
+    permission: "room.rank",
+    http: ["PUT", "/rooms/:room/members/:member/role"],
+    summary: "Changes a member's role",
+  }),
+  setTitle: command({
+    params: { title: line(limits.titleCharsMax), seen: seenText(limits.titleCharsMax) },
+    result: view,
+    from: members,
+    effect: "changes",
+    permission: "room.rename",
+    http: ["PUT", "/rooms/:room/title"],
+    summary: "Changes the title",
+  }),
+  setTopic: command({
+    params: { topic: line(limits.topicCharsMax, 0), seen: seenText(limits.topicCharsMax) },
+    result: view,
+    from: members,
+    effect: "changes",
+    permission: "room.rename",
+    http: ["PUT", "/rooms/:room/topic"],
+    summary: "Changes the topic",
+  }),
+  post: command({
+    params: {
+      text: messageText,
+      /** The answer is in the thread only. What an agent answers is where it was asked. */
+      replyTo: Type.Optional(position),
+      /** With `replyTo`: the answer is a line of the room, too. */
+      alsoInRoom: Type.Optional(Type.Boolean()),
+      /** Set by agents only. */
+      generation: Type.Optional(Type.String({ maxLength: 128 })),
+      /** Set by agents only: as in the message. */
+      refused: Type.Optional(Type.String({ maxLength: 64 })),
+      /** The same. */
+      stopped: Type.Optional(Type.Literal(true)),
+      /** The same. */
+      rounds,
+    },
+    result: answer<Posted>("Posted"),
+    from: members,
+    effect: "changes",
+    permission: "room.post",
+    http: ["POST", "/rooms/:room/messages"],
+    summary: "Posts a message",
+  }),
+  /** For who wrote the message, the agent's owner, and moderators. Where nobody answers it any more, nothing is done.
+   *  Errors: FORBIDDEN, NOT_FOUND. */
+  stop: command({
+    params: { seq: position, agent: Type.Optional(principal) },
+    result: nothing,
+    from: ["client"],
+    effect: "changes",
+    permission: "room.post",
+    http: ["POST", "/rooms/:room/messages/:seq/stop"],
+    summary: "Stops what agents answer to a message: one agent, or all; what was written stays",
+  }),
+  edit: command({
+    params: { seq: position, text: messageText, seen: seenState },
+    result: message,
+    from: members,
+    effect: "changes",
+    permission: "room.edit",
+    http: ["PATCH", "/rooms/:room/messages/:seq"],
+    summary: "Edits a message",
+  }),
+  delete: command({
+    params: { seq: position },
+    result: message,
+    from: members,
+    effect: "changes",
+    permission: "room.delete",
+    http: ["DELETE", "/rooms/:room/messages/:seq"],
+    summary: "Deletes a message",
+  }),
+  react: command({
+    params: { seq: position, emoji, on: Type.Boolean() },
+    result: message,
+    from: members,
+    effect: "changes",
+    permission: "room.post",
+    http: [
+      ["PUT", "/rooms/:room/messages/:seq/reactions/:emoji", { set: { on: true }, summary: "Adds a reaction" }],
+      [
+        "DELETE",
+        "/rooms/:room/messages/:seq/reactions/:emoji",
+        { set: { on: false }, summary: "Takes a reaction back" },
+      ],
+    ],
+    summary: "Adds a reaction, or takes it back",
+  }),
+  pin: command({
+    params: { seq: position, on: Type.Boolean() },
+    result: message,
+    from: members,
+    effect: "changes",
+    permission: "room.pin",
+    http: [
+      ["PUT", "/rooms/:room/pins/:seq", { set: { on: true }, summary: "Pins a message" }],
+      ["DELETE", "/rooms/:room/pins/:seq", { set: { on: false }, summary: "Unpins a message" }],
+    ],
+    summary: "Pins a message, or unpins it",
+  }),
+  /** Posts a message with a poll. Errors: LIMIT_REACHED. */
+  poll: command({
+    params: {
+      question: line(limits.pollQuestionCharsMax),
+      options: Type.Array(line(limits.pollOptionCharsMax), {
+        minItems: 2,
+        maxItems: limits.pollOptionsMax,
+        uniqueItems: true,
+      }),
+      /** Several options may be chosen. */
+      multiple: Type.Optional(Type.Boolean()),
+    },
+    result: answer<Posted>("Posted"),
+    from: ["client"],
+    effect: "changes",
+    permission: "room.post",
+    http: ["POST", "/rooms/:room/polls"],
+    summary: "Asks the room a question with options to choose from",
+  }),
+  /** `choices` are places in the list of options, from 0, and replace an earlier vote; none takes it back. Members see
+   *  who votes for what; once the poll is closed, only the counts are kept. Errors: NOT_FOUND, FORBIDDEN,
+   *  LIMIT_REACHED. */
+  vote: command({
+    params: {
+      seq: position,
+      choices: Type.Array(Type.Integer({ minimum: 0, maximum: limits.pollOptionsMax - 1 }), {
+        maxItems: limits.pollOptionsMax,
+        uniqueItems: true,
+      }),
+    },
+    result: message,
+    from: ["client"],
+    effect: "changes",
+    permission: "room.post",
+    http: ["PUT", "/rooms/:room/polls/:seq/vote"],
+    summary: "Votes in a poll, changes the vote or takes it back",
+  }),
+  /** For good. Errors: NOT_FOUND, FORBIDDEN. */
+  closePoll: command({
+    params: { seq: position },
+    result: message,
+    from: ["client"],
+    effect: "changes",
+    permission: "room.close",
+    http: ["POST", "/rooms/:room/polls/:seq/close"],
+    summary: "Closes a poll: it takes no more votes",
+  }),
+  /** Errors: NOT_FOUND. */
+  pollResults: command({
+    params: { seq: position },
+    result: answer<PollResults>("PollResults"),
+    from: ["client"],
+    effect: "reads",
+    permission: "room.read",
+    http: ["GET", "/rooms/:room/polls/:seq"],
+    summary: "The counts of a poll, the caller's own vote, and while it is open who votes for what",
+  }),
+  /** Only the reader hears of it: on the own topic, as `roomRead`. With `thread`, the marker is that of the thread, and
+   *  the reader hears `threadRead`. */
+  markRead: command({
+    params: { seq: position, thread: Type.Optional(position) },
+    result: answer<RoomRead>("RoomRead"),
+    from: members,
+    effect: "changes",
+    permission: "room.read",
+    http: ["PUT", "/rooms/:room/read"],
+    summary: "Moves the caller's read marker forward, of the room or of a thread",
+  }),
+  /** The marker moves back before the message, if it is not there already. The reader hears of it as `roomRead`. Error:
+   *  NOT_FOUND. */
+  markUnread: command({
+    params: { seq: position },
+    result: answer<RoomRead>("RoomRead"),
+    from: members,
+    effect: "changes",
+    permission: "room.read",
+    http: ["PUT", "/rooms/:room/unread"],
+    summary: "Counts a message and all behind it as unread again",
+  }),
+  typing: command({
+    params: {},
+    result: nothing,
+    from: members,
+    effect: "signals",
+    permission: "room.post",
+    http: ["POST", "/rooms/:room/typing"],
+    summary: "Shows the others that the caller is typing",
+  }),
+  /** Errors: NOT_A_MEMBER, BANNED, of a room that is not public. */
+  describe: command({
+    params: {},
+    result: view,
+    from: members,
+    effect: "reads",
+    permission: "room.see",
+    http: ["GET", "/rooms/:room"],
+    summary: "The room and its members",
+    answers: "list",
+  }),
+  summary: command({
+    params: {},
+    result: answer<RoomSummary>("RoomSummary"),
+    from: members,
+    effect: "reads",
+    permission: "room.read",
+    http: ["GET", "/rooms/:room/summary"],
+    summary: "The room's line in a room list",
+  }),
+  history: command({
+    params: {
+      /** Messages with seq below this, newest first in time but returned oldest first. */
+      before: Type.Optional(position),
+      after: Type.Optional(position),
+      /** Half of the page from before this message, the other half from it on. Not with `before` or `after`. */
+      around: Type.Optional(position),
+      /** Only the thread of this message (the message itself and its answers). */
+      thread: Type.Optional(position),
+      /** Without the answers that are in their threads only. */
+      roomOnly: Type.Optional(Type.Boolean()),
+      limit: Type.Optional(limit),
+    },
+    result: answer<RoomHistory>("RoomHistory"),
+    from: members,
+    effect: "reads",
+    permission: "room.read",
+    http: ["GET", "/rooms/:room/messages"],
+    summary: "A page of messages, oldest first",
+    answers: "page",
+  }),
+  threads: command({
+    params: {},
+    result: answer<RoomThreads>("RoomThreads"),
+    from: members,
+    effect: "reads",
+    permission: "room.read",
+    http: ["GET", "/rooms/:room/threads"],
+    summary: "The threads that were written in last, and what is unread in them",
+    answers: "list",
+  }),
+  /** For admins: what a room is, and nothing of what is said in it. Error: NOT_FOUND. */
+  inspect: command({
+    params: {},
+    result: answer<RoomFacts>("RoomFacts"),
+    from: ["gateway"],
+    effect: "reads",
+    summary: "What a room is, for admins",
+  }),
+  /** `by`: who wants a guest to come in, who then has to be somebody who may invite; without it the operator, for
+   *  public rooms. Error: FORBIDDEN. */
+  guestWanted: command({
+    params: { by: Type.Optional(principal) },
+    result: nothing,
+    from: ["gateway"],
+    effect: "reads",
+    summary: "Whether a guest may be brought in",
+  }),
+  /** Errors: FORBIDDEN, BANNED, LIMIT_REACHED. */
+  admitGuest: command({
+    params: { member: principal, by: Type.Optional(principal) },
+    result: answer<RoomView>("RoomView"),
+    from: ["gateway"],
+    effect: "changes",
+    summary: "Brings in a guest who has come by an invitation",
+  }),
+  /** The account is deleted. Rooms that it alone owned get another owner; in a direct room its place stays. */
+  depart: command({
+    params: {},
+    result: nothing,
+    from: ["actor"],
+    effect: "changes",
+    summary: "The sender is gone for good",
+  }),
+  resume: follow<Resumed<RoomState, RoomEvent>>("Resumed"),
+  /** Makes a room that is gone anew, as a backup has it. Error: NAME_TAKEN. */
+  remake: command({
+    params: {
+      title: Type.String({ maxLength: limits.titleCharsMax }),
+      topic: Type.String({ maxLength: limits.topicCharsMax }),
+      visibility,
+      createdAtMs: timeMs,
+      members: Type.Record(principal, memberRole, { maxProperties: limits.roomMembersMax }),
+    },
+    result: view,
+    from: ["node"],
+    effect: "changes",
+    summary: "Makes a room that is gone anew",
+    answers: "list",
+  }),
+  /** Messages by their positions, or what came back of them, by the positions that they had. */
+  entries: command({
+    params: {
+      of: Type.Union([Type.Literal("message"), Type.Literal("restored")]),
+      from: position,
+      /** Not included. */
+      to: position,
+      limit: Type.Integer({ minimum: 1, maximum: limits.pageEntriesMax }),
+    },
+    result: answer<RoomHistory>("RoomHistory"),
+    from: ["node"],
+    effect: "reads",
+    summary: "Messages by their positions",
+    answers: "page",
+  }),
+  /** Adds messages of a backup as new entries, without those that the same recall has brought. Errors: LIMIT_REACHED,
+   *  BAD_REQUEST (it was taken back), NOT_FOUND (`root`). */
+  restore: command({
+    params: {
+      recall,
+      snapshot: position,
+      backupAtMs: timeMs,
+      /** Nothing that had a position before it comes any more. */
+      from: position,
+      /** The message that all of them answer. */
+      root: Type.Optional(position),
+      messages: Type.Array(recalledMessage, { minItems: 1, maxItems: limits.restoredPerEventMax }),
+    },
+    result: answer<RoomRestored>("RoomRestored"),
+    from: ["node"],
+    effect: "changes",
+    summary: "Adds messages of a backup as new entries",
+  }),
+  /** Deletes what a recall brought, some of it at a time. Error: NOT_FOUND. */
+  withdraw: command({
+    params: { recall },
+    result: answer<RoomWithdrawn>("RoomWithdrawn"),
+    from: ["node"],
+    effect: "changes",
+    summary: "Deletes what a recall brought",
+  }),
+  /** A piece of an agent's answer while it is written, told to the room that asked; see the signal `draft`. */
+  draft: command({
+    params: {
+      generation: Type.String({ maxLength: 256 }),
+      replyTo: Type.Optional(position),
+      offset: position,
+      text: Type.String(),
+      rounds,
+      done: Type.Optional(Type.Boolean()),
+      ...answerStage.properties,
+    },
+    result: nothing,
+    from: ["agent"],
+    effect: "signals",
+    summary: "Shows a piece of an answer that is being written",
+  }),
+} as const;
+
+export interface RoomMember {
+  readonly role: MemberRole;
+  readonly joinedAtMs: number;
+  readonly readSeq: number;
+}
+
+/** A room as a member sees it. Members are keyed by principal. */
+export interface RoomView {
+  readonly room: string;
+  readonly title: string;
+  readonly topic: string;
+  readonly visibility: Visibility;
+  readonly createdAtMs: number;
+  readonly members: Readonly<Record<string, RoomMember>>;
+  readonly messageSeq: number;
+  readonly pins: readonly number[];
+}
+
+/** What admins see of a room. Of a direct room the title is empty. */
+export interface RoomFacts {
+  readonly room: string;
+  readonly title: string;
+  readonly visibility: Visibility;
+  readonly createdAtMs: number;
+  readonly memberCount: number;
+  /** Some of its owners. */
+  readonly owners: readonly string[];
+  /** Messages that were ever posted. */
+  readonly messageSeq: number;
+  /** Of the newest message. */
+  readonly lastAtMs?: number;
+}
+
+/** A line of the list of rooms for admins. */
+export interface AdminRoomRow extends Partial<RoomFacts> {
+  readonly room: string;
+  /** The name of the node that has it. */
+  readonly node?: string;
+  readonly status: "active" | "idle" | "quarantined";
+  /** Why no more is known of it now. */
+  readonly failure?: Failure;
+}
+
+/** A page of rooms of the whole cluster, by name. */
+export interface AdminRoomPage {
+  readonly rooms: readonly AdminRoomRow[];
+  /** Where the next page begins; absent: this is the last. A page that found less than it was asked for need not be the
+   *  last. */
+  readonly next?: string;
+  /** Nodes that have rooms and did not answer: theirs are missing. */
+  readonly unanswered?: readonly string[];
+}
+
+/** What `leave` and `remove` answer: the room afterwards, and who went. Agents go with the person they belong to. */
+export interface RoomLeft extends RoomView {
+  readonly left: readonly string[];
+}
+
+/** Keeps a member out of a room. Without `untilMs` it holds until somebody lifts it. */
+export interface RoomBan {
+  readonly member: string;
+  readonly by: string;
+  readonly atMs: number;
+  readonly untilMs?: number;
+  readonly reason?: string;
+}
+
+/** Answer to `bans`. */
+export interface RoomBans {
+  readonly bans: readonly RoomBan[];
+}
+
+/** How much a member has to read: messages of others behind the marker, without the answers that are in their threads
+ *  only. */
+export interface RoomUnread {
+  readonly messageSeq: number;
+  readonly readSeq: number;
+  readonly unread: number;
+  readonly mentioned: boolean;
+}
+
+/** Answer to `markRead` and `markUnread`; after a thread's was moved, `readSeq` is of the thread. */
+export interface RoomRead extends RoomUnread {
+  readonly thread?: number;
+}
+
+/** A thread that was written in lately. */
+export interface RoomThread {
+  /** The message that it answers. */
+  readonly root: number;
+  readonly count: number;
+  readonly last: {
+    readonly seq: number;
+    readonly author: string;
+    readonly text: string;
+    readonly atMs: number;
+    /** It is a line of the room, too. */
+    readonly alsoInRoom?: true;
+  };
+  /** Of the asker: absent for who neither wrote in it nor is mentioned in it. */
+  readonly own?: ThreadUnread;
+}
+
+/** Answer to `threads`, the one that was written in last at the end. */
+export interface RoomThreads {
+  readonly threads: readonly RoomThread[];
+}
+
+/** What one person has to read of a thread. */
+export interface ThreadUnread {
+  readonly readSeq: number;
+  readonly unread: number;
+  readonly mentioned: boolean;
+}
+
+/** A line of the room list. */
+export interface RoomSummary extends RoomUnread {
+  readonly room: string;
+  readonly title: string;
+  readonly visibility: Visibility;
+  readonly memberCount: number;
+  /** Threads with something to read. Absent: none. */
+  readonly threads?: number;
+  readonly last?: { readonly author: string; readonly text: string; readonly atMs: number };
+}
+
+/** Snapshot for a page that opens a room: the view and the newest messages, oldest first. */
+export interface RoomState extends RoomView {
+  readonly messages: readonly RoomMessage[];
+  /** What the asker has to read. Absent: the node is older. */
+  readonly unread?: RoomUnread;
+  /** The threads that were written in last. Absent: there is none. */
+  readonly threads?: readonly RoomThread[];
+  /** The asker's own votes in open polls, by `seq`. Absent: none. */
+  readonly votes?: Readonly<Record<string, readonly number[]>>;
+  /** Answers of agents that the room waits for, in the order in which they were asked for. Absent: none. */
+  readonly answering?: readonly RoomAnswering[];
+}
+
+/** An answer that a room waits for. Without a stage it was asked for, and its agent has not said anything of it yet. */
+export interface RoomAnswering extends AnswerStage {
+  readonly agent: string;
+  /** The message that it answers. */
+  readonly seq: number;
+  /** The person who asked. */
+  readonly by: string;
+  readonly generation?: string;
+  /** What is written so far; absent: not known. */
+  readonly text?: string;
+  readonly rounds?: readonly ToolRound[];
+}
+
+/** Answer to `pollResults`. */
+export interface PollResults {
+  readonly seq: number;
+  readonly question: string;
+  readonly poll: Poll;
+  /** The asker's own vote; empty: none, or the poll is closed. */
+  readonly choices: readonly number[];
+  /** The members and their votes, so many of them (`pollVotesNamedMax`). Absent: the poll is closed, or an older node
+   *  answers. */
+  readonly votes?: readonly { readonly member: string; readonly choices: readonly number[] }[];
+}
+
+/** A page. `more`: there are more messages in the direction that was asked for; of a page around a message, older
+ *  ones. */
+export interface RoomHistory {
+  readonly messages: readonly RoomMessage[];
+  readonly more: boolean;
+  /** Of a page around a message: there are newer ones. */
+  readonly newer?: boolean;
+}
+
+export interface Posted {
+  readonly seq: number;
+  readonly at: number;
+  readonly atMs: number;
+}
+
+/** Answer to `restore`: what came now, by the positions that it had and has. */
+export interface RoomRestored {
+  readonly restored: readonly (readonly [was: number, seq: number])[];
+}
+
+/** Answer to `withdraw`. `more`: it must be sent again. */
+export interface RoomWithdrawn {
+  readonly removed: number;
+  readonly more: boolean;
+}
+
+/** Durable events of a room, in the order of its stream. Changes to a message carry the whole message. */
+export type RoomEvent =
+  | { readonly type: "created"; readonly by: string; readonly view: RoomView }
+  | {
+      readonly type: "joined";
+      readonly member: string;
+      readonly role: MemberRole;
+      readonly atMs: number;
+      readonly by: string;
+    }
+  | {
+      readonly type: "left";
+      readonly member: string;
+      readonly atMs: number;
+      readonly by: string;
+      /** An agent that went because this person did. */
+      readonly with?: string;
+    }
+  /** After `left`, when the member was here. */
+  | {
+      readonly type: "banned";
+      readonly member: string;
+      readonly by: string;
+      readonly atMs: number;
+      readonly untilMs?: number;
+      readonly reason?: string;
+    }
+  | { readonly type: "unbanned"; readonly member: string; readonly by: string }
+  | { readonly type: "roleSet"; readonly member: string; readonly role: MemberRole; readonly by: string }
+  | { readonly type: "titled"; readonly title: string; readonly by: string }
+  | { readonly type: "topicSet"; readonly topic: string; readonly by: string }
+  /** `root` is the answered message with its new reply count, when `message` answers one. */
+  | { readonly type: "posted"; readonly message: RoomMessage; readonly root?: RoomMessage }
+  /** Messages came back from a backup, as new entries behind one another. Nobody is mentioned in them. `root` as of
+   *  `posted`. */
+  | {
+      readonly type: "restored";
+      readonly recall: string;
+      readonly messages: readonly RoomMessage[];
+      readonly root?: RoomMessage;
+    }
+  /** A recall was taken back, up to the message `through`: these are its messages, now deleted. */
+  | {
+      readonly type: "withdrawn";
+      readonly recall: string;
+      readonly through: number;
+      readonly messages: readonly RoomMessage[];
+    }
+  /** `told`: whom the message mentions now and never did before. */
+  | { readonly type: "edited"; readonly message: RoomMessage; readonly by: string; readonly told?: readonly string[] }
+  | { readonly type: "deleted"; readonly message: RoomMessage; readonly by: string }
+  | {
+      readonly type: "reacted";
+      readonly message: RoomMessage;
+      readonly by: string;
+      readonly emoji: string;
+      readonly on: boolean;
+    }
+  | { readonly type: "pinned"; readonly message: RoomMessage; readonly by: string; readonly on: boolean }
+  /** `choices` is the whole vote of `by` from now on. */
+  | { readonly type: "voted"; readonly message: RoomMessage; readonly by: string; readonly choices: readonly number[] }
+  | { readonly type: "pollClosed"; readonly message: RoomMessage; readonly by: string };
+
+/** Best-effort events: no position, not resumed. */
+export type RoomSignal =
+  | { readonly type: "typing"; readonly member: string; readonly untilMs: number }
+  /** An agent's answer while it is awaited or written. `text` starts at UTF-16 unit `offset` of the draft; offset 0
+   *  starts it anew, behind the tools of `rounds`. It ends with the `posted` message of the same `generation`, or with
+   *  `done`. */
+  | {
+      readonly type: "draft";
+      readonly agent: string;
+      readonly generation: string;
+      readonly replyTo?: number;
+      readonly offset: number;
+      readonly text: string;
+      readonly rounds?: readonly ToolRound[];
+      readonly done?: boolean;
+      /** How far it is, as of `RoomAnswering`. */
+      readonly stage?: AnswerStage["stage"];
+      readonly ahead?: number;
+    };

@@ -1,0 +1,116 @@
+import { queryOptions, useQuery, type UseQueryResult } from "@tanstack/react-query";
+import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
+import type { AgentView, CatalogPage, CatalogRow, ModelInfo, UserRooms, UserView } from "../../../../protocols/index.ts";
+import { explain, queryKeys, useSession, type Session } from "../../live/index.ts";
+import { agentLabel, isAgent, nameOf, otherPerson } from "../../model/index.ts";
+import { fetched } from "../../wire/index.ts";
+
+/** Lists that are loaded as a whole, and the names on them. */
+
+/** How soon the list of rooms is asked for again while some of them do not answer. */
+const unreachableRetryMs = 5_000;
+
+export const useRooms = (): UseQueryResult<UserRooms> => useQuery(roomsOf(useSession()));
+
+/** Whether a room is in the list; renders again only when that changes, and not with everything that is unread. */
+export function useIsListed(room: string): boolean {
+  const isIn = useCallback(({ rooms }: UserRooms) => rooms.some((listed) => listed.room === room), [room]);
+  return useQuery({ ...roomsOf(useSession()), select: isIn }).data === true;
+}
+
+const roomsOf = (session: Session) =>
+  queryOptions({
+    queryKey: queryKeys.rooms,
+    queryFn: async () => {
+      const result = await session.client.call("user.rooms", session.name, {});
+      if (result.ok) return result.value;
+      throw new Error(explain(result.error, "look"));
+    },
+    // A room whose node was away comes back without a word, and so does the user's own.
+    refetchInterval: ({ state }) =>
+      state.status === "error" || (state.data?.unreachable.length ?? 0) > 0 ? unreachableRetryMs : false,
+  });
+
+/** The signed-in user's profile; filled by the user's own topic. */
+export function useProfile(): UserView | undefined {
+  return useQuery<UserView>({ queryKey: queryKeys.me, queryFn: () => fetched<UserView>("/api/v1/me") }).data;
+}
+
+export function useAgents(): readonly AgentView[] {
+  const loaded = useQuery({
+    queryKey: queryKeys.agents,
+    queryFn: () => fetched<{ agents: readonly AgentView[] }>("/api/v1/agents"),
+  });
+  return loaded.data?.agents ?? none;
+}
+
+export function useModels(): readonly ModelInfo[] {
+  const loaded = useQuery({
+    queryKey: queryKeys.models,
+    queryFn: () => fetched<{ models: readonly ModelInfo[] }>("/api/v1/models"),
+  });
+  return loaded.data?.models ?? none;
+}
+
+const none: readonly never[] = [];
+
+/** People of the node, the first page of its catalogue: enough for names and for picking; search asks for more. */
+export function usePeople(): readonly CatalogRow[] {
+  const { people } = useSession();
+  const loaded = useQuery({
+    queryKey: queryKeys.people,
+    queryFn: async () => {
+      const page = await fetched<CatalogPage>("/api/v1/catalog/users?limit=200");
+      people.learn(page.rows);
+      return page;
+    },
+  });
+  return loaded.data?.rows ?? none;
+}
+
+/** Public rooms or people that fit a text. */
+export function useCatalog(kind: "rooms" | "users", text: string): UseQueryResult<CatalogPage> {
+  return useQuery({
+    queryKey: ["catalog", kind, text],
+    queryFn: () => fetched<CatalogPage>(`/api/v1/catalog/${kind}?text=${encodeURIComponent(text)}`),
+    placeholderData: (previous) => previous,
+    staleTime: 5_000,
+  });
+}
+
+/** How people and agents are called on this page. A missing name is asked for, once. */
+export function useNames(): (principal: string) => string {
+  const session = useSession();
+  const own = useProfile();
+  const people = usePeople();
+  const known = useSyncExternalStore(session.people.subscribe, session.people.version);
+  const missed = useRef(new Set<string>());
+  useEffect(() => {
+    const { current } = missed;
+    // A person whose name is missing is on the first page, most often.
+    if (current.size === 0 || people.length === 0) return;
+    void session.people.want(current);
+    current.clear();
+  });
+  return useMemo(() => {
+    // A new function for each change of what is known: whatever shows a name is drawn anew.
+    void known;
+    return (principal: string) => {
+      const name = nameOf(principal);
+      if (isAgent(principal)) return agentLabel(name, session.name);
+      const title = name === session.name ? own?.displayName : session.people.get(name)?.title;
+      if (title === undefined) missed.current.add(name);
+      return title || name;
+    };
+  }, [known, own, session.name, session.people]);
+}
+
+/** The title of a room as this user sees it: a direct room is called after the other person. */
+export function useRoomTitle(): (room: { readonly room: string; readonly title: string }) => string {
+  const session = useSession();
+  const nameFor = useNames();
+  return (room) => {
+    const other = otherPerson(room.room, session.me);
+    return other === undefined ? room.title || room.room : nameFor(`user/${other}`);
+  };
+}

@@ -1,0 +1,203 @@
+import { memo, useMemo, useRef, type ReactNode } from "react";
+import { readMarkdown, textOf, type Block, type Inline, type Reading } from "../../../../protocols/reading/index.ts";
+import { namedIn, type Calling, type Named } from "../../model/index.ts";
+import { readGrowing } from "../../model/growing.ts";
+import { useCopy } from "./clipboard.ts";
+import { Icon } from "./icons.tsx";
+import { Spoken } from "./spoken.tsx";
+
+type Names = Named | undefined;
+
+/** Markdown as plain elements that `rich-text.css` styles. Every block finds its own direction. */
+export default function Markdown({
+  text,
+  calling,
+  streaming,
+  last,
+}: {
+  readonly text: string;
+  readonly calling: Calling | undefined;
+  readonly streaming: boolean;
+  readonly last: ReactNode;
+}) {
+  const known = useRef<Reading>(undefined);
+  const reading = useMemo(() => (streaming ? readGrowing(text, known.current) : readMarkdown(text)), [text, streaming]);
+  known.current = reading;
+  const named = useMemo(() => calling && namedIn(reading.blocks, calling), [reading, calling]);
+  const end = reading.blocks.length - 1;
+  const inside = reading.blocks[end]?.kind === "paragraph";
+  return (
+    <div className="rich">
+      {reading.blocks.map((block, index) => (
+        <BlockView key={index} block={block} names={named} last={inside && index === end ? last : undefined} />
+      ))}
+      {!inside && last}
+    </div>
+  );
+}
+
+const BlockView = memo(function BlockView({
+  block,
+  names,
+  last,
+}: {
+  readonly block: Block;
+  readonly names: Names;
+  readonly last?: ReactNode;
+}) {
+  switch (block.kind) {
+    case "paragraph":
+      return (
+        <p dir="auto">
+          <Inlines inlines={block.children} names={names} />
+          {last}
+        </p>
+      );
+    case "heading": {
+      // A message is not a document: its headings start below the page's own.
+      const Heading = block.level < 3 ? "h3" : block.level === 3 ? "h4" : "h5";
+      return (
+        <Heading dir="auto">
+          <Inlines inlines={block.children} names={names} />
+        </Heading>
+      );
+    }
+    case "quote":
+      return (
+        <blockquote dir={block.direction}>
+          <Blocks blocks={block.blocks} names={names} />
+        </blockquote>
+      );
+    case "list": {
+      const List = block.ordered ? "ol" : "ul";
+      return (
+        <List dir={block.direction}>
+          {block.items.map((item, index) => (
+            <li key={index} style={item.marker === undefined ? undefined : { listStyleType: `"${item.marker} "` }}>
+              {item.checked !== undefined && (
+                <input
+                  type="checkbox"
+                  checked={item.checked}
+                  disabled
+                  aria-label={item.checked ? "Done" : "Not done"}
+                />
+              )}
+              <Blocks blocks={item.blocks} names={names} />
+            </li>
+          ))}
+        </List>
+      );
+    }
+    case "code":
+      return <CodeBlock info={block.info} text={block.text} />;
+    case "table":
+      return (
+        // Focusable, because only then can a keyboard scroll what is too wide.
+        <div className="rich-table" tabIndex={0} role="group" aria-label={tableName(block)} dir={block.direction}>
+          <table>
+            <thead>
+              <Cells cells={block.head} as="th" names={names} />
+            </thead>
+            <tbody>
+              {block.rows.map((cells, index) => (
+                <Cells key={index} cells={cells} as="td" names={names} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      );
+    case "rule":
+      return <hr />;
+  }
+});
+
+/** A table is called after what its columns are. */
+const tableName = ({ head }: Extract<Block, { kind: "table" }>): string => {
+  const columns = head.map((cell) => cell.map(textOf).join("").trim()).filter((text) => text !== "");
+  return ["Table", columns.join(", ").slice(0, tableNameCharsMax)].filter((part) => part !== "").join(": ");
+};
+const tableNameCharsMax = 80;
+
+function Blocks({ blocks, names }: { readonly blocks: readonly Block[]; readonly names: Names }) {
+  return blocks.map((block, index) => <BlockView key={index} block={block} names={names} />);
+}
+
+function Cells(props: {
+  readonly cells: readonly (readonly Inline[])[];
+  readonly as: "th" | "td";
+  readonly names: Names;
+}) {
+  const Cell = props.as;
+  return (
+    <tr>
+      {props.cells.map((cell, index) => (
+        <Cell key={index} dir="auto">
+          <Inlines inlines={cell} names={props.names} />
+        </Cell>
+      ))}
+    </tr>
+  );
+}
+
+function Inlines({ inlines, names }: { readonly inlines: readonly Inline[]; readonly names: Names }): ReactNode {
+  return inlines.map((inline, index) => {
+    switch (inline.kind) {
+      case "text":
+        return <Spoken key={index} {...inline} named={names} />;
+      case "code":
+        return (
+          <code key={index} dir="ltr">
+            {inline.text}
+          </code>
+        );
+      case "link":
+        return (
+          <span key={index}>
+            {inline.href === undefined ? (
+              <Inlines inlines={inline.children} names={names} />
+            ) : (
+              <a href={inline.href} target="_blank" rel="noopener noreferrer">
+                <Inlines inlines={inline.children} names={names} />
+              </a>
+            )}
+            {inline.tells && (
+              <>
+                {" "}
+                <bdi className="rich-target">({inline.target})</bdi>
+              </>
+            )}
+          </span>
+        );
+      default: {
+        const Tag = inline.kind === "strong" ? "strong" : inline.kind === "emphasis" ? "em" : "del";
+        return (
+          <Tag key={index}>
+            <Inlines inlines={inline.children} names={names} />
+          </Tag>
+        );
+      }
+    }
+  });
+}
+
+/** Code is read from left to right, whatever it is about. */
+function CodeBlock({ info, text }: { readonly info: string; readonly text: string }) {
+  return (
+    <div className={info === "" ? "rich-code" : "rich-code named"} dir="ltr">
+      {info !== "" && <div className="rich-info">{info}</div>}
+      <pre tabIndex={0} role="group" aria-label={info === "" ? "Code" : `Code, ${info}`}>
+        <code>{text}</code>
+      </pre>
+      <CopyCode text={text} />
+    </div>
+  );
+}
+
+function CopyCode({ text }: { readonly text: string }) {
+  const { copied, copy } = useCopy();
+  return (
+    <button type="button" className="tool" aria-label="Copy the code" title="Copy the code" onClick={() => copy(text)}>
+      <Icon name={copied ? "check" : "copy"} size={15} />
+    </button>
+  );
+}

@@ -1,0 +1,97 @@
+import { Button, Loader } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense, useEffect, useState } from "react";
+import type { UserView } from "../../../../protocols/index.ts";
+import { explain } from "../../live/index.ts";
+import { nameOf } from "../../model/index.ts";
+import { request } from "../../wire/index.ts";
+import { Elsewhere } from "./elsewhere.tsx";
+import { SignIn, type Setup } from "./sign-in.tsx";
+
+const MailEntrance = lazy(() => import("./mail-entrance.tsx"));
+
+/** The person whose mail address a link confirms: `#mail=NAME.SECRET`. Somebody else may be signed in where it is
+ *  opened. */
+function confirmationIn(hash: string): { readonly user: string; readonly secret: string } | undefined {
+  const [, user, secret] = /^#mail=([a-z0-9][a-z0-9_-]{0,31})\.([A-Za-z0-9_-]{43})$/.exec(hash) ?? [];
+  return user === undefined || secret === undefined ? undefined : { user, secret };
+}
+
+const loadChat = () => import("./signed-in.tsx");
+// Asked for at once: the screen for signing in does not wait for the chat, and the chat is there when somebody has
+// signed in.
+loadChat().catch(() => {
+  // Asked for again, and told, when it is needed.
+});
+
+/** Decides which of the three faces the page shows: no node, nobody signed in, or the chat itself. */
+export function App() {
+  const [ended, setEnded] = useState(false);
+  const [confirming, setConfirming] = useState(() => confirmationIn(location.hash));
+  const [link, setLink] = useState(location.hash);
+  // A link from a mail may be opened where the page is open already: then only the part behind `#` changes.
+  useEffect(() => {
+    const follow = () => {
+      setConfirming(confirmationIn(location.hash));
+      setLink(location.hash);
+    };
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
+  const start = useQuery({ queryKey: ["start"], queryFn: askWhoIsHere, retry: false, staleTime: Infinity });
+  if (confirming !== undefined)
+    return (
+      <Suspense>
+        <MailEntrance
+          wish={{ type: "confirm", ...confirming }}
+          onLeave={() => {
+            history.replaceState(null, "", location.pathname);
+            setConfirming(undefined);
+          }}
+        />
+      </Suspense>
+    );
+  if (start.data === undefined)
+    return (
+      <main className="empty" style={{ height: "100dvh" }}>
+        {start.error === null ? (
+          <Loader aria-label="Loading" />
+        ) : (
+          <>
+            <h1>The node does not answer</h1>
+            <p>{start.error.message}</p>
+            <p>
+              <Elsewhere />
+            </p>
+            <Button onClick={() => void start.refetch()} loading={start.isFetching}>
+              Try again
+            </Button>
+          </>
+        )}
+      </main>
+    );
+  if ("setup" in start.data)
+    return <SignIn key={link} setup={start.data.setup} ended={ended} onSignedIn={() => void start.refetch()} />;
+  const leave = (byItself: boolean) => {
+    setEnded(byItself);
+    void start.refetch();
+  };
+  const { SignedIn, user } = start.data;
+  return <SignedIn key={user} name={user} onLeft={leave} />;
+}
+
+type Here = { readonly user: string; readonly SignedIn: Awaited<ReturnType<typeof loadChat>>["SignedIn"] };
+
+/** The person who is signed in, with the chat to show them, or what the sign-in screen needs to know. */
+async function askWhoIsHere(): Promise<Here | { readonly setup: Setup }> {
+  const me = await request<Pick<UserView, "user">>("GET", "/api/v1/me");
+  if (me.ok) {
+    const chat = await loadChat().catch(() => undefined);
+    if (chat === undefined) throw new Error("A part of the page could not be loaded. Try again.");
+    return { user: nameOf(me.value.user), SignedIn: chat.SignedIn };
+  }
+  if (me.error.code !== "UNAUTHENTICATED") throw new Error(explain(me.error, "look"));
+  const setup = await request<Setup>("GET", "/api/v1/setup");
+  if (!setup.ok) throw new Error(explain(setup.error, "look"));
+  return { setup: setup.value };
+}

@@ -1,0 +1,126 @@
+import { Anchor, Button, TextInput } from "@mantine/core";
+import { useEffect, useState } from "react";
+import { explain } from "../../live/index.ts";
+import { request } from "../../wire/index.ts";
+import { useFaults } from "../parts/faults.ts";
+import { Form } from "../parts/form.tsx";
+import { formText } from "../parts/form-text.ts";
+import { Mark } from "../parts/icons.tsx";
+import { Note } from "../parts/note.tsx";
+
+/** What a signed-out person wants of mail. */
+export type MailWish =
+  | { readonly type: "forgot" }
+  | { readonly type: "account" }
+  | { readonly type: "confirm"; readonly user: string; readonly secret: string };
+
+const words = {
+  forgot: {
+    title: "Forgot your password?",
+    label: "Name or mail address",
+    about: "If the account has a mail address, a link for a new password is sent there.",
+    path: "/api/v1/sign-in/forgot",
+    done: "If there is such an account with a mail address, a link is on its way there. It works for one hour.",
+  },
+  account: {
+    title: "Create an account",
+    label: "Mail address",
+    about:
+      "New accounts need an address of this company or group. We send a link there, with which you choose a name and a password.",
+    path: "/api/v1/sign-up/mail",
+    done: "A link is on its way to this address. It works for one day.",
+  },
+} as const;
+
+/** Asks for a link by mail, or confirms an address by one. */
+export default function MailEntrance({ wish, onLeave }: { readonly wish: MailWish; readonly onLeave: () => void }) {
+  return (
+    <main className="entrance">
+      {wish.type === "confirm" ? <Confirm {...wish} onLeave={onLeave} /> : <Ask what={wish.type} onLeave={onLeave} />}
+    </main>
+  );
+}
+
+function Ask({ what, onLeave }: { readonly what: "forgot" | "account"; readonly onLeave: () => void }) {
+  const { title, label, about, path, done } = words[what];
+  const takes =
+    what === "account" ? "A mail address, like ada@example.org." : "A name, or a mail address like ada@example.org.";
+  const faults = useFaults({ mail: takes, account: takes });
+  const [busy, setBusy] = useState(false);
+  const [sent, setSent] = useState(false);
+  const submit = async (form: HTMLFormElement) => {
+    const typed = formText(form, "who").trim();
+    setBusy(true);
+    const result = await request("POST", path, what === "forgot" ? { account: typed } : { mail: typed });
+    setBusy(false);
+    if (!result.ok) faults.take(result.error);
+    setSent(result.ok);
+  };
+  return (
+    <Form id="mail" faults={faults} onSubmit={submit} labelledBy="entrance-title">
+      <div className="row">
+        <Mark size={36} />
+        <h1 id="entrance-title">{title}</h1>
+      </div>
+      {sent ? (
+        <Note tone="good">{done}</Note>
+      ) : (
+        <TextInput
+          name="who"
+          type={what === "account" ? "email" : "text"}
+          label={label}
+          error={faults.of("mail") ?? faults.of("account")}
+          description={about}
+          autoComplete={what === "account" ? "email" : "username"}
+          autoCapitalize="none"
+          spellCheck={false}
+          maxLength={254}
+          required
+          autoFocus
+        />
+      )}
+      {!sent && (
+        <Button type="submit" loading={busy} fullWidth>
+          Send the link
+        </Button>
+      )}
+      <Anchor component="button" type="button" onClick={onLeave}>
+        Back to sign-in
+      </Anchor>
+    </Form>
+  );
+}
+
+function Confirm({
+  user,
+  secret,
+  onLeave,
+}: {
+  readonly user: string;
+  readonly secret: string;
+  readonly onLeave: () => void;
+}) {
+  const [told, setTold] = useState<{ readonly mail?: string; readonly trouble?: string }>();
+  useEffect(() => {
+    void request<{ readonly mail: string }>("POST", "/api/v1/mail/confirm", { user, secret }).then((result) =>
+      setTold(result.ok ? { mail: result.value.mail } : { trouble: explain(result.error) }),
+    );
+  }, [user, secret]);
+  return (
+    <Form id="mail-confirmed" onSubmit={onLeave} labelledBy="entrance-title">
+      <div className="row">
+        <Mark size={36} />
+        <h1 id="entrance-title">The mail address of {user}</h1>
+      </div>
+      {told?.mail !== undefined && (
+        <Note tone="good">
+          {told.mail} is confirmed. If you forget your password, a link for a new one is sent there.
+        </Note>
+      )}
+      {told?.trouble !== undefined && <Note tone="bad">{told.trouble}</Note>}
+      <Button type="button" fullWidth loading={told === undefined} onClick={onLeave}>
+        Go on
+      </Button>
+    </Form>
+  );
+}

@@ -1,0 +1,89 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { Home } from "./home.tsx";
+import { RoomPage } from "../room/room-page.tsx";
+import { BrokenScreen } from "./broken-screen.tsx";
+import { NothingHere, Shell } from "./shell.tsx";
+import { mount } from "../../wire/index.ts";
+
+/** What the right-hand panel of a room shows; part of the address, so that back closes it and a link opens it. */
+export interface RoomSearch {
+  readonly panel?: "members" | "pins" | "threads" | "thread";
+  /** The thread's root. */
+  readonly seq?: number;
+  /** A message to scroll to. */
+  readonly at?: number;
+}
+
+/** What a screen of the administration shows; part of the address, so that back and links lead to it. Each screen knows
+ *  its own names. */
+export type AdminSearch = Readonly<Record<string, string>>;
+
+const texts = (search: Record<string, unknown>): AdminSearch =>
+  Object.fromEntries(
+    Object.entries(search).flatMap(([name, value]) =>
+      (typeof value === "string" && value !== "") || typeof value === "number" ? [[name, String(value)]] : [],
+    ),
+  );
+
+const administration = lazyRouteComponent(() => import("../admin/index.tsx"), "Administration");
+
+const root = createRootRoute({ component: Shell, notFoundComponent: NothingHere });
+
+const positionIn = (value: unknown): number | undefined => {
+  const number = Number(value);
+  return Number.isSafeInteger(number) && number > 0 ? number : undefined;
+};
+
+const routes = root.addChildren([
+  createRoute({ getParentRoute: () => root, path: "/", component: Home }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/room/$room",
+    component: RoomPage,
+    validateSearch: (search: Record<string, unknown>): RoomSearch => {
+      const { panel } = search;
+      const seq = positionIn(search["seq"]);
+      const at = positionIn(search["at"]);
+      return {
+        ...(panel === "members" || panel === "pins" || panel === "threads" || (panel === "thread" && seq !== undefined)
+          ? { panel }
+          : {}),
+        ...(seq === undefined ? {} : { seq }),
+        ...(at === undefined ? {} : { at }),
+      };
+    },
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/agent/$agent",
+    component: lazyRouteComponent(() => import("../agent/agent-page.tsx"), "AgentPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/settings/$section",
+    component: lazyRouteComponent(() => import("../settings/settings-page.tsx"), "SettingsPage"),
+  }),
+  // Everything of the administration is loaded when somebody goes there, its addresses included (admin/index.tsx).
+  createRoute({ getParentRoute: () => root, path: "/admin", component: administration, validateSearch: texts }),
+  createRoute({ getParentRoute: () => root, path: "/admin/$page", component: administration, validateSearch: texts }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/admin/$page/$item",
+    component: administration,
+    validateSearch: texts,
+  }),
+]);
+
+/** The page's addresses. */
+export const router = createRouter({
+  routeTree: routes,
+  basepath: mount === "" ? "/" : mount,
+  defaultPreload: "intent",
+  defaultErrorComponent: BrokenScreen,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,186 @@
+import { Drawer, useMantineColorScheme } from "@mantine/core";
+import { useHotkeys, useWindowEvent } from "@mantine/hooks";
+import { Outlet, useLocation } from "@tanstack/react-router";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { unreachedNodes } from "../../../../protocols/errors.ts";
+import { notices, useLasting, useLink, useNow, useSession } from "../../live/index.ts";
+import { brandName, useBrand } from "./brand.ts";
+import { Asking, type Asked } from "../parts/asking.tsx";
+import { DialogsContext, MenuButton, type Dialogs, type Opened } from "./dialogs.tsx";
+import { Elsewhere } from "./elsewhere.tsx";
+import { FacesContext, useKnownFaces } from "../parts/faces.ts";
+import { Icon } from "../parts/icons.tsx";
+import { KeyboardHelp } from "./keyboard-help.tsx";
+import { useLayer } from "../parts/layers.tsx";
+import { useProfile, useRooms } from "../parts/lists.ts";
+import { NoticeList } from "./notice-list.tsx";
+import { Sidebar } from "./sidebar.tsx";
+import { Switcher } from "./switcher.tsx";
+
+/** What surrounds every screen of a signed-in person. */
+export function Shell() {
+  const [open, setOpen] = useState<Opened>();
+  const [asked, setAsked] = useState<Asked>();
+  const asking = useRef<Asked>(undefined);
+  const { pathname } = useLocation();
+  const close = () => setOpen(undefined);
+  const creating = useCreating(open);
+  const faces = useKnownFaces();
+  useEffect(() => {
+    setOpen(undefined);
+    asking.current?.answer(false);
+  }, [pathname]);
+  const dialogs = useMemo<Dialogs>(
+    () => ({
+      open: setOpen,
+      ask: (question) =>
+        new Promise((resolve) => {
+          asking.current?.answer(false);
+          asking.current = {
+            question,
+            answer(yes) {
+              asking.current = undefined;
+              setAsked(undefined);
+              resolve(yes);
+            },
+          };
+          setAsked(asking.current);
+        }),
+    }),
+    [],
+  );
+  useHotkeys([["mod+K", () => dialogs.open("switcher")]], [], true);
+  // By the character and not by a key: where `?` is depends on the keyboard.
+  useWindowEvent("keydown", (event) => {
+    const writing = event.target instanceof Element && event.target.closest("input, textarea") !== null;
+    if (event.key === "?" && !writing && !event.ctrlKey && !event.metaKey) dialogs.open("help");
+  });
+  useLayer(open === "menu", close);
+  useChosenTheme();
+  useUnreadTitle();
+  return (
+    <DialogsContext value={dialogs}>
+      <FacesContext value={faces}>
+        <div className="shell">
+          <Sidebar />
+          <div className="main">
+            <LinkBanner />
+            <Outlet />
+          </div>
+        </div>
+        <Drawer.Root opened={open === "menu"} onClose={close} size={300} returnFocus={false}>
+          <Drawer.Overlay />
+          <Drawer.Content aria-label="Rooms and agents">
+            <Drawer.Body p={0} h="100%">
+              <Sidebar />
+            </Drawer.Body>
+          </Drawer.Content>
+        </Drawer.Root>
+        <Switcher opened={open === "switcher"} onClose={close} />
+        <KeyboardHelp opened={open === "help"} onClose={close} />
+        {creating && <creating.Creating open={open} onClose={close} />}
+        <Asking asked={asked} />
+        <NoticeList />
+      </FacesContext>
+    </DialogsContext>
+  );
+}
+
+/** For an address that leads nowhere. */
+export function NothingHere() {
+  return (
+    <main className="screen-main">
+      <header className="header menu-only">
+        <MenuButton />
+      </header>
+      <div className="empty">
+        <h2>There is nothing here</h2>
+        <p>No room, agent or setting has this address.</p>
+      </div>
+    </main>
+  );
+}
+
+// A node that restarts is back by then; a person who waits longer may want to go on elsewhere.
+const elsewhereAfterMs = 3_000;
+
+/** Says that there is no answer, and of which node, or that the connection is away and when it will be tried again. */
+function LinkBanner() {
+  const session = useSession();
+  const link = useLink(session);
+  const waiting = link.status === "waiting";
+  const nowMs = useNow(250, waiting);
+  const late = link.status === "open" && link.late;
+  const away = link.status === "open" ? link.away : undefined;
+  const cutOff = link.status === "open" && link.degraded !== undefined;
+  // It does not say of a node that it is down: it may be itself that is cut off.
+  const unreached = (cutOff && unreachedNodes(link.degraded.reason).join(", ")) || "the others";
+  const held = late || away !== undefined || cutOff;
+  const isLong = useLasting(waiting || link.status === "connecting", elsewhereAfterMs) || held;
+  if ((link.status === "open" && !held) || link.status === "ended") return null;
+  // The first connection of a page is a matter of milliseconds: a banner would only flash.
+  if (link.status === "connecting" && link.attempt <= 1) return null;
+  const seconds = waiting ? Math.max(0, Math.ceil((link.retryAtMs - nowMs) / 1000)) : 0;
+  return (
+    <div className="link-banner" role="status" data-link={cutOff ? "degraded" : held ? "late" : link.status}>
+      {cutOff && (
+        <span>
+          <Icon name="warning" size={15} /> This node cannot reach {unreached}, so most rooms do not answer here. What
+          you send here waits until it can.
+        </span>
+      )}
+      {!cutOff &&
+        away !== undefined &&
+        `The node ${away} does not answer, and some of your rooms and conversations are on it. What you send there waits.`}
+      {!cutOff && late && away === undefined && "No answer yet from the node. What you send waits until there is one."}
+      {link.status === "offline" && "You are offline. Messages are sent when the network is back."}
+      {link.status === "connecting" && "Reconnecting …"}
+      {waiting && (
+        <>
+          <span>
+            Connection lost. Reconnecting <span aria-hidden="true">in {seconds} s</span>
+          </span>
+          <button type="button" className="link" onClick={() => session.client.wake()}>
+            Try now
+          </button>
+        </>
+      )}
+      {isLong && <Elsewhere away={away} ask={held && !cutOff} />}
+    </div>
+  );
+}
+
+/** The theme belongs to the person, not to the browser: a change on one device arrives on the others. */
+function useChosenTheme(): void {
+  const theme = useProfile()?.theme;
+  const { setColorScheme } = useMantineColorScheme();
+  useEffect(() => {
+    if (theme !== undefined) setColorScheme(theme === "system" ? "auto" : theme);
+  }, [theme, setColorScheme]);
+}
+
+const loadCreating = () => import("./create.tsx");
+type CreatingModule = Awaited<ReturnType<typeof loadCreating>>;
+const creates: ReadonlySet<Opened | undefined> = new Set(["findRoom", "createRoom", "findPerson", "createAgent"]);
+
+/** What makes and finds things is loaded when somebody first asks for it. */
+function useCreating(open: Opened | undefined): CreatingModule | undefined {
+  const [loaded, setLoaded] = useState<CreatingModule>();
+  const isNeeded = loaded === undefined && creates.has(open);
+  useEffect(() => {
+    if (!isNeeded) return;
+    loadCreating().then(setLoaded, () =>
+      notices.show("This could not be loaded: the node may be down. Try again.", "bad"),
+    );
+  }, [isNeeded]);
+  return loaded;
+}
+
+function useUnreadTitle(): void {
+  const name = brandName(useBrand());
+  const rooms = useRooms().data?.rooms ?? [];
+  const unread = rooms.reduce((sum, room) => sum + room.unread, 0);
+  useEffect(() => {
+    document.title = unread > 0 ? `(${unread}) ${name}` : name;
+  }, [unread, name]);
+}

@@ -1,0 +1,245 @@
+import { Anchor, Button, PasswordInput, TextInput } from "@mantine/core";
+import { lazy, Suspense, useState } from "react";
+import type { RegistrationRule, SignInChoice, SignedIn, SignInNeeds } from "../../../../protocols/index.ts";
+import { wireLimits } from "../../../../protocols/limits.ts";
+import { registrationState } from "../../../../protocols/authority/registration.ts";
+import { hasPasskeys, provePasskey, request } from "../../wire/index.ts";
+import { brandName, useBrand } from "./brand.ts";
+import { nameRule, shownNameRule, useFaults } from "../parts/faults.ts";
+import { Form } from "../parts/form.tsx";
+import { formText } from "../parts/form-text.ts";
+import { Mark } from "../parts/icons.tsx";
+import { Note } from "../parts/note.tsx";
+
+/** What `GET /api/v1/setup` says before anybody is signed in. */
+export interface Setup {
+  readonly adminNeeded: boolean;
+  readonly signUp: RegistrationRule;
+  /** Forgotten passwords are set anew by mail. An older node does not say. */
+  readonly mail?: boolean;
+  /** Other servers by which people sign in. An older node does not say. */
+  readonly providers?: readonly SignInChoice[];
+  readonly publicUrl?: string;
+  readonly version: string;
+  readonly demonstrationModel: boolean;
+  readonly node: string;
+}
+
+// Most people never see them.
+const SecondStep = lazy(() => import("./second-step.tsx"));
+const NewPassword = lazy(() => import("./new-password.tsx"));
+const OtherServers = lazy(() => import("./other-servers.tsx"));
+const MailEntrance = lazy(() => import("./mail-entrance.tsx"));
+
+/** The person who sets a new password, as the link of an admin says: `#reset=NAME.SECRET`. It is in the part of the
+ *  address that browsers send to nobody. */
+function resetIn(hash: string): { readonly user: string; readonly secret: string } | undefined {
+  const [, user, secret] = /^#reset=([a-z0-9][a-z0-9_-]{0,31})\.([A-Za-z0-9_-]{43})$/.exec(hash) ?? [];
+  return user === undefined || secret === undefined ? undefined : { user, secret };
+}
+
+/** The invitation of an admin, as a link has it: `#invitation=CODE`. */
+const invitationIn = (hash: string): string | undefined => /^#invitation=([A-Za-z0-9_-]{43})$/.exec(hash)?.[1];
+
+/** The proof that a link by mail carries for a person who makes an account: `#account=PROOF`. */
+const proofIn = (hash: string): string | undefined => /^#account=([A-Za-z0-9_-]{1,1024})$/.exec(hash)?.[1];
+
+/** Sign in, or create an account; the first account of a node becomes its admin and needs the code the node printed. */
+export function SignIn({
+  setup,
+  ended,
+  onSignedIn,
+}: {
+  readonly setup: Setup;
+  readonly ended: boolean;
+  readonly onSignedIn: () => void;
+}) {
+  const [invitation] = useState(() => invitationIn(location.hash));
+  const [proof] = useState(() => proofIn(location.hash));
+  const [creating, setCreating] = useState(
+    setup.adminNeeded || ((invitation ?? proof) !== undefined && setup.signUp !== "closed"),
+  );
+  const brand = useBrand();
+  const [asking, setAsking] = useState<"forgot" | "account">();
+  const faults = useFaults({
+    name: nameRule,
+    displayName: shownNameRule,
+    password: `At least ${wireLimits.passwordCharsMin} characters, and not a leaked one.`,
+    adminCode: "This is not the admin code that the node printed at its latest start.",
+  });
+  const [busy, setBusy] = useState(false);
+  const [needs, setNeeds] = useState<SignInNeeds>();
+  const [reset, setReset] = useState(() => resetIn(location.hash));
+  const rules = { rule: setup.signUp, domains: [] };
+  const state = registrationState(rules, { invited: invitation !== undefined });
+  // With a link by mail the node says whether it is good; without one, a mail address is asked for where that is of use.
+  const mayBegin = state.type === "may" || proof !== undefined;
+  const byMail = !mayBegin && state.type === "needs" && state.of.includes("mail") && setup.mail === true;
+  const go = (answer: SignedIn | SignInNeeds) => ("needs" in answer ? setNeeds(answer) : onSignedIn());
+  const byPasskey = async () => {
+    setBusy(true);
+    faults.clear();
+    const result = await provePasskey<SignedIn | SignInNeeds>("/api/v1/sign-in/passkey");
+    setBusy(false);
+    if (result.ok) go(result.value);
+    else faults.take(result.error);
+  };
+  const submit = async (form: HTMLFormElement) => {
+    const field = (name: string) => formText(form, name);
+    const name = field("name").trim().toLowerCase();
+    const displayName = field("displayName").trim();
+    const adminCode = field("adminCode").trim();
+    const body = {
+      name,
+      password: field("password"),
+      ...(creating && displayName !== "" ? { displayName } : {}),
+      ...(creating && adminCode !== "" ? { adminCode } : {}),
+      ...(creating && invitation !== undefined ? { invitation } : {}),
+      ...(creating && proof !== undefined ? { mail: proof } : {}),
+    };
+    setBusy(true);
+    const result = await request<SignedIn | SignInNeeds>(
+      "POST",
+      creating ? "/api/v1/sign-up" : "/api/v1/sign-in",
+      body,
+    );
+    setBusy(false);
+    if (result.ok && (invitation ?? proof) !== undefined) history.replaceState(null, "", location.pathname);
+    if (result.ok) go(result.value);
+    else faults.take(result.error);
+  };
+  if (reset !== undefined)
+    return (
+      <Suspense>
+        <NewPassword
+          {...reset}
+          onDone={() => {
+            history.replaceState(null, "", location.pathname);
+            setReset(undefined);
+            setCreating(false);
+          }}
+        />
+      </Suspense>
+    );
+  if (asking !== undefined)
+    return (
+      <Suspense>
+        <MailEntrance wish={{ type: asking }} onLeave={() => setAsking(undefined)} />
+      </Suspense>
+    );
+  if (needs !== undefined)
+    return (
+      <Suspense>
+        <SecondStep needs={needs} onProven={go} onLeave={() => setNeeds(undefined)} />
+      </Suspense>
+    );
+  return (
+    <main className="entrance">
+      <Form id="sign-in" faults={faults} onSubmit={submit} labelledBy="entrance-title">
+        <div className="row">
+          <Mark size={36} />
+          <div>
+            <h1 id="entrance-title">{creating ? "Create an account" : `Sign in to ${brandName(brand)}`}</h1>
+            <div className="dim ellipsis">
+              {location.host} · version {setup.version}
+            </div>
+          </div>
+        </div>
+        {ended && !creating && <Note tone="warn">Your session ended. Please sign in again.</Note>}
+        {setup.adminNeeded && creating && (
+          <Note tone="plain" title="Welcome to your new node">
+            The first account becomes its admin. It needs the one-time admin code that the node printed in its terminal
+            when it started.
+          </Note>
+        )}
+        <TextInput
+          name="name"
+          label="Name"
+          description={creating ? nameRule : undefined}
+          error={faults.of("name")}
+          autoComplete="username"
+          autoCapitalize="none"
+          spellCheck={false}
+          maxLength={wireLimits.nameCharsMax}
+          required
+          autoFocus
+          data-autofocus
+        />
+        {creating && (
+          <TextInput
+            name="displayName"
+            label="Display name"
+            description="How others see you; you can change it later"
+            error={faults.of("displayName")}
+            autoComplete="name"
+            maxLength={wireLimits.titleCharsMax}
+          />
+        )}
+        <PasswordInput
+          name="password"
+          label="Password"
+          description={creating ? `At least ${wireLimits.passwordCharsMin} characters` : undefined}
+          error={faults.of("password")}
+          autoComplete={creating ? "new-password" : "current-password"}
+          minLength={creating ? wireLimits.passwordCharsMin : 1}
+          maxLength={wireLimits.passwordCharsMax}
+          visibilityToggleButtonProps={{ "aria-label": "Show the password" }}
+          required
+        />
+        {creating && setup.adminNeeded && (
+          <TextInput
+            name="adminCode"
+            label="Admin code"
+            description="In the terminal of the node, beside “Admin code”"
+            error={faults.of("adminCode")}
+            autoComplete="one-time-code"
+            autoCapitalize="none"
+            spellCheck={false}
+            required
+          />
+        )}
+        <Button type="submit" loading={busy} fullWidth>
+          {creating ? "Create account" : "Sign in"}
+        </Button>
+        {!creating && hasPasskeys() && (
+          <Button type="button" variant="default" fullWidth disabled={busy} onClick={() => void byPasskey()}>
+            Sign in with a passkey
+          </Button>
+        )}
+        {(setup.providers ?? []).length > 0 && !setup.adminNeeded && (
+          <Suspense>
+            <OtherServers
+              providers={setup.providers ?? []}
+              publicUrl={setup.publicUrl}
+              invitation={invitation}
+              onNeeds={setNeeds}
+              onTrouble={faults.say}
+            />
+          </Suspense>
+        )}
+        {/* A node without an account has nobody who could sign in. */}
+        {!creating && setup.mail === true && (
+          <Anchor component="button" type="button" onClick={() => setAsking("forgot")}>
+            Forgot your password?
+          </Anchor>
+        )}
+        {byMail && !setup.adminNeeded && (
+          <div className="dim">
+            New here?{" "}
+            <Anchor component="button" type="button" onClick={() => setAsking("account")}>
+              Create an account
+            </Anchor>
+          </div>
+        )}
+        {mayBegin && !setup.adminNeeded && (
+          <div className="dim">
+            {creating ? "Already have an account?" : "New here?"}{" "}
+            <Anchor component="button" type="button" onClick={() => setCreating(!creating)}>
+              {creating ? "Sign in" : "Create an account"}
+            </Anchor>
+          </div>
+        )}
+      </Form>
+    </main>
+  );
+}

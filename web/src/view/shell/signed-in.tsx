@@ -1,0 +1,52 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { RouterProvider } from "@tanstack/react-router";
+import { useEffect, useState } from "react";
+import { Session, SessionContext, useLink } from "../../live/index.ts";
+import { keepFilesOut } from "../pasting/index.ts";
+import { router } from "./router.tsx";
+
+// The next person does not begin where this one was: the address names a room.
+let shownTo: string | undefined;
+
+/** The chat of somebody who is signed in: everything but the screen for signing in. */
+export function SignedIn({ name, onLeft }: { readonly name: string; readonly onLeft: (byItself: boolean) => void }) {
+  const queries = useQueryClient();
+  const [session, setSession] = useState<Session>();
+  useEffect(() => {
+    if (shownTo !== undefined && shownTo !== name) void router.navigate({ to: "/", replace: true });
+    shownTo = name;
+    const opened = new Session(name, queries);
+    setSession(opened);
+    return () => {
+      opened.close();
+      queries.removeQueries({ predicate: (query) => query.queryKey[0] !== "start" });
+    };
+  }, [name, queries]);
+  useEffect(() => keepFilesOut(window), []);
+  useEffect(() => {
+    if (session !== undefined && location.search.includes("signIn="))
+      void import("./proof-elsewhere.tsx").then(({ backWithProof }) => backWithProof());
+  }, [session]);
+  if (session === undefined) return null;
+  return (
+    <SessionContext value={session}>
+      <EndOfSession session={session} onLeft={onLeft} />
+      <RouterProvider router={router} />
+    </SessionContext>
+  );
+}
+
+/** A session that was revoked or has expired leads back to the sign-in screen. */
+function EndOfSession({
+  session,
+  onLeft,
+}: {
+  readonly session: Session;
+  readonly onLeft: (byItself: boolean) => void;
+}) {
+  const ended = useLink(session).status === "ended";
+  useEffect(() => {
+    if (ended) onLeft(true);
+  }, [ended, onLeft]);
+  return null;
+}
