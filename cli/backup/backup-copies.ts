@@ -11,7 +11,15 @@ import { describeLosses } from "./backups.ts";
 import { finished } from "./backup-tasks.ts";
 import { readVersion } from "../up/installation.ts";
 import { openRoot, type KitSource } from "./kit-shares.ts";
-import { counted, describeBytes, describeDuration, exitCodes, paint, timeText, type Output } from "../terminal/output.ts";
+import {
+  counted,
+  describeBytes,
+  describeDuration,
+  exitCodes,
+  paint,
+  timeText,
+  type Output,
+} from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { restoreWithKit } from "./restore.ts";
 

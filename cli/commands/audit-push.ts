@@ -1,5 +1,13 @@
 import { Option, type Command } from "commander";
-import { adminFlags, collect, examples, moment, wholeNumber, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
+import {
+  adminFlags,
+  collect,
+  examples,
+  moment,
+  wholeNumber,
+  withAdminFlags,
+  type AdminOptions,
+} from "../terminal/options.ts";
 import type { RetentionFlags, SinkFlags } from "../watching/audit-push.ts";
 import type { CommandContext } from "./index.ts";
 

@@ -82,7 +82,8 @@ export function defineCopies(backup: Command, { output, onExit }: Parameters<Def
       inner
         .option("--from <folder>", "a folder of backups on the node's machine (default: the backups of the cluster)")
         .requiredOption("--to <folder>", "the folder of the copy; it is made if absent"),
-    run: async (flags, { from, to }) => (await import("../backup/backup-copies.ts")).copyBackup(flags, { from, to }, output),
+    run: async (flags, { from, to }) =>
+      (await import("../backup/backup-copies.ts")).copyBackup(flags, { from, to }, output),
   });
 
   interface DrillOptions extends AdminOptions, TokenOptions {

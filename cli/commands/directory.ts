@@ -2,7 +2,15 @@ import { Argument, Option, type Command } from "commander";
 import { voterCounts } from "../../protocols/admin/directory-info.ts";
 import { dataFolderOf, diskKeyFileOf } from "../settings/folders.ts";
 import { cliLimits } from "../limits.ts";
-import { adminFlags, data, etcdAddresses, examples, json, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
+import {
+  adminFlags,
+  data,
+  etcdAddresses,
+  examples,
+  json,
+  withAdminFlags,
+  type AdminOptions,
+} from "../terminal/options.ts";
 import type { CommandContext, Define } from "./index.ts";
 
 const votersHelp = `

@@ -25,7 +25,8 @@ export const define: Define = (command, { output, onExit }) => {
           .option("--node <name>", "which node (default: the one that is asked)")
           .option("--seconds <number>", "for how long", wholeNumber("The time", 1, profileSecondsMax), 10)
           .option("--output <file>", "write the profile to this file, for the developer tools of a browser"),
-      run: async (flags, options) => (await import("../watching/profile.ts")).takeProfile(flags, { ...options, of }, output),
+      run: async (flags, options) =>
+        (await import("../watching/profile.ts")).takeProfile(flags, { ...options, of }, output),
     });
   take("cpu", "Measure where a node spends its time. It keeps working.");
   take("heap", "Measure which code of a node fills its memory, by samples.");
@@ -42,6 +43,7 @@ export const define: Define = (command, { output, onExit }) => {
     examples: ["plexus profile show profile.n3k.a1"],
     more: (one) =>
       one.option("--output <file>", "write the profile to this file, for the developer tools of a browser"),
-    run: async (flags, options, id) => (await import("../watching/profile.ts")).showProfile(flags, { ...options, id }, output),
+    run: async (flags, options, id) =>
+      (await import("../watching/profile.ts")).showProfile(flags, { ...options, id }, output),
   });
 };

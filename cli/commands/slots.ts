@@ -54,7 +54,8 @@ export const define: Define = (command, { output, onExit }) => {
     argument: ["<slot>", "role/number"],
     examples: ["plexus slots move chat/17 --to node-b"],
     more: withMoveFlags,
-    run: async (flags, options, slot) => (await import("../cluster/cluster.ts")).moveSlot(flags, moveOf(slot, options), output),
+    run: async (flags, options, slot) =>
+      (await import("../cluster/cluster.ts")).moveSlot(flags, moveOf(slot, options), output),
   });
 
   add({

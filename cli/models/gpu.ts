@@ -29,7 +29,7 @@ const folderOf = ({ modules }: PackagePlace, name: string): string => join(modul
 
 /** What says which version of node-llama-cpp this is: an archive for npm has it among its own files. */
 const llamaManifest = ({ modules }: PackagePlace): string => {
-  const [installed, own] = [modules, join(modules, "../..", "vendor")].map((place) =>
+  const [installed, own] = [modules, join(modules, "..", "vendor")].map((place) =>
     join(place, "node-llama-cpp", "package.json"),
   ) as [string, string];
   return existsSync(installed) ? installed : own;

@@ -15,7 +15,13 @@ import { handleSecrets, type SecretsControl } from "../cluster/facts/operations.
 import type { Seals } from "../cluster/facts/secrets.ts";
 import type { StoreParts } from "../cluster/facts/wanted.ts";
 import { handleDisk, handleKeys, type DiskControl, type KeysControl } from "../keys/index.ts";
-import { handleEndpoints, handleEngines, handleInference, handleStore, type EndpointsPort } from "../inference/models/index.ts";
+import {
+  handleEndpoints,
+  handleEngines,
+  handleInference,
+  handleStore,
+  type EndpointsPort,
+} from "../inference/models/index.ts";
 import { handleObserve, handleProfiles } from "../observe/index.ts";
 import { handleActors, handleRooms, type ClusterActors, type Kernel } from "../kernel/index.ts";
 import { handleCluster, type ClusterControl } from "../cluster/placement/index.ts";

@@ -89,7 +89,14 @@ import {
 } from "../routing/index.ts";
 import { watchSlots, type SlotTable } from "../cluster/facts/slot-table.ts";
 import { createQuality, type Quality, type QualityFile } from "../inference/quality/index.ts";
-import { createActivity, createUsage, priceOf, type Activity, type Usage, type UsageLimits } from "../inference/usage/index.ts";
+import {
+  createActivity,
+  createUsage,
+  priceOf,
+  type Activity,
+  type Usage,
+  type UsageLimits,
+} from "../inference/usage/index.ts";
 import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
 import { AgeCheck, type DataAge } from "./parts/data-age.ts";

@@ -2,7 +2,13 @@
  *  with its answer, or with the connection. One row an engine. */
 import { Type, type TSchema, type TUnsafe } from "typebox";
 import { sampling } from "../kinds/agent.ts";
-import { engineNames, type EngineAnswer, type EngineName, type EnginePart, type EngineRequest } from "../engines/engine.ts";
+import {
+  engineNames,
+  type EngineAnswer,
+  type EngineName,
+  type EnginePart,
+  type EngineRequest,
+} from "../engines/engine.ts";
 import type { Result } from "../errors.ts";
 import { traceContext } from "../admin/traces.ts";
 import { bytes, closed, count, failed, message } from "./parts.ts";

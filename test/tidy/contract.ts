@@ -53,7 +53,9 @@ const rows: Readonly<Record<string, readonly [declaration: string, path: string]
 
 /** What a row is and what follows from rows, and how schemas are checked: nothing that is on the wire. */
 const notOnWire = new Set(
-  ["authority", "check", "command", "kinds", "permissions"].map((name) => `protocols/${name}.ts`),
+  ["authority/index", "authority/permissions", "kinds/index", "wire/check", "wire/command"].map(
+    (name) => `protocols/${name}.ts`,
+  ),
 );
 
 /** The list for the sources as they are. */
@@ -72,11 +74,18 @@ export function contractLines(): readonly string[] {
   const bodies = Object.entries(tables).flatMap(([group, table]) =>
     Object.entries(table).flatMap(([name, schema]) => schemaLines(`${group}.${name}`, schema as object)),
   );
-  const declared = globSync("protocols/*.ts", { cwd: root })
+  const declared = declaringFiles()
     .filter((path) => !notOnWire.has(path))
-    .toSorted()
     .flatMap((path) => declarationLines(sourceOf(path)));
   return [...commands, ...operations, ...bodies, ...declared, ...nodeLines()].map(plain);
+}
+
+/** The files of `protocols/` that declare what is said on a wire, by their names, whatever folder has them. */
+export function declaringFiles(): readonly string[] {
+  const nameOf = (path: string): string => path.replace("/index.ts", ".ts").replace(/^.*\//, "");
+  return globSync("protocols/{*.ts,{admin,authority,engines,kinds,text,wire,words}/*.ts}", { cwd: root }).toSorted(
+    (one, other) => (nameOf(one) < nameOf(other) ? -1 : 1),
+  );
 }
 
 /** The formatter ends the last field of a type with a semicolon where it stands in a line of its own. */

@@ -10,11 +10,11 @@
  *
  *      node test/tidy/proto.ts            prints it as it should be
  *      node test/tidy/proto.ts --write    writes both files */
-import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ownKinds, clientCommands } from "../../protocols/index.ts";
 import * as protocols from "../../protocols/index.ts";
-import { declarationLines, splitAt } from "./contract.ts";
+import { declarationLines, declaringFiles, splitAt } from "./contract.ts";
 import { adminRoutes, readOpenApi, routesText, type AdminRoute, type OpenApi } from "./grpc-routes.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -63,9 +63,7 @@ const pascal = (name: string): string => `${name.charAt(0).toUpperCase()}${name.
 export const snake = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** Lines of declarations, as the contract has them, and the source that they are from. */
-const sources = globSync("protocols/*.ts", { cwd: root })
-  .toSorted()
-  .map((path) => readFileSync(join(root, path), "utf8"));
+const sources = declaringFiles().map((path) => readFileSync(join(root, path), "utf8"));
 const declared = sources.flatMap((text) => [...declarationLines(text)]);
 const aliases = new Map(
   sources.flatMap((text) =>

@@ -80,7 +80,9 @@ describe("the repository", () => {
 
   it("loads no libp2p into simulated worlds, whose processes are many and short", () => {
     for (const name of ["libp2p", "@libp2p", "@chainsafe"]) none(reached(code, ["test/world/index.ts"], name));
-    expect(reached(code, ["node/cluster/mesh/swarm.ts"], "libp2p")).to.deep.equal(["node/cluster/mesh/swarm.ts imports libp2p"]);
+    expect(reached(code, ["node/cluster/mesh/swarm.ts"], "libp2p")).to.deep.equal([
+      "node/cluster/mesh/swarm.ts imports libp2p",
+    ]);
   });
 
   it("reads clock, chance, environment and network only where the style guide allows", () =>

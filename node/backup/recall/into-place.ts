@@ -8,7 +8,13 @@
  *  comes twice in one recall: the actor remembers what it brought (`restoring.ts` of its kind), and is asked before. So
  *  a recall that was broken off is begun again under the same id. A mark of an earlier turn only saves what is known
  *  already, and keeps the sums. */
-import { failureOf, type ActorId, type FailedThread, type Failure, type RoomWithdrawn } from "../../../protocols/index.ts";
+import {
+  failureOf,
+  type ActorId,
+  type FailedThread,
+  type Failure,
+  type RoomWithdrawn,
+} from "../../../protocols/index.ts";
 import { decodeRows, type Row, type Snapshot, type UnitEntry } from "../../../runtimes/backup/index.ts";
 import { FileParts, fileType } from "../format/files.ts";
 import { LossList } from "../upkeep/losses.ts";

@@ -1,5 +1,11 @@
 /** How each shard of a stripe stands: what its holder says, and what the holder's node has. */
-import { shardsOf, type HeldShard, type ShardState, type StripeHealth, type StripeRef } from "../../../protocols/index.ts";
+import {
+  shardsOf,
+  type HeldShard,
+  type ShardState,
+  type StripeHealth,
+  type StripeRef,
+} from "../../../protocols/index.ts";
 import type { BlobHash } from "../../ports.ts";
 import { ownerOf } from "./parts.ts";
 import { holderOfShard, type Shard, type StripesPorts } from "./wanted.ts";

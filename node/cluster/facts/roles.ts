@@ -1,5 +1,12 @@
 /** The roles of the cluster as every node knows them: one row of the directory, and how it changes. */
-import { failure, refused, roleTable, type ClusterRole, type Result, type RoleTable } from "../../../protocols/index.ts";
+import {
+  failure,
+  refused,
+  roleTable,
+  type ClusterRole,
+  type Result,
+  type RoleTable,
+} from "../../../protocols/index.ts";
 import type { Directory } from "../../ports.ts";
 import { asRoles, rolesKey } from "./records.ts";
 

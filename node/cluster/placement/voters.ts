@@ -1,5 +1,13 @@
 /** How many nodes should keep the directory together, and what is said while too few of them are up. */
-import { failure, ok, quorumOf, refused, soleKeeper, type ClusterSummary, type Result } from "../../../protocols/index.ts";
+import {
+  failure,
+  ok,
+  quorumOf,
+  refused,
+  soleKeeper,
+  type ClusterSummary,
+  type Result,
+} from "../../../protocols/index.ts";
 import { votersKey, wantedVotersIn } from "../facts/records.ts";
 import type { Clock, Directory, NodeId } from "../../ports.ts";
 import type { Attempt } from "./attempt.ts";

@@ -62,13 +62,7 @@ import type { Kernel } from "../../kernel/api.ts";
 import type { ClusterKeys } from "../../keys/index.ts";
 import type { ActorBlobs, Clock, Directory, Log, Random } from "../../ports.ts";
 import { copyInto, watchedDrill, type Drills, type Rehearse } from "./copies.ts";
-import {
-  demandOutside,
-  openBackupFolder,
-  type BackupFolder,
-  type FolderMark,
-  type FolderUse,
-} from "./folder.ts";
+import { demandOutside, openBackupFolder, type BackupFolder, type FolderMark, type FolderUse } from "./folder.ts";
 import { placeTarget } from "./place.ts";
 import { journalSource, type SlotCuts } from "./source.ts";
 import { withSettings } from "./settings.ts";

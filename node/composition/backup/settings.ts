@@ -1,7 +1,15 @@
 /** What the cluster's directory says that is no node's: budgets, prices, routes, servers with models, the models that
  *  are wanted. A backup reads it as one more slot, with one actor whose records are the rows. */
 import { createHash } from "node:crypto";
-import { encode, failure, failureOf, PlexusError, refused, type ActorId, type SlotId } from "../../../protocols/index.ts";
+import {
+  encode,
+  failure,
+  failureOf,
+  PlexusError,
+  refused,
+  type ActorId,
+  type SlotId,
+} from "../../../protocols/index.ts";
 import type { SlotSource, SlotView } from "../../backup/index.ts";
 import type { Directory, DirectoryRow } from "../../ports.ts";
 

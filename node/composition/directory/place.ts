@@ -4,7 +4,15 @@
  *      embedded { host } ──third manager──► replicated { generation, voters }
  *          │                                          ▲ │
  *          └───────────── migrate ────────► etcd ◄────┴─┘ migrate, each time in the next generation */
-import { failure, failureOf, ok, refused, type ClusterSummary, type Result, type Role } from "../../../protocols/index.ts";
+import {
+  failure,
+  failureOf,
+  ok,
+  refused,
+  type ClusterSummary,
+  type Result,
+  type Role,
+} from "../../../protocols/index.ts";
 import { behaviors } from "../../../actors/index.ts";
 import { asMember, isRow, memberKey, votersKey, wantedVotersIn } from "../../cluster/facts/records.ts";
 import { refusalOfRow } from "../../cluster/facts/whose-rows.ts";

@@ -9,7 +9,15 @@
  *  A generation that loses its host this way ends like one whose node went away, so that its agent asks again
  *  elsewhere. */
 import { isDeepStrictEqual } from "node:util";
-import { failure, ok, refused, type Failure, type Result, type Said, type Suggestions } from "../../../protocols/index.ts";
+import {
+  failure,
+  ok,
+  refused,
+  type Failure,
+  type Result,
+  type Said,
+  type Suggestions,
+} from "../../../protocols/index.ts";
 import {
   measureSpeed,
   type InferenceHost,

@@ -30,14 +30,7 @@ import { commandLimits } from "../limits.ts";
 import { checkRestored, type RestoreCheck, type RestoredIndex, type WrongUnit } from "./check.ts";
 import { findCarried, openNewest, readingKeys, writeKeys, type NewFolder, type RefusedKeys } from "./keys.ts";
 import { openHolderFolder, openHolders, type HolderFolder, type HoldersUsed } from "./holders.ts";
-import {
-  chooseSlots,
-  openSource,
-  type BackupPlace,
-  type Choice,
-  type RestoreWish,
-  type Source,
-} from "./sources.ts";
+import { chooseSlots, openSource, type BackupPlace, type Choice, type RestoreWish, type Source } from "./sources.ts";
 import { RestoredActors, type RestorePlace, type WrittenStates } from "./restored-actors.ts";
 
 export { findCarried, type FoundKeys } from "./keys.ts";

@@ -4,7 +4,15 @@
  *                                                                         └─► model.chunk of several, each compared with the leaves
  *
  *  What a member says is believed no more than what the internet says: a chunk is worth what its hashes are. */
-import { failure, failureOf, ok, refused, type Failure, type Result, type StoredModel } from "../../../protocols/index.ts";
+import {
+  failure,
+  failureOf,
+  ok,
+  refused,
+  type Failure,
+  type Result,
+  type StoredModel,
+} from "../../../protocols/index.ts";
 import type { ContentTree, ModelPeers, ModelStore } from "../../../runtimes/store/port.ts";
 import type { Exchange } from "../../cluster/exchange/index.ts";
 import type { Membership, NodeId } from "../../ports.ts";

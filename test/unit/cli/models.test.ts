@@ -3,7 +3,13 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nameOf, quantiseModel } from "../../../cli/models/model-quantise.ts";
-import { convertModel, describeCard, describePull, describeServed, describeStore } from "../../../cli/models/model-store.ts";
+import {
+  convertModel,
+  describeCard,
+  describePull,
+  describeServed,
+  describeStore,
+} from "../../../cli/models/model-store.ts";
 import { strikesAt } from "../../../cli/models/model-trial.ts";
 import { describeMemory } from "../../../cli/models/models.ts";
 import { describeSuggestions } from "../../../cli/models/model-suggest.ts";

@@ -3,7 +3,11 @@ import { createDirectoryAge, type DirectoryAgePorts } from "../../../node/compos
 import { floorOf } from "../../../node/cluster/facts/generation.ts";
 import { slotKey } from "../../../node/cluster/facts/records.ts";
 import { watchSlots } from "../../../node/cluster/facts/slot-table.ts";
-import { createEmbeddedDirectory, createSwitchingDirectory, directoryLimits } from "../../../node/cluster/directory/index.ts";
+import {
+  createEmbeddedDirectory,
+  createSwitchingDirectory,
+  directoryLimits,
+} from "../../../node/cluster/directory/index.ts";
 import type { SlotRecord } from "../../../node/ports.ts";
 import { failureOf, type SlotId } from "../../../protocols/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";

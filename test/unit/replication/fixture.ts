@@ -1,6 +1,10 @@
 /** Nodes that replicate and do nothing else: journals on simulated disks, a simulated network, one directory. The test
  *  plays the kernel. */
-import { createEmbeddedDirectory, createRemoteDirectory, serveDirectory } from "../../../node/cluster/directory/index.ts";
+import {
+  createEmbeddedDirectory,
+  createRemoteDirectory,
+  serveDirectory,
+} from "../../../node/cluster/directory/index.ts";
 import { createExchange } from "../../../node/cluster/exchange/index.ts";
 import type { ServedLog } from "../../../node/kernel/api.ts";
 import { createMembership, type MembershipPart } from "../../../node/cluster/membership/index.ts";

@@ -52,7 +52,9 @@ describe("the one rule for keys", () => {
       "view/shell.tsx",
     ]);
     const asks = /isComposing|keyCode|keypress|onKeyPress/;
-    expect(files.filter(({ text }) => asks.test(text)).map(({ path }) => path)).to.deep.equal(["web/src/view/parts/keys.ts"]);
+    expect(files.filter(({ text }) => asks.test(text)).map(({ path }) => path)).to.deep.equal([
+      "web/src/view/parts/keys.ts",
+    ]);
   });
 });
 

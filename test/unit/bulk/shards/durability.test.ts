@@ -3,7 +3,12 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { format } from "prettier";
 import { backupLimits } from "../../../../node/backup/index.ts";
-import { lossOfAny, lossWithinYear, meanYearsToLoss, type Circumstances } from "../../../../node/bulk/shards/coding/index.ts";
+import {
+  lossOfAny,
+  lossWithinYear,
+  meanYearsToLoss,
+  type Circumstances,
+} from "../../../../node/bulk/shards/coding/index.ts";
 import type { Scheme } from "../../../../protocols/index.ts";
 import {
   durabilityTable,

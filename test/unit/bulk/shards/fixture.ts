@@ -41,7 +41,15 @@ import {
 } from "../../../../protocols/index.ts";
 import { memberRecord } from "../../../fixtures/members.ts";
 import { quietLog, quietMeter } from "../../../fixtures/quiet.ts";
-import { Disk, FileDisk, Network, simulatedClock, type Pulse, type WallClock, type World } from "../../../world/index.ts";
+import {
+  Disk,
+  FileDisk,
+  Network,
+  simulatedClock,
+  type Pulse,
+  type WallClock,
+  type World,
+} from "../../../world/index.ts";
 
 export const pathOf = (hash: BlobHash): string => `${hash.slice(0, 2)}/${hash}`;
 

@@ -1,7 +1,15 @@
 import { expect } from "chai";
 import { challengesFor } from "../../../../node/bulk/shards/audit.ts";
 import { openShardMemory, type ShardLimits, type Shards } from "../../../../node/bulk/shards/index.ts";
-import { holderOf, ok, refused, failure, type ActorId, type Result, type StripeRef } from "../../../../protocols/index.ts";
+import {
+  holderOf,
+  ok,
+  refused,
+  failure,
+  type ActorId,
+  type Result,
+  type StripeRef,
+} from "../../../../protocols/index.ts";
 import { quietLog } from "../../../fixtures/quiet.ts";
 import { World } from "../../../world/index.ts";
 import { Fixture, type Cheat } from "./fixture.ts";

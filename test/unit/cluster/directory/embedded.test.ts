@@ -1,5 +1,9 @@
 import { expect } from "chai";
-import { createEmbeddedDirectory, directoryLimits, migrateDirectory } from "../../../../node/cluster/directory/index.ts";
+import {
+  createEmbeddedDirectory,
+  directoryLimits,
+  migrateDirectory,
+} from "../../../../node/cluster/directory/index.ts";
 import type { Directory, DirectoryRow } from "../../../../node/ports.ts";
 import { seal } from "../../../../node/data-folder/seal.ts";
 import { failure, failureOf, PlexusError } from "../../../../protocols/index.ts";

@@ -3,7 +3,16 @@ import fc from "fast-check";
 import { createExchange, type Exchange } from "../../../../node/cluster/exchange/index.ts";
 import { meshLimits } from "../../../../node/cluster/mesh/index.ts";
 import type { NodeId, Transport } from "../../../../node/ports.ts";
-import { assert, decode, encode, failure, ok, refused, type Failure, type Result } from "../../../../protocols/index.ts";
+import {
+  assert,
+  decode,
+  encode,
+  failure,
+  ok,
+  refused,
+  type Failure,
+  type Result,
+} from "../../../../protocols/index.ts";
 import { meshMessages, messageName, type Channel, type MeshCall } from "../../../../protocols/mesh/index.ts";
 import { brokenBy } from "../../../fixtures/broken.ts";
 import { quietLog } from "../../../fixtures/quiet.ts";

@@ -1,8 +1,21 @@
 import { brokenBy } from "../../../fixtures/broken.ts";
 import { expect } from "chai";
 import type { Directory, MemberRecord, SlotRecord } from "../../../../node/ports.ts";
-import { asEndpoint, changeSlot, isRow, type InvitationRecord, type Policy } from "../../../../node/cluster/facts/records.ts";
-import { type Budget, type Endpoint, type ModelRoute, type Price, decode, encode } from "../../../../protocols/index.ts";
+import {
+  asEndpoint,
+  changeSlot,
+  isRow,
+  type InvitationRecord,
+  type Policy,
+} from "../../../../node/cluster/facts/records.ts";
+import {
+  type Budget,
+  type Endpoint,
+  type ModelRoute,
+  type Price,
+  decode,
+  encode,
+} from "../../../../protocols/index.ts";
 import { memberRecord } from "../../../fixtures/members.ts";
 
 // Every field there is, so that one that is added to a record and not to its schema shows here.

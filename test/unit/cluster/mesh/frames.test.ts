@@ -1,7 +1,13 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { framesOf, frameHeaderBytes, FrameReader } from "../../../../node/cluster/mesh/frames.ts";
-import { judge, meshVersion, readControl, speaksWith, type Introduction } from "../../../../node/cluster/mesh/handshake.ts";
+import {
+  judge,
+  meshVersion,
+  readControl,
+  speaksWith,
+  type Introduction,
+} from "../../../../node/cluster/mesh/handshake.ts";
 
 const payloadBytesMax = 64;
 

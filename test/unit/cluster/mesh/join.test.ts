@@ -10,7 +10,15 @@ import { multiaddr } from "@multiformats/multiaddr";
 import { expect } from "chai";
 import fc from "fast-check";
 import { createLibp2p } from "libp2p";
-import { decode, encode, failure, failureOf, PlexusError, type Result, type Role } from "../../../../protocols/index.ts";
+import {
+  decode,
+  encode,
+  failure,
+  failureOf,
+  PlexusError,
+  type Result,
+  type Role,
+} from "../../../../protocols/index.ts";
 import {
   createAdmission,
   createInvitation,
@@ -28,7 +36,12 @@ import { joinProtocol } from "../../../../node/cluster/mesh/join.ts";
 import { invitationLimits, meshLimits } from "../../../../node/cluster/mesh/limits.ts";
 import { createSwarm } from "../../../../node/cluster/mesh/swarm.ts";
 import type { Directory, DirectoryRow, DirectoryWatcher, MemberRecord } from "../../../../node/ports.ts";
-import { memberKey, memberPrefix, spendInvitations, type InvitationRecord } from "../../../../node/cluster/facts/records.ts";
+import {
+  memberKey,
+  memberPrefix,
+  spendInvitations,
+  type InvitationRecord,
+} from "../../../../node/cluster/facts/records.ts";
 import { memberRecord } from "../../../fixtures/members.ts";
 import { clock, Happenings, Loopback, meet, newKey, random, type MeshNode } from "./loopback.ts";
 import { within } from "../../../waits.ts";

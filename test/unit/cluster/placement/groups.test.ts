@@ -2,7 +2,13 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { groupPrefix } from "../../../../node/cluster/facts/records.ts";
 import { groupsMax } from "../../../../node/cluster/facts/groups.ts";
-import { patienceMs, placesOf, planGroups, removableGroups, widthsFor } from "../../../../node/cluster/placement/groups.ts";
+import {
+  patienceMs,
+  placesOf,
+  planGroups,
+  removableGroups,
+  widthsFor,
+} from "../../../../node/cluster/placement/groups.ts";
 import { placementLimits, type Candidate } from "../../../../node/cluster/placement/index.ts";
 import { groupOf } from "../../../../node/cluster/placement/spread.ts";
 import type { NodeId, SlotRecord } from "../../../../node/ports.ts";

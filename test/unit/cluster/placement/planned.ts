@@ -1,6 +1,13 @@
 /** Clusters as a plan sees them, whose owners do at once what is wanted of them. */
 import type { NodeId, SlotRecord } from "../../../../node/ports.ts";
-import { changed, placementLimits, plan, type Candidate, type Load, type Plan } from "../../../../node/cluster/placement/index.ts";
+import {
+  changed,
+  placementLimits,
+  plan,
+  type Candidate,
+  type Load,
+  type Plan,
+} from "../../../../node/cluster/placement/index.ts";
 import type { Policy } from "../../../../node/cluster/facts/records.ts";
 import type { Role, SlotId } from "../../../../protocols/index.ts";
 

@@ -3,7 +3,14 @@ import fc from "fast-check";
 import type { NodeId, SlotRecord } from "../../../../node/ports.ts";
 import { placementLimits, type Candidate } from "../../../../node/cluster/placement/index.ts";
 import { preview, settled, type PreviewInput, type PreviewMember } from "../../../../node/cluster/placement/preview.ts";
-import { failure, ok, refused, type ClusterPlan, type Result, type SupposedChange } from "../../../../protocols/index.ts";
+import {
+  failure,
+  ok,
+  refused,
+  type ClusterPlan,
+  type Result,
+  type SupposedChange,
+} from "../../../../protocols/index.ts";
 import { stepsOf } from "../../../fixtures/steps.ts";
 import {
   cluster,

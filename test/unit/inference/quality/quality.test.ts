@@ -1,5 +1,10 @@
 import { expect } from "chai";
-import { createQuality, readSeries, type QualityFile, type QualityPorts } from "../../../../node/inference/quality/index.ts";
+import {
+  createQuality,
+  readSeries,
+  type QualityFile,
+  type QualityPorts,
+} from "../../../../node/inference/quality/index.ts";
 import { qualityLimits } from "../../../../node/inference/quality/limits.ts";
 import { failure, type GenerationRequest } from "../../../../protocols/index.ts";
 import { everyEngine, type Engine } from "../../../../runtimes/index.ts";

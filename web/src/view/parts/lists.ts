@@ -1,6 +1,13 @@
 import { queryOptions, useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
-import type { AgentView, CatalogPage, CatalogRow, ModelInfo, UserRooms, UserView } from "../../../../protocols/index.ts";
+import type {
+  AgentView,
+  CatalogPage,
+  CatalogRow,
+  ModelInfo,
+  UserRooms,
+  UserView,
+} from "../../../../protocols/index.ts";
 import { explain, queryKeys, useSession, type Session } from "../../live/index.ts";
 import { agentLabel, isAgent, nameOf, otherPerson } from "../../model/index.ts";
 import { fetched } from "../../wire/index.ts";

@@ -2,7 +2,12 @@ import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { playbookActs, PlaybookRun } from "../../../../../protocols/index.ts";
-import { describePlace, describeRun, describeWhen, type ShownPlaybook } from "../../../../../protocols/words/watch-words.ts";
+import {
+  describePlace,
+  describeRun,
+  describeWhen,
+  type ShownPlaybook,
+} from "../../../../../protocols/words/watch-words.ts";
 import { request } from "../../../wire/index.ts";
 import { useActOn } from "../../parts/act.ts";
 import { Copyable } from "../../parts/copyable.tsx";

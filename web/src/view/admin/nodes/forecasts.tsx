@@ -1,5 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
-import { describeForecast, describeFree, scarceAdvice, scarceNouns } from "../../../../../protocols/words/forecast-words.ts";
+import {
+  describeForecast,
+  describeFree,
+  scarceAdvice,
+  scarceNouns,
+} from "../../../../../protocols/words/forecast-words.ts";
 import type { Forecast } from "../../../../../protocols/index.ts";
 import { seen } from "../../../wire/index.ts";
 import { Note } from "../../parts/note.tsx";

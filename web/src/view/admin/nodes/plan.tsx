@@ -4,7 +4,12 @@ import { useState } from "react";
 import { byName } from "../../../../../protocols/words/cluster-words.ts";
 import { roles as allRoles, type Role } from "../../../../../protocols/ids.ts";
 import type { ClusterPlan, ClusterSummary, SupposedChange } from "../../../../../protocols/index.ts";
-import { describeFault, describePlanned, plannedRow, plannedTitles } from "../../../../../protocols/words/plan-words.ts";
+import {
+  describeFault,
+  describePlanned,
+  plannedRow,
+  plannedTitles,
+} from "../../../../../protocols/words/plan-words.ts";
 import { Copyable } from "../../parts/copyable.tsx";
 import { useDialogs } from "../../shell/dialogs.tsx";
 import { useFaults } from "../../parts/faults.ts";
