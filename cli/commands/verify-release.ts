@@ -26,7 +26,7 @@ export const define: Define = (command, { output, onExit }) => {
         examples("plexus verify-release", "plexus verify-release plexus-0.1.0.tar.gz --key plexus-release.pem"),
     )
     .action(async (path: string | undefined, { key, fingerprint, json: asJson = false }: VerifyOptions) => {
-      const { verifyRelease } = await import("../release/command.ts");
+      const { verifyRelease } = await import("../up/verify-release.ts");
       const at = path === undefined ? undefined : resolve(path);
       onExit(await verifyRelease({ path: at, key, fingerprint, json: asJson }, output));
     });

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect } from "chai";
 import { fingerprintOf, openEnvelope, releasePaths, sealEnvelope, verifyArchive, verifyFolder } from "../../cli/release/index.ts"; // prettier-ignore
-import { verifyRelease } from "../../cli/release/command.ts";
+import { verifyRelease } from "../../cli/up/verify-release.ts";
 import { makeArchive, packagesOf } from "../../release/index.ts";
 import { collected } from "../unit/cli/fixture.ts";
 

@@ -1,10 +1,10 @@
 import type { KeyObject } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { failure, PlexusError } from "../../protocols/errors.ts";
-import { installation } from "../up/installation.ts";
+import { installation } from "./installation.ts";
 import { counted, exitCodes, type Output } from "../terminal/output.ts";
 import { jsonLine } from "../terminal/printable.ts";
-import { readPublicKey, verifyArchive, verifyFolder, type Verdict } from "./index.ts";
+import { readPublicKey, verifyArchive, verifyFolder, type Verdict } from "../release/index.ts";
 
 /** Paths that are named; the rest is counted. */
 const namedMax = 20;
