@@ -33,17 +33,17 @@ const administration = "src/view/admin/";
 // What each step asks for by itself; what these load comes with them.
 const asked: { readonly [Step in keyof typeof pageBudgetKiB]: readonly string[] } = {
   toSignIn: ["index.html"],
-  toFirstMessage: ["index.html", "src/view/signed-in.tsx"],
+  toFirstMessage: ["index.html", "src/view/shell/signed-in.tsx"],
   toOverview: [
     "index.html",
-    "src/view/signed-in.tsx",
+    "src/view/shell/signed-in.tsx",
     "src/view/admin/index.tsx",
     "src/view/admin/overview/overview-page.tsx",
   ],
-  allOfAdministration: ["index.html", "src/view/signed-in.tsx", administration],
+  allOfAdministration: ["index.html", "src/view/shell/signed-in.tsx", administration],
   toTerminal: [
     "index.html",
-    "src/view/signed-in.tsx",
+    "src/view/shell/signed-in.tsx",
     "src/view/admin/index.tsx",
     "src/view/admin/terminal-page.tsx",
     "src/terminal/index.ts",

@@ -40,16 +40,16 @@ describe("the one rule for keys", () => {
         .toSorted(),
     ).to.deep.equal([
       "terminal/index.ts",
-      "view/composer.tsx",
-      "view/keys.ts",
-      "view/notice-list.tsx",
+      "view/parts/composer.tsx",
+      "view/parts/keys.ts",
+      "view/shell/notice-list.tsx",
       "view/pasting/index.ts",
-      "view/pick-list.tsx",
-      "view/prove-again.tsx",
+      "view/parts/pick-list.tsx",
+      "view/shell/prove-again.tsx",
       "view/room/members-panel.tsx",
       "view/room/panel.tsx",
-      "view/roving.ts",
-      "view/shell.tsx",
+      "view/parts/roving.ts",
+      "view/shell/shell.tsx",
     ]);
     const asks = /isComposing|keyCode|keypress|onKeyPress/;
     expect(files.filter(({ text }) => asks.test(text)).map(({ path }) => path)).to.deep.equal([
