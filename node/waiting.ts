@@ -1,7 +1,7 @@
 /** Waiting that ends, and waiting before what failed is tried again: the same rule for slots, actors, reminders,
  *  connections and messages. */
 import type { ActWish, Result } from "../protocols/index.ts";
-import type { Clock, Random, TaskControl } from "./ports.ts";
+import type { Clock, Random, TaskControl } from "./ports/index.ts";
 
 /** What shows work that takes long in the list of tasks, until it is over. */
 export type Follows = Pick<TaskControl, "follow">;

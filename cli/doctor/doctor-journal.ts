@@ -5,7 +5,7 @@ import { diskKeyFile, journalFolder, markFile, tracesOf } from "../../node/data-
 import { openSealedStore, readDiskKey } from "../../node/keys/index.ts";
 import { findFileDamage, findLoss, openLevelReader, type FileDamage } from "../../node/platform/index.ts";
 import { readHome, type Home } from "../../node/data-folder/home.ts";
-import type { Store } from "../../node/ports.ts";
+import type { Store } from "../../node/ports/index.ts";
 import { readFormat, verifyJournal, type Format } from "../../node/storage/index.ts";
 import { failure, failureOf, PlexusError } from "../../protocols/index.ts";
 import { counted, describeRefusal } from "../terminal/output.ts";

@@ -1,7 +1,7 @@
 import { Writable } from "node:stream";
 import pino from "pino";
 import type { Config } from "../../config/index.ts";
-import type { Log } from "../../node/ports.ts";
+import type { Log } from "../../node/ports/index.ts";
 import { secretFacts } from "../../protocols/words/log-words.ts";
 import { guarded } from "./printable.ts";
 

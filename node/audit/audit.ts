@@ -19,7 +19,7 @@ import {
   type Result,
   type SinkTested,
 } from "../../protocols/index.ts";
-import type { Clock, Log, Membership, Meter, Random, Store } from "../ports.ts";
+import type { Clock, Log, Membership, Meter, Random, Store } from "../ports/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
 import { AuditBook, writerOf } from "./book.ts";
 import { exportLines, exportProof, type AuditFormat } from "./export.ts";

@@ -8,7 +8,7 @@
  *
  *  Entries are appended and, from the beginning on up to a head, removed; nothing else ever changes them. */
 import { assert } from "../../protocols/index.ts";
-import type { Store, StoreOp } from "../ports.ts";
+import type { Store, StoreOp } from "../ports/index.ts";
 import {
   chainStart,
   extended,

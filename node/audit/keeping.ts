@@ -11,7 +11,7 @@
  *  on. */
 import { failure, ok, refused } from "../../protocols/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
-import type { Clock, Log, Membership, MemberRecord, NodeId } from "../ports.ts";
+import type { Clock, Log, Membership, MemberRecord, NodeId } from "../ports/index.ts";
 import { logName, writerOf, type AuditBook, type LogStand } from "./book.ts";
 import { headText, isHeadSound, recordOf, rootOf, witnessText, type AuditHead, type AuditWitness } from "./chain.ts";
 import type { AuditLimits } from "./limits.ts";

@@ -23,7 +23,7 @@ import {
 import type { Message } from "../../actors/behavior.ts";
 import { sinkContext, sinkUrlFault, type AuditRules } from "../cluster/facts/audit-rules.ts";
 import { destinationOf, type Seals } from "../cluster/facts/secrets.ts";
-import type { Clock, Random } from "../ports.ts";
+import type { Clock, Random } from "../ports/index.ts";
 import type { Audit } from "./audit.ts";
 
 /** The audit of all nodes, as admins look at it. */

@@ -5,7 +5,7 @@
  *      wake ─► sink 1: batch ─► confirmed ─► cursor ─► batch …          own logs; and copies of logs whose writer is gone, where this
  *           └► sink 2: batch ─► refused ──► pause, twice as long …      node is the first keeper that is up */
 import type { AuditRecord, AuditSink, AuditSinkLog, AuditSinkState } from "../../protocols/index.ts";
-import type { Clock, Log, Meter, NodeId } from "../ports.ts";
+import type { Clock, Log, Meter, NodeId } from "../ports/index.ts";
 import { writerOf, type AuditBook } from "./book.ts";
 import { recordOf } from "./chain.ts";
 import type { Sent } from "./keeping.ts";

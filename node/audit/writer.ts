@@ -1,7 +1,7 @@
 /** The log that this node writes. Entries that come together go to the disk together; each gets its number and its hash
  *  then, so a batch that the disk refused leaves no hole. */
 import { failure, PlexusError, type AuditEvent, type AuditRecord } from "../../protocols/index.ts";
-import type { Clock, Log, Meter, Random } from "../ports.ts";
+import type { Clock, Log, Meter, Random } from "../ports/index.ts";
 import type { AuditBook } from "./book.ts";
 import { chainStart, headOf, headText, extended, lineOf, type AuditHead } from "./chain.ts";
 import type { AuditLimits } from "./limits.ts";

@@ -1,7 +1,7 @@
 /** What a backup needs of the node. */
 import type { ActorId, Result, StripeHealth, StripeRef } from "../../protocols/index.ts";
 import type { HeadKeys, Sealer, StripeName } from "../../runtimes/backup/index.ts";
-import type { Clock, Log, Random } from "../ports.ts";
+import type { Clock, Log, Random } from "../ports/index.ts";
 import type { BackupLimits } from "./limits.ts";
 
 /** Where packs and the manifest are kept: the stripes of the cluster, or folders (`folders.ts`). Each method as of

@@ -36,7 +36,7 @@ import { shareLists, watchThreats, type Threats } from "../threats/index.ts";
 import { isHolder, type Shards } from "../bulk/shards/index.ts";
 import { qualityLimits } from "../inference/quality/index.ts";
 import { usageLimits } from "../inference/usage/index.ts";
-import type { ActorBlobs, Directory, Log, MembershipEnd, Random } from "../ports.ts";
+import type { ActorBlobs, Directory, Log, MembershipEnd, Random } from "../ports/index.ts";
 import { within } from "../waiting.ts";
 import { createPacing, type Pacing } from "../backup/index.ts";
 import { runFolderTasks } from "./backup/folder-tasks.ts";
@@ -75,7 +75,7 @@ import { openWatch } from "./parts/watch.ts";
 import { announce } from "./start/announcing.ts";
 import { placeFor, webAddressFor } from "./start/web-address.ts";
 
-export type { MembershipEnd } from "../ports.ts";
+export type { MembershipEnd } from "../ports/index.ts";
 export { rememberedSettings } from "./parts/settings.ts";
 
 /** What the process around the node brings. */

@@ -10,7 +10,7 @@ import {
   shareDescriptors,
   type ProcessorUse,
 } from "../platform/index.ts";
-import type { Clock, Log, Meter, Random } from "../ports.ts";
+import type { Clock, Log, Meter, Random } from "../ports/index.ts";
 import type { Stops } from "./stops.ts";
 
 /** What a node has of the machine it runs on. */

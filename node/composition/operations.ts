@@ -38,7 +38,7 @@ import type {
   Random,
   ShardControl,
   TaskControl,
-} from "../ports.ts";
+} from "../ports/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 import { handleModelRoutes, type ModelRouteParts } from "../routing/index.ts";
 import { handleHolders, handleStripes } from "../bulk/shards/index.ts";

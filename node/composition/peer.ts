@@ -58,7 +58,7 @@ import type {
   Store,
   Tracer,
   Transport,
-} from "../ports.ts";
+} from "../ports/index.ts";
 import { watchControlTokens, type ControlTokens } from "../cluster/facts/control-tokens.ts";
 import { watchTokenKeys, type TokenKeys } from "../cluster/facts/token-keys.ts";
 import { watchEndpoints, type ClusterEndpoints } from "../cluster/facts/endpoints.ts";

@@ -1,4 +1,4 @@
-import type { Clock, Log } from "../ports.ts";
+import type { Clock, Log } from "../ports/index.ts";
 
 type Stop = (deadlineMs: number) => Promise<void> | void;
 

@@ -1,7 +1,7 @@
 /** What a node remembers of its cluster between two starts: which one it is, where its directory is, and who belonged
  *  to it. */
 import type { SlotId } from "../../protocols/index.ts";
-import type { Log, MemberRecord, NodeId, Store, StoreOp } from "../ports.ts";
+import type { Log, MemberRecord, NodeId, Store, StoreOp } from "../ports/index.ts";
 import { homeLimits } from "./limits.ts";
 import { seal, unseal } from "./seal.ts";
 

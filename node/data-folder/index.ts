@@ -24,7 +24,7 @@ import { join } from "node:path";
 import { failure, PlexusError } from "../../protocols/index.ts";
 import { hearUnsynced, syncFolder } from "../../runtimes/folders.ts";
 import { makeFolder } from "../platform/index.ts";
-import type { Log } from "../ports.ts";
+import type { Log } from "../ports/index.ts";
 
 /** Where things lie in a data folder. */
 export const journalFolder = (data: string): string => join(data, "journal");

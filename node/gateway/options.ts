@@ -27,7 +27,17 @@ import type { SignUpInvitations } from "../cluster/facts/sign-up-invitations.ts"
 import type { StoreParts } from "../cluster/facts/wanted.ts";
 import type { Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../cluster/placement/api.ts";
-import type { ActivityPort, ActorBlobs, Clock, Hub, Log, Meter, ProfileControl, Random, Tracer } from "../ports.ts";
+import type {
+  ActivityPort,
+  ActorBlobs,
+  Clock,
+  Hub,
+  Log,
+  Meter,
+  ProfileControl,
+  Random,
+  Tracer,
+} from "../ports/index.ts";
 import type { Addresses } from "./edge/addresses.ts";
 import type { Mounts } from "./edge/mount.ts";
 import type { AuditControl } from "./audit.ts";

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
 import { PlexusError, failure, profileParams, v8ProfileOf } from "../../protocols/index.ts";
-import type { ProfileControl } from "../ports.ts";
+import type { ProfileControl } from "../ports/index.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./edge/refusals.ts";
 

@@ -26,7 +26,7 @@ import {
   type TraceContext,
 } from "../../protocols/index.ts";
 import type { AnyBehavior, Effect, ReplyTo, Turn } from "../../actors/behavior.ts";
-import type { Span } from "../ports.ts";
+import type { Span } from "../ports/index.ts";
 import type { Recovered, SideOp } from "../storage/index.ts";
 import { OutputGate } from "./gate.ts";
 import { foldState, type SnapshotBody } from "./folding.ts";

@@ -10,7 +10,7 @@ import type {
   TraceContext,
 } from "../../protocols/index.ts";
 import type { Message, ReplyTo, Sender } from "../../actors/behavior.ts";
-import type { NodeId } from "../ports.ts";
+import type { NodeId } from "../ports/index.ts";
 import type { EntryDraft, SlotLog, SlotReader } from "../storage/index.ts";
 import type { Ask, Outgoing, Tell, Undelivered } from "./mailbox.ts";
 

@@ -5,7 +5,7 @@
  *
  *  A number goes with the message and comes back with the answer. What comes back too late finds nothing. */
 import { assert, refused, type Failure } from "../../protocols/index.ts";
-import type { Random } from "../ports.ts";
+import type { Random } from "../ports/index.ts";
 import type { AskTable, OpenAsk } from "./api.ts";
 
 /** Numbers begin below this, somewhere else at each start: an answer meant for an earlier process of the node finds no

@@ -3,7 +3,7 @@
  *
  *      long, or large ─► snapshot each actor below the trim point ─► trim ─► not before it has grown by another slack */
 import { assert, type ActorId } from "../../protocols/index.ts";
-import type { Log } from "../ports.ts";
+import type { Log } from "../ports/index.ts";
 import type { ServedLog } from "./api.ts";
 import type { KernelLimits } from "./limits.ts";
 import type { SlotHost } from "./slot-host.ts";

@@ -1,5 +1,5 @@
 /** Waiting for a condition without polling: code that changes the values that the condition reads calls `changed`. */
-import type { Clock } from "../ports.ts";
+import type { Clock } from "../ports/index.ts";
 
 interface Waiting {
   readonly done: () => boolean;

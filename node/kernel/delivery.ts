@@ -9,7 +9,7 @@
  *  deadline. */
 import { failure, refused, type ActorId, type Failure, type Result, type SlotId } from "../../protocols/index.ts";
 import type { ReplyTo } from "../../actors/behavior.ts";
-import type { Clock, Log, Meter, NodeId } from "../ports.ts";
+import type { Clock, Log, Meter, NodeId } from "../ports/index.ts";
 import type { Activation } from "./activation.ts";
 import type { AskTable, OpenAsk, Routing } from "./api.ts";
 import type { ActivationHost, KernelServices } from "./host.ts";

@@ -2,7 +2,7 @@
 import type { ActorId, Failure, Result, SlotId, TraceContext } from "../../protocols/index.ts";
 import type { Effect, ReplyTo } from "../../actors/behavior.ts";
 import type { Engines } from "../../runtimes/engine.ts";
-import type { Clock, Log, Meter, Publisher, Tracer } from "../ports.ts";
+import type { Clock, Log, Meter, Publisher, Tracer } from "../ports/index.ts";
 import type { EntryDraft, Recovered } from "../storage/index.ts";
 import type { Activation } from "./activation.ts";
 import type { KernelLimits } from "./limits.ts";

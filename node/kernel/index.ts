@@ -26,7 +26,7 @@ import {
 } from "../../protocols/index.ts";
 import type { AnyBehavior, Message } from "../../actors/behavior.ts";
 import type { Engines } from "../../runtimes/engine.ts";
-import type { Clock, Log, Meter, NodeId, Publisher, Random, Tracer } from "../ports.ts";
+import type { Clock, Log, Meter, NodeId, Publisher, Random, Tracer } from "../ports/index.ts";
 import { within } from "../waiting.ts";
 import type { Ask, AskTable, Kernel, Request, Routing, Slots, Tell } from "./api.ts";
 import { Conditions } from "./condition.ts";

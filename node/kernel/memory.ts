@@ -1,6 +1,6 @@
 /** The activations of this node, the longest not looked at first: which one is an actor's, and which leave memory. */
 import type { ActorId } from "../../protocols/index.ts";
-import type { Clock, Meter } from "../ports.ts";
+import type { Clock, Meter } from "../ports/index.ts";
 import type { Activation } from "./activation.ts";
 import type { KernelLimits } from "./limits.ts";
 

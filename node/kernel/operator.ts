@@ -11,7 +11,7 @@ import {
   type Result,
   type SlotId,
 } from "../../protocols/index.ts";
-import type { Clock, Log } from "../ports.ts";
+import type { Clock, Log } from "../ports/index.ts";
 import type { Activation } from "./activation.ts";
 import type { Kernel, Slots } from "./api.ts";
 import type { Reminders } from "./reminders.ts";

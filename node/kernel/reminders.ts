@@ -5,7 +5,7 @@
  *  gone back. An actor compares its own time with now at each ring. */
 import type { ActorId, SlotId } from "../../protocols/index.ts";
 import { backoffMs } from "../waiting.ts";
-import type { Clock } from "../ports.ts";
+import type { Clock } from "../ports/index.ts";
 
 interface Reminder {
   readonly slot: SlotId;

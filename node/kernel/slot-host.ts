@@ -15,7 +15,7 @@
 import { assert, failure, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
 import type { AnyBehavior } from "../../actors/behavior.ts";
 import { backoffMs } from "../waiting.ts";
-import type { NodeId } from "../ports.ts";
+import type { NodeId } from "../ports/index.ts";
 import { Activation } from "./activation.ts";
 import type { ServedLog, Slots } from "./api.ts";
 import { Compaction } from "./compaction.ts";

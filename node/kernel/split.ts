@@ -1,6 +1,6 @@
 /** An actor leaves its role's slot for one of its own. */
 import { failure, PlexusError, type ActorId } from "../../protocols/index.ts";
-import type { NodeId } from "../ports.ts";
+import type { NodeId } from "../ports/index.ts";
 import type { Activation } from "./activation.ts";
 import type { ServedLog, SplitOff } from "./api.ts";
 import type { Conditions } from "./condition.ts";

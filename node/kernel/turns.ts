@@ -5,7 +5,7 @@
  *  After `turnsPerSlice` turns the rest of the process has its chance: connections, timers, the disk. And while the
  *  disk is too far behind no actor takes a turn at all, because each may append. */
 import type { SlotId } from "../../protocols/index.ts";
-import type { Clock, Meter } from "../ports.ts";
+import type { Clock, Meter } from "../ports/index.ts";
 import type { Activation } from "./activation.ts";
 import type { KernelLimits } from "./limits.ts";
 

@@ -16,7 +16,7 @@ import {
   type RestoreKeys,
   type Result,
 } from "../../protocols/index.ts";
-import type { Clock, Directory, Log, Store } from "../ports.ts";
+import type { Clock, Directory, Log, Store } from "../ports/index.ts";
 import { writeCarried } from "./carried.ts";
 import {
   createEpoch,

@@ -14,7 +14,7 @@
  *  another, and once one of them could be asked. */
 import { failure, failureOf, ok, refused, type Failure, type Result } from "../../protocols/index.ts";
 import { seal as withChecksum, unseal as withoutChecksum } from "../data-folder/seal.ts";
-import type { Log, Store } from "../ports.ts";
+import type { Log, Store } from "../ports/index.ts";
 import { hashOf, verifyEpochs, type EpochRecord, type RootRecord } from "./epochs.ts";
 import { recordsFor, type KeyRows, type RootRow } from "./rows.ts";
 import { follows, rootHash } from "./succession.ts";

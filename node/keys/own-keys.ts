@@ -6,7 +6,7 @@
  *  can be several of one epoch, and only the one that the published record commits to is ever used. */
 import { failure, PlexusError } from "../../protocols/index.ts";
 import { seal as withChecksum, unseal as withoutChecksum } from "../data-folder/seal.ts";
-import type { Log, Store } from "../ports.ts";
+import type { Log, Store } from "../ports/index.ts";
 import { contextBytes } from "./cipher.ts";
 import type { DiskKey } from "./disk-key.ts";
 import { isKeyOf, type EpochRecord } from "./epochs.ts";

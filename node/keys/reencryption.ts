@@ -5,7 +5,7 @@
  *      keys/reencrypt   { epochs, left: { place: { epoch: units } } } */
 import { Type } from "typebox";
 import { checkOf } from "../../protocols/wire/check.ts";
-import type { Directory } from "../ports.ts";
+import type { Directory } from "../ports/index.ts";
 import { keyLimits } from "./limits.ts";
 import type { KeyRows } from "./rows.ts";
 

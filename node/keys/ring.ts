@@ -2,7 +2,7 @@
  *  it, so an erased key does not come back with a change that was prepared before. */
 import { createHash } from "node:crypto";
 import { failure, PlexusError } from "../../protocols/index.ts";
-import type { Clock, Directory } from "../ports.ts";
+import type { Clock, Directory } from "../ports/index.ts";
 import { keyLimits } from "./limits.ts";
 import type { KeyRows } from "./rows.ts";
 import {

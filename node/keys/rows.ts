@@ -11,7 +11,7 @@
 import { randomUUID } from "node:crypto";
 import { checkOf } from "../../protocols/wire/check.ts";
 import { epochRecord, rootRecord } from "../../protocols/index.ts";
-import type { Directory } from "../ports.ts";
+import type { Directory } from "../ports/index.ts";
 import type { EpochRecord, RootRecord } from "./epochs.ts";
 import { keyLimits } from "./limits.ts";
 import type { Voucher } from "./succession.ts";

@@ -6,7 +6,7 @@
  *  The key of a file is made of the disk's key and the salt. The tag tells a sealed file from one that only begins like
  *  one. */
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
-import type { FileReader, Files, FileWriter } from "../ports.ts";
+import type { FileReader, Files, FileWriter } from "../ports/index.ts";
 import type { DiskKey } from "./disk-key.ts";
 
 const mark = Buffer.from("PLXFILE1");

@@ -15,7 +15,7 @@
  *  for damage, too. */
 import { assert, failure, PlexusError } from "../../protocols/index.ts";
 import { isSealed, seal as withChecksum, unseal as withoutChecksum } from "../data-folder/seal.ts";
-import type { Store, StoreOp, StorePage, StoreRange, StoreView } from "../ports.ts";
+import type { Store, StoreOp, StorePage, StoreRange, StoreView } from "../ports/index.ts";
 import { contextBytes } from "./cipher.ts";
 import type { DiskKey } from "./disk-key.ts";
 import { keyLimits } from "./limits.ts";

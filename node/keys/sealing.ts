@@ -1,6 +1,6 @@
 /** Encrypts the disk of a running node, slot by slot, or opens it again; goes on with it after a restart. */
 import { failure, failureOf, PlexusError, type Failure } from "../../protocols/index.ts";
-import type { Clock, Log } from "../ports.ts";
+import type { Clock, Log } from "../ports/index.ts";
 import type { DiskKey } from "./disk-key.ts";
 import { keyLimits } from "./limits.ts";
 import type { SealedFiles } from "./sealed-files.ts";

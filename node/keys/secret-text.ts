@@ -1,6 +1,6 @@
 /** Secrets as text, and what is stored of them. */
 import { hash } from "node:crypto";
-import type { Random } from "../ports.ts";
+import type { Random } from "../ports/index.ts";
 
 /** Bytes of a secret. */
 export const secretBytes = 32;

@@ -10,7 +10,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { Type, type Static } from "typebox";
 import { checkOf } from "../../protocols/wire/check.ts";
 import { failure, PlexusError } from "../../protocols/index.ts";
-import type { Clock, Directory, DirectoryRow, Log, NodeId, Random } from "../ports.ts";
+import type { Clock, Directory, DirectoryRow, Log, NodeId, Random } from "../ports/index.ts";
 import { contextBytes, keyBytes } from "./cipher.ts";
 import { keyLimits } from "./limits.ts";
 import { openFrom, publicBytes, sealTo, type Recipient } from "./x-wing.ts";

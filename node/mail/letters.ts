@@ -2,7 +2,7 @@
  *  is loaded from anywhere. */
 
 import { withoutControls } from "../../protocols/index.ts";
-import type { MailWish } from "../ports.ts";
+import type { MailWish } from "../ports/index.ts";
 
 /** One message. */
 export interface Letter {

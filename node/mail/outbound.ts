@@ -1,6 +1,6 @@
 /** What waits to be sent. */
 import { failure, ok, refused, type Failure, type Result } from "../../protocols/index.ts";
-import type { Clock, Log, MailWish, Meter, Outbound, Random } from "../ports.ts";
+import type { Clock, Log, MailWish, Meter, Outbound, Random } from "../ports/index.ts";
 import { backoffMs, withJitter } from "../waiting.ts";
 import { letterOf, type Letter } from "./letters.ts";
 import { mailLimits } from "./limits.ts";

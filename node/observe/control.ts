@@ -19,7 +19,7 @@ import {
   finder,
 } from "../../protocols/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
-import type { Clock, MemberRecord, Membership, NodeId, ObserveControl } from "../ports.ts";
+import type { Clock, MemberRecord, Membership, NodeId, ObserveControl } from "../ports/index.ts";
 import { stepsOf, thinned, toldSeries, type History } from "./history.ts";
 import { observeLimits } from "./limits.ts";
 import type { Lines } from "./lines.ts";

@@ -6,7 +6,7 @@
  *  Steps end at whole multiples of their length, so that those of several nodes lie beside each other. A step that
  *  nobody looked at, because the process stood still, has no figures. */
 import type { HistoryRange, HistorySeries, HistoryValues } from "../../protocols/index.ts";
-import type { Clock, Meter } from "../ports.ts";
+import type { Clock, Meter } from "../ports/index.ts";
 import { observeLimits } from "./limits.ts";
 import { seriesRows, type Readings, type SeriesRow } from "./series.ts";
 

@@ -7,7 +7,7 @@ import {
   type LogLevel,
   type LogLine,
 } from "../../protocols/index.ts";
-import type { Clock, Log } from "../ports.ts";
+import type { Clock, Log } from "../ports/index.ts";
 import { observeLimits, type ObserveLimits } from "./limits.ts";
 
 /** A log whose lines are kept as well as printed. */

@@ -1,6 +1,6 @@
 /** What the operations on logs, traces and figures do. */
 import type { HandlersOf, observeOperations } from "../../protocols/index.ts";
-import type { ObserveControl } from "../ports.ts";
+import type { ObserveControl } from "../ports/index.ts";
 
 /** The handlers. */
 export const handleObserve = (control: ObserveControl): HandlersOf<typeof observeOperations> => ({

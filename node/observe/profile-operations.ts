@@ -1,6 +1,6 @@
 /** What the operations on profiles do. */
 import { acted, type HandlersOf, type profileOperations } from "../../protocols/index.ts";
-import type { ProfileControl } from "../ports.ts";
+import type { ProfileControl } from "../ports/index.ts";
 
 /** The handlers. */
 export const handleProfiles = (control: ProfileControl): HandlersOf<typeof profileOperations> => ({

@@ -20,7 +20,7 @@ import {
   type TaskPlace,
 } from "../../protocols/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
-import type { Clock, Membership, NodeId } from "../ports.ts";
+import type { Clock, Membership, NodeId } from "../ports/index.ts";
 import { observeLimits } from "./limits.ts";
 import { cpuTree, heapTree, type CpuProfile, type HeapNode } from "./profile-tree.ts";
 

@@ -20,7 +20,7 @@ import {
   type SpanProcessor,
 } from "@opentelemetry/sdk-trace-base";
 import type { SpanFacts, TraceContext, TraceSpan } from "../../protocols/index.ts";
-import type { Clock, Random, Span, Tracer } from "../ports.ts";
+import type { Clock, Random, Span, Tracer } from "../ports/index.ts";
 import { observeLimits } from "./limits.ts";
 import type { Spans } from "./spans.ts";
 

@@ -3,7 +3,7 @@ import { constants, statfsSync } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder } from "../../runtimes/folders.ts";
-import type { Files } from "../ports.ts";
+import type { Files } from "../ports/index.ts";
 import { makeFolder, roomKept } from "./level-store.ts";
 
 /** Opens a folder, which is made when absent. Errors: the system's. */

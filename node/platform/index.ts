@@ -2,7 +2,7 @@
 import { randomBytes, randomFillSync } from "node:crypto";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
-import type { Clock, Meter, Random } from "../ports.ts";
+import type { Clock, Meter, Random } from "../ports/index.ts";
 
 export { holdVariable } from "./held-variable.ts";
 export { keptText, type KeptText } from "./kept-text.ts";

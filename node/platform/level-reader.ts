@@ -9,7 +9,7 @@
 import { open, readFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { failure, PlexusError } from "../../protocols/index.ts";
-import type { Store, StoreRange, StoreView } from "../ports.ts";
+import type { Store, StoreRange, StoreView } from "../ports/index.ts";
 import {
   damageIn,
   listLevelFiles,

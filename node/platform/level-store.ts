@@ -25,7 +25,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Level } from "level";
 import { failure, PlexusError } from "../../protocols/index.ts";
-import type { Store, StoreOp, StorePage, StoreRange } from "../ports.ts";
+import type { Store, StoreOp, StorePage, StoreRange } from "../ports/index.ts";
 import { listLevelFiles, surveyLevel, type Loss, type Survey } from "./level-files.ts";
 import { HighWaterMark } from "./level-mark.ts";
 import { openLevelReader } from "./level-reader.ts";

@@ -1,6 +1,6 @@
 import { diag, DiagLogLevel } from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
-import type { Log } from "../ports.ts";
+import type { Log } from "../ports/index.ts";
 import { platformLimits } from "./limits.ts";
 
 /** Sends spans by OTLP over HTTP (JSON). What the library has to say, that nothing could be sent above all, is a line

@@ -7,7 +7,7 @@
  *
  *  R6: a node steps up only for an epoch above its persisted fence. */
 import { failure, failureOf, PlexusError, type Failure, type Role, type SlotId } from "../../protocols/index.ts";
-import type { Clock, Directory, Log, NodeId, SlotRecord } from "../ports.ts";
+import type { Clock, Directory, Log, NodeId, SlotRecord } from "../ports/index.ts";
 import { firstEpoch } from "../cluster/facts/generation.ts";
 import { asMember, changeSlot, memberKey, readSlot, type SlotRow } from "../cluster/facts/records.ts";
 import { roleOf, type SlotTable } from "../cluster/facts/slot-table.ts";

@@ -1,6 +1,6 @@
 /** A slot as its owner has it at one position, everything of which is committed: what a backup may hold. */
 import { failure, PlexusError, type SlotId } from "../../protocols/index.ts";
-import type { Clock } from "../ports.ts";
+import type { Clock } from "../ports/index.ts";
 import type { Cut } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import type { Ownership } from "./ownership.ts";

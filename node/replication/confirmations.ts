@@ -2,7 +2,7 @@
  *  asked for meanwhile go into the next, so that every answer is younger than the request that it answers. */
 import { assert, type SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
-import type { Clock, NodeId } from "../ports.ts";
+import type { Clock, NodeId } from "../ports/index.ts";
 import type { ReplicationLimits } from "./limits.ts";
 
 interface Question {

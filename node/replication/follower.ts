@@ -11,7 +11,7 @@ import { assert, failure, failureOf, PlexusError, type ActorId, type Failure } f
 import type { MeshBody, Standing } from "../../protocols/mesh/index.ts";
 import { backoffMs } from "../waiting.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
-import type { Clock, NodeId } from "../ports.ts";
+import type { Clock, NodeId } from "../ports/index.ts";
 import type { Piece, Position, SlotLog } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import { samePosition } from "./rules.ts";

@@ -1,6 +1,6 @@
 /** The copies of one slot as its owner sees them: which nodes have one, which entries they are sent, and which copies
  *  count. */
-import type { NodeId, SlotRecord } from "../ports.ts";
+import type { NodeId, SlotRecord } from "../ports/index.ts";
 import type { Piece } from "../storage/index.ts";
 import { Follower, type FollowerPorts } from "./follower.ts";
 import type { FollowerView } from "./rules.ts";

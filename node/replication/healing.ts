@@ -8,7 +8,7 @@
  *  learner takes itself out, so that no change that was on its way can add it. */
 import { failureOf, type Failure, type SlotId } from "../../protocols/index.ts";
 import { backoffMs } from "../waiting.ts";
-import type { Clock, Directory, Log, Membership, NodeId, SlotRecord } from "../ports.ts";
+import type { Clock, Directory, Log, Membership, NodeId, SlotRecord } from "../ports/index.ts";
 import { changeSlot, readSlot } from "../cluster/facts/records.ts";
 import { roleOf, type SlotTable } from "../cluster/facts/slot-table.ts";
 import type { Journal } from "../storage/index.ts";

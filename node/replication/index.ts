@@ -29,7 +29,7 @@ import type {
   Random,
   Store,
   Tracer,
-} from "../ports.ts";
+} from "../ports/index.ts";
 import { memberKey, readSlot, type SlotRow } from "../cluster/facts/records.ts";
 import type { SlotTable } from "../cluster/facts/slot-table.ts";
 import type { Cut, Journal, SlotLog } from "../storage/index.ts";

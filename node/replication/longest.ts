@@ -4,7 +4,7 @@
 import { failure, failureOf, PlexusError, type Failure } from "../../protocols/index.ts";
 import type { Standing } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
-import type { NodeId } from "../ports.ts";
+import type { NodeId } from "../ports/index.ts";
 import type { Position, SlotLog } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import { isLonger, samePosition } from "./rules.ts";

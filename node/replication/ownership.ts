@@ -21,7 +21,7 @@ import {
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
 import type { ServedLog, SplitOff } from "../kernel/api.ts";
-import type { Clock, Directory, DirectoryRow, Log, Meter, NodeId, SlotRecord, Tracer } from "../ports.ts";
+import type { Clock, Directory, DirectoryRow, Log, Meter, NodeId, SlotRecord, Tracer } from "../ports/index.ts";
 import { readSlot, type SlotRow } from "../cluster/facts/records.ts";
 import type { SlotTable } from "../cluster/facts/slot-table.ts";
 import type { Cut, EntryDraft, Position, SlotLog } from "../storage/index.ts";

@@ -1,6 +1,6 @@
 /** Values of owners that fit no message, joined from their parts as these come in, and bounded as a whole. */
 import { assert, failure, ok, refused, type Result, type SlotId } from "../../protocols/index.ts";
-import type { NodeId } from "../ports.ts";
+import type { NodeId } from "../ports/index.ts";
 
 /** Parts of one value or run of rows, until the last arrives. */
 interface Assembly {

@@ -8,7 +8,7 @@
  *  R3: what a compare-and-set answers, or that it fails, says nothing of what became of the change; a conflict may be
  *  with the change itself, sent before. Only a newer revision does, however it became known. */
 import { assert } from "../../protocols/index.ts";
-import type { Clock, Directory, DirectoryRow, NodeId, SlotRecord } from "../ports.ts";
+import type { Clock, Directory, DirectoryRow, NodeId, SlotRecord } from "../ports/index.ts";
 import { asMember, changedNothing, changeSlot, isSound, type SlotRow } from "../cluster/facts/records.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import { isSettled, required, type Proposal } from "./rules.ts";

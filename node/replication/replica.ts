@@ -14,7 +14,7 @@ import {
 } from "../../protocols/index.ts";
 import type { MeshBody, Standing } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
-import type { Clock, Directory, Log, Meter, NodeId, Store, StoreOp, StoreView, Tracer } from "../ports.ts";
+import type { Clock, Directory, Log, Meter, NodeId, Store, StoreOp, StoreView, Tracer } from "../ports/index.ts";
 import { readSlot, type SlotRow } from "../cluster/facts/records.ts";
 import type { SlotTable } from "../cluster/facts/slot-table.ts";
 import { digestOf, type Head, type Journal, type Position, type SlotLog } from "../storage/index.ts";

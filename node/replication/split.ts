@@ -15,7 +15,7 @@
  *  back. */
 import { failure, ownSlot, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { SplitOff } from "../kernel/api.ts";
-import type { Clock, Directory, NodeId, SlotRecord } from "../ports.ts";
+import type { Clock, Directory, NodeId, SlotRecord } from "../ports/index.ts";
 import { firstEpoch } from "../cluster/facts/generation.ts";
 import { changedNothing, changeSlot, readSlot, slotKey, type SlotRow } from "../cluster/facts/records.ts";
 import type { SlotTable } from "../cluster/facts/slot-table.ts";

@@ -1,7 +1,7 @@
 /** Appends of one epoch that are traced: a step until all that must have them do, and below it one until this node's
  *  own disk has them. */
 import type { SlotId, TraceContext } from "../../protocols/index.ts";
-import type { Span, Tracer } from "../ports.ts";
+import type { Span, Tracer } from "../ports/index.ts";
 
 interface Traced {
   readonly seq: number;

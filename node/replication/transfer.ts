@@ -4,7 +4,7 @@
 import { encode, failure, failureOf, PlexusError, type Failure, type Result } from "../../protocols/index.ts";
 import type { Standing } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
-import type { Clock, Log, Meter, StoreView } from "../ports.ts";
+import type { Clock, Log, Meter, StoreView } from "../ports/index.ts";
 import { leavesOf, rowsOf, slotRanges, type Leaf, type SlotLog, verifyLog, verifyRow } from "../storage/index.ts";
 import type { Follower } from "./follower.ts";
 import type { ReplicationLimits } from "./limits.ts";

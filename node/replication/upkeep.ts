@@ -2,7 +2,7 @@
  *  their owner's, and throws away slots in which this node has no share any more. The rate is bounded, so that people
  *  do not notice. */
 import { failureOf, type Failure, type SlotId } from "../../protocols/index.ts";
-import type { Clock, Directory, Log, Meter, NodeId, Random } from "../ports.ts";
+import type { Clock, Directory, Log, Meter, NodeId, Random } from "../ports/index.ts";
 import { readSlot } from "../cluster/facts/records.ts";
 import type { SlotTable } from "../cluster/facts/slot-table.ts";
 import type { Journal } from "../storage/index.ts";

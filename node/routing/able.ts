@@ -9,7 +9,7 @@
  *  hour: a server behind a name may learn it. */
 import { ok, type GenerationAnswer, type GenerationRequest, type ModelInfo } from "../../protocols/index.ts";
 import type { Engine, Running } from "../../runtimes/engine.ts";
-import type { Clock } from "../ports.ts";
+import type { Clock } from "../ports/index.ts";
 import type { RoutingLimits } from "./limits.ts";
 
 type Hear = Parameters<Engine<"generate">["call"]>[1];

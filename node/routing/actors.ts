@@ -18,7 +18,7 @@ import {
 } from "../../protocols/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
 import type { ActorFilter, ClusterActors, Kernel } from "../kernel/api.ts";
-import type { Clock, Membership, NodeId } from "../ports.ts";
+import type { Clock, Membership, NodeId } from "../ports/index.ts";
 import type { SlotTable } from "../cluster/facts/slot-table.ts";
 import { routingLimits, type RoutingLimits } from "./limits.ts";
 import { movedTo, ownerAway, type MovedTo } from "./targets.ts";

@@ -33,7 +33,7 @@ import { engineOf, type Engine, type Engines, type Running } from "../../runtime
 import { limitSilence, type Silence } from "../../runtimes/silence.ts";
 import { askedAsAble } from "./able.ts";
 import { misfit, oversize } from "../cluster/exchange/index.ts";
-import type { NodeId } from "../ports.ts";
+import type { NodeId } from "../ports/index.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
 import { chooseServer, explainServers, modelsServed, offersOfModel, type Standing } from "./choice.ts";

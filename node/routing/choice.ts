@@ -9,7 +9,7 @@ import {
   type ServingRow,
 } from "../../protocols/index.ts";
 import { defaultOf } from "../../runtimes/engine.ts";
-import type { MemberRecord, NodeId } from "../ports.ts";
+import type { MemberRecord, NodeId } from "../ports/index.ts";
 import { draw } from "./route-plan.ts";
 
 /** What a call asks for. */

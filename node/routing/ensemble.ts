@@ -22,7 +22,7 @@ import {
   type Said,
 } from "../../protocols/index.ts";
 import type { Running } from "../../runtimes/engine.ts";
-import type { Clock, Meter } from "../ports.ts";
+import type { Clock, Meter } from "../ports/index.ts";
 import type { RoutingLimits } from "./limits.ts";
 
 type Hear = (said: Said) => void;

@@ -11,7 +11,7 @@
  *  owner. docs/decisions/0079-identity-over-the-mesh.md says what this does not stop. */
 import { encode, failure, ok, refused, type ActorId, type Authenticated, type Result } from "../../protocols/index.ts";
 import type { Assertion } from "../../protocols/mesh/index.ts";
-import type { NodeId } from "../ports.ts";
+import type { NodeId } from "../ports/index.ts";
 import type { RoutingPorts } from "./index.ts";
 import { within } from "../waiting.ts";
 import type { RoutingLimits } from "./limits.ts";

@@ -22,7 +22,7 @@ import {
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { ReplyTo } from "../../actors/behavior.ts";
 import type { Undelivered } from "../kernel/api.ts";
-import type { NodeId } from "../ports.ts";
+import type { NodeId } from "../ports/index.ts";
 import type { Identities } from "./identity.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";

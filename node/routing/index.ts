@@ -20,7 +20,7 @@ import type { ActorId, Preference, Result, Role, SlotId } from "../../protocols/
 import type { Engines } from "../../runtimes/engine.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
 import type { AskTable, Kernel, Routing } from "../kernel/api.ts";
-import type { Clock, Hub, Log, Membership, Meter, NodeId, Random, Tracer } from "../ports.ts";
+import type { Clock, Hub, Log, Membership, Meter, NodeId, Random, Tracer } from "../ports/index.ts";
 import { firstOwner, slotOfActor, type SlotTable } from "../cluster/facts/slot-table.ts";
 import { createCalls, type Calls } from "./calls.ts";
 import { Identities, type IdentitySigner } from "./identity.ts";

@@ -32,7 +32,7 @@ import {
   type Said,
 } from "../../protocols/index.ts";
 import { engineOf, type Engine, type Engines, type Running } from "../../runtimes/engine.ts";
-import type { Clock, Meter } from "../ports.ts";
+import type { Clock, Meter } from "../ports/index.ts";
 import { AnswerCache, keyOf, mayCache, saidAgain, type CacheKey, type Kept } from "./answer-cache.ts";
 import { callEnsemble } from "./ensemble.ts";
 import { routingLimits, type RoutingLimits } from "./limits.ts";

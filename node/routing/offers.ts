@@ -1,7 +1,7 @@
 /** Keeps the offers in this node's own row true. */
 import { cut, engineNames, failureOf, type Failure, type Offer, type Result } from "../../protocols/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
-import type { Clock, Log, MemberRecord, Membership } from "../ports.ts";
+import type { Clock, Log, MemberRecord, Membership } from "../ports/index.ts";
 import { routingLimits } from "./limits.ts";
 
 /** The offers of a node's engines, as its row has them. A reason is cut to the length that a row may hold. */

@@ -35,7 +35,7 @@ import {
 } from "../../protocols/index.ts";
 import { backoffMs, withJitter } from "../waiting.ts";
 import type { OpenAsk, Routing } from "../kernel/api.ts";
-import type { NodeId } from "../ports.ts";
+import type { NodeId } from "../ports/index.ts";
 import type { Identities } from "./identity.ts";
 import { fromWire, toWire } from "./inbound.ts";
 import type { RoutingPorts } from "./index.ts";

@@ -13,7 +13,7 @@
  *
  *  Best-effort events carry the epoch of the actor that published them; those of an owner before are dropped. Durable
  *  ones have a position, by which the gateway knows them. */
-import type { Hub } from "../ports.ts";
+import type { Hub } from "../ports/index.ts";
 import { Following } from "./following.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";

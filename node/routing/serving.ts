@@ -5,7 +5,7 @@
  *                   └─► gap, in front of what comes after it */
 import { actorOf, assert, encodedBytesMax, wireLimits, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
-import type { NodeId } from "../ports.ts";
+import type { NodeId } from "../ports/index.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
 import { batches, putIn, takeOut } from "./topics.ts";

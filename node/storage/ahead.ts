@@ -3,7 +3,7 @@
  *
  *      asked:   a …… b        c … d              what lies before a part is given up when there is no room for what follows
  *      held:            │ rows of some pages │ ◄─ the next page, when a part goes beyond it */
-import type { StorePage, StoreRange, StoreView } from "../ports.ts";
+import type { StorePage, StoreRange, StoreView } from "../ports/index.ts";
 import { storageReads } from "./limits.ts";
 
 type Row = StorePage[number];

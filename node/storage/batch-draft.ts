@@ -6,7 +6,7 @@
  *  not depend on which items share a batch, so a copy that groups them otherwise comes to the same bytes. */
 import { crc32 } from "node:zlib";
 import { assert, failure, ownSlot, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
-import type { Store, StoreOp } from "../ports.ts";
+import type { Store, StoreOp } from "../ports/index.ts";
 import { seal, unseal } from "../data-folder/seal.ts";
 import {
   actorKeys,

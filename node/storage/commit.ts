@@ -1,7 +1,7 @@
 /** Group commit: one synced batch at a time; while it is under way, the next one collects. Every slot and every actor
  *  of the node shares the same sync. */
 import { assert, failure, PlexusError, type Failure, type SlotId } from "../../protocols/index.ts";
-import type { Clock, Log, Meter, Store, StoreOp } from "../ports.ts";
+import type { Clock, Log, Meter, Store, StoreOp } from "../ports/index.ts";
 import type { JournalLimits } from "./limits.ts";
 
 /** One piece of work for a batch. */

@@ -2,7 +2,7 @@
  *  checked, none is decoded but entries of the log. This file only reads. */
 import type { ActorId } from "../../protocols/index.ts";
 import { isSealed } from "../data-folder/seal.ts";
-import type { StorePage } from "../ports.ts";
+import type { StorePage } from "../ports/index.ts";
 import { AheadReader } from "./ahead.ts";
 import {
   encodeEntry,

@@ -12,7 +12,7 @@
  *  Read `layout.ts` (bytes), then `slot-log.ts`, `batch-draft.ts` and `commit.ts` (writing), `slot-reader.ts` and
  *  `log-check.ts` (reading, checking); `merkle.ts` compares two copies of a slot. */
 import { failure, PlexusError, slotCount, type SlotId } from "../../protocols/index.ts";
-import type { Clock, Log, Meter, Store, StoreOp } from "../ports.ts";
+import type { Clock, Log, Meter, Store, StoreOp } from "../ports/index.ts";
 import { Committer, type CommitPorts } from "./commit.ts";
 import {
   everything,

@@ -1,7 +1,7 @@
 /** Checks that the stored rows are one slot's log. This file only reads. */
 import { failure, PlexusError, type SlotId } from "../../protocols/index.ts";
 import { unseal } from "../data-folder/seal.ts";
-import type { StoreView } from "../ports.ts";
+import type { StoreView } from "../ports/index.ts";
 import {
   decodeChunk,
   logKey,

@@ -8,7 +8,7 @@
  *  stays within the leaf it is in when the other side digests the same run of keys. */
 import { createHash } from "node:crypto";
 import type { SlotId } from "../../protocols/index.ts";
-import type { StoreView } from "../ports.ts";
+import type { StoreView } from "../ports/index.ts";
 import { logPrefix, sidePrefix, spaces, within } from "./layout.ts";
 
 /** A run of keys: everything in [from, to). */

@@ -2,7 +2,7 @@
  *  Every actor has a snapshot there. */
 import type { ActorId, SlotId } from "../../protocols/index.ts";
 import { seal } from "../data-folder/seal.ts";
-import type { StoreOp } from "../ports.ts";
+import type { StoreOp } from "../ports/index.ts";
 import { emptied } from "./batch-draft.ts";
 import { headKey, sealSnapshot, sideKey, snapshotKey, type Head, type Space } from "./layout.ts";
 

@@ -8,7 +8,7 @@
  *  Invariant 3: nothing of an epoch other than the fence's is written, and the head that carries the fence is rewritten
  *  in the very batch that appends. Rule R4: an append fits only where the log ends, by seq and chained checksum. */
 import { assert, failure, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
-import type { Store, StoreOp } from "../ports.ts";
+import type { Store, StoreOp } from "../ports/index.ts";
 import { BatchDraft, emptied, endOf, fenced, type Pending, type Piece, type Position } from "./batch-draft.ts";
 import type { CommitItem, CommitSink, Committer } from "./commit.ts";
 import { encodeEntry, sealSnapshot, snapshotKey, type Entry, type Head } from "./layout.ts";

@@ -5,7 +5,7 @@
  *  again once the batches before it are done: trimmed meanwhile, or lost. */
 import { PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
 import { unseal } from "../data-folder/seal.ts";
-import type { Store } from "../ports.ts";
+import type { Store } from "../ports/index.ts";
 import { fenced, type Piece, type Position } from "./batch-draft.ts";
 import {
   actorKeys,

@@ -11,7 +11,7 @@ import {
   type Result,
   type TaskPlace,
 } from "../../protocols/index.ts";
-import type { Clock } from "../ports.ts";
+import type { Clock } from "../ports/index.ts";
 import { taskLimits } from "./limits.ts";
 import type { TaskSource } from "./index.ts";
 

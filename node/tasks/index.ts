@@ -15,7 +15,7 @@ import {
   type TaskPlace,
 } from "../../protocols/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
-import type { Membership, NodeId } from "../ports.ts";
+import type { Membership, NodeId } from "../ports/index.ts";
 import { taskLimits } from "./limits.ts";
 
 export { taskLimits } from "./limits.ts";

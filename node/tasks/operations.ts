@@ -33,7 +33,7 @@ import {
   type taskOperations,
 } from "../../protocols/index.ts";
 import type { ClusterControl } from "../cluster/placement/api.ts";
-import type { TaskControl } from "../ports.ts";
+import type { TaskControl } from "../ports/index.ts";
 
 /** Kinds of tasks that nodes have: one question brings them all. */
 const ofNodes: ReadonlySet<TaskKind> = new Set(["pull", "folder", "search", "act", "profile"]);

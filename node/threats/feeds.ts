@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Clock, Log, Meter } from "../ports.ts";
+import type { Clock, Log, Meter } from "../ports/index.ts";
 import { createAddressSet, parseRange, type AddressSet } from "./address-set.ts";
 import { readIndicators, type Indicators } from "./indicators.ts";
 import { threatLimits } from "./limits.ts";

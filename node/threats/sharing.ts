@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { failure, ok, refused } from "../../protocols/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
-import type { Membership } from "../ports.ts";
+import type { Membership } from "../ports/index.ts";
 import { threatLimits } from "./limits.ts";
 
 /** Lists that all nodes read. */

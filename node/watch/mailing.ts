@@ -1,7 +1,7 @@
 /** Sends an alert by mail, to an address or to everybody with a role. No address is in what it says: that goes into the
  *  audit. */
 import type { Alert, Failure, PlaybookOrder, Result, SeenEntry } from "../../protocols/index.ts";
-import type { MailWish } from "../ports.ts";
+import type { MailWish } from "../ports/index.ts";
 import { watchLimits } from "./limits.ts";
 
 export interface MailingPorts {

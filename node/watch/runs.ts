@@ -5,7 +5,7 @@
  *  few of them are done at once. A run that is over and of which the actor did not hear is told again, and not done
  *  again. */
 import { failureOf, type PlaybookOrder, type PlaybookStep, type SeenEntry } from "../../protocols/index.ts";
-import type { Log, Meter } from "../ports.ts";
+import type { Log, Meter } from "../ports/index.ts";
 
 /** What became of a run. */
 export interface RunDone {

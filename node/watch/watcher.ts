@@ -16,7 +16,7 @@ import {
   type WatchRow,
   type WatchTurn,
 } from "../../protocols/index.ts";
-import type { Clock, Log, Meter } from "../ports.ts";
+import type { Clock, Log, Meter } from "../ports/index.ts";
 import type { StepContext } from "./detectors.ts";
 import { Fold, readersOf } from "./fold.ts";
 import { watchLimits, type WatchLimits } from "./limits.ts";

@@ -1,7 +1,7 @@
 /** A cluster under measurement: members on the real mesh, each in a process of its own (`targets/member.ts`). */
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { MemberRecord } from "../../node/ports.ts";
+import type { MemberRecord } from "../../node/ports/index.ts";
 import type { Role } from "../../protocols/index.ts";
 import type { MemberPlan } from "./targets/member.ts";
 import { startServed, type Served } from "./benchmark.ts";

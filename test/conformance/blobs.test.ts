@@ -6,7 +6,7 @@ import { hash, isHashNative, slowHash } from "../../node/bulk/blobs/hash.ts";
 import { blobLimits, hashOf, leafBytes, openBlobStore, type BlobLimits } from "../../node/bulk/blobs/index.ts";
 import { diskKeyOf, SealedFiles } from "../../node/keys/index.ts";
 import { openFiles } from "../../node/platform/index.ts";
-import type { Files } from "../../node/ports.ts";
+import type { Files } from "../../node/ports/index.ts";
 import { failureOf } from "../../protocols/index.ts";
 import { quietMeter } from "../fixtures/quiet.ts";
 import { FileDisk, settled as allSettled, World, type Pulse } from "../world/index.ts";

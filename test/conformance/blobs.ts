@@ -1,7 +1,7 @@
 /** What every BlobStore does, on whatever disk. */
 import { expect } from "chai";
 import { hashOf, isProven, leafBytes, type BlobLimits } from "../../node/bulk/blobs/index.ts";
-import type { BlobStore, Files } from "../../node/ports.ts";
+import type { BlobStore, Files } from "../../node/ports/index.ts";
 import { failureOf } from "../../protocols/index.ts";
 
 /** A store and what can be done to its disk. */

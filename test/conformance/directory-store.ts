@@ -1,5 +1,5 @@
 /** A store in memory that counts its batches, and rejects one when told to. */
-import type { Store, StoreOp } from "../../node/ports.ts";
+import type { Store, StoreOp } from "../../node/ports/index.ts";
 
 export class MemoryStore implements Store {
   readonly location = "/memory";

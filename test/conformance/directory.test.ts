@@ -9,7 +9,7 @@ import {
   type EtcdDirectory,
 } from "../../node/cluster/directory/index.ts";
 import { createClock, openLevelStore } from "../../node/platform/index.ts";
-import type { Directory, Store } from "../../node/ports.ts";
+import type { Directory, Store } from "../../node/ports/index.ts";
 import { quietLog as log } from "../fixtures/quiet.ts";
 import { Etcd } from "../world/etcd.ts";
 import { Links, World } from "../world/index.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import type { Directory, DirectoryRow, DirectoryWatcher } from "../../node/ports.ts";
+import type { Directory, DirectoryRow, DirectoryWatcher } from "../../node/ports/index.ts";
 import { failureOf } from "../../protocols/index.ts";
 
 /** One implementation of the Directory port. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { diskKeyOf, openSealedStore, SealedStore } from "../../node/keys/index.ts";
 import { openLevelStore } from "../../node/platform/index.ts";
-import type { Store } from "../../node/ports.ts";
+import type { Store } from "../../node/ports/index.ts";
 import { Disk, type Pulse, World } from "../world/index.ts";
 import { storeConformance } from "./store.ts";
 

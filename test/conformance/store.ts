@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { Store, StoreOp } from "../../node/ports.ts";
+import type { Store, StoreOp } from "../../node/ports/index.ts";
 
 /** One implementation of the Store port. */
 export interface StoreCase {

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { Channel, NodeId, Transport } from "../../node/ports.ts";
+import type { Channel, NodeId, Transport } from "../../node/ports/index.ts";
 import { encode, failure, wireLimits } from "../../protocols/index.ts";
 
 /** Two nodes of one implementation of the Transport port that will find each other once both are listened to. */

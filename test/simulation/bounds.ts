@@ -4,7 +4,7 @@
 import type { ActorId } from "../../protocols/index.ts";
 import { kernelLimits, type Kernel, type KernelLimits } from "../../node/kernel/index.ts";
 import { directoryLimits } from "../../node/cluster/directory/limits.ts";
-import type { Channel, Meter, NodeId, StoreOp } from "../../node/ports.ts";
+import type { Channel, Meter, NodeId, StoreOp } from "../../node/ports/index.ts";
 import { replicationLimits, type ReplicationLimits } from "../../node/replication/index.ts";
 import { routingLimits, type RoutingLimits } from "../../node/routing/index.ts";
 import { journalLimits, type Journal, type JournalLimits } from "../../node/storage/index.ts";

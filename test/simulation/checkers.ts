@@ -1,5 +1,5 @@
 import { decode, type ActorId, type Result } from "../../protocols/index.ts";
-import type { StoreOp } from "../../node/ports.ts";
+import type { StoreOp } from "../../node/ports/index.ts";
 import { chainOf, type LedgerHead } from "./behaviors.ts";
 import type { DiskWatcher, Pulse, World } from "../world/index.ts";
 

@@ -8,7 +8,7 @@ import {
   migrateDirectory,
   type EtcdDirectory,
 } from "../../node/cluster/directory/index.ts";
-import type { Directory, DirectoryRow } from "../../node/ports.ts";
+import type { Directory, DirectoryRow } from "../../node/ports/index.ts";
 import { failureOf } from "../../protocols/index.ts";
 import { MemoryStore } from "../conformance/directory-store.ts";
 import { quietLog as log } from "../fixtures/quiet.ts";

@@ -5,7 +5,7 @@ import type { Kernel, KernelLimits, Request } from "../../node/kernel/index.ts";
 import { createPeer, type Peer } from "../../node/composition/peer.ts";
 import { partsOf } from "../../node/composition/parts/disk.ts";
 import { createSealing, openSealedStore, SealedStore } from "../../node/keys/index.ts";
-import type { Clock, Log, Store, Transport } from "../../node/ports.ts";
+import type { Clock, Log, Store, Transport } from "../../node/ports/index.ts";
 import { openJournal, type Journal, type JournalLimits } from "../../node/storage/index.ts";
 import { diskKey } from "./sealed.ts";
 import type { BoundsWatch } from "./bounds.ts";

@@ -7,7 +7,7 @@
  *  The checkers watch throughout; the first violation ends the run. */
 import { PlexusError, slotOf, type ActorId, type Result } from "../../protocols/index.ts";
 import type { Kernel, Request } from "../../node/kernel/index.ts";
-import type { StoreOp } from "../../node/ports.ts";
+import type { StoreOp } from "../../node/ports/index.ts";
 import { probeBehaviors } from "./behaviors.ts";
 import { BoundsWatch } from "./bounds.ts";
 import { JournalWatch, LedgerWatch, type CheckerName } from "./checkers.ts";

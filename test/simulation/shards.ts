@@ -6,7 +6,7 @@
  *  Faults stay within what is promised: of every acknowledged stripe as many shards stay whole on some disk as suffice.
  *  Beyond that, a shard that nothing has happened to must be on some disk at any time (`shard-kept`). */
 import { failure, holderOf, shardsOf, type ActorId, type StripeRef } from "../../protocols/index.ts";
-import type { NodeId } from "../../node/ports.ts";
+import type { NodeId } from "../../node/ports/index.ts";
 import { enoughOf } from "../../node/bulk/shards/coding/index.ts";
 import type { HolderChange } from "../../actors/shard-holder/state.ts";
 import { pathOf, quickLimits, Fixture } from "../unit/bulk/shards/fixture.ts";

@@ -9,7 +9,7 @@
  *  that. */
 import type { WantedModels } from "../../node/cluster/facts/wanted.ts";
 import { keepWanted, type ModelLimits } from "../../node/inference/models/index.ts";
-import type { MemberRecord, Membership } from "../../node/ports.ts";
+import type { MemberRecord, Membership } from "../../node/ports/index.ts";
 import { failure, ok, type PullModel, type PullView, type Result, type StoredModel, type WantedModel } from "../../protocols/index.ts"; // prettier-ignore
 import type { ModelStore } from "../../runtimes/store/port.ts";
 import { Residency } from "../../runtimes/residency.ts";

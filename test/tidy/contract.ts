@@ -45,8 +45,8 @@ const tables: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
 
 /** Rows of the directory, by their keys, and where they are declared. */
 const rows: Readonly<Record<string, readonly [declaration: string, path: string]>> = {
-  slot: ["SlotRecord", "node/ports.ts"],
-  member: ["MemberRecord", "node/ports.ts"],
+  slot: ["SlotRecord", "node/ports/cluster.ts"],
+  member: ["MemberRecord", "node/ports/cluster.ts"],
   invitation: ["InvitationRecord", "node/cluster/facts/records.ts"],
   policy: ["Policy", "node/cluster/facts/records.ts"],
 };

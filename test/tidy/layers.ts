@@ -26,7 +26,7 @@ const sharedFiles = [
   "runtimes/silence.ts",
   "runtimes/store/names.ts",
   "runtimes/store/port.ts",
-  "node/ports.ts",
+  "node/ports/index.ts",
   "node/waiting.ts",
   // What is stored of a secret.
   "node/keys/secret-text.ts",
@@ -111,8 +111,10 @@ export const layers: readonly Layer[] = [
     nodeModules: true,
     world: true,
   },
-  // The ports, and waiting on them.
-  { folder: "node", values: ["protocols", "protocols/mesh"], nodeModules: false, world: false },
+  // Waiting.
+  { folder: "node", values: ["protocols", "protocols/mesh"], types: ["node/ports"], nodeModules: false, world: false },
+  // What parts need from outside themselves.
+  { folder: "node/ports", values: ["protocols", "protocols/mesh"], nodeModules: false, world: false },
   { folder: "node/data-folder", values: [...belowParts, "node/platform"], nodeModules: true, world: false },
   { folder: "node/cluster/exchange", values: belowParts, nodeModules: false, world: false },
   // What the directory says, as every part sees it.

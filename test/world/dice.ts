@@ -1,4 +1,4 @@
-import type { Random } from "../../node/ports.ts";
+import type { Random } from "../../node/ports/index.ts";
 
 /** Chance from a seed: mulberry32 (Tommy Ettinger, public domain). Small, fast, and good enough to pick faults. */
 export class Dice implements Random {

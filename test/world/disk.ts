@@ -1,5 +1,5 @@
 import { PlexusError, failure } from "../../protocols/index.ts";
-import type { Store, StoreOp, StoreRange } from "../../node/ports.ts";
+import type { Store, StoreOp, StoreRange } from "../../node/ports/index.ts";
 import { deliver, refusalCode, type Pulse, type World } from "./world.ts";
 
 /** A map that is read in key order. */

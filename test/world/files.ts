@@ -1,4 +1,4 @@
-import type { FileReader, Files } from "../../node/ports.ts";
+import type { FileReader, Files } from "../../node/ports/index.ts";
 import { deliver, type Pulse, type World } from "./world.ts";
 
 /** How the file system behaves. May be changed while it runs. */

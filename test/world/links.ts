@@ -1,7 +1,7 @@
 /** The Transport port for tests of what travels, not of how: nodes that are linked, cut apart, and lose a message when
  *  told to. Messages are bytes on the way, and arrive with the next turn of the clock. */
 import { createExchange, type Exchange } from "../../node/cluster/exchange/index.ts";
-import type { Clock, NodeId, Transport, TransportListener } from "../../node/ports.ts";
+import type { Clock, NodeId, Transport, TransportListener } from "../../node/ports/index.ts";
 import { decode, encode } from "../../protocols/index.ts";
 import type { Channel } from "../../protocols/mesh/index.ts";
 import { quietLog, quietMeter } from "../fixtures/quiet.ts";

@@ -1,6 +1,6 @@
 import { meshLimits } from "../../node/cluster/mesh/limits.ts";
 import { decode, encode, type Failure } from "../../protocols/index.ts";
-import type { Channel, NodeId, Transport, TransportListener } from "../../node/ports.ts";
+import type { Channel, NodeId, Transport, TransportListener } from "../../node/ports/index.ts";
 import { deliver, type Pulse, type World } from "./world.ts";
 
 /** How the network behaves. May be changed while it runs. */

@@ -1,4 +1,4 @@
-import type { Clock } from "../../node/ports.ts";
+import type { Clock } from "../../node/ports/index.ts";
 import { Dice } from "./dice.ts";
 
 interface Happening {

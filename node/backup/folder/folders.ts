@@ -14,7 +14,7 @@ import {
   type StripeRef,
 } from "../../../protocols/index.ts";
 import { headFormat } from "../../../runtimes/backup/index.ts";
-import type { BlobStore, Files } from "../../ports.ts";
+import type { BlobStore, Files } from "../../ports/index.ts";
 import {
   endLeaving,
   headNumbers,

@@ -7,7 +7,7 @@
  *  Pulled, not pushed: who was away or restarted needs nothing else. Decisions 0063, 0129. */
 import { failureOf } from "../../../protocols/index.ts";
 import { hashOfHead, headFormat, type BackupHead } from "../../../runtimes/backup/index.ts";
-import type { Clock, Directory, Files, Log } from "../../ports.ts";
+import type { Clock, Directory, Files, Log } from "../../ports/index.ts";
 import { headNumbers, keepNewestHeads, readHeadFile, writeHeadFile, writeKeysFile } from "../format/beside.ts";
 import { headRow } from "../format/heads.ts";
 import { holderHeadLimits, type HolderHeadLimits } from "../limits.ts";

@@ -17,7 +17,7 @@ import {
   type StripeRef,
 } from "../../../protocols/index.ts";
 import { hashOfHead, readHead, type BackupHead, type HeadKeys } from "../../../runtimes/backup/index.ts";
-import type { BlobHash, BlobStore } from "../../ports.ts";
+import type { BlobHash, BlobStore } from "../../ports/index.ts";
 import type { HeadFile } from "../format/beside.ts";
 import type { Coder } from "./folders.ts";
 import type { BackupStripes } from "../ports.ts";

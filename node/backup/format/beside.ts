@@ -1,7 +1,7 @@
 /** What lies beside the bytes of a backup in a folder: the head, and the keys that it carries. The same in a folder of
  *  backups and in the folder of a node's shards, so one reader reads both. */
 import { failure, parseDocument, PlexusError } from "../../../protocols/index.ts";
-import type { Files } from "../../ports.ts";
+import type { Files } from "../../ports/index.ts";
 
 const keysFile = "keys.json";
 const lossesFile = "losses.json";

@@ -2,7 +2,7 @@
  *  compare-and-set changes. The hash chain and the signature are what vouches for it; the row's number is there so that
  *  nobody needs keys to tell which one is next. */
 import { failure, PlexusError } from "../../../protocols/index.ts";
-import type { Directory } from "../../ports.ts";
+import type { Directory } from "../../ports/index.ts";
 import { noLosses } from "../upkeep/known-losses.ts";
 import type { Heads, KnownLosses } from "../ports.ts";
 

@@ -5,7 +5,7 @@
  *  So a pack holds no two fragments of a unit, and who has one pack and all its keys has nothing. */
 import { assert, PlexusError, type StripeRef } from "../../../protocols/index.ts";
 import { packFormat, PackWriter, type FragmentPlace } from "../../../runtimes/backup/index.ts";
-import type { Random } from "../../ports.ts";
+import type { Random } from "../../ports/index.ts";
 import type { BackupLimits } from "../limits.ts";
 import type { BackupPorts } from "../ports.ts";
 

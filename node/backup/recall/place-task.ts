@@ -1,6 +1,6 @@
 /** Recalls into place, and taking them back, as tasks: with a mark that outlives the node that works on them. */
 import type { BackupResults, BackupWish } from "../../../protocols/index.ts";
-import type { Clock } from "../../ports.ts";
+import type { Clock } from "../../ports/index.ts";
 import { recallIntoPlace, withdrawRecall } from "./into-place.ts";
 import type { PlaceMark, PlaceOptions, PlaceTarget } from "./place.ts";
 import type { BackupPorts } from "../ports.ts";

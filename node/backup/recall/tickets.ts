@@ -1,6 +1,6 @@
 /** Downloads that were prepared: each may be fetched once, by the session that began it, and soon. */
 import type { RecallBackup } from "../../../protocols/index.ts";
-import type { Clock } from "../../ports.ts";
+import type { Clock } from "../../ports/index.ts";
 
 /** What a download is of. */
 type Query = RecallBackup["query"];

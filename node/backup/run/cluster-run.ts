@@ -21,7 +21,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../../protocols/mesh/index.ts";
 import type { Cursor, Snapshot } from "../../../runtimes/backup/index.ts";
-import type { Clock, Log, NodeId } from "../../ports.ts";
+import type { Clock, Log, NodeId } from "../../ports/index.ts";
 import { within } from "../../waiting.ts";
 import type { RunnerLimits } from "../limits.ts";
 import { openPartList, type OpenedList, type SealedList } from "../format/part-list.ts";

@@ -12,7 +12,7 @@ import {
 } from "../../../protocols/index.ts";
 import { roleOf, slotOfActor, type SlotTable } from "../../cluster/facts/slot-table.ts";
 import type { Exchange } from "../../cluster/exchange/index.ts";
-import type { Clock, Log, Membership, Meter, NodeId, Random } from "../../ports.ts";
+import type { Clock, Log, Membership, Meter, NodeId, Random } from "../../ports/index.ts";
 import { verify, type VerifyMark } from "../upkeep/checking.ts";
 import { runCluster } from "./cluster-run.ts";
 import { watchLateness } from "../upkeep/lateness.ts";

@@ -4,7 +4,7 @@ import { failure, failureOf, PlexusError, refused, type Result, type SlotId } fr
 import type { MeshAnswer, MeshBody } from "../../../protocols/mesh/index.ts";
 import type { Cursor } from "../../../runtimes/backup/index.ts";
 import type { Exchange } from "../../cluster/exchange/index.ts";
-import type { Clock, Log } from "../../ports.ts";
+import type { Clock, Log } from "../../ports/index.ts";
 import { within } from "../../waiting.ts";
 import type { RunnerLimits } from "../limits.ts";
 import { PartListWriter } from "../format/part-list.ts";

@@ -7,7 +7,7 @@
  *
  *  A shard that another node brings waits for the rest alone, and for no piece: two nodes that store shards at each
  *  other would wait for each other. What it takes is rested behind as well. */
-import type { Clock } from "../../ports.ts";
+import type { Clock } from "../../ports/index.ts";
 import type { SlotSource } from "./sources.ts";
 import { paceLimits, type PaceLimits } from "../limits.ts";
 import { Pacer } from "./pacer.ts";

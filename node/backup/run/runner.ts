@@ -20,7 +20,7 @@ import {
   type Result,
   type TakenTask,
 } from "../../../protocols/index.ts";
-import type { Clock, Log } from "../../ports.ts";
+import type { Clock, Log } from "../../ports/index.ts";
 import { within } from "../../waiting.ts";
 import type { RunnerLimits } from "../limits.ts";
 

@@ -10,7 +10,7 @@ import type {
   Result,
 } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
-import type { Clock, Log, Meter } from "../../ports.ts";
+import type { Clock, Log, Meter } from "../../ports/index.ts";
 import type { RunnerLimits } from "../limits.ts";
 
 export interface LatenessPorts {

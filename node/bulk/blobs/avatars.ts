@@ -1,6 +1,6 @@
 import { ok, refused, type ActorId, type Result, type UserCard } from "../../../protocols/index.ts";
 import type { Kernel } from "../../kernel/api.ts";
-import type { BlobHash, Files } from "../../ports.ts";
+import type { BlobHash, Files } from "../../ports/index.ts";
 import { createBlobCopies, type BlobCopies, type CopiesOptions } from "./copies.ts";
 import { blobLimits } from "./limits.ts";
 import { openBlobStore } from "./store.ts";

@@ -34,7 +34,7 @@ import type {
   Pair,
   Reference,
   Store,
-} from "../../ports.ts";
+} from "../../ports/index.ts";
 import type { SlotTable } from "../../cluster/facts/slot-table.ts";
 import { blobLimits, type BlobLimits } from "./limits.ts";
 import { openOwnedBlobs } from "./owned.ts";

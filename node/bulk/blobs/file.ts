@@ -6,7 +6,7 @@
  *  A piece has many leaves: asking the system for each leaf takes longer than to hash it. So what a put or a read holds
  *  in memory is two pieces, and nothing goes faster than its slowest end. */
 import { assert, failure, PlexusError } from "../../../protocols/index.ts";
-import type { BlobHash, BlobRange, FileReader, FileWriter } from "../../ports.ts";
+import type { BlobHash, BlobRange, FileReader, FileWriter } from "../../ports/index.ts";
 import { hashBytes, hashLeavesIn, hashOfLeaves, leafBytes, leavesOf } from "./tree.ts";
 
 /** The bytes that the leaves' hashes take. */

@@ -5,7 +5,7 @@
  *  time. */
 import { failure, PlexusError, type ActorId } from "../../../protocols/index.ts";
 import { seal, unseal } from "../../data-folder/seal.ts";
-import type { BlobHash, BlobStore, Clock, OwnedBlobs, Pair, Reference, Store } from "../../ports.ts";
+import type { BlobHash, BlobStore, Clock, OwnedBlobs, Pair, Reference, Store } from "../../ports/index.ts";
 
 const rowsInPage = 1_000;
 

@@ -7,7 +7,7 @@
  *  start was never acknowledged, and goes. The size of a blob is not written down: that of its file says it, and the
  *  name has it in it. */
 import { assert, failure, PlexusError } from "../../../protocols/index.ts";
-import type { BlobHash, BlobRange, BlobStore, FileReader, Files, Meter } from "../../ports.ts";
+import type { BlobHash, BlobRange, BlobStore, FileReader, Files, Meter } from "../../ports/index.ts";
 import { isWell, readBlob, readTree, sizeIn, writeBlob, type Damage, type Tree } from "./file.ts";
 import { blobLimits, type BlobLimits } from "./limits.ts";
 import { leafBytes, leavesOf, pathOf } from "./tree.ts";

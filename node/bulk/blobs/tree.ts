@@ -10,7 +10,7 @@
  *  passes for a node. The size is in the name: it says how many leaves there are, and so which place in the tree a leaf
  *  has. */
 import { assert } from "../../../protocols/index.ts";
-import type { BlobHash, LeafProof } from "../../ports.ts";
+import type { BlobHash, LeafProof } from "../../ports/index.ts";
 import { hash, taggedHash } from "./hash.ts";
 
 /** A part of the format: it may never change. */

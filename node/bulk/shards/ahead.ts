@@ -14,7 +14,7 @@ import {
   type ActorId,
   type SlotId,
 } from "../../../protocols/index.ts";
-import type { BlobHash, NodeId } from "../../ports.ts";
+import type { BlobHash, NodeId } from "../../ports/index.ts";
 import { contentTree, hashOf } from "../blobs/index.ts";
 import type { Links } from "./links.ts";
 import { isHolder, moved, type ShardPorts } from "./parts.ts";

@@ -7,7 +7,7 @@
  *  The walk goes on where it was when the node is started anew; a holder that comes from elsewhere begins one. */
 import type { ActorId, HeldShard, HeldShards, Result, ShardLine, ShardPage } from "../../../protocols/index.ts";
 import { contentTree, isProven } from "../blobs/index.ts";
-import type { BlobHash, LeafProof, NodeId } from "../../ports.ts";
+import type { BlobHash, LeafProof, NodeId } from "../../ports/index.ts";
 import {
   beginWalk,
   deadlineFor,

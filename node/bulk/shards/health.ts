@@ -6,7 +6,7 @@ import {
   type StripeHealth,
   type StripeRef,
 } from "../../../protocols/index.ts";
-import type { BlobHash } from "../../ports.ts";
+import type { BlobHash } from "../../ports/index.ts";
 import { ownerOf } from "./parts.ts";
 import { holderOfShard, type Shard, type StripesPorts } from "./wanted.ts";
 

@@ -16,7 +16,7 @@
  *  not forget). */
 import type { Message } from "../../../actors/behavior.ts";
 import { ok, type ActorId, type Result, type Scheme, type SlotId, type TrustState } from "../../../protocols/index.ts";
-import type { NodeId, ShardControl, Stripes } from "../../ports.ts";
+import type { NodeId, ShardControl, Stripes } from "../../ports/index.ts";
 import { within } from "../../waiting.ts";
 import { createAhead } from "./ahead.ts";
 import { createIntake } from "./intake.ts";

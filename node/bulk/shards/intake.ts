@@ -18,7 +18,7 @@ import {
   type StripeRef,
 } from "../../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../../protocols/mesh/index.ts";
-import type { BlobHash, NodeId } from "../../ports.ts";
+import type { BlobHash, NodeId } from "../../ports/index.ts";
 import { headerBytes, isAsCoded, readHeader, schemeText } from "./coding/index.ts";
 import { attempt, isHolder, moved, type ShardPorts } from "./parts.ts";
 import { quotaFault } from "./quota.ts";

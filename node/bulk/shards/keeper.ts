@@ -15,7 +15,7 @@ import {
   type Result,
   type ShardPage,
 } from "../../../protocols/index.ts";
-import type { BlobHash, NodeId } from "../../ports.ts";
+import type { BlobHash, NodeId } from "../../ports/index.ts";
 import { backoffMs } from "../../waiting.ts";
 import { createAuditing, type Auditing, type AuditingPorts } from "./auditing.ts";
 import type { Links } from "./links.ts";

@@ -15,7 +15,7 @@ import {
   type StripeRef,
 } from "../../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../../protocols/mesh/index.ts";
-import type { NodeId, Stripes } from "../../ports.ts";
+import type { NodeId, Stripes } from "../../ports/index.ts";
 import { ownerOf } from "./parts.ts";
 import { learnedFrom, whyNot } from "./refusals.ts";
 import { holderOfShard, type Shard, type StripesPorts, type Wanted } from "./wanted.ts";

@@ -3,7 +3,7 @@
 import { failure, ok, PlexusError, refused, type ActorId, type Result } from "../../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../../protocols/mesh/index.ts";
 import { hashOf } from "../blobs/index.ts";
-import type { BlobHash, NodeId } from "../../ports.ts";
+import type { BlobHash, NodeId } from "../../ports/index.ts";
 import type { Calls, Intake } from "./intake.ts";
 import type { ShardPorts } from "./parts.ts";
 

@@ -4,7 +4,7 @@
  *
  *      shards/letter/…   shards/walk/HOLDER   shards/opinion/NODE   shards/receipt/HASH/HOLDER */
 import { seal, unseal } from "../../data-folder/seal.ts";
-import type { Log, NodeId, Store } from "../../ports.ts";
+import type { Log, NodeId, Store } from "../../ports/index.ts";
 import type { Opinion, Walk } from "./audit.ts";
 import type { ShardLimits } from "./limits.ts";
 import type { Letter } from "./messenger.ts";

@@ -14,7 +14,7 @@ import {
   type HeldShard,
   type ShardPage,
 } from "../../../protocols/index.ts";
-import type { BlobHash, NodeId, Stripes } from "../../ports.ts";
+import type { BlobHash, NodeId, Stripes } from "../../ports/index.ts";
 import { hashOf } from "../blobs/index.ts";
 import { backoffMs } from "../../waiting.ts";
 import { remakeShard } from "./coding/index.ts";

@@ -18,7 +18,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { Kernel } from "../../kernel/api.ts";
 import type { ClusterControl } from "../../cluster/placement/api.ts";
-import type { ShardControl } from "../../ports.ts";
+import type { ShardControl } from "../../ports/index.ts";
 import { asTask, type Follows } from "../../waiting.ts";
 
 /** For whom stripes are kept that admins put by hand: one admin may release what another put. */

@@ -1,5 +1,5 @@
 /** How fast nodes give shards, as this node has seen it: for whom to ask first, and when one is slow. */
-import type { NodeId } from "../../ports.ts";
+import type { NodeId } from "../../ports/index.ts";
 
 export interface Paces {
   /** What an answer took; without bytes none came. */

@@ -18,7 +18,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { SlotTable } from "../../cluster/facts/slot-table.ts";
 import type { Exchange } from "../../cluster/exchange/index.ts";
-import type { Clock, Log, Membership, Meter, NodeId, OwnedBlobs, Random } from "../../ports.ts";
+import type { Clock, Log, Membership, Meter, NodeId, OwnedBlobs, Random } from "../../ports/index.ts";
 import type { ShardLimits } from "./limits.ts";
 import type { Signer } from "./receipts.ts";
 

@@ -9,7 +9,7 @@ import {
   type Scheme,
   type TrustState,
 } from "../../../protocols/index.ts";
-import type { NodeId } from "../../ports.ts";
+import type { NodeId } from "../../ports/index.ts";
 import { chooseHolders, headerBytes, partBytes, schemeFor, usualOf, widthOf, type Candidate } from "./coding/index.ts";
 import { holdersOf, ownerOf, type ShardPorts } from "./parts.ts";
 import { admitsClass } from "./quota.ts";

@@ -2,7 +2,7 @@
  *  nodes or from this one. */
 import { failure, PlexusError, type Failure, type StorageTerms } from "../../../protocols/index.ts";
 import { namesOfClass } from "./coding/index.ts";
-import type { OwnedBlobs } from "../../ports.ts";
+import type { OwnedBlobs } from "../../ports/index.ts";
 
 /** Why so many bytes more may not be taken; undefined: they may. */
 export function quotaFault(

@@ -2,7 +2,7 @@
  *  each shard is compared with its hash before it counts. Before a stripe is called lost every node that keeps shards
  *  is asked. */
 import { failure, ok, refused, type Failure, type Result, type StripeRef } from "../../../protocols/index.ts";
-import type { NodeId } from "../../ports.ts";
+import type { NodeId } from "../../ports/index.ts";
 import { countsOf } from "./coding/index.ts";
 import { attempt, ownerOf } from "./parts.ts";
 import { holderOfShard, type Shard, type StripesPorts } from "./wanted.ts";

@@ -4,7 +4,7 @@
  *  it had them nor that it has them still: that is asked by audits, and nothing counts as kept for a receipt alone.
  *  With a failed audit beside it, it shows a lie, or a loss that the node must own to. */
 import { encode, type ShardReceipt } from "../../../protocols/index.ts";
-import type { NodeId } from "../../ports.ts";
+import type { NodeId } from "../../ports/index.ts";
 
 /** A receipt, and by whom. */
 export interface SignedReceipt {

@@ -1,6 +1,6 @@
 /** What refusals of holders mean for a put. Pure. */
 import { failure, type Failure, type StripeRef } from "../../../protocols/index.ts";
-import type { NodeId } from "../../ports.ts";
+import type { NodeId } from "../../ports/index.ts";
 import { enoughOf } from "./coding/index.ts";
 
 /** Failures of a holder that another try does not mend. */

@@ -7,7 +7,7 @@
  *  Invariant: a receipt counts only when the holder's node had the bytes synced under the hash that the descriptor
  *  names. */
 import { failure, ok, refused, type Result, type StripeRef } from "../../../protocols/index.ts";
-import type { Stripes } from "../../ports.ts";
+import type { Stripes } from "../../ports/index.ts";
 import { isAsCoded, readStripe } from "./coding/index.ts";
 import { healthOf } from "./health.ts";
 import { createReading } from "./reading.ts";

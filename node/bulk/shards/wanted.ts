@@ -1,6 +1,6 @@
 /** What somebody wants kept, and what those that write and read stripes bring for it. */
 import { holderOf, type ActorId, type Result, type StripeRef } from "../../../protocols/index.ts";
-import type { NodeId } from "../../ports.ts";
+import type { NodeId } from "../../ports/index.ts";
 import type { Links } from "./links.ts";
 import type { Release } from "./messenger.ts";
 import type { Paces } from "./paces.ts";

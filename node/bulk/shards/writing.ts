@@ -19,7 +19,7 @@ import {
   type StripeRef,
   shardsOf,
 } from "../../../protocols/index.ts";
-import type { BlobHash, NodeId, Stripes } from "../../ports.ts";
+import type { BlobHash, NodeId, Stripes } from "../../ports/index.ts";
 import { hashOf } from "../blobs/index.ts";
 import { backoffMs, withJitter } from "../../waiting.ts";
 import { codeStripe, enoughOf, isAsCoded, schemeText } from "./coding/index.ts";

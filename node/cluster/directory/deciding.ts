@@ -1,6 +1,6 @@
 /** What a change does to the rows of a directory: the same wherever the rows are. */
 import { decode } from "../../../protocols/index.ts";
-import type { DirectoryRow } from "../../ports.ts";
+import type { DirectoryRow } from "../../ports/index.ts";
 
 /** What is beside the key and the value of a row, where rows are written one after the other: no more than this. */
 const besideBytes = 32;

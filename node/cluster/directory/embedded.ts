@@ -1,5 +1,5 @@
 import { failure, failureOf, PlexusError } from "../../../protocols/index.ts";
-import type { Clock, Directory, DirectoryRow, Store, StoreOp } from "../../ports.ts";
+import type { Clock, Directory, DirectoryRow, Store, StoreOp } from "../../ports/index.ts";
 import { decidedBy, type Change } from "./deciding.ts";
 import { headKey, headOp, loadContent, rowKey, rowOp, type Content } from "./layout.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";

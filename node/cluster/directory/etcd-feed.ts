@@ -1,5 +1,5 @@
 import { failureOf } from "../../../protocols/index.ts";
-import type { Clock, DirectoryRow, DirectoryWatcher, Log } from "../../ports.ts";
+import type { Clock, DirectoryRow, DirectoryWatcher, Log } from "../../ports/index.ts";
 import type { EtcdServers } from "./etcd-servers.ts";
 import type { WatchResponse } from "./etcd-wire.ts";
 import type { DirectoryLimits } from "./limits.ts";

@@ -1,5 +1,5 @@
 import { decode, encode, failure, failureOf, PlexusError } from "../../../protocols/index.ts";
-import type { Clock, Directory, DirectoryRow, Log } from "../../ports.ts";
+import type { Clock, Directory, DirectoryRow, Log } from "../../ports/index.ts";
 import { createEtcdFeed } from "./etcd-feed.ts";
 import { describeRefusal, saysRefusal } from "./etcd-refusals.ts";
 import { createEtcdServers, type Accept, type EtcdLink } from "./etcd-servers.ts";

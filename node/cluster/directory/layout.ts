@@ -5,7 +5,7 @@
  *
  *  Both are sealed. Version 1 had no head and one SlotRecord per `directory/<slot>`, with a revision of its own. */
 import { failure, PlexusError } from "../../../protocols/index.ts";
-import type { DirectoryRow, SlotRecord, Store, StoreOp } from "../../ports.ts";
+import type { DirectoryRow, SlotRecord, Store, StoreOp } from "../../ports/index.ts";
 import { seal, unseal } from "../../data-folder/seal.ts";
 import type { DirectoryLimits } from "./limits.ts";
 import type { DirectoryHome } from "./row.ts";

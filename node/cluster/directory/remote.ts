@@ -7,7 +7,7 @@ import type {
   MeshCall,
 } from "../../../protocols/mesh/index.ts";
 import { misfit, type Exchange } from "../exchange/index.ts";
-import type { Clock, Directory, DirectoryRow, DirectoryWatcher, NodeId } from "../../ports.ts";
+import type { Clock, Directory, DirectoryRow, DirectoryWatcher, NodeId } from "../../ports/index.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
 import { checkKey, decodeRow, encodeValue, homeIn, unavailable, type DirectoryHome } from "./row.ts";
 

@@ -10,7 +10,7 @@ import type { VotersStep } from "./voters.ts";
 import { failure, ok, refused } from "../../../protocols/index.ts";
 import type { MeshBody } from "../../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
-import type { Clock, Directory, DirectoryRow, Log, NodeId, Store } from "../../ports.ts";
+import type { Clock, Directory, DirectoryRow, Log, NodeId, Store } from "../../ports/index.ts";
 import { within } from "../../waiting.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
 import { foundVoter, generationOf, type Founding } from "./raft/disk.ts";

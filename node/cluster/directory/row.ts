@@ -1,6 +1,6 @@
 /** The rules that every directory has: which keys and values it takes, and the errors it gives. */
 import { decode, encode, encodedBytesMax, failure, failureOf, PlexusError } from "../../../protocols/index.ts";
-import type { DirectoryRow, NodeId } from "../../ports.ts";
+import type { DirectoryRow, NodeId } from "../../ports/index.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
 
 const keyPattern = /^[!-~]{1,256}$/;

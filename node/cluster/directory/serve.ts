@@ -10,7 +10,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { DirectoryWireChange, DirectoryWireRow, MeshAnswer } from "../../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
-import type { Directory, DirectoryRow, NodeId } from "../../ports.ts";
+import type { Directory, DirectoryRow, NodeId } from "../../ports/index.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
 import { unavailable } from "./row.ts";
 

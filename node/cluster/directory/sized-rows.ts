@@ -1,6 +1,6 @@
 /** Rows, and what they take together: all of them are in memory, and go to another voter as one message. */
 import { encode } from "../../../protocols/index.ts";
-import type { DirectoryRow } from "../../ports.ts";
+import type { DirectoryRow } from "../../ports/index.ts";
 import { judgeChange, rowBytes, type Change, type Held, type Room, type Rows, type Verdict } from "./deciding.ts";
 
 /** What rows take together. */

@@ -1,5 +1,5 @@
 import { failureOf } from "../../../protocols/index.ts";
-import type { Directory, DirectoryWatcher } from "../../ports.ts";
+import type { Directory, DirectoryWatcher } from "../../ports/index.ts";
 import { unavailable } from "./row.ts";
 
 /** A directory that stays one object for its users while the directory behind it changes. */

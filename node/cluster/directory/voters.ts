@@ -1,6 +1,6 @@
 /** The nodes that shall vote on a replicated directory: a plan, of what the leader knows. Nothing is changed here, and
  *  of several changes that are due only the next is named. */
-import type { NodeId } from "../../ports.ts";
+import type { NodeId } from "../../ports/index.ts";
 import type { Members } from "./raft/messages.ts";
 
 /** A member that may be a voter: it has the role `manager`, and neither drains nor was evicted. */

@@ -1,6 +1,6 @@
 /** The watches of a directory whose rows are here. A watch is current from its `reset` to the next `stale`. Only then
  *  it hears of changes: before, it does not have the rows that they change. */
-import type { DirectoryRow, DirectoryWatcher } from "../../ports.ts";
+import type { DirectoryRow, DirectoryWatcher } from "../../ports/index.ts";
 
 /** One watch, as its owner can end it. */
 export interface Watch {

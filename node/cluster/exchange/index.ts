@@ -28,7 +28,7 @@ import {
   type MeshCall,
   type MeshName,
 } from "../../../protocols/mesh/index.ts";
-import type { Clock, Log, Meter, NodeId, Transport } from "../../ports.ts";
+import type { Clock, Log, Meter, NodeId, Transport } from "../../ports/index.ts";
 import { callLimits } from "./limits.ts";
 import { answerOf, channelOf, fits, saidIn } from "./shapes.ts";
 

@@ -13,7 +13,7 @@ import {
   type Result,
   type ThreatList,
 } from "../../../protocols/index.ts";
-import type { Directory, DirectoryRow } from "../../ports.ts";
+import type { Directory, DirectoryRow } from "../../ports/index.ts";
 import { watchNamedRows, type NamedRows } from "./named-rows.ts";
 
 /** Where the audit goes and how long it stays: rows that only nodes change which may also change keys. */

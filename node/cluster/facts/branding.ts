@@ -1,6 +1,6 @@
 /** How the cluster looks: one row of the directory, which every node has at hand. */
 import { failure, ok, refused, type Result } from "../../../protocols/index.ts";
-import type { Directory } from "../../ports.ts";
+import type { Directory } from "../../ports/index.ts";
 import { brandingKey, isRow, type BrandingRow } from "./records.ts";
 
 /** The settings. `change` rejects with DIRECTORY_UNAVAILABLE. */

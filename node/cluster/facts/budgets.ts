@@ -1,6 +1,6 @@
 /** Budgets, prices and quotas as every node knows them, and how admins change them. */
 import type { Budget, Price, Quota } from "../../../protocols/index.ts";
-import type { Directory } from "../../ports.ts";
+import type { Directory } from "../../ports/index.ts";
 import { watchNamedRows, type NamedRows } from "./named-rows.ts";
 import { asBudget, asPrice, asQuota, budgetPrefix, pricePrefix, quotaPrefix } from "./records.ts";
 

@@ -6,7 +6,7 @@
 import { Type } from "typebox";
 import { checkOf } from "../../../protocols/wire/check.ts";
 import { failure, ok, refused, type ControlTokenView, type Result } from "../../../protocols/index.ts";
-import type { Clock, Directory, DirectoryRow } from "../../ports.ts";
+import type { Clock, Directory, DirectoryRow } from "../../ports/index.ts";
 import { holdsAt } from "../../../protocols/index.ts";
 import { wireLimits } from "../../../protocols/index.ts";
 

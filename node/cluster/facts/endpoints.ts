@@ -1,6 +1,6 @@
 /** Servers with models as every node knows them: rows of the directory, and how admins change them. */
 import type { Endpoint } from "../../../protocols/index.ts";
-import type { Directory } from "../../ports.ts";
+import type { Directory } from "../../ports/index.ts";
 import { watchNamedRows, type NamedRows } from "./named-rows.ts";
 import { asEndpoint, endpointPrefix } from "./records.ts";
 

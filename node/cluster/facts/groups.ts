@@ -1,6 +1,6 @@
 /** The groups of shard-holders as every node knows them. The controller writes them (`node/cluster/placement/grouping.ts`). */
 import type { HolderGroup } from "../../../protocols/index.ts";
-import type { Directory } from "../../ports.ts";
+import type { Directory } from "../../ports/index.ts";
 import { watchNamedRows, type NamedRows } from "./named-rows.ts";
 import { asGroup, groupPrefix } from "./records.ts";
 

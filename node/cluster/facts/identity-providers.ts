@@ -4,7 +4,7 @@
 import { Type } from "typebox";
 import { checkOf } from "../../../protocols/wire/check.ts";
 import { setIdentityProvider, type SetIdentityProvider } from "../../../protocols/index.ts";
-import type { Directory, DirectoryRow } from "../../ports.ts";
+import type { Directory, DirectoryRow } from "../../ports/index.ts";
 import { watchNamedRows, type NamedRows } from "./named-rows.ts";
 
 const prefix = "keys/identity-provider/";

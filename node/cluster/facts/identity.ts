@@ -1,6 +1,6 @@
 /** Whether nodes ask one another to prove for whom they send: one row of the directory, which is written once and says
  *  nothing else (docs/decisions/0079-identity-over-the-mesh.md). */
-import type { Directory, MemberRecord } from "../../ports.ts";
+import type { Directory, MemberRecord } from "../../ports/index.ts";
 import { identityKey, isRow } from "./records.ts";
 
 /** What the row says, and how it comes to be there. */

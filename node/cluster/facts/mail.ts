@@ -1,6 +1,6 @@
 /** How the cluster sends mail: one row of the directory. Every node reads it when it sends; its password is sealed. */
 import { failure, ok, refused, type MailServer, type Result } from "../../../protocols/index.ts";
-import type { Directory } from "../../ports.ts";
+import type { Directory } from "../../ports/index.ts";
 import { isRow, mailKey } from "./records.ts";
 import type { Seals } from "./secrets.ts";
 

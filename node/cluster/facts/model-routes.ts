@@ -1,6 +1,6 @@
 /** Model routes as every node knows them: rows of the directory, and how admins change them. */
 import { failure, type Failure, type ModelRoute } from "../../../protocols/index.ts";
-import type { Directory } from "../../ports.ts";
+import type { Directory } from "../../ports/index.ts";
 import { watchNamedRows, type NamedRows } from "./named-rows.ts";
 import { readPattern } from "./pattern.ts";
 import { asRoute, routePrefix } from "./records.ts";

@@ -1,6 +1,6 @@
 /** Rows of the directory that admins write one by one, each by its name, as every node knows them. */
 import { failure, ok, refused, sameJson, type Failure, type Result } from "../../../protocols/index.ts";
-import type { Directory, DirectoryRow } from "../../ports.ts";
+import type { Directory, DirectoryRow } from "../../ports/index.ts";
 
 /** Rows of one sort. */
 export interface NamedRows<Row extends { readonly name: string }> {

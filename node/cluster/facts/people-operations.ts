@@ -33,7 +33,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { Static } from "typebox";
 import type { Message } from "../../../actors/behavior.ts";
-import type { Clock, Outbound, Random } from "../../ports.ts";
+import type { Clock, Outbound, Random } from "../../ports/index.ts";
 import { createDevice, sha256 } from "../../keys/secret-text.ts";
 import { rolesLetInto, rolesWithin, type RolesParts } from "./people.ts";
 import type { ClusterRoles } from "./roles.ts";

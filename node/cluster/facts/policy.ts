@@ -3,7 +3,7 @@
  *  The manager that begins to act as controller writes there what its configuration says. Until a node has read the
  *  row, its own configuration holds. */
 import { failure, PlexusError } from "../../../protocols/index.ts";
-import type { Directory } from "../../ports.ts";
+import type { Directory } from "../../ports/index.ts";
 import { asPolicy, policyKey, type Policy } from "./records.ts";
 
 export interface ClusterPolicy {

@@ -10,7 +10,7 @@
  *
  *  Nothing that must never be wrong rests on it: who is told needlessly looks around and stays. */
 import { failure, type Failure } from "../../../protocols/index.ts";
-import type { Clock, Log, Membership, Meter, NodeId, SlotRecord } from "../../ports.ts";
+import type { Clock, Log, Membership, Meter, NodeId, SlotRecord } from "../../ports/index.ts";
 import { roleOf, type SlotTable } from "./slot-table.ts";
 
 /** How long a node has been without before it says so: a failover that takes its time is no news, and a person waits

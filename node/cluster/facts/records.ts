@@ -29,7 +29,7 @@ import {
   type TrustState,
   type WantedModel,
 } from "../../../protocols/index.ts";
-import type { Directory, DirectoryRow, MemberRecord, NodeId, SlotRecord } from "../../ports.ts";
+import type { Directory, DirectoryRow, MemberRecord, NodeId, SlotRecord } from "../../ports/index.ts";
 
 export const slotPrefix = "slot/";
 export const memberPrefix = "member/";

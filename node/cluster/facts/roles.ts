@@ -7,7 +7,7 @@ import {
   type Result,
   type RoleTable,
 } from "../../../protocols/index.ts";
-import type { Directory } from "../../ports.ts";
+import type { Directory } from "../../ports/index.ts";
 import { asRoles, rolesKey } from "./records.ts";
 
 /** The cluster's own roles. */

@@ -19,7 +19,7 @@ import {
   type Result,
   type SetSecret,
 } from "../../../protocols/index.ts";
-import type { Directory, DirectoryRow } from "../../ports.ts";
+import type { Directory, DirectoryRow } from "../../ports/index.ts";
 import { settingsLimits } from "./limits.ts";
 import { watchNamedRows, withoutName } from "./named-rows.ts";
 

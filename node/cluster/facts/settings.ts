@@ -11,7 +11,7 @@ import {
   type SettingsChange,
   type SetValue,
 } from "../../../protocols/index.ts";
-import type { Directory, DirectoryRow, NodeId } from "../../ports.ts";
+import type { Directory, DirectoryRow, NodeId } from "../../ports/index.ts";
 import { settingsLimits } from "./limits.ts";
 
 export { settingsLimits } from "./limits.ts";

@@ -3,7 +3,7 @@
 import { Type } from "typebox";
 import { checkOf } from "../../../protocols/wire/check.ts";
 import { failure, ok, refused, type Result, type SignUpInvitation } from "../../../protocols/index.ts";
-import type { Directory, DirectoryRow } from "../../ports.ts";
+import type { Directory, DirectoryRow } from "../../ports/index.ts";
 import { holdsAt } from "../../../protocols/index.ts";
 import { wireLimits } from "../../../protocols/index.ts";
 

@@ -1,7 +1,7 @@
 /** The owners of all slots as this node knows them: one watch of the directory, shared by all parts. The table may be
  *  behind; code that acts on it finds out by a MOVED, a FENCED or a failed compare-and-set. */
 import { hash32, ownSlot, slotOf, type ActorId, type Role, type SlotId } from "../../../protocols/index.ts";
-import type { Directory, DirectoryRow, MemberRecord, Membership, NodeId, SlotRecord } from "../../ports.ts";
+import type { Directory, DirectoryRow, MemberRecord, Membership, NodeId, SlotRecord } from "../../ports/index.ts";
 import { asSlot, readSlot, slotPrefix, type SlotRow } from "./records.ts";
 
 export interface SlotTable {

@@ -1,7 +1,7 @@
 /** The public keys that the cluster's short-lived tokens are verified with: one row for each node that has signed any.
  *  A private key never leaves its node's memory. Rows of nodes that are no members any more count for nothing. */
 import { failure, holdsAt, PlexusError } from "../../../protocols/index.ts";
-import type { Directory, NodeId } from "../../ports.ts";
+import type { Directory, NodeId } from "../../ports/index.ts";
 import { asTokenKeys, tokenKeysKey, tokenKeysPrefix, type TokenKey } from "./records.ts";
 
 export type { TokenKey } from "./records.ts";

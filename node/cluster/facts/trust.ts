@@ -1,7 +1,7 @@
 /** What audits have shown of the nodes that keep shards, as every node knows it. The controller writes it
  *  (`node/cluster/placement/trusting.ts`). */
 import type { TrustState } from "../../../protocols/index.ts";
-import type { Directory, NodeId } from "../../ports.ts";
+import type { Directory, NodeId } from "../../ports/index.ts";
 import { watchNamedRows, type NamedRows } from "./named-rows.ts";
 import { asTrust, trustPrefix, type TrustRow } from "./records.ts";
 

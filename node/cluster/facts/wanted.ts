@@ -1,7 +1,7 @@
 /** The models that the cluster keeps on its nodes: one row of the directory, written by admins. */
 import { failure, PlexusError, type ModelsView, type WantedModel } from "../../../protocols/index.ts";
 import type { ModelStore } from "../../../runtimes/store/port.ts";
-import type { Directory } from "../../ports.ts";
+import type { Directory } from "../../ports/index.ts";
 import { asWanted, wantedKey } from "./records.ts";
 
 export interface WantedModels {

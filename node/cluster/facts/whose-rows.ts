@@ -2,7 +2,7 @@
  *  for the others. They are a fence against a member in bad hands, not a wall: what every gateway writes, every member
  *  writes (docs/decisions/0166-ways-into-an-account.md). */
 import { actorOf, placeOfSlot, slotOf, type Role } from "../../../protocols/index.ts";
-import type { DirectoryRow, MemberRecord, NodeId, SlotRecord } from "../../ports.ts";
+import type { DirectoryRow, MemberRecord, NodeId, SlotRecord } from "../../ports/index.ts";
 import {
   asMember,
   asSlot,

@@ -13,7 +13,7 @@
  *  unread in its sockets, and connections that closed were closed because of it. After such a stall every peer has its
  *  full time again, and until that is over a closed connection counts as mere silence. Smaller lags lengthen every
  *  timeout. */
-import type { NodeId } from "../../ports.ts";
+import type { NodeId } from "../../ports/index.ts";
 import type { MembershipLimits } from "./limits.ts";
 
 /** Deviations at which the upper tail of a normal distribution is 10⁻⁸. */

@@ -37,7 +37,7 @@ import type {
   MembershipEnd,
   Meter,
   NodeId,
-} from "../../ports.ts";
+} from "../../ports/index.ts";
 import { Detector, type Verdict } from "./detector.ts";
 import { membershipLimits, type MembershipLimits } from "./limits.ts";
 import { judgeDisks, slowOnes, type DiskOpinions } from "./slow-disks.ts";

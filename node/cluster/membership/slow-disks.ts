@@ -4,7 +4,7 @@
  *      well ── far slower, some looks in a row ──► slow ── nearly as fast again, more looks in a row ──► well
  *
  *  Pure: figures in, opinions out. Only the comparison counts: where all disks are slow, none is. */
-import type { NodeId } from "../../ports.ts";
+import type { NodeId } from "../../ports/index.ts";
 import type { MembershipLimits } from "./limits.ts";
 
 type SlowLimits = Pick<MembershipLimits, "slowDiskMs" | "slowDiskFactor" | "slowDiskLooks" | "wellDiskLooks">;

@@ -7,7 +7,7 @@
  *                 │       └─────► stranger ──an invitation's secret──► redeems it ──► gone
  *                 └─ given up, the oldest first, for one who comes later; so is a stranger that has shown nothing yet */
 import type { Connection, ConnectionGater, MultiaddrConnection, PeerId } from "@libp2p/interface";
-import type { Clock, Meter } from "../../ports.ts";
+import type { Clock, Meter } from "../../ports/index.ts";
 import type { MeshLimits } from "./limits.ts";
 import { addressKey, Places } from "./places.ts";
 import { cut } from "./swarm.ts";

@@ -14,7 +14,7 @@
 import { Type, type Static } from "typebox";
 import { checkOf } from "../../../protocols/wire/check.ts";
 import { failure, ok, refused, type Failure, type Result } from "../../../protocols/index.ts";
-import type { MemberRecord, MembershipEnd, NodeId } from "../../ports.ts";
+import type { MemberRecord, MembershipEnd, NodeId } from "../../ports/index.ts";
 
 /** A short text that names something. */
 export const word = Type.String({ minLength: 1, maxLength: 128 });

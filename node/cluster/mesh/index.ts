@@ -19,7 +19,7 @@
 import { peerIdFromString } from "@libp2p/peer-id";
 import { multiaddr } from "@multiformats/multiaddr";
 import { failure, PlexusError, slotCount, type Failure } from "../../../protocols/index.ts";
-import type { Clock, Log, MemberRecord, MembershipEnd, Meter, NodeId, Random, Transport } from "../../ports.ts";
+import type { Clock, Log, MemberRecord, MembershipEnd, Meter, NodeId, Random, Transport } from "../../ports/index.ts";
 import { createGate } from "./gate.ts";
 import { meshVersion } from "./handshake.ts";
 import { meshLimits, type MeshLimits } from "./limits.ts";

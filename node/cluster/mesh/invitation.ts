@@ -25,7 +25,7 @@ import {
   type Role,
   type StorageTerms,
 } from "../../../protocols/index.ts";
-import type { Clock, Directory, DirectoryRow, MemberRecord, Random } from "../../ports.ts";
+import type { Clock, Directory, DirectoryRow, MemberRecord, Random } from "../../ports/index.ts";
 import {
   asInvitation,
   asMember,

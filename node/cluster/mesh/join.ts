@@ -21,7 +21,7 @@ import {
   type Failure,
   type Result,
 } from "../../../protocols/index.ts";
-import type { Clock, Log, MemberRecord, Meter } from "../../ports.ts";
+import type { Clock, Log, MemberRecord, Meter } from "../../ports/index.ts";
 import { FrameReader, framesOf, frameHeaderBytes } from "./frames.ts";
 import { asHeard, introduction, introductionCheck, meshVersion, speaksWith, type Introduction } from "./handshake.ts";
 import { invitationId, joiningNode, readToken, type Admission, type JoiningNode } from "./invitation.ts";

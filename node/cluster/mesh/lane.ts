@@ -10,7 +10,7 @@
  *  for it would wait for ever. */
 import type { Stream } from "@libp2p/interface";
 import { decodeFromPeer, failure, type Failure } from "../../../protocols/index.ts";
-import type { Channel, Clock } from "../../ports.ts";
+import type { Channel, Clock } from "../../ports/index.ts";
 import { frameHeader, frameHeaderBytes, FrameReader, framesOf } from "./frames.ts";
 import type { ChannelLimits } from "./limits.ts";
 

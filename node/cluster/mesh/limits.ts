@@ -1,4 +1,4 @@
-import type { Channel } from "../../ports.ts";
+import type { Channel } from "../../ports/index.ts";
 
 /** Bounds of one channel of one pair of nodes. */
 export interface ChannelLimits {

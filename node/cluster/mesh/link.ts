@@ -6,7 +6,7 @@
  *  A link ends once, for one reason. A pair that meets again gets another link. */
 import type { Connection } from "@libp2p/interface";
 import { encode, failure, type Failure } from "../../../protocols/index.ts";
-import type { Channel, Clock, Meter, NodeId } from "../../ports.ts";
+import type { Channel, Clock, Meter, NodeId } from "../../ports/index.ts";
 import { controlKind, readControl, type Hello, type Introduction } from "./handshake.ts";
 import type { Lane } from "./lane.ts";
 import type { MeshLimits } from "./limits.ts";

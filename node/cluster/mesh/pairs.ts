@@ -19,7 +19,7 @@ import type {
   NodeId,
   Random,
   TransportListener,
-} from "../../ports.ts";
+} from "../../ports/index.ts";
 import type { Gate } from "./gate.ts";
 import {
   controlKind,

@@ -1,7 +1,7 @@
 /** One run of an admin's command, and whether it may have changed anything. */
 import { failure, failureOf, refused, type Result } from "../../../protocols/index.ts";
 import { changedNothing } from "../facts/records.ts";
-import type { Directory } from "../../ports.ts";
+import type { Directory } from "../../ports/index.ts";
 
 /** The parts that a command works with. */
 export interface Attempt {

@@ -4,7 +4,7 @@
  *  emptier one emptier than the fuller one was, by a margin: so the fullest of the two gets less full with each move,
  *  no sequence of moves comes back to where it began, and noise moves nothing. */
 import type { SlotId } from "../../../protocols/index.ts";
-import type { NodeId } from "../../ports.ts";
+import type { NodeId } from "../../ports/index.ts";
 import { rankNodes, roleOf } from "../facts/slot-table.ts";
 import type { Candidate, Candidates, PlanInput } from "./candidates.ts";
 import type { Change, Motion, Placed } from "./plan.ts";

@@ -1,6 +1,6 @@
 /** Which nodes may hold a slot, and which set of them is a good one. Pure; the facts of one round of planning. */
 import type { ActorId, Role, SlotId } from "../../../protocols/index.ts";
-import type { MemberRecord, NodeId, SlotRecord } from "../../ports.ts";
+import type { MemberRecord, NodeId, SlotRecord } from "../../ports/index.ts";
 import type { Policy } from "../facts/records.ts";
 import { lastingCopies, rankNodes, roleOf, spareDirectory } from "../facts/slot-table.ts";
 import type { PlacementLimits } from "./limits.ts";

@@ -21,7 +21,7 @@ import {
   withAwaited,
 } from "../../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
-import type { Clock, Directory, MemberRecord, NodeId } from "../../ports.ts";
+import type { Clock, Directory, MemberRecord, NodeId } from "../../ports/index.ts";
 import { sameSet } from "../facts/records.ts";
 import type { ClusterControl } from "./api.ts";
 import { attempt, type Attempt } from "./attempt.ts";

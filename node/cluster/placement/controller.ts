@@ -17,7 +17,7 @@
  *  node has seen to for a while. */
 import { failureOf, ownSlot, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
-import type { Clock, Directory, Log, Membership, Meter, NodeId, SlotRecord } from "../../ports.ts";
+import type { Clock, Directory, Log, Membership, Meter, NodeId, SlotRecord } from "../../ports/index.ts";
 import type { ClusterPolicy } from "../facts/policy.ts";
 import type { Groups } from "../facts/groups.ts";
 import type { Trust } from "../facts/trust.ts";

@@ -18,7 +18,7 @@ import {
 } from "../../../protocols/index.ts";
 import { changeSlot, listSlots, memberKey, spendInvitations } from "../facts/records.ts";
 import { firstOwner, type SlotTable } from "../facts/slot-table.ts";
-import type { Clock, Directory, MemberRecord, Membership, NodeId, SlotRecord } from "../../ports.ts";
+import type { Clock, Directory, MemberRecord, Membership, NodeId, SlotRecord } from "../../ports/index.ts";
 import type { Attempt } from "./attempt.ts";
 import type { PlacementLimits } from "./limits.ts";
 import { readMember, staying, type Members } from "./members.ts";

@@ -11,7 +11,7 @@ import { groupsMax, type Groups } from "../facts/groups.ts";
 import { asGroup, groupKey } from "../facts/records.ts";
 import { fetchSlot, firstOwner, type SlotTable } from "../facts/slot-table.ts";
 import type { Exchange } from "../exchange/index.ts";
-import type { Clock, Directory, Log, Membership, Meter, NodeId } from "../../ports.ts";
+import type { Clock, Directory, Log, Membership, Meter, NodeId } from "../../ports/index.ts";
 import { patienceMs, placesOf, planGroups, removableGroups } from "./groups.ts";
 import type { PlacementLimits } from "./limits.ts";
 

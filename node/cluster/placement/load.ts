@@ -4,7 +4,7 @@ import { actorOf, failureOf, isRoleSlot, ok, refused, type ActorId, type SlotId 
 import type { LoadReport } from "../../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Kernel } from "../../kernel/api.ts";
-import type { Clock, NodeId } from "../../ports.ts";
+import type { Clock, NodeId } from "../../ports/index.ts";
 import { roleOf, slotOfActor, type SlotTable } from "../facts/slot-table.ts";
 import type { Load } from "./candidates.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";

@@ -12,7 +12,7 @@ import {
 } from "../../../protocols/index.ts";
 import { asMember, memberKey, sameSet } from "../facts/records.ts";
 import { roleOf, type SlotTable } from "../facts/slot-table.ts";
-import type { Directory, DirectoryRow, MemberRecord, Membership, NodeId } from "../../ports.ts";
+import type { Directory, DirectoryRow, MemberRecord, Membership, NodeId } from "../../ports/index.ts";
 import type { Attempt } from "./attempt.ts";
 import type { PlacementLimits } from "./limits.ts";
 

@@ -14,7 +14,7 @@ import {
 } from "../../../protocols/index.ts";
 import { changeSlot, type SlotRow } from "../facts/records.ts";
 import { fetchSlot, roleOf, type SlotTable } from "../facts/slot-table.ts";
-import type { Clock, MemberRecord, Membership, SlotRecord } from "../../ports.ts";
+import type { Clock, MemberRecord, Membership, SlotRecord } from "../../ports/index.ts";
 import type { Attempt } from "./attempt.ts";
 import type { PlacementLimits } from "./limits.ts";
 import { wantOf } from "./plan.ts";

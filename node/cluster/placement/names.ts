@@ -1,6 +1,6 @@
 /** Members by the names that people use. */
 import { failure, folded, ok, refused, type Failure, type Result } from "../../../protocols/index.ts";
-import type { Membership, MemberRecord, NodeId } from "../../ports.ts";
+import type { Membership, MemberRecord, NodeId } from "../../ports/index.ts";
 
 export interface Names {
   /** The member with this id or name. Error: NOT_FOUND. */

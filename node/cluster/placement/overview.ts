@@ -26,7 +26,7 @@ import type { ClusterPolicy } from "../facts/policy.ts";
 import { serviceOf } from "../facts/reach.ts";
 import { sameSet } from "../facts/records.ts";
 import { roleOf, slotOfActor, type SlotTable } from "../facts/slot-table.ts";
-import type { MemberRecord, Membership, NodeId, SlotRecord } from "../../ports.ts";
+import type { MemberRecord, Membership, NodeId, SlotRecord } from "../../ports/index.ts";
 import type { ClusterControl } from "./api.ts";
 import { Candidates } from "./candidates.ts";
 import { placesOf } from "./groups.ts";

@@ -2,7 +2,7 @@
 import { failure, ok, ownSlot, refused, type ActorId, type Result, type SlotId } from "../../../protocols/index.ts";
 import { fetchSlot, type SlotTable } from "../facts/slot-table.ts";
 import type { Exchange } from "../exchange/index.ts";
-import type { Clock, NodeId } from "../../ports.ts";
+import type { Clock, NodeId } from "../../ports/index.ts";
 import type { Attempt } from "./attempt.ts";
 import type { PlacementLimits } from "./limits.ts";
 

@@ -16,7 +16,7 @@
  *
  *  How many slots are on their way at once is bounded, for the cluster and for each node that receives. */
 import type { ActorId, Role, SlotId } from "../../../protocols/index.ts";
-import type { NodeId, SlotRecord } from "../../ports.ts";
+import type { NodeId, SlotRecord } from "../../ports/index.ts";
 import { rankNodes, roleOf } from "../facts/slot-table.ts";
 import { balanceCopies, balanceOwners, hotActor } from "./balance.ts";
 import { Candidates, type Candidate, type PlanInput, type Want } from "./candidates.ts";

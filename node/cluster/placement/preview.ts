@@ -17,7 +17,7 @@ import {
   type SlotId,
   type SupposedChange,
 } from "../../../protocols/index.ts";
-import type { NodeId, SlotRecord } from "../../ports.ts";
+import type { NodeId, SlotRecord } from "../../ports/index.ts";
 import { roleOf } from "../facts/slot-table.ts";
 import { Candidates, zoneOf, type Candidate, type PlanInput } from "./candidates.ts";
 import { placesOf } from "./groups.ts";

@@ -10,7 +10,7 @@
  *  leaves both and makes those of all holders by weight smaller. So moves come to an end, and a plan that was carried
  *  out is followed by an empty one. */
 import { holderAt, type SlotId } from "../../../protocols/index.ts";
-import type { NodeId, SlotRecord } from "../../ports.ts";
+import type { NodeId, SlotRecord } from "../../ports/index.ts";
 import { rankNodes } from "../facts/slot-table.ts";
 import { zoneOf, type Candidate, type Candidates } from "./candidates.ts";
 

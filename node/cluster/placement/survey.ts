@@ -2,7 +2,7 @@
  *  one that is down or slow is left out, because a summary is wanted most when something does not answer. */
 import type { ActorId, BusyActor } from "../../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
-import type { Clock, Membership, NodeId } from "../../ports.ts";
+import type { Clock, Membership, NodeId } from "../../ports/index.ts";
 import type { SlotTable } from "../facts/slot-table.ts";
 import type { PlacementLimits } from "./limits.ts";
 import { ofOwnSlots } from "./load.ts";

@@ -8,7 +8,7 @@
  *  nor suspect, unless there are no others. */
 import type { TrustState } from "../../../protocols/index.ts";
 import type { TrustRow } from "../facts/records.ts";
-import type { NodeId } from "../../ports.ts";
+import type { NodeId } from "../../ports/index.ts";
 import type { PlacementLimits } from "./limits.ts";
 
 /** What the audits of one node have shown of another. */

@@ -4,7 +4,7 @@ import { failureOf } from "../../../protocols/index.ts";
 import { asTrust, trustKey, type TrustRow } from "../facts/records.ts";
 import type { Trust } from "../facts/trust.ts";
 import type { Exchange } from "../exchange/index.ts";
-import type { Clock, Directory, Log, Membership, MemberRecord, NodeId } from "../../ports.ts";
+import type { Clock, Directory, Log, Membership, MemberRecord, NodeId } from "../../ports/index.ts";
 import type { PlacementLimits } from "./limits.ts";
 import { nextTrust, type Opinion } from "./trust.ts";
 

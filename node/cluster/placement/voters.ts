@@ -9,7 +9,7 @@ import {
   type Result,
 } from "../../../protocols/index.ts";
 import { votersKey, wantedVotersIn } from "../facts/records.ts";
-import type { Clock, Directory, NodeId } from "../../ports.ts";
+import type { Clock, Directory, NodeId } from "../../ports/index.ts";
 import type { Attempt } from "./attempt.ts";
 import type { PlacementLimits } from "./limits.ts";
 

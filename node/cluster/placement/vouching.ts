@@ -2,7 +2,7 @@
  *  for every other. */
 import { failure, ok, refused, type Result, type TrustState } from "../../../protocols/index.ts";
 import { asTrust, trustKey, type TrustRow } from "../facts/records.ts";
-import type { MemberRecord } from "../../ports.ts";
+import type { MemberRecord } from "../../ports/index.ts";
 import type { Attempt } from "./attempt.ts";
 import type { PlacementLimits } from "./limits.ts";
 

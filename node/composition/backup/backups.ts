@@ -60,7 +60,7 @@ import {
 } from "../../backup/index.ts";
 import type { Kernel } from "../../kernel/api.ts";
 import type { ClusterKeys } from "../../keys/index.ts";
-import type { ActorBlobs, Clock, Directory, Log, Random } from "../../ports.ts";
+import type { ActorBlobs, Clock, Directory, Log, Random } from "../../ports/index.ts";
 import { copyInto, watchedDrill, type Drills, type Rehearse } from "./copies.ts";
 import { demandOutside, openBackupFolder, type BackupFolder, type FolderMark, type FolderUse } from "./folder.ts";
 import { placeTarget } from "./place.ts";

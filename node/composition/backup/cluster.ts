@@ -13,7 +13,7 @@ import {
   type Piece,
 } from "../../backup/index.ts";
 import type { ClusterKeys } from "../../keys/index.ts";
-import type { ActorBlobs } from "../../ports.ts";
+import type { ActorBlobs } from "../../ports/index.ts";
 import type { Shards } from "../../bulk/shards/index.ts";
 import { settingsSlot, withSettings } from "./settings.ts";
 import { watchedDrill, type Drills, type Rehearse } from "./copies.ts";

@@ -12,7 +12,7 @@ import {
 } from "../../../protocols/index.ts";
 import { copyBackups, holderHeadLimits, type BackupPorts, type Repository } from "../../backup/index.ts";
 import type { ClusterKeys } from "../../keys/index.ts";
-import type { Clock, Log, Random } from "../../ports.ts";
+import type { Clock, Log, Random } from "../../ports/index.ts";
 import { namesPut } from "../../../runtimes/folders.ts";
 import { openBackupFolder } from "./folder.ts";
 import type { TaskAt } from "./tasks.ts";

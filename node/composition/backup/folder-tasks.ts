@@ -14,7 +14,7 @@ import {
 import type { Message } from "../../../actors/behavior.ts";
 import { createRunner, runnerLimits, type BackupWorks, type Runner, type TaskAt } from "../../backup/index.ts";
 import type { Kernel } from "../../kernel/index.ts";
-import type { Clock, Log, Random } from "../../ports.ts";
+import type { Clock, Log, Random } from "../../ports/index.ts";
 import type { Backups } from "./backups.ts";
 
 /** Why a folder is not written; undefined: it may be. */

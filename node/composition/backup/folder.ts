@@ -19,7 +19,7 @@ import {
 import { openBlobStore } from "../../bulk/blobs/index.ts";
 import { keyLimits } from "../../keys/index.ts";
 import { openFiles } from "../../platform/index.ts";
-import type { Files, Meter } from "../../ports.ts";
+import type { Files, Meter } from "../../ports/index.ts";
 import { codedBytes, codeStripe, readStripe } from "../../bulk/shards/coding/index.ts";
 
 /** Says whose backups a folder has. Not secret, and checked by nobody: the head is signed. */

@@ -19,7 +19,7 @@ import {
   type HolderHeads,
 } from "../../backup/index.ts";
 import { isHeadSigned, keyLimits, keysPrefix, readCarried, rootHash, type ClusterKeys } from "../../keys/index.ts";
-import type { Files } from "../../ports.ts";
+import type { Files } from "../../ports/index.ts";
 import type { Identity } from "../start/identity.ts";
 import { hasKeyRole, type KnownKeys } from "../parts/keys.ts";
 import type { Machine } from "../machine.ts";

@@ -4,7 +4,7 @@ import type { Message, Sender } from "../../../actors/behavior.ts";
 import { remaking, settingsOf } from "../../../actors/index.ts";
 import { failure, parseActorId, refused, type ActorId, type Result } from "../../../protocols/index.ts";
 import type { PlaceTarget } from "../../backup/index.ts";
-import type { ActorBlobs } from "../../ports.ts";
+import type { ActorBlobs } from "../../ports/index.ts";
 import type { Kernel } from "../../kernel/api.ts";
 import { stateOf } from "./backed-up-actor.ts";
 import { commandLimits } from "../limits.ts";

@@ -5,7 +5,7 @@ import { SharedPieces, type FilePart, type Sealer, type UnitEntry } from "../../
 import { namesPut, unsyncedCodes } from "../../../runtimes/folders.ts";
 import { fileType, type RecallSink } from "../../backup/index.ts";
 import { openFiles } from "../../platform/index.ts";
-import type { Files } from "../../ports.ts";
+import type { Files } from "../../ports/index.ts";
 import { writeFile, wrong } from "./folder.ts";
 import { filePieces } from "./file-pieces.ts";
 import { commandLimits } from "../limits.ts";

@@ -11,7 +11,7 @@ import {
   type SlotId,
 } from "../../../protocols/index.ts";
 import type { SlotSource, SlotView } from "../../backup/index.ts";
-import type { Directory, DirectoryRow } from "../../ports.ts";
+import type { Directory, DirectoryRow } from "../../ports/index.ts";
 
 /** The actor that a backup has them under. No kind of actors is named so. */
 export const settingsActor: ActorId = "directory/settings";

@@ -7,7 +7,7 @@ import {
   type SlotSource,
   type SlotView,
 } from "../../backup/index.ts";
-import type { ActorBlobs, StorePage, StoreRange, StoreView } from "../../ports.ts";
+import type { ActorBlobs, StorePage, StoreRange, StoreView } from "../../ports/index.ts";
 import { SlotExtract, type Cut } from "../../storage/index.ts";
 import { behaviorOf, stateOf } from "./backed-up-actor.ts";
 

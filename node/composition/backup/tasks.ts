@@ -10,7 +10,7 @@ import {
   type Failure,
   type Result,
 } from "../../../protocols/index.ts";
-import type { Log } from "../../ports.ts";
+import type { Log } from "../../ports/index.ts";
 import { commandLimits } from "../limits.ts";
 
 /** What a task is given. */

@@ -17,7 +17,7 @@ import { readSlot } from "../../cluster/facts/records.ts";
 import type { SlotTable } from "../../cluster/facts/slot-table.ts";
 import { unavailableWhere, type DirectoryLimits } from "../../cluster/directory/index.ts";
 import type { Exchange } from "../../cluster/exchange/index.ts";
-import type { Clock, Directory, Log, NodeId } from "../../ports.ts";
+import type { Clock, Directory, Log, NodeId } from "../../ports/index.ts";
 import { within } from "../../waiting.ts";
 
 /** A slot, and an epoch of it that was given out. */

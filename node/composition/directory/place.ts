@@ -47,7 +47,16 @@ import { keysPrefix } from "../../keys/index.ts";
 import type { Exchange } from "../../cluster/exchange/index.ts";
 import { createDirectoryAge, type DirectoryAge } from "./age.ts";
 import { fitting, isOver } from "./size.ts";
-import type { Clock, Directory, DirectoryWatcher, Log, MemberRecord, NodeId, Random, Store } from "../../ports.ts";
+import type {
+  Clock,
+  Directory,
+  DirectoryWatcher,
+  Log,
+  MemberRecord,
+  NodeId,
+  Random,
+  Store,
+} from "../../ports/index.ts";
 import { hasKeyRole } from "../parts/keys.ts";
 import { nodeIdOf } from "../start/node-id.ts";
 

@@ -17,7 +17,7 @@ import { journalFolder, markFile, tracesOf } from "../../data-folder/index.ts";
 import { foundVoter, readLastKnown, type LastKnown } from "../../cluster/directory/index.ts";
 import { openSealedStore, readDiskKey } from "../../keys/index.ts";
 import { openLevelStore } from "../../platform/index.ts";
-import type { DirectoryRow, MemberRecord, NodeId, SlotRecord, Store } from "../../ports.ts";
+import type { DirectoryRow, MemberRecord, NodeId, SlotRecord, Store } from "../../ports/index.ts";
 import { headKey, readFormat } from "../../storage/index.ts";
 
 /** The nodes that are left out beside the other voters, and which of those are not; names or ids. */

@@ -1,7 +1,7 @@
 /** How full the directory is that this node keeps: said before anything is refused. */
 import { filledOf, nearlyFullFrom, type DirectorySize } from "../../../protocols/index.ts";
 import { bytesOfRows, fullDirectory, type DirectoryLimits, type KeptSize } from "../../cluster/directory/index.ts";
-import type { DirectoryRow, Log, Meter } from "../../ports.ts";
+import type { DirectoryRow, Log, Meter } from "../../ports/index.ts";
 
 /** Whether rows are more than voters may have. */
 export const isOver = ({ count, bytes }: Pick<KeptSize, "count" | "bytes">, limits: DirectoryLimits): boolean =>

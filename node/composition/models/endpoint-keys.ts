@@ -5,7 +5,7 @@ import { mayBeSentTo, type Endpoint } from "../../../protocols/index.ts";
 import type { ClusterEndpoints } from "../../cluster/facts/endpoints.ts";
 import { destinationOf, type NamedSecrets } from "../../cluster/facts/secrets.ts";
 import { holdVariable } from "../../platform/index.ts";
-import type { Log } from "../../ports.ts";
+import type { Log } from "../../ports/index.ts";
 
 /** The keys that are held. */
 export interface EndpointKeys {

@@ -20,7 +20,7 @@ import { destinationOf, secretFault, type NamedSecrets } from "../../cluster/fac
 import type { EndpointKeys } from "./endpoint-keys.ts";
 import { keyFolder } from "../../data-folder/index.ts";
 import type { EndpointsPort } from "../../inference/models/index.ts";
-import type { Clock, Log, Membership } from "../../ports.ts";
+import type { Clock, Log, Membership } from "../../ports/index.ts";
 
 /** What is done with endpoints at one node. */
 export type EndpointControl = EndpointsPort;

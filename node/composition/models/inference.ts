@@ -26,7 +26,7 @@ import {
   type RuntimeEvent,
 } from "../../../runtimes/index.ts";
 import { suggestModels } from "../../../runtimes/store/index.ts";
-import type { Clock, Log, Meter } from "../../ports.ts";
+import type { Clock, Log, Meter } from "../../ports/index.ts";
 
 export interface InferenceOptions {
   /** Those that there are now, the default one first. */

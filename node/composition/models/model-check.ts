@@ -2,7 +2,7 @@
 import { Worker } from "node:worker_threads";
 import { assert, failure, PlexusError } from "../../../protocols/index.ts";
 import { storeLimits, type Checked, type EarlyLook, type FileChecks } from "../../../runtimes/store/index.ts";
-import type { Clock } from "../../ports.ts";
+import type { Clock } from "../../ports/index.ts";
 
 /** What the thread is told, and what it answers. */
 export interface CheckTask {

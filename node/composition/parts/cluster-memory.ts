@@ -14,7 +14,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { Kernel } from "../../kernel/index.ts";
 import { startLimits } from "../limits.ts";
-import type { Clock, MemberRecord } from "../../ports.ts";
+import type { Clock, MemberRecord } from "../../ports/index.ts";
 import type { SlotTable } from "../../cluster/facts/slot-table.ts";
 import type { Journal } from "../../storage/index.ts";
 

@@ -2,7 +2,7 @@
  *  since, and that must not be forgotten before its slots were made anew from others, however often the process
  *  starts. */
 import { failureOf, type SlotId } from "../../../protocols/index.ts";
-import type { Log, NodeId } from "../../ports.ts";
+import type { Log, NodeId } from "../../ports/index.ts";
 import type { Replication } from "../../replication/index.ts";
 import type { Journal } from "../../storage/index.ts";
 

@@ -16,7 +16,7 @@ import {
   type StorePart,
 } from "../../keys/index.ts";
 import { openFiles } from "../../platform/index.ts";
-import type { Files, Store } from "../../ports.ts";
+import type { Files, Store } from "../../ports/index.ts";
 import { everything, headKey, slotRanges, type Journal } from "../../storage/index.ts";
 import type { Identity } from "../start/identity.ts";
 import type { Machine } from "../machine.ts";

@@ -1,7 +1,7 @@
 /** Notices of drains: the admin who drained a node is told once it holds nothing any more. The drained node is about to
  *  be stopped, so another tells; which one is decided in the member's row, where only one can note the end. */
 import { isDrained, partInDirectory, taskOfDrain, type AdminTask } from "../../../protocols/index.ts";
-import type { Clock, Membership, NodeId } from "../../ports.ts";
+import type { Clock, Membership, NodeId } from "../../ports/index.ts";
 import type { ClusterControl } from "../../cluster/placement/api.ts";
 import { drainLimits } from "../limits.ts";
 

@@ -28,7 +28,7 @@ import {
   type DiskKeySource,
   type RootRecord,
 } from "../../keys/index.ts";
-import type { Clock, Log } from "../../ports.ts";
+import type { Clock, Log } from "../../ports/index.ts";
 import { audit } from "./cluster-memory.ts";
 import type { Identity } from "../start/identity.ts";
 import type { Machine } from "../machine.ts";

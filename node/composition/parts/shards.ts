@@ -7,7 +7,7 @@ import { openBlobStore, openOwnedBlobs } from "../../bulk/blobs/index.ts";
 import { shardFolder } from "../../data-folder/index.ts";
 import type { NodeLoad } from "../../cluster/membership/index.ts";
 import { openFiles } from "../../platform/index.ts";
-import type { Files, Meter, NodeId } from "../../ports.ts";
+import type { Files, Meter, NodeId } from "../../ports/index.ts";
 import {
   allowedBytes,
   createShards,

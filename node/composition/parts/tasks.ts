@@ -16,7 +16,7 @@ import type { Kernel } from "../../kernel/index.ts";
 import { createActs, createNodeTasks, type Acts, type NodeTasks } from "../../tasks/index.ts";
 import { profileCpu, profileHeap } from "../../platform/index.ts";
 import { createProfiles, type Profiles } from "../../observe/index.ts";
-import type { Clock, NodeId } from "../../ports.ts";
+import type { Clock, NodeId } from "../../ports/index.ts";
 import type { Backups } from "../backup/backups.ts";
 import type { EndpointControl } from "../models/endpoints.ts";
 import { watchDrains } from "./drains.ts";

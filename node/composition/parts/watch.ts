@@ -29,7 +29,7 @@ import {
   byRule,
 } from "../../../protocols/index.ts";
 import type { Audit } from "../../audit/index.ts";
-import type { NodeId } from "../../ports.ts";
+import type { NodeId } from "../../ports/index.ts";
 import type { Secrets } from "../../keys/index.ts";
 import { diskOf, postText, readSource } from "../../platform/index.ts";
 import { readPlaces, type AddressPlaces } from "../../threats/index.ts";

@@ -17,7 +17,7 @@ import {
 } from "../../../protocols/index.ts";
 import { forkOurs } from "../../../runtimes/children.ts";
 import { requestText } from "../../platform/index.ts";
-import type { Clock, Random } from "../../ports.ts";
+import type { Clock, Random } from "../../ports/index.ts";
 import { commandLimits } from "../limits.ts";
 import type { RestoredIndex } from "../restore/check.ts";
 

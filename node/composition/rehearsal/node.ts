@@ -3,7 +3,7 @@
 import { parseConfig } from "../../../config/index.ts";
 import { failureOf } from "../../../protocols/index.ts";
 import { closePrograms } from "../../../runtimes/children.ts";
-import type { Log } from "../../ports.ts";
+import type { Log } from "../../ports/index.ts";
 import { closeOutward } from "./outward.ts";
 import type { NodeStarted, NodeToStart } from "./index.ts";
 

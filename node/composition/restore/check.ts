@@ -3,7 +3,7 @@
 import type { ActorId, SlotId } from "../../../protocols/index.ts";
 import { encodeRows, hashOfUnit, type Row, type Snapshot, type UnitEntry } from "../../../runtimes/backup/index.ts";
 import { fileType, unitsFor, type Repository } from "../../backup/index.ts";
-import type { BlobStore, Store } from "../../ports.ts";
+import type { BlobStore, Store } from "../../ports/index.ts";
 import { unseal } from "../../data-folder/seal.ts";
 import { sideKey } from "../../storage/index.ts";
 import { commandLimits } from "../limits.ts";

@@ -15,7 +15,7 @@ import {
   type OpenedKeys,
   type RootKeys,
 } from "../../keys/index.ts";
-import type { Clock, Directory, Log, Store } from "../../ports.ts";
+import type { Clock, Directory, Log, Store } from "../../ports/index.ts";
 import { openBackupFolder } from "../backup/folder.ts";
 import { openHolderFolder } from "./holders.ts";
 

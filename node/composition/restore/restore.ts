@@ -22,7 +22,7 @@ import { homeRow } from "../../data-folder/home.ts";
 import { createEmbeddedDirectory } from "../../cluster/directory/index.ts";
 import type { RootKeys } from "../../keys/index.ts";
 import { openFiles, openLevelStore } from "../../platform/index.ts";
-import type { BlobStore, Clock, Directory, Log, Random, Store, StoreOp } from "../../ports.ts";
+import type { BlobStore, Clock, Directory, Log, Random, Store, StoreOp } from "../../ports/index.ts";
 import { formatRow, restoredHead, verifyJournal } from "../../storage/index.ts";
 import { noMeter, openBackupFolder } from "../backup/folder.ts";
 import { settingsSlot } from "../backup/settings.ts";

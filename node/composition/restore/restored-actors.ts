@@ -15,7 +15,7 @@ import {
   type SlotId,
 } from "../../../protocols/index.ts";
 import { decodeRows, type Row, type UnitEntry, type UnitName } from "../../../runtimes/backup/index.ts";
-import type { Store, StoreOp } from "../../ports.ts";
+import type { Store, StoreOp } from "../../ports/index.ts";
 import { fileType } from "../../backup/index.ts";
 import { isHolder } from "../../bulk/shards/index.ts";
 import { restoredSide, restoredState, spaces, type Space } from "../../storage/index.ts";

@@ -27,7 +27,7 @@ import { createEmbeddedDirectory, directoryRowKey } from "../../cluster/director
 import { homeKey, homeRow, readHome, type Home } from "../../data-folder/home.ts";
 import { epochKeysRow, openSealedStore, readDiskKey } from "../../keys/index.ts";
 import { findFileDamage, openLevelReader, openLevelStore, type FileDamage } from "../../platform/index.ts";
-import type { Clock, Random, Store, StoreOp } from "../../ports.ts";
+import type { Clock, Random, Store, StoreOp } from "../../ports/index.ts";
 import { policyKey, slotKey } from "../../cluster/facts/records.ts";
 import { isSealed, seal, unseal } from "../../data-folder/seal.ts";
 import {

@@ -1,7 +1,7 @@
 /** Where this node listens, as the other nodes are told: at its start, and again when its machine has other
  *  addresses. */
 import { isLocal } from "./web-address.ts";
-import type { Clock, Log } from "../../ports.ts";
+import type { Clock, Log } from "../../ports/index.ts";
 import { announceLimits } from "../limits.ts";
 
 /** Tells the addresses now, and again when they have changed. A machine without a network keeps those of before: nobody

@@ -1,7 +1,7 @@
 /** The end of a membership, seen from within: this process is not this member any more. */
 import { failure, PlexusError } from "../../../protocols/index.ts";
 import type { HomeKeeper } from "../../data-folder/home.ts";
-import type { Log, MembershipEnd, NodeId } from "../../ports.ts";
+import type { Log, MembershipEnd, NodeId } from "../../ports/index.ts";
 
 export interface Ending {
   /** Why, once it has begun. */

@@ -2,7 +2,7 @@
  *  of the key of secrets are received (node/keys/secrets-key.ts). At once, because what is presented has to count for
  *  the envelope behind it. */
 import { createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
-import type { NodeId } from "../../ports.ts";
+import type { NodeId } from "../../ports/index.ts";
 import { deriveKey, recipientOf, type SecretsReceiver } from "../../keys/index.ts";
 import type { IdentitySigner } from "../../routing/index.ts";
 

@@ -14,7 +14,7 @@ import {
 import type { OwnRecord } from "../../cluster/membership/index.ts";
 import { openSealedStore, readDiskKey, type SealedStore } from "../../keys/index.ts";
 import { openLevelStore } from "../../platform/index.ts";
-import type { NodeId } from "../../ports.ts";
+import type { NodeId } from "../../ports/index.ts";
 import { openJournal, readFormat, type Journal, type JournalPorts } from "../../storage/index.ts";
 import { joinIfAsked } from "./joining.ts";
 import type { Machine } from "../machine.ts";

@@ -2,7 +2,7 @@
 import type { Config } from "../../../config/index.ts";
 import { failure, roles, PlexusError } from "../../../protocols/index.ts";
 import { asPlace, readHome, type Home } from "../../data-folder/home.ts";
-import type { Clock, Log, Store } from "../../ports.ts";
+import type { Clock, Log, Store } from "../../ports/index.ts";
 import { readFormat } from "../../storage/index.ts";
 import { nodeIdOf } from "./node-id.ts";
 import { patientMesh } from "../patience.ts";

@@ -1,6 +1,6 @@
 import type { Mesh } from "../../cluster/mesh/index.ts";
 import type { Failure } from "../../../protocols/index.ts";
-import type { NodeId, Transport, TransportListener } from "../../ports.ts";
+import type { NodeId, Transport, TransportListener } from "../../ports/index.ts";
 
 /** A mesh's place before the mesh is there: a peer is made on it, and the mesh needs what the peer knows. Until the
  *  mesh is open nobody can be sent to, and nobody is refused. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { NodeId } from "../../ports.ts";
+import type { NodeId } from "../../ports/index.ts";
 
 /** The id of a node that joins: made from its key. So a join whose answer was lost is repeated by the same node, and
  *  nobody is admitted under an id that was another's. */

@@ -3,7 +3,7 @@ import type { Config } from "../../../config/index.ts";
 import { failureOf, PlexusError } from "../../../protocols/index.ts";
 import { withMembers, type DirectoryPlace } from "../../data-folder/home.ts";
 import type { Mesh } from "../../cluster/mesh/index.ts";
-import type { MemberRecord } from "../../ports.ts";
+import type { MemberRecord } from "../../ports/index.ts";
 import { followFirstAdmin, registerNode, type FirstAdmin } from "../parts/cluster-memory.ts";
 import { noteEviction, type Ending } from "./ending.ts";
 import type { Identity } from "./identity.ts";

@@ -4,7 +4,7 @@ import type { Config } from "../../../config/index.ts";
 import { failure, PlexusError } from "../../../protocols/index.ts";
 import type { TlsPort } from "../../gateway/index.ts";
 import { readCertificates, type Certificates } from "../../platform/index.ts";
-import type { Clock, Log, Meter } from "../../ports.ts";
+import type { Clock, Log, Meter } from "../../ports/index.ts";
 import { tlsLimits } from "../limits.ts";
 
 const dayMs = 86_400_000;

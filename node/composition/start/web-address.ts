@@ -1,6 +1,6 @@
 import { isEverywhere } from "../../../config/index.ts";
 import { isLoopback, type NodePlace } from "../../../protocols/index.ts";
-import type { MemberRecord } from "../../ports.ts";
+import type { MemberRecord } from "../../ports/index.ts";
 
 /** The address of a node's page and API as others reach it. A gateway that listens everywhere calls itself by a
  *  loopback address, which leads nowhere from another machine: the first address at which the node's mesh is announced

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { failure, ok, refused, type Result } from "../../../protocols/index.ts";
-import type { Clock, Log, Meter } from "../../ports.ts";
+import type { Clock, Log, Meter } from "../../ports/index.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { GatewayOptions } from "../options.ts";
 import { addressKey } from "./rates.ts";

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import { failure, ok, refused, type Result } from "../../../protocols/index.ts";
-import type { Log } from "../../ports.ts";
+import type { Log } from "../../ports/index.ts";
 
 /** Whether a request is for this node, by its `Host`. Errors: HOST_NOT_ALLOWED, BAD_REQUEST (several). */
 export type HostCheck = (request: IncomingMessage) => Result<undefined>;

@@ -42,7 +42,7 @@ import type { Entrance } from "./entrance.ts";
 import { takeJson } from "./json.ts";
 import type { GatewayContext } from "../options.ts";
 import { createProtection } from "./protection.ts";
-import type { Span } from "../../ports.ts";
+import type { Span } from "../../ports/index.ts";
 import { demand, invalid, refuseBroken, refusalOf, retryAfterSeconds, statusOf, toldOf } from "./refusals.ts";
 import { secureOptions } from "./tls.ts";
 import { sameSecret } from "../identity/tokens.ts";

@@ -1,4 +1,4 @@
-import type { Clock, Meter } from "../../ports.ts";
+import type { Clock, Meter } from "../../ports/index.ts";
 import type { GatewayLimits } from "../limits.ts";
 
 /** What waits to be read: the one governor of the memory that answers and events take between an actor and a socket.

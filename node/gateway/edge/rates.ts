@@ -1,5 +1,5 @@
 import { saltedHash32 } from "../../../protocols/index.ts";
-import type { Clock, Random } from "../../ports.ts";
+import type { Clock, Random } from "../../ports/index.ts";
 import type { Rate } from "../limits.ts";
 
 /** A limit on how often each key may act. Both answers are 0 (go on) or the wait in milliseconds. */

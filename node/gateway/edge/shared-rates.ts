@@ -20,7 +20,7 @@
  *  become slow by a node that is silent or lies: there, each gateway that cannot be told goes on at the whole rate, and
  *  the bound has one rate and one burst more for it. */
 import type { Result } from "../../../protocols/index.ts";
-import type { Clock, Meter, Random } from "../../ports.ts";
+import type { Clock, Meter, Random } from "../../ports/index.ts";
 import type { GatewayLimits, Rate } from "../limits.ts";
 import {
   createRateLimit,

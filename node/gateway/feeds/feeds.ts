@@ -12,7 +12,7 @@ import {
   type Subscribed,
 } from "../../../protocols/index.ts";
 import { withJitter } from "../../waiting.ts";
-import type { Clock, Hub, Log, Meter, Random } from "../../ports.ts";
+import type { Clock, Hub, Log, Meter, Random } from "../../ports/index.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { Outflow } from "../edge/outflow.ts";
 import { Encoded, type Subscriber } from "./subscriber.ts";

@@ -9,7 +9,7 @@ import {
   type UserView,
 } from "../../../protocols/index.ts";
 import { backoffMs } from "../../waiting.ts";
-import type { Clock, Hub, Log } from "../../ports.ts";
+import type { Clock, Hub, Log } from "../../ports/index.ts";
 import type { Feeds, Watcher } from "./feeds.ts";
 import type { GatewayLimits } from "../limits.ts";
 import { Encoded, type Subscriber } from "./subscriber.ts";

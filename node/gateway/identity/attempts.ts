@@ -6,7 +6,7 @@
  *  planted or saw the one before has nothing. An attempt is taken once. It lies in memory, at the node where it was
  *  begun: lost with it, it is begun again. */
 import type { Fact } from "../../../protocols/index.ts";
-import type { Clock, Random } from "../../ports.ts";
+import type { Clock, Random } from "../../ports/index.ts";
 import type { GatewayLimits } from "../limits.ts";
 import { sha256 } from "./tokens.ts";
 

@@ -27,7 +27,7 @@ import {
 import type { Message } from "../../../actors/behavior.ts";
 import type { MailSettings } from "../../cluster/facts/mail.ts";
 import type { Kernel } from "../../kernel/api.ts";
-import type { Outbound } from "../../ports.ts";
+import type { Outbound } from "../../ports/index.ts";
 import type { Accounts } from "./accounts.ts";
 import { notedAccount } from "../audited.ts";
 import { claimsAt, mailClaim } from "./claims.ts";

@@ -1,7 +1,7 @@
 import { Piscina } from "piscina";
 import { failure, ok, refused, type Failure, type Result } from "../../../protocols/index.ts";
 import { FairQueue } from "../../../runtimes/fair-queue.ts";
-import type { Clock, Random } from "../../ports.ts";
+import type { Clock, Random } from "../../ports/index.ts";
 import type { GatewayLimits } from "../limits.ts";
 import runHere, { type HashTask } from "./password-thread.ts";
 

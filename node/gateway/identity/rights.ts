@@ -13,7 +13,7 @@ import {
   type Shown,
 } from "../../../protocols/index.ts";
 import type { ClusterRoles } from "../../cluster/facts/roles.ts";
-import type { Clock } from "../../ports.ts";
+import type { Clock } from "../../ports/index.ts";
 import type { Caller } from "./accounts.ts";
 import { familyOf } from "../edge/addresses.ts";
 

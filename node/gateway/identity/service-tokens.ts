@@ -27,7 +27,7 @@ import {
   type Result,
 } from "../../../protocols/index.ts";
 import type { TokenKey, TokenKeys } from "../../cluster/facts/token-keys.ts";
-import type { Clock, Random } from "../../ports.ts";
+import type { Clock, Random } from "../../ports/index.ts";
 import type { Caller } from "./accounts.ts";
 import { presentedToken } from "./callers.ts";
 import { callerOf } from "../edge/http.ts";

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isKey } from "../../../protocols/index.ts";
-import type { Random } from "../../ports.ts";
+import type { Random } from "../../ports/index.ts";
 import { secretBytes, sha256 } from "../../keys/secret-text.ts";
 
 export { createDevice, sha256 } from "../../keys/secret-text.ts";

@@ -1,4 +1,4 @@
-import type { Clock, Hub } from "../../ports.ts";
+import type { Clock, Hub } from "../../ports/index.ts";
 import type { Caller } from "./accounts.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { TokenClaim } from "./tokens.ts";

@@ -13,7 +13,7 @@ import {
   type UploadedPicture,
   type UploadedSound,
 } from "../../../protocols/index.ts";
-import type { ActorBlobs } from "../../ports.ts";
+import type { ActorBlobs } from "../../ports/index.ts";
 import { createCalls, whileAsked, type Asking, type Calls } from "../ai/calls.ts";
 import { Interest } from "../ai/interest.ts";
 import { callerOf } from "../edge/http.ts";

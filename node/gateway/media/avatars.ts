@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { actorId, failure, PlexusError, schema, wireLimits, type UserCard } from "../../../protocols/index.ts";
-import type { ActorBlobs } from "../../ports.ts";
+import type { ActorBlobs } from "../../ports/index.ts";
 import { callerOf } from "../edge/http.ts";
 import type { GatewayContext } from "../options.ts";
 import { isKnown, pictureTypes, pictureUpload, readPicture, takePictures } from "./picture-bodies.ts";

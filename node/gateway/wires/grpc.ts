@@ -52,7 +52,7 @@ import { presentedToken } from "../identity/callers.ts";
 import { isPersonOnly, readCommand } from "../commands.ts";
 import { createEntrance } from "../edge/entrance.ts";
 import type { ListenAddress } from "../edge/metrics.ts";
-import type { Span } from "../../ports.ts";
+import type { Span } from "../../ports/index.ts";
 import { jsonBounds, wideJsonBounds } from "../edge/json.ts";
 import type { GatewayContext } from "../options.ts";
 import { invalid, refusalOf } from "../edge/refusals.ts";

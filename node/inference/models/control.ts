@@ -17,7 +17,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { LocalModels } from "../../../runtimes/engine.ts";
 import type { Exchange } from "../../cluster/exchange/index.ts";
-import type { InferenceControl, Log, MemberRecord, Membership, NodeId } from "../../ports.ts";
+import type { InferenceControl, Log, MemberRecord, Membership, NodeId } from "../../ports/index.ts";
 import { modelLimits } from "./limits.ts";
 
 type Resident = ReturnType<LocalModels["residents"]>[number];

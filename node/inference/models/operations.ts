@@ -19,7 +19,7 @@ import {
   type SetEndpoint,
   type TestEndpoint,
 } from "../../../protocols/index.ts";
-import type { InferenceControl } from "../../ports.ts";
+import type { InferenceControl } from "../../ports/index.ts";
 
 /** The handlers for models in memory; `node` is what this node is called. */
 export function handleInference(control: InferenceControl, node: string): HandlersOf<typeof inferenceOperations> {

@@ -15,7 +15,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { ContentTree, ModelPeers, ModelStore } from "../../../runtimes/store/port.ts";
 import type { Exchange } from "../../cluster/exchange/index.ts";
-import type { Membership, NodeId } from "../../ports.ts";
+import type { Membership, NodeId } from "../../ports/index.ts";
 import { modelLimits } from "./limits.ts";
 
 /** Serves this node's store to the others. */

@@ -6,7 +6,7 @@
  *
  *  A node never removes a model by itself: too many copies are a waste, a lost one is an outage. */
 import { hash32, type WantedModel } from "../../../protocols/index.ts";
-import type { MemberRecord, NodeId } from "../../ports.ts";
+import type { MemberRecord, NodeId } from "../../ports/index.ts";
 
 /** A member as the plan sees it. */
 export interface Keeper {

@@ -24,7 +24,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { Engines } from "../../../runtimes/engine.ts";
 import type { Exchange } from "../../cluster/exchange/index.ts";
-import type { Clock, Log, Membership, Meter, NodeId } from "../../ports.ts";
+import type { Clock, Log, Membership, Meter, NodeId } from "../../ports/index.ts";
 import { qualityLimits, type QualityLimits } from "./limits.ts";
 import {
   both,

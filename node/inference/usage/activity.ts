@@ -7,7 +7,7 @@
  *  A message without an answer is sent again as it was, with its number: it is counted once. What was not told is lost
  *  when the node dies. */
 import { wireLimits, type ActivityOf, type ActivitySums, type Budget, type Result } from "../../../protocols/index.ts";
-import type { ActivityPort, Clock, Log, Meter } from "../../ports.ts";
+import type { ActivityPort, Clock, Log, Meter } from "../../ports/index.ts";
 import { usageLimits, type UsageLimits } from "./limits.ts";
 
 /** What it needs. */

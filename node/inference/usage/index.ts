@@ -45,7 +45,7 @@ import {
   type UsageView,
 } from "../../../protocols/index.ts";
 import { defaultOf, engineOf, type Engine, type Engines, type Running } from "../../../runtimes/engine.ts";
-import type { Clock, Log, Meter } from "../../ports.ts";
+import type { Clock, Log, Meter } from "../../ports/index.ts";
 import {
   budgetsOf,
   eachPerson,

@@ -15,7 +15,7 @@ import {
   type UsageRow,
   type UsageSums,
 } from "../../../protocols/index.ts";
-import type { Clock, Meter } from "../../ports.ts";
+import type { Clock, Meter } from "../../ports/index.ts";
 import type { Counted } from "./counting.ts";
 import type { UsageLimits } from "./limits.ts";
 import { grantedTo, kept, noShare, reserve, settled, type Share } from "./share.ts";

@@ -15,7 +15,7 @@ import { meshLimits } from "../../../node/cluster/mesh/limits.ts";
 import { createSwarm, startSwarm } from "../../../node/cluster/mesh/swarm.ts";
 import { plan, placementLimits } from "../../../node/cluster/placement/index.ts";
 import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
-import type { Directory, MemberRecord, Membership, SlotRecord, TransportListener } from "../../../node/ports.ts";
+import type { Directory, MemberRecord, Membership, SlotRecord, TransportListener } from "../../../node/ports/index.ts";
 import { createReplication } from "../../../node/replication/index.ts";
 import { slotKey } from "../../../node/cluster/facts/records.ts";
 import { rankNodes, watchSlots } from "../../../node/cluster/facts/slot-table.ts";

@@ -26,7 +26,7 @@ import { openFolderSink } from "../../../node/composition/backup/recall-folder.t
 import { journalSource } from "../../../node/composition/backup/source.ts";
 import { sealerOf } from "../../../node/keys/index.ts";
 import { createClock, createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
-import type { Store } from "../../../node/ports.ts";
+import type { Store } from "../../../node/ports/index.ts";
 import { openJournal, type Journal, type SideOp } from "../../../node/storage/index.ts";
 import { codedBytes, codeStripe, readStripe } from "../../../node/bulk/shards/coding/index.ts";
 import { ok, type ActorId, type Scheme, type SlotId } from "../../../protocols/index.ts";

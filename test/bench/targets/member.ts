@@ -8,7 +8,7 @@ import { createMeshPort } from "../../../node/composition/start/mesh-port.ts";
 import { openNodeKey, startMesh } from "../../../node/cluster/mesh/index.ts";
 import { createPeer } from "../../../node/composition/peer.ts";
 import { createClock, createMetrics, createRandom, openLevelStore } from "../../../node/platform/index.ts";
-import type { MemberRecord, Transport } from "../../../node/ports.ts";
+import type { MemberRecord, Transport } from "../../../node/ports/index.ts";
 import { memberKey } from "../../../node/cluster/facts/records.ts";
 import { openJournal } from "../../../node/storage/index.ts";
 import type { ActorId, Role } from "../../../protocols/index.ts";

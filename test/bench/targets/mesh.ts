@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createExchange } from "../../../node/cluster/exchange/index.ts";
 import { openNodeKey, startMesh } from "../../../node/cluster/mesh/index.ts";
 import { createClock, createMetrics, createRandom } from "../../../node/platform/index.ts";
-import type { MemberRecord } from "../../../node/ports.ts";
+import type { MemberRecord } from "../../../node/ports/index.ts";
 import { failure, ok, refused, type ActorId, type Result } from "../../../protocols/index.ts";
 import { memberRecord } from "../../fixtures/members.ts";
 import { drive, driveAll, payload, type Load } from "./drive.ts";

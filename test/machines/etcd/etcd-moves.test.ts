@@ -10,7 +10,7 @@ import {
   type VotersHome,
 } from "../../../node/cluster/directory/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
-import type { Directory } from "../../../node/ports.ts";
+import type { Directory } from "../../../node/ports/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
 import { codeOf, Watching } from "../../conformance/directory.ts";
 import { memberRecord } from "../../fixtures/members.ts";

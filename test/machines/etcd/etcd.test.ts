@@ -14,7 +14,7 @@ import {
   type SwitchingDirectory,
 } from "../../../node/cluster/directory/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
-import type { Directory } from "../../../node/ports.ts";
+import type { Directory } from "../../../node/ports/index.ts";
 import { failureOf } from "../../../protocols/index.ts";
 import { Links } from "../../world/index.ts";
 import { makeCertificate } from "../../fixtures/certificates.ts";

@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { expect } from "chai";
 import type { Audit } from "../../../node/audit/index.ts";
 import type { Exchange } from "../../../node/cluster/exchange/index.ts";
-import type { Membership } from "../../../node/ports.ts";
+import type { Membership } from "../../../node/ports/index.ts";
 import { createClock, deliver } from "../../../node/platform/index.ts";
 import { unpackPackage } from "../../fixtures/debian.ts";
 import { depth } from "../../depth.ts";

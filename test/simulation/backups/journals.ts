@@ -2,7 +2,7 @@
  *  nothing of the code under test has told. The journals are always there; who owns a slot changes. */
 import { journalSource } from "../../../node/composition/backup/source.ts";
 import type { SlotSource } from "../../../node/backup/index.ts";
-import type { NodeId } from "../../../node/ports.ts";
+import type { NodeId } from "../../../node/ports/index.ts";
 import { openJournal, type SideOp, type SlotLog } from "../../../node/storage/index.ts";
 import { failure, PlexusError, refused, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { decodeRows, type Cursor } from "../../../runtimes/backup/index.ts";

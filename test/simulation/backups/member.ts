@@ -16,7 +16,7 @@ import {
   type RootKeys,
   type RootRecord,
 } from "../../../node/keys/index.ts";
-import type { Directory, NodeId, SlotRecord, Stripes } from "../../../node/ports.ts";
+import type { Directory, NodeId, SlotRecord, Stripes } from "../../../node/ports/index.ts";
 import { backupActor, failureOf, ownSlot, type Result, type SlotId, type StripeRef } from "../../../protocols/index.ts";
 import { readHead } from "../../../runtimes/backup/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";

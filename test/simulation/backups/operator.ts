@@ -1,6 +1,6 @@
 /** What goes wrong around backups: processes end, disks rot, fill up and are lost, holders and slots move. What is
  *  promised survives all of it. */
-import type { NodeId } from "../../../node/ports.ts";
+import type { NodeId } from "../../../node/ports/index.ts";
 import { shardsOf, type ActorId, type StripeRef } from "../../../protocols/index.ts";
 import { pathOf } from "../../unit/bulk/shards/fixture.ts";
 import { slots } from "./journals.ts";

@@ -1,7 +1,7 @@
 /** What everything in one life of a cluster's backups shares: the world, its machines, the slots, the directory, and
  *  who sees it all. */
 import { backup } from "../../../actors/index.ts";
-import type { NodeId } from "../../../node/ports.ts";
+import type { NodeId } from "../../../node/ports/index.ts";
 import type { RootKeys } from "../../../node/keys/index.ts";
 import { backupActor } from "../../../protocols/index.ts";
 import { Fixture } from "../../unit/bulk/shards/fixture.ts";

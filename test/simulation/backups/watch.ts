@@ -13,7 +13,7 @@ import {
 } from "../../../node/keys/index.ts";
 import { readStripe } from "../../../node/bulk/shards/coding/index.ts";
 import { enoughOf } from "../../../node/bulk/shards/coding/index.ts";
-import type { NodeId } from "../../../node/ports.ts";
+import type { NodeId } from "../../../node/ports/index.ts";
 import { failureOf, holderOf, ok, PlexusError, refused, type ActorId, type ShardReference, type StripeRef } from "../../../protocols/index.ts"; // prettier-ignore
 import { tenantOf, type Cursor, type NodeLink, type Snapshot, type TreeNode, type UnitEntry } from "../../../runtimes/backup/index.ts"; // prettier-ignore
 import { plainSealer, smallLimits } from "../../unit/backup/world.ts";

@@ -3,7 +3,7 @@
  *  else is left. */
 import { createBlobCopies, hashOf, openBlobStore, type BlobCopies } from "../../../node/bulk/blobs/index.ts";
 import { createExchange } from "../../../node/cluster/exchange/index.ts";
-import type { BlobHash, BlobStore, Membership, NodeId, SlotRecord } from "../../../node/ports.ts";
+import type { BlobHash, BlobStore, Membership, NodeId, SlotRecord } from "../../../node/ports/index.ts";
 import type { SlotTable } from "../../../node/cluster/facts/slot-table.ts";
 import { failure, ok, refused, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { memberRecord } from "../../fixtures/members.ts";

@@ -1,6 +1,6 @@
 /** How many copies a slot has when nothing is wrong, as docs/decisions/0168 says it, written a second time: placement
  *  is compared with it. */
-import type { MemberRecord, NodeId } from "../../../node/ports.ts";
+import type { MemberRecord, NodeId } from "../../../node/ports/index.ts";
 
 /** Others than the node with the embedded directory that let it keep no copies. */
 const othersMin = 2;

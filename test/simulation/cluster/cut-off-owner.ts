@@ -4,7 +4,7 @@
  *
  *      client ─ read ─► owner ╳ everybody else ◄─ write ─ another client */
 import { slotOf, type ActorId } from "../../../protocols/index.ts";
-import type { NodeId, SlotRecord } from "../../../node/ports.ts";
+import type { NodeId, SlotRecord } from "../../../node/ports/index.ts";
 import { Caller } from "../caller.ts";
 import type { Network, World } from "../../world/index.ts";
 import type { Machine } from "./machine.ts";

@@ -1,5 +1,5 @@
 import { decode, encode, failure, PlexusError } from "../../../protocols/index.ts";
-import type { Directory, DirectoryRow, DirectoryWatcher } from "../../../node/ports.ts";
+import type { Directory, DirectoryRow, DirectoryWatcher } from "../../../node/ports/index.ts";
 import { deliver, type Pulse, type World } from "../../world/index.ts";
 
 interface Change {

@@ -1,4 +1,4 @@
-import type { Channel, MemberRecord, NodeId } from "../../../node/ports.ts";
+import type { Channel, MemberRecord, NodeId } from "../../../node/ports/index.ts";
 import type { NetworkWatcher, World } from "../../world/index.ts";
 import type { Machine } from "./machine.ts";
 

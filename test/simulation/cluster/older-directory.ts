@@ -1,7 +1,7 @@
 /** The directory comes back on an older copy of its data: what must be said, and what must not happen before the newest
  *  one is back. */
 import { slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
-import type { SlotRecord } from "../../../node/ports.ts";
+import type { SlotRecord } from "../../../node/ports/index.ts";
 import type { Dice } from "../../world/index.ts";
 import type { Machine } from "./machine.ts";
 import type { ClusterPlan } from "./plan.ts";

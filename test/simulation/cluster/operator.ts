@@ -1,6 +1,6 @@
 import { slotOf, type ActorId, type Result, type Role, type SlotId } from "../../../protocols/index.ts";
 import type { ClusterControl } from "../../../node/cluster/placement/index.ts";
-import type { NodeId } from "../../../node/ports.ts";
+import type { NodeId } from "../../../node/ports/index.ts";
 import type { Network, World } from "../../world/index.ts";
 import type { ExternalDirectory } from "./external-directory.ts";
 import type { Machine } from "./machine.ts";

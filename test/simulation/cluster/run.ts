@@ -9,7 +9,7 @@
  *  The checkers watch throughout; the first violation ends the run. */
 import { PlexusError, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { behaviors as chatBehaviors, shardHolder } from "../../../actors/index.ts";
-import type { MemberRecord, NodeId, SlotRecord, StoreOp } from "../../../node/ports.ts";
+import type { MemberRecord, NodeId, SlotRecord, StoreOp } from "../../../node/ports/index.ts";
 import { memberKey } from "../../../node/cluster/facts/records.ts";
 import { votersFor } from "../../../node/cluster/directory/index.ts";
 import { probeBehaviors } from "../behaviors.ts";

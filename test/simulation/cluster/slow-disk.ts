@@ -1,7 +1,7 @@
 /** One disk of the cluster becomes far slower than the others, and well again: what must be true of where slots are
  *  then. */
 import type { ClusterPlan } from "./plan.ts";
-import type { MemberRecord, NodeId, SlotRecord } from "../../../node/ports.ts";
+import type { MemberRecord, NodeId, SlotRecord } from "../../../node/ports/index.ts";
 import type { ActorId } from "../../../protocols/index.ts";
 import type { World } from "../../world/index.ts";
 

@@ -10,7 +10,7 @@ import {
   type StripeRef,
 } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
-import type { MemberRecord, NodeId, SlotRecord } from "../../../node/ports.ts";
+import type { MemberRecord, NodeId, SlotRecord } from "../../../node/ports/index.ts";
 import { askTimeoutMs, paced, type Entrance, type Pace } from "../caller.ts";
 import type { World } from "../../world/index.ts";
 

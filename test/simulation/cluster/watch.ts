@@ -1,5 +1,5 @@
 import { decode, type HolderGroup } from "../../../protocols/index.ts";
-import type { Channel, MemberRecord, NodeId, SlotRecord, StoreOp } from "../../../node/ports.ts";
+import type { Channel, MemberRecord, NodeId, SlotRecord, StoreOp } from "../../../node/ports/index.ts";
 import { asText, entriesIn, tokenPattern, type CheckerName, type Durability, type SeenEntry } from "../checkers.ts";
 import type { Disk, NetworkWatcher, Pulse, World } from "../../world/index.ts";
 import { Copy, headIn, Lineage } from "./copies.ts";

@@ -1,7 +1,7 @@
 /** Audits for tests: on a store in memory, with keys that sign for real, a clock that a test moves. */
 import { generateKeyPairSync, sign, verify, type KeyObject } from "node:crypto";
 import { createAudit, type Audit, type AuditLimits, type AuditSigner } from "../../../node/audit/index.ts";
-import type { Clock, Store } from "../../../node/ports.ts";
+import type { Clock, Store } from "../../../node/ports/index.ts";
 import type { AuditEvent } from "../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 

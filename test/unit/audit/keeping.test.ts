@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { keepersOf, type Audit } from "../../../node/audit/index.ts";
 import type { Exchange } from "../../../node/cluster/exchange/index.ts";
-import type { MemberRecord, Membership } from "../../../node/ports.ts";
+import type { MemberRecord, Membership } from "../../../node/ports/index.ts";
 import { failure, ok, refused, type AuditRecord, type AuditSink, type Result } from "../../../protocols/index.ts";
 import { RowStore } from "../storage/fixture.ts";
 import { event, idOf, openAudit, TestClock } from "./fixture.ts";

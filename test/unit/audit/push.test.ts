@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { removableUpTo } from "../../../node/audit/retention.ts";
 import type { Audit } from "../../../node/audit/index.ts";
 import type { Exchange } from "../../../node/cluster/exchange/index.ts";
-import type { Clock, Membership } from "../../../node/ports.ts";
+import type { Clock, Membership } from "../../../node/ports/index.ts";
 import { deliver } from "../../../node/platform/index.ts";
 import { beginOf, type AuditRecord, type AuditSink, type SetAuditSink } from "../../../protocols/index.ts";
 import { RowStore } from "../storage/fixture.ts";

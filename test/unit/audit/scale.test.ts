@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { verifyExport, type Anchors, type Audit, type AuditProof } from "../../../node/audit/index.ts";
 import { openLevelStore } from "../../../node/platform/index.ts";
-import type { Store } from "../../../node/ports.ts";
+import type { Store } from "../../../node/ports/index.ts";
 import { depth } from "../../depth.ts";
 import { flowingWorld } from "../../fixtures/flowing.ts";
 import { event, openAudit, signerOf } from "./fixture.ts";

@@ -3,7 +3,7 @@ import { openRepository, prune, recall, runBackup, countAnew, type BackupPorts }
 import { unitsOf } from "../../../node/backup/format/tree.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import { anchorOf, createClusterKeys, diskKeyOf, rootKeysOf, type ClusterKeys } from "../../../node/keys/index.ts";
-import type { Directory } from "../../../node/ports.ts";
+import type { Directory } from "../../../node/ports/index.ts";
 import { failure, failureOf, PlexusError, type ActorId } from "../../../protocols/index.ts";
 import { decodeRows, tenantOf, type Snapshot, type UnitEntry } from "../../../runtimes/backup/index.ts";
 import { quietLog } from "../../fixtures/quiet.ts";

@@ -6,7 +6,7 @@ import { createDirectoryHeads, createFolderHeads, createFolderStripes, openRepos
 import { openBlobStore } from "../../../node/bulk/blobs/index.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import { openFiles } from "../../../node/platform/index.ts";
-import type { Files } from "../../../node/ports.ts";
+import type { Files } from "../../../node/ports/index.ts";
 import { codedBytes, codeStripe, readStripe } from "../../../node/bulk/shards/coding/index.ts";
 import { failure, PlexusError, type ActorId } from "../../../protocols/index.ts";
 import { decodeRows } from "../../../runtimes/backup/index.ts";

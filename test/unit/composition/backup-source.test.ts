@@ -10,7 +10,7 @@ import { depth } from "../../depth.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { backupsOf } from "../backup/world.ts";
 import { append, draft, identity, openAs, RowStore, slot, snapshot, trim } from "../storage/fixture.ts";
-import type { Clock, StoreView } from "../../../node/ports.ts";
+import type { Clock, StoreView } from "../../../node/ports/index.ts";
 import { flowingWorld } from "../../fixtures/flowing.ts";
 
 const idle = { signal: new AbortController().signal, progress: () => undefined, pace: async () => undefined };

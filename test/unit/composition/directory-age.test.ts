@@ -8,7 +8,7 @@ import {
   createSwitchingDirectory,
   directoryLimits,
 } from "../../../node/cluster/directory/index.ts";
-import type { SlotRecord } from "../../../node/ports.ts";
+import type { SlotRecord } from "../../../node/ports/index.ts";
 import { failureOf, type SlotId } from "../../../protocols/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
 import { quietLog } from "../../fixtures/quiet.ts";

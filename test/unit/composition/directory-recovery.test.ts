@@ -7,7 +7,7 @@ import { floorOf } from "../../../node/cluster/facts/generation.ts";
 import { isRow, isSound } from "../../../node/cluster/facts/records.ts";
 import { homeRow, readHome, type DirectoryPlace, type Home } from "../../../node/data-folder/home.ts";
 import { foundVoter, readLastKnown } from "../../../node/cluster/directory/index.ts";
-import type { DirectoryRow, MemberRecord, SlotRecord } from "../../../node/ports.ts";
+import type { DirectoryRow, MemberRecord, SlotRecord } from "../../../node/ports/index.ts";
 import { formatRow } from "../../../node/storage/index.ts";
 import { failureOf, type SlotId } from "../../../protocols/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";

@@ -8,7 +8,7 @@ import { openEndpoints, type EndpointControl, type NodeEndpoints } from "../../.
 import { servedModels } from "../../../node/composition/models/models.ts";
 import { watchEndpoints, type ClusterEndpoints } from "../../../node/cluster/facts/endpoints.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
-import type { Membership } from "../../../node/ports.ts";
+import type { Membership } from "../../../node/ports/index.ts";
 import type { Endpoint, Role } from "../../../protocols/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
 import { keptLog } from "../../conformance/real-time.ts";

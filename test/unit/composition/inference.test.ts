@@ -2,7 +2,7 @@ import { everyEngine, type ModelSpec } from "../../../runtimes/index.ts";
 import { expect } from "chai";
 import { createInference, createSuggestions } from "../../../node/composition/models/inference.ts";
 import { isRow } from "../../../node/cluster/facts/records.ts";
-import type { MemberRecord } from "../../../node/ports.ts";
+import type { MemberRecord } from "../../../node/ports/index.ts";
 import { advertise, routingLimits } from "../../../node/routing/index.ts";
 import {
   decode,

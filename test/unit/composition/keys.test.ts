@@ -16,7 +16,7 @@ import {
   writeEscrow,
   type ClusterKeys,
 } from "../../../node/keys/index.ts";
-import type { Directory } from "../../../node/ports.ts";
+import type { Directory } from "../../../node/ports/index.ts";
 import { failure, refused, type AuditEvent, type Result, type Role } from "../../../protocols/index.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
 import { RowStore } from "../storage/fixture.ts";

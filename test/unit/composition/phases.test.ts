@@ -4,7 +4,7 @@ import { createMeshPort } from "../../../node/composition/start/mesh-port.ts";
 import { Stops } from "../../../node/composition/stops.ts";
 import { keepHome, readHome, type Home } from "../../../node/data-folder/home.ts";
 import type { Mesh } from "../../../node/cluster/mesh/index.ts";
-import type { Clock, Log, Store, TransportListener } from "../../../node/ports.ts";
+import type { Clock, Log, Store, TransportListener } from "../../../node/ports/index.ts";
 import { failureOf } from "../../../protocols/index.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
 

@@ -12,7 +12,7 @@ import { hashOf, openBlobStore } from "../../../node/bulk/blobs/index.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
 import { anchorOf, createClusterKeys, diskKeyOf, rootKeysOf, type ClusterKeys } from "../../../node/keys/index.ts";
 import { createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
-import type { SlotRecord } from "../../../node/ports.ts";
+import type { SlotRecord } from "../../../node/ports/index.ts";
 import type { DumpedAnswers } from "../../../node/kernel/answers.ts";
 import { openJournal, readFormat, type Journal, type SideOp } from "../../../node/storage/index.ts";
 import {

@@ -14,7 +14,7 @@ import {
   type ClusterKeys,
 } from "../../../node/keys/index.ts";
 import { createRandom, openLevelStore } from "../../../node/platform/index.ts";
-import type { Store } from "../../../node/ports.ts";
+import type { Store } from "../../../node/ports/index.ts";
 import { formatRow } from "../../../node/storage/index.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
 import { flowingWorld } from "../../fixtures/flowing.ts";

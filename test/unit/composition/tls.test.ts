@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { tlsChecks } from "../../../cli/doctor/index.ts";
 import { openTls } from "../../../node/composition/start/tls.ts";
-import type { Clock, Log } from "../../../node/ports.ts";
+import type { Clock, Log } from "../../../node/ports/index.ts";
 import { failureOf } from "../../../protocols/index.ts";
 import { makeCertificate } from "../../fixtures/certificates.ts";
 

@@ -4,7 +4,7 @@ import { memberKey } from "../../../node/cluster/facts/records.ts";
 import { createPeer, type Peer } from "../../../node/composition/peer.ts";
 import { createObserveControl, keepHistory, keepLines, keepSpans, type Spans } from "../../../node/observe/index.ts";
 import { createTracer } from "../../../node/observe/tracer.ts";
-import type { Log, ObserveControl, Tracer } from "../../../node/ports.ts";
+import type { Log, ObserveControl, Tracer } from "../../../node/ports/index.ts";
 import { openJournal } from "../../../node/storage/index.ts";
 import type { ActorId, Role, TraceView } from "../../../protocols/index.ts";
 import { createEchoRuntime } from "../../../runtimes/index.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { MemberRecord } from "../../../node/ports.ts";
+import type { MemberRecord } from "../../../node/ports/index.ts";
 import { placeFor, placesOf, webAddressFor } from "../../../node/composition/start/web-address.ts";
 import { memberRecord } from "../../fixtures/members.ts";
 

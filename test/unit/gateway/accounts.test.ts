@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { createToken } from "../../../node/gateway/identity/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
-import type { Clock } from "../../../node/ports.ts";
+import type { Clock } from "../../../node/ports/index.ts";
 import { failure, PlexusError } from "../../../protocols/index.ts";
 import { startFixture, createWorld, adminCode, controlToken, password, type Reply, type Fixture } from "./fixture.ts";
 

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { hashOf } from "../../../node/bulk/blobs/index.ts";
-import type { ActorBlobs } from "../../../node/ports.ts";
+import type { ActorBlobs } from "../../../node/ports/index.ts";
 import { failure, ok, refused, wireLimits, type EnginePart } from "../../../protocols/index.ts";
 import { chunk, png } from "../../fixtures/pictures.ts";
 import { pcmOf, wavHead } from "../../../runtimes/onnx/sound.ts";

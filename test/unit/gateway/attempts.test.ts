@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { createAttempts } from "../../../node/gateway/identity/attempts.ts";
 import { createRandom } from "../../../node/platform/index.ts";
-import type { Clock } from "../../../node/ports.ts";
+import type { Clock } from "../../../node/ports/index.ts";
 import type { Fact } from "../../../protocols/index.ts";
 
 const limits = { attemptMs: 1_000, attemptsMax: 8, attemptsPerAddressMax: 3 };

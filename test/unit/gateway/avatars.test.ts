@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { hashOf } from "../../../node/bulk/blobs/index.ts";
-import type { ActorBlobs } from "../../../node/ports.ts";
+import type { ActorBlobs } from "../../../node/ports/index.ts";
 import { failure, ok, refused, wireLimits, type Failure } from "../../../protocols/index.ts";
 import { png } from "../../fixtures/pictures.ts";
 import { startFixture, type Reply, type Fixture } from "./fixture.ts";

@@ -9,7 +9,7 @@ import { gatewayLimits, type Gateway } from "../../../node/gateway/index.ts";
 import { handleActors } from "../../../node/kernel/index.ts";
 import { handleInference } from "../../../node/inference/models/index.ts";
 import { handleCluster, type ClusterControl } from "../../../node/cluster/placement/index.ts";
-import type { InferenceControl } from "../../../node/ports.ts";
+import type { InferenceControl } from "../../../node/ports/index.ts";
 import { handleHolders } from "../../../node/bulk/shards/index.ts";
 import {
   failure,

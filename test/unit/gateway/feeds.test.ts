@@ -5,7 +5,7 @@ import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { frameOf } from "../../../node/gateway/wires/frames.ts";
 import type { Encoded, Subscriber } from "../../../node/gateway/feeds/subscriber.ts";
 import { createHub } from "./hub.ts";
-import type { Clock } from "../../../node/ports.ts";
+import type { Clock } from "../../../node/ports/index.ts";
 import {
   failure,
   ok,

@@ -25,7 +25,7 @@ import { createProviders } from "../../../node/identity/index.ts";
 import { createSecrets } from "../../../node/keys/index.ts";
 import type { Kernel } from "../../../node/kernel/index.ts";
 import { createRandom } from "../../../node/platform/index.ts";
-import type { Clock, Directory, Hub, Log, Meter, Random } from "../../../node/ports.ts";
+import type { Clock, Directory, Hub, Log, Meter, Random } from "../../../node/ports/index.ts";
 import type { ClusterView, Failure, SignedIn } from "../../../protocols/index.ts";
 import { startAlone } from "../../fixtures/alone.ts";
 import { quietLog, quietMeter as meter } from "../../fixtures/quiet.ts";

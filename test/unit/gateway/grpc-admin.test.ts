@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { checkOf } from "../../../protocols/wire/check.ts";
 import { adminMethods } from "../../../node/gateway/wires/grpc-codec.ts";
 import { createGateway, type TlsFiles } from "../../../node/gateway/index.ts";
-import type { Tracer } from "../../../node/ports.ts";
+import type { Tracer } from "../../../node/ports/index.ts";
 import type { SpanFacts } from "../../../protocols/index.ts";
 import { makeCertificate } from "../../fixtures/certificates.ts";
 import { tlsPair } from "../../fixtures/tls-pair.ts";

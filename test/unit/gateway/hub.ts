@@ -1,4 +1,4 @@
-import type { EventFollower, Hub } from "../../../node/ports.ts";
+import type { EventFollower, Hub } from "../../../node/ports/index.ts";
 
 /** A hub within one process, which misses nothing. An event nobody follows costs one look-up. */
 export function createHub(): Hub {

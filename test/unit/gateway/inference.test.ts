@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { InferenceControl } from "../../../node/ports.ts";
+import type { InferenceControl } from "../../../node/ports/index.ts";
 import { failure, ok, refused, type ModelInMemory, type OrderWish } from "../../../protocols/index.ts";
 import { controlToken, startClusterFixture, type ClusterFixture } from "./cluster-fixture.ts";
 

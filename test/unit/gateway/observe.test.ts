@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { ObserveControl } from "../../../node/ports.ts";
+import type { ObserveControl } from "../../../node/ports/index.ts";
 import { failure, ok, refused, type HistoryQuery, type LogQuery } from "../../../protocols/index.ts";
 import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 

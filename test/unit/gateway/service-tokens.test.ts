@@ -7,7 +7,7 @@ import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { createServiceTokens } from "../../../node/gateway/identity/service-tokens.ts";
 import { createIds } from "../../../node/gateway/identity/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
-import type { Directory } from "../../../node/ports.ts";
+import type { Directory } from "../../../node/ports/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
 import { createWorld, startFixture, type Fixture } from "./fixture.ts";
 

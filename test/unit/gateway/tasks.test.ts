@@ -13,7 +13,7 @@ import {
 import { noticeText } from "../../../protocols/words/notice-text.ts";
 import { watchDrains } from "../../../node/composition/parts/drains.ts";
 import { tellBackupEnded, tellEnded } from "../../../node/composition/parts/tasks.ts";
-import type { Clock, MemberRecord, Membership, NodeId } from "../../../node/ports.ts";
+import type { Clock, MemberRecord, Membership, NodeId } from "../../../node/ports/index.ts";
 import { createActs, taskLimits } from "../../../node/tasks/index.ts";
 import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 

@@ -13,7 +13,7 @@ import {
   type Message,
 } from "../../../actors/behavior.ts";
 import { createKernel, OpenAsks, type Kernel, type KernelLimits } from "../../../node/kernel/index.ts";
-import type { Store } from "../../../node/ports.ts";
+import type { Store } from "../../../node/ports/index.ts";
 import { openJournal, type Journal, type JournalLimits } from "../../../node/storage/index.ts";
 import { quietLog, quietMeter as meter } from "../../fixtures/quiet.ts";
 import { Disk, simulatedClock, World, type Pulse } from "../../world/index.ts";

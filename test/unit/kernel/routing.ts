@@ -1,7 +1,7 @@
 /** Routing of a node alone: every slot is its own, and what could not be served is tried again until its deadline. With
  *  `elsewhere` a test plays another node. */
 import type { AskTable, Kernel, OpenAsk, Outgoing, Routing } from "../../../node/kernel/api.ts";
-import type { Clock } from "../../../node/ports.ts";
+import type { Clock } from "../../../node/ports/index.ts";
 import {
   failure,
   ownSlot,

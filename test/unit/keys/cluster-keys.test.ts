@@ -12,7 +12,7 @@ import {
   type RootKeys,
 } from "../../../node/keys/index.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
-import type { Directory } from "../../../node/ports.ts";
+import type { Directory } from "../../../node/ports/index.ts";
 import { failure, failureOf, PlexusError, type Result } from "../../../protocols/index.ts";
 import { depth } from "../../depth.ts";
 import { quietLog } from "../../fixtures/quiet.ts";

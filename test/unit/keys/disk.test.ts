@@ -22,7 +22,7 @@ import {
 import { blobLimits, hashOf, openBlobStore } from "../../../node/bulk/blobs/index.ts";
 import { everything, verifyJournal } from "../../../node/storage/index.ts";
 import { openFiles } from "../../../node/platform/index.ts";
-import type { Store, StoreOp } from "../../../node/ports.ts";
+import type { Store, StoreOp } from "../../../node/ports/index.ts";
 import { depth } from "../../depth.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { append, codeOf, draft, journalOn, openAs, RowStore, slot } from "../storage/fixture.ts";

@@ -15,7 +15,7 @@ import {
   type RootKeys,
 } from "../../../node/keys/index.ts";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
-import type { Directory } from "../../../node/ports.ts";
+import type { Directory } from "../../../node/ports/index.ts";
 import { failureOf, type KeysStatus, type Result } from "../../../protocols/index.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
 import { RowStore } from "../storage/fixture.ts";

@@ -9,7 +9,7 @@ import {
   type Secrets,
   type SecretsReceiver,
 } from "../../../node/keys/index.ts";
-import type { Directory } from "../../../node/ports.ts";
+import type { Directory } from "../../../node/ports/index.ts";
 import { failureOf } from "../../../protocols/index.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
 import { RowStore } from "../storage/fixture.ts";

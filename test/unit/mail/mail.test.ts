@@ -10,7 +10,7 @@ import {
   type SmtpServer,
 } from "../../../node/mail/index.ts";
 import { createRandom } from "../../../node/platform/index.ts";
-import type { Clock, Log } from "../../../node/ports.ts";
+import type { Clock, Log } from "../../../node/ports/index.ts";
 import { isMailAddress, ok, refused, failure, type MailServer, type Result } from "../../../protocols/index.ts";
 import { startMailServer, type MailServerFixture } from "../../fixtures/mail-server.ts";
 import { quietLog as quiet } from "../../fixtures/quiet.ts";

@@ -6,7 +6,7 @@ import {
   type OwnMemory,
   type Readings,
 } from "../../../node/observe/index.ts";
-import type { Clock, Membership, ObserveControl } from "../../../node/ports.ts";
+import type { Clock, Membership, ObserveControl } from "../../../node/ports/index.ts";
 import { memberRecord } from "../../fixtures/members.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { Links, simulatedClock, World } from "../../world/index.ts";

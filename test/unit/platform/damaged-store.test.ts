@@ -19,7 +19,7 @@ import { parseConfig } from "../../../config/index.ts";
 import { foundVoter } from "../../../node/cluster/directory/raft/disk.ts";
 import { findFileDamage, openLevelStore, type FileDamage } from "../../../node/platform/index.ts";
 import { writeHome, type Home } from "../../../node/data-folder/home.ts";
-import type { NodeId, Store, StoreOp, StoreView } from "../../../node/ports.ts";
+import type { NodeId, Store, StoreOp, StoreView } from "../../../node/ports/index.ts";
 import { seal } from "../../../node/data-folder/seal.ts";
 import { openJournal } from "../../../node/storage/index.ts";
 import { failureOf, type SlotId } from "../../../protocols/index.ts";

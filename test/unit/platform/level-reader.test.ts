@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 import { openLevelReader, openLevelStore, surveyLevel, type FileDamage } from "../../../node/platform/index.ts";
-import type { Store, StoreOp, StoreRange } from "../../../node/ports.ts";
+import type { Store, StoreOp, StoreRange } from "../../../node/ports/index.ts";
 
 describe("the reader of a Level store's files", () => {
   let folder: string;

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { Compile } from "typebox/compile";
 import { createExchange } from "../../../node/cluster/exchange/index.ts";
-import type { NodeId } from "../../../node/ports.ts";
+import type { NodeId } from "../../../node/ports/index.ts";
 import { Links, World } from "../../world/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { decode, encode, wireLimits, type GenerationRequest, type Sampling } from "../../../protocols/index.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { NodeId } from "../../../node/ports.ts";
+import type { NodeId } from "../../../node/ports/index.ts";
 import { journalLimits } from "../../../node/storage/index.ts";
 import { Cluster, entry, slot } from "./fixture.ts";
 

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { NodeId, SlotRecord } from "../../../node/ports.ts";
+import type { NodeId, SlotRecord } from "../../../node/ports/index.ts";
 import { Cluster, entry, slot } from "./fixture.ts";
 
 const all = ["a", "b", "c"];

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { MemberRecord } from "../../../node/ports.ts";
+import type { MemberRecord } from "../../../node/ports/index.ts";
 import { memberKey } from "../../../node/cluster/facts/records.ts";
 import { Cluster, codeOf, slot } from "./fixture.ts";
 

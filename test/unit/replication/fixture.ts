@@ -8,7 +8,7 @@ import {
 import { createExchange } from "../../../node/cluster/exchange/index.ts";
 import type { ServedLog } from "../../../node/kernel/api.ts";
 import { createMembership, type MembershipPart } from "../../../node/cluster/membership/index.ts";
-import type { Directory, NodeId, SlotRecord } from "../../../node/ports.ts";
+import type { Directory, NodeId, SlotRecord } from "../../../node/ports/index.ts";
 import { changeSlot, memberKey, readSlot } from "../../../node/cluster/facts/records.ts";
 import { createReplication, type Replication, type ReplicationLimits } from "../../../node/replication/index.ts";
 import { watchSlots, type SlotTable } from "../../../node/cluster/facts/slot-table.ts";

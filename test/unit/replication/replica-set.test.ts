@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
-import type { Directory, MemberRecord, SlotRecord } from "../../../node/ports.ts";
+import type { Directory, MemberRecord, SlotRecord } from "../../../node/ports/index.ts";
 import { changeSlot, memberKey, readSlot, type SlotRow } from "../../../node/cluster/facts/records.ts";
 import { memberRecord } from "../../fixtures/members.ts";
 import { replicationLimits } from "../../../node/replication/limits.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import type { NodeId, SlotRecord } from "../../../node/ports.ts";
+import type { NodeId, SlotRecord } from "../../../node/ports/index.ts";
 import { sameSet } from "../../../node/cluster/facts/records.ts";
 import {
   committedSeq,

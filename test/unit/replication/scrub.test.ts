@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { NodeId } from "../../../node/ports.ts";
+import type { NodeId } from "../../../node/ports/index.ts";
 import { isOutvoted } from "../../../node/replication/scrub.ts";
 import { Cluster, slot } from "./fixture.ts";
 

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { NodeId } from "../../../node/ports.ts";
+import type { NodeId } from "../../../node/ports/index.ts";
 import { readSlot } from "../../../node/cluster/facts/records.ts";
 import type { SlotId } from "../../../protocols/index.ts";
 import { Cluster } from "./fixture.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { ServedLog } from "../../../node/kernel/api.ts";
-import type { NodeId } from "../../../node/ports.ts";
+import type { NodeId } from "../../../node/ports/index.ts";
 import type { ActorId } from "../../../protocols/index.ts";
 import { Cluster, slot } from "./fixture.ts";
 

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { createEmbeddedDirectory } from "../../../node/cluster/directory/index.ts";
-import type { Meter, SlotRecord } from "../../../node/ports.ts";
+import type { Meter, SlotRecord } from "../../../node/ports/index.ts";
 import { changeSlot } from "../../../node/cluster/facts/records.ts";
 import { replicationLimits } from "../../../node/replication/index.ts";
 import type { Ownership } from "../../../node/replication/ownership.ts";

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import type { ActorFilter, ClusterActors, Kernel } from "../../../node/kernel/api.ts";
-import type { NodeId } from "../../../node/ports.ts";
+import type { NodeId } from "../../../node/ports/index.ts";
 import { mergePages, type NodePage } from "../../../node/routing/actors.ts";
 import { createClusterActors, routingLimits } from "../../../node/routing/index.ts";
 import { failure, ok, refused, slotOf, type ActorDetail, type ActorId, type ActorRow, type Result, type SlotId } from "../../../protocols/index.ts"; // prettier-ignore

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { OpenAsks } from "../../../node/kernel/index.ts";
 import { createRouting } from "../../../node/routing/index.ts";
 import { routingLimits } from "../../../node/routing/limits.ts";
-import type { MemberRecord, NodeId } from "../../../node/ports.ts";
+import type { MemberRecord, NodeId } from "../../../node/ports/index.ts";
 import {
   ok,
   signOfLife,

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import type { Ask, Outgoing } from "../../../node/kernel/api.ts";
 import { OpenAsks } from "../../../node/kernel/index.ts";
 import type { Exchange } from "../../../node/cluster/exchange/index.ts";
-import type { NodeId } from "../../../node/ports.ts";
+import type { NodeId } from "../../../node/ports/index.ts";
 import { assertionBytes, faultOf, type IdentitySigner } from "../../../node/routing/identity.ts";
 import { createRouting, routingLimits, type RoutingPart } from "../../../node/routing/index.ts";
 import {

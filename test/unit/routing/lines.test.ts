@@ -2,7 +2,7 @@ import { everyEngine } from "../../../runtimes/index.ts";
 import { expect } from "chai";
 import type { Ask as AskEnvelope, Outgoing, Tell } from "../../../node/kernel/api.ts";
 import { OpenAsks } from "../../../node/kernel/index.ts";
-import type { NodeId } from "../../../node/ports.ts";
+import type { NodeId } from "../../../node/ports/index.ts";
 import { createRouting, routingLimits, type RoutingLimits, type RoutingPart } from "../../../node/routing/index.ts";
 import {
   failure,

@@ -9,7 +9,7 @@ import type {
   SlotRecord,
   Transport,
   TransportListener,
-} from "../../../node/ports.ts";
+} from "../../../node/ports/index.ts";
 import type { SlotRow } from "../../../node/cluster/facts/records.ts";
 import type { SlotTable } from "../../../node/cluster/facts/slot-table.ts";
 import { encode, type SlotId } from "../../../protocols/index.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { ownerless } from "../../../node/routing/targets.ts";
-import type { MemberRecord, Membership } from "../../../node/ports.ts";
+import type { MemberRecord, Membership } from "../../../node/ports/index.ts";
 import type { Failure } from "../../../protocols/index.ts";
 
 /** A cluster whose members have roles, some of them up. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 import { openLevelStore } from "../../../node/platform/index.ts";
-import type { StoreView } from "../../../node/ports.ts";
+import type { StoreView } from "../../../node/ports/index.ts";
 import { AheadReader } from "../../../node/storage/ahead.ts";
 import { depth } from "../../depth.ts";
 import { RowStore } from "./fixture.ts";

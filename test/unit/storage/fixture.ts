@@ -1,5 +1,5 @@
 /** Journals for tests: on a store in memory, opened for an epoch in one call. */
-import type { Clock, Store, StoreOp, StoreRange, StoreView } from "../../../node/ports.ts";
+import type { Clock, Store, StoreOp, StoreRange, StoreView } from "../../../node/ports/index.ts";
 import {
   openJournal,
   type EntryDraft,

@@ -5,7 +5,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { Level } from "level";
 import { openLevelStore } from "../../../node/platform/index.ts";
-import type { Store, StoreOp } from "../../../node/ports.ts";
+import type { Store, StoreOp } from "../../../node/ports/index.ts";
 import { seal, unseal } from "../../../node/data-folder/seal.ts";
 import { headKey, openJournal, verifyJournal, type Head, type Journal } from "../../../node/storage/index.ts";
 import { decodeChunk, encodeChunk, encodeEntry, genesisChecksum, type Entry } from "../../../node/storage/layout.ts";

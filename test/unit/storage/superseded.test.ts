@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { StoreOp, StoreRange } from "../../../node/ports.ts";
+import type { StoreOp, StoreRange } from "../../../node/ports/index.ts";
 import type { SlotLog } from "../../../node/storage/index.ts";
 import { genesisChecksum } from "../../../node/storage/layout.ts";
 import { live, stateOf, type Owner, type Step } from "./copies.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect } from "chai";
 import type { Exchange } from "../../../node/cluster/exchange/index.ts";
-import type { Membership } from "../../../node/ports.ts";
+import type { Membership } from "../../../node/ports/index.ts";
 import { mostHad } from "../../../node/threats/sharing.ts";
 import { shareLists, watchThreats, type Threats } from "../../../node/threats/index.ts";
 import { failure, refused, type Result } from "../../../protocols/index.ts";

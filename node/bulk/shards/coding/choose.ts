@@ -8,7 +8,7 @@
  *  Shards of a stripe are on distinct nodes, and no zone has more of them than it must. A node without a zone is alone
  *  in its own. */
 import { assert, failure, hash32, ok, refused, type Result, type Scheme } from "../../../../protocols/index.ts";
-import type { NodeId } from "../../../ports.ts";
+import type { NodeId } from "../../../ports/index.ts";
 import { countsOf, enoughOf, widthOf } from "./scheme.ts";
 
 /** A holder that may get a shard. */

@@ -9,7 +9,7 @@
  *  again. */
 import { failure, PlexusError } from "../../../../protocols/index.ts";
 import { seal, unseal } from "../../../data-folder/seal.ts";
-import type { DirectoryRow, Store, StoreOp } from "../../../ports.ts";
+import type { DirectoryRow, Store, StoreOp } from "../../../ports/index.ts";
 import type { EtcdHome } from "../row.ts";
 import type { Restored } from "./core.ts";
 import type { Entry, EntryBody, Mark, Members, Promise as Vow, Write } from "./messages.ts";

@@ -1,5 +1,5 @@
 /** What the disk of one voter has, for when there is no majority to ask. */
-import type { Store } from "../../../ports.ts";
+import type { Store } from "../../../ports/index.ts";
 import { loadVoter } from "./disk.ts";
 import type { Mark, Members } from "./messages.ts";
 import { ReplicatedRows, type RowsImage } from "./rows.ts";

@@ -2,7 +2,7 @@
  *  that is lost loses the whole. */
 import { failure } from "../../../../protocols/index.ts";
 import type { Exchange } from "../../exchange/index.ts";
-import type { Clock, NodeId } from "../../../ports.ts";
+import type { Clock, NodeId } from "../../../ports/index.ts";
 import { directoryLimits, type DirectoryLimits } from "../limits.ts";
 import { LeavingParts } from "./parts.ts";
 import { voterMessageIn, voterMessageOut } from "./shape.ts";

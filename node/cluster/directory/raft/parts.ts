@@ -1,7 +1,7 @@
 /** Messages between voters that are too large for one, in parts. A part that finds the queue of the connection full
  *  waits for room: all rows may be larger than any queue. */
 import type { Exchange } from "../../exchange/index.ts";
-import type { Clock, NodeId } from "../../../ports.ts";
+import type { Clock, NodeId } from "../../../ports/index.ts";
 import type { DirectoryLimits } from "../limits.ts";
 import type { VoterMessage } from "./voter.ts";
 

@@ -1,5 +1,5 @@
 /** The rows of a replicated directory as the entries of its log make them: the same entries, the same rows. */
-import type { DirectoryRow } from "../../../ports.ts";
+import type { DirectoryRow } from "../../../ports/index.ts";
 import { decidedBy, judgeChange, type Change, type Decided, type Held, type Room, type Rows } from "../deciding.ts";
 import type { EtcdHome } from "../row.ts";
 import { SizedRows } from "../sized-rows.ts";

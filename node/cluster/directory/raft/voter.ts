@@ -9,7 +9,7 @@
  *  A disk that fails ends the voter's life: what it holds is unknown, so the voter forgets everything and reads the
  *  disk anew. */
 import { failure, failureOf, PlexusError } from "../../../../protocols/index.ts";
-import type { Clock, Directory, DirectoryRow, Log, NodeId, Store, StoreOp } from "../../../ports.ts";
+import type { Clock, Directory, DirectoryRow, Log, NodeId, Store, StoreOp } from "../../../ports/index.ts";
 import type { Change } from "../deciding.ts";
 import { directoryLimits, type DirectoryLimits } from "../limits.ts";
 import { checkKey, encodeValue, full, moved, unavailable, type EtcdHome, type KeptSize } from "../row.ts";

@@ -15,7 +15,7 @@ import type {
   NodeId,
   OwnedBlobs,
   SlotRecord,
-} from "../../../../node/ports.ts";
+} from "../../../../node/ports/index.ts";
 import {
   createShards,
   openShardMemory,

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { hashOf } from "../../../../node/bulk/blobs/index.ts";
 import type { Exchange } from "../../../../node/cluster/exchange/index.ts";
 import type { SlotTable } from "../../../../node/cluster/facts/slot-table.ts";
-import type { Membership, OwnedBlobs, Stripes } from "../../../../node/ports.ts";
+import type { Membership, OwnedBlobs, Stripes } from "../../../../node/ports/index.ts";
 import type { ShardPorts } from "../../../../node/bulk/shards/parts.ts";
 import { createIntake } from "../../../../node/bulk/shards/intake.ts";
 import { failure, holderOf, ownSlot, refused, type Result } from "../../../../protocols/index.ts";

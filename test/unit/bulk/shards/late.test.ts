@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { NodeId, Stripes } from "../../../../node/ports.ts";
+import type { NodeId, Stripes } from "../../../../node/ports/index.ts";
 import type { ShardLimits } from "../../../../node/bulk/shards/index.ts";
 import { createPaces } from "../../../../node/bulk/shards/paces.ts";
 import {

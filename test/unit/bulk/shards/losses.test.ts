@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { headerBytes, readShard, survivesZone } from "../../../../node/bulk/shards/coding/index.ts";
-import type { NodeId, Stripes } from "../../../../node/ports.ts";
+import type { NodeId, Stripes } from "../../../../node/ports/index.ts";
 import { holderOf, shardsOf, type Result, type StripeRef } from "../../../../protocols/index.ts";
 import { depth } from "../../../depth.ts";
 import { World } from "../../../world/index.ts";

@@ -18,7 +18,7 @@ import {
 } from "../../../../node/bulk/shards/coding/index.ts";
 import { choosePlace, type NodeCondition } from "../../../../node/bulk/shards/placing.ts";
 import { allowedBytes, roomAt, withinQuota } from "../../../../node/bulk/shards/quota.ts";
-import type { BlobHash, OwnedBlobs } from "../../../../node/ports.ts";
+import type { BlobHash, OwnedBlobs } from "../../../../node/ports/index.ts";
 import { failure, failureOf, PlexusError, schemesFrom, type Scheme } from "../../../../protocols/index.ts";
 
 const rs = (k: number, m: number): Scheme => ({ type: "rs", k, m });

@@ -4,7 +4,7 @@ import { createPacing, pacedStripes } from "../../../../node/backup/index.ts";
 import { paceLimits } from "../../../../node/backup/limits.ts";
 import type { BackupStripes } from "../../../../node/backup/ports.ts";
 import { hashOf } from "../../../../node/bulk/blobs/index.ts";
-import type { Stripes } from "../../../../node/ports.ts";
+import type { Stripes } from "../../../../node/ports/index.ts";
 import { simulatedClock, World } from "../../../world/index.ts";
 import { pathOf, Fixture } from "./fixture.ts";
 

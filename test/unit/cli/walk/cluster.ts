@@ -8,7 +8,7 @@ import { writeControlFile } from "../../../../cli/cluster/control.ts";
 import { describeFailure } from "../../../../cli/terminal/output.ts";
 import { createProgram } from "../../../../cli/program.ts";
 import type { Peer } from "../../../../node/composition/peer.ts";
-import type { MemberRecord } from "../../../../node/ports.ts";
+import type { MemberRecord } from "../../../../node/ports/index.ts";
 import { createPacing } from "../../../../node/backup/index.ts";
 import { openClusterBackups } from "../../../../node/composition/backup/cluster.ts";
 import { createClusterKeys, diskKeyOf } from "../../../../node/keys/index.ts";

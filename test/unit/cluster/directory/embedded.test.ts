@@ -4,7 +4,7 @@ import {
   directoryLimits,
   migrateDirectory,
 } from "../../../../node/cluster/directory/index.ts";
-import type { Directory, DirectoryRow } from "../../../../node/ports.ts";
+import type { Directory, DirectoryRow } from "../../../../node/ports/index.ts";
 import { seal } from "../../../../node/data-folder/seal.ts";
 import { failure, failureOf, PlexusError } from "../../../../protocols/index.ts";
 import { MemoryStore } from "../../../conformance/directory-store.ts";

@@ -4,7 +4,7 @@ import { createEtcdFeed } from "../../../../node/cluster/directory/etcd-feed.ts"
 import type { EtcdServers } from "../../../../node/cluster/directory/etcd-servers.ts";
 import type { WatchResponse } from "../../../../node/cluster/directory/etcd-wire.ts";
 import { directoryLimits, type DirectoryLimits } from "../../../../node/cluster/directory/index.ts";
-import type { Clock, DirectoryRow } from "../../../../node/ports.ts";
+import type { Clock, DirectoryRow } from "../../../../node/ports/index.ts";
 import { quietLog as log } from "../../../fixtures/quiet.ts";
 import { Watching } from "../../../conformance/directory.ts";
 import { flowingWorld } from "../../../fixtures/flowing.ts";

@@ -9,7 +9,7 @@ import {
   type DirectoryHome,
   type EmbeddedDirectory,
 } from "../../../../node/cluster/directory/index.ts";
-import type { Directory, NodeId } from "../../../../node/ports.ts";
+import type { Directory, NodeId } from "../../../../node/ports/index.ts";
 import { isRow } from "../../../../node/cluster/facts/records.ts";
 import { Links, messageBytesMax, World } from "../../../world/index.ts";
 import { MemoryStore } from "../../../conformance/directory-store.ts";

@@ -7,7 +7,7 @@ import { RaftLog } from "../../../../node/cluster/directory/raft/log.ts";
 import { ReplicatedRows, type Asked } from "../../../../node/cluster/directory/raft/rows.ts";
 import { voterMessageOut } from "../../../../node/cluster/directory/raft/shape.ts";
 import { bytesOfRows, SizedRows } from "../../../../node/cluster/directory/sized-rows.ts";
-import type { Directory, DirectoryRow } from "../../../../node/ports.ts";
+import type { Directory, DirectoryRow } from "../../../../node/ports/index.ts";
 import { decode, encode, failureOf } from "../../../../protocols/index.ts";
 import { MemoryStore } from "../../../conformance/directory-store.ts";
 import { names, Voters } from "./voters-fixture.ts";

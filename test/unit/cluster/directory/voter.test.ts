@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Voter } from "../../../../node/cluster/directory/raft/voter.ts";
-import type { DirectoryRow } from "../../../../node/ports.ts";
+import type { DirectoryRow } from "../../../../node/ports/index.ts";
 import type { MemoryStore } from "../../../conformance/directory-store.ts";
 import { codeOf, Watching } from "../../../conformance/directory.ts";
 import { depth } from "../../../depth.ts";

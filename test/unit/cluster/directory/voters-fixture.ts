@@ -9,7 +9,7 @@ import {
 } from "../../../../node/cluster/directory/index.ts";
 import { createVoterWire } from "../../../../node/cluster/directory/raft/lines.ts";
 import { openVoter, type Voter } from "../../../../node/cluster/directory/raft/voter.ts";
-import type { Directory } from "../../../../node/ports.ts";
+import type { Directory } from "../../../../node/ports/index.ts";
 import { MemoryStore } from "../../../conformance/directory-store.ts";
 import { quietLog } from "../../../fixtures/quiet.ts";
 import { Links, World } from "../../../world/index.ts";

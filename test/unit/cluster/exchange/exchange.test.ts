@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { createExchange, type Exchange } from "../../../../node/cluster/exchange/index.ts";
 import { meshLimits } from "../../../../node/cluster/mesh/index.ts";
-import type { NodeId, Transport } from "../../../../node/ports.ts";
+import type { NodeId, Transport } from "../../../../node/ports/index.ts";
 import {
   assert,
   decode,

@@ -5,7 +5,7 @@ import {
   watchControlTokens,
   type ControlToken,
 } from "../../../../node/cluster/facts/control-tokens.ts";
-import type { Directory, DirectoryRow } from "../../../../node/ports.ts";
+import type { Directory, DirectoryRow } from "../../../../node/ports/index.ts";
 
 /** A directory of one map, whose watch a test cuts. */
 function createRows() {

@@ -1,6 +1,6 @@
 import { brokenBy } from "../../../fixtures/broken.ts";
 import { expect } from "chai";
-import type { Directory, MemberRecord, SlotRecord } from "../../../../node/ports.ts";
+import type { Directory, MemberRecord, SlotRecord } from "../../../../node/ports/index.ts";
 import {
   asEndpoint,
   changeSlot,

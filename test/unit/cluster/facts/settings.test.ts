@@ -9,7 +9,7 @@ import {
   type SettingsRow,
 } from "../../../../node/cluster/facts/settings.ts";
 import { ok } from "../../../../protocols/index.ts";
-import type { Directory } from "../../../../node/ports.ts";
+import type { Directory } from "../../../../node/ports/index.ts";
 
 const by = { by: "ada", nowMs: 1 };
 const empty: SettingsRow = { revision: 0, values: {}, history: [] };

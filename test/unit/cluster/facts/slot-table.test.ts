@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { createEmbeddedDirectory } from "../../../../node/cluster/directory/index.ts";
-import type { Directory, DirectoryWatcher, SlotRecord } from "../../../../node/ports.ts";
+import type { Directory, DirectoryWatcher, SlotRecord } from "../../../../node/ports/index.ts";
 import { listSlots, readSlot, slotKey } from "../../../../node/cluster/facts/records.ts";
 import { watchSlots, type SlotTable } from "../../../../node/cluster/facts/slot-table.ts";
 import type { SlotId } from "../../../../protocols/index.ts";

@@ -11,7 +11,7 @@ import {
 import { refusalOfRow, type RowChange } from "../../../../node/cluster/facts/whose-rows.ts";
 import { nodeIdOf } from "../../../../node/composition/start/node-id.ts";
 import { ownSlot, slotOf, type SlotId } from "../../../../protocols/index.ts";
-import type { MemberRecord, SlotRecord } from "../../../../node/ports.ts";
+import type { MemberRecord, SlotRecord } from "../../../../node/ports/index.ts";
 
 const member = (more: object = {}): MemberRecord => ({
   node: "n1",

@@ -6,7 +6,7 @@ import {
   type MembershipPart,
   type OwnRecord,
 } from "../../../../node/cluster/membership/index.ts";
-import type { Clock, Directory, MemberRecord, NodeId } from "../../../../node/ports.ts";
+import type { Clock, Directory, MemberRecord, NodeId } from "../../../../node/ports/index.ts";
 import { memberKey } from "../../../../node/cluster/facts/records.ts";
 import { ownRecord } from "../../../fixtures/members.ts";
 import { quietLog, quietMeter } from "../../../fixtures/quiet.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { DirectoryWatcher, MemberRecord } from "../../../../node/ports.ts";
+import type { DirectoryWatcher, MemberRecord } from "../../../../node/ports/index.ts";
 import { failure, failureOf, PlexusError, type Result } from "../../../../protocols/index.ts";
 import { memberRecord, ownRecord } from "../../../fixtures/members.ts";
 import { Cluster, type Life } from "./cluster.ts";

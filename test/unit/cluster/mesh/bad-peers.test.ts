@@ -7,7 +7,7 @@ import { meshLimits } from "../../../../node/cluster/mesh/limits.ts";
 import { channelProtocols } from "../../../../node/cluster/mesh/pairs.ts";
 import { createSwarm } from "../../../../node/cluster/mesh/swarm.ts";
 import type { NodeKey } from "../../../../node/cluster/mesh/index.ts";
-import type { Channel } from "../../../../node/ports.ts";
+import type { Channel } from "../../../../node/ports/index.ts";
 import { decode, encode } from "../../../../protocols/index.ts";
 import { Happenings, Loopback, meet, memberOf, newKey, withLimits, type MeshNode } from "./loopback.ts";
 

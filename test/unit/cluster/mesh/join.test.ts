@@ -35,7 +35,7 @@ import { freeName, writeToken } from "../../../../node/cluster/mesh/invitation.t
 import { joinProtocol } from "../../../../node/cluster/mesh/join.ts";
 import { invitationLimits, meshLimits } from "../../../../node/cluster/mesh/limits.ts";
 import { createSwarm } from "../../../../node/cluster/mesh/swarm.ts";
-import type { Directory, DirectoryRow, DirectoryWatcher, MemberRecord } from "../../../../node/ports.ts";
+import type { Directory, DirectoryRow, DirectoryWatcher, MemberRecord } from "../../../../node/ports/index.ts";
 import {
   memberKey,
   memberPrefix,

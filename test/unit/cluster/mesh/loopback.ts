@@ -10,7 +10,7 @@ import {
   type MeshOptions,
   type NodeKey,
 } from "../../../../node/cluster/mesh/index.ts";
-import type { Channel, MemberRecord, Meter, NodeId } from "../../../../node/ports.ts";
+import type { Channel, MemberRecord, Meter, NodeId } from "../../../../node/ports/index.ts";
 import { createWorld, msPerTurn } from "../../../fixtures/flowing.ts";
 import { memberRecord } from "../../../fixtures/members.ts";
 import { keptLog, type KeptLog } from "../../../conformance/real-time.ts";

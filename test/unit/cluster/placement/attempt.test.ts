@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { unavailable } from "../../../../node/cluster/directory/row.ts";
 import { attempt, type Attempt } from "../../../../node/cluster/placement/attempt.ts";
-import type { Directory } from "../../../../node/ports.ts";
+import type { Directory } from "../../../../node/ports/index.ts";
 import { ok, type Result } from "../../../../protocols/index.ts";
 
 /** A directory that takes changes and cannot be read. */

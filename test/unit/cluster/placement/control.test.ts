@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { trustKey } from "../../../../node/cluster/facts/records.ts";
 import { unavailable } from "../../../../node/cluster/directory/row.ts";
-import type { SlotRecord } from "../../../../node/ports.ts";
+import type { SlotRecord } from "../../../../node/ports/index.ts";
 import {
   asInvitation,
   changeSlot,

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { createController } from "../../../../node/cluster/placement/index.ts";
-import type { Directory, NodeId, SlotRecord } from "../../../../node/ports.ts";
+import type { Directory, NodeId, SlotRecord } from "../../../../node/ports/index.ts";
 import { memberKey, policyKey, slotKey } from "../../../../node/cluster/facts/records.ts";
 import { slotOf, type ActorId, type SlotId } from "../../../../protocols/index.ts";
 import { ownRecord } from "../../../fixtures/members.ts";

@@ -8,7 +8,7 @@ import {
   type Controller,
   type PlacementLimits,
 } from "../../../../node/cluster/placement/index.ts";
-import type { NodeId, SlotRecord } from "../../../../node/ports.ts";
+import type { NodeId, SlotRecord } from "../../../../node/ports/index.ts";
 import { watchPolicy, type ClusterPolicy } from "../../../../node/cluster/facts/policy.ts";
 import { watchGroups, type Groups } from "../../../../node/cluster/facts/groups.ts";
 import { watchTrust, type Trust } from "../../../../node/cluster/facts/trust.ts";

@@ -11,7 +11,7 @@ import {
 } from "../../../../node/cluster/placement/groups.ts";
 import { placementLimits, type Candidate } from "../../../../node/cluster/placement/index.ts";
 import { groupOf } from "../../../../node/cluster/placement/spread.ts";
-import type { NodeId, SlotRecord } from "../../../../node/ports.ts";
+import type { NodeId, SlotRecord } from "../../../../node/ports/index.ts";
 import { holderOf, ownSlot, wireLimits, type HolderGroup, type Role } from "../../../../protocols/index.ts";
 import { ownRecord } from "../../../fixtures/members.ts";
 import { cluster, converge, fresh, member, names, think, type Cluster } from "./planned.ts";

@@ -3,7 +3,7 @@ import { createExchange } from "../../../../node/cluster/exchange/index.ts";
 import type { Kernel } from "../../../../node/kernel/api.ts";
 import { placementLimits, servePlacement } from "../../../../node/cluster/placement/index.ts";
 import { LoadBook } from "../../../../node/cluster/placement/load.ts";
-import type { NodeId } from "../../../../node/ports.ts";
+import type { NodeId } from "../../../../node/ports/index.ts";
 import type { SlotTable } from "../../../../node/cluster/facts/slot-table.ts";
 import { failure, ok, PlexusError, slotOf, type ActorId, type SlotId } from "../../../../protocols/index.ts";
 import type { LoadReport } from "../../../../protocols/mesh/index.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import type { MemberRecord, NodeId, SlotRecord } from "../../../../node/ports.ts";
+import type { MemberRecord, NodeId, SlotRecord } from "../../../../node/ports/index.ts";
 import { Candidates } from "../../../../node/cluster/placement/candidates.ts";
 import { placementLimits, plan, type Candidate, type Plan } from "../../../../node/cluster/placement/index.ts";
 import { findStranded } from "../../../../node/cluster/placement/plan.ts";

@@ -1,5 +1,5 @@
 /** Clusters as a plan sees them, whose owners do at once what is wanted of them. */
-import type { NodeId, SlotRecord } from "../../../../node/ports.ts";
+import type { NodeId, SlotRecord } from "../../../../node/ports/index.ts";
 import {
   changed,
   placementLimits,

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { createInferenceControl } from "../../../../node/inference/models/index.ts";
-import type { InferenceControl, Membership } from "../../../../node/ports.ts";
+import type { InferenceControl, Membership } from "../../../../node/ports/index.ts";
 import { ok, type Result } from "../../../../protocols/index.ts";
 import type { LocalModels } from "../../../../runtimes/engine.ts";
 import { memberRecord } from "../../../fixtures/members.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { createModelPeers, keepWanted, serveModels } from "../../../../node/inference/models/index.ts";
-import type { MemberRecord, Membership } from "../../../../node/ports.ts";
+import type { MemberRecord, Membership } from "../../../../node/ports/index.ts";
 import type { WantedModels } from "../../../../node/cluster/facts/wanted.ts";
 import { contentTree } from "../../../../node/bulk/blobs/index.ts";
 import { failure, ok, refused, type PullModel, type PullView, type StoredModel, type WantedModel } from "../../../../protocols/index.ts"; // prettier-ignore

@@ -1,0 +1,56 @@
+/** What the parts of a node need from outside themselves, by subject: `world.ts` (clock, chance, store, files, mail,
+ *  log), `cluster.ts` (directory, transport, membership, events), `bulk.ts` (blobs and stripes), `control.ts` (what
+ *  admins steer). Types alone: `platform/`, the other rooms and the simulation make what stands behind them. */
+export type {
+  Clock,
+  Random,
+  StoreOp,
+  StoreRange,
+  StoreView,
+  StorePage,
+  Store,
+  FileWriter,
+  FileReader,
+  Files,
+  Log,
+  Span,
+  Tracer,
+  Meter,
+  MailWish,
+  Outbound,
+} from "./world.ts";
+export type {
+  NodeId,
+  SlotRecord,
+  MemberRecord,
+  DirectoryRow,
+  DirectoryWatcher,
+  Directory,
+  Transport,
+  TransportListener,
+  MembershipEnd,
+  Membership,
+  Publisher,
+  EventFollower,
+  Hub,
+  Channel,
+} from "./cluster.ts";
+export type {
+  BlobHash,
+  BlobRange,
+  LeafProof,
+  BlobStore,
+  Pair,
+  Reference,
+  OwnedBlobs,
+  ActorBlobs,
+  Stripes,
+} from "./bulk.ts";
+export type {
+  ShardControl,
+  ActivityPort,
+  ProfileControl,
+  TaskControl,
+  InferenceControl,
+  ObserveControl,
+} from "./control.ts";
