@@ -8,6 +8,7 @@ import {
   duration,
   examples,
   roleList,
+  size,
   wholeNumber,
   withAdminFlags,
   type AdminOptions,
@@ -23,6 +24,9 @@ const namedWith =
     if (at < 1) throw new InvalidArgumentError("It must have a name and a value: node-b=….");
     return { ...before, [text.slice(0, at)]: read(text.slice(at + 1)) };
   };
+
+/** `200gb`, or `none`. */
+const quota = (text: string): number | null => (text === "none" ? null : size("The size")(text));
 
 /** `plexus nodes`. */
 export const define: Define = (command, { output, onExit }) => {
@@ -147,6 +151,19 @@ export const define: Define = (command, { output, onExit }) => {
     .action(async (options: AdminOptions & PlanOptions) => {
       const { planNodes } = await import("../cluster/nodes-plan.ts");
       onExit(await planNodes(await adminFlags(options), options, output));
+    });
+
+  withAdminFlags(
+    nodes
+      .command("storage")
+      .description("Change how much a node may keep of shards, while it runs.")
+      .argument("<node>", "its name")
+      .argument("<size>", "the most that shards may take there, like 200gb; none: what its operator gives", quota),
+  )
+    .addHelpText("after", examples("plexus nodes storage node-b 200gb", "plexus nodes storage node-b none"))
+    .action(async (node: string, quotaBytes: number | null, options: AdminOptions) => {
+      const { setNodeStorage } = await import("../cluster/nodes-storage.ts");
+      onExit(await setNodeStorage(await adminFlags(options), { node, quotaBytes }, output));
     });
 
   withAdminFlags(

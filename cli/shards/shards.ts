@@ -1,6 +1,6 @@
 /** `plexus shards`: groups of shard-holders, where they are and what they hold. */
 import { failure, PlexusError } from "../../protocols/errors.ts";
-import { troublesOf } from "../../protocols/index.ts";
+import { beyondQuota, troublesOf } from "../../protocols/index.ts";
 import type { HolderGroupRow, HolderRow, ShardLine, ShardsView, StorageNodeRow } from "../../protocols/index.ts";
 import { storageText } from "../../protocols/words/cluster-words.ts";
 import { describeAway } from "../../protocols/words/cluster-advice.ts";
@@ -96,7 +96,7 @@ function describeNodes(nodes: readonly StorageNodeRow[], color: boolean, width: 
     { head: "Node" },
     { head: "Shards take", align: "right" as const },
     { head: "Room", align: "right" as const },
-    { head: "Quota", align: "right" as const, leaves: 1 },
+    { head: "Quota", align: "right" as const },
     { head: "Trust" },
   ];
   const size = (bytes: number | undefined): string => (bytes === undefined ? "" : describeBytes(bytes));
@@ -104,13 +104,18 @@ function describeNodes(nodes: readonly StorageNodeRow[], color: boolean, width: 
     const since = state === "trusted" || sinceMs === undefined ? "" : ` since ${minuteText(sinceMs)}`;
     return `${state}${since}${up ? "" : "; down"}`;
   };
+  const quota = (row: StorageNodeRow): string => {
+    const beyondBytes = beyondQuota(row);
+    const beyond = beyondBytes === undefined ? "" : `; over its quota by ${describeBytes(beyondBytes)}`;
+    return row.allowed === undefined
+      ? `${size(row.quotaBytes)}${beyond}`
+      : `${size(row.quotaBytes)} (may keep ${storageText(row.allowed)})${beyond}`;
+  };
   const cells = nodes.map((row) => [
     withoutControls(row.name),
     size(row.usedBytes),
     size(row.roomBytes),
-    row.allowed === undefined
-      ? size(row.quotaBytes)
-      : `${size(row.quotaBytes)} (invited for ${storageText(row.allowed)})`,
+    quota(row),
     trust(row),
   ]);
   return renderTable(columns, cells, { color, columns: width });

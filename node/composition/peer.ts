@@ -518,6 +518,7 @@ export function createPeer(options: PeerOptions): Peer {
     },
     rank,
     directoryNode: placed.node,
+    shardsAt: (other) => membership.heard(other)?.load,
     ...(limits.placement && { limits: limits.placement }),
   });
   const directoryAway = (): DirectoryAway => {

@@ -105,6 +105,7 @@ export const auditActions = {
   drain: change("cluster", "notice", "none", "A node is drained, or a drain is undone"),
   undrain: change("cluster", "notice", "none", "A drain is undone"),
   roles: change("cluster", "warning", "takes", "A node gets other roles"),
+  storage: change("cluster", "warning", "takes", "A node may keep more or fewer shards"),
   moveActor: change("cluster", "notice", "none", "An actor is moved by hand"),
   moveSlot: change("cluster", "notice", "none", "A slot is moved by hand"),
   release: change("cluster", "notice", "none", "A slot that was moved by hand is unpinned"),

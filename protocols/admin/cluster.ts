@@ -71,6 +71,23 @@ export const storageTerms = Type.Object(
 );
 export type StorageTerms = Static<typeof storageTerms>;
 
+/** What a node has of shards, and may have. What the node says itself is absent while it is down. */
+export interface NodeShards {
+  /** What shards take on its disk, what they may still take, and what they may take at the most, by its operator or by
+   *  the cluster. */
+  readonly usedBytes?: number;
+  readonly roomBytes?: number;
+  readonly quotaBytes?: number;
+  /** What the cluster allows of it. Absent: what its operator gives. */
+  readonly allowed?: StorageTerms;
+}
+
+/** By how much a node's shards take more than they may; undefined: they do not, or nobody knows. */
+export function beyondQuota({ usedBytes = 0, quotaBytes, allowed }: NodeShards): number | undefined {
+  const most = Math.min(quotaBytes ?? Infinity, allowed?.quotaBytes ?? Infinity);
+  return usedBytes > most ? usedBytes - most : undefined;
+}
+
 /** Bodies. */
 export const createInvitation = object({
   roles: Type.Optional(chosenRoles),
@@ -82,6 +99,14 @@ export const setNodeRoles = object({
   roles: chosenRoles,
   /** The roles that the caller has seen. Others are refused: CHANGED_MEANWHILE. */
   seen: Type.Optional(chosenRoles),
+});
+const storageQuota = Type.Union([storageTerms.properties.quotaBytes, Type.Null()], {
+  description: "The most that shards may take there; null: what its operator gives",
+});
+export const setNodeStorage = object({
+  quotaBytes: storageQuota,
+  /** The quota that the caller has seen. If it is another by now, nothing is changed: CHANGED_MEANWHILE. */
+  seen: Type.Optional(storageQuota),
 });
 export const setDraining = object({ draining: Type.Boolean() });
 export const moveTo = object({ to: nodeName, timeoutMs: Type.Optional(moveTimeout) });
@@ -172,6 +197,8 @@ export interface ClusterNodeRow {
   readonly directory: boolean;
   readonly slotsOwned: number;
   readonly slotsReplicated: number;
+  /** Absent from nodes without the role storage. */
+  readonly shards?: NodeShards;
   /** What the node last said of itself; absent when it is down. */
   readonly actors?: number;
   readonly turnsPerSecond?: number;
@@ -233,6 +260,13 @@ export interface Evicted {
   readonly node: string;
   /** Slots whose last copy was given up: they begin anew, empty. */
   readonly lastCopies: number;
+}
+
+/** Answer of a change of what a node may keep. */
+export interface NodeStorage extends NodeShards {
+  readonly node: string;
+  /** What it has beyond what it may have from now on: it takes nothing new, and nothing is thrown away. */
+  readonly beyondBytes?: number;
 }
 
 /** Answer of a release: the slot goes where the plan has it from now on. */

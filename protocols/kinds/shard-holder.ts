@@ -2,7 +2,7 @@
  *  (docs/decisions/0048-groups-of-holders.md). */
 import { Type } from "typebox";
 import { answer, command } from "../wire/command.ts";
-import type { ClusterSlotRow, StorageTerms } from "../admin/cluster.ts";
+import type { ClusterSlotRow, NodeShards } from "../admin/cluster.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { ActorId } from "../ids.ts";
 import { wireLimits as limits } from "../limits.ts";
@@ -306,7 +306,7 @@ export interface HolderGroupRow extends HolderGroup {
 }
 
 /** A node that keeps shards, as admins see it. */
-export interface StorageNodeRow {
+export interface StorageNodeRow extends NodeShards {
   readonly node: string;
   readonly name: string;
   readonly zone?: string;
@@ -314,13 +314,6 @@ export interface StorageNodeRow {
   /** What audits have shown of it, and since when it stands so. */
   readonly trust: TrustState;
   readonly sinceMs?: number;
-  /** What shards take on its disk, what they may still take, and what its operator gives them at the most. Absent while
-   *  it is down. */
-  readonly usedBytes?: number;
-  readonly roomBytes?: number;
-  readonly quotaBytes?: number;
-  /** What the cluster allows of it, by its invitation. Absent: what its operator gives. */
-  readonly allowed?: StorageTerms;
 }
 
 /** The groups of holders as admins see them. */

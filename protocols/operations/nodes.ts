@@ -11,12 +11,14 @@ import {
   moveTo,
   setDraining,
   setNodeRoles,
+  setNodeStorage,
   setVoters,
   slotsQuery,
   type ClusterSummary,
   type Evicted,
   type InvitationIssued,
   type Moved,
+  type NodeStorage,
   type Released,
 } from "../admin/cluster.ts";
 import { answer } from "../wire/command.ts";
@@ -100,6 +102,19 @@ export const clusterOperations = {
     summary: "Changes the roles of a running node",
     description:
       "NO_CANDIDATE when a role would be left without a node; FORBIDDEN when the node that keeps the directory would cease to be a manager; CHANGED_MEANWHILE when it has other roles than `seen`.",
+    tags,
+  }),
+  "cluster.setStorage": changes({
+    params: clusterNodeParams,
+    fields: setNodeStorage,
+    answer: answer<NodeStorage>("NodeStorage"),
+    permission: "nodes.manage",
+    action: "storage",
+    facts: ({ node, quotaBytes }) => ({ node, quotaBytes: quotaBytes ?? "none" }),
+    quiet: "tellsByItself",
+    summary: "Changes how much a node may keep of shards",
+    description:
+      "No restart and no invitation is needed. Where less is allowed than it has, it takes no new shards and throws none away (`beyondBytes`); a holder moves to a node with room for it, where there is one that has none of its group. CHANGED_MEANWHILE when it has another quota than `seen`.",
     tags,
   }),
   "cluster.drain": changes({

@@ -1,5 +1,5 @@
 import { roles, type Role } from "../ids.ts";
-import type { ClusterNodeRow, ClusterSummary } from "../admin/cluster.ts";
+import { beyondQuota, type ClusterNodeRow, type ClusterSummary, type NodeShards } from "../admin/cluster.ts";
 import { filledOf, nearlyFullFrom, quorumOf, soleKeeper } from "../admin/directory-info.ts";
 import { counted, describeBytes, describeDuration } from "./amounts.ts";
 import { withoutControls } from "../text/printable.ts";
@@ -208,6 +208,14 @@ function describeRefusing({ nodes }: ClusterSummary): readonly string[] {
   ];
 }
 
+/** What a node has beyond what it may keep of shards; undefined: nothing. */
+export function describeBeyondQuota(name: string, shards: NodeShards | undefined): string | undefined {
+  const beyondBytes = shards && beyondQuota(shards);
+  return beyondBytes === undefined
+    ? undefined
+    : `${withoutControls(name)} is over its quota: it has ${describeBytes(beyondBytes)} of shards more than it may. It takes no new ones. A holder moves to a node of the role storage that has room for it and has none of its group, where there is one.`;
+}
+
 /** The nodes whose disk is far slower than the others'. */
 function describeSlow({ nodes, directory }: ClusterSummary): readonly string[] {
   const rest = nodes.flatMap(({ diskSlow, up, syncMs }) => (diskSlow !== true && up ? (syncMs ?? []) : []));
@@ -262,6 +270,7 @@ export function adviceOn(summary: ClusterSummary): readonly string[] {
     ...describeDown(summary),
     ...describeRefusing(summary),
     ...describeSlow(summary),
+    ...summary.nodes.flatMap(({ name, shards }) => describeBeyondQuota(name, shards) ?? []),
     ...describeFilled(summary),
     ...(blocked > 0
       ? [

@@ -47,6 +47,7 @@ export const checkerNames = [
   "shard-kept", // a shard that somebody refers to was deleted, or a stripe is lost or read as something else
   "shard-named", // an inventory names a shard as held that is on no disk
   "shard-released", // after the faults a holder still has a reference that was let go of
+  "shard-quota", // a node has more shards than it may, beyond what it had when it was allowed less
   "shard-moved", // a holder was moved by plan without what its owner had for it
   "one-leader", // two voters lead a term of the replicated directory
   "leader-has-all", // a leader lacks an entry that is committed

@@ -12,6 +12,7 @@ import type { HolderChange } from "../../actors/shard-holder/state.ts";
 import { pathOf, quickLimits, Fixture } from "../unit/bulk/shards/fixture.ts";
 import type { World } from "../world/index.ts";
 import type { CheckerName } from "./checkers.ts";
+import { ShardQuotas } from "./shard-quotas.ts";
 import { judge, type Simulated, type Verdict } from "./verdict.ts";
 
 const faultSteps = 70;
@@ -46,6 +47,7 @@ class ShardsLife implements Simulated {
   /** Shards that were on some disk for good, and to which nothing has happened since. */
   readonly #sound = new Set<string>();
   readonly #dead = new Map<NodeId, { readonly backMs: number }>();
+  readonly #quotas: ShardQuotas;
   #owners = 0;
   /** When something last happened to a shard, and to a machine's disks. */
   readonly #hitMs = new Map<string, number>();
@@ -62,6 +64,7 @@ class ShardsLife implements Simulated {
       ? new Map(Array.from({ length: nodes }, (_, index) => [`n${index + 1}`, `z${index % 3}`]))
       : new Map<NodeId, string>();
     this.#fixture = new Fixture(world, { nodes, zones, syncErrorChance: dice.chance(0.25) ? 0.005 : 0 });
+    this.#quotas = new ShardQuotas(world, this.#fixture);
     this.#fixture.network.weather.breakChance = dice.chance(0.3) ? 0.002 : 0;
     this.#fixture.holders.weather.lostAnswers = dice.chance(0.4) ? 0.03 : 0;
     this.#fixture.holders.weather.away = dice.chance(0.4) ? 0.05 : 0;
@@ -123,10 +126,12 @@ class ShardsLife implements Simulated {
       if (what === "lie") this.#lie();
       if (what === "cut") fixture.network.cut(dice.pick(fixture.machines).node, dice.pick(fixture.machines).node);
       if (dice.chance(healChance)) fixture.network.heal();
+      this.#quotas.change();
       await this.#pass(dice.between(0, 900));
       this.#check();
     }
 
+    this.#quotas.lift();
     fixture.network.heal();
     fixture.network.weather.breakChance = 0;
     fixture.holders.weather.lostAnswers = 0;
@@ -420,6 +425,7 @@ class ShardsLife implements Simulated {
 
   /** What somebody refers to or did a short while ago, and nothing has happened to, is on some disk. */
   #check(): void {
+    this.#quotas.check();
     for (const kept of this.#kept.values()) {
       const { ref, owners } = kept;
       for (const { hash } of ref.shards) {

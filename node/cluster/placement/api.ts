@@ -12,6 +12,7 @@ import type {
   Evicted,
   InvitationIssued,
   Moved,
+  NodeStorage,
   Released,
   Result,
   Role,
@@ -66,6 +67,13 @@ export interface ClusterControl {
     by?: string,
     seen?: readonly Role[],
   ): Promise<Result<{ readonly node: string }>>;
+  /** Says how much a node may keep of shards; null: what its operator gives. FORBIDDEN: it keeps none.
+   *  CHANGED_MEANWHILE when it has another quota than `seen`. */
+  setStorage(
+    node: string,
+    change: { readonly quotaBytes: number | null; readonly seen?: number | null },
+    by?: string,
+  ): Promise<Result<NodeStorage>>;
   /** Pins an actor and moves it; resolves when it is there. NO_CANDIDATE: the node may not hold it. */
   moveActor(actor: ActorId, to: string, timeoutMs: number, by?: string): Promise<Result<Moved>>;
   moveSlot(slot: SlotId, to: string, timeoutMs: number, by?: string): Promise<Result<Moved>>;

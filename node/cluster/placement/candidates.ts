@@ -1,5 +1,5 @@
 /** Which nodes may hold a slot, and which set of them is a good one. Pure; the facts of one round of planning. */
-import type { ActorId, Role, SlotId } from "../../../protocols/index.ts";
+import type { ActorId, NodeShards, Role, SlotId } from "../../../protocols/index.ts";
 import type { MemberRecord, NodeId, SlotRecord } from "../../ports/index.ts";
 import type { Policy } from "../facts/records.ts";
 import { lastingCopies, rankNodes, roleOf, spareDirectory } from "../facts/slot-table.ts";
@@ -30,6 +30,8 @@ export interface PlanInput {
   /** Members whose disk is far slower than the others': they own nothing while others can, and are the last to get
    *  copies. */
   readonly slow?: ReadonlySet<NodeId>;
+  /** What nodes have of shards, and may have; those not named have said nothing. */
+  readonly shards?: ReadonlyMap<NodeId, NodeShards>;
   readonly slots: readonly SlotRecord[];
   /** The own slots of all shard-holders, also those that are not planned now. Absent: those among `slots`. */
   readonly holders?: readonly SlotRecord[];

@@ -7,6 +7,7 @@
  *
  *  Here the commands are put together: which node a name means, what is written down, and what a refusal says. */
 import {
+  beyondQuota,
   failure,
   ok,
   parseActorId,
@@ -16,6 +17,7 @@ import {
   type Failure,
   type InvitationIssued,
   type Moved,
+  type NodeStorage,
   type Result,
   type SlotId,
   withAwaited,
@@ -31,7 +33,7 @@ import { placementLimits, type PlacementLimits } from "./limits.ts";
 import { createMembers } from "./members.ts";
 import { arrival, hold, letGo, refusalOf } from "./moves.ts";
 import { createNames } from "./names.ts";
-import { createOverview, type OverviewPorts } from "./overview.ts";
+import { createOverview, shardsOf, type OverviewPorts } from "./overview.ts";
 import { pin } from "./pins.ts";
 import { preview, type PreviewInput } from "./preview.ts";
 import { createSurvey } from "./survey.ts";
@@ -48,7 +50,8 @@ export interface ControlOptions extends Omit<OverviewPorts, "survey" | "limits">
   changed?(action: Audited, facts: Readonly<Record<string, string>>, by: string | undefined): void;
 }
 
-type Audited = "evict" | "drain" | "undrain" | "roles" | "move" | "release" | "invite" | "voters" | "trust" | "migrate";
+type Audited =
+  "evict" | "drain" | "undrain" | "roles" | "storage" | "move" | "release" | "invite" | "voters" | "trust" | "migrate";
 
 /** Makes the control. It keeps nothing, and needs no stopping. */
 export function createClusterControl(options: ControlOptions): ClusterControl {
@@ -138,6 +141,17 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
       moving: rows.filter(({ want, owner, inSync }) => want !== undefined && (want.owner !== owner || !sameSet(want.replicas, inSync))).length, // prettier-ignore
     };
   };
+  /** What a node has, and may have from now on. What it said itself is from before: of its own quota nothing is known
+   *  that counts beside a larger one. */
+  const storageNow = ({ node: id, storage }: MemberRecord, quotaBytes: number | null): NodeStorage => {
+    const { quotaBytes: _before, ...others } = storage ?? {};
+    const allowed = { ...others, ...(quotaBytes !== null && { quotaBytes }) };
+    const isBound = Object.keys(allowed).length > 0;
+    const load = membership.isUp(id) ? options.heard(id)?.load : undefined;
+    const { quotaBytes: _said, ...shards } = shardsOf(isBound ? { storage: allowed } : {}, load);
+    const beyondBytes = beyondQuota(shards);
+    return { node: id, ...shards, ...(beyondBytes !== undefined && { beyondBytes }) };
+  };
   const isExpected = (member: NodeId): boolean => {
     const heard = options.heard(member);
     return !membership.isUp(member) && heard !== undefined && heard.agoMs < limits.replaceAfterMs;
@@ -183,6 +197,15 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         const changed = await members.setRoles(at, member, roles, seen);
         if (changed.ok) note("roles", { node: member.node, name: member.name, roles: roles.join(",") }, by);
         return changed;
+      }),
+
+    setStorage: (text, change, by) =>
+      runFor(names.find(text), async (at, member) => {
+        const changed = await members.setStorage(at, member, change);
+        if (!changed.ok) return changed;
+        const quota = change.quotaBytes === null ? "none" : String(change.quotaBytes);
+        note("storage", { node: member.node, name: member.name, quotaBytes: quota }, by);
+        return ok(storageNow(member, change.quotaBytes));
       }),
 
     moveActor(actor, to, timeoutMs, by) {

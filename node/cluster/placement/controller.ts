@@ -28,6 +28,7 @@ import { createGrouping } from "./grouping.ts";
 import { createTrusting } from "./trusting.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";
 import { LoadBook } from "./load.ts";
+import { shardsOf, type ShardLoad } from "./overview.ts";
 import { groupOf } from "./spread.ts";
 import { changed, plan, planFailovers, type Change, type Plan } from "./plan.ts";
 
@@ -45,6 +46,8 @@ export interface ControllerOptions {
   readonly trust: Trust;
   /** Whether a shard-holder has nothing; undefined: it does not say. */
   isEmptyHolder?(holder: ActorId): Promise<boolean | undefined>;
+  /** What a node said last of its shards; undefined: nothing. */
+  shardsAt?(node: NodeId): ShardLoad | undefined;
   readonly limits?: Partial<PlacementLimits>;
   /** This node's place in the line of managers that may act: the first (0) acts, the others stand in for its failovers.
    *  Undefined: never. Asked again before every step. */
@@ -105,6 +108,8 @@ export function createController(options: ControllerOptions): Controller {
   /** Epochs as last seen, and when a slot was given to a node that this one sees down. */
   const epochs = new Map<SlotId, number>();
   const disputed = new Map<SlotId, number>();
+  /** When a holder was last moved from a node only because that is better. */
+  const relievedMs = new Map<NodeId, number>();
   /** Slots whose row in the directory is malformed or missing. The table may never learn more of them, so they are not
    *  tried again before the next round. */
   const unread = new Set<SlotId>();
@@ -187,6 +192,7 @@ export function createController(options: ControllerOptions): Controller {
     }
     const present = new Set(members.map((member) => member.node));
     for (const gone of downSinceMs.keys()) if (!present.has(gone)) downSinceMs.delete(gone);
+    for (const gone of relievedMs.keys()) if (!present.has(gone)) relievedMs.delete(gone);
     book.keep(present);
   };
 
@@ -200,6 +206,9 @@ export function createController(options: ControllerOptions): Controller {
         !up.has(member) && nowMs - (downSinceMs.get(member) ?? nowMs) < lessMs;
       return new Set(members.flatMap((member) => (isDown(member.node) ? [member.node] : [])));
     };
+    // What it gave away a while ago it still has, and counts.
+    const isTold = (one: NodeId): boolean =>
+      up.has(one) && nowMs - (relievedMs.get(one) ?? -Infinity) >= limits.quotaMoveEveryMs;
     const directoryNode = options.directoryNode?.();
     return {
       members,
@@ -212,6 +221,9 @@ export function createController(options: ControllerOptions): Controller {
       directoryNode,
       refusing: book.refusing(),
       slow: new Set(members.flatMap(({ node: one }) => (membership.isSlow(one) ? [one] : []))),
+      shards: new Map(
+        members.flatMap((one) => (isTold(one.node) ? [[one.node, shardsOf(one, options.shardsAt?.(one.node))]] : [])),
+      ),
       load: book.load(up),
       balance,
       limits,
@@ -362,6 +374,7 @@ export function createController(options: ControllerOptions): Controller {
       meter.observeMs("placement_failover", goneMs);
       log.info("placement.failover", { slot: change.slot, from: record.owner, to: change.owner, epoch: record.epoch + 1, goneMs }); // prettier-ignore
     } else {
+      if (change.why === "balance" && change.home !== undefined) relievedMs.set(record.owner, clock.monotonicMs());
       meter.count("placement_wants", 1, { why: change.why });
       log.debug("placement.want", { slot: change.slot, why: change.why, ...change.want });
     }

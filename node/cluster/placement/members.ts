@@ -38,6 +38,12 @@ export interface Members {
     roles: readonly Role[],
     seen?: readonly Role[],
   ): Promise<Result<{ readonly node: string }>>;
+  /** Errors: FORBIDDEN, it keeps no shards; CHANGED_MEANWHILE. */
+  setStorage(
+    at: Attempt,
+    member: MemberRecord,
+    change: { readonly quotaBytes: number | null; readonly seen?: number | null },
+  ): Promise<Result<{ readonly node: string }>>;
 }
 
 /** A member's row as it is now, with its record. Errors: NOT_FOUND; DATA_DAMAGED, in an etcd that others write to as
@@ -110,6 +116,15 @@ export function createMembers(ports: {
           ? { ...record, drain: { ...record.drain, endedAtMs } }
           : failure("ALREADY_DONE"),
       ),
+    setStorage: (at, { node }, { quotaBytes, seen }) =>
+      change(at, node, ({ storage: { quotaBytes: before, ...others } = {}, ...record }) => {
+        if (!record.roles.includes("storage"))
+          return failure("FORBIDDEN", { reason: `${record.name} has not the role storage` });
+        if (seen !== undefined && (before ?? null) !== seen && (before ?? null) !== quotaBytes)
+          return failure("CHANGED_MEANWHILE", { node: record.name, now: before ?? "none" });
+        const storage = { ...others, ...(quotaBytes !== null && { quotaBytes }) };
+        return Object.keys(storage).length === 0 ? record : { ...record, storage };
+      }),
     setRoles(at, { node }, roles, seen) {
       assert(
         roles.every((role) => allRoles.includes(role)),

@@ -41,7 +41,7 @@ function handleNodes(control: ClusterControl, { tasks }: Parts) {
   const known = async (node: string) => {
     const summary = await control.summary();
     const found = summary.ok ? summary.value.nodes.find((one) => one.node === node || one.name === node) : undefined;
-    return found && { state: found.state, roles: found.roles };
+    return found && { state: found.state, roles: found.roles, shards: found.shards };
   };
   return {
     "cluster.invite": async (terms, { by }) => ({ result: await control.invite(terms, by), told: false }),
@@ -54,6 +54,18 @@ function handleNodes(control: ClusterControl, { tasks }: Parts) {
       const before = await known(node);
       const result = await control.setRoles(node, roles, by, seen);
       return { result, before: before && { roles: before.roles }, after: { roles }, told: false };
+    },
+    "cluster.setStorage": async ({ node, quotaBytes, seen }, { by }) => {
+      const before = await known(node);
+      const change = { quotaBytes, ...(seen !== undefined && { seen }) };
+      const result = await control.setStorage(node, change, by);
+      const text = (bytes: number | null | undefined): string => String(bytes ?? "none");
+      return {
+        result,
+        before: before && { quotaBytes: text(before.shards?.allowed?.quotaBytes) },
+        after: { quotaBytes: text(quotaBytes) },
+        told: false,
+      };
     },
     "cluster.drain": async ({ node, draining }, { by }) => {
       const before = await known(node);

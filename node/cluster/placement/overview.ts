@@ -16,6 +16,7 @@ import {
   type DirectorySize,
   type Failure,
   type HolderRow,
+  type NodeShards,
   type Result,
   type Role,
   type StorageNodeRow,
@@ -34,17 +35,22 @@ import type { PlacementLimits } from "./limits.ts";
 import { findStranded, wantOf, type Stranded } from "./plan.ts";
 import type { Survey } from "./survey.ts";
 
-/** The load that a member reports in its beats. */
-type BeatLoad = Required<
-  Pick<ClusterNodeRow, "actors" | "turnsPerSecond" | "connections" | "eventLoopLagMs" | "memoryBytes">
-> & {
+/** What a member reports of its shards. */
+export interface ShardLoad {
   readonly shardBytes?: number;
   readonly shardRoomBytes?: number;
   readonly shardQuotaBytes?: number;
-  readonly diskBytes?: number;
-  readonly diskFreeBytes?: number;
-  readonly directorySize?: DirectorySize;
-};
+}
+
+/** The load that a member reports in its beats. */
+type BeatLoad = Required<
+  Pick<ClusterNodeRow, "actors" | "turnsPerSecond" | "connections" | "eventLoopLagMs" | "memoryBytes">
+> &
+  ShardLoad & {
+    readonly diskBytes?: number;
+    readonly diskFreeBytes?: number;
+    readonly directorySize?: DirectorySize;
+  };
 
 export interface OverviewPorts {
   readonly node: NodeId;
@@ -176,6 +182,7 @@ export function createOverview(ports: OverviewPorts): Overview {
       ...(at.refuses && { diskRefuses: true }),
       ...(membership.isSlow(member.node) && { diskSlow: true }),
       directory: keepersOf(info).includes(member.node),
+      ...(roles.includes("storage") && { shards: shardsOf(member, up ? last?.load : undefined) }),
       slotsOwned: at.held.owned,
       slotsReplicated: at.held.replicated,
       ...(up && last?.load),
@@ -245,7 +252,8 @@ export function createOverview(ports: OverviewPorts): Overview {
         holders: Array.from({ length: width }, (_, index) => holderRow(holderOf(name, index))),
       }));
       const keepers = members.filter(({ roles }) => roles.includes("storage"));
-      const nodes = keepers.map(({ node: id, name, labels, storage }): StorageNodeRow => {
+      const nodes = keepers.map((member): StorageNodeRow => {
+        const { node: id, name, labels } = member;
         const load = ports.heard(id)?.load;
         const row = ports.trust.current().find((one) => one.name === id);
         const up = isUp(id);
@@ -256,8 +264,7 @@ export function createOverview(ports: OverviewPorts): Overview {
           up,
           trust: ports.trust.of(id) ?? "trusted",
           ...(row && { sinceMs: row.sinceMs }),
-          ...(up && load !== undefined && shardsOf(load)),
-          ...(storage !== undefined && { allowed: storage }),
+          ...shardsOf(member, up ? load : undefined),
         };
       });
       return { places: placesOf(members), groups, nodes };
@@ -302,9 +309,15 @@ interface SlotCounts {
 
 const noSlots: SlotCounts = { owned: 0, replicated: 0 };
 
-/** What a node says of its shards. */
-const shardsOf = ({ shardBytes, shardRoomBytes, shardQuotaBytes }: BeatLoad): Partial<StorageNodeRow> => ({
-  ...(shardBytes !== undefined && { usedBytes: shardBytes }),
-  ...(shardRoomBytes !== undefined && { roomBytes: shardRoomBytes }),
-  ...(shardQuotaBytes !== undefined && { quotaBytes: shardQuotaBytes }),
-});
+/** What a node says of its shards, and what the cluster allows of it. */
+export function shardsOf(
+  { storage }: Pick<MemberRecord, "storage">,
+  { shardBytes, shardRoomBytes, shardQuotaBytes }: ShardLoad = {},
+): NodeShards {
+  return {
+    ...(shardBytes !== undefined && { usedBytes: shardBytes }),
+    ...(shardRoomBytes !== undefined && { roomBytes: shardRoomBytes }),
+    ...(shardQuotaBytes !== undefined && { quotaBytes: shardQuotaBytes }),
+    ...(storage !== undefined && { allowed: storage }),
+  };
+}

@@ -6,10 +6,13 @@
  *  back. So a holder returns to a home that is expected back, and has another only when that one is gone, or when it
  *  stands too close to others.
  *
+ *  A node that has more than its quota gives a holder to one that has room for it and fewer holders of its group.
+ *
  *  Every move makes the group's squares of holders by node smaller, or leaves them and makes those by zone smaller, or
- *  leaves both and makes those of all holders by weight smaller. So moves come to an end, and a plan that was carried
+ *  leaves both and makes what is beyond quotas less, or those of all holders by weight smaller; none for weight brings a
+ *  holder to a node without room for it. So moves come to an end, and a plan that was carried
  *  out is followed by an empty one. */
-import { holderAt, type SlotId } from "../../../protocols/index.ts";
+import { beyondQuota, holderAt, type NodeShards, type SlotId } from "../../../protocols/index.ts";
 import type { NodeId, SlotRecord } from "../../ports/index.ts";
 import { rankNodes } from "../facts/slot-table.ts";
 import { zoneOf, type Candidate, type Candidates } from "./candidates.ts";
@@ -46,10 +49,16 @@ export class Spread {
   readonly #holders = new Map<SlotId, Holder>();
   readonly #counts = new Counts();
   readonly #nodes: readonly Candidate[];
+  readonly #shards: ReadonlyMap<NodeId, NodeShards>;
 
   /** `records`: the slots of all holders; others are passed over. */
-  constructor(records: Iterable<SlotRecord>, candidates: Candidates) {
+  constructor(
+    records: Iterable<SlotRecord>,
+    candidates: Candidates,
+    shards: ReadonlyMap<NodeId, NodeShards> = new Map(),
+  ) {
     this.#candidates = candidates;
+    this.#shards = shards;
     this.#nodes = candidates.mayOwnAll(role);
     const all = [...records]
       .filter(({ slot }) => groupOf(slot) !== undefined)
@@ -77,19 +86,17 @@ export class Spread {
     return this.#holders.get(slot)?.home;
   }
 
-  /** One move that is no need, but better: for zones first, then for weights. `may` says which holders may move now. */
+  /** One move that is no need, but better: for zones first, then for quotas, then for weights. `may` says which holders may move now. */
   better(
     may: (slot: SlotId) => boolean,
     looksMax: number,
   ): { readonly slot: SlotId; readonly home: NodeId } | undefined {
     const moves = this.#movable().filter(({ record }) => may(record.slot));
-    for (const gain of ["zones", "weight"] as const)
+    for (const gains of [this.#gainsZones, this.#gainsRoom, this.#gainsWeight])
       for (const holder of moves.slice(0, Math.ceil(looksMax / Math.max(1, this.#nodes.length)))) {
         const [to] = this.#ranked(
           holder.record,
-          this.#nodes.filter((one) =>
-            gain === "zones" ? this.#gainsZones(holder, one) : this.#gainsWeight(holder, one),
-          ),
+          this.#nodes.filter((one) => gains.call(this, holder, one)),
         );
         if (to !== undefined) return { slot: holder.record.slot, home: to.node };
       }
@@ -161,10 +168,26 @@ export class Spread {
     return this.#more(holder, to) === 1 && this.#moreInZone(holder, to) >= 2;
   }
 
+  /** It has more than its quota, and the other one has room for a holder as large as its are. */
+  #gainsRoom(holder: Holder, to: Candidate): boolean {
+    if (this.#more(holder, to) !== 1 || this.#moreInZone(holder, to) < 1) return false;
+    const from = this.#shards.get(holder.home);
+    return from !== undefined && beyondQuota(from) !== undefined && this.#hasRoom(holder, to);
+  }
+
+  /** Whether a node has room for a holder, as far as it and the holder's node say. */
+  #hasRoom({ home }: Holder, to: Candidate): boolean {
+    const { usedBytes = 0 } = this.#shards.get(home) ?? {};
+    const { roomBytes = Infinity, usedBytes: taken = 0, allowed } = this.#shards.get(to.node) ?? {};
+    const left = Math.min(roomBytes, (allowed?.quotaBytes ?? Infinity) - taken);
+    return usedBytes / Math.max(1, this.#counts.of("all", home)) <= left;
+  }
+
   /** By a whole holder and more: bytes are moved for it. */
   #gainsWeight(holder: Holder, to: Candidate): boolean {
     const from = this.#candidates.get(holder.home);
     if (from === undefined || this.#more(holder, to) !== 1 || this.#moreInZone(holder, to) < 1) return false;
+    if (!this.#hasRoom(holder, to)) return false;
     const all = ({ node }: Candidate): number => this.#counts.of("all", node);
     return (all(from) - 1) / from.weight > (all(to) + 1) / to.weight;
   }
@@ -180,6 +203,7 @@ export class Spread {
     const group = groupOf(record.slot) ?? "";
     const facts = (one: Candidate): readonly number[] => [
       this.#counts.of("node", group, one.node),
+      beyondQuota(this.#shards.get(one.node) ?? {}) === undefined ? 0 : 1,
       this.#counts.of("zone", group, zoneOf(one)),
       (this.#counts.of("all", one.node) + 1) / one.weight,
       record.inSync.includes(one.node) ? 0 : 1,

@@ -6,6 +6,7 @@ export const nodesRoutes = {
   "cluster.invite": "POST /admin/cluster/invitations",
   "cluster.evict": "DELETE /admin/cluster/nodes/:node",
   "cluster.setRoles": "PUT /admin/cluster/nodes/:node/roles",
+  "cluster.setStorage": "PUT /admin/cluster/nodes/:node/storage",
   "cluster.drain": "PUT /admin/cluster/nodes/:node/draining",
   "cluster.trust": "POST /admin/cluster/nodes/:node/trust",
   "cluster.moveActor": "POST /admin/cluster/actors/:kind/:key/move",

@@ -178,16 +178,16 @@ describe("the page of shards of three nodes that keep them", function () {
     await page.goto(`${fixture.node.url}/admin/shards`);
     const row = region("Nodes").getByRole("listitem").filter({ hasText: "fourth" });
     await row
-      .getByText("room for 61 MiB · at most 61 MiB · invited for at most 61 MiB of shards, of backup alone · ")
+      .getByText("room for 61 MiB · at most 61 MiB · may keep at most 61 MiB of shards, of backup alone · ")
       .waitFor();
     expect(await plexus(fixture.node, "shards", "list")).to.match(
-      /fourth .*61 MiB .*61 MiB \(invited for at most 61 MiB of shards, of backup alone\)/,
+      /fourth .*61 MiB .*61 MiB \(may keep at most 61 MiB of shards, of backup alone\)/,
     );
     // Once more from its data: what it may keep stays.
     await others.named("fourth").end("SIGKILL");
     await row.getByText("It is down.").waitFor();
     await others.named("fourth").start();
-    await row.getByText("at most 61 MiB · invited for at most 61 MiB of shards").waitFor();
+    await row.getByText("at most 61 MiB · may keep at most 61 MiB of shards").waitFor();
     expect(fixture.complaints).to.deep.equal([]);
   });
 });

@@ -150,6 +150,15 @@ export const ofModels: readonly Mutation[] = [
     shards: true,
   },
   {
+    name: "counts only what is there, and not what comes, against a node's quota",
+    file: "node/bulk/shards/quota.ts",
+    find: "usedBytes: () => blobs.usedBytes() + comingBytes,",
+    replace: "usedBytes: () => blobs.usedBytes(),",
+    caughtBy: ["shard-quota"],
+    seeds: 60,
+    shards: true,
+  },
+  {
     name: "collects what nobody refers to without a grace",
     file: "node/bulk/shards/keeper.ts",
     find: "const { collectGraceMs: graceMs, trashMs, rememberMs } = limits;",

@@ -116,6 +116,11 @@ describe("commands to a cluster", () => {
   it("change roles, move actors and slots", async () => {
     expect((await run("nodes", "roles", "node-b", "chat,ai")).text).to.include("chat, ai");
     expect(fixture.calls.at(-1)).to.deep.equal(["setRoles", "node-b", ["chat", "ai"]]);
+    const kept = await run("nodes", "storage", "node-b", "2kb");
+    expect(fixture.calls.at(-1)).to.deep.equal(["setStorage", "node-b", { quotaBytes: 2_000 }]);
+    expect(kept.text).to.match(/at most 2\.0 KiB of shards.*has 3\.0 KiB.*1\.0 KiB more than it may: it takes no new/);
+    await run("nodes", "storage", "node-b", "none");
+    expect(fixture.calls.at(-1)).to.deep.equal(["setStorage", "node-b", { quotaBytes: null }]);
     const moved = await run("actors", "move", "room/lobby", "--to", "node-b", "--timeout", "5s");
     expect(moved.text).to.match(/room\/lobby is on node-b now \(slot room\/lobby, epoch 3\), after \d+ ms/);
     expect(fixture.calls).to.deep.include(["moveActor", "room/lobby", "node-b", 5_000]);

@@ -55,6 +55,14 @@ describe("plexus shards", () => {
     expect(text).to.not.include("\u001b");
   });
 
+  it("says which node is over its quota, and by how much", () => {
+    const over = { ...(nodes[0] as StorageNodeRow), allowed: { quotaBytes: 1_024 } };
+    const group = { name: "g1", width: 1, open: true, holders: [row(0)] };
+    const text = describeShards({ places: 1, groups: [group], nodes: [over] }, false);
+    expect(text).to.match(/may keep at most 1\.0 KiB of shards\); over its quota by 1\.0 KiB/);
+    expect(shown(row(0))).to.not.include("over its quota");
+  });
+
   it("names what is wrong with each, and nothing that steers a terminal", () => {
     const text = shown(
       row(0),

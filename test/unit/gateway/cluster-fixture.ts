@@ -163,6 +163,8 @@ export async function startClusterFixture(
     setDraining: (node, draining) => called("setDraining", [node, draining], async () => ok({ node })),
     setRoles: (node, roles, _by, seen) =>
       called("setRoles", [node, roles, ...(seen === undefined ? [] : [seen])], async () => ok({ node })),
+    setStorage: (node, change) =>
+      called("setStorage", [node, change], async () => ok({ node, usedBytes: 3_072, beyondBytes: 1_024 })),
     moveActor: (actor, to, timeoutMs) =>
       called("moveActor", [actor, to, timeoutMs], async () => ok({ slot: actor, owner: `id-of-${to}`, epoch: 3 })),
     moveSlot: (slot, to, timeoutMs) =>

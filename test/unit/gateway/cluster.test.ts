@@ -79,6 +79,13 @@ describe("the routes of the cluster", () => {
       ["PUT", "/nodes/node-b/draining", { draining: true }, ["setDraining", "node-b", true]],
       ["PUT", "/nodes/node-b/roles", { roles: ["chat"] }, ["setRoles", "node-b", ["chat"]]],
       ["PUT", "/nodes/node-b/roles", { roles: ["chat"], seen: ["ai"] }, ["setRoles", "node-b", ["chat"], ["ai"]]],
+      [
+        "PUT",
+        "/nodes/node-b/storage",
+        { quotaBytes: 9, seen: null },
+        ["setStorage", "node-b", { quotaBytes: 9, seen: null }],
+      ],
+      ["PUT", "/nodes/node-b/storage", { quotaBytes: null }, ["setStorage", "node-b", { quotaBytes: null }]],
       ["POST", "/nodes/node-b/trust", undefined, ["trustNode", "node-b"]],
       ["POST", "/actors/room/den/move", { to: "node-b" }, ["moveActor", "room/den", "node-b", 60_000]],
       ["POST", "/slots/chat/17/move", { to: "node-b", timeoutMs: 5_000 }, ["moveSlot", "chat/17", "node-b", 5_000]],
@@ -303,7 +310,7 @@ describe("the routes of the cluster", () => {
     const { body } = await fixture.request("GET", "/openapi.json");
     const { paths } = body as { paths: Readonly<Record<string, Readonly<Record<string, object>>>> };
     const described = Object.entries(paths).filter(([path]) => path.startsWith("/api/v1/admin/cluster/"));
-    expect(described).to.have.length(15);
+    expect(described).to.have.length(16);
     for (const [path, methods] of described)
       for (const operation of Object.values(methods)) expect(operation, path).to.have.property("summary");
   });

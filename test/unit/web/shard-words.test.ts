@@ -50,6 +50,20 @@ describe("how shards stand, on their page", () => {
     ]);
   });
 
+  it("says which node has more than it may, by its operator or by the cluster", () => {
+    const nodes = [
+      node("ann", { quotaBytes: 100 }),
+      node("bob", { quotaBytes: 60 }),
+      node("cat", { allowed: { quotaBytes: 40 } }),
+    ];
+    const { tone, faults } = standingOfShards({ ...well, nodes });
+    expect(tone).to.equal("warn");
+    expect(faults.map((one) => one.split(". ")[0])).to.deep.equal([
+      "bob is over its quota: it has 40 B of shards more than it may",
+      "cat is over its quota: it has 60 B of shards more than it may",
+    ]);
+  });
+
   it("says that something is not known while a holder does not answer, and how much was repaired", () => {
     expect(toRepair(standingOfShards(well))).to.equal("nothing");
     const silent = [holder(0, "ann"), { ...holder(1, "bob", { error: "ASK_TIMEOUT" }), sums: undefined }];

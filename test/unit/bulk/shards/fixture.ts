@@ -223,6 +223,8 @@ export interface Machine {
   pulse: Pulse;
   /** How wrong its clock is. */
   readonly wall: WallClock;
+  /** What it is taking: it may still refuse to. */
+  comingBytes: number;
   /** It says that it has taken shards, and takes none. */
   lies: boolean;
   /** What it answers to some messages in place of the truth, and how often it was asked. */
@@ -308,6 +310,21 @@ function lying(exchange: Exchange, machine: Machine): Exchange {
   return { ...exchange, on };
 }
 
+/** The same blobs, of which the machine knows what comes. */
+function counted(owned: OwnedBlobs, machine: Machine): OwnedBlobs {
+  const { pulse } = machine;
+  const take: OwnedBlobs["take"] = async (pair, stream, bytesMax) => {
+    machine.comingBytes += bytesMax;
+    try {
+      await owned.take(pair, stream, bytesMax);
+    } finally {
+      // Those of a process that has ended were forgotten with it.
+      if (machine.pulse === pulse) machine.comingBytes -= bytesMax;
+    }
+  };
+  return Object.assign(Object.create(owned) as OwnedBlobs, { take });
+}
+
 /** A cluster with one group of holders. */
 export class Fixture {
   readonly world: World;
@@ -376,6 +393,7 @@ export class Fixture {
       disk: new Disk(this.world),
       pulse: { life: 0, alive: false },
       wall: { offsetMs: 0 },
+      comingBytes: 0,
       lies: false,
       found: [],
     };
@@ -461,13 +479,14 @@ export class Fixture {
     machine.exchange = exchange;
     machine.membership = membership;
     machine.blobs = blobs;
-    machine.owned = owned;
+    machine.owned = counted(owned, machine);
+    machine.comingBytes = 0;
     machine.shards = createShards({
       node,
       exchange,
       table,
       membership,
-      owned,
+      owned: machine.owned,
       clock,
       random: {
         number: () => world.dice.between(0, 1),

@@ -18,6 +18,7 @@ import {
   slotOf,
   type ActorId,
   type BusyActor,
+  type ClusterSummary,
   type Result,
   type SlotId,
   type TrustState,
@@ -235,6 +236,28 @@ describe("the cluster's control", () => {
     const last = await cluster.settle(control.setRoles("a", ["ai"]));
     expect(last).to.have.nested.property("error.code", "NO_CANDIDATE");
     expect(cluster.notes).to.deep.equal(["drain c node-c by operator", "roles b node-b ai"]);
+  });
+
+  it("says how much a node may keep of shards, of one that keeps some, and to whom has seen what it may now", async () => {
+    const cluster = new Placed(14);
+    const { control, membership } = await cluster.open(["a", "b"]);
+    expect(await cluster.settle(control.setStorage("b", { quotaBytes: 9 }))).to.have.nested.property(
+      "error.code",
+      "FORBIDDEN",
+    );
+    await cluster.settle(control.setRoles("b", ["chat", "storage"]));
+    const allowed = () => membership.members().members.find(({ node }) => node === "b")?.storage;
+    const set = await cluster.settle(control.setStorage("b", { quotaBytes: 9, seen: null }, "ada"));
+    expect(set).to.deep.equal(ok({ node: "b", allowed: { quotaBytes: 9 } }));
+    await cluster.until(() => allowed()?.quotaBytes === 9, 20_000);
+    const summary = (await cluster.settle(control.summary())) as { readonly value: ClusterSummary };
+    expect(summary.value.nodes.find(({ node }) => node === "b")?.shards).to.deep.equal({ allowed: { quotaBytes: 9 } });
+    const late = await cluster.settle(control.setStorage("b", { quotaBytes: 7, seen: null }));
+    expect(late, "somebody was faster").to.have.nested.property("error.code", "CHANGED_MEANWHILE");
+    const freed = await cluster.settle(control.setStorage("b", { quotaBytes: null, seen: 9 }));
+    expect(freed).to.deep.equal(ok({ node: "b" }));
+    await cluster.until(() => allowed() === undefined, 20_000);
+    expect(cluster.notes.slice(1)).to.deep.equal(["storage b node-b 9 by ada", "storage b node-b none"]);
   });
 
   it("waits until a voter that goes votes no more, and lets none go that alone keeps the directory", async () => {

@@ -12,7 +12,14 @@ import {
 import { placementLimits, type Candidate } from "../../../../node/cluster/placement/index.ts";
 import { groupOf } from "../../../../node/cluster/placement/spread.ts";
 import type { NodeId, SlotRecord } from "../../../../node/ports/index.ts";
-import { holderOf, ownSlot, wireLimits, type HolderGroup, type Role } from "../../../../protocols/index.ts";
+import {
+  holderOf,
+  ownSlot,
+  wireLimits,
+  type HolderGroup,
+  type NodeShards,
+  type Role,
+} from "../../../../protocols/index.ts";
 import { ownRecord } from "../../../fixtures/members.ts";
 import { cluster, converge, fresh, member, names, think, type Cluster } from "./planned.ts";
 import { Placed } from "./fixture.ts";
@@ -184,6 +191,28 @@ describe("the spread of shard-holders", () => {
     });
     converge(state);
     expect(state.slots.get(one.slot)?.owner).to.equal(other.owner);
+  });
+
+  it("gives a holder of a node that is over its quota to one with room that has none of its group, and lets it there", () => {
+    const state = cluster(six(), [...onFirst("g1", 5), ...onFirst("g2", 6)]);
+    converge(state);
+    const over = (holders(state, "g1")[0] as SlotRecord).owner;
+    const spare = names(6).find((name) => countOf(holders(state, "g1"), name) === 0) as NodeId;
+    const shards = (usedBytes: number, roomBytes: number): Map<NodeId, NodeShards> =>
+      new Map(
+        names(6).map((name) => [name, name === over ? { usedBytes, quotaBytes: 150 } : { usedBytes: 200, roomBytes }]),
+      );
+    state.shards = shards(200, 99);
+    converge(state);
+    expect(countOf(holders(state, "g1"), over), "nobody has room").to.equal(1);
+    state.shards = shards(200, 100);
+    converge(state);
+    expect([over, spare].map((name) => countOf(holders(state, "g1"), name))).to.deep.equal([0, 1]);
+    for (const name of names(6)) expect(countOf(holders(state, "g2"), name), "each has one of these").to.equal(1);
+    // It has less now, and no room for what it gave.
+    state.shards = new Map(names(6).map((name) => [name, { usedBytes: name === over ? 100 : 200, roomBytes: 50 }]));
+    converge(state);
+    expect(countOf(holders(state, "g1"), over)).to.equal(0);
   });
 
   it("takes no copy of what people write to a backup node, unless writes would wait without it", () => {

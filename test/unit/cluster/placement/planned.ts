@@ -9,7 +9,7 @@ import {
   type Plan,
 } from "../../../../node/cluster/placement/index.ts";
 import type { Policy } from "../../../../node/cluster/facts/records.ts";
-import type { Role, SlotId } from "../../../../protocols/index.ts";
+import type { NodeShards, Role, SlotId } from "../../../../protocols/index.ts";
 
 /** A cluster as a plan sees it, whose owners do at once what is wanted of them. */
 export interface Cluster {
@@ -22,6 +22,7 @@ export interface Cluster {
   policy: Policy;
   directoryNode?: NodeId;
   load?: Load;
+  shards?: Map<NodeId, NodeShards>;
 }
 
 export const member = (node: NodeId, more: Partial<Candidate> = {}): Candidate => ({

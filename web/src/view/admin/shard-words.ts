@@ -1,6 +1,7 @@
 /** How the cluster's shards stand, in words. Pure. */
 import { ago } from "./backup/words.ts";
 import { counted } from "../../../../protocols/words/amounts.ts";
+import { describeBeyondQuota } from "../../../../protocols/words/cluster-advice.ts";
 import { troublesOf, type HolderSums, type ShardsView } from "../../../../protocols/index.ts";
 
 /** How all of it stands, and the figures that are looked at first. */
@@ -57,6 +58,7 @@ export function standingOfShards({ groups, nodes }: Pick<ShardsView, "groups" | 
     ...(suspects.length > 0
       ? [`${named(suspects)} not trusted: audits found that shards were missing or not sent.`]
       : []),
+    ...nodes.flatMap((row) => describeBeyondQuota(row.name, row) ?? []),
     ...(silent.length > 0
       ? [`${counted(silent.length, "holder")} ${silent.length === 1 ? "does" : "do"} not answer.`]
       : []),

@@ -164,7 +164,7 @@ function Nodes({ nodes }: { readonly nodes: readonly StorageNodeRow[] }) {
                   ...(usedBytes === undefined ? [] : [bytes(usedBytes)]),
                   ...(roomBytes === undefined ? [] : [`room for ${bytes(roomBytes)}`]),
                   ...(quotaBytes === undefined ? [] : [`at most ${bytes(quotaBytes)}`]),
-                  ...(allowed === undefined ? [] : [`invited for ${storageText(allowed)}`]),
+                  ...(allowed === undefined ? [] : [`may keep ${storageText(allowed)}`]),
                 ].map((fact) => `${fact} · `)}
               </span>
               {!up && <span className="pull-error">It is down. </span>}

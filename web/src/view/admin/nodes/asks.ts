@@ -29,6 +29,9 @@ export const changes = {
   /** `known`: those that were on show when somebody began to choose. */
   roles: (node: string, roles: readonly Role[], known: readonly Role[]) =>
     call("cluster.setRoles", { node, roles: [...roles], seen: [...known] }),
+  /** `known`: the quota that was on show when somebody began to choose. */
+  storage: (node: string, quotaBytes: number | null, known: number | null) =>
+    call("cluster.setStorage", { node, quotaBytes, seen: known }),
   plan: (change: SupposedChange) => call("cluster.plan", change),
   planSettings: (wish: Settings) => request<SettingsPlan>("POST", "/api/v1/admin/configuration/plan", wish),
   setSettings: (wish: Settings & { readonly revision: number }) =>

@@ -10,6 +10,7 @@ import { Form } from "../../parts/form.tsx";
 import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { changes, useAct } from "./asks.ts";
+import { quotaFrom, quotaRule } from "./quota-text.ts";
 
 /** What each role is for. */
 const uses: Readonly<Record<Role, string>> = {
@@ -26,15 +27,12 @@ interface Terms {
   readonly onlyBackups: boolean;
 }
 
-const mostRule = "A number of gigabytes, such as 200 or 0.5.";
-
 /** What the fields allow of a node; undefined: all. */
 function termsOf({ most, onlyBackups }: Terms): StorageTerms | undefined | "wrong" {
-  const gigabytes = most.trim() === "" ? undefined : Number(most.trim().replace(",", "."));
-  const quotaBytes = gigabytes === undefined ? undefined : Math.round(gigabytes * 1e9);
-  if (quotaBytes !== undefined && !(Number.isSafeInteger(quotaBytes) && quotaBytes > 0)) return "wrong";
-  if (quotaBytes === undefined && !onlyBackups) return undefined;
-  return { ...(quotaBytes !== undefined && { quotaBytes }), ...(onlyBackups && { classes: ["backup"] }) };
+  const quotaBytes = quotaFrom(most);
+  if (quotaBytes === "wrong") return "wrong";
+  if (quotaBytes === null && !onlyBackups) return undefined;
+  return { ...(quotaBytes !== null && { quotaBytes }), ...(onlyBackups && { classes: ["backup"] }) };
 }
 
 const labelRule = "At most 64 characters.";
@@ -105,7 +103,7 @@ export function Invite() {
   const faults = useFaults({ zone: labelRule, host: labelRule, roles: "A node needs a role." });
   const invite = async () => {
     const storage = chosen.includes("storage") ? termsOf(terms) : undefined;
-    if (storage === "wrong") return faults.say(mostRule, "quotaBytes");
+    if (storage === "wrong") return faults.say(quotaRule, "quotaBytes");
     const issued = await act(() => changes.invite({ roles: chosen, labels, ...(storage && { storage }) }), faults.take);
     if (issued !== undefined)
       setMade({ ...issued, command: joinCommand(issued, labels, "bin/plexus"), atMs: Date.now() });

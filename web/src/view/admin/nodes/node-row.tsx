@@ -21,6 +21,7 @@ import { explain } from "../../../model/index.ts";
 import { useDialogs } from "../../shell/dialogs.tsx";
 import { bytes } from "../bytes.ts";
 import { changes, readSlots, useAct } from "./asks.ts";
+import { useStorage } from "./storage.tsx";
 
 /** What came of a change, to be read in its place. */
 export interface Said {
@@ -38,6 +39,7 @@ export function NodeRow(props: {
   const act = useAct();
   const { ask } = useDialogs();
   const evict = useEviction(onSaid);
+  const giveRoom = useStorage(onSaid);
   const draining = node.state === "draining";
   const drain = async () => {
     if (!(await ask(await drainQuestion(node, summary)))) return;
@@ -84,6 +86,11 @@ export function NodeRow(props: {
         <Button variant="default" size="xs" aria-label={`Roles of ${node.name}`} onClick={() => void giveRoles()}>
           Roles
         </Button>
+        {node.shards !== undefined && (
+          <Button variant="default" size="xs" aria-label={`Shards of ${node.name}`} onClick={() => void giveRoom(node)}>
+            Shards
+          </Button>
+        )}
         {!node.self && (
           <Button variant="default" size="xs" aria-label={`Evict ${node.name}`} onClick={() => void evict(node)}>
             Evict

@@ -1,0 +1,64 @@
+import { TextInput } from "@mantine/core";
+import { useState } from "react";
+import { storageText } from "../../../../../protocols/words/cluster-words.ts";
+import type { ClusterNodeRow, Failure } from "../../../../../protocols/index.ts";
+import { explain } from "../../../model/index.ts";
+import { useDialogs } from "../../shell/dialogs.tsx";
+import { bytes } from "../bytes.ts";
+import { changes, useAct } from "./asks.ts";
+import { quotaFrom, quotaRule } from "./quota-text.ts";
+import type { Said } from "./node-row.tsx";
+
+/** Asks how much a node may keep of shards, and says so to the cluster. */
+export function useStorage(onSaid: (said: Said) => void): (node: ClusterNodeRow) => Promise<void> {
+  const act = useAct();
+  const { ask } = useDialogs();
+  return async ({ node, name, shards }) => {
+    const known = shards?.allowed?.quotaBytes ?? null;
+    let text = known === null ? "" : String(known / 1e9);
+    const body = <ChooseQuota of={text} usedBytes={shards?.usedBytes} onChoose={(chosen) => (text = chosen)} />;
+    if (!(await ask({ title: `Shards of ${name}`, body, action: "Change" }))) return;
+    const quotaBytes = quotaFrom(text);
+    if (quotaBytes === "wrong")
+      return onSaid({ tone: "bad", text: `The quota of ${name} was not changed. ${quotaRule}` });
+    if (quotaBytes === known) return;
+    const refusedBy = (refusal: Failure) => {
+      onSaid({ tone: "bad", text: `The quota of ${name} was not changed. ${explain(refusal)}` });
+      return true;
+    };
+    const done = await act(() => changes.storage(node, quotaBytes, known), refusedBy);
+    if (done === undefined) return;
+    const keeps = quotaBytes === null ? "as much as its operator gives" : storageText({ quotaBytes });
+    onSaid(
+      done.beyondBytes === undefined
+        ? { tone: "good", text: `${name} keeps ${keeps} from now on.` }
+        : {
+            tone: "warn",
+            text: `${name} keeps ${keeps} from now on. It has ${bytes(done.beyondBytes)} more than that: it takes no new shards, and throws none away.`,
+          },
+    );
+  };
+}
+
+function ChooseQuota(props: {
+  readonly of: string;
+  readonly usedBytes: number | undefined;
+  readonly onChoose: (text: string) => void;
+}) {
+  const [text, setText] = useState(props.of);
+  const has = props.usedBytes === undefined ? "" : ` It has ${bytes(props.usedBytes)} now.`;
+  return (
+    <TextInput
+      label="Most that it keeps, in GB"
+      description={`Of shards; empty: what its operator gives.${has}`}
+      error={quotaFrom(text) === "wrong" ? quotaRule : undefined}
+      value={text}
+      inputMode="decimal"
+      maxLength={20}
+      onChange={(event) => {
+        setText(event.currentTarget.value);
+        props.onChoose(event.currentTarget.value);
+      }}
+    />
+  );
+}
