@@ -161,7 +161,7 @@ export interface Behavior<State, Incoming extends { readonly type: string }, Eve
    *  none. */
   blobs?(state: State): readonly string[];
   readonly notes?: { initial(): Notes; evolve(notes: Notes, note: Note): Notes };
-  /** The state with which an actor goes on in a cluster that was restored from a backup (`leap.ts`). Absent: the
+  /** The state with which an actor goes on in a cluster that was restored from a backup (`restored-numbers.ts`). Absent: the
    *  same. */
   restored?(state: State): State;
 }

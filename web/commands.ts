@@ -31,7 +31,7 @@ const ofMachine: Readonly<Record<string, string>> = {
   "cli/launcher.ts": "launcher",
   "cli/node/node-request.ts": "request",
   "cli/terminal/session.ts": "session",
-  "cli/terminal/sure.ts": "sure",
+  "cli/terminal/confirm.ts": "confirm",
   "cli/terminal/text-file.ts": "text-file",
 };
 

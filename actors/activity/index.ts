@@ -16,7 +16,7 @@ import {
   type ActivityView,
   type CommandOf,
 } from "../../protocols/index.ts";
-import { acceptsOf, refuseSource } from "../accepts.ts";
+import { messageCheckOf, refuseSource } from "../message-check.ts";
 import {
   persist,
   refuse,
@@ -53,7 +53,7 @@ interface DaysTag {
 export const activity: Behavior<ActivityState, Incoming, ActivityChange> = {
   kind: "activity",
   role: "manager",
-  accepts: acceptsOf(activityCommands),
+  accepts: messageCheckOf(activityCommands),
   initial: () => initial,
   decide,
   evolve,

@@ -28,7 +28,7 @@ import {
   type UploadedPicture,
   type UploadedSound,
 } from "../../protocols/index.ts";
-import { acceptsOf, refuseSource } from "../accepts.ts";
+import { messageCheckOf, refuseSource } from "../message-check.ts";
 import {
   note,
   persist,
@@ -40,7 +40,7 @@ import {
   type ReplyTo,
   type Signal,
 } from "../behavior.ts";
-import { leap, leapOutbox } from "../leap.ts";
+import { restoreGap, outboxAfterRestore } from "../restored-numbers.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { fits, outboxReminder, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { firstPage, lastPage } from "../page.ts";
@@ -92,7 +92,7 @@ type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 export const agent: Behavior<AgentState, Command, AgentChange, AgentNotes, Partial<AgentNotes>> = {
   kind: "agent",
   role: "chat",
-  accepts: acceptsOf(agentCommands),
+  accepts: messageCheckOf(agentCommands),
   initial: () => initial,
   decide,
   evolve,
@@ -109,11 +109,17 @@ export const agent: Behavior<AgentState, Command, AgentChange, AgentNotes, Parti
   restored,
 };
 
-/** Its answers have names by which rooms know them again, so those leap too. */
+/** Its answers have names by which rooms know them again, so those skip the same gap. */
 function restored(state: AgentState): AgentState {
-  const head = state.head + leap;
+  const head = state.head + restoreGap;
   const events = { eventFloor: head, eventsErased: head };
-  return { ...state, ...events, head, generations: state.generations + leap, outbox: leapOutbox(state.outbox) };
+  return {
+    ...state,
+    ...events,
+    head,
+    generations: state.generations + restoreGap,
+    outbox: outboxAfterRestore(state.outbox),
+  };
 }
 
 function decide(state: AgentState, message: Command | Signal, turn: Here): Effects {

@@ -14,7 +14,7 @@
  *  Read `state.ts`; `tasks.ts` is what people ask for, `turns.ts` what a runner does, `schedules.ts` with `times.ts`
  *  what begins by itself; `holds.ts` and `approvals.ts` are what guards backups beside permissions. */
 import { allBackupCommands, wireLimits, type CommandOf } from "../../protocols/index.ts";
-import { acceptsOf, refuseSource } from "../accepts.ts";
+import { messageCheckOf, refuseSource } from "../message-check.ts";
 import { refuse, reply, type Behavior, type Signal } from "../behavior.ts";
 import { answerRecall, approvedRecall, askRecall, beginRecall, listRecalls } from "./approvals.ts";
 import type { BackupTurn, Effects, Note, Notes } from "./effects.ts";
@@ -30,7 +30,7 @@ type Incoming = CommandOf<typeof allBackupCommands>;
 export const backup: Behavior<BackupState, Incoming, BackupChange, Notes, Note> = {
   kind: "backup",
   role: "manager",
-  accepts: acceptsOf(allBackupCommands),
+  accepts: messageCheckOf(allBackupCommands),
   initial: () => initial,
   decide,
   evolve,

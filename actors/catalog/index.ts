@@ -11,7 +11,7 @@ import {
   folded,
   sought,
 } from "../../protocols/index.ts";
-import { acceptsOf, refuseSource } from "../accepts.ts";
+import { messageCheckOf, refuseSource } from "../message-check.ts";
 import {
   persist,
   refuse,
@@ -42,7 +42,7 @@ type Effects = readonly Effect<CatalogChange, never>[];
 export const catalog: Behavior<CatalogState, Incoming, CatalogChange> = {
   kind: "catalog",
   role: "chat",
-  accepts: acceptsOf(catalogCommands),
+  accepts: messageCheckOf(catalogCommands),
   initial: () => ({ changes: 0 }),
   decide,
   evolve: (state) => ({ changes: state.changes + 1 }),

@@ -7,7 +7,7 @@
  *  `take` is the gateway's, which has seen that the person reads what comes there. What nobody keeps was for an account
  *  that was not made. */
 import { claimCommands, type ClaimHolder, type ClaimTaken, type CommandOf } from "../../protocols/index.ts";
-import { acceptsOf, refuseSource } from "../accepts.ts";
+import { messageCheckOf, refuseSource } from "../message-check.ts";
 import { persist, refuse, reply, type Behavior, type Effect, type Signal, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { holdsAt } from "../../protocols/index.ts";
@@ -30,7 +30,7 @@ type Effects = readonly Effect<ClaimChange, never>[];
 export const claim: Behavior<ClaimState, Incoming, ClaimChange> = {
   kind: "claim",
   role: "chat",
-  accepts: acceptsOf(claimCommands),
+  accepts: messageCheckOf(claimCommands),
   initial: () => null,
   decide,
   evolve: (_state, change) => (change.type === "held" ? change.held : null),

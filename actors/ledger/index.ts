@@ -18,7 +18,7 @@ import {
   type UsageRow,
   type UsageView,
 } from "../../protocols/index.ts";
-import { acceptsOf, refuseSource } from "../accepts.ts";
+import { messageCheckOf, refuseSource } from "../message-check.ts";
 import {
   persist,
   refuse,
@@ -56,7 +56,7 @@ type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;
 export const ledger: Behavior<LedgerState, Incoming, LedgerChange> = {
   kind: "ledger",
   role: "chat",
-  accepts: acceptsOf(ledgerCommands),
+  accepts: messageCheckOf(ledgerCommands),
   initial: () => initial,
   decide,
   evolve,

@@ -21,7 +21,7 @@ import {
   type NodeRecord,
   type PersonRoles,
 } from "../../protocols/index.ts";
-import { acceptsOf, refuseSource } from "../accepts.ts";
+import { messageCheckOf, refuseSource } from "../message-check.ts";
 import {
   persist,
   refuse,
@@ -34,7 +34,7 @@ import {
   type Signal,
   type Turn,
 } from "../behavior.ts";
-import { leapOutbox } from "../leap.ts";
+import { outboxAfterRestore } from "../restored-numbers.ts";
 import { actorLimits as limits } from "../limits.ts";
 import {
   deliver,
@@ -96,7 +96,7 @@ const initial: ClusterState = { outbox: emptyOutbox, nodes: [], admins: [], admi
 export const roleManager: Behavior<ClusterState, Incoming, ClusterChange> = {
   kind: "role-manager",
   role: "manager",
-  accepts: acceptsOf(roleManagerCommands),
+  accepts: messageCheckOf(roleManagerCommands),
   initial: () => initial,
   decide,
   evolve,
@@ -104,7 +104,7 @@ export const roleManager: Behavior<ClusterState, Incoming, ClusterChange> = {
   recover: (state, turn) => recoverOutbox(state.outbox, turn.self),
   pending: (state) => state.outbox.entries.length > 0,
   // Its nodes are gone; those that come say so themselves.
-  restored: (state) => ({ ...state, nodes: [], adminCodeHash: null, outbox: leapOutbox(state.outbox) }),
+  restored: (state) => ({ ...state, nodes: [], adminCodeHash: null, outbox: outboxAfterRestore(state.outbox) }),
 };
 
 function decide(state: ClusterState, message: Incoming | Signal, turn: Turn): Effects {

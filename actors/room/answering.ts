@@ -23,7 +23,7 @@ import {
 import { note, publish, refuse, reply, type Effect, type ReplyTo, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Mail } from "../outbox.ts";
-import type { Effects } from "./happening.ts";
+import type { Effects } from "./effects.ts";
 import { hasByRank } from "./members.ts";
 import type { Room } from "./state.ts";
 

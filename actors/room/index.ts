@@ -9,14 +9,14 @@
  *  Read `state.ts` (what a room is), then `posting.ts`, `answering.ts`, `threads.ts`, `polls.ts`, `membership.ts`,
  *  `reading.ts`, `unread.ts`, `restoring.ts`. */
 import { roomCommands, type CommandOf, type RoomMessage, type RoomSignal } from "../../protocols/index.ts";
-import { acceptsOf, refuseSource } from "../accepts.ts";
+import { messageCheckOf, refuseSource } from "../message-check.ts";
 import { publish, refuse, reply, type Behavior, type Effect, type Signal, type Turn } from "../behavior.ts";
-import { leap, leapOutbox } from "../leap.ts";
+import { restoreGap, outboxAfterRestore } from "../restored-numbers.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { recoverOutbox, remindOutbox, outboxReminder, settle } from "../outbox.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import { askAgain, draft, onStopped, signalsOf, stop, type RoomNotes, type StopTag } from "./answering.ts";
-import type { Effects } from "./happening.ts";
+import type { Effects } from "./effects.ts";
 import { entryOf } from "./members.ts";
 import {
   admitGuest,
@@ -64,7 +64,7 @@ type Decided = readonly Effect<RoomChange, RoomNotes>[];
 export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, RoomNotes> = {
   kind: "room",
   role: "chat",
-  accepts: acceptsOf(roomCommands),
+  accepts: messageCheckOf(roomCommands),
   initial: () => null,
   decide,
   evolve,
@@ -73,7 +73,7 @@ export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, RoomNote
     state === null ? [] : [...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn)],
   notes: { initial: () => ({ progress: {} }), evolve: (_notes, now) => now },
   pending: (state) => state !== null && state.outbox.entries.length > 0,
-  restored: (state) => state && { ...state, head: state.head + leap, outbox: leapOutbox(state.outbox) },
+  restored: (state) => state && { ...state, head: state.head + restoreGap, outbox: outboxAfterRestore(state.outbox) },
 };
 
 function decide(state: RoomState, message: Incoming | Signal, turn: Here): Decided {

@@ -17,7 +17,7 @@ import { actorLimits as limits } from "../limits.ts";
 import { fits, type Mail, type OutboxEntry } from "../outbox.ts";
 import { allEntries, hasByRank, entryOf, rankOf, roleOf } from "./members.ts";
 import { unansweredNow } from "./mentions.ts";
-import { happen, type Effects } from "./happening.ts";
+import { eventEffects, type Effects } from "./effects.ts";
 import { bansAt, evolve, viewOf, type Room, type RoomState } from "./state.ts";
 
 type Command = CommandOf<typeof roomCommands>;
@@ -42,7 +42,7 @@ function change(
     (state, event, index) => evolve(state, { type: "happened", at: room.head + 1 + index, event }),
     room,
   );
-  return [...happen(room, turn, events, mail), reply({ ...viewOf(after ?? room, turn.key), ...more })];
+  return [...eventEffects(room, turn, events, mail), reply({ ...viewOf(after ?? room, turn.key), ...more })];
 }
 
 /** Tells users that a room appeared in, or went from, their list, and who did it. Agents keep no list. */
@@ -159,7 +159,7 @@ export function opened(
   const room = evolve(null, { type: "happened", at: 0, event });
   if (room === null) return [];
   const mail = [...told, ...listing(room, turn)];
-  return [...happen(room, turn, [event], mail), reply(view)];
+  return [...eventEffects(room, turn, [event], mail), reply(view)];
 }
 
 /** Joins a public room. Errors: NOT_FOUND (there is none, or it is not public), FORBIDDEN, BANNED, LIMIT_REACHED. */
@@ -236,7 +236,7 @@ export function admitGuest(room: Room, command: Of<"guestWanted" | "admitGuest">
 export function depart(room: Room, turn: Turn): Effects {
   if (room.visibility === "direct" || !isUser(turn.from) || entryOf(room.members, turn.from) === undefined)
     return [reply({})];
-  return [...happen(room, turn, lostEvents(room, turn.from, turn.from, turn.nowMs)), reply({})];
+  return [...eventEffects(room, turn, lostEvents(room, turn.from, turn.from, turn.nowMs)), reply({})];
 }
 
 /** The sender goes; agents of theirs go with them. A direct room cannot be left. Errors: LAST_OWNER, NOT_FOUND,
@@ -413,5 +413,5 @@ export function undeliverable(
   // Nobody is left to look after it: it must not stand in the list of rooms.
   const isLast = lost.length > 0 && isUser(to) && room.members.size === room.agents.length + 1;
   const row: Mail = { to: "catalog/rooms", message: { type: "remove", key: turn.key } };
-  return happen(room, turn, [...refused, ...lost], isLast && room.visibility === "public" ? [row] : []);
+  return eventEffects(room, turn, [...refused, ...lost], isLast && room.visibility === "public" ? [row] : []);
 }

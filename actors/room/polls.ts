@@ -12,7 +12,7 @@ import {
   type roomCommands,
 } from "../../protocols/index.ts";
 import { refuse, reply, type Turn } from "../behavior.ts";
-import { changed, type Effects } from "./happening.ts";
+import { changed, type Effects } from "./effects.ts";
 import { allEntries, emptyTable, hasByRank } from "./members.ts";
 import type { Room } from "./state.ts";
 import { hasChosen, openPoll, toChoices, toVote, voteOf, type OpenPoll } from "./votes.ts";

@@ -12,7 +12,7 @@ import {
 import { refuse, reply, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { fits } from "../outbox.ts";
-import { changed, happen, type Effects } from "./happening.ts";
+import { changed, eventEffects, type Effects } from "./effects.ts";
 import { hasByRank, entryOf } from "./members.ts";
 import { mentionsIn, saidIn, summons, unanswered, unansweredNow } from "./mentions.ts";
 import { closePoll, newPoll, pollResults, vote } from "./polls.ts";
@@ -96,7 +96,7 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
   const said = saidIn(message, root);
   const answer: Posted = { seq: message.seq, at: room.head + 1, atMs };
   return [
-    ...happen(
+    ...eventEffects(
       room,
       turn,
       [said, ...unanswered(message, said.root ?? message, refusals, { seq: message.seq + 1, atMs })],
@@ -127,7 +127,7 @@ function answeredLate(room: Room, generation: string, mention: RoomMessage, turn
     return [refuse("NOT_A_MEMBER", undefined, turn.replyTo)];
   const event = unansweredNow(room, mention.seq, { agent: turn.from, code: "NOT_A_MEMBER", generation }, turn.nowMs);
   const answer: Posted = { seq: room.messageSeq + 1, at: room.head + 1, atMs: turn.nowMs };
-  return [...happen(room, turn, [event]), reply(answer, turn.replyTo)];
+  return [...eventEffects(room, turn, [event]), reply(answer, turn.replyTo)];
 }
 
 /** Goes on with a command when its message is in memory; otherwise reads the message first. */
@@ -232,7 +232,7 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
   const place = { seq: room.messageSeq + 1, atMs: turn.nowMs };
   const thread = next.replyTo === undefined ? next : root;
   return [
-    ...happen(room, turn, [event, ...unanswered(next, thread, refusals, place)], mail),
+    ...eventEffects(room, turn, [event, ...unanswered(next, thread, refusals, place)], mail),
     reply(next, turn.replyTo),
   ];
 }

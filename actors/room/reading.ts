@@ -10,7 +10,7 @@ import {
 import { refuse, reply, type ActorRecord, type ReplyTo, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { firstPage } from "../page.ts";
-import type { Effects } from "./happening.ts";
+import type { Effects } from "./effects.ts";
 import { asShown, emptied, messageInMemory, messageKey, recentFrom, threadKey, type Room } from "./state.ts";
 
 type Command = CommandOf<typeof roomCommands>;

@@ -20,7 +20,7 @@ import type {
 } from "../../protocols/index.ts";
 import { refuse, reply, type ActorRecord, type ReplyTo, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
-import { happen, type Effects } from "./happening.ts";
+import { eventEffects, type Effects } from "./effects.ts";
 import { allEntries } from "./members.ts";
 import { opened } from "./membership.ts";
 import type { HistoryTag } from "./reading.ts";
@@ -106,7 +106,7 @@ export function restore(room: Room, command: Of<"restore">, root: RoomMessage | 
   if (made.length === 0) return [reply(answer, turn.replyTo)];
   const replies = { count: (root?.replies?.count ?? 0) + made.length, lastAtMs: turn.nowMs };
   const event: RoomEvent = { type: "restored", recall, messages: made, ...(root && { root: { ...root, replies } }) };
-  return [...happen(room, turn, [event], [], command.from - 1), reply(answer, turn.replyTo)];
+  return [...eventEffects(room, turn, [event], [], command.from - 1), reply(answer, turn.replyTo)];
 }
 
 /** Tag of the read behind a withdrawal. */
@@ -152,5 +152,8 @@ export function withdrawRead(room: Room, tag: WithdrawTag, records: readonly Act
     .filter(({ restored, deletedAtMs }) => restored?.recall === recall && deletedAtMs === undefined)
     .map((message) => emptied(message, turn.nowMs));
   const answer: RoomWithdrawn = { removed: gone.length, more };
-  return [...happen(room, turn, [{ type: "withdrawn", recall, through, messages: gone }]), reply(answer, turn.replyTo)];
+  return [
+    ...eventEffects(room, turn, [{ type: "withdrawn", recall, through, messages: gone }]),
+    reply(answer, turn.replyTo),
+  ];
 }

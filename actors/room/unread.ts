@@ -10,7 +10,7 @@ import type { ActorId, CommandOf, RoomMessage, RoomRead, RoomUnread, roomCommand
 import { persist, refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { evolveMarked, isOwn, messageKey, recentFrom, unreadFor, type Room, type RoomChange } from "./state.ts";
-import type { Effects } from "./happening.ts";
+import type { Effects } from "./effects.ts";
 import { entryOf } from "./members.ts";
 
 type Command = CommandOf<typeof roomCommands>;

@@ -31,7 +31,7 @@ import {
   type ShardReleased,
   type StripeRef,
 } from "../../protocols/index.ts";
-import { acceptsOf, refuseSource } from "../accepts.ts";
+import { messageCheckOf, refuseSource } from "../message-check.ts";
 import {
   note,
   persist,
@@ -79,7 +79,7 @@ type HolderTurn = Turn<Notes>;
 export const shardHolder: Behavior<HolderState, Incoming, HolderChange, Notes, Note> = {
   kind: "shard-holder",
   role: "storage",
-  accepts: acceptsOf(shardHolderCommands),
+  accepts: messageCheckOf(shardHolderCommands),
   initial: () => initial,
   decide,
   evolve,

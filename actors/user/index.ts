@@ -17,9 +17,9 @@ import {
   type ThreadSignal,
   type UserSignal,
 } from "../../protocols/index.ts";
-import { acceptsOf, refuseSource } from "../accepts.ts";
+import { messageCheckOf, refuseSource } from "../message-check.ts";
 import { persist, publish, refuse, reply, type Behavior, type Signal, type Turn } from "../behavior.ts";
-import { leap, leapOutbox } from "../leap.ts";
+import { restoreGap, outboxAfterRestore } from "../restored-numbers.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { outboxReminder, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
@@ -65,7 +65,7 @@ const roleManager = "role-manager/cluster";
 export const user: Behavior<UserState, Incoming, UserChange, UserNotes, UserNote> = {
   kind: "user",
   role: "chat",
-  accepts: acceptsOf(userCommands),
+  accepts: messageCheckOf(userCommands),
   initial: () => initial,
   decide,
   evolve,
@@ -73,7 +73,7 @@ export const user: Behavior<UserState, Incoming, UserChange, UserNotes, UserNote
   recover: (state, turn) => recoverOutbox(state.outbox, turn.self),
   pending: (state) => state.outbox.entries.length > 0,
   blobs: ({ account }) => (account?.avatar === undefined ? [] : [account.avatar.hash]),
-  restored: (state) => ({ ...state, head: state.head + leap, outbox: leapOutbox(state.outbox) }),
+  restored: (state) => ({ ...state, head: state.head + restoreGap, outbox: outboxAfterRestore(state.outbox) }),
   notes: { initial: () => noNotes, evolve: (notes, change) => ({ ...notes, ...change }) },
 };
 

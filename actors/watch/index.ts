@@ -18,7 +18,7 @@ import {
   type WatchAdvanced,
   type WatchTurn,
 } from "../../protocols/index.ts";
-import { acceptsOf, refuseSource } from "../accepts.ts";
+import { messageCheckOf, refuseSource } from "../message-check.ts";
 import {
   persist,
   refuse,
@@ -72,7 +72,7 @@ type Tag =
 export const watch: Behavior<WatchState, Incoming, WatchChange> = {
   kind: "watch",
   role: "manager",
-  accepts: acceptsOf(watchCommands),
+  accepts: messageCheckOf(watchCommands),
   initial: () => initial,
   decide,
   evolve,

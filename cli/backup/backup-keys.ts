@@ -6,7 +6,7 @@ import type { KeysStatus } from "../../protocols/index.ts";
 import { operate, type AdminFlags } from "../node/admin.ts";
 import { counted, exitCodes, paint, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
-import { isSure } from "../terminal/sure.ts";
+import { isConfirmed } from "../terminal/confirm.ts";
 
 /** `plexus backup keys`. */
 export async function showKeys(flags: AdminFlags, output: Output): Promise<number> {
@@ -122,7 +122,7 @@ export async function eraseKeys(
     throw new PlexusError(failure("BAD_REQUEST", { field: "--person", reason: "either --person or --actor" }));
   const tenant = actor ?? `user/${person}`;
   const question = `Destroy the keys of ${withoutControls(tenant)} in all backups? What they have encrypted can never be read again`;
-  if (!told.yes && !(await isSure(`${question}.`)))
+  if (!told.yes && !(await isConfirmed(`${question}.`)))
     throw new PlexusError(
       failure("BAD_REQUEST", {
         field: "--yes",

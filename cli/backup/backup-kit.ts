@@ -32,7 +32,7 @@ import { joinShares, openRoot, type KitSource } from "./kit-shares.ts";
 import type { TokenFlags } from "./kit-token.ts";
 import { counted, exitCodes, paint, type Output } from "../terminal/output.ts";
 import { jsonLine } from "../terminal/printable.ts";
-import { isSure } from "../terminal/sure.ts";
+import { isConfirmed } from "../terminal/confirm.ts";
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 const bytesOf = (base64: string): Buffer => Buffer.from(base64, "base64url");
@@ -61,7 +61,11 @@ export async function makeKit(flags: AdminFlags, told: MakeKit, output: Output):
   const before = demand(await callsTo(target)("keys.status"));
   if (before.root !== undefined && !told.yes) {
     const kit = kitName(before.root);
-    if (!(await isSure(`The cluster has the kit ${kit}. Make another, after which ${kit} opens nothing that is made?`)))
+    if (
+      !(await isConfirmed(
+        `The cluster has the kit ${kit}. Make another, after which ${kit} opens nothing that is made?`,
+      ))
+    )
       throw new PlexusError(
         failure("BAD_REQUEST", { field: "--yes", reason: "nothing was made: confirm it in a terminal" }),
       );

@@ -20,7 +20,7 @@ import { finished } from "./backup-tasks.ts";
 import { cliLimits } from "../limits.ts";
 import { counted, describeBytes, exitCodes, paint, timeText, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
-import { isSure } from "../terminal/sure.ts";
+import { isConfirmed } from "../terminal/confirm.ts";
 import { renderTable } from "../terminal/table.ts";
 
 /** Where a folder is, as the body of a request has it; without one it is the cluster's. */
@@ -393,7 +393,7 @@ export async function pruneBackup(
   if (
     !yes &&
     plan.removed.length > 0 &&
-    !(await isSure(`Remove ${counted(plan.removed.length, "snapshot")} for good?`))
+    !(await isConfirmed(`Remove ${counted(plan.removed.length, "snapshot")} for good?`))
   )
     throw new PlexusError(
       failure("BAD_REQUEST", {

@@ -22,7 +22,7 @@ import { forLook, type Target } from "../node/node-client.ts";
 import { didYouMean } from "../models/suggest.ts";
 import { counted, describeDuration, exitCodes, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
-import { isSure } from "../terminal/sure.ts";
+import { isConfirmed } from "../terminal/confirm.ts";
 
 /** `plexus invite`, `slots`, `actors move`, `directory`: each asks any node of the cluster. */
 
@@ -204,7 +204,7 @@ export async function migrateDirectory(
     throw new PlexusError(failure("ALREADY_DONE", { directory: kind, endpoints: before.directory.endpoints }));
   if (kind !== "etcd" && endpoints === undefined) throw new PlexusError(failure("ALREADY_DONE", { directory: kind }));
   if (!flags.json) output.printError(describeMove(before, endpoints).join("\n"));
-  if (!migration.yes && !(await isSure(`Move the directory to ${to}?`)))
+  if (!migration.yes && !(await isConfirmed(`Move the directory to ${to}?`)))
     throw new PlexusError(
       failure("BAD_REQUEST", { field: "--yes", reason: "nothing was moved: confirm it in a terminal, or with --yes" }),
     );

@@ -4,7 +4,7 @@ import { openRecovery, type RecoveryPlan } from "../../node/composition/director
 import { findRunning } from "./control.ts";
 import { counted, exitCodes, paint, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
-import { isTyped } from "../terminal/sure.ts";
+import { isTyped } from "../terminal/confirm.ts";
 
 /** Lost slots that are named. */
 const slotsNamedMax = 20;

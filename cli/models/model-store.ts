@@ -9,7 +9,7 @@ import { cliLimits } from "../limits.ts";
 import { forLook, type Target } from "../node/node-client.ts";
 import { describeBytes, describeDuration, exitCodes, paint, type Output } from "../terminal/output.ts";
 import { jsonLine, printable, withoutControls } from "../terminal/printable.ts";
-import { isSure } from "../terminal/sure.ts";
+import { isConfirmed } from "../terminal/confirm.ts";
 import { renderTable, type Column } from "../terminal/table.ts";
 
 /** `plexus models …`: the models on a node's disk. */
@@ -173,7 +173,7 @@ async function followPull(
 async function accepts({ details }: Failure, output: Output): Promise<boolean> {
   const { licence, text } = details ?? {};
   if (typeof text === "string") output.print(printable(text));
-  return await isSure(`The licence of this model is ${withoutControls(String(licence as string))}. Accept it?`);
+  return await isConfirmed(`The licence of this model is ${withoutControls(String(licence as string))}. Accept it?`);
 }
 
 /** `plexus models show NAME`. */
@@ -223,7 +223,7 @@ export async function removeModel(
   output: Output,
 ): Promise<number> {
   const target = await findNode(flags);
-  if (!yes && !(await isSure(`Remove ${withoutControls(name)} from the disk of this node?`)))
+  if (!yes && !(await isConfirmed(`Remove ${withoutControls(name)} from the disk of this node?`)))
     throw new PlexusError(
       failure("BAD_REQUEST", {
         field: "--yes",

@@ -8,7 +8,7 @@ import { localTarget, readControlFile } from "../cluster/control.ts";
 import { callNode, type Target } from "./node-client.ts";
 import { withoutControls } from "../terminal/printable.ts";
 import { savedSession } from "../terminal/session.ts";
-import { askPassword } from "../terminal/sure.ts";
+import { askPassword } from "../terminal/confirm.ts";
 
 /** Where an admin command goes: a node on this machine by its data folder, or any node by address. */
 export interface AdminFlags {

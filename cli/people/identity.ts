@@ -12,7 +12,7 @@ import { askNode, demand, findNode, type AdminFlags } from "../node/admin.ts";
 import { callNode, forLook } from "../node/node-client.ts";
 import { exitCodes, paint, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
-import { isSure } from "../terminal/sure.ts";
+import { isConfirmed } from "../terminal/confirm.ts";
 import { renderTable } from "../terminal/table.ts";
 import { secretIn, textIn } from "../terminal/text-file.ts";
 
@@ -123,7 +123,7 @@ async function metadataOf(
   const { fetchSamlMetadata, marksOf, readSamlMetadata } = await import("../../node/identity/index.ts");
   if (!/^https?:/i.test(place)) return demand(readSamlMetadata(await textIn(place)));
   const found = demand(readSamlMetadata(demand(await fetchSamlMetadata(place, fetch))));
-  if (await isTrusted(demand(marksOf(found.certificates)), fingerprints, { output, sure: isSure })) return found;
+  if (await isTrusted(demand(marksOf(found.certificates)), fingerprints, { output, sure: isConfirmed })) return found;
   const reason = "nothing was set: the owner of a certificate can sign in as anybody who signs in with this server";
   const hint = "give each fingerprint with --fingerprint, or answer yes on a terminal";
   throw new PlexusError(failure("BAD_REQUEST", { field: "--metadata", reason, hint }));

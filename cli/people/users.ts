@@ -3,7 +3,7 @@ import { callsTo, demand, findNode, operate, type AdminFlags } from "../node/adm
 import { download } from "../terminal/download.ts";
 import { exitCodes, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
-import { isSure } from "../terminal/sure.ts";
+import { isConfirmed } from "../terminal/confirm.ts";
 import { urlAt } from "../../protocols/admin/nodes.ts";
 
 const pathOf = (user: string, what: string): string => `/api/v1/admin/users/${encodeURIComponent(user)}/${what}`;
@@ -81,7 +81,7 @@ export async function deleteUser(
 ): Promise<number> {
   const target = await findNode(flags);
   const shown = withoutControls(user);
-  if (!yes && !(await isSure(`Delete the account ${shown}${atOnce ? " at once, for good" : ""}?`))) {
+  if (!yes && !(await isConfirmed(`Delete the account ${shown}${atOnce ? " at once, for good" : ""}?`))) {
     output.printError("Nothing was deleted: say yes on a terminal, or give --yes.");
     return exitCodes.failed;
   }

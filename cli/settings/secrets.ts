@@ -5,7 +5,7 @@ import { callsTo, demand, findNode, operate, type AdminFlags } from "../node/adm
 import { forLook } from "../node/node-client.ts";
 import { exitCodes, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
-import { askPassword } from "../terminal/sure.ts";
+import { askPassword } from "../terminal/confirm.ts";
 import { renderTable } from "../terminal/table.ts";
 import { secretIn } from "../terminal/text-file.ts";
 

@@ -12,7 +12,7 @@ import { callsTo, demand, findNode, operate, type AdminFlags } from "../node/adm
 import type { Target } from "../node/node-client.ts";
 import { counted, describeBytes, exitCodes, minuteText, paint, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
-import { isSure } from "../terminal/sure.ts";
+import { isConfirmed } from "../terminal/confirm.ts";
 import { renderTable } from "../terminal/table.ts";
 
 /** A stripe may take its time on slow disks, and a repair, too; a node gives up before. */
@@ -223,7 +223,7 @@ export async function dropFile(
   output: Output,
 ): Promise<number> {
   const { stripes, sizeBytes } = await readReference(reference);
-  if (!yes && !(await isSure(`Keep ${describeBytes(sizeBytes)} of ${withoutControls(reference)} no longer?`)))
+  if (!yes && !(await isConfirmed(`Keep ${describeBytes(sizeBytes)} of ${withoutControls(reference)} no longer?`)))
     throw new PlexusError(
       failure("BAD_REQUEST", {
         field: "--yes",

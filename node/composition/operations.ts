@@ -13,7 +13,7 @@ import { handleBackups, handleGuards, type BackupControl, type Tickets } from ".
 import type { AuditRules } from "../cluster/facts/audit-rules.ts";
 import { handleSecrets, type SecretsControl } from "../cluster/facts/operations.ts";
 import type { Seals } from "../cluster/facts/secrets.ts";
-import type { StoreParts } from "../cluster/facts/wanted.ts";
+import type { StoreParts } from "../cluster/facts/wanted-models.ts";
 import { handleDisk, handleKeys, type DiskControl, type KeysControl } from "../keys/index.ts";
 import {
   handleEndpoints,

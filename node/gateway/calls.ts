@@ -5,7 +5,7 @@ import type { Caller } from "./identity/accounts.ts";
 import { noteCommand } from "./audited.ts";
 import { answerCosts } from "./commands.ts";
 import type { GatewayContext } from "./options.ts";
-import type { Permit } from "./edge/outflow.ts";
+import type { Permit } from "./edge/output-memory.ts";
 import { withQuota } from "./quotas.ts";
 import { noteDone } from "./noting.ts";
 
@@ -58,7 +58,7 @@ export async function callCommand(at: GatewayContext, call: Call): Promise<Resul
 
 /** Asks for a large answer once there is room for it, which is the answer's until it has been read. */
 export async function untilRead<T>(
-  { outflow }: Pick<GatewayContext, "outflow">,
+  { outputMemory }: Pick<GatewayContext, "outputMemory">,
   waiting: Waiting,
   bytes: number,
   ask: () => Promise<Result<T>>,
@@ -66,7 +66,7 @@ export async function untilRead<T>(
   const { user } = waiting;
   const reason = "this person has not read the answers to earlier requests yet";
   const unread = refused(failure("RATE_LIMITED", { reason, retryAfterMs: 1_000 }));
-  const permit = await outflow.admit(user, bytes);
+  const permit = await outputMemory.admit(user, bytes);
   if (permit === undefined) return unread;
   const result = await ask();
   if (!result.ok) {
@@ -75,7 +75,7 @@ export async function untilRead<T>(
   }
   let kept: Permit | undefined = permit;
   if (!permit.keep()) {
-    kept = await outflow.keep(user, bytes);
+    kept = await outputMemory.keep(user, bytes);
     permit();
   }
   if (kept === undefined) return unread;

@@ -15,10 +15,10 @@
  *
  *  It holds no truth. Who somebody is, who may read a room, what was said: actors answer that, and the gateway carries
  *  the question with the name it has checked. What it owns is the edge: tokens and passwords (accounts.ts), schemas
- *  (commands.ts, refusals.ts), its own name (hosts.ts), limits (limits.ts, rates.ts, shared-rates.ts, guesses.ts,
+ *  (commands.ts, refusals.ts), its own name (hosts.ts), limits (limits.ts, rates.ts, shared-rates.ts, guess-limit.ts,
  *  addresses.ts), and the promise that a client's event stream has no gap and no duplicate across reconnects
- *  (feeds.ts). Nobody can take from others what they need: connections have one governor (entrance.ts), and so has what
- *  waits to be read (outflow.ts).
+ *  (feeds.ts). Nobody can take from others what they need: connections have one governor (connections.ts), and so has what
+ *  waits to be read (outputMemory.ts).
  *
  *  Read http.ts for one request's way in, then feeds.ts for one event's way out. */
 import type { Server as SecureServer } from "node:https";
@@ -45,7 +45,7 @@ import { addPlaybookRoutes } from "./playbooks.ts";
 import { addWatchRoutes } from "./watch.ts";
 import { addAuditRoutes } from "./audit.ts";
 import { addHealthRoutes } from "./edge/health.ts";
-import { createEntrance } from "./edge/entrance.ts";
+import { createConnectionGovernor } from "./edge/connections.ts";
 import { createHostCheck } from "./edge/hosts.ts";
 import { addEntrance, createHttp } from "./edge/http.ts";
 import { gatewayLimits } from "./limits.ts";
@@ -56,7 +56,7 @@ import { addOperations, type OwnHandlers } from "./rest/derive.ts";
 import { addBrandingLogo, handleBranding } from "./media/branding.ts";
 import { addMailRoutes } from "./identity/mail.ts";
 import { addMailSettings } from "./identity/mail-settings.ts";
-import { createOutflow } from "./edge/outflow.ts";
+import { createOutputMemory } from "./edge/output-memory.ts";
 import type { Gateway, GatewayOptions, GatewayContext, GatewayRoute } from "./options.ts";
 import { addStoreStream } from "./model-store.ts";
 import { listNodes } from "./nodes.ts";
@@ -152,7 +152,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
         : undefined, // prettier-ignore
     rates,
     commands: createCommandRates(rates, all),
-    outflow: createOutflow({ ...options, limits: all }),
+    outputMemory: createOutputMemory({ ...options, limits: all }),
     rights: createRights({ ...options, limits: all }),
     declared: (route) => void routes.push(route),
     isAdminAddress: adminRule(options),
@@ -178,7 +178,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { limits, clock } = at;
   const accounts = createAccounts(at);
   const app = await createHttp(at, accounts);
-  const entrance = createEntrance(app.server, {
+  const entrance = createConnectionGovernor(app.server, {
     ...at,
     descriptors: at.descriptors ?? limits.tcpConnectionsMax,
     isProxy: (address) => at.addresses.isProxy(address),
@@ -225,7 +225,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       const routing = (...[request, response]: Parameters<typeof app.routing>): void => app.routing(request, response);
       control = await listenForControl({ ...at, address: place }, routing);
       const { server } = control;
-      entrances.control = createEntrance(server, {
+      entrances.control = createConnectionGovernor(server, {
         ...at,
         // Beside those of the gateway, not among them.
         meter: { ...at.meter, gauge: (_, value) => at.meter.gauge("control_tcp_connections", value) },

@@ -24,7 +24,7 @@ import type { IdentityProviders } from "../cluster/facts/identity-providers.ts";
 import type { Providers } from "../identity/index.ts";
 
 import type { SignUpInvitations } from "../cluster/facts/sign-up-invitations.ts";
-import type { StoreParts } from "../cluster/facts/wanted.ts";
+import type { StoreParts } from "../cluster/facts/wanted-models.ts";
 import type { Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../cluster/placement/api.ts";
 import type {
@@ -50,7 +50,7 @@ import type { Seals } from "../cluster/facts/secrets.ts";
 import type { SettingsControl } from "./configuration.ts";
 import type { Branding } from "../cluster/facts/branding.ts";
 import type { MailPort } from "./identity/mail.ts";
-import type { Outflow } from "./edge/outflow.ts";
+import type { OutputMemory } from "./edge/output-memory.ts";
 import type { ServiceTokenOptions, ServiceTokens } from "./identity/service-tokens.ts";
 import type { CommandRates } from "./edge/command-rates.ts";
 import type { TlsPort } from "./edge/tls.ts";
@@ -291,7 +291,7 @@ export type GatewayContext = Omit<
 > & {
   /** Who came by the control listener; undefined: there is none. */
   readonly control: ControlDoor | undefined;
-  readonly outflow: Outflow;
+  readonly outputMemory: OutputMemory;
   readonly rates: Rates;
   readonly commands: CommandRates;
   /** Short-lived tokens; undefined: there are none. */

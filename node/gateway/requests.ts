@@ -11,7 +11,7 @@ import { noteCommand } from "./audited.ts";
 import { noteDone } from "./noting.ts";
 import { answerCosts, isTopicFor, permissionToFollow, readCommand, readsOnly, rowNamed } from "./commands.ts";
 import type { Admission, GatewayContext } from "./options.ts";
-import type { Permit } from "./edge/outflow.ts";
+import type { Permit } from "./edge/output-memory.ts";
 import { admitQuota } from "./quotas.ts";
 import { toldOf } from "./edge/refusals.ts";
 import type { Subscriber } from "./feeds/subscriber.ts";
@@ -36,7 +36,7 @@ export interface Heard {
 
 /** Makes what answers them. */
 export function createRequests(at: GatewayContext, { feeds, people }: Subscribers): Requests {
-  const { kernel, limits, log, outflow } = at;
+  const { kernel, limits, log, outputMemory } = at;
   /** What nobody waits for must not end the process. */
   const failed = (error: unknown): void => log.error("connection.failed", { error });
 
@@ -128,7 +128,7 @@ export function createRequests(at: GatewayContext, { feeds, people }: Subscriber
         permit?.();
       };
       if (permit === undefined || !result.ok) say();
-      else outflow.inTurn(say);
+      else outputMemory.inTurn(say);
     };
     kernel
       .ask({
@@ -183,7 +183,7 @@ export function createRequests(at: GatewayContext, { feeds, people }: Subscriber
         continue;
       }
       const over = subscriber.expect();
-      const permit = await outflow.admit(subscriber.user, cost, over);
+      const permit = await outputMemory.admit(subscriber.user, cost, over);
       if (permit === undefined) over();
       if (isOver()) return permit?.();
       line.shift();
@@ -225,7 +225,7 @@ export function createRequests(at: GatewayContext, { feeds, people }: Subscriber
           return void serveLine(subscriber, subscriber.line, admitted).catch(failed);
         }
         const over = subscriber.expect();
-        const permit = outflow.tryAdmit(subscriber.user, cost, over);
+        const permit = outputMemory.tryAdmit(subscriber.user, cost, over);
         if (permit !== undefined) return handle(subscriber, frame, permit);
         over();
       }

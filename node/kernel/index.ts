@@ -41,7 +41,7 @@ import { Turns, type Pressure } from "./turns.ts";
 
 export { handleActors, handleRooms } from "./actor-operations.ts";
 export type { ClusterActors, Kernel, Request } from "./api.ts";
-export { OpenAsks } from "./asks.ts";
+export { OpenAsks } from "./open-asks.ts";
 export { foldRestored, foldState, type SnapshotBody } from "./folding.ts";
 export { kernelLimits, type KernelLimits } from "./limits.ts";
 

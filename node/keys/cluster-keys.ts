@@ -1,5 +1,5 @@
 /** The cluster's keys as one of its nodes uses them: public records and the key ring in the directory (`rows.ts`,
- *  `ring.ts`), of which counts what the node has verified (`known.ts`), and the keys of epochs on the node's own disk
+ *  `ring.ts`), of which counts what the node has verified (`known-root.ts`), and the keys of epochs on the node's own disk
  *  (`own-keys.ts`).
  *
  *  Order: an epoch's key is on this node's disk before its record is published, and published before anything is
@@ -17,7 +17,7 @@ import {
   type Result,
 } from "../../protocols/index.ts";
 import type { Clock, Directory, Log, Store } from "../ports/index.ts";
-import { writeCarried } from "./carried.ts";
+import { writeBackupKeys } from "./backup-keys.ts";
 import {
   createEpoch,
   headSignerOf,
@@ -30,7 +30,7 @@ import {
   type RootRecord,
 } from "./epochs.ts";
 import { rootWords } from "./kit.ts";
-import { createKnownRoot, type Known, type KnownRoot, type Refused } from "./known.ts";
+import { createKnownRoot, type TrustedRoot, type KnownRoot, type Refused } from "./known-root.ts";
 import { keyLimits } from "./limits.ts";
 import { createOwnKeys, nodeContext, type DiskKeySource } from "./own-keys.ts";
 import { reencryptionOf } from "./reencryption.ts";
@@ -156,7 +156,7 @@ export function createClusterKeys(ports: ClusterKeysPorts): ClusterKeys {
   const overloaded = () => refused(failure("OVERLOADED", { reason: "others keep changing the cluster's keys" }));
   const missing = (details: object) => refused(failure("KEY_MISSING", { ...details, ...ports.elsewhere?.() }));
   /** There is a root, and this node, which knows none, may not take it. */
-  const strange = ({ root, refused: what }: Known) =>
+  const strange = ({ root, refused: what }: TrustedRoot) =>
     root === undefined && what !== undefined ? refused(failure("ROOT_UNVOUCHED", { reason: what.reason })) : undefined;
   const noKit = () => refused(failure("KIT_MISSING"));
 
@@ -447,7 +447,7 @@ export function createClusterKeys(ports: ClusterKeysPorts): ClusterKeys {
       if (root === undefined) return strange(now.value) ?? noKit();
       const key = (await own.of(epochs)).get(epochs.length);
       if (key === undefined) return missing({ epoch: epochs.length });
-      return ok(await writeCarried({ cluster, madeAtMs: clock.nowMs(), root, epochs }, await ring.load(), key));
+      return ok(await writeBackupKeys({ cluster, madeAtMs: clock.nowMs(), root, epochs }, await ring.load(), key));
     },
     async takeRing(tenants) {
       return (await ring.take(tenants)) ? ok(null) : overloaded();

@@ -7,7 +7,7 @@
  *
  *      disk key (each node's own) ── `disk-key.ts`; `sealed-store.ts` and `sealed-files.ts` are the disk seen through it
  *
- *  `known.ts` says which root and epochs count at a node, whatever the directory has; `succession.ts`, by which
+ *  `known-root.ts` says which root and epochs count at a node, whatever the directory has; `succession.ts`, by which
  *  vouchers one root follows on another.
  *
  *  The root is at no node: commands make it, split it, and forget it. `cipher.ts`, `x-wing.ts` and `signing.ts` are
@@ -27,10 +27,17 @@ export {
 } from "./cluster-keys.ts";
 export { handleKeys, type KeysControl } from "./key-operations.ts";
 export { handleDisk, type DiskControl } from "./operations.ts";
-export type { Known, KnownRoot, Refused } from "./known.ts";
+export type { TrustedRoot, KnownRoot, Refused } from "./known-root.ts";
 export { keysPrefix, rootRow } from "./rows.ts";
 export { isVouched, rootHash, vouchFor } from "./succession.ts";
-export { openCarried, readCarried, sheetOf, writeCarried, type CarriedKeys, type OpenedKeys } from "./carried.ts";
+export {
+  openBackupKeys,
+  readBackupKeys,
+  sheetOf,
+  writeBackupKeys,
+  type BackedUpKeys,
+  type OpenedKeys,
+} from "./backup-keys.ts";
 export { deriveKey, sealerOf, type Sealer } from "./cipher.ts";
 export { diskKeyOf, readDiskKey, readOrMakeDiskKey, writeDiskKey, type DiskKey } from "./disk-key.ts";
 export { keyLimits } from "./limits.ts";

@@ -1,5 +1,5 @@
 /** Where the directory has the cluster's keys. All of it is public or wrapped, and any member may have written it: rows
- *  are read by their schema, and `known.ts` says what of them counts.
+ *  are read by their schema, and `known-root.ts` says what of them counts.
  *
  *      keys/root         RootRecord                                   the recovery kit
  *      keys/vouched/H    Voucher                                      the root with hash H, signed by the one before it

@@ -47,8 +47,8 @@ export function mayCache(row: CacheRow, engine: EngineName, request: EngineReque
   if (sure.has(engine)) return true;
   if (engine !== "generate") return false;
   const { sampling } = request as GenerationRequest;
-  const isSure = sampling.temperature === 0 || sampling.seed !== undefined;
-  return isSure || row.always === true || request.cache === "use";
+  const isConfirmed = sampling.temperature === 0 || sampling.seed !== undefined;
+  return isConfirmed || row.always === true || request.cache === "use";
 }
 
 /** Text with one form for each character and each end of a line, fields in one order, bytes by what they are. */

@@ -3,7 +3,7 @@
 import type { ActorId } from "../../protocols/index.ts";
 import { isSealed } from "../data-folder/seal.ts";
 import type { StorePage } from "../ports/index.ts";
-import { AheadReader } from "./ahead.ts";
+import { ReadAhead } from "./read-ahead.ts";
 import {
   encodeEntry,
   paddedSeq,
@@ -46,7 +46,7 @@ export class SlotExtract {
   readonly #entriesOf: ReadonlyMap<ActorId, readonly Entry[]>;
   #others: Promise<ReadonlyMap<ActorId, readonly ExtractedRow[]>> | undefined;
   /** While the whole slot is read. */
-  #ahead: { readonly snapshots: AheadReader; readonly records: AheadReader } | undefined;
+  #ahead: { readonly snapshots: ReadAhead; readonly records: ReadAhead } | undefined;
   /** Actors whose records were passed by, and that nobody had asked for. */
   readonly #passed = new Set<ActorId>();
 
@@ -85,7 +85,7 @@ export class SlotExtract {
     const snapshots = `snap/${slot}/`;
     const records = sidePrefix("record", slot);
     const found = new Set<ActorId>((await this.#othersOf()).keys());
-    const names = new AheadReader(view, within(snapshots), (key) => found.add(key.slice(snapshots.length) as ActorId));
+    const names = new ReadAhead(view, within(snapshots), (key) => found.add(key.slice(snapshots.length) as ActorId));
     await names.rest();
     const gone = new Map<ActorId, number>();
     for (const { actor, seq, side } of this.#entries) {
@@ -99,8 +99,8 @@ export class SlotExtract {
     await this.#close();
     let passed = "";
     this.#ahead = {
-      snapshots: new AheadReader(view, within(snapshots)),
-      records: new AheadReader(view, within(records), (key) => {
+      snapshots: new ReadAhead(view, within(snapshots)),
+      records: new ReadAhead(view, within(records), (key) => {
         if (passed !== "" && key.startsWith(passed)) return;
         const actor = actorIn(key.slice(records.length));
         passed = `${records}${actor}/`;

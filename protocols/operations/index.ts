@@ -5,7 +5,7 @@ import { auditOperations } from "./audit.ts";
 import { backupOperations } from "./backups.ts";
 import { budgetOperations } from "./budgets.ts";
 import { diskOperations } from "./disk.ts";
-import { entranceOperations } from "./entrance.ts";
+import { signInOperations } from "./sign-in.ts";
 import { factorOperations } from "./factors.ts";
 import { guardOperations } from "./guards.ts";
 import { identityProviderOperations } from "./identity-providers.ts";
@@ -45,7 +45,7 @@ export { auditOperations } from "./audit.ts";
 export { backupOperations } from "./backups.ts";
 export { budgetOperations } from "./budgets.ts";
 export { diskOperations } from "./disk.ts";
-export { entranceOperations } from "./entrance.ts";
+export { signInOperations } from "./sign-in.ts";
 export { factorOperations } from "./factors.ts";
 export { guardOperations, heldFacts } from "./guards.ts";
 export { identityProviderOperations } from "./identity-providers.ts";
@@ -75,7 +75,7 @@ export const operations = {
   ...backupOperations,
   ...budgetOperations,
   ...diskOperations,
-  ...entranceOperations,
+  ...signInOperations,
   ...factorOperations,
   ...guardOperations,
   ...identityProviderOperations,

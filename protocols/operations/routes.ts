@@ -4,7 +4,7 @@
 import { apiPrefix } from "../wire/api.ts";
 import { auditRoutes } from "./paths/audit.ts";
 import { backupsRoutes } from "./paths/backups.ts";
-import { entranceRoutes } from "./paths/entrance.ts";
+import { signInRoutes } from "./paths/sign-in.ts";
 import { factorsRoutes } from "./paths/factors.ts";
 import { guardsRoutes } from "./paths/guards.ts";
 import { nodesRoutes } from "./paths/nodes.ts";
@@ -25,7 +25,7 @@ export const operationRoutes = {
   ...peopleRoutes,
   ...settingsRoutes,
   ...ownRoutes,
-  ...entranceRoutes,
+  ...signInRoutes,
   ...factorsRoutes,
   "budgets.mine": "GET /budgets",
   "budgets.list": "GET /admin/budgets",

@@ -28,7 +28,7 @@ import { shareNode, type NodeLoad, type Shares } from "../sharing.ts";
 import { runtimeLimits } from "../limits.ts";
 import { Residency, type Carrier } from "../residency.ts";
 import { causeOf, type Resident } from "../resident.ts";
-import { keepKnown, knownFor } from "./known.ts";
+import { keepLoadFindings, loadFindingsOf } from "./load-findings.ts";
 import { blameOf, Doings } from "./blame.ts";
 import { hostKinds, type FromHost, type HostKind } from "./messages.ts";
 import { HostProcess } from "./process.ts";
@@ -313,7 +313,7 @@ class Host implements InferenceHost {
         const load = (): void => {
           if (hostOf(spec) === "native") this.#loading.add(spec.name);
           const variables = keyVariables(spec, process.env);
-          at(spec).send({ type: "load", spec, plan, variables, known: knownFor(spec) });
+          at(spec).send({ type: "load", spec, plan, variables, known: loadFindingsOf(spec) });
         };
         if (hostOf(spec) === "native") this.#firstTried(spec, plan, load);
         else load();
@@ -352,7 +352,7 @@ class Host implements InferenceHost {
         this.#options.log.info("model.loaded", { model: message.model, ...message.facts });
         return this.#residency.loaded(message.model, message.facts);
       case "known":
-        return keepKnown(message);
+        return keepLoadFindings(message);
       case "loadFailed":
         this.#loading.delete(message.model);
         return this.#residency.failed(message.model, message.error, message.sizeBytes);

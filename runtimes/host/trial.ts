@@ -11,7 +11,7 @@ import type { LoadPlan, ModelSpec } from "../adapter.ts";
 import { forkOurs } from "../children.ts";
 import type { RuntimeClock } from "../environment.ts";
 import { runtimeLimits } from "../limits.ts";
-import { keepKnown, knownFor } from "./known.ts";
+import { keepLoadFindings, loadFindingsOf } from "./load-findings.ts";
 import type { FromHost, LoadedFacts, ToHost } from "./messages.ts";
 import type { Subject } from "./subject.ts";
 import { isOwnFault } from "./supervision.ts";
@@ -125,7 +125,7 @@ class Steps {
       case "loaded":
         return this.#ask(message.facts);
       case "known":
-        keepKnown(message);
+        keepLoadFindings(message);
         return undefined;
       case "loadFailed":
         return this.#failed(message.error, false);
@@ -178,7 +178,7 @@ class Steps {
     const { spec, plan, ask } = this.#options;
     const small = { sequences: 1, contextTokens: Math.min(plan.contextTokens, runtimeLimits.trialContextTokens) };
     const reduced = { ...plan, ...(ask === undefined && small) };
-    this.#send({ type: "load", spec, plan: reduced, variables: {}, known: knownFor(spec) });
+    this.#send({ type: "load", spec, plan: reduced, variables: {}, known: loadFindingsOf(spec) });
   }
 
   #ask(facts: LoadedFacts): TrialVerdict | undefined {

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startInferenceHost } from "../../runtimes/index.ts";
-import { keepKnown, knownFor } from "../../runtimes/host/known.ts";
+import { keepLoadFindings, loadFindingsOf } from "../../runtimes/host/load-findings.ts";
 import { openLibrary } from "../../runtimes/llama/library.ts";
 import { writeChainModel } from "./chain-model.ts";
 import { keptLog, realClock } from "./real-time.ts";
@@ -83,11 +83,11 @@ describe("llama.cpp's library", () => {
 
   it("is opened by the next process that loads a model as an earlier one has said", async function () {
     if (process.platform !== "linux") this.skip();
-    const before = knownFor({ adapter: "llama" });
+    const before = loadFindingsOf({ adapter: "llama" });
     const { said: found } = await opened(undefined);
     // What only an earlier load can have said: the process that looks itself says another.
     const said = JSON.stringify({ ...JSON.parse(found!), ramPadding: 12_345 });
-    keepKnown({ adapter: "llama", said });
+    keepLoadFindings({ adapter: "llama", said });
     const path = join(folder, "fine.gguf");
     writeChainModel(path, { text: "fine", after: "end", contextTokens: 2_048 });
     const models = [{ name: "fine", adapter: "llama", path }];
@@ -95,10 +95,10 @@ describe("llama.cpp's library", () => {
     try {
       await host.settled();
       expect(host.models().map(({ state }) => state)).to.deep.equal(["ready"]);
-      expect(knownFor({ adapter: "llama" })).to.equal(said);
+      expect(loadFindingsOf({ adapter: "llama" })).to.equal(said);
     } finally {
       await host.stop(0);
-      if (before !== undefined) keepKnown({ adapter: "llama", said: before });
+      if (before !== undefined) keepLoadFindings({ adapter: "llama", said: before });
     }
   });
 });

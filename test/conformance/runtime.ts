@@ -10,7 +10,7 @@ import {
   type Result,
 } from "../../protocols/index.ts";
 import type { LocalEngine, Running } from "../../runtimes/index.ts";
-import type { Spoken } from "../fixtures/said.ts";
+import type { Spoken } from "../fixtures/engine-answers.ts";
 
 /** A runtime under test and what is known of its two models. */
 export interface RuntimeSubject {

@@ -13,7 +13,7 @@ import { parsedArguments, readCall, readForm, writtenArguments } from "../../nod
 import { jsonBounds, parseJson, wideJsonBounds } from "../../node/gateway/edge/json.ts";
 import { gatewayLimits } from "../../node/gateway/limits.ts";
 import { readClientFrame, readRouteCall } from "../../node/gateway/wires/grpc-codec.ts";
-import { readCarried } from "../../node/keys/carried.ts";
+import { readBackupKeys } from "../../node/keys/backup-keys.ts";
 import { readToken } from "../../node/cluster/mesh/invitation.ts";
 import { ballotOf } from "../../node/routing/ensemble.ts";
 import { readIndicators } from "../../node/threats/indicators.ts";
@@ -206,7 +206,7 @@ const doors: readonly Door[] = [
     return model;
   } },
   { name: "rows of backups", of: (shape, count) => `["key",${jsonOf(shape, count)}]\n`, tooMuch: { ...document, deep: 2_000_000, longKey: 2_000_000 }, take: (sent) => decodeRows(bytesOf(sent)) },
-  { name: "keys that backups carry", of: (shape, count) => `{"form":"plexus keys 1","ring":${jsonOf(shape, count)}}`, tooMuch: document, take: (sent) => demanded(readCarried(bytesOf(sent))) },
+  { name: "keys that backups carry", of: (shape, count) => `{"form":"plexus keys 1","ring":${jsonOf(shape, count)}}`, tooMuch: document, take: (sent) => demanded(readBackupKeys(bytesOf(sent))) },
   { name: "lists of threats", of: (shape, count) => `{"objects":${jsonOf(shape, count)}}`, tooMuch: document, take: (sent) => readIndicators(textOf(sent), 0) },
 ]; // prettier-ignore
 

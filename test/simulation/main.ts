@@ -80,7 +80,7 @@ const partLives = {
   quotas: async (): Promise<Life> => (await import("./quotas.ts")).runQuotasSeed,
   raft: async (): Promise<Life> => (await import("./raft/run.ts")).runRaftSeed,
   shards: async (): Promise<Life> => (await import("./shards.ts")).runShardsSeed,
-  wanted: async (): Promise<Life> => (await import("./wanted.ts")).runWantedSeed,
+  wanted: async (): Promise<Life> => (await import("./wanted-models.ts")).runWantedModelsSeed,
 } as const;
 const part = (Object.keys(partLives) as (keyof typeof partLives)[]).find((name) => values[name]);
 

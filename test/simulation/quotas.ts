@@ -10,7 +10,7 @@ import { everybody, failure, ledgerOf, ok, type Budget, type Result } from "../.
 import { actorLimits } from "../../actors/limits.ts";
 import { spentOf } from "../../actors/ledger/state.ts";
 import { usageLimits } from "../../node/inference/usage/limits.ts";
-import { failed, text } from "../fixtures/said.ts";
+import { failed, text } from "../fixtures/engine-answers.ts";
 import { createNode, epochMs, Ledgers, took, type Script } from "../unit/inference/usage/fixture.ts";
 import type { World } from "../world/index.ts";
 import { judge, type Simulated, type Verdict } from "./verdict.ts";

@@ -28,7 +28,7 @@ import type { Links } from "./links.ts";
 import type { ShardMemory } from "./memory.ts";
 import { signedBy } from "./receipts.ts";
 import { leftOf, lasts, ownerOf, type ShardPorts } from "./parts.ts";
-import { holderOfShard, type Wanted } from "./wanted.ts";
+import { holderOfShard, type KeptShard } from "./stripes-ports.ts";
 
 export interface AuditingPorts extends ShardPorts {
   readonly links: Links;
@@ -36,7 +36,7 @@ export interface AuditingPorts extends ShardPorts {
   /** Reads a shard here. False: it was not well, and is looked after. */
   checkOwn(holder: ActorId, stripe: string, hash: BlobHash): Promise<boolean>;
   /** Tells the node of a holder that its shard is not as it should be, or who refers to it. */
-  readonly tell: (wanted: Wanted) => void;
+  readonly tell: (wanted: KeptShard) => void;
   /** What an audit has found that everybody should know. */
   noted(action: string, facts: Readonly<Record<string, string>>): void;
 }

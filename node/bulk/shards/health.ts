@@ -8,7 +8,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { BlobHash } from "../../ports/index.ts";
 import { ownerOf } from "./parts.ts";
-import { holderOfShard, type Shard, type StripesPorts } from "./wanted.ts";
+import { holderOfShard, type Shard, type StripesPorts } from "./stripes-ports.ts";
 
 interface Asked {
   /** Each is read where it is. */

@@ -3,7 +3,7 @@
  *      put ─► code ─► shard ═ chunks ═► intake.ts at each holder's node ─► disk ─► the holder's inventory (its journal) ─► receipt
  *      read ◄─ decode ◄─ compare ◄═ chunks ═ the fastest holders
  *
- *      keeper.ts   inventory and disk compared, shards read and asked for, garbage collected       ahead.ts     before a holder moves
+ *      upkeep.ts   inventory and disk compared, shards read and asked for, garbage collected       handover-copy.ts  before a holder moves
  *         └► mending.ts   what lacks: taken from who has it, else made of the others, the most endangered first
  *
  *  What a holder has is said by its inventory (`actors/shard-holder`), which is replicated like every journal. The
@@ -12,27 +12,27 @@
  *
  *  Read parts.ts (what all share), intake.ts (bytes that come and go), links.ts (the other end), stripes.ts with
  *  writing.ts and reading.ts (put, read), referred.ts (what an owner keeps), placing.ts (where), healing.ts and
- *  audit.ts (decisions), keeper.ts, auditing.ts, mending.ts, ahead.ts; memory.ts and messenger.ts (what a restart must
+ *  audit.ts (decisions), upkeep.ts, auditing.ts, mending.ts, handover-copy.ts; memory.ts and holder-notices.ts (what a restart must
  *  not forget). */
 import type { Message } from "../../../actors/behavior.ts";
 import { ok, type ActorId, type Result, type Scheme, type SlotId, type TrustState } from "../../../protocols/index.ts";
 import type { NodeId, ShardControl, Stripes } from "../../ports/index.ts";
 import { within } from "../../waiting.ts";
-import { createAhead } from "./ahead.ts";
+import { createHandoverCopy } from "./handover-copy.ts";
 import { createIntake } from "./intake.ts";
-import { createKeeper, type Keeper } from "./keeper.ts";
+import { createUpkeep, type Upkeep } from "./upkeep.ts";
 import { shardLimits, type ShardLimits } from "./limits.ts";
 import { createLinks } from "./links.ts";
 import type { ShardMemory } from "./memory.ts";
 import { createMending } from "./mending.ts";
-import { createMessenger } from "./messenger.ts";
-import { createPaces } from "./paces.ts";
+import { createHolderNotices } from "./holder-notices.ts";
+import { createNodeSpeeds } from "./node-speeds.ts";
 import { attempt, ownerOf, type ShardPorts } from "./parts.ts";
 import { choosePlace, type NodeCondition } from "./placing.ts";
 import { withinQuota } from "./quota.ts";
 import { receiptsOf } from "./receipts.ts";
 import { createStripes } from "./stripes.ts";
-import { holderOfShard, type Wanted } from "./wanted.ts";
+import { holderOfShard, type KeptShard } from "./stripes-ports.ts";
 
 export { handleHolders, handleStripes } from "./operations.ts";
 export { isHolder } from "./parts.ts";
@@ -77,12 +77,12 @@ export function createShards(options: ShardsOptions): Shards {
   const intake = createIntake(ports);
   const links = createLinks(ports, intake);
 
-  const holdingOf = ({ stripe, shard, owner, operation, lifeMs }: Wanted) => {
+  const holdingOf = ({ stripe, shard, owner, operation, lifeMs }: KeptShard) => {
     const place = stripe.shards[shard];
     const life = lifeMs !== undefined && { lifeMs };
     return place && { holder: holderOfShard(stripe, place), stripe, shard, for: owner, operation, ...life };
   };
-  const messenger = createMessenger({
+  const messenger = createHolderNotices({
     ...ports,
     letters: memory.letters,
     holdingOf,
@@ -106,7 +106,7 @@ export function createShards(options: ShardsOptions): Shards {
   const stripes = createStripes({
     ...ports,
     links,
-    paces: createPaces(node, limits.pacesMax),
+    paces: createNodeSpeeds(node, limits.pacesMax),
     choose,
     mend: (wanted) => messenger.tell(wanted),
     forget(stripe, owner) {
@@ -128,7 +128,7 @@ export function createShards(options: ShardsOptions): Shards {
       return held.ok ? "held" : held.error.code === "RELEASED" ? "released" : "later";
     },
   });
-  const keeper: Keeper = createKeeper({
+  const keeper: Upkeep = createUpkeep({
     ...ports,
     links,
     memory,
@@ -137,7 +137,7 @@ export function createShards(options: ShardsOptions): Shards {
     tell: (wanted) => messenger.tell(wanted),
     isBeingHeld: (hash) => intake.isBeingHeld(hash),
   });
-  const ahead = createAhead({ ...ports, links });
+  const ahead = createHandoverCopy({ ...ports, links });
 
   const healHere = async () => {
     const holders = await keeper.surveyAll();

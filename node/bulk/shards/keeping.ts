@@ -18,7 +18,7 @@ import type { MeshAnswer, MeshBody } from "../../../protocols/mesh/index.ts";
 import type { NodeId, Stripes } from "../../ports/index.ts";
 import { ownerOf } from "./parts.ts";
 import { learnedFrom, whyNot } from "./refusals.ts";
-import { holderOfShard, type Shard, type StripesPorts, type Wanted } from "./wanted.ts";
+import { holderOfShard, type Shard, type StripesPorts, type KeptShard } from "./stripes-ports.ts";
 
 /** A put or a keep that is under way. */
 export interface Putting {
@@ -41,7 +41,10 @@ export async function holdAt(
 }
 
 /** Tells one holder of a stripe that somebody refers to it. Gives the node that has taken it. */
-async function hold(ports: StripesPorts, { stripe, shard, owner, operation, lifeMs }: Wanted): Promise<Result<NodeId>> {
+async function hold(
+  ports: StripesPorts,
+  { stripe, shard, owner, operation, lifeMs }: KeptShard,
+): Promise<Result<NodeId>> {
   const holder = holderOfShard(stripe, stripe.shards[shard] as Shard);
   const to = ownerOf(ports, holder);
   if (to === undefined) return refused(failure("SLOT_UNAVAILABLE", { slot: holder }));
@@ -74,7 +77,7 @@ export function createKeeping(
    *  have, or that too few do. */
   async function tellAll(
     keeping: Putting,
-    wanted: Omit<Wanted, "shard" | "operation">,
+    wanted: Omit<KeptShard, "shard" | "operation">,
     answer: (kept: Result<null>) => void,
   ): Promise<void> {
     const { stripe } = wanted;

@@ -7,7 +7,7 @@ import { seal, unseal } from "../../data-folder/seal.ts";
 import type { Log, NodeId, Store } from "../../ports/index.ts";
 import type { Opinion, Walk } from "./audit.ts";
 import type { ShardLimits } from "./limits.ts";
-import type { Letter } from "./messenger.ts";
+import type { HolderNotice } from "./holder-notices.ts";
 import type { SignedReceipt } from "./receipts.ts";
 
 /** Rows of one sort, by their names. */
@@ -23,7 +23,7 @@ export interface Rows<Value> {
 }
 
 export interface ShardMemory {
-  readonly letters: Rows<Letter>;
+  readonly letters: Rows<HolderNotice>;
   /** By holder. */
   readonly walks: Rows<Walk>;
   readonly opinions: Rows<Opinion & { readonly node: NodeId }>;
@@ -94,7 +94,7 @@ export async function openShardMemory(
     };
   }
   return {
-    letters: await open<Letter>("letter", limits.tellingMax, "refuses"),
+    letters: await open<HolderNotice>("letter", limits.tellingMax, "refuses"),
     walks: await open<Walk>("walk", limits.walksMax, "forgets"),
     opinions: await open("opinion", limits.pacesMax, "forgets"),
     receipts: await open<SignedReceipt>("receipt", limits.receiptsMax, "forgets"),

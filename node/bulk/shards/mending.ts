@@ -21,13 +21,13 @@ import { remakeShard } from "./coding/index.ts";
 import { bySickness, dueMs, type Sick } from "./healing.ts";
 import type { Links } from "./links.ts";
 import { ownedHolders, ownerOf, type ShardPorts } from "./parts.ts";
-import { holderOfShard, type Wanted } from "./wanted.ts";
+import { holderOfShard, type KeptShard } from "./stripes-ports.ts";
 
 export interface MendingPorts extends ShardPorts {
   readonly links: Links;
   readonly stripes: Pick<Stripes, "gather">;
   /** Takes a shard whose bytes are here into the inventory. `released`: its owner has let go of it. */
-  hold(wanted: Wanted): Promise<"held" | "later" | "released">;
+  hold(wanted: KeptShard): Promise<"held" | "later" | "released">;
 }
 
 export interface Mending {
@@ -37,7 +37,7 @@ export interface Mending {
   hurry(): Promise<{ readonly mended: number; readonly lost: number }>;
   /** A shard that its holder here should have, and of which the holder knows nothing. False: too many are known
    *  already. */
-  adopt(wanted: Wanted): boolean;
+  adopt(wanted: KeptShard): boolean;
   /** An owner wants a stripe no longer. */
   forget(stripe: string, owner: ActorId): void;
   stop(): void;
@@ -48,7 +48,7 @@ interface Patient extends Sick {
   readonly hash: BlobHash;
   readonly sizeBytes: number;
   /** Not in the inventory yet. */
-  readonly wanted?: Wanted;
+  readonly wanted?: KeptShard;
 }
 
 /** Begins to look. */
@@ -57,7 +57,7 @@ export function createMending(ports: MendingPorts): Mending {
   const tries = new Map<BlobHash, { readonly tries: number; readonly notBeforeMs: number }>();
   /** Since when this node has each holder, as it noticed. */
   const since = new Map<ActorId, number>();
-  const adopted = new Map<BlobHash, Wanted>();
+  const adopted = new Map<BlobHash, KeptShard>();
   const cursors = new Map<ActorId, string>();
   let stopped = false;
   let looking = false;

@@ -13,7 +13,7 @@ import type { NodeId } from "../../ports/index.ts";
 import { chooseHolders, headerBytes, partBytes, schemeFor, usualOf, widthOf, type Candidate } from "./coding/index.ts";
 import { holdersOf, ownerOf, type ShardPorts } from "./parts.ts";
 import { admitsClass } from "./quota.ts";
-import type { Chosen } from "./wanted.ts";
+import type { Chosen } from "./stripes-ports.ts";
 
 /** What is known of a node that may take shards. */
 export interface NodeCondition {

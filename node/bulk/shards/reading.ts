@@ -5,7 +5,7 @@ import { failure, ok, refused, type Failure, type Result, type StripeRef } from 
 import type { NodeId } from "../../ports/index.ts";
 import { countsOf } from "./coding/index.ts";
 import { attempt, ownerOf } from "./parts.ts";
-import { holderOfShard, type Shard, type StripesPorts } from "./wanted.ts";
+import { holderOfShard, type Shard, type StripesPorts } from "./stripes-ports.ts";
 
 /** What a holder's node says of bytes that are not there, or not whole. */
 const lostCodes: ReadonlySet<string> = new Set(["NOT_FOUND", "DATA_DAMAGED"]);

@@ -6,7 +6,7 @@
  *  No shard is read. What is not in the answer may be there all the same: some holder did not answer. */
 import { shardsOf, wireLimits, type ActorId, type HeldShard, type StripeRef } from "../../../protocols/index.ts";
 import { ownerOf } from "./parts.ts";
-import { holderOfShard, type Shard, type StripesPorts } from "./wanted.ts";
+import { holderOfShard, type Shard, type StripesPorts } from "./stripes-ports.ts";
 
 interface Row {
   readonly stripe: StripeRef;

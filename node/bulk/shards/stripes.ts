@@ -14,7 +14,7 @@ import { createReading } from "./reading.ts";
 import { referredBy } from "./referred.ts";
 import { createStripeRoom } from "./room.ts";
 import { standingOf } from "./standing.ts";
-import type { StripesPorts } from "./wanted.ts";
+import type { StripesPorts } from "./stripes-ports.ts";
 import { createWriting } from "./writing.ts";
 
 /** Makes the port. */

@@ -28,7 +28,7 @@ import { attempt, holdersOf, ownerOf } from "./parts.ts";
 import { learnedFrom, lasting, whyNot, type Again } from "./refusals.ts";
 import type { Leave } from "./room.ts";
 import { createKeeping, holdAt, type Putting } from "./keeping.ts";
-import { holderOfShard, type Shard, type StripesPorts, type Wanted } from "./wanted.ts";
+import { holderOfShard, type Shard, type StripesPorts, type KeptShard } from "./stripes-ports.ts";
 
 /** What a put is to do: the bytes coded, their descriptor, and the first operation that holders take. */
 interface Plan {
@@ -72,7 +72,7 @@ export function createWriting(
   /** Brings one shard to its holder and into the inventory, however often it moves, while it `goesOn`. Gives the node
    *  that has it. */
   async function place(
-    { stripe, shard, owner, operation, lifeMs }: Wanted,
+    { stripe, shard, owner, operation, lifeMs }: KeptShard,
     bytes: Bytes,
     goesOn: () => boolean,
   ): Promise<Result<NodeId>> {

@@ -43,7 +43,7 @@ export interface BackupFolder {
   readonly heads: Heads;
   /** For a copy. */
   readonly target: CopyTarget;
-  /** What it carries of the keys (`keys/carried.ts`); undefined: nothing. Error: BACKUP_DAMAGED. */
+  /** What it carries of the keys (`keys/backup-keys.ts`); undefined: nothing. Error: BACKUP_DAMAGED. */
   readKeys(): Promise<Uint8Array | undefined>;
   /** In place of what there was. */
   writeKeys(bytes: Uint8Array): Promise<void>;

@@ -18,7 +18,7 @@ import {
   readKeysFile,
   type HolderHeads,
 } from "../../backup/index.ts";
-import { isHeadSigned, keyLimits, keysPrefix, readCarried, rootHash, type ClusterKeys } from "../../keys/index.ts";
+import { isHeadSigned, keyLimits, keysPrefix, readBackupKeys, rootHash, type ClusterKeys } from "../../keys/index.ts";
 import type { Files } from "../../ports/index.ts";
 import type { Identity } from "../start/identity.ts";
 import { hasKeyRole, type KnownKeys } from "../parts/keys.ts";
@@ -50,7 +50,7 @@ export function openHolderHeads(at: HolderHeadsAt): Pick<HolderHeads, "stop"> & 
 
   /** Of the cluster that this node knows, or nothing. Errors: BACKUP_DAMAGED, KEY_REFUSED, ROOT_UNVOUCHED. */
   const ours = async (bytes: Uint8Array): Promise<Uint8Array> => {
-    const read = readCarried(bytes);
+    const read = readBackupKeys(bytes);
     if (!read.ok) throw new PlexusError(read.error);
     const { root } = await known.read();
     if (root === undefined) throw new PlexusError(failure("ROOT_UNVOUCHED", { reason: "this node knows no root yet" }));
@@ -144,7 +144,7 @@ export function openHolderHeads(at: HolderHeadsAt): Pick<HolderHeads, "stop"> & 
   const kept = async (): Promise<Kept> => {
     const head = await keeper.newest();
     const bytes = await readKeysFile(files, keyLimits.carriedBytesMax);
-    const read = bytes && readCarried(bytes);
+    const read = bytes && readBackupKeys(bytes);
     return { ...(head && { head }), keysAtMs: read?.ok === true ? read.value.madeAtMs : 0 };
   };
   exchange.on("backup.kept", async () => {

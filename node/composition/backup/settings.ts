@@ -19,7 +19,7 @@ export const settingsActor: ActorId = "directory/settings";
 export const settingsSlot = settingsActor as SlotId;
 
 /** What is a node's, or of one life of the cluster: who is a member and who owns what; keys are carried apart
- *  (`keys/carried.ts`); the head of backups is where the backup itself is. */
+ *  (`keys/backup-keys.ts`); the head of backups is where the backup itself is. */
 const nodeBound = ["slot/", "member/", "invitation/", "group/", "keys/", "backup/"] as const;
 
 const isSetting = ({ key }: DirectoryRow): boolean => !nodeBound.some((prefix) => key.startsWith(prefix));

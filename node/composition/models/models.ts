@@ -6,7 +6,7 @@ import { modelSpec, type ModelSpec } from "../../../runtimes/index.ts";
 import { openModelStore } from "../../../runtimes/store/index.ts";
 import type { ModelPeers, ModelStore } from "../../../runtimes/store/port.ts";
 import { contentTree } from "../../bulk/blobs/index.ts";
-import { watchWanted, type WantedModels } from "../../cluster/facts/wanted.ts";
+import { watchWantedModels, type WantedModels } from "../../cluster/facts/wanted-models.ts";
 import { modelFolder } from "../../data-folder/index.ts";
 import { createModelPeers, keepWanted, serveModels } from "../../inference/models/index.ts";
 import { openFiles } from "../../platform/index.ts";
@@ -69,7 +69,7 @@ export async function openModels(
       const { exchange, membership, directory } = peer;
       others.resolve(createModelPeers({ node, exchange, membership, tree: contentTree }));
       serveModels({ exchange, store });
-      const wanted = watchWanted(directory);
+      const wanted = watchWantedModels(directory);
       const stopKeeping = keepWanted({ node, store, wanted, membership, clock, log, meter });
       let served = JSON.stringify(specs());
       const look = (): void => {

@@ -6,12 +6,12 @@ import {
   createClusterKeys,
   createUnitKeys,
   isHeadSigned,
-  openCarried,
-  readCarried,
+  openBackupKeys,
+  readBackupKeys,
   readDiskKey,
   readOrMakeDiskKey,
   sealEpochTo,
-  type CarriedKeys,
+  type BackedUpKeys,
   type OpenedKeys,
   type RootKeys,
 } from "../../keys/index.ts";
@@ -22,7 +22,7 @@ import { openHolderFolder } from "./holders.ts";
 /** The keys of one of the folders that a restore reads. */
 export interface FoundKeys {
   readonly folder: string;
-  readonly carried: CarriedKeys;
+  readonly carried: BackedUpKeys;
 }
 
 /** What folders of backups and of lost nodes' shards say of the keys, the newest first. Errors: BAD_REQUEST (no
@@ -34,7 +34,7 @@ export async function findCarried(folders: readonly string[]): Promise<readonly 
     const holder = await openHolderFolder(folder);
     const opened = holder === undefined ? await openBackupFolder(folder) : undefined;
     const bytes = holder === undefined ? await opened?.readKeys() : holder.keys;
-    const read = bytes && readCarried(bytes);
+    const read = bytes && readBackupKeys(bytes);
     // Of several holders each has them: one that is damaged is passed over.
     if (read?.ok === false && holder === undefined) throw new PlexusError(read.error);
     const carried = read?.ok === true ? read.value : undefined;
@@ -50,7 +50,7 @@ export async function findCarried(folders: readonly string[]): Promise<readonly 
   throw new PlexusError(failure("NOT_FOUND", { folder: folders[0], reason }));
 }
 
-/** Opens the newest of them that the root opens, and says which ones it does not. Errors: those of `openCarried` for
+/** Opens the newest of them that the root opens, and says which ones it does not. Errors: those of `openBackupKeys` for
  *  the newest, where it opens none. */
 export async function openNewest(
   found: readonly FoundKeys[],
@@ -58,7 +58,7 @@ export async function openNewest(
 ): Promise<{ readonly opened: OpenedKeys; readonly refused: readonly RefusedKeys[] }> {
   const refused: RefusedKeys[] = [];
   for (const { folder, carried } of found) {
-    const opened = await openCarried(carried, root);
+    const opened = await openBackupKeys(carried, root);
     if (opened.ok) return { opened: opened.value, refused };
     refused.push({ folder, error: opened.error });
   }

@@ -5,7 +5,7 @@
  *
  *  The new node is the only one of a cluster with the old one's name, keys and content. It takes the place of no old
  *  node: it has a name and a key of its own, and all slots in epochs that no owner had. Numbers that clients and other
- *  actors remember leap (`actors/leap.ts`). What was bound to nodes is not there: `leftOut` names it.
+ *  actors remember leap (`actors/restored-numbers.ts`). What was bound to nodes is not there: `leftOut` names it.
  *
  *  `restoring` is in the folder until all of it is; the row that says whose the folder is comes last. So a restore that
  *  was broken off does not start, and begins again. */

@@ -38,7 +38,7 @@ import { servePage } from "./page.ts";
 import { describeRoute } from "../api-docs.ts";
 import { addOrigins } from "../ai/origins.ts";
 import { checkSameOrigin, isSafeMethod, presentedToken } from "../identity/callers.ts";
-import type { Entrance } from "./entrance.ts";
+import type { ConnectionGovernor } from "./connections.ts";
 import { takeJson } from "./json.ts";
 import type { GatewayContext } from "../options.ts";
 import { createProtection } from "./protection.ts";
@@ -443,7 +443,7 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
 /** Counts requests that a proxy passes on against the addresses it names. */
 export function addEntrance(
   app: FastifyInstance,
-  entranceOf: (request: FastifyRequest) => Pick<Entrance, "enter">,
+  entranceOf: (request: FastifyRequest) => Pick<ConnectionGovernor, "enter">,
 ): void {
   app.addHook("onRequest", (request, reply, done) => {
     const entered = entranceOf(request).enter(request.raw, request.address);

@@ -14,7 +14,7 @@ import {
 import { withJitter } from "../../waiting.ts";
 import type { Clock, Hub, Log, Meter, Random } from "../../ports/index.ts";
 import type { GatewayLimits } from "../limits.ts";
-import type { Outflow } from "../edge/outflow.ts";
+import type { OutputMemory } from "../edge/output-memory.ts";
 import { Encoded, type Subscriber } from "./subscriber.ts";
 
 /** One subscriber's place in one topic.
@@ -127,7 +127,7 @@ export function createFeeds(
     readonly meter: Meter;
     readonly limits: GatewayLimits;
     readonly random: Random;
-    readonly outflow: Pick<Outflow, "admit" | "tryAdmit">;
+    readonly outputMemory: Pick<OutputMemory, "admit" | "tryAdmit">;
   },
   resume: (
     subscriber: Subscriber,
@@ -135,7 +135,7 @@ export function createFeeds(
     after: number | undefined,
   ) => Promise<Result<Resumed<unknown, unknown>>>,
 ): Feeds {
-  const { hub, clock, log, meter, limits, random, outflow } = at;
+  const { hub, clock, log, meter, limits, random, outputMemory } = at;
   const feeds = new Map<string, Feed>();
   let dirty: Feed[] = [];
 
@@ -353,9 +353,9 @@ export function createFeeds(
       }
       // As fast as the client reads, so that a long way back fills no memory here.
       if (subscriber.congested) await subscriber.drained();
-      let permit = outflow.tryAdmit(subscriber.user, limits.listBytes);
+      let permit = outputMemory.tryAdmit(subscriber.user, limits.listBytes);
       const ask = async (): Promise<Result<Resumed<unknown, unknown>>> => {
-        permit ??= await outflow.admit(subscriber.user, limits.listBytes);
+        permit ??= await outputMemory.admit(subscriber.user, limits.listBytes);
         if (permit !== undefined) return resume(subscriber, topic, cursor);
         return refused(
           failure("RATE_LIMITED", { reason: "this person has not read earlier events yet", retryAfterMs: 1_000 }),

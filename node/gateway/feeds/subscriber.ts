@@ -2,7 +2,7 @@ import { failure, type ClientFrame, type Failure, type NodeFrame } from "../../.
 import type { Caller } from "../identity/accounts.ts";
 import type { Subscription } from "./feeds.ts";
 import type { GatewayLimits } from "../limits.ts";
-import type { Outflow } from "../edge/outflow.ts";
+import type { OutputMemory } from "../edge/output-memory.ts";
 import type { Person } from "./people.ts";
 
 /** Makes the bytes of a frame on one kind of wire. */
@@ -82,13 +82,13 @@ export class Subscriber {
   closing = false;
   /** Frames that wait until what was asked before can be answered, in their order; undefined: none. */
   line: ClientFrame[] | undefined;
-  /** Bytes that the outflow knows of. */
+  /** Bytes that the outputMemory knows of. */
   waiting = 0;
   #changed: PromiseWithResolvers<void> | undefined;
   #large = false;
   /** Its stream is watched for standing still. */
   #watched = false;
-  readonly #outflow: Outflow;
+  readonly #outputMemory: OutputMemory;
   /** Set by the sweep that first sees it closing: when it is ended by force. */
   cutAtMs: number | undefined;
 
@@ -98,14 +98,14 @@ export class Subscriber {
     address: string;
     person: Person;
     limits: GatewayLimits;
-    outflow: Outflow;
+    outputMemory: OutputMemory;
   }) {
     this.wire = parts.wire;
     this.caller = parts.caller;
     this.address = parts.address;
     this.person = parts.person;
     this.limits = parts.limits;
-    this.#outflow = parts.outflow;
+    this.#outputMemory = parts.outputMemory;
   }
 
   get user(): string {
@@ -141,7 +141,7 @@ export class Subscriber {
     this.wire.topicLost();
   }
 
-  /** Tells the outflow what waits, and watches a stream of which too much does: who reads nothing for a while is cut.
+  /** Tells the outputMemory what waits, and watches a stream of which too much does: who reads nothing for a while is cut.
    *  Memory is for those who read. */
   readonly #count = (): void => {
     const { stream } = this.wire;
@@ -149,7 +149,7 @@ export class Subscriber {
     const change = waiting - this.waiting;
     if (change === 0) return;
     this.waiting = waiting;
-    this.#outflow.count(this, change);
+    this.#outputMemory.count(this, change);
     if (!this.congested) this.#wake();
     if (this.congested === this.#watched) return;
     this.#watched = this.congested;
@@ -165,7 +165,7 @@ export class Subscriber {
    *  back. */
   cut(): void {
     if (!this.open) return;
-    this.#outflow.slow();
+    this.#outputMemory.slow();
     this.bye(failure("RATE_LIMITED", { reason: "this connection reads too slowly", retryAfterMs: 1_000 }));
     this.wire.onStill(this.limits.closeTimeoutMs, this.#standsStill);
   }

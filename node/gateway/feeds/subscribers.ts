@@ -11,7 +11,7 @@ import {
 import type { Accounts, Caller } from "../identity/accounts.ts";
 import { answerTo } from "../answers.ts";
 import { permissionToFollow } from "../commands.ts";
-import type { Entrance } from "../edge/entrance.ts";
+import type { ConnectionGovernor } from "../edge/connections.ts";
 import { createFeeds, type Feeds } from "./feeds.ts";
 import type { GatewayContext } from "../options.ts";
 import { createPeople, type People } from "./people.ts";
@@ -62,10 +62,10 @@ export function greeting(at: GatewayContext, { user, admin }: Caller): Hello {
 /** Makes the register of subscribers of one gateway. */
 export function createSubscribers(
   at: GatewayContext,
-  parts: { readonly accounts: Accounts; readonly entrance: Entrance },
+  parts: { readonly accounts: Accounts; readonly entrance: ConnectionGovernor },
 ): Subscribers {
   const { accounts, entrance } = parts;
-  const { kernel, limits, clock, meter, outflow } = at;
+  const { kernel, limits, clock, meter, outputMemory } = at;
   const all = new Set<Subscriber>();
   let pending = 0;
   let closed = false;
@@ -152,7 +152,7 @@ export function createSubscribers(
       return ok({
         caller,
         seat(wire, first) {
-          const subscriber = new Subscriber({ wire, caller, address, person, limits, outflow });
+          const subscriber = new Subscriber({ wire, caller, address, person, limits, outputMemory });
           all.add(subscriber);
           meter.gauge("gateway_connections", all.size);
           first?.(subscriber);

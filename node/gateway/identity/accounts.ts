@@ -27,7 +27,7 @@ import type { Message } from "../../../actors/behavior.ts";
 import { answerTo } from "../answers.ts";
 import { createAttempts, type Attempt } from "./attempts.ts";
 import type { GatewayContext } from "../options.ts";
-import { createGuesses, type Guesses } from "../edge/guesses.ts";
+import { createGuessLimit, type GuessLimit } from "../edge/guess-limit.ts";
 import { createPasswords, type Waiter } from "./passwords.ts";
 import type { Rate } from "../limits.ts";
 import { addressKey } from "../edge/rates.ts";
@@ -197,7 +197,7 @@ export function createAccounts(at: GatewayContext): Accounts {
   const { rates } = at;
   const signIns = rates.limit("signIn", limits.signInRate);
   const signUps = rates.limit("signUp", limits.signUpRate);
-  const guesses = (name: string, rate: Rate) => createGuesses(rates.limit(name, rate), limits.guessesWaitingMax);
+  const guesses = (name: string, rate: Rate) => createGuessLimit(rates.limit(name, rate), limits.guessesWaitingMax);
   const failures = guesses("signInFailure", limits.signInFailureRate);
   const names = guesses("nameFailure", limits.nameFailureRate);
   const badTokens = guesses("badToken", limits.badTokenRate);
@@ -428,7 +428,7 @@ export function createAccounts(at: GatewayContext): Accounts {
     from: Origin & { readonly session?: string },
     verify: () => Promise<Result<boolean>>,
   ): Promise<Result<boolean>> {
-    const counts: (readonly [Guesses, string])[] =
+    const counts: (readonly [GuessLimit, string])[] =
       from.session !== undefined
         ? [[failures, `session ${from.session}`]]
         : known && from.device !== undefined

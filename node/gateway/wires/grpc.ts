@@ -50,7 +50,7 @@ import { admit, identify } from "../edge/admission.ts";
 import { callCommand } from "../calls.ts";
 import { presentedToken } from "../identity/callers.ts";
 import { isPersonOnly, readCommand } from "../commands.ts";
-import { createEntrance } from "../edge/entrance.ts";
+import { createConnectionGovernor } from "../edge/connections.ts";
 import type { ListenAddress } from "../edge/metrics.ts";
 import type { Span } from "../../ports/index.ts";
 import { jsonBounds, wideJsonBounds } from "../edge/json.ts";
@@ -364,7 +364,7 @@ export async function listenForGrpc(
     if (files.clientCa !== shown?.clientCa) for (const socket of sockets.values()) socket.destroy();
     shown = files;
   });
-  const entrance = createEntrance(listener as unknown as HttpServer, {
+  const entrance = createConnectionGovernor(listener as unknown as HttpServer, {
     ...at,
     // Beside those of HTTP, not among them.
     meter: { ...meter, gauge: (_, value) => meter.gauge("grpc_tcp_connections", value) },

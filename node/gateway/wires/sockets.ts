@@ -16,7 +16,7 @@ import {
 } from "../../../protocols/index.ts";
 import { checkSameOrigin, presentedToken } from "../identity/callers.ts";
 import type { Responses } from "../ai/index.ts";
-import type { Entrance } from "../edge/entrance.ts";
+import type { ConnectionGovernor } from "../edge/connections.ts";
 import { jsonBounds, parseJson } from "../edge/json.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
@@ -154,7 +154,7 @@ export function addSockets(
   at: GatewayContext,
   parts: {
     readonly subscribers: Subscribers;
-    readonly entrance: Entrance;
+    readonly entrance: ConnectionGovernor;
     /** They are there once the interfaces of others are. */
     readonly responses: () => Responses | undefined;
   },

@@ -2,7 +2,7 @@
  *  after a failure waits longer each time. */
 import { withoutSecrets, type StoredModel, type WantedModel } from "../../../protocols/index.ts";
 import type { ModelStore } from "../../../runtimes/store/port.ts";
-import type { WantedModels } from "../../cluster/facts/wanted.ts";
+import type { WantedModels } from "../../cluster/facts/wanted-models.ts";
 import type { Clock, Log, MemberRecord, Membership, Meter, NodeId } from "../../ports/index.ts";
 import { modelLimits, type ModelLimits } from "./limits.ts";
 import { planWanted, type Keeper, type Task } from "./plan.ts";

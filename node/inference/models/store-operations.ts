@@ -11,7 +11,7 @@ import {
   type ServingRow,
   type storeOperations,
 } from "../../../protocols/index.ts";
-import { viewOfStore, type StoreParts } from "../../cluster/facts/wanted.ts";
+import { viewOfStore, type StoreParts } from "../../cluster/facts/wanted-models.ts";
 import { asTask, type Follows } from "../../waiting.ts";
 
 /** The handlers for the models on the disk; `node` is what this node is called. */

@@ -9,7 +9,7 @@ import {
   type QuotaMeasure,
   type UsageRow,
 } from "../../../protocols/index.ts";
-import { free, type Rate } from "./taken.ts";
+import { free, type Rate } from "./call-cost.ts";
 
 /** Whose call it is, and of what. */
 export interface Payer {

@@ -13,8 +13,8 @@
  *  What people do at all, and how much is kept, is told beside that, by day and without models (`activity.ts`,
  *  docs/decisions/0102-usage-costs-and-reports.md).
  *
- *  Read `counting.ts` (which budgets count a call), `taken.ts` (what a call takes), `share.ts` (the arithmetic),
- *  `teller.ts`. */
+ *  Read `counting.ts` (which budgets count a call), `call-cost.ts` (what a call takes), `share.ts` (the arithmetic),
+ *  `ledger-client.ts`. */
 import {
   everybody,
   failure,
@@ -59,8 +59,8 @@ import {
 import { countedQuotas, quotaFailure, quotaRow } from "./quotas.ts";
 import type { Activity } from "./activity.ts";
 import { usageLimits, type UsageLimits } from "./limits.ts";
-import { answered, estimated, heard, tokensOf, type Rate } from "./taken.ts";
-import { Teller, type Standing } from "./teller.ts";
+import { answered, estimated, heard, tokensOf, type Rate } from "./call-cost.ts";
+import { LedgerClient, type Standing } from "./ledger-client.ts";
 
 export { budgetsOf, priceOf, type Counted } from "./counting.ts";
 export { handleBudgets, handleUsage } from "./operations.ts";
@@ -146,7 +146,7 @@ interface Noted {
 export function createUsage(ports: UsagePorts): Usage {
   const { clock, log, meter } = ports;
   const limits: UsageLimits = { ...usageLimits, ...ports.limits };
-  const tellers = new Map<ActorId, Teller>();
+  const tellers = new Map<ActorId, LedgerClient>();
   const noted = new Map<string, Noted>();
   let made = 0;
   let underWay = 0;
@@ -170,7 +170,7 @@ export function createUsage(ports: UsagePorts): Usage {
     ports.noted?.(action, { ...facts, ...more }, toldOf(counted, action));
   };
 
-  function tellerOf(ledger: ActorId): Teller {
+  function tellerOf(ledger: ActorId): LedgerClient {
     const known = tellers.get(ledger);
     if (known !== undefined) return known;
     if (tellers.size >= limits.ledgersMax)
@@ -181,7 +181,7 @@ export function createUsage(ports: UsagePorts): Usage {
     // Under a number of its own: one that was forgotten, and made again, begins to count anew.
     made += 1;
     const reporter = `${ports.reporter}.${made}`;
-    const teller = new Teller({ reporter, ledger, settle, clock, meter, limits, first });
+    const teller = new LedgerClient({ reporter, ledger, settle, clock, meter, limits, first });
     tellers.set(ledger, teller);
     return teller;
   }

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { createEpoch, anchorOf, createRoot, createUnitKeys, rootKeysOf, shareCode, splitRoot, writeCarried, type RootRecord } from "../../../node/keys/index.ts"; // prettier-ignore
+import { createEpoch, anchorOf, createRoot, createUnitKeys, rootKeysOf, shareCode, splitRoot, writeBackupKeys, type RootRecord } from "../../../node/keys/index.ts"; // prettier-ignore
 import { createTenantKey, rewrapTenantKey } from "../../../node/keys/units.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../../docs/backup/by-hand.md"), "utf8");
@@ -27,7 +27,7 @@ describe("the keys of a backup, by the program on the page", () => {
     const ring = [rewrapTenantKey(epochs, createTenantKey(epochs, "user/ada", 1), 2)];
     const key = Buffer.alloc(32, 5);
     const sealed = createUnitKeys(epochs, 1, ring).seal({ tenant: "user/ada", unit: "u1", epoch: 1 }, key);
-    const carried = await writeCarried(
+    const carried = await writeBackupKeys(
       { cluster: "c", madeAtMs: 7, root: record, epochs: [first.record, second.record] },
       ring,
       second.key,

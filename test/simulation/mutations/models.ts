@@ -23,7 +23,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "forgets what it has told when no answer comes",
-    file: "node/inference/usage/teller.ts",
+    file: "node/inference/usage/ledger-client.ts",
     find: "if (clock.monotonicMs() - message.sinceMs > limits.settleGiveUpMs) {",
     replace: "if (clock.monotonicMs() > message.sinceMs) {",
     caughtBy: ["usage-kept"],
@@ -160,7 +160,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "collects what nobody refers to without a grace",
-    file: "node/bulk/shards/keeper.ts",
+    file: "node/bulk/shards/upkeep.ts",
     find: "const { collectGraceMs: graceMs, trashMs, rememberMs } = limits;",
     replace: "const { trashMs, rememberMs } = limits; const graceMs = 0;",
     caughtBy: ["shard-kept"],
@@ -169,7 +169,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "hands a holder over without comparing what is there",
-    file: "node/bulk/shards/ahead.ts",
+    file: "node/bulk/shards/handover-copy.ts",
     find: "if (line.length === 0) return true;",
     replace: "return true;",
     caughtBy: ["shard-moved"],
@@ -187,7 +187,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "deletes the bytes of a holder that moved without reading those of its new owner",
-    file: "node/bulk/shards/keeper.ts",
+    file: "node/bulk/shards/upkeep.ts",
     find: 'if (checked.ok && checked.value.well) return "moved";',
     replace: 'return "moved";',
     caughtBy: ["shard-kept"],

@@ -12,7 +12,7 @@ import {
   type ConversationTurn,
   type GenerationRequest,
 } from "../../../protocols/index.ts";
-import { ended, failed, text, type Spoken } from "../../fixtures/said.ts";
+import { ended, failed, text, type Spoken } from "../../fixtures/engine-answers.ts";
 import { fixtureWith, type Fixture } from "./fixture.ts";
 
 const ada = "user/ada";

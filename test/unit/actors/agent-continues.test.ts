@@ -8,7 +8,7 @@ import {
   type ErrorCode,
   type RoomMessage,
 } from "../../../protocols/index.ts";
-import { ended, failed, text } from "../../fixtures/said.ts";
+import { ended, failed, text } from "../../fixtures/engine-answers.ts";
 import { fixtureWith, type Fixture } from "./fixture.ts";
 
 const ada = "user/ada";

@@ -16,7 +16,7 @@ import {
   type RoomMessage,
   type ToolRound,
 } from "../../../protocols/index.ts";
-import { ended, text } from "../../fixtures/said.ts";
+import { ended, text } from "../../fixtures/engine-answers.ts";
 import { fixtureWith, type Fixture } from "./fixture.ts";
 
 const [ada, bob] = ["user/ada", "user/bob"] as const;

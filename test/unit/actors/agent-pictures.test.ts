@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { AgentState } from "../../../actors/agent/state.ts";
 import { actorLimits as limits } from "../../../actors/limits.ts";
 import { failure, type ConversationTurn } from "../../../protocols/index.ts";
-import { failed } from "../../fixtures/said.ts";
+import { failed } from "../../fixtures/engine-answers.ts";
 import { fixtureWith, type Fixture } from "./fixture.ts";
 
 const ada = "user/ada";

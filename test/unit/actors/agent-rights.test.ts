@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { ended } from "../../fixtures/said.ts";
+import { ended } from "../../fixtures/engine-answers.ts";
 import type { Fixture } from "./fixture.ts";
 import { inLobby, lobby, post } from "./lobby.ts";
 

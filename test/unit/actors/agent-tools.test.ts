@@ -14,7 +14,7 @@ import {
   type AgentView,
   type ConversationTurn,
 } from "../../../protocols/index.ts";
-import { ended, failed, text, type Spoken } from "../../fixtures/said.ts";
+import { ended, failed, text, type Spoken } from "../../fixtures/engine-answers.ts";
 import { fixtureWith, type Fixture } from "./fixture.ts";
 
 const ada = "user/ada";

@@ -13,7 +13,7 @@ import { agent } from "../../../actors/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import type { AgentChange, AgentState } from "../../../actors/agent/state.ts";
 import { fixtureWith, type Fixture } from "./fixture.ts";
-import { ended, failed, text } from "../../fixtures/said.ts";
+import { ended, failed, text } from "../../fixtures/engine-answers.ts";
 
 const ada = "user/ada";
 const helper = "agent/ada.helper";

@@ -34,7 +34,7 @@ import type {
   Signal,
 } from "../../../actors/behavior.ts";
 import { behaviors } from "../../../actors/index.ts";
-import { ended, failed, text, type Spoken } from "../../fixtures/said.ts";
+import { ended, failed, text, type Spoken } from "../../fixtures/engine-answers.ts";
 
 export interface Published {
   readonly topic: ActorId;

@@ -18,7 +18,7 @@ import { actorLimits } from "../../../actors/limits.ts";
 import { eventKey } from "../../../actors/stream.ts";
 import { faultInWords, judgeMentions } from "../../simulation/mentions.ts";
 import { fixtureWith, type Fixture } from "./fixture.ts";
-import { ended, failed, text } from "../../fixtures/said.ts";
+import { ended, failed, text } from "../../fixtures/engine-answers.ts";
 
 const people = ["ada", "bob", "cleo"] as const;
 const rooms = ["room/one", "room/two", "room/dm.ada.bob"] as const;

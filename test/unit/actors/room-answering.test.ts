@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect } from "chai";
 import { actorLimits } from "../../../actors/limits.ts";
 import type { AgentState, RoomAnswering, RoomMessage, RoomSignal, RoomState } from "../../../protocols/index.ts";
-import { ended, text } from "../../fixtures/said.ts";
+import { ended, text } from "../../fixtures/engine-answers.ts";
 import { depth } from "../../depth.ts";
 import type { Fixture } from "./fixture.ts";
 import { inLobby, lobby, post } from "./lobby.ts";

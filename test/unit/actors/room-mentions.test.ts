@@ -6,7 +6,7 @@ import { room } from "../../../actors/index.ts";
 import type { OutboxEntry } from "../../../actors/outbox.ts";
 import type { Room } from "../../../actors/room/state.ts";
 import type { Fixture } from "./fixture.ts";
-import { ended, text } from "../../fixtures/said.ts";
+import { ended, text } from "../../fixtures/engine-answers.ts";
 import { lobby, type Page, inLobby, post, view } from "./lobby.ts";
 
 const mentionsOf = (fixture: Fixture, text: string): readonly string[] => {

@@ -16,7 +16,7 @@ import {
 } from "../../../protocols/index.ts";
 import { memberRecord } from "../../fixtures/members.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
-import { ended, endOf, text, type Spoken } from "../../fixtures/said.ts";
+import { ended, endOf, text, type Spoken } from "../../fixtures/engine-answers.ts";
 import { settled, simulatedClock, World } from "../../world/index.ts";
 
 const info = (model: string, state: ModelInfo["state"] = "ready"): ModelInfo => ({

@@ -146,9 +146,9 @@ function feedsOf(world: World, heldEventsMax = gatewayLimits.heldEventsMax) {
   const random = { number: () => 1, bytes: () => new Uint8Array() };
   // Nothing here is larger than what there is room for.
   const room = () => Object.assign(() => undefined, { keep: () => true });
-  const outflow = { tryAdmit: room, admit: () => Promise.resolve(room()) };
+  const outputMemory = { tryAdmit: room, admit: () => Promise.resolve(room()) };
   const { hub, clock } = world;
-  return createFeeds({ hub, clock, log: quietLog, meter, limits, random, outflow }, world.resume);
+  return createFeeds({ hub, clock, log: quietLog, meter, limits, random, outputMemory }, world.resume);
 }
 
 /** Whatever waits for a promise goes on. */

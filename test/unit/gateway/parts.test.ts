@@ -4,7 +4,7 @@ import { addressKey, createRateLimit } from "../../../node/gateway/edge/rates.ts
 import { frameOf } from "../../../node/gateway/wires/frames.ts";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { parseJson } from "../../../node/gateway/edge/json.ts";
-import { createGuesses } from "../../../node/gateway/edge/guesses.ts";
+import { createGuessLimit } from "../../../node/gateway/edge/guess-limit.ts";
 import { createPasswords, type Waiter } from "../../../node/gateway/identity/passwords.ts";
 import { adminCodeHash, createIds, createToken, readToken } from "../../../node/gateway/identity/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
@@ -203,7 +203,7 @@ describe("gateway: guesses", () => {
   const set = () => {
     const world = new World(1);
     const clock = world.clock();
-    const guesses = createGuesses(createRateLimit(rate, bounds.rateRows, clock, random), bounds.guessesWaitingMax);
+    const guesses = createGuessLimit(createRateLimit(rate, bounds.rateRows, clock, random), bounds.guessesWaitingMax);
     const waits: number[] = [];
     const begin = () => void guesses.begin("ada").then((waitMs) => waits.push(waitMs));
     const settle = () => new Promise((resolve) => setImmediate(resolve));

@@ -21,7 +21,7 @@ import { createSoloRouting, type SoloRouting } from "./routing.ts";
 import { createSoloSlots, type SoloSlots } from "./slots.ts";
 import { assert, type ActorId, type GenerationRequest, type Result } from "../../../protocols/index.ts";
 import type { Engine } from "../../../runtimes/engine.ts";
-import type { Spoken } from "../../fixtures/said.ts";
+import type { Spoken } from "../../fixtures/engine-answers.ts";
 
 interface PadState {
   readonly lines: readonly string[];

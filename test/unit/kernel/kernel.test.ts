@@ -5,7 +5,7 @@ import { brokenBy } from "../../fixtures/broken.ts";
 import type { EntryDraft, Recovered, SlotLog } from "../../../node/storage/index.ts";
 import { movedTo } from "./slots.ts";
 import { createFixture, valueOf, type Fixture } from "./fixture.ts";
-import { ended, failed, text } from "../../fixtures/said.ts";
+import { ended, failed, text } from "../../fixtures/engine-answers.ts";
 
 describe("kernel", () => {
   let fixture: Fixture;

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { behaviors } from "../../../actors/index.ts";
 import { AnswerWindow } from "../../../node/kernel/answers.ts";
-import { OpenAsks } from "../../../node/kernel/asks.ts";
+import { OpenAsks } from "../../../node/kernel/open-asks.ts";
 import { Conditions } from "../../../node/kernel/condition.ts";
 import { Mailbox, type Envelope } from "../../../node/kernel/mailbox.ts";
 import { Quarantines } from "../../../node/kernel/quarantine.ts";

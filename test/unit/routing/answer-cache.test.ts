@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { AnswerCache, keyOf, likeness, mayCache } from "../../../node/routing/answer-cache.ts";
 import { routingLimits } from "../../../node/routing/limits.ts";
 import type { GenerationRequest, ModelRoute } from "../../../protocols/index.ts";
-import { endOf, ended, failed, text, type Spoken } from "../../fixtures/said.ts";
+import { endOf, ended, failed, text, type Spoken } from "../../fixtures/engine-answers.ts";
 import { failure } from "../../../protocols/index.ts";
 import { fromOf, openFixture, target, textOf, type FixtureOptions } from "./route-fixture.ts";
 

@@ -14,7 +14,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { Engine } from "../../../runtimes/engine.ts";
 import { memberRecord } from "../../fixtures/members.ts";
-import { ended, endOf, text, type Spoken } from "../../fixtures/said.ts";
+import { ended, endOf, text, type Spoken } from "../../fixtures/engine-answers.ts";
 import { World } from "../../world/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { Net } from "./net.ts";

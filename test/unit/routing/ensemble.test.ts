@@ -8,7 +8,7 @@ import {
   type GenerationEnd,
   type ModelRoute,
 } from "../../../protocols/index.ts";
-import { endOf, ended, failed, text, type Spoken } from "../../fixtures/said.ts";
+import { endOf, ended, failed, text, type Spoken } from "../../fixtures/engine-answers.ts";
 import { fromOf, openFixture, target, textOf, type FixtureOptions } from "./route-fixture.ts";
 
 const jury = (ensemble: EnsembleRow, later: ModelRoute["steps"] = []): ModelRoute => ({

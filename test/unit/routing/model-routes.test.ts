@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { tryNext } from "../../../node/routing/model-routes.ts";
 import { isShadowed, modelsInOrder } from "../../../node/routing/route-plan.ts";
 import { failure, refused, type ErrorCode, type ModelRoute, type QuestionRule } from "../../../protocols/index.ts";
-import { endOf, ended, failed, text, type Spoken } from "../../fixtures/said.ts";
+import { endOf, ended, failed, text, type Spoken } from "../../fixtures/engine-answers.ts";
 import { fromOf, openFixture, target, textOf, type FixtureOptions } from "./route-fixture.ts";
 
 const chain: ModelRoute = { name: "smart", steps: [[target("big")], [target("small")], [target("tiny")]] };

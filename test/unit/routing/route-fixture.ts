@@ -16,7 +16,7 @@ import {
 } from "../../../protocols/index.ts";
 import { everyEngine, type Engine } from "../../../runtimes/index.ts";
 import { quietMeter } from "../../fixtures/quiet.ts";
-import { ended, type Spoken } from "../../fixtures/said.ts";
+import { ended, type Spoken } from "../../fixtures/engine-answers.ts";
 import { simulatedClock, World } from "../../world/index.ts";
 
 /** What may differ. */

@@ -4,7 +4,7 @@ import type { LoadPlan, ModelSpec } from "../../../runtimes/adapter.ts";
 import { runtimeLimits } from "../../../runtimes/limits.ts";
 import { Residency, type ResidencyOptions } from "../../../runtimes/residency.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
-import type { Spoken } from "../../fixtures/said.ts";
+import type { Spoken } from "../../fixtures/engine-answers.ts";
 import { World } from "../../world/index.ts";
 
 const spec = (name: string, fields: Partial<ModelSpec> = {}): ModelSpec => ({

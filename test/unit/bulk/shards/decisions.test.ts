@@ -15,7 +15,7 @@ import {
 } from "../../../../node/bulk/shards/audit.ts";
 import { bySickness, dueMs, marginOf, type Sick } from "../../../../node/bulk/shards/healing.ts";
 import { hashOf } from "../../../../node/bulk/blobs/index.ts";
-import { createPaces } from "../../../../node/bulk/shards/paces.ts";
+import { createNodeSpeeds } from "../../../../node/bulk/shards/node-speeds.ts";
 import { createStripeRoom } from "../../../../node/bulk/shards/room.ts";
 import { failure, type StripeRef } from "../../../../protocols/index.ts";
 
@@ -179,7 +179,7 @@ describe("an audit", () => {
 
 describe("reads and memory of stripes", () => {
   it("expect less of a node that was fast, and ask one that gave nothing later", () => {
-    const paces = createPaces("own", 2);
+    const paces = createNodeSpeeds("own", 2);
     const mib = 1024 * 1024;
     expect(paces.expectedMs("own", mib)).to.equal(0);
     const before = paces.expectedMs("a", 8 * mib);

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { NodeId, Stripes } from "../../../../node/ports/index.ts";
 import type { ShardLimits } from "../../../../node/bulk/shards/index.ts";
-import { createPaces } from "../../../../node/bulk/shards/paces.ts";
+import { createNodeSpeeds } from "../../../../node/bulk/shards/node-speeds.ts";
 import {
   backupActor,
   failure,
@@ -221,7 +221,7 @@ describe("a stripe that is kept anew beside a holder that answers late", () => {
 
 describe("the order in which nodes are asked for shards", () => {
   it("has who gave or answered soon before who was never asked, and who was late or gave nothing after", () => {
-    const paces = createPaces("self", 10);
+    const paces = createNodeSpeeds("self", 10);
     const nodesAsked = ["late", "new", "fails", "self", "answers", "gives"];
     const order = (): readonly string[] =>
       nodesAsked.toSorted((one, other) => paces.expectedMs(one, 0) - paces.expectedMs(other, 0));

@@ -7,7 +7,7 @@ import { createEchoRuntime } from "../../../../runtimes/index.ts";
 import type { EngineName, EngineRequest } from "../../../../protocols/index.ts";
 import { createWorld, startFixture, type Fixture } from "../fixture.ts";
 import { seeing } from "./seeing.ts";
-import { ended as endSaid, endOf, text as textSaid } from "../../../fixtures/said.ts";
+import { ended as endSaid, endOf, text as textSaid } from "../../../fixtures/engine-answers.ts";
 
 describe("gateway: OpenAI's client, unchanged", () => {
   let fixture: Fixture;

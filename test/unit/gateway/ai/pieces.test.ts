@@ -2,7 +2,7 @@
  *  behind the other, the arguments, and what was written of a call that is cut off is there. */
 import { expect } from "chai";
 import type { CallPiece, GenerationEnd, ToolCall } from "../../../../protocols/index.ts";
-import { ended, text, type Spoken } from "../../../fixtures/said.ts";
+import { ended, text, type Spoken } from "../../../fixtures/engine-answers.ts";
 import { Dice } from "../../../world/index.ts";
 import { startFixture, type Fixture } from "../fixture.ts";
 import { toldEngines } from "./told.ts";

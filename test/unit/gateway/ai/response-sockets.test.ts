@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { WebSocket } from "ws";
 import { failure, type EngineRequest } from "../../../../protocols/index.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";
-import { ended, failed, text } from "../../../fixtures/said.ts";
+import { ended, failed, text } from "../../../fixtures/engine-answers.ts";
 import { createWorld, startFixture, type Fixture } from "../fixture.ts";
 import { seeing } from "./seeing.ts";
 import { toldEngines } from "./told.ts";

@@ -13,7 +13,7 @@ import {
   type KeptResponses,
 } from "../../../../node/gateway/ai/responses-kept.ts";
 import { createEchoRuntime, type EchoRuntime } from "../../../../runtimes/index.ts";
-import { failed as failedSaid, text as textSaid } from "../../../fixtures/said.ts";
+import { failed as failedSaid, text as textSaid } from "../../../fixtures/engine-answers.ts";
 import { failure, failureOf, refused, wireLimits, type Result } from "../../../../protocols/index.ts";
 import { gatewayLimits } from "../../../../node/gateway/limits.ts";
 import { createWorld, startFixture, type Fixture } from "../fixture.ts";

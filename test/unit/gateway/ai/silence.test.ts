@@ -1,7 +1,7 @@
 /** What is on the wire while a model says nothing: on every interface that streams. */
 import { expect } from "chai";
 import { failure, ok } from "../../../../protocols/index.ts";
-import { ended, failed, text, type Spoken } from "../../../fixtures/said.ts";
+import { ended, failed, text, type Spoken } from "../../../fixtures/engine-answers.ts";
 import { startFixture, type Fixture, type FixtureOptions } from "../fixture.ts";
 import { toldEngines } from "./told.ts";
 

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { createModelPeers, keepWanted, serveModels } from "../../../../node/inference/models/index.ts";
 import type { MemberRecord, Membership } from "../../../../node/ports/index.ts";
-import type { WantedModels } from "../../../../node/cluster/facts/wanted.ts";
+import type { WantedModels } from "../../../../node/cluster/facts/wanted-models.ts";
 import { contentTree } from "../../../../node/bulk/blobs/index.ts";
 import { failure, ok, refused, type PullModel, type PullView, type StoredModel, type WantedModel } from "../../../../protocols/index.ts"; // prettier-ignore
 import type { ModelStore } from "../../../../runtimes/store/port.ts";

@@ -10,7 +10,7 @@ import { failure, type GenerationRequest } from "../../../../protocols/index.ts"
 import { everyEngine, type Engine } from "../../../../runtimes/index.ts";
 import { memberRecord } from "../../../fixtures/members.ts";
 import { quietLog } from "../../../fixtures/quiet.ts";
-import { ended, failed, text, type Spoken } from "../../../fixtures/said.ts";
+import { ended, failed, text, type Spoken } from "../../../fixtures/engine-answers.ts";
 import { simulatedClock, World } from "../../../world/index.ts";
 
 type Answer = (node: string) => unknown;

@@ -1,9 +1,9 @@
 import { expect } from "chai";
 import { budgetsOf, namedBudgets, payerOf, rateOf } from "../../../../node/inference/usage/counting.ts";
 import { usageLimits } from "../../../../node/inference/usage/limits.ts";
-import { answered, estimated, free } from "../../../../node/inference/usage/taken.ts";
+import { answered, estimated, free } from "../../../../node/inference/usage/call-cost.ts";
 import { failure, noticeText, type Budget, type GenerationRequest, type Price } from "../../../../protocols/index.ts";
-import { endOf, failed } from "../../../fixtures/said.ts";
+import { endOf, failed } from "../../../fixtures/engine-answers.ts";
 import { World } from "../../../world/index.ts";
 import { codeOf, createNode, epochMs, Ledgers, pass, took } from "./fixture.ts";
 

@@ -19,7 +19,7 @@ import {
 } from "../../../../protocols/index.ts";
 import { everyEngine, type Engine } from "../../../../runtimes/index.ts";
 import { quietLog, quietMeter } from "../../../fixtures/quiet.ts";
-import type { Spoken } from "../../../fixtures/said.ts";
+import type { Spoken } from "../../../fixtures/engine-answers.ts";
 import { simulatedClock, type World } from "../../../world/index.ts";
 
 /** What the ledgers of a test do with what they are asked. */

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { usageLimits } from "../../../../node/inference/usage/limits.ts";
 import { failure } from "../../../../protocols/index.ts";
-import { failed, text } from "../../../fixtures/said.ts";
+import { failed, text } from "../../../fixtures/engine-answers.ts";
 import { World } from "../../../world/index.ts";
 import { createNode, Ledgers, pass, took } from "./fixture.ts";
 

@@ -16,7 +16,7 @@ import { withoutSigns } from "../../model/field-faults.ts";
 import { Note } from "../parts/note.tsx";
 import { Part } from "../settings/part.tsx";
 import { AdminPage } from "./frame.tsx";
-import { changes, useAct, useSummary, useVoters } from "./nodes/asks.ts";
+import { changes, useAct, useSummary, useVoters } from "./nodes/queries.ts";
 import { Invite } from "./nodes/invite.tsx";
 import { Forecasts } from "./nodes/forecasts.tsx";
 import { Plan } from "./nodes/plan.tsx";

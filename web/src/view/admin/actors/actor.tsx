@@ -10,9 +10,9 @@ import { useRights } from "../../parts/rights.ts";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../parts/time.ts";
 import { bytes } from "../bytes.ts";
-import { useSummary } from "../nodes/asks.ts";
+import { useSummary } from "../nodes/queries.ts";
 import { Table, type Column } from "../table.tsx";
-import { changes, useAct, useActor } from "./asks.ts";
+import { changes, useAct, useActor } from "./queries.ts";
 import { useChoiceOfNode } from "./move.tsx";
 
 /** One actor: where it is and how, its dead letters, and what can be done. */

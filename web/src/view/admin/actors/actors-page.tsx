@@ -10,11 +10,11 @@ import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../parts/time.ts";
 import { Choice } from "../backup/choice.tsx";
 import { AdminPage } from "../frame.tsx";
-import { useSummary } from "../nodes/asks.ts";
+import { useSummary } from "../nodes/queries.ts";
 import { Pager, useTrail } from "../pages.tsx";
 import { Table, type Column } from "../table.tsx";
 import { ActorPart } from "./actor.tsx";
-import { useActors } from "./asks.ts";
+import { useActors } from "./queries.ts";
 
 const route = getRouteApi("/admin/$page");
 /** An address that is long enough for every id. */

@@ -11,10 +11,10 @@ import { useRights } from "../../parts/rights.ts";
 import { Part } from "../../settings/part.tsx";
 import { Choice } from "../backup/choice.tsx";
 import { AdminPage } from "../frame.tsx";
-import { useSummary } from "../nodes/asks.ts";
+import { useSummary } from "../nodes/queries.ts";
 import { Pager, useTrail } from "../pages.tsx";
 import { Table, type Column } from "../table.tsx";
-import { changes, useAct, useSlots } from "./asks.ts";
+import { changes, useAct, useSlots } from "./queries.ts";
 import { useChoiceOfNode } from "./move.tsx";
 
 const route = getRouteApi("/admin/$page");

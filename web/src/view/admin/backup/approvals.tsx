@@ -3,7 +3,7 @@ import type { RecallRequest, Result } from "../../../../../protocols/index.ts";
 import { useNow, useSession } from "../../../live/index.ts";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../parts/time.ts";
-import { changes, fetchDownload, useAct, useRequests } from "./asks.tsx";
+import { changes, fetchDownload, useAct, useRequests } from "./queries.tsx";
 import { ago, wishText } from "./words.ts";
 
 /** So many that are over are shown. */

@@ -7,7 +7,7 @@ import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../parts/time.ts";
 import { bytes } from "../bytes.ts";
-import { changes, useAct, useFolder, usePlaces } from "./asks.tsx";
+import { changes, useAct, useFolder, usePlaces } from "./queries.tsx";
 import { SnapshotText } from "./snapshots.tsx";
 import { inPlace } from "./where.ts";
 

@@ -4,7 +4,7 @@ import { useDialogs } from "../../shell/dialogs.tsx";
 import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../parts/time.ts";
-import { changes, useAct, useKeys } from "./asks.tsx";
+import { changes, useAct, useKeys } from "./queries.tsx";
 
 /** The recovery kit, the epochs of keys, and what is still to be wrapped or encrypted anew. The root of the keys never
  *  comes to a page. */

@@ -6,7 +6,7 @@ import { useFaults } from "../../parts/faults.ts";
 import { Form } from "../../parts/form.tsx";
 import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
-import { changes, useAct, usePlaces, useSnapshots, useTasks } from "./asks.tsx";
+import { changes, useAct, usePlaces, useSnapshots, useTasks } from "./queries.tsx";
 import { Choice } from "./choice.tsx";
 import { keepOf, Keeps, keptIn, type Keep } from "./keeps.tsx";
 import { inPlace, placeText, storageNodes } from "./where.ts";

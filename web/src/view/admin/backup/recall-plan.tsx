@@ -9,7 +9,7 @@ import { Form } from "../../parts/form.tsx";
 import { Note } from "../../parts/note.tsx";
 import { momentOf } from "../../parts/time.ts";
 import { bytes } from "../bytes.ts";
-import { changes, fetchDownload, useAct, useTasks } from "./asks.tsx";
+import { changes, fetchDownload, useAct, useTasks } from "./queries.tsx";
 import { Choice } from "./choice.tsx";
 import type { Query } from "./recall.tsx";
 import { foundText, placeText, queryText, spanText, taskText, type PlaceResult, type RecallResult } from "./words.ts";

@@ -12,7 +12,7 @@ import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../parts/time.ts";
 import { look } from "../look.ts";
-import { changes, useAct, useSnapshots, useTasks } from "./asks.tsx";
+import { changes, useAct, useSnapshots, useTasks } from "./queries.tsx";
 import { Choice } from "./choice.tsx";
 import { Plan } from "./recall-plan.tsx";
 import { taskText, type RecallResult } from "./words.ts";

@@ -8,7 +8,7 @@ import { Form } from "../../parts/form.tsx";
 import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../parts/time.ts";
-import { changes, useAct, usePlaces, useSchedules } from "./asks.tsx";
+import { changes, useAct, usePlaces, useSchedules } from "./queries.tsx";
 import { Choice } from "./choice.tsx";
 import { keepOf, Keeps, keptIn } from "./keeps.tsx";
 import { folderIn, inPlace, placesToUse, placeText, storageNodes, whereText } from "./where.ts";

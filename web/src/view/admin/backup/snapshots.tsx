@@ -12,7 +12,7 @@ import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { fullTime, momentOf } from "../../parts/time.ts";
 import { bytes } from "../bytes.ts";
-import { changes, useAct, useHolds, useSnapshots } from "./asks.tsx";
+import { changes, useAct, useHolds, useSnapshots } from "./queries.tsx";
 import { Choice } from "./choice.tsx";
 import { ago, depths, heldText } from "./words.ts";
 

@@ -6,7 +6,7 @@ import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { fullTime, momentOf } from "../../parts/time.ts";
 import { bytes } from "../bytes.ts";
-import { changes, useAct, useKeys, usePlaces, useSchedules, useSnapshots, useTasks } from "./asks.tsx";
+import { changes, useAct, useKeys, usePlaces, useSchedules, useSnapshots, useTasks } from "./queries.tsx";
 import { Choice } from "./choice.tsx";
 import { folderAdvice, inPlace, placesToUse, placeText, storageText } from "./where.ts";
 import { ago, everywhere, nextRunMs, standingOf } from "./words.ts";

@@ -6,7 +6,7 @@ import { notices, useNow } from "../../../live/index.ts";
 import { useDialogs } from "../../shell/dialogs.tsx";
 import { Part } from "../../settings/part.tsx";
 import { fullTime } from "../../parts/time.ts";
-import { changes, useAct, useTasks } from "./asks.tsx";
+import { changes, useAct, useTasks } from "./queries.tsx";
 import { ago, partDone, spanText, taskText, wishText, type PlaceResult } from "./words.ts";
 
 /** So many are shown before somebody asks for more. */

@@ -12,7 +12,7 @@ import { live } from "../look.ts";
 import { SettingEditor } from "./editor.tsx";
 import { History } from "./history.tsx";
 import { Secrets } from "./secrets.tsx";
-import { readSettings } from "./asks.ts";
+import { readSettings } from "./queries.ts";
 import { configurationKey, lookMs, sourceText, valueText } from "./words.ts";
 import "../alerts/alerts.css";
 import "./configuration.css";

@@ -7,7 +7,7 @@ import { request } from "../../../wire/index.ts";
 import { useActOn } from "../../parts/act.ts";
 import { useFaults } from "../../parts/faults.ts";
 import { Form } from "../../parts/form.tsx";
-import { readSettings } from "./asks.ts";
+import { readSettings } from "./queries.ts";
 import { Effects } from "./effects.tsx";
 import { choicesOf, configurationKey, fieldText, valueFrom, type Shape } from "./words.ts";
 

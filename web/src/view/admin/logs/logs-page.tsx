@@ -8,7 +8,7 @@ import { formText } from "../../parts/form-text.ts";
 import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { AdminPage } from "../frame.tsx";
-import { useSummary } from "../nodes/asks.ts";
+import { useSummary } from "../nodes/queries.ts";
 import { seen } from "../../../wire/index.ts";
 import { Silent } from "../silent.tsx";
 import "../audit/audit.css";

@@ -9,7 +9,7 @@ import { AdminPage } from "../frame.tsx";
 import { seen } from "../../../wire/index.ts";
 import { live } from "../look.ts";
 
-import { useSummary } from "../nodes/asks.ts";
+import { useSummary } from "../nodes/queries.ts";
 import { Silent } from "../silent.tsx";
 import { Chart } from "./chart.tsx";
 import { chartsOf, textOf, timesOf } from "./words.ts";

@@ -9,7 +9,7 @@ import { useFaults } from "../../parts/faults.ts";
 import { Form } from "../../parts/form.tsx";
 import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
-import { changes, useAct } from "./asks.ts";
+import { changes, useAct } from "./queries.ts";
 import { quotaFrom, quotaRule } from "./quota-text.ts";
 
 /** What each role is for. */

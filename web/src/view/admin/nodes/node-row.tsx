@@ -20,7 +20,7 @@ import type { ClusterNodeRow, ClusterSummary, Failure } from "../../../../../pro
 import { explain } from "../../../model/index.ts";
 import { useDialogs } from "../../shell/dialogs.tsx";
 import { bytes } from "../bytes.ts";
-import { changes, readSlots, useAct } from "./asks.ts";
+import { changes, readSlots, useAct } from "./queries.ts";
 import { useStorage } from "./storage.tsx";
 
 /** What came of a change, to be read in its place. */

@@ -17,7 +17,7 @@ import { Form } from "../../parts/form.tsx";
 import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { Table } from "../table.tsx";
-import { changes, useAct } from "./asks.ts";
+import { changes, useAct } from "./queries.ts";
 
 /** What may be supposed. */
 const kinds = {

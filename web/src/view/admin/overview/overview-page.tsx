@@ -12,7 +12,7 @@ import { bytes } from "../bytes.ts";
 import { AdminPage } from "../frame.tsx";
 import { seen } from "../../../wire/index.ts";
 import { live } from "../look.ts";
-import { useSummary } from "../nodes/asks.ts";
+import { useSummary } from "../nodes/queries.ts";
 import { findings, freeShare, type Finding, type Seen } from "./findings.ts";
 
 /** It is left open on a screen on the wall: what changes seldom is asked for seldom. */

@@ -19,7 +19,7 @@ import { momentOf } from "../../parts/time.ts";
 import { Choice } from "../backup/choice.tsx";
 import { AdminPage } from "../frame.tsx";
 import { Pager, useTrail } from "../pages.tsx";
-import { useAct, useInvitations, usePeopleList, type Listed, type Show } from "./asks.ts";
+import { useAct, useInvitations, usePeopleList, type Listed, type Show } from "./queries.ts";
 import "../backup/backup.css";
 import "./people.css";
 

@@ -18,7 +18,7 @@ import { deviceName, keyStory, storyOf } from "../../settings/session-words.ts";
 import { dateOf, momentOf } from "../../parts/time.ts";
 import { AdminPage } from "../frame.tsx";
 
-import { useAct, usePerson, useRoles } from "./asks.ts";
+import { useAct, usePerson, useRoles } from "./queries.ts";
 import { May } from "./may.tsx";
 import "../backup/backup.css";
 import "./people.css";

@@ -15,7 +15,7 @@ import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../parts/time.ts";
 import { AdminPage } from "../frame.tsx";
 import { live } from "../look.ts";
-import { useSummary } from "../nodes/asks.ts";
+import { useSummary } from "../nodes/queries.ts";
 import { Silent } from "../silent.tsx";
 import { Table, type Column } from "../table.tsx";
 

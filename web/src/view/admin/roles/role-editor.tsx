@@ -10,7 +10,7 @@ import { useFaults } from "../../parts/faults.ts";
 import { Form } from "../../parts/form.tsx";
 import { Note } from "../../parts/note.tsx";
 import { Part } from "../../settings/part.tsx";
-import { useAct } from "../people/asks.ts";
+import { useAct } from "../people/queries.ts";
 import { permissionGroups, permissionText, whenText } from "../people/words.ts";
 import { WhenFields } from "./when-fields.tsx";
 

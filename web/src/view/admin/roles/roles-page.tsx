@@ -11,7 +11,7 @@ import { Note } from "../../parts/note.tsx";
 import { useRights } from "../../parts/rights.ts";
 import { Part } from "../../settings/part.tsx";
 import { AdminPage } from "../frame.tsx";
-import { holdersOf, useAct, useRoles, type Holder } from "../people/asks.ts";
+import { holdersOf, useAct, useRoles, type Holder } from "../people/queries.ts";
 import { permissionText } from "../people/words.ts";
 import { Matrix } from "./matrix.tsx";
 import { RoleEditor } from "./role-editor.tsx";

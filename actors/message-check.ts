@@ -6,7 +6,7 @@ import { maySend, powerNeeded, refusalOfShown, type CommandTable, type Shown } f
 import { refuse, type Effect, type Message, type Sender } from "./behavior.ts";
 
 /** A check of messages against a kind's rows. More fields may be there: a later version may say more. */
-export function acceptsOf(table: CommandTable): (message: Message) => boolean {
+export function messageCheckOf(table: CommandTable): (message: Message) => boolean {
   const checks = new Map<string, Validator>();
   return (message) => {
     let check = checks.get(message.type);

@@ -21,7 +21,7 @@ import type { UsageLimits } from "./limits.ts";
 import { grantedTo, kept, noShare, reserve, settled, type Share } from "./share.ts";
 
 /** What a teller needs. */
-export interface TellerPorts {
+export interface LedgerClientPorts {
   readonly reporter: string;
   readonly ledger: ActorId;
   readonly settle: (ledger: ActorId, message: object) => Promise<Result<unknown>>;
@@ -78,8 +78,8 @@ function sumOf(before: UsageSums, row: UsageRow): UsageRow {
   return { ...row, ...sums };
 }
 
-export class Teller {
-  readonly #ports: TellerPorts;
+export class LedgerClient {
+  readonly #ports: LedgerClientPorts;
   readonly #rows = new Map<string, UsageRow>();
   readonly #held = new Map<string, Held>();
   #waiting: Waiter[] = [];
@@ -87,7 +87,7 @@ export class Teller {
   #message: Message | undefined;
   #sending: Promise<void> | undefined;
 
-  constructor(ports: TellerPorts) {
+  constructor(ports: LedgerClientPorts) {
     this.#ports = ports;
   }
 

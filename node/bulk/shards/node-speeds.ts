@@ -1,7 +1,7 @@
 /** How fast nodes give shards, as this node has seen it: for whom to ask first, and when one is slow. */
 import type { NodeId } from "../../ports/index.ts";
 
-export interface Paces {
+export interface NodeSpeeds {
   /** What an answer took; without bytes none came. */
   took(node: NodeId, ms: number, bytes: number | undefined): void;
   /** How long a node took to answer what gives no bytes. */
@@ -20,7 +20,7 @@ const answeringMsPerMib = 50;
 const failedFactor = 8;
 
 /** Remembers the nodes asked last. */
-export function createPaces(own: NodeId, nodesMax: number): Paces {
+export function createNodeSpeeds(own: NodeId, nodesMax: number): NodeSpeeds {
   const msPerMib = new Map<NodeId, number>();
   const note = (node: NodeId, measured: (before: number) => number): void => {
     const before = msPerMib.get(node) ?? usualMsPerMib;

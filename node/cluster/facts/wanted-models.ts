@@ -31,7 +31,7 @@ export const viewOfStore = ({ store, wanted }: StoreParts, node: string): Models
 const attemptsMax = 4;
 
 /** Begins to watch the row. */
-export function watchWanted(directory: Directory): WantedModels {
+export function watchWantedModels(directory: Directory): WantedModels {
   let current: readonly WantedModel[] = [];
   const listeners = new Set<() => void>();
   const take = (models: readonly WantedModel[]): void => {

@@ -1,2 +1,2 @@
 /** Where operations of coming in: sign-up and sign-in are in REST. */
-export const entranceRoutes = {} as const;
+export const signInRoutes = {} as const;

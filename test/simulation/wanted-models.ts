@@ -7,7 +7,7 @@
  *
  *  The witness is the life itself: it knows which nodes live and what is on their disks, and judges each pull by
  *  that. */
-import type { WantedModels } from "../../node/cluster/facts/wanted.ts";
+import type { WantedModels } from "../../node/cluster/facts/wanted-models.ts";
 import { keepWanted, type ModelLimits } from "../../node/inference/models/index.ts";
 import type { MemberRecord, Membership } from "../../node/ports/index.ts";
 import { failure, ok, type PullModel, type PullView, type Result, type StoredModel, type WantedModel } from "../../protocols/index.ts"; // prettier-ignore
@@ -38,7 +38,7 @@ const calmMs = 60_000 + 120_000 + 2 * (40_000 + pullMsMax) + 3 * 30_000;
 const steadyMs = 120_000;
 
 /** Runs one seed. */
-export const runWantedSeed = (seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> =>
+export const runWantedModelsSeed = (seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> =>
   judge(seed, options, (world) => new WantedLife(world));
 
 interface Node {

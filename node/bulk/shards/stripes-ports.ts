@@ -2,8 +2,8 @@
 import { holderOf, type ActorId, type Result, type StripeRef } from "../../../protocols/index.ts";
 import type { NodeId } from "../../ports/index.ts";
 import type { Links } from "./links.ts";
-import type { Release } from "./messenger.ts";
-import type { Paces } from "./paces.ts";
+import type { Release } from "./holder-notices.ts";
+import type { NodeSpeeds } from "./node-speeds.ts";
 import type { ShardPorts } from "./parts.ts";
 import type { receiptsOf } from "./receipts.ts";
 
@@ -11,7 +11,7 @@ import type { receiptsOf } from "./receipts.ts";
 export type Shard = StripeRef["shards"][number];
 
 /** What somebody wants kept: a shard of a stripe, for whom, how long. */
-export interface Wanted {
+export interface KeptShard {
   readonly stripe: StripeRef;
   readonly shard: number;
   readonly owner: ActorId;
@@ -23,14 +23,14 @@ export interface Wanted {
 
 export interface StripesPorts extends ShardPorts, ReturnType<typeof receiptsOf> {
   readonly links: Links;
-  readonly paces: Paces;
+  readonly paces: NodeSpeeds;
   /** Where a new stripe goes, and how it is coded. Error: HOLDERS_TOO_FEW. */
   choose(how: { readonly class: string; readonly bytes: number }): Result<Chosen>;
   /** A shard is not as it should be: its holder is told. */
-  mend(shard: Wanted): void;
+  mend(shard: KeptShard): void;
   /** An owner lets go of a stripe: nobody is told any more that it wants it. */
   forget(stripe: string, owner: ActorId): void;
-  /** See `Messenger.tellRelease`. */
+  /** See `HolderNotices.tellRelease`. */
   tellRelease(release: Release): Promise<boolean>;
   /** Whether what a node says it has taken counts: not while it is on probation. */
   counts(node: NodeId): boolean;

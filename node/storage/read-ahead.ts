@@ -8,7 +8,7 @@ import { storageReads } from "./limits.ts";
 
 type Row = StorePage[number];
 
-export class AheadReader {
+export class ReadAhead {
   readonly #pages: AsyncGenerator<StorePage, void>;
   readonly #skipped: (key: string) => void;
   #rows: Row[] = [];

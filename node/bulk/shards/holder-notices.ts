@@ -5,7 +5,7 @@ import { ok, refused, failure, holdsAt, type ActorId, type Failure } from "../..
 import type { MeshBody } from "../../../protocols/mesh/index.ts";
 import type { Rows } from "./memory.ts";
 import { moved, ownerOf, type ShardPorts } from "./parts.ts";
-import type { Wanted } from "./wanted.ts";
+import type { KeptShard } from "./stripes-ports.ts";
 
 /** Somebody lets go of a stripe. */
 export interface Release {
@@ -16,15 +16,17 @@ export interface Release {
 }
 
 /** What is still to be told, and until when that is tried. */
-export type Letter = { readonly untilMs: number } & ({ readonly wanted: Wanted } | { readonly release: Release });
+export type HolderNotice = { readonly untilMs: number } & (
+  { readonly wanted: KeptShard } | { readonly release: Release }
+);
 
 /** What became of a shard that somebody says is wanted: `released` is the operation by which its owner has let go of
  *  it. */
 export type Suspected = "done" | "later" | { readonly released: number };
 
-export interface Messenger {
+export interface HolderNotices {
   /** A shard may be missing or damaged, or its holder not know of somebody who refers to it. */
-  tell(wanted: Wanted): void;
+  tell(wanted: KeptShard): void;
   /** A holder has not heard that somebody let go of a stripe. True: it will, also if this node ends before. False:
    *  there is no room to remember it. */
   tellRelease(release: Release): Promise<boolean>;
@@ -34,22 +36,22 @@ export interface Messenger {
 }
 
 /** Makes it, and takes what others tell. */
-export function createMessenger(
+export function createHolderNotices(
   ports: ShardPorts & {
-    readonly letters: Rows<Letter>;
-    readonly holdingOf: (wanted: Wanted) => MeshBody<"shard.mend"> | undefined;
+    readonly letters: Rows<HolderNotice>;
+    readonly holdingOf: (wanted: KeptShard) => MeshBody<"shard.mend"> | undefined;
     /** Looks after a shard of a holder here. */
-    readonly suspect: (wanted: Wanted) => Promise<Suspected>;
+    readonly suspect: (wanted: KeptShard) => Promise<Suspected>;
     /** The holders that this node owns hear that the owner of a reference has let go. */
-    readonly letGo: (wanted: Wanted, operation: number) => Promise<void>;
+    readonly letGo: (wanted: KeptShard, operation: number) => Promise<void>;
   },
-): Messenger {
+): HolderNotices {
   const { node, exchange, clock, limits, membership, log, letters } = ports;
   let stopped = false;
   let cancel = (): void => undefined;
   let sending = false;
 
-  async function send(letter: Letter): Promise<Failure | undefined> {
+  async function send(letter: HolderNotice): Promise<Failure | undefined> {
     if ("release" in letter) {
       const { holder, ...release } = letter.release;
       const told = await ports.ask(holder, { type: "release", ...release }, limits.holderTimeoutMs);

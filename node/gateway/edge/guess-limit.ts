@@ -2,7 +2,7 @@ import type { RateLimit } from "./rates.ts";
 
 /** Counts guesses before anybody looks whether they are right: a thousand at once are not looked up before the first is
  *  known to be wrong. One that was right counts for nothing. */
-export interface Guesses {
+export interface GuessLimit {
   /** Resolves with 0 when it may be looked up, else with the wait in milliseconds. */
   begin(key: string): Promise<number>;
   /** Ends what `begin` let pass. `wrong`: it stays counted. */
@@ -19,7 +19,7 @@ interface Open {
 
 /** Makes the count. Beyond `guessesWaitingMax` waiting of one key, one more waits for `window / count`, as if those
  *  before it were wrong. */
-export function createGuesses(limit: RateLimit, guessesWaitingMax: number): Guesses {
+export function createGuessLimit(limit: RateLimit, guessesWaitingMax: number): GuessLimit {
   /** Only keys with something under way. */
   const open = new Map<string, Open>();
 

@@ -1,4 +1,4 @@
-/** `cli/terminal/sure.ts` in a page. */
+/** `cli/terminal/confirm.ts` in a page. */
 import { withoutControls } from "../../terminal/printable.ts";
 import { never, running } from "./run.ts";
 
@@ -9,7 +9,7 @@ async function asked(prompt: string, hidden: boolean): Promise<string | undefine
 }
 
 /** Asks; nothing is no. */
-export const isSure = async (question: string): Promise<boolean> =>
+export const isConfirmed = async (question: string): Promise<boolean> =>
   /^y(es)?$/i.test((await asked(`${question} [y/N] `, false))?.trim() ?? "");
 
 /** Asks for a word to be typed. */

@@ -12,7 +12,7 @@ import type { GatewayLimits } from "../limits.ts";
  *  may become, what is queued by what it is. Waiting requests are served in order, people by turns. What cannot be held
  *  back (events of a topic) counts as well: beyond the bound the person with most bytes waiting is cut, and resumes by
  *  their cursors when they read again. */
-export interface Outflow {
+export interface OutputMemory {
   /** Room for an answer of up to `bytes`. Undefined: there was none for as long as an ask may take. `over` is called
    *  when the room is given back, or the answer has taken too long to keep it. */
   admit(user: string, bytes: number, over?: () => void): Promise<Permit | undefined>;
@@ -71,11 +71,11 @@ interface Share {
 }
 
 /** Makes the governor of one node. */
-export function createOutflow(at: {
+export function createOutputMemory(at: {
   readonly limits: GatewayLimits;
   readonly clock: Clock;
   readonly meter: Meter;
-}): Outflow {
+}): OutputMemory {
   const { limits, clock, meter } = at;
   const shares = new Map<string, Share>();
   /** Whose turn it is. */

@@ -18,7 +18,7 @@ const form = "plexus keys 1";
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 
 /** As everybody may read it. */
-export interface CarriedKeys {
+export interface BackedUpKeys {
   readonly form: typeof form;
   readonly cluster: string;
   readonly madeAtMs: number;
@@ -30,17 +30,17 @@ export interface CarriedKeys {
 }
 
 /** What a kit makes of it. */
-export interface OpenedKeys extends Pick<CarriedKeys, "cluster" | "root" | "epochs"> {
+export interface OpenedKeys extends Pick<BackedUpKeys, "cluster" | "root" | "epochs"> {
   readonly keys: EpochKeys;
   readonly ring: readonly TenantKey[];
 }
 
-const ringContext = ({ cluster, madeAtMs, under }: Pick<CarriedKeys, "cluster" | "madeAtMs" | "under">): Uint8Array =>
+const ringContext = ({ cluster, madeAtMs, under }: Pick<BackedUpKeys, "cluster" | "madeAtMs" | "under">): Uint8Array =>
   contextBytes(["key ring of a backup", cluster, madeAtMs, under]);
 
 /** The bytes of the keys, for a backup. `key` is that of the newest epoch. */
-export async function writeCarried(
-  of: Pick<CarriedKeys, "cluster" | "madeAtMs" | "root" | "epochs">,
+export async function writeBackupKeys(
+  of: Pick<BackedUpKeys, "cluster" | "madeAtMs" | "root" | "epochs">,
   ring: readonly TenantKey[],
   key: Uint8Array,
 ): Promise<Uint8Array> {
@@ -48,7 +48,7 @@ export async function writeCarried(
   const packed = await promisify(zstdCompress)(JSON.stringify(rows));
   const under = of.epochs.length;
   const sealed = sealerOf(key).seal(packed, ringContext({ ...of, under }));
-  const carried: CarriedKeys = { form, ...of, under, ring: text(sealed) };
+  const carried: BackedUpKeys = { form, ...of, under, ring: text(sealed) };
   return Buffer.from(`${JSON.stringify(carried)}\n`);
 }
 
@@ -56,10 +56,10 @@ const damaged = (reason: string) => refused(failure("BACKUP_DAMAGED", { object: 
 
 /** What everybody may read of the bytes. Nothing of it is vouched for before a kit has opened it. Error:
  *  BACKUP_DAMAGED. */
-export function readCarried(bytes: Uint8Array): Result<CarriedKeys> {
-  let read: CarriedKeys;
+export function readBackupKeys(bytes: Uint8Array): Result<BackedUpKeys> {
+  let read: BackedUpKeys;
   try {
-    read = parseDocument(Buffer.from(bytes).toString()) as CarriedKeys;
+    read = parseDocument(Buffer.from(bytes).toString()) as BackedUpKeys;
   } catch {
     return damaged("no JSON");
   }
@@ -76,7 +76,7 @@ export function readCarried(bytes: Uint8Array): Result<CarriedKeys> {
 }
 
 /** The same as the public sheet of a kit, with which a wrong share is named. */
-export const sheetOf = ({ cluster, root, epochs }: CarriedKeys): KitSheet => ({
+export const sheetOf = ({ cluster, root, epochs }: BackedUpKeys): KitSheet => ({
   form: "plexus kit 1",
   cluster,
   root,
@@ -85,7 +85,7 @@ export const sheetOf = ({ cluster, root, epochs }: CarriedKeys): KitSheet => ({
 
 /** Opens it by the root of the kit. Errors: KEY_REFUSED (of another kit, or not made by this cluster),
  *  BACKUP_DAMAGED. */
-export async function openCarried(carried: CarriedKeys, by: RootKeys): Promise<Result<OpenedKeys>> {
+export async function openBackupKeys(carried: BackedUpKeys, by: RootKeys): Promise<Result<OpenedKeys>> {
   const { cluster, root, epochs, under } = carried;
   // An attacker who can write the backup's folder could put records of their own there: the root itself says which it
   // has signed.
@@ -103,7 +103,7 @@ export async function openCarried(carried: CarriedKeys, by: RootKeys): Promise<R
   return ring.ok ? ok({ cluster, root, epochs, keys, ring: ring.value }) : ring;
 }
 
-async function openRing(carried: CarriedKeys, key: Uint8Array | undefined): Promise<Result<readonly TenantKey[]>> {
+async function openRing(carried: BackedUpKeys, key: Uint8Array | undefined): Promise<Result<readonly TenantKey[]>> {
   const packed = key && sealerOf(key).open(Buffer.from(carried.ring, "base64url"), ringContext(carried));
   if (packed === undefined) return damaged("the key ring was changed");
   const json = await promisify(zstdDecompress)(packed, { maxOutputLength: keyLimits.carriedBytesMax });

@@ -5,7 +5,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { openLevelStore } from "../../../node/platform/index.ts";
 import type { StoreView } from "../../../node/ports/index.ts";
-import { AheadReader } from "../../../node/storage/ahead.ts";
+import { ReadAhead } from "../../../node/storage/read-ahead.ts";
 import { depth } from "../../depth.ts";
 import { RowStore } from "./fixture.ts";
 
@@ -31,7 +31,7 @@ describe("a range that is read ahead", () => {
           const store = new RowStore(rows.map(([key, size]) => [key, new Uint8Array(size)]));
           const view = pageRows === null ? store.view() : scanned(store.view(), pageRows);
           const passed: string[] = [];
-          const reader = new AheadReader(view, { gte: "", lt: "~" }, (key) => passed.push(key));
+          const reader = new ReadAhead(view, { gte: "", lt: "~" }, (key) => passed.push(key));
           for (const { part, rows: most, bytes } of asked) {
             const [gte, lt] = part.map(([key]) => key).sort() as [string, string];
             const found = await reader.take({ gte, lt, rows: most, bytes });

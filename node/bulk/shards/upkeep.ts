@@ -20,20 +20,20 @@ import { backoffMs } from "../../waiting.ts";
 import { createAuditing, type Auditing, type AuditingPorts } from "./auditing.ts";
 import type { Links } from "./links.ts";
 import type { Mending } from "./mending.ts";
-import type { Suspected } from "./messenger.ts";
+import type { Suspected } from "./holder-notices.ts";
 import { isHolder, lasts, ownedHolders, type ShardPorts } from "./parts.ts";
-import { holderOfShard, type Wanted } from "./wanted.ts";
+import { holderOfShard, type KeptShard } from "./stripes-ports.ts";
 
-export interface KeeperPorts extends Omit<AuditingPorts, "checkOwn"> {
+export interface UpkeepPorts extends Omit<AuditingPorts, "checkOwn"> {
   readonly links: Links;
   readonly mending: Mending;
   /** See `Intake.isBeingHeld`. */
   isBeingHeld(hash: BlobHash): boolean;
 }
 
-export interface Keeper {
+export interface Upkeep {
   /** A holder here is told that one of its shards may be missing or damaged, or that somebody refers to it. */
-  suspect(wanted: Wanted): Promise<Suspected>;
+  suspect(wanted: KeptShard): Promise<Suspected>;
   /** Compares all holders here with the disk, now. */
   surveyAll(): Promise<number>;
   readonly auditing: Pick<Auditing, "opinionOf" | "opinions">;
@@ -50,7 +50,7 @@ interface Care {
 const unclaimed: ActorId = "shard-holder/unclaimed.0";
 
 /** Begins to look after them. */
-export function createKeeper(ports: KeeperPorts): Keeper {
+export function createUpkeep(ports: UpkeepPorts): Upkeep {
   const { node, owned, clock, limits, links, mending, log, meter, table, membership } = ports;
   const { blobs } = owned;
   const cares = new Map<ActorId, Care>();

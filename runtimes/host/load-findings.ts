@@ -3,9 +3,9 @@
 const known = new Map<string, string>();
 
 /** What an earlier load of the adapter found out. */
-export const knownFor = ({ adapter }: { readonly adapter: string }): string | undefined => known.get(adapter);
+export const loadFindingsOf = ({ adapter }: { readonly adapter: string }): string | undefined => known.get(adapter);
 
 /** A load said what it found out. */
-export function keepKnown({ adapter, said }: { readonly adapter: string; readonly said: string }): void {
+export function keepLoadFindings({ adapter, said }: { readonly adapter: string; readonly said: string }): void {
   known.set(adapter, said);
 }

@@ -37,7 +37,7 @@ export interface Refused {
 }
 
 /** What counts. */
-export interface Known {
+export interface TrustedRoot {
   readonly root: RootRecord | undefined;
   /** As the root opens them; empty without a root. */
   readonly records: readonly EpochRecord[];
@@ -49,11 +49,11 @@ export interface Known {
 }
 
 export interface KnownRoot {
-  read(): Promise<Known>;
+  read(): Promise<TrustedRoot>;
   /** Hash of the root that this node knows, without a look at the directory. */
   hash(): Promise<string | undefined>;
   /** Error: KEY_REFUSED (the epochs are not the root's). */
-  demand(): Promise<Result<Known>>;
+  demand(): Promise<Result<TrustedRoot>>;
   /** From now on this root counts here, with the epochs that there are. Error: KEY_REFUSED (it does not vouch for
    *  them). */
   trust(root: RootRecord): Promise<Result<null>>;
@@ -110,7 +110,7 @@ export function createKnownRoot(ports: {
   };
 
   /** The root that counts, given the one that the directory has. */
-  const judge = async ({ root: found, revision }: RootRow): Promise<Pick<Known, "root" | "refused">> => {
+  const judge = async ({ root: found, revision }: RootRow): Promise<Pick<TrustedRoot, "root" | "refused">> => {
     const known = (await load())?.root;
     const denied = (reason: string) => ({ root: known, refused: { reason, ...(found && { root: found }) } });
     if (known === undefined) {
@@ -127,7 +127,7 @@ export function createKnownRoot(ports: {
     return denied("the root that this node knows did not vouch for the one that the directory has");
   };
 
-  const look = async (): Promise<Known> => {
+  const look = async (): Promise<TrustedRoot> => {
     const row = await rows.root();
     const { root, refused: denied } = await judge(row);
     const { revision } = row;
@@ -144,7 +144,7 @@ export function createKnownRoot(ports: {
     await keep(root, records);
     return known;
   };
-  const read = async (): Promise<Known> => {
+  const read = async (): Promise<TrustedRoot> => {
     const known = await look();
     if (known.refused?.isUnsure !== true) tell(known.refused);
     return known;

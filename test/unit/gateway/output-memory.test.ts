@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
-import { createOutflow, type Permit, type Reader } from "../../../node/gateway/edge/outflow.ts";
+import { createOutputMemory, type Permit, type Reader } from "../../../node/gateway/edge/output-memory.ts";
 import { World } from "../../world/index.ts";
 
 const meter = { count() {}, gauge() {}, observeMs() {} };
@@ -25,16 +25,16 @@ const settle = () => new Promise<void>((resolve) => void setImmediate(resolve));
 describe("gateway: what waits to be read", () => {
   it("gives each person so much room, and what is larger than that when there is nothing else of hers", () => {
     const clock = new World(1).clock();
-    const outflow = createOutflow({ limits, clock, meter });
-    const first = outflow.tryAdmit("ada", 60);
+    const outputMemory = createOutputMemory({ limits, clock, meter });
+    const first = outputMemory.tryAdmit("ada", 60);
     expect(first).not.to.equal(undefined);
-    expect(outflow.tryAdmit("ada", 60)).to.equal(undefined);
-    expect(outflow.tryAdmit("ada", 40)).not.to.equal(undefined);
-    expect(outflow.tryAdmit("bob", 60)).not.to.equal(undefined);
+    expect(outputMemory.tryAdmit("ada", 60)).to.equal(undefined);
+    expect(outputMemory.tryAdmit("ada", 40)).not.to.equal(undefined);
+    expect(outputMemory.tryAdmit("bob", 60)).not.to.equal(undefined);
     first?.();
     first?.();
-    expect(outflow.bytes).to.equal(100);
-    const other = createOutflow({ limits, clock, meter });
+    expect(outputMemory.bytes).to.equal(100);
+    const other = createOutputMemory({ limits, clock, meter });
     expect(other.tryAdmit("ada", 1_000)).not.to.equal(undefined);
     expect(other.tryAdmit("bob", 1)).to.equal(undefined);
   });
@@ -42,12 +42,16 @@ describe("gateway: what waits to be read", () => {
   it("serves who waits in order, people by turns, and refuses after the time of an ask", async () => {
     const world = new World(1);
     const clock = world.clock();
-    const outflow = createOutflow({ limits: { ...limits, outflowPromiseMs: 1e6 }, clock, meter });
-    const held = [outflow.tryAdmit("ada", 100), outflow.tryAdmit("bob", 100), outflow.tryAdmit("eve", 50)];
+    const outputMemory = createOutputMemory({ limits: { ...limits, outflowPromiseMs: 1e6 }, clock, meter });
+    const held = [
+      outputMemory.tryAdmit("ada", 100),
+      outputMemory.tryAdmit("bob", 100),
+      outputMemory.tryAdmit("eve", 50),
+    ];
     const given: string[] = [];
     const permits: Permit[] = [];
     const wish = (user: string, name: string) =>
-      void outflow.admit(user, 50).then((permit) => {
+      void outputMemory.admit(user, 50).then((permit) => {
         given.push(permit === undefined ? `${name} refused` : name);
         if (permit !== undefined) permits.push(permit);
       });
@@ -62,61 +66,61 @@ describe("gateway: what waits to be read", () => {
     await settle();
     expect(given.at(-1)).to.equal("ada 3 refused");
     for (const permit of [...permits, held[2]]) permit?.();
-    expect(outflow.bytes).to.equal(0);
+    expect(outputMemory.bytes).to.equal(0);
   });
 
   it("keeps no room for an answer that takes long, so that an actor that is away stands in nobody's way", async () => {
     const world = new World(1);
     const clock = world.clock();
-    const outflow = createOutflow({ limits, clock, meter });
+    const outputMemory = createOutputMemory({ limits, clock, meter });
     let overs = 0;
-    const late = outflow.tryAdmit("ada", 100, () => (overs += 1));
-    const next = outflow.admit("ada", 100);
+    const late = outputMemory.tryAdmit("ada", 100, () => (overs += 1));
+    const next = outputMemory.admit("ada", 100);
     world.elapse(limits.outflowPromiseMs);
     expect(await next).not.to.equal(undefined);
     late?.();
-    expect([overs, outflow.bytes]).to.deep.equal([1, 100]);
+    expect([overs, outputMemory.bytes]).to.deep.equal([1, 100]);
   });
 
   it("keeps the room of an answer that is there, until it is given back", () => {
     const world = new World(1);
     const clock = world.clock();
-    const outflow = createOutflow({ limits, clock, meter });
-    const [kept, late] = [outflow.tryAdmit("ada", 50), outflow.tryAdmit("bob", 50)];
+    const outputMemory = createOutputMemory({ limits, clock, meter });
+    const [kept, late] = [outputMemory.tryAdmit("ada", 50), outputMemory.tryAdmit("bob", 50)];
     expect(kept?.keep()).to.equal(true);
     world.elapse(limits.outflowPromiseMs);
-    expect([late?.keep(), outflow.bytes]).to.deep.equal([false, 50]);
+    expect([late?.keep(), outputMemory.bytes]).to.deep.equal([false, 50]);
     kept?.();
     late?.();
-    expect(outflow.bytes).to.equal(0);
+    expect(outputMemory.bytes).to.equal(0);
   });
 
   it("lets no more than a person may have come late", () => {
     const world = new World(1);
     const clock = world.clock();
-    const outflow = createOutflow({ limits, clock, meter });
-    const late = [outflow.tryAdmit("ada", 60), outflow.tryAdmit("ada", 40)];
+    const outputMemory = createOutputMemory({ limits, clock, meter });
+    const late = [outputMemory.tryAdmit("ada", 60), outputMemory.tryAdmit("ada", 40)];
     world.elapse(limits.outflowPromiseMs);
-    const more = outflow.tryAdmit("ada", 100);
+    const more = outputMemory.tryAdmit("ada", 100);
     expect(more).not.to.equal(undefined);
     world.elapse(limits.outflowPromiseMs);
-    expect(outflow.tryAdmit("ada", 10)).to.equal(undefined);
+    expect(outputMemory.tryAdmit("ada", 10)).to.equal(undefined);
     late[0]?.();
     late[1]?.();
     world.elapse(limits.outflowPromiseMs);
-    expect(outflow.bytes).to.equal(0);
+    expect(outputMemory.bytes).to.equal(0);
     more?.();
-    expect(outflow.tryAdmit("ada", 100)).not.to.equal(undefined);
+    expect(outputMemory.tryAdmit("ada", 100)).not.to.equal(undefined);
   });
 
   it("cuts whoever has most waiting when more is queued than may be", () => {
     const clock = new World(1).clock();
-    const outflow = createOutflow({ limits, clock, meter });
+    const outputMemory = createOutputMemory({ limits, clock, meter });
     const readers = ["ada", "ada", "bob", "eve"].map(createReader);
     const queue = (index: number, bytes: number) => {
       const reader = readers[index] as ReturnType<typeof createReader>;
       reader.waiting += bytes;
-      outflow.count(reader, bytes);
+      outputMemory.count(reader, bytes);
     };
     queue(0, 60);
     queue(1, 30);
@@ -138,10 +142,10 @@ describe("gateway: what waits to be read", () => {
   it("encodes large answers in slices of time", () => {
     const world = new World(1);
     const clock = world.clock();
-    const outflow = createOutflow({ limits: { ...limits, encodeSliceMs: 10 }, clock, meter });
+    const outputMemory = createOutputMemory({ limits: { ...limits, encodeSliceMs: 10 }, clock, meter });
     let done = 0;
     for (let job = 0; job < 9; job += 1)
-      outflow.inTurn(() => {
+      outputMemory.inTurn(() => {
         done += 1;
         world.nowMs += 4;
       });
@@ -167,22 +171,22 @@ describe("gateway: what waits to be read", () => {
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
         const world = new World(1);
         const clock = world.clock();
-        const outflow = createOutflow({ limits, clock, meter });
+        const outputMemory = createOutputMemory({ limits, clock, meter });
         const permits: Permit[] = [];
         const readers: ReturnType<typeof createReader>[] = [];
         const read = (reader: ReturnType<typeof createReader>): void => {
           const bytes = reader.waiting;
           reader.waiting = 0;
-          outflow.count(reader, -bytes);
+          outputMemory.count(reader, -bytes);
         };
         for (const one of steps) {
           if (one.do === "ask")
-            void outflow.admit(`u${one.user}`, one.bytes).then((permit) => permit && permits.push(permit));
+            void outputMemory.admit(`u${one.user}`, one.bytes).then((permit) => permit && permits.push(permit));
           else if (one.do === "queue") {
             const reader = createReader(`u${one.user}`);
             reader.waiting = one.bytes;
             readers.push(reader);
-            outflow.count(reader, one.bytes);
+            outputMemory.count(reader, one.bytes);
           } else if (one.do === "give") permits.shift()?.();
           else if (one.do === "read") {
             const reader = readers.shift();
@@ -198,7 +202,7 @@ describe("gateway: what waits to be read", () => {
           world.elapse(limits.askTimeoutMs);
           await settle();
         }
-        expect(outflow.bytes).to.equal(0);
+        expect(outputMemory.bytes).to.equal(0);
       }),
       { numRuns: 30, seed: 7 },
     );

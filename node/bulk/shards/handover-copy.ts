@@ -21,7 +21,7 @@ import { isHolder, moved, type ShardPorts } from "./parts.ts";
 
 const parts = 256;
 
-export interface Ahead {
+export interface HandoverCopy {
   /** Whether a slot may be handed over to a node now. Begins to bring the bytes there when not; asked again and
    *  again. */
   mayHandOver(slot: SlotId, to: NodeId): boolean;
@@ -40,7 +40,7 @@ interface Going {
 }
 
 /** Makes it. */
-export function createAhead(ports: ShardPorts & { readonly links: Links }): Ahead {
+export function createHandoverCopy(ports: ShardPorts & { readonly links: Links }): HandoverCopy {
   const { owned, clock, limits, links, log, meter, table, node, exchange } = ports;
   const going = new Map<ActorId, Going>();
   let stopped = false;

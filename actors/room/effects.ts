@@ -7,8 +7,8 @@ import type { Room, RoomChange } from "./state.ts";
 /** What a decision of a room is made of. */
 export type Effects = readonly Effect<RoomChange, never>[];
 
-/** The effects of events that happen in this turn, without the answer. */
-export function happen(
+/** The effects of events that eventEffects in this turn, without the answer. */
+export function eventEffects(
   room: Room,
   turn: Turn,
   events: readonly RoomEvent[],
@@ -31,6 +31,6 @@ export function happen(
 
 /** An event that changes a message, answered by the message. */
 export const changed = (room: Room, turn: Turn, event: Extract<RoomEvent, { message: RoomMessage }>): Effects => [
-  ...happen(room, turn, [event]),
+  ...eventEffects(room, turn, [event]),
   reply(event.message, turn.replyTo),
 ];

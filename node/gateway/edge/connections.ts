@@ -21,7 +21,7 @@ import { addressKey } from "./rates.ts";
  *
  *  Behind a trusted proxy all connections are the proxy's. There the addresses that it names have so many requests at
  *  once. */
-export interface Entrance {
+export interface ConnectionGovernor {
   /** TCP connections that are open. */
   connections(): number;
   /** Counts a request or a WebSocket against the address that a trusted proxy names for it; call what it gives when
@@ -54,7 +54,7 @@ interface House {
 }
 
 /** Watches over the connections of `server`. */
-export function createEntrance(
+export function createConnectionGovernor(
   server: Server,
   at: {
     readonly limits: GatewayLimits;
@@ -69,7 +69,7 @@ export function createEntrance(
     /** Addresses from which nothing is taken; absent: none. */
     readonly threats?: GatewayOptions["threats"];
   },
-): Entrance {
+): ConnectionGovernor {
   const { limits, clock, log, meter } = at;
   const max = Math.min(limits.tcpConnectionsMax, at.descriptors);
   const perAddressMax = Math.max(1, Math.floor(max * limits.addressShare));

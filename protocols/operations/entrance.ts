@@ -1,2 +1,0 @@
-/** Sign-up and sign-in. */
-export const entranceOperations = {};

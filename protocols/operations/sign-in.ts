@@ -1,0 +1,2 @@
+/** Sign-up and sign-in. */
+export const signInOperations = {};
