@@ -32,7 +32,7 @@ export const actorLimits = {
   /** Threads of which a room knows who has read how much; of the one that was not written in for longest nothing is
    *  unread any more. */
   roomThreadsKept: 50,
-  /** People who follow one thread; who comes into it later is not told of what is unread in it. */
+  /** People who follow one thread; a later follower is not told of what is unread in it. */
   threadReadersMax: 200,
   /** Messages that are read at once when a read marker moves far back. */
   countedAtOnce: 200,
@@ -271,9 +271,9 @@ export const actorLimits = {
   shardChangesKept: 128,
   /** Owners that refer to one stripe; one more is refused with `LIMIT_REACHED`. */
   shardOwnersMax: 64,
-  /** Owners of which a holder remembers that they let go of one stripe; the one that did so first is forgotten. */
+  /** Owners of which a holder remembers that they released one stripe; the earliest is forgotten first. */
   shardReleasesMax: 64,
-  /** Stripes of which a holder remembers who let go of them; of more, the first are forgotten at the next
+  /** Stripes of which a holder remembers their releases; of more, the first are forgotten at the next
    *  collection. */
   shardsReleasedMax: 1_000_000,
   /** Owners whose shards of the last minute a holder counts; the one that began longest ago is forgotten. */

@@ -10,5 +10,5 @@ import type { Outbox } from "./outbox.ts";
 /** How far. A million restores fit into what numbers can hold. */
 export const restoreGap = 2 ** 30;
 
-/** Mail that is owed keeps its number: who has had it already knows it. */
+/** Mail that is owed keeps its number: a receiver that has had it knows it again. */
 export const outboxAfterRestore = (outbox: Outbox): Outbox => ({ ...outbox, next: outbox.next + restoreGap });

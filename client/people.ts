@@ -10,7 +10,7 @@ export type Person = Pick<CatalogRow, "key" | "title" | "avatar">;
 export interface PeoplePorts {
   /** A page of the list of people, after an account. */
   readonly page: (after: string | undefined) => Promise<Result<CatalogPage>>;
-  /** One person; the node says no more of who has no account. */
+  /** One person; the node says no more of somebody without an account. */
   readonly card: (user: string) => Promise<Result<Person>>;
 }
 

@@ -166,7 +166,7 @@ export const wireLimits = {
   pollVotesNamedMax: 200,
   /** Creating one more poll in the room is refused with `LIMIT_REACHED` until one is closed or deleted. */
   openPollsPerRoomMax: 10,
-  /** The vote of one more person is refused with `LIMIT_REACHED`; who has voted may still change the vote.
+  /** The vote of one more person is refused with `LIMIT_REACHED`; people who have voted may still change their vote.
    *
    *  As many people as a room may have at a time. */
   votersPerPollMax: 5_000,

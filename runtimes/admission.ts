@@ -229,7 +229,7 @@ export class Admission {
     this.#guarded(run.hear, { type: "part", part });
   }
 
-  /** The executor has let go of a run. */
+  /** The executor has given up a run. */
   end(number: number, result: Ended): void {
     const run = this.#running.get(number);
     if (run === undefined) return;
@@ -253,7 +253,7 @@ export class Admission {
     this.#reportIdle();
   }
 
-  /** Refuses those who wait and who come, cancels those who run. Resolves when none runs. */
+  /** Refuses the calls that wait and come, cancels those that run. Resolves when none runs. */
   close(): Promise<void> {
     this.#stopping = true;
     for (const lane of this.#lanes.values())

@@ -58,7 +58,7 @@ export interface GgufTensor {
   readonly bytes: number;
 }
 
-/** Where things are in a head, for who writes another one. */
+/** Where things are in a head, for code that writes another one. */
 export interface GgufLayout {
   readonly alignment: number;
   /** The bytes of all pairs of metadata. */

@@ -222,7 +222,7 @@ export class Residency {
     });
   }
 
-  /** Refuses those who wait and who come, cancels those who run. Resolves when none runs. */
+  /** Refuses the calls that wait and come, cancels those that run. Resolves when none runs. */
   close(): Promise<void> {
     this.#stopped = true;
     this.#stopTimer();

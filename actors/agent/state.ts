@@ -155,7 +155,7 @@ export type AgentChange =
   | { readonly type: "owed"; readonly job: Job }
   /** A picture or a sound is there, for a message to come. */
   | { readonly type: "attached"; readonly picture: Uploaded; readonly recall?: string }
-  /** The answer that is being written: behind so many characters it goes on like this. Nobody is told, who follows it
+  /** The answer that is being written: behind so many characters it goes on like this. Nobody is told: who follows it
    *  has it. */
   | {
       readonly type: "wrote";

@@ -90,7 +90,7 @@ export const listRecalls = ({ recalls }: GuardState, { nowMs }: Now): Effects =>
   reply({ requests: recalls.map((one) => viewOf(one, nowMs)).toReversed() }),
 ];
 
-/** The request, when who asked for it may begin it now; else why not. */
+/** The request, when the person that asked for it may begin it now; else why not. */
 export function approvedRecall(
   { recalls }: GuardState,
   { id, by }: Pick<Of<"beginRecall">, "id" | "by">,

@@ -73,7 +73,7 @@ export function answeringOf({ asked = [] }: Room, notes: RoomNotes, nowMs: numbe
     });
 }
 
-/** The signals that say this again, to who has missed them. */
+/** The signals that say this again, to a reader that has missed them. */
 export const signalsOf = (room: Room, notes: RoomNotes, nowMs: number): readonly RoomSignal[] =>
   answeringOf(room, notes, nowMs).flatMap((one) => {
     const { agent, seq, by: _by, generation, text = "", ...rest } = one;
@@ -157,7 +157,7 @@ export function stop(room: Room, { seq, agent }: MessageOf<typeof roomCommands, 
   return askToStop({ type: "stop", seq, others: agents, to: turn.replyTo }, turn.key);
 }
 
-/** The agent has let go of it, or is not there. What it wrote comes as its message. */
+/** The agent has given it up, or is not there. What it wrote comes as its message. */
 export const onStopped = (tag: StopTag, result: Result<unknown>, { key }: Pick<Turn, "key">): Effects =>
   result.ok || result.error.code === "NOT_FOUND"
     ? askToStop(tag, key)

@@ -50,7 +50,7 @@ export function markUnread(room: Room, seq: number, turn: Turn): Effects {
 
 function markThread(room: Room, root: number, seq: number, turn: Turn): Effects {
   const reader = room.threads?.find((thread) => thread.root === root)?.readers[turn.from];
-  // Nothing of it is unread for who does not follow it, or of a thread that is no longer known here.
+  // Nothing of it is unread for a member that does not follow it, or of a thread that is no longer known here.
   const answer: RoomRead = {
     ...unreadFor(room, turn.from),
     readSeq: Math.max(seq, reader?.readSeq ?? 0),

@@ -5,7 +5,7 @@
  *                ▲                              │                │
  *                └──────────────── hold ────────┴────────────────┘
  *
- *  Each `hold` and `release` has the number of its operation, which rises: who let go of a stripe is remembered with it
+ *  Each `hold` and `release` has the number of its operation, which rises: a release of a stripe is remembered with it
  *  for a while, so that an upload or a letter of an operation before that, which comes late, brings nothing back.
  *
  *  The bytes are the business of that node (`node/bulk/shards`): it says what it has, and what it has not. The inventory

@@ -5,7 +5,7 @@
  *      lost/HASH/ID         its line, when its bytes are not at the owner's node
  *      free/TIME/ID         a shard, whole, from when on nobody refers to it
  *      trash/TIME/ID        a shard, whole, since when it is in the trash
- *      stripe/ID/released   who let go of a stripe, and by which operation: what was begun before and comes late is refused
+ *      stripe/ID/released   which owner released a stripe, and by which operation: what was begun before and comes late is refused
  *      released/TIME/ID     the same, in the order in which it is forgotten */
 import {
   clocksApartMs,
@@ -25,7 +25,7 @@ export interface HolderState extends HolderSums {
   readonly changes: number;
   /** The stripes of the last of them, the newest last. */
   readonly changed: readonly string[];
-  /** Stripes of which it is remembered who let go of them. */
+  /** Stripes whose releases are remembered. */
   readonly released: number;
 }
 
@@ -159,7 +159,7 @@ const plus = ({ shards, bytes }: ShardSum, { sizeBytes }: Brief, sign: 1 | -1): 
 const isLost = ({ lost, trashedAtMs }: Brief): boolean => lost !== undefined && trashedAtMs === undefined;
 
 export const stripeKey = (stripe: string): string => `stripe/${stripe}`;
-/** Where a stripe's shard and who let go of it are, and nothing else. */
+/** Where a stripe's shard and its releases are, and nothing else. */
 export const stripeRange = (stripe: string) => ({ from: stripeKey(stripe), to: `${stripeKey(stripe)}0`, limit: 2 });
 const releasedKey = (stripe: string): string => `${stripeKey(stripe)}/released`;
 

@@ -44,7 +44,7 @@ export function decideEnding(
 ): Effects {
   switch (message.type) {
     case "beginDeletion": {
-      // A cluster must not lose its owners by it, and who undoes a deletion gets back what was there.
+      // A cluster must not lose its owners by it, and an undone deletion brings back what was there.
       if (state.admin)
         return [
           refuse("FORBIDDEN", {

@@ -105,10 +105,10 @@ export function heldThing(told: {
 /** `plexus backup hold`. */
 export async function setHold(
   flags: AdminFlags,
-  wish: { readonly on: HeldThing; readonly reason: string },
+  hold: { readonly on: HeldThing; readonly reason: string },
   output: Output,
 ): Promise<number> {
-  const held = await operate(flags, "holds.set", wish);
+  const held = await operate(flags, "holds.set", hold);
   const says = `${paint(output.color, "green", "✔")} ${heldText(held.on)} is held: plexus backup lift ${held.id} ends that.`;
   output.print(flags.json ? jsonLine(held) : says);
   return exitCodes.ok;

@@ -179,12 +179,12 @@ export function describeSnapshot(shown: Omit<BackupResults["recall"], "lost">): 
 /** `plexus backup verify`. Ends with an error when anything lacks or is damaged. */
 export async function verifyBackup(
   flags: AdminFlags,
-  { from, ...wish }: VerifyBackup,
+  { from, ...choice }: VerifyBackup,
   output: Output,
 ): Promise<number> {
-  const found = await finished(await findNode(flags), "verify", { ...within("from", from), ...wish }, flags, output);
+  const found = await finished(await findNode(flags), "verify", { ...within("from", from), ...choice }, flags, output);
   if (found === undefined) return exitCodes.unknown;
-  output.print(flags.json ? jsonLine(found) : describeVerify(found, wish.depth, output.color));
+  output.print(flags.json ? jsonLine(found) : describeVerify(found, choice.depth, output.color));
   return found.lost.total + found.lostUnits.total + found.weak === 0 ? exitCodes.ok : exitCodes.failed;
 }
 

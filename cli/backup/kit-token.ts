@@ -1,6 +1,6 @@
 /** The root in a PKCS#11 token: sealed by an AES key that the token made and never gives away. Nodes have what is
  *  sealed; the token and its PIN are needed to open it. `pkcs11js`, a binding that is compiled where it is installed,
- *  is no dependency: who has a token installs it.
+ *  is no dependency: owners of a token install it.
  *
  *      token:  AES-256 key, sensitive, not extractable, labelled  plexus <cluster> <kit>
  *      record: { label of the token, id of the key, nonce 12 │ AES-256-GCM(root) │ tag 16 }   with cluster and commitment as associated data */

@@ -9,7 +9,7 @@ import {
   restore,
   type FoundKeys,
   type Restored,
-  type RestoreWish,
+  type RestoreRequest,
 } from "../../node/composition/restore/restore.ts";
 import { sheetOf } from "../../node/keys/index.ts";
 import { createClock, createRandom } from "../../node/platform/index.ts";
@@ -22,8 +22,8 @@ import { createLog } from "../terminal/log.ts";
 import { counted, describeBytes, exitCodes, paint, timeText, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 
-/** A wish, and what opens the backups. */
-type Told = RestoreWish & KitSource & { readonly from: readonly string[]; readonly json: boolean };
+/** A request, and what opens the backups. */
+type Told = RestoreRequest & KitSource & { readonly from: readonly string[]; readonly json: boolean };
 
 /** Exit code 0 when all of it is there, 1 when something is named that is not. */
 export async function restoreBackup(told: Told, output: Output): Promise<number> {
@@ -49,7 +49,7 @@ export async function restoreWithKit<T>(
   const [newest] = await findCarried(from).catch((thrown: unknown) => Promise.reject(refusedFolder(thrown)));
   const root = await openRoot(sheetOf((newest as FoundKeys).carried), told, output);
   const { to, snapshot, atMs } = told;
-  const wish = { from, to, ...(snapshot !== undefined && { snapshot }), ...(atMs !== undefined && { atMs }) };
+  const request = { from, to, ...(snapshot !== undefined && { snapshot }), ...(atMs !== undefined && { atMs }) };
   const abort = new AbortController();
   const cancel = (): void => abort.abort(new PlexusError(failure("CANCELLED")));
   process.once("SIGINT", cancel).once("SIGTERM", cancel);
@@ -61,7 +61,7 @@ export async function restoreWithKit<T>(
     ),
   );
   try {
-    const done = await restore(wish, root, {
+    const done = await restore(request, root, {
       clock: createClock(),
       random: createRandom(),
       log: await createLog({ level: "error", format: "auto" }),

@@ -43,7 +43,7 @@ export function describeMessage(message: RoomMessage, look: Look): string {
     .filter(([, people]) => people.length > 0)
     .map(([emoji, people]) => `${withoutControls(emoji)} ${people.length}`);
   const below = reactions.length === 0 ? "" : `\n      ${paint(color, "dim", reactions.join("  "))}`;
-  // The text is the agent's apology; that nothing else will come is for whoever reads on without reading it.
+  // The text is the agent's apology; that nothing else will come is for a program that passes over the text.
   const why = message.refused;
   const unanswered = why === undefined ? "" : paint(color, "yellow", ` (not answered: ${withoutControls(why)})`);
   const stopped = message.stopped === true ? paint(color, "dim", " (stopped)") : "";
@@ -217,7 +217,7 @@ export function describeRoomEvent(event: RoomEvent, look: Look): string | undefi
   }
 }
 
-/** What an agent's event says in its conversation; answers are printed by whoever followed the draft. */
+/** What an agent's event says in its conversation; answers are printed by the code that followed the draft. */
 export function describeAgentEvent(event: AgentEvent, color: boolean): string | undefined {
   switch (event.type) {
     case "generationStarted":

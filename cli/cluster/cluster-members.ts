@@ -100,7 +100,7 @@ export async function setNodeRoles(
 }
 
 /** What `plexus nodes drain` was asked for. */
-export interface DrainWish {
+export interface DrainChoice {
   readonly nodes: readonly string[];
   readonly wait: boolean;
   readonly timeoutMs: number;
@@ -127,20 +127,20 @@ export async function undrainNodes(flags: AdminFlags, nodes: readonly string[], 
 }
 
 /** `plexus nodes drain NAME…`. With `wait` it ends when the nodes hold nothing any more. */
-export async function drainNodes(flags: AdminFlags, wish: DrainWish, output: Output): Promise<number> {
+export async function drainNodes(flags: AdminFlags, choice: DrainChoice, output: Output): Promise<number> {
   const target = await findNode(flags);
   // All of them before anything is waited for: none gives what it has to one that drains next.
   const marked = new Map<string, string>();
-  const code = await toEach(wish.nodes, { flags, output }, async (node) => {
+  const code = await toEach(choice.nodes, { flags, output }, async (node) => {
     marked.set(node, await mark(target, node, true));
   });
   const codes = await Promise.all(
-    [...marked].map(([node, id]) => followDrain(target, { ...wish, node, id, json: flags.json }, output)),
+    [...marked].map(([node, id]) => followDrain(target, { ...choice, node, id, json: flags.json }, output)),
   );
   return worstOf([code, ...codes]);
 }
 
-type Drain = Omit<DrainWish, "nodes"> & { readonly node: string; readonly id: string; readonly json: boolean };
+type Drain = Omit<DrainChoice, "nodes"> & { readonly node: string; readonly id: string; readonly json: boolean };
 
 /** Says what a drain that has begun will do, or does it to its end. */
 async function followDrain(target: Target, drain: Drain, output: Output): Promise<number> {

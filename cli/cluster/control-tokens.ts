@@ -10,7 +10,7 @@ const base = "/api/v1/admin/control";
 const describeTime = (atMs: number): string => new Date(atMs).toISOString().slice(0, 16).replace("T", " ");
 
 /** What `plexus control token create` was told. */
-export interface TokenWish {
+export interface TokenChoice {
   readonly name: string;
   readonly scopes?: readonly string[] | undefined;
   readonly role?: string | undefined;
@@ -22,9 +22,9 @@ const ofWhat = ({ scopes, role }: ControlTokenView): string =>
   role === undefined ? (scopes ?? []).join(" ") : `role ${role}`;
 
 /** `plexus control token create`. The secret alone is what the standard output gets, so that it can go into a file. */
-export async function createToken(flags: AdminFlags, wish: TokenWish, output: Output): Promise<number> {
+export async function createToken(flags: AdminFlags, choice: TokenChoice, output: Output): Promise<number> {
   const made = demand(
-    advised(await callNode<ControlTokenMade>(await findNode(flags), "POST", `${base}/tokens`, wish), {
+    advised(await callNode<ControlTokenMade>(await findNode(flags), "POST", `${base}/tokens`, choice), {
       NAME_TAKEN: "choose another name, or revoke that one: plexus control token revoke NAME",
     }),
   );

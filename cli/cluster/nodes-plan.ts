@@ -22,9 +22,9 @@ export interface PlanOptions {
 
 /** `plexus nodes plan`. Errors: BAD_REQUEST, nothing is to change. */
 export async function planNodes(flags: AdminFlags, options: PlanOptions, output: Output): Promise<number> {
-  const wish = wishOf(options);
+  const proposal = proposalOf(options);
   const target = await findNode(flags);
-  const answer = await callsTo(forLook(target))("cluster.plan", wish);
+  const answer = await callsTo(forLook(target))("cluster.plan", proposal);
   const unknown = answer.ok ? undefined : answer.error.details?.["node"];
   const plan = demand(await named(target, answer, typeof unknown === "string" ? unknown : ""));
   output.print(flags.json ? jsonLine(plan) : describePlan(plan, output));
@@ -43,9 +43,9 @@ function describePlan(plan: ClusterPlan, { color, columns }: Output): string {
   ].join("\n");
 }
 
-/** The wish as the node takes it. */
-function wishOf({ add, zone, remove, weight, roles, replicas, minInSync }: PlanOptions): SupposedChange {
-  const wish = {
+/** The proposal in the form that the node takes. */
+function proposalOf({ add, zone, remove, weight, roles, replicas, minInSync }: PlanOptions): SupposedChange {
+  const proposal = {
     ...(add && { add: add.map((one) => ({ roles: [...one], ...(zone !== undefined && { labels: { zone } }) })) }),
     ...(remove && { remove: [...new Set(remove)] }),
     ...(weight && { weights: weight }),
@@ -54,6 +54,6 @@ function wishOf({ add, zone, remove, weight, roles, replicas, minInSync }: PlanO
     ...(minInSync !== undefined && { minInSync }),
   };
   const reason = "say what would change: --add, --remove, --weight, --roles, --replicas or --min-in-sync";
-  if (Object.keys(wish).length === 0) throw new PlexusError(failure("BAD_REQUEST", { reason }));
-  return wish;
+  if (Object.keys(proposal).length === 0) throw new PlexusError(failure("BAD_REQUEST", { reason }));
+  return proposal;
 }

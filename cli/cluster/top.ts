@@ -205,22 +205,22 @@ const busyLine =
   ];
 
 /** What `plexus top` was asked for. */
-interface TopWish {
+interface TopChoice {
   readonly once: boolean;
   readonly intervalMs: number;
 }
 
 /** `plexus top`. Without a terminal, with --once or --json: one frame. */
-export async function top(flags: AdminFlags, wish: TopWish, output: Output): Promise<number> {
+export async function top(flags: AdminFlags, choice: TopChoice, output: Output): Promise<number> {
   const target = await findNode(flags);
   const first = demand(await readTop(target));
   const { stdin, stdout } = process;
-  if (flags.json || wish.once || !stdout.isTTY || !stdin.isTTY) {
+  if (flags.json || choice.once || !stdout.isTTY || !stdin.isTTY) {
     const view = { columns: output.columns, rows: Number.MAX_SAFE_INTEGER, color: output.color };
     output.print(flags.json ? jsonLine(first) : topFrame(first, { ...view, nowMs: Date.now() }).join("\n"));
     return exitCodes.ok;
   }
-  await live(target, { first, intervalMs: wish.intervalMs, color: output.color });
+  await live(target, { first, intervalMs: choice.intervalMs, color: output.color });
   return exitCodes.ok;
 }
 

@@ -97,7 +97,7 @@ export const define: Define = (command, { output, onExit }) => {
     .action(async (name: string, thresholds: readonly string[], options: AdminOptions & SetOptions) => {
       const { setDetector } = await import("../watching/detectors.ts");
       const { defaults, off, on } = options;
-      const wish = { name, thresholds, defaults: defaults === true, ...((off ?? on) && { off: off === true }) };
-      onExit(await setDetector(await adminFlags(options), wish, output));
+      const choice = { name, thresholds, defaults: defaults === true, ...((off ?? on) && { off: off === true }) };
+      onExit(await setDetector(await adminFlags(options), choice, output));
     });
 };

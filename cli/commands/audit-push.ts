@@ -59,8 +59,8 @@ export function defineAuditOut(command: Command, { output, onExit }: CommandCont
         ),
       ),
   ).action(async (name: string, url: string, options: SinkFlags, self: Globals) => {
-    const { auth, ...wish } = options;
-    const used = options.secretFile === undefined ? wish : { ...wish, ...(auth && { auth }) };
+    const { auth, ...choice } = options;
+    const used = options.secretFile === undefined ? choice : { ...choice, ...(auth && { auth }) };
     onExit(await (await load()).setSink(await flagsOf(self), name, url, used, output));
   });
   withAdminFlags(

@@ -59,8 +59,8 @@ export const define: Define = (command, context) => {
     ) => {
       const { searchAudit } = await import("../watching/audit-file.ts");
       const { by, action, target, address, node, outcome, text, since: sinceMs, until: untilMs } = options;
-      const wishes = { by, action, target, address, node, outcome, text, sinceMs, untilMs };
-      const filter = Object.fromEntries(Object.entries(wishes).filter(([, wish]) => wish !== undefined));
+      const conditions = { by, action, target, address, node, outcome, text, sinceMs, untilMs };
+      const filter = Object.fromEntries(Object.entries(conditions).filter(([, value]) => value !== undefined));
       const all = self.optsWithGlobals();
       onExit(await searchAudit(await adminFlags(all), filter, all.limit, output));
     },

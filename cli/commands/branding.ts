@@ -35,18 +35,18 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus branding set --name Acme", "plexus branding set --logo logo.png"))
     .action(async ({ name, colour, logo, ...options }: SetOptions) => {
-      const wish = {
+      const choice = {
         ...(name !== undefined && { name }),
         ...(colour !== undefined && { colour }),
         ...(logo !== undefined && { logoFile: logo }),
       };
-      onExit(await (await work()).setBranding(await adminFlags(options), wish, output));
+      onExit(await (await work()).setBranding(await adminFlags(options), choice, output));
     });
 
   withAdminFlags(branding.command("reset").description("Go back to the look of Plexus."))
     .addHelpText("after", examples("plexus branding reset"))
     .action(async (options: AdminOptions) => {
-      const wish = { name: null, colour: null, logo: null };
-      onExit(await (await work()).setBranding(await adminFlags(options), wish, output));
+      const choice = { name: null, colour: null, logo: null };
+      onExit(await (await work()).setBranding(await adminFlags(options), choice, output));
     });
 };

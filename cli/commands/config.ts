@@ -13,7 +13,7 @@ type Self = { optsWithGlobals(): Options };
 export const define: Define = (command, { output, onExit }) => {
   const work = () => import("../settings/config.ts");
   const flagsOf = (self: Self) => adminFlags(self.optsWithGlobals());
-  const wishOf = (self: Self) => {
+  const targetOf = (self: Self) => {
     const { node, dryRun = false } = self.optsWithGlobals();
     return { node, dryRun };
   };
@@ -67,7 +67,7 @@ export const define: Define = (command, { output, onExit }) => {
         ),
       ),
   ).action(async (key: string, value: string, _options: unknown, self: Self) =>
-    onExit(await (await work()).setConfig(await flagsOf(self), { ...wishOf(self), key, value }, output)),
+    onExit(await (await work()).setConfig(await flagsOf(self), { ...targetOf(self), key, value }, output)),
   );
 
   withAdminFlags(
@@ -76,7 +76,7 @@ export const define: Define = (command, { output, onExit }) => {
       examples("plexus config unset signUp"),
     ),
   ).action(async (key: string, _options: unknown, self: Self) =>
-    onExit(await (await work()).unsetConfig(await flagsOf(self), { ...wishOf(self), key }, output)),
+    onExit(await (await work()).unsetConfig(await flagsOf(self), { ...targetOf(self), key }, output)),
   );
 
   withAdminFlags(
@@ -96,6 +96,6 @@ export const define: Define = (command, { output, onExit }) => {
         .argument("<revision>", "the number of the change, from `plexus config history`", wholeNumber("A revision")),
     ).addHelpText("after", examples("plexus config rollback 3 --dry-run")),
   ).action(async (to: number, _options: unknown, self: Self) =>
-    onExit(await (await work()).rollBackConfig(await flagsOf(self), { ...wishOf(self), to }, output)),
+    onExit(await (await work()).rollBackConfig(await flagsOf(self), { ...targetOf(self), to }, output)),
   );
 };

@@ -56,8 +56,8 @@ export const define: Define = (command, { output, onExit }) => {
     )
     .action(async (name: string, { scope, role, subject, expires, ...options }: CreateOptions) => {
       const { createToken } = await import("../cluster/control-tokens.ts");
-      const wish = { name, scopes: scope, role, subject, expiresInMs: expires };
-      onExit(await createToken(await adminFlags(options), wish, output));
+      const choice = { name, scopes: scope, role, subject, expiresInMs: expires };
+      onExit(await createToken(await adminFlags(options), choice, output));
     });
 
   withAdminFlags(token.command("list").description("Show the valid tokens, and when each was last used."))

@@ -57,8 +57,8 @@ export const define: Define = (command, { output, onExit }) => {
     )
     .action(async (name: string, address: string | undefined, options: AdminOptions & KeyOptions & { readonly context?: number; readonly label?: readonly string[] }) => {
       const { keyEnv, keyFile, keySecret, context: contextTokens, label = [] } = options;
-      const wish = { name, address, keyEnv, keyFile, keySecret, contextTokens, labels: labelsFrom(label) };
-      onExit(await (await work()).addEndpoint(await adminFlags(options), wish, output));
+      const choice = { name, address, keyEnv, keyFile, keySecret, contextTokens, labels: labelsFrom(label) };
+      onExit(await (await work()).addEndpoint(await adminFlags(options), choice, output));
     }); // prettier-ignore
 
   const add = adminCommands(command, onExit);
@@ -96,8 +96,8 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText("after", examples("plexus endpoints find", "plexus endpoints find 192.168.1.0/24 --port 11434"))
     .action(async (range: string | undefined, options: AdminOptions & { readonly port?: readonly number[] }) => {
-      const wish = { range, ports: options.port ?? [] };
-      onExit(await (await work()).findEndpoints(await adminFlags(options), wish, output));
+      const choice = { range, ports: options.port ?? [] };
+      onExit(await (await work()).findEndpoints(await adminFlags(options), choice, output));
     });
 };
 

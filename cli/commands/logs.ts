@@ -1,11 +1,11 @@
 import { Option } from "commander";
 import { logLevels } from "../../protocols/words/log-words.ts";
 import { adminFlags, examples, moment, wholeNumber, withAdminFlags, type AdminOptions } from "../terminal/options.ts";
-import type { LogWish } from "../watching/logs.ts";
+import type { LogChoice } from "../watching/logs.ts";
 import type { Define } from "./index.ts";
 
 /** Commander leaves a flag out that was not given. */
-type LogOptions = AdminOptions & Omit<LogWish, "follow"> & Partial<Pick<LogWish, "follow">>;
+type LogOptions = AdminOptions & Omit<LogChoice, "follow"> & Partial<Pick<LogChoice, "follow">>;
 
 /** `plexus logs`. */
 export const define: Define = (command, { output, onExit }) => {

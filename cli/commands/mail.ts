@@ -53,7 +53,7 @@ export const define: Define = (command, { output, onExit }) => {
     )
     .action(async (host: string, { from, fromName, port, security, user, passwordFile, ...options }: SetOptions) => {
       const { setMail } = await work();
-      const wish = {
+      const choice = {
         host,
         port: port ?? ports[security],
         security,
@@ -62,7 +62,7 @@ export const define: Define = (command, { output, onExit }) => {
         ...(user !== undefined && { user }),
         passwordFile,
       };
-      onExit(await setMail(await adminFlags(options), wish, output));
+      onExit(await setMail(await adminFlags(options), choice, output));
     });
 
   withAdminFlags(mail.command("remove").description("Stop sending mail, and delete the password."))

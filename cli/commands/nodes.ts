@@ -66,8 +66,8 @@ export const define: Define = (command, { output, onExit }) => {
         const { drainNodes, undrainNodes } = await import("../cluster/cluster-members.ts");
         const { wait = false, undo = false, timeout: timeoutMs } = options;
         const flags = await adminFlags(options);
-        const wish = { nodes: named, wait, timeoutMs, pollMs: cliLimits.pollMs };
-        onExit(undo ? await undrainNodes(flags, named, output) : await drainNodes(flags, wish, output));
+        const choice = { nodes: named, wait, timeoutMs, pollMs: cliLimits.pollMs };
+        onExit(undo ? await undrainNodes(flags, named, output) : await drainNodes(flags, choice, output));
       },
     );
 

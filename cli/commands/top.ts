@@ -17,7 +17,7 @@ export const define: Define = (command, { output, onExit }) => {
     .addHelpText("after", examples("plexus top", "plexus top --interval 5s", "plexus top --once"))
     .action(async (options: AdminOptions & { readonly once?: boolean; readonly interval: number }) => {
       const { top } = await import("../cluster/top.ts");
-      const wish = { once: options.once ?? false, intervalMs: options.interval };
-      onExit(await top(await adminFlags(options), wish, output));
+      const choice = { once: options.once ?? false, intervalMs: options.interval };
+      onExit(await top(await adminFlags(options), choice, output));
     });
 };

@@ -111,8 +111,8 @@ export const define: Define = (command, { output, onExit }) => {
     .action(async ({ uses, hours, note, guest, room, days, ...options }: InviteOptions) => {
       const { inviteUsers } = await import("../people/users.ts");
       const asGuest = guest === true || room !== undefined ? { room, lifeMs: days * 86_400_000 } : undefined;
-      const wish = { uses, expiresInMs: hours * 3_600_000, note, guest: asGuest };
-      onExit(await inviteUsers(await adminFlags(options), wish, output));
+      const choice = { uses, expiresInMs: hours * 3_600_000, note, guest: asGuest };
+      onExit(await inviteUsers(await adminFlags(options), choice, output));
     });
 
   withAdminFlags(

@@ -28,7 +28,7 @@ export async function listEndpoints(flags: AdminFlags, output: Output): Promise<
 }
 
 /** What is to be added. */
-export interface AddWish {
+export interface AddChoice {
   readonly name: string;
   /** `ADAPTER+URL[#MODEL]`; absent: the candidate of that name. */
   readonly address: string | undefined;
@@ -40,9 +40,9 @@ export interface AddWish {
 }
 
 /** `plexus endpoints add`. Says what a short test finds; an endpoint that is away now is added all the same. */
-export async function addEndpoint(flags: AdminFlags, wish: AddWish, output: Output): Promise<number> {
+export async function addEndpoint(flags: AdminFlags, choice: AddChoice, output: Output): Promise<number> {
   const target = await findNode(flags);
-  const { name, address, keyEnv, keyFile, keySecret, contextTokens, labels } = wish;
+  const { name, address, keyEnv, keyFile, keySecret, contextTokens, labels } = choice;
   const place = address === undefined ? placeOf(await view(target), name) : readAddress(address);
   const body = {
     ...place,
@@ -75,7 +75,7 @@ export async function removeEndpoint(flags: AdminFlags, name: string, output: Ou
 }
 
 /** What is to be tried. */
-export interface TestWish {
+export interface TestChoice {
   /** A name, or `ADAPTER+URL[#MODEL]`. */
   readonly endpoint: string;
   readonly model: string | undefined;
@@ -86,8 +86,8 @@ export interface TestWish {
 }
 
 /** `plexus endpoints test`. */
-export async function testEndpoint(flags: AdminFlags, wish: TestWish, output: Output): Promise<number> {
-  const { endpoint, model, speed, keyEnv, keyFile, keySecret } = wish;
+export async function testEndpoint(flags: AdminFlags, choice: TestChoice, output: Output): Promise<number> {
+  const { endpoint, model, speed, keyEnv, keyFile, keySecret } = choice;
   const key =
     keyEnv !== undefined
       ? { env: keyEnv }

@@ -102,7 +102,7 @@ export function describePull({ name, source, state, doneBytes, totalBytes, bytes
 }
 
 /** What somebody wants pulled. */
-export interface PullWish {
+export interface PullChoice {
   readonly source: string;
   readonly name: string | undefined;
   readonly digest: string | undefined;
@@ -111,16 +111,16 @@ export interface PullWish {
 }
 
 /** `plexus models pull`. A path is one of this machine, as the node sees it. */
-export async function pullModel(flags: AdminFlags, wish: PullWish, output: Output): Promise<number> {
+export async function pullModel(flags: AdminFlags, choice: PullChoice, output: Output): Promise<number> {
   const target = await findNode(flags);
-  const { name, digest } = wish;
+  const { name, digest } = choice;
   // A path as it is typed here; everything else is the node's to understand.
-  const source = /^\.{0,2}\//.test(wish.source) ? resolve(wish.source) : wish.source;
+  const source = /^\.{0,2}\//.test(choice.source) ? resolve(choice.source) : choice.source;
   const body = { source, ...(name !== undefined && { name }), ...(digest !== undefined && { digest }) };
-  let acceptLicence = wish.acceptLicence ?? false;
+  let acceptLicence = choice.acceptLicence ?? false;
   for (;;) {
     const begun = demand(await callsTo(target)("store.pull", { ...body, acceptLicence }));
-    if (!wish.wait) {
+    if (!choice.wait) {
       output.print(flags.json ? jsonLine(begun) : `${describePull(begun)}: plexus models list`);
       return exitCodes.ok;
     }

@@ -10,7 +10,7 @@ import { jsonLine } from "../terminal/printable.ts";
 import { renderTable, type Column } from "../terminal/table.ts";
 
 /** What is wanted of `plexus models suggest`. */
-export interface SuggestWish {
+export interface SuggestRequest {
   readonly measure: boolean;
   readonly json: boolean;
   /** Of a node's machine, by the way to one that runs. Absent: of this machine, which needs no node. */
@@ -18,7 +18,7 @@ export interface SuggestWish {
 }
 
 /** `plexus models suggest`: which models fit a machine. */
-export async function suggest({ measure, json, of }: SuggestWish, output: Output): Promise<number> {
+export async function suggest({ measure, json, of }: SuggestRequest, output: Output): Promise<number> {
   const { models, measured } = of === undefined ? await suggestHere(measure) : await suggestThere(measure, of);
   if (measure && !measured) output.printError("The speed of the machine could not be measured.");
   if (json) for (const model of models) output.print(jsonLine(model));
@@ -31,7 +31,7 @@ async function suggestHere(measure: boolean): Promise<Pick<Suggestions, "models"
   return { models: suggestModels(readMachine(), speed), measured: speed !== undefined };
 }
 
-async function suggestThere(measure: boolean, of: NonNullable<SuggestWish["of"]>): Promise<Suggestions> {
+async function suggestThere(measure: boolean, of: NonNullable<SuggestRequest["of"]>): Promise<Suggestions> {
   const target = { ...forLook(await findNode(of.flags)), timeoutMs: cliLimits.suggestTimeoutMs };
   return demand(await callsTo(target)("inference.suggest", { node: of.node, measure }));
 }

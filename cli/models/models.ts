@@ -127,7 +127,7 @@ function describeShares({ node, error, memory, threads }: NodeInference, color: 
 }
 
 /** What somebody orders of a model. */
-export interface ModelWish {
+export interface ModelRequest {
   readonly model: string;
   readonly order: ModelOrder;
   readonly node: string | undefined;
@@ -136,8 +136,8 @@ export interface ModelWish {
 }
 
 /** `plexus models load|unload|pin|unpin`. Waits until it is so, unless told otherwise. */
-export async function orderModel(flags: AdminFlags, wish: ModelWish, output: Output): Promise<number> {
-  const { model, order, node, drain, wait } = wish;
+export async function orderModel(flags: AdminFlags, request: ModelRequest, output: Output): Promise<number> {
+  const { model, order, node, drain, wait } = request;
   const target = await findNode(flags);
   const wanted = { model, ...(node !== undefined && { node }), ...(order === "unload" && { drain }) };
   let now = demand(await callsTo(target)(`inference.${order}`, wanted));

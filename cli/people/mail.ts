@@ -38,7 +38,7 @@ export function describeMail({ server, hasPassword, publicUrl, waiting }: MailVi
 }
 
 /** What is to be set. */
-export interface MailWish extends MailServer {
+export interface MailChoice extends MailServer {
   /** The file with the password; `-`: standard input. */
   readonly passwordFile: string | undefined;
 }
@@ -46,7 +46,7 @@ export interface MailWish extends MailServer {
 /** `plexus mail set`. */
 export async function setMail(
   flags: AdminFlags,
-  { passwordFile, ...server }: MailWish,
+  { passwordFile, ...server }: MailChoice,
   output: Output,
 ): Promise<number> {
   const password = passwordFile === undefined ? undefined : await secretIn(passwordFile);

@@ -37,8 +37,8 @@ export async function listQuotas(flags: AdminFlags, output: Output): Promise<num
 
 /** `plexus quotas set`. */
 export async function setQuota(flags: AdminFlags, role: string, told: QuotaFlags, output: Output): Promise<number> {
-  const wishes = (["messages", "bytes", "tokens"] as const).filter((one) => told[one] !== undefined);
-  const [measure, more] = wishes;
+  const limits = (["messages", "bytes", "tokens"] as const).filter((one) => told[one] !== undefined);
+  const [measure, more] = limits;
   if (measure === undefined || more !== undefined)
     throw new PlexusError(failure("BAD_REQUEST", { reason: "say one of --messages, --bytes and --tokens" }));
   const limit = readCount(told[measure] ?? "");

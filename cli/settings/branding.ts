@@ -29,7 +29,7 @@ export const showBranding = async (flags: AdminFlags, output: Output): Promise<n
 /** `plexus branding set` and `reset`. */
 export async function setBranding(
   flags: AdminFlags,
-  { logoFile, ...wish }: SetBranding & { readonly logoFile?: string },
+  { logoFile, ...choice }: SetBranding & { readonly logoFile?: string },
   output: Output,
 ): Promise<number> {
   const bytes =
@@ -39,6 +39,6 @@ export async function setBranding(
           if (error instanceof PlexusError) throw error;
           throw new PlexusError(failure("BAD_REQUEST", { path: logoFile, problem: describeRefusal(error) }));
         });
-  const body = { ...wish, ...(bytes !== undefined && { logo: bytes.toString("base64") }) };
+  const body = { ...choice, ...(bytes !== undefined && { logo: bytes.toString("base64") }) };
   return show(flags, await operate(flags, "branding.set", body), output);
 }

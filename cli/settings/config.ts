@@ -12,7 +12,7 @@ import { renderTable } from "../terminal/table.ts";
 const base = "/api/v1/admin/configuration";
 
 /** What a change is for, and whether it is only looked at. */
-export interface ConfigWish {
+export interface ConfigChoice {
   /** Undefined: all nodes. */
   readonly node: string | undefined;
   readonly dryRun: boolean;
@@ -127,20 +127,25 @@ export async function showConfig(flags: AdminFlags, key: string, output: Output)
 /** `plexus config set`. */
 export async function setConfig(
   flags: AdminFlags,
-  { key, value, ...wish }: ConfigWish & { readonly key: string; readonly value: string },
+  { key, value, ...choice }: ConfigChoice & { readonly key: string; readonly value: string },
   output: Output,
 ): Promise<number> {
-  return change(flags, wish, { set: { [known(key)]: settingFromText(key, value) } }, output);
+  return change(flags, choice, { set: { [known(key)]: settingFromText(key, value) } }, output);
 }
 
 /** `plexus config unset`. */
 export const unsetConfig = (
   flags: AdminFlags,
-  { key, ...wish }: ConfigWish & { readonly key: string },
+  { key, ...choice }: ConfigChoice & { readonly key: string },
   output: Output,
-): Promise<number> => change(flags, wish, { unset: [key] }, output);
+): Promise<number> => change(flags, choice, { unset: [key] }, output);
 
-async function change(flags: AdminFlags, { node, dryRun }: ConfigWish, body: object, output: Output): Promise<number> {
+async function change(
+  flags: AdminFlags,
+  { node, dryRun }: ConfigChoice,
+  body: object,
+  output: Output,
+): Promise<number> {
   const of = node === undefined ? {} : { node };
   const plan = dryRun
     ? await askNode<SettingsPlan>(flags, "POST", `${base}/plan`, { ...of, ...body })
@@ -197,7 +202,7 @@ export function describeHistory({ changes, cut }: SettingsHistory): string {
 /** `plexus config rollback`. */
 export async function rollBackConfig(
   flags: AdminFlags,
-  { to, node, dryRun }: ConfigWish & { readonly to: number },
+  { to, node, dryRun }: ConfigChoice & { readonly to: number },
   output: Output,
 ): Promise<number> {
   const of = node === undefined ? {} : { node };

@@ -58,7 +58,7 @@ async function valueIn(name: string, file: string): Promise<string> {
 }
 
 /** What is to be set. */
-export interface SecretWish {
+export interface SecretChoice {
   readonly name: string;
   readonly for: readonly string[];
   readonly note: string | undefined;
@@ -69,7 +69,7 @@ export interface SecretWish {
 /** `plexus secrets set`. */
 export async function setSecret(
   flags: AdminFlags,
-  { name, file, note, for: places }: SecretWish,
+  { name, file, note, for: places }: SecretChoice,
   output: Output,
 ): Promise<number> {
   const given = { value: await valueIn(name, file), for: [...places], ...(note !== undefined && { note }) };

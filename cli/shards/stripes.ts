@@ -20,7 +20,7 @@ const stripesTimeoutMs = 150_000;
 const [cipher, keyBytes, nonceBytes, tagBytes] = ["aes-256-gcm", 32, 12, 16] as const;
 const pieceBytes = wireLimits.stripePutBytesMax - tagBytes;
 
-/** What finds a file again. Whoever has it can read the file. */
+/** What finds a file again. Everybody that has it can read the file. */
 interface Reference {
   readonly plexus: "stripes";
   readonly version: 1;

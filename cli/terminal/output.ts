@@ -65,7 +65,7 @@ const reasoned: ReadonlySet<string> = new Set<ErrorCode>(["BAD_REQUEST", "CONFIG
 /** What can be missing under a name. */
 const nameable = ["node", "actor", "slot", "room", "user", "agent", "model"] as const;
 
-/** A failure's sentence for whoever reads it in a terminal, and the details that it does not tell yet. */
+/** A failure's sentence for people at a terminal, and the details that it does not tell yet. */
 function sentenceOf({ code, message, details = {} }: Failure): readonly [string, Readonly<Record<string, unknown>>] {
   const isUsual = Object.hasOwn(errorTable, code) && message === errorTable[code].help;
   const { reason, field, from, ...rest } = details;
@@ -147,7 +147,7 @@ const refusals: Readonly<Record<string, string>> = {
   EROFS: "the file system is read-only",
 };
 
-/** `EADDRINUSE` → what it means, and the code for whoever searches for it. */
+/** `EADDRINUSE` → what it means, and the code for people who search for it. */
 export function describeRefusal(thrown: unknown): string {
   const { code } = thrown as NodeJS.ErrnoException;
   if (code === undefined) return thrown instanceof Error ? thrown.message : String(thrown);

@@ -32,9 +32,9 @@ export async function searchAudit(
   if (flags.json) for (const entry of entries) output.print(jsonLine(entry));
   else if (entries.length === 0) output.print("Nothing in the audit matches.");
   else {
-    const rows = entries.map(({ atMs, node, action, by, target: whom, address, outcome, facts = {} }) => {
+    const rows = entries.map(({ atMs, node, action, by, target, address, outcome, facts = {} }) => {
       const told = Object.entries(facts).map(([name, value]) => `${name} ${value}`);
-      const cells = [action, by, whom ?? "", outcome, address ?? "", node, told.join(", ")];
+      const cells = [action, by, target ?? "", outcome, address ?? "", node, told.join(", ")];
       return [new Date(atMs).toISOString(), ...cells.map(withoutControls)];
     });
     const heads = ["When", "What", "By", "To", "Outcome", "From", "Node"].map((head) => ({ head }));

@@ -55,19 +55,19 @@ export async function setSink(
   flags: AdminFlags,
   name: string,
   url: string,
-  wish: SinkFlags,
+  choice: SinkFlags,
   output: Output,
 ): Promise<number> {
-  const secret = wish.secretFile === undefined ? undefined : await secretIn(wish.secretFile);
-  const ca = wish.ca === undefined ? undefined : await textIn(wish.ca);
+  const secret = choice.secretFile === undefined ? undefined : await secretIn(choice.secretFile);
+  const ca = choice.ca === undefined ? undefined : await textIn(choice.ca);
   const body = {
     url,
-    ...(wish.format && { format: wish.format }),
-    ...(wish.auth && { auth: wish.auth }),
+    ...(choice.format && { format: choice.format }),
+    ...(choice.auth && { auth: choice.auth }),
     ...(secret && { secret }),
     ...(ca && { ca }),
-    ...(wish.since !== undefined && { sinceMs: wish.since }),
-    ...(wish.begin !== undefined && { begin: wish.begin }),
+    ...(choice.since !== undefined && { sinceMs: choice.since }),
+    ...(choice.begin !== undefined && { begin: choice.begin }),
   } as SetAuditSink;
   const sink = await operate(flags, "sinks.set", { sink: name, ...body });
   if (flags.json) output.print(jsonLine(sink));
@@ -113,15 +113,15 @@ const named = (pairs: readonly string[], flag: string): Record<string, number> =
   );
 
 /** `plexus audit retention`: shows the rules, or changes what is named and leaves the rest. */
-export async function auditRetention(flags: AdminFlags, wish: RetentionFlags, output: Output): Promise<number> {
+export async function auditRetention(flags: AdminFlags, choice: RetentionFlags, output: Output): Promise<number> {
   let view = await operate(flags, "retention.show");
-  if (wish.reset === true) view = await operate(flags, "retention.reset");
-  else if (wish.days !== undefined || wish.size !== undefined || wish.area || wish.severity) {
-    const areas = { ...view.areas, ...named(wish.area ?? [], "--area") };
-    const severities = { ...view.severities, ...named(wish.severity ?? [], "--severity") };
+  if (choice.reset === true) view = await operate(flags, "retention.reset");
+  else if (choice.days !== undefined || choice.size !== undefined || choice.area || choice.severity) {
+    const areas = { ...view.areas, ...named(choice.area ?? [], "--area") };
+    const severities = { ...view.severities, ...named(choice.severity ?? [], "--severity") };
     const next: AuditRetention = {
-      days: wish.days ?? view.days,
-      logBytesMax: wish.size === undefined ? view.logBytesMax : wish.size * 1024 * 1024,
+      days: choice.days ?? view.days,
+      logBytesMax: choice.size === undefined ? view.logBytesMax : choice.size * 1024 * 1024,
       ...(Object.keys(areas).length > 0 && { areas }),
       ...(Object.keys(severities).length > 0 && { severities }),
     };

@@ -35,7 +35,7 @@ const thresholdsText = ({ now, settings }: DetectorView): string =>
 /** `plexus alerts set`. */
 export async function setDetector(
   flags: AdminFlags,
-  wish: {
+  choice: {
     readonly name: string;
     readonly thresholds: readonly string[];
     readonly defaults: boolean;
@@ -44,17 +44,17 @@ export async function setDetector(
   output: Output,
 ): Promise<number> {
   const { detectors } = await operate(flags, "detectors.list");
-  const known = detectors.find(({ name }) => name === wish.name);
+  const known = detectors.find(({ name }) => name === choice.name);
   if (known === undefined) {
     const names = detectors.map(({ name }) => name).join(", ");
-    throw new PlexusError(failure("NOT_FOUND", { reason: `there is no detector ${wish.name}; there are ${names}` }));
+    throw new PlexusError(failure("NOT_FOUND", { reason: `there is no detector ${choice.name}; there are ${names}` }));
   }
   const settings = {
-    ...(wish.defaults ? {} : changedOf(known)),
-    ...Object.fromEntries(wish.thresholds.map(thresholdOf)),
+    ...(choice.defaults ? {} : changedOf(known)),
+    ...Object.fromEntries(choice.thresholds.map(thresholdOf)),
   };
-  const body: DetectorSettings = { settings, off: wish.off ?? known.off };
-  const set = await operate(flags, "detectors.set", { detector: wish.name, ...body });
+  const body: DetectorSettings = { settings, off: choice.off ?? known.off };
+  const set = await operate(flags, "detectors.set", { detector: choice.name, ...body });
   if (flags.json) output.print(jsonLine(set));
   else output.print(`The detector ${set.name} is ${set.off ? "off" : "on"}: ${thresholdsText(set)}.`);
   return exitCodes.ok;

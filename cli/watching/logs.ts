@@ -6,7 +6,7 @@ import { exitCodes, paint, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 
 /** Which lines of the log are shown. */
-export interface LogWish {
+export interface LogChoice {
   readonly node?: string;
   readonly level?: LogLevel;
   readonly name?: string;
@@ -20,9 +20,9 @@ const tints = { debug: "gray", info: "green", warn: "yellow", error: "red" } as 
 
 /** Shows lines of the logs of all nodes, the oldest first; with `follow` what comes, until Ctrl-C. With --json one line
  *  a line. */
-export async function showLogs(flags: AdminFlags, wish: LogWish, output: Output): Promise<number> {
+export async function showLogs(flags: AdminFlags, choice: LogChoice, output: Output): Promise<number> {
   const target = { ...(await findNode(flags)), timeoutMs: cliLimits.requestTimeoutMs + cliLimits.logWaitMs };
-  const { node, level, name, about, since, limit, follow } = wish;
+  const { node, level, name, about, since, limit, follow } = choice;
   const call = callsTo(target);
   const asked = {
     ...(node !== undefined && { node }),

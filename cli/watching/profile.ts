@@ -18,10 +18,10 @@ const shownMax = 20;
 /** `plexus profile cpu`, `plexus profile heap`: begins one, waits for it, and shows it. Ctrl-C ends it early. */
 export async function takeProfile(
   flags: AdminFlags,
-  wish: { readonly of: ProfileKind; readonly node?: string; readonly seconds: number; readonly output?: string },
+  choice: { readonly of: ProfileKind; readonly node?: string; readonly seconds: number; readonly output?: string },
   output: Output,
 ): Promise<number> {
-  const { of, node, seconds } = wish;
+  const { of, node, seconds } = choice;
   const target = await findNode(flags);
   const body = { of, seconds, ...(node !== undefined && { node }) };
   const { id } = demand(await callsTo(target)("profiles.take", body));
@@ -39,28 +39,28 @@ export async function takeProfile(
       () => undefined,
     );
   }
-  return await show(target, { id, output: wish.output }, flags, output);
+  return await show(target, { id, output: choice.output }, flags, output);
 }
 
 /** `plexus profile show`. */
 export async function showProfile(
   flags: AdminFlags,
-  wish: { readonly id: string; readonly output?: string },
+  choice: { readonly id: string; readonly output?: string },
   output: Output,
 ): Promise<number> {
-  return await show(await findNode(flags), { id: wish.id, output: wish.output }, flags, output);
+  return await show(await findNode(flags), { id: choice.id, output: choice.output }, flags, output);
 }
 
 async function show(
   target: Target,
-  wish: { readonly id: string; readonly output: string | undefined },
+  choice: { readonly id: string; readonly output: string | undefined },
   flags: AdminFlags,
   output: Output,
 ): Promise<number> {
-  const profile = demand(await callsTo(target)("profiles.show", { id: wish.id }));
-  if (wish.output !== undefined) {
-    await writeFile(wish.output, JSON.stringify(v8ProfileOf(profile)));
-    output.printError(`Written to ${wish.output}: the developer tools of a browser open it.`);
+  const profile = demand(await callsTo(target)("profiles.show", { id: choice.id }));
+  if (choice.output !== undefined) {
+    await writeFile(choice.output, JSON.stringify(v8ProfileOf(profile)));
+    output.printError(`Written to ${choice.output}: the developer tools of a browser open it.`);
   }
   if (flags.json) output.print(jsonLine(profile));
   else output.print(describe(profile, output));

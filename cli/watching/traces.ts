@@ -7,7 +7,7 @@ import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { renderTable } from "../terminal/table.ts";
 
 /** Which traces are listed. */
-export interface TraceWish {
+export interface TraceChoice {
   readonly node?: string;
   readonly name?: string;
   readonly min?: number;
@@ -19,8 +19,8 @@ export interface TraceWish {
 const barChars = 30;
 
 /** Lists the newest traces of all nodes. */
-export async function listTraces(flags: AdminFlags, wish: TraceWish, output: Output): Promise<number> {
-  const { node, name, min: minMs, failed, limit } = wish;
+export async function listTraces(flags: AdminFlags, choice: TraceChoice, output: Output): Promise<number> {
+  const { node, name, min: minMs, failed, limit } = choice;
   const page = await operate(flags, "traces.list", {
     ...(node !== undefined && { node }),
     ...(name !== undefined && { name }),

@@ -67,7 +67,7 @@ export interface Audit extends AuditWriter {
   search(query: AuditQuery): Promise<AuditFound>;
   /** Lines of an export; of `jsonl` the whole audit that is here, since a part would prove nothing. */
   export(filter: AuditFilter, how: { readonly format: AuditFormat; readonly version: string }): AsyncGenerator<string>;
-  /** Entries of this node's own log after a number, for who sends them on. */
+  /** Entries of this node's own log after a number, for the part that sends them on. */
   readOwn(log: string | undefined, after: number, limit: number): Promise<OwnPage>;
   /** How far each log has come here, or at a node that keeps copies of all where this one does not. */
   logs(): Promise<readonly AuditLogEnd[]>;

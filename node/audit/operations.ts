@@ -151,7 +151,7 @@ export interface MemoryAudit {
 export const handleClusterAudit = (at: MemoryAudit): Pick<Operations, "cluster.audit"> => ({
   "cluster.audit": async (query) => {
     const answer = await at.ask({ type: "auditPage", ...query });
-    // Reading needs nobody who decides: while who has it is away, what a copy says is more than nothing.
+    // Reading needs nobody who decides: while the node that has it is away, what a copy says is more than nothing.
     const page = answer.ok || !copyCodes.has(answer.error.code) ? undefined : await at.copy?.(query);
     return page === undefined ? (answer as Result<AuditPage>) : ok({ ...page, copyAt: at.name });
   },

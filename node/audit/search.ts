@@ -31,8 +31,9 @@ function placeOf(text: string): Place {
 const isLater = (one: Place, other: Place): boolean =>
   one.atMs !== other.atMs ? one.atMs > other.atMs : one.log !== other.log ? one.log > other.log : one.seq > other.seq;
 
-const fits = (wish: string | undefined, value: string | undefined): boolean =>
-  wish === undefined || (wish.endsWith("*") ? value?.startsWith(wish.slice(0, -1)) === true : value === wish);
+const fits = (pattern: string | undefined, value: string | undefined): boolean =>
+  pattern === undefined ||
+  (pattern.endsWith("*") ? value?.startsWith(pattern.slice(0, -1)) === true : value === pattern);
 
 /** Whether an entry is one that a filter looks for. */
 export function matches(filter: AuditFilter, record: AuditRecord): boolean {

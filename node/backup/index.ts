@@ -37,7 +37,7 @@ export {
 } from "./folder/surviving.ts";
 export { comesBack, verdictOf, type Existing, type Verdict } from "./recall/conflicts.ts";
 export { recallIntoPlace, withdrawRecall, type PlaceReport, type WithdrawReport } from "./recall/into-place.ts";
-export type { PlaceMark, PlaceOptions, PlaceTarget, PlaceWish } from "./recall/place.ts";
+export type { PlaceMark, PlaceOptions, PlaceTarget, PlaceRequest } from "./recall/place.ts";
 export { place, withdraw, type PlaceAt } from "./recall/place-task.ts";
 export { backupLimits, holderHeadLimits, runnerLimits, type BackupLimits, type RunnerLimits } from "./limits.ts";
 export { copyBackups, type CopyReport, type CopyTarget } from "./upkeep/copying.ts";

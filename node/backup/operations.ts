@@ -1,5 +1,5 @@
 /** What the operations on backups do. Where no folder is named, they are about the backups of the cluster: tasks of its
- *  actor, for who has the permission. A folder on the machine of this node is its operator's, but for those that the
+ *  actor, for people with the permission. A folder on the machine of this node is its operator's, but for those that the
  *  operator lets admins use. */
 import {
   acted,
@@ -49,18 +49,18 @@ export interface BackupControl {
   places(): Omit<BackupPlaces, "folders">;
   /** What people call a node. */
   nameOf(node: string): string;
-  run(wish: { readonly to: string }): Result<BackupTask>;
-  list(wish: { readonly from: string }): Promise<Result<BackupList>>;
+  run(request: { readonly to: string }): Result<BackupTask>;
+  list(request: { readonly from: string }): Promise<Result<BackupList>>;
   /** The snapshots of the cluster's own backups. */
   ofCluster(): Promise<BackupList["snapshots"]>;
-  verify(wish: VerifyBackup & { readonly from: string }): Result<BackupTask>;
+  verify(request: VerifyBackup & { readonly from: string }): Result<BackupTask>;
   /** Without `from` out of the backups of the cluster. */
-  recall(wish: RecallBackup): Result<BackupTask>;
-  place(wish: PlaceBackup & { readonly from: string }): Result<BackupTask>;
-  withdraw(wish: WithdrawBackup & { readonly from: string }): Result<BackupTask>;
-  prune(wish: PruneBackup & { readonly from: string }): Result<BackupTask>;
-  copy(wish: CopyBackup): Result<BackupTask>;
-  drill(wish: DrillBackup & { readonly scratch: string }): Result<BackupTask>;
+  recall(request: RecallBackup): Result<BackupTask>;
+  place(request: PlaceBackup & { readonly from: string }): Result<BackupTask>;
+  withdraw(request: WithdrawBackup & { readonly from: string }): Result<BackupTask>;
+  prune(request: PruneBackup & { readonly from: string }): Result<BackupTask>;
+  copy(request: CopyBackup): Result<BackupTask>;
+  drill(request: DrillBackup & { readonly scratch: string }): Result<BackupTask>;
   /** Writes an archive of what a query names in the cluster's backups. Errors: NOT_FOUND, KEY_MISSING, those of the
    *  archive. */
   archive(query: RecallBackup["query"], out: (bytes: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void>;
@@ -99,7 +99,7 @@ const asks =
   async <Answer>(message: Message) =>
     (await kernel.ask({ to: backupActor, from: "gateway", message, timeoutMs: limits.askTimeoutMs })) as Result<Answer>;
 
-/** A folder on the machine is for who can use the machine: an admin, or a program with a control token, could else
+/** A folder on the machine is for people who can use the machine: an admin, or a program with a control token, could else
  *  write and read there as the node, beyond all that their permissions say. Admins have the folders that the operator
  *  has named, to make, check, list and prune backups: what is in one comes back by the operator alone. */
 const inFolder = <Value>(asker: Asker, use: () => Result<Value>): Result<Value> =>

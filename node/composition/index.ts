@@ -413,8 +413,8 @@ async function start(
     data: config.data,
     mail: {
       isSet: () => mail.settings.isSet(),
-      send: (wish) => mail.outbound.send(wish),
-      post: (wish) => mail.outbound.post(wish),
+      send: (request) => mail.outbound.send(request),
+      post: (request) => mail.outbound.post(request),
     },
   });
   stops.add(() => watcher.stop());

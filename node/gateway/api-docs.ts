@@ -163,7 +163,7 @@ interface Json {
 export function addApiDocs(app: FastifyInstance, at: Pick<GatewayContext, "control">): void {
   const texts = new Map<string, Buffer>();
   let answers: Promise<Answers> | undefined;
-  /** One for all: anybody may ask for it, and who does not read it holds nothing of his own. */
+  /** One for all: anybody may ask for it, and a client that does not read it holds nothing of its own. */
   async function describe(where: "gateway" | "control"): Promise<Buffer> {
     const known = texts.get(where);
     if (known !== undefined) return known;

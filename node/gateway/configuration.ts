@@ -33,7 +33,7 @@ import {
   valuesAfter,
   type ClusterSettings,
   type SettingsRow,
-  type SettingsWish,
+  type SettingsRequest,
 } from "../cluster/facts/settings.ts";
 import { createAddressRule } from "./edge/addresses.ts";
 import { audited, audits, whoIs } from "./audited.ts";
@@ -81,8 +81,8 @@ export function addConfiguration(app: FastifyInstance, at: GatewayContext, contr
   }
   const nameOf = (node: string): string => control.nodes().find((one) => one.node === node)?.name ?? node;
 
-  /** What is set after a wish. Errors: BAD_REQUEST of a value that cannot be, FORBIDDEN of one that is for owners. */
-  function wished(
+  /** What is set after a choice. Errors: BAD_REQUEST of a value that cannot be, FORBIDDEN of one that is for owners. */
+  function valuesWith(
     request: FastifyRequest,
     row: SettingsRow,
     { set = {}, unset = [] }: Pick<PlanSettings, "set" | "unset">,
@@ -132,11 +132,11 @@ export function addConfiguration(app: FastifyInstance, at: GatewayContext, contr
   async function plannedFor(
     request: FastifyRequest,
     node: string | undefined,
-    wish: Pick<PlanSettings, "set" | "unset" | "to">,
+    choice: Pick<PlanSettings, "set" | "unset" | "to">,
   ): Promise<SettingsPlan> {
     const row = settings.row(node);
-    const back = wish.to === undefined ? undefined : demand(valuesAfter(row, wish.to));
-    const values = demand(back === undefined ? wished(request, row, wish) : allowed(request, row, back));
+    const back = choice.to === undefined ? undefined : demand(valuesAfter(row, choice.to));
+    const values = demand(back === undefined ? valuesWith(request, row, choice) : allowed(request, row, back));
     return {
       changes: settingChanges(row, values).map(shownChange),
       nodes: await planFor(node, values),
@@ -146,24 +146,24 @@ export function addConfiguration(app: FastifyInstance, at: GatewayContext, contr
 
   async function change(
     request: FastifyRequest,
-    wish: Omit<SettingsWish, "by" | "nowMs">,
+    choice: Omit<SettingsRequest, "by" | "nowMs">,
     to: (row: SettingsRow) => Result<Readonly<Record<string, unknown>>>,
   ): Promise<SettingsPlan> {
-    const { node, revision } = wish;
+    const { node, revision } = choice;
     let changes: readonly SettingChange[] = [];
     let nodes: readonly NodeEffects[] = [];
     const done = async (): Promise<Result<SettingsRow>> => {
       // What it does is seen from what runs before it is done.
       const planned = settings.row(node).revision === revision ? to(settings.row(node)) : undefined;
       if (planned?.ok === true) nodes = await planFor(node, planned.value);
-      return settings.change({ ...wish, by: whoIs(request), nowMs: at.clock.nowMs() }, (row) => {
+      return settings.change({ ...choice, by: whoIs(request), nowMs: at.clock.nowMs() }, (row) => {
         const next = to(row);
         if (next.ok) changes = settingChanges(row, next.value).map(shownChange);
         return next;
       });
     };
     const scope = node === undefined ? "all nodes" : nameOf(node);
-    const facts = { ...(node !== undefined && { node: nameOf(node) }), scope, ...(wish.backTo !== undefined && { backTo: wish.backTo }) }; // prettier-ignore
+    const facts = { ...(node !== undefined && { node: nameOf(node) }), scope, ...(choice.backTo !== undefined && { backTo: choice.backTo }) }; // prettier-ignore
     const row = await audited(at, request, facts, done(), (now) => ({
       revision: now.revision,
       keys: changes
@@ -239,9 +239,11 @@ export function addConfiguration(app: FastifyInstance, at: GatewayContext, contr
       },
     },
     async (request) => {
-      const { revision, node: name, ...wish } = request.body;
+      const { revision, node: name, ...choice } = request.body;
       const node = demand(nodeOf(name));
-      return change(request, { ...(node !== undefined && { node }), revision }, (row) => wished(request, row, wish));
+      return change(request, { ...(node !== undefined && { node }), revision }, (row) =>
+        valuesWith(request, row, choice),
+      );
     },
   );
 

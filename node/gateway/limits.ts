@@ -74,7 +74,7 @@ export const gatewayLimits = {
   nameFailureRate: { count: 20, windowMs: 3_600_000 },
   /** How long a short-lived token is good where nobody says so. */
   serviceTokenLifeMs: 900_000,
-  /** How long a short-lived token is good at most; a longer wish gets this. */
+  /** How long a short-lived token is good at most; a longer time that is asked for is cut to this. */
   serviceTokenLifeMsMax: 3_600_000,
   /** How far the clocks of nodes may differ for short-lived tokens. */
   serviceTokenSkewMs: 30_000,

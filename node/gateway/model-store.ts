@@ -45,7 +45,7 @@ export function addStoreStream(
         "x-accel-buffering": "no",
       });
       const send = (): void => {
-        // Who reads slowly misses what is old: each event has the whole state.
+        // A slow reader misses what is old: each event has the whole state.
         if (stream.writableLength === 0) stream.write(`event: models\ndata: ${JSON.stringify(view())}\n\n`);
       };
       // Also what a slow reader has missed, and a sign of life for proxies.

@@ -289,7 +289,7 @@ export type GatewayContext = Omit<
   GatewayOptions,
   "limits" | "peers" | "ratePeers" | "trustedProxies" | "hosts" | "adminAddresses"
 > & {
-  /** Who came by the control listener; undefined: there is none. */
+  /** The callers of the control listener; undefined: there is none. */
   readonly control: ControlDoor | undefined;
   readonly outputMemory: OutputMemory;
   readonly rates: Rates;

@@ -174,7 +174,7 @@ function addAccountRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
     answerSignIn(at, request, reply, progress);
 
   app.get("/setup", { schema: { summary: "Settings of the sign-in page", tags, security: [] } }, async () => ({
-    // Who has an account need not wait for the node that knows; a sign-up asks for itself.
+    // People with an account need not wait for the node that knows; a sign-up asks for itself.
     adminNeeded: await at.adminNeeded().catch(() => false),
     signUp: at.signUp,
     // Whether a forgotten password can be set anew by mail.

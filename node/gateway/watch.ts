@@ -22,7 +22,7 @@ export function addWatchRoutes(app: FastifyInstance, at: GatewayContext): void {
       schema: {
         summary: "What a rule would have found in the past; it changes nothing",
         description:
-          "It looks at the logs that are at this node, from 30 days ago on, or from `sinceMs` on. It reads a great many entries: who tries too often, or while another trial goes on at this node, is refused before any is read (RATE_LIMITED, OVERLOADED).",
+          "It looks at the logs that are at this node, from 30 days ago on, or from `sinceMs` on. It reads a great many entries: a trial too soon after another, or beside one at this node, is refused before any is read (RATE_LIMITED, OVERLOADED).",
         tags,
         body: ruleTrial,
       },

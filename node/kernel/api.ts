@@ -73,7 +73,7 @@ export interface Slots {
   open(slot: SlotId, ended: (error: Failure) => void): Promise<ServedLog>;
   /** Slots that hold anything here and that this node owns, for listings. */
   owned(): Promise<readonly SlotId[]>;
-  /** The kernel can no longer go on with this log (its data is damaged, an append failed): lets go of it. */
+  /** The kernel can no longer go on with this log (its data is damaged, an append failed): gives it up. */
   give(slot: SlotId, error: Failure): void;
 }
 

@@ -44,7 +44,7 @@ export class SealedFiles implements Files {
   readonly #raw: Files;
   #key: DiskKey | undefined;
   #seals: boolean;
-  /** The file that is being rewritten: who removes or replaces it waits. */
+  /** The file that is being rewritten: its removal or replacement waits. */
   #rewriting: { readonly path: string; readonly done: Promise<unknown> } | undefined;
   /** Files that have not got their names yet, and with which key they are sealed. */
   readonly #made = new Map<string, DiskKey | undefined>();

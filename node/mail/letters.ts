@@ -2,12 +2,12 @@
  *  is loaded from anywhere. */
 
 import { withoutControls } from "../../protocols/index.ts";
-import type { MailWish } from "../ports/index.ts";
+import type { MailRequest } from "../ports/index.ts";
 
 /** One message. */
 export interface Letter {
   /** What it is, for the log and the metrics: never whom it is to. */
-  readonly what: MailWish["what"];
+  readonly what: MailRequest["what"];
   readonly to: string;
   readonly subject: string;
   readonly text: string;
@@ -38,11 +38,14 @@ export interface LetterPlace {
   readonly brand?: string | undefined;
 }
 
-type Wish<What extends MailWish["what"]> = Extract<MailWish, { readonly what: What }>;
+type RequestOf<What extends MailRequest["what"]> = Extract<MailRequest, { readonly what: What }>;
 type Parts = readonly [subject: string, ...parts: readonly Part[]];
 
 const texts: {
-  readonly [What in MailWish["what"]]: (wish: Wish<What>, at: LetterPlace & { readonly host: string }) => Parts;
+  readonly [What in MailRequest["what"]]: (
+    request: RequestOf<What>,
+    at: LetterPlace & { readonly host: string },
+  ) => Parts;
 } = {
   reset: ({ user, secret, lifeMs }, { publicUrl, host }) => [
     `A new password at ${host}`,
@@ -111,24 +114,24 @@ const texts: {
       `The playbook ${playbook} sent this. “plexus alerts acknowledge ${id}” takes note of the alert.`,
     ];
   },
-  test: (_wish, { node, brand }) => [
+  test: (_request, { node, brand }) => [
     `A test from ${withoutControls(brand ?? "Plexus")}`,
     `The node ${node} can send mail to you. Nothing needs to be done.`,
   ],
 };
 
-/** The letter of a wish. */
-export function letterOf(wish: MailWish, at: LetterPlace): Letter {
+/** The letter of a request. */
+export function letterOf(request: MailRequest, at: LetterPlace): Letter {
   const address = at.publicUrl === "" ? "" : new URL(at.publicUrl).host;
   const named = withoutControls(at.brand ?? "");
   const host = named === "" ? address : address === "" ? named : `${named} (${address})`;
-  const make = texts[wish.what] as (of: MailWish, place: LetterPlace & { readonly host: string }) => Parts;
-  const [subject, ...parts] = make(wish, { ...at, host });
+  const make = texts[request.what] as (of: MailRequest, place: LetterPlace & { readonly host: string }) => Parts;
+  const [subject, ...parts] = make(request, { ...at, host });
   const text = parts.map((part) => (typeof part === "string" ? part : part.link)).join("\n\n");
   const html = parts.map(htmlOf).join("\n");
   return {
-    what: wish.what,
-    to: wish.to,
+    what: request.what,
+    to: request.to,
     subject,
     text: `${text}\n`,
     html: `<!doctype html>\n<html lang="en"><body>\n${html}\n</body></html>\n`,

@@ -1,6 +1,6 @@
 /** What waits to be sent. */
 import { failure, ok, refused, type Failure, type Result } from "../../protocols/index.ts";
-import type { Clock, Log, MailWish, Meter, Outbound, Random } from "../ports/index.ts";
+import type { Clock, Log, MailRequest, Meter, Outbound, Random } from "../ports/index.ts";
 import { backoffMs, withJitter } from "../waiting.ts";
 import { letterOf, type Letter } from "./letters.ts";
 import { mailLimits } from "./limits.ts";
@@ -31,7 +31,7 @@ interface Waiting {
 }
 
 /** Letters that say what they have to say without a link. */
-const withoutLinks: ReadonlySet<MailWish["what"]> = new Set(["test", "alert"]);
+const withoutLinks: ReadonlySet<MailRequest["what"]> = new Set(["test", "alert"]);
 
 type Outcome = "sent" | "refused" | "unknown" | "givenUp" | "dropped";
 
@@ -98,15 +98,15 @@ export function createOutbound(at: OutboundPorts): Outbound {
         });
     }
   }
-  const written = (wish: MailWish): Letter | undefined =>
-    at.publicUrl === undefined && !withoutLinks.has(wish.what)
+  const written = (request: MailRequest): Letter | undefined =>
+    at.publicUrl === undefined && !withoutLinks.has(request.what)
       ? undefined
-      : letterOf(wish, { publicUrl: at.publicUrl ?? "", node: at.node, brand: at.brand?.() });
+      : letterOf(request, { publicUrl: at.publicUrl ?? "", node: at.node, brand: at.brand?.() });
   const waiting = (): number => ready.length + pausing.size + sending;
 
   return {
-    post(wish) {
-      const letter = written(wish);
+    post(request) {
+      const letter = written(request);
       if (letter === undefined) return refused(failure("MAIL_OFF", { reason: "publicUrl is not set" }));
       if (stopped || waiting() >= limits.waitingMax) {
         tell(letter, "dropped");
@@ -116,8 +116,8 @@ export function createOutbound(at: OutboundPorts): Outbound {
       pump();
       return ok({});
     },
-    async send(wish) {
-      const letter = written(wish);
+    async send(request) {
+      const letter = written(request);
       if (letter === undefined) return refused(failure("MAIL_OFF", { reason: "publicUrl is not set" }));
       const result = await attempt(letter, newId());
       const outcome = result.ok ? "sent" : result.error.code === "MAIL_UNKNOWN" ? "unknown" : "refused";

@@ -201,7 +201,7 @@ export function createObserveControl(ports: {
       const silent: NodeSilent[] = [];
       let spans: readonly ReturnType<typeof ofNodes>[number][] = [];
       let found = 0;
-      // What is too much is let go of after each group of nodes: all of them together may have far more than an answer.
+      // What is too much is dropped after each group of nodes: all of them together may have far more than an answer.
       for (let at = 0; at < asked.value.length; at += observeLimits.askAtOnceMax) {
         const said = await askAll(asked.value.slice(at, at + observeLimits.askAtOnceMax), async (member) =>
           member.node === node

@@ -37,7 +37,7 @@ export interface Profiles {
   cancel(own: string): Result<unknown> | undefined;
   /** Begins one; without `node` here. Errors: NOT_FOUND, LIMIT_REACHED (one runs there); of the way to the node:
    *  UNREACHABLE, PEER_LOST. */
-  take(wish: TakeProfile, by: string): Promise<Result<{ readonly id: string }>>;
+  take(choice: TakeProfile, by: string): Promise<Result<{ readonly id: string }>>;
   /** Error: NOT_FOUND, also of one that is being taken. */
   read(id: string): Promise<Result<Profile>>;
 }
@@ -105,7 +105,7 @@ export function createProfiles(ports: {
     return ok({ id, of: view.of, node: place.name, by: view.by, begunAtMs: view.begunAtMs, seconds, tree });
   } // prettier-ignore
 
-  exchange.on("profile.take", ({ by, ...wish }) => begin(wish, by));
+  exchange.on("profile.take", ({ by, ...choice }) => begin(choice, by));
   exchange.on("profile.read", ({ id }) => {
     const found = readOwn(id);
     return found.ok ? ok({ profile: found.value }) : found;
@@ -123,12 +123,12 @@ export function createProfiles(ports: {
       }
       return ok(null);
     },
-    async take({ node = place.node, ...wish }, by) {
+    async take({ node = place.node, ...choice }, by) {
       const members = membership.members().members;
       const found = members.find((one) => one.node === node) ?? members.find((one) => one.name === node);
-      if (node === place.node || node === place.name || found?.node === place.node) return begin(wish, by);
+      if (node === place.node || node === place.name || found?.node === place.node) return begin(choice, by);
       if (found === undefined) return refused(failure("NOT_FOUND", { node }));
-      return exchange.call(found.node, "profile.take", { ...wish, by }, observeLimits.askMs);
+      return exchange.call(found.node, "profile.take", { ...choice, by }, observeLimits.askMs);
     },
     async read(id) {
       const [, node = "", own = ""] = id.split(".", 3);

@@ -58,7 +58,7 @@ export async function openLevelReader(folder: string, salvage?: OnDamage): Promi
   return levelReader(folder, { chains: chained(opened), newest }, salvage);
 }
 
-/** What a damaged part is to who wanted to read it. */
+/** What a damaged part is to its reader. */
 const refuse =
   (folder: string, place: string): OnDamage =>
   (damage) => {

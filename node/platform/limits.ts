@@ -15,9 +15,9 @@ export const platformLimits = {
   roomShare: 0.05,
   /** Pause between two checks of the free space. */
   roomLookMs: 20,
-  /** Rows that are read at once by who reads a whole range, where their bytes are few. */
+  /** Rows that are read at once by a reader of a whole range, where their bytes are few. */
   scanRows: 4_096,
-  /** Rows that are read at first by who wants few bytes at a time, while nothing is known of how large they are. */
+  /** Rows that are read at first by a reader of few bytes at a time, while nothing is known of how large they are. */
   scanRowsFirst: 16,
   /** Before the journal's tables are merged, for an encrypted disk, what reads older rows gets so long to end. Then it
    *  is tried again later. */

@@ -10,7 +10,7 @@ import type {
   NodeHealed,
   NodeInference,
   NodeSilent,
-  OrderWish,
+  OrderRequest,
   Profile,
   Result,
   Suggestions,
@@ -64,9 +64,9 @@ export interface InferenceControl {
   view(node?: string): Promise<Result<readonly NodeInference[]>>;
   /** Errors: NOT_FOUND (no such node), MODEL_NOT_FOUND, MODEL_BUSY, MODEL_UNAVAILABLE (the node does not have the role
    *  ai), FORBIDDEN (it is pinned), STOPPING, and those of the way to another node. */
-  order(wish: OrderWish): Promise<Result<ModelInMemory>>;
+  order(request: OrderRequest): Promise<Result<ModelInMemory>>;
   /** Which models fit a node's machine. Error: NOT_FOUND, and those of the way to it. */
-  suggest(wish: { readonly node?: string; readonly measure: boolean }): Promise<Result<Suggestions>>;
+  suggest(request: { readonly node?: string; readonly measure: boolean }): Promise<Result<Suggestions>>;
 }
 
 /** What all nodes remember of themselves, for admins. Nodes that do not answer are named in the answer. */

@@ -16,7 +16,7 @@ export type {
   Span,
   Tracer,
   Meter,
-  MailWish,
+  MailRequest,
   Outbound,
 } from "./world.ts";
 export type {

@@ -144,7 +144,7 @@ export interface Meter {
 }
 
 /** What is written to people by mail. */
-export type MailWish =
+export type MailRequest =
   | {
       readonly what: "reset";
       readonly to: string;
@@ -184,9 +184,9 @@ export type MailWish =
 export interface Outbound {
   /** Puts a letter into the queue. Nobody waits for its end, which the log and the metrics say. Errors: MAIL_OFF (links
    *  have no address), OVERLOADED. */
-  post(wish: MailWish): Result<unknown>;
+  post(request: MailRequest): Result<unknown>;
   /** Sends one now, once, past the queue. Errors: MAIL_OFF, MAIL_REFUSED, MAIL_AWAY, MAIL_UNKNOWN. */
-  send(wish: MailWish): Promise<Result<unknown>>;
+  send(request: MailRequest): Promise<Result<unknown>>;
   waiting(): number;
   /** Sends no more; what waits is dropped, and told. */
   stop(): void;

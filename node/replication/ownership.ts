@@ -4,7 +4,7 @@
  *           └──────────────┴──────────┴──────────┘
  *
  *  reconciling: asks every replica in sync how it stands (which raises its fence), takes the longest log, and brings
- *  all to exactly that log; who does not answer is removed by compare-and-set. Only then are actors activated. serving:
+ *  all to exactly that log; a copy that does not answer is removed by compare-and-set. Only then are actors activated. serving:
  *  an append is committed when every required replica has it on disk (`committedSeq`, R1). draining, handing: on the
  *  way to another owner; from the moment the change is sent nothing is served until its outcome is known (R5). ended:
  *  for good. A new epoch is a new Ownership. */

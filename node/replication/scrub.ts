@@ -21,7 +21,7 @@ export interface ScrubPorts {
   goesOn(): boolean;
 }
 
-/** Returns the copies that differ; who was not in the stream, or was written to meanwhile, is left for the next time.
+/** Returns the copies that differ; one that was not in the stream, or was written to meanwhile, is left for the next time.
  *  `mark` names the moment; `pace` is awaited after every so many bytes read. Error: DATA_DAMAGED, the owner's own copy
  *  is the one that differs. */
 export async function differingCopies(

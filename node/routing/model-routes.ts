@@ -205,7 +205,7 @@ class Router {
   // --- answers that are kept -----------------------------------------------------------------------------------------
 
   #callRoute(engine: EngineName, route: ModelRoute, request: EngineRequest, hear: Hear): Running {
-    const { cache: wish, ...rest } = request;
+    const { cache: use, ...rest } = request;
     const { balance, prefer } = route;
     const asked = { ...rest, ...(balance !== undefined && { balance }), ...(prefer !== undefined && { prefer }) };
     const { cache } = route;
@@ -214,13 +214,13 @@ class Router {
       return this.#ask(engine, route, asked, hear);
     }
     const key = keyOf(route, engine, request);
-    const kept = wish === "renew" ? undefined : this.#cache.exact(key, this.#ports.clock.monotonicMs());
+    const kept = use === "renew" ? undefined : this.#cache.exact(key, this.#ports.clock.monotonicMs());
     if (kept !== undefined) return this.#sayAgain(engine, route, kept, "exact", hear);
     if (cache.semantic === undefined || key.alike === undefined) {
       this.#cached(route, "miss");
       return this.#ask(engine, route, asked, this.#keeping(engine, route, key, undefined, hear));
     }
-    return this.#callAlike(engine, route, { key, semantic: cache.semantic, looks: wish !== "renew" }, asked, hear);
+    return this.#callAlike(engine, route, { key, semantic: cache.semantic, looks: use !== "renew" }, asked, hear);
   }
 
   #cached(route: ModelRoute, result: "hit" | "alike" | "miss" | "passed" | "kept" | "too-large"): void {

@@ -110,7 +110,7 @@ export class BatchDraft {
   #lastSeqs = new Map<ActorId, number>();
   #trimThrough = 0;
   /** The seq through which the owner trimmed. A copy trims only as far as its snapshots have arrived. */
-  #trimWished = 0;
+  #trimWanted = 0;
   readonly #slot: SlotId;
   readonly #store: Store;
   readonly #limits: JournalLimits;
@@ -228,7 +228,7 @@ export class BatchDraft {
     this.chunks.push(...added);
     this.effects.push(...effects);
     this.copies = true;
-    this.#trimWished = Math.max(this.#trimWished, Math.min(trim, head.lastSeq));
+    this.#trimWanted = Math.max(this.#trimWanted, Math.min(trim, head.lastSeq));
     this.head = { ...head, lastEpoch, lastSeq, lastChecksum, continues: epoch };
   }
 
@@ -412,14 +412,14 @@ export class BatchDraft {
    *  anything slow. */
   finish(before: () => void): Promise<void> | undefined {
     this.#closeChunk();
-    const held = this.#trimWished > this.#trimThrough && this.#needed() <= this.#trimWished;
+    const held = this.#trimWanted > this.#trimThrough && this.#needed() <= this.#trimWanted;
     return held ? this.#forgetCovered().then(() => this.#complete(before)) : this.#complete(before);
   }
 
   #complete(before: () => void): Promise<void> | undefined {
     // An actor whose snapshot did not arrive keeps its entries, and the log its length, until one does.
-    if (this.#trimWished > 0)
-      this.#trimThrough = Math.max(this.#trimThrough, Math.min(this.#trimWished, this.#needed() - 1));
+    if (this.#trimWanted > 0)
+      this.#trimThrough = Math.max(this.#trimThrough, Math.min(this.#trimWanted, this.#needed() - 1));
     this.trimmed = this.#addTrim();
     const fault = headFault(this.head);
     assert(fault === undefined, fault ?? "");
@@ -446,14 +446,14 @@ export class BatchDraft {
   async #forgetCovered(): Promise<void> {
     // The snapshot of this batch counts, not the stored one that it replaces.
     const replaced = new Set(this.snapshots.map(([actor]) => actor));
-    for (const actor of this.#index.actorsBelow(this.#trimWished)) {
+    for (const actor of this.#index.actorsBelow(this.#trimWanted)) {
       if (replaced.has(actor)) continue;
       const key = snapshotKey(this.#slot, actor);
       const sealed = await this.#store.get(key);
       if (sealed) this.#index.forgetTail(actor, unsealSnapshot(key, sealed, this.#store.location).seq);
     }
     this.lacking = this.#index
-      .actorsBelow(this.#trimWished)
+      .actorsBelow(this.#trimWanted)
       .filter((actor) => !replaced.has(actor))
       .slice(0, this.#limits.lackingActorsMax);
   }

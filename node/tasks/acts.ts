@@ -18,7 +18,7 @@ import type { TaskSource } from "./index.ts";
 /** Long acts under way here, and the newest that are over. */
 export interface Acts extends TaskSource {
   /** Follows what was begun, to its end; its result is given on. */
-  follow<Value>(wish: ActWish, work: Promise<Result<Value>>): Promise<Result<Value>>;
+  follow<Value>(begun: ActWish, work: Promise<Result<Value>>): Promise<Result<Value>>;
 }
 
 /** Begins to follow them. `ended` hears of those that took long. */
@@ -39,12 +39,12 @@ export function createActs(ports: {
   }
   return {
     list: (at) => [...acts.values()].map((act) => taskOfAct(act, at)),
-    async follow(wish, work) {
+    async follow(begun, work) {
       // More than so many at once are done all the same, and not listed.
       if ([...acts.values()].filter(isOpen).length >= taskLimits.actsMax) return work;
       last += 1;
       const begunAtMs = clock.nowMs();
-      const act: ActView = { id: last.toString(36), ...wish, state: "running", begunAtMs };
+      const act: ActView = { id: last.toString(36), ...begun, state: "running", begunAtMs };
       remember(act);
       const result = await work.catch((error: unknown) => refused(failureOf(error)));
       const endedAtMs = clock.nowMs();

@@ -59,7 +59,7 @@ const comparison =
   /^\s*(ipv4-addr:value|ipv6-addr:value|domain-name:value|file:hashes\.(?:'[A-Za-z0-9-]+'|[A-Za-z0-9]+))\s*(=|ISSUBSET)\s*'([^'\\]{1,512})'\s*/;
 
 /** The values of a pattern of STIX 2.1 that any one of which is enough; undefined for a pattern that says more: AND,
- *  FOLLOWEDBY, NOT, times, other things. To read “A and B” as “A or B” would block whom nobody accused. */
+ *  FOLLOWEDBY, NOT, times, other things. To read “A and B” as “A or B” would block addresses that nobody accused. */
 export function valuesOfPattern(pattern: string): readonly string[] | undefined {
   const values: string[] = [];
   let rest = pattern;

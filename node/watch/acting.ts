@@ -55,7 +55,7 @@ const done: Outcome = { status: "done" };
 const skipped = (reason: string): Outcome => ({ status: "skipped", reason });
 
 /** Does the planned steps of a run, one after the other; one that fails stops none of the others. Each run is in the
- *  audit, a rehearsal too. What was seen goes with pages and mails: who gets them may not be able to read the audit. */
+ *  audit, a rehearsal too. What was seen goes with pages and mails: their readers may not be able to read the audit. */
 export async function actOn(ports: ActingPorts, order: PlaybookOrder): Promise<RunDone> {
   const { run, alert, acts } = order;
   const seen = await ports.entries(alert.evidence).catch(() => []);

@@ -1,7 +1,7 @@
 /** Sends an alert by mail, to an address or to everybody with a role. No address is in what it says: that goes into the
  *  audit. */
 import type { Alert, Failure, PlaybookOrder, Result, SeenEntry } from "../../protocols/index.ts";
-import type { MailWish } from "../ports/index.ts";
+import type { MailRequest } from "../ports/index.ts";
 import { watchLimits } from "./limits.ts";
 
 export interface MailingPorts {
@@ -13,9 +13,9 @@ export interface MailingPorts {
     /** Whether a mail server is set, as this node knows. */
     isSet(): boolean;
     /** Sends one now, once. */
-    send(wish: MailWish): Promise<Result<unknown>>;
+    send(request: MailRequest): Promise<Result<unknown>>;
     /** Has one sent, and tried again while the mail server is away. */
-    post(wish: MailWish): Result<unknown>;
+    post(request: MailRequest): Result<unknown>;
   };
 }
 
@@ -68,12 +68,12 @@ export async function mailAlert(ports: MailingPorts, act: MailAct, said: Said): 
   let [later, failed] = [0, 0];
   let newest: Failure | undefined;
   for (const to of found.to) {
-    const wish: MailWish = { what: "alert", to, ...said };
-    const sent = await ports.mail.send(wish);
+    const request: MailRequest = { what: "alert", to, ...said };
+    const sent = await ports.mail.send(request);
     if (sent.ok) continue;
     newest = sent.error;
     // The server may have it: nobody gets the same mail twice.
-    if (newest.code === "MAIL_AWAY" && ports.mail.post(wish).ok) later += 1;
+    if (newest.code === "MAIL_AWAY" && ports.mail.post(request).ok) later += 1;
     else failed += 1;
   }
   if (failed === found.to.length && newest !== undefined) throw newest;

@@ -10,8 +10,8 @@ import type { Detector } from "./detectors.ts";
 type RuleSteps = Pick<WatchRule, "steps" | "by" | "ordered" | "withinMinutes">;
 type RuleStep = WatchRule["steps"][number];
 
-const fits = (wish: string, value: string): boolean =>
-  wish.endsWith("*") ? value.startsWith(wish.slice(0, -1)) : wish === value;
+const fits = (pattern: string, value: string): boolean =>
+  pattern.endsWith("*") ? value.startsWith(pattern.slice(0, -1)) : pattern === value;
 
 /** Whether an entry is one that a step asks for. An action may be an area, or end in `*`. */
 export function isStep({ action, outcome }: RuleStep, entry: Pick<AuditRecord, "action" | "outcome">): boolean {

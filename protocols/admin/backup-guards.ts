@@ -97,7 +97,7 @@ export const backupGuardCommands = {
     permission: "backup.prune",
     summary: "Says that keys are destroyed, or are not going to be",
   }),
-  /** `approvers`: who administers the cluster now, without who asks; when nobody does, the operator decides. The same
+  /** `approvers`: the admins of the cluster now, without the asker; when there is none, the operator decides. The same
    *  `id` again is the same request. Errors: BAD_REQUEST (this brings nothing back), LIMIT_REACHED. */
   askRecall: command({
     ...request,
@@ -117,7 +117,7 @@ export const backupGuardCommands = {
     ...request,
     params: { ...shownField, id: key, approve: Type.Boolean(), by },
     permission: "backup.approve",
-    summary: "Approves a recall or declines it; who asked for it may withdraw it",
+    summary: "Approves a recall or declines it; the person who asked for it may withdraw it",
   }),
   /** Errors: NOT_FOUND, FORBIDDEN (another's), APPROVAL_NEEDED (not approved, or too long ago), LIMIT_REACHED. */
   beginRecall: command({

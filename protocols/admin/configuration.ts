@@ -9,7 +9,7 @@ export const settingKey = Type.String({ pattern: "^[a-zA-Z]{1,32}(\\.[a-zA-Z]{1,
 export const settingsOfChangeMax = 64;
 const nodeName = Type.String({ minLength: 1, maxLength: 128, description: "the name of a node; absent: all nodes" });
 const revision = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
-const wish = {
+const changes = {
   node: Type.Optional(nodeName),
   /** New values, by key. */
   set: Type.Optional(Type.Record(settingKey, Type.Unknown(), { maxProperties: settingsOfChangeMax })),
@@ -18,11 +18,11 @@ const wish = {
 };
 
 /** `POST /admin/configuration/plan`: what a change, or a way back, would do. */
-export const planSettings = object({ ...wish, to: Type.Optional(revision) });
+export const planSettings = object({ ...changes, to: Type.Optional(revision) });
 export type PlanSettings = Static<typeof planSettings>;
 
 /** `PUT /admin/configuration`. `revision` is the one that the caller has seen. */
-export const changeSettings = object({ ...wish, revision });
+export const changeSettings = object({ ...changes, revision });
 export type ChangeSettings = Static<typeof changeSettings>;
 
 /** `POST /admin/configuration/rollback`: everything as it was after the change `to`; 0: before the first one. */

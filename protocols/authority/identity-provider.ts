@@ -66,7 +66,7 @@ export const setIdentityProvider = object({
   label: line(40),
   /** Write-only: the client secret. Absent: the one of before stays. */
   secret: Type.Optional(Type.String({ minLength: 1, maxLength: 1_024 })),
-  /** Whose accounts are made. `create`: of everybody whom the server names; `invitation`: of who has an invitation;
+  /** Whose accounts are made. `create`: of everybody whom the server names; `invitation`: of people with an invitation;
    *  `link-only`: nobody's. */
   registration: Type.Union([Type.Literal("create"), Type.Literal("invitation"), Type.Literal("link-only")]),
   /** With `create`: only people with a confirmed mail address of these domains. */

@@ -218,9 +218,9 @@ export interface CallRequest {
 }
 
 /** What a call wants of answers that are kept. */
-export const cacheWishes = ["use", "renew", "skip"] as const;
+export const cacheUses = ["use", "renew", "skip"] as const;
 /** One of them. */
-export type CacheWish = (typeof cacheWishes)[number];
+export type CacheWish = (typeof cacheUses)[number];
 
 /** What a member advertises in its row: one model of one engine. Whose it is, the row says: `node` is not in it. */
 export interface Offer extends ModelInfo {

@@ -22,7 +22,7 @@ export const suggestModelsFor = object({
   measure: Type.Optional(Type.Boolean({ default: false })),
 });
 /** Which model, and what is to become of it. */
-export interface OrderWish extends Static<typeof orderModel> {
+export interface OrderRequest extends Static<typeof orderModel> {
   readonly model: string;
   readonly order: ModelOrder;
 }

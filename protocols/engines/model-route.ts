@@ -13,15 +13,15 @@ const steps = Type.Array(Type.Array(target, { minItems: 1, maxItems: 16 }), { mi
  *  - `affine`: by weight, and a conversation stays where its beginning is in memory.
  *  - `weighted`: each call by weight.
  *  - `round-robin`: one after the other, as often as the weights say.
- *  - `least-busy`: who has the most room. */
+ *  - `least-busy`: the target with the most room. */
 export const balances = ["affine", "weighted", "round-robin", "least-busy"] as const;
 /** One of them. */
 export type Balance = (typeof balances)[number];
 
 /** What counts before the balance.
  *
- *  - `speed`: who is measured to be faster, by what is under way there.
- *  - `cost`: who is cheaper: what runs in the cluster costs nothing, unless it has a price.
+ *  - `speed`: the target that is measured to be faster, by what is under way there.
+ *  - `cost`: the cheaper target: what runs in the cluster costs nothing, unless it has a price.
  *  - `local`: what runs in the cluster, and here before elsewhere. */
 export const preferences = ["speed", "cost", "local"] as const;
 /** One of them. */

@@ -87,7 +87,7 @@ const broughtBy = Type.Optional(recallId);
 /** What an agent keeps of pictures and sounds. */
 export interface AgentPictures {
   readonly hashes: readonly string[];
-  /** How many more it would keep without letting go of one. */
+  /** How many more it would keep without dropping one. */
   readonly room?: number;
 }
 

@@ -30,7 +30,7 @@ export const claimCommands = {
     effect: "changes",
     summary: "Keeps it for the sender",
   }),
-  /** From a gateway only what is not kept yet is let go of. */
+  /** A gateway may release only what is not kept yet. */
   release: command({
     params: { user: Type.Optional(userName) },
     result: nothing,

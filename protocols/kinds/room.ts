@@ -238,7 +238,7 @@ export const roomCommands = {
     http: ["POST", "/rooms/:room/messages"],
     summary: "Posts a message",
   }),
-  /** For who wrote the message, the agent's owner, and moderators. Where nobody answers it any more, nothing is done.
+  /** For the author of the message, the agent's owner, and moderators. Where nobody answers it any more, nothing is done.
    *  Errors: FORBIDDEN, NOT_FOUND. */
   stop: command({
     params: { seq: position, agent: Type.Optional(principal) },
@@ -641,7 +641,7 @@ export interface RoomThread {
     /** It is a line of the room, too. */
     readonly alsoInRoom?: true;
   };
-  /** Of the asker: absent for who neither wrote in it nor is mentioned in it. */
+  /** Of the asker: absent for people who neither wrote in it nor are mentioned in it. */
   readonly own?: ThreadUnread;
 }
 

@@ -18,7 +18,7 @@ import {
 } from "../admin/shards.ts";
 
 /** The number of what somebody does with a stripe: later operations of the same owner have higher ones. The time by the
- *  clock of who begins it, raised above what it must follow. */
+ *  clock of the node that begins it, raised above what it must follow. */
 export const shardOperation = position;
 /** For how long an owner refers to a stripe, counted from when the holder hears of it: the clocks of two nodes may
  *  differ by years. */
@@ -69,7 +69,7 @@ export const shardHolderCommands = {
     effect: "changes",
     summary: "Ends an owner's reference to a stripe",
   }),
-  /** The shards of some stripes, whole, and who let go of these. Those that are not here are left out. Error:
+  /** The shards of some stripes, whole, and the releases of these. Those that are not here are left out. Error:
    *  OVERLOADED. */
   describe: command({
     params: { stripes: some },
@@ -193,7 +193,7 @@ export interface HeldShards {
   readonly released: readonly ReleasedShard[];
 }
 
-/** Somebody let go of a stripe, by an operation. */
+/** An owner released a stripe, by an operation. */
 export interface ReleasedShard {
   readonly stripe: string;
   readonly owner: ActorId;

@@ -76,7 +76,7 @@ interface Asked {
 /** Commands to a user. Those of the gateway say what the caller has shown there, where their row takes a permission, or
  *  carry the proof themselves: a password or code that was checked there, the hash of a link (0166). */
 export const userCommands = {
-  /** `passwordHash` is argon2id in PHC form; who has none comes in as `identity`. Error: NAME_TAKEN. */
+  /** `passwordHash` is argon2id in PHC form; people without one come in as `identity`. Error: NAME_TAKEN. */
   create: command({
     ...byGateway,
     needsFor: ({ passwordHash, identity }: Asked) =>

@@ -147,7 +147,7 @@ export const backupOperations = {
     remembers: allFacts,
     summary: "Begins to rehearse a restore in a scratch folder, which is deleted afterwards; answers with the task",
     description:
-      "Without folders it is a task of the cluster, for who may begin backups; in a folder that is named it is the operator's.",
+      "Without folders it is a task of the cluster, for people who may begin backups; in a folder that is named it is the operator's.",
     tags,
   }),
   "backups.task": reads({

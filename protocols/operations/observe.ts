@@ -14,7 +14,7 @@ export const observeOperations = {
     errors: ["NOT_FOUND", "OVERLOADED"],
     summary: "The newest lines of the logs of all nodes, the oldest first",
     description:
-      "`next`, given as `after`, goes on behind them; with `waitMs` the answer waits for a line. `level` is the least that is wanted, `name` what the event begins with, `about` the id of a request, trace or actor. A node has the lines that its `log.level` lets pass, the newest few thousand of them. Who does not answer is in `silent`.",
+      "`next`, given as `after`, goes on behind them; with `waitMs` the answer waits for a line. `level` is the least that is wanted, `name` what the event begins with, `about` the id of a request, trace or actor. A node has the lines that its `log.level` lets pass, the newest few thousand of them. Nodes that do not answer are in `silent`.",
     tags,
   }),
   "traces.list": reads({

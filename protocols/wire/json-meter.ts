@@ -143,7 +143,7 @@ const innerBounds: JsonBounds = {
   keyBytesMax: wireLimits.documentKeyBytesMax,
 };
 
-/** What JSON within a text of JSON is made of too much of, in words: who counted what is around it saw one text. */
+/** What JSON within a text of JSON is made of too much of, in words: a count of what is around it saw one text. */
 export function innerExcess(text: string): string | undefined {
   // Of so few bytes nothing is too much.
   const excess = text.length > innerBounds.depthMax ? jsonExcess(text, innerBounds) : undefined;

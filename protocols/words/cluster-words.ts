@@ -89,12 +89,14 @@ function describeVoters(
 export function describeVotersWanted({ directory, wanted }: DirectoryVoters, summary: ClusterSummary): string {
   const managers = summary.nodes.filter(({ roles, state }) => roles.includes("manager") && state === "active");
   const generation = directory.kind === "replicated" ? [`Generation: ${directory.generation}`] : [];
-  return [describeDirectory({ ...summary, directory }), ...generation, ...wishOf({ directory, wanted }, managers)].join(
-    "\n",
-  );
+  return [
+    describeDirectory({ ...summary, directory }),
+    ...generation,
+    ...wantedOf({ directory, wanted }, managers),
+  ].join("\n");
 }
 
-function wishOf({ directory, wanted }: DirectoryVoters, managers: readonly ClusterNodeRow[]): readonly string[] {
+function wantedOf({ directory, wanted }: DirectoryVoters, managers: readonly ClusterNodeRow[]): readonly string[] {
   if (directory.kind === "etcd") return [];
   if (wanted === 1)
     return ["Wanted: 1, so one node keeps it. plexus directory voters 3 lets any one of three managers die."];
@@ -114,11 +116,11 @@ export function describeSlotCounts(summary: ClusterSummary): string {
   const { slots, replicas, minInSync, directoryAway } = summary;
   const others = (["moving", "short", "blocked", "down"] as const).filter((status) => slots[status] > 0);
   const counts = ["ok" as const, ...others].map((status) => `${slots[status]} ${status}`);
-  const wish = `${counted(replicas, "replica")} wanted, at least ${minInSync} in sync${describeRoom(summary)}`;
+  const target = `${counted(replicas, "replica")} wanted, at least ${minInSync} in sync${describeRoom(summary)}`;
   const { forMs } = directoryAway ?? {};
   const when = forMs === undefined ? "" : ` as of ${describeDuration(forMs)} ago`;
-  if (slots.total === 0 && directoryAway !== undefined) return `Slots: not known here (${wish})`;
-  return `${counted(slots.total, "slot")}${when}: ${counts.join(", ")} (${wish})`;
+  if (slots.total === 0 && directoryAway !== undefined) return `Slots: not known here (${target})`;
+  return `${counted(slots.total, "slot")}${when}: ${counts.join(", ")} (${target})`;
 }
 
 /** Why slots may have fewer copies than are wanted: as many as there are nodes up for them, and the one with the

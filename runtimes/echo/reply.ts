@@ -84,13 +84,13 @@ function callsOf({ messages, tools = [], toolChoice = "auto" }: GenerationReques
     name: tool.name,
     arguments: given ?? JSON.stringify(exampleOf(exactSchema(tool.parameters ?? { type: "object" }, tool.written))),
   });
-  const wished = (tool: Tool): Wish | undefined => wishFor(tool.name, lastOf(messages, "user"));
+  const orderOf = (tool: Tool): Order | undefined => orderFor(tool.name, lastOf(messages, "user"));
   if (typeof toolChoice === "object") {
     const tool = tools.find(({ name }) => name === toolChoice.name);
-    return tool === undefined ? [] : [call(tool, 0, wished(tool)?.arguments)];
+    return tool === undefined ? [] : [call(tool, 0, orderOf(tool)?.arguments)];
   }
-  const asked = last.role === "tool" ? [] : tools.filter((tool) => wished(tool) !== undefined);
-  if (asked.length > 0) return asked.map((tool, index) => call(tool, index, wished(tool)?.arguments));
+  const asked = last.role === "tool" ? [] : tools.filter((tool) => orderOf(tool) !== undefined);
+  if (asked.length > 0) return asked.map((tool, index) => call(tool, index, orderOf(tool)?.arguments));
   const words = new Set(wordsOf(last.role === "user" ? last.content : ""));
   const named = tools.find(({ name }) =>
     wordsOf(name.replaceAll("_", " ")).some((word) => word.length > 3 && words.has(word)),
@@ -100,11 +100,11 @@ function callsOf({ messages, tools = [], toolChoice = "auto" }: GenerationReques
 }
 
 /** What a line `call NAME {json}` asks for. */
-interface Wish {
+interface Order {
   readonly arguments: string | undefined;
 }
 
-function wishFor(name: string, text: string): Wish | undefined {
+function orderFor(name: string, text: string): Order | undefined {
   if (!text.includes("call")) return undefined;
   for (const line of text.split("\n")) {
     const [, called, text = ""] = /^call\s+(\S+)\s*(.*)$/u.exec(line.trim()) ?? [];

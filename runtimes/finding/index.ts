@@ -53,7 +53,7 @@ export interface Finder {
   search(): EndpointSearch | undefined;
   /** Begins a search: of a range, or of all ways again. Errors: BAD_REQUEST, TOO_LARGE, LIMIT_REACHED while one is
    *  under way. */
-  begin(wish: SearchEndpoints): Result<EndpointSearch>;
+  begin(search: SearchEndpoints): Result<EndpointSearch>;
   /** Ends the search. Errors: NOT_FOUND. */
   cancel(id: string): Result<EndpointSearch>;
   stop(): void;

@@ -72,7 +72,7 @@ const instancesIn = (records: readonly MdnsRecord[]): readonly string[] => {
   );
 };
 
-/** The services that records make up. An address counts if who named it may name it. Pure. */
+/** The services that records make up. An address counts if its sender may name it. Pure. */
 export function servicesIn(
   records: readonly { readonly record: MdnsRecord; readonly by: string }[],
 ): readonly Service[] {

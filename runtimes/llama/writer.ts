@@ -398,7 +398,7 @@ class Written {
     return this.#answer.tokens;
   }
 
-  /** Which of the request's texts ended it; those of the template are nobody's wish. */
+  /** Which of the request's texts ended it; those of the template were not asked for. */
   get stopped(): Pick<GenerationAnswer, "stoppedBy"> {
     const { stoppedBy } = this.#answer;
     return stoppedBy !== undefined && this.#task.request.stop?.includes(stoppedBy) === true ? { stoppedBy } : {};

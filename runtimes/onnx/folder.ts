@@ -118,7 +118,7 @@ const names: readonly (readonly [part: Part, name: string])[] = [
   ["vision", "vision_model"],
   ["model", "model"],
 ];
-/** Of several equal graphs, without a wish. */
+/** Of several equal graphs, when none is chosen. */
 const preferred = ["", "_quantized", "_int8", "_uint8", "_q8", "_fp16"];
 
 /** Which graphs make up the model. `asked` is one of them, or a folder. Pure. */

@@ -4,7 +4,7 @@
 /** By the server's interface and what is asked for: why it is so. */
 export const relayLacks: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   Anthropic: {
-    seed: "its interface has none; the same seed is a wish for the same answer, which no server promises",
+    seed: "its interface has none; the same seed asks for the same answer, which no server promises",
     logprobs: "it tells no likelihoods, and its models are listed without them",
     thinking: "without a word it does not think",
   },

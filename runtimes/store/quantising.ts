@@ -8,7 +8,7 @@ import type { QuantiseTarget } from "./quantise.ts";
 import type { QuantiseAnswer, QuantiseProgress, QuantiseTask } from "./quantise-thread.ts";
 
 /** What is to be made of which file. */
-export interface QuantiseWish {
+export interface QuantiseRequest {
   readonly from: string;
   readonly to: string;
   readonly target: QuantiseTarget;
@@ -18,7 +18,7 @@ export interface QuantiseWish {
 
 /** Quantises a file; returns the size of the new one. Nothing is left of one that did not end. Errors: MODEL_REFUSED
  *  (it cannot be quantised), BAD_REQUEST (the new file is there already), DISK_FULL, CANCELLED; the system's. */
-export async function quantise({ from, to, target, signal, progress }: QuantiseWish): Promise<number> {
+export async function quantise({ from, to, target, signal, progress }: QuantiseRequest): Promise<number> {
   if ((await stat(to).catch(() => undefined)) !== undefined)
     throw new PlexusError(failure("BAD_REQUEST", { field: "--out", file: to, reason: "there is a file of this name" }));
   const { size: neededBytes } = await stat(from);

@@ -4,7 +4,7 @@
  *      rows of head and keys change ─► settle ─► head, verified ─┬─ newer than what is here ─► keys.json ─► heads/N        an error: again, later
  *                                                                └─ older, or of another history ─► nothing is replaced, and it is said
  *
- *  Pulled, not pushed: who was away or restarted needs nothing else. Decisions 0063, 0129. */
+ *  Pulled, not pushed: a node that was away or restarted needs nothing else. Decisions 0063, 0129. */
 import { failureOf } from "../../../protocols/index.ts";
 import { hashOfHead, headFormat, type BackupHead } from "../../../runtimes/backup/index.ts";
 import type { Clock, Directory, Files, Log } from "../../ports/index.ts";

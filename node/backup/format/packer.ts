@@ -2,7 +2,7 @@
  *
  *      unit: fragments 0 1 2 ─ shuffled ─► open packs A B C ─ one is full ─► all three closed, shuffled, stored
  *
- *  So a pack holds no two fragments of a unit, and who has one pack and all its keys has nothing. */
+ *  So a pack holds no two fragments of a unit, and a thief of one pack with all its keys has nothing. */
 import { assert, PlexusError, type StripeRef } from "../../../protocols/index.ts";
 import { packFormat, PackWriter, type FragmentPlace } from "../../../runtimes/backup/index.ts";
 import type { Random } from "../../ports/index.ts";

@@ -16,7 +16,7 @@ import type { BackupKeys, BackupPorts } from "../ports.ts";
 import { catalogTenant, type Repository } from "../repository.ts";
 import { lastChanges, type UnitChange } from "./tree.ts";
 
-/** Where a list is, and what opens it for who has the keys of its epoch. */
+/** Where a list is, and what opens it for a node with the keys of its epoch. */
 export interface SealedList {
   readonly stripe: StripeRef;
   readonly sealedKey: Uint8Array;

@@ -30,7 +30,7 @@ import {
   type PlaceOptions,
   type PlaceSums,
   type PlaceTarget,
-  type PlaceWish,
+  type PlaceRequest,
   type TakeFile,
 } from "./place.ts";
 import type { BackupPorts } from "../ports.ts";
@@ -70,16 +70,16 @@ const firstMark = ({ number }: Snapshot, sums: PlaceSums): PlaceMark => ({
 export async function recallIntoPlace(
   ports: BackupPorts,
   repository: Repository,
-  wish: PlaceWish,
+  request: PlaceRequest,
   target: PlaceTarget,
   options: PlaceOptions,
 ): Promise<PlaceReport> {
   const [{ snapshots }, { signal, mark }] = [await repository.state(), options];
   // The snapshot that the first turn found, whatever came meanwhile.
-  const snapshot = snapshotFor(snapshots, mark === undefined ? wish.query : { snapshot: mark.snapshot });
+  const snapshot = snapshotFor(snapshots, mark === undefined ? request.query : { snapshot: mark.snapshot });
   const { limits, clock } = ports;
   const tally = new Tally(limits.placeLossesNamed, mark?.sums);
-  const messagesOf = await rowsOfSorts(repository, { ...wish.query, snapshot: snapshot.number });
+  const messagesOf = await rowsOfSorts(repository, { ...request.query, snapshot: snapshot.number });
   if (mark === undefined) await options.keep?.(firstMark(snapshot, tally.sums));
   let open = { thread: mark?.thread ?? "", hasFailed: mark?.hasFailed ?? false, place: nowhere };
   let keptMs = clock.monotonicMs();
@@ -121,7 +121,7 @@ export async function recallIntoPlace(
   };
   const enter = (thread: string, place: (at: PlaceActor) => Place): void => {
     const actor = thread as ActorId;
-    const at = new PlaceActor({ actor, wish, limits, snapshot, tally, target, options, rows: rowsOf(thread), files: filesOf(thread) }); // prettier-ignore
+    const at = new PlaceActor({ actor, request, limits, snapshot, tally, target, options, rows: rowsOf(thread), files: filesOf(thread) }); // prettier-ignore
     // An earlier turn has begun with this thread.
     const isKnown = open.thread === thread;
     if (!isKnown) tally.threads += 1;
@@ -129,8 +129,8 @@ export async function recallIntoPlace(
   };
 
   for (const [sort, { type, kind, place }] of sorts.entries()) {
-    if (sort < (mark?.sort ?? 0) || !isWanted(type, wish.query)) continue;
-    const query = { ...wish.query, type, snapshot: snapshot.number };
+    if (sort < (mark?.sort ?? 0) || !isWanted(type, request.query)) continue;
+    const query = { ...request.query, type, snapshot: snapshot.number };
     const from = mark?.sort === sort ? mark : { units: 0, rows: 0 };
     const keep = async (at: { readonly units: number; readonly rows: number }): Promise<void> => {
       const { thread, hasFailed } = open;
@@ -164,7 +164,7 @@ export async function recallIntoPlace(
   }
   const { messages: _messages, ...sums } = tally.sums;
   const takesMs = read.ms + pauseFor(sums.restored, limits);
-  return { recall: wish.recall, snapshot, ...sums, takesMs, read };
+  return { recall: request.recall, snapshot, ...sums, takesMs, read };
 }
 
 /** Only rooms have threads of replies. */
@@ -202,7 +202,7 @@ export interface WithdrawReport {
 export async function withdrawRecall(
   ports: BackupPorts,
   repository: Repository,
-  { recall, query }: Pick<PlaceWish, "recall" | "query">,
+  { recall, query }: Pick<PlaceRequest, "recall" | "query">,
   target: PlaceTarget,
   options: PlaceOptions,
 ): Promise<WithdrawReport> {

@@ -42,18 +42,18 @@ export class AgentPlace implements Place {
   /** Brings the pictures and sounds of the newest turns that this recall has brought, as many as the agent has room
    *  for. */
   async end(): Promise<void> {
-    const { wish } = this.#at;
-    if (wish.dryRun) return;
+    const { request } = this.#at;
+    if (request.dryRun) return;
     const kept = await this.#at.look<AgentPictures>({ type: "pictures" });
     const room = kept?.room ?? 0;
     if (room === 0) return;
     const named = new Map<string, { readonly type: string }>();
     await this.#pages(({ restored, pictures = [], sounds = [] }) => {
-      if (restored?.recall !== wish.recall) return;
+      if (restored?.recall !== request.recall) return;
       for (const { text: _text, ...facts } of [...pictures, ...sounds]) {
         // Named once more, it is one of the newer ones.
         named.delete(facts.hash);
-        const message = { type: "ms" in facts ? "attachSound" : "attach", ...facts, recall: wish.recall };
+        const message = { type: "ms" in facts ? "attachSound" : "attach", ...facts, recall: request.recall };
         named.set(facts.hash, message);
       }
     });
@@ -68,9 +68,9 @@ export class AgentPlace implements Place {
     if (waiting.length === 0) return;
     const now = await (this.#now ??= this.#look());
     const wanted = waiting.filter((was) => this.#at.judged(this.#verdict(was, now)));
-    if (this.#at.wish.dryRun) return this.#at.count(wanted);
-    const { wish, snapshot, limits } = this.#at;
-    const origin = { recall: wish.recall, snapshot: snapshot.number, backupAtMs: snapshot.atMs };
+    if (this.#at.request.dryRun) return this.#at.count(wanted);
+    const { request, snapshot, limits } = this.#at;
+    const origin = { recall: request.recall, snapshot: snapshot.number, backupAtMs: snapshot.atMs };
     for (const lot of lotsOf(wanted, limits)) {
       const turns = lot.map(({ restored: _restored, ...turn }) => turn);
       const answer = await this.#at.ask({ type: "restore", ...origin, turns } as { type: string }, `${lot[0]?.turn}`);
@@ -98,7 +98,7 @@ export class AgentPlace implements Place {
       turns.set(turn, { atMs, text });
       if (restored === undefined) return;
       const place = placeOf(restored.seq, restored.atMs);
-      back.set(place, back.get(place) === true || restored.recall === this.#at.wish.recall);
+      back.set(place, back.get(place) === true || restored.recall === this.#at.request.recall);
     });
     return { floor, turns, back };
   }

@@ -39,9 +39,9 @@ export class RoomPlace implements Place {
     const restored = Map.groupBy(await this.#entries("restored", from, to), (one) => one.restored?.seq ?? 0);
     const wanted = stretch.filter((was) => {
       const now = { living: living.get(was.seq)?.[0], restored: restored.get(was.seq) ?? [] };
-      return this.#at.judged(verdictOf(was, now, this.#at.wish.recall));
+      return this.#at.judged(verdictOf(was, now, this.#at.request.recall));
     });
-    if (this.#at.wish.dryRun) return this.#at.count(wanted);
+    if (this.#at.request.dryRun) return this.#at.count(wanted);
     const answers = wanted.filter(({ replyTo }) => replyTo !== undefined);
     await this.#send(
       from,
@@ -74,7 +74,7 @@ export class RoomPlace implements Place {
     const [living] = await this.#entries("message", was, was + 1);
     // A message that is younger than its answer is another one, of a room that was made anew.
     const isIt = living?.deletedAtMs === undefined && (living?.atMs ?? Infinity) <= answeredAtMs;
-    const mine = back.find(({ restored }) => restored?.recall === this.#at.wish.recall);
+    const mine = back.find(({ restored }) => restored?.recall === this.#at.request.recall);
     const root = mine?.seq ?? (isIt ? living?.seq : back.at(-1)?.seq);
     this.#remember(was, root);
     return root;
@@ -87,8 +87,8 @@ export class RoomPlace implements Place {
   }
 
   async #send(from: number, root: number | undefined, messages: readonly RoomMessage[]): Promise<void> {
-    const { wish, snapshot, limits } = this.#at;
-    const origin = { recall: wish.recall, snapshot: snapshot.number, backupAtMs: snapshot.atMs };
+    const { request, snapshot, limits } = this.#at;
+    const origin = { recall: request.recall, snapshot: snapshot.number, backupAtMs: snapshot.atMs };
     for (const lot of lotsOf(messages, limits)) {
       const command = {
         type: "restore",

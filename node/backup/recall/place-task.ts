@@ -41,8 +41,8 @@ export async function place(
     ...(!dryRun && mark !== undefined && { mark }),
     ...(!dryRun && { keep: (far: PlaceMark) => keepMark(at, far) }),
   };
-  const wish = { recall, query, existing, deleted, remake, dryRun };
-  const { snapshot, read, ...sums } = await recallIntoPlace(ports, repository, wish, at.target, options);
+  const request = { recall, query, existing, deleted, remake, dryRun };
+  const { snapshot, read, ...sums } = await recallIntoPlace(ports, repository, request, at.target, options);
   at.measured?.(read);
   return { ...sums, snapshot: shownSnapshot(snapshot), dryRun };
 }
@@ -51,9 +51,9 @@ export async function place(
 export const withdraw = (
   ports: BackupPorts,
   repository: Repository,
-  wish: Wanted<"withdraw">,
+  request: Wanted<"withdraw">,
   at: PlaceAt,
-): Promise<BackupResults["withdraw"]> => withdrawRecall(ports, repository, wish, at.target, optionsOf(at));
+): Promise<BackupResults["withdraw"]> => withdrawRecall(ports, repository, request, at.target, optionsOf(at));
 
 const optionsOf = ({ clock, signal, progress }: PlaceAt): PlaceOptions => ({
   signal,

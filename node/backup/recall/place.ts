@@ -16,7 +16,7 @@ import { LossList } from "../upkeep/losses.ts";
 import type { RecallQuery } from "./recall.ts";
 
 /** What is to come back, and by which rules. */
-export interface PlaceWish {
+export interface PlaceRequest {
   /** Names the recall: going on with it, and taking it back. */
   readonly recall: string;
   readonly query: RecallQuery;
@@ -133,7 +133,7 @@ export type TakeFile = (hash: string, bytes: Uint8Array) => Promise<void>;
 /** One actor that entries come back into: asked so that it takes nothing twice, and in its own time. */
 export class PlaceActor {
   readonly actor: ActorId;
-  readonly wish: PlaceWish;
+  readonly request: PlaceRequest;
   readonly limits: BackupLimits;
   readonly snapshot: Snapshot;
   readonly tally: Tally;
@@ -148,7 +148,7 @@ export class PlaceActor {
 
   constructor(of: {
     readonly actor: ActorId;
-    readonly wish: PlaceWish;
+    readonly request: PlaceRequest;
     readonly limits: BackupLimits;
     readonly snapshot: Snapshot;
     readonly tally: Tally;
@@ -158,7 +158,7 @@ export class PlaceActor {
     readonly files: (take: TakeFile) => Promise<void>;
   }) {
     this.actor = of.actor;
-    this.wish = of.wish;
+    this.request = of.request;
     this.limits = of.limits;
     this.snapshot = of.snapshot;
     this.tally = of.tally;
@@ -171,7 +171,7 @@ export class PlaceActor {
   /** Counts an entry of the backup, and says whether it comes back. */
   judged(verdict: Verdict): boolean {
     this.tally.found[verdict] += 1;
-    return comesBack(verdict, this.wish);
+    return comesBack(verdict, this.request);
   }
 
   /** Counts what comes back. */
@@ -190,14 +190,14 @@ export class PlaceActor {
   /** Asks the actor; what it has done already it does not do twice. `operation` names the question within the
    *  recall. */
   ask(message: { readonly type: string }, operation?: string): Promise<Result<unknown>> {
-    const id = operation === undefined ? undefined : `${this.wish.recall}.${operation}`.slice(0, 64);
+    const id = operation === undefined ? undefined : `${this.request.recall}.${operation}`.slice(0, 64);
     return askAgain(this.#target, this.#options, this.actor, message, { id, tries: this.limits.placeTries });
   }
 
   /** The answer to a question that leaves nothing behind; an actor that is gone is made anew first, where that was
    *  asked for. Undefined: it is gone, and this is a dry run. Error: NOT_FOUND. */
   async look<Answer>(message: { readonly type: string }): Promise<Answer | undefined> {
-    if (this.isGone && this.wish.dryRun) return undefined;
+    if (this.isGone && this.request.dryRun) return undefined;
     const answer = await this.ask(message);
     if (answer.ok) return answer.value as Answer;
     if (answer.error.code !== "NOT_FOUND" || this.isGone) throw new PlexusError(answer.error);
@@ -224,9 +224,9 @@ export class PlaceActor {
   async #makeAnew({ code }: Failure): Promise<void> {
     this.isGone = true;
     const reason = "it no longer exists; add --remake to create it again as it was in the backup";
-    if (!this.wish.remake) throw new PlexusError(failure(code, { actor: this.actor, reason }));
+    if (!this.request.remake) throw new PlexusError(failure(code, { actor: this.actor, reason }));
     this.tally.remade += 1;
-    if (this.wish.dryRun) return;
+    if (this.request.dryRun) return;
     const made = await this.#target.remake(this.actor, await this.#rows());
     // It is there: somebody was first.
     if (!made.ok && made.error.code !== "NAME_TAKEN") throw new PlexusError(made.error);

@@ -76,7 +76,7 @@ export async function isPrivateRecall(
 export const factsOf = (wish: BackupWish): Readonly<Record<string, string>> =>
   "query" in wish ? Object.fromEntries(Object.entries(wish.query).map(([name, value]) => [name, String(value)])) : {};
 
-/** A wish whose moment is fixed: what is approved is what is begun, also a day later. */
+/** A task whose moment is fixed: what is approved is what is begun, also a day later. */
 export function atMoment(wish: BackupWish, nowMs: number): BackupWish {
   if (!("query" in wish))
     throw new PlexusError(failure("BAD_REQUEST", { field: "wish", reason: "only a recall can be asked for" }));

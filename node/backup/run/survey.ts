@@ -100,7 +100,7 @@ async function standingOf(stripes: BackupPorts["stripes"], some: readonly Stripe
   return there;
 }
 
-/** The nodes of a tree of which some cannot be read any more: these have nothing in them. For who only reads. */
+/** The nodes of a tree of which some cannot be read any more: these have nothing in them. For callers that only read. */
 export const tornNodes = ({ load }: Pick<TreeNodes, "load">): Pick<TreeNodes, "load"> => ({
   async load(link: NodeLink): Promise<TreeNode> {
     try {

@@ -1,4 +1,4 @@
-/** Figures of backups for who watches from outside: when each thing was done last, whether that is longer ago than its
+/** Figures of backups for monitoring from outside: when each thing was done last, whether that is longer ago than its
  *  schedules allow, and what the last rehearsal has shown. The node that works on the tasks of the cluster tells them;
  *  all others tell 0, so the greatest of all nodes is the cluster's. */
 import { ageOf, drillFault, latesOf, watchedSorts } from "../../../protocols/backup-times/index.ts";

@@ -75,7 +75,7 @@ export async function writeBlob(
   try {
     for await (const bytes of stream) {
       if (size + bytes.length > bytesMax) throw new PlexusError(failure("TOO_LARGE", { limitBytes: bytesMax }));
-      // A copy: who gives the bytes may go on to use them.
+      // A copy: the caller may go on to use its bytes.
       for (let at = 0; at < bytes.length;) {
         const taken = Math.min(room.length - 1 - filled, bytes.length - at);
         room.set(bytes.subarray(at, at + taken), 1 + filled);

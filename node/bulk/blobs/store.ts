@@ -68,7 +68,7 @@ export async function openBlobStore(ports: {
     }
   };
 
-  /** Names are given and taken one at a time: who finds a name there must not see it go by another's failure. */
+  /** Names are given and taken one at a time: a caller that finds a name must not see it go by another's failure. */
   let naming: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const mine = naming.then(work);

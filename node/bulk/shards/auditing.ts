@@ -136,7 +136,7 @@ export function createAuditing(ports: AuditingPorts): Auditing {
     const tookMs = answer.type === "unreached" ? 0 : Math.round(answer.tookMs);
     noteResult(owner, result, answer.type === "unreached" ? 0 : answer.tookMs);
     if (result !== "ok" && result !== "lacking") log.warn("shard.audit", { by, holder, node: owner, stripe: stripe.id, hash, leaf, result, tookMs }); // prettier-ignore
-    // Who owns up to it knows it.
+    // A holder that admits the loss knows of it.
     if (owner !== undefined && result !== "offline" && result !== "lacking")
       exchange.send(owner, "shard.audited", { holder, by: node, stripe: stripe.id, hash, leaf, result, tookMs });
     if (owner !== undefined && owner !== node && (result === "failed" || result === "missing"))
@@ -170,7 +170,7 @@ export function createAuditing(ports: AuditingPorts): Auditing {
       }
       const known = there.find(({ owner }) => owner === one.owner);
       const isOlder = known === undefined || known.operation < one.operation || !lasts(known, lifeMs, clock.nowMs());
-      // Who refers to the stripe here and not there was told of as many holders as suffice, not of all.
+      // An owner that refers to the stripe here and not there has told of as many holders as suffice, not of all.
       if (!isWell || (described !== undefined && isOlder))
         ports.tell({
           stripe,
@@ -201,7 +201,7 @@ export function createAuditing(ports: AuditingPorts): Auditing {
     return (await givesToReaders(owner, hash, proof, timeoutMs)) ?? { type: "proof", isProven: true, tookMs };
   }
 
-  /** Who proves what it has and gives it to nobody keeps it from those whose it is. Undefined: it gives it. */
+  /** A holder that proves what it has and gives it to nobody keeps it from its owners. Undefined: it gives it. */
   async function givesToReaders(
     owner: NodeId,
     hash: BlobHash,
@@ -236,7 +236,7 @@ export function createAuditing(ports: AuditingPorts): Auditing {
   exchange.on("shard.audited", ({ holder, by, stripe, hash, leaf, result, tookMs }, from) => {
     meter.count("shard_audits_of_this_node", 1, { result });
     const facts = { holder, by, from, stripe, hash, leaf, result, tookMs };
-    // Who runs this node learns from its own log why it counts as unreliable.
+    // The operator of this node learns from its own log why it counts as unreliable.
     if (result === "ok") log.debug("shard.audited", facts);
     else log.warn("shard.audited", facts);
   });

@@ -7,7 +7,7 @@ import type { Rows } from "./memory.ts";
 import { moved, ownerOf, type ShardPorts } from "./parts.ts";
 import type { KeptShard } from "./stripes-ports.ts";
 
-/** Somebody lets go of a stripe. */
+/** An owner releases a stripe. */
 export interface Release {
   readonly holder: ActorId;
   readonly stripe: string;
@@ -27,7 +27,7 @@ export type Suspected = "done" | "later" | { readonly released: number };
 export interface HolderNotices {
   /** A shard may be missing or damaged, or its holder not know of somebody who refers to it. */
   tell(wanted: KeptShard): void;
-  /** A holder has not heard that somebody let go of a stripe. True: it will, also if this node ends before. False:
+  /** A holder has not heard that an owner released a stripe. True: it will, also if this node ends before. False:
    *  there is no room to remember it. */
   tellRelease(release: Release): Promise<boolean>;
   /** Nobody is told any more that an owner wants a stripe: it does not. */

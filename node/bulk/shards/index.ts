@@ -4,7 +4,7 @@
  *      read ◄─ decode ◄─ compare ◄═ chunks ═ the fastest holders
  *
  *      upkeep.ts   inventory and disk compared, shards read and asked for, garbage collected       handover-copy.ts  before a holder moves
- *         └► mending.ts   what lacks: taken from who has it, else made of the others, the most endangered first
+ *         └► mending.ts   what is missing: taken from a node that has it, else made of the others, the most endangered first
  *
  *  What a holder has is said by its inventory (`actors/shard-holder`), which is replicated like every journal. The
  *  bytes are only at its owner's node, and everything here is about the two being the same. Decisions 0044 and 0049 say

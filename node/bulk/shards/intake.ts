@@ -1,4 +1,4 @@
-/** The bytes beside the holders of this node, for whoever asks: the node itself in the same way as the others.
+/** The bytes beside the holders of this node, for every node that asks, this one in the same way as the others.
  *
  *      begin ─► chunk, chunk … ─► synced, compared with the hash ─► hold: still the owner? ─► the holder's inventory ─► receipt
  *
@@ -90,7 +90,7 @@ export function createIntake(ports: ShardPorts): Intake {
     if (!coming.has(hash)) {
       const has = await attempt(async () => {
         if (!(await isHere(hash))) return false;
-        // Whoever sends it again may do so because it is damaged.
+        // A sender may send it again because it is damaged.
         return owned.adopt([hash, holder]);
       });
       if (has.ok && has.value) return ok({ has: true });
@@ -217,7 +217,7 @@ export function createIntake(ports: ShardPorts): Intake {
     return ok({ receipt, signature: await ports.signer.sign(receiptBytes({ receipt, node })) });
   }
 
-  /** Whether a group takes a stripe that was begun by this operation. Who begins one looks for an open group; what
+  /** Whether a group takes a stripe that was begun by this operation. A writer that begins one looks for an open group; what
    *  comes late must be taken. */
   function takes(name: string, operation: number): boolean {
     const group = ports.groups().find((one) => one.name === name);
@@ -304,7 +304,7 @@ const turns =
     return { begun, done: isAtOnce || guest === undefined ? begin() : guest(begin) };
   };
 
-/** A stream that is fed from outside: who gives waits until it is taken. */
+/** A stream that is fed from outside: the giver waits until it is taken. */
 class Inflow implements AsyncIterable<Uint8Array> {
   readonly #queue: { readonly bytes: Uint8Array; readonly taken: () => void }[] = [];
   #over: { readonly because: Failure | undefined } | undefined;

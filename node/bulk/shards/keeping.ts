@@ -4,7 +4,7 @@
  *                      ▲                                                  │
  *                      └──── one remembers a later release ◄──────────────┘
  *
- *  Invariant: what was let go of here meanwhile nobody asks for by a later operation. */
+ *  Invariant: nobody asks by a later operation for what was released here meanwhile. */
 import {
   failure,
   ok,
@@ -57,7 +57,7 @@ async function hold(
     : refused(failure("DATA_DAMAGED", { holder, reason: "its receipt is not signed by its node" }));
 }
 
-/** Makes it. `puttings`: what is under way here, so that who lets go of a stripe ends it. `suffices`: whether these
+/** Makes it. `puttings`: what is under way here, so that a release of a stripe ends it. `suffices`: whether these
  *  nodes are enough for a stripe. */
 export function createKeeping(
   ports: StripesPorts,
@@ -85,7 +85,7 @@ export function createKeeping(
     for (let tries = 1; ; tries += 1) {
       const receipts: NodeId[] = [];
       const failures = new Map<number, Failure>();
-      /** A later operation, where a holder remembers that it was let go of by a later one than this. */
+      /** A later operation, where a holder remembers a release by a later one than this. */
       const later = (): number | undefined => {
         const next = tries < limits.putTriesMax ? learnedFrom(stripe, operation, failures)?.operation : undefined;
         return next !== undefined && next > operation ? next : undefined;
@@ -98,7 +98,7 @@ export function createKeeping(
           if (later() === undefined && suffices(stripe, receipts)) answer(ok(null));
         }),
       );
-      // What was let go of here meanwhile nobody hears of any more.
+      // Nobody hears any more of what was released here meanwhile.
       const next = keeping.released ? undefined : later();
       if (next !== undefined) {
         operation = next;

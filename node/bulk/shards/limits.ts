@@ -143,7 +143,7 @@ export const shardLimits = {
   collectGraceMs: 48 * 3_600_000,
   /** How long it lies there. */
   trashMs: 7 * 24 * 3_600_000,
-  /** For how long it is remembered who let go of a stripe: what was begun before and comes later brings it back.
+  /** For how long a release of a stripe is remembered: what was begun before and comes later brings it back.
    *
    *  Longer than anything is told again, and than a walk of the audits takes. */
   rememberMs: 60 * 24 * 3_600_000,

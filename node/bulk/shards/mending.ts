@@ -26,7 +26,7 @@ import { holderOfShard, type KeptShard } from "./stripes-ports.ts";
 export interface MendingPorts extends ShardPorts {
   readonly links: Links;
   readonly stripes: Pick<Stripes, "gather">;
-  /** Takes a shard whose bytes are here into the inventory. `released`: its owner has let go of it. */
+  /** Takes a shard whose bytes are here into the inventory. `released`: its owner has released it. */
   hold(wanted: KeptShard): Promise<"held" | "later" | "released">;
 }
 
@@ -136,7 +136,7 @@ export function createMending(ports: MendingPorts): Mending {
     return had;
   }
 
-  /** How many other shards of each stripe are where they belong, and who has the bytes of the lost ones. */
+  /** How many other shards of each stripe are where they belong, and which nodes have the bytes of the lost ones. */
   async function survey(
     patients: readonly Patient[],
   ): Promise<{ readonly patients: readonly Patient[]; readonly has: ReadonlyMap<BlobHash, readonly NodeId[]> }> {

@@ -16,10 +16,10 @@ export interface NamedRows<Row extends { readonly name: string }> {
   stop(): void;
 }
 
-/** A row as somebody has seen it, who knows its name; null: there was none. */
+/** A row as a caller that knows its name has seen it; null: there was none. */
 export type SeenRow<Row extends { readonly name: string }> = Omit<Row, "name"> | null;
 
-/** A row as who knows its name has seen it. */
+/** A row as a caller that knows its name has seen it. */
 export function withoutName<Row extends { readonly name: string }>(row: Row | undefined): SeenRow<Row> {
   if (row === undefined) return null;
   const { name: _, ...rest } = row;

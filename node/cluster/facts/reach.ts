@@ -8,7 +8,7 @@
  *  After a failover, or once the members that are gone were evicted, it is not. Whether others are better off it cannot
  *  know; its clients find out.
  *
- *  Nothing that must never be wrong rests on it: who is told needlessly looks around and stays. */
+ *  Nothing that must never be wrong rests on it: a node that is told needlessly looks around and stays. */
 import { failure, type Failure } from "../../../protocols/index.ts";
 import type { Clock, Log, Membership, Meter, NodeId, SlotRecord } from "../../ports/index.ts";
 import { roleOf, type SlotTable } from "./slot-table.ts";

@@ -150,7 +150,7 @@ export interface InvitationRecord {
   readonly used?: { readonly node: NodeId; readonly peer: string; readonly admitted: boolean };
 }
 
-/** The operators' wishes for every slot. */
+/** What operators want for every slot. */
 export interface Policy {
   /** Copies of each slot, the owner's included. */
   readonly replicas: number;

@@ -67,7 +67,7 @@ const read = ({ key, value }: DirectoryRow): SecretRow | undefined => {
   const row = isRow.Check(value) ? (value as SecretRow) : undefined;
   return row !== undefined && key === `${prefix}${row.name}` ? row : undefined;
 };
-/** Other places are another secret: who changes a row alone has it sent nowhere else. */
+/** Other places are another secret: a change of the row alone sends it nowhere else. */
 const contextOf = ({ name, for: places }: Pick<SecretRow, "name" | "for">): readonly string[] => [
   "named-secret",
   name,

@@ -56,7 +56,7 @@ const read = (row: DirectoryRow | undefined): SettingsRow =>
   row !== undefined && isRow.Check(row.value) ? (row.value as SettingsRow) : nothing;
 
 /** What an admin changes. */
-export interface SettingsWish {
+export interface SettingsRequest {
   /** Absent: for all nodes. */
   readonly node?: NodeId;
   /** The revision that the caller has seen. */
@@ -77,7 +77,7 @@ export interface ClusterSettings {
   /** Changes a row to other values. Errors: CONFIG_CHANGED (somebody was faster), ALREADY_DONE, TOO_LARGE, OVERLOADED.
    *  Rejects with DIRECTORY_UNAVAILABLE. */
   change(
-    wish: SettingsWish,
+    request: SettingsRequest,
     to: (row: SettingsRow) => Result<Readonly<Record<string, unknown>>>,
   ): Promise<Result<SettingsRow>>;
   stop(): void;
@@ -119,17 +119,17 @@ export function watchSettings(directory: Pick<Directory, "read" | "compareAndSet
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    async change(wish, to) {
-      const key = keyOf(wish.node);
+    async change(request, to) {
+      const key = keyOf(request.node);
       for (let attempt = 0; attempt < settingsLimits.settingsAttemptsMax; attempt += 1) {
         const found = await directory.read(key);
         const row = read(found);
         const values = to(row);
         // Where nothing is left to change it was this change, whose answer was lost, or another like it.
-        if (row.revision !== wish.revision)
+        if (row.revision !== request.revision)
           return values.ok && settingChanges(row, values.value).length === 0 ? ok(row) : refused(changedMeanwhile(row));
         if (!values.ok) return values;
-        const next = changedRow(row, values.value, wish);
+        const next = changedRow(row, values.value, request);
         if (!next.ok) return next;
         if ((await directory.compareAndSet(key, next.value, found?.revision ?? 0)).applied) return next;
       }
@@ -162,7 +162,7 @@ export function settingChanges(
 export function changedRow(
   row: SettingsRow,
   to: Readonly<Record<string, unknown>>,
-  { by, nowMs: atMs, backTo }: Pick<SettingsWish, "by" | "nowMs" | "backTo">,
+  { by, nowMs: atMs, backTo }: Pick<SettingsRequest, "by" | "nowMs" | "backTo">,
 ): Result<SettingsRow> {
   const changes = settingChanges(row, to);
   if (changes.length === 0) return refused(failure("ALREADY_DONE"));

@@ -79,7 +79,7 @@ function refusalOfOwn({ before, next }: RowChange): string | undefined {
   return isSame(was.storage, is.storage) ? undefined : "what it may keep, its invitation says, and not the node itself";
 }
 
-/** Who is bounded by an invitation, and neither manages nor is where admins work, lets nobody in under other bounds:
+/** A node that is bounded by an invitation, and neither manages nor is where admins work, lets nobody in under other bounds:
  *  it could come in again so, or free another. */
 async function refusalOfBounded({ from, read }: RowChange): Promise<string | undefined> {
   const row = await read(memberKey(from));
@@ -116,7 +116,8 @@ async function refusalOfSlot(change: RowChange): Promise<string | undefined> {
   return undefined;
 }
 
-const onlyItsOwner = "only its owner, and who keeps the directory, say who owns a slot and who has all of it";
+const onlyItsOwner =
+  "only its owner and the voters of the directory say which node owns a slot and which have all of it";
 
 /** A share of a role begins at a member that has the role. The slot of one actor is split from the share that has this
  *  actor, by the owner of that share. */

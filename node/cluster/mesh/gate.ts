@@ -1,5 +1,5 @@
 /** The wall around the mesh: who may connect at all. Identity is proven by noise before it is asked for a name; until
- *  then a connection has a place among those that are pending, and who is no member has one among the strangers after
+ *  then a connection has a place among those that are pending, and a stranger has one among the strangers after
  *  that:
  *
  *      TCP ──► pending ──noise──► member  ──control stream──► claimed by a link

@@ -3,7 +3,7 @@
  *      transport ─► pairs ─► link ─► lane (control) ─┐ one connection
  *                     │        ├───► lane (message) ─┘
  *                     │        └───► lane (bulk) ────── another: streams of one connection delay each other
- *                     └─ gate: the member list is the wall ─► places: who waits outside keeps nobody out
+ *                     └─ gate: the member list is the wall ─► places: strangers that wait keep nobody out
  *
  *  A node is known by its key: noise proves it, the member list says which node it is. A node that is not on the list
  *  is turned away before a byte of ours is spoken, except that it may redeem an invitation (`join.ts`), and that an
@@ -67,7 +67,7 @@ export interface MeshOptions {
   expelled?(by: NodeId, why: MembershipEnd, generation?: number): void;
   /** The generation in which the directory was recovered without a peer; undefined: it was evicted otherwise. */
   recoveredWithout?(peer: string): number | undefined;
-  /** Lets newcomers in who have an invitation; without it nobody joins through this node. Stops with
+  /** Lets newcomers with an invitation in; without it nobody joins through this node. Stops with
    *  the mesh. */
   readonly admission?: Admission;
   /** Plain data with which newcomers find the directory. */

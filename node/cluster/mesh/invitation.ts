@@ -194,7 +194,7 @@ export interface Admission {
   /** Whether there is an invitation that someone may come with, so that strangers are to be listened to at all. */
   open(): boolean;
   /** Whether somebody knows an invitation's secret, as far as that can be told without asking the directory. It opens
-   *  nothing; it is for who may wait while others crowd in. */
+   *  nothing; it is for newcomers that may wait while others crowd in. */
   knows(id: string, secret: Uint8Array): boolean;
   /** Makes a member of the node that proved to be `peer` and knows the secret. Error: INVITATION_INVALID (unknown,
    *  forged, expired, used by another, or not for this), DIRECTORY_UNAVAILABLE, OVERLOADED. */

@@ -87,7 +87,7 @@ export const meshLimits = {
   joinTimeoutMs: 15_000,
   /** A new node whose connection is closed before an answer tries again for so long; then `INVITATION_INVALID`.
    *
-   *  Other strangers may have taken its place, as many as come; who has the invitation gets in between them. */
+   *  Other strangers may have taken its place, as many as come; a newcomer with the invitation gets in between them. */
   joinPatienceMs: 30_000,
   /** Size of a joining node's request; a larger one ends its connection. */
   joinRequestBytesMax: 64 * 1024,

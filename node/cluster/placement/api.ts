@@ -28,7 +28,7 @@ export interface ClusterControl {
   /** The groups of shard-holders, and where their holders are, without what their inventories say. */
   groups(): ShardsView;
   /** What would follow from a change, which is not made. Errors: NOT_FOUND, BAD_REQUEST. */
-  preview(wish: SupposedChange): Promise<Result<ClusterPlan>>;
+  preview(proposal: SupposedChange): Promise<Result<ClusterPlan>>;
   /** Whether rows can be changed, as far as this node knows. */
   directoryAnswers(): boolean;
   /** Which nodes must come back for the directory to answer, or else why it does not, in words; undefined while it

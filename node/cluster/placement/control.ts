@@ -162,7 +162,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
 
     awaited,
 
-    preview: async (wish) => preview(await facts(), wish, (text) => names.find(text)),
+    preview: async (proposal) => preview(await facts(), proposal, (text) => names.find(text)),
 
     invite: (terms, by) =>
       run(async () => {

@@ -10,7 +10,7 @@
  *  2. *Need*: the owner should not own it any more (draining, another role, it keeps the directory), an operator moved
  *  it, copies are missing or lie
  *     badly. A want always names as many copies as there can be, so no step leaves a slot under-replicated: the owner
- *     takes the new ones in before it lets go of the old.
+ *     takes the new ones in before it drops the old.
  *  3. *Balance* (`balance.ts`), only when nothing is needed. The shard-holders of a group are kept apart by
  *  `spread.ts`.
  *
@@ -67,10 +67,10 @@ export function planFailovers(
     const here = active.length > 0 ? active : able;
     const fast = here.filter(({ node }) => !candidates.isSlow(node));
     const ranked = rankNodes(slot, fewestOfGroup(slot, fast.length > 0 ? fast : here, owners));
-    const wished = [record.held, record.home, record.want?.owner].flatMap(
+    const preferred = [record.held, record.home, record.want?.owner].flatMap(
       (node) => ranked.find((one) => one.node === node) ?? [],
     );
-    const owner = wished[0] ?? ranked[0];
+    const owner = preferred[0] ?? ranked[0];
     if (owner !== undefined) {
       changes.push({ type: "failover", slot, owner: owner.node });
       owners.add(slot, owner.node);
@@ -259,8 +259,8 @@ function ownerFor(record: SlotRecord, candidates: Candidates): NodeId | undefine
 /** The same of a shard-holder: the node where it is at home, and while that one is away a node that has it. */
 function ownerForHolder(record: SlotRecord, home: NodeId | undefined, candidates: Candidates): NodeId | undefined {
   const role = roleOf(record);
-  const wished = [home, record.want?.owner, record.owner];
-  return wished.find((node) => node !== undefined && candidates.mayOwn(node, role));
+  const preferred = [home, record.want?.owner, record.owner];
+  return preferred.find((node) => node !== undefined && candidates.mayOwn(node, role));
 }
 
 /** One move of a shard-holder that is not needed but better: its bytes go with it, so there is one at a time. */

@@ -75,10 +75,10 @@ function arrived({ want, ...record }: SlotRecord): SlotRecord {
   return want === undefined ? record : { ...record, owner: want.owner, inSync: want.replicas, learners: [] };
 }
 
-/** The members as they would be. Errors: NOT_FOUND, a node that is none; BAD_REQUEST, the wish contradicts itself. */
+/** The members as they would be. Errors: NOT_FOUND, a node that is none; BAD_REQUEST, the proposal contradicts itself. */
 function supposed(
   members: readonly PreviewMember[],
-  wish: SupposedChange,
+  proposal: SupposedChange,
   find: (text: string) => Result<{ readonly node: NodeId }>,
 ): Result<readonly PreviewMember[]> {
   const next = new Map(members.map((member) => [member.node, member]));
@@ -90,13 +90,13 @@ function supposed(
     return ok(null);
   };
   const changes = [
-    ...Object.entries(wish.weights ?? {}).map(([text, weight]) => change(text, { weight })),
-    ...Object.entries(wish.roles ?? {}).map(([text, roles]) => change(text, { roles })),
-    ...(wish.remove ?? []).map((text) => change(text, { state: "draining" })),
+    ...Object.entries(proposal.weights ?? {}).map(([text, weight]) => change(text, { weight })),
+    ...Object.entries(proposal.roles ?? {}).map(([text, roles]) => change(text, { roles })),
+    ...(proposal.remove ?? []).map((text) => change(text, { state: "draining" })),
   ];
   const refusal = changes.find((one) => !one.ok);
   if (refusal !== undefined && !refusal.ok) return refusal;
-  for (const [index, { roles, labels = {}, weight = 1 }] of (wish.add ?? []).entries())
+  for (const [index, { roles, labels = {}, weight = 1 }] of (proposal.add ?? []).entries())
     next.set(`new-${index + 1}` as NodeId, {
       node: `new-${index + 1}` as NodeId,
       name: newName(index),
@@ -116,15 +116,15 @@ const newName = (index: number): string => `new ${index + 1}`;
  *  begin with; nothing is supposed; more copies in sync than copies). */
 export function preview(
   input: PreviewInput,
-  wish: SupposedChange,
+  proposal: SupposedChange,
   find: (text: string) => Result<{ readonly node: NodeId }>,
 ): Result<ClusterPlan> {
-  const then = supposed(input.members, wish, find);
+  const then = supposed(input.members, proposal, find);
   if (!then.ok) return then;
   const policy = {
     ...input.policy,
-    ...(wish.replicas && { replicas: wish.replicas }),
-    ...(wish.minInSync && { minInSync: wish.minInSync }),
+    ...(proposal.replicas && { replicas: proposal.replicas }),
+    ...(proposal.minInSync && { minInSync: proposal.minInSync }),
   };
   if (policy.minInSync > policy.replicas)
     return refused(failure("BAD_REQUEST", { reason: "a slot cannot need more copies in sync than it has" }));
@@ -148,7 +148,7 @@ export function preview(
     })),
     faults: faultsOf({ input, after, was, will, nameOf }),
     moving: input.moving,
-    commands: commandsFor(wish, then.value, find),
+    commands: commandsFor(proposal, then.value, find),
   });
 }
 
@@ -322,7 +322,7 @@ function zonesLost(
 
 /** What an admin types for it. */
 function commandsFor(
-  wish: SupposedChange,
+  proposal: SupposedChange,
   members: readonly PreviewMember[],
   find: (text: string) => Result<{ readonly node: NodeId }>,
 ): readonly string[] {
@@ -331,20 +331,22 @@ function commandsFor(
     return (found.ok && members.find(({ node }) => node === found.value.node)?.name) || text;
   };
   const roleFlags = (roles: readonly Role[]): string => roles.map((role) => ` --role ${role}`).join("");
-  const leaving = (wish.remove ?? []).map(nameOf).join(" ");
+  const leaving = (proposal.remove ?? []).map(nameOf).join(" ");
   return [
-    ...(wish.replicas === undefined ? [] : [`plexus config set replicas ${wish.replicas}`]),
-    ...(wish.minInSync === undefined ? [] : [`plexus config set minInSync ${wish.minInSync}`]),
-    ...(wish.add ?? []).map(
+    ...(proposal.replicas === undefined ? [] : [`plexus config set replicas ${proposal.replicas}`]),
+    ...(proposal.minInSync === undefined ? [] : [`plexus config set minInSync ${proposal.minInSync}`]),
+    ...(proposal.add ?? []).map(
       ({ roles, labels = {} }) =>
         `plexus invite${roleFlags(roles)}${Object.entries(labels)
           .map(([name, value]) => ` --label ${name}=${value}`)
           .join("")}`,
     ),
-    ...Object.entries(wish.weights ?? {}).map(
+    ...Object.entries(proposal.weights ?? {}).map(
       ([text, weight]) => `plexus config set weight ${weight} --node ${nameOf(text)}`,
     ),
-    ...Object.entries(wish.roles ?? {}).map(([text, roles]) => `plexus nodes roles ${nameOf(text)} ${roles.join(",")}`),
+    ...Object.entries(proposal.roles ?? {}).map(
+      ([text, roles]) => `plexus nodes roles ${nameOf(text)} ${roles.join(",")}`,
+    ),
     ...(leaving === "" ? [] : [`plexus nodes drain ${leaving} --wait`, `plexus nodes evict ${leaving}`]),
   ];
 }

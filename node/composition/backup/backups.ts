@@ -75,9 +75,9 @@ import { openFolderSink, type SinkRecall } from "./recall-folder.ts";
 
 /** What is done in a folder, by an operator and by tasks of the cluster alike. */
 export interface FolderWorks {
-  run(wish: { readonly to: string; readonly full?: boolean | undefined }, at: TaskAt): Promise<BackupResults["run"]>;
-  verify(wish: InFolder<VerifyBackup>, at: TaskAt): Promise<BackupResults["verify"]>;
-  prune(wish: InFolder<PruneBackup>, at: TaskAt): Promise<BackupResults["prune"]>;
+  run(request: { readonly to: string; readonly full?: boolean | undefined }, at: TaskAt): Promise<BackupResults["run"]>;
+  verify(request: InFolder<VerifyBackup>, at: TaskAt): Promise<BackupResults["verify"]>;
+  prune(request: InFolder<PruneBackup>, at: TaskAt): Promise<BackupResults["prune"]>;
 }
 
 /** What an operator does with backups. One task at a time; errors of what begins one: LIMIT_REACHED, STOPPING. */
@@ -90,17 +90,17 @@ export interface Backups {
     work: () => Promise<Done>,
   ): Promise<Done>;
   /** `full`: everything is stored anew. */
-  run(wish: { readonly to: string; readonly full?: boolean }): Result<BackupTask<"run">>;
+  run(request: { readonly to: string; readonly full?: boolean }): Result<BackupTask<"run">>;
   /** Errors: BAD_REQUEST (no folder of backups), KEY_MISSING, BACKUP_DAMAGED. */
-  list(wish: { readonly from: string }): Promise<Result<BackupList>>;
-  verify(wish: InFolder<VerifyBackup>): Result<BackupTask<"verify">>;
+  list(request: { readonly from: string }): Promise<Result<BackupList>>;
+  verify(request: InFolder<VerifyBackup>): Result<BackupTask<"verify">>;
   /** Without `from` out of the backups of the cluster. */
-  recall(wish: RecallBackup): Result<BackupTask<"recall">>;
-  place(wish: InFolder<PlaceBackup>): Result<BackupTask<"place">>;
-  withdraw(wish: InFolder<WithdrawBackup>): Result<BackupTask<"withdraw">>;
-  prune(wish: InFolder<PruneBackup>): Result<BackupTask<"prune">>;
-  copy(wish: CopyBackup): Result<BackupTask<"copy">>;
-  drill(wish: DrillBackup & { readonly scratch: string }): Result<BackupTask<"drill">>;
+  recall(request: RecallBackup): Result<BackupTask<"recall">>;
+  place(request: InFolder<PlaceBackup>): Result<BackupTask<"place">>;
+  withdraw(request: InFolder<WithdrawBackup>): Result<BackupTask<"withdraw">>;
+  prune(request: InFolder<PruneBackup>): Result<BackupTask<"prune">>;
+  copy(request: CopyBackup): Result<BackupTask<"copy">>;
+  drill(request: DrillBackup & { readonly scratch: string }): Result<BackupTask<"drill">>;
   /** Writes an archive of what a query names in the cluster's backups, as it is read. Errors: NOT_FOUND, KEY_MISSING,
    *  those of `out`. */
   archive(query: RecallBackup["query"], out: (bytes: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void>;
@@ -111,8 +111,8 @@ export interface Backups {
   stop(): Promise<void>;
 }
 
-/** A wish for the backups of a folder. */
-export type InFolder<Wish> = Omit<Wish, "from"> & { readonly from: string };
+/** A request for the backups of a folder. */
+export type InFolder<Request> = Omit<Request, "from"> & { readonly from: string };
 
 /** A slot of the cluster, and who owns it. */
 export interface OwnedSlot {
@@ -322,7 +322,7 @@ export function createBackups(at: BackupsAt): Backups {
   return {
     works,
     whenFree: (task, work) => tasks.whenFree(task, work),
-    run: (wish) => tasks.begin("run", wish.to, (task) => works.run(wish, task)),
+    run: (request) => tasks.begin("run", request.to, (task) => works.run(request, task)),
     async list({ from }) {
       try {
         return await within(from, undefined, async (ports, repository, opened) => {
@@ -333,7 +333,7 @@ export function createBackups(at: BackupsAt): Backups {
         return refused(folderFailure(error));
       }
     },
-    verify: (wish) => tasks.begin("verify", wish.from, (task) => works.verify(wish, task)),
+    verify: (request) => tasks.begin("verify", request.from, (task) => works.verify(request, task)),
     recall: ({ from, to, query }) =>
       tasks.begin("recall", from ?? to ?? "", ({ signal, progress }) =>
         reading(from, async (ports, repository) => {
@@ -352,19 +352,19 @@ export function createBackups(at: BackupsAt): Backups {
           return writeRecall(ports, repository, { to, into, query: fixed, plan, signal, progress });
         }),
       ),
-    place: ({ from, ...wish }) =>
+    place: ({ from, ...request }) =>
       tasks.begin("place", from, ({ signal, progress }) =>
         within(from, undefined, (ports, repository) =>
-          place(ports, repository, wish, { signal, progress, clock, target: placeTarget(at.kernel, at.blobs) }),
+          place(ports, repository, request, { signal, progress, clock, target: placeTarget(at.kernel, at.blobs) }),
         ),
       ),
-    withdraw: ({ from, ...wish }) =>
+    withdraw: ({ from, ...request }) =>
       tasks.begin("withdraw", from, ({ signal, progress }) =>
         within(from, undefined, (ports, repository) =>
-          withdraw(ports, repository, wish, { signal, progress, clock, target: placeTarget(at.kernel, at.blobs) }),
+          withdraw(ports, repository, request, { signal, progress, clock, target: placeTarget(at.kernel, at.blobs) }),
         ),
       ),
-    prune: (wish) => tasks.begin("prune", wish.from, (task) => works.prune(wish, task)),
+    prune: (request) => tasks.begin("prune", request.from, (task) => works.prune(request, task)),
     copy: ({ from, to }) =>
       tasks.begin("copy", to, (task) =>
         reading(from, async (ports, repository) => {

@@ -90,11 +90,11 @@ async function rehearse(
 ): Promise<BackupResults["drill"]> {
   const { cluster, stripes, heads, keys } = ports;
   const begunMs = at.clock.monotonicMs();
-  const wish = { to: scratch, ...(snapshot !== undefined && { snapshot }) };
+  const request = { to: scratch, ...(snapshot !== undefined && { snapshot }) };
   try {
     const done = await restoreFrom(
       { places: [{ name: nameOf(from), stripes, heads }] },
-      wish,
+      request,
       { cluster, epochs: keys.epoch, keys },
       at,
     );

@@ -145,7 +145,7 @@ export async function openBackupFolder(
     mark,
     wasLeft: async () => (await files.size(writingFile)) !== undefined,
     async writing(work) {
-      // On a disk that is full it may not be said; who frees room looks for leftovers anyhow.
+      // On a disk that is full it may not be said; the part that frees room looks for leftovers anyhow.
       await files.create(writingFile).then(
         (file) => file.close(),
         () => undefined,

@@ -27,7 +27,7 @@ export interface FolderSink extends RecallSink {
   readonly files: number;
   /** How far the recall was that goes on here; undefined: it begins. */
   readonly mark: FolderMark | undefined;
-  /** What was written is whole with this unit: now and then it is synced, and remembered for who goes on. */
+  /** What was written is whole with this unit: now and then it is synced, and remembered for the run that goes on. */
   keep(far: Omit<FolderMark, "files" | "open">): Promise<void>;
   /** Syncs what was written, with `about` beside it. */
   finish(about: object): Promise<void>;

@@ -199,7 +199,7 @@ export function openEndpoints(
             trials -= 1;
           }
         },
-        begin: (wish) => finder.begin(wish),
+        begin: (search) => finder.begin(search),
         cancel: (id) => finder.cancel(id),
         watch(listener) {
           listeners.add(listener);

@@ -121,7 +121,7 @@ export function openTasks(at: {
   });
   return {
     profiles,
-    tasks: { ...tasks, follow: (wish, work) => acts.follow(wish, work) },
+    tasks: { ...tasks, follow: (act, work) => acts.follow(act, work) },
     stop() {
       endWatch();
       drains.stop();

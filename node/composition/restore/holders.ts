@@ -26,7 +26,7 @@ import { openFiles } from "../../platform/index.ts";
 import { readStripe } from "../../bulk/shards/coding/index.ts";
 import { isBackupFolder, noMeter } from "../backup/folder.ts";
 import { commandLimits } from "../limits.ts";
-import { openSource, type BackupPlace, type RestoreWish, type Source } from "./sources.ts";
+import { openSource, type BackupPlace, type RestoreRequest, type Source } from "./sources.ts";
 
 /** The shards of a storage node that is gone, with what lies beside them. */
 export interface HolderFolder extends SurvivingFolder {
@@ -91,7 +91,7 @@ export async function openHolderFolder(name: string): Promise<HolderFolder | und
  *  STRIPE_LOST (what leads to the snapshots lacks shards). */
 export async function openHolders(
   folders: readonly HolderFolder[],
-  wish: Pick<RestoreWish, "snapshot" | "atMs">,
+  request: Pick<RestoreRequest, "snapshot" | "atMs">,
   ports: Pick<BackupPorts, "cluster" | "keys" | "sealer" | "clock" | "random" | "log">,
 ): Promise<{ readonly source: Source; used(): HoldersUsed }> {
   const found = folders.flatMap(({ name: folder, heads }) => heads.map((head) => ({ ...head, folder })));
@@ -107,7 +107,7 @@ export async function openHolders(
     const place: BackupPlace = { name: names.join(", "), stripes, heads };
     let source: Source;
     try {
-      source = await openSource(place, wish, ports);
+      source = await openSource(place, request, ports);
       // A snapshot of which not even the first node can be read gives nothing.
       if (source.snapshot.root !== null) await source.repository.load(source.snapshot.root);
     } catch (error) {

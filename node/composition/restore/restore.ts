@@ -30,12 +30,12 @@ import { commandLimits } from "../limits.ts";
 import { checkRestored, type RestoreCheck, type RestoredIndex, type WrongUnit } from "./check.ts";
 import { findCarried, openNewest, readingKeys, writeKeys, type NewFolder, type RefusedKeys } from "./keys.ts";
 import { openHolderFolder, openHolders, type HolderFolder, type HoldersUsed } from "./holders.ts";
-import { chooseSlots, openSource, type BackupPlace, type Choice, type RestoreWish, type Source } from "./sources.ts";
+import { chooseSlots, openSource, type BackupPlace, type Choice, type RestoreRequest, type Source } from "./sources.ts";
 import { RestoredActors, type RestorePlace, type WrittenStates } from "./restored-actors.ts";
 
 export { findCarried, type FoundKeys } from "./keys.ts";
 export { describeUnreadable, reasonOf } from "./holders.ts";
-export type { RestoreWish } from "./sources.ts";
+export type { RestoreRequest } from "./sources.ts";
 
 /** How far a restored slot's epoch is from that of the backup: farther than its owners can have come since. */
 const epochLeap = 1_000_000;
@@ -97,7 +97,7 @@ export interface RestorePorts {
 /** Builds the folder. `root`: of the kit. Errors: those of `findCarried`; KEY_REFUSED (another kit), NOT_FOUND (no such
  *  snapshot), CONFIG_INVALID (`to` is not empty), DISK_FULL; the system's. */
 export async function restore(
-  { from, ...wish }: RestoreWish & { readonly from: readonly string[] },
+  { from, ...request }: RestoreRequest & { readonly from: readonly string[] },
   root: RootKeys,
   ports: RestorePorts,
 ): Promise<Restored> {
@@ -119,7 +119,7 @@ export async function restore(
     keys: readingKeys(opened),
     writeKeys: (at: NewFolder) => writeKeys(at, opened, ports),
   };
-  return { ...(await restoreFrom({ places, holders }, wish, by, ports)), refusedKeys: refused };
+  return { ...(await restoreFrom({ places, holders }, request, by, ports)), refusedKeys: refused };
 }
 
 /** With what a restore reads, and what it leaves for the new node. */
@@ -141,18 +141,18 @@ export interface RestoreFrom {
 /** Builds the folder of what is there. Errors: as of `restore`. */
 export async function restoreFrom(
   { places, holders = [] }: RestoreFrom,
-  wish: RestoreWish,
+  request: RestoreRequest,
   by: RestoreBy,
   ports: RestorePorts,
 ): Promise<Restored> {
   const { clock, random } = ports;
-  const { to } = wish;
+  const { to } = request;
   const sealer = createSealer({ threads: commandLimits.sealerThreads, idleMs: commandLimits.sealerIdleMs });
   try {
     const reading = { ...ports, cluster: by.cluster, keys: by.keys, sealer };
-    const surviving = holders.length === 0 ? undefined : await openHolders(holders, wish, reading);
+    const surviving = holders.length === 0 ? undefined : await openHolders(holders, request, reading);
     const sources = surviving === undefined ? [] : [surviving.source];
-    for (const place of places) sources.push(await openSource(place, wish, reading));
+    for (const place of places) sources.push(await openSource(place, request, reading));
     const { chosen, missing, missingFiles } = chooseSlots(sources);
     await begin(
       to,

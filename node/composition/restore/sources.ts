@@ -10,7 +10,7 @@ export interface BackupPlace extends Pick<BackupPorts, "stripes" | "heads"> {
   readonly name: string;
 }
 
-export interface RestoreWish {
+export interface RestoreRequest {
   readonly to: string;
   /** That one, the newest at that time, or the newest. */
   readonly snapshot?: number;
@@ -35,7 +35,7 @@ export interface Choice extends RestorePlace {
 /** Opens one. Errors: NOT_FOUND (no such snapshot), BACKUP_DAMAGED, those of reading stripes. */
 export async function openSource(
   { name, stripes, heads }: BackupPlace,
-  { snapshot, atMs }: Pick<RestoreWish, "snapshot" | "atMs">,
+  { snapshot, atMs }: Pick<RestoreRequest, "snapshot" | "atMs">,
   ports: Pick<BackupPorts, "cluster" | "keys" | "sealer" | "clock" | "random" | "log">,
 ): Promise<Source> {
   const of: BackupPorts = { ...ports, owner: "backup/folder", stripes, heads, limits: backupLimits };

@@ -16,7 +16,7 @@ export interface Ending {
   onBegin(listener: () => void): void;
 }
 
-/** Makes it. An eviction is kept in the folder, for who asks it later why its node is gone. */
+/** Makes it. An eviction is kept in the folder, which says later why its node is gone. */
 export function createEnding(at: {
   readonly node: NodeId;
   readonly cluster: string;

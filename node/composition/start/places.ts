@@ -25,7 +25,7 @@ export function placesToListen(config: Config): readonly Place[] {
   return places.flatMap((place) => (place === undefined ? [] : [{ ...place, host: hostAddress(place.host) }]));
 }
 
-/** Reads `10.0.0.5:9464`, or a port alone: who names that alone lets nobody from elsewhere in. */
+/** Reads `10.0.0.5:9464`, or a port alone, which lets in nobody from elsewhere. */
 export function placeIn(text: string): { readonly host: string; readonly port: number } {
   const at = text.lastIndexOf(":");
   if (at < 0) return { host: "127.0.0.1", port: Number(text) };

@@ -64,7 +64,7 @@ export async function join(
   throw new PlexusError(member.error);
 }
 
-/** In words, for who waits for it. */
+/** In words, for people who wait for it. */
 function whereIs(place: DirectoryPlace, nameOf: (node: string) => string): string {
   if (place.kind === "etcd") return `etcd at ${place.endpoints.join(", ")}`;
   if (place.kind === "embedded") return `node ${nameOf(place.host)}`;

@@ -5,7 +5,7 @@
  *                          ▲ cancelled when nobody wants it: the client is gone, or another call of the request has failed */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import {
-  cacheWishes,
+  cacheUses,
   failure,
   failureOf,
   PlexusError,
@@ -73,7 +73,7 @@ export async function whileAsked<T>(
   reply: FastifyReply,
   work: (asking: Asking) => Promise<T>,
 ): Promise<T> {
-  const cache = wishOf(request);
+  const cache = cacheUseOf(request);
   const { socket } = request.raw;
   const interest = new Interest();
   const leave = (): void => interest.lose();
@@ -93,11 +93,11 @@ export async function whileAsked<T>(
 }
 
 /** The header `x-plexus-cache` of a request. Error: BAD_REQUEST. */
-function wishOf({ headers }: FastifyRequest): CacheWish | undefined {
-  const wish = headers["x-plexus-cache"];
-  if (wish === undefined || cacheWishes.some((one) => one === wish)) return wish as CacheWish | undefined;
+function cacheUseOf({ headers }: FastifyRequest): CacheWish | undefined {
+  const use = headers["x-plexus-cache"];
+  if (use === undefined || cacheUses.some((one) => one === use)) return use as CacheWish | undefined;
   throw new PlexusError(
-    failure("BAD_REQUEST", { header: "x-plexus-cache", problem: `must be ${cacheWishes.join(", ")}` }),
+    failure("BAD_REQUEST", { header: "x-plexus-cache", problem: `must be ${cacheUses.join(", ")}` }),
   );
 }
 

@@ -132,7 +132,7 @@ function readChat(body: Body, at: GatewayContext, reader: MediaReader): Wanted {
   const offered = tools.filter(({ name }) => chosen.among?.includes(name) ?? true);
   const messages = body.messages.map((message, index) => readMessage(`/messages/${index}`, message, reader));
   return {
-    // Who says otherwise wants a message behind the last one.
+    // Clients that say otherwise want a message behind the last one.
     messages: body.continue_final_message === false ? messages : begunIn(messages),
     sampling: readSampling({
       temperature: body.temperature,

@@ -25,7 +25,7 @@ export interface ConnectionGovernor {
   /** TCP connections that are open. */
   connections(): number;
   /** Counts a request or a WebSocket against the address that a trusted proxy names for it; call what it gives when
-   *  that is over. Undefined: who is connected directly is counted already. Errors: OVERLOADED, ADDRESS_BLOCKED. */
+   *  that is over. Undefined: a direct connection is counted already. Errors: OVERLOADED, ADDRESS_BLOCKED. */
   enter(request: IncomingMessage, address: string): Result<(() => void) | undefined>;
   /** The connection is a WebSocket now. */
   upgraded(stream: Duplex): void;
@@ -33,7 +33,7 @@ export interface ConnectionGovernor {
   readonly socketsMax: number;
 }
 
-/** Of who is connected directly. */
+/** Of a direct connection. */
 const counted = ok(undefined);
 
 /** What WebSockets leave free, so that a request still finds a place when all people there are are connected. */

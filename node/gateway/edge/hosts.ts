@@ -9,7 +9,7 @@ export type HostCheck = (request: IncomingMessage) => Result<undefined>;
 /** Refused names that the log tells of, so that an operator sees what to allow and a flood fills no disk. */
 const toldMax = 16;
 
-/** Makes the guard against DNS rebinding: a page on a name of a stranger, who lets that name lead to this machine, is
+/** Makes the guard against DNS rebinding: a page on a stranger's name, which the stranger lets lead to this machine, is
  *  for the browser one site with this node and reads what it answers. The name is in `Host`, and no page can change
  *  that.
  *

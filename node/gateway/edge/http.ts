@@ -86,7 +86,7 @@ declare module "fastify" {
     bodyBytes: number;
     /** The step of a trace that it is; null: it is not traced. */
     span: Span | null;
-    /** Where it comes from. `ip` is who is connected: behind a proxy always the same. */
+    /** Where it comes from. `ip` is the address that is connected: behind a proxy always the same. */
     readonly address: string;
     /** The path below which its sender reaches this node, by a proxy in front; mostly nothing. */
     readonly mount: string;
@@ -188,7 +188,7 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
     // A connection that is closed while its body still arrives is reset, and the caller never reads why. The rest is
     // read and thrown away instead, for `requestTimeoutMs` at most.
     if (!request.raw.complete) reply.removeHeader("connection");
-    // Who signs in may do so by an address alone: of a caller that is known a GET changes nothing. Nobody is there
+    // People may sign in by an address alone: of a caller that is known a GET changes nothing. Nobody is there
     // where somebody signs in, and where the operator or a program with a control token asks what admins do.
     const { access, audit } = request.routeOptions.config;
     const reads = isSafeMethod(request.method) && (request.caller !== null || access === "admin") && audit === undefined;
@@ -341,7 +341,7 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
     const { config } = request.routeOptions;
     if (control !== undefined && config.access !== "admin" && config.control !== "open")
       throw new PlexusError(failure("NOT_FOUND", { path: request.originalUrl.split("?", 1)[0]?.slice(0, 200), hint: "this is the control endpoint; the rest is at the gateway" })); // prettier-ignore
-    // Who is connected directly was looked at when he came.
+    // A direct connection was looked at when it was made.
     if (address !== request.raw.socket.remoteAddress && at.threats?.isBlocked(address) === true)
       throw new PlexusError(failure("ADDRESS_BLOCKED"));
     if (stopping) throw new PlexusError(failure("STOPPING"));

@@ -48,7 +48,7 @@ export interface Reader {
 }
 
 /** What somebody needs room for. */
-interface Wish {
+interface Claim {
   readonly user: string;
   readonly bytes: number;
   readonly over?: (() => void) | undefined;
@@ -100,7 +100,7 @@ export function createOutputMemory(at: {
     (bytes === 0 || bytes + more <= limits.outflowPersonBytesMax) &&
     (total === 0 || total + more <= limits.outflowBytesMax);
 
-  function take({ user, bytes, over, kept }: Wish): Permit {
+  function take({ user, bytes, over, kept }: Claim): Permit {
     const share = shareOf(user);
     add(user, share, bytes);
     let state: "promised" | "late" | "kept" | "over" = kept === true ? "kept" : "promised";
@@ -182,22 +182,22 @@ export function createOutputMemory(at: {
     if (jobs.length > 0) clock.soon(runJobs);
   }
 
-  function now(wish: Wish): Permit | undefined {
-    const share = shareOf(wish.user);
-    const permit = share.waiters.length === 0 && fits(share, wish.bytes) ? take(wish) : undefined;
-    if (permit === undefined) add(wish.user, share, 0);
+  function now(claim: Claim): Permit | undefined {
+    const share = shareOf(claim.user);
+    const permit = share.waiters.length === 0 && fits(share, claim.bytes) ? take(claim) : undefined;
+    if (permit === undefined) add(claim.user, share, 0);
     return permit;
   }
 
-  function later(wish: Wish): Promise<Permit | undefined> {
-    const { user, bytes } = wish;
+  function later(claim: Claim): Promise<Permit | undefined> {
+    const { user, bytes } = claim;
     const share = shareOf(user);
     return new Promise((resolve) => {
       const waiter: Waiter = {
         bytes,
         give() {
           cancel();
-          resolve(take(wish));
+          resolve(take(claim));
         },
       };
       const cancel = clock.after(limits.askTimeoutMs, () => {
@@ -206,7 +206,7 @@ export function createOutputMemory(at: {
         resolve(undefined);
       });
       // What is there already goes before what is still to be asked for.
-      if (wish.kept === true) share.waiters.unshift(waiter);
+      if (claim.kept === true) share.waiters.unshift(waiter);
       else share.waiters.push(waiter);
       lines.set(user, share);
     });

@@ -57,7 +57,7 @@ export interface Sharing {
     readonly rateSilentShare: number;
     /** Keys with news, of one limit. */
     readonly rateNewsKeysMax: number;
-    /** The wait of who has to wait until others were told. */
+    /** The wait of a caller that waits until others were told. */
     readonly rateTellSoonMs: number;
   };
 }

@@ -116,6 +116,6 @@ export function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex, heade
     ? failure("TOO_LARGE", { limitBytes: headerBytesMax })
     : failure("BAD_REQUEST", { path: "", problem });
   socket.write(rawAnswer(reason));
-  // Not only our half of it: who keeps his open would keep the connection.
+  // Not only our half of it: a client that keeps its half open would keep the connection.
   (socket as Socket).destroySoon();
 }

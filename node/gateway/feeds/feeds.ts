@@ -62,7 +62,7 @@ const editedCheck = checkOf(
 /** Somebody who wants to know that something was posted, without the messages themselves. */
 export interface Watcher {
   posted(topic: string, message: Static<typeof seen>): void;
-  /** An edit has made a message mention these, who were not told of it before. */
+  /** An edit has made a message mention these, which were not told of it before. */
   edited(topic: string, message: Static<typeof seen>, told: readonly string[]): void;
   /** The newest message of a topic, of which events may have been missed; undefined when all is read. Asked of its
    *  actor. */

@@ -92,7 +92,7 @@ export function createPeople(
   }
 
   /** Events of the user's own stream may be missing: a session may have ended, rooms been joined and left. Asked until
-   *  it is known, or nobody is here any more: who was turned out must not stay. */
+   *  it is known, or nobody is here any more: somebody who was turned out must not stay. */
   function onGap(person: Person): void {
     if (person.arriving > 0) person.missed = true;
     // A newcomer is not proven yet: questions in that name would stand in the way of the one for its identity.

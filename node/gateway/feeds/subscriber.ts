@@ -82,7 +82,7 @@ export class Subscriber {
   closing = false;
   /** Frames that wait until what was asked before can be answered, in their order; undefined: none. */
   line: ClientFrame[] | undefined;
-  /** Bytes that the outputMemory knows of. */
+  /** Bytes that the output memory knows of. */
   waiting = 0;
   #changed: PromiseWithResolvers<void> | undefined;
   #large = false;
@@ -141,7 +141,7 @@ export class Subscriber {
     this.wire.topicLost();
   }
 
-  /** Tells the outputMemory what waits, and watches a stream of which too much does: who reads nothing for a while is cut.
+  /** Tells the output memory what waits, and watches a stream with too much of it: one that reads nothing is cut.
    *  Memory is for those who read. */
   readonly #count = (): void => {
     const { stream } = this.wire;

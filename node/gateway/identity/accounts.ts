@@ -539,7 +539,7 @@ export function createAccounts(at: GatewayContext): Accounts {
       const waiter = { share: "signUp", address: addressKey(from.address) } as const;
       const hashed = await hashNew(account.password, waiter);
       if (!hashed.ok) return hashed;
-      // No operationId from outside: who repeats a stranger's would get the stranger's answer, and then a session.
+      // No operationId from outside: somebody who repeats a stranger's would get the stranger's answer, and then a session.
       const fields = {
         passwordHash: hashed.value,
         ...(account.displayName !== undefined && { displayName: account.displayName }),

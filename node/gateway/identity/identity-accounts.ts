@@ -43,7 +43,7 @@ export interface Named {
 /** Identities and the accounts they belong to. */
 export interface IdentityAccounts {
   /** The account, which is made where there is none and the rules let it be. With the roles that the groups give.
-   *  Errors: IDENTITY_UNKNOWN, those of sign-up, FORBIDDEN (the account may do more than whoever set the server). */
+   *  Errors: IDENTITY_UNKNOWN, those of sign-up, FORBIDDEN (the account may do more than the admin that set the server). */
   settle(named: Named): Promise<Result<{ readonly user: string; readonly isNew: boolean }>>;
   /** The server's word counts for an account that has the identity. Error: FORBIDDEN: somebody set the server anew who
    *  may not let this person in. */
@@ -120,11 +120,11 @@ export function createIdentityAccounts(at: GatewayContext, accounts: Accounts): 
     });
     if (!may.ok) return may;
     const identity = identityFor(named);
-    const wished = accountNames([name, mail, displayName]);
-    const [first = "user"] = wished;
+    const preferred = accountNames([name, mail, displayName]);
+    const [first = "user"] = preferred;
     const chance = at.newId().toLowerCase().replaceAll(/[^a-z0-9]/g, "").slice(0, 10); // prettier-ignore
     const numbered = Array.from({ length: namesTried }, (_, index) => `${first}-${index + 2}`);
-    for (const user of [...[...wished, ...numbered].slice(0, namesTried), `${first.slice(0, 20)}-${chance}`]) {
+    for (const user of [...[...preferred, ...numbered].slice(0, namesTried), `${first.slice(0, 20)}-${chance}`]) {
       const stored = await accounts.proofsOf(user, named.from);
       if (!stored.ok) return stored;
       if (stored.value.exists) continue;
@@ -141,7 +141,7 @@ export function createIdentityAccounts(at: GatewayContext, accounts: Accounts): 
     return held.ok ? ok((held.value as PeoplePage).people[0]?.roles ?? [defaultRole]) : held;
   }
 
-  /** Gives and takes the roles that the map names, and refuses whoever may do more than the one who set the server. */
+  /** Gives and takes the roles that the map names, and refuses people who may do more than the admin that set the server. */
   async function empower({ row, claims: said }: Named, user: string): Promise<Result<unknown>> {
     // Set by the operator, and without a map: nothing to ask for.
     if (row.within === undefined && row.roles === undefined) return ok(undefined);

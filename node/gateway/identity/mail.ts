@@ -1,8 +1,8 @@
 /** Mail at the gateway: its settings, the addresses of people, forgotten passwords, and links that let people make an
  *  account.
  *
- *  Whoever is signed out learns nothing here about who has an account: what they ask for is answered before anybody
- *  looks. Links lead to `publicUrl` and never to what a request calls the node: who sends a request with another `Host`
+ *  People who are signed out learn nothing here about accounts: what they ask for is answered before anybody
+ *  looks. Links lead to `publicUrl` and never to what a request calls the node: a request with another `Host`
  *  would get links that lead to himself. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { Type, type Static } from "typebox";
@@ -64,7 +64,7 @@ export function addMailRoutes(app: FastifyInstance, at: GatewayContext, accounts
   const ask = async <T>(to: `${string}/${string}`, message: Message): Promise<Result<T>> =>
     (await kernel.ask({ to, from: "gateway", message, timeoutMs: limits.askTimeoutMs })) as Result<T>;
 
-  /** Sending must be possible at all, and whoever asks must not have asked too often: both say nothing about any account. */
+  /** Sending must be possible at all, and the person must not have asked too often: both say nothing about any account. */
   function admitted(request: FastifyRequest): void {
     demand(accounts.knock(originOf(request)));
     if (mail.publicUrl === undefined || !mail.settings.isSet()) throw new PlexusError(failure("MAIL_OFF"));
@@ -116,7 +116,7 @@ export function addMailRoutes(app: FastifyInstance, at: GatewayContext, accounts
     const user = isMailAddress(account) ? await holderOf(account) : account.toLowerCase();
     if (user === undefined || !isUserName(user)) return;
     const found = await ask<MailOf>(actorId("user", user), { type: "mailOf" });
-    // Who has no password comes in another way; a link must not give them one more.
+    // People without a password come in another way; a link must not give them one more.
     if (!found.ok || found.value.address === undefined || !found.value.password || found.value.out) return;
     if (!(await mayBeMailed(user)))
       return log.info("mail.held", { what: "reset", reason: "others own the cluster too" });
@@ -257,7 +257,7 @@ export async function tellByMail(
     readonly limits: Pick<GatewayContext["limits"], "askTimeoutMs">;
   } & Pick<GatewayContext, "mail">,
   user: string,
-  wish: (to: string) => Parameters<Outbound["post"]>[0],
+  letter: (to: string) => Parameters<Outbound["post"]>[0],
 ): Promise<Result<unknown>> {
   if (at.mail === undefined) return ok({});
   const message = { type: "mailOf" };
@@ -269,5 +269,5 @@ export async function tellByMail(
   });
   if (!found.ok) return found;
   const { address: to } = found.value as MailOf;
-  return to === undefined ? ok({}) : at.mail.outbound.post(wish(to));
+  return to === undefined ? ok({}) : at.mail.outbound.post(letter(to));
 }

@@ -52,7 +52,7 @@ export interface ServiceTokens {
   /** Rejects with DIRECTORY_UNAVAILABLE where the node has to make a key and cannot tell the others of it. */
   issue(
     caller: Pick<Caller, "user" | "session" | "expiresAtMs">,
-    wish: {
+    terms: {
       readonly audience?: string | undefined;
       readonly lifeMs?: number | undefined;
       readonly scopes?: readonly string[] | undefined;
@@ -194,7 +194,7 @@ export function createServiceTokens(at: {
   };
 }
 
-const wish = schema.object({
+const terms = schema.object({
   audience: Type.Optional(Type.String({ minLength: 1, maxLength: 200, pattern: "^[\\x21-\\x7e]+$" })),
   lifeMs: Type.Optional(Type.Integer({ minimum: 1_000, maximum: 3_600_000 })),
   /** What it is narrowed to; absent: all that an API key of the caller's could. */
@@ -203,11 +203,11 @@ const wish = schema.object({
 
 /** Adds the route below the prefix of the interface. */
 export function addServiceTokens(app: FastifyInstance, tokens: ServiceTokens): void {
-  app.post<{ Body: Static<typeof wish> }>(
+  app.post<{ Body: Static<typeof terms> }>(
     "/tokens",
     {
       config: { access: "user", permission: "account.use" },
-      schema: { summary: "Gives a short-lived token (JWT) of this session or API key", tags: ["account"], body: wish },
+      schema: { summary: "Gives a short-lived token (JWT) of this session or API key", tags: ["account"], body: terms },
     },
     async (request) => {
       // Else a token could make itself the next one, for ever.
@@ -216,7 +216,7 @@ export function addServiceTokens(app: FastifyInstance, tokens: ServiceTokens): v
           failure("FORBIDDEN", { reason: "a short-lived token gives no other; ask with a session or an API key" }),
         );
       const caller = callerOf(request);
-      const { scopes = caller.scopes, ...wished } = request.body;
+      const { scopes = caller.scopes, ...terms } = request.body;
       const unknown = unknownScopes(scopes ?? []);
       if (unknown.length > 0)
         throw new PlexusError(
@@ -229,7 +229,7 @@ export function addServiceTokens(app: FastifyInstance, tokens: ServiceTokens): v
           : scopes?.find((scope) => !held.includes(scope) && !inScope(held, scope as Permission));
       if (wider !== undefined)
         throw new PlexusError(failure("FORBIDDEN", { reason: `the key that asks is narrower than ${wider}` }));
-      return tokens.issue(caller, { ...wished, scopes });
+      return tokens.issue(caller, { ...terms, scopes });
     },
   );
 }

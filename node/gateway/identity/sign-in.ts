@@ -32,7 +32,7 @@ import { shownBy } from "./rights.ts";
 export const isSecure = (request: FastifyRequest): boolean =>
   request.protocol === "https" || request.headers["x-forwarded-proto"] === "https";
 
-/** The cookie of a sign-in under way. Lax: who comes back from another server's page comes from another site. */
+/** The cookie of a sign-in under way. Lax: people who come back from another server's page come from another site. */
 export function setAttempt(request: FastifyRequest, reply: FastifyReply, attempt: string, lifeMs: number): void {
   const maxAge = Math.floor(lifeMs / 1000);
   reply.setCookie(attemptCookie, attempt, {

@@ -18,7 +18,7 @@ export const takePictures = (scope: FastifyInstance): void => {
   scope.addContentTypeParser([...pictureTypes], { parseAs: "buffer" }, (_request, body, done) => done(null, body));
 };
 
-/** What every upload route has: how large a picture may be, and who uploads too often is refused before a byte of it is
+/** What every upload route has: how large a picture may be, and people who upload too often are refused before a byte of it is
  *  taken. */
 export function pictureUpload(
   at: Pick<GatewayContext, "rates" | "budgets">,
@@ -65,7 +65,7 @@ export function readPicture(
   return { format, width, height, size: (body as Buffer).length };
 }
 
-/** Says what a picture or a sound is that is served, to this person alone. True: who asks has it already. */
+/** Says what a picture or a sound is that is served, to this person alone. True: the client has it already. */
 export function isKnown(
   request: FastifyRequest,
   reply: FastifyReply,

@@ -130,7 +130,7 @@ class SocketWire implements Wire {
   topicLost(): void {}
 
   sweep(nowMs: number): void {
-    // Nothing is heard of whom we do not read.
+    // Nothing is heard of a socket that is not read.
     if (this.isPaused) this.heardAtMs = nowMs;
     const { heartbeatMs } = this.#at.limits;
     const silentMs = nowMs - this.heardAtMs;

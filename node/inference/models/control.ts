@@ -2,7 +2,7 @@
  *
  *      admin ─► gateway ─► this node's models, or inference.view / inference.order ══► another node's
  *
- *  An order is answered at once with the model as it is then: a load takes as long as its file is large, and who waits
+ *  An order is answered at once with the model as it is then: a load takes as long as its file is large, and a caller that waits
  *  looks again. */
 import {
   assert,
@@ -11,7 +11,7 @@ import {
   refused,
   type ModelInMemory,
   type NodeInference,
-  type OrderWish,
+  type OrderRequest,
   type Result,
   type Suggestions,
 } from "../../../protocols/index.ts";
@@ -101,7 +101,7 @@ export function createInferenceControl(ports: {
 /** Begins what is ordered of a model of this node. */
 function carryOut(
   own: OwnModels,
-  { model, order, drain = false }: Omit<OrderWish, "node">,
+  { model, order, drain = false }: Omit<OrderRequest, "node">,
   log: Log,
 ): Result<ModelInMemory> {
   const found = own.residents().find(({ spec }) => spec.name === model);

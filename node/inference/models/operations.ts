@@ -13,7 +13,7 @@ import {
   type HandlersOf,
   type inferenceOperations,
   type ModelOrder,
-  type OrderWish,
+  type OrderRequest,
   type Result,
   type SearchEndpoints,
   type SetEndpoint,
@@ -23,7 +23,7 @@ import type { InferenceControl } from "../../ports/index.ts";
 
 /** The handlers for models in memory; `node` is what this node is called. */
 export function handleInference(control: InferenceControl, node: string): HandlersOf<typeof inferenceOperations> {
-  const order = async (what: ModelOrder, { model, ...wanted }: Omit<OrderWish, "order">) => {
+  const order = async (what: ModelOrder, { model, ...wanted }: Omit<OrderRequest, "order">) => {
     const result = await control.order({ model, order: what, ...wanted });
     return acted(result, { node: wanted.node ?? node, ...(what === "unload" && { drain: wanted.drain ?? false }) });
   };

@@ -39,7 +39,7 @@ export function payerOf(person: string, key: string): Pick<Payer, "person" | "ke
   if (kind === "agent") return { person: id.split(".", 1)[0] ?? "", key };
   const name = person.startsWith("user/") ? person.slice("user/".length) : "";
   if (name === "") return { person: "", key: "" };
-  // Devices come and go, and who has them is the same: they count together.
+  // Devices come and go, and their person is the same: they count together.
   return { person: name, key: kind === "key" ? key : "session" };
 }
 

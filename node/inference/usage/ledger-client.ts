@@ -1,6 +1,6 @@
 /** What one ledger is told by this node, and what this node holds of the budgets that it counts.
  *
- *      calls end ──► rows ─────────┐                        ┌─► shares grow; who waits begins, or is refused
+ *      calls end ──► rows ─────────┐                        ┌─► shares grow; a waiting call begins, or is refused
  *      calls wait ─► wants ────────┴─► one message at a time ┴─► next message
  *
  *  A message without an answer is sent again as it was, with its number, until it has one: the ledger takes it once. */
@@ -123,7 +123,7 @@ export class LedgerClient {
   }
 
   /** Reserves, and asks the ledger for more where the share has not enough. What is left when the ledger has no more is
-   *  enough for one call: who is the last goes beyond the budget, and nobody is refused while there is something. */
+   *  enough for one call: the last call goes beyond the budget, and nobody is refused while there is something. */
   async reserve(counted: Counted, need: number): Promise<Reserved> {
     const taken = this.take(counted, need);
     if (taken !== undefined) return taken;

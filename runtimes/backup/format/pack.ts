@@ -6,7 +6,7 @@
  *      tail 32      SHA-256 of head and index
  *
  *  Numbers are little-endian. The fragments' own tags guard their bytes, the tail guards the rest. The index needs no
- *  key: who collects can take living fragments over into another pack without being able to read any. Which fragments
+ *  key: a collector can take living fragments over into another pack without being able to read any. Which fragments
  *  belong to one unit is not in it. */
 import { createHash } from "node:crypto";
 import { demand } from "./damaged.ts";

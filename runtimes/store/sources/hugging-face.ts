@@ -19,7 +19,7 @@ interface TreeFile {
   readonly sha256: string | undefined;
 }
 
-/** Without a wish: small enough for most machines, and good. */
+/** When none is named: small enough for most machines, and good. */
 const preferred = ["Q4_K_M", "Q4_K_S", "Q4_0", "Q5_K_M", "Q8_0", "TQ2_0"];
 
 /** The files of one model among those of a repository. Pure. */

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { settingsOf } from "../../../actors/index.ts";
-import { openRepository, recallIntoPlace, runBackup, withdrawRecall, type PlaceTarget, type PlaceWish } from "../../../node/backup/index.ts"; // prettier-ignore
+import { openRepository, recallIntoPlace, runBackup, withdrawRecall, type PlaceTarget, type PlaceRequest } from "../../../node/backup/index.ts"; // prettier-ignore
 import { failure, failureOf, ok, PlexusError, refused, type ActorId, type AgentEvent, type AgentPictures, type AgentState, type ConversationTurn } from "../../../protocols/index.ts"; // prettier-ignore
 import { emptyAgent, foldAgent } from "../../../web/src/model/agent.ts";
 import { actorLimits } from "../../../actors/limits.ts";
@@ -14,7 +14,7 @@ const helper = "agent/ada.helper" as ActorId;
 const owner = "user/ada";
 const idle = { signal: new AbortController().signal, progress: () => undefined, pace: async () => undefined };
 const options = { signal: idle.signal, progress: () => undefined, wait: async () => undefined };
-const wishOf = (more: Partial<PlaceWish> = {}): PlaceWish => ({ recall: "recall0001", query: { person: owner }, existing: "skip", deleted: true, remake: false, dryRun: false, ...more }); // prettier-ignore
+const wishOf = (more: Partial<PlaceRequest> = {}): PlaceRequest => ({ recall: "recall0001", query: { person: owner }, existing: "skip", deleted: true, remake: false, dryRun: false, ...more }); // prettier-ignore
 
 /** A conversation of ada with an agent, and backups of it. */
 class World {
@@ -84,9 +84,9 @@ class World {
     },
   };
 
-  place = (wish: PlaceWish) =>
+  place = (wish: PlaceRequest) =>
     recallIntoPlace(this.backups.ports, openRepository(this.backups.ports), wish, this.target, options);
-  withdraw = (wish: PlaceWish) =>
+  withdraw = (wish: PlaceRequest) =>
     withdrawRecall(this.backups.ports, openRepository(this.backups.ports), wish, this.target, options);
 
   /** What a page that has followed from the beginning shows. */

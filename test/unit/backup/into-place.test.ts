@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { comesBack, openRepository, recall, recallIntoPlace, runBackup, verdictOf, withdrawRecall, type PlaceMark, type PlaceReport, type PlaceTarget, type PlaceWish, type RecallQuery } from "../../../node/backup/index.ts"; // prettier-ignore
+import { comesBack, openRepository, recall, recallIntoPlace, runBackup, verdictOf, withdrawRecall, type PlaceMark, type PlaceReport, type PlaceTarget, type PlaceRequest, type RecallQuery } from "../../../node/backup/index.ts"; // prettier-ignore
 import { failure, failureOf, PlexusError, refused, type ActorId, type RoomEvent, type RoomMessage, type RoomState, type RoomSummary } from "../../../protocols/index.ts"; // prettier-ignore
 import { decodeRows } from "../../../runtimes/backup/index.ts";
 import { emptyRoom, foldRoom } from "../../../web/src/model/room.ts";
@@ -13,7 +13,7 @@ const lobby = "room/lobby" as ActorId;
 const people = ["ada", "bob", "cleo"];
 const idle = { signal: new AbortController().signal, progress: () => undefined, pace: async () => undefined };
 const limits = { ...smallLimits, placeStretch: 5, placeBatch: 3, placeBatchChars: 60, placeRootsKept: 2 };
-const wishOf = (more: Partial<PlaceWish> = {}): PlaceWish => ({
+const wishOf = (more: Partial<PlaceRequest> = {}): PlaceRequest => ({
   recall: "recall0001",
   query: { thread: lobby },
   existing: "skip",
@@ -96,12 +96,12 @@ class World {
     return rows;
   }
 
-  place(wish: PlaceWish): Promise<PlaceReport> {
+  place(wish: PlaceRequest): Promise<PlaceReport> {
     const { ports } = this.backups;
     return recallIntoPlace(ports, openRepository(ports), wish, this.target, this.options);
   }
 
-  withdraw(wish: PlaceWish) {
+  withdraw(wish: PlaceRequest) {
     const { ports } = this.backups;
     return withdrawRecall(ports, openRepository(ports), wish, this.target, this.options);
   }
@@ -367,7 +367,7 @@ describe("a recall into place", () => {
     }
     const then = await world.backUp();
     const from = then[2]?.atMs ?? 0;
-    const texts = async (recall: string, query: PlaceWish["query"]) => {
+    const texts = async (recall: string, query: PlaceRequest["query"]) => {
       await world.place(wishOf({ recall, existing: "again", query }));
       return world
         .restored()

@@ -1,13 +1,13 @@
 import { expect } from "chai";
 import type { InferenceControl } from "../../../node/ports/index.ts";
-import { failure, ok, refused, type ModelInMemory, type OrderWish } from "../../../protocols/index.ts";
+import { failure, ok, refused, type ModelInMemory, type OrderRequest } from "../../../protocols/index.ts";
 import { controlToken, startClusterFixture, type ClusterFixture } from "./cluster-fixture.ts";
 
 const told: ModelInMemory = { model: "server/llama:8b", runtime: "ollama", state: "loading", because: "it is being read since 1 s", pinned: false, memoryBytes: 5, running: 0, waiting: 0 }; // prettier-ignore
 
 describe("the routes of models in memory", () => {
   let fixture: ClusterFixture;
-  const wishes: OrderWish[] = [];
+  const wishes: OrderRequest[] = [];
   const inference: InferenceControl = {
     view: async (node) =>
       node === "nobody" ? refused(failure("NOT_FOUND", { node })) : ok([{ node: node ?? "test", models: [told] }]),

@@ -44,7 +44,7 @@ export class RoomStore {
   readonly #outbox: PendingPost["operationId"][] = [];
   #sending = false;
   #loading: Promise<void> | undefined;
-  /** How often somebody wanted the window elsewhere: the last wish counts. */
+  /** How often somebody wanted the window elsewhere: the last one counts. */
   #places = 0;
   /** The person wants it unread: nothing is marked by itself until they come back to the room, or write. */
   #isHeld = false;
@@ -342,7 +342,7 @@ export class RoomStore {
     return this.#client.call("room.invite", this.room, { member });
   }
 
-  /** Lifts a ban, and brings in whom it kept out. */
+  /** Lifts a ban, and brings in the person it kept out. */
   async letIn(member: string): Promise<void> {
     const lifted = await this.change("unban", { member });
     if (lifted.ok) await this.change("invite", { member });

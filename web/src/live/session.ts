@@ -344,7 +344,7 @@ export class Session {
 /** As many as the newest ones of a person, several times. */
 const noticesRemembered = 128;
 
-/** Marks as last used, and lets go of the one that was not used for longest; rather of one without unsent messages. */
+/** Marks as last used, and drops the one that was not used for longest; rather of one without unsent messages. */
 function touch<Store extends { close(): void; readonly hasUnsent: boolean }>(
   stores: Map<string, Store>,
   key: string,

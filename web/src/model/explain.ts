@@ -35,7 +35,7 @@ function inWords(reason: Failure, asked: "change" | "look"): string {
   if (reason.code === "BANNED") return explainBan(reason.details ?? {});
   if (reason.code === "UNREACHABLE") return "The node does not answer. Is it running?";
   const { path, problem, reason: why, field } = reason.details ?? {};
-  // And here for who runs the nodes.
+  // And here for people who run the nodes.
   const away = awayNode(reason);
   if (reason.code === "ASK_TIMEOUT")
     return `${away === undefined ? "No answer in time" : `${away}, the node that has it, does not answer`}${doubt}`;

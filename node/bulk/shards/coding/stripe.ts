@@ -3,7 +3,7 @@
  *      bytes ─ part 0 │ part 1 │ … │ part k−1, zeros at its end ─► parity ─► a header before each ─► shards       (rs)
  *            ─ masked for each copy ──────────────────────────────────────► a header before each ─► shards       (copies)
  *
- *  Its id is the name that its bytes would have as a blob. So who has read a stripe knows that it is what was coded,
+ *  Its id is the name that its bytes would have as a blob. So a reader of a stripe knows that it is what was coded,
  *  whichever shards it came from, and the same bytes coded again are the same shards. */
 import { assert, failure, ok, refused, type Result, type Scheme, type StripeRef } from "../../../../protocols/index.ts";
 import { hashOf } from "../../blobs/tree.ts";
@@ -33,7 +33,7 @@ export function isAsCoded({ scheme, sizeBytes, shards }: Pick<StripeRef, "scheme
 }
 
 /** The shards of some bytes, in the order of the code. They lie in `memory` where that is given and large enough: new
- *  memory for each stripe takes longer than to code it, so who codes many gives the same again once its shards are
+ *  memory for each stripe takes longer than to code it, so a caller that codes many gives the same again once its shards are
  *  away. Error: TOO_LARGE. */
 export function codeStripe(
   bytes: Uint8Array,

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { failureOf } from "../../../../protocols/index.ts";
 import { inspectGgufFile, type GgufVerdict } from "../../../../runtimes/gguf.ts";
 import { floatsOf, halfOf, planQuantised, quantiseBlocks, targetTypes } from "../../../../runtimes/store/quantise.ts";
-import { quantise, type QuantiseWish } from "../../../../runtimes/store/quantising.ts";
+import { quantise, type QuantiseRequest } from "../../../../runtimes/store/quantising.ts";
 import { gguf } from "../../../fixtures/model-files.ts";
 
 /** Halves as the engine of JavaScript has them: another source than ours. */
@@ -109,7 +109,7 @@ describe("a model that is quantised", function () {
     { name: "blk.0.attn_norm.weight", dimensions: [64], type: 0, data: floats(64) },
     { name: "blk.0.odd.weight", dimensions: [48, 5], type: 0, data: floats(48 * 5) },
   ];
-  const made = (fields: Partial<QuantiseWish> & { readonly bytes?: Buffer } = {}) => {
+  const made = (fields: Partial<QuantiseRequest> & { readonly bytes?: Buffer } = {}) => {
     const from = join(folder, "m.gguf");
     const to = join(folder, "out.gguf");
     writeFileSync(from, fields.bytes ?? gguf({ facts, tensors }));

@@ -112,12 +112,12 @@ function Branding() {
     notices.show(said);
   };
   const save = () => {
-    const wish: SetBranding = {
+    const choice: SetBranding = {
       ...(name !== undefined && { name: name.trim() === "" ? null : name.trim() }),
       ...(colour !== undefined && { colour }),
       ...(logo !== undefined && { logo: logo.data }),
     };
-    return send(wish, "Everybody sees the change from now on. Pages that are open show it when somebody returns to them.");
+    return send(choice, "Everybody sees the change from now on. Pages that are open show it when somebody returns to them.");
   };
   const isChanged = name !== undefined || colour !== undefined || logo !== undefined;
   return (

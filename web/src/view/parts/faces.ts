@@ -4,7 +4,7 @@ import { isAgent, nameOf } from "../../model/index.ts";
 import { useProfile } from "./lists.ts";
 import { at } from "../../wire/index.ts";
 
-/** Where somebody's picture is; undefined for who has none, or whom this page does not know. */
+/** Where somebody's picture is; undefined for people without one, and people that this page does not know. */
 export type Faces = (principal: string) => string | undefined;
 
 /** Carries it to every place that shows somebody; the shell fills it. */

@@ -56,7 +56,7 @@ function rove(
 
   const onFocusIn = (event: FocusEvent) => {
     if (event.target === list) {
-      // A click beside the messages is no wish to go to one.
+      // A click beside the messages does not ask for one of them.
       if (!list.matches(":focus-visible")) return;
       const article = last !== undefined && isInView(list, last.article) ? last.article : lowestInView(list);
       article?.focus({ preventScroll: true });

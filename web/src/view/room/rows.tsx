@@ -35,7 +35,7 @@ export function UnreadRow() {
 interface Beginning {
   readonly view: RoomView;
   readonly title: string;
-  /** The way to bring others in; undefined for who may not. */
+  /** The way to bring others in; undefined for people who may not. */
   readonly invite: (() => void) | undefined;
 }
 

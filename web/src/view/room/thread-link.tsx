@@ -10,7 +10,7 @@ export const counted = new Intl.NumberFormat("en");
 /** How many replies, in words. */
 export const repliesText = (count: number): string => (count === 1 ? "1 reply" : `${counted.format(count)} replies`);
 
-/** What is unread of a thread, for whom it concerns. */
+/** What is unread of a thread, for the people it concerns. */
 export function ThreadNews({ thread }: { readonly thread: RoomThread | undefined }) {
   const { unread = 0, mentioned = false } = thread?.own ?? {};
   if (unread === 0) return null;

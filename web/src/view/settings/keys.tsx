@@ -26,8 +26,8 @@ export function Keys() {
     queryFn: () => fetched<{ keys: readonly Session[] }>("/api/v1/me/keys"),
   });
   const reload = () => queries.invalidateQueries({ queryKey: all });
-  const create = async (wish: object, on: (refusal: Failure) => boolean): Promise<boolean> => {
-    const created = await act(() => request<{ key: string }>("POST", "/api/v1/me/keys", wish), on);
+  const create = async (body: object, on: (refusal: Failure) => boolean): Promise<boolean> => {
+    const created = await act(() => request<{ key: string }>("POST", "/api/v1/me/keys", body), on);
     if (created !== undefined) setMade(created.key);
     return created !== undefined;
   };

@@ -43,7 +43,7 @@ export function App() {
     return (
       <Suspense>
         <MailEntrance
-          wish={{ type: "confirm", ...confirming }}
+          purpose={{ type: "confirm", ...confirming }}
           onLeave={() => {
             history.replaceState(null, "", location.pathname);
             setConfirming(undefined);

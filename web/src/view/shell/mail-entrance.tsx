@@ -9,7 +9,7 @@ import { Mark } from "../parts/icons.tsx";
 import { Note } from "../parts/note.tsx";
 
 /** What a signed-out person wants of mail. */
-export type MailWish =
+export type MailPurpose =
   | { readonly type: "forgot" }
   | { readonly type: "account" }
   | { readonly type: "confirm"; readonly user: string; readonly secret: string };
@@ -33,10 +33,20 @@ const words = {
 } as const;
 
 /** Asks for a link by mail, or confirms an address by one. */
-export default function MailEntrance({ wish, onLeave }: { readonly wish: MailWish; readonly onLeave: () => void }) {
+export default function MailEntrance({
+  purpose,
+  onLeave,
+}: {
+  readonly purpose: MailPurpose;
+  readonly onLeave: () => void;
+}) {
   return (
     <main className="entrance">
-      {wish.type === "confirm" ? <Confirm {...wish} onLeave={onLeave} /> : <Ask what={wish.type} onLeave={onLeave} />}
+      {purpose.type === "confirm" ? (
+        <Confirm {...purpose} onLeave={onLeave} />
+      ) : (
+        <Ask what={purpose.type} onLeave={onLeave} />
+      )}
     </main>
   );
 }

@@ -124,7 +124,7 @@ export function SignIn({
   if (asking !== undefined)
     return (
       <Suspense>
-        <MailEntrance wish={{ type: asking }} onLeave={() => setAsking(undefined)} />
+        <MailEntrance purpose={{ type: asking }} onLeave={() => setAsking(undefined)} />
       </Suspense>
     );
   if (needs !== undefined)

@@ -12,14 +12,14 @@ export const placesToUse = ({ storage, offered }: Pick<BackupPlaces, "storage" |
   ...offered,
 ];
 
-/** A place as a wish has it. */
+/** A place as a task names it. */
 export const inPlace = (place: string, { node }: Pick<BackupPlaces, "node">): { readonly folder?: BackupFolder } =>
   place === storageNodes ? {} : { folder: { node: node.id, path: place } };
 
 /** What people call a place. */
 export const placeText = (place: string): string => (place === storageNodes ? "the storage nodes" : place);
 
-/** The folder that a wish is about. */
+/** The folder that a task is about. */
 export const folderIn = (wish: BackupWish): BackupFolder | undefined => ("folder" in wish ? wish.folder : undefined);
 
 /** ` in /mnt/backup`, for what is done in a folder. */

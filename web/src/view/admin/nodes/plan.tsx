@@ -44,11 +44,11 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
   const [weight, setWeight] = useState(1);
   const [replicas, setReplicas] = useState(summary.replicas);
   const [minInSync, setMinInSync] = useState(summary.minInSync);
-  const [looked, setLooked] = useState<{ readonly wish: Wish; readonly plan: ClusterPlan }>();
+  const [looked, setLooked] = useState<{ readonly proposal: Proposal; readonly plan: ClusterPlan }>();
   const [done, setDone] = useState("");
   const name = nodes.find((one) => one.node === node)?.name ?? nodes[0]?.name ?? "";
 
-  const wishNow = (): Wish => {
+  const proposalNow = (): Proposal => {
     switch (kind) {
       case "comes":
         return { add: Array.from({ length: count }, () => ({ roles: [...chosen], ...(zone.trim() !== "" && { labels: { zone: zone.trim() } }) })) };
@@ -69,18 +69,18 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
   });
   const look = async () => {
     setDone("");
-    const wish = wishNow();
-    const plan = await act(() => changes.plan(wish), faults.take);
-    if (plan !== undefined) setLooked({ wish, plan });
+    const proposal = proposalNow();
+    const plan = await act(() => changes.plan(proposal), faults.take);
+    if (plan !== undefined) setLooked({ proposal, plan });
   };
-  const change = async (wish: Wish) => {
-    const body = settingsOf(wish);
+  const change = async (proposal: Proposal) => {
+    const body = settingsOf(proposal);
     if (body === undefined) return;
     const before = await act(() => changes.planSettings(body));
     if (before === undefined) return;
     const stuck = before.nodes.flatMap(({ node: at, effects }) => effects.flatMap(({ takes, why }) => (takes === "none" && why !== undefined ? [`${at}: ${why}`] : []))); // prettier-ignore
     const question = {
-      title: wish.weights === undefined ? "Change the number of copies?" : `Change the weight of ${name}?`,
+      title: proposal.weights === undefined ? "Change the number of copies?" : `Change the weight of ${name}?`,
       body: (
         <>
           <p>Running nodes use it at once, and data begins to move.</p>
@@ -98,7 +98,7 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
     if ((await act(() => changes.setSettings({ ...body, revision: before.revision }))) !== undefined)
       setDone("Changed. The list of nodes above shows how slots move.");
   };
-  const stale = looked !== undefined && JSON.stringify(looked.wish) !== JSON.stringify(wishNow());
+  const stale = looked !== undefined && JSON.stringify(looked.proposal) !== JSON.stringify(proposalNow());
 
   return (
     <Part title="What if" about="Shows what would happen, from what the cluster holds and how busy it is now. This changes nothing.">
@@ -158,9 +158,9 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
       {looked !== undefined && !stale && (
         <div role="status" className="planned">
           <Planned plan={looked.plan} />
-          {settingsOf(looked.wish) !== undefined && done === "" && (
+          {settingsOf(looked.proposal) !== undefined && done === "" && (
             <div>
-              <Button variant="default" onClick={() => void change(looked.wish)}>
+              <Button variant="default" onClick={() => void change(looked.proposal)}>
                 Change it
               </Button>
             </div>
@@ -172,14 +172,14 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
   ); // prettier-ignore
 }
 
-type Wish = SupposedChange;
+type Proposal = SupposedChange;
 
-/** The change of the configuration that a wish is; undefined: it is none. */
+/** The change of the configuration that a proposal is; undefined: it is none. */
 function settingsOf({
   weights,
   replicas,
   minInSync,
-}: Wish): { readonly set: Readonly<Record<string, number>>; readonly node?: string } | undefined {
+}: Proposal): { readonly set: Readonly<Record<string, number>>; readonly node?: string } | undefined {
   const [weight] = Object.entries(weights ?? {});
   if (weight !== undefined) return { node: weight[0], set: { weight: weight[1] } };
   return replicas === undefined || minInSync === undefined ? undefined : { set: { replicas, minInSync } };

@@ -33,9 +33,9 @@ export const changes = {
   storage: (node: string, quotaBytes: number | null, known: number | null) =>
     call("cluster.setStorage", { node, quotaBytes, seen: known }),
   plan: (change: SupposedChange) => call("cluster.plan", change),
-  planSettings: (wish: Settings) => request<SettingsPlan>("POST", "/api/v1/admin/configuration/plan", wish),
-  setSettings: (wish: Settings & { readonly revision: number }) =>
-    request<SettingsPlan>("PUT", "/api/v1/admin/configuration", wish),
+  planSettings: (settings: Settings) => request<SettingsPlan>("POST", "/api/v1/admin/configuration/plan", settings),
+  setSettings: (settings: Settings & { readonly revision: number }) =>
+    request<SettingsPlan>("PUT", "/api/v1/admin/configuration", settings),
   voters: (wanted: number, known: number) => call("cluster.setVoters", { wanted, seen: known }),
   invite: (terms: {
     readonly roles: readonly Role[];

@@ -5,7 +5,7 @@ import type { ClusterNodeRow, Failure } from "../../../../../protocols/index.ts"
 import { explain } from "../../../model/index.ts";
 import { useDialogs } from "../../shell/dialogs.tsx";
 import { bytes } from "../bytes.ts";
-import { changes, useAct } from "./asks.ts";
+import { changes, useAct } from "./queries.ts";
 import { quotaFrom, quotaRule } from "./quota-text.ts";
 import type { Said } from "./node-row.tsx";
 

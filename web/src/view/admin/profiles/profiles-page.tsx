@@ -40,8 +40,8 @@ function Profiles() {
   const [seconds, setSeconds] = useState("10");
   const faults = useFaults();
   const begin = async () => {
-    const wish = { of, seconds: Number(seconds), ...(node !== "" && { node }) };
-    await act(() => call("profiles.take", wish), faults.take);
+    const choice = { of, seconds: Number(seconds), ...(node !== "" && { node }) };
+    await act(() => call("profiles.take", choice), faults.take);
   };
   const cancel = (id: string) => void act(() => call("tasks.cancel", { id }));
   const columns: readonly Column<AdminTask>[] = [
