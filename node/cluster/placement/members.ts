@@ -119,7 +119,7 @@ export function createMembers(ports: {
     setStorage: (at, { node }, { quotaBytes, seen }) =>
       change(at, node, ({ storage: { quotaBytes: before, ...others } = {}, ...record }) => {
         if (!record.roles.includes("storage"))
-          return failure("FORBIDDEN", { reason: `${record.name} has not the role storage` });
+          return failure("FORBIDDEN", { reason: `${record.name} does not have the role storage` });
         if (seen !== undefined && (before ?? null) !== seen && (before ?? null) !== quotaBytes)
           return failure("CHANGED_MEANWHILE", { node: record.name, now: before ?? "none" });
         const storage = { ...others, ...(quotaBytes !== null && { quotaBytes }) };

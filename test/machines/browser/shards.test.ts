@@ -188,6 +188,14 @@ describe("the page of shards of three nodes that keep them", function () {
     await row.getByText("It is down.").waitFor();
     await others.named("fourth").start();
     await row.getByText("at most 61 MiB · may keep at most 61 MiB of shards").waitFor();
+    // An admin allows it less, and the terminal more again.
+    await page.goto(`${fixture.node.url}/admin/nodes`);
+    await page.getByRole("button", { name: "Storage of fourth" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("textbox", { name: "Most that it keeps, in GB" }).fill("0.032");
+    await dialog.getByRole("button", { name: "Change" }).click();
+    await page.getByText(/^fourth keeps at most 3\d MiB of shards from now on\./).waitFor();
+    expect(await plexus(fixture.node, "nodes", "storage", "fourth", "64mb")).to.include("at most 61 MiB of shards");
     expect(fixture.complaints).to.deep.equal([]);
   });
 });

@@ -13,6 +13,13 @@ describe("the doctor's look at the cluster", () => {
     ]);
   });
 
+  it("warns of a node that has more shards than it may", () => {
+    const over = nodeRow("node-c", { shards: { usedBytes: 3_072, quotaBytes: 4_096, allowed: { quotaBytes: 1_024 } } });
+    const [found] = stateChecksOf(summaryOf([...nodes, over], { slots }));
+    expect(found?.state).to.equal("warning");
+    expect(found?.says).to.match(/^node-c is over its quota: it has 2\.0 KiB of shards more than it may\./);
+  });
+
   const voting = (downs: readonly string[]): ClusterSummary => {
     const names = ["a", "b", "c"];
     const voters = names.map((name) => nodeRow(name, { self: name === "a", up: !downs.includes(name) }));

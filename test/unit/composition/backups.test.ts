@@ -41,6 +41,8 @@ describe("backups into a folder", () => {
   let holds: Result<readonly BackupHold[]> = ok([]);
   /** Pieces of work that were let through. */
   let pieces = 0;
+  /** Asked before and behind each thing that a node does; what it never answers was killed there. */
+  let step = (): Promise<void> => Promise.resolve();
   /** A node with one slot, in a cluster whose other slots others own. */
   async function node(name = "ann", cluster = "c1") {
     const store = new RowStore();
@@ -62,6 +64,7 @@ describe("backups into a folder", () => {
         owned: () => journal.slots(),
         cut: async () => {
           await hold;
+          await step();
           return log.cut();
         },
       },
@@ -73,7 +76,7 @@ describe("backups into a folder", () => {
       },
       holds: async () => holds,
       slots: () => [{ slot, owner: name }, ...others],
-      noteFolder: async () => undefined,
+      noteFolder: () => step(),
       nameOf: (one) => one.toUpperCase(),
       drills: {
         start: async () => ({ readyMs: 1, rooms: 0, messages: 0, differs: [] }),
@@ -84,9 +87,12 @@ describe("backups into a folder", () => {
         // A spread has none of what its class does.
         part: (most, next, bytesOf) => pacing.part(most, next, bytesOf),
         percent: () => pacing.percent(),
-        piece(work) {
+        async piece(work) {
           pieces += 1;
-          return pacing.piece(work);
+          await step();
+          const answer = await pacing.piece(work);
+          await step();
+          return answer;
         },
       },
       clock,
@@ -203,6 +209,58 @@ describe("backups into a folder", () => {
     await backups.stop();
     const late = backups.run({ to });
     expect(late.ok ? "begun" : late.error.code).to.equal("STOPPING");
+  });
+
+  it("are made whole by the same command, whatever step the one before was killed at, and nothing of that one stays", async () => {
+    const blobsIn = async (folder: string): Promise<number> =>
+      (await readdir(join(folder, "blobs"), { recursive: true })).filter((name) => /\/[0-9a-f]{64}$/.test(name)).length;
+    const filled = async () => {
+      const one = await node();
+      for (const text of ["a", "b", "c"]) await one.write(`message/${text}`, { text });
+      return one.backups;
+    };
+    const whole = join(top, "whole");
+    const undisturbed = await filled();
+    const counts: number[] = [];
+    for (let runs = 0; runs < 2; runs += 1) {
+      expect(await ended(undisturbed, undisturbed.run({ to: whole }))).to.include({ state: "done" });
+      counts.push(await blobsIn(whole));
+    }
+    let [left, at] = [0, 0];
+    for (let isKilled = true; isKilled;) {
+      at += at < 12 ? 1 : 3;
+      const to = join(top, `killed-${at}`);
+      const dying = await filled();
+      let steps = 0;
+      isKilled = false;
+      step = () => {
+        steps += 1;
+        isKilled ||= steps === at;
+        return isKilled ? new Promise(() => undefined) : Promise.resolve();
+      };
+      const { id } = valueIn(dying.run({ to }));
+      while (!isKilled && valueIn(dying.task(id)).state === "running") await new Promise((done) => setImmediate(done));
+      step = () => Promise.resolve();
+      // A process that is dead ends nothing.
+      if (isKilled) open.splice(open.indexOf(dying), 1);
+      left += (await blobsIn(to).catch(() => 0)) > 0 ? 1 : 0;
+      const next = await filled();
+      expect(await ended(next, next.run({ to })), `killed at ${at}`).to.include({ state: "done" });
+      const { snapshots } = valueIn(await next.list({ from: to }));
+      expect(await blobsIn(to), `killed at ${at}`).to.equal(counts[snapshots.length - 1]);
+      const { result } = await ended(next, next.verify({ from: to, depth: "data" }));
+      expect(result, `killed at ${at}`).to.deep.include({ snapshots: snapshots.length, damaged: [] });
+      const out = join(top, `out-${at}`);
+      await ended(next, next.recall({ from: to, to: out, query: {} }));
+      const lines = (await readFile(join(out, "room", "a", "message.jsonl"), "utf8")).trim().split("\n");
+      expect(lines.map((line) => (JSON.parse(line) as [string, { text: string }])[1].text)).to.deep.equal([
+        "a",
+        "b",
+        "c",
+      ]);
+    }
+    expect(at, "steps").to.be.above(8);
+    expect(left, "runs that left something").to.be.above(3);
   });
 
   it("say which records cannot be brought back, and bring the others", async () => {

@@ -462,6 +462,34 @@ describe("a restore", () => {
     expect(await codeOf(run(wish))).to.equal("CONFIG_INVALID");
   });
 
+  it("comes to the same wherever it was broken off, when the same command is typed again", async () => {
+    const { node } = await cluster();
+    const at = await node("ann");
+    for (const actor of ["catalog/a", "catalog/b"] as const)
+      for (const row of ["row/1", "row/2"]) await at.write(actor, row);
+    await at.back();
+    const whole = await run(wishFor(at.folder));
+    let broken = 0;
+    for (let isBroken = true; isBroken;) {
+      const wish = { ...wishFor(at.folder), to: join(top, `broken-${broken}`) };
+      const abort = new AbortController();
+      let left = broken;
+      const progress = () => (left -= 1) < 0 && abort.abort(new PlexusError(failure("CANCELLED")));
+      const parts = { clock, random: createRandom(), log: quietLog, signal: abort.signal, progress };
+      isBroken = (await codeOf(restore(wish, root, parts))) === "CANCELLED";
+      if (!isBroken) break;
+      broken += 1;
+      const { actors, bytes, lost, damaged } = await run(wish);
+      expect({ actors, bytes, lost, damaged }, `broken off at ${broken}`).to.deep.equal({
+        actors: whole.actors,
+        bytes: whole.bytes,
+        lost: [],
+        damaged: [],
+      });
+    }
+    expect(broken).to.be.above(1);
+  });
+
   it("works from a copy as from the original; a copy takes only what is new, and each stripe by its name", async () => {
     const { node } = await cluster();
     const at = await node("ann");

@@ -87,8 +87,13 @@ export function NodeRow(props: {
           Roles
         </Button>
         {node.shards !== undefined && (
-          <Button variant="default" size="xs" aria-label={`Shards of ${node.name}`} onClick={() => void giveRoom(node)}>
-            Shards
+          <Button
+            variant="default"
+            size="xs"
+            aria-label={`Storage of ${node.name}`}
+            onClick={() => void giveRoom(node)}
+          >
+            Storage
           </Button>
         )}
         {!node.self && (

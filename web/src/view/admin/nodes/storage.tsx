@@ -17,7 +17,7 @@ export function useStorage(onSaid: (said: Said) => void): (node: ClusterNodeRow)
     const known = shards?.allowed?.quotaBytes ?? null;
     let text = known === null ? "" : String(known / 1e9);
     const body = <ChooseQuota of={text} usedBytes={shards?.usedBytes} onChoose={(chosen) => (text = chosen)} />;
-    if (!(await ask({ title: `Shards of ${name}`, body, action: "Change" }))) return;
+    if (!(await ask({ title: `Storage of ${name}`, body, action: "Change" }))) return;
     const quotaBytes = quotaFrom(text);
     if (quotaBytes === "wrong")
       return onSaid({ tone: "bad", text: `The quota of ${name} was not changed. ${quotaRule}` });
@@ -34,7 +34,7 @@ export function useStorage(onSaid: (said: Said) => void): (node: ClusterNodeRow)
         ? { tone: "good", text: `${name} keeps ${keeps} from now on.` }
         : {
             tone: "warn",
-            text: `${name} keeps ${keeps} from now on. It has ${bytes(done.beyondBytes)} more than that: it takes no new shards, and throws none away.`,
+            text: `${name} keeps ${keeps} from now on. It has ${bytes(done.beyondBytes)} more than that: it takes nothing new, and throws nothing away.`,
           },
     );
   };
@@ -50,7 +50,7 @@ function ChooseQuota(props: {
   return (
     <TextInput
       label="Most that it keeps, in GB"
-      description={`Of shards; empty: what its operator gives.${has}`}
+      description={`Of stored data; empty: what its operator gives.${has}`}
       error={quotaFrom(text) === "wrong" ? quotaRule : undefined}
       value={text}
       inputMode="decimal"
