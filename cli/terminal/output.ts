@@ -82,15 +82,18 @@ function sentenceOf({ code, message, details = {} }: Failure): readonly [string,
   return [`There is no ${missing} ${String(name)}.`, others];
 }
 
-const startAgain = (node: string): string =>
-  `Start ${node} again, or wait until another node has taken over what it has.`;
+/** Without the directory no node takes over. */
+const startAgain = (node: string, { details }: Failure): string =>
+  details?.["because"] === "DIRECTORY_AWAY"
+    ? `Start ${node} again. While the directory does not answer, no other node takes over what it has.`
+    : `Start ${node} again, or wait until another node has taken over what it has.`;
 
 /** `error CODE: message`, then one line for each detail. `operates`: whether who reads it may look at the cluster. */
 export function describeFailure(failure: Failure, color: boolean, operates = true): string {
   const here = saidHere[failure.code];
   const [sentence, { advice, ...rest }] = sentenceOf(failure);
   const away = operates ? awayNode(failure) : undefined;
-  const hint = rest["hint"] ?? describeAdvice(advice) ?? (away && startAgain(away));
+  const hint = rest["hint"] ?? describeAdvice(advice) ?? (away && startAgain(away, failure));
   const left = hint === undefined ? rest : { ...rest, hint };
   const said = here?.slice(0, operates ? 2 : 1).join(" ") ?? withoutControls(sentence);
   const head = `${paint(color, "red", "error")} ${withoutControls(failure.code)}: ${said}`;

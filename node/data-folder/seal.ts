@@ -14,8 +14,10 @@ export function seal(key: string, value: unknown): Uint8Array {
 /** Whether bytes are what `seal` made for this key, without opening them. */
 export function isSealed(key: string, sealed: Uint8Array): boolean {
   if (sealed.length < 5) return false;
-  const [a, b, c, d] = sealed as unknown as readonly [number, number, number, number];
-  return crc32(sealed.subarray(4), crc32(key)) === (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
+  // By their places: to step through bytes makes objects, and this is asked of every row of a backup.
+  let expected = 0;
+  for (let at = 3; at >= 0; at -= 1) expected = (expected << 8) | (sealed[at] as number);
+  return crc32(sealed.subarray(4), crc32(key)) === expected >>> 0;
 }
 
 /** Opens what `seal` closed. Error: DATA_DAMAGED, naming the key and the file. */

@@ -233,7 +233,7 @@ function levelStore(
         const wanted = now() < bytes ? Math.min(rows, platformLimits.scanRows) : platformLimits.scanRows;
         const page = await named(asked.gte, iterator.nextv(wanted));
         if (page.length === 0) return;
-        rowBytes = page.reduce((sum, [, value]) => sum + value.length, 0) / page.length;
+        rowBytes = page.reduce((sum, row) => sum + row[1].length, 0) / page.length;
         yield page;
       }
     } finally {

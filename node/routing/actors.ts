@@ -120,10 +120,10 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
       const newer = hint !== undefined && hint.slot === slot && hint.epoch > (known?.epoch ?? 0) ? hint : known;
       if (newer === undefined) return refused(failure(table.current ? "NOT_FOUND" : "DIRECTORY_AWAY", { actor }));
       const { owner } = newer;
-      if (!membership.isUp(owner)) return refused(ownerAway(slot, owner, membership));
+      if (!membership.isUp(owner)) return refused(ownerAway(slot, owner, { membership, table }));
       const answer = await inTime(owner, ask(owner));
       if (answer.ok) return ok({ value: answer.value, owner });
-      if (answer.error.code === "UNREACHABLE") return refused(ownerAway(slot, owner, membership));
+      if (answer.error.code === "UNREACHABLE") return refused(ownerAway(slot, owner, { membership, table }));
       if (answer.error.code !== "MOVED" || asks === asksMax) return answer;
       const moved = movedTo(answer.error);
       hint = moved && { ...moved, slot };

@@ -451,9 +451,7 @@ export class Outbound {
     if (target === undefined || (target !== node && !this.#connected.has(target))) {
       if (outbox.target !== undefined) this.#beginAnew(outbox);
       const error =
-        target === undefined
-          ? ownerless(outbox.slot, this.#ports)
-          : ownerAway(outbox.slot, target, this.#ports.membership);
+        target === undefined ? ownerless(outbox.slot, this.#ports) : ownerAway(outbox.slot, target, this.#ports);
       for (const entry of outbox.unsent) entry.refusal = error;
       outbox.hint = undefined;
       this.#pause(outbox);

@@ -93,22 +93,26 @@ export function movedTo({ details }: Failure): MovedTo | undefined {
   return typeof owner === "string" && isEpoch ? { owner, epoch: epoch as number } : undefined;
 }
 
+/** What says why a slot is not served. */
+interface Standing {
+  readonly membership: Membership;
+  readonly table: Pick<SlotTable, "current">;
+}
+
 /** The failure while a slot's owner is away and no other node has taken over. `node` is the owner's name, not that of
  *  the node that was asked. */
-export function ownerAway(slot: SlotId, owner: NodeId, membership: Membership): Failure {
+export function ownerAway(slot: SlotId, owner: NodeId, { membership, table }: Standing): Failure {
   const node = membership.members().members.find((member) => member.node === owner)?.name ?? owner;
-  const reason = membership.isUp(owner)
-    ? "there is no connection to the node that has it"
-    : "the node that has it is down";
-  return failure("SLOT_UNAVAILABLE", { slot, node, reason });
+  if (membership.isUp(owner))
+    return failure("SLOT_UNAVAILABLE", { slot, node, reason: "there is no connection to the node that has it" });
+  const reason = "the node that has it is down";
+  // Who waits for a takeover has to know that there is none.
+  return failure("SLOT_UNAVAILABLE", { slot, node, reason, ...(!table.current && { because: "DIRECTORY_AWAY" }) });
 }
 
 /** The failure while nobody has a slot: none is up that could have its first copy, or the directory, which would say or
  *  settle who has it, does not answer. Names the nodes that are to be started. */
-export function ownerless(
-  slot: SlotId,
-  { membership, table }: { readonly membership: Membership; readonly table: Pick<SlotTable, "current"> },
-): Failure {
+export function ownerless(slot: SlotId, { membership, table }: Standing): Failure {
   const role = roleOf({ slot });
   const able = membership.members().members.filter(({ roles }) => roles.includes(role));
   const down = able.filter(({ node }) => !membership.isUp(node)).map(({ name }) => name);

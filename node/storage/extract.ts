@@ -125,8 +125,11 @@ export class SlotExtract {
     const ahead = await this.#ahead?.snapshots.take({ gte: key, lt: `${key}\0`, rows: 1, bytes: 1 });
     const stored = ahead === undefined ? await this.#cut.view.get(key) : ahead[0]?.[1];
     if (stored !== undefined) rows.push(["snapshot", this.#opened(key, stored)]);
-    const covered = stored === undefined ? 0 : unsealSnapshot(key, stored, this.#cut.location).seq;
-    for (const { epoch, seq, ...entry } of this.#entriesOf.get(actor) ?? [])
+    const entries = this.#entriesOf.get(actor) ?? [];
+    // Most actors have no entries: then nothing of the snapshot has to be read.
+    const isAll = stored === undefined || entries.length === 0;
+    const covered = isAll ? 0 : unsealSnapshot(key, stored, this.#cut.location).seq;
+    for (const { epoch, seq, ...entry } of entries)
       if (seq > covered) rows.push([`entry/${paddedSeq(seq)}`, encodeEntry(epoch, seq, entry)]);
     rows.push(...((await this.#othersOf()).get(actor) ?? []));
     return rows.toSorted(([one], [other]) => (one < other ? -1 : 1));
@@ -171,7 +174,10 @@ export class SlotExtract {
       const stretch = await this.#ahead?.records.take({ gte: from, lt, rows: left.rows, bytes });
       const found = stretch ?? (await this.#readPart({ gte: from, lt, ...left }));
       let taken = 0;
-      for (const [key, value] of found) {
+      for (let at = 0; at < found.length; at += 1) {
+        const row = found[at] as StorePage[number];
+        const key = row[0];
+        const value = row[1];
         this.#checked(key, value);
         into.add(key, value, sealBytes, base.length);
         taken += value.length;

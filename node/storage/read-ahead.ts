@@ -74,13 +74,13 @@ export class ReadAhead {
 
   /** Gives up what lies before, and reads the next page. */
   async #more(): Promise<boolean> {
-    for (const [key] of this.#rows.splice(0, this.#at)) {
-      this.#floor = `${key}\0`;
-      this.#skipped(key);
-    }
+    for (let at = 0; at < this.#at; at += 1) this.#skipped((this.#rows[at] as Row)[0]);
+    const last = this.#rows[this.#at - 1];
+    if (last !== undefined) this.#floor = `${last[0]}\0`;
+    const kept = this.#rows.slice(this.#at);
     this.#at = 0;
     const { value } = await this.#pages.next();
-    if (value !== undefined) for (const row of value) this.#rows.push(row);
+    this.#rows = value === undefined ? kept : kept.concat(value);
     return value !== undefined;
   }
 }

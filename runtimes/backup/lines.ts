@@ -56,6 +56,10 @@ export function createLineWriter(): LineWriter {
   let from = 0;
   /** Of the value that is being written. */
   let valueEnd = 0;
+  /** Of the maps that are being written, the outer ones first: of each key where its text begins, and how long it is; in
+   *  their order. */
+  const keys = new Uint32Array(2 * keysMax * depthMax);
+  let keysHeld = 0;
 
   const reserve = (bytes: number): void => {
     if (to + bytes <= out.length) return;
@@ -77,9 +81,15 @@ export function createLineWriter(): LineWriter {
     if (end > valueEnd) throw unusual;
     reserve(bytes * escapedBytes + valueBytes);
     // What a loop uses is in variables of its own: that is twice as fast.
-    const [source, target, words, written] = [input, out, view, outView];
+    // (One after the other: until a loop is compiled for good, to take an array apart makes objects.)
+    const source = input;
+    const target = out;
+    const words = view;
+    const written = outView;
     const start = to;
-    let [at, place, wide] = [from, start, 0];
+    let at = from;
+    let place = start;
+    let wide = 0;
     target[place++] = quote;
     while (at < end) {
       // Four bytes at a time, as far as they stand for themselves: each of them less than 0x80, no control, quote or backslash.
@@ -105,7 +115,8 @@ export function createLineWriter(): LineWriter {
         }
       }
     }
-    [from, to] = [end, place];
+    from = end;
+    to = place;
     if (wide >= 0x80 && !isUtf8(target.subarray(start, place))) throw unusual;
     target[to++] = quote;
   };
@@ -155,32 +166,41 @@ export function createLineWriter(): LineWriter {
 
   const mapOf = (count: number, depth: number): void => {
     if (count > keysMax) throw unusual;
-    /** Of each key: where its text begins, how long it is; in their order. */
-    const keys: number[] = [];
+    /** Those of this map begin here. */
+    const first = keysHeld;
     for (let item = 0; item < count; item += 1) {
       const bytes = stringHead();
       const start = from;
-      const first = input[start] as number;
+      const letter = input[start] as number;
       // Whole numbers come first; `$` is doubled; what begins with two lines may be `__proto__`.
-      if (bytes <= 0 || first === 0x24 || first === 0x5f || (first >= 0x30 && first <= 0x39)) throw unusual;
+      if (bytes <= 0 || letter === 0x24 || letter === 0x5f || (letter >= 0x30 && letter <= 0x39)) throw unusual;
       for (let at = start; at < start + bytes; at += 1) if ((input[at] as number) >= 0x80) throw unusual;
       from += bytes;
-      let place = keys.length;
-      while (place > 0 && isBefore(start, bytes, keys[place - 2] as number, keys[place - 1] as number)) place -= 2;
-      if (place === keys.length) keys.push(start, bytes);
-      else keys.splice(place, 0, start, bytes);
+      let place = keysHeld;
+      for (; place > first; place -= 2) {
+        const before = keys[place - 2] as number;
+        const beforeBytes = keys[place - 1] as number;
+        if (!isBefore(start, bytes, before, beforeBytes)) break;
+        keys[place] = before;
+        keys[place + 1] = beforeBytes;
+      }
+      keys[place] = start;
+      keys[place + 1] = bytes;
+      keysHeld += 2;
       skip(depth);
     }
     const end = from;
+    const behind = keysHeld;
     out[to++] = 0x7b;
-    for (let at = 0; at < keys.length; at += 2) {
-      if (at > 0) out[to++] = comma;
+    for (let at = first; at < behind; at += 2) {
+      if (at > first) out[to++] = comma;
       from = keys[at] as number;
       stringOf(keys[at + 1] as number);
       out[to++] = colon;
       valueOf(depth - 1);
     }
     out[to++] = 0x7d;
+    keysHeld = first;
     from = end;
   };
 
@@ -297,9 +317,12 @@ export function createLineWriter(): LineWriter {
   };
 
   const direct = (keyStart: number, keyEnd: number, start: number, end: number): number => {
-    [from, valueEnd] = [start, end];
+    from = start;
+    valueEnd = end;
+    keysHeld = 0;
     reserve(keyEnd - keyStart + valueBytes);
-    const [source, target] = [names, out];
+    const source = names;
+    const target = out;
     let place = to;
     target[place++] = 0x5b;
     target[place++] = quote;

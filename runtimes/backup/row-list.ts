@@ -61,7 +61,9 @@ export class RowList implements RowSink {
   }
 
   add(key: string, value: Uint8Array, start = 0, keyStart = 0): void {
-    const [keyFrom, from] = [this.#keyBytes, this.bytes];
+    // One after the other: to take an array apart makes objects, and there are many rows.
+    const keyFrom = this.#keyBytes;
+    const from = this.bytes;
     const end = from + value.length - start;
     this.#values.reserve(end, from);
     // Without a view of the part: many values are small.
@@ -108,9 +110,9 @@ export class RowList implements RowSink {
   }
 
   #end(keyEnd: number, valueEnd: number): void {
-    const [keyEnds, valueEnds] = this.#ends;
     if (this.#count >= this.#keyEnds.length) {
-      for (const ends of [keyEnds, valueEnds]) ends.reserve((this.#count + 1) * endBytes, this.#count * endBytes);
+      const [keyEnds, valueEnds] = this.#ends;
+      for (const ends of this.#ends) ends.reserve((this.#count + 1) * endBytes, this.#count * endBytes);
       [this.#keyEnds, this.#valueEnds] = [endsIn(keyEnds), endsIn(valueEnds)];
     }
     this.#keyEnds[this.#count] = keyEnd;

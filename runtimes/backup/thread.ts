@@ -286,13 +286,15 @@ function cutTask(
   }
   for (let at = 0; at < count; at += 1) {
     const row = first + at;
-    const [keyStart, start] = row === 0 ? [0, 0] : [keyEnds[row - 1] as number, valueEnds[row - 1] as number];
+    const keyStart = row === 0 ? 0 : (keyEnds[row - 1] as number);
+    const start = row === 0 ? 0 : (valueEnds[row - 1] as number);
     times[line + at] = lines.write(keyStart, keyEnds[row] as number, start, valueEnds[row] as number);
     lineEnds[line + at] = lines.length;
   }
+  const names = Buffer.from(keys.buffer, keys.byteOffset, keys.byteLength);
   const keyOf = (at: number): string => {
     const row = first + at;
-    return Buffer.from(keys.subarray(row === 0 ? 0 : keyEnds[row - 1], keyEnds[row])).toString("utf8");
+    return names.toString("utf8", row === 0 ? 0 : keyEnds[row - 1], keyEnds[row]);
   };
   const sizes = valueEnds.subarray(first, first + count).map((end, at) => end - (valueEnds[first + at - 1] ?? 0));
   const standing = standingAmong(task.known, count, keyOf);

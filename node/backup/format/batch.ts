@@ -27,25 +27,39 @@ export interface WholeUnits extends Pick<SealedPart, "id" | "key"> {
 /** Hears of a unit where it is, and what opens it. */
 export type PutUnit = (at: Pick<UnitEntry, "id" | "epoch" | "sealedKey" | "fragments">) => void;
 
+interface PartStart {
+  readonly fragment: number;
+  readonly from: number;
+}
+
 /** What was sealed at once, while its units come one after the other. */
 export class SealedParts {
   readonly #all: Pick<CutAnswers, "sealed" | "fragments">;
+  /** Of each part which is its first fragment, and where that begins. */
+  readonly #starts: readonly PartStart[];
   readonly #waiting = new Map<number, PutUnit[]>();
 
   constructor(all: Pick<CutAnswers, "sealed" | "fragments">) {
     this.#all = all;
+    let [fragment, from] = [0, 0];
+    this.#starts = all.sealed.map(({ fragments }) => {
+      const start = { fragment, from };
+      for (const end = fragment + fragments; fragment < end; fragment += 1)
+        from += all.fragments.lengths[fragment] as number;
+      return start;
+    });
   }
 
   /** Takes a unit that is in the part of this number: all of it, once the last of its units is there. */
   add(number: number, unit: PutUnit): WholeUnits | undefined {
     const { sealed, fragments: all } = this.#all;
     const { units: count, fragments, ...part } = sealed[number] as SealedPart;
-    const units = [...(this.#waiting.get(number) ?? []), unit];
+    const units = this.#waiting.get(number) ?? [];
+    units.push(unit);
     this.#waiting.set(number, units);
     if (units.length < count) return undefined;
     this.#waiting.delete(number);
-    const first = sumOf(sealed.slice(0, number).map((one) => one.fragments));
-    const from = sumOf(all.lengths.slice(0, first));
+    const { fragment: first, from } = this.#starts[number] as PartStart;
     const lengths = all.lengths.slice(first, first + fragments);
     return { ...part, units, fragments: { bytes: all.bytes.subarray(from, from + sumOf(lengths)), lengths } };
   }

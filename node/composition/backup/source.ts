@@ -41,7 +41,7 @@ export function journalSource(replication: SlotCuts, blobs: Pick<ActorBlobs, "re
   };
 }
 
-const bytesOf = (page: StorePage): number => page.reduce((sum, [, value]) => sum + value.length, 0);
+const bytesOf = (page: StorePage): number => page.reduce((sum, row) => sum + row[1].length, 0);
 
 /** A view each of whose reads is a piece. Nothing of what reads it may be one. */
 function pacedView(view: StoreView, pacing: ReadPacing): StoreView {

@@ -86,12 +86,13 @@ function plain(value: unknown, depth: number): unknown {
   if (depth === 0) throw new TypeError("plain data is nested too deep");
   if (value instanceof Uint8Array)
     return { $bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64") };
-  if (Array.isArray(value)) return value.map((item) => plain(item, depth - 1));
+  if (Array.isArray(value)) return plainList(value, depth);
   const from = value as Readonly<Record<string, unknown>>;
   const keys = Object.keys(from);
   const isInOrder = keys.every(
     (key, at) => key[0] !== "$" && key !== "__proto__" && (at === 0 || (keys[at - 1] as string) < key),
   );
+  if (isInOrder && isOfObject(value)) return plainFields(from, keys, depth);
   const made: Record<string, unknown> = isInOrder ? {} : (Object.create(null) as Record<string, unknown>);
   if (isInOrder) for (const key of keys) made[key] = plain(from[key], depth - 1);
   else {
@@ -101,6 +102,35 @@ function plain(value: unknown, depth: number): unknown {
       made[key] = plain(item, depth - 1);
   }
   return made;
+}
+
+/** Nothing of its class says how JSON is to write it. */
+const isOfObject = (value: object): boolean => Object.getPrototypeOf(value) === Object.prototype;
+
+/** The list itself where JSON can say all of it as it is: most of what is in a manifest is. */
+function plainList(from: readonly unknown[], depth: number): readonly unknown[] {
+  let made: unknown[] | undefined;
+  for (let at = 0; at < from.length; at += 1) {
+    const item = plain(from[at], depth - 1);
+    if (made === undefined && item !== from[at]) made = from.slice(0, at);
+    made?.push(item);
+  }
+  return made ?? from;
+}
+
+/** The same of an object whose keys are in order. */
+function plainFields(
+  from: Readonly<Record<string, unknown>>,
+  keys: readonly string[],
+  depth: number,
+): Readonly<Record<string, unknown>> {
+  let made: Record<string, unknown> | undefined;
+  for (const key of keys) {
+    const item = plain(from[key], depth - 1);
+    if (made === undefined && item !== from[key]) made = { ...from };
+    if (made !== undefined) made[key] = item;
+  }
+  return made ?? from;
 }
 
 const numberName = (value: number): string => (Object.is(value, -0) ? "-0" : String(value));

@@ -107,10 +107,21 @@ export function writeUnits(units: readonly UnitEntry[]): { readonly stripes: unk
     stripes.set(stripe.id, known);
     return known.at;
   };
-  const rows = units.map(({ name, fragments, ...unit }) => ({
-    name: nameRow(name),
-    ...unit,
-    fragments: fragments.map(({ stripe, offset, length }) => [numberOf(stripe), offset, length]),
+  // In the order in which JSON has them: there are many.
+  const rows = units.map((unit) => ({
+    bytes: unit.bytes,
+    epoch: unit.epoch,
+    first: unit.first,
+    fragments: unit.fragments.map(({ stripe, offset, length }) => [numberOf(stripe), offset, length]),
+    fromMs: unit.fromMs,
+    hash: unit.hash,
+    id: unit.id,
+    last: unit.last,
+    name: nameRow(unit.name),
+    rows: unit.rows,
+    sealedKey: unit.sealedKey,
+    ...(unit.start !== undefined && { start: unit.start }),
+    toMs: unit.toMs,
   }));
   return { stripes: [...stripes.values()].map(({ stripe }) => stripe), units: rows };
 }

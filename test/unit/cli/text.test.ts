@@ -301,6 +301,10 @@ describe("errors on the command line", () => {
       "Start b again, or wait until another node has taken over what it has.",
     );
     expect(describeFailure(down, false, false), "to who only chats").not.to.include("Start b");
+    const stays = failure("SLOT_UNAVAILABLE", { ...down.details, because: "DIRECTORY_AWAY" });
+    expect(describeFailure(stays, false))
+      .to.include("Start b again. While the directory does not answer, no other node takes over what it has.")
+      .and.not.include("or wait");
     const lost = describeFailure(failure("PEER_LOST", { node: "n2" }), false);
     expect(lost).to.match(/^error PEER_LOST: The connection to another node ended.*`plexus nodes`/);
     expect(lost).to.match(/^ {2}node: n2\n {2}hint: .*check before you repeat it/m);
