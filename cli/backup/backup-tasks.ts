@@ -16,7 +16,15 @@ import type {
 import { callsTo, demand, findNode, operate, type AdminFlags } from "../node/admin.ts";
 import { cliLimits } from "../limits.ts";
 import type { Target } from "../node/node-client.ts";
-import { counted, describeBytes, exitCodes, paint, timeText, type Output } from "../terminal/output.ts";
+import {
+  counted,
+  describeBytes,
+  describeFailure,
+  exitCodes,
+  paint,
+  timeText,
+  type Output,
+} from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { renderTable } from "../terminal/table.ts";
 
@@ -153,6 +161,12 @@ export function describeTasks(tasks: readonly ClusterBackupTask[], color: boolea
   return renderTable(columns, cells, { color, columns: width });
 }
 
+/** One task as a table, and below it why it failed: what is to be done is more than a code says. */
+export function describeTask(task: ClusterBackupTask, color: boolean, width = Infinity): string {
+  const table = describeTasks([task], color, width);
+  return task.error === undefined ? table : `${table}\n${describeFailure(task.error, color)}`;
+}
+
 /** `plexus backup cancel`. */
 export async function cancelTask(flags: AdminFlags, id: string, output: Output): Promise<number> {
   const task = await operate(flags, "backups.cancel", { id });
@@ -170,7 +184,7 @@ export async function resumeTask(flags: AdminFlags, id: string, output: Output):
 
 function shownAtEnd(task: TaskView | undefined, { json }: AdminFlags, output: Output): number {
   if (task === undefined) return exitCodes.unknown;
-  output.print(json ? jsonLine(task) : describeTasks([task as ClusterBackupTask], output.color, output.columns));
+  output.print(json ? jsonLine(task) : describeTask(task as ClusterBackupTask, output.color, output.columns));
   return isWholeTask(task) === true ? exitCodes.ok : exitCodes.failed;
 }
 

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "commander";
 import { expect } from "chai";
 import { actorNamed, describeList, describePlace, describePrune, describeRecall, describeRun, describeSnapshot, describeVerify } from "../../../cli/backup/backups.ts"; // prettier-ignore
 import { backupCheckOf } from "../../../cli/doctor/doctor-backups.ts";
-import { describeProgress, describeSchedules, describeTasks } from "../../../cli/backup/backup-tasks.ts";
+import { describeProgress, describeSchedules, describeTask, describeTasks } from "../../../cli/backup/backup-tasks.ts";
 import { moment } from "../../../cli/terminal/options.ts";
 import { failure } from "../../../protocols/errors.ts";
 import type { BackupResults, BackupSnapshot, ClusterBackupTask } from "../../../protocols/index.ts";
@@ -169,6 +169,11 @@ describe("plexus backup", () => {
     expect(describeTasks([task], false)).to.match(
       /7 .*run.*failed.*1970-01-01T00:00:00Z.*ada, schedule nightly.*HOLDERS_TOO_FEW/,
     );
+    expect(describeTask(task, false), "why it failed, and what to do").to.match(
+      /│\n.*\nerror HOLDERS_TOO_FEW: Too few nodes with the role `storage`.*`plexus shards list`/,
+    );
+    const { error: _, ...well } = task;
+    expect(describeTask(well, false)).to.equal(describeTasks([well], false));
     expect(describeSchedules([], false)).to.match(/plexus backup schedule set/);
     const schedule = { name: "nightly", cron: "0 3 * * *", wish: { sort: "run" }, by: "ada" } as const;
     expect(describeSchedules([schedule], false)).to.match(/nightly.*run.*0 3 \* \* \*.*UTC.*never/);
