@@ -37,14 +37,14 @@ export async function runBackup(
   const body = { ...within("to", to), ...(full && { full }) };
   const result = await finished(await findNode(flags), "run", body, flags, output);
   if (result === undefined) return exitCodes.unknown;
-  output.print(flags.json ? jsonLine(result) : describeRun(result, output.color));
+  output.print(flags.json ? jsonLine(result) : describeRun(result, output.color, to));
   return isWholeTask({ sort: "run", state: "done", result }) === true ? exitCodes.ok : exitCodes.failed;
 }
 
 const nothingLost: RunLosses = { before: 0, units: 0, stripes: 0 };
 
-/** What a run came to, for people: what is not in it, too. */
-export function describeRun(run: BackupResults["run"], color: boolean): string {
+/** What a run came to, for people: what is not in it, too. `folder`: into which it was made. */
+export function describeRun(run: BackupResults["run"], color: boolean, folder?: string): string {
   const { snapshot, changedBytes, changedUnits, storedBytes, missed, missedFiles, lost = nothingLost } = run;
   const mark = lost.stripes > 0 ? paint(color, "red", "✖") : paint(color, "green", "✔");
   const [elsewhere, broken] = [missed.filter(isElsewhere), missed.filter((row) => !isElsewhere(row))];
@@ -54,6 +54,11 @@ export function describeRun(run: BackupResults["run"], color: boolean): string {
       ? []
       : [
           `${paint(color, "red", "✖")} ${counted(lost.units, "unit")} of it cannot be brought back: ${counted(lost.stripes, "stripe")} cannot be read. See which nodes are down (plexus nodes), then run this command again: it stores again what still exists. plexus backup verify names what is lost.`,
+        ]),
+    ...(folder === undefined || snapshot.number > 1
+      ? []
+      : [
+          `${paint(color, "yellow", "!")} It is the first snapshot in ${withoutControls(folder)}. If there were earlier ones, their disk is not mounted there.`,
         ]),
     ...(lost.list === true
       ? [

@@ -59,6 +59,14 @@ describe("plexus backup", () => {
     expect(actorNamed("user", "user/ada")).to.equal("user/ada");
   });
 
+  it("says that a snapshot is the first in a folder: a disk that is not mounted looks like that", () => {
+    const first = { ...run, snapshot: { ...snapshot, number: 1 } };
+    const says = /It is the first snapshot in \/mnt\/usb\. .*not mounted there\./;
+    expect(describeRun(first, false, "/mnt/usb")).to.match(says);
+    expect(describeRun(run, false, "/mnt/usb"), "a later one").not.to.match(says);
+    expect(describeRun(first, false), "of the cluster").not.to.include("mounted");
+  });
+
   it("says what is not in a snapshot, whose it is, and what to do", () => {
     expect(describeRun(run, false)).to.match(
       /^✔ Snapshot 3: 4\.0 KiB in 12 units\. New are 100 B in 2 units; 1\.0 KiB/,
