@@ -23,7 +23,7 @@ import {
 import { note, publish, refuse, reply, type Effect, type ReplyTo, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Mail } from "../outbox.ts";
-import type { Effects } from "./effects.ts";
+import type { Effects, MemberHandlers } from "./effects.ts";
 import { hasByRank } from "./members.ts";
 import type { Room } from "./state.ts";
 
@@ -82,7 +82,7 @@ export const signalsOf = (room: Room, notes: RoomNotes, nowMs: number): readonly
   });
 
 /** A piece of an answer, or how far it is. */
-export function draft(
+function draft(
   room: Room,
   piece: MessageOf<typeof roomCommands, "draft">,
   turn: Turn<RoomNotes>,
@@ -145,7 +145,7 @@ export interface StopTag {
 
 /** Stops what agents answer to a message. A person who comes too late has what they wanted: nothing is being
  *  written. */
-export function stop(room: Room, { seq, agent }: MessageOf<typeof roomCommands, "stop">, turn: Turn): Effects {
+function stop(room: Room, { seq, agent }: MessageOf<typeof roomCommands, "stop">, turn: Turn): Effects {
   if (seq < 1 || seq > room.messageSeq) return [refuse("NOT_FOUND", { seq })];
   const owed = (room.asked ?? []).filter((one) => one.seq === seq && (agent === undefined || one.agent === agent));
   const theirs = owed.filter((one) => mayStop(room, one, turn.from));
@@ -172,3 +172,13 @@ function askToStop({ others: [agent, ...others], ...tag }: StopTag, room: string
 /** The person who asked, the agent's owner, and people who may delete what others wrote. */
 const mayStop = (room: Room, { agent, by }: Asked, who: string): boolean =>
   who === by || agent.startsWith(`agent/${who.slice("user/".length)}.`) || hasByRank(room, who, "room.delete");
+
+/** What is said of an answer while it is awaited. */
+export const answeringHandlers = {
+  draft,
+  stop,
+  typing: (_room, _command, turn) => {
+    const signal: RoomSignal = { type: "typing", member: turn.from, untilMs: turn.nowMs + limits.typingMs };
+    return [publish(signal), reply({})];
+  },
+} satisfies Partial<MemberHandlers>;

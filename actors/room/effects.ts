@@ -1,13 +1,40 @@
 /** How a decision of a room turns events into effects: persisted, published, with their mail on its way. */
-import type { RoomEvent, RoomMessage } from "../../protocols/index.ts";
+import type { CommandOf, RoomEvent, RoomMessage, roomCommands } from "../../protocols/index.ts";
 import { persist, publish, reply, type Effect, type Turn } from "../behavior.ts";
 import { dispatch, type Mail } from "../outbox.ts";
+import type { RoomNotes } from "./answering.ts";
 import type { Room, RoomChange } from "./state.ts";
 
 /** What a decision of a room is made of. */
 export type Effects = readonly Effect<RoomChange, never>[];
 
-/** The effects of events that eventEffects in this turn, without the answer. */
+type Command = CommandOf<typeof roomCommands>;
+
+/** What is answered whether the sender is a member or not, or before there is a room: `index.ts` decides it. */
+type ForAll =
+  | "create"
+  | "remake"
+  | "restore"
+  | "withdraw"
+  | "entries"
+  | "join"
+  | "inspect"
+  | "guestWanted"
+  | "admitGuest"
+  | "depart"
+  | "describe";
+
+/** What answers the commands of members. Each subject has some of them; together they have one for every row, or
+ *  `index.ts` does not compile. */
+export type MemberHandlers = {
+  readonly [Name in Exclude<Command["type"], ForAll>]: (
+    room: Room,
+    command: Extract<Command, { type: Name }>,
+    turn: Turn<RoomNotes>,
+  ) => readonly Effect<RoomChange, RoomNotes>[];
+};
+
+/** The effects of events that happen in this turn, without the answer. */
 export function eventEffects(
   room: Room,
   turn: Turn,

@@ -8,50 +8,31 @@
  *
  *  Read `state.ts` (what a room is), then `posting.ts`, `answering.ts`, `threads.ts`, `polls.ts`, `membership.ts`,
  *  `reading.ts`, `unread.ts`, `restoring.ts`. */
-import { roomCommands, type CommandOf, type RoomMessage, type RoomSignal } from "../../protocols/index.ts";
+import { roomCommands, type CommandOf, type RoomMessage } from "../../protocols/index.ts";
 import { messageCheckOf, refuseSource } from "../message-check.ts";
-import { publish, refuse, reply, type Behavior, type Effect, type Signal, type Turn } from "../behavior.ts";
+import { refuse, reply, type Behavior, type Effect, type Signal, type Turn } from "../behavior.ts";
 import { restoreGap, outboxAfterRestore } from "../restored-numbers.ts";
-import { actorLimits as limits } from "../limits.ts";
 import { recoverOutbox, remindOutbox, outboxReminder, settle } from "../outbox.ts";
-import { resume, resumePage, type ResumeTag } from "../stream.ts";
-import { askAgain, draft, onStopped, signalsOf, stop, type RoomNotes, type StopTag } from "./answering.ts";
-import type { Effects } from "./effects.ts";
+import { resumePage, type ResumeTag } from "../stream.ts";
+import { answeringHandlers, askAgain, onStopped, signalsOf, type RoomNotes, type StopTag } from "./answering.ts";
+import type { Effects, MemberHandlers } from "./effects.ts";
 import { entryOf } from "./members.ts";
 import {
   admitGuest,
-  bans,
   create,
   depart,
-  invite,
   join,
-  leave,
+  membershipHandlers,
   onWantedAnswered,
-  remove,
   refuseOutsider,
-  rename,
-  setRole,
-  unban,
   undeliverable,
   type CreateTag,
 } from "./membership.ts";
-import { askPoll, late, onMessage, onMessageRead, post, type MessageTag } from "./posting.ts";
-import { history, historyPage, eventsShown, type HistoryTag } from "./reading.ts";
+import { late, onMessage, onMessageRead, postingHandlers, type MessageTag } from "./posting.ts";
+import { eventsShown, historyPage, readingHandlers, type HistoryTag } from "./reading.ts";
 import { entries, remake, restore, withdraw, withdrawRead, type WithdrawTag } from "./restoring.ts";
-import {
-  evolve,
-  factsOf,
-  record,
-  snapshotOf,
-  summaryOf,
-  viewOf,
-  type Room,
-  type RoomChange,
-  type RoomState,
-} from "./state.ts";
-
-import { threadsFor } from "./threads.ts";
-import { counted, markRead, markUnread, type CountTag } from "./unread.ts";
+import { evolve, factsOf, record, viewOf, type Room, type RoomChange, type RoomState } from "./state.ts";
+import { counted, unreadHandlers, type CountTag } from "./unread.ts";
 
 export { remaking } from "./restoring.ts";
 
@@ -125,84 +106,18 @@ function decide(state: RoomState, message: Incoming | Signal, turn: Here): Decid
 
 const isMember = (state: Room, turn: Turn): boolean => entryOf(state.members, turn.from) !== undefined;
 
-function decideForMember(
-  state: Room,
-  message: Exclude<
-    Incoming,
-    {
-      type:
-        | "create"
-        | "remake"
-        | "restore"
-        | "withdraw"
-        | "entries"
-        | "join"
-        | "inspect"
-        | "guestWanted"
-        | "admitGuest"
-        | "depart"
-        | "describe";
-    }
-  >,
-  turn: Here,
-): Decided {
-  switch (message.type) {
-    case "leave":
-      return leave(state, message, turn);
-    case "invite":
-      return invite(state, message, turn);
-    case "remove":
-      return remove(state, message, turn);
-    case "unban":
-      return unban(state, message, turn);
-    case "bans":
-      return bans(state, turn);
-    case "setRole":
-      return setRole(state, message, turn);
-    case "setTitle":
-    case "setTopic":
-      return rename(state, message, turn);
-    case "post":
-      return post(state, message, turn);
-    case "poll":
-      return askPoll(state, message, turn);
-    case "edit":
-    case "delete":
-    case "react":
-    case "pin":
-    case "vote":
-    case "closePoll":
-    case "pollResults":
-      return onMessage(state, message, message.seq, turn);
-    case "markRead":
-      return markRead(state, message, turn);
-    case "markUnread":
-      return markUnread(state, message.seq, turn);
-    case "typing": {
-      const signal: RoomSignal = { type: "typing", member: turn.from, untilMs: turn.nowMs + limits.typingMs };
-      return [publish(signal), reply({})];
-    }
-    case "draft":
-      return draft(state, message, turn);
-    case "stop":
-      return stop(state, message, turn);
-    case "summary":
-      return [reply(summaryOf(state, turn.key, turn.from))];
-    case "history":
-      return history(state, message, turn);
-    case "threads":
-      return [reply({ threads: threadsFor(state.threads, turn.from) })];
-    case "resume":
-      return resume(
-        { head: state.head, floor: 0 },
-        message.after,
-        turn,
-        () => snapshotOf(state, turn.from, turn),
-        signalsOf(state, turn.notes, turn.nowMs),
-      );
-    default:
-      return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
-  }
+const forMembers: MemberHandlers = {
+  ...membershipHandlers,
+  ...postingHandlers,
+  ...answeringHandlers,
+  ...unreadHandlers,
+  ...readingHandlers,
+};
+
+function decideForMember(state: Room, message: Extract<Incoming, { type: keyof MemberHandlers }>, turn: Here): Decided {
+  if (!Object.hasOwn(forMembers, message.type)) return [refuse("BAD_REQUEST", { type: message.type })];
+  const handle = forMembers[message.type] as (room: Room, command: Incoming, turn: Here) => Decided;
+  return handle(state, message, turn);
 }
 
 function onAnswered(state: Room, signal: Extract<Signal, { type: "answered" }>, turn: Turn): Effects {

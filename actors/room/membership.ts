@@ -17,7 +17,7 @@ import { actorLimits as limits } from "../limits.ts";
 import { fits, type Mail, type OutboxEntry } from "../outbox.ts";
 import { allEntries, hasByRank, entryOf, rankOf, roleOf } from "./members.ts";
 import { unansweredNow } from "./mentions.ts";
-import { eventEffects, type Effects } from "./effects.ts";
+import { eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
 import { bansAt, evolve, viewOf, type Room, type RoomState } from "./state.ts";
 
 type Command = CommandOf<typeof roomCommands>;
@@ -191,7 +191,7 @@ const joinedEvent = (member: string, role: MemberRole, turn: Turn): RoomEvent =>
 });
 
 /** Brings somebody in: people by moderators, an agent by its owner. Errors: FORBIDDEN, BANNED, LIMIT_REACHED. */
-export function invite(room: Room, { member }: Of<"invite">, turn: Turn): Effects {
+function invite(room: Room, { member }: Of<"invite">, turn: Turn): Effects {
   if (room.visibility === "direct") return [refuse("FORBIDDEN", { reason: "a direct room cannot have more members" })];
   const mayInvite = isUser(member) ? hasByRank(room, turn.from, "room.invite") : ownerOf(member) === turn.from;
   if (!mayInvite)
@@ -241,7 +241,7 @@ export function depart(room: Room, turn: Turn): Effects {
 
 /** The sender goes; agents of theirs go with them. A direct room cannot be left. Errors: LAST_OWNER, NOT_FOUND,
  *  FORBIDDEN. */
-export function leave(room: Room, { successor }: Of<"leave">, turn: Turn): Effects {
+function leave(room: Room, { successor }: Of<"leave">, turn: Turn): Effects {
   if (room.visibility === "direct") return [refuse("FORBIDDEN", { reason: "a direct room cannot be left" })];
   const isOwner = roleOf(room, turn.from) === "owner";
   if (successor === undefined) {
@@ -258,7 +258,7 @@ export function leave(room: Room, { successor }: Of<"leave">, turn: Turn): Effec
 
 /** Sends somebody away: those above do, and the owner of an agent; with a ban only those above, also who is not here.
  *  Errors: FORBIDDEN, NOT_FOUND, LAST_OWNER, LIMIT_REACHED, BAD_REQUEST. */
-export function remove(room: Room, command: Of<"remove">, turn: Turn): Effects {
+function remove(room: Room, command: Of<"remove">, turn: Turn): Effects {
   const { member, ban: wanted } = command;
   if (room.visibility === "direct")
     return [refuse("FORBIDDEN", { reason: "people cannot be removed from a direct room" })];
@@ -293,14 +293,14 @@ export function remove(room: Room, command: Of<"remove">, turn: Turn): Effects {
 }
 
 /** Lets somebody come back: moderators do. Errors: FORBIDDEN, NOT_FOUND. */
-export function unban(room: Room, { member }: Of<"unban">, turn: Turn): Effects {
+function unban(room: Room, { member }: Of<"unban">, turn: Turn): Effects {
   if (!moderates(room, turn)) return [refuse("FORBIDDEN", { reason: "only moderators can lift bans" })];
   if (banOf(room, member, turn) === undefined) return [refuse("NOT_FOUND", { member })];
   return change(room, turn, [{ type: "unbanned", member, by: turn.from }], []);
 }
 
 /** The bans that hold, newest first: for moderators. Errors: FORBIDDEN. */
-export const bans = (room: Room, turn: Turn): Effects =>
+const bans = (room: Room, turn: Turn): Effects =>
   moderates(room, turn)
     ? [reply({ bans: bansAt(room, turn.nowMs).toReversed() } satisfies RoomBans)]
     : [refuse("FORBIDDEN", { reason: "only moderators can see the bans" })];
@@ -362,7 +362,7 @@ function heirOf(room: Room, owner: string): string | undefined {
 }
 
 /** Sets a rank. Owners do; one owner always stays. Errors: FORBIDDEN, NOT_FOUND, LAST_OWNER, CHANGED_MEANWHILE. */
-export function setRole(room: Room, { member, role, seen }: Of<"setRole">, turn: Turn): Effects {
+function setRole(room: Room, { member, role, seen }: Of<"setRole">, turn: Turn): Effects {
   if (!hasByRank(room, turn.from, "room.rank"))
     return [refuse("FORBIDDEN", { reason: "only owners can change roles" })];
   const target = entryOf(room.members, member);
@@ -377,7 +377,7 @@ export function setRole(room: Room, { member, role, seen }: Of<"setRole">, turn:
 }
 
 /** Sets title or topic: moderators do, not in direct rooms. Errors: FORBIDDEN, CHANGED_MEANWHILE. */
-export function rename(room: Room, command: Of<"setTitle"> | Of<"setTopic">, turn: Turn): Effects {
+function rename(room: Room, command: Of<"setTitle"> | Of<"setTopic">, turn: Turn): Effects {
   if (!hasByRank(room, turn.from, "room.rename"))
     return [refuse("FORBIDDEN", { reason: "only moderators can change title and topic" })];
   const event: RoomEvent =
@@ -415,3 +415,15 @@ export function undeliverable(
   const row: Mail = { to: "catalog/rooms", message: { type: "remove", key: turn.key } };
   return eventEffects(room, turn, [...refused, ...lost], isLast && room.visibility === "public" ? [row] : []);
 }
+
+/** What members ask about each other and about what the room is called. */
+export const membershipHandlers = {
+  leave,
+  invite,
+  remove,
+  unban,
+  bans: (room, _command, turn) => bans(room, turn),
+  setRole,
+  setTitle: rename,
+  setTopic: rename,
+} satisfies Partial<MemberHandlers>;

@@ -12,7 +12,7 @@ import {
 import { refuse, reply, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { fits } from "../outbox.ts";
-import { changed, eventEffects, type Effects } from "./effects.ts";
+import { changed, eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
 import { hasByRank, entryOf } from "./members.ts";
 import { mentionsIn, saidIn, summons, unanswered, unansweredNow } from "./mentions.ts";
 import { closePoll, newPoll, pollResults, vote } from "./polls.ts";
@@ -50,7 +50,7 @@ export interface MessageTag {
 }
 
 /** Posts a message, in a thread when it answers another. */
-export function post(room: Room, command: Post, turn: Turn): Effects {
+function post(room: Room, command: Post, turn: Turn): Effects {
   const isAgent = turn.from.startsWith("agent/");
   if (command.generation !== undefined && !isAgent) return [refuse("BAD_REQUEST", { field: "generation" })];
   if (command.refused !== undefined && !isAgent) return [refuse("BAD_REQUEST", { field: "refused" })];
@@ -63,7 +63,7 @@ export function post(room: Room, command: Post, turn: Turn): Effects {
 }
 
 /** Posts a question with options. Error: LIMIT_REACHED. */
-export function askPoll(room: Room, command: Extract<Command, { type: "poll" }>, turn: Turn): Effects {
+function askPoll(room: Room, command: Extract<Command, { type: "poll" }>, turn: Turn): Effects {
   if ((room.polls ?? []).length >= wireLimits.openPollsPerRoomMax)
     return [refuse("LIMIT_REACHED", { limit: "openPollsPerRoomMax" })];
   return posted(room, { type: "post", text: command.question }, undefined, turn, newPoll(command));
@@ -278,3 +278,19 @@ function pin(room: Room, on: boolean, message: RoomMessage, turn: Turn): Effects
   const next: RoomMessage = on ? { ...rest, pinned: true } : rest;
   return changed(room, turn, { type: "pinned", message: next, by: turn.from, on });
 }
+
+const aboutMessage = (room: Room, command: Targeted & { readonly seq: number }, turn: Turn): Effects =>
+  onMessage(room, command, command.seq, turn);
+
+/** What members say, and do with what was said. */
+export const postingHandlers = {
+  post,
+  poll: askPoll,
+  edit: aboutMessage,
+  delete: aboutMessage,
+  react: aboutMessage,
+  pin: aboutMessage,
+  vote: aboutMessage,
+  closePoll: aboutMessage,
+  pollResults: aboutMessage,
+} satisfies Partial<MemberHandlers>;

@@ -10,8 +10,21 @@ import {
 import { refuse, reply, type ActorRecord, type ReplyTo, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { firstPage } from "../page.ts";
-import type { Effects } from "./effects.ts";
-import { asShown, emptied, messageInMemory, messageKey, recentFrom, threadKey, type Room } from "./state.ts";
+import { resume } from "../stream.ts";
+import { signalsOf } from "./answering.ts";
+import type { Effects, MemberHandlers } from "./effects.ts";
+import {
+  asShown,
+  emptied,
+  messageInMemory,
+  messageKey,
+  recentFrom,
+  snapshotOf,
+  summaryOf,
+  threadKey,
+  type Room,
+} from "./state.ts";
+import { threadsFor } from "./threads.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type History = Extract<Command, { type: "history" }>;
@@ -151,3 +164,18 @@ export function eventsShown(room: Room): (event: unknown) => unknown {
     return { ...event, message: shown(event.message), ...root };
   };
 }
+
+/** What members read. */
+export const readingHandlers = {
+  summary: (room, _command, turn) => [reply(summaryOf(room, turn.key, turn.from))],
+  history,
+  threads: (room, _command, turn) => [reply({ threads: threadsFor(room.threads, turn.from) })],
+  resume: (room, { after }, turn) =>
+    resume(
+      { head: room.head, floor: 0 },
+      after,
+      turn,
+      () => snapshotOf(room, turn.from, turn),
+      signalsOf(room, turn.notes, turn.nowMs),
+    ),
+} satisfies Partial<MemberHandlers>;

@@ -1,14 +1,18 @@
 /** A room's state, how events change it, and how readers see it. */
 import {
   cut,
+  isSettingEvent,
   joinedReactions,
+  settingsOf,
   unreachable,
   wireLimits,
+  withSettings,
   type RoomBan,
   type RoomEvent,
   type RoomFacts,
   type RoomMember,
   type RoomMessage,
+  type RoomSettings,
   type RoomState as RoomSnapshot,
   type RoomSummary,
   type RoomUnread,
@@ -36,11 +40,9 @@ import { votesOf, withoutPoll, withVote, type OpenPoll } from "./votes.ts";
 import { holdsAt } from "../../protocols/index.ts";
 
 /** A room that was created. */
-export interface Room {
+export interface Room extends RoomSettings {
   readonly head: number;
   readonly outbox: Outbox;
-  readonly title: string;
-  readonly topic: string;
   readonly visibility: Visibility;
   readonly createdAtMs: number;
   readonly members: MemberTable;
@@ -171,6 +173,7 @@ function created(view: RoomView, by: string): Room {
 }
 
 function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Room {
+  if (isSettingEvent(event)) return withSettings(room, event);
   switch (event.type) {
     case "created":
       return room;
@@ -205,10 +208,6 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
       return { ...room, bans: (room.bans ?? []).filter(({ member }) => member !== event.member) };
     case "roleSet":
       return { ...room, members: changeMember(room.members, event.member, { role: event.role }) };
-    case "titled":
-      return { ...room, title: event.title };
-    case "topicSet":
-      return { ...room, topic: event.topic };
     case "posted":
       return evolvePosted(room, event.message, event.root);
     case "restored":
@@ -442,11 +441,11 @@ function messageRecords(message: RoomMessage): readonly RecordOp[] {
 
 /** The room as a member sees it. */
 export function viewOf(room: Room, key: string): RoomView {
-  const { title, topic, visibility, createdAtMs, messageSeq, pins } = room;
+  const { visibility, createdAtMs, messageSeq, pins } = room;
   const members: Record<string, RoomMember> = {};
   for (const [principal, { role, joinedAtMs, readSeq }] of allEntries(room.members))
     members[principal] = { role, joinedAtMs, readSeq };
-  return { room: key, title, topic, visibility, createdAtMs, members, messageSeq, pins };
+  return { room: key, ...settingsOf(room), visibility, createdAtMs, members, messageSeq, pins };
 }
 
 /** The view with the newest messages: what a page needs to open the room. */

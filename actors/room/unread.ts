@@ -10,7 +10,7 @@ import type { ActorId, CommandOf, RoomMessage, RoomRead, RoomUnread, roomCommand
 import { persist, refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { evolveMarked, isOwn, messageKey, recentFrom, unreadFor, type Room, type RoomChange } from "./state.ts";
-import type { Effects } from "./effects.ts";
+import type { Effects, MemberHandlers } from "./effects.ts";
 import { entryOf } from "./members.ts";
 
 type Command = CommandOf<typeof roomCommands>;
@@ -32,7 +32,7 @@ export interface CountTag {
 
 /** Moves the sender's read marker forward, of the room or of a thread; back it does not go. Other members do not hear
  *  of it: in a busy room there is a marker for every reader of every message. The reader does, on every device. */
-export function markRead(room: Room, { seq, thread }: MarkRead, turn: Turn): Effects {
+function markRead(room: Room, { seq, thread }: MarkRead, turn: Turn): Effects {
   if (seq > room.messageSeq) return [refuse("BAD_REQUEST", { field: "seq", messageSeq: room.messageSeq })];
   if (thread !== undefined) return markThread(room, thread, seq, turn);
   const { readSeq = 0, calledSeq } = entryOf(room.members, turn.from) ?? {};
@@ -42,7 +42,7 @@ export function markRead(room: Room, { seq, thread }: MarkRead, turn: Turn): Eff
 }
 
 /** Moves the sender's read marker back before a message. Error: NOT_FOUND. */
-export function markUnread(room: Room, seq: number, turn: Turn): Effects {
+function markUnread(room: Room, seq: number, turn: Turn): Effects {
   if (seq < 1 || seq > room.messageSeq) return [refuse("NOT_FOUND", { seq })];
   const readSeq = entryOf(room.members, turn.from)?.readSeq ?? 0;
   return seq > readSeq ? [reply(unreadFor(room, turn.from))] : move(room, turn.from, seq - 1, turn);
@@ -124,3 +124,9 @@ function moved(room: Room, change: Extract<RoomChange, { type: "readMarked" }>, 
     reply(unread, turn.replyTo),
   ];
 }
+
+/** What a reader has read. */
+export const unreadHandlers = {
+  markRead,
+  markUnread: (room, { seq }, turn) => markUnread(room, seq, turn),
+} satisfies Partial<MemberHandlers>;

@@ -10,6 +10,7 @@ import type {
   RoomThread,
   ToolRound,
 } from "../../protocols/index.ts";
+import { isSettingEvent, settingText } from "../../protocols/kinds/room-settings.ts";
 import { cut } from "../../protocols/text/text.ts";
 import { counted, minuteText, paint } from "../terminal/output.ts";
 import { nameOf, type Callers } from "./names.ts";
@@ -162,6 +163,7 @@ export function describeThread({ root, count, last, own }: RoomThread, { color, 
 export function describeRoomEvent(event: RoomEvent, look: Look): string | undefined {
   const { color, who } = look;
   const note = (text: string): string => paint(color, "dim", `* ${withoutControls(text)}`);
+  if (isSettingEvent(event)) return note(`${who(event.by)} ${settingText(event)}`);
   switch (event.type) {
     case "posted":
       if (event.message.threadOnly === true)
@@ -208,10 +210,6 @@ export function describeRoomEvent(event: RoomEvent, look: Look): string | undefi
       return note(`${who(event.by)} lifted the ban of ${who(event.member)}`);
     case "roleSet":
       return note(`${who(event.member)} is ${event.role} now`);
-    case "titled":
-      return note(`${who(event.by)} renamed the room to ${event.title}`);
-    case "topicSet":
-      return note(`${who(event.by)} set the topic: ${event.topic}`);
     case "created":
       return undefined;
   }

@@ -4,10 +4,7 @@ import type { Failure } from "../errors.ts";
 import { capabilities, type Capability } from "./generation.ts";
 import { object, seenOf } from "../wire/schema.ts";
 import { secretName } from "../admin/secrets.ts";
-
-/** The adapters of models on other servers; `runtimes/adapters.ts` has a row for each. */
-export const remoteAdapters = ["openai", "ollama", "anthropic", "gemini", "kserve"] as const;
-export type RemoteAdapter = (typeof remoteAdapters)[number];
+import { remoteAdapters, type RemoteAdapter } from "./remote-adapters.ts";
 
 /** Stands for all models that a server lists. */
 export const everyModel = "*";

@@ -13,6 +13,18 @@ import { shardHolderCommands } from "./shard-holder.ts";
 import { userCommands } from "./user.ts";
 import { watchCommands } from "../admin/watch.ts";
 
+export * from "./agent.ts";
+export * from "./backup.ts";
+export * from "./catalog.ts";
+export * from "./claim.ts";
+export * from "./ledger.ts";
+export * from "./role-manager.ts";
+export * from "./room-settings.ts";
+export * from "./room.ts";
+
+export * from "./shard-holder.ts";
+export * from "./user.ts";
+
 /** The commands of every kind. */
 export const commandTables = {
   room: roomCommands,

@@ -1,5 +1,6 @@
 /** Services of Consul's catalogue that pass their checks, over HTTP (https://developer.hashicorp.com/consul/api-docs).
  *  Consul's DNS is DNS: `dns-sd.ts`. */
+import { remoteAdapterRows } from "../../protocols/index.ts";
 import { Call } from "../remote/call.ts";
 import { at, listAt, numberAt, textAt } from "../remote/json.ts";
 import { findingLimits } from "./limits.ts";
@@ -13,7 +14,10 @@ export interface ConsulPlace {
 }
 
 /** Services count that are called so or have such a tag. */
-const words: readonly string[] = ["ollama", "openai", "vllm", "llama-server", "kserve", "plexus-ai"];
+const words: readonly string[] = Object.values(remoteAdapterRows).flatMap(({ services = [], words: more = [] }) => [
+  ...services,
+  ...more,
+]);
 
 /** Asks it. Throws PlexusErrors. */
 export async function findByConsul({ url, tokenFile }: ConsulPlace): Promise<readonly Service[]> {

@@ -1,10 +1,12 @@
 /** What a record of a service says: where somebody may be who has models. Pure. */
 import { isIP } from "node:net";
-import { isPrivateAddress } from "../../protocols/index.ts";
+import { isPrivateAddress, remoteAdapterRows } from "../../protocols/index.ts";
 import { hostOf } from "./range.ts";
 
 /** The types of services that are looked for (RFC 6763), and where OpenAI's paths begin with them. */
-export const serviceTypes: readonly string[] = ["_ollama._tcp", "_openai._tcp", "_kserve._tcp", "_plexus-ai._tcp"];
+export const serviceTypes: readonly string[] = Object.values(remoteAdapterRows).flatMap(({ services = [] }) =>
+  services.map((service) => `_${service}._tcp`),
+);
 
 /** Somebody who may have models. */
 export interface Service {

@@ -1,6 +1,13 @@
 /** What answers at an address: asked without a key, at the paths where servers of models say who they are. What it does
  *  not say is not guessed. */
-import { failure, failureOf, type RemoteAdapter, type ServerKind } from "../../protocols/index.ts";
+import {
+  failure,
+  failureOf,
+  remoteAdapterRows,
+  remoteAdapters,
+  type RemoteAdapter,
+  type ServerKind,
+} from "../../protocols/index.ts";
 import { Call } from "./call.ts";
 import { at, listAt, textAt } from "./json.ts";
 import { remoteLimits } from "./limits.ts";
@@ -28,12 +35,19 @@ const paths = {
   version: "/api/version",
   tags: "/api/tags",
   props: "/props",
-  kserve: "/v2",
   vllm: "/version",
 } as const;
 
-/** What an address answered. */
-export type Answers = Readonly<Record<keyof typeof paths | "models", Answered>>;
+/** What an address answered: at `paths`, and where the row of an adapter says that its servers show themselves. */
+export type Answers = Readonly<Record<keyof typeof paths | "models", Answered>> &
+  Readonly<Partial<Record<RemoteAdapter, Answered>>>;
+
+const shownPaths = Object.fromEntries(
+  remoteAdapters.flatMap((name) => {
+    const { shownBy } = remoteAdapterRows[name];
+    return shownBy === undefined ? [] : [[name, shownBy.path]];
+  }),
+) as Readonly<Partial<Record<RemoteAdapter, string>>>;
 
 /** Asks an address who it is; undefined: nobody that has models. `base`: where OpenAI's paths begin. Never throws. */
 export async function detect(origin: string, base = "/v1"): Promise<Detected | undefined> {
@@ -42,9 +56,9 @@ export async function detect(origin: string, base = "/v1"): Promise<Detected | u
   // First what most have: an address where nothing answers is asked once.
   const models = await askOnce(`${here}${base}/models`);
   if (models === undefined) return undefined;
-  const names = Object.keys(paths) as (keyof typeof paths)[];
-  const others = await Promise.all(names.map((name) => ask(paths[name])));
-  const answers = Object.fromEntries(names.map((name, place) => [name, others[place]])) as Omit<Answers, "models">;
+  const asks = Object.entries({ ...paths, ...shownPaths });
+  const others = await Promise.all(asks.map(([, path]) => ask(path)));
+  const answers = Object.fromEntries(asks.map(([name], place) => [name, others[place]])) as Omit<Answers, "models">;
   return recognise({ ...answers, models }, here, base);
 }
 
@@ -85,7 +99,7 @@ async function asked(url: string): Promise<{ readonly code: string; readonly ans
 export function recognise(answers: Answers, origin: string, base = "/v1"): Detected | undefined {
   const body = (name: keyof Answers): unknown => {
     const answer = answers[name];
-    return answer.type === "json" ? answer.body : undefined;
+    return answer?.type === "json" ? answer.body : undefined;
   };
   const versionAt = (name: keyof Answers, field: string): string | undefined => shortOf(textAt(body(name), field));
   const found = (
@@ -121,9 +135,13 @@ export function recognise(answers: Answers, origin: string, base = "/v1"): Detec
       return found("openai", "vllm", { ...more, version: vllm });
     return found("openai", "openai", more);
   }
-  const name = shortOf(textAt(body("kserve"), "name"));
-  if (name !== undefined && Array.isArray(at(body("kserve"), "extensions")))
-    return found("kserve", name, { version: versionAt("kserve", "version") });
+  for (const adapter of remoteAdapters) {
+    const { shownBy } = remoteAdapterRows[adapter];
+    if (shownBy === undefined) continue;
+    const kind = shortOf(textAt(body(adapter), shownBy.kind));
+    if (kind !== undefined && (shownBy.list === undefined || Array.isArray(at(body(adapter), shownBy.list))))
+      return found(adapter, kind, { version: versionAt(adapter, shownBy.version) });
+  }
   return undefined;
 }
 

@@ -25,6 +25,7 @@ import type {
   RoomUnread,
   RoomView,
 } from "../../../protocols/index.ts";
+import { isSettingEvent, withSettings } from "../../../protocols/kinds/room-settings.ts";
 
 /** A message of this page that the room has not shown back yet. */
 export interface PendingPost {
@@ -327,6 +328,7 @@ function settle(room: RoomModel): RoomModel {
 }
 
 function foldEvent(room: RoomModel, view: RoomView, event: RoomEvent): RoomModel {
+  if (isSettingEvent(event)) return { ...room, view: withSettings(view, event) };
   switch (event.type) {
     case "created":
       return { ...room, view: event.view };
@@ -344,10 +346,6 @@ function foldEvent(room: RoomModel, view: RoomView, event: RoomEvent): RoomModel
       return room;
     case "roleSet":
       return { ...room, view: changeMember(view, event.member, { role: event.role }) };
-    case "titled":
-      return { ...room, view: { ...view, title: event.title } };
-    case "topicSet":
-      return { ...room, view: { ...view, topic: event.topic } };
     case "posted":
       return foldPosted(room, view, event.message, event.root);
     case "restored":

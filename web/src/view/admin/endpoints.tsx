@@ -10,6 +10,7 @@ import type {
   RemoteAdapter,
   ServerKind,
 } from "../../../../protocols/index.ts";
+import { remoteAdapterRows } from "../../../../protocols/engines/remote-adapters.ts";
 import { notices } from "../../live/index.ts";
 import { call, callWithin, seen } from "../../wire/index.ts";
 import { useActOn } from "../parts/act.ts";
@@ -146,14 +147,6 @@ function Report({ report: { steps } }: { readonly report: EndpointReport }) {
   );
 }
 
-const adapters = {
-  ollama: "Ollama",
-  openai: "OpenAI’s kind (vLLM, llama-server, LM Studio, Plexus)",
-  anthropic: "Anthropic",
-  gemini: "Gemini",
-  kserve: "KServe’s kind (Triton, OpenVINO)",
-} as const satisfies Readonly<Record<RemoteAdapter, string>>;
-
 const variableRule = "The name of an environment variable of the node: letters, digits and _.";
 
 /** It adds: a server that is there already is shown before another one takes its place. */
@@ -201,7 +194,7 @@ function NewEndpoint() {
       />
       <NativeSelect
         label="Interface"
-        data={Object.entries(adapters).map(([value, label]) => ({ value, label }))}
+        data={Object.entries(remoteAdapterRows).map(([value, { title }]) => ({ value, label: title }))}
         value={adapter}
         onChange={(event) => setAdapter(event.currentTarget.value as RemoteAdapter)}
       />
