@@ -53,6 +53,7 @@ export * from "./engines/engine.ts";
 export * from "./errors.ts";
 export * from "./engines/generation.ts";
 export * from "./authority/identity-provider.ts";
+export * from "./authority/passkeys.ts";
 export * from "./ids.ts";
 export * from "./engines/inference.ts";
 export * from "./kinds/index.ts";

@@ -16,6 +16,7 @@
 import { Client, clientLimits, People } from "../../client/index.ts";
 import { awayNode, failureOf, ok, passingCodes, PlexusError, type Failure } from "../../protocols/errors.ts";
 import type { CatalogPage, Result } from "../../protocols/index.ts";
+import { callsTo } from "../node/admin.ts";
 import { callNode } from "../node/node-client.ts";
 import { describeFailure, exitCodes, paint, type Output } from "../terminal/output.ts";
 import { saveSession } from "../terminal/session.ts";
@@ -125,7 +126,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
     json: flags.json,
     names: new Names(peopleOf(client, token), flags.json, (text) => peopleLike(client, token, text)),
     publicRooms: () => callNode({ url: client.at.url, token }, "GET", "/api/v1/catalog/rooms"),
-    models: () => callNode({ url: client.at.url, token }, "GET", "/api/v1/models"),
+    models: () => callsTo({ url: client.at.url, token })("models.list"),
   });
   const fate: { ended?: Failure } = {};
   client.onActivity((activity) => conversation.onActivity(activity));
@@ -151,7 +152,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
       if (step.end === "signOut") {
         // First the connection: the node ends it as soon as the session is revoked, and that is no failure here.
         client.close();
-        const signedOut = await callNode({ url: client.at.url, token }, "POST", "/api/v1/sign-out");
+        const signedOut = await callsTo({ url: client.at.url, token })("signIn.signOut");
         note(signedOut.ok ? undefined : signedOut.error);
         await saveSession(session.keptFor, undefined);
         break;

@@ -1,6 +1,7 @@
+import type { Call } from "../../client/call.ts";
 import { failure, PlexusError, refused, type Failure, type Result } from "../../protocols/errors.ts";
-import type { RegistrationRule, SignedIn, SignInNeeds } from "../../protocols/index.ts";
-import { callNode } from "../node/node-client.ts";
+import type { Setup, SignedIn, SignInProgress } from "../../protocols/index.ts";
+import { callsTo } from "../node/admin.ts";
 import { withoutControls } from "../terminal/printable.ts";
 import { savedSession, saveSession, type SavedSession } from "../terminal/session.ts";
 import type { Screen } from "./screen.ts";
@@ -25,14 +26,6 @@ export function invitationIn(text: string): { readonly code: string; readonly ur
   const reason =
     "this is not an invitation: give the whole link, such as https://chat.example.org/#invitation=…, in quotation marks";
   throw new PlexusError(failure("BAD_REQUEST", { field: "--invitation", reason }));
-}
-
-/** What a node says before anybody has signed in. */
-interface Setup {
-  readonly adminNeeded: boolean;
-  readonly signUp: RegistrationRule;
-  /** Other servers by which people sign in. An older node does not say. */
-  readonly providers?: readonly { readonly label: string }[];
 }
 
 /** A session, and the address it is kept under. */
@@ -61,7 +54,7 @@ export async function signIn(options: SignInOptions, screen: Screen): Promise<Ke
  *  which names have an account. That the page is the way for them is said to everybody. */
 async function withPage(url: string, error: Failure): Promise<Failure> {
   if (error.code !== "SIGN_IN_FAILED") return error;
-  const setup = await callNode<Setup>({ url }, "GET", "/api/v1/setup");
+  const setup = await callsTo({ url })("signIn.setup");
   const labels = ((setup.ok && setup.value.providers) || []).map(({ label }) => withoutControls(label));
   if (labels.length === 0) return error;
   const reason = `an account that signs in by ${labels.join(" or ")} alone has no password here`;
@@ -72,7 +65,7 @@ async function withPage(url: string, error: Failure): Promise<Failure> {
 const triesMax = 3;
 
 /** Goes on with a sign-in that needs more than the password. Errors: SIGN_IN_UNFINISHED, CODE_WRONG. */
-async function finished(url: string, first: Result<SignedIn | SignInNeeds>, screen: Screen): Promise<Result<SignedIn>> {
+async function finished(url: string, first: Result<SignInProgress>, screen: Screen): Promise<Result<SignedIn>> {
   let answer = first;
   for (let tries = 0; answer.ok && "needs" in answer.value;) {
     const { attempt, needs } = answer.value;
@@ -88,10 +81,7 @@ async function finished(url: string, first: Result<SignedIn | SignInNeeds>, scre
       return refused(failure("SIGN_IN_UNFINISHED", { needs, reason }));
     }
     const code = await ask(screen, "One-time code or recovery code: ");
-    const next: Result<SignedIn | SignInNeeds> = await callNode({ url }, "POST", "/api/v1/sign-in/code", {
-      attempt,
-      code,
-    });
+    const next = await callsTo({ url })("signIn.code", { attempt, code });
     tries += 1;
     const again = !next.ok && next.error.code === "CODE_WRONG" && tries < triesMax;
     if (again) screen.print("This code is wrong, too old, or was used before.");
@@ -106,28 +96,28 @@ interface Answered<T> {
   readonly answer: Result<T>;
 }
 
-async function enterAnywhere(options: SignInOptions, screen: Screen): Promise<Answered<SignedIn | SignInNeeds>> {
+async function enterAnywhere(options: SignInOptions, screen: Screen): Promise<Answered<SignInProgress>> {
   const { urls, user: name, password } = options;
   // Nothing is left to ask a person, so nothing has to be known of the node first.
   if (!options.signUp && name !== undefined && password !== undefined) {
-    const direct = await firstToAnswer<SignedIn | SignInNeeds>(urls, "POST", "/api/v1/sign-in", { name, password });
+    const direct = await firstToAnswer(urls, (call) => call("signIn.byPassword", { name, password }));
     if (direct.answer.ok || direct.answer.error.code !== "SIGN_IN_FAILED") return direct;
-    const setup = await callNode<Setup>(direct, "GET", "/api/v1/setup");
+    const setup = await callsTo(direct)("signIn.setup");
     // Name or password is wrong, unless nobody has an account yet.
     if (!setup.ok || !setup.value.adminNeeded) return direct;
     return { url: direct.url, answer: await enter({ ...options, url: direct.url }, setup.value, screen) };
   }
-  const { url, answer: setup } = await firstToAnswer<Setup>(urls, "GET", "/api/v1/setup");
+  const { url, answer: setup } = await firstToAnswer(urls, (call) => call("signIn.setup"));
   return { url, answer: setup.ok ? await enter({ ...options, url }, setup.value, screen) : setup };
 }
 
 async function firstToAnswer<T>(
   urls: readonly string[],
-  ...request: readonly ["GET" | "POST", path: string, body?: object]
+  ask: (call: Call) => Promise<Result<T>>,
 ): Promise<Answered<T>> {
   let last: Answered<T> = { url: "", answer: refused(failure("UNREACHABLE")) };
   for (const url of urls) {
-    last = { url, answer: await callNode<T>({ url }, ...request) };
+    last = { url, answer: await ask(callsTo({ url })) };
     if (last.answer.ok || last.answer.error.outcome === "failed") break;
   }
   return last;
@@ -137,7 +127,7 @@ async function enter(
   options: SignInOptions & { readonly url: string },
   setup: Setup,
   screen: Screen,
-): Promise<Result<SignedIn | SignInNeeds>> {
+): Promise<Result<SignInProgress>> {
   const { adminNeeded, signUp } = setup;
   if (adminNeeded && screen.interactive)
     screen.print("This node is new: the first account becomes its admin and needs the code that the node printed.");
@@ -145,11 +135,12 @@ async function enter(
   const isNew =
     options.signUp || adminNeeded || (signUp === "open" && screen.interactive && !(await hasAccount(screen)));
   const password = options.password ?? (await ask(screen, isNew ? "New password: " : "Password: ", true));
-  if (!isNew) return callNode(options, "POST", "/api/v1/sign-in", { name, password });
+  const call = callsTo(options);
+  if (!isNew) return call("signIn.byPassword", { name, password });
   if (options.password === undefined && (await ask(screen, "Once more: ", true)) !== password)
     throw new PlexusError(failure("BAD_REQUEST", { field: "password", reason: "the two passwords differ" }));
   const adminCode = adminNeeded ? (options.adminCode ?? (await ask(screen, "Admin code: "))) : undefined;
-  return callNode(options, "POST", "/api/v1/sign-up", {
+  return call("signIn.signUp", {
     name,
     password,
     ...(adminCode !== undefined && { adminCode }),

@@ -16,7 +16,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { failure, ok, PlexusError, refused, type ErrorCode, type Result } from "../../protocols/errors.ts";
-import type { SignedIn } from "../../protocols/index.ts";
+import type { SignedIn, SignInProgress } from "../../protocols/index.ts";
 import { callsTo, demand } from "../node/admin.ts";
 import { readSlots, readSummary } from "../cluster/cluster.ts";
 import { localTarget, readControlFile } from "../cluster/control.ts";
@@ -196,11 +196,11 @@ async function furnish(
   const { url, password, adminCode, deadlineMs } = at;
   const account = { name: user, password };
   const signUp = { ...account, displayName: "Demo", ...(adminCode !== undefined && { adminCode }) };
-  const made = await persistently(() => callNode<SignedIn>({ url }, "POST", "/api/v1/sign-up", signUp), deadlineMs);
+  const made = await persistently(() => callsTo({ url })("signIn.signUp", signUp), deadlineMs);
   // An answer that was lost: the account is there all the same.
   const isThere = !made.ok && made.error.code === "NAME_TAKEN";
-  const signIn = () => callNode<SignedIn>({ url }, "POST", "/api/v1/sign-in", account);
-  const { token } = demand(isThere ? await persistently(signIn, deadlineMs) : made);
+  const signIn = () => callsTo({ url })("signIn.byPassword", account);
+  const { token } = entered(demand(isThere ? await persistently(signIn, deadlineMs) : made));
   const member = encodeURIComponent(`agent/${user}.${agent}`);
   const text =
     `Welcome. This room is on one node, with a copy on another. Talk to \`@${user}.${agent}\`, ` +
@@ -216,6 +216,12 @@ async function furnish(
     const answer = await persistently(() => callNode({ url, token }, method, path, body), deadlineMs);
     if (!answer.ok && !done.includes(answer.error.code)) throw new PlexusError(answer.error);
   }
+}
+
+/** The session of an account that has a password alone. */
+function entered(progress: SignInProgress): SignedIn {
+  if ("token" in progress) return progress;
+  throw new PlexusError(failure("SIGN_IN_UNFINISHED", { needs: progress.needs }));
 }
 
 /** Asks until it is answered or refused for good: in the first moments of a cluster slots are still finding their

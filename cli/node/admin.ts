@@ -70,7 +70,7 @@ async function confirmSession(target: Target, user: string): Promise<Result<unkn
     const code = await askPassword(`One-time code or recovery code of ${withoutControls(user)}: `);
     if (code === undefined)
       return refused(failure("SIGN_IN_AGAIN", { hint: "run this command in a terminal: it asks for a code" }));
-    return callNode(target, "POST", "/api/v1/me/session/confirm", { code });
+    return callsTo(target)("factors.confirm", { code });
   }
   const password =
     process.env["PLEXUS_PASSWORD"] ?? (await askPassword(`Password of ${withoutControls(user)} again: `));
@@ -78,7 +78,7 @@ async function confirmSession(target: Target, user: string): Promise<Result<unkn
     const hint = "run this command in a terminal, or give the password in PLEXUS_PASSWORD";
     return refused(failure("SIGN_IN_AGAIN", { hint }));
   }
-  return callNode(target, "POST", "/api/v1/me/session/confirm", { password });
+  return callsTo(target)("factors.confirm", { password });
 }
 
 /** How one becomes known to a node that is not on this machine. */

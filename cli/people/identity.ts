@@ -1,24 +1,14 @@
 /** `plexus identity`: servers by which people sign in. */
 import { failure, PlexusError } from "../../protocols/errors.ts";
-import type {
-  IdentityProviderReport,
-  IdentityProviderView,
-  IdentityServer,
-  ProviderKind,
-  SetIdentityProvider,
-} from "../../protocols/index.ts";
+import type { IdentityServer, OperationAnswer, ProviderKind, SetIdentityProvider } from "../../protocols/index.ts";
 import type { CertificateMark, SamlMetadata } from "../../node/identity/index.ts";
-import { askNode, demand, findNode, type AdminFlags } from "../node/admin.ts";
-import { callNode, forLook } from "../node/node-client.ts";
+import { callsTo, demand, findNode, operate, type AdminFlags } from "../node/admin.ts";
+import { forLook } from "../node/node-client.ts";
 import { exitCodes, paint, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { isConfirmed } from "../terminal/confirm.ts";
 import { renderTable } from "../terminal/table.ts";
 import { secretIn, textIn } from "../terminal/text-file.ts";
-
-const base = "/api/v1/admin/identity-providers";
-const below = (name: string): string => `${base}/${encodeURIComponent(name)}`;
-type Shown = IdentityProviderView & { readonly back: string };
 
 /** What `plexus identity set` was told. */
 export interface IdentityFlags {
@@ -40,8 +30,7 @@ export interface IdentityFlags {
 
 /** `plexus identity`. With --json one line a server. */
 export async function listProviders(flags: AdminFlags, output: Output): Promise<number> {
-  const answer = await callNode<{ providers: IdentityProviderView[] }>(forLook(await findNode(flags)), "GET", base);
-  const { providers } = demand(answer);
+  const { providers } = demand(await callsTo(forLook(await findNode(flags)))("identityProviders.list"));
   if (flags.json) for (const one of providers) output.print(jsonLine(one));
   else if (providers.length === 0) output.print("People sign in here alone: `plexus identity set --help`.");
   else {
@@ -60,7 +49,7 @@ export async function listProviders(flags: AdminFlags, output: Output): Promise<
 
 /** `plexus identity show`. */
 export async function showProvider(flags: AdminFlags, name: string, output: Output): Promise<number> {
-  const shown = demand(await callNode<Shown>(forLook(await findNode(flags)), "GET", below(name)));
+  const shown = demand(await callsTo(forLook(await findNode(flags)))("identityProviders.show", { provider: name }));
   output.print(flags.json ? jsonLine(shown) : describeProvider(shown));
   return exitCodes.ok;
 }
@@ -78,7 +67,7 @@ export function describeProvider({
   signOut,
   within,
   back,
-}: Shown): string {
+}: OperationAnswer<"identityProviders.show">): string {
   const two = [...(trustTwo?.amr ?? []), ...(trustTwo?.acr ?? [])];
   return [
     `button: Sign in with ${label}`,
@@ -177,9 +166,9 @@ export async function setProvider(
     }),
     ...(signOut === true && { signOut }),
   };
-  const target = await findNode(flags);
-  demand(await callNode<IdentityProviderView>(target, "PUT", below(name), body));
-  const shown = demand(await callNode<Shown>(target, "GET", below(name)));
+  const call = callsTo(await findNode(flags));
+  demand(await call("identityProviders.set", { provider: name, ...body }));
+  const shown = demand(await call("identityProviders.show", { provider: name }));
   output.print(
     flags.json ? jsonLine(shown) : `${describeProvider(shown)}\nTry it: plexus identity test ${withoutControls(name)}`,
   );
@@ -188,7 +177,7 @@ export async function setProvider(
 
 /** `plexus identity remove`. */
 export async function removeProvider(flags: AdminFlags, name: string, output: Output): Promise<number> {
-  const removed = await askNode<IdentityProviderView>(flags, "DELETE", below(name));
+  const removed = await operate(flags, "identityProviders.remove", { provider: name });
   output.print(
     flags.json
       ? jsonLine(removed)
@@ -199,7 +188,7 @@ export async function removeProvider(flags: AdminFlags, name: string, output: Ou
 
 /** `plexus identity test`. Fails where something is wrong. */
 export async function testProvider(flags: AdminFlags, name: string, output: Output): Promise<number> {
-  const report = await askNode<IdentityProviderReport>(flags, "POST", `${below(name)}/test`, {});
+  const report = await operate(flags, "identityProviders.test", { provider: name });
   if (flags.json) output.print(jsonLine(report));
   else
     for (const { what, says, ok } of report.found)

@@ -1,6 +1,6 @@
 import { ok } from "../../protocols/index.ts";
 import type { GatewayContext } from "./options.ts";
-import type { OwnHandlers } from "./rest/derive.ts";
+import type { OwnHandlers } from "./rest/own.ts";
 
 /** What this node says of itself: some of it only the gateway knows. */
 export const handleStatus = (

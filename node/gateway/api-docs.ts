@@ -143,10 +143,12 @@ function withAnswers(paths: Described["paths"], answers: Answers): Described["pa
       Object.fromEntries(
         Object.entries(methods).map(([method, route]) => {
           const responses = route["responses"] as Readonly<Record<string, Answered>>;
-          return [
-            method,
-            { ...route, responses: { ...responses, 200: answerOf(method, path, responses["200"] ?? {}) } },
-          ];
+          const { 200: said = {}, 202: further } = responses;
+          const answered = {
+            200: answerOf(method, path, said),
+            ...(further && { 202: answerOf(method, path, further) }),
+          };
+          return [method, { ...route, responses: { ...responses, ...answered } }];
         }),
       ),
     ]),

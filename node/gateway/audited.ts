@@ -160,18 +160,6 @@ export async function noteAccount(
     tellAdmins(at, request, action, { user });
 }
 
-/** The same of what an actor or the entrance answered, which it gives back. */
-export async function notedAccount<T>(
-  at: Pick<GatewayContext, "log" | "audit" | "changed" | "rights">,
-  request: FastifyRequest,
-  act: { readonly action: AuditAction; readonly user: string },
-  done: Promise<Result<T>>,
-): Promise<T> {
-  const result = await done;
-  await noteAccount(at, request, act.action, act.user, result.ok ? auditDone : result.error.code);
-  return demand(result);
-}
-
 /** Somebody has become the first owner, by the code that the node printed. */
 export const noteOwner = (
   at: Pick<GatewayContext, "audit">,

@@ -1,6 +1,6 @@
 /** The gateway: where people and programs reach a node, and where everything from outside is refused or understood.
  *
- *      browser, CLI ──HTTP──► http.ts ─► routes.ts, admin.ts ──────┐
+ *      browser, CLI ──HTTP──► http.ts ─► routes.ts, rest/, own/ ───┐
  *      any client ────/ws───► wires/sockets.ts ─► requests.ts ─────┼─► kernel.ask ─► actors
  *      AI client ─/v1, /api─► ai/ ─► engines                       │                   │ publish
  *                                                                  │                   ▼
@@ -26,7 +26,7 @@ import type { AddressInfo } from "node:net";
 import cookie from "@fastify/cookie";
 import type { FastifyInstance } from "fastify";
 import { apiPrefix } from "../../protocols/index.ts";
-import { createAccounts } from "./identity/accounts.ts";
+import { createAccounts, type Accounts } from "./identity/accounts.ts";
 import { createAddresses, createAddressRule } from "./edge/addresses.ts";
 import { createMounts } from "./edge/mount.ts";
 import { handleStatus } from "./admin.ts";
@@ -34,9 +34,12 @@ import { addAiRoutes } from "./ai/index.ts";
 import { addAgentUploadRoutes } from "./media/agent-uploads.ts";
 import { addAvatarRoutes } from "./media/avatars.ts";
 import { addConfiguration } from "./configuration.ts";
-import { addIdentityProviders } from "./identity/identity-providers.ts";
+import { createIdentityAccounts, type IdentityAccounts } from "./identity/identity-accounts.ts";
+import { createIdentityAttempts, type IdentityAttempts } from "./identity/identity-attempts.ts";
+import { handleIdentityLinks } from "./identity/identity-links.ts";
+import { handleIdentityProviders } from "./identity/identity-providers.ts";
 import { addIdentitySignIn } from "./identity/identity-sign-in.ts";
-import { addEndingRoutes } from "./identity/endings.ts";
+import { addExports, handleDeletion } from "./identity/endings.ts";
 import { addApiDocs } from "./api-docs.ts";
 import { createControlDoor, listenForControl, urlOf, type ControlListener } from "./control.ts";
 import { addControlRoutes } from "./control-routes.ts";
@@ -51,10 +54,17 @@ import { addEntrance, createHttp } from "./edge/http.ts";
 import { gatewayLimits } from "./limits.ts";
 import { listenForMetrics, type MetricsListener } from "./edge/metrics.ts";
 import { addDownloads } from "./media/downloads.ts";
+import { handleAccount } from "./own/account.ts";
+import { handleSignIn } from "./own/sign-in.ts";
+import { handleFactors } from "./own/factors.ts";
+import { handleFound } from "./own/found.ts";
 import { handleProgramKeys } from "./own/people.ts";
-import { addOperations, type OwnHandlers } from "./rest/derive.ts";
+import { handleSteps } from "./own/steps.ts";
+import { addOperations } from "./rest/derive.ts";
+import type { OwnHandlers } from "./rest/own.ts";
 import { addBrandingLogo, handleBranding } from "./media/branding.ts";
-import { addMailRoutes } from "./identity/mail.ts";
+import { handleMail } from "./identity/mail.ts";
+import { createProofChecks } from "./identity/proofs.ts";
 import { addMailSettings } from "./identity/mail-settings.ts";
 import { createOutputMemory } from "./edge/output-memory.ts";
 import type { Gateway, GatewayOptions, GatewayContext, GatewayRoute } from "./options.ts";
@@ -62,7 +72,7 @@ import { addStoreStream } from "./model-store.ts";
 import { listNodes } from "./nodes.ts";
 import { createCommandRates } from "./edge/command-rates.ts";
 import { createRights } from "./identity/rights.ts";
-import { addRoutes } from "./routes.ts";
+import { addCommandRoutes } from "./routes.ts";
 import { addServiceTokens, addTokenKeys, createServiceTokens } from "./identity/service-tokens.ts";
 import { createRates } from "./edge/shared-rates.ts";
 import { followFiles } from "./edge/tls.ts";
@@ -98,22 +108,48 @@ function adminRule(options: Pick<GatewayOptions, "adminAddresses">): (address: s
   };
 }
 
-/** What the gateway itself answers of the operations. */
-const ownHandlers = (at: GatewayContext, accounts: ReturnType<typeof createAccounts>): Partial<OwnHandlers> => ({
-  ...(at.branding && handleBranding(at.branding)),
-  ...handleProgramKeys(at, accounts),
+/** How people come in, as the gateway has it. */
+interface Entering {
+  readonly accounts: Accounts;
+  readonly attempts: IdentityAttempts;
+  readonly people: IdentityAccounts;
+}
+
+const enteringOf = (at: GatewayContext, accounts: Accounts): Entering => ({
+  accounts,
+  attempts: createIdentityAttempts(at, accounts),
+  people: createIdentityAccounts(at, accounts),
 });
 
-/** Adds what people do with their accounts beyond the sign-in, and what admins do. */
-function addAdminParts(api: FastifyInstance, at: GatewayContext, accounts: ReturnType<typeof createAccounts>): void {
+/** What the gateway itself answers of the operations. */
+function ownHandlers(at: GatewayContext, entering: Entering): Partial<OwnHandlers> {
+  const { accounts } = entering;
+  const checks = createProofChecks(at, accounts);
+  return {
+    ...(at.branding && handleBranding(at.branding)),
+    ...(at.mail && handleMail(at, accounts, at.mail)),
+    ...handleProgramKeys(at, accounts),
+    ...handleAccount(at, accounts),
+    ...handleDeletion(at),
+    ...handleFound(at),
+    ...handleSignIn(at, accounts),
+    ...handleSteps(at, accounts, checks),
+    ...handleFactors(at, accounts, checks),
+    ...handleIdentityLinks(at, entering),
+    ...handleIdentityProviders(at),
+  };
+}
+
+/** Adds what actors answer, and what no row makes of what people do with their accounts and of what admins do. */
+function addAdminParts(api: FastifyInstance, at: GatewayContext, entering: Entering): void {
+  const { accounts } = entering;
+  addCommandRoutes(api, at);
   if (at.controlTokens !== undefined) addControlRoutes(api, at, at.controlTokens);
-  addEndingRoutes(api, at);
-  if (at.mail !== undefined) addMailRoutes(api, at, accounts, at.mail);
+  addExports(api, at);
   if (at.mail !== undefined) addMailSettings(api, at, at.mail);
   if (at.branding !== undefined) addBrandingLogo(api, at.branding);
   if (at.settings !== undefined) addConfiguration(api, at, at.settings);
-  addIdentitySignIn(api, at, accounts);
-  addIdentityProviders(api, at);
+  addIdentitySignIn(api, at, entering);
   if (at.auditControl !== undefined) addAuditRoutes(api, at, at.auditControl);
   addProfileRoutes(api, at);
   addWatchRoutes(api, at);
@@ -194,12 +230,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   await app.register(
     async (api) => {
       await api.register(cookie);
-      addRoutes(api, at, accounts);
       const facts = { url: outward, connections: () => subscribers.count() };
-      addOperations(api, at, { ...at.operations, ...ownHandlers(at, accounts), ...handleStatus(at, facts) });
+      const entering = enteringOf(at, accounts);
+      addOperations(api, at, { ...at.operations, ...ownHandlers(at, entering), ...handleStatus(at, facts) });
       if (at.tokens !== undefined) addServiceTokens(api, at.tokens);
       addEvents(api, at, { subscribers });
-      addAdminParts(api, at, accounts);
+      addAdminParts(api, at, entering);
     },
     { prefix: apiPrefix },
   );

@@ -98,6 +98,15 @@ export interface IdentityProviderView extends Omit<SetIdentityProvider, "secret"
   readonly by?: string;
 }
 
+/** An identity that a browser has proven and that waits for a yes: to be linked, or to confirm who the caller is. */
+export interface ProvenIdentity {
+  readonly purpose: "confirm" | "link";
+  readonly provider: string;
+  readonly issuer: string;
+  /** What people call it, such as a mail address. */
+  readonly label?: string;
+}
+
 /** What a person who signs in sees of a server. */
 export interface SignInChoice {
   readonly name: string;

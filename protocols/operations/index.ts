@@ -113,10 +113,12 @@ export type OperationHandlers = HandlersOf<Operations>;
 
 /** What the gateway itself answers, because it needs what the gateway makes: accounts, attempts, cookies,
  *  connections. */
-export type GatewayOperation = Extract<
-  OperationName,
-  "branding.show" | "branding.set" | "node.status" | "people.addKey"
->;
+export type GatewayOperation =
+  | Extract<OperationName, "branding.show" | "branding.set" | "node.status" | "people.addKey">
+  | keyof typeof ownOperations
+  | keyof typeof signInOperations
+  | keyof typeof factorOperations
+  | keyof typeof identityProviderOperations;
 
 /** What the parts of a node answer, which the composition puts together. */
 export type ComposedHandlers = Omit<OperationHandlers, GatewayOperation>;

@@ -39,6 +39,8 @@ interface Said {
   readonly tags: readonly string[];
   /** 202: what it began goes on when it is answered. Absent: 200. */
   readonly code?: 202;
+  /** Its handler answers 202 where it needs more first, which the same answer says. */
+  readonly also?: 202;
 }
 
 /** The fields of a request: those of the path, and those of the query (GET and DELETE) or of the body (PUT and
@@ -60,6 +62,9 @@ interface Audited<Input> {
   /** Why its handler may say `told: false` of what has power: what does it tells all admins by itself, or some requests
    *  only try. Absent: all admins are told, whatever the handler says. */
   readonly quiet?: "tellsByItself" | "trial";
+  /** Whose account an entry is about that says no more: the asker's own; of a stranger, the one that the facts name as
+   *  `user`. Absent: it says what was done to what, and what differs. */
+  readonly about?: "account";
 }
 
 /** A row. `audit` stands in those of operations that change something. */
@@ -102,6 +107,7 @@ export const changes = <Answer extends TSchema, Params extends TSchema = None, F
   facts,
   remembers,
   quiet,
+  about,
   ...row
 }: Declared<Params, Fields, Answer> & Audited<Static<Params> & Static<Fields>>): Operation<
   Params,
@@ -111,8 +117,11 @@ export const changes = <Answer extends TSchema, Params extends TSchema = None, F
 > => ({
   ...taking(row),
   does: "changes",
-  audit: { action, facts, ...(remembers && { remembers }), ...(quiet && { quiet }) },
+  audit: { action, facts, ...(remembers && { remembers }), ...(quiet && { quiet }), ...(about && { about }) },
 });
+
+/** Of a row that changes the account of the person who asks. */
+export const ofOwnAccount = { about: "account", facts: (): Readonly<Record<string, unknown>> => ({}) } as const;
 
 /** What a row does not say of its path is nothing. */
 const taking = <Params extends TSchema, Row extends { readonly params?: Params }>(

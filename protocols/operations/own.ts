@@ -1,2 +1,143 @@
-/** The caller's own account. */
-export const ownOperations = {};
+/** The caller's own account, and what everybody sees of the cluster. */
+import { Type } from "typebox";
+import { mailAddress } from "../admin/mail.ts";
+import type { NodePlace } from "../admin/nodes.ts";
+import type { OwnRights } from "../authority/roles.ts";
+import type { ModelInfo } from "../engines/generation.ts";
+import type { AgentView } from "../kinds/agent.ts";
+import type { RoomView } from "../kinds/room.ts";
+import type { Session } from "../kinds/user.ts";
+import { createApiKey, credentials, signUp, type ApiKeyMade, type OwnAccount } from "../wire/client.ts";
+import { answer } from "../wire/command.ts";
+import { key, object } from "../wire/schema.ts";
+import { changes, fieldsOf, listOf, ofActors, ofOwnAccount, reads } from "./operation.ts";
+
+const tags = ["account"];
+const sessions = listOf(answer<Session>("Session"));
+
+export const ownOperations = {
+  "account.show": reads({
+    answer: answer<OwnAccount>("OwnAccount"),
+    permission: "account.use",
+    errors: ofActors,
+    summary: "The caller's account",
+    tags,
+  }),
+  "account.permissions": reads({
+    answer: answer<OwnRights>("OwnRights"),
+    permission: "account.use",
+    errors: [],
+    summary: "What the caller may do now",
+    description: "`again`: what they may do once they have proven again who they are.",
+    tags,
+  }),
+  "account.setPassword": changes({
+    ...ofOwnAccount,
+    fields: object({ current: credentials.properties.password, password: signUp.properties.password }),
+    answer: fieldsOf({}),
+    permission: "account.use",
+    person: true,
+    proves: true,
+    errors: ["SIGN_IN_FAILED", "PASSWORD_LEAKED", ...ofActors],
+    action: "changePassword",
+    summary: "Changes the password; other sessions end",
+    tags,
+  }),
+  "account.sessions": reads({
+    answer: fieldsOf({ sessions, current: Type.String() }),
+    permission: "account.use",
+    errors: ofActors,
+    summary: "The caller's signed-in devices",
+    tags,
+  }),
+  "account.keys": reads({
+    answer: fieldsOf({ keys: sessions }),
+    permission: "account.use",
+    errors: ofActors,
+    summary: "The caller's API keys",
+    tags,
+  }),
+  "account.addKey": changes({
+    ...ofOwnAccount,
+    fields: createApiKey,
+    answer: answer<ApiKeyMade>("ApiKeyMade"),
+    permission: "account.secure",
+    errors: ["LIMIT_REACHED", "SUSPENDED", ...ofActors],
+    action: "createKey",
+    summary: "Creates an API key; only this answer shows it",
+    tags,
+  }),
+  "account.endKey": changes({
+    ...ofOwnAccount,
+    params: object({ id: key }),
+    answer: fieldsOf({}),
+    permission: "account.revoke",
+    errors: ["NOT_FOUND", ...ofActors],
+    action: "revokeSession",
+    summary: "Revokes an API key",
+    tags,
+  }),
+  "account.setMail": changes({
+    ...ofOwnAccount,
+    fields: object({ mail: mailAddress }),
+    answer: fieldsOf({ mail: Type.String(), untilMs: Type.Number() }),
+    permission: "account.secure",
+    errors: ["MAIL_OFF", ...ofActors],
+    action: "setMailAddress",
+    summary: "Sets the caller's mail address, once a link that is sent there was opened",
+    tags,
+  }),
+  "account.removeMail": changes({
+    ...ofOwnAccount,
+    answer: fieldsOf({}),
+    permission: "account.secure",
+    errors: ["NOT_FOUND", ...ofActors],
+    action: "setMailAddress",
+    summary: "Removes the caller's mail address",
+    tags,
+  }),
+  "account.delete": changes({
+    ...ofOwnAccount,
+    fields: object({
+      /** No time in which it can be undone. */
+      atOnce: Type.Optional(Type.Boolean()),
+    }),
+    answer: fieldsOf({ atMs: Type.Number() }),
+    permission: "account.secure",
+    errors: ofActors,
+    action: "deleteUser",
+    summary: "Deletes the caller's account, after a time in which signing in undoes it, or at once",
+    description:
+      "All sessions and API keys end. What the caller wrote stays, as of a deleted account; the name is nobody's any more.",
+    tags,
+  }),
+  "agents.list": reads({
+    answer: fieldsOf({ agents: listOf(answer<AgentView>("AgentView")), unreachable: listOf(Type.String()) }),
+    permission: "agent.use",
+    errors: ofActors,
+    summary: "The caller's agents",
+    tags: ["agent"],
+  }),
+  "models.list": reads({
+    answer: fieldsOf({ models: listOf(answer<ModelInfo>("ModelInfo")) }),
+    permission: "account.use",
+    errors: [],
+    summary: "The models that the cluster serves, default first",
+    tags: ["node"],
+  }),
+  "nodes.list": reads({
+    answer: fieldsOf({ nodes: listOf(answer<NodePlace>("NodePlace")) }),
+    permission: "account.use",
+    errors: [],
+    summary: "The nodes that serve clients, this one first",
+    tags: ["node"],
+  }),
+  "rooms.direct": reads({
+    fields: object({ with: Type.String({ pattern: "^user/[a-z0-9][a-z0-9_-]{0,31}$" }) }),
+    answer: answer<RoomView>("RoomView"),
+    permission: "room.create",
+    errors: ["NOT_FOUND", ...ofActors],
+    summary: "Finds or creates the direct room with somebody",
+    tags: ["room"],
+  }),
+};

@@ -1,4 +1,4 @@
-import type { Session } from "../kinds/user.ts";
+import type { Session, UserView } from "../kinds/user.ts";
 import { Type, type Static } from "typebox";
 import type { DirectoryAway } from "../admin/cluster.ts";
 import type { Failure } from "../errors.ts";
@@ -8,6 +8,8 @@ import { wireLimits as limits } from "../limits.ts";
 import type { NodePlace } from "../admin/nodes.ts";
 import { keyScope } from "../authority/roles.ts";
 import { key, line, object, position, timeMs, userName } from "./schema.ts";
+import type { SignInChoice } from "../authority/identity-provider.ts";
+import type { RegistrationRule } from "../authority/registration.ts";
 import type { Factor } from "../authority/sign-in.ts";
 
 /** The wire between a client and a node: one WebSocket at `/ws`, JSON text frames, the session cookie or
@@ -164,6 +166,11 @@ export interface SignUpInvitationMade extends SignUpInvitation {
   readonly path: string;
 }
 
+/** Answer to `GET /api/v1/me`: the account, and by what the caller is signed in. */
+export interface OwnAccount extends UserView {
+  readonly session: { readonly id: string; readonly kind: Session["kind"] | "control" };
+}
+
 /** A key that was just made, with what opens it. */
 export interface ApiKeyMade extends Session {
   readonly key: string;
@@ -178,6 +185,25 @@ export interface SignInNeeds {
   /** The account has none of them yet: one is set up first. */
   readonly setUp: boolean;
   readonly expiresAtMs: number;
+}
+
+/** Answer to each step of a sign-in. */
+export type SignInProgress = SignedIn | SignInNeeds;
+
+/** Answer to `GET /api/v1/setup`: what is said before anybody is signed in. */
+export interface Setup {
+  /** Nobody has an account yet: the first one needs the code that the node printed. */
+  readonly adminNeeded: boolean;
+  readonly signUp: RegistrationRule;
+  /** Forgotten passwords are set anew by mail. An older node does not say. */
+  readonly mail?: boolean;
+  /** Other servers by which people sign in. An older node does not say. */
+  readonly providers?: readonly SignInChoice[];
+  /** Those send people back to this address, so they begin there as well. */
+  readonly publicUrl?: string;
+  readonly version: string;
+  readonly node: string;
+  readonly demonstrationModel: boolean;
 }
 
 /** One line of `plexus actors list`. */

@@ -2,8 +2,9 @@
  *  account has. */
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply } from "fastify";
-import { Type, type Static } from "typebox";
+import type { Static } from "typebox";
 import {
+  acted,
   actorId,
   failure,
   PlexusError,
@@ -17,7 +18,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
 import { rolesWithin } from "../../cluster/facts/people.ts";
-import { audited, audits, noteAccount, notedAccount } from "../audited.ts";
+import { audited, audits, noteAccount } from "../audited.ts";
 import type { Caller } from "./accounts.ts";
 import { callerOf } from "../edge/http.ts";
 import { tellByMail } from "./mail.ts";
@@ -25,11 +26,8 @@ import type { GatewayContext } from "../options.ts";
 import { demand } from "../edge/refusals.ts";
 import { shownBy } from "./rights.ts";
 import { askerOf } from "../rest/asker.ts";
+import type { OwnHandlers } from "../rest/own.ts";
 
-const deletion = schema.object({
-  /** No time in which it can be undone. */
-  atOnce: Type.Optional(Type.Boolean()),
-});
 const userParams = schema.object({ user: schema.userName });
 const pageEntries = 200;
 
@@ -42,48 +40,31 @@ const askerAt =
   ): Promise<Result<T>> =>
     (await kernel.ask({ to, from, message, timeoutMs: limits.askTimeoutMs })) as Result<T>;
 
-/** Adds the routes. */
-export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void {
+/** The handler. */
+export const handleDeletion = (at: GatewayContext): Pick<OwnHandlers, "account.delete"> => ({
+  /** Deletes, or says when, and tells the person by mail. */
+  "account.delete": async ({ atOnce = false }, _, { request }) => {
+    const { user } = callerOf(request);
+    const waitMs = atOnce ? 0 : at.limits.deletionGraceMs;
+    const message = { type: "beginDeletion", waitMs, byAdmin: false, ...shownBy(at, request) };
+    const begun = await askerAt(at)<{ atMs: number }>(actorId("user", user), message);
+    // Only what is so: an admin's account is refused. The address is there until the account is gone.
+    if (begun.ok && !atOnce) {
+      const { atMs } = begun.value;
+      await tellByMail(at, user, (to) => ({ what: "deletion", to, user, atMs, byAdmin: false })).catch(() => undefined);
+    }
+    return acted(begun);
+  },
+});
+
+/** Adds the routes of exports. */
+export function addExports(app: FastifyInstance, at: GatewayContext): void {
   const { limits, clock } = at;
   const tags = ["account"];
   const ask = askerAt(at);
   const accountOf = (user: string, said: WithShown & { readonly byAdmin?: true }) =>
     ask<AccountExport>(actorId("user", user), { type: "exportAccount", ...said });
   let exporting = 0;
-
-  /** Deletes, or says when, and tells the person by mail. */
-  async function remove(
-    user: string,
-    { atOnce, ...said }: WithShown & { readonly atOnce: boolean },
-  ): Promise<Result<{ atMs: number }>> {
-    const message = { type: "beginDeletion", waitMs: atOnce ? 0 : limits.deletionGraceMs, byAdmin: false, ...said };
-    const begun = await ask<{ atMs: number }>(actorId("user", user), message);
-    // Only what is so: an admin's account is refused. The address is there until the account is gone.
-    if (begun.ok && !atOnce) {
-      const { atMs } = begun.value;
-      await tellByMail(at, user, (to) => ({ what: "deletion", to, user, atMs, byAdmin: false })).catch(() => undefined);
-    }
-    return begun;
-  }
-
-  app.post<{ Body: Static<typeof deletion> }>(
-    "/me/deletion",
-    {
-      config: { access: "person", permission: "account.secure", audit: "deleteUser" },
-      schema: {
-        summary: "Deletes the caller's account, after a time in which signing in undoes it, or at once",
-        description:
-          "All sessions and API keys end. What the caller wrote stays, as of a deleted account; the name is nobody's any more.",
-        tags,
-        body: deletion,
-      },
-    },
-    async (request) => {
-      const { user } = callerOf(request);
-      const done = remove(user, { atOnce: request.body.atOnce ?? false, ...shownBy(at, request) });
-      return notedAccount(at, request, { action: "deleteUser", user }, done);
-    },
-  );
 
   app.get(
     "/me/export",

@@ -1,8 +1,9 @@
 /** Servers of identities, for admins. An admin who sets one can become the people who sign in by it. So people who may
  *  do more than that admin do not sign in by it, and a map of groups gives no more than its admin has. */
-import type { FastifyInstance, FastifyRequest } from "fastify";
-import type { Static } from "typebox";
+import type { FastifyRequest } from "fastify";
 import {
+  acted,
+  changed,
   defaultRole,
   failure,
   failureOf,
@@ -10,11 +11,11 @@ import {
   isSafeServer,
   ok,
   PlexusError,
-  providerName,
   refused,
-  schema,
-  setIdentityProvider,
+  removed,
+  type Asker,
   type Failure,
+  type identityProviderOperations,
   type IdentityProviderView,
   type Result,
   type SetIdentityProvider,
@@ -22,13 +23,11 @@ import {
 import type { IdentityProviderRow } from "../../cluster/facts/identity-providers.ts";
 import { destinationOf } from "../../cluster/facts/secrets.ts";
 import type { IdentityProvider } from "../../identity/index.ts";
-import { audited, audits, changeOf } from "../audited.ts";
 import type { GatewayContext } from "../options.ts";
 import { demand } from "../edge/refusals.ts";
-import { refusalToGive } from "./roles.ts";
+import type { OwnHandlers } from "../rest/own.ts";
 import { isSecure } from "./sign-in.ts";
 
-const byName = schema.object({ provider: providerName });
 const sealedFor = (name: string): readonly string[] => ["identity-provider", name];
 
 /** Where the secret of a client goes: the server, as it calls itself. */
@@ -88,125 +87,90 @@ function faultOf({
   return undefined;
 }
 
-/** Adds the routes. */
-export function addIdentityProviders(app: FastifyInstance, at: GatewayContext): void {
-  const tags = ["cluster"];
+/** The row of a server as an admin sets it. Errors: BAD_REQUEST, NOT_FOUND, FORBIDDEN, those of `openedProvider`. */
+async function rowFor(
+  at: GatewayContext,
+  asked: Pick<Asker, "mayGive" | "roles" | "by" | "actor">,
+  {
+    name,
+    set,
+    before,
+  }: { readonly name: string; readonly set: SetIdentityProvider; readonly before: IdentityProviderRow | undefined },
+): Promise<Result<IdentityProviderRow>> {
+  const { secret, ...given } = set;
+  const wrong = faultOf(set);
+  if (wrong !== undefined) return refused(wrong);
+  const table = at.rights.table();
+  const named = [...(before?.roles ?? []), ...(given.roles ?? [])].map(({ role }) => role);
+  const unknown = (given.roles ?? []).find(({ role }) => !table.has(role));
+  if (unknown !== undefined) return refused(failure("NOT_FOUND", { role: unknown.role }));
+  // Where it makes accounts, a person who comes by it is a member.
+  const made = given.registration === "create" ? [defaultRole] : [];
+  const reason = asked.mayGive(grantsOf([...named, ...made], table));
+  if (reason !== undefined) return refused(reason);
+  const isSame =
+    before?.server.kind === set.server.kind &&
+    before.server.issuer === set.server.issuer &&
+    before.server.clientId === set.server.clientId;
+  if (secret === undefined && before?.sealed !== undefined && !isSame) {
+    const problem = "another server or client: give the secret again, so that it goes nowhere by mistake";
+    return refused(failure("BAD_REQUEST", { path: "/secret", problem }));
+  }
+  if (secret !== undefined && at.secrets === undefined)
+    return refused(failure("NOT_FOUND", { reason: "this node keeps no secrets" }));
+  const sealed =
+    secret === undefined ? before?.sealed : await at.secrets?.seal(secret, sealedFor(name), serverOf(set.server));
+  const row: IdentityProviderRow = {
+    ...given,
+    name,
+    ...(sealed !== undefined && { sealed }),
+    ...(asked.actor !== undefined && { within: asked.roles, by: asked.by }),
+  };
+  const opened = await openedProvider(at, row);
+  return opened.ok ? ok(row) : opened;
+}
+
+/** The handlers. */
+export function handleIdentityProviders(
+  at: GatewayContext,
+): Pick<OwnHandlers, keyof typeof identityProviderOperations> {
   const of = (): NonNullable<GatewayContext["identities"]> => {
-    if (at.identities === undefined) throw new PlexusError(failure("NOT_FOUND", { reason: "this node is in no cluster" })); // prettier-ignore
-    return at.identities;
+    if (at.identities !== undefined) return at.identities;
+    throw new PlexusError(failure("NOT_FOUND", { reason: "this node is in no cluster" }));
   };
   const find = (name: string): Result<IdentityProviderRow> => {
-    const row = of().rows.current().find((one) => one.name === name); // prettier-ignore
+    const row = of()
+      .rows.current()
+      .find((one) => one.name === name);
     return row === undefined ? refused(failure("NOT_FOUND", { provider: name })) : ok(row);
   };
-  const factsOf = ({ name, server, registration, roles = [] }: IdentityProviderRow) => ({
-    provider: name,
-    kind: server.kind,
-    issuer: server.issuer ?? "",
-    registration,
-    roles: roles.map(({ group, role }) => `${group}=${role}`).join(" ").slice(0, 256),
-  }); // prettier-ignore
 
-  app.get(
-    "/admin/identity-providers",
-    { config: { access: "admin" }, schema: { summary: "The servers by which people can sign in, as they are set", tags } },
-    async () => ({ providers: of().rows.current().map(viewOf) }),
-  ); // prettier-ignore
+  return {
+    "identityProviders.list": () => ok({ providers: of().rows.current().map(viewOf) }),
 
-  app.get<{ Params: Static<typeof byName> }>(
-    "/admin/identity-providers/:provider",
-    { config: { access: "admin" }, schema: { summary: "One of them, with the address to enter there", tags, params: byName } },
-    async (request) => ({ ...viewOf(demand(find(request.params.provider))), back: backOf(at, request, request.params.provider) }),
-  ); // prettier-ignore
-
-  async function rowFor(request: FastifyRequest, name: string, set: SetIdentityProvider): Promise<Result<IdentityProviderRow>> {
-    const { secret, ...given } = set;
-    const wrong = faultOf(set);
-    if (wrong !== undefined) return refused(wrong);
-    const found = find(name);
-    const before = found.ok ? found.value : undefined;
-    const table = at.rights.table();
-    const named = [...(before?.roles ?? []), ...(given.roles ?? [])].map(({ role }) => role);
-    const unknown = (given.roles ?? []).find(({ role }) => !table.has(role));
-    if (unknown !== undefined) return refused(failure("NOT_FOUND", { role: unknown.role }));
-    // Where it makes accounts, a person who comes by it is a member.
-    const made = given.registration === "create" ? [defaultRole] : [];
-    const reason = refusalToGive(at, request, grantsOf([...named, ...made], table));
-    if (reason !== undefined) return refused(reason);
-    const isSame = before?.server.kind === set.server.kind && before.server.issuer === set.server.issuer && before.server.clientId === set.server.clientId;
-    if (secret === undefined && before?.sealed !== undefined && !isSame)
-      return refused(failure("BAD_REQUEST", { path: "/secret", problem: "another server or client: give the secret again, so that it goes nowhere by mistake" }));
-    if (secret !== undefined && at.secrets === undefined) return refused(failure("NOT_FOUND", { reason: "this node keeps no secrets" }));
-    const sealed = secret === undefined ? before?.sealed : await at.secrets?.seal(secret, sealedFor(name), serverOf(set.server));
-    const row: IdentityProviderRow = {
-      ...given,
-      name,
-      ...(sealed !== undefined && { sealed }),
-      ...(request.caller !== null && { within: request.caller.roles, by: request.caller.user }),
-    };
-    const opened = await openedProvider(at, row);
-    return opened.ok ? ok(row) : opened;
-  } // prettier-ignore
-
-  app.put<{ Params: Static<typeof byName>; Body: SetIdentityProvider }>(
-    "/admin/identity-providers/:provider",
-    {
-      config: audits("setIdentityProvider", "identity.manage"),
-      schema: {
-        summary: "Sets a server by which people can sign in",
-        description:
-          "`secret` is write-only; without it the one of before stays, as long as server and client are the same. Nobody maps groups to roles that they do not have, and people with more rights than the person who sets it cannot sign in by it.",
-        tags,
-        params: byName,
-        body: setIdentityProvider,
-      },
+    "identityProviders.show": ({ provider }, _, { request }) => {
+      const found = find(provider);
+      return found.ok ? ok({ ...viewOf(found.value), back: backOf(at, request, provider) }) : found;
     },
-    async (request) => {
-      const { provider: name } = request.params;
+
+    "identityProviders.set": async ({ provider: name, ...set }, asker) => {
       const found = find(name);
-      const before = found.ok ? viewOf(found.value) : undefined;
-      const done = async (): Promise<Result<IdentityProviderView>> => {
-        const made = await rowFor(request, name, request.body);
-        if (!made.ok) return made;
-        const set = await of().rows.set(made.value);
-        return set.ok ? ok(viewOf(set.value)) : set;
-      };
-      const facts = {
-        ...factsOf({ ...request.body, name }),
-        secret: request.body.secret === undefined ? "kept" : "given",
-      };
-      return audited(at, request, facts, done(), (now) => changeOf(before, now));
+      const before = found.ok ? found.value : undefined;
+      const made = await rowFor(at, asker, { name, set, before });
+      if (!made.ok) return acted<IdentityProviderView>(made);
+      const done = await of().rows.set(made.value);
+      return changed(before && viewOf(before), done.ok ? ok(viewOf(done.value)) : done);
     },
-  );
 
-  app.delete<{ Params: Static<typeof byName> }>(
-    "/admin/identity-providers/:provider",
-    {
-      config: audits("removeIdentityProvider", "identity.manage"),
-      schema: {
-        summary: "Removes a server by which people can sign in; answers with it",
-        description: "Links of accounts to it stay, and let nobody in while it is not there.",
-        tags,
-        params: byName,
-      },
+    "identityProviders.remove": async ({ provider }) => {
+      const was = await of().rows.remove(provider);
+      return removed(was.ok ? ok(viewOf(was.value)) : was);
     },
-    async (request) => {
-      const { provider } = request.params;
-      const removed = of().rows.remove(provider);
-      return viewOf(await audited(at, request, { provider }, removed, (was) => changeOf(viewOf(was), undefined)));
-    },
-  );
 
-  app.post<{ Params: Static<typeof byName> }>(
-    "/admin/identity-providers/:provider/test",
-    {
-      config: { access: "admin", permission: "identity.manage" },
-      schema: { summary: "Asks a server what can be asked without a person", tags, params: byName },
-    },
-    async (request) => {
-      const row = demand(find(request.params.provider));
+    "identityProviders.test": async ({ provider }, _, { request }) => {
+      const row = demand(find(provider));
       const report = await demand(await openedProvider(at, row)).test();
-      return { ...report, back: backOf(at, request, row.name) };
+      return ok({ ...report, back: backOf(at, request, row.name) });
     },
-  );
+  };
 }

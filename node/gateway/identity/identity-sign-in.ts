@@ -17,10 +17,9 @@ import {
 } from "../../../protocols/index.ts";
 import type { Accounts } from "./accounts.ts";
 import { noteAccount } from "../audited.ts";
-import { checkSameOrigin, presentedAttempt } from "./callers.ts";
-import { createIdentityAccounts, factOf, type Named } from "./identity-accounts.ts";
-import { createIdentityAttempts, pathOfPage } from "./identity-attempts.ts";
-import { addIdentityLinks } from "./identity-links.ts";
+import { checkSameOrigin } from "./callers.ts";
+import { factOf, type IdentityAccounts, type Named } from "./identity-accounts.ts";
+import { pathOfPage, type IdentityAttempts } from "./identity-attempts.ts";
 import { backOf, openedProvider } from "./identity-providers.ts";
 import { idsOf } from "../edge/http.ts";
 import type { GatewayContext } from "../options.ts";
@@ -47,10 +46,13 @@ export const choicesOf = ({ identities }: Pick<GatewayContext, "identities">): r
   (identities?.rows.current() ?? []).map(({ name, label, server: { kind } }) => ({ name, label, kind }));
 
 /** Adds the routes. */
-export function addIdentitySignIn(app: FastifyInstance, at: GatewayContext, accounts: Accounts): void {
+export function addIdentitySignIn(
+  app: FastifyInstance,
+  at: GatewayContext,
+  parts: { readonly accounts: Accounts; readonly attempts: IdentityAttempts; readonly people: IdentityAccounts },
+): void {
   const { limits, clock } = at;
-  const people = createIdentityAccounts(at, accounts);
-  const attempts = createIdentityAttempts(at, accounts);
+  const { accounts, attempts, people } = parts;
   const tags = ["account"];
   const open = { tags, security: [] };
   const go = (reply: FastifyReply, url: string, code = 302): FastifyReply =>
@@ -65,10 +67,6 @@ export function addIdentitySignIn(app: FastifyInstance, at: GatewayContext, acco
     at.log.info("audit.account", { ...idsOf(request), action: "signIn", by: "stranger", target, address, outcome });
     void at.audit?.write({ action: "signIn", by: "stranger", target, address, outcome }).catch(() => undefined);
   }
-
-  app.get("/sign-in/with", { schema: { ...open, summary: "The servers by which people can sign in" } }, async () => ({
-    providers: choicesOf(at),
-  }));
 
   app.get<{ Params: Static<typeof byProvider> }>(
     "/sign-in/metadata/:provider",
@@ -171,12 +169,4 @@ export function addIdentitySignIn(app: FastifyInstance, at: GatewayContext, acco
       return go(reply, `/api/v1/sign-in/back/${provider}?state=${encodeURIComponent(state)}`, 303);
     },
   );
-
-  app.get(
-    "/sign-in/attempt",
-    { schema: { ...open, summary: "What the sign-in that this browser has under way still needs" } },
-    async (request) => demand(await accounts.standing(presentedAttempt(request.raw) ?? "")),
-  );
-
-  addIdentityLinks(app, at, { accounts, attempts, people });
 }

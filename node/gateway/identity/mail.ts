@@ -4,19 +4,16 @@
  *  People who are signed out learn nothing here about accounts: what they ask for is answered before anybody
  *  looks. Links lead to `publicUrl` and never to what a request calls the node: a request with another `Host`
  *  would get links that lead to himself. */
-import type { FastifyInstance, FastifyRequest } from "fastify";
-import { Type, type Static } from "typebox";
+import type { FastifyRequest } from "fastify";
 import {
   actorId,
   failure,
   grantsOf,
   isMailAddress,
-  mailAddress,
   ok,
   plainAddress,
   PlexusError,
   refused,
-  schema,
   type MailBegun,
   type MailOf,
   type MailSet,
@@ -29,7 +26,6 @@ import type { MailSettings } from "../../cluster/facts/mail.ts";
 import type { Kernel } from "../../kernel/api.ts";
 import type { Outbound } from "../../ports/index.ts";
 import type { Accounts } from "./accounts.ts";
-import { notedAccount } from "../audited.ts";
 import { claimsAt, mailClaim } from "./claims.ts";
 import { callerOf, originOf } from "../edge/http.ts";
 import type { GatewayContext } from "../options.ts";
@@ -37,6 +33,7 @@ import { addressKey } from "../edge/rates.ts";
 import { demand } from "../edge/refusals.ts";
 import { shownBy } from "./rights.ts";
 import { isAdmittedAddress, sealMail } from "./registering.ts";
+import { noted, type OwnHandlers } from "../rest/own.ts";
 import { createDevice, isUserName, sha256 } from "./tokens.ts";
 
 /** Mail, as a gateway has it. */
@@ -47,16 +44,11 @@ export interface MailPort {
   readonly publicUrl: string | undefined;
 }
 
-const forgotten = schema.object({ account: Type.String({ minLength: 1, maxLength: 254 }) });
-const address = schema.object({ mail: mailAddress });
-const confirmation = schema.object({ user: schema.userName, secret: Type.String({ minLength: 1, maxLength: 64 }) });
+type Handled = "account.setMail" | "account.removeMail" | "signIn.forgot" | "signIn.mailLink" | "signIn.confirmMail";
 
-/** Adds the routes. */
-export function addMailRoutes(app: FastifyInstance, at: GatewayContext, accounts: Accounts, mail: MailPort): void {
+/** The handlers. */
+export function handleMail(at: GatewayContext, accounts: Accounts, mail: MailPort): Pick<OwnHandlers, Handled> {
   const { kernel, limits, rates, log } = at;
-  const tags = ["account"];
-  const open = { tags, security: [] };
-  const ways = { access: "person", permission: "account.secure", audit: "setMailAddress" } as const;
   const perAddress = rates.limit("mail", limits.mailRate);
   const asked = rates.limit("mailAsked", limits.mailAskedRate);
   const claims = claimsAt(at);
@@ -112,6 +104,20 @@ export function addMailRoutes(app: FastifyInstance, at: GatewayContext, accounts
     }
   } // prettier-ignore
 
+  async function sendProof(to: string): Promise<void> {
+    if (takeMessage([plainAddress(to)], "signUp") > 0) return;
+    const user = await holderOf(to);
+    if (user !== undefined) return void mail.outbound.post({ what: "known", to, user });
+    const proof = await sealMail(at, to);
+    if (proof.ok) mail.outbound.post({ what: "signUp", to, proof: proof.value, lifeMs: limits.mailLinkMs });
+  }
+
+  /** Tells it at the address that is the account's no more. */
+  function tellFormer(user: string, before: string | undefined): Record<never, never> {
+    if (before !== undefined) mail.outbound.post({ what: "changed", to: before, user });
+    return {};
+  }
+
   async function sendReset(account: string): Promise<void> {
     const user = isMailAddress(account) ? await holderOf(account) : account.toLowerCase();
     if (user === undefined || !isUserName(user)) return;
@@ -132,123 +138,59 @@ export function addMailRoutes(app: FastifyInstance, at: GatewayContext, accounts
       mail.outbound.post({ what: "reset", to: found.value.address, user, secret, lifeMs: limits.mailResetMs });
   }
 
-  app.post<{ Body: Static<typeof forgotten> }>(
-    "/sign-in/forgot",
-    {
-      schema: {
-        ...open,
-        summary:
-          "Sends a link for a new password to the mail address of an account, which is named by its name or that address",
-        description:
-          "The answer is the same whether there is such an account or not. A second factor is still asked for afterwards.",
-        body: forgotten,
-      },
-    },
-    async (request) => {
+  return {
+    "signIn.forgot": async ({ account }, _, { request }) => {
       admitted(request);
-      later("reset", () => sendReset(request.body.account.trim()));
-      return {};
+      later("reset", () => sendReset(account.trim()));
+      return ok({});
     },
-  );
 
-  app.post<{ Body: Static<typeof address> }>(
-    "/sign-up/mail",
-    {
-      schema: {
-        ...open,
-        summary: "Sends a link with which somebody makes an account, where sign-up asks for a mail address",
-        description:
-          "The link is `/#account=PROOF`, and the proof is `mail` of `POST /sign-up`. The answer is the same whether there is an account with this address or not.",
-        body: address,
-      },
-    },
-    async (request) => {
+    "signIn.mailLink": async ({ mail: to }, _, { request }) => {
       admitted(request);
-      const to = request.body.mail;
       if (at.signUp !== "domain")
-        throw new PlexusError(failure("FORBIDDEN", { reason: "accounts are not made by mail here" }));
+        return refused(failure("FORBIDDEN", { reason: "accounts are not made by mail here" }));
       if (!isAdmittedAddress(at, to))
-        throw new PlexusError(failure("MAIL_DOMAIN_REFUSED", { domains: (at.signUpDomains ?? []).join(" ") }));
-      later("signUp", async () => {
-        if (takeMessage([plainAddress(to)], "signUp") > 0) return;
-        const user = await holderOf(to);
-        if (user !== undefined) return void mail.outbound.post({ what: "known", to, user });
-        const proof = await sealMail(at, to);
-        if (proof.ok) mail.outbound.post({ what: "signUp", to, proof: proof.value, lifeMs: limits.mailLinkMs });
-      });
-      return {};
+        return refused(failure("MAIL_DOMAIN_REFUSED", { domains: (at.signUpDomains ?? []).join(" ") }));
+      later("signUp", () => sendProof(to));
+      return ok({});
     },
-  );
 
-  app.put<{ Body: Static<typeof address> }>(
-    "/me/mail",
-    {
-      config: ways,
-      schema: {
-        summary: "Sets the caller's mail address, once a link that is sent there was opened",
-        tags,
-        body: address,
-      },
-    },
-    async (request) => {
+    "account.setMail": async ({ mail: to }, _, { request }) => {
       const { user, actor } = callerOf(request);
       admitted(request);
-      const to = request.body.mail;
       const retryAfterMs = takeMessage([`user ${user}`, plainAddress(to)], "confirm");
       if (retryAfterMs > 0)
-        throw new PlexusError(failure("RATE_LIMITED", { retryAfterMs, reason: "so many links were sent there already" })); // prettier-ignore
+        throw new PlexusError(
+          failure("RATE_LIMITED", { retryAfterMs, reason: "so many links were sent there already" }),
+        );
       const secret = createDevice(at.random);
       const untilMs = at.clock.nowMs() + limits.mailLinkMs;
       const link = { secretHash: sha256(secret), lifeMs: limits.mailLinkMs };
       const said = { ...link, ...shownBy(at, request) };
-      const begun = ask(actor, { type: "beginMail", address: to, claim: mailClaim(to), ...said });
-      await notedAccount(at, request, { action: "setMailAddress", user }, begun);
-      demand(mail.outbound.post({ what: "confirm", to, user, secret, lifeMs: limits.mailLinkMs }));
-      return { mail: to, untilMs };
+      const begun = await ask(actor, { type: "beginMail", address: to, claim: mailClaim(to), ...said });
+      return noted(begun, () => {
+        demand(mail.outbound.post({ what: "confirm", to, user, secret, lifeMs: limits.mailLinkMs }));
+        return { mail: to, untilMs };
+      });
     },
-  );
 
-  app.delete(
-    "/me/mail",
-    { config: ways, schema: { summary: "Removes the caller's mail address", tags } },
-    async (request) => {
+    "account.removeMail": async (_, __, { request }) => {
       const { user, actor } = callerOf(request);
-      const { before } = await notedAccount(
-        at,
-        request,
-        { action: "setMailAddress", user },
-        ask<MailSet>(actor, { type: "removeMail", ...shownBy(at, request) }),
-      );
-      if (before !== undefined) mail.outbound.post({ what: "changed", to: before, user });
-      return {};
+      const removed = await ask<MailSet>(actor, { type: "removeMail", ...shownBy(at, request) });
+      return noted(removed, ({ before }) => tellFormer(user, before));
     },
-  );
 
-  app.post<{ Body: Static<typeof confirmation> }>(
-    "/mail/confirm",
-    {
-      config: { audit: "confirmMailAddress", proves: true },
-      schema: {
-        ...open,
-        summary: "Confirms a mail address by the link that was sent there",
-        description: "The page takes it as `/#mail=USER.SECRET`. It opens no session.",
-        body: confirmation,
-      },
-    },
-    async (request): Promise<{ readonly user: string; readonly mail: string }> => {
+    "signIn.confirmMail": async ({ user, secret }, _, { request }) => {
       demand(accounts.knock(originOf(request)));
-      const { user, secret } = request.body;
       const secretHash = sha256(secret);
       const invalid = (error: { readonly outcome: string }) => error.outcome === "failed";
       const begun = await ask<MailBegun>(actorId("user", user), { type: "checkMail", secretHash });
       const { claim, address } = demand(!begun.ok && invalid(begun.error) ? refused(failure("LINK_INVALID")) : begun);
       demand(await claims.take(claim, user, "MAIL_TAKEN"));
-      const confirmed = ask<MailSet>(actorId("user", user), { type: "confirmMail", secretHash });
-      const { before } = await notedAccount(at, request, { action: "confirmMailAddress", user }, confirmed);
-      if (before !== undefined) mail.outbound.post({ what: "changed", to: before, user });
-      return { user, mail: address };
+      const confirmed = await ask<MailSet>(actorId("user", user), { type: "confirmMail", secretHash });
+      return noted(confirmed, ({ before }) => ({ ...tellFormer(user, before), user, mail: address }));
     },
-  );
+  };
 }
 
 /** Tells a person something by mail, if there is an address and mail at all. */

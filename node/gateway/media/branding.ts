@@ -18,7 +18,7 @@ import {
 import type { Branding } from "../../cluster/facts/branding.ts";
 import type { BrandingRow } from "../../cluster/facts/records.ts";
 import { readPicture } from "./picture-bodies.ts";
-import type { OwnHandlers } from "../rest/derive.ts";
+import type { OwnHandlers } from "../rest/own.ts";
 
 const logoBytesMax = 32 * 1024;
 const logoSideMax = 512;

@@ -12,7 +12,7 @@ import type { Message } from "../../../actors/behavior.ts";
 import { rolesLetInto } from "../../cluster/facts/people.ts";
 import type { Accounts } from "../identity/accounts.ts";
 import type { GatewayContext } from "../options.ts";
-import type { OwnHandlers } from "../rest/derive.ts";
+import type { OwnHandlers } from "../rest/own.ts";
 
 /** The handler. */
 export function handleProgramKeys(

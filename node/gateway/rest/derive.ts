@@ -12,38 +12,25 @@ import {
   permissionOf,
   PlexusError,
   type Asker,
+  type AuditAction,
   type ComposedHandlers,
   type Done,
-  type GatewayOperation,
   type NamedOperation,
   type Operation,
-  type OperationHandlers,
   type Result,
   wireLimits,
 } from "../../../protocols/index.ts";
-import { audited, changeOf, plainFacts, quietly, whoIs } from "../audited.ts";
+import { audited, changeOf, noteAccount, plainFacts, quietly, whoIs } from "../audited.ts";
 import type { Access } from "../edge/http.ts";
 import { wideJsonBounds } from "../edge/json.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
 import { demand } from "../edge/refusals.ts";
 import { askerOf, keyHeader } from "./asker.ts";
+import type { Noted, OwnHandlers, Wire } from "./own.ts";
 
 type Input = Readonly<Record<string, unknown>>;
-type Handler = (input: Input, asker: Asker, wire: Wire) => Promise<Result<unknown> | Done<unknown>>;
-
-/** The request and its answer, for what the gateway itself does: cookies, devices, answers of two kinds. */
-export interface Wire {
-  readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
-}
-
-/** The handlers that the gateway itself has. */
-export type OwnHandlers = {
-  readonly [Name in GatewayOperation]: (
-    ...args: [...Parameters<OperationHandlers[Name]>, Wire]
-  ) => ReturnType<OperationHandlers[Name]>;
-};
+type Handler = (input: Input, asker: Asker, wire: Wire) => Promise<Result<unknown> | Done<unknown> | Noted<unknown>>;
 
 /** What operations need of a gateway. */
 type OperationContext = Pick<GatewayContext, "log" | "audit" | "changed" | "clock" | "rights" | "publicUrl" | "limits">;
@@ -85,17 +72,48 @@ function isKnown({ headers }: FastifyRequest, reply: FastifyReply, answer: unkno
   return headers["if-none-match"] === etag;
 }
 
-/** Writes down what was changed, and tells it. */
+/** What is written down of a change: what its row says of it, of which fields, and what became of it. */
+interface Change {
+  readonly audit: NonNullable<Operation["audit"]>;
+  readonly input: Input;
+  readonly done: Done<unknown> | Noted<unknown>;
+}
+
+/** Writes down what was changed, and tells it; then it is answered. */
 async function changedBy(
   at: OperationContext,
   request: FastifyRequest,
-  { row: { audit }, input, done }: { readonly row: Operation; readonly input: Input; readonly done: Done<unknown> },
+  { row: { audit }, input, done }: Omit<Change, "audit"> & { readonly row: Operation },
 ): Promise<unknown> {
-  if (audit === undefined) return demand(done.result);
-  const { result, before, after, action, told } = done;
-  // The table has typed both by the row's own fields.
-  const facts = { ...audit.facts(input as never), ...done.facts, ...(action && { action }) };
-  const named = action ?? audit.action;
+  const value =
+    audit === undefined
+      ? demand(done.result)
+      : await (audit.about === "account" ? noteOwn : noteChange)(at, request, { audit, input, done });
+  return "answer" in done ? done.answer() : value;
+}
+
+/** What the audit calls a change, and what its entry says. The table has typed both by the row's own fields. */
+function saidOf({ audit, input, done: { facts, action } }: Change): { named: AuditAction; facts: Input } {
+  const said = { ...audit.facts(input as never), ...facts, ...(action && { action }) };
+  return { named: action ?? audit.action, facts: said };
+}
+
+/** Writes down what was done to an account, and no more of it than that. */
+async function noteOwn(at: OperationContext, request: FastifyRequest, change: Change): Promise<unknown> {
+  const { named, facts } = saidOf(change);
+  const { done } = change;
+  const { result } = done;
+  const user = request.caller?.user ?? String(facts["user"]);
+  if (result.ok && "entry" in done && done.entry !== undefined) await done.entry();
+  else await noteAccount(at, request, named, user, result.ok ? undefined : result.error.code);
+  return demand(result) ?? {};
+}
+
+/** Writes down what was done in the cluster, to what, and what differs. */
+async function noteChange(at: OperationContext, request: FastifyRequest, change: Change): Promise<unknown> {
+  const { audit, input, done } = change;
+  const { result, before, after, told } = done;
+  const { named, facts } = saidOf(change);
   const isQuiet = told === false && (audit.quiet !== undefined || auditActionOf(named)?.power === "none");
   const heard = told === false ? undefined : told;
   const by = isQuiet || heard?.tell?.admins === true ? quietly(at) : at;
@@ -156,7 +174,7 @@ export function schemaOf(operation: NamedOperation): object {
     ...(row.once && { headers: keyHeader }),
     ...(!isEmpty(params) && { params }),
     ...(place !== undefined && { [place === "query" ? "querystring" : place]: fields }),
-    response: { 200: answer },
+    response: { 200: answer, ...(row.also && { [row.also]: answer }) },
   };
 }
 

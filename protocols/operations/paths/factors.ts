@@ -1,2 +1,22 @@
-/** Where operations of second factors and servers for sign-in are in REST. */
-export const factorsRoutes = {} as const;
+/** What people prove themselves with, and other servers by which they sign in. */
+export const factorsRoutes = {
+  "factors.confirm": "POST /me/session/confirm",
+  "factors.confirmOptions": "POST /me/session/confirm/options",
+  "factors.confirmWith": "POST /me/session/confirm/with/:provider",
+  "factors.beginTotp": "POST /me/totp",
+  "factors.confirmTotp": "POST /me/totp/confirm",
+  "factors.removeTotp": "DELETE /me/totp",
+  "factors.makeRecovery": "POST /me/recovery",
+  "factors.passkeyOptions": "POST /me/passkeys/options",
+  "factors.addPasskey": "POST /me/passkeys",
+  "factors.removePasskey": "DELETE /me/passkeys/:id",
+  "factors.linkWith": "POST /me/identities/with/:provider",
+  "factors.proven": "GET /me/identities/proven",
+  "factors.acceptProven": "POST /me/identities/proven",
+  "factors.unlink": "DELETE /me/identities/:id",
+  "identityProviders.list": "GET /admin/identity-providers",
+  "identityProviders.show": "GET /admin/identity-providers/:provider",
+  "identityProviders.set": "PUT /admin/identity-providers/:provider",
+  "identityProviders.remove": "DELETE /admin/identity-providers/:provider",
+  "identityProviders.test": "POST /admin/identity-providers/:provider/test",
+} as const;

@@ -7,7 +7,9 @@ import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { createRights } from "../../../node/gateway/identity/rights.ts";
 import { operationIdOf } from "../../../node/gateway/rest/asker.ts";
 import { addOperations, doorOf, schemaOf } from "../../../node/gateway/rest/derive.ts";
+import type { Noted } from "../../../node/gateway/rest/own.ts";
 import { handleAlerts } from "../../../node/watch/index.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
 import {
   acted,
   allOperations,
@@ -202,6 +204,69 @@ describe("gateway: an operation for anyone", () => {
     expect(written).to.deep.equal([{ ...what, by: "stranger", address: "192.0.2.7" }]);
     await app.close();
     await fixture.stop();
+  });
+});
+
+describe("gateway: an operation about an account", () => {
+  const row = changes({
+    ...said,
+    answer: Type.Object({ token: Type.String() }),
+    permission: "anyone",
+    proves: true,
+    about: "account",
+    action: "signIn",
+    facts: () => ({ user: "ann" }),
+  });
+
+  /** Sends one request, and says in which order the entry was written and the answer made. */
+  async function send(done: Partial<Noted<object>>, write: (event: AuditEvent) => Promise<void>) {
+    const order: string[] = [];
+    const app = fastify();
+    app.decorateRequest("caller", null);
+    app.decorateRequest("isNoted", false);
+    app.decorateRequest("address", { getter: () => "192.0.2.7" });
+    const handler = async (): Promise<Noted<object>> => ({
+      result: ok({}),
+      answer: () => (order.push("answered"), { token: "t" }),
+      ...done,
+    });
+    const audit = { write: (event: AuditEvent) => (order.push("written"), write(event)) };
+    const at = { log: quietLog, audit, limits: gatewayLimits };
+    const handlers = { "prices.list": handler };
+    addOperations(app, at as never, handlers as never, [{ name: "prices.list", method: "POST", path: "/in", row }]);
+    const { statusCode, body } = await app.inject({ method: "POST", url: "/in" });
+    await app.close();
+    return { order, statusCode, body };
+  }
+
+  it("writes whose it is and no more, and answers after that", async () => {
+    const written: AuditEvent[] = [];
+    const { order, body } = await send({}, async (event) => void written.push(event));
+    expect(order).to.deep.equal(["written", "answered"]);
+    expect(JSON.parse(body)).to.deep.equal({ token: "t" });
+    expect(written).to.deep.equal([{ action: "signIn", by: "user/ann", address: "192.0.2.7", outcome: "done" }]);
+  });
+
+  it("names what was done as its handler does, and leaves the entry to it where it has another", async () => {
+    const actions: string[] = [];
+    const write = async ({ action }: AuditEvent) => void actions.push(action);
+    await send({ action: "signInStep" }, write);
+    await send({ entry: async () => void actions.push("its own") }, write);
+    expect(actions).to.deep.equal(["signInStep", "its own"]);
+  });
+
+  it("takes a stranger who is refused for nobody, and gives no answer", async () => {
+    const written: AuditEvent[] = [];
+    const refusal = { result: refused(failure("CODE_WRONG")), entry: async () => undefined };
+    const { order, statusCode } = await send(refusal, async (event) => void written.push(event));
+    expect([order, statusCode]).to.deep.equal([["written"], 500]);
+    const entry = { action: "signIn", by: "stranger", target: "user/ann", address: "192.0.2.7" };
+    expect(written).to.deep.equal([{ ...entry, outcome: "CODE_WRONG" }]);
+  });
+
+  it("gives no answer, and so no cookie, of which no entry could be written", async () => {
+    const { order, statusCode } = await send({}, () => Promise.reject(new Error("the disk is full")));
+    expect([order, statusCode]).to.deep.equal([["written"], 500]);
   });
 });
 

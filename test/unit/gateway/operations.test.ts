@@ -106,7 +106,7 @@ describe("gateway: the routes of operations", () => {
     const inlined = (schema: object): Parameters<typeof checkOf>[0] =>
       JSON.parse(JSON.stringify({ ...schema, $defs: schemas }).replaceAll("#/components/schemas/", "#/$defs/"));
     let asked = 0;
-    for (const { name, method, path } of allOperations) {
+    for (const { name, method, path, row } of allOperations) {
       const written = `${apiPrefix}${path.replaceAll(/:(\w+)/g, "{$1}")}`;
       const route = described.paths[written][method.toLowerCase()] as Described;
       expect(route.operationId, name).to.equal(name);
@@ -114,6 +114,8 @@ describe("gateway: the routes of operations", () => {
       expect(JSON.stringify(schema), name)
         .to.match(/\$ref|"properties"/)
         .and.not.match(/"title"/);
+      const further = route.responses["202"]?.content?.["application/json"]?.schema;
+      expect(further, name).to.deep.equal(row.also && schema);
       if (method !== "GET" || path.includes(":")) continue;
       const { status, body } = await real.request("GET", apiPrefix + path, { token: controlToken });
       if (status !== 200) continue;

@@ -52,7 +52,6 @@ const harmless = [
   "POST /api/v1/sign-in/back/:provider",
   "POST /api/v1/sign-in/forgot",
   "POST /api/v1/sign-in/passkey/options",
-  "POST /api/v1/sign-out",
   "POST /api/v1/sign-up/mail",
   "PUT /api/v1/me/avatar",
 ];

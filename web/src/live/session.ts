@@ -21,7 +21,7 @@ import type {
   UserView,
 } from "../../../protocols/index.ts";
 import { Kept, listAfterNews, listAfterRead, listAfterRoom, listAfterSummary } from "../model/index.ts";
-import { hasUnkept, onShelfChanged, openClient, request, shelf, type Client, type Link } from "../wire/index.ts";
+import { call, hasUnkept, onShelfChanged, openClient, request, shelf, type Client, type Link } from "../wire/index.ts";
 import { AgentStore } from "./agent-store.ts";
 import { Facts } from "./facts.ts";
 import { notices } from "./notices.ts";
@@ -181,7 +181,7 @@ export class Session {
   /** Whether it says what was done in this browser: its person knows. What somebody else does in their name is news. */
   async #isOwnAct({ facts }: Notice): Promise<boolean> {
     if (facts["session"] === undefined || facts["by"] !== this.name) return false;
-    this.#current ??= request<{ readonly current: string }>("GET", "/api/v1/me/sessions");
+    this.#current ??= call("account.sessions");
     const own = await this.#current;
     if (!own.ok) this.#current = undefined;
     return own.ok && own.value.current === facts["session"];

@@ -14,7 +14,7 @@ export { refreshNodes, rememberedNodes } from "./other-nodes.ts";
 export { watchModels } from "./models.ts";
 export { at, mount } from "./mount.ts";
 export { ownPath, ownPlace } from "./place.ts";
-export { hasPasskeys, makePasskey, provePasskey } from "./passkeys.ts";
+export { confirmByPasskey, hasPasskeys, makePasskey, signInByPasskey } from "./passkeys.ts";
 export { exchange } from "./raw.ts";
 export { call, callWithin, fetched, Refused, request, seen } from "./rest.ts";
 export { hasUnkept, onShelfChanged, shelf } from "./storage.ts";

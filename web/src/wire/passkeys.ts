@@ -1,17 +1,12 @@
 /** Passkeys of this browser and its devices. The library that speaks to them is loaded when somebody uses one. */
-import type { Failure, Result } from "../../../protocols/index.ts";
+import type { Failure, PasskeyRequest, Result, SignInProgress } from "../../../protocols/index.ts";
 import { failure } from "../../../protocols/errors.ts";
-import { request } from "./rest.ts";
+import { call } from "./rest.ts";
 
 /** Whether this page may have passkeys: browsers give them to secure pages only, and not to addresses. */
 export const hasPasskeys = (): boolean => "PublicKeyCredential" in window && !/^[\d.]+$|^\[/.test(location.hostname);
 
 const load = () => import("@simplewebauthn/browser");
-
-interface Asked<Options> {
-  readonly options: Options;
-  readonly attempt: string;
-}
 
 /** The person closed the browser's window, or has no passkey here. It is no error of the node. */
 const given = (thrown: unknown): { readonly ok: false; readonly error: Failure } => ({
@@ -19,27 +14,38 @@ const given = (thrown: unknown): { readonly ok: false; readonly error: Failure }
   error: failure("PASSKEY_REFUSED", { problem: (thrown as Error).name }),
 });
 
-/** Asks the browser for a passkey, and sends its answer to `to`, which is asked for the challenge at `to/options`. */
-export async function provePasskey<Answer>(to: string, options = `${to}/options`): Promise<Result<Answer>> {
-  const asked = await request<Asked<never>>("POST", options, {});
+/** Asks the browser for a passkey by what the node asks with, and sends its answer. */
+async function prove<Answer>(
+  asking: Promise<Result<{ readonly options: PasskeyRequest; readonly attempt: string }>>,
+  send: (proof: { readonly attempt: string; readonly passkey: Credential }) => Promise<Result<Answer>>,
+): Promise<Result<Answer>> {
+  const asked = await asking;
   if (!asked.ok) return asked;
+  const { options: optionsJSON, attempt } = asked.value;
   try {
     const { startAuthentication } = await load();
-    const passkey = pick(await startAuthentication({ optionsJSON: asked.value.options }));
-    return await request<Answer>("POST", to, { attempt: asked.value.attempt, passkey });
+    return await send({ attempt, passkey: pick(await startAuthentication({ optionsJSON })) });
   } catch (thrown) {
     return given(thrown);
   }
 }
 
+/** Begins or goes on with a sign-in. */
+export const signInByPasskey = (): Promise<Result<SignInProgress>> =>
+  prove(call("signIn.passkeyOptions"), (proof) => call("signIn.passkey", proof));
+
+/** Proves again who the person is. */
+export const confirmByPasskey = (): Promise<Result<unknown>> =>
+  prove(call("factors.confirmOptions"), (proof) => call("factors.confirm", proof));
+
 /** Has the browser make a passkey, and the node take it. */
 export async function makePasskey(name: string): Promise<Result<unknown>> {
-  const asked = await request<Asked<never>>("POST", "/api/v1/me/passkeys/options", {});
+  const asked = await call("factors.passkeyOptions");
   if (!asked.ok) return asked;
+  const { options: optionsJSON, attempt } = asked.value;
   try {
     const { startRegistration } = await load();
-    const passkey = pick(await startRegistration({ optionsJSON: asked.value.options }));
-    return await request("POST", "/api/v1/me/passkeys", { attempt: asked.value.attempt, name, passkey });
+    return await call("factors.addPasskey", { attempt, name, passkey: pick(await startRegistration({ optionsJSON })) });
   } catch (thrown) {
     return given(thrown);
   }

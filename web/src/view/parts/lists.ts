@@ -10,7 +10,7 @@ import type {
 } from "../../../../protocols/index.ts";
 import { explain, queryKeys, useSession, type Session } from "../../live/index.ts";
 import { agentLabel, isAgent, nameOf, otherPerson } from "../../model/index.ts";
-import { fetched } from "../../wire/index.ts";
+import { fetched, seen } from "../../wire/index.ts";
 
 /** Lists that are loaded as a whole, and the names on them. */
 
@@ -40,13 +40,13 @@ const roomsOf = (session: Session) =>
 
 /** The signed-in user's profile; filled by the user's own topic. */
 export function useProfile(): UserView | undefined {
-  return useQuery<UserView>({ queryKey: queryKeys.me, queryFn: () => fetched<UserView>("/api/v1/me") }).data;
+  return useQuery<UserView>({ queryKey: queryKeys.me, queryFn: () => seen("account.show") }).data;
 }
 
 export function useAgents(): readonly AgentView[] {
   const loaded = useQuery({
     queryKey: queryKeys.agents,
-    queryFn: () => fetched<{ agents: readonly AgentView[] }>("/api/v1/agents"),
+    queryFn: () => seen("agents.list"),
   });
   return loaded.data?.agents ?? none;
 }
@@ -54,7 +54,7 @@ export function useAgents(): readonly AgentView[] {
 export function useModels(): readonly ModelInfo[] {
   const loaded = useQuery({
     queryKey: queryKeys.models,
-    queryFn: () => fetched<{ models: readonly ModelInfo[] }>("/api/v1/models"),
+    queryFn: () => seen("models.list"),
   });
   return loaded.data?.models ?? none;
 }

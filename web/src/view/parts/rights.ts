@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
-import type { OwnRights, Permission } from "../../../../protocols/index.ts";
-import { fetched } from "../../wire/index.ts";
+import type { Permission } from "../../../../protocols/index.ts";
+import { seen } from "../../wire/index.ts";
 import { useProfile } from "./lists.ts";
 
 /** What the signed-in person may do. */
@@ -19,7 +19,7 @@ export function useRights(): Rights {
   const profile = useProfile();
   const { data } = useQuery({
     queryKey: ["rights", profile?.roles?.join(" ")],
-    queryFn: () => fetched<OwnRights>("/api/v1/me/permissions"),
+    queryFn: () => seen("account.permissions"),
     enabled: profile !== undefined,
     staleTime: believedMs,
     refetchInterval: believedMs,

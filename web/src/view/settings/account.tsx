@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { failure, type Failure } from "../../../../protocols/errors.ts";
 import type { FactorsView, Result } from "../../../../protocols/index.ts";
-import { at, fetched, request } from "../../wire/index.ts";
+import { at, call, fetched } from "../../wire/index.ts";
 import { useActOn } from "../parts/act.ts";
 import { useDialogs } from "../shell/dialogs.tsx";
 import { useFaults } from "../parts/faults.ts";
@@ -56,9 +56,9 @@ function MailAddress() {
   };
   const submit = async (form: HTMLFormElement) => {
     const mail = formText(form, "mail").trim();
-    if (await send(() => request("PUT", "/api/v1/me/mail", { mail }))) form.reset();
+    if (await send(() => call("account.setMail", { mail }))) form.reset();
   };
-  const remove = () => send(() => request("DELETE", "/api/v1/me/mail"));
+  const remove = () => send(() => call("account.removeMail"));
   const { mail, mailBegun } = data ?? {};
   return (
     <>
@@ -133,7 +133,7 @@ function Delete() {
       : "It is deleted in two weeks. If you sign in before that, it stays.";
     if (!(await ask({ title: "Delete your account?", body: <p>{about}</p>, action: "Delete", grave: true }))) return;
     setBusy(true);
-    await act(() => request("POST", "/api/v1/me/deletion", { atOnce }));
+    await act(() => call("account.delete", { atOnce }));
     setBusy(false);
   };
   return (

@@ -1,10 +1,10 @@
 import { Button, PasswordInput } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import type { Session, SignInsFailed } from "../../../../protocols/index.ts";
+import type { SignInsFailed } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices } from "../../live/index.ts";
-import { fetched, request } from "../../wire/index.ts";
+import { call, request, seen } from "../../wire/index.ts";
 import { useDialogs } from "../shell/dialogs.tsx";
 import { useFaults } from "../parts/faults.ts";
 import { Form } from "../parts/form.tsx";
@@ -22,7 +22,7 @@ export function Devices() {
   const failed = useProfile()?.signInsFailed;
   const loaded = useQuery({
     queryKey: ["sessions"],
-    queryFn: () => fetched<{ sessions: readonly Session[]; current?: string }>("/api/v1/me/sessions"),
+    queryFn: () => seen("account.sessions"),
   });
   const end = async (id: string) => {
     const result = await request("DELETE", `/api/v1/me/sessions/${id}`);
@@ -108,7 +108,7 @@ function Password() {
   const submit = async (form: HTMLFormElement) => {
     const body = { current: formText(form, "current"), password: formText(form, "password") };
     setBusy(true);
-    const result = await request("PUT", "/api/v1/me/password", body);
+    const result = await call("account.setPassword", body);
     setBusy(false);
     if (!result.ok) return void faults.take(result.error);
     form.reset();

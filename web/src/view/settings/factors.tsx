@@ -4,7 +4,7 @@ import { useState } from "react";
 import type { FactorsView } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices } from "../../live/index.ts";
-import { fetched, hasPasskeys, makePasskey, request } from "../../wire/index.ts";
+import { call, fetched, hasPasskeys, makePasskey, request } from "../../wire/index.ts";
 import { useActOn } from "../parts/act.ts";
 import { useCopy } from "../parts/clipboard.ts";
 import { useDialogs } from "../shell/dialogs.tsx";
@@ -53,7 +53,7 @@ function Passkeys({ factors: { passkeys } }: { readonly factors: FactorsView }) 
   const remove = async (id: string, called: string) => {
     const body = <p>You can no longer sign in with it. You can also remove it from your device.</p>;
     if (await ask({ title: `Remove the passkey “${called}”?`, body, action: "Remove", grave: true }))
-      await send(() => request("DELETE", `/api/v1/me/passkeys/${id}`));
+      await send(() => call("factors.removePasskey", { id }));
   };
   return (
     <Part
@@ -118,11 +118,10 @@ function Codes({
   const { ask } = useDialogs();
   const [begun, setBegun] = useState<{ readonly secret: string; readonly qr: string }>();
   const faults = useFaults({ code: "The six digits that your authenticator shows now." });
-  const begin = async () =>
-    setBegun(await send(() => request<{ secret: string; qr: string }>("POST", "/api/v1/me/totp", {})));
+  const begin = async () => setBegun(await send(() => call("factors.beginTotp")));
   const confirm = async (form: HTMLFormElement) => {
     const code = formText(form, "code");
-    const result = await request<{ recovery: readonly string[] }>("POST", "/api/v1/me/totp/confirm", { code });
+    const result = await call("factors.confirmTotp", { code });
     if (!result.ok) return void faults.take(result.error);
     setBegun(undefined);
     onSheet(result.value.recovery);
@@ -131,7 +130,7 @@ function Codes({
   const remove = async () => {
     const body = <p>Then your password alone is enough to sign in, unless you have a passkey.</p>;
     if (await ask({ title: "Remove one-time codes?", body, action: "Remove", grave: true }))
-      await send(() => request("DELETE", "/api/v1/me/totp"));
+      await send(() => call("factors.removeTotp"));
   };
   return (
     <Part
@@ -174,7 +173,7 @@ function Codes({
 function Recovery({ left, onSheet }: { readonly left: number; readonly onSheet: (codes: readonly string[]) => void }) {
   const send = useSend();
   const renew = async () => {
-    const made = await send(() => request<{ recovery: readonly string[] }>("POST", "/api/v1/me/recovery", {}));
+    const made = await send(() => call("factors.makeRecovery"));
     if (made !== undefined) onSheet(made.recovery);
   };
   return (

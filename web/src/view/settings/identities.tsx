@@ -1,9 +1,9 @@
 import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect } from "react";
-import type { FactorsView, SignInChoice } from "../../../../protocols/index.ts";
+import type { FactorsView } from "../../../../protocols/index.ts";
 import { notices } from "../../live/index.ts";
-import { fetched, request } from "../../wire/index.ts";
+import { call, seen } from "../../wire/index.ts";
 import { useActOn } from "../parts/act.ts";
 import { cameBack, leaveOff } from "../shell/came-back.ts";
 import { useDialogs } from "../shell/dialogs.tsx";
@@ -19,7 +19,7 @@ export function Identities({ factors: { identities } }: { readonly factors: Fact
   const { ask } = useDialogs();
   const loaded = useQuery({
     queryKey: ["sign-in-with"],
-    queryFn: () => fetched<{ readonly providers: readonly SignInChoice[] }>("/api/v1/sign-in/with"),
+    queryFn: () => seen("signIn.servers"),
   });
   const providers = loaded.data?.providers ?? [];
   const labelOf = (name: string): string => providers.find((one) => one.name === name)?.label ?? name;
@@ -29,7 +29,7 @@ export function Identities({ factors: { identities } }: { readonly factors: Fact
     if (cameBack()?.how !== "link") return;
     leaveOff();
     void (async () => {
-      const proven = await request<{ readonly label?: string; readonly issuer: string }>("GET", "/api/v1/me/identities/proven"); // prettier-ignore
+      const proven = await call("factors.proven");
       if (!proven.ok) return notices.fail(proven.error);
       const { label, issuer } = proven.value;
       const body = (
@@ -38,19 +38,18 @@ export function Identities({ factors: { identities } }: { readonly factors: Fact
         </p>
       );
       if (!(await ask({ title: "Link this identity to your account?", body, action: "Link" }))) return;
-      if ((await send(() => request("POST", "/api/v1/me/identities/proven", {}))) !== undefined)
-        notices.show("The identity was linked.");
+      if ((await send(() => call("factors.acceptProven"))) !== undefined) notices.show("The identity was linked.");
     })();
   }, [ask, send]);
 
   const link = async (name: string) => {
-    const begun = await send(() => request<{ url: string }>("POST", `/api/v1/me/identities/with/${name}`, { return: path })); // prettier-ignore
+    const begun = await send(() => call("factors.linkWith", { provider: name, return: path }));
     if (begun !== undefined) location.assign(begun.url);
   };
   const remove = async (id: string, called: string) => {
     const body = <p>You can no longer sign in with it. Your account there is not changed.</p>;
     if (await ask({ title: `Remove the link to ${called}?`, body, action: "Remove", grave: true }))
-      await send(() => request("DELETE", `/api/v1/me/identities/${id}`));
+      await send(() => call("factors.unlink", { id }));
   };
   if (providers.length === 0 && identities.length === 0) return null;
   return (

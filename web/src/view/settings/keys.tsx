@@ -1,9 +1,9 @@
 import { Button, SegmentedControl } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import type { Failure, Session } from "../../../../protocols/index.ts";
+import type { Failure, OperationInput, Session } from "../../../../protocols/index.ts";
 import { notices } from "../../live/index.ts";
-import { fetched, ownPlace, request } from "../../wire/index.ts";
+import { call, ownPlace, seen } from "../../wire/index.ts";
 import { useActOn } from "../parts/act.ts";
 import { Copyable } from "../parts/copyable.tsx";
 import { useDialogs } from "../shell/dialogs.tsx";
@@ -23,11 +23,14 @@ export function Keys() {
   const [made, setMade] = useState<string>();
   const loaded = useQuery({
     queryKey: all,
-    queryFn: () => fetched<{ keys: readonly Session[] }>("/api/v1/me/keys"),
+    queryFn: () => seen("account.keys"),
   });
   const reload = () => queries.invalidateQueries({ queryKey: all });
-  const create = async (body: object, on: (refusal: Failure) => boolean): Promise<boolean> => {
-    const created = await act(() => request<{ key: string }>("POST", "/api/v1/me/keys", body), on);
+  const create = async (
+    wanted: OperationInput<"account.addKey">,
+    on: (refusal: Failure) => boolean,
+  ): Promise<boolean> => {
+    const created = await act(() => call("account.addKey", wanted), on);
     if (created !== undefined) setMade(created.key);
     return created !== undefined;
   };
@@ -39,7 +42,7 @@ export function Keys() {
       grave: true,
     };
     if (!(await ask(question))) return;
-    const result = await request("DELETE", `/api/v1/me/keys/${id}`);
+    const result = await call("account.endKey", { id });
     if (!result.ok) return notices.fail(result.error);
     await reload();
   };

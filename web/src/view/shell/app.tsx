@@ -1,12 +1,12 @@
 import { Button, Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useEffect, useState } from "react";
-import type { UserView } from "../../../../protocols/index.ts";
+import type { Setup } from "../../../../protocols/index.ts";
 import { explain } from "../../live/index.ts";
 import { nameOf } from "../../model/index.ts";
-import { request } from "../../wire/index.ts";
+import { call } from "../../wire/index.ts";
 import { Elsewhere } from "./elsewhere.tsx";
-import { SignIn, type Setup } from "./sign-in.tsx";
+import { SignIn } from "./sign-in.tsx";
 
 const MailEntrance = lazy(() => import("./mail-entrance.tsx"));
 
@@ -84,14 +84,14 @@ type Here = { readonly user: string; readonly SignedIn: Awaited<ReturnType<typeo
 
 /** The person who is signed in, with the chat to show them, or what the sign-in screen needs to know. */
 async function askWhoIsHere(): Promise<Here | { readonly setup: Setup }> {
-  const me = await request<Pick<UserView, "user">>("GET", "/api/v1/me");
+  const me = await call("account.show");
   if (me.ok) {
     const chat = await loadChat().catch(() => undefined);
     if (chat === undefined) throw new Error("A part of the page could not be loaded. Try again.");
     return { user: nameOf(me.value.user), SignedIn: chat.SignedIn };
   }
   if (me.error.code !== "UNAUTHENTICATED") throw new Error(explain(me.error, "look"));
-  const setup = await request<Setup>("GET", "/api/v1/setup");
+  const setup = await call("signIn.setup");
   if (!setup.ok) throw new Error(explain(setup.error, "look"));
   return { setup: setup.value };
 }

@@ -10,7 +10,7 @@ import { sought } from "../../../../protocols/text/names.ts";
 import { asWritten } from "../../../../protocols/text/text.ts";
 import { isText, notices, queryKeys, useKept, useSession } from "../../live/index.ts";
 import { roomNameFrom } from "../../model/index.ts";
-import { request } from "../../wire/index.ts";
+import { call } from "../../wire/index.ts";
 import { Avatar } from "../parts/avatar.tsx";
 import { useDialogs, type Opened } from "./dialogs.tsx";
 import { AgentFields } from "../agent/agent-fields.tsx";
@@ -83,7 +83,7 @@ function FindPerson({ opened, onClose }: DialogProps) {
   const session = useSession();
   const navigate = useNavigate();
   const write = async (row: CatalogRow) => {
-    const result = await request<{ room: string }>("POST", "/api/v1/rooms/direct", { with: `user/${row.key}` });
+    const result = await call("rooms.direct", { with: `user/${row.key}` });
     if (!result.ok) return notices.fail(result.error);
     onClose();
     await navigate({ to: "/room/$room", params: { room: result.value.room } });

@@ -1,7 +1,7 @@
 import { Anchor, Button, TextInput } from "@mantine/core";
 import { useEffect, useState } from "react";
 import { explain } from "../../live/index.ts";
-import { request } from "../../wire/index.ts";
+import { call } from "../../wire/index.ts";
 import { useFaults } from "../parts/faults.ts";
 import { Form } from "../parts/form.tsx";
 import { formText } from "../parts/form-text.ts";
@@ -19,7 +19,6 @@ const words = {
     title: "Forgot your password?",
     label: "Name or mail address",
     about: "If the account has a mail address, a link for a new password is sent there.",
-    path: "/api/v1/sign-in/forgot",
     done: "If there is such an account with a mail address, a link is on its way there. It works for one hour.",
   },
   account: {
@@ -27,7 +26,6 @@ const words = {
     label: "Mail address",
     about:
       "New accounts need an address of this company or group. We send a link there, with which you choose a name and a password.",
-    path: "/api/v1/sign-up/mail",
     done: "A link is on its way to this address. It works for one day.",
   },
 } as const;
@@ -52,7 +50,7 @@ export default function MailEntrance({
 }
 
 function Ask({ what, onLeave }: { readonly what: "forgot" | "account"; readonly onLeave: () => void }) {
-  const { title, label, about, path, done } = words[what];
+  const { title, label, about, done } = words[what];
   const takes =
     what === "account" ? "A mail address, like ada@example.org." : "A name, or a mail address like ada@example.org.";
   const faults = useFaults({ mail: takes, account: takes });
@@ -61,7 +59,9 @@ function Ask({ what, onLeave }: { readonly what: "forgot" | "account"; readonly 
   const submit = async (form: HTMLFormElement) => {
     const typed = formText(form, "who").trim();
     setBusy(true);
-    const result = await request("POST", path, what === "forgot" ? { account: typed } : { mail: typed });
+    const result = await (what === "forgot"
+      ? call("signIn.forgot", { account: typed })
+      : call("signIn.mailLink", { mail: typed }));
     setBusy(false);
     if (!result.ok) faults.take(result.error);
     setSent(result.ok);
@@ -112,7 +112,7 @@ function Confirm({
 }) {
   const [told, setTold] = useState<{ readonly mail?: string; readonly trouble?: string }>();
   useEffect(() => {
-    void request<{ readonly mail: string }>("POST", "/api/v1/mail/confirm", { user, secret }).then((result) =>
+    void call("signIn.confirmMail", { user, secret }).then((result) =>
       setTold(result.ok ? { mail: result.value.mail } : { trouble: explain(result.error) }),
     );
   }, [user, secret]);

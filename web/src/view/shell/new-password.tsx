@@ -1,7 +1,7 @@
 import { Button, PasswordInput } from "@mantine/core";
 import { useState } from "react";
 import { wireLimits } from "../../../../protocols/limits.ts";
-import { request } from "../../wire/index.ts";
+import { call } from "../../wire/index.ts";
 import { useFaults } from "../parts/faults.ts";
 import { Form } from "../parts/form.tsx";
 import { formText } from "../parts/form-text.ts";
@@ -24,7 +24,7 @@ export default function NewPassword({
   const submit = async (form: HTMLFormElement) => {
     const password = formText(form, "password");
     setBusy(true);
-    const result = await request("POST", "/api/v1/sign-in/reset", { user, secret, password });
+    const result = await call("signIn.reset", { user, secret, password });
     setBusy(false);
     if (!result.ok) faults.take(result.error);
     setDone(result.ok);

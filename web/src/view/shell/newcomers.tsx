@@ -1,14 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { fetched, ownPlace } from "../../wire/index.ts";
+import type { Setup } from "../../../../protocols/index.ts";
+import { ownPlace, seen } from "../../wire/index.ts";
 import { Copyable } from "../parts/copyable.tsx";
 import { Note } from "../parts/note.tsx";
 import { useRights } from "../parts/rights.ts";
-import type { Setup } from "./sign-in.tsx";
 
 /** What the node says to everybody; undefined: it has not said it yet. */
 export const useSetup = (): Setup | undefined =>
-  useQuery({ queryKey: ["setup"], queryFn: () => fetched<Setup>("/api/v1/setup"), refetchInterval: 30_000 }).data;
+  useQuery({ queryKey: ["setup"], queryFn: () => seen("signIn.setup"), refetchInterval: 30_000 }).data;
 
 /** Where people find this page: what links for others begin with. */
 export const placeForOthers = (setup: Pick<Setup, "publicUrl"> | undefined): string => setup?.publicUrl ?? ownPlace();

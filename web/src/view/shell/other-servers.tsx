@@ -3,7 +3,7 @@ import { useEffect } from "react";
 import { placeOf } from "../../../../protocols/admin/nodes.ts";
 import type { SignInChoice, SignInNeeds } from "../../../../protocols/index.ts";
 import { explain } from "../../live/index.ts";
-import { at, ownPath, ownPlace, request } from "../../wire/index.ts";
+import { at, call, ownPath, ownPlace } from "../../wire/index.ts";
 import { cameBack, failureOf, leaveOff } from "./came-back.ts";
 
 /** Buttons of the other servers by which people sign in, and what came of it when somebody is back from one. */
@@ -27,7 +27,7 @@ export default function OtherServers({
     if (back === undefined) return;
     leaveOff();
     if (back.how !== "step") return onTrouble(explain(failureOf(back.how)));
-    void request<SignInNeeds>("GET", "/api/v1/sign-in/attempt").then((standing) =>
+    void call("signIn.standing").then((standing) =>
       standing.ok ? onNeeds(standing.value) : onTrouble(explain(standing.error)),
     );
   }, [onNeeds, onTrouble]);

@@ -1,6 +1,6 @@
 /** A fresh proof at another server: there and back. Loaded when somebody needs it. */
 import { notices } from "../../live/index.ts";
-import { ownPath, request } from "../../wire/index.ts";
+import { call, ownPath } from "../../wire/index.ts";
 import type { Dialogs } from "./dialogs.tsx";
 import { cameBack, failureOf, leaveOff } from "./came-back.ts";
 
@@ -12,8 +12,7 @@ export async function proveElsewhere(ask: Dialogs["ask"], provider: string): Pro
     </p>
   );
   if (!(await ask({ title: "Sign in there again", body, action: "Go on" }))) return false;
-  const path = `/api/v1/me/session/confirm/with/${provider}`;
-  const begun = await request<{ url: string }>("POST", path, { return: ownPath() });
+  const begun = await call("factors.confirmWith", { provider, return: ownPath() });
   if (begun.ok) location.assign(begun.value.url);
   else notices.fail(begun.error);
   return false;
@@ -26,7 +25,7 @@ export async function backWithProof(): Promise<void> {
   if (how === undefined || how === "link") return;
   leaveOff();
   if (how !== "confirm") return notices.fail(failureOf(how));
-  const proven = await request("POST", "/api/v1/me/identities/proven", {});
+  const proven = await call("factors.acceptProven");
   if (proven.ok) notices.show("You have proven that it is you. Now repeat what you wanted to do.");
   else notices.fail(proven.error);
 }

@@ -2,12 +2,10 @@ import { PasswordInput, TextInput } from "@mantine/core";
 import type { KeyboardEvent } from "react";
 import type { FactorsView, Failure, Result } from "../../../../protocols/index.ts";
 import { explain, useSession } from "../../live/index.ts";
-import { provePasskey, request } from "../../wire/index.ts";
+import { call, confirmByPasskey, request } from "../../wire/index.ts";
 import type { Dialogs } from "./dialogs.tsx";
 import { Form } from "../parts/form.tsx";
 import { Note } from "../parts/note.tsx";
-
-const to = "/api/v1/me/session/confirm";
 
 /** Has the person prove again who it is, by the strongest way that the account has, until it is right; false: it was
  *  not proven. */
@@ -39,10 +37,10 @@ const titles: Readonly<Record<Way, string>> = {
 
 const prove = (way: Way, typed: string): Promise<Result<unknown>> =>
   way === "password"
-    ? request("POST", to, { password: typed })
+    ? call("factors.confirm", { password: typed })
     : typed === ""
-      ? provePasskey(to)
-      : request("POST", to, { code: typed });
+      ? confirmByPasskey()
+      : call("factors.confirm", { code: typed });
 
 const faultOf = (reason: Failure): string =>
   reason.code === "SIGN_IN_FAILED" ? "This is not your password." : explain(reason);

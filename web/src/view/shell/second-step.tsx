@@ -1,7 +1,7 @@
 import { Anchor, Button, TextInput } from "@mantine/core";
 import { useState } from "react";
-import type { Result, SignedIn, SignInNeeds } from "../../../../protocols/index.ts";
-import { provePasskey, request } from "../../wire/index.ts";
+import type { Result, SignInNeeds, SignInProgress } from "../../../../protocols/index.ts";
+import { call, signInByPasskey } from "../../wire/index.ts";
 import { useFaults } from "../parts/faults.ts";
 import { Form } from "../parts/form.tsx";
 import { formText } from "../parts/form-text.ts";
@@ -14,14 +14,14 @@ export default function SecondStep({
   onLeave,
 }: {
   readonly needs: SignInNeeds;
-  readonly onProven: (answer: SignedIn | SignInNeeds) => void;
+  readonly onProven: (answer: SignInProgress) => void;
   readonly onLeave: () => void;
 }) {
   const faults = useFaults({ code: "The six digits that your authenticator shows now, or a recovery code." });
   const [busy, setBusy] = useState(false);
   const takesCode = needs.includes("totp") || needs.includes("recovery");
   const takesPasskey = needs.includes("passkey");
-  const send = async (sending: Promise<Result<SignedIn | SignInNeeds>>) => {
+  const send = async (sending: Promise<Result<SignInProgress>>) => {
     setBusy(true);
     faults.clear();
     const result = await sending;
@@ -32,7 +32,7 @@ export default function SecondStep({
   };
   const submit = (form: HTMLFormElement) => {
     const code = formText(form, "code").trim();
-    void send(request("POST", "/api/v1/sign-in/code", { attempt, code }));
+    void send(call("signIn.code", { attempt, code }));
   };
   return (
     <main className="entrance">
@@ -68,7 +68,7 @@ export default function SecondStep({
             variant={takesCode ? "default" : "filled"}
             fullWidth
             disabled={busy}
-            onClick={() => void send(provePasskey("/api/v1/sign-in/passkey"))}
+            onClick={() => void send(signInByPasskey())}
           >
             Use your passkey
           </Button>

@@ -1,29 +1,15 @@
 import { Anchor, Button, PasswordInput, TextInput } from "@mantine/core";
 import { lazy, Suspense, useState } from "react";
-import type { RegistrationRule, SignInChoice, SignedIn, SignInNeeds } from "../../../../protocols/index.ts";
+import type { Setup, SignInNeeds, SignInProgress } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { registrationState } from "../../../../protocols/authority/registration.ts";
-import { hasPasskeys, provePasskey, request } from "../../wire/index.ts";
+import { call, hasPasskeys, signInByPasskey } from "../../wire/index.ts";
 import { brandName, useBrand } from "./brand.ts";
 import { nameRule, shownNameRule, useFaults } from "../parts/faults.ts";
 import { Form } from "../parts/form.tsx";
 import { formText } from "../parts/form-text.ts";
 import { Mark } from "../parts/icons.tsx";
 import { Note } from "../parts/note.tsx";
-
-/** What `GET /api/v1/setup` says before anybody is signed in. */
-export interface Setup {
-  readonly adminNeeded: boolean;
-  readonly signUp: RegistrationRule;
-  /** Forgotten passwords are set anew by mail. An older node does not say. */
-  readonly mail?: boolean;
-  /** Other servers by which people sign in. An older node does not say. */
-  readonly providers?: readonly SignInChoice[];
-  readonly publicUrl?: string;
-  readonly version: string;
-  readonly demonstrationModel: boolean;
-  readonly node: string;
-}
 
 // Most people never see them.
 const SecondStep = lazy(() => import("./second-step.tsx"));
@@ -75,11 +61,11 @@ export function SignIn({
   // With a link by mail the node says whether it is good; without one, a mail address is asked for where that is of use.
   const mayBegin = state.type === "may" || proof !== undefined;
   const byMail = !mayBegin && state.type === "needs" && state.of.includes("mail") && setup.mail === true;
-  const go = (answer: SignedIn | SignInNeeds) => ("needs" in answer ? setNeeds(answer) : onSignedIn());
+  const go = (answer: SignInProgress) => ("needs" in answer ? setNeeds(answer) : onSignedIn());
   const byPasskey = async () => {
     setBusy(true);
     faults.clear();
-    const result = await provePasskey<SignedIn | SignInNeeds>("/api/v1/sign-in/passkey");
+    const result = await signInByPasskey();
     setBusy(false);
     if (result.ok) go(result.value);
     else faults.take(result.error);
@@ -98,11 +84,7 @@ export function SignIn({
       ...(creating && proof !== undefined ? { mail: proof } : {}),
     };
     setBusy(true);
-    const result = await request<SignedIn | SignInNeeds>(
-      "POST",
-      creating ? "/api/v1/sign-up" : "/api/v1/sign-in",
-      body,
-    );
+    const result = await call(creating ? "signIn.signUp" : "signIn.byPassword", body);
     setBusy(false);
     if (result.ok && (invitation ?? proof) !== undefined) history.replaceState(null, "", location.pathname);
     if (result.ok) go(result.value);

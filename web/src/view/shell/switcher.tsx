@@ -4,7 +4,7 @@ import { useState, type ReactNode } from "react";
 import { namesFound } from "../../../../protocols/text/names.ts";
 import { notices, useSession } from "../../live/index.ts";
 import { agentLabel, groupRooms, otherPerson } from "../../model/index.ts";
-import { request } from "../../wire/index.ts";
+import { call } from "../../wire/index.ts";
 import { Avatar } from "../parts/avatar.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { useLayer, type DialogProps } from "../parts/layers.tsx";
@@ -109,9 +109,7 @@ function usePlaces(): readonly Place[] {
         hint: person.key,
         icon: <Avatar principal={`user/${person.key}`} label={person.title} size={24} />,
         go: async () => {
-          const result = await request<{ room: string }>("POST", "/api/v1/rooms/direct", {
-            with: `user/${person.key}`,
-          });
+          const result = await call("rooms.direct", { with: `user/${person.key}` });
           if (result.ok) await toRoom(result.value.room);
           else notices.fail(result.error);
         },
