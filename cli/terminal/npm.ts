@@ -17,7 +17,7 @@ export interface PackagePlace {
 
 /** This installation. */
 export const thisInstallation: PackagePlace = {
-  modules: fileURLToPath(new URL("../node_modules", import.meta.url)),
+  modules: fileURLToPath(new URL("../../node_modules", import.meta.url)),
   platform: `${process.platform}-${process.arch}`,
   environment: process.env,
 };

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 export const installation = {
   folder: fileURLToPath(new URL("../..", import.meta.url)),
   modelPath: fileURLToPath(new URL("../../runtimes/tiny-model/plexus-tiny.gguf", import.meta.url)),
-  webFolder: fileURLToPath(new URL("../web/dist", import.meta.url)),
+  webFolder: fileURLToPath(new URL("../../web/dist", import.meta.url)),
   packageFile: fileURLToPath(new URL("../../package.json", import.meta.url)),
 };
 
