@@ -149,12 +149,18 @@ function readFrom(
     starts.findLastIndex(
       (at, index) =>
         at < lastLine &&
-        /\n[ \t]*\n$/.test(source.text.slice(0, at)) &&
+        isBlankBefore(source.text, at) &&
         ![nodes[index - 1], nodes[index]].some((node) => isIndentedCode(node, source)),
     ),
   );
   return { text, blocks, settled: before.length + open, openAt: start + (starts[open] ?? 0) };
 }
+
+/** Whether a blank line stands before this one. */
+const isBlankBefore = (text: string, at: number): boolean => {
+  const above = at < 2 ? -1 : text.lastIndexOf("\n", at - 2);
+  return above >= 0 && text.charAt(at - 1) === "\n" && /^[ \t]*$/.test(text.slice(above + 1, at - 1));
+};
 
 const fence = /^(?:`{3,}|~{3,})([^\n\r]*)/;
 const isIndentedCode = (node: Nodes | undefined, source: Source): boolean =>
@@ -171,7 +177,21 @@ const longRun = new RegExp(
 function isTooMuch(text: string): boolean {
   if (text.length > markdownLimits.charsMax || deep.test(text) || longRun.test(text)) return true;
   const runs = text.match(/([*_~`[\]|<])\1*/g);
-  return runs !== null && runs.length > markdownLimits.marksMax;
+  return (runs !== null && runs.length > markdownLimits.marksMax) || leavings(text) > markdownLimits.leavingsMax;
+}
+
+const head = /^[ \t]*(?:(?:>|[-+*]|\d{1,9}[.)])[ \t]*)*/gm;
+
+/** How many lines may leave a quote or a list: what a line begins with is shorter than in the line before, which had a
+ *  mark of one. */
+function leavings(text: string): number {
+  let count = 0;
+  let before = "";
+  for (const [marks] of text.matchAll(head)) {
+    if (marks.length < before.length && before.trim() !== "") count += 1;
+    before = marks;
+  }
+  return count;
 }
 
 /** A stretch of the source as it was written. */
@@ -248,7 +268,7 @@ function convert(node: Nodes, source: Source): Block | undefined {
       const fenced = fence.exec(sliceOf(node, source));
       // Blank lines at the end of indented code are none of it. The parser leaves them there if nothing stands above
       // the code.
-      const text = fenced === null ? node.value.replace(/(?:\n[ \t]*)+$/, "") : node.value;
+      const text = fenced === null ? withoutBlankEnd(node.value) : node.value;
       return { kind: "code", info: fenced?.[1]?.trim() ?? "", text };
     }
     case "table": {
@@ -261,6 +281,16 @@ function convert(node: Nodes, source: Source): Block | undefined {
       return { kind: "rule" };
     default:
       return undefined;
+  }
+}
+
+/** Without the blank lines at its end. */
+function withoutBlankEnd(text: string): string {
+  let end = text.length;
+  for (let at = end; ; end = at) {
+    while (/[ \t]/.test(text.charAt(at - 1))) at -= 1;
+    if (text.charAt(at - 1) !== "\n") return text.slice(0, end);
+    at -= 1;
   }
 }
 

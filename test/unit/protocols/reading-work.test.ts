@@ -1,0 +1,72 @@
+/** What reading a text takes: twice the text at most a little more than twice the steps, whatever is in it. Messages
+ *  are read in the thread that everybody's requests are in, and in the browsers of all who see them. */
+import { expect } from "chai";
+import { markdownLimits, readMarkdown } from "../../../protocols/reading/index.ts";
+import { stepsOf } from "../../fixtures/steps.ts";
+
+const line = (text: string) => (size: number) => text.repeat(Math.ceil(size / text.length));
+
+/** Texts by their length: what a block, a mark or a link can be made of, over and over. */
+const shapes: Readonly<Record<string, (size: number) => string>> = {
+  "paragraphs": line("a\n\n"),
+  "lines": line("a\n"),
+  "headings": line("# a\n"),
+  "rules": line("a\n---\n"),
+  "quotes": line("> a\n"),
+  "quotes with lines between them": line("> a\n\n"),
+  "quotes with lazy lines": line("> a\nb\n"),
+  "quotes within quotes": line(`${"> ".repeat(8)}a\n`),
+  "quotes within quotes, apart": line(`${"> ".repeat(8)}a\n\n`),
+  "entries": line("- a\n"),
+  "entries with lines between them": line("- a\n\n"),
+  "entries with lazy lines": line("- a\nb\n"),
+  "entries with numbers": line("1. a\n"),
+  "entries within entries": line("- a\n  - b\n    - c\n"),
+  "lists apart": line("- a\n\n+ a\n\n"),
+  "code in lists": line("- ```\n  a\n  ```\n"),
+  "code with blank lines in it": (size) => `    a${"\n".repeat(size)}    b`,
+  "code with lines of spaces in it": (size) => `    a${"\n    ".repeat(size / 5)}\n    b`,
+  "code, indented, apart": line("    a\n\nb\n\n"),
+  "code in fences": line("~~~\na\n~~~\n"),
+  "a fence without an end": (size) => `~~~\n${"a\n".repeat(size / 2)}`,
+  "a table": (size) => `|a|\n|-|\n${"b\n".repeat(size / 2)}`,
+  "tables": line("|a|\n|-|\n\n"),
+  "addresses": line("http://a.b "),
+  "a long address": (size) => `http://${"a.".repeat(size / 2)}`,
+  "mail": line("a@b.c "),
+  "almost mail": (size) => `${"a.".repeat(size / 2)}@`,
+  "names": line("@a "),
+  "spaces": (size) => `a${" ".repeat(size)}b`,
+  "lines of spaces": (size) => `a\n${`${" ".repeat(99)}\n`.repeat(size / 100)}b`,
+  "links": line("[a](b) "),
+  "brackets": (size) => "[".repeat(size),
+  "stars": line("*a "),
+  "ticks": line("`a ``b "),
+  "hashes": (size) => `# a${" #".repeat(size / 2)}`,
+}; // prettier-ignore
+const works = Object.entries(shapes).map(
+  ([name, make]) => [name, stepsOf(import.meta.url, (size: number) => readMarkdown(make(size)))] as const,
+);
+
+/** As many as are read by the parser, behind as much as a text can have. */
+const { leavingsMax } = markdownLimits;
+const leaving = stepsOf(import.meta.url, (size: number) =>
+  readMarkdown(
+    "a\n\n".repeat(Math.max(0, size - 5 * leavingsMax) / 3) + "> a\n\n".repeat(Math.min(size / 10, leavingsMax)),
+  ),
+);
+const plain = stepsOf(import.meta.url, (size: number) => readMarkdown("a\n\n".repeat(size / 3)));
+
+describe("reading", () => {
+  for (const [name, steps] of works)
+    it(`takes twice the steps for twice the text: ${name}`, async () => {
+      const [, once = 0, twice = 0] = await steps(1_000, 7_500, 15_000);
+      expect(twice / once).to.be.lessThan(2.3);
+    });
+
+  it("takes no more for what the parser is slow with than for as much of anything else", async () => {
+    const [, most = 0] = await leaving(1_000, 30_000);
+    const [, usual = 0] = await plain(1_000, 30_000);
+    expect(most / usual).to.be.lessThan(5);
+  });
+});
