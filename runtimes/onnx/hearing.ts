@@ -54,8 +54,9 @@ export function createHearing(parts: Parts): (request: TranscribeRequest, flow: 
   const { marks, orders } = tokensIn(tokenizer, settings, config);
   const contextTokens = countIn(config, "max_target_positions") ?? 2 * onnxLimits.stretchTokensMax;
 
-  async function hear(stretch: Float32Array): Promise<Tensors> {
+  async function hear(stretch: Float32Array, flow: Flow<"transcribe">): Promise<Tensors> {
     const features = new library.Tensor("float32", listen(stretch), [1, bands, stretchFrames]);
+    flow.doing?.("native");
     const given = await encoder.run({ input_features: features }, [heardName]);
     return { encoder_hidden_states: given[heardName]! };
   }
@@ -91,6 +92,7 @@ export function createHearing(parts: Parts): (request: TranscribeRequest, flow: 
   }
 
   return async (request, flow) => {
+    flow.doing?.("form");
     const sound = readWav(request.audio.bytes);
     if ("refused" in sound) return refused(failure("BAD_REQUEST", { field: "audio", reason: sound.refused }));
     const durationMs = Math.round((1_000 * sound.samples.length) / sound.rate);
@@ -105,7 +107,8 @@ export function createHearing(parts: Parts): (request: TranscribeRequest, flow: 
       for (let from = 0; from < samples;) {
         if (flow.cancelled) return refused(failure("CANCELLED"));
         await flow.ready();
-        const heard = await hear(stretchAt(from, stretchSamples));
+        flow.doing?.("form");
+        const heard = await hear(stretchAt(from, stretchSamples), flow);
         language ??= orders.languages.size > 0 ? await languageOf(heard) : undefined;
         const task = request.translate === true ? orders.translate : orders.transcribe;
         const told = language === undefined || orders.languages.size === 0 ? undefined : orders.languages.get(language);

@@ -53,7 +53,7 @@ export function prepareReading(parts: Omit<Reading, "output" | "padId">, outputs
 }
 
 /** The vector of an image, before it has length one; or why there is none. */
-export type See = (image: Media) => Promise<Float32Array | Failure>;
+export type See = (image: Media, flow: Flow<"embed">) => Promise<Float32Array | Failure>;
 
 /** Makes the function that looks at images. Throws what makes the graph none that does. */
 export function prepareSeeing(session: Session, library: Library, preparation: Preparation): See {
@@ -61,9 +61,11 @@ export function prepareSeeing(session: Session, library: Library, preparation: P
   if (session.inputNames.length > 1 || typeOf(session, input) !== "float32")
     throw new Error("its graph of images wants something else than an image");
   const { width, height } = preparation.crop;
-  return async (image) => {
+  return async (image, flow) => {
+    flow.doing?.("form");
     const pixels = await pixelsOf(image, preparation, library);
     if (!(pixels instanceof Float32Array)) return pixels;
+    flow.doing?.("native");
     const given = await session.run({ [input]: new library.Tensor("float32", pixels, [1, 3, height, width]) }, [
       seenOutputs.vision,
     ]);
@@ -88,6 +90,7 @@ export async function embed(
     typeof input === "string" ? [{ index, input }] : [],
   );
   const fitting: string[] = [];
+  flow.doing?.("prompt");
   for (const { input } of texts) fitting.push(request.truncate === true ? await cutToRead(input, reading) : input);
   const read = await readAll(
     fitting.map((input) => [input] as const),
@@ -113,7 +116,7 @@ export async function embed(
     // A call that needs `image-embed` does not come to a model without it.
     if (typeof input === "string" || see === undefined) continue;
     if (flow.cancelled) return refused(failure("CANCELLED"));
-    const vector = await see(input);
+    const vector = await see(input, flow);
     const wrong = vector instanceof Float32Array ? keep(vector, index) : vector;
     if (wrong !== undefined) return refused(wrong);
   }
@@ -192,6 +195,8 @@ async function readAll<Name extends EngineName>(
   take: (batch: BatchOutput) => Failure | undefined,
 ): Promise<number | Failure> {
   const measured: Tokens[] = [];
+  // Its vocabulary and the expressions by which it cuts texts are the file's.
+  flow.doing?.("prompt");
   for (const text of texts) {
     if (flow.cancelled) return failure("CANCELLED");
     const one = await measure(text, reading);
@@ -202,6 +207,7 @@ async function readAll<Name extends EngineName>(
   for (const batch of batchesOf(measured.map(({ ids }) => ids.length))) {
     if (flow.cancelled) return failure("CANCELLED");
     const { feeds, mask } = feedsOf(batch, measured, reading);
+    flow.doing?.("native");
     const tensors = await session.run(feeds, [output]);
     const wrong = take({ output: tensors[output]!, mask, at: batch.at });
     if (wrong !== undefined) return wrong;

@@ -69,9 +69,12 @@ export function createVoice({ config, library, session, phonemize }: Parts): (re
     for (const sentence of sentencesOf(text)) {
       if (flow.cancelled) return refused(failure("CANCELLED"));
       await flow.ready();
+      flow.doing?.("form");
       const ids = idsOf(await phonemesOf(sentence, phonemize), numbers);
       if (ids === undefined) continue;
+      flow.doing?.("native");
       const sound = await soundOf(ids, { speed, speaker: speakerOf(voice, speakers, countIn(config, "num_speakers") ?? 1) });
+      flow.doing?.("check");
       if (!areNumbers(sound) || (1_000 * sound.length) / rate > onnxLimits.sentenceMsMax)
         return refused(failure("OUTPUT_UNFIT", { reason: "what it says is not a sound, or has no end" }));
       if (isRaw) flow.part({ bytes: pcmOf(atRate(sound, rate, rawRate)) });

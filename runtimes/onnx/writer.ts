@@ -45,6 +45,7 @@ export function createWriter(parts: Parts): (request: GenerationRequest, flow: F
   return async (request, wide) => {
     const flow = flowOf(request, wide);
     let pieces: readonly string[];
+    flow.doing?.("prompt");
     try {
       pieces = render(request);
     } catch (thrown) {
@@ -57,6 +58,7 @@ export function createWriter(parts: Parts): (request: GenerationRequest, flow: F
     const promptTokens = beyond ?? prompt.length;
     if (promptTokens === 0 || promptTokens >= contextTokens) return refused(failure("CONTEXT_TOO_LONG", { promptTokens, contextTokens }));
     const { sampling } = request;
+    flow.doing?.("native");
     const answer = createAnswer(request.stop ?? [], Math.min(sampling.maxTokens ?? wireLimits.maxTokensMax, contextTokens - promptTokens));
     const chance = chanceOf(sampling.seed ?? Math.floor(Math.random() * 2 ** 31));
     const words = createDetokenizer<number>(

@@ -15,6 +15,8 @@ import {
   type Result,
 } from "../../protocols/index.ts";
 import { enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
+import type { Doing, Flow, Serve } from "../../runtimes/adapter.ts";
+import { loadOnnx } from "../../runtimes/onnx/onnx.ts";
 import { pcmOf, readWav, wavHead } from "../../runtimes/onnx/sound.ts";
 import {
   countingModel,
@@ -113,6 +115,47 @@ describe("ONNX", function () {
     const { code, outcome, details } = result.error;
     return `${code} ${outcome} ${String(details?.["field"] ?? details?.["reason"])}`;
   };
+
+  it("says what the thread does before it does it: what a caller sent is read by our own code", async () => {
+    const planned = { contextTokens: 256, sequences: 1, threads: 1, sizeBytes: 0, architecture: "", memoryBytes: 0 };
+    const doings = async <Name extends EngineName>(name: string, engine: Name, asked: Asked<Name>): Promise<string> => {
+      const loaded = await loadOnnx({ name, adapter: "onnx", path: join(folder, name) }, planned);
+      if (loaded.type !== "loaded") throw new Error(loaded.reason);
+      const done: Doing[] = [];
+      const flow: Flow<Name> = {
+        cancelled: false,
+        part: () => undefined,
+        ready: () => undefined,
+        onCancel: () => undefined,
+        doing: (what) => void done.push(what),
+      };
+      const serve = loaded.model.serves[engine] as Serve<Name>;
+      const ended = await serve({ ...asked, id: "test", timeoutMs: ampleMs } as EngineRequest<Name>, flow);
+      await loaded.model.unload();
+      expect(ended.ok, JSON.stringify(ended)).to.equal(true);
+      return done.join(" ");
+    };
+    const inputs = ["one"];
+    const picture: Media = { type: "image", mediaType: "image/png", bytes: png(8, 8, {}) };
+    const messages = [{ role: "user" as const, content: "hello" }];
+    expect({
+      embed: await doings("mean", "embed", { model: "mean", inputs }),
+      see: await doings("sees", "embed", { model: "sees", inputs: [picture] }),
+      rerank: await doings("ranks", "rerank", { model: "ranks", query: "a", documents: ["b"] }),
+      classify: await doings("mood", "classify", { model: "mood", inputs }),
+      write: await doings("writes", "generate", { model: "writes", messages, sampling: {} }),
+      hear: await doings("hears", "transcribe", { model: "hears", audio: tones([400, 1]) }),
+      speak: await doings("voice", "speak", { model: "voice", text: "abc" }),
+    }).to.deep.equal({
+      embed: "prompt prompt native",
+      see: "prompt prompt form native",
+      rerank: "prompt native",
+      classify: "prompt native",
+      write: "prompt native",
+      hear: "form form native",
+      speak: "form native check",
+    });
+  });
 
   describe("that embeds", () => {
     it("reads the folder or its graph, and joins the tokens' vectors as the model was trained to", async () => {

@@ -66,6 +66,7 @@ const conversation = {
     Type.Object({
       role: Type.String({ maxLength: 32 }),
       content: Type.Union([Type.String(), Type.Array(block)]),
+      clear_at: maybe(Type.String({ maxLength: 32 })),
     }),
     { minItems: 1 },
   ),
@@ -107,15 +108,24 @@ function readMessages(body: Conversation, reader: MediaReader, written: WrittenT
   const messages: ChatMessage[] = [];
   const system = textOf("/system", body.system ?? "");
   if (system !== "") messages.push({ role: "system", content: system });
-  for (const [index, { role, content }] of body.messages.entries()) {
+  const lastUser = body.messages.findLastIndex(({ role }) => role === "user");
+  for (const [index, { role, content, clear_at: clearAt }] of body.messages.entries()) {
     const path = `/messages/${index}`;
     const blocks: readonly Block[] = typeof content === "string" ? [{ type: "text", text: content }] : content;
     if (role === "user") messages.push(...readUser(`${path}/content`, blocks, reader));
     else if (role === "assistant") messages.push(readAssistant(`${path}/content`, blocks, written));
-    else if (role === "system") messages.push({ role, content: textOf(`${path}/content`, content) });
-    else refuse(`${path}/role`, "must be user or assistant");
+    else if (role === "system") {
+      const text = textOf(`${path}/content`, content);
+      if (!isCleared(`${path}/clear_at`, clearAt, index < lastUser)) messages.push({ role, content: text });
+    } else refuse(`${path}/role`, "must be user or assistant");
   }
   return messages;
+}
+
+/** Whether a system message was for a user's turn that is over. */
+function isCleared(path: string, at: string | null | undefined, isOver: boolean): boolean {
+  if (isAbsent(at) || at === "never") return false;
+  return at === "next_user_message" ? isOver : refuse(path, "must be next_user_message or never");
 }
 
 function textOf(path: string, content: string | readonly Block[]): string {

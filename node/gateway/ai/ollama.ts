@@ -47,6 +47,7 @@ import {
 import { bytesOf, nameOf } from "./chat.ts";
 import { checkDimensions, readInputs } from "./embeddings.ts";
 import { ollamaError } from "./errors.ts";
+import type { FieldsPath } from "./fields/index.ts";
 import { imageType, type MediaReader, refuse } from "./media.ts";
 import type { Listed } from "./models.ts";
 import { streamed, streams } from "./outgoing.ts";
@@ -318,7 +319,7 @@ export function addOllama(surface: Surface): void {
     model ?? name ?? refuse("/model", "must be the name of a model");
   /** A route whose body names a model. */
   const post = <S extends TSchema>(
-    path: string,
+    path: FieldsPath,
     about: About<S>,
     serve: (posted: Posted<Static<S>>) => Promise<unknown>,
   ): void =>

@@ -63,6 +63,8 @@ export function writeResponse(
     say(event: Fields & { readonly type: string }): void;
     newId(prefix: string): string;
     readonly wanted: Pick<Wanted, "parallel">;
+    /** Nothing is asked of the model: what was sent is there to be gone on from. */
+    readonly isEmpty: boolean;
   },
 ): ResponseWriter {
   const output: Fields[] = [];
@@ -178,7 +180,7 @@ export function writeResponse(
       }
       const isThrough = answer.end === "complete" || answer.end === "calls";
       // A model that says nothing has answered with an empty text.
-      if (output.length === 0 && open === undefined) enter("message");
+      if (output.length === 0 && open === undefined && !at.isEmpty) enter("message");
       close(isThrough ? "completed" : "incomplete");
       const ended: ResponseState = {
         ...state,

@@ -64,9 +64,12 @@ const responseRequest = Type.Object({
   stream: maybe(Type.Boolean()),
   store: maybe(Type.Boolean()),
   background: maybe(Type.Boolean()),
+  generate: maybe(Type.Boolean()),
   max_output_tokens: maybe(Type.Integer({ minimum: 1 })),
   temperature: maybe(Type.Number({ minimum: 0, maximum: 2 })),
   top_p: maybe(Type.Number({ minimum: 0, maximum: 1 })),
+  seed: maybe(Type.Integer()),
+  random_seed: maybe(Type.Integer()),
   top_logprobs: maybe(Type.Integer({ minimum: 0, maximum: 20 })),
   include: maybe(Type.Array(Type.String({ maxLength: 128 }))),
   metadata: maybe(Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 512 }), { maxProperties: 16 })),
@@ -298,7 +301,7 @@ export function addResponses(surface: Surface): Responses {
     if (asked.length === 0) refuse("/input", "must hold something to answer");
     return {
       messages: asked,
-      sampling: readSampling({ temperature: body.temperature, topP: body.top_p, topK: body.top_k, minP: body.min_p, maxTokens: body.max_output_tokens }),
+      sampling: readSampling({ temperature: body.temperature, topP: body.top_p, topK: body.top_k, minP: body.min_p, seed: body.seed ?? body.random_seed, maxTokens: body.max_output_tokens }),
       ...demand(checkTools(offered, chosen.choice, { tools: "/tools", choice: "/tool_choice" }, at.limits)),
       ...(format && { format }),
       ...(thinking !== undefined && { thinking }),
@@ -414,7 +417,12 @@ export function addResponses(surface: Surface): Responses {
       kept.put(user, { response, input, before, ...(ending && { cancel: ending }), ...mineAlone });
     };
     const run: Run = async (say, how, opens) => {
-      const writer = writeResponse(state, { say, newId: (prefix) => newId(at, prefix), wanted });
+      const writer = writeResponse(state, {
+        say,
+        newId: (prefix) => newId(at, prefix),
+        wanted,
+        isEmpty: body.generate === false,
+      });
       const end = (answer: EngineAnswer<"generate"> | Failure): ResponseState => {
         const response = writer.end(answer, nowSeconds(at), cancelled);
         // A client that went away in the middle knows no id to ask for.
@@ -426,6 +434,8 @@ export function addResponses(surface: Surface): Responses {
         // Somebody may ask for it, or end it, while it is under way.
         if (inBackground || body.stream === true) remember(state, cancel);
         opens?.(() => writer.open());
+        // Made ready to be gone on from.
+        if (body.generate === false) return end({ end: "complete", promptTokens: 0, completionTokens: 0 });
         return end(await generate({ ...mine, ...how }, 0, (part) => writer.part(part)));
       } catch (error) {
         const reason = failureOf(error);

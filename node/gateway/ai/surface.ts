@@ -16,7 +16,7 @@ import { wideJsonBounds } from "../edge/json.ts";
 import type { GatewayContext } from "../options.ts";
 import { whileAsked, type Asked, type Asking, type Calls } from "./calls.ts";
 import { withNumbers, type Fields, type Places, type Wanted } from "./conversation.ts";
-import { refuseFields, unknownFields } from "./fields/index.ts";
+import { refuseFields, unknownFields, type FieldsPath } from "./fields/index.ts";
 import type { MediaReader } from "./media.ts";
 import type { Models, Resolved } from "./models.ts";
 import { answeredWhole } from "./whole.ts";
@@ -40,7 +40,7 @@ export interface Posted<Body> {
 /** Adds a route that takes JSON. */
 export function addPost<S extends TSchema>(
   { app, at }: Surface,
-  path: string,
+  path: FieldsPath,
   about: {
     readonly summary: string;
     readonly tag: string;
@@ -78,7 +78,12 @@ export function addPost<S extends TSchema>(
 }
 
 /** Refuses fields by their list; those that nobody knows are named in the answer: nothing is passed over in silence. */
-export function checkFields(path: string, fields: Fields, reply: FastifyReply, betas: readonly string[] = []): void {
+export function checkFields(
+  path: FieldsPath,
+  fields: Fields,
+  reply: FastifyReply,
+  betas: readonly string[] = [],
+): void {
   refuseFields(path, fields);
   const unknown = [...unknownFields(path, fields), ...betas].slice(0, ignoredMax);
   if (unknown.length > 0) reply.header("x-plexus-ignored", ignored(unknown));

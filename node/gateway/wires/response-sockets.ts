@@ -15,7 +15,7 @@ import { checkOf } from "../../../protocols/wire/check.ts";
 import { failure, failureOf, PlexusError, type Failure } from "../../../protocols/index.ts";
 import { admit } from "../edge/admission.ts";
 import { openAiError } from "../ai/errors.ts";
-import { refuseFields } from "../ai/fields/index.ts";
+import { refuseFields, unknownFields } from "../ai/fields/index.ts";
 import { Interest } from "../ai/interest.ts";
 import type { Responses } from "../ai/index.ts";
 import { parseJson, wideJsonBounds } from "../edge/json.ts";
@@ -136,7 +136,12 @@ export class ResponseSocket {
       const { caller, address } = this.#subscriber;
       const asking = { caller, address, interest: this.#interest };
       const { run } = await this.#responses.begin({ body, bytes, asking, only: this });
-      const response = await run((event) => this.#write(frameOf({ ...event, ...stream.named })));
+      const ignored = unknownFields(responsesPath, body);
+      // What HTTP has a header for is in the first event.
+      const named = ignored.length > 0 ? { ignored } : {};
+      const response = await run((event) =>
+        this.#write(frameOf({ ...event, ...stream.named, ...(event.type === "response.created" && named) })),
+      );
       if (response.status === "failed") this.#failed(stream, goesOnFrom);
       else this.#keepOnly(stream, body.store === false ? response.id : undefined);
     } catch (error) {

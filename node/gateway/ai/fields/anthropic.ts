@@ -4,7 +4,7 @@ import { rowsOf, type FieldRow } from "./rows.ts";
 /** What both routes read. */
 const conversation = `
 used model
-used messages(user).content messages(assistant).content messages(system).content system
+used messages(user).content messages(assistant).content messages(system).content messages(system).clear_at system
 used messages(user).content(text).text messages(assistant).content(text).text messages(system).content(text).text system(text).text
 used messages(user).content(image).source(base64).data messages(user).content(image).source(base64).media_type
 used messages(user).content(document).source(text).data messages(user).content(document).title messages(user).content(document).context
@@ -24,6 +24,8 @@ nothing messages(user).content(tool_result).content(text).citations messages(use
 nothing messages(assistant).content(tool_use).caller messages(assistant).content(tool_use).toolset_name messages(user).content(tool_result).toolset_name | it makes no difference who made a call
 nothing cache_control messages(user).content(text).cache_control messages(assistant).content(text).cache_control messages(system).content(text).cache_control system(text).cache_control messages(user).content(image).cache_control messages(user).content(document).cache_control messages(user).content(tool_result).cache_control messages(assistant).content(tool_use).cache_control tools(custom).cache_control messages(user).content(tool_result).content(text).cache_control messages(user).content(tool_result).content(image).cache_control messages(user).content(tool_result).content(document).cache_control | what is in memory of a prompt is found by itself
 refused messages(user).content(*) messages(user).content(tool_result).content(*) messages(assistant).content(*) | only texts, images, calls of tools and their answers are supported
+refused messages(system).content(*) | only text is supported there; tools are those of the request
+refused messages(system).output_config.effort | how much the model thinks is said once, by output_config of the request
 used tools(custom).name tools(custom).description
 whole tools(custom).input_schema
 used tools(custom).strict
@@ -34,6 +36,9 @@ used tool_choice(any) tool_choice(auto) tool_choice(none) tool_choice(tool).name
 used tool_choice(any).disable_parallel_tool_use tool_choice(auto).disable_parallel_tool_use tool_choice(tool).disable_parallel_tool_use
 refused speed | there is one
 nothing user_profile_id workspace_id | the caller is known by the key
+nothing billing_policy | nobody is billed
+refused mcp_servers | servers of tools are not supported
+nothing context_management | nothing is left out of a conversation
 `;
 
 /** Messages. */
@@ -48,10 +53,10 @@ refused container | containers are not supported
 refused output_config.task_budget | how long an answer is, is said in words
 refused fallbacks | it is asked the model that is named, and nobody else
 refused thread | conversations are not kept; send what was said
-nothing context_management | nothing is left out of a conversation
-refused mcp_servers | servers of tools are not supported
+refused compaction | a conversation is made short by /v1/responses/compact
 refused inference_geo | where it is computed is the cluster's to say
 nothing diagnostics metadata | nothing of them is kept
+nothing fallback_credit_token | nobody is billed
 nothing service_tier | there is one
 `);
 
@@ -63,5 +68,5 @@ export const countFields: readonly FieldRow[] = [
   ...rowsOf(conversation).map((row) =>
     row.fate === "used" && uncounted.test(row.path) ? { ...row, ...notCounted } : row,
   ),
-  ...rowsOf(`nothing thinking output_config | only the prompt is counted`),
+  ...rowsOf(`nothing thinking output_config output_format compaction | only the prompt is counted`),
 ];

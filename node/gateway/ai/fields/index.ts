@@ -3,14 +3,16 @@
 import { isAbsent, isEmpty, isFields, type Fields } from "../conversation.ts";
 import { refuse } from "../media.ts";
 import { countFields, messageFields } from "./anthropic.ts";
-import { embedFields, embeddingsFields, generateFields, ollamaChatFields, pullFields } from "./ollama.ts";
+import { embedFields, embeddingsFields, generateFields, ollamaChatFields, pullFields, showFields } from "./ollama.ts";
 import {
   chatFields,
+  classifyFields,
   compactFields,
   completionFields,
   embeddingFields,
   imageFields,
   moderationFields,
+  rerankFields,
   responseFields,
   speechFields,
   transcriptionFields,
@@ -21,13 +23,14 @@ import { placesOf, unknownIn } from "./unknown.ts";
 
 export type { Fate, FieldRow } from "./rows.ts";
 
-/** Of each path that others' clients ask. */
-export const fieldsOf: Readonly<Record<string, readonly FieldRow[]>> = {
+const table = {
   "/v1/chat/completions": chatFields,
   "/v1/responses": responseFields,
   "/v1/responses/compact": compactFields,
   "/v1/completions": completionFields,
   "/v1/embeddings": embeddingFields,
+  "/v1/rerank": rerankFields,
+  "/v1/classify": classifyFields,
   "/v1/moderations": moderationFields,
   "/v1/audio/speech": speechFields,
   "/v1/audio/transcriptions": transcriptionFields,
@@ -40,7 +43,13 @@ export const fieldsOf: Readonly<Record<string, readonly FieldRow[]>> = {
   "/api/embed": embedFields,
   "/api/embeddings": embeddingsFields,
   "/api/pull": pullFields,
-};
+  "/api/show": showFields,
+} satisfies Readonly<Record<string, readonly FieldRow[]>>;
+
+/** A path that others' clients ask: no route of theirs is without its fields. */
+export type FieldsPath = keyof typeof table;
+/** Of each of those paths. */
+export const fieldsOf: Readonly<Record<string, readonly FieldRow[]>> = table;
 
 /** Values that ask for nothing, where they are others than `asksNothing` says. */
 const idle: Readonly<Record<string, (value: unknown, body: Fields) => boolean>> = {
@@ -122,7 +131,7 @@ function besideOf({ path }: FieldRow, rows: readonly FieldRow[]): ReadonlySet<st
 }
 
 /** Refuses the first field of a request that is refused. Error: BAD_REQUEST with its path. */
-export function refuseFields(path: string, body: Fields): void {
+export function refuseFields(path: FieldsPath, body: Fields): void {
   for (const row of refusals.get(path) ?? []) {
     const [first] = row.steps;
     if (first === undefined || isAbsent(body[first.name])) continue;
@@ -167,9 +176,12 @@ const places = new Map(Object.entries(fieldsOf).map(([path, rows]) => [path, pla
 
 /** How many are named. */
 const namedMax = 16;
+const nameCharsMax = 64;
 
-/** The request's fields that nobody knows, at any depth; the first ones of many. */
-export function unknownFields(path: string, body: Fields): readonly string[] {
+/** The request's fields that nobody knows, at any depth; the first ones of many, and the beginnings of long ones. */
+export function unknownFields(path: FieldsPath, body: Fields): readonly string[] {
   const known = places.get(path);
-  return known === undefined ? [] : unknownIn(known, body, namedMax);
+  return known === undefined
+    ? []
+    : unknownIn(known, body, namedMax).map((name) => name.slice(0, nameCharsMax).toWellFormed());
 }

@@ -49,6 +49,13 @@ used model prompt keep_alive
 nothing options | how a model is loaded is the node's to say
 `);
 
+/** What a model is. */
+export const showFields: readonly FieldRow[] = rowsOf(`
+used model name
+nothing system template options | what is shown is the model as it is
+nothing verbose | all that is known is shown
+`);
+
 /** Pulls. */
 export const pullFields: readonly FieldRow[] = rowsOf(`
 used model name stream insecure accept_licence

@@ -114,7 +114,7 @@ refused input(*) | only messages, calls of functions, their outputs and conversa
 
 /** Responses. */
 export const responseFields: readonly FieldRow[] = rowsOf(`
-used model instructions previous_response_id stream store background max_output_tokens temperature top_p top_logprobs include metadata parallel_tool_calls
+used model instructions previous_response_id stream store background max_output_tokens temperature top_p seed random_seed top_logprobs include metadata parallel_tool_calls generate
 nothing stream_options.include_obfuscation | pieces are not padded
 used input(user).content(input_image).image_url input(user).content(input_audio).input_audio
 ${conversationItems}
@@ -139,6 +139,8 @@ refused conversation | conversations are not kept under names of their own; use 
 refused prompt | stored prompts are not supported
 refused truncation context_management | nothing is left out of a conversation
 refused moderation | moderation is not supported; there is /v1/moderations
+refused multi_agent.enabled | one model answers a request
+nothing multi_agent.max_concurrent_subagents | one model answers a request
 refused access_programs image | there is nothing here that it could be about
 nothing max_tool_calls | the node runs no tools of its own
 nothing user safety_identifier | the caller is known by the key
@@ -162,6 +164,25 @@ export const embeddingFields: readonly FieldRow[] = rowsOf(`
 used model input dimensions encoding_format truncate_prompt_tokens
 refused input_type task | questions and passages get the same vectors: put the words for them into the text
 refused output_dtype | vectors are numbers of 32 bits
+nothing user | the caller is known by the key
+`);
+
+/** Documents in the order of how well they answer. */
+export const rerankFields: readonly FieldRow[] = rowsOf(`
+used model query documents documents.text top_n return_documents
+refused rank_fields max_chunks_per_doc max_tokens_per_doc truncate_prompt_tokens | a document is compared whole; send the text that is to be
+refused instruction prompt | put the words for it into the query
+nothing priority | how a call is run is the node's to say
+nothing user | the caller is known by the key
+`);
+
+/** Classes. */
+export const classifyFields: readonly FieldRow[] = rowsOf(`
+used model input
+refused truncate_prompt_tokens | nothing is left out of a text
+refused activation use_activation softmax | what is told are the likelihoods of classes
+nothing add_special_tokens | the model reads a text as it is made to
+nothing priority request_id | how a call is run is the node's to say
 nothing user | the caller is known by the key
 `);
 

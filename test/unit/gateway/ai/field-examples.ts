@@ -128,6 +128,9 @@ const bases: Readonly<Record<string, Body>> = {
   "/api/embed": { model: "echo", input: "hello" },
   "/api/embeddings": { model: "echo", prompt: "hello" },
   "/api/pull": { model: "echo", stream: false },
+  "/api/show": { model: "echo" },
+  "/v1/rerank": { model: "echo", query: "hello", documents: ["hello", { text: "goodbye" }] },
+  "/v1/classify": { model: "echo", input: "hello" },
   "/v1/audio/transcriptions": { model: "seeing", file: "a sound" },
   "/v1/audio/translations": { model: "seeing", file: "a sound" },
 }; // prettier-ignore
@@ -166,7 +169,7 @@ const beside: readonly (readonly [request: RegExp, path: RegExp, fields: Body])[
   [/v1\/messages$/, /^tool_choice\(auto\)\.disable/, { tool_choice: { type: "auto" } }],
   [/v1\/messages$/, /^thinking\(enabled\)/, { thinking: { type: "enabled", budget_tokens: 2_000 } }],
   [/api\/(?:chat|generate)/, /^top_logprobs/, { logprobs: true }],
-  [/api\/pull/, /^name/, { name: "echo", model: undefined }],
+  [/api\/(?:pull|show)/, /^name/, { name: "echo", model: undefined }],
   [/api\/chat/, /^format/, { tools: null, messages: [{ role: "user", content: "hello" }] }],
 ]; // prettier-ignore
 
@@ -215,6 +218,7 @@ const ofText = { ...common, ...options, think: false, format: "json", keep_alive
 
 const ofMessages: Body = {
   ...common,
+  "messages(system).clear_at": "next_user_message",
   stop_sequences: ["said"],
   "messages(user).content(image).source(base64).media_type": "image/gif",
   "messages(user).content(image).source(base64).data": "R0lGODlhAQABAAAAACw=",
@@ -276,6 +280,7 @@ export const examples: Readonly<Record<string, Readonly<Record<string, unknown>>
   },
   "/v1/responses": {
     ...common,
+    generate: false,
     store: false,
     background: true,
     include: ["message.output_text.logprobs"],
@@ -306,6 +311,9 @@ export const examples: Readonly<Record<string, Readonly<Record<string, unknown>>
   "/api/chat": { ...ofText, "messages.tool_calls.function.arguments": { far: true }, "tools.function.parameters": schema, "messages.images": [picture], "messages.tool_name": "wait", "messages.tool_call_id": "elsewhere", "messages.tool_calls.id": "elsewhere" },
   "/api/embed": { input: "other", truncate: "elsewhere", keep_alive: "7m", dimensions: 8, model: "none" },
   "/api/embeddings": { prompt: "other", keep_alive: "7m", model: "none" },
+  "/api/show": { model: "none", name: "none" },
+  "/v1/rerank": { model: "none", query: "other", documents: ["other"], "documents.text": "elsewhere", top_n: 1, return_documents: true },
+  "/v1/classify": { model: "none", input: "other" },
   // A licence is accepted where one is asked for: of the tests of pulls.
   "/api/pull": { model: "none", name: "none", stream: true, insecure: true, accept_licence: "elsewhere" },
   "/v1/audio/transcriptions": { ...ofSounds, keywords: ["a"], known_speaker_names: ["a"], known_speaker_references: ["a"], include: ["logprobs"], timestamp_granularities: ["word"], languages: ["en", "fr"] },

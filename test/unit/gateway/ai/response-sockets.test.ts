@@ -105,6 +105,30 @@ describe("gateway: responses over a WebSocket", () => {
     turns.socket.close();
   });
 
+  it("names in the first event what nobody knows of a message's fields, and none of it goes to the next", async () => {
+    const turns = await open();
+    turns.create({ input: "one", telepathy: 1, text: { format: { type: "text", mood: 1 } } });
+    turns.create({ input: "two" });
+    const [first, second] = [await turns.turn(), await turns.turn()];
+    expect(first[0].type).to.equal("response.created");
+    expect(first.map(({ ignored }) => ignored as unknown).filter((one) => one !== undefined)).to.deep.equal([
+      ["telepathy"],
+    ]);
+    expect(second.filter(({ ignored }) => ignored !== undefined)).to.deep.equal([]);
+    turns.socket.close();
+  });
+
+  it("makes ready what a later turn goes on from, without asking the model", async () => {
+    const turns = await open();
+    const before = asked.length;
+    const ready = await turns.ask({ input: "one", generate: false, store: false });
+    expect([ready.status, ready.output, ready.usage.total_tokens]).to.deep.equal(["completed", [], 0]);
+    expect(asked.length).to.equal(before);
+    await turns.ask({ input: "two", store: false, previous_response_id: ready.id });
+    expect(saidOf(asked.at(-1))).to.deep.equal(["user: one", "user: two"]);
+    turns.socket.close();
+  });
+
   it("continues what is not stored on its connection, and nowhere else", async () => {
     const turns = await open();
     const first = await turns.ask({ input: "one", store: false });
