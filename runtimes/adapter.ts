@@ -217,6 +217,12 @@ export interface Flow<Name extends EngineName = EngineName> {
  *  native code runs. */
 export type Doing = "form" | "prompt" | "native" | "check";
 
+/** Says what the thread does, and does it. */
+export function doing<Made>(flow: Pick<Flow, "doing">, what: Doing, work: () => Made): Made {
+  flow.doing?.(what);
+  return work();
+}
+
 /** The settings of a model with their defaults, or why they make no sense. */
 export function settingsOf(
   spec: ModelSpec,

@@ -21,8 +21,8 @@ export interface GgufHeader {
   readonly keyWidth: number;
   /** How the vectors of a text's tokens become one, as a number of llama.h; 0: they do not. */
   readonly pooling: number;
-  /** `adapter`: it changes another model (a LoRA, a projector of pictures) and is none by itself. */
-  readonly kind: "model" | "adapter";
+  /** `adapter`, `projector`: another model is changed by it (a LoRA), or sees or hears by it, and it is none itself. */
+  readonly kind: "model" | "adapter" | "projector";
   /** As its publisher calls it; empty when the file does not say. */
   readonly title: string;
   /** Empty when the file does not say. */
@@ -324,7 +324,8 @@ function headerOf(facts: Facts, tensors: readonly GgufTensor[]): GgufHeader {
   const width = own("embedding_length");
   const heads = own("attention.head_count") || 1;
   const keyHeads = own("attention.head_count_kv") || heads;
-  const kind = ["adapter", "mmproj"].includes(text("general.type")) || architecture === "clip" ? "adapter" : "model";
+  const isProjector = text("general.type") === "mmproj" || architecture === "clip";
+  const kind = isProjector ? "projector" : text("general.type") === "adapter" ? "adapter" : "model";
   const parts = Math.max(1, number("split.count"));
   const part = { number: number("split.no"), tensors: tensors.length, ofTensors: number("split.tensors.count") };
   return {
@@ -338,7 +339,7 @@ function headerOf(facts: Facts, tensors: readonly GgufTensor[]): GgufHeader {
     title: text("general.name"),
     licence: text("general.license"),
     quantisation: fileTypes.get(Number(valueOf(facts, "general.file_type") ?? -1)) ?? commonestType(tensors),
-    capabilities: kind === "adapter" ? [] : capabilitiesOf(facts, architecture, own("pooling_type")),
+    capabilities: kind !== "model" ? [] : capabilitiesOf(facts, architecture, own("pooling_type")),
     parts,
     ...(parts > 1 && { part }),
   };
@@ -521,3 +522,10 @@ class Reader {
     return { type: arrayType, of, count, numbers };
   }
 }
+
+/** Why a file of another kind is no model by itself. */
+export const notByItself = {
+  adapter: "it is an adapter (LoRA), which changes another model, and is none itself",
+  projector:
+    "it is a projector (mmproj), by which another model sees or hears, and is none itself: take the model's file",
+} as const;

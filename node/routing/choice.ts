@@ -9,6 +9,7 @@ import {
   type ServingRow,
 } from "../../protocols/index.ts";
 import { defaultOf } from "../../runtimes/engine.ts";
+import { nearlyNamed } from "../../runtimes/store/names.ts";
 import type { MemberRecord, NodeId } from "../ports/index.ts";
 import { draw } from "./route-plan.ts";
 
@@ -259,5 +260,8 @@ function refusalOf({ engine, needs }: Wanted, model: string, standings: readonly
   const gone = servers.some((one) => !among.includes(one) && one.offers?.some(is) === true);
   // Without a row of its own this node has not heard who there is.
   if (unsaid || gone || !standings.some(({ here }) => here)) return failure("MODEL_UNAVAILABLE", { model });
-  return failure("MODEL_NOT_FOUND", { model, ai: among.map(({ member }) => member.name) });
+  const all = new Set(among.flatMap(({ offers }) => (offers ?? []).map((offer) => offer.model)));
+  const near = nearlyNamed(model, all);
+  const ai = among.map(({ member }) => member.name);
+  return failure("MODEL_NOT_FOUND", { model, ai, ...(near.length > 0 && { near }) });
 }

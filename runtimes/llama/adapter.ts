@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import type { Capability } from "../../protocols/index.ts";
 import type { Adapter, Inspection, ModelSpec } from "../adapter.ts";
-import { inspectGgufFile, purposeOf, type GgufHeader } from "../gguf.ts";
+import { inspectGgufFile, notByItself, purposeOf, type GgufHeader } from "../gguf.ts";
 import { adapterFault, partNames, partPaths, partsFault, wholeOf } from "../store/inspect.ts";
 import { capabilitiesBy } from "./capabilities.ts";
 import { planLoad, type LlamaFound } from "./plan.ts";
@@ -103,7 +103,10 @@ function identityOf(path: string): { readonly file: string; readonly bytes: numb
 /** Looks at a model's file, and at its other parts where it is one of several. */
 function inspectOne(path: string): Inspection<GgufHeader> {
   const first = inspectPart(path);
-  if (first.type === "refused" || first.found.part === undefined) return first;
+  if (first.type === "refused") return first;
+  const { kind } = first.found;
+  if (kind !== "model") return { type: "refused", fileBytes: first.fileBytes, reason: notByItself[kind] };
+  if (first.found.part === undefined) return first;
   const { found } = first;
   const paths = partPaths(path, found);
   const { fileBytes } = first;

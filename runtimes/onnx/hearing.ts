@@ -8,7 +8,7 @@
 import { join } from "node:path";
 import { failure, failureOf, ok, PlexusError, refused, type Failure } from "../../protocols/errors.ts";
 import type { TranscribeRequest } from "../../protocols/index.ts";
-import type { Ended, Flow } from "../adapter.ts";
+import { doing, type Ended, type Flow } from "../adapter.ts";
 import { createRows, likeliest, sumOfLikelihoods, type Row } from "./decoder.ts";
 import { countIn, readSettings, type Settings } from "./folder.ts";
 import type { Library, Session, Tensors, Tokenizer } from "./library.ts";
@@ -56,8 +56,7 @@ export function createHearing(parts: Parts): (request: TranscribeRequest, flow: 
 
   async function hear(stretch: Float32Array, flow: Flow<"transcribe">): Promise<Tensors> {
     const features = new library.Tensor("float32", listen(stretch), [1, bands, stretchFrames]);
-    flow.doing?.("native");
-    const given = await encoder.run({ input_features: features }, [heardName]);
+    const given = await doing(flow, "native", () => encoder.run({ input_features: features }, [heardName]));
     return { encoder_hidden_states: given[heardName]! };
   }
 
@@ -92,8 +91,7 @@ export function createHearing(parts: Parts): (request: TranscribeRequest, flow: 
   }
 
   return async (request, flow) => {
-    flow.doing?.("form");
-    const sound = readWav(request.audio.bytes);
+    const sound = doing(flow, "form", () => readWav(request.audio.bytes));
     if ("refused" in sound) return refused(failure("BAD_REQUEST", { field: "audio", reason: sound.refused }));
     const durationMs = Math.round((1_000 * sound.samples.length) / sound.rate);
     if (durationMs > onnxLimits.soundMsMax) return refused(failure("TOO_LARGE", { field: "audio", max: onnxLimits.soundMsMax }));
@@ -107,8 +105,7 @@ export function createHearing(parts: Parts): (request: TranscribeRequest, flow: 
       for (let from = 0; from < samples;) {
         if (flow.cancelled) return refused(failure("CANCELLED"));
         await flow.ready();
-        flow.doing?.("form");
-        const heard = await hear(stretchAt(from, stretchSamples), flow);
+        const heard = await hear(doing(flow, "form", () => stretchAt(from, stretchSamples)), flow);
         language ??= orders.languages.size > 0 ? await languageOf(heard) : undefined;
         const task = request.translate === true ? orders.translate : orders.transcribe;
         const told = language === undefined || orders.languages.size === 0 ? undefined : orders.languages.get(language);

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { failure, failureOf, ok, PlexusError, refused } from "../../protocols/errors.ts";
 import { wireLimits } from "../../protocols/limits.ts";
 import type { GenerationEnd, GenerationRequest, Sampling } from "../../protocols/index.ts";
-import type { Ended, Flow } from "../adapter.ts";
+import { doing, type Ended, type Flow } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
 import { createDetokenizer } from "../detokenizer.ts";
 import { runtimeLimits } from "../limits.ts";
@@ -45,9 +45,8 @@ export function createWriter(parts: Parts): (request: GenerationRequest, flow: F
   return async (request, wide) => {
     const flow = flowOf(request, wide);
     let pieces: readonly string[];
-    flow.doing?.("prompt");
     try {
-      pieces = render(request);
+      pieces = doing(flow, "prompt", () => render(request));
     } catch (thrown) {
       // Templates refuse orders of roles they do not know.
       return refused(failure("BAD_REQUEST", { field: "messages", reason: String(thrown) }));
@@ -58,7 +57,6 @@ export function createWriter(parts: Parts): (request: GenerationRequest, flow: F
     const promptTokens = beyond ?? prompt.length;
     if (promptTokens === 0 || promptTokens >= contextTokens) return refused(failure("CONTEXT_TOO_LONG", { promptTokens, contextTokens }));
     const { sampling } = request;
-    flow.doing?.("native");
     const answer = createAnswer(request.stop ?? [], Math.min(sampling.maxTokens ?? wireLimits.maxTokensMax, contextTokens - promptTokens));
     const chance = chanceOf(sampling.seed ?? Math.floor(Math.random() * 2 ** 31));
     const words = createDetokenizer<number>(
@@ -73,7 +71,7 @@ export function createWriter(parts: Parts): (request: GenerationRequest, flow: F
       const { tokens: completionTokens, stoppedBy } = answer;
       return ok({ end, promptTokens, completionTokens, ...(stoppedBy !== undefined && { stoppedBy }) });
     };
-    const row = begin({});
+    const row = doing(flow, "native", () => begin({}));
     try {
       let logits: Float32Array | undefined;
       const slice = row.remembers ? runtimeLimits.prefillSliceTokens : prompt.length;

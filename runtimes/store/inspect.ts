@@ -3,7 +3,7 @@ import { assert } from "../../protocols/assert.ts";
 import { failure, type Failure } from "../../protocols/errors.ts";
 import type { ModelCard } from "../../protocols/index.ts";
 import { parseDocument } from "../../protocols/wire/json-meter.ts";
-import { inspectGguf, inspectGgufFile, type GgufHeader } from "../gguf.ts";
+import { inspectGguf, inspectGgufFile, notByItself, type GgufHeader } from "../gguf.ts";
 import { runtimeLimits } from "../limits.ts";
 import {
   capabilitiesBy,
@@ -42,6 +42,8 @@ export function inspectFile(path: string, name: string): Found {
     const { verdict } = inspectGgufFile(path);
     if (verdict.type === "short") return { type: "refused", reason: "the head of the file is cut off" };
     if (verdict.type === "refused") return verdict;
+    const { kind } = verdict.header;
+    if (kind === "projector") return { type: "refused", reason: notByItself[kind] };
     const lora = isLora(verdict);
     const fault = lora ? withFile(path, (bytes) => notNumbers(bytes, verdict.tensors)) : undefined;
     return fault === undefined ? { type: "gguf", header: verdict.header, lora } : { type: "refused", reason: fault };
@@ -70,6 +72,8 @@ export function inspectBeginning(path: string, name: string, total: number | und
       const head = bytes.read(0, runtimeLimits.ggufHeaderBytesMax);
       const verdict = inspectGguf(head, total ?? Number.MAX_SAFE_INTEGER);
       if (verdict.type === "refused") return verdict;
+      if (verdict.type === "fine" && verdict.header.kind === "projector")
+        return { type: "refused", reason: notByItself.projector };
       return { type: verdict.type === "short" ? "more" : "fine" };
     }
     // A protobuf begins with the tag of a field, which a page, JSON, or a pointer of Git LFS does not.
@@ -218,7 +222,7 @@ function cardOfGguf(header: GgufHeader, lora: boolean): ModelCard {
   const { architecture, title, parameters, quantisation, contextTokens, capabilities, licence, kind } = header;
   return {
     format: "gguf",
-    kind,
+    kind: kind === "model" ? kind : "adapter",
     family: architecture,
     ...(title !== "" && { title }),
     parameters,

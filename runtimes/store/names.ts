@@ -81,11 +81,21 @@ function fromPage(text: string): string {
   return `hf:${repo}${revision === undefined ? "" : `@${revision}`}${path === undefined ? "" : `/${path}`}`;
 }
 
-/** `hf:owner/repo[@revision][/path][:QUANTISATION]`; undefined: it has another form. */
+/** How the weights of a file are written, as LM Studio and llama.cpp name it: it is the revision of no repository. */
+const isQuantisation = /^(?:UD-)?(?:I?Q[1-8](?:_[0-9a-z]+)*|TQ[12]_0|BF16|FP?(?:16|32)|MXFP4(?:_MOE)?|NVFP4)$/i;
+
+/** `hf:owner/repo[@revision][/path][:QUANTISATION]`, or `hf:owner/repo@QUANTISATION`; undefined: it has another
+ *  form. */
 export function parseRepository(text: string): Repository | undefined {
   const [, repo, revision = "main", path, quantisation] = repositoryForm.exec(fromPage(text)) ?? [];
-  return repo === undefined ? undefined : { repo, revision, path, quantisation };
+  if (repo === undefined) return undefined;
+  const isAsked = quantisation === undefined && path === undefined && isQuantisation.test(revision);
+  return isAsked ? { repo, revision: "main", path, quantisation: revision } : { repo, revision, path, quantisation };
 }
+
+/** A file in a repository, as LM Studio's keys have it: `OWNER/REPO/FILE.gguf`. Of a registry it would be the model
+ *  `FILE.gguf` at a host without a dot or a port. */
+const fileForm = /^[\w-]+\/[\w.-]+\/[^:@]*[^:@/]\.gguf$/i;
 
 /** What is named at Ollama's registry, or at one like it. */
 const ollamaPrefix = /^ollama:(?:\/\/)?/i;
@@ -115,6 +125,7 @@ export function plainSource(text: string): string {
  *  Face as `hf.co/OWNER/REPO`; or a source as it is written here. Hugging Face has no tag `latest`. */
 export function sourceOfName(name: string): string {
   const text = plainName(name);
+  if (fileForm.test(text)) return plainSource(`hf:${text}`);
   const untagged = text.replace(/:latest$/i, "");
   if (parseRepository(untagged) !== undefined) return plainSource(untagged);
   // A file at a web address is no model of a registry; `hf:8b` is one, as it is no repository.
@@ -122,6 +133,30 @@ export function sourceOfName(name: string): string {
   return isFile || clusterForm.test(text) || text.startsWith("ollama:")
     ? plainSource(text)
     : plainSource(`ollama:${text}`);
+}
+
+/** What else a name may be that has been pulled: other servers call a repository of Hugging Face `OWNER/REPO`, with how
+ *  the weights are written behind it. */
+export function alsoNamed(name: string): string | undefined {
+  const text = `hf:${plainName(name).replace(/:latest$/i, "")}`;
+  return parseRepository(text) === undefined ? undefined : plainSource(text);
+}
+
+/** Whether Ollama runs the model of this name on its own servers: `:cloud` behind any tag, or `TAG-cloud`. */
+export const isInCloud = (name: string): boolean => /:(?:[\w.-]*-)?cloud$/i.test(plainName(name));
+
+/** What the name of a model is that somebody may have meant, of those that are there: one that it is the beginning or
+ *  the end of, or the same without marks; at most three. Pure. */
+export function nearlyNamed(name: string, all: Iterable<string>): readonly string[] {
+  const bare = (text: string): string => text.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, "");
+  const last = (text: string): string => bare(text.split("/").at(-1) ?? "").replace(/gguf$/, "");
+  const wanted = last(plainName(name).replace(/:latest$/i, ""));
+  if (wanted.length < 3) return [];
+  const found = [...all].filter((one) => {
+    const its = last(one);
+    return its.length >= 3 && (its.startsWith(wanted) || wanted.startsWith(its) || its.includes(wanted));
+  });
+  return found.toSorted((one, other) => one.length - other.length || (one < other ? -1 : 1)).slice(0, 3);
 }
 
 /** Whether somebody may call a model so: Ollama takes it for a name, or it is a source. */

@@ -31,6 +31,7 @@ import { EarlyWatch } from "./early.ts";
 import { planModel, type EarlyLook, type LookedInto } from "./inspect.ts";
 import { storeLimits } from "./limits.ts";
 import { digestOf, isPlainPath, nameFrom, sizeOf } from "./manifest.ts";
+import { parseRepository } from "./names.ts";
 import { open, readFile } from "./reading.ts";
 import type { ContentTree, ModelPeers, ModelStore } from "./port.ts";
 import { sourceOf, sources, type OfferedFile, type OfferedModel, type SourcePlaces } from "./sources/index.ts";
@@ -150,7 +151,8 @@ class Store implements ModelStore {
     if (this.#stopped) return refused(failure("STOPPING"));
     const source = sourceOf(request.source);
     if (source === undefined) {
-      const reason = `no source has this form; known are ${sources.map(({ form }) => form).join(", ")}`;
+      const near = parseRepository(`hf:${request.source}`) === undefined ? "" : `; is it hf:${request.source}?`;
+      const reason = `no source has this form; known are ${sources.map(({ form }) => form).join(", ")}${near}`;
       return refused(failure("BAD_REQUEST", { field: "source", reason }));
     }
     const running = this.#pulls.filter((pull) => !isOver(pull));

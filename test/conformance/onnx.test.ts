@@ -136,7 +136,7 @@ describe("ONNX", function () {
       return done.join(" ");
     };
     const inputs = ["one"];
-    const picture: Media = { type: "image", mediaType: "image/png", bytes: png(8, 8, {}) };
+    const picture: Media = { type: "image", mediaType: "image/png", bytes: png(8, 8, { colourOf: () => [255, 0, 0] }) };
     const messages = [{ role: "user" as const, content: "hello" }];
     expect({
       embed: await doings("mean", "embed", { model: "mean", inputs }),

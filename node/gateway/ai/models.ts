@@ -13,7 +13,10 @@ import {
 } from "../../../protocols/index.ts";
 import { engineOf } from "../../../runtimes/engine.ts";
 import {
+  alsoNamed,
+  isInCloud,
   isNamed,
+  nearlyNamed,
   parseOllamaName,
   plainName,
   plainSource,
@@ -84,6 +87,29 @@ function onlyAlike(
   return alike.size === 1 ? only : undefined;
 }
 
+/** The source of a model, and its name. */
+type Origin = readonly [source: string | undefined, model: string];
+
+/** The model that was pulled by the name of a source, as others' clients go on to call it. */
+function pulledAs(name: string, known: readonly Origin[]): string | undefined {
+  const sources = known.map(([of, model]) => [of === undefined ? undefined : plainSource(of), model] as const);
+  for (const source of [sourceOfName(name), alsoNamed(name)]) {
+    if (source === undefined) continue;
+    const found = sources.find(([of]) => of === source)?.[1] ?? onlyAlike(sources, source);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function notFound(name: string, all: Iterable<string>): PlexusError {
+  const near = nearlyNamed(name, all);
+  return new PlexusError(failure("MODEL_NOT_FOUND", { model: name.slice(0, 200), ...(near.length > 0 && { near }) }));
+}
+
+const nameForm = "[HOST[:PORT]/][NAMESPACE/]MODEL[:TAG], without a digest, or hf.co/OWNER/REPO[:QUANTISATION]";
+/** Ollama would send what is asked to its own servers. */
+const notInCloud = "with cloud it is a model on Ollama's servers, which are asked nothing here; leave cloud out";
+
 /** Makes it. */
 export function createModels(at: GatewayContext): Models {
   const { kernel, limits } = at;
@@ -99,16 +125,11 @@ export function createModels(at: GatewayContext): Models {
     return all;
   }
 
-  /** The model that was pulled by the name of a source, on whichever node, as Ollama's clients go on to call it. */
-  const pulled = (name: string, all: ReadonlyMap<string, ModelInfo>): string | undefined => {
-    const source = sourceOfName(name);
-    const known = [
-      ...(at.models?.store?.list() ?? []).map((one) => [one.source, one.name] as const),
-      ...[...all.values()].map((one) => [one.source, one.model] as const),
-    ];
-    const sources = known.map(([of, model]) => [of === undefined ? undefined : plainSource(of), model] as const);
-    return sources.find(([of]) => of === source)?.[1] ?? onlyAlike(sources, source);
-  };
+  /** Where models are from, on whichever node they are. */
+  const known = (all: ReadonlyMap<string, ModelInfo>): readonly Origin[] => [
+    ...(at.models?.store?.list() ?? []).map((one) => [one.source, one.name] as const),
+    ...[...all.values()].map((one) => [one.source, one.model] as const),
+  ];
 
   /** Ollama's clients write `NAME:latest` for a name without a tag, and may write its registry before it. */
   const untagged = (name: string): string => {
@@ -118,7 +139,11 @@ export function createModels(at: GatewayContext): Models {
     const plain = parsed === undefined ? plainName(name).replace(/:latest$/i, "") : shortestOf(parsed);
     if (all.has(plain)) return plain;
     const named = [...all.keys()].map((one) => [one, one] as const);
-    return pulled(name, all) ?? onlyAlike(named, plain) ?? plain;
+    return pulledAs(name, known(all)) ?? onlyAlike(named, plain) ?? plain;
+  };
+
+  const refuseCloud = (name: string): void => {
+    if (isInCloud(name) && !served().has(untagged(name))) refuse("/model", notInCloud);
   };
 
   async function lent(caller: Caller, name: string): Promise<Resolved> {
@@ -140,15 +165,19 @@ export function createModels(at: GatewayContext): Models {
     async find(caller, name) {
       const wanted = untagged(name);
       const found = (await models.list(caller)).find((one) => one.name === wanted);
-      if (found === undefined) throw new PlexusError(failure("MODEL_NOT_FOUND", { model: name.slice(0, 200) }));
-      return found;
+      if (found !== undefined) return found;
+      throw notFound(name, served().keys());
     },
     demandName(name) {
+      refuseCloud(name);
       if (isNamed(name) || served().has(untagged(name))) return;
-      refuse("/model", "invalid model name: it is [HOST[:PORT]/][NAMESPACE/]MODEL[:TAG], without a digest");
+      refuse("/model", `invalid model name: it is ${nameForm}`);
     },
-    resolve: (caller, name) =>
-      name.startsWith(agentPrefix) ? lent(caller, name) : { model: untagged(name), persona: "", sampling: {} },
+    resolve(caller, name) {
+      if (name.startsWith(agentPrefix)) return lent(caller, name);
+      refuseCloud(name);
+      return { model: untagged(name), persona: "", sampling: {} };
+    },
   };
   return models;
 }

@@ -56,6 +56,9 @@ export const responseUsage = (answer: GenerationAnswer): Fields => ({
   total_tokens: answer.promptTokens + answer.completionTokens,
 });
 
+/** The answer of a model that was asked nothing, which is not even an empty text. */
+export const nothingAsked: EngineAnswer<"generate"> = { end: "complete", promptTokens: 0, completionTokens: 0 };
+
 /** Begins one. */
 export function writeResponse(
   state: ResponseState,
@@ -63,8 +66,6 @@ export function writeResponse(
     say(event: Fields & { readonly type: string }): void;
     newId(prefix: string): string;
     readonly wanted: Pick<Wanted, "parallel">;
-    /** Nothing is asked of the model: what was sent is there to be gone on from. */
-    readonly isEmpty: boolean;
   },
 ): ResponseWriter {
   const output: Fields[] = [];
@@ -180,7 +181,7 @@ export function writeResponse(
       }
       const isThrough = answer.end === "complete" || answer.end === "calls";
       // A model that says nothing has answered with an empty text.
-      if (output.length === 0 && open === undefined && !at.isEmpty) enter("message");
+      if (output.length === 0 && open === undefined && answer !== nothingAsked) enter("message");
       close(isThrough ? "completed" : "incomplete");
       const ended: ResponseState = {
         ...state,

@@ -40,13 +40,14 @@ import type { Asking } from "./calls.ts";
 import { Interest } from "./interest.ts";
 import { type MediaReader, refuse } from "./media.ts";
 import { streamed, streams } from "./outgoing.ts";
-import { responseUsage, writeResponse, type ResponseState } from "./response-events.ts";
+import { nothingAsked, responseUsage, writeResponse, type ResponseState } from "./response-events.ts";
 import { createKeptResponses, type KeptResponse } from "./responses-kept.ts";
 import {
   addPost,
   checkMessages,
   checkTexts,
   generator,
+  type Generate,
   newId,
   nowSeconds,
   type Posted,
@@ -248,6 +249,9 @@ function checkContinued({ messages, ...others }: Wanted, at: GatewayContext): vo
     throw new PlexusError(failure("TOO_LARGE", { limit: "completionBytesMax", max }));
 }
 
+/** What was sent is there to be gone on from. */
+const askNothing: Generate = () => Promise.resolve(nothingAsked);
+
 /** An event of a stream. */
 export type ResponseEvent = Fields & { readonly type: string };
 
@@ -400,7 +404,7 @@ export function addResponses(surface: Surface): Responses {
     let cancelled = false;
     const interest = inBackground ? new Interest() : new Interest(asking.interest);
     const mine = { ...asking, interest };
-    const generate = await generator(surface, mine, body.model, wanted);
+    const generate = body.generate === false ? askNothing : await generator(surface, mine, body.model, wanted);
     const max = at.limits.responsePersonBytesMax;
     // Nobody could find what is too large to be kept.
     if (inBackground && kept.bytesOf({ response: state, input, before }) > max)
@@ -417,12 +421,7 @@ export function addResponses(surface: Surface): Responses {
       kept.put(user, { response, input, before, ...(ending && { cancel: ending }), ...mineAlone });
     };
     const run: Run = async (say, how, opens) => {
-      const writer = writeResponse(state, {
-        say,
-        newId: (prefix) => newId(at, prefix),
-        wanted,
-        isEmpty: body.generate === false,
-      });
+      const writer = writeResponse(state, { say, newId: (prefix) => newId(at, prefix), wanted });
       const end = (answer: EngineAnswer<"generate"> | Failure): ResponseState => {
         const response = writer.end(answer, nowSeconds(at), cancelled);
         // A client that went away in the middle knows no id to ask for.
@@ -434,8 +433,6 @@ export function addResponses(surface: Surface): Responses {
         // Somebody may ask for it, or end it, while it is under way.
         if (inBackground || body.stream === true) remember(state, cancel);
         opens?.(() => writer.open());
-        // Made ready to be gone on from.
-        if (body.generate === false) return end({ end: "complete", promptTokens: 0, completionTokens: 0 });
         return end(await generate({ ...mine, ...how }, 0, (part) => writer.part(part)));
       } catch (error) {
         const reason = failureOf(error);

@@ -37,8 +37,11 @@ export function chooseFiles(
     (file) => /\.gguf$/i.test(file.path) && (path !== undefined || !/mmproj/i.test(file.path)),
   );
   if (ggufs.length > 0) {
-    const named = (words: string) =>
-      ggufs.filter((file) => new RegExp(`(?:^|[-._/])${escape(words)}(?:[-._/]|$)`, "i").test(file.path));
+    const named = (words: string) => {
+      // Files are called `F16` by llama.cpp and `fp16` by others.
+      const spelt = escape(words).replace(/^fp?(?=16$|32$)/i, "fp?");
+      return ggufs.filter((file) => new RegExp(`(?:^|[-._/])${spelt}(?:[-._/]|$)`, "i").test(file.path));
+    };
     const stemOf = (file: TreeFile): string => file.path.replace(/-\d{5}-of-\d{5}\.gguf$/i, "").replace(/\.gguf$/i, "");
     const candidates =
       quantisation === undefined

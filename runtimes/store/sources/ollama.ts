@@ -10,7 +10,7 @@ import { failure, PlexusError } from "../../../protocols/index.ts";
 import { jsonAt, sourceFailure, textAt } from "../http.ts";
 import { storeLimits } from "../limits.ts";
 import { nameFrom } from "../manifest.ts";
-import { parseTag, registryOf, shortestOf, type OllamaName } from "../names.ts";
+import { isInCloud, parseTag, registryOf, shortestOf, type OllamaName } from "../names.ts";
 import type { Source } from "./source.ts";
 
 interface Layer {
@@ -38,6 +38,10 @@ export const ollama: Source = {
   claims: (text) => parseTag(text) !== undefined,
   async resolve(text, tools) {
     const name = parseTag(text) as OllamaName;
+    if (isInCloud(text))
+      throw new PlexusError(
+        failure("MODEL_REFUSED", { reason: "it runs on Ollama's servers and has no weights: pull one without cloud" }),
+      );
     const { namespace, model: title, tag } = name;
     const place = `${registryOf(name) ?? tools.places.ollama}/v2/${namespace}/${title}`;
     const accept = "application/vnd.docker.distribution.manifest.v2+json";

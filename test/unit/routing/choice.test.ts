@@ -225,6 +225,8 @@ describe("the choice of the node that serves a call", () => {
   it("refuses for good only when everybody has said what they offer", () => {
     const me = here({ offers: none });
     expect(codeOf(choose([me, standing("b")], "x"))).to.equal("MODEL_NOT_FOUND");
+    const near = choose([me, standing("b", { offers: [offer("qwen2.5-7b-q4")] })], "Qwen2.5");
+    expect(near.node === undefined && near.refusal.details?.["near"]).to.deep.equal(["qwen2.5-7b-q4"]);
     expect(codeOf(choose([me, standing("b", { offers: undefined })], "x"))).to.equal("MODEL_UNAVAILABLE");
     expect(codeOf(choose([me, standing("b", { up: false })]))).to.equal("MODEL_UNAVAILABLE");
     expect(codeOf(choose([me, standing("b", { up: false })], "x"))).to.equal("MODEL_NOT_FOUND");

@@ -121,6 +121,8 @@ describe("the look at a GGUF header", () => {
     const named = { ...arch, "general.file_type": 15, "general.license": "apache-2.0" };
     expect(headOf({ facts: named })).to.include({ quantisation: "Q4_K_M", licence: "apache-2.0", parts: 1 });
     expect(headOf({ facts: { ...arch, "general.type": "adapter" } })).to.include({ kind: "adapter" });
+    for (const facts of [{ ...arch, "general.type": "mmproj" }, { "general.architecture": "clip" }])
+      expect(headOf({ facts })).to.deep.include({ kind: "projector", capabilities: [] });
   });
 
   it("gives a verdict on any file of well-formed parts", () => {

@@ -114,7 +114,8 @@ refused input(*) | only messages, calls of functions, their outputs and conversa
 
 /** Responses. */
 export const responseFields: readonly FieldRow[] = rowsOf(`
-used model instructions previous_response_id stream store background max_output_tokens temperature top_p seed random_seed top_logprobs include metadata parallel_tool_calls generate
+used model instructions previous_response_id stream store background max_output_tokens temperature top_p top_logprobs include metadata parallel_tool_calls
+used generate seed random_seed
 nothing stream_options.include_obfuscation | pieces are not padded
 used input(user).content(input_image).image_url input(user).content(input_audio).input_audio
 ${conversationItems}
@@ -170,7 +171,7 @@ nothing user | the caller is known by the key
 /** Documents in the order of how well they answer. */
 export const rerankFields: readonly FieldRow[] = rowsOf(`
 used model query documents documents.text top_n return_documents
-refused rank_fields max_chunks_per_doc max_tokens_per_doc truncate_prompt_tokens | a document is compared whole; send the text that is to be
+refused rank_fields max_chunks_per_doc max_tokens_per_doc truncate_prompt_tokens | a document is compared whole
 refused instruction prompt | put the words for it into the query
 nothing priority | how a call is run is the node's to say
 nothing user | the caller is known by the key

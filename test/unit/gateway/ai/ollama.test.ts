@@ -171,6 +171,20 @@ describe("gateway: Ollama's client, unchanged", () => {
       for (const ask of asks.slice(0, -1)) expect(await refusalOf(ask(name)), name).to.include({ status_code: 404 });
   }); // prettier-ignore
 
+  it("sends nothing to servers of Ollama, and says so; and says what is called nearly so", async () => {
+    for (const model of ["echo:cloud", "gpt-oss:120b-cloud", "gpt-oss:20b:cloud"]) {
+      for (const ask of [() => client.chat({ model, messages: [user("hi")] }), () => client.show({ model }), () => client.pull({ model })]) {
+        const refusal = await refusalOf(ask());
+        expect(refusal, model).to.include({ status_code: 400 });
+        expect(refusal.message, model).to.match(/with cloud it is a model on Ollama's servers/u);
+      }
+      const body = { model, messages: [{ role: "user", content: "hi" }] };
+      const { status, body: said } = await fixture.request("POST", "/v1/chat/completions", { token, body });
+      expect([status, said.error.param]).to.deep.equal([400, "model"]);
+    }
+    expect((await refusalOf(client.show({ model: "someone/Echo-GGUF" }))).message).to.match(/near: \["echo"\]/u);
+  }); // prettier-ignore
+
   it("pulls to the node's store, and is told how far it is and what failed", async () => {
     const sources: string[] = [];
     const accepted: boolean[] = [];

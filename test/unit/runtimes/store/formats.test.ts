@@ -5,11 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   adapterFault,
+  inspectBeginning,
   inspectFile,
   planModel,
   type Found,
   type LookedInto,
 } from "../../../../runtimes/store/inspect.ts";
+import { notByItself } from "../../../../runtimes/gguf.ts";
+import { llama } from "../../../../runtimes/llama/adapter.ts";
 import type { FileBytes } from "../../../../runtimes/store/bytes.ts";
 import { inspectOnnx } from "../../../../runtimes/store/onnx.ts";
 import { isPlainPath, nameFrom, readManifest, writeManifest } from "../../../../runtimes/store/manifest.ts";
@@ -150,6 +153,18 @@ describe("a LoRA and its base", () => {
     expect(faultOf([pair(4)[0]!, pair(8)[1]!])).to.match(/32×48, and the LoRA's parts are 32×4 and 8×48/);
     expect(faultOf([tensor("x", 32, 1)])).to.match(/this is not a LoRA/);
   });
+
+  it("by which a model sees or hears are told from models, as soon as their head is there", () => {
+    const file = gguf({ facts: { "general.architecture": "clip", "general.type": "mmproj" }, tensors: [tensor("v.w", 32, 1)] });
+    const path = written("mmproj-F16.gguf", file);
+    const refusal = { type: "refused", reason: notByItself.projector };
+    expect(inspectFile(path, "mmproj-F16.gguf")).to.deep.equal(refusal);
+    expect(inspectBeginning(path, "mmproj-F16.gguf", file.length)).to.deep.equal(refusal);
+    const spec = { name: "x", adapter: "llama" } as const;
+    expect(llama.inspect({ ...spec, path })).to.deep.include(refusal);
+    const lora = written("alone.gguf", gguf({ facts, tensors: pair() }));
+    expect(llama.inspect({ ...spec, path: lora })).to.deep.include({ type: "refused", reason: notByItself.adapter });
+  }); // prettier-ignore
 
   it("are refused with a number that is none, wherever it stands", () => {
     const [a, b] = pair();

@@ -1,6 +1,13 @@
 /** Names of models as people copy them. */
 import { expect } from "chai";
-import { parseRepository, plainSource } from "../../../../runtimes/store/names.ts";
+import {
+  alsoNamed,
+  isInCloud,
+  nearlyNamed,
+  parseRepository,
+  plainSource,
+  sourceOfName,
+} from "../../../../runtimes/store/names.ts";
 
 describe("a name of a model", () => {
   it("that was copied from a browser, or from git, is that of its repository", () => {
@@ -27,6 +34,51 @@ describe("a name of a model", () => {
       path: "sub/m.gguf",
       quantisation: undefined,
     });
+  });
+
+  it("that LM Studio or llama-server takes leads to the same repository", () => {
+    const names: Readonly<Record<string, string>> = {
+      "hf:u/r@Q4_K_M": "hf:u/r:Q4_K_M",
+      "hf.co/u/r@iq3_xxs": "hf:u/r:iq3_xxs",
+      "https://huggingface.co/u/r@q4_k_m": "hf:u/r:q4_k_m",
+      "hf:u/r@fp16": "hf:u/r:fp16",
+      "hf:u/r@UD-Q4_K_XL": "hf:u/r:UD-Q4_K_XL",
+      "u/r-GGUF/r.Q4_K_M.gguf": "hf:u/r-GGUF/r.Q4_K_M.gguf",
+      "u/r/sub/m-00001-of-00002.gguf": "hf:u/r/sub/m-00001-of-00002.gguf",
+      // Those are of a revision, of a registry, and of a registry's host.
+      "hf:u/r@v2": "hf:u/r@v2",
+      "u/r": "ollama:u/r",
+      "host:5000/u/m.gguf": "ollama:host:5000/u/m.gguf",
+    };
+    for (const [name, source] of Object.entries(names)) expect(sourceOfName(name), name).to.equal(source);
+    // What has been pulled goes by its repository, too.
+    expect(["u/r-GGUF", "u/r-GGUF:Q4_K_M", "u/r-GGUF@q8_0", "u/r:latest", "u"].map(alsoNamed)).to.deep.equal([
+      "hf:u/r-GGUF",
+      "hf:u/r-GGUF:Q4_K_M",
+      "hf:u/r-GGUF:q8_0",
+      "hf:u/r",
+      undefined,
+    ]);
+  });
+
+  it("says whether it is run on the servers of Ollama", () => {
+    for (const name of ["kimi-k2.5:cloud", "gpt-oss:120b-cloud", "me/mine:20b:cloud", " x:CLOUD "])
+      expect(isInCloud(name), name).to.equal(true);
+    for (const name of ["cloud", "cloud:8b", "x:cloudy", "x-cloud", "x:8b"])
+      expect(isInCloud(name), name).to.equal(false);
+  });
+
+  it("is near to those that it is a part of, or has as a part", () => {
+    const all = ["qwen2.5-0.5b-instruct-q4_k_m", "qwen2.5-7b", "llama3.2:1b", "echo", "e"];
+    const near: Readonly<Record<string, readonly string[]>> = {
+      "qwen2.5": ["qwen2.5-7b", "qwen2.5-0.5b-instruct-q4_k_m"],
+      "Qwen/Qwen2.5-0.5B-Instruct-GGUF": ["qwen2.5-0.5b-instruct-q4_k_m"],
+      "llama3.2": ["llama3.2:1b"],
+      "Llama-3.2": ["llama3.2:1b"],
+      "gpt-4o": [],
+      "": [],
+    };
+    for (const [name, found] of Object.entries(near)) expect(nearlyNamed(name, all), name).to.deep.equal(found);
   });
 
   it("that is the address of a file's bytes stays that", () => {

@@ -53,6 +53,11 @@ describe("the table of sources", () => {
     expect(paths(chooseFiles(many, { ...any, path: "m-Q2_K.gguf" }))).to.deep.equal(["m-Q2_K.gguf"]);
     expect(paths(chooseFiles(many, { ...any, path: "m-Q4_K_M-00002-of-00002.gguf" }))).to.have.length(2);
     expect(chooseFiles(many, { ...any, quantisation: "IQ1" })).to.deep.equal([]);
+    for (const quantisation of ["fp16", "F16"])
+      for (const name of ["m-F16.gguf", "m.fp16.gguf"])
+        expect(paths(chooseFiles(list("m-BF16.gguf", "m-Q8_0.gguf", name), { ...any, quantisation }))).to.deep.equal([
+          name,
+        ]);
     const graph = list("onnx/model.onnx", "onnx/model.onnx_data", "onnx/model_q4.onnx", "tokenizer.json", "model.bin");
     expect(paths(chooseFiles(graph, any))).to.deep.equal(["onnx/model.onnx", "onnx/model.onnx_data", "tokenizer.json"]);
     const halves = ["onnx/decoder_model_merged.onnx", "onnx/encoder_model.onnx", "onnx/encoder_model.onnx_data"];
