@@ -57,7 +57,7 @@ export const responseUsage = (answer: GenerationAnswer): Fields => ({
 });
 
 /** The answer of a model that was asked nothing, which is not even an empty text. */
-export const nothingAsked: EngineAnswer<"generate"> = { end: "complete", promptTokens: 0, completionTokens: 0 };
+export const nothingAsked: GenerationAnswer = { end: "complete", promptTokens: 0, completionTokens: 0 };
 
 /** Begins one. */
 export function writeResponse(
