@@ -14,7 +14,7 @@ interface Row {
 }
 
 /** The one table of errors. They cross the wire: a code is never renamed or reused, a retired row stays.
- *  `docs/errors.md` holds the same rows; `test/tidy/tidy.test.ts` compares them both ways. */
+ *  `docs/reference/errors.md` holds the same rows; `test/tidy/tidy.test.ts` compares them both ways. */
 export const errorTable = {
   BAD_REQUEST: {
     outcome: "failed",
@@ -193,7 +193,7 @@ export const errorTable = {
   LIMIT_REACHED: {
     outcome: "failed",
     http: 409,
-    help: "A limit is reached, so nothing more can be added here. docs/limits/README.md lists all limits.",
+    help: "A limit is reached, so nothing more can be added here. docs/reference/limits/README.md lists all limits.",
   },
   RATE_LIMITED: {
     outcome: "not_started",

@@ -43,7 +43,7 @@ export const define: Define = (command, { output, onExit }) => {
         "Set what a role allows; this replaces what it allowed before. Without permissions it allows nothing.",
       )
       .argument("<role>", "a new name, or moderator, member, guest, service")
-      .argument("[permissions...]", "like room.create; docs/commands.md lists them")
+      .argument("[permissions...]", "like room.create; docs/reference/commands.md lists them")
       .option("--note <text>", "what the role is for")
       .option("--proved <minutes>", "only within this many minutes after a sign-in")
       .option("--from <range>", "only from this address or range; repeatable", collect<string>)

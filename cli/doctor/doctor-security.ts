@@ -99,7 +99,7 @@ function releaseCheck(verdict: Verdict): Check {
       name,
       state: "warning",
       says: `unsigned: ${verdict.reason}`,
-      hint: "Install a release, or check the sources yourself: docs/security.md.",
+      hint: "Install a release, or check the sources yourself: docs/operate/security.md.",
     };
   if (verdict.type === "forged")
     return {

@@ -85,7 +85,7 @@ const refusedSchema = {
       type: "object",
       required: ["code", "message", "outcome"],
       properties: {
-        code: { type: "string", description: "A row of docs/errors.md" },
+        code: { type: "string", description: "A row of docs/reference/errors.md" },
         message: { type: "string" },
         outcome: { enum: ["failed", "not_started", "unknown"] },
         details: { type: "object", additionalProperties: true },

@@ -14,7 +14,7 @@
  *  Read `rules.ts` (the decisions), `acquire.ts` (how a slot becomes this node's), `ownership.ts` (one slot owned),
  *  `replica-set.ts` (who holds it, and changes of that), `acknowledgements.ts` (what is committed), `followers.ts` and
  *  `follower.ts` (the copies as their owner sees them), `replica.ts` and `parts.ts` (the copies here), `transfer.ts`,
- *  `healing.ts` (when one of them cannot go on). docs/protocol-model.md maps the model check to these files. */
+ *  `healing.ts` (when one of them cannot go on). docs/develop/protocol-model.md maps the model check to these files. */
 import { failure, PlexusError, type Failure, type Role, type SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
 import type { ServedLog, Slots } from "../kernel/api.ts";

@@ -1,5 +1,5 @@
-/** The protocol's decisions, pure. R1–R6 are the rules that a model check showed to be needed; docs/protocol-model.md
- *  says which function is which step. */
+/** The protocol's decisions, pure. R1–R6 are the rules that a model check showed to be needed;
+ *  docs/develop/protocol-model.md says which function is which step. */
 import { assert } from "../../protocols/index.ts";
 import type { NodeId, SlotRecord } from "../ports/index.ts";
 import { sameSet } from "../cluster/facts/records.ts";

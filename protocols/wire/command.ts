@@ -1,6 +1,6 @@
 /** A command is one row: what it takes and answers, who may send it, what it does, which permission it needs, where it
  *  is in REST. What the gateway opens, the routes, the page's and the terminal's calls, `CONTRACT.txt` and
- *  `docs/commands.md` follow from it (docs/decisions/0021-one-row-per-command.md). */
+ *  `docs/reference/commands.md` follow from it (docs/decisions/0021-one-row-per-command.md). */
 import { Type, type Static, type TObject, type TProperties, type TSchema, type TUnsafe } from "typebox";
 import type { Permission } from "../authority/permissions.ts";
 import { object, position } from "./schema.ts";

@@ -11,7 +11,7 @@
  *  highest. Rows count what was answered, and each target checks afterwards that it really happened.
  *
  *  Read `benchmark.ts` (how it runs), `benchmarks/` (what is compared), `targets/` (what runs in the processes),
- *  `statistics.ts` (the arithmetic). docs/benchmarks.md says what the rows mean. */
+ *  `statistics.ts` (the arithmetic). docs/develop/benchmarks/README.md says what the rows mean. */
 import { parseArgs } from "node:util";
 import { runBenchmark, type Benchmark, type Row, type RowPlan } from "./benchmark.ts";
 import {

@@ -1,8 +1,8 @@
 /** What is checked: each model within bounds, as decided and with each rule replaced by a mistake. The rules are the
- *  macros of the models; docs/protocol-model.md explains them and names the code that keeps each. */
+ *  macros of the models; docs/develop/protocol-model.md explains them and names the code that keeps each. */
 import type { Configuration } from "./spin.ts";
 
-/** Bounds of `replication`, in the order of the table in docs/protocol-model.md. */
+/** Bounds of `replication`, in the order of the table in docs/develop/protocol-model-figures.md. */
 type Sizes = readonly [
   inSync: number,
   epochs: number,

@@ -1,4 +1,4 @@
-/* A pin: one actor of slot S gets a slot of its own while owners of S come and go (docs/protocol-model.md).
+/* A pin: one actor of slot S gets a slot of its own while owners of S come and go (docs/develop/protocol-model.md).
  *
  *   1. The owner of S, with everything of the actor committed and the actor stopped, appends the split entry: a copy of
  *      what the actor has, made by every node that applies the entry. The actor still belongs to S.

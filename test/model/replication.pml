@@ -1,4 +1,4 @@
-/* One slot of the cluster: its record in the directory, an owner, replicas, a learner (docs/protocol-model.md).
+/* One slot of the cluster: its record in the directory, an owner, replicas, a learner (docs/develop/protocol-model.md).
  *
  * Run it with `node test/model/run.ts`; by hand:
  *

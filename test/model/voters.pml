@@ -1,4 +1,4 @@
-/* The voters of a replicated directory: what differs from published Raft (docs/protocol-model.md).
+/* The voters of a replicated directory: what differs from published Raft (docs/develop/protocol-model.md).
  *
  *   1. Who votes is said by entries of the log. A voter that is gone is replaced: another node learns, votes when it has caught up, and the
  *      one that is gone is taken out. Each is one change by one voter, begun when the last one and an entry of the leader's term are committed.

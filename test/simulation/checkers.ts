@@ -3,8 +3,8 @@ import type { StoreOp } from "../../node/ports/index.ts";
 import { chainOf, type LedgerHead } from "./behaviors.ts";
 import type { DiskWatcher, Pulse, World } from "../world/index.ts";
 
-/** The checkers' names, with the invariant of the architecture that each one watches. `docs/simulation.md` explains
- *  them. */
+/** The checkers' names, with the invariant of the architecture that each one watches.
+ *  `docs/develop/simulation/checkers.md` explains them. */
 export const checkerNames = [
   "output-after-durable", // 1: a reply, event or message left before the disk held what it depends on
   "answer-not-stale", // 1: an answer was older than the question

@@ -57,8 +57,8 @@ describe("the simulation of a node", () => {
     expect(run).to.equal(seeds);
   });
 
-  it("names its checkers in docs/simulation.md", () => {
-    const page = readFileSync(join(import.meta.dirname, "../../docs/simulation.md"), "utf8");
+  it("names its checkers in docs/develop/simulation/checkers.md", () => {
+    const page = readFileSync(join(import.meta.dirname, "../../docs/develop/simulation/checkers.md"), "utf8");
     for (const name of checkerNames) expect(page).to.include(`\`${name}\``);
   });
 });

@@ -1,4 +1,4 @@
-/** `docs/commands.md`, as it follows from the rows in `protocols/`. */
+/** `docs/reference/commands.md`, as it follows from the rows in `protocols/`. */
 import {
   allCommands,
   isForKeys,
@@ -59,9 +59,9 @@ function permissionTable(): string {
 export const commandsPage = (): string => `# Commands
 
 This page is written by \`node test/tidy/contract.ts --write\`. It follows from the rows in \`protocols/\`, one for each command
-([decision 0021](decisions/0021-one-row-per-command.md)).
+([decision 0021](../decisions/0021-one-row-per-command.md)).
 
-A client sends a command by its name over the [WebSocket](api.md#websocket), or uses its [REST](api.md#rest) route. The routes are below
+A client sends a command by its name over the [WebSocket](api/events.md#websocket), or uses its [REST](api/rest.md#rest) route. The routes are below
 \`/api/v1\`; parts of a path that begin with a colon are the actor's name or fields of the command. The fields' bounds are in
 \`protocols/CONTRACT.txt\`, and in \`/openapi.json\`.
 

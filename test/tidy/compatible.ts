@@ -8,8 +8,8 @@
  *      answered:  inner = now, outer = released     what is answered is what was promised
  *
  *  A program has to pass over fields that it does not know, and over values of an enumeration that it does not know:
- *  docs/api.md says so. What nodes say to each other holds in both directions, because both versions send and receive;
- *  they, too, pass over fields that they do not know, but take no value that they do not know. */
+ *  docs/reference/api/README.md says so. What nodes say to each other holds in both directions, because both
+ *  versions send and receive; they, too, pass over fields that they do not know, but take no unknown value. */
 
 /** As much of JSON Schema as the interfaces use. */
 export interface Schema {

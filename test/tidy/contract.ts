@@ -6,7 +6,7 @@
  *  docs/decisions/0008-mesh.md.
  *
  *      node test/tidy/contract.ts            prints the list as it should be
- *      node test/tidy/contract.ts --write    writes it to protocols/CONTRACT.txt, and the rows to docs/commands.md */
+ *      node test/tidy/contract.ts --write    writes it to protocols/CONTRACT.txt, the rows to docs/reference/commands.md */
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { controlKind, introduction } from "../../node/cluster/mesh/handshake.ts";
@@ -238,6 +238,6 @@ if (import.meta.main) {
   const text = contractText(contractLines(), readContract());
   if (process.argv.includes("--write")) {
     writeFileSync(contractPath, text);
-    writeFileSync(join(root, "docs/commands.md"), commandsPage());
+    writeFileSync(join(root, "docs/reference/commands.md"), commandsPage());
   } else process.stdout.write(text);
 }

@@ -1,5 +1,5 @@
-/** What becomes of the fields of requests, as a page: `docs/fields.md`, made of the table by which requests are
- *  refused.
+/** What becomes of the fields of requests, as a page: `docs/reference/fields.md`, made of the table by which requests
+ *  are refused.
  *
  *      node test/tidy/fields.ts            prints it as it should be
  *      node test/tidy/fields.ts --write    writes it */
@@ -8,11 +8,11 @@ import { join } from "node:path";
 import { fieldsOf, type Fate, type FieldRow } from "../../node/gateway/ai/fields/index.ts";
 import { relayLacks } from "../../runtimes/remote/lacks.ts";
 
-const path = join(import.meta.dirname, "../../docs/fields.md");
+const path = join(import.meta.dirname, "../../docs/reference/fields.md");
 
 const head = `# Fields of requests
 
-What becomes of each field of the interfaces that others' clients speak ([api.md](api.md#interfaces-of-others)). It is made by
+What becomes of each field of the interfaces that others' clients speak ([api.md](api/models.md#interfaces-of-others)). It is made by
 \`node test/tidy/fields.ts --write\` of the table by which requests are refused; a test compares that table with the types of the packages
 \`openai\`, \`@anthropic-ai/sdk\` and \`ollama\`, and sends each field.
 

@@ -1,4 +1,5 @@
-/** The pages of docs/limits are made from the code, one for each `limits.ts`, with the doc comments as their text.
+/** The pages of docs/reference/limits are made from the code, one for each `limits.ts`, with the doc comments as their
+ *  text.
  *
  *      /** The kernel.                                    the heading of the section
  *       *
@@ -14,13 +15,13 @@
  *  What stands above the table in README.md is written by hand, and kept.
  *
  *      node test/tidy/limits.ts            prints the pages as they should be
- *      node test/tidy/limits.ts --write    writes them to docs/limits */
+ *      node test/tidy/limits.ts --write    writes them to docs/reference/limits */
 import { globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const root = join(import.meta.dirname, "../..");
-const folder = join(root, "docs/limits");
+const folder = join(root, "docs/reference/limits");
 const indexName = "README.md";
 
 /** The pages follow the layers of the code, from what clients see to what they run on, then the clients. */

@@ -295,7 +295,7 @@ const wireMessages: Readonly<Record<string, Message>> = {
     fields: [
       field("topic", "string"),
       field("at", "int64", "Durable: without a gap, once, in order. Absent: best effort, like typing and drafts.", "optional"), // prettier-ignore
-      field("event", "google.protobuf.Struct", "`type` says which; docs/api.md lists them."),
+      field("event", "google.protobuf.Struct", "`type` says which; docs/reference/api/README.md lists them."),
     ],
   },
   Lost: {
@@ -327,7 +327,7 @@ const wireMessages: Readonly<Record<string, Message>> = {
     },
   },
   RouteCall: {
-    says: "One request to a route of docs/api.md, as it is in HTTP: same paths, bodies, rights and errors.",
+    says: "One request to a route of docs/reference/api/README.md, as it is in HTTP: same paths, bodies, rights and errors.",
     fields: [
       field("method", "string", "GET, POST, PUT, PATCH or DELETE."),
       field("path", "string", "With its query: /api/v1/admin/cluster?x=y."),
@@ -517,7 +517,7 @@ export function protoText(
     // In two pieces, or the rules of imports would take it for one.
     ["empty", "struct"].map((name) => `im${"port"} "google/protobuf/${name}.proto";`).join("\n"),
     "// One stream that carries all: commands and their answers, and the events of topics, each from a cursor on.\nservice StreamService {\n  rpc Connect(stream ClientFrame) returns (stream NodeFrame);\n}\n",
-    "// What has no method of its own: signing in, keys, and what is new at a newer node. docs/api.md and /openapi.json describe the routes.\nservice RouteService {\n  rpc Call(RouteCall) returns (RouteAnswer);\n}\n",
+    "// What has no method of its own: signing in, keys, and what is new at a newer node. docs/reference/api/README.md and /openapi.json describe the routes.\nservice RouteService {\n  rpc Call(RouteCall) returns (RouteAnswer);\n}\n",
     ...services,
     ...(methods.length === 0 ? [] : [`// What admins and their programs do: the routes below /api/v1/admin, one by one, for admins and for control tokens.\nservice AdminService {\n${methods.join("")}}\n`]),
     ...[...messages].map(([name, message]) => messageText(name, message, numbers[name] as Numbers[string])),

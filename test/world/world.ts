@@ -7,7 +7,7 @@ interface Happening {
   run: (() => void) | undefined;
 }
 
-/** A promise that a checker watches was broken. `checker` is the name in `docs/simulation.md`. */
+/** A promise that a checker watches was broken. `checker` is the name in `docs/develop/simulation/checkers.md`. */
 export interface Violation {
   readonly checker: string;
   readonly detail: string;

@@ -1,5 +1,5 @@
-/** The constants of docs/scaling.md, measured on this machine: `node --expose-gc test/bench/scaling/measure.ts [name
- *  …]`. Each is taken from the product's own code. Times are of one core that others may share, so they are the best of
+/** The constants of docs/operate/scaling.md, measured on this machine: `node --expose-gc test/bench/scaling/measure.ts
+ *  [name …]`. Each is taken from the product's own code. Times are of one core that others may share, so they are the best of
  *  a few. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";

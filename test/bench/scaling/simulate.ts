@@ -1,7 +1,7 @@
 /** Clusters that do not fit on this machine, as numbers: `node test/bench/scaling/simulate.ts [nodes …]`.
  *  Deterministic: no clock, no chance but a seeded one. What is simulated runs the product's own decisions (failure
  *  detector, ranking, limits); what they cost are the constants below, which test/bench/scaling/measure.ts prints.
- *  docs/scaling.md reads the tables. */
+ *  docs/operate/scaling-simulated.md reads the tables. */
 import { directoryLimits } from "../../../node/cluster/directory/index.ts";
 import { Detector, membershipLimits } from "../../../node/cluster/membership/index.ts";
 import { placementLimits } from "../../../node/cluster/placement/index.ts";
@@ -10,7 +10,7 @@ import { rankNodes } from "../../../node/cluster/facts/slot-table.ts";
 import { roles, slotCount, type SlotId } from "../../../protocols/index.ts";
 import { Dice } from "../../world/index.ts";
 
-/** Measured on two busy cores: exactly what "Measured here" in docs/scaling.md says. Change both, or neither. */
+/** Measured on two busy cores: exactly what "Measured here" in docs/operate/scaling.md says. Change both, or neither. */
 const measured = {
   beatBytes: 35,
   /** Through noise and yamux, at each end. */

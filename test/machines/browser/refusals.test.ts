@@ -31,7 +31,7 @@ const watch = `(() => {
 /** What a node could answer to any form. */
 const answers = [
   { code: "BAD_REQUEST", message: "The request does not fit its schema. Details name the field and what is wrong with it.", details: { path: "/with/elsewhere/0", problem: 'must match pattern "^[A-Za-z0-9]{0,95}$"' } },
-  { code: "LIMIT_REACHED", message: "A limit is reached. Details name it, and docs/limits/README.md explains it.", details: { limit: 3 } },
+  { code: "LIMIT_REACHED", message: "A limit is reached. Details name it, and docs/reference/limits/README.md explains it.", details: { limit: 3 } },
   { code: "CONFIG_INVALID", message: "The configuration is not valid; details name the field.", details: { reason: "`x` is no number" } },
 ] as const; // prettier-ignore
 

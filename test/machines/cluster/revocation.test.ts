@@ -10,8 +10,8 @@ import type { NodeProcess } from "../../fixtures/processes/node-process.ts";
 const names = [manager.name, "one", "two", "three", "four"];
 /** Clicks; each closes one session that is open at every node. */
 const rounds = depth(6, 60);
-/** A session lives so long at most at a node that cannot ask (docs/security.md): the assertion of 0079, the difference
- *  of clocks, and what noticing takes. */
+/** A session lives so long at most at a node that cannot ask (docs/operate/security.md): the assertion of 0079, the
+ *  difference of clocks, and what noticing takes. */
 const cutOffMsMax = 95_000;
 
 const missing = missingForProxies();

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { misunderstood } from "./walk/understood.ts";
@@ -19,7 +19,7 @@ function commandsIn(text: string): readonly string[] {
 }
 
 describe("the commands in the documents", () => {
-  const documents = ["README.md", ...readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)]; // prettier-ignore
+  const documents = ["README.md", ...globSync("docs/**/*.md", { cwd: root }).toSorted()];
 
   it("are found where they are", () => {
     const text = "```sh\nplexus up --name 'my node' # here\nplexus a \\\n  b | less\necho plexus\n```\n`plexus c`";

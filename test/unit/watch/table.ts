@@ -1,11 +1,11 @@
-/** The table of detectors as docs/security.md has it:
+/** The table of detectors as docs/operate/security.md has it:
  *
  *      node test/unit/watch/table.ts --write          writes it there */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { detectors, type DetectorRow } from "../../../protocols/index.ts";
 
-const page = join(import.meta.dirname, "../../../docs/security.md");
+const page = join(import.meta.dirname, "../../../docs/operate/security.md");
 const [begin, end] = ["<!-- detectors -->", "<!-- /detectors -->"] as const;
 
 /** One line a detector. */

@@ -148,7 +148,7 @@ describe("detectors", () => {
 });
 
 describe("the table of detectors", () => {
-  it("is in docs/security.md as it is (node test/unit/watch/table.ts --write)", () => {
+  it("is in docs/operate/security.md as it is (node test/unit/watch/table.ts --write)", () => {
     expect(readTable().table.split(/\s+/)).to.eql(madeTable().split(/\s+/));
   });
 });

@@ -1,5 +1,5 @@
-/** What becomes of each field of a request, as rows: `docs/fields.md` is made of them, requests are refused by them,
- *  and a test compares them with the types of the packages that send requests.
+/** What becomes of each field of a request, as rows: `docs/reference/fields.md` is made of them, requests are refused
+ *  by them, and a test compares them with the types of the packages that send requests.
  *
  *      used                            it changes what the model is asked, or the answer
  *      whole                           the same; it is passed on as it is, with all that is in it

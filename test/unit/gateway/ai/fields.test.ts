@@ -60,8 +60,9 @@ describe("gateway: fields of requests", () => {
     });
 
   it("are on the page as in the table", () => {
-    const isCurrent = readFileSync(join(import.meta.dirname, "../../../../docs/fields.md"), "utf8") === fieldsPage();
-    expect(isCurrent, "docs/fields.md is not current: node test/tidy/fields.ts --write").to.equal(true);
+    const page = join(import.meta.dirname, "../../../../docs/reference/fields.md");
+    const isCurrent = readFileSync(page, "utf8") === fieldsPage();
+    expect(isCurrent, "docs/reference/fields.md is not current: node test/tidy/fields.ts --write").to.equal(true);
   });
 
   it("are on one list once", () => {
