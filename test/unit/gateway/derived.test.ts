@@ -394,6 +394,7 @@ describe("gateway: an operation and its handler", () => {
       "cluster.invite tellsByItself",
       "cluster.migrateDirectory tellsByItself",
       "cluster.setRoles tellsByItself",
+      "cluster.setStorage tellsByItself",
       "cluster.setVoters tellsByItself",
     ]);
   });
