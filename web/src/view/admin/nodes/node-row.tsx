@@ -21,7 +21,7 @@ import { explain } from "../../../model/index.ts";
 import { useDialogs } from "../../shell/dialogs.tsx";
 import { bytes } from "../bytes.ts";
 import { changes, readSlots, useAct } from "./queries.ts";
-import { useStorage } from "./storage.tsx";
+import { StorageButton } from "./storage.tsx";
 
 /** What came of a change, to be read in its place. */
 export interface Said {
@@ -39,7 +39,6 @@ export function NodeRow(props: {
   const act = useAct();
   const { ask } = useDialogs();
   const evict = useEviction(onSaid);
-  const giveRoom = useStorage(onSaid);
   const draining = node.state === "draining";
   const drain = async () => {
     if (!(await ask(await drainQuestion(node, summary)))) return;
@@ -86,16 +85,7 @@ export function NodeRow(props: {
         <Button variant="default" size="xs" aria-label={`Roles of ${node.name}`} onClick={() => void giveRoles()}>
           Roles
         </Button>
-        {node.shards !== undefined && (
-          <Button
-            variant="default"
-            size="xs"
-            aria-label={`Storage of ${node.name}`}
-            onClick={() => void giveRoom(node)}
-          >
-            Storage
-          </Button>
-        )}
+        <StorageButton node={node} onSaid={onSaid} />
         {!node.self && (
           <Button variant="default" size="xs" aria-label={`Evict ${node.name}`} onClick={() => void evict(node)}>
             Evict

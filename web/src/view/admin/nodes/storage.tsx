@@ -1,4 +1,4 @@
-import { TextInput } from "@mantine/core";
+import { Button, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { storageText } from "../../../../../protocols/words/cluster-words.ts";
 import type { ClusterNodeRow, Failure } from "../../../../../protocols/index.ts";
@@ -9,8 +9,20 @@ import { changes, useAct } from "./queries.ts";
 import { quotaFrom, quotaRule } from "./quota-text.ts";
 import type { Said } from "./node-row.tsx";
 
+/** Changes how much a node may keep of shards; of a node that keeps none there is nothing to change. */
+export function StorageButton(props: { readonly node: ClusterNodeRow; readonly onSaid: (said: Said) => void }) {
+  const { node, onSaid } = props;
+  const change = useStorage(onSaid);
+  if (node.shards === undefined) return null;
+  return (
+    <Button variant="default" size="xs" aria-label={`Storage of ${node.name}`} onClick={() => void change(node)}>
+      Storage
+    </Button>
+  );
+}
+
 /** Asks how much a node may keep of shards, and says so to the cluster. */
-export function useStorage(onSaid: (said: Said) => void): (node: ClusterNodeRow) => Promise<void> {
+function useStorage(onSaid: (said: Said) => void): (node: ClusterNodeRow) => Promise<void> {
   const act = useAct();
   const { ask } = useDialogs();
   return async ({ node, name, shards }) => {
