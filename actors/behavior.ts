@@ -64,7 +64,7 @@ export interface RecordRange {
 }
 
 /** What an engine said of a call before its answer. */
-export type PartSignal = {
+type PartSignal = {
   [Name in EngineName]: {
     readonly type: "part";
     readonly engine: Name;
@@ -73,7 +73,8 @@ export type PartSignal = {
   };
 }[EngineName];
 
-/** Calls an engine (`protocols/engines/engine.ts`). Any number of `part` arrive, then exactly one `answered`, all with the tag,
+/** Calls an engine (`protocols/engines/engine.ts`). Any number of `part` arrive, then exactly one `answered`, all with
+ *  the tag,
  *  which names the call within its actor. It dies with the activation, and nothing of it arrives after that: what must
  *  come about is in the state, `pending` says so, and `recover` calls again. So it happens at least once. */
 export type CallEffect = {
@@ -161,7 +162,8 @@ export interface Behavior<State, Incoming extends { readonly type: string }, Eve
    *  none. */
   blobs?(state: State): readonly string[];
   readonly notes?: { initial(): Notes; evolve(notes: Notes, note: Note): Notes };
-  /** The state with which an actor goes on in a cluster that was restored from a backup (`restored-numbers.ts`). Absent: the
+  /** The state with which an actor goes on in a cluster that was restored from a backup (`restored-numbers.ts`).
+   *  Absent: the
    *  same. */
   restored?(state: State): State;
 }

@@ -51,7 +51,7 @@ export interface ResumeTag {
 }
 
 /** How far a stream reaches: events after `floor` (erased up to there) and up to `head`. */
-export interface StreamSpan {
+interface StreamSpan {
   readonly head: number;
   readonly floor: number;
 }

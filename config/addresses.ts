@@ -40,7 +40,10 @@ function hostProblem(host: string, port: number): string {
   const listen = "--mesh-host takes an IP address of this machine, like 10.0.0.5, or 0.0.0.0 or :: for all of them";
   if (!nameOfHost.test(host)) return `${host} is not an IP address; ${listen}`;
   const name = host.replace(/\.$/, "");
-  return `${host} is a name; ${listen}; --announce /dns/${name}/tcp/${port === 0 ? "PORT" : port} tells other nodes the name`;
+  return (
+    `${host} is a name; ${listen}; --announce /dns/${name}/tcp/${port === 0 ? "PORT" : port} tells other nodes ` +
+    "the name"
+  );
 }
 
 /** What the pattern of a multiaddr leaves open. */

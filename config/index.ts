@@ -1,6 +1,7 @@
 /** What one node can be told, and how the tellings combine.
  *
- *      defaults  <  file (YAML)  <  cluster, for all nodes  <  cluster, for this one  <  environment (PLEXUS_*)  <  flags
+ *      defaults  <  file (YAML)  <  cluster, for all nodes  <  cluster, for this one  <  environment (PLEXUS_*)  <
+ *      flags
  *
  *  Each layer is checked by itself, so that an error names the field and where it came from; then they are merged,
  *  lists as a whole, groups (`log`, `limits`, `labels`) field by field. Everything here is pure: the cli reads the

@@ -204,14 +204,16 @@ function checkTogether(config: Partial<Config>): void {
   if (tls.clientCa !== undefined && (tls.cert === undefined || (control === undefined && grpc === undefined)))
     refuse(
       "tls.clientCa",
-      "clients show certificates at the control endpoint and by gRPC, over TLS: it needs --tls-cert, and --control or --grpc",
+      "clients show certificates at the control endpoint and by gRPC, over TLS: it needs --tls-cert, and " +
+        "--control or --grpc",
     );
   const place = control === undefined ? undefined : parseControl(control);
   if (place !== undefined && "host" in place) {
     if (!isLoopback(place.host.includes(":") ? `[${place.host}]` : place.host) && tls.cert === undefined)
       refuse(
         "control",
-        `tokens would cross the network for all to read: ${place.host} needs TLS (--tls-cert, --tls-key), or listen on 127.0.0.1 or unix:/path`,
+        `tokens would cross the network for all to read: ${place.host} needs TLS (--tls-cert, --tls-key), or ` +
+          "listen on 127.0.0.1 or unix:/path",
       );
     if (place.port !== 0 && (place.port === port || place.port === mesh?.port))
       refuse("control", `its port is taken by ${place.port === port ? "port" : "mesh.port"} (${place.port})`);

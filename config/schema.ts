@@ -45,7 +45,8 @@ const shardScheme = Type.Refine(
   }),
   (text) => schemesFrom(text) !== undefined,
   () =>
-    "must be schemes like 8+4/4+4/3: each k+m or a number of copies, each narrower than the one before, 12 shards at the most",
+    "must be schemes like 8+4/4+4/3: each k+m or a number of copies, each narrower than the one before, 12 " +
+    "shards at the most",
 );
 
 const size = Type.Refine(

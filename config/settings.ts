@@ -126,7 +126,9 @@ export function createSettings(first: ConfigLayers, context: ConfigContext, reme
       }),
     plan(proposed) {
       const by = explain(proposed);
-      const names = new Set([...["all", "node"] as const].flatMap((set) => [...Object.keys(proposed[set]), ...Object.keys(cluster[set])])); // prettier-ignore
+      const names = new Set(
+        [...(["all", "node"] as const)].flatMap((set) => [...Object.keys(proposed[set]), ...Object.keys(cluster[set])]),
+      );
       return [...names]
         .filter((name) => !isSame([proposed.all[name], proposed.node[name]], [cluster.all[name], cluster.node[name]]))
         .map((name): SettingEffect => {
@@ -135,7 +137,11 @@ export function createSettings(first: ConfigLayers, context: ConfigContext, reme
           const why = whyNot(proposed, by, name);
           const isChange = !isSame(valueAt(running, name), valueAt(by.config, name));
           const takes = !isChange ? "none" : fieldOf(name)?.live === true ? "now" : "restart";
-          const same = why ?? (name in proposed.node || !(name in cluster.node || by.sources.get(name) === "node") ? "it has this value already" : undefined); // prettier-ignore
+          const same =
+            why ??
+            (name in proposed.node || !(name in cluster.node || by.sources.get(name) === "node")
+              ? "it has this value already"
+              : undefined);
           const said = isChange ? why : same;
           return {
             key: name,

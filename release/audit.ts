@@ -41,6 +41,7 @@ const findings = [
 const problems = auditProblems(findings, exceptions, new Date().toISOString().slice(0, 10));
 for (const problem of problems) console.log(problem);
 console.log(
-  `${all.packages.length} packages, ${advisories.length} advisories in the file, ${exceptions.length} exceptions: ${problems.length === 0 ? "nothing is open." : `${problems.length} open.`}`,
+  `${all.packages.length} packages, ${advisories.length} advisories in the file, ${exceptions.length} ` +
+    `exceptions: ${problems.length === 0 ? "nothing is open." : `${problems.length} open.`}`,
 );
 process.exitCode = problems.length === 0 ? 0 : 1;

@@ -58,7 +58,7 @@ export const withArchiveNames = (source: string): string =>
 const folderOf = (file: string): string | undefined => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0];
 
 /** What was made. */
-export interface Bundled {
+interface Bundled {
   /** Packages that have to be installed. */
   readonly packages: readonly string[];
   /** Folders of packages of which files went in. */

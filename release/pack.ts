@@ -115,14 +115,14 @@ export async function pack(out: string, withLlama: boolean): Promise<string> {
 }
 
 /** Bytes that a folder takes on a disk. */
-export function bytesOf(path: string): number {
+function bytesOf(path: string): number {
   const found = lstatSync(path);
   const own = found.blocks * 512;
   return found.isDirectory() ? readdirSync(path).reduce((sum, name) => sum + bytesOf(join(path, name)), own) : own;
 }
 
 /** Installs the archive, and gives what each part takes on the disk, in MB of a million bytes. */
-export async function sizesOf(archive: string): Promise<Readonly<Record<string, number>>> {
+async function sizesOf(archive: string): Promise<Readonly<Record<string, number>>> {
   const prefix = await mkdtemp(join(tmpdir(), "plexus-installed-"));
   try {
     run(

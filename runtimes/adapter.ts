@@ -70,7 +70,7 @@ export interface ModelSpec {
 }
 
 /** An adapter for a model's weights. */
-export interface LoraSpec {
+interface LoraSpec {
   readonly path: string;
   /** How much of it: 1 (default) is what it was trained for. */
   readonly scale?: number;
@@ -105,7 +105,7 @@ export interface Adapter<Found = unknown> {
 }
 
 /** What decides how native code takes a model: the files that it reads, and its own version. */
-export interface NativeCode {
+interface NativeCode {
   /** Every file that a load of the model reads. Throws what the file system throws. */
   files(spec: ModelSpec): readonly string[];
   /** Throws what the file system throws. */

@@ -45,7 +45,7 @@ export interface Executor {
 }
 
 /** How a model takes generations: `open` runs them, `held` lets them wait, `closed` refuses them. */
-export type Door =
+type Door =
   | {
       readonly type: "open";
       readonly slots: number;
@@ -91,7 +91,7 @@ interface Run {
   stopGrace: () => void;
 }
 
-export interface AdmissionOptions {
+interface AdmissionOptions {
   /** The default one first. */
   readonly models: readonly string[];
   readonly queuedPerModelMax?: number;
@@ -108,7 +108,7 @@ export interface AdmissionOptions {
 }
 
 /** What is under way for a model. */
-export interface Calls {
+interface Calls {
   readonly running: number;
   readonly waiting: number;
 }

@@ -2,7 +2,7 @@
 import type { GenerationEnd } from "../protocols/index.ts";
 import { createStopMatcher } from "./stop-strings.ts";
 
-export interface Answer {
+interface Answer {
   /** Takes one token's text (empty when its characters are not complete yet); `end` says that no more may follow. */
   push(text: string): { readonly text: string; readonly tokens: number; readonly end?: GenerationEnd };
   /** What was held back. Call it once, when the answer ends for a reason that `push` did not give. */

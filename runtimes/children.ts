@@ -13,10 +13,10 @@ import { fileURLToPath } from "node:url";
 /** One of the first three descriptors of a child. A number: an open file. */
 type Stream = "ignore" | "pipe" | "inherit" | number;
 /** The first three descriptors. */
-export type Streams = readonly [input: Stream, output: Stream, errors: Stream];
+type Streams = readonly [input: Stream, output: Stream, errors: Stream];
 
 /** What a child is started with. */
-export interface ChildSettings {
+interface ChildSettings {
   readonly env?: NodeJS.ProcessEnv;
   readonly folder?: string;
   readonly streams: Streams;

@@ -5,7 +5,8 @@
  *      class 2   …              ─┘
  *
  *  An earlier class goes first, and still nobody waits for ever: every ninth turn is given on. Places are for all
- *  classes together: a call that comes to a full queue takes the place of somebody of a later class before one of its own. */
+ *  classes together: a call that comes to a full queue takes the place of somebody of a later class before one of its
+ *  own. */
 import { FairQueue, type FairQueueLimits, type Joined } from "./fair-queue.ts";
 import { runtimeLimits } from "./limits.ts";
 

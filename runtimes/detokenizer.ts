@@ -3,9 +3,9 @@
  *
  *  What is incomplete at the end reads as U+FFFD. It is at most three bytes, so at most three marks are held back; what
  *  is before them is final, garbage included. */
-export type Detokenize<Token> = (tokens: readonly Token[], before: readonly Token[]) => string;
+type Detokenize<Token> = (tokens: readonly Token[], before: readonly Token[]) => string;
 
-export interface Detokenizer<Token> {
+interface Detokenizer<Token> {
   /** The text that is final now; empty while a character is unfinished. */
   push(token: Token): string;
   /** What is left, without a character that stayed unfinished. */

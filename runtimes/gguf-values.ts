@@ -6,7 +6,7 @@
 import type { GgufFact, GgufTensor } from "./gguf.ts";
 
 /** What a file says, by key, and its tensors. */
-export interface Claims {
+interface Claims {
   readonly facts: ReadonlyMap<string, GgufFact>;
   readonly tensors: readonly GgufTensor[];
   /** All tensors of the model are in this file. */
@@ -23,9 +23,9 @@ const expertsMax = 1_024;
 /** No model is wider. */
 const widthMax = 2 ** 24;
 /** Characters of a template: the longest that publishers ship have a twentieth of it. */
-export const templateCharsMax = 1_048_576;
+const templateCharsMax = 1_048_576;
 /** How deep brackets and blocks of a template may be nested. */
-export const templateDepthMax = 128;
+const templateDepthMax = 128;
 
 /** What is asked of the claims of one architecture. */
 class Asked {
@@ -227,7 +227,10 @@ const everyByte: Rule = (_asked, { facts, byteMissing }) => {
   const model = facts.get("tokenizer.ggml.model");
   const isOfPieces = model !== undefined && "value" in model && model.value === "llama";
   if (!isOfPieces || byteMissing === undefined) return undefined;
-  return `its vocabulary has no token for the byte 0x${byteMissing.toString(16).toUpperCase().padStart(2, "0")}, so it cannot read every text`;
+  return (
+    `its vocabulary has no token for the byte 0x${byteMissing.toString(16).toUpperCase().padStart(2, "0")}, so ` +
+    "it cannot read every text"
+  );
 };
 
 const vocabulary: Rule = (asked, { facts, tensors, tokenTwice }) => {

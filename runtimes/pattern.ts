@@ -377,7 +377,7 @@ export function withoutLooking(pattern: Pattern): Pattern {
 }
 
 /** One way of a pattern, without the edges of the text: whether it begins and ends with them. */
-export interface Branch {
+interface Branch {
   readonly of: readonly Pattern[];
   readonly begins: boolean;
   readonly ends: boolean;

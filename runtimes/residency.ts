@@ -336,7 +336,9 @@ export class Residency {
       return {
         model,
         comesBack,
-        reason: `the inference ${by === "worker" ? by : "host"} died ${Math.ceil(model.deaths)} times ${when} this model (${how})`,
+        reason:
+          `the inference ${by === "worker" ? by : "host"} died ${Math.ceil(model.deaths)} times ${when} this ` +
+          `model (${how})`,
       };
     });
     this.#admission.fault({ reason: how }, new Set(gone.map(({ spec }) => spec.name)));

@@ -87,7 +87,7 @@ export interface Resident extends MeasuredCalls {
 }
 
 /** What a model is told by. */
-export interface Standing {
+interface Standing {
   readonly calls: MeasuredCalls;
   readonly nowMs: number;
   /** Models that get memory before it. */
@@ -173,7 +173,10 @@ function waitReason(
   if (room?.type === "unload")
     return `${needs}; ${room.models.join(", ")} ${room.models.length === 1 ? "leaves" : "leave"} for it`;
   if (room?.type === "wait" && room.untilMs !== undefined)
-    return `${needs}, and what is in memory was loaded only now: it stays ${seconds(Math.max(0, room.untilMs - nowMs))} more`;
+    return (
+      `${needs}, and what is in memory was loaded only now: it stays ` +
+      `${seconds(Math.max(0, room.untilMs - nowMs))} more`
+    );
   return `${needs}, and waits until others have left`;
 }
 

@@ -52,7 +52,7 @@ export function pointed(
 }
 
 /** One that was joined, and what of it is not said by that. */
-export interface Joined {
+interface Joined {
   readonly keywords: Keywords;
   readonly left: readonly (readonly [keyword: string, problem: string])[];
 }

@@ -32,14 +32,14 @@ export interface Left {
 }
 
 /** A schema that was read. */
-export interface Understood {
+interface Understood {
   readonly schema: Schema;
   /** In the order of the schema; the first ones of many. */
   readonly left: readonly Left[];
 }
 
 /** What the schemas of one request have left to be made of. */
-export interface Allowance {
+interface Allowance {
   readonly steps: Steps;
   parts: number;
   /** Characters of regular expressions, each of which is read once. */

@@ -3,7 +3,7 @@ import type { Flow } from "./adapter.ts";
 
 /** Where an answer that was begun elsewhere goes on. A token has its space before its word, so the model is given the
  *  text without the space at its end, and what it writes of that space is left out. */
-export interface Seam {
+interface Seam {
   /** What the model reads of the beginning. */
   readonly begun: string;
   /** What is new of a piece that it writes. */

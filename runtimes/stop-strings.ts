@@ -2,7 +2,7 @@
  *
  *  Text that may still become a stop string is held back; everything before it goes out at once. So a reader never sees
  *  any part of a stop string, and waits for at most the longest one. */
-export interface StopMatcher {
+interface StopMatcher {
   /** The text that can go out now. Once `matched`, the answer is over and nothing more goes in; `stop` ended it. */
   push(text: string): { readonly text: string; readonly matched: boolean; readonly stop?: string };
   /** What was held back, when the answer ends for another reason. */

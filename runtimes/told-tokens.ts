@@ -5,7 +5,7 @@
 import type { TokenLogprob } from "../protocols/index.ts";
 
 /** Tokens on their way out. */
-export interface ToldTokens {
+interface ToldTokens {
   /** Takes a token with its own bytes, and the text that is final with it. */
   push(told: TokenLogprob, bytes: Uint8Array, text: string): void;
   /** What was pushed so far is of the answer only from this text on, which is its end. */

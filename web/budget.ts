@@ -25,7 +25,7 @@ export const pageBudgetKiB = {
 } as const;
 
 /** The same names as in `pageBudgetKiB`, with what was built. */
-export type PageSizeKiB = { readonly [Step in keyof typeof pageBudgetKiB]: number };
+type PageSizeKiB = { readonly [Step in keyof typeof pageBudgetKiB]: number };
 
 // Whatever is loaded on its own from this folder.
 const administration = "src/view/admin/";

@@ -14,13 +14,13 @@ import { wireLimits } from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
 
 /** What a node keeps, as it said last. */
-export interface Stored {
+interface Stored {
   readonly bytes: number;
   readonly atMs: number;
 }
 
 /** What is kept of a node that tells. */
-export interface Reporter {
+interface Reporter {
   readonly seq: number;
   readonly atMs: number;
 }
@@ -36,7 +36,7 @@ export interface ActivityState {
 }
 
 /** What is persisted of a node's words: what they come to. */
-export interface ToldChange {
+interface ToldChange {
   readonly type: "told";
   readonly reporter: string;
   readonly seq: number;
@@ -61,7 +61,7 @@ export const initial: ActivityState = {
 };
 
 const dayMs = 24 * 3_600_000;
-export const dayOf = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
+const dayOf = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
 
 /** The state at this time: a new day begins, and a new month. A clock that was set back begins none. */
 export function at(state: ActivityState, atMs: number): ActivityState {

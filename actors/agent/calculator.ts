@@ -10,7 +10,7 @@
 import { actorLimits as limits } from "../limits.ts";
 
 /** A number, or why there is none. */
-export type Calculated = { readonly value: number } | { readonly fault: string };
+type Calculated = { readonly value: number } | { readonly fault: string };
 
 const constants: ReadonlyMap<string, number> = new Map([
   ["pi", Math.PI],

@@ -33,7 +33,7 @@ import { ownerOf, viewOf, type AgentState, type Life, type Source } from "./stat
 import { usedBy, type Used } from "./usage.ts";
 
 /** What is to fall out: the oldest lines, so many that what stays is a small part of the room. */
-export interface Stretch {
+interface Stretch {
   readonly gist: Gist | undefined;
   readonly lines: readonly Line[];
   readonly through: number;
@@ -90,7 +90,8 @@ export function condense(state: AgentState, turn: Here, source: Source): Effects
 }
 
 const instruction =
-  "Sum up everything above, the earlier summary included, for somebody who goes on with this conversation without having read it: " +
+  "Sum up everything above, the earlier summary included, for somebody who goes on with this conversation " +
+  "without having read it: " +
   "names, facts, wishes, decisions, and what is still open. At most 150 words, in the language of the conversation. " +
   "Write the summary alone.";
 

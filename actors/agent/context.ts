@@ -39,7 +39,7 @@ export interface Gist {
 }
 
 /** A conversation as the model may read it, oldest first. */
-export interface Talk {
+interface Talk {
   readonly gist: Gist | undefined;
   readonly lines: readonly Line[];
 }
@@ -57,7 +57,7 @@ const gistOf = ({ summary, roomSummaries = [] }: Life, source: Source): Gist | u
     : (summary ?? undefined);
 
 /** How a model reads. */
-export interface Reading {
+interface Reading {
   readonly halvings: number;
   readonly hasTools: boolean;
   /** The answer as far as it is there. */

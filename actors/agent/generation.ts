@@ -44,13 +44,13 @@ import {
 import { usedBy, type Used } from "./usage.ts";
 
 /** The reminder that starts the next attempt. */
-export const generationReminder = "generation";
+const generationReminder = "generation";
 
 const turnOf = (job: Job): { readonly turn?: number } =>
   job.source.type === "conversation" ? { turn: job.source.turn } : {};
 
 /** The event with which a job's next attempt starts. */
-export const started = (job: Job): Coming => ({
+const started = (job: Job): Coming => ({
   event: { type: "generationStarted", generation: job.generation, ...turnOf(job), attempt: job.attempt + 1 },
 });
 
@@ -312,7 +312,8 @@ function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: H
   const told = isBlind
     ? "The agent's model cannot see pictures. Choose another model in its settings."
     : isDeaf
-      ? "The agent's model cannot hear sound, and there is no transcript. Write what is said beside the sound, or choose another model in the agent's settings."
+      ? "The agent's model cannot hear sound, and there is no transcript. Write what is said beside the sound, " +
+        "or choose another model in the agent's settings."
       : toldOf(error);
   const failed = { end: "failed", error: told, code: error.code } as const;
   return finish(state, { ...failed, text: now.text, again: now.again }, turn);
@@ -376,7 +377,7 @@ interface Ending {
 }
 
 /** Ends the first job with what there is, and starts the next. */
-export function finish(state: AgentState, ending: Ending, turn: Here): Effects {
+function finish(state: AgentState, ending: Ending, turn: Here): Effects {
   const job = state.life?.jobs[0];
   if (state.life === null || job === undefined) return [];
   const { source } = job;

@@ -29,7 +29,7 @@ import { roundChars } from "./loop.ts";
 import { addUsage, type Used } from "./usage.ts";
 
 /** A line of what a mentioned agent was told. */
-export interface ContextLine {
+interface ContextLine {
   readonly author: string;
   readonly text: string;
   /** Absent: told by a node of a version before. */
@@ -85,7 +85,7 @@ export type Kept = Uploaded & {
 };
 
 /** What a recall from a backup has brought. */
-export interface AgentRecall {
+interface AgentRecall {
   readonly id: string;
   readonly through: number;
   readonly first: number;
@@ -169,7 +169,7 @@ export type AgentChange =
   | Delivered;
 
 /** Numbers from `from` through `through`; empty when `through` is less. */
-export interface Span {
+interface Span {
   readonly from: number;
   readonly through: number;
 }

@@ -26,7 +26,7 @@ type Now = Pick<Turn, "nowMs">;
 const operator = "operator";
 
 /** A request as it stands at a moment. */
-export function viewOf(request: KeptRequest, nowMs: number): RecallRequest {
+function viewOf(request: KeptRequest, nowMs: number): RecallRequest {
   const { answer, ...asked } = request;
   const untilMs = (answer?.atMs ?? asked.askedAtMs) + limits.recallApprovalMs;
   const over = !holdsAt(nowMs, untilMs, limits.recallApprovalMs);

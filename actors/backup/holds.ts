@@ -1,4 +1,5 @@
-/** Legal holds: set and lifted by people with the permission, and what they keep from erasure. What they keep from a prune is found where
+/** Legal holds: set and lifted by people with the permission, and what they keep from erasure. What they keep from a
+ *  prune is found where
  *  the snapshots are read (`node/backup/upkeep/holds.ts`). */
 import type { BackupHold, CommandOf, backupGuardCommands } from "../../protocols/index.ts";
 import { persist, refuse, reply, type Effect, type Turn } from "../behavior.ts";

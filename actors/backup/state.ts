@@ -36,7 +36,7 @@ export interface BackupState extends GuardState {
   readonly folders?: readonly BackupFolderSeen[];
 }
 
-export interface Piece {
+interface Piece {
   readonly key: string;
   readonly value: string;
 }

@@ -27,12 +27,12 @@ import {
 import { actorLimits as limits } from "../limits.ts";
 
 /** Nothing but a count: the rows are records. */
-export interface CatalogState {
+interface CatalogState {
   readonly changes: number;
 }
 
 /** What is persisted. */
-export type CatalogChange =
+type CatalogChange =
   { readonly type: "put"; readonly row: CatalogRow } | { readonly type: "removed"; readonly key: string };
 
 type Incoming = CommandOf<typeof catalogCommands>;

@@ -13,15 +13,15 @@ import { actorLimits as limits } from "../limits.ts";
 import { holdsAt } from "../../protocols/index.ts";
 
 /** The user who has it. `untilMs`: it is not kept yet. */
-export interface Held {
+interface Held {
   readonly user: string;
   readonly untilMs?: number;
 }
 /** Null: nobody. */
-export type ClaimState = Held | null;
+type ClaimState = Held | null;
 
 /** What is persisted. */
-export type ClaimChange = { readonly type: "held"; readonly held: Held } | { readonly type: "released" };
+type ClaimChange = { readonly type: "held"; readonly held: Held } | { readonly type: "released" };
 
 type Incoming = CommandOf<typeof claimCommands>;
 type Effects = readonly Effect<ClaimChange, never>[];

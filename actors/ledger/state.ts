@@ -12,7 +12,7 @@ import type { RecordOp } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 
 /** A node that tells what calls took, and what it holds. */
-export interface Reporter {
+interface Reporter {
   readonly seq: number;
   readonly atMs: number;
   /** What it has been granted and has not used, by lease. */
@@ -57,7 +57,7 @@ export const initial: LedgerState = {
 };
 
 const dayMs = 24 * 3_600_000;
-export const dayOf = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
+const dayOf = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
 const monthOf = (atMs: number): string => dayOf(atMs).slice(0, 7);
 
 /** Until the period that is now ends. */
@@ -80,7 +80,7 @@ const combined = (one: UsageSums, other: UsageSums, sign: 1 | -1): UsageSums =>
 const nothing: UsageSums = { calls: 0, promptTokens: 0, cachedTokens: 0, completionTokens: 0, ms: 0, cost: 0 };
 
 /** What a row is of. */
-export const rowId = ({ person = "", key = "", model, provider }: UsageRow): string =>
+const rowId = ({ person = "", key = "", model, provider }: UsageRow): string =>
   JSON.stringify([person, key, model, provider]);
 
 /** The state at this time: what a period that is over had is gone from it. A clock that was set back begins no new

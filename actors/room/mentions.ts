@@ -105,11 +105,10 @@ export function summons(
 const waitingMentions = (room: Room) => room.outbox.entries.filter(({ message }) => message.type === "mentioned");
 
 /** How many mentions of an agent the room still has to deliver. */
-export const waitingFor = (room: Room, agent: string): number =>
-  waitingMentions(room).filter(({ to }) => to === agent).length;
+const waitingFor = (room: Room, agent: string): number => waitingMentions(room).filter(({ to }) => to === agent).length;
 
 /** Why an agent does not answer a mention. */
-export interface Refusal {
+interface Refusal {
   readonly agent: string;
   readonly code: ErrorCode;
   /** Of QUEUE_FULL: how many wait for it already. */

@@ -10,7 +10,7 @@ import { cut, type RoomMessage, type RoomThread, type ThreadUnread } from "../..
 import { actorLimits as limits } from "../limits.ts";
 
 /** How far somebody has read a thread. */
-export interface ThreadReader {
+interface ThreadReader {
   readonly readSeq: number;
   readonly read: number;
   /** The newest answer that mentions them, of those that are in the thread only. */

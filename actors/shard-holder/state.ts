@@ -5,7 +5,8 @@
  *      lost/HASH/ID         its line, when its bytes are not at the owner's node
  *      free/TIME/ID         a shard, whole, from when on nobody refers to it
  *      trash/TIME/ID        a shard, whole, since when it is in the trash
- *      stripe/ID/released   which owner released a stripe, and by which operation: what was begun before and comes late is refused
+ *      stripe/ID/released   which owner released a stripe, and by which operation: what was begun before and comes late
+ *      is refused
  *      released/TIME/ID     the same, in the order in which it is forgotten */
 import {
   clocksApartMs,
@@ -36,12 +37,12 @@ export interface Released {
 }
 
 /** As much of a shard as its records and the sums depend on. */
-export interface Brief extends ShardLine {
+interface Brief extends ShardLine {
   readonly freeFromMs?: number;
 }
 
 /** A shard of the inventory as it was and as it is. Without `before` it is new, without `after` gone. */
-export interface ShardChange {
+interface ShardChange {
   readonly before?: Brief;
   readonly after?: HeldShard;
 }

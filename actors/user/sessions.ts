@@ -412,7 +412,8 @@ export function vouchIdentity(account: Account, message: Of<"vouchIdentity">, { 
     return [
       refuse("FORBIDDEN", {
         reason:
-          "this way to sign in was changed by somebody with fewer rights than this account: sign in another way and link it again, or ask the operator of the node to set it up",
+          "this way to sign in was changed by somebody with fewer rights than this account: sign in another " +
+          "way and link it again, or ask the operator of the node to set it up",
       }),
     ];
   return [...vouched(held, message.vouched, isOwn ? undefined : nowMs), reply({})];

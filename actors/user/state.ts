@@ -29,7 +29,7 @@ export interface HeldSession extends Session {
 }
 
 /** An agent of the user. `creating` and `deleting` last until the agent has answered. */
-export interface HeldAgent {
+interface HeldAgent {
   readonly agent: string;
   readonly status: "creating" | "active" | "deleting";
   /** The operation that asked for it: the same one, repeated, gets the same answer. */
@@ -42,7 +42,7 @@ export interface HeldIdentity extends Identity {
 }
 
 /** One-time codes. */
-export interface HeldTotp {
+interface HeldTotp {
   readonly sealed: string;
   readonly sinceMs: number;
   /** The newest step of time whose code was used: none of it, nor of an earlier one, is taken again. */
@@ -50,7 +50,7 @@ export interface HeldTotp {
 }
 
 /** A passkey, and when it came and was last used. */
-export interface HeldPasskey extends Passkey {
+interface HeldPasskey extends Passkey {
   readonly addedAtMs: number;
   readonly usedAtMs?: number;
 }

@@ -104,7 +104,7 @@ export const listDetectors = (state: PlanState): Effects => [
 ];
 
 /** What a rule says that cannot be, beyond its schema; undefined: nothing. */
-export function ruleFault({
+function ruleFault({
   steps,
 }: Pick<WatchRule, "steps">): { readonly path: string; readonly problem: string } | undefined {
   const total = steps.reduce((sum, { count = 1 }) => sum + count, 0);

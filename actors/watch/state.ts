@@ -166,7 +166,9 @@ const overflowOf = ({ atMs, evidence, source, about }: Finding): Finding => ({
   source: "watch/overflow",
   severity: "critical",
   about: "watch/cluster",
-  title: `More was found than ${limits.alertsOpenMax} open alerts: acknowledge some. The audit has what is found meanwhile`,
+  title:
+    `More was found than ${limits.alertsOpenMax} open alerts: acknowledge some. The audit has what is found ` +
+    "meanwhile",
   atMs,
   evidence,
   facts: { newestSource: source, newestAbout: about },
@@ -177,7 +179,9 @@ export const droppedRuns = (dropped: number, atMs: number): Finding => ({
   source: "watch/playbooks",
   severity: "critical",
   about: "watch/cluster",
-  title: `Playbooks did not run: ${limits.playbookRunsOpenMax} runs wait already. An address that answers slowly may be why; \`plexus playbooks runs\` shows what was done`,
+  title:
+    `Playbooks did not run: ${limits.playbookRunsOpenMax} runs wait already. An address that answers slowly may ` +
+    `be why; \`plexus playbooks runs\` shows what was done`,
   atMs,
   evidence: [],
   facts: { notRun: dropped },

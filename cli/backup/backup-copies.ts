@@ -41,11 +41,13 @@ export function describeCopy(done: BackupResults["copy"], to: string, color: boo
   const { snapshots, stripes, copied, copiedBytes, lost } = done;
   if (snapshots === 0) return "There is no snapshot to copy.";
   return [
-    `${paint(color, "green", "✔")} ${withoutControls(to)} has ${counted(snapshots, "snapshot")} in ${counted(stripes, "stripe")}. New are ${copied}, ${describeBytes(copiedBytes)}.`,
+    `${paint(color, "green", "✔")} ${withoutControls(to)} has ${counted(snapshots, "snapshot")} in ` +
+      `${counted(stripes, "stripe")}. New are ${copied}, ${describeBytes(copiedBytes)}.`,
     ...(lost.total === 0
       ? []
       : [
-          `${paint(color, "red", "✖")} ${counted(lost.total, "stripe")} could not be read, and are asked for again by the next copy:`,
+          `${paint(color, "red", "✖")} ${counted(lost.total, "stripe")} could not be read, and are asked for ` +
+            "again by the next copy:",
         ]),
     ...lost.named.map(({ stripe, error }) => `  ${stripe.slice(0, 16)}: ${error.code}`),
   ].join("\n");
@@ -154,8 +156,12 @@ export function describeDrill(done: BackupResults["drill"], opened: OpenedBy, co
   } = done;
   const cross = paint(color, "red", "✖");
   return [
-    `${whole ? paint(color, "green", "✔") : cross} Snapshot ${snapshot.number} of ${timeText(snapshot.atMs)}, restored in ${describeDuration(tookMs)}: ${counted(actors, "actor")} in ${counted(slots, "slot")}, ${counted(rows, "row")}, ${counted(files, "file")}, ${counted(settings, "setting")}.`,
-    `  Read back and compared with the snapshot: ${counted(compared.units, "unit")}, ${counted(compared.states, "state")}. The new journal's own check found ${wrong.named.some(({ type }) => type === "journal") ? "damage" : "nothing"}.`,
+    `${whole ? paint(color, "green", "✔") : cross} Snapshot ${snapshot.number} of ${timeText(snapshot.atMs)}, ` +
+      `restored in ${describeDuration(tookMs)}: ${counted(actors, "actor")} in ${counted(slots, "slot")}, ` +
+      `${counted(rows, "row")}, ${counted(files, "file")}, ${counted(settings, "setting")}.`,
+    `  Read back and compared with the snapshot: ${counted(compared.units, "unit")}, ` +
+      `${counted(compared.states, "state")}. The new journal's own check found ` +
+      `${wrong.named.some(({ type }) => type === "journal") ? "damage" : "nothing"}.`,
     ...(erased === 0 ? [] : [`  ${counted(erased, "unit")} stay unreadable: their keys were erased on purpose.`]),
     ...describeLosses(lost, color),
     ...(wrong.total === 0 ? [] : [`${cross} Otherwise than it was came back: ${counted(wrong.total, "unit")}`]),
@@ -163,7 +169,8 @@ export function describeDrill(done: BackupResults["drill"], opened: OpenedBy, co
     ...(missing.total === 0
       ? []
       : [
-          `${cross} Not in it, or only as an older snapshot had it: ${missing.named.map(withoutControls).join(", ")}${missing.total > missing.named.length ? " and more" : ""}`,
+          `${cross} Not in it, or only as an older snapshot had it: ` +
+            `${missing.named.map(withoutControls).join(", ")}${missing.total > missing.named.length ? " and more" : ""}`,
         ]),
     ...(started === undefined ? [] : describeStarted(started, color)),
     ...(holders === undefined ? [] : [describeKept(holders, color)]),
@@ -199,5 +206,8 @@ function describeKept({ nodes, current, behind, ahead = [] }: HeadHolders, color
     behind.length === 0 ? "" : `; not, or an older one: ${list(behind)}`,
     ahead.length === 0 ? "" : `; a later one than the directory, which went back to an older state: ${list(ahead)}`,
   ].join("");
-  return `${mark} ${current} of ${counted(nodes, "storage node")} have the newest head and the keys on their disks, for a restore without any node${without}.`;
+  return (
+    `${mark} ${current} of ${counted(nodes, "storage node")} have the newest head and the keys on their disks, ` +
+    `for a restore without any node${without}.`
+  );
 }

@@ -54,7 +54,8 @@ export const summaryOf = ({
 function describeQueue(epochs: readonly number[], left: KeysStatus["reencryptLeft"] = {}): readonly string[] {
   const places = Object.entries(left);
   return [
-    `Still to encrypt again: backups made with the keys of epochs ${epochs.join(", ")}. The next run of each backup does it; snapshots from before refer to it until they are pruned.`,
+    `Still to encrypt again: backups made with the keys of epochs ${epochs.join(", ")}. The next run of each ` +
+      "backup does it; snapshots from before refer to it until they are pruned.",
     ...places.map(([place, units]) => `  ${withoutControls(place)}: ${counted(units, "unit")} left`),
   ];
 }
@@ -70,9 +71,11 @@ export function describeRefused({ cluster, root, refused }: KeysStatus, color: b
   if (refused === undefined) return [];
   const found = refused.root && rootWords(cluster, refused.root);
   return [
-    `${paint(color, "red", "✖")} ${withoutControls(refused.reason)}. This node goes on with ${root === undefined ? "none" : "the kit that it knows"}.`,
+    `${paint(color, "red", "✖")} ${withoutControls(refused.reason)}. This node goes on with ` +
+      `${root === undefined ? "none" : "the kit that it knows"}.`,
     ...(found === undefined ? [] : [`  The directory has kit ${found}`]),
-    "  If no operator did that, a member or somebody with access to the directory is dishonest: find who it is before anything else.",
+    "  If no operator did that, a member or somebody with access to the directory is dishonest: find who it is " +
+      "before anything else.",
     ...(root === undefined ? [] : [`  To put the known one back: plexus backup kit trust ${rootWords(cluster, root)}`]),
     ...(found === undefined
       ? []
@@ -91,12 +94,14 @@ export function describeKeys(status: KeysStatus, color: boolean): string {
     ].join("\n");
   const lacking = epochs.filter(({ epoch }) => !here.includes(epoch)).map(({ epoch }) => epoch);
   return [
-    `Kit ${kitName(root)} (${rootWords(cluster, root)}), made on ${new Date(root.madeAtMs).toISOString().slice(0, 10)}: ${waysTo(root)}`,
+    `Kit ${kitName(root)} (${rootWords(cluster, root)}), made on ` +
+      `${new Date(root.madeAtMs).toISOString().slice(0, 10)}: ${waysTo(root)}`,
     ...warning,
     `Epoch ${epochs.length}`,
     lacking.length === 0
       ? `${paint(color, "green", "✔")} This node has the key of every epoch.`
-      : `${paint(color, "yellow", "!")} This node lacks the keys of epochs ${lacking.join(", ")}: other nodes have them, or the kit (plexus backup kit restore).`,
+      : `${paint(color, "yellow", "!")} This node lacks the keys of epochs ${lacking.join(", ")}: other nodes ` +
+        "have them, or the kit (plexus backup kit restore).",
     ...(rotation
       ? [`Keys are being encrypted again: ${rotation.done} of ${rotation.total} parts. plexus backup rotate continues.`]
       : []),
@@ -121,7 +126,9 @@ export async function eraseKeys(
   if ((person === undefined) === (actor === undefined))
     throw new PlexusError(failure("BAD_REQUEST", { field: "--person", reason: "either --person or --actor" }));
   const tenant = actor ?? `user/${person}`;
-  const question = `Destroy the keys of ${withoutControls(tenant)} in all backups? What they have encrypted can never be read again`;
+  const question =
+    `Destroy the keys of ${withoutControls(tenant)} in all backups? What they have encrypted can never be read ` +
+    "again";
   if (!told.yes && !(await isConfirmed(`${question}.`)))
     throw new PlexusError(
       failure("BAD_REQUEST", {
@@ -135,7 +142,8 @@ export async function eraseKeys(
   else
     output.print(
       [
-        `${paint(output.color, "green", "✔")} ${counted(destroyed, "key")} of ${withoutControls(tenant)} destroyed: what they have encrypted is unreadable in every backup.`,
+        `${paint(output.color, "green", "✔")} ${counted(destroyed, "key")} of ${withoutControls(tenant)} ` +
+          "destroyed: what they have encrypted is unreadable in every backup.",
         "New backups of it use a new key. plexus backup prune removes the data that nobody can read any more.",
         "Against somebody with an old copy of the directory: plexus backup rotate.",
       ].join("\n"),

@@ -99,7 +99,16 @@ export async function makeKit(flags: AdminFlags, told: MakeKit, output: Output):
   const kit = kitName(record);
   const words = rootWords(before.cluster, record);
   for (const [at, share] of shares.entries()) {
-    const printed = { cluster: before.cluster, kit, words, needed: told.needed, of: told.of, number: at + 1, madeAtMs: record.madeAtMs, share }; // prettier-ignore
+    const printed = {
+      cluster: before.cluster,
+      kit,
+      words,
+      needed: told.needed,
+      of: told.of,
+      number: at + 1,
+      madeAtMs: record.madeAtMs,
+      share,
+    };
     await write(join(folder, `share-${at + 1}-of-${told.of}.html`), sharePageHtml(printed));
     await write(join(folder, `share-${at + 1}-of-${told.of}.txt`), sharePageText(printed));
   }
@@ -107,7 +116,17 @@ export async function makeKit(flags: AdminFlags, told: MakeKit, output: Output):
   const body = { root: sent(record), ...(voucher !== undefined && { voucher }), ...(told.lost && { lost: true }) };
   const status = demand(await callsTo(target)("keys.confirmKit", body));
   if (flags.json)
-    output.print(jsonLine({ kit, words, folder, needed: record.needed, of: shares.length, ...(token && { token: token.label }), epoch: status.epochs.length })); // prettier-ignore
+    output.print(
+      jsonLine({
+        kit,
+        words,
+        folder,
+        needed: record.needed,
+        of: shares.length,
+        ...(token && { token: token.label }),
+        epoch: status.epochs.length,
+      }),
+    );
   else
     output.print(
       [
@@ -116,11 +135,13 @@ export async function makeKit(flags: AdminFlags, told: MakeKit, output: Output):
           ? []
           : [
               `${counted(told.of, "share")}, any ${told.needed} are needed. They are in ${folder}`,
-              "Print each share's page, give them to different people, try them (plexus backup kit check), then delete the share files.",
+              "Print each share's page, give them to different people, try them (plexus backup kit check), " +
+                "then delete the share files.",
             ]),
         ...(token
           ? [
-              `The token ${token.label} opens it, too. Somebody with it and its PIN needs ${told.tokenOnly ? "nothing else" : "no share"}.`,
+              `The token ${token.label} opens it, too. Somebody with it and its PIN needs ` +
+                `${told.tokenOnly ? "nothing else" : "no share"}.`,
             ]
           : []),
         `kit.json is not secret; keep it ${shares.length === 0 ? "where the token is not" : "with the shares"}.`,
@@ -172,7 +193,8 @@ export async function checkKit(
   if (flags.json) output.print(jsonLine({ kit, words, cluster: sheet.cluster, epochs: opened.length }));
   else
     output.print(
-      `${paint(output.color, "green", "✔")} This is the key of kit ${kit} (${words}). It opens ${counted(opened.length, "epoch")} of cluster ${sheet.cluster}.`,
+      `${paint(output.color, "green", "✔")} This is the key of kit ${kit} (${words}). It opens ` +
+        `${counted(opened.length, "epoch")} of cluster ${sheet.cluster}.`,
     );
   return exitCodes.ok;
 }

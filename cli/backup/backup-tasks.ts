@@ -83,7 +83,8 @@ async function watched<Sort extends keyof BackupResults>(
       if (left.signal.aborted) {
         if (live) process.stderr.write("\n");
         output.printError(
-          `The task goes on. \`plexus backup tasks ${begun.id}\` shows how far it is, \`plexus backup cancel ${begun.id}\` ends it.`,
+          `The task goes on. \`plexus backup tasks ${begun.id}\` shows how far it is, \`plexus backup cancel ` +
+            `${begun.id}\` ends it.`,
         );
         return undefined;
       }
@@ -201,7 +202,8 @@ export async function setSchedule(
   if (flags.json) output.print(jsonLine(schedule));
   else
     output.print(
-      `${paint(output.color, "green", "✔")} ${withoutControls(name)} begins a ${schedule.wish.sort}, next at ${nextText(schedule)}.`,
+      `${paint(output.color, "green", "✔")} ${withoutControls(name)} begins a ${schedule.wish.sort}, next at ` +
+        `${nextText(schedule)}.`,
     );
   return exitCodes.ok;
 }

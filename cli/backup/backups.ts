@@ -49,11 +49,15 @@ export function describeRun(run: BackupResults["run"], color: boolean, folder?: 
   const mark = lost.stripes > 0 ? paint(color, "red", "✖") : paint(color, "green", "✔");
   const [elsewhere, broken] = [missed.filter(isElsewhere), missed.filter((row) => !isElsewhere(row))];
   return [
-    `${mark} Snapshot ${snapshot.number}: ${describeBytes(snapshot.bytes)} in ${counted(snapshot.units, "unit")}. New are ${describeBytes(changedBytes)} in ${counted(changedUnits, "unit")}; ${describeBytes(storedBytes)} were written.`,
+    `${mark} Snapshot ${snapshot.number}: ${describeBytes(snapshot.bytes)} in ` +
+      `${counted(snapshot.units, "unit")}. New are ${describeBytes(changedBytes)} in ` +
+      `${counted(changedUnits, "unit")}; ${describeBytes(storedBytes)} were written.`,
     ...(lost.stripes === 0
       ? []
       : [
-          `${paint(color, "red", "✖")} ${counted(lost.units, "unit")} of it cannot be brought back: ${counted(lost.stripes, "stripe")} cannot be read. See which nodes are down (plexus nodes), then run this command again: it stores again what still exists. plexus backup verify names what is lost.`,
+          `${paint(color, "red", "✖")} ${counted(lost.units, "unit")} of it cannot be brought back: ` +
+            `${counted(lost.stripes, "stripe")} cannot be read. See which nodes are down (plexus nodes), then ` +
+            "run this command again: it stores again what still exists. plexus backup verify names what is lost.",
         ]),
     ...(folder === undefined || snapshot.number > 1
       ? []
@@ -62,30 +66,40 @@ export function describeRun(run: BackupResults["run"], color: boolean, folder?: 
         ]),
     ...(lost.list === true
       ? [
-          `${paint(color, "red", "✖")} The list of earlier snapshots was lost, so this snapshot begins a new list, and has everything that exists now. Older snapshots can no longer be listed or recalled; plexus backup prune frees their space.`,
+          `${paint(color, "red", "✖")} The list of earlier snapshots was lost, so this snapshot begins a new ` +
+            "list, and has everything that exists now. Older snapshots can no longer be listed or recalled; " +
+            "plexus backup prune frees their space.",
         ]
       : []),
     ...(lost.before === 0
       ? []
       : [
-          `${paint(color, "yellow", "!")} ${counted(lost.before, "stripe")} of the snapshot before ${lost.before === 1 ? "is" : "are"} lost. What still lives of ${lost.before === 1 ? "it" : "them"} was stored again; the older snapshots lack it (plexus backup list).`,
+          `${paint(color, "yellow", "!")} ${counted(lost.before, "stripe")} of the snapshot before ` +
+            `${lost.before === 1 ? "is" : "are"} lost. What still lives of ${lost.before === 1 ? "it" : "them"} ` +
+            "was stored again; the older snapshots lack it (plexus backup list).",
         ]),
     ...(elsewhere.length === 0
       ? []
       : [
-          `${paint(color, "yellow", "!")} ${counted(elsewhere.length, "slot")} of the cluster ${elsewhere.length === 1 ? "is" : "are"} not in it: other nodes own ${elsewhere.length === 1 ? "it" : "them"}. Run this command at each of those nodes too, with a folder of its own.`,
+          `${paint(color, "yellow", "!")} ${counted(elsewhere.length, "slot")} of the cluster ` +
+            `${elsewhere.length === 1 ? "is" : "are"} not in it: other nodes own ` +
+            `${elsewhere.length === 1 ? "it" : "them"}. Run this command at each of those nodes too, with a ` +
+            "folder of its own.",
           ...Object.entries(Object.groupBy(elsewhere, ({ owner = "another node" }) => owner)).map(
             ([owner, rows = []]) => `  ${withoutControls(owner)}: ${slotNames(rows.map(({ slot }) => slot))}`,
           ),
         ]),
     ...broken.map(
       ({ slot, error }) =>
-        `${paint(color, "red", "✖")} ${withoutControls(slot)} was not read (${error.code}): the snapshot has what the one before had of it.`,
+        `${paint(color, "red", "✖")} ${withoutControls(slot)} was not read (${error.code}): the snapshot has ` +
+        "what the one before had of it.",
     ),
     ...(missedFiles.total === 0
       ? []
       : [
-          `${paint(color, "red", "✖")} ${counted(missedFiles.total, "file")} ${missedFiles.total === 1 ? "was" : "were"} not there to be read, and ${missedFiles.total === 1 ? "is" : "are"} not in it. The next run looks again.`,
+          `${paint(color, "red", "✖")} ${counted(missedFiles.total, "file")} ` +
+            `${missedFiles.total === 1 ? "was" : "were"} not there to be read, and ` +
+            `${missedFiles.total === 1 ? "is" : "are"} not in it. The next run looks again.`,
           ...missedFiles.named.map(
             ({ actor, hash, error }) => `  ${withoutControls(actor)} ${hash.slice(0, 16)}: ${error.code}`,
           ),
@@ -148,7 +162,8 @@ export function describeList(
   const note =
     ahead.length === 0
       ? ""
-      : `\nDated in the future, because a clock was ahead: ${ahead.join(", ")}. A prune does not count them for any day.`;
+      : `\nDated in the future, because a clock was ahead: ${ahead.join(", ")}. A prune does not count them for ` +
+        "any day.";
   return `Backups of ${whose}\n${renderTable(columns, cells, { color, columns: width })}${note}`;
 }
 
@@ -171,11 +186,13 @@ export function describeSnapshot(shown: Omit<BackupResults["recall"], "lost">): 
   const [slots, files] = [snapshot.missed.filter((name) => !isFile(name)), snapshot.missed.filter(isFile)];
   return [
     `Snapshot ${snapshot.number} of ${timeText(snapshot.atMs)}`,
-    `  ${describeBytes(snapshot.bytes)} in ${counted(rows, "record")} of ${counted(threads, "actor")}, ${counted(snapshot.units, "unit")}; ${describeBytes(stripeBytes)} are read for all of it`,
+    `  ${describeBytes(snapshot.bytes)} in ${counted(rows, "record")} of ${counted(threads, "actor")}, ` +
+      `${counted(snapshot.units, "unit")}; ${describeBytes(stripeBytes)} are read for all of it`,
     ...(slots.length === 0
       ? []
       : [
-          `  ${counted(slots.length, "slot")} not read for it: ${slotNames(slots)}. The snapshot has of them what the one before had, or nothing.`,
+          `  ${counted(slots.length, "slot")} not read for it: ${slotNames(slots)}. The snapshot has of them ` +
+            "what the one before had, or nothing.",
         ]),
     ...(files.length === 0 ? [] : [`  ${counted(files.length, "file")} not in it: ${slotNames(files)}.`]),
   ].join("\n");
@@ -200,7 +217,9 @@ export function describeVerify(
   color: boolean,
 ): string {
   const looked = { manifest: "exists", shards: "was read, and is complete", data: "was read and decrypted" }[depth];
-  const sum = `${counted(snapshots, "snapshot")}, ${counted(stripes, "stripe")}, ${describeBytes(bytes)} in ${counted(units, "unit")}`;
+  const sum =
+    `${counted(snapshots, "snapshot")}, ${counted(stripes, "stripe")}, ${describeBytes(bytes)} in ` +
+    `${counted(units, "unit")}`;
   if (lost.total + lostUnits.total + weak === 0) return `${paint(color, "green", "✔")} ${sum}: everything ${looked}.`;
   const cross = paint(color, "red", "✖");
   return [
@@ -210,7 +229,8 @@ export function describeVerify(
     ...lost.named.map(({ stripe, error }) => `  ${stripe.slice(0, 16)}: ${error.code}`),
     ...damaged.map(
       (one) =>
-        `${cross} Snapshot ${one.snapshot} has lost ${counted(one.units, "unit")}. The next run stores again what still exists.`,
+        `${cross} Snapshot ${one.snapshot} has lost ${counted(one.units, "unit")}. The next run stores again ` +
+        "what still exists.",
     ),
     ...describeLosses(lostUnits, color),
   ].join("\n");
@@ -250,13 +270,19 @@ export function describeRecall(done: BackupResults["recall"], color: boolean): s
   const { snapshot, units, rows, bytes, threads, stripeBytes, written, lost } = done;
   const of = `of snapshot ${snapshot.number} (${timeText(snapshot.atMs)})`;
   if (units === 0)
-    return `Snapshot ${snapshot.number} (${timeText(snapshot.atMs)}) has nothing of what you asked for. \`plexus backup show\` says which slots are not in it.`;
-  const plan = `up to ${describeBytes(bytes)} in ${counted(rows, "record")} of ${counted(threads, "actor")} ${of}; ${describeBytes(stripeBytes)} are read for it`;
+    return (
+      `Snapshot ${snapshot.number} (${timeText(snapshot.atMs)}) has nothing of what you asked for. \`plexus ` +
+      `backup show\` says which slots are not in it.`
+    );
+  const plan =
+    `up to ${describeBytes(bytes)} in ${counted(rows, "record")} of ${counted(threads, "actor")} ${of}; ` +
+    `${describeBytes(stripeBytes)} are read for it`;
   if (written === undefined) return `Nothing was written. It would write ${plan}.`;
   const { beforeBytes } = written;
   const before = beforeBytes === undefined ? "" : `, of which ${describeBytes(beforeBytes)} were there from before`;
   return [
-    `${paint(color, "green", "✔")} ${describeBytes(written.bytes)} ${of} in ${counted(written.files, "file")} of ${withoutControls(written.folder)}${before}`,
+    `${paint(color, "green", "✔")} ${describeBytes(written.bytes)} ${of} in ${counted(written.files, "file")} ` +
+      `of ${withoutControls(written.folder)}${before}`,
     ...describeLosses(lost, color),
   ].join("\n");
 }
@@ -286,7 +312,8 @@ export async function placeBackup(
   const target = await findNode(flags);
   if (!flags.json && !rules.dryRun)
     output.printError(
-      `Recall ${recall}: the same command with --id ${recall} goes on with it, and with --undo ${recall} takes it back.`,
+      `Recall ${recall}: the same command with --id ${recall} goes on with it, and with --undo ${recall} takes ` +
+        "it back.",
     );
   const done = await finished(target, "place", { ...within("from", from), query, recall, ...rules }, flags, output);
   if (done === undefined) return exitCodes.unknown;
@@ -316,7 +343,8 @@ export function describePlace(
   return [
     dryRun
       ? `Nothing was changed. It would bring back ${sum}, in about ${took}.`
-      : `${failed.total + lost.total === 0 ? paint(color, "green", "✔") : paint(color, "yellow", "!")} ${sum} came back as new entries.`,
+      : `${failed.total + lost.total === 0 ? paint(color, "green", "✔") : paint(color, "yellow", "!")} ${sum} ` +
+        "came back as new entries.",
     ...said.filter(([count]) => count > 0).map(([count, what]) => `  ${count}: ${what}`),
     ...(files === 0 ? [] : [`  Of their pictures and sounds ${files} came back, too.`]),
     ...(remade === 0 ? [] : [`  Made again: ${counted(remade, "conversation")}.`]),
@@ -354,7 +382,9 @@ export async function withdrawBackup(
     output,
   );
   if (done === undefined) return exitCodes.unknown;
-  const sum = `${counted(done.removed, "message")} of the recall ${recall} removed from ${counted(done.threads, "conversation")}`;
+  const sum =
+    `${counted(done.removed, "message")} of the recall ${recall} removed from ` +
+    `${counted(done.threads, "conversation")}`;
   output.print(
     flags.json
       ? jsonLine(done)
@@ -428,18 +458,21 @@ function describeWaste({
   return [
     ...(torn === true
       ? [
-          "A snapshot that stays has lost a part of its list of units. Whatever that may have led to stays, until that snapshot goes (plexus backup list says which).",
+          "A snapshot that stays has lost a part of its list of units. Whatever that may have led to stays, " +
+            "until that snapshot goes (plexus backup list says which).",
         ]
       : []),
     ...(leftovers === undefined || leftovers.files === 0
       ? []
       : [
-          `Left behind by runs that did not finish: ${counted(leftovers.files, "file")}, which ${frees} ${describeBytes(leftovers.bytes)}.`,
+          `Left behind by runs that did not finish: ${counted(leftovers.files, "file")}, which ${frees} ` +
+            `${describeBytes(leftovers.bytes)}.`,
         ]),
     ...(freedBytes === 0
       ? []
       : [
-          `${wrote}: ${applied ? counted(packs, "pack") : "packs"} with little left in them, which ${frees} ${applied ? "" : "up to "}${describeBytes(freedBytes)}.`,
+          `${wrote}: ${applied ? counted(packs, "pack") : "packs"} with little left in them, which ${frees} ` +
+            `${applied ? "" : "up to "}${describeBytes(freedBytes)}.`,
         ]),
     ...(error === undefined
       ? []
@@ -454,7 +487,8 @@ export function describePrune(report: BackupResults["prune"]): string {
   const goes =
     removed.length === 0
       ? "No snapshot is removed."
-      : `${applied ? "Removed" : "To remove"}: ${counted(removed.length, "snapshot")} (${removed.join(", ")}), which ${applied ? "frees" : "would free"} ${describeBytes(bytes)}.`;
+      : `${applied ? "Removed" : "To remove"}: ${counted(removed.length, "snapshot")} (${removed.join(", ")}), ` +
+        `which ${applied ? "frees" : "would free"} ${describeBytes(bytes)}.`;
   const days = timeZone === undefined ? [] : [`Days and months are those of ${timeZone}.`];
   return [...staying, ...days, goes, ...describeWaste(report)].join("\n");
 }

@@ -100,7 +100,8 @@ async function typedShares(known: number | undefined, output: Output): Promise<r
   try {
     while (needed === undefined || shares.length < needed) {
       output.printError(
-        `Share ${shares.length + 1}${needed === undefined ? "" : ` of the ${needed} that are needed`}: its seven lines, one after the other, or the code that begins with PLEXUS-SHARE.`,
+        `Share ${shares.length + 1}${needed === undefined ? "" : ` of the ${needed} that are needed`}: its ` +
+          "seven lines, one after the other, or the code that begins with PLEXUS-SHARE.",
       );
       const typed: string[] = [];
       while (typed.length < linesPerShare) {

@@ -57,7 +57,8 @@ export async function restoreWithKit<T>(
   const begunMs = toldMs;
   hearUnsynced(({ folder, code }) =>
     output.printError(
-      `  ${folder}: its file system does not sync folders (${code}): what is written last may be missing after a power loss.`,
+      `  ${folder}: its file system does not sync folders (${code}): what is written last may be missing after ` +
+        "a power loss.",
     ),
   );
   try {
@@ -99,13 +100,15 @@ function describeHolders(
   { cross, note }: { readonly cross: string; readonly note: string },
 ): readonly string[] {
   return [
-    `  head ${head.number} of ${timeText(head.atMs)}, which ${headIn.length} of ${counted(folders.length, "folder")} have: ${headIn.map(withoutControls).join(", ")}`,
+    `  head ${head.number} of ${timeText(head.atMs)}, which ${headIn.length} of ` +
+      `${counted(folders.length, "folder")} have: ${headIn.map(withoutControls).join(", ")}`,
     ...unreadable.map(
       (one) => `${cross} A newer one leads to what cannot be read. ${withoutControls(describeUnreadable(one))}`,
     ),
     ...refused.map(
       ({ folder, number, error }) =>
-        `${note} Head ${number} in ${withoutControls(folder)} is none of this cluster's: ${withoutControls(reasonOf(error))}`,
+        `${note} Head ${number} in ${withoutControls(folder)} is none of this cluster's: ` +
+        `${withoutControls(reasonOf(error))}`,
     ),
     ...behind.map(
       ({ folder, number }) =>
@@ -113,22 +116,27 @@ function describeHolders(
     ),
     ...gaps.map(
       ({ from, to }) =>
-        `${note} ${from === to ? `Head ${from} is` : `Heads ${from} to ${to} are`} in none of the folders: whose folders have older ones was away, or gives old ones`,
+        `${note} ${from === to ? `Head ${from} is` : `Heads ${from} to ${to} are`} in none of the folders: ` +
+        "whose folders have older ones was away, or gives old ones",
     ),
     ...strangers.map(
       (one) =>
-        `${cross} Head ${one.number} in ${one.folders.map(withoutControls).join(", ")} is signed by this cluster, and head ${head.number} does not come from it: the directory once went back to an older state, or somebody has old keys. What only it led to is not here`,
+        `${cross} Head ${one.number} in ${one.folders.map(withoutControls).join(", ")} is signed by this ` +
+        `cluster, and head ${head.number} does not come from it: the directory once went back to an older ` +
+        "state, or somebody has old keys. What only it led to is not here",
     ),
     ...(damaged.total === 0
       ? []
       : [
-          `${note} ${counted(damaged.total, "shard")} are damaged; others were read in their places where there are enough:`,
+          `${note} ${counted(damaged.total, "shard")} are damaged; others were read in their places where ` +
+            "there are enough:",
         ]),
     ...damaged.named.map(({ folder, hash }) => `    ${withoutControls(folder)}: ${hash.slice(0, 16)}`),
     ...(short.stripes === 0
       ? []
       : [
-          `${cross} ${counted(short.stripes, "stripe")} lack shards: with the folders of at least ${short.folders} more ${short.folders === 1 ? "node" : "nodes"} all of it may come back.`,
+          `${cross} ${counted(short.stripes, "stripe")} lack shards: with the folders of at least ` +
+            `${short.folders} more ${short.folders === 1 ? "node" : "nodes"} all of it may come back.`,
         ]),
   ];
 }
@@ -162,31 +170,65 @@ export function describeRestored(
   const [good, cross, note] = [paint(color, "green", "✔"), paint(color, "red", "✖"), paint(color, "yellow", "!")];
   const slotList = (names: readonly string[]): string => names.map(withoutControls).join(", ");
   return [
-    `${good} ${to}: ${counted(actors, "actor")} in ${counted(slots, "slot")}, ${counted(rows, "row")}, ${counted(files, "file")}, ${describeBytes(bytes)}, ${counted(settings, "setting")}, in ${seconds.toFixed(1)} s`,
+    `${good} ${to}: ${counted(actors, "actor")} in ${counted(slots, "slot")}, ${counted(rows, "row")}, ` +
+      `${counted(files, "file")}, ${describeBytes(bytes)}, ${counted(settings, "setting")}, in ` +
+      `${seconds.toFixed(1)} s`,
     ...snapshots.map(
       ({ name, number, atMs }) => `  snapshot ${number} of ${timeText(atMs)}, from ${withoutControls(name)}`,
     ),
     ...(holders === undefined ? [] : describeHolders(holders, { cross, note })),
-    ...refusedKeys.map(({ folder, error }) => `${note} The kit does not open the keys in ${withoutControls(folder)}: ${error.code}. Older ones were taken.`),
-    ...(stale.length === 0 ? [] : [`${cross} Of ${counted(stale.length, "slot")} there is only what an older snapshot had: ${slotList(stale)}`]),
-    ...(missing.length === 0 ? [] : [`${cross} Of ${counted(missing.length, "slot")} no folder has anything: ${slotList(missing)}. Other nodes' folders may: --from for each of them.`]),
-    ...(missingFiles.length === 0 ? [] : [`${cross} ${counted(missingFiles.length, "file")} were gone already when the backup was made: ${slotList(missingFiles)}`]),
+    ...refusedKeys.map(
+      ({ folder, error }) =>
+        `${note} The kit does not open the keys in ${withoutControls(folder)}: ${error.code}. Older ones were taken.`,
+    ),
+    ...(stale.length === 0
+      ? []
+      : [`${cross} Of ${counted(stale.length, "slot")} there is only what an older snapshot had: ${slotList(stale)}`]),
+    ...(missing.length === 0
+      ? []
+      : [
+          `${cross} Of ${counted(missing.length, "slot")} no folder has anything: ${slotList(missing)}. Other ` +
+            "nodes' folders may: --from for each of them.",
+        ]),
+    ...(missingFiles.length === 0
+      ? []
+      : [
+          `${cross} ${counted(missingFiles.length, "file")} were gone already when the backup was made: ` +
+            `${slotList(missingFiles)}`,
+        ]),
     ...(lost.length === 0 ? [] : [`${cross} ${counted(lost.length, "unit")} could not be brought back:`]),
     ...lost.map(({ thread, type, bucket, part, error }) => {
       const which = [type === ".state" ? "state" : type, bucket, part === 0 ? "" : `part ${part + 1}`];
       const why = [error.details?.["stripe"], error.details?.["file"], error.details?.["reason"]].find(isText);
-      return `    ${withoutControls([thread, ...which].filter((word) => word !== "").join(" "))}: ${error.code} ${withoutControls(why ?? "")}`.trimEnd();
+      return (
+        `    ${withoutControls([thread, ...which].filter((word) => word !== "").join(" "))}: ${error.code} ` +
+        `${withoutControls(why ?? "")}`
+      ).trimEnd();
     }),
-    ...(erased.units === 0 ? [] : [`${note} ${counted(erased.units, "unit")} of ${counted(erased.tenants, "person or room", "persons and rooms")}: their keys were erased on purpose, and stay so.`]),
-    ...checked.wrong.map(({ thread, type, bucket }) => `${cross} The new folder has something else than the backup: ${withoutControls(`${thread} ${type} ${bucket}`)}`),
+    ...(erased.units === 0
+      ? []
+      : [
+          `${note} ${counted(erased.units, "unit")} of ` +
+            `${counted(erased.tenants, "person or room", "persons and rooms")}: their keys were erased on ` +
+            "purpose, and stay so.",
+        ]),
+    ...checked.wrong.map(
+      ({ thread, type, bucket }) =>
+        `${cross} The new folder has something else than the backup: ${withoutControls(`${thread} ${type} ${bucket}`)}`,
+    ),
     `Read back and compared: ${counted(checked.units, "unit")}, ${counted(checked.states, "state")}.`,
     ...damaged.map((one) => `${cross} The new journal: ${withoutControls(JSON.stringify(one))}`),
-    `Not in it, being bound to the old nodes: members and invitations, ${counted(leftOut.holders, "shard-holder")} with what lay there, files of models, keys of servers with models, and the nodes' configuration${policy === undefined ? "" : ` (they kept ${policy.replicas} copies of each slot, ${policy.minInSync} of them in sync)`}.`,
-    "Passwords, sessions, API keys and admins are as they were then: revoke what was revoked since. Clients that are connected load everything again.",
+    "Not in it, being bound to the old nodes: members and invitations, " +
+      `${counted(leftOut.holders, "shard-holder")} with what lay there, files of models, keys of servers with ` +
+      "models, and the nodes' " +
+      `configuration${policy === undefined ? "" : ` (they kept ${policy.replicas} copies of each slot, ${policy.minInSync} of them in sync)`}.`,
+    "Passwords, sessions, API keys and admins are as they were then: revoke what was revoked since. Clients " +
+      "that are connected load everything again.",
     "Next:",
     "  1. See to it that no node of the old cluster runs any more.",
     `  2. plexus up --data ${withoutControls(to)}`,
     "  3. plexus backup run --to NEW FOLDER: the old folders stay readable, and are written by nobody any more.",
-    "  4. plexus invite: other nodes come with empty data folders. Then give shares to people again if you have used them up.",
-  ].join("\n"); // prettier-ignore
+    "  4. plexus invite: other nodes come with empty data folders. Then give shares to people again if you " +
+      "have used them up.",
+  ].join("\n");
 }

@@ -26,13 +26,13 @@ import { namesPerson, partnerIn, withAccount } from "./person.ts";
 import { Visit } from "./visit.ts";
 
 /** What one line came to. */
-export interface Step {
+interface Step {
   readonly failure?: Failure;
   readonly end?: "quit" | "signOut";
 }
 
 /** Where the person is and what they see. */
-export interface Conversation {
+interface Conversation {
   /** Goes to the room or agent named on the command line. */
   begin(place: { readonly room: string | undefined; readonly agent: string | undefined }): Promise<Failure | undefined>;
   take(line: string): Promise<Step>;
@@ -47,7 +47,8 @@ const done: Step = {};
 /** What is said of a change that rested on something else than what is there now. */
 const changedMeanwhile: Readonly<Partial<Record<Request["name"], string>>> = {
   "room.edit":
-    "The message was changed in the meantime, and your edit was not saved. Its present text is above; use /edit again to replace it.",
+    "The message was changed in the meantime, and your edit was not saved. Its present text is above; use " +
+    "/edit again to replace it.",
   "room.setTopic":
     "The topic was changed in the meantime. Yours was not set; the present one is above. Use /topic again.",
 };

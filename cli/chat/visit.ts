@@ -150,7 +150,9 @@ export class Visit implements Here {
     const { text, several } = await this.#names.sent(parameters.text, [...this.#members]);
     for (const name of several) {
       const all = this.#names.called(name, [...this.#members]).map((account) => `@${account}`);
-      const says = `Several people here are called ${name}, so none of them is mentioned. Mention one by the account: ${all.join(", ")}.`;
+      const says =
+        `Several people here are called ${name}, so none of them is mentioned. Mention one by the account: ` +
+        `${all.join(", ")}.`;
       this.#printer.remark(this.#printer.dim(`* ${withoutControls(says)}`));
     }
     return { ...parameters, text };

@@ -46,7 +46,10 @@ export async function listActors(flags: AdminFlags, filter: ActorFilter, output:
 
 function describeUnanswered(nodes: readonly string[], color: boolean): string {
   const names = withoutControls(nodes.join(", "));
-  return `${paint(color, "yellow", "warning")} This is not all: ${names} did not answer, and what is there is missing. See: plexus nodes`;
+  return (
+    `${paint(color, "yellow", "warning")} This is not all: ${names} did not answer, and what is there is ` +
+    "missing. See: plexus nodes"
+  );
 }
 
 function actorTable(rows: readonly ActorRow[], output: Output): string {
@@ -95,14 +98,17 @@ export async function showActor(flags: AdminFlags, actor: string, output: Output
 /** One actor as a person reads it. */
 export function describeActor(detail: ActorDetail, color: boolean): string {
   const lines = [
-    `${paint(color, "bold", withoutControls(detail.actor))} is ${detail.status}${detail.node === undefined ? "" : ` on ${withoutControls(detail.node)}`}`,
-    `Slot ${withoutControls(detail.slot)}, epoch ${detail.epoch}, ${counted(detail.entries, "journal entry", "journal entries")}, state ${describeBytes(detail.stateBytes)}`,
+    `${paint(color, "bold", withoutControls(detail.actor))} is ` +
+      `${detail.status}${detail.node === undefined ? "" : ` on ${withoutControls(detail.node)}`}`,
+    `Slot ${withoutControls(detail.slot)}, epoch ${detail.epoch}, ` +
+      `${counted(detail.entries, "journal entry", "journal entries")}, state ${describeBytes(detail.stateBytes)}`,
     `Mailbox ${detail.mailbox}, restarts ${detail.restarts}`,
     ...(detail.lastError === undefined ? [] : [`Last error: ${withoutControls(detail.lastError)}`]),
     ...detail.reminders.map(({ id, dueMs }) => `Reminder ${withoutControls(id)}, due ${new Date(dueMs).toISOString()}`),
     ...detail.deadLetters.map(
       (letter) =>
-        `Dead letter ${letter.id}: ${withoutControls(`${letter.type} from ${letter.from}`)} at ${new Date(letter.atMs).toISOString()}, ${withoutControls(letter.reason)}`,
+        `Dead letter ${letter.id}: ${withoutControls(`${letter.type} from ${letter.from}`)} at ` +
+        `${new Date(letter.atMs).toISOString()}, ${withoutControls(letter.reason)}`,
     ),
   ];
   if (detail.status === "quarantined")
@@ -121,12 +127,15 @@ export async function releaseActor(
   const target = await findNode(flags);
   const asked = await callsTo(target)("actors.release", { ...id, redeliver });
   const answer = await namedActor(target, asked, release.actor);
-  const nothing = `It is not quarantined and has no dead letters. To unpin an actor that was moved by hand: \`plexus slots release ${release.actor}\`.`;
+  const nothing =
+    `It is not quarantined and has no dead letters. To unpin an actor that was moved by hand: \`plexus slots ` +
+    `release ${release.actor}\`.`;
   const released = demand(advised(answer, { ALREADY_DONE: nothing }));
   output.print(
     flags.json
       ? jsonLine({ actor: release.actor, ...released })
-      : `${release.actor} takes messages again; ${counted(released.redelivered, "dead letter was", "dead letters were")} delivered again.`,
+      : `${release.actor} takes messages again; ` +
+          `${counted(released.redelivered, "dead letter was", "dead letters were")} delivered again.`,
   );
   return exitCodes.ok;
 }

@@ -94,7 +94,8 @@ export async function setNodeRoles(
   output.print(
     flags.json
       ? jsonLine({ ...done, roles })
-      : `${node} has the roles ${roles.join(", ")} from now on. Data that it may no longer hold moves away: plexus slots --node ${node}`,
+      : `${node} has the roles ${roles.join(", ")} from now on. Data that it may no longer hold moves away: ` +
+          `plexus slots --node ${node}`,
   );
   return exitCodes.ok;
 }
@@ -218,7 +219,8 @@ async function awaitDrain(target: Target, drain: Drain, output: Output): Promise
     if (!json && !stuckSaid && nowMs - movedAtMs > cliLimits.drainStuckMs) {
       stuckSaid = true;
       output.print(
-        `Nothing has moved for ${describeDuration(nowMs - movedAtMs)}. Are enough other nodes with the same roles up, not draining and able to write? plexus slots --node ${node}`,
+        `Nothing has moved for ${describeDuration(nowMs - movedAtMs)}. Are enough other nodes with the same ` +
+          `roles up, not draining and able to write? plexus slots --node ${node}`,
       );
     }
     await delay(drain.pollMs);

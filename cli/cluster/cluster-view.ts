@@ -148,7 +148,10 @@ export function describeNoSlots(all: readonly ClusterSlotRow[], { directoryAway,
   if (all.length > 0) return `No slot matches, of ${all.length} in all.`;
   if (directoryAway === undefined) return "There are no slots yet: the first account and the first room make them.";
   const asked = withoutControls(nodes.find(({ self }) => self)?.name ?? "The node that was asked");
-  return `${asked} does not know which slots there are, because the directory, which has the list, does not answer. The slots are not lost.`;
+  return (
+    `${asked} does not know which slots there are, because the directory, which has the list, does not answer. ` +
+    "The slots are not lost."
+  );
 }
 
 /** `plexus slots`. */

@@ -123,7 +123,9 @@ const notASlot = (otherwise: string): PlexusError =>
   new PlexusError(
     failure("BAD_REQUEST", {
       field: "slot",
-      reason: `a slot is role/number, like chat/17: a role (${allRoles.join(", ")}) and 0 to ${slotCount - 1}; ${otherwise}`,
+      reason:
+        `a slot is role/number, like chat/17: a role (${allRoles.join(", ")}) and 0 to ${slotCount - 1}; ` +
+        `${otherwise}`,
     }),
   );
 
@@ -168,7 +170,8 @@ async function moved(
       NOT_FOUND: ({ details }) =>
         details?.["node"] !== undefined
           ? undefined
-          : `${subject} is not in use yet, so there is nothing to move. \`plexus slots\` and \`plexus actors list\` list what is.`,
+          : `${subject} is not in use yet, so there is nothing to move. \`plexus slots\` and \`plexus actors ` +
+            `list\` list what is.`,
       ASK_TIMEOUT: onItsWay,
       PEER_LOST: onItsWay,
     }),
@@ -181,13 +184,15 @@ async function moved(
   const summary = await readSummary(target);
   const owner = summary.ok ? nameOf(namesOf(summary.value), place.owner) : place.owner;
   output.print(
-    `${subject} is on ${withoutControls(`${owner} now (slot ${place.slot}`)}, epoch ${place.epoch}), after ${tookMs} ms.`,
+    `${subject} is on ${withoutControls(`${owner} now (slot ${place.slot}`)}, epoch ${place.epoch}), after ` +
+      `${tookMs} ms.`,
   );
   return exitCodes.ok;
 }
 
 const copying =
-  "The move may have begun or be complete: `plexus nodes` shows which directory is in use. Nothing is lost; once the node is up again, the command can be repeated.";
+  "The move may have begun or be complete: `plexus nodes` shows which directory is in use. Nothing is lost; " +
+  "once the node is up again, the command can be repeated.";
 
 /** `plexus directory migrate --etcd URL…`, or `--managers`. */
 export async function migrateDirectory(
@@ -272,26 +277,33 @@ function describeMove(before: ClusterSummary, endpoints: readonly string[] | und
 
 const managersKeep = (up: number): string =>
   up < managersEnough
-    ? `Then one manager keeps it, since ${counted(up, "manager is", "managers are")} up: its death stops failover and joins.`
+    ? `Then one manager keeps it, since ${counted(up, "manager is", "managers are")} up: its death stops ` +
+      "failover and joins."
     : "Then the managers keep it: one alone for a second or two, and three as soon as two more have caught up.";
 
 const movedToManagers = (rows: number): readonly string[] => [
-  `${counted(rows, "row")} moved; one manager keeps the cluster's directory now, and with three or more managers others follow: \`plexus nodes\`.`,
-  "etcd is not asked any more: start the nodes without --etcd from now on. Stop it only when every node has been up once since then.",
+  `${counted(rows, "row")} moved; one manager keeps the cluster's directory now, and with three or more ` +
+    `managers others follow: \`plexus nodes\`.`,
+  "etcd is not asked any more: start the nodes without --etcd from now on. Stop it only when every node has " +
+    "been up once since then.",
 ];
 
 const movedToEtcd = (rows: number, endpoints: readonly string[], before: ClusterSummary): readonly string[] => {
   const managers = before.nodes.filter(({ roles, state }) => roles.includes("manager") && state === "active").length;
   return [
     `${counted(rows, "row")} moved; the cluster's directory is in etcd at ${endpoints.join(", ")} now.`,
-    `${endpoints.length > 1 ? "One address was enough. " : ""}plexus doctor, run at each node, tells whether it reaches them all.`,
+    `${endpoints.length > 1 ? "One address was enough. " : ""}plexus doctor, run at each node, tells whether ` +
+      "it reaches them all.",
     ...(managers >= managersEnough
       ? []
       : [
-          `Slots are placed by whichever node with the role manager is up, and ${counted(managers, "node has", "nodes have")} it: give it to ${managersEnough} (plexus nodes roles).`,
+          "Slots are placed by whichever node with the role manager is up, and " +
+            `${counted(managers, "node has", "nodes have")} it: give it to ${managersEnough} (plexus nodes ` +
+            "roles).",
         ]),
     before.directory.kind === "embedded"
-      ? "Each node remembers where the directory is. A node that was off learns it only from the node that kept the directory, so do not remove that one yet."
+      ? "Each node remembers where the directory is. A node that was off learns it only from the node that kept " +
+        "the directory, so do not remove that one yet."
       : "Each node remembers where the directory is. A node that was off learns it from any other.",
   ];
 };

@@ -50,12 +50,15 @@ function describe(plan: RecoveryPlan, color: boolean): string {
   const when =
     writtenAtMs === undefined ? "" : `, its folder written or opened last at ${new Date(writtenAtMs).toISOString()}`;
   const lines = [
-    `Node ${withoutControls(plan.name)} of cluster ${plan.cluster}: generation ${generation}, term ${term}, entry ${entry}${when}.`,
-    `The voters were ${listed(plan.voters)}. With a folder of another of them, recover where the term is highest, and then the entry.`,
+    `Node ${withoutControls(plan.name)} of cluster ${plan.cluster}: generation ${generation}, term ${term}, ` +
+      `entry ${entry}${when}.`,
+    `The voters were ${listed(plan.voters)}. With a folder of another of them, recover where the term is ` +
+      "highest, and then the entry.",
     `Left out: ${listed(plan.leftOut)}. When they come they are refused, and can join as new with an empty folder.`,
     "If one of those is not lost, keep it a member: --keep NAME.",
     `Members from then on: ${listed(plan.stay)}.`,
-    `${warn} What the others committed after entry ${entry} is lost: who joined, roles, policies, and which copies were in sync. So messages that were`,
+    `${warn} What the others committed after entry ${entry} is lost: who joined, roles, policies, and which ` +
+      "copies were in sync. So messages that were",
     "  acknowledged after that may be lost, too.",
     `${warn} If most of those voters still run somewhere, there will be two clusters: stop them first.`,
   ];
@@ -65,7 +68,9 @@ function describe(plan: RecoveryPlan, color: boolean): string {
     return [...lines, `Each of ${counted(plan.slots, "slot")} has a copy that was in sync.`].join("\n");
   const most = lostSlots.slice(0, slotsNamedMax).map(describeLost);
   const more = lostSlots.length > slotsNamedMax ? [`    and ${lostSlots.length - slotsNamedMax} more (--json)`] : [];
-  const heading = `${paint(color, "red", "✖")} ${lostSlots.length} of ${counted(plan.slots, "slot")} had copies in sync at nodes that are left out only. What was in them is lost:`;
+  const heading =
+    `${paint(color, "red", "✖")} ${lostSlots.length} of ${counted(plan.slots, "slot")} had copies in sync at ` +
+    "nodes that are left out only. What was in them is lost:";
   return [...lines, heading, ...most, ...more].join("\n");
 }
 
@@ -76,7 +81,8 @@ const describeLost = ({ slot, older }: RecoveryPlan["lostSlots"][number]): strin
 
 const done = ({ generation, leftOut, name }: RecoveryPlan, data: string, color: boolean): string =>
   [
-    `${paint(color, "green", "✔")} Generation ${generation + 1} of the directory begins at ${withoutControls(name)}, without ${listed(leftOut)}.`,
+    `${paint(color, "green", "✔")} Generation ${generation + 1} of the directory begins at ` +
+      `${withoutControls(name)}, without ${listed(leftOut)}.`,
     `Start it: plexus up --data ${data}`,
     "Members that run follow it by themselves. With three managers the directory is replicated again.",
   ].join("\n");

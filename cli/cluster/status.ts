@@ -41,7 +41,8 @@ export function describeStatus(status: NodeStatus, color: boolean): string {
     ...describeSlots(status, color),
     [
       "Journal",
-      `${withoutControls(status.journal.location)}, ${counted(status.journal.entries, "entry", "entries")} (${describeBytes(status.journal.bytes)}) since the start`,
+      `${withoutControls(status.journal.location)}, ${counted(status.journal.entries, "entry", "entries")} ` +
+        `(${describeBytes(status.journal.bytes)}) since the start`,
     ],
     ["Connections", String(status.connections)],
     ...describeProxies(status, color),

@@ -78,7 +78,8 @@ export async function watchTask(flags: AdminFlags, id: string, output: Output): 
     const task = demand(await callsTo(target)("tasks.show", { id }));
     const line = flags.json
       ? jsonLine(task)
-      : `${withoutControls(task.what)}: ${task.state}${Object.keys(task.progress).length === 0 ? "" : `, ${progressWords(task)}`}`;
+      : `${withoutControls(task.what)}: ` +
+        `${task.state}${Object.keys(task.progress).length === 0 ? "" : `, ${progressWords(task)}`}`;
     if (line !== said) output.print(line);
     said = line;
     if (isTaskOver(task)) {

@@ -35,7 +35,10 @@ export const define: Define = (command, { output, onExit }) => {
     ),
   );
 
-  listed(alerts.command("list").description("Show the alerts that nobody has acknowledged yet.")).addHelpText("after", examples("plexus alerts list --json")); // prettier-ignore
+  listed(alerts.command("list").description("Show the alerts that nobody has acknowledged yet.")).addHelpText(
+    "after",
+    examples("plexus alerts list --json"),
+  );
 
   withAdminFlags(
     alerts

@@ -47,7 +47,8 @@ export function defineAuditOut(command: Command, { output, onExit }: CommandCont
       .addOption(
         new Option(
           "--begin <where>",
-          "where to start: at the beginning of each log, now, or after the last confirmed entry (a new address starts at the beginning)",
+          "where to start: at the beginning of each log, now, or after the last confirmed entry (a new address " +
+            "starts at the beginning)",
         ).choices(["start", "now", "kept"]),
       )
       .addHelpText(

@@ -27,7 +27,8 @@ export function defineGuards(backup: Command, { output, onExit }: Parameters<Def
   for (const [name, says] of [
     [
       "approve",
-      "Approve a recall that another admin asks for. Without another admin, the operator does it on the node's machine.",
+      "Approve a recall that another admin asks for. Without another admin, the operator does it on the node's " +
+        "machine.",
     ],
     ["decline", "Decline a recall, or withdraw your own."],
   ] as const)

@@ -50,10 +50,13 @@ export function defineKeys(backup: Command, { output, onExit }: Parameters<Defin
   )
     .addHelpText(
       "after",
-      "\nThe key is made by this command, on this machine, and never sent: the node gets only what is encrypted and signed with it.\n" +
-        "The folder then has a page for each share (HTML with a code to scan, and text) and kit.json, which is not secret. Print the\n" +
+      "\nThe key is made by this command, on this machine, and never sent: the node gets only what is " +
+        "encrypted and signed with it.\n" +
+        "The folder then has a page for each share (HTML with a code to scan, and text) and kit.json, which is " +
+        "not secret. Print the\n" +
         "pages, give them to different people, and delete the folder.\n\n" +
-        "With --pkcs11 the root is also sealed by a key in a token, which never leaves it. The PIN is asked for, or read with --pin-file.\n" +
+        "With --pkcs11 the root is also sealed by a key in a token, which never leaves it. The PIN is asked " +
+        "for, or read with --pin-file.\n" +
         examples(
           "plexus backup kit make --to ./kit",
           "plexus backup kit make --shares 3 --needed 2 --to /media/usb/kit",
@@ -75,7 +78,8 @@ export function defineKeys(backup: Command, { output, onExit }: Parameters<Defin
   )
     .addHelpText(
       "after",
-      "\nFor the operator of the node, on its machine. If you give the words of the directory's kit, the node trusts that\n" +
+      "\nFor the operator of the node, on its machine. If you give the words of the directory's kit, the node " +
+        "trusts that\n" +
         "kit from now on. If you give the words of the kit that the node knows, the directory gets that kit again.\n" +
         "Compare the words with those on the shares.\n" +
         examples("plexus backup kit trust angle-tiger-lamp-oven-zebra-quiz-noble-frog"),

@@ -105,7 +105,9 @@ export function defineRecall(command: Command, { output, onExit }: Parameters<De
     onExit,
   )<RecallOptions>({
     name: "recall",
-    says: "Bring back data from a backup: into a new folder on the node's machine, or messages into their rooms and conversations, as new messages marked as restored.",
+    says:
+      "Bring back data from a backup: into a new folder on the node's machine, or messages into their rooms and " +
+      "conversations, as new messages marked as restored.",
     examples: [
       "plexus backup recall --room lobby --at 1d --to ./lobby",
       "plexus backup recall --from /mnt/backup/plexus --person ada --since 2026-11-01 --dry-run",
@@ -120,7 +122,8 @@ export function defineRecall(command: Command, { output, onExit }: Parameters<De
       const { intoPlace = false, existing, deleted = false, remake = false, id, undo } = options;
       if (!dryRun && to === undefined && !intoPlace && undo === undefined)
         command.error(
-          "error: --to says where it is written, --into-place brings messages into their rooms; --dry-run only says how much it is",
+          "error: --to says where it is written, --into-place brings messages into their rooms; --dry-run only " +
+            "says how much it is",
         );
       if (replies !== undefined && room === undefined) command.error("error: --replies needs --room");
       const query = queryOf(options, actorNamed);

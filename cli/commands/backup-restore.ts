@@ -29,7 +29,8 @@ interface RestoreOptions extends TokenOptions {
 export function defineRestore(backup: Command, { output, onExit }: Parameters<Define>[1]): void {
   withTokenFlags(backup.command("restore"))
     .description(
-      "When the cluster is lost: make a data folder for a node from backups, or from disks of storage nodes, with the recovery kit.",
+      "When the cluster is lost: make a data folder for a node from backups, or from disks of storage nodes, " +
+        "with the recovery kit.",
     )
     .argument("[files...]", "files with shares (default: you type them)")
     .requiredOption(
@@ -48,11 +49,13 @@ export function defineRestore(backup: Command, { output, onExit }: Parameters<De
     .addHelpText(
       "after",
       "\nNo node needs to run. The data folder must be empty or absent; a restore that was interrupted begins again\n" +
-        "there. The backups are only read. Each thing that cannot be restored is named on a line, and the exit code is\n" +
+        "there. The backups are only read. Each thing that cannot be restored is named on a line, and the exit " +
+        "code is\n" +
         "then 1.\n" +
         examples(
           "plexus backup restore --from /mnt/backup/ann --data /var/lib/plexus",
-          "plexus backup restore --from /mnt/backup/ann --from /mnt/backup/bee --data /var/lib/plexus share-1.txt share-2.txt share-4.txt",
+          "plexus backup restore --from /mnt/backup/ann --from /mnt/backup/bee --data /var/lib/plexus " +
+            "share-1.txt share-2.txt share-4.txt",
           "plexus backup restore --from /mnt/backup/ann --at 2d --data /var/lib/plexus",
           "plexus backup restore --from /disk-of-bee/plexus --from /disk-of-cat/plexus --data /var/lib/plexus",
         ),
@@ -73,7 +76,9 @@ export function defineCopies(backup: Command, { output, onExit }: Parameters<Def
     onExit,
   )<AdminOptions & { readonly from?: string; readonly to: string }>({
     name: "copy",
-    says: "Copy backups into a folder, such as a disk that you take away. What the folder already has is not copied again.",
+    says:
+      "Copy backups into a folder, such as a disk that you take away. What the folder already has is not copied " +
+      "again.",
     examples: [
       "plexus backup copy --to /media/usb/cluster",
       "plexus backup copy --from /mnt/backup/ann --to /media/usb/ann",
@@ -104,7 +109,8 @@ export function defineCopies(backup: Command, { output, onExit }: Parameters<Def
     )
     .option(
       "--scratch <folder>",
-      "the scratch folder, empty or absent; it is emptied afterwards (default: inside the data folder of the node that does it)",
+      "the scratch folder, empty or absent; it is emptied afterwards (default: inside the data folder of the " +
+        "node that does it)",
     )
     .addOption(
       new Option("--snapshot <number>", "this snapshot (its number)").argParser(wholeNumber("The snapshot", 1)),
@@ -115,8 +121,10 @@ export function defineCopies(backup: Command, { output, onExit }: Parameters<Def
     )
     .addHelpText(
       "after",
-      "\nThe node reads with its own keys. With --kit the shares are checked as well. With --kit and --from this command\n" +
-        "does everything itself with the shares alone, as after a disaster. The report says whether the disks of storage\n" +
+      "\nThe node reads with its own keys. With --kit the shares are checked as well. With --kit and --from " +
+        "this command\n" +
+        "does everything itself with the shares alone, as after a disaster. The report says whether the disks " +
+        "of storage\n" +
         "nodes have what a restore needs.\n" +
         examples(
           "plexus backup drill",

@@ -72,7 +72,9 @@ const changes = [
   },
   {
     name: "resume",
-    says: "Go on with a run or a check of the cluster's backups that failed or was cancelled, from where it was. `plexus backup tasks` says which can.",
+    says:
+      "Go on with a run or a check of the cluster's backups that failed or was cancelled, from where it was. " +
+      "`plexus backup tasks` says which can.",
     change: async () => (await load()).resumeTask,
   },
 ] as const;
@@ -82,7 +84,9 @@ export function defineTasks(command: Command, { output, onExit }: Parameters<Def
   const add = adminCommands(command, onExit);
   add<AdminOptions & { readonly limit: number }>({
     name: "tasks",
-    says: "Show the tasks with the backups of the cluster, newest first. With a number: follow that task until it ends.",
+    says:
+      "Show the tasks with the backups of the cluster, newest first. With a number: follow that task until it " +
+      "ends.",
     argument: ["[task]", "the number of a task"],
     examples: ["plexus backup tasks", "plexus backup tasks 12", "plexus backup tasks --json"],
     more: (inner) => inner.option("--limit <number>", "this many of the newest", wholeNumber("The number", 1, 200), 20),

@@ -21,7 +21,9 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
   const load = () => import("../backup/backups.ts");
   add<AdminOptions & { readonly to?: string; readonly full?: boolean }>({
     name: "run",
-    says: "Back up the cluster onto its storage nodes, or with --to into a folder on the node's machine: everything that this node owns. Unchanged data is not written again.",
+    says:
+      "Back up the cluster onto its storage nodes, or with --to into a folder on the node's machine: everything " +
+      "that this node owns. Unchanged data is not written again.",
     examples: ["plexus backup run", "plexus backup run --to /mnt/backup/plexus", "plexus backup run --full"],
     more: (inner) =>
       inner
@@ -76,7 +78,9 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
   defineRecall(command, { output, onExit });
   add<PruneOptions>({
     name: "prune",
-    says: "Remove old snapshots, and keep those that you name. It shows what it would remove, and asks. Nothing else removes snapshots.",
+    says:
+      "Remove old snapshots, and keep those that you name. It shows what it would remove, and asks. Nothing else " +
+      "removes snapshots.",
     examples: [
       "plexus backup prune --keep-last 7 --dry-run",
       "plexus backup prune --from /mnt/backup/plexus --keep-daily 7 --keep-weekly 8 --keep-monthly 24 --yes",

@@ -44,7 +44,8 @@ export const define: Define = (command, { output, onExit }) => {
       .argument("<name>", "what the budget is called")
       .argument(
         "<of>",
-        "what it limits: person, key or agent (each one separately), team, model or provider (all named ones together), cluster",
+        "what it limits: person, key or agent (each one separately), team, model or provider (all named ones " +
+          "together), cluster",
       )
       .argument(
         "[names...]",

@@ -64,7 +64,8 @@ export const define: Define = (command, { output, onExit }) => {
         "echo 'Build 17 is green' | PLEXUS_PASSWORD=… plexus chat --user ada --room builds",
         "echo 'What is Plexus?' | plexus chat --agent helper",
       ) +
-        "\nThe password comes from PLEXUS_PASSWORD or is asked for; the session is kept in ~/.config/plexus/session.json.\n",
+        "\nThe password comes from PLEXUS_PASSWORD or is asked for; the session is kept in " +
+        "~/.config/plexus/session.json.\n",
     )
     .action(async (options: ChatOptions) => {
       const { chat } = await import("../chat/index.ts");

@@ -57,15 +57,18 @@ export const define: Define = (command, { output, onExit }) => {
   );
 
   withAdminFlags(
-    dry(command.command("set <key> <value>").description("Set a key for all nodes, or for one. Flags and environment variables of a node override it.")) // prettier-ignore
-      .addHelpText(
-        "after",
-        examples(
-          "plexus config set signUp closed",
-          "plexus config set signUpDomains example.org,example.com",
-          "plexus config set log.level debug --node node-b --dry-run",
-        ),
+    dry(
+      command
+        .command("set <key> <value>")
+        .description("Set a key for all nodes, or for one. Flags and environment variables of a node override it."),
+    ).addHelpText(
+      "after",
+      examples(
+        "plexus config set signUp closed",
+        "plexus config set signUpDomains example.org,example.com",
+        "plexus config set log.level debug --node node-b --dry-run",
       ),
+    ),
   ).action(async (key: string, value: string, _options: unknown, self: Self) =>
     onExit(await (await work()).setConfig(await flagsOf(self), { ...targetOf(self), key, value }, output)),
   );

@@ -61,8 +61,10 @@ export const define: Define = (command, context) => {
     .addOption(json())
     .addHelpText(
       "after",
-      "\nStop the node first. The command says what this node has, what the others may have known in addition, and which\n" +
-        "slots lost every copy. It changes nothing until you agree. Nodes that are left out are refused from then on. If\n" +
+      "\nStop the node first. The command says what this node has, what the others may have known in addition, " +
+        "and which\n" +
+        "slots lost every copy. It changes nothing until you agree. Nodes that are left out are refused from " +
+        "then on. If\n" +
         "most voters are only down, start them instead.\n" +
         examples("plexus directory recover --data /var/lib/plexus", "plexus up --data /var/lib/plexus"),
     )

@@ -39,7 +39,8 @@ export const define: Define = (command, { output, onExit }) => {
   )
     .addHelpText(
       "after",
-      "\nThe node makes the key, in the file that its configuration names (diskKey). Without that file nothing on the disk can be\n" +
+      "\nThe node makes the key, in the file that its configuration names (diskKey). Without that file nothing " +
+        "on the disk can be\n" +
         "read: keep a copy of it elsewhere. It is best on another disk than the data.\n" +
         examples("plexus disk encrypt", "plexus disk encrypt --url http://10.0.0.5:7070"),
     )
@@ -56,7 +57,8 @@ export const define: Define = (command, { output, onExit }) => {
       .addOption(data())
       .option(
         "--disk-key <file>",
-        "the file for the key (default: the one in the configuration, PLEXUS_DISK_KEY or PLEXUS_CONFIG, otherwise disk.key in the data folder)",
+        "the file for the key (default: the one in the configuration, PLEXUS_DISK_KEY or PLEXUS_CONFIG, " +
+          "otherwise disk.key in the data folder)",
       )
       .option("--sheet <file>", "kit.json; needed with a token"),
   )

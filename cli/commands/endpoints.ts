@@ -42,7 +42,10 @@ export const define: Define = (command, { output, onExit }) => {
         .command("add")
         .description("Let the cluster use the models of a server, under the names NAME/MODEL.")
         .argument("<name>", "its name here")
-        .argument("[address]", "ADAPTER+URL, or ADAPTER+URL#MODEL for one model (default: the server found under this name)")
+        .argument(
+          "[address]",
+          "ADAPTER+URL, or ADAPTER+URL#MODEL for one model (default: the server found under this name)",
+        )
         .option("--context <tokens>", "context of one call", wholeNumber("The context", 64, 16_777_216))
         .option("--label <name=value>", "only nodes with this label use it, repeatable", namedValue),
     ),
@@ -55,11 +58,17 @@ export const define: Define = (command, { output, onExit }) => {
         "plexus endpoints add gpu-box                 # found by `plexus endpoints find`",
       ),
     )
-    .action(async (name: string, address: string | undefined, options: AdminOptions & KeyOptions & { readonly context?: number; readonly label?: readonly string[] }) => {
-      const { keyEnv, keyFile, keySecret, context: contextTokens, label = [] } = options;
-      const choice = { name, address, keyEnv, keyFile, keySecret, contextTokens, labels: labelsFrom(label) };
-      onExit(await (await work()).addEndpoint(await adminFlags(options), choice, output));
-    }); // prettier-ignore
+    .action(
+      async (
+        name: string,
+        address: string | undefined,
+        options: AdminOptions & KeyOptions & { readonly context?: number; readonly label?: readonly string[] },
+      ) => {
+        const { keyEnv, keyFile, keySecret, context: contextTokens, label = [] } = options;
+        const choice = { name, address, keyEnv, keyFile, keySecret, contextTokens, labels: labelsFrom(label) };
+        onExit(await (await work()).addEndpoint(await adminFlags(options), choice, output));
+      },
+    );
 
   const add = adminCommands(command, onExit);
   add({
@@ -87,7 +96,8 @@ export const define: Define = (command, { output, onExit }) => {
     command
       .command("find")
       .description(
-        "Search for servers with models: in a range of private addresses, or in the ways set in the node's configuration.",
+        "Search for servers with models: in a range of private addresses, or in the ways set in the node's " +
+          "configuration.",
       )
       .argument("[range]", "192.168.1.0/24 or 10.0.0.5 (default: mDNS, DNS and Consul, as configured)")
       .option("--port <port>", "only this port, repeatable", (text, before: readonly number[] | undefined) =>

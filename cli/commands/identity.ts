@@ -9,7 +9,9 @@ export const define: Define = (command, { output, onExit }) => {
   const work = () => import("../people/identity.ts");
   const list = async (options: AdminOptions): Promise<void> =>
     onExit(await (await work()).listProviders(await adminFlags(options), output));
-  const google = "plexus identity set google oidc --issuer https://accounts.google.com --client-id ID --secret-file secret.txt --label Google"; // prettier-ignore
+  const google =
+    "plexus identity set google oidc --issuer https://accounts.google.com --client-id ID --secret-file " +
+    "secret.txt --label Google";
   const identity = withAdminFlags(command.enablePositionalOptions())
     .addHelpText("after", examples("plexus identity", google, "plexus identity test google"))
     .action(list);
@@ -76,10 +78,14 @@ export const define: Define = (command, { output, onExit }) => {
       "after",
       examples(
         google,
-        "plexus identity set github github --client-id ID --secret-file secret.txt --label GitHub --registration create --role octo/core=moderator",
-        "plexus identity set company oidc --issuer https://sso.example.org/realms/main --client-id plexus --secret-file - --label Company --registration create --group-claim groups --role admins=admin --sign-out",
+        "plexus identity set github github --client-id ID --secret-file secret.txt --label GitHub " +
+          "--registration create --role octo/core=moderator",
+        "plexus identity set company oidc --issuer https://sso.example.org/realms/main --client-id plexus " +
+          "--secret-file - --label Company --registration create --group-claim groups --role admins=admin " +
+          "--sign-out",
         "plexus identity set school saml --metadata metadata.xml --client-id https://chat.example.org --label School",
-        "plexus identity set school saml --metadata https://sso.example.org/metadata --client-id https://chat.example.org --label School",
+        "plexus identity set school saml --metadata https://sso.example.org/metadata --client-id " +
+          "https://chat.example.org --label School",
       ),
     )
     .action(async (name: string, kind: ProviderKind, options: IdentityFlags & AdminOptions) =>

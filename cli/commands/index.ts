@@ -14,7 +14,7 @@ export interface CommandContext {
 export type Define = (command: Command, context: CommandContext) => void;
 
 /** One command. */
-export interface CommandRow {
+interface CommandRow {
   readonly name: string;
   /** What `plexus --help` says of it. */
   readonly says: string;
@@ -103,7 +103,9 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     name: "shards",
-    says: "Show where stored pieces (shards) of backups are and what is lost; repair them; trust nodes; keep a file in shards.",
+    says:
+      "Show where stored pieces (shards) of backups are and what is lost; repair them; trust nodes; keep a file " +
+      "in shards.",
     load: () => import("./shards.ts"),
   },
   {
@@ -123,7 +125,9 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     name: "users",
-    says: "Show and set people's roles; invite, suspend and delete people; end sessions and API keys; make links for new passwords.",
+    says:
+      "Show and set people's roles; invite, suspend and delete people; end sessions and API keys; make links for " +
+      "new passwords.",
     load: () => import("./users.ts"),
   },
   {

@@ -43,7 +43,14 @@ export const define: Define = (command, { output, onExit }) => {
     examples: ["plexus models list", "plexus models list --json"],
     run: async (flags) => (await store()).listModels(flags, output),
   });
-  add<AdminOptions & { readonly name?: string; readonly digest?: string; readonly acceptLicence?: boolean; readonly wait: boolean }>({
+  add<
+    AdminOptions & {
+      readonly name?: string;
+      readonly digest?: string;
+      readonly acceptLicence?: boolean;
+      readonly wait: boolean;
+    }
+  >({
     name: "pull",
     says: "Download a model: hf:OWNER/REPO[:QUANTISATION], ollama:NAME[:TAG], cluster:NAME, a web address or a path.",
     argument: ["<source>", "where to get it"],
@@ -60,7 +67,7 @@ export const define: Define = (command, { output, onExit }) => {
         .option("--no-wait", "do not wait until it is done"),
     run: async (flags, { name: called, digest, acceptLicence, wait }, source) =>
       (await store()).pullModel(flags, { source, name: called, digest, acceptLicence, wait }, output),
-  }); // prettier-ignore
+  });
   add({
     name: "show",
     says: "Show a model's card: family, size, quantisation, context, licence, where it came from.",
@@ -83,11 +90,21 @@ export const define: Define = (command, { output, onExit }) => {
     examples: ["plexus models verify qwen2.5-0.5b"],
     run: async (flags, _, model) => (await store()).verifyModel(flags, model, output),
   });
-  add<AdminOptions & { readonly nodes: number; readonly label?: readonly string[]; readonly acceptLicence?: boolean; readonly source?: string }>({
+  add<
+    AdminOptions & {
+      readonly nodes: number;
+      readonly label?: readonly string[];
+      readonly acceptLicence?: boolean;
+      readonly source?: string;
+    }
+  >({
     name: "want",
     says: "Keep a model on nodes of the cluster; they download it by themselves.",
     argument: ["<name>", "its name here"],
-    examples: ["plexus models want qwen --source hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M --nodes 2 --label zone=a --accept-licence"],
+    examples: [
+      "plexus models want qwen --source hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M --nodes 2 --label zone=a " +
+        "--accept-licence",
+    ],
     more: (inner) =>
       inner
         .requiredOption("--source <source>", "where to get it")
@@ -95,8 +112,12 @@ export const define: Define = (command, { output, onExit }) => {
         .option("--label <name=value>", "only nodes with this label, repeatable", namedValue)
         .option("--accept-licence", "accept its licence, which you have read"),
     run: async (flags, { nodes, label = [], acceptLicence = false, source = "" }, model) =>
-      (await store()).wantModel(flags, { name: model, source, nodes, labels: labelsFrom(label), acceptLicence }, output),
-  }); // prettier-ignore
+      (await store()).wantModel(
+        flags,
+        { name: model, source, nodes, labels: labelsFrom(label), acceptLicence },
+        output,
+      ),
+  });
   add({
     name: "unwant",
     says: "Stop keeping a model on nodes; nodes that have it keep it until you remove it there.",
@@ -131,30 +152,61 @@ export const define: Define = (command, { output, onExit }) => {
   });
   command
     .command("quantise")
-    .description("Make a smaller file of a model in F32, F16 or BF16. Needs no node; Ctrl-C ends it and leaves nothing.")
+    .description(
+      "Make a smaller file of a model in F32, F16 or BF16. Needs no node; Ctrl-C ends it and leaves nothing.",
+    )
     .argument("<file>", "a file of a model")
     .addOption(new Option("--to <weights>", "the format of the new weights").choices(["Q8_0", "Q4_0"]).default("Q8_0"))
     .option("--out <file>", "the new file (default: beside the old one)")
     .addOption(data())
     .addOption(json())
-    .addHelpText("after", examples("plexus models quantise model-f16.gguf", "plexus models quantise model-f16.gguf --to Q4_0 --out small.gguf"))
-    .action(async (path: string, { to, out, data: folder, json: asJson = false }: LocalOptions & { readonly to: "Q8_0" | "Q4_0"; readonly out?: string }) => {
-      const { quantiseModel } = await import("../models/model-quantise.ts");
-      onExit(await quantiseModel({ path, to, out, data: await dataFolderOf(folder, process.env), json: asJson }, output));
-    }); // prettier-ignore
+    .addHelpText(
+      "after",
+      examples(
+        "plexus models quantise model-f16.gguf",
+        "plexus models quantise model-f16.gguf --to Q4_0 --out small.gguf",
+      ),
+    )
+    .action(
+      async (
+        path: string,
+        {
+          to,
+          out,
+          data: folder,
+          json: asJson = false,
+        }: LocalOptions & { readonly to: "Q8_0" | "Q4_0"; readonly out?: string },
+      ) => {
+        const { quantiseModel } = await import("../models/model-quantise.ts");
+        onExit(
+          await quantiseModel({ path, to, out, data: await dataFolderOf(folder, process.env), json: asJson }, output),
+        );
+      },
+    );
   withAdminFlags(
     command
       .command("suggest")
-      .description("Show which models fit this machine, or a node's, how fast they would be, and the command to get one.")
+      .description(
+        "Show which models fit this machine, or a node's, how fast they would be, and the command to get one.",
+      )
       .option("--no-measure", "do not measure the speed of the machine")
       .option("--node <node>", "for this node's machine (default: this machine; no node needs to run)"),
   )
-    .addHelpText("after", examples("plexus models suggest", "plexus models suggest --no-measure --json", "plexus models suggest --node node-b"))
-    .action(async ({ measure, node, ...options }: AdminOptions & { readonly measure: boolean; readonly node?: string }) => {
-      const { suggest } = await import("../models/model-suggest.ts");
-      const of = node === undefined ? {} : { of: { node, flags: await adminFlags(options) } };
-      onExit(await suggest({ measure, json: options.json ?? false, ...of }, output));
-    }); // prettier-ignore
+    .addHelpText(
+      "after",
+      examples(
+        "plexus models suggest",
+        "plexus models suggest --no-measure --json",
+        "plexus models suggest --node node-b",
+      ),
+    )
+    .action(
+      async ({ measure, node, ...options }: AdminOptions & { readonly measure: boolean; readonly node?: string }) => {
+        const { suggest } = await import("../models/model-suggest.ts");
+        const of = node === undefined ? {} : { of: { node, flags: await adminFlags(options) } };
+        onExit(await suggest({ measure, json: options.json ?? false, ...of }, output));
+      },
+    );
 };
 
 interface LocalOptions {

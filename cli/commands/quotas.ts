@@ -32,7 +32,8 @@ export const define: Define = (command, { output, onExit }) => {
     quotas
       .command("set")
       .description(
-        "Set how much each person with a role may use. The widest quota counts for people with several roles; a role without a quota has no limit.",
+        "Set how much each person with a role may use. The widest quota counts for people with several roles; " +
+          "a role without a quota has no limit.",
       )
       .argument("<role>", "a role of the cluster: guest, member, one of your own")
       .option("--messages <count>", "messages that a person may post in rooms: 100, 5k")

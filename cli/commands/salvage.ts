@@ -20,8 +20,10 @@ export const define: Define = (command, { output, onExit }) => {
     .addOption(json())
     .addHelpText(
       "after",
-      "\nStop the node first. The damaged folder is only read. Each thing that cannot be read is named on a line. A node\n" +
-        "that was alone keeps its identity. A node that was one of many becomes a cluster of its own; to return to the\n" +
+      "\nStop the node first. The damaged folder is only read. Each thing that cannot be read is named on a " +
+        "line. A node\n" +
+        "that was alone keeps its identity. A node that was one of many becomes a cluster of its own; to " +
+        "return to the\n" +
         "old cluster, it joins with an empty folder and an invitation instead.\n" +
         examples(
           "plexus salvage --data /var/lib/plexus --to /var/lib/plexus-salvaged",

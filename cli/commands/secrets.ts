@@ -14,7 +14,8 @@ export const define: Define = (command, { output, onExit }) => {
   const flagsOf = (self: Self) => adminFlags(self.optsWithGlobals());
   const fileOf = (self: Self): string => self.optsWithGlobals().file ?? "-";
   const file =
-    "the file with the value (default: standard input). It is never an argument, because everybody on the machine can see command lines";
+    "the file with the value (default: standard input). It is never an argument, because everybody on the " +
+    "machine can see command lines";
   const list = async (self: Self) => onExit(await (await work()).listSecrets(await flagsOf(self), output));
 
   withAdminFlags(command)
@@ -40,10 +41,20 @@ export const define: Define = (command, { output, onExit }) => {
     command
       .command("set <name>")
       .description("Set a secret; it replaces the one with this name.")
-      .requiredOption("--for <host>", "a host, or host:port, that it may be sent to, repeatable", (text: string, before: readonly string[] | undefined) => collect(text, before))
+      .requiredOption(
+        "--for <host>",
+        "a host, or host:port, that it may be sent to, repeatable",
+        (text: string, before: readonly string[] | undefined) => collect(text, before),
+      )
       .option("--note <text>", "what it is for, shown to admins")
       .option("--file <file>", file)
-      .addHelpText("after", examples("plexus secrets set smtp --for smtp.example.org --file smtp.txt", "pass show openai | plexus secrets set openai --for api.openai.com")), // prettier-ignore
+      .addHelpText(
+        "after",
+        examples(
+          "plexus secrets set smtp --for smtp.example.org --file smtp.txt",
+          "pass show openai | plexus secrets set openai --for api.openai.com",
+        ),
+      ),
   ).action(async (name: string, _options: unknown, self: Self) => {
     const { for: places = [], note } = self.optsWithGlobals();
     onExit(

@@ -22,7 +22,8 @@ export const define: Define = (command, { onExit, output }) => {
     .option("--dry-run", "print the unit and change nothing")
     .addHelpText(
       "after",
-      "\nThe data folder is /var/lib/plexus (with --user: the state folder of systemd), unless --data names another.\n" +
+      "\nThe data folder is /var/lib/plexus (with --user: the state folder of systemd), unless --data names " +
+        "another.\n" +
         examples("plexus service install --dry-run", "plexus service install -- --port 8080 --trusted-proxy 127.0.0.1"),
     )
     .action(async (words: readonly string[], { user = false, runAs, dryRun = false, start }: InstallOptions) => {

@@ -21,7 +21,9 @@ export const define: Define = (command, { onExit, output }) => {
   const add = adminCommands(command, onExit);
   add<ListOptions>({
     name: "list",
-    says: "Show the nodes that keep shards and how far they are trusted, and the groups of shard-holders with what they hold; or the shards of one holder.",
+    says:
+      "Show the nodes that keep shards and how far they are trusted, and the groups of shard-holders with what " +
+      "they hold; or the shards of one holder.",
     argument: ["[holder]", "a holder, group.number"],
     examples: ["plexus shards list", "plexus shards list g1.2 --only lost", "plexus shards list --json"],
     more: (list) =>

@@ -136,17 +136,20 @@ export const define: Define = (command, { output, onExit }) => {
     )
     .option(
       "--backup-folder <folder>",
-      "folder on this machine in which admins may keep backups, by the page too, repeatable: /mnt/backup/plexus (default: none)",
+      "folder on this machine in which admins may keep backups, by the page too, repeatable: " +
+        "/mnt/backup/plexus (default: none)",
       collect<string>,
     )
     .option(
       "--admin-address <address>",
-      "address from which admins and operators' commands are accepted, repeatable: 127.0.0.1, 10.0.0.0/8 (default: any)",
+      "address from which admins and operators' commands are accepted, repeatable: 127.0.0.1, 10.0.0.0/8 " +
+        "(default: any)",
       collect<string>,
     )
     .option(
       "--allowed-host <name>",
-      "host name by which people reach this node, repeatable: chat.example.org (addresses and the machine's own names always work)",
+      "host name by which people reach this node, repeatable: chat.example.org (addresses and the machine's " +
+        "own names always work)",
       collect<string>,
     )
     .option(
@@ -171,12 +174,14 @@ export const define: Define = (command, { output, onExit }) => {
     )
     .option(
       "--model <path[,name]>",
-      "GGUF file or folder of an ONNX model to serve, or a model on another server: ollama+http://127.0.0.1:11434#llama3.2[,name[,key]]; repeatable, the first is the default",
+      "GGUF file or folder of an ONNX model to serve, or a model on another server: " +
+        "ollama+http://127.0.0.1:11434#llama3.2[,name[,key]]; repeatable, the first is the default",
       collect<string>,
     )
     .option(
       "--role <role>",
-      `roles of this node: ${roles.join(", ")}; repeatable, or separated by commas (default: all, or those of the invitation)`,
+      `roles of this node: ${roles.join(", ")}; repeatable, or separated by commas (default: all, or those of ` +
+        "the invitation)",
       roleList,
     )
     .option("--label <name=value>", "label of this node, repeatable", namedValue)

@@ -41,14 +41,21 @@ export const define: Define = (command, { output, onExit }) => {
       .description("Set the roles of a person; they replace the roles before. `member` alone removes all others.")
       .argument("<name>", "the person")
       .argument("<roles...>", "owner, admin, moderator, member, guest, service, or one of your own")
-      .option("--seen <roles>", "only if the person still has these roles now, separated by commas, so that you do not overwrite somebody else's change"),
+      .option(
+        "--seen <roles>",
+        "only if the person still has these roles now, separated by commas, so that you do not overwrite " +
+          "somebody else's change",
+      ),
   )
-    .addHelpText("after", examples("plexus users roles ada admin", "plexus users roles bob member support --seen member"))
+    .addHelpText(
+      "after",
+      examples("plexus users roles ada admin", "plexus users roles bob member support --seen member"),
+    )
     .action(async (name: string, roles: readonly string[], options: AdminOptions & { readonly seen?: string }) => {
       const { setUserRoles } = await import("../people/roles.ts");
       const seen = options.seen?.split(",").map((role) => role.trim());
       onExit(await setUserRoles(await adminFlags(options), { user: name, roles, ...(seen && { seen }) }, output));
-    }); // prettier-ignore
+    });
 
   withAdminFlags(
     users

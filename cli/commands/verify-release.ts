@@ -21,7 +21,8 @@ export const define: Define = (command, { output, onExit }) => {
     .addHelpText(
       "after",
       "\nEach file and installed package is compared with the signed manifest of the release. Without --key or\n" +
-        "--fingerprint, the key that came with the release is used: that finds damage, but not an attacker who replaced\n" +
+        "--fingerprint, the key that came with the release is used: that finds damage, but not an attacker who " +
+        "replaced\n" +
         "the key too.\n" +
         examples("plexus verify-release", "plexus verify-release plexus-0.1.0.tar.gz --key plexus-release.pem"),
     )

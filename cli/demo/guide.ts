@@ -41,7 +41,8 @@ export function guide(
     [`  ${title}`, ...lines.map((line) => `      ${line}`)].join("\n");
   const steps = [
     step(
-      `Open two of the pages, sign in at one, and talk in the room ${bold(room)}. All three pages lead into the same cluster; signed in at one, your browser is signed in at all.`,
+      `Open two of the pages, sign in at one, and talk in the room ${bold(room)}. All three pages lead into ` +
+        "the same cluster; signed in at one, your browser is signed in at all.",
     ),
     step(
       "Watch the cluster, and see which node the room is on:",
@@ -52,7 +53,9 @@ export function guide(
       ? []
       : [
           step(
-            `Kill ${victim.node.name}, the node that the room is on. The room continues on ${other.node.name}, and the agent answers there: ask it again. If your page was open at ${victim.node.name}, open another node's page.`,
+            `Kill ${victim.node.name}, the node that the room is on. The room continues on ${other.node.name}, ` +
+              `and the agent answers there: ask it again. If your page was open at ${victim.node.name}, open ` +
+              "another node's page.",
             `kill -9 ${victim.pid}`,
           ),
           step("Start it again. It is brought up to date and takes its share:", restartCommand(victim.node, plexus)),
@@ -61,13 +64,19 @@ export function guide(
             `${plexus} actors move room/${room} --to ${other.node.name} ${at}`,
             `${plexus} actors move room/${room} --to ${victim.node.name} ${at}`,
           ),
-          step("Drain a node, which moves everything away from it, and let it take its share again:", `${plexus} nodes drain ${other.node.name} --wait ${at}`, `${plexus} nodes undrain ${other.node.name} ${at}`), // prettier-ignore
+          step(
+            "Drain a node, which moves everything away from it, and let it take its share again:",
+            `${plexus} nodes drain ${other.node.name} --wait ${at}`,
+            `${plexus} nodes undrain ${other.node.name} ${at}`,
+          ),
         ]),
     ...(first === undefined
       ? []
       : [
           step(
-            `Last, when all are up and \`plexus nodes\` says that the next death is survived, kill ${first.node.name}, the first node. Everything goes on, also joins and moves: the other two keep the directory. Ask one of them:`,
+            `Last, when all are up and \`plexus nodes\` says that the next death is survived, kill ` +
+              `${first.node.name}, the first node. Everything goes on, also joins and moves: the other two keep ` +
+              "the directory. Ask one of them:",
             `kill -9 ${first.pid}`,
             `${plexus} nodes --data ${shown([(other ?? first).node.data])}`,
           ),
@@ -75,11 +84,13 @@ export function guide(
   ];
   return [
     "",
-    `  ${bold("A cluster of three nodes runs on this machine.")} Ctrl-C ends all of them${kept ? "" : " and removes their data"}.`,
+    `  ${bold("A cluster of three nodes runs on this machine.")} Ctrl-C ends all of ` +
+      `them${kept ? "" : " and removes their data"}.`,
     "",
     ...nodes,
     "",
-    `  Sign in as ${bold(user)}, password ${bold(password)}. Your agent is ${bold(agent)}; in the room it is @${user}.${agent}.`,
+    `  Sign in as ${bold(user)}, password ${bold(password)}. Your agent is ${bold(agent)}; in the room it is ` +
+      `@${user}.${agent}.`,
     `  Data and logs: ${plan.folder}`,
     "",
     `  ${bold("Try")}`,

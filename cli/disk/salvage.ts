@@ -39,7 +39,9 @@ export async function salvageFolder(
 
 function describe(done: Salvaged, to: string, color: boolean): string {
   const { slots, rows, bytes, lost, doubtful, identity } = done;
-  const heading = `${paint(color, "green", "✔")} ${to}: ${counted(rows, "row")}, ${describeBytes(bytes)}, ${counted(slots.whole + slots.mended, "slot")}`;
+  const heading =
+    `${paint(color, "green", "✔")} ${to}: ${counted(rows, "row")}, ${describeBytes(bytes)}, ` +
+    `${counted(slots.whole + slots.mended, "slot")}`;
   const lines = [
     slots.mended === 0 ? heading : `${heading}, ${slots.mended} of them with gaps`,
     ...(doubtful === 0
@@ -50,12 +52,14 @@ function describe(done: Salvaged, to: string, color: boolean): string {
       : `${paint(color, "red", "✖")} Could not be read:\n${lost.map((one) => `    ${describeLoss(one)}`).join("\n")}`,
     identity === "kept"
       ? "The node is who it was."
-      : "This is a cluster of its own, with a new identity: the node was one of several, or nothing says that it was not.",
+      : "This is a cluster of its own, with a new identity: the node was one of several, or nothing says that it " +
+        "was not.",
     ...(done.wasEncrypted ? ["It is not encrypted, as the damaged one was: plexus disk encrypt, once it runs."] : []),
     ...(done.diskKey === undefined
       ? []
       : [
-          `The keys of backups are wrapped by the key in ${done.diskKey}. Before the start, copy it: to disk.key in ${to}, or to where diskKey of its configuration says.`,
+          `The keys of backups are wrapped by the key in ${done.diskKey}. Before the start, copy it: to ` +
+            `disk.key in ${to}, or to where diskKey of its configuration says.`,
         ]),
     `Start it: plexus up --data ${to}`,
     "Keep the damaged folder until you have looked at what is in the new one.",
@@ -68,7 +72,8 @@ const partsLost: Readonly<Record<Extract<Lost, { readonly part: string }>["part"
   home: "home: it was made again",
   "node.key": "node.key: the start makes a new one",
   "keys of backups":
-    "keys of backups: not all of them are in the new folder, and backups need them. Keep the damaged folder, its disk.key and the recovery kit",
+    "keys of backups: not all of them are in the new folder, and backups need them. Keep the damaged folder, " +
+    "its disk.key and the recovery kit",
 };
 
 function describeLoss(lost: Lost): string {

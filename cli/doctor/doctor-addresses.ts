@@ -6,7 +6,7 @@ import { counted, describeRefusal } from "../terminal/output.ts";
 import { withoutControls } from "../terminal/printable.ts";
 
 /** What came of trying an address of a node from this machine. */
-export interface TriedAddress {
+interface TriedAddress {
   readonly address: string;
   /** Why nothing takes a connection there; absent: something does. */
   readonly because?: string;
@@ -74,7 +74,9 @@ function faultOf(node: ClusterNodeRow, tried: readonly TriedAddress[]): Check | 
     ? {
         name,
         state: "warning",
-        says: `${called} is down from here, though something answers where it is looked for: another program, or a node that refuses this one`,
+        says:
+          `${called} is down from here, though something answers where it is looked for: another program, or a ` +
+          "node that refuses this one",
         hint: "See the log of both nodes (mesh.peer.refused), and what listens there.",
       }
     : {
@@ -86,9 +88,11 @@ function faultOf(node: ClusterNodeRow, tried: readonly TriedAddress[]): Check | 
 }
 
 const ownHint =
-  "If this machine has another address now, start the node again; where it was given addresses, with the new ones (--mesh-host, --announce). Is it the address of a router, try it from another machine: nc -vz HOST PORT";
+  "If this machine has another address now, start the node again; where it was given addresses, with the new " +
+  "ones (--mesh-host, --announce). Is it the address of a router, try it from another machine: nc -vz HOST PORT";
 const otherHint =
-  "If it has another address now, start it again there, so that it says so; one that is shown by plexus status at that node can be given here with --peer. Else a firewall is in the way.";
+  "If it has another address now, start it again there, so that it says so; one that is shown by plexus status " +
+  "at that node can be given here with --peer. Else a firewall is in the way.";
 
 /** Whether something takes a TCP connection at an address of the mesh. */
 export function tryAddress(address: string): Promise<TriedAddress> {

@@ -81,7 +81,8 @@ export function scheduleChecksOf(known: Done, nowMs: number): readonly Check[] {
             state: "bad",
             says:
               fault.error === undefined
-                ? `the last rehearsal of a restore lacked ${counted(fault.lost, "part")}, and ${counted(fault.wrong, "part")} came back otherwise`
+                ? `the last rehearsal of a restore lacked ${counted(fault.lost, "part")}, and ` +
+                  `${counted(fault.wrong, "part")} came back otherwise`
                 : `the last rehearsal of a restore failed: ${withoutControls(fault.error.message)}`,
             hint: "plexus backup tasks has its report; plexus backup drill rehearses again.",
           },
@@ -100,7 +101,9 @@ function zoneChecksOf({ name: of, timeZone, wish }: BackupSchedule): readonly Ch
       {
         name,
         state: "bad",
-        says: `the schedule ${called} counts in the time zone ${withoutControls(unknown.join(", "))}, which this machine does not know`,
+        says:
+          `the schedule ${called} counts in the time zone ${withoutControls(unknown.join(", "))}, which this ` +
+          "machine does not know",
         hint: "Install the machine's data of time zones (tzdata), or set the schedule with a zone that all nodes know.",
       },
     ];

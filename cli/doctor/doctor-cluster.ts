@@ -76,7 +76,7 @@ async function keyChecks(control: ControlFile | undefined): Promise<readonly Che
 }
 
 /** Judges what a node says of its keys. */
-export function keyCheckOf({ cluster, root, refused }: KeysStatus): readonly Check[] {
+function keyCheckOf({ cluster, root, refused }: KeysStatus): readonly Check[] {
   const name = "Keys";
   if (refused !== undefined)
     return [
@@ -139,7 +139,8 @@ const evictedCheck: Check = {
   state: "bad",
   says: "this node was evicted from its cluster, or the directory was recovered without it",
   hint:
-    "To take part again it needs an empty data folder (--data) and an invitation. If nobody did either, keep this one: " +
+    "To take part again it needs an empty data folder (--data) and an invitation. If nobody did either, keep " +
+    "this one: " +
     "docs/operate/directory.md.",
 };
 

@@ -98,7 +98,8 @@ const nothing = { entries: 0, slots: 0, damaged: [] as readonly Damage[] };
 const hints = {
   rows: "One of many nodes gets damaged slots from the others once it runs; alone, restore a backup.",
   files:
-    "One of many nodes: evict it, and have it join with an empty folder; not so the one that alone keeps the directory. " +
+    "One of many nodes: evict it, and have it join with an empty folder; not so the one that alone keeps the " +
+    "directory. " +
     "Alone: restore a backup; without one, plexus salvage saves what can be read.",
 } as const;
 

@@ -147,7 +147,8 @@ export async function findEndpoints(
 
 /** One line of progress. */
 export const describeSearch = ({ range, asked, total, found }: EndpointSearch): string =>
-  `${range === undefined ? "asks the network" : `asks ${withoutControls(range)}`}: ${asked} of ${total}, ${found} found`;
+  `${range === undefined ? "asks the network" : `asks ${withoutControls(range)}`}: ${asked} of ${total}, ` +
+  `${found} found`;
 
 /** The endpoints as a person reads them. */
 export function describeEndpoints(
@@ -158,7 +159,8 @@ export function describeEndpoints(
   const parts: string[] = [];
   if (endpoints.length === 0)
     parts.push(
-      "No endpoints. `plexus endpoints add NAME ollama+http://10.0.0.5:11434` adds one, `plexus endpoints find 192.168.1.0/24` looks for some.",
+      "No endpoints. `plexus endpoints add NAME ollama+http://10.0.0.5:11434` adds one, `plexus endpoints find " +
+        "192.168.1.0/24` looks for some.",
     );
   else {
     const rows = endpoints.map((one) => [
@@ -190,7 +192,8 @@ export function describeEndpoints(
     for (const { name, state, error } of endpoints)
       if (error !== undefined)
         parts.push(
-          `${withoutControls(name)} is ${state}: ${withoutControls(wordsOf(error))}. \`plexus endpoints test ${withoutControls(name)}\` says what helps.`,
+          `${withoutControls(name)} is ${state}: ${withoutControls(wordsOf(error))}. \`plexus endpoints test ` +
+            `${withoutControls(name)}\` says what helps.`,
         );
   }
   if (candidates.length > 0)
@@ -263,7 +266,8 @@ export function readAddress(text: string): Pick<Endpoint, "adapter" | "url" | "m
 
 const commandOf = ({ name, adapter, url, model = "*", key, labels = {}, contextTokens }: Endpoint): string =>
   [
-    `plexus endpoints add ${name} '${withoutControls(`${adapter}+${url}${model === "*" ? "" : `#${model}`}`).replaceAll("'", `'\\''`)}'`,
+    `plexus endpoints add ${name} ` +
+      `'${withoutControls(`${adapter}+${url}${model === "*" ? "" : `#${model}`}`).replaceAll("'", `'\\''`)}'`,
     ...(key?.env === undefined ? [] : [`--key-env ${key.env}`]),
     ...(key?.file === undefined ? [] : [`--key-file ${key.file}`]),
     ...(key?.secret === undefined ? [] : [`--key-secret ${key.secret}`]),

@@ -304,7 +304,8 @@ function readCondition(text: string, whole: string): QuestionRule {
   }
   throw wrong(
     whole,
-    `${kindForm}, with the conditions [no] code, [no] tools, [no] media, [no] json, longer N, shorter N, language de,fr, words a,b, class MODEL=LABEL,LABEL>=0.7, matches EXPRESSION`,
+    `${kindForm}, with the conditions [no] code, [no] tools, [no] media, [no] json, longer N, shorter N, ` +
+      "language de,fr, words a,b, class MODEL=LABEL,LABEL>=0.7, matches EXPRESSION",
   );
 }
 
@@ -321,7 +322,8 @@ function kindText({ name, when, steps }: QuestionKind): string {
     ...(classified === undefined
       ? []
       : [
-          `class ${classified.model}=${classified.labels.join(",")}${classified.least === undefined ? "" : `>=${classified.least}`}`,
+          "class " +
+            `${classified.model}=${classified.labels.join(",")}${classified.least === undefined ? "" : `>=${classified.least}`}`,
         ]),
     ...(pattern === undefined ? [] : [`matches ${pattern}`]),
   ];

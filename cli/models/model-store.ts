@@ -79,7 +79,8 @@ export function describeStore(view: ModelsView, color: boolean, width = Infinity
       .map(([label, value]) => `${label}=${value}`)
       .join(", ");
     parts.push(
-      `wanted ${withoutControls(name)} on ${nodes} node${nodes === 1 ? "" : "s"}${where === "" ? "" : ` with ${withoutControls(where)}`}`,
+      `wanted ${withoutControls(name)} on ${nodes} ` +
+        `node${nodes === 1 ? "" : "s"}${where === "" ? "" : ` with ${withoutControls(where)}`}`,
     );
   }
   return parts.join("\n");
@@ -134,7 +135,8 @@ export async function pullModel(flags: AdminFlags, choice: PullChoice, output: O
     if (flags.json) output.print(jsonLine(ended));
     else if (state === "done")
       output.print(
-        `${paint(output.color, "green", "done")} ${withoutControls(ended.name ?? source)}: plexus models show ${withoutControls(ended.name ?? "")}`,
+        `${paint(output.color, "green", "done")} ${withoutControls(ended.name ?? source)}: plexus models show ` +
+          `${withoutControls(ended.name ?? "")}`,
       );
     else output.print(`${state}: somebody ended it; what was fetched stays`);
     return state === "done" ? exitCodes.ok : exitCodes.failed;
@@ -283,7 +285,9 @@ async function changeWanted(
 // --- without a node --------------------------------------------------------------------------------------------------
 
 const other =
-  "Use a version of the model in TQ2_0 or TQ1_0: publishers offer them beside i2_s, and `plexus models pull hf:OWNER/REPO:TQ2_0` finds them. convert_hf_to_gguf.py of llama.cpp (--outtype tq2_0) makes one of the original weights.";
+  "Use a version of the model in TQ2_0 or TQ1_0: publishers offer them beside i2_s, and `plexus models pull " +
+  "hf:OWNER/REPO:TQ2_0` finds them. convert_hf_to_gguf.py of llama.cpp (--outtype tq2_0) makes one of the " +
+  "original weights.";
 
 /** How a file is judged: what the node of this data folder remembers against it, and what a trial finds. */
 export interface FileTrial {

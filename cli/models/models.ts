@@ -110,7 +110,10 @@ const stateColors: Readonly<Record<string, "green" | "red">> = { ready: "green",
 /** `cuda 20/28 layers, 1.2 GiB`. */
 function deviceText({ device = "", layers, gpuBytes }: ModelInMemory): string {
   if (layers === undefined) return device;
-  return `${device} ${layers.offloaded}/${layers.total} layers${gpuBytes === undefined ? "" : `, ${describeBytes(gpuBytes)}`}`;
+  return (
+    `${device} ${layers.offloaded}/${layers.total} ` +
+    `layers${gpuBytes === undefined ? "" : `, ${describeBytes(gpuBytes)}`}`
+  );
 }
 
 const leavingText = ({ because, leavesInMs }: ModelInMemory): string =>
@@ -121,7 +124,9 @@ function describeShares({ node, error, memory, threads }: NodeInference, color: 
   const name = withoutControls(node);
   if (error !== undefined) return [`${paint(color, "red", name)}: ${withoutControls(error.message)}`];
   if (memory === undefined || threads === undefined || threads.most === 0) return [];
-  const share = `${describeBytes(memory.usedBytes)} of ${describeBytes(memory.budgetBytes)} for models (${withoutControls(memory.because)})`;
+  const share =
+    `${describeBytes(memory.usedBytes)} of ${describeBytes(memory.budgetBytes)} for models ` +
+    `(${withoutControls(memory.because)})`;
   const most = threads.now === threads.most ? `${threads.now}` : `${threads.now} of ${threads.most}`;
   return [`${name}: ${share}; ${most} thread${threads.most === 1 ? "" : "s"} (${withoutControls(threads.because)})`];
 }

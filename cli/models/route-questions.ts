@@ -47,7 +47,10 @@ export function describeCounts(counts: {
   const share = (count: number): string => `${count} of ${questions}`;
   if (asked === 0) return `${share(right)} as expected. No rule asked a model.`;
   const cost = `${asked} asked, ${Math.round(askedMs / asked)} ms each${failed === 0 ? "" : `, ${failed} said nothing`}`;
-  return `${share(right)} as expected with the models that rules ask (${cost}); ${share(rightByRulesAlone)} by rules alone.`;
+  return (
+    `${share(right)} as expected with the models that rules ask (${cost}); ${share(rightByRulesAlone)} by rules ` +
+    "alone."
+  );
 }
 
 /** One question a line: `{"text": "…", "kind": "NAME OF THE RULE"}`. */

@@ -32,7 +32,8 @@ export function wordsOf(line: string): Result<readonly string[]> {
     } else if (ofShells.test(sign)) {
       const named = sign === "\n" ? "a new line" : sign;
       return wrong(
-        `this is not a shell: ${named} does nothing here. It takes one command of plexus at a time; put text with such signs between '…'`,
+        `this is not a shell: ${named} does nothing here. It takes one command of plexus at a time; put text ` +
+          "with such signs between '…'",
       );
     } else word = (word ?? "") + sign;
   }

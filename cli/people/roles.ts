@@ -72,7 +72,8 @@ export async function removeRole(flags: AdminFlags, name: string, output: Output
   if (flags.json) output.print(jsonLine(removed));
   else
     output.print(
-      `The role ${withoutControls(removed.name)} is removed. People who have it keep its name, which then allows nothing.`,
+      `The role ${withoutControls(removed.name)} is removed. People who have it keep its name, which then ` +
+        "allows nothing.",
     );
   return exitCodes.ok;
 }

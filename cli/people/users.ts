@@ -17,7 +17,8 @@ export async function resetPassword(flags: AdminFlags, user: string, output: Out
   else {
     output.print(url);
     output.printError(
-      `The person who opens it sets the password of ${withoutControls(user)}, once, until ${new Date(link.expiresAtMs).toISOString()}. ` +
+      `The person who opens it sets the password of ${withoutControls(user)}, once, until ` +
+        `${new Date(link.expiresAtMs).toISOString()}. ` +
         "It ends their sessions and API keys. Use the address by which people reach the node.",
     );
   }
@@ -66,7 +67,8 @@ export async function inviteUsers(
     output.print(url);
     const times = made.uses === 1 ? "one account" : `${made.uses} accounts`;
     output.printError(
-      `Anybody who opens it can create an account, unless sign-up is closed. It is valid for ${times}, until ${new Date(made.expiresAtMs).toISOString()}. ` +
+      `Anybody who opens it can create an account, unless sign-up is closed. It is valid for ${times}, until ` +
+        `${new Date(made.expiresAtMs).toISOString()}. ` +
         "Use the address by which people reach the node.",
     );
   }
@@ -88,7 +90,8 @@ export async function deleteUser(
   const { atMs = 0 } = demand(await callsTo(target)("people.delete", { user, deleted: true, atOnce }));
   const said = atOnce
     ? `The account ${shown} is deleted. What they wrote stays, marked as from a deleted account.`
-    : `The account ${shown} will be deleted on ${new Date(atMs).toISOString()}; sessions and API keys have ended. \`plexus users restore ${shown}\` calls it off.`;
+    : `The account ${shown} will be deleted on ${new Date(atMs).toISOString()}; sessions and API keys have ` +
+      `ended. \`plexus users restore ${shown}\` calls it off.`;
   output.print(
     flags.json
       ? jsonLine({ user, atMs })

@@ -1,7 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey, sign, verify, type KeyObject } from "node:crypto";
 
 /** A signed document: DSSE 1.0 (https://github.com/secure-systems-lab/dsse), JSON envelope. */
-export interface Envelope {
+interface Envelope {
   readonly payloadType: string;
   /** Base64. */
   readonly payload: string;

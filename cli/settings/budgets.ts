@@ -97,7 +97,8 @@ export async function removePrice(flags: AdminFlags, model: string, output: Outp
   if (flags.json) output.print(jsonLine(price));
   else
     output.print(
-      `The price is removed. To set it again: plexus prices set ${quoted(withoutControls(model))} --in ${price.input} --out ${price.output}${more}`,
+      `The price is removed. To set it again: plexus prices set ${quoted(withoutControls(model))} --in ` +
+        `${price.input} --out ${price.output}${more}`,
     );
   return exitCodes.ok;
 }
@@ -148,7 +149,10 @@ const endingOf = ({ ending, instead = "", warnPercent }: Budget): string =>
 /** Budgets as a person reads them. */
 export function describeBudgets(budgets: readonly BudgetView[], color: boolean, width = Infinity): string {
   if (budgets.length === 0)
-    return "No budgets. `plexus budgets set daily person --tokens 1M --per day` gives each person a million tokens a day.";
+    return (
+      "No budgets. `plexus budgets set daily person --tokens 1M --per day` gives each person a million tokens a " +
+      "day."
+    );
   const rows = budgets.flatMap((budget) => {
     const { name, measure, limit, per, ending, instead = "", spent, more = 0 } = budget;
     const first = [name, subjectOf(budget), `${amountOf(measure, limit)} a ${per}`];
@@ -183,7 +187,9 @@ export function describeBudgets(budgets: readonly BudgetView[], color: boolean, 
 /** Prices as a person reads them. */
 export function describePrices(prices: readonly Price[], color: boolean, width = Infinity): string {
   if (prices.length === 0)
-    return "No prices: calls cost nothing. `plexus prices set MODEL --in 2.5 --out 10` says what a million tokens cost.";
+    return (
+      "No prices: calls cost nothing. `plexus prices set MODEL --in 2.5 --out 10` says what a million tokens " + "cost."
+    );
   const rows = prices.map(({ name, input, cached, output, call }) =>
     [
       name,

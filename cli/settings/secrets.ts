@@ -42,11 +42,15 @@ export function describeSecrets({ secrets, own }: SecretsView, output: Pick<Outp
           output,
         );
   if (own.length === 0) return table;
-  return `${table}\nThese keep a secret by themselves: ${own.map(withoutControls).join(", ")}. \`plexus secrets adopt NAME ${withoutControls(own[0] ?? "")}\` gives it a name.`;
+  return (
+    `${table}\nThese keep a secret by themselves: ${own.map(withoutControls).join(", ")}. \`plexus secrets adopt ` +
+    `NAME ${withoutControls(own[0] ?? "")}\` gives it a name.`
+  );
 }
 
 const said = ({ name, version, usedBy }: SecretView): string =>
-  `${name} is set, version ${version}. ${usedBy.length === 0 ? `Settings take it as secret:${name}.` : `Used by ${usedBy.map(withoutControls).join(", ")}.`}`;
+  `${name} is set, version ${version}. ` +
+  `${usedBy.length === 0 ? `Settings take it as secret:${name}.` : `Used by ${usedBy.map(withoutControls).join(", ")}.`}`;
 
 /** The value: of a file, of standard input, or typed without being shown. Error: BAD_REQUEST. */
 async function valueIn(name: string, file: string): Promise<string> {

@@ -112,7 +112,8 @@ export async function putFile(
   if (flags.json) output.print(jsonLine({ reference: to, sizeBytes, stripes: stripes.length }));
   else
     output.print(
-      `${describeBytes(sizeBytes)} in ${counted(stripes.length, "stripe")}. The reference is ${withoutControls(to)}: keep it, and keep it to yourself; without it nobody finds or reads the file.`,
+      `${describeBytes(sizeBytes)} in ${counted(stripes.length, "stripe")}. The reference is ` +
+        `${withoutControls(to)}: keep it, and keep it to yourself; without it nobody finds or reads the file.`,
     );
   return exitCodes.ok;
 }
@@ -213,7 +214,10 @@ export function describeHealth(health: StripeHealth, color: boolean, width = Inf
       : well >= enough
         ? `can be read; ${shards.length - well} to be repaired`
         : "cannot be read now";
-  return `Stripe ${id.slice(0, 16)}, ${schemeText(health)}: ${says}\n${renderTable(columns, cells, { color, columns: width })}`;
+  return (
+    `Stripe ${id.slice(0, 16)}, ${schemeText(health)}: ` +
+    `${says}\n${renderTable(columns, cells, { color, columns: width })}`
+  );
 }
 
 /** `plexus shards drop`. */

@@ -89,7 +89,8 @@ export const moment =
 export function recallName(text: string): string {
   if (!/^[a-z0-9]{8,64}$/.test(text))
     throw new InvalidArgumentError(
-      "It must be a recall's name, which `plexus backup recall --into-place` prints when it begins: 8 to 64 small letters and digits.",
+      "It must be a recall's name, which `plexus backup recall --into-place` prints when it begins: 8 to 64 " +
+        "small letters and digits.",
     );
   return text;
 }
@@ -154,7 +155,7 @@ export const data = (): Option =>
 const url = (): Option => new Option("--url <url>", "address of the node").env("PLEXUS_URL").argParser(webAddress);
 
 /** The flags by which a command goes to another machine. */
-export interface RemoteOptions {
+interface RemoteOptions {
   readonly endpoint?: string;
   readonly tokenFile?: string;
   readonly ca?: string;
@@ -252,7 +253,7 @@ export function tokenOf({ pkcs11: module, token: label, pinFile }: TokenOptions)
 
 /** A command for admins below another one: its argument, its flags with `more` of its own, its examples, and what
  *  runs. */
-export interface AdminCommand<Options extends AdminOptions> {
+interface AdminCommand<Options extends AdminOptions> {
   readonly name: string;
   readonly says: string;
   readonly argument?: readonly [name: string, says: string];

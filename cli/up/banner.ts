@@ -4,7 +4,7 @@ import { counted, describeBytes, paint } from "../terminal/output.ts";
 import { withoutControls } from "../terminal/printable.ts";
 
 /** What a person should know about a node that has just started. */
-export interface Started {
+interface Started {
   readonly version: string;
   /** Where the person who started it finds it. */
   readonly url: string;
@@ -62,7 +62,8 @@ export function banner(started: Started): string {
     : paint(
         color,
         "yellow",
-        `Plexus ${version} runs, but serves nothing yet: the cluster's directory has not answered. \`plexus nodes\` says why.`,
+        `Plexus ${version} runs, but serves nothing yet: the cluster's directory has not answered. \`plexus ` +
+          `nodes\` says why.`,
       );
   return ["", `  ${state} Ctrl-C stops it.`, "", ...lines, ""].join("\n");
 }

@@ -19,7 +19,8 @@ export async function checkModels({ models, roles }: Pick<Config, "models" | "ro
     if (problem === undefined) continue;
     const reason = describeRefusal(problem);
     const hint =
-      "--model takes the path of a GGUF file or of the folder of an ONNX model. A model that was pulled is served without the flag: " +
+      "--model takes the path of a GGUF file or of the folder of an ONNX model. A model that was pulled is " +
+      "served without the flag: " +
       "`plexus models list` names those, `plexus models pull` fetches one.";
     throw new PlexusError(
       {

@@ -110,7 +110,8 @@ const endings: Readonly<Record<MembershipEnd, string>> = {
     "This node was evicted from its cluster. To come back: an empty data folder and a new invitation. " +
     "If nobody evicted it, keep this folder: docs/operate/directory.md.",
   duplicate:
-    "Another process has started as this node, on a copy of its data folder, so this one has ended; nobody evicted it. " +
+    "Another process has started as this node, on a copy of its data folder, so this one has ended; nobody " +
+    "evicted it. " +
     "Let only one of the two run, and keep both folders until you know which is current.",
 };
 
@@ -202,7 +203,8 @@ async function nameHolder(thrown: unknown, dataFolder: string): Promise<unknown>
 function explainFailure(thrown: unknown): unknown {
   const refusal = failureOf(thrown);
   const damaged =
-    "run `plexus doctor` with the same --data: it names all that is damaged. What to do about it: docs/operate/README.md, " +
+    "run `plexus doctor` with the same --data: it names all that is damaged. What to do about it: " +
+    "docs/operate/README.md, " +
     "Damaged journal";
   const hints: Partial<Record<Failure["code"], string>> = {
     INVITATION_INVALID:
@@ -211,9 +213,11 @@ function explainFailure(thrown: unknown): unknown {
         : "name the roles of the invitation: `plexus invite` printed them as --role …",
     NOT_A_PEER:
       refusal.details?.["generation"] !== undefined
-        ? "start with an empty data folder (--data) and a new invitation (--join) to become a node again; keep this folder as long as somebody may " +
+        ? "start with an empty data folder (--data) and a new invitation (--join) to become a node again; keep " +
+          "this folder as long as somebody may " +
           "miss what the recovered cluster has lost"
-        : "start with an empty data folder (--data) and a new invitation (--join) to become a node again; if nobody evicted it, " +
+        : "start with an empty data folder (--data) and a new invitation (--join) to become a node again; if " +
+          "nobody evicted it, " +
           "keep this folder: docs/operate/directory.md, etcd lost or restored",
     DATA_DAMAGED: damaged,
   };

@@ -71,12 +71,14 @@ function alertText(alert: Alert, color: boolean): string {
   const tint = severity === "critical" ? "red" : "yellow";
   return [
     `${paint(color, tint, severity)} Alert ${id}, ${withoutControls(about)}: ${withoutControls(title)}`,
-    `Found ${count === 1 ? "once" : `${count} times`} by ${source}, ${count === 1 ? timeText(firstAtMs) : `from ${timeText(firstAtMs)} to ${timeText(lastAtMs)}`}.`,
+    `Found ${count === 1 ? "once" : `${count} times`} by ${source}, ` +
+      `${count === 1 ? timeText(firstAtMs) : `from ${timeText(firstAtMs)} to ${timeText(lastAtMs)}`}.`,
     ...Object.entries(facts).map(([name, fact]) => `  ${withoutControls(name)}: ${withoutControls(String(fact))}`),
     ...(evidence.length > 0 ? [`In the audit: ${evidence.join(" ")}`] : []),
     ...(acknowledged
       ? [
-          `Acknowledged by ${withoutControls(acknowledged.by)} at ${timeText(acknowledged.atMs)}${acknowledged.note === undefined ? "." : `: ${withoutControls(acknowledged.note)}`}`,
+          `Acknowledged by ${withoutControls(acknowledged.by)} at ` +
+            `${timeText(acknowledged.atMs)}${acknowledged.note === undefined ? "." : `: ${withoutControls(acknowledged.note)}`}`,
         ]
       : []),
   ].join("\n");

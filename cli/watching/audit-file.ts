@@ -42,7 +42,8 @@ export async function searchAudit(
   }
   if (unanswered.length > 0)
     output.printError(
-      `${paint(output.color, "yellow", "warning")} Not reached: ${unanswered.map(withoutControls).join(", ")}. Their newest entries may be missing.`,
+      `${paint(output.color, "yellow", "warning")} Not reached: ${unanswered.map(withoutControls).join(", ")}. ` +
+        "Their newest entries may be missing.",
     );
   return exitCodes.ok;
 }
@@ -106,7 +107,8 @@ export async function verifyAudit(
     output.print(`Sound: ${counted(entries, "entry", "entries")} in ${counted(logs.length, "log")}.`);
     for (const { log, seq, signedSeq, peer = "nobody", witnesses } of logs)
       output.print(
-        `  ${log}: up to entry ${seq}, signed up to ${signedSeq} by ${peer}, seen by ${counted(witnesses, "other node")}`,
+        `  ${log}: up to entry ${seq}, signed up to ${signedSeq} by ${peer}, seen by ` +
+          `${counted(witnesses, "other node")}`,
       );
     if (before === undefined)
       output.print("Compare the keys with those of your nodes, and the file with an earlier one: --against FILE.");

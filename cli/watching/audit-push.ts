@@ -73,7 +73,8 @@ export async function setSink(
   if (flags.json) output.print(jsonLine(sink));
   else
     output.print(
-      `Every node sends its log to ${withoutControls(sink.url)} as ${sink.format}. Try it: plexus audit push test ${name}`,
+      `Every node sends its log to ${withoutControls(sink.url)} as ${sink.format}. Try it: plexus audit push ` +
+        `test ${name}`,
     );
   return exitCodes.ok;
 }
@@ -131,7 +132,8 @@ export async function auditRetention(flags: AdminFlags, choice: RetentionFlags, 
   else {
     const longer = [...Object.entries(view.areas ?? {}), ...Object.entries(view.severities ?? {})];
     output.print(
-      `Kept for ${counted(view.days, "day")}, ${Math.round(view.logBytesMax / 1024 / 1024)} MiB of each log${view.byDefault ? " (the default)" : ""}.`,
+      `Kept for ${counted(view.days, "day")}, ${Math.round(view.logBytesMax / 1024 / 1024)} MiB of each ` +
+        `log${view.byDefault ? " (the default)" : ""}.`,
     );
     for (const [name, days] of longer)
       output.print(`  ${name}: ${counted(days, "day")}, and with it what is before it`);

@@ -34,7 +34,10 @@ export async function showAudit(flags: AdminFlags, limit: number, output: Output
 
 function describeCopy(node: string, color: boolean): string {
   const name = withoutControls(node);
-  return `${paint(color, "yellow", "warning")} The node that keeps the audit does not answer. This is the copy at ${name}; what was done last may be missing.`;
+  return (
+    `${paint(color, "yellow", "warning")} The node that keeps the audit does not answer. This is the copy at ` +
+    `${name}; what was done last may be missing.`
+  );
 }
 
 /** Adds to a refusal which nodes that are up have a copy: each shows its own. */

@@ -97,14 +97,14 @@ export interface Audit extends AuditWriter {
 }
 
 /** A log: its first entry and its last one; older ones were removed by the rules of retention. */
-export interface AuditLogEnd {
+interface AuditLogEnd {
   readonly log: string;
   readonly from: number;
   readonly seq: number;
 }
 
 /** Entries of the own logs, and where to go on. */
-export interface OwnPage {
+interface OwnPage {
   readonly entries: readonly AuditRecord[];
   readonly log: string;
 }
@@ -207,7 +207,10 @@ export async function createAudit(ports: AuditPorts): Promise<Audit> {
         ? exportProof(book, { signer, node: ports.name(), atMs: Math.floor(clock.nowMs()) })
         : exportLines(book, filter, { format, version }),
     async readOwn(of, after, limit) {
-      const mine = book.logs().filter((one) => writerOf(one.log) === node).map((one) => one.log); // prettier-ignore
+      const mine = book
+        .logs()
+        .filter((one) => writerOf(one.log) === node)
+        .map((one) => one.log);
       const at = of !== undefined && mine.includes(of) ? of : own.current();
       const lines = await book.read(at, at === of ? after : 0, limit);
       // Another log was begun since: what is left of the old one goes first.
@@ -226,7 +229,8 @@ export async function createAudit(ports: AuditPorts): Promise<Audit> {
     },
     async readLog(of, after, limit) {
       const read = async (): Promise<readonly string[]> => {
-        if (book.of(of) !== undefined && (writerOf(of) === node || others().length === 0)) return book.read(of, after, limit); // prettier-ignore
+        if (book.of(of) !== undefined && (writerOf(of) === node || others().length === 0))
+          return book.read(of, after, limit);
         for (const keeper of others()) {
           const ask = { log: of, after, limit: Math.min(limit, limits.readLines) };
           const answer = await peers?.exchange.call(keeper, "audit.read", ask, limits.callTimeoutMs);
@@ -246,7 +250,9 @@ export async function createAudit(ports: AuditPorts): Promise<Audit> {
       return format === "json" ? JSON.stringify(report) : format === "html" ? reportPage(report) : reportText(report);
     },
     async retention() {
-      const rows = book.logs().map(async ({ log: of, from, end }) => ({ log: of, from, end: end.seq, bytes: await book.bytes(of) })); // prettier-ignore
+      const rows = book
+        .logs()
+        .map(async ({ log: of, from, end }) => ({ log: of, from, end: end.seq, bytes: await book.bytes(of) }));
       return { ...rulesNow(), byDefault: peers?.retention?.() === undefined, logs: await Promise.all(rows) };
     },
     rules: rulesNow,
@@ -254,11 +260,13 @@ export async function createAudit(ports: AuditPorts): Promise<Audit> {
       const states = [...((await push?.states()) ?? [])];
       const unanswered: string[] = [];
       const members = peers?.membership.members().members ?? [];
-      const asked = members.filter((one) => one.node !== node).map(async (other) => {
-        const answer = await peers?.exchange.call(other.node, "audit.push", {}, limits.callTimeoutMs);
-        if (answer?.ok === true) states.push(...(answer.value.states as AuditSinkState[]));
-        else unanswered.push(other.name);
-      }); // prettier-ignore
+      const asked = members
+        .filter((one) => one.node !== node)
+        .map(async (other) => {
+          const answer = await peers?.exchange.call(other.node, "audit.push", {}, limits.callTimeoutMs);
+          if (answer?.ok === true) states.push(...(answer.value.states as AuditSinkState[]));
+          else unanswered.push(other.name);
+        });
       await Promise.all(asked);
       return { states, unanswered };
     },
@@ -266,7 +274,16 @@ export async function createAudit(ports: AuditPorts): Promise<Audit> {
       const to = peers?.push;
       if (to === undefined) return refused(failure("NOT_FOUND", { sink: sink.name }));
       const startedMs = clock.monotonicMs();
-      const record = { log: "test", seq: 0, atMs: Math.floor(clock.nowMs()), node: ports.name(), action: "testSink", by, outcome: auditDone, prev: "" } as const; // prettier-ignore
+      const record = {
+        log: "test",
+        seq: 0,
+        atMs: Math.floor(clock.nowMs()),
+        node: ports.name(),
+        action: "testSink",
+        by,
+        outcome: auditDone,
+        prev: "",
+      } as const;
       try {
         await sendBatch(to, sink, [record], { nowMs: clock.nowMs(), timeoutMs: limits.pushTimeoutMs });
       } catch (error) {

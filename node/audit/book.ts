@@ -45,7 +45,7 @@ export interface LogStand {
 }
 
 /** Why lines do not continue a log. */
-export interface ChainFault {
+interface ChainFault {
   readonly seq: number;
   readonly reason: string;
 }

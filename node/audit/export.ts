@@ -68,7 +68,10 @@ const parameter = (text: string): string => text.replace(/[\\\]"]/g, (sign) => `
 /** What a message of syslog begins with: who says what, when, how much it matters. */
 const syslogHead = (record: AuditRecord): string => {
   const priority = facility * 8 + severities[severityOf(record)].syslog;
-  return `<${priority}>1 ${new Date(record.atMs).toISOString()} ${printable(record.node, 255)} plexus - ${printable(record.action, 32)}`;
+  return (
+    `<${priority}>1 ${new Date(record.atMs).toISOString()} ${printable(record.node, 255)} plexus - ` +
+    `${printable(record.action, 32)}`
+  );
 };
 
 /** One entry as a message of syslog. */
@@ -129,7 +132,8 @@ export const lineAs = (record: AuditRecord, format: AuditFormat, version: string
 export const syslogMessage = (record: AuditRecord, format: AuditFormat, version: string): string =>
   format === "syslog"
     ? syslogLine(record)
-    : `${syslogHead(record)} [${enterprise} log="${parameter(record.log)}" seq="${record.seq}"] ${lineAs(record, format, version)}`;
+    : `${syslogHead(record)} [${enterprise} log="${parameter(record.log)}" seq="${record.seq}"] ` +
+      `${lineAs(record, format, version)}`;
 
 /** Entries that a filter looks for, one on a line, the oldest first. */
 export async function* exportLines(

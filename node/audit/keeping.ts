@@ -7,7 +7,8 @@
  *                                  └ they do not ─► the copy stays, the keeper's own log and the admins are told, and the writer
  *                                                   begins another log
  *
- *  Of a node that is gone, keepers give one another what it has signed: a signature needs no trust in the node that passes it
+ *  Of a node that is gone, keepers give one another what it has signed: a signature needs no trust in the node that
+ *  passes it
  *  on. */
 import { failure, ok, refused } from "../../protocols/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
@@ -17,7 +18,7 @@ import { headText, isHeadSound, recordOf, rootOf, witnessText, type AuditHead, t
 import type { AuditLimits } from "./limits.ts";
 import type { AuditSigner, OwnLog } from "./writer.ts";
 
-export interface KeepingPorts {
+interface KeepingPorts {
   readonly book: AuditBook;
   readonly own: OwnLog;
   readonly node: NodeId;

@@ -30,7 +30,7 @@ import type { Audit } from "./audit.ts";
 export type AuditViews = Pick<Audit, "search" | "stand" | "retention" | "rules" | "pushed" | "testSink">;
 
 /** What the handlers stand on. */
-export interface AuditParts {
+interface AuditParts {
   readonly views: AuditViews;
   readonly rules: Pick<AuditRules, "sinks" | "retention">;
   /** Seals the secrets of sinks; absent on a node without a cluster. */

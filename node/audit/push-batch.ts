@@ -4,7 +4,7 @@ import type { AuditRecord, AuditSink } from "../../protocols/index.ts";
 import { lineAs, syslogMessage } from "./export.ts";
 
 /** Sends one batch; resolves when the receiver has confirmed it, rejects with a reason that names no secret. */
-export type Deliver = (delivery: {
+type Deliver = (delivery: {
   readonly url: string;
   readonly body: Uint8Array;
   readonly headers: Readonly<Record<string, string>>;
@@ -23,7 +23,7 @@ export interface PushTo {
 }
 
 /** A batch, as the bytes that are sent: syslog by octet counting (RFC 6587, 3.4.1), HTTP by lines. */
-export function bodyOf(
+function bodyOf(
   records: readonly AuditRecord[],
   { url, format }: Pick<AuditSink, "url" | "format">,
   version: string,
@@ -36,7 +36,7 @@ export function bodyOf(
 
 /** What HTTP says beside a batch. The signature is over time and body, so that an old batch cannot be sent again as a
  *  new one. */
-export function headersOf(
+function headersOf(
   { format, auth }: Pick<AuditSink, "format" | "auth">,
   at: { readonly body: Uint8Array; readonly secret: string | undefined; readonly nowMs: number },
 ): Readonly<Record<string, string>> {

@@ -9,7 +9,7 @@ type SinkId = Pick<AuditSink, "id">;
 const place = ({ id }: SinkId, log: string): string => `${id}/${log}`;
 
 /** The cursors of a node. */
-export interface Cursors {
+interface Cursors {
   /** Of a log: never beyond its end, nor before what is still there. */
   of(sink: Pick<AuditSink, "id" | "sinceMs">, log: string): Promise<number>;
   confirm(sink: SinkId, log: string, seq: number): Promise<void>;

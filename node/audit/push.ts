@@ -13,7 +13,7 @@ import type { AuditLimits } from "./limits.ts";
 import { sendBatch, type PushTo } from "./push-batch.ts";
 import { openCursors } from "./push-cursors.ts";
 
-export interface PushPorts extends PushTo {
+interface PushPorts extends PushTo {
   readonly book: AuditBook;
   readonly node: NodeId;
   name(): string;
@@ -74,7 +74,8 @@ export async function pushLogs(ports: PushPorts): Promise<Push> {
     });
   };
 
-  /** Sends what there is of one log: each batch to where the row says by then, which may be elsewhere, or nowhere any more. */
+  /** Sends what there is of one log: each batch to where the row says by then, which may be elsewhere, or nowhere any
+   *  more. */
   const drain = async ({ id }: AuditSink, of: string, runner: Runner): Promise<void> => {
     while (!isStopped) {
       const sink = ports.sinks().find((one) => one.id === id);
@@ -179,7 +180,15 @@ export async function pushLogs(ports: PushPorts): Promise<Push> {
     for (const sink of sinks) {
       let runner = runners.get(sink.id);
       if (runner === undefined) {
-        runner = { running: undefined, again: false, failures: 0, failingSinceMs: undefined, reason: undefined, pause: undefined, toldBehind: false }; // prettier-ignore
+        runner = {
+          running: undefined,
+          again: false,
+          failures: 0,
+          failingSinceMs: undefined,
+          reason: undefined,
+          pause: undefined,
+          toldBehind: false,
+        };
         runners.set(sink.id, runner);
       }
       start(sink, runner);

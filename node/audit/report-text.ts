@@ -53,7 +53,9 @@ function tablesOf(report: AuditReport): readonly Table[] {
   return [
     {
       title: "People with power",
-      says: `Everybody who had roles of the cluster at the beginning or the end.${report.powerCut ? " There were more than are here." : ""}`,
+      says:
+        "Everybody who had roles of the cluster at the beginning or the " +
+        `end.${report.powerCut ? " There were more than are here." : ""}`,
       head: ["Who", "At the beginning", "At the end", ""],
       rows: power.map(({ user, begin, end }) => [
         user,
@@ -64,7 +66,9 @@ function tablesOf(report: AuditReport): readonly Table[] {
     },
     {
       title: "Sign-ins",
-      says: `${signIns.done} by ${signIns.people}${signIns.people >= signIns.peopleMax ? " or more" : ""} people; ${signIns.refused} refused.`,
+      says:
+        `${signIns.done} by ${signIns.people}${signIns.people >= signIns.peopleMax ? " or more" : ""} people; ` +
+        `${signIns.refused} refused.`,
       head: ["Outcome", "Number"],
       rows: numbers.map(([outcome, count]) => [outcome, String(count)]),
     },
@@ -79,7 +83,9 @@ function tablesOf(report: AuditReport): readonly Table[] {
     ...entries,
     {
       title: "What this can be checked against",
-      says: "The newest signed head of each log. plexus audit export and plexus audit verify give the same numbers, roots and keys; entries are named by log and number.",
+      says:
+        "The newest signed head of each log. plexus audit export and plexus audit verify give the same numbers, " +
+        "roots and keys; entries are named by log and number.",
       head: ["Log", "In this period", "Signed up to", "Root", "Key", "When"],
       rows: heads.map(({ log, seq, root, peer, atMs }) => {
         const span = logs[log];
@@ -131,8 +137,14 @@ export function reportPage(report: AuditReport): string {
     return `<section><h2>${escaped(title)}</h2><p>${escaped(says)}</p>${table}</section>`;
   });
   const style =
-    "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:80rem;padding:0 1rem;color:#111;background:#fff}" +
-    "table{border-collapse:collapse;width:100%;font-size:13px}th,td{text-align:left;vertical-align:top;padding:.25rem .5rem;border-bottom:1px solid #ddd;overflow-wrap:anywhere}" +
+    "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:80rem;padding:0 " +
+    "1rem;color:#111;background:#fff}" +
+    "table{border-collapse:collapse;width:100%;font-size:13px}th,td{text-align:left;vertical-align:top;padding:.25rem " +
+    ".5rem;border-bottom:1px solid #ddd;overflow-wrap:anywhere}" +
     "@media print{section{break-inside:auto}thead{display:table-header-group}}";
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Audit report</title><style>${style}</style></head><body><h1>Audit report</h1><p>${escaped(headline(report))}</p>\n${tables.join("\n")}</body></html>\n`;
+  return (
+    `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Audit ` +
+    `report</title><style>${style}</style></head><body><h1>Audit ` +
+    `report</h1><p>${escaped(headline(report))}</p>\n${tables.join("\n")}</body></html>\n`
+  );
 }

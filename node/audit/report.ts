@@ -15,7 +15,7 @@ export interface ReportPeriod {
 }
 
 /** Entries of a section: all are counted, the first are shown. */
-export interface ReportSection {
+interface ReportSection {
   readonly title: string;
   readonly count: number;
   readonly entries: readonly ReportEntry[];
@@ -26,7 +26,7 @@ export type ReportEntry = Pick<
 >;
 
 /** Somebody with power. Roles are undefined where the entry that changed them does not say what they were. */
-export interface ReportHolder {
+interface ReportHolder {
   readonly user: string;
   readonly begin: readonly string[] | undefined;
   readonly end: readonly string[] | undefined;
@@ -116,7 +116,10 @@ export function createReport(period: ReportPeriod): {
   const refusals: Record<string, number> = {};
   const logs: Record<string, { first: number; last: number }> = {};
   /** What people had before the first change in the period, and before the first after it. */
-  const before = { period: new Map<string, readonly string[] | undefined>(), after: new Map<string, readonly string[] | undefined>() }; // prettier-ignore
+  const before = {
+    period: new Map<string, readonly string[] | undefined>(),
+    after: new Map<string, readonly string[] | undefined>(),
+  };
   let entries = 0;
   let missing = 0;
   let isCut = period.peopleCut === true;

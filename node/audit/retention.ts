@@ -9,7 +9,7 @@ const dayMs = 24 * 3_600_000;
 const pageLines = 1_000;
 
 /** How long an entry is kept by rules: the longest time that fits it. Pure. */
-export function keptMsOf({ action }: Pick<AuditRecord, "action">, rules: AuditRetention): number {
+function keptMsOf({ action }: Pick<AuditRecord, "action">, rules: AuditRetention): number {
   const row = auditActionOf(action);
   const days = [
     rules.days,

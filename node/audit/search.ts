@@ -36,7 +36,7 @@ const fits = (pattern: string | undefined, value: string | undefined): boolean =
   (pattern.endsWith("*") ? value?.startsWith(pattern.slice(0, -1)) === true : value === pattern);
 
 /** Whether an entry is one that a filter looks for. */
-export function matches(filter: AuditFilter, record: AuditRecord): boolean {
+function matches(filter: AuditFilter, record: AuditRecord): boolean {
   const { by, action, target, address, session, node, outcome, text, sinceMs, untilMs } = filter;
   return (
     fits(by, record.by) &&

@@ -168,8 +168,11 @@ export async function verifyExport(
         const known = record.log === log && record.seq <= state.seq;
         const next = { seq: state.seq + 1 };
         if (known || record.log !== log) return found("reordered", `entry ${record.seq} is in its place`, next);
-        // Whether it comes later tells what was done; the rest of the file is not read for it, the entry is missing here in any case.
-        return (await comes(source, log, state.seq + 1)) ? found("reordered", `entry ${record.seq} is in its place`, next) : found("dropped", `entry ${record.seq} comes in its place`, next); // prettier-ignore
+        // Whether it comes later tells what was done; the rest of the file is not read for it, the entry is missing
+        // here in any case.
+        return (await comes(source, log, state.seq + 1))
+          ? found("reordered", `entry ${record.seq} is in its place`, next)
+          : found("dropped", `entry ${record.seq} comes in its place`, next);
       }
       if (hashOfLine(at.entry) !== at.hash)
         return found("altered", "it has another hash than it had", { seq: record.seq });

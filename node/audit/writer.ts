@@ -14,7 +14,7 @@ export interface AuditSigner {
   isSigned(peer: string, bytes: Uint8Array, signature: Uint8Array): Promise<boolean>;
 }
 
-export interface WriterPorts {
+interface WriterPorts {
   readonly book: AuditBook;
   /** Id and name. */
   readonly node: string;

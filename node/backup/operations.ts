@@ -1,5 +1,6 @@
 /** What the operations on backups do. Where no folder is named, they are about the backups of the cluster: tasks of its
- *  actor, for people with the permission. A folder on the machine of this node is its operator's, but for those that the
+ *  actor, for people with the permission. A folder on the machine of this node is its operator's, but for those that
+ *  the
  *  operator lets admins use. */
 import {
   acted,
@@ -69,7 +70,7 @@ export interface BackupControl {
 }
 
 /** What the handlers stand on. */
-export interface BackupParts extends RecallPorts {
+interface BackupParts extends RecallPorts {
   readonly backups: BackupControl;
   readonly tickets: Pick<Tickets, "add">;
   newId(): string;
@@ -99,13 +100,16 @@ const asks =
   async <Answer>(message: Message) =>
     (await kernel.ask({ to: backupActor, from: "gateway", message, timeoutMs: limits.askTimeoutMs })) as Result<Answer>;
 
-/** A folder on the machine is for people who can use the machine: an admin, or a program with a control token, could else
+/** A folder on the machine is for people who can use the machine: an admin, or a program with a control token, could
+ *  else
  *  write and read there as the node, beyond all that their permissions say. Admins have the folders that the operator
  *  has named, to make, check, list and prune backups: what is in one comes back by the operator alone. */
 const inFolder = <Value>(asker: Asker, use: () => Result<Value>): Result<Value> =>
   forOperator(asker, use, {
     reason: "folders on the node's machine are for its operator, whatever a role or a control token grants",
-    hint: "run the command on that machine, with the node's --data folder; or name no folder: then it is about the backups of the cluster, for which permissions count",
+    hint:
+      "run the command on that machine, with the node's --data folder; or name no folder: then it is about the " +
+      "backups of the cluster, for which permissions count",
   });
 
 /** How a task is begun: as one of the cluster, in a folder that is offered, or by the operator in any folder of this

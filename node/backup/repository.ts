@@ -147,7 +147,9 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
       if (begins) return { head: { ...head, hash }, snapshots: [], isListLost: true };
       throw new PlexusError({
         ...list.error,
-        message: `The list of snapshots that head ${head.number} leads to is lost. \`plexus backup run\` begins a new list, and stores everything again.`,
+        message:
+          `The list of snapshots that head ${head.number} leads to is lost. \`plexus backup run\` begins a new ` +
+          "list, and stores everything again.",
       });
     }
     const catalog = openNode(list.value, { cluster, sort: "catalog" }, keys.open(catalogContext(head), sealedKey));
@@ -252,7 +254,8 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
           catalog: { stripe: link.stripe, sealedKey },
         };
         demandSuccession(before.head, head);
-        // Stripes get an expiry until a head refers to them, so that those of a crashed or refused commit are collected.
+        // Stripes get an expiry until a head refers to them, so that those of a crashed or refused commit are
+        // collected.
         valueOf(await keepAll(unfinished, limits.unfinishedMs));
         const bytes = writeHead(head, keys.head);
         if (await take(bytes, number)) {
@@ -260,7 +263,8 @@ export function openRepository(ports: BackupPorts, { begins = false }: { readonl
           unfinished = [];
           // What is said of snapshots that are not there any more does no harm.
           await heads.leaving?.end().catch(() => undefined);
-          // The snapshot is there, whatever comes of these; `settle` makes up for them, and the next removal releases the old catalog.
+          // The snapshot is there, whatever comes of these; `settle` makes up for them, and the next removal releases
+          // the old catalog.
           if (kept.ok && Math.max(settledTo ?? 0, settling.keptUpTo()) === number - 1) settling.tell(number);
           if (before.head !== undefined) await stripes.release(before.head.catalog.stripe, owner);
           return { head: { ...head, hash: hashOfHead(bytes) }, snapshots };

@@ -310,7 +310,8 @@ async function start(
     ended: backupEnded,
   });
   stops.add(() => clusterBackups.stop());
-  const nameOf = (one: string): string => membership.members().members.find((member) => member.node === one)?.name ?? one; // prettier-ignore
+  const nameOf = (one: string): string =>
+    membership.members().members.find((member) => member.node === one)?.name ?? one;
   const backups = createBackups({
     data: config.data,
     useCluster: clusterBackups.use,
@@ -324,14 +325,30 @@ async function start(
     blobs,
     slots: () => [...peer.table.rows()].map(({ record }) => record),
     async holds() {
-      const ask = { to: backupActor, from: "node", message: { type: "holds" }, timeoutMs: commandLimits.holdsTimeoutMs } as const; // prettier-ignore
+      const ask = {
+        to: backupActor,
+        from: "node",
+        message: { type: "holds" },
+        timeoutMs: commandLimits.holdsTimeoutMs,
+      } as const;
       const answer = await peer.kernel.ask(ask);
       return answer.ok ? ok((answer.value as BackupHolds).holds) : answer;
     },
     async noteFolder(path, snapshots, newest) {
-      const shown = newest && { number: newest.number, atMs: newest.atMs, units: newest.units, bytes: newest.bytes, missed: newest.missed.slice(0, 16) }; // prettier-ignore
+      const shown = newest && {
+        number: newest.number,
+        atMs: newest.atMs,
+        units: newest.units,
+        bytes: newest.bytes,
+        missed: newest.missed.slice(0, 16),
+      };
       const message = { type: "noteFolder", folder: { node, path }, snapshots, newest: shown ?? null };
-      const noted = await peer.kernel.ask({ to: backupActor, from: "node", message, timeoutMs: commandLimits.holdsTimeoutMs }); // prettier-ignore
+      const noted = await peer.kernel.ask({
+        to: backupActor,
+        from: "node",
+        message,
+        timeoutMs: commandLimits.holdsTimeoutMs,
+      });
       if (!noted.ok) log.warn("backup.folder.unheard", { folder: path, failure: noted.error });
     },
     nameOf,
@@ -344,7 +361,16 @@ async function start(
   });
   stops.add(() => backups.stop());
   const { backupFolders: offered } = config;
-  const folderTasks = runFolderTasks({ node, offered, backups, kernel: peer.kernel, ended: backupEnded, clock, random, log }); // prettier-ignore
+  const folderTasks = runFolderTasks({
+    node,
+    offered,
+    backups,
+    kernel: peer.kernel,
+    ended: backupEnded,
+    clock,
+    random,
+    log,
+  });
   stops.add(() => folderTasks.stop());
   stops.add(() => pacing.stop());
   const suggest = createSuggestions(boundedMachine(config), clock);
@@ -384,8 +410,10 @@ async function start(
   followRoles();
   countPlaces(pacing, peer);
 
-  // The cluster's role-manager may be elsewhere, and away for now: a node of many starts without it. So does the first one
-  // of many, without which the others cannot come. Before clients come: whether an admin exists decides what sign-up asks for.
+  // The cluster's role-manager may be elsewhere, and away for now: a node of many starts without it. So does the first
+  // one
+  // of many, without which the others cannot come. Before clients come: whether an admin exists decides what sign-up
+  // asks for.
   const nodesMissing = alone ? config.minInSync - 1 : 0;
   if (nodesMissing > 0) log.warn("node.writes.wait", { nodesMissing, minInSync: config.minInSync });
   const ownMemory = alone && nodesMissing === 0;

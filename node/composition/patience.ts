@@ -71,7 +71,7 @@ const ofMesh = [
 ] as const satisfies readonly (keyof MeshLimits)[];
 
 /** The limits of each module that differ from its usual ones. */
-export type PatientLimits = {
+type PatientLimits = {
   readonly [M in keyof typeof patient]: { readonly [K in (typeof patient)[M][number]]?: number };
 };
 

@@ -7,7 +7,8 @@
  *      models/         models that were pulled (`runtimes/store`)
  *      journal.mark    how much that was (`platform/level-mark.ts`)
  *      drill/          a restore that is rehearsed, while one is (`node/composition/backup/copies.ts`)
- *      settings.json   what the cluster has set of the configuration, for the next start (`node/composition/parts/settings.ts`)
+ *      settings.json   what the cluster has set of the configuration, for the next start
+ *      (`node/composition/parts/settings.ts`)
  *      quality.json    how good the answers of models were (`node/inference/quality`)
  *      trials.json     which files of models were tried in a process of their own, and what came of it (`runtimes/host/tried.ts`)
  *      node.key        who the node is
@@ -46,7 +47,7 @@ export const markFile = (data: string): string => join(data, "journal.mark");
 const keyFile = (data: string): string => join(data, "node.key");
 const creatingFile = (data: string): string => join(data, "creating");
 
-export interface DataFolder {
+interface DataFolder {
   /** A node may be begun here. */
   readonly isNew: boolean;
   readonly hasKey: boolean;
@@ -98,9 +99,10 @@ export async function tracesOf(data: string): Promise<{ readonly creating: boole
 
 /** Names in a data folder that are a node's, or that an operator puts there before the first start. */
 const ownNames = new Set(
-  "journal blobs shards models keys drill creating control.json settings.json quality.json trials.json disk.key disk.key.sealed plexus.yaml lost+found".split(
-    " ",
-  ),
+  (
+    "journal blobs shards models keys drill creating control.json settings.json quality.json trials.json " +
+    "disk.key disk.key.sealed plexus.yaml lost+found"
+  ).split(" "),
 );
 /** So many of the others are named. */
 const namedMax = 3;
@@ -117,7 +119,9 @@ async function refuseOthers(data: string): Promise<void> {
   const more = others.length > namedMax ? ` and ${others.length - namedMax} more` : "";
   throw new PlexusError({
     ...failure("CONFIG_INVALID", { field: "data", value: data, reason: `it has ${named}${more} in it` }),
-    message: `${data} has other things in it (${named}${more}), and a new node would spread among them. Name an empty folder, or one that is not there yet: --data ${data}/plexus`,
+    message:
+      `${data} has other things in it (${named}${more}), and a new node would spread among them. Name an empty ` +
+      `folder, or one that is not there yet: --data ${data}/plexus`,
   });
 }
 
@@ -179,7 +183,9 @@ async function narrow(data: string, log: Log): Promise<void> {
   );
   log.warn("data.folder.exposed", {
     folder: journal,
-    says: `mode ${describeMode(mode)}: other users could read messages and password hashes${closed ? "; it is 700 now" : ""}`,
+    says:
+      `mode ${describeMode(mode)}: other users could read messages and password ` +
+      `hashes${closed ? "; it is 700 now" : ""}`,
     ...(!closed && { help: `chmod 700 ${journal}` }),
   });
 }

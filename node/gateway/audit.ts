@@ -59,7 +59,14 @@ export function addAuditRoutes(app: FastifyInstance, at: GatewayContext, control
     for (let page = 0; page < peoplePagesMax; page += 1) {
       const after = people.at(-1)?.user;
       const message = { type: "people", limit: 200, ...(after !== undefined && { after }) };
-      const { people: more } = demand(await at.kernel.ask({ to: "role-manager/cluster", from: "gateway", message, timeoutMs: at.limits.askTimeoutMs })) as PeoplePage; // prettier-ignore
+      const { people: more } = demand(
+        await at.kernel.ask({
+          to: "role-manager/cluster",
+          from: "gateway",
+          message,
+          timeoutMs: at.limits.askTimeoutMs,
+        }),
+      ) as PeoplePage;
       people.push(...more);
       if (more.length < 200) return { people, peopleCut: false };
     }
@@ -73,7 +80,8 @@ export function addAuditRoutes(app: FastifyInstance, at: GatewayContext, control
       schema: {
         summary: "A report of a period: people with power, and all that was changed, refused, exported or erased",
         description:
-          "Over the logs that are at this node; a node with the role manager has all. With the newest signed head of each log, which an export has as well.",
+          "Over the logs that are at this node; a node with the role manager has all. With the newest signed " +
+          "head of each log, which an export has as well.",
         tags,
         querystring: reportQuery,
       },
@@ -104,7 +112,8 @@ export function addAuditRoutes(app: FastifyInstance, at: GatewayContext, control
       schema: {
         summary: "The audit as a file",
         description:
-          "`jsonl`: every log that is at this node, whole, with its hashes and signatures, as `plexus audit verify` reads it. `syslog` (RFC 5424) and `cef`: one line an entry, of those that the query names.",
+          "`jsonl`: every log that is at this node, whole, with its hashes and signatures, as `plexus audit " +
+          "verify` reads it. `syslog` (RFC 5424) and `cef`: one line an entry, of those that the query names.",
         tags,
         querystring: exportQuery,
       },

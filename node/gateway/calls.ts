@@ -17,7 +17,7 @@ export interface Waiting {
 }
 
 /** A command of somebody who was let in. */
-export interface Call extends Waiting {
+interface Call extends Waiting {
   readonly caller: Caller;
   readonly address: string;
   readonly row: Command;

@@ -24,7 +24,7 @@ import type { Message } from "../../actors/behavior.ts";
 import { invalid } from "./edge/refusals.ts";
 
 /** A REST route that is one command to one actor. */
-export interface CommandRoute extends NamedCommand {
+interface CommandRoute extends NamedCommand {
   readonly route: Route;
 }
 

@@ -123,7 +123,9 @@ export function createControlDoor(at: {
       const subject = shown.value;
       const found = known({ subject });
       if (found.ok || found.error.code !== "UNAUTHENTICATED") return found;
-      const hint = `no control token stands for this certificate: plexus control token create NAME --subject '${subject}' --scope …`;
+      const hint =
+        `no control token stands for this certificate: plexus control token create NAME --subject '${subject}' ` +
+        "--scope …";
       return refused(failure("UNAUTHENTICATED", { subject, hint }));
     },
   };
@@ -145,7 +147,7 @@ function certificateOf(socket: Socket, nowMs: number): Result<string> | undefine
 }
 
 /** A subject in one line, `CN=ops,O=Example`, as it is written in the certificate. */
-export const subjectText = (subject: object): string =>
+const subjectText = (subject: object): string =>
   Object.entries(subject as Record<string, string | string[]>)
     .flatMap(([name, values]) => [values].flat().map((value) => `${name}=${value}`))
     .join(",");

@@ -18,7 +18,7 @@ import type { Subscriber } from "./feeds/subscriber.ts";
 import type { Subscribers } from "./feeds/subscribers.ts";
 
 /** What clients ask over wires that carry both ways: commands to actors, topics, `watch`, `ping`; in their order. */
-export interface Requests {
+interface Requests {
   /** Reads what a client sent, and takes it; ends who sent something malformed, or whose session is over. */
   hear(subscriber: Subscriber, heard: Heard): void;
   /** Handles a frame, or lets it and all behind it wait until this client reads what was asked before and its person
@@ -27,7 +27,7 @@ export interface Requests {
 }
 
 /** Something that a client sent and nobody has read yet. */
-export interface Heard {
+interface Heard {
   /** Error: BAD_REQUEST. */
   read(): Result<ClientFrame>;
   /** Its id, where it is refused without being read; undefined: only reading could tell. */

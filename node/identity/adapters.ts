@@ -21,7 +21,7 @@ const adapters: Adapters = {
 };
 
 /** A provider of these settings. Error: BAD_REQUEST: this version has no such kind. */
-export async function openProvider<Kind extends ProviderKind>(
+async function openProvider<Kind extends ProviderKind>(
   settings: ProviderSettings<ServerOf<Kind>>,
   ports: IdentityPorts,
 ): Promise<Result<IdentityProvider>> {

@@ -23,7 +23,7 @@ const whole = (value: unknown, charsMax: number): string | undefined =>
     : undefined;
 
 /** What adapters have read of an answer that is proven. */
-export interface Said {
+interface Said {
   readonly issuer: unknown;
   readonly subject: unknown;
   readonly label?: unknown;
@@ -57,7 +57,7 @@ export function claimsOf(said: Said): Result<Claims> {
 }
 
 /** A list of texts: a server may say one text for a list of one. */
-export function textsOf(value: unknown): readonly string[] {
+function textsOf(value: unknown): readonly string[] {
   const all: readonly unknown[] = Array.isArray(value) ? value : value === undefined ? [] : [value];
   return all.flatMap((one) => whole(one, 256) ?? []).slice(0, limits.groupsMax);
 }

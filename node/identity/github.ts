@@ -56,11 +56,13 @@ export const github: ProviderAdapter<"github"> = (settings, ports) => {
     for (let page = 1; page <= limits.listPagesMax; page += 1) {
       const rows = await read(`${path}?per_page=${pageRows}&page=${page}`, token);
       if (!Array.isArray(rows)) throw new Error("no list");
-      all.push(...(rows as Readonly<Record<string, unknown>>[]).filter((row) => typeof row === "object" && row !== null));
+      all.push(
+        ...(rows as Readonly<Record<string, unknown>>[]).filter((row) => typeof row === "object" && row !== null),
+      );
       if (rows.length < pageRows) break;
     }
     return all;
-  } // prettier-ignore
+  }
 
   async function groupsOf(token: string): Promise<readonly string[]> {
     if (!wantsGroups) return [];
@@ -114,7 +116,16 @@ export const github: ProviderAdapter<"github"> = (settings, ports) => {
         const { id, login } = person;
         // A login can be given to somebody else later; the number never is.
         return typeof id === "number" && Number.isSafeInteger(id)
-          ? claimsOf({ issuer, subject: String(id), label: login, mail: mail?.["email"], mailConfirmed: mail !== undefined, name: login, displayName: person["name"], groups }) // prettier-ignore
+          ? claimsOf({
+              issuer,
+              subject: String(id),
+              label: login,
+              mail: mail?.["email"],
+              mailConfirmed: mail !== undefined,
+              name: login,
+              displayName: person["name"],
+              groups,
+            })
           : refused(identityRefused("it names nobody"));
       } catch (error) {
         return refused(refusalOf(error, away));
@@ -122,13 +133,19 @@ export const github: ProviderAdapter<"github"> = (settings, ports) => {
     },
 
     async test() {
-      const answer: Result<Response> = await ask(`${issuer}/login/oauth/authorize?client_id=${encodeURIComponent(server.clientId)}`).then(ok, (error: unknown) => refused(refusalOf(error, away))); // prettier-ignore
+      const answer: Result<Response> = await ask(
+        `${issuer}/login/oauth/authorize?client_id=${encodeURIComponent(server.clientId)}`,
+      ).then(ok, (error: unknown) => refused(refusalOf(error, away)));
       const says = answer.ok ? `status ${answer.value.status}` : String(answer.error.details?.["reason"]);
       const isThere = answer.ok && answer.value.status < 500 && answer.value.status !== 404;
       const rows = [
         { what: "sign-in page", says, ok: isThere },
-        { what: "client secret", says: secret === undefined ? "none: GitHub needs one" : "kept", ok: secret !== undefined },
-      ]; // prettier-ignore
+        {
+          what: "client secret",
+          says: secret === undefined ? "none: GitHub needs one" : "kept",
+          ok: secret !== undefined,
+        },
+      ];
       return { ok: rows.every((row) => row.ok), found: rows };
     },
   };

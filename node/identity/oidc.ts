@@ -71,7 +71,12 @@ export const oidc: ProviderAdapter<"oidc"> = (settings, ports) => {
         : ways.includes("client_secret_basic")
           ? client.ClientSecretBasic(secret)
           : client.ClientSecretPost(secret);
-    const config = new client.Configuration({ ...metadata, id_token_signing_alg_values_supported: taken }, clientId, undefined, proof); // prettier-ignore
+    const config = new client.Configuration(
+      { ...metadata, id_token_signing_alg_values_supported: taken },
+      clientId,
+      undefined,
+      proof,
+    );
     config[client.customFetch] = ask as unknown as CustomFetch;
     client.enableNonRepudiationChecks(config);
     for (const extend of insecure) extend(config);
@@ -92,15 +97,26 @@ export const oidc: ProviderAdapter<"oidc"> = (settings, ports) => {
 
   const random = (): string => Buffer.from(ports.random(secretBytes)).toString("base64url");
 
-  async function claimed(config: Configuration, tokens: Answered, begunAtMs: number, again: boolean): Promise<Result<Claims>> {
+  async function claimed(
+    config: Configuration,
+    tokens: Answered,
+    begunAtMs: number,
+    again: boolean,
+  ): Promise<Result<Claims>> {
     const token = tokens.claims();
     if (token === undefined) return refused(identityRefused("no id token"));
-    if (again && !(typeof token.auth_time === "number" && token.auth_time * 1_000 >= begunAtMs - limits.clockToleranceMs))
+    if (
+      again &&
+      !(typeof token.auth_time === "number" && token.auth_time * 1_000 >= begunAtMs - limits.clockToleranceMs)
+    )
       return refused(identityRefused("it did not ask you to sign in again"));
     const wanted = ["email", "name", ...(groupClaim === undefined ? [] : [groupClaim])];
     const isWhole = wanted.every((one) => claimAt(token, one) !== undefined);
     const { fetchUserInfo } = await library();
-    const more: Readonly<Record<string, unknown>> = isWhole || config.serverMetadata().userinfo_endpoint === undefined ? {} : await fetchUserInfo(config, tokens.access_token, token.sub);
+    const more: Readonly<Record<string, unknown>> =
+      isWhole || config.serverMetadata().userinfo_endpoint === undefined
+        ? {}
+        : await fetchUserInfo(config, tokens.access_token, token.sub);
     // What is signed counts above what is only told.
     const said: Readonly<Record<string, unknown>> = { ...more, ...token };
     const { email, preferred_username, nickname } = said;
@@ -117,7 +133,7 @@ export const oidc: ProviderAdapter<"oidc"> = (settings, ports) => {
       groups: groupClaim === undefined ? undefined : claimAt(said, groupClaim),
       two: isTwo(settings, { amr: token["amr"], acr: token["acr"] }),
     });
-  } // prettier-ignore
+  }
 
   return {
     name,
@@ -188,22 +204,33 @@ export const oidc: ProviderAdapter<"oidc"> = (settings, ports) => {
       try {
         const metadata = (await discover()).serverMetadata();
         const taken = metadata.id_token_signing_alg_values_supported ?? [];
-        const row = (what: string, says: string | undefined, isOk = says !== undefined) => ({ what, says: says ?? "none", ok: isOk });
+        const row = (what: string, says: string | undefined, isOk = says !== undefined) => ({
+          what,
+          says: says ?? "none",
+          ok: isOk,
+        });
         const found = [
           row("issuer", metadata.issuer),
           row("sign-in page", metadata.authorization_endpoint),
           row("token endpoint", metadata.token_endpoint),
           row("signatures", taken.join(" "), taken.length > 0),
           row("PKCE", metadata.code_challenge_methods_supported?.join(" ") ?? "not said", true),
-          row("iss in answers (RFC 9207)", metadata.authorization_response_iss_parameter_supported === true ? "yes" : "no", true),
+          row(
+            "iss in answers (RFC 9207)",
+            metadata.authorization_response_iss_parameter_supported === true ? "yes" : "no",
+            true,
+          ),
           row("sign-out", metadata.end_session_endpoint ?? "none", true),
         ];
         return { ok: found.every((one) => one.ok), found };
       } catch (error) {
         const { code, details } = refusalOf(error, away);
-        return { ok: false, found: [{ what: "discovery", says: `${code}: ${String(details?.["reason"])}`, ok: false }] };
+        return {
+          ok: false,
+          found: [{ what: "discovery", says: `${code}: ${String(details?.["reason"])}`, ok: false }],
+        };
       }
-    }, // prettier-ignore
+    },
   };
 };
 

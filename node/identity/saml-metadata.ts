@@ -48,7 +48,8 @@ export function readSamlMetadata(text: string): Result<SamlMetadata> {
   return ok({ issuer, entryPoint, certificates, ...(logoutUrl !== undefined && { logoutUrl }) });
 }
 
-/** Asks for metadata once. What comes may be another's where the connection is not to the server that it seems, so the admin that sets it
+/** Asks for metadata once. What comes may be another's where the connection is not to the server that it seems, so the
+ *  admin that sets it
  *  compares the certificates. Errors: BAD_REQUEST (no https, and not this machine), IDENTITY_PROVIDER_AWAY. */
 export async function fetchSamlMetadata(url: string, send: typeof fetch): Promise<Result<string>> {
   if (!isSafeServer(url))

@@ -148,7 +148,9 @@ export const saml: ProviderAdapter<"saml"> = (settings, ports) => {
     if (tags[0]?.name !== "Response") return "it is not a response";
     if (tags.some((one) => one.name === "EncryptedAssertion" || one.name === "EncryptedID"))
       return "it is encrypted; have the server sign assertions and not encrypt them";
-    const other = tags.map((one) => one.attributes.get("Algorithm")).find((one) => one !== undefined && !algorithms.has(one)); // prettier-ignore
+    const other = tags
+      .map((one) => one.attributes.get("Algorithm"))
+      .find((one) => one !== undefined && !algorithms.has(one));
     if (other !== undefined) return `it is signed by an algorithm that is not taken: ${shownText(other, 80) ?? ""}`;
     const destination = tags[0].attributes.get("Destination");
     return destination === undefined || destination === back ? undefined : "it is for another address";
@@ -268,9 +270,13 @@ export const saml: ProviderAdapter<"saml"> = (settings, ports) => {
         (error: unknown) => refused((error as { failure?: Failure }).failure ?? failure("IDENTITY_PROVIDER_AWAY")),
       );
       const rows = [
-        { what: "sign-in page", says: answer.ok ? `status ${answer.value}` : "it does not answer", ok: answer.ok && answer.value < 500 && answer.value !== 404 },
+        {
+          what: "sign-in page",
+          says: answer.ok ? `status ${answer.value}` : "it does not answer",
+          ok: answer.ok && answer.value < 500 && answer.value !== 404,
+        },
         ...server.certificates.map((pem, at) => certificateRow(pem, `certificate ${at + 1}`, ports.nowMs())),
-      ]; // prettier-ignore
+      ];
       // An old one beside a new one is how certificates change.
       return { ok: rows[0]?.ok === true && rows.slice(1).some((row) => row.ok), found: rows };
     },
@@ -286,7 +292,9 @@ function certificateRow(pem: string, what: string, nowMs: number): { what: strin
     const bits = publicKey.asymmetricKeyDetails?.modulusLength;
     const isOver = Date.parse(validTo) < nowMs;
     const isWeak = bits !== undefined && bits < 2_048;
-    const says = `${shownText(subject, 80) ?? ""}, until ${validTo}${isOver ? ": over" : ""}${isWeak ? `: ${bits} bits are too few` : ""}`;
+    const says =
+      `${shownText(subject, 80) ?? ""}, until ` +
+      `${validTo}${isOver ? ": over" : ""}${isWeak ? `: ${bits} bits are too few` : ""}`;
     return { what, says, ok: !isOver && !isWeak };
   } catch {
     return { what, says: "it is not a certificate", ok: false };

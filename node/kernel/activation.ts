@@ -38,7 +38,7 @@ import { isAwaited, Outstanding } from "./outstanding.ts";
 import { planTurn, type Output, type Plan } from "./plan.ts";
 import { judge } from "./supervision.ts";
 
-export type ActivationStatus = "loading" | "active" | "restarting" | "quarantined" | "closed";
+type ActivationStatus = "loading" | "active" | "restarting" | "quarantined" | "closed";
 
 export class Activation {
   readonly id: ActorId;

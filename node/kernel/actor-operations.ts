@@ -31,7 +31,7 @@ export const handleActors = (actors: ClusterActors): HandlersOf<typeof actorOper
 });
 
 /** How much is looked at for one page of rooms. */
-export interface RoomListLimits {
+interface RoomListLimits {
   readonly adminRoomsScanned: number;
   readonly adminRoomsAtOnce: number;
   readonly adminRoomTimeoutMs: number;

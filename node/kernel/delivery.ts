@@ -16,7 +16,7 @@ import type { ActivationHost, KernelServices } from "./host.ts";
 import type { KernelLimits } from "./limits.ts";
 import type { Ask, Envelope, Tell, Undelivered } from "./mailbox.ts";
 
-export interface DeliveryPorts {
+interface DeliveryPorts {
   readonly node: NodeId;
   readonly clock: Clock;
   readonly log: Log;

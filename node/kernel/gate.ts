@@ -23,7 +23,7 @@ interface GatedTurn {
   readonly trace: TraceContext | undefined;
 }
 
-export interface GatePorts {
+interface GatePorts {
   /** No other node has to be asked. Looked at when a turn ends. */
   alone(): boolean;
   confirm(done: (error: Failure | undefined) => void): void;

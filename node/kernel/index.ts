@@ -45,7 +45,7 @@ export { OpenAsks } from "./open-asks.ts";
 export { foldRestored, foldState, type SnapshotBody } from "./folding.ts";
 export { kernelLimits, type KernelLimits } from "./limits.ts";
 
-export interface KernelPorts {
+interface KernelPorts {
   readonly node: string;
   readonly behaviors: readonly AnyBehavior[];
   readonly slots: Slots;

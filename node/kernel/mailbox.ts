@@ -34,7 +34,7 @@ export interface Tell {
 
 /** A message of the kernel to an actor: the result of an ask or a call of the actor (at most as many as it may have
  *  open), or a reminder that is due. */
-export interface SignalEnvelope {
+interface SignalEnvelope {
   readonly type: "signal";
   readonly to: ActorId;
   readonly from: Sender;

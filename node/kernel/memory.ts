@@ -7,7 +7,7 @@ import type { KernelLimits } from "./limits.ts";
 /** Actors looked at for an idle one when there is no room for one more. */
 const roomLooksMax = 16;
 
-export interface MemoryPorts {
+interface MemoryPorts {
   readonly clock: Clock;
   readonly meter: Meter;
   readonly limits: Pick<KernelLimits, "activationsMax" | "sweepLooksMax" | "idleTimeoutMs">;

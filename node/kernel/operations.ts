@@ -14,7 +14,7 @@ interface OpenOperation {
   readonly appended: boolean;
 }
 
-export interface OperationBounds extends AnswerBounds {
+interface OperationBounds extends AnswerBounds {
   readonly openOperationsMax: number;
   readonly operationWaitersMax: number;
 }

@@ -20,7 +20,7 @@ import type { SlotHost } from "./slot-host.ts";
 /** Actors whose snapshots are looked up at a time, for a listing. */
 const storedActorsPerRead = 256;
 
-export interface OperatorPorts {
+interface OperatorPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly slots: Slots;

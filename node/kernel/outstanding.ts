@@ -27,7 +27,7 @@ const awaitedTypes: ReadonlySet<Output["type"]> = new Set(["ask", "read", "call"
 /** Whether the result of an output comes back to the incarnation that caused it. */
 export const isAwaited = (output: Output): output is AwaitedEffect => awaitedTypes.has(output.type);
 
-export interface OutstandingPorts {
+interface OutstandingPorts {
   readonly actor: ActorId;
   readonly host: Pick<ActivationHost, "readRecords" | "fail">;
   readonly services: Pick<KernelServices, "ask" | "limits" | "log" | "engines">;

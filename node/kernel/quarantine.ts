@@ -7,7 +7,7 @@ import type { KernelLimits } from "./limits.ts";
 import type { Envelope, Redelivery } from "./mailbox.ts";
 
 /** Since when an actor takes no turns, and why. */
-export interface Quarantine {
+interface Quarantine {
   readonly atMs: number;
   readonly reason: string;
 }

@@ -30,7 +30,7 @@ import { splitOff } from "./split.ts";
 /** Actors that a line of the log names of those that are not of the slot. */
 const foreignNamedMax = 8;
 
-export interface SlotPorts {
+interface SlotPorts {
   readonly slots: Slots;
   readonly reminders: Reminders;
   readonly services: KernelServices;
@@ -48,7 +48,7 @@ export interface SlotPorts {
   closed(host: SlotHost): void;
 }
 
-export type SlotStatus = "closed" | "opening" | "open" | "failed" | "quarantined";
+type SlotStatus = "closed" | "opening" | "open" | "failed" | "quarantined";
 
 export class SlotHost implements ActivationHost {
   readonly slot: SlotId;

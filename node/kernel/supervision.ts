@@ -1,14 +1,14 @@
 /** One-for-one supervision as a pure decision: an actor that failed is restarted, later and later, or quarantined. */
 import { backoffMs } from "../waiting.ts";
 
-export interface SupervisionPolicy {
+interface SupervisionPolicy {
   readonly restartsMax: number;
   readonly restartWindowMs: number;
   readonly restartBackoffMs: number;
   readonly restartBackoffMaxMs: number;
 }
 
-export type Verdict =
+type Verdict =
   | { readonly type: "restart"; readonly delayMs: number; readonly failuresAtMs: readonly number[] }
   | { readonly type: "quarantine"; readonly failuresAtMs: readonly number[] };
 

@@ -19,7 +19,7 @@ export interface Pressure {
   settled(): Promise<void>;
 }
 
-export interface TurnPorts {
+interface TurnPorts {
   readonly pressure: Pressure;
   readonly clock: Clock;
   readonly meter: Meter;

@@ -7,7 +7,7 @@ export const keyBytes = 32;
 const nonceBytes = 24;
 const tagBytes = 16;
 /** What a sealed value has beyond its bytes. */
-export const sealedOverhead = nonceBytes + tagBytes;
+const sealedOverhead = nonceBytes + tagBytes;
 
 /** Nonces that are drawn from the system at once: asking for one takes as long as asking for many. They are no
  *  secrets. */

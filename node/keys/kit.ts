@@ -160,7 +160,7 @@ export function rootWords(cluster: string, root: Omit<RootRecord, "anchor">): st
 }
 
 /** A share as it is printed. */
-export interface PrintedShare {
+interface PrintedShare {
   readonly cluster: string;
   readonly kit: string;
   /** `rootWords`. */
@@ -173,7 +173,8 @@ export interface PrintedShare {
 }
 
 const explained = ({ needed, of, words }: PrintedShare): readonly string[] => [
-  `Any ${needed} of the ${of} shares make the key again that opens the keys of every backup of this cluster. Fewer say nothing about it.`,
+  `Any ${needed} of the ${of} shares make the key again that opens the keys of every backup of this cluster. ` +
+    "Fewer say nothing about it.",
   "Of a folder of backups and these shares a new cluster can be made: plexus backup restore.",
   "Keep each share with another person or in another place, on paper, and not in a computer.",
   `The kit's words, which are not secret: ${words}. A node that shows others knows another kit.`,

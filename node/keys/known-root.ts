@@ -20,7 +20,7 @@ import { recordsFor, type KeyRows, type RootRow } from "./rows.ts";
 import { follows, rootHash } from "./succession.ts";
 
 /** Where the store has it. */
-export const knownRootRow = "meta/known-root";
+const knownRootRow = "meta/known-root";
 
 interface Pin {
   readonly root: RootRecord;
@@ -64,7 +64,8 @@ export function createKnownRoot(ports: {
   readonly store: Store;
   readonly rows: KeyRows;
   readonly log: Log;
-  /** Asked before a first root is taken: false where others know another one, undefined where none of them can be asked. */
+  /** Asked before a first root is taken: false where others know another one, undefined where none of them can be
+   *  asked. */
   readonly agreed?: ((hash: string) => Promise<boolean | undefined>) | undefined;
   /** Told once of each root that is refused. */
   readonly refused?: ((what: Refused, known: RootRecord | undefined) => void) | undefined;

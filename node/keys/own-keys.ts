@@ -33,7 +33,7 @@ export interface DiskKeySource {
 
 type Keyed = readonly [epoch: number, key: Uint8Array];
 
-export interface OwnKeys {
+interface OwnKeys {
   /** Those that the records commit to. An epoch that lacks is to be taken from another node, or from the kit. */
   of(records: readonly EpochRecord[]): Promise<EpochKeys>;
   /** They are on the disk when it resolves. `anew`: every key that was here is among them, so a lost disk key may be

@@ -28,7 +28,7 @@ const sumOf = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((sum, count) => sum + count, 0);
 
 /** The queue after a place has told of its units, by epoch. */
-export function afterCount({ epochs, left }: Queue, place: string, counts: ReadonlyMap<number, number>): Queue {
+function afterCount({ epochs, left }: Queue, place: string, counts: ReadonlyMap<number, number>): Queue {
   const told = Object.entries({ ...left, [place]: Object.fromEntries(counts) }).slice(-keyLimits.placesMax);
   // A place that was counted before an epoch came to the queue does not know of it.
   const staying = epochs.filter((epoch) => told.some(([, own]) => (own[String(epoch)] ?? 1) > 0));

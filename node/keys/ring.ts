@@ -37,7 +37,7 @@ const rowOf = ({ under, sealed }: TenantKey): readonly [number, string] => [
   Buffer.from(sealed).toString("base64url"),
 ];
 
-export type Ring = ReturnType<typeof ringOf>;
+type Ring = ReturnType<typeof ringOf>;
 
 /** Reads and changes it. What resolves with false was refused: others keep changing the row. */
 export function ringOf(directory: Directory, { change }: Pick<KeyRows, "change">) {

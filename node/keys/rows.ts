@@ -26,9 +26,9 @@ const vouchedPrefix = "keys/vouched/";
 const epochKey = (epoch: number): string => `${epochPrefix}${String(epoch).padStart(6, "0")}`;
 
 /** A record as the directory has it: `next` is its key sealed to the root of a kit that is taking over. */
-export type EpochRow = EpochRecord & { readonly next?: EpochRecord["sealed"] };
+type EpochRow = EpochRecord & { readonly next?: EpochRecord["sealed"] };
 /** Only while nobody else has taken the turn. */
-export type Turn = { readonly key: string; readonly revision: number };
+type Turn = { readonly key: string; readonly revision: number };
 
 const isRoot = checkOf(rootRecord);
 const isEpoch = checkOf(epochRecord);

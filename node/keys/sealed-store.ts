@@ -344,4 +344,5 @@ export async function openSealedStore(
 }
 
 const restoreHint =
-  "Put the key's file back where diskKey (disk.key in the data folder) says, or make the key again from the recovery kit: plexus disk recover --data FOLDER";
+  "Put the key's file back where diskKey (disk.key in the data folder) says, or make the key again from the " +
+  "recovery kit: plexus disk recover --data FOLDER";

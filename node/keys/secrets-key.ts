@@ -16,9 +16,9 @@ import { keyLimits } from "./limits.ts";
 import { openFrom, publicBytes, sealTo, type Recipient } from "./x-wing.ts";
 
 /** Which key counts. */
-export const secretsRow = "keys/secrets";
+const secretsRow = "keys/secrets";
 /** Before the name of a member. */
-export const sharePrefix = "keys/secrets-for/";
+const sharePrefix = "keys/secrets-for/";
 
 /** What an older version reads as a key of a wrong length, and leaves alone. */
 const sealedMark = "sealed";
@@ -32,7 +32,7 @@ export interface SecretsReceiver {
 }
 
 /** The members, as far as shares go. */
-export interface SecretsMembers {
+interface SecretsMembers {
   readonly self: NodeId;
   /** In any order. */
   members(): readonly NodeId[];
@@ -94,7 +94,7 @@ function shareIn(
 }
 
 /** How many steps of time a member waits before it passes the key on: none, if it is the first of those that are up. */
-export const turnOf = ({ self, members, isUp }: Pick<SecretsMembers, "self" | "members" | "isUp">): number =>
+const turnOf = ({ self, members, isUp }: Pick<SecretsMembers, "self" | "members" | "isUp">): number =>
   members().filter((node) => node < self && isUp(node)).length;
 
 /** Takes part in keeping the key: reads it when it is needed, and passes it on to members that have no share. */
@@ -245,11 +245,16 @@ export function keepSecretsKey(ports: {
     if (word?.key !== sealedMark) return true;
     const here = new Set(members.members());
     const shares = [...rows].filter(([key]) => key.startsWith(sharePrefix));
-    const served = new Set(shares.filter(([, { value }]) => (value as Partial<Share>).id === word.id).map(([key]) => key.slice(sharePrefix.length))); // prettier-ignore
+    const served = new Set(
+      shares
+        .filter(([, { value }]) => (value as Partial<Share>).id === word.id)
+        .map(([key]) => key.slice(sharePrefix.length)),
+    );
     return served.size !== here.size || [...here].some((node) => !served.has(node));
   }
 
-  /** Gives the key to members that published a receiver and have no share of it, and names it as sealed once all have. */
+  /** Gives the key to members that published a receiver and have no share of it, and names it as sealed once all
+   *  have. */
   async function passOn(): Promise<void> {
     const at = await loaded();
     const key = await read();

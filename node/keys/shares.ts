@@ -39,7 +39,7 @@ const same = (left: Uint8Array, right: Uint8Array): boolean =>
 export const createRoot = (): Uint8Array => randomBytes(keyBytes);
 
 /** A share, taken apart. */
-export interface Share {
+interface Share {
   readonly needed: number;
   readonly of: number;
   /** From 1 on. */

@@ -5,8 +5,8 @@ import { deriveKey } from "./cipher.ts";
 const edSignatureBytes = 64;
 const edPublicBytes = 32;
 /** Of the public keys together. */
-export const verifyKeyBytes = edPublicBytes + 1952;
-export const signatureBytes = edSignatureBytes + 3309;
+const verifyKeyBytes = edPublicBytes + 1952;
+const signatureBytes = edSignatureBytes + 3309;
 
 /** DER of PKCS #8 before the seed of a key. */
 const edHead = Buffer.from("302e020100300506032b657004220420", "hex");

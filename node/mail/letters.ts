@@ -31,7 +31,7 @@ const linkTo = (publicUrl: string, rest: string): string => `${publicUrl}/#${res
 const hours = (ms: number): string => (ms >= 7_200_000 ? `${Math.round(ms / 3_600_000)} hours` : "an hour");
 
 /** Where the page is, and what the node is called. */
-export interface LetterPlace {
+interface LetterPlace {
   readonly publicUrl: string;
   readonly node: string;
   /** What the cluster is called. */
@@ -49,7 +49,8 @@ const texts: {
 } = {
   reset: ({ user, secret, lifeMs }, { publicUrl, host }) => [
     `A new password at ${host}`,
-    `Somebody has asked for a new password for the account ${user} at ${host}. With this link you set one, once, within ${hours(lifeMs)}:`,
+    `Somebody has asked for a new password for the account ${user} at ${host}. With this link you set one, ` +
+      `once, within ${hours(lifeMs)}:`,
     { link: linkTo(publicUrl, `reset=${user}.${secret}`), says: "Set a new password" },
     "It ends all sessions and API keys of the account. A second factor is still asked for.",
     "If that was not you, do nothing: your password stays as it is.",
@@ -62,18 +63,21 @@ const texts: {
   ],
   signUp: ({ proof, lifeMs }, { publicUrl, host }) => [
     `Your account at ${host}`,
-    `Somebody, probably you, wants to make an account at ${host} with this mail address. With this link you choose a name and a password, within ${hours(lifeMs)}:`,
+    `Somebody, probably you, wants to make an account at ${host} with this mail address. With this link you ` +
+      `choose a name and a password, within ${hours(lifeMs)}:`,
     { link: linkTo(publicUrl, `account=${proof}`), says: "Make an account" },
     "If that was not you, do nothing: nothing was made.",
   ],
   known: ({ user }, { publicUrl, host }) => [
     `Your account at ${host}`,
-    `Somebody, probably you, wants to make an account at ${host} with this mail address. You have one already: ${user}. If you have forgotten its password, set a new one there:`,
+    `Somebody, probably you, wants to make an account at ${host} with this mail address. You have one already: ` +
+      `${user}. If you have forgotten its password, set a new one there:`,
     { link: publicUrl, says: "Sign in" },
   ],
   changed: ({ user }, { host }) => [
     `The mail address of ${user} at ${host}`,
-    `The account ${user} at ${host} does not use this mail address any more. What concerns the account does not come here from now on.`,
+    `The account ${user} at ${host} does not use this mail address any more. What concerns the account does ` +
+      "not come here from now on.",
     "If that was not you, ask an admin: somebody else may be signed in as you.",
   ],
   passwordSet: ({ user }, { host }) => [
@@ -83,7 +87,8 @@ const texts: {
   ],
   deletion: ({ user, atMs, byAdmin }, { host }) => [
     `Your account at ${host} will be deleted`,
-    `The account ${user} at ${host} will be deleted on ${new Date(atMs).toUTCString()}. All sessions and API keys have ended.`,
+    `The account ${user} at ${host} will be deleted on ${new Date(atMs).toUTCString()}. All sessions and API ` +
+      "keys have ended.",
     byAdmin
       ? "An admin has decided so. Ask an admin if it should stay."
       : "If you sign in before that, the account stays.",
@@ -95,7 +100,8 @@ const texts: {
     const where = host === "" ? node : host;
     return [
       `${severity[0]?.toUpperCase()}${severity.slice(1)} at ${where}: ${line(title)} (${line(about)})`,
-      `Alert ${id}, ${line(about)}: ${line(title)}. Found by ${source}, ${count === 1 ? "once" : `${count} times`}, at last on ${new Date(lastAtMs).toUTCString()}.`,
+      `Alert ${id}, ${line(about)}: ${line(title)}. Found by ${source}, ` +
+        `${count === 1 ? "once" : `${count} times`}, at last on ${new Date(lastAtMs).toUTCString()}.`,
       ...Object.entries(facts).map(([name, fact]) => `${line(name)}: ${line(String(fact))}`),
       ...(seen.length > 0 ? ["What was seen:"] : []),
       ...seen.map((one) =>

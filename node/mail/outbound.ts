@@ -7,7 +7,7 @@ import { mailLimits } from "./limits.ts";
 import type { SendMail, SmtpServer } from "./smtp.ts";
 
 /** What it stands on. */
-export interface OutboundPorts {
+interface OutboundPorts {
   /** The mail server as it is set now; undefined: there is none. Rejects while nobody knows. */
   readonly server: () => Promise<SmtpServer | undefined>;
   readonly send: SendMail;

@@ -115,7 +115,10 @@ export function createObserveControl(ports: {
       const values = thinned(together(all, series, points * factor), series, factor);
       return { ...told, rows: [{ values }], more: false, silent };
     }
-    const rowsMax = Math.max(1, Math.min(observeLimits.historyRowsMax, Math.floor(observeLimits.historyFiguresMax / (series.length * points)))); // prettier-ignore
+    const rowsMax = Math.max(
+      1,
+      Math.min(observeLimits.historyRowsMax, Math.floor(observeLimits.historyFiguresMax / (series.length * points))),
+    );
     let some = sorted.filter((member) => after === undefined || member.name > after);
     let more = some.length > rowsMax;
     const silent: NodeSilent[] = [];
@@ -128,7 +131,10 @@ export function createObserveControl(ports: {
     }
     some = some.slice(0, rowsMax);
     const { said, silent: late } = await figuresOf(some, wanted);
-    const rows = said.map(([member, { values }]): HistoryRow => ({ node: member.name, values: thinned(values, series, factor) })); // prettier-ignore
+    const rows = said.map(([member, { values }]): HistoryRow => ({
+      node: member.name,
+      values: thinned(values, series, factor),
+    }));
     const last = top === undefined && more ? some.at(-1)?.name : undefined;
     const unheard = late.filter((one) => !silent.some((other) => other.node === one.node));
     return { ...told, rows, more, ...(last !== undefined && { next: last }), silent: [...silent, ...unheard] };
@@ -296,7 +302,7 @@ const positionText = (positions: ReadonlyMap<string, number>): string =>
   [...positions].map(([id, seq]) => `${id}.${seq.toString(36)}`).join("-");
 
 /** Nothing of what is no position: the log is then read from its beginning on. */
-export function positionsIn(text: string): Map<string, number> {
+function positionsIn(text: string): Map<string, number> {
   const positions = new Map<string, number>();
   for (const part of text.split("-")) {
     const [id = "", seq = ""] = part.split(".");
@@ -337,11 +343,7 @@ function joinLines(
 }
 
 /** Figures of several nodes as those of one. Where no node knows anything, nothing is known. */
-export function together(
-  nodes: readonly HistoryValues[],
-  series: readonly HistorySeries[],
-  points: number,
-): HistoryValues {
+function together(nodes: readonly HistoryValues[], series: readonly HistorySeries[], points: number): HistoryValues {
   const joined = series.map(({ name, together: how }) => {
     const figures = Array.from({ length: points }, (_, at) => {
       const known = nodes.map((values) => values[name]?.[at] ?? null).filter((value) => value !== null);

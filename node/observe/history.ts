@@ -20,7 +20,7 @@ export interface History {
 }
 
 /** Figures of one node. */
-export interface HistoryOfNode {
+interface HistoryOfNode {
   readonly endMs: number;
   readonly values: HistoryValues;
 }
@@ -206,11 +206,13 @@ export function keepHistory(inner: Meter, ports: { readonly clock: Clock; readin
       const { stepMs } = stepsOf(range);
       const step = Math.floor((endMs ?? clock.nowMs()) / stepMs);
       const wanted = kept.filter(({ row }) => names === undefined || names.includes(row.name));
-      const values = wanted.map(({ row, fine, coarse }) => [row.name, (range === "hour" ? fine : coarse).upTo(step)] as const);
+      const values = wanted.map(
+        ({ row, fine, coarse }) => [row.name, (range === "hour" ? fine : coarse).upTo(step)] as const,
+      );
       return { endMs: step * stepMs, values: Object.fromEntries(values) };
     },
     stop: () => cancel(),
-  }; // prettier-ignore
+  };
 }
 
 function figureOf(

@@ -19,7 +19,7 @@ export interface Lines {
 }
 
 /** Some lines. */
-export interface LinesPage {
+interface LinesPage {
   readonly lines: readonly LogLine[];
   readonly last: number;
   readonly more: boolean;
@@ -123,7 +123,7 @@ const fits = (line: LogLine, { level = "debug", name = "", about, sinceMs = 0 }:
   (about === undefined || Object.values(line.facts).includes(about));
 
 /** Facts as plain values of bounded length, without those that are called like a secret. */
-export function plainFacts(
+function plainFacts(
   facts: Facts,
   { factsMax, factCharsMax }: Pick<ObserveLimits, "factsMax" | "factCharsMax"> = observeLimits,
 ): { readonly facts: Readonly<Record<string, LogFact>>; readonly chars: number } {

@@ -78,32 +78,43 @@ export function createProfiles(ports: {
     });
     const one: Kept = { view: { id: own, of, seconds, by, state: "running", begunAtMs }, end };
     kept.set(own, one);
-    for (const [id, { view }] of kept) if (kept.size > observeLimits.profilesKept && view.state !== "running") kept.delete(id);
-    const tree = of === "cpu"
-      ? profiler.cpu(observeLimits.cpuEveryUs, over).then((profile) => cpuTree(profile, folder))
-      : profiler.heap(observeLimits.heapEveryBytes, over).then((head) => heapTree(head, folder));
-    void tree.then(
-      (made) => {
-        const isCut = one.view.state === "cancelled";
-        one.tree = made;
-        one.view = { ...one.view, ...(!isCut && { state: "done" as const }), endedAtMs: clock.nowMs() };
-      },
-      (error: unknown) => {
-        one.view = { ...one.view, state: "failed", endedAtMs: clock.nowMs(), error: failureOf(error) };
-      },
-    ).then(() => ended(taskOfProfile(one.view, place)));
+    for (const [id, { view }] of kept)
+      if (kept.size > observeLimits.profilesKept && view.state !== "running") kept.delete(id);
+    const tree =
+      of === "cpu"
+        ? profiler.cpu(observeLimits.cpuEveryUs, over).then((profile) => cpuTree(profile, folder))
+        : profiler.heap(observeLimits.heapEveryBytes, over).then((head) => heapTree(head, folder));
+    void tree
+      .then(
+        (made) => {
+          const isCut = one.view.state === "cancelled";
+          one.tree = made;
+          one.view = { ...one.view, ...(!isCut && { state: "done" as const }), endedAtMs: clock.nowMs() };
+        },
+        (error: unknown) => {
+          one.view = { ...one.view, state: "failed", endedAtMs: clock.nowMs(), error: failureOf(error) };
+        },
+      )
+      .then(() => ended(taskOfProfile(one.view, place)));
     return ok({ id: taskOfProfile(one.view, place).id });
-  } // prettier-ignore
+  }
 
   function readOwn(own: string): Result<Profile> {
     const found = kept.get(own);
     const id = `profile.${place.node}.${own}`;
-    if (found === undefined) return refused(failure("NOT_FOUND", { profile: id, reason: "there is no such profile; profiles are forgotten when their node restarts" }));
+    if (found === undefined)
+      return refused(
+        failure("NOT_FOUND", {
+          profile: id,
+          reason: "there is no such profile; profiles are forgotten when their node restarts",
+        }),
+      );
     const { view, tree } = found;
-    if (tree === undefined) return refused(view.error ?? failure("NOT_FOUND", { profile: id, reason: "this profile is still being taken" }));
+    if (tree === undefined)
+      return refused(view.error ?? failure("NOT_FOUND", { profile: id, reason: "this profile is still being taken" }));
     const seconds = Math.round(((view.endedAtMs ?? view.begunAtMs) - view.begunAtMs) / 100) / 10;
     return ok({ id, of: view.of, node: place.name, by: view.by, begunAtMs: view.begunAtMs, seconds, tree });
-  } // prettier-ignore
+  }
 
   exchange.on("profile.take", ({ by, ...choice }) => begin(choice, by));
   exchange.on("profile.read", ({ id }) => {
@@ -133,9 +144,10 @@ export function createProfiles(ports: {
     async read(id) {
       const [, node = "", own = ""] = id.split(".", 3);
       if (node === place.node) return readOwn(own);
-      if (!membership.members().members.some((one) => one.node === node)) return refused(failure("NOT_FOUND", { profile: id }));
+      if (!membership.members().members.some((one) => one.node === node))
+        return refused(failure("NOT_FOUND", { profile: id }));
       const answer = await exchange.call(node as NodeId, "profile.read", { id: own }, observeLimits.askMs);
       return answer.ok ? ok(answer.value.profile) : answer;
     },
-  }; // prettier-ignore
+  };
 }

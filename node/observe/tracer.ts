@@ -84,7 +84,15 @@ export function createTracer(ports: {
     return offsetMs + monotonicMs;
   };
   const inner = provider.getTracer("plexus");
-  const begin = (name: string, at: { readonly kind: SpanKind; readonly parent: Context; readonly facts: SpanFacts; readonly sinceMs?: number | undefined }): Span | undefined => {
+  const begin = (
+    name: string,
+    at: {
+      readonly kind: SpanKind;
+      readonly parent: Context;
+      readonly facts: SpanFacts;
+      readonly sinceMs?: number | undefined;
+    },
+  ): Span | undefined => {
     const span = inner.startSpan(
       name,
       { kind: at.kind, attributes: { ...at.facts }, startTime: timeOf(at.sinceMs ?? clock.monotonicMs()) },
@@ -100,7 +108,7 @@ export function createTracer(ports: {
         span.end(timeOf(clock.monotonicMs()));
       },
     };
-  }; // prettier-ignore
+  };
   return {
     enter(name, traceparent, facts) {
       const parent = contextIn(traceparent);

@@ -27,7 +27,7 @@ export type FileDamage =
   | { readonly file: string; readonly unreadable: string }
   | ({ readonly file: string } & PartDamage);
 
-export interface PartDamage {
+interface PartDamage {
   readonly offset: number;
   readonly length: number;
   /** Its rows have keys behind `after`, if there is any row before, and up to `through`. Absent: the part is of a log,

@@ -18,7 +18,7 @@ import type { ReplicationLimits } from "./limits.ts";
 import type { Ownership } from "./ownership.ts";
 import { mayStepUp } from "./rules.ts";
 
-export interface AcquisitionPorts {
+interface AcquisitionPorts {
   readonly node: NodeId;
   roles(): readonly Role[];
   readonly journal: Journal;

@@ -16,7 +16,7 @@ import type { Piece, Position, SlotLog } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import { samePosition } from "./rules.ts";
 
-export type FollowerState = "asking" | "behind" | "streaming" | "other" | "transferring";
+type FollowerState = "asking" | "behind" | "streaming" | "other" | "transferring";
 
 export interface FollowerPorts {
   readonly exchange: Exchange;

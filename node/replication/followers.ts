@@ -5,7 +5,7 @@ import type { Piece } from "../storage/index.ts";
 import { Follower, type FollowerPorts } from "./follower.ts";
 import type { FollowerView } from "./rules.ts";
 
-export interface FollowersPorts extends Omit<FollowerPorts, "underWay" | "fenced"> {
+interface FollowersPorts extends Omit<FollowerPorts, "underWay" | "fenced"> {
   /** The owner. */
   readonly node: NodeId;
   /** The node's disk is far slower than those of the others. */

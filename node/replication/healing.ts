@@ -14,7 +14,7 @@ import { roleOf, type SlotTable } from "../cluster/facts/slot-table.ts";
 import type { Journal } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";
 
-export interface HealingPorts {
+interface HealingPorts {
   readonly node: NodeId;
   readonly journal: Journal;
   readonly directory: Directory;
@@ -50,7 +50,8 @@ export interface Healing {
 
 export function createHealing(ports: HealingPorts): Healing {
   const { node, journal, directory, table, membership, clock, log, limits } = ports;
-  /** Copies that cannot be read, and why; how often they could not be thrown away either, and when that is tried again. */
+  /** Copies that cannot be read, and why; how often they could not be thrown away either, and when that is tried
+   *  again. */
   const rotten = new Map<SlotId, { error: Failure; failures: number; againMs: number }>();
   /** Slots that this node owns and could not go on with. */
   const failing = new Map<SlotId, Failure>();

@@ -10,7 +10,7 @@ import type { ReplicationLimits } from "./limits.ts";
 import { isLonger, samePosition } from "./rules.ts";
 
 /** A log elsewhere, and where it ends. */
-export interface OtherLog {
+interface OtherLog {
   readonly node: NodeId;
   readonly at: Position;
 }

@@ -4,7 +4,8 @@
  *           └──────────────┴──────────┴──────────┘
  *
  *  reconciling: asks every replica in sync how it stands (which raises its fence), takes the longest log, and brings
- *  all to exactly that log; a copy that does not answer is removed by compare-and-set. Only then are actors activated. serving:
+ *  all to exactly that log; a copy that does not answer is removed by compare-and-set. Only then are actors activated.
+ *  serving:
  *  an append is committed when every required replica has it on disk (`committedSeq`, R1). draining, handing: on the
  *  way to another owner; from the moment the change is sent nothing is served until its outcome is known (R5). ended:
  *  for good. A new epoch is a new Ownership. */
@@ -38,7 +39,7 @@ import { differingCopies } from "./scrub.ts";
 import { splitOff } from "./split.ts";
 import { Transfers } from "./transfer.ts";
 
-export type Phase = "reconciling" | "serving" | "draining" | "handing" | "ended";
+type Phase = "reconciling" | "serving" | "draining" | "handing" | "ended";
 
 export interface OwnershipPorts {
   readonly node: NodeId;

@@ -14,7 +14,7 @@ interface Assembly {
 }
 
 /** One part. A sender sends one value after the other, each under a number of its own. */
-export interface Part {
+interface Part {
   readonly slot: SlotId;
   readonly sending: number;
   readonly data: Uint8Array;

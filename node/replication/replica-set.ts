@@ -13,7 +13,7 @@ import { asMember, changedNothing, changeSlot, isSound, type SlotRow } from "../
 import type { ReplicationLimits } from "./limits.ts";
 import { isSettled, required, type Proposal } from "./rules.ts";
 
-export interface ReplicaSetPorts {
+interface ReplicaSetPorts {
   readonly directory: Directory;
   /** The owner's own row among the members, as it is now; undefined: it is none any more. */
   readonly member: () => Promise<DirectoryRow | undefined>;

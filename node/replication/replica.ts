@@ -21,7 +21,7 @@ import { digestOf, type Head, type Journal, type Position, type SlotLog } from "
 import type { ReplicationLimits } from "./limits.ts";
 import { Parts } from "./parts.ts";
 
-export interface ReplicaPorts {
+interface ReplicaPorts {
   readonly node: NodeId;
   readonly journal: Journal;
   readonly directory: Directory;
@@ -58,7 +58,8 @@ export function serveReplicas(ports: ReplicaPorts): {
   readonly drop: (slot: SlotId) => void;
   /** Tells the owner that the copy here is not to be counted on, so that it asks, and hears why. */
   readonly leave: (slot: SlotId, error: Failure) => void;
-  /** Rises whenever an owner begins to count on the copy here: the copy must not be thrown away on a row that was read before. */
+  /** Rises whenever an owner begins to count on the copy here: the copy must not be thrown away on a row that was read
+   *  before. */
   readonly claims: (slot: SlotId) => number;
 } {
   const { journal, store, directory, table, exchange, clock, log, meter, limits } = ports;
@@ -85,7 +86,8 @@ export function serveReplicas(ports: ReplicaPorts): {
     if (stands(row)) return undefined;
     if (row !== undefined && row.record.epoch > epoch)
       return failure("FENCED", { slot, epoch, fence: row.record.epoch });
-    // Nobody takes himself for the owner before the directory has said so: this is a lie, or an error no better than one.
+    // Nobody takes himself for the owner before the directory has said so: this is a lie, or an error no better than
+    // one.
     meter.count("replica_false_claims");
     const refusal = failure("FORBIDDEN", { slot, epoch, because: "the directory names another owner" });
     log.warn("replica.claim.false", { from, slot, epoch });
@@ -101,7 +103,10 @@ export function serveReplicas(ports: ReplicaPorts): {
     failure("FENCED", { slot, epoch, fence: logs.get(slot)?.fence ?? 0 });
 
   /** Slots with something to acknowledge to an owner, by the end of this tick. */
-  const acknowledgements = new Map<string, { readonly to: NodeId; readonly slot: SlotId; readonly epoch: number; gap: boolean }>(); // prettier-ignore
+  const acknowledgements = new Map<
+    string,
+    { readonly to: NodeId; readonly slot: SlotId; readonly epoch: number; gap: boolean }
+  >();
   const claims = new Map<SlotId, number>();
   const parts = new Parts(limits);
   const marks = new Map<string, Mark>();

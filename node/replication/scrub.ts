@@ -10,7 +10,7 @@ import type { Follower } from "./follower.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import { samePosition } from "./rules.ts";
 
-export interface ScrubPorts {
+interface ScrubPorts {
   readonly exchange: Exchange;
   readonly log: SlotLog;
   readonly epoch: number;
@@ -21,7 +21,8 @@ export interface ScrubPorts {
   goesOn(): boolean;
 }
 
-/** Returns the copies that differ; one that was not in the stream, or was written to meanwhile, is left for the next time.
+/** Returns the copies that differ; one that was not in the stream, or was written to meanwhile, is left for the next
+ *  time.
  *  `mark` names the moment; `pace` is awaited after every so many bytes read. Error: DATA_DAMAGED, the owner's own copy
  *  is the one that differs. */
 export async function differingCopies(

@@ -24,7 +24,7 @@ import type { Follower } from "./follower.ts";
 import type { ReplicationLimits } from "./limits.ts";
 
 /** The slot as its owner has it. Its functions throw when its epoch is over. */
-export interface SplitPorts {
+interface SplitPorts {
   readonly node: NodeId;
   readonly slot: SlotId;
   readonly log: SlotLog;

@@ -9,7 +9,7 @@ import { leavesOf, rowsOf, slotRanges, type Leaf, type SlotLog, verifyLog, verif
 import type { Follower } from "./follower.ts";
 import type { ReplicationLimits } from "./limits.ts";
 
-export interface TransfersPorts {
+interface TransfersPorts {
   readonly exchange: Exchange;
   readonly clock: Clock;
   readonly log: Log;

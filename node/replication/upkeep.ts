@@ -10,7 +10,7 @@ import type { ReplicationLimits } from "./limits.ts";
 import type { Ownership } from "./ownership.ts";
 import { mayDiscard } from "./rules.ts";
 
-export interface UpkeepPorts {
+interface UpkeepPorts {
   readonly node: NodeId;
   readonly journal: Journal;
   readonly directory: Directory;
@@ -45,7 +45,8 @@ export function startUpkeep(ports: UpkeepPorts): () => void {
     if (stopped) throw new Error("stopped");
   };
 
-  /** Throws the copy away if the directory itself says that others hold the slot, all of them, and this node does not. */
+  /** Throws the copy away if the directory itself says that others hold the slot, all of them, and this node does
+   *  not. */
   const discardIfForeign = async (slot: SlotId): Promise<boolean> => {
     const known = table.get(slot)?.record;
     if (known === undefined || !mayDiscard(known, node, ports.minInSync())) return false;

@@ -242,7 +242,10 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       if (result !== undefined) end(to, run);
       return;
     }
-    const never = wrong === undefined ? oversize(said) : failure("OUTPUT_UNFIT", { reason: "it has more than a message between nodes takes" }); // prettier-ignore
+    const never =
+      wrong === undefined
+        ? oversize(said)
+        : failure("OUTPUT_UNFIT", { reason: "it has more than a message between nodes takes" });
     if (never !== undefined) {
       one.running.cancel();
       one.result = refused(never);
@@ -393,7 +396,8 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       // A call that waited for its whole time elsewhere has no time left, and not less.
       const request = { ...asked, model: choice.model, timeoutMs: Math.max(0, asked.timeoutMs) };
       lastRun += 1;
-      // People make the request: one that a member would not take as a message must not cost the connection that all calls share.
+      // People make the request: one that a member would not take as a message must not cost the connection that all
+      // calls share.
       const wrong = misfit(`engine.${engine}`, { run: lastRun, request: withoutListener(request) });
       return wrong === undefined ? callAway(choice.node, engine, request, tell, trace) : refuse(wrong);
     },

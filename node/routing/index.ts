@@ -37,7 +37,7 @@ export { advertise } from "./offers.ts";
 export { withAttachments, type ReadAttachment } from "./attachments.ts";
 export { routingLimits, type RoutingLimits } from "./limits.ts";
 
-export interface RoutingOptions {
+interface RoutingOptions {
   readonly node: NodeId;
   readonly exchange: Exchange;
   readonly table: SlotTable;

@@ -38,7 +38,7 @@ function whyNotClass({ classified: wanted }: QuestionRule, said: Classified): st
 }
 
 /** Characters of the last message that words, language and code are looked for in. */
-export const questionCharsMax = 4_096;
+const questionCharsMax = 4_096;
 
 /** The last message of a user, from its beginning. */
 export function lastOf({ messages }: Pick<Question, "messages">): string {
@@ -84,13 +84,27 @@ const scripts: readonly (readonly [QuestionLanguage, RegExp])[] = [
 
 /** The commonest words that are of one of these languages more than of the others. */
 const commonest: Readonly<Partial<Record<QuestionLanguage, string>>> = {
-  en: "the and is are was of to in that it for with as this what how you your my can do does not have has be which when where why who please write explain give me i from an a write on or",
-  de: "der die das und ist sind war von zu dass es für mit wie was du dein mein kann nicht ein eine einen haben hat sein welche wann wo warum wer bitte schreibe erkläre ich auf im den dem des auch oder über wird wir mir",
-  fr: "le la les et est sont était de du des que pour avec comme ce cette quoi comment vous votre mon peut pas un une avoir quel quelle quand où pourquoi qui je sur dans au aux ou écris explique moi nous il elle",
-  es: "el la los las y es son era de del que para con como este esta qué cómo usted su mi puede no un una tener cuál cuándo dónde por quién yo en al o escribe explica me se lo una",
-  it: "il lo la gli le e è sono era di del della che per con come questo questa cosa tu tuo mio può non un una avere quale quando dove perché chi io nel al o scrivi spiega mi si dei delle",
-  nl: "de het een en is zijn was van naar dat voor met als dit wat hoe je jouw mijn kan niet hebben heeft welke wanneer waar waarom wie ik op in of schrijf leg uit ook er aan bij deze",
-  pt: "o a os as e é são era de do da que para com como este esta quê você seu meu pode não um uma ter qual quando onde por quem eu em no na ao ou escreva explique me se dos das",
+  en:
+    "the and is are was of to in that it for with as this what how you your my can do does not have has be which " +
+    "when where why who please write explain give me i from an a write on or",
+  de:
+    "der die das und ist sind war von zu dass es für mit wie was du dein mein kann nicht ein eine einen haben " +
+    "hat sein welche wann wo warum wer bitte schreibe erkläre ich auf im den dem des auch oder über wird wir mir",
+  fr:
+    "le la les et est sont était de du des que pour avec comme ce cette quoi comment vous votre mon peut pas un " +
+    "une avoir quel quelle quand où pourquoi qui je sur dans au aux ou écris explique moi nous il elle",
+  es:
+    "el la los las y es son era de del que para con como este esta qué cómo usted su mi puede no un una tener " +
+    "cuál cuándo dónde por quién yo en al o escribe explica me se lo una",
+  it:
+    "il lo la gli le e è sono era di del della che per con come questo questa cosa tu tuo mio può non un una " +
+    "avere quale quando dove perché chi io nel al o scrivi spiega mi si dei delle",
+  nl:
+    "de het een en is zijn was van naar dat voor met als dit wat hoe je jouw mijn kan niet hebben heeft welke " +
+    "wanneer waar waarom wie ik op in of schrijf leg uit ook er aan bij deze",
+  pt:
+    "o a os as e é são era de do da que para com como este esta quê você seu meu pode não um uma ter qual quando " +
+    "onde por quem eu em no na ao ou escreva explique me se dos das",
 };
 const words: readonly (readonly [QuestionLanguage, ReadonlySet<string>])[] = Object.entries(commonest).map(
   ([language, list]) => [language as QuestionLanguage, new Set(list.split(" "))],

@@ -46,7 +46,7 @@ export interface Chosen {
 }
 
 /** What becomes of a call. */
-export interface RoutePlan extends Omit<RouteExplanation, "route" | "models" | "classified"> {
+interface RoutePlan extends Omit<RouteExplanation, "route" | "models" | "classified"> {
   /** Those that answer together; empty: none do. */
   readonly members: readonly Chosen[];
   /** Those that are tried one after the other: instead of the members when there are none, else after them. */

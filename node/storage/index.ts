@@ -214,7 +214,8 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
     return ops;
   }
 
-  /** A large slot goes in many batches. A crash between them leaves a copy that is incomplete, as the first has written. */
+  /** A large slot goes in many batches. A crash between them leaves a copy that is incomplete, as the first has
+   *  written. */
   async function clear(slot: SlotId): Promise<void> {
     let left = true;
     while (left)

@@ -34,7 +34,7 @@ export interface Recovered {
 }
 
 /** The log as it is on disk, and its writer as far as reads depend on it. */
-export interface ReadLog {
+interface ReadLog {
   readonly slot: SlotId;
   readonly head: Head;
   /** The last entry given to the disk, be it there yet or not. */

@@ -111,7 +111,15 @@ export function watchThreats(at: {
       if (entries > limits.feedEntriesMax) throw new Error(`${entries} entries, more than ${limits.feedEntriesMax}`);
       const gives = from === undefined && shared?.lists().includes(source) === true ? packed(text) : undefined;
       const untilMs = nowMs + 10 * limits.feedReloadMs;
-      known.set(source, { digest, says, entries, readAtMs: nowMs, untilMs, ...(from && { from }), ...(gives && { gives }) }); // prettier-ignore
+      known.set(source, {
+        digest,
+        says,
+        entries,
+        readAtMs: nowMs,
+        untilMs,
+        ...(from && { from }),
+        ...(gives && { gives }),
+      });
       log.info("threats.loaded", { source, entries, skipped: says.skipped, digest, ...(from && { from }) });
       return true;
     } catch (thrown) {
@@ -169,7 +177,15 @@ export function watchThreats(at: {
       sources().map((source) => {
         const { entries = 0, says, digest = "", readAtMs = 0, from } = known.get(source) ?? {};
         const failed = failures.get(source);
-        return { source, entries, skipped: says?.skipped ?? 0, digest, readAtMs: Math.floor(readAtMs), ...(from && { from }), ...(failed && { failed }) }; // prettier-ignore
+        return {
+          source,
+          entries,
+          skipped: says?.skipped ?? 0,
+          digest,
+          readAtMs: Math.floor(readAtMs),
+          ...(from && { from }),
+          ...(failed && { failed }),
+        };
       }),
     first,
     reload,

@@ -63,13 +63,16 @@ export async function actOn(ports: ActingPorts, order: PlaybookOrder): Promise<R
   const by = `node/${ports.name}`;
   const facts = { playbook: run.playbook, run: run.id, alert: alert.id };
 
-  const personal = async (action: "suspendUser" | "endSession", act: () => Promise<Result<unknown>>): Promise<Outcome> => {
+  const personal = async (
+    action: "suspendUser" | "endSession",
+    act: () => Promise<Result<unknown>>,
+  ): Promise<Outcome> => {
     if (await isLastOwner(ports, subject)) return skipped("this is the last owner who can sign in");
     const result = await act();
     await ports.write({ action, by, target: alert.about, outcome: result.ok ? auditDone : result.error.code, facts });
     if (!result.ok) throw result.error;
     return done;
-  }; // prettier-ignore
+  };
   const page = async ({ sealed, host }: Extract<Act, { do: "page" }>): Promise<Outcome> => {
     const opened = readSealedPage(await ports.open(sealed, run.playbook));
     if (opened === undefined) return skipped("this node cannot decrypt its address: set the playbook again");
@@ -95,7 +98,13 @@ export async function actOn(ports: ActingPorts, order: PlaybookOrder): Promise<R
         return personal("suspendUser", () => ports.suspend(subject));
       case "isolate": {
         const result = await ports.drain(subject);
-        await ports.write({ action: "isolate", by, target: alert.about, outcome: result.ok ? auditDone : result.error.code, facts }); // prettier-ignore
+        await ports.write({
+          action: "isolate",
+          by,
+          target: alert.about,
+          outcome: result.ok ? auditDone : result.error.code,
+          facts,
+        });
         if (!result.ok) throw result.error;
         return done;
       }
@@ -123,7 +132,13 @@ export async function actOn(ports: ActingPorts, order: PlaybookOrder): Promise<R
     else if (act === undefined || status !== "planned") steps.push(step);
     else steps.push(await perform(act).then((came): PlaybookStep => ({ ...what, ...came }), failed));
   }
-  const said = steps.map(({ do: what, to, status, reason }, at) => [`step.${at + 1}`, `${what}: ${status}${to === undefined ? "" : `, ${to}`}${reason === undefined ? "" : ` (${reason})`}`] as const); // prettier-ignore
+  const said = steps.map(
+    ({ do: what, to, status, reason }, at) =>
+      [
+        `step.${at + 1}`,
+        `${what}: ${status}${to === undefined ? "" : `, ${to}`}${reason === undefined ? "" : ` (${reason})`}`,
+      ] as const,
+  );
   await ports.write({
     action: "runPlaybook",
     by,

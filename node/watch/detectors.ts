@@ -47,7 +47,7 @@ const signsIn: ReadonlySet<string> = new Set(["signIn", "signInStep"]);
 const isRefusedSignIn = ({ action, outcome }: AuditRecord): boolean => signsIn.has(action) && outcome !== "done";
 
 /** Times with one more, of which only those within a span before the newest count. */
-export function recentTimes(times: readonly number[], atMs: number, spanMs: number): readonly number[] {
+function recentTimes(times: readonly number[], atMs: number, spanMs: number): readonly number[] {
   const all = [...times, atMs].toSorted((one, other) => one - other);
   const newest = all.at(-1) as number;
   return all.filter((time) => newest - time <= spanMs).slice(-Math.max(watchLimits.rememberedMax, 1));

@@ -67,8 +67,7 @@ export const ruleReader = (rule: WatchRule): Reader => ({
 });
 
 /** Where an entry is in the audit, as a search goes on from it. */
-export const placeOf = ({ atMs, log, seq }: Pick<AuditRecord, "atMs" | "log" | "seq">): string =>
-  `${atMs}.${log}.${seq}`;
+const placeOf = ({ atMs, log, seq }: Pick<AuditRecord, "atMs" | "log" | "seq">): string => `${atMs}.${log}.${seq}`;
 
 const rowKey = (source: string, subject: string): string => `${source}|${subject}`.slice(0, 256);
 

@@ -19,7 +19,7 @@ const areas: readonly AuditArea[] = [
   "settings",
 ];
 /** One for each area, then what was refused, then acts between 22 and 6 o'clock (UTC) of somebody's own past. */
-export const mixFeatures = areas.length + 2;
+const mixFeatures = areas.length + 2;
 const hourMs = 3_600_000;
 /** A part of the deviation by which the median goes towards an hour. */
 const rate = 0.1;
@@ -69,7 +69,7 @@ export function mixScore({ counts, median, deviation }: Pick<MixRow, "counts" | 
 }
 
 /** The counts with an entry more. */
-export function counted(
+function counted(
   counts: readonly number[],
   { action, outcome, atMs }: Pick<AuditRecord, "action" | "outcome" | "atMs">,
 ): readonly number[] {

@@ -14,14 +14,14 @@ const fits = (pattern: string, value: string): boolean =>
   pattern.endsWith("*") ? value.startsWith(pattern.slice(0, -1)) : pattern === value;
 
 /** Whether an entry is one that a step asks for. An action may be an area, or end in `*`. */
-export function isStep({ action, outcome }: RuleStep, entry: Pick<AuditRecord, "action" | "outcome">): boolean {
+function isStep({ action, outcome }: RuleStep, entry: Pick<AuditRecord, "action" | "outcome">): boolean {
   if (action !== undefined && !fits(action, entry.action) && auditActionOf(entry.action)?.area !== action) return false;
   if (outcome === undefined) return true;
   return outcome === "refused" ? entry.outcome !== "done" : fits(outcome, entry.outcome);
 }
 
 /** Whom an entry is about, for a rule. What a stranger tries is about the person whose name was used. */
-export function subjectOf(by: WatchRule["by"], entry: AuditRecord): string | undefined {
+function subjectOf(by: WatchRule["by"], entry: AuditRecord): string | undefined {
   switch (by) {
     case "user":
       return entry.by === "stranger" ? entry.target : entry.by;

@@ -23,7 +23,7 @@ export interface RunsPorts {
   readonly atOnceMax: number;
 }
 
-export interface Runs {
+interface Runs {
   /** Takes up what is to be done of these, the oldest first. */
   take(turn: number, orders: readonly PlaybookOrder[]): void;
   /** Resolves when nothing is being done any more. */

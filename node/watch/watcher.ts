@@ -70,7 +70,8 @@ export function createWatcher(ports: WatcherPorts): Watcher {
   const { audit, clock, log, meter } = ports;
   const limits = { ...watchLimits, ...ports.limits };
   let watch: Watch | undefined;
-  /** From where a watch that never was begins: from when this watcher first asked for it, however late it is answered. */
+  /** From where a watch that never was begins: from when this watcher first asked for it, however late it is
+   *  answered. */
   let begins: { readonly sinceMs: number; readonly ends: readonly WatchCursor[] } | undefined;
   let looking: Promise<void> | undefined;
   let isStopped = false;
@@ -84,10 +85,13 @@ export function createWatcher(ports: WatcherPorts): Watcher {
     meter,
     atOnceMax: limits.runsAtOnceMax,
     async ran(turn, id, { steps, seen }) {
-      const answer = await ports.ask({ type: "ran", turn, id, steps, ...(seen.length > 0 && { seen }) }, limits.askTimeoutMs);
+      const answer = await ports.ask(
+        { type: "ran", turn, id, steps, ...(seen.length > 0 && { seen }) },
+        limits.askTimeoutMs,
+      );
       return answer.ok || answer.error.code === "TASK_TAKEN";
     },
-  }); // prettier-ignore
+  });
 
   /** Asks nodes for their counts, now and then, and waits for none of them. */
   function sample(): void {
@@ -150,7 +154,10 @@ export function createWatcher(ports: WatcherPorts): Watcher {
     }
     return entries
       .filter(({ atMs }) => atMs <= untilMs)
-      .toSorted((one, other) => one.atMs - other.atMs || (one.log < other.log ? -1 : one.log > other.log ? 1 : one.seq - other.seq)); // prettier-ignore
+      .toSorted(
+        (one, other) =>
+          one.atMs - other.atMs || (one.log < other.log ? -1 : one.log > other.log ? 1 : one.seq - other.seq),
+      );
   }
 
   /** Folds entries until a step is full. */

@@ -18,7 +18,8 @@ const name = Type.Optional(Type.String({ minLength: 1, maxLength: 256 }));
 export const runBackup = object({
   to: Type.Optional(
     folder(
-      "The folder of the backups of this node, which is made where it is absent: its absolute path on the node's machine; absent: the whole cluster, onto its storage nodes",
+      "The folder of the backups of this node, which is made where it is absent: its absolute path on the " +
+        "node's machine; absent: the whole cluster, onto its storage nodes",
     ),
   ),
   full: Type.Optional(Type.Boolean({ description: "Everything is stored anew, also what is there" })),
@@ -73,7 +74,8 @@ export const recallBackup = object({
   from,
   to: Type.Optional(
     folder(
-      "Where it is written, a folder that is empty or absent, or where the same recall ended too early: there it goes on; without it nothing is written",
+      "Where it is written, a folder that is empty or absent, or where the same recall ended too early: there " +
+        "it goes on; without it nothing is written",
     ),
   ),
   query: backupQuery,
@@ -114,7 +116,8 @@ export const drillBackup = object({
   from,
   scratch: Type.Optional(
     folder(
-      "Where it is rehearsed: a folder that is empty or absent, and is so again afterwards. Absent: the node that works on it has one",
+      "Where it is rehearsed: a folder that is empty or absent, and is so again afterwards. Absent: the node " +
+        "that works on it has one",
     ),
   ),
   snapshot: Type.Optional(number),

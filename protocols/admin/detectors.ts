@@ -49,7 +49,8 @@ export const detectors = {
     stream: "audit",
     input: "signIn: done; by the person; the file of `addressPlaces`",
     finds:
-      "A person signed in from two places that are too far apart for the time between, and the second place is new for them",
+      "A person signed in from two places that are too far apart for the time between, and the second place is " +
+      "new for them",
     settings: { kilometresPerHour: 1_000, kilometres: 500, usualDays: 3 },
     falseAlarmsPerDay: 1,
   },
@@ -99,7 +100,8 @@ export const detectors = {
     stream: "counts",
     input: "sign_ins_failed, gateway_connections_refused; by the node, every ten seconds",
     finds:
-      "A node refuses many more sign-ins and connections than usual. This includes those refused by a limit or a list of addresses, which are not in the audit",
+      "A node refuses many more sign-ins and connections than usual. This includes those refused by a limit or " +
+      "a list of addresses, which are not in the audit",
     settings: { refusals: 60, times: 12, minutes: 10 },
     falseAlarmsPerDay: 0.2,
   },

@@ -319,9 +319,11 @@ export function withAdvice(task: AdminTask): AdminTask {
   const first = typeof hint === "string" ? `${hint}. ` : "";
   const then =
     task.again !== undefined
-      ? `When the reason is gone, begin it again (plexus tasks again ${task.id}): what was done of it is not done twice.`
+      ? `When the reason is gone, begin it again (plexus tasks again ${task.id}): what was done of it is not ` +
+        "done twice."
       : task.kind === "folder"
-        ? "When the reason is gone, give the command again on the node's machine: what was written is not written twice."
+        ? "When the reason is gone, give the command again on the node's machine: what was written is not " +
+          "written twice."
         : "When the reason is gone, give the command again.";
   return { ...task, advice: `${first}${then}` };
 }

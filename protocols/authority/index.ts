@@ -195,7 +195,8 @@ const notFresh = (permission: Permission, withinMs: number, { proofUntold }: Cir
     ? failure("FORBIDDEN", {
         permission,
         reason:
-          "your account is on a node of an older version, which does not tell when you signed in: it works as soon as that node is updated",
+          "your account is on a node of an older version, which does not tell when you signed in: it works as " +
+          "soon as that node is updated",
       })
     : failure("SIGN_IN_AGAIN", { permission, withinMs });
 

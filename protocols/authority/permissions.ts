@@ -73,7 +73,9 @@ export const permissions = {
   "account.secure": {
     has: ["self"],
     power: "within",
-    for: "Ways into the own account: API keys, passkeys, codes, identities, the mail address; exporting and deleting it",
+    for:
+      "Ways into the own account: API keys, passkeys, codes, identities, the mail address; exporting and " +
+      "deleting it",
   },
   "account.revoke": { has: ["self"], power: "none", apiKeys: false, for: "Ending sessions and API keys" },
   "agent.use": { has: ["self"], power: "none", for: "Talking to an own agent and changing it" },
@@ -83,12 +85,16 @@ export const permissions = {
   "people.manage": {
     has: ["admin"],
     power: "takes",
-    for: "Ending the sessions and API keys of others; suspending and deleting accounts. Not of people with more permissions",
+    for:
+      "Ending the sessions and API keys of others; suspending and deleting accounts. Not of people with more " +
+      "permissions",
   },
   "people.admit": {
     has: ["admin"],
     power: "within",
-    for: "Letting others in: invitations, links for new passwords, accounts for programs and their keys, restoring accounts; exporting accounts. Not of people with more permissions",
+    for:
+      "Letting others in: invitations, links for new passwords, accounts for programs and their keys, restoring " +
+      "accounts; exporting accounts. Not of people with more permissions",
   },
   "roles.manage": {
     has: ["admin"],
@@ -98,13 +104,17 @@ export const permissions = {
   "identity.manage": {
     has: ["admin"],
     power: "within",
-    for: "Setting up the servers that people sign in with. This allows acting as people who sign in with them and have fewer permissions",
+    for:
+      "Setting up the servers that people sign in with. This allows acting as people who sign in with them and " +
+      "have fewer permissions",
   },
   "audit.read": { has: ["admin"], power: "none", for: "Reading who changed what in the cluster" },
   "cluster.own": {
     has: ["admin"],
     power: "everything",
-    for: "Making and removing owners; setting how mail is sent, because passwords are reset by mail. Only the role owner has it",
+    for:
+      "Making and removing owners; setting how mail is sent, because passwords are reset by mail. Only the role " +
+      "owner has it",
   },
   "cluster.see": {
     has: ["admin"],
@@ -148,7 +158,9 @@ export const permissions = {
   "alerts.manage": {
     has: ["admin"],
     power: "takes",
-    for: "Setting thresholds of detectors, rules, and playbooks that only rehearse. A playbook needs the permissions for what it would do",
+    for:
+      "Setting thresholds of detectors, rules, and playbooks that only rehearse. A playbook needs the " +
+      "permissions for what it would do",
   },
   "playbooks.manage": {
     has: ["admin"],
@@ -164,7 +176,9 @@ export const permissions = {
   "config.manage": {
     has: ["admin"],
     power: "takes",
-    for: "Changing the configuration of the cluster. Settings that decide who gets in or where data is sent also need the permission for that",
+    for:
+      "Changing the configuration of the cluster. Settings that decide who gets in or where data is sent also " +
+      "need the permission for that",
   },
   "secrets.read": {
     has: ["admin"],

@@ -8,7 +8,8 @@ import type { AnswerFrom } from "./model-route.ts";
  *
  *  - `chat` writes text: the engine `generate`. With it: `tools` calls functions, `json` keeps to a JSON schema,
  *    `logprobs` tells how
- *    likely tokens were, `vision` reads images, `hearing` reads sounds, `continue` goes on with an answer that is half there.
+ *    likely tokens were, `vision` reads images, `hearing` reads sounds, `continue` goes on with an answer that is half
+ *    there.
  *  - `embed`, `rerank`, `classify`, `transcribe`, `speak`, `draw`, `tokenize`: the engine of that name. With `embed`:
  *    `image-embed` takes images into
  *    the same space as text. */

@@ -66,7 +66,8 @@ export const auditMessages = {
     {},
     closed({ states: Type.Unsafe<object[]>(Type.Array(Type.Object({}), { maxItems: 16 })) }),
   ),
-  /** A page of what a search finds at the asked node; query and page are as in `protocols/admin/audit-search.ts`. Errors:
+  /** A page of what a search finds at the asked node; query and page are as in `protocols/admin/audit-search.ts`.
+   *  Errors:
    *  BAD_REQUEST. */
   "audit.search": call(
     "message",

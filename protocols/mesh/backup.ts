@@ -54,7 +54,8 @@ export const backupMessages = {
   /** The part is not asked for again: what is under way of it is given up. */
   "backup.end": call("message", part, done),
   /** What a backup carries of the keys, in pieces. `madeAtMs` of the first piece is 0, of the others what the first
-   *  answer said. Errors: NOT_FOUND (that one is not kept any more: begin again), FORBIDDEN (for a node that keeps no shards),
+   *  answer said. Errors: NOT_FOUND (that one is not kept any more: begin again), FORBIDDEN (for a node that keeps no
+   *  shards),
    *  KEY_MISSING. */
   "backup.keys": call(
     "message",

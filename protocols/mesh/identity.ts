@@ -4,7 +4,7 @@ import { Type, type Static } from "typebox";
 import { bytes, call, closed, count, message, node } from "./parts.ts";
 
 /** Says: at this gateway this person has a session, and the node that said so owned the person's slot. */
-export const assertion = closed({
+const assertion = closed({
   /** The person, without `user/`. */
   user: Type.String({ pattern: "^[a-z0-9][a-z0-9_-]{0,31}$" }),
   /** The id of the session or API key. */

@@ -1,5 +1,6 @@
 /** What nodes say to each other, as data: one row a message; a call has its answer beside it. Both are checked when
- *  they arrive (`node/cluster/exchange`); a member that sends garbage loses its connection. Nodes one minor version apart work
+ *  they arrive (`node/cluster/exchange`); a member that sends garbage loses its connection. Nodes one minor version
+ *  apart work
  *  together, so a row only changes as docs/decisions/0008-mesh.md allows; `protocols/CONTRACT.txt` shows each
  *  change. */
 import type { Static, TSchema } from "typebox";
@@ -59,7 +60,7 @@ export const meshMessages = {
 /** What may be the name of a message, now or in a later version. */
 export const messageName = /^[a-z][A-Za-z.]{0,63}$/;
 
-export type MeshMessages = typeof meshMessages;
+type MeshMessages = typeof meshMessages;
 export type MeshName = keyof MeshMessages;
 export type MeshBody<Name extends MeshName> = Static<MeshMessages[Name]["schema"]>;
 /** Names of the messages that are answered. */

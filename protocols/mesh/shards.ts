@@ -1,4 +1,5 @@
-/** Shards between nodes (node/bulk/shards): their bytes in chunks, what became of them, and proofs that they are there. */
+/** Shards between nodes (node/bulk/shards): their bytes in chunks, what became of them, and proofs that they are
+ *  there. */
 import { Type } from "typebox";
 import { wireLimits as limits } from "../limits.ts";
 import { blobHash as hash } from "../wire/schema.ts";

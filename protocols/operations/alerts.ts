@@ -20,7 +20,8 @@ export const alertOperations = {
     errors: ofActors,
     summary: "A page of alerts: open ones, or acknowledged ones; the newest first",
     description:
-      "Findings of detectors and rules in the audit. A further finding about an open alert's subject is counted in that alert. `evidence` are places in the audit.",
+      "Findings of detectors and rules in the audit. A further finding about an open alert's subject is " +
+      "counted in that alert. `evidence` are places in the audit.",
     tags,
   }),
   "alerts.show": reads({

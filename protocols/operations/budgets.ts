@@ -46,7 +46,9 @@ export const budgetOperations = {
     }),
     summary: "Sets a budget",
     description:
-      "`person`, `key` and `agent` count each that is named, or each there is, by itself; the others count all that are named together. A budget that names somebody stands in place of those of its sort that are for each. `limit` of `cost` is in millionths of the unit in which prices are.",
+      "`person`, `key` and `agent` count each that is named, or each there is, by itself; the others count all " +
+      "that are named together. A budget that names somebody stands in place of those of its sort that are for " +
+      "each. `limit` of `cost` is in millionths of the unit in which prices are.",
     tags,
   }),
   "budgets.remove": changes({
@@ -81,7 +83,9 @@ export const budgetOperations = {
     }),
     summary: "Says what a model costs: units for a million tokens, and for a call",
     description:
-      "A name that ends with `*` stands for all models whose names begin with the part before it; the longest name that fits counts. `seen`: the price that the caller has seen, or null; where it is another by now, nothing is changed (CHANGED_MEANWHILE).",
+      "A name that ends with `*` stands for all models whose names begin with the part before it; the longest " +
+      "name that fits counts. `seen`: the price that the caller has seen, or null; where it is another by now, " +
+      "nothing is changed (CHANGED_MEANWHILE).",
     tags,
   }),
   "prices.remove": changes({
@@ -112,7 +116,8 @@ export const budgetOperations = {
     facts: ({ limit, ...of }) => ({ quota: quotaName(of), limit: String(limit) }),
     summary: "Says how much people of a role may use in a day or a month",
     description:
-      "`messages` that they post in rooms, `bytes` of pictures and sounds that they upload, `tokens` of models. A person with several roles has the widest quota; a role without a quota has no limit.",
+      "`messages` that they post in rooms, `bytes` of pictures and sounds that they upload, `tokens` of " +
+      "models. A person with several roles has the widest quota; a role without a quota has no limit.",
     tags,
   }),
   "quotas.remove": changes({

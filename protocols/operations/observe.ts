@@ -14,7 +14,10 @@ export const observeOperations = {
     errors: ["NOT_FOUND", "OVERLOADED"],
     summary: "The newest lines of the logs of all nodes, the oldest first",
     description:
-      "`next`, given as `after`, goes on behind them; with `waitMs` the answer waits for a line. `level` is the least that is wanted, `name` what the event begins with, `about` the id of a request, trace or actor. A node has the lines that its `log.level` lets pass, the newest few thousand of them. Nodes that do not answer are in `silent`.",
+      "`next`, given as `after`, goes on behind them; with `waitMs` the answer waits for a line. `level` is " +
+      "the least that is wanted, `name` what the event begins with, `about` the id of a request, trace or " +
+      "actor. A node has the lines that its `log.level` lets pass, the newest few thousand of them. Nodes that " +
+      "do not answer are in `silent`.",
     tags,
   }),
   "traces.list": reads({
@@ -41,7 +44,9 @@ export const observeOperations = {
     errors: ["NOT_FOUND"],
     summary: "Figures of the nodes over the last hour or day",
     description:
-      "`hour` has a figure for each 15 seconds, `day` one for each 2 minutes. `per=cluster` joins those of all nodes, `per=node` has a row for each. A figure is null where nothing is known: the node did not run, or nothing was measured. They are in the memory of each node, and begin again when it starts.",
+      "`hour` has a figure for each 15 seconds, `day` one for each 2 minutes. `per=cluster` joins those of all " +
+      "nodes, `per=node` has a row for each. A figure is null where nothing is known: the node did not run, or " +
+      "nothing was measured. They are in the memory of each node, and begin again when it starts.",
     tags,
   }),
 };

@@ -39,7 +39,9 @@ export const peopleOperations = {
     facts: ({ role }) => ({ role }),
     summary: "Says what a role grants",
     description:
-      "In place of what it granted. `owner` and `admin` cannot be changed. Nobody grants what they do not have. All that `when` names must hold. `seen`: what the caller has seen it grant, or null where there was no such role; where it is something else by now, nothing is changed (CHANGED_MEANWHILE).",
+      "In place of what it granted. `owner` and `admin` cannot be changed. Nobody grants what they do not " +
+      "have. All that `when` names must hold. `seen`: what the caller has seen it grant, or null where there " +
+      "was no such role; where it is something else by now, nothing is changed (CHANGED_MEANWHILE).",
     tags,
   }),
   "roles.remove": changes({
@@ -82,7 +84,8 @@ export const peopleOperations = {
     facts: ({ user, roles }) => ({ user, roles: roles.join(" ") }),
     summary: "Says which roles a person has; none: those of a member",
     description:
-      "Nobody gives or takes what they do not have, and the last owner stays one. `seen` are the roles that the caller has seen: where the person has others by now, nothing is changed (CHANGED_MEANWHILE).",
+      "Nobody gives or takes what they do not have, and the last owner stays one. `seen` are the roles that " +
+      "the caller has seen: where the person has others by now, nothing is changed (CHANGED_MEANWHILE).",
     tags,
   }),
   "people.setAdmin": changes({
@@ -145,7 +148,8 @@ export const peopleOperations = {
     facts: ({ user }) => ({ user }),
     summary: "Makes a link by which a person sets a new password, once; only this answer shows it",
     description:
-      "The page takes it as `/#reset=USER.SECRET`. It opens no session: people with a second factor still need it afterwards.",
+      "The page takes it as `/#reset=USER.SECRET`. It opens no session: people with a second factor still need " +
+      "it afterwards.",
     tags,
   }),
   "people.delete": changes({

@@ -82,7 +82,7 @@ export function routeOf(name: OperationName): { readonly method: OperationMethod
 }
 
 /** A request of REST. */
-export interface OperationRequest {
+interface OperationRequest {
   readonly method: OperationMethod;
   /** With the gateway's prefix. */
   readonly path: string;

@@ -33,7 +33,10 @@ export const secretOperations = {
     facts: ({ secret, for: places }) => ({ secret, for: places }),
     summary: "Sets a secret, in place of the one of that name",
     description:
-      "`value` is written and never read. `for` names the hosts that it may be sent to: a setting for another place does not get it. Settings take it as `secret:NAME` where they take a password or a key. `seen`: how often the caller has seen it set, 0 for never; where it is another number by now, nothing is set (CHANGED_MEANWHILE).",
+      "`value` is written and never read. `for` names the hosts that it may be sent to: a setting for another " +
+      "place does not get it. Settings take it as `secret:NAME` where they take a password or a key. `seen`: " +
+      "how often the caller has seen it set, 0 for never; where it is another number by now, nothing is set " +
+      "(CHANGED_MEANWHILE).",
     tags,
   }),
   "secrets.rotate": changes({

@@ -20,7 +20,8 @@ export const usageOperations = {
     errors: ofActors,
     summary: "How much people used models, today, this month, and by day",
     description:
-      "Rows are by person, model and provider; with `person`, by that person's keys and agents. `cost` is in millionths of the unit in which prices are.",
+      "Rows are by person, model and provider; with `person`, by that person's keys and agents. `cost` is in " +
+      "millionths of the unit in which prices are.",
     tags,
   }),
   "usage.days": reads({
@@ -30,7 +31,9 @@ export const usageOperations = {
     errors: ofActors,
     summary: "What people did by day: messages, active people, use of models, data kept",
     description:
-      "The newest first; days are those of UTC. `people` are those who did anything, each once a day and once a month. `teams` are budgets that name several people, as they were that day. `cost` is in millionths of the unit in which prices are.",
+      "The newest first; days are those of UTC. `people` are those who did anything, each once a day and once " +
+      "a month. `teams` are budgets that name several people, as they were that day. `cost` is in millionths " +
+      "of the unit in which prices are.",
     tags,
   }),
 };

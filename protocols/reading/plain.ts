@@ -15,7 +15,7 @@ const marked = new RegExp(
 );
 
 /** A paragraph without marks. */
-export interface PlainBlock {
+interface PlainBlock {
   readonly kind: "paragraph";
   readonly children: readonly Prose[];
 }

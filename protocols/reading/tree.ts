@@ -34,7 +34,7 @@ export interface ListItem {
   readonly blocks: readonly Block[];
 }
 
-export type Direction = "ltr" | "rtl";
+type Direction = "ltr" | "rtl";
 
 export type Block =
   | { readonly kind: "paragraph"; readonly children: readonly Inline[] }

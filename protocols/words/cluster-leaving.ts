@@ -26,9 +26,12 @@ export function describeStuck(stuck: readonly Role[], node: string): string {
   const [it, its] = stuck.length === 1 ? ["it", "the role"] : ["them", "these roles"];
   const lost = stuck.flatMap((role) => madeBy[role] || []).join(", ");
   return [
-    `No other node with the role ${stuck.join(" or ")} can take over now: it must be up, not draining, and able to write to its disk.`,
-    `Until one can, what ${name} has of ${it} stays there${lost === "" ? "" : `, and nothing new is possible: ${lost}`}.`,
-    `Start another node (plexus invite), give one ${its} (plexus nodes roles NAME ROLES), or undo it: plexus nodes undrain ${name}`,
+    `No other node with the role ${stuck.join(" or ")} can take over now: it must be up, not draining, and ` +
+      "able to write to its disk.",
+    `Until one can, what ${name} has of ${it} stays ` +
+      `there${lost === "" ? "" : `, and nothing new is possible: ${lost}`}.`,
+    `Start another node (plexus invite), give one ${its} (plexus nodes roles NAME ROLES), or undo it: plexus ` +
+      `nodes undrain ${name}`,
   ].join(" ");
 }
 
@@ -42,7 +45,8 @@ export function describeKept({ nodes, minInSync }: ClusterSummary, node: string)
   return [
     `${others} can take copies now, and minInSync is ${minInSync}.`,
     `Until ${minInSync} can, draining nodes, ${name} included, keep the copies without which nothing could be written.`,
-    `Start another node (plexus invite), bring back one that is down, make room on a full disk, or undo it: plexus nodes undrain ${name}`,
+    "Start another node (plexus invite), bring back one that is down, make room on a full disk, or undo it: " +
+      `plexus nodes undrain ${name}`,
   ].join(" ");
 }
 
@@ -91,7 +95,9 @@ export function describeVotesLeft({ directory, nodes }: ClusterSummary, node: st
 
 /** What a drain leaves where it is. */
 export const keepsDirectory =
-  "It still keeps the directory: while it is down nothing fails over or joins. Leave it running, or start other nodes with the role manager: with three of them the directory is on three. Or move it to etcd: plexus directory migrate --etcd URL…";
+  "It still keeps the directory: while it is down nothing fails over or joins. Leave it running, or start " +
+  "other nodes with the role manager: with three of them the directory is on three. Or move it to etcd: plexus " +
+  "directory migrate --etcd URL…";
 
 /** The end of `plexus nodes drain --wait`. */
 export function describeDrained({ name, directory }: DrainProgress): string {
@@ -108,11 +114,14 @@ export function describeEviction(node: string, eviction: Partial<Evicted> & { re
   if (!force) return `${gone} The cluster does not need its data folder any more; it can be deleted.`;
   if (lastCopies === 0) return `${gone} Keep its data folder until \`plexus slots --not-ok\` names no slot.`;
   return [
-    `${gone} It had the only copy of ${counted(lastCopies, "slot")}: their contents are lost to the cluster, and they start again empty.`,
-    "Keep its data folder as long as those contents may be needed: nothing else has them. No command puts them back into the cluster; only a backup of all nodes does, restored while all are stopped.",
+    `${gone} It had the only copy of ${counted(lastCopies, "slot")}: their contents are lost to the cluster, ` +
+      "and they start again empty.",
+    "Keep its data folder as long as those contents may be needed: nothing else has them. No command puts them " +
+      "back into the cluster; only a backup of all nodes does, restored while all are stopped.",
   ].join("\n");
 }
 
 /** One line of `plexus nodes drain --wait`. */
 export const describeDrain = ({ name, up, slotsOwned, slotsReplicated, votes }: DrainProgress): string =>
-  `${withoutControls(name)}${up ? "" : " (down)"}: ${counted(slotsOwned, "slot")} owned, ${counted(slotsReplicated, "copy", "copies")} left${votes ? ", its vote on the directory" : ""}`;
+  `${withoutControls(name)}${up ? "" : " (down)"}: ${counted(slotsOwned, "slot")} owned, ` +
+  `${counted(slotsReplicated, "copy", "copies")} left${votes ? ", its vote on the directory" : ""}`;

@@ -42,7 +42,10 @@ export function describeDirectory({ directory, directoryAway, directoryRefuses, 
     return `Directory: etcd at ${withoutControls(directory.endpoints.join(", "))}${silent}`;
   const nameOf = (id: string): string => withoutControls(nodes.find(({ node }) => node === id)?.name ?? id);
   if (directory.kind === "embedded") return `Directory: embedded, on ${nameOf(directory.node)}${silent}`;
-  return `Directory: ${describeVoters(directory, nodes, nameOf)}${directoryAway === undefined ? "" : ". It does not answer"}`;
+  return (
+    "Directory: " +
+    `${describeVoters(directory, nodes, nameOf)}${directoryAway === undefined ? "" : ". It does not answer"}`
+  );
 }
 
 /** Whether the directory of voters goes on when one more of them dies; a single one is as it was chosen, or as it has
@@ -104,7 +107,8 @@ function wantedOf({ directory, wanted }: DirectoryVoters, managers: readonly Clu
   const there = `${counted(managers.length, "node")} with the role manager${up < managers.length ? `, ${up} up` : ""}`;
   if (managers.length < 3)
     return [
-      `Wanted: ${wanted}; ${there}. With fewer than three one node keeps it: two would both be needed, so either one's death would stop it.`,
+      `Wanted: ${wanted}; ${there}. With fewer than three one node keeps it: two would both be needed, so ` +
+        "either one's death would stop it.",
     ];
   const short =
     managers.length < wanted ? " An even number is never chosen: it survives no more deaths than one less." : "";
@@ -165,8 +169,11 @@ export function describeInvited(issued: InvitationIssued, nowMs: number): readon
   // What the asking took is no part of what was asked for.
   const remaining = describeDuration(Math.ceil((issued.expiresAtMs - nowMs) / 1_000) * 1_000);
   return [
-    `This command adds one node to the cluster. It works once, within ${remaining} (until ${new Date(issued.expiresAtMs).toISOString()}).`,
-    "On another machine add --mesh-host ADDRESS, an address of that machine that the other nodes can reach, and --host ADDRESS if people should reach it too. On the same machine add --data FOLDER --name NAME --port PORT.",
+    `This command adds one node to the cluster. It works once, within ${remaining} (until ` +
+      `${new Date(issued.expiresAtMs).toISOString()}).`,
+    "On another machine add --mesh-host ADDRESS, an address of that machine that the other nodes can reach, " +
+      "and --host ADDRESS if people should reach it too. On the same machine add --data FOLDER --name NAME " +
+      "--port PORT.",
     ...(issued.storage === undefined ? [] : [`It keeps ${storageText(issued.storage)}.`]),
     "Anybody who has the token can join with a node. Treat it as a password until it is used.",
   ];
@@ -176,7 +183,9 @@ export function describeInvited(issued: InvitationIssued, nowMs: number): readon
 export const invitationFault = (issued: InvitationIssued): string | undefined =>
   isReachable(issued)
     ? undefined
-    : "The node that made this invitation can only be reached from this machine, so the token does not work elsewhere. Start that node with --mesh-host ADDRESS, an address that other machines can reach, and invite again.";
+    : "The node that made this invitation can only be reached from this machine, so the token does not work " +
+      "elsewhere. Start that node with --mesh-host ADDRESS, an address that other machines can reach, and invite " +
+      "again.";
 
 /** Whether a newcomer on another machine can reach the node that invites it. */
 const isReachable = ({ addresses = [] }: InvitationIssued): boolean =>

@@ -33,7 +33,9 @@ export function describeForecast({ of, says, perDay = 0, overDays = 0, daysLeft 
 
 /** What helps. */
 export const scarceAdvice: Readonly<Record<ScarceThing, string>> = {
-  disk: "Make room on the disk, give it a larger one, or add a node: `plexus nodes plan --add chat,gateway` says what would move there.",
+  disk:
+    "Make room on the disk, give it a larger one, or add a node: `plexus nodes plan --add chat,gateway` says " +
+    "what would move there.",
   memory: "Look at what takes it (`plexus top`), give the machine more, or have a model run elsewhere.",
   models: "Give another node the role ai, or add one: calls wait while all places are taken.",
 };

@@ -27,8 +27,12 @@ function backupText({ action, facts }: Notice, me: string): string | undefined {
       return `${by} lifted the legal hold on ${what}: ${reason}.`;
     case "drillFailed":
       return facts["reason"] === undefined
-        ? `A rehearsed restore of ${facts["from"] ?? ""} did not bring everything back: ${facts["lost"] ?? ""} missing, ${facts["wrong"] ?? ""} wrong${facts["behind"] === undefined ? "" : `; without the newest head on their disks: ${facts["behind"]}`}. Run plexus backup drill to see what.`
-        : `A rehearsed restore of ${facts["from"] ?? ""} failed: ${facts["reason"]}. Run plexus backup drill to see why.`;
+        ? `A rehearsed restore of ${facts["from"] ?? ""} did not bring everything back: ${facts["lost"] ?? ""} ` +
+            `missing, ${facts["wrong"] ?? ""} ` +
+            `wrong${facts["behind"] === undefined ? "" : `; without the newest head on their disks: ${facts["behind"]}`}. ` +
+            "Run plexus backup drill to see what."
+        : `A rehearsed restore of ${facts["from"] ?? ""} failed: ${facts["reason"]}. Run plexus backup drill to ` +
+            "see why.";
     default:
       return powerText(facts);
   }
@@ -42,7 +46,10 @@ function powerText({ by, does, session: _session, ...facts }: Notice["facts"]): 
     .filter(([, fact]) => fact !== "")
     .map(([name, fact]) => `${name} ${fact}`)
     .join(", ");
-  return `${by === "operator" ? "The operator" : (by ?? "")}: ${does}${what === "" ? "" : ` (${what.slice(0, 200)})`}. See plexus audit.`;
+  return (
+    `${by === "operator" ? "The operator" : (by ?? "")}: ` +
+    `${does}${what === "" ? "" : ` (${what.slice(0, 200)})`}. See plexus audit.`
+  );
 }
 
 /** What the person who began a task reads when it is over. */
@@ -88,14 +95,23 @@ export function noticeText(
   const until = `It begins again at ${resets.replace("T", " ").replace(/:\d\d(?:\.\d+)?Z$/, "")} UTC.`;
   const sum = `${spent} of ${limit}${unit} this ${per}`;
   if (action === "sinkBehind")
-    return `The audit has not reached ${facts["sink"] ?? ""} for ${facts["minutes"] ?? ""} minutes: ${facts["reason"] ?? ""}. ${facts["waiting"] ?? ""} entries wait. See plexus audit push list.`;
+    return (
+      `The audit has not reached ${facts["sink"] ?? ""} for ${facts["minutes"] ?? ""} minutes: ` +
+      `${facts["reason"] ?? ""}. ${facts["waiting"] ?? ""} entries wait. See plexus audit push list.`
+    );
   if (action === "auditUnsent")
-    return `Entries of the audit up to ${facts["upTo"] ?? ""} were removed, though a system that it is sent to had confirmed only ${facts["confirmed"] ?? ""}. See plexus audit push list.`;
+    return (
+      `Entries of the audit up to ${facts["upTo"] ?? ""} were removed, though a system that it is sent to had ` +
+      `confirmed only ${facts["confirmed"] ?? ""}. See plexus audit push list.`
+    );
   if (action === "budgetWarned") return `${of} "${budget}" is nearly used up: ${sum}. ${until}`;
   if (action === "alert")
     return `Alert ${facts["alert"] ?? ""}, ${facts["about"] ?? ""}: ${facts["title"] ?? ""}. See plexus alerts.`;
   if (action === "runPlaybook")
-    return `Playbook ${facts["playbook"] ?? ""}${facts["mode"] === "dryRun" ? " (rehearsal)" : ""} for alert ${facts["alert"] ?? ""}, ${facts["about"] ?? ""}: ${facts["steps"] ?? ""}.`;
+    return (
+      `Playbook ${facts["playbook"] ?? ""}${facts["mode"] === "dryRun" ? " (rehearsal)" : ""} for alert ` +
+      `${facts["alert"] ?? ""}, ${facts["about"] ?? ""}: ${facts["steps"] ?? ""}.`
+    );
   if (action === "taskEnded") return taskText(notice);
   if (action !== "budgetUsedUp") return backupText(notice, me);
   const then =

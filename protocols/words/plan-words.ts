@@ -10,7 +10,10 @@ export function describePlanned({ slots, copies, atOnce, moving }: ClusterPlan):
   const under = moving > 0 ? ` ${counted(moving, "slot is", "slots are")} on the way already, without this.` : "";
   if (slots === 0) return `Nothing would move.${under}`;
   const made = copies === 0 ? "nothing would be copied" : `${counted(copies, "copy", "copies")} would be made`;
-  return `${counted(slots, "slot")} would be elsewhere, and ${made}, of at most ${atOnce} slots at a time, while all of them serve.${under}`;
+  return (
+    `${counted(slots, "slot")} would be elsewhere, and ${made}, of at most ${atOnce} slots at a time, while all ` +
+    `of them serve.${under}`
+  );
 }
 
 const shareText = ({ owned, copies }: PlannedNode["before"]): string => `${owned} + ${copies}`;
@@ -31,24 +34,54 @@ export const plannedTitles = ["Node", "", "Has", "Would have", "Copied to it"] a
 export function describeFault(fault: PlanFault): string {
   switch (fault.type) {
     case "role":
-      return `No node would have the role ${fault.role}, which ${counted(fault.slots, "slot needs", "slots need")}: give it to another node first (plexus nodes roles NAME ROLES).`;
+      return (
+        `No node would have the role ${fault.role}, which ${counted(fault.slots, "slot needs", "slots need")}: ` +
+        "give it to another node first (plexus nodes roles NAME ROLES)."
+      );
     case "copies":
-      return `${counted(fault.slots, "slot")} would have only ${counted(fault.copies, "copy", "copies")} of ${fault.wanted}: fewer deaths are survived, until another node is there.`;
+      return (
+        `${counted(fault.slots, "slot")} would have only ${counted(fault.copies, "copy", "copies")} of ` +
+        `${fault.wanted}: fewer deaths are survived, until another node is there.`
+      );
     case "writes":
-      return `${counted(fault.slots, "slot")} would have ${counted(fault.copies, "copy", "copies")}, and writes need ${fault.needed}: nothing can be written there. Lower minInSync, or start another node first.`;
+      return (
+        `${counted(fault.slots, "slot")} would have ${counted(fault.copies, "copy", "copies")}, and writes need ` +
+        `${fault.needed}: nothing can be written there. Lower minInSync, or start another node first.`
+      );
     case "zones":
-      return `Copies of ${counted(fault.slots, "slot")} would lie in ${counted(fault.after, "zone")} instead of ${fault.before}: what ends a zone ends more of them.`;
+      return (
+        `Copies of ${counted(fault.slots, "slot")} would lie in ${counted(fault.after, "zone")} instead of ` +
+        `${fault.before}: what ends a zone ends more of them.`
+      );
     case "kept":
-      return `${withoutControls(fault.node)} keeps something of ${counted(fault.slots, "slot")}, which no other node can take: its drain would not end.`;
+      return (
+        `${withoutControls(fault.node)} keeps something of ${counted(fault.slots, "slot")}, which no other node ` +
+        "can take: its drain would not end."
+      );
     case "only":
-      return `${withoutControls(fault.node)} is down and has the only copy of ${counted(fault.slots, "slot")}, which would be lost: bring it back first.`;
+      return (
+        `${withoutControls(fault.node)} is down and has the only copy of ${counted(fault.slots, "slot")}, which ` +
+        "would be lost: bring it back first."
+      );
     case "directory":
-      return `The directory would survive the death of ${fault.after === 0 ? "none" : fault.after} of its keepers, and not of ${fault.before}: give another node the role manager first.`;
+      return (
+        `The directory would survive the death of ${fault.after === 0 ? "none" : fault.after} of its keepers, ` +
+        `and not of ${fault.before}: give another node the role manager first.`
+      );
     case "keeper":
-      return `${withoutControls(fault.node)} keeps the directory alone, so it cannot go: have other managers keep it first (plexus directory).`;
+      return (
+        `${withoutControls(fault.node)} keeps the directory alone, so it cannot go: have other managers keep it ` +
+        "first (plexus directory)."
+      );
     case "holders":
-      return `Bulk is spread over ${counted(fault.width, "node")} with the role storage, and there would be ${fault.nodes}: what is stored has fewer pieces to spare, and new bulk is spread over fewer.`;
+      return (
+        `Bulk is spread over ${counted(fault.width, "node")} with the role storage, and there would be ` +
+        `${fault.nodes}: what is stored has fewer pieces to spare, and new bulk is spread over fewer.`
+      );
     case "models":
-      return `No node would serve ${fault.models.map(withoutControls).join(", ")}: pull it elsewhere first (plexus models).`;
+      return (
+        `No node would serve ${fault.models.map(withoutControls).join(", ")}: pull it elsewhere first (plexus ` +
+        "models)."
+      );
   }
 }

@@ -12,7 +12,7 @@ export interface TraceStep {
 }
 
 /** A trace with more steps is cut. */
-export const stepsMax = 300;
+const stepsMax = 300;
 
 /** The steps of a trace, each below the one that caused it. One whose cause no node has any more stands at the left. */
 export function stepsOf(spans: readonly Span[]): readonly TraceStep[] {

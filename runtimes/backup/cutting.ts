@@ -13,7 +13,7 @@
  *  twice as large as the last. */
 
 /** What decides of rows. */
-export interface Measured {
+interface Measured {
   readonly count: number;
   readonly bytes: ArrayLike<number>;
   /** NaN: it names no time. */
@@ -23,7 +23,7 @@ export interface Measured {
 }
 
 /** The rows of one unit: those from `from` up to `to`. */
-export interface CutPiece {
+interface CutPiece {
   readonly bucket: string;
   readonly part: number;
   readonly from: number;

@@ -4,7 +4,7 @@
 import { isRecord as isFields } from "../schema.ts";
 
 /** A schema as it comes: any JSON. */
-export type Schema = unknown;
+type Schema = unknown;
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Schemas that refer to themselves end here. */

@@ -6,7 +6,7 @@ import { exactSchema } from "../written-schema.ts";
 import { exampleOf } from "./example.ts";
 
 /** A text, or calls of tools. */
-export interface Reply {
+interface Reply {
   readonly text: string;
   readonly calls: readonly ToolCall[];
 }

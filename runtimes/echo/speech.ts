@@ -6,7 +6,7 @@ import { createAnswer } from "../answer.ts";
 import { echoTokenCount, echoTokens, restOf } from "./reply.ts";
 import { logprobOf } from "./words.ts";
 
-export interface SpeechOptions {
+interface SpeechOptions {
   readonly after: (delayMs: number, callback: () => void) => () => void;
   readonly tokenDelayMs: number;
   /** Tokens that come in one part. */
@@ -14,7 +14,7 @@ export interface SpeechOptions {
   readonly contextTokens: number;
 }
 
-export interface Listener {
+interface Listener {
   part(part: GenerationPart): void;
   end(result: Ended<"generate">): void;
 }

@@ -5,7 +5,7 @@ import { hash32 } from "../../protocols/ids.ts";
 import { echoTokens, wordsOf } from "./reply.ts";
 
 /** Numbers of a vector. */
-export const vectorLength = 64;
+const vectorLength = 64;
 
 /** A vector of length 1: the sum of its words' directions. Equal texts have equal ones, and texts that share words are
  *  nearer. */

@@ -36,7 +36,7 @@ export interface FindingWays {
 }
 
 /** What a finder is made of. */
-export interface FinderOptions {
+interface FinderOptions {
   readonly ways: FindingWays;
   readonly clock: Pick<RuntimeClock, "after"> & { nowMs(): number };
   readonly log: RuntimeLog;
@@ -135,7 +135,13 @@ export function createFinder({ ways, clock, log, isOwnNode, taken, changed }: Fi
     begin({ range, ports }) {
       if (stopped) return refused(failure("STOPPING"));
       if (search?.state === "running")
-        return refused(failure("LIMIT_REACHED", { searches: 1, reason: "a search is under way: wait for it, or cancel it", id: search.id })); // prettier-ignore
+        return refused(
+          failure("LIMIT_REACHED", {
+            searches: 1,
+            reason: "a search is under way: wait for it, or cancel it",
+            id: search.id,
+          }),
+        );
       const targets = range === undefined ? ok([]) : targetsOf(range, ports);
       if (!targets.ok) return targets;
       if (range === undefined && !hasWays) {
@@ -180,9 +186,11 @@ export function createFinder({ ways, clock, log, isOwnNode, taken, changed }: Fi
         return signal.aborted && asked < targets.value.length ? ["it was ended before its end"] : [];
       };
       void run()
-        .then((problems) => tell({ state: signal.aborted ? "cancelled" : "done", ...(range !== undefined && { asked }), problems }))
+        .then((problems) =>
+          tell({ state: signal.aborted ? "cancelled" : "done", ...(range !== undefined && { asked }), problems }),
+        )
         .catch((thrown: unknown) => tell({ state: "failed", problems: [wordsOf(thrown)] }))
-        .finally(stopTimer); // prettier-ignore
+        .finally(stopTimer);
       return ok(begun);
     },
     cancel(id) {

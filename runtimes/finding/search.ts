@@ -7,7 +7,7 @@ import { findingLimits } from "./limits.ts";
 import { hostOf, type Target } from "./range.ts";
 
 /** How a search goes on. */
-export interface SearchPorts {
+interface SearchPorts {
   readonly detect: (origin: string) => Promise<Detected | undefined>;
   /** One more was asked. */
   readonly asked: () => void;

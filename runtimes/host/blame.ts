@@ -9,7 +9,7 @@ import { isOwnFault } from "./supervision.ts";
 import type { Question } from "./trial.ts";
 
 /** What a worker says of a call: what comes now. `at`: how often it has said something before, in all of its calls. */
-export interface Said {
+interface Said {
   readonly run: number;
   readonly doing: Doing;
   readonly at: number;
@@ -44,7 +44,7 @@ export interface Ran extends Question {
 }
 
 /** How the process ended, and what was in it. */
-export interface End {
+interface End {
   readonly how: string;
   /** It was killed, as a call of this model did not end. */
   readonly stuck: { readonly model: string; readonly doing: Doing } | undefined;
@@ -54,7 +54,7 @@ export interface End {
 }
 
 /** What is counted. */
-export interface Blame {
+interface Blame {
   readonly asked: ReadonlyMap<string, readonly Question[]>;
   /** There was more in it that may have ended it. */
   readonly others: boolean;

@@ -12,7 +12,7 @@ import { hostVariables } from "./variables.ts";
 import { afterDeath, isSilent, type HostHistory } from "./supervision.ts";
 
 /** The listener to a host process. */
-export interface HostListener {
+interface HostListener {
   /** What it says, from `up` on. */
   said(message: FromHost): void;
   /** It is gone, and all in it. It is started again, unless it was stopped. */

@@ -33,7 +33,8 @@ export const endedBy = ({ alone, among, proven }: Ended): number => alone + (pro
 
 /** What its calls did, for people. */
 export const strikesSaid = (ended: Ended): string =>
-  `its calls ended the process that models share ${endedBy(ended) === 1 ? "once" : `${endedBy(ended)} times`} (${ended.how})`;
+  `its calls ended the process that models share ${endedBy(ended) === 1 ? "once" : `${endedBy(ended)} times`} ` +
+  `(${ended.how})`;
 
 /** Why a model was taken out, and which command brings it back. */
 export const whyOut = (model: string, ended: Ended): string =>

@@ -32,7 +32,7 @@ export interface Question {
 }
 
 /** What a model that can do this is asked; undefined: it is only loaded. Pure. */
-export function questionFor(model: string, { capabilities }: Pick<LoadedFacts, "capabilities">): Question | undefined {
+function questionFor(model: string, { capabilities }: Pick<LoadedFacts, "capabilities">): Question | undefined {
   const about = { id: "trial", model, timeoutMs: runtimeLimits.trialCallMsMax };
   const sampling = { maxTokens: runtimeLimits.trialTokens };
   if (capabilities.includes("chat"))
@@ -43,7 +43,7 @@ export function questionFor(model: string, { capabilities }: Pick<LoadedFacts, "
 }
 
 /** A trial. */
-export interface TrialOptions {
+interface TrialOptions {
   readonly spec: ModelSpec;
   readonly plan: LoadPlan;
   readonly clock: RuntimeClock;

@@ -23,7 +23,7 @@ export interface KeptTrials {
 }
 
 /** What came of a trial: nothing, or why the model cannot be used. */
-export type Verdict = { readonly type: "passed" } | { readonly type: "failed"; readonly reason: string };
+type Verdict = { readonly type: "passed" } | { readonly type: "failed"; readonly reason: string };
 
 /** What is known of files: what came of their trial, or that their calls have ended as many processes as a model may
  *  end. */

@@ -4,7 +4,7 @@ import type { ModelSpec } from "../adapter.ts";
 import type { HostKind } from "./messages.ts";
 
 /** One set of variables. */
-export type Variables = Readonly<Record<string, string | undefined>>;
+type Variables = Readonly<Record<string, string | undefined>>;
 
 /** Where programs, libraries, compiled code and temporary files are, the language, and bounds of Node itself. */
 const always =

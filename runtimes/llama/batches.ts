@@ -12,14 +12,14 @@ import type { BatchItem as LibraryItem, EvaluationPriority } from "node-llama-cp
 import { runtimeLimits } from "../limits.ts";
 
 /** Tokens of one sequence that are to be evaluated. */
-export interface BatchItem {
+interface BatchItem {
   readonly tokens: { readonly length: number };
   /** The number of its place, see `placeMark`. */
   readonly evaluationPriority: number;
 }
 
 /** Of an item, so many tokens now. */
-export interface Chosen<Item> {
+interface Chosen<Item> {
   readonly item: Item;
   readonly processAmount: number;
 }
@@ -79,7 +79,7 @@ export class Batches {
 }
 
 /** A place that is free, and how many tokens of a prompt it holds. */
-export interface FreePlace {
+interface FreePlace {
   readonly place: number;
   readonly held: number;
 }

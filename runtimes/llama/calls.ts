@@ -38,7 +38,7 @@ export interface Callable {
 }
 
 /** A call as it was written. */
-export interface WrittenCall {
+interface WrittenCall {
   readonly name: string;
   /** An object, as JSON. */
   readonly arguments: string;
@@ -83,7 +83,7 @@ export function callsGrammar(
 }
 
 /** A piece of the arguments of a call; the first is the beginning of the call, as soon as its name is certain. */
-export interface WrittenPiece {
+interface WrittenPiece {
   /** Which call it is of, from 0. */
   readonly index: number;
   readonly name: string;

@@ -11,7 +11,7 @@ import type { Steps } from "../steps.ts";
 type Of<T extends Shape["type"]> = Shape & { readonly type: T };
 
 /** What is said of a choice: each of `parts`, any of `values`, and one object or list for all of them. */
-export interface Choice {
+interface Choice {
   readonly parts: readonly Shape[];
   readonly values: readonly unknown[];
   /** Said as one object. */

@@ -35,7 +35,7 @@ export interface Kept {
 }
 
 /** The form, or why the request is refused. */
-export type FormVerdict =
+type FormVerdict =
   { readonly type: "fine"; readonly form: Form } | { readonly type: "refused"; readonly error: Failure };
 
 /** Reads it. `syntax` is asked for where there are tools to call. */

@@ -32,7 +32,8 @@ const architectures = (library as unknown as { GgufArchitectureType: Readonly<Re
 const logStepMs = 20;
 
 const noBuild =
-  "this installation has no build of llama.cpp for this machine: install the archive that has them, or let the node use models of another server (`plexus endpoints add`)";
+  "this installation has no build of llama.cpp for this machine: install the archive that has them, or let the " +
+  "node use models of another server (`plexus endpoints add`)";
 
 /** Loads a model into this thread. What fails comes back as a reason, and nothing of it stays in memory. `temperature`
  *  is for those who name none; `known` is what an earlier load found out about the library. */

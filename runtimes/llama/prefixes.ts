@@ -14,7 +14,7 @@ export interface Branch {
 const plainMax = 8;
 
 /** What they are said with. */
-export interface Saying {
+interface Saying {
   readonly literal: (text: string) => string;
   readonly add: Rules["add"];
   readonly steps: Steps;

@@ -37,7 +37,7 @@ export interface Prompt {
 }
 
 /** What a prompt is made of, beside the messages. */
-export interface Rendering {
+interface Rendering {
   /** That the model may call; without any, as if there were no such thing. */
   readonly tools: readonly Tool[];
   readonly thinking: Thinking | undefined;

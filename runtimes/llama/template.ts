@@ -9,7 +9,7 @@ import { runtimeLimits } from "../limits.ts";
 import { printedParts, Weights, type Part, type Value } from "./template-weights.ts";
 
 /** A template that was read. */
-export interface BoundedTemplate {
+interface BoundedTemplate {
   /** Throws what the template throws, and at the end of its budget. */
   render(values?: Readonly<Record<string, unknown>>): string;
 }

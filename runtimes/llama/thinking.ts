@@ -31,7 +31,7 @@ export function thoughtsOf({ settings }: ChatWrapper): ThoughtMarks | undefined 
 const plainText = (text: string | LlamaText | undefined): string => LlamaText(text ?? "").toString();
 
 /** A prompt that ends as is wanted, and how the marks of what follows are to be read. */
-export interface EndOfPrompt {
+interface EndOfPrompt {
   readonly text: LlamaText;
   readonly thoughts: ThoughtMarks | undefined;
 }

@@ -9,7 +9,7 @@ export interface ThoughtMarks {
 }
 
 /** A piece of what was written. */
-export interface ThoughtAndText {
+interface ThoughtAndText {
   readonly thought: string;
   readonly text: string;
 }

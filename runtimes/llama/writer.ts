@@ -44,7 +44,7 @@ import { bytesOfPiece, createToldTokens, tokenOf } from "../told-tokens.ts";
 import { createThoughtSplitter, type ThoughtSplitter } from "./thoughts.ts";
 
 /** What a writer works with. */
-export interface WriterParts {
+interface WriterParts {
   readonly model: LlamaModel;
   readonly renderer: PromptRenderer;
   readonly sequences: readonly LlamaContextSequence[];

@@ -144,7 +144,8 @@ const callSchema = (tools: readonly Tool[]): Readonly<Record<string, unknown>> =
 });
 
 const callAdvice = (tools: readonly Tool[]): string =>
-  `Answer with a call of ${tools.length > 1 ? "one of these functions" : "this function"}, as JSON with name and arguments:\n` +
+  `Answer with a call of ${tools.length > 1 ? "one of these functions" : "this function"}, as JSON with name ` +
+  `and arguments:\n` +
   tools
     .map(({ name, description, parameters, written }) =>
       JSON.stringify({ name, description, parameters: parameters && sentSchema(parameters, written) }),

@@ -15,7 +15,7 @@ import { inspectOnnx, type OnnxFacts } from "../store/onnx.ts";
 import { onnxLimits } from "./limits.ts";
 
 /** What a model is for. */
-export type Purpose = "embed" | "see" | "rerank" | "classify" | "transcribe" | "speak" | "write";
+type Purpose = "embed" | "see" | "rerank" | "classify" | "transcribe" | "speak" | "write";
 
 /** What a model that is for it can do. */
 export const capabilitiesBy: { readonly [Each in Purpose]: readonly Capability[] } = {
@@ -48,7 +48,7 @@ export interface OnnxFound {
 }
 
 /** What a folder holds, or why it is no model that is served. */
-export type Look =
+type Look =
   | { readonly type: "fine"; readonly found: OnnxFound; readonly fileBytes: number }
   | { readonly type: "refused"; readonly reason: string; readonly fileBytes: number };
 

@@ -61,7 +61,7 @@ export interface Tokenizer {
 }
 
 /** Makes vocabularies of `tokenizer.json` and `tokenizer_config.json`. */
-export interface Tokenizers {
+interface Tokenizers {
   readonly Tokenizer: new (tokenizer: object, config: object) => Tokenizer;
 }
 

@@ -4,7 +4,7 @@
  *  formats. */
 
 /** A sound of one channel, from -1 to 1. */
-export interface Sound {
+interface Sound {
   readonly rate: number;
   readonly samples: Float32Array;
 }

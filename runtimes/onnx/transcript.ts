@@ -52,7 +52,7 @@ export function forbid(logits: Float32Array, written: readonly number[], marks: 
 }
 
 /** A stretch of speech, in seconds from the beginning of its stretch. */
-export interface Segment {
+interface Segment {
   readonly tokens: readonly number[];
   readonly from: number;
   readonly to: number;

@@ -55,7 +55,7 @@ export async function tokensOf({ text }: TokenizeRequest, tokenizer: Tokenizer):
 }
 
 /** What is read of texts at once: which of them, the longest of them filled up. */
-export interface Batch {
+interface Batch {
   /** Places of the texts. */
   readonly at: readonly number[];
   readonly length: number;

@@ -115,7 +115,7 @@ async function describe(call: Call, { endpoint }: { readonly endpoint: Endpoint 
 /** The rows of a list that a cluster may offer when it offers the whole server. Another Plexus also lists agents, which
  *  are somebody's, and models of third servers: two clusters that offered each other those would send a call round for
  *  ever. */
-export function ownRows(rows: readonly unknown[]): readonly unknown[] {
+function ownRows(rows: readonly unknown[]): readonly unknown[] {
   const isPlexus = rows.some((row) => textAt(row, "owned_by") === "plexus");
   if (!isPlexus) return rows;
   return rows.filter((row) => textAt(row, "owned_by") === "plexus" && at(row, "relayed") !== true);

@@ -187,7 +187,7 @@ export function readChat(event: unknown): readonly Delta[] {
 }
 
 /** Reads one answer, and keeps what its server wants back with the calls of it. */
-export function createChatReader(kept: Kept | undefined): TextMapping["read"] {
+function createChatReader(kept: Kept | undefined): TextMapping["read"] {
   let thoughts = "";
   const seen = new Set<string>();
   /** Gemini's thoughts are in tags as well: the one that ends them stands before the answer. */

@@ -44,10 +44,7 @@ export interface At<Name extends EngineName = EngineName> {
 }
 
 /** Carries out one call of an engine. Throws PlexusErrors. */
-export type Answer<Name extends EngineName> = (
-  request: EngineRequest<Name>,
-  at: At<Name>,
-) => Promise<EngineAnswer<Name>>;
+type Answer<Name extends EngineName> = (request: EngineRequest<Name>, at: At<Name>) => Promise<EngineAnswer<Name>>;
 
 /** One provider. */
 export interface Provider {

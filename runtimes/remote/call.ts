@@ -40,7 +40,7 @@ const threadClock: RuntimeClock = {
   },
 };
 
-export interface CallOptions {
+interface CallOptions {
   readonly endpoint: Endpoint;
   readonly wire: Wire;
   /** From now to the end of all attempts and pauses. */

@@ -21,7 +21,7 @@ import { detect } from "./detect.ts";
 import { remoteLimits } from "./limits.ts";
 
 /** What a catalogue is made of. */
-export interface CatalogueOptions {
+interface CatalogueOptions {
   readonly clock: Pick<RuntimeClock, "after"> & { nowMs(): number };
   readonly log: RuntimeLog;
   /** The models may be others now. */
@@ -113,7 +113,7 @@ export function watchCatalogue({ clock, log, changed }: CatalogueOptions): Catal
 }
 
 /** What a look at a server gave. */
-export type Seen =
+type Seen =
   | { readonly type: "listed"; readonly listed: readonly Listed[]; readonly server: ServerKind | undefined }
   | { readonly type: "missed"; readonly error: Failure };
 

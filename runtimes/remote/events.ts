@@ -8,7 +8,7 @@ const lineFeed = 10;
 const carriageReturn = 13;
 
 /** Takes bytes and gives the lines that are complete. They end as in server-sent events: with LF, CR LF, or CR. */
-export class LineReader {
+class LineReader {
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   #held: Uint8Array[] = [];
   #heldBytes = 0;
@@ -123,7 +123,7 @@ export interface StreamForm {
 }
 
 /** Takes the bytes of an answer and gives its events. */
-export interface AnswerReader {
+interface AnswerReader {
   push(bytes: Uint8Array): readonly unknown[];
   /** The answer has ended. */
   end(): readonly unknown[];

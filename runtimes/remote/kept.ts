@@ -4,7 +4,7 @@
 import { remoteLimits } from "./limits.ts";
 
 /** What is kept of a call. */
-export interface Keepsake {
+interface Keepsake {
   readonly signature?: string;
   readonly thought?: string;
 }

@@ -7,7 +7,7 @@ import { remoteLimits } from "./limits.ts";
 export const damaged = (reason: string): PlexusError => new PlexusError(failure("PROVIDER_FAILED", { reason }));
 
 /** What a server said when it did not do what it was asked. */
-export interface Refusal {
+interface Refusal {
   readonly status: number;
   /** The JSON that came with it, if it was JSON. */
   readonly body: unknown;

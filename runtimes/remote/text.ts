@@ -37,7 +37,7 @@ export interface Delta {
 
 /** A piece of a call. Servers give calls that are made together one index: another id, or a name behind arguments that
  *  are whole, begins another call. */
-export interface CallPiece {
+interface CallPiece {
   readonly index: number;
   readonly id?: string | undefined;
   readonly name?: string | undefined;
@@ -45,7 +45,7 @@ export interface CallPiece {
 }
 
 /** What it took, as far as the server says. */
-export interface Usage {
+interface Usage {
   readonly promptTokens?: number | undefined;
   readonly completionTokens?: number | undefined;
   readonly cachedTokens?: number | undefined;

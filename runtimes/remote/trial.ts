@@ -18,7 +18,7 @@ import { readKey } from "./endpoint.ts";
 import { remoteLimits } from "./limits.ts";
 
 /** What is to be tried. */
-export interface Trial {
+interface Trial {
   /** Which model; absent: that of the endpoint, or the first that writes. */
   readonly model?: string | undefined;
   /** Whether it is asked for text. */

@@ -203,7 +203,8 @@ export async function openStoreDisk(folder: string, nowMs: number): Promise<Stor
         await writeWhole(manifestPath(model.name), bytes);
         models.set(model.name, model);
         damaged.delete(model.name);
-        for (const other of models.values()) if (damaged.has(other.name) && (await isWhole(other))) damaged.delete(other.name); // prettier-ignore
+        for (const other of models.values())
+          if (damaged.has(other.name) && (await isWhole(other))) damaged.delete(other.name);
         await sweep();
       }),
     remove: (name) =>

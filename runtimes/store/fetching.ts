@@ -15,7 +15,7 @@ import type { ContentTree, ModelPeers } from "./port.ts";
 import type { OfferedFile } from "./sources/index.ts";
 
 /** What fetching needs. */
-export interface FetchPorts {
+interface FetchPorts {
   readonly signal: AbortSignal;
   readonly peers: ModelPeers | undefined;
   readonly tree: ContentTree;

@@ -8,7 +8,7 @@ import { failure, parseDocument, PlexusError, type Failure } from "../../protoco
 import { storeLimits } from "./limits.ts";
 
 /** What is known of a file before the answer. */
-export interface Expected {
+interface Expected {
   /** Bytes that are here. */
   readonly have: number;
   /** Its size, where something else than the answer said so. */
@@ -16,7 +16,7 @@ export interface Expected {
 }
 
 /** What an answer is worth. `again`: another attempt may bring it. */
-export type AnswerPlan =
+type AnswerPlan =
   | { readonly type: "take"; readonly from: number; readonly total: number | undefined }
   /** All of it is here already. */
   | { readonly type: "complete" }

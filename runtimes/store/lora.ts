@@ -23,7 +23,10 @@ export const isLora = ({ header, tensors }: ReadGguf): boolean =>
 export function misfit(adapter: ReadGguf, base: ReadGguf): string | undefined {
   if (!isLora(adapter)) return "this is not a LoRA: it has no tensor whose name ends in .lora_a";
   if (adapter.header.architecture !== base.header.architecture)
-    return `it was made for ${adapter.header.architecture || "an unnamed architecture"}, and the model is ${base.header.architecture}`;
+    return (
+      `it was made for ${adapter.header.architecture || "an unnamed architecture"}, and the model is ` +
+      `${base.header.architecture}`
+    );
   const weights = new Map(base.tensors.map((tensor) => [tensor.name, tensor]));
   const parts = new Map(adapter.tensors.map((tensor) => [tensor.name, tensor]));
   for (const { name } of adapter.tensors) {
@@ -53,7 +56,10 @@ export function notNumbers(bytes: FileBytes, tensors: readonly GgufTensor[]): st
   for (const { name, type, offset, bytes: size } of tensors) {
     const look = looks.get(type);
     if (look === undefined)
-      return `tensor ${name} is of type ${tensorTypes.get(type)?.[0] ?? type}, whose numbers are not looked at here; use F32, F16, BF16 or Q8_0`;
+      return (
+        `tensor ${name} is of type ${tensorTypes.get(type)?.[0] ?? type}, whose numbers are not looked at here; ` +
+        "use F32, F16, BF16 or Q8_0"
+      );
     const [step, isNumber] = look;
     const part = sliceBytes - (sliceBytes % step);
     for (let at = 0; at < size; at += part) {

@@ -26,7 +26,7 @@ export interface OnnxFacts {
 }
 
 /** A part of another file. */
-export interface External {
+interface External {
   readonly location: string;
   readonly offset: number;
   /** Undefined: to its end. */
@@ -34,7 +34,7 @@ export interface External {
 }
 
 /** What was found. */
-export type OnnxVerdict =
+type OnnxVerdict =
   { readonly type: "fine"; readonly facts: OnnxFacts } | { readonly type: "refused"; readonly reason: string };
 
 /** Looks at a file. Throws what reading throws. */

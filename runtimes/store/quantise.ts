@@ -25,7 +25,7 @@ const [f32, f16, bf16] = [0, 1, 30];
 const isFloat = ({ type }: Pick<GgufTensor, "type">): boolean => type === f32 || type === f16 || type === bf16;
 
 /** One tensor, and what becomes of it. */
-export interface QuantisedTensor {
+interface QuantisedTensor {
   readonly from: GgufTensor;
   readonly type: number;
   readonly bytes: number;
@@ -47,7 +47,9 @@ export function planQuantised(
     name.endsWith(".weight") && height > 1 && width % blockNumbers === 0 && !stays.test(name);
   const other = tensors.find((tensor) => isMatrix(tensor) && !isFloat(tensor));
   if (other !== undefined) {
-    const reason = `its weights are ${tensorTypes.get(other.type)?.[0] ?? "of another type"} already, and to quantise them again would lose more: begin with F16, BF16 or F32`;
+    const reason =
+      `its weights are ${tensorTypes.get(other.type)?.[0] ?? "of another type"} already, and to quantise them ` +
+      "again would lose more: begin with F16, BF16 or F32";
     return { type: "refused", reason };
   }
   const made = tensors.map((from): QuantisedTensor => {

@@ -154,7 +154,7 @@ export interface MeasuredSpeed {
 }
 
 /** What a token costs beside its weights: measured with llama.cpp in a thread of its own. */
-export const tokenOverheadMs = 1;
+const tokenOverheadMs = 1;
 
 /** The speed that a run of `tokens` tokens in `elapsedMs` with weights of `fileBytes` shows. */
 export function speedOf(run: {

@@ -58,7 +58,7 @@ const clusterFacts = [
   "groups",
   "trust",
   "reach",
-  "wanted",
+  "wanted-models",
   "sign-up-invitations",
   "audit-rules",
   "settings",

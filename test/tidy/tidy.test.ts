@@ -10,6 +10,7 @@ import { phases, testsOf } from "../runner/phases.ts";
 import { answersText, keptAnswers, readAnswers } from "./answers.ts";
 import { commandsPage } from "./commands.ts";
 import { countsOf, houseViolations, readDiagnostics, readHouse, readWritten, type House } from "./house.ts";
+import { loneExports } from "./exports.ts";
 import { isOllamaPath } from "../../node/gateway/ai/errors.ts";
 import { mutations } from "../simulation/mutations.ts";
 import { contractLines, contractText, declarationLines, readContract, schemaLines } from "./contract.ts";
@@ -135,13 +136,31 @@ describe("the repository", () => {
       { code: "eslint(max-lines-per-function)", message, filename: "node/x.ts" },
       { code: "import(no-cycle)", message: "", filename: "node/x.ts" },
     ];
-    const now = { counts, ...readDiagnostics(planted) };
-    const clean: House = { counts: {}, circular: [], longFunctions: {} };
+    const now = { counts, loneExports: 1, ...readDiagnostics(planted) };
+    const clean: House = { counts: {}, loneExports: 0, circular: [], longFunctions: {} };
     expect(houseViolations(now, now)).to.deep.equal([]);
-    expect(houseViolations(now, clean)).to.have.length(4);
+    expect(houseViolations(now, clean)).to.have.length(5);
     expect(houseViolations(now, { ...now, longFunctions: { "node/x.ts f": 79 } })).to.deep.equal([
       "node/x.ts f: 80 lines, at most 79",
     ]);
+  });
+  it("counts words that strangers stumble over", () => {
+    const planted = (text: string, path = "node/x.ts"): Readonly<Record<string, number>> => countsOf([{ path, text }]);
+    expect(planted("/** It is for who asks. */")).to.include({ "who as a noun": 1 });
+    expect(planted('say("it is for the node who asks");')).to.include({ "who as a noun": 0 });
+    expect(planted('fail("it has not the role ai");')).to.include({ "has not the": 1 });
+    expect(planted("// The owner lets go of it.")).to.include({ "lets go of": 1 });
+    expect(planted("const wish = 1;")).to.include({ wish: 1, "wish in comments": 0 });
+    expect(planted("start({ wish }); // as on the wire", "node/backup/x.ts")).to.include({ wish: 0 });
+    expect(planted("/** A wish. */", "node/backup/x.ts")).to.include({ wish: 0, "wish in comments": 1 });
+  });
+  it("finds names that are exported for nobody", () => {
+    const one = { path: "node/a.ts", text: "export const a = 1; export type B = typeof a; const c = a; export { c };" };
+    expect(loneExports([one])).to.deep.equal(["node/a.ts a", "node/a.ts B", "node/a.ts c"]);
+    const other = { path: "test/b.test.ts", text: 'import { a, type B } from "../node/a.ts"; export * from "./c.ts";' };
+    expect(loneExports([one, other])).to.deep.equal(["node/a.ts c"]);
+    const later = { path: "cli/d.ts", text: 'const { c } = await import("../node/a.ts");' };
+    expect(loneExports([one, later])).to.deep.equal([]);
   });
   it("has no file whose name says nothing", () => none(nameViolations(codePaths)));
   it("calls what tests start or fill fixtures", () => none(fixtureNameViolations(codePaths)));

@@ -1,4 +1,5 @@
-/** `cli/cluster/control.ts` in a page: the node at hand is the one that served it, and commands run as the person who is signed
+/** `cli/cluster/control.ts` in a page: the node at hand is the one that served it, and commands run as the person who
+ *  is signed
  *  in. */
 import type { Target } from "../../node/node-client.ts";
 import { running } from "./run.ts";

@@ -7,7 +7,8 @@ export const elsewhere = (field: string): PlexusError =>
     failure("BAD_REQUEST", {
       field,
       reason:
-        "this terminal speaks to the cluster of its page alone, as you; leave it out, or run the command where plexus is installed",
+        "this terminal speaks to the cluster of its page alone, as you; leave it out, or run the command where " +
+        "plexus is installed",
     }),
   );
 

@@ -46,6 +46,8 @@ export const notHere = (what: string): PlexusError =>
   new PlexusError(
     failure("BAD_REQUEST", {
       field: "",
-      reason: `${what}: a page has no files, no environment and no other machines. Run this where plexus is installed; plexus --endpoint URL --token-file FILE … reaches this cluster from there`,
+      reason:
+        `${what}: a page has no files, no environment and no other machines. Run this where plexus is installed; ` +
+        "plexus --endpoint URL --token-file FILE … reaches this cluster from there",
     }),
   );

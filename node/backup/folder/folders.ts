@@ -44,7 +44,7 @@ export interface Coder {
 }
 
 /** The group that stripes in folders are of. */
-export const folderGroup = "folders";
+const folderGroup = "folders";
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
@@ -203,7 +203,9 @@ export function createCopyTarget(store: BlobStore, files: Files): CopyTarget {
     async commit(head, number) {
       const newest = Math.max(0, ...(await headNumbers(files)));
       if (newest > number) {
-        const reason = `the folder has head ${newest}, and the backups to copy have only ${number}: those backups are older, or other ones`;
+        const reason =
+          `the folder has head ${newest}, and the backups to copy have only ${number}: those backups are older, ` +
+          "or other ones";
         throw new PlexusError(failure("BAD_REQUEST", { field: "folder", reason }));
       }
       if (newest < number) await writeHeadFile(files, { number, bytes: head });

@@ -13,7 +13,7 @@ import { headRow } from "../format/heads.ts";
 import { holderHeadLimits, type HolderHeadLimits } from "../limits.ts";
 import type { Heads } from "../ports.ts";
 
-export interface HolderHeadsPorts {
+interface HolderHeadsPorts {
   /** The folder of the shards. */
   readonly files: Files;
   readonly heads: Pick<Heads, "read">;

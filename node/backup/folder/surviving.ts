@@ -125,7 +125,7 @@ export interface SignedHead {
 }
 
 /** What the heads that were found say of one another: each names the one before it by its hash. */
-export interface HeadChain {
+interface HeadChain {
   /** Numbers between the oldest that was found and the one that was taken, of which no folder has a head. */
   readonly gaps: readonly { readonly from: number; readonly to: number }[];
   /** Heads that the cluster signed, and that the one that was taken does not come from: of a directory that went back,

@@ -10,7 +10,7 @@ import type { BackupLimits } from "../limits.ts";
 import type { BackupPorts } from "../ports.ts";
 
 /** Hears where the fragments of a unit are, in their order, once they are stored. */
-export type Stored = (places: readonly FragmentPlace[]) => void;
+type Stored = (places: readonly FragmentPlace[]) => void;
 
 /** A unit's fragments, one behind the other. */
 interface Fragments {

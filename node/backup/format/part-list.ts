@@ -24,7 +24,7 @@ export interface SealedList {
 }
 
 /** What it is sealed for. */
-export interface PartName {
+interface PartName {
   readonly task: string;
   readonly turn: number;
   readonly part: string;

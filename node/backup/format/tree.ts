@@ -165,7 +165,7 @@ function side(name: UnitName, { person, thread }: UnitRange): -1 | 0 | 1 {
 }
 
 /** What visits the nodes of a tree. */
-export interface TreeVisit {
+interface TreeVisit {
   /** Whether a node, and what is below it, is known already. */
   skip(link: NodeLink): boolean;
   node(link: NodeLink, node: TreeNode): void | Promise<void>;

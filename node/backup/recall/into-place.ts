@@ -121,7 +121,17 @@ export async function recallIntoPlace(
   };
   const enter = (thread: string, place: (at: PlaceActor) => Place): void => {
     const actor = thread as ActorId;
-    const at = new PlaceActor({ actor, request, limits, snapshot, tally, target, options, rows: rowsOf(thread), files: filesOf(thread) }); // prettier-ignore
+    const at = new PlaceActor({
+      actor,
+      request,
+      limits,
+      snapshot,
+      tally,
+      target,
+      options,
+      rows: rowsOf(thread),
+      files: filesOf(thread),
+    });
     // An earlier turn has begun with this thread.
     const isKnown = open.thread === thread;
     if (!isKnown) tally.threads += 1;
@@ -154,7 +164,13 @@ export async function recallIntoPlace(
     };
     // An earlier turn may have brought all of its entries, and not what belongs to them.
     if (mark?.sort === sort && mark.thread.startsWith(kind)) enter(mark.thread, place);
-    const done = await recallUnits(ports, repository, query, { write }, { signal, progress: () => undefined, lost, behind: from.units }); // prettier-ignore
+    const done = await recallUnits(
+      ports,
+      repository,
+      query,
+      { write },
+      { signal, progress: () => undefined, lost, behind: from.units },
+    );
     await leave();
     // What came last came in a batch with the others.
     options.progress({ messages: tally.messages, messagesOf, restored: tally.restored });

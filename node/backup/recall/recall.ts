@@ -59,7 +59,8 @@ export function noSnapshot(
   const [first] = snapshots;
   const message =
     first === undefined
-      ? "There is no backup yet. Make the first one: `plexus backup run`, or `plexus backup run --to FOLDER` for one in a folder."
+      ? "There is no backup yet. Make the first one: `plexus backup run`, or `plexus backup run --to FOLDER` for " +
+        "one in a folder."
       : sought.snapshot !== undefined
         ? `There is no snapshot ${sought.snapshot}. The snapshots that there are: \`plexus backup list\`.`
         : `There is no snapshot of that time or earlier: the first one is of ${new Date(first.atMs).toISOString()}.`;
@@ -196,7 +197,7 @@ class MeasuredReader {
   }
 }
 
-export interface RecallOptions {
+interface RecallOptions {
   readonly signal: AbortSignal;
   progress(at: { readonly units: number; readonly bytes: number }): void;
   /** A unit that cannot be read is told here, and the others follow; without it the first one ends the recall. */

@@ -34,7 +34,7 @@ import { isHandedOn, type TaskAt } from "./runner.ts";
 import { lostUnitsOf, surveyStripes, type SurveyOptions } from "./survey.ts";
 import type { UnitChange } from "../format/tree.ts";
 
-export interface ClusterRunPorts {
+interface ClusterRunPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly limits: RunnerLimits;

@@ -69,7 +69,8 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
   const parts = serveParts({ ...options, limits });
   const nameOf = (one: NodeId): string =>
     membership.members().members.find((member) => member.node === one)?.name ?? one;
-  /** The inventories of holders are not in it: they say what lies where in this cluster, and their nodes have no keys. */
+  /** The inventories of holders are not in it: they say what lies where in this cluster, and their nodes have no
+   *  keys. */
   const slots = () => [
     ...[...table.rows()].flatMap(({ record }) => (roleOf(record) === "storage" ? [] : [record])),
     ...(options.beside ?? []).map((slot) => ({ slot, owner: node })),

@@ -33,7 +33,7 @@ export interface PartPorts {
 }
 
 /** The answers of this node to `backup.part` and `backup.end`. */
-export interface Parts {
+interface Parts {
   part(asked: Asked): Promise<Result<MeshAnswer<"backup.part">>>;
   end(name: MeshBody<"backup.end">): void;
   stop(): Promise<void>;
@@ -82,7 +82,11 @@ export function serveParts(ports: PartPorts): Parts {
         const { snapshots } = await repository.state();
         const newest = snapshots.at(-1);
         if ((newest?.number ?? 0) !== base) throw new PlexusError(failure("BACKUP_CHANGED", { base }));
-        const ground: PartOptions["ground"] = { lost: new Set(anew?.lost), full: anew?.full ?? false, isAnew: anew !== undefined }; // prettier-ignore
+        const ground: PartOptions["ground"] = {
+          lost: new Set(anew?.lost),
+          full: anew?.full ?? false,
+          isAnew: anew !== undefined,
+        };
         const cursors =
           newest === undefined || ground.isAnew
             ? new Map<string, Cursor>()

@@ -41,7 +41,8 @@ export class Pacer {
    *  for. */
   heard(tookMs: number, nowMs: number, isBeside: boolean, places = 1): void {
     const { changesPresent, usualKept, shareFirst, shareMin, shareMore, partBytesFirst } = this.#limits;
-    // People who come back find a backup at full speed: what it did to their first changes says nothing of how fast it may
+    // People who come back find a backup at full speed: what it did to their first changes says nothing of how fast it
+    // may
     // be from here.
     if (this.isAlone(nowMs)) [this.#share, this.#partBytes] = [shareFirst, partBytesFirst];
     else if (isBeside)

@@ -75,7 +75,7 @@ export interface Missed {
 }
 
 /** What a part came to. */
-export interface PartReport extends PartProgress {
+interface PartReport extends PartProgress {
   /** How far the slots were read that were. */
   readonly cursors: ReadonlyMap<SlotId, Cursor>;
   readonly missed: readonly Missed[];

@@ -23,7 +23,7 @@ export interface RunProgress extends PartProgress {
   readonly slots: number;
 }
 
-export interface RunOptions {
+interface RunOptions {
   readonly signal: AbortSignal;
   progress(at: RunProgress): void;
   /** Is told of each page that was read, and may hold the run back. */

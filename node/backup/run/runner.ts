@@ -25,7 +25,7 @@ import { within } from "../../waiting.ts";
 import type { RunnerLimits } from "../limits.ts";
 
 /** Something that a task keeps until it ends. */
-export interface Piece {
+interface Piece {
   readonly key: string;
   readonly value: string;
 }
@@ -61,7 +61,7 @@ export type BackupWorks = {
   readonly [Sort in BackupSort]: (at: TaskAt<Sort>) => Promise<BackupResultOf<Sort>>;
 };
 
-export interface RunnerPorts {
+interface RunnerPorts {
   /** Names this runner: another start of the node is another one. */
   readonly runner: string;
   /** Whether there may be work for this runner: this node owns the slot of `backup/cluster`, or has folders. */

@@ -21,7 +21,8 @@ export interface SlotView {
   /** The types of an actor's records, each once. */
   types(actor: ActorId): AsyncIterable<string>;
   /** Records of one type from a key on, in order, a page at a time: one with fewer rows, and fewer bytes, is the last.
-   *  Fastest for a caller that asks for one actor after the other, each from its first type on, in the order in which `changed`
+   *  Fastest for a caller that asks for one actor after the other, each from its first type on, in the order in which
+   *  `changed`
    *  named them. */
   records(
     actor: ActorId,

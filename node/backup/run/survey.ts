@@ -34,7 +34,7 @@ export interface Survey {
 export const allWell: Survey = { lost: new Set(), away: new Set(), isTorn: false };
 
 /** Where a tree begins, and what says how far its slots were read. */
-export type Rooted = Pick<Snapshot, "root" | "cursors">;
+type Rooted = Pick<Snapshot, "root" | "cursors">;
 
 export interface SurveyOptions {
   readonly signal: AbortSignal;
@@ -100,7 +100,8 @@ async function standingOf(stripes: BackupPorts["stripes"], some: readonly Stripe
   return there;
 }
 
-/** The nodes of a tree of which some cannot be read any more: these have nothing in them. For callers that only read. */
+/** The nodes of a tree of which some cannot be read any more: these have nothing in them. For callers that only
+ *  read. */
 export const tornNodes = ({ load }: Pick<TreeNodes, "load">): Pick<TreeNodes, "load"> => ({
   async load(link: NodeLink): Promise<TreeNode> {
     try {

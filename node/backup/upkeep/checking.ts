@@ -42,7 +42,7 @@ export interface VerifyReport {
   readonly lostUnits: Losses<LostName>;
 }
 
-export interface VerifyOptions {
+interface VerifyOptions {
   readonly depth: VerifyDepth;
   readonly signal: AbortSignal;
   readonly progress: (at: { readonly stripes: number; readonly stripesDone: number }) => void;

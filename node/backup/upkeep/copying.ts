@@ -30,7 +30,7 @@ export interface CopyReport {
   readonly lost: readonly { readonly stripe: string; readonly error: Failure }[];
 }
 
-export interface CopyOptions {
+interface CopyOptions {
   readonly signal: AbortSignal;
   readonly progress: (at: { readonly stripes: number; readonly copied: number; readonly bytes: number }) => void;
   readonly pace: (bytes: number) => Promise<void>;

@@ -9,7 +9,7 @@ import type { BackupPorts, KnownLosses } from "../ports.ts";
 export const noLosses: KnownLosses = { snapshots: {}, stripes: [] };
 
 /** What somebody has found. */
-export interface FoundLosses {
+interface FoundLosses {
   /** The snapshots that were looked at: how many units of each cannot be brought back. */
   readonly units: ReadonlyMap<number, number>;
   /** Stripes that were looked at and could not be read. */
@@ -19,7 +19,7 @@ export interface FoundLosses {
 }
 
 /** What is known after a look: of what was not looked at it is what was known before. */
-export function withFound(
+function withFound(
   before: KnownLosses,
   { units, lost, looked }: FoundLosses,
   there: readonly Pick<Snapshot, "number">[],

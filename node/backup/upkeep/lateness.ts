@@ -13,7 +13,7 @@ import type { Message } from "../../../actors/behavior.ts";
 import type { Clock, Log, Meter } from "../../ports/index.ts";
 import type { RunnerLimits } from "../limits.ts";
 
-export interface LatenessPorts {
+interface LatenessPorts {
   readonly owns: () => boolean;
   readonly ask: (message: Message, timeoutMs: number) => Promise<Result<unknown>>;
   readonly clock: Clock;

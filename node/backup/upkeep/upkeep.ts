@@ -30,7 +30,7 @@ export interface PruneReport {
   readonly repacked: RepackReport & { readonly error?: Failure };
 }
 
-export interface PruneOptions {
+interface PruneOptions {
   /** Without it the report only says what would go. */
   readonly apply: boolean;
   /** Counts until the snapshots are gone; what they alone needed is given up to the end. */

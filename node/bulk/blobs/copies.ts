@@ -126,7 +126,8 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
   const lasting = (reason: Failure): boolean =>
     ["TOO_LARGE", "LIMIT_REACHED", "DISK_FULL", "VERSION_UNSUPPORTED"].includes(reason.code);
 
-  /** Stores a blob at every node in sync with the actor's slot that is not among `have`, which grows. Undefined: all have it. */
+  /** Stores a blob at every node in sync with the actor's slot that is not among `have`, which grows. Undefined: all
+   *  have it. */
   async function cover(
     actor: ActorId,
     blob: { readonly hash: BlobHash; readonly bytes: Uint8Array; readonly have: Set<NodeId> },
@@ -252,7 +253,8 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
       for (const [hash, actor] of (await lackingAt(to, asked)) ?? []) {
         const present = await options.refersTo(actor);
         if (stopped) return;
-        // What nobody refers to would go from node to node, each counting its own grace. Without an answer it may be needed.
+        // What nobody refers to would go from node to node, each counting its own grace. Without an answer it may be
+        // needed.
         if (present.ok && !present.value.includes(hash)) continue;
         const bytes = await own(hash);
         if (!bytes.ok) continue;

@@ -102,7 +102,7 @@ export async function writeBlob(
 export type Damage = (reason: string, leaf?: number) => PlexusError;
 
 /** How pieces are read. */
-export interface Reading {
+interface Reading {
   readonly pieceBytes: number;
   /** A piece may be overwritten when the next is asked for. */
   readonly reused: boolean;

@@ -90,7 +90,8 @@ export async function openBlobStore(ports: {
     try {
       await files.sync(folder);
     } catch (error) {
-      // Nobody can say whether the name stays, and a second try would not tell either. Where it was before, it was synced.
+      // Nobody can say whether the name stays, and a second try would not tell either. Where it was before, it was
+      // synced.
       if (before === undefined) await files.remove(pathTo(hash)).catch(() => undefined);
       throw error;
     }

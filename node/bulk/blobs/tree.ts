@@ -20,7 +20,7 @@ export const hashBytes = 32;
 const [leafTag, nodeTag, nameTag] = [0, 1, 2];
 const tagged = taggedHash(leafBytes);
 
-export const hashLeaf = (bytes: Uint8Array): Uint8Array => {
+const hashLeaf = (bytes: Uint8Array): Uint8Array => {
   assert(bytes.length <= leafBytes, "a leaf has its size");
   return tagged(leafTag, bytes);
 };

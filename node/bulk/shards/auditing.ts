@@ -64,7 +64,10 @@ export function createAuditing(ports: AuditingPorts): Auditing {
   async function linesOf(holder: ActorId, start: string): Promise<readonly ShardLine[] | undefined> {
     const lines: ShardLine[] = [];
     for (let after: string | undefined = start === "" ? undefined : start; ;) {
-      const page: Result<ShardPage> = await ask<ShardPage>(holder, { type: "list", ...(after !== undefined && { after }) }); // prettier-ignore
+      const page: Result<ShardPage> = await ask<ShardPage>(holder, {
+        type: "list",
+        ...(after !== undefined && { after }),
+      });
       if (!page.ok) return undefined;
       const mine = page.value.shards.filter(({ hash }) => hash.startsWith(start));
       lines.push(...mine);
@@ -84,7 +87,11 @@ export function createAuditing(ports: AuditingPorts): Auditing {
     shards: number,
   ): Promise<{ readonly round: number; readonly held: readonly HeldShard[] }> {
     const { auditCoverMs: coverMs, auditEveryMs: everyMs } = limits;
-    const limit = sampleSize(Math.max(1, shards), { coverMs, everyMs, max: Math.min(limits.auditsMax, limits.describedMax) }); // prettier-ignore
+    const limit = sampleSize(Math.max(1, shards), {
+      coverMs,
+      everyMs,
+      max: Math.min(limits.auditsMax, limits.describedMax),
+    });
     let walk = walks.get(holder) ?? beginWalk(shards, Math.floor(random.number() * 1_000_000), secret());
     const { round } = walk;
     const found: ShardLine[] = [];
@@ -129,19 +136,25 @@ export function createAuditing(ports: AuditingPorts): Auditing {
     const usual = opinions
       .entries()
       .flatMap(([other, { usualMs }]) => (other === owner || usualMs === 0 ? [] : usualMs));
-    const deadlineMs = deadlineFor(usual, { mostMs: limits.auditDeadlineMs, leastMs: limits.auditDeadlineMsMin, factor: limits.auditDeadlineFactor }); // prettier-ignore
+    const deadlineMs = deadlineFor(usual, {
+      mostMs: limits.auditDeadlineMs,
+      leastMs: limits.auditDeadlineMsMin,
+      factor: limits.auditDeadlineFactor,
+    });
     const judged = judge(answer, { stripe, answering, deadlineMs });
     const there = judged === "missing" ? await describedAt(holder, stripe.id) : undefined;
     const result = there?.shards[0]?.lost === undefined ? judged : "lacking";
     const tookMs = answer.type === "unreached" ? 0 : Math.round(answer.tookMs);
     noteResult(owner, result, answer.type === "unreached" ? 0 : answer.tookMs);
-    if (result !== "ok" && result !== "lacking") log.warn("shard.audit", { by, holder, node: owner, stripe: stripe.id, hash, leaf, result, tookMs }); // prettier-ignore
+    if (result !== "ok" && result !== "lacking")
+      log.warn("shard.audit", { by, holder, node: owner, stripe: stripe.id, hash, leaf, result, tookMs });
     // A holder that admits the loss knows of it.
     if (owner !== undefined && result !== "offline" && result !== "lacking")
       exchange.send(owner, "shard.audited", { holder, by: node, stripe: stripe.id, hash, leaf, result, tookMs });
     if (owner !== undefined && owner !== node && (result === "failed" || result === "missing"))
       writeDown(owner, { holder, stripe: stripe.id, hash, result });
-    if (result === "ok" || judged === "failed" || judged === "missing") await compareReferences(by, held, { target, holder, isWell: result === "ok" }); // prettier-ignore
+    if (result === "ok" || judged === "failed" || judged === "missing")
+      await compareReferences(by, held, { target, holder, isWell: result === "ok" });
   }
 
   /** What a holder's inventory says of a stripe; undefined: it does not answer. */
@@ -212,7 +225,8 @@ export function createAuditing(ports: AuditingPorts): Auditing {
     const startedMs = clock.monotonicMs();
     const read = await links.call(owner, "shard.read", { hash, start, end: start + proof.bytes.length }, timeoutMs);
     const tookMs = clock.monotonicMs() - startedMs;
-    if (!read.ok) return { type: "refused", code: read.error.code === "UNREACHABLE" ? "PEER_LOST" : read.error.code, tookMs }; // prettier-ignore
+    if (!read.ok)
+      return { type: "refused", code: read.error.code === "UNREACHABLE" ? "PEER_LOST" : read.error.code, tookMs };
     const isSame = Buffer.compare(Buffer.from(read.value.bytes), Buffer.from(proof.bytes)) === 0;
     return isSame ? undefined : { type: "proof", isProven: false, tookMs };
   }

@@ -21,7 +21,7 @@ import { isHolder, moved, type ShardPorts } from "./parts.ts";
 
 const parts = 256;
 
-export interface HandoverCopy {
+interface HandoverCopy {
   /** Whether a slot may be handed over to a node now. Begins to bring the bytes there when not; asked again and
    *  again. */
   mayHandOver(slot: SlotId, to: NodeId): boolean;
@@ -104,7 +104,9 @@ export function createHandoverCopy(ports: ShardPorts & { readonly links: Links }
           for await (const part of (await owned.blobs.open(name, { start, end })).bytes) read.push(part);
           return Buffer.concat(read);
         };
-        const given = await links.give(to, { holder, hash, sizeBytes, bytes }).catch((thrown: unknown) => refused(failureOf(thrown))); // prettier-ignore
+        const given = await links
+          .give(to, { holder, hash, sizeBytes, bytes })
+          .catch((thrown: unknown) => refused(failureOf(thrown)));
         if (given.ok) sent += 1;
         // What is damaged here is made anew there.
         else if (given.error.code !== "DATA_DAMAGED") failed += 1;

@@ -11,7 +11,7 @@ export interface Sick {
   readonly others: number;
 }
 
-export interface Patience {
+interface Patience {
   /** How long a node may be away before what it had is made anew, while the stripe can lose more. */
   readonly absenceMs: number;
   /** The same, when one more loss would lose the stripe. */

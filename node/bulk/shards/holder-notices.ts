@@ -24,7 +24,7 @@ export type HolderNotice = { readonly untilMs: number } & (
  *  it. */
 export type Suspected = "done" | "later" | { readonly released: number };
 
-export interface HolderNotices {
+interface HolderNotices {
   /** A shard may be missing or damaged, or its holder not know of somebody who refers to it. */
   tell(wanted: KeptShard): void;
   /** A holder has not heard that an owner released a stripe. True: it will, also if this node ends before. False:
@@ -61,7 +61,8 @@ export function createHolderNotices(
     const body = ports.holdingOf(wanted);
     if (body === undefined) return undefined;
     const owner = ownerOf(ports, body.holder);
-    if (owner === undefined || !membership.isUp(owner)) return failure("UNREACHABLE", { ...(owner !== undefined && { node: owner }) }); // prettier-ignore
+    if (owner === undefined || !membership.isUp(owner))
+      return failure("UNREACHABLE", { ...(owner !== undefined && { node: owner }) });
     if (owner === node) {
       const taken = await ports.suspect(wanted);
       if (typeof taken === "object") await ports.letGo(wanted, taken.released);

@@ -12,7 +12,8 @@
  *
  *  Read parts.ts (what all share), intake.ts (bytes that come and go), links.ts (the other end), stripes.ts with
  *  writing.ts and reading.ts (put, read), referred.ts (what an owner keeps), placing.ts (where), healing.ts and
- *  audit.ts (decisions), upkeep.ts, auditing.ts, mending.ts, handover-copy.ts; memory.ts and holder-notices.ts (what a restart must
+ *  audit.ts (decisions), upkeep.ts, auditing.ts, mending.ts, handover-copy.ts; memory.ts and holder-notices.ts (what a
+ *  restart must
  *  not forget). */
 import type { Message } from "../../../actors/behavior.ts";
 import { ok, type ActorId, type Result, type Scheme, type SlotId, type TrustState } from "../../../protocols/index.ts";
@@ -41,7 +42,7 @@ export { openShardMemory, type ShardMemory } from "./memory.ts";
 export { allowedBytes, roomAt } from "./quota.ts";
 export type { Signer } from "./receipts.ts";
 
-export interface ShardsOptions extends Omit<ShardPorts, "limits" | "ask"> {
+interface ShardsOptions extends Omit<ShardPorts, "limits" | "ask"> {
   readonly kernel: {
     ask(request: { to: ActorId; from: "node"; message: Message; timeoutMs: number }): Promise<Result<unknown>>;
   };
@@ -102,7 +103,8 @@ export function createShards(options: ShardsOptions): Shards {
     freeBytes: options.freeBytesOf?.(other),
     trust: trustOf(other),
   });
-  const choose = (how: { readonly class: string; readonly bytes: number }) => choosePlace({ ...ports, conditionOf }, how); // prettier-ignore
+  const choose = (how: { readonly class: string; readonly bytes: number }) =>
+    choosePlace({ ...ports, conditionOf }, how);
   const stripes = createStripes({
     ...ports,
     links,

@@ -132,7 +132,9 @@ export function createIntake(ports: ShardPorts): Intake {
     const end = start + bytes.length;
     const isSmall = bytes.length < limits.chunkBytesMin && end !== sizeBytes;
     if (start !== upload.received || bytes.length === 0 || isSmall || end > sizeBytes) {
-      const problem = `chunks come in order, no more than was announced, and none but the last has less than ${limits.chunkBytesMin} bytes`;
+      const problem =
+        "chunks come in order, no more than was announced, and none but the last has less than " +
+        `${limits.chunkBytesMin} bytes`;
       inflow.end(failure("BAD_REQUEST", { path: isSmall ? "bytes" : "start", problem }));
       return stored;
     }
@@ -217,7 +219,8 @@ export function createIntake(ports: ShardPorts): Intake {
     return ok({ receipt, signature: await ports.signer.sign(receiptBytes({ receipt, node })) });
   }
 
-  /** Whether a group takes a stripe that was begun by this operation. A writer that begins one looks for an open group; what
+  /** Whether a group takes a stripe that was begun by this operation. A writer that begins one looks for an open group;
+   *  what
    *  comes late must be taken. */
   function takes(name: string, operation: number): boolean {
     const group = ports.groups().find((one) => one.name === name);

@@ -23,7 +23,7 @@ import type { Links } from "./links.ts";
 import { ownedHolders, ownerOf, type ShardPorts } from "./parts.ts";
 import { holderOfShard, type KeptShard } from "./stripes-ports.ts";
 
-export interface MendingPorts extends ShardPorts {
+interface MendingPorts extends ShardPorts {
   readonly links: Links;
   readonly stripes: Pick<Stripes, "gather">;
   /** Takes a shard whose bytes are here into the inventory. `released`: its owner has released it. */
@@ -143,7 +143,10 @@ export function createMending(ports: MendingPorts): Mending {
     const asked = new Map<NodeId, Set<BlobHash>>();
     const ask = (other: NodeId, hash: BlobHash): void =>
       void asked.set(other, (asked.get(other) ?? new Set()).add(hash));
-    const storages = membership.members().members.filter((one) => one.roles.includes("storage")).map((one) => one.node); // prettier-ignore
+    const storages = membership
+      .members()
+      .members.filter((one) => one.roles.includes("storage"))
+      .map((one) => one.node);
     const belongs = new Map<BlobHash, NodeId>();
     for (const { stripe, shard, hash } of patients) {
       for (const other of new Set([node, ...storages])) if (membership.isUp(other)) ask(other, hash);
@@ -154,7 +157,9 @@ export function createMending(ports: MendingPorts): Mending {
         belongs.set(one.hash, owner);
       }
     }
-    const answers = await Promise.all([...asked].map(async ([other, hashes]) => [other, await hadBy(other, [...hashes])] as const)); // prettier-ignore
+    const answers = await Promise.all(
+      [...asked].map(async ([other, hashes]) => [other, await hadBy(other, [...hashes])] as const),
+    );
     const has = new Map<BlobHash, NodeId[]>();
     for (const [other, hashes] of answers) for (const hash of hashes) has.set(hash, [...(has.get(hash) ?? []), other]);
     const isWell = (hash: BlobHash): boolean => has.get(hash)?.includes(belongs.get(hash) ?? "") ?? false;
@@ -190,7 +195,9 @@ export function createMending(ports: MendingPorts): Mending {
     const made = remakeShard(stripe, shard, gathered.value.values());
     if (!made.ok) throw new PlexusError(made.error);
     if (hashOf(made.value) !== hash)
-      throw new PlexusError(failure("DATA_DAMAGED", { stripe: stripe.id, reason: "what its shards give is not what its descriptor names" })); // prettier-ignore
+      throw new PlexusError(
+        failure("DATA_DAMAGED", { stripe: stripe.id, reason: "what its shards give is not what its descriptor names" }),
+      );
     await owned.take([hash, holder], once(made.value), sizeBytes);
     meter.count("shards_rebuilt");
     return "brought";
@@ -242,7 +249,19 @@ export function createMending(ports: MendingPorts): Mending {
       const holder = holderOfShard(wanted.stripe, place);
       if (!holders.has(holder)) return [];
       const { stripe, shard } = wanted;
-      return [{ holder, stripe, shard, hash, sizeBytes: place.sizeBytes, why: "damaged", sinceMs: sinceOf(holder), others: 0, wanted }]; // prettier-ignore
+      return [
+        {
+          holder,
+          stripe,
+          shard,
+          hash,
+          sizeBytes: place.sizeBytes,
+          why: "damaged",
+          sinceMs: sinceOf(holder),
+          others: 0,
+          wanted,
+        },
+      ];
     });
     const nowMs = clock.monotonicMs();
     const ready = [...lost, ...strangers].filter(

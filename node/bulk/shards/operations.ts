@@ -28,7 +28,7 @@ type Operations = HandlersOf<typeof shardOperations>;
 type OfHolders = "shards.list" | "shards.inventory";
 
 /** What the handlers that look at holders stand on. */
-export interface HolderParts {
+interface HolderParts {
   readonly cluster: Pick<ClusterControl, "groups">;
   readonly kernel: Pick<Kernel, "ask">;
   readonly limits: { readonly askTimeoutMs: number; readonly sumsTimeoutMs: number };

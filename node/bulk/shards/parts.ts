@@ -23,7 +23,7 @@ import type { ShardLimits } from "./limits.ts";
 import type { Signer } from "./receipts.ts";
 
 /** A command to a holder. */
-export type HolderCommand = CommandOf<typeof shardHolderCommands>;
+type HolderCommand = CommandOf<typeof shardHolderCommands>;
 
 export interface ShardPorts {
   readonly node: NodeId;

@@ -15,7 +15,8 @@ export function createReading(
   ports: StripesPorts,
   isStopped: () => boolean,
 ): {
-  /** Shards of a stripe, as many as suffice; `without`: one that is not asked for. Errors: STRIPE_LOST, SLOT_UNAVAILABLE. */
+  /** Shards of a stripe, as many as suffice; `without`: one that is not asked for. Errors: STRIPE_LOST,
+   *  SLOT_UNAVAILABLE. */
   gather(stripe: StripeRef, without?: number): Promise<Result<ReadonlyMap<number, Uint8Array>>>;
 } {
   const { clock, meter, limits, links, paces, membership } = ports;
@@ -89,7 +90,9 @@ export function createReading(
       while (good.size + underWay - late < k && start());
       if (underWay === 0) return finish();
       cancelHedge();
-      const slowest = limits.hedgeFactor * Math.max(...numbers.map((number) => (good.has(number) || bad.has(number) ? 0 : finite(expected(number))))); // prettier-ignore
+      const slowest =
+        limits.hedgeFactor *
+        Math.max(...numbers.map((number) => (good.has(number) || bad.has(number) ? 0 : finite(expected(number)))));
       const waitMs = Math.min(limits.hedgeMsMax, Math.max(limits.hedgeMsMin, slowest));
       cancelHedge = clock.after(waitMs, () => {
         if (order.length > 0) meter.count("shards_hedged");
@@ -115,7 +118,10 @@ export function createReading(
     const missing = numbers.filter((number) => !good.has(number));
     const isLost = (number: number): boolean => lostCodes.has(bad.get(number)?.code ?? "");
     const lost = missing.filter(isLost).map((number) => (stripe.shards[number] as Shard).hash);
-    const away = membership.members().members.filter(({ node, roles }) => roles.includes("storage") && !membership.isUp(node)).map(({ node }) => node); // prettier-ignore
+    const away = membership
+      .members()
+      .members.filter(({ node, roles }) => roles.includes("storage") && !membership.isUp(node))
+      .map(({ node }) => node);
     const details = { stripe: stripe.id, needed: k, found: good.size, lost };
     // A node that is away may have had a holder before, and its bytes still.
     if (numbers.length - lost.length < k && away.length === 0) return refused(failure("STRIPE_LOST", details));

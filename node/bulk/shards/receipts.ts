@@ -22,8 +22,7 @@ export interface Signer {
 }
 
 /** Under which name a receipt is kept. */
-export const receiptName = ({ hash, holder }: Readonly<Record<"hash" | "holder", string>>): string =>
-  `${hash}/${holder}`;
+const receiptName = ({ hash, holder }: Readonly<Record<"hash" | "holder", string>>): string => `${hash}/${holder}`;
 
 /** The last moment that a date can name. */
 const lastDateMs = 8.64e15;

@@ -10,7 +10,7 @@ interface Waiting {
   readonly settle: (entered: Result<Leave>) => void;
 }
 
-export interface StripeRoom {
+interface StripeRoom {
   /** Resolves with what gives the room back. Error: OVERLOADED. */
   enter(share: string, bytes: number): Promise<Result<Leave>>;
   readonly usedBytes: number;

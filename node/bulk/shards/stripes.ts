@@ -76,5 +76,5 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
 }
 
 /** The answer to a descriptor that no writer of stripes has made. */
-export const notAsCoded = ({ id }: StripeRef): Result<never> =>
+const notAsCoded = ({ id }: StripeRef): Result<never> =>
   refused(failure("BAD_REQUEST", { stripe: id, problem: "its sizes are not those that its scheme makes" }));

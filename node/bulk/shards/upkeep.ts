@@ -24,7 +24,7 @@ import type { Suspected } from "./holder-notices.ts";
 import { isHolder, lasts, ownedHolders, type ShardPorts } from "./parts.ts";
 import { holderOfShard, type KeptShard } from "./stripes-ports.ts";
 
-export interface UpkeepPorts extends Omit<AuditingPorts, "checkOwn"> {
+interface UpkeepPorts extends Omit<AuditingPorts, "checkOwn"> {
   readonly links: Links;
   readonly mending: Mending;
   /** See `Intake.isBeingHeld`. */
@@ -100,7 +100,10 @@ export function createUpkeep(ports: UpkeepPorts): Upkeep {
       const named = new Set<BlobHash>();
       let missing = 0;
       for (let cursor: string | undefined, first = true; first || cursor !== undefined; first = false) {
-        const page: Result<ShardPage> = await ask<ShardPage>(holder, { type: "list", ...(cursor !== undefined && { after: cursor }) }); // prettier-ignore
+        const page: Result<ShardPage> = await ask<ShardPage>(holder, {
+          type: "list",
+          ...(cursor !== undefined && { after: cursor }),
+        });
         if (!page.ok || stopped || epochOf(holder) !== epoch) return false;
         const lost: { stripe: string; why: "missing" }[] = [];
         const found: string[] = [];
@@ -264,7 +267,9 @@ export function createUpkeep(ports: UpkeepPorts): Upkeep {
   });
   every(limits.auditEveryMs, async () => {
     for (const [holder, care] of cares)
-      await auditing.step(holder, care.shards, () => !stopped && epochOf(holder) === care.epoch).catch((error: unknown) => log.warn("shard.audit.failed", { holder, failure: failureOf(error) })); // prettier-ignore
+      await auditing
+        .step(holder, care.shards, () => !stopped && epochOf(holder) === care.epoch)
+        .catch((error: unknown) => log.warn("shard.audit.failed", { holder, failure: failureOf(error) }));
   });
   every(limits.collectEveryMs, async () => {
     for (const holder of ownedHolders(ports)) await collect(holder);

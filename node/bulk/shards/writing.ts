@@ -37,7 +37,7 @@ interface Plan {
   readonly operation: number;
 }
 
-export interface Writing {
+interface Writing {
   /** `leave` gives the room back, a part of it early. */
   put(bytes: Uint8Array, how: Parameters<Stripes["put"]>[1], leave: Leave): Promise<Result<StripeRef>>;
   readonly stripes: Pick<Stripes, "keep" | "told" | "release">;

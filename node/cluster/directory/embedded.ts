@@ -57,7 +57,8 @@ export function createEmbeddedDirectory(ports: {
   const load = async (): Promise<void> => {
     const loaded = await loadContent(store, limits);
     if (doubtful.size > 0) {
-      // Rows of a rejected batch may be visible in the store and not durable: no reader may see them before they are written again.
+      // Rows of a rejected batch may be visible in the store and not durable: no reader may see them before they are
+      // written again.
       const ops = [...doubtful].map((key): StoreOp => {
         if (key === headKey) return headOp(loaded.revision, loaded.home);
         const name = key.slice(rowKey("").length);
@@ -103,7 +104,8 @@ export function createEmbeddedDirectory(ports: {
     for (const listener of listeners) listener(home);
   };
 
-  /** Writes one batch. After a failure the contents of the disk are unknown: all rows are read again before any is served. */
+  /** Writes one batch. After a failure the contents of the disk are unknown: all rows are read again before any is
+   *  served. */
   const write = async (ops: readonly StoreOp[]): Promise<void> => {
     try {
       await store.batch(ops, { sync: true });
@@ -252,5 +254,8 @@ function describeDisk(what: string, error: unknown): string {
   const { cause } = error as { readonly cause?: unknown };
   const said = [error, cause].map((one) => (one instanceof Error ? one.message : "")).join(" ");
   const isFull = /ENOSPC|no space left|disk.*full/i.test(said);
-  return `the disk under the directory ${what}${isFull ? ": it is full. Make room at the node that keeps the directory; it goes on by itself" : `. The reason is in the log of the node that keeps the directory`}`;
+  return (
+    "the disk under the directory " +
+    `${what}${isFull ? ": it is full. Make room at the node that keeps the directory; it goes on by itself" : `. The reason is in the log of the node that keeps the directory`}`
+  );
 }

@@ -11,7 +11,7 @@ type Event = { readonly row: DirectoryRow } | { readonly key: string; readonly r
 /** How often within a deadline a stream is asked how far it is: a member may be a little behind, and says so. */
 const progressAsksMax = 10;
 
-export interface EtcdFeed {
+interface EtcdFeed {
   watch(prefix: string, watcher: DirectoryWatcher): () => void;
   /** Why nothing can be told now; undefined while it can, and before the first attempt has ended. */
   trouble(): string | undefined;
@@ -79,7 +79,8 @@ export function createEtcdFeed(ports: {
         stream.on("data", (response: WatchResponse) => {
           if (attempt.over || run.stopped) return;
           if (response.canceled) return fail(response.cancel_reason || "the server cancelled the watch");
-          // One of the addresses may be another etcd's. It would never say anything, and its revisions say nothing here.
+          // One of the addresses may be another etcd's. It would never say anything, and its revisions say nothing
+          // here.
           if (response.header.cluster_id !== level.cluster) return fail("the server is of another etcd");
           try {
             for (const event of ports.toEvents(response)) tell(event);

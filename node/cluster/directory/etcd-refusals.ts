@@ -11,7 +11,10 @@ export const saysRefusal = (said: string): boolean => space.test(said) || corrup
  *  thrown away what was before. */
 export function describeRefusal(said: string, endpoints: readonly string[], revision: number): string {
   if (!space.test(said))
-    return "etcd says that its members differ (alarm CORRUPT), and takes no change: see its log, replace the member that differs, then etcdctl alarm disarm";
+    return (
+      "etcd says that its members differ (alarm CORRUPT), and takes no change: see its log, replace the member " +
+      "that differs, then etcdctl alarm disarm"
+    );
   const etcdctl = `etcdctl --endpoints=${endpoints.join(",")}`;
   // What was compacted already is refused, and the rest helps all the same. Without `--physical` there may be nothing
   // yet that defrag gives back.

@@ -186,14 +186,22 @@ export async function loadEtcdWire() {
       if (signedIn !== undefined) metadata.set("token", signedIn);
       return new Promise((resolve, reject) => {
         const until = { deadline: deadlineMs };
-        client.makeUnaryRequest(path, requestSerialize, responseDeserialize, asked, metadata, until, (error, answer) => {
-          if (error === null && answer !== undefined) return resolve(answer);
-          if (isOfConnection(error) && client === current) {
-            current = undefined;
-            client.close();
-          }
-          reject(new Error(error?.details ?? "no answer", { cause: error }));
-        }); // prettier-ignore
+        client.makeUnaryRequest(
+          path,
+          requestSerialize,
+          responseDeserialize,
+          asked,
+          metadata,
+          until,
+          (error, answer) => {
+            if (error === null && answer !== undefined) return resolve(answer);
+            if (isOfConnection(error) && client === current) {
+              current = undefined;
+              client.close();
+            }
+            reject(new Error(error?.details ?? "no answer", { cause: error }));
+          },
+        );
       });
     };
     /** What proves to etcd who signed in; undefined where nobody has to. One sign-in at a time. */

@@ -180,8 +180,10 @@ export function createEtcdDirectory(ports: EtcdPorts): EtcdDirectory {
         success: [{ request_range: request }],
         failure: [readLeft],
       },
-      accept(({ succeeded, responses: told }) =>
-        succeeded || unless !== undefined || (told[0]?.response_range?.kvs ?? []).length > 0), // prettier-ignore
+      accept(
+        ({ succeeded, responses: told }) =>
+          succeeded || unless !== undefined || (told[0]?.response_range?.kvs ?? []).length > 0,
+      ),
     );
     const { header, responses } = answer;
     if (!answer.succeeded) {
@@ -307,7 +309,8 @@ export function createEtcdDirectory(ports: EtcdPorts): EtcdDirectory {
     async compareAndSet(key, value, revision, guard) {
       const bytes = encodeValue(key, value);
       const plus = await base();
-      // A revision from before the move, of a row that cannot be there. As a negative number it would have a meaning in etcd.
+      // A revision from before the move, of a row that cannot be there. As a negative number it would have a meaning in
+      // etcd.
       const impossible = (expected: number): boolean => expected !== 0 && expected <= plus;
       if (impossible(revision) || (guard !== undefined && impossible(guard.revision)))
         return { applied: false, row: await read(key) };

@@ -44,7 +44,7 @@ interface Watch {
 }
 
 /** A directory that another node keeps, as one node sees it. */
-export interface RemoteDirectory extends Directory {
+interface RemoteDirectory extends Directory {
   /** Another node keeps it now: watches begin there at once. */
   hostChanged(): void;
   /** What the keeper said when it refused the last call; undefined after one that it answered, and where it said

@@ -84,11 +84,16 @@ export function createReplicatedPart(ports: {
   let ended: Promise<void> = Promise.resolve();
   let asking = false;
   let closed = false;
-  const wire = createVoterWire(exchange, clock, (from, generation) => {
-    if (generation > lead.generation) void askOne(from);
-    // A voter that this node had may have been closed: what is on its disk counts.
-    else if (generation === lead.generation && generation > 0 && lead.etcd === undefined) void open().catch(unopened);
-  }, limits); // prettier-ignore
+  const wire = createVoterWire(
+    exchange,
+    clock,
+    (from, generation) => {
+      if (generation > lead.generation) void askOne(from);
+      // A voter that this node had may have been closed: what is on its disk counts.
+      else if (generation === lead.generation && generation > 0 && lead.etcd === undefined) void open().catch(unopened);
+    },
+    limits,
+  );
 
   const body = (): MeshBody<"directory.leads"> => {
     const { generation, term, leader, voters, etcd } = lead;
@@ -123,7 +128,8 @@ export function createReplicatedPart(ports: {
     // What is in etcd is said once.
     if (lead.etcd !== undefined || next.etcd !== undefined) return;
     if (next.term < lead.term || (next.term === lead.term && next.leader === undefined)) return;
-    // A voter is told by its own, unless that hears of no leader: it may have been removed, and nobody writes to it any more.
+    // A voter is told by its own, unless that hears of no leader: it may have been removed, and nobody writes to it any
+    // more.
     const own = voter?.state();
     if (isVoting() && own?.leader !== undefined && own.term >= next.term) return;
     if (!same(next, lead)) set(next);
@@ -138,9 +144,11 @@ export function createReplicatedPart(ports: {
     opening = undefined;
     set(next);
     if (next.etcd !== undefined) return tellAll();
-    void ended.then(async () => {
-      if (lead.etcd === undefined && (await generationOf(store)) === lead.generation) await open();
-    }).catch(unopened); // prettier-ignore
+    void ended
+      .then(async () => {
+        if (lead.etcd === undefined && (await generationOf(store)) === lead.generation) await open();
+      })
+      .catch(unopened);
   };
   /** What this node's own voter knows. */
   const follow = (own: Voter): void => {
@@ -171,7 +179,19 @@ export function createReplicatedPart(ports: {
     opening ??= (async () => {
       const { generation } = lead;
       const lines = wire.lines(generation);
-      const opened = await openVoter({ node, store, lines, clock, log, seed: ports.seed(), limits, ...(ports.decided && { decided: ports.decided }) }, { generation }); // prettier-ignore
+      const opened = await openVoter(
+        {
+          node,
+          store,
+          lines,
+          clock,
+          log,
+          seed: ports.seed(),
+          limits,
+          ...(ports.decided && { decided: ports.decided }),
+        },
+        { generation },
+      );
       if (closed || generation !== lead.generation) return opened.stop();
       voter = opened;
       opened.onMoved((home) => home.generation !== undefined && hear(leadOf({ ...home, generation: home.generation })));

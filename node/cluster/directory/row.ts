@@ -64,7 +64,7 @@ export function decodeRow(key: string, revision: number, bytes: Uint8Array, loca
 }
 
 /** What all rows are. */
-export interface Size {
+interface Size {
   readonly count: number;
   readonly bytes: number;
 }

@@ -23,9 +23,9 @@ const retentionKey = `${auditRowsPrefix}retention`;
 const listPrefix = "threat-list/";
 
 /** Systems that the audit is sent to. */
-export const auditSinksMax = 8;
+const auditSinksMax = 8;
 /** Lists of threats that the cluster reads. */
-export const threatListsMax = 16;
+const threatListsMax = 16;
 
 // Fields that later versions add stay in a row, so the schemas are open.
 const isSink = checkOf(
@@ -49,12 +49,12 @@ const rowOf =
     check.Check(value) && key === `${prefix}${(value as Row).name}` ? (value as Row) : undefined;
 
 /** Sinks of the audit. */
-export type AuditSinks = NamedRows<AuditSink>;
+type AuditSinks = NamedRows<AuditSink>;
 /** Lists of threats of the cluster. */
 export type ThreatLists = NamedRows<ThreatList>;
 
 /** How long the audit is kept. */
-export interface RetentionRules {
+interface RetentionRules {
   /** Undefined: nobody has set any. */
   current(): AuditRetention | undefined;
   /** Undefined: the default again. Error: OVERLOADED. Rejects with DIRECTORY_UNAVAILABLE. */

@@ -13,12 +13,12 @@ export interface Budgets {
 }
 
 /** Budgets that a cluster may have: each is looked at with every call. */
-export const budgetsMax = 64;
+const budgetsMax = 64;
 /** Prices that a cluster may have. */
-export const pricesMax = 256;
+const pricesMax = 256;
 
 /** Quotas that a cluster may have. */
-export const quotasMax = 128;
+const quotasMax = 128;
 
 /** Begins to watch the rows. */
 export function watchBudgets(directory: Directory): Budgets {

@@ -15,7 +15,7 @@ export const controlTokensMax = 64;
 /** How long control tokens hold at a node that hears nothing of the directory, and so of their revocation. */
 export const controlBlindMs = 60_000;
 /** A use is noted so often at most. */
-export const controlUseMs = 3_600_000;
+const controlUseMs = 3_600_000;
 const prefix = "control/";
 const attemptsMax = 8;
 

@@ -8,7 +8,7 @@ import { asEndpoint, endpointPrefix } from "./records.ts";
 export type ClusterEndpoints = NamedRows<Endpoint>;
 
 /** Endpoints that a cluster may have. */
-export const endpointsMax = 64;
+const endpointsMax = 64;
 
 /** Begins to watch the rows. */
 export const watchEndpoints = (directory: Directory): ClusterEndpoints =>

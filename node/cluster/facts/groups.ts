@@ -1,4 +1,5 @@
-/** The groups of shard-holders as every node knows them. The controller writes them (`node/cluster/placement/grouping.ts`). */
+/** The groups of shard-holders as every node knows them. The controller writes them
+ *  (`node/cluster/placement/grouping.ts`). */
 import type { HolderGroup } from "../../../protocols/index.ts";
 import type { Directory } from "../../ports/index.ts";
 import { watchNamedRows, type NamedRows } from "./named-rows.ts";

@@ -9,7 +9,7 @@ import { watchNamedRows, type NamedRows } from "./named-rows.ts";
 
 const prefix = "keys/identity-provider/";
 /** Servers of identities of a cluster. */
-export const identityProvidersMax = 32;
+const identityProvidersMax = 32;
 
 /** A row. */
 export interface IdentityProviderRow extends Omit<SetIdentityProvider, "secret"> {

@@ -4,7 +4,7 @@ import type { Directory, MemberRecord } from "../../ports/index.ts";
 import { identityKey, isRow } from "./records.ts";
 
 /** What the row says, and how it comes to be there. */
-export interface IdentityRule {
+interface IdentityRule {
   required(): boolean;
   /** Writes the row, if every member can do what it asks for and it is not there. Rejects with
    *  DIRECTORY_UNAVAILABLE. */

@@ -13,7 +13,7 @@ import {
 import type { Message } from "../../../actors/behavior.ts";
 
 /** What asks, and what is known of where the memory is. */
-export interface MemoryParts {
+interface MemoryParts {
   readonly kernel: {
     ask(asked: {
       readonly to: ActorId;

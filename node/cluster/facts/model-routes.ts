@@ -13,7 +13,7 @@ export type ModelRoutes = NamedRows<ModelRoute>;
 /** Routes that a cluster may have. */
 export const modelRoutesMax = 64;
 /** Models that the rules of one route ask: each is a call before the call. */
-export const routeClassifiersMax = 4;
+const routeClassifiersMax = 4;
 /** Models that answer one call together, without the judge. */
 export const ensembleMembersMax = 8;
 

@@ -17,7 +17,7 @@ export interface NamedRows<Row extends { readonly name: string }> {
 }
 
 /** A row as a caller that knows its name has seen it; null: there was none. */
-export type SeenRow<Row extends { readonly name: string }> = Omit<Row, "name"> | null;
+type SeenRow<Row extends { readonly name: string }> = Omit<Row, "name"> | null;
 
 /** A row as a caller that knows its name has seen it. */
 export function withoutName<Row extends { readonly name: string }>(row: Row | undefined): SeenRow<Row> {
@@ -36,7 +36,7 @@ function instead<Row extends { readonly name: string }>(
 }
 
 /** What a sort of rows is. */
-export interface NamedRowsOptions<Row> {
+interface NamedRowsOptions<Row> {
   /** One of them, for errors: `route`. */
   readonly one: string;
   /** The key of a name begins with it. */

@@ -14,7 +14,7 @@ import {
 import type { NamedSecrets, SecretAuthor, SecretRow } from "./secrets.ts";
 
 /** One setting that has a secret. */
-export interface SecretUse {
+interface SecretUse {
   /** `mail`, `identity-provider/google`. */
   readonly of: string;
   /** `secret:NAME`; something else: it keeps it by itself. */

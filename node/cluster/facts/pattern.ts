@@ -7,7 +7,7 @@
 import { failure, ok, refused, type Result } from "../../../protocols/index.ts";
 
 /** Steps of one expression. */
-export const patternStepsMax = 256;
+const patternStepsMax = 256;
 /** Characters that are looked at, from the beginning. */
 export const patternCharsMax = 4_096;
 const repeatMax = 64;

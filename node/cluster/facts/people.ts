@@ -45,6 +45,7 @@ export async function rolesLetInto(
   if (!within.ok || asker.kind === "operator" || asker.actor === `user/${user}`) return within;
   if (mayLetInto(within.value, asker.roles, at.table())) return within;
   const reason =
-    "this account has as many rights as yours: only a person with more rights, or the operator, can set up a way into it";
+    "this account has as many rights as yours: only a person with more rights, or the operator, can set up a " +
+    "way into it";
   return refused(failure("FORBIDDEN", { reason }));
 }

@@ -27,10 +27,10 @@ const namedMax = 8;
 /** Whether a slot is served, as far as this node can see. `down`: its owner is. `blocked`: its owner cannot have what
  *  it writes acknowledged by the copies that must have it, nor leave out those that are down, or too few copies are
  *  left. */
-export type Service = "served" | "blocked" | "down";
+type Service = "served" | "blocked" | "down";
 
 /** The facts that decide whether a slot is served. */
-export interface Surrounding {
+interface Surrounding {
   isUp(node: NodeId): boolean;
   /** Whether records can be changed. */
   readonly directoryAnswers: boolean;

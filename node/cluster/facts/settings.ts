@@ -16,7 +16,7 @@ import { settingsLimits } from "./limits.ts";
 
 export { settingsLimits } from "./limits.ts";
 
-export const settingsPrefix = "config/";
+const settingsPrefix = "config/";
 const allKey = `${settingsPrefix}all`;
 const nodePrefix = `${settingsPrefix}node/`;
 const keyOf = (node: NodeId | undefined): string => (node === undefined ? allKey : `${nodePrefix}${node}`);

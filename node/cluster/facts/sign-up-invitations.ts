@@ -9,7 +9,7 @@ import { wireLimits } from "../../../protocols/index.ts";
 
 const prefix = "sign-up/";
 /** Invitations of a cluster; expired ones make room. */
-export const signUpInvitationsMax = 256;
+const signUpInvitationsMax = 256;
 const attemptsMax = 8;
 
 const isInvitation = checkOf(

@@ -74,7 +74,8 @@ export function watchSlots(directory: Directory): SlotTable {
       for (const { key, revision } of all) {
         const slot = key.slice(slotPrefix.length) as SlotId;
         const known = rows.get(slot)?.revision ?? 0;
-        // What an answer told may be newer than this; what the watch itself told is not, unless the directory has gone back.
+        // What an answer told may be newer than this; what the watch itself told is not, unless the directory has gone
+        // back.
         if (revision < known && known <= told) behind.set(slot, known);
       }
       const newest = all.reduce((most, { revision }) => Math.max(most, revision), 0);

@@ -10,7 +10,7 @@ export type { TokenKey } from "./records.ts";
  *  each day: with more, the oldest goes, and tokens that it signed end early. */
 export const tokenKeysPerNodeMax = 16;
 /** No key is good for longer: for a day in which it signs, and for as long as the longest token. */
-export const tokenKeyLifeMs = 3 * 24 * 3_600_000;
+const tokenKeyLifeMs = 3 * 24 * 3_600_000;
 
 /** The public keys of all members. */
 export interface TokenKeys {

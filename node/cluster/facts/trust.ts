@@ -11,7 +11,7 @@ export interface Trust extends Pick<NamedRows<TrustRow>, "current" | "onChange" 
 }
 
 /** Nodes of which it may be written down. */
-export const trustRowsMax = 1_024;
+const trustRowsMax = 1_024;
 
 /** Begins to watch the rows. */
 export function watchTrust(directory: Directory): Trust {

@@ -79,7 +79,8 @@ function refusalOfOwn({ before, next }: RowChange): string | undefined {
   return isSame(was.storage, is.storage) ? undefined : "what it may keep, its invitation says, and not the node itself";
 }
 
-/** A node that is bounded by an invitation, and neither manages nor is where admins work, lets nobody in under other bounds:
+/** A node that is bounded by an invitation, and neither manages nor is where admins work, lets nobody in under other
+ *  bounds:
  *  it could come in again so, or free another. */
 async function refusalOfBounded({ from, read }: RowChange): Promise<string | undefined> {
   const row = await read(memberKey(from));

@@ -22,7 +22,7 @@ const deviations = 5.61;
 const lagDecay = 0.9;
 
 /** Why an opinion changed. */
-export type Evidence = "connected" | "closed" | "silent" | "heard";
+type Evidence = "connected" | "closed" | "silent" | "heard";
 
 export interface Verdict {
   readonly peer: NodeId;

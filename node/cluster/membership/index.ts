@@ -49,7 +49,7 @@ export { membershipLimits, type MembershipLimits } from "./limits.ts";
 export type NodeLoad = NonNullable<MeshBody<"beat">["load"]>;
 
 /** The last that was heard of a node. */
-export interface Heard {
+interface Heard {
   /** How long ago, by this node's clock. */
   readonly agoMs: number;
   /** Number of the member list as the other node has it. */
@@ -128,7 +128,8 @@ export function createMembership(options: MembershipOptions): MembershipPart {
   let lost = false;
   /** The highest incarnation that this process has tried to write. */
   let attempted = 0;
-  /** The row that `join` wrote last, whether or not the directory has answered: its answer can be lost after it took the row. */
+  /** The row that `join` wrote last, whether or not the directory has answered: its answer can be lost after it took
+   *  the row. */
   let sent: MemberRecord | undefined;
   let beats = 0;
   let disks: DiskOpinions = new Map();
@@ -306,7 +307,8 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     hear("silent");
     return true;
   };
-  /** A malformed row says nothing: a member that was known by it stays as it was, a node that was not does not belong. */
+  /** A malformed row says nothing: a member that was known by it stays as it was, a node that was not does not
+   *  belong. */
   const recordOf = (row: DirectoryRow): MemberRecord | undefined =>
     asMember(row) ?? members.get(row.key.slice(memberPrefix.length));
 

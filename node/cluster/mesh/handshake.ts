@@ -59,7 +59,7 @@ export const controlKind = {
   ready: 7,
 } as const;
 
-export type ControlFrame =
+type ControlFrame =
   | { readonly kind: "message"; readonly message: unknown }
   | { readonly kind: "credit"; readonly channel: number; readonly bytes: number }
   | { readonly kind: "ping" }

@@ -39,7 +39,7 @@ import { invitationLimits } from "./limits.ts";
 import { holdsAt } from "../../../protocols/index.ts";
 
 /** The contents of a token. */
-export interface Invitation {
+interface Invitation {
   readonly cluster: string;
   readonly id: string;
   readonly secret: Uint8Array;
@@ -184,7 +184,7 @@ export const joiningNode = Type.Object(
 export type JoiningNode = Static<typeof joiningNode>;
 
 /** The result of a redemption: the node's own record, and the records of all members. */
-export interface Admitted {
+interface Admitted {
   readonly member: MemberRecord;
   readonly members: readonly MemberRecord[];
 }

@@ -54,7 +54,7 @@ export interface Joined {
 }
 
 /** The facts about a member that the joining side needs. */
-export interface JoinHost {
+interface JoinHost {
   readonly self: Introduction;
   readonly admission: Admission;
   /** Handed to newcomers as it is. */
@@ -193,7 +193,7 @@ function compare(
 /** All that a newcomer can tell when it is closed on before a word. */
 const unheard = "no invitation is outstanding there, or too many others ask at once";
 
-export interface JoinOptions {
+interface JoinOptions {
   readonly token: string;
   readonly key: NodeKey;
   /** This node's greeting. */
@@ -243,7 +243,10 @@ export async function joinCluster(options: JoinOptions): Promise<Result<Joined>>
       const leftMs = endMs - clock.monotonicMs();
       if (result.ok || !passes || leftMs < limits.backoffMinMs) return result;
       // Not past the end: what is left is used.
-      const pauseMs = Math.min(leftMs / 2, backoffMs(attempt, { firstMs: limits.backoffMinMs, maxMs: limits.backoffMaxMs })); // prettier-ignore
+      const pauseMs = Math.min(
+        leftMs / 2,
+        backoffMs(attempt, { firstMs: limits.backoffMinMs, maxMs: limits.backoffMaxMs }),
+      );
       options.again?.(result.error, leftMs);
       // A member takes one request by a stranger's connection.
       for (const connection of swarm.getConnections()) connection.abort(new Error("asks again by another connection"));

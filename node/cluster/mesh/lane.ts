@@ -17,7 +17,7 @@ import type { ChannelLimits } from "./limits.ts";
 /** The memory of a waiting frame beside its bytes. */
 const bookkeepingBytes = 64;
 
-export interface LaneOptions {
+interface LaneOptions {
   readonly channel: Channel;
   readonly stream: Stream;
   readonly clock: Clock;

@@ -33,7 +33,7 @@ export interface LinkListener {
   ended(link: Link, reason: Failure, theirs: boolean): void;
 }
 
-export interface LinkOptions {
+interface LinkOptions {
   readonly peer: string;
   readonly dialled: boolean;
   readonly clock: Clock;

@@ -69,7 +69,7 @@ export interface PairStatus {
   readonly lastFailure?: Failure;
 }
 
-export interface PairsOptions {
+interface PairsOptions {
   readonly self: Introduction;
   readonly peer: string;
   readonly swarm: Libp2p;

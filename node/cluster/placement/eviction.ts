@@ -25,7 +25,7 @@ import { readMember, staying, type Members } from "./members.ts";
 import type { Names } from "./names.ts";
 import { leavesVote } from "./voters.ts";
 
-export interface EvictionPorts {
+interface EvictionPorts {
   /** The node that was asked. */
   readonly node: NodeId;
   readonly table: SlotTable;

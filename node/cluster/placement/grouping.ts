@@ -15,7 +15,7 @@ import type { Clock, Directory, Log, Membership, Meter, NodeId } from "../../por
 import { patienceMs, placesOf, planGroups, removableGroups } from "./groups.ts";
 import type { PlacementLimits } from "./limits.ts";
 
-export interface GroupingPorts {
+interface GroupingPorts {
   readonly groups: Groups;
   readonly directory: Directory;
   readonly table: SlotTable;
@@ -32,7 +32,7 @@ export interface GroupingPorts {
   acts(): boolean;
 }
 
-export interface Grouping {
+interface Grouping {
   /** Looks for what is missing, and makes it. To be called often: while nothing is missing it is cheap. */
   look(): void;
   /** What failed may be tried again. */

@@ -10,7 +10,7 @@ import type { Load } from "./candidates.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";
 
 /** Figures of this node for its own beats. */
-export interface LoadFigures {
+interface LoadFigures {
   readonly actors: number;
   readonly turnsPerSecond: number;
 }

@@ -8,7 +8,7 @@ import type { Clock, Directory, Log, Membership, MemberRecord, NodeId } from "..
 import type { PlacementLimits } from "./limits.ts";
 import { nextTrust, type Opinion } from "./trust.ts";
 
-export interface TrustingPorts {
+interface TrustingPorts {
   readonly trust: Trust;
   readonly directory: Directory;
   readonly membership: Membership;

@@ -45,7 +45,10 @@ export function awaitedKeepers(
   if (directory.kind !== "replicated") return undefined;
   const { needed, up, down } = quorumOf(directory, at.isUp);
   if (up >= needed) return undefined;
-  return `${needed} of ${directory.voters.length} voters must be up, and ${down.map(at.nameOf).join(", ")} ${down.length === 1 ? "is" : "are"} not: start ${down.length === 1 ? "it" : "them"} again`;
+  return (
+    `${needed} of ${directory.voters.length} voters must be up, and ${down.map(at.nameOf).join(", ")} ` +
+    `${down.length === 1 ? "is" : "are"} not: start ${down.length === 1 ? "it" : "them"} again`
+  );
 }
 
 /** Waits until a member that drains votes no more, for a time. False: it still does. */

@@ -26,7 +26,8 @@ export async function vouchFor(
         failure("FORBIDDEN", {
           node: name,
           reason:
-            "checks found that this node lost shards or did not give them; it returns to probation when it passes the checks again",
+            "checks found that this node lost shards or did not give them; it returns to probation when it " +
+            "passes the checks again",
         }),
       );
     const next: TrustRow = { name: node, state: "trusted", sinceMs: Math.floor(nowMs) };

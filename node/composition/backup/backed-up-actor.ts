@@ -7,7 +7,7 @@ import type { Entry } from "../../storage/index.ts";
 
 /** Rows of an actor's state, as they are in its units: `snapshot` is `[seq, body]`, `entry/…` an entry of the
  *  journal. */
-export type StateRows = readonly (readonly [key: string, value: unknown])[];
+type StateRows = readonly (readonly [key: string, value: unknown])[];
 
 /** What folds an actor; undefined: of a kind that this version does not know. */
 export const behaviorOf = (actor: string) => behaviors.find(({ kind }) => actor.startsWith(`${kind}/`));

@@ -74,7 +74,7 @@ import { orderOf, readBegun, type RecallName } from "./recall-begun.ts";
 import { openFolderSink, type SinkRecall } from "./recall-folder.ts";
 
 /** What is done in a folder, by an operator and by tasks of the cluster alike. */
-export interface FolderWorks {
+interface FolderWorks {
   run(request: { readonly to: string; readonly full?: boolean | undefined }, at: TaskAt): Promise<BackupResults["run"]>;
   verify(request: InFolder<VerifyBackup>, at: TaskAt): Promise<BackupResults["verify"]>;
   prune(request: InFolder<PruneBackup>, at: TaskAt): Promise<BackupResults["prune"]>;
@@ -112,7 +112,7 @@ export interface Backups {
 }
 
 /** A request for the backups of a folder. */
-export type InFolder<Request> = Omit<Request, "from"> & { readonly from: string };
+type InFolder<Request> = Omit<Request, "from"> & { readonly from: string };
 
 /** A slot of the cluster, and who owns it. */
 export interface OwnedSlot {
@@ -120,7 +120,7 @@ export interface OwnedSlot {
   readonly owner: string;
 }
 
-export interface BackupsAt {
+interface BackupsAt {
   readonly data: Config["data"];
   readonly cluster: string;
   readonly node: string;
@@ -153,7 +153,7 @@ export interface BackupsAt {
 }
 
 /** The slots of this node; those of others refuse with MOVED, so that a snapshot names what is not in it. */
-export function ownSource(at: Pick<BackupsAt, "node" | "replication" | "blobs" | "slots">): SlotSource {
+function ownSource(at: Pick<BackupsAt, "node" | "replication" | "blobs" | "slots">): SlotSource {
   const own = journalSource(at.replication, at.blobs);
   let owners = new Map<SlotId, string>();
   return {
@@ -193,7 +193,11 @@ export function createBackups(at: BackupsAt): Backups {
       throw new PlexusError(
         failure("BAD_REQUEST", { field: "folder", reason: `${folder} has the backups of another cluster` }),
       );
-    const sealer = createSealer({ threads: commandLimits.sealerThreads, idleMs: commandLimits.sealerIdleMs, ...(piece && { piece }) }); // prettier-ignore
+    const sealer = createSealer({
+      threads: commandLimits.sealerThreads,
+      idleMs: commandLimits.sealerIdleMs,
+      ...(piece && { piece }),
+    });
     const owner: ActorId = "backup/folder";
     const heads: Heads = {
       ...opened.heads,
@@ -205,7 +209,18 @@ export function createBackups(at: BackupsAt): Backups {
         return opened.heads.commit(head, number);
       },
     };
-    const ports: BackupPorts = { cluster, owner, stripes, heads, keys: keys.value, sealer, clock, random, log, limits: backupLimits }; // prettier-ignore
+    const ports: BackupPorts = {
+      cluster,
+      owner,
+      stripes,
+      heads,
+      keys: keys.value,
+      sealer,
+      clock,
+      random,
+      log,
+      limits: backupLimits,
+    };
     try {
       return await use(ports, openRepository(ports, { begins: how.use === "writing" }), opened);
     } finally {
@@ -223,8 +238,15 @@ export function createBackups(at: BackupsAt): Backups {
   const demandOwn = (folder: string, mark: FolderMark): void => {
     if (mark.node === node) return;
     if (mark.copy === true)
-      throw new PlexusError(failure("BAD_REQUEST", { field: "folder", reason: `${folder} is a copy of backups, and new backups cannot be made in a copy: name another folder` })); // prettier-ignore
-    const reason = `${folder} has the backups of the node ${at.nameOf(mark.node)}, and only that node can change them: name another folder for this node`;
+      throw new PlexusError(
+        failure("BAD_REQUEST", {
+          field: "folder",
+          reason: `${folder} is a copy of backups, and new backups cannot be made in a copy: name another folder`,
+        }),
+      );
+    const reason =
+      `${folder} has the backups of the node ${at.nameOf(mark.node)}, and only that node can change them: name ` +
+      "another folder for this node";
     throw new PlexusError(failure("BAD_REQUEST", { field: "folder", reason }));
   };
   /** What a run has left that was killed. A backup that cannot be made is worse than bytes that stay. */
@@ -379,7 +401,8 @@ export function createBackups(at: BackupsAt): Backups {
         const within = (use: Rehearse) => reading(from, (ports) => use({ from, ports, snapshot, surveyHolders }));
         return watchedDrill({ scratch, from, within }, at.drills, { ...task, clock, random, log });
       }),
-    archive: async (query, out, signal) => at.measured(await at.useCluster((ports) => writeArchive(ports, query, out, signal))), // prettier-ignore
+    archive: async (query, out, signal) =>
+      at.measured(await at.useCluster((ports) => writeArchive(ports, query, out, signal))),
     task: (id) => tasks.look(id),
     tasks: () => tasks.list(),
     cancel: (id) => tasks.cancel(id),

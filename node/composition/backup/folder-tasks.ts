@@ -18,7 +18,7 @@ import type { Clock, Log, Random } from "../../ports/index.ts";
 import type { Backups } from "./backups.ts";
 
 /** Why a folder is not written; undefined: it may be. */
-export function folderRefusal(offered: readonly string[], path: string): Failure | undefined {
+function folderRefusal(offered: readonly string[], path: string): Failure | undefined {
   if (offered.includes(path) && resolve(path) === path) return undefined;
   const reason = `the operator of this node does not allow admins to keep backups in ${path}`;
   const hint =

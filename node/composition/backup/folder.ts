@@ -82,7 +82,9 @@ const folderFull = (folder: string, cause?: unknown): PlexusError =>
   new PlexusError(
     {
       ...failure("DISK_FULL", { folder }),
-      message: `The disk of the backup folder ${folder} is full. Make room there, or remove old backups, which needs no room: plexus backup prune --from '${folder.replaceAll("'", String.raw`'\''`)}' --keep-last 7`,
+      message:
+        `The disk of the backup folder ${folder} is full. Make room there, or remove old backups, which needs no ` +
+        `room: plexus backup prune --from '${folder.replaceAll("'", String.raw`'\''`)}' --keep-last 7`,
     },
     cause,
   );

@@ -27,7 +27,7 @@ import type { Peer } from "../peer.ts";
 
 type Kept = { readonly head?: { readonly number: number; readonly hash: string }; readonly keysAtMs: number };
 
-export interface HolderHeadsAt {
+interface HolderHeadsAt {
   readonly machine: Machine;
   readonly identity: Identity;
   readonly peer: Peer;

@@ -27,7 +27,7 @@ const blockBytes = 512;
 const nameBytes = 100;
 
 /** An archive that is being written. */
-export interface Archive {
+interface Archive {
   write(unit: Parameters<RecallSink["write"]>[0], content: Uint8Array): Promise<void>;
   /** Says that it goes on, unless a file is being written. */
   beat(): Promise<void>;

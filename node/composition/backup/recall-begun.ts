@@ -5,7 +5,8 @@
  *                      {"begins":["room/lobby/message.jsonl"]}      before these files are made
  *                      {"units":120,"open":{…}, …}                  up to here everything is whole, and synced
  *
- *  What was begun behind the last mark is removed by the run that goes on, and the file that was open then is cut to its length.
+ *  What was begun behind the last mark is removed by the run that goes on, and the file that was open then is cut to
+ *  its length.
  *  A file that no line names is somebody else's: the folder is refused (docs/decisions/0158-tasks-that-go-on.md). */
 import { createHash } from "node:crypto";
 import { open, readdir, readFile, rename, rm, truncate, type FileHandle } from "node:fs/promises";

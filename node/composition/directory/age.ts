@@ -21,7 +21,7 @@ import type { Clock, Directory, Log, NodeId } from "../../ports/index.ts";
 import { within } from "../../waiting.ts";
 
 /** A slot, and an epoch of it that was given out. */
-export type KnownEpoch = readonly [slot: SlotId, epoch: number];
+type KnownEpoch = readonly [slot: SlotId, epoch: number];
 
 /** What a node was told. */
 interface Known {
@@ -30,7 +30,7 @@ interface Known {
 }
 
 /** The rows that a node keeps, and the revision of their last change. */
-export interface Kept {
+interface Kept {
   readonly directory: Directory;
   revision(): number;
 }
@@ -88,7 +88,8 @@ export function createDirectoryAge(ports: DirectoryAgePorts): DirectoryAge {
     const kept = ports.kept();
     const row = await readSlot(kept.directory, newer?.[0] ?? ("chat/0" as SlotId));
     const epoch = row?.record.epoch ?? 0;
-    if (newer !== undefined && newer[1] > epoch) return `${from} has slot ${newer[0]} in epoch ${newer[1]}, and here it is in ${epoch}`; // prettier-ignore
+    if (newer !== undefined && newer[1] > epoch)
+      return `${from} has slot ${newer[0]} in epoch ${newer[1]}, and here it is in ${epoch}`;
     const here = kept.revision();
     return revision > here ? `${from} was told of change ${revision}, and the last one here is ${here}` : undefined;
   };
@@ -167,4 +168,5 @@ export function createDirectoryAge(ports: DirectoryAgePorts): DirectoryAge {
 
 /** Short enough to stand whole wherever it is told. */
 const cure =
-  "Stop the node that keeps it (or each of them), and start it on its newest folder. If there is none: stop all nodes, start that one with --trust-data, then the others";
+  "Stop the node that keeps it (or each of them), and start it on its newest folder. If there is none: stop " +
+  "all nodes, start that one with --trust-data, then the others";

@@ -93,7 +93,7 @@ export interface PlacedDirectory {
 }
 
 /** The members that may vote. */
-export interface VoterMembers {
+interface VoterMembers {
   members(): readonly MemberRecord[];
   isUp(node: NodeId): boolean;
 }
@@ -228,7 +228,10 @@ export function openDirectory(
     others: ports.others ?? [],
     trusted: ports.trusted === true,
     keeper: () => (place?.kind === "etcd" ? undefined : leader()),
-    kept: () => ({ directory: kept(), revision: () => (place?.kind === "embedded" ? embedded?.revision() : undefined) ?? part.revision() }), // prettier-ignore
+    kept: () => ({
+      directory: kept(),
+      revision: () => (place?.kind === "embedded" ? embedded?.revision() : undefined) ?? part.revision(),
+    }),
     told: () => directory.told(),
     foundOlder() {
       directory.switchTo(behind());

@@ -21,7 +21,7 @@ import type { DirectoryRow, MemberRecord, NodeId, SlotRecord, Store } from "../.
 import { headKey, readFormat } from "../../storage/index.ts";
 
 /** The nodes that are left out beside the other voters, and which of those are not; names or ids. */
-export interface RecoveryChoice {
+interface RecoveryChoice {
   readonly lost: readonly string[];
   readonly kept: readonly string[];
 }
@@ -50,7 +50,7 @@ export interface RecoveryPlan {
   readonly lostSlots: readonly { readonly slot: SlotId; readonly older: boolean }[];
 }
 
-export interface Recovery {
+interface Recovery {
   readonly plan: RecoveryPlan;
   /** Does it. All of it is on the disk then, or nothing. */
   begin(): Promise<void>;
@@ -101,7 +101,8 @@ export async function planRecovery(
   const left = voters.filter((one) => !lost.has(one));
   if (left.length > voters.length / 2)
     throw unrecoverable(
-      `${left.length} of ${voters.length} voters are left (${left.map(nameOf).join(", ")}): that is a majority, so the directory goes on by itself`,
+      `${left.length} of ${voters.length} voters are left (${left.map(nameOf).join(", ")}): that is a ` +
+        "majority, so the directory goes on by itself",
       "Start them.",
     );
 
@@ -272,7 +273,8 @@ async function lastKnownOf(store: Store, home: Home, node: NodeId): Promise<Last
     known === undefined
       ? "this node was never a voter, so it has no copy of the directory"
       : "this node is no longer a voter, so its copy of the directory is old",
-    `Recover at one of the voters that were known last (${names}). If no folder of those is left: plexus salvage makes a cluster of its own of each other folder.`,
+    `Recover at one of the voters that were known last (${names}). If no folder of those is left: plexus ` +
+      "salvage makes a cluster of its own of each other folder.",
   );
 }
 

@@ -88,8 +88,17 @@ export function openEndpoints(
   };
   const entryOf = (endpoint: Endpoint): Entry => {
     const { name, adapter, url, model = everyModel, key, labels, capabilities } = endpoint;
-    const view = { name, adapter, url, model, ...keyView(key), ...(labels && { labels }), ...(capabilities && { capabilities }) }; // prettier-ignore
-    const isOurs = own?.isAi === true && Object.entries(labels ?? {}).every(([label, value]) => own?.labels[label] === value); // prettier-ignore
+    const view = {
+      name,
+      adapter,
+      url,
+      model,
+      ...keyView(key),
+      ...(labels && { labels }),
+      ...(capabilities && { capabilities }),
+    };
+    const isOurs =
+      own?.isAi === true && Object.entries(labels ?? {}).every(([label, value]) => own?.labels[label] === value);
     const entry = modelEntryOf(endpoint);
     const isAsked = isOurs && modelProblem(entry) === undefined;
     return { from: "cluster", view, isWatched: true, ...(isAsked && { spec: modelSpec(entry, config) }) };
@@ -109,7 +118,9 @@ export function openEndpoints(
     if (key === undefined) return {};
     if (key.secret !== undefined) return { key: { env: keys?.variableOf(key.secret, url) ?? noKey } };
     const { env, file } = key;
-    return { key: file === undefined ? { ...(env !== undefined && { env }) } : { file: join(keyFolder(config.data), file) } }; // prettier-ignore
+    return {
+      key: file === undefined ? { ...(env !== undefined && { env }) } : { file: join(keyFolder(config.data), file) },
+    };
   };
 
   const catalogue = watchCatalogue({ clock, log, changed });
@@ -181,10 +192,19 @@ export function openEndpoints(
         async set(endpoint, seen) {
           const problem = modelProblem(modelEntryOf(endpoint));
           if (problem !== undefined) return refused(failure("BAD_REQUEST", { ...problem }));
-          const lacking = endpoint.key?.secret === undefined ? undefined : secretFault(named?.list() ?? [], endpoint.key.secret, destinationOf(endpoint.url)); // prettier-ignore
+          const lacking =
+            endpoint.key?.secret === undefined
+              ? undefined
+              : secretFault(named?.list() ?? [], endpoint.key.secret, destinationOf(endpoint.url));
           if (lacking !== undefined) return refused(failure("BAD_REQUEST", { path: "/key/secret", problem: lacking }));
           const taken = configured.some(({ view }) => view.name === endpoint.name);
-          if (taken) return refused(failure("NAME_TAKEN", { name: endpoint.name, reason: "the configuration of this node has an endpoint of this name" })); // prettier-ignore
+          if (taken)
+            return refused(
+              failure("NAME_TAKEN", {
+                name: endpoint.name,
+                reason: "the configuration of this node has an endpoint of this name",
+              }),
+            );
           return endpoints.set(endpoint, seen);
         },
         remove: (name) => endpoints.remove(name),

@@ -28,7 +28,7 @@ import {
 import { suggestModels } from "../../../runtimes/store/index.ts";
 import type { Clock, Log, Meter } from "../../ports/index.ts";
 
-export interface InferenceOptions {
+interface InferenceOptions {
   /** Those that there are now, the default one first. */
   readonly models: () => readonly ModelSpec[];
   /** Starts a host; its models load from then on. */
@@ -88,7 +88,8 @@ export function createInference({ models, start, clock, log, endTimeoutMs }: Inf
     changed();
   };
 
-  /** Tells the host of what is new and what is gone. One that is another now by the same name comes when the old one has gone. */
+  /** Tells the host of what is new and what is gone. One that is another now by the same name comes when the old one
+   *  has gone. */
   const tell = (): void => {
     const here = host;
     if (here === undefined || stopped) return;

@@ -122,7 +122,8 @@ export async function auditInCopy(
 
 /** What a node knows of the cluster's first admin. */
 export interface FirstAdmin {
-  /** Whether the first account is still to come. Error: SLOT_UNAVAILABLE when this node does not know, and the node that does is
+  /** Whether the first account is still to come. Error: SLOT_UNAVAILABLE when this node does not know, and the node
+   *  that does is
    *  away. */
   needed(): Promise<boolean>;
   stop(): void;
@@ -154,7 +155,8 @@ export function followFirstAdmin(at: {
     const answer = await at.kernel.ask(question);
     if (!answer.ok) {
       const reason =
-        "this node does not know yet whether the cluster has an admin, because the manager does not answer; try again later";
+        "this node does not know yet whether the cluster has an admin, because the manager does not answer; " +
+        "try again later";
       throw new PlexusError(failure("SLOT_UNAVAILABLE", { reason, code: answer.error.code }));
     }
     const { adminNeeded } = (answer.value ?? {}) as Partial<ClusterView>;

@@ -45,11 +45,13 @@ export async function keyForDisk(at: {
   if (isFormer && (await opensEpochKeys(at.store, at.cluster, there))) return ok(await readOrMakeDiskKey(at.keyFile));
   return refused({
     ...failure("KEY_MISSING", { file: at.keyFile, ...(former && { key: former.key }), hint: "plexus disk recover" }),
-    message: `This disk had a key that is not in ${at.keyFile}. Put that file back, or stop the node and make the key again from the recovery kit: plexus disk recover.`,
+    message:
+      `This disk had a key that is not in ${at.keyFile}. Put that file back, or stop the node and make the key ` +
+      "again from the recovery kit: plexus disk recover.",
   });
 }
 
-export interface Disk {
+interface Disk {
   /** Seals the disk's key to the root of the recovery kit, where there is a key, so that the kit opens this disk. */
   escrow(root: RootRecord): Promise<void>;
   /** The folder of the blobs, as it is without encryption. */

@@ -119,7 +119,10 @@ export function openKeys(
       if ((await readEscrow(sealedFile)) === undefined) return readOrMakeDiskKey(keyFile);
       throw new PlexusError({
         ...failure("KEY_MISSING", { file: keyFile, hint: "plexus disk recover" }),
-        message: `The key of the disk was in ${keyFile} and is not there. Put it back, or stop the node and make the key again from the recovery kit: plexus disk recover. (${sealedFile} has it sealed; without that file a new key is made.)`,
+        message:
+          `The key of the disk was in ${keyFile} and is not there. Put it back, or stop the node and make the ` +
+          `key again from the recovery kit: plexus disk recover. (${sealedFile} has it sealed; without that file ` +
+          "a new key is made.)",
       });
     },
   };
@@ -205,7 +208,8 @@ function whereKeysAre(membership: Peer["membership"], node: string): string {
   const kit = "The recovery kit has it, too: plexus backup kit restore, at a node with the role manager or chat.";
   if (up.length > 0) return `Nodes with the role manager or chat have it: type this at ${listed(up, "or")}.`;
   return down.length > 0
-    ? `It is on ${listed(down, "and")}, which ${down.length === 1 ? "is" : "are"} down: start ${down.length === 1 ? "it" : "one of them"}. ${kit}`
+    ? `It is on ${listed(down, "and")}, which ${down.length === 1 ? "is" : "are"} down: start ` +
+        `${down.length === 1 ? "it" : "one of them"}. ${kit}`
     : `No other node has the role manager or chat, which have keys. ${kit}`;
 }
 

@@ -48,7 +48,7 @@ import type { Machine } from "../machine.ts";
 import type { Peer } from "../peer.ts";
 
 /** What the gateway has of it. */
-export interface WatchControl {
+interface WatchControl {
   /** What a rule would have found since then in the logs that are here. */
   tryRule(rule: RuleBody, sinceMs: number): Promise<RuleTried>;
   /** What becomes of what is remembered of nodes. */

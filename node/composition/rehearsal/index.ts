@@ -34,7 +34,7 @@ const nothing = { rooms: 0, messages: 0, differs: [] };
 /** What it says: once. */
 export type NodeStarted = { readonly url: string } | { readonly error: Failure };
 
-export interface RehearsalAt {
+interface RehearsalAt {
   readonly signal: AbortSignal;
   readonly clock: Pick<Clock, "monotonicMs" | "after">;
   readonly random: Pick<Random, "bytes">;

@@ -149,7 +149,10 @@ export async function openHolders(
   const [first] = unreadable;
   throw new PlexusError({
     ...(first as (typeof unreadable)[number]).error,
-    message: `These folders do not have enough to find the snapshots${more > 0 ? `: the shards of at least ${more} more ${more === 1 ? "node" : "nodes"} are needed` : ""}. ${unreadable.map(describeUnreadable).join(" ")}`,
+    message:
+      "These folders do not have enough to find the " +
+      `snapshots${more > 0 ? `: the shards of at least ${more} more ${more === 1 ? "node" : "nodes"} are needed` : ""}. ` +
+      `${unreadable.map(describeUnreadable).join(" ")}`,
   });
 }
 
@@ -168,7 +171,9 @@ const isIn = (ranked: readonly { readonly bytes: Uint8Array }[], bytes: Uint8Arr
 /** What a head leads to that is not there, in words. */
 export function describeUnreadable({ number, error }: HoldersUsed["unreadable"][number]): string {
   const { needed, found, all, stripe } = (error.details ?? {}) as Readonly<Record<string, unknown>>;
-  const short = `of ${String(all)} shards of stripe ${String(stripe).slice(0, 16)} ${String(needed)} are needed, and ${String(found)} are there`;
+  const short =
+    `of ${String(all)} shards of stripe ${String(stripe).slice(0, 16)} ${String(needed)} are needed, and ` +
+    `${String(found)} are there`;
   return `Head ${number}: ${error.code === "STRIPE_LOST" && needed !== undefined ? short : error.code}.`;
 }
 

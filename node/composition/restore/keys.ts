@@ -46,7 +46,8 @@ export async function findCarried(folders: readonly string[]): Promise<readonly 
     throw new PlexusError(failure("BAD_REQUEST", { field: "--from", reason: "these are backups of several clusters" }));
   if (found.length > 0) return found.toSorted((one, other) => other.carried.madeAtMs - one.carried.madeAtMs);
   const reason =
-    "the folder has no keys.json: these backups are from before backups carried their keys, and only the old cluster can open them";
+    "the folder has no keys.json: these backups are from before backups carried their keys, and only the old " +
+    "cluster can open them";
   throw new PlexusError(failure("NOT_FOUND", { folder: folders[0], reason }));
 }
 
@@ -72,7 +73,7 @@ export interface RefusedKeys {
 }
 
 /** The value, or what is wrong. */
-export function valueOf<Value>(result: Result<Value>): Value {
+function valueOf<Value>(result: Result<Value>): Value {
   if (!result.ok) throw new PlexusError(result.error);
   return result.value;
 }

@@ -43,7 +43,7 @@ const epochLeap = 1_000_000;
 export const beganFile = "restoring";
 
 /** A unit that is not in the new folder. */
-export interface UnrestoredUnit {
+interface UnrestoredUnit {
   readonly thread: string;
   readonly type: string;
   readonly bucket: string;
@@ -86,7 +86,7 @@ export interface Restored {
   readonly damaged: readonly Readonly<Record<string, unknown>>[];
 }
 
-export interface RestorePorts {
+interface RestorePorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -123,7 +123,7 @@ export async function restore(
 }
 
 /** With what a restore reads, and what it leaves for the new node. */
-export interface RestoreBy {
+interface RestoreBy {
   readonly cluster: string;
   readonly epochs: number;
   readonly keys: BackupKeys;
@@ -132,7 +132,7 @@ export interface RestoreBy {
 }
 
 /** Where backups are read from. */
-export interface RestoreFrom {
+interface RestoreFrom {
   readonly places: readonly BackupPlace[];
   /** Disks of storage nodes that are gone: together they are one place more. */
   readonly holders?: readonly HolderFolder[];

@@ -75,7 +75,7 @@ export interface Salvaged {
   readonly wasEncrypted: boolean;
 }
 
-export interface SalvagePorts {
+interface SalvagePorts {
   readonly clock: Clock;
   readonly random: Random;
   /** Told now and then what has been copied. */

@@ -5,7 +5,7 @@ import { failure, PlexusError } from "../../../protocols/index.ts";
 import { refusalToListen } from "../../platform/index.ts";
 
 /** A place of the configuration at which a node listens. */
-export interface Place {
+interface Place {
   readonly of: "web" | "mesh" | "metrics" | "grpc" | "control";
   readonly host: string;
   readonly port: number;
@@ -49,11 +49,13 @@ function meshRefusal({ host, port }: Place, problem: NodeJS.ErrnoException): Ple
       : code === "EADDRNOTAVAIL"
         ? [
             "mesh.host",
-            `This machine has no address ${host}; name one of its own with --mesh-host, or 0.0.0.0 for all of them. Give an address that only others can see with --announce.`,
+            `This machine has no address ${host}; name one of its own with --mesh-host, or 0.0.0.0 for all of ` +
+              "them. Give an address that only others can see with --announce.",
           ]
         : [
             "mesh.port",
-            `The node cannot listen for other nodes at ${host}:${port} (${code}); choose another port with --mesh-port.`,
+            `The node cannot listen for other nodes at ${host}:${port} (${code}); choose another port with ` +
+              "--mesh-port.",
           ];
   const value = field === "mesh.host" ? host : port;
   return new PlexusError({ ...failure("CONFIG_INVALID", { field, value, because }), message }, problem);

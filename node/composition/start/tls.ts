@@ -10,7 +10,7 @@ import { tlsLimits } from "../limits.ts";
 const dayMs = 86_400_000;
 
 /** Certificates that follow their files. */
-export interface NodeTls extends TlsPort {
+interface NodeTls extends TlsPort {
   /** Looks at the files now. */
   look(): Promise<void>;
   stop(): void;

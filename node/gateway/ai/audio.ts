@@ -82,7 +82,8 @@ const captions = (spoken: Spoken, point: string, isNumbered: boolean): string =>
   spoken
     .map(
       ({ text, fromMs, toMs }, index) =>
-        `${isNumbered ? `${index + 1}\n` : ""}${clockOf(fromMs, point)} --> ${clockOf(toMs, point)}\n${text.trim()}\n\n`,
+        `${isNumbered ? `${index + 1}\n` : ""}${clockOf(fromMs, point)} --> ` +
+        `${clockOf(toMs, point)}\n${text.trim()}\n\n`,
     )
     .join("");
 const srtOf = (spoken: Spoken): string => captions(spoken, ",", true);
@@ -176,7 +177,6 @@ export function addAudio(surface: Surface): void {
     ["transcriptions", "transcribe"],
     ["translations", "translate"],
   ] as const)
-    // prettier-ignore
     app.post(
       `/v1/audio/${path}`,
       {
@@ -197,7 +197,8 @@ export function addAudio(surface: Surface): void {
           const whole = { ...asked.request, model };
           if (asked.stream) return stream(asking, reply, whole);
           const spoken: EnginePart<"transcribe">[] = [];
-          const hear = (each: Asking): Promise<EngineAnswer<"transcribe">> => calls.run(each, "transcribe", whole, (part) => spoken.push(part));
+          const hear = (each: Asking): Promise<EngineAnswer<"transcribe">> =>
+            calls.run(each, "transcribe", whole, (part) => spoken.push(part));
           const { form } = asked;
           if (form.type === "json")
             return answeredWhole(asking, reply, at, async (each) => form.tell(spoken, await hear(each), task));
@@ -207,8 +208,19 @@ export function addAudio(surface: Surface): void {
             toldChars += more.length;
             return more;
           };
-          const late = { contentType: form.contentType, ...(form.beat !== undefined && { beat: form.beat }), come: () => come(form.soFar(spoken)), rest: come };
-          const text = await answeredWhole(asking, reply, at, async (each) => (await hear(each), form.tell(spoken)), late);
+          const late = {
+            contentType: form.contentType,
+            ...(form.beat !== undefined && { beat: form.beat }),
+            come: () => come(form.soFar(spoken)),
+            rest: come,
+          };
+          const text = await answeredWhole(
+            asking,
+            reply,
+            at,
+            async (each) => (await hear(each), form.tell(spoken)),
+            late,
+          );
           return typeof text === "string" ? reply.type(form.contentType).serializer(String).send(text) : text;
         }),
     );
@@ -224,30 +236,38 @@ export function addAudio(surface: Surface): void {
     });
 
   type Say = (data: Fields & { readonly type: string }) => void;
-  function events(asked: Asking, reply: FastifyReply, work: (say: Say, asking: Asking) => Promise<void>): Promise<void> {
-    const told: (data: Parameters<Say>[0]) => string = (data) => `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
+  function events(
+    asked: Asking,
+    reply: FastifyReply,
+    work: (say: Say, asking: Asking) => Promise<void>,
+  ): Promise<void> {
+    const told: (data: Parameters<Say>[0]) => string = (data) =>
+      `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
     return streamed(
       { asking: asked, reply, at },
       streams.events,
       (out, asking) => work((data) => out.write(told(data)), asking),
       (reason) => told({ type: "error", ...openAiError(reason) }),
     );
-  } // prettier-ignore
+  }
 
   interface Parsed {
-    readonly request: Omit<EngineRequest<"transcribe">, "id" | "timeoutMs" | "person" | "key"> & { readonly model: string };
+    readonly request: Omit<EngineRequest<"transcribe">, "id" | "timeoutMs" | "person" | "key"> & {
+      readonly model: string;
+    };
     readonly stream: boolean;
     readonly form: TranscriptForm;
-  } // prettier-ignore
+  }
 
   async function readForm(form: FormData, translate: boolean): Promise<Parsed> {
     const fields: Fields = Object.fromEntries(form.entries());
     const textIn = (name: string, charsMax: number): string | undefined => {
       const value = fields[name];
       if (value === undefined || value === "") return undefined;
-      if (typeof value !== "string" || value.length > charsMax) return refuse(`/${name}`, `must be a text of at most ${charsMax} characters`);
+      if (typeof value !== "string" || value.length > charsMax)
+        return refuse(`/${name}`, `must be a text of at most ${charsMax} characters`);
       return demand(readText(`/${name}`, value));
-    }; // prettier-ignore
+    };
     const { file } = fields;
     if (!(file instanceof File)) return refuse("/file", "must be a file");
     const max = at.limits.mediaBytesMax;

@@ -323,7 +323,8 @@ export function createCalls(at: GatewayContext): Calls {
       if (asking.interest.lost) return Promise.reject(new PlexusError(gone()));
       const one = { name, asked, onPart };
       const placed = place(asking);
-      // However long it waited, what follows has all of its time: a model may be silent as long behind a wait as without one.
+      // However long it waited, what follows has all of its time: a model may be silent as long behind a wait as
+      // without one.
       return typeof placed === "function"
         ? call(asking, one, placed)
         : placed.then((leave) => call(asking, one, leave));

@@ -67,7 +67,7 @@ const part = Type.Object({
 
 /** The fields of OpenAI's chat request that mean something here. Of the others, those in `unsupported` are refused; the
  *  rest is ignored, as its clients send ever new ones. */
-export const chatRequest = Type.Object({
+const chatRequest = Type.Object({
   model: Type.String({ maxLength: 200 }),
   messages: Type.Array(
     Type.Object({
@@ -284,14 +284,17 @@ export function addChat(surface: Surface): void {
 
   app.get(
     "/v1/models",
-    { config: { access: "user", permission: "model.use" }, schema: { summary: "Models, and the caller's agents as agent:OWNER.NAME", tags: ["openai"] } },
+    {
+      config: { access: "user", permission: "model.use" },
+      schema: { summary: "Models, and the caller's agents as agent:OWNER.NAME", tags: ["openai"] },
+    },
     async (request) => {
       const all = await models.list(callerOf(request));
       if (!isAnthropic(request)) return { object: "list", data: all.map(row) };
       const data = all.map(anthropicRow);
       return { data, has_more: false, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null };
     },
-  ); // prettier-ignore
+  );
 
   // A wildcard, because names of models may hold slashes.
   app.get<{ Params: { "*": string } }>(

@@ -10,8 +10,10 @@ import { wrong } from "./media.ts";
 const mark = "plexus1.";
 
 const task =
-  "Below is a conversation. Write down everything that its next reader has to know to continue it: who was told what, what was decided and why, what was asked of tools and what " +
-  "came of it, names, numbers and words as they were given, and what is still open. Write notes, not an answer. Leave out nothing that was said to be remembered.";
+  "Below is a conversation. Write down everything that its next reader has to know to continue it: who was " +
+  "told what, what was decided and why, what was asked of tools and what " +
+  "came of it, names, numbers and words as they were given, and what is still open. Write notes, not an " +
+  "answer. Leave out nothing that was said to be remembered.";
 
 const names: Readonly<Record<ChatMessage["role"], string>> = {
   system: "Instructions",

@@ -67,7 +67,7 @@ export const placesOf = (tools: readonly Tool[], pathOf: (place: number) => stri
 
 /** A field that would make another answer and that nothing here can follow: its name, the values that ask for nothing,
  *  what to say to others. */
-export type Unsupported = readonly [name: string, asksNothing: (value: unknown, body: Fields) => boolean, says: string];
+type Unsupported = readonly [name: string, asksNothing: (value: unknown, body: Fields) => boolean, says: string];
 
 /** Refuses the first of these that asks for something. */
 export function refuseUnsupported(body: Fields, rows: readonly Unsupported[]): Result<undefined> {

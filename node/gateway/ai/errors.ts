@@ -4,7 +4,7 @@ import type { Failure } from "../../../protocols/index.ts";
 import { statusOf } from "../edge/refusals.ts";
 
 /** Whose interface a request speaks. */
-export type Wire = "openai" | "ollama" | "anthropic";
+type Wire = "openai" | "ollama" | "anthropic";
 
 /** Words of Ollama's interface under `/api/`. REST never had one of them, so that its old paths without a version do
  *  not meet these. */

@@ -11,7 +11,7 @@ interface Entry<Value> {
 }
 
 /** Values of people by id. */
-export interface Kept<Value> {
+interface Kept<Value> {
   /** Keeps it, in the place of what had the id. False: it is larger than all that its person may have. */
   put(user: string, id: string, value: Value, bytes: number): boolean;
   /** Undefined also for somebody else's. */

@@ -26,7 +26,7 @@ export interface Outgoing {
 }
 
 /** How a stream of an interface is written. */
-export interface StreamForm {
+interface StreamForm {
   readonly contentType: string;
   /** What says nothing. */
   readonly beat: string;
@@ -54,7 +54,7 @@ export const streams = {
 } as const satisfies Readonly<Record<string, StreamForm>>;
 
 /** The caller that is answered, and the clock. */
-export interface Streaming {
+interface Streaming {
   readonly asking: Asking;
   readonly reply: FastifyReply;
   readonly at: Pick<GatewayContext, "clock" | "limits">;

@@ -15,7 +15,7 @@ import type { Asking } from "./calls.ts";
 import { errorBody, wireOf } from "./errors.ts";
 
 /** How an answer begins that is late. */
-export interface WholeForm<Answer> {
+interface WholeForm<Answer> {
   readonly contentType: string;
   /** What has come of it since this was asked last, and stands in it whatever follows. */
   readonly come?: () => string | Uint8Array;

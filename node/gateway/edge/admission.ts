@@ -5,7 +5,7 @@ import type { Accounts, Caller } from "../identity/accounts.ts";
 import type { GatewayContext } from "../options.ts";
 
 /** A request of somebody who has shown a token. */
-export interface Asked {
+interface Asked {
   readonly address: string;
   /** A session alone may do it, no API key. */
   readonly personOnly: boolean;

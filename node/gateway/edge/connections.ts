@@ -79,7 +79,8 @@ export function createConnectionGovernor(
   /** Guests of such a server by both ends of the connection: no two that are open have the same. */
   const byEnds = new Map<string, Guest>();
   const isSecure = "setSecureContext" in server;
-  const endsOf = (socket: Socket): string => [socket.remoteAddress, socket.remotePort, socket.localAddress, socket.localPort].join(); // prettier-ignore
+  const endsOf = (socket: Socket): string =>
+    [socket.remoteAddress, socket.remotePort, socket.localAddress, socket.localPort].join();
   const guestOf = (stream: Duplex): Guest | undefined => guests.get(stream) ?? secured.get(stream);
   const houses = new Map<string, House>();
   const silent = new Set<Guest>();

@@ -94,7 +94,7 @@ declare module "fastify" {
 }
 
 /** What a route needs. Undefined: being signed in is enough, or not even that. */
-export const permissionFor = (
+const permissionFor = (
   { access, permission }: { readonly access?: Access; readonly permission?: Permission },
   method: string | undefined,
 ): Permission | undefined =>
@@ -146,7 +146,7 @@ export const originOf = (request: FastifyRequest): Origin => ({
 
 /** The paths of REST had no version before there was `/api/v1`. Until 1.0 they lead to the same routes; Ollama's were
  *  never among them. */
-export const versionedUrl = (url: string): string =>
+const versionedUrl = (url: string): string =>
   /^\/api\/(?!v\d+(?:[/?]|$))/.test(url) && !isOllamaPath(url) ? `${apiPrefix}${url.slice("/api".length)}` : url;
 
 /** RFC 9745, with the day from which on the paths without a version were deprecated; RFC 5829 for the link. */
@@ -191,11 +191,16 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
     // People may sign in by an address alone: of a caller that is known a GET changes nothing. Nobody is there
     // where somebody signs in, and where the operator or a program with a control token asks what admins do.
     const { access, audit } = request.routeOptions.config;
-    const reads = isSafeMethod(request.method) && (request.caller !== null || access === "admin") && audit === undefined;
+    const reads =
+      isSafeMethod(request.method) && (request.caller !== null || access === "admin") && audit === undefined;
     if (!fault) return sendFailure(request, reply, toldOf(reason, { reads, awaited: at.cluster?.awaited() }));
-    log.error("request.failed", { ...idsOf(request), route: request.routeOptions.url, error: String((error as Error)?.stack ?? error) });
+    log.error("request.failed", {
+      ...idsOf(request),
+      route: request.routeOptions.url,
+      error: String((error as Error)?.stack ?? error),
+    });
     return sendFailure(request, reply, failure("INTERNAL", { requestId: request.id }));
-  }; // prettier-ignore
+  };
 
   const app: FastifyInstance = fastify({
     bodyLimit: limits.bodyBytesMax,
@@ -257,9 +262,10 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
   takeJson(app, limits);
   // Of servers of identities that send one by the browser.
   app.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string" }, (request, body, done) => {
-    if (request.routeOptions.config.crossSite === true) return done(null, Object.fromEntries(new URLSearchParams(body as string)));
+    if (request.routeOptions.config.crossSite === true)
+      return done(null, Object.fromEntries(new URLSearchParams(body as string)));
     done(new PlexusError(failure("BAD_REQUEST", { path: "", problem: "send JSON" })), undefined);
-  }); // prettier-ignore
+  });
   // Of routes that take files.
   app.addContentTypeParser(
     "multipart/form-data",
@@ -340,7 +346,12 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
     const control = at.control?.has(request.raw) === true ? at.control : undefined;
     const { config } = request.routeOptions;
     if (control !== undefined && config.access !== "admin" && config.control !== "open")
-      throw new PlexusError(failure("NOT_FOUND", { path: request.originalUrl.split("?", 1)[0]?.slice(0, 200), hint: "this is the control endpoint; the rest is at the gateway" })); // prettier-ignore
+      throw new PlexusError(
+        failure("NOT_FOUND", {
+          path: request.originalUrl.split("?", 1)[0]?.slice(0, 200),
+          hint: "this is the control endpoint; the rest is at the gateway",
+        }),
+      );
     // A direct connection was looked at when it was made.
     if (address !== request.raw.socket.remoteAddress && at.threats?.isBlocked(address) === true)
       throw new PlexusError(failure("ADDRESS_BLOCKED"));
@@ -363,7 +374,11 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
     if (presented === undefined || (control !== undefined && presented.by !== "bearer"))
       throw new PlexusError(failure("UNAUTHENTICATED", config.hint === undefined ? {} : { hint: config.hint }));
     if (isControlToken(presented.token))
-      throw new PlexusError(failure("UNAUTHENTICATED", { hint: "a control token opens the control endpoint (`plexus up --control`), not the gateway" })); // prettier-ignore
+      throw new PlexusError(
+        failure("UNAUTHENTICATED", {
+          hint: "a control token opens the control endpoint (`plexus up --control`), not the gateway",
+        }),
+      );
     if (access === "admin" && presented.by === "bearer" && at.controlToken !== undefined)
       if (sameSecret(presented.token, at.controlToken)) return undefined;
     const { token } = presented;
@@ -397,7 +412,11 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
   });
 
   app.addHook("onResponse", (request, reply, done) => {
-    const labels = { route: request.routeOptions.url ?? "none", method: request.method, status: String(reply.statusCode) };
+    const labels = {
+      route: request.routeOptions.url ?? "none",
+      method: request.method,
+      status: String(reply.statusCode),
+    };
     meter.observeMs("gateway_request", reply.elapsedTime, labels);
     if (request.span !== null) {
       const by = request.caller?.actor;
@@ -405,7 +424,7 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
       request.span.end(error, { status: reply.statusCode, ...(by !== undefined && { by }) });
     }
     done();
-  }); // prettier-ignore
+  });
 
   await app.register(swagger, {
     openapi: {

@@ -114,7 +114,8 @@ export function createOutputMemory(at: {
       if (!wasLate) over?.();
       grant();
     };
-    // Its actor is slow or away: that is no reason for others to wait. But only so much may come late, all at once perhaps.
+    // Its actor is slow or away: that is no reason for others to wait. But only so much may come late, all at once
+    // perhaps.
     const expire = (): void => {
       if (share.late + bytes > limits.outflowPersonBytesMax) {
         cancel = clock.after(limits.outflowPromiseMs, expire);

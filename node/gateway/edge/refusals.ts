@@ -12,7 +12,7 @@ import {
 } from "../../../protocols/index.ts";
 
 /** The body of every HTTP answer that is an error. */
-export interface ErrorBody {
+interface ErrorBody {
   readonly error: Failure;
 }
 

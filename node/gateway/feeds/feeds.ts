@@ -221,7 +221,8 @@ export function createFeeds(
       if (!watchers.has(watcher)) break;
       if (answer.ok) {
         const newest = answer.value;
-        // Of a topic that said nothing yet only the time tells what is new. Clocks may differ: the worst is a mark too many.
+        // Of a topic that said nothing yet only the time tells what is new. Clocks may differ: the worst is a mark too
+        // many.
         const isNews = newest !== undefined && (told > 0 ? newest.seq > told : newest.atMs >= sinceMs);
         if (isNews) watcher.posted(topic, newest);
       } else if (answer.error.outcome !== "failed" && failures < limits.catchUpRetriesMax) {

@@ -81,7 +81,8 @@ export function createPeople(
     }
   }
 
-  /** What a person may do is another now, on connections that are there, too: what is followed and may not be any more ends. */
+  /** What a person may do is another now, on connections that are there, too: what is followed and may not be any more
+   *  ends. */
   function hasRoles(person: Person, roles: readonly string[] | undefined): void {
     if (roles === undefined) return;
     for (const connection of person.connections) {

@@ -76,14 +76,14 @@ export interface Origin {
 }
 
 /** Somebody is in. */
-export interface Entered {
+interface Entered {
   readonly session: SignedIn;
   /** By what the device is known from now on. */
   readonly device: string;
 }
 
 /** Somebody has proven something, and it is not enough yet. */
-export interface Unfinished {
+interface Unfinished {
   /** What goes on with it: a secret of the client that began it. */
   readonly attempt: string;
   /** Any one of them is the next step. */
@@ -97,7 +97,7 @@ export interface Unfinished {
 export type Progress = ({ readonly type: "entered" } & Entered) | ({ readonly type: "unfinished" } & Unfinished);
 
 /** A new token; the only time that it is seen. */
-export interface Opened {
+interface Opened {
   readonly token: string;
   readonly session: Session;
 }
@@ -212,7 +212,8 @@ export function createAccounts(at: GatewayContext): Accounts {
     kernel.ask({ to, from: "gateway", message, timeoutMs });
   const limited = (retryAfterMs: number) => refused(failure("RATE_LIMITED", { retryAfterMs }));
 
-  /** A look-up, and when its answer may be told: a fixed time after it began. A name that was never taken is looked for on disk
+  /** A look-up, and when its answer may be told: a fixed time after it began. A name that was never taken is looked for
+   *  on disk
    *  and one that is in use answers from memory: the waiting client must not learn which it was. The time begins with
    *  the look-up and not after it: timers are not exact, and what is left of the look-up's own time would show. */
   function leveled<T>(work: Promise<T>): { readonly found: Promise<T>; readonly told: Promise<void>; cancel(): void } {
@@ -281,7 +282,8 @@ export function createAccounts(at: GatewayContext): Accounts {
         message: { type: "sessionUsed", id: session, address },
       });
     const name = user.startsWith("user/") ? user.slice("user/".length) : user;
-    if (useDue === true) kernel.tell({ to: actorId("user", name), from: "gateway", message: { type: "keyUsed", id: session } }); // prettier-ignore
+    if (useDue === true)
+      kernel.tell({ to: actorId("user", name), from: "gateway", message: { type: "keyUsed", id: session } });
     return ok({
       user: name,
       actor: `user/${name}`,
@@ -320,7 +322,8 @@ export function createAccounts(at: GatewayContext): Accounts {
     const isShort = isServiceToken(token);
     // One that nobody knows is counted before its signature is looked at.
     const claim = !isShort ? readToken(token) : goodTokens.has(sha256(token)) ? await verified(token) : undefined;
-    // What was good here is looked up without being counted, as long as it stays so: whatever others of its address try.
+    // What was good here is looked up without being counted, as long as it stays so: whatever others of its address
+    // try.
     const goodAtMs = claim && goodTokens.get(claim.tokenHash);
     if (claim !== undefined && goodAtMs !== undefined) {
       // One that comes now and then gains nothing by its person being followed.
@@ -433,7 +436,10 @@ export function createAccounts(at: GatewayContext): Accounts {
         ? [[failures, `session ${from.session}`]]
         : known && from.device !== undefined
           ? [[failures, `device ${sha256(from.device)}`]]
-          : [[failures, `${addressKey(from.address)} ${name}`], [names, name]]; // prettier-ignore
+          : [
+              [failures, `${addressKey(from.address)} ${name}`],
+              [names, name],
+            ];
     const begun: typeof counts = [];
     let wrong = false;
     try {
@@ -539,7 +545,8 @@ export function createAccounts(at: GatewayContext): Accounts {
       const waiter = { share: "signUp", address: addressKey(from.address) } as const;
       const hashed = await hashNew(account.password, waiter);
       if (!hashed.ok) return hashed;
-      // No operationId from outside: somebody who repeats a stranger's would get the stranger's answer, and then a session.
+      // No operationId from outside: somebody who repeats a stranger's would get the stranger's answer, and then a
+      // session.
       const fields = {
         passwordHash: hashed.value,
         ...(account.displayName !== undefined && { displayName: account.displayName }),
@@ -579,7 +586,8 @@ export function createAccounts(at: GatewayContext): Accounts {
     },
 
     async signIn(account, from) {
-      // Before anything is counted, looked up or written for it. A device that says that it is known is looked at first.
+      // Before anything is counted, looked up or written for it. A device that says that it is known is looked at
+      // first.
       const full =
         from.device === undefined ? passwords.full({ share: "signIn", address: addressKey(from.address) }) : undefined;
       if (full !== undefined) return refused(full);

@@ -21,7 +21,7 @@ export interface Attempt {
 }
 
 /** All of them at this node. */
-export interface Attempts {
+interface Attempts {
   /** Gives the secret. `untilMs`: that of the attempt that it goes on with. */
   begin(attempt: Omit<Attempt, "untilMs"> & { readonly untilMs?: number | undefined }, address: string): string;
   find(secret: string): Attempt | undefined;

@@ -13,7 +13,7 @@ export const attemptCookie = "plexus_sign_in";
 
 /** A token and how it came: cookies are sent by browsers on their own, so they need proof of where the request
  *  began. */
-export interface Presented {
+interface Presented {
   readonly token: string;
   readonly by: "bearer" | "cookie" | "query";
 }

@@ -25,7 +25,7 @@ export const identityClaim = (identity: Pick<Identity, "issuer" | "subject">): s
   `identity.${sha256(identityOf(identity))}`;
 
 /** What is asked of claims. */
-export interface Claiming {
+interface Claiming {
   /** The account that has it; undefined: none has. */
   holder(claim: string): Promise<Result<string | undefined>>;
   /** Takes it for an account. `taken`: the error where another one has it. */

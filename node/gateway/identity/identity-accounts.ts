@@ -43,7 +43,8 @@ export interface Named {
 /** Identities and the accounts they belong to. */
 export interface IdentityAccounts {
   /** The account, which is made where there is none and the rules let it be. With the roles that the groups give.
-   *  Errors: IDENTITY_UNKNOWN, those of sign-up, FORBIDDEN (the account may do more than the admin that set the server). */
+   *  Errors: IDENTITY_UNKNOWN, those of sign-up, FORBIDDEN (the account may do more than the admin that set the
+   *  server). */
   settle(named: Named): Promise<Result<{ readonly user: string; readonly isNew: boolean }>>;
   /** The server's word counts for an account that has the identity. Error: FORBIDDEN: somebody set the server anew who
    *  may not let this person in. */
@@ -73,7 +74,8 @@ export function createIdentityAccounts(at: GatewayContext, accounts: Accounts): 
   const claims = claimsAt(at);
   const ask = (to: `${string}/${string}`, message: Message) =>
     kernel.ask({ to, from: "gateway", message, timeoutMs: limits.askTimeoutMs });
-  /** Whose it is: the account that has it in its own list. The claim alone is a hint, for as long as the account has not heard. */
+  /** Whose it is: the account that has it in its own list. The claim alone is a hint, for as long as the account has
+   *  not heard. */
   async function holderOf({ claims: said, from }: Named): Promise<Result<string | undefined>> {
     const found = await claims.holder(identityClaim(said));
     if (!found.ok || found.value === undefined) return found;
@@ -85,17 +87,25 @@ export function createIdentityAccounts(at: GatewayContext, accounts: Accounts): 
 
   const vouchedBy = (row: IdentityProviderRow): string => sha256(vouchedOf(row));
 
-  /** Whether the server's word counts for this account: as the server was when it was linked, or whoever set it since may let the person in. */
+  /** Whether the server's word counts for this account: as the server was when it was linked, or whoever set it since
+   *  may let the person in. */
   async function vouch({ row, claims: { issuer, subject } }: Named, user: string): Promise<Result<unknown>> {
     const held = await rolesOf(user);
     if (!held.ok) return held;
     const { within, by: setBy } = row;
     const may = within === undefined || mayLetInto(held.value, within, at.rights.table());
-    const by = setBy === user ? "own" : may ? "others" : within !== undefined && setBy === undefined ? "unknown" : "nobody";
-    const vouched = await ask(actorId("user", user), { type: "vouchIdentity", issuer, subject, vouched: vouchedBy(row), by });
+    const by =
+      setBy === user ? "own" : may ? "others" : within !== undefined && setBy === undefined ? "unknown" : "nobody";
+    const vouched = await ask(actorId("user", user), {
+      type: "vouchIdentity",
+      issuer,
+      subject,
+      vouched: vouchedBy(row),
+      by,
+    });
     // A node of an older version does not know the question.
     return !vouched.ok && vouched.error.code === "BAD_REQUEST" && by !== "nobody" ? ok(undefined) : vouched;
-  } // prettier-ignore
+  }
 
   const identityFor = ({ row, claims: said }: Named): Identity & { readonly claim: string } => ({
     provider: row.name,
@@ -108,7 +118,8 @@ export function createIdentityAccounts(at: GatewayContext, accounts: Accounts): 
 
   async function make(named: Named): Promise<Result<string>> {
     const { row, claims: said, invitation } = named;
-    if (await at.adminNeeded()) return refused(failure("FORBIDDEN", { reason: "the first account is made with the admin code" })); // prettier-ignore
+    if (await at.adminNeeded())
+      return refused(failure("FORBIDDEN", { reason: "the first account is made with the admin code" }));
     if (row.registration === "link-only") return refused(failure("IDENTITY_UNKNOWN", { provider: row.name }));
     const { mail, mailConfirmed = false, name, displayName } = said;
     const may = await mayRegister(at, {
@@ -122,7 +133,11 @@ export function createIdentityAccounts(at: GatewayContext, accounts: Accounts): 
     const identity = identityFor(named);
     const preferred = accountNames([name, mail, displayName]);
     const [first = "user"] = preferred;
-    const chance = at.newId().toLowerCase().replaceAll(/[^a-z0-9]/g, "").slice(0, 10); // prettier-ignore
+    const chance = at
+      .newId()
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]/g, "")
+      .slice(0, 10);
     const numbered = Array.from({ length: namesTried }, (_, index) => `${first}-${index + 2}`);
     for (const user of [...[...preferred, ...numbered].slice(0, namesTried), `${first.slice(0, 20)}-${chance}`]) {
       const stored = await accounts.proofsOf(user, named.from);
@@ -141,7 +156,8 @@ export function createIdentityAccounts(at: GatewayContext, accounts: Accounts): 
     return held.ok ? ok((held.value as PeoplePage).people[0]?.roles ?? [defaultRole]) : held;
   }
 
-  /** Gives and takes the roles that the map names, and refuses people who may do more than the admin that set the server. */
+  /** Gives and takes the roles that the map names, and refuses people who may do more than the admin that set the
+   *  server. */
   async function empower({ row, claims: said }: Named, user: string): Promise<Result<unknown>> {
     // Set by the operator, and without a map: nothing to ask for.
     if (row.within === undefined && row.roles === undefined) return ok(undefined);
@@ -150,21 +166,32 @@ export function createIdentityAccounts(at: GatewayContext, accounts: Accounts): 
     if (!held.ok) return held;
     const exceeding = row.within && beyond(row.within, grantsOf(held.value, table), table);
     if (exceeding !== undefined)
-      return refused(failure("FORBIDDEN", { permission: exceeding, reason: "this account has more rights than the person who set up this way to sign in: sign in another way" }));
+      return refused(
+        failure("FORBIDDEN", {
+          permission: exceeding,
+          reason: "this account has more rights than the person who set up this way to sign in: sign in another way",
+        }),
+      );
     const map = (row.roles ?? []).filter(({ role }) => table.has(role));
     const roles = mappedRoles(held.value, map, said.groups);
     if (roles.join(" ") === held.value.join(" ")) return ok(undefined);
     const set = await ask("role-manager/cluster", { type: "setRoles", user, roles, before: held.value, ...byRule });
     const person = `user/${user}`;
     const outcome = set.ok ? auditDone : set.error.code;
-    at.log.info("audit.account", { action: "setRoles", by: person, provider: row.name, roles: roles.join(" "), outcome });
+    at.log.info("audit.account", {
+      action: "setRoles",
+      by: person,
+      provider: row.name,
+      roles: roles.join(" "),
+      outcome,
+    });
     const facts = { provider: row.name, before: held.value.join(","), roles: roles.join(",") };
     const written = at.audit?.write({ action: "setRoles", by: person, target: person, outcome, facts });
     if (set.ok) await written;
     else void written?.catch(() => undefined);
     // The last owner stays one, and comes in.
     return set.ok || set.error.code === "FORBIDDEN" ? ok(undefined) : set;
-  } // prettier-ignore
+  }
 
   return {
     vouch,

@@ -20,10 +20,10 @@ import { demand } from "../edge/refusals.ts";
 import { fromDevice, setAttempt } from "./sign-in.ts";
 
 /** What somebody wants who is sent there. */
-export type Purpose = "signIn" | "link" | "confirm";
+type Purpose = "signIn" | "link" | "confirm";
 
 /** What an attempt keeps while the browser is away. */
-export interface Away {
+interface Away {
   readonly type: "away";
   readonly purpose: Purpose;
   readonly provider: string;
@@ -40,7 +40,7 @@ export interface Away {
 }
 
 /** What an attempt keeps until the page says yes. */
-export interface Proven {
+interface Proven {
   readonly type: "proven";
   readonly purpose: "link" | "confirm";
   readonly provider: string;
@@ -70,12 +70,12 @@ export interface IdentityAttempts {
 }
 
 /** What a sign-in is begun with. */
-export type BeginHow = Pick<Away, "purpose" | "again" | "path" | "invitation" | "session" | "shown"> & {
+type BeginHow = Pick<Away, "purpose" | "again" | "path" | "invitation" | "session" | "shown"> & {
   readonly user?: string;
 };
 
 /** A person who came back. */
-export interface CameBack {
+interface CameBack {
   readonly away: Away;
   readonly row: IdentityProviderRow;
   readonly user: string | undefined;

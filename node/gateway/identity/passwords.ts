@@ -16,7 +16,7 @@ export interface Waiter {
 /** Slow hashes, a bounded number at once, on threads of their own. Both answer OVERLOADED when too many wait, with the
  *  wait after which a place is likely free: each who is refused has another time, so that they do not come again
  *  together. */
-export interface Passwords {
+interface Passwords {
   hash(password: string, waiter: Waiter): Promise<Result<string>>;
   /** Without a hash (nobody by this name) it takes as long and answers false. */
   verify(passwordHash: string | undefined, password: string, waiter: Waiter): Promise<Result<boolean>>;

@@ -28,7 +28,7 @@ import { isUserName, sha256 } from "./tokens.ts";
 import { base32, isTotp, otpUri, plainCode, recoveryBytes, recoveryCode, seedBytes, stepOf } from "./totp.ts";
 
 /** Where a page is: a passkey answers to the one that it was made for. */
-export interface Page {
+interface Page {
   readonly host: string;
   readonly origins: readonly string[];
 }

@@ -25,7 +25,7 @@ import type { GatewayContext } from "../options.ts";
 import { sha256 } from "./tokens.ts";
 
 /** What somebody brings who wants an account. */
-export interface Bringing {
+interface Bringing {
   readonly invitation?: string | undefined;
   /** What the link of a mail says: see `sealMail`. */
   readonly mail?: string | undefined;
@@ -34,7 +34,7 @@ export interface Bringing {
 }
 
 /** They may. */
-export interface Allowed {
+interface Allowed {
   /** The mail address that is proven. */
   readonly address?: string;
   /** What lets them in; undefined: anybody may. */

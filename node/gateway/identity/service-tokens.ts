@@ -42,7 +42,7 @@ export interface ServiceTokenOptions {
 }
 
 /** A new token. */
-export interface Issued {
+interface Issued {
   readonly token: string;
   readonly expiresAtMs: number;
 }
@@ -63,7 +63,7 @@ export interface ServiceTokens {
 }
 
 /** The audience of tokens that nodes themselves accept. One that is for another service is none here. */
-export const ownAudience = "plexus";
+const ownAudience = "plexus";
 const algorithm = "EdDSA";
 /** RFC 9068. */
 const type = "at+jwt";

@@ -13,7 +13,7 @@ import type { TokenClaim } from "./tokens.ts";
  *  Invariant: who is trusted was found good by the actor at most `tokenTrustMs` ago, whatever of the person's events
  *  was lost. With the events it ends at once. Only tokens that were good come here, so a flood of wrong ones leaves
  *  nothing; and only their hashes. */
-export interface Trust {
+interface Trust {
   /** Whose token it is that has this hash; undefined: its actor has to be asked. */
   find(tokenHash: string): Caller | undefined;
   /** Called before the actor is asked about a token that was good a moment ago. What it gives back takes a good

@@ -117,7 +117,8 @@ export function addAgentUploadRoutes(app: FastifyInstance, at: GatewayContext, b
     types: soundTypes,
     bytesMax: soundBytesMax,
     summary:
-      "Has a sound ready for a message to the agent: a WAV file; answers with what is said in it, where a model hears it",
+      "Has a sound ready for a message to the agent: a WAV file; answers with what is said in it, where a " +
+      "model hears it",
     take: takeSounds,
     read: readSound,
     answer: async (known, bytes, asking) => ({ ...known, ...(await hear(at, calls, asking, bytes)) }),

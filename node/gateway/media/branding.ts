@@ -36,7 +36,7 @@ function logoOf(text: string): NonNullable<BrandingRow["logo"]> {
 }
 
 /** The row after a change. */
-export function rowAfter(row: BrandingRow, { name, colour, logo }: SetBranding): BrandingRow {
+function rowAfter(row: BrandingRow, { name, colour, logo }: SetBranding): BrandingRow {
   const next = {
     name: name === undefined ? row.name : (name ?? undefined),
     colour: colour === undefined ? row.colour : (colour ?? undefined),

@@ -18,7 +18,8 @@ export const takePictures = (scope: FastifyInstance): void => {
   scope.addContentTypeParser([...pictureTypes], { parseAs: "buffer" }, (_request, body, done) => done(null, body));
 };
 
-/** What every upload route has: how large a picture may be, and people who upload too often are refused before a byte of it is
+/** What every upload route has: how large a picture may be, and people who upload too often are refused before a byte
+ *  of it is
  *  taken. */
 export function pictureUpload(
   at: Pick<GatewayContext, "rates" | "budgets">,

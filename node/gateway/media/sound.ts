@@ -1,7 +1,7 @@
 /** What a sound is, by what its file says. Nothing of it is played here. */
 
 /** What can be told of one. */
-export interface SoundFile {
+interface SoundFile {
   readonly ms: number;
 }
 

@@ -219,7 +219,7 @@ export const commandMethods: readonly CommandMethod[] = clientCommands.map((comm
 });
 
 /** A route of admins as a method. */
-export interface AdminMethod {
+interface AdminMethod {
   readonly path: string;
   /** Reads a request, as the request of HTTP that asks the same. Errors: BAD_REQUEST, TOO_LARGE. */
   read(bytes: Uint8Array, bounds: JsonBounds): Result<RouteCall>;

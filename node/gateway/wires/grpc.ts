@@ -201,7 +201,13 @@ export async function listenForGrpc(
     if (!caller.ok) return caller;
     settle(call);
     const who = caller.value;
-    const reason = admit(at, who, { address: from, personOnly: isPersonOnly(method.row), permission, method: "gRPC", route: method.path }); // prettier-ignore
+    const reason = admit(at, who, {
+      address: from,
+      personOnly: isPersonOnly(method.row),
+      permission,
+      method: "gRPC",
+      route: method.path,
+    });
     if (reason !== undefined) return refused(reason);
     const frame = checked(method.read(call.request, frameBounds));
     if (!frame.ok) return frame;
@@ -353,7 +359,10 @@ export async function listenForGrpc(
     if (tls?.current().clientCa !== undefined && !socket.authorized) socket.destroy();
     else take(socket);
   };
-  const listener: Server = tls === undefined ? createServer({ noDelay: true }, take) : createSecureServer({ noDelay: true, ...secure(tls.current()) }, takeSecure); // prettier-ignore
+  const listener: Server =
+    tls === undefined
+      ? createServer({ noDelay: true }, take)
+      : createSecureServer({ noDelay: true, ...secure(tls.current()) }, takeSecure);
   // What is no TLS is none of ours.
   listener.on("tlsClientError", (_error: Error, socket: Socket) => socket.destroy());
   let shown = tls?.current();

@@ -28,7 +28,7 @@ import { frameOf } from "./frames.ts";
 import { envelopeOf, responsesPath, ResponseSocket, serveResponses } from "./response-sockets.ts";
 
 /** The WebSocket side of the gateway. */
-export interface Sockets {
+interface Sockets {
   /** Cuts upgrades that are not decided. */
   cut(): void;
 }

@@ -23,7 +23,7 @@ import { modelLimits } from "./limits.ts";
 type Resident = ReturnType<LocalModels["residents"]>[number];
 
 /** This node's own models. */
-export type OwnModels = Pick<LocalModels, "residents" | "shares" | "memory" | "load" | "unload" | "pin"> & {
+type OwnModels = Pick<LocalModels, "residents" | "shares" | "memory" | "load" | "unload" | "pin"> & {
   /** Which models fit this machine; with `measure` after a short run, if none was made yet. */
   suggest(measure: boolean): Promise<Pick<Suggestions, "models" | "measured">>;
 };

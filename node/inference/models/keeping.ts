@@ -47,7 +47,12 @@ export function keepWanted(ports: {
 
   const own = (): ReadonlySet<string> => {
     const damaged = new Set(store.damaged());
-    return new Set(store.list().map(({ name }: StoredModel) => name).filter((name) => !damaged.has(name))); // prettier-ignore
+    return new Set(
+      store
+        .list()
+        .map(({ name }: StoredModel) => name)
+        .filter((name) => !damaged.has(name)),
+    );
   };
 
   const keeperOf = (member: MemberRecord): Keeper => {
@@ -91,7 +96,12 @@ export function keepWanted(ports: {
 
   const pull = async (one: WantedModel, attempt: Attempt, source: string): Promise<void> => {
     const { name, digest, acceptLicence } = one;
-    const request = { source, name, ...(digest !== undefined && { digest }), ...(acceptLicence !== undefined && { acceptLicence }) }; // prettier-ignore
+    const request = {
+      source,
+      name,
+      ...(digest !== undefined && { digest }),
+      ...(acceptLicence !== undefined && { acceptLicence }),
+    };
     attempt.running = true;
     const begun = store.pull(request, "policy");
     const ended = begun.ok ? await store.ended(begun.value.id) : begun;

@@ -51,7 +51,7 @@ export interface QualityFile {
 }
 
 /** What somebody thought of an answer. */
-export interface Rating {
+interface Rating {
   /** Names the change: repeated under it, it counts once. Absent: it is not repeated. */
   readonly operation?: string;
   readonly model: string;
@@ -231,7 +231,8 @@ export function createQuality(ports: QualityPorts): Quality {
         ratings.delete(oldest);
       }
       if (from !== undefined) {
-        // In whichever version it was counted; one of another node, or of more than a week ago, is taken from the sums of all.
+        // In whichever version it was counted; one of another node, or of more than a week ago, is taken from the sums
+        // of all.
         const isHere = [...all.values()].reverse().some((one) => one.model === model && takeBack(one.hours, from));
         if (isHere) changed = true;
         else count(model, newestOf(model) ?? "", (sums) => void (sums[`${from}Back`] = (sums[`${from}Back`] ?? 0) + 1));
@@ -257,7 +258,8 @@ export function createQuality(ports: QualityPorts): Quality {
       file?.read().then(
         (text) => {
           for (const { model, version, hours } of text === undefined ? [] : readSeries(text, limits))
-            if (!all.has(nameOf(model, version))) all.set(nameOf(model, version), { model, version, hours: [...hours], alerts: "" }); // prettier-ignore
+            if (!all.has(nameOf(model, version)))
+              all.set(nameOf(model, version), { model, version, hours: [...hours], alerts: "" });
         },
         // There is none yet, or none that can be read: counting begins anew.
         () => undefined,
@@ -301,7 +303,7 @@ function addFailure(sums: Counting): void {
 }
 
 /** Shares, middles and means of sums. */
-export function figuresOf({
+function figuresOf({
   calls,
   failed,
   refused,
@@ -326,7 +328,7 @@ export function figuresOf({
 }
 
 /** What all nodes have counted, by model and version; those that got worse first. */
-export function rowsOf(counts: readonly QualityCount[]): readonly QualityRow[] {
+function rowsOf(counts: readonly QualityCount[]): readonly QualityRow[] {
   const sums = new Map<string, QualityCount>();
   for (const one of counts) {
     const name = `${one.model}\n${one.version}`;

@@ -11,7 +11,7 @@ import type { ActivityPort, Clock, Log, Meter } from "../../ports/index.ts";
 import { usageLimits, type UsageLimits } from "./limits.ts";
 
 /** What it needs. */
-export interface ActivityPorts {
+interface ActivityPorts {
   /** Names this life of this node. */
   readonly reporter: string;
   readonly node: string;

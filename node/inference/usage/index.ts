@@ -91,14 +91,14 @@ export interface UsagePorts {
 }
 
 /** A budget that people should hear of. */
-export interface BudgetNotice {
+interface BudgetNotice {
   readonly budget: string;
   readonly percent: number;
   readonly resetsAtMs: number;
 }
 
 /** What came about with a call. */
-export interface CallNotices {
+interface CallNotices {
   readonly budgets: readonly BudgetNotice[];
 }
 
@@ -129,7 +129,7 @@ export interface Usage {
 }
 
 /** Something of a quota that is reserved. */
-export interface Admitted {
+interface Admitted {
   /** It is over, and took so much. Called once. */
   over(used: number): void;
 }
@@ -235,7 +235,10 @@ export function createUsage(ports: UsagePorts): Usage {
   };
 
   /** Reserves of every budget, in their order; of none if one has nothing. At once where nobody has to be asked. */
-  function reserveAll(counted: readonly Counted[], sums: UsageSums): Result<readonly Reservation[]> | Promise<Result<readonly Reservation[]>> {
+  function reserveAll(
+    counted: readonly Counted[],
+    sums: UsageSums,
+  ): Result<readonly Reservation[]> | Promise<Result<readonly Reservation[]>> {
     const taken: Reservation[] = [];
     for (const [index, one] of counted.entries()) {
       const got = tellerOf(one.ledger).take(one, amountOf(one, sums));
@@ -247,7 +250,7 @@ export function createUsage(ports: UsagePorts): Usage {
       taken.push({ counted: one, amount: got.amount });
     }
     return { ok: true, value: taken };
-  } // prettier-ignore
+  }
 
   async function waitFor(
     counted: readonly Counted[],
@@ -265,7 +268,8 @@ export function createUsage(ports: UsagePorts): Usage {
     return { ok: true, value: taken };
   }
 
-  /** The quotas of a person's tokens. Where nobody can say which roles the person has, none counts: the ledger has it all the same. */
+  /** The quotas of a person's tokens. Where nobody can say which roles the person has, none counts: the ledger has it
+   *  all the same. */
   async function tokenQuotas(person: string): Promise<readonly Counted[]> {
     const roles = await ports.rolesOf?.(person).catch(() => undefined);
     return roles === undefined ? [] : countedQuotas(ports.quotas?.() ?? [], person, roles, "tokens");
@@ -480,12 +484,15 @@ export function createUsage(ports: UsagePorts): Usage {
       if (one === undefined) return ok(undefined);
       const admitted = (reservations: readonly Reservation[]): Admitted => ({
         over(used) {
-          for (const { counted: { ledger, lease }, amount: reserved } of reservations)
+          for (const {
+            counted: { ledger, lease },
+            amount: reserved,
+          } of reservations)
             tellerOf(ledger).settle(lease.id, reserved, used);
           if (used > 0) tellerOf(one.ledger).add(quotaRow(measure, used));
           later();
         },
-      }); // prettier-ignore
+      });
       const got = reserveAll(counted, { ...quotaRow(measure, amount) });
       later();
       if (!(got instanceof Promise)) return got.ok ? ok(admitted(got.value)) : got;
@@ -506,7 +513,9 @@ export function createUsage(ports: UsagePorts): Usage {
       const usage = demand(
         await ports.ask(ledgerOf(everybody), { type: "usage" }, limits.settleTimeoutMs),
       ) as UsageView;
-      const people = new Map(forEach.map((budget) => [budget, eachPerson(budget, budgets, usage[budget.per].rows, limits.eachShownMax)])); // prettier-ignore
+      const people = new Map(
+        forEach.map((budget) => [budget, eachPerson(budget, budgets, usage[budget.per].rows, limits.eachShownMax)]),
+      );
       const counted = [...namedBudgets(budgets), ...[...people.values()].flatMap(({ most }) => most)];
       return (await withSpent(counted, budgets)).map((view, index) => {
         const more = people.get(budgets[index] as Budget)?.more ?? 0;

@@ -21,7 +21,7 @@ import type { UsageLimits } from "./limits.ts";
 import { grantedTo, kept, noShare, reserve, settled, type Share } from "./share.ts";
 
 /** What a teller needs. */
-export interface LedgerClientPorts {
+interface LedgerClientPorts {
   readonly reporter: string;
   readonly ledger: ActorId;
   readonly settle: (ledger: ActorId, message: object) => Promise<Result<unknown>>;
@@ -63,7 +63,7 @@ interface Message {
 }
 
 /** What a call has of a budget; or why it may not begin. */
-export type Reserved = { readonly ok: true; readonly amount: number } | { readonly ok: false; readonly error: Failure };
+type Reserved = { readonly ok: true; readonly amount: number } | { readonly ok: false; readonly error: Failure };
 
 /** A later row with what was taken before. */
 function sumOf(before: UsageSums, row: UsageRow): UsageRow {

@@ -2,7 +2,7 @@
 import { failure, PlexusError } from "../../../protocols/errors.ts";
 
 /** The sorts of objects that a backup consists of. */
-export type BackupObject = "unit" | "fragment" | "pack" | "node" | "head";
+type BackupObject = "unit" | "fragment" | "pack" | "node" | "head";
 
 /** The refusal of bytes that are not what they should be. Error: BACKUP_DAMAGED. */
 export const damaged = (object: BackupObject, reason: string, facts: object = {}): PlexusError =>

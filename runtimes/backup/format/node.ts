@@ -5,7 +5,8 @@
  *  Version 2 has units that are sealed together, which readers of version 1 know nothing of; any other node is of
  *  version 1.
  *
- *  A node's key is drawn for it alone, so its nonce is zero, and a thief that changed it, or put another in its place, would
+ *  A node's key is drawn for it alone, so its nonce is zero, and a thief that changed it, or put another in its place,
+ *  would
  *  have to know the key. So the head, which is signed, vouches for everything below it. */
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { damaged, demand } from "./damaged.ts";
@@ -22,7 +23,7 @@ export interface NodeLink {
 /** What a node is for: it is bound to that. */
 export type NodeSort = "tree" | "catalog" | "cursors" | "part" | "changes";
 
-export const nodeFormat = {
+const nodeFormat = {
   /** Of its JSON. */
   bytesMax: 8 * 1024 * 1024,
 } as const;

@@ -33,7 +33,7 @@ const tailBytes = 32;
 const packOverhead = (fragments: number): number => headBytes + fragments * lengthBytes + tailBytes;
 
 /** A pack as it is: its memory may be used again. */
-export interface WrittenPack {
+interface WrittenPack {
   readonly bytes: Uint8Array;
   /** Where the fragment lies that came at a place of the order. */
   readonly placeOf: (at: number) => Place;

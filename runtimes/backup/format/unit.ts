@@ -84,7 +84,7 @@ const info = "plexus backup fragments 1";
 const nonce = new Uint8Array(12);
 
 /** Gives memory for some bytes. */
-export type Room = (bytes: number) => Buffer;
+type Room = (bytes: number) => Buffer;
 
 /** Memory of a unit on its way, used again for the next: buffers are given back only when garbage is collected, which a
  *  thread with little of it on its heap does seldom. */

@@ -2,7 +2,7 @@ import { hashKey, type Query, type QueryCacheNotifyEvent, type QueryClient, type
 
 /** What a fact is after a piece of news. Undefined: the news do not say enough, and the node is asked again. News that
  *  are told twice change nothing the second time. */
-export type Change<Fact> = (known: Fact) => Fact | undefined;
+type Change<Fact> = (known: Fact) => Fact | undefined;
 
 /** More pieces of news than this during one question, and it is asked again. */
 const meanwhileMax = 200;

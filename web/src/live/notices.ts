@@ -12,7 +12,7 @@ export interface Notice {
 }
 
 /** A button of a notice: mostly “Undo”. */
-export interface NoticeAction {
+interface NoticeAction {
   readonly label: string;
   readonly run: () => void;
 }
@@ -23,7 +23,7 @@ const actionShownMs = 15_000;
 const noticesMax = 4;
 
 /** The notices on show, and what screen readers are told. */
-export class Notices {
+class Notices {
   #list: readonly Notice[] = [];
   #next = 1;
   readonly #listeners = new Set<() => void>();

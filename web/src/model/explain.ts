@@ -45,13 +45,19 @@ function inWords(reason: Failure, asked: "change" | "look"): string {
   if (away !== undefined)
     return `Not available now: ${away}, the node that has it, does not answer. Try again later, or tell your admin.`;
   if (reason.code === "DIRECTORY_AWAY" && reason.details?.["joined"] === false)
-    return "Not available now: a node that was just started has not joined the cluster yet. Try another node, or try again later.";
+    return (
+      "Not available now: a node that was just started has not joined the cluster yet. Try another node, or try " +
+      "again later."
+    );
   if (reason.code === "SLOT_UNAVAILABLE")
     return typeof why === "string"
       ? `Not available now: ${why}.`
       : "Not available now: it is on a node that is away. Try again later, or ask your admin.";
   if (reason.code === "DIRECTORY_AWAY")
-    return "Not possible now: the directory of the cluster, which places new rooms and accounts, cannot be reached. What exists keeps working. Try again later, or tell your admin.";
+    return (
+      "Not possible now: the directory of the cluster, which places new rooms and accounts, cannot be reached. " +
+      "What exists keeps working. Try again later, or tell your admin."
+    );
   if (typeof path === "string" && typeof problem === "string") return `${nameOfField(path)} ${plainProblem(problem)}.`;
   if (typeof why === "string") {
     // A request that is not valid: why says it all.

@@ -80,7 +80,9 @@ export async function openTerminal(place: HTMLElement, world: TerminalWorld): Pr
   fit.fit();
 
   let line: Line = emptyLine(world.lines());
-  let asking: { readonly prompt: string; readonly hidden: boolean; readonly answer: (text: string | undefined) => void } | undefined; // prettier-ignore
+  let asking:
+    | { readonly prompt: string; readonly hidden: boolean; readonly answer: (text: string | undefined) => void }
+    | undefined;
   let runs = false;
   let leaving = false;
   let closed = false;

@@ -13,7 +13,7 @@ export interface Line {
 }
 
 /** What a key asks for beyond the line. */
-export type Asked = "enter" | "interrupt" | "end" | "clear" | "complete";
+type Asked = "enter" | "interrupt" | "end" | "clear" | "complete";
 
 const segments = new Intl.Segmenter();
 // What a keyboard or a clipboard may have that is no text.

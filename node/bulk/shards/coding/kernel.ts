@@ -14,7 +14,7 @@ import { assert } from "../../../../protocols/index.ts";
 import { product, type Row } from "./field.ts";
 
 /** More shards than any group has holders. */
-export const sourcesMax = 64;
+const sourcesMax = 64;
 /** Of each shard at a time: sources, targets and tables of usual stripes stay in the processor's second cache. */
 const blockBytes = 16 * 1024;
 /** What the sums of a target's bytes take; all of them and what they are made of fit into 16 registers. */
@@ -119,7 +119,7 @@ function sumOf(rows: number): number[] {
 }
 
 /** The module: a function `sum<rows>` for each number of targets up to four, and the memory. */
-export function assembled(): Uint8Array<ArrayBuffer> {
+function assembled(): Uint8Array<ArrayBuffer> {
   const all = Array.from({ length: rowsMax }, (_, row) => row + 1);
   const section = (id: number, items: readonly (readonly number[])[]): number[] => [id, ...sized(counted(items))];
   const pages = unsigned(Math.ceil(memoryBytes / 65_536));

@@ -73,7 +73,10 @@ export function problemOf({ name, schemes }: ClassSettings): string | undefined 
       return `class ${name}: there is no scheme ${schemeText(scheme)} (at most ${codingLimits.shardsMax} shards)`;
     const wider = schemes[at - 1];
     if (wider !== undefined && widthOf(wider) <= widthOf(scheme))
-      return `class ${name}: ${schemeText(scheme)} is never taken after ${schemeText(wider)}, which needs no more holders`;
+      return (
+        `class ${name}: ${schemeText(scheme)} is never taken after ${schemeText(wider)}, which needs no more ` +
+        "holders"
+      );
   }
   return undefined;
 }

@@ -25,7 +25,7 @@ const entryKey = (index: number): string => `${entryPrefix}${String(index).padSt
 const pageRows = 256;
 
 /** The head of a voter's copy. */
-export interface Head {
+interface Head {
   readonly generation: number;
   readonly applied: number;
   readonly revision: number;

@@ -11,7 +11,7 @@ import { roomOfLog, type Asked, type ReplicatedRows } from "./rows.ts";
 const aheadMax = 4_096;
 
 /** A leader's log, and how far it is in the rows. */
-export interface Leading {
+interface Leading {
   readonly term: number;
   readonly log: RaftLog<Asked>;
   readonly rows: ReplicatedRows;

@@ -16,7 +16,7 @@ interface Partial {
 }
 
 /** All lines of a node: made once for an exchange. */
-export interface VoterWire {
+interface VoterWire {
   /** The lines among the voters of a generation. Those of one generation do not hear those of another. */
   lines(generation: number): VoterLines;
   /** Takes the messages of no generation any more. */

@@ -14,7 +14,7 @@ export interface RowsImage {
 
 /** The move to another place, as an entry. It comes about if no row has changed since `revision`, at which the rows
  *  were copied. */
-export interface Departure {
+interface Departure {
   readonly home: EtcdHome;
   readonly revision: number;
 }

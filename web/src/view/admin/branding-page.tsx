@@ -73,8 +73,16 @@ function Branding() {
   const [name, setName] = useState<string>();
   const [colour, setColour] = useState<string>();
   const [logo, setLogo] = useState<{ readonly data: string; readonly shown: string }>();
-  const faults = useFaults({ name: "A name has 1 to 40 characters, and no signs that cannot be shown.", colour: "A colour like #4f46e5.", logo: logoRule });
-  const seen = useSeen<BrandingView>(faults, () => brand, () => lookChanged);
+  const faults = useFaults({
+    name: "A name has 1 to 40 characters, and no signs that cannot be shown.",
+    colour: "A colour like #4f46e5.",
+    logo: logoRule,
+  });
+  const seen = useSeen<BrandingView>(
+    faults,
+    () => brand,
+    () => lookChanged,
+  );
   const shownName = name ?? brand.name ?? "";
   const shownColour = colour ?? brand.colour ?? "#4f46e5";
   const used = coloursOf(shownColour);
@@ -86,7 +94,8 @@ function Branding() {
   const choose = async (event: ChangeEvent<HTMLInputElement>) => {
     const file = event.currentTarget.files?.[0];
     if (file === undefined) return;
-    if (!["image/png", "image/jpeg", "image/webp"].includes(file.type)) return faults.say("A logo is a PNG, JPEG or WebP. SVG is not taken: it can carry more than a picture.", "logo"); // prettier-ignore
+    if (!["image/png", "image/jpeg", "image/webp"].includes(file.type))
+      return faults.say("A logo is a PNG, JPEG or WebP. SVG is not taken: it can carry more than a picture.", "logo");
     if (file.size > logoBytesMax) return faults.say("A logo has at most 32 KiB.", "logo");
     const data = await base64Of(file);
     seen.begin("");
@@ -117,30 +126,62 @@ function Branding() {
       ...(colour !== undefined && { colour }),
       ...(logo !== undefined && { logo: logo.data }),
     };
-    return send(choice, "Everybody sees the change from now on. Pages that are open show it when somebody returns to them.");
+    return send(
+      choice,
+      "Everybody sees the change from now on. Pages that are open show it when somebody returns to them.",
+    );
   };
   const isChanged = name !== undefined || colour !== undefined || logo !== undefined;
   return (
     <>
-      <Part title="Looks" about="The name, logo and colour that people see on the sign-in page, in the chat, in the title and in mails.">
+      <Part
+        title="Looks"
+        about="The name, logo and colour that people see on the sign-in page, in the chat, in the title and in mails."
+      >
         <Form id="branding" faults={faults} className="branding-form" onSubmit={save} label="Look of the cluster">
-          <TextInput label="Name" placeholder="Plexus" error={faults.of("name")} maxLength={40} value={shownName} onChange={(event) => change(() => setName(event.currentTarget.value))} />
+          <TextInput
+            label="Name"
+            placeholder="Plexus"
+            error={faults.of("name")}
+            maxLength={40}
+            value={shownName}
+            onChange={(event) => change(() => setName(event.currentTarget.value))}
+          />
           <label className="select">
             <span>Colour</span>
-            <input type="color" value={shownColour} onChange={({ currentTarget: { value } }) => change(() => setColour(value))} />
+            <input
+              type="color"
+              value={shownColour}
+              onChange={({ currentTarget: { value } }) => change(() => setColour(value))}
+            />
           </label>
           <label className="select">
             <span>Logo: PNG, JPEG or WebP, at most 32 KiB and 512 pixels a side</span>
             <input type="file" accept="image/png,image/jpeg,image/webp" onChange={(event) => void choose(event)} />
           </label>
-          {faults.of("logo") !== undefined && <p className="pull-error flush" role="alert">{faults.of("logo")}</p>}
+          {faults.of("logo") !== undefined && (
+            <p className="pull-error flush" role="alert">
+              {faults.of("logo")}
+            </p>
+          )}
           {(used.light !== shownColour || used.filled !== shownColour) && (
-            <p className="dim flush">This colour is hard to read as text: {used.light} is used in the light, {used.dark} in the dark.</p>
+            <p className="dim flush">
+              This colour is hard to read as text: {used.light} is used in the light, {used.dark} in the dark.
+            </p>
           )}
           {may("config.manage") && (
             <div className="row wrap">
-              <Button type="submit" disabled={!isChanged}>Save</Button>
-              <Button variant="default" onClick={() => void send({ name: null, colour: null, logo: null }, "Everything looks like Plexus again.")}>Back to the look of Plexus</Button>
+              <Button type="submit" disabled={!isChanged}>
+                Save
+              </Button>
+              <Button
+                variant="default"
+                onClick={() =>
+                  void send({ name: null, colour: null, logo: null }, "Everything looks like Plexus again.")
+                }
+              >
+                Back to the look of Plexus
+              </Button>
             </div>
           )}
         </Form>
@@ -148,4 +189,4 @@ function Branding() {
       <Preview name={shownName} logo={shownLogo} used={used} />
     </>
   );
-} // prettier-ignore
+}

@@ -28,7 +28,10 @@ export function ChoicePart() {
   return (
     <Part
       title="Where calls go"
-      about="A request goes to the first server of a model, and to the next one if the first cannot answer. To give several models one name, run plexus routes in a terminal."
+      about={
+        "A request goes to the first server of a model, and to the next one if the first cannot answer. To give " +
+        "several models one name, run plexus routes in a terminal."
+      }
     >
       {rows.length > pageRows && (
         <SearchField label="Search calls" placeholder="Model or node" text={text} onText={setText} />

@@ -82,7 +82,10 @@ function Store({ view }: { readonly view: ModelsView }) {
       {wanted.length > 0 && (
         <Part
           title="Kept by the cluster"
-          about="Nodes download these models by themselves. Change the list in a terminal: plexus models want, plexus models unwant."
+          about={
+            "Nodes download these models by themselves. Change the list in a terminal: plexus models want, " +
+            "plexus models unwant."
+          }
         >
           <ul className="lines">
             {wanted.map(({ name, source, nodes, labels = {} }) => (
@@ -133,7 +136,8 @@ function NewPull({ node, pulls }: { readonly node: string; readonly pulls: reado
   const [asked, setAsked] = useState<{ readonly id: string; readonly body: OperationInput<"store.pull"> }>();
   const faults = useFaults({
     source:
-      "hf:OWNER/REPO:FILE, ollama:NAME:TAG, cluster:NAME, an address that begins with https://, or a path on the node’s machine.",
+      "hf:OWNER/REPO:FILE, ollama:NAME:TAG, cluster:NAME, an address that begins with https://, or a path on " +
+      "the node’s machine.",
     name: "Letters, digits, ., _, -, : and /, at most 100 of them.",
   });
   const pull = async (body: OperationInput<"store.pull">) => {
@@ -163,7 +167,10 @@ function NewPull({ node, pulls }: { readonly node: string; readonly pulls: reado
   return (
     <Part
       title="Pull a model"
-      about="From a repository (hf:OWNER/REPO:Q4_K_M), Ollama's registry (ollama:NAME:TAG), a web address, another node (cluster:NAME), or a path on the node's machine."
+      about={
+        "From a repository (hf:OWNER/REPO:Q4_K_M), Ollama's registry (ollama:NAME:TAG), a web address, another " +
+        "node (cluster:NAME), or a path on the node's machine."
+      }
     >
       <Form id="pull" faults={faults} className="row field-row" onSubmit={begin}>
         <TextInput

@@ -2,7 +2,7 @@ import { Button, TextInput } from "@mantine/core";
 import { useState } from "react";
 
 /** Where somebody is in a list that is shown a page at a time. */
-export interface Trail {
+interface Trail {
   /** From where on the page is; undefined: the first one. */
   readonly from: string | undefined;
   /** Pages before this one. */

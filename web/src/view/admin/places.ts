@@ -2,7 +2,7 @@ import type { Permission } from "../../../../protocols/index.ts";
 import { useRights } from "../parts/rights.ts";
 
 /** A screen of the administration: `/admin/PAGE`. */
-export interface AdminPlace {
+interface AdminPlace {
   readonly page: string;
   readonly title: string;
   readonly needs: Permission;
@@ -11,7 +11,7 @@ export interface AdminPlace {
 }
 
 /** Screens that belong together, under one heading. */
-export interface AdminArea {
+interface AdminArea {
   readonly title: string;
   readonly places: readonly AdminPlace[];
 }

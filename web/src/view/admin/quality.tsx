@@ -18,7 +18,10 @@ export function Quality() {
   return (
     <Part
       title="Quality"
-      about="The last two hours compared with the week before, over all nodes, and the ratings people gave in the last day."
+      about={
+        "The last two hours compared with the week before, over all nodes, and the ratings people gave in the " +
+        "last day."
+      }
     >
       <ul className="lines">
         {data.rows.map((row) => (

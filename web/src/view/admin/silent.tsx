@@ -3,7 +3,7 @@ import { Note } from "../parts/note.tsx";
 const namesShown = 8;
 
 /** Names in a sentence: of many the first, and how many more there are. */
-export const someOf = (names: readonly string[]): string =>
+const someOf = (names: readonly string[]): string =>
   names.length <= namesShown
     ? names.join(", ")
     : `${names.slice(0, namesShown).join(", ")} and ${names.length - namesShown} more`;

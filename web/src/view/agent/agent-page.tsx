@@ -99,7 +99,8 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
   const field = useRef<HTMLTextAreaElement>(null);
   const [settings, setSettings] = useState(false);
   const [stopping, setStopping] = useState(false);
-  const model = view && (models.find((info) => info.model === view.model) ?? (view.model === "" ? models[0] : undefined)); // prettier-ignore
+  const model =
+    view && (models.find((info) => info.model === view.model) ?? (view.model === "" ? models[0] : undefined));
   const can = (what: string): boolean => model?.capabilities.includes(what) === true;
   // Which models there are comes a moment after the page.
   const attachments = useAttachments(store.agent, model === undefined || can("vision"));

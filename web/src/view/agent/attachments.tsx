@@ -9,10 +9,10 @@ import { Icon } from "../parts/icons.tsx";
 import { useChosen, type ChosenFiles } from "./chosen.ts";
 
 /** Where a picture of a conversation is. */
-export const pictureUrl = (agent: string, hash: string): string => at(`/api/v1/agents/${agent}/pictures/${hash}`);
+const pictureUrl = (agent: string, hash: string): string => at(`/api/v1/agents/${agent}/pictures/${hash}`);
 
 /** Pictures that go with the next message. */
-export interface Attachments extends ChosenFiles<Picture> {
+interface Attachments extends ChosenFiles<Picture> {
   readonly busy: boolean;
   /** Whether the agent's model sees pictures; where it sees none, all but this says so. */
   readonly sees: boolean;

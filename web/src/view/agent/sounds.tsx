@@ -12,7 +12,7 @@ import { record, soundOf, UnfitSound, type Recording } from "../parts/recorded.t
 const soundUrl = (agent: string, hash: string): string => at(`/api/v1/agents/${agent}/sounds/${hash}`);
 
 /** Sounds that go with the next message. */
-export interface SoundsToSend extends ChosenFiles<Sound> {
+interface SoundsToSend extends ChosenFiles<Sound> {
   readonly state: "idle" | "recording" | "busy";
   add(file: File | null): Promise<void>;
   /** Begins to record, or ends it. */
@@ -35,7 +35,8 @@ export function useSounds(agent: string, hears: boolean): SoundsToSend {
     files.put({ hash, size, format, ms, text });
     if (unheard !== undefined && !hears)
       notices.show(
-        "No model here turns speech into text. Write beside the sound what is said, so that the agent's model can read it.",
+        "No model here turns speech into text. Write beside the sound what is said, so that the agent's model " +
+          "can read it.",
       );
   };
   const trying = async (work: () => Promise<void>): Promise<void> => {

@@ -103,7 +103,8 @@ export const SummaryRow = memo(function SummaryRow({ summary }: { readonly summa
         <div className="summary-body">
           <p className="dim">
             {text === ""
-              ? "The conversation is too long for the model. It no longer reads the messages above, and could not summarise them."
+              ? "The conversation is too long for the model. It no longer reads the messages above, and could " +
+                "not summarise them."
               : "The conversation is too long for the model. Instead of the messages above it reads this:"}
           </p>
           {text !== "" && <RichText text={text} />}

@@ -26,7 +26,8 @@ const lengthToldBelow = 500;
 
 const counted = new Intl.NumberFormat("en");
 const lengthText = (left: number): string =>
-  `${counted.format(Math.abs(left))} ${Math.abs(left) === 1 ? "character" : "characters"} ${left < 0 ? "too long" : "left"}`;
+  `${counted.format(Math.abs(left))} ${Math.abs(left) === 1 ? "character" : "characters"} ` +
+  `${left < 0 ? "too long" : "left"}`;
 
 /** The field one writes in. Enter sends, Shift+Enter breaks the line, ↑ in the empty field asks for the last
  *  message. */

@@ -5,7 +5,7 @@ import { useProfile } from "./lists.ts";
 import { at } from "../../wire/index.ts";
 
 /** Where somebody's picture is; undefined for people without one, and people that this page does not know. */
-export type Faces = (principal: string) => string | undefined;
+type Faces = (principal: string) => string | undefined;
 
 /** Carries it to every place that shows somebody; the shell fills it. */
 export const FacesContext = createContext<Faces>(() => undefined);

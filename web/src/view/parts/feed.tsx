@@ -30,7 +30,7 @@ const endSlackPx = 48;
 const aheadPx = 900;
 
 /** What there is behind the rows. */
-export interface Newer {
+interface Newer {
   readonly has: boolean;
   load(): Promise<void>;
   /** Goes to the end, which is not among the rows. */

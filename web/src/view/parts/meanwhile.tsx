@@ -21,7 +21,7 @@ export interface SharedField {
 
 /** What an open form rests on. What somebody else saves meanwhile takes its place where nothing was typed; where
  *  something was, both texts are shown, and the person chooses before anything is saved. */
-export interface MeanwhileOf<Name extends string> {
+interface MeanwhileOf<Name extends string> {
   /** What a write has to say that it has seen. */
   readonly seen: Readonly<Record<Name, string>>;
   /** Something waits for a choice: nothing is saved before. */

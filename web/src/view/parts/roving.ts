@@ -1,7 +1,7 @@
 import { useEffect, useRef, type RefObject } from "react";
 
 /** Where an arrow key leads from a row. */
-export type Step = "previous" | "next" | "first" | "last";
+type Step = "previous" | "next" | "first" | "last";
 
 /** What can be reached inside a row. */
 const controls = "a[href], button, input, textarea, select, summary, [tabindex]";

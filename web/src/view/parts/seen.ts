@@ -3,7 +3,7 @@ import type { Failure } from "../../../../protocols/index.ts";
 import type { Faults } from "./faults.ts";
 
 /** What a form rests on that writes something others can change, too: what its person had seen when they began. */
-export interface SeenBy<Seen> {
+interface SeenBy<Seen> {
   /** Somebody begins to write about the thing of this name: what it is now is what they have seen. */
   begin(name: string): void;
   /** What the write of it has to say that was seen. */

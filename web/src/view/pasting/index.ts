@@ -39,7 +39,7 @@ async function insertDocument(field: HTMLTextAreaElement, html: string, plain: s
 }
 
 /** Files that nobody here takes. */
-export function refuseFiles(): void {
+function refuseFiles(): void {
   notices.show("Files cannot be sent here. Pictures can be sent to an agent, in its own conversation.", "bad");
 }
 

@@ -111,7 +111,10 @@ export const MessageRow = memo(function MessageRow({
             {message.restored !== undefined && (
               <span
                 className="restored"
-                title={`Restored from the backup of ${fullTime(message.restored.backupAtMs)}. First sent ${fullTime(message.restored.atMs)}.`}
+                title={
+                  `Restored from the backup of ${fullTime(message.restored.backupAtMs)}. First sent ` +
+                  `${fullTime(message.restored.atMs)}.`
+                }
               >
                 <Icon name="refresh" size={13} /> restored, first sent {momentOf(message.restored.atMs)}
               </span>

@@ -115,7 +115,8 @@ function Choice(props: {
             <li>
               {owner === session.name
                 ? `${name} no longer answers here. You can add it again.`
-                : `${name} no longer answers here. Only ${nameFor(`user/${owner}`)}, whose agent it is, can add it again.`}
+                : `${name} no longer answers here. Only ${nameFor(`user/${owner}`)}, whose agent it is, can add ` +
+                  "it again."}
             </li>
           )}
           {owner === undefined && <li>What {name} has written stays.</li>}

@@ -170,7 +170,8 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
           <p>
             {own
               ? "It disappears for everybody and cannot be brought back."
-              : `You are ${role === "owner" ? "an owner" : "a moderator"} of this room, so you can. ${name} and everybody else will see that a message was deleted. It cannot be brought back.`}
+              : `You are ${role === "owner" ? "an owner" : "a moderator"} of this room, so you can. ${name} and ` +
+                "everybody else will see that a message was deleted. It cannot be brought back."}
           </p>
         </>
       ),

@@ -13,9 +13,14 @@ const waysNamed: Readonly<Record<Fact["type"], string>> = {
 /** When, how and from where somebody signed in, and when the session was last used. */
 export function storyOf({ createdAtMs, proofs = [], address, usedAtMs, usedFrom }: Session): string {
   const ways = proofs.map(({ type }) => waysNamed[type]).join(" and ");
-  const opened = `Signed in on ${dateOf(createdAtMs)}${ways === "" ? "" : ` by ${ways}`}${address === undefined ? "" : ` from ${address}`}`;
+  const opened =
+    "Signed in on " +
+    `${dateOf(createdAtMs)}${ways === "" ? "" : ` by ${ways}`}${address === undefined ? "" : ` from ${address}`}`;
   if (usedAtMs === undefined) return opened;
-  return `${opened} · used ${momentOf(usedAtMs)}${usedFrom === undefined || usedFrom === address ? "" : ` from ${usedFrom}`}`;
+  return (
+    `${opened} · used ` +
+    `${momentOf(usedAtMs)}${usedFrom === undefined || usedFrom === address ? "" : ` from ${usedFrom}`}`
+  );
 }
 
 /** The browser and the system inside a user agent, as people call them. */

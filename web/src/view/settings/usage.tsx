@@ -23,7 +23,10 @@ export function Usage() {
     <>
       <Part
         title="Budgets"
-        about="Your use of models. When a budget is used up, you can use these models again on the next day or in the next month (UTC), or use another model."
+        about={
+          "Your use of models. When a budget is used up, you can use these models again on the next day or in " +
+          "the next month (UTC), or use another model."
+        }
       >
         {limits.isError && <p className="dim">They cannot be loaded now.</p>}
         {limits.isSuccess && budgets.length === 0 && <p className="dim">No budget limits your calls.</p>}

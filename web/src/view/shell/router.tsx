@@ -16,7 +16,7 @@ export interface RoomSearch {
 
 /** What a screen of the administration shows; part of the address, so that back and links lead to it. Each screen knows
  *  its own names. */
-export type AdminSearch = Readonly<Record<string, string>>;
+type AdminSearch = Readonly<Record<string, string>>;
 
 const texts = (search: Record<string, unknown>): AdminSearch =>
   Object.fromEntries(

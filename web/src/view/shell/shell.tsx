@@ -131,7 +131,8 @@ function LinkBanner() {
       )}
       {!cutOff &&
         away !== undefined &&
-        `The node ${away} does not answer, and some of your rooms and conversations are on it. What you send there waits.`}
+        `The node ${away} does not answer, and some of your rooms and conversations are on it. What you send ` +
+          "there waits."}
       {!cutOff && late && away === undefined && "No answer yet from the node. What you send waits until there is one."}
       {link.status === "offline" && "You are offline. Messages are sent when the network is back."}
       {link.status === "connecting" && "Reconnecting …"}

@@ -24,11 +24,15 @@ export function ActorPart({ actor }: { readonly actor: string }) {
         All actors
       </Link>
       {data === undefined && error === null && <p className="dim">Loading …</p>}
-      {error !== null && <Note tone="bad">{isNamed(actor) ? error.message : "The name of an actor is KIND/NAME, such as room/general."}</Note>}
+      {error !== null && (
+        <Note tone="bad">
+          {isNamed(actor) ? error.message : "The name of an actor is KIND/NAME, such as room/general."}
+        </Note>
+      )}
       {data !== undefined && <Detail detail={data} />}
     </>
   );
-} // prettier-ignore
+}
 
 const isNamed = (actor: string): boolean => (kinds as readonly string[]).includes(actor.split("/")[0] ?? "");
 
@@ -40,10 +44,18 @@ const letterColumns: readonly Column<DeadLetter>[] = [
 ];
 
 function Detail({ detail }: { readonly detail: ActorDetail }) {
-  const { actor, status, node, slot, epoch, entries, stateBytes, mailbox, restarts, lastError, lastActiveAtMs } = detail;
+  const { actor, status, node, slot, epoch, entries, stateBytes, mailbox, restarts, lastError, lastActiveAtMs } =
+    detail;
   const { may } = useRights();
   const facts: readonly (readonly [string, string | undefined])[] = [
-    ["State", { active: "in memory", idle: "at rest, read from the disk when somebody writes to it", quarantined: "in quarantine: takes no messages" }[status]],
+    [
+      "State",
+      {
+        active: "in memory",
+        idle: "at rest, read from the disk when somebody writes to it",
+        quarantined: "in quarantine: takes no messages",
+      }[status],
+    ],
     ["Node", node],
     ["Slot", `${slot}, epoch ${epoch}`],
     ["Journal", `${counted(entries, "entry", "entries")} since its snapshot, ${bytes(stateBytes)} of state`],
@@ -56,7 +68,8 @@ function Detail({ detail }: { readonly detail: ActorDetail }) {
       <Part title={actor}>
         {status === "quarantined" && (
           <Note tone="bad" title="It takes no messages">
-            It failed several times, so the node stopped it. Messages that others send to it are kept below. Read the last error, mend its cause, then release it.
+            It failed several times, so the node stopped it. Messages that others send to it are kept below. Read the
+            last error, mend its cause, then release it.
           </Note>
         )}
         <dl className="card">
@@ -73,7 +86,13 @@ function Detail({ detail }: { readonly detail: ActorDetail }) {
         {may("cluster.administer") && <Acts detail={detail} />}
       </Part>
       <Part title="Dead letters" about="Messages that this actor could not process. Only the newest are kept.">
-        <Table label="Dead letters" columns={letterColumns} rows={detail.deadLetters} keyOf={({ id }) => String(id)} nothing="There are none." />
+        <Table
+          label="Dead letters"
+          columns={letterColumns}
+          rows={detail.deadLetters}
+          keyOf={({ id }) => String(id)}
+          nothing="There are none."
+        />
       </Part>
       {detail.reminders.length > 0 && (
         <Part title="Reminders" about="The times at which this actor asked to be woken.">
@@ -89,7 +108,7 @@ function Detail({ detail }: { readonly detail: ActorDetail }) {
       )}
     </>
   );
-} // prettier-ignore
+}
 
 function Acts({ detail: { actor, status, node, slot, deadLetters } }: { readonly detail: ActorDetail }) {
   const act = useAct();
@@ -102,18 +121,35 @@ function Acts({ detail: { actor, status, node, slot, deadLetters } }: { readonly
     const question = redeliver
       ? {
           title: `${ill ? "Release" : "Deliver again to"} ${actor}?`,
-          body: <p>{ill && "It takes messages again. "}{letters === 0 ? "It has no dead letters." : `Its ${counted(letters, "dead letter")} ${letters === 1 ? "is" : "are"} delivered again, the oldest first.`}</p>,
+          body: (
+            <p>
+              {ill && "It takes messages again. "}
+              {letters === 0
+                ? "It has no dead letters."
+                : `Its ${counted(letters, "dead letter")} ${letters === 1 ? "is" : "are"} delivered again, the ` +
+                  "oldest first."}
+            </p>
+          ),
           action: ill ? "Release" : "Deliver again",
         }
       : {
           title: `${ill ? "Release" : "Tidy up"} ${actor}, and delete its dead letters?`,
-          body: <p>{ill && "It takes messages again. "}{counted(letters, "dead letter")} {letters === 1 ? "is" : "are"} deleted. This cannot be undone.</p>,
+          body: (
+            <p>
+              {ill && "It takes messages again. "}
+              {counted(letters, "dead letter")} {letters === 1 ? "is" : "are"} deleted. This cannot be undone.
+            </p>
+          ),
           action: "Delete",
           grave: true,
         };
     if (!(await ask(question))) return;
     const released = await act(() => changes.release(actor, redeliver));
-    if (released !== undefined) notices.show(`${actor} takes messages; ${counted(released.redelivered, "dead letter was", "dead letters were")} delivered again.`);
+    if (released !== undefined)
+      notices.show(
+        `${actor} takes messages; ${counted(released.redelivered, "dead letter was", "dead letters were")} ` +
+          "delivered again.",
+      );
   };
   const move = async () => {
     const [kind = ""] = slot.split("/");
@@ -121,15 +157,21 @@ function Acts({ detail: { actor, status, node, slot, deadLetters } }: { readonly
     const to = await choose({ name: actor, owner: node, role, inSync: [] });
     if (to === undefined) return;
     const moved = await act(() => changes.moveActor(actor, to));
-    if (moved !== undefined) notices.show(`${actor} is on ${summary?.nodes.find((one) => one.node === moved.owner)?.name ?? moved.owner} now.`);
+    if (moved !== undefined)
+      notices.show(
+        `${actor} is on ${summary?.nodes.find((one) => one.node === moved.owner)?.name ?? moved.owner} now.`,
+      );
   };
   const letGo = async () => {
-    if ((await act(() => changes.letGoOfActor(actor))) !== undefined) notices.show(`${actor} is placed by the cluster again.`);
+    if ((await act(() => changes.letGoOfActor(actor))) !== undefined)
+      notices.show(`${actor} is placed by the cluster again.`);
   };
   return (
     <div className="row wrap">
       {(ill || letters > 0) && (
-        <Button onClick={() => void release(true)}>{ill ? (letters > 0 ? "Release, and deliver again" : "Release") : "Deliver again"}</Button>
+        <Button onClick={() => void release(true)}>
+          {ill ? (letters > 0 ? "Release, and deliver again" : "Release") : "Deliver again"}
+        </Button>
       )}
       {letters > 0 && (
         <Button variant="default" onClick={() => void release(false)}>
@@ -146,4 +188,4 @@ function Acts({ detail: { actor, status, node, slot, deadLetters } }: { readonly
       )}
     </div>
   );
-} // prettier-ignore
+}

@@ -52,8 +52,12 @@ const columns: readonly Column<ActorRow>[] = [
   { head: "Slot", wide: true, cell: ({ slot }) => slot },
   { head: "Mailbox", align: "end", wide: true, cell: ({ mailbox }) => mailbox },
   { head: "Restarts", align: "end", wide: true, cell: ({ restarts }) => restarts },
-  { head: "Last active", wide: true, cell: ({ lastActiveAtMs }) => lastActiveAtMs !== undefined && momentOf(lastActiveAtMs) },
-]; // prettier-ignore
+  {
+    head: "Last active",
+    wide: true,
+    cell: ({ lastActiveAtMs }) => lastActiveAtMs !== undefined && momentOf(lastActiveAtMs),
+  },
+];
 
 const statusText: Readonly<Record<ActorRow["status"], string>> = {
   active: "in memory",
@@ -70,7 +74,12 @@ function Actors() {
   const { data, error, isPlaceholderData } = useActors({ text: wanted, kind, status }, trail.from);
   const set = (change: Readonly<Record<string, string>>) => {
     const search = Object.entries({ text, kind, status, ...change }).filter(([, value]) => value !== "");
-    return navigate({ to: "/admin/$page", params: { page: "actors" }, search: Object.fromEntries(search), replace: true });
+    return navigate({
+      to: "/admin/$page",
+      params: { page: "actors" },
+      search: Object.fromEntries(search),
+      replace: true,
+    });
   };
   useEffect(() => {
     if (text === wanted) return undefined;
@@ -84,7 +93,10 @@ function Actors() {
   return (
     <>
       <Busiest />
-      <Part title="All actors" about="Rooms, people, agents, and the cluster's own actors. Search by the beginning of a name.">
+      <Part
+        title="All actors"
+        about="Rooms, people, agents, and the cluster's own actors. Search by the beginning of a name."
+      >
         <div className="row field-row">
           <TextInput
             className="grow"
@@ -98,29 +110,51 @@ function Actors() {
             leftSection={<Icon name="search" size={16} />}
             onChange={(event) => setText(event.currentTarget.value.trim())}
           />
-          <Choice label="Kind" value={kind} data={[{ value: "", label: "Any" }, ...kinds.map((one) => ({ value: one, label: one }))]} onChange={(value) => void set({ kind: value })} />
+          <Choice
+            label="Kind"
+            value={kind}
+            data={[{ value: "", label: "Any" }, ...kinds.map((one) => ({ value: one, label: one }))]}
+            onChange={(value) => void set({ kind: value })}
+          />
           <Choice
             label="State"
             value={status}
-            data={[{ value: "", label: "Any" }, ...Object.entries(statusText).map(([value, label]) => ({ value, label }))]}
+            data={[
+              { value: "", label: "Any" },
+              ...Object.entries(statusText).map(([value, label]) => ({ value, label })),
+            ]}
             onChange={(value) => void set({ status: value })}
           />
         </div>
         {error !== null && <Note tone="bad">{error.message}</Note>}
-        {data?.unanswered !== undefined && <Note tone="warn">This is not all: {data.unanswered.join(", ")} did not answer.</Note>}
+        {data?.unanswered !== undefined && (
+          <Note tone="warn">This is not all: {data.unanswered.join(", ")} did not answer.</Note>
+        )}
         <Table
           label="Actors"
           columns={columns}
           rows={data?.rows ?? []}
           keyOf={({ actor }) => actor}
-          nothing={data === undefined ? "Loading …" : status === "quarantined" ? "None is in quarantine." : "No actor has a name like this."}
+          nothing={
+            data === undefined
+              ? "Loading …"
+              : status === "quarantined"
+                ? "None is in quarantine."
+                : "No actor has a name like this."
+          }
           busy={data === undefined || isPlaceholderData}
         />
-        <Pager trail={trail} next={data?.more === true ? last : undefined} waits={isPlaceholderData} back="Previous" on="Next" />
+        <Pager
+          trail={trail}
+          next={data?.more === true ? last : undefined}
+          waits={isPlaceholderData}
+          back="Previous"
+          on="Next"
+        />
       </Part>
     </>
   );
-} // prettier-ignore
+}
 
 /** Those that take most messages now. */
 function Busiest() {

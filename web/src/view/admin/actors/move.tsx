@@ -6,7 +6,7 @@ import { useDialogs } from "../../shell/dialogs.tsx";
 import { bytes } from "../bytes.ts";
 
 /** What is to be moved. */
-export interface Movable {
+interface Movable {
   readonly name: string;
   /** The node that has it, by id or name; undefined: none does. */
   readonly owner: string | undefined;
@@ -17,7 +17,7 @@ export interface Movable {
 }
 
 /** Nodes that may take it, those with least first. */
-export const takersOf = ({ owner, role }: Movable, { nodes }: ClusterSummary): readonly ClusterNodeRow[] =>
+const takersOf = ({ owner, role }: Movable, { nodes }: ClusterSummary): readonly ClusterNodeRow[] =>
   nodes
     .filter((node) => isTaker(node) && node.node !== owner && node.name !== owner)
     .filter(({ roles }) => role === undefined || (roles as readonly string[]).includes(role))

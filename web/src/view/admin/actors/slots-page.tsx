@@ -49,17 +49,29 @@ function Slots() {
   const { data: summary } = useSummary();
   const { may } = useRights();
   const trail = useTrail(`${show} ${node} ${text} ${order}`);
-  const { data, error, isPlaceholderData } = useSlots({ show, node, text, order, limit: String(pageSlots), from: trail.from ?? "" });
+  const { data, error, isPlaceholderData } = useSlots({
+    show,
+    node,
+    text,
+    order,
+    limit: String(pageSlots),
+    from: trail.from ?? "",
+  });
   const next = data?.next === undefined ? undefined : String(data.next);
   const set = (change: Readonly<Record<string, string>>) => {
-    const search = Object.entries({ show, node, text, order, ...change }).filter(([name, value]) => value !== "" && value !== { show: "all", order: "name" }[name]);
+    const search = Object.entries({ show, node, text, order, ...change }).filter(
+      ([name, value]) => value !== "" && value !== { show: "all", order: "name" }[name],
+    );
     void navigate({ to: "/admin/$page", params: { page: "slots" }, search: Object.fromEntries(search), replace: true });
   };
   const columns = useColumns(summary, may("cluster.administer"));
   return (
     <Part
       title="Slots"
-      about="Actors are spread over slots by their names. Each slot has one owner, which runs its actors, and copies on other nodes."
+      about={
+        "Actors are spread over slots by their names. Each slot has one owner, which runs its actors, and copies " +
+        "on other nodes."
+      }
     >
       {summary !== undefined && <p className="node-line break">{describeSlotCounts(summary)}.</p>}
       <div className="row field-row">
@@ -76,13 +88,19 @@ function Slots() {
         <Choice
           label="On the node"
           value={node}
-          data={[{ value: "", label: "Any" }, ...(summary?.nodes ?? []).map((one) => ({ value: one.node, label: one.name }))]}
+          data={[
+            { value: "", label: "Any" },
+            ...(summary?.nodes ?? []).map((one) => ({ value: one.node, label: one.name })),
+          ]}
           onChange={(value) => set({ node: value })}
         />
         <Choice
           label="Order"
           value={order}
-          data={[{ value: "name", label: "By number" }, { value: "load", label: "Busiest first" }]}
+          data={[
+            { value: "name", label: "By number" },
+            { value: "load", label: "Busiest first" },
+          ]}
           onChange={(value) => set({ order: value })}
         />
       </div>
@@ -98,7 +116,9 @@ function Slots() {
         columns={columns}
         rows={data?.slots ?? []}
         keyOf={({ slot }) => slot}
-        nothing={data === undefined ? "Loading …" : show === "faulty" ? "Every slot is as it should be." : "There are none."}
+        nothing={
+          data === undefined ? "Loading …" : show === "faulty" ? "Every slot is as it should be." : "There are none."
+        }
         busy={data === undefined}
       />
       <div className="row">
@@ -107,10 +127,22 @@ function Slots() {
       </div>
     </Part>
   );
-} // prettier-ignore
+}
 
-const tones: Readonly<Record<ClusterSlotRow["status"], string>> = { ok: "state-good", moving: "state-warn", short: "state-warn", blocked: "state-bad", down: "state-bad" }; // prettier-ignore
-const statusText: Readonly<Record<ClusterSlotRow["status"], string>> = { ok: "all right", moving: "moving", short: "too few copies", blocked: "takes no commands", down: "owner is down" }; // prettier-ignore
+const tones: Readonly<Record<ClusterSlotRow["status"], string>> = {
+  ok: "state-good",
+  moving: "state-warn",
+  short: "state-warn",
+  blocked: "state-bad",
+  down: "state-bad",
+};
+const statusText: Readonly<Record<ClusterSlotRow["status"], string>> = {
+  ok: "all right",
+  moving: "moving",
+  short: "too few copies",
+  blocked: "takes no commands",
+  down: "owner is down",
+};
 
 function useColumns(summary: ClusterSummary | undefined, mayChange: boolean): readonly Column<ClusterSlotRow>[] {
   const act = useAct();
@@ -124,7 +156,8 @@ function useColumns(summary: ClusterSummary | undefined, mayChange: boolean): re
     if (moved !== undefined) notices.show(`${slot} is on ${nameOf(moved.owner)} now.`);
   };
   const letGo = async ({ slot }: ClusterSlotRow) => {
-    if ((await act(() => changes.letGoOfSlot(slot))) !== undefined) notices.show(`${slot} is placed by the cluster again.`);
+    if ((await act(() => changes.letGoOfSlot(slot))) !== undefined)
+      notices.show(`${slot} is placed by the cluster again.`);
   };
   return [
     { head: "Slot", cell: ({ slot }) => slot },
@@ -144,13 +177,21 @@ function useColumns(summary: ClusterSummary | undefined, mayChange: boolean): re
       wide: true,
       cell: ({ owner, inSync, learners }) => (
         <>
-          {inSync.filter((node) => node !== owner).map(nameOf).join(", ") || <span className="dim">none</span>}
+          {inSync
+            .filter((node) => node !== owner)
+            .map(nameOf)
+            .join(", ") || <span className="dim">none</span>}
           {learners.length > 0 && <span className="dim block">catching up: {learners.map(nameOf).join(", ")}</span>}
         </>
       ),
     },
     { head: "Epoch", align: "end", wide: true, cell: ({ epoch }) => epoch },
-    { head: "Messages/s", align: "end", wide: true, cell: ({ turnsPerSecond }) => (turnsPerSecond === undefined ? "" : rate(turnsPerSecond)) },
+    {
+      head: "Messages/s",
+      align: "end",
+      wide: true,
+      cell: ({ turnsPerSecond }) => (turnsPerSecond === undefined ? "" : rate(turnsPerSecond)),
+    },
     ...(mayChange
       ? [
           {
@@ -160,7 +201,12 @@ function useColumns(summary: ClusterSummary | undefined, mayChange: boolean): re
               isOfRole(row.slot) ? (
                 <span className="row">
                   {row.held !== undefined && (
-                    <Button variant="default" size="xs" aria-label={`Unpin ${row.slot}`} onClick={() => void letGo(row)}>
+                    <Button
+                      variant="default"
+                      size="xs"
+                      aria-label={`Unpin ${row.slot}`}
+                      onClick={() => void letGo(row)}
+                    >
                       Unpin
                     </Button>
                   )}
@@ -173,4 +219,4 @@ function useColumns(summary: ClusterSummary | undefined, mayChange: boolean): re
         ]
       : []),
   ];
-} // prettier-ignore
+}

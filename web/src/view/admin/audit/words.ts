@@ -39,7 +39,7 @@ export const actionText = (action: string): string => auditActionOf(action)?.for
 export const outcomeText = (outcome: string): string => (outcome === auditDone ? "done" : `refused: ${outcome}`);
 
 /** What an entry says of a change, and what else it says. */
-export interface Told {
+interface Told {
   readonly changes: readonly { readonly name: string; readonly before: string; readonly after: string }[];
   readonly others: readonly (readonly [string, string])[];
 }

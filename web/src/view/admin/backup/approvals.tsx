@@ -18,7 +18,10 @@ export function Approvals() {
   return (
     <Part
       title="Approvals"
-      about="These recalls show what other people wrote in private. A second admin has to approve each one within a day; then the admin who asked has a day to start it."
+      about={
+        "These recalls show what other people wrote in private. A second admin has to approve each one within a " +
+        "day; then the admin who asked has a day to start it."
+      }
     >
       <ul className="lines">
         {[...open, ...over].map((one) => (
@@ -73,10 +76,14 @@ function Row({ asked }: { readonly asked: RecallRequest }) {
     switch (state) {
       case "waiting":
         return approvers.length === 0
-          ? `No other admin has had the role for a day, so the operator approves it until ${momentOf(untilMs)}: plexus backup approve ${id}`
+          ? `No other admin has had the role for a day, so the operator approves it until ${momentOf(untilMs)}: ` +
+              `plexus backup approve ${id}`
           : `${approvers.join(" or ")} may approve it until ${momentOf(untilMs)}.`;
       case "approved":
-        return `Approved by ${answeredBy ?? "somebody"}${task === undefined ? `; must begin before ${momentOf(untilMs)}.` : `; task ${task} started it.`}`;
+        return (
+          "Approved by " +
+          `${answeredBy ?? "somebody"}${task === undefined ? `; must begin before ${momentOf(untilMs)}.` : `; task ${task} started it.`}`
+        );
       case "declined":
         return answeredBy === by ? "Withdrawn." : `Declined by ${answeredBy ?? "somebody"}.`;
       default:

@@ -24,7 +24,10 @@ export function Folders() {
   return (
     <Part
       title="Folders"
-      about={`Folders on the machines of nodes. To bring data back from a folder, run this in a terminal on that machine: plexus backup recall --from FOLDER`}
+      about={
+        "Folders on the machines of nodes. To bring data back from a folder, run this in a terminal on that " +
+        "machine: plexus backup recall --from FOLDER"
+      }
     >
       {offered.map((path) => (
         <Folder key={path} path={path} places={places} />
@@ -39,7 +42,8 @@ export function Folders() {
                   on the machine of {name} ·{" "}
                   {newest === undefined
                     ? "no snapshots left"
-                    : `${counted(snapshots, "snapshot")}, the newest of ${momentOf(newest.atMs)}, ${bytes(newest.bytes)}`}
+                    : `${counted(snapshots, "snapshot")}, the newest of ${momentOf(newest.atMs)}, ` +
+                      `${bytes(newest.bytes)}`}
                 </span>
               </span>
             </li>

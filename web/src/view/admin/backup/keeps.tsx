@@ -3,7 +3,7 @@ import type { BackupWish } from "../../../../../protocols/index.ts";
 
 export type Keep = Extract<BackupWish, { sort: "prune" }>["keep"];
 /** How many of each period, as somebody has typed it. */
-export type Kept = Readonly<Record<string, string>>;
+type Kept = Readonly<Record<string, string>>;
 
 const periods = ["last", "hourly", "daily", "weekly", "monthly", "yearly"] as const;
 const labels: Readonly<Record<(typeof periods)[number], string>> = {

@@ -44,8 +44,10 @@ export function BackupKeys() {
               <dt>Recovery kit</dt>
               <dd>
                 {data.root === undefined
-                  ? "There is none. Make it in a terminal, because its shares must never be shown on a page: plexus backup kit make --to FOLDER"
-                  : `${data.root.needed} of ${counted(data.root.digests.length, "share")} open it, of ${momentOf(data.root.madeAtMs)}. Try the shares now and then: plexus backup kit check`}
+                  ? "There is none. Make it in a terminal, because its shares must never be shown on a page: " +
+                    "plexus backup kit make --to FOLDER"
+                  : `${data.root.needed} of ${counted(data.root.digests.length, "share")} open it, of ` +
+                    `${momentOf(data.root.madeAtMs)}. Try the shares now and then: plexus backup kit check`}
               </dd>
             </div>
             <div>
@@ -60,7 +62,8 @@ export function BackupKeys() {
               <dd>
                 {data.rotation === undefined
                   ? "No new keys are being made."
-                  : `New keys are being made: ${data.rotation.done} of ${counted(data.rotation.total, "part")} are done. “New keys” continues.`}
+                  : `New keys are being made: ${data.rotation.done} of ${counted(data.rotation.total, "part")} ` +
+                    "are done. “New keys” continues."}
               </dd>
             </div>
             <div>
@@ -68,7 +71,8 @@ export function BackupKeys() {
               <dd>
                 {data.reencrypt === undefined || data.reencrypt.length === 0
                   ? "Nothing."
-                  : `Backups with the keys of ${data.reencrypt.length === 1 ? "generation" : "generations"} ${data.reencrypt.join(", ")}.`}
+                  : `Backups with the keys of ${data.reencrypt.length === 1 ? "generation" : "generations"} ` +
+                    `${data.reencrypt.join(", ")}.`}
               </dd>
             </div>
           </dl>

@@ -23,7 +23,8 @@ export function Prune() {
   const { data: places } = usePlaces();
   const [chosen, setChosen] = useState<string>();
   const keep = keepOf(kept);
-  const inFolders = places?.offered.filter((path) => places.folders.some((one) => one.path === path && one.snapshots > 0)) ?? []; // prettier-ignore
+  const inFolders =
+    places?.offered.filter((path) => places.folders.some((one) => one.path === path && one.snapshots > 0)) ?? [];
   const having = [...(snapshots.length > 0 ? [storageNodes] : []), ...inFolders];
   const place = having.find((one) => one === chosen) ?? having[0];
   const task = data?.tasks.find(({ id }) => id === looked?.id);
@@ -51,7 +52,10 @@ export function Prune() {
   return (
     <Part
       title="Prune"
-      about="Deletes old snapshots. Choose how many to keep: the newest ones, and one for each of the last hours, days, weeks, months and years. The newest snapshot and snapshots under a legal hold are always kept."
+      about={
+        "Deletes old snapshots. Choose how many to keep: the newest ones, and one for each of the last hours, " +
+        "days, weeks, months and years. The newest snapshot and snapshots under a legal hold are always kept."
+      }
     >
       {(having.length > 1 || place !== storageNodes) && (
         <Choice

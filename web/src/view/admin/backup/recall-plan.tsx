@@ -33,7 +33,10 @@ export function Plan({ plan, query }: { readonly plan: RecallResult; readonly qu
   return (
     <Note
       tone="plain"
-      title={`${rows.toLocaleString("en")} records of ${threads.toLocaleString("en")} ${threads === 1 ? "room, account or agent" : "rooms, accounts and agents"}, up to ${bytes(plan.bytes)}`}
+      title={
+        `${rows.toLocaleString("en")} records of ${threads.toLocaleString("en")} ` +
+        `${threads === 1 ? "room, account or agent" : "rooms, accounts and agents"}, up to ${bytes(plan.bytes)}`
+      }
     >
       <p className="flush">
         {queryText(query)}, of snapshot {snapshot.number} ({momentOf(snapshot.atMs)}). To bring it back, the nodes read{" "}

@@ -45,7 +45,10 @@ export function Schedules() {
   return (
     <Part
       title="Schedules"
-      about="A schedule runs as long as any node is up; a backup into a folder needs the node that has the folder. If all nodes were down at that time, the backup runs once when they are back."
+      about={
+        "A schedule runs as long as any node is up; a backup into a folder needs the node that has the folder. " +
+        "If all nodes were down at that time, the backup runs once when they are back."
+      }
     >
       {error !== null && <Note tone="bad">{error.message}</Note>}
       {data !== undefined && data.schedules.length > 0 && (
@@ -136,22 +139,43 @@ function Editor(props: {
   const isInFolders = does !== "drill";
   const before = schedule?.wish;
   // What the command set, and this form does not show.
-  const within = before?.sort === "prune" && before.keep.withinMs !== undefined ? { withinMs: before.keep.withinMs } : {}; // prettier-ignore
+  const within =
+    before?.sort === "prune" && before.keep.withinMs !== undefined ? { withinMs: before.keep.withinMs } : {};
   const keepsNothing = does === "prune" && Object.keys({ ...within, ...keepOf(kept) }).length === 0;
   const next = nextTimes(cron, timeZone, nowMs);
   const changedBy = (reason: Failure): boolean => {
     if (reason.code !== "CHANGED_MEANWHILE") return faults.take(reason);
-    faults.say("Somebody else has made or changed a schedule of this name meanwhile. Nothing was saved; look at it above, then change it again."); // prettier-ignore
+    faults.say(
+      "Somebody else has made or changed a schedule of this name meanwhile. Nothing was saved; look at it " +
+        "above, then change it again.",
+    );
     return true;
   };
   const save = async () => {
     const chosen = wishes[does]?.wish;
     if (chosen === undefined) return;
     const folder = !isInFolders ? {} : place === there?.path ? { folder: there } : inPlace(place, places);
-    const wish: BackupWish = chosen.sort === "prune" ? { ...chosen, keep: { ...within, ...keepOf(kept) }, ...folder } : { ...chosen, ...folder }; // prettier-ignore
+    const wish: BackupWish =
+      chosen.sort === "prune"
+        ? { ...chosen, keep: { ...within, ...keepOf(kept) }, ...folder }
+        : { ...chosen, ...folder };
     // The form was filled from what was there: a change that somebody made meanwhile is not overwritten.
-    const seen = schedule && { cron: schedule.cron, ...(schedule.timeZone !== undefined && { timeZone: schedule.timeZone }), wish: schedule.wish }; // prettier-ignore
-    const saved = await act(() => changes.putSchedule({ name: name.trim(), cron: cron.trim(), timeZone: timeZone.trim(), wish, seen: seen ?? null }), changedBy); // prettier-ignore
+    const seen = schedule && {
+      cron: schedule.cron,
+      ...(schedule.timeZone !== undefined && { timeZone: schedule.timeZone }),
+      wish: schedule.wish,
+    };
+    const saved = await act(
+      () =>
+        changes.putSchedule({
+          name: name.trim(),
+          cron: cron.trim(),
+          timeZone: timeZone.trim(),
+          wish,
+          seen: seen ?? null,
+        }),
+      changedBy,
+    );
     if (saved !== undefined) done();
   };
   return (

@@ -171,7 +171,10 @@ export function Holds() {
   return (
     <Part
       title="Legal holds"
-      about="Data under a legal hold is kept: no snapshot that contains it is deleted, and the keys that open it are not destroyed."
+      about={
+        "Data under a legal hold is kept: no snapshot that contains it is deleted, and the keys that open it are " +
+        "not destroyed."
+      }
     >
       {error !== null && <Note tone="bad">{error.message}</Note>}
       {data !== undefined && data.holds.length > 0 && (

@@ -43,5 +43,7 @@ export function storageText({ storage, nodes }: Pick<BackupPlaces, "storage" | "
 /** How to get a folder onto this page, for a person who can use the machine. */
 export const folderAdvice = ({ node }: Pick<BackupPlaces, "node">): readonly string[] => [
   `plexus backup run --to /mnt/backup/plexus, on the machine of ${node.name}, makes a backup into a folder now.`,
-  `plexus up --backup-folder /mnt/backup/plexus, or backupFolders in its configuration, lets admins make, schedule and check backups there on this page. A folder on another disk than the node's survives the loss of that disk.`,
+  "plexus up --backup-folder /mnt/backup/plexus, or backupFolders in its configuration, lets admins make, " +
+    "schedule and check backups there on this page. A folder on another disk than the node's survives the loss " +
+    "of that disk.",
 ];

@@ -129,7 +129,7 @@ export interface Known {
 export const everywhere = ({ snapshots, places }: Pick<Known, "snapshots" | "places">): readonly BackupSnapshot[] =>
   [...snapshots, ...places.folders.flatMap(({ newest }) => newest ?? [])].toSorted((a, b) => a.atMs - b.atMs);
 
-export interface Standing {
+interface Standing {
   readonly tone: "good" | "warn" | "bad";
   readonly title: string;
   /** What is not well and what to do, the worst first. */
@@ -153,48 +153,84 @@ export function standingOf({ snapshots, tasks, schedules, keys, places }: Known,
   if (run?.state === "failed") bad.push(`The last run failed: ${faultText(run)}`);
   const check = last("verify");
   if (check?.state === "failed") warn.push(`The last check failed: ${faultText(check)}`);
-  const found = check?.state === "done" ? (check.result as { lost: { total: number }; lostUnits: { total: number }; weak: number }) : undefined; // prettier-ignore
+  const found =
+    check?.state === "done"
+      ? (check.result as { lost: { total: number }; lostUnits: { total: number }; weak: number })
+      : undefined;
   if (found !== undefined && found.lost.total + found.lostUnits.total > 0)
-    bad.push(`The last check found data that can no longer be read: ${counted(found.lost.total, "stored block")}, ${counted(found.lostUnits.total, "part")}. Open the check under Tasks to see what they are.`); // prettier-ignore
+    bad.push(
+      `The last check found data that can no longer be read: ${counted(found.lost.total, "stored block")}, ` +
+        `${counted(found.lostUnits.total, "part")}. Open the check under Tasks to see what they are.`,
+    );
   else if (found !== undefined && found.weak > 0)
     warn.push(
-      `${counted(found.weak, "stored block")} can be read, but some copies are missing. The storage nodes repair this by themselves.`,
+      `${counted(found.weak, "stored block")} can be read, but some copies are missing. The storage nodes ` +
+        "repair this by themselves.",
     );
   const runs = schedules.filter(({ wish }) => wish.sort === "run");
   if (newest === undefined) {
-    if (keys.root !== undefined) warn.push(usable ? "There is no backup yet. Make the first one below." : "There is no backup yet, and no place for one. What to do stands below."); // prettier-ignore
+    if (keys.root !== undefined)
+      warn.push(
+        usable
+          ? "There is no backup yet. Make the first one below."
+          : "There is no backup yet, and no place for one. What to do stands below.",
+      );
   } else {
     if (isDatedAhead(newest.atMs, nowMs))
       warn.push(`The newest backup is dated in the future: a clock was ahead. Look at the clocks of the nodes.`);
     if (newest.lostUnits !== undefined)
-      bad.push(`${counted(newest.lostUnits, "part")} of the newest backup cannot be brought back. Run a backup now: it stores again what still exists.`); // prettier-ignore
+      bad.push(
+        `${counted(newest.lostUnits, "part")} of the newest backup cannot be brought back. Run a backup now: ` +
+          "it stores again what still exists.",
+      );
     for (const folder of places.folders)
       if ((folder.newest?.missed.length ?? 0) > 0)
-        warn.push(`The backup in ${folder.path} does not have everything of the cluster. A folder has only what its node ${folder.name} keeps. Make one at each node.`); // prettier-ignore
+        warn.push(
+          `The backup in ${folder.path} does not have everything of the cluster. A folder has only what its ` +
+            `node ${folder.name} keeps. Make one at each node.`,
+        );
     if (snapshots.includes(newest) && newest.missed.length > 0)
-      warn.push(`Some rooms and accounts could not be read for the newest backup (${newest.missed.slice(0, 3).join(", ")}${newest.missed.length > 3 ? ", …" : ""}). It has what the backup before had of them.`); // prettier-ignore
+      warn.push(
+        "Some rooms and accounts could not be read for the newest backup " +
+          `(${newest.missed.slice(0, 3).join(", ")}${newest.missed.length > 3 ? ", …" : ""}). It has what the ` +
+          "backup before had of them.",
+      );
   }
   const lateText = { run: "The newest backup is", verify: "Backups were checked", drill: "A restore was rehearsed" };
   for (const { sort, ageMs, dueMs } of latesOf({ schedules, snapshots: all, tasks }, nowMs))
-    bad.push(`${lateText[sort]} ${spanText(ageMs)} ${sort === "run" ? "old" : "ago"}, though the schedule ${sort === "run" ? "makes one" : "does so"} every ${spanText(dueMs)}. Look at the tasks below for the reason.`); // prettier-ignore
+    bad.push(
+      `${lateText[sort]} ${spanText(ageMs)} ${sort === "run" ? "old" : "ago"}, though the schedule ` +
+        `${sort === "run" ? "makes one" : "does so"} every ${spanText(dueMs)}. Look at the tasks below for the ` +
+        "reason.",
+    );
   const drill = drillFault({ tasks });
   if (drill?.error !== undefined) bad.push(`The last rehearsal of a restore failed: ${faultText(drill)}`);
-  else if (drill !== undefined) bad.push(`The last rehearsal of a restore showed that not everything would come back: ${counted(drill.lost, "part")} are missing, ${counted(drill.wrong, "part")} came back changed. The task has their names.`); // prettier-ignore
+  else if (drill !== undefined)
+    bad.push(
+      "The last rehearsal of a restore showed that not everything would come back: " +
+        `${counted(drill.lost, "part")} are missing, ${counted(drill.wrong, "part")} came back changed. The task ` +
+        "has their names.",
+    );
   for (const schedule of schedules) {
     const next = nextTimes(schedule.cron, schedule.timeZone ?? "UTC", nowMs, 1);
     const [firstMs = Infinity] = "fault" in next ? [] : next.times;
     if ((schedule.nextAtMs ?? 0) > firstMs && (schedule.nextAtMs ?? 0) > nowMs + hourMs)
-      bad.push(`The schedule ${schedule.name} waits for a time that a wrong clock has set. It corrects itself within an hour.`); // prettier-ignore
+      bad.push(
+        `The schedule ${schedule.name} waits for a time that a wrong clock has set. It corrects itself within an hour.`,
+      );
   }
-  if (runs.length === 0 && keys.root !== undefined && usable) warn.push("No backup is scheduled, so the next one is made only when somebody starts it. Add a schedule below."); // prettier-ignore
+  if (runs.length === 0 && keys.root !== undefined && usable)
+    warn.push("No backup is scheduled, so the next one is made only when somebody starts it. Add a schedule below.");
   const lacking = keys.epochs.filter(({ epoch }) => !keys.here.includes(epoch));
   if (keys.root !== undefined && lacking.length > 0)
     warn.push(
-      `This node lacks ${counted(lacking.length, "generation")} of keys. Other nodes send them to it. If they cannot, run plexus backup kit restore.`,
+      `This node lacks ${counted(lacking.length, "generation")} of keys. Other nodes send them to it. If they ` +
+        "cannot, run plexus backup kit restore.",
     );
   if (keys.reencrypt !== undefined && keys.reencrypt.length > 0)
     warn.push(
-      `Backups made with the keys of ${keys.reencrypt.length === 1 ? "generation" : "generations"} ${keys.reencrypt.join(", ")} must still be encrypted again. The next backup does it.`,
+      `Backups made with the keys of ${keys.reencrypt.length === 1 ? "generation" : "generations"} ` +
+        `${keys.reencrypt.join(", ")} must still be encrypted again. The next backup does it.`,
     );
   const tone = bad.length > 0 ? "bad" : warn.length > 0 ? "warn" : "good";
   const title =
@@ -233,7 +269,10 @@ export function wishText(wish: BackupWish): string {
   const name = sorts[wish.sort] ?? wish.sort;
   const where = whereText(wish);
   if (wish.sort === "verify")
-    return `${name}${wish.snapshot === undefined ? " of all snapshots" : ` of snapshot ${wish.snapshot}`}${where}, ${depths[wish.depth]}`;
+    return (
+      `${name}${wish.snapshot === undefined ? " of all snapshots" : ` of snapshot ${wish.snapshot}`}${where}, ` +
+      `${depths[wish.depth]}`
+    );
   if (wish.sort === "place") return `${name} of ${queryText(wish.query)}${wish.dryRun === true ? ", a preview" : ""}`;
   if (wish.sort === "recall" || wish.sort === "withdraw") return `${name} of ${queryText(wish.query)}`;
   if (wish.sort === "prune") return `${name}${where}${wish.apply === true ? "" : ", a preview"}`;
@@ -305,18 +344,28 @@ export function taskText({ sort, state, progress, error, result, resumable }: Cl
         lost === undefined || lost.stripes === 0 ? "" : ` ${counted(lost.units, "part")} of it cannot be brought back.`;
       const list = lost?.list === true ? " The list of older snapshots was lost, so it starts a new list." : "";
       const not = missed.length === 0 ? "" : ` Some rooms and accounts could not be read.`;
-      return `Snapshot ${snapshot.number}: ${bytes(changedBytes)} changed, ${bytes(storedBytes)} stored.${gone}${list}${not}`;
+      return (
+        `Snapshot ${snapshot.number}: ${bytes(changedBytes)} changed, ${bytes(storedBytes)} ` +
+        `stored.${gone}${list}${not}`
+      );
     }
     case "verify": {
       const { stripes, units, bytes: amount, weak, lost, lostUnits } = result as CheckResult;
       const sum = `${counted(stripes, "stored block")}, ${counted(units, "part")}, ${bytes(amount)}`;
       if (lost.total + lostUnits.total + weak === 0) return `${sum}: no damage.`;
-      return `${sum}: ${counted(lost.total, "stored block")} lost, ${counted(lostUnits.total, "part")} unreadable, ${counted(weak, "stored block")} with missing copies.`;
+      return (
+        `${sum}: ${counted(lost.total, "stored block")} lost, ${counted(lostUnits.total, "part")} unreadable, ` +
+        `${counted(weak, "stored block")} with missing copies.`
+      );
     }
     case "recall": {
       const { rows, threads, bytes: amount, lost } = result as RecallResult;
       const not = lost.total === 0 ? "" : ` ${counted(lost.total, "part")} cannot be brought back.`;
-      return `${counted(rows, "record")} of ${counted(threads, "room, account or agent", "rooms, accounts and agents")}, up to ${bytes(amount)}.${not}`;
+      return (
+        `${counted(rows, "record")} of ` +
+        `${counted(threads, "room, account or agent", "rooms, accounts and agents")}, up to ` +
+        `${bytes(amount)}.${not}`
+      );
     }
     case "place":
       return placeText(result as PlaceResult);
@@ -334,8 +383,8 @@ export function taskText({ sort, state, progress, error, result, resumable }: Cl
 }
 
 type Results = NonNullable<ClusterBackupTask["result"]>;
-export type RunResult = Extract<Results, { changedUnits: number }>;
-export type CheckResult = Extract<Results, { weak: number }>;
+type RunResult = Extract<Results, { changedUnits: number }>;
+type CheckResult = Extract<Results, { weak: number }>;
 export type RecallResult = Extract<Results, { stripeBytes: number }>;
 export type PlaceResult = Extract<Results, { remade: number }>;
 type WithdrawResult = Exclude<Extract<Results, { removed: number }>, PlaceResult>;

@@ -50,7 +50,10 @@ function Configuration() {
       {error !== null && <Note tone="bad">{error.message}</Note>}
       <Part
         title="Keys"
-        about="Settings made here override a node’s configuration file. A node’s environment variables and flags override these settings."
+        about={
+          "Settings made here override a node’s configuration file. A node’s environment variables and flags " +
+          "override these settings."
+        }
       >
         <div className="row wrap field-row">
           <TextInput

@@ -44,7 +44,9 @@ type LogSearch = { readonly [Name in (typeof fields)[number]]?: string };
 
 function Logs() {
   const asked = route.useSearch();
-  const search: LogSearch = Object.fromEntries(fields.flatMap((name) => (asked[name] === undefined ? [] : [[name, asked[name]]])));
+  const search: LogSearch = Object.fromEntries(
+    fields.flatMap((name) => (asked[name] === undefined ? [] : [[name, asked[name]]])),
+  );
   const [follows, setFollows] = useState(true);
   const { lines, silent, fault } = useLines(search, follows);
   const navigate = useNavigate();
@@ -56,7 +58,14 @@ function Logs() {
   const searched = JSON.stringify(search);
   const onAbout = useCallback((about: string) => go({ ...(JSON.parse(searched) as LogSearch), about }), [go, searched]);
   const submit = (form: HTMLFormElement) => {
-    go(Object.fromEntries(fields.flatMap((name) => { const value = formText(form, name).trim(); return value === "" ? [] : [[name, value]]; })));
+    go(
+      Object.fromEntries(
+        fields.flatMap((name) => {
+          const value = formText(form, name).trim();
+          return value === "" ? [] : [[name, value]];
+        }),
+      ),
+    );
   };
   return (
     <>
@@ -67,7 +76,9 @@ function Logs() {
             <select name="level" defaultValue={search.level ?? ""}>
               <option value="">Every level</option>
               {logLevels.map((level) => (
-                <option key={level} value={level}>{level}</option>
+                <option key={level} value={level}>
+                  {level}
+                </option>
               ))}
             </select>
           </label>
@@ -76,20 +87,50 @@ function Logs() {
             <select name="node" defaultValue={search.node ?? ""}>
               <option value="">All</option>
               {summary?.nodes.map(({ node, name }) => (
-                <option key={node} value={node}>{name}</option>
+                <option key={node} value={node}>
+                  {name}
+                </option>
               ))}
             </select>
           </label>
-          <TextInput name="name" label="Event begins with" placeholder="mesh." defaultValue={search.name ?? ""} maxLength={100} autoCapitalize="none" autoComplete="off" />
-          <TextInput name="about" label="About" placeholder="room/general, a request, a trace" defaultValue={search.about ?? ""} maxLength={200} autoCapitalize="none" autoComplete="off" />
+          <TextInput
+            name="name"
+            label="Event begins with"
+            placeholder="mesh."
+            defaultValue={search.name ?? ""}
+            maxLength={100}
+            autoCapitalize="none"
+            autoComplete="off"
+          />
+          <TextInput
+            name="about"
+            label="About"
+            placeholder="room/general, a request, a trace"
+            defaultValue={search.about ?? ""}
+            maxLength={200}
+            autoCapitalize="none"
+            autoComplete="off"
+          />
           <div className="row">
             <Button type="submit">Show</Button>
-            {Object.keys(search).length > 0 && <Button variant="default" onClick={() => go({})}>Show all</Button>}
-            <Button variant="default" aria-pressed={follows} onClick={() => setFollows(!follows)}>{follows ? "Pause" : "Follow"}</Button>
+            {Object.keys(search).length > 0 && (
+              <Button variant="default" onClick={() => go({})}>
+                Show all
+              </Button>
+            )}
+            <Button variant="default" aria-pressed={follows} onClick={() => setFollows(!follows)}>
+              {follows ? "Pause" : "Follow"}
+            </Button>
           </div>
         </Form>
       </Part>
-      <Part title="Lines" about="Log lines of all nodes, newest first. Each node logs from its own level up. What people write to each other is never logged.">
+      <Part
+        title="Lines"
+        about={
+          "Log lines of all nodes, newest first. Each node logs from its own level up. What people write to each " +
+          "other is never logged."
+        }
+      >
         {fault !== undefined && <Note tone="bad">{fault}</Note>}
         <Silent silent={silent} />
         <div className="table-frame log-lines" tabIndex={0} role="log" aria-live="off" aria-label="Lines of the log">
@@ -101,23 +142,36 @@ function Logs() {
       </Part>
     </>
   );
-} // prettier-ignore
+}
 
 const ids = /^(?:request|trace|actor)(?:Id)?$/;
 
 /** A line never changes: those that are on show already cost nothing when others come. */
-const LogLine = memo(function LogLine({ line, onAbout }: { readonly line: Line; readonly onAbout: (about: string) => void }) {
+const LogLine = memo(function LogLine({
+  line,
+  onAbout,
+}: {
+  readonly line: Line;
+  readonly onAbout: (about: string) => void;
+}) {
   const { atMs, level, event, facts, node } = line;
   return (
     <div className={`log-line ${level}`}>
-      <span className="dim">{new Date(atMs).toISOString().slice(11, 23)}</span> <span className="log-level">{level}</span> <strong>{event}</strong>{" "}
-      <span className="dim">{node}</span>
+      <span className="dim">{new Date(atMs).toISOString().slice(11, 23)}</span>{" "}
+      <span className="log-level">{level}</span> <strong>{event}</strong> <span className="dim">{node}</span>
       {Object.entries(facts).map(([name, fact]) => (
         <span key={name} className="log-fact">
           {" "}
           <span className="dim">{name}=</span>
           {ids.test(name) ? (
-            <button type="button" className="link" aria-label={`Only lines about ${String(fact)}`} onClick={() => onAbout(String(fact))}>{String(fact)}</button>
+            <button
+              type="button"
+              className="link"
+              aria-label={`Only lines about ${String(fact)}`}
+              onClick={() => onAbout(String(fact))}
+            >
+              {String(fact)}
+            </button>
           ) : (
             String(fact)
           )}
@@ -125,10 +179,13 @@ const LogLine = memo(function LogLine({ line, onAbout }: { readonly line: Line; 
       ))}
     </div>
   );
-}); // prettier-ignore
+});
 
 /** The newest lines, and those that come. */
-function useLines(search: LogSearch, follows: boolean): { readonly lines: readonly Line[]; readonly silent: LogPage["silent"]; readonly fault: string | undefined } {
+function useLines(
+  search: LogSearch,
+  follows: boolean,
+): { readonly lines: readonly Line[]; readonly silent: LogPage["silent"]; readonly fault: string | undefined } {
   const [lines, setLines] = useState<readonly Line[]>([]);
   const [silent, setSilent] = useState<LogPage["silent"]>([]);
   const [fault, setFault] = useState<string>();
@@ -168,4 +225,4 @@ function useLines(search: LogSearch, follows: boolean): { readonly lines: readon
     };
   }, [query, follows]);
   return { lines, silent, fault };
-} // prettier-ignore
+}

@@ -5,7 +5,7 @@ import { clockTime } from "../../parts/time.ts";
 import "uplot/dist/uPlot.min.css";
 
 /** One line, or one row of bars, of a chart. */
-export interface ChartLine {
+interface ChartLine {
   readonly label: string;
   /** Null where nothing is known. */
   readonly values: readonly (number | null)[];
@@ -83,7 +83,7 @@ export function Chart(props: {
 }
 
 /** The newest and the highest value of each line, in words. */
-export function spoken(lines: readonly ChartLine[], text: (value: number) => string): string {
+function spoken(lines: readonly ChartLine[], text: (value: number) => string): string {
   return lines
     .map(({ label, values }) => {
       const known = values.filter((value) => value !== null);

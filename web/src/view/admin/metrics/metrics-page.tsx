@@ -42,7 +42,11 @@ function Metrics() {
   const navigate = useNavigate();
   const { data: summary } = useSummary();
   const isEach = of === "each";
-  const asked = isEach ? { per: "node" as const, top: linesMax, by, ...(text !== "" && { text }) } : of === "cluster" ? { per: "cluster" as const } : { per: "node" as const, node: of };
+  const asked = isEach
+    ? { per: "node" as const, top: linesMax, by, ...(text !== "" && { text }) }
+    : of === "cluster"
+      ? { per: "cluster" as const }
+      : { per: "node" as const, node: of };
   const query = { range, points: pointsMax[isEach ? "many" : "one"], ...asked };
   const { data, error, isPlaceholderData } = useQuery({
     ...live(lookMs),
@@ -53,7 +57,12 @@ function Metrics() {
   const plans = useMemo(() => (data === undefined ? [] : chartsOf(data)), [data]);
   const times = useMemo(() => (data === undefined ? [] : timesOf(data)), [data]);
   const set = (change: Readonly<Record<string, string>>) =>
-    void navigate({ to: "/admin/$page", params: { page: "metrics" }, search: { range, of, ...(isEach && { by, text }), ...change }, replace: true });
+    void navigate({
+      to: "/admin/$page",
+      params: { page: "metrics" },
+      search: { range, of, ...(isEach && { by, text }), ...change },
+      replace: true,
+    });
   return (
     <Part
       title="Figures"
@@ -63,21 +72,48 @@ function Metrics() {
         <SegmentedControl
           aria-label="How far back"
           value={range}
-          data={[{ value: "hour", label: "Last hour" }, { value: "day", label: "Last day" }]}
+          data={[
+            { value: "hour", label: "Last hour" },
+            { value: "day", label: "Last day" },
+          ]}
           onChange={(value) => set({ range: value })}
         />
         <Choice
           label="Of"
           value={of}
-          data={[{ value: "cluster", label: "The whole cluster" }, { value: "each", label: "Each node" }, ...(summary?.nodes ?? []).map(({ node, name }) => ({ value: node, label: name }))]}
+          data={[
+            { value: "cluster", label: "The whole cluster" },
+            { value: "each", label: "Each node" },
+            ...(summary?.nodes ?? []).map(({ node, name }) => ({ value: node, label: name })),
+          ]}
           onChange={(value) => set({ of: value })}
         />
-        {isEach && <Choice label="Only the highest" value={by} data={(data?.series ?? [{ name: by, title: by }]).map(({ name, title }) => ({ value: name, label: title }))} onChange={(value) => set({ by: value })} />}
-        {isEach && <TextInput label="Nodes like" placeholder="Name" value={text} maxLength={64} autoCapitalize="none" onChange={(event) => set({ text: event.currentTarget.value.trim() })} />}
+        {isEach && (
+          <Choice
+            label="Only the highest"
+            value={by}
+            data={(data?.series ?? [{ name: by, title: by }]).map(({ name, title }) => ({ value: name, label: title }))}
+            onChange={(value) => set({ by: value })}
+          />
+        )}
+        {isEach && (
+          <TextInput
+            label="Nodes like"
+            placeholder="Name"
+            value={text}
+            maxLength={64}
+            autoCapitalize="none"
+            onChange={(event) => set({ text: event.currentTarget.value.trim() })}
+          />
+        )}
       </div>
       {error !== null && <Note tone="bad">{error.message}</Note>}
       <Silent silent={data?.silent} />
-      {isEach && data !== undefined && data.rows.length < (data.nodes ?? 0) && <p className="dim">{data.rows.length} of {data.nodes} nodes.</p>}
+      {isEach && data !== undefined && data.rows.length < (data.nodes ?? 0) && (
+        <p className="dim">
+          {data.rows.length} of {data.nodes} nodes.
+        </p>
+      )}
       {data === undefined && error === null && <p className="dim">Loading …</p>}
       <div className="charts" aria-busy={isPlaceholderData}>
         {plans.map(({ title, unit, lines }) => (
@@ -86,4 +122,4 @@ function Metrics() {
       </div>
     </Part>
   );
-} // prettier-ignore
+}

@@ -30,7 +30,7 @@ const together: readonly { readonly title: string; readonly names: Readonly<Reco
 ];
 
 /** One chart: its lines in order. */
-export interface ChartPlan {
+interface ChartPlan {
   readonly title: string;
   readonly unit: HistoryUnit;
   readonly lines: readonly { readonly label: string; readonly values: readonly (number | null)[] }[];

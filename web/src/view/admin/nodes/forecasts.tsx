@@ -36,7 +36,10 @@ export function Forecasts() {
   return (
     <Part
       title="What runs out"
-      about="Measured every hour. A forecast never looks further ahead than the measurements go back. You get an alert when something will run out within a week."
+      about={
+        "Measured every hour. A forecast never looks further ahead than the measurements go back. You get an " +
+        "alert when something will run out within a week."
+      }
     >
       {error !== null && <Note tone="warn">{error.message}</Note>}
       {ends.map((of) => (

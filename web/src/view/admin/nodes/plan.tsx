@@ -51,7 +51,12 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
   const proposalNow = (): Proposal => {
     switch (kind) {
       case "comes":
-        return { add: Array.from({ length: count }, () => ({ roles: [...chosen], ...(zone.trim() !== "" && { labels: { zone: zone.trim() } }) })) };
+        return {
+          add: Array.from({ length: count }, () => ({
+            roles: [...chosen],
+            ...(zone.trim() !== "" && { labels: { zone: zone.trim() } }),
+          })),
+        };
       case "goes":
         return { remove: [name] };
       case "weight":
@@ -59,7 +64,7 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
       case "copies":
         return { replicas, minInSync };
     }
-  }; // prettier-ignore
+  };
   const faults = useFaults({
     zone: "At most 64 characters.",
     labels: "At most 64 characters.",
@@ -78,7 +83,9 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
     if (body === undefined) return;
     const before = await act(() => changes.planSettings(body));
     if (before === undefined) return;
-    const stuck = before.nodes.flatMap(({ node: at, effects }) => effects.flatMap(({ takes, why }) => (takes === "none" && why !== undefined ? [`${at}: ${why}`] : []))); // prettier-ignore
+    const stuck = before.nodes.flatMap(({ node: at, effects }) =>
+      effects.flatMap(({ takes, why }) => (takes === "none" && why !== undefined ? [`${at}: ${why}`] : [])),
+    );
     const question = {
       title: proposal.weights === undefined ? "Change the number of copies?" : `Change the weight of ${name}?`,
       body: (
@@ -101,7 +108,10 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
   const stale = looked !== undefined && JSON.stringify(looked.proposal) !== JSON.stringify(proposalNow());
 
   return (
-    <Part title="What if" about="Shows what would happen, from what the cluster holds and how busy it is now. This changes nothing.">
+    <Part
+      title="What if"
+      about="Shows what would happen, from what the cluster holds and how busy it is now. This changes nothing."
+    >
       <Form id="plan" faults={faults} className="backup-form" label="What if" onSubmit={look}>
         <NativeSelect
           className="narrow"
@@ -119,15 +129,36 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
                   <input
                     type="checkbox"
                     checked={chosen.includes(role)}
-                    onChange={(event) => setChosen(allRoles.filter((one) => (one === role ? event.currentTarget.checked : chosen.includes(one))))}
+                    onChange={(event) =>
+                      setChosen(
+                        allRoles.filter((one) => (one === role ? event.currentTarget.checked : chosen.includes(one))),
+                      )
+                    }
                   />
                   {role}
                 </label>
               ))}
             </fieldset>
             <div className="row field-row">
-              <NumberInput className="grow" label="How many" min={1} max={16} allowDecimal={false} clampBehavior="strict" value={count} onChange={(value) => setCount(Number(value) || 1)} />
-              <TextInput className="grow" label="Zone" error={faults.of("zone") ?? faults.of("labels")} value={zone} maxLength={64} autoCapitalize="none" onChange={(event) => setZone(event.currentTarget.value)} />
+              <NumberInput
+                className="grow"
+                label="How many"
+                min={1}
+                max={16}
+                allowDecimal={false}
+                clampBehavior="strict"
+                value={count}
+                onChange={(value) => setCount(Number(value) || 1)}
+              />
+              <TextInput
+                className="grow"
+                label="Zone"
+                error={faults.of("zone") ?? faults.of("labels")}
+                value={zone}
+                maxLength={64}
+                autoCapitalize="none"
+                onChange={(event) => setZone(event.currentTarget.value)}
+              />
             </div>
           </>
         )}
@@ -141,12 +172,42 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
           />
         )}
         {kind === "weight" && (
-          <NumberInput className="narrow" label="Weight" description="Its share compared to other nodes; 1 is usual" min={0.01} max={100} step={0.5} error={faults.of("weights")} value={weight} onChange={(value) => setWeight(Number(value) || 1)} />
+          <NumberInput
+            className="narrow"
+            label="Weight"
+            description="Its share compared to other nodes; 1 is usual"
+            min={0.01}
+            max={100}
+            step={0.5}
+            error={faults.of("weights")}
+            value={weight}
+            onChange={(value) => setWeight(Number(value) || 1)}
+          />
         )}
         {kind === "copies" && (
           <div className="row field-row">
-            <NumberInput className="grow" label="Copies of each slot" min={1} max={7} allowDecimal={false} clampBehavior="strict" error={faults.of("replicas")} value={replicas} onChange={(value) => setReplicas(Number(value) || 1)} />
-            <NumberInput className="grow" label="Copies in sync that writes need" min={1} max={7} allowDecimal={false} clampBehavior="strict" error={faults.of("minInSync")} value={minInSync} onChange={(value) => setMinInSync(Number(value) || 1)} />
+            <NumberInput
+              className="grow"
+              label="Copies of each slot"
+              min={1}
+              max={7}
+              allowDecimal={false}
+              clampBehavior="strict"
+              error={faults.of("replicas")}
+              value={replicas}
+              onChange={(value) => setReplicas(Number(value) || 1)}
+            />
+            <NumberInput
+              className="grow"
+              label="Copies in sync that writes need"
+              min={1}
+              max={7}
+              allowDecimal={false}
+              clampBehavior="strict"
+              error={faults.of("minInSync")}
+              value={minInSync}
+              onChange={(value) => setMinInSync(Number(value) || 1)}
+            />
           </div>
         )}
         <div>
@@ -169,7 +230,7 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
         </div>
       )}
     </Part>
-  ); // prettier-ignore
+  );
 }
 
 type Proposal = SupposedChange;

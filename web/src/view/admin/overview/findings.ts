@@ -63,7 +63,9 @@ export function findings({ summary, status, alerts, quarantined }: Seen): readon
       : [
           {
             tone: "bad",
-            text: `${status?.name ?? status?.node} does not serve ${counted(faulty.length, "slot")} that it should: ${faulty[0]?.reason}`,
+            text:
+              `${status?.name ?? status?.node} does not serve ${counted(faulty.length, "slot")} that it should: ` +
+              `${faulty[0]?.reason}`,
             page: "slots",
             search: { show: "faulty" },
           },
@@ -90,7 +92,9 @@ export function findings({ summary, status, alerts, quarantined }: Seen): readon
   }));
   const ofProxies = (status?.unnamedProxies ?? []).map((address): Finding => ({
     tone: "warn",
-    text: `Requests of others come from ${address}, so all of them count as one visitor. If it is your proxy, start the node with --trusted-proxy ${address}.`,
+    text:
+      `Requests of others come from ${address}, so all of them count as one visitor. If it is your proxy, start ` +
+      `the node with --trusted-proxy ${address}.`,
     page: "nodes",
   }));
   const all = [...ofCluster, ...ofSlots, ...ofActors, ...ofDisks, ...ofAlerts, ...ofProxies];

@@ -52,7 +52,12 @@ function Overview() {
   });
   if (summary.data === undefined)
     return summary.error === null ? <p className="dim">Loading …</p> : <Note tone="bad">{summary.error.message}</Note>;
-  const known: Seen = { summary: summary.data, status: status.data, alerts: alerts.data, quarantined: quarantined.data };
+  const known: Seen = {
+    summary: summary.data,
+    status: status.data,
+    alerts: alerts.data,
+    quarantined: quarantined.data,
+  };
   return (
     <>
       {summary.error !== null && <Note tone="bad">{summary.error.message} The page shows older figures.</Note>}
@@ -61,7 +66,7 @@ function Overview() {
       {may("audit.read") && <Acts />}
     </>
   );
-} // prettier-ignore
+}
 
 function Health({ found }: { readonly found: readonly Finding[] }) {
   const isBad = found.some(({ tone }) => tone === "bad");
@@ -124,8 +129,11 @@ function Figures({ seen: { summary, status, alerts, quarantined } }: { readonly 
   const voters = directory.kind === "replicated" ? directory.voters : undefined;
   const votersUp = voters?.filter((voter) => up.some(({ node }) => node === voter)).length;
   const lacking = slots.short + slots.blocked + slots.down;
-  const sum = (of: (node: (typeof nodes)[number]) => number | undefined) => up.reduce((total, node) => total + (of(node) ?? 0), 0);
-  const disks = up.filter((node) => freeShare(node) !== undefined).sort((one, other) => (freeShare(one) ?? 1) - (freeShare(other) ?? 1));
+  const sum = (of: (node: (typeof nodes)[number]) => number | undefined) =>
+    up.reduce((total, node) => total + (of(node) ?? 0), 0);
+  const disks = up
+    .filter((node) => freeShare(node) !== undefined)
+    .sort((one, other) => (freeShare(one) ?? 1) - (freeShare(other) ?? 1));
   const [fullest] = disks;
   const share = fullest && freeShare(fullest);
   const models = [...new Set(up.flatMap((node) => node.models))];
@@ -137,19 +145,45 @@ function Figures({ seen: { summary, status, alerts, quarantined } }: { readonly 
           {up.length} <small>of {nodes.length}</small>
         </Figure>
         {voters !== undefined && (
-          <Figure name="Voters up" page="nodes" tone={votersUp === voters.length ? undefined : "warn"} more="keep the directory">
+          <Figure
+            name="Voters up"
+            page="nodes"
+            tone={votersUp === voters.length ? undefined : "warn"}
+            more="keep the directory"
+          >
             {votersUp} <small>of {voters.length}</small>
           </Figure>
         )}
-        <Figure name="Slots in order" page="slots" tone={slots.down + slots.blocked > 0 ? "bad" : lacking > 0 ? "warn" : undefined} more={lacking > 0 ? `${lacking} without enough copies` : slots.moving > 0 ? `${slots.moving} moving` : "all have their copies"}>
+        <Figure
+          name="Slots in order"
+          page="slots"
+          tone={slots.down + slots.blocked > 0 ? "bad" : lacking > 0 ? "warn" : undefined}
+          more={
+            lacking > 0
+              ? `${lacking} without enough copies`
+              : slots.moving > 0
+                ? `${slots.moving} moving`
+                : "all have their copies"
+          }
+        >
           {slots.ok} <small>of {slots.total}</small>
         </Figure>
         {fullest !== undefined && share !== undefined && (
-          <Figure name="Least free disk" page="nodes" tone={share < 0.03 ? "bad" : share < 0.1 ? "warn" : undefined} more={`${bytes(fullest.diskFreeBytes ?? 0)} on ${fullest.name}`}>
+          <Figure
+            name="Least free disk"
+            page="nodes"
+            tone={share < 0.03 ? "bad" : share < 0.1 ? "warn" : undefined}
+            more={`${bytes(fullest.diskFreeBytes ?? 0)} on ${fullest.name}`}
+          >
             {Math.round(share * 100)} <small>%</small>
           </Figure>
         )}
-        <Figure name="Models served" page="models" more={models.slice(0, 2).join(", ") || "agents do not answer"} tone={models.length === 0 ? "warn" : undefined}>
+        <Figure
+          name="Models served"
+          page="models"
+          more={models.slice(0, 2).join(", ") || "agents do not answer"}
+          tone={models.length === 0 ? "warn" : undefined}
+        >
           {models.length}
         </Figure>
         {alerts !== undefined && (
@@ -157,10 +191,19 @@ function Figures({ seen: { summary, status, alerts, quarantined } }: { readonly 
             {alerts.open}
           </Figure>
         )}
-        <Figure name="Actors in memory" page="actors" more={`${rate(sum((node) => node.turnsPerSecond))} messages a second`}>
+        <Figure
+          name="Actors in memory"
+          page="actors"
+          more={`${rate(sum((node) => node.turnsPerSecond))} messages a second`}
+        >
           {whole(sum((node) => node.actors))}
         </Figure>
-        <Figure name="In quarantine" page="actors" search={{ status: "quarantined" }} tone={ill > 0 ? "bad" : undefined}>
+        <Figure
+          name="In quarantine"
+          page="actors"
+          search={{ status: "quarantined" }}
+          tone={ill > 0 ? "bad" : undefined}
+        >
           {ill}
           {quarantined?.more === true && "+"}
         </Figure>
@@ -173,7 +216,7 @@ function Figures({ seen: { summary, status, alerts, quarantined } }: { readonly 
       </div>
     </Part>
   );
-} // prettier-ignore
+}
 
 const whole = (number: number): string => number.toLocaleString("en-US");
 

@@ -176,7 +176,10 @@ function Invitations() {
   return (
     <Part
       title="Invitations"
-      about="A link with which people make an account. You choose for how many accounts and how long it works, and you can end it here."
+      about={
+        "A link with which people make an account. You choose for how many accounts and how long it works, and " +
+        "you can end it here."
+      }
     >
       {rule !== undefined && <SignUpRule rule={rule} />}
       {may("people.admit") && rule !== "closed" && (
@@ -245,11 +248,14 @@ function Invitations() {
 
 /** What an invitation lets people do, as sign-up is now. */
 const ruleTexts: Readonly<Record<RegistrationRule, string>> = {
-  open: "Sign-up is open: everybody who reaches this page can create an account, also without an invitation. To let in only people whom you invite, set signUp to invitation.",
+  open:
+    "Sign-up is open: everybody who reaches this page can create an account, also without an invitation. To let " +
+    "in only people whom you invite, set signUp to invitation.",
   domain: "Sign-up is for people with a mail address of your domains, and for those whom you invite.",
   invitation: "Sign-up is by invitation: nobody makes an account without one.",
   closed:
-    "Sign-up is closed: nobody can create an account, not even with an invitation. To let in people whom you invite, set signUp to invitation.",
+    "Sign-up is closed: nobody can create an account, not even with an invitation. To let in people whom you " +
+    "invite, set signUp to invitation.",
 };
 
 function SignUpRule({ rule }: { readonly rule: RegistrationRule }) {
@@ -280,7 +286,10 @@ function NewProgram() {
   return (
     <Part
       title="An account for a program"
-      about="An account for programs: it has the role service and no password, so nobody can sign in with it. Make its API keys on its page."
+      about={
+        "An account for programs: it has the role service and no password, so nobody can sign in with it. Make " +
+        "its API keys on its page."
+      }
     >
       <Form id="program" faults={faults} className="row field-row" onSubmit={make}>
         <TextInput

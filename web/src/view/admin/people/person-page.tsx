@@ -145,7 +145,9 @@ function Roles(
   const [fault, setFault] = useState<string>();
   const shown = choice?.roles ?? new Set(held);
   // A role that was removed is still the person's, by name.
-  const gone = held.filter((role) => !table.has(role)).map((name): ClusterRole => ({ name, grants: [], note: "It was removed, and grants nothing" })); // prettier-ignore
+  const gone = held
+    .filter((role) => !table.has(role))
+    .map((name): ClusterRole => ({ name, grants: [], note: "It was removed, and grants nothing" }));
   const reasonOf = ({ grants }: ClusterRole): string | undefined => {
     if (!may("roles.manage")) return "You may not give roles.";
     if (above !== undefined) return `This person has ${above}, which you have not.`;
@@ -169,7 +171,10 @@ function Roles(
     const changedBy = ({ code, details }: Failure): boolean => {
       if (code !== "CHANGED_MEANWHILE") return false;
       const now = Array.isArray(details?.["now"]) ? details["now"].join(", ") : "others";
-      setFault(`Somebody else has changed the roles of ${user} meanwhile: they are ${now} now, as shown here. Nothing was changed; look at them, then choose again.`); // prettier-ignore
+      setFault(
+        `Somebody else has changed the roles of ${user} meanwhile: they are ${now} now, as shown here. Nothing ` +
+          "was changed; look at them, then choose again.",
+      );
       setChoice(undefined);
       return true;
     };
@@ -360,7 +365,8 @@ function Access({ user, person, held, refusal }: Shown) {
     if (!(await ask({ title: `Delete the account of ${user}?`, body, action: "Delete", grave: true }))) return;
     const set = (deleted: boolean) => act(() => call("people.delete", { user, deleted }));
     const done = await set(true);
-    if (done !== undefined) notices.done(`The account of ${user} will be deleted ${momentOf(done.atMs ?? 0)}.`, () => void set(false)); // prettier-ignore
+    if (done !== undefined)
+      notices.done(`The account of ${user} will be deleted ${momentOf(done.atMs ?? 0)}.`, () => void set(false));
   };
   const callOff = async () => {
     const done = await act(() => call("people.delete", { user, deleted: false }));

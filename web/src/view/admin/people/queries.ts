@@ -9,7 +9,7 @@ import { live, look } from "../look.ts";
 /** Other admins act, and devices come and go. */
 const lookMs = 5_000;
 /** People on a page of the list. */
-export const pagePeople = 25;
+const pagePeople = 25;
 /** To find programs, so many pages of people with roles are looked at for one page of the list. */
 const pagesMax = 5;
 
@@ -42,7 +42,7 @@ export interface Listed {
 }
 
 /** A page of the list. */
-export interface ListedPage {
+interface ListedPage {
   readonly people: readonly Listed[];
   /** Where the next page begins. */
   readonly next?: string;

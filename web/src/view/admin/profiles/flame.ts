@@ -1,7 +1,7 @@
 import type { ProfileTree } from "../../../../../protocols/index.ts";
 
 /** A call in the picture: where it lies in the width of 1, and how deep. */
-export interface Box {
+interface Box {
   readonly row: number;
   readonly left: number;
   readonly width: number;

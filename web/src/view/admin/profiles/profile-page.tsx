@@ -21,18 +21,28 @@ const hotShown = 20;
 export function ProfilePage() {
   const { item = "" } = useParams({ strict: false });
   return (
-    <AdminPage wide title="Profile" needs="cluster.administer" refusal="Only people with permission to administer the cluster see this page.">
+    <AdminPage
+      wide
+      title="Profile"
+      needs="cluster.administer"
+      refusal="Only people with permission to administer the cluster see this page."
+    >
       <One id={item} />
     </AdminPage>
   );
-} // prettier-ignore
+}
 
 const amount = ({ unit }: ProfileTree, value: number): string =>
   unit === "bytes" ? bytes(value) : `${(value / 1_000).toLocaleString("en-US", { maximumFractionDigits: 1 })} ms`;
 const share = (part: number, whole: number): string => `${whole === 0 ? 0 : Math.round((1_000 * part) / whole) / 10} %`;
 
 function One({ id }: { readonly id: string }) {
-  const { data, error } = useQuery({ queryKey: ["profiles", id], queryFn: () => seen("profiles.show", { id }), retry: false, staleTime: Infinity }); // prettier-ignore
+  const { data, error } = useQuery({
+    queryKey: ["profiles", id],
+    queryFn: () => seen("profiles.show", { id }),
+    retry: false,
+    staleTime: Infinity,
+  });
   if (error !== null) return <Note tone="bad">{error.message}</Note>;
   if (data === undefined) return <p className="dim">Loading …</p>;
   const { tree, of, node, by, begunAtMs, seconds } = data;
@@ -48,7 +58,7 @@ function One({ id }: { readonly id: string }) {
       </p>
       <Flame tree={tree} />
     </>
-  ); // prettier-ignore
+  );
 }
 
 function Flame({ tree }: { readonly tree: ProfileTree }) {
@@ -70,7 +80,12 @@ function Flame({ tree }: { readonly tree: ProfileTree }) {
       ),
     },
     { head: "By itself", align: "end", cell: ({ self }) => `${amount(tree, self)} (${share(self, tree.total)})` },
-    { head: "With what it called", align: "end", wide: true, cell: ({ total }) => `${amount(tree, total)} (${share(total, tree.total)})` },
+    {
+      head: "With what it called",
+      align: "end",
+      wide: true,
+      cell: ({ total }) => `${amount(tree, total)} (${share(total, tree.total)})`,
+    },
     {
       head: "In the picture",
       cell: ({ name, at }) => (
@@ -78,19 +93,35 @@ function Flame({ tree }: { readonly tree: ProfileTree }) {
           variant="default"
           size="xs"
           aria-label={`Show ${name} in the picture`}
-          onClick={() => setFrom(largestOf(tree, tree.frames.findIndex((frame) => frame.name === name && frame.at === at)))}
+          onClick={() =>
+            setFrom(
+              largestOf(
+                tree,
+                tree.frames.findIndex((frame) => frame.name === name && frame.at === at),
+              ),
+            )
+          }
         >
           Show
         </Button>
       ),
     },
-  ]; // prettier-ignore
+  ];
   return (
     <>
-      <Part title="Calls" about="Each function lies below the one that called it; its width is the time it took, with everything it called. Click a function to see it alone. The table below has the same figures.">
+      <Part
+        title="Calls"
+        about={
+          "Each function lies below the one that called it; its width is the time it took, with everything it " +
+          "called. Click a function to see it alone. The table below has the same figures."
+        }
+      >
         <div className="row wrap" role="status">
           <span className="grow break">
-            {from < 0 ? "All calls" : `${shown.name} ${shown.at}: ${amount(tree, totals[from] ?? 0)}, ${share(totals[from] ?? 0, tree.total)} of all`}
+            {from < 0
+              ? "All calls"
+              : `${shown.name} ${shown.at}: ${amount(tree, totals[from] ?? 0)}, ` +
+                `${share(totals[from] ?? 0, tree.total)} of all`}
           </span>
           {from >= 0 && (
             <>
@@ -121,8 +152,14 @@ function Flame({ tree }: { readonly tree: ProfileTree }) {
         </div>
       </Part>
       <Part title="The functions that took the most time">
-        <Table label="The functions that took the most time" columns={columns} rows={hot} keyOf={({ name, at }) => `${name} ${at}`} nothing="Nothing was measured." />
+        <Table
+          label="The functions that took the most time"
+          columns={columns}
+          rows={hot}
+          keyOf={({ name, at }) => `${name} ${at}`}
+          nothing="Nothing was measured."
+        />
       </Part>
     </>
   );
-} // prettier-ignore
+}

@@ -24,15 +24,24 @@ const key = ["tasks", "profiles"];
 /** Profiles of nodes: one is begun here, and those that are there are listed. */
 export function ProfilesPage() {
   return (
-    <AdminPage wide title="Profiles" needs="cluster.administer" refusal="Only people with permission to administer the cluster see this page.">
+    <AdminPage
+      wide
+      title="Profiles"
+      needs="cluster.administer"
+      refusal="Only people with permission to administer the cluster see this page."
+    >
       <Profiles />
     </AdminPage>
   );
-} // prettier-ignore
+}
 
 function Profiles() {
   const { data: summary } = useSummary();
-  const { data, error } = useQuery({ ...live(2_000), queryKey: key, queryFn: () => seen("tasks.list", { kind: "profile" }) }); // prettier-ignore
+  const { data, error } = useQuery({
+    ...live(2_000),
+    queryKey: key,
+    queryFn: () => seen("tasks.list", { kind: "profile" }),
+  });
   const act = useActOn(key);
   const nodes = summary === undefined ? [] : byName(summary).filter(({ up }) => up);
   const [node, setNode] = useState("");
@@ -56,7 +65,10 @@ function Profiles() {
           what
         ),
     },
-    { head: "State", cell: ({ state, error: why }) => (why === undefined ? state : `${state}: ${explain(why, "look")}`) },
+    {
+      head: "State",
+      cell: ({ state, error: why }) => (why === undefined ? state : `${state}: ${explain(why, "look")}`),
+    },
     { head: "Asked by", wide: true, cell: ({ by = "" }) => by },
     { head: "Begun", wide: true, cell: ({ begunAtMs }) => begunAtMs !== undefined && momentOf(begunAtMs) },
     {
@@ -71,19 +83,55 @@ function Profiles() {
   ];
   return (
     <>
-      <Part title="Profile a node" about="Samples the node's main thread while it keeps working, a little more slowly. The result contains names of functions and files, and nothing about people.">
-        <Form id="profile-of-node" faults={faults} className="row wrap field-row" label="Profile a node" onSubmit={begin}>
-          <NativeSelect label="Node" value={node} data={[{ value: "", label: "This page's" }, ...nodes.map((one) => ({ value: one.node, label: one.name }))]} onChange={(event) => setNode(event.currentTarget.value)} />
-          <NativeSelect label="What" value={of} data={[{ value: "cpu", label: "Processor: where time is spent" }, { value: "heap", label: "Memory: which code fills it" }]} onChange={(event) => setOf(event.currentTarget.value as ProfileKind)} />
-          <NativeSelect label="For" value={seconds} data={["1", "5", "10", "30", "60"].map((value) => ({ value, label: `${value} s` }))} onChange={(event) => setSeconds(event.currentTarget.value)} />
+      <Part
+        title="Profile a node"
+        about={
+          "Samples the node's main thread while it keeps working, a little more slowly. The result contains " +
+          "names of functions and files, and nothing about people."
+        }
+      >
+        <Form
+          id="profile-of-node"
+          faults={faults}
+          className="row wrap field-row"
+          label="Profile a node"
+          onSubmit={begin}
+        >
+          <NativeSelect
+            label="Node"
+            value={node}
+            data={[{ value: "", label: "This page's" }, ...nodes.map((one) => ({ value: one.node, label: one.name }))]}
+            onChange={(event) => setNode(event.currentTarget.value)}
+          />
+          <NativeSelect
+            label="What"
+            value={of}
+            data={[
+              { value: "cpu", label: "Processor: where time is spent" },
+              { value: "heap", label: "Memory: which code fills it" },
+            ]}
+            onChange={(event) => setOf(event.currentTarget.value as ProfileKind)}
+          />
+          <NativeSelect
+            label="For"
+            value={seconds}
+            data={["1", "5", "10", "30", "60"].map((value) => ({ value, label: `${value} s` }))}
+            onChange={(event) => setSeconds(event.currentTarget.value)}
+          />
           <Button type="submit">Begin</Button>
         </Form>
       </Part>
       <Part title="Profiles" about="Each node keeps its four newest profiles until it restarts.">
         {error !== null && <Note tone="warn">{error.message}</Note>}
         <Silent silent={data?.silent} />
-        <Table label="Profiles" columns={columns} rows={data?.tasks ?? []} keyOf={({ id }) => id} nothing="There are none." />
+        <Table
+          label="Profiles"
+          columns={columns}
+          rows={data?.tasks ?? []}
+          keyOf={({ id }) => id}
+          nothing="There are none."
+        />
       </Part>
     </>
   );
-} // prettier-ignore
+}

@@ -69,7 +69,10 @@ export function RoleEditor(props: {
       // What there is now is what the next save is compared with.
       setSeen(Array.isArray(now) ? { grants: now as Grant[], note: noteIn(reason) } : null);
       setGrants(Array.isArray(now) ? (now as Grant[]) : []);
-      faults.say("Somebody else has changed this role meanwhile. Nothing was saved; what it grants now is shown here. Look at it, then change it again."); // prettier-ignore
+      faults.say(
+        "Somebody else has changed this role meanwhile. Nothing was saved; what it grants now is shown here. " +
+          "Look at it, then change it again.",
+      );
       return true;
     };
     if ((await act(() => call("roles.set", { role: name, ...body }), changedBy)) === undefined) return;

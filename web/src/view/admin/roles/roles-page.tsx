@@ -103,7 +103,10 @@ function RoleList({
   return (
     <Part
       title="Roles"
-      about="An account can have up to eight roles, and may do whatever any of them allows. Nobody can give a permission that they do not have themselves."
+      about={
+        "An account can have up to eight roles, and may do whatever any of them allows. Nobody can give a " +
+        "permission that they do not have themselves."
+      }
     >
       <ul className="lines">
         {roles.map((role) => {

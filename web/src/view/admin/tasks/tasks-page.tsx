@@ -130,7 +130,10 @@ function Tasks() {
   return (
     <Part
       title="Tasks"
-      about="Backups, recalls, downloads of models, drains, moves, searches and repairs. The person who started one is told when it ends."
+      about={
+        "Backups, recalls, downloads of models, drains, moves, searches and repairs. The person who started one " +
+        "is told when it ends."
+      }
     >
       <SegmentedControl
         aria-label="Which tasks"

@@ -62,7 +62,8 @@ function List() {
     queryFn: () => seen("traces.list", { limit: shown }),
   });
   const none =
-    "None. The setting tracing.ratio says which share of requests is traced. It is 0 unless you set it under Configuration.";
+    "None. The setting tracing.ratio says which share of requests is traced. It is 0 unless you set it under " +
+    "Configuration.";
   return (
     <Part title="Requests" about="The newest traces of all nodes. What people write to each other is never in a trace.">
       {error !== null && <Note tone="bad">{error.message}</Note>}

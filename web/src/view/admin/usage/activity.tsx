@@ -17,7 +17,7 @@ const route = getRouteApi("/admin/$page");
 const whole = (number: number): string => Math.round(number).toLocaleString("en-US");
 
 /** The days up to today, the oldest first, and the months as they are kept. */
-export async function readActivity(days: number): Promise<Pick<ActivityView, "days" | "months">> {
+async function readActivity(days: number): Promise<Pick<ActivityView, "days" | "months">> {
   const all: ActivityDay[] = [];
   let months: ActivityView["months"] = [];
   for (let before: string | undefined, more = true; more;) {
@@ -28,21 +28,32 @@ export async function readActivity(days: number): Promise<Pick<ActivityView, "da
     more = before !== undefined;
   }
   return { days: all.toReversed(), months };
-} // prettier-ignore
+}
 
 /** What people did: messages, active people, tokens, what is kept; of everybody or of a team. */
 export function Activity() {
   const search = route.useSearch();
   const navigate = useNavigate();
-  const days = search["days"] === "7" || search["days"] === "90" || search["days"] === "365" ? Number(search["days"]) : 30;
+  const days =
+    search["days"] === "7" || search["days"] === "90" || search["days"] === "365" ? Number(search["days"]) : 30;
   const team = search["team"] ?? "";
-  const read = useQuery({ queryKey: ["usage", "activity", days], queryFn: () => readActivity(days), staleTime: 60_000, retry: false });
+  const read = useQuery({
+    queryKey: ["usage", "activity", days],
+    queryFn: () => readActivity(days),
+    staleTime: 60_000,
+    retry: false,
+  });
   const rows = useMemo(() => read.data?.days ?? [], [read.data]);
   const daily = useMemo(() => everyDay(rows, { days, nowMs: Date.now(), team }), [rows, days, team]);
   const sums = useMemo(() => teamSums(rows), [rows]);
   const [month] = read.data?.months ?? [];
   const set = (change: Readonly<Record<string, string>>) =>
-    void navigate({ to: "/admin/$page", params: { page: "usage" }, search: { ...search, days: String(days), ...change }, replace: true });
+    void navigate({
+      to: "/admin/$page",
+      params: { page: "usage" },
+      search: { ...search, days: String(days), ...change },
+      replace: true,
+    });
   const lines = useMemo(
     () => ({
       messages: [{ label: "messages", values: daily.messages }],
@@ -55,23 +66,50 @@ export function Activity() {
   const columns: readonly Column<TeamSum>[] = [
     { head: "Team", cell: ({ name }) => name },
     { head: "Messages", align: "end", cell: ({ messages }) => whole(messages) },
-    { head: "People a day", align: "end", cell: ({ people }) => people.toLocaleString("en-US", { maximumFractionDigits: 1 }) },
+    {
+      head: "People a day",
+      align: "end",
+      cell: ({ people }) => people.toLocaleString("en-US", { maximumFractionDigits: 1 }),
+    },
     { head: "Tokens", align: "end", cell: ({ tokens }) => whole(tokens) },
     { head: "Calls", align: "end", wide: true, cell: ({ calls }) => whole(calls) },
   ];
   return (
-    <Part title="Activity" about="Activity in the whole cluster per day (UTC). A person who does anything on a day counts as active once. A team is a budget that names several people, as it was on that day.">
+    <Part
+      title="Activity"
+      about={
+        "Activity in the whole cluster per day (UTC). A person who does anything on a day counts as active once. " +
+        "A team is a budget that names several people, as it was on that day."
+      }
+    >
       <div className="row field-row">
         <SegmentedControl
           aria-label="How many days"
           value={String(days)}
-          data={[{ value: "7", label: "7 days" }, { value: "30", label: "30 days" }, { value: "90", label: "90 days" }, { value: "365", label: "A year" }]}
+          data={[
+            { value: "7", label: "7 days" },
+            { value: "30", label: "30 days" },
+            { value: "90", label: "90 days" },
+            { value: "365", label: "A year" },
+          ]}
           onChange={(value) => set({ days: value })}
         />
         {sums.length > 1 && (
-          <Choice label="Of" value={team} data={[{ value: "", label: "Everybody" }, ...sums.slice(1).map(({ name }) => ({ value: name, label: name }))]} onChange={(value) => set({ team: value })} />
+          <Choice
+            label="Of"
+            value={team}
+            data={[
+              { value: "", label: "Everybody" },
+              ...sums.slice(1).map(({ name }) => ({ value: name, label: name })),
+            ]}
+            onChange={(value) => set({ team: value })}
+          />
         )}
-        <Button variant="default" disabled={rows.length === 0} onClick={() => download(csvOfDays(rows), `activity-${days}-days.csv`)}>
+        <Button
+          variant="default"
+          disabled={rows.length === 0}
+          onClick={() => download(csvOfDays(rows), `activity-${days}-days.csv`)}
+        >
           Download days as CSV
         </Button>
       </div>
@@ -79,7 +117,8 @@ export function Activity() {
       {month !== undefined && (
         <p className="dim">
           This month: {whole(month.people)} active {month.people === 1 ? "person" : "people"}
-          {month.more === true && " and others together"}, {whole(month.messages)} {month.messages === 1 ? "message" : "messages"}, {whole(month.tokens)} tokens.
+          {month.more === true && " and others together"}, {whole(month.messages)}{" "}
+          {month.messages === 1 ? "message" : "messages"}, {whole(month.tokens)} tokens.
         </p>
       )}
       <div className="charts">
@@ -88,7 +127,13 @@ export function Activity() {
         <Chart bars title="Tokens of models by day" times={daily.times} lines={lines.tokens} text={whole} />
         {team === "" && <Chart bars title="Kept on disks" times={daily.times} lines={lines.stored} text={bytesText} />}
       </div>
-      <Table label="Activity by team" columns={columns} rows={sums} keyOf={({ name }) => name} nothing={read.data === undefined ? "Loading …" : "Nobody has done anything yet."} />
+      <Table
+        label="Activity by team"
+        columns={columns}
+        rows={sums}
+        keyOf={({ name }) => name}
+        nothing={read.data === undefined ? "Loading …" : "Nobody has done anything yet."}
+      />
     </Part>
   );
-} // prettier-ignore
+}

@@ -4,7 +4,7 @@ import type { ActivityCount, ActivityDay } from "../../../../../protocols/index.
 const dayMs = 86_400_000;
 
 /** A value for each day of a stretch of time up to now; days of which nothing is known have none that was kept. */
-export interface DaySeries {
+interface DaySeries {
   readonly times: readonly number[];
   readonly messages: readonly number[];
   readonly people: readonly number[];

@@ -9,7 +9,7 @@ export const usageBys = ["person", "team", "model", "provider"] as const;
 export type UsageBy = (typeof usageBys)[number];
 
 /** How much a row is; costs in the unit of prices. */
-export const amountOf = (row: UsageDayRow, measure: UsageMeasure): number =>
+const amountOf = (row: UsageDayRow, measure: UsageMeasure): number =>
   measure === "tokens"
     ? row.promptTokens + row.completionTokens
     : measure === "calls"

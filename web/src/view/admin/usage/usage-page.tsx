@@ -26,7 +26,7 @@ import {
   type UsageMeasure,
   type UsageSum,
 } from "./sums.ts";
-import "../metrics/metrics.css"; // prettier-ignore
+import "../metrics/metrics.css";
 
 const route = getRouteApi("/admin/$page");
 const pageRows = 25;
@@ -59,7 +59,7 @@ async function readDays(days: number): Promise<{ readonly rows: readonly UsageDa
     if (before === undefined) return { rows, isAll: true };
   }
   return { rows, isAll: false };
-} // prettier-ignore
+}
 
 const whole = (number: number): string => Math.round(number).toLocaleString("en-US");
 const money = (number: number): string => (number === 0 ? "" : number.toFixed(number < 0.01 ? 6 : 2));
@@ -76,12 +76,18 @@ const isOneOf = <Word extends string>(words: readonly Word[], text: string | und
 
 function Usage() {
   const search = route.useSearch();
-  const days = search["days"] === "7" || search["days"] === "90" || search["days"] === "365" ? Number(search["days"]) : 30;
+  const days =
+    search["days"] === "7" || search["days"] === "90" || search["days"] === "365" ? Number(search["days"]) : 30;
   const by = isOneOf(usageBys, search["by"]) ? search["by"] : "person";
   const measure = isOneOf(usageMeasures, search["measure"]) ? search["measure"] : "tokens";
   const navigate = useNavigate();
   const { may } = useRights();
-  const used = useQuery({ queryKey: ["usage", "all", days], queryFn: () => readDays(days), staleTime: 60_000, retry: false });
+  const used = useQuery({
+    queryKey: ["usage", "all", days],
+    queryFn: () => readDays(days),
+    staleTime: 60_000,
+    retry: false,
+  });
   const budgets = useQuery({ queryKey: ["usage", "budgets"], queryFn: () => seen("budgets.list"), retry: false });
   const rows = useMemo(() => used.data?.rows ?? [], [used.data]);
   const teams = useMemo(() => teamsOf(budgets.data?.budgets ?? []), [budgets.data]);
@@ -89,7 +95,12 @@ function Usage() {
   const sums = useMemo(() => sumsBy(rows, by, measure, teams), [rows, by, measure, teams]);
   const { shown, trail, next } = usePaged(sums, pageRows, `${by} ${measure} ${days}`);
   const set = (change: Readonly<Record<string, string>>) =>
-    void navigate({ to: "/admin/$page", params: { page: "usage" }, search: { days: String(days), by, measure, ...change }, replace: true });
+    void navigate({
+      to: "/admin/$page",
+      params: { page: "usage" },
+      search: { days: String(days), by, measure, ...change },
+      replace: true,
+    });
   const amounts = useMemo(() => [{ label: measure, values: daily.amounts }], [daily, measure]);
   const people = useMemo(() => [{ label: "people", values: daily.people }], [daily]);
   const columns: readonly Column<UsageSum>[] = [
@@ -104,24 +115,65 @@ function Usage() {
         <SegmentedControl
           aria-label="How far back"
           value={String(days)}
-          data={[{ value: "7", label: "7 days" }, { value: "30", label: "30 days" }, { value: "90", label: "90 days" }, { value: "365", label: "A year" }]}
+          data={[
+            { value: "7", label: "7 days" },
+            { value: "30", label: "30 days" },
+            { value: "90", label: "90 days" },
+            { value: "365", label: "A year" },
+          ]}
           onChange={(value) => set({ days: value })}
         />
-        <Choice label="What" value={measure} data={[{ value: "tokens", label: "Tokens" }, { value: "calls", label: "Calls" }, { value: "cost", label: "Cost" }]} onChange={(value) => set({ measure: value })} />
-        <Choice label="By" value={by} data={usageBys.map((value) => ({ value, label: byText[value] }))} onChange={(value) => set({ by: value })} />
-        <Button variant="default" disabled={rows.length === 0} onClick={() => download(csvOfRows(rows), `usage-${days}-days.csv`)}>
+        <Choice
+          label="What"
+          value={measure}
+          data={[
+            { value: "tokens", label: "Tokens" },
+            { value: "calls", label: "Calls" },
+            { value: "cost", label: "Cost" },
+          ]}
+          onChange={(value) => set({ measure: value })}
+        />
+        <Choice
+          label="By"
+          value={by}
+          data={usageBys.map((value) => ({ value, label: byText[value] }))}
+          onChange={(value) => set({ by: value })}
+        />
+        <Button
+          variant="default"
+          disabled={rows.length === 0}
+          onClick={() => download(csvOfRows(rows), `usage-${days}-days.csv`)}
+        >
           Download CSV
         </Button>
       </div>
       {used.error !== null && <Note tone="bad">{used.error.message}</Note>}
-      {used.data?.isAll === false && <Note tone="warn">There is more than can be shown at once. Choose fewer days, or run plexus usage --days {days} --json.</Note>}
+      {used.data?.isAll === false && (
+        <Note tone="warn">
+          There is more than can be shown at once. Choose fewer days, or run plexus usage --days {days} --json.
+        </Note>
+      )}
       <div className="charts">
-        <Chart bars title={`${measure === "cost" ? "Cost" : measure === "calls" ? "Calls" : "Tokens"} by day`} times={daily.times} lines={amounts} text={textOf(measure)} />
+        <Chart
+          bars
+          title={`${measure === "cost" ? "Cost" : measure === "calls" ? "Calls" : "Tokens"} by day`}
+          times={daily.times}
+          lines={amounts}
+          text={textOf(measure)}
+        />
         <Chart bars title="People who used models, by day" times={daily.times} lines={people} text={whole} />
       </div>
-      <Table label={`Usage by ${byText[by]}`} columns={columns} rows={shown} keyOf={({ name }) => name} nothing={used.data === undefined ? "Loading …" : "No calls of models."} />
+      <Table
+        label={`Usage by ${byText[by]}`}
+        columns={columns}
+        rows={shown}
+        keyOf={({ name }) => name}
+        nothing={used.data === undefined ? "Loading …" : "No calls of models."}
+      />
       <Pager trail={trail} next={next} waits={false} back="Previous" on="Next" />
-      {by === "team" && teams.size === 0 && may("cluster.administer") && <p className="dim">No budget names a team yet: plexus budgets set NAME team ada bob.</p>}
+      {by === "team" && teams.size === 0 && may("cluster.administer") && (
+        <p className="dim">No budget names a team yet: plexus budgets set NAME team ada bob.</p>
+      )}
     </Part>
   );
-} // prettier-ignore
+}
