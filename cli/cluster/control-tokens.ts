@@ -1,30 +1,19 @@
 /** `plexus control`: control tokens, and who one is at the control endpoint. */
-import type { ControlSelf, ControlTokenMade, ControlTokensView, ControlTokenView } from "../../protocols/index.ts";
-import { advised, askNode, demand, findNode, type AdminFlags } from "../node/admin.ts";
-import { callNode } from "../node/node-client.ts";
+import type { ControlTokenView, CreateControlToken } from "../../protocols/index.ts";
+import { advised, callsTo, demand, findNode, operate, type AdminFlags } from "../node/admin.ts";
 import { exitCodes, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { renderTable } from "../terminal/table.ts";
 
-const base = "/api/v1/admin/control";
 const describeTime = (atMs: number): string => new Date(atMs).toISOString().slice(0, 16).replace("T", " ");
-
-/** What `plexus control token create` was told. */
-export interface TokenChoice {
-  readonly name: string;
-  readonly scopes?: readonly string[] | undefined;
-  readonly role?: string | undefined;
-  readonly subject?: string | undefined;
-  readonly expiresInMs?: number | undefined;
-}
 
 const ofWhat = ({ scopes, role }: ControlTokenView): string =>
   role === undefined ? (scopes ?? []).join(" ") : `role ${role}`;
 
 /** `plexus control token create`. The secret alone is what the standard output gets, so that it can go into a file. */
-export async function createToken(flags: AdminFlags, choice: TokenChoice, output: Output): Promise<number> {
+export async function createToken(flags: AdminFlags, token: CreateControlToken, output: Output): Promise<number> {
   const made = demand(
-    advised(await callNode<ControlTokenMade>(await findNode(flags), "POST", `${base}/tokens`, choice), {
+    advised(await callsTo(await findNode(flags))("control.make", token), {
       NAME_TAKEN: "choose another name, or revoke that one: plexus control token revoke NAME",
     }),
   );
@@ -43,7 +32,7 @@ export async function createToken(flags: AdminFlags, choice: TokenChoice, output
 
 /** `plexus control token list`. With --json one line a token. */
 export async function listTokens(flags: AdminFlags, output: Output): Promise<number> {
-  const { tokens } = await askNode<ControlTokensView>(flags, "GET", `${base}/tokens`);
+  const { tokens } = await operate(flags, "control.tokens");
   if (flags.json) for (const token of tokens) output.print(jsonLine(token));
   else if (tokens.length === 0)
     output.print("There are no control tokens. `plexus control token create NAME --scope cluster.see` makes one.");
@@ -66,14 +55,14 @@ export async function listTokens(flags: AdminFlags, output: Output): Promise<num
 
 /** `plexus control token revoke`. */
 export async function revokeToken(flags: AdminFlags, name: string, output: Output): Promise<number> {
-  const ended = await askNode<ControlTokenView>(flags, "DELETE", `${base}/tokens/${encodeURIComponent(name)}`);
+  const ended = await operate(flags, "control.revoke", { name });
   output.print(flags.json ? jsonLine(ended) : `${withoutControls(ended.name)} no longer works.`);
   return exitCodes.ok;
 }
 
 /** `plexus control`. */
 export async function showSelf(flags: AdminFlags, output: Output): Promise<number> {
-  const self = await askNode<ControlSelf>(flags, "GET", `${base}/self`);
+  const self = await operate(flags, "control.self");
   if (flags.json) output.print(jsonLine(self));
   else
     output.print(

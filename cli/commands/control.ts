@@ -56,8 +56,14 @@ export const define: Define = (command, { output, onExit }) => {
     )
     .action(async (name: string, { scope, role, subject, expires, ...options }: CreateOptions) => {
       const { createToken } = await import("../cluster/control-tokens.ts");
-      const choice = { name, scopes: scope, role, subject, expiresInMs: expires };
-      onExit(await createToken(await adminFlags(options), choice, output));
+      const wanted = {
+        name,
+        ...(scope && { scopes: [...scope] }),
+        ...(role !== undefined && { role }),
+        ...(subject !== undefined && { subject }),
+        ...(expires !== undefined && { expiresInMs: expires }),
+      };
+      onExit(await createToken(await adminFlags(options), wanted, output));
     });
 
   withAdminFlags(token.command("list").description("Show the valid tokens, and when each was last used."))

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
-import { callsBy, type Call, type CallInput } from "../../client/call.ts";
+import { callsBy, Keys, type Call, type CallInput } from "../../client/call.ts";
 import { failure, PlexusError, refused, type Failure, type Result } from "../../protocols/errors.ts";
 import { parseActorId } from "../../protocols/ids.ts";
 import type { FactorsView, OperationAnswer, OperationName } from "../../protocols/index.ts";
@@ -101,8 +101,17 @@ export const askNode = async <T>(
   body?: unknown,
 ): Promise<T> => demand(await callNode<T>(await findNode(flags), method, path, body));
 
+/** The page's terminal knows no module of Node. */
+const newKey = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const keys = new Keys(newKey);
+
 /** Calls the operations of a node. */
-export const callsTo = (target: Target): Call => callsBy((method, path, body) => callNode(target, method, path, body));
+export const callsTo = (target: Target): Call =>
+  callsBy(
+    (method, path, body, key) => callNode({ ...target, ...(key && { operation: key }) }, method, path, body),
+    keys,
+  );
 
 /** What the node of a command answers to an operation; a refusal is thrown. */
 export const operate = async <Name extends OperationName>(

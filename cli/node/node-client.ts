@@ -19,6 +19,8 @@ export interface Target {
   readonly timeoutMs?: number;
   /** It is asked for something, and changes nothing, whatever the method. */
   readonly reads?: boolean;
+  /** What a request that changes something is called: under the same name it is done once, where its operation can. */
+  readonly operation?: string;
   /** Gives the password of the session again, where the node asks for it. Absent: nobody can. */
   readonly confirm?: () => Promise<Result<unknown>>;
 }
@@ -36,7 +38,9 @@ export async function callNode<T>(target: Target, method: Method, path: string, 
   if (!answer.ok && answer.error.code === "SIGN_IN_AGAIN" && target.confirm !== undefined) {
     const confirmed = await target.confirm();
     if (!confirmed.ok) return confirmed;
-    answer = await request<T>(target, method, path, body);
+    // Its actor could give its first answer again.
+    const again = target.operation === undefined ? target : { ...target, operation: `${target.operation}.again` };
+    answer = await request<T>(again, method, path, body);
   }
   if (answer.ok || method === "GET" || target.reads === true || answer.error.outcome !== "unknown") return answer;
   const where = path.startsWith("/api/v1/admin/cluster/") ? "; `plexus audit` shows what was done" : "";

@@ -44,6 +44,7 @@ export async function exchange(
     const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const headers = {
       accept: "application/json",
+      ...(target.operation !== undefined && { "idempotency-key": target.operation }),
       ...(payload !== undefined && { "content-type": "application/json", "content-length": payload.length }),
     };
     const outgoing = openRequest(target, path, { method, headers, signal: overdue.signal });

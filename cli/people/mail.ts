@@ -1,16 +1,14 @@
 /** `plexus mail`: how the cluster sends mail. */
 import type { MailServer, MailView } from "../../protocols/index.ts";
-import { askNode, demand, findNode, type AdminFlags } from "../node/admin.ts";
-import { callNode, forLook } from "../node/node-client.ts";
+import { callsTo, demand, findNode, operate, type AdminFlags } from "../node/admin.ts";
+import { forLook } from "../node/node-client.ts";
 import { exitCodes, paint, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { secretIn } from "../terminal/text-file.ts";
 
-const base = "/api/v1/admin/mail";
-
 /** `plexus mail` and `plexus mail show`. */
 export async function showMail(flags: AdminFlags, output: Output): Promise<number> {
-  const view = demand(await callNode<MailView>(forLook(await findNode(flags)), "GET", base));
+  const view = demand(await callsTo(forLook(await findNode(flags)))("mail.show"));
   output.print(flags.json ? jsonLine(view) : describeMail(view, output.color));
   return exitCodes.ok;
 }
@@ -50,22 +48,21 @@ export async function setMail(
   output: Output,
 ): Promise<number> {
   const password = passwordFile === undefined ? undefined : await secretIn(passwordFile);
-  const body = { ...server, ...(password !== undefined && { password }) };
-  const set = await askNode<MailServer>(flags, "PUT", base, body);
+  const set = await operate(flags, "mail.set", { ...server, ...(password !== undefined && { password }) });
   output.print(flags.json ? jsonLine(set) : "Mail is set up on all nodes. Try it: `plexus mail test ADDRESS`.");
   return exitCodes.ok;
 }
 
 /** `plexus mail remove`. */
 export async function removeMail(flags: AdminFlags, output: Output): Promise<number> {
-  await askNode(flags, "DELETE", base);
+  await operate(flags, "mail.remove");
   output.print(flags.json ? jsonLine({ removed: true }) : "No mail is sent any more, and the password is forgotten.");
   return exitCodes.ok;
 }
 
 /** `plexus mail test`. */
 export async function testMail(flags: AdminFlags, to: string, output: Output): Promise<number> {
-  await askNode(flags, "POST", `${base}/test`, { to });
+  await operate(flags, "mail.test", { to });
   output.print(flags.json ? jsonLine({ sent: true }) : "The mail server took the message. Look whether it arrives.");
   return exitCodes.ok;
 }

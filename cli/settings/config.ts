@@ -1,15 +1,20 @@
 /** `plexus config`: the configuration of the nodes, as the cluster has it. */
 import { fields, settingFromText } from "../../config/index.ts";
 import { failure, PlexusError } from "../../protocols/errors.ts";
-import type { NodeEffects, SettingAtNode, SettingsHistory, SettingsPlan, SettingsView } from "../../protocols/index.ts";
-import { askNode, demand, findNode, type AdminFlags } from "../node/admin.ts";
-import { callNode, forLook } from "../node/node-client.ts";
+import type {
+  NodeEffects,
+  OperationInput,
+  SettingAtNode,
+  SettingsHistory,
+  SettingsPlan,
+  SettingsView,
+} from "../../protocols/index.ts";
+import { callsTo, demand, findNode, operate, type AdminFlags } from "../node/admin.ts";
+import { forLook } from "../node/node-client.ts";
 import { exitCodes, paint, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { didYouMean } from "../models/suggest.ts";
 import { renderTable } from "../terminal/table.ts";
-
-const base = "/api/v1/admin/configuration";
 
 /** What a change is for, and whether it is only looked at. */
 export interface ConfigChoice {
@@ -19,7 +24,7 @@ export interface ConfigChoice {
 }
 
 const look = async (flags: AdminFlags): Promise<SettingsView> =>
-  demand(await callNode<SettingsView>(forLook(await findNode(flags)), "GET", base));
+  demand(await callsTo(forLook(await findNode(flags)))("configuration.show"));
 
 const text = (value: unknown): string =>
   value === undefined ? "" : withoutControls(typeof value === "string" ? value : JSON.stringify(value));
@@ -143,21 +148,20 @@ export const unsetConfig = (
 async function change(
   flags: AdminFlags,
   { node, dryRun }: ConfigChoice,
-  body: object,
+  body: Pick<OperationInput<"configuration.set">, "set" | "unset">,
   output: Output,
 ): Promise<number> {
   const of = node === undefined ? {} : { node };
   const plan = dryRun
-    ? await askNode<SettingsPlan>(flags, "POST", `${base}/plan`, { ...of, ...body })
-    : await askNode<SettingsPlan>(flags, "PUT", base, { ...of, ...body, revision: await revisionOf(flags, node) });
+    ? await operate(flags, "configuration.plan", { ...of, ...body })
+    : await operate(flags, "configuration.set", { ...of, ...body, revision: await revisionOf(flags, node) });
   output.print(flags.json ? jsonLine(plan) : describePlan(plan, dryRun));
   return exitCodes.ok;
 }
 
 /** The revision that a change follows: one that somebody makes in between is not overwritten. */
 async function revisionOf(flags: AdminFlags, node: string | undefined): Promise<number> {
-  const query = node === undefined ? "" : `?node=${encodeURIComponent(node)}`;
-  return (await askNode<SettingsHistory>(flags, "GET", `${base}/history${query}`)).revision;
+  return (await operate(flags, "configuration.history", node === undefined ? {} : { node })).revision;
 }
 
 const effectText = ({ node, effects, unknown }: NodeEffects): readonly string[] => {
@@ -183,8 +187,7 @@ export function describePlan({ changes, nodes, revision }: SettingsPlan, dryRun:
 
 /** `plexus config history`. */
 export async function configHistory(flags: AdminFlags, node: string | undefined, output: Output): Promise<number> {
-  const query = node === undefined ? "" : `?node=${encodeURIComponent(node)}`;
-  const history = await askNode<SettingsHistory>(flags, "GET", `${base}/history${query}`);
+  const history = await operate(flags, "configuration.history", node === undefined ? {} : { node });
   output.print(flags.json ? jsonLine(history) : describeHistory(history));
   return exitCodes.ok;
 }
@@ -207,12 +210,8 @@ export async function rollBackConfig(
 ): Promise<number> {
   const of = node === undefined ? {} : { node };
   const plan = dryRun
-    ? await askNode<SettingsPlan>(flags, "POST", `${base}/plan`, { ...of, to })
-    : await askNode<SettingsPlan>(flags, "POST", `${base}/rollback`, {
-        ...of,
-        to,
-        revision: await revisionOf(flags, node),
-      });
+    ? await operate(flags, "configuration.plan", { ...of, to })
+    : await operate(flags, "configuration.rollBack", { ...of, to, revision: await revisionOf(flags, node) });
   output.print(flags.json ? jsonLine(plan) : describePlan(plan, dryRun));
   return exitCodes.ok;
 }

@@ -1,21 +1,18 @@
 /** `plexus rules` and `plexus playbooks`: what is watched for beside the detectors, and what is done about it. */
 import { callWritten } from "../../client/call.ts";
-import type { PlaybookRun, RuleTried } from "../../protocols/index.ts";
+import type { OperationInput } from "../../protocols/index.ts";
 import {
   describeActs,
   describeJoin,
   describeRun,
   describeSteps,
   describeWhen,
-  type ShownPlaybook,
 } from "../../protocols/words/watch-words.ts";
-import { askNode, callsTo, demand, findNode, operate, type AdminFlags } from "../node/admin.ts";
+import { callsTo, demand, findNode, operate, type AdminFlags } from "../node/admin.ts";
 import { exitCodes, timeText, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { renderTable } from "../terminal/table.ts";
 import { jsonIn } from "../terminal/text-file.ts";
-
-const adminPath = "/api/v1/admin";
 
 const modes = { dryRun: "rehearses", on: "on" } as const;
 const headed = (...heads: readonly string[]) => heads.map((head) => ({ head }));
@@ -67,8 +64,12 @@ export async function tryRule(
   told: { readonly file: string; readonly sinceMs?: number },
   output: Output,
 ): Promise<number> {
-  const body = { rule: await jsonIn(told.file), ...(told.sinceMs !== undefined && { sinceMs: told.sinceMs }) };
-  const tried = await askNode<RuleTried>(flags, "POST", `${adminPath}/rules/try`, body);
+  // As it is written: the node says what is wrong with it.
+  const rule = (await jsonIn(told.file)) as OperationInput<"rules.try">["rule"];
+  const tried = await operate(flags, "rules.try", {
+    rule,
+    ...(told.sinceMs !== undefined && { sinceMs: told.sinceMs }),
+  });
   if (flags.json) output.print(jsonLine(tried));
   else {
     const rows = tried.findings.map(({ atMs, about }) => [timeText(atMs), withoutControls(about)]);
@@ -91,11 +92,7 @@ export async function removeRule(flags: AdminFlags, name: string, output: Output
 
 /** `plexus playbooks`. With --json one line a playbook. */
 export async function listPlaybooks(flags: AdminFlags, output: Output): Promise<number> {
-  const { playbooks } = await askNode<{ readonly playbooks: readonly ShownPlaybook[] }>(
-    flags,
-    "GET",
-    `${adminPath}/playbooks`,
-  );
+  const { playbooks } = await operate(flags, "playbooks.list");
   if (flags.json) for (const playbook of playbooks) output.print(jsonLine(playbook));
   else {
     const rows = playbooks.map(({ name, mode, when, acts, note }) => [
@@ -120,8 +117,8 @@ export async function setPlaybook(
   told: { readonly name: string; readonly file: string },
   output: Output,
 ): Promise<number> {
-  const path = `${adminPath}/playbooks/${encodeURIComponent(told.name)}`;
-  const set = await askNode<ShownPlaybook>(flags, "PUT", path, await jsonIn(told.file));
+  const call = callsTo(await findNode(flags));
+  const set = demand(await callWritten(call, "playbooks.set", { playbook: told.name }, await jsonIn(told.file)));
   if (flags.json) output.print(jsonLine(set));
   else {
     output.print(
@@ -139,16 +136,11 @@ export async function switchPlaybook(
   told: { readonly name: string; readonly on: boolean },
   output: Output,
 ): Promise<number> {
-  const { playbooks } = await askNode<{ readonly playbooks: readonly ShownPlaybook[] }>(
-    flags,
-    "GET",
-    `${adminPath}/playbooks`,
-  );
+  const { playbooks } = await operate(flags, "playbooks.list");
   const acts = playbooks.find(({ name }) => name === told.name)?.acts;
   if (told.on && acts !== undefined && !flags.json) output.print(`It will do: ${withoutControls(describeActs(acts))}.`);
-  const path = `${adminPath}/playbooks/${encodeURIComponent(told.name)}/mode`;
-  const body = told.on ? { mode: "on", ...(acts && { acts }) } : { mode: "dryRun" };
-  const set = await askNode<ShownPlaybook>(flags, "POST", path, body);
+  const mode = told.on ? ({ mode: "on", ...(acts && { acts: [...acts] }) } as const) : ({ mode: "dryRun" } as const);
+  const set = await operate(flags, "playbooks.switch", { playbook: told.name, ...mode });
   output.print(
     flags.json
       ? jsonLine(set)
@@ -159,15 +151,14 @@ export async function switchPlaybook(
 
 /** `plexus playbooks remove`. */
 export async function removePlaybook(flags: AdminFlags, name: string, output: Output): Promise<number> {
-  const set = await askNode<ShownPlaybook>(flags, "DELETE", `${adminPath}/playbooks/${encodeURIComponent(name)}`);
+  const set = await operate(flags, "playbooks.remove", { playbook: name });
   output.print(flags.json ? jsonLine(set) : `The playbook ${withoutControls(set.name)} is removed.`);
   return exitCodes.ok;
 }
 
 /** `plexus playbooks runs`. With --json one line a run. */
 export async function listRuns(flags: AdminFlags, limit: number, output: Output): Promise<number> {
-  const path = `${adminPath}/playbooks/runs?limit=${Math.min(100, limit)}`;
-  const { runs } = await askNode<{ readonly runs: readonly PlaybookRun[] }>(flags, "GET", path);
+  const { runs } = await operate(flags, "playbooks.runs", { limit: Math.min(100, limit) });
   if (flags.json) for (const run of runs) output.print(jsonLine(run));
   else {
     const rows = runs.map(({ id, atMs, playbook, alert, about, steps }) => [

@@ -29,20 +29,20 @@ const recallApproversMax = 100;
 /** What the handlers stand on. */
 export interface GuardParts {
   /** Asks an actor, as the gateway. */
-  ask(to: ActorId, message: Message): Promise<Result<unknown>>;
+  ask(to: ActorId, message: Message, operationId?: string): Promise<Result<unknown>>;
   newId(): string;
   nowMs(): number;
 }
 
 /** The handlers. */
 export function handleGuards(at: GuardParts): HandlersOf<typeof guardOperations> {
-  const ask = <Answer>(message: Message) => at.ask(backupActor, message) as Promise<Result<Answer>>;
+  const ask = <Answer>(message: Message, operationId?: string) =>
+    at.ask(backupActor, message, operationId) as Promise<Result<Answer>>;
   return {
     "holds.list": () => ask<BackupHolds>({ type: "holds" }),
-    "holds.set": async ({ on, reason }, { said }) => {
-      const id = at.newId();
-      const result = await ask<BackupHold>({ type: "hold", id, on, reason, ...said });
-      return result.ok ? { result, after: saidBy(result.value), facts: { hold: id } } : { result };
+    "holds.set": async ({ on, reason }, { said, operation }) => {
+      const result = await ask<BackupHold>({ type: "hold", id: at.newId(), on, reason, ...said }, operation);
+      return result.ok ? { result, after: saidBy(result.value), facts: { hold: result.value.id } } : { result };
     },
     "holds.lift": async ({ id }, { said }) => {
       const result = await ask<BackupHold>({ type: "lift", id, ...said });
@@ -51,7 +51,7 @@ export function handleGuards(at: GuardParts): HandlersOf<typeof guardOperations>
       return { result, before: saidBy(result.value), facts: { ...heldFacts(on), reason } };
     },
     "recalls.list": () => ask<RecallRequests>({ type: "recalls" }),
-    "recalls.ask": async ({ wish: asked, reason }, { kind, by, said }) => {
+    "recalls.ask": async ({ wish: asked, reason }, { kind, by, said, operation }) => {
       // The person who made the token could then agree as somebody else.
       if (kind === "control")
         throw new PlexusError(
@@ -59,7 +59,8 @@ export function handleGuards(at: GuardParts): HandlersOf<typeof guardOperations>
         );
       const wish = atMoment(asked, Math.round(at.nowMs()));
       const approvers = (await secondAdmins(at)).filter((user) => user !== by).slice(0, recallApproversMax);
-      const result = await ask<RecallRequest>({ type: "askRecall", id: at.newId(), wish, reason, approvers, ...said });
+      const message = { type: "askRecall", id: at.newId(), wish, reason, approvers, ...said };
+      const result = await ask<RecallRequest>(message, operation);
       return { result, facts: { ...factsOf(wish), ...(result.ok && { request: result.value.id }) } };
     },
     "recalls.approve": async ({ id }, asker) => {
@@ -68,8 +69,8 @@ export function handleGuards(at: GuardParts): HandlersOf<typeof guardOperations>
     },
     "recalls.decline": async ({ id }, asker) =>
       answered(await ask<RecallRequest>({ type: "answerRecall", id, approve: false, ...asker.said }), id, asker),
-    "recalls.begin": async ({ id }, { said }) => {
-      const result = await ask<ClusterBackupTask>({ type: "beginRecall", id, ...said });
+    "recalls.begin": async ({ id }, { said, operation }) => {
+      const result = await ask<ClusterBackupTask>({ type: "beginRecall", id, ...said }, operation);
       if (!result.ok) return { result };
       const { id: task, approvedBy = "", wish } = result.value;
       return { result, facts: { task, approvedBy, ...factsOf(wish) } };

@@ -4,6 +4,9 @@ import type {
   ComposedHandlers,
   Failure,
   Forecast,
+  Result,
+  RuleBody,
+  RuleTried,
   ServingRow,
   ThreatListState,
   WatchRow,
@@ -11,6 +14,9 @@ import type {
 import { handleAudit, handleClusterAudit, type AuditViews, type MemoryAudit } from "../audit/index.ts";
 import { handleBackups, handleGuards, type BackupControl, type Tickets } from "../backup/index.ts";
 import type { AuditRules } from "../cluster/facts/audit-rules.ts";
+import { handleConfiguration, type SettingsControl } from "../cluster/facts/configuration-operations.ts";
+import { handleControl } from "../cluster/facts/control-operations.ts";
+import type { ControlTokens } from "../cluster/facts/control-tokens.ts";
 import { handleSecrets, type SecretsControl } from "../cluster/facts/operations.ts";
 import type { Seals } from "../cluster/facts/secrets.ts";
 import type { StoreParts } from "../cluster/facts/wanted-models.ts";
@@ -29,7 +35,15 @@ import { askClusterMemory, handleMemory } from "../cluster/facts/memory.ts";
 import { handleInvitations, handlePeople, type PeopleParts } from "../cluster/facts/people-operations.ts";
 import type { ClusterRoles } from "../cluster/facts/roles.ts";
 import type { SignUpInvitations } from "../cluster/facts/sign-up-invitations.ts";
-import { createIds, isRange, tellByMail, toldOf, type GatewayLimits, type MailPort } from "../gateway/index.ts";
+import {
+  createAddressRule,
+  createIds,
+  isRange,
+  tellByMail,
+  toldOf,
+  type GatewayLimits,
+  type MailPort,
+} from "../gateway/index.ts";
 import type {
   Clock,
   InferenceControl,
@@ -40,12 +54,13 @@ import type {
   TaskControl,
 } from "../ports/index.ts";
 import type { Message } from "../../actors/behavior.ts";
+import { handleMail } from "../mail/index.ts";
 import { handleModelRoutes, type ModelRouteParts } from "../routing/index.ts";
 import { handleHolders, handleStripes } from "../bulk/shards/index.ts";
 import { handleThreats } from "../threats/index.ts";
 import { handleBudgets, handleUsage } from "../inference/usage/index.ts";
 import { handleTasks } from "../tasks/index.ts";
-import { handleAlerts, handleWatch } from "../watch/index.ts";
+import { handleAlerts, handlePlaybooks, handleWatch } from "../watch/index.ts";
 
 /** What every node has that answers operations. */
 export interface PeerParts extends ModelRouteParts {
@@ -54,6 +69,7 @@ export interface PeerParts extends ModelRouteParts {
   readonly auditRules: AuditRules;
   readonly kernel: Pick<Kernel, "ask">;
   readonly clusterRoles: ClusterRoles;
+  readonly controlTokens: ControlTokens;
   readonly control: ClusterControl;
   readonly actors: ClusterActors;
   readonly calls: { explain(): readonly ServingRow[] };
@@ -89,9 +105,15 @@ export interface OperationParts {
   readonly forecasts?: (rows: readonly WatchRow[]) => readonly Forecast[];
   /** Seals what settings keep to themselves. */
   readonly secrets?: Seals;
+  /** The configuration of the cluster. */
+  readonly settings?: SettingsControl;
   readonly shards?: ShardControl;
   /** What this node has of each list of threats. */
   readonly threatStates?: () => readonly ThreatListState[];
+  /** Tries rules over events on the past. Absent: they cannot be tried here. */
+  readonly watch?: {
+    tryRule(rule: RuleBody, sinceMs: number): Promise<RuleTried>;
+  };
 }
 
 /** Handlers among which there is one for each row; the type names those that lack. */
@@ -101,11 +123,13 @@ type Whole<Handlers> = [Exclude<keyof ComposedHandlers, keyof Handlers>] extends
 
 const whole = <Handlers extends Partial<ComposedHandlers>>(handlers: Whole<Handlers> & Handlers) => handlers;
 
+type Ask = (to: ActorId, message: Message, operationId?: string) => Promise<Result<unknown>>;
+
 /** The handlers of all operations. */
 export function operationsOf(peer: PeerParts, at: OperationParts): Partial<ComposedHandlers> {
   const { actors, auditRules, clusterRoles, control, kernel } = peer;
   const { limits } = at;
-  const ask = (to: ActorId, message: Message, operationId?: string) =>
+  const ask: Ask = (to, message, operationId) =>
     kernel.ask({ to, from: "gateway", message, timeoutMs: limits.askTimeoutMs, ...(operationId && { operationId }) });
   const memory = { kernel, cluster: control, limits };
   const newId = createIds(at.random);
@@ -133,7 +157,6 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     ...handlePeople(people),
     ...(at.invitations && handleInvitations(people, at.invitations)),
     ...handleCluster(control, { moveTimeoutMs: limits.moveTimeoutMs, tasks: at.tasks }),
-    ...handleAlerts(ask),
     ...(at.auditViews && handleAudit({ ...at, views: at.auditViews, rules: auditRules })),
     ...(at.backups && handleBackups({ ...at, backups: at.backups, kernel, newId, shown })),
     ...handleGuards({ ask, newId, nowMs: () => at.clock.nowMs() }),
@@ -153,6 +176,42 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
     ...(at.observe && handleObserve(at.observe)),
     ...(at.profiles && handleProfiles(at.profiles)),
     ...handleTasks({ ask, cluster: control, tasks: at.tasks }),
-    ...handleWatch({ ask, forecasts: at.forecasts ?? (() => []), forecastPagesMax: limits.forecastPagesMax }),
+    ...settingsHandlers(peer, at),
+    ...watchHandlers(peer, at, ask),
   });
+}
+
+/** What admins set for the whole cluster. */
+function settingsHandlers({ clusterRoles, controlTokens }: PeerParts, at: OperationParts) {
+  const table = () => clusterRoles.table();
+  const isWithin = (ranges: readonly string[], address: string): boolean => createAddressRule(ranges)(address);
+  const nowMs = () => at.clock.nowMs();
+  return {
+    ...handleControl({ tokens: controlTokens, table, clock: at.clock, random: at.random }),
+    ...(at.settings && handleConfiguration({ control: at.settings, table, isWithin, nowMs })),
+    ...(at.mail && handleMail(at.mail)),
+  };
+}
+
+/** What is watched for, and what is done about it. */
+function watchHandlers({ clusterRoles }: PeerParts, at: OperationParts, ask: Ask) {
+  const { limits, mail, secrets, watch } = at;
+  return {
+    ...handleAlerts(ask),
+    ...handlePlaybooks({
+      ask,
+      random: at.random,
+      table: () => clusterRoles.table(),
+      sendsMail: () => mail?.settings.isSet() === true,
+      ...(secrets && { seal: (text, context) => secrets.seal(text, context) }),
+    }),
+    ...handleWatch({
+      ask,
+      forecasts: at.forecasts ?? (() => []),
+      forecastPagesMax: limits.forecastPagesMax,
+      ...(watch && { tryRule: (rule, sinceMs) => watch.tryRule(rule, sinceMs) }),
+      ruleTrialsMax: limits.ruleTrialsMax,
+      nowMs: () => at.clock.nowMs(),
+    }),
+  };
 }

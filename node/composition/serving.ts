@@ -36,7 +36,6 @@ export async function serveClients(
     | "profiles"
     | "audit"
     | "auditControl"
-    | "watch"
     | "adminCodeHash"
     | "webFolder"
     | "controlToken"
@@ -45,7 +44,6 @@ export async function serveClients(
     | "secrets"
     | "mail"
     | "branding"
-    | "settings"
   > &
     Omit<OperationParts, "clock" | "limits" | "random" | "tickets"> & {
       readonly machine: Machine;
@@ -96,7 +94,6 @@ export async function serveClients(
     ...(at.profiles && { profiles: at.profiles }),
     ...(at.audit && { audit: at.audit }),
     ...(at.auditControl && { auditControl: at.auditControl }),
-    ...(at.watch && { watch: at.watch }),
     serviceTokens: { node, keys: peer.tokenKeys },
     name: at.name,
     ratePeers: {
@@ -158,7 +155,6 @@ export async function serveClients(
     ...(at.secrets && { secrets: at.secrets }),
     ...(at.mail && { mail: at.mail }),
     ...(at.branding && { branding: at.branding }),
-    ...(at.settings && { settings: at.settings }),
     // It may be set while the node runs.
     publicUrl: () => at.mail?.publicUrl,
     outwardUrl: (url) =>

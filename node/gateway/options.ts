@@ -11,8 +11,6 @@ import type {
   QuotaMeasure,
   RegistrationRule,
   Result,
-  RuleBody,
-  RuleTried,
   SignInDemands,
   Thumb,
 } from "../../protocols/index.ts";
@@ -47,7 +45,6 @@ import type { HostCheck } from "./edge/hosts.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { ListenAddress } from "./edge/metrics.ts";
 import type { Seals } from "../cluster/facts/secrets.ts";
-import type { SettingsControl } from "./configuration.ts";
 import type { Branding } from "../cluster/facts/branding.ts";
 import type { MailPort } from "./identity/mail.ts";
 import type { OutputMemory } from "./edge/output-memory.ts";
@@ -146,8 +143,6 @@ export interface GatewayOptions {
   readonly mail?: MailPort;
   /** How the cluster looks. Absent: as Plexus does. */
   readonly branding?: Branding;
-  /** The configuration of the cluster. Absent: its routes are not there. */
-  readonly settings?: SettingsControl;
   /** Whether a password is in the list of leaked ones that the operator gave. Absent: there is no list. */
   leaked?(password: string): boolean;
   /** Seals the seeds of one-time codes. Absent: there are no such codes. */
@@ -185,10 +180,6 @@ export interface GatewayOptions {
   readonly audit?: AuditWriter;
   /** The audit of all nodes, as files. Absent: its routes are NOT_FOUND. */
   readonly auditControl?: AuditControl;
-  /** Tries rules over events on the past. Absent: they cannot be tried here. */
-  readonly watch?: {
-    tryRule(rule: RuleBody, sinceMs: number): Promise<RuleTried>;
-  };
   /** For the durable audit: what an admin did by this gateway itself, who it was, and who is told of it. Absent: the
    *  log alone has it. */
   changed?(action: string, facts: Readonly<Record<string, string>>, by: string, tell?: Noticed): void;

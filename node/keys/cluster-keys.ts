@@ -38,7 +38,7 @@ import { keptRing, ringOf } from "./ring.ts";
 import { keyRowsOf, recordsFor, type KeyRows } from "./rows.ts";
 import { isVouched, rootHash } from "./succession.ts";
 import type { TenantKey, UnitKeys } from "./units.ts";
-import { createRecipient, openFrom, sealTo } from "./x-wing.ts";
+import { createRecipient, isPublicKey, openFrom, sealTo } from "./x-wing.ts";
 
 /** Why, in words. */
 const reasonOf = ({ code, details }: Failure): string => {
@@ -185,6 +185,8 @@ export function createClusterKeys(ports: ClusterKeysPorts): ClusterKeys {
   // --- the kit -------------------------------------------------------------------------------------------------------
 
   const beginKit: ClusterKeys["beginKit"] = async (to) => {
+    if (!isPublicKey(bytesOf(to.recoveryKey)))
+      return refused(failure("BAD_REQUEST", { path: "/recoveryKey", problem: "this is not the public key of a kit" }));
     const now = await known.demand();
     if (!now.ok) return now;
     const stranger = strange(now.value);

@@ -58,6 +58,18 @@ export function recipientOf(seed: Uint8Array): Recipient {
   };
 }
 
+/** Whether bytes are a public key, to which `sealTo` seals. */
+export function isPublicKey(bytes: Uint8Array): boolean {
+  if (bytes.length !== publicBytes) return false;
+  try {
+    kemPublic(bytes.subarray(0, kemPublicBytes));
+    xPublic(bytes.subarray(kemPublicBytes));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A secret for a public key, and what its owner needs to receive it. */
 function send(publicKey: Uint8Array): { readonly sent: Buffer; readonly secret: Buffer } {
   const xPub = publicKey.subarray(kemPublicBytes);

@@ -22,6 +22,7 @@ export { kilometresBetween, type Detector, type Place } from "./detectors.ts";
 export { detectorReaders, Fold, readersOf, type Reader } from "./fold.ts";
 export { watchLimits, type WatchLimits } from "./limits.ts";
 export { handleAlerts } from "./operations.ts";
+export { handlePlaybooks } from "./playbook-operations.ts";
 export { handleWatch } from "./watch-operations.ts";
 export { tryRule } from "./trial.ts";
 export { createWatcher, type Watcher, type WatcherPorts } from "./watcher.ts";

@@ -22,7 +22,7 @@ export function handleAlerts(
     "alerts.show": ({ id }) => askWatch<Alert>({ type: "alert", id }),
     "alerts.acknowledge": async ({ id, note }, { by, operation }) => {
       const message = { type: "acknowledge", id, by, ...(note !== undefined && { note }) };
-      return acted(await askWatch<Alert>(message, operation), operation === undefined ? {} : { operation });
+      return acted(await askWatch<Alert>(message, operation));
     },
   };
 }

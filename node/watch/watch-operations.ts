@@ -1,5 +1,6 @@
 /** What the operations on detectors and rules do, and on forecasts: what is watched for is with the watch's actor. */
 import {
+  failure,
   neededFor,
   ok,
   refused,
@@ -11,6 +12,8 @@ import {
   type HandlersOf,
   type Playbook,
   type Result,
+  type RuleBody,
+  type RuleTried,
   type watchOperations,
   type WatchRow,
   type WatchRule,
@@ -25,7 +28,15 @@ interface Parts {
   readonly forecasts: (rows: readonly WatchRow[]) => readonly Forecast[];
   /** Pages of that which are read at most. */
   readonly forecastPagesMax: number;
+  /** Tries rules on the past. Absent: they cannot be tried here. */
+  readonly tryRule?: ((rule: RuleBody, sinceMs: number) => Promise<RuleTried>) | undefined;
+  /** Trials at once. */
+  readonly ruleTrialsMax: number;
+  readonly nowMs: () => number;
 }
+
+/** How far back a trial looks when nobody says otherwise. */
+const trialMs = 30 * 24 * 3_600_000;
 
 const saidBy = (view: Pick<DetectorView, "now" | "off"> | undefined) => view && { settings: view.now, off: view.off };
 
@@ -33,7 +44,8 @@ const saidBy = (view: Pick<DetectorView, "now" | "off"> | undefined) => view && 
 const shownBy = ({ said: { shown } }: Asker): WithShown => (shown === undefined ? {} : { shown });
 
 /** The handlers. */
-export function handleWatch({ ask, forecasts, forecastPagesMax }: Parts): HandlersOf<typeof watchOperations> {
+export function handleWatch(at: Parts): HandlersOf<typeof watchOperations> {
+  const { ask, forecasts, forecastPagesMax } = at;
   const askWatch = <Answer>(message: Message) => ask(watchActor, message) as Promise<Result<Answer>>;
   const askRules = () => askWatch<{ readonly rules: readonly WatchRule[] }>({ type: "rules" });
   /** Sets what makes alerts of a source, where the asker may do by hand what playbooks then do by themselves. */
@@ -67,6 +79,7 @@ export function handleWatch({ ask, forecasts, forecastPagesMax }: Parts): Handle
       const result = await askWatch<WatchRule>({ type: "removeRule", name, ...shownBy(asker) });
       return { result, before: result.ok ? result.value : undefined };
     },
+    "rules.try": trialsAt(at),
     "forecasts.list": async () => {
       const rows: WatchRow[] = [];
       for (let pages = 0, after: string | undefined; pages < forecastPagesMax; pages += 1) {
@@ -81,5 +94,24 @@ export function handleWatch({ ask, forecasts, forecastPagesMax }: Parts): Handle
       }
       return ok({ forecasts: forecasts(rows) });
     },
+  };
+}
+
+/** Trials of rules, so many at once: each reads a great many entries. */
+function trialsAt({
+  tryRule,
+  ruleTrialsMax: max,
+  nowMs,
+}: Pick<Parts, "tryRule" | "ruleTrialsMax" | "nowMs">): HandlersOf<typeof watchOperations>["rules.try"] {
+  let trying = 0;
+  return async ({ rule, sinceMs }) => {
+    if (tryRule === undefined) return refused(failure("NOT_FOUND", { reason: "this node has no audit" }));
+    if (trying >= max) return refused(failure("OVERLOADED", { limit: "ruleTrialsMax", max }));
+    trying += 1;
+    try {
+      return ok(await tryRule(rule, sinceMs ?? Math.max(0, Math.floor(nowMs()) - trialMs)));
+    } finally {
+      trying -= 1;
+    }
   };
 }

@@ -51,7 +51,8 @@ export const playbookActs = {
     }
   >
 >;
-export type PlaybookAct = keyof typeof playbookActs;
+export type PlaybookActs = typeof playbookActs;
+export type PlaybookAct = keyof PlaybookActs;
 
 const plainAct = object({
   do: Type.Union([
@@ -168,6 +169,23 @@ export interface Playbook extends KeptPlaybook {
   readonly switchedBy?: string;
 }
 
+/** A playbook as it is shown: without addresses of pages, and the secrets with which they are signed. */
+export interface ShownPlaybook extends Omit<Playbook, "acts"> {
+  readonly acts: readonly ShownAct[];
+}
+
+/** All playbooks, and what each act does. */
+export interface PlaybookList {
+  readonly playbooks: readonly ShownPlaybook[];
+  readonly acts: PlaybookActs;
+}
+
+/** A playbook in the answer to the admin who has set it. */
+export interface PlaybookSet extends ShownPlaybook {
+  /** The secret of its pages, which is shown this once. */
+  readonly secret?: string;
+}
+
 /** One act of a run. `planned`: it is being done; `rehearsed`: it would have been done. */
 export const playbookStep = object({
   do: Type.Union([plainAct.properties.do, Type.Literal("page"), Type.Literal("mail")]),
@@ -208,6 +226,12 @@ export interface PlaybookRun {
   readonly switchedBy?: string;
   /** What was seen: entries of the audit that the alert came of. */
   readonly seen?: readonly SeenEntry[];
+}
+
+/** A page of runs, the newest first. */
+export interface PlaybookRuns {
+  readonly runs: readonly PlaybookRun[];
+  readonly more: boolean;
 }
 
 /** What the watcher has to do: a run, with what its acts need. */

@@ -18,7 +18,7 @@ import {
   seenEntry,
   type Playbook,
   type PlaybookOrder,
-  type PlaybookRun,
+  type PlaybookRuns,
 } from "./playbooks.ts";
 import { key, limit, line, nothing, object, position, seenOf } from "../wire/schema.ts";
 import { shownField } from "../power/shown.ts";
@@ -300,7 +300,7 @@ export const watchCommands = {
   runs: command({
     ...read,
     params: { before: Type.Optional(alertId), limit: Type.Optional(limit) },
-    result: answer<{ readonly runs: readonly PlaybookRun[]; readonly more: boolean }>("PlaybookRuns"),
+    result: answer<PlaybookRuns>("PlaybookRuns"),
     summary: "Runs of playbooks",
     answers: "page",
   }),

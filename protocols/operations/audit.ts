@@ -23,6 +23,7 @@ export const auditOperations = {
     fields: auditQuery,
     answer: answer<AuditFound>("AuditFound"),
     permission: "audit.read",
+    errors: ["NOT_FOUND"],
     summary: "Entries of the audit of all nodes, the newest first",
     description:
       "A text that ends in `*` stands for all texts that begin with the part before it. Give `next` as `before` to go on; a page with fewer entries than asked for need not be the last.",
@@ -31,6 +32,7 @@ export const auditOperations = {
   "audit.logs": reads({
     answer: answer<AuditLogs>("AuditLogs"),
     permission: "audit.read",
+    errors: ["NOT_FOUND"],
     summary: "How each log of the audit stands at this node: entries, signed heads, and what other nodes have seen",
     description:
       "`verified` is whether the head's signature and tree are right. A file is proven by `plexus audit verify`.",
@@ -90,6 +92,7 @@ export const auditOperations = {
   "retention.show": reads({
     answer: kept,
     permission: "audit.read",
+    errors: ["NOT_FOUND"],
     summary: "How long the audit is kept, and what of it is at this node",
     tags,
   }),

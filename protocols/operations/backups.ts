@@ -43,11 +43,36 @@ const textsOf = (asked: object): Readonly<Record<string, string>> =>
   );
 const allFacts = (_: unknown, facts: AuditFacts) => textsOf(facts);
 
+/** What a folder on this node's machine, or the backups of the cluster, may refuse where they are read. */
+const ofFolders = [
+  "NOT_FOUND",
+  "KEY_MISSING",
+  "KEY_REFUSED",
+  "ROOT_UNVOUCHED",
+  "BACKUP_DAMAGED",
+  "BACKUP_CHANGED",
+  "SLOT_UNAVAILABLE",
+  "STRIPE_LOST",
+  "DIRECTORY_UNAVAILABLE",
+] as const;
+/** What the beginning of a task may refuse: in a folder, or by the actor of the cluster's backups. */
+const ofBegun = [
+  "NOT_FOUND",
+  "LIMIT_REACHED",
+  "DISK_FULL",
+  "KIT_MISSING",
+  "KEY_MISSING",
+  "KEY_REFUSED",
+  "SIGN_IN_AGAIN",
+  ...ofActors,
+] as const;
+
 export const backupOperations = {
   "backups.run": changes({
     fields: runBackup,
     answer: task,
     permission: "backup.run",
+    errors: ofBegun,
     action: "runBackup",
     facts: ({ to }) => textsOf({ folder: to }),
     remembers: allFacts,
@@ -69,6 +94,7 @@ export const backupOperations = {
     fields: listBackups,
     answer: answer<BackupList>("BackupList"),
     permission: "cluster.administer",
+    errors: ofFolders,
     summary: "The snapshots of the cluster's backups, or of a folder",
     tags,
   }),
@@ -76,6 +102,7 @@ export const backupOperations = {
     fields: verifyBackup,
     answer: task,
     permission: "backup.run",
+    errors: ofBegun,
     action: "verifyBackup",
     // Which there are depends on whose folder it is: the handler says them.
     facts: () => ({}),
@@ -87,6 +114,7 @@ export const backupOperations = {
     fields: recallBackup,
     answer: task,
     permission: "backup.recall",
+    errors: ["APPROVAL_NEEDED", ...ofBegun],
     action: "recallBackup",
     facts: ({ from, to, query }) => textsOf({ folder: from, to, ...query }),
     quiet: "trial",
@@ -98,6 +126,7 @@ export const backupOperations = {
     fields: placeBackup,
     answer: task,
     permission: "backup.recall",
+    errors: ["APPROVAL_NEEDED", ...ofBegun],
     action: "placeBackup",
     facts: ({ from, query, ...rules }) => textsOf({ folder: from, ...rules, ...query }),
     quiet: "trial",
@@ -110,6 +139,7 @@ export const backupOperations = {
     fields: withdrawBackup,
     answer: task,
     permission: "backup.recall",
+    errors: ["APPROVAL_NEEDED", ...ofBegun],
     action: "withdrawBackup",
     facts: ({ from, query, recall }) => textsOf({ folder: from, recall, ...query }),
     summary: "Begins to delete what a recall brought into the rooms of a query; answers with the task",
@@ -119,6 +149,7 @@ export const backupOperations = {
     fields: pruneBackup,
     answer: task,
     permission: "backup.prune",
+    errors: ofBegun,
     action: "pruneBackup",
     facts: ({ from, keep, timeZone: zone, apply = false }) =>
       textsOf({ folder: from, keep: JSON.stringify(keep), timeZone: zone, apply }),
@@ -130,6 +161,7 @@ export const backupOperations = {
     fields: copyBackup,
     answer: task,
     permission: "backup.run",
+    errors: ofBegun,
     action: "copyBackup",
     facts: ({ from, to }) => textsOf({ folder: from, to }),
     remembers: allFacts,
@@ -142,6 +174,7 @@ export const backupOperations = {
     fields: drillBackup,
     answer: task,
     permission: "backup.run",
+    errors: ofBegun,
     action: "drillBackup",
     facts: ({ from, scratch }) => textsOf({ folder: from, scratch }),
     remembers: allFacts,
@@ -154,6 +187,7 @@ export const backupOperations = {
     params: oneTask,
     answer: task,
     permission: "cluster.see",
+    errors: ["NOT_FOUND", ...ofActors],
     summary: "How far a task is, and what it came to",
     tags,
   }),
@@ -161,6 +195,7 @@ export const backupOperations = {
     params: oneTask,
     answer: task,
     permission: "backup.run",
+    errors: ["NOT_FOUND", "ALREADY_DONE", ...ofActors],
     action: "cancelBackup",
     facts: ({ id }) => ({ task: id }),
     remembers: allFacts,
@@ -171,6 +206,7 @@ export const backupOperations = {
     params: oneTask,
     answer: task,
     permission: "backup.run",
+    errors: ["NOT_FOUND", "ALREADY_DONE", "LIMIT_REACHED", ...ofActors],
     action: "resumeBackup",
     facts: ({ id }) => ({ task: id }),
     remembers: allFacts,
@@ -199,6 +235,7 @@ export const backupOperations = {
     fields: object({ cron, timeZone, wish, seen: scheduleSeen }),
     answer: answer<BackupSchedule>("BackupSchedule"),
     permission: "backup.run",
+    errors: ["NOT_FOUND", "CHANGED_MEANWHILE", "LIMIT_REACHED", "SIGN_IN_AGAIN", ...ofActors],
     action: "scheduleBackup",
     facts: ({ name: schedule, cron: when, timeZone: zone, wish: does }) =>
       textsOf({ schedule, cron: when, timeZone: zone, wish: JSON.stringify(does).slice(0, factCharsMax) }),
@@ -223,6 +260,7 @@ export const backupOperations = {
     fields: backupDownload,
     answer: answer<BackupDownloadBegun>("BackupDownloadBegun"),
     permission: "backup.recall",
+    errors: ["APPROVAL_NEEDED", ...ofBegun],
     action: "downloadBackup",
     // A request that was approved has its own query: the handler says what is fetched.
     facts: () => ({}),

@@ -19,7 +19,7 @@ import { peopleOperations, programKeyOperations, signUpInvitationOperations } fr
 import { playbookOperations } from "./playbooks.ts";
 import { profileOperations } from "./profiles.ts";
 import { secretOperations } from "./secrets.ts";
-import { settingsOperations } from "./settings.ts";
+import { brandingOperations, configurationOperations, controlOperations, mailOperations } from "./settings.ts";
 import { shardOperations } from "./shards.ts";
 import { engineOperations, storeOperations } from "./stores.ts";
 import { taskOperations } from "./tasks.ts";
@@ -59,7 +59,7 @@ export { peopleOperations, programKeyOperations, signUpInvitationOperations } fr
 export { playbookOperations } from "./playbooks.ts";
 export { profileOperations } from "./profiles.ts";
 export { secretOperations } from "./secrets.ts";
-export { settingsOperations } from "./settings.ts";
+export { brandingOperations, configurationOperations, controlOperations, mailOperations } from "./settings.ts";
 export { shardOperations } from "./shards.ts";
 export { engineOperations, storeOperations } from "./stores.ts";
 export { taskOperations } from "./tasks.ts";
@@ -96,7 +96,10 @@ export const operations = {
   ...playbookOperations,
   ...profileOperations,
   ...secretOperations,
-  ...settingsOperations,
+  ...brandingOperations,
+  ...configurationOperations,
+  ...controlOperations,
+  ...mailOperations,
   ...shardOperations,
   ...storeOperations,
   ...engineOperations,

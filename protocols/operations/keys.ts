@@ -3,9 +3,19 @@ import { Type } from "typebox";
 import { answer } from "../wire/command.ts";
 import { beginKit, confirmKit, restoreKeys, rotateKeys, trustRoot, type KeysStatus } from "../admin/keys.ts";
 import { object } from "../wire/schema.ts";
-import { changes, fieldsOf, listOf, reads } from "./operation.ts";
+import { changes, fieldsOf, listOf, ofActors, ofDirectory, reads } from "./operation.ts";
 
 const tags = ["admin"];
+/** What keys may refuse: those that are not here, or not of this cluster, and the directory that has their records. */
+const ofKeys = [
+  "NOT_FOUND",
+  "KIT_MISSING",
+  "KEY_MISSING",
+  "KEY_REFUSED",
+  "ROOT_UNVOUCHED",
+  "DISK_FULL",
+  ...ofDirectory,
+] as const;
 const status = answer<KeysStatus>("KeysStatus");
 
 /** An epoch's public record, in an answer. */
@@ -22,6 +32,7 @@ export const keyOperations = {
   "keys.status": reads({
     answer: status,
     permission: "cluster.see",
+    errors: ofKeys,
     summary: "The recovery kit, the epochs, and whether this node has their keys; nothing of it is secret",
     tags,
   }),
@@ -29,6 +40,7 @@ export const keyOperations = {
     fields: beginKit,
     answer: fieldsOf({ epochs: listOf(epoch) }),
     permission: "keys.manage",
+    errors: ofKeys,
     action: "beginKit",
     facts: () => ({}),
     summary: "Begins a recovery kit: answers with the epochs that its root is to sign for",
@@ -39,6 +51,7 @@ export const keyOperations = {
     fields: confirmKit,
     answer: status,
     permission: "keys.manage",
+    errors: ["SHARE_WRONG", ...ofKeys],
     action: "makeKit",
     facts: ({ root, lost }) => ({
       kit: root.commitment,
@@ -53,6 +66,7 @@ export const keyOperations = {
     fields: trustRoot,
     answer: status,
     permission: "keys.manage",
+    errors: ofKeys,
     action: "trustRoot",
     facts: ({ words }) => ({ words }),
     summary: "Says which root of the keys this node trusts: the directory's, or the one that it knows",
@@ -63,6 +77,7 @@ export const keyOperations = {
     fields: rotateKeys,
     answer: status,
     permission: "keys.manage",
+    errors: ofKeys,
     action: "rotateKeys",
     facts: ({ compromised }) => ({ compromised: compromised === true }),
     summary: "Begins an epoch: new backups get new keys, and the old keys are wrapped again",
@@ -73,6 +88,7 @@ export const keyOperations = {
     fields: object({ tenant: Type.String({ minLength: 1, maxLength: 256 }) }),
     answer: fieldsOf({ destroyed: Type.Number() }),
     permission: "backup.prune",
+    errors: ["UNDER_HOLD", "LIMIT_REACHED", ...ofKeys, ...ofActors],
     action: "eraseKeys",
     facts: ({ tenant }) => ({ tenant }),
     summary: "Destroys the backup keys of a person or room: what they encrypted is unreadable for good",
@@ -83,6 +99,7 @@ export const keyOperations = {
     answer: status,
     large: "keys",
     permission: "keys.manage",
+    errors: ofKeys,
     action: "restoreKeys",
     facts: ({ root }) => ({ kit: root.commitment }),
     summary: "Gives this node the keys that a recovery kit has opened, sealed to it",

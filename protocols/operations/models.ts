@@ -30,12 +30,13 @@ import {
 } from "../engines/model-route.ts";
 import { withoutSecrets, type Suggestions } from "../engines/models.ts";
 import type { QualityView } from "../engines/quality.ts";
-import { changes, fieldsOf, listOf, reads } from "./operation.ts";
+import { changes, fieldsOf, listOf, ofActors, ofDirectory, ofOthers, reads } from "./operation.ts";
 
 export const modelRouteOperations = {
   "routes.list": reads({
     answer: fieldsOf({ routes: listOf(answer<ModelRoute>("ModelRoute")) }),
     permission: "cluster.see",
+    errors: [],
     summary: "Names that stand for several models",
     tags: ["cluster"],
   }),
@@ -44,6 +45,7 @@ export const modelRouteOperations = {
     fields: setModelRoute,
     answer: answer<ModelRoute>("ModelRoute"),
     permission: "cluster.administer",
+    errors: ["LIMIT_REACHED", ...ofDirectory],
     action: "setModelRoute",
     facts: ({ route }) => ({ route }),
     summary: "Makes a name stand for models",
@@ -56,6 +58,7 @@ export const modelRouteOperations = {
     fields: explainModelRoute,
     answer: answer<RouteExplanation>("RouteExplanation"),
     permission: "cluster.administer",
+    errors: ["NOT_FOUND"],
     summary: "What a route would do with a question of nobody's, and why; only models that its rules need are asked",
     tags: ["cluster"],
   }),
@@ -63,6 +66,7 @@ export const modelRouteOperations = {
     params: modelRouteParams,
     answer: answer<ModelRoute>("ModelRoute"),
     permission: "cluster.administer",
+    errors: ["NOT_FOUND", ...ofDirectory],
     action: "removeModelRoute",
     facts: ({ route }) => ({ route }),
     summary: "Ends a route; answers with it as it was",
@@ -71,6 +75,7 @@ export const modelRouteOperations = {
   "quality.show": reads({
     answer: answer<QualityView>("QualityView"),
     permission: "cluster.see",
+    errors: ofActors,
     summary: "How good the answers of models are: the last hours beside the week before, and what got worse",
     tags: ["cluster"],
   }),
@@ -84,6 +89,7 @@ const ordered = (order: ModelOrder) =>
     fields: orderModel,
     answer: answer<ModelInMemory>("ModelInMemory"),
     permission: "cluster.administer",
+    errors: ["NOT_FOUND", "MODEL_NOT_FOUND", "MODEL_BUSY", "MODEL_UNAVAILABLE", "ALREADY_DONE", ...ofOthers],
     action: modelOrders[order].audit,
     facts: ({ model }) => ({ model }),
     remembers: ({ model }, { node }) => ({ model, node: String(node) }),
@@ -98,6 +104,7 @@ export const inferenceOperations = {
     fields: viewInference,
     answer: answer<InferenceView>("InferenceView"),
     permission: "cluster.see",
+    errors: ["NOT_FOUND", ...ofOthers],
     summary: "Models in the memory of each node: state, memory, threads, calls, speed, and why",
     description: "A node that does not answer is there with its `error`.",
     tags,
@@ -106,6 +113,7 @@ export const inferenceOperations = {
     fields: suggestModelsFor,
     answer: answer<Suggestions>("Suggestions"),
     permission: "cluster.see",
+    errors: ["NOT_FOUND", "MODEL_UNAVAILABLE", ...ofOthers],
     summary: "Which models fit a node's machine, how fast they would be, and where they are",
     description:
       "`measure` runs a model of random weights for a moment, once while the node runs; without it speeds are there once that was done.",
@@ -127,6 +135,7 @@ export const endpointOperations = {
   "endpoints.list": reads({
     answer: answer<EndpointsView>("EndpointsView"),
     permission: "cluster.see",
+    errors: ["NOT_FOUND"],
     summary: "Servers with models as this node sees them, and what it found",
     tags,
   }),
@@ -135,6 +144,7 @@ export const endpointOperations = {
     fields: setEndpointBody,
     answer: answer<Endpoint>("Endpoint"),
     permission: "models.connect",
+    errors: ["NOT_FOUND", "NAME_TAKEN", "LIMIT_REACHED", ...ofDirectory],
     action: "setEndpoint",
     facts: ({ name, adapter, url }) => ({ endpoint: name, adapter, url: withoutSecrets(url) }),
     summary: "Adds a server with models for the whole cluster, or changes it",
@@ -146,6 +156,7 @@ export const endpointOperations = {
     params: endpointParams,
     answer: answer<Endpoint>("Endpoint"),
     permission: "models.connect",
+    errors: ["NOT_FOUND", ...ofDirectory],
     action: "removeEndpoint",
     facts: ({ name }) => ({ endpoint: name }),
     summary: "Removes a server; answers with it as it was",
@@ -155,6 +166,7 @@ export const endpointOperations = {
     fields: testEndpoint,
     answer: answer<EndpointReport>("EndpointReport"),
     permission: "models.connect",
+    errors: ["NOT_FOUND", "OVERLOADED"],
     action: "testEndpoint",
     facts: ({ name, endpoint }) => ({
       ...(name && { endpoint: name }),
@@ -168,6 +180,7 @@ export const endpointOperations = {
     fields: searchEndpoints,
     answer: answer<EndpointSearch>("EndpointSearch"),
     permission: "cluster.administer",
+    errors: ["NOT_FOUND", "LIMIT_REACHED"],
     action: "searchEndpoints",
     facts: searched,
     remembers: searched,
@@ -180,6 +193,7 @@ export const endpointOperations = {
     params: searchParams,
     answer: answer<EndpointSearch>("EndpointSearch"),
     permission: "cluster.administer",
+    errors: ["NOT_FOUND"],
     action: "cancelEndpointSearch",
     facts: ({ id }) => ({ search: id }),
     summary: "Ends a search; what it found stays",

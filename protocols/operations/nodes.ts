@@ -30,13 +30,14 @@ import type { AdminRoomPage } from "../kinds/room.ts";
 import { key, object } from "../wire/schema.ts";
 import type { TrustState } from "../admin/shards.ts";
 import type { SlotPage } from "../words/slot-list.ts";
-import { changes, fieldsOf, reads } from "./operation.ts";
+import { changes, fieldsOf, ofActors, ofCluster, ofLooks, ofOthers, reads } from "./operation.ts";
 
 const tags = ["cluster"];
 const ofAdmins = ["admin"];
 const arrives = "Answers when it is there. NO_CANDIDATE: the node may not hold it.";
 const automatic = {
   permission: "cluster.administer",
+  errors: ["ALREADY_DONE", ...ofCluster],
   action: "release",
   answer: answer<Released>("Released"),
   summary: "Returns a slot that was moved by hand to automatic placement",
@@ -48,6 +49,7 @@ export const clusterOperations = {
   "cluster.summary": reads({
     answer: answer<ClusterSummary>("ClusterSummary"),
     permission: "cluster.see",
+    errors: ofLooks,
     summary: "Nodes with their load, the directory, and slots by status",
     tags,
   }),
@@ -55,6 +57,7 @@ export const clusterOperations = {
     fields: slotsQuery,
     answer: answer<SlotPage>("SlotPage"),
     permission: "cluster.see",
+    errors: ofLooks,
     summary: "Every slot: owner, epoch, replicas, where it should be",
     description: "With `limit` a page of them: `total` says how many fit, and `next` where it goes on (`from`).",
     tags,
@@ -63,6 +66,7 @@ export const clusterOperations = {
     fields: supposePlan,
     answer: answer<ClusterPlan>("ClusterPlan"),
     permission: "cluster.see",
+    errors: ofLooks,
     summary: "What would follow if nodes came or went, or had other weights or roles; nothing is changed",
     description:
       "The planner is asked for the cluster as it is and as it would be. `moves` are the first of the slots that would be elsewhere, `faults` what would be worse than now, `commands` what does it.",
@@ -72,6 +76,7 @@ export const clusterOperations = {
     fields: createInvitation,
     answer: answer<InvitationIssued>("InvitationIssued"),
     permission: "nodes.admit",
+    errors: ofCluster,
     action: "invite",
     facts: (terms) => terms,
     quiet: "tellsByItself",
@@ -83,6 +88,7 @@ export const clusterOperations = {
     fields: evictNode,
     answer: answer<Evicted>("Evicted"),
     permission: "nodes.manage",
+    errors: ["NO_CANDIDATE", ...ofCluster],
     action: "evict",
     facts: ({ node, force = false }) => ({ node, force }),
     quiet: "tellsByItself",
@@ -96,6 +102,7 @@ export const clusterOperations = {
     fields: setNodeRoles,
     answer: fieldsOf({ node: Type.String() }),
     permission: "nodes.manage",
+    errors: ["NO_CANDIDATE", "CHANGED_MEANWHILE", ...ofCluster],
     action: "roles",
     facts: ({ node, roles }) => ({ node, roles }),
     quiet: "tellsByItself",
@@ -109,6 +116,7 @@ export const clusterOperations = {
     fields: setNodeStorage,
     answer: answer<NodeStorage>("NodeStorage"),
     permission: "nodes.manage",
+    errors: ["CHANGED_MEANWHILE", ...ofCluster],
     action: "storage",
     facts: ({ node, quotaBytes }) => ({ node, quotaBytes: quotaBytes ?? "none" }),
     quiet: "tellsByItself",
@@ -122,6 +130,7 @@ export const clusterOperations = {
     fields: setDraining,
     answer: fieldsOf({ node: Type.String() }),
     permission: "cluster.administer",
+    errors: ofCluster,
     action: "drain",
     facts: ({ node }) => ({ node }),
     summary: "Drains a node: it hands over everything it holds; or ends that",
@@ -132,6 +141,7 @@ export const clusterOperations = {
     params: clusterNodeParams,
     answer: fieldsOf({ node: Type.String(), trust: answer<TrustState>("TrustState") }),
     permission: "shards.manage",
+    errors: ofCluster,
     action: "trust",
     facts: ({ node }) => ({ node }),
     summary: "Ends the probation of a node that keeps shards",
@@ -143,6 +153,7 @@ export const clusterOperations = {
     fields: moveTo,
     answer: answer<Moved>("Moved"),
     permission: "cluster.administer",
+    errors: ["NO_CANDIDATE", "MOVED", ...ofOthers, ...ofActors, ...ofCluster],
     action: "moveActor",
     facts: ({ kind, key: name, to }) => ({ actor: actorId(kind, name), to }),
     summary: "Pins one actor to a node and moves it there",
@@ -154,6 +165,7 @@ export const clusterOperations = {
     fields: moveTo,
     answer: answer<Moved>("Moved"),
     permission: "cluster.administer",
+    errors: ["NO_CANDIDATE", "ASK_TIMEOUT", ...ofCluster],
     action: "moveSlot",
     facts: ({ role, number, to }) => ({ slot: `${role}/${number}`, to }),
     summary: "Moves a slot to a node",
@@ -174,6 +186,7 @@ export const clusterOperations = {
   "cluster.voters": reads({
     answer: answer<DirectoryVoters>("DirectoryVoters"),
     permission: "cluster.see",
+    errors: ofLooks,
     summary: "Which nodes keep the directory, and how many should",
     tags,
   }),
@@ -181,6 +194,7 @@ export const clusterOperations = {
     fields: setVoters,
     answer: fieldsOf({ wanted: Type.Number() }),
     permission: "nodes.manage",
+    errors: ["CHANGED_MEANWHILE", ...ofCluster],
     action: "voters",
     facts: ({ wanted }) => ({ wanted }),
     quiet: "tellsByItself",
@@ -191,6 +205,15 @@ export const clusterOperations = {
     fields: migrateDirectory,
     answer: fieldsOf({ rows: Type.Number() }),
     permission: "nodes.admit",
+    errors: [
+      "ALREADY_DONE",
+      "NO_CANDIDATE",
+      "CONFIG_INVALID",
+      "DIRECTORY_MOVED",
+      "DIRECTORY_REFUSES",
+      ...ofOthers,
+      ...ofCluster,
+    ],
     action: "migrateDirectory",
     facts: ({ endpoints }) => (endpoints === undefined ? { to: "managers" } : { endpoints }),
     quiet: "tellsByItself",
@@ -204,6 +227,7 @@ export const memoryOperations = {
   "cluster.describe": reads({
     answer: answer<ClusterView>("ClusterView"),
     permission: "cluster.see",
+    errors: ["NOT_FOUND", ...ofActors],
     summary: "Nodes, roles and admins",
     tags: ofAdmins,
   }),
@@ -221,6 +245,7 @@ export const actorOperations = {
     fields: actorsQuery,
     answer: answer<ActorPage>("ActorPage"),
     permission: "cluster.see",
+    errors: ["NOT_FOUND"],
     summary: "Actors of all nodes, by id",
     description: "`unanswered` names the nodes whose actors are missing because they did not answer.",
     tags: ofAdmins,
@@ -229,6 +254,7 @@ export const actorOperations = {
     params: actorKeyParams,
     answer: answer<ActorDetail>("ActorDetail"),
     permission: "cluster.see",
+    errors: ["NOT_FOUND", "MOVED", "DIRECTORY_UNAVAILABLE", ...ofOthers, ...ofActors],
     summary: "One actor, with its dead letters",
     tags: ofAdmins,
   }),
@@ -237,6 +263,7 @@ export const actorOperations = {
     fields: releaseActor,
     answer: fieldsOf({ redelivered: Type.Number() }),
     permission: "cluster.administer",
+    errors: ["NOT_FOUND", "ALREADY_DONE", "MOVED", "DIRECTORY_UNAVAILABLE", ...ofOthers, ...ofActors],
     action: "releaseActor",
     facts: ({ kind, key: name, redeliver = true }) => ({ actor: actorId(kind, name), redeliver }),
     summary: "Releases an actor from quarantine",
@@ -256,6 +283,7 @@ export const roomOperations = {
     fields: roomsQuery,
     answer: answer<AdminRoomPage>("AdminRoomPage"),
     permission: "cluster.see",
+    errors: ["NOT_FOUND", ...ofOthers, ...ofActors],
     summary: "Rooms of all nodes, by name: how large they are, who owns them, and where they are",
     description:
       "`text` is a part of the name. `next`, given as `after`, goes on; a page that found less than it was asked for need not be the last. A room that cannot say what it is has a `failure`.",

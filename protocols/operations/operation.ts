@@ -15,6 +15,9 @@ import type { Permission } from "../authority/permissions.ts";
 import type { WithShown } from "../power/shown.ts";
 import type { Grant } from "../authority/roles.ts";
 
+/** Limits of the gateway on how often a person may ask for one thing. */
+export type OperationRate = "ruleTrial";
+
 /** What every row says. */
 interface Said {
   /** What the caller needs; `anyone`: nothing, strangers are answered too. */
@@ -25,8 +28,11 @@ interface Said {
   readonly proves?: true;
   /** What its body may be where that is more than usual: bytes as text, or the keys of a kit. */
   readonly large?: "stripe" | "keys";
-  /** What it may refuse beyond what its door refuses. Absent: nobody has written it down yet. */
-  readonly errors?: readonly ErrorCode[];
+  /** What it may refuse beyond what its door refuses. */
+  readonly errors: readonly ErrorCode[];
+  /** How often one person may ask for it: the limit `ruleTrialRate` of the gateway. `act` says in a refusal what was
+   *  done too often: `try 6 rules`. */
+  readonly rate?: { readonly of: OperationRate; readonly act: (count: number) => string };
   /** Programs keep what it answers, and ask whether that has changed. */
   readonly cached?: true;
   /** Asked again under the same `idempotency-key` it gets its first answer: its only change is one ask of an actor,
@@ -136,6 +142,29 @@ export const ofActors = [
   "OVERLOADED",
   "DIRECTORY_AWAY",
   "APPEND_FAILED",
+  "MAILBOX_FULL",
+  "ACTOR_CRASHED",
+  "ACTOR_QUARANTINED",
+  "NOT_IN_SYNC",
+] as const satisfies readonly ErrorCode[];
+
+/** What another node that is asked may refuse by the way. */
+export const ofOthers = [
+  "UNREACHABLE",
+  "PEER_LOST",
+  "OVERLOADED",
+  "VERSION_UNSUPPORTED",
+] as const satisfies readonly ErrorCode[];
+
+/** What a look at the nodes and slots of the cluster may refuse. */
+export const ofLooks = ["NOT_FOUND", "DIRECTORY_AWAY", "DIRECTORY_UNAVAILABLE"] as const satisfies readonly ErrorCode[];
+
+/** What a change of a node, or of a slot, may refuse. */
+export const ofCluster = [
+  ...ofLooks,
+  "DIRECTORY_FULL",
+  "OVERLOADED",
+  "DATA_DAMAGED",
 ] as const satisfies readonly ErrorCode[];
 
 /** What a change of the directory's rows may refuse. */

@@ -2,7 +2,7 @@
 import { Type } from "typebox";
 import { answer } from "../wire/command.ts";
 import { profileParams, takeProfile, type Profile } from "../admin/profiles.ts";
-import { changes, fieldsOf, reads } from "./operation.ts";
+import { changes, fieldsOf, ofOthers, reads } from "./operation.ts";
 
 const tags = ["admin"];
 
@@ -11,6 +11,7 @@ export const profileOperations = {
     fields: takeProfile,
     answer: fieldsOf({ id: Type.String() }),
     permission: "cluster.administer",
+    errors: ["NOT_FOUND", "LIMIT_REACHED", ...ofOthers],
     action: "takeProfile",
     facts: (fields) => ({ ...fields }),
     summary: "Begins to look at what a node does, or at what its code keeps in memory",
@@ -22,6 +23,7 @@ export const profileOperations = {
     params: profileParams,
     answer: answer<Profile>("Profile"),
     permission: "cluster.administer",
+    errors: ["NOT_FOUND", ...ofOthers],
     summary: "A profile that was taken, as a tree of calls",
     tags,
   }),

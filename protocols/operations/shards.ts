@@ -12,7 +12,7 @@ import {
   type StripePut,
   type StripeRead,
 } from "../admin/shards.ts";
-import { changes, fieldsOf, ofActors, reads } from "./operation.ts";
+import { changes, fieldsOf, ofActors, ofOthers, reads } from "./operation.ts";
 
 const tags = ["admin"];
 const { only, after } = shardHolderCommands.list.params.properties;
@@ -41,6 +41,16 @@ export const shardOperations = {
     large: "stripe",
     answer: answer<StripePut>("StripePut"),
     permission: "shards.manage",
+    errors: [
+      "NOT_FOUND",
+      "HOLDERS_TOO_FEW",
+      "DISK_FULL",
+      "DATA_DAMAGED",
+      "SLOT_UNAVAILABLE",
+      "RELEASED",
+      "MOVED",
+      ...ofOthers,
+    ],
     action: "putStripe",
     // How many bytes it is, and which stripe it became, the handler says.
     facts: () => ({}),
@@ -54,6 +64,7 @@ export const shardOperations = {
     large: "stripe",
     answer: answer<StripeRead>("StripeRead"),
     permission: "shards.manage",
+    errors: ["NOT_FOUND", "STRIPE_LOST", "SLOT_UNAVAILABLE", "DATA_DAMAGED", ...ofOthers],
     summary: "The bytes of a stripe, from any shards that suffice",
     tags,
   }),
@@ -62,6 +73,7 @@ export const shardOperations = {
     large: "stripe",
     answer: answer<StripeHealth>("StripeHealth"),
     permission: "shards.manage",
+    errors: ["NOT_FOUND", "SLOT_UNAVAILABLE", ...ofOthers],
     summary: "How each shard of a stripe stands; with `deep` after reading it where it is",
     tags,
   }),
@@ -70,6 +82,7 @@ export const shardOperations = {
     large: "stripe",
     answer: fieldsOf({}),
     permission: "shards.manage",
+    errors: ["NOT_FOUND", "HOLDERS_TOO_FEW", "SLOT_UNAVAILABLE", "MOVED", ...ofOthers],
     action: "releaseStripe",
     facts: ({ stripe }) => ({ stripe: stripe.id }),
     remembers: ({ stripe }) => ({ stripe: stripe.id }),
@@ -79,6 +92,7 @@ export const shardOperations = {
   "shards.heal": changes({
     answer: answer<NodesHealed>("NodesHealed"),
     permission: "shards.manage",
+    errors: ["NOT_FOUND"],
     action: "healShards",
     facts: () => ({}),
     summary: "Repairs at once all that storage nodes lack, without waiting for nodes that are away",

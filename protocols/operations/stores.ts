@@ -13,7 +13,7 @@ import {
   type StoredModel,
   type VerifiedModel,
 } from "../engines/models.ts";
-import { changes, fieldsOf, listOf, reads } from "./operation.ts";
+import { changes, fieldsOf, listOf, ofDirectory, reads } from "./operation.ts";
 
 const tags = ["models"];
 
@@ -32,6 +32,7 @@ export const storeOperations = {
   "store.list": reads({
     answer: answer<ModelsView>("ModelsView"),
     permission: "cluster.see",
+    errors: ["NOT_FOUND"],
     summary: "The models on this node's disk, and what it pulls",
     tags,
   }),
@@ -39,6 +40,7 @@ export const storeOperations = {
     params: modelParams,
     answer: answer<StoredModel>("StoredModel"),
     permission: "cluster.see",
+    errors: ["NOT_FOUND"],
     summary: "One model with its card and its files",
     tags,
   }),
@@ -47,6 +49,7 @@ export const storeOperations = {
     answer: answer<PullView>("PullView"),
     code: 202,
     permission: "cluster.administer",
+    errors: ["NOT_FOUND", "NAME_TAKEN", "LIMIT_REACHED", "QUEUE_FULL"],
     action: "pullModel",
     facts: ({ source, name, acceptLicence = false }) => ({ source: withoutSecrets(source), name, acceptLicence }),
     remembers: ({ source, name, acceptLicence = false }) => ({
@@ -63,6 +66,7 @@ export const storeOperations = {
     params: pullParams,
     answer: answer<PullView>("PullView"),
     permission: "cluster.see",
+    errors: ["NOT_FOUND"],
     summary: "How a pull goes",
     tags,
   }),
@@ -70,6 +74,7 @@ export const storeOperations = {
     params: pullParams,
     answer: answer<PullView>("PullView"),
     permission: "cluster.administer",
+    errors: ["NOT_FOUND"],
     action: "cancelPull",
     facts: ({ id }) => ({ pull: id }),
     summary: "Ends a pull; what it has fetched stays for the next one",
@@ -79,6 +84,7 @@ export const storeOperations = {
     params: modelParams,
     answer: fieldsOf({}),
     permission: "cluster.administer",
+    errors: ["NOT_FOUND", "DISK_FULL", "SOURCE_FAILED"],
     action: "removeModel",
     facts: ({ name }) => ({ model: name }),
     remembers: ({ name }) => ({ model: name }),
@@ -89,6 +95,7 @@ export const storeOperations = {
     params: modelParams,
     answer: answer<VerifiedModel>("VerifiedModel"),
     permission: "cluster.administer",
+    errors: ["NOT_FOUND", "OVERLOADED", "DISK_FULL", "SOURCE_FAILED"],
     summary: "Reads all files of a model and compares them with its manifest",
     description: "Takes seconds a gigabyte. A damaged file is put apart; pulling the model again mends it.",
     tags,
@@ -97,6 +104,7 @@ export const storeOperations = {
     fields: wantedModels,
     answer: fieldsOf({ wanted: listOf(wanted) }),
     permission: "cluster.administer",
+    errors: ["NOT_FOUND", ...ofDirectory],
     action: "setWantedModels",
     facts: ({ models }) => ({ models: models.map(({ name }) => name).join(",") }),
     remembers: (_, { models }) => ({ models: String(models) }),
@@ -110,6 +118,7 @@ export const engineOperations = {
   "engines.list": reads({
     answer: fieldsOf({ serving: listOf(answer<ServingRow>("ServingRow")) }),
     permission: "cluster.see",
+    errors: [],
     summary: "Every model on every node that offers it, and which one this node would send a call to",
     description: "`rank` 1 is the choice; `because` says why it comes before the next, or why a node is none.",
     tags: ["admin"],

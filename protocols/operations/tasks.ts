@@ -1,7 +1,7 @@
 /** Long work. */
 import { answer } from "../wire/command.ts";
 import { taskParams, tasksQuery, type AdminTask, type AdminTasks } from "../admin/tasks.ts";
-import { changes, fieldsOf, reads } from "./operation.ts";
+import { changes, fieldsOf, ofActors, ofCluster, ofLooks, ofOthers, reads } from "./operation.ts";
 
 const tags = ["admin"];
 
@@ -10,6 +10,7 @@ export const taskOperations = {
     fields: tasksQuery,
     answer: answer<AdminTasks>("AdminTasks"),
     permission: "cluster.see",
+    errors: ofLooks,
     summary:
       "What takes long, of all nodes: backups, pulls of models, drains, searches, long acts; those under way first",
     description: "`again` is the request that begins a task again. `silent`: nodes that did not say what they do.",
@@ -19,6 +20,7 @@ export const taskOperations = {
     params: taskParams,
     answer: answer<AdminTask>("AdminTask"),
     permission: "cluster.see",
+    errors: ofLooks,
     summary: "One task",
     tags,
   }),
@@ -26,6 +28,7 @@ export const taskOperations = {
     params: taskParams,
     answer: fieldsOf({}),
     permission: "cluster.see",
+    errors: ["ALREADY_DONE", "SIGN_IN_AGAIN", ...ofOthers, ...ofActors, ...ofCluster],
     action: "cancelTask",
     facts: ({ id }) => ({ task: id }),
     remembers: ({ id }) => ({ task: id }),

@@ -3,7 +3,7 @@ import { answer } from "../wire/command.ts";
 import { detectorBody, type DetectorView } from "../admin/detectors.ts";
 import type { Forecasts } from "../admin/forecast.ts";
 import { key, object } from "../wire/schema.ts";
-import { setRuleBody, type WatchRule } from "../admin/watch.ts";
+import { ruleTrial, setRuleBody, type RuleTried, type WatchRule } from "../admin/watch.ts";
 import { changes, fieldsOf, listOf, ofActors, reads } from "./operation.ts";
 
 const tags = ["admin"];
@@ -58,6 +58,17 @@ export const watchOperations = {
     action: "removeRule",
     facts: ({ rule }) => ({ rule }),
     summary: "Removes a rule over events; answers with it",
+    tags,
+  }),
+  "rules.try": reads({
+    fields: ruleTrial,
+    answer: answer<RuleTried>("RuleTried"),
+    permission: "alerts.manage",
+    errors: ["NOT_FOUND", "OVERLOADED", "RATE_LIMITED"],
+    rate: { of: "ruleTrial", act: (count) => `try ${count} rules` },
+    summary: "What a rule would have found in the past; it changes nothing",
+    description:
+      "It looks at the logs that are at this node, from 30 days ago on, or from `sinceMs` on. It reads a great many entries: a trial too soon after another, or beside one at this node, is refused before any is read (RATE_LIMITED, OVERLOADED).",
     tags,
   }),
   "forecasts.list": reads({

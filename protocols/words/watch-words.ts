@@ -1,13 +1,6 @@
 /** Rules over events and playbooks in words, for the terminal and the page. */
-import type { Playbook, PlaybookRun, ShownAct } from "../admin/playbooks.ts";
+import type { Playbook, PlaybookRun, ShownAct, ShownPlaybook } from "../admin/playbooks.ts";
 import type { RuleBody } from "../admin/watch.ts";
-
-/** A playbook as routes show it: without addresses of pages, and the secrets with which they are signed. */
-export interface ShownPlaybook extends Omit<Playbook, "acts"> {
-  readonly acts: readonly ShownAct[];
-  /** The secret of its pages, in the answer to the admin who has set it. */
-  readonly secret?: string;
-}
 
 /** What a rule looks for: `5 × signIn refused, then signIn done`. */
 export const describeSteps = ({

@@ -45,6 +45,8 @@ const clusterFacts = [
   "identity",
   "model-routes",
   "roles",
+  "configuration-operations",
+  "control-operations",
   "control-tokens",
   "mail",
   "memory",

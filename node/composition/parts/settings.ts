@@ -2,14 +2,12 @@
  *  is remembered for the next start, and is told to callers. */
 import { noClusterValues, type ClusterValues, type Settings } from "../../../config/index.ts";
 import { failureOf, ok, type NodeEffects, type NodeSettings } from "../../../protocols/index.ts";
+import type { SettingsControl } from "../../cluster/facts/configuration-operations.ts";
 import { plainValues, settingsLimits, watchSettings } from "../../cluster/facts/settings.ts";
 import { settingsFile } from "../../data-folder/index.ts";
-import type { createGateway } from "../../gateway/index.ts";
 import { keptText } from "../../platform/index.ts";
 import type { Machine } from "../machine.ts";
 import type { Peer } from "../peer.ts";
-
-type SettingsControl = NonNullable<Parameters<typeof createGateway>[0]["settings"]>;
 
 /** Opens it. */
 export function openSettings(

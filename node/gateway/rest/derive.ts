@@ -33,7 +33,10 @@ type Input = Readonly<Record<string, unknown>>;
 type Handler = (input: Input, asker: Asker, wire: Wire) => Promise<Result<unknown> | Done<unknown> | Noted<unknown>>;
 
 /** What operations need of a gateway. */
-type OperationContext = Pick<GatewayContext, "log" | "audit" | "changed" | "clock" | "rights" | "publicUrl" | "limits">;
+type OperationContext = Pick<
+  GatewayContext,
+  "log" | "audit" | "changed" | "clock" | "rights" | "publicUrl" | "limits" | "rates"
+>;
 
 /** Adds the route of each operation. A node that has no part for one answers NOT_FOUND. */
 export function addOperations(
@@ -45,6 +48,7 @@ export function addOperations(
   for (const operation of operations) {
     const { name, method, path, row } = operation;
     const handler = handlers[name as keyof typeof handlers] as Handler | undefined;
+    const take = row.rate && takenBy(at, row.rate);
     app.route({
       method,
       url: path,
@@ -53,16 +57,34 @@ export function addOperations(
       async handler(request, reply) {
         if (handler === undefined)
           throw new PlexusError(failure("NOT_FOUND", { reason: "this node is in no cluster" }));
+        take?.(whoIs(request));
         const input = inputOf(operation, request);
-        const answered = await handler(input, askerOf(at, request, row.once && { name, input }), { request, reply });
-        const isChange = "result" in answered;
-        const answer = await (isChange ? changedBy(at, request, { row, input, done: answered }) : demand(answered));
+        const asker = askerOf(at, request, row.once && { name, input });
+        const answered = await handler(input, asker, { request, reply });
+        const { operation: once } = asker;
+        const answer = await ("result" in answered
+          ? changedBy(at, request, { row, input, once, done: answered })
+          : demand(answered));
         if (row.code !== undefined) void reply.code(row.code);
         if (row.cached && isKnown(request, reply, answer)) return reply.code(304).send();
         return answer;
       },
     });
   }
+}
+
+/** Counts what one person asks for. Throws RATE_LIMITED. */
+function takenBy(
+  { rates, limits }: Pick<OperationContext, "rates" | "limits">,
+  { of, act }: NonNullable<Operation["rate"]>,
+): (by: string) => void {
+  const rate = limits[`${of}Rate`];
+  const taken = rates.limit(of, rate, "passes");
+  return (by) => {
+    const retryAfterMs = taken.take(by);
+    const reason = `one person may ${act(rate.count)} in ${rate.windowMs / 1_000} s`;
+    if (retryAfterMs > 0) throw new PlexusError(failure("RATE_LIMITED", { reason, retryAfterMs }));
+  };
 }
 
 /** Whether a program has this answer already, which is told by what it calls it. */
@@ -76,6 +98,8 @@ function isKnown({ headers }: FastifyRequest, reply: FastifyReply, answer: unkno
 interface Change {
   readonly audit: NonNullable<Operation["audit"]>;
   readonly input: Input;
+  /** What a request that may be repeated is called: each repetition is in the audit under the same name. */
+  readonly once: string | undefined;
   readonly done: Done<unknown> | Noted<unknown>;
 }
 
@@ -83,18 +107,23 @@ interface Change {
 async function changedBy(
   at: OperationContext,
   request: FastifyRequest,
-  { row: { audit }, input, done }: Omit<Change, "audit"> & { readonly row: Operation },
+  { row: { audit }, input, once, done }: Omit<Change, "audit"> & { readonly row: Operation },
 ): Promise<unknown> {
   const value =
     audit === undefined
       ? demand(done.result)
-      : await (audit.about === "account" ? noteOwn : noteChange)(at, request, { audit, input, done });
+      : await (audit.about === "account" ? noteOwn : noteChange)(at, request, { audit, input, once, done });
   return "answer" in done ? done.answer() : value;
 }
 
 /** What the audit calls a change, and what its entry says. The table has typed both by the row's own fields. */
-function saidOf({ audit, input, done: { facts, action } }: Change): { named: AuditAction; facts: Input } {
-  const said = { ...audit.facts(input as never), ...facts, ...(action && { action }) };
+function saidOf({ audit, input, once, done: { facts, action } }: Change): { named: AuditAction; facts: Input } {
+  const said = {
+    ...audit.facts(input as never),
+    ...facts,
+    ...(action && { action }),
+    ...(once && { operation: once }),
+  };
   return { named: action ?? audit.action, facts: said };
 }
 
@@ -142,7 +171,7 @@ export function doorOf(
     ...(permission !== "anyone" && { permission }),
     ...(audit && { audit: audit.action }),
     ...(proves && { proves }),
-    ...(errors && { errors }),
+    errors,
   };
   if (large === undefined) return { config };
   // Of a stripe the bytes as text, and what is around them.

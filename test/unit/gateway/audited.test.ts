@@ -138,7 +138,7 @@ const refusing: unknown = new Proxy(
             ? () => ({ endpoints: [] })
             : name === "stranded" || name === "watch" || name === "onChange"
               ? () => undefined
-              : () => Promise.resolve(refused(failure("NOT_FOUND", { reason: "a part of a test" }))),
+              : () => Promise.resolve(refused(failure("STOPPING", { reason: "a part of a test" }))),
   },
 );
 const parts = {

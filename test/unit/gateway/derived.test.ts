@@ -30,7 +30,7 @@ import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 import { undescribed } from "./row-errors.ts";
 
 const answer = Type.Object({});
-const said = { answer, summary: "For a test", tags: ["admin"] };
+const said = { answer, errors: [], summary: "For a test", tags: ["admin"] };
 const price: Price = { name: "small", input: 1, output: 2 };
 
 describe("the door of an operation", () => {
@@ -43,13 +43,13 @@ describe("the door of an operation", () => {
   });
 
   it("lets in strangers, people, keys and admins, as the row says", () => {
-    expect(accessOf(reads({ ...said, permission: "anyone" }))).to.deep.equal({ access: "anyone" });
+    expect(accessOf(reads({ ...said, permission: "anyone" }))).to.deep.equal({ access: "anyone", errors: [] });
     expect(accessOf(reads({ ...said, permission: "account.use" })).access).to.equal("user");
     expect(accessOf(reads({ ...said, permission: "account.use", person: true })).access).to.equal("person");
     expect(accessOf(reads({ ...said, permission: "account.secure" })).access).to.equal("person");
     expect(accessOf(reads({ ...said, permission: "cluster.see" })).access).to.equal("admin");
     const proven = changes({ ...said, permission: "anyone", proves: true, action: "signIn", facts: () => ({}) });
-    expect(accessOf(proven)).to.deep.equal({ access: "anyone", audit: "signIn", proves: true });
+    expect(accessOf(proven)).to.deep.equal({ access: "anyone", audit: "signIn", proves: true, errors: [] });
   });
 
   it("asks a stranger for no token in the description, and everybody else for one", () => {

@@ -1,15 +1,18 @@
 /** Operations: rows, the routes that they make, and the typed calls. */
 import { expect } from "chai";
-import { callsBy } from "../../../client/call.ts";
+import { callsBy, Keys, type Send } from "../../../client/call.ts";
 import { commandRoutes } from "../../../node/gateway/commands.ts";
 import { checkOf } from "../../../protocols/wire/check.ts";
 import {
   againOf,
   allOperations,
   apiPrefix,
+  failure,
   ok,
   placeOfSlot,
+  refused,
   type OperationHandlers,
+  type Result,
 } from "../../../protocols/index.ts";
 import { byHand } from "./by-hand.ts";
 import { controlToken, startFixture, type Fixture } from "./fixture.ts";
@@ -68,15 +71,38 @@ describe("the rows of operations", () => {
 
   it("make the request of a call: what the path names stands in it, the rest is query or body", async () => {
     const sent: unknown[] = [];
-    const call = callsBy(async (...request) => (sent.push(request), ok({})));
+    let made = 0;
+    const call = callsBy(async (...request) => (sent.push(request), ok({})), new Keys(() => `key ${(made += 1)}`));
     await call("prices.set", { model: "openai/*", input: 1, output: 2 });
     await call("quotas.remove", { role: "guest", measure: "bytes", per: "day" });
     await call("budgets.list");
     expect(sent).to.deep.equal([
-      ["PUT", "/api/v1/admin/prices/openai%2F*", { input: 1, output: 2 }],
-      ["DELETE", "/api/v1/admin/quotas/guest/bytes/day"],
-      ["GET", "/api/v1/admin/budgets"],
+      ["PUT", "/api/v1/admin/prices/openai%2F*", { input: 1, output: 2 }, "key 1"],
+      ["DELETE", "/api/v1/admin/quotas/guest/bytes/day", undefined, "key 2"],
+      ["GET", "/api/v1/admin/budgets", undefined, undefined],
     ]);
+  });
+
+  it("give a request that is repeated before its end is known the same key, and any other one a new key", async () => {
+    const sent: (string | undefined)[] = [];
+    const answers: PromiseWithResolvers<Result<unknown>>[] = [];
+    let made = 0;
+    const send: Send = (_method, _path, _body, key) => {
+      sent.push(key);
+      const answer = Promise.withResolvers<Result<unknown>>();
+      answers.push(answer);
+      return answer.promise;
+    };
+    const call = callsBy(send, new Keys(() => `key ${(made += 1)}`));
+    const acknowledge = (id: string) => call("alerts.acknowledge", { id });
+    const clicks = [acknowledge("7"), acknowledge("7"), acknowledge("8")];
+    answers[0]?.resolve(refused(failure("ASK_TIMEOUT")));
+    await clicks[0];
+    const later = acknowledge("7");
+    for (const answer of answers) answer.resolve(ok({}));
+    await Promise.all([...clicks, later]);
+    void acknowledge("7");
+    expect(sent).to.deep.equal(["key 1", "key 1", "key 2", "key 1", "key 3"]);
   });
 });
 

@@ -1,5 +1,6 @@
 import type { Failure, OperationAnswer, OperationName, Result } from "../../../protocols/index.ts";
-import { callsBy, type Call, type CallInput } from "../../../client/call.ts";
+import { callsBy, Keys, type Call, type CallInput } from "../../../client/call.ts";
+import { newOperationId } from "../../../client/index.ts";
 import { failure } from "../../../protocols/errors.ts";
 import { explain } from "../model/explain.ts";
 import { refusalIn } from "../../../protocols/wire/plexus-answer.ts";
@@ -13,6 +14,7 @@ export async function request<Answer>(
   path: string,
   body?: object | Blob,
   timeoutMs: number = pageLimits.requestTimeoutMs,
+  key?: string,
 ): Promise<Result<Answer>> {
   let response: Response;
   let text: string;
@@ -20,7 +22,10 @@ export async function request<Answer>(
     response = await fetch(at(path), {
       method,
       credentials: "same-origin",
-      headers: body === undefined ? {} : { "content-type": body instanceof Blob ? body.type : "application/json" },
+      headers: {
+        ...(body !== undefined && { "content-type": body instanceof Blob ? body.type : "application/json" }),
+        ...(key !== undefined && { "idempotency-key": key }),
+      },
       ...(body === undefined ? {} : { body: body instanceof Blob ? body : JSON.stringify(body) }),
       signal: AbortSignal.timeout(timeoutMs),
     });
@@ -38,12 +43,14 @@ export async function request<Answer>(
   return { ok: false, error: refusal ?? (status === 401 ? failure("UNAUTHENTICATED") : stranger) };
 }
 
-/** Calls operations of the node that served the page. */
-export const call = callsBy((method, path, body) => request(method, path, body));
+const keys = new Keys(newOperationId);
 
 /** As `call`, for what takes longer than usual. */
 export const callWithin = (timeoutMs: number): Call =>
-  callsBy((method, path, body) => request(method, path, body, timeoutMs));
+  callsBy((method, path, body, key) => request(method, path, body, timeoutMs, key), keys);
+
+/** Calls operations of the node that served the page. */
+export const call = callWithin(pageLimits.requestTimeoutMs);
 
 /** A refusal, as queries throw it. */
 export class Refused extends Error {

@@ -1,14 +1,10 @@
 import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import type { playbookActs, PlaybookRun } from "../../../../../protocols/index.ts";
-import {
-  describePlace,
-  describeRun,
-  describeWhen,
-  type ShownPlaybook,
-} from "../../../../../protocols/words/watch-words.ts";
-import { request } from "../../../wire/index.ts";
+import type { PlaybookActs as Acts, ShownPlaybook } from "../../../../../protocols/index.ts";
+import { describePlace, describeRun, describeWhen } from "../../../../../protocols/words/watch-words.ts";
+import { callWritten } from "../../../../../client/call.ts";
+import { call, seen as read } from "../../../wire/index.ts";
 import { useActOn } from "../../parts/act.ts";
 import { Copyable } from "../../parts/copyable.tsx";
 import { useDialogs } from "../../shell/dialogs.tsx";
@@ -16,22 +12,18 @@ import { Note } from "../../parts/note.tsx";
 import { useRights } from "../../parts/rights.ts";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../parts/time.ts";
-import { live, look } from "../look.ts";
+import { live } from "../look.ts";
 import { Pager, useTrail } from "../pages.tsx";
 import { JsonForm, type OnRefusal } from "./json-form.tsx";
 
 /** Playbooks run by themselves, and other admins change them. */
 const lookMs = 15_000;
 const pageRuns = 10;
-const base = "/api/v1/admin/playbooks";
-const pathOf = (name: string): string => `${base}/${encodeURIComponent(name)}`;
 const all = ["playbooks"];
 const example = {
   when: { sources: ["rule/guessed"], severity: "warning" },
   acts: [{ do: "revokeSessions" }],
 };
-
-type Acts = typeof playbookActs;
 
 /** What a playbook does by itself, before it is switched on. */
 const WhatItDoes = ({ acts, when, table }: Pick<ShownPlaybook, "acts" | "when"> & { readonly table: Acts }) => (
@@ -60,23 +52,23 @@ export function Playbooks() {
   const { data, error } = useQuery({
     ...live(lookMs),
     queryKey: [...all, "list"],
-    queryFn: () => look<{ readonly playbooks: readonly ShownPlaybook[]; readonly acts: Acts }>("/admin/playbooks"),
+    queryFn: () => read("playbooks.list"),
   });
   const keep = async (name: string, body: object, on: OnRefusal) => {
-    const set = await act(() => request<ShownPlaybook>("PUT", pathOf(name), body), on);
+    const set = await act(() => callWritten(call, "playbooks.set", { playbook: name }, body), on);
     if (set !== undefined) setSecret(set.secret);
     return set !== undefined;
   };
-  const rehearse = (name: string) => act(() => request("POST", `${pathOf(name)}/mode`, { mode: "dryRun" }));
+  const rehearse = (name: string) => act(() => call("playbooks.switch", { playbook: name, mode: "dryRun" }));
   const switchOn = async ({ name, acts, when }: ShownPlaybook, table: Acts) => {
     const body = <WhatItDoes acts={acts} when={when} table={table} />;
     if (await ask({ title: `Have the playbook ${name} act?`, body, action: "Switch on", grave: true }))
-      await act(() => request("POST", `${pathOf(name)}/mode`, { mode: "on", acts }));
+      await act(() => call("playbooks.switch", { playbook: name, mode: "on", acts: [...acts] }));
   };
   const remove = async (name: string) => {
     const body = <p>It no longer acts, and the secret that signs its messages is deleted. This cannot be undone.</p>;
     if (await ask({ title: `Remove the playbook ${name}?`, body, action: "Remove", grave: true }))
-      await act(() => request("DELETE", pathOf(name)));
+      await act(() => call("playbooks.remove", { playbook: name }));
   };
   return (
     <>
@@ -166,10 +158,7 @@ function Runs() {
   const { data, error, isPlaceholderData } = useQuery({
     ...live(lookMs),
     queryKey: [...all, "runs", trail.from],
-    queryFn: () =>
-      look<{ readonly runs: readonly PlaybookRun[]; readonly more: boolean }>(
-        `/admin/playbooks/runs?limit=${pageRuns}${trail.from === undefined ? "" : `&before=${trail.from}`}`,
-      ),
+    queryFn: () => read("playbooks.runs", { limit: pageRuns, ...(trail.from !== undefined && { before: trail.from }) }),
     placeholderData: (kept) => kept,
   });
   return (

@@ -5,7 +5,7 @@ import { callWritten } from "../../../../../client/call.ts";
 import { counted } from "../../../../../protocols/words/amounts.ts";
 import type { Failure, RuleTried, WatchRule } from "../../../../../protocols/index.ts";
 import { describeJoin, describeSteps } from "../../../../../protocols/words/watch-words.ts";
-import { call, request, seen } from "../../../wire/index.ts";
+import { call, callWithin, seen } from "../../../wire/index.ts";
 import { useActOn } from "../../parts/act.ts";
 import { useDialogs } from "../../shell/dialogs.tsx";
 import { Note } from "../../parts/note.tsx";
@@ -57,7 +57,7 @@ export function Rules() {
   });
   const canManage = may("alerts.manage");
   const tryOut = async (name: string, rule: object, on?: OnRefusal) => {
-    const result = await act(() => request<RuleTried>("POST", "/api/v1/admin/rules/try", { rule }, tryMs), on);
+    const result = await act(() => callWritten(callWithin(tryMs), "rules.try", {}, { rule }), on);
     if (result !== undefined) setTried({ ...result, name });
   };
   const set = (name: string, body: object) => act(() => put(name, body), changedBy(name));

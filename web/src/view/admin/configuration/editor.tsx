@@ -1,9 +1,15 @@
 import { Button, Select, TextInput } from "@mantine/core";
 import { useState } from "react";
-import type { Failure, SettingKind, SettingsPlan, SettingsView } from "../../../../../protocols/index.ts";
+import type {
+  Failure,
+  OperationInput,
+  SettingKind,
+  SettingsPlan,
+  SettingsView,
+} from "../../../../../protocols/index.ts";
 import { explain, notices } from "../../../live/index.ts";
 import { plainProblem } from "../../../model/field-faults.ts";
-import { request } from "../../../wire/index.ts";
+import { call } from "../../../wire/index.ts";
 import { useActOn } from "../../parts/act.ts";
 import { useFaults } from "../../parts/faults.ts";
 import { Form } from "../../parts/form.tsx";
@@ -11,7 +17,6 @@ import { readSettings } from "./queries.ts";
 import { Effects } from "./effects.tsx";
 import { choicesOf, configurationKey, fieldText, valueFrom, type Shape } from "./words.ts";
 
-const base = "/api/v1/admin/configuration";
 const everyNode = "All nodes";
 
 /** Changes one key, for all nodes or for one. What a value has to be, the node says. */
@@ -56,11 +61,11 @@ export function SettingEditor(props: {
   const change = () => ({ ...(node !== undefined && { node }), set: { [key]: valueFrom(shape, text) } });
   const preview = async () => {
     faults.clear();
-    setPlan(await act(() => request<SettingsPlan>("POST", `${base}/plan`, change()), refusal));
+    setPlan(await act(() => call("configuration.plan", change()), refusal));
   };
-  const send = async (body: object) => {
+  const send = async (body: Omit<OperationInput<"configuration.set">, "revision">) => {
     faults.clear();
-    const done = await act(() => request<SettingsPlan>("PUT", base, { ...body, revision: seen }), refusal);
+    const done = await act(() => call("configuration.set", { ...body, revision: seen }), refusal);
     if (done === undefined) return;
     const waits = done.nodes.some(({ effects }) => effects.some(({ takes }) => takes === "restart"));
     notices.show(`${key} was changed${waits ? "; it takes effect when the nodes are restarted" : ""}.`);

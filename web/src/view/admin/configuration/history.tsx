@@ -1,20 +1,18 @@
 import { Button, Select } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import type { SettingsHistory, SettingsPlan } from "../../../../../protocols/index.ts";
 import { notices } from "../../../live/index.ts";
-import { request } from "../../../wire/index.ts";
+import { call, seen } from "../../../wire/index.ts";
 import { useActOn } from "../../parts/act.ts";
 import { useDialogs } from "../../shell/dialogs.tsx";
 import { Note } from "../../parts/note.tsx";
 import { useRights } from "../../parts/rights.ts";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../parts/time.ts";
-import { live, look } from "../look.ts";
+import { live } from "../look.ts";
 import { Effects } from "./effects.tsx";
 import { configurationKey, lookMs, valueText } from "./words.ts";
 
-const base = "/api/v1/admin/configuration";
 const everyNode = "All nodes";
 
 /** What was changed, and the way back. */
@@ -24,19 +22,18 @@ export function History({ nodes }: { readonly nodes: readonly string[] }) {
   const act = useActOn(configurationKey);
   const [scope, setScope] = useState(everyNode);
   const node = scope === everyNode ? undefined : scope;
-  const query = node === undefined ? "" : `?node=${encodeURIComponent(node)}`;
+  const of = node === undefined ? {} : { node };
   const { data, error } = useQuery({
     ...live(lookMs),
     queryKey: [...configurationKey, "history", scope],
-    queryFn: () => look<SettingsHistory>(`/admin/configuration/history${query}`),
+    queryFn: () => seen("configuration.history", of),
   });
   const goBack = async (to: number) => {
-    const of = node === undefined ? {} : { node };
-    const plan = await act(() => request<SettingsPlan>("POST", `${base}/plan`, { ...of, to }));
+    const plan = await act(() => call("configuration.plan", { ...of, to }));
     if (plan === undefined || data === undefined) return;
     const title = to === 0 ? "Set everything back to before the first change?" : `Set everything back to change ${to}?`;
     if (!(await ask({ title, body: <Effects plan={plan} />, action: "Go back" }))) return;
-    const done = await act(() => request<SettingsPlan>("POST", `${base}/rollback`, { ...of, to, revision: data.revision })); // prettier-ignore
+    const done = await act(() => call("configuration.rollBack", { ...of, to, revision: data.revision }));
     if (done !== undefined) notices.show("The configuration is as it was then.");
   };
   return (

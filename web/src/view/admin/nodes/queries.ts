@@ -1,13 +1,7 @@
 /** What the page of nodes asks of its node, and how it changes the cluster. */
 import { useQuery } from "@tanstack/react-query";
-import type {
-  ClusterSlotRow,
-  Role,
-  SettingsPlan,
-  StorageTerms,
-  SupposedChange,
-} from "../../../../../protocols/index.ts";
-import { call, request, seen } from "../../../wire/index.ts";
+import type { ClusterSlotRow, Role, StorageTerms, SupposedChange } from "../../../../../protocols/index.ts";
+import { call, seen } from "../../../wire/index.ts";
 import { useActOn, type Act } from "../../parts/act.ts";
 import { live } from "../look.ts";
 
@@ -33,9 +27,8 @@ export const changes = {
   storage: (node: string, quotaBytes: number | null, known: number | null) =>
     call("cluster.setStorage", { node, quotaBytes, seen: known }),
   plan: (change: SupposedChange) => call("cluster.plan", change),
-  planSettings: (settings: Settings) => request<SettingsPlan>("POST", "/api/v1/admin/configuration/plan", settings),
-  setSettings: (settings: Settings & { readonly revision: number }) =>
-    request<SettingsPlan>("PUT", "/api/v1/admin/configuration", settings),
+  planSettings: (settings: Settings) => call("configuration.plan", settings),
+  setSettings: (settings: Settings & { readonly revision: number }) => call("configuration.set", settings),
   voters: (wanted: number, known: number) => call("cluster.setVoters", { wanted, seen: known }),
   invite: (terms: {
     readonly roles: readonly Role[];
