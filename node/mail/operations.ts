@@ -2,7 +2,7 @@
  *  sent to an address of theirs, and so become anybody: it is for owners, like making them. */
 import { acted, ok, type HandlersOf, type mailOperations, type MailServer } from "../../protocols/index.ts";
 import type { MailSettings } from "../cluster/facts/mail.ts";
-import type { Outbound } from "../ports.ts";
+import type { Outbound } from "../ports/index.ts";
 
 /** What the handlers stand on. */
 interface Parts {

@@ -26,7 +26,7 @@ import {
   type ShownAct,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
-import type { Random } from "../ports.ts";
+import type { Random } from "../ports/index.ts";
 
 /** What the handlers stand on. */
 interface Parts {

@@ -21,7 +21,7 @@ import {
   type RoleTable,
 } from "../../../protocols/index.ts";
 import { createDevice, sha256 } from "../../keys/secret-text.ts";
-import type { Clock, Random } from "../../ports.ts";
+import type { Clock, Random } from "../../ports/index.ts";
 import type { ControlToken, ControlTokens } from "./control-tokens.ts";
 
 /** What the handlers stand on. */
