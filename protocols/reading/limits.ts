@@ -15,7 +15,7 @@ export const markdownLimits = {
   /** A text with more lines that leave a quote or a list is shown as it was written.
    *
    *  At each the parser goes through all that it has read: 4,000 quotes with lines between them took 5 s. */
-  leavingsMax: 1_000,
+  leavingsMax: 250,
   /** A text with a longer run of `*` or `_` beside a word is shown as it was written.
    *
    *  Each pair is one more element around the text. */
