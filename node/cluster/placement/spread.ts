@@ -9,9 +9,9 @@
  *  A node that has more than its quota gives a holder to one that has room for it and fewer holders of its group.
  *
  *  Every move makes the group's squares of holders by node smaller, or leaves them and makes those by zone smaller, or
- *  leaves both and makes what is beyond quotas less, or those of all holders by weight smaller; none for weight brings a
- *  holder to a node without room for it. So moves come to an end, and a plan that was carried
- *  out is followed by an empty one. */
+ *  leaves both and makes what is beyond quotas less, or those of all holders by weight smaller; none for weight
+ *  brings a holder to a node without room for it. So moves come to an end, and a plan that was carried out is followed
+ *  by an empty one. */
 import { beyondQuota, holderAt, type NodeShards, type SlotId } from "../../../protocols/index.ts";
 import type { NodeId, SlotRecord } from "../../ports/index.ts";
 import { rankNodes } from "../facts/slot-table.ts";
@@ -86,17 +86,23 @@ export class Spread {
     return this.#holders.get(slot)?.home;
   }
 
-  /** One move that is no need, but better: for zones first, then for quotas, then for weights. `may` says which holders may move now. */
+  /** One move that is no need, but better: for zones first, then for quotas, then for weights. `may` says which
+   *  holders may move now. */
   better(
     may: (slot: SlotId) => boolean,
     looksMax: number,
   ): { readonly slot: SlotId; readonly home: NodeId } | undefined {
     const moves = this.#movable().filter(({ record }) => may(record.slot));
-    for (const gains of [this.#gainsZones, this.#gainsRoom, this.#gainsWeight])
+    const gainsOf: readonly ((holder: Holder, to: Candidate) => boolean)[] = [
+      (holder, to) => this.#gainsZones(holder, to),
+      (holder, to) => this.#gainsRoom(holder, to),
+      (holder, to) => this.#gainsWeight(holder, to),
+    ];
+    for (const gains of gainsOf)
       for (const holder of moves.slice(0, Math.ceil(looksMax / Math.max(1, this.#nodes.length)))) {
         const [to] = this.#ranked(
           holder.record,
-          this.#nodes.filter((one) => gains.call(this, holder, one)),
+          this.#nodes.filter((one) => gains(holder, one)),
         );
         if (to !== undefined) return { slot: holder.record.slot, home: to.node };
       }

@@ -238,7 +238,7 @@ describe("the cluster's control", () => {
     expect(cluster.notes).to.deep.equal(["drain c node-c by operator", "roles b node-b ai"]);
   });
 
-  it("says how much a node may keep of shards, of one that keeps some, and to whom has seen what it may now", async () => {
+  it("says how much a node may keep of shards, where it keeps some", async () => {
     const cluster = new Placed(14);
     const { control, membership } = await cluster.open(["a", "b"]);
     expect(await cluster.settle(control.setStorage("b", { quotaBytes: 9 }))).to.have.nested.property(

@@ -193,7 +193,7 @@ describe("the spread of shard-holders", () => {
     expect(state.slots.get(one.slot)?.owner).to.equal(other.owner);
   });
 
-  it("gives a holder of a node that is over its quota to one with room that has none of its group, and lets it there", () => {
+  it("gives a holder of a node over its quota to one with room and none of its group", () => {
     const state = cluster(six(), [...onFirst("g1", 5), ...onFirst("g2", 6)]);
     converge(state);
     const over = (holders(state, "g1")[0] as SlotRecord).owner;
