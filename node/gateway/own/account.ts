@@ -55,9 +55,9 @@ export function handleAccount(at: GatewayContext, accounts: Accounts): Pick<OwnH
       return view.ok ? ok({ ...(view.value as UserView), admin, session: { id: session, kind } }) : view;
     },
 
-    "account.permissions": (_, { may }) => {
+    "account.permissions": (_, asker) => {
       const all = Object.keys(permissions) as Permission[];
-      const refusals = all.map((one) => may(one)?.code);
+      const refusals = all.map((one) => asker.may(one)?.code);
       return ok({
         permissions: all.filter((__, index) => refusals[index] === undefined),
         again: all.filter((__, index) => refusals[index] === "SIGN_IN_AGAIN"),

@@ -33,10 +33,10 @@ export function handleFound(
       });
     },
 
-    "models.list": (_, { may }) => {
+    "models.list": (_, asker) => {
       const models = at.engines.generate.models();
       // Why one cannot be used is for those who can do something about it.
-      if (may("cluster.see") === undefined) return ok({ models });
+      if (asker.may("cluster.see") === undefined) return ok({ models });
       return ok({ models: models.map(({ reason: _reason, ...info }) => info) });
     },
 
