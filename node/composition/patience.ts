@@ -6,6 +6,7 @@
  *  as any. */
 import { directoryLimits, type DirectoryLimits } from "../cluster/directory/index.ts";
 import { gatewayLimits, type GatewayLimits } from "../gateway/index.ts";
+import { callLimits, type CallLimits } from "../inference/calls/index.ts";
 import { kernelLimits, type KernelLimits } from "../kernel/index.ts";
 import { membershipLimits, type MembershipLimits } from "../cluster/membership/index.ts";
 import type { MeshLimits } from "../cluster/mesh/index.ts";
@@ -29,7 +30,8 @@ const patient = {
     "drainTimeoutMs",
     "cutWaitMs",
   ],
-  routing: ["directoryPatienceMs", "callGraceMs", "actorsTimeoutMs", "identityAskTimeoutMs", "identityHoldMs"],
+  routing: ["directoryPatienceMs", "actorsTimeoutMs", "identityAskTimeoutMs", "identityHoldMs"],
+  calls: ["callGraceMs"],
   gateway: [
     "askTimeoutMs",
     "signUpTimeoutMs",
@@ -46,6 +48,7 @@ const patient = {
   readonly placement: readonly (keyof PlacementLimits)[];
   readonly replication: readonly (keyof ReplicationLimits)[];
   readonly routing: readonly (keyof RoutingLimits)[];
+  readonly calls: readonly (keyof CallLimits)[];
   readonly gateway: readonly (keyof GatewayLimits)[];
 };
 
@@ -56,6 +59,7 @@ const usual = {
   placement: placementLimits,
   replication: replicationLimits,
   routing: routingLimits,
+  calls: callLimits,
   gateway: gatewayLimits,
 } as const;
 

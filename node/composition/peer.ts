@@ -6,9 +6,8 @@
  *
  *  Started in this order, stopped in reverse. A single node is a cluster of one: the same slots, epochs, fences and
  *  journal, with itself as the only replica and the embedded directory. */
-import type { AnyBehavior, Message } from "../../actors/behavior.ts";
+import type { AnyBehavior } from "../../actors/behavior.ts";
 import {
-  activityActor,
   failure,
   failureOf,
   ok,
@@ -59,47 +58,27 @@ import type {
   Tracer,
   Transport,
 } from "../ports/index.ts";
-import { watchControlTokens, type ControlTokens } from "../cluster/facts/control-tokens.ts";
-import { watchTokenKeys, type TokenKeys } from "../cluster/facts/token-keys.ts";
-import { watchEndpoints, type ClusterEndpoints } from "../cluster/facts/endpoints.ts";
-import { createRoleMemory } from "./parts/role-memory.ts";
-import { watchBudgets, type Budgets } from "../cluster/facts/budgets.ts";
-import { watchGroups, type Groups } from "../cluster/facts/groups.ts";
-import { watchTrust, type Trust } from "../cluster/facts/trust.ts";
-import { watchIdentity } from "../cluster/facts/identity.ts";
-import { watchIdentityProviders, type IdentityProviders } from "../cluster/facts/identity-providers.ts";
-import { watchRoles, type ClusterRoles } from "../cluster/facts/roles.ts";
-import { watchAuditRules, type AuditRules } from "../cluster/facts/audit-rules.ts";
-import { watchModelRoutes, type ModelRoutes } from "../cluster/facts/model-routes.ts";
-import { watchPolicy, type ClusterPolicy } from "../cluster/facts/policy.ts";
 import { watchReach, type ReachWatch } from "../cluster/facts/reach.ts";
 import type { Policy } from "../cluster/facts/records.ts";
 import { createReplication, type Replication, type ReplicationLimits } from "../replication/index.ts";
 import {
-  type IdentitySigner,
-  advertise,
   createClusterActors,
   createRouting,
-  routedEngines,
-  type RoutedEngines,
+  type IdentitySigner,
   type RoutingLimits,
   type RoutingPart,
-  withAttachments,
-  type ReadAttachment,
 } from "../routing/index.ts";
+import type { RouteLimits } from "../inference/routes/index.ts";
 import { watchSlots, type SlotTable } from "../cluster/facts/slot-table.ts";
-import { createQuality, type Quality, type QualityFile } from "../inference/quality/index.ts";
-import {
-  createActivity,
-  createUsage,
-  priceOf,
-  type Activity,
-  type Usage,
-  type UsageLimits,
-} from "../inference/usage/index.ts";
+import { advertise, type CallLimits, type Calls, type ReadAttachment } from "../inference/calls/index.ts";
+import type { ModelCalls } from "../inference/index.ts";
+import type { Quality, QualityFile } from "../inference/quality/index.ts";
+import type { Activity, Usage, UsageLimits } from "../inference/usage/index.ts";
 import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
 import { AgeCheck, type DataAge } from "./parts/data-age.ts";
+import { createModelPart } from "./models/model-calls.ts";
+import { watchFacts, type ClusterFacts } from "./parts/facts.ts";
 import { openDirectory } from "./directory/place.ts";
 import { createSizeLook } from "./directory/size.ts";
 
@@ -134,6 +113,8 @@ export interface PeerOptions {
     readonly membership?: Partial<MembershipLimits>;
     readonly replication?: Partial<ReplicationLimits>;
     readonly routing?: Partial<RoutingLimits>;
+    readonly calls?: Partial<CallLimits>;
+    readonly routes?: Partial<RouteLimits>;
     readonly placement?: Partial<PlacementLimits>;
     readonly usage?: Partial<UsageLimits>;
     readonly directory?: Partial<DirectoryLimits>;
@@ -178,7 +159,7 @@ export interface PeerOptions {
   readonly refusals?: () => ReadonlyMap<NodeId, Failure>;
 }
 
-export interface Peer {
+export interface Peer extends Omit<ClusterFacts, "identityRule"> {
   readonly exchange: Exchange;
   readonly directory: Directory;
   readonly table: SlotTable;
@@ -191,37 +172,19 @@ export interface Peer {
   readonly actors: ClusterActors;
   readonly control: ClusterControl;
   readonly controller: Controller;
-  /** Takes what this node's configuration says of copies from now on. */
-  readonly policy: Pick<ClusterPolicy, "configure" | "current" | "onChange">;
   /** Whether this node reaches what it needs. */
   readonly reach: ReachWatch;
   /** The engines of all nodes, as one. */
-  readonly calls: RoutingPart["calls"];
+  readonly calls: Omit<Calls, "stop">;
   /** The same, with the routes among their models, counted, and stopped by budgets. */
   readonly engines: Engines;
   readonly usage: Usage;
   /** What people do here; absent: the cluster keeps nothing of it. */
   readonly activity?: Activity;
-  /** What the roles of people grant. */
-  readonly clusterRoles: ClusterRoles;
-  /** What opens the control endpoint of every node. */
-  readonly controlTokens: ControlTokens;
-  readonly auditRules: AuditRules;
-  readonly modelRoutes: ModelRoutes;
-  /** Servers that say who somebody is. */
-  readonly identityProviders: IdentityProviders;
   /** How good the answers of models are, over time. */
   readonly quality: Quality;
   /** What a route would do with a question. */
-  readonly explainRoute: RoutedEngines["explain"];
-  readonly endpoints: ClusterEndpoints;
-  /** What short-lived tokens are verified with. */
-  readonly tokenKeys: TokenKeys;
-  readonly budgets: Budgets;
-  /** The groups of shard-holders. */
-  readonly groups: Groups;
-  /** What audits have shown of the nodes that keep shards. */
-  readonly trust: Trust;
+  readonly explainRoute: ModelCalls["explainRoute"];
   /** Where the directory is now; undefined when it was given. */
   place(): DirectoryPlace | undefined;
   /** The leader of a replicated directory, as far as is known. */
@@ -276,17 +239,6 @@ export function createPeer(options: PeerOptions): Peer {
 
   const table = watchSlots(directory);
   placed.age.follow(table, () => journal.fences());
-  const policy = watchPolicy(directory, options.policy);
-  const modelRoutes = watchModelRoutes(directory);
-  const identityRule = watchIdentity(directory);
-  const clusterRoles = watchRoles(directory);
-  const controlTokens = watchControlTokens(directory, clock);
-  const auditRules = watchAuditRules(directory);
-  const identityProviders = watchIdentityProviders(directory);
-  const endpoints = watchEndpoints(directory);
-  const budgets = watchBudgets(directory);
-  const groups = watchGroups(directory);
-  const trust = watchTrust(directory);
   const age = new AgeCheck(options.age, { node, journal, log });
   let figures: Partial<NodeLoad> | undefined;
   const sizeOf = createSizeLook({ log, meter, limits: { ...directoryLimits, ...limits.directory } });
@@ -297,11 +249,19 @@ export function createPeer(options: PeerOptions): Peer {
       // The system has refused a look at itself. What was seen last will do: a heartbeat must not end for a figure in it.
       log.debug("node.load.unknown", { error });
     }
-    const calls = routing.calls.busy();
+    const underWay = calls.busy();
     // One that nobody waits for any more is not written to while nobody writes: it would be slow for ever.
     if (membership.isSlow(node)) void journal.probe(membershipLimits.diskProbeMs);
     const disk = { ...(journal.syncMs !== undefined && { syncMs: journal.syncMs }), ...sizeOf(placed.size()) };
-    return { connections: 0, eventLoopLagMs: 0, memoryBytes: 0, calls, ...disk, ...placement.figures(), ...figures };
+    return {
+      connections: 0,
+      eventLoopLagMs: 0,
+      memoryBytes: 0,
+      calls: underWay,
+      ...disk,
+      ...placement.figures(),
+      ...figures,
+    };
   };
   const membership = createMembership({
     node,
@@ -317,10 +277,8 @@ export function createPeer(options: PeerOptions): Peer {
     ...(options.ended && { ended: options.ended }),
     ...(options.located && { located: options.located }),
   });
-  const tokenKeys = watchTokenKeys(directory, {
-    node,
-    isMember: (one) => membership.members().members.some((member) => member.node === one),
-  });
+  const watched = watchFacts(directory, { node, clock, policy: options.policy, membership });
+  const { policy, groups, trust, identityRule } = watched.facts;
   const ownRoles = (): readonly Role[] =>
     membership.members().members.find((member) => member.node === node)?.roles ?? [];
 
@@ -358,13 +316,6 @@ export function createPeer(options: PeerOptions): Peer {
     exchange,
     table,
     membership,
-    engines: options.engines,
-    ...(options.prefer && { prefer: options.prefer }),
-    price: (model) => priceOf(budgets.prices.current(), model),
-    callsAt(other) {
-      const { agoMs = 0, load } = membership.heard(other) ?? {};
-      return load?.calls === undefined ? undefined : { calls: load.calls, agoMs };
-    },
     clock,
     random,
     log,
@@ -398,53 +349,8 @@ export function createPeer(options: PeerOptions): Peer {
   membership.onChange(() => {
     settleIdentity().catch((error: unknown) => log.debug("identity.rule.waits", { error }));
   });
-  const reporter = `${node}.${Buffer.from(random.bytes(9)).toString("base64url")}`;
-  const activity = behaviors.some(({ kind }) => kind === "activity")
-    ? createActivity({
-        reporter,
-        node,
-        ask: (message, timeoutMs) =>
-          kernel.ask({ to: activityActor, from: "node", message: message as Message, timeoutMs }),
-        budgets: () => budgets.budgets.current(),
-        ...(options.storedBytes && { storedBytes: options.storedBytes }),
-        clock,
-        log,
-        meter,
-        ...(limits.usage && { limits: limits.usage }),
-      })
-    : undefined;
-  const usage = createUsage({
-    reporter,
-    ...(activity && { took: (...took) => activity.took(...took) }),
-    ask: (to, message, timeoutMs) => kernel.ask({ to, from: "node", message: message as Message, timeoutMs }),
-    budgets: () => budgets.budgets.current(),
-    prices: () => budgets.prices.current(),
-    quotas: () => budgets.quotas.current(),
-    rolesOf: createRoleMemory((asked) => kernel.ask(asked), clock),
-    clock,
-    log,
-    meter,
-    noted: (action, facts, tell) => options.changed?.(kernel, action, facts, undefined, tell),
-    ...(limits.usage && { limits: limits.usage }),
-  });
-  const quality = createQuality({
-    node,
-    exchange,
-    membership,
-    clock,
-    log,
-    meter,
-    ...(options.quality && { file: options.quality }),
-  });
-  const routed = routedEngines(usage.counted(quality.watched(routing.calls.engines)), {
-    routes: () => modelRoutes.current(),
-    room: (engine, model) => routing.calls.room(engine, model),
-    price: (model) => priceOf(budgets.prices.current(), model),
-    clock,
-    meter,
-    ...(limits.routing && { limits: limits.routing }),
-  });
-  const engines = usage.placed(routed);
+  const models = createModelPart({ ...options, membership, exchange, facts: watched.facts, kernel: () => kernel });
+  const { calls, usage, activity, quality } = models;
   const kernel: Kernel = createKernel({
     node,
     ...(options.tracer && { tracer: options.tracer }),
@@ -467,7 +373,7 @@ export function createPeer(options: PeerOptions): Peer {
       const work = await journal.slotsWithWork();
       return work.filter((slot) => table.get(slot)?.record.owner === node);
     },
-    engines: options.attachment === undefined ? engines : withAttachments(engines, options.attachment),
+    engines: models.ofActors,
     publisher: routing.hub,
     clock,
     random,
@@ -585,24 +491,14 @@ export function createPeer(options: PeerOptions): Peer {
     actors,
     control,
     controller,
-    policy,
     reach,
-    calls: routing.calls,
-    engines,
+    calls,
+    engines: models.engines,
     usage,
     ...(activity && { activity }),
-    clusterRoles,
-    controlTokens,
-    auditRules,
-    modelRoutes,
-    identityProviders,
+    ...watched.facts,
     quality,
-    explainRoute: (...asked) => routed.explain(...asked),
-    endpoints,
-    tokenKeys,
-    budgets,
-    groups,
-    trust,
+    explainRoute: models.explainRoute,
     place: placed.place,
     lead: placed.lead,
     directoryAway,
@@ -653,20 +549,10 @@ export function createPeer(options: PeerOptions): Peer {
       await kernel.stop(leftMs());
       replication.stop();
       routing.stop();
+      calls.stop();
       membership.stop();
       table.stop();
-      policy.stop();
-      identityRule.stop();
-      clusterRoles.stop();
-      controlTokens.stop();
-      auditRules.stop();
-      identityProviders.stop();
-      modelRoutes.stop();
-      endpoints.stop();
-      tokenKeys.stop();
-      budgets.stop();
-      groups.stop();
-      trust.stop();
+      watched.stop();
       await placed.close();
     },
   };

@@ -5,7 +5,6 @@
  *                            └══════════════ answers ═══════════════════┘
  *      gateway ─ follow ─► Relay ══ follow ══► Relay of the owner ◄─ publish ─ kernel of the owner
  *                            ▲════ events ══════════┘                 (once a node, however many clients)
- *      kernel, gateway ─ call ─► Calls ════════════════► a member whose engine offers what is asked
  *      admins ─ list, show, release ─► actors.ts ══════► the owners
  *
  *  What users must not see is dealt with here: a slot that moves, an owner that dies, a connection that breaks. An
@@ -14,27 +13,20 @@
  *  and `inbound.ts`. A tell is answered too, once its turn took effect. Nothing rests on the slot table being current:
  *  the worst that an old one does is a bounce.
  *
- *  Read `outbound.ts`, `inbound.ts`, then `relay.ts`, `calls.ts` with `choice.ts`, `identity.ts` and `actors.ts`, which
- *  stand alone. */
-import type { ActorId, Preference, Result, Role, SlotId } from "../../protocols/index.ts";
-import type { Engines } from "../../runtimes/engine.ts";
+ *  Read `outbound.ts`, `inbound.ts`, then `relay.ts`, `identity.ts` and `actors.ts`, which stand alone. */
+import type { ActorId, Result, Role, SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
 import type { AskTable, Kernel, Routing } from "../kernel/api.ts";
 import type { Clock, Hub, Log, Membership, Meter, NodeId, Random, Tracer } from "../ports/index.ts";
 import { firstOwner, slotOfActor, type SlotTable } from "../cluster/facts/slot-table.ts";
-import { createCalls, type Calls } from "./calls.ts";
 import { Identities, type IdentitySigner } from "./identity.ts";
 import { Inbound } from "./inbound.ts";
 import { routingLimits, type RoutingLimits } from "./limits.ts";
 import { Outbound } from "./outbound.ts";
 import { Relay } from "./relay.ts";
 
-export { handleModelRoutes, type ModelRouteParts } from "./operations.ts";
 export type { IdentitySigner } from "./identity.ts";
 export { createClusterActors } from "./actors.ts";
-export { routedEngines, type RoutedEngines } from "./model-routes.ts";
-export { advertise } from "./offers.ts";
-export { withAttachments, type ReadAttachment } from "./attachments.ts";
 export { routingLimits, type RoutingLimits } from "./limits.ts";
 
 interface RoutingOptions {
@@ -44,14 +36,6 @@ interface RoutingOptions {
   readonly membership: Membership;
   /** The node that keeps the embedded directory; undefined with another directory. */
   directoryNode(): NodeId | undefined;
-  /** This node's own engines. */
-  readonly engines: Engines;
-  /** Calls of engines under way at a member when it last said so. */
-  callsAt?(node: NodeId): { readonly calls: number; readonly agoMs: number } | undefined;
-  /** What counts first where several nodes have a model, of calls that do not say. Absent: nothing does. */
-  readonly prefer?: Preference;
-  /** What a model costs, in units for a million tokens read and as many written. Absent: nobody has said. */
-  price?(model: string): number | undefined;
   /** Shared with the kernel. */
   readonly asks: AskTable;
   readonly clock: Clock;
@@ -85,8 +69,6 @@ export interface RoutingPorts extends RoutingOptions {
 export interface RoutingPart extends Routing {
   /** Where the kernel publishes and the gateway listens. */
   readonly hub: Hub;
-  /** The engines of this node and of the others, as one. */
-  readonly calls: Omit<Calls, "stop">;
   /** The node that has an actor, or would be given it: nobody may have asked for it yet. Undefined: there is none, or
    *  no such kind. */
   ownerOf(actor: ActorId): NodeId | undefined;
@@ -116,10 +98,8 @@ export function createRouting(options: RoutingOptions): RoutingPart {
   const outbound = new Outbound(ports, limits, identities);
   const inbound = new Inbound(ports, limits, identities);
   const hub = new Relay(ports, limits);
-  const calls = createCalls(ports, limits);
   return {
     hub,
-    calls,
     ownerOf(actor) {
       const slot = ports.slotOf(actor);
       return slot && ports.ownerOf(slot);
@@ -133,7 +113,6 @@ export function createRouting(options: RoutingOptions): RoutingPart {
     stop() {
       outbound.stop();
       hub.stop();
-      calls.stop();
     },
   };
 }

@@ -50,52 +50,6 @@ export const routingLimits = {
   followRetryMs: 50,
   /** Longest such pause. */
   followRetryMaxMs: 2_000,
-  /** Calls of engines by other nodes that run or wait here at the same time; one more gets `QUEUE_FULL`. */
-  callsServedMax: 1_024,
-  /** Calls of this node that run on others; one more gets `QUEUE_FULL`. */
-  callsRemoteMax: 1_024,
-  /** Calls of one person among each of these two; one more gets `QUEUE_FULL`. */
-  callsPerPersonMax: 64,
-  /** Parts of an engine's answer are gathered for so long. */
-  partsCoalesceMs: 12,
-  /** A node that says nothing for this long beyond a call's own time counts as lost: `GENERATION_TIMEOUT`. */
-  callGraceMs: 2_000,
-  /** Bytes of answers that routes keep on a node; the longest unused go. */
-  cacheBytesMax: 64 * 1024 * 1024,
-  /** The same for the answers of one person; that person's longest unused go. */
-  cachePersonBytesMax: 8 * 1024 * 1024,
-  /** Bytes of one answer; a larger one is not kept. */
-  cacheEntryBytesMax: 512 * 1024,
-  /** Questions in one conversation's place that are compared with a new one by their meaning; the oldest goes. */
-  cacheAlikeMax: 256,
-  /** How long the vector of a question may take; then the question is asked without looking for one like it. */
-  cacheVectorMs: 2_000,
-  /** How long a model may take that a rule of a route asks for the class of a question; then the rule does not hold. */
-  routeClassifyMs: 1_500,
-  /** Characters of a question that such a model reads, from its beginning.
-   *
-   *  Most of these models read 512 tokens. */
-  classifiedCharsMax: 1_000,
-  /** How long the models of an ensemble have where its route does not say; then they are stopped and left out. */
-  ensembleMs: 60_000,
-  /** How long those that were stopped may take to say what they took; then it is not counted. */
-  ensembleGraceMs: 1_000,
-  /** Characters of a member's answer; one that writes more is stopped and left out. */
-  memberCharsMax: 256 * 1024,
-  /** Characters of each answer that a judge is shown; the rest is cut. */
-  judgedCharsMax: 16 * 1024,
-  /** Models whose turns at nodes are counted for `round-robin`; beyond it all begin anew. */
-  turnsMax: 1_024,
-  /** Models that are known to have refused tools, though their offers have them; the oldest is forgotten. */
-  unableMax: 256,
-  /** After this such a model is asked with tools again. */
-  unableMs: 3_600_000,
-  /** How often a node looks whether its models have become faster or slower than its member row says. */
-  offersLookMs: 30_000,
-  /** A member row that could not be given this node's offers is written again after this. */
-  offersRetryMs: 5_000,
-  /** Characters of the reason why a model failed in a member row; the rest is cut. */
-  offerReasonCharsMax: 512,
   /** Actors that one node names in a page of the cluster's listing; the rest comes with the next. */
   actorRowsMax: 500,
   /** Such pages that a node makes at a time; one more is `OVERLOADED`, and the list says it is not whole. */

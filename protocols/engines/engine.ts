@@ -191,6 +191,8 @@ export interface CallRequest {
   readonly onPlace?: PlaceListener;
   /** Chosen by the asker, unique while the call runs; appears in logs and events. */
   readonly id: string;
+  /** The call of which this is a part, where a route asks several models for one answer. The asking node's own, too. */
+  readonly partOf?: string;
   /** A name from `models()`; the empty string means the default model. Absent for an engine without models. */
   readonly model?: string;
   /** From the request to the answer, queueing included. */

@@ -1,5 +1,5 @@
 /** Names that stand for several models, as admins set them: which model answers what, together with which others, and
- *  which answers are kept. `node/routing/model-routes.ts` follows them. */
+ *  which answers are kept. `node/inference/routes/model-routes.ts` follows them. */
 import { Type, type Static } from "typebox";
 import { wireLimits as limits } from "../limits.ts";
 import { line, object } from "../wire/schema.ts";

@@ -15,7 +15,7 @@ import { gatewayLimits } from "../../node/gateway/limits.ts";
 import { readClientFrame, readRouteCall } from "../../node/gateway/wires/grpc-codec.ts";
 import { readBackupKeys } from "../../node/keys/backup-keys.ts";
 import { readToken } from "../../node/cluster/mesh/invitation.ts";
-import { ballotOf } from "../../node/routing/ensemble.ts";
+import { ballotOf } from "../../node/inference/routes/ensemble.ts";
 import { readIndicators } from "../../node/threats/indicators.ts";
 import { decodeFromPeer, encode, wireLimits } from "../../protocols/index.ts";
 import { decodeRows } from "../../runtimes/backup/format/rows.ts";

@@ -1,12 +1,12 @@
 /** The life of one node's models: the real residency, admission and queue (`runtimes/residency.ts`) on simulated hosts
  *  that crash, stall and take more memory than they said, with people who have more work than there is room for, and an
- *  admin. Some of what they ask is of routes (`node/routing/model-routes.ts`), which ask several models, or none.
+ *  admin. Some of what they ask is of routes (`node/inference/routes/model-routes.ts`), which ask several models, or none.
  *
  *      plan ─► faults ─► calm ─► audit
  *
  *  The hosts are the witnesses: they know what they were told to load, run and unload, and check every order
  *  themselves. */
-import { routedEngines } from "../../node/routing/index.ts";
+import { routedEngines } from "../../node/inference/routes/index.ts";
 import {
   bytesOfFloats,
   failure,

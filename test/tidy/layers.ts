@@ -142,6 +142,10 @@ export const layers: readonly Layer[] = [
   { ...nodePart("node/replication"), values: [...nodePart("").values, "node/storage"] },
   nodePart("node/routing"),
   nodePart("node/cluster/placement"),
+  // What orders the wrappers around a call of a model.
+  nodePart("node/inference"),
+  nodePart("node/inference/calls"),
+  { ...nodePart("node/inference/routes"), values: [...nodePart("").values, "node/inference/calls"] },
   nodePart("node/inference/models"),
   nodePart("node/tasks"),
   nodePart("node/inference/usage"),

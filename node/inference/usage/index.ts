@@ -1,11 +1,11 @@
 /** Usage: what calls of models take, of whom and of what, and the budgets that stop them.
  *
- *      gateway, agents ──call──► placed: another model when a budget names one ──► routes ──► counted ──► engines of the cluster
+ *      gateway, agents ─ call ─► another model when a budget names one ─► routes ─► counted ─► engines of the cluster
  *                                                                                    │
  *                                reserve before (share.ts) ◄── teller ◄──► ledger/ada, ledger/all.people
  *                                rows after                ──►
  *
- *  `counted` is below the routes, so that it sees the model that is really called: each attempt of a route is a call by
+ *  Counting is below the routes, so that it sees the model that is really called: each attempt of a route is a call by
  *  itself, and a route goes on to its next model when the budget of one is used up. Without budgets a call costs a few
  *  additions here. What was summed up is told every few seconds: that is what a node that dies loses
  *  (docs/decisions/0039-usage-and-budgets.md).
@@ -104,10 +104,12 @@ interface CallNotices {
 
 /** Counts calls. */
 export interface Usage {
-  /** Engines whose calls are counted, and stopped by budgets. */
-  counted(inner: Engines): Engines;
-  /** Engines that call another model where a budget that is used up names one; around the routes. */
-  placed(routed: Engines): Engines;
+  /** Engines whose calls are counted, and stopped by budgets. `routes` puts the routes on the counted engines: each of
+   *  their attempts is counted by itself, and above them a call goes to another model where a budget names one. */
+  around<Routed extends Engines>(
+    inner: Engines,
+    routes: (counted: Engines) => Routed,
+  ): { readonly engines: Engines; readonly routed: Routed };
   /** What came about with a call of this node, until it was answered. */
   noticesOf(callId: string): CallNotices | undefined;
   /** Reserves so much of the quotas of a person with these roles; undefined: none counts it. At once where nobody has
@@ -285,8 +287,7 @@ export function createUsage(ports: UsagePorts): Usage {
     const model = request.model ?? "";
     const payer: Payer = { ...payerOf(request.person ?? "", request.key ?? ""), model, provider };
     const budgets = ports.budgets();
-    // A route that asks several models gives each call an id below its own.
-    const note = noted.get(request.id) ?? noted.get(request.id.slice(0, Math.max(0, request.id.lastIndexOf("/"))));
+    const note = noted.get(request.partOf ?? request.id);
     const all = budgets.length === 0 ? [] : budgetsOf(budgets, payer);
     for (const one of all) {
       note?.counted.add(one);
@@ -423,49 +424,53 @@ export function createUsage(ports: UsagePorts): Usage {
     }));
   }
 
-  return {
-    counted: (inner) =>
-      mapEngines(inner, (name, engine) => {
-        // What a text is to a model costs nothing.
-        if (name === "tokenize") return engine;
-        // To list the models of all nodes anew for each call would cost a call more than anything else here.
-        let models: readonly ModelInfo[] | undefined;
-        let providers: ReadonlyMap<string, string> | undefined;
-        engine.watch(() => {
-          models = undefined;
-          providers = undefined;
-        });
-        const known = (): readonly ModelInfo[] => (models ??= engine.models());
-        const providerOf = (model: string): string => {
-          providers ??= new Map(known().map((info) => [info.model, info.provider ?? "local"]));
-          return providers.get(model) ?? "local";
-        };
-        return {
-          models: () => engine.models(),
-          watch: (listener) => engine.watch(listener),
-          call(request, hear) {
-            // A request that names no model is counted with the model that is meant now.
-            const isNamed = request.model !== undefined && request.model !== "";
-            const model = isNamed ? request.model : defaultOf(known(), traitsOf(name).needs(request));
-            const named = isNamed ? request : { ...request, model };
-            underWay += 1;
-            return callCounted(name, engine, named as EngineRequest, providerOf(model), (said) => {
-              if (said.type === "answered") underWay -= 1;
-              hear(isNamed || said.type !== "answered" || name !== "generate" ? said : namedIn(said, model));
-            });
+  const counted = (inner: Engines): Engines =>
+    mapEngines(inner, (name, engine) => {
+      // What a text is to a model costs nothing.
+      if (name === "tokenize") return engine;
+      // To list the models of all nodes anew for each call would cost a call more than anything else here.
+      let models: readonly ModelInfo[] | undefined;
+      let providers: ReadonlyMap<string, string> | undefined;
+      engine.watch(() => {
+        models = undefined;
+        providers = undefined;
+      });
+      const known = (): readonly ModelInfo[] => (models ??= engine.models());
+      const providerOf = (model: string): string => {
+        providers ??= new Map(known().map((info) => [info.model, info.provider ?? "local"]));
+        return providers.get(model) ?? "local";
+      };
+      return {
+        models: () => engine.models(),
+        watch: (listener) => engine.watch(listener),
+        call(request, hear) {
+          // A request that names no model is counted with the model that is meant now.
+          const isNamed = request.model !== undefined && request.model !== "";
+          const model = isNamed ? request.model : defaultOf(known(), traitsOf(name).needs(request));
+          const named = isNamed ? request : { ...request, model };
+          underWay += 1;
+          return callCounted(name, engine, named as EngineRequest, providerOf(model), (said) => {
+            if (said.type === "answered") underWay -= 1;
+            hear(isNamed || said.type !== "answered" || name !== "generate" ? said : namedIn(said, model));
+          });
+        },
+      };
+    });
+  const placed = (routed: Engines): Engines =>
+    mapEngines(routed, (name, engine) =>
+      name === "tokenize"
+        ? engine
+        : {
+            models: () => engine.models(),
+            watch: (listener) => engine.watch(listener),
+            call: (request, hear) => callPlaced(engine, request, hear),
           },
-        };
-      }),
-    placed: (routed) =>
-      mapEngines(routed, (name, engine) =>
-        name === "tokenize"
-          ? engine
-          : {
-              models: () => engine.models(),
-              watch: (listener) => engine.watch(listener),
-              call: (request, hear) => callPlaced(engine, request, hear),
-            },
-      ),
+    );
+  return {
+    around(inner, routes) {
+      const routed = routes(counted(inner));
+      return { engines: placed(routed), routed };
+    },
     noticesOf(callId) {
       const note = noted.get(callId);
       if (note === undefined) return undefined;

@@ -105,7 +105,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "gives the answer that one person got to everybody who asks the same",
-    file: "node/routing/answer-cache.ts",
+    file: "node/inference/routes/answer-cache.ts",
     find: 'const scope = route.cache?.shared === true ? "" : person;',
     replace: 'const scope = "";',
     caughtBy: ["answer-of-its-person"],
@@ -114,7 +114,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "looks for questions that mean the same among everybody's",
-    file: "node/routing/answer-cache.ts",
+    file: "node/inference/routes/answer-cache.ts",
     find: "const frame = hashOf({ scope: person, ...all,",
     replace: "const frame = hashOf({ ...all,",
     caughtBy: ["answer-of-its-person"],
@@ -124,7 +124,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "counts what the last of several models took, and not the sum",
-    file: "node/routing/ensemble.ts",
+    file: "node/inference/routes/ensemble.ts",
     find: "used.completionTokens += completionTokens;",
     replace: "used.completionTokens = completionTokens;",
     caughtBy: ["ensemble-counted"],
@@ -133,7 +133,7 @@ export const ofModels: readonly Mutation[] = [
   },
   {
     name: "asks the next model after one has begun to answer",
-    file: "node/routing/model-routes.ts",
+    file: "node/inference/routes/model-routes.ts",
     find: "next !== undefined && !spoke && !cancelled",
     replace: "next !== undefined && !cancelled",
     caughtBy: ["answer-of-one"],

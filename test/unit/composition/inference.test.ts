@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { createInference, createSuggestions } from "../../../node/composition/models/inference.ts";
 import { isRow } from "../../../node/cluster/facts/records.ts";
 import type { MemberRecord } from "../../../node/ports/index.ts";
-import { advertise, routingLimits } from "../../../node/routing/index.ts";
+import { advertise, callLimits } from "../../../node/inference/calls/index.ts";
 import {
   decode,
   encode,
@@ -273,12 +273,12 @@ describe("what a node's row says of its engines", () => {
     at.serve([info("small")]);
     await at.pass(100);
     at.quietly([{ ...info("small"), tokensPerSecond: 33 }]);
-    await at.pass(routingLimits.offersLookMs / 2);
+    await at.pass(callLimits.offersLookMs / 2);
     expect(at.row().offers?.[0]?.tokensPerSecond).to.equal(undefined);
-    await at.pass(routingLimits.offersLookMs);
+    await at.pass(callLimits.offersLookMs);
     expect([at.row().offers?.[0]?.tokensPerSecond, isRow("member/n1", at.row())]).to.deep.equal([33, true]);
     const { length } = at.writes;
-    await at.pass(3 * routingLimits.offersLookMs);
+    await at.pass(3 * callLimits.offersLookMs);
     expect(at.writes).to.have.length(length);
   });
 

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { routeFault, type ModelRoutes } from "../../../node/cluster/facts/model-routes.ts";
-import { routedEngines } from "../../../node/routing/index.ts";
+import { routedEngines } from "../../../node/inference/routes/index.ts";
 import { ok, refused, type ModelRoute, type QualityView } from "../../../protocols/index.ts";
 import { createEchoRuntime } from "../../../runtimes/index.ts";
 import { quietMeter } from "../../fixtures/quiet.ts";

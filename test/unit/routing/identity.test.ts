@@ -68,7 +68,6 @@ class Cluster {
       exchange,
       table: net.table(node),
       membership: net.membership(node),
-      engines: everyEngine({}),
       clock: net.clock(),
       random: net.world.dice,
       log: quietLog,

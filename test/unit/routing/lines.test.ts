@@ -70,7 +70,6 @@ class Host {
       exchange: net.exchange(node),
       table: net.table(node),
       membership: net.membership(node),
-      engines: noEngines,
       clock,
       random: net.world.dice,
       log: quietLog,

@@ -28,7 +28,6 @@ function createCluster(seed: number, limits: Partial<RoutingLimits> = {}) {
       exchange: net.exchange(node),
       table: net.table(node),
       membership: net.membership(node),
-      engines: noEngines,
       clock: net.clock(),
       random: world.dice,
       log: quietLog,

@@ -252,6 +252,33 @@ describe("a budget", () => {
     expect(own?.spent[0]).to.deep.include({ name: "cat", amount: 15 });
   });
 
+  it("knows what a route asks of several models as parts of one call, whatever their ids are", async () => {
+    const world = new World(1);
+    let parts = 0;
+    const { call, called, usage } = createNode(world, new Ledgers(world), {
+      budgets: () => [budget({ limit: 100, ending: "instead", instead: "small" })],
+      script: () => ({ afterMs: 1_000, says: [took(0, 100)] }),
+      routes: ({ generate, ...others }) => ({
+        ...others,
+        generate: {
+          ...generate,
+          call(request, hear) {
+            parts += 1;
+            return generate.call({ ...request, id: `part${parts}`, partOf: request.id }, hear);
+          },
+        },
+      }),
+    });
+    await until(world, call(exact(100)).end);
+    await pass(world, 6_000);
+    const { id, end } = call(exact(100));
+    await pass(world, 500);
+    expect(usage.noticesOf(id)?.budgets.map(({ percent }) => percent)).to.deep.equal([100]);
+    const ended = await until(world, end);
+    expect(ended).to.have.nested.property("result.value.from").that.deep.equals({ model: "small", instead: true });
+    expect(called).to.deep.equal(["m", "small"]);
+  });
+
   it("may name another model: it is called in place, once, and the answer says so", async () => {
     const world = new World(1);
     const ledgers = new Ledgers(world);

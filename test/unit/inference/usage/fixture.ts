@@ -117,6 +117,8 @@ export function createNode(
     budgets?: () => readonly Budget[];
     prices?: () => readonly Price[];
     noted?: UsagePorts["noted"];
+    /** What stands in place of the routes. */
+    routes?: (counted: Engines) => Engines;
   } = {},
 ) {
   const clock = simulatedClock(world, { offsetMs: ledgers.offsetMs }, pulse);
@@ -149,7 +151,7 @@ export function createNode(
     log: quietLog,
     meter: quietMeter,
   });
-  const engines = usage.placed(usage.counted(everyEngine({ generate })));
+  const { engines } = usage.around(everyEngine({ generate }), more.routes ?? ((counted) => counted));
   let calls = 0;
   /** Calls, and resolves with the last that is said. */
   const call = (request: Partial<GenerationRequest> = {}): { readonly id: string; readonly end: Promise<Spoken>; readonly cancel: () => void } => {

@@ -7,11 +7,11 @@ import {
   type Offer,
   type Preference,
   type ServingRow,
-} from "../../protocols/index.ts";
-import { defaultOf } from "../../runtimes/engine.ts";
-import { nearlyNamed } from "../../runtimes/store/names.ts";
-import type { MemberRecord, NodeId } from "../ports/index.ts";
-import { draw } from "./route-plan.ts";
+} from "../../../protocols/index.ts";
+import { defaultOf } from "../../../runtimes/engine.ts";
+import { nearlyNamed } from "../../../runtimes/store/names.ts";
+import type { MemberRecord, NodeId } from "../../ports/index.ts";
+import { draw } from "./draws.ts";
 
 /** What a call asks for. */
 export interface Wanted {

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { planRoute, type Knowledge, type Room } from "../../../node/routing/route-plan.ts";
-import { balances, type Balance, type ModelRoute, type Preference } from "../../../protocols/index.ts";
+import { planRoute, type Knowledge, type Room } from "../../../../node/inference/routes/route-plan.ts";
+import { balances, type Balance, type ModelRoute, type Preference } from "../../../../protocols/index.ts";
 import { target } from "./route-fixture.ts";
 
 const knows = (more: Partial<Knowledge> = {}): Knowledge => ({

@@ -1,9 +1,9 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { chooseServer, explainServers, modelsServed, type Standing } from "../../../node/routing/choice.ts";
-import type { MemberRecord } from "../../../node/ports/index.ts";
-import { balances, preferences, type Balance, type Offer, type Preference } from "../../../protocols/index.ts";
-import { memberRecord } from "../../fixtures/members.ts";
+import { chooseServer, explainServers, modelsServed, type Standing } from "../../../../node/inference/calls/choice.ts";
+import type { MemberRecord } from "../../../../node/ports/index.ts";
+import { balances, preferences, type Balance, type Offer, type Preference } from "../../../../protocols/index.ts";
+import { memberRecord } from "../../../fixtures/members.ts";
 
 const offer = (model: string, more: Partial<Offer> = {}): Offer => ({
   engine: "generate",

@@ -1,9 +1,9 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { tryNext } from "../../../node/routing/model-routes.ts";
-import { isShadowed, modelsInOrder } from "../../../node/routing/route-plan.ts";
-import { failure, refused, type ErrorCode, type ModelRoute, type QuestionRule } from "../../../protocols/index.ts";
-import { endOf, ended, failed, text, type Spoken } from "../../fixtures/engine-answers.ts";
+import { tryNext } from "../../../../node/inference/routes/model-routes.ts";
+import { isShadowed, modelsInOrder } from "../../../../node/inference/routes/route-plan.ts";
+import { failure, refused, type ErrorCode, type ModelRoute, type QuestionRule } from "../../../../protocols/index.ts";
+import { endOf, ended, failed, text, type Spoken } from "../../../fixtures/engine-answers.ts";
 import { fromOf, openFixture, target, textOf, type FixtureOptions } from "./route-fixture.ts";
 
 const chain: ModelRoute = { name: "smart", steps: [[target("big")], [target("small")], [target("tiny")]] };

@@ -7,10 +7,10 @@
  *
  *  What a model refused is remembered for as long as its offer says the same of it, a bounded number of models, for an
  *  hour: a server behind a name may learn it. */
-import { ok, type GenerationAnswer, type GenerationRequest, type ModelInfo } from "../../protocols/index.ts";
-import type { Engine, Running } from "../../runtimes/engine.ts";
-import type { Clock } from "../ports/index.ts";
-import type { RoutingLimits } from "./limits.ts";
+import { ok, type GenerationAnswer, type GenerationRequest, type ModelInfo } from "../../../protocols/index.ts";
+import type { Engine, Running } from "../../../runtimes/engine.ts";
+import type { Clock } from "../../ports/index.ts";
+import type { CallLimits } from "./limits.ts";
 
 type Hear = Parameters<Engine<"generate">["call"]>[1];
 
@@ -40,7 +40,7 @@ export function askedAsAble(
   inner: Engine<"generate">,
   at: {
     readonly clock: Pick<Clock, "monotonicMs">;
-    readonly limits: RoutingLimits;
+    readonly limits: CallLimits;
     readonly offersOf: (model: string) => readonly ModelInfo[];
   },
 ): Engine<"generate"> {

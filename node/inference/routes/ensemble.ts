@@ -20,10 +20,10 @@ import {
   type GenerationPart,
   type GenerationRequest,
   type Said,
-} from "../../protocols/index.ts";
-import type { Running } from "../../runtimes/engine.ts";
-import type { Clock, Meter } from "../ports/index.ts";
-import type { RoutingLimits } from "./limits.ts";
+} from "../../../protocols/index.ts";
+import type { Running } from "../../../runtimes/engine.ts";
+import type { Clock, Meter } from "../../ports/index.ts";
+import type { RouteLimits } from "./limits.ts";
 
 type Hear = (said: Said) => void;
 type Call = (request: EngineRequest, hear: Hear) => Running;
@@ -147,7 +147,7 @@ interface EnsemblePorts {
   readonly call: Call;
   readonly clock: Clock;
   readonly meter: Meter;
-  readonly limits: Pick<RoutingLimits, "ensembleMs" | "ensembleGraceMs" | "judgedCharsMax" | "memberCharsMax">;
+  readonly limits: Pick<RouteLimits, "ensembleMs" | "ensembleGraceMs" | "judgedCharsMax" | "memberCharsMax">;
 }
 
 /** Asks all members and says the one answer. `instead` takes the call when too few of them answered, with what is left
@@ -256,28 +256,31 @@ export function callEnsemble(
     };
     let text = "";
     let spoke = false;
-    const running = call({ ...whose, ...what, id: `${asked.id}/judge`, model, timeoutMs: leftMs() }, (said) => {
-      if (said.type === "part") {
-        const part = said.part as GenerationPart;
-        if (!merges) return void (text += part.text);
-        const first = !spoke;
-        spoke = true;
-        return hear({ type: "part", part: first ? { ...part, from: fromOf(model) } : part });
-      }
-      const { result } = said;
-      const answer = result.ok ? (result.value as GenerationAnswer) : undefined;
-      if (answer !== undefined) counted(answer);
-      if (cancelled) return finish({ ok: true, value: totals({ end: "stopped" }, fromOf()) }, "stopped");
-      ends.set(model, result.ok ? "judged" : result.error.code);
-      if (merges && answer !== undefined && spoke)
-        return finish({ ok: true, value: totals(answer, fromOf(model)) }, "merged");
-      if (merges && spoke && !result.ok) return finish(result, result.error.code);
-      const chosen = answer === undefined || merges ? undefined : choiceOf(text, all.length);
-      const candidate = chosen === undefined ? undefined : all[chosen];
-      if (candidate === undefined) meter.count("route_judges_failed", 1, { route });
-      if (candidate === undefined) giveElected();
-      else give(candidate);
-    });
+    const running = call(
+      { ...whose, ...what, id: `${asked.id}/judge`, partOf: asked.id, model, timeoutMs: leftMs() },
+      (said) => {
+        if (said.type === "part") {
+          const part = said.part as GenerationPart;
+          if (!merges) return void (text += part.text);
+          const first = !spoke;
+          spoke = true;
+          return hear({ type: "part", part: first ? { ...part, from: fromOf(model) } : part });
+        }
+        const { result } = said;
+        const answer = result.ok ? (result.value as GenerationAnswer) : undefined;
+        if (answer !== undefined) counted(answer);
+        if (cancelled) return finish({ ok: true, value: totals({ end: "stopped" }, fromOf()) }, "stopped");
+        ends.set(model, result.ok ? "judged" : result.error.code);
+        if (merges && answer !== undefined && spoke)
+          return finish({ ok: true, value: totals(answer, fromOf(model)) }, "merged");
+        if (merges && spoke && !result.ok) return finish(result, result.error.code);
+        const chosen = answer === undefined || merges ? undefined : choiceOf(text, all.length);
+        const candidate = chosen === undefined ? undefined : all[chosen];
+        if (candidate === undefined) meter.count("route_judges_failed", 1, { route });
+        if (candidate === undefined) giveElected();
+        else give(candidate);
+      },
+    );
     open = new Map([[model, running]]);
     if (cancelled) stop();
   };
@@ -303,7 +306,7 @@ export function callEnsemble(
   for (const [index, { model, weight }] of members.entries()) {
     const parts: GenerationPart[] = [];
     let chars = 0;
-    const request = { ...asked, id: `${asked.id}/member${index}`, model };
+    const request = { ...asked, id: `${asked.id}/member${index}`, partOf: asked.id, model };
     const running = call(request, (said) => {
       if (said.type === "part") {
         const part = said.part as GenerationPart;

@@ -18,8 +18,8 @@ import {
   type GenerationPart,
   type GenerationRequest,
   type ModelRoute,
-} from "../../protocols/index.ts";
-import type { RoutingLimits } from "./limits.ts";
+} from "../../../protocols/index.ts";
+import type { RouteLimits } from "./limits.ts";
 
 /** Under what an answer is kept. */
 export interface CacheKey {
@@ -138,13 +138,10 @@ export class AnswerCache {
   readonly #entries = new Map<string, Entry>();
   readonly #people = new Map<string, { bytes: number; readonly keys: Set<string> }>();
   readonly #frames = new Map<string, Set<string>>();
-  readonly #limits: Pick<
-    RoutingLimits,
-    "cacheBytesMax" | "cachePersonBytesMax" | "cacheEntryBytesMax" | "cacheAlikeMax"
-  >;
+  readonly #limits: Pick<RouteLimits, "cacheBytesMax" | "cachePersonBytesMax" | "cacheEntryBytesMax" | "cacheAlikeMax">;
   #bytes = 0;
 
-  constructor(limits: RoutingLimits) {
+  constructor(limits: RouteLimits) {
     this.#limits = limits;
   }
 

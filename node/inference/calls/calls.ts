@@ -1,14 +1,4 @@
-/** Calls of engines wherever they are served: on this node or on another member.
- *
- *      call ─► chooseServer (choice.ts) ─► this node ─► own engine
- *                     │            └► a member ── engine.<name> ──► its own engine
- *                     │                   ▲                             │
- *                     ▼                   └─ parts, coalesced; result ──┘   connection lost: one RUNTIME_FAULT, outcome unknown
- *      nobody: MODEL_NOT_FOUND; nobody now: MODEL_UNAVAILABLE
- *
- *  A call is served by one other node at most: what comes from a peer goes to the own engine only, so calls cannot go
- *  round in circles. What members offer stands in their rows (`offers.ts` keeps this node's), and what they are busy
- *  with comes with their beats. */
+/** One node's side of calls of models between nodes, as asker and as server: see `index.ts`. */
 import {
   isSignOfLife,
   engineNames,
@@ -19,6 +9,7 @@ import {
   type Balance,
   type CallPlace,
   type PlaceListener,
+  type Preference,
   type EngineName,
   type EngineRequest,
   type Failure,
@@ -28,16 +19,15 @@ import {
   type SpanFacts,
   type TraceContext,
   type ServingRow,
-} from "../../protocols/index.ts";
-import { engineOf, type Engine, type Engines, type Running } from "../../runtimes/engine.ts";
-import { limitSilence, type Silence } from "../../runtimes/silence.ts";
+} from "../../../protocols/index.ts";
+import { engineOf, type Engine, type Engines, type Running } from "../../../runtimes/engine.ts";
+import { limitSilence, type Silence } from "../../../runtimes/silence.ts";
 import { askedAsAble } from "./able.ts";
-import { misfit, oversize } from "../cluster/exchange/index.ts";
-import type { NodeId } from "../ports/index.ts";
-import type { RoutingPorts } from "./index.ts";
-import type { RoutingLimits } from "./limits.ts";
+import { misfit, oversize, type Exchange } from "../../cluster/exchange/index.ts";
+import type { Clock, Membership, Meter, NodeId, Tracer } from "../../ports/index.ts";
+import { callLimits, type CallLimits } from "./limits.ts";
 import { chooseServer, explainServers, modelsServed, offersOfModel, type Standing } from "./choice.ts";
-import { affinityOf, type Room } from "./route-plan.ts";
+import { affinityOf, type Room } from "./draws.ts";
 
 type Hear = (said: Said) => void;
 type Part = Extract<Said, { type: "part" }>["part"];
@@ -65,6 +55,26 @@ interface Served {
   scheduled: boolean;
 }
 
+/** What calls between nodes need. */
+export interface CallPorts {
+  readonly node: NodeId;
+  readonly exchange: Exchange;
+  readonly membership: Membership;
+  /** This node's own engines. */
+  readonly engines: Engines;
+  /** Calls of engines under way at a member when it last said so. */
+  callsAt?(node: NodeId): { readonly calls: number; readonly agoMs: number } | undefined;
+  /** What counts first where several nodes have a model, of calls that do not say. Absent: nothing does. */
+  readonly prefer?: Preference;
+  /** What a model costs, in units for a million tokens read and as many written. Absent: nobody has said. */
+  price?(model: string): number | undefined;
+  readonly clock: Clock;
+  readonly meter: Meter;
+  /** Absent: nothing is traced. */
+  readonly tracer?: Tracer;
+  readonly limits?: Partial<CallLimits>;
+}
+
 /** The engines of the whole cluster. */
 export interface Calls {
   readonly engines: Engines;
@@ -90,8 +100,27 @@ function withoutListener(request: EngineRequest): Omit<EngineRequest, "onPlace">
   return rest;
 }
 
+/** A step of a trace that ends with the answer. */
+function tracing(
+  tracer: Tracer | undefined,
+  trace: TraceContext | undefined,
+  [name, facts]: readonly [name: string, facts: SpanFacts],
+  hear: Hear,
+): { readonly hear: Hear; readonly context: TraceContext | undefined } {
+  const span = trace === undefined ? undefined : tracer?.under(trace, name, facts);
+  if (span === undefined) return { hear, context: trace };
+  return {
+    context: span.context,
+    hear(said) {
+      if (said.type === "answered") span.end(said.result.ok ? undefined : said.result.error.code);
+      hear(said);
+    },
+  };
+}
+
 /** Makes the engines of the whole cluster of those of this node. */
-export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
+export function createCalls(ports: CallPorts): Calls {
+  const limits: CallLimits = { ...callLimits, ...ports.limits };
   const { node, exchange, membership, engines: own, clock, meter } = ports;
   const away = new Map<number, Away>();
   const served = new Map<NodeId, Map<number, Served>>();
@@ -133,24 +162,6 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     return person !== undefined && count >= max ? failure("QUEUE_FULL", { callsPerPersonMax: max }) : undefined;
   };
 
-  /** A step of a trace that ends with the answer. */
-  const tracing = (
-    trace: TraceContext | undefined,
-    name: string,
-    facts: SpanFacts,
-    hear: Hear,
-  ): { readonly hear: Hear; readonly context: TraceContext | undefined } => {
-    const span = trace === undefined ? undefined : ports.tracer?.under(trace, name, facts);
-    if (span === undefined) return { hear, context: trace };
-    return {
-      context: span.context,
-      hear(said) {
-        if (said.type === "answered") span.end(said.result.ok ? undefined : said.result.error.code);
-        hear(said);
-      },
-    };
-  };
-
   /** Has this node's own engine do it. */
   const callHere = (
     engine: EngineName,
@@ -159,7 +170,8 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     trace: TraceContext | undefined,
   ): Running => {
     here += 1;
-    const heard = tracing(trace, "infer", { engine, model: request.model ?? "" }, hear).hear;
+    const step = ["infer", { engine, model: request.model ?? "" }] as const;
+    const heard = tracing(ports.tracer, trace, step, hear).hear;
     return engineOf(own, engine).call(request, (said) => {
       if (said.type === "answered") here -= 1;
       heard(said);
@@ -168,7 +180,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
 
   /** Sends when the connection has room, unless nobody waits for it any more by then. */
   const insist = (send: () => boolean, isWanted: () => boolean): void => {
-    if (isWanted() && !send()) clock.after(limits.retryMaxMs, () => insist(send, isWanted));
+    if (isWanted() && !send()) clock.after(limits.callRetryMs, () => insist(send, isWanted));
   };
 
   // --- calls of this node on others ----------------------------------------------------------------------------------
@@ -188,7 +200,8 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     told: Hear,
     from: TraceContext | undefined,
   ): Running => {
-    const { hear, context: trace } = tracing(from, "call", { engine, model: request.model ?? "", to: at }, told);
+    const step = ["call", { engine, model: request.model ?? "", to: at }] as const;
+    const { hear, context: trace } = tracing(ports.tracer, from, step, told);
     const run = lastRun;
     const { timeoutMs, silenceMs } = request;
     const grace = limits.callGraceMs;
@@ -255,7 +268,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     one.parts = [...parts];
     one.place = place;
     one.scheduled = true;
-    clock.after(limits.retryMaxMs, () => flush(to, run, one));
+    clock.after(limits.callRetryMs, () => flush(to, run, one));
   };
 
   const end = (to: NodeId, run: number): void => {
@@ -371,7 +384,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       const ends = [own[engine].watch(listener), membership.onChange(listener)];
       return () => ends.forEach((endOne) => endOne());
     },
-    call({ balance, prefer, trace, ...asked }, hear) {
+    call({ balance, prefer, trace, partOf: _partOf, ...asked }, hear) {
       const refuse = (error: Failure): Running => {
         meter.count("calls_refused", 1, { engine, code: error.code });
         clock.soon(() => hear({ type: "answered", result: refused(error) }));

@@ -12,8 +12,8 @@ import {
   type modelRouteOperations,
   type QualityView,
   type RouteExplanation,
-} from "../../protocols/index.ts";
-import type { ModelRoutes } from "../cluster/facts/model-routes.ts";
+} from "../../../protocols/index.ts";
+import type { ModelRoutes } from "../../cluster/facts/model-routes.ts";
 
 /** What they need. */
 export interface ModelRouteParts {

@@ -3,25 +3,14 @@
 import {
   hash32,
   type Balance,
-  type EngineRequest,
   type ModelRoute,
   type Preference,
   type RouteExplanation,
   type RouteSteps,
-} from "../../protocols/index.ts";
-import { ensembleMembersMax } from "../cluster/facts/model-routes.ts";
+} from "../../../protocols/index.ts";
+import { draw, type Room } from "../calls/index.ts";
+import { ensembleMembersMax } from "../../cluster/facts/model-routes.ts";
 import { kindOf, type Classified, type Question } from "./questions.ts";
-
-/** How full the node is that would serve a model. */
-export interface Room {
-  readonly calls: number;
-  /** Absent: the model is with a server that does not say. */
-  readonly places?: number;
-  /** It runs in the cluster; else with another's server. Absent: nobody knows. */
-  readonly local?: boolean;
-  /** Measured, about. */
-  readonly tokensPerSecond?: number;
-}
 
 /** What the order rests on besides the route. */
 export interface Knowledge {
@@ -53,20 +42,8 @@ interface RoutePlan extends Omit<RouteExplanation, "route" | "models" | "classif
   readonly chain: readonly Chosen[];
 }
 
-/** Whose conversation a call is of: with the same models it goes to the same one. */
-export const affinityOf = ({ person = "", key = "", id }: Pick<EngineRequest, "person" | "key" | "id">): string =>
-  person === "" && key === "" ? id : `${person}\n${key}`;
-
 /** Places of a model whose server does not say how many it has. */
 const placesUnsaid = 16;
-
-/** The chance of something in a draw of its own, weighted: the largest wins as often as the weights say, and a change
- *  of weights moves only what it must. */
-export function draw(of: string, among: string, weight: number): number {
-  // In (0, 1]: the logarithm of 0 would be lost.
-  const chance = (hash32(`${of}\n${among}`) + 1) / 2 ** 32;
-  return weight / -Math.log(chance);
-}
 
 /** The models of one step, in order. */
 function inOrder(step: RouteSteps[number], balance: Balance, at: Knowledge): readonly Chosen[] {

@@ -7,9 +7,9 @@ import {
   type Failure,
   type GenerationRequest,
   type Result,
-} from "../../protocols/index.ts";
-import type { Engine, Engines, Running } from "../../runtimes/engine.ts";
-import type { BlobHash } from "../ports/index.ts";
+} from "../../../protocols/index.ts";
+import type { Engine, Engines, Running } from "../../../runtimes/engine.ts";
+import type { BlobHash } from "../../ports/index.ts";
 
 /** The bytes of what an actor refers to. */
 export type ReadAttachment = (of: ActorId, hash: BlobHash) => Promise<Result<Uint8Array>>;

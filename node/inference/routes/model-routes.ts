@@ -1,14 +1,4 @@
-/** Names that stand for several models, in front of the engines of the cluster.
- *
- *      call of "smart" ─► answer-cache.ts: kept? ─► said again
- *                             │ no
- *                         route-plan.ts: which sort of question (questions.ts), which models in which order
- *                             ├─► ensemble.ts: several at once, one answer
- *                             └─► step 1: a (95) or b (5) ─► chooseServer ─► answered           shadow d: measured, thrown away
- *                                    │ refused, before anything was said
- *                                    └► the other of step 1 ─► step 2: c ─► …
- *
- *  docs/decisions/0035-model-routes.md and 0040-answers-of-several-models.md have the invariants. */
+/** The routes in front of the engines: see `index.ts`. */
 import {
   refused,
   failure,
@@ -30,14 +20,15 @@ import {
   type ModelRoute,
   type RouteExplanation,
   type Said,
-} from "../../protocols/index.ts";
-import { engineOf, type Engine, type Engines, type Running } from "../../runtimes/engine.ts";
-import type { Clock, Meter } from "../ports/index.ts";
+} from "../../../protocols/index.ts";
+import { engineOf, type Engine, type Engines, type Running } from "../../../runtimes/engine.ts";
+import type { Clock, Meter } from "../../ports/index.ts";
+import { affinityOf, type Room } from "../calls/index.ts";
 import { AnswerCache, keyOf, mayCache, saidAgain, type CacheKey, type Kept } from "./answer-cache.ts";
 import { callEnsemble } from "./ensemble.ts";
-import { routingLimits, type RoutingLimits } from "./limits.ts";
+import { routeLimits, type RouteLimits } from "./limits.ts";
 import { classifierFor, lastOf, likeliest, type Classified, type Question } from "./questions.ts";
-import { affinityOf, isShadowed, modelsOf, planRoute, type Chosen, type Knowledge, type Room } from "./route-plan.ts";
+import { isShadowed, modelsOf, planRoute, type Chosen, type Knowledge } from "./route-plan.ts";
 
 /** Endings of one model that say nothing of another. */
 const another: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -66,7 +57,7 @@ interface RoutePorts {
   readonly room?: (engine: EngineName, model: string) => Room | undefined;
   /** What a model costs, in units for a million tokens read and as many written. Absent: nobody has said. */
   readonly price?: (model: string) => number | undefined;
-  readonly limits?: Partial<RoutingLimits>;
+  readonly limits?: Partial<RouteLimits>;
 }
 
 /** The engines of the cluster, with the routes among their models. */
@@ -81,7 +72,7 @@ export interface RoutedEngines extends Engines {
 
 /** Puts the routes in front of the engines. */
 export function routedEngines(inner: Engines, ports: RoutePorts): RoutedEngines {
-  const limits = { ...routingLimits, ...ports.limits };
+  const limits = { ...routeLimits, ...ports.limits };
   const router = new Router(inner, { ...ports, limits });
   const engines = Object.fromEntries(
     (Object.keys(inner) as EngineName[]).map((name) => [name, router.engine(name)]),
@@ -111,12 +102,12 @@ const idle: Running = { cancel: () => undefined };
 
 class Router {
   readonly #inner: Engines;
-  readonly #ports: RoutePorts & { readonly limits: RoutingLimits };
+  readonly #ports: RoutePorts & { readonly limits: RouteLimits };
   readonly #cache: AnswerCache;
   /** Calls that each model of a route was given, for its turn. A route that was set anew is another object. */
   readonly #taken = new WeakMap<ModelRoute, Map<string, number>>();
 
-  constructor(inner: Engines, ports: RoutePorts & { readonly limits: RoutingLimits }) {
+  constructor(inner: Engines, ports: RoutePorts & { readonly limits: RouteLimits }) {
     this.#inner = inner;
     this.#ports = ports;
     this.#cache = new AnswerCache(ports.limits);
@@ -478,7 +469,14 @@ class Router {
   #callShadow(engine: EngineName, route: ModelRoute, shadowed: EngineRequest): Running {
     const { onPlace: _onPlace, ...request } = shadowed;
     const model = route.shadow?.model ?? "";
-    const asked = { ...request, id: `${request.id}/shadow`, model, person: "shadow", key: route.name };
+    const asked = {
+      ...request,
+      id: `${request.id}/shadow`,
+      partOf: request.id,
+      model,
+      person: "shadow",
+      key: route.name,
+    };
     return engineOf(this.#inner, engine).call(asked, (said) => {
       if (said.type !== "answered") return;
       const end = said.result.ok ? "complete" : said.result.error.code;
@@ -495,6 +493,7 @@ const before = (
   mostMs: number,
 ) => ({
   id: `${id}/${what}`,
+  partOf: id,
   model,
   timeoutMs: Math.min(mostMs, timeoutMs),
   ...(person !== undefined && { person }),

@@ -1,7 +1,7 @@
 /** Calls that may go without tools: how often a model is asked, and with what. */
 import { expect } from "chai";
-import { askedAsAble, withoutTools } from "../../../node/routing/able.ts";
-import { routingLimits } from "../../../node/routing/limits.ts";
+import { askedAsAble, withoutTools } from "../../../../node/inference/calls/able.ts";
+import { callLimits } from "../../../../node/inference/calls/limits.ts";
 import {
   failure,
   ok,
@@ -10,10 +10,10 @@ import {
   type GenerationRequest,
   type ModelInfo,
   type Result,
-} from "../../../protocols/index.ts";
-import type { Engine } from "../../../runtimes/engine.ts";
+} from "../../../../protocols/index.ts";
+import type { Engine } from "../../../../runtimes/engine.ts";
 
-const limits = { ...routingLimits, unableMax: 2, unableMs: 1_000 };
+const limits = { ...callLimits, unableMax: 2, unableMs: 1_000 };
 const tool = { name: "clock" };
 const asked = (model: string, more: Partial<GenerationRequest> = {}): GenerationRequest => ({
   id: "1",

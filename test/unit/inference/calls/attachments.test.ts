@@ -1,8 +1,8 @@
 import { expect } from "chai";
-import { withAttachments } from "../../../node/routing/attachments.ts";
-import { failure, ok, refused, type Failure, type GenerationRequest } from "../../../protocols/index.ts";
-import type { Engines } from "../../../runtimes/index.ts";
-import { ended, endOf, text, type Spoken } from "../../fixtures/engine-answers.ts";
+import { withAttachments } from "../../../../node/inference/calls/attachments.ts";
+import { failure, ok, refused, type Failure, type GenerationRequest } from "../../../../protocols/index.ts";
+import type { Engines } from "../../../../runtimes/index.ts";
+import { ended, endOf, text, type Spoken } from "../../../fixtures/engine-answers.ts";
 
 const bytes = Buffer.from("pixels");
 const request: GenerationRequest = {

@@ -1,9 +1,7 @@
-import { everyEngine } from "../../../runtimes/index.ts";
+import { everyEngine } from "../../../../runtimes/index.ts";
 import { expect } from "chai";
-import { OpenAsks } from "../../../node/kernel/index.ts";
-import { createRouting } from "../../../node/routing/index.ts";
-import { routingLimits } from "../../../node/routing/limits.ts";
-import type { MemberRecord, NodeId } from "../../../node/ports/index.ts";
+import { callLimits, createCalls } from "../../../../node/inference/calls/index.ts";
+import type { MemberRecord, NodeId } from "../../../../node/ports/index.ts";
 import {
   ok,
   signOfLife,
@@ -11,13 +9,13 @@ import {
   type GenerationRequest,
   type ModelInfo,
   type Offer,
-} from "../../../protocols/index.ts";
-import type { Engine } from "../../../runtimes/engine.ts";
-import { memberRecord } from "../../fixtures/members.ts";
-import { ended, endOf, text, type Spoken } from "../../fixtures/engine-answers.ts";
-import { World } from "../../world/index.ts";
-import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
-import { Net } from "./net.ts";
+} from "../../../../protocols/index.ts";
+import type { Engine } from "../../../../runtimes/engine.ts";
+import { memberRecord } from "../../../fixtures/members.ts";
+import { ended, endOf, text, type Spoken } from "../../../fixtures/engine-answers.ts";
+import { World } from "../../../world/index.ts";
+import { quietMeter } from "../../../fixtures/quiet.ts";
+import { Net } from "../../routing/net.ts";
 
 const nodes = ["n1", "n2", "n3"];
 
@@ -68,23 +66,16 @@ function createCluster(
   );
   const own = nodes.map((node) => new Played(models[node] ?? []));
   const busy = new Map<NodeId, { readonly calls: number; readonly agoMs: number }>();
-  const parts = nodes.map(
-    (node, index) =>
-      createRouting({
-        asks: new OpenAsks(world.dice),
-        directoryNode: () => undefined,
-        node,
-        exchange: net.exchange(node),
-        table: net.table(node),
-        membership: net.membership(node),
-        engines: everyEngine({ generate: own[index] as Played }),
-        callsAt: (other) => busy.get(other),
-        clock: net.clock(),
-        random: world.dice,
-        log: quietLog,
-        meter: quietMeter,
-        kernel: () => ({ receive: () => undefined, slotOf: () => undefined, left: () => undefined }),
-      }).calls,
+  const parts = nodes.map((node, index) =>
+    createCalls({
+      node,
+      exchange: net.exchange(node),
+      membership: net.membership(node),
+      engines: everyEngine({ generate: own[index] as Played }),
+      callsAt: (other) => busy.get(other),
+      clock: net.clock(),
+      meter: quietMeter,
+    }),
   );
   const pass = (ms: number) => world.run(() => false, world.nowMs + ms);
   const [one, two] = parts.map(({ engines }) => engines.generate) as [Engine<"generate">, Engine<"generate">];
@@ -178,10 +169,10 @@ describe("routing: calls of engines", () => {
         { ...request("large"), person },
         (said) => void (said.type === "answered" && !said.result.ok && refused.push(said.result.error.details)),
       );
-    for (let each = 0; each <= routingLimits.callsPerPersonMax; each += 1) ask("user/mallory");
+    for (let each = 0; each <= callLimits.callsPerPersonMax; each += 1) ask("user/mallory");
     ask("user/ada");
     await pass(50);
-    expect(refused).to.deep.equal([{ callsPerPersonMax: routingLimits.callsPerPersonMax }]);
+    expect(refused).to.deep.equal([{ callsPerPersonMax: callLimits.callsPerPersonMax }]);
     expect(own[1]?.runs.at(-1)?.request.person).to.equal("user/ada");
   });
 

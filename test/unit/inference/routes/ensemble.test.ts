@@ -1,14 +1,14 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { ballotOf, choiceOf, elect, type Candidate } from "../../../node/routing/ensemble.ts";
+import { ballotOf, choiceOf, elect, type Candidate } from "../../../../node/inference/routes/ensemble.ts";
 import {
   failure,
   type EnsembleRow,
   type ErrorCode,
   type GenerationEnd,
   type ModelRoute,
-} from "../../../protocols/index.ts";
-import { endOf, ended, failed, text, type Spoken } from "../../fixtures/engine-answers.ts";
+} from "../../../../protocols/index.ts";
+import { endOf, ended, failed, text, type Spoken } from "../../../fixtures/engine-answers.ts";
 import { fromOf, openFixture, target, textOf, type FixtureOptions } from "./route-fixture.ts";
 
 const jury = (ensemble: EnsembleRow, later: ModelRoute["steps"] = []): ModelRoute => ({

@@ -1,6 +1,6 @@
 /** For tests of routes: models with a script, and what came of a call. */
-import { routedEngines } from "../../../node/routing/model-routes.ts";
-import type { RoutingLimits } from "../../../node/routing/limits.ts";
+import { routedEngines } from "../../../../node/inference/routes/model-routes.ts";
+import type { RouteLimits } from "../../../../node/inference/routes/limits.ts";
 import {
   bytesOfFloats,
   failure,
@@ -13,16 +13,16 @@ import {
   type GenerationRequest,
   type ModelInfo,
   type ModelRoute,
-} from "../../../protocols/index.ts";
-import { everyEngine, type Engine } from "../../../runtimes/index.ts";
-import { quietMeter } from "../../fixtures/quiet.ts";
-import { ended, type Spoken } from "../../fixtures/engine-answers.ts";
-import { simulatedClock, World } from "../../world/index.ts";
+} from "../../../../protocols/index.ts";
+import { everyEngine, type Engine } from "../../../../runtimes/index.ts";
+import { quietMeter } from "../../../fixtures/quiet.ts";
+import { ended, type Spoken } from "../../../fixtures/engine-answers.ts";
+import { simulatedClock, World } from "../../../world/index.ts";
 
 /** What may differ. */
 export interface FixtureOptions {
   readonly delayMs?: number;
-  readonly limits?: Partial<RoutingLimits>;
+  readonly limits?: Partial<RouteLimits>;
   /** Vectors of texts; of others there is none. */
   readonly vectors?: Readonly<Record<string, readonly number[]>>;
   /** What each model that classifies says of a text: its labels with how much of each. Of other models it says nothing

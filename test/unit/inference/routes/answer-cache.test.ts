@@ -1,10 +1,10 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { AnswerCache, keyOf, likeness, mayCache } from "../../../node/routing/answer-cache.ts";
-import { routingLimits } from "../../../node/routing/limits.ts";
-import type { GenerationRequest, ModelRoute } from "../../../protocols/index.ts";
-import { endOf, ended, failed, text, type Spoken } from "../../fixtures/engine-answers.ts";
-import { failure } from "../../../protocols/index.ts";
+import { AnswerCache, keyOf, likeness, mayCache } from "../../../../node/inference/routes/answer-cache.ts";
+import { routeLimits } from "../../../../node/inference/routes/limits.ts";
+import type { GenerationRequest, ModelRoute } from "../../../../protocols/index.ts";
+import { endOf, ended, failed, text, type Spoken } from "../../../fixtures/engine-answers.ts";
+import { failure } from "../../../../protocols/index.ts";
 import { fromOf, openFixture, target, textOf, type FixtureOptions } from "./route-fixture.ts";
 
 const route: ModelRoute = { name: "smart", steps: [[target("big")], [target("small")]], cache: { seconds: 60 } };
@@ -181,7 +181,7 @@ describe("answers that are kept", () => {
   });
 
   it("stay within their bytes, each person's within that person's share", () => {
-    const limits = { ...routingLimits, cacheBytesMax: 20_000, cachePersonBytesMax: 8_000, cacheEntryBytesMax: 4_000, cacheAlikeMax: 3 }; // prettier-ignore
+    const limits = { ...routeLimits, cacheBytesMax: 20_000, cachePersonBytesMax: 8_000, cacheEntryBytesMax: 4_000, cacheAlikeMax: 3 }; // prettier-ignore
     const one = fc.record({
       person: fc.constantFrom("user/ada", "user/bob", "user/cyd", ""),
       question: fc.integer({ min: 0, max: 30 }),

@@ -1,8 +1,8 @@
 /** Keeps the offers in this node's own row true. */
-import { cut, engineNames, failureOf, type Failure, type Offer, type Result } from "../../protocols/index.ts";
-import type { Engines } from "../../runtimes/engine.ts";
-import type { Clock, Log, MemberRecord, Membership } from "../ports/index.ts";
-import { routingLimits } from "./limits.ts";
+import { cut, engineNames, failureOf, type Failure, type Offer, type Result } from "../../../protocols/index.ts";
+import type { Engines } from "../../../runtimes/engine.ts";
+import type { Clock, Log, MemberRecord, Membership } from "../../ports/index.ts";
+import { callLimits } from "./limits.ts";
 
 /** The offers of a node's engines, as its row has them. A reason is cut to the length that a row may hold. */
 const offersOf = (engines: Engines): readonly Offer[] =>
@@ -10,7 +10,7 @@ const offersOf = (engines: Engines): readonly Offer[] =>
     engines[engine].models().map(({ reason, ...info }) => ({
       engine,
       ...info,
-      ...(reason !== undefined && { reason: cut(reason, routingLimits.offerReasonCharsMax) }),
+      ...(reason !== undefined && { reason: cut(reason, callLimits.offerReasonCharsMax) }),
     })),
   );
 
@@ -63,11 +63,11 @@ export function advertise(ports: {
   const retry = ({ code }: Failure): void => {
     if (stopped) return;
     log.info("offers.unpublished", { code });
-    cancelRetry = clock.after(routingLimits.offersRetryMs, look);
+    cancelRetry = clock.after(callLimits.offersRetryMs, look);
   };
   let cancelLook = (): void => undefined;
   const lookAgain = (): void => {
-    cancelLook = clock.after(routingLimits.offersLookMs, () => {
+    cancelLook = clock.after(callLimits.offersLookMs, () => {
       look();
       lookAgain();
     });

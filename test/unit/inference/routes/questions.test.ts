@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { hasCode, kindOf, languageOf, whyNotKind, type Question } from "../../../node/routing/questions.ts";
-import type { QuestionRule } from "../../../protocols/index.ts";
+import { hasCode, kindOf, languageOf, whyNotKind, type Question } from "../../../../node/inference/routes/questions.ts";
+import type { QuestionRule } from "../../../../protocols/index.ts";
 
 const asks = (content: string, more: Partial<Question> = {}): Question => ({
   messages: [{ role: "user", content }],

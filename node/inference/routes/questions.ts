@@ -9,8 +9,8 @@ import type {
   QuestionKind,
   QuestionLanguage,
   QuestionRule,
-} from "../../protocols/index.ts";
-import { readPattern, type Pattern } from "../cluster/facts/model-routes.ts";
+} from "../../../protocols/index.ts";
+import { readPattern, type Pattern } from "../../cluster/facts/model-routes.ts";
 
 /** What rules look at. */
 export type Question = Pick<GenerationRequest, "messages" | "tools" | "toolChoice" | "format">;

@@ -1,0 +1,144 @@
+/** The parts behind a call of a model at one node: what counts it, what measures it, and what carries it to another
+ *  node. `node/inference/index.ts` puts them around one another. */
+import type { AnyBehavior, Message } from "../../../actors/behavior.ts";
+import { activityActor, type Noticed, type Preference } from "../../../protocols/index.ts";
+import type { Engines } from "../../../runtimes/engine.ts";
+import type { Exchange } from "../../cluster/exchange/index.ts";
+import type { MembershipPart } from "../../cluster/membership/index.ts";
+import { createCalls, type CallLimits, type Calls, type ReadAttachment } from "../../inference/calls/index.ts";
+import { orderModelCalls, type ModelCalls } from "../../inference/index.ts";
+import { createQuality, type Quality, type QualityFile } from "../../inference/quality/index.ts";
+import type { RouteLimits } from "../../inference/routes/index.ts";
+import {
+  createActivity,
+  createUsage,
+  priceOf,
+  type Activity,
+  type Usage,
+  type UsageLimits,
+} from "../../inference/usage/index.ts";
+import type { Kernel } from "../../kernel/index.ts";
+import type { Clock, Log, Meter, NodeId, Random, Tracer } from "../../ports/index.ts";
+import type { ClusterFacts } from "../parts/facts.ts";
+import { createRoleMemory } from "../parts/role-memory.ts";
+
+/** What they need. */
+export interface ModelPartPorts {
+  readonly node: NodeId;
+  readonly behaviors: readonly AnyBehavior[];
+  /** This node's own. */
+  readonly engines: Engines;
+  readonly attachment?: ReadAttachment;
+  readonly prefer?: Preference;
+  readonly exchange: Exchange;
+  readonly membership: MembershipPart;
+  readonly facts: Pick<ClusterFacts, "budgets" | "modelRoutes">;
+  /** Asked with the first call: the kernel stands on these parts. */
+  kernel(): Kernel;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly tracer?: Tracer;
+  readonly quality?: QualityFile;
+  readonly storedBytes?: () => Promise<number>;
+  readonly changed?: (
+    kernel: Kernel,
+    action: string,
+    facts: Readonly<Record<string, string>>,
+    by: string | undefined,
+    tell?: Noticed,
+  ) => void;
+  readonly limits?: {
+    readonly usage?: Partial<UsageLimits>;
+    readonly calls?: Partial<CallLimits>;
+    readonly routes?: Partial<RouteLimits>;
+  };
+}
+
+/** The parts. */
+export interface ModelPart extends ModelCalls {
+  readonly calls: Calls;
+  readonly usage: Usage;
+  readonly quality: Quality;
+  /** What people do here; absent: the cluster keeps nothing of it. */
+  readonly activity?: Activity;
+}
+
+/** Makes them. */
+export function createModelPart(ports: ModelPartPorts): ModelPart {
+  const { node, exchange, membership, facts, clock, log, meter, limits = {} } = ports;
+  const { activity, usage } = createCounting(ports);
+  const quality = createQuality({
+    node,
+    exchange,
+    membership,
+    clock,
+    log,
+    meter,
+    ...(ports.quality && { file: ports.quality }),
+  });
+  const price = (model: string): number | undefined => priceOf(facts.budgets.prices.current(), model);
+  const calls = createCalls({
+    node,
+    exchange,
+    membership,
+    engines: ports.engines,
+    ...(ports.prefer && { prefer: ports.prefer }),
+    price,
+    callsAt(other) {
+      const { agoMs = 0, load } = membership.heard(other) ?? {};
+      return load?.calls === undefined ? undefined : { calls: load.calls, agoMs };
+    },
+    clock,
+    meter,
+    ...(ports.tracer && { tracer: ports.tracer }),
+    ...(limits.calls && { limits: limits.calls }),
+  });
+  const routes = {
+    routes: () => facts.modelRoutes.current(),
+    price,
+    clock,
+    meter,
+    ...(limits.routes && { limits: limits.routes }),
+  };
+  const ordered = orderModelCalls({
+    calls,
+    quality,
+    usage,
+    routes,
+    ...(ports.attachment && { attachment: ports.attachment }),
+  });
+  return { ...ordered, calls, usage, quality, ...(activity && { activity }) };
+}
+
+/** What people take, and what they do at all. */
+function createCounting(ports: ModelPartPorts): { readonly usage: Usage; readonly activity: Activity | undefined } {
+  const { node, behaviors, random, facts, clock, log, meter, limits = {} } = ports;
+  const { budgets } = facts;
+  const reporter = `${node}.${Buffer.from(random.bytes(9)).toString("base64url")}`;
+  const around = { clock, log, meter, ...(limits.usage && { limits: limits.usage }) };
+  const activity = behaviors.some(({ kind }) => kind === "activity")
+    ? createActivity({
+        reporter,
+        node,
+        ask: (message, timeoutMs) =>
+          ports.kernel().ask({ to: activityActor, from: "node", message: message as Message, timeoutMs }),
+        budgets: () => budgets.budgets.current(),
+        ...(ports.storedBytes && { storedBytes: ports.storedBytes }),
+        ...around,
+      })
+    : undefined;
+  const usage = createUsage({
+    reporter,
+    ...(activity && { took: (...took) => activity.took(...took) }),
+    ask: (to, message, timeoutMs) => ports.kernel().ask({ to, from: "node", message: message as Message, timeoutMs }),
+    budgets: () => budgets.budgets.current(),
+    prices: () => budgets.prices.current(),
+    quotas: () => budgets.quotas.current(),
+    rolesOf: createRoleMemory((asked) => ports.kernel().ask(asked), clock),
+    noted: (action, noted, tell) => ports.changed?.(ports.kernel(), action, noted, undefined, tell),
+    ...around,
+  });
+  return { usage, activity };
+}
