@@ -54,12 +54,8 @@ import type {
   TaskControl,
 } from "../ports/index.ts";
 import type { Message } from "../../actors/behavior.ts";
-<<<<<<< HEAD
 import { handleMail } from "../mail/index.ts";
-import { handleModelRoutes, type ModelRouteParts } from "../routing/index.ts";
-=======
 import { handleModelRoutes, type ModelRouteParts } from "../inference/routes/index.ts";
->>>>>>> f80836a7 (A model call: its own rooms, and one place that orders what stands around it)
 import { handleHolders, handleStripes } from "../bulk/shards/index.ts";
 import { handleThreats } from "../threats/index.ts";
 import { handleBudgets, handleUsage } from "../inference/usage/index.ts";

@@ -81,6 +81,7 @@ import { createModelPart } from "./models/model-calls.ts";
 import { watchFacts, type ClusterFacts } from "./parts/facts.ts";
 import { openDirectory } from "./directory/place.ts";
 import { createSizeLook } from "./directory/size.ts";
+import { ownsSlot } from "../cluster/facts/slot-owner.ts";
 
 export interface PeerOptions {
   readonly node: NodeId;
@@ -371,7 +372,7 @@ export function createPeer(options: PeerOptions): Peer {
     },
     slotsWithWork: async () => {
       const work = await journal.slotsWithWork();
-      return work.filter((slot) => table.get(slot)?.record.owner === node);
+      return work.filter((slot) => ownsSlot(table, node, slot));
     },
     engines: models.ofActors,
     publisher: routing.hub,

@@ -41,6 +41,7 @@ import { replicationLimits, type ReplicationLimits } from "./limits.ts";
 import { Ownership, type OwnershipPorts } from "./ownership.ts";
 import { serveReplicas } from "./replica.ts";
 import { startUpkeep } from "./upkeep.ts";
+import { slotsOwned } from "../cluster/facts/slot-owner.ts";
 
 export { replicationLimits, type ReplicationLimits } from "./limits.ts";
 
@@ -354,9 +355,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     },
     async owned() {
       const held = new Set(await journal.slots());
-      return [...table.rows()]
-        .filter(({ record }) => record.owner === node && held.has(record.slot))
-        .map(({ record }) => record.slot);
+      return slotsOwned(table, node).filter((slot) => held.has(slot));
     },
     cut: (slot) =>
       committedCut(slot, {

@@ -22,6 +22,7 @@ import type { Clock, Membership, NodeId } from "../ports/index.ts";
 import type { SlotTable } from "../cluster/facts/slot-table.ts";
 import { routingLimits, type RoutingLimits } from "./limits.ts";
 import { movedTo, ownerAway, type MovedTo } from "./targets.ts";
+import { slotOwner } from "../cluster/facts/slot-owner.ts";
 
 export interface ClusterActorsOptions {
   readonly node: NodeId;
@@ -97,7 +98,7 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
 
   const ownerOf = (actor: ActorId): NodeId | undefined => {
     const slot = kernel.slotOf(actor);
-    return slot && table.get(slot)?.record.owner;
+    return slot && slotOwner(table, slot);
   };
 
   const listAt = async (owner: NodeId, filter: ActorFilter): Promise<NodePage | undefined> => {

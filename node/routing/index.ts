@@ -18,7 +18,8 @@ import type { ActorId, Result, Role, SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
 import type { AskTable, Kernel, Routing } from "../kernel/api.ts";
 import type { Clock, Hub, Log, Membership, Meter, NodeId, Random, Tracer } from "../ports/index.ts";
-import { firstOwner, slotOfActor, type SlotTable } from "../cluster/facts/slot-table.ts";
+import { slotOwnerOrFirst } from "../cluster/facts/slot-owner.ts";
+import { slotOfActor, type SlotTable } from "../cluster/facts/slot-table.ts";
 import { Identities, type IdentitySigner } from "./identity.ts";
 import { Inbound } from "./inbound.ts";
 import { routingLimits, type RoutingLimits } from "./limits.ts";
@@ -87,12 +88,11 @@ export function createRouting(options: RoutingOptions): RoutingPart {
     kernel: () => options.kernel(),
     slotOf: (actor) => options.kernel().slotOf(actor),
     ownerOf: (slot) =>
-      table.get(slot)?.record.owner ??
-      firstOwner(slot, {
+      slotOwnerOrFirst(table, slot, () => ({
         members: options.membership.members().members,
         membership: options.membership,
         directoryNode: options.directoryNode(),
-      }),
+      })),
   };
   const identities = new Identities(ports, limits);
   const outbound = new Outbound(ports, limits, identities);

@@ -9,6 +9,7 @@ import type { NodeId } from "../ports/index.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
 import { batches, putIn, takeOut } from "./topics.ts";
+import { slotOwner } from "../cluster/facts/slot-owner.ts";
 
 type EventRow = [topic: ActorId, at: number | null, epoch: number, event: unknown];
 
@@ -89,7 +90,7 @@ export class Serving {
       const slot = this.#ports.slotOf(topic);
       const full = peer.topics.size >= this.#limits.topicsPerPeerMax && !peer.topics.has(topic);
       // Without a record it has no owner yet, and this node may become it.
-      const owner = slot && (table.get(slot)?.record.owner ?? node);
+      const owner = slot && (slotOwner(table, slot) ?? node);
       if (slot === undefined || full || owner !== node) {
         refused.push([topic, following]);
         continue;
@@ -132,7 +133,7 @@ export class Serving {
       const served = this.#served.get(topic);
       const slot = this.#ports.slotOf(topic);
       if (served === undefined || slot === undefined) continue;
-      if ((table.get(slot)?.record.owner ?? node) === node) {
+      if ((slotOwner(table, slot) ?? node) === node) {
         this.#file(topic, served, slot);
         continue;
       }

@@ -39,6 +39,7 @@ const sharedFiles = [
 const clusterFacts = [
   "records",
   "slot-table",
+  "slot-owner",
   "whose-rows",
   "policy",
   "generation",

@@ -73,6 +73,13 @@ describe("the repository", () => {
 
   it("imports downwards only, and only through entrances", () => none(layerViolations(code)));
 
+  it("asks one piece of code who owns a slot", () => {
+    const asks = /table\.get\([^;]*\)\??\.record\.owner/;
+    const owner = "node/cluster/facts/slot-owner.ts";
+    const found = code.filter(({ path, text }) => path.startsWith("node/") && asks.test(text)).map(({ path }) => path);
+    expect(found).to.deep.equal([owner]);
+  });
+
   it("loads no schemas into an inference host and its threads, which need none", () => {
     const programs = ["runtimes/host/child.ts", "runtimes/host/worker.ts"];
     none(reached(code, programs, "typebox"));

@@ -27,6 +27,7 @@ import { openRepository } from "../repository.ts";
 import { createRunner, keepMark, markOf, type BackupWorks, type TaskAt } from "./runner.ts";
 import { shownCheck, shownPrune, shownSnapshot, shownSnapshots } from "../shown.ts";
 import { prune, type PruneMark } from "../upkeep/upkeep.ts";
+import { ownsSlot } from "../../cluster/facts/slot-owner.ts";
 
 export interface ClusterBackupsOptions extends Omit<PartPorts, "limits"> {
   readonly node: NodeId;
@@ -156,7 +157,7 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
       }),
     drill: (at) => usePaced((backup) => options.drill(backup, at)),
   };
-  const owns = (): boolean => table.get(slotOfActor(table, "manager", backupActor))?.record.owner === node;
+  const owns = (): boolean => ownsSlot(table, node, slotOfActor(table, "manager", backupActor));
   const ask = options.ask.bind(options);
   const stopWatch = watchLateness({ owns, ask, clock, meter: options.meter, log, limits });
   const runner = createRunner({

@@ -21,6 +21,7 @@ import type { Exchange } from "../../cluster/exchange/index.ts";
 import type { Clock, Log, Membership, Meter, NodeId, OwnedBlobs, Random } from "../../ports/index.ts";
 import type { ShardLimits } from "./limits.ts";
 import type { Signer } from "./receipts.ts";
+import { slotOwner, slotsOwned } from "../../cluster/facts/slot-owner.ts";
 
 /** A command to a holder. */
 type HolderCommand = CommandOf<typeof shardHolderCommands>;
@@ -53,11 +54,11 @@ export const isHolder = (actor: string): actor is ActorId => holderAt(actor) !==
 
 /** The node that owns a holder now, as this node knows it. */
 export const ownerOf = ({ table }: Pick<ShardPorts, "table">, holder: ActorId): NodeId | undefined =>
-  table.get(ownSlot(holder))?.record.owner;
+  slotOwner(table, ownSlot(holder));
 
 /** The holders that this node owns now. */
 export const ownedHolders = ({ node, table }: Pick<ShardPorts, "node" | "table">): readonly ActorId[] =>
-  [...table.rows()].flatMap(({ record }) => (record.owner === node && isHolder(record.slot) ? [record.slot] : []));
+  slotsOwned(table, node).flatMap((slot) => (isHolder(slot) ? [slot] : []));
 
 /** All holders of a group, by their numbers. */
 export const holdersOf = ({ name, width }: HolderGroup): readonly ActorId[] =>

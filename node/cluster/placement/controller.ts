@@ -31,6 +31,7 @@ import { LoadBook } from "./load.ts";
 import { shardsOf, type ShardLoad } from "./overview.ts";
 import { groupOf } from "./spread.ts";
 import { changed, plan, planFailovers, type Change, type Plan } from "./plan.ts";
+import { slotOwner } from "../facts/slot-owner.ts";
 
 export interface ControllerOptions {
   readonly node: NodeId;
@@ -329,7 +330,7 @@ export function createController(options: ControllerOptions): Controller {
         busy.delete(slot);
         pump();
         // Its owner may have died while this was under way.
-        const owner = table.get(slot)?.record.owner;
+        const owner = slotOwner(table, slot);
         if (owner !== undefined && isDead(owner)) failOverSoon();
         if (busy.size === 0 && queue.length === 0) planSoon();
       });
@@ -382,7 +383,7 @@ export function createController(options: ControllerOptions): Controller {
 
   /** Gives a hot actor a slot of its own and moves that slot. One a round: the next load report shows the effect. */
   const pin = async ({ actor, slot, to }: Extract<Change, { type: "pin" }>): Promise<void> => {
-    const owner = table.get(slot)?.record.owner;
+    const owner = slotOwner(table, slot);
     if (pinnedThisRound || owner === undefined) return;
     pinnedThisRound = true;
     const answer = await exchange.call(owner, "placement.pin", { actor, to }, limits.roundMs);

@@ -9,11 +9,12 @@
 import { failureOf, holderOf, ownSlot, slotOf, type ActorId, type HolderGroup } from "../../../protocols/index.ts";
 import { groupsMax, type Groups } from "../facts/groups.ts";
 import { asGroup, groupKey } from "../facts/records.ts";
-import { fetchSlot, firstOwner, type SlotTable } from "../facts/slot-table.ts";
+import { fetchSlot, type SlotTable } from "../facts/slot-table.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Directory, Log, Membership, Meter, NodeId } from "../../ports/index.ts";
 import { patienceMs, placesOf, planGroups, removableGroups } from "./groups.ts";
 import type { PlacementLimits } from "./limits.ts";
+import { slotOwnerOrFirst } from "../facts/slot-owner.ts";
 
 interface GroupingPorts {
   readonly groups: Groups;
@@ -134,13 +135,11 @@ export function createGrouping(ports: GroupingPorts): Grouping {
 
   const split = async (holder: ActorId): Promise<void> => {
     const base = slotOf("storage", holder);
-    const owner =
-      table.get(base)?.record.owner ??
-      firstOwner(base, {
-        members: membership.members().members,
-        membership,
-        directoryNode: ports.directoryNode(),
-      });
+    const owner = slotOwnerOrFirst(table, base, () => ({
+      members: membership.members().members,
+      membership,
+      directoryNode: ports.directoryNode(),
+    }));
     if (owner === undefined || !membership.isUp(owner)) return void failed.add(holder);
     const answer = await exchange.call(owner, "placement.pin", { actor: holder }, limits.roundMs);
     const row = await fetchSlot(directory, table, ownSlot(holder));

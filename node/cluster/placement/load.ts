@@ -8,6 +8,7 @@ import type { Clock, NodeId } from "../../ports/index.ts";
 import { roleOf, slotOfActor, type SlotTable } from "../facts/slot-table.ts";
 import type { Load } from "./candidates.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";
+import { ownsSlot } from "../facts/slot-owner.ts";
 
 /** Figures of this node for its own beats. */
 interface LoadFigures {
@@ -95,7 +96,7 @@ export function servePlacement(ports: {
 /** The part of a report about slots that its node owns, and about actors in them. Other rows are left out: they could
  *  lead to moves of slots that are placed well. */
 export function ofOwnSlots(node: NodeId, report: LoadReport, table: Pick<SlotTable, "get">): LoadReport {
-  const owns = (slot: SlotId): boolean => table.get(slot)?.record.owner === node;
+  const owns = (slot: SlotId): boolean => ownsSlot(table, node, slot);
   const livesIn = (actor: ActorId, slot: SlotId): boolean =>
     actorOf(slot) === actor || (isRoleSlot(slot) && slot === slotOfActor(table, roleOf({ slot }), actor));
   return {

@@ -158,8 +158,10 @@ export function createCalls(ports: CallPorts): Calls {
   const tooMany = (person: string | undefined, all: Iterable<{ readonly person: string | undefined }>) => {
     let count = 0;
     for (const one of all) if (one.person === person) count += 1;
-    const max = limits.callsPerPersonMax;
-    return person !== undefined && count >= max ? failure("QUEUE_FULL", { callsPerPersonMax: max }) : undefined;
+    const max = limits.callsBetweenNodesPerPersonMax;
+    return person !== undefined && count >= max
+      ? failure("QUEUE_FULL", { callsBetweenNodesPerPersonMax: max })
+      : undefined;
   };
 
   /** Has this node's own engine do it. */

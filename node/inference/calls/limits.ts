@@ -4,8 +4,8 @@ export const callLimits = {
   callsServedMax: 1_024,
   /** Calls of this node that run on others; one more gets `QUEUE_FULL`. */
   callsRemoteMax: 1_024,
-  /** Calls of one person among each of these two; one more gets `QUEUE_FULL`. */
-  callsPerPersonMax: 64,
+  /** Calls of one person among each of these two, so that the others have places between nodes, too; one more gets `QUEUE_FULL`. */
+  callsBetweenNodesPerPersonMax: 64,
   /** Parts of an engine's answer are gathered for so long. */
   partsCoalesceMs: 12,
   /** A node that says nothing for this long beyond a call's own time counts as lost: `GENERATION_TIMEOUT`. */

@@ -49,7 +49,7 @@ type Hear = (said: Said) => void;
 type Call<Request = EngineRequest> = (request: Request, hear: Hear) => Running;
 
 /** What routes need around them. */
-interface RoutePorts {
+export interface RoutePorts {
   readonly routes: () => readonly ModelRoute[];
   readonly clock: Clock;
   readonly meter: Meter;

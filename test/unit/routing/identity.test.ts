@@ -20,7 +20,6 @@ import {
 import type { Assertion } from "../../../protocols/mesh/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { World } from "../../world/index.ts";
-import { everyEngine } from "../../../runtimes/index.ts";
 import { Net } from "./net.ts";
 
 const pairs = new Map<NodeId, { publicKey: KeyObject; privateKey: KeyObject }>();

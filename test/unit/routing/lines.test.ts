@@ -1,4 +1,3 @@
-import { everyEngine } from "../../../runtimes/index.ts";
 import { expect } from "chai";
 import type { Ask as AskEnvelope, Outgoing, Tell } from "../../../node/kernel/api.ts";
 import { OpenAsks } from "../../../node/kernel/index.ts";
@@ -16,13 +15,10 @@ import {
   type SlotId,
 } from "../../../protocols/index.ts";
 import type { Signal } from "../../../actors/behavior.ts";
-import type { Engines } from "../../../runtimes/engine.ts";
 import { World } from "../../world/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { meshLimits } from "../../../node/cluster/mesh/index.ts";
 import { Net } from "./net.ts";
-
-export const noEngines: Engines = everyEngine({});
 
 type Envelope = AskEnvelope | Tell;
 

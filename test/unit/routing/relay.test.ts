@@ -1,10 +1,8 @@
-import { everyEngine } from "../../../runtimes/index.ts";
 import { expect } from "chai";
 import { meshLimits } from "../../../node/cluster/mesh/index.ts";
 import { OpenAsks } from "../../../node/kernel/index.ts";
 import { createRouting, type RoutingLimits, type RoutingPart } from "../../../node/routing/index.ts";
 import { slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
-import type { Engines } from "../../../runtimes/engine.ts";
 import { World } from "../../world/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { Net } from "./net.ts";
@@ -12,8 +10,6 @@ import { Net } from "./net.ts";
 const nodes = ["n1", "n2", "n3"];
 const topic = "room/a";
 const slot = slotOf("chat", topic);
-
-const noEngines: Engines = everyEngine({});
 
 function createCluster(seed: number, limits: Partial<RoutingLimits> = {}) {
   const world = new World(seed);

@@ -169,10 +169,10 @@ describe("routing: calls of engines", () => {
         { ...request("large"), person },
         (said) => void (said.type === "answered" && !said.result.ok && refused.push(said.result.error.details)),
       );
-    for (let each = 0; each <= callLimits.callsPerPersonMax; each += 1) ask("user/mallory");
+    for (let each = 0; each <= callLimits.callsBetweenNodesPerPersonMax; each += 1) ask("user/mallory");
     ask("user/ada");
     await pass(50);
-    expect(refused).to.deep.equal([{ callsPerPersonMax: callLimits.callsPerPersonMax }]);
+    expect(refused).to.deep.equal([{ callsBetweenNodesPerPersonMax: callLimits.callsBetweenNodesPerPersonMax }]);
     expect(own[1]?.runs.at(-1)?.request.person).to.equal("user/ada");
   });
 

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { planRoute, type Knowledge, type Room } from "../../../../node/inference/routes/route-plan.ts";
+import type { Room } from "../../../../node/inference/calls/index.ts";
+import { planRoute, type Knowledge } from "../../../../node/inference/routes/route-plan.ts";
 import { balances, type Balance, type ModelRoute, type Preference } from "../../../../protocols/index.ts";
 import { target } from "./route-fixture.ts";
 
