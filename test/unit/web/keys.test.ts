@@ -42,13 +42,13 @@ describe("the one rule for keys", () => {
       "terminal/index.ts",
       "view/parts/composer.tsx",
       "view/parts/keys.ts",
-      "view/shell/notice-list.tsx",
-      "view/pasting/index.ts",
       "view/parts/pick-list.tsx",
-      "view/shell/prove-again.tsx",
+      "view/parts/roving.ts",
+      "view/pasting/index.ts",
       "view/room/members-panel.tsx",
       "view/room/panel.tsx",
-      "view/parts/roving.ts",
+      "view/shell/notice-list.tsx",
+      "view/shell/prove-again.tsx",
       "view/shell/shell.tsx",
     ]);
     const asks = /isComposing|keyCode|keypress|onKeyPress/;
