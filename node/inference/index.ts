@@ -22,7 +22,7 @@ import { routedEngines, type RoutedEngines, type RoutePorts } from "./routes/ind
 import type { Usage } from "./usage/index.ts";
 
 /** The wrappers. */
-export interface ModelCallParts {
+interface ModelCallParts {
   readonly calls: Pick<Calls, "engines" | "room">;
   readonly quality: Pick<Quality, "watched">;
   readonly usage: Pick<Usage, "around">;

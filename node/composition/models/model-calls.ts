@@ -23,7 +23,7 @@ import type { ClusterFacts } from "../parts/facts.ts";
 import { createRoleMemory } from "../parts/role-memory.ts";
 
 /** What they need. */
-export interface ModelPartPorts {
+interface ModelPartPorts {
   readonly node: NodeId;
   readonly behaviors: readonly AnyBehavior[];
   /** This node's own. */
@@ -57,7 +57,7 @@ export interface ModelPartPorts {
 }
 
 /** The parts. */
-export interface ModelPart extends ModelCalls {
+interface ModelPart extends ModelCalls {
   readonly calls: Calls;
   readonly usage: Usage;
   readonly quality: Quality;

@@ -15,7 +15,7 @@ import { watchTrust } from "../../cluster/facts/trust.ts";
 import type { Clock, Directory, Membership, NodeId } from "../../ports/index.ts";
 
 /** What the watches need. */
-export interface FactPorts {
+interface FactPorts {
   readonly node: NodeId;
   readonly clock: Clock;
   /** What this node's configuration says of copies. */

@@ -56,7 +56,7 @@ interface Served {
 }
 
 /** What calls between nodes need. */
-export interface CallPorts {
+interface CallPorts {
   readonly node: NodeId;
   readonly exchange: Exchange;
   readonly membership: Membership;

@@ -14,7 +14,7 @@ import type { MemberRecord, NodeId } from "../../ports/index.ts";
 import { draw } from "./draws.ts";
 
 /** What a call asks for. */
-export interface Wanted {
+interface Wanted {
   readonly engine: string;
   /** Empty: the default model. */
   readonly model: string;
@@ -45,7 +45,7 @@ export interface Standing {
 }
 
 /** The node and the model, or why there is none; and every member that counts, in order, with the reason. */
-export type Serving = { readonly model: string; readonly rows: readonly ServingRow[] } & (
+type Serving = { readonly model: string; readonly rows: readonly ServingRow[] } & (
   { readonly node: NodeId } | { readonly node: undefined; readonly refusal: Failure }
 );
 

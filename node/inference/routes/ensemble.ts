@@ -245,7 +245,7 @@ export function callEnsemble(
     if (isVote || leftMs() === 0) return giveElected();
     phase = "judge";
     const merges = row.form === "merge";
-    const what = (merges ? mergeRequest : judgeRequest)(asked, all, limits.judgedCharsMax);
+    const what = { ...(merges ? mergeRequest : judgeRequest)(asked, all, limits.judgedCharsMax), partOf: asked.id };
     const { person, key, priority, keepAliveMs, silenceMs } = asked;
     const whose = {
       ...(person !== undefined && { person }),
@@ -256,31 +256,28 @@ export function callEnsemble(
     };
     let text = "";
     let spoke = false;
-    const running = call(
-      { ...whose, ...what, id: `${asked.id}/judge`, partOf: asked.id, model, timeoutMs: leftMs() },
-      (said) => {
-        if (said.type === "part") {
-          const part = said.part as GenerationPart;
-          if (!merges) return void (text += part.text);
-          const first = !spoke;
-          spoke = true;
-          return hear({ type: "part", part: first ? { ...part, from: fromOf(model) } : part });
-        }
-        const { result } = said;
-        const answer = result.ok ? (result.value as GenerationAnswer) : undefined;
-        if (answer !== undefined) counted(answer);
-        if (cancelled) return finish({ ok: true, value: totals({ end: "stopped" }, fromOf()) }, "stopped");
-        ends.set(model, result.ok ? "judged" : result.error.code);
-        if (merges && answer !== undefined && spoke)
-          return finish({ ok: true, value: totals(answer, fromOf(model)) }, "merged");
-        if (merges && spoke && !result.ok) return finish(result, result.error.code);
-        const chosen = answer === undefined || merges ? undefined : choiceOf(text, all.length);
-        const candidate = chosen === undefined ? undefined : all[chosen];
-        if (candidate === undefined) meter.count("route_judges_failed", 1, { route });
-        if (candidate === undefined) giveElected();
-        else give(candidate);
-      },
-    );
+    const running = call({ ...whose, ...what, id: `${asked.id}/judge`, model, timeoutMs: leftMs() }, (said) => {
+      if (said.type === "part") {
+        const part = said.part as GenerationPart;
+        if (!merges) return void (text += part.text);
+        const first = !spoke;
+        spoke = true;
+        return hear({ type: "part", part: first ? { ...part, from: fromOf(model) } : part });
+      }
+      const { result } = said;
+      const answer = result.ok ? (result.value as GenerationAnswer) : undefined;
+      if (answer !== undefined) counted(answer);
+      if (cancelled) return finish({ ok: true, value: totals({ end: "stopped" }, fromOf()) }, "stopped");
+      ends.set(model, result.ok ? "judged" : result.error.code);
+      if (merges && answer !== undefined && spoke)
+        return finish({ ok: true, value: totals(answer, fromOf(model)) }, "merged");
+      if (merges && spoke && !result.ok) return finish(result, result.error.code);
+      const chosen = answer === undefined || merges ? undefined : choiceOf(text, all.length);
+      const candidate = chosen === undefined ? undefined : all[chosen];
+      if (candidate === undefined) meter.count("route_judges_failed", 1, { route });
+      if (candidate === undefined) giveElected();
+      else give(candidate);
+    });
     open = new Map([[model, running]]);
     if (cancelled) stop();
   };

@@ -428,18 +428,7 @@ export function createUsage(ports: UsagePorts): Usage {
     mapEngines(inner, (name, engine) => {
       // What a text is to a model costs nothing.
       if (name === "tokenize") return engine;
-      // To list the models of all nodes anew for each call would cost a call more than anything else here.
-      let models: readonly ModelInfo[] | undefined;
-      let providers: ReadonlyMap<string, string> | undefined;
-      engine.watch(() => {
-        models = undefined;
-        providers = undefined;
-      });
-      const known = (): readonly ModelInfo[] => (models ??= engine.models());
-      const providerOf = (model: string): string => {
-        providers ??= new Map(known().map((info) => [info.model, info.provider ?? "local"]));
-        return providers.get(model) ?? "local";
-      };
+      const { known, providerOf } = knownModels(engine);
       return {
         models: () => engine.models(),
         watch: (listener) => engine.watch(listener),
@@ -575,6 +564,23 @@ const withModel = <Of extends object>(said: Of, model: string): Of => {
   const { from } = said as { from?: AnswerFrom };
   return { ...said, from: { model, ...from, instead: true } satisfies AnswerFrom };
 };
+
+/** The models of an engine, and whose they are. To list the models of all nodes anew for each call would cost a call more
+ *  than anything else here. */
+function knownModels(engine: Engine) {
+  let models: readonly ModelInfo[] | undefined;
+  let providers: ReadonlyMap<string, string> | undefined;
+  engine.watch(() => {
+    models = undefined;
+    providers = undefined;
+  });
+  const known = (): readonly ModelInfo[] => (models ??= engine.models());
+  const providerOf = (model: string): string => {
+    providers ??= new Map(known().map((info) => [info.model, info.provider ?? "local"]));
+    return providers.get(model) ?? "local";
+  };
+  return { known, providerOf };
+}
 
 /** A question's limit in the protocol. */
 const countsPerAsk = 256;
