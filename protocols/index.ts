@@ -25,6 +25,7 @@ export * from "./admin/threat-lists.ts";
 export * from "./admin/keys.ts";
 export * from "./wire/client.ts";
 export * from "./admin/cluster.ts";
+export * from "./words/storage-quota.ts";
 export * from "./admin/cluster-plan.ts";
 export * from "./admin/profiles.ts";
 export * from "./admin/forecast.ts";

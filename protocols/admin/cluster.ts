@@ -82,12 +82,6 @@ export interface NodeShards {
   readonly allowed?: StorageTerms;
 }
 
-/** By how much a node's shards take more than they may; undefined: they do not, or nobody knows. */
-export function beyondQuota({ usedBytes = 0, quotaBytes, allowed }: NodeShards): number | undefined {
-  const most = Math.min(quotaBytes ?? Infinity, allowed?.quotaBytes ?? Infinity);
-  return usedBytes > most ? usedBytes - most : undefined;
-}
-
 /** Bodies. */
 export const createInvitation = object({
   roles: Type.Optional(chosenRoles),

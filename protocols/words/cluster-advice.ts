@@ -1,6 +1,7 @@
 import { roles, type Role } from "../ids.ts";
-import { beyondQuota, type ClusterNodeRow, type ClusterSummary, type NodeShards } from "../admin/cluster.ts";
+import type { ClusterNodeRow, ClusterSummary, NodeShards } from "../admin/cluster.ts";
 import { filledOf, nearlyFullFrom, quorumOf, soleKeeper } from "../admin/directory-info.ts";
+import { beyondQuota } from "./storage-quota.ts";
 import { counted, describeBytes, describeDuration } from "./amounts.ts";
 import { withoutControls } from "../text/printable.ts";
 
