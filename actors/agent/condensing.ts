@@ -25,11 +25,11 @@ import {
   roomFor,
   talkOf,
   toolChars,
-  type Gist,
   type Line,
 } from "./context.ts";
+import type { AgentState, Gist, Life, Source } from "./shape.ts";
 import { commit, type Condensing, type Effects, type Here } from "./effects.ts";
-import { ownerOf, viewOf, type AgentState, type Life, type Source } from "./state.ts";
+import { ownerOf, viewOf } from "./state.ts";
 import { usedBy, type Used } from "./usage.ts";
 
 /** What is to fall out: the oldest lines, so many that what stays is a small part of the room. */

@@ -14,28 +14,14 @@ import {
   type ToolRound,
 } from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
-import type { Job, Life, SoFar, Source } from "./state.ts";
+import type { Gist, Job, Life, Measure, SoFar, Source } from "./shape.ts";
 import { declaredChars } from "./tools.ts";
-
-/** What a run has told of the agent's model. */
-export interface Measure {
-  /** As the agent names it. */
-  readonly model: string;
-  readonly contextTokens?: number;
-  readonly tokensPerChar?: number;
-}
 
 /** A message of a conversation, and its place there. */
 export interface Line {
   /** A turn, or a message of a room; 0: it was not said. */
   readonly at: number;
   readonly message: ChatMessage;
-}
-
-/** What is left of what was said up to a place. */
-export interface Gist {
-  readonly through: number;
-  readonly text: string;
 }
 
 /** A conversation as the model may read it, oldest first. */

@@ -2,16 +2,8 @@
 import type { AgentEvent, AnswerStage, ToolCall, ToolRound } from "../../protocols/index.ts";
 import { persist, publish, type Effect, type Turn } from "../behavior.ts";
 import { dispatch, type Mail } from "../outbox.ts";
-import type { Measure } from "./context.ts";
-import {
-  evolve,
-  type AgentChange,
-  type AgentState,
-  type Job,
-  type RoomSummary,
-  type SoFar,
-  type Source,
-} from "./state.ts";
+import type { AgentChange, AgentState, Job, Measure, RoomSummary, SoFar, Source } from "./shape.ts";
+import { evolve } from "./state.ts";
 import type { Used } from "./usage.ts";
 
 /** How the model is called. */

@@ -29,18 +29,11 @@ import { note, persist, publish, type Effect } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Mail } from "../outbox.ts";
 import { condense } from "./condensing.ts";
-import { charsOf, contextFor, measured, nextHalvings, toolChars, type Measure } from "./context.ts";
+import { charsOf, contextFor, measured, nextHalvings, toolChars } from "./context.ts";
+import type { AgentChange, AgentState, Job, Life, Measure, RoomSource, SoFar } from "./shape.ts";
 import { commit, type Coming, type Effects, type Here, type Run, type Way } from "./effects.ts";
 import { endedByLimit, mayCall, roundOf, toolsFor } from "./loop.ts";
-import {
-  roomActor,
-  type AgentChange,
-  type AgentState,
-  type Job,
-  type Life,
-  type RoomSource,
-  type SoFar,
-} from "./state.ts";
+import { roomActor } from "./state.ts";
 import { usedBy, type Used } from "./usage.ts";
 
 /** The reminder that starts the next attempt. */

@@ -65,22 +65,8 @@ import {
   tellWaiting,
   type Placed,
 } from "./generation.ts";
-import {
-  erasure,
-  evolve,
-  initial,
-  ownerOf,
-  record,
-  turnKey,
-  viewOf,
-  type AgentChange,
-  type AgentState,
-  type Job,
-  type Life,
-  type RoomSource,
-  type Kept,
-  type Uploaded,
-} from "./state.ts";
+import { erasure, evolve, initial, ownerOf, record, turnKey, viewOf } from "./state.ts";
+import type { AgentChange, AgentState, Job, Life, RoomSource, Kept, Uploaded } from "./shape.ts";
 import { entriesRead, recalled, withdrawRead, withoutWithdrawn, type RestoringTag } from "./restoring.ts";
 import { usageAt } from "./usage.ts";
 

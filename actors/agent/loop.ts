@@ -11,22 +11,15 @@ import {
   cleaned,
   cut,
   wireLimits,
-  type CalledTool,
   type ConversationTurn,
   type GenerationRequest,
   type ToolRound,
 } from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Run } from "./effects.ts";
-import type { Job, Life } from "./state.ts";
+import type { Job, Life } from "./shape.ts";
 import { declared, runCalls } from "./tools.ts";
-
-/** Characters that a model wrote and tools answered in these rounds. */
-export const roundChars = (rounds: readonly ToolRound[]): number =>
-  rounds.reduce((sum, { text, calls }) => sum + text.length + calls.reduce((all, call) => all + callChars(call), 0), 0);
-
-const callChars = ({ name, arguments: given, result }: CalledTool): number =>
-  name.length + given.length + result.length;
+import { roundChars } from "./rounds.ts";
 
 /** Whether one more round may be run for an answer: so many rounds, so much text, so much work of the model. */
 const isLeft = ({ rounds = [], toolTokens = 0 }: Job): boolean =>

@@ -15,7 +15,8 @@ import { refuse, reply, type ActorRecord, type ReplyTo } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { firstPage } from "../page.ts";
 import { commit, type Effects, type Here } from "./effects.ts";
-import { turnKey, type AgentState, type Life } from "./state.ts";
+import { turnKey } from "./state.ts";
+import type { AgentState, Life } from "./shape.ts";
 
 type Command = CommandOf<typeof agentCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;

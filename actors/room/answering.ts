@@ -18,35 +18,13 @@ import {
   type RoomMessage,
   type RoomSignal,
   type roomCommands,
-  type ToolRound,
 } from "../../protocols/index.ts";
 import { note, publish, refuse, reply, type Effect, type ReplyTo, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Mail } from "../outbox.ts";
 import type { Effects, MemberHandlers } from "./effects.ts";
 import { hasByRank } from "./members.ts";
-import type { Room } from "./state.ts";
-
-/** An answer that is owed to the room. */
-export interface Asked {
-  readonly agent: string;
-  readonly seq: number;
-  readonly by: string;
-  readonly atMs: number;
-}
-
-/** What an agent has told of an answer. */
-interface Progress extends AnswerStage {
-  readonly generation: string;
-  /** Undefined: a piece was missed. */
-  readonly text: string | undefined;
-  readonly rounds?: readonly ToolRound[];
-}
-
-/** What a room remembers only while in memory. */
-export interface RoomNotes {
-  readonly progress: Readonly<Record<string, Progress>>;
-}
+import type { Asked, Progress, Room, RoomNotes } from "./shape.ts";
 
 const keyOf = ({ agent, seq }: Pick<Asked, "agent" | "seq">): string => `${agent}#${seq}`;
 

@@ -2,8 +2,7 @@
 import type { CommandOf, RoomEvent, RoomMessage, roomCommands } from "../../protocols/index.ts";
 import { persist, publish, reply, type Effect, type Turn } from "../behavior.ts";
 import { dispatch, type Mail } from "../outbox.ts";
-import type { RoomNotes } from "./answering.ts";
-import type { Room, RoomChange } from "./state.ts";
+import type { Room, RoomChange, RoomNotes } from "./shape.ts";
 
 /** What a decision of a room is made of. */
 export type Effects = readonly Effect<RoomChange, never>[];

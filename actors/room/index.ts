@@ -14,7 +14,7 @@ import { refuse, reply, type Behavior, type Effect, type Signal, type Turn } fro
 import { restoreGap, outboxAfterRestore } from "../restored-numbers.ts";
 import { recoverOutbox, remindOutbox, outboxReminder, settle } from "../outbox.ts";
 import { resumePage, type ResumeTag } from "../stream.ts";
-import { answeringHandlers, askAgain, onStopped, signalsOf, type RoomNotes, type StopTag } from "./answering.ts";
+import { answeringHandlers, askAgain, onStopped, signalsOf, type StopTag } from "./answering.ts";
 import type { Effects, MemberHandlers } from "./effects.ts";
 import { entryOf } from "./members.ts";
 import {
@@ -31,7 +31,8 @@ import {
 import { late, onMessage, onMessageRead, postingHandlers, type MessageTag } from "./posting.ts";
 import { eventsShown, historyPage, readingHandlers, type HistoryTag } from "./reading.ts";
 import { entries, remake, restore, withdraw, withdrawRead, type WithdrawTag } from "./restoring.ts";
-import { evolve, factsOf, record, viewOf, type Room, type RoomChange, type RoomState } from "./state.ts";
+import { evolve, factsOf, record, viewOf } from "./state.ts";
+import type { Room, RoomChange, RoomNotes, RoomState } from "./shape.ts";
 import { counted, unreadHandlers, type CountTag } from "./unread.ts";
 
 export { remaking } from "./restoring.ts";

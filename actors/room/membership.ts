@@ -18,7 +18,8 @@ import { fits, type Mail, type OutboxEntry } from "../outbox.ts";
 import { allEntries, hasByRank, entryOf, rankOf, roleOf } from "./members.ts";
 import { unansweredNow } from "./mentions.ts";
 import { eventEffects, type Effects, type MemberHandlers } from "./effects.ts";
-import { bansAt, evolve, viewOf, type Room, type RoomState } from "./state.ts";
+import { bansAt, evolve, viewOf } from "./state.ts";
+import type { Room, RoomState } from "./shape.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;

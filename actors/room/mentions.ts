@@ -12,7 +12,8 @@ import type { Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Mail } from "../outbox.ts";
 import { entryOf } from "./members.ts";
-import { messageInMemory, type Room } from "./state.ts";
+import { messageInMemory } from "./state.ts";
+import type { Room } from "./shape.ts";
 
 /** The members a text mentions, each once, in order: `@name`, `@owner.agent`, or `@agent` when only one is called so.
  *  Where a mention can stand, the reader says. */

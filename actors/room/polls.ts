@@ -14,7 +14,7 @@ import {
 import { refuse, reply, type Turn } from "../behavior.ts";
 import { changed, type Effects } from "./effects.ts";
 import { allEntries, emptyTable, hasByRank } from "./members.ts";
-import type { Room } from "./state.ts";
+import type { Room } from "./shape.ts";
 import { hasChosen, openPoll, toChoices, toVote, voteOf, type OpenPoll } from "./votes.ts";
 
 type Of<Name extends keyof typeof roomCommands> = MessageOf<typeof roomCommands, Name>;

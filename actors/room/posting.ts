@@ -17,7 +17,8 @@ import { hasByRank, entryOf } from "./members.ts";
 import { mentionsIn, saidIn, summons, unanswered, unansweredNow } from "./mentions.ts";
 import { closePoll, newPoll, pollResults, vote } from "./polls.ts";
 import { restore } from "./restoring.ts";
-import { asShown, emptied, messageInMemory, messageKey, type Room } from "./state.ts";
+import { asShown, emptied, messageInMemory, messageKey } from "./state.ts";
+import type { Room } from "./shape.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type Post = Extract<Command, { type: "post" }>;

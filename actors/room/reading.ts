@@ -22,8 +22,8 @@ import {
   snapshotOf,
   summaryOf,
   threadKey,
-  type Room,
 } from "./state.ts";
+import type { Room } from "./shape.ts";
 import { threadsFor } from "./threads.ts";
 
 type Command = CommandOf<typeof roomCommands>;

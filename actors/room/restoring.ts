@@ -24,7 +24,8 @@ import { eventEffects, type Effects } from "./effects.ts";
 import { allEntries } from "./members.ts";
 import { opened } from "./membership.ts";
 import type { HistoryTag } from "./reading.ts";
-import { emptied, messageInMemory, messageKey, restoredKey, type Room, type RoomState } from "./state.ts";
+import { emptied, messageInMemory, messageKey, restoredKey } from "./state.ts";
+import type { Room, RoomState } from "./shape.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;

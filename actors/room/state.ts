@@ -12,18 +12,16 @@ import {
   type RoomFacts,
   type RoomMember,
   type RoomMessage,
-  type RoomSettings,
   type RoomState as RoomSnapshot,
   type RoomSummary,
   type RoomUnread,
   type RoomView,
-  type Visibility,
 } from "../../protocols/index.ts";
 import type { RecordOp, Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
-import { deliver, emptyOutbox, enqueue, type Delivered, type Mail, type Outbox } from "../outbox.ts";
+import { deliver, emptyOutbox, enqueue } from "../outbox.ts";
 import { lastPage } from "../page.ts";
-import { eventRecords, padded, type Positioned } from "../stream.ts";
+import { eventRecords, padded } from "../stream.ts";
 import {
   allEntries,
   eachEntry,
@@ -35,84 +33,10 @@ import {
   type MemberTable,
 } from "./members.ts";
 import { threadsFor, threadsToRead, withAnswer, withChanged, withoutReader, withRead, type Thread } from "./threads.ts";
-import { answeringOf, askedAfter, type Asked, type RoomNotes } from "./answering.ts";
-import { votesOf, withoutPoll, withVote, type OpenPoll } from "./votes.ts";
+import { answeringOf, askedAfter } from "./answering.ts";
+import { votesOf, withoutPoll, withVote } from "./votes.ts";
 import { holdsAt } from "../../protocols/index.ts";
-
-/** A room that was created. */
-export interface Room extends RoomSettings {
-  readonly head: number;
-  readonly outbox: Outbox;
-  readonly visibility: Visibility;
-  readonly createdAtMs: number;
-  readonly members: MemberTable;
-  /** The agents among the members, to find who is mentioned. */
-  readonly agents: readonly string[];
-  readonly messageSeq: number;
-  /** The newest messages, oldest first, without a gap: the last one's seq is `messageSeq`. */
-  readonly recent: readonly RoomMessage[];
-  /** Older messages that changed lately, least recently changed first. */
-  readonly changed: readonly RoomMessage[];
-  /** Counts changes to older messages, so that a reader knows whether `changed` still has all of them since a read. */
-  readonly changes: number;
-  readonly pins: readonly number[];
-  /** Absent: nobody was ever banned. Those that have ended go when the next one is added. */
-  readonly bans?: readonly RoomBan[];
-  /** Polls that take votes, oldest first. Absent: there was never one. */
-  readonly polls?: readonly OpenPoll[];
-  /** What recalls have brought, the newest last. Absent: there was never one. */
-  readonly recalls?: readonly RoomRecall[];
-  /** Answers that were posted into their threads only. Absent: there was never one. */
-  readonly quiet?: number;
-  /** The threads that were written in last, the newest at the end. Absent: there was never one. */
-  readonly threads?: readonly Thread[];
-  /** Answers of agents that are owed, in the order in which they were asked for. Absent: there was never one. */
-  readonly asked?: readonly Asked[];
-  /** Messages deleted within the event window: older events still hold their texts, which are not given out again. */
-  readonly deletions: readonly Deletion[];
-}
-
-/** What a recall has brought: nothing that had a position up to `through`, or one of `done`, comes again. */
-export interface RoomRecall {
-  readonly id: string;
-  readonly through: number;
-  readonly done: readonly number[];
-  /** Where its messages are now: from the first to the last, with others between them. */
-  readonly first: number;
-  readonly last: number;
-  /** It was taken back up to here. */
-  readonly withdrawn?: number;
-}
-
-/** A deleted message, and the position of the event that deleted it. */
-export interface Deletion {
-  readonly seq: number;
-  readonly at: number;
-  readonly atMs: number;
-}
-
-/** Null until somebody creates the room. */
-export type RoomState = Room | null;
-
-/** What is persisted: an event of the stream with the mail it causes, a read marker, or the end of a delivery. */
-export type RoomChange =
-  | (Positioned<RoomEvent> & {
-      readonly type: "happened";
-      readonly mail?: readonly Mail[];
-      /** Of `restored`: nothing that had a position up to here comes any more in this recall. */
-      readonly settled?: number;
-    })
-  /** Nobody else's business: it has no position in the stream. */
-  | {
-      readonly type: "readMarked";
-      readonly member: string;
-      readonly seq: number;
-      readonly thread?: number;
-      /** What does not count behind the marker, as the records say. Absent: what is in memory says it. */
-      readonly own?: number;
-      readonly quiet?: number;
-    }
-  | Delivered;
+import type { Room, RoomChange, RoomNotes, RoomState } from "./shape.ts";
 
 /** Owners that are named. */
 const ownersNamed = 5;

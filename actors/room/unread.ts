@@ -9,7 +9,8 @@
 import type { ActorId, CommandOf, RoomMessage, RoomRead, RoomUnread, roomCommands } from "../../protocols/index.ts";
 import { persist, refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
-import { evolveMarked, isOwn, messageKey, recentFrom, unreadFor, type Room, type RoomChange } from "./state.ts";
+import { evolveMarked, isOwn, messageKey, recentFrom, unreadFor } from "./state.ts";
+import type { Room, RoomChange } from "./shape.ts";
 import type { Effects, MemberHandlers } from "./effects.ts";
 import { entryOf } from "./members.ts";
 

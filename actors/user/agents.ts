@@ -17,7 +17,8 @@ import { note, persist, refuse, reply, type Effect, type Turn } from "../behavio
 import { actorLimits as limits } from "../limits.ts";
 import { deliver, dispatch, fits, type Mail, type Settled } from "../outbox.ts";
 import type { UserNotes } from "./notes.ts";
-import { happen, type Effects } from "./sessions.ts";
+import type { Effects } from "./effects.ts";
+import { happen } from "./sessions.ts";
 import { agentActor, type Account, type UserState } from "./state.ts";
 
 type Command = CommandOf<typeof userCommands>;

@@ -4,7 +4,7 @@ import { unreachable, type CommandOf, type MailOf, type userCommands } from "../
 import { persist, refuse, reply, type Turn } from "../behavior.ts";
 import { dispatch, type Mail } from "../outbox.ts";
 import type { UserNotes } from "./notes.ts";
-import type { Effects } from "./sessions.ts";
+import type { Effects } from "./effects.ts";
 import type { Account, Contact, FactorChange, UserState } from "./state.ts";
 import { holdsAt } from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";

@@ -14,15 +14,8 @@ import { dispatch, fits, type Mail } from "../outbox.ts";
 import { claimMail } from "./contact.ts";
 import { factorsView } from "./factors.ts";
 import type { UserNotes } from "./notes.ts";
-import {
-  callOff,
-  deletionReminder,
-  guestReminder,
-  happen,
-  identityMail,
-  validSessions,
-  type Effects,
-} from "./sessions.ts";
+import type { Effects } from "./effects.ts";
+import { callOff, deletionReminder, guestReminder, happen, identityMail, validSessions } from "./sessions.ts";
 import { agentActor, viewOf, type Account, type UserState } from "./state.ts";
 import { holdsAt } from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";

@@ -15,7 +15,8 @@ import { persist, refuse, reply, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { changedSince } from "../seen.ts";
 import type { UserNotes } from "./notes.ts";
-import { happen, type Effects } from "./sessions.ts";
+import type { Effects } from "./effects.ts";
+import { happen } from "./sessions.ts";
 import { factorsOf, type Account, type FactorChange, type UserState } from "./state.ts";
 import { holdsAt } from "../../protocols/index.ts";
 

@@ -31,6 +31,7 @@ import { noNotes, type UserNote, type UserNotes } from "./notes.ts";
 import { refuseOther } from "./own.ts";
 import { cardOf, cardOfDeleted, setAvatar, setProfile } from "./profile.ts";
 import { askRooms, onSummary, type SummaryTag } from "./rooms.ts";
+import type { Effects } from "./effects.ts";
 import {
   authenticate,
   authenticateSession,
@@ -52,7 +53,6 @@ import {
   vouchIdentity,
   personView,
   validSessions,
-  type Effects,
 } from "./sessions.ts";
 import { evolve, initial, record, rolesOf, viewOf, type Account, type UserChange, type UserState } from "./state.ts";
 

@@ -11,7 +11,8 @@ import {
 import { refuse, type Turn } from "../behavior.ts";
 import type { UserNotes } from "./notes.ts";
 import { factorsOf, type Account } from "./state.ts";
-import { openSessionOf, provedAgo, type Effects } from "./sessions.ts";
+import type { Effects } from "./effects.ts";
+import { openSessionOf, provedAgo } from "./sessions.ts";
 
 const permission: Permission = "account.secure";
 const forbidden = (reason: string): Effects => [refuse("FORBIDDEN", { permission, reason })];

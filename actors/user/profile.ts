@@ -3,7 +3,8 @@ import type { Avatar, CommandOf, UserCard, UserView, userCommands } from "../../
 import { refuse, reply, type Turn } from "../behavior.ts";
 import { changedSince } from "../seen.ts";
 import type { UserNotes } from "./notes.ts";
-import { happen, listing, type Effects } from "./sessions.ts";
+import type { Effects } from "./effects.ts";
+import { happen, listing } from "./sessions.ts";
 import { viewOf, type Account, type UserState } from "./state.ts";
 
 type Profile = Omit<Extract<CommandOf<typeof userCommands>, { type: "setProfile" }>, "type">;

@@ -21,12 +21,13 @@ import {
   type UserView,
   type userCommands,
 } from "../../protocols/index.ts";
-import { persist, refuse, reply, type Effect, type Turn } from "../behavior.ts";
+import { persist, refuse, reply, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { dispatch, type Mail } from "../outbox.ts";
 import { publishAll } from "../stream.ts";
 import { claimMail } from "./contact.ts";
-import type { UserNote, UserNotes } from "./notes.ts";
+import type { Effects } from "./effects.ts";
+import type { UserNotes } from "./notes.ts";
 import {
   factorsOf,
   rolesOf,
@@ -34,14 +35,11 @@ import {
   type Account,
   type HeldIdentity,
   type HeldSession,
-  type UserChange,
   type UserState,
 } from "./state.ts";
 
 type Command = CommandOf<typeof userCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
-/** What a decision of a user is made of. */
-export type Effects = readonly Effect<UserChange, UserNote>[];
 
 /** Events of this turn on the user's stream, without the answer. */
 export function happen(

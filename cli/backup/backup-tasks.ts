@@ -15,7 +15,7 @@ import type {
 } from "../../protocols/index.ts";
 import { callsTo, demand, findNode, operate, type AdminFlags } from "../node/admin.ts";
 import { cliLimits } from "../limits.ts";
-import type { Target } from "../node/node-client.ts";
+import type { Target } from "../node/target.ts";
 import {
   counted,
   describeBytes,

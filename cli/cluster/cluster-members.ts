@@ -18,7 +18,7 @@ import {
 import { describeNodes } from "./cluster-view.ts";
 import { named, noCandidate, readSlots, readSummary, unknownNode } from "./cluster.ts";
 import { cliLimits } from "../limits.ts";
-import type { Target } from "../node/node-client.ts";
+import type { Target } from "../node/target.ts";
 import { describeDuration, exitCodes, paint, reportFailure, worstOf, type Output } from "../terminal/output.ts";
 import { jsonLine } from "../terminal/printable.ts";
 

@@ -18,7 +18,8 @@ import {
 import { describeDirectory, joinCommand } from "../../protocols/words/cluster-words.ts";
 import { plexusCommand } from "../launcher.ts";
 import { cliLimits } from "../limits.ts";
-import { forLook, type Target } from "../node/node-client.ts";
+import { forLook } from "../node/node-client.ts";
+import type { Target } from "../node/target.ts";
 import { didYouMean } from "../models/suggest.ts";
 import { counted, describeDuration, exitCodes, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";

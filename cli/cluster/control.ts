@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { callNode, forLook, type Target } from "../node/node-client.ts";
+import { callNode, forLook } from "../node/node-client.ts";
+import type { Target } from "../node/target.ts";
 
 /** What a running node leaves in its data folder, for its owner only (0600): with it, admin commands on the same
  *  machine need no sign-in. A person who can read the file can read the data as well, so it gives away nothing new. */

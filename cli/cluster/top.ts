@@ -8,7 +8,7 @@ import { rate } from "../../protocols/words/amounts.ts";
 import { byName, describeDirectory, describeSlotCounts, stateOf } from "../../protocols/words/cluster-words.ts";
 import { chooseSlots, listed, nameOf, namesOf, statusOf, statusStyles, type NodeNames } from "./cluster-view.ts";
 import { cliLimits } from "../limits.ts";
-import type { Target } from "../node/node-client.ts";
+import type { Target } from "../node/target.ts";
 import { counted, describeBytes, exitCodes, paint, wrap, type Output } from "../terminal/output.ts";
 import { fitColumns } from "../terminal/table.ts";
 import { fitting, jsonLine, withoutControls } from "../terminal/printable.ts";

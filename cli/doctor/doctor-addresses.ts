@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import type { ClusterNodeRow, ClusterSummary } from "../../protocols/index.ts";
-import type { Check } from "./index.ts";
+import type { Check } from "./check.ts";
 import { cliLimits } from "../limits.ts";
 import { counted, describeRefusal } from "../terminal/output.ts";
 import { withoutControls } from "../terminal/printable.ts";

@@ -3,7 +3,7 @@ import type { BackupList, BackupSchedule } from "../../protocols/index.ts";
 import { drillFault, latesOf, type Done, type Late } from "../../protocols/backup-times/index.ts";
 import { callsTo } from "../node/admin.ts";
 import { localTarget, type ControlFile } from "../cluster/control.ts";
-import type { Check } from "./index.ts";
+import type { Check } from "./check.ts";
 import { counted, describeDuration } from "../terminal/output.ts";
 import { withoutControls } from "../terminal/printable.ts";
 

@@ -6,7 +6,7 @@ import { blobFolder, diskKeyFile } from "../../node/data-folder/index.ts";
 import { readDiskKey, SealedFiles } from "../../node/keys/index.ts";
 import { openFiles } from "../../node/platform/index.ts";
 import { failureOf } from "../../protocols/errors.ts";
-import type { Check } from "./index.ts";
+import type { Check } from "./check.ts";
 import { cliLimits } from "../limits.ts";
 import { counted, describeBytes } from "../terminal/output.ts";
 

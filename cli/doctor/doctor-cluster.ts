@@ -9,7 +9,7 @@ import { readSummary } from "../cluster/cluster.ts";
 import { localTarget, type ControlFile } from "../cluster/control.ts";
 import { addressChecks } from "./doctor-addresses.ts";
 import { backupChecks } from "./doctor-backups.ts";
-import type { Check } from "./index.ts";
+import type { Check } from "./check.ts";
 import { cliLimits } from "../limits.ts";
 import { counted, describeRefusal } from "../terminal/output.ts";
 import { withoutControls } from "../terminal/printable.ts";

@@ -9,7 +9,7 @@ import type { Store } from "../../node/ports/index.ts";
 import { readFormat, verifyJournal, type Format } from "../../node/storage/index.ts";
 import { failure, failureOf, PlexusError } from "../../protocols/index.ts";
 import { counted, describeRefusal } from "../terminal/output.ts";
-import type { Check } from "./index.ts";
+import type { Check } from "./check.ts";
 
 type Damage = Readonly<Record<string, unknown>>;
 

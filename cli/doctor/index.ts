@@ -27,15 +27,7 @@ import { keptTrials } from "../models/model-trial.ts";
 import { callsTo } from "../node/admin.ts";
 import { counted, describeBytes, describeRefusal, exitCodes, paint, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
-
-/** One thing that was looked at. `bad` means that a node will not work, `warning` that it will work less well. */
-export interface Check {
-  readonly name: string;
-  readonly state: "good" | "warning" | "bad" | "skipped";
-  readonly says: string;
-  /** What to do about it. */
-  readonly hint?: string;
-}
+import type { Check } from "./check.ts";
 
 /** node-llama-cpp's binaries are linked against glibc 2.28 and newer symbols of libstdc++; musl has none of them. */
 const glibcMin = "2.28";

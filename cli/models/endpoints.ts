@@ -13,7 +13,8 @@ import type {
 } from "../../protocols/index.ts";
 import { advised, callsTo, demand, findNode, type AdminFlags } from "../node/admin.ts";
 import { cliLimits } from "../limits.ts";
-import { forLook, type Target } from "../node/node-client.ts";
+import { forLook } from "../node/node-client.ts";
+import type { Target } from "../node/target.ts";
 import { exitCodes, paint, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { renderTable } from "../terminal/table.ts";

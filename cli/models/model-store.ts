@@ -6,7 +6,8 @@ import type { ModelsView, PullView, ServingRow, StoredModel, WantedModel } from 
 import { callsTo, demand, findNode, type AdminFlags } from "../node/admin.ts";
 import type { Strikes } from "../../runtimes/index.ts";
 import { cliLimits } from "../limits.ts";
-import { forLook, type Target } from "../node/node-client.ts";
+import { forLook } from "../node/node-client.ts";
+import type { Target } from "../node/target.ts";
 import { describeBytes, describeDuration, exitCodes, paint, type Output } from "../terminal/output.ts";
 import { jsonLine, printable, withoutControls } from "../terminal/printable.ts";
 import { isConfirmed } from "../terminal/confirm.ts";

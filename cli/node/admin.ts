@@ -5,7 +5,8 @@ import { failure, PlexusError, refused, type Failure, type Result } from "../../
 import { parseActorId } from "../../protocols/ids.ts";
 import type { FactorsView, OperationAnswer, OperationName } from "../../protocols/index.ts";
 import { localTarget, readControlFile } from "../cluster/control.ts";
-import { callNode, type Target } from "./node-client.ts";
+import { callNode } from "./node-client.ts";
+import type { Target } from "./target.ts";
 import { withoutControls } from "../terminal/printable.ts";
 import { savedSession } from "../terminal/session.ts";
 import { askPassword } from "../terminal/confirm.ts";

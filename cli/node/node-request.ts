@@ -7,7 +7,7 @@ import { urlAt } from "../../protocols/admin/nodes.ts";
 import { plexusMark } from "../../protocols/wire/plexus-answer.ts";
 import { lookupHere } from "./here.ts";
 import { cliLimits } from "../limits.ts";
-import type { Method, Target } from "./node-client.ts";
+import type { Method, Target } from "./target.ts";
 import { describeBytes } from "../terminal/output.ts";
 
 /** What became of one request. */

@@ -9,7 +9,7 @@ import { wireLimits } from "../../protocols/limits.ts";
 import type { StripeHealth, StripeRef } from "../../protocols/index.ts";
 import type { Call } from "../../client/call.ts";
 import { callsTo, demand, findNode, operate, type AdminFlags } from "../node/admin.ts";
-import type { Target } from "../node/node-client.ts";
+import type { Target } from "../node/target.ts";
 import { counted, describeBytes, exitCodes, minuteText, paint, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { isConfirmed } from "../terminal/confirm.ts";

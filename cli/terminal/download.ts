@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { failure, ok, PlexusError, refused, type Result } from "../../protocols/errors.ts";
 import { plexusMark, readAnswer, stranger } from "../../protocols/wire/plexus-answer.ts";
 import { demand } from "../node/admin.ts";
-import type { Target } from "../node/node-client.ts";
+import type { Target } from "../node/target.ts";
 import { openRequest } from "../node/node-request.ts";
 import { describeRefusal } from "./output.ts";
 

@@ -4,7 +4,7 @@ import type { AuditEntry } from "../../protocols/index.ts";
 import { callsTo, demand, findNode, type AdminFlags } from "../node/admin.ts";
 import { cliLimits } from "../limits.ts";
 import { readSlots, readSummary } from "../cluster/cluster.ts";
-import type { Target } from "../node/node-client.ts";
+import type { Target } from "../node/target.ts";
 import { exitCodes, paint, type Output } from "../terminal/output.ts";
 import { renderTable } from "../terminal/table.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";

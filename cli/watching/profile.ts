@@ -7,7 +7,7 @@ import { hottest, v8ProfileOf } from "../../protocols/admin/profiles.ts";
 import { isTaskOver } from "../../protocols/words/task-words.ts";
 import { callsTo, demand, findNode, operate, type AdminFlags } from "../node/admin.ts";
 import { cliLimits } from "../limits.ts";
-import type { Target } from "../node/node-client.ts";
+import type { Target } from "../node/target.ts";
 import { exitCodes, timeText, type Output } from "../terminal/output.ts";
 import { jsonLine, withoutControls } from "../terminal/printable.ts";
 import { renderTable } from "../terminal/table.ts";

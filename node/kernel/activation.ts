@@ -40,6 +40,16 @@ import { judge } from "./supervision.ts";
 
 type ActivationStatus = "loading" | "active" | "restarting" | "quarantined" | "closed";
 
+/** The services of the kernel for an activation: those of its slot, and the turns of actors in memory. */
+export interface ActivationServices extends KernelServices {
+  /** Puts the activation in line for turns. */
+  readonly schedule: (activation: Activation) => void;
+  /** Passivates the activation as soon as it is idle. */
+  readonly leave: (activation: Activation) => void;
+  /** Passivates it now: it is idle. */
+  readonly dismiss: (activation: Activation) => void;
+}
+
 export class Activation {
   readonly id: ActorId;
   readonly behavior: AnyBehavior;
@@ -55,7 +65,7 @@ export class Activation {
   turns = 0;
   lastError: string | undefined;
   readonly #key: string;
-  readonly #services: KernelServices;
+  readonly #services: ActivationServices;
   #state: unknown;
   /** Whether `#state` agrees with the journal; false while loading, and when the history cannot be folded. */
   #folded = false;
@@ -76,7 +86,7 @@ export class Activation {
   readonly #outstanding: Outstanding;
   readonly #operations: Operations;
 
-  constructor(id: ActorId, behavior: AnyBehavior, host: ActivationHost, services: KernelServices) {
+  constructor(id: ActorId, behavior: AnyBehavior, host: ActivationHost, services: ActivationServices) {
     this.id = id;
     this.behavior = behavior;
     this.#key = id.slice(behavior.kind.length + 1);

@@ -6,18 +6,18 @@ import { assert, type ActorId } from "../../protocols/index.ts";
 import type { Log } from "../ports/index.ts";
 import type { ServedLog } from "./api.ts";
 import type { KernelLimits } from "./limits.ts";
-import type { SlotHost } from "./slot-host.ts";
+import type { ServedSlot } from "./served-slot.ts";
 
 type CompactionLimits = Pick<KernelLimits, "logWindowEntries" | "logSlackEntries" | "logBytesMax">;
 
 export class Compaction {
-  readonly #slot: SlotHost;
+  readonly #slot: ServedSlot;
   readonly #log: Log;
   readonly #limits: CompactionLimits;
   #running = false;
   #beyond = { entries: 0, bytes: 0 };
 
-  constructor(slot: SlotHost, log: Log, limits: CompactionLimits) {
+  constructor(slot: ServedSlot, log: Log, limits: CompactionLimits) {
     this.#slot = slot;
     this.#log = log;
     this.#limits = limits;

@@ -4,7 +4,6 @@ import type { Effect, ReplyTo } from "../../actors/behavior.ts";
 import type { Engines } from "../../runtimes/engine.ts";
 import type { Clock, Log, Meter, Publisher, Tracer } from "../ports/index.ts";
 import type { EntryDraft, Recovered } from "../storage/index.ts";
-import type { Activation } from "./activation.ts";
 import type { KernelLimits } from "./limits.ts";
 import type { Ask, Envelope, Undelivered } from "./mailbox.ts";
 import type { Quarantines } from "./quarantine.ts";
@@ -57,12 +56,6 @@ export interface KernelServices {
   readonly tracer: Tracer | undefined;
   readonly engines: Engines;
   readonly publisher: Publisher;
-  /** Puts the activation in line for turns. */
-  readonly schedule: (activation: Activation) => void;
-  /** Passivates the activation as soon as it is idle. */
-  readonly leave: (activation: Activation) => void;
-  /** Passivates it now: it is idle. */
-  readonly dismiss: (activation: Activation) => void;
   /** Sends a tell. */
   readonly send: (envelope: Envelope) => void;
   readonly answer: (to: ReplyTo, result: Result<unknown>) => void;

@@ -6,16 +6,16 @@
  *
  *  Invariant 7: nothing overtakes what waits. */
 import { failure, type ActorId, type Failure } from "../../protocols/index.ts";
-import type { KernelServices } from "./host.ts";
+import type { ActivationServices } from "./activation.ts";
 import type { Envelope } from "./mailbox.ts";
-import type { SlotHost } from "./slot-host.ts";
+import type { ServedSlot } from "./served-slot.ts";
 
 export class Intake {
-  readonly #slot: SlotHost;
-  readonly #services: KernelServices;
+  readonly #slot: ServedSlot;
+  readonly #services: ActivationServices;
   #waiting: Envelope[] = [];
 
-  constructor(slot: SlotHost, services: KernelServices) {
+  constructor(slot: ServedSlot, services: ActivationServices) {
     this.#slot = slot;
     this.#services = services;
   }

@@ -16,15 +16,15 @@ import { assert, failure, PlexusError, type ActorId, type Failure, type SlotId }
 import type { AnyBehavior } from "../../actors/behavior.ts";
 import { backoffMs } from "../waiting.ts";
 import type { NodeId } from "../ports/index.ts";
-import { Activation } from "./activation.ts";
+import { Activation, type ActivationServices } from "./activation.ts";
 import type { ServedLog, Slots } from "./api.ts";
 import { Compaction } from "./compaction.ts";
 import { Conditions } from "./condition.ts";
-import type { ActivationHost, KernelServices } from "./host.ts";
 import { Intake } from "./intake.ts";
 import type { Envelope } from "./mailbox.ts";
 import { Quarantines } from "./quarantine.ts";
 import type { Reminders } from "./reminders.ts";
+import type { ServedSlot, SlotStatus } from "./served-slot.ts";
 import { splitOff } from "./split.ts";
 
 /** Actors that a line of the log names of those that are not of the slot. */
@@ -33,7 +33,7 @@ const foreignNamedMax = 8;
 interface SlotPorts {
   readonly slots: Slots;
   readonly reminders: Reminders;
-  readonly services: KernelServices;
+  readonly services: ActivationServices;
   knows(actor: ActorId): boolean;
   behaviorOf(actor: ActorId): AnyBehavior;
   /** Whether an actor belongs to a slot, as far as this node knows: it may have been given one of its own. None of a
@@ -48,9 +48,7 @@ interface SlotPorts {
   closed(host: SlotHost): void;
 }
 
-type SlotStatus = "closed" | "opening" | "open" | "failed" | "quarantined";
-
-export class SlotHost implements ActivationHost {
+export class SlotHost implements ServedSlot {
   readonly slot: SlotId;
   status: SlotStatus = "closed";
   /** Turns taken since the load was last asked for. */
@@ -297,7 +295,7 @@ export class SlotHost implements ActivationHost {
 
   // --- for activations -----------------------------------------------------------------------------------------------
 
-  append(...[draft, done, trace]: Parameters<ActivationHost["append"]>): ReturnType<ActivationHost["append"]> {
+  append(...[draft, done, trace]: Parameters<ServedSlot["append"]>): ReturnType<ServedSlot["append"]> {
     const log = this.#openLog();
     const appended = log.append(draft, done, trace);
     this.#compaction.consider(log);
@@ -319,14 +317,11 @@ export class SlotHost implements ActivationHost {
     });
   }
 
-  recover(actor: ActorId): ReturnType<ActivationHost["recover"]> {
+  recover(actor: ActorId): ReturnType<ServedSlot["recover"]> {
     return this.#openLog().recover(actor);
   }
 
-  readRecords(
-    actor: ActorId,
-    range: Parameters<ActivationHost["readRecords"]>[1],
-  ): ReturnType<ActivationHost["readRecords"]> {
+  readRecords(actor: ActorId, range: Parameters<ServedSlot["readRecords"]>[1]): ReturnType<ServedSlot["readRecords"]> {
     return this.#openLog().readSide("record", actor, range);
   }
 

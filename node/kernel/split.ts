@@ -4,12 +4,12 @@ import type { NodeId } from "../ports/index.ts";
 import type { Activation } from "./activation.ts";
 import type { ServedLog, SplitOff } from "./api.ts";
 import type { Conditions } from "./condition.ts";
-import type { SlotHost } from "./slot-host.ts";
+import type { ServedSlot } from "./served-slot.ts";
 
 /** Brings an actor to rest and gives it a slot of its own, under the log's next entry. Its messages wait meanwhile.
  *  Error: SLOT_UNAVAILABLE, and the actor goes on. */
 export async function splitOff(
-  slot: SlotHost,
+  slot: ServedSlot,
   log: ServedLog,
   actor: ActorId,
   {

@@ -7,7 +7,7 @@ import { actorOf, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import { backoffMs, withJitter } from "../waiting.ts";
 import type { NodeId } from "../ports/index.ts";
-import type { RoutingPorts } from "./index.ts";
+import type { RoutingPorts } from "./ports.ts";
 import type { RoutingLimits } from "./limits.ts";
 import { batches, putIn, takeOut } from "./topics.ts";
 

@@ -12,17 +12,9 @@
 import { encode, failure, ok, refused, type ActorId, type Authenticated, type Result } from "../../protocols/index.ts";
 import type { Assertion } from "../../protocols/mesh/index.ts";
 import type { NodeId } from "../ports/index.ts";
-import type { RoutingPorts } from "./index.ts";
+import type { RoutingPorts } from "./ports.ts";
 import { within } from "../waiting.ts";
 import type { RoutingLimits } from "./limits.ts";
-
-/** Signatures of nodes. */
-export interface IdentitySigner {
-  /** By this node's key. */
-  sign(bytes: Uint8Array): Uint8Array;
-  /** Whether a member has signed these bytes. */
-  isSigned(by: NodeId, bytes: Uint8Array, signature: Uint8Array): boolean;
-}
 
 /** What is signed: its purpose first, so that no signature for something else can be taken for it. */
 export const assertionBytes = (said: Omit<Assertion, "signature">): Uint8Array => {

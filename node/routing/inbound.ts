@@ -24,7 +24,7 @@ import type { ReplyTo } from "../../actors/behavior.ts";
 import type { Undelivered } from "../kernel/api.ts";
 import type { NodeId } from "../ports/index.ts";
 import type { Identities } from "./identity.ts";
-import type { RoutingPorts } from "./index.ts";
+import type { RoutingPorts } from "./ports.ts";
 import type { RoutingLimits } from "./limits.ts";
 
 /** One session of one peer. */

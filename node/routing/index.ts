@@ -14,58 +14,21 @@
  *  the worst that an old one does is a bounce.
  *
  *  Read `outbound.ts`, `inbound.ts`, then `relay.ts`, `identity.ts` and `actors.ts`, which stand alone. */
-import type { ActorId, Result, Role, SlotId } from "../../protocols/index.ts";
-import type { Exchange } from "../cluster/exchange/index.ts";
-import type { AskTable, Kernel, Routing } from "../kernel/api.ts";
-import type { Clock, Hub, Log, Membership, Meter, NodeId, Random, Tracer } from "../ports/index.ts";
+import type { ActorId, Role } from "../../protocols/index.ts";
+import type { Routing } from "../kernel/api.ts";
+import type { Hub, NodeId } from "../ports/index.ts";
 import { slotOwnerOrFirst } from "../cluster/facts/slot-owner.ts";
-import { slotOfActor, type SlotTable } from "../cluster/facts/slot-table.ts";
-import { Identities, type IdentitySigner } from "./identity.ts";
+import { slotOfActor } from "../cluster/facts/slot-table.ts";
+import { Identities } from "./identity.ts";
 import { Inbound } from "./inbound.ts";
-import { routingLimits, type RoutingLimits } from "./limits.ts";
+import { routingLimits } from "./limits.ts";
 import { Outbound } from "./outbound.ts";
 import { Relay } from "./relay.ts";
+import type { RoutingOptions, RoutingPorts } from "./ports.ts";
 
-export type { IdentitySigner } from "./identity.ts";
+export type { IdentitySigner } from "./ports.ts";
 export { createClusterActors } from "./actors.ts";
 export { routingLimits, type RoutingLimits } from "./limits.ts";
-
-interface RoutingOptions {
-  readonly node: NodeId;
-  readonly exchange: Exchange;
-  readonly table: SlotTable;
-  readonly membership: Membership;
-  /** The node that keeps the embedded directory; undefined with another directory. */
-  directoryNode(): NodeId | undefined;
-  /** Shared with the kernel. */
-  readonly asks: AskTable;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly meter: Meter;
-  /** Absent: nothing is traced. */
-  readonly tracer?: Tracer;
-  /** Asked when something arrives: kernel and routing need one another. */
-  kernel(): Pick<Kernel, "receive" | "slotOf" | "left">;
-  /** How nodes prove for whom they send; absent: they do not. */
-  readonly identity?: {
-    /** Undefined: it is not here yet. */
-    signer(): IdentitySigner | undefined;
-    /** Whether the cluster asks for it. */
-    required(): boolean;
-    /** Asks the person's actor whose token has this hash. */
-    authenticate(user: string, tokenHash: string, timeoutMs: number): Promise<Result<unknown>>;
-  };
-  readonly limits?: Partial<RoutingLimits>;
-}
-
-/** What the parts of this folder share. */
-export interface RoutingPorts extends RoutingOptions {
-  /** The slot of an actor as the table has it; undefined for an unknown kind. */
-  slotOf(actor: ActorId): SlotId | undefined;
-  /** The owner of a slot by the table, or the node that would own a slot without a record. */
-  ownerOf(slot: SlotId): NodeId | undefined;
-}
 
 export interface RoutingPart extends Routing {
   /** Where the kernel publishes and the gateway listens. */

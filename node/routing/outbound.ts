@@ -38,7 +38,7 @@ import type { OpenAsk, Routing } from "../kernel/api.ts";
 import type { NodeId } from "../ports/index.ts";
 import type { Identities } from "./identity.ts";
 import { fromWire, toWire } from "./inbound.ts";
-import type { RoutingPorts } from "./index.ts";
+import type { RoutingPorts } from "./ports.ts";
 import type { RoutingLimits } from "./limits.ts";
 import { ownerAway, ownerless, Targets, type Aimed, type Waiting } from "./targets.ts";
 

@@ -15,7 +15,7 @@
  *  ones have a position, by which the gateway knows them. */
 import type { Hub } from "../ports/index.ts";
 import { Following } from "./following.ts";
-import type { RoutingPorts } from "./index.ts";
+import type { RoutingPorts } from "./ports.ts";
 import type { RoutingLimits } from "./limits.ts";
 import { Serving } from "./serving.ts";
 

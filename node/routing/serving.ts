@@ -6,7 +6,7 @@
 import { actorOf, assert, encodedBytesMax, wireLimits, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { NodeId } from "../ports/index.ts";
-import type { RoutingPorts } from "./index.ts";
+import type { RoutingPorts } from "./ports.ts";
 import type { RoutingLimits } from "./limits.ts";
 import { batches, putIn, takeOut } from "./topics.ts";
 import { slotOwner } from "../cluster/facts/slot-owner.ts";

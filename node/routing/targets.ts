@@ -4,7 +4,7 @@ import { failure, type Failure, type SlotId } from "../../protocols/index.ts";
 import type { Outgoing } from "../kernel/api.ts";
 import { roleOf, type SlotTable } from "../cluster/facts/slot-table.ts";
 import type { Membership, NodeId } from "../ports/index.ts";
-import type { RoutingPorts } from "./index.ts";
+import type { RoutingPorts } from "./ports.ts";
 import type { RoutingLimits } from "./limits.ts";
 
 /** The owner that a MOVED names. */

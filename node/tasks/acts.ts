@@ -13,7 +13,7 @@ import {
 } from "../../protocols/index.ts";
 import type { Clock } from "../ports/index.ts";
 import { taskLimits } from "./limits.ts";
-import type { TaskSource } from "./index.ts";
+import type { TaskSource } from "./source.ts";
 
 /** Long acts under way here, and the newest that are over. */
 export interface Acts extends TaskSource {

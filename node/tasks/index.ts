@@ -17,17 +17,11 @@ import {
 import type { Exchange } from "../cluster/exchange/index.ts";
 import type { Membership, NodeId } from "../ports/index.ts";
 import { taskLimits } from "./limits.ts";
+import type { TaskSource } from "./source.ts";
 
 export { taskLimits } from "./limits.ts";
 export { createActs, type Acts } from "./acts.ts";
 export { handleTasks } from "./operations.ts";
-
-/** What a node may be busy with. */
-export interface TaskSource {
-  list(at: TaskPlace): readonly AdminTask[];
-  /** Ends one of its own, by what comes after the node in its id; undefined: it has no such task. Error: FORBIDDEN. */
-  readonly cancel?: (own: string) => Result<unknown> | undefined;
-}
 
 /** Tasks of all nodes. */
 export interface NodeTasks {

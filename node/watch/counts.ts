@@ -4,7 +4,7 @@
  *  Of a node is remembered: how far its counts were, what came in this window of time and, of the windows before, a
  *  running median as in `mix.ts`. Source of the thresholds: `test/unit/watch/compare.ts`. */
 import type { CountSample, DetectorOf, Forecast, ScarceThing, WatchedCount } from "../../protocols/index.ts";
-import type { Step, StepContext } from "./detectors.ts";
+import type { Step, StepContext } from "./detector.ts";
 import { forecastOf, remembered, thingsIn, type ScarceRow, type ThingRow } from "./forecast.ts";
 
 /** A detector of this sort. Rows are plain data. */

@@ -4,43 +4,10 @@
  *
  *  Entries of one node come in their order, those of several nodes nearly so: a step sorts what it remembers by time
  *  and judges by the entry's own time, never by a clock. */
-import { auditActionOf, type AuditFacts, type AuditRecord, type DetectorOf } from "../../protocols/index.ts";
+import { auditActionOf, type AuditRecord, type DetectorOf } from "../../protocols/index.ts";
 import { watchLimits } from "./limits.ts";
 import { unusualActs } from "./mix.ts";
-
-/** What a step may look at beside the entry. */
-export interface StepContext {
-  readonly subject: string;
-  /** The thresholds that hold now. */
-  readonly settings: Readonly<Record<string, number>>;
-  /** Where an address is; undefined: nobody knows. */
-  readonly place: (address: string) => Place | undefined;
-}
-
-/** Where addresses are, as the file of an admin says. */
-export interface Place {
-  readonly latitude: number;
-  readonly longitude: number;
-  readonly name: string;
-}
-
-/** What was found of a subject. */
-export interface Found {
-  readonly title: string;
-  readonly facts?: AuditFacts;
-}
-
-/** What a step comes to. `row`: what is remembered now, null nothing; absent: the same as before. */
-export interface Step<Row> {
-  readonly row?: Row | null;
-  readonly found?: Found;
-}
-
-/** A detector. Rows are plain data. */
-export interface Detector<Row = unknown> {
-  subjects(entry: AuditRecord): readonly string[];
-  step(row: Row | undefined, entry: AuditRecord, at: StepContext): Step<Row>;
-}
+import type { Place, Detector } from "./detector.ts";
 
 const minuteMs = 60_000;
 const signsIn: ReadonlySet<string> = new Set(["signIn", "signInStep"]);

@@ -16,7 +16,8 @@ import {
   type WatchRow,
 } from "../../protocols/index.ts";
 import { countSteps, type CountDetector } from "./counts.ts";
-import { detectorSteps, type Detector, type Found, type Step, type StepContext } from "./detectors.ts";
+import { detectorSteps } from "./detectors.ts";
+import type { Detector, Found, Step, StepContext } from "./detector.ts";
 import { watchLimits, type WatchLimits } from "./limits.ts";
 import { ruleDetector } from "./rules.ts";
 

@@ -18,7 +18,8 @@
 export { actOn, signatureOf, type ActingPorts } from "./acting.ts";
 export type { MailingPorts } from "./mailing.ts";
 export { forecastsIn } from "./forecast.ts";
-export { kilometresBetween, type Detector, type Place } from "./detectors.ts";
+export { kilometresBetween } from "./detectors.ts";
+export type { Detector, Place } from "./detector.ts";
 export { detectorReaders, Fold, readersOf, type Reader } from "./fold.ts";
 export { watchLimits, type WatchLimits } from "./limits.ts";
 export { handleAlerts } from "./operations.ts";

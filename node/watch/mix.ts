@@ -5,7 +5,7 @@
  *  An hour in which somebody did nothing says nothing. Source of the running median: M. Blum and others call it
  *  stochastic approximation of a quantile; here the step is a part of the deviation. */
 import { auditActionOf, type AuditArea, type AuditRecord } from "../../protocols/index.ts";
-import type { Detector } from "./detectors.ts";
+import type { Detector } from "./detector.ts";
 
 const areas: readonly AuditArea[] = [
   "signIn",

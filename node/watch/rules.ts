@@ -5,7 +5,7 @@
  *  latest, a match of the rule up to that step began; so the newest possible beginning is known, and a match is found
  *  when there is one. In any order: the newest times of each step. */
 import { auditActionOf, type AuditRecord, type WatchRule } from "../../protocols/index.ts";
-import type { Detector } from "./detectors.ts";
+import type { Detector } from "./detector.ts";
 
 type RuleSteps = Pick<WatchRule, "steps" | "by" | "ordered" | "withinMinutes">;
 type RuleStep = WatchRule["steps"][number];

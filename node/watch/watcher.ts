@@ -17,7 +17,7 @@ import {
   type WatchTurn,
 } from "../../protocols/index.ts";
 import type { Clock, Log, Meter } from "../ports/index.ts";
-import type { StepContext } from "./detectors.ts";
+import type { StepContext } from "./detector.ts";
 import { Fold, readersOf } from "./fold.ts";
 import { watchLimits, type WatchLimits } from "./limits.ts";
 import { createRuns, type RunsPorts } from "./runs.ts";

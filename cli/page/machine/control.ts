@@ -1,7 +1,7 @@
 /** `cli/cluster/control.ts` in a page: the node at hand is the one that served it, and commands run as the person who
  *  is signed
  *  in. */
-import type { Target } from "../../node/node-client.ts";
+import type { Target } from "../../node/target.ts";
 import { running } from "./run.ts";
 
 /** What stands for the address of the node of the page. */

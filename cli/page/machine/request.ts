@@ -1,7 +1,7 @@
 /** `cli/node/node-request.ts` in a page: the only door of its commands. It leads to the interface of the node that
  *  served
  *  the page. */
-import type { Method, Target } from "../../node/node-client.ts";
+import type { Method, Target } from "../../node/target.ts";
 import type { Exchanged } from "../../node/node-request.ts";
 import { failure, PlexusError } from "../../../protocols/errors.ts";
 import { elsewhere } from "./folders.ts";

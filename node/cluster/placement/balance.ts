@@ -7,7 +7,7 @@ import type { SlotId } from "../../../protocols/index.ts";
 import type { NodeId } from "../../ports/index.ts";
 import { rankNodes, roleOf } from "../facts/slot-table.ts";
 import type { Candidate, Candidates, PlanInput } from "./candidates.ts";
-import type { Change, Motion, Placed } from "./plan.ts";
+import type { Change, Motion, Placed } from "./motion.ts";
 import { groupOf } from "./spread.ts";
 
 interface Round {

@@ -30,7 +30,8 @@ import { placementLimits, type PlacementLimits } from "./limits.ts";
 import { LoadBook } from "./load.ts";
 import { shardsOf, type ShardLoad } from "./overview.ts";
 import { groupOf } from "./spread.ts";
-import { changed, plan, planFailovers, type Change, type Plan } from "./plan.ts";
+import { changed, plan, planFailovers, type Plan } from "./plan.ts";
+import type { Change } from "./motion.ts";
 import { slotOwner } from "../facts/slot-owner.ts";
 
 export interface ControllerOptions {

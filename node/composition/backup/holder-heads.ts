@@ -21,7 +21,8 @@ import {
 import { isHeadSigned, keyLimits, keysPrefix, readBackupKeys, rootHash, type ClusterKeys } from "../../keys/index.ts";
 import type { Files } from "../../ports/index.ts";
 import type { Identity } from "../start/identity.ts";
-import { hasKeyRole, type KnownKeys } from "../parts/keys.ts";
+import { hasKeyRole } from "../parts/key-roles.ts";
+import type { KnownKeys } from "../parts/keys.ts";
 import type { Machine } from "../machine.ts";
 import type { Peer } from "../peer.ts";
 

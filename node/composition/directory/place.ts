@@ -57,7 +57,7 @@ import type {
   Random,
   Store,
 } from "../../ports/index.ts";
-import { hasKeyRole } from "../parts/keys.ts";
+import { hasKeyRole } from "../parts/key-roles.ts";
 import { nodeIdOf } from "../start/node-id.ts";
 
 export interface PlacedDirectory {

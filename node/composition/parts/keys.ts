@@ -10,7 +10,6 @@ import {
   type AuditAction,
   type AuditFacts,
   type AuditWriter,
-  type Role,
 } from "../../../protocols/index.ts";
 import { diskKeyFile, escrowFile } from "../../data-folder/index.ts";
 import {
@@ -30,15 +29,11 @@ import {
 } from "../../keys/index.ts";
 import type { Clock, Log } from "../../ports/index.ts";
 import { audit } from "./cluster-memory.ts";
+import { hasKeyRole } from "./key-roles.ts";
 import type { Identity } from "../start/identity.ts";
 import type { Machine } from "../machine.ts";
 import type { Peer } from "../peer.ts";
 
-/** The roles of nodes that make backups, and so have keys. A node with the role storage alone holds what it cannot
- *  read. */
-const keyRoles: readonly Role[] = ["manager", "chat"];
-/** Whether a node with these roles changes the rows of keys. */
-export const hasKeyRole = (roles: readonly Role[]): boolean => roles.some((role) => keyRoles.includes(role));
 const fetchTimeoutMs = 5_000;
 /** Uses of an epoch's keys are an entry of the audit so often at most. */
 const keyUseNotedMs = 600_000;

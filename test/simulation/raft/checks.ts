@@ -6,7 +6,7 @@ import type { RaftLog } from "../../../node/cluster/directory/raft/log.ts";
 import type { Entry, RaftMessage, Snapshot, Write } from "../../../node/cluster/directory/raft/messages.ts";
 import { bytesOfRows } from "../../../node/cluster/directory/sized-rows.ts";
 import { voterMessageIn, voterMessageOut } from "../../../node/cluster/directory/raft/shape.ts";
-import type { VoterMessage } from "../../../node/cluster/directory/raft/voter.ts";
+import type { VoterMessage } from "../../../node/cluster/directory/raft/voter-message.ts";
 import type { CheckerName } from "../checkers.ts";
 
 /** What applying comes to: the rows, and a hash over all changes up to an index and what was decided on them. */

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { contextTokensOf, roomFor, talkOf } from "../../../actors/agent/context.ts";
 import { stretchOf } from "../../../actors/agent/condensing.ts";
-import type { AgentState, Life } from "../../../actors/agent/state.ts";
+import type { AgentState, Life } from "../../../actors/agent/shape.ts";
 import { actorLimits as limits } from "../../../actors/limits.ts";
 import {
   failure,

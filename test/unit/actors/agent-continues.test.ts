@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { AgentState } from "../../../actors/agent/state.ts";
+import type { AgentState } from "../../../actors/agent/shape.ts";
 import { actorLimits as limits } from "../../../actors/limits.ts";
 import {
   failure,

@@ -1,10 +1,12 @@
 /** The loop of tools where it is the same for a conversation and a room, and what a room adds. */
 import { expect } from "chai";
 import fc from "fast-check";
-import { mayCall, roundChars } from "../../../actors/agent/loop.ts";
+import { mayCall } from "../../../actors/agent/loop.ts";
+import { roundChars } from "../../../actors/agent/rounds.ts";
 import type { Run } from "../../../actors/agent/effects.ts";
 import { declared, runCalls } from "../../../actors/agent/tools.ts";
-import { evolve, initial, type AgentChange, type AgentState, type Job } from "../../../actors/agent/state.ts";
+import { evolve, initial } from "../../../actors/agent/state.ts";
+import type { AgentChange, AgentState, Job } from "../../../actors/agent/shape.ts";
 import { actorLimits as limits } from "../../../actors/limits.ts";
 import {
   agentTools,

@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { calculate, numeral } from "../../../actors/agent/calculator.ts";
-import { evolve, initial, type AgentChange, type AgentState } from "../../../actors/agent/state.ts";
+import { evolve, initial } from "../../../actors/agent/state.ts";
+import type { AgentChange, AgentState } from "../../../actors/agent/shape.ts";
 import { declared, declaredChars, runCalls } from "../../../actors/agent/tools.ts";
 import { addUsage, usageAt, usedBy, type Used } from "../../../actors/agent/usage.ts";
 import { actorLimits as limits } from "../../../actors/limits.ts";

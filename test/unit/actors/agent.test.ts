@@ -11,7 +11,7 @@ import {
 } from "../../../protocols/index.ts";
 import { agent } from "../../../actors/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
-import type { AgentChange, AgentState } from "../../../actors/agent/state.ts";
+import type { AgentChange, AgentState } from "../../../actors/agent/shape.ts";
 import { fixtureWith, type Fixture } from "./fixture.ts";
 import { ended, failed, text } from "../../fixtures/engine-answers.ts";
 

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { wireLimits, type Poll, type PollResults, type RoomMessage, type RoomState } from "../../../protocols/index.ts";
-import type { Room } from "../../../actors/room/state.ts";
+import type { Room } from "../../../actors/room/shape.ts";
 import { voteOf, toChoices } from "../../../actors/room/votes.ts";
 import { fixtureWith, type Fixture } from "./fixture.ts";
 

@@ -10,9 +10,10 @@ import {
   type RoomSummary,
 } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
-import { messageKey, threadKey, type Room } from "../../../actors/room/state.ts";
+import { messageKey, threadKey } from "../../../actors/room/state.ts";
+import type { Room } from "../../../actors/room/shape.ts";
 import { entryOf } from "../../../actors/room/members.ts";
-import type { AgentChange, AgentState } from "../../../actors/agent/state.ts";
+import type { AgentChange, AgentState } from "../../../actors/agent/shape.ts";
 import type { UserState } from "../../../actors/user/state.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { eventKey } from "../../../actors/stream.ts";

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { errorTable, wireLimits, type RoomBan, type RoomView } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { room } from "../../../actors/index.ts";
-import type { Room, RoomState } from "../../../actors/room/state.ts";
+import type { Room, RoomState } from "../../../actors/room/shape.ts";
 import { Fixture } from "./fixture.ts";
 import { lobby, inLobby, view, joined } from "./lobby.ts";
 

@@ -4,7 +4,7 @@ import { readingLimits } from "../../../protocols/reading/limits.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { room } from "../../../actors/index.ts";
 import type { OutboxEntry } from "../../../actors/outbox.ts";
-import type { Room } from "../../../actors/room/state.ts";
+import type { Room } from "../../../actors/room/shape.ts";
 import type { Fixture } from "./fixture.ts";
 import { ended, text } from "../../fixtures/engine-answers.ts";
 import { lobby, type Page, inLobby, post, view } from "./lobby.ts";

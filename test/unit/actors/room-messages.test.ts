@@ -3,7 +3,8 @@ import { assert, wireLimits, type RoomMessage } from "../../../protocols/index.t
 import { actorLimits } from "../../../actors/limits.ts";
 import { room } from "../../../actors/index.ts";
 import { eventsShown, history, historyPage } from "../../../actors/room/reading.ts";
-import { messageInMemory, snapshotOf, type Room } from "../../../actors/room/state.ts";
+import { messageInMemory, snapshotOf } from "../../../actors/room/state.ts";
+import type { Room } from "../../../actors/room/shape.ts";
 import type { Fixture } from "./fixture.ts";
 import { lobby, type Page, inLobby, post, view, texts } from "./lobby.ts";
 

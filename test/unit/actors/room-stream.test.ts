@@ -8,7 +8,7 @@ import {
 } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { room } from "../../../actors/index.ts";
-import type { Room, RoomState } from "../../../actors/room/state.ts";
+import type { Room, RoomState } from "../../../actors/room/shape.ts";
 import type { Fixture } from "./fixture.ts";
 import { lobby, inLobby, post, view, joined } from "./lobby.ts";
 

@@ -5,7 +5,8 @@ import type { Ask, Outgoing } from "../../../node/kernel/api.ts";
 import { OpenAsks } from "../../../node/kernel/index.ts";
 import type { Exchange } from "../../../node/cluster/exchange/index.ts";
 import type { NodeId } from "../../../node/ports/index.ts";
-import { assertionBytes, faultOf, type IdentitySigner } from "../../../node/routing/identity.ts";
+import { assertionBytes, faultOf } from "../../../node/routing/identity.ts";
+import type { IdentitySigner } from "../../../node/routing/ports.ts";
 import { createRouting, routingLimits, type RoutingPart } from "../../../node/routing/index.ts";
 import {
   failure,

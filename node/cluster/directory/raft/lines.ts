@@ -6,7 +6,8 @@ import type { Clock, NodeId } from "../../../ports/index.ts";
 import { directoryLimits, type DirectoryLimits } from "../limits.ts";
 import { LeavingParts } from "./parts.ts";
 import { voterMessageIn, voterMessageOut } from "./shape.ts";
-import type { VoterLines, VoterListener, VoterMessage } from "./voter.ts";
+import type { VoterLines, VoterListener } from "./voter.ts";
+import type { VoterMessage } from "./voter-message.ts";
 
 /** The first parts of a message, as far as they have come. */
 interface Partial {

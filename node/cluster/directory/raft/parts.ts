@@ -3,7 +3,7 @@
 import type { Exchange } from "../../exchange/index.ts";
 import type { Clock, NodeId } from "../../../ports/index.ts";
 import type { DirectoryLimits } from "../limits.ts";
-import type { VoterMessage } from "./voter.ts";
+import type { VoterMessage } from "./voter-message.ts";
 
 /** One that leaves. */
 interface Leaving {

@@ -3,7 +3,7 @@ import { Type } from "typebox";
 import { checkOf } from "../../../../protocols/wire/check.ts";
 import { decodeFromPeer, encode } from "../../../../protocols/index.ts";
 import type { Asked } from "./rows.ts";
-import type { VoterMessage } from "./voter.ts";
+import type { VoterMessage } from "./voter-message.ts";
 
 const closed = <Fields extends Parameters<typeof Type.Object>[0]>(fields: Fields) =>
   Type.Object(fields, { additionalProperties: false });

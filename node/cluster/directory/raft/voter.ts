@@ -16,12 +16,11 @@ import { checkKey, encodeValue, full, moved, unavailable, type EtcdHome, type Ke
 import { select, Watches } from "../watches.ts";
 import { Core } from "./core.ts";
 import { foundVoter, keepingOps, loadVoter, VoterDisk, type Founding } from "./disk.ts";
-import type { Addressed, Entry, Mark, Members, RaftMessage, Ready } from "./messages.ts";
+import type { Addressed, Entry, Mark, Members, Ready } from "./messages.ts";
 import { LeaderRoom } from "./leader-room.ts";
 import { ReplicatedRows, type Asked, type RowsImage } from "./rows.ts";
 import { isTaken } from "./shape.ts";
-
-export type VoterMessage = RaftMessage<Asked, RowsImage>;
+import type { VoterMessage } from "./voter-message.ts";
 
 export interface VoterListener {
   receive(from: NodeId, message: VoterMessage): void;

@@ -1,0 +1,175 @@
+/** What an agent is, as data. */
+import type {
+  AgentEvent,
+  AgentTool,
+  AgentUsageRow,
+  ConversationSummary,
+  ConversationTurn,
+  Sampling,
+  ToolRound,
+  UploadedPicture,
+  UploadedSound,
+} from "../../protocols/index.ts";
+import type { Delivered, Mail, Outbox } from "../outbox.ts";
+import type { Positioned } from "../stream.ts";
+import type { Used } from "./usage.ts";
+
+/** A line of what a mentioned agent was told. */
+interface ContextLine {
+  readonly author: string;
+  readonly text: string;
+  /** Absent: told by a node of a version before. */
+  readonly seq?: number;
+}
+
+/** A mention in a room. */
+export interface RoomSource {
+  readonly type: "room";
+  readonly room: string;
+  readonly seq: number;
+  /** The message that begins the thread, if it is in one. */
+  readonly thread?: number;
+  readonly context: readonly ContextLine[];
+}
+
+/** What is left of a room's conversation, or of a thread's, that no mention tells any more. */
+export interface RoomSummary extends Gist {
+  readonly room: string;
+  readonly thread?: number;
+}
+
+/** What an answer is for. */
+export type Source = { readonly type: "conversation"; readonly turn: number } | RoomSource;
+
+/** An answer that is owed. */
+export interface Job {
+  readonly generation: string;
+  /** 0 while it waits for its turn. */
+  readonly attempt: number;
+  readonly source: Source;
+  /** The tools that were called for it so far. */
+  readonly rounds?: readonly ToolRound[];
+  /** Tokens that the model read anew and wrote in the runs that called them. */
+  readonly toolTokens?: number;
+  /** What was written since then, as far as it was noted. */
+  readonly soFar?: SoFar;
+}
+
+/** The beginning of an answer. */
+export interface SoFar {
+  readonly text: string;
+  readonly tokens: number;
+}
+
+/** What a person has uploaded for a conversation. */
+export type Uploaded = UploadedPicture | UploadedSound;
+
+/** What is kept of a message. */
+export type Kept = Uploaded & {
+  /** The recall that brought it; it goes when that is taken back. */
+  readonly recall?: string;
+};
+
+/** What a recall from a backup has brought. */
+interface AgentRecall {
+  readonly id: string;
+  readonly through: number;
+  readonly first: number;
+  readonly last: number;
+  /** It was taken back up to here. */
+  readonly withdrawn?: number;
+}
+
+/** What exists while the agent does. */
+export interface Life {
+  readonly persona: string;
+  readonly model: string;
+  readonly sampling: Sampling;
+  /** Those it may use; absent: all. */
+  readonly tools?: readonly AgentTool[];
+  readonly usage?: readonly AgentUsageRow[];
+  /** What runs have told of the model. */
+  readonly measure?: Measure;
+  /** What stands for the turns that the model does not read any more. */
+  readonly summary?: ConversationSummary | null;
+  /** The same for rooms, the one that changed last behind the others. */
+  readonly roomSummaries?: readonly RoomSummary[];
+  readonly createdAtMs: number;
+  /** Pictures and sounds that no message names yet. */
+  readonly uploads?: readonly Uploaded[];
+  /** Those of messages. */
+  readonly pictures?: readonly Kept[];
+  /** What recalls have brought, the newest last: in their order, up to the old turn `through`, as turns from `first` to
+   *  `last`. */
+  readonly recalls?: readonly AgentRecall[];
+  /** The newest turns, by number. */
+  readonly recent: readonly ConversationTurn[];
+  readonly jobs: readonly Job[];
+}
+
+/** Counters outlive a deletion, so that nothing gets a number twice. */
+export interface AgentState {
+  readonly head: number;
+  readonly outbox: Outbox;
+  readonly generations: number;
+  readonly lastTurn: number;
+  /** Turns up to here are forgotten, and events up to there with them. */
+  readonly turnFloor: number;
+  readonly eventFloor: number;
+  /** How far the forgotten has been deleted from the disk, a bounded number at a time. */
+  readonly turnsErased: number;
+  readonly eventsErased: number;
+  readonly life: Life | null;
+}
+
+type Streamed = Positioned<AgentEvent> & {
+  readonly mail?: readonly Mail[];
+  readonly job?: Job;
+  readonly used?: Used;
+  readonly measure?: Measure;
+  readonly condensed?: RoomSummary;
+  /** What was called for an answer in a room. The event does not have it: it is the room's, and the owner need not be
+   *  there. */
+  readonly round?: ToolRound;
+};
+
+/** What is persisted. */
+export type AgentChange =
+  | ({ readonly type: "created"; readonly createdAtMs: number } & Streamed)
+  | ({ readonly type: "happened" } & Streamed)
+  /** An answer is owed, to a room or anew; nothing is public until it is begun. */
+  | { readonly type: "owed"; readonly job: Job }
+  /** A picture or a sound is there, for a message to come. */
+  | { readonly type: "attached"; readonly picture: Uploaded; readonly recall?: string }
+  /** The answer that is being written: behind so many characters it goes on like this. Nobody is told: who follows it
+   *  has it. */
+  | {
+      readonly type: "wrote";
+      readonly generation: string;
+      readonly offset: number;
+      readonly text: string;
+      readonly tokens: number;
+    }
+  /** Records of the forgotten went: turns and events up to these numbers. */
+  | { readonly type: "erased"; readonly turns: Span; readonly events: Span }
+  | Delivered;
+
+/** Numbers from `from` through `through`; empty when `through` is less. */
+export interface Span {
+  readonly from: number;
+  readonly through: number;
+}
+
+/** What a run has told of the agent's model. */
+export interface Measure {
+  /** As the agent names it. */
+  readonly model: string;
+  readonly contextTokens?: number;
+  readonly tokensPerChar?: number;
+}
+
+/** What is left of what was said up to a place. */
+export interface Gist {
+  readonly through: number;
+  readonly text: string;
+}

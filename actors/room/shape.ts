@@ -1,0 +1,111 @@
+/** What a room is, as data. */
+import type {
+  AnswerStage,
+  RoomBan,
+  RoomEvent,
+  RoomMessage,
+  RoomSettings,
+  ToolRound,
+  Visibility,
+} from "../../protocols/index.ts";
+import type { Delivered, Mail, Outbox } from "../outbox.ts";
+import type { Positioned } from "../stream.ts";
+import type { MemberTable } from "./members.ts";
+import type { Thread } from "./threads.ts";
+import type { OpenPoll } from "./votes.ts";
+
+/** A room that was created. */
+export interface Room extends RoomSettings {
+  readonly head: number;
+  readonly outbox: Outbox;
+  readonly visibility: Visibility;
+  readonly createdAtMs: number;
+  readonly members: MemberTable;
+  /** The agents among the members, to find who is mentioned. */
+  readonly agents: readonly string[];
+  readonly messageSeq: number;
+  /** The newest messages, oldest first, without a gap: the last one's seq is `messageSeq`. */
+  readonly recent: readonly RoomMessage[];
+  /** Older messages that changed lately, least recently changed first. */
+  readonly changed: readonly RoomMessage[];
+  /** Counts changes to older messages, so that a reader knows whether `changed` still has all of them since a read. */
+  readonly changes: number;
+  readonly pins: readonly number[];
+  /** Absent: nobody was ever banned. Those that have ended go when the next one is added. */
+  readonly bans?: readonly RoomBan[];
+  /** Polls that take votes, oldest first. Absent: there was never one. */
+  readonly polls?: readonly OpenPoll[];
+  /** What recalls have brought, the newest last. Absent: there was never one. */
+  readonly recalls?: readonly RoomRecall[];
+  /** Answers that were posted into their threads only. Absent: there was never one. */
+  readonly quiet?: number;
+  /** The threads that were written in last, the newest at the end. Absent: there was never one. */
+  readonly threads?: readonly Thread[];
+  /** Answers of agents that are owed, in the order in which they were asked for. Absent: there was never one. */
+  readonly asked?: readonly Asked[];
+  /** Messages deleted within the event window: older events still hold their texts, which are not given out again. */
+  readonly deletions: readonly Deletion[];
+}
+
+/** What a recall has brought: nothing that had a position up to `through`, or one of `done`, comes again. */
+export interface RoomRecall {
+  readonly id: string;
+  readonly through: number;
+  readonly done: readonly number[];
+  /** Where its messages are now: from the first to the last, with others between them. */
+  readonly first: number;
+  readonly last: number;
+  /** It was taken back up to here. */
+  readonly withdrawn?: number;
+}
+
+/** A deleted message, and the position of the event that deleted it. */
+export interface Deletion {
+  readonly seq: number;
+  readonly at: number;
+  readonly atMs: number;
+}
+
+/** Null until somebody creates the room. */
+export type RoomState = Room | null;
+
+/** What is persisted: an event of the stream with the mail it causes, a read marker, or the end of a delivery. */
+export type RoomChange =
+  | (Positioned<RoomEvent> & {
+      readonly type: "happened";
+      readonly mail?: readonly Mail[];
+      /** Of `restored`: nothing that had a position up to here comes any more in this recall. */
+      readonly settled?: number;
+    })
+  /** Nobody else's business: it has no position in the stream. */
+  | {
+      readonly type: "readMarked";
+      readonly member: string;
+      readonly seq: number;
+      readonly thread?: number;
+      /** What does not count behind the marker, as the records say. Absent: what is in memory says it. */
+      readonly own?: number;
+      readonly quiet?: number;
+    }
+  | Delivered;
+
+/** An answer that is owed to the room. */
+export interface Asked {
+  readonly agent: string;
+  readonly seq: number;
+  readonly by: string;
+  readonly atMs: number;
+}
+
+/** What an agent has told of an answer. */
+export interface Progress extends AnswerStage {
+  readonly generation: string;
+  /** Undefined: a piece was missed. */
+  readonly text: string | undefined;
+  readonly rounds?: readonly ToolRound[];
+}
+
+/** What a room remembers only while in memory. */
+export interface RoomNotes {
+  readonly progress: Readonly<Record<string, Progress>>;
+}
