@@ -73,10 +73,10 @@ type PartSignal = {
   };
 }[EngineName];
 
-/** Calls an engine (`protocols/engines/engine.ts`). Any number of `part` arrive, then exactly one `answered`, all with
- *  the tag,
- *  which names the call within its actor. It dies with the activation, and nothing of it arrives after that: what must
- *  come about is in the state, `pending` says so, and `recover` calls again. So it happens at least once. */
+/** Calls an engine (`protocols/engines/engine.ts`). Any number of `part` arrive, then exactly one `answered`, all
+ *  with the tag, which names the call within its actor. It dies with the activation, and nothing of it arrives after
+ *  that: what must come about is in the state, `pending` says so, and `recover` calls again. So it happens at least
+ *  once. */
 export type CallEffect = {
   [Name in EngineName]: {
     readonly type: "call";
@@ -163,8 +163,7 @@ export interface Behavior<State, Incoming extends { readonly type: string }, Eve
   blobs?(state: State): readonly string[];
   readonly notes?: { initial(): Notes; evolve(notes: Notes, note: Note): Notes };
   /** The state with which an actor goes on in a cluster that was restored from a backup (`restored-numbers.ts`).
-   *  Absent: the
-   *  same. */
+   *  Absent: the same. */
   restored?(state: State): State;
 }
 

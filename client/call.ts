@@ -7,9 +7,9 @@
  *  Page and terminal each bring what sends a request. */
 import { failure, refused, type Result } from "../protocols/errors.ts";
 import type { OperationAnswer, OperationInput, OperationName } from "../protocols/operations/index.ts";
-import { requestOf, type OperationMethod } from "../protocols/operations/routes.ts";
+import { onceOperations, requestOf, type OperationMethod } from "../protocols/operations/routes.ts";
 
-/** Sends one request. `key`: what a request that changes something is called, its `idempotency-key`. */
+/** Sends one request. `key`: the `idempotency-key` of one that is to be done once. */
 export type Send = (
   method: OperationMethod,
   path: string,
@@ -29,30 +29,44 @@ export type Call = <Name extends OperationName>(
   ...input: CallInput<Name>
 ) => Promise<Result<OperationAnswer<Name>>>;
 
-/** Requests of which nobody knows the end, and whose keys are kept. The oldest is forgotten first. */
+/** Requests whose keys are kept. The oldest is forgotten first. */
 const keysMax = 64;
+/** How long the key of a request is kept whose answer was lost: as long as somebody tries again, and not so long that
+ *  they may mean something new by the same words. */
+const keptMs = 120_000;
 
-/** Keys of requests that change something. A request that is sent again while it is under way, or after its answer was
- *  lost, has the key of the first one: a second click does nothing twice where the row says `once`. */
+/** Keys of requests that are to be done once. A request that is sent again while it is under way, or soon after its
+ *  answer was lost, has the key of the first one; any other has a new one. */
 export class Keys {
-  readonly #open = new Map<string, string>();
+  readonly #open = new Map<string, { readonly key: string; readonly sinceMs: number }>();
   readonly #newKey: () => string;
+  readonly #nowMs: () => number;
 
-  constructor(newKey: () => string) {
+  /** `nowMs`: a clock that only goes on. */
+  constructor(newKey: () => string, nowMs: () => number = () => performance.now()) {
     this.#newKey = newKey;
+    this.#nowMs = nowMs;
   }
 
   /** Sends a request by its key. */
   async by<Answer>(request: string, send: (key: string) => Promise<Result<Answer>>): Promise<Result<Answer>> {
-    const key = this.#open.get(request) ?? this.#newKey();
+    const key = this.#keyOf(request);
+    const answer = await send(key);
+    // An address that did not answer may have done it all the same.
+    const isLost = !answer.ok && (answer.error.outcome === "unknown" || answer.error.code === "UNREACHABLE");
+    if (!isLost && this.#open.get(request)?.key === key) this.#open.delete(request);
+    return answer;
+  }
+
+  #keyOf(request: string): string {
+    const nowMs = this.#nowMs();
+    for (const [one, { sinceMs }] of this.#open) if (nowMs - sinceMs > keptMs) this.#open.delete(one);
+    const key = this.#open.get(request)?.key ?? this.#newKey();
     this.#open.delete(request);
-    this.#open.set(request, key);
+    this.#open.set(request, { key, sinceMs: nowMs });
     const [oldest] = this.#open.keys();
     if (this.#open.size > keysMax && oldest !== undefined) this.#open.delete(oldest);
-    const answer = await send(key);
-    const isKnown = answer.ok || answer.error.outcome !== "unknown";
-    if (isKnown && this.#open.get(request) === key) this.#open.delete(request);
-    return answer;
+    return key;
   }
 }
 
@@ -61,10 +75,9 @@ export const callsBy =
   (send: Send, keys: Keys): Call =>
   (name, ...[input = {}]) => {
     const { method, path, body } = requestOf(name, input);
-    const answer =
-      method === "GET"
-        ? send(method, path, body, undefined)
-        : keys.by(JSON.stringify([method, path, body]), (key) => send(method, path, body, key));
+    const answer = onceOperations.has(name)
+      ? keys.by(JSON.stringify([method, path, body]), (key) => send(method, path, body, key))
+      : send(method, path, body, undefined);
     // The node's handler has the type of the same row.
     return answer as ReturnType<Call>;
   };

@@ -7,8 +7,7 @@
  *  It knows the wire (`protocols/wire/client.ts`) and nothing of a node's inside. Each part answers one question:
  *
  *      client.ts       what callers see: commands, topics, the link
- *        connection.ts   at which node, and on which socket: attempts, silence, nodes that are gone or cut off;
- *        route.ts
+ *        connection.ts   at which node, and on which socket: attempts, silence, nodes that are gone or cut off
  *        outbox.ts       what is unanswered, and whether it is sent again
  *        topics.ts       what is followed, and from where
  *        commands.ts     what commands take and answer, from the rows in `protocols/`

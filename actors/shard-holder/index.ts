@@ -9,9 +9,8 @@
  *  for a while, so that an upload or a letter of an operation before that, which comes late, brings nothing back.
  *
  *  The bytes are the business of that node (`node/bulk/shards`): it says what it has, and what it has not. The
- *  inventory
- *  grows, so it is records; a command on a stripe reads its record first and decides when that has come. The state has
- *  the stripes that changed last: a record that may be older than the state is read again.
+ *  inventory grows, so it is records; a command on a stripe reads its record first and decides when that has come. The
+ *  state has the stripes that changed last: a record that may be older than the state is read again.
  *  docs/decisions/0048-groups-of-holders.md has the invariants.
  *
  *  Read `state.ts`. */

@@ -5,8 +5,7 @@
  *      lost/HASH/ID         its line, when its bytes are not at the owner's node
  *      free/TIME/ID         a shard, whole, from when on nobody refers to it
  *      trash/TIME/ID        a shard, whole, since when it is in the trash
- *      stripe/ID/released   which owner released a stripe, and by which operation: what was begun before and comes late
- *      is refused
+ *      stripe/ID/released   which owner released a stripe, and by which operation: what began before that is refused
  *      released/TIME/ID     the same, in the order in which it is forgotten */
 import {
   clocksApartMs,

@@ -1,8 +1,7 @@
 /** What an installation checks a release with, and what a release is signed with.
  *
  *      envelope.ts    a signed document: a DSSE envelope, by Ed25519
- *      statement.ts   what the document says: in-toto's Statement with SLSA's provenance, about things with their
- *      digests
+ *      statement.ts   what the document says: in-toto's Statement with SLSA's provenance, about digests of things
  *      installed.ts   the digests of what lies in a folder: files one by one, installed packages as one each
  *      verify.ts      a folder, or an archive, compared with its statement
  *

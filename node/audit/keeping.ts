@@ -8,8 +8,7 @@
  *                                                   begins another log
  *
  *  Of a node that is gone, keepers give one another what it has signed: a signature needs no trust in the node that
- *  passes it
- *  on. */
+ *  passes it on. */
 import { failure, ok, refused } from "../../protocols/index.ts";
 import type { Exchange } from "../cluster/exchange/index.ts";
 import type { Clock, Log, Membership, MemberRecord, NodeId } from "../ports/index.ts";

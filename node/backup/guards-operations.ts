@@ -61,7 +61,8 @@ export function handleGuards(at: GuardParts): HandlersOf<typeof guardOperations>
       const approvers = (await secondAdmins(at)).filter((user) => user !== by).slice(0, recallApproversMax);
       const message = { type: "askRecall", id: at.newId(), wish, reason, approvers, ...said };
       const result = await ask<RecallRequest>(message, operation);
-      return { result, facts: { ...factsOf(wish), ...(result.ok && { request: result.value.id }) } };
+      // Of a request that is repeated, the moment is the one of the first.
+      return { result, facts: result.ok ? { ...factsOf(result.value.wish), request: result.value.id } : factsOf(wish) };
     },
     "recalls.approve": async ({ id }, asker) => {
       if (asker.kind !== "operator") await demandOther(at, asker.by);

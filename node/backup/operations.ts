@@ -1,7 +1,6 @@
 /** What the operations on backups do. Where no folder is named, they are about the backups of the cluster: tasks of its
  *  actor, for people with the permission. A folder on the machine of this node is its operator's, but for those that
- *  the
- *  operator lets admins use. */
+ *  the operator lets admins use. */
 import {
   acted,
   apiPrefix,
@@ -101,9 +100,8 @@ const asks =
     (await kernel.ask({ to: backupActor, from: "gateway", message, timeoutMs: limits.askTimeoutMs })) as Result<Answer>;
 
 /** A folder on the machine is for people who can use the machine: an admin, or a program with a control token, could
- *  else
- *  write and read there as the node, beyond all that their permissions say. Admins have the folders that the operator
- *  has named, to make, check, list and prune backups: what is in one comes back by the operator alone. */
+ *  else write and read there as the node, beyond all that their permissions say. Admins have the folders that the
+ *  operator has named, to make, check, list and prune backups: what is in one comes back by the operator alone. */
 const inFolder = <Value>(asker: Asker, use: () => Result<Value>): Result<Value> =>
   forOperator(asker, use, {
     reason: "folders on the node's machine are for its operator, whatever a role or a control token grants",

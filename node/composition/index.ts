@@ -83,8 +83,7 @@ export interface NodePlatform {
   /** `level`: from which level on it prints; absent: `info`. */
   readonly log: Log & { readonly level?: LogLevel | "silent" };
   readonly version: string;
-  /** Which value of the configuration is from where, and what changes do. Absent: what the node was started with stays.
-   *  Which value of the configuration is from where, and what changes do. Absent: what the node was started with
+  /** Which value of the configuration is from where, and what changes do. Absent: what the node was started with
    *  stays. */
   readonly settings?: Settings;
   /** The built page; absent, the node serves its API alone. */
@@ -411,9 +410,8 @@ async function start(
   countPlaces(pacing, peer);
 
   // The cluster's role-manager may be elsewhere, and away for now: a node of many starts without it. So does the first
-  // one
-  // of many, without which the others cannot come. Before clients come: whether an admin exists decides what sign-up
-  // asks for.
+  // one of many, without which the others cannot come. Before clients come: whether an admin exists decides what
+  // sign-up asks for.
   const nodesMissing = alone ? config.minInSync - 1 : 0;
   if (nodesMissing > 0) log.warn("node.writes.wait", { nodesMissing, minInSync: config.minInSync });
   const ownMemory = alone && nodesMissing === 0;

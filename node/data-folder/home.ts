@@ -64,8 +64,7 @@ export function withMembers(home: Home, members: readonly MemberRecord[]): Pick<
 }
 
 /** The home once a member was reached at an address; undefined when that is nothing new. Of a node that is no member
- *  nothing is
- *  kept. */
+ *  nothing is kept. */
 export function withReached(
   { members, reached = {} }: Home,
   peer: string,

@@ -32,9 +32,8 @@ export interface BlobStore {
   /** Its size; undefined: it is not here. Says nothing of whether it can still be read: see `check`. */
   has(hash: BlobHash): Promise<number | undefined>;
   /** A blob or a part of it, read as it is asked for and compared leaf by leaf. With `reused` a piece is overwritten
-   *  when the next is asked for: a caller that copies it anyway spares the garbage collector all of them. Errors, also
-   *  while it
-   *  is read: NOT_FOUND, DATA_DAMAGED. */
+   *  when the next is asked for: a caller that copies it anyway spares the garbage collector all of them. Errors,
+   *  also while it is read: NOT_FOUND, DATA_DAMAGED. */
   open(
     hash: BlobHash,
     range?: BlobRange,

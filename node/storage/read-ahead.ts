@@ -1,6 +1,5 @@
 /** Reads a range of a view once and in order, for a caller that asks for one part of it after the other: an iterator
- *  for each
- *  part takes longer than to read it.
+ *  for each part takes longer than to read it.
  *
  *      asked:   a …… b        c … d              what lies before a part is given up when there is no room for what follows
  *      held:            │ rows of some pages │ ◄─ the next page, when a part goes beyond it */

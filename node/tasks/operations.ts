@@ -1,6 +1,5 @@
 /** Everything that takes long, whatever it is, as one list: `protocols/admin/tasks.ts` has the views. What begins a
- *  task is
- *  its own operation; here it is looked at and ended. */
+ *  task is its own operation; here it is looked at and ended. */
 import type { Message } from "../../actors/behavior.ts";
 import {
   acted,

@@ -55,8 +55,7 @@ export const backupMessages = {
   "backup.end": call("message", part, done),
   /** What a backup carries of the keys, in pieces. `madeAtMs` of the first piece is 0, of the others what the first
    *  answer said. Errors: NOT_FOUND (that one is not kept any more: begin again), FORBIDDEN (for a node that keeps no
-   *  shards),
-   *  KEY_MISSING. */
+   *  shards), KEY_MISSING. */
   "backup.keys": call(
     "message",
     { madeAtMs: count, start: count },

@@ -1,6 +1,5 @@
 /** How nodes read, change and watch the directory that one of them keeps (node/cluster/directory). Values of rows
- *  travel as
- *  bytes: only those who use a row know what is in it.
+ *  travel as bytes: only those who use a row know what is in it.
  *
  *      watcher                                   keeper
  *        │ directory.watch 7, "slot/" ──────────►│  snapshot
@@ -58,9 +57,8 @@ export const directoryMessages = {
   "directory.seen": message("control", { watch: count, number: count }),
   /** From the keeper: nothing more will come for this watch. */
   "directory.ended": message("control", { watch: count }),
-  /** From one voter of a replicated directory to another (node/cluster/directory/raft). One that is too large for this
-   *  goes in
-   *  parts. */
+  /** From one voter of a replicated directory to another (node/cluster/directory/raft). One that is too large for
+   *  this goes in parts. */
   "directory.vote": message("control", { generation: count, bytes }),
   /** The bytes from `start` on of a message with so many. Each sender sends one at a time. */
   "directory.part": message("bulk", { generation: count, bytes, start: count, size: count }),

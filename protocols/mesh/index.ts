@@ -1,8 +1,7 @@
 /** What nodes say to each other, as data: one row a message; a call has its answer beside it. Both are checked when
  *  they arrive (`node/cluster/exchange`); a member that sends garbage loses its connection. Nodes one minor version
- *  apart work
- *  together, so a row only changes as docs/decisions/0008-mesh.md allows; `protocols/CONTRACT.txt` shows each
- *  change. */
+ *  apart work together, so a row only changes as docs/decisions/0008-mesh.md allows; `protocols/CONTRACT.txt` shows
+ *  each change. */
 import type { Static, TSchema } from "typebox";
 import { auditMessages } from "./audit.ts";
 import { backupMessages } from "./backup.ts";

@@ -1,6 +1,5 @@
 /** Keys of the cluster's backups, for members that may have them (node/composition/parts/keys.ts). They travel sealed
- *  to the
- *  asking node. */
+ *  to the asking node. */
 import { Type } from "typebox";
 import { bytes, call, closed, count } from "./parts.ts";
 

@@ -1,6 +1,6 @@
 /** Models that a node's store has, for nodes that fetch them, and models in its memory, for admins
- *  (node/inference/models). The
- *  parts of files that a node gives are compared with the tree of hashes by the node that asked. */
+ *  (node/inference/models). The parts of files that a node gives are compared with the tree of hashes by the node
+ *  that asked. */
 import { Type } from "typebox";
 import type { ModelInMemory, NodeInference } from "../engines/inference.ts";
 import { modelOrderNames, type ModelOrder } from "../engines/model-orders.ts";

@@ -72,6 +72,14 @@ export const operationRoutes = {
 /** The name of an operation. */
 export type OperationName = keyof typeof operationRoutes;
 
+/** Operations that are done once under one `idempotency-key`: their rows say `once`. */
+export const onceOperations: ReadonlySet<OperationName> = new Set([
+  "alerts.acknowledge",
+  "holds.set",
+  "recalls.ask",
+  "recalls.begin",
+]);
+
 /** How a request of REST is sent. */
 export type OperationMethod = "GET" | "POST" | "PUT" | "DELETE";
 

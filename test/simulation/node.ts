@@ -108,6 +108,7 @@ export class Life {
         limits: {
           kernel: kernelLimits,
           routing: { retryMs: 5, retryMaxMs: 100 },
+          calls: { callRetryMs: 100 },
           membership: { joinRetryMs: 20, joinRetryMaxMs: 200 },
         },
       });

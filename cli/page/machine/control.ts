@@ -1,6 +1,5 @@
 /** `cli/cluster/control.ts` in a page: the node at hand is the one that served it, and commands run as the person who
- *  is signed
- *  in. */
+ *  is signed in. */
 import type { Target } from "../../node/target.ts";
 import { running } from "./run.ts";
 

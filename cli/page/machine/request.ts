@@ -1,6 +1,5 @@
 /** `cli/node/node-request.ts` in a page: the only door of its commands. It leads to the interface of the node that
- *  served
- *  the page. */
+ *  served the page. */
 import type { Method, Target } from "../../node/target.ts";
 import type { Exchanged } from "../../node/node-request.ts";
 import { failure, PlexusError } from "../../../protocols/errors.ts";
@@ -31,7 +30,7 @@ export async function exchange(
   const late = AbortSignal.timeout(target.timeoutMs);
   let answer;
   try {
-    answer = await terminal.send(method, path, body, AbortSignal.any([ended.signal, late]));
+    answer = await terminal.send(method, path, body, AbortSignal.any([ended.signal, late]), target.operation);
   } catch (thrown) {
     if (ended.signal.aborted) return never();
     if (late.aborted) return { type: "late" };

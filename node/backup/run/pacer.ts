@@ -42,8 +42,7 @@ export class Pacer {
   heard(tookMs: number, nowMs: number, isBeside: boolean, places = 1): void {
     const { changesPresent, usualKept, shareFirst, shareMin, shareMore, partBytesFirst } = this.#limits;
     // People who come back find a backup at full speed: what it did to their first changes says nothing of how fast it
-    // may
-    // be from here.
+    // may be from here.
     if (this.isAlone(nowMs)) [this.#share, this.#partBytes] = [shareFirst, partBytesFirst];
     else if (isBeside)
       this.#share =

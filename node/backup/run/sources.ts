@@ -22,8 +22,7 @@ export interface SlotView {
   types(actor: ActorId): AsyncIterable<string>;
   /** Records of one type from a key on, in order, a page at a time: one with fewer rows, and fewer bytes, is the last.
    *  Fastest for a caller that asks for one actor after the other, each from its first type on, in the order in which
-   *  `changed`
-   *  named them. */
+   *  `changed` named them. */
   records(
     actor: ActorId,
     type: string,

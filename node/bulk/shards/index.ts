@@ -12,9 +12,8 @@
  *
  *  Read parts.ts (what all share), intake.ts (bytes that come and go), links.ts (the other end), stripes.ts with
  *  writing.ts and reading.ts (put, read), referred.ts (what an owner keeps), placing.ts (where), healing.ts and
- *  audit.ts (decisions), upkeep.ts, auditing.ts, mending.ts, handover-copy.ts; memory.ts and holder-notices.ts (what a
- *  restart must
- *  not forget). */
+ *  audit.ts (decisions), upkeep.ts, auditing.ts, mending.ts, handover-copy.ts; memory.ts and holder-notices.ts (what
+ *  a restart must not forget). */
 import type { Message } from "../../../actors/behavior.ts";
 import { ok, type ActorId, type Result, type Scheme, type SlotId, type TrustState } from "../../../protocols/index.ts";
 import type { NodeId, ShardControl, Stripes } from "../../ports/index.ts";

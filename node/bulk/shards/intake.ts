@@ -219,9 +219,8 @@ export function createIntake(ports: ShardPorts): Intake {
     return ok({ receipt, signature: await ports.signer.sign(receiptBytes({ receipt, node })) });
   }
 
-  /** Whether a group takes a stripe that was begun by this operation. A writer that begins one looks for an open group;
-   *  what
-   *  comes late must be taken. */
+  /** Whether a group takes a stripe that was begun by this operation. A writer that begins one looks for an open
+   *  group; what comes late must be taken. */
   function takes(name: string, operation: number): boolean {
     const group = ports.groups().find((one) => one.name === name);
     if (group === undefined || group.open) return group !== undefined;

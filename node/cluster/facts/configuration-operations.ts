@@ -206,12 +206,14 @@ function changeBy({ control, nowMs }: Parts, planFor: ReturnType<typeof planBy>)
     const scope = node === undefined ? { scope: "all nodes" } : { node: nameOf(node), scope: nameOf(node) };
     if (!done.ok) return { result: done, facts: scope };
     const keys = changes.map(({ key }) => key).join(" ");
-    const facts = (of: "before" | "after") => Object.fromEntries(changes.map((one) => [one.key, factOf(one[of])]));
+    // Also where both read the same: of a secret, and of a long list, they show too little to differ.
+    const said = changes.flatMap(({ key, before, after }) => [
+      [`before.${key}`, factOf(before)],
+      [`after.${key}`, factOf(after)],
+    ]);
     return {
       result: ok({ changes, nodes, revision: done.value.revision }),
-      facts: { ...scope, revision: done.value.revision, keys: keys.slice(0, 256) },
-      before: facts("before"),
-      after: facts("after"),
+      facts: { ...scope, revision: done.value.revision, keys: keys.slice(0, 256), ...Object.fromEntries(said) },
     };
   };
 }

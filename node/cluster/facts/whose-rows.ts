@@ -118,7 +118,7 @@ async function refusalOfSlot(change: RowChange): Promise<string | undefined> {
 }
 
 const onlyItsOwner =
-  "only its owner and the voters of the directory say which node owns a slot and which have all of it";
+  "only its owner and the nodes that keep the directory say which node owns a slot and which have all of it";
 
 /** A share of a role begins at a member that has the role. The slot of one actor is split from the share that has this
  *  actor, by the owner of that share. */

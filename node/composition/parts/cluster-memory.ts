@@ -123,8 +123,7 @@ export async function auditInCopy(
 /** What a node knows of the cluster's first admin. */
 export interface FirstAdmin {
   /** Whether the first account is still to come. Error: SLOT_UNAVAILABLE when this node does not know, and the node
-   *  that does is
-   *  away. */
+   *  that does is away. */
   needed(): Promise<boolean>;
   stop(): void;
 }

@@ -190,12 +190,12 @@ async function ownerOf(
   if (home === undefined) lost.push({ part: "home" });
   const members = await orNothing(listed(source, "member/"));
   // Only where what it knew last is there for certain: an older version of it may be from before others joined.
-  const isConfirmed =
+  const isCertain =
     home !== undefined && !holesIn(files).some(({ after, through }) => homeKey > after && homeKey <= through);
   const known = [...(home?.members ?? []).map(({ node }) => node), ...(members ?? [])];
   const kept =
     format !== undefined &&
-    isConfirmed &&
+    isCertain &&
     home.directory.kind === "embedded" &&
     home.directory.host === format.node &&
     known.every((node) => node === format.node);

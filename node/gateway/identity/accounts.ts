@@ -212,10 +212,10 @@ export function createAccounts(at: GatewayContext): Accounts {
     kernel.ask({ to, from: "gateway", message, timeoutMs });
   const limited = (retryAfterMs: number) => refused(failure("RATE_LIMITED", { retryAfterMs }));
 
-  /** A look-up, and when its answer may be told: a fixed time after it began. A name that was never taken is looked for
-   *  on disk
-   *  and one that is in use answers from memory: the waiting client must not learn which it was. The time begins with
-   *  the look-up and not after it: timers are not exact, and what is left of the look-up's own time would show. */
+  /** A look-up, and when its answer may be told: a fixed time after it began. A name that was never taken is looked
+   *  for on disk and one that is in use answers from memory: the waiting client must not learn which it was. The time
+   *  begins with the look-up and not after it: timers are not exact, and what is left of the look-up's own time would
+   *  show. */
   function leveled<T>(work: Promise<T>): { readonly found: Promise<T>; readonly told: Promise<void>; cancel(): void } {
     const { promise: told, resolve } = Promise.withResolvers<void>();
     return { found: work, told, cancel: clock.after(limits.lookUpFloorMs, resolve) };

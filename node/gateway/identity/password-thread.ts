@@ -1,6 +1,5 @@
-/** A thread that hashes passwords. It has less priority than the node's own: people who sign in wait for those who are
- *  in,
- *  and not the other way round. What it is given and answers is for `passwords.ts`. */
+/** A thread that hashes passwords. It has less priority than the node's own: people who sign in wait for those who
+ *  are in, and not the other way round. What it is given and answers is for `passwords.ts`. */
 import { constants, setPriority } from "node:os";
 import { isMainThread } from "node:worker_threads";
 import { hashSync, verifySync } from "@node-rs/argon2";

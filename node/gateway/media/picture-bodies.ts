@@ -19,8 +19,7 @@ export const takePictures = (scope: FastifyInstance): void => {
 };
 
 /** What every upload route has: how large a picture may be, and people who upload too often are refused before a byte
- *  of it is
- *  taken. */
+ *  of it is taken. */
 export function pictureUpload(
   at: Pick<GatewayContext, "rates" | "budgets">,
   {

@@ -47,8 +47,8 @@ export function mayCache(row: CacheRow, engine: EngineName, request: EngineReque
   if (sure.has(engine)) return true;
   if (engine !== "generate") return false;
   const { sampling } = request as GenerationRequest;
-  const isConfirmed = sampling.temperature === 0 || sampling.seed !== undefined;
-  return isConfirmed || row.always === true || request.cache === "use";
+  const isCertain = sampling.temperature === 0 || sampling.seed !== undefined;
+  return isCertain || row.always === true || request.cache === "use";
 }
 
 /** Text with one form for each character and each end of a line, fields in one order, bytes by what they are. */
@@ -83,6 +83,9 @@ export function keyOf(route: ModelRoute, engine: EngineName, request: EngineRequ
     cache: _cache,
     balance: _balance,
     prefer: _prefer,
+    trace: _trace,
+    onPlace: _place,
+    partOf: _part,
     ...asked
   } = request;
   // Tools that must not be called, and none, are the same; so are a choice of `auto` and none.

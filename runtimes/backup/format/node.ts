@@ -5,9 +5,8 @@
  *  Version 2 has units that are sealed together, which readers of version 1 know nothing of; any other node is of
  *  version 1.
  *
- *  A node's key is drawn for it alone, so its nonce is zero, and a thief that changed it, or put another in its place,
- *  would
- *  have to know the key. So the head, which is signed, vouches for everything below it. */
+ *  A node's key is drawn for it alone, so its nonce is zero, and a thief that changed it, or put another in its
+ *  place, would have to know the key. So the head, which is signed, vouches for everything below it. */
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { damaged, demand } from "./damaged.ts";
 import { decodeValue, encodeValue } from "./rows.ts";

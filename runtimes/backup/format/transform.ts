@@ -1,6 +1,5 @@
 /** All or nothing: of bytes that went through this, a part reveals nothing of the whole, even to a thief with the key
- *  of
- *  that part.
+ *  of that part.
  *
  *      body ─ AES-256-CTR, fresh key K ─► body'          result = body' ‖ (K ⊕ SHA-256(body'))
  *

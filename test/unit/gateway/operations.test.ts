@@ -9,6 +9,7 @@ import {
   apiPrefix,
   failure,
   ok,
+  onceOperations,
   placeOfSlot,
   refused,
   type OperationHandlers,
@@ -71,14 +72,13 @@ describe("the rows of operations", () => {
 
   it("make the request of a call: what the path names stands in it, the rest is query or body", async () => {
     const sent: unknown[] = [];
-    let made = 0;
-    const call = callsBy(async (...request) => (sent.push(request), ok({})), new Keys(() => `key ${(made += 1)}`));
+    const call = callsBy(async (...request) => (sent.push(request), ok({})), new Keys(() => "key"));
     await call("prices.set", { model: "openai/*", input: 1, output: 2 });
     await call("quotas.remove", { role: "guest", measure: "bytes", per: "day" });
     await call("budgets.list");
     expect(sent).to.deep.equal([
-      ["PUT", "/api/v1/admin/prices/openai%2F*", { input: 1, output: 2 }, "key 1"],
-      ["DELETE", "/api/v1/admin/quotas/guest/bytes/day", undefined, "key 2"],
+      ["PUT", "/api/v1/admin/prices/openai%2F*", { input: 1, output: 2 }, undefined],
+      ["DELETE", "/api/v1/admin/quotas/guest/bytes/day", undefined, undefined],
       ["GET", "/api/v1/admin/budgets", undefined, undefined],
     ]);
   });
@@ -93,7 +93,14 @@ describe("the rows of operations", () => {
       answers.push(answer);
       return answer.promise;
     };
-    const call = callsBy(send, new Keys(() => `key ${(made += 1)}`));
+    let nowMs = 0;
+    const call = callsBy(
+      send,
+      new Keys(
+        () => `key ${(made += 1)}`,
+        () => nowMs,
+      ),
+    );
     const acknowledge = (id: string) => call("alerts.acknowledge", { id });
     const clicks = [acknowledge("7"), acknowledge("7"), acknowledge("8")];
     answers[0]?.resolve(refused(failure("ASK_TIMEOUT")));
@@ -101,8 +108,20 @@ describe("the rows of operations", () => {
     const later = acknowledge("7");
     for (const answer of answers) answer.resolve(ok({}));
     await Promise.all([...clicks, later]);
+    const lost = acknowledge("7");
+    // The page says so where the network was gone: before the request, or before its answer.
+    answers[4]?.resolve(refused(failure("UNREACHABLE")));
+    await lost;
     void acknowledge("7");
-    expect(sent).to.deep.equal(["key 1", "key 1", "key 2", "key 1", "key 3"]);
+    // Much later, the same words are something new.
+    nowMs += 10 * 60_000;
+    void acknowledge("7");
+    expect(sent).to.deep.equal(["key 1", "key 1", "key 2", "key 1", "key 3", "key 3", "key 4"]);
+  });
+
+  it("are on the list of what clients send a key with, where they are done once", () => {
+    const named = allOperations.filter(({ row }) => row.once === true).map(({ name }) => name);
+    expect([...onceOperations]).to.have.members(named);
   });
 });
 

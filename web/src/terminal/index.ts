@@ -122,7 +122,8 @@ export async function openTerminal(place: HTMLElement, world: TerminalWorld): Pr
       draw();
       return promise;
     },
-    send: (method, path, body, signal) => exchange(method, path, body, { signal, bytesMax: limits.answerBytesMax }),
+    send: (method, path, body, signal, key) =>
+      exchange(method, path, body, { signal, key, bytesMax: limits.answerBytesMax }),
     confirm: () => world.confirm(),
   };
 

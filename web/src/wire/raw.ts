@@ -8,13 +8,21 @@ export async function exchange(
   method: string,
   path: string,
   body: unknown,
-  { signal, bytesMax }: { readonly signal: AbortSignal; readonly bytesMax: number },
+  {
+    signal,
+    bytesMax,
+    key,
+  }: { readonly signal: AbortSignal; readonly bytesMax: number; readonly key?: string | undefined },
 ): Promise<PageAnswer> {
   const response = await fetch(at(path), {
     method,
     credentials: "same-origin",
     redirect: "error",
-    headers: { accept: "application/json", ...(body !== undefined && { "content-type": "application/json" }) },
+    headers: {
+      accept: "application/json",
+      ...(body !== undefined && { "content-type": "application/json" }),
+      ...(key !== undefined && { "idempotency-key": key }),
+    },
     ...(body !== undefined && { body: JSON.stringify(body) }),
     signal,
   });

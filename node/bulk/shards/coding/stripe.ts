@@ -34,8 +34,7 @@ export function isAsCoded({ scheme, sizeBytes, shards }: Pick<StripeRef, "scheme
 
 /** The shards of some bytes, in the order of the code. They lie in `memory` where that is given and large enough: new
  *  memory for each stripe takes longer than to code it, so a caller that codes many gives the same again once its
- *  shards are
- *  away. Error: TOO_LARGE. */
+ *  shards are away. Error: TOO_LARGE. */
 export function codeStripe(
   bytes: Uint8Array,
   scheme: Scheme,
