@@ -1,5 +1,5 @@
 declare module "virtual:plexus-commands" {
-  // oxlint-disable-next-line typescript/consistent-type-imports -- with an import of its own this would declare no
-  // module
+  // With an import of its own this would declare no module.
+  // oxlint-disable-next-line typescript/consistent-type-imports
   export const commands: import("../../../cli/page/terminal.ts").PageCommands;
 }
