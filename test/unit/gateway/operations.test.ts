@@ -2,6 +2,7 @@
 import { expect } from "chai";
 import { callsBy, Keys, type Send } from "../../../client/call.ts";
 import { commandRoutes } from "../../../node/gateway/commands.ts";
+import { onceOperations } from "../../../protocols/operations/routes.ts";
 import { checkOf } from "../../../protocols/wire/check.ts";
 import {
   againOf,
@@ -9,7 +10,6 @@ import {
   apiPrefix,
   failure,
   ok,
-  onceOperations,
   placeOfSlot,
   refused,
   type OperationHandlers,

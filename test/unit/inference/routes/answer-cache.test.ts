@@ -130,7 +130,7 @@ describe("answers that are kept", () => {
     const same = asked("hi\nthere e\u0301", { id: "x", key: "phone", timeoutMs: 5, priority: 2, keepAliveMs: 1, cache: "use" });
     expect(keyOf(route, "generate", { ...same, tools: [] })).to.deep.equal(plain);
     // Whatever trace it is in, and whatever call it is a part of.
-    const traced = { trace: { trace: "1".repeat(32), span: "2".repeat(16) }, partOf: "7", onPlace: () => undefined };
+    const traced = { trace: `00-${"1".repeat(32)}-${"2".repeat(16)}-01`, partOf: "7", onPlace: () => undefined };
     expect(keyOf(route, "generate", { ...same, ...traced })).to.deep.equal(plain);
     const others: readonly Partial<GenerationRequest>[] = [
       { person: "user/bob" },
