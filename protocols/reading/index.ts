@@ -25,6 +25,7 @@ import { gfmAutolinkLiteral } from "micromark-extension-gfm-autolink-literal";
 import { gfmStrikethrough } from "micromark-extension-gfm-strikethrough";
 import { gfmTable } from "micromark-extension-gfm-table";
 import { gfmTaskListItem } from "micromark-extension-gfm-task-list-item";
+import { EditMap } from "micromark-util-edit-map";
 import { markdownLimits } from "./limits.ts";
 import { isPlain, readPlain } from "./plain.ts";
 import { directionOf, textOf, visibleText, type Block, type Inline, type Link, type ListItem } from "./tree.ts";
@@ -94,6 +95,18 @@ const mdastExtensions: TreeExtension[] = [
   { ...gfmAutolinkLiteralFromMarkdown(), transforms: [] },
 ];
 
+/** At each line that leaves a quote or a list the parser changes the end of what it has read, and went through all of
+ *  it for that. What stands before the first change stays where it is. */
+const consume = Reflect.get(EditMap.prototype, "consume") as EditMap["consume"];
+EditMap.prototype.consume = function (this: EditMap, events) {
+  let first = Infinity;
+  for (const [at] of this.map) first = Math.min(first, at);
+  const end = events.splice(first);
+  for (const change of this.map) change[0] -= first;
+  consume.call(this, end);
+  for (const event of end) events.push(event);
+};
+
 /** A text that was read, with what is needed to read on. */
 export interface Reading {
   readonly text: string;
@@ -114,8 +127,7 @@ export function readMarkdown(
   text: string,
   { known, close }: { known?: Reading | undefined; close?: (written: string) => string } = {},
 ): Reading {
-  if (isTooMuch(text))
-    return { text, blocks: [literal(text, { text, base: 0, quoted: false })], settled: 0, openAt: 0 };
+  if (isTooMuch(text)) return { text, blocks: [unread(text)], settled: 0, openAt: 0 };
   if (known === undefined || !text.startsWith(known.text)) return readFrom(text, 0, [], close);
   return readFrom(text, known.openAt, known.blocks.slice(0, known.settled), close);
 }
@@ -177,21 +189,52 @@ const longRun = new RegExp(
 function isTooMuch(text: string): boolean {
   if (text.length > markdownLimits.charsMax || deep.test(text) || longRun.test(text)) return true;
   const runs = text.match(/([*_~`[\]|<])\1*/g);
-  return (runs !== null && runs.length > markdownLimits.marksMax) || leavings(text) > markdownLimits.leavingsMax;
+  return (runs !== null && runs.length > markdownLimits.marksMax) || lazyLines(text) > markdownLimits.lazyLinesMax;
 }
 
-const head = /^[ \t]*(?:(?:>|[-+*]|\d{1,9}[.)])[ \t]*)*/gm;
+const marked = /^[ \t]*(?:>|(?:[-+*]|\d{1,9}[.)])(?:[ \t]|$))/;
 
-/** How many lines may leave a quote or a list: what a line begins with is shorter than in the line before, which had a
- *  mark of one. */
-function leavings(text: string): number {
+/** How many lines may go on with a quote or an entry without its mark: no blank line stands between them. */
+function lazyLines(text: string): number {
   let count = 0;
-  let before = "";
-  for (const [marks] of text.matchAll(head)) {
-    if (marks.length < before.length && before.trim() !== "") count += 1;
-    before = marks;
+  let isOpen = false;
+  for (const line of text.split("\n")) {
+    const isMarked = marked.test(line);
+    isOpen = line.trim() !== "" && (isOpen || isMarked);
+    if (isOpen && !isMarked) count += 1;
   }
   return count;
+}
+
+/** What a line may begin with: marks of quotes and entries. */
+const lead = String.raw`[ \t]*(?:(?:[-+*>]|\d{1,9}[.)])[ \t]*)*`;
+
+/** Where nobody is called, in a text that is not read: code in fences, and lines that are quoted, indented or have a
+ *  tick. */
+const apart = new RegExp(
+  [`^${lead}(\`{3,}|~{3,})[^]*?(?:\\n[ \\t>]*\\1[\`~]*[ \\t]*$|$(?![^]))`, `^(?:${lead}>| {4}|\\t).*`, "^.*`.*"].join(
+    "|",
+  ),
+  "gm",
+);
+
+/** The whole text as it was written. */
+function unread(text: string): Block {
+  const children: Inline[] = [];
+  const add = (from: number, to: number, quoted: boolean): void => {
+    const written = text.slice(from, to);
+    if (written !== "") children.push(said(written, written, { text, base: 0, quoted }, from));
+  };
+  const end = text.trimEnd().length;
+  let from = /^(?:[ \t]*\n)+/.exec(text)?.[0].length ?? 0;
+  for (const { 0: stretch, index } of text.slice(0, end).matchAll(apart)) {
+    if (index < from) continue;
+    add(from, index, false);
+    from = index + stretch.length;
+    add(index, from, true);
+  }
+  add(from, end, false);
+  return { kind: "paragraph", children };
 }
 
 /** A stretch of the source as it was written. */

@@ -12,10 +12,10 @@ export const markdownLimits = {
    *
    *  The time for emphasis grows with the square: 5,000 took a second. */
   marksMax: 1_500,
-  /** A text with more lines that leave a quote or a list is shown as it was written.
+  /** A text with more lines that go on with a quote or an entry without its mark is shown as it was written.
    *
-   *  At each the parser goes through all that it has read: 4,000 quotes with lines between them took 5 s. */
-  leavingsMax: 250,
+   *  At each the parser goes through all lines of the paragraph: 2,000 take some 4 million steps. */
+  lazyLinesMax: 2_000,
   /** A text with a longer run of `*` or `_` beside a word is shown as it was written.
    *
    *  Each pair is one more element around the text. */

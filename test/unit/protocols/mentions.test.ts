@@ -5,6 +5,7 @@ import {
   mentionsIn,
   readMarkdown,
   readText,
+  textOf,
   withAccounts,
   type Block,
   type Inline,
@@ -114,6 +115,50 @@ describe("a mention", () => {
       ["@benö @ben2 @benadikt"],
     ] as const)
       expect(called(text), JSON.stringify(text)).to.deep.equal(names);
+  });
+
+  it("stands in a long text as in a short one: not in code, nor in quotations", () => {
+    const many = (piece: string): string => piece.repeat(260);
+    for (const [text, ...kinds] of [
+      [`\`\`\`diff\n${many("- old\n+ new\n  context\n")}@ada\n\`\`\``, "code"],
+      [many("> @ada said\n\nyes\n\n"), "quote", "paragraph"],
+      [`${many("**Speaker:** says\n\n")}> @ada`, "paragraph", "quote"],
+      [`${many("- item\n\n")}> @ada`, "list", "quote"],
+      [`${many("- item\n  - inner\n\n")}> @ada`, "list", "quote"],
+      [`${many("a\n\n---\n\n")}> @ada`, "paragraph", "rule", "quote"],
+      [`${many("-5 degrees\n1.5 more\n\n")}> @ada`, "paragraph", "quote"],
+    ] as const) {
+      expect(called(text), text.slice(0, 40)).to.deep.equal([]);
+      expect(new Set(readText(text).map(({ kind }) => kind)), text.slice(0, 40)).to.deep.equal(new Set(kinds));
+    }
+  });
+
+  it("of a text that is too much to be read stands neither in its code nor in its quotations", () => {
+    const busy = "*a _b ".repeat(1_000);
+    const [first, second] = ["@ada.helper in", "and @ben"];
+    for (const apart of [
+      "```\n@ada\n\n@ada\n```",
+      "- ~~~ts\n  @ada\n  ~~~",
+      "> @ada",
+      "- > @ada",
+      "`@ada`",
+      "    @ada",
+      "```\n@ada `\n````",
+    ]) {
+      const text = `${busy}\n\n${first}\n\n${apart}\n\n${second}\n`;
+      expect(called(text), apart).to.deep.equal(["ada.helper", "ben"]);
+      expect(mentionsIn(readText(text), callerOf(byAccount)).map(({ at }) => at)).to.deep.equal([
+        text.indexOf(first),
+        text.indexOf("@ben"),
+      ]);
+      expect(
+        textOf({
+          kind: "emphasis",
+          children: readText(text).flatMap((block) => ("children" in block ? block.children : [])),
+        }),
+      ).to.equal(text.trimEnd());
+    }
+    expect(called(`${busy}\n\n~~~\n@ada`)).to.deep.equal([]);
   });
 
   it("by a name that is shown is sent with the account: the longest name wins, compared folded", () => {
