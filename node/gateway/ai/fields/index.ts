@@ -84,6 +84,12 @@ const idle: Readonly<Record<string, (value: unknown, body: Fields) => boolean>> 
   background: (value) => value === "auto",
   quality: (value) => value === "auto",
   output_dtype: (value) => value === "float",
+  // Cohere's own default, which its clients write out.
+  max_tokens_per_doc: (value) => value === 4096,
+  // Likelihoods are what is told: without it they would be the model's own numbers.
+  activation: (value) => value === true,
+  use_activation: (value) => value === true,
+  softmax: (value) => value === true,
 };
 
 function isDirect(value: unknown): boolean {

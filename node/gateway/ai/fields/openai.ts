@@ -171,7 +171,8 @@ nothing user | the caller is known by the key
 /** Documents in the order of how well they answer. */
 export const rerankFields: readonly FieldRow[] = rowsOf(`
 used model query documents documents.text top_n return_documents
-refused rank_fields max_chunks_per_doc max_tokens_per_doc truncate_prompt_tokens | a document is compared whole
+refused rank_fields max_tokens_per_doc truncate_prompt_tokens | a document is compared whole
+nothing max_chunks_per_doc | a document is one chunk
 refused instruction prompt | put the words for it into the query
 nothing priority | how a call is run is the node's to say
 nothing user | the caller is known by the key

@@ -313,7 +313,7 @@ export const examples: Readonly<Record<string, Readonly<Record<string, unknown>>
   "/api/embeddings": { prompt: "other", keep_alive: "7m", model: "none" },
   "/api/show": { model: "none", name: "none" },
   "/v1/rerank": { model: "none", query: "other", documents: ["other"], "documents.text": "elsewhere", top_n: 1, return_documents: true },
-  "/v1/classify": { model: "none", input: "other" },
+  "/v1/classify": { model: "none", input: "other", activation: false, use_activation: false, softmax: false },
   // A licence is accepted where one is asked for: of the tests of pulls.
   "/api/pull": { model: "none", name: "none", stream: true, insecure: true, accept_licence: "elsewhere" },
   "/v1/audio/transcriptions": { ...ofSounds, keywords: ["a"], known_speaker_names: ["a"], known_speaker_references: ["a"], include: ["logprobs"], timestamp_granularities: ["word"], languages: ["en", "fr"] },

@@ -163,6 +163,17 @@ describe("gateway: fields of requests", () => {
       expect([...new Set(unsent)]).to.deep.equal(["/v1/moderations"]);
     });
 
+    it("take what asks for what is done anyway", async () => {
+      const defaults = { max_tokens_per_doc: 4096, max_chunks_per_doc: 10 };
+      for (const [path, more] of [
+        ["/v1/rerank", defaults],
+        ["/v1/classify", { activation: true }],
+        ["/v1/classify", { use_activation: true }],
+        ["/v1/classify", { softmax: true }],
+      ] as const)
+        expect((await cameOf(path, { ...baseOf(path, "model"), ...more })).status, JSON.stringify(more)).to.equal(200);
+    });
+
     it("names in a header what nobody knows of them, at any depth, and no more than it can hold", async () => {
       const ignored = async (path: string, body: object, more: Record<string, string> = {}): Promise<string | null> => {
         const headers = { authorization: `Bearer ${token}`, "content-type": "application/json", ...more };
