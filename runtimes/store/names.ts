@@ -81,16 +81,22 @@ function fromPage(text: string): string {
   return `hf:${repo}${revision === undefined ? "" : `@${revision}`}${path === undefined ? "" : `/${path}`}`;
 }
 
-/** How the weights of a file are written, as LM Studio and llama.cpp name it: it is the revision of no repository. */
-const isQuantisation = /^(?:UD-)?(?:I?Q[1-8](?:_[0-9a-z]+)*|TQ[12]_0|BF16|FP?(?:16|32)|MXFP4(?:_MOE)?|NVFP4)$/i;
-
-/** `hf:owner/repo[@revision][/path][:QUANTISATION]`, or `hf:owner/repo@QUANTISATION`; undefined: it has another
- *  form. */
+/** `hf:owner/repo[@revision][/path][:QUANTISATION]`; undefined: it has another form. */
 export function parseRepository(text: string): Repository | undefined {
   const [, repo, revision = "main", path, quantisation] = repositoryForm.exec(fromPage(text)) ?? [];
-  if (repo === undefined) return undefined;
-  const isAsked = quantisation === undefined && path === undefined && isQuantisation.test(revision);
-  return isAsked ? { repo, revision: "main", path, quantisation: revision } : { repo, revision, path, quantisation };
+  return repo === undefined ? undefined : { repo, revision, path, quantisation };
+}
+
+/** How the weights of a file are written, as LM Studio and llama.cpp name it. */
+const isQuantisation = /^(?:UD-)?(?:I?Q[1-8](?:_[0-9a-z]+)*|TQ[12]_0|BF16|FP?(?:16|32)|MXFP4(?:_MOE)?|NVFP4)$/i;
+
+/** What `OWNER/REPO@Q4_K_M` means where the repository has no revision of this name; undefined: it can be nothing
+ *  else. The address of a page names a revision. */
+export function asQuantisation(text: string): Repository | undefined {
+  const asked = text.includes("@") ? parseRepository(text) : undefined;
+  if (asked === undefined || asked.path !== undefined || asked.quantisation !== undefined) return undefined;
+  if (!isQuantisation.test(asked.revision)) return undefined;
+  return { ...asked, revision: "main", quantisation: asked.revision };
 }
 
 /** A file in a repository, as LM Studio's keys have it: `OWNER/REPO/FILE.gguf`. Of a registry it would be the model
@@ -112,13 +118,14 @@ export function parseTag(text: string): OllamaName | undefined {
 /** A source in the one way that is the same for all that lead to the same model, but for capital letters. */
 export function plainSource(text: string): string {
   const asked = parseRepository(text);
-  if (asked !== undefined) {
-    const { repo, revision, path, quantisation } = asked;
-    const at = revision === "main" ? "" : `@${revision}`;
-    return `hf:${repo}${at}${path === undefined ? "" : `/${path}`}${quantisation === undefined ? "" : `:${quantisation}`}`;
-  }
+  if (asked !== undefined) return sourceOfRepository(asked);
   const name = parseTag(text);
   return name === undefined ? text : `ollama:${shortestOf(name)}`;
+}
+
+function sourceOfRepository({ repo, revision, path, quantisation }: Repository): string {
+  const at = revision === "main" ? "" : `@${revision}`;
+  return `hf:${repo}${at}${path === undefined ? "" : `/${path}`}${quantisation === undefined ? "" : `:${quantisation}`}`;
 }
 
 /** The source that a name leads to, as Ollama's clients write it: its registry, another one by its host, or Hugging
@@ -136,14 +143,27 @@ export function sourceOfName(name: string): string {
 }
 
 /** What else a name may be that has been pulled: other servers call a repository of Hugging Face `OWNER/REPO`, with how
- *  the weights are written behind it. */
-export function alsoNamed(name: string): string | undefined {
-  const text = `hf:${plainName(name).replace(/:latest$/i, "")}`;
-  return parseRepository(text) === undefined ? undefined : plainSource(text);
+ *  the weights are written behind it; and what looks like a file of one may be of a registry. */
+export function alsoNamed(name: string): readonly string[] {
+  const text = plainName(name);
+  const untagged = text.replace(/:latest$/i, "");
+  const here = parseRepository(untagged) === undefined ? `hf:${untagged}` : untagged;
+  const quantised = asQuantisation(here);
+  return [
+    ...(fileForm.test(text) ? [plainSource(`ollama:${text}`)] : []),
+    ...(parseRepository(here) === undefined ? [] : [plainSource(here)]),
+    ...(quantised === undefined ? [] : [sourceOfRepository(quantised)]),
+  ];
 }
 
-/** Whether Ollama runs the model of this name on its own servers: `:cloud` behind any tag, or `TAG-cloud`. */
-export const isInCloud = (name: string): boolean => /:(?:[\w.-]*-)?cloud$/i.test(plainName(name));
+/** Whether Ollama runs the model of this name, at its own registry, on its own servers: `:cloud` behind any tag, or
+ *  `TAG-cloud`. */
+export function isInCloud(name: string): boolean {
+  const text = plainName(name).replace(ollamaPrefix, "");
+  const [isOne] = /:(?:[\w.-]*-)?cloud$/i.exec(text) ?? [];
+  const parsed = parseOllamaName(text) ?? parseOllamaName(text.replace(/:cloud$/i, ""));
+  return isOne !== undefined && parsed !== undefined && registryOf(parsed) === undefined;
+}
 
 /** What the name of a model is that somebody may have meant, of those that are there: one that it is the beginning or
  *  the end of, or the same without marks; at most three. Pure. */

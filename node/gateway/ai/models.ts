@@ -72,6 +72,8 @@ export interface Models {
   find(caller: Caller, name: string): Promise<Listed>;
   /** Refuses what Ollama takes for no name, unless a model is called so here. Error: BAD_REQUEST. */
   demandName(name: string): void;
+  /** Refuses what leads to no model. Error: MODEL_NOT_FOUND. */
+  demandServed(caller: Caller, name: string): Promise<void>;
   /** A promise where an agent has to be asked. */
   resolve(caller: Caller, name: string): Resolved | Promise<Resolved>;
 }
@@ -90,11 +92,10 @@ function onlyAlike(
 /** The source of a model, and its name. */
 type Origin = readonly [source: string | undefined, model: string];
 
-/** The model that was pulled by the name of a source, as others' clients go on to call it. */
-function pulledAs(name: string, known: readonly Origin[]): string | undefined {
+/** The model that was pulled from one of these sources, the first of them first. */
+function pulledFrom(wanted: readonly string[], known: readonly Origin[]): string | undefined {
   const sources = known.map(([of, model]) => [of === undefined ? undefined : plainSource(of), model] as const);
-  for (const source of [sourceOfName(name), alsoNamed(name)]) {
-    if (source === undefined) continue;
+  for (const source of wanted) {
     const found = sources.find(([of]) => of === source)?.[1] ?? onlyAlike(sources, source);
     if (found !== undefined) return found;
   }
@@ -107,8 +108,18 @@ function notFound(name: string, all: Iterable<string>): PlexusError {
 }
 
 const nameForm = "[HOST[:PORT]/][NAMESPACE/]MODEL[:TAG], without a digest, or hf.co/OWNER/REPO[:QUANTISATION]";
-/** Ollama would send what is asked to its own servers. */
-const notInCloud = "with cloud it is a model on Ollama's servers, which are asked nothing here; leave cloud out";
+/** Ollama would send what is asked to its own servers. An endpoint that serves it may be down for a moment. */
+const notInCloud =
+  "with cloud it is a model on Ollama's servers, which are asked only where an endpoint serves it; leave cloud out";
+
+/** Each model once, whatever engines it is a model of; those that failed to load not at all. */
+function servedBy(engines: GatewayContext["engines"]): ReadonlyMap<string, ModelInfo> {
+  const all = new Map<string, ModelInfo>();
+  for (const engine of engineNames)
+    for (const info of engineOf(engines, engine).models())
+      if (info.state !== "failed" && !all.has(info.model)) all.set(info.model, info);
+  return all;
+}
 
 /** Makes it. */
 export function createModels(at: GatewayContext): Models {
@@ -116,14 +127,7 @@ export function createModels(at: GatewayContext): Models {
   const ask = async (caller: Caller, to: `${string}/${string}`) =>
     demand(await kernel.ask({ to, from: caller.actor, message: { type: "describe" }, timeoutMs: limits.askTimeoutMs }));
 
-  /** Each model once, whatever engines it is a model of; those that failed to load not at all. */
-  function served(): ReadonlyMap<string, ModelInfo> {
-    const all = new Map<string, ModelInfo>();
-    for (const engine of engineNames)
-      for (const info of engineOf(at.engines, engine).models())
-        if (info.state !== "failed" && !all.has(info.model)) all.set(info.model, info);
-    return all;
-  }
+  const served = () => servedBy(at.engines);
 
   /** Where models are from, on whichever node they are. */
   const known = (all: ReadonlyMap<string, ModelInfo>): readonly Origin[] => [
@@ -139,11 +143,13 @@ export function createModels(at: GatewayContext): Models {
     const plain = parsed === undefined ? plainName(name).replace(/:latest$/i, "") : shortestOf(parsed);
     if (all.has(plain)) return plain;
     const named = [...all.keys()].map((one) => [one, one] as const);
-    return pulledAs(name, known(all)) ?? onlyAlike(named, plain) ?? plain;
+    const pulled = (sources: readonly string[]) => pulledFrom(sources, known(all));
+    return pulled([sourceOfName(name)]) ?? onlyAlike(named, plain) ?? pulled(alsoNamed(name)) ?? plain;
   };
 
   const refuseCloud = (name: string): void => {
-    if (isInCloud(name) && !served().has(untagged(name))) refuse("/model", notInCloud);
+    if (isInCloud(name) && !served().has(untagged(name)))
+      throw new PlexusError(failure("MODEL_NOT_FOUND", { model: name.slice(0, 200), reason: notInCloud }));
   };
 
   async function lent(caller: Caller, name: string): Promise<Resolved> {
@@ -172,6 +178,11 @@ export function createModels(at: GatewayContext): Models {
       refuseCloud(name);
       if (isNamed(name) || served().has(untagged(name))) return;
       refuse("/model", `invalid model name: it is ${nameForm}`);
+    },
+    async demandServed(caller, name) {
+      const { model } = await models.resolve(caller, name);
+      const all = served();
+      if (model !== "" && !all.has(model)) throw notFound(name, all.keys());
     },
     resolve(caller, name) {
       if (name.startsWith(agentPrefix)) return lent(caller, name);

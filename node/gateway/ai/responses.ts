@@ -249,8 +249,11 @@ function checkContinued({ messages, ...others }: Wanted, at: GatewayContext): vo
     throw new PlexusError(failure("TOO_LARGE", { limit: "completionBytesMax", max }));
 }
 
-/** What was sent is there to be gone on from. */
-const askNothing: Generate = () => Promise.resolve(nothingAsked);
+/** What was sent is there to be gone on from, if there is the model. */
+async function askNothing({ models }: Surface, { caller }: Asking, name: string): Promise<Generate> {
+  await models.demandServed(caller, name);
+  return () => Promise.resolve(nothingAsked);
+}
 
 /** An event of a stream. */
 export type ResponseEvent = Fields & { readonly type: string };
@@ -404,7 +407,7 @@ export function addResponses(surface: Surface): Responses {
     let cancelled = false;
     const interest = inBackground ? new Interest() : new Interest(asking.interest);
     const mine = { ...asking, interest };
-    const generate = body.generate === false ? askNothing : await generator(surface, mine, body.model, wanted);
+    const generate = await (body.generate === false ? askNothing : generator)(surface, mine, body.model, wanted);
     const max = at.limits.responsePersonBytesMax;
     // Nobody could find what is too large to be kept.
     if (inBackground && kept.bytesOf({ response: state, input, before }) > max)

@@ -5,12 +5,12 @@
  *      GET /<repo>/resolve/<commit>/<path>                  a file
  *
  *  Source: https://huggingface.co/docs/hub/api */
-import { failure, PlexusError } from "../../../protocols/index.ts";
+import { failure, failureOf, PlexusError } from "../../../protocols/index.ts";
 import { isWelcome, partNames } from "../inspect.ts";
 import { jsonAt, redirectTo, sourceFailure } from "../http.ts";
 import { storeLimits } from "../limits.ts";
 import { isPlainPath, nameFrom } from "../manifest.ts";
-import { parseRepository, type Repository } from "../names.ts";
+import { asQuantisation, parseRepository, type Repository } from "../names.ts";
 import type { Licence, OfferedModel, Source, SourceTools } from "./source.ts";
 
 interface TreeFile {
@@ -95,14 +95,19 @@ export const huggingFace: Source = {
   form: "hf:OWNER/REPO[:QUANTISATION]",
   claims: (text) => parseRepository(text) !== undefined,
   async resolve(text, tools) {
-    const asked = parseRepository(text) as Repository;
-    const { repo, path, quantisation } = asked;
     const place = tools.places.huggingFace;
     const secret = secretHeaders();
-    const about = await jsonAt(`${place}/api/models/${repo}/revision/${encodeURIComponent(asked.revision)}`, {
-      ...tools,
-      ...(secret && { secret }),
+    const read = async (asked: Repository) => {
+      const address = `${place}/api/models/${asked.repo}/revision/${encodeURIComponent(asked.revision)}`;
+      return { asked, about: await jsonAt(address, { ...tools, ...(secret && { secret }) }) };
+    };
+    const quantised = asQuantisation(text);
+    const { asked, about } = await read(parseRepository(text) as Repository).catch((error: unknown) => {
+      // A revision of this name goes first: so it is read in sources that were pulled long ago.
+      if (quantised === undefined || failureOf(error).code !== "NOT_FOUND") throw error;
+      return read(quantised);
     });
+    const { repo, path, quantisation } = asked;
     const { commit, licence } = readAbout(about.value, asked.revision);
     const all = await listTree(`${place}/api/models/${repo}/tree/${commit}?recursive=true`, tools, secret);
     const files = chooseFiles(all, asked);

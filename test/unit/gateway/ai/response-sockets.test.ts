@@ -126,6 +126,9 @@ describe("gateway: responses over a WebSocket", () => {
     expect(asked.length).to.equal(before);
     await turns.ask({ input: "two", store: false, previous_response_id: ready.id });
     expect(saidOf(asked.at(-1))).to.deep.equal(["user: one", "user: two"]);
+    // With a model that there is none of, nothing is ready.
+    const none = await turns.ask({ model: "none", input: "one", generate: false, store: false });
+    expect(errorOf(none)).to.include({ status: 404, code: "model_not_found" });
     turns.socket.close();
   });
 

@@ -2,6 +2,7 @@
 import { expect } from "chai";
 import {
   alsoNamed,
+  asQuantisation,
   isInCloud,
   nearlyNamed,
   parseRepository,
@@ -38,33 +39,65 @@ describe("a name of a model", () => {
 
   it("that LM Studio or llama-server takes leads to the same repository", () => {
     const names: Readonly<Record<string, string>> = {
-      "hf:u/r@Q4_K_M": "hf:u/r:Q4_K_M",
-      "hf.co/u/r@iq3_xxs": "hf:u/r:iq3_xxs",
-      "https://huggingface.co/u/r@q4_k_m": "hf:u/r:q4_k_m",
-      "hf:u/r@fp16": "hf:u/r:fp16",
-      "hf:u/r@UD-Q4_K_XL": "hf:u/r:UD-Q4_K_XL",
       "u/r-GGUF/r.Q4_K_M.gguf": "hf:u/r-GGUF/r.Q4_K_M.gguf",
       "u/r/sub/m-00001-of-00002.gguf": "hf:u/r/sub/m-00001-of-00002.gguf",
       // Those are of a revision, of a registry, and of a registry's host.
       "hf:u/r@v2": "hf:u/r@v2",
+      "hf.co/u/r@fp16": "hf:u/r@fp16",
+      "https://huggingface.co/u/r/tree/fp16": "hf:u/r@fp16",
       "u/r": "ollama:u/r",
       "host:5000/u/m.gguf": "ollama:host:5000/u/m.gguf",
     };
     for (const [name, source] of Object.entries(names)) expect(sourceOfName(name), name).to.equal(source);
     // What has been pulled goes by its repository, too.
-    expect(["u/r-GGUF", "u/r-GGUF:Q4_K_M", "u/r-GGUF@q8_0", "u/r:latest", "u"].map(alsoNamed)).to.deep.equal([
-      "hf:u/r-GGUF",
-      "hf:u/r-GGUF:Q4_K_M",
-      "hf:u/r-GGUF:q8_0",
+    const also: Readonly<Record<string, readonly string[]>> = {
+      "u/r-GGUF": ["hf:u/r-GGUF"],
+      "u/r-GGUF:Q4_K_M": ["hf:u/r-GGUF:Q4_K_M"],
+      "u/r-GGUF@q8_0": ["hf:u/r-GGUF@q8_0", "hf:u/r-GGUF:q8_0"],
+      "hf.co/u/r@q8_0": ["hf:u/r@q8_0", "hf:u/r:q8_0"],
+      "u/r:latest": ["hf:u/r"],
+      "host/u/m.gguf": ["ollama:host/u/m.gguf", "hf:host/u/m.gguf"],
+      u: [],
+    };
+    for (const [name, sources] of Object.entries(also)) expect(alsoNamed(name), name).to.deep.equal(sources);
+  });
+
+  it("may say how the weights are written where a revision stands, but not as the address of a page", () => {
+    for (const name of ["hf:u/r@Q4_K_M", "hf.co/u/r@iq3_xxs", "https://huggingface.co/u/r@fp16", "hf:u/r@UD-Q4_K_XL"]) {
+      const quantisation = name.split("@")[1];
+      expect(asQuantisation(name), name).to.include({ repo: "u/r", revision: "main", quantisation });
+    }
+    for (const name of [
+      "hf:u/r@v2",
+      "hf:u/r@Q4_K_M/sub",
+      "hf:u/r@Q4_K_M:Q8_0",
+      "https://huggingface.co/u/r/tree/fp16",
       "hf:u/r",
-      undefined,
-    ]);
+      "u@q8_0",
+    ])
+      expect(asQuantisation(name), name).to.equal(undefined);
   });
 
   it("says whether it is run on the servers of Ollama", () => {
-    for (const name of ["kimi-k2.5:cloud", "gpt-oss:120b-cloud", "me/mine:20b:cloud", " x:CLOUD "])
+    for (const name of [
+      "kimi-k2.5:cloud",
+      "gpt-oss:120b-cloud",
+      "me/mine:20b:cloud",
+      " x:CLOUD ",
+      "ollama:x:cloud",
+      "https://ollama.com/library/x:cloud",
+    ])
       expect(isInCloud(name), name).to.equal(true);
-    for (const name of ["cloud", "cloud:8b", "x:cloudy", "x-cloud", "x:8b"])
+    for (const name of [
+      "cloud",
+      "cloud:8b",
+      "x:cloudy",
+      "x-cloud",
+      "x:8b",
+      "localhost:5000/team/x:on-cloud",
+      "ollama:registry.test/team/x:cloud",
+      "hf.co/u/r:x-cloud",
+    ])
       expect(isInCloud(name), name).to.equal(false);
   });
 

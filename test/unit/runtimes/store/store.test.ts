@@ -454,6 +454,27 @@ describe("the model store", function () {
     });
   });
 
+  describe("pulls by what stands behind @", () => {
+    const files = { "M-Q8_0.gguf": model("large"), "M-Q4_K_M.gguf": model("small") };
+
+    it("how the weights are written, where the repository has no revision of that name", async () => {
+      const server = serving(await serveRepository("ada/M-GGUF", files));
+      servers.push(server.store);
+      const store = await opened({ places: { huggingFace: server.url, ollama: "" } });
+      expect(await pulled(store, { source: "hf:ada/M-GGUF@q8_0" })).to.include({ state: "done", name: "M-Q8_0" });
+      expect(store.get("M-Q8_0")?.source).to.equal("hf:ada/M-GGUF@q8_0");
+      for (const source of ["hf:ada/M-GGUF@v2", "https://huggingface.co/ada/M-GGUF/tree/Q8_0"])
+        expect(reasonOf(await pulled(store, { source })), source).to.match(/NOT_FOUND/);
+    });
+
+    it("its revision, where it has one", async () => {
+      const server = serving(await serveRepository("ada/M-GGUF", files, { branch: "Q8_0" }));
+      servers.push(server.store);
+      const store = await opened({ places: { huggingFace: server.url, ollama: "" } });
+      expect(await pulled(store, { source: "hf:ada/M-GGUF@Q8_0" })).to.include({ state: "done", name: "M-Q4_K_M" });
+    });
+  });
+
   describe("pulls from a registry", () => {
     it("the weights, and shows the licence", async () => {
       const bytes = model();
