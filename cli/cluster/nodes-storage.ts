@@ -13,11 +13,15 @@ export async function setNodeStorage(
 ): Promise<number> {
   const target = await findNode(flags);
   const answer = await named(target, await callsTo(target)("cluster.setStorage", { node, quotaBytes }), node);
-  const hint =
-    "The role comes first: plexus nodes roles NAME ROLES,storage. A bounded node is changed at another one: --url.";
-  const done = demand(advised(answer, { FORBIDDEN: hint }));
+  const done = demand(advised(answer, { FORBIDDEN: ({ details }) => wayOut(String(details?.["reason"])) }));
   output.print(flags.json ? jsonLine(done) : describeStorage(node, done, quotaBytes));
   return exitCodes.ok;
+}
+
+/** What helps where a node may not be given a quota; undefined: the reason says it all, or it is a matter of rights. */
+function wayOut(reason: string): string | undefined {
+  if (reason.includes("role storage")) return "The role comes first: plexus nodes roles NAME ROLES,storage.";
+  return /invitation/.test(reason) ? "A bounded node is changed at another one: --url." : undefined;
 }
 
 /** What follows from a change. */

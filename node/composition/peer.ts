@@ -20,6 +20,7 @@ import {
   type Result,
   type Role,
   type SlotId,
+  type ActorId,
   type HolderSums,
 } from "../../protocols/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
@@ -204,8 +205,29 @@ export interface Peer extends Omit<ClusterFacts, "identityRule"> {
   stop(deadlineMs: number): Promise<void>;
 }
 
-/** How long a holder is waited for that is asked whether it has anything. */
+/** How long a holder is waited for that is asked what it has. */
 const emptyTimeoutMs = 10_000;
+
+/** What inventories of shard-holders say. */
+function inventoriesOf(
+  kernel: Pick<Kernel, "ask">,
+): Pick<Parameters<typeof createController>[0], "isEmptyHolder" | "holderBytes"> {
+  const sumsOf = async (holder: ActorId): Promise<HolderSums | undefined> => {
+    const message = { type: "sums" };
+    const answer = await kernel.ask({ to: holder, from: "node", message, timeoutMs: emptyTimeoutMs });
+    return answer.ok ? (answer.value as HolderSums) : undefined;
+  };
+  return {
+    async isEmptyHolder(holder) {
+      const sums = await sumsOf(holder);
+      return sums && sums.held.shards + sums.trash.shards === 0;
+    },
+    async holderBytes(holder) {
+      const sums = await sumsOf(holder);
+      return sums && sums.held.bytes + sums.trash.bytes;
+    },
+  };
+}
 
 /** How long a start waits for the directory before the node goes on without: it copies, but takes nothing up. */
 const directoryWaitMs = 3_000;
@@ -417,12 +439,7 @@ export function createPeer(options: PeerOptions): Peer {
     policy,
     groups,
     trust,
-    async isEmptyHolder(holder) {
-      const message = { type: "sums" };
-      const answer = await kernel.ask({ to: holder, from: "node", message, timeoutMs: emptyTimeoutMs });
-      const sums = answer.ok ? (answer.value as HolderSums) : undefined;
-      return sums && sums.held.shards + sums.trash.shards === 0;
-    },
+    ...inventoriesOf(kernel),
     rank,
     directoryNode: placed.node,
     shardsAt: (other) => membership.heard(other)?.load,

@@ -32,6 +32,11 @@ export interface PlanInput {
   readonly slow?: ReadonlySet<NodeId>;
   /** What nodes have of shards, and may have; those not named have said nothing. */
   readonly shards?: ReadonlyMap<NodeId, NodeShards>;
+  /** Nodes that gave a holder a while ago: its bytes may be there still, and count. Not one of them gives for its
+   *  quota. */
+  readonly relieved?: ReadonlySet<NodeId>;
+  /** What holders have, as their inventories say; those not named have said nothing. */
+  readonly holderBytes?: ReadonlyMap<SlotId, number>;
   readonly slots: readonly SlotRecord[];
   /** The own slots of all shard-holders, also those that are not planned now. Absent: those among `slots`. */
   readonly holders?: readonly SlotRecord[];

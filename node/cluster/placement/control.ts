@@ -33,7 +33,7 @@ import { placementLimits, type PlacementLimits } from "./limits.ts";
 import { createMembers } from "./members.ts";
 import { arrival, hold, letGo, refusalOf } from "./moves.ts";
 import { createNames } from "./names.ts";
-import { createOverview, shardsOf, type OverviewPorts } from "./overview.ts";
+import { createOverview, shardsAmong, shardsOf, type OverviewPorts } from "./overview.ts";
 import { pin } from "./pins.ts";
 import { preview, type PreviewInput } from "./preview.ts";
 import { createSurvey } from "./survey.ts";
@@ -117,9 +117,8 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
   /** The cluster as it is, for a preview. */
   const facts = async (): Promise<PreviewInput> => {
     const { turns, refusing } = await survey();
-    const { members } = membership.members();
+    const [{ members }, info] = [membership.members(), options.directoryInfo()];
     const rows = [...table.rows()].map(({ record }) => record);
-    const info = options.directoryInfo();
     const wanted = await attempt(options.directory, async ({ directory }) => ok(await readWanted(directory)));
     return {
       members,
@@ -128,6 +127,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
       expected: new Set(members.flatMap(({ node }) => (isExpected(node) ? [node] : []))),
       refusing,
       slow: new Set(members.flatMap(({ node }) => (membership.isSlow(node) ? [node] : []))),
+      shards: shardsAmong(members, membership, (one) => options.heard(one)?.load),
       slots: rows,
       policy: options.policy.current(),
       directoryNode: soleKeeper(info),

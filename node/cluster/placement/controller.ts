@@ -28,7 +28,8 @@ import { createGrouping } from "./grouping.ts";
 import { createTrusting } from "./trusting.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";
 import { LoadBook } from "./load.ts";
-import { shardsOf, type ShardLoad } from "./overview.ts";
+import { shardsAmong, type ShardLoad } from "./overview.ts";
+import { HolderSizes, Leaving } from "./holder-moves.ts";
 import { groupOf } from "./spread.ts";
 import { changed, plan, planFailovers, type Plan } from "./plan.ts";
 import type { Change } from "./motion.ts";
@@ -48,6 +49,8 @@ export interface ControllerOptions {
   readonly trust: Trust;
   /** Whether a shard-holder has nothing; undefined: it does not say. */
   isEmptyHolder?(holder: ActorId): Promise<boolean | undefined>;
+  /** What the inventory of a holder says that it takes; undefined: it does not say. */
+  holderBytes?(holder: ActorId): Promise<number | undefined>;
   /** What a node said last of its shards; undefined: nothing. */
   shardsAt?(node: NodeId): ShardLoad | undefined;
   readonly limits?: Partial<PlacementLimits>;
@@ -110,8 +113,8 @@ export function createController(options: ControllerOptions): Controller {
   /** Epochs as last seen, and when a slot was given to a node that this one sees down. */
   const epochs = new Map<SlotId, number>();
   const disputed = new Map<SlotId, number>();
-  /** When a holder was last moved from a node only because that is better. */
-  const relievedMs = new Map<NodeId, number>();
+  const sizes = new HolderSizes(async (holder) => options.holderBytes?.(holder), limits.holderAsksMax);
+  const leaving = new Leaving();
   /** Slots whose row in the directory is malformed or missing. The table may never learn more of them, so they are not
    *  tried again before the next round. */
   const unread = new Set<SlotId>();
@@ -194,7 +197,7 @@ export function createController(options: ControllerOptions): Controller {
     }
     const present = new Set(members.map((member) => member.node));
     for (const gone of downSinceMs.keys()) if (!present.has(gone)) downSinceMs.delete(gone);
-    for (const gone of relievedMs.keys()) if (!present.has(gone)) relievedMs.delete(gone);
+    leaving.keep(present);
     book.keep(present);
   };
 
@@ -208,9 +211,6 @@ export function createController(options: ControllerOptions): Controller {
         !up.has(member) && nowMs - (downSinceMs.get(member) ?? nowMs) < lessMs;
       return new Set(members.flatMap((member) => (isDown(member.node) ? [member.node] : [])));
     };
-    // What it gave away a while ago it still has, and counts.
-    const isTold = (one: NodeId): boolean =>
-      up.has(one) && nowMs - (relievedMs.get(one) ?? -Infinity) >= limits.quotaMoveEveryMs;
     const directoryNode = options.directoryNode?.();
     return {
       members,
@@ -223,9 +223,9 @@ export function createController(options: ControllerOptions): Controller {
       directoryNode,
       refusing: book.refusing(),
       slow: new Set(members.flatMap(({ node: one }) => (membership.isSlow(one) ? [one] : []))),
-      shards: new Map(
-        members.flatMap((one) => (isTold(one.node) ? [[one.node, shardsOf(one, options.shardsAt?.(one.node))]] : [])),
-      ),
+      shards: shardsAmong(members, membership, (one) => options.shardsAt?.(one)),
+      relieved: leaving.since(nowMs - limits.quotaMoveEveryMs),
+      holderBytes: sizes.all,
       load: book.load(up),
       balance,
       limits,
@@ -376,7 +376,6 @@ export function createController(options: ControllerOptions): Controller {
       meter.observeMs("placement_failover", goneMs);
       log.info("placement.failover", { slot: change.slot, from: record.owner, to: change.owner, epoch: record.epoch + 1, goneMs }); // prettier-ignore
     } else {
-      if (change.why === "balance" && change.home !== undefined) relievedMs.set(record.owner, clock.monotonicMs());
       meter.count("placement_wants", 1, { why: change.why });
       log.debug("placement.want", { slot: change.slot, why: change.why, ...change.want });
     }
@@ -426,6 +425,7 @@ export function createController(options: ControllerOptions): Controller {
     asking = true;
     const owners = new Set([...table.rows()].map(({ record }) => record.owner));
     for (const seen of seenUp) if (!owners.has(seen) && !membership.isUp(seen)) seenUp.delete(seen);
+    void sizes.ask([...table.rows()].map(({ record }) => record.slot));
     void askLoad().then(() => {
       asking = false;
       pinnedThisRound = false;
@@ -455,6 +455,7 @@ export function createController(options: ControllerOptions): Controller {
   });
   const endTable = table.onChange((slot, row) => {
     unread.delete(slot);
+    leaving.learn(slot, row?.record, clock.monotonicMs());
     if (row === undefined) epochs.delete(slot);
     else {
       const { epoch, owner } = row.record;
@@ -477,6 +478,7 @@ export function createController(options: ControllerOptions): Controller {
     if (acts() && !published) publishPolicy();
   });
 
+  for (const { record } of table.rows()) leaving.learn(record.slot, record, clock.monotonicMs());
   noteMembers();
   void table.ready().then(look);
   after(limits.settleMs, look);

@@ -97,10 +97,12 @@ export const placementLimits = {
   probationAudits: 50,
   /** How often nodes are asked what their audits have shown. */
   trustEveryMs: 60_000,
-  /** A node with more shards than its quota gives away one holder in this time.
+  /** A node with more shards than its quota gives no holder for so long after one that it gave has arrived elsewhere.
    *
    *  The bytes of the last one are there until its new node has read its own, and the node was looked at since. */
   quotaMoveEveryMs: 8 * 3_600_000,
+  /** Shard-holders whose inventories are asked in a round what they take. */
+  holderAsksMax: 16,
   /** Shard-holders that are given a slot of their own at the same time; further ones wait. */
   holderSplitsMax: 4,
   /** Changes of slot records that are sent at the same time; further ones queue, failovers first. */

@@ -309,6 +309,16 @@ interface SlotCounts {
 
 const noSlots: SlotCounts = { owned: 0, replicated: 0 };
 
+/** The same of all nodes that are up and do not stop. */
+export const shardsAmong = (
+  members: readonly MemberRecord[],
+  membership: Pick<Membership, "isStaying">,
+  loadOf: (node: NodeId) => ShardLoad | undefined,
+): ReadonlyMap<NodeId, NodeShards> =>
+  new Map(
+    members.flatMap((one) => (membership.isStaying(one.node) ? [[one.node, shardsOf(one, loadOf(one.node))]] : [])),
+  );
+
 /** What a node says of its shards, and what the cluster allows of it. */
 export function shardsOf(
   { storage }: Pick<MemberRecord, "storage">,

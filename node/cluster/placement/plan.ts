@@ -140,7 +140,7 @@ export function plan(input: PlanInput): Plan {
   const needs: { readonly placed: Placed; readonly want: Want; readonly urgency: number; readonly home?: NodeId }[] =
     [];
   const motion = new Motion(input);
-  const spread = new Spread(input.holders ?? slots, candidates, input.shards);
+  const spread = new Spread(input.holders ?? slots, candidates, input);
 
   for (const record of slots) {
     // A slot without an owner that is up goes nowhere before its failover.

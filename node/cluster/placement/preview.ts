@@ -21,6 +21,7 @@ import type { NodeId, SlotRecord } from "../../ports/index.ts";
 import { roleOf } from "../facts/slot-table.ts";
 import { Candidates, zoneOf, type Candidate, type PlanInput } from "./candidates.ts";
 import { placesOf } from "./groups.ts";
+import type { Change } from "./motion.ts";
 import { changed, plan } from "./plan.ts";
 import { groupOf } from "./spread.ts";
 
@@ -50,6 +51,8 @@ export function settled(input: PreviewInput): readonly SlotRecord[] {
     balanceMovesMax: limits.previewMovesMax,
   };
   const facts = { ...input, limits: wide, balance: true, ...(load && { load: { slots: load.slots, actors: [] } }) };
+  const holderBytes = input.holderBytes ?? shareOf(input);
+  let { shards } = input;
   // What waits for an owner that is down stays where it is.
   let slots: readonly SlotRecord[] = input.slots.map((record) =>
     input.up.has(record.owner) ? arrived(record) : record,
@@ -57,17 +60,62 @@ export function settled(input: PreviewInput): readonly SlotRecord[] {
   for (let round = 0; round < limits.previewRoundsMax; round += 1) {
     const holders = slots.filter(({ slot }) => groupOf(slot) !== undefined);
     const changes = new Map(
-      plan({ ...facts, slots, holders }).changes.flatMap((one) =>
+      plan({ ...facts, slots, holders, holderBytes, ...(shards && { shards }) }).changes.flatMap((one) =>
         one.type === "pin" ? [] : [[one.slot, one] as const],
       ),
     );
     if (changes.size === 0) break;
+    shards = shards && carried(shards, holders, { changes, holderBytes });
     slots = slots.map((record) => {
       const change = changes.get(record.slot);
       return change === undefined ? record : arrived(changed(record, change));
     });
   }
   return slots;
+}
+
+const homeOf = ({ home, owner }: SlotRecord): NodeId => home ?? owner;
+
+/** What each holder takes where only its node has said something: as much as the others there. */
+function shareOf({ slots, shards }: PreviewInput): ReadonlyMap<SlotId, number> {
+  const atHome = Map.groupBy(
+    slots.filter(({ slot }) => groupOf(slot) !== undefined),
+    homeOf,
+  );
+  return new Map(
+    [...atHome].flatMap(([node, records]) => {
+      const usedBytes = shards?.get(node)?.usedBytes;
+      return usedBytes === undefined ? [] : records.map(({ slot }) => [slot, usedBytes / records.length] as const);
+    }),
+  );
+}
+
+/** What nodes have once the bytes of holders that have another home are there. */
+function carried(
+  shards: NonNullable<PreviewInput["shards"]>,
+  holders: readonly SlotRecord[],
+  by: {
+    readonly changes: ReadonlyMap<SlotId, Exclude<Change, { type: "pin" }>>;
+    readonly holderBytes: ReadonlyMap<SlotId, number>;
+  },
+): NonNullable<PreviewInput["shards"]> {
+  const next = new Map(shards);
+  const add = (node: NodeId, moreBytes: number): void => {
+    const { usedBytes, roomBytes, ...others } = next.get(node) ?? {};
+    next.set(node, {
+      ...others,
+      ...(usedBytes !== undefined && { usedBytes: usedBytes + moreBytes }),
+      ...(roomBytes !== undefined && { roomBytes: roomBytes - moreBytes }),
+    });
+  };
+  for (const record of holders) {
+    const bytes = by.holderBytes.get(record.slot);
+    const change = by.changes.get(record.slot);
+    if (bytes === undefined || change?.type !== "want" || change.home === undefined) continue;
+    add(homeOf(record), -bytes);
+    add(change.home, bytes);
+  }
+  return next;
 }
 
 /** A slot that is where it should be. */

@@ -6,7 +6,8 @@
  *  back. So a holder returns to a home that is expected back, and has another only when that one is gone, or when it
  *  stands too close to others.
  *
- *  A node that has more than its quota gives a holder to one that has room for it and fewer holders of its group.
+ *  A node that has more than its quota gives a holder to one that has room for it and fewer holders of its group. What
+ *  it takes, its inventory says; of one that has not said it, all that its node has is taken for its own.
  *
  *  Every move makes the group's squares of holders by node smaller, or leaves them and makes those by zone smaller, or
  *  leaves both and makes what is beyond quotas less, or those of all holders by weight smaller; none for weight
@@ -15,7 +16,7 @@
 import { beyondQuota, holderAt, type NodeShards, type SlotId } from "../../../protocols/index.ts";
 import type { NodeId, SlotRecord } from "../../ports/index.ts";
 import { rankNodes } from "../facts/slot-table.ts";
-import { zoneOf, type Candidate, type Candidates } from "./candidates.ts";
+import { zoneOf, type Candidate, type Candidates, type PlanInput } from "./candidates.ts";
 
 const role = "storage";
 
@@ -43,6 +44,9 @@ class Counts {
   }
 }
 
+/** What is known of shards and their bytes. */
+type ShardFacts = Pick<PlanInput, "shards" | "relieved" | "holderBytes">;
+
 /** The homes of all holders, as they should be. */
 export class Spread {
   readonly #candidates: Candidates;
@@ -50,15 +54,19 @@ export class Spread {
   readonly #counts = new Counts();
   readonly #nodes: readonly Candidate[];
   readonly #shards: ReadonlyMap<NodeId, NodeShards>;
+  readonly #relieved: ReadonlySet<NodeId>;
+  readonly #holderBytes: ReadonlyMap<SlotId, number>;
 
   /** `records`: the slots of all holders; others are passed over. */
   constructor(
     records: Iterable<SlotRecord>,
     candidates: Candidates,
-    shards: ReadonlyMap<NodeId, NodeShards> = new Map(),
+    { shards = new Map(), relieved = new Set(), holderBytes = new Map() }: ShardFacts = {},
   ) {
     this.#candidates = candidates;
     this.#shards = shards;
+    this.#relieved = relieved;
+    this.#holderBytes = holderBytes;
     this.#nodes = candidates.mayOwnAll(role);
     const all = [...records]
       .filter(({ slot }) => groupOf(slot) !== undefined)
@@ -93,13 +101,13 @@ export class Spread {
     looksMax: number,
   ): { readonly slot: SlotId; readonly home: NodeId } | undefined {
     const moves = this.#movable().filter(({ record }) => may(record.slot));
-    const gainsOf: readonly ((holder: Holder, to: Candidate) => boolean)[] = [
-      (holder, to) => this.#gainsZones(holder, to),
-      (holder, to) => this.#gainsRoom(holder, to),
-      (holder, to) => this.#gainsWeight(holder, to),
+    const kinds: readonly (readonly [readonly Holder[], (holder: Holder, to: Candidate) => boolean])[] = [
+      [moves, (holder, to) => this.#gainsZones(holder, to)],
+      [this.#relieving(moves), (holder, to) => this.#isNoWorse(holder, to) && this.#hasRoom(holder, to)],
+      [moves, (holder, to) => this.#gainsWeight(holder, to)],
     ];
-    for (const gains of gainsOf)
-      for (const holder of moves.slice(0, Math.ceil(looksMax / Math.max(1, this.#nodes.length)))) {
+    for (const [some, gains] of kinds)
+      for (const holder of some.slice(0, Math.ceil(looksMax / Math.max(1, this.#nodes.length)))) {
         const [to] = this.#ranked(
           holder.record,
           this.#nodes.filter((one) => gains(holder, one)),
@@ -174,26 +182,45 @@ export class Spread {
     return this.#more(holder, to) === 1 && this.#moreInZone(holder, to) >= 2;
   }
 
-  /** It has more than its quota, and the other one has room for a holder as large as its are. */
-  #gainsRoom(holder: Holder, to: Candidate): boolean {
-    if (this.#more(holder, to) !== 1 || this.#moreInZone(holder, to) < 1) return false;
-    const from = this.#shards.get(holder.home);
-    return from !== undefined && beyondQuota(from) !== undefined && this.#hasRoom(holder, to);
+  /** A move leaves the squares by node as they are, and makes those by zone no larger. */
+  #isNoWorse(holder: Holder, to: Candidate): boolean {
+    return this.#more(holder, to) === 1 && this.#moreInZone(holder, to) >= 1;
+  }
+
+  /** Holders of nodes that have more than their quotas and gave none lately: first those that are enough, the smallest
+   *  first; then the largest. */
+  #relieving(holders: readonly Holder[]): readonly Holder[] {
+    return holders
+      .flatMap((holder) => {
+        const beyondBytes = beyondQuota(this.#shards.get(holder.home) ?? {});
+        const bytes = this.#bytesOf(holder);
+        if (beyondBytes === undefined || bytes === 0 || this.#relieved.has(holder.home)) return [];
+        return [{ holder, bytes, isEnough: bytes >= beyondBytes }];
+      })
+      .sort(
+        (one, other) =>
+          Number(other.isEnough) - Number(one.isEnough) ||
+          (one.isEnough ? one.bytes - other.bytes : other.bytes - one.bytes),
+      )
+      .map(({ holder }) => holder);
+  }
+
+  /** No holder has more than this. */
+  #bytesOf({ record: { slot }, home }: Holder): number {
+    return this.#holderBytes.get(slot) ?? this.#shards.get(home)?.usedBytes ?? 0;
   }
 
   /** Whether a node has room for a holder, as far as it and the holder's node say. */
-  #hasRoom({ home }: Holder, to: Candidate): boolean {
-    const { usedBytes = 0 } = this.#shards.get(home) ?? {};
-    const { roomBytes = Infinity, usedBytes: taken = 0, allowed } = this.#shards.get(to.node) ?? {};
-    const left = Math.min(roomBytes, (allowed?.quotaBytes ?? Infinity) - taken);
-    return usedBytes / Math.max(1, this.#counts.of("all", home)) <= left;
+  #hasRoom(holder: Holder, to: Candidate): boolean {
+    const { roomBytes = Infinity, usedBytes = 0, quotaBytes = Infinity, allowed } = this.#shards.get(to.node) ?? {};
+    const most = Math.min(quotaBytes, allowed?.quotaBytes ?? Infinity);
+    return this.#bytesOf(holder) <= Math.min(roomBytes, most - usedBytes);
   }
 
   /** By a whole holder and more: bytes are moved for it. */
   #gainsWeight(holder: Holder, to: Candidate): boolean {
     const from = this.#candidates.get(holder.home);
-    if (from === undefined || this.#more(holder, to) !== 1 || this.#moreInZone(holder, to) < 1) return false;
-    if (!this.#hasRoom(holder, to)) return false;
+    if (from === undefined || !this.#isNoWorse(holder, to) || !this.#hasRoom(holder, to)) return false;
     const all = ({ node }: Candidate): number => this.#counts.of("all", node);
     return (all(from) - 1) / from.weight > (all(to) + 1) / to.weight;
   }

@@ -119,6 +119,16 @@ describe("commands to a cluster", () => {
     const kept = await run("nodes", "storage", "node-b", "2kb");
     expect(fixture.calls.at(-1)).to.deep.equal(["setStorage", "node-b", { quotaBytes: 2_000 }]);
     expect(kept.text).to.match(/at most 2\.0 KiB of shards.*has 3\.0 KiB.*1\.0 KiB more than it may: it takes no new/);
+    for (const [reason, hint] of [
+      ["node-b does not have the role storage", /^The role comes first: [^.]+\.$/],
+      ["what it may keep, its invitation says, and not the node itself", /^A bounded node[^.]+\.$/],
+      ["your role does not allow it", /^undefined$/],
+    ] as const) {
+      fixture.answers = { setStorage: async () => refused(failure("FORBIDDEN", { reason })) };
+      const { thrown } = await run("nodes", "storage", "node-b", "2kb");
+      expect(String(failureOf(thrown).details?.["hint"]), reason).to.match(hint);
+    }
+    fixture.answers = {};
     await run("nodes", "storage", "node-b", "none");
     expect(fixture.calls.at(-1)).to.deep.equal(["setStorage", "node-b", { quotaBytes: null }]);
     const moved = await run("actors", "move", "room/lobby", "--to", "node-b", "--timeout", "5s");

@@ -23,7 +23,7 @@ import {
   type SlotId,
   type TrustState,
 } from "../../../../protocols/index.ts";
-import { chat, fresh, Placed, type Loads, type Member } from "./fixture.ts";
+import { chat, fresh, Placed, soleHolder, type Loads, type Member } from "./fixture.ts";
 
 describe("the cluster's control", () => {
   it("moves a slot and an actor from any node, and they stay where they were put", async () => {
@@ -236,6 +236,23 @@ describe("the cluster's control", () => {
     const last = await cluster.settle(control.setRoles("a", ["ai"]));
     expect(last).to.have.nested.property("error.code", "NO_CANDIDATE");
     expect(cluster.notes).to.deep.equal(["drain c node-c by operator", "roles b node-b ai"]);
+  });
+
+  it("foretells no move to a node without room for it", async () => {
+    const cluster = new Placed(16);
+    cluster.limits = { groupFirstMs: 1e9 };
+    const { control } = await cluster.open(["a", "b"], { roles: ["chat", "storage"] });
+    cluster.shards.set("a", { shardBytes: 300, shardRoomBytes: 0 });
+    cluster.shards.set("b", { shardBytes: 0, shardRoomBytes: 0 });
+    await cluster.put(...["g1", "g2", "g3"].map((name) => soleHolder(name, "a")));
+    await cluster.pass(1_000);
+    const foretold = async (roomBytes: number): Promise<unknown> => {
+      cluster.shards.set("b", { shardBytes: 0, shardRoomBytes: roomBytes });
+      const answer = await cluster.settle(control.preview({ weights: { a: 0.01 } }));
+      return answer.ok && answer.value.nodes.map(({ after }) => after.owned);
+    };
+    expect(await foretold(99)).to.deep.equal([3, 0]);
+    expect(await foretold(9_999)).to.deep.equal([1, 2]);
   });
 
   it("says how much a node may keep of shards, where it keeps some", async () => {

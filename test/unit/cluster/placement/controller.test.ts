@@ -2,9 +2,9 @@ import { expect } from "chai";
 import { createController } from "../../../../node/cluster/placement/index.ts";
 import type { Directory, NodeId, SlotRecord } from "../../../../node/ports/index.ts";
 import { memberKey, policyKey, slotKey } from "../../../../node/cluster/facts/records.ts";
-import { slotOf, type ActorId, type SlotId } from "../../../../protocols/index.ts";
+import { holderOf, slotOf, type ActorId, type SlotId } from "../../../../protocols/index.ts";
 import { ownRecord } from "../../../fixtures/members.ts";
-import { chat, fresh, Placed, portsOf, type Member } from "./fixture.ts";
+import { chat, fresh, Placed, portsOf, soleHolder, type Member } from "./fixture.ts";
 
 const hot: ActorId = "room/hot";
 
@@ -284,6 +284,42 @@ describe("the controller", () => {
     await cluster.until(() => cluster.record(chat(1)).owner !== "b", 1_000);
     await cluster.pass(30_000);
     expect(asked()).to.be.below(20);
+  });
+});
+
+describe("the controller beside a node over its quota", () => {
+  /** Holders of 100 bytes, each alone in its group, at two nodes; the first has more than it may. */
+  async function overQuota(at: string, limits: { readonly quotaMoveEveryMs: number }, stepMs = 5) {
+    const cluster = new Placed(15);
+    cluster.limits = { ...limits, groupFirstMs: 1e9 };
+    await cluster.open(["a", "b"], { roles: ["chat", "storage"] });
+    cluster.stepMs = stepMs;
+    const records = at.split("").map((node, index) => soleHolder(`g${index + 1}`, node));
+    cluster.shards.set("a", { shardBytes: 200, shardQuotaBytes: 50, shardRoomBytes: 0 });
+    cluster.shards.set("b", { shardBytes: 300, shardRoomBytes: 9_000 });
+    for (const index of records.keys()) cluster.holderBytes.set(holderOf(`g${index + 1}`, 0), 100);
+    await cluster.put(...records);
+    const homes = (): string => records.map(({ slot }) => cluster.record(slot).home).join("");
+    const owners = (): string => records.map(({ slot }) => cluster.record(slot).owner).join("");
+    return { cluster, homes, owners };
+  }
+
+  it("moves one of its holders, and for weight none to it meanwhile", async () => {
+    const { cluster, owners } = await overQuota("aabbb", { quotaMoveEveryMs: 600_000 });
+    await cluster.pass(120_000);
+    expect(owners()).to.equal("abbbb");
+    const changes = cluster.history.length;
+    await cluster.pass(120_000);
+    expect(cluster.history).to.have.length(changes);
+  });
+
+  it("moves the next one so long after the last one has arrived", async () => {
+    const { cluster, homes, owners } = await overQuota("aaabb", { quotaMoveEveryMs: 60_000 }, 100_000);
+    await cluster.until(() => homes() === "aabbb", 60_000);
+    await cluster.until(() => owners() === "aabbb", 250_000);
+    await cluster.pass(55_000);
+    expect(homes()).to.equal("aabbb");
+    await cluster.until(() => homes() === "abbbb", 60_000);
   });
 });
 

@@ -8,6 +8,7 @@ import {
   type Controller,
   type PlacementLimits,
 } from "../../../../node/cluster/placement/index.ts";
+import type { ShardLoad } from "../../../../node/cluster/placement/overview.ts";
 import type { NodeId, SlotRecord } from "../../../../node/ports/index.ts";
 import { watchPolicy, type ClusterPolicy } from "../../../../node/cluster/facts/policy.ts";
 import { watchGroups, type Groups } from "../../../../node/cluster/facts/groups.ts";
@@ -19,7 +20,9 @@ import {
   type Failure,
   failure,
   holderAt,
+  holderOf,
   ok,
+  ownSlot,
   refused,
   slotOf,
   type ActorId,
@@ -64,6 +67,15 @@ export function portsOf(member: Life & Pick<Member, "table" | "policy" | "groups
   };
 }
 
+const idle = { actors: 0, turnsPerSecond: 0, connections: 0, eventLoopLagMs: 0, memoryBytes: 0 };
+
+/** The slot of the only holder of a group, at home where it is owned. */
+export const soleHolder = (group: string, owner: NodeId): SlotRecord => ({
+  ...fresh(ownSlot(holderOf(group, 0)), owner, ["a", "b"]),
+  home: owner,
+  splitFrom: "storage/1",
+});
+
 export class Placed extends Cluster {
   readonly members = new Map<NodeId, Member>();
   /** Undefined: those that are up, in each node's opinion, so that there may be two that act, or none. */
@@ -76,6 +88,11 @@ export class Placed extends Cluster {
   /** What controllers are made with. */
   limits: Partial<PlacementLimits> = {};
   isEmptyHolder: (holder: ActorId) => boolean | undefined = () => undefined;
+  /** What nodes say of their shards, and holders of what they take. */
+  readonly shards = new Map<NodeId, ShardLoad>();
+  readonly holderBytes = new Map<ActorId, number>();
+  /** How long an owner needs for a step. */
+  stepMs = 5;
   invitation: Result<InvitationIssued> = refused(failure("STOPPING"));
 
   constructor(seed: number) {
@@ -110,13 +127,18 @@ export class Placed extends Cluster {
       ...base,
       rank: () => this.#rank(life),
       isEmptyHolder: async (holder) => this.isEmptyHolder(holder),
+      holderBytes: async (holder) => this.holderBytes.get(holder),
+      shardsAt: (other) => this.shards.get(other),
       limits: this.limits,
     });
     const control = createClusterControl({
       ...base,
       cluster: "c1",
       roleOfKind: (kind) => ({ room: "chat", agent: "ai", "role-manager": "manager" })[kind] as Role | undefined,
-      heard: (other) => membership.heard(other),
+      heard: (other) => {
+        const [heard, shards] = [membership.heard(other), this.shards.get(other)];
+        return heard && shards ? { ...heard, load: { ...(heard.load ?? idle), ...shards } } : heard;
+      },
       directoryInfo: () => this.directoryInfo,
       directoryAway: () => ({ because: "it is away" }),
       directoryRefusal: () => this.directoryRefusal,
@@ -183,7 +205,7 @@ export class Placed extends Cluster {
       const key = `${node} ${record.slot}`;
       if (record.owner !== node || record.want === undefined || this.#working.has(key)) continue;
       this.#working.add(key);
-      clock.after(5, () => {
+      clock.after(this.stepMs, () => {
         this.#working.delete(key);
         const row = table.get(record.slot);
         if (row?.record.owner !== node || row.record.want === undefined) return;

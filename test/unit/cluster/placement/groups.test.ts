@@ -202,6 +202,7 @@ describe("the spread of shard-holders", () => {
       new Map(
         names(6).map((name) => [name, name === over ? { usedBytes, quotaBytes: 150 } : { usedBytes: 200, roomBytes }]),
       );
+    state.holderBytes = new Map([...state.slots.keys()].map((slot) => [slot, 100]));
     state.shards = shards(200, 99);
     converge(state);
     expect(countOf(holders(state, "g1"), over), "nobody has room").to.equal(1);
@@ -213,6 +214,33 @@ describe("the spread of shard-holders", () => {
     state.shards = new Map(names(6).map((name) => [name, { usedBytes: name === over ? 100 : 200, roomBytes: 50 }]));
     converge(state);
     expect(countOf(holders(state, "g1"), over)).to.equal(0);
+  });
+
+  it("gives the holder that has room elsewhere and is enough, and without the holders' word all that there is", () => {
+    const at = (name: string, owner: NodeId) => holder(name, 0, owner, { home: owner });
+    const given = (sizes: Readonly<Record<string, number>>, roomBytes: number): string | undefined => {
+      const names = ["g1", "g5", "g9"] as const;
+      const state = cluster(
+        [storage("n0", { weight: 9 }), storage("n1")],
+        names.map((name) => at(name, "n0")),
+        {
+          policy: { replicas: 1, minInSync: 1 },
+        },
+      );
+      state.shards = new Map([
+        ["n0", { usedBytes: 131, quotaBytes: 120 }],
+        ["n1", { usedBytes: 0, roomBytes }],
+      ]);
+      state.holderBytes = new Map(Object.entries(sizes).map(([name, bytes]) => [ownSlot(holderOf(name, 0)), bytes]));
+      const [change] = think(state).changes;
+      return change && groupOf(change.slot);
+    };
+    expect(given({ g1: 1, g5: 30, g9: 100 }, 60), "enough, and it fits").to.equal("g5");
+    expect(given({ g1: 1, g5: 70, g9: 60 }, 69), "the smallest that is enough").to.equal("g9");
+    expect(given({ g1: 1, g5: 70, g9: 60 }, 50), "at least something").to.equal("g1");
+    expect(given({ g1: 0, g5: 70, g9: 61 }, 50), "nothing is no help").to.equal(undefined);
+    expect(given({}, 130), "as large as all that its node has").to.equal(undefined);
+    expect(given({}, 131)).to.not.equal(undefined);
   });
 
   it("takes no copy of what people write to a backup node, unless writes would wait without it", () => {

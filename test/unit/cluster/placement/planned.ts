@@ -23,6 +23,7 @@ export interface Cluster {
   directoryNode?: NodeId;
   load?: Load;
   shards?: Map<NodeId, NodeShards>;
+  holderBytes?: Map<SlotId, number>;
 }
 
 export const member = (node: NodeId, more: Partial<Candidate> = {}): Candidate => ({

@@ -5,7 +5,9 @@ import { placementLimits, type Candidate } from "../../../../node/cluster/placem
 import { preview, settled, type PreviewInput, type PreviewMember } from "../../../../node/cluster/placement/preview.ts";
 import {
   failure,
+  holderOf,
   ok,
+  ownSlot,
   refused,
   type ClusterPlan,
   type Result,
@@ -82,6 +84,23 @@ describe("a preview of the plan", () => {
     expect(nodeOf(goes, "n2")).to.deep.include({ stays: "goes", after: { owned: 0, copies: 0 } });
     expect(goes.faults).to.deep.equal([{ type: "copies", slots: 256, copies: 2, wanted: 3 }]);
     expect(goes.commands).to.deep.equal(["plexus nodes drain n2 --wait", "plexus nodes evict n2"]);
+  });
+
+  it("lets a node over its quota give as many holders as it takes, to one with room for them", () => {
+    const members = names(2).map((node) => member(node, { roles: ["storage"] }));
+    const records = names(8).map((_, index) => {
+      const home = index < 4 ? "n0" : "n1";
+      return fresh(ownSlot(holderOf(`g${index}`, 0)), home, { inSync: ["n0", "n1"], home });
+    });
+    const left = (quotaBytes: number, roomBytes: number): number => {
+      const state = cluster(members, records, { policy: { replicas: 2, minInSync: 1 } });
+      state.shards = new Map([
+        ["n0", { usedBytes: 400, quotaBytes }],
+        ["n1", { usedBytes: 400, roomBytes }],
+      ]);
+      return settled(inputOf(state)).filter(({ owner }) => owner === "n0").length;
+    };
+    expect([left(250, 9_999), left(0, 9_999), left(0, 199), left(0, 99)]).to.deep.equal([2, 0, 3, 4]);
   });
 
   it("ends where the planner, by its small steps, changes nothing any more", function () {
