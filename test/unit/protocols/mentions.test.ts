@@ -120,7 +120,7 @@ describe("a mention", () => {
   it("stands in a long text as in a short one: not in code, nor in quotations", () => {
     const many = (piece: string): string => piece.repeat(260);
     for (const [text, ...kinds] of [
-      [`\`\`\`diff\n${many("- old\n+ new\n  context\n")}@ada\n\`\`\``, "code"],
+      [`\`\`\`diff\n${many("- old\n+ new\ncontext\n")}@ada\n\`\`\``, "code"],
       [many("> @ada said\n\nyes\n\n"), "quote", "paragraph"],
       [`${many("**Speaker:** says\n\n")}> @ada`, "paragraph", "quote"],
       [`${many("- item\n\n")}> @ada`, "list", "quote"],
