@@ -1,7 +1,7 @@
 /** Typed calls of the node's operations: what a call takes and what it is answered follow from its row
  *  (`protocols/operations`), so no caller writes a path or says the type of an answer.
  *
- *      const call = callsBy(send, new Keys(newKey));
+ *      const call = callsBy(send, new Keys(newKey, nowMs));
  *      const set = await call("prices.set", { model: "small", input: 1, output: 2 });
  *
  *  Page and terminal each bring what sends a request. */
@@ -43,7 +43,7 @@ export class Keys {
   readonly #nowMs: () => number;
 
   /** `nowMs`: a clock that only goes on. */
-  constructor(newKey: () => string, nowMs: () => number = () => performance.now()) {
+  constructor(newKey: () => string, nowMs: () => number) {
     this.#newKey = newKey;
     this.#nowMs = nowMs;
   }

@@ -105,7 +105,7 @@ export const askNode = async <T>(
 /** The page's terminal knows no module of Node. */
 const newKey = (): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-const keys = new Keys(newKey);
+const keys = new Keys(newKey, () => performance.now());
 
 /** Calls the operations of a node. */
 export const callsTo = (target: Target): Call =>

@@ -15,8 +15,8 @@ export interface PageTerminal {
   write(text: string): void;
   /** Has a line typed; undefined: nothing was. `hidden`: it is not shown. */
   ask(prompt: string, hidden: boolean): Promise<string | undefined>;
-  /** A request to the node of the page, as the person who is signed in there; `key`: its `idempotency-key`. Rejects when
-   *  there is no answer. */
+  /** A request to the node of the page, as the person who is signed in there; `key`: its `idempotency-key`. Rejects
+   *  when there is no answer. */
   send(
     method: "GET" | "POST" | "PUT" | "DELETE",
     path: string,

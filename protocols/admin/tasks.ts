@@ -2,7 +2,8 @@
  *  page, the terminal and people's programs. Each stays where it is kept: the actor of the backups, the node that does
  *  it, the directory. Pure.
  *
- *  A kind of task is one function here that makes its view, and one source that lists it (`node/composition/parts/tasks.ts`). */
+ *  A kind of task is one function here that makes its view, and one source that lists it
+ *  (`node/composition/parts/tasks.ts`). */
 import { Type, type Static } from "typebox";
 import type { BackupSort, ClusterBackupTask } from "../kinds/backup.ts";
 import type { BackupTask } from "./backups.ts";

@@ -72,7 +72,13 @@ describe("the rows of operations", () => {
 
   it("make the request of a call: what the path names stands in it, the rest is query or body", async () => {
     const sent: unknown[] = [];
-    const call = callsBy(async (...request) => (sent.push(request), ok({})), new Keys(() => "key"));
+    const call = callsBy(
+      async (...request) => (sent.push(request), ok({})),
+      new Keys(
+        () => "key",
+        () => 0,
+      ),
+    );
     await call("prices.set", { model: "openai/*", input: 1, output: 2 });
     await call("quotas.remove", { role: "guest", measure: "bytes", per: "day" });
     await call("budgets.list");

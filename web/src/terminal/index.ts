@@ -39,6 +39,9 @@ export interface OpenTerminal {
 
 const prompt = "plexus ";
 
+const send: PageTerminal["send"] = (method, path, body, signal, key) =>
+  exchange(method, path, body, { signal, key, bytesMax: limits.answerBytesMax });
+
 /** What was pasted, as lines that could be run. */
 export const linesPasted = (text: string): readonly string[] =>
   text
@@ -122,8 +125,7 @@ export async function openTerminal(place: HTMLElement, world: TerminalWorld): Pr
       draw();
       return promise;
     },
-    send: (method, path, body, signal, key) =>
-      exchange(method, path, body, { signal, key, bytesMax: limits.answerBytesMax }),
+    send,
     confirm: () => world.confirm(),
   };
 

@@ -43,7 +43,7 @@ export async function request<Answer>(
   return { ok: false, error: refusal ?? (status === 401 ? failure("UNAUTHENTICATED") : stranger) };
 }
 
-const keys = new Keys(newOperationId);
+const keys = new Keys(newOperationId, () => performance.now());
 
 /** As `call`, for what takes longer than usual. */
 export const callWithin = (timeoutMs: number): Call =>
