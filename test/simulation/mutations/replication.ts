@@ -244,7 +244,7 @@ export const ofReplication: readonly Mutation[] = [
     find: "return more > changed.length || (more > 0 && changed.slice(-more).includes(stripe));",
     replace: "return more > changed.length;",
     caughtBy: ["acknowledged-kept"],
-    from: 4,
+    from: 28,
     seeds: 60,
     cluster: true,
     plan: { ...three, storage: 1, clients: 1, registerClients: 1, faults: {}, thinkMs: 5, lingerMs: 5 },
