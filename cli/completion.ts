@@ -10,8 +10,7 @@ export const shells = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof shells)[number];
 
 /** What may follow a flag: one of these words, a path, or something that nobody can guess. */
-export type Value =
-  { readonly type: "words"; readonly words: readonly string[] } | { readonly type: "path" } | { readonly type: "any" };
+export type Value = Readonly<{ type: "words"; words: readonly string[] } | { type: "path" } | { type: "any" }>;
 
 export interface Flag {
   readonly name: string;

@@ -318,8 +318,7 @@ export type Config = Static<typeof configSchema>;
 export type ConfigInput = {
   readonly [K in Exclude<keyof Config, "directory">]?: Partial<Config[K]> | Config[K] | undefined;
 } & {
-  readonly directory?:
-    { readonly kind?: Config["directory"]["kind"]; readonly endpoints?: readonly string[] } | undefined;
+  readonly directory?: Readonly<{ kind?: Config["directory"]["kind"]; endpoints?: readonly string[] }> | undefined;
 };
 
 /** The shape of one layer: the same fields, none required. */

@@ -69,17 +69,11 @@ export function advisoryFindings(packages: readonly Package[], advisories: reado
 /** What `npm audit --json` answers, as far as it is read here; or the error that it could not ask for. */
 export interface OnlineAudit {
   readonly message?: string;
-  readonly vulnerabilities?: Readonly<
-    Record<
-      string,
-      {
-        readonly via: readonly (
-          string | { readonly url: string; readonly title: string; readonly name: string; readonly range: string }
-        )[];
-      }
-    >
-  >;
+  readonly vulnerabilities?: Readonly<Record<string, { readonly via: readonly Cause[] }>>;
 }
+
+/** A package by its name, or what is known of one. */
+type Cause = string | Readonly<Record<"url" | "title" | "name" | "range", string>>;
 
 /** The packages that an answer of npm's audit names. Throws when there is no answer, with its reason. */
 export function onlineFindings(packages: readonly Package[], answer: OnlineAudit): readonly Finding[] {

@@ -157,8 +157,7 @@ export interface LoadPlan {
 }
 
 /** A plan, or why there is none. */
-export type LoadVerdict =
-  { readonly type: "fine"; readonly plan: LoadPlan } | { readonly type: "refused"; readonly reason: string };
+export type LoadVerdict = Readonly<{ type: "fine"; plan: LoadPlan } | { type: "refused"; reason: string }>;
 
 /** What became of a load. */
 export type Load =

@@ -32,8 +32,7 @@ interface CatalogState {
 }
 
 /** What is persisted. */
-type CatalogChange =
-  { readonly type: "put"; readonly row: CatalogRow } | { readonly type: "removed"; readonly key: string };
+type CatalogChange = Readonly<{ type: "put"; row: CatalogRow } | { type: "removed"; key: string }>;
 
 type Incoming = CommandOf<typeof catalogCommands>;
 type Effects = readonly Effect<CatalogChange, never>[];

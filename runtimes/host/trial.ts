@@ -21,9 +21,9 @@ import { hostVariables } from "./variables.ts";
 
 /** What came of a trial. `content`: what the files are known by, unless it was known already what comes of them.
  *  `ended`: native code ended the process, so another trial of them ends as well. */
-export type TrialVerdict = { readonly content?: string } & (
-  { readonly type: "passed" } | { readonly type: "failed"; readonly error: Failure; readonly ended: boolean }
-);
+export type TrialVerdict = { readonly content?: string } & Readonly<
+  { type: "passed" } | { type: "failed"; error: Failure; ended: boolean }
+>;
 
 /** One call of an engine. */
 export interface Question {

@@ -35,8 +35,7 @@ export interface Kept {
 }
 
 /** The form, or why the request is refused. */
-type FormVerdict =
-  { readonly type: "fine"; readonly form: Form } | { readonly type: "refused"; readonly error: Failure };
+type FormVerdict = Readonly<{ type: "fine"; form: Form } | { type: "refused"; error: Failure }>;
 
 /** Reads it. `syntax` is asked for where there are tools to call. */
 export function formOf(request: GenerationRequest, syntax: () => CallSyntax, steps = new Steps()): FormVerdict {

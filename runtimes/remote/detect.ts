@@ -26,8 +26,7 @@ export interface Detected {
 }
 
 /** An answer: its JSON, a refusal that speaks of keys, or nothing of use. */
-export type Answered =
-  { readonly type: "json"; readonly body: unknown } | { readonly type: "locked" } | { readonly type: "nothing" };
+export type Answered = Readonly<{ type: "json"; body: unknown } | { type: "locked" } | { type: "nothing" }>;
 
 /** Where servers say who they are. `models` is below the address that was given, the others below its origin. */
 const paths = {

@@ -23,8 +23,7 @@ export const originOf = ({ url }: Pick<Endpoint, "url">): string => URL.parse(ur
 /** The key, or why there is none. The reason names its place and nothing of it. */
 export function readKey({
   key,
-}: Pick<Endpoint, "key">):
-  { readonly type: "key"; readonly key: string | undefined } | { readonly type: "refused"; readonly reason: string } {
+}: Pick<Endpoint, "key">): Readonly<{ type: "key"; key: string | undefined } | { type: "refused"; reason: string }> {
   const refuse = (reason: string) => ({ type: "refused", reason }) as const;
   if (key === undefined) return { type: "key", key: undefined };
   const { env, file } = key;

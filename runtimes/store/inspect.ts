@@ -59,8 +59,7 @@ export function inspectFile(path: string, name: string): Found {
 }
 
 /** What the beginning of a file that is still coming says. `more`: ask again when four times as much is there. */
-export type EarlyLook =
-  { readonly type: "fine" } | { readonly type: "more" } | { readonly type: "refused"; readonly reason: string };
+export type EarlyLook = Readonly<{ type: "fine" } | { type: "more" } | { type: "refused"; reason: string }>;
 
 /** Looks at as much of a file as is there. `total`: how long it will be, where that is known. Nothing is refused here
  *  that would not be refused when all of it is there. Throws what the file system throws. */

@@ -34,8 +34,7 @@ interface External {
 }
 
 /** What was found. */
-type OnnxVerdict =
-  { readonly type: "fine"; readonly facts: OnnxFacts } | { readonly type: "refused"; readonly reason: string };
+type OnnxVerdict = Readonly<{ type: "fine"; facts: OnnxFacts } | { type: "refused"; reason: string }>;
 
 /** Looks at a file. Throws what reading throws. */
 export function inspectOnnx(bytes: FileBytes): OnnxVerdict {

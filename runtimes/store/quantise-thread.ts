@@ -26,8 +26,7 @@ export interface QuantiseProgress {
   readonly doneBytes: number;
   readonly totalBytes: number;
 }
-export type QuantiseAnswer =
-  { readonly type: "done"; readonly bytes: number } | { readonly type: "refused"; readonly reason: string };
+export type QuantiseAnswer = Readonly<{ type: "done"; bytes: number } | { type: "refused"; reason: string }>;
 
 /** Quantises a file. Throws what the file system throws. */
 export default function run({ from, to, target, port }: QuantiseTask): QuantiseAnswer {

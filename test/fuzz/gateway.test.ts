@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { isOllamaPath } from "../../node/gateway/ai/errors.ts";
 import { clientCommands, errorTable, wireLimits } from "../../protocols/index.ts";
 import { connectClient, startFixture, type Client, type Frame, type Fixture } from "../unit/gateway/fixture.ts";
+import { anyCharacter } from "../fixtures/any-character.ts";
 
 /** Fixed, so that a failure here is a failure everywhere; fast-check prints the smallest bytes that fail. */
 const seed = 20_260;
@@ -58,7 +59,7 @@ describe("fuzz: the gateway", () => {
     value: fc.oneof(
       { maxDepth: 4 },
       fc.constantFrom(null, true, 0, -1, 1.5, 1e308, 2 ** 53, "", "\u0000", "\ud800", "lobby", "user/ada", "x".repeat(2_000)),
-      fc.string({ unit: "binary", maxLength: 40 }),
+      fc.string({ unit: anyCharacter, maxLength: 40 }),
       fc.array(tie("value"), { maxLength: 4 }),
       fc.array(fc.tuple(field, tie("value")), { maxLength: 5 }).map((pairs) => Object.fromEntries(pairs)),
     ),
@@ -87,7 +88,7 @@ describe("fuzz: the gateway", () => {
   it("answers any frame, and either goes on or says bye and closes", async () => {
     const text = fc.oneof(
       odd.map((value) => JSON.stringify(value) ?? "undefined"),
-      fc.string({ unit: "binary", maxLength: 200 }),
+      fc.string({ unit: anyCharacter, maxLength: 200 }),
       fc.record({ id: odd, do: odd, to: odd, with: odd, cursor: odd, operationId: odd }, { requiredKeys: [] }).map((frame) => JSON.stringify(frame)),
       fc.constantFrom("", "null", "[]", "{}", `${"[".repeat(30_000)}`, `${'{"with":'.repeat(5_000)}1${"}".repeat(5_000)}`),
     ).filter((frame) => Buffer.byteLength(frame) <= wireLimits.frameBytesMax);
@@ -153,7 +154,7 @@ describe("fuzz: the gateway", () => {
       ["POST", "/api/v1/agents"], ["PATCH", "/api/v1/agents/ada.helper"], ["POST", "/api/v1/admin/actors/room/lobby/release"],
       ["PUT", "/api/v1/admin/users/bob"],
     );
-    const body = fc.oneof(odd.map((value) => JSON.stringify(value) ?? "?"), fc.string({ unit: "binary", maxLength: 100 }));
+    const body = fc.oneof(odd.map((value) => JSON.stringify(value) ?? "?"), fc.string({ unit: anyCharacter, maxLength: 100 }));
     await fc.assert(
       fc.asyncProperty(routes, body, async ([method, path], text) => {
         const reply = await fixture.request(method as string, path as string, { token, body: text });
@@ -166,7 +167,7 @@ describe("fuzz: the gateway", () => {
   it("answers any path and query with its answer or a row of the error table", async () => {
     const part = fc.oneof(
       fc.constantFrom("api", "v1", "rooms", "lobby", "messages", "admin", "actors", "agents", "..", "%00", "%2e%2e", "%ff", "me", "ws", "chat"),
-      fc.string({ unit: "binary", maxLength: 12 }).map((text) => encodeURIComponent(text.toWellFormed())),
+      fc.string({ unit: anyCharacter, maxLength: 12 }).map((text) => encodeURIComponent(text.toWellFormed())),
     );
     const paths = fc.tuple(fc.array(part, { maxLength: 6 }), fc.string({ maxLength: 20 })).map(
       ([parts, query]) => `/${parts.join("/")}?${encodeURIComponent(query)}`,

@@ -58,10 +58,7 @@ export const phases: readonly Phase[] = [
   { name: "conformance", tests: within("conformance") },
   {
     name: "check",
-    commands: [
-      [bin("prettier"), "--check", ".", "--log-level", "warn", "--cache", "--cache-strategy", "content", "--cache-location", cached("prettier.json")], // prettier-ignore
-      lint,
-    ],
+    commands: [[bin("oxfmt"), "--check"], lint],
   },
   { name: "simulation", tests: within("simulation"), except: mutations },
   // The compiler by itself: it must find nothing that the linter does not.

@@ -7,7 +7,7 @@
  *  word, and a line of the changelog. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { format } from "prettier";
+import { format } from "oxfmt";
 import { createGateway, type GatewayOptions } from "../../node/gateway/index.ts";
 import { createClock, createRandom } from "../../node/platform/index.ts";
 import { contractFindings, restFindings, type Description } from "./compatible.ts";
@@ -65,8 +65,8 @@ const acceptedHead =
   "# Differences since the last release that programs of it notice, made on purpose: the words of `npm run tidy`, one a line.\n";
 
 if (import.meta.main) {
-  const description = await format(JSON.stringify(await describeRest()), { parser: "json", printWidth: 120 });
-  writeFileSync(join(folder, "openapi.json"), description);
+  const { code } = await format("openapi.json", JSON.stringify(await describeRest()), { printWidth: 120 });
+  writeFileSync(join(folder, "openapi.json"), code);
   writeFileSync(join(folder, "CONTRACT.txt"), `${contractLines().join("\n")}\n`);
   writeFileSync(join(folder, "accepted.txt"), acceptedHead);
 }

@@ -110,8 +110,7 @@ function* chained(lists: readonly (readonly UnitEntry[])[], packsKept: number): 
 }
 
 /** A unit's plaintext, or the rows of it that were wanted; or why it cannot be read. */
-type Opened =
-  { readonly unit: UnitEntry; readonly content: Uint8Array } | { readonly unit: UnitEntry; readonly error: unknown };
+type Opened = Readonly<{ unit: UnitEntry; content: Uint8Array } | { unit: UnitEntry; error: unknown }>;
 
 type OpenPorts = Pick<BackupPorts, "keys" | "sealer" | "limits">;
 

@@ -18,8 +18,7 @@ export interface TreeNodes {
 }
 
 /** A unit that is there from now on, or no longer. */
-export type UnitChange =
-  { readonly type: "put"; readonly entry: UnitEntry } | { readonly type: "drop"; readonly name: UnitName };
+export type UnitChange = Readonly<{ type: "put"; entry: UnitEntry } | { type: "drop"; name: UnitName }>;
 
 /** A tree, with what is in it. Null: nothing. */
 export type Tree = Pick<TreeChild, "link" | "units" | "bytes"> | null;

@@ -16,9 +16,7 @@ export interface Release {
 }
 
 /** What is still to be told, and until when that is tried. */
-export type HolderNotice = { readonly untilMs: number } & (
-  { readonly wanted: KeptShard } | { readonly release: Release }
-);
+export type HolderNotice = { readonly untilMs: number } & Readonly<{ wanted: KeptShard } | { release: Release }>;
 
 /** What became of a shard that somebody says is wanted: `released` is the operation by which its owner has let go of
  *  it. */

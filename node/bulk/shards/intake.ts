@@ -36,8 +36,7 @@ interface Upload {
   idle: () => void;
 }
 
-export type Calls =
-  "shard.begin" | "shard.chunk" | "shard.hold" | "shard.check" | "shard.lacks" | "shard.read" | "shard.prove";
+export type Calls = `shard.${"begin" | "chunk" | "hold" | "check" | "lacks" | "read" | "prove"}`;
 
 /** What can be asked of a node; the answers of the messages of the same names. */
 export interface Intake {

@@ -113,8 +113,7 @@ function handleRoles({ roles, isRange }: PeopleParts): Pick<People, "roles.list"
   };
 }
 
-type Holders =
-  "people.list" | "people.setRoles" | "people.setAdmin" | "people.show" | "people.endSession" | "people.endSessions";
+type Holders = `people.${"list" | "setRoles" | "setAdmin" | "show" | "endSession" | "endSessions"}`;
 
 /** Who has which roles, and by which devices people are signed in. */
 function handleHolders(at: PeopleParts): Pick<People, Holders> {

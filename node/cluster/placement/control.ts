@@ -50,8 +50,8 @@ export interface ControlOptions extends Omit<OverviewPorts, "survey" | "limits">
   changed?(action: Audited, facts: Readonly<Record<string, string>>, by: string | undefined): void;
 }
 
-type Audited =
-  "evict" | "drain" | "undrain" | "roles" | "storage" | "move" | "release" | "invite" | "voters" | "trust" | "migrate";
+type OfOneNode = "evict" | "drain" | "undrain" | "roles" | "storage" | "invite";
+type Audited = OfOneNode | "move" | "release" | "voters" | "trust" | "migrate";
 
 /** Makes the control. It keeps nothing, and needs no stopping. */
 export function createClusterControl(options: ControlOptions): ClusterControl {

@@ -26,8 +26,7 @@ import { shownBy } from "./rights.ts";
 import { noted, type OwnHandlers, type Wire } from "../rest/own.ts";
 import { fromDevice } from "./sign-in.ts";
 
-type Handled =
-  "factors.linkWith" | "factors.confirmWith" | "factors.proven" | "factors.acceptProven" | "factors.unlink";
+type Handled = `factors.${"linkWith" | "confirmWith" | "proven" | "acceptProven" | "unlink"}`;
 
 /** The handlers. */
 export function handleIdentityLinks(

@@ -45,9 +45,9 @@ export interface Standing {
 }
 
 /** The node and the model, or why there is none; and every member that counts, in order, with the reason. */
-type Serving = { readonly model: string; readonly rows: readonly ServingRow[] } & (
-  { readonly node: NodeId } | { readonly node: undefined; readonly refusal: Failure }
-);
+type Serving = { readonly model: string; readonly rows: readonly ServingRow[] } & Readonly<
+  { node: NodeId } | { node: undefined; refusal: Failure }
+>;
 
 /** A usable offer. */
 interface Candidate {

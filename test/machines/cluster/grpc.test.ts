@@ -17,8 +17,7 @@ const python = "/usr/bin/python3";
 const packages = ["python3-grpcio", "python3-grpc-tools", "python3-protobuf", "libprotobuf32", "libre2-9", "libc-ares2", "libabsl20220623"]; // prettier-ignore
 
 /** What Debian's own Python needs to find Debian's packages; or why it cannot. */
-function pythonWithGrpc():
-  { readonly environment: NodeJS.ProcessEnv; readonly protos: string } | { readonly missing: string } {
+function pythonWithGrpc(): Readonly<{ environment: NodeJS.ProcessEnv; protos: string } | { missing: string }> {
   if (!existsSync(python)) return { missing: `no ${python}` };
   const folders: string[] = [];
   for (const name of packages) {

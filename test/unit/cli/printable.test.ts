@@ -10,13 +10,14 @@ import { fitting, guarded, jsonLine, printable, withoutControls } from "../../..
 import { createProgram } from "../../../cli/program.ts";
 import { topFrame } from "../../../cli/cluster/top.ts";
 import { failure, failureOf, ok, refused, type RoomEvent } from "../../../protocols/index.ts";
+import { anyCharacter } from "../../fixtures/any-character.ts";
 import { asked, controls, hostile, poisoned, startHostileNode } from "../../fixtures/hostile.ts";
 import { collected, model, summary } from "./fixture.ts";
 
 const plain = { ...accounts, color: false };
 
 const chunk = fc.oneof(
-  fc.string({ unit: "binary" }),
+  fc.string({ unit: anyCharacter }),
   fc.constantFrom("\u001b[31m", "\u001b[8m", "\u001b[1m", "\r\n", "\r", "\u009b", "\u202e", "👩‍🚀", "🏴‍☠️", "é", "字"),
 );
 const anyText = fc.array(chunk, { maxLength: 20 }).map((chunks) => chunks.join(""));

@@ -35,6 +35,7 @@ import {
   type RoomMessage,
 } from "../../../protocols/index.ts";
 import { withoutControls } from "../../../cli/terminal/printable.ts";
+import { anyCharacter } from "../../fixtures/any-character.ts";
 import { collected, model, status } from "./fixture.ts";
 
 const plain = { ...accounts, color: false };
@@ -80,7 +81,7 @@ describe("a line of chat", () => {
   });
 
   it("of any kind is understood or refused", () => {
-    fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => void parseLine(text)));
+    fc.assert(fc.property(fc.string({ unit: anyCharacter }), (text) => void parseLine(text)));
     fc.assert(
       fc.property(fc.constantFrom(...Object.keys(commands)), fc.string(), (name, rest) => {
         expect(["command", "wrong"]).to.include(parseLine(`/${name} ${rest}`).type);

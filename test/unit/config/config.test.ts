@@ -12,6 +12,7 @@ import {
   type ConfigLayers,
 } from "../../../config/index.ts";
 import { failureOf } from "../../../protocols/index.ts";
+import { anyCharacter } from "../../fixtures/any-character.ts";
 
 const context = {
   workFolder: "/work",
@@ -177,7 +178,7 @@ describe("configuration", () => {
       .and.equal(nameless("/a"));
     expect(nameless("/a")).not.to.equal(nameless("/b"));
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (hostname) => {
+      fc.property(fc.string({ unit: anyCharacter }), (hostname) => {
         parseConfig({}, { ...context, hostname });
       }),
     );

@@ -15,6 +15,7 @@ import { isPlain } from "../../../protocols/reading/plain.ts";
 import { namedIn, peopleAmong, severalIn, absentIn, type Mentionable } from "../../../web/src/model/index.ts";
 import { folded, wireLimits } from "../../../protocols/index.ts";
 import { inLobby, lobby, post, type Page } from "../actors/lobby.ts";
+import { anyCharacter } from "../../fixtures/any-character.ts";
 import { stepsOf } from "../../fixtures/steps.ts";
 
 const someone = (principal: string, label = principal): Mentionable => ({ principal, label });
@@ -62,7 +63,7 @@ const pieces = [
 ]; // prettier-ignore
 const written = oneof(
   { weight: 4, arbitrary: array(constantFrom(...pieces), { maxLength: 16 }).map((all) => all.join("")) },
-  { weight: 1, arbitrary: string({ unit: "binary", maxLength: 40 }) },
+  { weight: 1, arbitrary: string({ unit: anyCharacter, maxLength: 40 }) },
 );
 
 /** Texts of such pieces are built to keep a reader busy. */

@@ -15,6 +15,7 @@ import {
   textFault,
   type TextKind,
 } from "../../../protocols/index.ts";
+import { anyCharacter } from "../../fixtures/any-character.ts";
 import { stepsOf } from "../../fixtures/steps.ts";
 
 const kinds: readonly TextKind[] = ["line", "lines", "prompt"];
@@ -22,7 +23,7 @@ const kinds: readonly TextKind[] = ["line", "lines", "prompt"];
 /** Any UTF-16, with much of what is refused somewhere. */
 const anyText = fc.array(
   fc.oneof(
-    { weight: 3, arbitrary: fc.string({ unit: "binary", maxLength: 6 }) },
+    { weight: 3, arbitrary: fc.string({ unit: anyCharacter, maxLength: 6 }) },
     { weight: 1, arbitrary: fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)) },
     { weight: 2, arbitrary: fc.constantFrom("\ud800", "\udc00", "\u202e", "\u202c", "\u2067", "\u2069", "\0", "\x1b", "\n", "\r", "\t", "\u200b", "a") },
   ),

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
-import { format } from "prettier";
+import { format } from "oxfmt";
 import { backupLimits } from "../../../../node/backup/index.ts";
 import {
   lossOfAny,
@@ -88,12 +88,12 @@ describe("durability", () => {
   it("of a unit and a snapshot is on the page as it is computed", async () => {
     const page = readFileSync(join(import.meta.dirname, "../../../../docs/backup/shards.md"), "utf8");
     const [table = ""] = /\| a unit, a snapshot[^]*?(?=\n\n)/.exec(page) ?? [];
-    expect(table.trim()).to.equal((await format(unitTable(), { parser: "markdown" })).trim());
+    expect(table.trim()).to.equal((await format("shards.md", unitTable())).code.trim());
   });
 
   it("is on the page as it is computed and simulated", async () => {
     const page = readFileSync(join(import.meta.dirname, "../../../../docs/backup/shards.md"), "utf8");
     const [table = ""] = /\| scheme +\| bytes[^]*?(?=\n\n)/.exec(page) ?? [];
-    expect(table.trim()).to.equal((await format(durabilityTable(), { parser: "markdown" })).trim());
+    expect(table.trim()).to.equal((await format("shards.md", durabilityTable())).code.trim());
   });
 });

@@ -5,6 +5,7 @@ import { timeOf } from "../../../../runtimes/backup/cutting.ts";
 import { encodeRow } from "../../../../runtimes/backup/format/index.ts";
 import { createLineWriter } from "../../../../runtimes/backup/lines.ts";
 import { depth } from "../../../depth.ts";
+import { anyCharacter } from "../../../fixtures/any-character.ts";
 
 const time = fc.oneof(
   fc.constantFrom(undefined, null, "1", -1, 1.5),
@@ -13,13 +14,13 @@ const time = fc.oneof(
 );
 const key = fc.oneof(
   { weight: 8, arbitrary: fc.constantFrom("atMs", "author", "text", "message", "id", "seq", "sequel", "s") },
-  fc.string({ unit: "binary" }),
+  fc.string({ unit: anyCharacter }),
   fc.constantFrom("$bytes", "$", "__proto__", "7", "10", "_"),
 );
 const value: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
   value: fc.oneof(
     { depthSize: "small" },
-    fc.string({ unit: "binary" }),
+    fc.string({ unit: anyCharacter }),
     fc.string({ maxLength: 400 }),
     fc.constantFrom('\n"\\\u0001\u001f\u007f', "\u2028 é 👋", "\ud800", "x".repeat(70_000)),
     fc.double(),

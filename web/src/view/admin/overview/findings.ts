@@ -25,11 +25,13 @@ export interface Seen {
 /** A disk with less than this share of it free is told of, and one with less than the second is bad. */
 const diskShares = { warn: 0.1, bad: 0.03 } as const;
 
-/** The share of a disk that is free; undefined: not known. */
-export const freeShare = (node: {
+interface Disk {
   readonly diskBytes?: number;
   readonly diskFreeBytes?: number;
-}): number | undefined =>
+}
+
+/** The share of a disk that is free; undefined: not known. */
+export const freeShare = (node: Disk): number | undefined =>
   node.diskBytes === undefined || node.diskFreeBytes === undefined ? undefined : node.diskFreeBytes / node.diskBytes;
 
 /** All that is wrong, the worst first. */
