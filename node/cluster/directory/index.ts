@@ -28,6 +28,7 @@
  *  Read `embedded.ts` first: it is the reference; then `serve.ts` with `remote.ts`, `etcd.ts` with `etcd-feed.ts`. */
 export { createEmbeddedDirectory, type EmbeddedDirectory } from "./embedded.ts";
 export { createEtcdDirectory, isSupportedEtcd, type EtcdDirectory } from "./etcd.ts";
+export type { EtcdLink } from "./etcd-servers.ts";
 export type { EtcdSecurity } from "./etcd-wire.ts";
 export { directoryLimits, type DirectoryLimits } from "./limits.ts";
 export { migrateDirectory } from "./migrate.ts";

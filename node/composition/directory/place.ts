@@ -36,6 +36,7 @@ import {
   type EmbeddedDirectory,
   type EtcdDirectory,
   type EtcdHome,
+  type EtcdLink,
   type KeptSize,
   type Lead,
   type VoterCandidate,
@@ -147,6 +148,8 @@ export function openDirectory(
     readonly leads?: () => void;
     /** Told of every change that this node's voter knows to be decided. */
     readonly decided?: VoterPorts["decided"];
+    /** What reaches etcd. */
+    readonly etcd?: EtcdLink;
   },
 ): PlacedDirectory {
   const { node, cluster, store, exchange, clock, log } = ports;
@@ -193,7 +196,7 @@ export function openDirectory(
   });
   const openEtcd = (home: EtcdHome, founding = false): EtcdDirectory => {
     etcd?.close();
-    etcd = createEtcdDirectory({ ...home, clock, log, founding, onMoved: moved });
+    etcd = createEtcdDirectory({ ...home, ...ports.etcd, clock, log, limits, founding, onMoved: moved });
     return etcd;
   };
   /** The directory behind the one that everybody uses. */
@@ -378,7 +381,7 @@ export function openDirectory(
     const { from, source, generation } = own;
     const prefix = etcdPrefix(cluster, generation);
     const home: EtcdHome = { endpoints, prefix, ...(generation !== undefined && { generation }) };
-    const target = createEtcdDirectory({ ...home, clock, log });
+    const target = createEtcdDirectory({ ...home, ...ports.etcd, clock, log, limits });
     try {
       return ok(await migrateDirectory(from, target, source));
     } finally {

@@ -75,6 +75,8 @@ export interface ClusterPlan {
   readonly olderDirectory: boolean;
   /** In the end a voter is dead while the others do all that a cluster does. */
   readonly deadVoter: boolean;
+  /** In the end the directory of voters is full, and an operator repairs the cluster all the same. */
+  readonly fullDirectory: boolean;
   /** The disks are encrypted while the nodes run, and opened again. */
   readonly sealed: boolean;
   /** Never on here: one node simulated alone has enough of it. */
@@ -229,5 +231,6 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
     lateDisk: false,
     olderDirectory: false,
     deadVoter: false,
+    fullDirectory: false,
   };
 }

@@ -49,6 +49,7 @@ import {
   waitsForSlow,
 } from "./slow-disk.ts";
 import { withoutVoter } from "./dead-voter.ts";
+import { smallDirectory, withFullDirectory } from "./full-directory.ts";
 import { cutOffOwner } from "./cut-off-owner.ts";
 import { MembersOnly } from "./members-only.ts";
 import { ClusterWatch } from "./watch.ts";
@@ -126,8 +127,13 @@ class ClusterSimulation implements Gates, Simulated {
       lateDisk: world.seed % 3 === 1,
       olderDirectory: world.seed % 3 === 2,
       deadVoter: replicated,
+      fullDirectory: world.seed % 8 === 1,
       ...fixed,
     };
+    if (this.#plan.fullDirectory) {
+      const directory = { ...this.#plan.limits.directory, ...smallDirectory };
+      this.#plan = { ...this.#plan, limits: { ...this.#plan.limits, directory } };
+    }
     world.note(() => `plan: ${JSON.stringify(this.#plan)}`);
     const plan = this.#plan;
     this.#watch = new ClusterWatch(world, plan.minInSync);
@@ -424,6 +430,7 @@ class ClusterSimulation implements Gates, Simulated {
     if (this.#plan.lateDisk && bearsSlowDisk(this.#plan)) await this.#withSlowDisk(until);
     if (this.#plan.olderDirectory && bearsOlderDirectory(this.#plan)) await this.#withOlderDirectory(until);
     if (this.#plan.deadVoter && this.#plan.directory === "replicated") await this.#withDeadVoter(until);
+    if (this.#plan.fullDirectory && this.#plan.directory === "replicated") await this.#withFullDirectory(until);
     // What everybody has must outlive everybody.
     world.note(() => "all machines lose power");
     for (const machine of this.#machines.values()) machine.kill(true);
@@ -555,6 +562,15 @@ class ClusterSimulation implements Gates, Simulated {
     });
     await until("every slot is whole with every voter", () => this.#unsettled() === undefined);
     await until("as many vote as should, after a death", () => this.#votes());
+  }
+
+  async #withFullDirectory(
+    until: (fixture: string, done: () => boolean | Promise<boolean>) => Promise<void>,
+  ): Promise<void> {
+    const at = { world: this.#world, watch: this.#watch, operator: this.#operator, gates: () => this.gates(), until };
+    await withFullDirectory(at);
+    await until("every slot is whole after the directory was full", () => this.#unsettled() === undefined);
+    await until("as many vote as should, after the directory was full", () => this.#votes());
   }
 
   /** While one disk is far slower than the others, people write, and soon nobody waits for it; when it is well again,

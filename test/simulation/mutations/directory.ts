@@ -207,6 +207,16 @@ export const ofDirectory: readonly Mutation[] = [
     raft: true,
   },
   {
+    name: "lets nobody take a member out of a directory that is full",
+    file: "node/cluster/directory/deciding.ts",
+    find: "/^(?:member|slot|token-keys)\\//",
+    replace: "/^(?:slot|token-keys)\\//",
+    caughtBy: ["liveness"],
+    seeds: 2,
+    cluster: true,
+    plan: { ...three, directory: "replicated", fullDirectory: true },
+  },
+  {
     name: "replaces no voter that is away",
     file: "node/cluster/directory/voters.ts",
     find: "awayMs >= voterAwayMs;",

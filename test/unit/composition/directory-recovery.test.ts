@@ -218,4 +218,44 @@ describe("a directory that is recovered", () => {
       await stopTime();
     }
   });
+
+  it("goes on where it was full: members are taken out and slots fail over, and only what is new is refused", async () => {
+    const world = new World(8);
+    const big = { key: "config/big", value: "x".repeat(5_000), revision: 9 };
+    const store = await folder("a", [slotRow("chat/1", "b", ["a", "b"]), big]);
+    const { begin } = await planRecovery(store, none);
+    await begin();
+    const a = openDirectory((await readHome(store))?.directory as DirectoryPlace, {
+      node: "a",
+      cluster: "c1",
+      founding: false,
+      store,
+      exchange: new Links(world.clock()).exchange("a"),
+      clock: world.clock(),
+      random: world.dice,
+      log: quietLog,
+      placed: () => undefined,
+      limits: { rowsBytesMax: 4_000 },
+    });
+    const stopTime = world.flow();
+    try {
+      await a.opened();
+      while (a.leader() !== "a") await world.sleep(10);
+      const change = async (key: string, next: (value: object) => unknown): Promise<string> => {
+        const row = await a.directory.read(key);
+        const changed = a.directory.compareAndSet(key, next((row?.value ?? {}) as object), row?.revision ?? 0);
+        return codeOf(changed.then(({ applied }) => expect(applied).to.equal(true)));
+      };
+      expect(await change("config/new", () => 1)).to.include("DIRECTORY_FULL");
+      expect(await change("member/d", (value) => ({ ...value, state: "draining", leaving: true }))).to.equal("done");
+      const want = { owner: "d", replicas: ["d"] };
+      expect(await change("slot/chat/1", (value) => ({ ...value, want }))).to.equal("done");
+      expect(await change("member/d", () => undefined)).to.equal("done");
+      expect(await change("config/big", () => undefined)).to.equal("done");
+      expect(await change("config/new", () => 1)).to.equal("done");
+    } finally {
+      await a.close();
+      await stopTime();
+    }
+  });
 });

@@ -162,6 +162,6 @@ describe("the size of a directory", () => {
     );
     // What is beside the rows has room: members and their places.
     const { rowsBytesMax: most, growthBytesMax, imageBytesMax } = directoryLimits;
-    expect(most + growthBytesMax + 32 * 1024 * 1024).to.equal(imageBytesMax);
+    expect(most + growthBytesMax + 8 * 1024 * 1024).to.equal(imageBytesMax);
   });
 });

@@ -1,0 +1,90 @@
+/** The directory is full to its last byte while a voter is dead. Its operator can do all that makes it well again: the
+ *  dead one is replaced and taken out, another drains, a node starts again, and what is deleted makes room. */
+import { failureOf } from "../../../protocols/index.ts";
+import { votersFor } from "../../../node/cluster/directory/index.ts";
+import type { NodeId } from "../../../node/ports/index.ts";
+import type { World } from "../../world/index.ts";
+import type { Machine } from "./machine.ts";
+import type { Operator } from "./operator.ts";
+import type { ClusterWatch } from "./watch.ts";
+
+/** So small that a life fills it; there are some 60,000 bytes of members and slots. */
+export const smallDirectory = { rowsBytesMax: 300_000, growthBytesMax: 60_000 };
+
+interface Parts {
+  readonly world: World;
+  readonly watch: ClusterWatch;
+  readonly operator: Operator;
+  readonly gates: () => readonly Machine[];
+  readonly until: (what: string, done: () => boolean | Promise<boolean>) => Promise<void>;
+}
+
+export async function withFullDirectory({ world, watch, operator, gates, until }: Parts): Promise<void> {
+  const { dice } = world;
+  const { voters, leader } = operator.voters();
+  const voting = gates().filter(({ node }) => voters.includes(node));
+  if (leader === undefined || voting.length < 3) return;
+  const filled = await fill({ world, gates });
+  const dead = dice.chance(0.5) ? voting.find(({ node }) => node === leader) : dice.pick(voting);
+  if (dead === undefined) return;
+  world.note(() => `the directory is full (${filled} rows), and ${dead.node}, a voter, is lost`);
+  dead.kill(true);
+  const holds = (node: NodeId): boolean =>
+    [...watch.records.values()].some(({ inSync, learners }) => inSync.includes(node) || learners.includes(node));
+  const areWell = (without: readonly Machine[]): boolean => {
+    const now = operator.voters();
+    const up = gates().filter((one) => !without.includes(one));
+    return (
+      now.leader !== undefined &&
+      now.voters.every((voter) => up.some(({ node }) => node === voter)) &&
+      now.voters.length === votersFor(3, up.length)
+    );
+  };
+  await until("a dead voter is replaced while the directory is full", () => areWell([dead]));
+  dead.gone = true;
+  watch.excused.add(dead.node);
+  await until("a dead voter is taken out while the directory is full", async () => {
+    await operator.ask(`evict ${dead.node}`, (control) => control.evict(dead.node, false));
+    return !watch.members.has(dead.node);
+  });
+  const drained = dice.pick(gates().filter(({ node }) => operator.voters().voters.includes(node)));
+  const { node } = drained;
+  await until("a voter drains while the directory is full", () =>
+    operator.ask(`drain ${node}`, (control) => control.setDraining(node, true)),
+  );
+  await until("who drained has nothing more while the directory is full", () => !holds(node) && areWell([drained]));
+  await until("who drained is back while the directory is full", () =>
+    operator.ask(`undrain ${node}`, (control) => control.setDraining(node, false)),
+  );
+  drained.kill(false);
+  drained.start();
+  await until("a node starts while the directory is full", () => drained.ready);
+  await until("there is room again", async () => (await change(gates, "fill/0", undefined)) === "done");
+  await until("what is new has room", async () => (await change(gates, "fill/new", "new")) === "done");
+}
+
+/** What comes of a change of a row, as it is now, at some node. */
+async function change(gates: Parts["gates"], key: string, value: unknown): Promise<string> {
+  const directory = gates()[0]?.peer?.directory;
+  if (directory === undefined) return "nobody is up";
+  try {
+    const row = await directory.read(key);
+    if (value === undefined && row === undefined) return "done";
+    const { applied } = await directory.compareAndSet(key, value, row?.revision ?? 0);
+    return applied ? "done" : "not done";
+  } catch (error) {
+    return failureOf(error).code;
+  }
+}
+
+/** Fills it with rows until not even the smallest fits. */
+async function fill({ world, gates }: Pick<Parts, "world" | "gates">): Promise<number> {
+  let [bytes, rows] = [64 * 1024, 0];
+  while (bytes >= 1) {
+    const said = await change(gates, `fill/${rows}`, "x".repeat(bytes));
+    if (said === "done") rows += 1;
+    else if (said === "DIRECTORY_FULL") bytes = Math.floor(bytes / 2);
+    else await world.sleep(100);
+  }
+  return rows;
+}
