@@ -1,13 +1,28 @@
 /** A voter is dead while a majority of the voters is up: that has to suffice for everything. Somebody joins, a slot
  *  moves, the dead one is replaced, and another drains. */
-import type { SlotId } from "../../../protocols/index.ts";
+import type { Role } from "../../../protocols/index.ts";
 import { votersFor } from "../../../node/cluster/directory/index.ts";
+import type { SlotRecord } from "../../../node/ports/index.ts";
 import type { World } from "../../world/index.ts";
 import type { Machine } from "./machine.ts";
 import type { Operator } from "./operator.ts";
 import type { ClusterWatch } from "./watch.ts";
 
 type Until = (what: string, done: () => boolean | Promise<boolean>) => Promise<void>;
+
+const roleOf = ({ slot, splitFrom }: SlotRecord): Role => (splitFrom ?? slot).split("/")[0] as Role;
+
+/** Whether all that a node has may be elsewhere: of each of its roles as many others are up as writes need. A node of
+ *  which that is not so keeps its copies, and whoever drains it is told. */
+export function mayGo(
+  { node, record }: Machine,
+  { records, up, minInSync }: { records: Iterable<SlotRecord>; up: readonly Machine[]; minInSync: number },
+): boolean {
+  const has = new Set([...records].flatMap((one) => (one.inSync.includes(node) ? [roleOf(one)] : [])));
+  const others = (role: Role): number =>
+    up.filter((one) => one.node !== node && one.record.roles.includes(role)).length;
+  return record.roles.every((role) => !has.has(role) || others(role) >= minInSync);
+}
 
 export async function withoutVoter({
   world,
@@ -16,6 +31,7 @@ export async function withoutVoter({
   gates,
   join,
   until,
+  minInSync,
 }: {
   readonly world: World;
   readonly watch: ClusterWatch;
@@ -24,12 +40,14 @@ export async function withoutVoter({
   /** Lets one more machine in. */
   readonly join: () => Machine;
   readonly until: Until;
+  /** Copies that a write waits for. */
+  readonly minInSync: number;
 }): Promise<void> {
   const { dice } = world;
   const { voters, leader } = operator.voters();
-  const voting = gates().filter(({ node }) => voters.includes(node));
-  if (leader === undefined || voting.length < 3) return;
-  const dead = dice.chance(0.5) ? voting.find(({ node }) => node === leader) : dice.pick(voting);
+  const first = gates().filter(({ node }) => voters.includes(node));
+  if (leader === undefined || first.length < 3) return;
+  const dead = dice.chance(0.5) ? first.find(({ node }) => node === leader) : dice.pick(first);
   if (dead === undefined) return;
   world.note(() => `${dead.node}, a voter, is dead for a while`);
   dead.kill(dice.chance(0.5));
@@ -37,12 +55,14 @@ export async function withoutVoter({
   const newcomer = join();
   await until("somebody joins while a voter is dead", () => newcomer.ready);
 
-  const [slot] = dice.pick([...watch.records]);
-  const home = watch.records.get(slot)?.splitFrom ?? slot;
-  const to = dice.pick(gates().filter(({ record }) => record.roles.some((role) => home.startsWith(`${role}/`))));
+  // A slot whose every copy is at the dead one waits for it.
+  const isUp = (node: string): boolean => gates().some((one) => one.node === node);
+  const moving = dice.pick([...watch.records.values()].filter(({ inSync }) => inSync.some(isUp)));
+  const { slot } = moving;
+  const to = dice.pick(gates().filter(({ record }) => record.roles.includes(roleOf(moving))));
   await until("a slot moves while a voter is dead", async () => {
     if (watch.records.get(slot)?.owner === to.node) return true;
-    await operator.ask("move", (control) => control.moveSlot(slot as SlotId, to.node, 2_000));
+    await operator.ask("move", (control) => control.moveSlot(slot, to.node, 2_000));
     return false;
   });
 
@@ -57,7 +77,9 @@ export async function withoutVoter({
   };
   await until("a dead voter is replaced", () => wellWithout([dead]));
 
-  const drained = dice.pick(gates().filter(({ node }) => operator.voters().voters.includes(node)));
+  const may = { records: [...watch.records.values()], up: gates(), minInSync };
+  const voting = gates().filter(({ node }) => operator.voters().voters.includes(node));
+  const drained = dice.pick(voting.filter((one) => mayGo(one, may)));
   const { node } = drained;
   await until("a voter drains while another node is dead", () =>
     operator.ask(`drain ${node}`, (control) => control.setDraining(node, true)),

@@ -6,6 +6,7 @@ import type { NodeId } from "../../../node/ports/index.ts";
 import type { World } from "../../world/index.ts";
 import type { Machine } from "./machine.ts";
 import type { Operator } from "./operator.ts";
+import { mayGo } from "./dead-voter.ts";
 import type { ClusterWatch } from "./watch.ts";
 
 /** So small that a life fills it; there are some 60,000 bytes of members and slots. */
@@ -17,16 +18,20 @@ interface Parts {
   readonly operator: Operator;
   readonly gates: () => readonly Machine[];
   readonly until: (what: string, done: () => boolean | Promise<boolean>) => Promise<void>;
+  /** Copies that a write waits for. */
+  readonly minInSync: number;
 }
 
-export async function withFullDirectory({ world, watch, operator, gates, until }: Parts): Promise<void> {
+export async function withFullDirectory({ world, watch, operator, gates, until, minInSync }: Parts): Promise<void> {
   const { dice } = world;
   const { voters, leader } = operator.voters();
   const voting = gates().filter(({ node }) => voters.includes(node));
   if (leader === undefined || voting.length < 3) return;
-  const filled = await fill({ world, gates });
-  const dead = dice.chance(0.5) ? voting.find(({ node }) => node === leader) : dice.pick(voting);
+  const going = (): Parameters<typeof mayGo>[1] => ({ records: watch.records.values(), up: gates(), minInSync });
+  const able = voting.filter((one) => mayGo(one, going()) && hasNoLastCopy(one, watch));
+  const dead = able.find(({ node }) => node === leader && dice.chance(0.5)) ?? able[dice.below(able.length)];
   if (dead === undefined) return;
+  const filled = await fill({ world, gates });
   world.note(() => `the directory is full (${filled} rows), and ${dead.node}, a voter, is lost`);
   dead.kill(true);
   const holds = (node: NodeId): boolean =>
@@ -47,7 +52,8 @@ export async function withFullDirectory({ world, watch, operator, gates, until }
     await operator.ask(`evict ${dead.node}`, (control) => control.evict(dead.node, false));
     return !watch.members.has(dead.node);
   });
-  const drained = dice.pick(gates().filter(({ node }) => operator.voters().voters.includes(node)));
+  const left = gates().filter(({ node }) => operator.voters().voters.includes(node));
+  const drained = dice.pick(left.filter((one) => mayGo(one, going())));
   const { node } = drained;
   await until("a voter drains while the directory is full", () =>
     operator.ask(`drain ${node}`, (control) => control.setDraining(node, true)),
@@ -62,6 +68,9 @@ export async function withFullDirectory({ world, watch, operator, gates, until }
   await until("there is room again", async () => (await change(gates, "fill/0", undefined)) === "done");
   await until("what is new has room", async () => (await change(gates, "fill/new", "new")) === "done");
 }
+
+const hasNoLastCopy = ({ node }: Machine, { records }: ClusterWatch): boolean =>
+  [...records.values()].every(({ inSync }) => !inSync.includes(node) || inSync.length > 1);
 
 /** What comes of a change of a row, as it is now, at some node. */
 async function change(gates: Parts["gates"], key: string, value: unknown): Promise<string> {

@@ -559,6 +559,7 @@ class ClusterSimulation implements Gates, Simulated {
       gates: () => this.gates(),
       join: () => this.#join(),
       until,
+      minInSync: this.#plan.minInSync,
     });
     await until("every slot is whole with every voter", () => this.#unsettled() === undefined);
     await until("as many vote as should, after a death", () => this.#votes());
@@ -567,8 +568,14 @@ class ClusterSimulation implements Gates, Simulated {
   async #withFullDirectory(
     until: (fixture: string, done: () => boolean | Promise<boolean>) => Promise<void>,
   ): Promise<void> {
-    const at = { world: this.#world, watch: this.#watch, operator: this.#operator, gates: () => this.gates(), until };
-    await withFullDirectory(at);
+    await withFullDirectory({
+      world: this.#world,
+      watch: this.#watch,
+      operator: this.#operator,
+      gates: () => this.gates(),
+      until,
+      minInSync: this.#plan.minInSync,
+    });
     await until("every slot is whole after the directory was full", () => this.#unsettled() === undefined);
     await until("as many vote as should, after the directory was full", () => this.#votes());
   }

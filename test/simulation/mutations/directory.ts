@@ -91,7 +91,7 @@ export const ofDirectory: readonly Mutation[] = [
   {
     name: "changes several voters at once",
     file: raft,
-    find: "differ.length > 1 ||",
+    find: "if (differ.length > 1) return undefined;",
     replace: "",
     caughtBy: ["one-leader", "leader-has-all", "applied-same", "logs-match", "liveness"],
     seeds: 100_000,

@@ -7,6 +7,7 @@ import type { Entry, RaftMessage, Snapshot, Write } from "../../../node/cluster/
 import { bytesOfRows } from "../../../node/cluster/directory/sized-rows.ts";
 import { voterMessageIn, voterMessageOut } from "../../../node/cluster/directory/raft/shape.ts";
 import type { VoterMessage } from "../../../node/cluster/directory/raft/voter-message.ts";
+import type { DirectoryRow } from "../../../node/ports/index.ts";
 import type { CheckerName } from "../checkers.ts";
 
 /** What applying comes to: the rows, and a hash over all changes up to an index and what was decided on them. */
@@ -43,21 +44,18 @@ const textOfRows = ({ rows }: RowsImage): string =>
     .sort()
     .join();
 
-/** What an entry says, and its hash. Nodes share entries, so each is put into words once. */
+/** What an entry says, and its hash. Nodes share entries, so each is put into words once. `taken`: it was read as its
+ *  receiver reads it. */
 interface Said {
   readonly text: string;
   readonly hash: number;
+  taken: boolean;
 }
-const saidBy = new WeakMap<Entry<Asked>, Said>();
 function sayingOf(entry: Entry<Asked>): Said {
-  const known = saidBy.get(entry);
-  if (known !== undefined) return known;
   const text = worded(entry);
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  const said = { text, hash };
-  saidBy.set(entry, said);
-  return said;
+  return { text, hash, taken: false };
 }
 
 const mixed = (hash: number, value: number): number => {
@@ -70,6 +68,59 @@ const sentAs = (message: RaftMessage<Asked, State>): VoterMessage =>
   message.type === "install"
     ? { ...message, snapshot: { ...message.snapshot, state: message.snapshot.state.image } }
     : message;
+
+/** How messages were written that were read as their receiver reads them: beside their entries, and each entry. What is
+ *  written alike is read alike: a number counts by how many bytes it takes, and bytes by their length. */
+const heads = new Set<number>();
+const shapes = new Set<string>();
+
+const fieldsOf = (one: object): number => {
+  let count = 0;
+  for (const _ in one) count += 1;
+  return count;
+};
+/** How a number is written: in one byte, in two or in three; 3: it is none of these. */
+const widthOf = (one: number): number =>
+  (one | 0) !== one || one < 0 || one >= 1 << 16 ? 3 : one < 128 ? 0 : one < 256 ? 1 : 2;
+const bit = (one: boolean): number => (one === true ? 1 : one === false ? 0 : 3);
+
+/** How a message of a kind is written, from how its parts are; undefined: it has to be read. */
+function packed(kind: number, a: number, b = 0, c = 0, d = 0, e = 0): number | undefined {
+  if (a === 3 || b === 3 || c === 3 || d === 3 || e === 3) return undefined;
+  return ((((kind * 4 + a) * 4 + b) * 4 + c) * 4 + d) * 4 + e;
+}
+
+/** How a message is written but for its entries; undefined: it has to be read. A field that is not known, or undefined,
+ *  would be one too many. */
+function headOf(message: RaftMessage<Asked, State>): number | undefined {
+  const fields = fieldsOf(message);
+  const term = widthOf(message.term);
+  if (message.type === "install") return undefined;
+  if (message.type === "lead") return fields === 2 ? packed(1, term) : undefined;
+  if (message.type === "voted")
+    return fields === 4 ? packed(2, term, bit(message.pre), bit(message.granted)) : undefined;
+  if (message.type === "appended")
+    return fields === 4 ? packed(3, term, widthOf(message.match), widthOf(message.round)) : undefined;
+  const mark = message.type === "append" ? message.previous : message.type === "vote" ? message.last : message.hint;
+  if (fieldsOf(mark) !== 2) return undefined;
+  const [at, of] = [widthOf(mark.index), widthOf(mark.term)];
+  if (message.type === "vote")
+    return fields === 5 ? packed(4, term, bit(message.pre), bit(message.forced), at, of) : undefined;
+  if (message.type === "refused")
+    return fields === 5 ? packed(5, term, widthOf(message.previous), widthOf(message.round), at, of) : undefined;
+  return fields === 6 ? packed(6, term, widthOf(message.commit), widthOf(message.round), at, of) : undefined;
+}
+
+/** How anything is written. */
+function shapeOf(value: unknown): string {
+  if (typeof value === "number") return widthOf(value) === 3 ? `n${value}` : `${widthOf(value)}`;
+  if (typeof value === "string") return JSON.stringify(value);
+  if (value instanceof Uint8Array) return `b${value.length}`;
+  if (typeof value !== "object" || value === null) return String(value);
+  let shape = Array.isArray(value) ? "[" : "{";
+  for (const [name, one] of Object.entries(value)) shape += `${name}:${shapeOf(one)},`;
+  return shape;
+}
 
 export class Checks {
   readonly violate: (checker: CheckerName, detail: string) => void;
@@ -91,6 +142,9 @@ export class Checks {
   readonly #wouldVote = new Map<string, Set<string>>();
   /** Questions, and how far somebody had applied when they were asked. */
   readonly #asked = new Map<number, number>();
+  readonly #said = new Map<Entry<Asked>, Said>();
+  /** What rows take. They never change, so each is encoded once. */
+  readonly #bytes = new Map<DirectoryRow, number>();
 
   constructor(violate: (checker: CheckerName, detail: string) => void) {
     this.violate = violate;
@@ -98,6 +152,14 @@ export class Checks {
 
   get committed(): number {
     return this.#applied.length;
+  }
+
+  #sayingOf(entry: Entry<Asked>): Said {
+    const known = this.#said.get(entry);
+    if (known !== undefined) return known;
+    const said = sayingOf(entry);
+    this.#said.set(entry, said);
+    return said;
   }
 
   /** One leader a term; a leader has everything that is committed. */
@@ -122,7 +184,7 @@ export class Checks {
   written(id: string, write: Write<Asked, State> | undefined): void {
     for (const entry of write?.entries ?? []) {
       const key = entry.term * 100_000 + entry.index;
-      const { text } = sayingOf(entry);
+      const { text } = this.#sayingOf(entry);
       const known = this.#written.get(key);
       if (known === undefined) this.#written.set(key, text);
       else if (known !== text)
@@ -139,8 +201,26 @@ export class Checks {
 
   /** What is sent is what the others take: they end the connection of who sends anything else. */
   taken(id: string, message: RaftMessage<Asked, State>): void {
+    const head = headOf(message);
+    if (head !== undefined && heads.has(head) && this.#wereTaken(message)) return;
     if (voterMessageIn(voterMessageOut(sentAs(message))) === undefined)
-      this.violate("message-taken", `${id} sends ${JSON.stringify(message)}, which no voter takes`);
+      return this.violate("message-taken", `${id} sends ${JSON.stringify(message)}, which no voter takes`);
+    if (message.type === "append") for (const entry of message.entries) shapes.add(shapeOf(entry));
+    if (head !== undefined) heads.add(head);
+  }
+
+  /** Whether an entry was read, or one that is written like it. */
+  #wasTaken(entry: Entry<Asked>): boolean {
+    const said = this.#sayingOf(entry);
+    return said.taken || (said.taken = shapes.has(shapeOf(entry)));
+  }
+
+  /** Whether that is so of each entry, and they follow one another as a receiver demands. */
+  #wereTaken(message: RaftMessage<Asked, State>): boolean {
+    if (message.type !== "append") return true;
+    const { previous, entries, term } = message;
+    let at = previous.index;
+    return entries.every((entry) => entry.index === (at += 1) && entry.term <= term && this.#wasTaken(entry));
   }
 
   said(id: string, voters: readonly string[], message: RaftMessage<Asked, State>): void {
@@ -156,7 +236,7 @@ export class Checks {
     entry: Entry<Asked>,
     { decided, byTerm }: { readonly decided: Applied | undefined; readonly byTerm: number },
   ): Hashed {
-    const said = sayingOf(entry);
+    const said = this.#sayingOf(entry);
     const { text } = said;
     const code = codeOf(decided);
     if (entry.index !== before.index + 1)
@@ -178,19 +258,24 @@ export class Checks {
   }
 
   /** Voters end with the rows that the place they are moved to was given, and change none of them any more. */
-  moving(id: string, { index, body }: Entry<Asked>, decided: Applied | undefined, image: RowsImage): void {
+  moving(id: string, { index, body }: Entry<Asked>, decided: Applied | undefined, rows: ReplicatedRows): void {
     if (decided?.type === "changed" && index > this.#departedAt)
       this.violate("applied-same", `${id} changes a row at ${index}, when all were moved at ${this.#departedAt}`);
     if (decided?.type !== "departed" || body.type !== "data") return;
     this.#departedAt = Math.min(index, this.#departedAt);
     const copied = this.#copies.get(body.data.revision);
-    if (textOfRows(image) !== copied)
-      this.violate("applied-same", `${id} gives up ${textOfRows(image)}, where ${copied} was copied`);
+    const given = textOfRows(rows.image);
+    if (given !== copied) this.violate("applied-same", `${id} gives up ${given}, where ${copied} was copied`);
   }
 
   /** What rows take is what is counted, and no more than there may be. */
   sized(id: string, rows: ReplicatedRows, bytesMax: number): void {
-    const counted = bytesOfRows(rows.all.values());
+    let counted = 0;
+    for (const row of rows.all.values()) {
+      let bytes = this.#bytes.get(row);
+      if (bytes === undefined) this.#bytes.set(row, (bytes = bytesOfRows([row])));
+      counted += bytes;
+    }
     if (rows.bytes !== counted)
       this.violate("rows-counted", `${id} counts ${rows.bytes} bytes of rows that take ${counted}`);
     if (counted > bytesMax) this.violate("bounds-held", `${id} has rows of ${counted} bytes, of at most ${bytesMax}`);

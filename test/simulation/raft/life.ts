@@ -135,7 +135,9 @@ export class RaftLife {
     const [, all] = odds.at(-1) as Odds[number];
     for (let at = 0; at < count; at += 1) {
       const drawn = this.#dice.below(all);
-      this.#do((odds.find(([, below]) => drawn < below) as Odds[number])[0]);
+      let step = 0;
+      while ((odds[step] as Odds[number])[1] <= drawn) step += 1;
+      this.#do((odds[step] as Odds[number])[0]);
       if (departs && at * 2 >= count) this.#move(at % copySteps);
     }
     this.#mend();
@@ -316,7 +318,7 @@ export class RaftLife {
     for (const entry of apply) {
       const decided = entry.body.type === "data" ? node.rows.apply(entry.body.data) : undefined;
       node.state = this.#checks.applied(node.id, node.state, entry, { decided, byTerm: node.core?.term ?? 0 });
-      this.#checks.moving(node.id, entry, decided, node.rows.image);
+      this.#checks.moving(node.id, entry, decided, node.rows);
       this.#checks.sized(node.id, node.rows, this.#isBounded ? room.rowsBytesMax : Infinity);
     }
   }
@@ -341,8 +343,10 @@ export class RaftLife {
     }
     const [first] = write?.entries ?? [];
     if (write === undefined || first === undefined) return;
-    disk.entries = disk.entries.filter(({ index }) => index < first.index);
-    disk.entries.push(...write.entries);
+    // They follow one another.
+    const kept = first.index - (disk.entries[0]?.index ?? first.index);
+    disk.entries.length = Math.max(0, Math.min(kept, disk.entries.length));
+    for (const entry of write.entries) disk.entries.push(entry);
   }
 
   #crash(node: Member): void {
@@ -470,6 +474,7 @@ export class RaftLife {
     for (let turns = 0; turns < 8; turns += 1) {
       for (const node of this.#nodes) while (node.unsynced.length > 0) this.#sync(node);
       const flight = this.#flight;
+      if (flight.length === 0) return;
       this.#flight = [];
       for (const { from, to, message } of flight) this.#receive(this.#memberAt(to), from, message);
     }

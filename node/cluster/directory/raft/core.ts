@@ -54,6 +54,10 @@ export interface Restored<Data> {
 
 type Role = "follower" | "asking" | "candidate" | "leader";
 
+const none: readonly never[] = [];
+/** What is given away: never a list that is filled again. */
+const given = <One>(list: readonly One[]): readonly One[] => (list.length === 0 ? none : list);
+
 export class Core<Data, State> {
   readonly #options: CoreOptions<State>;
   readonly #log: RaftLog<Data>;
@@ -178,16 +182,16 @@ export class Core<Data, State> {
 
   /** Changes who counts, by one voter. Undefined: not now, see (d). */
   changeMembers(members: Members): Mark | undefined {
+    if (this.#role !== "leader" || this.#heir !== undefined || members.voters.length === 0) return undefined;
+    if (!this.settled || !this.#leadsSurely) return undefined;
     const { voters } = this.members;
     const differ = [...voters, ...members.voters].filter(
       (one) => voters.includes(one) !== members.voters.includes(one),
     );
-    if (this.#role !== "leader" || this.#heir !== undefined || differ.length > 1 || members.voters.length === 0)
-      return undefined;
+    if (differ.length > 1) return undefined;
     // A member that is named twice would be counted twice.
     const named = [...members.voters, ...members.learners];
     if (new Set(named).size < named.length) return undefined;
-    if (!this.settled || !this.#leadsSurely) return undefined;
     const mark = this.#add({ type: "members", members });
     this.#meet();
     return mark;
@@ -341,7 +345,7 @@ export class Core<Data, State> {
   #onAppended(from: Voter, { match, round }: Extract<RaftMessage<Data, State>, { type: "appended" }>): void {
     const follower = this.#heardAs(from, round);
     if (follower === undefined) return;
-    if (matched(follower, match)) this.#count();
+    if (matched(follower, match) && match > this.#commit) this.#count();
     this.#offerLead();
   }
 
@@ -485,7 +489,7 @@ export class Core<Data, State> {
   #count(): void {
     const matches = this.members.voters
       .map((voter) => (voter === this.#self ? this.#durable : (this.#followers.get(voter)?.match ?? 0)))
-      .toSorted((one, other) => other - one);
+      .sort((one, other) => other - one);
     const match = matches[this.#quorum - 1] as number;
     if (match <= this.#commit || this.#log.termAt(match) !== this.term) return;
     this.#commitTo(match);
@@ -529,7 +533,7 @@ export class Core<Data, State> {
     }
     this.#beat = false;
     const last = this.#log.last;
-    const entries = last.index > this.#written ? this.#log.slice(this.#written + 1, last.index + 1) : [];
+    const entries = last.index > this.#written ? this.#log.slice(this.#written + 1, last.index + 1) : none;
     const restore = this.#restore;
     const isWrite = this.#promised || restore !== undefined || entries.length > 0;
     const write = isWrite
@@ -538,25 +542,26 @@ export class Core<Data, State> {
     // Entries of an earlier write may have been replaced by what is in this one: then the disk is behind the log until
     // then.
     const upTo = Math.min(this.#commit, this.#durable);
-    const apply = upTo > this.#applied ? this.#log.slice(this.#applied + 1, upTo + 1) : [];
+    const apply = upTo > this.#applied ? this.#log.slice(this.#applied + 1, upTo + 1) : none;
     this.#applied = Math.max(this.#applied, upTo);
-    const ready = {
-      write,
-      send: this.#send,
-      sendStored: this.#sendStored,
-      restore,
-      apply,
-      reads: this.#reads,
-      dropped: this.#dropped,
-    };
+    const [send, sendStored, reads, dropped] = [this.#send, this.#sendStored, this.#reads, this.#dropped];
     this.#written = last.index;
     this.#promised = false;
     this.#restore = undefined;
-    this.#send = [];
-    this.#sendStored = [];
-    this.#reads = [];
-    this.#dropped = [];
-    return ready;
+    // Most turns have little to do: what is empty stays for the next.
+    if (send.length > 0) this.#send = [];
+    if (sendStored.length > 0) this.#sendStored = [];
+    if (reads.length > 0) this.#reads = [];
+    if (dropped.length > 0) this.#dropped = [];
+    return {
+      write,
+      send: given(send),
+      sendStored: given(sendStored),
+      restore,
+      apply,
+      reads: given(reads),
+      dropped: given(dropped),
+    };
   }
 
   #sendTo(node: Voter, follower: Follower): void {

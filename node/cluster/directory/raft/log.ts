@@ -6,11 +6,13 @@ export class RaftLog<Data> {
   /** The place before the first entry, and who counted there. */
   #base: Mark;
   #entries: Entry<Data>[];
+  /** The place of the last entry. */
+  #last: Mark;
   /** The members that count, from which index on; the first are the base's. */
   #members: { readonly index: number; readonly members: Members }[];
 
   constructor(base: Mark & { readonly members: Members }, entries: readonly Entry<Data>[] = []) {
-    this.#base = { index: base.index, term: base.term };
+    this.#base = this.#last = { index: base.index, term: base.term };
     this.#members = [{ index: base.index, members: base.members }];
     this.#entries = [];
     this.append(entries);
@@ -21,8 +23,7 @@ export class RaftLog<Data> {
   }
 
   get last(): Mark {
-    const entry = this.#entries.at(-1);
-    return entry === undefined ? this.#base : { index: entry.index, term: entry.term };
+    return this.#last;
   }
 
   /** The members that count now, and since which index. */
@@ -38,7 +39,7 @@ export class RaftLog<Data> {
 
   /** Begins anew behind a snapshot. */
   reset({ index, term, members }: Mark & { readonly members: Members }): void {
-    this.#base = { index, term };
+    this.#base = this.#last = { index, term };
     this.#members = [{ index, members }];
     this.#entries = [];
   }
@@ -57,8 +58,10 @@ export class RaftLog<Data> {
 
   append(entries: readonly Entry<Data>[]): void {
     for (const entry of entries) {
-      assert(entry.index === this.last.index + 1, "a log has no gaps");
+      const { index, term } = entry;
+      assert(index === this.#last.index + 1, "a log has no gaps");
       this.#entries.push(entry);
+      this.#last = { index, term };
       if (entry.body.type === "members") this.#members.push({ index: entry.index, members: entry.body.members });
     }
   }
@@ -67,6 +70,8 @@ export class RaftLog<Data> {
   truncate(from: number): void {
     assert(from > this.#base.index, "what is compacted stays");
     this.#entries.length = Math.min(this.#entries.length, from - this.#base.index - 1);
+    const { index, term } = this.#entries.at(-1) ?? this.#base;
+    this.#last = { index, term };
     while (this.members.index >= from) this.#members.pop();
   }
 
