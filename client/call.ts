@@ -7,14 +7,16 @@
  *  Page and terminal each bring what sends a request. */
 import { failure, refused, type Result } from "../protocols/errors.ts";
 import type { OperationAnswer, OperationInput, OperationName } from "../protocols/operations/index.ts";
-import { onceOperations, requestOf, type OperationMethod } from "../protocols/operations/routes.ts";
+import { lookOperations, onceOperations, requestOf, type OperationMethod } from "../protocols/operations/routes.ts";
 
-/** Sends one request. `key`: the `idempotency-key` of one that is to be done once. */
+/** Sends one request. `key`: the `idempotency-key` of one that is to be done once. `looks`: it changes nothing,
+ *  whatever its method. */
 export type Send = (
   method: OperationMethod,
   path: string,
   body: object | undefined,
   key: string | undefined,
+  looks: boolean,
 ) => Promise<Result<unknown>>;
 
 /** What follows the name of an operation: nothing where it takes nothing. */
@@ -75,9 +77,10 @@ export const callsBy =
   (send: Send, keys: Keys): Call =>
   (name, ...[input = {}]) => {
     const { method, path, body } = requestOf(name, input);
+    const looks = method === "GET" || lookOperations.has(name);
     const answer = onceOperations.has(name)
-      ? keys.by(JSON.stringify([method, path, body]), (key) => send(method, path, body, key))
-      : send(method, path, body, undefined);
+      ? keys.by(JSON.stringify([method, path, body]), (key) => send(method, path, body, key, looks))
+      : send(method, path, body, undefined, looks);
     // The node's handler has the type of the same row.
     return answer as ReturnType<Call>;
   };

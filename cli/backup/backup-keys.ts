@@ -28,6 +28,7 @@ export const summaryOf = ({
   root,
   epochs,
   here,
+  elsewhere,
   rotation,
   reencrypt,
   reencryptLeft,
@@ -46,6 +47,7 @@ export const summaryOf = ({
   }),
   epochs: epochs.length,
   here,
+  ...(elsewhere !== undefined && { elsewhere }),
   ...(rotation && { rotation }),
   ...(reencrypt && { reencrypt, reencryptLeft }),
 });
@@ -85,7 +87,7 @@ export function describeRefused({ cluster, root, refused }: KeysStatus, color: b
 
 /** The keys, for people. */
 export function describeKeys(status: KeysStatus, color: boolean): string {
-  const { cluster, root, epochs, here, rotation, reencrypt, reencryptLeft } = status;
+  const { cluster, root, epochs, here, elsewhere, rotation, reencrypt, reencryptLeft } = status;
   const warning = describeRefused(status, color);
   if (root === undefined)
     return [
@@ -100,8 +102,8 @@ export function describeKeys(status: KeysStatus, color: boolean): string {
     `Epoch ${epochs.length}`,
     lacking.length === 0
       ? `${paint(color, "green", "✔")} This node has the key of every epoch.`
-      : `${paint(color, "yellow", "!")} This node lacks the keys of epochs ${lacking.join(", ")}: other nodes ` +
-        "have them, or the kit (plexus backup kit restore).",
+      : `${paint(color, "yellow", "!")} This node lacks the keys of epochs ${lacking.join(", ")}. ` +
+        withoutControls(elsewhere ?? "Other nodes have them, or the kit: plexus backup kit restore."),
     ...(rotation
       ? [`Keys are being encrypted again: ${rotation.done} of ${rotation.total} parts. plexus backup rotate continues.`]
       : []),

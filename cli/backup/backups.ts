@@ -15,7 +15,7 @@ import type {
   RunLosses,
   VerifyBackup,
 } from "../../protocols/index.ts";
-import { callsTo, demand, findNode, type AdminFlags } from "../node/admin.ts";
+import { findNode, operate, type AdminFlags } from "../node/admin.ts";
 import { finished } from "./backup-tasks.ts";
 import { cliLimits } from "../limits.ts";
 import { counted, describeBytes, exitCodes, paint, timeText, type Output } from "../terminal/output.ts";
@@ -123,8 +123,7 @@ const slotNames = (slots: readonly string[]): string => {
 
 /** `plexus backup list`. */
 export async function listBackups(flags: AdminFlags, from: string | undefined, output: Output): Promise<number> {
-  const target = { ...(await findNode(flags)), reads: true };
-  const list = demand(await callsTo(target)("backups.list", within("from", from)));
+  const list = await operate(flags, "backups.list", within("from", from));
   output.print(
     flags.json ? jsonLine(list) : describeList(list, { color: output.color, nowMs: Date.now(), width: output.columns }),
   );

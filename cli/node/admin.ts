@@ -110,7 +110,8 @@ const keys = new Keys(newKey, () => performance.now());
 /** Calls the operations of a node. */
 export const callsTo = (target: Target): Call =>
   callsBy(
-    (method, path, body, key) => callNode({ ...target, ...(key && { operation: key }) }, method, path, body),
+    (method, path, body, key, looks) =>
+      callNode({ ...target, ...(key && { operation: key }), ...(looks && { reads: true }) }, method, path, body),
     keys,
   );
 

@@ -19,31 +19,34 @@ export async function callNode<T>(target: Target, method: Method, path: string, 
     const again = target.operation === undefined ? target : { ...target, operation: `${target.operation}.again` };
     answer = await request<T>(again, method, path, body);
   }
-  if (answer.ok || method === "GET" || target.reads === true || answer.error.outcome !== "unknown") return answer;
+  if (answer.ok || reads(target, method) || answer.error.outcome !== "unknown") return answer;
   const where = path.startsWith("/api/v1/admin/cluster/") ? "; `plexus audit` shows what was done" : "";
   const hint = `The change may have been made all the same: check before you repeat it${where}.`;
   const { details } = answer.error;
   return refused({ ...answer.error, details: { ...details, hint: details?.["hint"] ?? hint } });
 }
 
+/** Whether the request changes nothing, whatever becomes of it. */
+const reads = (target: Target, method: Method): boolean => method === "GET" || target.reads === true;
+
 async function request<T>(target: Target, method: Method, path: string, body: unknown): Promise<Result<T>> {
   const { url } = target;
   const timeoutMs = target.timeoutMs ?? cliLimits.requestTimeoutMs;
   const exchanged = await exchange({ ...target, timeoutMs }, method, path, body);
   if (exchanged.type === "late") {
-    if (method !== "GET") return refused(failure("ASK_TIMEOUT", { url }));
+    if (!reads(target, method)) return refused(failure("ASK_TIMEOUT", { url }));
     const waited = describeDuration(timeoutMs);
     const reason = `it has not answered for ${waited}: it hangs, is overloaded, or its machine does not answer`;
     return refused(failure("UNREACHABLE", { url, reason }));
   }
   if (exchanged.type === "lost") {
-    const code = method === "GET" || !exchanged.wasSent ? "UNREACHABLE" : "PEER_LOST";
+    const code = reads(target, method) || !exchanged.wasSent ? "UNREACHABLE" : "PEER_LOST";
     return refused(failure(code, { url, reason: exchanged.reason }));
   }
   const { status } = exchanged;
   const answer = readAnswer<T>(url, exchanged);
   // A proxy that says 502 or 504 may have lost the answer of a node that was asked.
-  if (answer.ok || answer.error.code !== "UNREACHABLE" || method === "GET" || status < 500) return answer;
+  if (answer.ok || answer.error.code !== "UNREACHABLE" || reads(target, method) || status < 500) return answer;
   return answer.error.details?.["url"] === url
     ? refused(failure("PEER_LOST", { url, reason: answer.error.details["reason"] }))
     : answer;

@@ -73,8 +73,8 @@ interface BackupParts extends RecallPorts {
   readonly backups: BackupControl;
   readonly tickets: Pick<Tickets, "add">;
   newId(): string;
-  /** Why a task failed, as people are told it. */
-  shown(reason: Failure): Failure;
+  /** Why a task failed, as people are told it. `reads`: it could change nothing. */
+  shown(reason: Failure, reads: boolean): Failure;
 }
 
 type Operations = HandlersOf<typeof backupOperations>;
@@ -265,6 +265,14 @@ async function allowed(at: BackupParts, ask: Ask, { query, request: id }: Asked,
 /** Tasks of the cluster count up; those of a node have random names, which are longer. */
 const isClusterTask = (id: string): boolean => /^[1-9][0-9]{0,14}$/.test(id);
 
+/** Whether a task changes nothing, however it ends. */
+function onlyLooks(task: TaskView): boolean {
+  const { wish } = task as Partial<ClusterBackupTask>;
+  if (wish?.sort === "place") return wish.dryRun === true;
+  if (wish?.sort === "prune") return wish.apply !== true;
+  return wish?.sort === "verify" || wish?.sort === "recall";
+}
+
 /** Looking at tasks, and ending them. */
 function handleTasks(at: BackupParts, ask: Ask): Pick<Operations, OfTasks> {
   const { backups } = at;
@@ -275,7 +283,7 @@ function handleTasks(at: BackupParts, ask: Ask): Pick<Operations, OfTasks> {
         ? await ofCluster({ type: "task", task: id })
         : inFolder<TaskView>(asker, () => backups.task(id));
       if (!found.ok || found.value.error === undefined) return found;
-      return ok({ ...found.value, error: at.shown(found.value.error) });
+      return ok({ ...found.value, error: at.shown(found.value.error, onlyLooks(found.value)) });
     },
     // Ending it writes nowhere and shows no file: all who may begin backups may do it.
     "backups.cancel": async ({ id }, { by }) =>

@@ -134,7 +134,7 @@ export function operationsOf(peer: PeerParts, at: OperationParts): Partial<Compo
   const memory = { kernel, cluster: control, limits };
   const newId = createIds(at.random);
   // A task has ended as a request would have.
-  const shown = (reason: Failure): Failure => toldOf(reason, { reads: false, awaited: control.awaited() });
+  const shown = (reason: Failure, reads: boolean): Failure => toldOf(reason, { reads, awaited: control.awaited() });
   const people: PeopleParts = {
     ask: (to, message, timeoutMs = limits.askTimeoutMs) => kernel.ask({ to, from: "gateway", message, timeoutMs }),
     askMemory: (message) => askClusterMemory(memory, message),

@@ -248,7 +248,7 @@ export function createPeer(options: PeerOptions): Peer {
     clock,
     random,
     log,
-    others: options.seed.flatMap((member) => (member.node === node ? [] : [member.node])),
+    others: options.seed.filter((member) => member.node !== node),
     trusted: options.trustsData === true,
     placed: (place) => options.placed?.(place),
     // It acts as the controller: what died with the leader before it waits for that.

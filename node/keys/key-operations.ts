@@ -2,8 +2,11 @@
 import type { Static } from "typebox";
 import {
   backupActor,
+  failure,
+  failureOf,
   forOperator,
   ok,
+  refused,
   type ActorId,
   type beginKit,
   type confirmKit,
@@ -50,16 +53,25 @@ export function handleKeys(
   ask: (to: ActorId, message: Message) => Promise<Result<unknown>>,
   tasks: Follows | undefined,
 ): HandlersOf<typeof keyOperations> {
-  /** Changes them, and says how they were and are. What cannot be read before is not said. */
+  /** How they stand before a change; undefined: nobody can say. While the directory does not answer nothing is tried,
+   *  so nothing is in doubt. Error: DIRECTORY_AWAY. */
+  const standing = (): Promise<Result<KeysStatus | undefined>> =>
+    keys.status().then(ok, (error: unknown) => {
+      const { code, details } = failureOf(error);
+      return code === "DIRECTORY_UNAVAILABLE" ? refused(failure("DIRECTORY_AWAY", details)) : ok(undefined);
+    });
+  /** Changes them, and says how they were and are. */
   const change = async (act: () => Result<KeysStatus> | Promise<Result<KeysStatus>>): Promise<Done<KeysStatus>> => {
-    const was = await keys.status().catch(() => undefined);
+    const was = await standing();
+    if (!was.ok) return { result: was };
     const result = await act();
-    return { result, before: was && saidBy(was), after: result.ok ? saidBy(result.value) : undefined };
+    return { result, before: was.value && saidBy(was.value), after: result.ok ? saidBy(result.value) : undefined };
   };
   return {
     "keys.status": async () => ok(await keys.status()),
     "keys.beginKit": async (to) => {
-      const begun = await keys.beginKit(to);
+      const was = await standing();
+      const begun = was.ok ? await keys.beginKit(to) : was;
       return { result: begun.ok ? ok({ epochs: begun.value }) : begun };
     },
     "keys.confirmKit": ({ root, ...by }, asker) => {
@@ -72,6 +84,8 @@ export function handleKeys(
     "keys.erase": async ({ tenant }, { by, said }) => {
       const { by: _by, ...shown } = said;
       const tell = (type: "mayErase" | "erased") => ask(backupActor, { type, tenant, ...shown } as Message);
+      const was = await standing();
+      if (!was.ok) return { result: was };
       const free = await tell("mayErase");
       if (!free.ok) return { result: free };
       const done = await asTask(tasks, { what: `Destruction of the keys of ${tenant}`, by }, keys.erase(tenant));

@@ -67,6 +67,8 @@ export interface KeysStatus {
   /** The recovery kit; absent: there is none, and no backup can be made. */
   readonly root?: Static<typeof rootRecord>;
   readonly epochs: readonly Static<typeof epochRecord>[];
+  /** Where keys are that this node lacks, and what to do, in words; absent: it lacks none. */
+  readonly elsewhere?: string;
   /** The directory says something else of the root or the epochs, for which nobody vouched: this node goes on with
    *  `root`. */
   readonly refused?: {

@@ -93,6 +93,7 @@ export const backupOperations = {
   "backups.list": reads({
     fields: listBackups,
     answer: answer<BackupList>("BackupList"),
+    looks: true,
     permission: "cluster.administer",
     errors: ofFolders,
     summary: "The snapshots of the cluster's backups, or of a folder",

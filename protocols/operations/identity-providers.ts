@@ -87,6 +87,7 @@ export const identityProviderOperations = {
       found: listOf(fieldsOf({ what: Type.String(), says: Type.String(), ok: Type.Boolean() })),
       back,
     }),
+    looks: true,
     permission: "identity.manage",
     errors: ["NOT_FOUND", "IDENTITY_PROVIDER_AWAY", "DIRECTORY_UNAVAILABLE"],
     summary: "Asks a server what can be asked without a person",

@@ -65,6 +65,7 @@ export const clusterOperations = {
   "cluster.plan": reads({
     fields: supposePlan,
     answer: answer<ClusterPlan>("ClusterPlan"),
+    looks: true,
     permission: "cluster.see",
     errors: ofLooks,
     summary: "What would follow if nodes came or went, or had other weights or roles; nothing is changed",

@@ -33,6 +33,8 @@ interface Said {
   /** How often one person may ask for it: the limit `ruleTrialRate` of the gateway. `act` says in a refusal what was
    *  done too often: `try 6 rules`. */
   readonly rate?: { readonly of: OperationRate; readonly act: (count: number) => string };
+  /** Nothing has changed, whatever became of it and though its method is not GET: nobody has to look. */
+  readonly looks?: true;
   /** Programs keep what it answers, and ask whether that has changed. */
   readonly cached?: true;
   /** Asked again under the same `idempotency-key` it gets its first answer: its only change is one ask of an actor,

@@ -80,6 +80,17 @@ export const onceOperations: ReadonlySet<OperationName> = new Set([
   "recalls.begin",
 ]);
 
+/** Operations that change nothing, though their method is not GET: their rows say `looks`. */
+export const lookOperations: ReadonlySet<OperationName> = new Set([
+  "backups.list",
+  "cluster.plan",
+  "configuration.plan",
+  "identityProviders.test",
+  "rules.try",
+  "stripes.inspect",
+  "stripes.read",
+]);
+
 /** How a request of REST is sent. */
 export type OperationMethod = "GET" | "POST" | "PUT" | "DELETE";
 

@@ -76,6 +76,7 @@ export const configurationOperations = {
   "configuration.plan": reads({
     fields: planSettings,
     answer: plan,
+    looks: true,
     permission: "config.manage",
     errors: ofPlans,
     summary: "What a change of the configuration would do at each node; nothing is changed",

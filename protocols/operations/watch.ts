@@ -63,6 +63,7 @@ export const watchOperations = {
   "rules.try": reads({
     fields: ruleTrial,
     answer: answer<RuleTried>("RuleTried"),
+    looks: true,
     permission: "alerts.manage",
     errors: ["NOT_FOUND", "OVERLOADED", "RATE_LIMITED"],
     rate: { of: "ruleTrial", act: (count) => `try ${count} rules` },

@@ -9,7 +9,7 @@ import {
   type Scheme,
   type TrustState,
 } from "../../../protocols/index.ts";
-import type { NodeId } from "../../ports/index.ts";
+import type { MemberRecord, NodeId } from "../../ports/index.ts";
 import { chooseHolders, headerBytes, partBytes, schemeFor, usualOf, widthOf, type Candidate } from "./coding/index.ts";
 import { holdersOf, ownerOf, type ShardPorts } from "./parts.ts";
 import { admitsClass } from "./quota.ts";
@@ -39,8 +39,25 @@ const nodesOf = (candidates: readonly Candidate[], bytes = 0): number =>
     candidates.flatMap(({ node, isTrusted, freeBytes }) => (isTrusted === true && freeBytes >= bytes ? node : [])),
   ).size;
 
+/** Of so many members a refusal says that they are down. */
+const downNamed = 8;
+
+/** Storage nodes that are down, where there would be enough with them: how a refusal names them, and what to do. */
+function withDown(members: readonly MemberRecord[], { membership }: Pick<ShardPorts, "membership">, found: Failure) {
+  const { holders, needed } = found.details as { readonly holders: number; readonly needed: number };
+  const down = members.filter(
+    (one) => !membership.isStaying(one.node) && one.leaving !== true && one.roles.includes("storage"),
+  );
+  if (down.length === 0 || holders + down.length < needed) return {};
+  const names = down.slice(0, downNamed).map(({ name }) => name);
+  const type = down.length + holders > needed ? "disjunction" : "conjunction";
+  const which = down.length === 1 ? `node ${names[0]} is` : `nodes ${names.join(", ")} are`;
+  const hint = `The storage ${which} down: start ${new Intl.ListFormat("en", { type }).format(names)} again.`;
+  return { down: names, hint };
+}
+
 /** Chooses among the open groups as they are now. Errors: HOLDERS_TOO_FEW (`untrusted`: nodes that do not count yet, or
- *  no more), DISK_FULL (there would be enough, with more room). */
+ *  no more; `down`: nodes with which there would be enough), DISK_FULL (there would be enough, with more room). */
 export function choosePlace(
   ports: Pick<ShardPorts, "table" | "membership" | "groups"> & {
     conditionOf(node: NodeId): NodeCondition;
@@ -75,7 +92,14 @@ export function choosePlace(
   const settings = { name: how.class, schemes: ports.schemesOf?.(how.class) ?? usualOf(how.class) };
   const enough = schemeFor(settings, best?.nodes ?? 0);
   const tooFew = (found: Failure) =>
-    refused({ ...found, details: { ...found.details, ...(untrusted.size > 0 && { untrusted: untrusted.size }) } });
+    refused({
+      ...found,
+      details: {
+        ...found.details,
+        ...(untrusted.size > 0 && { untrusted: untrusted.size }),
+        ...withDown([...members.values()], ports, found),
+      },
+    });
   if (!enough.ok) return tooFew(enough.error);
   if (best === undefined)
     return tooFew(failure("HOLDERS_TOO_FEW", { class: how.class, holders: 0, needed: widthOf(enough.value) }));

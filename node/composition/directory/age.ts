@@ -41,8 +41,8 @@ export interface DirectoryAgePorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly limits: Pick<DirectoryLimits, "ageWaitMs" | "callTimeoutMs" | "retryMaxMs">;
-  /** The other members that are known: alone, a node has nobody to compare with. */
-  readonly others: readonly NodeId[];
+  /** The other members that are known, and what they are called: alone, a node has nobody to compare with. */
+  readonly others: readonly { readonly node: NodeId; readonly name: string }[];
   /** An operator has said that the older copy is all there is. */
   readonly trusted: boolean;
   /** The node that keeps the directory; undefined where no node does, or none is known. */
@@ -68,13 +68,16 @@ export interface DirectoryAge {
   vouch(newer: KnownEpoch): Promise<void>;
 }
 
+const nameIn = (others: DirectoryAgePorts["others"], of: NodeId): string =>
+  others.find(({ node }) => node === of)?.name ?? of;
+
 /** Begins to compare. Called once for an exchange. */
 export function createDirectoryAge(ports: DirectoryAgePorts): DirectoryAge {
   const { node, exchange, clock, log, limits, trusted } = ports;
   let older: string | undefined;
   const hasOthers = ports.others.length > 0;
   /** Those that have not compared what they know yet, this node included. */
-  const unheard = new Set(hasOthers ? [node, ...ports.others] : []);
+  const unheard = new Set(hasOthers ? [node, ...ports.others.map((one) => one.node)] : []);
   const { promise: compared, resolve: allCompared } = Promise.withResolvers<void>();
   let held: Promise<void> | undefined;
   const heard = (those: Iterable<NodeId>): void => {
@@ -84,7 +87,7 @@ export function createDirectoryAge(ports: DirectoryAgePorts): DirectoryAge {
   heard([]);
 
   /** What another node knows and the rows here lack, in words. */
-  const missing = async ({ revision, newer }: Known, from: NodeId): Promise<string | undefined> => {
+  const missing = async ({ revision, newer }: Known, from: string): Promise<string | undefined> => {
     const kept = ports.kept();
     const row = await readSlot(kept.directory, newer?.[0] ?? ("chat/0" as SlotId));
     const epoch = row?.record.epoch ?? 0;
@@ -94,7 +97,7 @@ export function createDirectoryAge(ports: DirectoryAgePorts): DirectoryAge {
     return revision > here ? `${from} was told of change ${revision}, and the last one here is ${here}` : undefined;
   };
   const judge = async (known: Known, from: NodeId): Promise<void> => {
-    const lacks = await missing(known, from);
+    const lacks = await missing(known, nameIn(ports.others, from));
     if (lacks !== undefined && trusted) log.warn("directory.older.trusted", { lacks });
     else if (lacks !== undefined) {
       older = `the directory is on an older copy of its data: ${lacks}. ${cure}`;

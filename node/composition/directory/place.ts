@@ -46,7 +46,7 @@ import {
 import { auditRowsPrefix } from "../../cluster/facts/audit-rules.ts";
 import { keysPrefix } from "../../keys/index.ts";
 import type { Exchange } from "../../cluster/exchange/index.ts";
-import { createDirectoryAge, type DirectoryAge } from "./age.ts";
+import { createDirectoryAge, type DirectoryAge, type DirectoryAgePorts } from "./age.ts";
 import { fitting, isOver } from "./size.ts";
 import type {
   Clock,
@@ -141,7 +141,7 @@ export function openDirectory(
     readonly placed: (place: DirectoryPlace) => void;
     readonly limits?: Partial<DirectoryLimits>;
     /** The other members that are known. */
-    readonly others?: readonly NodeId[];
+    readonly others?: DirectoryAgePorts["others"];
     /** An operator has said that this node's folder is all there is. */
     readonly trusted?: boolean;
     /** This node leads from now on. */

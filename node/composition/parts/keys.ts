@@ -10,6 +10,8 @@ import {
   type AuditAction,
   type AuditFacts,
   type AuditWriter,
+  type KeysStatus,
+  type Result,
 } from "../../../protocols/index.ts";
 import { diskKeyFile, escrowFile } from "../../data-folder/index.ts";
 import {
@@ -138,13 +140,9 @@ export function openKeys(
   /** Asks the others, one after the other, until nothing lacks. */
   const complete = async (): Promise<void> => {
     if (!mayHave(at.peer, node)) return;
-    const lacks = async (): Promise<boolean> => {
-      const { epochs, here } = await keys.status();
-      return epochs.some(({ epoch }) => !here.includes(epoch));
-    };
     for (const other of membership.members().members) {
       if (other.node === node || !membership.isUp(other.node) || !mayHave(at.peer, other.node)) continue;
-      if (!(await lacks())) return;
+      if (!lacks(await keys.status())) return;
       const answer = await exchange.call(other.node, "keys.fetch", { receiver: keys.receiver }, fetchTimeoutMs);
       if (!answer.ok) continue;
       try {
@@ -156,15 +154,19 @@ export function openKeys(
       }
     }
   };
+  const [change, told] = [changesAt(at), saysWhere(at)];
   return {
     ...keys,
+    confirmKit: (...kit) => change(() => keys.confirmKit(...kit)),
+    restore: (given) => change(() => keys.restore(given)),
+    erase: (tenant) => change(() => keys.erase(tenant)),
     async status() {
       await complete();
-      return keys.status();
+      return told(await keys.status());
     },
     async beginKit(to) {
       await complete();
-      return keys.beginKit(to);
+      return change(() => keys.beginKit(to));
     },
     async trust(words) {
       const trusted = await keys.trust(words);
@@ -173,7 +175,7 @@ export function openKeys(
     },
     async rotate(options) {
       await complete();
-      return keys.rotate(options);
+      return change(() => keys.rotate(options));
     },
     async backupKeys() {
       await complete();
@@ -190,22 +192,39 @@ export function openKeys(
   };
 }
 
+/** How a node changes the keys: the directory takes that of nodes that keep keys alone. Error: FORBIDDEN. */
+const changesAt =
+  ({ peer, identity: { node } }: At) =>
+  async <Value>(act: () => Promise<Result<Value>>): Promise<Result<Value>> =>
+    mayHave(peer, node) ? act() : refused(failure("FORBIDDEN", { reason: whereKeysAre(peer.membership, node) }));
+
+/** How the keys stand, with where those are that the node lacks. */
+const saysWhere =
+  ({ peer, identity: { node } }: At) =>
+  (now: KeysStatus): KeysStatus =>
+    lacks(now) ? { ...now, elsewhere: whereKeysAre(peer.membership, node) } : now;
+
+const lacks = ({ epochs, here }: KeysStatus): boolean => epochs.some(({ epoch }) => !here.includes(epoch));
+
 /** What to do about a key of an epoch that a node lacks. */
 const elsewhere = ({ peer: { membership }, identity }: At): Required<KeysElsewhere> => ({
   elsewhere: () => ({ hint: whereKeysAre(membership, identity.node) }),
 });
 
-/** Who has the keys beside a node, and whether they are up. */
+/** Who may have what a node lacks, and what to do. One that keeps keys has asked the others that are up by now, and
+ *  they lack it as well. */
 function whereKeysAre(membership: Peer["membership"], node: string): string {
   const others = membership.members().members.filter((one) => one.node !== node && mayHave({ membership }, one.node));
   const up = others.filter((one) => membership.isUp(one.node)).map(({ name }) => name);
   const down = others.filter((one) => !membership.isUp(one.node)).map(({ name }) => name);
-  const kit = "The recovery kit has it, too: plexus backup kit restore, at a node with the role manager or chat.";
-  if (up.length > 0) return `Nodes with the role manager or chat have it: type this at ${listed(up, "or")}.`;
-  return down.length > 0
-    ? `It is on ${listed(down, "and")}, which ${down.length === 1 ? "is" : "are"} down: start ` +
-        `${down.length === 1 ? "it" : "one of them"}. ${kit}`
-    : `No other node has the role manager or chat, which have keys. ${kit}`;
+  const isKeeper = mayHave({ membership }, node);
+  if (!isKeeper && up.length > 0)
+    return `Only nodes with the role manager or chat keep keys: type this at ${listed(up, "or")}.`;
+  const where = isKeeper ? "" : ", at a node with the role manager or chat";
+  const kit = `With shares of the recovery kit${where}: plexus backup kit restore.`;
+  if (down.length === 0) return `No node that is up has what is lacking. ${kit}`;
+  const are = down.length === 1 ? "is" : "are";
+  return `${listed(down, "and")} ${are} down and may have what is lacking: start ${listed(down, "or")} again. ${kit}`;
 }
 
 const listed = (names: readonly string[], word: "or" | "and"): string =>

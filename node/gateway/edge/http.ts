@@ -56,6 +56,8 @@ declare module "fastify" {
     access?: Access;
     /** What the audit calls it, where a request changes the cluster. */
     audit?: AuditAction;
+    /** It changes nothing, whatever its method. */
+    looks?: true;
     /** It carries a proof of its own (a password, a code, a link that was sent), so no guard stands before what it
      *  gives. */
     proves?: true;
@@ -190,9 +192,8 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
     if (!request.raw.complete) reply.removeHeader("connection");
     // People may sign in by an address alone: of a caller that is known a GET changes nothing. Nobody is there
     // where somebody signs in, and where the operator or a program with a control token asks what admins do.
-    const { access, audit } = request.routeOptions.config;
-    const reads =
-      isSafeMethod(request.method) && (request.caller !== null || access === "admin") && audit === undefined;
+    const { access, audit, looks = isSafeMethod(request.method) } = request.routeOptions.config;
+    const reads = looks && (request.caller !== null || access === "admin") && audit === undefined;
     if (!fault) return sendFailure(request, reply, toldOf(reason, { reads, awaited: at.cluster?.awaited() }));
     log.error("request.failed", {
       ...idsOf(request),

@@ -79,6 +79,9 @@ export function rawAnswer(reason: Failure): string {
 const betweenNodes: ReadonlySet<string> = new Set(["asked", "askedMs", "refuses"]);
 const isId = (value: unknown): boolean => typeof value === "string" && /^[0-9a-f]{16}$/.test(value);
 
+/** Failures whose sentence doubts whether something took effect. */
+const doubting: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["FENCED", "APPEND_FAILED", "ASK_TIMEOUT", "PEER_LOST"]);
+
 /** What a caller is told of a failure. `reads`: the request could change nothing, so whatever became of it, nothing
  *  was. `awaited`: the nodes that the directory waits for. What only matters between nodes is left out. */
 export function toldOf(
@@ -92,8 +95,8 @@ export function toldOf(
   );
   const told = withAwaited(details === undefined ? reason : { ...reason, details: Object.fromEntries(kept) }, awaited);
   if (!reads || reason.outcome !== "unknown") return told;
-  // What to do about it is known, and is more than to ask again.
-  if (isNamed) return { ...told, outcome: "not_started" };
+  // What the others say is true of a look as well, and is more than to ask again.
+  if (!doubting.has(reason.code)) return { ...told, outcome: "not_started" };
   const message = "No answer came, or it was lost. This only reads, so nothing has changed: ask again.";
   return { ...told, outcome: "not_started", message };
 }

@@ -165,11 +165,12 @@ export function doorOf(
   row: Operation,
   limits: GatewayLimits,
 ): { readonly config: FastifyContextConfig; readonly bodyLimit?: number } {
-  const { permission, proves, audit, large, errors } = row;
+  const { permission, proves, audit, large, errors, looks } = row;
   const config = {
     access: accessTo(row),
     ...(permission !== "anyone" && { permission }),
     ...(audit && { audit: audit.action }),
+    ...(looks && { looks }),
     ...(proves && { proves }),
     errors,
   };

@@ -31,7 +31,10 @@ async function fixture(given: { readonly trusted?: boolean; readonly others?: re
       clock: world.clock(),
       log: quietLog,
       limits: directoryLimits,
-      others: given.others ?? ["keeper", "a"].filter((other) => other !== node),
+      others: (given.others ?? ["keeper", "a"].filter((other) => other !== node)).map((other) => ({
+        node: other,
+        name: `node-${other}`,
+      })),
       trusted: given.trusted === true,
       keeper: () => "keeper",
       kept: () => ({ directory: embedded, revision: () => embedded.revision() }),
@@ -66,7 +69,7 @@ describe("the age of the directory", () => {
       const { node, follow, keeper, outcome, stop } = await fixture();
       follow();
       node(told, fences);
-      expect(await outcome()).to.match(/^the directory is on an older copy of its data: a .*newest folder/);
+      expect(await outcome()).to.match(/^the directory is on an older copy of its data: node-a .*newest folder/);
       expect(keeper.older).to.include("older copy");
       await stop();
     });

@@ -126,14 +126,26 @@ describe("the keys of backups between nodes", () => {
       const opened = await lacking.backupKeys();
       return opened.ok ? "it has them" : [opened.error.code, opened.error.details?.["hint"]];
     };
-    const have = "Nodes with the role manager or chat have it: type this at";
+    const have = "Only nodes with the role manager or chat keep keys: type this at";
     expect(await says()).to.deep.equal(["KEY_MISSING", `${have} n1 or n2.`]);
     cluster.down.add("n1");
     expect(await says()).to.deep.equal(["KEY_MISSING", `${have} n2.`]);
     cluster.down.add("n2");
-    const kit = "The recovery kit has it, too: plexus backup kit restore, at a node with the role manager or chat.";
-    const down = "It is on n1 and n2, which are down: start one of them.";
+    const kit = "With shares of the recovery kit, at a node with the role manager or chat: plexus backup kit restore.";
+    const down = "n1 and n2 are down and may have what is lacking: start n1 or n2 again.";
     expect(await says()).to.deep.equal(["KEY_MISSING", `${down} ${kit}`]);
+  });
+
+  it("are not said to be where a node has asked for them in vain", async () => {
+    await makeKit(cluster.node("n1", ["manager"]));
+    cluster.down.add("n1");
+    cluster.node("n2", ["chat"]);
+    const lacking = cluster.node("n3", ["chat"]);
+    const { elsewhere } = await lacking.status();
+    const kit = "With shares of the recovery kit: plexus backup kit restore.";
+    expect(elsewhere).to.equal(`n1 is down and may have what is lacking: start n1 again. ${kit}`);
+    const opened = await lacking.backupKeys();
+    expect(opened.ok ? opened : opened.error.details?.["hint"]).to.equal(elsewhere);
   });
 
   it("are counted, where they are opened often, and the number is told with the next entry", () => {

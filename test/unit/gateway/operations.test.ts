@@ -2,7 +2,7 @@
 import { expect } from "chai";
 import { callsBy, Keys, type Send } from "../../../client/call.ts";
 import { commandRoutes } from "../../../node/gateway/commands.ts";
-import { onceOperations } from "../../../protocols/operations/routes.ts";
+import { lookOperations, onceOperations } from "../../../protocols/operations/routes.ts";
 import { checkOf } from "../../../protocols/wire/check.ts";
 import {
   againOf,
@@ -82,10 +82,12 @@ describe("the rows of operations", () => {
     await call("prices.set", { model: "openai/*", input: 1, output: 2 });
     await call("quotas.remove", { role: "guest", measure: "bytes", per: "day" });
     await call("budgets.list");
+    await call("backups.list", {});
     expect(sent).to.deep.equal([
-      ["PUT", "/api/v1/admin/prices/openai%2F*", { input: 1, output: 2 }, undefined],
-      ["DELETE", "/api/v1/admin/quotas/guest/bytes/day", undefined, undefined],
-      ["GET", "/api/v1/admin/budgets", undefined, undefined],
+      ["PUT", "/api/v1/admin/prices/openai%2F*", { input: 1, output: 2 }, undefined, false],
+      ["DELETE", "/api/v1/admin/quotas/guest/bytes/day", undefined, undefined, false],
+      ["GET", "/api/v1/admin/budgets", undefined, undefined, true],
+      ["POST", "/api/v1/admin/backups/list", {}, undefined, true],
     ]);
   });
 
@@ -128,6 +130,15 @@ describe("the rows of operations", () => {
   it("are on the list of what clients send a key with, where they are done once", () => {
     const named = allOperations.filter(({ row }) => row.once === true).map(({ name }) => name);
     expect([...onceOperations]).to.have.members(named);
+  });
+
+  it("are on the list of what clients know to change nothing, where their rows say so", () => {
+    const named = allOperations.filter(({ row }) => row.looks === true);
+    expect([...lookOperations]).to.have.members(named.map(({ name }) => name));
+    for (const { name, row, method } of named) {
+      expect(row.does, name).to.equal("reads");
+      expect(method, name).to.equal("POST");
+    }
   });
 });
 

@@ -14,7 +14,7 @@ export async function request<Answer>(
   path: string,
   body?: object | Blob,
   timeoutMs: number = pageLimits.requestTimeoutMs,
-  key?: string,
+  { key, looks = method === "GET" }: { readonly key?: string | undefined; readonly looks?: boolean } = {},
 ): Promise<Result<Answer>> {
   let response: Response;
   let text: string;
@@ -32,7 +32,7 @@ export async function request<Answer>(
     text = await response.text();
   } catch (thrown) {
     const isLate = (thrown as Error).name === "TimeoutError";
-    return { ok: false, error: failure(isLate && method !== "GET" ? "ASK_TIMEOUT" : "UNREACHABLE") };
+    return { ok: false, error: failure(isLate && !looks ? "ASK_TIMEOUT" : "UNREACHABLE") };
   }
   const answer = parse(text);
   const { ok, status } = response;
@@ -47,7 +47,7 @@ const keys = new Keys(newOperationId, () => performance.now());
 
 /** As `call`, for what takes longer than usual. */
 export const callWithin = (timeoutMs: number): Call =>
-  callsBy((method, path, body, key) => request(method, path, body, timeoutMs, key), keys);
+  callsBy((method, path, body, key, looks) => request(method, path, body, timeoutMs, { key, looks }), keys);
 
 /** Calls operations of the node that served the page. */
 export const call = callWithin(pageLimits.requestTimeoutMs);

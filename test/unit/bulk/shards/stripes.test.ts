@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { holderOf, type StripeRef } from "../../../../protocols/index.ts";
+import { holderOf, type Failure, type StripeRef } from "../../../../protocols/index.ts";
 import { createPacing, pacedStripes } from "../../../../node/backup/index.ts";
 import { paceLimits } from "../../../../node/backup/limits.ts";
 import type { BackupStripes } from "../../../../node/backup/ports.ts";
@@ -56,6 +56,23 @@ describe("stripes", () => {
       code: "HOLDERS_TOO_FEW",
       details: { class: "test", holders: 1, needed: 2 },
     });
+  });
+
+  it("wait for a storage node that is down for a moment; one that stays away is named in the refusal", async () => {
+    const { fixture, world, at } = await fixtureOf(2);
+    const put = (bytes: number) => at("n1").put(someBytes(bytes), { class: "test", owner: "user/ada" });
+    fixture.crash("n2");
+    world.after(5_000, () => void fixture.start("n2"));
+    const late = await world.settle(put(5_000));
+    expect(late.ok ? late.value.scheme : late.error).to.deep.equal({ type: "copies", copies: 2 });
+    fixture.crash("n2");
+    const sinceMs = world.nowMs;
+    const refused = await world.settle(put(6_000), 60_000);
+    expect(world.nowMs - sinceMs, "and not for ever").to.be.within(30_000, 31_000);
+    const { code, details } = (refused as { error: Failure }).error;
+    expect(code).to.equal("HOLDERS_TOO_FEW");
+    expect(details).to.deep.include({ holders: 1, needed: 2, down: ["node-n2"] });
+    expect(details?.["hint"]).to.equal("The storage node node-n2 is down: start node-n2 again.");
   });
 
   it("come to their end where nodes store at each other while people are at all of them, and each makes room", async () => {

@@ -9,9 +9,11 @@ import { describeFailure } from "../../../../cli/terminal/output.ts";
 import { createProgram } from "../../../../cli/program.ts";
 import type { Peer } from "../../../../node/composition/peer.ts";
 import type { MemberRecord } from "../../../../node/ports/index.ts";
-import { createPacing } from "../../../../node/backup/index.ts";
+import { createPacing, type ClusterBackups } from "../../../../node/backup/index.ts";
 import { openClusterBackups } from "../../../../node/composition/backup/cluster.ts";
-import { createClusterKeys, diskKeyOf } from "../../../../node/keys/index.ts";
+import { choosePlace } from "../../../../node/bulk/shards/placing.ts";
+import { openKeys, openKnownKeys } from "../../../../node/composition/parts/keys.ts";
+import { SealedStore, type ClusterKeys } from "../../../../node/keys/index.ts";
 import { failure, failureOf, refused, type Failure, type Role } from "../../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../../fixtures/quiet.ts";
 import { makePeer, quickLimits } from "../../../fixtures/peers.ts";
@@ -36,6 +38,8 @@ interface Living {
   readonly peer: Peer;
   readonly pulse: Pulse;
   readonly store: FillingStore;
+  readonly backups: ClusterBackups;
+  readonly keys: ClusterKeys;
 }
 
 /** A disk that can be full. */
@@ -67,14 +71,17 @@ export class WalkedCluster {
   readonly #stores = new Map<string, FillingStore>();
   readonly #members = new Map<string, readonly MemberRecord[]>();
   #lives = 0;
+  /** Where keys of disks and kits lie. */
+  readonly #folder: string;
 
-  private constructor(nodes: Nodes) {
+  private constructor(nodes: Nodes, folder: string) {
     this.#nodes = nodes;
+    this.#folder = folder;
   }
 
   /** Starts the nodes one after the other, and waits until all see all. */
   static async start(nodes: Nodes): Promise<WalkedCluster> {
-    const cluster = new WalkedCluster(nodes);
+    const cluster = new WalkedCluster(nodes, await mkdtemp(join(tmpdir(), "plexus-walk-")));
     const names = Object.keys(nodes);
     for (const name of names) await cluster.begin(name);
     await cluster.world.until(() => cluster.#calm(), 120_000);
@@ -116,37 +123,45 @@ export class WalkedCluster {
     });
     peer.membership.onChange(() => void this.#members.set(name, peer.membership.members().members));
     await start();
-    this.#living.set(name, { peer, pulse, store });
-    this.#backUp(name);
+    this.#living.set(name, { peer, pulse, store, ...this.#backUp(name, { peer, pulse, store }) });
   }
 
-  /** The node works on backups as a node does. There is no recovery kit, so a run comes to an end before it looks for
-   *  storage. */
-  #backUp(name: string): void {
-    const { peer, pulse, store } = this.#living.get(name) as Living;
+  /** The node works on backups as a node does, and asks where a stripe would go. Nothing is stored. */
+  #backUp(name: string, { peer, pulse, store }: Pick<Living, "peer" | "pulse" | "store">) {
     const clock = simulatedClock(this.world, { offsetMs: 0 }, pulse);
-    const diskKey = async () => diskKeyOf(Buffer.alloc(32, 9));
-    const keys = createClusterKeys({ cluster: "c1", directory: peer.directory, store, diskKey: { read: diskKey, make: diskKey }, clock, log: quietLog }); // prettier-ignore
-    openClusterBackups({
-      machine: { clock, random: this.world.dice, log: quietLog, meter: quietMeter },
-      identity: { node: `id-${name}`, cluster: "c1" },
+    const machine = { clock, random: this.world.dice, log: quietLog, meter: quietMeter };
+    const identity = { node: `id-${name}`, cluster: "c1", store: new SealedStore(store, { state: "plain" }) };
+    const at = { machine, identity, peer, audit: { write: async () => undefined } } as never;
+    const config = { data: join(this.#folder, name), diskKey: join(this.#folder, `${name}.key`), name } as never;
+    const keys = openKeys(config, at, openKnownKeys(at));
+    const groups = () => peer.groups.current();
+    const conditionOf = () => ({ reliability: 1, freeBytes: 1e12 });
+    const put = async (bytes: Uint8Array, { class: of }: { readonly class: string }) => {
+      const place = choosePlace({ ...peer, groups, conditionOf } as never, { class: of, bytes: bytes.length });
+      return place.ok ? refused(failure("LIMIT_REACHED", { reason: "nothing is stored here" })) : place;
+    };
+    const backups = openClusterBackups({
+      machine,
+      identity,
       peer,
       keys,
-      shards: {
-        get stripes(): never {
-          throw new Error("without a recovery kit nobody comes this far");
-        },
-      },
+      shards: { stripes: { put } },
       blobs: noBlobs,
-      surveyHolders: () => Promise.reject(new Error("without a recovery kit nobody comes this far")),
+      surveyHolders: () => Promise.reject(new Error("nobody comes this far")),
       pacing: createPacing({ clock }),
       scratch: "",
-      drills: {
-        start: () => Promise.reject(new Error("without a recovery kit nobody comes this far")),
-        failed: () => undefined,
-      },
+      drills: { start: () => Promise.reject(new Error("nobody comes this far")), failed: () => undefined },
       ended: () => undefined,
     } as unknown as Parameters<typeof openClusterBackups>[0]);
+    return { backups, keys };
+  }
+
+  /** A recovery kit is made at a node. */
+  async makeKit(name: string): Promise<void> {
+    await this.at(name, async (run) => {
+      const { refusal } = await run("backup", "kit", "make", "--to", join(this.#folder, "kit"));
+      if (refusal !== "") throw new Error(refusal);
+    });
   }
 
   /** Ends a node's process without a word. */
@@ -204,7 +219,8 @@ export class WalkedCluster {
         clock,
         random: createRandom(),
         limits: gatewayLimits,
-        backups: folders(name),
+        backups: folders(name, (this.#living.get(name) as Living).backups),
+        keys: (this.#living.get(name) as Living).keys,
         tickets: createTickets(clock, gatewayLimits),
       }),
     } as GatewayOptions;
@@ -213,14 +229,15 @@ export class WalkedCluster {
   async stop(): Promise<void> {
     for (const name of this.#living.keys()) this.kill(name);
     await this.world.pass(10);
+    await rm(this.#folder, { recursive: true });
   }
 }
 
 const noBlobs = { put: async () => refused(failure("NOT_FOUND")), read: async () => refused(failure("NOT_FOUND")) };
 
 /** No folder for backups is offered. */
-const folders = (name: string): BackupControl =>
-  ({ places: () => ({ node: { id: `id-${name}`, name }, offered: [] }), ofCluster: async () => [] }) as never;
+const folders = (name: string, backups: ClusterBackups): BackupControl =>
+  ({ places: () => ({ node: { id: `id-${name}`, name }, offered: [] }), ofCluster: () => backups.list() }) as never;
 
 /** Types a command at the machine whose data folder this is. */
 async function typed(words: readonly string[], folder: string): Promise<Ended> {

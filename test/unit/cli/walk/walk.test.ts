@@ -14,6 +14,8 @@ interface State {
   /** What every refusal for want of something has to name: the cause, or the node that helps. Absent: each operation
    *  has its own. */
   readonly cause?: RegExp;
+  /** What each refusal of a command about backups with one of these codes has to name; there is one. */
+  readonly says?: { readonly [code: string]: RegExp };
 }
 
 /** One keeps the directory; accounts of rooms and backups lie at whichever node has the role. */
@@ -25,6 +27,14 @@ const killed =
   async (cluster: WalkedCluster): Promise<void> => {
     for (const name of names) cluster.kill(name);
     await cluster.pass(1_500);
+  };
+
+/** The kit is made at one node, and the others have taken nothing of it before what follows. */
+const kitAt =
+  (maker: string, then: (cluster: WalkedCluster) => Promise<void> = async () => undefined) =>
+  async (cluster: WalkedCluster): Promise<void> => {
+    await cluster.makeKit(maker);
+    await then(cluster);
   };
 
 const states: Readonly<Record<string, State>> = {
@@ -72,6 +82,30 @@ const states: Readonly<Record<string, State>> = {
     },
     cause: /the disk under the directory takes no writes: it is full/,
   },
+  "the node that has the keys of backups is down": {
+    nodes: keeper,
+    asked: "b",
+    bring: kitAt("c", killed("c")),
+    says: { KEY_MISSING: /start c again/ },
+  },
+  "a node keeps no keys of backups": {
+    nodes: { a: all, b: ["gateway", "storage"], c: worker },
+    asked: "b",
+    bring: kitAt("a"),
+    says: { FORBIDDEN: /type this at a or c/ },
+  },
+  "there is a kit, and no node has the role storage": {
+    nodes: { a: ["manager", "chat", "gateway"], b: ["chat", "gateway"] },
+    asked: "b",
+    bring: kitAt("a"),
+    says: { HOLDERS_TOO_FEW: /Start or add some/ },
+  },
+  "there is a kit, and one of two storage nodes is down": {
+    nodes: { a: all, b: worker },
+    asked: "a",
+    bring: kitAt("a", killed("b")),
+    says: { HOLDERS_TOO_FEW: /b is down: start b again/ },
+  },
   "every other node drains": {
     nodes: keeper,
     asked: "a",
@@ -92,8 +126,15 @@ const operations: readonly { readonly words: readonly string[]; readonly reads?:
   { words: ["actors", "list"], reads: true },
   { words: ["actors", "show", "room/lobby"], reads: true },
   { words: ["backup", "tasks"], reads: true },
+  { words: ["backup", "list"], reads: true },
+  { words: ["backup", "schedule", "list"], reads: true },
   { words: ["users", "list"], reads: true },
+  { words: ["backup", "keys"], reads: true },
   { words: ["backup", "run"] },
+  { words: ["backup", "show"], reads: true },
+  { words: ["backup", "verify"], reads: true },
+  { words: ["backup", "rotate"] },
+  { words: ["backup", "erase", "--person", "ada", "--yes"] },
   { words: ["invite"] },
   { words: ["invite", "--role", "storage"] },
   { words: ["backup", "schedule", "set", "nightly", "--cron", "0 3 * * *"] },
@@ -128,7 +169,9 @@ function commandsIn(text: string): readonly (readonly string[])[] {
   const said = [...text.replaceAll(/`[^`]*`/g, "").matchAll(/: (plexus [^.;\n]+)/g)].map(
     ([, command]) => command ?? "",
   );
-  return [...quoted, ...said].map((command) => command.trim().split(/\s+/).slice(1).map(filled));
+  const wordsOf = (command: string): readonly string[] =>
+    [...command.matchAll(/'([^']*)'|(\S+)/g)].map(([, inQuotes, plain]) => inQuotes ?? plain ?? "");
+  return [...quoted, ...said].map((command) => wordsOf(command).slice(1).map(filled));
 }
 
 /** A command of an advice with a name in the place of its placeholder, if it can be tried in the simulation; looks and
@@ -142,12 +185,13 @@ function tryable(words: readonly string[]): readonly string[] | undefined {
 }
 
 describe("what is typed in a cluster that is not well", () => {
-  for (const [state, { nodes, asked, bring, cause }] of Object.entries(states))
+  for (const [state, { nodes, asked, bring, cause, says = {} }] of Object.entries(states))
     it(`is done, or refused with a cause that is true and commands that work, while ${state}`, async () => {
       const cluster = await WalkedCluster.start(nodes);
       try {
         await bring?.(cluster);
         await cluster.at(asked, async (run) => {
+          const heard = new Set<string>();
           const judge = async (ended: Ended, { words, reads }: (typeof operations)[number]): Promise<void> => {
             const { failure, refusal, text } = ended;
             const told = `${words.join(" ")}\n${refusal}${text}`;
@@ -156,6 +200,8 @@ describe("what is typed in a cluster that is not well", () => {
               cause !== undefined && !/This is not all/.test(text) && !(cluster.isWhole && words[0] === "actors");
             if (isUnknown) expect(text, told).to.not.match(denies);
             if (reads) expect(refusal, told).to.not.match(doubts);
+            // Its exit code is that of the outcome: what changes nothing, or has to wait, never says that it may have.
+            if (reads || cause !== undefined) expect(failure?.outcome, told).to.not.equal("unknown");
             const isWant = [
               "DIRECTORY_AWAY",
               "DIRECTORY_UNAVAILABLE",
@@ -164,6 +210,9 @@ describe("what is typed in a cluster that is not well", () => {
               "ASK_TIMEOUT",
             ];
             if (cause !== undefined && isWant.includes(failure?.code ?? "")) expect(refusal, told).to.match(cause);
+            const must = words[0] === "backup" ? says[failure?.code ?? ""] : undefined;
+            if (must !== undefined) expect(refusal, told).to.match(must);
+            if (must !== undefined) heard.add(failure?.code ?? "");
             for (const command of commandsIn(`${refusal}\n${text}`)) {
               expect(await misunderstood(command), `${told}: plexus ${command.join(" ")}`).to.equal(undefined);
               const tried = tryable(command);
@@ -173,6 +222,7 @@ describe("what is typed in a cluster that is not well", () => {
             }
           };
           for (const operation of operations) await judge(await run(...operation.words), operation);
+          expect([...heard]).to.have.members(Object.keys(says));
         });
       } finally {
         await cluster.stop();
