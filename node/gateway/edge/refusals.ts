@@ -7,6 +7,7 @@ import {
   failureOf,
   PlexusError,
   withAwaited,
+  type ErrorCode,
   type Failure,
   type Result,
 } from "../../../protocols/index.ts";
