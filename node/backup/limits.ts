@@ -142,7 +142,7 @@ export const paceLimits = {
   lateFactor: 1.2,
   /** The share of the time in which a backup works when people come. Each time that it is halved one change was
    *  late. */
-  shareFirst: 0.03,
+  shareFirst: 0.01,
   /** The share goes up by so much for each change beside its work that was not late, divided by the nodes that one
    *  change waits for.
    *
@@ -166,6 +166,9 @@ export const paceLimits = {
   partBytesMore: 8 * 1024,
   /** A part that takes longer is followed by one half as large. */
   partMs: 4,
+  /** Bytes of a shard that are synced at once while people are there: what is written and not synced, their own syncs
+   *  wait for. */
+  syncedBytes: 256 * 1024,
 } as const;
 
 /** The same, where a test has smaller ones. */

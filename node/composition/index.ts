@@ -273,7 +273,7 @@ async function start(
     identity,
     peer,
     changed: (action, facts) => changed(peer.kernel, action, facts, undefined),
-    guest: pacing.guest,
+    pacing,
   });
   const { shards: ownShards, files: shardFiles } = openedShards;
   loads.push(openedShards.load);

@@ -41,6 +41,8 @@ export interface Pacing extends ReadPacing {
   heard(tookMs: number): void;
   /** Is told how many nodes one change of people's data waits for: one until then. */
   among(places: number): void;
+  /** Of a shard that is written, how many bytes are synced at once; undefined: all of it, since nobody is there. */
+  syncedBytes(): number | undefined;
   /** Of the time, how much is work. 100: nobody is in its way. */
   percent(): number;
   /** Nothing waits any more. */
@@ -121,6 +123,10 @@ class NodePacing implements Pacing {
 
   among(places: number): void {
     this.#places = places;
+  }
+
+  syncedBytes(): number | undefined {
+    return this.#pacer.isAlone(this.#clock.monotonicMs()) ? undefined : this.#limits.syncedBytes;
   }
 
   percent(): number {

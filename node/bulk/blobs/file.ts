@@ -41,12 +41,26 @@ function giveBack(rooms: Iterable<Buffer>): void {
 
 const firstBytes = 4 * leafBytes;
 
+/** Writes a piece; with `syncedBytes` so much at a time, each on the disk before the next. What a file system has not
+ *  written yet of one file, the syncs of all others wait for. */
+async function writePiece(writer: FileWriter, bytes: Uint8Array, syncedBytes = Infinity): Promise<void> {
+  for (let at = 0; at < bytes.length; at += syncedBytes) {
+    await writer.write(bytes.subarray(at, at + syncedBytes));
+    if (syncedBytes < Infinity) await writer.sync();
+  }
+}
+
 /** Writes a stream and its leaves' hashes, and syncs them. Errors: TOO_LARGE, DISK_FULL, the system's, what the stream
  *  throws. */
 export async function writeBlob(
   writer: FileWriter,
   stream: AsyncIterable<Uint8Array>,
-  how: { readonly bytesMax: number; readonly pieceBytes: number; hasRoom(): boolean },
+  how: {
+    readonly bytesMax: number;
+    readonly pieceBytes: number;
+    hasRoom(): boolean;
+    syncedBytes?(): number | undefined;
+  },
 ): Promise<{ readonly hash: BlobHash; readonly size: number }> {
   const { bytesMax, pieceBytes } = how;
   assert(pieceBytes % leafBytes === 0, "a piece has whole leaves");
@@ -62,7 +76,7 @@ export async function writeBlob(
     leaves.push(...hashLeavesIn(room.subarray(0, 1 + filled)));
     await writing;
     if (!how.hasRoom()) throw new PlexusError(failure("DISK_FULL"));
-    writing = writer.write(room.subarray(1, 1 + filled));
+    writing = writePiece(writer, room.subarray(1, 1 + filled), how.syncedBytes?.());
     // It is awaited before the next piece; until then nobody listens.
     writing.catch(() => undefined);
     if (isLast) return;

@@ -37,8 +37,10 @@ export async function openBlobStore(ports: {
   readonly limits?: Partial<BlobLimits>;
   /** A node may be at work in it: nothing is cleaned up. */
   readonly looksOnly?: boolean;
+  /** Of a blob that is written now, how many bytes are synced at once; absent, or undefined: all of them. */
+  syncedBytes?(): number | undefined;
 }): Promise<BlobStore> {
-  const { files, meter } = ports;
+  const { files, meter, syncedBytes } = ports;
   const limits: BlobLimits = { ...blobLimits, ...ports.limits };
   const bytesMax = limits.blobBytesMax;
   let open = 0;
@@ -159,7 +161,13 @@ export async function openBlobStore(ports: {
           try {
             const { pieceBytes } = limits;
             const hasRoom = (): boolean => files.hasRoom(pieceBytes);
-            made = await writeBlob(writer, stream, { bytesMax: Math.min(most, bytesMax), pieceBytes, hasRoom });
+            const how = {
+              bytesMax: Math.min(most, bytesMax),
+              pieceBytes,
+              hasRoom,
+              ...(syncedBytes && { syncedBytes }),
+            };
+            made = await writeBlob(writer, stream, how);
           } finally {
             await writer.close();
           }

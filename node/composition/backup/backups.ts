@@ -50,7 +50,6 @@ import {
   type BackupPorts,
   type Heads,
   type Pacing,
-  type Piece,
   LossList,
   type ReadRate,
   type RecallSink,
@@ -62,7 +61,7 @@ import type { Kernel } from "../../kernel/api.ts";
 import type { ClusterKeys } from "../../keys/index.ts";
 import type { ActorBlobs, Clock, Directory, Log, Random } from "../../ports/index.ts";
 import { copyInto, watchedDrill, type Drills, type Rehearse } from "./copies.ts";
-import { demandOutside, openBackupFolder, type BackupFolder, type FolderMark, type FolderUse } from "./folder.ts";
+import { demandOutside, openBackupFolder, type BackupFolder, type FolderMark, type FolderUsed } from "./folder.ts";
 import { placeTarget } from "./place.ts";
 import { journalSource, type SlotCuts } from "./source.ts";
 import { withSettings } from "./settings.ts";
@@ -180,9 +179,9 @@ export function createBackups(at: BackupsAt): Backups {
     folder: string,
     begins: FolderMark | undefined,
     use: (ports: BackupPorts, repository: Repository, opened: BackupFolder) => Promise<Answer>,
-    how: { readonly use?: FolderUse; readonly piece?: Piece } = {},
+    how: FolderUsed = {},
   ): Promise<Answer> => {
-    const { piece } = how;
+    const piece = how.pacing?.piece;
     demandOutside(resolve(data), resolve(folder));
     // Before the folder is touched: without keys nothing can be done with it.
     const keys = await at.keys.backupKeys();
@@ -299,7 +298,7 @@ export function createBackups(at: BackupsAt): Backups {
           const files = { total: missedFiles.total, named: missedFiles.named.slice(0, commandLimits.lostNamedMax) };
           return { snapshot: shownSnapshot(snapshot), ...sums, missed: rows, missedFiles: files };
         },
-        { use: "writing", piece: pacing.piece },
+        { use: "writing", pacing },
       ),
     verify: ({ from, snapshot, depth }, task) =>
       within(
@@ -315,7 +314,7 @@ export function createBackups(at: BackupsAt): Backups {
           const options = { depth, signal, progress: far, pace, ...marks };
           return shownCheck(await verify(ports, repository, chosen, options));
         },
-        { piece: pacing.piece },
+        { pacing },
       ),
     prune: ({ from, keep, timeZone, apply = false }, { signal, progress }) =>
       within(
@@ -337,7 +336,7 @@ export function createBackups(at: BackupsAt): Backups {
           }
           return shownPrune(report, apply);
         },
-        { use: apply ? "freeing" : "looking", piece: pacing.piece },
+        { use: apply ? "freeing" : "looking", pacing },
       ),
   };
 

@@ -14,7 +14,7 @@ import {
   type BackupStripes,
   type CopyTarget,
   type Heads,
-  type Piece,
+  type Pacing,
 } from "../../backup/index.ts";
 import { openBlobStore } from "../../bulk/blobs/index.ts";
 import { keyLimits } from "../../keys/index.ts";
@@ -122,12 +122,18 @@ function filesOfFolder(files: Files, folder: string, frees: boolean): Files {
 /** What a folder of backups is opened for. Only who writes may clean up: others may be beside somebody who does. */
 export type FolderUse = "looking" | "writing" | "freeing";
 
-/** Opens a folder of backups. `begins`: whose it becomes where it is empty or absent. `piece` does each shard when its
+/** How a folder is opened. `pacing` makes room for people. */
+export interface FolderUsed {
+  readonly use?: FolderUse;
+  readonly pacing?: Pick<Pacing, "piece" | "syncedBytes">;
+}
+
+/** Opens a folder of backups. `begins`: whose it becomes where it is empty or absent. `pacing` does each shard when its
  *  time has come. Errors: BAD_REQUEST; DISK_FULL (of the folder); the system's. */
 export async function openBackupFolder(
   folder: string,
   begins?: FolderMark,
-  { use = "looking", piece }: { readonly use?: FolderUse; readonly piece?: Piece | undefined } = {},
+  { use = "looking", pacing }: FolderUsed = {},
 ): Promise<BackupFolder> {
   const isThere = await isBackupFolder(folder);
   if (!isThere && begins === undefined) throw wrong(`${folder} has no backups: \`plexus backup run --to\` makes them`);
@@ -142,7 +148,12 @@ export async function openBackupFolder(
   const scheme = folderScheme(1);
   if (!scheme.ok) throw new PlexusError(scheme.error);
   const blobFiles = filesOfFolder(await openFiles(join(folder, "blobs")), folder, use === "freeing");
-  const blobs = await openBlobStore({ files: blobFiles, meter: noMeter, looksOnly: use === "looking" });
+  const blobs = await openBlobStore({
+    files: blobFiles,
+    meter: noMeter,
+    looksOnly: use === "looking",
+    syncedBytes: () => pacing?.syncedBytes(),
+  });
   return {
     mark,
     wasLeft: async () => (await files.size(writingFile)) !== undefined,
@@ -160,7 +171,12 @@ export async function openBackupFolder(
     writeKeys: (bytes) => writeKeysFile(files, bytes),
     stripes: createCopiedStripes(
       blobs,
-      createFolderStripes([blobs], { bytes: codedBytes, code: codeStripe, read: readStripe }, scheme.value, piece),
+      createFolderStripes(
+        [blobs],
+        { bytes: codedBytes, code: codeStripe, read: readStripe },
+        scheme.value,
+        pacing?.piece,
+      ),
     ),
     target: createCopyTarget(blobs, files),
     heads: createFolderHeads([files]),

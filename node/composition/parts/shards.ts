@@ -30,7 +30,7 @@ export async function openShards(
     identity,
     peer,
     changed,
-    guest,
+    pacing,
   }: {
     readonly machine: Machine;
     readonly identity: Identity;
@@ -38,14 +38,18 @@ export async function openShards(
     /** For the durable audit. */
     readonly changed: (action: string, facts: Readonly<Record<string, string>>) => void;
     /** What other nodes bring makes room for people as backups do. */
-    readonly guest: Pacing["guest"];
+    readonly pacing: Pick<Pacing, "guest" | "syncedBytes">;
   },
 ): Promise<{ readonly shards: Shards; readonly files: Files; readonly load: () => Partial<NodeLoad> }> {
   const { clock, random, log, meter } = machine;
   const { node, store } = identity;
   const { exchange, table, membership, kernel, groups } = peer;
   const files = await openFiles(shardFolder(config.data));
-  const blobs = await openBlobStore({ files, meter: ofShards(meter) });
+  const blobs = await openBlobStore({
+    files,
+    meter: ofShards(meter),
+    syncedBytes: () => pacing.syncedBytes(),
+  });
   const given = config.shardQuota === undefined ? undefined : parseSizeBytes(config.shardQuota);
   const termsOf = (other: NodeId) => membership.members().members.find((one) => one.node === other)?.storage;
   const quotaNow = (): number | undefined => allowedBytes(given, termsOf(node));
@@ -82,7 +86,7 @@ export async function openShards(
     freeBytesOf: (other) =>
       other === node ? roomBytes() : roomAt(membership.heard(other)?.load ?? {}, termsOf(other)),
     noted: changed,
-    guest,
+    guest: pacing.guest,
     trustOf: (other) => peer.trust.of(other),
     schemesOf(name) {
       const text = namesOfClass(name)
