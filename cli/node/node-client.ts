@@ -41,7 +41,10 @@ async function request<T>(target: Target, method: Method, path: string, body: un
   }
   if (exchanged.type === "lost") {
     const code = reads(target, method) || !exchanged.wasSent ? "UNREACHABLE" : "PEER_LOST";
-    return refused(failure(code, { url, reason: exchanged.reason }));
+    // What answers there speaks, but not TLS.
+    const isPlain = exchanged.reason === "EPROTO" && url.startsWith("https:");
+    const hint = "What answers at this address does not speak TLS. Try it with http:// in place of https://.";
+    return refused(failure(code, { url, reason: exchanged.reason, ...(isPlain && { hint }) }));
   }
   const { status } = exchanged;
   const answer = readAnswer<T>(url, exchanged);

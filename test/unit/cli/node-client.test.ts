@@ -66,7 +66,7 @@ describe("a request to a node", () => {
     });
 
   it("may have changed something when its answer is late, before or within it", async () => {
-    for (const fate of [() => undefined, (socket: Socket) => void socket.write("HTTP/1.1 200 OK\r\n\r\n{")]) {
+    for (const fate of [() => undefined, (socket: Socket) => void socket.write("HTTP/1.1 200 OK\r\nplexus-api: 1\r\n\r\n{")]) {
       const error = await post(await peer(fate), "/api/v1/sign-up", 100);
       expect(error).to.include({ code: "ASK_TIMEOUT", outcome: "unknown" });
       expect(error.details?.["hint"]).to.include("check before you repeat it").and.not.include("audit");
@@ -113,6 +113,29 @@ describe("a request to a node", () => {
       );
       expect(answer, JSON.stringify(error)).to.have.nested.property("error.code", "UNREACHABLE");
     }
+  });
+
+  it("is answered by no Plexus as soon as a 200 has no mark of a node, without its body: endless, slow or huge", async () => {
+    const head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
+    for (const fate of [
+      // Nothing comes after the head, and nothing ends.
+      `${head}transfer-encoding: chunked\r\n\r\n`,
+      `${head}content-length: ${10 * cliLimits.answerBytesMax}\r\n\r\n{"rows": [`,
+    ])
+      for (const method of ["GET", "POST"] as const) {
+        const url = await peer((socket) => void socket.write(fate));
+        const answer = await callNode({ url }, method, "/api/v1/sessions", method === "POST" ? {} : undefined);
+        expect(answer, method).to.have.nested.property("error.code", "UNREACHABLE");
+        expect(answer, method).to.have.nested.property("error.outcome", "not_started");
+        expect(answer, method).to.have.nested.property("error.details.reason", "HTTP 200, not from a Plexus node");
+      }
+  });
+
+  it("by https to what speaks none is told so, with what to do", async () => {
+    const url = (await peer(reply("200 OK", "{}"))).replace("http:", "https:");
+    const answer = await callNode({ url }, "POST", "/api/v1/sessions", {});
+    expect(answer).to.have.nested.property("error.outcome", "not_started");
+    expect(answer).to.have.nested.property("error.details.hint").that.includes("Try it with http://");
   });
 
   it("that asks for a fresh sign-in is sent again when the password was given, and only then", async () => {

@@ -48,6 +48,10 @@ describe("the places at which a node listens", () => {
       const elsewhere = failureOf(await refusal({ port: 0, mesh: { host: "192.0.2.1", port: 0 } }));
       expect(elsewhere).to.have.nested.property("details.field", "mesh.host");
       expect(elsewhere.message).to.match(/^This machine has no address 192\.0\.2\.1; .*--mesh-host, .*--announce\.$/);
+      // Another port would not help where the address is valid on one network only, or there is no IPv6 at all.
+      const linked = failureOf(await refusal({ port: 0, mesh: { host: "fe80::1", port: 0 } }));
+      expect(linked).to.have.nested.property("details.field", "mesh.host");
+      expect(linked.message).to.match(/^This machine has no address fe80::1; /);
     } finally {
       other.close();
     }
