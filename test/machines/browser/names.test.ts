@@ -84,6 +84,39 @@ for (const [device, viewport] of [
       await field(page).waitFor();
     });
 
+    it("are found without their accents, in another case and width, and behind @: where people are mentioned, written to and added", async () => {
+      const { page } = ada;
+      await fixture.account("zoe").then((zoe) => zoe.api("PATCH", "/api/v1/me", { displayName: "Zoë Łódzka" }));
+      for (const [typed, found] of [
+        ["@muller", "@hans"],
+        ["@ＭÜL", "@hans"],
+        ["@健", "@kenta"],
+      ] as const) {
+        await field(page).fill("");
+        await field(page).pressSequentially(typed);
+        await page.getByRole("option", { name: new RegExp(found) }).waitFor();
+        await page.keyboard.press("Escape");
+      }
+      await field(page).fill("");
+      if (device === "a phone") await page.getByRole("button", { name: /^Open the menu/ }).click();
+      await page.getByRole("button", { name: "Write to a person" }).click();
+      const people = page.getByRole("dialog");
+      for (const typed of ["zoe lodz", "@ZOË", "ｚｏｅ"]) {
+        await people.getByRole("combobox", { name: "Search people" }).fill(typed);
+        await people.getByRole("option", { name: /Zoë Łódzka/ }).waitFor();
+        expect(await people.getByRole("option").count(), typed).to.equal(1);
+      }
+      await page.keyboard.press("Escape");
+      await page.goto(`${fixture.node.url}/room/den?panel=members`);
+      await page.getByRole("textbox", { name: "Add a person or your agent" }).fill("@lodzka");
+      await page.getByRole("button", { name: /^Zoë Łódzka @zoe/ }).waitFor();
+      await page.goto(`${fixture.node.url}/admin/people`);
+      await page.getByRole("textbox", { name: "Search" }).fill("zoe lodzka");
+      await page.getByRole("link", { name: /Zoë Łódzka/ }).waitFor();
+      await page.goto(`${fixture.node.url}/room/den`);
+      await field(page).waitFor();
+    });
+
     it("call nobody in quotations, code, addresses and links, and the page shows none", async () => {
       const { page } = ada;
       for (const text of [

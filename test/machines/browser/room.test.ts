@@ -18,6 +18,11 @@ async function enter(page: Page, room: string): Promise<void> {
   await field(page).waitFor();
 }
 
+const screens = [
+  ["a desktop", { viewport: { width: 1280, height: 800 } }],
+  ["a phone", { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }],
+] as const;
+
 describe("a room in two browsers", function () {
   let fixture: Fixture, ada: Person, bob: Person;
   before(async () => {
@@ -101,6 +106,72 @@ describe("a room in two browsers", function () {
     await message(bob.page, "Tea or cocoa").waitFor({ state: "detached" });
     await message(bob.page, "This message was deleted.").waitFor();
   });
+
+  for (const [screen, options] of screens) {
+    const isPhone = screen === "a phone";
+
+    it(`counts a reaction once, whatever its spelling, and takes no word for one, on ${screen}`, async () => {
+      const { page, close } = await fixture.person("ada", options);
+      const text = `Spelled on ${screen}`;
+      const { seq } = (await bob.api("POST", "/api/v1/rooms/lobby/messages", { text })) as { seq: number };
+      await page.goto(`${fixture.node.url}/room/lobby`);
+      const row = message(page, text);
+      await row.waitFor();
+      for (const [bobs, adas, shown] of [
+        ["\u2764", "\u2764\ufe0f", "❤️"],
+        ["1\ufe0f\u20e3", "1\u20e3", "1️⃣"],
+        ["👩\u200d\u2764\u200d👨", "👩\u200d\u2764\ufe0f\u200d👨", "👩‍❤️‍👨"],
+      ] as const) {
+        await bob.api("PUT", `/api/v1/rooms/lobby/messages/${seq}/reactions/${encodeURIComponent(bobs)}`, {});
+        await row.getByRole("button", { name: `${shown}, 1: Bob` }).waitFor();
+        await actionOn(row, "Add a reaction", isPhone);
+        const other = page.getByRole("textbox", { name: "Another emoji" });
+        await other.fill("abc");
+        await other.press("Enter");
+        await page.getByText("This is not one emoji.").waitFor();
+        await other.fill(adas);
+        await other.press("Enter");
+        await row.getByRole("button", { name: `${shown}, 2: Bob, Ada` }).waitFor();
+      }
+      expect(await row.locator(".reaction").count()).to.equal(3);
+      await close();
+    });
+
+    it(`keeps replies of a thread out of the room, counts what is new in it, and sends to the room by choice, on ${screen}`, async () => {
+      const { page, close } = await fixture.person("ada", options);
+      const [question, answer, both] = [`Who has the key? (${screen})`, `Not me (${screen})`, `Then I ask (${screen})`];
+      const { seq } = (await ada.api("POST", "/api/v1/rooms/garden/messages", { text: question })) as { seq: number };
+      await page.goto(`${fixture.node.url}/room/garden`);
+      await message(page, question).waitFor();
+      await bob.api("POST", "/api/v1/rooms/garden/messages", { text: answer, replyTo: seq });
+      const link = message(page, question).getByRole("button", { name: /^1 reply 1 new .*Not me/ });
+      await link.waitFor();
+      const lines = (text: string): Promise<number> =>
+        page
+          .getByRole("region", { name: "Messages", exact: true })
+          .locator("article[data-seq]")
+          .filter({ hasText: text })
+          .count();
+      // The message above shows the newest reply; it has no line of its own.
+      expect(await lines(answer)).to.equal(1);
+      await page.getByRole("button", { name: /^Threads \d+ with something new/ }).waitFor();
+      await link.click();
+      const thread = page.getByRole("complementary", { name: "Thread", exact: true });
+      await thread.getByRole("separator", { name: "New messages" }).waitFor();
+      await thread.getByRole("checkbox", { name: "Also send to the room" }).check();
+      await thread.getByRole("textbox").fill(both);
+      await thread.getByRole("button", { name: "Send" }).click();
+      await thread.getByText(both).waitFor();
+      expect(await thread.getByRole("checkbox", { name: "Also send to the room" }).isChecked()).to.equal(false);
+      await page.getByRole("button", { name: "Close thread" }).click();
+      await message(page, both).locator(".quote", { hasText: "Who has the key?" }).waitFor();
+      await message(page, question)
+        .getByRole("button", { name: /^2 replies last/ })
+        .first()
+        .waitFor();
+      await close();
+    });
+  }
 
   it("makes a room, brings somebody in, changes its topic, and leaves it", async () => {
     const { page } = ada;

@@ -5,6 +5,11 @@ import { openBrowser } from "../../fixtures/page/index.ts";
 import { lastingPort } from "../../fixtures/ports.ts";
 import { pageWaitMs } from "../../waits.ts";
 
+const screens = [
+  ["a desktop", { viewport: { width: 1280, height: 800 } }],
+  ["a phone", { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }],
+] as const;
+
 /** As docs/operate/start.md has it. */
 const upgrade = "map $http_upgrade $connection_upgrade { default upgrade; '' close; }";
 const passed = `proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
@@ -43,8 +48,10 @@ describe("a node below a path of nginx", function () {
     await node.start();
     await node.http("POST", "/api/v1/rooms", { room: "den", title: "Den" }, await node.signUp("ada"));
     const browser = await openBrowser();
-    for (const [index, place] of [`${proxy.url}/kept`, `${proxy.url}/taken/chat`].entries()) {
-      const context = await browser.newContext({ locale: "en-GB" });
+    const places = [`${proxy.url}/kept`, `${proxy.url}/taken/chat`];
+    for (const [place, screen, options] of places.flatMap((one) => screens.map((on) => [one, ...on] as const))) {
+      const said = `below ${new URL(place).pathname}, on ${screen}`;
+      const context = await browser.newContext({ locale: "en-GB", ...options });
       context.setDefaultTimeout(pageWaitMs);
       const page = await context.newPage();
       const strays: string[] = [];
@@ -58,15 +65,14 @@ describe("a node below a path of nginx", function () {
       await page.locator("input[name=name]").fill("ada");
       await page.locator("input[name=password]").fill("password of ada");
       await page.locator("form button[type=submit]").click();
-      await page.getByRole("link", { name: "Den" }).first().waitFor();
-      await page.goto(`${place}/room/den?panel=members`);
+      if (screen === "a phone") await page.getByRole("button", { name: /^Open the menu/ }).tap();
+      await page.getByRole("link", { name: "Den" }).first().click();
+      await page.waitForURL(`${place}/room/den`);
       const field = page.getByRole("textbox", { name: "Message #Den" });
-      await field.fill(`by way ${index}`);
-      await field.press("Enter");
-      await page
-        .locator("article[data-seq]")
-        .filter({ hasText: `by way ${index}` })
-        .waitFor();
+      await field.fill(said);
+      await page.getByRole("button", { name: "Send" }).click();
+      await page.locator("article[data-seq]").filter({ hasText: said }).waitFor();
+      await page.goto(`${place}/room/den?panel=members`);
       await page.getByRole("complementary", { name: "Members" }).waitFor();
       // A screen that is loaded when somebody goes there, by a link of the page.
       await page.goto(`${place}/admin`);

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { array, assert as property, boolean, constantFrom, property as forAll, record } from "fast-check";
 import { assert, wireLimits, type RoomMessage } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { room } from "../../../actors/index.ts";
@@ -143,6 +144,64 @@ describe("a room's messages", () => {
     expect(JSON.stringify(taken))
       .to.include(JSON.stringify({ "❤️": now["❤️"] }))
       .and.not.include('"abc":');
+  });
+
+  it("count each person once for what looks the same, whatever is put and taken back in any spelling, old ones too", () => {
+    const looks: readonly (readonly [form: string, ...others: string[]])[] = [
+      ["❤️", "❤", "❤\ufe0e"],
+      ["1️⃣", "1\u20e3"],
+      ["👩‍❤️‍👨", "👩\u200d❤\u200d👨"],
+      ["👍🏽", "👍🏽\ufe0f"],
+    ];
+    const spelled = constantFrom(...looks.flatMap((all) => all.map((emoji) => [emoji, all[0]] as const)));
+    const who = constantFrom("user/ada", "user/bob", "user/cleo");
+    const step = record({ who, spelled, on: boolean() });
+    property(
+      forAll(array(record({ who, spelled }), { maxLength: 6 }), array(step, { maxLength: 12 }), (before, steps) => {
+        const fixture = inLobby();
+        post(fixture, "ada", "hi");
+        const counted = new Map<string, Set<string>>();
+        const of = (form: string): Set<string> =>
+          counted.get(form) ?? counted.set(form, new Set()).get(form) ?? new Set();
+        // As versions before kept them: each spelling by itself.
+        const old: Record<string, string[]> = {};
+        for (const {
+          who: person,
+          spelled: [emoji, form],
+        } of before) {
+          if (old[emoji]?.includes(person) !== true) (old[emoji] ??= []).push(person);
+          of(form).add(person);
+        }
+        const { head, recent } = fixture.stateOf<Room>(lobby);
+        if (before.length > 0) {
+          const message = { ...recent[0], reactions: old };
+          const event = { type: "reacted", message, by: "user/ada", emoji: "❤", on: true };
+          (fixture.journalOf(lobby) as unknown[]).push({ type: "happened", at: head + 1, event });
+          fixture.crash(lobby);
+        }
+        const shown = (): unknown => {
+          const { reactions = {} } = fixture.ok<Page>("user/bob", lobby, { type: "history" }).messages[0] ?? {};
+          return Object.fromEntries(Object.entries(reactions).map(([emoji, people]) => [emoji, people.toSorted()]));
+        };
+        const wanted = (): unknown =>
+          Object.fromEntries(
+            [...counted]
+              .filter(([, people]) => people.size > 0)
+              .map(([form, people]) => [form, [...people].toSorted()]),
+          );
+        expect(shown()).to.deep.equal(wanted());
+        for (const {
+          who: person,
+          spelled: [emoji, form],
+          on,
+        } of steps) {
+          fixture.ok(person, lobby, { type: "react", seq: 1, emoji, on });
+          if (on) of(form).add(person);
+          else of(form).delete(person);
+          expect(shown()).to.deep.equal(wanted());
+        }
+      }),
+    );
   });
 
   it("hold a bounded number of reactions", () => {

@@ -61,7 +61,25 @@ const pieces = [
   "`", "``", "```", "\n~~~\n", "b", "处", ". ", "https://x.test/@ada ", "www.", "ftp://", "[", "](", ")", "](https://x.test/@ada)", "!", "*", "**", "_", "~~", "#", "|", "\n|-|-|\n", "<", ">",
   "\\", "a@b.cd", "&amp;", "\u0301", "😀", "\r\n", "\u00a0", "الـ",
 ]; // prettier-ignore
+/** Pieces without marks: such texts are read without a parser. */
+const words = [
+  "@ada",
+  "＠bob",
+  "请@cleo",
+  "@健太",
+  "@Müller",
+  "@helper",
+  " ",
+  "\n",
+  "\n\n",
+  "\n \n",
+  ", ",
+  ". ",
+  "处",
+  "hi ",
+];
 const written = oneof(
+  { weight: 2, arbitrary: array(constantFrom(...words), { maxLength: 16 }).map((all) => all.join("")) },
   { weight: 4, arbitrary: array(constantFrom(...pieces), { maxLength: 16 }).map((all) => all.join("")) },
   { weight: 1, arbitrary: string({ unit: anyCharacter, maxLength: 40 }) },
 );
@@ -175,6 +193,8 @@ describe("a mention", () => {
       ["**@Müller**", "**@m1**"],
       // An account would make an address of mail, or of a page.
       ["<`@健太> -@健太.cd @健太@b.cd @健太www.a.b", "<`@健太> -@健太.cd @健太@b.cd @健太www.a.b"],
+      // What stands elsewhere in the text is sent with accounts all the same.
+      ["@Müller: -@健太.cd and <@健太>", "@m1: -@健太.cd and <@健太>"],
       ["[](@hans  müller)", "[](@hans  müller)"],
       ["`@Müller` [x](http://a.b/@Müller)\n> @Müller", "`@Müller` [x](http://a.b/@Müller)\n> @Müller"],
       // Two are called so.
@@ -216,7 +236,9 @@ describe("a mention", () => {
     property(
       forAll(written, subarray(people as Mentionable[]), (text, here) => {
         const fixture = inLobby();
-        const inRoom = ["user/ada", "user/bob", "user/cleo"].map((principal) => someone(principal));
+        const inRoom = ["user/ada", "user/bob", "user/cleo", "agent/ada.helper"].map((who) => someone(who));
+        fixture.ok("user/ada", "user/ada", { type: "createAgent", name: "helper" });
+        fixture.ok("user/ada", lobby, { type: "invite", member: "agent/ada.helper" });
         const accounts = peopleAmong(inRoom);
         // The room, which reads what is sent.
         const asSent = sent(text.toWellFormed(), {
@@ -226,19 +248,45 @@ describe("a mention", () => {
         const { seq } = post(fixture, "cleo", asSent);
         const page = fixture.ok<Page>("user/ada", lobby, { type: "history", after: seq - 1 });
         const room = page.messages[0]?.mentions ?? [];
-        // The page, which shows what the room has found.
+        // The page, which shows what the room has found, and nobody else.
+        const nameFor = (who: string): string => ` ${who}`;
         const members = Object.fromEntries(inRoom.map(({ principal }) => [principal, {}]));
-        const all = namedIn(readText(asSent), { mentions: undefined, members, nameFor: (who) => who.slice(5) });
-        const shown = namedIn(readText(asSent), { mentions: room, members, nameFor: (who) => who.slice(5) });
+        const all = namedIn(readText(asSent), { mentions: undefined, members, nameFor });
+        const shown = namedIn(readText(asSent), { mentions: room, members, nameFor });
         expect([...shown.keys()]).to.deep.equal([...all.keys()]);
-        expect(new Set([...shown.values()].map(({ name }) => `user/${name.slice(1)}`))).to.deep.equal(new Set(room));
-        // The composer, which says what will be.
-        const composed = absentIn(readText(asSent), inRoom, []);
-        expect(new Set(composed)).to.deep.equal(new Set(room));
+        expect(new Set([...shown.values()].map(({ name }) => name.slice(2)))).to.deep.equal(new Set(room));
+        const [first] = room;
+        const ofFirst = namedIn(readText(asSent), { mentions: room.slice(0, 1), members, nameFor });
+        expect(new Set([...ofFirst.values()].map(({ name }) => name.slice(2)))).to.deep.equal(
+          new Set(first === undefined ? [] : [first]),
+        );
+        // The composer, which says what will be, and who of those is not there.
+        for (const there of [[], inRoom.slice(0, 2)]) {
+          const composed = absentIn(readText(asSent), inRoom, there);
+          const isThere = new Set(there.map(({ principal }) => principal));
+          expect(new Set(composed)).to.deep.equal(new Set(room.filter((who) => !isThere.has(who))));
+        }
         for (const [at, { said }] of all) expect(folded(asSent.slice(at, at + said.length))).to.equal(folded(said));
         expect(principals).to.include.members(here.map(({ principal }) => principal));
       }),
-      { numRuns: 300 },
+      { numRuns: 400 },
+    );
+  });
+
+  it("stands in no text that is quoted or in code as a whole, whatever is in it", () => {
+    property(
+      forAll(written, (text) => {
+        const lines = text.split(/\r\n|\r|\n/);
+        for (const apart of [
+          `x \`${text.replaceAll(/[`\r\n|]/g, " ")}\``,
+          lines.map((line) => `> ${line}`).join("\n"),
+          lines.map((line) => `    ${line}`).join("\n"),
+          `~~~~~~\n${text.replaceAll("~", "-")}\n~~~~~~`,
+          `- ~~~~~~\n${lines.map((line) => `  ${line.replaceAll("~", "-")}`).join("\n")}\n  ~~~~~~`,
+        ])
+          expect(called(apart), JSON.stringify(apart)).to.deep.equal([]);
+      }),
+      { numRuns: 500 },
     );
   });
 

@@ -28,6 +28,8 @@ class Tab {
   account: string | undefined;
   place = "room/a/text";
   kept: Kept | undefined;
+  /** Of sessions that are over. */
+  readonly past: Kept[] = [];
   shown = "";
   #stop = () => {};
 
@@ -38,6 +40,7 @@ class Tab {
   open(account: string | undefined): void {
     this.#stop();
     this.kept?.close();
+    if (this.kept !== undefined) this.past.push(this.kept);
     this.account = account;
     this.kept = account === undefined ? undefined : new Kept(this.#shelf, account, () => 1);
     this.look(this.place);
@@ -58,10 +61,16 @@ class Tab {
 
 const tab = constantFrom(0, 1);
 const step = oneof(
-  record({ does: constantFrom("type"), tab, text: string({ maxLength: 4 }) }),
-  record({ does: constantFrom("reload", "signOut", "send", "hear"), tab, text: constantFrom("") }),
-  record({ does: constantFrom("signIn"), tab, text: constantFrom("ada", "ad", "bob") }),
-  record({ does: constantFrom("look"), tab, text: constantFrom("room/a/text", "room/b/text", "agent/ada.x/text", "") }),
+  record({
+    does: constantFrom("type"),
+    tab,
+    text: oneof(string({ maxLength: 4 }), constantFrom(" ", "\n", "0", "null")),
+  }),
+  record({ does: constantFrom("send", "hear"), tab, text: constantFrom("") }),
+  record({ does: constantFrom("reload", "signOut", "late"), tab, text: constantFrom("") }),
+  record({ does: constantFrom("signIn"), tab, text: constantFrom("ada", "ada", "ad", "bob") }),
+  // The name of one account and a place may read like another account's and its place.
+  record({ does: constantFrom("look"), tab, text: constantFrom("room/a/text", "room/a/text", "aroom/a/text", "") }),
 );
 
 describe("what somebody made and has not finished", () => {
@@ -70,6 +79,8 @@ describe("what somebody made and has not finished", () => {
       forAll(array(step, { maxLength: 60 }), (steps) => {
         const shelf = new TestShelf();
         const tabs = [new Tab(shelf), new Tab(shelf)];
+        // Both begin as one person's, at one place.
+        for (const one of tabs) one.open("ada");
         // What was typed last, and not sent, by account and place.
         const typed = new Map<string, string>();
         const hear = () => {
@@ -84,7 +95,13 @@ describe("what somebody made and has not finished", () => {
           else if (does === "signIn") one.open(text);
           else if (does === "look") one.look(text);
           else if (does === "hear") hear();
-          else if (does === "type" && one.account !== undefined) {
+          // Something of a session that is over is still on its way, as a pause after typing.
+          else if (does === "late") {
+            for (const over of one.past) {
+              expect(over.read(one.place)).to.equal(undefined);
+              over.write(one.place, "too late");
+            }
+          } else if (does === "type" && one.account !== undefined) {
             one.kept?.write(one.place, text === "" ? undefined : text);
             typed.set(key, text);
           } else if (does === "send" && one.shown !== "") {
@@ -94,7 +111,7 @@ describe("what somebody made and has not finished", () => {
             if (typed.get(key) === sent) typed.set(key, "");
           }
           // Whoever has just done something sees what is there.
-          if (does !== "hear" && does !== "send") expect(one.shown).to.equal(expected(one, typed));
+          if (does !== "hear" && does !== "send" && does !== "late") expect(one.shown).to.equal(expected(one, typed));
         }
         hear();
         for (const one of tabs) expect(one.shown).to.equal(expected(one, typed));
@@ -103,6 +120,7 @@ describe("what somebody made and has not finished", () => {
           expect(new Kept(shelf, account, () => 1).read(place) ?? "").to.equal(text);
         }
       }),
+      { numRuns: 500 },
     );
   });
 
