@@ -130,7 +130,7 @@ export const errorTable = {
   MAIL_DOMAIN_REFUSED: {
     outcome: "failed",
     http: 403,
-    help: "New accounts need a mail address of certain domains here, and this is none of them. Use another address, or ask an admin for an invitation.",
+    help: "New accounts need a mail address of certain domains here, and yours is of another one. Use another address, or ask an admin for an invitation.",
   },
   MAIL_TAKEN: {
     outcome: "failed",
@@ -155,7 +155,7 @@ export const errorTable = {
   MAIL_UNKNOWN: {
     outcome: "unknown",
     http: 504,
-    help: "The mail server got the message and did not confirm it, so it may arrive or not. Look whether it does before you send it again.",
+    help: "The mail server got the message and did not confirm it, so nobody knows whether it will arrive. Wait and see before you send it again.",
   },
   FORBIDDEN: {
     outcome: "failed",
@@ -189,7 +189,7 @@ export const errorTable = {
     help: "This member is banned from the room. A moderator can lift the ban.",
   },
   NAME_TAKEN: { outcome: "failed", http: 409, help: "This name is already taken. Choose another." },
-  ALREADY_DONE: { outcome: "failed", http: 409, help: "Nothing was changed: it is already so." },
+  ALREADY_DONE: { outcome: "failed", http: 409, help: "Nothing was changed: it was like this already." },
   LIMIT_REACHED: {
     outcome: "failed",
     http: 409,
@@ -431,7 +431,7 @@ export const errorTable = {
   LOG_GAP: {
     outcome: "not_started",
     http: 500,
-    help: "A part of a log does not follow on what the copy has, or belongs to another slot. The owner sends the missing part by itself.",
+    help: "A copy of a log got a part that does not follow on what it has, or that belongs to another log. The node that owns the log sends the missing part by itself.",
   },
   PEER_LOST: {
     outcome: "unknown",
@@ -501,7 +501,7 @@ export const errorTable = {
   HOLDERS_TOO_FEW: {
     outcome: "not_started",
     http: 503,
-    help: "Too few nodes with the role `storage` can keep this now. Start or add some; `plexus shards list` shows those there are.",
+    help: "Too few nodes with the role `storage` can keep this now. Start or add some; `plexus shards list` shows them.",
   },
   RELEASED: {
     outcome: "failed",

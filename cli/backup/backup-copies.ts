@@ -185,13 +185,13 @@ function describeStarted(
 ): readonly string[] {
   const cross = paint(color, "red", "✖");
   if (error !== undefined)
-    return [`${cross} A node that was started of it did not do its work: ${withoutControls(reasonOf(error))}`];
+    return [`${cross} A node that was started from it did not work: ${withoutControls(reasonOf(error))}`];
   const read =
     account === undefined
       ? "None of its accounts can sign in with a password alone, so nothing was read."
       : `${withoutControls(account)} signed in and read ${counted(messages, "message")} in ${counted(rooms, "room")}.`;
   return [
-    `${paint(color, "green", "✔")} A node was started of it, and was ready after ${describeDuration(readyMs)}. ${read}`,
+    `${paint(color, "green", "✔")} A node was started from it, and was ready after ${describeDuration(readyMs)}. ${read}`,
     ...(differs.length === 0
       ? []
       : [`${cross} Its newest messages are others than in the snapshot: ${differs.map(withoutControls).join(", ")}`]),

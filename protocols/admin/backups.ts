@@ -22,7 +22,7 @@ export const runBackup = object({
         "node's machine; absent: the whole cluster, onto its storage nodes",
     ),
   ),
-  full: Type.Optional(Type.Boolean({ description: "Everything is stored anew, also what is there" })),
+  full: Type.Optional(Type.Boolean({ description: "Everything is stored again, also what is there already" })),
 });
 /** Body. */
 export const listBackups = object({ from });
@@ -90,7 +90,9 @@ export const placeRules = {
     }),
   ),
   deleted: Type.Optional(Type.Boolean({ description: "What was deleted since comes back, too" })),
-  remake: Type.Optional(Type.Boolean({ description: "A room that is gone is made anew, with its members of then" })),
+  remake: Type.Optional(
+    Type.Boolean({ description: "A room that no longer exists is made again, with the members that it had then" }),
+  ),
   dryRun: Type.Optional(Type.Boolean({ description: "Only says what would come" })),
 } as const;
 /** Body. */
@@ -104,7 +106,7 @@ export const pruneBackup = object({
   from,
   keep: backupRetention,
   timeZone: retentionZone,
-  apply: Type.Optional(Type.Boolean({ description: "Without it the answer only says what would go" })),
+  apply: Type.Optional(Type.Boolean({ description: "Without it the answer only says what would be removed" })),
 });
 /** Body. */
 export const copyBackup = object({

@@ -50,7 +50,7 @@ export const trustRoot = object({ words: Type.String({ pattern: "^[a-z]+(-[a-z]+
 /** Body. */
 export const rotateKeys = object({
   compromised: Type.Optional(
-    Type.Boolean({ description: "What the keys of before have encrypted is to be encrypted anew" }),
+    Type.Boolean({ description: "What the keys before have encrypted must be encrypted again" }),
   ),
 });
 /** Body: keys that the root has opened, sealed to the node's `receiver`. */

@@ -263,7 +263,7 @@ export const agentCommands = {
     result: answer<AgentUsage>("AgentUsage"),
     effect: "reads",
     http: ["GET", "/agents/:agent/usage"],
-    summary: "What its answers took of models, by day",
+    summary: "How much its answers used models, by day",
     answers: "page",
   }),
   resume: follow<Resumed<AgentState, AgentEvent>>("Resumed"),

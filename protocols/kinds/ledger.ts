@@ -104,16 +104,16 @@ export const ledgerCommands = {
     effect: "reads",
     permission: "account.use",
     http: ["GET", "/usage"],
-    summary: "What the caller took of models, today, this month, and by day",
+    summary: "How much the caller used models, today, this month, and by day",
     answers: "list",
   }),
-  /** What was taken of some budgets. */
+  /** How much of some budgets is used. */
   spent: command({
     params: { counts: Type.Array(object({ select: selection, measure, per }), { maxItems: 256 }) },
     result: answer<SpentAnswer>("SpentAnswer"),
     from: ["node"],
     effect: "reads",
-    summary: "What was taken of some budgets",
+    summary: "How much of some budgets is used",
   }),
 } as const;
 

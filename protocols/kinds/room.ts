@@ -468,7 +468,7 @@ export const roomCommands = {
     summary: "The sender is gone for good",
   }),
   resume: follow<Resumed<RoomState, RoomEvent>>("Resumed"),
-  /** Makes a room that is gone anew, as a backup has it. Error: NAME_TAKEN. */
+  /** Makes a room again that no longer exists, as a backup has it. Error: NAME_TAKEN. */
   remake: command({
     params: {
       title: Type.String({ maxLength: limits.titleCharsMax }),
@@ -480,7 +480,7 @@ export const roomCommands = {
     result: view,
     from: ["node"],
     effect: "changes",
-    summary: "Makes a room that is gone anew",
+    summary: "Makes a room again that no longer exists",
     answers: "list",
   }),
   /** Messages by their positions, or what came back of them, by the positions that they had. */

@@ -12,7 +12,7 @@ for (const type of [0x42, 0x62, 0x65, 0x69, 0x70, 0x73, 0x74, 0x78, 0xff]) {
   addExtension({
     type,
     unpack: () => {
-      throw new Error(`extension ${type} is no plain data`);
+      throw new Error(`extension ${type} is not plain data`);
     },
   });
 }

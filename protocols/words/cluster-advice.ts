@@ -16,7 +16,7 @@ const keeperOf = ({ directory, nodes }: ClusterSummary): ClusterNodeRow | undefi
   nodes.find((node) => node.node === soleKeeper(directory));
 
 const describeKeeperDown = (keeper: ClusterNodeRow): string =>
-  `${withoutControls(keeper.name)}, which keeps the directory, is down: nothing fails over or joins until it is back, and what it copies takes no commands. Start it again on its own data folder; it can not be evicted.`;
+  `${withoutControls(keeper.name)}, which keeps the directory, is down: nothing fails over or joins until it is back, and what it copies takes no commands. Start it again on its own data folder; it cannot be evicted.`;
 
 /** That too few of those who keep the directory together are up, and what to do; undefined where enough are. */
 export function describeNoMajority({ directory, nodes }: ClusterSummary): string | undefined {
@@ -75,7 +75,7 @@ function describeOlder({ directory, directoryOlder, nodes }: ClusterSummary): re
       ? "Restore etcd from its newest snapshot as docs/operate/directory.md says: etcd lost or restored."
       : `Stop ${name}, and start it again on the newest folder that it had. Keep all folders until that is done.`;
   return [
-    `The directory is older than what it told before (slot ${withoutControls(directoryOlder.slot)}): it lies on an older copy of its data. This node moves nothing and fails nothing over by it. ${cure}`,
+    `The directory is older than what it told before (slot ${withoutControls(directoryOlder.slot)}): it lies on an older copy of its data. Until that is mended, this node moves nothing, and takes over nothing from other nodes. ${cure}`,
   ];
 }
 
@@ -86,7 +86,7 @@ export function describeOutside({ nodes, directoryAway }: ClusterSummary): reado
   if (directoryAway !== undefined) return [];
   if (self === undefined)
     return [
-      "The node that was asked is not among the members that the directory tells: it was evicted, or the directory lies on an older copy of its data. Keep its folder. Was it evicted, it joins again with an empty folder; else start the node that keeps the directory on its newest folder.",
+      "The node that was asked is not among the members that the directory tells: it was evicted, or the directory lies on an older copy of its data. Keep its folder. If it was evicted, it joins again with an empty folder. If not, start the node that keeps the directory on its newest folder.",
     ];
   return self.joined === false
     ? [

@@ -28,7 +28,7 @@ export function describeForecast({ of, says, perDay = 0, overDays = 0, daysLeft 
   const range = `earliest ${time(earliest)}, ${latest === undefined ? "and it may well not" : `latest ${time(latest)}`}`;
   return says === "ends"
     ? `ends in about ${time(likely)} (${range}): ${pace}`
-    : `falls, and ends in no time that can be said: ${pace}`;
+    : `falls, too unevenly to say when it ends: ${pace}`;
 }
 
 /** What helps. */

@@ -51,7 +51,7 @@ export function describeFault(fault: PlanFault): string {
     case "zones":
       return (
         `Copies of ${counted(fault.slots, "slot")} would lie in ${counted(fault.after, "zone")} instead of ` +
-        `${fault.before}: what ends a zone ends more of them.`
+        `${fault.before}: if a zone fails, more copies are lost with it.`
       );
     case "kept":
       return (
@@ -75,8 +75,8 @@ export function describeFault(fault: PlanFault): string {
       );
     case "holders":
       return (
-        `Bulk is spread over ${counted(fault.width, "node")} with the role storage, and there would be ` +
-        `${fault.nodes}: what is stored has fewer pieces to spare, and new bulk is spread over fewer.`
+        `Backups are spread over ${counted(fault.width, "node")} with the role storage, and there would be ` +
+        `${fault.nodes}: stored data has fewer parts to spare, and new backups are spread over fewer nodes.`
       );
     case "models":
       return (

@@ -6,9 +6,6 @@ import { sentencesOf, stumblesIn, type Sentence } from "./sentences.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-/** Files whose texts pages and commands show: titles of audit entries, what permissions allow, advice, notices. */
-const shown = /^(?:audit|authority|detectors|notice-text|permissions|playbooks|tasks|.*-(?:words|advice|leaving))\.ts$/;
-
 /** The file of a text that only a model reads. */
 const prompt = "node/gateway/ai/compaction.ts:";
 
@@ -29,8 +26,8 @@ describe("every sentence that people see", () => {
     ["on the pages", () => sentencesIn("web/src")],
     ["of the commands and their help", () => sentencesIn("cli")],
     [
-      "that both share",
-      () => sentencesIn("protocols").filter(({ at }) => shown.test(at.replace(/^protocols\/|:\d+$/g, ""))),
+      "that all share: words, titles, permissions, and what operations and fields are for",
+      () => sentencesIn("protocols"),
     ],
     [
       "of the nodes, their models and actors",
@@ -62,6 +59,10 @@ describe("every sentence that people see", () => {
       "this is no URL",
       "who asked for it begins it",
       "It holds for an hour.",
+      "A node was started of it.",
+      "It grants a role, which you have not.",
+      "Use this server no more?",
+      "It can not be evicted.",
       'name must match pattern "^[A-Za-z0-9]{1,64}$"',
       "Give `details.retryAfterMs` as JSON, as the schema says.",
       "The newest epoch and its voters",

@@ -100,6 +100,8 @@ const shapes: readonly (readonly [RegExp, string])[] = [
   [/\bholds? (?:for|at once|until)\b/, "say how long it works"],
   [/\bhas not (?:the|a|an|its)\b/, "say does not have"],
   [/\b(?:this|it) is no (?:URL|recall|download|export|list of)\b/, "say is not a"],
+  [/\bstarted of it\b|\bof it was started\b/, "say from it"],
+  [/\byou have not\b[.,]|\bno more\?|\bcan not\b/, "say do not have, stop, or cannot"],
   [/\bnobody else is left\b|\bwould go\b|\bof then\b/, "say who or what"],
 ];
 

@@ -185,7 +185,7 @@ describe("the administration", function () {
     await ada.api("PUT", "/api/v1/admin/users/dan/roles", { roles: ["admin"] });
     const { page: small } = await fixture.person("dan", phone);
     await small.goto(`${fixture.node.url}/admin/people/bob`);
-    const owner = part(small, "Roles").getByRole("checkbox", { name: /^owner.*cluster\.own, which you have not/ });
+    const owner = part(small, "Roles").getByRole("checkbox", { name: /^owner.*cluster\.own, which you do not have/ });
     expect(await owner.isDisabled()).to.equal(true);
     await looked(small, "person-phone");
     await small.goto(`${fixture.node.url}/admin/roles?edit=%2B`);

@@ -120,7 +120,7 @@ describe("the backups of a cluster", function () {
     await part(page, "State").getByRole("button", { name: "Rehearse a restore now" }).click();
     await part(page, "Tasks")
       .getByText(
-        /^Snapshot 1 comes back whole, in .*: [0-9,]+ parts? compared\. A node was started of it: .* signed in and read/,
+        /^Snapshot 1 comes back whole, in .*: [0-9,]+ parts? compared\. A node was started from it: .* signed in and read/,
       )
       .waitFor();
     await ada.api("PUT", "/api/v1/admin/backups/schedules/often", {

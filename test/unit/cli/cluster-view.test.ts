@@ -33,7 +33,7 @@ describe("the table of nodes", () => {
   it("says plainly what it means when the keeper of the directory is down", () => {
     const text = describeNodes(summaryOf([nodeRow("node-a", { up: false })]), false);
     expect(text).to.include("node-a, which keeps the directory, is down: nothing fails over or joins until it is back");
-    expect(text).to.include("can not be evicted").and.not.include("plexus nodes evict");
+    expect(text).to.include("cannot be evicted").and.not.include("plexus nodes evict");
     const because = "it lies on an older copy of its data";
     const refusing = summaryOf([nodeRow("node-a", { up: false }), nodeRow("node-b")], { directoryAway: { because } });
     expect(describeNodes(refusing, false), "a keeper that says why does run")

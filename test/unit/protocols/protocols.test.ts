@@ -263,7 +263,7 @@ describe("the codec", () => {
       "d4650092a161a162",
       "d6ff00000000",
     ])
-      expect(() => decode(Buffer.from(bytes, "hex")), bytes).to.throw("is no plain data");
+      expect(() => decode(Buffer.from(bytes, "hex")), bytes).to.throw("is not plain data");
     expect(decode(encode([undefined]))).to.deep.equal([undefined]);
   });
 

@@ -94,7 +94,7 @@ function Row({ endpoint }: { readonly endpoint: EndpointView }) {
   };
   const remove = async () => {
     const question = {
-      title: `Use “${name}” no more?`,
+      title: `Stop using “${name}”?`,
       body: (
         <p>People and agents that use its models get no more answers from them. The server itself is not changed.</p>
       ),

@@ -136,8 +136,8 @@ function State(view: Pick<ShardsView, "groups" | "nodes">) {
 
 /** What each state of a node means for new shards. */
 const trusts: Readonly<Record<TrustState, string>> = {
-  new: "It is new: it gets few shards, and none that is counted on.",
-  probation: "It is on probation: it gets few shards, and none that is counted on.",
+  new: "It is new: it gets few shards, and only such as the data can be read without.",
+  probation: "It is on probation: it gets few shards, and only such as the data can be read without.",
   trusted: "It is trusted.",
   suspect: "It did not have the shards that it should, so it gets no new ones.",
 };

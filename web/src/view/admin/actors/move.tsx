@@ -34,8 +34,8 @@ export function useChoiceOfNode(
     if (first === undefined) {
       const body = (
         <p>
-          No other node that is up, takes what others give away and has the role {movable.role} can have it. Invite one,
-          or end its drain.
+          No other node can take it now: such a node is up, has the role {movable.role}, and is not being drained.
+          Invite a node, or undo the drain of one.
         </p>
       );
       await ask({ title: `Nowhere to move ${movable.name}`, body, action: "Understood" });

@@ -132,7 +132,7 @@ export function Playbooks() {
         {may("alerts.manage") && data !== undefined && (
           <JsonForm
             what="playbook"
-            about={`Acts: ${Object.keys(data.acts).join(", ")}; a page has a url, or the host of one that it has already, and a mail a role or an address (to). One that is changed rehearses again.`}
+            about={`Acts: ${Object.keys(data.acts).join(", ")}. A page needs a url, or the host of the url that was given before. A mail needs a role, or an address (to). A playbook that you change only rehearses until you switch it on again.`}
             example={example}
             known={(name) => settingsOf(data.playbooks, name)}
             onKeep={keep}

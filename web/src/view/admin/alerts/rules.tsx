@@ -144,8 +144,8 @@ function Tried(props: RuleTried & { readonly name: string; readonly onClose: () 
   return (
     <Note tone="plain" title={`What ${name} would have found: ${found}`} onClose={onClose}>
       <p role="status">
-        {counted(looked, "entry", "entries")} were looked at, from {momentOf(sinceMs)} on
-        {cut && `, to ${momentOf(untilMs)}: there are more than one trial looks at`}.
+        The test read {counted(looked, "entry", "entries")}, from {momentOf(sinceMs)} on
+        {cut && `, to ${momentOf(untilMs)}: it reads no more than that at once`}.
       </p>
       {findings.length > 0 && (
         <ul className="faults">

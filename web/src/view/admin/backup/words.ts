@@ -400,7 +400,7 @@ export function pruneText({ removed, bytes: amount, applied }: PruneResult): str
 }
 
 const drillText = ({ snapshot, whole, tookMs, lost, wrong, compared, started }: DrillResult): string => {
-  const node = started === undefined ? "Nothing of it was started." : startedText(started);
+  const node = started === undefined ? "No node was started from it." : startedText(started);
   if (!whole) {
     const parts = `${counted(lost.total, "part")} lost, ${wrong.total.toLocaleString("en")} changed.`;
     return `Snapshot ${snapshot.number} does not come back whole: ${parts} ${node}`;
@@ -412,14 +412,14 @@ const drillText = ({ snapshot, whole, tookMs, lost, wrong, compared, started }: 
 const readText = (messages: number, rooms: number): string =>
   `${counted(messages, "message")} in ${counted(rooms, "room")}`;
 
-/** What the node showed that was started of it. */
+/** What the node showed that was started from it. */
 function startedText({ account, rooms, messages, differs, error }: NonNullable<DrillResult["started"]>): string {
-  if (error !== undefined) return `A node that was started of it did not do its work: ${reasonOf(error)}.`;
+  if (error !== undefined) return `A node that was started from it did not work: ${reasonOf(error)}.`;
   if (differs.length > 0)
-    return `A node that was started of it shows other newest messages than the snapshot has: ${differs.join(", ")}.`;
+    return `A node that was started from it shows other messages as the newest than the snapshot has: ${differs.join(", ")}.`;
   return account === undefined
-    ? "A node was started of it. None of its accounts can sign in with a password alone, so nothing was read."
-    : `A node was started of it: ${account} signed in and read ${readText(messages, rooms)}.`;
+    ? "A node was started from it. None of its accounts can sign in with a password alone, so nothing was read."
+    : `A node was started from it: ${account} signed in and read ${readText(messages, rooms)}.`;
 }
 
 /** What came back into place, or would. */

@@ -70,7 +70,7 @@ function Limits(props: {
       <TextInput
         className="grow"
         label="Most that it keeps, in GB"
-        description="Of shards; empty: what its operator gives"
+        description="Counts the parts of backups that it stores. Empty: as much as its operator allows"
         error={fault}
         value={terms.most}
         inputMode="decimal"

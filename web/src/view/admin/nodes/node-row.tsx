@@ -56,7 +56,7 @@ export function NodeRow(props: {
     if ((await act(() => changes.roles(node.node, chosen, node.roles), refusedBy)) !== undefined)
       onSaid({
         tone: "good",
-        text: `${node.name} has the roles ${chosen.join(", ")} now. What other nodes should have moves there by itself.`,
+        text: `${node.name} has the roles ${chosen.join(", ")} now. The data that other nodes should have moves there by itself.`,
       });
   };
   return (
@@ -243,9 +243,9 @@ function useEviction(onSaid: (said: Said) => void): (node: ClusterNodeRow) => Pr
       title: `Give up what only ${node.name} has?`,
       body: (
         <p>
-          It was not evicted: {reason}. {slots} {slots === 1 ? "slot is" : "slots are"} held back by it. If the node can
-          be started again, start it. If it is lost for good, those of them that nobody else has start again empty: that
-          cannot be undone.
+          It was not evicted: {reason}. {slots} {slots === 1 ? "slot waits" : "slots wait"} for it. If the node can be
+          started again, start it. If it is lost for good, the slots that no other node has a copy of start again empty.
+          That cannot be undone.
         </p>
       ),
       action: "Evict, and give them up",

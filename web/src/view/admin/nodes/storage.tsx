@@ -62,7 +62,7 @@ function ChooseQuota(props: {
   return (
     <TextInput
       label="Most that it keeps, in GB"
-      description={`Of stored data; empty: what its operator gives.${has}`}
+      description={`Counts the parts of backups that it stores. Empty: as much as its operator allows.${has}`}
       error={quotaFrom(text) === "wrong" ? quotaRule : undefined}
       value={text}
       inputMode="decimal"

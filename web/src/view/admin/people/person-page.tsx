@@ -150,9 +150,9 @@ function Roles(
     .map((name): ClusterRole => ({ name, grants: [], note: "It was removed, and grants nothing" }));
   const reasonOf = ({ grants }: ClusterRole): string | undefined => {
     if (!may("roles.manage")) return "You may not give roles.";
-    if (above !== undefined) return `This person has ${above}, which you have not.`;
+    if (above !== undefined) return `This person has ${above}, which you do not have.`;
     const lacking = beyond(own, grants, table);
-    return lacking === undefined ? undefined : `It grants ${lacking}, which you have not.`;
+    return lacking === undefined ? undefined : `It grants ${lacking}, which you do not have.`;
   };
   const given = [...shown].filter((role) => !held.includes(role));
   const taken = held.filter((role) => !shown.has(role));

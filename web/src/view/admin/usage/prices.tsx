@@ -54,7 +54,7 @@ export function Prices() {
     const price = { model, input, output, seen: rests.of(model) };
     if ((await act(() => call("prices.set", price), rests.take(model))) === undefined) return;
     rests.end();
-    notices.show(`${model} has its price.`);
+    notices.show(`The price of ${model} was set.`);
     form.reset();
   };
   const columns: readonly Column<Price>[] = [
