@@ -5,8 +5,8 @@ import { networkInterfaces } from "node:os";
  *  (`fe80::1` without `%eth0`), and of IPv6 where there is none. */
 const unknownAddress: ReadonlySet<string | undefined> = new Set(["EADDRNOTAVAIL", "EINVAL", "EAFNOSUPPORT"]);
 
-/** Listens at a place for a moment, and gives it back. Undefined: one can; else what the system says of it; EADDRNOTAVAIL, where
- *  the address is none of this machine's. */
+/** Listens at a place for a moment, and gives it back. Undefined: one can; else what the system says of it, which is
+ *  EADDRNOTAVAIL where the address is none of this machine's. */
 export function refusalToListen(place: {
   readonly host: string;
   readonly port: number;

@@ -84,7 +84,7 @@ for (const [device, viewport] of [
       await field(page).waitFor();
     });
 
-    it("are found without their accents, in another case and width, and behind @: where people are mentioned, written to and added", async () => {
+    it("are found folded, also behind @: where people are mentioned, written to, added and looked after", async () => {
       const { page } = ada;
       await fixture.account("zoe").then((zoe) => zoe.api("PATCH", "/api/v1/me", { displayName: "Zoë Łódzka" }));
       for (const [typed, found] of [

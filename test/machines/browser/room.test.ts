@@ -137,7 +137,7 @@ describe("a room in two browsers", function () {
       await close();
     });
 
-    it(`keeps replies of a thread out of the room, counts what is new in it, and sends to the room by choice, on ${screen}`, async () => {
+    it(`has replies in their thread, says what is new there, sends to the room by choice, on ${screen}`, async () => {
       const { page, close } = await fixture.person("ada", options);
       const [question, answer, both] = [`Who has the key? (${screen})`, `Not me (${screen})`, `Then I ask (${screen})`];
       const { seq } = (await ada.api("POST", "/api/v1/rooms/garden/messages", { text: question })) as { seq: number };

@@ -416,7 +416,7 @@ const readText = (messages: number, rooms: number): string =>
 function startedText({ account, rooms, messages, differs, error }: NonNullable<DrillResult["started"]>): string {
   if (error !== undefined) return `A node that was started from it did not work: ${reasonOf(error)}.`;
   if (differs.length > 0)
-    return `A node that was started from it shows other messages as the newest than the snapshot has: ${differs.join(", ")}.`;
+    return `The newest messages of a node that was started from it are not the snapshot's: ${differs.join(", ")}.`;
   return account === undefined
     ? "A node was started from it. None of its accounts can sign in with a password alone, so nothing was read."
     : `A node was started from it: ${account} signed in and read ${readText(messages, rooms)}.`;
