@@ -191,7 +191,7 @@ function describeStarted(
       ? "None of its accounts can sign in with a password alone, so nothing was read."
       : `${withoutControls(account)} signed in and read ${counted(messages, "message")} in ${counted(rooms, "room")}.`;
   return [
-    `${paint(color, "green", "✔")} A node was started from it, and was ready after ${describeDuration(readyMs)}. ${read}`,
+    `${paint(color, "green", "✔")} A node was started from it, ready after ${describeDuration(readyMs)}. ${read}`,
     ...(differs.length === 0
       ? []
       : [`${cross} Its newest messages are others than in the snapshot: ${differs.map(withoutControls).join(", ")}`]),

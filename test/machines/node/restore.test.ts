@@ -58,7 +58,7 @@ describe("a cluster that is gone", function () {
     const share = (number: number): string => join(at("kit"), `share-${number}-of-3.txt`);
     expect(await plexus(node, "backup", "copy", "--from", at("b"), "--to", at("copy"))).to.match(/has 2 snapshots/);
     const drill = ["backup", "drill", "--from", at("copy"), "--scratch", at("scratch")];
-    const read = /A node was started from it, and was ready after .*\. ada signed in and read \d\d messages in 1 room/;
+    const read = /A node was started from it, ready after .*\. ada signed in and read \d\d messages in 1 room/;
     expect(await plexus(node, ...drill))
       .to.match(/Snapshot 2 of .*restored in/)
       .and.match(read);
