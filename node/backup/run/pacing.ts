@@ -42,7 +42,7 @@ export interface Pacing extends ReadPacing {
   /** Is told how many nodes one change of people's data waits for: one until then. */
   among(places: number): void;
   /** Of a shard that is written, how many bytes are synced at once; undefined: all of it, since nobody is there. */
-  syncedBytes(): number | undefined;
+  readonly syncedBytes: () => number | undefined;
   /** Of the time, how much is work. 100: nobody is in its way. */
   percent(): number;
   /** Nothing waits any more. */
@@ -125,9 +125,8 @@ class NodePacing implements Pacing {
     this.#places = places;
   }
 
-  syncedBytes(): number | undefined {
-    return this.#pacer.isAlone(this.#clock.monotonicMs()) ? undefined : this.#limits.syncedBytes;
-  }
+  readonly syncedBytes = (): number | undefined =>
+    this.#pacer.isAlone(this.#clock.monotonicMs()) ? undefined : this.#limits.syncedBytes;
 
   percent(): number {
     return Math.ceil(100 * this.#pacer.share(this.#clock.monotonicMs()));

@@ -41,6 +41,9 @@ function giveBack(rooms: Iterable<Buffer>): void {
 
 const firstBytes = 4 * leafBytes;
 
+/** How many bytes of a blob are synced at once now; undefined: all of them. */
+export type SyncedBytes = () => number | undefined;
+
 /** Writes a piece; with `syncedBytes` so much at a time, each on the disk before the next. What a file system has not
  *  written yet of one file, the syncs of all others wait for. */
 async function writePiece(writer: FileWriter, bytes: Uint8Array, syncedBytes = Infinity): Promise<void> {
@@ -59,7 +62,7 @@ export async function writeBlob(
     readonly bytesMax: number;
     readonly pieceBytes: number;
     hasRoom(): boolean;
-    syncedBytes?(): number | undefined;
+    readonly syncedBytes?: SyncedBytes | undefined;
   },
 ): Promise<{ readonly hash: BlobHash; readonly size: number }> {
   const { bytesMax, pieceBytes } = how;

@@ -8,7 +8,7 @@
  *  name has it in it. */
 import { assert, failure, PlexusError } from "../../../protocols/index.ts";
 import type { BlobHash, BlobRange, BlobStore, FileReader, Files, Meter } from "../../ports/index.ts";
-import { isWell, readBlob, readTree, sizeIn, writeBlob, type Damage, type Tree } from "./file.ts";
+import { isWell, readBlob, readTree, sizeIn, writeBlob, type Damage, type SyncedBytes, type Tree } from "./file.ts";
 import { blobLimits, type BlobLimits } from "./limits.ts";
 import { leafBytes, leavesOf, pathOf } from "./tree.ts";
 
@@ -37,8 +37,7 @@ export async function openBlobStore(ports: {
   readonly limits?: Partial<BlobLimits>;
   /** A node may be at work in it: nothing is cleaned up. */
   readonly looksOnly?: boolean;
-  /** Of a blob that is written now, how many bytes are synced at once; absent, or undefined: all of them. */
-  syncedBytes?(): number | undefined;
+  readonly syncedBytes?: SyncedBytes | undefined;
 }): Promise<BlobStore> {
   const { files, meter, syncedBytes } = ports;
   const limits: BlobLimits = { ...blobLimits, ...ports.limits };
@@ -161,12 +160,7 @@ export async function openBlobStore(ports: {
           try {
             const { pieceBytes } = limits;
             const hasRoom = (): boolean => files.hasRoom(pieceBytes);
-            const how = {
-              bytesMax: Math.min(most, bytesMax),
-              pieceBytes,
-              hasRoom,
-              ...(syncedBytes && { syncedBytes }),
-            };
+            const how = { bytesMax: Math.min(most, bytesMax), pieceBytes, hasRoom, syncedBytes };
             made = await writeBlob(writer, stream, how);
           } finally {
             await writer.close();

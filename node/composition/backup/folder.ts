@@ -120,7 +120,7 @@ function filesOfFolder(files: Files, folder: string, frees: boolean): Files {
 }
 
 /** What a folder of backups is opened for. Only who writes may clean up: others may be beside somebody who does. */
-export type FolderUse = "looking" | "writing" | "freeing";
+type FolderUse = "looking" | "writing" | "freeing";
 
 /** How a folder is opened. `pacing` makes room for people. */
 export interface FolderUsed {
@@ -152,7 +152,7 @@ export async function openBackupFolder(
     files: blobFiles,
     meter: noMeter,
     looksOnly: use === "looking",
-    syncedBytes: () => pacing?.syncedBytes(),
+    syncedBytes: pacing?.syncedBytes,
   });
   return {
     mark,

@@ -45,11 +45,7 @@ export async function openShards(
   const { node, store } = identity;
   const { exchange, table, membership, kernel, groups } = peer;
   const files = await openFiles(shardFolder(config.data));
-  const blobs = await openBlobStore({
-    files,
-    meter: ofShards(meter),
-    syncedBytes: () => pacing.syncedBytes(),
-  });
+  const blobs = await openBlobStore({ files, meter: ofShards(meter), syncedBytes: pacing.syncedBytes });
   const given = config.shardQuota === undefined ? undefined : parseSizeBytes(config.shardQuota);
   const termsOf = (other: NodeId) => membership.members().members.find((one) => one.node === other)?.storage;
   const quotaNow = (): number | undefined => allowedBytes(given, termsOf(node));
