@@ -226,7 +226,10 @@ async function openPorts(): Promise<BackupPorts> {
   for (const folder of folders) await mkdir(folder, { recursive: true });
   const all = await Promise.all(folders.map((folder) => openFiles(folder)));
   const stores = await Promise.all(
-    folders.map(async (folder) => openBlobStore({ files: await openFiles(join(folder, "blobs")), meter: quietMeter })),
+    folders.map(async (folder) => {
+      const files = await openFiles(join(folder, "blobs"));
+      return openBlobStore({ files, meter: quietMeter, syncedBytes: pacing.syncedBytes });
+    }),
   );
   const sealer = createSealer({ threads: 1, idleMs: 1_000, piece: pacing.piece });
   const coder = { bytes: codedBytes, code: codeStripe, read: readStripe };
