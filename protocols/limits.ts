@@ -70,6 +70,8 @@ export const wireLimits = {
   innerValuesMax: 400_000,
   /** Lists and objects of such JSON. */
   innerContainersMax: 65_536,
+  /** Keys of such JSON. */
+  innerKeysMax: 32_768,
   /** A longer operation id is refused with `BAD_REQUEST`. */
   operationIdCharsMax: 64,
   /** Topics one WebSocket connection may follow; one more is refused with `LIMIT_REACHED`. */

@@ -212,6 +212,10 @@ export const gatewayLimits = {
   wideJsonValuesMax: 400_000,
   /** The same for lists and objects among them. */
   wideJsonContainersMax: 65_536,
+  /** Keys there, less in what a recovery kit gives back; more are refused in the same way.
+   *
+   *  Keys that are all different take ten times as long to be parsed as other values, and everybody waits meanwhile. */
+  aiJsonKeysMax: 32_768,
   /** Messages of one completion; more are refused with `TOO_LARGE`. */
   completionMessagesMax: 512,
   /** Text, or sound, of one completion, which may come from another node; one with more ends with `TOO_LARGE`.

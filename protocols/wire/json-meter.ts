@@ -5,8 +5,11 @@
 import { wireLimits } from "../limits.ts";
 
 /** What a text may be made of: how deep lists and objects lie in each other; values of all sorts with keys; lists and
- *  objects among them; bytes of a key as it is written. */
-export type JsonBounds = Readonly<Record<"depthMax" | "valuesMax" | "containersMax" | "keyBytesMax", number>>;
+ *  objects among them; keys among them, which take ten times as long to be parsed as other values where each is another
+ *  one; bytes of a key as it is written. */
+export type JsonBounds = Readonly<
+  Record<"depthMax" | "valuesMax" | "containersMax" | "keysMax" | "keyBytesMax", number>
+>;
 
 /** Which bound a text goes beyond. */
 export type JsonExcess = keyof JsonBounds;
@@ -29,6 +32,7 @@ export class JsonMeter {
   #depth = 0;
   #values = 0;
   #containers = 0;
+  #keys = 0;
   /** Within a text; within a number or word. */
   #inText = false;
   #inWord = false;
@@ -66,6 +70,7 @@ export class JsonMeter {
 
   #mark(sign: number): void {
     if (sign === signs.end) this.#depth -= 1;
+    else if (sign === signs.colon) this.#keys += 1;
     else if (sign === signs.text) {
       this.#values += 1;
       this.#inText = true;
@@ -78,10 +83,11 @@ export class JsonMeter {
   }
 
   #excess(sign: number): JsonExcess | undefined {
-    const { depthMax, valuesMax, containersMax, keyBytesMax } = this.#bounds;
+    const { depthMax, valuesMax, containersMax, keysMax, keyBytesMax } = this.#bounds;
     if (sign === signs.colon && this.#textBytes > keyBytesMax) return "keyBytesMax";
     if (this.#depth > depthMax) return "depthMax";
     if (this.#containers > containersMax) return "containersMax";
+    if (this.#keys > keysMax) return "keysMax";
     return this.#values > valuesMax ? "valuesMax" : undefined;
   }
 
@@ -113,12 +119,14 @@ const documentBounds: JsonBounds = {
   depthMax: wireLimits.documentDepthMax,
   valuesMax: wireLimits.documentValuesMax,
   containersMax: wireLimits.documentContainersMax,
+  keysMax: wireLimits.documentValuesMax,
   keyBytesMax: wireLimits.documentKeyBytesMax,
 };
 const excessWords: Readonly<Record<JsonExcess, string>> = {
   depthMax: "it is nested deeper than",
   valuesMax: "its values and keys are more than",
   containersMax: "its lists and objects are more than",
+  keysMax: "its keys are more than",
   keyBytesMax: "a key of it has more bytes than",
 };
 
@@ -140,6 +148,7 @@ const innerBounds: JsonBounds = {
   depthMax: wireLimits.innerDepthMax,
   valuesMax: wireLimits.innerValuesMax,
   containersMax: wireLimits.innerContainersMax,
+  keysMax: wireLimits.innerKeysMax,
   keyBytesMax: wireLimits.documentKeyBytesMax,
 };
 

@@ -32,6 +32,9 @@ export function putWritten(value: unknown, texts: WrittenTexts): void {
     else if (typeof fields[key] === "object" && fields[key] !== null) fields[key] = text;
 }
 
+/** A step that leads into a list. */
+const isPlace = /^(?:\*|\d+)$/;
+
 /** Steps through a text: what is not looked for is passed over without a step of its own for what is in it. */
 class Scanner {
   readonly #text: string;
@@ -46,32 +49,48 @@ class Scanner {
     this.#space();
     const from = this.#at;
     const open = this.#text[from];
-    const isWanted = paths.some((path) => path.length === 0);
-    if (isWanted || paths.length === 0 || (open !== "{" && open !== "[")) {
-      this.#pass();
-      return isWanted ? this.#text.slice(from, this.#at) : none;
-    }
-    return this.#within(open === "{", paths);
+    const isWanted = paths.length > 0 && paths.some((path) => path.length === 0);
+    const isSearched =
+      open === "{" ? paths.length > 0 : open === "[" && paths.some(([step]) => isPlace.test(step ?? ""));
+    if (!isWanted && isSearched) return this.#within(open === "{", paths);
+    this.#pass();
+    return isWanted ? this.#text.slice(from, this.#at) : none;
   }
 
   #within(isObject: boolean, paths: readonly WrittenPath[]): WrittenTexts {
     const found = new Map<string, string | WrittenTexts>();
     this.#at += 1;
+    // Most values are looked for by none of the paths, or by those that go through any.
+    const any = paths.flatMap(([step, ...rest]) => (step === "*" ? [rest] : []));
+    const named = new Set(paths.flatMap(([step = "*"]) => (step === "*" ? [] : [step])));
+    // A list of texts and numbers has nothing in it that is looked for further within.
+    const isInner = !isObject && named.size === 0 && any.every((path) => path.length > 0);
     for (let place = 0; ; place += 1) {
       this.#space();
       const char = this.#text[this.#at];
       if (char === undefined || char === "}" || char === "]") break;
+      if (isInner && char !== "{" && char !== "[") {
+        this.#pass();
+        this.#comma();
+        continue;
+      }
       const key = isObject ? this.#key() : String(place);
-      const inner = paths.flatMap(([step, ...rest]) => (step === "*" || step === key ? [rest] : []));
+      const inner = named.has(key)
+        ? paths.flatMap(([step, ...rest]) => (step === "*" || step === key ? [rest] : []))
+        : any;
       const value = this.value(inner);
       // Of two members of one name the last counts, as it does for those who parse.
       if (typeof value === "string" || value.size > 0) found.set(key, value);
-      else found.delete(key);
-      this.#space();
-      if (this.#text[this.#at] === ",") this.#at += 1;
+      else if (isObject && found.size > 0) found.delete(key);
+      this.#comma();
     }
     this.#at += 1;
     return found;
+  }
+
+  #comma(): void {
+    this.#space();
+    if (this.#text[this.#at] === ",") this.#at += 1;
   }
 
   #key(): string {
@@ -136,9 +155,12 @@ export class AsWritten {
   }
 
   toJSON(): unknown {
-    return parseToWrite(this.text);
+    return isMarked ? null : parseToWrite(this.text);
   }
 }
+
+/** A mark will stand for what is `AsWritten`: it is not read. */
+let isMarked = false;
 
 /** Writes a value as `JSON.stringify` does, and what is in it `AsWritten` character by character.
  *
@@ -146,13 +168,21 @@ export class AsWritten {
 export function stringifyWritten(value: unknown): string {
   const json = JSON as unknown as WrittenJson;
   const texts: string[] = [];
-  const text = JSON.stringify(value, function (this: Readonly<Record<string, unknown>>, key, one: unknown) {
+  const mark = function (this: Readonly<Record<string, unknown>>, key: string, one: unknown): unknown {
     const before = this[key];
+    if (!(before instanceof AsWritten)) return one;
     // A half of a character has no bytes: it is written as an escape.
-    if (!(before instanceof AsWritten) || !before.text.isWellFormed()) return one;
+    if (!before.text.isWellFormed()) return parseToWrite(before.text);
     texts.push(before.text);
     return json.rawJSON(`"\\u0061${texts.length - 1}"`);
-  });
+  };
+  isMarked = true;
+  let text: string;
+  try {
+    text = JSON.stringify(value, mark);
+  } finally {
+    isMarked = false;
+  }
   return texts.length === 0 ? text : text.replaceAll(/"\\u0061(\d+)"/g, (_mark, at: string) => texts[Number(at)] ?? "");
 }
 
@@ -161,43 +191,49 @@ export function stringifyWritten(value: unknown): string {
 export const parseToWrite = (text: string): unknown =>
   parseReplacing(text, (source) => (JSON as unknown as WrittenJson).rawJSON(source));
 
+/** Whether a text of JSON may have a number that comes out in another form: one of more digits than are kept, of zeros
+ *  at an end, with a power, or so small that it is written with one. Its texts may look like one. */
+const mayBeOdd = /(?:^|[:[,])\s*-?(?:\d{16}|[\d.]{17}|0\.0{6}|\d+\.\d*0(?!\d)|\d+(?:\.\d+)?[eE]|(?<=-)0(?![\d.]))/;
+
 /** The value of a text of JSON, with something else in the place of each number that would come out in another form. */
 export function parseReplacing(text: string, replace: (source: string) => unknown): unknown {
+  if (!mayBeOdd.test(text)) return JSON.parse(text) as unknown;
   const json = JSON as unknown as WrittenJson;
   return json.parse(text, (_key, value, { source }) =>
     typeof value === "number" && source !== undefined && String(value) !== source ? replace(source) : value,
   );
 }
 
-/** Whether a text of JSON may have a number that comes out in another form. Its texts may look like one. */
-const mayBeOdd = /[:[,]\s*-?(?:\d{16}|\d+\.\d{15}|\d+\.\d*0(?!\d)|\d+(?:\.\d+)?[eE])|[:[,]\s*-0(?![\d.])/;
+/** What was written of values whose numbers may have come in another form. */
+const noted = new WeakMap<object, string>();
 
-/** The numbers that came in another form than they would be written in, by what holds them. */
-const oddNumbers = new WeakMap<object, Map<string, string>>();
+const note = (value: unknown, text: string): void => {
+  if (typeof value === "object" && value !== null && mayBeOdd.test(text)) noted.set(value, text);
+};
 
-/** The value of a text of JSON, as `JSON.parse` gives it. `writtenOf` tells of each list and object in it what its
- *  numbers looked like. */
+/** Notes what was written of the values at these paths, for `writtenOf`. The value is that of the text.
+ *
+ *  Only they are looked at: to tell of each number of a body how it was written takes a hundred times as long as to
+ *  parse it. */
+export function noteWritten(value: unknown, text: string, paths: readonly WrittenPath[]): void {
+  if (mayBeOdd.test(text)) noteAll(value, writtenTexts(text, paths));
+}
+
+function noteAll(value: unknown, texts: WrittenTexts): void {
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, text] of texts) {
+    const one = (value as Readonly<Record<string, unknown>>)[key];
+    if (typeof text === "string") note(one, text);
+    else noteAll(one, text);
+  }
+}
+
+/** The value of a text of JSON, which `writtenOf` knows. */
 export function parseNoting(text: string): unknown {
-  if (!mayBeOdd.test(text)) return JSON.parse(text) as unknown;
-  const json = JSON as unknown as WrittenJson;
-  return json.parse(text, function (this: object, key, value, { source }) {
-    const isOdd = typeof value === "number" && source !== undefined && String(value) !== source;
-    const isHolder = typeof value === "object" && value !== null && oddNumbers.has(value);
-    if (!isOdd && !isHolder) return value;
-    const odd = oddNumbers.get(this) ?? new Map<string, string>();
-    if (isOdd) odd.set(key, source);
-    oddNumbers.set(this, odd);
-    return value;
-  });
+  const value = JSON.parse(text) as unknown;
+  note(value, text);
+  return value;
 }
 
-/** The JSON of something that was parsed in this way, with its numbers as they came; undefined: they are what they
- *  were. */
-export function writtenOf(value: object): string | undefined {
-  if (!oddNumbers.has(value)) return undefined;
-  const json = JSON as unknown as WrittenJson;
-  return JSON.stringify(value, function (this: object, key, one: unknown) {
-    const source = oddNumbers.get(this)?.get(key);
-    return source === undefined ? one : json.rawJSON(source);
-  });
-}
+/** The JSON of a value that was noted, as it came; undefined: its numbers are what they were. */
+export const writtenOf = (value: object): string | undefined => noted.get(value);

@@ -10,7 +10,8 @@ import { wireLimits } from "../../protocols/index.ts";
 import { connectClient, startFixture, type Fixture } from "../unit/gateway/fixture.ts";
 
 const runs = (numRuns: number) => ({ numRuns, seed: 20_261 });
-const { jsonKeyBytesMax, wideJsonContainersMax, wideJsonValuesMax, aiJsonDepthMax, aiRequestBytesMax } = gatewayLimits;
+const { jsonKeyBytesMax, wideJsonContainersMax, wideJsonValuesMax, aiJsonDepthMax, aiJsonKeysMax, aiRequestBytesMax } =
+  gatewayLimits;
 
 /** Frees what nothing holds, and says what is left. */
 function heapBytes(): number {
@@ -48,7 +49,8 @@ describe("fuzz: the shape of JSON", () => {
       [around(`[${"{},".repeat(1_000_000)}{}]`), 413, `${wideJsonContainersMax}`],
       [around(`[${'"",'.repeat(1_000_000)}""]`), 413, `${wideJsonValuesMax}`],
       [around(`[${"1,".repeat(1_000_000)}1]`), 413, `${wideJsonValuesMax}`],
-      [around(keys(500_000)), 413, `${wideJsonValuesMax}`],
+      [around(keys(aiJsonKeysMax)), 413, `${aiJsonKeysMax}`],
+      [around(keys(500_000)), 413, `${aiJsonKeysMax}`],
       [around("[".repeat(1_000_000)), 400, `nested deeper than ${aiJsonDepthMax}`],
       [around('{"a":'.repeat(1_000_000)), 400, `nested deeper than ${aiJsonDepthMax}`],
       [around(`{"${"k".repeat(4_000_000)}":1}`), 400, `a key is longer than ${jsonKeyBytesMax} bytes`],

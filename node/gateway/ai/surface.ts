@@ -12,7 +12,7 @@ import {
   type EnginePart,
   type WrittenPath,
 } from "../../../protocols/index.ts";
-import { wideJsonBounds } from "../edge/json.ts";
+import { aiJsonBounds } from "../edge/json.ts";
 import type { GatewayContext } from "../options.ts";
 import { whileAsked, type Asked, type Asking, type Calls } from "./calls.ts";
 import { withNumbers, type Fields, type Places, type Wanted } from "./conversation.ts";
@@ -61,7 +61,8 @@ export function addPost<S extends TSchema>(
         access: "user",
         permission: "model.use",
         bytesMax,
-        json: wideJsonBounds(at.limits),
+        json: aiJsonBounds(at.limits),
+        isAsked: true,
         ...(about.audit !== undefined && { audit: about.audit }),
         ...(about.written !== undefined && { written: about.written }),
       },

@@ -75,6 +75,8 @@ declare module "fastify" {
     bytesMax?: number;
     /** What its JSON may be made of, when it is not as usual. */
     json?: JsonBounds;
+    /** It asks a model: numbers of its schemas are noted as they were written. */
+    isAsked?: boolean;
     /** Where values of the body are whose texts are kept as they were written. */
     written?: readonly WrittenPath[];
   }

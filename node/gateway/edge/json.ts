@@ -5,15 +5,16 @@ import {
   failure,
   jsonExcess,
   JsonMeter,
+  noteWritten,
   ok,
   PlexusError,
   refused,
-  parseNoting,
   writtenTexts,
   type Failure,
   type JsonBounds,
   type JsonExcess,
   type Result,
+  type WrittenPath,
 } from "../../../protocols/index.ts";
 import type { GatewayLimits } from "../limits.ts";
 
@@ -22,16 +23,40 @@ export const jsonBounds = (limits: GatewayLimits): JsonBounds => ({
   depthMax: limits.jsonDepthMax,
   valuesMax: limits.jsonValuesMax,
   containersMax: limits.jsonContainersMax,
+  keysMax: limits.jsonValuesMax,
   keyBytesMax: limits.jsonKeyBytesMax,
 });
 
-/** The same for bodies that carry conversations, texts to embed, or keys: more values, and deeper. */
+/** The same for what a recovery kit gives back: more values, and deeper. */
 export const wideJsonBounds = (limits: GatewayLimits): JsonBounds => ({
   depthMax: limits.aiJsonDepthMax,
   valuesMax: limits.wideJsonValuesMax,
   containersMax: limits.wideJsonContainersMax,
+  keysMax: limits.wideJsonValuesMax,
   keyBytesMax: limits.jsonKeyBytesMax,
 });
+
+/** The same for bodies that carry conversations, or texts to embed: their values are many, and not their keys. */
+export const aiJsonBounds = (limits: GatewayLimits): JsonBounds => ({
+  ...wideJsonBounds(limits),
+  keysMax: limits.aiJsonKeysMax,
+});
+
+/** Where those have schemas, whose numbers are passed on as they were written. */
+const schemaPaths: readonly WrittenPath[] = [
+  "tools/*/function/parameters",
+  "tools/*/parameters",
+  "tools/*/input_schema",
+  "response_format/json_schema/schema",
+  "response_format/schema",
+  "text/format/json_schema/schema",
+  "text/format/schema",
+  "output_config/format/json_schema/schema",
+  "output_config/format/schema",
+  "format",
+  "guided_json",
+  "structured_outputs/json",
+].map((path) => path.split("/"));
 
 /** The row of what goes beyond a bound. */
 export function excessFailure(excess: JsonExcess, bounds: JsonBounds): Failure {
@@ -45,6 +70,8 @@ export function excessFailure(excess: JsonExcess, bounds: JsonBounds): Failure {
       return failure("TOO_LARGE", { limit: "jsonValuesMax", max });
     case "containersMax":
       return failure("TOO_LARGE", { limit: "jsonContainersMax", max });
+    case "keysMax":
+      return failure("TOO_LARGE", { limit: "jsonKeysMax", max });
   }
 }
 
@@ -65,16 +92,26 @@ export function parseJson(text: string, bounds: JsonBounds): Result<unknown> {
   return excess === undefined ? parseCounted(text) : refused(excessFailure(excess, bounds));
 }
 
+/** The same of a request for a model, whose schemas may have numbers that the language rounds. */
+export function parseAsked(text: string, bounds: JsonBounds): Result<unknown> {
+  const parsed = parseJson(text, bounds);
+  if (parsed.ok) noteWritten(parsed.value, text, schemaPaths);
+  return parsed;
+}
+
+/** A letter of one of the words that are looked for, written as an escape. */
+const escapedLetter = /\\u00[567]/i;
+
 function parseCounted(text: string): Result<unknown> {
   const problem = (what: string) => refused(failure("BAD_REQUEST", { path: "", problem: what }));
   let value: unknown;
   try {
-    value = parseNoting(text);
+    value = JSON.parse(text);
   } catch {
     return problem("not JSON");
   }
   // The walk is bounded by the depth; most texts name none of the words and skip it.
-  const suspicious = text.includes("proto") || text.includes("\\u");
+  const suspicious = text.includes("proto") || escapedLetter.test(text);
   return suspicious && isPoisoned(value) ? problem("a forbidden key") : ok(value);
 }
 
@@ -135,7 +172,7 @@ export function takeJson(app: FastifyInstance, limits: GatewayLimits): void {
   const usual = jsonBounds(limits);
   const room = { held: { bytes: 0 }, bytesAtOnceMax: limits.bodiesBytesMax };
   app.addContentTypeParser("application/json", async (request: FastifyRequest, payload: IncomingMessage) => {
-    const { json = usual, written } = request.routeOptions.config;
+    const { json = usual, written, isAsked } = request.routeOptions.config;
     const body = await readBody(request, payload, json, room);
     if (body.length === 0) return {};
     request.bodyBytes = body.length;
@@ -147,6 +184,7 @@ export function takeJson(app: FastifyInstance, limits: GatewayLimits): void {
     }
     const parsed = parseCounted(text);
     if (!parsed.ok) throw new PlexusError(parsed.error);
+    if (isAsked === true) noteWritten(parsed.value, text, schemaPaths);
     if (written !== undefined) request.written = writtenTexts(text, written);
     return parsed.value;
   });

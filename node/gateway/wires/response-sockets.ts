@@ -18,7 +18,7 @@ import { openAiError } from "../ai/errors.ts";
 import { refuseFields, unknownFields } from "../ai/fields/index.ts";
 import { Interest } from "../ai/interest.ts";
 import type { Responses } from "../ai/index.ts";
-import { parseJson, wideJsonBounds } from "../edge/json.ts";
+import { parseAsked, aiJsonBounds } from "../edge/json.ts";
 import type { GatewayContext } from "../options.ts";
 import { demand, invalid, statusOf } from "../edge/refusals.ts";
 import type { Subscriber } from "../feeds/subscriber.ts";
@@ -77,7 +77,7 @@ export class ResponseSocket {
   hear(data: Buffer): void {
     let named: Named = {};
     try {
-      const said = demand(parseJson(data.toString(), wideJsonBounds(this.#at.limits))) as Heard["said"];
+      const said = demand(parseAsked(data.toString(), aiJsonBounds(this.#at.limits))) as Heard["said"];
       named = namedIn(said);
       const stream = this.#streamOf(named);
       stream.line.push({ said, bytes: data.length });

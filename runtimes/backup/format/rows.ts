@@ -49,6 +49,7 @@ const bounds: JsonBounds = {
   depthMax: 2 * depthMax,
   valuesMax: wireLimits.documentValuesMax,
   containersMax: wireLimits.documentContainersMax,
+  keysMax: wireLimits.documentValuesMax,
   keyBytesMax: wireLimits.documentKeyBytesMax,
 };
 

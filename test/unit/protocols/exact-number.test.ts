@@ -9,7 +9,7 @@ import {
   parseExact,
   wholeFrom,
 } from "../../../protocols/wire/exact-number.ts";
-import { parseNoting, writtenOf } from "../../../protocols/wire/written.ts";
+import { noteWritten, parseNoting, writtenOf } from "../../../protocols/wire/written.ts";
 
 /** Whole numbers of so many tenths: what a decimal is, without a library. */
 const places = 40;
@@ -61,12 +61,13 @@ describe("numbers of JSON, exactly", () => {
     expect(compareNumbers(new ExactNumber(`1e${"9".repeat(9)}`), new ExactNumber("9".repeat(100_000)))).to.be.above(0);
   });
 
-  it("are noted in what is parsed, by whatever holds them", () => {
-    const text = '{"tools":[{"const":2512292042121000001,"enum":[1.10,-0,1e2,5],"deep":{"list":[[9007199254740993]]}},{"const":1}],"stream":true}';
-    const value = parseNoting(text) as { readonly tools: readonly object[] };
-    expect(value).to.deep.equal(JSON.parse(text));
-    expect(writtenOf(value)).to.equal(text);
-    expect(value.tools.map(writtenOf)).to.deep.equal(['{"const":2512292042121000001,"enum":[1.10,-0,1e2,5],"deep":{"list":[[9007199254740993]]}}', undefined]);
+  it("are noted of what they are looked for in, and of nothing else", () => {
+    const schema = '{"const":2512292042121000001,"enum":[1.10,-0,1e2,5],"deep":{"list":[[9007199254740993]]}}';
+    const text = `{"tools":[${schema},{"const":1},{"title":"1.10"}],"id":1.10}`;
+    const value = JSON.parse(text) as { readonly tools: readonly object[] };
+    noteWritten(value, text, [["tools", "*"]]);
+    expect([value, ...value.tools].map(writtenOf)).to.deep.equal([undefined, schema, undefined, undefined]);
+    expect(writtenOf(parseNoting(text) as object)).to.equal(text);
     expect(writtenOf(parseNoting('{"a":[1,0,0.5,"1.10",1234567890]}') as object)).to.equal(undefined);
   });
 

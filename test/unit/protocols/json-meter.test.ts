@@ -4,12 +4,19 @@ import { jsonExcess, JsonMeter, type JsonBounds } from "../../../protocols/wire/
 import { checkOf } from "../../../protocols/wire/check.ts";
 import { Type } from "typebox";
 
-const wide: JsonBounds = { depthMax: 1_000, valuesMax: 1_000_000, containersMax: 1_000_000, keyBytesMax: 1_000_000 };
+const wide: JsonBounds = {
+  depthMax: 1_000,
+  valuesMax: 1_000_000,
+  containersMax: 1_000_000,
+  keysMax: 1_000_000,
+  keyBytesMax: 1_000_000,
+};
 
 interface Counted {
   values: number;
   containers: number;
   depth: number;
+  keys: number;
   keyBytes: number;
 }
 
@@ -17,7 +24,7 @@ interface Counted {
 function countsOf(
   value: unknown,
   depth = 0,
-  counted: Counted = { values: 0, containers: 0, depth: 0, keyBytes: 0 },
+  counted: Counted = { values: 0, containers: 0, depth: 0, keys: 0, keyBytes: 0 },
 ): Counted {
   counted.values += 1;
   if (typeof value !== "object" || value === null) return counted;
@@ -26,6 +33,7 @@ function countsOf(
   for (const [key, one] of Object.entries(value)) {
     if (!Array.isArray(value)) {
       counted.values += 1;
+      counted.keys += 1;
       counted.keyBytes = Math.max(counted.keyBytes, Buffer.byteLength(JSON.stringify(key)) - 2);
     }
     countsOf(one, depth + 1, counted);
@@ -57,6 +65,7 @@ describe("the count of JSON before it is parsed", () => {
             depthMax: counted.depth,
             valuesMax: counted.values,
             containersMax: counted.containers,
+            keysMax: counted.keys,
             keyBytesMax: counted.keyBytes,
           };
           expect(excess(exact), bytes.toString()).to.equal(undefined);
@@ -65,6 +74,7 @@ describe("the count of JSON before it is parsed", () => {
             expect(excess({ ...wide, containersMax: counted.containers - 1 })).to.equal("containersMax");
             expect(excess({ ...wide, depthMax: counted.depth - 1 })).to.equal("depthMax");
           }
+          if (counted.keys > 0) expect(excess({ ...wide, keysMax: counted.keys - 1 })).to.equal("keysMax");
           if (counted.keyBytes > 0)
             expect(excess({ ...wide, keyBytesMax: counted.keyBytes - 1 })).to.equal("keyBytesMax");
         },

@@ -2,10 +2,12 @@ import { expect } from "chai";
 import fc from "fast-check";
 import {
   AsWritten,
+  noteWritten,
   parseToWrite,
   putWritten,
   stringifyWritten,
   writtenAt,
+  writtenOf,
   writtenTexts,
 } from "../../../protocols/index.ts";
 import { anyCharacter } from "../../fixtures/any-character.ts";
@@ -57,6 +59,42 @@ describe("JSON as it was written", () => {
     const text = '{"id":2512292042121000001,"price":1.10,"big":1e400,"less":-0,"list":[1,2.50,{"n":1E+2}],"text":"é"}';
     expect(JSON.stringify(parseToWrite(text))).to.equal(text);
     expect(() => parseToWrite("{")).to.throw(SyntaxError);
+  });
+
+  it("keeps any number that there is, alone and among others", () => {
+    const digits = fc.stringMatching(/^[0-9]{1,20}$/);
+    const number = fc
+      .tuple(
+        fc.constantFrom("", "-"),
+        fc.nat({ max: 2 ** 31 }),
+        fc.option(digits),
+        fc.option(fc.integer({ min: -400, max: 400 })),
+      )
+      .map(
+        ([sign, whole, part, power]) =>
+          `${sign}${whole}${part === null ? "" : `.${part}`}${power === null ? "" : `e${power}`}`,
+      );
+    const small = fc.tuple(fc.nat({ max: 12 }), digits).map(([zeros, rest]) => `0.${"0".repeat(zeros)}${rest}`);
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          number,
+          small,
+          digits.map((one) => String(BigInt(one))),
+        ),
+        (one) => {
+          expect(JSON.stringify(parseToWrite(one))).to.equal(one);
+          expect(JSON.stringify(parseToWrite(`{"a":[1,${one}]}`))).to.equal(`{"a":[1,${one}]}`);
+          const schema = `{"const":${one}}`;
+          const body = `{"tools":[{"parameters":${schema}}]}`;
+          const value = JSON.parse(body) as { tools: [{ parameters: object }] };
+          noteWritten(value, body, [["tools", "*", "parameters"]]);
+          const [{ parameters }] = value.tools;
+          expect(writtenOf(parameters) ?? JSON.stringify(parameters)).to.equal(schema);
+        },
+      ),
+      { numRuns: 500 },
+    );
   });
 
   it("is written again character by character, whatever stands around it", () => {

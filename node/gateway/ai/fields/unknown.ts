@@ -52,11 +52,11 @@ export function unknownIn(root: Place, body: Fields, most: number): readonly str
     // What is used as it is has no list of what is in it; nor has what nobody says the word of.
     if (tagged?.isWhole === true || (at.fields.size === 0 && (tagged === undefined || isEmpty(tagged)))) return;
     if (at.fields.has("*") || tagged?.fields.has("*") === true) return;
-    for (const [name, one] of Object.entries(value)) {
+    for (const name of Object.keys(value)) {
       if (found.size >= most) return;
       const known = tagged?.fields.get(name) ?? at.fields.get(name);
       const isWord = path !== "" && (words as readonly string[]).includes(name);
-      if (known !== undefined) look(one, known, `${path}${name}.`);
+      if (known !== undefined) look(value[name], known, `${path}${name}.`);
       else if (!isWord) found.add(path + name);
     }
   };
