@@ -75,7 +75,7 @@ const conversation = {
   tool_choice: maybe(
     Type.Object({
       type: Type.String({ maxLength: 32 }),
-      name: Type.Optional(Type.String({ maxLength: 128 })),
+      name: maybe(Type.String({ maxLength: 128 })),
       disable_parallel_tool_use: maybe(Type.Boolean()),
     }),
   ),
@@ -147,7 +147,8 @@ function readUser(path: string, blocks: readonly Block[], reader: MediaReader): 
   for (const [index, one] of blocks.entries()) {
     const at = `${path}/${index}`;
     if (one.type === "tool_result") {
-      const { tool_use_id: callId, content = "" } = one;
+      const { tool_use_id: callId } = one;
+      const content = one["content"] ?? "";
       if (typeof callId !== "string" || callId.length > 256) refuse(`${at}/tool_use_id`, "must be an id");
       const parts = typeof content === "string" ? [{ type: "text", text: content }] : (content as readonly Block[]);
       if (!Array.isArray(parts) || !parts.every(isFields)) refuse(`${at}/content`, "must be text or blocks");
@@ -186,7 +187,7 @@ function readAssistant(path: string, blocks: readonly Block[], written: WrittenT
   let content = "";
   for (const [index, one] of blocks.entries()) {
     const at = `${path}/${index}`;
-    const { id, name, input = {}, text } = one;
+    const { id, name, input, text } = one;
     if (one.type === "text" && typeof text === "string") content += demand(readText(at, text));
     else if (one.type === "tool_use" && typeof id === "string" && typeof name === "string")
       calls.push(
@@ -194,7 +195,9 @@ function readAssistant(path: string, blocks: readonly Block[], written: WrittenT
           readCall(at, {
             id,
             name,
-            arguments: writtenAt(written, `${at}/input`.slice(1).split("/")) ?? JSON.stringify(input),
+            arguments: isAbsent(input)
+              ? "{}"
+              : (writtenAt(written, `${at}/input`.slice(1).split("/")) ?? JSON.stringify(input)),
           }),
         ),
       );
@@ -214,7 +217,7 @@ function readChoice(given: Conversation["tool_choice"]): Result<ToolChoice | und
     case "any":
       return ok("required");
     case "tool":
-      return given.name === undefined ? wrong("/tool_choice/name", "must name a tool") : ok({ name: given.name });
+      return isAbsent(given.name) ? wrong("/tool_choice/name", "must name a tool") : ok({ name: given.name });
     default:
       return wrong("/tool_choice/type", "must be auto, any, tool or none");
   }

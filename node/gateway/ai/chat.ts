@@ -22,6 +22,7 @@ import {
   checkTools,
   dialectFields,
   functionSchema,
+  isAbsent,
   isEmpty,
   isFields,
   maybe,
@@ -60,9 +61,9 @@ import {
 
 const part = Type.Object({
   type: Type.String(),
-  text: Type.Optional(Type.String()),
-  image_url: Type.Optional(Type.Object({ url: Type.String() })),
-  input_audio: Type.Optional(Type.Object({ data: Type.String(), format: Type.String({ maxLength: 32 }) })),
+  text: maybe(Type.String()),
+  image_url: maybe(Type.Object({ url: Type.String() })),
+  input_audio: maybe(Type.Object({ data: Type.String(), format: Type.String({ maxLength: 32 }) })),
 });
 
 /** The fields of OpenAI's chat request that mean something here. Of the others, those in `unsupported` are refused; the
@@ -77,7 +78,7 @@ const chatRequest = Type.Object({
         Type.Array(
           Type.Object({
             id: Type.String(),
-            function: Type.Optional(Type.Object({ name: Type.String(), arguments: Type.String() })),
+            function: maybe(Type.Object({ name: Type.String(), arguments: Type.String() })),
           }),
           { maxItems: 256 },
         ),
@@ -87,7 +88,7 @@ const chatRequest = Type.Object({
     { minItems: 1 },
   ),
   stream: maybe(Type.Boolean()),
-  stream_options: maybe(Type.Object({ include_usage: Type.Optional(Type.Boolean()) })),
+  stream_options: maybe(Type.Object({ include_usage: maybe(Type.Boolean()) })),
   n: maybe(Type.Integer({ minimum: 1 })),
   stop: maybe(Type.Union([Type.String(), Type.Array(Type.String())])),
   max_tokens: maybe(Type.Integer({ minimum: 1 })),
@@ -98,7 +99,7 @@ const chatRequest = Type.Object({
   random_seed: maybe(Type.Integer()),
   logprobs: maybe(Type.Boolean()),
   top_logprobs: maybe(Type.Integer({ minimum: 0, maximum: 20 })),
-  tools: maybe(Type.Array(Type.Object({ type: Type.String(), function: Type.Optional(functionSchema) }))),
+  tools: maybe(Type.Array(Type.Object({ type: Type.String(), function: maybe(functionSchema) }))),
   tool_choice: maybe(Type.Union([Type.String(), Type.Record(Type.String(), Type.Unknown())])),
   parallel_tool_calls: maybe(Type.Boolean()),
   continue_final_message: maybe(Type.Boolean()),
@@ -207,7 +208,7 @@ function readMessage(path: string, message: Body["messages"][number], reader: Me
 }
 
 function readPart(path: string, one: Static<typeof part>, role: Role, reader: MediaReader): string | Media {
-  if (one.type === "text" && one.text !== undefined) return one.text;
+  if (one.type === "text" && !isAbsent(one.text)) return one.text;
   const { refusal } = one as Fields;
   if (role === "assistant" && one.type === "refusal" && typeof refusal === "string") return refusal;
   if (role === "user" && one.type === "image_url" && one.image_url)

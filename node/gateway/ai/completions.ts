@@ -28,7 +28,7 @@ const completionRequest = Type.Object({
   model: Type.String({ maxLength: 200 }),
   prompt: maybe(Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1 })])),
   stream: maybe(Type.Boolean()),
-  stream_options: maybe(Type.Object({ include_usage: Type.Optional(Type.Boolean()) })),
+  stream_options: maybe(Type.Object({ include_usage: maybe(Type.Boolean()) })),
   n: maybe(Type.Integer({ minimum: 1 })),
   stop: maybe(Type.Union([Type.String(), Type.Array(Type.String())])),
   max_tokens: maybe(Type.Integer({ minimum: 1 })),

@@ -106,7 +106,7 @@ const chatRequest = Type.Object({
       }),
     ),
   ),
-  tools: maybe(Type.Array(Type.Object({ type: Type.Optional(Type.String()), function: functionSchema }))),
+  tools: maybe(Type.Array(Type.Object({ type: maybe(Type.String()), function: functionSchema }))),
 });
 const embedRequest = Type.Object({
   model: Type.String({ maxLength: 200 }),
@@ -121,8 +121,8 @@ const embeddingsRequest = Type.Object({
   keep_alive: common.keep_alive,
 });
 const named = Type.Object({
-  model: Type.Optional(Type.String({ maxLength: 200 })),
-  name: Type.Optional(Type.String({ maxLength: 200 })),
+  model: maybe(Type.String({ maxLength: 200 })),
+  name: maybe(Type.String({ maxLength: 200 })),
   stream: maybe(Type.Boolean()),
 });
 /** Its licence is accepted as it is with `plexus models pull`. */
@@ -214,9 +214,14 @@ function readMessages(
       }
       case "assistant": {
         const calls = (message.tool_calls ?? []).map((call, place): ToolCall => {
-          const { name, arguments: input = {} } = call.function;
+          const { name, arguments: input } = call.function;
           const where = ["messages", String(index), "tool_calls", String(place), "function", "arguments"];
-          const text = typeof input === "string" ? input : (writtenAt(written, where) ?? JSON.stringify(input));
+          const text =
+            typeof input === "string"
+              ? input
+              : isAbsent(input)
+                ? "{}"
+                : (writtenAt(written, where) ?? JSON.stringify(input));
           const id = `call_${(made += 1)}`;
           open.push({ id, name, given: call.id ?? undefined });
           // A text of JSON has bounds of its own.

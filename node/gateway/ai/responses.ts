@@ -78,9 +78,7 @@ const responseRequest = Type.Object({
     Type.Array(
       Type.Object({
         type: Type.String({ maxLength: 64 }),
-        name: Type.Optional(
-          Type.String({ pattern: "^[A-Za-z0-9_.:-]{1,128}$", description: "letters, digits, _ . : -" }),
-        ),
+        name: maybe(Type.String({ pattern: "^[A-Za-z0-9_.:-]{1,128}$", description: "letters, digits, _ . : -" })),
         description: maybe(Type.String({ maxLength: 16_384 })),
         parameters: maybe(Type.Record(Type.String(), Type.Unknown())),
         strict: maybe(Type.Boolean()),
@@ -89,7 +87,7 @@ const responseRequest = Type.Object({
   ),
   tool_choice: maybe(Type.Union([Type.String(), Type.Record(Type.String(), Type.Unknown())])),
   parallel_tool_calls: maybe(Type.Boolean()),
-  text: maybe(Type.Object({ format: Type.Optional(Type.Unknown()) })),
+  text: maybe(Type.Object({ format: maybe(Type.Unknown()) })),
   ...dialectFields,
 });
 type Body = Static<typeof responseRequest>;
@@ -290,7 +288,7 @@ export function addResponses(surface: Surface): Responses {
 
   function readRequest(body: Body, items: readonly Item[], reader: MediaReader): Wanted {
     const tools = (body.tools ?? []).map(({ type, name, description, parameters, strict }, index) =>
-      type === "function" && name !== undefined
+      type === "function" && !isAbsent(name)
         ? demand(readTool(`/tools/${index}`, { name, description: description ?? null, parameters: parameters ?? null, strict: strict ?? null }))
         : refuse(`/tools/${index}/type`, `${type} is not supported: only functions that the client runs are`),
     );

@@ -69,7 +69,13 @@ describe("gateway: rate limits", () => {
 });
 
 describe("gateway: JSON from outside", () => {
-  const bounds = (depthMax: number) => ({ depthMax, valuesMax: 10_000, containersMax: 10_000, keyBytesMax: 1_000 });
+  const bounds = (depthMax: number) => ({
+    depthMax,
+    valuesMax: 10_000,
+    containersMax: 10_000,
+    keysMax: 10_000,
+    keyBytesMax: 1_000,
+  });
 
   it("is the same value that JSON.parse gives, when nothing is wrong with it", () => {
     fc.assert(

@@ -322,7 +322,11 @@ export const examples: Readonly<Record<string, Readonly<Record<string, unknown>>
 
 /** The body with the row's field set: in the first object that it may belong to, or in a new one. */
 export function withField(body: Body, { path, fate }: FieldRow, example: unknown): Body {
-  const value = example ?? (fate === "refused" ? 7 : "other");
+  return withValue(body, path, example ?? (fate === "refused" ? 7 : "other"));
+}
+
+/** The same with any value; undefined: the field is absent. */
+export function withValue(body: Body, path: string, value: unknown): Body {
   const steps = [...path.matchAll(/([^.()]+)(?:\(([^)]*)\))?/g)].map(([, name = "", tag]) => ({
     name: name === "*" ? "telepathy" : name,
     tag: tag === "*" ? "telepathy" : tag,

@@ -10,7 +10,7 @@ import { createEchoRuntime, type Engines } from "../../../../runtimes/index.ts";
 import { readSdkFields } from "../../../fixtures/sdk-fields.ts";
 import { fieldsPage } from "../../../tidy/fields.ts";
 import { createWorld, startFixture, type Fixture } from "../fixture.ts";
-import { baseOf, examples, formOf, withField } from "./field-examples.ts";
+import { baseOf, examples, formOf, withField, withValue } from "./field-examples.ts";
 import { seeing } from "./seeing.ts";
 
 /** Engines of which every call is noted. */
@@ -155,6 +155,32 @@ describe("gateway: fields of requests", () => {
           else expect(came.plain, shown).to.not.equal(without.plain);
         });
       }
+
+    for (const [request, rows] of Object.entries(fieldsOf))
+      it(`${request}: null is as if the field were absent, wherever it stands`, async () => {
+        // Forms have no null.
+        if (request.includes("/audio/tr")) return;
+        const names = rows.flatMap(({ path }) => {
+          const steps = path.split(".");
+          return steps.map((_step, at) =>
+            steps
+              .slice(0, at + 1)
+              .join(".")
+              .replace(/\([^()]*\)$/, ""),
+          );
+        });
+        for (const path of new Set(names)) {
+          const base = baseOf(request, path);
+          if (base === undefined) continue;
+          const [absent, isNull] = [withValue(base, path, undefined), withValue(base, path, null)];
+          const [without, came] = [await cameOfAlone(request, absent), await cameOf(request, isNull)];
+          const shown = `${path}: ${JSON.stringify(isNull)} → ${JSON.stringify(came.body)}`;
+          expect(came.status, shown).to.equal(without.status);
+          // A response has its request in it, as it came.
+          const of = request === "/v1/responses" ? "reached" : "plain";
+          if (without.status < 300) expect(came[of], shown).to.equal(without[of]);
+        }
+      });
 
     it("are all sent, but those that another test sends, and one interface that serves nobody", () => {
       const unsent = Object.entries(fieldsOf).flatMap(([request, rows]) =>
