@@ -189,7 +189,8 @@ const longRun = new RegExp(
 function isTooMuch(text: string): boolean {
   if (text.length > markdownLimits.charsMax || deep.test(text) || longRun.test(text)) return true;
   const runs = text.match(/([*_~`[\]|<])\1*/g);
-  return (runs !== null && runs.length > markdownLimits.marksMax) || lazyLines(text) > markdownLimits.lazyLinesMax;
+  if (runs !== null && runs.length > markdownLimits.marksMax) return true;
+  return text.split("\n").length > markdownLimits.linesMax || lazyLines(text) > markdownLimits.lazyLinesMax;
 }
 
 const marked = /^[ \t]*(?:>|(?:[-+*]|\d{1,9}[.)])(?:[ \t]|$))/;

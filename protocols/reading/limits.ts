@@ -4,6 +4,10 @@ export const markdownLimits = {
    *
    *  More than the longest answer of an agent has (4,096 tokens). */
   charsMax: 65_536,
+  /** A text with more lines is shown as it was written.
+   *
+   *  A line costs the parser as much as a hundred letters: 20,000 of them, of a letter or two, took 0.7 s. */
+  linesMax: 3_000,
   /** A text with deeper nesting of quotes or lists is shown as it was written.
    *
    *  The parser's time grows with the square: a depth of 5,000 took 11 s, and 10,000 its stack. */
@@ -14,8 +18,8 @@ export const markdownLimits = {
   marksMax: 1_500,
   /** A text with more lines that go on with a quote or an entry without its mark is shown as it was written.
    *
-   *  At each the parser goes through all lines of the paragraph: 2,000 take some 4 million steps. */
-  lazyLinesMax: 2_000,
+   *  At each the parser goes through all lines of the paragraph: 2,000 take 13 million steps. */
+  lazyLinesMax: 1_000,
   /** A text with a longer run of `*` or `_` beside a word is shown as it was written.
    *
    *  Each pair is one more element around the text. */

@@ -15,6 +15,7 @@ import {
   type Token,
 } from "node-llama-cpp";
 import { randomUUID } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import { signOfLife } from "../../protocols/engines/engine.ts";
 import { failure, ok, refused, type Failure } from "../../protocols/errors.ts";
 import { wireLimits } from "../../protocols/limits.ts";
@@ -80,6 +81,8 @@ export class Writer {
   readonly #waiting: (() => void)[] = [];
   readonly #gate = new Gate();
   readonly #slices: Slices;
+  /** The turn of the loop in which the last form is made. */
+  #forms: Promise<void> = Promise.resolve();
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
@@ -90,6 +93,10 @@ export class Writer {
   async generate(request: GenerationRequest, wide: Flow<"generate">): Promise<Ended<"generate">> {
     const { contextTokens, renderer } = this.#parts;
     const flow = flowOf(request, wide);
+    // One form is made in a turn of the loop. Between them is heard who gave up: of those none is made.
+    this.#forms = this.#forms.then(() => setImmediate());
+    await this.#forms;
+    if (flow.cancelled) return ok({ end: "stopped", promptTokens: 0, completionTokens: 0 });
     const steps = new Steps();
     flow.doing?.("form");
     // The syntax of calls is found by rendering the template.

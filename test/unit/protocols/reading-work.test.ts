@@ -51,27 +51,40 @@ const shapes: Readonly<Record<string, (size: number) => string>> = {
   "ticks": line("`a ``b "),
   "hashes": (size) => `# a${" #".repeat(size / 2)}`,
 }; // prettier-ignore
+/** What the longest texts of marks and letters take; 20,000 short lines took ten times as many. */
+const stepsMax = 12_000_000;
 const works = Object.entries(shapes).map(
   ([name, make]) => [name, stepsOf(import.meta.url, (size: number) => readMarkdown(make(size)))] as const,
 );
 
-/** As many as are read by the parser, behind as much as a text can have. */
-const { lazyLinesMax } = markdownLimits;
-const lazy = stepsOf(import.meta.url, (size: number) =>
-  readMarkdown(`${"a\n\n".repeat((size - 2 * lazyLinesMax) / 3)}> a\n${"b\n".repeat(lazyLinesMax)}`),
+/** As many as are read by the parser, behind as many lines as a text can have. */
+const { charsMax, linesMax, lazyLinesMax } = markdownLimits;
+const lazy = stepsOf(import.meta.url, (lines: number) =>
+  readMarkdown(`${"a\n\n".repeat((lines - lazyLinesMax) / 2 - 1)}> a\n${"b\n".repeat(lazyLinesMax)}`),
 );
-const plain = stepsOf(import.meta.url, (size: number) => readMarkdown("a\n\n".repeat(size / 3)));
+const plain = stepsOf(import.meta.url, (lines: number) => readMarkdown("a\n\n".repeat(lines / 2 - 1)));
+/** As long as a text can be. */
+const longest = stepsOf(import.meta.url, (index) =>
+  readMarkdown(Object.values(shapes)[index]!(charsMax - 200).slice(0, charsMax)),
+);
 
 describe("reading", () => {
+  // No longer: beyond so many lines none is read.
   for (const [name, steps] of works)
     it(`takes twice the steps for twice the text: ${name}`, async () => {
-      const [, once = 0, twice = 0] = await steps(1_000, 7_500, 15_000);
+      const [, once = 0, twice = 0] = await steps(1_000, 2_900, 5_800);
       expect(twice / once).to.be.lessThan(2.3);
     });
 
-  it("takes no more for lines that go on with a quote than for as much of anything else", async () => {
-    const [, most = 0] = await lazy(6_000, 30_000);
-    const [, usual = 0] = await plain(6_000, 30_000);
+  it("takes no more for the longest text of any sort than for as much as people write", async () => {
+    const all = await longest(0, ...Object.keys(shapes).keys());
+    const most = Object.keys(shapes).map((name, at) => [name, all[at + 1]!] as const);
+    expect(most.filter(([, steps]) => steps > stepsMax)).to.deep.equal([]);
+  });
+
+  it("takes no more for lines that go on with a quote than for as many of anything else", async () => {
+    const [, most = 0] = await lazy(2_100, linesMax);
+    const [, usual = 0] = await plain(2_100, linesMax);
     expect(most / usual, `${most} / ${usual}`).to.be.lessThan(5);
   });
 });
