@@ -74,13 +74,20 @@ describe("gateway: calls and results, as they were written", () => {
       ["/v1/messages", `"max_tokens":99,"messages":[{"role":"user","content":"go"}],"tools":[{"name":"look","input_schema":${schema}}],"output_config":{"format":{"type":"json_schema","schema":${schema}}}`],
       ["/api/chat", `"stream":false,"messages":[{"role":"user","content":"go"}],"tools":[{"type":"function","function":${tool}}],"format":${schema}`],
       ["/v1/completions", `"prompt":"go","response_format":{"type":"json_schema","json_schema":{"name":"a","schema":${schema}}}`],
+      ["/v1/completions", `"prompt":"go","response_format":{"type":"json_object","schema":${schema}}`],
+      ["/v1/completions", `"prompt":"go","guided_json":${schema}`],
+      ["/v1/completions", `"prompt":"go","structured_outputs":{"json":${schema}}`],
+      ["/v1/completions", `"prompt":"go","structured_outputs":{"json":${JSON.stringify(schema)}}`],
+      ["/v1/responses", `"input":"go","tools":[{"type":"function",${tool.slice(1)}],"text":{"format":{"type":"json_schema","json_schema":{"name":"a","schema":${schema}}}}`],
+      ["/v1/messages", `"max_tokens":99,"messages":[{"role":"user","content":"go"}],"tools":[{"name":"look","input_schema":${schema}}],"output_config":{"format":{"type":"json_schema","json_schema":{"schema":${schema}}}}`],
+      ["/api/generate", `"stream":false,"prompt":"go","format":${schema}`],
     ] as const;
     for (const [path, fields] of rows) {
       asked = [];
       const answer = await post(path, `{"model":"echo",${fields}}`);
       expect(answer.status, `${path}: ${JSON.stringify(answer.body)}`).to.equal(200);
       const { tools = [], format } = asked[0]!;
-      expect(tools.map(({ written }) => written), path).to.deep.equal(path === "/v1/completions" ? [] : [schema]);
+      expect(tools.map(({ written }) => written), path).to.deep.equal(path === "/v1/completions" || path === "/api/generate" ? [] : [schema]);
       expect(format, path).to.include({ written: schema });
     }
     // Nothing is said of numbers that are what they were.
