@@ -53,6 +53,8 @@ const schemaPaths: readonly WrittenPath[] = [
   "text/format/schema",
   "output_config/format/json_schema/schema",
   "output_config/format/schema",
+  "output_format/json_schema/schema",
+  "output_format/schema",
   "format",
   "guided_json",
   "structured_outputs/json",

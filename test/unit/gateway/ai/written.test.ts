@@ -80,6 +80,7 @@ describe("gateway: calls and results, as they were written", () => {
       ["/v1/completions", `"prompt":"go","structured_outputs":{"json":${JSON.stringify(schema)}}`],
       ["/v1/responses", `"input":"go","tools":[{"type":"function",${tool.slice(1)}],"text":{"format":{"type":"json_schema","json_schema":{"name":"a","schema":${schema}}}}`],
       ["/v1/messages", `"max_tokens":99,"messages":[{"role":"user","content":"go"}],"tools":[{"name":"look","input_schema":${schema}}],"output_config":{"format":{"type":"json_schema","json_schema":{"schema":${schema}}}}`],
+      ["/v1/messages", `"max_tokens":99,"messages":[{"role":"user","content":"go"}],"tools":[{"name":"look","input_schema":${schema}}],"output_format":{"type":"json_schema","schema":${schema}}`],
       ["/api/generate", `"stream":false,"prompt":"go","format":${schema}`],
     ] as const;
     for (const [path, fields] of rows) {
