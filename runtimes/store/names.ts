@@ -156,6 +156,28 @@ export function alsoNamed(name: string): readonly string[] {
   ];
 }
 
+/** LM Studio's key of a model: the name of its repository or file in small letters, without its owner and the words
+ *  for what it is made of; perhaps with how the weights are written. */
+const keyForm = /^([\w.-]+?)(?:-gguf)?(?:@([\w.-]+))?$/i;
+/** The same with the file: `REPO/FILE.gguf`, or `FILE.gguf`. */
+const keyOfFile = /^(?:[\w.-]+\/)?[\w.-]+\.gguf$/i;
+
+/** Whether a model that was pulled is what LM Studio calls by this key. Its owner is not in it, so another one's may be
+ *  so called, too. */
+export function hasKey(source: string, name: string): boolean {
+  const { repo = "/", path = "", quantisation } = parseRepository(source) ?? {};
+  const key = plainName(name).toLowerCase();
+  const [, its = ""] = repo.toLowerCase().split("/");
+  const whole = `${its}/${path.toLowerCase()}`;
+  if (keyOfFile.test(key)) return path !== "" && `/${whole}`.endsWith(`/${key}`);
+  const [isKey, base, wanted] = keyForm.exec(key) ?? [];
+  if (isKey === undefined || its.replace(/-gguf$/, "") !== base) return false;
+  return wanted === undefined || quantisation?.toLowerCase() === wanted || isWrittenSo(path.toLowerCase(), wanted);
+}
+
+const isWrittenSo = (path: string, quantisation: string): boolean =>
+  path.endsWith(`-${quantisation}.gguf`) || path.endsWith(`.${quantisation}.gguf`);
+
 /** Whether Ollama runs the model of this name, at its own registry, on its own servers: `:cloud` behind any tag, or
  *  `TAG-cloud`. */
 export function isInCloud(name: string): boolean {

@@ -14,6 +14,7 @@ import {
 import { engineOf } from "../../../runtimes/engine.ts";
 import {
   alsoNamed,
+  hasKey,
   isInCloud,
   isNamed,
   nearlyNamed,
@@ -135,6 +136,12 @@ export function createModels(at: GatewayContext): Models {
     ...[...all.values()].map((one) => [one.source, one.model] as const),
   ];
 
+  /** The one that was pulled and has this key of LM Studio's. */
+  const keyed = (name: string, all: ReadonlyMap<string, ModelInfo>): string | undefined => {
+    const found = new Set(known(all).flatMap(([source, model]) => (source && hasKey(source, name) ? [model] : [])));
+    return found.size === 1 ? [...found][0] : undefined;
+  };
+
   /** Ollama's clients write `NAME:latest` for a name without a tag, and may write its registry before it. */
   const untagged = (name: string): string => {
     const all = served();
@@ -144,7 +151,9 @@ export function createModels(at: GatewayContext): Models {
     if (all.has(plain)) return plain;
     const named = [...all.keys()].map((one) => [one, one] as const);
     const pulled = (sources: readonly string[]) => pulledFrom(sources, known(all));
-    return pulled([sourceOfName(name)]) ?? onlyAlike(named, plain) ?? pulled(alsoNamed(name)) ?? plain;
+    return (
+      pulled([sourceOfName(name)]) ?? onlyAlike(named, plain) ?? pulled(alsoNamed(name)) ?? keyed(name, all) ?? plain
+    );
   };
 
   const refuseCloud = (name: string): void => {

@@ -269,6 +269,7 @@ describe("gateway: Ollama's client, unchanged", () => {
       // Of a registry, whose host has no dot; and of a branch.
       { name: "echo", source: "ollama:registry/team/model.gguf" },
       { name: "echo", source: "hf:owner/branches@fp16" },
+      { name: "echo", source: "hf:owner/Keyed-GGUF:Q4_K_M" },
     ];
     // Capital letters tell no names apart, for Ollama as for Hugging Face.
     const spelled = [
@@ -279,6 +280,9 @@ describe("gateway: Ollama's client, unchanged", () => {
     ];
     const branches = ["hf.co/owner/branches@fp16", "https://huggingface.co/owner/branches/tree/fp16"];
     const others = [...branches, "registry/team/model.gguf", ...spelled];
+    // LM Studio's key of what is here.
+    for (const model of ["keyed", "keyed@q4_k_m"])
+      expect((await admin.chat({ model, messages: [user("hi")] })).message.content, model).to.contain("hi");
     for (const model of ["hf.co/owner/licensed", "hf.co/owner/licensed:latest", "llama3.2:3b", ...others]) {
       expect((await admin.chat({ model, messages: [user("hi")] })).message.content, model).to.contain("hi");
       expect((await admin.show({ model })).capabilities, model).to.include("completion");

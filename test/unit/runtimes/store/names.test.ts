@@ -3,6 +3,7 @@ import { expect } from "chai";
 import {
   alsoNamed,
   asQuantisation,
+  hasKey,
   isInCloud,
   nearlyNamed,
   parseRepository,
@@ -60,6 +61,26 @@ describe("a name of a model", () => {
       u: [],
     };
     for (const [name, sources] of Object.entries(also)) expect(alsoNamed(name), name).to.deep.equal(sources);
+  });
+
+  it("that LM Studio has as a key, without an owner, are of what was pulled", () => {
+    const written = "hf:Qwen/Qwen2.5-7B-Instruct-GGUF:Q4_K_M";
+    const file = "hf:u/Qwen2.5-7B-Instruct-GGUF/qwen2.5-7b-instruct-q4_k_m.gguf";
+    const keys: Readonly<Record<string, readonly boolean[]>> = {
+      "qwen2.5-7b-instruct": [true, true],
+      "Qwen2.5-7B-Instruct-GGUF": [true, true],
+      "qwen2.5-7b-instruct@q4_k_m": [true, true],
+      "qwen2.5-7b-instruct@q8_0": [false, false],
+      "qwen2.5-7b-instruct@k_m": [false, false],
+      "qwen2.5-7b": [false, false],
+      "qwen2.5-7b-instruct-q4_k_m.gguf": [false, true],
+      "qwen2.5-7b-instruct-gguf/qwen2.5-7b-instruct-q4_k_m.gguf": [false, true],
+      "instruct-gguf/qwen2.5-7b-instruct-q4_k_m.gguf": [false, false],
+      "": [false, false],
+    };
+    for (const [key, are] of Object.entries(keys))
+      expect([hasKey(written, key), hasKey(file, key)], key).to.deep.equal(are);
+    expect(hasKey("ollama:qwen2.5-7b-instruct", "qwen2.5-7b-instruct")).to.equal(false);
   });
 
   it("may say how the weights are written where a revision stands, but not as the address of a page", () => {
