@@ -12,16 +12,26 @@ type Until = (what: string, done: () => boolean | Promise<boolean>) => Promise<v
 
 const roleOf = ({ slot, splitFrom }: SlotRecord): Role => (splitFrom ?? slot).split("/")[0] as Role;
 
-/** Whether all that a node has may be elsewhere: of each of its roles as many others are up as writes need. A node of
- *  which that is not so keeps its copies, and whoever drains it is told. */
+/** Whether a node with a slot's role has a copy and is up. */
+const hasHeir = (record: SlotRecord, up: readonly Machine[]): boolean =>
+  up.some((one) => record.inSync.includes(one.node) && one.record.roles.includes(roleOf(record)));
+
+/** Whether all that a node has may be elsewhere: of each of its roles as many others are up as writes need, and each
+ *  slot that it has a copy of has an owner or an heir that is up. Else it keeps its copies: a slot is stranded whose only
+ *  nodes with its role are down. Who drains it is told. */
 export function mayGo(
   { node, record }: Machine,
   { records, up, minInSync }: { records: Iterable<SlotRecord>; up: readonly Machine[]; minInSync: number },
 ): boolean {
-  const has = new Set([...records].flatMap((one) => (one.inSync.includes(node) ? [roleOf(one)] : [])));
-  const others = (role: Role): number =>
-    up.filter((one) => one.node !== node && one.record.roles.includes(role)).length;
-  return record.roles.every((role) => !has.has(role) || others(role) >= minInSync);
+  const held = [...records].filter(({ inSync }) => inSync.includes(node));
+  const ofRole = (role: Role): readonly Machine[] => up.filter((one) => one.record.roles.includes(role));
+  const roles = new Set(held.map(roleOf));
+  return (
+    held.every((one) => hasHeir(one, up)) &&
+    record.roles.every(
+      (role) => !roles.has(role) || ofRole(role).filter((one) => one.node !== node).length >= minInSync,
+    )
+  );
 }
 
 export async function withoutVoter({
@@ -55,9 +65,7 @@ export async function withoutVoter({
   const newcomer = join();
   await until("somebody joins while a voter is dead", () => newcomer.ready);
 
-  // A slot whose every copy is at the dead one waits for it.
-  const isUp = (node: string): boolean => gates().some((one) => one.node === node);
-  const moving = dice.pick([...watch.records.values()].filter(({ inSync }) => inSync.some(isUp)));
+  const moving = dice.pick([...watch.records.values()].filter((one) => hasHeir(one, gates())));
   const { slot } = moving;
   const to = dice.pick(gates().filter(({ record }) => record.roles.includes(roleOf(moving))));
   await until("a slot moves while a voter is dead", async () => {
@@ -79,20 +87,23 @@ export async function withoutVoter({
 
   const may = { records: [...watch.records.values()], up: gates(), minInSync };
   const voting = gates().filter(({ node }) => operator.voters().voters.includes(node));
-  const drained = dice.pick(voting.filter((one) => mayGo(one, may)));
-  const { node } = drained;
-  await until("a voter drains while another node is dead", () =>
-    operator.ask(`drain ${node}`, (control) => control.setDraining(node, true)),
-  );
-  await until("who drains votes no more, and has nothing more", () => {
-    const holds = [...watch.records.values()].some(
-      ({ inSync, learners }) => inSync.includes(node) || learners.includes(node),
+  const able = voting.filter((one) => mayGo(one, may));
+  const drained = able[dice.below(able.length)];
+  if (drained !== undefined) {
+    const { node } = drained;
+    await until("a voter drains while another node is dead", () =>
+      operator.ask(`drain ${node}`, (control) => control.setDraining(node, true)),
     );
-    return !holds && wellWithout([dead, drained]);
-  });
-  await until("who drained is back", () =>
-    operator.ask(`undrain ${node}`, (control) => control.setDraining(node, false)),
-  );
+    await until("who drains votes no more, and has nothing more", () => {
+      const holds = [...watch.records.values()].some(
+        ({ inSync, learners }) => inSync.includes(node) || learners.includes(node),
+      );
+      return !holds && wellWithout([dead, drained]);
+    });
+    await until("who drained is back", () =>
+      operator.ask(`undrain ${node}`, (control) => control.setDraining(node, false)),
+    );
+  }
   dead.start();
   await until("who was dead is back", () => dead.ready);
 }

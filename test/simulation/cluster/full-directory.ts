@@ -52,19 +52,21 @@ export async function withFullDirectory({ world, watch, operator, gates, until, 
     await operator.ask(`evict ${dead.node}`, (control) => control.evict(dead.node, false));
     return !watch.members.has(dead.node);
   });
-  const left = gates().filter(({ node }) => operator.voters().voters.includes(node));
-  const drained = dice.pick(left.filter((one) => mayGo(one, going())));
-  const { node } = drained;
-  await until("a voter drains while the directory is full", () =>
-    operator.ask(`drain ${node}`, (control) => control.setDraining(node, true)),
-  );
-  await until("who drained has nothing more while the directory is full", () => !holds(node) && areWell([drained]));
-  await until("who drained is back while the directory is full", () =>
-    operator.ask(`undrain ${node}`, (control) => control.setDraining(node, false)),
-  );
-  drained.kill(false);
-  drained.start();
-  await until("a node starts while the directory is full", () => drained.ready);
+  const left = gates().filter((one) => operator.voters().voters.includes(one.node) && mayGo(one, going()));
+  const drained = left[dice.below(left.length)];
+  if (drained !== undefined) {
+    const { node } = drained;
+    await until("a voter drains while the directory is full", () =>
+      operator.ask(`drain ${node}`, (control) => control.setDraining(node, true)),
+    );
+    await until("who drained has nothing more while the directory is full", () => !holds(node) && areWell([drained]));
+    await until("who drained is back while the directory is full", () =>
+      operator.ask(`undrain ${node}`, (control) => control.setDraining(node, false)),
+    );
+    drained.kill(false);
+    drained.start();
+    await until("a node starts while the directory is full", () => drained.ready);
+  }
   await until("there is room again", async () => (await change(gates, "fill/0", undefined)) === "done");
   await until("what is new has room", async () => (await change(gates, "fill/new", "new")) === "done");
 }
