@@ -244,14 +244,14 @@ describe("a move of the voters' directory to etcd whose leader is lost", () => {
   };
 
   for (const how of ["lost", "done, and nobody hears of it", "cut off"] as const)
-    it(`is in one place, loses no change, and the same move comes about: at each transaction, ${how}`, async () => {
+    it(`is in one place, loses no change, and comes about when it is asked again: at each transaction, ${how}`, async () => {
       const { transactions } = await inSilence();
       for (let transaction = 1; transaction <= transactions; transaction += 1)
         await new Move({ how, transaction }).run();
     });
 
   for (const how of ["lost", "cut off"] as const)
-    it(`is in one place, loses no change, and the same move comes about: at each message after the last one, ${how}`, async () => {
+    it(`is in one place, loses no change, and comes about when it is asked again: at each message after that, ${how}`, async () => {
       const { transactions: transaction, messages } = await inSilence();
       expect(messages).to.be.at.least(3);
       const ends = new Set<string>();

@@ -17,8 +17,8 @@ export const directoryLimits = {
   /** How far beyond that the rows of members and slots may grow that are there; then they too get `DIRECTORY_FULL`.
    *
    *  A node that starts again, a slot that fails over and a member that is taken out add some bytes each: of 100,000
-   *  rows, 580 for each. As far as a voter can still be given all rows: the rest of `imageBytesMax` is for what is beside
-   *  them. */
+   *  rows, 580 for each. As far as a voter can still be given all rows: the rest of `imageBytesMax` is for what is
+   *  beside them. */
   growthBytesMax: 56 * 1024 * 1024,
   /** Changes in one synced batch; the others go into the next. */
   groupChangesMax: 1_024,

@@ -109,6 +109,11 @@ const isDirectory = (place: DirectoryPlace | Directory): place is Directory => "
 
 const roleOfKind = (kind: string): Role | undefined => behaviors.find((one) => one.kind === kind)?.role;
 
+interface EtcdReached {
+  /** What reaches etcd, where nothing else is said by gRPC. */
+  readonly etcd?: EtcdLink;
+}
+
 /** Looked at in the row as it is: where that changes meanwhile, the change is of an older revision, and is not made. */
 async function refusalOfChange(
   kept: Directory,
@@ -148,9 +153,7 @@ export function openDirectory(
     readonly leads?: () => void;
     /** Told of every change that this node's voter knows to be decided. */
     readonly decided?: VoterPorts["decided"];
-    /** What reaches etcd. */
-    readonly etcd?: EtcdLink;
-  },
+  } & EtcdReached,
 ): PlacedDirectory {
   const { node, cluster, store, exchange, clock, log } = ports;
   const limits: DirectoryLimits = { ...directoryLimits, ...ports.limits };

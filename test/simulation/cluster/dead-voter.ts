@@ -17,8 +17,8 @@ const hasHeir = (record: SlotRecord, up: readonly Machine[]): boolean =>
   up.some((one) => record.inSync.includes(one.node) && one.record.roles.includes(roleOf(record)));
 
 /** Whether all that a node has may be elsewhere: of each of its roles as many others are up as writes need, and each
- *  slot that it has a copy of has an owner or an heir that is up. Else it keeps its copies: a slot is stranded whose only
- *  nodes with its role are down. Who drains it is told. */
+ *  slot that it has a copy of has an owner or an heir that is up. Else it keeps its copies: a slot is stranded whose
+ *  only nodes with its role are down. Who drains it is told. */
 export function mayGo(
   { node, record }: Machine,
   { records, up, minInSync }: { records: Iterable<SlotRecord>; up: readonly Machine[]; minInSync: number },

@@ -219,7 +219,7 @@ describe("a directory that is recovered", () => {
     }
   });
 
-  it("goes on where it was full: members are taken out and slots fail over, and only what is new is refused", async () => {
+  it("goes on where it was full: members are taken out, slots fail over, and only what is new is refused", async () => {
     const world = new World(8);
     const big = { key: "config/big", value: "x".repeat(5_000), revision: 9 };
     const store = await folder("a", [slotRow("chat/1", "b", ["a", "b"]), big]);
