@@ -161,7 +161,9 @@ describe("how backups stand, in words", () => {
     expect(faults({ snapshots: [snapshot(nowMs - hour, ["chat/1", "chat/2"])] })).to.match(
       /Some rooms and accounts could not be read.*chat\/1, chat\/2\)\./,
     );
-    expect(faults({ keys: { ...keys, here: [] } })).to.match(/lacks 1 generation of keys/);
+    expect(faults({ keys: { ...keys, here: [] } })).to.match(/lacks 1 generation of keys\. Other nodes send them/);
+    const elsewhere = "c is down and may have what is lacking: start c again.";
+    expect(faults({ keys: { ...keys, here: [], elsewhere } })).to.match(/lacks 1 generation of keys\. c is down/);
     expect(faults({ keys: { ...keys, reencrypt: [1] } })).to.match(/generation 1 must still be encrypted again/);
     const failed = task({ state: "failed", error: { code: "DISK_FULL", outcome: "not_started", message: "No room." } });
     const found = task({ sort: "verify", result: { lost: { total: 2 }, lostUnits: { total: 1 }, weak: 0 } });

@@ -224,8 +224,8 @@ export function standingOf({ snapshots, tasks, schedules, keys, places }: Known,
   const lacking = keys.epochs.filter(({ epoch }) => !keys.here.includes(epoch));
   if (keys.root !== undefined && lacking.length > 0)
     warn.push(
-      `This node lacks ${counted(lacking.length, "generation")} of keys. Other nodes send them to it. If they ` +
-        "cannot, run plexus backup kit restore.",
+      `This node lacks ${counted(lacking.length, "generation")} of keys. ` +
+        (keys.elsewhere ?? "Other nodes send them to it. If they cannot, run plexus backup kit restore."),
     );
   if (keys.reencrypt !== undefined && keys.reencrypt.length > 0)
     warn.push(
