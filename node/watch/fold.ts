@@ -191,8 +191,8 @@ export class Fold {
     }
     rows.set(subject, row);
     this.#changed.set(rowKey(memory, subject), text);
-    const [oldest] = rows.keys();
-    if (rows.size <= this.#limits.subjectsMax || oldest === undefined) return;
+    if (rows.size <= this.#limits.subjectsMax) return;
+    const [oldest = subject] = rows.keys();
     rows.delete(oldest);
     this.#changed.set(rowKey(memory, oldest), null);
   }

@@ -1,6 +1,6 @@
 /** Mocha's output for the runner: failures only, in full. Counts, and the test that runs now, go to the file named by
  *  PLEXUS_TEST_COUNTS, written synchronously, so that the runner can say where a phase hung. */
-import { writeFileSync } from "node:fs";
+import { openSync, writeSync } from "node:fs";
 import { relative } from "node:path";
 import Mocha from "mocha";
 import { treeSeconds } from "./processor-time.ts";
@@ -89,11 +89,25 @@ export function createOpened(): {
   };
 }
 
+/** Writes text to a file, again and again, over what was there: one call of the system for each. What is JSON stays so
+ *  with spaces behind it. */
+function rewriting(path: string): (text: string) => void {
+  let file: number | undefined;
+  let longest = 0;
+  return (text) => {
+    file ??= openSync(path, "w");
+    const bytes = Buffer.from(text);
+    longest = Math.max(longest, bytes.length);
+    writeSync(file, Buffer.concat([bytes, Buffer.alloc(longest - bytes.length, " ")]), 0, longest, 0);
+  };
+}
+
 const fileOf = (run: Mocha.Runnable): string => relative(process.cwd(), run.file ?? run.parent?.file ?? "");
 
 export default class PhaseReporter {
   constructor(runner: Mocha.Runner) {
     const path = process.env["PLEXUS_TEST_COUNTS"];
+    const write = path === undefined ? undefined : rewriting(path);
     let failed = 0;
     let passed = 0;
     let skipped = 0;
@@ -127,7 +141,7 @@ export default class PhaseReporter {
         // They are many: written at each test, they would take more than the tests.
         ...(ended && costs && { costs }),
       };
-      if (path !== undefined) writeFileSync(path, JSON.stringify(counts));
+      write?.(JSON.stringify(counts));
     };
     runner.once("start", () => cost("", "load what is tested", performance.now()));
     runner.on("pass", () => (passed += 1));

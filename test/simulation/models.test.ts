@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { depth } from "../depth.ts";
+import { depth, isAll } from "../depth.ts";
 import { runModelsSeed } from "./models.ts";
 
 describe("the simulation of a node's models", () => {
@@ -12,7 +12,7 @@ describe("the simulation of a node's models", () => {
   });
 
   it("ends every call once, within the budget, and lets nobody starve, with hosts that crash and stall and an admin", async function () {
-    const seeds = depth(60, 3_000);
+    const seeds = depth(isAll ? 60 : 20, 3_000);
     let faults = 0;
     for (let seed = 1; seed <= seeds; seed += 1) {
       const verdict = await runModelsSeed(seed);

@@ -93,6 +93,9 @@ function freeze<T>(value: T): T {
   return Object.freeze(value);
 }
 
+/** The table of commands, by kind and name. */
+const rowsOfCommands = new Map(allCommands.map(({ kind, name, row }) => [`${kind} ${name}`, row]));
+
 /** What a gateway says of the operator. */
 const byOperator = { as: "operator" } as const;
 
@@ -137,7 +140,7 @@ export class Fixture {
     let answer: Result<unknown> | undefined;
     const replyTo = this.#waitFor((result) => (answer = result), Infinity, operation && `${from}|${operation}`);
     // As a gateway of this version has it; tests that are about what it says say so themselves.
-    const row = allCommands.find(({ kind, name }) => to.startsWith(`${kind}/`) && name === message.type)?.row;
+    const row = rowsOfCommands.get(`${to.slice(0, to.indexOf("/"))} ${message.type}`);
     const needed = from === "gateway" && row !== undefined ? powerNeeded(row, message) : undefined;
     const shown = needed === "account.secure" ? this.#byPerson(to) : byOperator;
     const said = needed === undefined ? message : { shown, ...message };
