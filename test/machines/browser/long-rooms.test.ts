@@ -133,7 +133,7 @@ for (const [device, options] of [
     it("opens at the newest by choice", async () => {
       const { page } = ada;
       await go("/settings/profile");
-      await page.getByRole("radiogroup", { name: "Rooms open at" }).getByText("The newest message").click();
+      await page.getByRole("radiogroup", { name: "Rooms open at" }).getByText("Newest message").click();
       await ada.api("PUT", "/api/v1/rooms/hall/unread", { seq: 200 });
       await go("/room/hall");
       await row(page, count).waitFor();
