@@ -111,7 +111,8 @@ describe("a room in two browsers", function () {
     const isPhone = screen === "a phone";
 
     it(`counts a reaction once, whatever its spelling, and takes no word for one, on ${screen}`, async () => {
-      const { page, close } = await fixture.person("ada", options);
+      const person = await fixture.person("ada", options);
+      const { page } = person;
       const text = `Spelled on ${screen}`;
       const { seq } = (await bob.api("POST", "/api/v1/rooms/lobby/messages", { text })) as { seq: number };
       await page.goto(`${fixture.node.url}/room/lobby`);
@@ -134,11 +135,12 @@ describe("a room in two browsers", function () {
         await row.getByRole("button", { name: `${shown}, 2: Bob, Ada` }).waitFor();
       }
       expect(await row.locator(".reaction").count()).to.equal(3);
-      await close();
+      await person.close();
     });
 
     it(`has replies in their thread, says what is new there, sends to the room by choice, on ${screen}`, async () => {
-      const { page, close } = await fixture.person("ada", options);
+      const person = await fixture.person("ada", options);
+      const { page } = person;
       const [question, answer, both] = [`Who has the key? (${screen})`, `Not me (${screen})`, `Then I ask (${screen})`];
       const { seq } = (await ada.api("POST", "/api/v1/rooms/garden/messages", { text: question })) as { seq: number };
       await page.goto(`${fixture.node.url}/room/garden`);
@@ -169,7 +171,7 @@ describe("a room in two browsers", function () {
         .getByRole("button", { name: /^2 replies last/ })
         .first()
         .waitFor();
-      await close();
+      await person.close();
     });
   }
 

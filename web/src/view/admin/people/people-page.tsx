@@ -210,8 +210,8 @@ function Invitations() {
       {made !== undefined && (
         <Note tone="good" title="Copy the link now: it is not shown again" onClose={() => setMade(undefined)}>
           <p>
-            Send it to {made.note === "" ? "whom it is for" : made.note}, by a way that only they read: anybody who
-            opens it can make an account. It is valid for {counted(made.uses, "account")}, until{" "}
+            Send it to {made.note === "" ? "the people it is for" : made.note}, by a way that only they read: anybody
+            who opens it can make an account. It is valid for {counted(made.uses, "account")}, until{" "}
             {momentOf(made.expiresAtMs)}. In a terminal: plexus chat --invitation LINK
           </p>
           <Copyable text={made.url} label="Copy the invitation" />
