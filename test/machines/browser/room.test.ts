@@ -142,10 +142,14 @@ describe("a room in two browsers", function () {
       const person = await fixture.person("ada", options);
       const { page } = person;
       const [question, answer, both] = [`Who has the key? (${screen})`, `Not me (${screen})`, `Then I ask (${screen})`];
-      const { seq } = (await ada.api("POST", "/api/v1/rooms/garden/messages", { text: question })) as { seq: number };
-      await page.goto(`${fixture.node.url}/room/garden`);
+      const room = isPhone ? "shed" : "barn";
+      await ada.api("POST", "/api/v1/rooms", { room, title: room });
+      await bob.api("POST", `/api/v1/rooms/${room}/join`, {});
+      const asked = await ada.api("POST", `/api/v1/rooms/${room}/messages`, { text: question });
+      const { seq } = asked as { seq: number };
+      await page.goto(`${fixture.node.url}/room/${room}`);
       await message(page, question).waitFor();
-      await bob.api("POST", "/api/v1/rooms/garden/messages", { text: answer, replyTo: seq });
+      await bob.api("POST", `/api/v1/rooms/${room}/messages`, { text: answer, replyTo: seq });
       const link = message(page, question).getByRole("button", { name: /^1 reply 1 new .*Not me/ });
       await link.waitFor();
       const lines = (text: string): Promise<number> =>
