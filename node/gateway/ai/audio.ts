@@ -134,8 +134,7 @@ export function addAudio(surface: Surface): void {
   addPost(surface, "/v1/audio/speech", speech, async (posted) => {
     const { body, asking, reply } = posted;
     checkTexts(posted, at);
-    const { response_format: format } = body;
-    const way = body.stream_format ?? "audio";
+    const [format, way] = [body.response_format, body.stream_format ?? "audio"];
     if (way !== "audio" && way !== "sse") refuse("/stream_format", "must be audio or sse");
     const wanted = typeof format === "string" ? ownOf(formats, format) : undefined;
     if (typeof format === "string" && wanted === undefined)

@@ -93,6 +93,12 @@ function onlyAlike(
 /** The source of a model, and its name. */
 type Origin = readonly [source: string | undefined, model: string];
 
+/** The model that was pulled and has this key of LM Studio's, where it is one. */
+function keyed(name: string, known: readonly Origin[]): string | undefined {
+  const found = new Set(known.flatMap(([source, model]) => (source && hasKey(source, name) ? [model] : [])));
+  return found.size === 1 ? [...found][0] : undefined;
+}
+
 /** The model that was pulled from one of these sources, the first of them first. */
 function pulledFrom(wanted: readonly string[], known: readonly Origin[]): string | undefined {
   const sources = known.map(([of, model]) => [of === undefined ? undefined : plainSource(of), model] as const);
@@ -136,12 +142,6 @@ export function createModels(at: GatewayContext): Models {
     ...[...all.values()].map((one) => [one.source, one.model] as const),
   ];
 
-  /** The one that was pulled and has this key of LM Studio's. */
-  const keyed = (name: string, all: ReadonlyMap<string, ModelInfo>): string | undefined => {
-    const found = new Set(known(all).flatMap(([source, model]) => (source && hasKey(source, name) ? [model] : [])));
-    return found.size === 1 ? [...found][0] : undefined;
-  };
-
   /** Ollama's clients write `NAME:latest` for a name without a tag, and may write its registry before it. */
   const untagged = (name: string): string => {
     const all = served();
@@ -151,9 +151,8 @@ export function createModels(at: GatewayContext): Models {
     if (all.has(plain)) return plain;
     const named = [...all.keys()].map((one) => [one, one] as const);
     const pulled = (sources: readonly string[]) => pulledFrom(sources, known(all));
-    return (
-      pulled([sourceOfName(name)]) ?? onlyAlike(named, plain) ?? pulled(alsoNamed(name)) ?? keyed(name, all) ?? plain
-    );
+    const here = pulled([sourceOfName(name)]) ?? onlyAlike(named, plain) ?? pulled(alsoNamed(name));
+    return here ?? keyed(name, known(all)) ?? plain;
   };
 
   const refuseCloud = (name: string): void => {
