@@ -93,8 +93,10 @@ function onlyAlike(
 /** The source of a model, and its name. */
 type Origin = readonly [source: string | undefined, model: string];
 
-/** The model that was pulled and has this key of LM Studio's, where it is one. */
-function keyed(name: string, known: readonly Origin[]): string | undefined {
+/** The model that was pulled and goes by this name elsewhere, or has this key of LM Studio's, where it is one. */
+function also(name: string, known: readonly Origin[]): string | undefined {
+  const here = pulledFrom(alsoNamed(name), known);
+  if (here !== undefined) return here;
   const found = new Set(known.flatMap(([source, model]) => (source && hasKey(source, name) ? [model] : [])));
   return found.size === 1 ? [...found][0] : undefined;
 }
@@ -151,8 +153,7 @@ export function createModels(at: GatewayContext): Models {
     if (all.has(plain)) return plain;
     const named = [...all.keys()].map((one) => [one, one] as const);
     const pulled = (sources: readonly string[]) => pulledFrom(sources, known(all));
-    const here = pulled([sourceOfName(name)]) ?? onlyAlike(named, plain) ?? pulled(alsoNamed(name));
-    return here ?? keyed(name, known(all)) ?? plain;
+    return pulled([sourceOfName(name)]) ?? onlyAlike(named, plain) ?? also(name, known(all)) ?? plain;
   };
 
   const refuseCloud = (name: string): void => {
