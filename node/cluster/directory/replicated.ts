@@ -7,7 +7,7 @@
  *  What is known of the leader is a hint. A node that is asked for rows answers only when a majority has said that it
  *  leads. */
 import type { VotersStep } from "./voters.ts";
-import { failure, ok, refused } from "../../../protocols/index.ts";
+import { failure, failureOf, ok, refused } from "../../../protocols/index.ts";
 import type { MeshBody } from "../../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Directory, DirectoryRow, Log, NodeId, Store } from "../../ports/index.ts";
@@ -175,6 +175,13 @@ export function createReplicatedPart(ports: {
     own.stop().catch(unopened);
   };
 
+  /** A disk that failed may be well soon: the next message opens the voter, after a pause. Damage does not heal. */
+  const openAgain = (generation: number, code: string): void => {
+    if (code === "DATA_DAMAGED" || code === "DATA_FORMAT_UNKNOWN") return;
+    clock.after(limits.reloadMs, () => {
+      if (opening === undefined && voter === undefined && generation === lead.generation) wire.close();
+    });
+  };
   const open = (): Promise<void> => {
     opening ??= (async () => {
       const { generation } = lead;
@@ -199,6 +206,7 @@ export function createReplicatedPart(ports: {
       follow(opened);
     })().catch((error: unknown) => {
       opening = undefined;
+      openAgain(lead.generation, failureOf(error).code);
       throw error;
     });
     return opening;

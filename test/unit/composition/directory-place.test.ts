@@ -4,6 +4,7 @@ import { createSizeLook } from "../../../node/composition/directory/size.ts";
 import { seal } from "../../../node/data-folder/seal.ts";
 import { createEmbeddedDirectory, directoryLimits } from "../../../node/cluster/directory/index.ts";
 import { failureOf, type Role } from "../../../protocols/index.ts";
+import { MemoryStore } from "../../conformance/directory-store.ts";
 import { memberRecord } from "../../fixtures/members.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { Links, World } from "../../world/index.ts";
@@ -137,6 +138,54 @@ describe("the directory at its keeper", () => {
     );
     // A look comes each half second.
     for (const ms of withTwoMs) expect(ms).to.be.lessThan(directoryLimits.voterCheckMs / 5);
+  });
+
+  it("lets nobody vote that has not said what it has, and opens a voter again whose disk failed", async () => {
+    const world = new World(5);
+    const clock = world.clock();
+    const links = new Links(clock);
+    const stopTime = world.flow();
+    const nodes = ["a", "b", "c"];
+    const members = nodes.map((node) => memberRecord(node, { roles: ["manager"] }));
+    const stores = new Map(nodes.map((node) => [node, new MemoryStore()]));
+    const failing = stores.get("b") as MemoryStore;
+    failing.nextFails = "lost";
+    const all = nodes.map((node) =>
+      openDirectory(
+        { kind: "embedded", host: "a" },
+        {
+          node,
+          cluster: "c1",
+          founding: node === "a",
+          store: stores.get(node) as MemoryStore,
+          exchange: links.exchange(node),
+          clock,
+          random: world.dice,
+          log: quietLog,
+          placed: () => undefined,
+        },
+      ),
+    );
+    try {
+      for (const [node, other] of [["a", "b"], ["a", "c"], ["b", "c"]] as const) links.link(node, other); // prettier-ignore
+      for (const one of all) {
+        await one.opened();
+        one.keepVoters({ members: () => members, isUp: () => true });
+      }
+      const [keeper] = all as [PlacedDirectory];
+      const votersWhenFailed: number[] = [];
+      while (keeper.lead().voters.length < 3 && world.nowMs < 30_000) {
+        await world.sleep(100);
+        if (failing.nextFails === "lost") votersWhenFailed.push(keeper.lead().voters.length);
+      }
+      expect(failing.nextFails).to.equal(undefined);
+      expect(Math.max(...votersWhenFailed)).to.be.at.most(1);
+      expect(keeper.lead().voters).to.have.length(3);
+      expect((await keeper.directory.compareAndSet("policy", { replicas: 3, minInSync: 1 }, 0)).applied).to.equal(true);
+    } finally {
+      for (const one of all) await one.close();
+      await stopTime();
+    }
   });
 
   it("grows from a folder of the first version to seven voters, and replaces one that stays away, which comes back without a vote", async () => {

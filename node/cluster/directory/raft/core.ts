@@ -124,10 +124,11 @@ export class Core<Data, State> {
   get settled(): boolean {
     return this.#log.members.index <= this.#commit;
   }
-  /** How far behind a node is, in entries; undefined: this node does not lead, or does not know the node. */
+  /** How far behind a node is, in entries; undefined: this node does not lead, or the node has not said yet what it
+   *  has. */
   behind(node: Voter): number | undefined {
-    const follower = this.#followers.get(node);
-    return follower && this.#log.last.index - follower.match;
+    const match = this.#followers.get(node)?.match ?? 0;
+    return match === 0 ? undefined : this.#log.last.index - match;
   }
   /** Whether a node was heard of lately; only a leader knows. */
   hears(node: Voter): boolean {
