@@ -49,7 +49,7 @@ class Scanner {
     this.#space();
     const from = this.#at;
     const open = this.#text[from];
-    const isWanted = paths.length > 0 && paths.some((path) => path.length === 0);
+    const isWanted = paths.some((path) => path.length === 0);
     const isSearched =
       open === "{" ? paths.length > 0 : open === "[" && paths.some(([step]) => isPlace.test(step ?? ""));
     if (!isWanted && isSearched) return this.#within(open === "{", paths);
