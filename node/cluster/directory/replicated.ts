@@ -185,20 +185,9 @@ export function createReplicatedPart(ports: {
   const open = (): Promise<void> => {
     opening ??= (async () => {
       const { generation } = lead;
-      const lines = wire.lines(generation);
-      const opened = await openVoter(
-        {
-          node,
-          store,
-          lines,
-          clock,
-          log,
-          seed: ports.seed(),
-          limits,
-          ...(ports.decided && { decided: ports.decided }),
-        },
-        { generation },
-      );
+      const { decided } = ports;
+      const own = { node, store, lines: wire.lines(generation), clock, log, seed: ports.seed(), limits };
+      const opened = await openVoter({ ...own, ...(decided && { decided }) }, { generation });
       if (closed || generation !== lead.generation) return opened.stop();
       voter = opened;
       opened.onMoved((home) => home.generation !== undefined && hear(leadOf({ ...home, generation: home.generation })));
