@@ -7,7 +7,7 @@ export const markdownLimits = {
   /** A text with more lines is shown as it was written.
    *
    *  A line costs the parser as much as a hundred letters: 20,000 of them, of a letter or two, took 0.7 s. */
-  linesMax: 3_000,
+  linesMax: 2_000,
   /** A text with deeper nesting of quotes or lists is shown as it was written.
    *
    *  The parser's time grows with the square: a depth of 5,000 took 11 s, and 10,000 its stack. */

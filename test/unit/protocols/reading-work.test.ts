@@ -72,7 +72,7 @@ describe("reading", () => {
   // No longer: beyond so many lines none is read.
   for (const [name, steps] of works)
     it(`takes twice the steps for twice the text: ${name}`, async () => {
-      const [, once = 0, twice = 0] = await steps(1_000, 2_900, 5_800);
+      const [, once = 0, twice = 0] = await steps(1_000, 1_900, 3_800);
       expect(twice / once).to.be.lessThan(2.3);
     });
 
@@ -83,8 +83,8 @@ describe("reading", () => {
   });
 
   it("takes no more for lines that go on with a quote than for as many of anything else", async () => {
-    const [, most = 0] = await lazy(2_100, linesMax);
-    const [, usual = 0] = await plain(2_100, linesMax);
+    const [, most = 0] = await lazy(1_500, linesMax);
+    const [, usual = 0] = await plain(1_500, linesMax);
     expect(most / usual, `${most} / ${usual}`).to.be.lessThan(5);
   });
 });
