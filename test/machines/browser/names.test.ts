@@ -103,10 +103,10 @@ for (const [device, viewport] of [
       const people = page.getByRole("dialog");
       for (const typed of ["zoe lodz", "@ZOË", "ｚｏｅ"]) {
         await people.getByRole("combobox", { name: "Search people" }).fill(typed);
+        await people.getByRole("option", { name: /Zoë Łódzka/ }).waitFor();
         // The list of before stands until the node has answered.
         await people.getByRole("option").nth(1).waitFor({ state: "detached" });
         expect(await people.getByRole("option").allInnerTexts(), typed).to.have.length(1);
-        await people.getByRole("option", { name: /Zoë Łódzka/ }).waitFor();
       }
       await page.keyboard.press("Escape");
       await page.goto(`${fixture.node.url}/room/den?panel=members`);
