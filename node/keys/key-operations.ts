@@ -55,11 +55,14 @@ export function handleKeys(
 ): HandlersOf<typeof keyOperations> {
   /** How they stand before a change; undefined: nobody can say. While the directory does not answer nothing is tried,
    *  so nothing is in doubt. Error: DIRECTORY_AWAY. */
-  const standing = (): Promise<Result<KeysStatus | undefined>> =>
-    keys.status().then(ok, (error: unknown) => {
+  const standing = async (): Promise<Result<KeysStatus | undefined>> => {
+    try {
+      return ok(await keys.status());
+    } catch (error) {
       const { code, details } = failureOf(error);
       return code === "DIRECTORY_UNAVAILABLE" ? refused(failure("DIRECTORY_AWAY", details)) : ok(undefined);
-    });
+    }
+  };
   /** Changes them, and says how they were and are. */
   const change = async (act: () => Result<KeysStatus> | Promise<Result<KeysStatus>>): Promise<Done<KeysStatus>> => {
     const was = await standing();
