@@ -48,7 +48,7 @@ export function readPattern(source: string, steps: Steps = new Steps()): Pattern
 
 /** Steps for each character of a pattern that is read, for each property of letters in it, and to ask whether a letter
  *  has one. */
-const readSteps = 16;
+const readSteps = 8;
 const propertyReadSteps = 4_000;
 const propertySteps = 16;
 

@@ -32,7 +32,7 @@ export function faultsOf(schema: unknown, value: unknown, steps = new Steps()): 
 }
 
 /** Steps to begin a comparison with a pattern. */
-const compareSteps = 1_000;
+const compareSteps = 64;
 
 /** Places between a value and the schema that it is compared with; a schema that refers to itself has no end
  *  otherwise. */

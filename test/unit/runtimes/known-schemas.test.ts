@@ -4,11 +4,13 @@ import { expect } from "chai";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { GenerationRequest, Tool } from "../../../protocols/index.ts";
+import { runtimeLimits } from "../../../runtimes/limits.ts";
 import type { CallSyntax } from "../../../runtimes/llama/calls.ts";
 import { formOf } from "../../../runtimes/llama/form.ts";
 import { createRules } from "../../../runtimes/llama/grammar.ts";
 import { faultsOf } from "../../../runtimes/schema-check.ts";
 import { understand } from "../../../runtimes/schema-reader.ts";
+import { Steps } from "../../../runtimes/steps.ts";
 import { readGbnf } from "../../fixtures/gbnf.ts";
 
 const recorded = (name: string): unknown =>
@@ -79,6 +81,20 @@ describe("schemas of other programs", () => {
       expect(readGbnf(verdict.form.grammar).rules).to.be.greaterThan(tools.length);
       for (const tool of tools) expect(form({ tools: [tool] }).type, tool.name).to.equal("fine");
     });
+
+  it("take a tenth of the steps of a request, 128 tools and all that zod makes among them", () => {
+    const tools = ["filesystem", "playwright", "notion"].flatMap(toolsOf);
+    const many = Array.from({ length: 128 }, (_, at) => ({ ...tools[at % tools.length]!, name: `t${at}` }));
+    const properties = schemas as Readonly<Record<string, object>>;
+    for (const request of [
+      requestOf({ tools: many }),
+      requestOf({ format: { type: "schema", schema: { type: "object", properties } } }),
+    ]) {
+      const steps = new Steps();
+      expect(formOf(request, () => syntax, steps).type).to.equal("fine");
+      expect(steps.left).to.be.greaterThan(0.9 * runtimeLimits.schemaStepsMax);
+    }
+  });
 
   for (const [name, schema] of Object.entries(schemas))
     it(`of zod refuse no request: ${name}`, () => {

@@ -144,6 +144,13 @@ describe("the check of a value with a schema", () => {
     }
   });
 
+  it("has steps for thousands of texts that have a pattern", () => {
+    const mail = { type: "string", pattern: String.raw`^[\w.%+-]+@[A-Za-z0-9.-]+\.[a-z]{2,}$` };
+    const mails = Array.from({ length: 2_000 }, (_, at) => `somebody${at}@mail.example.org`);
+    expect(faultsOf({ items: mail }, mails)).to.deep.equal([]);
+    expect(faultsOf({ items: mail }, [...mails, "none"]).map(({ at }) => at)).to.deep.equal(["/2000"]);
+  });
+
   it("says of a member whose pattern is not compared that it is not checked, and not that it is wrong", () => {
     const schema = {
       type: "object",
