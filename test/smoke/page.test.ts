@@ -4,11 +4,8 @@ import { axeFaults } from "../fixtures/page/axe.ts";
 import { openPages, type Person, type Fixture } from "../fixtures/page/index.ts";
 
 /** What axe finds that would keep somebody out. */
-async function barriers(page: Page, rules?: string[]): Promise<readonly string[]> {
-  // Nothing is judged in the middle of a transition.
-  await page.evaluate("Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {})))");
-  return axeFaults(page, { ...(rules !== undefined && { rules }), graveOnly: true });
-}
+const barriers = (page: Page, rules?: string[]): Promise<readonly string[]> =>
+  axeFaults(page, { ...(rules !== undefined && { rules }), graveOnly: true });
 
 describe("the page", function () {
   let fixture: Fixture;

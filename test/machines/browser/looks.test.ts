@@ -1,7 +1,9 @@
 import { expect } from "chai";
-import { openPages, type Fixture } from "../../fixtures/page/index.ts";
+import { axeFaults } from "../../fixtures/page/axe.ts";
+import { openBrowser, openPages, type Fixture } from "../../fixtures/page/index.ts";
 import { looks } from "../../fixtures/page/looks.ts";
 import { screens } from "../../fixtures/page/admin-screens.ts";
+import { within } from "../../waits.ts";
 
 const settings = ["profile", "devices", "factors", "account", "keys", "usage"];
 
@@ -60,4 +62,22 @@ describe("every place of the page", () => {
       await person.close();
       expect(beyond).to.deep.equal([]);
     });
+});
+
+describe("axe", () => {
+  it("looks when colours have arrived, and waits for none in what is folded", async () => {
+    const page = await (await openBrowser()).newPage();
+    await page.setContent(`<!doctype html><html lang="en"><title>Folded</title>
+      <style>:root { color-scheme: light dark } p { color: light-dark(#000, #fff); transition: color 0.1s }
+        #folded { transition-duration: 60s }</style>
+      <main><h1>Folded</h1><details><summary>More</summary><p id="folded">Less</p></details><p>Shown</p></main>`);
+    const ask = "getComputedStyle(document.querySelector('#folded')).color";
+    await page.evaluate(ask);
+    await page.emulateMedia({ colorScheme: "dark" });
+    await page.evaluate(ask);
+    const onTheirWay = await page.evaluate("document.getAnimations().map(({ effect }) => effect.target.id)");
+    expect(onTheirWay).to.include("folded");
+    expect(await within(axeFaults(page), "axe looks")).to.deep.equal([]);
+    await page.close();
+  });
 });
