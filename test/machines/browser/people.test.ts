@@ -91,6 +91,22 @@ describe("people in rooms", function () {
     await page.keyboard.press("Escape");
   });
 
+  it("closes the menu of a phone by any link in it, also by that of the room that is there", async () => {
+    await ada.api("POST", "/api/v1/rooms", { room: "hut", title: "Hut" });
+    const small = await fixture.person("ada", { viewport: { width: 390, height: 844 }, hasTouch: true });
+    const { page } = small;
+    await page.goto(`${fixture.node.url}/room/desk`);
+    const menu = dialog(page, "Rooms and agents");
+    for (const name of ["desk", "Hut"]) {
+      await field(page).waitFor();
+      await page.getByRole("button", { name: /^Open the menu/ }).tap();
+      await menu.getByRole("link", { name }).tap();
+      await menu.waitFor({ state: "detached" });
+      await page.waitForURL((url) => url.pathname === `/room/${name.toLowerCase()}`);
+    }
+    await small.close();
+  });
+
   it("leaves a public room at once, and comes back with Undo, the agent too", async () => {
     await room("porch");
     await bob.api("POST", "/api/v1/agents", { name: "helper" });

@@ -71,7 +71,7 @@ export function Shell() {
         <Drawer.Root opened={open === "menu"} onClose={close} size={300} returnFocus={false}>
           <Drawer.Overlay />
           <Drawer.Content aria-label="Rooms and agents">
-            <Drawer.Body p={0} h="100%">
+            <Drawer.Body p={0} h="100%" onClick={byLink(close)}>
               <Sidebar />
             </Drawer.Body>
           </Drawer.Content>
@@ -85,6 +85,13 @@ export function Shell() {
     </DialogsContext>
   );
 }
+
+/** Closes what a link was pressed in. One to the screen that is there already changes no address. */
+const byLink =
+  (close: () => void) =>
+  ({ target }: { readonly target: EventTarget }): void => {
+    if (target instanceof Element && target.closest("a") !== null) close();
+  };
 
 /** For an address that leads nowhere. */
 export function NothingHere() {
