@@ -66,6 +66,11 @@ export const backupLimits = {
    *
    *  Longer than any run, with the pauses that one may make. */
   unfinishedMs: 7 * 24 * 3_600_000,
+  /** How long a task waits with what it stores for storage nodes that are down, where there would be enough with them;
+   *  then `HOLDERS_TOO_FEW`, which names them. */
+  downWaitMs: 30_000,
+  /** Pause before it tries again. */
+  downPauseMs: 1_000,
   /** Stripes whose holders are asked at the same time to keep them. */
   keptAtOnce: 16,
   /** What is lost is named so often in what a check found; of more there is the number. */

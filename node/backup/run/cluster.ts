@@ -18,6 +18,7 @@ import { runCluster } from "./cluster-run.ts";
 import { watchLateness } from "../upkeep/lateness.ts";
 import { runnerLimits, type RunnerLimits } from "../limits.ts";
 import { serveParts, type PartPorts } from "./owner.ts";
+import { patient } from "./patience.ts";
 import type { BackupPorts } from "../ports.ts";
 import type { PlaceTarget } from "../recall/place.ts";
 import { place, withdraw, type PlaceAt } from "../recall/place-task.ts";
@@ -77,8 +78,10 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
     ...(options.beside ?? []).map((slot) => ({ slot, owner: node })),
   ];
   /** For what nobody waits for: it steps back behind people. */
-  const usePaced = <Answer>(work: (backup: BackupPorts) => Promise<Answer>): Promise<Answer> =>
-    options.use(work, options.pacing?.piece);
+  const usePaced = <Answer>(
+    { signal }: Pick<TaskAt, "signal">,
+    work: (backup: BackupPorts) => Promise<Answer>,
+  ): Promise<Answer> => options.use((backup) => work(patient(backup, signal)), options.pacing?.piece);
   /** People come first. */
   const pace = (): Promise<void> => new Promise((done) => clock.soon(done));
 
@@ -98,7 +101,7 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
 
   const works: BackupWorks = {
     run: (at) =>
-      usePaced(async (backup) => {
+      usePaced(at, async (backup) => {
         const done = await runCluster(at, backup, {
           clock,
           log,
@@ -116,7 +119,7 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
         return done;
       }),
     verify: (at) =>
-      usePaced(async (backup) => {
+      usePaced(at, async (backup) => {
         const { task, signal, progress } = at;
         const { wish } = task;
         const repository = openRepository(backup);
@@ -137,7 +140,7 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
     place: (at) => options.use((backup) => place(backup, openRepository(backup), at.task.wish, placeAt(at))),
     withdraw: (at) => options.use((backup) => withdraw(backup, openRepository(backup), at.task.wish, placeAt(at))),
     prune: (at) =>
-      usePaced(async (backup) => {
+      usePaced(at, async (backup) => {
         const { wish } = at.task;
         const { apply = false, timeZone } = wish;
         const holds = await options.ask({ type: "holds" }, limits.askTimeoutMs);
@@ -155,7 +158,7 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
         if (apply) await countAnew(backup, openRepository(backup), clusterPlace);
         return shownPrune(report, apply);
       }),
-    drill: (at) => usePaced((backup) => options.drill(backup, at)),
+    drill: (at) => usePaced(at, (backup) => options.drill(backup, at)),
   };
   const owns = (): boolean => ownsSlot(table, node, slotOfActor(table, "manager", backupActor));
   const ask = options.ask.bind(options);

@@ -12,6 +12,7 @@ import { readPart, type PartOptions, type PartProgress } from "./part.ts";
 import { pacedSource, type Pacing, type Piece } from "./pacing.ts";
 import type { BackupPorts } from "../ports.ts";
 import { openRepository } from "../repository.ts";
+import { patient } from "./patience.ts";
 import { treeOf } from "./run.ts";
 import type { SlotSource } from "./sources.ts";
 
@@ -76,7 +77,8 @@ export function serveParts(ports: PartPorts): Parts {
     job: Pick<Job, "abort" | "progress">,
   ): Promise<Done> {
     const { signal } = job.abort;
-    return ports.use(async (backup) => {
+    return ports.use(async (opened) => {
+      const backup = patient(opened, signal);
       const repository = openRepository(backup, { begins: true });
       try {
         const { snapshots } = await repository.state();

@@ -33,9 +33,6 @@ export const shardLimits = {
   stripeBytesMax: 64 * 1024 * 1024,
   /** How long an upload may take until enough holders have their shards; then `HOLDERS_TOO_FEW`, or what they said. */
   putTimeoutMs: 120_000,
-  /** How long a new stripe waits for storage nodes that are down, where there would be enough with them; then
-   *  `HOLDERS_TOO_FEW`, which names them. */
-  downWaitMs: 30_000,
   /** Times that an upload begins again because a holder has other shards of the same bytes, or remembers a later
    *  release. */
   putTriesMax: 4,

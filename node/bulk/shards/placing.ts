@@ -9,7 +9,7 @@ import {
   type Scheme,
   type TrustState,
 } from "../../../protocols/index.ts";
-import type { MemberRecord, NodeId } from "../../ports/index.ts";
+import type { NodeId } from "../../ports/index.ts";
 import { chooseHolders, headerBytes, partBytes, schemeFor, usualOf, widthOf, type Candidate } from "./coding/index.ts";
 import { holdersOf, ownerOf, type ShardPorts } from "./parts.ts";
 import { admitsClass } from "./quota.ts";
@@ -42,18 +42,37 @@ const nodesOf = (candidates: readonly Candidate[], bytes = 0): number =>
 /** Of so many members a refusal says that they are down. */
 const downNamed = 8;
 
-/** Storage nodes that are down, where there would be enough with them: how a refusal names them, and what to do. */
-function withDown(members: readonly MemberRecord[], { membership }: Pick<ShardPorts, "membership">, found: Failure) {
-  const { holders, needed } = found.details as { readonly holders: number; readonly needed: number };
-  const down = members.filter(
-    (one) => !membership.isStaying(one.node) && one.leaving !== true && one.roles.includes("storage"),
-  );
+/** What to do about nodes that are down, of which so many would be enough. */
+function startHint(down: readonly string[], needed: number): string {
+  if (down.length === 1) return `The storage node ${down[0]} is down: start ${down[0]} again.`;
+  const names = down.slice(0, downNamed).join(", ") + (down.length > downNamed ? ", …" : "");
+  const isPart = down.length > downNamed || (needed > 1 && needed < down.length);
+  if (isPart) return `Storage nodes are down: start ${needed} of: ${names}`;
+  const format = new Intl.ListFormat("en", { type: needed < down.length ? "disjunction" : "conjunction" });
+  return `The storage nodes ${names} are down: start ${format.format(down)} again.`;
+}
+
+/** Storage nodes that are down and would count if they were not, where there would be enough with them: how a refusal
+ *  names them, and what to do. */
+function withDown(
+  { membership, conditionOf }: Pick<ShardPorts, "membership"> & { conditionOf(node: NodeId): NodeCondition },
+  name: string,
+  { details }: Failure,
+) {
+  const { holders, needed } = details as { readonly holders: number; readonly needed: number };
+  const down = membership
+    .members()
+    .members.filter(
+      ({ node, leaving, roles, storage }) =>
+        !membership.isStaying(node) &&
+        leaving !== true &&
+        roles.includes("storage") &&
+        admitsClass(storage, name) &&
+        (conditionOf(node).trust ?? "trusted") === "trusted",
+    )
+    .map((one) => one.name);
   if (down.length === 0 || holders + down.length < needed) return {};
-  const names = down.slice(0, downNamed).map(({ name }) => name);
-  const type = down.length + holders > needed ? "disjunction" : "conjunction";
-  const which = down.length === 1 ? `node ${names[0]} is` : `nodes ${names.join(", ")} are`;
-  const hint = `The storage ${which} down: start ${new Intl.ListFormat("en", { type }).format(names)} again.`;
-  return { down: names, hint };
+  return { down: down.slice(0, downNamed), hint: startHint(down, needed - holders) };
 }
 
 /** Chooses among the open groups as they are now. Errors: HOLDERS_TOO_FEW (`untrusted`: nodes that do not count yet, or
@@ -97,7 +116,7 @@ export function choosePlace(
       details: {
         ...found.details,
         ...(untrusted.size > 0 && { untrusted: untrusted.size }),
-        ...withDown([...members.values()], ports, found),
+        ...withDown(ports, how.class, found),
       },
     });
   if (!enough.ok) return tooFew(enough.error);

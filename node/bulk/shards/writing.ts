@@ -28,7 +28,7 @@ import { attempt, holdersOf, ownerOf } from "./parts.ts";
 import { learnedFrom, lasting, whyNot, type Again } from "./refusals.ts";
 import type { Leave } from "./room.ts";
 import { createKeeping, holdAt, type Putting } from "./keeping.ts";
-import { holderOfShard, type Chosen, type Shard, type StripesPorts, type KeptShard } from "./stripes-ports.ts";
+import { holderOfShard, type Shard, type StripesPorts, type KeptShard } from "./stripes-ports.ts";
 
 /** What a put is to do: the bytes coded, their descriptor, and the first operation that holders take. */
 interface Plan {
@@ -55,25 +55,6 @@ function nodesNeeded(ports: StripesPorts, { group, scheme, shards }: StripeRef):
     owners.filter((owner) => owner !== undefined && ports.membership.isUp(owner) && ports.counts(owner)),
   );
   return Math.min(enoughOf(scheme), up.size);
-}
-
-/** Where a stripe goes. Storage nodes that are down, and with which there would be enough, may be on their way back:
- *  one that was late for a moment ends nothing that has run for hours. */
-async function choosing(
-  { clock, limits, random, choose }: Pick<StripesPorts, "clock" | "limits" | "random" | "choose">,
-  how: Parameters<StripesPorts["choose"]>[0],
-  isStopped: () => boolean,
-): Promise<Result<Chosen>> {
-  const untilMs = clock.monotonicMs() + limits.downWaitMs;
-  for (let tries = 0; ; tries += 1) {
-    const chosen = choose(how);
-    if (chosen.ok || chosen.error.details?.["down"] === undefined) return chosen;
-    const leftMs = untilMs - clock.monotonicMs();
-    if (leftMs <= 0 || isStopped()) return chosen;
-    const wait = backoffMs(tries, { firstMs: limits.retryMsMin, maxMs: limits.retryMsMax });
-    const pauseMs = Math.min(leftMs, withJitter(wait, random));
-    await new Promise<void>((over) => void clock.after(pauseMs, over));
-  }
 }
 
 /** Makes it. `isRoomWanted`: somebody waits for the memory that uploads take. */
@@ -158,7 +139,7 @@ export function createWriting(
     how: { readonly class: string; readonly owner: ActorId },
     { operation, without }: Again,
   ): Promise<Result<Plan>> {
-    const chosen = await choosing(ports, { class: how.class, bytes: bytes.length }, isStopped);
+    const chosen = ports.choose({ class: how.class, bytes: bytes.length });
     if (!chosen.ok) return chosen;
     const { group, scheme, places } = chosen.value;
     const coded = codeStripe(bytes, scheme);

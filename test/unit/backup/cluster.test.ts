@@ -1,6 +1,11 @@
 import { expect } from "chai";
 import type { BackupState } from "../../../actors/backup/state.ts";
-import { createDirectoryHeads } from "../../../node/backup/index.ts";
+import {
+  createDirectoryHeads,
+  type BackupPorts,
+  type ClusterBackups,
+  type Pacing,
+} from "../../../node/backup/index.ts";
 import { backupActor, failure, failureOf, PlexusError, type ActorId, type BackupResults, type BackupWork, type ClusterBackupTask, type ClusterBackupTasks, type SlotId } from "../../../protocols/index.ts"; // prettier-ignore
 import { depth, isAll } from "../../depth.ts";
 import { Cluster, memoryDirectory, ownSlot } from "./cluster-fixture.ts";
@@ -331,6 +336,73 @@ describe("backups of a cluster", function () {
     expect(told("backup_age_seconds drill")).to.be.within(180, 200);
     expect([told("backup_late drill", "n2"), told("backup_drill_failed", "n2")]).to.deep.equal([0, 0]);
     expect(new Set(drills)).to.deep.equal(new Set(["n1"]));
+  });
+
+  /** A run at the first of two nodes, the other of which is down: it has asked for its first put in vain. */
+  async function held() {
+    const cluster = new Cluster(1, 2);
+    await cluster.start();
+    for (const slot of cluster.owners.keys()) cluster.owners.set(slot, "n1");
+    cluster.shards.crash("n2", { power: false });
+    const { stripes } = cluster.ports.get("n1") as BackupPorts;
+    const put = stripes.put.bind(stripes);
+    let refusals = 0;
+    Object.assign(cluster.ports.get("n1") as BackupPorts, {
+      stripes: {
+        ...stripes,
+        put: async (...given: Parameters<typeof put>) => {
+          const done = await put(...given);
+          if (!done.ok) refusals += 1;
+          return done;
+        },
+      },
+    });
+    return { cluster, refusals: () => refusals };
+  }
+
+  it("wait with what they store for a storage node that is down, and go on when it is back", async () => {
+    const { cluster } = await held();
+    cluster.world.after(20_000, () => void cluster.shards.start("n2"));
+    const sinceMs = cluster.world.nowMs;
+    expect(resultOf(await cluster.ended(cluster.begin())).missed).to.deep.equal([]);
+    expect(cluster.world.nowMs - sinceMs).to.be.within(20_000, 30_000);
+    expect(await cluster.texts("n1")).to.deep.equal(cluster.written);
+  });
+
+  it("end with its name when it stays away, and step back no less for having waited", async () => {
+    const { cluster, refusals } = await held();
+    const pacing = cluster.pacings.get("n1") as Pacing;
+    const shares = new Set<number>();
+    const write = (): void => {
+      pacing.heard(1);
+      if (refusals() > 0) shares.add(pacing.percent());
+      cluster.world.after(50, write);
+    };
+    write();
+    const sinceMs = cluster.world.nowMs;
+    const { error } = await cluster.ended(cluster.begin());
+    expect(error).to.deep.include({ code: "HOLDERS_TOO_FEW" });
+    expect(error?.details).to.deep.include({ down: ["node-n2"] });
+    expect(cluster.world.nowMs - sinceMs, "and not for ever").to.be.within(30_000, 45_000);
+    expect(refusals()).to.be.above(20);
+    expect(Math.max(...shares) - Math.min(...shares), "percent of the time").to.be.below(8);
+  });
+
+  it("end at once by a cancel or a stop while they wait for one", async () => {
+    for (const how of ["cancel", "stop"] as const) {
+      const { cluster, refusals } = await held();
+      const id = cluster.begin();
+      await cluster.world.run(() => refusals() > 3, cluster.world.nowMs + 20_000);
+      const sinceMs = cluster.world.nowMs;
+      if (how === "cancel") {
+        cluster.actor.ok("gateway", backupActor, { type: "cancel", task: id, by: "eve" });
+        expect((await cluster.ended(id)).state).to.equal("cancelled");
+      } else await cluster.world.settle((cluster.backups.get("n1") as ClusterBackups).stop(), 20_000);
+      expect(cluster.world.nowMs - sinceMs, how).to.be.below(900);
+      const tries = refusals();
+      await cluster.world.pass(5_000);
+      expect(refusals(), `${how}: nothing tries on`).to.equal(tries);
+    }
   });
 
   it("are refused where too few nodes could keep them, saying how many would do", async () => {
